@@ -1,0 +1,1 @@
+"""Hashpact: a clearinghouse where platforms share fingerprints of content they have removed."""

@@ -1,0 +1,1 @@
+"""What members share: values, rules, errors and ports. No input or output."""

@@ -1,0 +1,99 @@
+"""A check: what is asked, what narrows it, and what a match tells.
+
+A match is a signal, never a verdict. Nothing of a check is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from hashpact.domain.errors import InvalidInputError
+from hashpact.domain.fingerprints import Fingerprint, Measure
+
+MAX_QUERIES: Final = 64
+MAX_LIMIT: Final = 1000
+DEFAULT_LIMIT: Final = 20
+
+
+class Hit(NamedTuple):
+    """What an index finds: an item's id, and its distance (Hamming, equality) or similarity (Jaccard)."""
+
+    item: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One fingerprint to look for, within ``threshold`` (None: the type's default)."""
+
+    fingerprint: Fingerprint
+    threshold: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What narrows a check. An empty set does not narrow.
+
+    ``labels``, ``bases`` and ``jurisdictions`` keep entries that have at least one of those named;
+    ``min_endorsed_by`` counts members that endorse, the contributor not among them.
+    """
+
+    labels: frozenset[str] = field(default=frozenset())
+    bases: frozenset[str] = field(default=frozenset())
+    jurisdictions: frozenset[str] = field(default=frozenset())
+    min_endorsed_by: int = 0
+    without_disputed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A whole check: at most 64 queries, at most 1000 matches, nearest first."""
+
+    queries: tuple[Query, ...]
+    filter: Filter = field(default_factory=Filter)
+    limit: int = DEFAULT_LIMIT
+    min_position: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse a check without queries or past its bounds, with InvalidInputError."""
+        if not 1 <= len(self.queries) <= MAX_QUERIES:
+            msg = f"a check has 1 to {MAX_QUERIES} fingerprints, not {len(self.queries)}"
+            raise InvalidInputError(msg, field="queries")
+        if not 1 <= self.limit <= MAX_LIMIT:
+            msg = f"limit must be from 1 to {MAX_LIMIT}"
+            raise InvalidInputError(msg, field="limit")
+        if self.min_position < 0:
+            msg = "min_position must not be negative"
+            raise InvalidInputError(msg, field="min_position")
+        for query in self.queries:
+            query.fingerprint.type.threshold(query.threshold)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An entry that is near a query, and what its members say of it.
+
+    ``score`` is a Hamming distance in bits, an estimated similarity, or 0 for equality; ``measure`` tells
+    which. ``shared_at`` is the statement's time in Unix seconds; ``entry`` is the entry's log index.
+    """
+
+    entry: int
+    type: str
+    measure: Measure
+    score: float
+    labels: tuple[str, ...]
+    basis: str
+    jurisdictions: tuple[str, ...]
+    member: str
+    endorsed_by: int
+    disputed_by: int
+    shared_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The matches of a check, and the tree size that they reflect."""
+
+    matches: tuple[Match, ...]
+    position: int

@@ -1,0 +1,166 @@
+"""Everything that Hashpact refuses, as one tree.
+
+    HashpactError
+    ├── InvalidInputError            a value breaks its format; names the field
+    │   ├── MalformedError           bytes of a statement, note or private part; names the line
+    │   ├── UnknownLabelError        not in the policy's taxonomy; names those that are
+    │   ├── UnusableFingerprintError a fingerprint that would match too much or too little
+    │   └── UnusableContentError     a file or text that no fingerprint can be made from
+    ├── UnauthenticatedError         the channel does not prove who is calling
+    ├── NotPermittedError            known, but not allowed: role, suspension, another's name
+    │   ├── UnknownKeyError          the key is not enrolled
+    │   └── BadSignatureError        a signature is missing or does not verify
+    ├── NotFoundError                no such entry or member
+    ├── RequestReusedError           the request id was used for other bytes
+    ├── ConflictError                the state of the log forbids it now
+    │   └── ClockSkewError           the statement's time is too far from the server's
+    ├── OverloadedError              a quota or a bound of the server is reached
+    ├── UnavailableError             cannot answer now; the same call may succeed later
+    │   ├── CertificateError         the TLS channel was refused; retrying will not help
+    │   └── DeadlineError            the call's time ran out; its outcome is unknown
+    ├── CorruptError                 stored bytes are not what the log committed to
+    │   └── ProofError               a Merkle proof or receipt does not verify
+    └── ConfigError                  the home, profile or configuration is unusable
+
+Each class has a stable ``code``. The server sends it with a gRPC status, the SDK raises the same class
+from it, so that one ``except`` works on both sides of the wire.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class HashpactError(Exception):
+    """The base of every error that Hashpact raises on purpose.
+
+    ``details`` are short machine-readable facts, safe to show to the caller: never a fingerprint, never
+    content, never a key.
+    """
+
+    code: ClassVar[str] = "INTERNAL"
+
+    def __init__(self, message: str, **details: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+
+class InvalidInputError(HashpactError):
+    """A value breaks its format. ``details["field"]`` names it."""
+
+    code = "INVALID_INPUT"
+
+
+class MalformedError(InvalidInputError):
+    """Bytes that are not a statement, note or private part. ``details["line"]`` counts from 1."""
+
+    code = "MALFORMED"
+
+
+class UnknownLabelError(InvalidInputError):
+    """A label that the policy does not have. ``details["known"]`` lists those that it has."""
+
+    code = "UNKNOWN_LABEL"
+
+
+class UnusableFingerprintError(InvalidInputError):
+    """A fingerprint that would match too much or too little to be shared."""
+
+    code = "UNUSABLE_FINGERPRINT"
+
+
+class UnusableContentError(InvalidInputError):
+    """A file or text that no fingerprint can be made from."""
+
+    code = "UNUSABLE_CONTENT"
+
+
+class UnauthenticatedError(HashpactError):
+    """The channel does not prove who is calling."""
+
+    code = "UNAUTHENTICATED"
+
+
+class NotPermittedError(HashpactError):
+    """The caller is known and may not do this."""
+
+    code = "NOT_PERMITTED"
+
+
+class UnknownKeyError(NotPermittedError):
+    """The statement names a key that is not enrolled."""
+
+    code = "UNKNOWN_KEY"
+
+
+class BadSignatureError(NotPermittedError):
+    """A required signature is missing or does not verify."""
+
+    code = "BAD_SIGNATURE"
+
+
+class NotFoundError(HashpactError):
+    """There is no such entry or member. ``details["resource"]`` names it."""
+
+    code = "NOT_FOUND"
+
+
+class RequestReusedError(HashpactError):
+    """The member used this request id before, for other bytes. Nothing has changed."""
+
+    code = "REQUEST_REUSED"
+
+
+class ConflictError(HashpactError):
+    """The statement is well formed and signed, but the state of the log forbids it."""
+
+    code = "CONFLICT"
+
+
+class ClockSkewError(ConflictError):
+    """The statement's time is too far from the server's. ``details["server_time"]`` is in Unix seconds."""
+
+    code = "CLOCK_SKEW"
+
+
+class OverloadedError(HashpactError):
+    """A quota or a bound of the server is reached."""
+
+    code = "OVERLOADED"
+
+
+class UnavailableError(HashpactError):
+    """The clearinghouse cannot answer now; the same call may succeed later."""
+
+    code = "UNAVAILABLE"
+
+
+class CertificateError(UnavailableError):
+    """The TLS channel was refused. Trying again does not help; renewing the certificate may."""
+
+    code = "CERTIFICATE"
+
+
+class DeadlineError(UnavailableError):
+    """The call's time ran out. Its outcome is unknown; sending the same bytes again is safe."""
+
+    code = "DEADLINE"
+
+
+class CorruptError(HashpactError):
+    """Stored bytes are not what the log committed to."""
+
+    code = "CORRUPT"
+
+
+class ProofError(CorruptError):
+    """A Merkle proof or a receipt does not verify."""
+
+    code = "PROOF"
+
+
+class ConfigError(HashpactError):
+    """The home, the profile or the configuration cannot be used as it is."""
+
+    code = "CONFIG"

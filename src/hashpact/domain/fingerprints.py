@@ -1,0 +1,186 @@
+"""Fingerprints: their types, the form they must have, and the ones that are refused.
+
+A fingerprint is a type, some bytes and, for pdq, a quality. How each type is computed is on a page of
+its own in docs/methods; this module knows only what is needed to compare and to refuse.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from hashpact.domain.errors import InvalidInputError, MalformedError, UnusableFingerprintError
+from hashpact.domain.grammar import Decimal, Field, Hex, Reader, Word
+
+
+class Measure(enum.Enum):
+    """How two fingerprints of one type are compared."""
+
+    HAMMING = "distance in bits, smaller is nearer"
+    JACCARD = "estimated Jaccard similarity, larger is nearer"
+    EQUALITY = "equal or not"
+
+
+@dataclass(frozen=True, slots=True)
+class FingerprintType:
+    """One recipe, in one version.
+
+    ``size`` is in bytes. ``default`` and ``ceiling`` bound a match: the largest Hamming distance, or the
+    smallest similarity, that a check uses when it names none, and the widest that it may ask for.
+    ``popcount`` is the range of set bits outside which a code is refused.
+    """
+
+    name: str
+    size: int
+    measure: Measure
+    default: float
+    ceiling: float
+    popcount: tuple[int, int] | None = None
+    min_quality: int | None = None
+
+    def threshold(self, wanted: float | None) -> float:
+        """The threshold of a check: ``wanted`` if it is within the ceiling, the default if it is None.
+
+        Raises InvalidInputError if ``wanted`` reaches beyond the ceiling.
+        """
+        if wanted is None:
+            return self.default
+        if self.measure is Measure.JACCARD:
+            within = self.ceiling <= wanted <= 1
+            bound = f"a similarity from {self.ceiling} to 1"
+        else:
+            within = 0 <= wanted <= self.ceiling and wanted == int(wanted)
+            bound = f"a whole distance from 0 to {int(self.ceiling)}"
+        if not within:
+            msg = f"the threshold for {self.name} must be {bound}"
+            raise InvalidInputError(msg, field="threshold")
+        return wanted
+
+
+PDQ: Final = FingerprintType("pdq/1", 32, Measure.HAMMING, 31, 31, (112, 144), 50)
+PHASH: Final = FingerprintType("phash/1", 8, Measure.HAMMING, 6, 10, (16, 48))
+MINHASH: Final = FingerprintType("minhash/1", 512, Measure.JACCARD, 0.60, 0.50)
+SHA256: Final = FingerprintType("sha256/1", 32, Measure.EQUALITY, 0, 0)
+MD5: Final = FingerprintType("md5/1", 16, Measure.EQUALITY, 0, 0)
+
+TYPES: Final = {kind.name: kind for kind in (PDQ, PHASH, MINHASH, SHA256, MD5)}
+
+MAX_QUALITY: Final = 100
+MAX_PRIVATE: Final = 8 * 1024
+
+_FIRST_LINE: Final = "hashpact/private/v1"
+_TYPE: Final = Field("type", Word(re.compile("[a-z0-9]+/[1-9][0-9]*"), "a fingerprint type such as pdq/1"))
+_VALUE: Final = Field("value", Hex(None))
+_QUALITY: Final = Field("quality", Decimal(0, MAX_QUALITY), 0, 1)
+_NONCE: Final = Field("nonce", Hex(32))
+
+
+def type_named(name: str) -> FingerprintType:
+    """The fingerprint type of that name. Raises InvalidInputError, listing the known ones."""
+    try:
+        return TYPES[name]
+    except KeyError:
+        msg = f"unknown fingerprint type; known are {', '.join(TYPES)}"
+        raise InvalidInputError(msg, field="type") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What is left of content when it is shared: a type, bytes, and for pdq a quality from 0 to 100.
+
+    A Fingerprint that exists is usable: the constructor raises InvalidInputError for a wrong size and
+    UnusableFingerprintError for a code that DESIGN's table of refusals names. ``repr`` hides the bytes.
+    """
+
+    type: FingerprintType
+    value: bytes
+    quality: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what must not be shared or compared."""
+        kind = self.type
+        if len(self.value) != kind.size:
+            msg = f"a {kind.name} fingerprint has {kind.size} bytes, not {len(self.value)}"
+            raise InvalidInputError(msg, field="value")
+        if self.quality is not None:
+            self._check_quality(self.quality)
+        if kind.popcount is not None:
+            low, high = kind.popcount
+            ones = int.from_bytes(self.value).bit_count()
+            if not low <= ones <= high:
+                msg = (
+                    f"refused {kind.name}: {ones} of {kind.size * 8} bits are set, "
+                    f"an ordinary picture has {low} to {high}"
+                )
+                raise UnusableFingerprintError(msg, field="value")
+
+    def _check_quality(self, quality: int) -> None:
+        kind = self.type
+        if kind.min_quality is None:
+            msg = f"a {kind.name} fingerprint has no quality"
+            raise InvalidInputError(msg, field="quality")
+        if not 0 <= quality <= MAX_QUALITY:
+            msg = f"quality must be from 0 to {MAX_QUALITY}"
+            raise InvalidInputError(msg, field="quality")
+        if quality < kind.min_quality:
+            msg = (
+                f"refused {kind.name}: quality {quality} is below {kind.min_quality}, "
+                "the picture has too little structure to be told from others"
+            )
+            raise UnusableFingerprintError(msg, field="quality")
+
+    def __repr__(self) -> str:
+        """Name the type only: a fingerprint must not reach a log by accident."""
+        return f"<Fingerprint {self.type.name}>"
+
+
+@dataclass(frozen=True, slots=True)
+class PrivatePart:
+    """A fingerprint with 32 random bytes: what members receive and the public log only commits to.
+
+    The nonce keeps an outsider from guessing the fingerprint behind a commitment.
+    """
+
+    fingerprint: Fingerprint
+    nonce: bytes
+
+    def text(self) -> bytes:
+        """Its bytes, as docs/formats/statement.md writes them; their SHA-256 is the item of a submission."""
+        shared = self.fingerprint
+        quality = () if shared.quality is None else (shared.quality,)
+        text = (
+            f"{_FIRST_LINE}\n"
+            + _TYPE.write((shared.type.name,))
+            + _VALUE.write((shared.value,))
+            + _QUALITY.write(quality)
+            + _NONCE.write((self.nonce,))
+        )
+        return text.encode("ascii")
+
+    def __repr__(self) -> str:
+        """Name the type only."""
+        return f"<PrivatePart {self.fingerprint.type.name}>"
+
+
+def commitment(private: bytes) -> bytes:
+    """The 32 bytes by which the public log names a private part: the SHA-256 of its bytes."""
+    return hashlib.sha256(private).digest()
+
+
+def parse_private(data: bytes) -> PrivatePart:
+    """Read a private part.
+
+    Raises MalformedError for its form, UnusableFingerprintError for a fingerprint that is refused.
+    """
+    if len(data) > MAX_PRIVATE:
+        msg = f"a private part of {len(data)} bytes; the limit is {MAX_PRIVATE}"
+        raise MalformedError(msg, field="private")
+    reader = Reader(data, _FIRST_LINE)
+    kind = type_named(reader.one(_TYPE))
+    fingerprint = Fingerprint(kind, reader.one(_VALUE), reader.optional(_QUALITY))
+    part = PrivatePart(fingerprint, reader.one(_NONCE))
+    reader.end()
+    return part

@@ -1,0 +1,115 @@
+"""What the services need from the outside, and what each adapter promises.
+
+A port is small and its docstring is its contract. ``tests/contract`` runs one suite over every
+implementation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol, TypeAlias
+
+from hashpact.domain.checks import Hit
+from hashpact.domain.fingerprints import Fingerprint
+from hashpact.domain.state import Head, Key, Leaf, Member, Record, View
+
+Clock: TypeAlias = Callable[[], int]
+"""Seconds since 1970 in UTC."""
+
+Entropy: TypeAlias = Callable[[int], bytes]
+"""That many bytes nobody can guess; ``secrets.token_bytes`` outside tests."""
+
+
+class Index(Protocol):
+    """Finds the items near a fingerprint, over every fingerprint type.
+
+    An item's id is a whole number below 2^64, given by the caller and unique in the index.
+
+    Exactness: for Hamming types and equality every item within the threshold is found; for Jaccard, with
+    the recall that docs/methods states, and never one below the threshold.
+    Visibility: an item is found by the first search that starts after ``add`` returns, and by none that
+    starts after ``remove`` returns.
+    Concurrency: any number of threads may search while one adds or removes; a search does not hold the GIL
+    while it looks.
+    """
+
+    def add(self, items: Iterable[tuple[int, Fingerprint]]) -> None:
+        """Make the items findable. An id that is there already raises ValueError and adds nothing."""
+        ...
+
+    def remove(self, items: Iterable[int]) -> None:
+        """Make the items unfindable. An id that is not there is passed over."""
+        ...
+
+    def search(self, query: Fingerprint, threshold: float, limit: int) -> list[Hit]:
+        """The nearest items of the query's type within ``threshold``, at most ``limit`` of them.
+
+        ``threshold`` is the largest distance in bits, or the smallest similarity (both inclusive); equality
+        ignores it. Nearest first; equal scores in the order of ids.
+        """
+        ...
+
+    def __len__(self) -> int:
+        """How many items can be found."""
+        ...
+
+
+class Snapshot(View, Protocol):
+    """One unchanging view of a ledger, with the lists that people ask for."""
+
+    def members(self, after: str, limit: int) -> tuple[Member, ...]:
+        """The first ``limit`` members whose id sorts after ``after``, in the order of their ids."""
+        ...
+
+    def keys(self, member_id: str) -> tuple[Key, ...]:
+        """The member's keys in the order in which they were enrolled."""
+        ...
+
+
+class Transaction(View, Protocol):
+    """The one writer's view of a ledger, and its only way to change it."""
+
+    def append(self, leaf: Leaf, private: Sequence[bytes], records: Sequence[Record]) -> None:
+        """Stage one leaf, its private parts and the state rows it puts.
+
+        ``leaf.index`` must be the head's size. Raises CorruptError if it is not.
+        """
+        ...
+
+
+class Ledger(Protocol):
+    """The durable log with the state that follows from it.
+
+    Durability: when the block of ``begin`` ends without an exception, everything appended in it is on the
+    disk and visible to every later snapshot; if it ends with one, or the process dies, nothing of it is.
+    A commit that fails raises UnavailableError, after which the ledger refuses every further write: the
+    process must stop and start again.
+    Concurrency: any number of snapshots, one transaction at a time over all processes of the machine; a
+    second ``begin`` waits, and raises UnavailableError after its wait.
+    Retries: the ledger never retries; its caller may, because appends are idempotent by request.
+    """
+
+    def begin(self) -> AbstractContextManager[Transaction]:
+        """Take the write lock; commit at the end of the block, roll back on an exception."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """One unchanging view of what is committed, for the length of the block."""
+        ...
+
+    def leaves(self, start: int, stop: int) -> Iterator[Leaf]:
+        """The committed leaves with start <= index < stop, in order."""
+        ...
+
+    def private(self, start: int, stop: int) -> Iterator[tuple[int, Sequence[bytes]]]:
+        """``(index, private parts in item order)`` of the leaves in that range that have any, in order."""
+        ...
+
+    def head(self) -> Head:
+        """The committed head. Cheap enough to poll ten times a second."""
+        ...
+
+    def close(self) -> None:
+        """Give the ledger's files back. Nothing else may be called afterwards."""
+        ...

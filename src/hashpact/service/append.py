@@ -1,0 +1,130 @@
+"""Append: a signed statement becomes a leaf of the log, once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from hashpact.domain import rules, statements
+from hashpact.domain.errors import (
+    ClockSkewError,
+    CorruptError,
+    InvalidInputError,
+    MalformedError,
+    NotPermittedError,
+    RequestReusedError,
+)
+from hashpact.domain.fingerprints import commitment, parse_private
+from hashpact.domain.ports import Clock, Ledger, Transaction
+from hashpact.domain.state import Head, Leaf, Receipt
+from hashpact.domain.statements import SignedStatement, Submit
+from hashpact.log import tree
+
+MAX_SKEW: Final = 600
+"""Seconds that a statement's time may be off the server's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a caller hands in: the leaf's bytes, and the private parts in the order of its items."""
+
+    statement: bytes
+    private: Sequence[bytes] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Appender:
+    """The only writer of the log."""
+
+    ledger: Ledger
+    clock: Clock
+
+    def append(self, caller: str | None, submission: Submission) -> Receipt:
+        """Append one statement and return its receipt; the same bytes again return the same receipt.
+
+        ``caller`` is the member that the channel proves; None is the operator at the home itself, who has no
+        channel. Raises the HashpactError of the first check that fails, and then nothing has changed:
+        format, caller, private parts, replay, clock, rules (`rules.decide`).
+        """
+        (receipt,) = self.append_all(caller, [submission])
+        return receipt
+
+    def append_all(self, caller: str | None, submissions: Sequence[Submission]) -> list[Receipt]:
+        """Append several statements in one transaction: all of them, or none."""
+        opened = [(_open(caller, submission), submission.private) for submission in submissions]
+        receipts = []
+        with self.ledger.begin() as transaction:
+            head = self.ledger.head()
+            for signed, private in opened:
+                leaf = self._stage(transaction, head, signed, private)
+                receipts.append(leaf.receipt)
+                if leaf.index == head.size:
+                    head = Head(leaf.index + 1, leaf.edge)
+        return receipts
+
+    def _stage(
+        self, transaction: Transaction, head: Head, signed: SignedStatement, private: Sequence[bytes]
+    ) -> Leaf:
+        statement = signed.statement
+        earlier = transaction.request(statement.member, statement.request)
+        if earlier is not None:
+            return self._replayed(earlier, signed)
+        self._check_time(transaction, signed)
+        records = rules.decide(transaction, head.size, signed)
+        hash_ = tree.leaf_hash(signed.data)
+        edge = tree.extend(head.size, head.edge, hash_)
+        leaf = Leaf(
+            index=head.size,
+            data=signed.data,
+            hash=hash_,
+            root=tree.root(edge),
+            edge=edge,
+            member=statement.member,
+            request=statement.request,
+        )
+        transaction.append(leaf, private, records)
+        return leaf
+
+    def _replayed(self, index: int, signed: SignedStatement) -> Leaf:
+        leaf = next(self.ledger.leaves(index, index + 1), None)
+        if leaf is None:
+            msg = f"the log has no leaf {index}, which its index of requests names"
+            raise CorruptError(msg)
+        if leaf.data != signed.data:
+            msg = "this request id was used for another statement; nothing has changed"
+            raise RequestReusedError(msg)
+        return leaf
+
+    def _check_time(self, transaction: Transaction, signed: SignedStatement) -> None:
+        now = self.clock()
+        if abs(signed.statement.time - now) > MAX_SKEW:
+            msg = (
+                f"the statement's time is more than {MAX_SKEW} s off the server's clock; "
+                "set the clock and sign again"
+            )
+            raise ClockSkewError(msg, server_time=str(now))
+        key = transaction.key(signed.statement.key)
+        if key is not None and key.expires <= now:
+            msg = f"the key {key.member}/{key.name} has expired"
+            raise NotPermittedError(msg)
+
+
+def _open(caller: str | None, submission: Submission) -> SignedStatement:
+    """Everything that can be refused without looking at the log."""
+    signed = statements.parse(submission.statement)
+    member = signed.statement.member
+    if caller is not None and member != caller:
+        msg = f"the statement is by {member!r}, the channel is of {caller!r}"
+        raise NotPermittedError(msg)
+    body = signed.statement.body
+    items = body.items if isinstance(body, Submit) else ()
+    if len(submission.private) != len(items):
+        msg = f"{len(submission.private)} private parts for {len(items)} items"
+        raise InvalidInputError(msg, field="private")
+    for number, (item, private) in enumerate(zip(items, submission.private, strict=True)):
+        if commitment(private) != item:
+            msg = f"private part {number} is not what item {number} commits to"
+            raise MalformedError(msg, field="private")
+        parse_private(private)
+    return signed
