@@ -16,6 +16,7 @@
     │   └── ClockSkewError           the statement's time is too far from the server's
     ├── OverloadedError              a quota or a bound of the server is reached
     ├── UnavailableError             cannot answer now; the same call may succeed later
+    │   ├── CommitFailedError        the disk refused a commit; the process stops and starts again
     │   ├── CertificateError         the TLS channel was refused; retrying will not help
     │   └── DeadlineError            the call's time ran out; its outcome is unknown
     ├── CorruptError                 stored bytes are not what the log committed to
@@ -134,6 +135,12 @@ class UnavailableError(HashpactError):
     """The clearinghouse cannot answer now; the same call may succeed later."""
 
     code = "UNAVAILABLE"
+
+
+class CommitFailedError(UnavailableError):
+    """The disk refused a commit. Nothing of it was answered; the process must stop and start again."""
+
+    code = "COMMIT_FAILED"
 
 
 class CertificateError(UnavailableError):

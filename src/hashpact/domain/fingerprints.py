@@ -173,7 +173,8 @@ def commitment(private: bytes) -> bytes:
 def parse_private(data: bytes) -> PrivatePart:
     """Read a private part.
 
-    Raises MalformedError for its form, UnusableFingerprintError for a fingerprint that is refused.
+    Raises MalformedError for its form, InvalidInputError for a type or value that there is not, and
+    UnusableFingerprintError for a fingerprint that is refused.
     """
     if len(data) > MAX_PRIVATE:
         msg = f"a private part of {len(data)} bytes; the limit is {MAX_PRIVATE}"

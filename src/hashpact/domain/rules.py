@@ -5,10 +5,10 @@ The rules, in the order in which they are tried:
 1.  Leaf 0 is a genesis; no other leaf is.
 2.  ``log`` is the charter's origin.
 3.  A request id is used once by its member.
-4.  A statement of ``admin`` is signed by the key that it names and by at least the charter's threshold of
+4.  Administrators, and nobody else, make ``genesis``, ``policy``, ``member-enrol`` and ``key-enrol``.
+5.  A statement of ``admin`` is signed by the key that it names and by at least the charter's threshold of
     administrators, counted as distinct raw public keys. Genesis is signed so by the administrators it names.
-5.  Any other statement is signed by the key that it names, which is enrolled for its member.
-6.  Administrators, and nobody else, make ``genesis``, ``policy``, ``member-enrol`` and ``key-enrol``.
+6.  Any other statement is signed by the key that it names, which is enrolled for its member.
 7.  A policy's version is the one before plus one.
 8.  A member is enrolled once; ``admin`` is no member's id.
 9.  A key is enrolled for an enrolled member, once in the life of the log, and signs its own enrolment. Keys
@@ -100,7 +100,7 @@ def _genesis(
     if not 1 <= body.threshold <= len(admins):
         msg = f"the threshold must be from 1 to {len(admins)}, the number of administrators"
         raise InvalidInputError(msg, field="threshold")
-    for public in (*admins, *body.log_keys):
+    for public in (*(admin.public for admin in body.admins), *body.log_keys):
         keys.check_public_key(public)
     _check_admins(body.admins, body.threshold, signed)
     return (Charter(signed.statement.log, body.admins, body.threshold, body.log_keys),)

@@ -7,13 +7,14 @@ The bytes are described in docs/formats/statement.md.
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import re
 from dataclasses import dataclass
 from typing import ClassVar, Final, Generic, Protocol, Self, TypeAlias, TypeVar
 
 from hashpact.domain import keys
-from hashpact.domain.errors import MalformedError
+from hashpact.domain.errors import BadSignatureError, MalformedError
 from hashpact.domain.grammar import SLUG, Decimal, Field, Hex, Reader, Word
 from hashpact.domain.keys import NamedKey, Signer
 from hashpact.domain.state import Basis, Role, Stance
@@ -23,6 +24,8 @@ FIRST_LINE: Final = "hashpact/statement/v1"
 MAX_LEAF: Final = 32 * 1024
 MAX_ITEMS: Final = 256
 MAX_LABELS: Final = 8
+MAX_ADMINS: Final = note.MAX_SIGNATURES - 1
+"""All of them can sign a key's enrolment beside the key itself."""
 ADMIN: Final = "admin"
 """The member id under which administrators make statements; nobody can be enrolled with it."""
 
@@ -72,8 +75,9 @@ _MEMBER: Final = Word(
     re.compile("[a-z0-9-]{3,32}"), "a member id: 3 to 32 lower-case letters, digits and hyphens"
 )
 _ORIGIN: Final = Word(
-    re.compile(r"[a-z0-9](?:[a-z0-9._/-]{0,126}[a-z0-9])?"),
-    "an origin: at most 128 lower-case letters, digits, dots, slashes, underscores and hyphens",
+    # A checkpoint's first line is the origin: it must not be the first line of a format of Hashpact's own.
+    re.compile(r"(?!hashpact/)[a-z0-9](?:[a-z0-9._/-]{0,126}[a-z0-9])?"),
+    "an origin such as example.org/log: at most 128 of a-z 0-9 . _ / -, and not beginning with hashpact/",
 )
 
 LOG: Final = Field("log", _ORIGIN)
@@ -83,8 +87,8 @@ KEY: Final = Field("key", _HASH)
 REQUEST: Final = Field("request", Hex(16))
 TIME: Final = Field("time", _TIME)
 
-ADMINS: Final = Field("admin", _NamedKeyLine(), 1, 16)
-THRESHOLD: Final = Field("threshold", Decimal(1, 16))
+ADMINS: Final = Field("admin", _NamedKeyLine(), 1, MAX_ADMINS)
+THRESHOLD: Final = Field("threshold", Decimal(1, MAX_ADMINS))
 LOG_KEYS: Final = Field("log-key", _HASH, 1, 4)
 VERSION: Final = Field("version", Decimal(1))
 TAXONOMY: Final = Field("label", _TERM, 1, 64, ascending=True)
@@ -217,6 +221,7 @@ class Submit:
 
     def write(self) -> str:
         """The lines of the fields."""
+        self._check_basis()
         return (
             LABELS.write(self.labels)
             + BASIS.write((self.basis,))
@@ -239,12 +244,14 @@ class Submit:
             reader.one(REMOVED),
             reader.take(ITEMS),
         )
-        named = submit.authority is not None and submit.article is not None
-        unnamed = submit.authority is None and submit.article is None
-        if not (named if submit.basis is Basis.LAW else unnamed):
+        submit._check_basis()
+        return submit
+
+    def _check_basis(self) -> None:
+        by_law = self.basis is Basis.LAW
+        if (self.authority is not None) is not by_law or (self.article is not None) is not by_law:
             msg = "basis law, and only it, names an authority and an article"
             raise MalformedError(msg, field="basis")
-        return submit
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,14 +362,18 @@ def sign(statement: Statement, signers: list[tuple[NamedKey, Signer]]) -> bytes:
 def verify(signed: SignedStatement, name: str, public: bytes) -> bool:
     """Whether the note carries a signature line of that key; False if none names it.
 
-    Raises BadSignatureError if a line names the key and does not verify. Lines of other keys, and of keys
-    that share the 4-byte id, are passed over.
+    Raises BadSignatureError if lines name the key and none of them verifies. Lines of other keys are passed
+    over, also of one that shares name and 4-byte id with this key.
     """
     short = note.short_id(name, public)
-    found = [line for line in signed.note.signatures if line.name == name and line.key_id == short]
-    for line in found:
-        keys.verify(public, line.value, signed.note.text)
-    return bool(found)
+    values = [line.value for line in signed.note.signatures if line.name == name and line.key_id == short]
+    for value in values[:-1]:
+        with contextlib.suppress(BadSignatureError):
+            keys.verify(public, value, signed.note.text)
+            return True
+    for value in values[-1:]:
+        keys.verify(public, value, signed.note.text)
+    return bool(values)
 
 
 def parse(data: bytes) -> SignedStatement:

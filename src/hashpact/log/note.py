@@ -3,6 +3,8 @@
 A note is a text that ends with a newline, an empty line, and one signature line or more:
 
     — <key name> <base64 of 4-byte key id || signature>
+
+Narrower than C2SP in two ways: key names are ASCII, and a note has at most 16 signatures.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ _DASH: Final = "\u2014 ".encode()
 _MIN_SIGNATURE: Final = KEY_ID_SIZE + 1
 _MAX_LINE: Final = 4096
 _NAME: Final = re.compile(b"[!-*,-~]+")
+_CONTROL: Final = re.compile(b"[\x00-\x09\x0b-\x1f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +84,28 @@ def parse(data: bytes, max_size: int) -> Note:
         msg = "the last signature line does not end with a newline"
         raise MalformedError(msg, field="signature")
     text = head + b"\n"
+    _check_text(text)
     number = text.count(b"\n") + 2
     lines = tail[:-1].split(b"\n", MAX_SIGNATURES)
     if len(lines) > MAX_SIGNATURES:
         msg = f"more than {MAX_SIGNATURES} signature lines"
         raise MalformedError(msg, field="signature", line=str(number + MAX_SIGNATURES))
     return Note(text, tuple(_signature(line, number + i) for i, line in enumerate(lines)))
+
+
+def _check_text(text: bytes) -> None:
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        place = error.start
+    else:
+        control = _CONTROL.search(text)
+        if control is None:
+            return
+        place = control.start()
+    number = text.count(b"\n", 0, place) + 1
+    msg = f"line {number} is not UTF-8 text without control characters"
+    raise MalformedError(msg, field="text", line=str(number))
 
 
 def _signature(line: bytes, number: int) -> NoteSignature:

@@ -56,20 +56,24 @@ class Appender:
         receipts = []
         with self.ledger.begin() as transaction:
             head = self.ledger.head()
+            staged: dict[int, Leaf] = {}
             for signed, private in opened:
-                leaf = self._stage(transaction, head, signed, private)
-                receipts.append(leaf.receipt)
-                if leaf.index == head.size:
+                statement = signed.statement
+                earlier = transaction.request(statement.member, statement.request)
+                if earlier is None:
+                    leaf = self._stage(transaction, head, signed, private)
+                    staged[leaf.index] = leaf
                     head = Head(leaf.index + 1, leaf.edge)
+                else:
+                    leaf = staged.get(earlier) or self._committed(earlier)
+                    _check_replay(leaf, signed)
+                receipts.append(leaf.receipt)
         return receipts
 
     def _stage(
         self, transaction: Transaction, head: Head, signed: SignedStatement, private: Sequence[bytes]
     ) -> Leaf:
         statement = signed.statement
-        earlier = transaction.request(statement.member, statement.request)
-        if earlier is not None:
-            return self._replayed(earlier, signed)
         self._check_time(transaction, signed)
         records = rules.decide(transaction, head.size, signed)
         hash_ = tree.leaf_hash(signed.data)
@@ -86,14 +90,11 @@ class Appender:
         transaction.append(leaf, private, records)
         return leaf
 
-    def _replayed(self, index: int, signed: SignedStatement) -> Leaf:
+    def _committed(self, index: int) -> Leaf:
         leaf = next(self.ledger.leaves(index, index + 1), None)
         if leaf is None:
             msg = f"the log has no leaf {index}, which its index of requests names"
             raise CorruptError(msg)
-        if leaf.data != signed.data:
-            msg = "this request id was used for another statement; nothing has changed"
-            raise RequestReusedError(msg)
         return leaf
 
     def _check_time(self, transaction: Transaction, signed: SignedStatement) -> None:
@@ -108,6 +109,12 @@ class Appender:
         if key is not None and key.expires <= now:
             msg = f"the key {key.member}/{key.name} has expired"
             raise NotPermittedError(msg)
+
+
+def _check_replay(leaf: Leaf, signed: SignedStatement) -> None:
+    if leaf.data != signed.data:
+        msg = "this request id was used for another statement; nothing has changed"
+        raise RequestReusedError(msg)
 
 
 def _open(caller: str | None, submission: Submission) -> SignedStatement:

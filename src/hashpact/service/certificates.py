@@ -74,11 +74,14 @@ def _issue(
     try:
         issuer = x509.load_pem_x509_certificate(authority.certificate)
         signer = serialization.load_pem_private_key(authority.key, None)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:  # TypeError: the key is encrypted
         msg = "the home's authority (ca.crt, ca.key) cannot be read"
         raise ConfigError(msg) from error
     if not isinstance(signer, ec.EllipticCurvePrivateKey):
         msg = "the home's authority key is not an ECDSA key"
+        raise ConfigError(msg)
+    if issuer.public_key() != signer.public_key():
+        msg = "the home's authority certificate (ca.crt) is not of its key (ca.key)"
         raise ConfigError(msg)
     key = ec.generate_private_key(ec.SECP256R1())
     builder = (

@@ -6,9 +6,10 @@ import threading
 from typing import Final
 
 from hashpact.domain import statements
-from hashpact.domain.errors import UnavailableError
+from hashpact.domain.errors import MalformedError, UnavailableError
 from hashpact.domain.fingerprints import parse_private
 from hashpact.domain.ports import Index, Ledger
+from hashpact.domain.state import View
 from hashpact.domain.statements import MAX_ITEMS, Withdraw
 
 _WITHDRAW_LINE: Final = f"\n{statements.KIND.name} {Withdraw.kind}\n".encode()
@@ -32,6 +33,8 @@ class Follower:
         self._index = index
         self._lock = threading.Lock()
         self._position = 0
+        # Ahead of the position while a catch-up runs or has failed: what must not be added again.
+        self._added = 0
 
     @property
     def position(self) -> int:
@@ -41,19 +44,20 @@ class Follower:
     def catch_up(self) -> int:
         """Apply every committed leaf that the index lacks; returns the new position.
 
+        After an error it may be called again: what was added before the error stays, and is not added twice.
         Entries are added before withdrawals are applied: a withdrawal always names an earlier entry.
         """
         with self._lock:
             start, stop = self._position, self._ledger.head().size
-            for entry, private in self._ledger.private(start, stop):
-                fingerprints = (parse_private(part).fingerprint for part in private)
+            for entry, private in self._ledger.private(self._added, stop):
+                fingerprints = [parse_private(part).fingerprint for part in private]
                 self._index.add(zip(item_ids(entry), fingerprints, strict=False))
-            for leaf in self._ledger.leaves(start, stop):
-                if _WITHDRAW_LINE in leaf.data:
-                    body = statements.parse(leaf.data).statement.body
-                    if isinstance(body, Withdraw):
-                        self._index.remove(item_ids(body.entry))
-            self._position = stop
+                self._added = entry + 1
+            with self._ledger.snapshot() as view:
+                for leaf in self._ledger.leaves(start, stop):
+                    if _WITHDRAW_LINE in leaf.data:
+                        self._index.remove(_withdrawn(view, leaf.data))
+            self._position = self._added = stop
             return stop
 
     def reach(self, position: int) -> int:
@@ -63,3 +67,13 @@ class Follower:
             msg = f"this server has reached position {reached}, not {position} yet; try again"
             raise UnavailableError(msg)
         return reached
+
+
+def _withdrawn(view: View, leaf: bytes) -> range:
+    """The items that a withdrawal ends: none if it breaks a rule, for then it has no effect."""
+    try:
+        body = statements.parse(leaf).statement.body
+    except MalformedError:
+        return range(0)
+    entry = view.entry(body.entry) if isinstance(body, Withdraw) else None
+    return range(0) if entry is None or entry.withdrawn_at is None else item_ids(entry.index)

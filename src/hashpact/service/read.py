@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hashpact.domain.errors import NotFoundError
+from hashpact.domain.errors import CorruptError, NotFoundError
 from hashpact.domain.ports import Ledger
 from hashpact.domain.state import Entry, Key, Member, Opinion
 
@@ -35,15 +35,18 @@ class Reader:
     ledger: Ledger
 
     def entry(self, index: int) -> EntryDetail:
-        """The entry at that log index, withdrawn or not. Raises NotFoundError."""
+        """The entry at that log index, withdrawn or not. Raises NotFoundError, CorruptError."""
         with self.ledger.snapshot() as view:
             entry = view.entry(index)
             opinions = view.opinions(index)
         if entry is None:
             msg = f"there is no entry {index}"
             raise NotFoundError(msg, resource=f"entries/{index}")
-        (leaf,) = self.ledger.leaves(index, index + 1)
-        ((_, private),) = self.ledger.private(index, index + 1)
+        leaf = next(self.ledger.leaves(index, index + 1), None)
+        _, private = next(self.ledger.private(index, index + 1), (index, ()))
+        if leaf is None or len(private) != entry.items:
+            msg = f"the leaf of entry {index} or some of its private parts are missing"
+            raise CorruptError(msg)
         return EntryDetail(entry, leaf.data, private, opinions)
 
     def member(self, member_id: str) -> Member | None:

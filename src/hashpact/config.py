@@ -1,0 +1,120 @@
+"""Configuration: a clearinghouse's HOME/hashpact.toml and a member's profile.toml, each validated once."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Final, Self
+
+from hashpact.domain.errors import ConfigError
+
+ENVIRONMENT_PREFIX: Final = "HASHPACT_"
+DEFAULT_LISTEN: Final = "127.0.0.1:8443"
+MAX_SIZE: Final = 64 * 1024
+"""Bytes that a configuration file may have."""
+
+_HOST_PORT: Final = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})")
+_MAX_PORT: Final = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class HomeConfig:
+    """What a server needs to know.
+
+    ``origin`` is the log's name, fixed at its genesis. ``listen`` is the HOST:PORT to bind (port 0: any free
+    one). ``address`` is the HOST:PORT that members connect to, written into their profiles; the server's
+    certificate must name its host.
+    """
+
+    origin: str
+    listen: str = DEFAULT_LISTEN
+    address: str = DEFAULT_LISTEN
+
+    def __post_init__(self) -> None:
+        """Refuse an address without host or port, with ConfigError."""
+        split_address("listen", self.listen)
+        split_address("address", self.address)
+
+    @classmethod
+    def parse(cls, text: str, environ: Mapping[str, str]) -> Self:
+        """The file's values; HASHPACT_LISTEN and HASHPACT_ADDRESS in the environment override it.
+
+        Raises ConfigError. The origin never comes from the environment: it belongs to the log.
+        """
+        values = _strings("hashpact.toml", text, cls)
+        for name in ("listen", "address"):
+            override = environ.get(ENVIRONMENT_PREFIX + name.upper())
+            if override:
+                values[name] = override
+        return cls(**values)
+
+    def to_toml(self) -> str:
+        """The file's text."""
+        return (
+            "# A clearinghouse. HASHPACT_LISTEN and HASHPACT_ADDRESS in the environment override this file.\n"
+            f'origin = "{self.origin}"  # fixed at genesis; do not change\n'
+            f'listen = "{self.listen}"  # where the server binds\n'
+            f'address = "{self.address}"  # what members connect to; new profiles carry it\n'
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileConfig:
+    """What a member's machine needs to know: the log's origin, its own id, its key's name, the server."""
+
+    origin: str
+    member: str
+    key: str
+    address: str
+
+    def __post_init__(self) -> None:
+        """Refuse an address without host or port, with ConfigError."""
+        split_address("address", self.address)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The file's values. Raises ConfigError."""
+        return cls(**_strings("profile.toml", text, cls))
+
+    def to_toml(self) -> str:
+        """The file's text."""
+        return (
+            "# How this member reaches its clearinghouse.\n"
+            f'origin = "{self.origin}"\n'
+            f'member = "{self.member}"\n'
+            f'key = "{self.key}"  # the name of member.key in the log\n'
+            f'address = "{self.address}"\n'
+        )
+
+
+def split_address(field: str, address: str) -> tuple[str, int]:
+    """Host (without brackets) and port of HOST:PORT. Raises ConfigError naming the field."""
+    found = _HOST_PORT.fullmatch(address)
+    if found is None or int(found["port"]) > _MAX_PORT:
+        msg = f"{field} must be HOST:PORT, such as 127.0.0.1:8443 or [::1]:8443, not {address!r}"
+        raise ConfigError(msg, field=field)
+    return found["host"].strip("[]"), int(found["port"])
+
+
+def _strings(name: str, text: str, wanted: type[HomeConfig | ProfileConfig]) -> dict[str, str]:
+    """The string values of a TOML file that has no others than ``wanted`` has fields."""
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        msg = f"{name} is not valid TOML: {error}"
+        raise ConfigError(msg) from error
+    known = {field.name for field in fields(wanted)}
+    for key, value in values.items():
+        if key not in known:
+            msg = f"{name}: unknown value {key!r}; known are {', '.join(sorted(known))}"
+            raise ConfigError(msg, field=key)
+        if not isinstance(value, str):
+            msg = f"{name}: {key} must be a string in quotes"
+            raise ConfigError(msg, field=key)
+    required = known if wanted is ProfileConfig else {"origin"}
+    for key in sorted(required - values.keys()):
+        msg = f"{name}: {key} is missing"
+        raise ConfigError(msg, field=key)
+    return values

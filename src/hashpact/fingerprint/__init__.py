@@ -1,0 +1,1 @@
+"""Content to fingerprint: the only room that reads pictures and folds text."""

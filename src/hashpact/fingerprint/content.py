@@ -1,0 +1,194 @@
+"""The front door: a file or a text to all of its fingerprints.
+
+    a picture   pdq/1, phash/1, sha256/1, md5/1
+    a text      minhash/1, sha256/1, md5/1
+    other       sha256/1, md5/1
+
+Importing this module is cheap; what a kind of content needs is imported when the first of that kind comes.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO, Final
+
+from hashpact.domain.errors import InvalidInputError, UnusableContentError, UnusableFingerprintError
+from hashpact.domain.fingerprints import (
+    MD5,
+    MINHASH,
+    PDQ,
+    PHASH,
+    SHA256,
+    Fingerprint,
+    FingerprintType,
+    type_named,
+)
+from hashpact.fingerprint import text as texts
+from hashpact.fingerprint.exact import exact
+from hashpact.fingerprint.sniff import HEAD_BYTES, Kind, kind_of
+
+_TYPES: Final = {
+    Kind.PICTURE: (PDQ, PHASH, SHA256, MD5),
+    Kind.TEXT: (MINHASH, SHA256, MD5),
+    Kind.OTHER: (SHA256, MD5),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprinted:
+    """What came of one file or text.
+
+    ``fingerprints`` has at most one of each type, perceptual ones first. ``refused`` pairs the name of a
+    type with why this content cannot have it. ``kind`` says what the content was taken for.
+    """
+
+    fingerprints: tuple[Fingerprint, ...]
+    refused: tuple[tuple[str, str], ...]
+    kind: Kind
+
+
+def fingerprints_of(path: str | os.PathLike[str], types: Sequence[str] | None = None) -> Fingerprinted:
+    """The fingerprints of the file at ``path``: of those ``types``, or of all that its kind can have.
+
+    The kind is told from the content: a picture by its signature, a text by being UTF-8 without NUL in
+    its first 64 KiB. Memory is bounded by the limits of ``images`` and ``text``, not by the size of the file.
+
+    Raises, with one line that begins with the file's name:
+    UnusableContentError, for a file that is missing, unreadable, empty or not a regular file; for a
+    picture or a text that is damaged or outside the limits; and if perceptual fingerprints were wanted
+    and each was refused. InvalidInputError, for a type that this kind of content cannot have; and,
+    before the file is looked at, for a type that is unknown.
+    """
+    wanted = _wanted(types)
+    name = repr(os.fspath(path))
+    try:
+        with _opened(path) as file:
+            return _read(file, wanted)
+    except UnusableContentError as exc:
+        msg = f"{name}: {exc.message}"
+        raise UnusableContentError(msg, **exc.details) from exc
+    except InvalidInputError as exc:
+        msg = f"{name}: {exc.message}"
+        raise InvalidInputError(msg, **exc.details) from exc
+    except OSError as exc:
+        msg = f"{name}: cannot be read: {exc.strerror or exc}"
+        raise UnusableContentError(msg, field="content") from exc
+
+
+def fingerprints_of_text(text: str, types: Sequence[str] | None = None) -> Fingerprinted:
+    """The fingerprints of ``text``: what ``fingerprints_of`` gives for a file of its UTF-8 bytes.
+
+    Raises UnusableContentError for a text that is empty, over the limit, has lone surrogates or too few
+    shingles; InvalidInputError for a type that is unknown or that a text cannot have.
+    """
+    wanted = _chosen(_wanted(types), Kind.TEXT)
+    if not text:
+        msg = "the text is empty"
+        raise UnusableContentError(msg, field="content")
+    texts.check_length(text)
+    first = [texts.minhash(text)] if MINHASH in wanted else []
+    return Fingerprinted((*first, *exact(io.BytesIO(text.encode()), wanted)), (), Kind.TEXT)
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """The regular file at ``path``, open for reading. Does not wait for a pipe's other end."""
+    if "\0" in os.fspath(path):
+        msg = "a path cannot hold a NUL"
+        raise UnusableContentError(msg, field="content")
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            msg = "not a regular file"
+            raise UnusableContentError(msg, field="content")
+        yield file
+
+
+def _read(file: BinaryIO, wanted: tuple[FingerprintType, ...] | None) -> Fingerprinted:
+    head = file.read(HEAD_BYTES)
+    if not head:
+        msg = "the file is empty"
+        raise UnusableContentError(msg, field="content")
+    size = os.fstat(file.fileno()).st_size
+    kind = kind_of(head)
+    chosen = _chosen(wanted, kind)
+    found: list[Fingerprint] = []
+    refused: list[tuple[str, str]] = []
+    if kind is Kind.PICTURE and (PDQ in chosen or PHASH in chosen):
+        found, refused = _of_picture(file, size, chosen)
+    if kind is Kind.TEXT and MINHASH in chosen:
+        text = _text(file, size)
+        if text is not None:
+            found = [texts.minhash(text)]
+        elif wanted is None:
+            kind = Kind.OTHER
+        else:
+            msg = f"no {MINHASH.name}: not UTF-8 throughout"
+            raise UnusableContentError(msg, field="content")
+    file.seek(0)
+    return Fingerprinted((*found, *exact(file, chosen)), tuple(refused), kind)
+
+
+def _of_picture(
+    file: BinaryIO, size: int, chosen: tuple[FingerprintType, ...]
+) -> tuple[list[Fingerprint], list[tuple[str, str]]]:
+    from hashpact.fingerprint import images, perceptual  # noqa: PLC0415 - late: numpy and Pillow
+
+    rgb = images.decode(file, size)
+    found: list[Fingerprint] = []
+    refused: list[tuple[str, str]] = []
+    for kind, recipe in ((PDQ, perceptual.pdq), (PHASH, perceptual.phash)):
+        if kind in chosen:
+            try:
+                found.append(recipe(rgb))
+            except UnusableFingerprintError as exc:
+                refused.append((kind.name, exc.message))
+    if not found:
+        msg = "; ".join(reason for _, reason in refused)
+        raise UnusableContentError(msg, field="content")
+    return found, refused
+
+
+def _text(file: BinaryIO, size: int) -> str | None:
+    """The whole of ``file`` as text, or None if it is not UTF-8 after all.
+
+    Raises UnusableContentError if it is too long, without reading it.
+    """
+    if size <= texts.MAX_BYTES:
+        file.seek(0)
+        whole = file.read(texts.MAX_BYTES + 1)
+        # The file may have grown since it was opened.
+        size = len(whole)
+        if size <= texts.MAX_BYTES:
+            try:
+                return whole.decode()
+            except UnicodeDecodeError:
+                return None
+    msg = f"{texts.too_long(size)}; {SHA256.name} and {MD5.name} can still be asked for"
+    raise UnusableContentError(msg, field="content")
+
+
+def _wanted(types: Sequence[str] | None) -> tuple[FingerprintType, ...] | None:
+    if types is None:
+        return None
+    if isinstance(types, str) or not types:
+        msg = "types must be a sequence of one or more names of fingerprint types"
+        raise InvalidInputError(msg, field="types")
+    return tuple(map(type_named, types))
+
+
+def _chosen(wanted: tuple[FingerprintType, ...] | None, kind: Kind) -> tuple[FingerprintType, ...]:
+    possible = _TYPES[kind]
+    if wanted is None:
+        return possible
+    wrong = [each.name for each in wanted if each not in possible]
+    if wrong:
+        what = "neither a picture nor a text that can be read" if kind is Kind.OTHER else f"a {kind.value}"
+        names = ", ".join(each.name for each in possible)
+        msg = f"no {', '.join(wrong)}: the content is {what}, which can have {names}"
+        raise InvalidInputError(msg, field="types")
+    return wanted

@@ -1,0 +1,72 @@
+"""What a file is, told from its first bytes: a picture, a text, or something else.
+
+Standard library only, so that asking does not load Pillow. Names and extensions are not looked at.
+"""
+
+from __future__ import annotations
+
+import codecs
+import enum
+from typing import Final
+
+HEAD_BYTES: Final = 65536
+"""How much of a file is looked at, in bytes."""
+
+PICTURE_FORMATS: Final = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "WEBP")
+"""The picture formats that are read, by Pillow's names: those a platform takes as uploads and no others.
+
+Each further decoder is further attack surface: TIFF, JPEG 2000, PSD, ICO and the rest are not opened.
+"""
+
+_MAGIC: Final = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+)
+# Sizes of the known BMP headers: "BM" alone also begins many an English text.
+_BMP_HEADERS: Final = (12, 16, 40, 52, 56, 64, 108, 124)
+_AVIF_BRANDS: Final = (b"avif", b"avis")
+
+
+class Kind(enum.Enum):
+    """What can be made of a file: perceptual fingerprints of a picture or a text, or exact ones only."""
+
+    PICTURE = "picture"
+    TEXT = "text"
+    OTHER = "other"
+
+
+def kind_of(head: bytes) -> Kind:
+    """The kind of a file that begins with ``head``, its first HEAD_BYTES bytes or all of it if shorter."""
+    if picture_format(head) is not None:
+        return Kind.PICTURE
+    return Kind.TEXT if _is_text(head) else Kind.OTHER
+
+
+def picture_format(head: bytes) -> str | None:
+    """The one of PICTURE_FORMATS whose signature ``head`` bears, or None. 64 bytes are enough."""
+    for magic, name in _MAGIC:
+        if head.startswith(magic):
+            return name
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
+        return "BMP"
+    # ISO 14496-12, 4.3: size, "ftyp", major brand, minor version, then the compatible brands.
+    if head[4:8] == b"ftyp":
+        brands = head[8 : min(int.from_bytes(head[:4]), 64)]
+        if any(brands[at : at + 4] in _AVIF_BRANDS for at in range(0, len(brands), 4)):
+            return "AVIF"
+    return None
+
+
+def _is_text(head: bytes) -> bool:
+    """Tell whether ``head`` begins a UTF-8 text: no NUL, and no invalid sequence but one cut at the end."""
+    if b"\0" in head:
+        return False
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head, final=len(head) < HEAD_BYTES)
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""The ledgers and the files of a home: the only room with SQL."""

@@ -1,0 +1,126 @@
+"""One way to open an SQLite connection, to run SQL on it, and to say what went wrong.
+
+SQLite's own failures leave this room only as these:
+
+    apsw                                   hashpact
+    BusyError, LockedError                 UnavailableError: the wait for the lock is over
+    NotADBError                            ConfigError: another kind of file
+    CantOpenError, ReadOnlyError,
+    PermissionsError, AuthError            ConfigError: path or permissions
+    CorruptError, SQLError                 CorruptError: pages or tables are not what they should be
+    all others (disk full, I/O, memory)    UnavailableError
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import apsw
+
+from hashpact.domain.errors import ConfigError, CorruptError, HashpactError, UnavailableError
+
+Row: TypeAlias = tuple[Any, ...]
+Bindings: TypeAlias = Sequence[str | bytes | int | None]
+
+_MILLISECONDS: Final = 1000
+
+
+def translated(exc: apsw.Error, name: str) -> HashpactError:
+    """The error by which Hashpact says what apsw said of the database ``name``; raise it ``from exc``."""
+    match exc:
+        case apsw.BusyError() | apsw.LockedError():
+            return UnavailableError(f"{name} is locked by another writer; try again")
+        case apsw.NotADBError():
+            return ConfigError(f"{name} is not a Hashpact database")
+        case apsw.CantOpenError() | apsw.ReadOnlyError() | apsw.PermissionsError() | apsw.AuthError():
+            return ConfigError(
+                f"cannot open {name} for writing ({exc}); "
+                "check that it exists and that you may write to it and its directory"
+            )
+        case apsw.CorruptError() | apsw.SQLError():
+            return CorruptError(f"{name} is damaged: {exc}")
+        case _:
+            return UnavailableError(f"{name} cannot be read or written: {type(exc).__name__}: {exc}")
+
+
+def connect(path: Path, wait: float) -> apsw.Connection:
+    """A connection to the existing database at ``path`` that waits ``wait`` seconds for a lock.
+
+    Commits are durable: with a write-ahead log, ``synchronous=FULL`` syncs it at every commit (NORMAL would
+    lose acknowledged commits on power loss). Several threads may use it, one at a time.
+    """
+    # An absolute path, because SQLite gives "" and ":memory:" meanings of their own.
+    name = str(path.absolute())
+    try:
+        connection = apsw.Connection(name, flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            connection.set_busy_timeout(int(wait * _MILLISECONDS))
+            connection.execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
+            if connection.readonly("main"):  # SQLite falls back to that without a word
+                raise apsw.ReadOnlyError("attempt to write a readonly database")  # noqa: EM101, TRY003, TRY301  # SQLite's words
+        except BaseException:
+            connection.close()
+            raise
+    except apsw.Error as exc:
+        raise translated(exc, name) from exc
+    return connection
+
+
+def run(connection: apsw.Connection, sql: str, bindings: Bindings = ()) -> list[Row]:
+    """Every row of the statement. Raises a HashpactError if SQLite refuses it."""
+    try:
+        return connection.execute(sql, bindings).fetchall()
+    except apsw.Error as exc:
+        raise translated(exc, connection.filename) from exc
+
+
+def close(connection: apsw.Connection) -> None:
+    """Close the connection. Raises a HashpactError if SQLite can not; what is committed stays committed."""
+    name = connection.filename
+    try:
+        connection.close()
+    except apsw.Error as exc:
+        raise translated(exc, name) from exc
+
+
+class Readers:
+    """Connections for reading: as many as there are readers at one instant, each used by one at a time."""
+
+    def __init__(self, path: Path, wait: float) -> None:
+        self._path = path
+        self._wait = wait
+        self._idle: list[apsw.Connection] = []
+        self._closed = False
+
+    def take(self) -> apsw.Connection:
+        """A connection that nobody else uses until it is given back. It refuses to write."""
+        if self._closed:
+            msg = f"{self._path} is closed"
+            raise UnavailableError(msg)
+        try:
+            return self._idle.pop()
+        except IndexError:
+            connection = connect(self._path, self._wait)
+            run(connection, "PRAGMA query_only = ON")
+            return connection
+
+    def give(self, connection: apsw.Connection) -> None:
+        """Give a connection back. What it was reading ends, so that it holds no page of the log file back."""
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except apsw.Error:
+            # Nothing was written and the caller has its rows; this connection is just not used again.
+            close(connection)
+            return
+        self._idle.append(connection)
+        if self._closed:
+            self.close()
+
+    def close(self) -> None:
+        """Close what is idle now, and every other connection when it is given back."""
+        self._closed = True
+        while self._idle:
+            close(self._idle.pop())

@@ -1,0 +1,213 @@
+"""The files of a home and of a profile: where they are, and how they are read and written.
+
+Every failure is a ConfigError of one line that names the file and what to do.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from hashpact.domain.errors import ConfigError
+
+_PRIVATE: Final = 0o600
+_PUBLIC: Final = 0o644
+_OTHERS: Final = 0o077
+_NAME: Final = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class HomePaths:
+    """The files of a clearinghouse, all below its home directory. docs/formats/home.md describes them."""
+
+    home: Path
+
+    @property
+    def config(self) -> Path:
+        """The configuration, in TOML."""
+        return self.home / "hashpact.toml"
+
+    @property
+    def db(self) -> Path:
+        """The ledger."""
+        return self.home / "hashpact.db"
+
+    @property
+    def segments(self) -> Path:
+        """The directory of the index; it can be made again from the ledger."""
+        return self.home / "segments"
+
+    @property
+    def pki(self) -> Path:
+        """The directory of keys and certificates."""
+        return self.home / "pki"
+
+    @property
+    def ca_cert(self) -> Path:
+        """The certificate of the authority that signs members' certificates."""
+        return self.pki / "ca.crt"
+
+    @property
+    def ca_key(self) -> Path:
+        """That authority's private key."""
+        return self.pki / "ca.key"
+
+    @property
+    def server_cert(self) -> Path:
+        """The server's certificate."""
+        return self.pki / "server.crt"
+
+    @property
+    def server_key(self) -> Path:
+        """The server's private key."""
+        return self.pki / "server.key"
+
+    @property
+    def log_key(self) -> Path:
+        """The private key that signs checkpoints."""
+        return self.pki / "log.key"
+
+    def admin_key(self, name: str) -> Path:
+        """The private key of the administrator ``name``. Raises ConfigError unless it is a plain name."""
+        if _NAME.fullmatch(name) is None:
+            msg = "an administrator's name has 1 to 64 of the characters a-z, 0-9 and -"
+            raise ConfigError(msg)
+        return self.pki / f"admin-{name}.key"
+
+
+@dataclass(frozen=True, slots=True)
+class ProfilePaths:
+    """The files by which a member's machine reaches a clearinghouse, all in one directory."""
+
+    directory: Path
+
+    @property
+    def config(self) -> Path:
+        """The configuration, in TOML."""
+        return self.directory / "profile.toml"
+
+    @property
+    def member_key(self) -> Path:
+        """The private key that signs statements."""
+        return self.directory / "member.key"
+
+    @property
+    def tls_key(self) -> Path:
+        """The private key of the channel."""
+        return self.directory / "tls.key"
+
+    @property
+    def tls_cert(self) -> Path:
+        """The certificate of the channel."""
+        return self.directory / "tls.crt"
+
+    @property
+    def ca_cert(self) -> Path:
+        """The certificate by which the clearinghouse's is checked."""
+        return self.directory / "ca.crt"
+
+
+def write_private(path: Path, data: bytes, *, replace: bool = False) -> None:
+    """Write a file that only its owner can read, and never could anyone else.
+
+    As `write_public` otherwise.
+    """
+    _write(path, data, _PRIVATE, replace=replace)
+
+
+def write_public(path: Path, data: bytes, *, replace: bool = False) -> None:
+    """Write a file whole and durably: whoever opens ``path`` finds the old bytes, all the new, or no file.
+
+    Raises ConfigError if the file exists (unless ``replace``) or cannot be written.
+    """
+    _write(path, data, _PUBLIC, replace=replace)
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """The bytes of a file of at most ``limit`` bytes.
+
+    Raises ConfigError if it is missing, not a plain file, larger, or not readable.
+    """
+    return _read(path, limit, forbidden=0)
+
+
+def read_private(path: Path, limit: int) -> bytes:
+    """As `read_bytes`, for a private key: raises ConfigError as well if others than its owner can read it."""
+    return _read(path, limit, forbidden=_OTHERS)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names in a directory durable. Raises OSError."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write(path: Path, data: bytes, mode: int, *, replace: bool) -> None:
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
+    try:
+        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, mode)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(descriptor)
+            if replace:
+                temporary.rename(path)
+            else:
+                path.hardlink_to(temporary)  # unlike a rename, refuses a name that is taken
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync_directory(path.parent)
+    except FileExistsError as exc:
+        msg = f"{path} exists already; move it away first"
+        raise ConfigError(msg) from exc
+    except OSError as exc:
+        msg = f"cannot write {path}: {exc.strerror}; {_advice(exc)}"
+        raise ConfigError(msg) from exc
+
+
+def _read(path: Path, limit: int, *, forbidden: int) -> bytes:
+    try:
+        # Non-blocking, so that a named pipe is refused below and not waited for.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            _check_mode(path, os.fstat(descriptor).st_mode, forbidden)
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                data = file.read(limit + 1)
+        finally:
+            os.close(descriptor)
+    except OSError as exc:
+        msg = f"cannot read {path}: {exc.strerror}; {_advice(exc)}"
+        raise ConfigError(msg) from exc
+    if len(data) > limit:
+        msg = f"{path} has more than {limit} bytes; it cannot be the file that is meant"
+        raise ConfigError(msg)
+    return data
+
+
+def _check_mode(path: Path, mode: int, forbidden: int) -> None:
+    if not stat.S_ISREG(mode):
+        kind = "a directory" if stat.S_ISDIR(mode) else "not a plain file"
+        msg = f"{path} is {kind}; name a file"
+        raise ConfigError(msg)
+    if mode & forbidden:
+        msg = f"others can read the private key {path}; run: chmod 600 {path}"
+        raise ConfigError(msg)
+
+
+def _advice(exc: OSError) -> str:
+    match exc:
+        case FileNotFoundError():
+            return "check the path and its directory"
+        case PermissionError():
+            return "check its owner and mode, and its directory's"
+        case _:
+            return "check the disk and the path"

@@ -1,0 +1,159 @@
+"""The ledger in memory: what a test, a demonstration or a replay uses in place of a database.
+
+It keeps every promise of domain/ports.py except that what it holds ends with the process. A transaction
+works on a copy of the state, so a write costs time in proportion to the state's size.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from hashpact.domain.errors import CorruptError, RequestReusedError, UnavailableError
+from hashpact.domain.ports import Snapshot, Transaction
+from hashpact.domain.state import Charter, Entry, Head, Key, Leaf, Member, Opinion, Record, State
+
+WAIT: Final = 5.0
+"""Seconds that a write waits for the one before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """What is committed at one size of the log. Never changed; a commit puts another in its place."""
+
+    head: Head
+    state: State
+
+
+class _View:
+    """A `Snapshot` of a state that nobody changes."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def charter(self) -> Charter | None:
+        """The newest charter."""
+        return self._state.charter()
+
+    def member(self, member_id: str) -> Member | None:
+        """The member of that id."""
+        return self._state.member(member_id)
+
+    def key(self, key_id: bytes) -> Key | None:
+        """The key of that id."""
+        return self._state.key(key_id)
+
+    def entry(self, index: int) -> Entry | None:
+        """The entry at that index."""
+        return self._state.entry(index)
+
+    def opinions(self, entry: int) -> tuple[Opinion, ...]:
+        """The opinions on that entry, by member id."""
+        return self._state.opinions(entry)
+
+    def request(self, member_id: str, request: bytes) -> int | None:
+        """The leaf of that request."""
+        return self._state.request(member_id, request)
+
+    def members(self, after: str, limit: int) -> tuple[Member, ...]:
+        """The first ``limit`` members after that id."""
+        found = sorted(member_id for member_id in self._state.members if member_id > after)
+        return tuple(self._state.members[member_id] for member_id in found[:limit])
+
+    def keys(self, member_id: str) -> tuple[Key, ...]:
+        """The member's keys by enrolment, those of one statement by id."""
+        found = (key for key in self._state.keys.values() if key.member == member_id)
+        return tuple(sorted(found, key=lambda key: (key.enrolled_at, key.id)))
+
+
+class _Transaction(_View):
+    """The one writer's view, which sees what it has staged."""
+
+    def __init__(self, state: State, head: Head) -> None:
+        super().__init__(state)
+        self.head = head
+        self.staged: list[tuple[Leaf, tuple[bytes, ...]]] = []
+
+    def append(self, leaf: Leaf, private: Sequence[bytes], records: Sequence[Record]) -> None:
+        """Stage one leaf with all that belongs to it, or nothing of it.
+
+        Raises CorruptError if ``leaf.index`` is not the head's size, RequestReusedError if the member used
+        the request id before.
+        """
+        if leaf.index != self.head.size:
+            msg = f"leaf {leaf.index} does not follow a log of size {self.head.size}"
+            raise CorruptError(msg, index=str(leaf.index))
+        if self.request(leaf.member, leaf.request) is not None:
+            msg = f"{leaf.member} used this request id before"
+            raise RequestReusedError(msg)
+        self._state.requests[leaf.member, leaf.request] = leaf.index
+        for record in records:
+            self._state.put(record)
+        self.staged.append((leaf, tuple(private)))
+        self.head = Head(leaf.index + 1, leaf.edge)
+
+
+class MemoryLedger:
+    """A log and its state in memory, for any number of threads of one process."""
+
+    def __init__(self, wait: float = WAIT) -> None:
+        self._wait = wait
+        self._writing = threading.Lock()
+        self._version = _Version(Head(0, ()), State())
+        # Only ever extended, and before the version that counts the new leaves is set.
+        self._leaves: list[tuple[Leaf, tuple[bytes, ...]]] = []
+
+    @contextmanager
+    def begin(self) -> Iterator[Transaction]:
+        """Take the write lock; commit at the end of the block, roll back on an exception.
+
+        Raises UnavailableError if another writer keeps the lock for longer than the wait.
+        """
+        if not self._writing.acquire(timeout=self._wait):
+            msg = "the ledger is locked by another writer; try again"
+            raise UnavailableError(msg)
+        try:
+            transaction = _Transaction(_copy(self._version.state), self._version.head)
+            yield transaction
+            self._leaves.extend(transaction.staged)
+            self._version = _Version(transaction.head, transaction._state)  # noqa: SLF001  # its own module's
+        finally:
+            self._writing.release()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """One unchanging view of what is committed, for the length of the block."""
+        yield _View(self._version.state)
+
+    def leaves(self, start: int, stop: int) -> Iterator[Leaf]:
+        """The leaves in that range that are committed when the iteration begins, in order."""
+        for index in range(max(start, 0), min(stop, self.head().size)):
+            yield self._leaves[index][0]
+
+    def private(self, start: int, stop: int) -> Iterator[tuple[int, Sequence[bytes]]]:
+        """``(index, private parts in item order)`` of those leaves that have any."""
+        for index in range(max(start, 0), min(stop, self.head().size)):
+            if parts := self._leaves[index][1]:
+                yield index, parts
+
+    def head(self) -> Head:
+        """The committed head."""
+        return self._version.head
+
+    def close(self) -> None:
+        """There is nothing to give back."""
+
+
+def _copy(state: State) -> State:
+    """The state with containers of its own; records are values and are shared."""
+    return State(
+        charters=state.charters.copy(),
+        members=state.members.copy(),
+        keys=state.keys.copy(),
+        entries=state.entries.copy(),
+        stances={entry: given.copy() for entry, given in state.stances.items()},
+        requests=state.requests.copy(),
+    )

@@ -1,0 +1,180 @@
+"""The tables of ``hashpact.db``, how they are made, and what is checked when they are opened.
+
+docs/formats/home.md says what each column holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+import apsw
+
+from hashpact.domain.errors import ConfigError, CorruptError
+from hashpact.storage.connection import run, translated
+from hashpact.storage.rows import hashes
+
+APPLICATION_ID: Final = 0x48504354
+"""What ``file`` and SQLite read in the header of our databases: "HPCT"."""
+
+VERSION: Final = 1
+"""The schema's version, SQLite's ``user_version``. A change of the tables raises it."""
+
+# The state's tables do not refer to each other: which record may follow which is for the domain's rules to
+# say, once. Private parts without their leaf would be a fault of this room alone.
+_TABLES: Final = """
+CREATE TABLE head (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  size INTEGER NOT NULL,
+  edge BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE leaves (
+  idx INTEGER PRIMARY KEY,
+  member TEXT NOT NULL,
+  request BLOB NOT NULL,
+  hash BLOB NOT NULL CHECK (length(hash) = 32),
+  root BLOB NOT NULL CHECK (length(root) = 32),
+  edge BLOB NOT NULL CHECK (length(edge) > 0 AND length(edge) % 32 = 0),
+  data BLOB NOT NULL,
+  UNIQUE (member, request)
+) STRICT;
+
+CREATE TABLE private (
+  leaf INTEGER NOT NULL REFERENCES leaves (idx),
+  number INTEGER NOT NULL,
+  data BLOB NOT NULL,
+  PRIMARY KEY (leaf, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE charters (
+  number INTEGER PRIMARY KEY,
+  origin TEXT NOT NULL,
+  admin_names TEXT NOT NULL,
+  admin_keys BLOB NOT NULL,
+  threshold INTEGER NOT NULL,
+  log_keys BLOB NOT NULL,
+  policy_version INTEGER NOT NULL,
+  labels TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE members (
+  id TEXT PRIMARY KEY,
+  roles TEXT NOT NULL,
+  enrolled_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE keys (
+  id BLOB PRIMARY KEY,
+  member TEXT NOT NULL,
+  name TEXT NOT NULL,
+  public BLOB NOT NULL,
+  expires INTEGER NOT NULL,
+  enrolled_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX keys_of_member ON keys (member, enrolled_at);
+
+CREATE TABLE entries (
+  idx INTEGER PRIMARY KEY,
+  member TEXT NOT NULL,
+  labels TEXT NOT NULL,
+  basis TEXT NOT NULL,
+  authority TEXT,
+  article TEXT,
+  jurisdictions TEXT NOT NULL,
+  removed_at INTEGER NOT NULL,
+  shared_at INTEGER NOT NULL,
+  items INTEGER NOT NULL,
+  withdrawn_at INTEGER,
+  withdrawn_reason TEXT
+) STRICT;
+
+CREATE TABLE opinions (
+  entry INTEGER NOT NULL,
+  member TEXT NOT NULL,
+  stance TEXT NOT NULL,
+  idx INTEGER NOT NULL,
+  PRIMARY KEY (entry, member)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO head VALUES (1, 0, x'');
+"""
+
+
+def create(connection: apsw.Connection) -> None:
+    """Make the tables of an empty log in an empty database. Raises ConfigError if they cannot be made."""
+    _use_wal(connection)
+    try:
+        with connection:
+            connection.execute(_TABLES)
+            connection.pragma("application_id", APPLICATION_ID)
+            connection.pragma("user_version", VERSION)
+    except apsw.Error as exc:
+        raise translated(exc, connection.filename) from exc
+
+
+def check(connection: apsw.Connection) -> None:
+    """Refuse a database that is not ours, not of this version, or whose head is not its last leaf's.
+
+    Raises ConfigError for the first two and CorruptError, naming the index, for the third. Changes nothing
+    before it knows that the database is ours.
+    """
+    name = connection.filename
+    if _number(connection, "application_id") != APPLICATION_ID:
+        msg = f"{name} is not a Hashpact database"
+        raise ConfigError(msg)
+    version = _number(connection, "user_version")
+    if version != VERSION:
+        msg = (
+            f"{name} has schema version {version}, this Hashpact knows {VERSION}; "
+            "use the release of Hashpact that wrote it, or a newer one"
+        )
+        raise ConfigError(msg)
+    _use_wal(connection)
+    _check_head(connection)
+
+
+def _check_head(connection: apsw.Connection) -> None:
+    # One statement, so that a commit of another process cannot fall between two reads.
+    rows = run(
+        connection,
+        "SELECT size, head.edge, idx, leaves.edge, root FROM head LEFT JOIN leaves "
+        "ON idx = (SELECT max(idx) FROM leaves)",
+    )
+    if not rows:
+        msg = f"{connection.filename} is damaged: it has no head"
+        raise CorruptError(msg)
+    size, head_edge, last, leaf_edge, root = rows[0]
+    if size == 0 and head_edge == b"" and last is None:
+        return
+    if last != size - 1:
+        first_wrong = 0 if last is None else min(size, last + 1)
+        msg = (
+            f"{connection.filename} is damaged: the head counts {size} leaves, "
+            f"but the last one stored is {'none' if last is None else f'index {last}'}"
+        )
+        raise CorruptError(msg, index=str(first_wrong))
+    if head_edge != leaf_edge or _root(head_edge) != root:
+        msg = f"{connection.filename} is damaged: the head is not that of the last leaf, index {last}"
+        raise CorruptError(msg, index=str(last))
+
+
+def _root(edge: bytes) -> bytes:
+    """RFC 6962's root of the tree with that right edge; three lines, so that this room needs no other."""
+    *larger, node = hashes(edge)
+    for subtree in reversed(larger):
+        node = hashlib.sha256(b"\x01" + subtree + node).digest()
+    return node
+
+
+def _number(connection: apsw.Connection, pragma: str) -> int:
+    value = run(connection, f"PRAGMA {pragma}")[0][0]
+    return int(value)
+
+
+def _use_wal(connection: apsw.Connection) -> None:
+    (mode,) = run(connection, "PRAGMA journal_mode = WAL")[0]
+    if mode != "wal":
+        msg = f"{connection.filename} cannot keep a write-ahead log (mode {mode}); put it on a local disk"
+        raise ConfigError(msg)

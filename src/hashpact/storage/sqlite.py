@@ -1,0 +1,306 @@
+"""The ledger in an SQLite database: one file, one transaction an append, any number of readers.
+
+It keeps what `Ledger`, `Transaction` and `Snapshot` of domain/ports.py promise, to the threads of a process
+and to all processes of one machine.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Final, Self
+
+import apsw
+
+from hashpact.domain.errors import ConfigError, CorruptError, RequestReusedError, UnavailableError
+from hashpact.domain.ports import Snapshot
+from hashpact.domain.state import Head, Leaf, Record
+from hashpact.storage import rows, schema
+from hashpact.storage.connection import Bindings, Readers, Row, close, connect, run, translated
+from hashpact.storage.files import sync_directory
+
+WAIT: Final = 5.0
+"""Seconds that a write waits for the one before it."""
+
+_LEAVES_AT_ONCE: Final = 64
+"""Of at most 32 KiB each: 2 MiB."""
+
+_PARTS_AT_ONCE: Final = 1024
+"""Of at most 8 KiB each: 8 MiB."""
+
+
+class SqliteTransaction(rows.View):
+    """The one writer's view, which sees what it has staged."""
+
+    def __init__(self, connection: apsw.Connection, size: int) -> None:
+        super().__init__(connection)
+        self._size = size
+        self.failure: apsw.Error | None = None
+
+    def append(self, leaf: Leaf, private: Sequence[bytes], records: Sequence[Record]) -> None:
+        """Stage one leaf with all that belongs to it, or nothing of it.
+
+        Raises CorruptError if ``leaf.index`` is not the head's size or its hashes have not 32 bytes,
+        RequestReusedError if the member used the request id before, and UnavailableError if the disk
+        fails, after which the transaction cannot be committed.
+        """
+        if leaf.index != self._size:
+            msg = f"leaf {leaf.index} does not follow a log of size {self._size}"
+            raise CorruptError(msg, index=str(leaf.index))
+        if not self._connection.in_transaction:
+            # Without one, SQLite would commit each leaf by itself.
+            msg = "the transaction has ended, or a failure of the disk has ended it"
+            raise UnavailableError(msg)
+        try:
+            with self._savepoint():
+                self._write(leaf, private, records)
+        except apsw.ConstraintError as exc:
+            if self.request(leaf.member, leaf.request) is not None:
+                msg = f"{leaf.member} used this request id before"
+                raise RequestReusedError(msg) from exc
+            msg = f"leaf {leaf.index} is not fit to be stored: {exc}"
+            raise CorruptError(msg, index=str(leaf.index)) from exc
+        except apsw.Error as exc:
+            self.failure = exc
+            raise translated(exc, self._connection.filename) from exc
+        self._size += 1
+
+    @contextmanager
+    def _savepoint(self) -> Iterator[None]:
+        """A leaf is staged whole or not at all, also when the block goes on after a refusal."""
+        self._connection.execute("SAVEPOINT leaf")
+        try:
+            yield
+        except BaseException:
+            if self._connection.in_transaction:  # SQLite has rolled back by itself after some failures
+                self._connection.execute("ROLLBACK TO leaf; RELEASE leaf")
+            raise
+        self._connection.execute("RELEASE leaf")
+
+    def _write(self, leaf: Leaf, private: Sequence[bytes], records: Sequence[Record]) -> None:
+        edge = b"".join(leaf.edge)
+        execute = self._connection.execute
+        execute(
+            f"INSERT INTO leaves ({rows.LEAF}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  # a constant
+            (leaf.index, leaf.data, leaf.hash, leaf.root, edge, leaf.member, leaf.request),
+        )
+        self._connection.executemany(
+            "INSERT INTO private (leaf, number, data) VALUES (?, ?, ?)",
+            ((leaf.index, number, part) for number, part in enumerate(private)),
+        )
+        for record in records:
+            rows.put(self._connection, record)
+        execute("UPDATE head SET size = ?, edge = ?", (leaf.index + 1, edge))
+
+
+class SqliteLedger:
+    """A log and its state in one SQLite database on a local disk.
+
+    Any thread may call any method; a snapshot or transaction belongs to the thread that opened it. Another
+    process of the same machine may have the same file open and write to it. Make one with `create` or
+    `open`; nothing but SQLite may open the file meanwhile, because closing it would drop SQLite's locks.
+    """
+
+    def __init__(self, path: Path, writer: apsw.Connection, wait: float) -> None:
+        self._path = path
+        self._writer = writer
+        self._wait = wait
+        self._writing = threading.Lock()
+        self._readers = Readers(path, wait)
+        self._broken = False
+        self._closed = False
+
+    @classmethod
+    def create(cls, path: Path, wait: float = WAIT) -> Self:
+        """A new, empty ledger, readable by its owner only.
+
+        Raises ConfigError if the file exists or cannot be made.
+        """
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        except FileExistsError as exc:
+            msg = f"{path} exists already; a ledger is never overwritten"
+            raise ConfigError(msg) from exc
+        except OSError as exc:
+            msg = f"cannot create {path}: {exc.strerror}"
+            raise ConfigError(msg) from exc
+        try:
+            writer = connect(path, wait)
+            try:
+                schema.create(writer)
+                sync_directory(path.parent)
+            except BaseException:
+                writer.close()
+                raise
+        except BaseException:
+            path.unlink()
+            raise
+        return cls(path, writer, wait)
+
+    @classmethod
+    def open(cls, path: Path, wait: float = WAIT) -> Self:
+        """The ledger at ``path``.
+
+        Raises ConfigError if there is none, if the file is something else or of another schema version, or
+        if it may not be written; CorruptError if its head and its last leaf disagree, naming the index.
+        """
+        if not path.exists():
+            msg = f"there is no database at {path}"
+            raise ConfigError(msg)
+        writer = connect(path, wait)
+        try:
+            schema.check(writer)
+        except BaseException:
+            writer.close()
+            raise
+        return cls(path, writer, wait)
+
+    @contextmanager
+    def begin(self) -> Iterator[SqliteTransaction]:
+        """Take the write lock; commit at the end of the block, roll back on an exception.
+
+        Raises UnavailableError if another writer keeps the lock for longer than the wait, if the commit
+        fails, and ever after. Whether a failed commit is on the disk is not known before the next start;
+        nothing of it is visible until then.
+        """
+        with self._alone():
+            transaction = SqliteTransaction(self._writer, self._begin())
+            try:
+                yield transaction
+            except BaseException:
+                self._roll_back(transaction.failure)
+                raise
+            self._commit(transaction.failure)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """One unchanging view of what is committed, for the length of the block."""
+        with self._reader() as connection:
+            run(connection, "BEGIN")
+            run(connection, "SELECT size FROM head")  # SQLite takes its snapshot at the first read
+            yield rows.View(connection)
+
+    def leaves(self, start: int, stop: int) -> Iterator[Leaf]:
+        """The leaves in that range that are committed when the iteration begins, in order.
+
+        Holds 64 leaves at a time and no lock or snapshot between them, so it may be left at any point.
+        Raises CorruptError, naming the index, where one is missing.
+        """
+        sql = f"SELECT {rows.LEAF} FROM leaves WHERE idx >= ? AND idx < ? ORDER BY idx"  # noqa: S608  # a constant
+        index, stop = max(start, 0), min(stop, self.head().size)
+        while index < stop:
+            chunk = self._read(sql, (index, min(index + _LEAVES_AT_ONCE, stop)))
+            for row in chunk or [(None,)]:
+                if row[0] != index:
+                    msg = f"{self._path} is damaged: leaf {index} is missing"
+                    raise CorruptError(msg, index=str(index))
+                yield rows.decoded(rows.leaf_of, row)
+                index += 1
+
+    def private(self, start: int, stop: int) -> Iterator[tuple[int, Sequence[bytes]]]:
+        """``(index, private parts in item order)`` of those leaves that have any, as `leaves` does it."""
+        for index, parts in groupby(self._parts(start, min(stop, self.head().size)), key=itemgetter(0)):
+            yield index, tuple(data for _, _, data in parts)
+
+    def head(self) -> Head:
+        """The committed head: one row read."""
+        return rows.decoded(_head_of, self._read("SELECT size, edge FROM head")[0])
+
+    def close(self) -> None:
+        """Give the file back, once the write that is under way has ended. A second call does nothing.
+
+        Raises UnavailableError if it does not end within the wait, or if the disk fails; what is committed
+        stays committed.
+        """
+        with self._lock():
+            if not self._closed:
+                self._closed = True
+                self._readers.close()
+                close(self._writer)
+
+    def _parts(self, start: int, stop: int) -> Iterator[Row]:
+        sql = (
+            "SELECT leaf, number, data FROM private WHERE (leaf, number) > (?, ?) AND leaf < ? "
+            "ORDER BY leaf, number LIMIT ?"
+        )
+        leaf, number = start, -1
+        while chunk := self._read(sql, (leaf, number, stop, _PARTS_AT_ONCE)):
+            yield from chunk
+            leaf, number, _ = chunk[-1]
+
+    def _read(self, sql: str, bindings: Bindings = ()) -> list[Row]:
+        with self._reader() as connection:
+            return run(connection, sql, bindings)
+
+    @contextmanager
+    def _reader(self) -> Iterator[apsw.Connection]:
+        connection = self._readers.take()
+        try:
+            yield connection
+        finally:
+            self._readers.give(connection)
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        if not self._writing.acquire(timeout=self._wait):
+            msg = f"{self._path} is locked by another writer; try again"
+            raise UnavailableError(msg)
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self._lock():
+            if self._closed:
+                msg = f"{self._path} is closed"
+                raise UnavailableError(msg)
+            if self._broken:
+                msg = f"a commit to {self._path} has failed; this process must stop and start again"
+                raise UnavailableError(msg)
+            yield
+
+    def _begin(self) -> int:
+        """Take SQLite's write lock; the size of the log under it."""
+        run(self._writer, "BEGIN IMMEDIATE")
+        try:
+            size: int = run(self._writer, "SELECT size FROM head")[0][0]
+        except BaseException:
+            self._roll_back(None)
+            raise
+        return size
+
+    def _commit(self, failure: apsw.Error | None) -> None:
+        """Commit what is staged, unless staging it has failed already."""
+        if failure is None:
+            try:
+                self._writer.execute("COMMIT")
+            except apsw.Error as exc:
+                failure = exc
+        if failure is not None:
+            self._roll_back(failure)
+            msg = (
+                f"a commit to {self._path} failed ({failure}): nothing of it was answered ok; "
+                "this process must stop and start again"
+            )
+            raise UnavailableError(msg) from failure
+
+    def _roll_back(self, failure: apsw.Error | None) -> None:
+        """Undo what is staged. After a failure of the disk, or of this, nothing more is written."""
+        self._broken = self._broken or failure is not None
+        try:
+            if self._writer.in_transaction:  # SQLite has rolled back by itself after some failures
+                self._writer.execute("ROLLBACK")
+        except apsw.Error:
+            self._broken = True  # the cause is being raised; without a commit nothing becomes visible
+
+
+def _head_of(row: Row) -> Head:
+    size, edge = row
+    return Head(size, rows.hashes(edge))

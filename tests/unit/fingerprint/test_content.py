@@ -1,0 +1,181 @@
+"""The front door: what kind a file is, what it can have, and what is said of one that cannot be read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hashpact.domain.errors import InvalidInputError, UnusableContentError
+from hashpact.fingerprint.content import fingerprints_of, fingerprints_of_text
+from hashpact.fingerprint.sniff import HEAD_BYTES, Kind, kind_of, picture_format
+
+ROOT = Path(__file__).parents[3]
+IMAGES = ROOT / "tests/vectors/images"
+TEXT = "Tất cả mọi người sinh ra đều được tự do và bình đẳng về nhân phẩm và quyền lợi."
+
+
+def names(path: Path, types: list[str] | None = None) -> list[str]:
+    """The types of fingerprints that a file gets."""
+    return [each.type.name for each in fingerprints_of(path, types).fingerprints]
+
+
+def made(path: Path, content: bytes) -> Path:
+    """A file with that content."""
+    path.write_bytes(content)
+    return path
+
+
+def test_each_kind_has_its_types(tmp_path: Path) -> None:
+    text = made(tmp_path / "a", TEXT.encode())
+    video = made(tmp_path / "b", b"\0\0\0\x18ftypmp42" + bytes(200))
+
+    assert names(IMAGES / "baseline.jpg") == ["pdq/1", "phash/1", "sha256/1", "md5/1"]
+    assert names(text) == ["minhash/1", "sha256/1", "md5/1"]
+    assert names(video) == ["sha256/1", "md5/1"]
+    assert fingerprints_of(IMAGES / "baseline.jpg").kind is Kind.PICTURE
+    assert fingerprints_of(text).kind is Kind.TEXT
+    assert fingerprints_of(video).kind is Kind.OTHER
+    assert fingerprints_of(video).refused == ()
+
+
+def test_exact_fingerprints_are_those_of_the_bytes(tmp_path: Path) -> None:
+    content = bytes(range(256)) * 20_000
+    path = made(tmp_path / "video", content)
+
+    sha256, md5 = fingerprints_of(path).fingerprints
+    assert sha256.value == hashlib.sha256(content).digest()
+    assert md5.value == hashlib.md5(content, usedforsecurity=False).digest()
+
+
+def test_types_restrict_in_whatever_order_they_are_named(tmp_path: Path) -> None:
+    path = made(tmp_path / "a", TEXT.encode())
+
+    assert names(IMAGES / "rgb.png", ["md5/1", "phash/1", "md5/1"]) == ["phash/1", "md5/1"]
+    assert names(IMAGES / "rgb.png", ["pdq/1"]) == ["pdq/1"]
+    assert names(path, ["minhash/1"]) == ["minhash/1"]
+
+
+def test_a_type_that_does_not_apply_is_an_error_that_says_what_does(tmp_path: Path) -> None:
+    text = made(tmp_path / "a.txt", TEXT.encode())
+    with pytest.raises(InvalidInputError, match=r"a\.txt': no pdq/1: the content is a text, .* minhash/1"):
+        fingerprints_of(text, ["sha256/1", "pdq/1"])
+    with pytest.raises(InvalidInputError, match="no minhash/1: the content is a picture"):
+        fingerprints_of(IMAGES / "rgb.png", ["minhash/1"])
+    with pytest.raises(InvalidInputError, match="neither a picture nor a text"):
+        fingerprints_of(made(tmp_path / "b", b"\0" * 9), ["minhash/1"])
+    with pytest.raises(InvalidInputError, match="no phash/1: the content is a text"):
+        fingerprints_of_text(TEXT, ["phash/1"])
+
+
+def test_types_that_are_no_types_are_refused_before_the_file_is_looked_at() -> None:
+    missing = "/nowhere/at/all"
+    with pytest.raises(InvalidInputError, match=r"unknown fingerprint type; known are pdq/1, "):
+        fingerprints_of(missing, ["pdq"])
+    with pytest.raises(InvalidInputError, match="a sequence of one or more names"):
+        fingerprints_of(missing, "pdq/1")
+    with pytest.raises(InvalidInputError, match="a sequence of one or more names"):
+        fingerprints_of(missing, [])
+
+
+def test_a_string_has_the_fingerprints_of_a_file_of_its_utf8(tmp_path: Path) -> None:
+    of_file = fingerprints_of(made(tmp_path / "a", TEXT.encode()))
+
+    assert fingerprints_of_text(TEXT) == of_file
+    assert [each.type.name for each in fingerprints_of_text(TEXT, ["md5/1"]).fingerprints] == ["md5/1"]
+    with pytest.raises(UnusableContentError, match="the text is empty"):
+        fingerprints_of_text("")
+    with pytest.raises(UnusableContentError, match="19 distinct shingles"):
+        fingerprints_of_text("abcdefghijklmnopqrstuv")
+    with pytest.raises(UnusableContentError, match="lone surrogate"):
+        fingerprints_of_text("\udcff", ["sha256/1"])
+
+
+def one_line(path: str | Path) -> str:
+    """What is said of a file that cannot be used: one line that begins with its name."""
+    with pytest.raises(UnusableContentError) as caught:
+        fingerprints_of(path)
+    assert "\n" not in caught.value.message
+    assert caught.value.message.startswith(repr(str(path)))
+    assert caught.value.details["field"] == "content"
+    return caught.value.message.removeprefix(repr(str(path)) + ": ")
+
+
+def test_a_file_that_cannot_be_used_is_named_with_what_is_wrong(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "dangling").symlink_to("nothing")
+
+    assert one_line(tmp_path / "missing\nfile") == "cannot be read: No such file or directory"
+    assert one_line(tmp_path / "dangling") == "cannot be read: No such file or directory"
+    assert one_line(tmp_path / "loop") == "cannot be read: Too many levels of symbolic links"
+    assert one_line(tmp_path) == "cannot be read: Is a directory"
+    assert one_line(tmp_path / "pipe") == "not a regular file"
+    assert one_line("/dev/zero") == "not a regular file"
+    assert one_line(made(tmp_path / "empty", b"")) == "the file is empty"
+    assert one_line("a\0b") == "a path cannot hold a NUL"
+    assert one_line(os.fsdecode(b"/nowhere/\xff")) == "cannot be read: No such file or directory"
+    assert one_line("/proc/self/mem") == "cannot be read: Input/output error"
+
+
+def test_a_short_text_is_refused_even_though_it_has_exact_fingerprints(tmp_path: Path) -> None:
+    path = made(tmp_path / "short.txt", b"ok!")
+
+    assert one_line(path).startswith("refused minhash/1: a text with 0 distinct shingles is too short")
+    assert names(path, ["sha256/1"]) == ["sha256/1"]
+
+
+def test_a_text_over_the_limit_can_still_have_exact_fingerprints(tmp_path: Path) -> None:
+    path = made(tmp_path / "long.txt", b"long text " * 200_000)
+
+    assert one_line(path).startswith("a text of 2000000 bytes is over the limit of 1048576 bytes")
+    assert names(path, ["sha256/1", "md5/1"]) == ["sha256/1", "md5/1"]
+
+
+def test_a_text_is_utf8_throughout_or_it_is_another_file(tmp_path: Path) -> None:
+    path = made(tmp_path / "late", b"a" * HEAD_BYTES + b"\xff")
+
+    assert names(path) == ["sha256/1", "md5/1"]
+    assert fingerprints_of(path).kind is Kind.OTHER
+    with pytest.raises(UnusableContentError, match="no minhash/1: not UTF-8 throughout"):
+        fingerprints_of(path, ["minhash/1"])
+
+
+def test_kinds_are_told_from_the_first_bytes() -> None:
+    cut = ("a" * (HEAD_BYTES - 1) + "ệ").encode()[:HEAD_BYTES]
+
+    assert kind_of(TEXT.encode()) is Kind.TEXT
+    assert kind_of(b"\xef\xbb\xbf" + TEXT.encode()) is Kind.TEXT
+    assert kind_of(cut) is Kind.TEXT
+    assert kind_of("ệ".encode()[:2]) is Kind.OTHER
+    assert kind_of(TEXT.encode("utf-16")) is Kind.OTHER
+    assert kind_of(TEXT.encode("cp1258", "replace")) is Kind.OTHER
+    assert kind_of(b"a\0b") is Kind.OTHER
+    assert kind_of(b"BMW and other words that begin with a signature") is Kind.TEXT
+    assert kind_of(b"GIF is a format") is Kind.TEXT
+    assert kind_of(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3") is Kind.OTHER
+
+
+def test_signatures_of_pictures() -> None:
+    for path in IMAGES.iterdir():
+        wants = {"jpg": "JPEG"}.get(path.suffix[1:], path.suffix[1:].upper())
+        assert picture_format(path.read_bytes()[:64]) == wants, path.name
+    assert picture_format(b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf") == "AVIF"
+    assert picture_format(b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic" + b"avif" * 4) is None
+    assert picture_format(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic") is None
+    assert picture_format(b"RIFF\0\0\0\0WAVE") is None
+
+
+def test_importing_the_front_door_is_cheap() -> None:
+    loaded = (
+        "import sys, hashpact.fingerprint.content, hashpact.fingerprint.adopt;"
+        "print(sorted({'numpy', 'PIL', 'scipy', 'imagehash', 'pdqhash', 'datasketch'} & set(sys.modules)))"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, "-c", loaded]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)  # noqa: S603 - our own
+    assert run.stdout.strip() == "[]"
