@@ -73,7 +73,8 @@ class Transaction(View, Protocol):
     def append(self, leaf: Leaf, private: Sequence[bytes], records: Sequence[Record]) -> None:
         """Stage one leaf, its private parts and the state rows it puts.
 
-        ``leaf.index`` must be the head's size. Raises CorruptError if it is not.
+        ``leaf.index`` must be the head's size, what is staged counted in. Raises CorruptError if it is not,
+        RequestReusedError if the member used the request before; then nothing of the leaf is staged.
         """
         ...
 
@@ -83,8 +84,8 @@ class Ledger(Protocol):
 
     Durability: when the block of ``begin`` ends without an exception, everything appended in it is on the
     disk and visible to every later snapshot; if it ends with one, or the process dies, nothing of it is.
-    A commit that fails raises UnavailableError, after which the ledger refuses every further write: the
-    process must stop and start again.
+    A commit that fails raises CommitFailedError, and so does every later ``begin``: whether its bytes are on
+    the disk is not known before the process has stopped and started again, and nobody is answered "ok".
     Concurrency: any number of snapshots, one transaction at a time over all processes of the machine; a
     second ``begin`` waits, and raises UnavailableError after its wait.
     Retries: the ledger never retries; its caller may, because appends are idempotent by request.

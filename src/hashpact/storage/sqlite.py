@@ -17,11 +17,17 @@ from typing import Final, Self
 
 import apsw
 
-from hashpact.domain.errors import ConfigError, CorruptError, RequestReusedError, UnavailableError
+from hashpact.domain.errors import (
+    CommitFailedError,
+    ConfigError,
+    CorruptError,
+    RequestReusedError,
+    UnavailableError,
+)
 from hashpact.domain.ports import Snapshot
 from hashpact.domain.state import Head, Leaf, Record
 from hashpact.storage import rows, schema
-from hashpact.storage.connection import Bindings, Readers, Row, close, connect, run, translated
+from hashpact.storage.connection import Bindings, Readers, Row, close, connect, run
 from hashpact.storage.files import sync_directory
 
 WAIT: Final = 5.0
@@ -46,7 +52,7 @@ class SqliteTransaction(rows.View):
         """Stage one leaf with all that belongs to it, or nothing of it.
 
         Raises CorruptError if ``leaf.index`` is not the head's size or its hashes have not 32 bytes,
-        RequestReusedError if the member used the request id before, and UnavailableError if the disk
+        RequestReusedError if the member used the request id before, and CommitFailedError if the disk
         fails, after which the transaction cannot be committed.
         """
         if leaf.index != self._size:
@@ -67,7 +73,7 @@ class SqliteTransaction(rows.View):
             raise CorruptError(msg, index=str(leaf.index)) from exc
         except apsw.Error as exc:
             self.failure = exc
-            raise translated(exc, self._connection.filename) from exc
+            raise _commit_failed(self._connection.filename, exc) from exc
         self._size += 1
 
     @contextmanager
@@ -164,9 +170,9 @@ class SqliteLedger:
     def begin(self) -> Iterator[SqliteTransaction]:
         """Take the write lock; commit at the end of the block, roll back on an exception.
 
-        Raises UnavailableError if another writer keeps the lock for longer than the wait, if the commit
-        fails, and ever after. Whether a failed commit is on the disk is not known before the next start;
-        nothing of it is visible until then.
+        Raises UnavailableError if another writer keeps the lock for longer than the wait, and
+        CommitFailedError if the commit fails, and ever after. Whether a failed commit is on the disk is not
+        known before the next start; nothing of it is visible until then.
         """
         with self._alone():
             transaction = SqliteTransaction(self._writer, self._begin())
@@ -263,7 +269,7 @@ class SqliteLedger:
                 raise UnavailableError(msg)
             if self._broken:
                 msg = f"a commit to {self._path} has failed; this process must stop and start again"
-                raise UnavailableError(msg)
+                raise CommitFailedError(msg)
             yield
 
     def _begin(self) -> int:
@@ -285,11 +291,7 @@ class SqliteLedger:
                 failure = exc
         if failure is not None:
             self._roll_back(failure)
-            msg = (
-                f"a commit to {self._path} failed ({failure}): nothing of it was answered ok; "
-                "this process must stop and start again"
-            )
-            raise UnavailableError(msg) from failure
+            raise _commit_failed(str(self._path), failure) from failure
 
     def _roll_back(self, failure: apsw.Error | None) -> None:
         """Undo what is staged. After a failure of the disk, or of this, nothing more is written."""
@@ -299,6 +301,13 @@ class SqliteLedger:
                 self._writer.execute("ROLLBACK")
         except apsw.Error:
             self._broken = True  # the cause is being raised; without a commit nothing becomes visible
+
+
+def _commit_failed(name: str, failure: apsw.Error) -> CommitFailedError:
+    return CommitFailedError(
+        f"a commit to {name} failed ({failure}): nothing of it was answered ok; "
+        "this process must stop and start again"
+    )
 
 
 def _head_of(row: Row) -> Head:

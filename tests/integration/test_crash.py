@@ -1,0 +1,91 @@
+"""SIGKILL at any moment under load: whatever was answered is there after the restart, and matches.
+
+A killed process is a crash of the process, not a power cut: the kernel keeps what was written.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import threading
+import time
+from pathlib import Path
+
+from builders import check_log
+from running import BOTH, RunningServer, found
+
+from hashpact.domain.errors import HashpactError, UnavailableError
+from hashpact.domain.fingerprints import PDQ, Fingerprint
+from hashpact.domain.state import Receipt
+from hashpact.log import tree
+from hashpact.sdk import Client, Profile
+from hashpact.server import open_home
+
+KILLS = 50
+WRITERS = 2
+LOAD = 0.15
+"""The longest that a server lives under load before it is killed, in seconds."""
+
+
+def random_pdq(random_: random.Random) -> Fingerprint:
+    bits = random_.sample(range(256), 128)
+    return Fingerprint(PDQ, sum(1 << bit for bit in bits).to_bytes(32), 100)
+
+
+class Writer(threading.Thread):
+    """Submits one random fingerprint after the other until the server is gone."""
+
+    def __init__(self, profile: Profile, seed: int) -> None:
+        super().__init__()
+        self._profile = profile
+        self._random = random.Random(seed)
+        self.answered: list[tuple[Fingerprint, Receipt]] = []
+        self.cut_off: HashpactError | None = None
+
+    def run(self) -> None:
+        """Submit without a retry worth the name: the kill is what must be seen."""
+        with Client(self._profile, timeout=0.4) as client:
+            while self.cut_off is None:
+                fingerprint = random_pdq(self._random)
+                try:
+                    receipt = client.submit([fingerprint], labels={"other"})
+                except UnavailableError as error:
+                    self.cut_off = error
+                else:
+                    self.answered.append((fingerprint, receipt))
+
+
+def assert_there(client: Client, fingerprint: Fingerprint, receipt: Receipt) -> None:
+    assert tree.leaf_hash(client.entry(receipt.index).statement) == receipt.leaf_hash
+    answer = client.check([fingerprint])
+    assert receipt.index in [match.entry for match in answer.matches if match.score == 0]
+
+
+def test_hostile_29_every_answered_append_survives_sigkill(tmp_path: Path) -> None:
+    home = found(tmp_path, {"acme-video": BOTH})
+    random_ = random.Random(29)
+    answered: list[tuple[Fingerprint, Receipt]] = []
+    for round_ in range(KILLS):
+        with RunningServer(home) as server:
+            profile = server.profile("acme-video")
+            with Client(profile) as client:
+                for fingerprint, receipt in answered[-3:]:
+                    assert_there(client, fingerprint, receipt)
+            writers = [Writer(profile, round_ * WRITERS + number) for number in range(WRITERS)]
+            for writer in writers:
+                writer.start()
+            time.sleep(random_.uniform(0, LOAD))
+            assert server.kill() == -signal.SIGKILL
+            for writer in writers:
+                writer.join()
+                assert writer.cut_off is not None
+                answered += writer.answered
+    assert len(answered) > KILLS, "too little was answered for the kills to prove anything"
+    with RunningServer(home) as server, Client(server.profile("acme-video")) as client:
+        for fingerprint, receipt in answered:
+            assert_there(client, fingerprint, receipt)
+    with open_home(home) as opened:
+        check_log(opened.ledger)
+        leaves = {leaf.index: leaf.hash for leaf in opened.ledger.leaves(0, opened.ledger.head().size)}
+    for _, receipt in answered:
+        assert leaves[receipt.index] == receipt.leaf_hash

@@ -1,0 +1,191 @@
+"""Any history of appends, one after another or all at once, leaves each ledger with what it should have."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hashpact.domain.keys import NamedKey
+from hashpact.domain.ports import Ledger, Snapshot, Transaction
+from hashpact.domain.state import (
+    Basis,
+    Charter,
+    Entry,
+    Head,
+    Key,
+    Leaf,
+    Member,
+    Opinion,
+    Record,
+    Role,
+    Stance,
+    State,
+)
+from hashpact.storage.memory import MemoryLedger
+from hashpact.storage.sqlite import SqliteLedger
+
+from .appender import leaf_after
+
+LONG = 30.0
+
+TEXT = st.text(st.characters(codec="utf-8"), max_size=6)
+WORDS = st.lists(TEXT, max_size=3).map(tuple)
+NUMBER = st.integers(-(2**63), 2**63 - 1)
+MEMBERS = st.sampled_from(["a", "b", "Ä", "zz"])
+HASHES = st.binary(min_size=32, max_size=32)
+ENTRIES = st.integers(0, 4)
+RECORD: st.SearchStrategy[Record] = st.one_of(
+    st.builds(
+        Charter,
+        TEXT,
+        st.lists(st.builds(NamedKey, TEXT, HASHES), max_size=2).map(tuple),
+        NUMBER,
+        st.lists(HASHES, max_size=2).map(tuple),
+        NUMBER,
+        WORDS,
+    ),
+    st.builds(Member, MEMBERS, st.frozensets(st.sampled_from(Role)), NUMBER),
+    st.builds(
+        Key, st.sampled_from([bytes([n]) * 32 for n in range(4)]), MEMBERS, TEXT, HASHES, NUMBER, ENTRIES
+    ),
+    st.builds(
+        Entry,
+        index=ENTRIES,
+        member=MEMBERS,
+        labels=WORDS,
+        basis=st.sampled_from(Basis),
+        authority=st.none() | TEXT,
+        article=st.none() | TEXT,
+        jurisdictions=WORDS,
+        removed_at=NUMBER,
+        shared_at=NUMBER,
+        items=NUMBER,
+        withdrawn_at=st.none() | NUMBER,
+        withdrawn_reason=st.none() | TEXT,
+    ),
+    st.builds(Opinion, ENTRIES, MEMBERS, st.sampled_from(Stance), NUMBER),
+)
+APPEND = st.tuples(st.binary(max_size=40), MEMBERS, st.lists(st.binary(max_size=9), max_size=3))
+BLOCK = st.tuples(st.booleans(), st.lists(st.tuples(APPEND, st.lists(RECORD, max_size=5)), max_size=3))
+
+
+class AbandonedError(Exception):
+    """Ends a block of a random history without a commit."""
+
+
+def compare(view: Snapshot, state: State, leaves: list[Leaf]) -> None:
+    assert view.charter() == state.charter()
+    for member_id in ["a", "b", "Ä", "zz"]:
+        assert view.member(member_id) == state.member(member_id)
+        keys = [key for key in state.keys.values() if key.member == member_id]
+        assert view.keys(member_id) == tuple(sorted(keys, key=lambda key: (key.enrolled_at, key.id)))
+    assert view.members("", 9) == tuple(state.members[member_id] for member_id in sorted(state.members))
+    for number in range(5):
+        assert view.key(bytes([number]) * 32) == state.key(bytes([number]) * 32)
+        assert view.entry(number) == state.entry(number)
+        assert view.opinions(number) == state.opinions(number)
+    for leaf in leaves:
+        assert view.request(leaf.member, leaf.request) == leaf.index
+
+
+@settings(derandomize=True, database=None, deadline=None, max_examples=50)
+@given(st.lists(BLOCK, max_size=5))
+def test_any_history_leaves_what_state_has(
+    history: list[tuple[bool, list[tuple[tuple[bytes, str, list[bytes]], list[Record]]]]],
+) -> None:
+    with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
+        ledgers: list[Ledger] = [MemoryLedger(), SqliteLedger.create(Path(directory) / "hashpact.db")]
+        for ledger in ledgers:
+            stack.callback(ledger.close)
+        state, head = State(), Head(0, ())
+        leaves: list[Leaf] = []
+        private: list[tuple[int, tuple[bytes, ...]]] = []
+        for committed, appends in history:
+            after, staged = head, []
+            for (data, member, parts), records in appends:
+                leaf = leaf_after(after, data, member, b"%d" % after.size)
+                after = Head(leaf.index + 1, leaf.edge)
+                staged.append((leaf, parts, records))
+            for ledger in ledgers:
+                with suppress(AbandonedError), ledger.begin() as transaction:
+                    append_all(transaction, staged)
+                    if not committed:
+                        raise AbandonedError
+            if committed:
+                head = after
+                for leaf, parts, records in staged:
+                    leaves.append(leaf)
+                    private += [(leaf.index, tuple(parts))] if parts else []
+                    for record in records:
+                        state.put(record)
+        for ledger in ledgers:
+            assert ledger.head() == head
+            assert list(ledger.leaves(0, 99)) == leaves
+            assert list(ledger.private(0, 99)) == private
+            with ledger.snapshot() as view:
+                compare(view, state, leaves)
+
+
+def append_all(transaction: Transaction, staged: list[tuple[Leaf, list[bytes], list[Record]]]) -> None:
+    for leaf, parts, records in staged:
+        transaction.append(leaf, parts, records)
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_readers_and_writers_in_many_threads(kind: str, tmp_path: Path) -> None:
+    ledger: Ledger = (
+        MemoryLedger(LONG) if kind == "memory" else SqliteLedger.create(tmp_path / "hashpact.db", LONG)
+    )
+    writers, each = 3, 30
+    done = threading.Event()
+
+    def write(name: str) -> None:
+        for number in range(each):
+            with ledger.begin() as transaction:
+                leaf = leaf_after(ledger.head(), f"{name} {number}".encode(), name)
+                entry = Entry(leaf.index, name, (), Basis.GUIDELINE, None, None, (), 0, 0, 2)
+                charter = Charter("log.example", (), 1, (), leaf.index)
+                member = Member("last", frozenset(), leaf.index)
+                transaction.append(leaf, [leaf.data, b"2"], [entry, charter, member])
+
+    def read() -> int:
+        """Check that whatever is seen at one instant is of one size of the log."""
+        rounds = 0
+        while not done.is_set() or not rounds:
+            head = ledger.head()
+            leaves = list(ledger.leaves(0, head.size))
+            assert [leaf.index for leaf in leaves] == list(range(head.size))
+            assert not leaves or leaves[-1].edge == head.edge
+            assert [parts for _, parts in ledger.private(0, head.size)] == [(v.data, b"2") for v in leaves]
+            with ledger.snapshot() as view:
+                charter, last = view.charter(), view.member("last")
+                if charter is not None:
+                    assert last == Member("last", frozenset(), charter.policy_version)
+                    assert charter.policy_version >= head.size - 1
+                    assert view.entry(charter.policy_version) is not None
+                    assert view.entry(charter.policy_version + 1) is None
+            rounds += 1
+        return rounds
+
+    with ThreadPoolExecutor(8) as pool:
+        reading = [pool.submit(read) for _ in range(4)]
+        try:
+            for writing in [pool.submit(write, f"member-{number}") for number in range(writers)]:
+                writing.result(LONG)
+        finally:
+            done.set()
+        assert all(future.result(LONG) for future in reading)
+    head = Head(0, ())
+    for leaf in ledger.leaves(0, 1000):
+        assert leaf == leaf_after(head, leaf.data, leaf.member)
+        head = Head(leaf.index + 1, leaf.edge)
+    assert head == ledger.head()
+    assert head.size == writers * each
+    ledger.close()
