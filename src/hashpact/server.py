@@ -242,6 +242,8 @@ def serve(directory: Path, listen: str | None, ready: Callable[[str], None]) -> 
 
 
 async def _serve(home: Home, listen: str, ready: Callable[[str], None]) -> None:
+    # gRPC writes lines of its own about each refused handshake; ours are JSON, and tell of every RPC.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # gRPC and the index are loaded by the one command that serves, so that the others start quickly.
     from hashpact.lookup.native import NativeIndex  # noqa: PLC0415  # see above
     from hashpact.wire.identity import Gate, Tls  # noqa: PLC0415  # see above

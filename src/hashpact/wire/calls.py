@@ -1,0 +1,219 @@
+"""What a client does, without doing it: requests, answers, retries and deadlines, for every kind of client.
+
+An operation is a `Call`: bytes to send and how to read what comes back. `attempts` runs a call as a generator
+that yields what to do next (send, probe, wait) and is sent what came of it; a driver that blocks and one that
+awaits (wire/client.py) do only that. So nothing here touches a socket or a clock, and nothing there decides.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Final, Generic, TypeAlias, TypeVar
+
+from google.protobuf.message import DecodeError
+
+from hashpact.domain.checks import Answer, Check
+from hashpact.domain.errors import (
+    CertificateError,
+    CorruptError,
+    DeadlineError,
+    HashpactError,
+    InvalidInputError,
+    UnavailableError,
+)
+from hashpact.domain.state import Receipt
+from hashpact.service.append import Submission
+from hashpact.service.read import EntryDetail
+from hashpact.service.receipt import check_receipt
+from hashpact.wire import codec
+from hashpact.wire.codec import Page, PageRequest
+from hashpact.wire.v1 import check_pb2, log_pb2
+
+Result = TypeVar("Result")
+
+_CHECK: Final = "/hashpact.wire.v1.CheckService/"
+_LOG: Final = "/hashpact.wire.v1.LogService/"
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Result]):
+    """One operation: the method's path, the request's bytes, and what makes a result of the answer's.
+
+    The bytes are made once: every try sends the same ones. Sending them again is safe for each operation
+    there is; one that is not must say so.
+    """
+
+    method: str
+    request: bytes
+    read: Callable[[bytes], Result]
+    idempotent: bool = True
+
+    def __repr__(self) -> str:
+        """Name the method only: the request may hold fingerprints."""
+        return f"<Call {self.method}>"
+
+
+def check(asked: Check) -> Call[Answer]:
+    """A check."""
+
+    def read(data: bytes) -> Answer:
+        return codec.answer_from_wire(check_pb2.CheckResponse.FromString(data))
+
+    return Call(f"{_CHECK}Check", codec.check_to_wire(asked).SerializeToString(), read)
+
+
+def append(submission: Submission) -> Call[Receipt]:
+    """An append. Its result is a receipt of exactly these bytes; ProofError for any other."""
+
+    def read(data: bytes) -> Receipt:
+        receipt = codec.receipt_from_wire(log_pb2.AppendResponse.FromString(data))
+        check_receipt(submission.statement, receipt)
+        return receipt
+
+    return Call(f"{_LOG}Append", codec.submission_to_wire(submission).SerializeToString(), read)
+
+
+def entry(index: int) -> Call[EntryDetail]:
+    """Getting an entry."""
+
+    def read(data: bytes) -> EntryDetail:
+        detail = codec.detail_from_wire(log_pb2.GetEntryResponse.FromString(data))
+        if detail.entry.index != index:
+            msg = f"asked for entry {index}, the server answered with entry {detail.entry.index}"
+            raise CorruptError(msg)
+        return detail
+
+    request = log_pb2.GetEntryRequest(name=codec.entry_to_name(index))
+    return Call(f"{_LOG}GetEntry", request.SerializeToString(), read)
+
+
+def members(page: PageRequest, after: str = "") -> Call[Page]:
+    """Getting a page of members, all of whose ids sort after ``after``, the last one of the page before.
+
+    A server that pages backwards or in circles is a CorruptError.
+    """
+
+    def read(data: bytes) -> Page:
+        found = codec.page_from_wire(log_pb2.ListMembersResponse.FromString(data))
+        ids = [after, *(detail.member.id for detail in found.members)]
+        stuck = found.next_token and not found.members
+        if stuck or any(one >= two for one, two in itertools.pairwise(ids)):
+            msg = "the server's list of members is not in the order of their ids"
+            raise CorruptError(msg)
+        return found
+
+    return Call(f"{_LOG}ListMembers", codec.page_request_to_wire(page).SerializeToString(), read)
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send the request, with that many seconds for the answer. Sent back: bytes, or a Failure."""
+
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Look for a certificate problem, for that many seconds at most. Sent back: the problem or None."""
+
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Wait that many seconds. Sent back: None."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A try that failed.
+
+    ``answered`` is whether a Hashpact server said so, and not the channel; ``retry_after`` the seconds that
+    it asks to wait.
+    """
+
+    error: HashpactError
+    answered: bool = False
+    retry_after: float = 0.0
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same bytes may fare better later."""
+        lasting = isinstance(self.error, CertificateError | DeadlineError)
+        return isinstance(self.error, UnavailableError) and not lasting
+
+
+Step: TypeAlias = Send | Probe | Wait
+Outcome: TypeAlias = bytes | Failure | CertificateError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Exponential backoff, in seconds: ``first``, twice that, and so on up to ``ceiling``."""
+
+    first: float = 0.1
+    ceiling: float = 2.0
+
+    def delay(self, tries: int, failure: Failure, remaining: float, draw: float) -> float | None:
+        """How long to wait after the ``tries``-th failed try (from 1); None to give up.
+
+        Only UNAVAILABLE is worth another try, and only if there is time left for it. ``draw``, from 0 to 1,
+        takes up to half of the wait off, so that many clients do not come back at once.
+        """
+        if not failure.passing:
+            return None
+        # The exponent is bounded because a float is not.
+        full = min(self.first * 2 ** min(tries - 1, 32), self.ceiling)
+        wait = max(full * (1 - draw / 2), failure.retry_after)
+        return wait if wait < remaining else None
+
+
+BACKOFF: Final = Backoff()
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What time and chance are for a client: ``timer`` in seconds from any moment, ``draw`` from 0 to 1."""
+
+    timer: Callable[[], float]
+    draw: Callable[[], float]
+    backoff: Backoff = BACKOFF
+
+
+def attempts(call: Call[Result], timeout: float, pace: Pace) -> Generator[Step, Outcome, Result]:
+    """The steps of a call, within ``timeout`` seconds over all its tries; returns its result.
+
+    Raises the last error when no further try is worth it; CertificateError if the channel fails and a probe
+    finds out that it always will. One probe at most.
+    """
+    deadline = pace.timer() + timeout
+    tries, probed = 0, False
+    while True:
+        outcome = yield Send(max(deadline - pace.timer(), 0))
+        tries += 1
+        if isinstance(outcome, bytes):
+            return _result(call, outcome)
+        if not isinstance(outcome, Failure):
+            msg = "a Send is answered with bytes or a Failure"
+            raise TypeError(msg)
+        if outcome.passing and not outcome.answered and not probed:
+            probed = True
+            problem = yield Probe(max(deadline - pace.timer(), 0))
+            if isinstance(problem, CertificateError):
+                raise problem
+        delay = pace.backoff.delay(tries, outcome, deadline - pace.timer(), pace.draw())
+        if delay is None or not call.idempotent:
+            raise outcome.error
+        yield Wait(delay)
+
+
+def _result(call: Call[Result], data: bytes) -> Result:
+    try:
+        return call.read(data)
+    except (DecodeError, InvalidInputError) as error:
+        msg = f"the server's answer to {call.method} breaks the protocol: {error}"
+        raise CorruptError(msg) from error

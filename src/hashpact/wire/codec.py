@@ -1,0 +1,396 @@
+"""Wire messages to domain values and back, in pairs: ``x_to_wire`` and ``x_from_wire``.
+
+A ``from_wire`` function takes nothing on trust: whatever is missing, of the wrong size or past its limit is
+an InvalidInputError whose ``details["field"]`` is the path of the field. Server and client share them, so
+that an answer is read as strictly as a request.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from hashpact.domain import keys, statements
+from hashpact.domain.checks import DEFAULT_LIMIT, MAX_QUERIES, Answer, Check, Filter, Match, Query
+from hashpact.domain.errors import InvalidInputError
+from hashpact.domain.fingerprints import MAX_PRIVATE, Fingerprint, Measure, commitment, type_named
+from hashpact.domain.state import Entry, Key, Member, Opinion, Receipt
+from hashpact.domain.statements import MAX_ITEMS, MAX_LABELS, MAX_LEAF, Submit
+from hashpact.service.append import Submission
+from hashpact.service.read import EntryDetail, MemberDetail
+from hashpact.wire.fields import count, named, sized, some, spelled, whole, within
+from hashpact.wire.v1 import check_pb2, log_pb2
+
+MAX_MESSAGE: Final = 8 * 1024 * 1024
+"""The largest message of any RPC, in bytes as encoded."""
+
+MAX_CHECK: Final = 1024 * 1024
+"""The largest CheckRequest, in bytes as encoded."""
+
+EVERYTHING: Final = Filter()
+"""The filter that narrows nothing."""
+
+DEFAULT_PAGE: Final = 100
+MAX_PAGE: Final = 1000
+HASH_SIZE: Final = 32
+
+_ENTRIES: Final = "entries/"
+_MEMBERS: Final = "members/"
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """The page of at most ``size`` members that a token names; "" names the first.
+
+    The server's token is the last member id before the page; a client takes it as it comes.
+    """
+
+    token: str = ""
+    size: int = DEFAULT_PAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some members in the order of their ids, and the token of the next page; "" on the last."""
+
+    members: tuple[MemberDetail, ...]
+    next_token: str = ""
+
+
+def entry_to_name(index: int) -> str:
+    """The resource name of the entry at that log index."""
+    return _ENTRIES + str(index)
+
+
+def entry_from_name(name: str, field: str = "name") -> int:
+    """The log index in ``entries/{index}``."""
+    return named(name, _ENTRIES, statements.ENTRY.spelling, field)
+
+
+def member_to_name(member_id: str) -> str:
+    """The resource name of a member."""
+    return _MEMBERS + member_id
+
+
+def member_from_name(name: str, field: str = "name") -> str:
+    """The member id in ``members/{id}``."""
+    return named(name, _MEMBERS, statements.MEMBER.spelling, field)
+
+
+def check_to_wire(check: Check) -> check_pb2.CheckRequest:
+    """The request of a check."""
+    request = check_pb2.CheckRequest(
+        queries=[_query_to_wire(query) for query in check.queries],
+        limit=check.limit,
+        min_position=check.min_position,
+    )
+    narrow = check.filter
+    if narrow != EVERYTHING:
+        request.filter.labels[:] = sorted(narrow.labels)
+        request.filter.bases[:] = sorted(narrow.bases)
+        request.filter.jurisdictions[:] = sorted(narrow.jurisdictions)
+        request.filter.min_endorsed_by = narrow.min_endorsed_by
+        request.filter.without_disputed = narrow.without_disputed
+    return request
+
+
+def check_from_wire(request: check_pb2.CheckRequest) -> Check:
+    """The check that a request asks for."""
+    count("queries", request.queries, 1, MAX_QUERIES)
+    return Check(
+        queries=tuple(_query_from_wire(number, query) for number, query in enumerate(request.queries)),
+        filter=_filter_from_wire(request.filter) if request.HasField("filter") else EVERYTHING,
+        limit=request.limit or DEFAULT_LIMIT,
+        min_position=request.min_position,
+    )
+
+
+def _query_to_wire(query: Query) -> check_pb2.Query:
+    shared = query.fingerprint
+    fingerprint = check_pb2.Fingerprint(type=shared.type.name, value=shared.value, quality=shared.quality)
+    if query.threshold is None:
+        return check_pb2.Query(fingerprint=fingerprint)
+    if shared.type.measure is Measure.JACCARD:
+        return check_pb2.Query(fingerprint=fingerprint, min_similarity=query.threshold)
+    return check_pb2.Query(fingerprint=fingerprint, max_distance=int(query.threshold))
+
+
+def _query_from_wire(number: int, query: check_pb2.Query) -> Query:
+    with within(f"queries[{number}]"):
+        if not query.HasField("fingerprint"):
+            msg = "a query has a fingerprint"
+            raise InvalidInputError(msg, field="fingerprint")
+        with within("fingerprint"):
+            shared = query.fingerprint
+            quality = shared.quality if shared.HasField("quality") else None
+            fingerprint = Fingerprint(type_named(shared.type), shared.value, quality)
+        return Query(fingerprint, _threshold(fingerprint.type.measure, query))
+
+
+def _threshold(measure: Measure, query: check_pb2.Query) -> float | None:
+    given = query.WhichOneof("threshold")
+    if given is None:
+        return None
+    wanted = "min_similarity" if measure is Measure.JACCARD else "max_distance"
+    if given != wanted:
+        msg = f"the threshold of {query.fingerprint.type} is {wanted}, not {given}"
+        raise InvalidInputError(msg, field=given)
+    return query.min_similarity if given == "min_similarity" else query.max_distance
+
+
+def _filter_from_wire(narrow: check_pb2.Filter) -> Filter:
+    with within("filter"):
+        if narrow.min_endorsed_by < 0:
+            msg = "min_endorsed_by must not be negative"
+            raise InvalidInputError(msg, field="min_endorsed_by")
+        bases = some("bases", narrow.bases, statements.BASIS.spelling)
+        return Filter(
+            labels=frozenset(some("labels", narrow.labels, statements.LABELS.spelling)),
+            bases=frozenset(basis.value for basis in bases),
+            jurisdictions=frozenset(
+                some("jurisdictions", narrow.jurisdictions, statements.JURISDICTIONS.spelling)
+            ),
+            min_endorsed_by=narrow.min_endorsed_by,
+            without_disputed=narrow.without_disputed,
+        )
+
+
+def answer_to_wire(answer: Answer) -> check_pb2.CheckResponse:
+    """The response to a check."""
+    matches = [_match_to_wire(match) for match in answer.matches]
+    return check_pb2.CheckResponse(matches=matches, position=answer.position)
+
+
+def answer_from_wire(response: check_pb2.CheckResponse) -> Answer:
+    """The answer in a response."""
+    matches = tuple(_match_from_wire(number, match) for number, match in enumerate(response.matches))
+    return Answer(matches, whole("position", response.position))
+
+
+def _match_to_wire(match: Match) -> check_pb2.Match:
+    message = check_pb2.Match(
+        entry=entry_to_name(match.entry),
+        type=match.type,
+        labels=match.labels,
+        basis=match.basis,
+        jurisdictions=match.jurisdictions,
+        member=member_to_name(match.member),
+        endorsed_by=match.endorsed_by,
+        disputed_by=match.disputed_by,
+        shared_at=match.shared_at,
+    )
+    if match.measure is Measure.JACCARD:
+        message.similarity = match.score
+    else:
+        message.distance = int(match.score)
+    return message
+
+
+def _match_from_wire(number: int, match: check_pb2.Match) -> Match:
+    with within(f"matches[{number}]"):
+        measure = type_named(match.type).measure
+        wanted = "similarity" if measure is Measure.JACCARD else "distance"
+        if match.WhichOneof("score") != wanted:
+            msg = f"a match of {match.type} has a {wanted}"
+            raise InvalidInputError(msg, field="score")
+        count("labels", match.labels, 1, MAX_LABELS)
+        return Match(
+            entry=entry_from_name(match.entry, "entry"),
+            type=match.type,
+            measure=measure,
+            score=match.similarity if measure is Measure.JACCARD else match.distance,
+            labels=tuple(match.labels),
+            basis=spelled("basis", match.basis, statements.BASIS.spelling).value,
+            jurisdictions=tuple(match.jurisdictions),
+            member=member_from_name(match.member, "member"),
+            endorsed_by=whole("endorsed_by", match.endorsed_by),
+            disputed_by=whole("disputed_by", match.disputed_by),
+            shared_at=whole("shared_at", match.shared_at),
+        )
+
+
+def submission_to_wire(submission: Submission) -> log_pb2.AppendRequest:
+    """The request that appends a submission."""
+    return log_pb2.AppendRequest(statement=submission.statement, private=submission.private)
+
+
+def submission_from_wire(request: log_pb2.AppendRequest) -> Submission:
+    """The submission in a request: sizes only; what the bytes say is the service's to judge."""
+    if not 0 < len(request.statement) <= MAX_LEAF:
+        msg = f"statement has {len(request.statement)} bytes; want 1 to {MAX_LEAF}"
+        raise InvalidInputError(msg, field="statement")
+    count("private", request.private, 0, MAX_ITEMS)
+    for number, part in enumerate(request.private):
+        if not 0 < len(part) <= MAX_PRIVATE:
+            msg = f"private part {number} has {len(part)} bytes; want 1 to {MAX_PRIVATE}"
+            raise InvalidInputError(msg, field=f"private[{number}]")
+    return Submission(request.statement, tuple(request.private))
+
+
+def receipt_to_wire(receipt: Receipt) -> log_pb2.AppendResponse:
+    """The response that carries a receipt."""
+    return log_pb2.AppendResponse(
+        receipt=log_pb2.Receipt(
+            index=receipt.index,
+            leaf_hash=receipt.leaf_hash,
+            tree_size=receipt.tree_size,
+            root_hash=receipt.root,
+        )
+    )
+
+
+def receipt_from_wire(response: log_pb2.AppendResponse) -> Receipt:
+    """The receipt in a response: its form only; `calls.append` compares it with what was sent."""
+    if not response.HasField("receipt"):
+        msg = "an answer to Append has a receipt"
+        raise InvalidInputError(msg, field="receipt")
+    receipt = response.receipt
+    with within("receipt"):
+        return Receipt(
+            index=whole("index", receipt.index),
+            leaf_hash=sized("leaf_hash", receipt.leaf_hash, HASH_SIZE),
+            tree_size=whole("tree_size", receipt.tree_size),
+            root=sized("root_hash", receipt.root_hash, HASH_SIZE),
+        )
+
+
+def detail_to_wire(detail: EntryDetail) -> log_pb2.GetEntryResponse:
+    """The response that carries an entry."""
+    entry = detail.entry
+    opinions = [
+        log_pb2.Opinion(member=member_to_name(given.member), stance=given.stance.value, index=given.index)
+        for given in detail.opinions
+    ]
+    message = log_pb2.Entry(
+        name=entry_to_name(entry.index),
+        statement=detail.statement,
+        private=detail.private,
+        member=member_to_name(entry.member),
+        opinions=opinions,
+    )
+    if entry.withdrawn_at is not None:
+        message.withdrawal.index = entry.withdrawn_at
+        message.withdrawal.reason = entry.withdrawn_reason or ""
+    return log_pb2.GetEntryResponse(entry=message)
+
+
+def detail_from_wire(response: log_pb2.GetEntryResponse) -> EntryDetail:
+    """The entry in a response.
+
+    What the statement says is read from its bytes, and the private parts must be those it commits to.
+    """
+    if not response.HasField("entry"):
+        msg = "an answer to GetEntry has an entry"
+        raise InvalidInputError(msg, field="entry")
+    message = response.entry
+    with within("entry"):
+        statement = statements.parse(message.statement).statement
+        submit = statement.body
+        if not isinstance(submit, Submit) or statement.member != member_from_name(message.member, "member"):
+            msg = "the statement is not a submission of the entry's member"
+            raise InvalidInputError(msg, field="statement")
+        if tuple(commitment(part) for part in message.private) != submit.items:
+            msg = "the private parts are not those that the statement commits to"
+            raise InvalidInputError(msg, field="private")
+        ended = message.withdrawal if message.HasField("withdrawal") else None
+        entry = Entry(
+            index=entry_from_name(message.name),
+            member=statement.member,
+            labels=submit.labels,
+            basis=submit.basis,
+            authority=submit.authority,
+            article=submit.article,
+            jurisdictions=submit.jurisdictions,
+            removed_at=submit.removed,
+            shared_at=statement.time,
+            items=len(submit.items),
+            withdrawn_at=None if ended is None else whole("withdrawal.index", ended.index),
+            withdrawn_reason=None
+            if ended is None
+            else spelled("withdrawal.reason", ended.reason, statements.REASON.spelling),
+        )
+        opinions = tuple(
+            _opinion_from_wire(entry.index, number, given) for number, given in enumerate(message.opinions)
+        )
+    return EntryDetail(entry, message.statement, tuple(message.private), opinions)
+
+
+def _opinion_from_wire(entry: int, number: int, opinion: log_pb2.Opinion) -> Opinion:
+    with within(f"opinions[{number}]"):
+        return Opinion(
+            entry=entry,
+            member=member_from_name(opinion.member, "member"),
+            stance=spelled("stance", opinion.stance, statements.STANCE.spelling),
+            index=whole("index", opinion.index),
+        )
+
+
+def page_request_to_wire(request: PageRequest) -> log_pb2.ListMembersRequest:
+    """The request of one page."""
+    return log_pb2.ListMembersRequest(page_size=request.size, page_token=request.token)
+
+
+def page_request_from_wire(request: log_pb2.ListMembersRequest) -> PageRequest:
+    """The page that a request asks for."""
+    if request.page_size < 0:
+        msg = f"page_size is 0 for {DEFAULT_PAGE}, or from 1 to {MAX_PAGE}"
+        raise InvalidInputError(msg, field="page_size")
+    if request.page_token:
+        spelled("page_token", request.page_token, statements.MEMBER.spelling)
+    return PageRequest(request.page_token, min(request.page_size or DEFAULT_PAGE, MAX_PAGE))
+
+
+def page_to_wire(page: Page) -> log_pb2.ListMembersResponse:
+    """The response that carries a page."""
+    members = [_member_to_wire(detail) for detail in page.members]
+    return log_pb2.ListMembersResponse(members=members, next_page_token=page.next_token)
+
+
+def page_from_wire(response: log_pb2.ListMembersResponse) -> Page:
+    """The page in a response."""
+    members = tuple(_member_from_wire(number, member) for number, member in enumerate(response.members))
+    return Page(members, response.next_page_token)
+
+
+def _member_to_wire(detail: MemberDetail) -> log_pb2.Member:
+    return log_pb2.Member(
+        name=member_to_name(detail.member.id),
+        roles=sorted(role.value for role in detail.member.roles),
+        enrolled_at=detail.member.enrolled_at,
+        keys=[
+            log_pb2.Key(
+                id=key.id,
+                name=key.name,
+                public_key=key.public,
+                expires=key.expires,
+                enrolled_at=key.enrolled_at,
+            )
+            for key in detail.keys
+        ],
+    )
+
+
+def _member_from_wire(number: int, message: log_pb2.Member) -> MemberDetail:
+    with within(f"members[{number}]"):
+        roles = some("roles", message.roles, statements.ROLES.spelling)
+        member = Member(
+            member_from_name(message.name), frozenset(roles), whole("enrolled_at", message.enrolled_at)
+        )
+        found = tuple(_key_from_wire(member.id, nth, key) for nth, key in enumerate(message.keys))
+        return MemberDetail(member, found)
+
+
+def _key_from_wire(member_id: str, number: int, message: log_pb2.Key) -> Key:
+    with within(f"keys[{number}]"):
+        public = sized("public_key", message.public_key, keys.KEY_SIZE)
+        if message.id != keys.key_id(public):
+            msg = "the id is not that of the public key"
+            raise InvalidInputError(msg, field="id")
+        return Key(
+            id=message.id,
+            member=member_id,
+            name=spelled("name", message.name, statements.NAME.spelling),
+            public=public,
+            expires=whole("expires", message.expires),
+            enrolled_at=whole("enrolled_at", message.enrolled_at),
+        )

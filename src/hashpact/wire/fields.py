@@ -1,0 +1,81 @@
+"""What every field of a message goes through: each function returns a good value or raises InvalidInputError.
+
+``details["field"]`` is the path of the field, as ``queries[3].fingerprint.value``. No error repeats bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Sized
+from typing import Final, TypeVar
+
+from hashpact.domain.errors import InvalidInputError
+from hashpact.domain.grammar import Spelling
+
+MAX_NAMED: Final = 64
+"""The most values in one list of names."""
+
+Value = TypeVar("Value")
+
+
+class within:  # noqa: N801  # used as a statement, like contextlib.suppress
+    """Puts ``path`` before the field that an InvalidInputError of the block names."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        """There is nothing to set up."""
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """Name the field from further up."""
+        if isinstance(error, InvalidInputError):
+            field = error.details.get("field")
+            error.details["field"] = self._path if field is None else f"{self._path}.{field}"
+
+
+def named(name: str, collection: str, spelling: Spelling[Value], field: str) -> Value:
+    """What stands in the resource name after its collection, such as ``entries/``."""
+    if not name.startswith(collection):
+        msg = f"{field}: want a resource name that begins with {collection}"
+        raise InvalidInputError(msg, field=field)
+    return spelled(field, name.removeprefix(collection), spelling)
+
+
+def spelled(field: str, text: str, spelling: Spelling[Value]) -> Value:
+    """The value that a text is the one spelling of."""
+    try:
+        return spelling.read(text)
+    except ValueError as error:
+        msg = f"{field}: {error}"
+        raise InvalidInputError(msg, field=field) from None
+
+
+def some(field: str, texts: Sequence[str], spelling: Spelling[Value]) -> list[Value]:
+    """The values of at most 64 texts."""
+    count(field, texts, 0, MAX_NAMED)
+    return [spelled(field, text, spelling) for text in texts]
+
+
+def count(field: str, values: Sized, low: int, high: int) -> None:
+    """Refuse a list with fewer than ``low`` or more than ``high`` values."""
+    if not low <= len(values) <= high:
+        msg = f"{field}: want {low} to {high}, not {len(values)}"
+        raise InvalidInputError(msg, field=field)
+
+
+def sized(field: str, value: bytes, size: int) -> bytes:
+    """Bytes of that size."""
+    if len(value) != size:
+        msg = f"{field}: want {size} bytes, not {len(value)}"
+        raise InvalidInputError(msg, field=field)
+    return value
+
+
+def whole(field: str, value: int) -> int:
+    """A number that is not negative."""
+    if value < 0:
+        msg = f"{field} must not be negative"
+        raise InvalidInputError(msg, field=field)
+    return value

@@ -1,0 +1,83 @@
+"""Who is calling: the one URI that the client's certificate names, checked against the registry.
+
+There is no fallback: not to the common name, not to a second name, not to a token. gRPC Python has no
+revocation lists and offers TLS 1.2 with no way to switch it off, so what the handshake cannot refuse is
+refused here, on every RPC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Final
+
+from hashpact.domain import statements
+from hashpact.domain.errors import NotPermittedError, UnauthenticatedError
+from hashpact.domain.state import Member, Role
+from hashpact.service.certificates import member_uri
+
+CALLER: Final[ContextVar[Member]] = ContextVar("hashpact_caller")
+"""The member whose RPC this is; set by the interceptor before a servicer runs."""
+
+_TLS: Final = b"TLSv1.3"
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """One end's private key and certificate, and the authority that it trusts for the other end; all PEM."""
+
+    key: bytes = field(repr=False)
+    certificate: bytes
+    authority: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Lets members of one clearinghouse in. ``member_of`` looks a member up; None if it is not enrolled."""
+
+    origin: str
+    member_of: Callable[[str], Member | None]
+
+    def admit(self, peer: Mapping[str, Iterable[bytes]]) -> Member:
+        """The member at the other end of a channel, from gRPC's ``auth_context()``.
+
+        Raises UnauthenticatedError if the channel does not prove one, NotPermittedError if that one is not
+        enrolled.
+        """
+        if list(peer.get("transport_security_type", ())) != [b"ssl"]:
+            msg = "TLS with a client certificate is required"
+            raise UnauthenticatedError(msg)
+        if list(peer.get("ssl_tls_version", ())) != [_TLS]:
+            msg = "TLS 1.3 is required"
+            raise UnauthenticatedError(msg)
+        member_id = self._member_id(peer)
+        member = self.member_of(member_id)
+        if member is None:
+            msg = f"{member_id!r} is not enrolled"
+            raise NotPermittedError(msg)
+        return member
+
+    def _member_id(self, peer: Mapping[str, Iterable[bytes]]) -> str:
+        names = list(peer.get("x509_subject_alternative_name", ()))
+        if len(names) != 1 or list(peer.get("peer_uri", ())) != names:
+            msg = f"the client certificate must have one name, a URI; it has {len(names)} names"
+            raise UnauthenticatedError(msg)
+        uri = names[0].decode("ascii", "replace")
+        member_id = uri.rpartition("/")[2]
+        try:
+            statements.MEMBER.spelling.read(member_id)
+        except ValueError:
+            member_id = ""
+        if not member_id or uri != member_uri(self.origin, member_id):
+            msg = f"the URI of the client certificate must be {member_uri(self.origin, '<id>')}"
+            raise UnauthenticatedError(msg)
+        return member_id
+
+
+def require(role: Role) -> None:
+    """Raise NotPermittedError unless the calling member has the role."""
+    member = CALLER.get()
+    if role not in member.roles:
+        msg = f"{member.id!r} does not have the role {role.value!r}"
+        raise NotPermittedError(msg)

@@ -1,0 +1,130 @@
+"""The gRPC server of one process: channels, limits, health, reflection, and how it stops.
+
+Everything is an argument: nothing here reads a configuration or keeps a global.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from hashpact.domain.errors import ConfigError
+from hashpact.wire.codec import MAX_MESSAGE
+from hashpact.wire.identity import Tls
+from hashpact.wire.interceptors import Guard
+from hashpact.wire.servicers import CheckServicer, LogServicer, Services
+from hashpact.wire.v1 import check_pb2, check_pb2_grpc, log_pb2, log_pb2_grpc
+
+CHECK_SERVICE: Final = check_pb2.DESCRIPTOR.services_by_name["CheckService"].full_name
+LOG_SERVICE: Final = log_pb2.DESCRIPTOR.services_by_name["LogService"].full_name
+
+_SECOND: Final = 1000
+_SERVING: Final = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING: Final = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The bounds of one server; times in seconds.
+
+    A connection ends at ``connection_age`` (gRPC spreads it by a tenth to either side), so that clients
+    spread over new processes and a revoked certificate's channel does not live on; a call under way then
+    has ``connection_grace`` to end. ``threads`` answer checks and reads.
+    """
+
+    concurrent_rpcs: int = 1000
+    streams_per_connection: int = 100
+    connection_age: float = 300
+    connection_grace: float = 60
+    handshake: float = 10
+    keepalive: float = 60
+    keepalive_timeout: float = 20
+    min_ping_interval: float = 30
+    threads: int = 4
+
+    def options(self) -> list[tuple[str, int]]:
+        """The same as gRPC channel arguments."""
+        return [
+            ("grpc.so_reuseport", 1),
+            ("grpc.max_receive_message_length", MAX_MESSAGE),
+            ("grpc.max_concurrent_streams", self.streams_per_connection),
+            ("grpc.max_connection_age_ms", int(self.connection_age * _SECOND)),
+            ("grpc.max_connection_age_grace_ms", int(self.connection_grace * _SECOND)),
+            ("grpc.server_handshake_timeout_ms", int(self.handshake * _SECOND)),
+            ("grpc.keepalive_time_ms", int(self.keepalive * _SECOND)),
+            ("grpc.keepalive_timeout_ms", int(self.keepalive_timeout * _SECOND)),
+            ("grpc.http2.min_recv_ping_interval_without_data_ms", int(self.min_ping_interval * _SECOND)),
+        ]
+
+
+class Server:
+    """One gRPC server. Make it with `build_server`."""
+
+    def __init__(
+        self,
+        server: grpc.aio.Server,
+        state: health.aio.HealthServicer,
+        pools: tuple[ThreadPoolExecutor, ...],
+        port: int,
+    ) -> None:
+        self.port = port
+        self._server = server
+        self._health = state
+        self._pools = pools
+
+    async def start(self) -> None:
+        """Listen, and say SERVING."""
+        await self._server.start()
+        await self.set_serving(serving=True)
+
+    async def set_serving(self, *, serving: bool) -> None:
+        """Say SERVING or NOT_SERVING for every service, as when the index has fallen behind."""
+        for name in ("", CHECK_SERVICE, LOG_SERVICE):
+            await self._health.set(name, _SERVING if serving else _NOT_SERVING)
+
+    async def stop(self, grace: float) -> None:
+        """Say NOT_SERVING, take no more calls, give those under way ``grace`` seconds, and end.
+
+        An append that has begun is finished even after that: its bytes may be on the disk already.
+        """
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(grace)
+        for pool in self._pools:
+            await asyncio.to_thread(pool.shutdown, cancel_futures=True)
+
+
+def build_server(
+    services: Services, guard: Guard, *, address: str, tls: Tls, limits: Limits | None = None
+) -> Server:
+    """A server that is bound to ``address`` (host:port; port 0 picks one) and not started yet.
+
+    Must be called in the running event loop that will serve. Raises ConfigError if the address or the
+    credentials cannot be used.
+    """
+    bounds = limits or Limits()
+    server = grpc.aio.server(
+        interceptors=(guard,), options=bounds.options(), maximum_concurrent_rpcs=bounds.concurrent_rpcs
+    )
+    threads = ThreadPoolExecutor(bounds.threads, "hashpact-read")
+    writer = ThreadPoolExecutor(1, "hashpact-write")
+    state = health.aio.HealthServicer()
+    check_pb2_grpc.add_CheckServiceServicer_to_server(CheckServicer(services, threads), server)
+    log_pb2_grpc.add_LogServiceServicer_to_server(LogServicer(services, threads, writer), server)
+    health_pb2_grpc.add_HealthServicer_to_server(state, server)
+    names = (CHECK_SERVICE, LOG_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(names, server)
+    credentials = grpc.ssl_server_credentials(
+        [(tls.key, tls.certificate)], tls.authority, require_client_auth=True
+    )
+    try:
+        port = server.add_secure_port(address, credentials)
+    except RuntimeError as error:
+        msg = f"cannot listen on {address}: check the address, the port and the server's certificate"
+        raise ConfigError(msg) from error
+    return Server(server, state, (threads, writer), port)

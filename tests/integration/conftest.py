@@ -1,0 +1,42 @@
+"""What the tests of the wire run against."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from builders import World
+from clearinghouse import Caller, Clearinghouse, Connect
+
+from hashpact.sdk import AsyncClient, Client, Profile
+
+
+@pytest.fixture
+async def founded() -> AsyncIterator[Clearinghouse]:
+    """A clearinghouse that a test starts when it has changed what it wants."""
+    house = Clearinghouse()
+    yield house
+    await house.stop()
+
+
+@pytest.fixture
+async def house(founded: Clearinghouse) -> Clearinghouse:
+    """A clearinghouse that serves."""
+    await founded.start()
+    return founded
+
+
+@pytest.fixture(params=[Client, AsyncClient], ids=["blocking", "awaiting"])
+async def connect(request: pytest.FixtureRequest, world: World) -> AsyncIterator[Connect]:
+    """Makes callers of one kind from profiles, and closes them in the end."""
+    callers: list[Caller] = []
+
+    def make(profile: Profile, **settings: object) -> Caller:
+        chosen = {"clock": world.clock, "entropy": world.entropy} | settings
+        caller = Caller(request.param(profile, **chosen))
+        callers.append(caller)
+        return caller
+
+    yield make
+    for caller in callers:
+        await caller("close")

@@ -1,0 +1,359 @@
+"""Hostile bytes, lost answers, lying servers, failing disks: what the wire makes of them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+import grpc
+import pytest
+from builders import fingerprint
+from clearinghouse import Clearinghouse, Connect
+from google.rpc import error_details_pb2  # type: ignore[import-untyped]  # ships no type information
+from grpc_status import rpc_status
+
+from hashpact.domain.checks import Answer, Check, Query
+from hashpact.domain.errors import (
+    CommitFailedError,
+    CorruptError,
+    HashpactError,
+    OverloadedError,
+    ProofError,
+    UnavailableError,
+)
+from hashpact.domain.fingerprints import PDQ
+from hashpact.domain.state import Receipt
+from hashpact.service.append import Appender, Submission
+from hashpact.service.author import Reason
+from hashpact.service.read import EntryDetail, MemberDetail
+from hashpact.wire import codec
+from hashpact.wire.codec import MAX_CHECK, MAX_MESSAGE
+from hashpact.wire.server import Limits
+from hashpact.wire.v1 import check_pb2, log_pb2
+
+CHECK = "/hashpact.wire.v1.CheckService/Check"
+APPEND = "/hashpact.wire.v1.LogService/Append"
+PICTURE = fingerprint(PDQ, "one")
+REQUEST = codec.check_to_wire(Check((Query(PICTURE),))).SerializeToString()
+OK = grpc.StatusCode.OK
+INVALID = grpc.StatusCode.INVALID_ARGUMENT
+Raw: TypeAlias = Callable[..., Awaitable[tuple[grpc.StatusCode, str, bytes | None]]]
+
+
+def length_delimited(number: int, data: bytes) -> bytes:
+    """A protobuf field, by hand."""
+    size, out = len(data), b""
+    while size > 127:
+        out += bytes([size & 127 | 128])
+        size >>= 7
+    return bytes([number << 3 | 2]) + out + bytes([size]) + data
+
+
+def nested(depth: int) -> bytes:
+    """A message in a message in a message, in fields that nobody knows."""
+    data = b""
+    for _ in range(depth):
+        data = length_delimited(15, data)
+    return data
+
+
+@pytest.fixture
+async def raw(house: Clearinghouse) -> AsyncIterator[Raw]:
+    """Sends any bytes to any method as the member acme; returns (code, details, answer)."""
+    async with house.channel(house.tls(house.member("acme"))) as channel:
+
+        async def send(
+            method: str, data: bytes, compression: grpc.Compression | None = None
+        ) -> tuple[grpc.StatusCode, str, bytes | None]:
+            multi: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
+            call = multi(data, timeout=10, compression=compression)
+            code = await call.code()
+            return code, await call.details(), await call if code is OK else None
+
+        yield send
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (REQUEST + length_delimited(15, b"unknown field"), OK),
+        (REQUEST + b"\x18\x05\x18\x14", OK),  # limit twice: the last one counts
+        (REQUEST + nested(50), OK),
+        (REQUEST + nested(5000), OK),  # an unknown field is skipped, whatever is in it
+        (REQUEST + b"\x7b" * 200 + b"\x7c" * 200, INVALID),  # groups 200 deep
+        (REQUEST + b"\x7b" * 100_000, INVALID),
+        (b"\xff" * 100, INVALID),
+        (REQUEST[:-1], INVALID),
+        (b"", INVALID),
+        (length_delimited(1, length_delimited(1, length_delimited(1, b"\xff\xfe"))), INVALID),
+        (length_delimited(1, b"") * 65, INVALID),
+        (length_delimited(1, b"") * 100_000, INVALID),
+        (REQUEST + b"\x18\xe8\x07", OK),  # limit 1000
+        (REQUEST + b"\x18\xe9\x07", INVALID),
+        (REQUEST + b"\x18" + b"\xff" * 9 + b"\x01", INVALID),  # limit -1
+        (REQUEST + b"\x20" + b"\xff" * 9 + b"\x01", INVALID),  # min_position -1
+        (REQUEST + length_delimited(15, bytes(MAX_CHECK - len(REQUEST) - 4)), OK),
+        (REQUEST + length_delimited(15, bytes(MAX_CHECK - len(REQUEST) - 3)), INVALID),
+    ],
+    ids=range(18),
+)
+async def test_hostile_checks(house: Clearinghouse, raw: Raw, data: bytes, code: grpc.StatusCode) -> None:
+    got, details, answer = await raw(CHECK, data)
+    assert got is code, details
+    if answer is not None:
+        assert check_pb2.CheckResponse.FromString(answer).position == house.ledger.head().size
+    assert house.events.entries[-1]["code"] == code.name
+    assert {event["event"] for event in house.events.entries} == {"rpc"}
+
+
+async def test_a_check_of_more_than_a_mebibyte_names_the_limit(raw: Raw) -> None:
+    _, details, _ = await raw(CHECK, REQUEST + bytes(MAX_CHECK))
+    assert str(MAX_CHECK) in details
+
+
+async def test_a_message_of_nine_mebibytes_is_refused_before_it_is_read(
+    house: Clearinghouse, raw: Raw
+) -> None:
+    code, details, _ = await raw(APPEND, bytes(9 * 1024 * 1024))
+    assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert str(MAX_MESSAGE) in details
+    size = house.ledger.head().size
+    private = [bytes([number]) * 8192 for number in range(256)]
+    big = log_pb2.AppendRequest(statement=b"x", private=private).SerializeToString()
+    code, details, _ = await raw(APPEND, big)
+    assert code is INVALID, details
+    assert house.ledger.head().size == size
+
+
+async def test_a_compressed_bomb_is_refused(raw: Raw) -> None:
+    bomb = bytes(4 * MAX_MESSAGE)
+    code, _, _ = await raw(APPEND, bomb, compression=grpc.Compression.Gzip)
+    assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+async def test_an_unknown_method_is_unimplemented(raw: Raw) -> None:
+    code, _, _ = await raw("/hashpact.wire.v1.CheckService/Delete", b"")
+    assert code is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_rich_details_are_the_standard_ones(house: Clearinghouse) -> None:
+    found = {}
+    async with house.channel(house.tls(house.member("acme"))) as channel:
+        for method, request in (
+            (CHECK, b""),
+            ("/hashpact.wire.v1.LogService/GetEntry", b"\x0a\x0aentries/99"),
+        ):
+            multi: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await multi(request, timeout=5)
+            error: Any = refused.value  # not a grpc.Call by its type, but it has all that from_call reads
+            for detail in rpc_status.from_call(error).details:
+                for kind in ("ErrorInfo", "BadRequest", "ResourceInfo"):
+                    message = getattr(error_details_pb2, kind)()
+                    if detail.Unpack(message):
+                        found[kind, method] = message
+    assert found["ErrorInfo", CHECK].reason == "INVALID_INPUT"
+    assert found["ErrorInfo", CHECK].domain == "hashpact"
+    assert found["BadRequest", CHECK].field_violations[0].field == "queries"
+    (resource,) = [value for (kind, _), value in found.items() if kind == "ResourceInfo"]
+    assert (resource.resource_type, resource.resource_name) == ("entries", "entries/99")
+
+
+@dataclass(slots=True)
+class Stub:
+    """Stands in for an appender: raises what it is told to, then answers through the real one."""
+
+    real: Appender
+    errors: list[Exception] = field(default_factory=list)
+    seen: list[Submission] = field(default_factory=list)
+    late: bool = False
+
+    def append(self, caller: str | None, submission: Submission) -> Receipt:
+        """Fail or append."""
+        self.seen.append(submission)
+        receipt = self.real.append(caller, submission) if self.late else None
+        if self.errors:
+            raise self.errors.pop(0)
+        return receipt or self.real.append(caller, submission)
+
+
+async def served(house: Clearinghouse, **changes: Any) -> None:  # noqa: ANN401  # stand-ins of any class
+    house.services = replace(house.services, **changes)
+    await house.start()
+
+
+@pytest.mark.parametrize("lost", ["the request", "the answer"])
+async def test_the_same_bytes_are_sent_until_the_server_answers(
+    founded: Clearinghouse, connect: Connect, lost: str
+) -> None:
+    flaky = Stub(founded.services.appender, [UnavailableError("not now")] * 2, late=lost == "the answer")
+    await served(founded, appender=flaky)
+    size = founded.ledger.head().size
+    receipt = await connect(founded.profile("acme"))("submit", [PICTURE], labels=["ncii"])
+    assert receipt.index == size
+    assert founded.ledger.head().size == size + 1
+    assert len(flaky.seen) == 3
+    assert flaky.seen[0] == flaky.seen[1] == flaky.seen[2]
+
+
+async def test_a_server_that_comes_back_is_found_again(house: Clearinghouse, connect: Connect) -> None:
+    caller = connect(house.profile("acme"))
+    await caller("check", [PICTURE])
+    port = house.server.port
+    await house.server.stop(0)
+    waiting = asyncio.create_task(caller("submit", [PICTURE], labels=["ncii"], removed=1))
+    await asyncio.sleep(0.3)
+    await house.start(port)
+    assert (await waiting).tree_size == house.ledger.head().size
+
+
+@pytest.mark.parametrize("change", ["another", "size", "index", "short"])
+async def test_a_receipt_of_another_statement_is_refused(
+    founded: Clearinghouse, connect: Connect, change: str
+) -> None:
+    real = founded.services.appender
+
+    class Liar:
+        def append(self, caller: str, submission: Submission) -> Receipt:
+            good = real.append(caller, submission)
+            return {
+                "another": replace(good, leaf_hash=next(founded.ledger.leaves(0, 1)).hash),
+                "size": replace(good, tree_size=good.tree_size + 1),
+                "index": replace(good, index=good.index - 1),
+                "short": Receipt(good.index, good.leaf_hash[:31], good.tree_size, good.root),
+            }[change]
+
+    await served(founded, appender=Liar())
+    caller = connect(founded.profile("acme"))
+    with pytest.raises(CorruptError if change == "short" else ProofError):
+        await caller("submit", [PICTURE], labels=["ncii"])
+
+
+async def test_an_answer_that_breaks_the_protocol_is_corrupt(
+    founded: Clearinghouse, connect: Connect
+) -> None:
+    real = founded.services.reader
+
+    class Liar:
+        member = real.member
+
+        def entry(self, index: int) -> EntryDetail:
+            good = real.entry(index - 1)
+            return replace(good, private=good.private[:-1]) if index % 2 else good
+
+        def members(self, _: str, limit: int) -> list[MemberDetail]:
+            return real.members("", limit)[::-1]
+
+    first = founded.world.author("acme").submit([PICTURE, fingerprint(PDQ, "2")], Reason(frozenset({"ncii"})))
+    index = real.ledger.head().size
+    founded.services.appender.append("acme", first)
+    founded.services.appender.append("acme", first)
+    await served(founded, reader=Liar())
+    caller = connect(founded.profile("acme"))
+    with pytest.raises(CorruptError):
+        await caller("entry", index + 1)
+    with pytest.raises(CorruptError, match="order"):
+        await caller("members")
+
+
+async def test_a_failed_commit_reaches_the_process_and_a_refusal_does_not(
+    founded: Clearinghouse, connect: Connect
+) -> None:
+    broken = CommitFailedError("the disk is full")
+    crash = ZeroDivisionError("secret 1234")
+    await served(founded, appender=Stub(founded.services.appender, [broken, crash]))
+    caller = connect(founded.profile("acme"))
+    with pytest.raises(HashpactError) as internal:
+        await caller("submit", [PICTURE], labels=["ncii"])
+    assert type(internal.value) is HashpactError
+    assert "secret" not in str(internal.value)
+    with pytest.raises(HashpactError):
+        await caller("submit", [PICTURE], labels=["nonsense"])
+    assert founded.faults == [broken, crash]
+    (crashed,) = [event for event in founded.events.entries if event["event"] == "rpc crashed"]
+    assert crashed["exception"] == "builtins.ZeroDivisionError"
+    assert "test_wire_hostile.py" in crashed["traceback"]
+    assert "secret" not in repr(founded.events.entries)
+
+
+async def test_an_append_is_finished_when_its_caller_has_gone(
+    founded: Clearinghouse, connect: Connect
+) -> None:
+    real = founded.services.appender
+    entered, go = threading.Event(), threading.Event()
+    broken = CommitFailedError("the disk is full")
+
+    class Slow:
+        def append(self, caller: str, submission: Submission) -> Receipt:
+            entered.set()
+            go.wait(5)
+            real.append(caller, submission)
+            raise broken
+
+    await served(founded, appender=Slow())
+    size = founded.ledger.head().size
+    with pytest.raises(UnavailableError):
+        await connect(founded.profile("acme"), timeout=0.2)("submit", [PICTURE], labels=["ncii"])
+    assert entered.is_set()
+    assert founded.faults == []
+    go.set()
+    for _ in range(100):
+        await asyncio.sleep(0.01)
+        if founded.faults:
+            break
+    assert founded.ledger.head().size == size + 1
+    assert founded.faults == [broken]
+    assert founded.events.entries[-1]["code"] == "CANCELLED"
+
+
+async def test_a_slow_append_holds_up_no_check(founded: Clearinghouse, connect: Connect) -> None:
+    go = threading.Event()
+    real = founded.services.appender
+
+    class Slow:
+        def append(self, caller: str, submission: Submission) -> Receipt:
+            go.wait(5)
+            return real.append(caller, submission)
+
+    await served(founded, appender=Slow())
+    caller = connect(founded.profile("acme"))
+    writing = asyncio.create_task(caller("submit", [PICTURE], labels=["ncii"]))
+    await caller("check", [PICTURE], timeout=2)
+    assert not writing.done()
+    go.set()
+    await writing
+
+
+async def test_too_many_calls_at_once_are_overloaded(founded: Clearinghouse, connect: Connect) -> None:
+    founded.limits = Limits(concurrent_rpcs=2, threads=2)
+    held = threading.Event()
+    real = founded.services.checker
+
+    class Held:
+        def check(self, check: Check) -> Answer:
+            held.wait(2)
+            return real.check(check)
+
+    await served(founded, checker=Held())
+    caller = connect(founded.profile("acme"), timeout=3)
+    checks = [asyncio.create_task(caller("check", [PICTURE])) for _ in range(6)]
+    done, _ = await asyncio.wait(checks, timeout=1.5, return_when=asyncio.FIRST_EXCEPTION)
+    held.set()
+    assert {type(task.exception()) for task in done} == {OverloadedError}
+    results = await asyncio.gather(*checks, return_exceptions=True)
+    assert any(isinstance(result, Answer) for result in results)
+
+
+async def test_no_fingerprint_reaches_the_log(house: Clearinghouse, connect: Connect) -> None:
+    caller = connect(house.profile("acme"))
+    await caller("submit", [PICTURE], labels=["ncii"])
+    await caller("check", [PICTURE])
+    with pytest.raises(HashpactError):
+        await caller("check", [PICTURE] * 65)
+    told = repr(house.events.entries) + repr(caller.client.profile)
+    assert len(house.events.entries) == 2
+    for form in (PICTURE.value.hex(), repr(PICTURE.value), "PRIVATE KEY"):
+        assert form not in told

@@ -1,0 +1,120 @@
+"""The member's side without a server: profiles, and what is refused before anything is sent."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from builders import ORIGIN, Identity, fingerprint
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+
+import hashpact
+from hashpact.config import ProfileConfig
+from hashpact.domain.errors import ConfigError, InvalidInputError, MalformedError
+from hashpact.domain.fingerprints import PDQ
+from hashpact.sdk import Client, Profile
+from hashpact.service import certificates
+from hashpact.storage.files import ProfilePaths, write_private, write_public
+
+PEM = serialization.Encoding.PEM
+PKCS8 = serialization.PrivateFormat.PKCS8
+PLAIN = serialization.NoEncryption()
+
+
+def now() -> int:
+    return int(time.time())
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> ProfilePaths:
+    """The files of a good profile."""
+    paths = ProfilePaths(tmp_path)
+    authority = certificates.make_authority(ORIGIN, now)
+    credential = certificates.issue_member(authority, ORIGIN, "acme", now)
+    write_private(paths.member_key, Identity.of("acme").private.private_bytes(PEM, PKCS8, PLAIN))
+    write_private(paths.tls_key, credential.key)
+    write_public(paths.tls_cert, credential.certificate)
+    write_public(paths.ca_cert, authority.certificate)
+    write_public(paths.config, ProfileConfig(ORIGIN, "acme", "1", "127.0.0.1:9").to_toml().encode())
+    return paths
+
+
+def test_a_profile_is_read_from_its_directory(profile: ProfilePaths) -> None:
+    loaded = Profile.load(str(profile.directory))
+    assert (loaded.origin, loaded.member, loaded.key) == (ORIGIN, "acme", Identity.of("acme").key)
+    assert loaded.endpoint.address == "127.0.0.1:9"
+    assert "PRIVATE" not in repr(loaded)
+    assert "Ed25519PrivateKey" not in repr(loaded)
+
+
+@pytest.mark.parametrize("name", ["config", "member_key", "tls_key", "tls_cert", "ca_cert"])
+def test_a_missing_file_is_named(profile: ProfilePaths, name: str) -> None:
+    path: Path = getattr(profile, name)
+    path.unlink()
+    with pytest.raises(ConfigError, match=path.name):
+        Profile.load(profile.directory)
+
+
+@pytest.mark.parametrize("name", ["member_key", "tls_key"])
+def test_a_key_that_others_can_read_is_refused(profile: ProfilePaths, name: str) -> None:
+    path: Path = getattr(profile, name)
+    path.chmod(0o640)
+    with pytest.raises(ConfigError, match=path.name):
+        Profile.load(profile.directory)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("config", b"origin ="),
+        ("config", b"\xff"),
+        ("config", b'origin = "a"'),
+        ("member_key", b"not a key"),
+        ("member_key", generate_private_key(SECP256R1()).private_bytes(PEM, PKCS8, PLAIN)),
+        (
+            "member_key",
+            Identity.of("a").private.private_bytes(PEM, PKCS8, serialization.BestAvailableEncryption(b"x")),
+        ),
+        ("tls_cert", b"not a certificate"),
+        ("ca_cert", b""),
+    ],
+)
+def test_a_file_of_another_kind_is_refused(profile: ProfilePaths, name: str, data: bytes) -> None:
+    write_private(getattr(profile, name), data, replace=True)
+    with pytest.raises(ConfigError):
+        Profile.load(profile.directory)
+
+
+def test_what_breaks_its_format_is_refused_before_anything_is_sent(profile: ProfilePaths) -> None:
+    shared = fingerprint(PDQ, "1")
+    with Client(profile.directory, timeout=0.1) as client:
+        for refused in (
+            lambda: client.check([]),
+            lambda: client.check([shared] * 65),
+            lambda: client.check([shared], limit=0),
+            lambda: client.submit([], labels="ncii"),
+            lambda: client.submit([shared], labels="ncii", basis="whim"),
+            lambda: client.submit([shared], labels="ncii", basis="law"),
+            lambda: client.submit([shared], labels=[]),
+            lambda: client.submit([shared], labels=["Not A Label"]),
+            lambda: client.opinion(1, "like"),
+        ):
+            with pytest.raises(InvalidInputError):
+                refused()
+        with pytest.raises(MalformedError, match="basis law"):
+            client.submit([shared], labels="ncii", authority="ministry", article="art-1")
+
+
+def test_the_public_names_are_there_and_late() -> None:
+    for name in hashpact.__all__:
+        assert getattr(hashpact, name) is not None
+    assert set(hashpact.__all__) <= set(dir(hashpact))
+    with pytest.raises(AttributeError):
+        hashpact.__getattr__("nothing")
+    code = "import sys, hashpact; sys.exit('grpc' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=False)  # noqa: S603  # fixed arguments
+    assert done.returncode == 0

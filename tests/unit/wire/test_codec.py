@@ -1,0 +1,394 @@
+"""The codec: every value comes back as it went, and every message that is incomplete is refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from builders import ALL_TYPES, BOTH, NOW, YEAR, Identity, World, fingerprint
+from google.protobuf.message import Message
+from hypothesis import given
+from hypothesis import strategies as some
+
+from hashpact.domain import statements
+from hashpact.domain.checks import Answer, Check, Filter, Match, Query
+from hashpact.domain.errors import HashpactError, InvalidInputError
+from hashpact.domain.fingerprints import MD5, MINHASH, PDQ, PHASH, SHA256, Fingerprint, Measure
+from hashpact.domain.state import Basis, Entry, Key, Member, Opinion, Receipt, Role, Stance
+from hashpact.service.append import Submission
+from hashpact.service.author import Reason
+from hashpact.service.read import EntryDetail, MemberDetail
+from hashpact.wire import codec
+from hashpact.wire.codec import Page, PageRequest
+from hashpact.wire.v1 import check_pb2, log_pb2
+
+numbers = some.integers(0, 2**63 - 1)
+counts = some.integers(0, 2**31 - 1)
+terms = some.sampled_from(["a", "0", "ncii", "other-illegal", "x" * 64, "a-b-c"])
+countries = some.sampled_from(["VN", "LA", "KH", "TH"])
+member_ids = some.text("abz09-", min_size=3, max_size=32)
+hashes = some.binary(min_size=32, max_size=32)
+
+
+@some.composite
+def queries(draw: some.DrawFn) -> Query:
+    kind = draw(some.sampled_from(ALL_TYPES))
+    shared = fingerprint(kind, draw(some.text("ab", max_size=4)))
+    if kind is PDQ and draw(some.booleans()):
+        shared = Fingerprint(kind, shared.value, draw(some.integers(50, 100)))
+    if draw(some.booleans()):
+        return Query(shared)
+    if kind.measure is Measure.JACCARD:
+        return Query(shared, draw(some.floats(kind.ceiling, 1)))
+    return Query(shared, draw(some.integers(0, int(kind.ceiling))))
+
+
+filters = some.builds(
+    Filter,
+    some.frozensets(terms, max_size=5),
+    some.frozensets(some.sampled_from(["guideline", "law"])),
+    some.frozensets(countries, max_size=5),
+    counts,
+    some.booleans(),
+)
+checks = some.builds(
+    Check,
+    some.lists(queries(), min_size=1, max_size=4).map(tuple),
+    filters,
+    some.integers(1, 1000),
+    numbers,
+)
+
+
+@some.composite
+def matches(draw: some.DrawFn) -> Match:
+    kind = draw(some.sampled_from(ALL_TYPES))
+    jaccard = kind.measure is Measure.JACCARD
+    return Match(
+        entry=draw(numbers),
+        type=kind.name,
+        measure=kind.measure,
+        score=draw(some.floats(0, 1) if jaccard else some.integers(0, 256)),
+        labels=tuple(draw(some.lists(terms, min_size=1, max_size=8))),
+        basis=draw(some.sampled_from(["guideline", "law"])),
+        jurisdictions=tuple(draw(some.lists(countries, max_size=3))),
+        member=draw(member_ids),
+        endorsed_by=draw(counts),
+        disputed_by=draw(counts),
+        shared_at=draw(numbers),
+    )
+
+
+def sent(message: Any) -> Any:  # noqa: ANN401  # a message of any type
+    """The message as it comes off the wire."""
+    return type(message).FromString(message.SerializeToString())
+
+
+@given(checks)
+def test_checks_come_back(check: Check) -> None:
+    assert codec.check_from_wire(sent(codec.check_to_wire(check))) == check
+
+
+@given(some.builds(Answer, some.lists(matches(), max_size=3).map(tuple), numbers))
+def test_answers_come_back(answer: Answer) -> None:
+    assert codec.answer_from_wire(sent(codec.answer_to_wire(answer))) == answer
+
+
+@given(
+    some.builds(
+        Submission,
+        some.binary(min_size=1, max_size=200),
+        some.lists(some.binary(min_size=1, max_size=50), max_size=4).map(tuple),
+    )
+)
+def test_submissions_come_back_byte_for_byte(submission: Submission) -> None:
+    assert codec.submission_from_wire(sent(codec.submission_to_wire(submission))) == submission
+
+
+@given(some.builds(Receipt, numbers, hashes, numbers, hashes))
+def test_receipts_come_back(receipt: Receipt) -> None:
+    assert codec.receipt_from_wire(sent(codec.receipt_to_wire(receipt))) == receipt
+
+
+@given(some.builds(PageRequest, member_ids | some.just(""), some.integers(1, 1000)))
+def test_page_requests_come_back(request: PageRequest) -> None:
+    assert codec.page_request_from_wire(sent(codec.page_request_to_wire(request))) == request
+
+
+def test_pages_come_back() -> None:
+    details = []
+    for owner in ("acme", "bolt"):
+        keys = tuple(
+            Key(who.id, owner, who.name, who.public, NOW + YEAR, 7)
+            for who in (Identity.of(owner, "1"), Identity.of(owner, "spare"))
+        )
+        details.append(MemberDetail(Member(owner, frozenset({Role.CHECK}), 5), keys))
+    details.append(MemberDetail(Member("quiet", BOTH, 9), ()))
+    for page in (Page(tuple(details), "quiet"), Page(tuple(details)), Page(())):
+        assert codec.page_from_wire(sent(codec.page_to_wire(page))) == page
+
+
+def entry_of(submission: Submission, **changes: Any) -> EntryDetail:  # noqa: ANN401  # any field
+    statement = statements.parse(submission.statement).statement
+    body = statement.body
+    assert isinstance(body, statements.Submit)
+    fields: dict[str, Any] = {
+        "index": 12,
+        "member": statement.member,
+        "labels": body.labels,
+        "basis": body.basis,
+        "authority": body.authority,
+        "article": body.article,
+        "jurisdictions": body.jurisdictions,
+        "removed_at": body.removed,
+        "shared_at": statement.time,
+        "items": len(body.items),
+    }
+    opinions = (Opinion(12, "bolt", Stance.ENDORSE, 13), Opinion(12, "corp", Stance.SEEN, 14))
+    return EntryDetail(Entry(**(fields | changes)), submission.statement, tuple(submission.private), opinions)
+
+
+def submission(world: World) -> Submission:
+    reason = Reason(frozenset({"ncii", "hate"}), Basis.LAW, "ministry", "art-16", frozenset({"VN", "LA"}))
+    return world.author("acme").submit([fingerprint(PDQ, "1"), fingerprint(SHA256, "1")], reason)
+
+
+def test_entries_come_back(world: World) -> None:
+    shared = submission(world)
+    for detail in (entry_of(shared), entry_of(shared, withdrawn_at=15, withdrawn_reason="mistake")):
+        assert codec.detail_from_wire(sent(codec.detail_to_wire(detail))) == detail
+
+
+def request(**changes: Any) -> check_pb2.CheckRequest:  # noqa: ANN401  # any field
+    message = codec.check_to_wire(Check((Query(fingerprint(PDQ, "1")),)))
+    message.MergeFrom(check_pb2.CheckRequest(**changes))
+    return message
+
+
+def query(kind: str = "pdq/1", size: int = 32, **changes: Any) -> check_pb2.Query:  # noqa: ANN401  # any field
+    value = b"\x0f" * size
+    return check_pb2.Query(fingerprint=check_pb2.Fingerprint(type=kind, value=value), **changes)
+
+
+def picture(**changes: Any) -> check_pb2.Query:  # noqa: ANN401  # any field
+    message = query()
+    message.fingerprint.MergeFrom(check_pb2.Fingerprint(**changes))
+    return message
+
+
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        (check_pb2.CheckRequest(), "queries"),
+        (check_pb2.CheckRequest(queries=[query()] * 65), "queries"),
+        (check_pb2.CheckRequest(queries=[query(), check_pb2.Query()]), "queries[1].fingerprint"),
+        (check_pb2.CheckRequest(queries=[query("")]), "queries[0].fingerprint.type"),
+        (check_pb2.CheckRequest(queries=[query("pdq/2")]), "queries[0].fingerprint.type"),
+        (check_pb2.CheckRequest(queries=[query(size=31)]), "queries[0].fingerprint.value"),
+        (check_pb2.CheckRequest(queries=[query(size=0)]), "queries[0].fingerprint.value"),
+        (check_pb2.CheckRequest(queries=[picture(value=bytes(32))]), "queries[0].fingerprint.value"),
+        (check_pb2.CheckRequest(queries=[picture(quality=49)]), "queries[0].fingerprint.quality"),
+        (check_pb2.CheckRequest(queries=[picture(quality=101)]), "queries[0].fingerprint.quality"),
+        (check_pb2.CheckRequest(queries=[picture(quality=-1)]), "queries[0].fingerprint.quality"),
+        (check_pb2.CheckRequest(queries=[query(min_similarity=0.6)]), "queries[0].min_similarity"),
+        (
+            check_pb2.CheckRequest(queries=[query("minhash/1", 512, max_distance=3)]),
+            "queries[0].max_distance",
+        ),
+        (check_pb2.CheckRequest(queries=[query(max_distance=32)]), "threshold"),
+        (check_pb2.CheckRequest(queries=[query(max_distance=-1)]), "threshold"),
+        (check_pb2.CheckRequest(queries=[query("minhash/1", 512, min_similarity=0.49)]), "threshold"),
+        (
+            check_pb2.CheckRequest(queries=[query("minhash/1", 512, min_similarity=float("nan"))]),
+            "threshold",
+        ),
+        (
+            check_pb2.CheckRequest(queries=[query("minhash/1", 512, min_similarity=float("inf"))]),
+            "threshold",
+        ),
+        (request(limit=1001), "limit"),
+        (request(limit=-21), "limit"),
+        (request(min_position=-1), "min_position"),
+        (request(filter=check_pb2.Filter(min_endorsed_by=-1)), "filter.min_endorsed_by"),
+        (request(filter=check_pb2.Filter(labels=["a"] * 65)), "filter.labels"),
+        (request(filter=check_pb2.Filter(labels=["NCII"])), "filter.labels"),
+        (request(filter=check_pb2.Filter(labels=["x" * 65])), "filter.labels"),
+        (request(filter=check_pb2.Filter(bases=["whim"])), "filter.bases"),
+        (request(filter=check_pb2.Filter(bases=["law"] * 65)), "filter.bases"),
+        (request(filter=check_pb2.Filter(jurisdictions=["vn"])), "filter.jurisdictions"),
+        (request(filter=check_pb2.Filter(jurisdictions=["VN"] * 65)), "filter.jurisdictions"),
+    ],
+)
+def test_a_bad_check_names_its_field(message: check_pb2.CheckRequest, field: str) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        codec.check_from_wire(sent(message))
+    assert refused.value.details["field"] == field
+    assert len(refused.value.message) < 300
+
+
+def test_defaults_of_a_check() -> None:
+    check = codec.check_from_wire(check_pb2.CheckRequest(queries=[query()]))
+    assert (check.limit, check.min_position, check.filter) == (20, 0, Filter())
+    assert check.queries[0].threshold is None
+
+
+def test_no_threshold_is_not_zero() -> None:
+    check = codec.check_from_wire(sent(check_pb2.CheckRequest(queries=[query(max_distance=0)])))
+    assert check.queries[0].threshold == 0
+    for kind in (PHASH, MD5):
+        exact = Check((Query(fingerprint(kind, "1"), 0),))
+        assert codec.check_from_wire(sent(codec.check_to_wire(exact))) == exact
+
+
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        (log_pb2.AppendRequest(), "statement"),
+        (log_pb2.AppendRequest(statement=bytes(32 * 1024 + 1)), "statement"),
+        (log_pb2.AppendRequest(statement=b"x", private=[b"y"] * 257), "private"),
+        (log_pb2.AppendRequest(statement=b"x", private=[b"y", b""]), "private[1]"),
+        (log_pb2.AppendRequest(statement=b"x", private=[bytes(8 * 1024 + 1)]), "private[0]"),
+    ],
+)
+def test_a_bad_submission_names_its_field(message: log_pb2.AppendRequest, field: str) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        codec.submission_from_wire(sent(message))
+    assert refused.value.details["field"] == field
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", "entries", "entries/", "entries/-1", "entries/+1", "entries/01", "entries/1_5", "entries/1 "),
+        *("entries/\uff11", "entries/9223372036854775808", "entries/0x1", "entries/1/2", "entries/1\n"),
+        *("Entries/1", "members/1"),
+    ],
+)
+def test_an_entry_has_one_name(name: str) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        codec.entry_from_name(name)
+    assert refused.value.details == {"field": "name"}
+
+
+@given(numbers, member_ids)
+def test_names_come_back(index: int, member_id: str) -> None:
+    assert codec.entry_from_name(codec.entry_to_name(index)) == index
+    assert codec.member_from_name(codec.member_to_name(member_id)) == member_id
+
+
+@pytest.mark.parametrize("name", ["members/ab", "members/Acme", "members/a/b", "members/acme\n", "acme"])
+def test_a_member_has_one_name(name: str) -> None:
+    with pytest.raises(InvalidInputError):
+        codec.member_from_name(name)
+
+
+def test_pages_have_bounds() -> None:
+    def size(wanted: int) -> int:
+        return codec.page_request_from_wire(log_pb2.ListMembersRequest(page_size=wanted)).size
+
+    assert [size(wanted) for wanted in (0, 1, 1000, 1001, 2**31 - 1)] == [100, 1, 1000, 1000, 1000]
+    for bad in (log_pb2.ListMembersRequest(page_size=-1), codec.page_request_to_wire(PageRequest("../x"))):
+        with pytest.raises(InvalidInputError):
+            codec.page_request_from_wire(bad)
+
+
+Change = Callable[[Any], object]
+
+
+def answers(world: World) -> dict[str, tuple[Callable[[Any], object], Message]]:
+    """A good answer of each kind, with what reads it."""
+    who = Identity.of("acme")
+    member = MemberDetail(Member("acme", BOTH, 1), (Key(who.id, "acme", "1", who.public, NOW, 2),))
+    found = Match(3, "pdq/1", Measure.HAMMING, 4, ("ncii",), "law", ("VN",), "acme", 1, 0, NOW)
+    withdrawn = entry_of(submission(world), withdrawn_at=15, withdrawn_reason="mistake")
+    return {
+        "answer": (codec.answer_from_wire, codec.answer_to_wire(Answer((found,), 9))),
+        "receipt": (codec.receipt_from_wire, codec.receipt_to_wire(Receipt(1, bytes(32), 2, bytes(32)))),
+        "page": (codec.page_from_wire, codec.page_to_wire(Page((member,)))),
+        "entry": (codec.detail_from_wire, codec.detail_to_wire(withdrawn)),
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "change"),
+    [
+        ("answer", "position", lambda one: setattr(one, "position", -1)),
+        ("answer", "matches[0].score", lambda one: one.matches[0].ClearField("distance")),
+        ("answer", "matches[0].score", lambda one: setattr(one.matches[0], "similarity", 0.5)),
+        ("answer", "matches[0].type", lambda one: setattr(one.matches[0], "type", "pdq/9")),
+        ("answer", "matches[0].entry", lambda one: setattr(one.matches[0], "entry", "entries/x")),
+        ("answer", "matches[0].member", lambda one: setattr(one.matches[0], "member", "")),
+        ("answer", "matches[0].labels", lambda one: one.matches[0].ClearField("labels")),
+        ("answer", "matches[0].basis", lambda one: setattr(one.matches[0], "basis", "")),
+        ("answer", "matches[0].endorsed_by", lambda one: setattr(one.matches[0], "endorsed_by", -1)),
+        ("receipt", "receipt", lambda one: one.ClearField("receipt")),
+        ("receipt", "receipt.index", lambda one: setattr(one.receipt, "index", -1)),
+        ("receipt", "receipt.leaf_hash", lambda one: setattr(one.receipt, "leaf_hash", bytes(31))),
+        ("receipt", "receipt.root_hash", lambda one: setattr(one.receipt, "root_hash", b"")),
+        ("page", "members[0].name", lambda one: setattr(one.members[0], "name", "acme")),
+        ("page", "members[0].roles", lambda one: one.members[0].roles.append("king")),
+        ("page", "members[0].keys[0].id", lambda one: setattr(one.members[0].keys[0], "id", bytes(32))),
+        (
+            "page",
+            "members[0].keys[0].public_key",
+            lambda one: setattr(one.members[0].keys[0], "public_key", b""),
+        ),
+        ("page", "members[0].keys[0].name", lambda one: setattr(one.members[0].keys[0], "name", "A")),
+        ("entry", "entry", lambda one: one.ClearField("entry")),
+        ("entry", "entry.name", lambda one: setattr(one.entry, "name", "entries/")),
+        ("entry", "entry.statement", lambda one: setattr(one.entry, "member", "members/bolt")),
+        ("entry", "entry.note", lambda one: setattr(one.entry, "statement", b"")),
+        ("entry", "entry.private", lambda one: one.entry.private.pop()),
+        ("entry", "entry.private", lambda one: one.entry.private.reverse()),
+        ("entry", "entry.opinions[1].stance", lambda one: setattr(one.entry.opinions[1], "stance", "like")),
+        ("entry", "entry.withdrawal.index", lambda one: setattr(one.entry.withdrawal, "index", -1)),
+        ("entry", "entry.withdrawal.reason", lambda one: setattr(one.entry.withdrawal, "reason", "")),
+    ],
+)
+def test_a_bad_answer_names_its_field(world: World, kind: str, field: str, change: Change) -> None:
+    read, message = answers(world)[kind]
+    read(sent(message))
+    change(message)
+    with pytest.raises(InvalidInputError) as refused:
+        read(sent(message))
+    assert refused.value.details["field"] == field
+
+
+def test_an_entry_that_is_no_submission_is_refused(world: World) -> None:
+    message = codec.detail_to_wire(entry_of(submission(world)))
+    message.entry.statement = world.author("acme").withdraw(3, "mistake").statement
+    with pytest.raises(InvalidInputError):
+        codec.detail_from_wire(message)
+
+
+@given(some.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+    for kind, read in (
+        (check_pb2.CheckRequest, codec.check_from_wire),
+        (log_pb2.AppendRequest, codec.submission_from_wire),
+        (log_pb2.GetEntryResponse, codec.detail_from_wire),
+        (log_pb2.ListMembersResponse, codec.page_from_wire),
+    ):
+        message: Any = kind()
+        try:
+            message.ParseFromString(data)
+        except Exception:  # noqa: BLE001, S112  # protobuf's own refusal is not this test's
+            continue
+        reader: Any = read
+        try:
+            reader(message)
+        except HashpactError as error:
+            assert "field" in error.details  # noqa: PT017  # most inputs are refused, some are not
+
+
+def test_refusals_do_not_repeat_the_fingerprint() -> None:
+    shared = fingerprint(MINHASH, "secret")
+    message = check_pb2.CheckRequest(
+        queries=[check_pb2.Query(fingerprint=check_pb2.Fingerprint(type="pdq/1", value=shared.value))]
+    )
+    with pytest.raises(InvalidInputError) as refused:
+        codec.check_from_wire(message)
+    told = repr((refused.value, refused.value.details))
+    assert shared.value.hex()[:16] not in told
+    assert repr(shared.value)[2:20] not in told
