@@ -18,18 +18,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, TypeAlias, TypeVar
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from hashpact.config import MAX_SIZE, ProfileConfig, split_address
 from hashpact.domain.checks import DEFAULT_LIMIT, Answer, Check, Filter, Query
-from hashpact.domain.errors import ConfigError, InvalidInputError
+from hashpact.domain.errors import InvalidInputError
 from hashpact.domain.fingerprints import Fingerprint
 from hashpact.domain.keys import NamedKey, Signer
 from hashpact.domain.ports import Clock, Entropy
 from hashpact.domain.state import Basis, Receipt, Stance
 from hashpact.fingerprint.content import Fingerprinted, fingerprints_of, fingerprints_of_text
+from hashpact.service import keyring
 from hashpact.service.append import Submission
 from hashpact.service.author import Author, Reason
 from hashpact.service.read import EntryDetail, MemberDetail
@@ -92,7 +89,7 @@ class Profile:
         paths = ProfilePaths(Path(directory).expanduser())
         text = read_bytes(paths.config, MAX_SIZE).decode("utf-8", "replace")
         config = ProfileConfig.parse(text)
-        signer = _signing_key(paths.member_key)
+        signer = keyring.from_pem(read_private(paths.member_key, MAX_SIZE), str(paths.member_key))
         tls = Tls(
             key=read_private(paths.tls_key, MAX_SIZE),
             certificate=read_bytes(paths.tls_cert, MAX_SIZE),
@@ -101,7 +98,7 @@ class Profile:
         return cls(
             origin=config.origin,
             member=config.member,
-            key=NamedKey(config.key, signer.public_key().public_bytes_raw()),
+            key=keyring.named(config.key, signer),
             signer=signer,
             endpoint=Endpoint(*split_address("address", config.address), tls),
         )
@@ -357,15 +354,3 @@ def _chosen(choices: type[Choice], value: Choice | str, field: str) -> Choice:
     except ValueError:
         msg = f"{field} is one of {', '.join(each.value for each in choices)}"
         raise InvalidInputError(msg, field=field) from None
-
-
-def _signing_key(path: Path) -> Ed25519PrivateKey:
-    try:
-        key = serialization.load_pem_private_key(read_private(path, MAX_SIZE), None)
-    except (TypeError, ValueError, UnsupportedAlgorithm) as error:
-        msg = f"{path} is not an unencrypted private key in PEM"
-        raise ConfigError(msg) from error
-    if not isinstance(key, Ed25519PrivateKey):
-        msg = f"{path} is not an Ed25519 key"
-        raise ConfigError(msg)
-    return key

@@ -20,7 +20,6 @@ from typing import Final
 
 import structlog
 import uvloop
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from structlog.typing import FilteringBoundLogger
 
@@ -29,7 +28,7 @@ from hashpact.domain import statements
 from hashpact.domain.errors import CommitFailedError, ConfigError, HashpactError
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.state import Charter, Receipt, Role
-from hashpact.service import certificates
+from hashpact.service import certificates, keyring
 from hashpact.service.administer import Administrators
 from hashpact.service.append import Appender
 from hashpact.service.certificates import Credential
@@ -101,10 +100,10 @@ def create_home(directory: Path, config: HomeConfig, *, admins: int, threshold: 
         for number in range(1, admins + 1):
             key = Ed25519PrivateKey.generate()
             name = str(number)
-            write_private(paths.admin_key(name), _pem(key))
-            signers.append((_named(name, key), key))
+            write_private(paths.admin_key(name), keyring.to_pem(key))
+            signers.append((keyring.named(name, key), key))
         log_key = Ed25519PrivateKey.generate()
-        write_private(paths.log_key, _pem(log_key))
+        write_private(paths.log_key, keyring.to_pem(log_key))
         authority = certificates.make_authority(config.origin, unix_time)
         _write_credential(authority, paths.ca_key, paths.ca_cert)
         hosts = _hosts(config)
@@ -151,14 +150,14 @@ def enrol_member(home: Home, member_id: str, roles: frozenset[Role], out: Path) 
         profile = ProfileConfig(charter.origin, member_id, FIRST_KEY, home.config.address)
         credential = certificates.issue_member(home.authority, charter.origin, member_id, unix_time)
         paths = ProfilePaths(draft)
-        write_private(paths.member_key, _pem(key))
+        write_private(paths.member_key, keyring.to_pem(key))
         _write_credential(credential, paths.tls_key, paths.tls_cert)
         write_public(paths.ca_cert, home.authority.certificate)
         write_public(paths.config, profile.to_toml().encode())
         administrators = Administrators(
             charter.origin, signers, Appender(home.ledger, unix_time), unix_time, secrets.token_bytes
         )
-        return administrators.enrol(member_id, roles, _named(FIRST_KEY, key), key)
+        return administrators.enrol(member_id, roles, keyring.named(FIRST_KEY, key), key)
 
 
 def _signers(home: Home, charter: Charter) -> Iterator[tuple[NamedKey, Ed25519PrivateKey]]:
@@ -168,32 +167,10 @@ def _signers(home: Home, charter: Charter) -> Iterator[tuple[NamedKey, Ed25519Pr
         path = home.paths.admin_key(admin.name)
         if found < charter.threshold and path.exists():
             found += 1
-            yield admin, _load_key(path)
+            yield admin, keyring.fromkeyring.to_pem(read_private(path, MAX_SIZE), str(path))
     if found < charter.threshold:
         msg = f"{charter.threshold} administrators must sign; {home.paths.pki} has the keys of {found}"
         raise ConfigError(msg)
-
-
-def _load_key(path: Path) -> Ed25519PrivateKey:
-    try:
-        key = serialization.load_pem_private_key(read_private(path, MAX_SIZE), None)
-    except (ValueError, TypeError) as error:
-        msg = f"{path} is not a private key in PEM without a passphrase"
-        raise ConfigError(msg) from error
-    if not isinstance(key, Ed25519PrivateKey):
-        msg = f"{path} is not an Ed25519 key"
-        raise ConfigError(msg)
-    return key
-
-
-def _pem(key: Ed25519PrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-
-
-def _named(name: str, key: Ed25519PrivateKey) -> NamedKey:
-    return NamedKey(name, key.public_key().public_bytes_raw())
 
 
 def _write_credential(credential: Credential, key: Path, certificate: Path) -> None:

@@ -194,7 +194,7 @@ def _contribute(
     match statement.body:
         case Submit() as submit:
             _check_submission(view, charter, submit, member)
-            return (_entry(index, statement, submit),)
+            return (new_entry(index, statement, submit),)
         case Withdraw() as withdraw:
             entry = _standing_entry(view, withdraw.entry)
             if entry.member != member.id:
@@ -225,7 +225,8 @@ def _check_submission(view: View, charter: Charter, submit: Submit, member: Memb
         raise NotFoundError(msg, resource=f"members/{submit.authority}")
 
 
-def _entry(index: int, statement: Statement, submit: Submit) -> Entry:
+def new_entry(index: int, statement: Statement, submit: Submit) -> Entry:
+    """The entry that a submission makes as leaf ``index``, before anything is said of it."""
     return Entry(
         index=index,
         member=statement.member,

@@ -7,14 +7,14 @@ that an answer is read as strictly as a request.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from hashpact.domain import keys, statements
+from hashpact.domain import keys, rules, statements
 from hashpact.domain.checks import DEFAULT_LIMIT, MAX_QUERIES, Answer, Check, Filter, Match, Query
 from hashpact.domain.errors import InvalidInputError
 from hashpact.domain.fingerprints import MAX_PRIVATE, Fingerprint, Measure, commitment, type_named
-from hashpact.domain.state import Entry, Key, Member, Opinion, Receipt
+from hashpact.domain.state import Key, Member, Opinion, Receipt
 from hashpact.domain.statements import MAX_ITEMS, MAX_LABELS, MAX_LEAF, Submit
 from hashpact.service.append import Submission
 from hashpact.service.read import EntryDetail, MemberDetail
@@ -292,23 +292,14 @@ def detail_from_wire(response: log_pb2.GetEntryResponse) -> EntryDetail:
         if tuple(commitment(part) for part in message.private) != submit.items:
             msg = "the private parts are not those that the statement commits to"
             raise InvalidInputError(msg, field="private")
-        ended = message.withdrawal if message.HasField("withdrawal") else None
-        entry = Entry(
-            index=entry_from_name(message.name),
-            member=statement.member,
-            labels=submit.labels,
-            basis=submit.basis,
-            authority=submit.authority,
-            article=submit.article,
-            jurisdictions=submit.jurisdictions,
-            removed_at=submit.removed,
-            shared_at=statement.time,
-            items=len(submit.items),
-            withdrawn_at=None if ended is None else whole("withdrawal.index", ended.index),
-            withdrawn_reason=None
-            if ended is None
-            else spelled("withdrawal.reason", ended.reason, statements.REASON.spelling),
-        )
+        entry = rules.new_entry(entry_from_name(message.name), statement, submit)
+        if message.HasField("withdrawal"):
+            ended = message.withdrawal
+            entry = replace(
+                entry,
+                withdrawn_at=whole("withdrawal.index", ended.index),
+                withdrawn_reason=spelled("withdrawal.reason", ended.reason, statements.REASON.spelling),
+            )
         opinions = tuple(
             _opinion_from_wire(entry.index, number, given) for number, given in enumerate(message.opinions)
         )

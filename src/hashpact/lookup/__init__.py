@@ -1,0 +1,10 @@
+"""The indexes that find near fingerprints, over the native kernel."""
+
+from __future__ import annotations
+
+from hashpact.lookup.hamming import HammingIndex
+from hashpact.lookup.linear import LinearIndex
+from hashpact.lookup.minhash import MinHashIndex
+from hashpact.lookup.native import NativeIndex
+
+__all__ = ["HammingIndex", "LinearIndex", "MinHashIndex", "NativeIndex"]

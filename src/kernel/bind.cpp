@@ -1,0 +1,173 @@
+// The kernel as the Python module hashpact.lookup._kernel; _kernel.pyi has its types. Values are checked in Python:
+// here only shapes are, as far as memory safety needs it. Whatever takes long runs without the GIL.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "batch.hpp"
+#include "cpu.hpp"
+#include "hamming_segment.hpp"
+#include "minhash_segment.hpp"
+#include "random_read.hpp"
+#include "store.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace {
+
+using hashpact::Hit;
+using HammingStore = hashpact::Store<hashpact::HammingSegment>;
+using MinHashStore = hashpact::Store<hashpact::MinHashSegment>;
+
+using Ids = nb::ndarray<const std::uint64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Records = nb::ndarray<const std::uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+// The widest code, in 64-bit words; a distance fits into 16 bits with ease.
+constexpr std::size_t kMaxWords = 64;
+
+// So many of the newest rows are searched one by one.
+constexpr std::size_t kHammingDelta = 512;
+constexpr std::size_t kMinHashDelta = 128;
+
+std::size_t limit_or_none(std::optional<std::size_t> limit) { return limit.value_or(hashpact::kNoLimit); }
+
+// The records as aligned words. Throws std::invalid_argument if they have another width than the store's.
+template <class Store>
+std::vector<std::uint64_t> words_of(const Store& store, const Records& records) {
+    if (records.shape(1) != store.words() * sizeof(std::uint64_t)) throw std::invalid_argument("wrong record width");
+    std::vector<std::uint64_t> words(records.shape(0) * store.words());
+    if (!words.empty()) std::memcpy(words.data(), records.data(), words.size() * sizeof(std::uint64_t));
+    return words;
+}
+
+template <class Store>
+void add(Store& store, const Ids& ids, const Records& records) {
+    if (ids.shape(0) != records.shape(0)) throw std::invalid_argument("not as many ids as records");
+    const nb::gil_scoped_release unlocked;
+    const std::vector<std::uint64_t> words = words_of(store, records);
+    store.add(ids.data(), words.data(), ids.shape(0));
+}
+
+template <class Store>
+std::size_t remove(Store& store, const Ids& ids) {
+    const nb::gil_scoped_release unlocked;
+    return store.remove(ids.data(), ids.shape(0));
+}
+
+template <class Store>
+std::optional<std::uint64_t> known(const Store& store, const Ids& ids) {
+    const nb::gil_scoped_release unlocked;
+    return store.known(ids.data(), ids.shape(0));
+}
+
+template <class Store>
+nb::list search(const Store& store, const nb::bytes& record, unsigned radius, std::optional<std::size_t> limit) {
+    std::uint64_t query[kMaxWords];
+    if (record.size() != store.words() * sizeof(std::uint64_t)) throw std::invalid_argument("wrong record width");
+    std::memcpy(query, record.data(), record.size());
+    std::vector<Hit> hits;
+    {
+        const nb::gil_scoped_release unlocked;
+        hits = store.search(query, radius, limit_or_none(limit));
+    }
+    nb::list found;
+    for (const Hit& hit : hits) found.append(nb::make_tuple(hit.id, hit.distance));
+    return found;
+}
+
+// A NumPy array that owns these values.
+template <class T>
+nb::object array(std::vector<T>&& values) {
+    auto kept = std::make_unique<std::vector<T>>(std::move(values));
+    const nb::capsule owner(kept.get(), [](void* all) noexcept { delete static_cast<std::vector<T>*>(all); });
+    std::vector<T>* all = kept.release();
+    return nb::ndarray<nb::numpy, T, nb::ndim<1>>(all->data(), {all->size()}, owner).cast();
+}
+
+template <class Store>
+nb::tuple search_batch(const Store& store, const Records& records, unsigned radius, unsigned threads,
+                       std::optional<std::size_t> limit) {
+    std::vector<std::int64_t> offsets{0};
+    std::vector<std::uint64_t> ids;
+    std::vector<std::uint16_t> distances;
+    {
+        const nb::gil_scoped_release unlocked;
+        const std::vector<std::uint64_t> queries = words_of(store, records);
+        const auto all =
+            hashpact::search_batch(store, queries.data(), records.shape(0), radius, limit_or_none(limit), threads);
+        for (const std::vector<Hit>& hits : all) {
+            for (const Hit& hit : hits) {
+                ids.push_back(hit.id);
+                distances.push_back(static_cast<std::uint16_t>(hit.distance));
+            }
+            offsets.push_back(static_cast<std::int64_t>(ids.size()));
+        }
+    }
+    return nb::make_tuple(array(std::move(offsets)), array(std::move(ids)), array(std::move(distances)));
+}
+
+template <class Store>
+nb::dict stats(const Store& store) {
+    const hashpact::StoreStats stats = store.stats();
+    nb::dict out;
+    out["rows"] = stats.rows;
+    out["tombstones"] = stats.tombstones;
+    out["delta"] = stats.delta;
+    out["bytes"] = stats.bytes;
+    out["segments"] = stats.segments;
+    return out;
+}
+
+template <class Store>
+nb::class_<Store> bind_store(nb::module_& module, const char* name) {
+    return nb::class_<Store>(module, name)
+        .def("add", &add<Store>, "ids"_a, "records"_a)
+        .def("remove", &remove<Store>, "ids"_a)
+        .def("known", &known<Store>, "ids"_a)
+        .def("search", &search<Store>, "record"_a, "radius"_a, "limit"_a.none())
+        .def("search_batch", &search_batch<Store>, "records"_a, "radius"_a, "threads"_a, "limit"_a.none())
+        .def("stats", &stats<Store>)
+        .def("__len__", &Store::size);
+}
+
+}  // namespace
+
+NB_MODULE(_kernel, module) {
+    module.def("levels", [] {
+        std::vector<std::string> names;
+        for (const hashpact::Kernels* table : hashpact::available_kernels()) names.emplace_back(table->name);
+        return names;
+    });
+    module.def("level", [] { return std::string(hashpact::kernels().name); });
+    module.def("use_level", &hashpact::use_kernels, "name"_a);
+
+    module.def("random_read", &hashpact::random_read, "size"_a, "ahead"_a, nb::call_guard<nb::gil_scoped_release>());
+
+    bind_store<HammingStore>(module, "HammingStore")
+        .def(
+            "__init__",
+            [](HammingStore* self, std::size_t width, unsigned radius) {
+                const std::size_t words = width / sizeof(std::uint64_t);
+                if (words < 1 || words > kMaxWords || width % sizeof(std::uint64_t) != 0) {
+                    throw std::invalid_argument("a code has 8 to 512 bytes, a multiple of 8");
+                }
+                new (self) HammingStore(static_cast<unsigned>(words), kHammingDelta, {radius});
+            },
+            "width"_a, "radius"_a);
+    bind_store<MinHashStore>(module, "MinHashStore")
+        .def("__init__", [](MinHashStore* self) {
+            new (self) MinHashStore(hashpact::kSignatureWords, kMinHashDelta, {});
+        });
+}

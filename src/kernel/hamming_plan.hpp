@@ -1,0 +1,80 @@
+// How a segment's codes are split into chunks, and how a search spreads its radius over them.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "code.hpp"
+
+namespace hashpact {
+
+// A chunk may be searched with this many flipped bits at most; past it a scan of everything is cheaper.
+constexpr unsigned kMaxFlips = 3;
+
+// The chunks of one segment, seen as a ring.
+//
+// Multi-index hashing (Norouzi, Punjani, Fleet, "Fast exact search in Hamming space with multi-index hashing", 2014):
+// give chunk i a threshold t(i), with t(i) = floor(r/m) for the first r mod m + 1 of m chunks and one less for the
+// others, so that the sum of all t(i) + 1 is r + 1. Two codes within r bits are then within t(i) on some chunk i, for
+// otherwise they would be r + 1 apart; so the codes are kept in buckets by the value of each chunk, and the buckets
+// whose value is within t(i) of the query's are looked into.
+//
+// The pigeonring principle (Qin, Xiao, "Pigeonring: a principle for faster thresholded similarity search", PVLDB 12,
+// 2018) tells more: there is such a chunk i from which every further sum round the ring is small as well,
+//   d(i) + d(i+1) + ... + d(i+l-1) <= t(i) + 1 + ... + t(i+l-1) + 1 - 1   for each l.
+// (The differences d(i) - t(i) - 1 add up to less than nothing; start behind the last place where their running sum is
+// largest.) With l = 2, a code in a bucket f flips away has at most t(i) + t(i+1) + 1 - f bits different in the next
+// chunk. Sixteen bits of the next chunk, the entry's sketch, refuse 99 to 99.8 in 100 unrelated codes at PDQ's radius.
+class HammingPlan {
+  public:
+    // The plan whose searches at `radius` over `rows` unrelated codes of `bits` bits should cost least. One chunk
+    // means a scan of all codes.
+    static HammingPlan choose(unsigned bits, std::size_t rows, unsigned radius);
+
+    HammingPlan(unsigned bits, unsigned chunks);
+
+    std::size_t size() const { return chunks_.size(); }
+    Chunk chunk(std::size_t i) const { return chunks_[i]; }
+
+    // The sketch of an entry in chunk i's table.
+    std::uint16_t sketch(const std::uint64_t* code, std::size_t i) const {
+        return static_cast<std::uint16_t>(chunk_value(code, chunks_[i + 1 < size() ? i + 1 : 0]));
+    }
+
+    // Writes the threshold of each chunk at that radius; negative: not looked into.
+    void thresholds(unsigned radius, std::vector<int>& out) const;
+
+    // How far a sketch may be from the query's, `flips` away from the query's bucket of chunk i. Not negative, because
+    // `flips` is at most the threshold and no threshold is below -1.
+    int sketch_radius(const std::vector<int>& thresholds, std::size_t i, int flips) const {
+        return thresholds[i] + thresholds[i + 1 < size() ? i + 1 : 0] + 1 - flips;
+    }
+
+    // The masks over the bits of chunk i, those with fewer bits set first, and how many have at most `flips` set:
+    // none if `flips` is negative. `flips` is at most kMaxFlips.
+    const std::uint32_t* masks(std::size_t i) const { return masks_[chunks_[i].width].all.data(); }
+    std::size_t masks_within(std::size_t i, int flips) const {
+        return flips < 0 ? 0 : masks_[chunks_[i].width].within[static_cast<std::size_t>(flips)];
+    }
+
+    // Estimated nanoseconds of one search at `radius` over `rows` unrelated codes.
+    double cost(std::size_t rows, unsigned radius) const;
+
+  private:
+    struct Masks {
+        explicit Masks(unsigned width);
+        std::vector<std::uint32_t> all;
+        std::array<std::size_t, kMaxFlips + 1> within{};
+    };
+
+    unsigned bits_;
+    std::vector<Chunk> chunks_;
+    std::vector<Masks> masks_;  // by width
+};
+
+// Estimated nanoseconds of comparing a query with `rows` codes one after the other.
+double scan_cost(unsigned bits, std::size_t rows);
+
+}  // namespace hashpact

@@ -1,0 +1,246 @@
+"""What domain/ports.py promises of an Index, asked of each one."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from hashpact.domain.checks import Hit
+from hashpact.domain.errors import InvalidInputError
+from hashpact.domain.fingerprints import MD5, MINHASH, PDQ, PHASH, SHA256, Fingerprint, FingerprintType
+from hashpact.domain.ports import Index
+from hashpact.lookup import LinearIndex, NativeIndex
+
+EVERY_TYPE = (PDQ, PHASH, MINHASH, SHA256, MD5)
+
+
+@pytest.fixture(params=[NativeIndex, LinearIndex])
+def index(request: pytest.FixtureRequest) -> Index:
+    """An empty index."""
+    empty: Index = request.param()
+    return empty
+
+
+def fingerprint(kind: FingerprintType, seed: int) -> Fingerprint:
+    """A usable fingerprint: half of its bits are set."""
+    rng = np.random.default_rng((seed, kind.size))
+    bits = np.zeros(kind.size * 8, dtype=np.uint8)
+    bits[rng.permutation(len(bits))[: len(bits) // 2]] = 1
+    return Fingerprint(kind, np.packbits(bits).tobytes())
+
+
+def moved(original: Fingerprint, distance: int) -> Fingerprint:
+    """A usable code that many bits away: as many set as cleared, give or take one."""
+    bits = np.unpackbits(np.frombuffer(original.value, dtype=np.uint8))
+    ones, zeros = np.flatnonzero(bits == 1), np.flatnonzero(bits == 0)
+    bits[ones[: distance // 2]] = 0
+    bits[zeros[: distance - distance // 2]] = 1
+    return Fingerprint(original.type, np.packbits(bits).tobytes())
+
+
+def alike(original: Fingerprint, equal: int) -> Fingerprint:
+    """A signature that agrees in exactly that many values."""
+    values = np.frombuffer(original.value, dtype=">u4").copy()
+    values[equal:] ^= 0x5A5A5A5A
+    return Fingerprint(MINHASH, values.tobytes())
+
+
+def find(index: Index, query: Fingerprint, threshold: float | None = None, limit: int = 1000) -> list[Hit]:
+    return index.search(query, query.type.default if threshold is None else threshold, limit)
+
+
+@pytest.mark.parametrize("kind", EVERY_TYPE, ids=lambda kind: kind.name)
+def test_an_item_is_found_once_added_and_not_once_removed(index: Index, kind: FingerprintType) -> None:
+    best = 1.0 if kind is MINHASH else 0
+    index.add([(7, fingerprint(kind, 1)), (8, fingerprint(kind, 2))])
+    assert find(index, fingerprint(kind, 1)) == [Hit(7, best)]
+    assert len(index) == 2
+    index.remove([7])
+    assert find(index, fingerprint(kind, 1)) == []
+    assert find(index, fingerprint(kind, 2)) == [Hit(8, best)]
+    assert len(index) == 1
+    index.add([(7, fingerprint(kind, 3))])
+    assert find(index, fingerprint(kind, 3)) == [Hit(7, best)]
+
+
+@pytest.mark.parametrize("kind", EVERY_TYPE, ids=lambda kind: kind.name)
+def test_equal_scores_come_in_the_order_of_ids_up_to_the_limit(index: Index, kind: FingerprintType) -> None:
+    ids = [9, 2**64 - 1, 0, 5, 2**63, 3]
+    for item in ids:
+        index.add([(item, fingerprint(kind, 1))])
+    index.add([(1, fingerprint(kind, 2))])
+    assert [hit.item for hit in find(index, fingerprint(kind, 1))] == sorted(ids)
+    assert [hit.item for hit in find(index, fingerprint(kind, 1), limit=3)] == [0, 3, 5]
+    assert [hit.item for hit in find(index, fingerprint(kind, 1), limit=1)] == [0]
+
+
+@pytest.mark.parametrize("kind", [PDQ, PHASH], ids=lambda kind: kind.name)
+def test_hamming_finds_the_nearest_first_within_an_inclusive_threshold(
+    index: Index, kind: FingerprintType
+) -> None:
+    query = fingerprint(kind, 1)
+    ceiling = int(kind.ceiling)
+    index.add((100 - distance, moved(query, distance)) for distance in range(ceiling + 3))
+    expected = [Hit(100 - distance, distance) for distance in range(ceiling + 1)]
+    assert find(index, query, ceiling) == expected
+    assert find(index, query, 4) == expected[:5]
+    assert find(index, query, ceiling, limit=3) == expected[:3]
+    assert find(index, query, 0) == expected[:1]
+
+
+def test_similarity_finds_the_most_alike_first_within_an_inclusive_threshold(index: Index) -> None:
+    query = fingerprint(MINHASH, 1)
+    index.add((equal, alike(query, equal)) for equal in (63, 64, 76, 77, 100, 128))
+    assert find(index, query, 0.5) == [Hit(equal, equal / 128) for equal in (128, 100, 77, 76, 64)]
+    assert find(index, query, 77 / 128) == [Hit(equal, equal / 128) for equal in (128, 100, 77)]
+    assert find(index, query, 0.6, limit=2) == [Hit(128, 1.0), Hit(100, 100 / 128)]
+
+
+def test_types_do_not_mix(index: Index) -> None:
+    for number, kind in enumerate(EVERY_TYPE):
+        index.add([(number, fingerprint(kind, 1))])
+    for number, kind in enumerate(EVERY_TYPE):
+        assert [hit.item for hit in find(index, fingerprint(kind, 1))] == [number]
+    # A sha256 and a pdq fingerprint may well have the same bytes.
+    assert fingerprint(SHA256, 1).value == fingerprint(PDQ, 1).value
+
+
+def test_a_known_id_adds_nothing_whatever_its_type(index: Index) -> None:
+    index.add([(1, fingerprint(PDQ, 1)), (2, fingerprint(MD5, 1))])
+    for known in (1, 2):
+        with pytest.raises(ValueError, match=f"id {known} is in the index already"):
+            index.add([(3, fingerprint(PHASH, 1)), (known, fingerprint(MINHASH, 1))])
+    with pytest.raises(ValueError, match="id"):
+        index.add([(4, fingerprint(PHASH, 1)), (4, fingerprint(MINHASH, 1))])
+    assert len(index) == 2
+    assert find(index, fingerprint(PHASH, 1)) == []
+
+
+def test_ids_out_of_range_add_nothing(index: Index) -> None:
+    for wrong in (-1, 2**64):
+        with pytest.raises(InvalidInputError):
+            index.add([(1, fingerprint(PDQ, 1)), (wrong, fingerprint(PHASH, 1))])
+    assert len(index) == 0
+
+
+def test_removing_an_unknown_id_is_passed_over(index: Index) -> None:
+    index.add([(1, fingerprint(PDQ, 1))])
+    index.remove([2, 3])
+    index.remove(iter([1, 1, 2]))
+    index.remove([])
+    assert len(index) == 0
+
+
+def test_nothing_to_add_is_added(index: Index) -> None:
+    index.add([])
+    assert find(index, fingerprint(PDQ, 1)) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "threshold", "limit"),
+    [
+        (PDQ, 32, 1),
+        (PDQ, -1, 1),
+        (PHASH, 11, 1),
+        (MINHASH, 0.4, 1),
+        (MINHASH, 1.1, 1),
+        (PDQ, 31, 0),
+        (MD5, 0, -1),
+    ],
+)
+def test_a_search_out_of_bounds_is_refused(
+    index: Index, kind: FingerprintType, threshold: float, limit: int
+) -> None:
+    with pytest.raises(InvalidInputError):
+        index.search(fingerprint(kind, 1), threshold, limit)
+
+
+def test_equality_ignores_the_threshold(index: Index) -> None:
+    index.add([(1, fingerprint(MD5, 1))])
+    assert index.search(fingerprint(MD5, 1), 99, 5) == [Hit(1, 0)]
+
+
+def test_both_give_the_same_answers() -> None:
+    native, linear = NativeIndex(), LinearIndex()
+    items = []
+    for number in range(3000):
+        kind = EVERY_TYPE[number % 5]
+        original = fingerprint(kind, number % 40)
+        near = {PDQ: lambda f, n=number: moved(f, n % 40), PHASH: lambda f, n=number: moved(f, n % 12)}
+        items.append((number, near.get(kind, lambda f: f)(original)))
+    for index in (native, linear):
+        index.add(items)
+        index.remove(range(0, 3000, 3))
+    for _, query in items[::41]:
+        for limit in (1, 20, 1000):
+            assert find(native, query, query.type.ceiling, limit) == find(
+                linear, query, query.type.ceiling, limit
+            )
+
+
+def test_searches_run_while_others_add_and_remove(index: Index) -> None:
+    """What stays is found by every search; what was removed before a search is not; nothing raises."""
+    steady = [(item, fingerprint(PDQ, item)) for item in range(50)]
+    index.add(steady)
+    passing = [
+        [(item, fingerprint(PHASH, item)) for item in range(start, start + 60)]
+        for start in range(100, 700, 60)
+    ]
+    done = threading.Event()
+
+    def search() -> int:
+        rounds = 0
+        while rounds == 0 or not done.is_set():
+            for item, query in steady:
+                assert find(index, query) == [Hit(item, 0)]
+            rounds += 1
+        return rounds
+
+    def change() -> None:
+        try:
+            for batch in passing:
+                index.add(batch)
+                assert all(Hit(item, 0) in find(index, query) for item, query in batch)
+                index.remove(item for item, _ in batch)
+                assert not any(find(index, query, 0) for _, query in batch)
+        finally:
+            done.set()
+
+    with ThreadPoolExecutor(4) as pool:
+        searches = [pool.submit(search) for _ in range(3)]
+        pool.submit(change).result()
+        assert all(rounds.result() for rounds in searches)
+    assert len(index) == 50
+
+
+def test_a_search_leaves_the_gil_to_others() -> None:
+    """No thread is made to give up the GIL here: another one runs only while a search has let it go."""
+    crowd = fingerprint(PDQ, 1)
+    index = NativeIndex()
+    index.add((item, crowd) for item in range(100_000))
+    turns, done = [0], threading.Event()
+
+    def take_turns() -> None:
+        while not done.is_set():
+            turns[0] += 1
+            time.sleep(0.0001)
+
+    other = threading.Thread(target=take_turns)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(60)
+    try:
+        other.start()
+        before = turns[0]
+        for _ in range(30):
+            assert find(index, crowd, limit=1) == [Hit(0, 0)]
+        taken = turns[0] - before
+    finally:
+        sys.setswitchinterval(interval)
+        done.set()
+        other.join()
+    assert taken >= 30
