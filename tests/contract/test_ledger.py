@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+from leaves import leaf_after
 
 from hashpact.domain.errors import CorruptError, RequestReusedError, UnavailableError
 from hashpact.domain.keys import NamedKey
@@ -28,7 +28,6 @@ from hashpact.domain.state import (
     Role,
     Stance,
 )
-from hashpact.log import tree
 from hashpact.storage.memory import MemoryLedger
 from hashpact.storage.sqlite import SqliteLedger
 
@@ -67,14 +66,6 @@ def open_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open
 def ledger(open_ledger: OpenLedger) -> Ledger:
     """An empty ledger."""
     return open_ledger(LONG)
-
-
-def leaf_after(head: Head, data: bytes, member: str = "acme-video", request: bytes | None = None) -> Leaf:
-    """A leaf that follows ``head``; its request id is made from the data unless it is given."""
-    leaf_hash = tree.leaf_hash(data)
-    edge = tree.extend(head.size, head.edge, leaf_hash)
-    request = hashlib.sha256(data).digest()[:16] if request is None else request
-    return Leaf(head.size, data, leaf_hash, tree.root(edge), edge, member, request)
 
 
 def append(

@@ -19,7 +19,6 @@ ALGORITHM: Final = b"\x01"
 """The algorithm byte of C2SP signed-note for Ed25519. It belongs to the key; no message names it."""
 
 KEY_SIZE: Final = 32
-SIGNATURE_SIZE: Final = 64
 
 _P: Final = 2**255 - 19
 _D: Final = -121665 * pow(121666, -1, _P) % _P

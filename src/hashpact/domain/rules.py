@@ -215,14 +215,18 @@ def _check_submission(view: View, charter: Charter, submit: Submit, member: Memb
     if Role.CONTRIBUTE not in member.roles:
         msg = f"{member.id!r} does not have the role contribute"
         raise NotPermittedError(msg)
-    unknown = [label for label in submit.labels if label not in charter.labels]
-    if unknown:
-        known = ", ".join(charter.labels)
-        msg = f"unknown label {unknown[0]!r}; known are {known}"
-        raise UnknownLabelError(msg, field="label", known=known)
+    for label in submit.labels:
+        if label not in charter.labels:
+            raise unknown_label(label, charter.labels)
     if submit.authority is not None and view.member(submit.authority) is None:
         msg = f"the authority {submit.authority!r} is not enrolled"
         raise NotFoundError(msg, resource=f"members/{submit.authority}")
+
+
+def unknown_label(label: str, known: Iterable[str]) -> UnknownLabelError:
+    """The error for a label that the policy does not have; it lists those that it has."""
+    names = ", ".join(known)
+    return UnknownLabelError(f"unknown label {label!r}; known are {names}", field="label", known=names)
 
 
 def new_entry(index: int, statement: Statement, submit: Submit) -> Entry:

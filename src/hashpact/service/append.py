@@ -18,11 +18,14 @@ from hashpact.domain.errors import (
 from hashpact.domain.fingerprints import commitment, parse_private
 from hashpact.domain.ports import Clock, Ledger, Transaction
 from hashpact.domain.state import Head, Leaf, Receipt
-from hashpact.domain.statements import SignedStatement, Submit
+from hashpact.domain.statements import KeyEnrol, SignedStatement, Submit
 from hashpact.log import tree
 
 MAX_SKEW: Final = 600
 """Seconds that a statement's time may be off the server's clock."""
+DAY: Final = 24 * 3600
+MAX_KEY_LIFE: Final = 366 * DAY
+"""Seconds for which a key may be enrolled: twelve months, a leap year's, and never for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,10 @@ class Appender:
                 "set the clock and sign again"
             )
             raise ClockSkewError(msg, server_time=str(now))
+        body = signed.statement.body
+        if isinstance(body, KeyEnrol) and not now < body.expires <= now + MAX_KEY_LIFE:
+            msg = f"a key must expire within {MAX_KEY_LIFE // DAY} days, and not before now"
+            raise InvalidInputError(msg, field="expires")
         key = transaction.key(signed.statement.key)
         if key is not None and key.expires <= now:
             msg = f"the key {key.member}/{key.name} has expired"

@@ -9,6 +9,7 @@ from typing import Final
 from hashpact.domain.checks import Answer, Check, Filter, Hit, Match, Query
 from hashpact.domain.fingerprints import TYPES, FingerprintType, Measure
 from hashpact.domain.ports import Index, Ledger
+from hashpact.domain.rules import unknown_label
 from hashpact.domain.state import Entry, Stance, View
 from hashpact.service.follow import Follower, entry_of
 
@@ -27,12 +28,13 @@ class Checker:
     def check(self, check: Check) -> Answer:
         """The nearest matches that the filter keeps, at most one an entry and type, at most ``limit``.
 
-        Raises UnavailableError if the index has not reached ``min_position``, InvalidInputError for a
-        threshold past its type's ceiling.
+        Raises UnavailableError if the index has not reached ``min_position``, UnknownLabelError if the filter
+        names a label that the policy does not have.
         """
         position = self.follower.reach(check.min_position)
         best: dict[tuple[int, str], Match] = {}
         with self.ledger.snapshot() as view:
+            _check_labels(view, check.filter)
             for query in check.queries:
                 for match in self._matches(view, query, check):
                     known = best.get((match.entry, match.type))
@@ -52,6 +54,15 @@ class Checker:
             if len(kept) >= check.limit or len(hits) < wanted:
                 return kept[: check.limit]
             wanted *= _WIDEN
+
+
+def _check_labels(view: View, narrow: Filter) -> None:
+    """Refuse a label that no entry can have: it would silently keep nothing."""
+    charter = view.charter()
+    known = () if charter is None else charter.labels
+    unknown = sorted(narrow.labels.difference(known))
+    if unknown:
+        raise unknown_label(unknown[0], known)
 
 
 def _kept(view: View, kind: FingerprintType, hits: list[Hit], narrow: Filter) -> Iterator[Match]:

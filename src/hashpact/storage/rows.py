@@ -59,8 +59,8 @@ def put(connection: apsw.Connection, record: Record) -> None:
     """Add the record, or replace the one with its identity. Raises apsw.Error."""
     table, columns, values = _row_of(record)
     marks = ", ".join("?" * len(values))
-    # S608: table and columns are constants of this module.
-    connection.execute(f"REPLACE INTO {table} ({columns}) VALUES ({marks})", values)  # noqa: S608
+    sql = f"REPLACE INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608  # constants of this module
+    connection.execute(sql, values)
 
 
 class View:

@@ -13,7 +13,6 @@ Each line on standard output is one event: ``ack INDEX`` once a commit has retur
 from __future__ import annotations
 
 import errno
-import hashlib
 import itertools
 import os
 import resource
@@ -24,25 +23,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import apsw
+from leaves import leaf_after
 
 from hashpact.domain.errors import CommitFailedError, ConfigError, UnavailableError
-from hashpact.domain.state import Basis, Entry, Head, Leaf
-from hashpact.log import tree
+from hashpact.domain.state import Basis, Entry, Head
 from hashpact.storage.sqlite import SqliteLedger
+
+APPENDER = Path(__file__)
+ENVIRON = {**os.environ, "PYTHONPATH": str(APPENDER.parents[2])}
+"""What a process of it needs to import the modules of tests/."""
 
 PARTS = 3
 NOBODY = 65534
 
 BREATH = 0.001
 """Seconds between two appends, in which another process gets its turn."""
-
-
-def leaf_after(head: Head, data: bytes, member: str = "acme-video", request: bytes | None = None) -> Leaf:
-    """A leaf that follows ``head``; its request id is made from the data unless it is given."""
-    leaf_hash = tree.leaf_hash(data)
-    edge = tree.extend(head.size, head.edge, leaf_hash)
-    request = hashlib.sha256(data).digest()[:16] if request is None else request
-    return Leaf(head.size, data, leaf_hash, tree.root(edge), edge, member, request)
 
 
 def append(ledger: SqliteLedger, member: str = "acme-video") -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from leaves import leaf_after
 
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.ports import Ledger, Snapshot, Transaction
@@ -30,8 +31,6 @@ from hashpact.domain.state import (
 )
 from hashpact.storage.memory import MemoryLedger
 from hashpact.storage.sqlite import SqliteLedger
-
-from .appender import leaf_after
 
 LONG = 30.0
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import apsw
 import pytest
+from leaves import leaf_after
 
 from hashpact.domain.errors import ConfigError, CorruptError, HashpactError, UnavailableError
 from hashpact.domain.state import Leaf, Member
@@ -20,9 +21,7 @@ from hashpact.storage import schema
 from hashpact.storage.connection import translated
 from hashpact.storage.sqlite import SqliteLedger
 
-from .appender import append, check, leaf_after
-
-APPENDER = Path(__file__).with_name("appender.py")
+from .appender import APPENDER, ENVIRON, append, check
 
 
 @pytest.fixture
@@ -267,7 +266,9 @@ def test_a_home_that_may_not_be_written_is_refused(file_mode: int, directory_mod
         home.chmod(directory_mode)
         stack.callback(home.chmod, 0o755)
         command = [sys.executable, str(APPENDER), "open", str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  # our own file
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=True, env=ENVIRON
+        )  # our own file
     assert done.stdout.startswith("refused ")
     assert str(path) in done.stdout
     assert done.stdout.count("\n") == 1

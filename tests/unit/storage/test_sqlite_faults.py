@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+from leaves import leaf_after
 
 from hashpact.domain.errors import CommitFailedError, UnavailableError
 from hashpact.storage.sqlite import SqliteLedger
 
-from .appender import append, check, leaf_after
-
-APPENDER = Path(__file__).with_name("appender.py")
+from .appender import APPENDER, ENVIRON, append, check
 
 KILLS = 20
 
@@ -40,7 +39,7 @@ def path(tmp_path: Path) -> Path:
 def appender(*arguments: str | Path) -> subprocess.Popen[str]:
     """The helper process, its events on ``stdout``."""
     command = [sys.executable, APPENDER, *arguments]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603  # our own file
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRON)
 
 
 def stream(process: subprocess.Popen[str]) -> IO[str]:
@@ -172,7 +171,7 @@ def append_past_the_end(ledger: SqliteLedger, *, hidden: bool) -> None:
 
 def test_hostile_29_kills_at_random_moments_under_load(path: Path) -> None:
     """Whatever was acknowledged is there, through one kill after another."""
-    moments = random.Random(29)  # noqa: S311  # which moments does not matter, that they are the same does
+    moments = random.Random(29)  # which moments does not matter, that they are the same does
     acknowledged = 0
     for kill in range(KILLS):
         with appender("append", path, f"member-{kill}", "0") as process:

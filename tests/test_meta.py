@@ -1,0 +1,378 @@
+"""The shape of the code: who may import whom, how large files grow, and that every exception has its reason.
+
+The arrow is wire, cli -> service -> domain -> log -> domain.errors, with storage, lookup and fingerprint
+beside the services. Imports inside functions and under TYPE_CHECKING count as any other.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import tokenize
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from hashpact.domain import errors
+from hashpact.domain.errors import HashpactError
+from hashpact.wire.errors import STATUS
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "src" / "hashpact"
+MAX_LINES = 400
+MAX_FILES = 10
+NAME = r"hashpact(\.\w+)+"
+FORBIDDEN_NAMES = {"utils", "common", "helpers", "models", "manager"}
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a room may import: prefixes of modules of ours (itself not listed), and packages of others."""
+
+    ours: frozenset[str]
+    others: frozenset[str] = frozenset()
+    pure: bool = False
+
+
+def room(ours: str = "", others: str = "", *, pure: bool = False) -> Room:
+    """A room from lists of words; ``hashpact.`` stands before each of ours."""
+    return Room(frozenset(f"hashpact.{name}" for name in ours.split()), frozenset(others.split()), pure)
+
+
+GRPC = "grpc grpc_status grpc_health grpc_reflection google"
+EVERY = "domain log service storage lookup fingerprint wire config"
+ROOMS = {
+    "domain": room("log", "cryptography", pure=True),
+    "log": room("domain.errors", pure=True),
+    "service": room("domain log", "cryptography", pure=True),
+    "storage": room("domain", "apsw"),
+    "lookup": room("domain", "numpy"),
+    "fingerprint": room("domain", "PIL numpy imagehash pdqhash datasketch"),
+    "wire": room("service domain", GRPC + " cryptography structlog"),
+    "cli": room("service domain config server sdk demo", "click rich"),
+    # The demonstration stands outside, as an operator and its members do.
+    "demo": room("domain config server sdk", "PIL numpy"),
+    "config": room("domain"),
+    "server": room(EVERY, "cryptography structlog uvloop"),
+    # The kinds of objects that the SDK takes as they are.
+    "sdk": room(EVERY, "cryptography datasketch imagehash"),
+    "__init__": room("domain fingerprint sdk"),
+    "__main__": room("cli"),
+}
+IMPURE = {"asyncio", "io", "logging", "multiprocessing", "os", "pathlib", "random", "secrets", "shutil"}
+IMPURE |= {"socket", "sqlite3", "subprocess", "tempfile", "time", "urllib", "uuid"}
+"""Where input, output, clocks, randomness and loggers come from: to a pure room they are arguments."""
+HEAVY = {"grpc", "google", "apsw", "sqlite3", "numpy", "PIL", "datasketch", "structlog", "uvloop"}
+
+
+def python_files(root: Path) -> list[Path]:
+    """The hand-written Python files below a directory, scripts without a suffix among them."""
+    found = []
+    for path in sorted(root.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts and path.parent.name != "v1":
+            script = not path.suffix and path.read_bytes().startswith(b"#!/usr/bin/env python3")
+            if path.suffix in {".py", ".pyi"} or script:
+                found.append(path)
+    return found
+
+
+def imports(path: Path, source: Path) -> Iterator[tuple[int, str]]:
+    """``(line, module)`` of every import in a file, wherever it stands and however it is made."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    package = ["hashpact", *path.relative_to(source).parent.parts]
+    called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    dynamic = any(ast.unparse(one).endswith(("import_module", "__import__")) for one in called)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) + 1 - node.level] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            for alias in node.names:
+                whole = is_module(module, alias.name, source)
+                yield node.lineno, f"{module}.{alias.name}" if whole else module
+        elif dynamic and isinstance(node, ast.Constant) and re.fullmatch(NAME, str(node.value)):
+            # A module that is imported by its name in a string, which need not stand in the call itself.
+            yield node.lineno, str(node.value)
+
+
+def is_module(package: str, name: str, source: Path) -> bool:
+    """Whether ``from package import name`` imports a module of ours."""
+    if package.partition(".")[0] != "hashpact":
+        return False
+    path = source.joinpath(*package.split(".")[1:], name)
+    return path.is_dir() or path.with_suffix(".py").is_file() or path.with_suffix(".pyi").is_file()
+
+
+def arrow_faults(source: Path) -> list[str]:
+    """Every import that the arrow or a room's list does not allow."""
+    faults = []
+    for path in python_files(source):
+        name = path.relative_to(source).parts[0].removesuffix(".py")
+        rules = ROOMS.get(name)
+        if rules is None:
+            faults.append(f"{path.relative_to(source)}: the arrow does not know the room {name!r}")
+            continue
+        for line, module in imports(path, source):
+            top = module.partition(".")[0]
+            if top == "hashpact":
+                prefixes = {f"hashpact.{name}", *rules.ours}
+                allowed = any(f"{module}.".startswith(f"{ours}.") for ours in prefixes)
+            else:
+                allowed = top in rules.others or (
+                    top in sys.stdlib_module_names and not (rules.pure and top in IMPURE)
+                )
+            if not allowed:
+                faults.append(f"{path.relative_to(source)}:{line}: {name} does not import {module}")
+    return faults
+
+
+def size_faults(roots: list[Path], source: Path) -> list[str]:
+    """Every file that is too long, every room with too many files, every name that says nothing."""
+    faults = []
+    for path in (path for root in roots for path in python_files(root)):
+        lines = len(path.read_text(encoding="utf-8").splitlines())
+        if lines > MAX_LINES:
+            faults.append(f"{path}: {lines} lines")
+        if FORBIDDEN_NAMES & {part.removesuffix(".py") for part in path.parts[len(ROOT.parts) :]}:
+            faults.append(f"{path}: a name that says nothing")
+    for directory in (path for path in source.iterdir() if path.is_dir()):
+        count = sum(path.parent == directory and path.suffix == ".py" for path in python_files(directory))
+        if count > MAX_FILES:
+            faults.append(f"{directory}: {count} files")
+    return faults
+
+
+DIRECTIVE = re.compile(
+    r"#\s*(noqa(?P<codes>:\s*[A-Z]+[0-9]+(,\s*[A-Z]+[0-9]+)*)?"
+    r"|type:\s*ignore(?P<kinds>\[[\w, -]+\])?"
+    r"|(?P<cover>pragma:\s*no\s*cover))"
+)
+
+
+def suppression_faults(path: Path) -> list[str]:
+    """Every suppression in a file that is blanket or has no reason on its line."""
+    faults = []
+    for token in tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline):
+        found = list(DIRECTIVE.finditer(token.string)) if token.type == tokenize.COMMENT else []
+        if any(not (one["codes"] or one["kinds"] or one["cover"]) for one in found):
+            faults.append(f"{path.name}:{token.start[0]}: names no rule: {token.string}")
+        if found and not re.search("[A-Za-z]{3}", DIRECTIVE.sub("", token.string)):
+            faults.append(f"{path.name}:{token.start[0]}: has no reason: {token.string}")
+    return faults
+
+
+def error_class_faults(source: Path) -> list[str]:
+    """Every class of the error tree that stands elsewhere, where no table of statuses would find it."""
+    known = {name for name, _ in inspect.getmembers(errors, inspect.isclass)}
+    return [
+        f"{path.relative_to(source)}: {node.name}"
+        for path in python_files(source)
+        if path != source / "domain" / "errors.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+        and known & {ast.unparse(base).rpartition(".")[2] for base in node.bases}
+    ]
+
+
+def tree_of_errors(cls: type[HashpactError] = HashpactError) -> set[type[HashpactError]]:
+    """The class and all below it, those of domain/errors.py."""
+    below = {one for sub in cls.__subclasses__() for one in tree_of_errors(sub)}
+    return {one for one in {cls, *below} if one.__module__ == errors.__name__}
+
+
+def test_the_arrow() -> None:
+    assert arrow_faults(SOURCE) == []
+
+
+def test_no_file_or_room_is_too_large_and_names_say_something() -> None:
+    assert size_faults([SOURCE, ROOT / "tests", ROOT / "scripts"], SOURCE) == []
+
+
+def test_every_suppression_has_its_reason() -> None:
+    files = [path for name in ("src", "tests", "scripts") for path in python_files(ROOT / name)]
+    assert [fault for path in files for fault in suppression_faults(path)] == []
+
+
+def test_the_error_tree_stands_in_one_file_and_its_codes_differ() -> None:
+    assert error_class_faults(SOURCE) == []
+    codes = [cls.code for cls in tree_of_errors()]
+    assert len(set(codes)) == len(codes) > 20
+
+
+def test_every_error_has_a_status() -> None:
+    assert set(STATUS) == tree_of_errors()
+
+
+# One clean interpreter forks for each module, so that a module costs its own imports and nothing more. What
+# others made may be loaded before: that hides nothing of ours, and is many times faster.
+DRIVER = """
+import importlib, json, os, sys
+heavy, names, before = map(json.loads, sys.argv[1:])
+for name in before:
+    importlib.import_module(name)
+def tops():
+    return {module.partition(".")[0] for module in sys.modules}
+# Whoever measures coverage has loaded modules of its own by now.
+limit, running, heavy = os.cpu_count() or 1, 0, set(heavy) - tops()
+for name in names:
+    if running >= limit:
+        os.wait()
+        running -= 1
+    running += 1
+    if os.fork() == 0:
+        try:
+            importlib.import_module(name)
+            error = ""
+        except BaseException as caught:
+            error = repr(caught)
+        os.write(1, (json.dumps([name, error, sorted(tops() & heavy)]) + "\\n").encode())
+        os._exit(0)
+while running:
+    os.wait()
+    running -= 1
+"""
+
+
+def import_alone(
+    names: list[str], path: list[str], before: tuple[str, ...] = ()
+) -> dict[str, tuple[str, list[str]]]:
+    """For each module its error, empty if it has none, and the heavy packages that came with it."""
+    command = [sys.executable, "-c", DRIVER, *map(json.dumps, (sorted(HEAVY), names, before))]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+    run = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    return {name: (error, heavy) for name, error, heavy in map(json.loads, run.stdout.splitlines())}
+
+
+CORE = re.compile(r"hashpact(\.(domain|log|service|config)(\..*)?)?")
+BEFORE = (
+    "grpc",
+    "grpc_health.v1",
+    "grpc_reflection.v1alpha",
+    "numpy",
+    "apsw",
+    "PIL.Image",
+    "cryptography.x509",
+)
+
+
+def test_every_module_can_be_imported_alone_and_the_core_stays_light() -> None:
+    names = []
+    for path in python_files(SOURCE):
+        if path.suffix == ".py" and path.name != "__main__.py":
+            parts = path.relative_to(SOURCE).with_suffix("").parts
+            names.append(".".join(["hashpact", *parts]).removesuffix(".__init__"))
+    places = [entry for entry in sys.path if entry]
+    core = import_alone([name for name in names if CORE.fullmatch(name)], places)
+    rest = import_alone([name for name in names if not CORE.fullmatch(name)], places, BEFORE)
+    assert core.keys() | rest.keys() == set(names)
+    assert {name: error for name, (error, _) in (core | rest).items() if error} == {}
+    assert len(core) > 20
+    assert {name: heavy for name, (_, heavy) in core.items() if heavy} == {}
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> Path:
+    """A small tree that keeps every rule."""
+    for name, text in {
+        "domain/rules.py": "import hashlib\nfrom cryptography import x509\nfrom hashpact.log import note\n",
+        "log/note.py": "from hashpact.domain.errors import MalformedError\n",
+        "service/append.py": "from hashpact.domain import rules\nfrom hashpact.log import note\n",
+        "wire/codec.py": "import grpc\nfrom hashpact.service import append\n",
+        "server.py": "from hashpact.wire import codec\nfrom hashpact.service import append\nimport os\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "domain" / "errors.py").write_text("")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("domain/rules.py", "import grpc\n"),
+        ("domain/rules.py", "import sqlite3\n"),
+        ("domain/rules.py", "import time\n"),
+        ("domain/rules.py", "from hashpact.service import append\n"),
+        ("domain/rules.py", "def late():\n    from hashpact.service.append import Appender\n"),
+        ("domain/rules.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import numpy\n"),
+        ("domain/rules.py", "from ..service import append\n"),
+        ("domain/rules.py", "from .. import service\n"),
+        ("domain/rules.py", "import importlib\nimportlib.import_module('hashpact.service.append')\n"),
+        ("domain/rules.py", "from hashpact import server\n"),
+        ("domain/rules.py", "from hashpact import Client\n"),
+        ("log/note.py", "from hashpact.domain import keys\n"),
+        ("log/note.py", "from hashpact.domain import rules\n"),
+        ("log/note.py", "import cryptography\n"),
+        ("service/append.py", "from hashpact.storage.sqlite import SqliteLedger\n"),
+        ("service/append.py", "import google.protobuf\n"),
+        ("service/append.py", "import PIL.Image as image\n"),
+        ("wire/codec.py", "from hashpact.log import note\n"),
+        ("wire/codec.py", "import hashpact.storage\n"),
+        ("config.py", "from hashpact.service import append\n"),
+        ("parlour/tea.py", ""),
+    ],
+)
+def test_the_checker_sees_an_import_against_the_arrow(fake: Path, name: str, text: str) -> None:
+    assert arrow_faults(fake) == []
+    (fake / name).parent.mkdir(exist_ok=True)
+    (fake / name).write_text(text)
+    (fault,) = arrow_faults(fake)
+    assert fault.startswith(name)
+
+
+def test_the_checker_sees_sizes_and_names(fake: Path) -> None:
+    assert size_faults([fake], fake) == []
+    (fake / "log" / "note.py").write_text("x = 1\n" * 401)
+    for number in range(10):
+        (fake / "domain" / f"m{number}.py").write_text("")
+    assert [fault.rsplit(": ", 1)[1] for fault in size_faults([fake], fake)] == ["401 lines", "12 files"]
+    deep = fake.joinpath(*["deep"] * len(ROOT.parts), "utils.py")
+    deep.parent.mkdir(parents=True)
+    deep.write_text("")
+    assert any("says nothing" in fault for fault in size_faults([deep.parent], fake))
+
+
+@pytest.mark.parametrize(
+    ("line", "faults"),
+    [
+        ("x = 1  # noqa: E501  # a table", 0),
+        ("x = 1  # noqa: E501, S101 - a table", 0),
+        ("x = 1  # type: ignore[arg-type]  # noqa: E501 - both for the test", 0),
+        ("x = '# noqa'", 0),
+        ("x = 1  # pragma: no cover  # cannot happen", 0),
+        ("x = 1  # noqa: E501", 1),
+        ("x = 1  # type: ignore[arg-type]", 1),
+        ("x = 1  # type: ignore[arg-type]  # noqa: E501", 1),
+        ("x = 1  # pragma: no cover", 1),
+        ("x = 1  # noqa  # why not", 1),
+        ("x = 1  # type: ignore  # why not", 1),
+        ("x = 1  # noqa", 2),
+    ],
+)
+def test_the_checker_sees_suppressions_without_reason(tmp_path: Path, line: str, faults: int) -> None:
+    (tmp_path / "m.py").write_text(line + "\n")
+    assert len(suppression_faults(tmp_path / "m.py")) == faults
+
+
+def test_the_checker_sees_errors_outside_their_file(fake: Path) -> None:
+    assert error_class_faults(fake) == []
+    (fake / "wire" / "codec.py").write_text("class OddError(errors.ConflictError):\n    pass\n")
+    assert error_class_faults(fake) == ["wire/codec.py: OddError"]
+
+
+def test_the_importer_sees_errors_and_weight(tmp_path: Path) -> None:
+    (tmp_path / "light.py").write_text("import json\n")
+    (tmp_path / "heavy.py").write_text("import apsw\n")
+    (tmp_path / "broken.py").write_text("raise SystemExit\n")
+    alone = import_alone(["light", "heavy", "broken"], [str(tmp_path)])
+    assert alone == {"light": ("", []), "heavy": ("", ["apsw"]), "broken": ("SystemExit()", [])}

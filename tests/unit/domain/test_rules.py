@@ -1,0 +1,397 @@
+"""The rules by their numbers in `hashpact.domain.rules`, each kept and broken."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from builders import BOTH, LABELS, NOW, ORIGIN, YEAR, Identity, World, seeded, sign, submit
+
+from hashpact.domain import rules, statements
+from hashpact.domain.errors import (
+    BadSignatureError,
+    ConflictError,
+    HashpactError,
+    InvalidInputError,
+    MalformedError,
+    NotFoundError,
+    NotPermittedError,
+    RequestReusedError,
+    UnknownKeyError,
+    UnknownLabelError,
+)
+from hashpact.domain.keys import NamedKey
+from hashpact.domain.rules import Replay, replay
+from hashpact.domain.state import Basis, Charter, Entry, Key, Member, Opinion, Role, Stance
+from hashpact.domain.statements import (
+    ADMIN,
+    AnyBody,
+    Genesis,
+    GiveOpinion,
+    KeyEnrol,
+    MemberEnrol,
+    Policy,
+    Withdraw,
+)
+
+ACME, BRAVO = Identity.of("acme"), Identity.of("bravo")
+ALICE, BOB = Identity.of(ADMIN, "alice"), Identity.of(ADMIN, "bob")
+NEUTRAL = (1).to_bytes(32, "little")
+
+
+@pytest.fixture
+def log(world: World) -> Replay:
+    """A log of two members, each with a key: leaves 0 to 5."""
+    folded = replay(world.founding("acme", "bravo"))
+    assert folded.faults == []
+    return folded
+
+
+def take(log: Replay, leaf: bytes) -> int:
+    """Fold a leaf that keeps the rules; its index."""
+    log.apply(leaf)
+    assert [fault.error for fault in log.faults if fault.data == leaf] == []
+    return log.size - 1
+
+
+def refuse(log: Replay, leaf: bytes, error: type[HashpactError], message: str) -> HashpactError:
+    """Fold a leaf that breaks a rule: it stays as evidence and nothing else changes."""
+    before, size, faults = copy.deepcopy(log.state), log.size, len(log.faults)
+    log.apply(leaf)
+    assert log.state == before
+    assert log.size == size + 1
+    assert len(log.faults) == faults + 1
+    fault = log.faults[-1]
+    assert (fault.index, fault.data) == (size, leaf)
+    assert type(fault.error) is error
+    assert message in str(fault.error)
+    return fault.error
+
+
+def test_rule_01_leaf_0_is_a_genesis(world: World) -> None:
+    log = replay([world.genesis()])
+    assert log.state.charters == [
+        Charter(ORIGIN, (ALICE.key, BOB.key), 2, world.log_keys, policy_version=0, labels=())
+    ]
+    assert log.faults == []
+
+
+def test_rule_01_nothing_stands_before_the_genesis(world: World) -> None:
+    log = Replay()
+    refuse(log, world.policy(), ConflictError, "no genesis")
+    # Leaf 0 is spent: such a log never comes to life.
+    refuse(log, world.genesis(), ConflictError, "only ever leaf 0")
+    refuse(log, world.policy(), ConflictError, "no genesis")
+
+
+def test_rule_01_there_is_one_genesis(world: World, log: Replay) -> None:
+    refuse(log, world.genesis(), ConflictError, "only ever leaf 0")
+
+
+def genesis(world: World, admins: tuple[NamedKey, ...], threshold: int, log_keys: tuple[bytes, ...]) -> bytes:
+    """A genesis statement signed by alice and bob, whatever it says."""
+    return world.by_admins(Genesis(admins, threshold, log_keys))
+
+
+def test_rule_01_a_genesis_is_made_by_admin(world: World) -> None:
+    body = Genesis((ALICE.key, BOB.key), 2, world.log_keys)
+    statement = world.statement(body, ALICE, member="acme")
+    refuse(Replay(), sign(statement, ALICE, BOB), NotPermittedError, "made by 'admin'")
+
+
+@pytest.mark.parametrize("threshold", [1, 2])
+def test_hostile_11_thresholds_up_to_the_number_of_keys(world: World, threshold: int) -> None:
+    take(Replay(), genesis(world, (ALICE.key, BOB.key), threshold, world.log_keys))
+
+
+def test_hostile_11_a_threshold_above_the_number_of_keys(world: World) -> None:
+    leaf = genesis(world, (ALICE.key, BOB.key), 3, world.log_keys)
+    error = refuse(Replay(), leaf, InvalidInputError, "from 1 to 2")
+    assert error.details == {"field": "threshold"}
+
+
+@pytest.mark.parametrize("threshold", [0, -1, 16])
+def test_hostile_11_a_threshold_that_cannot_be_written(world: World, threshold: int) -> None:
+    with pytest.raises(MalformedError, match="threshold: want a number from 1 to 15"):
+        genesis(world, (ALICE.key, BOB.key), threshold, world.log_keys)
+
+
+def test_hostile_10_one_key_under_two_names_is_no_two_administrators(world: World) -> None:
+    twin = NamedKey("carol", ALICE.public)
+    leaf = genesis(world, (ALICE.key, twin), 2, world.log_keys)
+    refuse(Replay(), leaf, InvalidInputError, "stands twice")
+    namesake = NamedKey("alice", BOB.public)
+    refuse(Replay(), genesis(world, (ALICE.key, namesake), 1, world.log_keys), InvalidInputError, "twice")
+
+
+def test_rule_01_a_log_key_is_no_administrators_key(world: World) -> None:
+    leaf = genesis(world, (ALICE.key, BOB.key), 2, (BOB.public,))
+    refuse(Replay(), leaf, InvalidInputError, "also an administrator's key")
+
+
+@pytest.mark.parametrize(
+    "weak", [NEUTRAL, bytes(32), b"\xff" * 32, b"\2" + bytes(31)], ids=["one", "zero", "high", "off"]
+)
+def test_hostile_08_weak_keys_in_the_genesis(world: World, weak: bytes) -> None:
+    admins = (ALICE.key, BOB.key, NamedKey("weak", weak))
+    refuse(Replay(), genesis(world, admins, 2, world.log_keys), InvalidInputError, "the public key is")
+    refuse(Replay(), genesis(world, admins[:2], 2, (weak,)), InvalidInputError, "the public key is")
+
+
+def test_hostile_03_the_statement_of_another_log(log: Replay) -> None:
+    other = World(origin="other.example/log")
+    for leaf in (other.policy(2), other.leaf(submit(), ACME)):
+        error = refuse(log, leaf, InvalidInputError, "is for the log 'other.example/log'")
+        assert error.details == {"field": "log"}
+
+
+def test_rule_03_a_request_id_is_used_once_by_its_member(world: World, log: Replay) -> None:
+    request = seeded("request", 16)
+    first = sign(world.statement(submit(), ACME, request=request), ACME)
+    index = take(log, first)
+    assert log.state.request("acme", request) == index
+    refuse(log, first, RequestReusedError, "request id before")
+    refuse(
+        log, sign(world.statement(submit(), ACME, request=request), ACME), RequestReusedError, "request id"
+    )
+    take(log, sign(world.statement(submit(), BRAVO, request=request), BRAVO))
+
+
+def test_rule_03_a_refused_statement_leaves_its_request_id_free(world: World, log: Replay) -> None:
+    request = seeded("request", 16)
+    refuse(
+        log, sign(world.statement(submit(), ACME, request=request), BRAVO), BadSignatureError, "not signed"
+    )
+    take(log, sign(world.statement(submit(), ACME, request=request), ACME))
+
+
+OF_ADMIN: list[AnyBody] = [
+    Policy(2, LABELS),
+    MemberEnrol("carol", BOTH),
+    KeyEnrol("acme", "2", Identity.of("acme", "2").public, NOW + YEAR),
+]
+OF_MEMBERS: list[AnyBody] = [submit(), Withdraw(6, "mistake"), GiveOpinion(6, Stance.SEEN)]
+
+
+@pytest.mark.parametrize("body", OF_ADMIN, ids=lambda body: body.kind)
+def test_rule_04_members_do_not_administer(world: World, log: Replay, body: AnyBody) -> None:
+    refuse(log, world.leaf(body, ACME, ALICE, BOB), NotPermittedError, "made by administrators")
+
+
+@pytest.mark.parametrize("body", OF_MEMBERS, ids=lambda body: body.kind)
+def test_rule_04_administrators_do_not_contribute(world: World, log: Replay, body: AnyBody) -> None:
+    take(log, world.leaf(submit(), ACME))
+    refuse(log, world.by_admins(body), NotPermittedError, "administrators do not make")
+
+
+def test_rule_05_the_threshold_must_sign(world: World, log: Replay) -> None:
+    body = Policy(2, LABELS)
+    refuse(log, world.leaf(body, ALICE), BadSignatureError, "signed by 1 administrators, 2 must sign")
+    stranger = Identity.of(ADMIN, "mallory")
+    refuse(log, world.leaf(body, ALICE, stranger), BadSignatureError, "signed by 1")
+    take(log, world.leaf(body, ALICE, BOB))
+    take(log, world.leaf(Policy(3, LABELS), BOB, stranger, ALICE))
+
+
+@pytest.mark.parametrize("signers", [(ALICE, ALICE), (ALICE,) * 16])
+def test_hostile_10_signatures_of_one_administrator_count_once(
+    world: World, log: Replay, signers: tuple[Identity, ...]
+) -> None:
+    statement = world.statement(Policy(2, LABELS), ALICE)
+    refuse(log, sign(statement, *signers), BadSignatureError, "signed by 1 administrators")
+
+
+def test_hostile_10_a_key_under_two_names_counts_once(world: World, log: Replay) -> None:
+    as_bob = Identity(ADMIN, "bob", ALICE.private)
+    statement = world.statement(Policy(2, LABELS), ALICE)
+    refuse(log, sign(statement, ALICE, as_bob), BadSignatureError, "signed by 1 administrators")
+
+
+def test_rule_05_a_false_signature_of_an_administrator_is_no_signature(world: World, log: Replay) -> None:
+    statement = world.statement(Policy(2, LABELS), ALICE)
+    forged = sign(world.statement(Policy(2, ("other",)), ALICE), BOB).rpartition(b"\n\n")[2]
+    refuse(log, sign(statement, ALICE) + forged, BadSignatureError, "does not verify")
+
+
+def test_rule_05_the_key_that_is_named_has_signed(world: World, log: Replay) -> None:
+    body = Policy(2, LABELS)
+    refuse(log, sign(world.statement(body, ALICE), BOB), BadSignatureError, "has not signed it")
+    refuse(log, sign(world.statement(body, ACME, member=ADMIN), ALICE, BOB), UnknownKeyError, "no admin")
+    three = World(admins=(ALICE, BOB, Identity.of(ADMIN, "carol")))
+    governed = replay([three.genesis()])
+    named = three.statement(Policy(1, LABELS), ALICE)
+    refuse(governed, sign(named, *three.admins[1:]), BadSignatureError, "has not signed it")
+
+
+def test_rule_05_a_genesis_is_signed_by_the_administrators_it_names(world: World) -> None:
+    body = Genesis((ALICE.key, BOB.key), 2, world.log_keys)
+    mallory = Identity.of(ADMIN, "mallory")
+    refuse(Replay(), world.leaf(body, ALICE), BadSignatureError, "signed by 1 administrators")
+    refuse(Replay(), world.leaf(body, ALICE, mallory), BadSignatureError, "signed by 1 administrators")
+    refuse(Replay(), world.leaf(body, mallory, ALICE, BOB), UnknownKeyError, "no administrator's")
+    refuse(Replay(), sign(world.statement(body, ALICE), mallory, BOB), BadSignatureError, "has not signed")
+
+
+def test_rule_06_the_key_that_is_named_has_signed(world: World, log: Replay) -> None:
+    refuse(log, sign(world.statement(submit(), ACME), BRAVO), BadSignatureError, "has not signed it")
+    refuse(log, sign(world.statement(submit(), ACME), ALICE, BOB), BadSignatureError, "has not signed it")
+    take(log, sign(world.statement(submit(), ACME), BRAVO, ACME))
+
+
+def test_hostile_06_the_key_names_another_enrolled_key(world: World, log: Replay) -> None:
+    second = Identity.of("acme", "2")
+    take(log, world.key(second))
+    # Of the same member: the signature is by the wrong key; of another member: it is not the member's.
+    refuse(log, sign(world.statement(submit(), second), ACME), BadSignatureError, "has not signed it")
+    stolen = world.statement(submit(), BRAVO, member="acme")
+    refuse(log, sign(stolen, ACME, BRAVO), NotPermittedError, "a key of another member")
+    take(log, sign(world.statement(submit(), second), second))
+
+
+@pytest.mark.parametrize("who", [Identity.of("carol"), Identity.of("acme", "2")], ids=["member", "key"])
+def test_rule_06_strangers_say_nothing(world: World, log: Replay, who: Identity) -> None:
+    refuse(log, world.leaf(submit(), who), UnknownKeyError, "not enrolled")
+
+
+def test_rule_06_a_member_without_a_key_says_nothing(world: World, log: Replay) -> None:
+    take(log, world.member("carol"))
+    statement = world.statement(submit(), ACME, member="carol")
+    refuse(log, sign(statement, ACME), NotPermittedError, "a key of another member")
+
+
+@pytest.mark.parametrize("version", [1, 3])
+def test_rule_07_a_policy_follows_the_one_before(world: World, log: Replay, version: int) -> None:
+    refuse(log, world.policy(version), ConflictError, "must be 2")
+    take(log, world.policy(2, ("new",)))
+    charter = log.state.charter()
+    assert charter is not None
+    assert (charter.policy_version, charter.labels) == (2, ("new",))
+    assert (charter.admins, charter.threshold, charter.origin) == ((ALICE.key, BOB.key), 2, ORIGIN)
+
+
+def test_rule_08_a_member_is_enrolled_once(world: World, log: Replay) -> None:
+    assert log.state.member("acme") == Member("acme", BOTH, 2)
+    refuse(log, world.member("acme", frozenset({Role.CHECK})), ConflictError, "enrolled already")
+
+
+def test_rule_08_admin_is_no_members_id(world: World, log: Replay) -> None:
+    refuse(log, world.member(ADMIN), InvalidInputError, "reserved")
+
+
+def test_rule_09_a_key_signs_its_own_enrolment(world: World, log: Replay) -> None:
+    second = Identity.of("acme", "2")
+    body = KeyEnrol("acme", "2", second.public, NOW + YEAR)
+    refuse(log, world.by_admins(body), BadSignatureError, "its own enrolment")
+    refuse(log, world.by_admins(body, ACME), BadSignatureError, "its own enrolment")
+    refuse(log, world.leaf(body, ALICE, second), BadSignatureError, "signed by 1")
+    index = take(log, world.by_admins(body, second))
+    assert log.state.key(second.id) == Key(second.id, "acme", "2", second.public, NOW + YEAR, index)
+
+
+def test_rule_09_a_key_is_for_an_enrolled_member(world: World, log: Replay) -> None:
+    error = refuse(log, world.key(Identity.of("carol")), NotFoundError, "no member 'carol'")
+    assert error.details == {"resource": "members/carol"}
+
+
+def test_hostile_09_a_key_that_stands_in_the_log_already(world: World, log: Replay) -> None:
+    for owner, name in (("acme", "2"), ("bravo", "1"), ("bravo", "2")):
+        again = Identity(owner, name, ACME.private)
+        refuse(log, world.key(again), ConflictError, "stands in the log already")
+    for private in (ALICE.private, Identity.of("log").private):
+        refuse(log, world.key(Identity("acme", "2", private)), ConflictError, "stands in the log already")
+
+
+@pytest.mark.parametrize("weak", [NEUTRAL, bytes(32), b"\xee" + b"\xff" * 31], ids=["one", "zero", "p+1"])
+def test_hostile_08_a_weak_key_is_not_enrolled(world: World, log: Replay, weak: bytes) -> None:
+    body = KeyEnrol("acme", "2", weak, NOW + YEAR)
+    refuse(log, world.by_admins(body), InvalidInputError, "the public key is")
+
+
+def test_rule_10_a_submission_becomes_an_entry(world: World, log: Replay) -> None:
+    body = submit(seeded("a"), seeded("b"), labels=("hate", "ncii"), jurisdictions=("DE", "VN"))
+    index = take(log, world.leaf(body, ACME))
+    assert log.state.entry(index) == Entry(
+        index, "acme", ("hate", "ncii"), Basis.GUIDELINE, None, None, ("DE", "VN"), NOW - 60, NOW, 2
+    )
+
+
+def test_rule_10_contributing_is_a_role(world: World, log: Replay) -> None:
+    carol = Identity.of("carol")
+    take(log, world.member("carol", frozenset({Role.CHECK})))
+    take(log, world.key(carol))
+    refuse(log, world.leaf(submit(), carol), NotPermittedError, "role contribute")
+
+
+def test_rule_10_labels_are_in_the_policy(world: World, log: Replay) -> None:
+    body = submit(labels=("hate", "unknown"))
+    error = refuse(log, world.leaf(body, ACME), UnknownLabelError, "unknown label 'unknown'")
+    assert error.details == {"field": "label", "known": "fraud, hate, ncii"}
+    take(log, world.policy(2, ("hate", "unknown")))
+    take(log, world.leaf(body, ACME))
+    refuse(log, world.leaf(submit(labels=("ncii",)), ACME), UnknownLabelError, "'ncii'")
+
+
+def test_rule_10_an_authority_is_enrolled(world: World, log: Replay) -> None:
+    body = submit(basis=Basis.LAW, authority="carol", article="art-16")
+    error = refuse(log, world.leaf(body, ACME), NotFoundError, "'carol' is not enrolled")
+    assert error.details == {"resource": "members/carol"}
+    take(log, world.member("carol"))
+    index = take(log, world.leaf(body, ACME))
+    entry = log.state.entry(index)
+    assert entry is not None
+    assert (entry.basis, entry.authority, entry.article) == (Basis.LAW, "carol", "art-16")
+
+
+def test_rule_11_the_contributor_withdraws_once(world: World, log: Replay) -> None:
+    index = take(log, world.leaf(submit(), ACME))
+    refuse(log, world.leaf(Withdraw(index, "mistake"), BRAVO), NotPermittedError, "only 'acme'")
+    at = take(log, world.leaf(Withdraw(index, "mistake"), ACME))
+    entry = log.state.entry(index)
+    assert entry is not None
+    assert (entry.withdrawn_at, entry.withdrawn_reason) == (at, "mistake")
+    refuse(log, world.leaf(Withdraw(index, "again"), ACME), ConflictError, f"entry {index} is withdrawn")
+
+
+@pytest.mark.parametrize("index", [0, 5, 6, 7, 2**63 - 1])
+def test_rule_11_what_is_no_entry_is_not_withdrawn(world: World, log: Replay, index: int) -> None:
+    for body in (Withdraw(index, "mistake"), GiveOpinion(index, Stance.SEEN)):
+        error = refuse(log, world.leaf(body, ACME), NotFoundError, f"no entry {index}")
+        assert error.details == {"resource": f"entries/{index}"}
+
+
+def test_rule_12_an_opinion_is_on_another_members_entry(world: World, log: Replay) -> None:
+    index = take(log, world.leaf(submit(), ACME))
+    refuse(log, world.leaf(GiveOpinion(index, Stance.ENDORSE), ACME), NotPermittedError, "its own entry")
+    at = take(log, world.leaf(GiveOpinion(index, Stance.ENDORSE), BRAVO))
+    assert log.state.opinions(index) == (Opinion(index, "bravo", Stance.ENDORSE, at),)
+    again = take(log, world.leaf(GiveOpinion(index, Stance.DISPUTE), BRAVO))
+    assert log.state.opinions(index) == (Opinion(index, "bravo", Stance.DISPUTE, again),)
+
+
+def test_rule_12_a_member_without_any_role_still_has_opinions_in_order_of_ids(
+    world: World, log: Replay
+) -> None:
+    index = take(log, world.leaf(submit(), BRAVO))
+    for name in ("zulu", "carol"):
+        take(log, world.member(name, frozenset({Role.CHECK})))
+        take(log, world.key(Identity.of(name)))
+        take(log, world.leaf(GiveOpinion(index, Stance.DISPUTE), Identity.of(name)))
+    assert [opinion.member for opinion in log.state.opinions(index)] == ["carol", "zulu"]
+
+
+def test_rule_12_nobody_has_an_opinion_on_what_is_withdrawn(world: World, log: Replay) -> None:
+    index = take(log, world.leaf(submit(), ACME))
+    take(log, world.leaf(Withdraw(index, "mistake"), ACME))
+    refuse(log, world.leaf(GiveOpinion(index, Stance.SEEN), BRAVO), ConflictError, "withdrawn")
+
+
+def test_deciding_changes_nothing(world: World, log: Replay) -> None:
+    before = copy.deepcopy(log.state)
+    signed = statements.parse(world.leaf(submit(), ACME))
+    assert rules.decide(log.state, log.size, signed) == rules.decide(log.state, log.size, signed)
+    assert log.state == before
+
+
+@pytest.mark.parametrize("leaf", [b"", b"\xff", b"hashpact/statement/v1\n\n", b"x" * 40_000])
+def test_bytes_that_are_no_statement_are_a_fault(log: Replay, leaf: bytes) -> None:
+    refuse(log, leaf, MalformedError, "")

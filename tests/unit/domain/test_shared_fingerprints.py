@@ -1,0 +1,226 @@
+"""Fingerprints and private parts: what is taken, what is refused, and their one spelling."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+
+import pytest
+from builders import ALL_TYPES, fingerprint, near, private_part, seeded
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hashpact.domain.errors import InvalidInputError, MalformedError, UnusableFingerprintError
+from hashpact.domain.fingerprints import (
+    MAX_PRIVATE,
+    MD5,
+    MINHASH,
+    PDQ,
+    PHASH,
+    SHA256,
+    TYPES,
+    Fingerprint,
+    FingerprintType,
+    PrivatePart,
+    commitment,
+    parse_private,
+    type_named,
+)
+
+
+def code(kind: FingerprintType, ones: int) -> bytes:
+    """A code with that many bits set."""
+    return ((1 << ones) - 1).to_bytes(kind.size)
+
+
+@pytest.mark.parametrize("kind", ALL_TYPES, ids=lambda kind: kind.name)
+def test_every_type_takes_its_own_size_only(kind: FingerprintType) -> None:
+    assert fingerprint(kind, "a").type is type_named(kind.name)
+    for size in (0, kind.size - 1, kind.size + 1):
+        with pytest.raises(InvalidInputError, match=f"has {kind.size} bytes, not {size}") as caught:
+            Fingerprint(kind, bytes(size))
+        assert not isinstance(caught.value, UnusableFingerprintError)
+        assert caught.value.details == {"field": "value"}
+
+
+def test_the_table_of_types_is_the_one_of_the_design() -> None:
+    table = {
+        (kind.name, kind.size, kind.default, kind.ceiling, kind.popcount, kind.min_quality)
+        for kind in TYPES.values()
+    }
+    assert table == {
+        ("pdq/1", 32, 31, 31, (112, 144), 50),
+        ("phash/1", 8, 6, 10, (16, 48), None),
+        ("minhash/1", 512, 0.6, 0.5, None, None),
+        ("sha256/1", 32, 0, 0, None, None),
+        ("md5/1", 16, 0, 0, None, None),
+    }
+
+
+@pytest.mark.parametrize(("kind", "low", "high"), [(PDQ, 112, 144), (PHASH, 16, 48)])
+def test_codes_that_would_match_too_much_are_refused(kind: FingerprintType, low: int, high: int) -> None:
+    for ones in (low, high):
+        assert Fingerprint(kind, code(kind, ones)).value == code(kind, ones)
+    for ones in (0, low - 1, high + 1, kind.size * 8):
+        with pytest.raises(UnusableFingerprintError, match=f"{ones} of {kind.size * 8} bits") as caught:
+            Fingerprint(kind, code(kind, ones))
+        assert caught.value.details == {"field": "value"}
+
+
+def test_quality_is_for_pdq_and_from_fifty() -> None:
+    value = code(PDQ, 128)
+    for quality in (None, 50, 100):
+        assert Fingerprint(PDQ, value, quality).quality == quality
+    for quality in (0, 49):
+        with pytest.raises(UnusableFingerprintError, match=f"quality {quality} is below 50"):
+            Fingerprint(PDQ, value, quality)
+    for quality in (-1, 101):
+        with pytest.raises(InvalidInputError, match="from 0 to 100"):
+            Fingerprint(PDQ, value, quality)
+    for kind in (PHASH, MINHASH, SHA256, MD5):
+        with pytest.raises(InvalidInputError, match="has no quality"):
+            Fingerprint(kind, fingerprint(kind, "a").value, 90)
+
+
+def test_a_type_that_is_not_known_names_those_that_are() -> None:
+    with pytest.raises(InvalidInputError, match="pdq/1, phash/1, minhash/1, sha256/1, md5/1"):
+        type_named("pdq/2")
+
+
+@pytest.mark.parametrize(
+    ("kind", "taken", "refused"),
+    [
+        (PDQ, [0, 1, 31, 31.0], [-1, 32, 30.5, math.nan, math.inf, -math.inf]),
+        (PHASH, [0, 10], [11, -1, 0.5]),
+        (MINHASH, [0.5, 0.6, 1], [0.49, 1.01, 0, 31, math.nan, math.inf]),
+        (SHA256, [0], [1, -1, 0.5, math.nan]),
+        (MD5, [0], [1]),
+    ],
+)
+def test_a_threshold_reaches_no_further_than_the_ceiling(
+    kind: FingerprintType, taken: list[float], refused: list[float]
+) -> None:
+    assert kind.threshold(None) == kind.default
+    for wanted in taken:
+        assert kind.threshold(wanted) == wanted
+    for wanted in refused:
+        with pytest.raises(InvalidInputError, match="threshold"):
+            kind.threshold(wanted)
+
+
+def test_a_fingerprint_does_not_show_itself() -> None:
+    shared = fingerprint(PDQ, "a")
+    part = PrivatePart(shared, seeded("nonce"))
+    for text in (repr(shared), str(shared), repr(part), f"{part}", repr([part])):
+        assert shared.value.hex() not in text
+        assert repr(shared.value) not in text
+        assert "pdq/1" in text
+
+
+def test_an_error_does_not_show_the_fingerprint() -> None:
+    value = b"\xab" * 31
+    with pytest.raises(InvalidInputError) as caught:
+        Fingerprint(PDQ, value)
+    assert "ab" * 4 not in str(caught.value)
+    assert "ab" * 4 not in str(caught.value.details)
+
+
+EXAMPLE = (
+    b"hashpact/private/v1\ntype pdq/1\nvalue " + b"0f" * 32 + b"\nquality 87\nnonce " + b"00ff" * 16 + b"\n"
+)
+
+
+def test_the_bytes_of_a_private_part() -> None:
+    part = PrivatePart(Fingerprint(PDQ, b"\x0f" * 32, 87), b"\x00\xff" * 16)
+    assert part.text() == EXAMPLE
+    assert parse_private(EXAMPLE) == part
+    assert parse_private(EXAMPLE.replace(b"quality 87\n", b"")).fingerprint.quality is None
+    assert commitment(EXAMPLE) == hashlib.sha256(EXAMPLE).digest()
+
+
+@given(st.sampled_from(ALL_TYPES), st.integers(), st.integers(50, 100), st.binary(min_size=32, max_size=32))
+def test_a_private_part_is_read_as_it_was_written(
+    kind: FingerprintType, seed: int, quality: int, nonce: bytes
+) -> None:
+    shared = fingerprint(kind, str(seed))
+    if kind is PDQ:
+        shared = Fingerprint(PDQ, shared.value, quality)
+    part = PrivatePart(shared, nonce)
+    assert parse_private(part.text()) == part
+
+
+def test_the_largest_private_part_is_far_below_the_limit() -> None:
+    assert len(private_part(fingerprint(MINHASH, "a"))) < MAX_PRIVATE
+    with pytest.raises(MalformedError, match="does not end with a newline"):
+        parse_private(EXAMPLE + b"x" * (MAX_PRIVATE - len(EXAMPLE)))
+    too_long = EXAMPLE + b"x" * (MAX_PRIVATE + 1 - len(EXAMPLE))
+    with pytest.raises(MalformedError, match="8193 bytes; the limit is 8192"):
+        parse_private(too_long)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        (b"private/v1", b"private/v2", "1"),
+        (b"private/v1", b"statement/v1", "1"),
+        (b"type pdq/1\n", b"", "2"),
+        (b"pdq/1", b"PDQ/1", "2"),
+        (b"pdq/1", b"pdq/01", "2"),
+        (b"0f0f", b"0F0F", "3"),
+        (b"0f0f", b"0f f", "3"),
+        (b"0f0f", b"0f0", "3"),
+        (b"quality 87", b"quality 087", "4"),
+        (b"quality 87", b"quality +87", "4"),
+        (b"quality 87", b"quality 101", "4"),
+        (b"quality 87\n", b"quality 87\nquality 87\n", "4"),
+        (b"quality 87\n", b"quality 87\nquality 88\n", "4"),
+        (b"nonce 00", b"nonce ", "5"),
+        (b"nonce 00ff", b"nonce 00FF", "5"),
+        (b"nonce 00ff", b"nonce 00ff00", "5"),
+        (b"ff\n", b"ff\nnonce " + b"00" * 32 + b"\n", "5"),
+        (b"ff\n", b"ff\nmore 1\n", "6"),
+        (b"ff\n", b"ff", None),
+        (b"ff\n", b"ff\r\n", "5"),
+        (b"type", b"\xef\xbb\xbftype", "2"),
+    ],
+)
+def test_every_other_spelling_of_a_private_part_is_refused(old: bytes, new: bytes, line: str | None) -> None:
+    head, _, tail = EXAMPLE.rpartition(old) if old == b"ff\n" else EXAMPLE.partition(old)
+    changed = head + new + tail
+    with pytest.raises(MalformedError) as caught:
+        parse_private(changed)
+    assert caught.value.details.get("line") == line
+
+
+@given(st.integers(0, len(EXAMPLE) - 1), st.integers(0, 255))
+def test_a_changed_byte_is_refused_or_is_another_private_part(place: int, value: int) -> None:
+    changed = EXAMPLE[:place] + bytes([value]) + EXAMPLE[place + 1 :]
+    try:
+        part = parse_private(changed)
+    except InvalidInputError:
+        return
+    assert part.text() == changed
+
+
+@pytest.mark.parametrize("nonce", [b"", bytes(31), bytes(33)])
+def test_a_nonce_of_another_size_is_not_written(nonce: bytes) -> None:
+    with pytest.raises(MalformedError, match="nonce"):
+        PrivatePart(fingerprint(PDQ, "a"), nonce).text()
+
+
+def test_refused_fingerprints_are_refused_inside_private_parts_too() -> None:
+    flat = EXAMPLE.replace(b"0f" * 32, b"00" * 32)
+    with pytest.raises(UnusableFingerprintError):
+        parse_private(flat)
+    with pytest.raises(InvalidInputError, match="unknown fingerprint type"):
+        parse_private(EXAMPLE.replace(b"pdq/1", b"pdq/2"))
+    with pytest.raises(InvalidInputError, match="32 bytes, not 31"):
+        parse_private(EXAMPLE.replace(b"0f" * 32, b"0f" * 31))
+
+
+@pytest.mark.parametrize("kind", [PDQ, PHASH])
+def test_the_builder_of_near_codes_flips_as_many_bits_as_it_says(kind: FingerprintType) -> None:
+    base = fingerprint(kind, "a")
+    for steps in range(int(kind.ceiling) + 1):
+        distance = int.from_bytes(base.value) ^ int.from_bytes(near(base, steps).value)
+        assert distance.bit_count() == steps

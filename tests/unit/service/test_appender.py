@@ -1,0 +1,337 @@
+"""Append: once, in order, all or nothing, and safe to repeat for ever."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import pytest
+from builders import (
+    NOW,
+    YEAR,
+    Identity,
+    World,
+    check_log,
+    fingerprint,
+    merkle_root,
+    private_part,
+    seeded,
+    sign,
+    submit,
+)
+
+from hashpact.domain.errors import (
+    BadSignatureError,
+    ClockSkewError,
+    ConflictError,
+    CorruptError,
+    HashpactError,
+    InvalidInputError,
+    MalformedError,
+    NotPermittedError,
+    RequestReusedError,
+    UnknownKeyError,
+    UnusableFingerprintError,
+)
+from hashpact.domain.fingerprints import PDQ, SHA256, Fingerprint, commitment
+from hashpact.domain.state import Leaf, Stance
+from hashpact.log import tree
+from hashpact.service.append import MAX_KEY_LIFE, MAX_SKEW, Appender, Submission
+from hashpact.service.author import Reason
+from hashpact.storage.memory import MemoryLedger
+
+NCII = Reason(frozenset({"ncii"}))
+SHARED = fingerprint(PDQ, "a")
+ACME, BRAVO = Identity.of("acme"), Identity.of("bravo")
+
+
+@pytest.fixture
+def ledger(world: World) -> Iterator[MemoryLedger]:
+    """A founded log with two members, checked when the test is over."""
+    ledger = MemoryLedger()
+    world.found(ledger, "acme", "bravo")
+    yield ledger
+    check_log(ledger)
+
+
+@pytest.fixture
+def appender(world: World, ledger: MemoryLedger) -> Appender:
+    """Its writer."""
+    return world.appender(ledger)
+
+
+def refuse(
+    appender: Appender, caller: str | None, submission: Submission, error: type[HashpactError], message: str
+) -> HashpactError:
+    """Append what is refused: nothing changes."""
+    ledger = appender.ledger
+    before, leaves = ledger.head(), list(ledger.leaves(0, ledger.head().size))
+    with pytest.raises(error, match=message) as caught:
+        appender.append(caller, submission)
+    assert type(caught.value) is error
+    assert ledger.head() == before
+    assert list(ledger.leaves(0, before.size)) == leaves
+    return caught.value
+
+
+def test_a_receipt_says_where_the_statement_stands(appender: Appender, world: World) -> None:
+    submission = world.author("acme").submit([SHARED], NCII)
+    receipt = appender.append("acme", submission)
+    leaves = [leaf.data for leaf in appender.ledger.leaves(0, 7)]
+    assert leaves[6] == submission.statement
+    assert (receipt.index, receipt.tree_size) == (6, 7)
+    assert receipt.leaf_hash == tree.leaf_hash(submission.statement)
+    assert receipt.root == merkle_root([tree.leaf_hash(leaf) for leaf in leaves])
+    assert dict(appender.ledger.private(0, 7)) == {6: tuple(submission.private)}
+
+
+def test_hostile_01_an_exact_replay_gives_the_original_receipt_for_ever(
+    appender: Appender, world: World
+) -> None:
+    submission = world.author("acme").submit([SHARED], NCII)
+    first = appender.append("acme", submission)
+    appender.append("bravo", world.author("bravo").opinion(first.index, Stance.SEEN))
+    appender.append("acme", world.author("acme").withdraw(first.index, "mistake"))
+    size = appender.ledger.head().size
+    # Neither the clock nor the key's end nor what has happened since matters to a retry.
+    for now in (NOW, NOW + MAX_SKEW + 1, NOW + 2 * YEAR, 0):
+        world.clock.now = now
+        assert appender.append("acme", submission) == first
+        assert appender.append(None, submission) == first
+    assert appender.ledger.head().size == size
+
+
+def test_hostile_02_the_same_request_with_other_bytes(appender: Appender, world: World) -> None:
+    first = world.statement(submit(commitment(private_part(SHARED))), ACME, request=seeded("r", 16))
+    private = [private_part(SHARED)]
+    appender.append("acme", Submission(sign(first, ACME), private))
+    other = dataclasses.replace(first, time=first.time + 1)
+    for data in (sign(other, ACME), sign(first, ACME, BRAVO), sign(first, BRAVO)):
+        refuse(appender, "acme", Submission(data, private), RequestReusedError, "nothing has changed")
+    one_byte = bytearray(sign(first, ACME))
+    one_byte[-10] ^= 1
+    refuse(appender, "acme", Submission(bytes(one_byte), private), RequestReusedError, "nothing has changed")
+    # A request id is the member's own.
+    same = world.statement(first.body, BRAVO, request=first.request)
+    assert appender.append("bravo", Submission(sign(same, BRAVO), private)).index == 7
+
+
+def test_a_reused_request_is_told_before_a_skewed_clock(appender: Appender, world: World) -> None:
+    first = world.statement(submit(commitment(private_part(SHARED))), ACME, request=seeded("r", 16))
+    appender.append("acme", Submission(sign(first, ACME), [private_part(SHARED)]))
+    late = dataclasses.replace(first, time=NOW - YEAR)
+    refuse(
+        appender, "acme", Submission(sign(late, ACME), [private_part(SHARED)]), RequestReusedError, "request"
+    )
+
+
+def test_hostile_03_the_statement_of_another_log_is_refused_before_storage(appender: Appender) -> None:
+    other = World(origin="other.example/log")
+    refuse(appender, "acme", other.author("acme").submit([SHARED], NCII), InvalidInputError, "other.example")
+
+
+@pytest.mark.parametrize("off", [MAX_SKEW + 1, -MAX_SKEW - 1, YEAR, -NOW])
+def test_a_skewed_clock_is_told_the_servers_time(appender: Appender, world: World, off: int) -> None:
+    submission = world.author("acme").submit([SHARED], NCII)
+    world.clock.now = NOW + off
+    error = refuse(appender, "acme", submission, ClockSkewError, "more than 600 s off the server's clock")
+    assert error.details == {"server_time": str(NOW + off)}
+
+
+@pytest.mark.parametrize("off", [MAX_SKEW, -MAX_SKEW, 0])
+def test_ten_minutes_are_not_too_much(appender: Appender, world: World, off: int) -> None:
+    submission = world.author("acme").submit([SHARED], NCII)
+    world.clock.now = NOW + off
+    assert appender.append("acme", submission).index == 6
+
+
+def test_hostile_05_the_member_is_not_the_channels(appender: Appender, world: World) -> None:
+    submission = world.author("acme").submit([SHARED], NCII)
+    refuse(appender, "bravo", submission, NotPermittedError, "by 'acme', the channel is of 'bravo'")
+    refuse(appender, "acme", Submission(world.policy(2)), NotPermittedError, "by 'admin'")
+    refuse(appender, "", submission, NotPermittedError, "by 'acme'")
+
+
+def test_hostile_05_comes_before_anything_that_the_log_would_tell(appender: Appender, world: World) -> None:
+    """A stranger's replay of a member's bytes gets no receipt, and learns nothing of the request id."""
+    submission = world.author("acme").submit([SHARED], NCII)
+    appender.append("acme", submission)
+    refuse(appender, "bravo", submission, NotPermittedError, "the channel is of")
+
+
+def test_a_caller_that_is_no_member_writes_nothing(appender: Appender, world: World) -> None:
+    refuse(appender, "ghost", world.author("ghost").submit([SHARED], NCII), UnknownKeyError, "not enrolled")
+
+
+def test_an_expired_key_signs_nothing_new(appender: Appender, world: World) -> None:
+    world.clock.now = NOW + YEAR - 1
+    submission = world.author("acme").submit([SHARED], NCII)
+    assert appender.append("acme", submission).index == 6
+    world.clock.now = NOW + YEAR
+    refuse(
+        appender,
+        "acme",
+        world.author("acme").submit([SHARED], NCII),
+        NotPermittedError,
+        "acme/1 has expired",
+    )
+    assert appender.append("acme", submission).index == 6
+
+
+def test_bytes_that_are_no_statement(appender: Appender) -> None:
+    refuse(appender, "acme", Submission(b"not a note"), MalformedError, "no empty line")
+
+
+def privates(world: World, count: int = 2) -> Submission:
+    """A submission with that many private parts."""
+    return world.author("acme").submit([fingerprint(SHA256, str(n)) for n in range(count)], NCII)
+
+
+def test_private_parts_are_neither_missing_nor_extra(appender: Appender, world: World) -> None:
+    good = privates(world)
+    for private in ([], good.private[:1], [*good.private, good.private[0]]):
+        error = refuse(
+            appender,
+            "acme",
+            Submission(good.statement, private),
+            InvalidInputError,
+            f"{len(private)} private parts for 2 items",
+        )
+        assert error.details == {"field": "private"}
+    opinion = world.author("acme").withdraw(6, "mistake")
+    refuse(
+        appender, "acme", Submission(opinion.statement, good.private), InvalidInputError, "2 .* for 0 items"
+    )
+    assert appender.append("acme", good).index == 6
+
+
+def test_private_parts_are_what_the_items_commit_to(appender: Appender, world: World) -> None:
+    good = privates(world)
+    first, second = good.private
+    for private, number in (([second, first], 0), ([first, first], 1), ([first, second + b"\n"], 1)):
+        refuse(
+            appender, "acme", Submission(good.statement, private), MalformedError, f"not what item {number}"
+        )
+
+
+@pytest.mark.parametrize(
+    ("private", "error", "message"),
+    [
+        (b"x" * 8193, MalformedError, "8193 bytes; the limit is 8192"),
+        (b"junk\n", MalformedError, "first line"),
+        (private_part(SHARED).replace(b"pdq/1", b"pdq/9"), InvalidInputError, "unknown fingerprint type"),
+        (
+            private_part(SHARED).replace(SHARED.value.hex().encode(), b"00" * 32),
+            UnusableFingerprintError,
+            "0 of 256 bits",
+        ),
+        (
+            private_part(Fingerprint(PDQ, SHARED.value, 50)).replace(b"quality 50", b"quality 49"),
+            UnusableFingerprintError,
+            "quality 49",
+        ),
+    ],
+    ids=["large", "junk", "type", "flat", "quality"],
+)
+def test_private_parts_that_are_refused(
+    appender: Appender, world: World, private: bytes, error: type[HashpactError], message: str
+) -> None:
+    data = world.leaf(submit(commitment(private)), ACME)
+    refuse(appender, "acme", Submission(data, [private]), error, message)
+
+
+def test_checks_come_in_their_documented_order(appender: Appender, world: World) -> None:
+    """Each statement has every fault from its own on: the first is the one that is told."""
+    private = private_part(SHARED)
+    stranger = Identity.of("ghost")
+    good = world.author("acme").submit([SHARED], NCII)
+    appender.append("acme", good)
+    world.clock.now = NOW + YEAR
+    statement = world.statement(submit(commitment(private)), stranger, request=seeded("r", 16))
+    world.clock.now = NOW
+    data = sign(statement, stranger)
+    refuse(appender, "acme", Submission(data[:-1], ()), MalformedError, "newline")
+    refuse(appender, "acme", Submission(data, ()), NotPermittedError, "channel")
+    refuse(appender, "ghost", Submission(data, ()), InvalidInputError, "private parts")
+    refuse(appender, "ghost", Submission(data, [private]), ClockSkewError, "clock")
+    world.clock.now = NOW + YEAR
+    refuse(appender, "ghost", Submission(data, [private]), UnknownKeyError, "not enrolled")
+
+
+def test_several_statements_are_appended_together(appender: Appender, world: World) -> None:
+    submissions = [privates(world, count) for count in (1, 2, 3)]
+    receipts = appender.append_all("acme", submissions)
+    assert [receipt.index for receipt in receipts] == [6, 7, 8]
+    assert appender.append_all("acme", submissions[::-1]) == receipts[::-1]
+    assert [len(parts) for _, parts in appender.ledger.private(0, 9)] == [1, 2, 3]
+
+
+def test_nothing_appended_is_nothing_changed(appender: Appender) -> None:
+    assert appender.append_all("acme", []) == []
+    assert appender.ledger.head().size == 6
+
+
+def test_all_are_appended_or_none(appender: Appender, world: World) -> None:
+    good, late = privates(world, 1), privates(world, 1)
+    unsigned = Submission(sign(world.statement(submit(seeded("x")), ACME), BRAVO), [])
+    withdrawal = world.author("acme").withdraw(6, "mistake")
+    again = world.author("acme").withdraw(6, "again")
+    for batch, error in (
+        ([good, late, unsigned], InvalidInputError),
+        ([good, withdrawal, again], ConflictError),
+        ([good, Submission(world.leaf(submit(), BRAVO), [])], NotPermittedError),
+    ):
+        with pytest.raises(error):
+            appender.append_all("acme", batch)
+        assert appender.ledger.head().size == 6
+    bad_signature = bytearray(late.statement)
+    bad_signature[-10] ^= 1
+    with pytest.raises(BadSignatureError):
+        appender.append_all("acme", [good, Submission(bytes(bad_signature), late.private)])
+    assert appender.ledger.head().size == 6
+    # A request id that a rolled-back batch carried is as good as new.
+    assert [receipt.index for receipt in appender.append_all("acme", [good, withdrawal])] == [6, 7]
+
+
+def test_a_statement_twice_in_one_batch_is_appended_once(appender: Appender, world: World) -> None:
+    one, other = privates(world, 1), privates(world, 1)
+    receipts = appender.append_all("acme", [one, one, other, one])
+    assert [receipt.index for receipt in receipts] == [6, 6, 7, 6]
+    assert receipts[0] == receipts[1] == receipts[3]
+    assert appender.ledger.head().size == 8
+
+
+def test_a_request_id_twice_in_one_batch_is_refused_whole(appender: Appender, world: World) -> None:
+    private = private_part(SHARED)
+    first = world.statement(submit(commitment(private)), ACME, request=seeded("r", 16))
+    second = dataclasses.replace(first, time=NOW + 1)
+    batch = [Submission(sign(statement, ACME), [private]) for statement in (first, second)]
+    with pytest.raises(RequestReusedError):
+        appender.append_all("acme", batch)
+    assert appender.ledger.head().size == 6
+
+
+class Forgetful(MemoryLedger):
+    """A ledger that has lost its leaves."""
+
+    def leaves(self, start: int, stop: int) -> Iterator[Leaf]:
+        """None at all."""
+        assert start < stop
+        return iter(())
+
+
+def test_a_replay_whose_leaf_is_gone_is_corruption(world: World) -> None:
+    ledger = Forgetful()
+    world.found(ledger, "acme")
+    submission = privates(world, 1)
+    world.appender(ledger).append("acme", submission)
+    with pytest.raises(CorruptError, match="no leaf 4"):
+        world.appender(ledger).append("acme", submission)
+
+
+@pytest.mark.parametrize("expires", [0, NOW - 1, NOW, NOW + MAX_KEY_LIFE + 1, 2**63 - 1])
+def test_a_key_that_would_live_too_long_or_not_at_all_is_not_enrolled(
+    world: World, appender: Appender, expires: int
+) -> None:
+    enrolment = Submission(world.key(Identity.of("acme", "2"), expires))
+    refuse(appender, None, enrolment, InvalidInputError, "must expire within 366 days")

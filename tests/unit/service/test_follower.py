@@ -1,0 +1,196 @@
+"""Follow: an index that is as the log says, whoever brings it there and however often."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pytest
+from builders import Identity, World, check_log, fingerprint
+
+from hashpact.domain import rules
+from hashpact.domain.errors import UnavailableError
+from hashpact.domain.fingerprints import MINHASH, PDQ, SHA256, Fingerprint
+from hashpact.domain.state import Leaf
+from hashpact.domain.statements import Withdraw
+from hashpact.log import tree
+from hashpact.lookup.linear import LinearIndex
+from hashpact.service.append import Appender
+from hashpact.service.author import Reason
+from hashpact.service.follow import Follower, entry_of, item_ids
+from hashpact.storage.memory import MemoryLedger
+
+NCII = Reason(frozenset({"ncii"}))
+
+
+@pytest.fixture
+def ledger(world: World) -> Iterator[MemoryLedger]:
+    """A founded log with two members, checked when the test is over."""
+    ledger = MemoryLedger()
+    world.found(ledger, "acme", "bravo")
+    yield ledger
+    check_log(ledger)
+
+
+@pytest.fixture
+def appender(world: World, ledger: MemoryLedger) -> Appender:
+    """Its writer."""
+    return world.appender(ledger)
+
+
+def found(index: LinearIndex, shared: Fingerprint) -> list[int]:
+    """The items that are the fingerprint itself."""
+    return [hit.item for hit in index.search(shared, 1 if shared.type is MINHASH else 0, 1000)]
+
+
+def test_item_ids_and_entries_are_each_others_inverse() -> None:
+    for entry in (0, 1, 7, 2**56 - 1):
+        ids = item_ids(entry)
+        assert len(ids) == 256
+        assert {entry_of(item) for item in ids} == {entry}
+    assert item_ids(6).start == item_ids(5).stop == 6 * 256
+    assert item_ids(2**56 - 1).stop == 2**64
+
+
+def test_entries_are_added_and_withdrawals_removed(
+    world: World, ledger: MemoryLedger, appender: Appender
+) -> None:
+    index = LinearIndex()
+    follower = Follower(ledger, index)
+    assert follower.position == 0
+    assert follower.catch_up() == 6
+    assert len(index) == 0
+    shared = [fingerprint(kind, "a") for kind in (PDQ, MINHASH, SHA256)]
+    entry = appender.append("acme", world.author("acme").submit(shared, NCII)).index
+    assert follower.catch_up() == follower.position == 7
+    for number, one in enumerate(shared):
+        assert found(index, one) == [entry * 256 + number]
+    appender.append("acme", world.author("acme").withdraw(entry, "mistake"))
+    assert len(index) == 3
+    assert follower.catch_up() == 8
+    assert len(index) == 0
+
+
+def test_an_entry_of_256_items_comes_and_goes_whole(
+    world: World, ledger: MemoryLedger, appender: Appender
+) -> None:
+    index = LinearIndex()
+    follower = Follower(ledger, index)
+    author = world.author("acme")
+    many = [fingerprint(SHA256, str(number)) for number in range(256)]
+    appender.append("acme", author.submit(many, NCII))
+    appender.append("acme", author.submit(many[:1], NCII))
+    follower.catch_up()
+    assert len(index) == 257
+    assert found(index, many[255]) == [6 * 256 + 255]
+    appender.append("acme", author.withdraw(6, "mistake"))
+    follower.catch_up()
+    assert [entry_of(item) for item in found(index, many[0])] == [7]
+    assert len(index) == 1
+
+
+def test_what_is_shared_and_withdrawn_between_two_looks_is_never_left_behind(
+    world: World, ledger: MemoryLedger, appender: Appender
+) -> None:
+    appender.append("acme", world.author("acme").submit([fingerprint(PDQ, "a")], NCII))
+    appender.append("acme", world.author("acme").withdraw(6, "mistake"))
+    index = LinearIndex()
+    assert Follower(ledger, index).catch_up() == 8
+    assert len(index) == 0
+
+
+def test_catching_up_twice_changes_nothing(world: World, ledger: MemoryLedger, appender: Appender) -> None:
+    appender.append("acme", world.author("acme").submit([fingerprint(PDQ, "a")], NCII))
+    index = LinearIndex()
+    follower = Follower(ledger, index)
+    assert [follower.catch_up() for _ in range(3)] == [7, 7, 7]
+    assert len(index) == 1
+
+
+def test_two_followers_at_different_times_hold_the_same(
+    world: World, ledger: MemoryLedger, appender: Appender
+) -> None:
+    early, late = LinearIndex(), LinearIndex()
+    follower = Follower(ledger, early)
+    author = world.author("acme")
+    shared = [fingerprint(PDQ, str(number)) for number in range(6)]
+    for number, one in enumerate(shared):
+        entry = appender.append("acme", author.submit([one], NCII)).index
+        if number != 3:
+            follower.catch_up()
+        if number % 2:
+            appender.append("acme", author.withdraw(entry, "mistake"))
+    follower.catch_up()
+    assert Follower(ledger, late).catch_up() == follower.position == ledger.head().size
+    assert len(early) == 3
+    assert [found(early, one) for one in shared] == [found(late, one) for one in shared]
+
+
+def test_reach_catches_up_only_as_far_as_it_must(
+    world: World, ledger: MemoryLedger, appender: Appender
+) -> None:
+    index = LinearIndex()
+    follower = Follower(ledger, index)
+    assert follower.reach(0) == 0
+    assert follower.reach(6) == 6
+    receipt = appender.append("acme", world.author("acme").submit([fingerprint(PDQ, "a")], NCII))
+    assert follower.reach(6) == 6
+    assert follower.reach(receipt.tree_size) == 7
+    assert len(index) == 1
+    with pytest.raises(UnavailableError, match="reached position 7, not 8 yet"):
+        follower.reach(8)
+
+
+class Failing(LinearIndex):
+    """An index that fails once, after so many calls of add."""
+
+    calls_left = 2
+
+    def add(self, items: Iterable[tuple[int, Fingerprint]]) -> None:
+        """Add, or fail."""
+        self.calls_left -= 1
+        if self.calls_left == -1:
+            raise MemoryError
+        super().add(items)
+
+
+def test_a_follower_goes_on_after_an_error(world: World, ledger: MemoryLedger, appender: Appender) -> None:
+    for number in range(4):
+        appender.append("acme", world.author("acme").submit([fingerprint(PDQ, str(number))], NCII))
+    appender.append("acme", world.author("acme").withdraw(6, "mistake"))
+    index = Failing()
+    follower = Follower(ledger, index)
+    with pytest.raises(MemoryError):
+        follower.catch_up()
+    assert (len(index), follower.position) == (2, 0)
+    assert follower.catch_up() == 11
+    assert [len(found(index, fingerprint(PDQ, str(number)))) for number in range(4)] == [0, 1, 1, 1]
+
+
+class Dishonest(MemoryLedger):
+    """A ledger whose operator can put any bytes into the log."""
+
+    def slip_in(self, data: bytes) -> None:
+        """Append a leaf past every rule; it gets no records, as in a follower's own fold."""
+        digest, head = tree.leaf_hash(data), self.head()
+        edge = tree.extend(head.size, head.edge, digest)
+        request = data[:16].ljust(16, b"\0") + head.size.to_bytes(8)
+        with self.begin() as transaction:
+            transaction.append(Leaf(head.size, data, digest, tree.root(edge), edge, "?", request), (), ())
+
+
+def test_a_withdrawal_that_breaks_a_rule_removes_nothing(world: World) -> None:
+    ledger, index = Dishonest(), LinearIndex()
+    world.found(ledger, "acme", "bravo")
+    world.appender(ledger).append("acme", world.author("acme").submit([fingerprint(PDQ, "a")], NCII))
+    forged = [
+        world.leaf(Withdraw(6, "mistake"), Identity.of("bravo")),
+        world.leaf(Withdraw(2, "mistake"), Identity.of("acme")),
+        b"malformed\nkind withdraw\nentry 6\n\n",
+    ]
+    for data in forged:
+        ledger.slip_in(data)
+    follower = Follower(ledger, index)
+    assert follower.catch_up() == 10
+    assert found(index, fingerprint(PDQ, "a")) == [6 * 256]
+    folded = rules.replay(leaf.data for leaf in ledger.leaves(0, 10))
+    assert [fault.index for fault in folded.faults] == [7, 8, 9]
