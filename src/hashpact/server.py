@@ -167,7 +167,7 @@ def _signers(home: Home, charter: Charter) -> Iterator[tuple[NamedKey, Ed25519Pr
         path = home.paths.admin_key(admin.name)
         if found < charter.threshold and path.exists():
             found += 1
-            yield admin, keyring.fromkeyring.to_pem(read_private(path, MAX_SIZE), str(path))
+            yield admin, keyring.from_pem(read_private(path, MAX_SIZE), str(path))
     if found < charter.threshold:
         msg = f"{charter.threshold} administrators must sign; {home.paths.pki} has the keys of {found}"
         raise ConfigError(msg)

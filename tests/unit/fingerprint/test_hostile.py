@@ -70,7 +70,7 @@ def test_a_picture_cut_short_is_refused(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_picture_with_bytes_changed_is_read_or_refused(name: str, tmp_path: Path) -> None:
     whole = (IMAGES / name).read_bytes()
-    chance = random.Random(name)  # noqa: S311 - the same changes each time
+    chance = random.Random(name)
     for _ in range(60):
         changed = bytearray(whole)
         # Half of the changes in the header, where sizes and offsets are.
@@ -80,7 +80,7 @@ def test_a_picture_with_bytes_changed_is_read_or_refused(name: str, tmp_path: Pa
 
 
 def test_noise_behind_a_signature_is_refused(tmp_path: Path) -> None:
-    chance = random.Random(5)  # noqa: S311 - the same noise each time
+    chance = random.Random(5)
     for _ in range(10):
         for name in SAMPLES:
             signature = (IMAGES / name).read_bytes()[: chance.choice((32, 48))]
@@ -90,7 +90,7 @@ def test_noise_behind_a_signature_is_refused(tmp_path: Path) -> None:
 
 
 def test_noise_has_exact_fingerprints_only(tmp_path: Path) -> None:
-    chance = random.Random(6)  # noqa: S311 - the same noise each time
+    chance = random.Random(6)
     for _ in range(50):
         (tmp_path / "noise").write_bytes(chance.randbytes(1 + chance.randrange(500)) + b"\xff")
         assert len(fingerprints_of(tmp_path / "noise").fingerprints) == 2
@@ -163,7 +163,7 @@ def test_bombs_cost_little_memory(tmp_path: Path) -> None:
     paths = [str(tmp_path / name) for name in ("pixels.png", "text.png", "long.txt", "video")]
     command = [sys.executable, "-c", MEASURE, str(IMAGES / "rgb.png"), *paths]
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
-    run = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)  # noqa: S603 - our own
+    run = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     pixels, in_chunk, long, video, megabytes = run.stdout.splitlines()
 
     assert "a picture of 900000000 pixels is over the limit of 50000000 pixels" in pixels

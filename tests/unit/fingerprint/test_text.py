@@ -100,7 +100,7 @@ def test_the_recipe_written_out_without_datasketch() -> None:
 
 
 def test_batches_change_nothing() -> None:
-    words = random.Random(3).choices("abcdefghijklmnopqrstuvwxyz", k=20_000)  # noqa: S311 - a fixed text
+    words = random.Random(3).choices("abcdefghijklmnopqrstuvwxyz", k=20_000)
     text = "".join(words)
     whole = MinHash(num_perm=128, seed=1, scheme="affine32")
     whole.update_batch([each.encode() for each in shingles(text)])
@@ -160,7 +160,7 @@ def test_folding_undoes(way: str) -> None:
 
 
 def test_similarity_survives_teencode_and_replaced_words() -> None:
-    chance = random.Random(11)  # noqa: S311 - a fixed choice of words
+    chance = random.Random(11)
     for text in PROSE:
         young = text
         for word, short in TEENCODE.items():
@@ -243,7 +243,7 @@ def test_the_bound_on_marks_changes_no_ordinary_text(text: str) -> None:
 @settings(CHECKED, max_examples=40)
 @given(st.integers(0, 2**32), st.floats(0, 1))
 def test_the_estimate_is_near_the_true_similarity(seed: int, share: float) -> None:
-    chance = random.Random(seed)  # noqa: S311 - hypothesis gives the seed
+    chance = random.Random(seed)
     letters = "abcdefghijklmnopqrstuvwxyz"
     kept = "".join(chance.choices(letters, k=int(600 * share)))
     one, other = (kept + "".join(chance.choices(letters, k=600 - len(kept))) for _ in range(2))

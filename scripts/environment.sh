@@ -1,0 +1,80 @@
+# Read by scripts/demo, scripts/test and scripts/check: a virtual environment that is as the sources say.
+#
+#     environment DIRECTORY WHAT PIP-ARGUMENT...
+#
+# makes the virtual environment DIRECTORY and runs `pip install PIP-ARGUMENT...` in it. That is skipped if the
+# last time was the same WHAT, with the same interpreter and the same build files. pip is quiet unless it fails.
+# The caller has set `root`, the top of the checkout.
+
+environment() {
+  venv=$1 what=$2
+  shift 2
+  python=$(find_python)
+  find_compiler
+  stamp="$venv/hashpact-stamp"
+  now=$(
+    {
+      echo "$what"
+      "$python" -c 'import sys; print(sys.executable, sys.version)'
+      sources "$what"
+    } | cksum
+  )
+  if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$now" ]; then
+    return
+  fi
+  echo "Installing in $venv (a few minutes the first time) ..." >&2
+  if ! { [ -x "$venv/bin/python" ] && grep -qsF "$("$python" -c 'import sys; print(sys.version)')" "$venv/hashpact-python"; }; then
+    rm -rf "$venv"
+    mkdir -p "$(dirname "$venv")"
+    "$python" -m venv "$venv"
+    "$python" -c 'import sys; print(sys.version)' >"$venv/hashpact-python"
+  fi
+  rm -f "$stamp"
+  if ! "$venv/bin/python" -m pip install "$@" >"$venv/pip.log" 2>&1 </dev/null; then
+    cat "$venv/pip.log" >&2
+    echo "The installation failed; what pip said is above, and in $venv/pip.log." >&2
+    exit 1
+  fi
+  echo "$now" >"$stamp"
+}
+
+# What an installation depends on. An editable one takes the Python files as they are; another copies them.
+sources() {
+  cd "$root"
+  cat pyproject.toml CMakeLists.txt scripts/generate
+  case $1 in
+    editable*) find src/kernel proto -type f -exec cksum {} + | sort ;;
+    *) find src proto -type f ! -name '*.pyc' ! -path 'src/hashpact/wire/v1/*' -exec cksum {} + | sort ;;
+  esac
+}
+
+find_python() {
+  for candidate in ${PYTHON:-python3.14 python3.13 python3.12 python3.11 python3}; do
+    # A name can be there and not start, as the shims of version managers do.
+    if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      echo "$candidate"
+      return
+    fi
+  done
+  echo "Hashpact needs Python 3.11 or newer with its venv module; none of these is: ${PYTHON:-python3.14 python3.13 python3.12 python3.11 python3}." >&2
+  echo "Install one (on Debian: apt install python3 python3-venv), or name it: PYTHON=/path/to/python3 $0" >&2
+  exit 1
+}
+
+find_compiler() {
+  for candidate in ${CXX:-c++ g++ clang++}; do
+    if command -v "$candidate" >/dev/null 2>&1; then
+      return
+    fi
+  done
+  echo "Hashpact needs a C++17 compiler; none of these is here: ${CXX:-c++ g++ clang++}." >&2
+  echo "Install one (on Debian: apt install g++ python3-dev), or name it: CXX=/path/to/compiler $0" >&2
+  exit 1
+}
+
+# The environment for developing: editable, with everything that the tests and the checks need.
+develop() {
+  werror=${HASHPACT_WERROR:-OFF}
+  environment "$root/.venv" "editable, HASHPACT_WERROR=$werror" \
+    --config-settings=cmake.define.HASHPACT_WERROR="$werror" -e "$root[dev]"
+}

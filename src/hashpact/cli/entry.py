@@ -1,0 +1,93 @@
+"""Commands on one entry: entry, withdraw, opinion."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hashpact import sdk
+from hashpact.cli.options import client_options, entry_argument, example, json_option
+from hashpact.cli.output import emit, receipt_fields, rfc3339
+from hashpact.domain.fingerprints import parse_private
+from hashpact.domain.state import Receipt, Stance
+from hashpact.service.read import EntryDetail
+
+
+@click.command(epilog=example("hashpact entry 12 --profile lotus-forum"))
+@entry_argument
+@client_options
+@json_option
+def entry(entry: int, profile: Path, timeout: float, *, as_json: bool) -> None:
+    """Show an entry and what members say of it."""
+    with sdk.Client(profile, timeout=timeout) as client:
+        shown = _shown(client.entry(entry))
+    if as_json:
+        emit(shown)
+        return
+    for name, value in shown.items():
+        text = ", ".join(map(str, value)) if isinstance(value, list) else value
+        if name == "opinions" and isinstance(value, list):
+            text = ", ".join(f"{opinion['member']} {opinion['stance']}" for opinion in value)
+        click.echo(f"{name.replace('_', ' '):18}{'-' if text in (None, '') else text}")
+
+
+@click.command(epilog=example("hashpact withdraw 12 --reason appeal-upheld --profile acme-video"))
+@entry_argument
+@click.option(
+    "--reason", metavar="SLUG", required=True, help="Lower-case letters, digits and hyphens; it is public."
+)
+@client_options
+@json_option
+def withdraw(entry: int, reason: str, profile: Path, timeout: float, *, as_json: bool) -> None:
+    """Take back an entry of one's own: it stops matching and stays in the log."""
+    with sdk.Client(profile, timeout=timeout) as client:
+        receipt = client.withdraw(entry, reason)
+    _tell(entry, "withdrawn", receipt, as_json=as_json)
+
+
+@click.command(epilog=example("hashpact opinion 12 --stance dispute --profile lotus-forum"))
+@entry_argument
+@click.option(
+    "--stance",
+    type=click.Choice([stance.value for stance in Stance]),
+    required=True,
+    help="What to say of it.",
+)
+@client_options
+@json_option
+def opinion(entry: int, stance: str, profile: Path, timeout: float, *, as_json: bool) -> None:
+    """Endorse or dispute another member's entry, or say that its content was seen.
+
+    A member's newest opinion of an entry replaces the one before; both stay in the log.
+    """
+    with sdk.Client(profile, timeout=timeout) as client:
+        receipt = client.opinion(entry, stance)
+    _tell(entry, stance, receipt, as_json=as_json)
+
+
+def _tell(entry: int, what: str, receipt: Receipt, *, as_json: bool) -> None:
+    if as_json:
+        emit({"entry": entry, **receipt_fields(receipt)})
+    else:
+        click.echo(f"entry {entry}: {what}, leaf {receipt.index}")
+
+
+def _shown(detail: EntryDetail) -> dict[str, object]:
+    """An entry for people and programs: with the types of its fingerprints, never their values."""
+    entry = detail.entry
+    return {
+        "entry": entry.index,
+        "member": entry.member,
+        "types": [parse_private(part).fingerprint.type.name for part in detail.private],
+        "labels": list(entry.labels),
+        "basis": entry.basis.value,
+        "authority": entry.authority,
+        "article": entry.article,
+        "jurisdictions": list(entry.jurisdictions),
+        "removed_at": rfc3339(entry.removed_at),
+        "shared_at": rfc3339(entry.shared_at),
+        "opinions": [{"member": each.member, "stance": each.stance.value} for each in detail.opinions],
+        "withdrawn_at": entry.withdrawn_at,
+        "withdrawn_reason": entry.withdrawn_reason,
+    }

@@ -1,0 +1,127 @@
+"""Commands on a home: init, serve."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+
+from hashpact import server
+from hashpact.cli.options import example, home_argument, json_option
+from hashpact.cli.output import emit, one_line
+from hashpact.config import DEFAULT_LISTEN, HomeConfig, split_address
+
+_MAX_ADMINS: Final = 16
+_SHARED: Final = 2
+"""How many administrators a home has, and how many of them must sign, unless told otherwise."""
+_EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - nothing is bound here
+
+
+@click.command(
+    epilog=example(
+        "hashpact init /srv/hashpact --origin example.org/hashpact",
+        "hashpact init HOME --origin example.org/log --listen 0.0.0.0:8443 --address hp.example.org:8443",
+    )
+)
+@home_argument
+@click.option(
+    "--origin", metavar="ORIGIN", required=True, help="The log's name for ever, such as example.org/hashpact."
+)
+@click.option(
+    "--single-admin", is_flag=True, help="One administrator alone; every reader of the log can see it."
+)
+@click.option(
+    "--admins", metavar="N", type=click.IntRange(2, _MAX_ADMINS), help="How many administrators. [2]"
+)
+@click.option(
+    "--threshold", metavar="M", type=click.IntRange(2, _MAX_ADMINS), help="How many of them must sign. [2]"
+)
+@click.option(
+    "--listen", metavar="HOST:PORT", default=DEFAULT_LISTEN, show_default=True, help="Where the server binds."
+)
+@click.option("--address", metavar="HOST:PORT", help="What members connect to. [as --listen]")
+@json_option
+def init(  # noqa: PLR0913, PLR0917 - an argument for each option
+    home: Path,
+    origin: str,
+    admins: int | None,
+    threshold: int | None,
+    listen: str,
+    address: str | None,
+    *,
+    single_admin: bool,
+    as_json: bool,
+) -> None:
+    """Make the home of a new clearinghouse: keys, certificates, configuration, and the first two leaves."""
+    count, quorum = _governance(admins, threshold, single_admin=single_admin)
+    host, _ = split_address("listen", listen)
+    if address is None and host in _EVERYWHERE:
+        msg = f"{host} is no address that members can connect to; name theirs with --address"
+        raise click.UsageError(msg)
+    config = HomeConfig(origin, listen, address or listen)
+    server.create_home(home, config, admins=count, threshold=quorum)
+    with server.open_home(home) as opened:
+        genesis = hashlib.sha256(next(iter(opened.ledger.leaves(0, 1))).data).hexdigest()
+        keys = [str(opened.paths.admin_key(admin.name)) for admin in opened.charter.admins]
+    if as_json:
+        emit(
+            {
+                "home": str(home),
+                "origin": origin,
+                "admins": count,
+                "threshold": quorum,
+                "genesis_sha256": genesis,
+                "admin_keys": keys,
+                "listen": config.listen,
+                "address": config.address,
+            }
+        )
+        return
+    shown = one_line(str(home))
+    click.echo(f"made {shown}, the home of {origin}: {quorum} of {count} administrators must sign")
+    click.echo(f"genesis {genesis}")
+    click.echo("\nNext:")
+    click.echo("- Publish the genesis line: it is by this SHA-256 of leaf 0 that followers know the log.")
+    if count > 1:
+        click.echo(
+            f"- Move one administrator's key away, such as {one_line(keys[-1])}. It is needed to enrol."
+        )
+    click.echo(f"- hashpact member enrol {shown} ID --roles check,contribute --out DIR")
+    click.echo(f"- hashpact serve {shown}")
+
+
+@click.command(epilog=example("hashpact serve /srv/hashpact --listen 127.0.0.1:8443"))
+@home_argument
+@click.option("--listen", metavar="HOST:PORT", help="Where to bind, instead of what hashpact.toml says.")
+def serve(home: Path, listen: str | None) -> None:
+    """Serve a home until it is told to stop (SIGTERM, or Ctrl-C).
+
+    Prints `serving ORIGIN on HOST:PORT` once it answers; port 0 stands for any free one. Events go to stderr,
+    one JSON object a line.
+    """
+    with server.open_home(home) as opened:
+        origin = opened.config.origin
+
+    def ready(address: str) -> None:
+        click.echo(f"serving {origin} on {address}")
+        sys.stdout.flush()
+
+    server.serve(home, listen, ready)
+
+
+def _governance(admins: int | None, threshold: int | None, *, single_admin: bool) -> tuple[int, int]:
+    """How many administrators there are, and how many must sign."""
+    if single_admin:
+        if admins is not None or threshold is not None:
+            msg = "--single-admin stands for one administrator; leave --admins and --threshold out"
+            raise click.UsageError(msg)
+        return 1, 1
+    count = admins or max(_SHARED, threshold or 0)
+    quorum = threshold or _SHARED
+    if quorum > count:
+        msg = f"--threshold {quorum} is more than the {count} administrators"
+        raise click.UsageError(msg)
+    return count, quorum

@@ -1,0 +1,122 @@
+"""Commands on the log of a home: log show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from hashpact.cli.options import example, home_argument, json_option
+from hashpact.cli.output import complain, emit, rfc3339, show_table
+from hashpact.domain import statements
+from hashpact.domain.state import Leaf, Role
+from hashpact.domain.statements import (
+    AnyBody,
+    Genesis,
+    GiveOpinion,
+    KeyEnrol,
+    MemberEnrol,
+    Policy,
+    Submit,
+    Withdraw,
+)
+
+_HASH_DIGITS: Final = 16
+
+
+@click.group()
+def log() -> None:
+    """Read the log of a home."""
+
+
+@log.command(
+    epilog=example(
+        "hashpact log show /srv/hashpact --start -20",
+        "hashpact log show /srv/hashpact --limit 1 --raw | sha256sum    (the genesis line of init)",
+    )
+)
+@home_argument
+@click.option(
+    "--start",
+    metavar="N",
+    type=int,
+    default=0,
+    show_default=True,
+    help="The first leaf; -N counts from the end.",
+)
+@click.option(
+    "--limit",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="How many leaves.",
+)
+@click.option("--raw", is_flag=True, help="Print the leaves' own bytes, as they are signed and hashed.")
+@json_option
+def show(home: Path, start: int, limit: int, *, raw: bool, as_json: bool) -> None:
+    """Show the leaves of the log, whether the server of the home runs or not."""
+    if raw and as_json:
+        msg = "--raw and --json exclude each other"
+        raise click.UsageError(msg)
+    from hashpact import server  # noqa: PLC0415 - late: a group's help does without it
+
+    with server.open_home(home) as opened:
+        size = opened.ledger.head().size
+        first = max(0, size + start) if start < 0 else start
+        stop = min(size, first + limit)
+        leaves = opened.ledger.leaves(first, stop)
+        if raw:
+            for leaf in leaves:
+                click.echo(leaf.data, nl=False)
+            return
+        shown = (_shown(leaf) for leaf in leaves)
+        if as_json:
+            for line in shown:
+                emit(line)
+        else:
+            columns = ("index", "kind", "member", "time", "leaf hash", "summary")
+            show_table(columns, (_cells(line) for line in shown))
+    if stop < size:
+        complain(f"{size - stop} more leaves; go on with --start {stop}")
+
+
+def _shown(leaf: Leaf) -> dict[str, object]:
+    statement = statements.parse(leaf.data).statement
+    return {
+        "index": leaf.index,
+        "kind": statement.body.kind,
+        "member": statement.member,
+        "time": rfc3339(statement.time),
+        "leaf_hash": leaf.hash.hex(),
+        "summary": _summary(statement.body),
+    }
+
+
+def _cells(line: dict[str, object]) -> list[str]:
+    """A row of the table: the first digits of the hash are enough to compare by eye."""
+    return [str(cell)[:_HASH_DIGITS] if name == "leaf_hash" else str(cell) for name, cell in line.items()]
+
+
+def _summary(body: AnyBody) -> str:  # noqa: PLR0911 - a return for each kind
+    match body:
+        case Genesis():
+            return f"{body.threshold} of {len(body.admins)} administrators must sign"
+        case Policy():
+            return f"version {body.version}, labels {', '.join(body.labels)}"
+        case MemberEnrol():
+            return f"{body.id}: {_names(body.roles)}"
+        case KeyEnrol():
+            return f"{body.id}/{body.name} until {rfc3339(body.expires)}"
+        case Submit():
+            law = "" if body.authority is None else f" {body.authority} {body.article}"
+            return f"{len(body.items)} fingerprints, {', '.join(body.labels)}, {body.basis.value}{law}"
+        case Withdraw():
+            return f"entry {body.entry}: {body.reason}"
+        case GiveOpinion():
+            return f"entry {body.entry}: {body.stance.value}"
+
+
+def _names(roles: frozenset[Role]) -> str:
+    return ", ".join(sorted(role.value for role in roles))

@@ -1,0 +1,115 @@
+"""The command `hashpact`: its commands by name, and what every one of them does with an error.
+
+Each command is imported when it is called, so that `hashpact --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final, NoReturn
+
+import click
+
+from hashpact.cli.options import example
+from hashpact.cli.output import complain, one_line
+from hashpact.domain.errors import HashpactError
+
+INTERRUPTED: Final = 130
+"""The exit status after Ctrl-C, as shells have it: 128 + SIGINT."""
+
+COMMANDS: Final = {
+    "init": ("hashpact.cli.home:init", "Make the home of a new clearinghouse."),
+    "serve": ("hashpact.cli.home:serve", "Serve a home until it is told to stop."),
+    "member": ("hashpact.cli.member:member", "Enrol members and list them."),
+    "log": ("hashpact.cli.log:log", "Read the log of a home."),
+    "fingerprint": ("hashpact.cli.content:fingerprint", "Fingerprint files; nothing leaves this machine."),
+    "submit": ("hashpact.cli.content:submit", "Share fingerprints of removed files."),
+    "check": ("hashpact.cli.content:check", "Look for shared entries that files are copies of."),
+    "entry": ("hashpact.cli.entry:entry", "Show an entry and what members say of it."),
+    "withdraw": ("hashpact.cli.entry:withdraw", "Take back an entry of one's own."),
+    "opinion": ("hashpact.cli.entry:opinion", "Endorse or dispute another member's entry."),
+    "demo": ("hashpact.cli.demo:demo", "Play the whole path on this machine."),
+}
+"""Where each command is, and its line in the help."""
+
+
+class _LateGroup(click.Group):
+    """A group whose commands are imported when they are called, and not to be listed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command = getattr(importlib.import_module(module), name)
+        assert isinstance(command, click.Command)  # noqa: S101 - COMMANDS names commands; a test proves it
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, what) for name, (_, what) in COMMANDS.items()])
+
+
+@click.group(
+    cls=_LateGroup,
+    epilog=example("hashpact demo"),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="hashpact", message="hashpact %(version)s")
+def cli() -> None:
+    """Share fingerprints of removed content, and recognise its copies.
+
+    Content never leaves this machine; only fingerprints do. A match is a signal, never a verdict.
+    """
+
+
+def main() -> NoReturn:
+    """The entry point of the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A file's name need not be text in this terminal's encoding; show it all the same.
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit status.
+
+    0 when all went well; 1 after an error, told in one line on stderr; 2 for a wrong use; 130 after Ctrl-C.
+    """
+    try:
+        status = cli.main(args=list(arguments), prog_name="hashpact", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except HashpactError as error:
+        complain(error.message)
+        return 1
+    except OSError as error:
+        _discard_output()
+        if not isinstance(error, BrokenPipeError):
+            complain(_told(error))
+        return 1
+    return status if isinstance(status, int) else 0
+
+
+def _told(error: OSError) -> str:
+    reason = error.strerror or str(error) or type(error).__name__
+    return reason if error.filename is None else f"{one_line(os.fsdecode(error.filename))}: {reason}"
+
+
+def _discard_output() -> None:
+    """Keep what stdout could not take from failing again when the interpreter flushes it at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

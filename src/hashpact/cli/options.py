@@ -1,0 +1,82 @@
+"""Options and arguments that several commands share."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+DEFAULT_TIMEOUT: Final = 10.0
+"""Seconds that a call to the server may take."""
+
+_ENTRY: Final = re.compile("(?:entries/)?([0-9]{1,18})", re.ASCII)
+_UNIX: Final = re.compile("[0-9]{1,18}", re.ASCII)
+
+json_option: Final = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON, one object a line, instead of text."
+)
+
+files_argument: Final = click.argument("files", metavar="FILE...", nargs=-1, required=True)
+"""Paths are not looked at here: what is wrong with one is told where it is read, and the others go on."""
+
+home_argument: Final = click.argument("home", metavar="HOME", type=Path)
+
+
+def client_options(command: Command) -> Command:
+    """The options by which a command reaches a clearinghouse as a member."""
+    profile = click.option(
+        "--profile",
+        metavar="DIR",
+        type=Path,
+        required=True,
+        envvar="HASHPACT_PROFILE",
+        show_envvar=True,
+        help="The profile directory of the member.",
+    )
+    timeout = click.option(
+        "--timeout",
+        metavar="SECONDS",
+        type=click.FloatRange(min=0, min_open=True, max=3600),
+        default=DEFAULT_TIMEOUT,
+        show_default=True,
+        help="How long one call to the server may take.",
+    )
+    return profile(timeout(command))
+
+
+def entry_index(text: str) -> int:
+    """An entry's log index, from a number or from ``entries/NUMBER``."""
+    found = _ENTRY.fullmatch(text)
+    if found is None:
+        msg = f"{text!r} is not an entry; name it as check does, such as 12 or entries/12"
+        raise click.BadParameter(msg)
+    return int(found[1])
+
+
+def moment(text: str) -> int:
+    """A moment in Unix seconds, from these or from RFC 3339 with an offset."""
+    if _UNIX.fullmatch(text):
+        return int(text)
+    try:
+        parsed = dt.datetime.fromisoformat(text)
+        seconds = int(parsed.timestamp())
+    except (ValueError, OverflowError):
+        parsed, seconds = None, -1
+    if parsed is None or parsed.tzinfo is None or seconds < 0:
+        msg = f"{text!r} is not a time; write it as 2026-11-21T18:30:00Z or in Unix seconds"
+        raise click.BadParameter(msg)
+    return seconds
+
+
+def example(*lines: str) -> str:
+    """The end of a command's help: how it is used, one command a line."""
+    return "\n".join(("\b", "Example:" if len(lines) == 1 else "Examples:", *(f"  {line}" for line in lines)))
+
+
+entry_argument: Final = click.argument("entry", metavar="ENTRY", type=entry_index)

@@ -1,0 +1,89 @@
+"""How results reach people and programs: tables and lines, or one JSON object a line.
+
+Whatever comes from a file's name or from another member is shown without control characters, so that it
+cannot move the cursor of a terminal.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, TypeVar
+
+import click
+
+from hashpact.domain.state import Receipt
+
+Item = TypeVar("Item")
+
+_PLAIN_WIDTH: Final = 160
+"""Columns of a table that goes to a file or a pipe."""
+
+
+def complain(message: str) -> None:
+    """Tell an error: one line on stderr."""
+    click.echo(f"hashpact: {one_line(message)}", err=True)
+
+
+def one_line(text: str) -> str:
+    """The text on one line, with escapes for whatever is not printable."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text
+    )
+
+
+def emit(value: Mapping[str, object]) -> None:
+    """Print one JSON object on one line, in ASCII, at once."""
+    click.echo(json.dumps(value))
+    sys.stdout.flush()
+
+
+def rfc3339(unix: int) -> str:
+    """A time in Unix seconds as RFC 3339 writes it in UTC, such as 2026-11-21T18:30:00Z."""
+    try:
+        return dt.datetime.fromtimestamp(unix, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):  # past the year 9999
+        return str(unix)
+
+
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table. Its cells are shown as they are: no mark-up, no control characters."""
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - late: --json and --help do without rich
+    from rich.console import Console  # noqa: PLC0415 - late, as above
+    from rich.table import Table  # noqa: PLC0415 - late, as above
+    from rich.text import Text  # noqa: PLC0415 - late, as above
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(one_line(cell)) for cell in row))
+    Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH).print(table)
+
+
+def with_progress(items: Iterable[Item], what: str, total: int | None = None) -> Iterator[Item]:
+    """The items, with a progress bar on stderr while they are worked through.
+
+    There is none for a single item, none unless stderr is a terminal, and none if results go to that same
+    terminal meanwhile: they are progress enough.
+    """
+    if total == 1 or not sys.stderr.isatty() or (total is not None and sys.stdout.isatty()):
+        yield from items
+        return
+    from rich.console import Console  # noqa: PLC0415 - late: only for people at a terminal
+    from rich.progress import Progress  # noqa: PLC0415 - late, as above
+
+    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
+        yield from progress.track(items, total=total, description=what)
+
+
+def receipt_fields(receipt: Receipt) -> dict[str, object]:
+    """A receipt for JSON: hashes in hex."""
+    return {
+        "index": receipt.index,
+        "leaf_hash": receipt.leaf_hash.hex(),
+        "tree_size": receipt.tree_size,
+        "root": receipt.root.hex(),
+    }

@@ -1,0 +1,349 @@
+"""The commands as people run them: real processes, a real server, real files."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from running import RunningServer
+
+from hashpact.cli.main import run
+from hashpact.demo import pictures, texts
+
+BRIDGE = Path(__file__).resolve().parents[3] / "shared" / "data" / "bridge"
+ORIGIN = "test.example/hashpact"
+MATCH_KEYS = {"entry", "type", "labels", "basis", "member", "endorsed_by", "disputed_by", "shared_at"}
+TOO_SLOW = 60.0
+
+
+LAUNCH = """
+import resource, subprocess, sys
+done = subprocess.run([sys.executable, "-m", "hashpact", *sys.argv[1:]], stdin=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(done.returncode)
+"""
+"""Runs a command, and prints the most memory that it had, in KiB, after whatever it printed."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a command; ``peak`` is the most memory that it had, in MiB, if it was a process."""
+
+    status: int
+    out: str
+    err: str
+    peak: float = 0
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """Its output, one JSON object a line."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def error(self) -> str:
+        """The one line that it complained with."""
+        assert self.out == ""
+        assert self.status == 1
+        (line,) = self.err.splitlines()
+        assert line.startswith("hashpact: ")
+        return line.removeprefix("hashpact: ")
+
+
+def here(*arguments: str | Path, **environ: str) -> Done:
+    """Run a command in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with patch.dict(os.environ, environ), redirect_stdout(out), redirect_stderr(err):
+        status = run([str(argument) for argument in arguments])
+    return Done(status, out.getvalue(), err.getvalue())
+
+
+def process(*arguments: str | Path, **environ: str) -> Done:
+    """Run a command as a process of its own, started by a small one so that the peak is the command's."""
+    done = subprocess.run(  # our own command
+        [sys.executable, "-c", LAUNCH, *map(str, arguments)],
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        timeout=TOO_SLOW,
+        check=False,
+    )
+    *out, peak = done.stdout.splitlines(keepends=True)
+    return Done(done.returncode, "".join(out), done.stderr, int(peak) / 1024)
+
+
+@dataclass
+class Place:
+    """A home with a running server, and the profiles of the members enrolled in it."""
+
+    home: Path
+    server: RunningServer
+    profiles: dict[str, Path] = field(default_factory=dict)
+
+    def enrol(self, member: str, roles: str = "check,contribute") -> Path:
+        """Enrol a member, and keep its profile."""
+        out = self.profiles[member] = self.home.parent / member
+        arguments = ("member", "enrol", self.home, member, "--roles", roles, "--out", out)
+        done = here(*arguments, "--json", HASHPACT_ADDRESS=self.server.address)
+        assert done.status == 0, done.err
+        return out
+
+    def run(self, member: str, *arguments: str | Path, how: Callable[..., Done] = here) -> Done:
+        """Run a command as a member."""
+        return how(*arguments, HASHPACT_PROFILE=str(self.profiles[member]))
+
+    def ask(
+        self, member: str, *arguments: str | Path, how: Callable[..., Done] = here
+    ) -> list[dict[str, Any]]:
+        """What a command of a member prints in JSON."""
+        done = self.run(member, *arguments, "--json", how=how)
+        assert (done.status, done.err) == (0, "")
+        return done.lines
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A clearinghouse with the members acme-video and lotus-forum."""
+    home = tmp_path_factory.mktemp("cli") / "home"
+    assert process("init", home, "--origin", ORIGIN).status == 0
+    with RunningServer(home) as server:
+        place = Place(home, server)
+        place.enrol("acme-video")
+        place.enrol("lotus-forum", "check")
+        yield place
+
+
+def found(line: dict[str, Any], entry: int) -> dict[str, dict[str, Any]]:
+    """The matches of one entry in a line of `check --json`, by fingerprint type."""
+    assert set(line) == {"file", "position", "matches"}
+    for match in line["matches"]:
+        nearness = "similarity" if match["type"] == "minhash/1" else "distance"
+        assert set(match) == MATCH_KEYS | {nearness}
+    return {match["type"]: match for match in line["matches"] if match["entry"] == entry}
+
+
+@pytest.mark.skipif(not BRIDGE.is_dir(), reason="the photographs of shared/data/bridge are not here")
+def test_every_altered_copy_of_a_photograph_is_found(place: Place) -> None:
+    (receipt,) = place.ask("acme-video", "submit", BRIDGE / "aaa-orig.jpg", "--label", "ncii", how=process)
+    copies = sorted(BRIDGE.glob("*.jpg"))
+    assert len(copies) == 11
+    answers = place.ask("lotus-forum", "check", *copies, how=process)
+    assert [Path(answer["file"]) for answer in answers] == copies
+    for answer in answers:
+        match = found(answer, receipt["entry"])["pdq/1"]
+        assert match["distance"] <= 31
+        assert (match["labels"], match["basis"], match["member"]) == (["ncii"], "guideline", "acme-video")
+
+
+def test_pictures_and_texts_from_submission_to_withdrawal(place: Place, tmp_path: Path) -> None:
+    drawing = pictures.draw("hills", 7)
+    picture = pictures.write_original(drawing, tmp_path / "hills.jpg")
+    copies = [path for _, path in pictures.write_copies(drawing, tmp_path / "copy")]
+    other = pictures.write_original(pictures.draw("lanterns", 7), tmp_path / "other.jpg")
+    text, reworded, unrelated = (tmp_path / name for name in ("text.txt", "reworded.txt", "unrelated.txt"))
+    text.write_text(texts.ORIGINALS[0].original, "utf-8")
+    reworded.write_text(texts.ORIGINALS[0].reworded, "utf-8")
+    unrelated.write_text(next(iter(texts.UNRELATED.values())), "utf-8")
+
+    receipts = place.ask(
+        "acme-video", "submit", picture, text, "--label", "fraud", "--label", "other", "--jurisdiction", "VN",
+        "--removed", "2026-11-01T00:00:00Z",
+    )  # fmt: skip
+    first, second = (receipt["entry"] for receipt in receipts)
+    assert second == first + 1
+    assert receipts[0]["types"] == ["pdq/1", "phash/1", "sha256/1", "md5/1"]
+    assert receipts[0]["tree_size"] == first + 1
+
+    asked: tuple[str | Path, ...] = (
+        "check",
+        *copies,
+        picture,
+        reworded,
+        other,
+        unrelated,
+        "--jurisdiction",
+        "VN",
+        "--label",
+        "fraud",
+    )
+    answers = place.ask("lotus-forum", *asked)
+    assert all(found(answer, first)["pdq/1"]["distance"] <= 31 for answer in answers[: len(copies)])
+    assert set(found(answers[-4], first)) == {"pdq/1", "phash/1", "sha256/1", "md5/1"}
+    assert 0.6 <= found(answers[-3], second)["minhash/1"]["similarity"] < 1
+    assert [answer["matches"] for answer in answers[-2:]] == [[], []]
+    assert all(answer["position"] >= receipts[1]["tree_size"] for answer in answers)
+    assert place.ask("lotus-forum", "check", picture, "--jurisdiction", "FR")[0]["matches"] == []
+    assert len(place.ask("lotus-forum", "check", picture, "--limit", "1")[0]["matches"]) == 1
+
+    (given,) = place.ask("lotus-forum", "opinion", f"entries/{first}", "--stance", "dispute")
+    assert given["entry"] == first
+    (answer,) = place.ask("lotus-forum", "check", picture, "--min-position", str(given["tree_size"]))
+    assert {match["disputed_by"] for match in found(answer, first).values()} == {1}
+    assert found(place.ask("lotus-forum", "check", picture, "--without-disputed")[0], first) == {}
+    (shown,) = place.ask("lotus-forum", "entry", str(first))
+    assert shown["opinions"] == [{"member": "lotus-forum", "stance": "dispute"}]
+    assert (shown["removed_at"], shown["withdrawn_at"]) == ("2026-11-01T00:00:00Z", None)
+
+    refused = place.run("lotus-forum", "withdraw", str(first), "--reason", "mistake")
+    assert "only 'acme-video'" in refused.error
+    (taken,) = place.ask("acme-video", "withdraw", str(first), "--reason", "mistake")
+    (answer,) = place.ask("lotus-forum", "check", picture, "--min-position", str(taken["tree_size"]))
+    assert found(answer, first) == {}
+    (leaf,) = here("log", "show", place.home, "--start", str(taken["index"]), "--json").lines
+    assert (leaf["kind"], leaf["summary"]) == ("withdraw", f"entry {first}: mistake")
+    assert leaf["leaf_hash"] == taken["leaf_hash"]
+
+
+def test_what_people_see(place: Place, tmp_path: Path) -> None:
+    picture = pictures.write_original(pictures.draw("forest", 7), tmp_path / "forest.jpg")
+    submitted = place.run("acme-video", "submit", picture, "--label", "other")
+    assert (submitted.status, submitted.err) == (0, "")
+    entry = submitted.out.split("entry ")[1].split()[0]
+    assert submitted.out == f"{picture}: entry {entry} with pdq/1, phash/1, sha256/1, md5/1\n"
+    checked = place.run("lotus-forum", "check", picture)
+    assert checked.out.startswith(f"{picture}: 4 matches at position ")
+    assert "distance 0" in checked.out
+    endorsed = place.run("lotus-forum", "opinion", entry, "--stance", "endorse")
+    assert endorsed.out.startswith(f"entry {entry}: endorse, leaf ")
+    assert "lotus-forum endorse" in place.run("acme-video", "entry", entry).out
+    listed = place.run("lotus-forum", "member", "list")
+    assert "acme-video" in listed.out
+    assert "check, contribute" in listed.out
+    assert {line["member"] for line in place.ask("acme-video", "member", "list")} >= set(place.profiles)
+    law = ("--basis", "law", "--authority", "lotus-forum", "--article", "art-16-2")
+    assert place.run("acme-video", "submit", picture, "--label", "other", *law).status == 0
+    shown = here("log", "show", place.home, "--start", "-4").out
+    assert f"entry {entry}: endorse" in shown
+    assert "4 fingerprints, other, law lotus-forum art-16-2" in shown
+
+
+def test_members_are_enrolled_whether_the_server_runs_or_not(tmp_path: Path) -> None:
+    home, text = tmp_path / "home", tmp_path / "text.txt"
+    text.write_text(texts.ORIGINALS[1].original, "utf-8")
+    assert here("init", home, "--origin", ORIGIN, "--single-admin").status == 0
+    with RunningServer(home) as server:
+        place = Place(home, server)
+        place.enrol("river-social")
+        (receipt,) = place.ask("river-social", "submit", text, "--label", "fraud")
+    stopped = place.run("river-social", "check", text, "--timeout", "1")
+    assert stopped.error
+    place.enrol("acme-video", "check")
+    with RunningServer(home) as place.server:
+        profile = place.profiles["acme-video"] / "profile.toml"
+        profile.write_text(profile.read_text().replace(server.address, place.server.address))
+        (answer,) = place.ask("acme-video", "check", text)
+    assert found(answer, receipt["entry"])["minhash/1"]["similarity"] == 1
+    again = here("member", "enrol", home, "acme-video", "--roles", "check", "--out", tmp_path / "x")
+    assert "is enrolled already" in again.error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--label", "rubbish"), "known are csam, fraud, harassment, hate, incitement, minors, ncii, other"),
+        (("--label", "Not A Label"), "label"),
+        (("--label", "other", "--jurisdiction", "vn"), "jurisdiction"),
+        (("--label", "other", "--basis", "law", "--authority", "nobody", "--article", "a-1"), "'nobody'"),
+    ],
+)
+def test_a_submission_that_breaks_a_rule_is_refused(
+    arguments: tuple[str, ...], said: str, place: Place, tmp_path: Path
+) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text(texts.ORIGINALS[2].original, "utf-8")
+    assert said in place.run("acme-video", "submit", text, *arguments).error
+
+
+def test_a_profile_that_is_none_is_told(tmp_path: Path) -> None:
+    assert "profile.toml" in here("check", __file__, "--profile", tmp_path / "nowhere").error
+
+
+def png(path: Path, side: int) -> Path:
+    """A whole PNG of side x side pixels, one bit each."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    packer = zlib.compressobj(1)
+    row = bytes(1 + (side + 7) // 8)
+    data = b"".join([packer.compress(row * 100) for _ in range(max(side // 100, 1))]) + packer.flush()
+    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    )
+    return path
+
+
+def hostile(name: str, directory: Path) -> Path:
+    """A file that nothing can be made of."""
+    path = directory / name
+    match name:
+        case "huge.txt":
+            path.write_bytes(b"a line of an endless text\n" * 4_000_000)
+        case "pixel.png":
+            png(path, 1)
+        case "huge.png":
+            png(path, 30_000)
+        case "empty.jpg":
+            path.touch()
+        case "directory":
+            path.mkdir()
+        case "short.txt":
+            path.write_text("ngắn quá", "utf-8")
+        case "cut.jpg":
+            whole = pictures.write_original(pictures.draw("town", 1), directory / "whole.jpg").read_bytes()
+            path.write_bytes(whole[: len(whole) // 2])
+        case "pipe":
+            os.mkfifo(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("huge.txt", "a text of 104000000 bytes is over the limit"),
+        ("pixel.png", "1 x 1 pixels is under the least size"),
+        ("huge.png", "900000000 pixels is over the limit"),
+        ("empty.jpg", "the file is empty"),
+        ("directory", "Is a directory"),
+        ("missing.jpg", "No such file or directory"),
+        ("short.txt", "too short"),
+        ("cut.jpg", "damaged JPEG"),
+        ("pipe", "not a regular file"),
+    ],
+)
+def test_hostile_39_a_file_that_cannot_be_checked_is_told_in_bounded_memory(
+    name: str, said: str, place: Place, tmp_path: Path
+) -> None:
+    done = place.run("lotus-forum", "check", hostile(name, tmp_path), how=process)
+    assert said in done.error
+    assert repr(str(tmp_path / name)) in done.error
+    assert done.peak < 256
+
+
+def test_one_bad_file_does_not_keep_the_others(place: Place, tmp_path: Path) -> None:
+    good = pictures.write_original(pictures.draw("town", 3), tmp_path / "good.jpg")
+    done = place.run(
+        "lotus-forum", "check", hostile("empty.jpg", tmp_path), good, tmp_path / "missing", "--json"
+    )
+    assert done.status == 1
+    assert [line["file"] for line in done.lines] == [str(good)]
+    assert len(done.err.splitlines()) == 2
+
+
+def test_a_server_that_is_told_to_stop_ends_well(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    assert here("init", home, "--origin", ORIGIN, "--single-admin").status == 0
+    server = RunningServer(home)
+    assert server.stop() == 0

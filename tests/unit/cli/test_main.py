@@ -1,0 +1,174 @@
+"""The command as a whole: its help, and what becomes of every error."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from hashpact.cli import main
+from hashpact.domain.errors import ConfigError, NotPermittedError
+
+
+def leaves(
+    command: click.Command, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Every command below ``command``, with the words that call it."""
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from leaves(below, (*path, name))
+    else:
+        yield path, command
+
+
+COMMANDS = dict(leaves(main.cli))
+PRINTING = {path for path in COMMANDS if path != ("serve",)}
+
+
+def test_the_help_lists_every_command_of_the_issue(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["--help"]) == 0
+    listed = capsys.readouterr().out
+    for name in (
+        "init",
+        "serve",
+        "member",
+        "fingerprint",
+        "submit",
+        "check",
+        "withdraw",
+        "opinion",
+        "log",
+        "demo",
+    ):
+        assert f"\n  {name} " in listed
+
+
+@pytest.mark.parametrize("name", main.COMMANDS)
+def test_the_listed_line_is_the_commands_own(name: str) -> None:
+    command = main.cli.get_command(click.Context(main.cli), name)
+    assert command is not None
+    assert command.help is not None
+    own = " ".join(command.help.split("\n\n")[0].split())
+    assert own.startswith(main.COMMANDS[name][1].rstrip(".")), own
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_command_has_help_with_an_example(
+    path: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.run([*path, "--help"]) == 0
+    out = capsys.readouterr().out
+    assert "Example" in out
+    assert f"  hashpact {' '.join(path)}" in out
+    assert all(
+        len(line) <= 100 for line in out.splitlines() if "Example" not in line and "hashpact " not in line
+    )
+
+
+@pytest.mark.parametrize("path", sorted(PRINTING), ids=" ".join)
+def test_every_command_that_prints_has_json(path: tuple[str, ...]) -> None:
+    assert "--json" in [option for each in COMMANDS[path].params for option in each.opts]
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("hashpact 0.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nonsense"], "No such command 'nonsense'"),
+        (["check", "x.jpg"], "Missing option '--profile'"),
+        (["check", "--profile", "p"], "Missing argument 'FILE...'"),
+        (["check", "--profile", "p", "--limit", "0", "x.jpg"], "'--limit'"),
+        (["opinion", "12", "--stance", "like", "--profile", "p"], "'endorse', 'dispute', 'seen'"),
+        (["withdraw", "-1", "--reason", "x", "--profile", "p"], "-1"),
+        (["withdraw", "1_2", "--reason", "x", "--profile", "p"], "'1_2' is not an entry"),
+        (["fingerprint", "--type", "pdq/2", "x.jpg"], "'pdq/1', 'phash/1', 'minhash/1'"),
+        (["submit", "--label", "x", "--removed", "noon", "--profile", "p", "f"], "'noon' is not a time"),
+        (["submit", "--label", "x", "--basis", "law", "--profile", "p", "f"], "--authority and --article"),
+        (["submit", "--label", "x", "--article", "a-1", "--profile", "p", "f"], "--authority and --article"),
+        (["member", "enrol", "home", "acme", "--roles", "check,rule", "--out", "x"], "'rule' is not a role"),
+        (["log", "show", "home", "--raw", "--json"], "exclude each other"),
+    ],
+)
+def test_a_wrong_use_exits_2_and_says_what_is_right(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HASHPACT_PROFILE", raising=False)
+    assert main.run(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert said in captured.err
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (NotPermittedError("not\nyou\x1b[2J"), 1, "hashpact: not\\nyou\\x1b[2J\n"),
+        (ConfigError("no home"), 1, "hashpact: no home\n"),
+        (
+            FileNotFoundError(2, "No such file or directory", "a\tb"),
+            1,
+            "hashpact: a\\tb: No such file or directory\n",
+        ),
+        (OSError(28, "No space left on device"), 1, "hashpact: No space left on device\n"),
+        (OSError(), 1, "hashpact: OSError\n"),
+        (KeyboardInterrupt(), 130, "\n"),
+    ],
+)
+def test_an_error_is_one_line_and_a_status(
+    error: BaseException,
+    status: int,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @click.command()
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(main.cli, "get_command", lambda *_: fail)
+    assert main.run(["fail"]) == status
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", said)
+
+
+def hashpact(*arguments: str, stdout: int) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "hashpact", *arguments]
+    return subprocess.run(  # our own command
+        command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, check=False
+    )
+
+
+def test_a_reader_that_has_gone_is_no_error_to_tell() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = hashpact("fingerprint", "--type", "md5/1", __file__, stdout=writer)
+    finally:
+        os.close(writer)
+    assert done.stderr == b""
+
+
+def test_a_full_disk_is_told_in_one_line() -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = hashpact("fingerprint", "--type", "md5/1", __file__, stdout=full.fileno())
+    assert done.returncode == 1
+    assert done.stderr == b"hashpact: No space left on device\n"
+
+
+def test_a_file_name_that_is_not_text_can_be_shown() -> None:
+    done = hashpact("fingerprint", "--type", "md5/1", os.fsdecode(b"/nowhere/\xff\n"), stdout=subprocess.PIPE)
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"hashpact: '/nowhere/")
+    assert done.stderr.count(b"\n") == 1
