@@ -9,11 +9,10 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from hashpact.config import HomeConfig, split_address
+from hashpact.config import HomeConfig
 from hashpact.domain.state import Role
 from hashpact.sdk import Profile
 from hashpact.server import create_home, enrol_member, open_home, unix_time
@@ -56,9 +55,7 @@ class RunningServer:
 
     def profile(self, member_id: str) -> Profile:
         """The profile of a member that `found` enrolled, for this server."""
-        profile = Profile.load(self._directory / member_id)
-        host, port = split_address("address", self.address)
-        return replace(profile, endpoint=replace(profile.endpoint, host=host, port=port))
+        return Profile.load(self._directory / member_id).at(self.address)
 
     def author(self, member_id: str) -> Author:
         """What signs that member's statements."""

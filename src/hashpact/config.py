@@ -24,18 +24,19 @@ class HomeConfig:
     """What a server needs to know.
 
     ``origin`` is the log's name, fixed at its genesis. ``listen`` is the HOST:PORT to bind (port 0: any free
-    one). ``address`` is the HOST:PORT that members connect to, written into their profiles; the server's
-    certificate must name its host.
+    one). ``address`` is the HOST:PORT that members connect to, written into their profiles (None: where the
+    server is bound); the server's certificate must name its host.
     """
 
     origin: str
     listen: str = DEFAULT_LISTEN
-    address: str = DEFAULT_LISTEN
+    address: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse an address without host or port, with ConfigError."""
         split_address("listen", self.listen)
-        split_address("address", self.address)
+        if self.address is not None:
+            split_address("address", self.address)
 
     @classmethod
     def parse(cls, text: str, environ: Mapping[str, str]) -> Self:
@@ -52,11 +53,12 @@ class HomeConfig:
 
     def to_toml(self) -> str:
         """The file's text."""
+        address = '# address = "HOST:PORT"' if self.address is None else f'address = "{self.address}"'
         return (
             "# A clearinghouse. HASHPACT_LISTEN and HASHPACT_ADDRESS in the environment override this file.\n"
             f'origin = "{self.origin}"  # fixed at genesis; do not change\n'
             f'listen = "{self.listen}"  # where the server binds\n'
-            f'address = "{self.address}"  # what members connect to; new profiles carry it\n'
+            f"{address}  # what members connect to, if not where it binds; new profiles carry it\n"
         )
 
 

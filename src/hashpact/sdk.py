@@ -14,7 +14,7 @@ import random
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, TypeAlias, TypeVar
 
@@ -102,6 +102,11 @@ class Profile:
             signer=signer,
             endpoint=Endpoint(*split_address("address", config.address), tls),
         )
+
+    def at(self, address: str) -> Self:
+        """The same member, reaching the clearinghouse at another HOST:PORT. Raises ConfigError."""
+        host, port = split_address("address", address)
+        return replace(self, endpoint=replace(self.endpoint, host=host, port=port))
 
 
 class _Desk:

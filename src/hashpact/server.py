@@ -49,6 +49,7 @@ from hashpact.storage.sqlite import SqliteLedger
 FIRST_KEY: Final = "1"
 """The name of a member's first key."""
 
+_EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  # compared with, not bound
 _POLL: Final = 0.05
 """Seconds between two looks at the ledger's head, for leaves that other processes append."""
 _PAUSE: Final = 1.0
@@ -79,6 +80,15 @@ class Home:
             msg = f"{self.paths.db} has no genesis statement; make a new home with: hashpact init"
             raise ConfigError(msg)
         return charter
+
+    @property
+    def address(self) -> str:
+        """What members connect to: as configured, else where a server was bound last, else will be."""
+        if self.config.address is not None:
+            return self.config.address
+        if self.paths.bound.exists():
+            return read_bytes(self.paths.bound, MAX_SIZE).decode("ascii", "replace").strip()
+        return self.config.listen
 
     @property
     def authority(self) -> Credential:
@@ -147,7 +157,7 @@ def enrol_member(home: Home, member_id: str, roles: frozenset[Role], out: Path) 
     signers = list(_signers(home, charter))
     with _new_directory(out) as draft:
         key = Ed25519PrivateKey.generate()
-        profile = ProfileConfig(charter.origin, member_id, FIRST_KEY, home.config.address)
+        profile = ProfileConfig(charter.origin, member_id, FIRST_KEY, home.address)
         credential = certificates.issue_member(home.authority, charter.origin, member_id, unix_time)
         paths = ProfilePaths(draft)
         write_private(paths.member_key, keyring.to_pem(key))
@@ -179,8 +189,9 @@ def _write_credential(credential: Credential, key: Path, certificate: Path) -> N
 
 
 def _hosts(config: HomeConfig) -> Sequence[str]:
-    host, _ = split_address("address", config.address)
-    return sorted({"localhost", "127.0.0.1", "::1", host})
+    """What the server's certificate names: this machine, and what members will connect to."""
+    host, _ = split_address("address", config.address or config.listen)
+    return sorted({"localhost", "127.0.0.1", "::1", host} - _EVERYWHERE)
 
 
 @contextlib.contextmanager
@@ -254,7 +265,10 @@ async def _serve(home: Home, listen: str, ready: Callable[[str], None]) -> None:
         ),
     )
     await server.start()
-    address = f"[{host}]:{server.port}" if ":" in host else f"{host}:{server.port}"
+    address = _joined(host, server.port)
+    # Members enrolled from now on find this server, unless hashpact.toml says otherwise.
+    reachable = "localhost" if host in _EVERYWHERE else host
+    write_public(home.paths.bound, f"{_joined(reachable, server.port)}\n".encode(), replace=True)
     log.info("serving", origin=home.charter.origin, address=address, position=position, items=len(index))
     ready(address)
     following = asyncio.create_task(_follow(home.ledger, follower, log))
@@ -264,6 +278,10 @@ async def _serve(home: Home, listen: str, ready: Callable[[str], None]) -> None:
     await server.stop(_GRACE)
     if stop.failure is not None:
         raise stop.failure
+
+
+def _joined(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 @dataclass(slots=True)

@@ -95,7 +95,7 @@ class Place:
         """Enrol a member, and keep its profile."""
         out = self.profiles[member] = self.home.parent / member
         arguments = ("member", "enrol", self.home, member, "--roles", roles, "--out", out)
-        done = here(*arguments, "--json", HASHPACT_ADDRESS=self.server.address)
+        done = here(*arguments, "--json")
         assert done.status == 0, done.err
         return out
 
@@ -240,9 +240,7 @@ def test_members_are_enrolled_whether_the_server_runs_or_not(tmp_path: Path) -> 
     assert stopped.error
     place.enrol("acme-video", "check")
     with RunningServer(home) as place.server:
-        profile = place.profiles["acme-video"] / "profile.toml"
-        profile.write_text(profile.read_text().replace(server.address, place.server.address))
-        (answer,) = place.ask("acme-video", "check", text)
+        (answer,) = place.ask("acme-video", "check", text, "--address", place.server.address)
     assert found(answer, receipt["entry"])["minhash/1"]["similarity"] == 1
     again = here("member", "enrol", home, "acme-video", "--roles", "check", "--out", tmp_path / "x")
     assert "is enrolled already" in again.error
@@ -347,3 +345,15 @@ def test_a_server_that_is_told_to_stop_ends_well(tmp_path: Path) -> None:
     assert here("init", home, "--origin", ORIGIN, "--single-admin").status == 0
     server = RunningServer(home)
     assert server.stop() == 0
+
+
+def test_a_member_enrolled_after_the_server_was_bound_elsewhere_finds_it(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    assert here("init", home, "--origin", "test.example/log", "--single-admin").status == 0
+    text = tmp_path / "text.txt"
+    text.write_text(texts.ORIGINALS[0].original, "utf-8")
+    with RunningServer(home) as server:
+        out = tmp_path / "lotus-forum"
+        assert here("member", "enrol", home, "lotus-forum", "--roles", "check", "--out", out).status == 0
+        assert f'address = "{server.address}"' in (out / "profile.toml").read_text()
+        assert here("check", text, "--profile", out).status == 0

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Final
 
 import click
 
 from hashpact import sdk
-from hashpact.cli.options import client_options, example, files_argument, json_option, moment
+from hashpact.cli.options import Connect, client_options, example, files_argument, json_option, moment
 from hashpact.cli.output import complain, emit, one_line, receipt_fields, rfc3339, show_table, with_progress
 from hashpact.domain.checks import DEFAULT_LIMIT, MAX_LIMIT, Answer, Filter, Match
 from hashpact.domain.errors import InvalidInputError
@@ -98,8 +97,7 @@ def submit(  # noqa: PLR0913, PLR0917 - an argument for each option
     article: str | None,
     jurisdictions: tuple[str, ...],
     removed: int | None,
-    profile: Path,
-    timeout: float,
+    connect: Connect,
     *,
     as_json: bool,
 ) -> None:
@@ -111,7 +109,7 @@ def submit(  # noqa: PLR0913, PLR0917 - an argument for each option
         msg = "--basis law, and only it, takes --authority and --article"
         raise click.UsageError(msg)
     work = _Files(files)
-    with sdk.Client(profile, timeout=timeout) as client:
+    with connect() as client:
         for path, found in work:
             receipt = client.submit(
                 found.fingerprints,
@@ -168,8 +166,7 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     jurisdictions: tuple[str, ...],
     min_endorsed_by: int,
     min_position: int,
-    profile: Path,
-    timeout: float,
+    connect: Connect,
     *,
     without_disputed: bool,
     as_json: bool,
@@ -183,7 +180,7 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
         frozenset(labels), frozenset(bases), frozenset(jurisdictions), min_endorsed_by, without_disputed
     )
     work = _Files(files)
-    with sdk.Client(profile, timeout=timeout) as client:
+    with connect() as client:
         for path, found in work:
             answer = client.check(found.fingerprints, filter=narrow, limit=limit, min_position=min_position)
             if as_json:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from hashpact import sdk
-from hashpact.cli.options import client_options, entry_argument, example, json_option
+from hashpact.cli.options import Connect, client_options, entry_argument, example, json_option
 from hashpact.cli.output import emit, receipt_fields, rfc3339
 from hashpact.domain.fingerprints import parse_private
 from hashpact.domain.state import Receipt, Stance
@@ -18,9 +15,9 @@ from hashpact.service.read import EntryDetail
 @entry_argument
 @client_options
 @json_option
-def entry(entry: int, profile: Path, timeout: float, *, as_json: bool) -> None:
+def entry(entry: int, connect: Connect, *, as_json: bool) -> None:
     """Show an entry and what members say of it."""
-    with sdk.Client(profile, timeout=timeout) as client:
+    with connect() as client:
         shown = _shown(client.entry(entry))
     if as_json:
         emit(shown)
@@ -39,9 +36,9 @@ def entry(entry: int, profile: Path, timeout: float, *, as_json: bool) -> None:
 )
 @client_options
 @json_option
-def withdraw(entry: int, reason: str, profile: Path, timeout: float, *, as_json: bool) -> None:
+def withdraw(entry: int, reason: str, connect: Connect, *, as_json: bool) -> None:
     """Take back an entry of one's own: it stops matching and stays in the log."""
-    with sdk.Client(profile, timeout=timeout) as client:
+    with connect() as client:
         receipt = client.withdraw(entry, reason)
     _tell(entry, "withdrawn", receipt, as_json=as_json)
 
@@ -56,12 +53,12 @@ def withdraw(entry: int, reason: str, profile: Path, timeout: float, *, as_json:
 )
 @client_options
 @json_option
-def opinion(entry: int, stance: str, profile: Path, timeout: float, *, as_json: bool) -> None:
+def opinion(entry: int, stance: str, connect: Connect, *, as_json: bool) -> None:
     """Endorse or dispute another member's entry, or say that its content was seen.
 
     A member's newest opinion of an entry replaces the one before; both stay in the log.
     """
-    with sdk.Client(profile, timeout=timeout) as client:
+    with connect() as client:
         receipt = client.opinion(entry, stance)
     _tell(entry, stance, receipt, as_json=as_json)
 

@@ -13,8 +13,8 @@ from hashpact import server
 from hashpact.cli.options import example, home_argument, json_option
 from hashpact.cli.output import emit, one_line
 from hashpact.config import DEFAULT_LISTEN, HomeConfig, split_address
+from hashpact.domain.statements import MAX_ADMINS
 
-_MAX_ADMINS: Final = 16
 _SHARED: Final = 2
 """How many administrators a home has, and how many of them must sign, unless told otherwise."""
 _EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - nothing is bound here
@@ -34,10 +34,10 @@ _EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - nothing is bound here
     "--single-admin", is_flag=True, help="One administrator alone; every reader of the log can see it."
 )
 @click.option(
-    "--admins", metavar="N", type=click.IntRange(2, _MAX_ADMINS), help="How many administrators. [2]"
+    "--admins", metavar="N", type=click.IntRange(2, MAX_ADMINS), help="How many administrators. [2]"
 )
 @click.option(
-    "--threshold", metavar="M", type=click.IntRange(2, _MAX_ADMINS), help="How many of them must sign. [2]"
+    "--threshold", metavar="M", type=click.IntRange(2, MAX_ADMINS), help="How many of them must sign. [2]"
 )
 @click.option(
     "--listen", metavar="HOST:PORT", default=DEFAULT_LISTEN, show_default=True, help="Where the server binds."
@@ -61,7 +61,7 @@ def init(  # noqa: PLR0913, PLR0917 - an argument for each option
     if address is None and host in _EVERYWHERE:
         msg = f"{host} is no address that members can connect to; name theirs with --address"
         raise click.UsageError(msg)
-    config = HomeConfig(origin, listen, address or listen)
+    config = HomeConfig(origin, listen, address)
     server.create_home(home, config, admins=count, threshold=quorum)
     with server.open_home(home) as opened:
         genesis = hashlib.sha256(next(iter(opened.ledger.leaves(0, 1))).data).hexdigest()
@@ -76,7 +76,7 @@ def init(  # noqa: PLR0913, PLR0917 - an argument for each option
                 "genesis_sha256": genesis,
                 "admin_keys": keys,
                 "listen": config.listen,
-                "address": config.address,
+                "address": opened.address,
             }
         )
         return

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hashpact.cli.options import client_options, example, home_argument, json_option
+from hashpact.cli.options import Connect, client_options, example, home_argument, json_option
 from hashpact.cli.output import emit, rfc3339, show_table
 from hashpact.domain.state import Role
 
@@ -61,11 +61,9 @@ def enrol(home: Path, member_id: str, roles: frozenset[Role], out: Path, *, as_j
 @member.command("list", epilog=example("hashpact member list --profile lotus-forum"))
 @client_options
 @json_option
-def list_(profile: Path, timeout: float, *, as_json: bool) -> None:
+def list_(connect: Connect, *, as_json: bool) -> None:
     """List the members and their keys."""
-    from hashpact import sdk  # noqa: PLC0415 - late: a group's help does without it
-
-    with sdk.Client(profile, timeout=timeout) as client:
+    with connect() as client:
         members = list(client.members())
     if not as_json:
         show_table(

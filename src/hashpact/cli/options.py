@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 
 import click
 
+if TYPE_CHECKING:
+    from hashpact.sdk import Client
+
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+Connect: TypeAlias = "Callable[[], Client]"
+"""Makes the client that a command's options describe."""
 
 DEFAULT_TIMEOUT: Final = 10.0
 """Seconds that a call to the server may take."""
@@ -29,25 +36,47 @@ home_argument: Final = click.argument("home", metavar="HOME", type=Path)
 
 
 def client_options(command: Command) -> Command:
-    """The options by which a command reaches a clearinghouse as a member."""
-    profile = click.option(
-        "--profile",
-        metavar="DIR",
-        type=Path,
-        required=True,
-        envvar="HASHPACT_PROFILE",
-        show_envvar=True,
-        help="The profile directory of the member.",
-    )
-    timeout = click.option(
-        "--timeout",
-        metavar="SECONDS",
-        type=click.FloatRange(min=0, min_open=True, max=3600),
-        default=DEFAULT_TIMEOUT,
-        show_default=True,
-        help="How long one call to the server may take.",
-    )
-    return profile(timeout(command))
+    """The options by which a command reaches a clearinghouse as a member; it gets them as ``connect``."""
+
+    @functools.wraps(command)
+    def connected(*, profile: Path, address: str | None, timeout: float, **rest: Any) -> Any:  # noqa: ANN401  # click's
+        return command(connect=functools.partial(_connect, profile, address, timeout), **rest)
+
+    for option in (
+        click.option(
+            "--timeout",
+            metavar="SECONDS",
+            type=click.FloatRange(min=0, min_open=True, max=3600),
+            default=DEFAULT_TIMEOUT,
+            show_default=True,
+            help="How long one call to the server may take.",
+        ),
+        click.option(
+            "--address",
+            metavar="HOST:PORT",
+            envvar="HASHPACT_ADDRESS",
+            show_envvar=True,
+            help="Where the server is, instead of what the profile says.",
+        ),
+        click.option(
+            "--profile",
+            metavar="DIR",
+            type=Path,
+            required=True,
+            envvar="HASHPACT_PROFILE",
+            show_envvar=True,
+            help="The profile directory of the member.",
+        ),
+    ):
+        connected = option(connected)
+    return cast("Command", connected)
+
+
+def _connect(profile: Path, address: str | None, timeout: float) -> Client:
+    from hashpact.sdk import Client, Profile  # noqa: PLC0415  # only commands that connect wait for gRPC to load
+
+    loaded = Profile.load(profile)
+    return Client(loaded if address is None else loaded.at(address), timeout=timeout)
 
 
 def entry_index(text: str) -> int:

@@ -107,13 +107,11 @@ def clearinghouse(directory: Path) -> Iterator[dict[str, Client]]:
     home = directory / "home"
     server.create_home(home, HomeConfig(ORIGIN, "127.0.0.1:0"), admins=2, threshold=2)
     with contextlib.ExitStack() as stack:
-        address = stack.enter_context(_serving(home, directory / "server.log"))
+        stack.enter_context(_serving(home, directory / "server.log"))
         clients = {}
         with server.open_home(home) as opened:
-            # The profiles must name the port that the server was given, which hashpact.toml cannot know.
-            reachable = replace(opened, config=replace(opened.config, address=address))
             for member, roles in MEMBERS.items():
-                server.enrol_member(reachable, member, roles, directory / member)
+                server.enrol_member(opened, member, roles, directory / member)
                 clients[member] = stack.enter_context(Client(directory / member))
         yield clients
 

@@ -38,6 +38,11 @@ class HomePaths:
         return self.home / "hashpact.db"
 
     @property
+    def bound(self) -> Path:
+        """The HOST:PORT at which a server of the home was last bound, in one line."""
+        return self.home / "bound"
+
+    @property
     def segments(self) -> Path:
         """The directory of the index; it can be made again from the ledger."""
         return self.home / "segments"

@@ -80,7 +80,7 @@ def test_init_in_json(
     [
         (["--origin", "Test Log"], 1, "origin"),
         (["--origin", "t", "--single-admin", "--admins", "2"], 2, "leave --admins"),
-        (["--origin", "t", "--threshold", "1"], 2, "2<=x<=16"),
+        (["--origin", "t", "--threshold", "1"], 2, "2<=x<=15"),
         (["--origin", "t", "--admins", "2", "--threshold", "3"], 2, "more than the 2 administrators"),
         (["--origin", "t", "--listen", "0.0.0.0:8443"], 2, "--address"),
         (["--origin", "t", "--listen", "[::]:8443"], 2, "--address"),
