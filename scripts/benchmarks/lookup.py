@@ -1,127 +1,143 @@
-"""Single lookups among random 256-bit codes at radius 31, beside others', one thread on every side.
+"""Single lookups among 256-bit codes at radius 31 beside others', one thread on every side, in one run.
 
-    scripts/bench lookup [--sizes 100000 1000000] [--queries 1000] [--json]
+    scripts/bench lookup [--sizes 1e5,1e6,1e7] [--sets random,skewed] [--queries 2000] [--large] [--json]
+                         [--check]
 
-Half of the queries are planted 0 to 31 bits from a code, half are unrelated; every side must find as much.
-The last rows are this machine's limit: reading a line at a random place in as much memory as our index takes,
-16 such reads prefetched or each dependent on the last.
+docs/decisions/benchmarks.md says what is measured, and what cannot be compared. With --check it exits with 1
+unless every promise about the lookup holds; that needs the sizes 1e6 and 1e7 and both sets.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import statistics
-import time
-from collections.abc import Callable
+import sys
+from typing import Any, get_args
 
-import faiss  # type: ignore[import-not-found,unused-ignore]  # of the extra "bench", which a checker need not have
-import numpy as np
-from numpy.typing import NDArray
+from benchmarks import machine
+from benchmarks.comparing import Options, compare
+from benchmarks.gate import promises
+from benchmarks.inserting import searching_while_inserting
+from benchmarks.large import large
+from benchmarks.planting import RADIUS, SETS, SetName
+from benchmarks.report import print_json, print_table
 
-from hashpact.lookup import HammingIndex, _kernel
+from hashpact import _kernel
 
-WIDTH = 32
-BITS = 8 * WIDTH
-RADIUS = 31
-SLOW_QUERIES = 50
-Row = dict[str, str | int | float]
+INSERTING_CODES = 1_000_000
+INSERTING_SECONDS = 5.0
+LARGE = 100_000_000
 
-
-def make_queries(codes: NDArray[np.uint8], count: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Half near a code, at each distance in turn, half unrelated."""
-    queries = rng.integers(0, 256, (count, WIDTH), dtype=np.uint8)
-    for i in range(0, count, 2):
-        bits = np.unpackbits(codes[rng.integers(len(codes))])
-        bits[rng.choice(BITS, i // 2 % (RADIUS + 1), replace=False)] ^= 1
-        queries[i] = np.packbits(bits)
-    return queries
-
-
-def measure(search: Callable[[int], int], count: int) -> tuple[list[float], int]:
-    """Microseconds of each call, after one round to warm up, and how many hits there were in all."""
-    for i in range(count):
-        search(i)
-    taken, hits = [], 0
-    for i in range(count):
-        start = time.perf_counter()
-        hits += search(i)
-        taken.append((time.perf_counter() - start) * 1e6)
-    return taken, hits
+NOTES = (
+    "us: of processor time; wall: with what the machine did meanwhile. ratio: this side's p50 / hashpact's.",
+    "recall: of all codes within the radius, or of the nearest 100.",
+    "bytes per code: what the process grew by when the index was built.",
+)
+LIMIT_NOTES = (
+    "ns: a line at a random place of as much memory as the index takes, 16 under way at once or one by one.",
+    "lines: different 64-byte lines that the kernel counts; share: of p50 that lines x prefetched explains.",
+    "call: a search in an empty index, which is Python and the binding; it is part of p50.",
+)
 
 
-def compare(size: int, count: int) -> list[Row]:
-    """The rows of one size. Raises SystemExit if the sides differ in their answers."""
-    rng = np.random.default_rng(size)
-    codes = rng.integers(0, 256, (size, WIDTH), dtype=np.uint8)
-    queries = make_queries(codes, count, rng)
-    single = [query.tobytes() for query in queries]
-    ids = np.arange(size, dtype=np.uint64)
-
-    start = time.perf_counter()
-    index = HammingIndex.build(codes, ids)
-    built = time.perf_counter() - start
-    # Laid out for the widest radius, an index has no tables and scans all codes.
-    scan = HammingIndex(WIDTH, BITS)
-    scan.add(codes, ids)
-    flat = faiss.IndexBinaryFlat(BITS)
-    flat.add(codes)
-
-    # faiss finds what is nearer than its radius, not what is as near.
-    sides: list[tuple[str, Callable[[int], int], int]] = [
-        ("hashpact", lambda i: len(index.search(single[i], RADIUS)), count),
-        ("hashpact, plain scan", lambda i: len(scan.search(single[i], RADIUS)), min(count, SLOW_QUERIES)),
-        (
-            "faiss IndexBinaryFlat",
-            lambda i: int(flat.range_search(queries[i : i + 1], RADIUS + 1)[0][1]),
-            min(count, SLOW_QUERIES),
-        ),
-    ]
-    rows: list[Row] = []
-    first = 0.0
-    for name, search, some in sides:
-        taken, hits = measure(search, some)
-        expected = sum(len(index.search(query, RADIUS)) for query in single[:some])
-        if hits != expected:
-            msg = f"{name} found {hits} hits, hashpact {expected}"
-            raise SystemExit(msg)
-        p50 = statistics.median(taken)
-        first = first or p50
-        p99 = statistics.quantiles(taken, n=100)[98]
-        rows.append({"codes": size, "side": name, "p50_us": p50, "p99_us": p99, "ratio": p50 / first})
-    stats = index.stats()
-    rows[0] |= {"build_s": built, "bytes_per_code": stats["bytes"] / size, "chunks": stats["segments"][0][1]}
-    for name, ahead in (("prefetched", 16), ("dependent", 0)):
-        read = _kernel.random_read(stats["bytes"], ahead)
-        rows.append({"codes": size, "side": f"random read, {name}", "p50_us": read / 1000})
-    return rows
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Everything that was asked for."""
+    report: dict[str, Any] = {
+        "machine": machine.describe() | {"instruction_set": _kernel.level()},
+        "radius": RADIUS,
+        "rows": [],
+        "limits": [],
+        "opening": [],
+    }
+    wanted = Options(options.queries, options.patient)
+    for size in options.sizes:
+        for name in options.sets:
+            compared = compare(name, size, wanted)
+            report["rows"] += compared.rows
+            report["limits"].append(compared.limit)
+            report["opening"] += [compared.opening] if compared.opening else []
+    if not options.no_inserting:
+        report["inserting"] = searching_while_inserting(INSERTING_CODES, INSERTING_SECONDS)
+    if options.large:
+        report["large"] = large(options.large, options.queries)
+    report["machine"]["load_average_at_the_end"] = machine.describe()["load_average"]
+    report["promises"] = [promise.row() for promise in promises(report)]
+    return report
 
 
-def main() -> None:
-    """Measure, then print a table or JSON."""
+def show(report: dict[str, Any], *, check: bool) -> None:
+    """The tables."""
+    for key, value in report["machine"].items():
+        print(f"{key.replace('_', ' ')}: {value}", end="; ")
+    print("\n")
+    print_table(f"Searches at radius {report['radius']}, 256 bits", report["rows"], NOTES)
+    print_table("What a median query reads, and what reading it costs", report["limits"], LIMIT_NOTES)
+    print_table("Opened from disk by a new process", report["opening"])
+    print_table("Searches while 20 000 codes a second are inserted", [report.get("inserting") or {}])
+    print_table("Large", [report.get("large") or {}])
+    if check:
+        print_table("Promises", report["promises"])
+
+
+def parsed() -> argparse.Namespace:
+    """The options."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="scripts/bench lookup",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--sizes", type=int, nargs="+", default=[100_000, 1_000_000])
-    parser.add_argument("--queries", type=int, default=1000)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    faiss.omp_set_num_threads(1)
-    rows = [row for size in options.sizes for row in compare(size, options.queries)]
+    parser.add_argument("--sizes", type=sizes, default=sizes("1e5,1e6,1e7"), help="numbers of codes")
+    parser.add_argument("--sets", type=sets, default=list(SETS), help="random, skewed or both")
+    parser.add_argument("--queries", type=int, default=2000, help="how many each contender is asked")
+    parser.add_argument(
+        "--patient", action="store_true", help="build peers at sizes where it takes long, too"
+    )
+    parser.add_argument("--no-inserting", action="store_true", help="without searches while others insert")
+    parser.add_argument(
+        "--large", type=size, nargs="?", const=LARGE, metavar="CODES", help="1e8 codes, or so many"
+    )
+    parser.add_argument("--json", action="store_true", help="JSON instead of tables")
+    parser.add_argument("--check", action="store_true", help="exit with 1 unless the promises hold")
+    return parser.parse_args()
+
+
+def size(text: str) -> int:
+    """A number of codes, such as 1e6."""
+    number = int(float(text))
+    if number < 1000:  # noqa: PLR2004 - percentiles of fewer mean nothing
+        msg = f"{text} is too few codes"
+        raise argparse.ArgumentTypeError(msg)
+    return number
+
+
+def sizes(text: str) -> list[int]:
+    """Several of these, between commas."""
+    return [size(part) for part in text.split(",")]
+
+
+def sets(text: str) -> list[SetName]:
+    """Names of sets, between commas."""
+    known = {name: name for name in get_args(SetName)}
+    chosen = [known.get(part) for part in text.split(",")]
+    if None in chosen:
+        msg = f"there are the sets {', '.join(SETS)}"
+        raise argparse.ArgumentTypeError(msg)
+    return [name for name in chosen if name is not None]
+
+
+def main() -> int:
+    """Measure, then print."""
+    options = parsed()
+    report = measure(options)
     if options.json:
-        print(json.dumps({"level": _kernel.level(), "radius": RADIUS, "rows": rows}, indent=1))
-        return
-    print(f"256-bit codes, radius {RADIUS}, one thread, instruction set {_kernel.level()}")
-    print(f"{'codes':>10}  {'side':<24}{'p50 us':>10}{'p99 us':>10}{'ratio':>8}  notes")
-    for row in rows:
-        notes = ", ".join(
-            f"{key} {row[key]:.4g}" for key in ("build_s", "bytes_per_code", "chunks") if key in row
-        )
-        figures = f"{row['p50_us']:10.3f}"
-        if "ratio" in row:
-            figures += f"{row['p99_us']:10.3f}{row['ratio']:8.1f}"
-        print(f"{row['codes']:>10}  {row['side']:<24}{figures}  {notes}")
+        print_json(report)
+    else:
+        show(report, check=options.check)
+    if options.check:
+        failed = [row for row in report["promises"] if row["verdict"] != "pass"]
+        print(f"{len(failed)} of {len(report['promises'])} promises do not hold", file=sys.stderr)
+        return 1 if failed else 0
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -13,10 +13,10 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 import uvloop
@@ -25,7 +25,7 @@ from structlog.typing import FilteringBoundLogger
 
 from hashpact.config import MAX_SIZE, HomeConfig, ProfileConfig, split_address
 from hashpact.domain import statements
-from hashpact.domain.errors import CommitFailedError, ConfigError, HashpactError
+from hashpact.domain.errors import CommitFailedError, ConfigError, CorruptError, HashpactError
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.state import Charter, Receipt, Role
 from hashpact.service import certificates, keyring
@@ -33,7 +33,7 @@ from hashpact.service.administer import Administrators
 from hashpact.service.append import Appender
 from hashpact.service.certificates import Credential
 from hashpact.service.check import Checker
-from hashpact.service.follow import Follower
+from hashpact.service.follow import Follower, Keeper, check_reflects
 from hashpact.service.read import Reader
 from hashpact.storage.files import (
     HomePaths,
@@ -46,6 +46,10 @@ from hashpact.storage.files import (
 )
 from hashpact.storage.sqlite import SqliteLedger
 
+if TYPE_CHECKING:
+    from hashpact.lookup.directory import Frozen, IndexDirectory
+    from hashpact.lookup.native import NativeIndex
+
 FIRST_KEY: Final = "1"
 """The name of a member's first key."""
 
@@ -54,6 +58,10 @@ _POLL: Final = 0.05
 """Seconds between two looks at the ledger's head, for leaves that other processes append."""
 _PAUSE: Final = 1.0
 """Seconds to wait after the log could not be followed."""
+_LOOK: Final = 10.0
+"""Seconds between two looks at how far the index has moved since it was saved."""
+_FAR: Final = 100_000
+"""So many leaves must be replayed at most, and some, when a server starts after a crash."""
 _GRACE: Final = 5.0
 """Seconds that calls under way get when the server stops."""
 
@@ -233,7 +241,7 @@ async def _serve(home: Home, listen: str, ready: Callable[[str], None]) -> None:
     # gRPC writes lines of its own about each refused handshake; ours are JSON, and tell of every RPC.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # gRPC and the index are loaded by the one command that serves, so that the others start quickly.
-    from hashpact.lookup.native import NativeIndex  # noqa: PLC0415  # see above
+    from hashpact.lookup.directory import IndexDirectory  # noqa: PLC0415  # see above
     from hashpact.wire.identity import Gate, Tls  # noqa: PLC0415  # see above
     from hashpact.wire.interceptors import Guard  # noqa: PLC0415  # see above
     from hashpact.wire.server import build_server  # noqa: PLC0415  # see above
@@ -244,8 +252,10 @@ async def _serve(home: Home, listen: str, ready: Callable[[str], None]) -> None:
     stop = _Stop(asyncio.Event(), log)
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_, stop.event.set)
-    index = NativeIndex()
-    follower = Follower(home.ledger, index)
+    segments = IndexDirectory(home.paths.segments)
+    index, position = await asyncio.to_thread(_open_index, home.ledger, segments, log)
+    follower = Follower(home.ledger, index, position)
+    keeper = Keeper(follower, home.ledger, index.freeze, segments.save)
     position = await asyncio.to_thread(follower.catch_up)
     reader = Reader(home.ledger)
     server = build_server(
@@ -271,13 +281,19 @@ async def _serve(home: Home, listen: str, ready: Callable[[str], None]) -> None:
     write_public(home.paths.bound, f"{_joined(reachable, server.port)}\n".encode(), replace=True)
     log.info("serving", origin=home.charter.origin, address=address, position=position, items=len(index))
     ready(address)
-    following = asyncio.create_task(_follow(home.ledger, follower, log))
+    tasks = [asyncio.create_task(_follow(home.ledger, follower, log))]
+    if segments.may_save:
+        tasks.append(asyncio.create_task(_keep(keeper, log)))
     await stop.event.wait()
     log.info("stopping", position=follower.position)
-    following.cancel()
+    for task in tasks:
+        task.cancel()
     await server.stop(_GRACE)
     if stop.failure is not None:
         raise stop.failure
+    if segments.may_save:
+        await _save(keeper, log)
+    segments.close()
 
 
 def _joined(host: str, port: int) -> str:
@@ -310,6 +326,42 @@ async def _follow(ledger: SqliteLedger, follower: Follower, log: FilteringBoundL
         except HashpactError as error:
             log.warning("cannot follow the log", reason=error.code, message=error.message)
             await asyncio.sleep(_PAUSE)
+
+
+def _open_index(
+    ledger: SqliteLedger, segments: IndexDirectory, log: FilteringBoundLogger
+) -> tuple[NativeIndex, int]:
+    """The index that was saved last and its position, or an empty one to be filled from the log."""
+    from hashpact.lookup.native import NativeIndex  # noqa: PLC0415  # only the command that serves needs it
+
+    try:
+        opened = NativeIndex.open(segments)
+        if opened is not None:
+            index, saved = opened
+            check_reflects(ledger, saved.position, saved.root)
+            log.info("opened the index", position=saved.position, items=len(index))
+            return index, saved.position
+    except (CorruptError, OSError) as error:
+        log.warning("the index is made again from the log", reason=str(error))
+    return NativeIndex(), 0
+
+
+async def _keep(keeper: Keeper[Mapping[str, Frozen]], log: FilteringBoundLogger) -> None:
+    """Save the index whenever it has moved far enough."""
+    while True:
+        await asyncio.sleep(_LOOK)
+        if keeper.behind >= _FAR:
+            await _save(keeper, log)
+
+
+async def _save(keeper: Keeper[Mapping[str, Frozen]], log: FilteringBoundLogger) -> None:
+    try:
+        position = await asyncio.to_thread(keeper.save)
+    except (HashpactError, OSError) as error:
+        # The log has everything: the next start takes longer, that is all.
+        log.warning("cannot save the index", reason=str(error))
+    else:
+        log.info("saved the index", position=position)
 
 
 def _event_log() -> FilteringBoundLogger:

@@ -1,4 +1,4 @@
-// The kernel as the Python module hashpact.lookup._kernel; _kernel.pyi has its types. Values are checked in Python:
+// The kernel as the Python module hashpact._kernel; _kernel.pyi has its types. Values are checked in Python:
 // here only shapes are, as far as memory safety needs it. Whatever takes long runs without the GIL.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
@@ -16,11 +16,13 @@
 #include <vector>
 
 #include "batch.hpp"
+#include "bind_files.hpp"
+#include "bind_texts.hpp"
 #include "cpu.hpp"
-#include "hamming_segment.hpp"
-#include "minhash_segment.hpp"
 #include "random_read.hpp"
-#include "store.hpp"
+#include "signature.hpp"
+#include "stores.hpp"
+#include "touches.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -28,20 +30,21 @@ using namespace nb::literals;
 namespace {
 
 using hashpact::Hit;
-using HammingStore = hashpact::Store<hashpact::HammingSegment>;
-using MinHashStore = hashpact::Store<hashpact::MinHashSegment>;
+using hashpact::kMaxWords;
+using HammingStore = hashpact::binding::Owned<hashpact::Store<hashpact::HammingSegment>>;
+using MinHashStore = hashpact::binding::Owned<hashpact::Store<hashpact::MinHashSegment>>;
 
 using Ids = nb::ndarray<const std::uint64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Records = nb::ndarray<const std::uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
-// The widest code, in 64-bit words; a distance fits into 16 bits with ease.
-constexpr std::size_t kMaxWords = 64;
-
-// So many of the newest rows are searched one by one.
-constexpr std::size_t kHammingDelta = 512;
-constexpr std::size_t kMinHashDelta = 128;
-
 std::size_t limit_or_none(std::optional<std::size_t> limit) { return limit.value_or(hashpact::kNoLimit); }
+
+// Records as callers have them become records as the store keeps them.
+void prepare(const HammingStore& /*store*/, std::uint64_t* /*codes*/, std::size_t /*count*/) {}
+
+void prepare(const MinHashStore& /*store*/, std::uint64_t* signatures, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) hashpact::to_planes(signatures + i * hashpact::kSignatureWords);
+}
 
 // The records as aligned words. Throws std::invalid_argument if they have another width than the store's.
 template <class Store>
@@ -49,6 +52,7 @@ std::vector<std::uint64_t> words_of(const Store& store, const Records& records) 
     if (records.shape(1) != store.words() * sizeof(std::uint64_t)) throw std::invalid_argument("wrong record width");
     std::vector<std::uint64_t> words(records.shape(0) * store.words());
     if (!words.empty()) std::memcpy(words.data(), records.data(), words.size() * sizeof(std::uint64_t));
+    prepare(store, words.data(), records.shape(0));
     return words;
 }
 
@@ -77,6 +81,7 @@ nb::list search(const Store& store, const nb::bytes& record, unsigned radius, st
     std::uint64_t query[kMaxWords];
     if (record.size() != store.words() * sizeof(std::uint64_t)) throw std::invalid_argument("wrong record width");
     std::memcpy(query, record.data(), record.size());
+    prepare(store, query, 1);
     std::vector<Hit> hits;
     {
         const nb::gil_scoped_release unlocked;
@@ -118,6 +123,23 @@ nb::tuple search_batch(const Store& store, const Records& records, unsigned radi
     return nb::make_tuple(array(std::move(offsets)), array(std::move(ids)), array(std::move(distances)));
 }
 
+nb::dict touches(const HammingStore& store, const nb::bytes& record, unsigned radius,
+                 std::optional<std::size_t> limit) {
+    std::uint64_t query[kMaxWords];
+    if (record.size() != store.words() * sizeof(std::uint64_t)) throw std::invalid_argument("wrong record width");
+    std::memcpy(query, record.data(), record.size());
+    hashpact::TouchCounter counter;
+    store.search(query, radius, limit_or_none(limit));
+    const hashpact::Touches counts = counter.counts();
+    nb::dict out;
+    out["probes"] = counts.probes;
+    out["buckets"] = counts.buckets;
+    out["entries"] = counts.entries;
+    out["candidates"] = counts.candidates;
+    out["lines"] = counts.lines;
+    return out;
+}
+
 template <class Store>
 nb::dict stats(const Store& store) {
     const hashpact::StoreStats stats = store.stats();
@@ -145,6 +167,8 @@ nb::class_<Store> bind_store(nb::module_& module, const char* name) {
 }  // namespace
 
 NB_MODULE(_kernel, module) {
+    hashpact::binding::translate_file_errors();
+
     module.def("levels", [] {
         std::vector<std::string> names;
         for (const hashpact::Kernels* table : hashpact::available_kernels()) names.emplace_back(table->name);
@@ -155,7 +179,10 @@ NB_MODULE(_kernel, module) {
 
     module.def("random_read", &hashpact::random_read, "size"_a, "ahead"_a, nb::call_guard<nb::gil_scoped_release>());
 
-    bind_store<HammingStore>(module, "HammingStore")
+    hashpact::binding::bind_texts(module);
+
+    hashpact::binding::bind_frozen<HammingStore>(module, "HammingFrozen");
+    hashpact::binding::bind_files(bind_store<HammingStore>(module, "HammingStore"))
         .def(
             "__init__",
             [](HammingStore* self, std::size_t width, unsigned radius) {
@@ -163,11 +190,20 @@ NB_MODULE(_kernel, module) {
                 if (words < 1 || words > kMaxWords || width % sizeof(std::uint64_t) != 0) {
                     throw std::invalid_argument("a code has 8 to 512 bytes, a multiple of 8");
                 }
-                new (self) HammingStore(static_cast<unsigned>(words), kHammingDelta, {radius});
+                new (self) HammingStore(static_cast<unsigned>(words), {radius});
             },
-            "width"_a, "radius"_a);
-    bind_store<MinHashStore>(module, "MinHashStore")
-        .def("__init__", [](MinHashStore* self) {
-            new (self) MinHashStore(hashpact::kSignatureWords, kMinHashDelta, {});
-        });
+            "width"_a, "radius"_a)
+        .def("touches", &touches, "record"_a, "radius"_a, "limit"_a.none())
+        .def_prop_ro("width", [](const HammingStore& store) { return store.words() * sizeof(std::uint64_t); });
+    hashpact::binding::bind_frozen<MinHashStore>(module, "MinHashFrozen");
+    hashpact::binding::bind_files(bind_store<MinHashStore>(module, "MinHashStore"))
+        .def(
+            "__init__",
+            [](MinHashStore* self, unsigned bands, unsigned values) {
+                const hashpact::Bands checked(bands, values);
+                new (self) MinHashStore(hashpact::kSignatureWords, {checked.count(), checked.values()});
+            },
+            "bands"_a, "values"_a)
+        .def_prop_ro("bands", [](const MinHashStore& store) { return store.options().bands; })
+        .def_prop_ro("values", [](const MinHashStore& store) { return store.options().values; });
 }

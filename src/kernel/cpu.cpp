@@ -13,7 +13,7 @@ std::vector<const Kernels*> available_kernels() {
         found.push_back(&kAvx2Kernels);
         if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-            __builtin_cpu_supports("avx512bitalg")) {
+            __builtin_cpu_supports("avx512bitalg") && __builtin_cpu_supports("avx512vpopcntdq")) {
             found.push_back(&kAvx512Kernels);
         }
     }

@@ -7,21 +7,20 @@ namespace hashpact {
 
 namespace {
 
-// The cost of a search in nanoseconds, fitted to measurements at 1e5 to 1e7 codes on a Sapphire Rapids core. Only
-// their ratios matter, and only for speed.
-constexpr double kProbe = 8.0;    // look up where a bucket begins
-constexpr double kFetched = 7.0;  // a line of sketches that was prefetched
-constexpr double kVerify = 40.0;  // the row number and the code of an entry that passed
-constexpr double kWord = 0.35;    // compare a word in a long scan
 constexpr double kLine = 64.0;
+constexpr unsigned kOffsetsPerLineBits = 4;  // sixteen 4-byte offsets
 constexpr unsigned kSketchBits = 16;
+
+// A search waits for an offset, a sketch, a row number and a code, each known from the one before.
+constexpr double kDependentReads = 4.0;
 
 // A table of buckets larger than this many times the codes costs memory and gains nothing.
 constexpr double kBucketsPerRow = 4.0;
-constexpr unsigned kWidestChunk = 26;
+constexpr double kBucketsAnyway = 256.0;
 
-// An entry names its chunk by one byte.
-constexpr unsigned kMostChunks = 255;
+// Tables of more than 2^26 buckets are too large for any set, and of fewer than 2^8 too small to tell codes apart.
+constexpr unsigned kWidestChunk = 26;
+constexpr unsigned kNarrowestChunk = 8;
 
 // The share of unrelated values of `bits` bits that are within `radius` of one another.
 double ball(unsigned bits, int radius) {
@@ -32,6 +31,13 @@ double ball(unsigned bits, int radius) {
         term = term * (bits - static_cast<unsigned>(k)) / (k + 1);
     }
     return std::ldexp(size, -static_cast<int>(bits));
+}
+
+// How many ways there are to choose k of n.
+double choose_of(unsigned n, unsigned k) {
+    double ways = 1;
+    for (unsigned i = 0; i < k; ++i) ways = ways * (n - i) / (i + 1);
+    return ways;
 }
 
 }  // namespace
@@ -66,18 +72,42 @@ HammingPlan::HammingPlan(unsigned bits, unsigned chunks) : bits_(bits) {
     const auto used = [&](unsigned width) {
         return std::any_of(chunks_.begin(), chunks_.end(), [&](Chunk chunk) { return chunk.width == width; });
     };
+    for (std::size_t i = 0; i < size(); ++i) next_.push_back(static_cast<std::uint32_t>(after(i)));
     for (unsigned width = 0; width <= widest; ++width) masks_.emplace_back(used(width) ? width : 0);
 }
 
-HammingPlan HammingPlan::choose(unsigned bits, std::size_t rows, unsigned radius) {
+void HammingPlan::skip(const std::vector<bool>& skipped) {
+    for (std::size_t i = 0; i < size(); ++i) {
+        std::size_t next = after(i);
+        while (next != i && skipped[next]) next = after(next);
+        next_[i] = static_cast<std::uint32_t>(next != i ? next : after(i));
+    }
+}
+
+bool HammingPlan::set_next(const std::uint32_t* next, std::size_t count) {
+    const auto wrong = [&](std::size_t i) { return next[i] >= count || (next[i] == i && count > 1); };
+    if (count != size()) return false;
+    for (std::size_t i = 0; i < count; ++i) {
+        if (wrong(i)) return false;
+        next_[i] = next[i];
+    }
+    return true;
+}
+
+bool HammingPlan::can_have(unsigned bits, std::uint64_t chunks) {
+    return chunks == 1 || (chunks <= bits / kNarrowestChunk && bits <= kWidestChunk * chunks);
+}
+
+HammingPlan HammingPlan::choose(unsigned bits, std::size_t rows, std::size_t scanned, unsigned radius,
+                                const Costs& costs) {
     HammingPlan best(bits, 1);
-    double least = scan_cost(bits, rows);
-    const unsigned fewest = std::max(2U, (bits + kWidestChunk - 1) / kWidestChunk);
-    for (unsigned chunks = fewest; chunks <= std::min(bits / 8, kMostChunks); ++chunks) {
-        const double buckets = std::ldexp(1.0, static_cast<int>((bits + chunks - 1) / chunks));
-        if (buckets > kBucketsPerRow * static_cast<double>(rows)) continue;
+    double least = scan_cost(bits, scanned, costs);
+    const double most_buckets = std::max(kBucketsPerRow * static_cast<double>(rows), kBucketsAnyway);
+    for (unsigned chunks = 2; chunks <= bits / kNarrowestChunk; ++chunks) {
+        if (!can_have(bits, chunks)) continue;
+        if (std::ldexp(1.0, static_cast<int>((bits + chunks - 1) / chunks)) > most_buckets) continue;
         HammingPlan plan(bits, chunks);
-        const double cost = plan.cost(rows, radius);
+        const double cost = plan.cost(rows, radius, costs);
         if (cost < least) {
             least = cost;
             best = std::move(plan);
@@ -92,27 +122,66 @@ void HammingPlan::thresholds(unsigned radius, std::vector<int>& out) const {
     for (unsigned i = 0; i <= radius % size; ++i) ++out[i];
 }
 
-double HammingPlan::cost(std::size_t rows, unsigned radius) const {
-    if (size() == 1) return scan_cost(bits_, rows);
+double HammingPlan::allocate(unsigned radius, const std::vector<double>& costs, std::vector<int>& out) const {
+    const std::size_t wanted = radius + 1;
+    if (wanted > kLevels * size()) return HUGE_VAL;
+    // least[s]: the cost of thresholds for the chunks so far whose t + 1 add up to s; taken[i][s]: t + 1 of chunk i.
+    std::vector<double> least(wanted + 1, HUGE_VAL);
+    std::vector<std::uint8_t> taken(size() * (wanted + 1));
+    least[0] = 0;
+    for (std::size_t i = 0; i < size(); ++i) {
+        for (std::size_t sum = wanted + 1; sum-- > 0;) {
+            double total = 0;
+            for (std::size_t levels = 1; levels <= std::min(kLevels, sum); ++levels) {
+                total += costs[kLevels * i + levels - 1];
+                if (least[sum - levels] + total < least[sum]) {
+                    least[sum] = least[sum - levels] + total;
+                    taken[i * (wanted + 1) + sum] = static_cast<std::uint8_t>(levels);
+                }
+            }
+        }
+    }
+    out.resize(size());
+    std::size_t sum = wanted;
+    for (std::size_t i = size(); i-- > 0;) {
+        const std::uint8_t levels = taken[i * (wanted + 1) + sum];
+        out[i] = levels - 1;
+        sum -= levels;
+    }
+    return least[wanted];
+}
+
+double HammingPlan::load(std::size_t i, std::size_t rows) const {
+    return std::ldexp(static_cast<double>(rows), -static_cast<int>(chunks_[i].width));
+}
+
+double HammingPlan::cost(std::size_t rows, unsigned radius, const Costs& costs) const {
+    if (size() == 1) return scan_cost(bits_, rows, costs);
     std::vector<int> thresholds;
     this->thresholds(radius, thresholds);
-    double total = 0;
+    double total = kDependentReads * costs.dependent;
     for (std::size_t i = 0; i < size(); ++i) {
         if (thresholds[i] > static_cast<int>(kMaxFlips)) return HUGE_VAL;
-        const double load = std::ldexp(static_cast<double>(rows), -static_cast<int>(chunks_[i].width));
+        const unsigned width = chunks_[i].width;
+        const double load = this->load(i, rows);
         const double filled = 1 - std::exp(-load);
         // A bucket begins anywhere in a line, so it reaches into one more on average than its bytes fill.
         const double lines = load * sizeof(std::uint16_t) / kLine + filled;
-        const unsigned next = std::min(kSketchBits, chunks_[i + 1 < size() ? i + 1 : 0].width);
+        const unsigned next = std::min(kSketchBits, chunks_[next_[i]].width);
         for (int flips = 0; flips <= thresholds[i]; ++flips) {
-            const auto probes = static_cast<double>(masks_within(i, flips) - masks_within(i, flips - 1));
+            const double buckets = this->buckets(i, flips);
+            // A flip of a low bit stays on the line of offsets.
+            const double offsets = choose_of(width - kOffsetsPerLineBits, static_cast<unsigned>(flips));
             const double passing = load * ball(next, sketch_radius(thresholds, i, flips));
-            total += probes * (kProbe + lines * kFetched + passing * kVerify);
+            total += offsets * costs.read + buckets * (filled * costs.run + lines * (costs.line + costs.read)) +
+                     buckets * passing * (costs.read + costs.candidate);
         }
     }
     return total;
 }
 
-double scan_cost(unsigned bits, std::size_t rows) { return static_cast<double>(rows) * bits / 64 * kWord; }
+double scan_cost(unsigned bits, std::size_t rows, const Costs& costs) {
+    return static_cast<double>(rows) * bits / 64 * costs.word;
+}
 
 }  // namespace hashpact

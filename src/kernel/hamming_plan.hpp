@@ -7,19 +7,23 @@
 #include <vector>
 
 #include "code.hpp"
+#include "machine.hpp"
 
 namespace hashpact {
 
 // A chunk may be searched with this many flipped bits at most; past it a scan of everything is cheaper.
 constexpr unsigned kMaxFlips = 3;
+constexpr std::size_t kLevels = kMaxFlips + 1;
 
 // The chunks of one segment, seen as a ring.
 //
 // Multi-index hashing (Norouzi, Punjani, Fleet, "Fast exact search in Hamming space with multi-index hashing", 2014):
-// give chunk i a threshold t(i), with t(i) = floor(r/m) for the first r mod m + 1 of m chunks and one less for the
-// others, so that the sum of all t(i) + 1 is r + 1. Two codes within r bits are then within t(i) on some chunk i, for
-// otherwise they would be r + 1 apart; so the codes are kept in buckets by the value of each chunk, and the buckets
-// whose value is within t(i) of the query's are looked into.
+// give chunk i a threshold t(i), so that the sum of all t(i) + 1 is r + 1. Two codes within r bits are then within t(i)
+// on some chunk i, for otherwise they would be r + 1 apart; so the codes are kept in buckets by the value of each
+// chunk, and the buckets whose value is within t(i) of the query's are looked into. Any such thresholds will do, -1
+// among them, which looks nowhere (the general pigeonhole principle: Qin, Wang, Xiao, Wang, Lin, Ishikawa, "GPH:
+// similarity search in Hamming space", ICDE 2018): among unrelated codes as equal ones as possible are best, and a
+// query whose buckets are crowded is given its own.
 //
 // The pigeonring principle (Qin, Xiao, "Pigeonring: a principle for faster thresholded similarity search", PVLDB 12,
 // 2018) tells more: there is such a chunk i from which every further sum round the ring is small as well,
@@ -27,29 +31,54 @@ constexpr unsigned kMaxFlips = 3;
 // (The differences d(i) - t(i) - 1 add up to less than nothing; start behind the last place where their running sum is
 // largest.) With l = 2, a code in a bucket f flips away has at most t(i) + t(i+1) + 1 - f bits different in the next
 // chunk. Sixteen bits of the next chunk, the entry's sketch, refuse 99 to 99.8 in 100 unrelated codes at PDQ's radius.
+// A chunk in which most codes are alike refuses nobody. It is skipped: the chain goes on, with larger l, to the first
+// chunk behind it that tells codes apart.
 class HammingPlan {
   public:
-    // The plan whose searches at `radius` over `rows` unrelated codes of `bits` bits should cost least. One chunk
-    // means a scan of all codes.
-    static HammingPlan choose(unsigned bits, std::size_t rows, unsigned radius);
+    // The plan whose searches at `radius` over `rows` unrelated codes of `bits` bits should cost least. One chunk means
+    // a scan of all `scanned` codes, which may be more.
+    static HammingPlan choose(unsigned bits, std::size_t rows, std::size_t scanned, unsigned radius,
+                              const Costs& costs);
 
+    // Whether a code can be split into so many chunks that are neither too wide for a table nor too narrow to search.
+    static bool can_have(unsigned bits, std::uint64_t chunks);
+
+    // `chunks` is one, or can be had.
     HammingPlan(unsigned bits, unsigned chunks);
 
     std::size_t size() const { return chunks_.size(); }
     Chunk chunk(std::size_t i) const { return chunks_[i]; }
 
+    // From which chunk the sketches in chunk i's table are.
+    std::size_t next(std::size_t i) const { return next_[i]; }
+
+    // Has the sketches taken from chunks that are not in this list, which has a bit for each chunk.
+    void skip(const std::vector<bool>& skipped);
+
+    // As a file keeps it. False if it cannot be.
+    const std::vector<std::uint32_t>& next() const { return next_; }
+    bool set_next(const std::uint32_t* next, std::size_t count);
+
     // The sketch of an entry in chunk i's table.
     std::uint16_t sketch(const std::uint64_t* code, std::size_t i) const {
-        return static_cast<std::uint16_t>(chunk_value(code, chunks_[i + 1 < size() ? i + 1 : 0]));
+        return static_cast<std::uint16_t>(chunk_value(code, chunks_[next_[i]]));
     }
 
-    // Writes the threshold of each chunk at that radius; negative: not looked into.
+    // Writes the threshold of each chunk at that radius for a set of unrelated codes: floor(r/m) for the first
+    // r mod m + 1 of the m chunks, and one less for the others. A negative one is not looked into.
     void thresholds(unsigned radius, std::vector<int>& out) const;
+
+    // Writes the thresholds at that radius that cost least, and returns their cost: `costs[kLevels * i + f]` is that of
+    // the buckets exactly f flips away from the query's in chunk i. HUGE_VAL, and nothing written, if kMaxFlips flips
+    // in every chunk do not reach that far.
+    double allocate(unsigned radius, const std::vector<double>& costs, std::vector<int>& out) const;
 
     // How far a sketch may be from the query's, `flips` away from the query's bucket of chunk i. Not negative, because
     // `flips` is at most the threshold and no threshold is below -1.
     int sketch_radius(const std::vector<int>& thresholds, std::size_t i, int flips) const {
-        return thresholds[i] + thresholds[i + 1 < size() ? i + 1 : 0] + 1 - flips;
+        int radius = thresholds[i] + thresholds[next_[i]] + 1 - flips;
+        for (std::size_t k = after(i); k != next_[i]; k = after(k)) radius += thresholds[k] + 1;
+        return radius;
     }
 
     // The masks over the bits of chunk i, those with fewer bits set first, and how many have at most `flips` set:
@@ -59,8 +88,16 @@ class HammingPlan {
         return flips < 0 ? 0 : masks_[chunks_[i].width].within[static_cast<std::size_t>(flips)];
     }
 
+    // The buckets exactly that many flips away in chunk i.
+    double buckets(std::size_t i, int flips) const {
+        return static_cast<double>(masks_within(i, flips) - masks_within(i, flips - 1));
+    }
+
+    // How many of `rows` unrelated codes share a value of chunk i.
+    double load(std::size_t i, std::size_t rows) const;
+
     // Estimated nanoseconds of one search at `radius` over `rows` unrelated codes.
-    double cost(std::size_t rows, unsigned radius) const;
+    double cost(std::size_t rows, unsigned radius, const Costs& costs) const;
 
   private:
     struct Masks {
@@ -69,12 +106,15 @@ class HammingPlan {
         std::array<std::size_t, kMaxFlips + 1> within{};
     };
 
+    std::size_t after(std::size_t i) const { return i + 1 < size() ? i + 1 : 0; }
+
     unsigned bits_;
     std::vector<Chunk> chunks_;
+    std::vector<std::uint32_t> next_;
     std::vector<Masks> masks_;  // by width
 };
 
 // Estimated nanoseconds of comparing a query with `rows` codes one after the other.
-double scan_cost(unsigned bits, std::size_t rows);
+double scan_cost(unsigned bits, std::size_t rows, const Costs& costs);
 
 }  // namespace hashpact

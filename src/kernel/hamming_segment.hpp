@@ -5,11 +5,15 @@
 #include <cstdint>
 #include <vector>
 
+#include "hamming_groups.hpp"
 #include "hamming_plan.hpp"
 #include "kernels.hpp"
+#include "machine.hpp"
 #include "memory.hpp"
 #include "nearest.hpp"
 #include "rows.hpp"
+#include "segment_file.hpp"
+#include "touches.hpp"
 
 namespace hashpact {
 
@@ -22,6 +26,7 @@ class HammingDelta : public Delta {
 
 class HammingSegment {
   public:
+    static constexpr FileKind kKind = FileKind::kHamming;
     using Delta = HammingDelta;
 
     // The radius that the tables are laid out for. Any other gives the same answers, perhaps more slowly.
@@ -31,11 +36,17 @@ class HammingSegment {
 
     HammingSegment(Rows rows, const Options& options);
 
+    // That of a file. Throws CorruptFile.
+    explicit HammingSegment(const SegmentFile& file);
+    void store(Sections& out) const;
+
     const Rows& rows() const { return rows_; }
+    const Options& options() const { return options_; }
     std::size_t chunks() const { return plan_.size(); }
     std::size_t bytes() const;
 
-    // Gives `nearest` every row within its radius that has no tombstone.
+    // Gives `nearest` every row within its radius that has no tombstone, except what comes after its limit. Throws
+    // DamagedSection if the segment lies in a file and an altered value led astray.
     void search(const std::uint64_t* query, const Tombstones& tombstones, Nearest& nearest) const;
 
   private:
@@ -46,15 +57,26 @@ class HammingSegment {
         Array<std::uint32_t> rows;
     };
 
-    Table build(std::size_t chunk) const;
-    bool collect(const std::uint64_t* query, const std::vector<int>& thresholds, std::vector<Run>& runs) const;
-    bool finds(std::size_t chunk, const std::uint64_t* query, const std::uint64_t* code,
-               const std::vector<int>& thresholds) const;
+    template <class Counter>
+    class Search;  // see hamming_search.cpp
+
+    // `in_group` is empty, and nothing to the caller.
+    HammingSegment(Rows rows, const Options& options, Bits in_group);
+
+    Table build(std::size_t chunk, const Bits& in_group) const;
+    std::vector<bool> crowded_chunks(const Bits& in_group) const;
+    void weigh();
+    std::size_t in_tables() const { return rows_.size() - groups_.rows(); }
 
     Rows rows_;
-    HammingPlan plan_;
-    unsigned scan_from_;         // the radius from which on a scan of all codes is cheaper
+    Options options_;
+    Costs costs_;
+    HammingGroups groups_;       // crowds of near-copies
+    HammingPlan plan_;           // for all other rows
     std::vector<Table> tables_;  // one for each chunk; none if every search scans
+    unsigned scan_from_ = 0;     // the radius from which on a scan of all codes is cheaper
+    double scan_cost_ = 0;       // of a scan
+    std::vector<double> loads_;  // entries in a bucket of each chunk if codes were unrelated
 };
 
 }  // namespace hashpact

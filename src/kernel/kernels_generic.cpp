@@ -3,19 +3,21 @@
 
 namespace {
 
-// Set bits of a word, without the instruction for it: Warren, Hacker's Delight, 2nd ed., figure 5-2.
-inline unsigned ones(std::uint64_t x) {
+// Set bits of a word, or of each word of a vector, without the instruction for it: Warren, Hacker's Delight, 2nd ed.,
+// figure 5-2.
+template <class Words>
+inline Words set_bits(Words x) {
     x -= (x >> 1) & 0x5555555555555555U;
     x = (x & 0x3333333333333333U) + ((x >> 2) & 0x3333333333333333U);
     x = (x + (x >> 4)) & 0x0F0F0F0F0F0F0F0FU;
-    return static_cast<unsigned>((x * 0x0101010101010101U) >> 56);
+    return (x * 0x0101010101010101U) >> 56;
 }
 
 struct Generic {
     static constexpr unsigned kLanes = 4;
 
     // Four sketches in one word, their set bits counted side by side.
-    static std::uint32_t within(const std::uint16_t* sketches, std::uint16_t sketch, std::uint8_t radius) {
+    static std::uint32_t within(const std::uint16_t* sketches, std::uint16_t sketch, std::uint16_t radius) {
         constexpr std::uint64_t each = 0x0001000100010001U;
         std::uint64_t x = 0;
         for (unsigned i = 0; i < kLanes; ++i) x |= std::uint64_t{sketches[i]} << (16 * i);
@@ -29,19 +31,17 @@ struct Generic {
         return static_cast<std::uint32_t>((near >> 15 | near >> 30 | near >> 45 | near >> 60) & 0xFU);
     }
 
+    // The compiler makes of it what the processor has.
+    using Slice __attribute__((vector_size(16))) = std::uint64_t;
+
+    static Slice ones(Slice slice) { return set_bits(slice); }
+
+    template <unsigned kWords>
+    static constexpr unsigned kCodes = 0;
+
     static unsigned distance(const std::uint64_t* a, const std::uint64_t* b, unsigned words) {
         unsigned total = 0;
-        for (unsigned i = 0; i < words; ++i) total += ones(a[i] ^ b[i]);
-        return total;
-    }
-
-    static unsigned equal(const std::uint64_t* a, const std::uint64_t* b) {
-        unsigned total = 0;
-        for (unsigned i = 0; i < hashpact::kSignatureValues / 2; ++i) {
-            const std::uint64_t difference = a[i] ^ b[i];
-            total += (difference & 0xFFFFFFFFU) == 0 ? 1U : 0U;
-            total += (difference >> 32) == 0 ? 1U : 0U;
-        }
+        for (unsigned i = 0; i < words; ++i) total += static_cast<unsigned>(set_bits(a[i] ^ b[i]));
         return total;
     }
 };
@@ -49,5 +49,5 @@ struct Generic {
 }  // namespace
 
 namespace hashpact {
-const Kernels kGenericKernels = table<Generic>("generic");
+const Kernels kGenericKernels = table<Generic>("generic", &kGenericSignatures);
 }

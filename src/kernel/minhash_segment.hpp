@@ -2,30 +2,28 @@
 //
 // Two signatures are compared by how many of their 128 values are equal; that share estimates the Jaccard
 // similarity of what they were made from (Broder, "On the resemblance and containment of documents", 1997). A
-// hit's distance is the number of values that differ.
+// hit's distance is the number of values that differ. Records are signatures in planes (signature_kernels.hpp).
 //
-// Candidates come from locality-sensitive hashing by bands of four values (Leskovec, Rajaraman, Ullman, "Mining of
-// Massive Datasets", 3rd ed., section 3.4): whoever agrees with the query on a whole band is compared in full.
-// There are 64 bands: the 128 values are cut into 32 bands of neighbours, and once more into 32 bands of values
-// that lie 32 apart, so that two bands share at most one value. Were the bands independent, a pair of similarity s
-// would be found with probability 1 - (1 - s^4)^64: 0.984 at 0.5, 0.9999 at 0.6.
+// Candidates come from locality-sensitive hashing by bands (Leskovec, Rajaraman, Ullman, "Mining of Massive
+// Datasets", 3rd ed., section 3.4): whoever agrees with the query on a whole band is compared, at first in one line.
+// docs/methods/minhash-1.md has the chance that a signature is found.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
-#include "kernels.hpp"
 #include "memory.hpp"
+#include "minhash_bands.hpp"
+#include "minhash_copies.hpp"
 #include "nearest.hpp"
 #include "rows.hpp"
+#include "segment_file.hpp"
+#include "signature_kernels.hpp"
 
 namespace hashpact {
 
-constexpr unsigned kSignatureWords = kSignatureValues / 2;
-
-// The newest signatures, each compared in full.
+// The newest signatures, each compared.
 class MinHashDelta : public Delta {
   public:
     using Delta::Delta;
@@ -35,38 +33,60 @@ class MinHashDelta : public Delta {
 class MinHashSegment {
   public:
     using Delta = MinHashDelta;
-    struct Options {};
+    struct Options {
+        unsigned bands;
+        unsigned values;  // of a band
+    };
+    static constexpr FileKind kKind = FileKind::kMinHash;
 
     MinHashSegment(Rows rows, const Options& options);
 
+    // One in a file. Throws CorruptFile.
+    explicit MinHashSegment(const SegmentFile& file);
+    void store(Sections& out) const;
+
+    Options options() const { return {bands_.count(), bands_.values()}; }
     const Rows& rows() const { return rows_; }
-    std::size_t chunks() const { return kBands; }
+    std::size_t chunks() const { return bands_.count(); }
     std::size_t bytes() const;
 
-    // Gives `nearest` the rows within its radius that agree with the query on a band and have no tombstone.
+    // Gives `nearest` rows within its radius that have no tombstone: those that agree with the query on one of the
+    // bands that are searched. Throws DamagedSection if a table points nowhere.
     void search(const std::uint64_t* query, const Tombstones& tombstones, Nearest& nearest) const;
 
   private:
-    static constexpr unsigned kBands = 64;
+    class Search;
 
-    // A member of a bucket. The tag is a hash of the band's values, so that strangers are not compared in full.
-    struct Entry {
-        std::uint32_t tag;
-        std::uint32_t row;
-    };
+    MinHashSegment(Rows rows, const Options& options, std::vector<std::uint32_t> firsts);
 
-    // The entries of bucket b are offsets[b] to offsets[b + 1].
-    struct Band {
-        Array<std::uint32_t> offsets;
-        Array<Entry> entries;
-    };
+    void set_bits();
+    void fill_bands(const std::vector<std::uint32_t>& firsts);
+    void fill_band(unsigned band, const std::vector<std::uint32_t>& firsts, const std::uint32_t* hashes,
+                   const std::uint32_t* extended);
 
-    Band build(const std::uint64_t* hashes) const;
-    std::uint32_t bucket(std::uint64_t hash) const;
+    std::size_t buckets() const { return std::size_t{1} << bucket_bits_; }
+    std::uint32_t bucket(std::uint32_t hash) const {
+        return static_cast<std::uint32_t>(std::uint64_t{hash} >> (32 - bucket_bits_));
+    }
+    // The lowest bits of the hash, as many as fit above a row.
+    std::uint32_t tag(std::uint32_t hash) const {
+        return static_cast<std::uint32_t>(std::uint64_t{hash} << row_bits_);
+    }
 
     Rows rows_;
-    unsigned bucket_bits_;
-    std::array<Band, kBands> bands_;
+    Bands bands_;
+    Copies copies_;
+    unsigned row_bits_ = 0;
+    unsigned bucket_bits_ = 0;
+
+    // More entries than this make a bucket large.
+    static constexpr std::uint32_t kLarge = 32;
+
+    // Each band has buckets() + 1 offsets and an entry for each distinct signature; bucket b is from offset b to offset
+    // b + 1 of its entries. An entry is a row and above it the tag, of the extended band's hash in a large bucket.
+    // The entries of a large bucket are in ascending order, so that those with the tag are found without reading all.
+    Array<std::uint32_t> offsets_;
+    Array<std::uint32_t> entries_;
 };
 
 }  // namespace hashpact

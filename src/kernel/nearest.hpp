@@ -26,11 +26,18 @@ class Nearest {
     // What is further than this can no longer be among the nearest. It never grows.
     unsigned radius() const { return radius_; }
 
+    std::size_t limit() const { return limit_; }
+
     // Each id at most once.
     void add(std::uint64_t id, unsigned distance) {
         if (distance > radius_) return;
         hits_.push_back(Hit{distance, id});
         if (hits_.size() >= full_) shrink();
+    }
+
+    // Brings the radius up to date with the hits so far, which `add` does now and then.
+    void tighten() {
+        if (hits_.size() >= limit_) shrink();
     }
 
     // The hits, nearest first, equal distances in the order of ids. Ends the collection.

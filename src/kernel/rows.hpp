@@ -6,8 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "memory.hpp"
+#include "segment_file.hpp"
 
 namespace hashpact {
 
@@ -16,8 +18,22 @@ constexpr std::size_t kNoRow = static_cast<std::size_t>(-1);
 // Row numbers are 32 bits in the tables of a segment.
 constexpr std::size_t kMaxRows = std::size_t{1} << 31;
 
+// The widest record, in 64-bit words.
+constexpr std::size_t kMaxWords = 64;
+
 struct Rows {
     Rows(std::size_t rows, unsigned record_words) : words(record_words), ids(rows), records(rows * record_words) {}
+
+    // Those of a file. Throws CorruptFile.
+    explicit Rows(const SegmentFile& file) : words(words_of(file)) {
+        ids = file.array<std::uint64_t>("ids", file.header().rows);
+        records = file.array<std::uint64_t>("records", file.header().rows * words);
+    }
+
+    void store(Sections& out) const {
+        out.add("ids", ids);
+        out.add("records", records);
+    }
 
     std::size_t size() const { return ids.size(); }
     const std::uint64_t* record(std::size_t row) const { return records.data() + row * words; }
@@ -32,23 +48,63 @@ struct Rows {
     unsigned words;
     Array<std::uint64_t> ids;
     Array<std::uint64_t> records;
+
+  private:
+    static unsigned words_of(const SegmentFile& file) {
+        const FileHeader& header = file.header();
+        const std::size_t size = header.width / sizeof(std::uint64_t);
+        if (header.width % sizeof(std::uint64_t) != 0 || size < 1 || size > kMaxWords || header.rows > kMaxRows) {
+            file.fail("its header is damaged");
+        }
+        return static_cast<unsigned>(size);
+    }
 };
+
+// A bit for each row.
+using Bits = std::vector<std::uint64_t>;
+
+inline bool has_bit(const Bits& bits, std::size_t row) { return (bits[row / 64] >> row % 64 & 1) != 0; }
+
+inline std::size_t count_bits(const Bits& bits) {
+    std::size_t count = 0;
+    for (const std::uint64_t word : bits) count += static_cast<std::size_t>(__builtin_popcountll(word));
+    return count;
+}
+
+// Calls `use(row)` for each row that is in `bits` and not in `without`, which are of the same size.
+template <class Use>
+void for_each_bit(const Bits& bits, const Bits& without, const Use& use) {
+    for (std::size_t word = 0; word < bits.size(); ++word) {
+        for (std::uint64_t left = bits[word] & ~without[word]; left != 0; left &= left - 1) {
+            use(word * 64 + static_cast<std::size_t>(__builtin_ctzll(left)));
+        }
+    }
+}
 
 // Which rows of a segment are withdrawn. One thread sets, any number read meanwhile.
 class Tombstones {
   public:
-    explicit Tombstones(std::size_t rows) : bits_(new std::atomic<std::uint64_t>[(rows + 63) / 64]()) {}
+    explicit Tombstones(std::size_t rows)
+        : words_((rows + 63) / 64), bits_(new std::atomic<std::uint64_t>[(rows + 63) / 64]()) {}
 
     bool has(std::size_t row) const { return (bits_[row / 64].load(std::memory_order_acquire) >> row % 64 & 1) != 0; }
 
     void set(std::size_t row) {
-        bits_[row / 64].fetch_or(std::uint64_t{1} << row % 64, std::memory_order_release);
+        const std::uint64_t bit = std::uint64_t{1} << row % 64;
+        if ((bits_[row / 64].fetch_or(bit, std::memory_order_release) & bit) != 0) return;
         count_.fetch_add(1, std::memory_order_relaxed);
     }
 
     std::size_t count() const { return count_.load(std::memory_order_relaxed); }
 
+    Bits bits() const {
+        Bits copy(words_);
+        for (std::size_t word = 0; word < words_; ++word) copy[word] = bits_[word].load(std::memory_order_acquire);
+        return copy;
+    }
+
   private:
+    std::size_t words_;
     std::unique_ptr<std::atomic<std::uint64_t>[]> bits_;
     std::atomic<std::size_t> count_{0};
 };

@@ -223,7 +223,8 @@ def test_no_fingerprint_or_label_of_a_call_is_logged(server: RunningServer) -> N
 
 def test_sigterm_ends_the_server_well(server: RunningServer) -> None:
     assert server.stop() == 0
-    assert json.loads(server.log.splitlines()[-1])["event"] == "stopping"
+    events = [json.loads(line)["event"] for line in server.log.splitlines()]
+    assert events[-2:] == ["stopping", "saved the index"]
 
 
 def test_hostile_30_a_failed_commit_is_never_answered_and_ends_the_process(home: Path) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, Final
@@ -44,16 +44,23 @@ class Fingerprinted:
     """What came of one file or text.
 
     ``fingerprints`` has at most one of each type, perceptual ones first. ``refused`` pairs the name of a
-    type with why this content cannot have it. ``kind`` says what the content was taken for.
+    type with why this content cannot have it. ``kind`` says what the content was taken for. ``variants`` are
+    those of the content in other positions, if they were asked for: to check with, never to share.
     """
 
     fingerprints: tuple[Fingerprint, ...]
     refused: tuple[tuple[str, str], ...]
     kind: Kind
+    variants: tuple[Fingerprint, ...] = ()
 
 
-def fingerprints_of(path: str | os.PathLike[str], types: Sequence[str] | None = None) -> Fingerprinted:
+def fingerprints_of(
+    path: str | os.PathLike[str], types: Sequence[str] | None = None, *, variants: bool = False
+) -> Fingerprinted:
     """The fingerprints of the file at ``path``: of those ``types``, or of all that its kind can have.
+
+    With ``variants``, a picture that has pdq/1 also has the pdq/1 of its rotations and mirror images: up to
+    seven more, from the same decoding and for little more time.
 
     The kind is told from the content: a picture by its signature, a text by being UTF-8 without NUL in
     its first 64 KiB. Memory is bounded by the limits of ``images`` and ``text``, not by the size of the file.
@@ -68,7 +75,7 @@ def fingerprints_of(path: str | os.PathLike[str], types: Sequence[str] | None = 
     name = repr(os.fspath(path))
     try:
         with _opened(path) as file:
-            return _read(file, wanted)
+            return _read(file, wanted, variants=variants)
     except UnusableContentError as exc:
         msg = f"{name}: {exc.message}"
         raise UnusableContentError(msg, **exc.details) from exc
@@ -108,7 +115,7 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         yield file
 
 
-def _read(file: BinaryIO, wanted: tuple[FingerprintType, ...] | None) -> Fingerprinted:
+def _read(file: BinaryIO, wanted: tuple[FingerprintType, ...] | None, *, variants: bool) -> Fingerprinted:
     head = file.read(HEAD_BYTES)
     if not head:
         msg = "the file is empty"
@@ -117,9 +124,10 @@ def _read(file: BinaryIO, wanted: tuple[FingerprintType, ...] | None) -> Fingerp
     kind = kind_of(head)
     chosen = _chosen(wanted, kind)
     found: list[Fingerprint] = []
+    others: tuple[Fingerprint, ...] = ()
     refused: list[tuple[str, str]] = []
     if kind is Kind.PICTURE and (PDQ in chosen or PHASH in chosen):
-        found, refused = _of_picture(file, size, chosen)
+        found, refused, others = _of_picture(file, size, chosen, variants=variants)
     if kind is Kind.TEXT and MINHASH in chosen:
         text = _text(file, size)
         if text is not None:
@@ -130,27 +138,34 @@ def _read(file: BinaryIO, wanted: tuple[FingerprintType, ...] | None) -> Fingerp
             msg = f"no {MINHASH.name}: not UTF-8 throughout"
             raise UnusableContentError(msg, field="content")
     file.seek(0)
-    return Fingerprinted((*found, *exact(file, chosen)), tuple(refused), kind)
+    return Fingerprinted((*found, *exact(file, chosen)), tuple(refused), kind, others)
 
 
 def _of_picture(
-    file: BinaryIO, size: int, chosen: tuple[FingerprintType, ...]
-) -> tuple[list[Fingerprint], list[tuple[str, str]]]:
+    file: BinaryIO, size: int, chosen: tuple[FingerprintType, ...], *, variants: bool
+) -> tuple[list[Fingerprint], list[tuple[str, str]], tuple[Fingerprint, ...]]:
     from hashpact.fingerprint import images, perceptual  # noqa: PLC0415 - late: numpy and Pillow
 
     rgb = images.decode(file, size)
     found: list[Fingerprint] = []
     refused: list[tuple[str, str]] = []
-    for kind, recipe in ((PDQ, perceptual.pdq), (PHASH, perceptual.phash)):
+    others: tuple[Fingerprint, ...] = ()
+    recipes: dict[FingerprintType, Callable[[], tuple[Fingerprint, ...]]] = {
+        PDQ: lambda: perceptual.pdq_variants(rgb) if variants else (perceptual.pdq(rgb),),
+        PHASH: lambda: (perceptual.phash(rgb),),
+    }
+    for kind, recipe in recipes.items():
         if kind in chosen:
             try:
-                found.append(recipe(rgb))
+                first, *more = recipe()
+                found.append(first)
+                others = (*others, *more)
             except UnusableFingerprintError as exc:
                 refused.append((kind.name, exc.message))
     if not found:
         msg = "; ".join(reason for _, reason in refused)
         raise UnusableContentError(msg, field="content")
-    return found, refused
+    return found, refused, others
 
 
 def _text(file: BinaryIO, size: int) -> str | None:

@@ -6,11 +6,13 @@ used: together with scipy they would cost every command a good part of a second.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from hashpact.domain.errors import InvalidInputError
+from hashpact.domain.errors import InvalidInputError, UnusableFingerprintError
 from hashpact.domain.fingerprints import PDQ, PHASH, Fingerprint
 from hashpact.fingerprint.images import MIN_SIDE
 
@@ -27,7 +29,28 @@ def pdq(rgb: npt.NDArray[np.uint8]) -> Fingerprint:
     _check(rgb)
     # pdqhash reads the rows in C order whatever the strides say.
     bits, quality = pdqhash.compute(np.ascontiguousarray(rgb))
-    return Fingerprint(PDQ, np.packbits(bits.astype(np.bool_)).tobytes(), int(quality))
+    return _pdq(bits, quality)
+
+
+def pdq_variants(rgb: npt.NDArray[np.uint8]) -> tuple[Fingerprint, ...]:
+    """The pdq/1 fingerprints of the picture, equal to ``pdq(rgb)``, and of its rotations and mirror images.
+
+    In this order: as it is; rotated by 90, 180 and 270 degrees counterclockwise; upside down; mirrored left
+    to right; mirrored at the diagonal from top left; mirrored at the other diagonal. All come from one
+    transform, so that those after the first are some bits off what the turned pixels would give: how many is
+    in docs/methods/pdq-1.md. They are for checking, never to be shared.
+
+    Raises as ``pdq`` does. Of the others, one that is refused is left out.
+    """
+    import pdqhash  # noqa: PLC0415 - late, as above
+
+    _check(rgb)
+    (first, *others), quality = pdqhash.compute_dihedral(np.ascontiguousarray(rgb))
+    found = [_pdq(first, quality)]
+    for bits in others:
+        with suppress(UnusableFingerprintError):
+            found.append(_pdq(bits, quality))
+    return tuple(found)
 
 
 def phash(rgb: npt.NDArray[np.uint8]) -> Fingerprint:
@@ -41,6 +64,10 @@ def phash(rgb: npt.NDArray[np.uint8]) -> Fingerprint:
     _check(rgb)
     bits = imagehash.phash(Image.fromarray(rgb), hash_size=8).hash
     return Fingerprint(PHASH, np.packbits(bits).tobytes())
+
+
+def _pdq(bits: npt.NDArray[np.int64], quality: int) -> Fingerprint:
+    return Fingerprint(PDQ, np.packbits(bits.astype(np.bool_)).tobytes(), int(quality))
 
 
 def _check(rgb: npt.NDArray[np.uint8]) -> None:

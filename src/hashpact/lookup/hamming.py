@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hashpact._kernel import HammingStore
 from hashpact.domain.errors import InvalidInputError
-from hashpact.lookup._kernel import HammingStore
+from hashpact.lookup.saved import SavedIndex
 from hashpact.lookup.shapes import (
     Batch,
     StoreStats,
@@ -24,7 +26,7 @@ WORD: Final = 8
 MAX_WIDTH: Final = 512
 
 
-class HammingIndex:
+class HammingIndex(SavedIndex):
     """The codes of one width, each with a unique id, found by their Hamming distance.
 
     A code has ``width`` bytes, a multiple of 8 up to 512. Every code within the distance is found, whatever
@@ -34,6 +36,8 @@ class HammingIndex:
     Any number of threads may search while others add and remove. A search does not hold the GIL, and waits
     neither for a writer nor for a merge; it finds what was added before it began.
     """
+
+    _store: HammingStore
 
     def __init__(self, width: int, radius: int | None = None) -> None:
         if not WORD <= width <= MAX_WIDTH or width % WORD:
@@ -51,6 +55,25 @@ class HammingIndex:
         index = cls(np.shape(codes)[-1] if np.ndim(codes) else 0)
         index.add(codes, ids)
         return index
+
+    @classmethod
+    def over(cls, store: HammingStore) -> Self:
+        """An index of what is in the store."""
+        index = cls.__new__(cls)
+        index._store = store  # noqa: SLF001  # its own
+        index.width = store.width
+        return index
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Self:
+        """The index that ``save`` wrote, mapped and not read: processes that open it share its memory.
+
+        It can be changed like any other; the file never is. Its header is checked now, its contents only by
+        ``verify``: until then a search in a damaged file may answer wrongly or raise CorruptError, no more.
+        While it is open, the file may be replaced or removed, but not shortened in place. Raises OSError if
+        it cannot be read, CorruptError if it is not what ``save`` writes.
+        """
+        return cls.over(HammingStore.open([(os.fspath(path), None)], None))
 
     def add(self, codes: NDArray[np.uint8], ids: Iterable[int] | NDArray[np.integer]) -> None:
         """Make ``codes`` uint8[n, width] findable under ``ids`` uint64[n]: all of them, or none.

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Protocol
 
 import numpy as np
 
+from hashpact._kernel import HammingStore, MinHashStore
 from hashpact.domain.checks import Hit
+from hashpact.domain.errors import CorruptError
 from hashpact.domain.fingerprints import TYPES, Fingerprint, FingerprintType, Measure
-from hashpact.lookup.exact import ExactIndex
+from hashpact.lookup.directory import Frozen, IndexDirectory, Located, Manifest
 from hashpact.lookup.hamming import HammingIndex
 from hashpact.lookup.minhash import VALUES, MinHashIndex
 from hashpact.lookup.shapes import check_limit, checked_ids
+
+EQUAL: Final = 0
+"""The distance of equal values."""
 
 
 class NativeIndex:
@@ -26,6 +31,34 @@ class NativeIndex:
     def __init__(self) -> None:
         self._parts = {name: _part(kind) for name, kind in TYPES.items()}
         self._writing = threading.Lock()
+
+    @classmethod
+    def open(cls, directory: IndexDirectory) -> tuple[NativeIndex, Manifest] | None:
+        """The index that was saved last, every byte of it verified, and what it reflects; None: none was.
+
+        Raises CorruptError if the files are not what was saved, OSError if they cannot be read.
+        """
+        while (manifest := directory.manifest()) is not None:
+            try:
+                index = cls()
+                for name, saved in manifest.parts.items():
+                    if saved.segments:
+                        part = _part(TYPES[name], directory.locate(saved))
+                        part.index.verify()
+                        index._parts[name] = part
+            except FileNotFoundError as exc:
+                # Another process may have saved since, and removed what it no longer uses.
+                if directory.manifest() == manifest:
+                    msg = f"{exc.filename} is missing"
+                    raise CorruptError(msg) from exc
+            else:
+                return index, manifest
+        return None
+
+    def freeze(self) -> Mapping[str, Frozen]:
+        """What is in the index now, for `IndexDirectory.save`; the index goes on."""
+        with self._writing:
+            return {name: part.index.freeze() for name, part in self._parts.items()}
 
     def add(self, items: Iterable[tuple[int, Fingerprint]]) -> None:
         """Make the items findable: all of them, or none.
@@ -51,7 +84,7 @@ class NativeIndex:
         ids = checked_ids(items).tolist()
         with self._writing:
             for part in self._parts.values():
-                part.remove(ids)
+                part.index.remove(ids)
 
     def search(self, query: Fingerprint, threshold: float, limit: int) -> list[Hit]:
         """The nearest items of the query's type within ``threshold``, at most ``limit`` of them."""
@@ -62,102 +95,71 @@ class NativeIndex:
 
     def __len__(self) -> int:
         """How many items can be found."""
-        return sum(len(part) for part in self._parts.values())
+        return sum(len(part.index) for part in self._parts.values())
 
     def _refuse_known(self, ids: list[int]) -> None:
         if len(set(ids)) != len(ids):
             msg = "an id is given twice"
             raise ValueError(msg)
         for part in self._parts.values():
-            known = part.known(ids)
+            known = part.index.known(ids)
             if known is not None:
                 msg = f"id {known} is in the index already"
                 raise ValueError(msg)
 
 
 class _Part(Protocol):
-    """The index of one type."""
+    """The index of one type, in terms of fingerprints' bytes."""
+
+    @property
+    def index(self) -> HammingIndex | MinHashIndex: ...
 
     def add(self, values: Sequence[bytes], ids: Sequence[int]) -> None: ...
 
-    def remove(self, ids: Sequence[int]) -> int: ...
-
-    def known(self, ids: Sequence[int]) -> int | None: ...
-
     def search(self, value: bytes, threshold: float, limit: int) -> list[Hit]: ...
 
-    def __len__(self) -> int: ...
 
-
-def _part(kind: FingerprintType) -> _Part:
-    match kind.measure:
-        case Measure.HAMMING:
-            return _HammingPart(kind.size)
-        case Measure.JACCARD:
-            return _MinHashPart()
-        case Measure.EQUALITY:
-            return _ExactPart()
+def _part(kind: FingerprintType, files: Located | None = None) -> _Part:
+    if kind.measure is Measure.JACCARD:
+        return _MinHashPart(MinHashIndex() if files is None else MinHashIndex.over(MinHashStore.open(*files)))
+    if files is not None:
+        index = HammingIndex.over(HammingStore.open(*files))
+        if index.width != kind.size:
+            msg = f"{files[0][0][0]}: its codes have {index.width} bytes, those of {kind.name} {kind.size}"
+            raise CorruptError(msg)
+    else:
+        index = HammingIndex(kind.size, EQUAL if kind.measure is Measure.EQUALITY else None)
+    return _EqualPart(index) if kind.measure is Measure.EQUALITY else _HammingPart(index)
 
 
 class _HammingPart:
-    def __init__(self, width: int) -> None:
-        self._index = HammingIndex(width)
+    def __init__(self, index: HammingIndex) -> None:
+        self.index = index
 
     def add(self, values: Sequence[bytes], ids: Sequence[int]) -> None:
-        rows = np.frombuffer(b"".join(values), dtype=np.uint8).reshape(-1, self._index.width)
-        self._index.add(rows, ids)
-
-    def remove(self, ids: Sequence[int]) -> int:
-        return self._index.remove(ids)
-
-    def known(self, ids: Sequence[int]) -> int | None:
-        return self._index.known(ids)
+        rows = np.frombuffer(b"".join(values), dtype=np.uint8).reshape(-1, self.index.width)
+        self.index.add(rows, ids)
 
     def search(self, value: bytes, threshold: float, limit: int) -> list[Hit]:
-        return [Hit(*hit) for hit in self._index.search(value, int(threshold), limit)]
+        return [Hit(*hit) for hit in self.index.search(value, int(threshold), limit)]
 
-    def __len__(self) -> int:
-        return len(self._index)
+
+class _EqualPart(_HammingPart):
+    """Equal bytes are those at distance 0."""
+
+    def search(self, value: bytes, threshold: float, limit: int) -> list[Hit]:  # noqa: ARG002 - equality ignores it
+        return super().search(value, EQUAL, limit)
 
 
 class _MinHashPart:
-    def __init__(self) -> None:
-        self._index = MinHashIndex()
+    def __init__(self, index: MinHashIndex) -> None:
+        self.index = index
 
     def add(self, values: Sequence[bytes], ids: Sequence[int]) -> None:
         # A fingerprint's values are big-endian, the index's in the machine's order.
         rows = np.frombuffer(b"".join(values), dtype=">u4").astype(np.uint32).reshape(-1, VALUES)
-        self._index.add(rows, ids)
-
-    def remove(self, ids: Sequence[int]) -> int:
-        return self._index.remove(ids)
-
-    def known(self, ids: Sequence[int]) -> int | None:
-        return self._index.known(ids)
+        self.index.add(rows, ids)
 
     def search(self, value: bytes, threshold: float, limit: int) -> list[Hit]:
         signature = np.frombuffer(value, dtype=">u4").astype(np.uint32)
-        return [Hit(*hit) for hit in self._index.search(signature, threshold, limit)]
-
-    def __len__(self) -> int:
-        return len(self._index)
-
-
-class _ExactPart:
-    def __init__(self) -> None:
-        self._index = ExactIndex()
-
-    def add(self, values: Sequence[bytes], ids: Sequence[int]) -> None:
-        self._index.add(values, ids)
-
-    def remove(self, ids: Sequence[int]) -> int:
-        return self._index.remove(ids)
-
-    def known(self, ids: Sequence[int]) -> int | None:
-        return self._index.known(ids)
-
-    def search(self, value: bytes, threshold: float, limit: int) -> list[Hit]:  # noqa: ARG002 - equality ignores it
-        return [Hit(item, 0) for item in self._index.search(value, limit)]
-
-    def __len__(self) -> int:
-        return len(self._index)
+        return [Hit(*hit) for hit in self.index.search(signature, threshold, limit)]

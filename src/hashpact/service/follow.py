@@ -1,16 +1,20 @@
-"""Follow: an index kept level with the log. Every reader of the log is a follower."""
+"""Follow: an index kept level with the log, and saved now and then. Every reader of the log is a follower."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import Final, Generic, TypeVar
 
 from hashpact.domain import statements
-from hashpact.domain.errors import MalformedError, UnavailableError
+from hashpact.domain.errors import CorruptError, MalformedError, UnavailableError
 from hashpact.domain.fingerprints import parse_private
 from hashpact.domain.ports import Index, Ledger
 from hashpact.domain.state import View
 from hashpact.domain.statements import MAX_ITEMS, Withdraw
+
+Frozen = TypeVar("Frozen")
 
 _WITHDRAW_LINE: Final = f"\n{statements.KIND.name} {Withdraw.kind}\n".encode()
 
@@ -28,13 +32,14 @@ def entry_of(item: int) -> int:
 class Follower:
     """Brings an index up to a ledger's head. Any thread may call it; the work is done once."""
 
-    def __init__(self, ledger: Ledger, index: Index) -> None:
+    def __init__(self, ledger: Ledger, index: Index, position: int = 0) -> None:
+        """``index`` reflects the log's first ``position`` leaves already."""
         self._ledger = ledger
         self._index = index
         self._lock = threading.Lock()
-        self._position = 0
+        self._position = position
         # Ahead of the position while a catch-up runs or has failed: what must not be added again.
-        self._added = 0
+        self._added = position
 
     @property
     def position(self) -> int:
@@ -60,6 +65,18 @@ class Follower:
             self._position = self._added = stop
             return stop
 
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[int]:
+        """The position, which the index keeps to for the length of the block.
+
+        Raises UnavailableError after a catch-up that failed half-way, until one succeeds.
+        """
+        with self._lock:
+            if self._added != self._position:
+                msg = f"the index is between the positions {self._position} and {self._added}"
+                raise UnavailableError(msg)
+            yield self._position
+
     def reach(self, position: int) -> int:
         """The index's position, at least ``position``; UnavailableError if the log is not there yet."""
         reached = self._position if self._position >= position else self.catch_up()
@@ -67,6 +84,55 @@ class Follower:
             msg = f"this server has reached position {reached}, not {position} yet; try again"
             raise UnavailableError(msg)
         return reached
+
+
+class Keeper(Generic[Frozen]):
+    """Saves what a follower's index holds, together with the position that it reflects.
+
+    ``freeze`` gives what the index holds now, at once; ``write`` keeps that under a position and the log's
+    root there, all of it or nothing, however long it takes. Any thread may call it; one saves at a time.
+    """
+
+    def __init__(
+        self,
+        follower: Follower,
+        ledger: Ledger,
+        freeze: Callable[[], Frozen],
+        write: Callable[[Frozen, int, bytes], None],
+    ) -> None:
+        """The index is as it was saved, or opened, at the follower's position."""
+        self._follower = follower
+        self._ledger = ledger
+        self._freeze = freeze
+        self._write = write
+        self._lock = threading.Lock()
+        self._saved = follower.position
+
+    @property
+    def behind(self) -> int:
+        """How many leaves the index reflects that are not saved."""
+        return self._follower.position - self._saved
+
+    def save(self) -> int:
+        """Save the index if it has moved; the position that is saved.
+
+        Raises what ``write`` raises, and UnavailableError if the index is at no position at the moment.
+        """
+        with self._lock:
+            if self.behind:
+                with self._follower.paused() as position:
+                    frozen = self._freeze()
+                (leaf,) = self._ledger.leaves(position - 1, position)
+                self._write(frozen, position, leaf.root)
+                self._saved = position
+            return self._saved
+
+
+def check_reflects(ledger: Ledger, position: int, root: bytes) -> None:
+    """Raise CorruptError unless the log had that root at that position: else something else was saved."""
+    if [leaf.root for leaf in ledger.leaves(position - 1, position)] != [root]:
+        msg = f"the saved index reflects position {position} of another log"
+        raise CorruptError(msg)
 
 
 def _withdrawn(view: View, leaf: bytes) -> range:

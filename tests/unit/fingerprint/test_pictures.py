@@ -20,7 +20,7 @@ from hashpact.domain.errors import InvalidInputError, UnusableContentError, Unus
 from hashpact.domain.fingerprints import PDQ, PHASH, Fingerprint
 from hashpact.fingerprint import images
 from hashpact.fingerprint.content import fingerprints_of
-from hashpact.fingerprint.perceptual import pdq, phash
+from hashpact.fingerprint.perceptual import pdq, pdq_variants, phash
 from hashpact.fingerprint.sniff import Kind
 
 ROOT = Path(__file__).parents[3]
@@ -156,6 +156,54 @@ def test_pdq_does_not_depend_on_how_the_pixels_lie_in_memory() -> None:
     assert pdq(np.asarray(pixels[:, ::-1])[:, ::-1]) == pdq(pixels)
 
 
+TURNED: tuple[Callable[[Pixels], Pixels], ...] = (
+    lambda pixels: pixels,
+    lambda pixels: np.rot90(pixels, 1),
+    lambda pixels: np.rot90(pixels, 2),
+    lambda pixels: np.rot90(pixels, 3),
+    lambda pixels: pixels[::-1],
+    lambda pixels: pixels[:, ::-1],
+    lambda pixels: pixels.swapaxes(0, 1),
+    lambda pixels: np.rot90(pixels, 2).swapaxes(0, 1),
+)
+
+
+@pytest.mark.parametrize(("size", "most"), [((128, 96), 16), ((1280, 960), 10), ((600, 800), 10)])
+def test_variants_are_the_picture_turned_and_mirrored(size: tuple[int, int], most: int) -> None:
+    with Image.open(IMAGES / "rgb.png") as picture:
+        pixels = np.asarray(picture.resize(size, Image.Resampling.BICUBIC))
+    variants = pdq_variants(pixels)
+
+    assert variants[0] == pdq(pixels)
+    assert len(variants) == len(TURNED)
+    for turn, variant in zip(TURNED, variants, strict=True):
+        really = [apart(pdq(other(pixels)).value, variant.value) for other in TURNED]
+        assert really[TURNED.index(turn)] == min(really) <= most
+        assert sorted(really)[1] > 80
+        assert variant.quality == variants[0].quality
+
+
+def test_a_mirrored_copy_is_found_by_the_variants_of_one_decoding(tmp_path: Path) -> None:
+    original = fingerprints_of(IMAGES / "rgb.png").fingerprints[0]
+    Image.fromarray(decoded(IMAGES / "rgb.png")[:, ::-1]).save(tmp_path / "mirrored.png")
+    made = fingerprints_of(tmp_path / "mirrored.png", variants=True)
+
+    assert made.fingerprints == fingerprints_of(tmp_path / "mirrored.png").fingerprints
+    assert [each.type for each in made.variants] == [PDQ] * 7
+    distances = [apart(each.value, original.value) for each in made.variants]
+    assert min(distances) <= PDQ.default < apart(made.fingerprints[0].value, original.value)
+
+    # Nothing else has variants.
+    assert fingerprints_of(IMAGES / "rgb.png", ["phash/1", "sha256/1"], variants=True).variants == ()
+    (tmp_path / "a.txt").write_text("An ordinary text of more than twenty letters.")
+    assert fingerprints_of(tmp_path / "a.txt", variants=True).variants == ()
+
+
+def test_variants_of_too_little_structure_are_refused() -> None:
+    with pytest.raises(UnusableFingerprintError, match="refused pdq/1"):
+        pdq_variants(np.full((64, 64, 3), 200, np.uint8))
+
+
 def test_pdq_takes_25_bytes_a_pixel() -> None:
     pixels = np.random.RandomState(3).randint(0, 256, (1000, 1000, 3)).astype(np.uint8)
     pdq(pixels)
@@ -168,7 +216,7 @@ def test_pdq_takes_25_bytes_a_pixel() -> None:
     assert peak < 25 * pixels[:, :, 0].size
 
 
-@pytest.mark.parametrize("recipe", [pdq, phash])
+@pytest.mark.parametrize("recipe", [pdq, pdq_variants, phash])
 @pytest.mark.parametrize(
     "pixels",
     [
@@ -179,7 +227,7 @@ def test_pdq_takes_25_bytes_a_pixel() -> None:
         np.zeros((32, 15, 3), np.uint8),
     ],
 )
-def test_other_arrays_are_refused(recipe: Callable[[Pixels], Fingerprint], pixels: npt.NDArray[Any]) -> None:
+def test_other_arrays_are_refused(recipe: Callable[[Pixels], object], pixels: npt.NDArray[Any]) -> None:
     with pytest.raises(InvalidInputError, match=r"pixels must be uint8 shaped \(height, width, 3\)"):
         recipe(pixels)
 

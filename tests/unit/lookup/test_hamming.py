@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from hashpact import _kernel
 from hashpact.domain.errors import InvalidInputError
-from hashpact.lookup import HammingIndex, _kernel
+from hashpact.lookup import HammingIndex
 
 Codes = NDArray[np.uint8]
 
@@ -188,9 +193,11 @@ def test_withdrawing_most_of_a_segment_shrinks_it() -> None:
     codes = make_codes("random", 4000, 32, np.random.default_rng(19))
     index = HammingIndex.build(codes, np.arange(4000))
     index.remove(np.arange(3000))
+    index.settle()
     assert index.stats()["segments"][0][0] == 1000
     assert index.stats()["tombstones"] == 0
     index.remove(np.arange(4000))
+    index.settle()
     assert index.stats()["segments"] == []
     assert len(index) == 0
 
@@ -258,3 +265,34 @@ def test_wrong_arguments_name_their_field() -> None:
 def test_an_unknown_instruction_set_is_refused() -> None:
     with pytest.raises(ValueError, match="no instruction set named mmx"):
         _kernel.use_level("mmx")
+
+
+def test_a_batch_uses_its_threads_and_leaves_the_gil_to_others() -> None:
+    """No thread is made to give up the GIL here: this one runs on only because the batch has let it go."""
+    tasks = Path("/proc/self/task")
+    if not tasks.exists():
+        pytest.skip("threads are counted in /proc")
+    rng = np.random.default_rng(29)
+    index = HammingIndex.build(make_codes("random", 50_000, 32, rng), np.arange(50_000))
+    queries = make_codes("random", 40_000, 32, rng)
+    before = len(list(tasks.iterdir()))
+    done = threading.Event()
+    most = 0
+
+    def search() -> None:
+        index.search_batch(queries, 31, threads=3)
+        done.set()
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(60)
+    searching = threading.Thread(target=search)
+    try:
+        searching.start()
+        while not done.is_set():
+            most = max(most, len(list(tasks.iterdir())))
+            time.sleep(0.001)
+    finally:
+        sys.setswitchinterval(interval)
+        searching.join()
+    # The caller of the batch is one of the three.
+    assert most == before + 3

@@ -1,6 +1,9 @@
-"""Any history of adding, removing and searching, against a dictionary."""
+"""Any history of adding, removing, merging, saving, opening and searching, against a dictionary."""
 
 from __future__ import annotations
+
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,16 +20,23 @@ class HammingHistory(RuleBasedStateMachine):
     """A HammingIndex and the dictionary that it must agree with.
 
     Codes come from a small alphabet, so that many are near one another, and additions in bulk, so that
-    deltas fill, segments merge, and hollow ones are rebuilt.
+    deltas fill, segments merge (some in the background) and hollow ones are rebuilt.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.index = HammingIndex(WIDTH)
-        self.codes: dict[int, bytes] = {}
+        self.codes: dict[int, int] = {}
         self.next_id = 0
+        self.directory = tempfile.TemporaryDirectory()
+        self.path = Path(self.directory.name) / "index.segment"
 
-    @rule(count=st.sampled_from([1, 2, 30, 700, 1500]), seed=st.integers(0, 1000))
+    def teardown(self) -> None:
+        """Remove the file; the index still has it mapped."""
+        self.directory.cleanup()
+        self.counts_agree()
+
+    @rule(count=st.sampled_from([1, 2, 30, 700, 1500, 6000]), seed=st.integers(0, 1000))
     def add(self, count: int, seed: int) -> None:
         """Add so many under new ids."""
         ids = list(range(self.next_id, self.next_id + count))
@@ -41,6 +51,24 @@ class HammingHistory(RuleBasedStateMachine):
         assert self.index.remove([*ids, self.next_id + 1]) == len(ids)
         for item in ids:
             del self.codes[item]
+
+    @rule()
+    def settle(self) -> None:
+        """Let every merge end."""
+        self.index.settle()
+
+    @rule()
+    def save(self) -> None:
+        """Save, and go on with what is in memory."""
+        self.index.save(self.path)
+        assert len(HammingIndex.open(self.path)) == len(self.codes)
+
+    @rule()
+    def save_and_open(self) -> None:
+        """Save, and go on with what is in the file."""
+        self.index.save(self.path)
+        self.index = HammingIndex.open(self.path)
+        self.index.verify()
 
     @rule(seed=st.integers(0, 1000))
     def add_removed_ids_again(self, seed: int) -> None:
@@ -60,8 +88,8 @@ class HammingHistory(RuleBasedStateMachine):
         """Ask for what the dictionary knows."""
         query = self._codes(1, seed)[0].tobytes()
         number = int.from_bytes(query)
-        distances = {item: (int.from_bytes(code) ^ number).bit_count() for item, code in self.codes.items()}
-        expected = sorted((d, item) for item, d in distances.items() if d <= distance)[:limit]
+        distances = ((item, (code ^ number).bit_count()) for item, code in self.codes.items())
+        expected = sorted((d, item) for item, d in distances if d <= distance)[:limit]
         assert self.index.search(query, distance, limit) == [(item, d) for d, item in expected]
 
     @invariant()
@@ -79,8 +107,10 @@ class HammingHistory(RuleBasedStateMachine):
     def _add(self, ids: list[int], seed: int) -> None:
         codes = self._codes(len(ids), seed)
         self.index.add(codes, ids)
-        self.codes.update(zip(ids, map(bytes, codes), strict=True))
+        self.codes.update(zip(ids, (int.from_bytes(code.tobytes()) for code in codes), strict=True))
 
 
 TestHammingHistory = HammingHistory.TestCase
-TestHammingHistory.settings = settings(max_examples=60, stateful_step_count=40)
+TestHammingHistory.settings = settings(
+    max_examples=60, stateful_step_count=40, derandomize=True, deadline=None
+)

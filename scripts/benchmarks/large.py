@@ -1,0 +1,93 @@
+"""As many codes as a machine of modest memory holds: 1e8, added in pieces."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from benchmarks.machine import available, forget_peak, peak_resident, resident, say
+from benchmarks.opening import opening
+from benchmarks.peers import need
+from benchmarks.planting import BITS, RADIUS, WIDTH, Codes, CodeSet, queries_for, random_codes
+from benchmarks.timing import Side, interleave, percentile, ratio
+
+from hashpact.lookup import HammingIndex
+
+PIECE: Final = 5_000_000
+KEPT_OF_PIECE: Final = 1000
+FLAT_SAMPLE: Final = 5_000_000
+BYTES_PER_CODE: Final = 190  # at the worst moment, in the last merge
+
+
+@dataclass(frozen=True)
+class Filled:
+    """The index, some of its codes, and how long it took to add and merge them all."""
+
+    index: HammingIndex
+    some: Codes
+    build_s: float
+
+
+def large(size: int, count: int) -> dict[str, Any] | None:
+    """A row about our index with that many codes; None if memory does not allow it."""
+    if available() < size * BYTES_PER_CODE:
+        say(f"without {size:,} codes: {size * BYTES_PER_CODE / 1e9:.0f} GB are not available")
+        return None
+    rng = np.random.default_rng(size)
+    before = resident()
+    forget_peak()
+    filled = _fill(size, rng)
+    peak = peak_resident() - before
+    among = CodeSet(filled.some, np.empty(0, dtype=np.int64))
+    queries = queries_for("random", among, count, rng)
+    single = [query.tobytes() for query in queries.codes]
+    index = filled.index
+    found = sum(bool(index.search(single[i], RADIUS)) for i in np.flatnonzero(queries.planted >= 0))
+    say(f"asking {size:,} codes, and faiss flat about {FLAT_SAMPLE:,}")
+    sides = [Side("hashpact", lambda i: index.search(single[i], RADIUS)), *_flat_sides(queries.codes, rng)]
+    timings = interleave(sides, count)
+    row = {
+        "codes": size,
+        "p50_us": timings[0].p50,
+        "p99_us": timings[0].p99,
+        "recall": found / int((queries.planted >= 0).sum()),
+        "flat_p50_us_estimated": None,
+        "ratio": None,
+        "build_s": filled.build_s,
+        "resident_GB": (resident() - before) / 1e9,
+        "peak_GB": peak / 1e9,
+    }
+    if len(timings) > 1:
+        flat = percentile(timings[1].taken, 50) * size / FLAT_SAMPLE
+        row |= {"flat_p50_us_estimated": flat, "ratio": ratio(flat, timings[0].p50)}
+    return row | {key: value for key, value in opening(index, single[0]).items() if key != "codes"}
+
+
+def _fill(size: int, rng: np.random.Generator) -> Filled:
+    """Add piece by piece; making the codes is not counted, though merges go on meanwhile."""
+    index = HammingIndex(WIDTH)
+    some = []
+    seconds = 0.0
+    for first in range(0, size, PIECE):
+        codes = random_codes(min(PIECE, size - first), rng)
+        ids = np.arange(first, first + len(codes), dtype=np.uint64)
+        some.append(codes[:KEPT_OF_PIECE].copy())
+        start = time.perf_counter()
+        index.add(codes, ids)
+        seconds += time.perf_counter() - start
+        say(f"{len(index):,} codes, {resident() / 1e9:.1f} GB")
+    start = time.perf_counter()
+    index.settle()
+    return Filled(index, np.concatenate(some), seconds + time.perf_counter() - start)
+
+
+def _flat_sides(queries: Codes, rng: np.random.Generator) -> list[Side]:
+    """A faiss flat index over a part: what it takes is in proportion to its codes."""
+    faiss = need("faiss")
+    if faiss is None:
+        return []
+    flat = faiss.IndexBinaryFlat(BITS)
+    flat.add(random_codes(FLAT_SAMPLE, rng))
+    return [Side("faiss flat", lambda i: flat.range_search(queries[i : i + 1], RADIUS + 1))]

@@ -1,0 +1,63 @@
+"""The limit that the machine's memory sets, and how much of a query's time it explains."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from typing import Any, Final
+
+from benchmarks.planting import RADIUS, WIDTH
+from benchmarks.timing import Side, interleave, percentile
+
+from hashpact import _kernel
+from hashpact.lookup import HammingIndex
+
+AHEAD: Final = 16
+ROUNDS: Final = 3
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Nanoseconds for a line at a random place of as much memory as the index takes."""
+
+    prefetched: float
+    dependent: float
+
+
+def machine_limit(size: int) -> Limit:
+    """The median of a few measurements, 16 reads under way at once, and each dependent on the last."""
+    rounds = [(_kernel.random_read(size, AHEAD), _kernel.random_read(size, 0)) for _ in range(ROUNDS)]
+    prefetched, dependent = zip(*rounds, strict=True)
+    return Limit(statistics.median(prefetched), statistics.median(dependent))
+
+
+def explain(index: HammingIndex, queries: list[bytes], limit: int | None, p50: float) -> dict[str, Any]:
+    """A row: what a median query touches, what that must cost, and how many times that it takes."""
+    size = index.stats()["bytes"]
+    bound = machine_limit(size)
+    touched = [count_touches(index, query, limit) for query in queries]
+    medians = {name: percentile([one[name] for one in touched], 50) for name in touched[0]}
+    least = medians["lines"] * bound.prefetched / 1000
+    return {
+        "index_MB": size / 1e6,
+        "prefetched_ns": bound.prefetched,
+        "dependent_ns": bound.dependent,
+        **medians,
+        "lines_x_prefetched_us": least,
+        "call_us": empty_call(queries),
+        "p50_us": p50,
+        "ratio": p50 / least,
+        "share_%": 100 * least / p50,
+    }
+
+
+def empty_call(queries: list[bytes]) -> float:
+    """Microseconds of a search in an empty index: what Python and the binding take of each."""
+    index = HammingIndex(WIDTH)
+    side = Side("empty", lambda i: index.search(queries[i], RADIUS))
+    return interleave([side], len(queries))[0].p50
+
+
+def count_touches(index: HammingIndex, query: bytes, limit: int | None) -> dict[str, int]:
+    """What a query reads, by the kernel's own count."""
+    return index._store.touches(query, RADIUS, limit)  # noqa: SLF001 - nothing for those who use the package

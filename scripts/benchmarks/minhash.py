@@ -1,0 +1,236 @@
+"""Texts: from text to signature, and searches among signatures, beside datasketch and rensa, one thread each.
+
+    scripts/bench minhash [--size 1e6] [--peer-size 1e5] [--queries 1000] [--json]
+
+Signatures: of folded texts of 350 characters. datasketch makes the same ones, value for value; rensa's are
+of another family. Searches: hashpact holds --size texts, datasketch --peer-size. It is there twice for each
+threshold: with the banding that it chooses itself, and with one that wants the recall that ours wants, as far
+as 128 values allow. Recall is that among planted copies at least as similar as the threshold. The last table
+is the recall of signatures of exactly one similarity, beside the curve of docs/methods/minhash-1.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import numpy as np
+from benchmarks.machine import describe, say
+from benchmarks.report import print_json, print_table
+from benchmarks.timing import Side, interleave, ratio
+from benchmarks.writing import Writer
+from datasketch import MinHash, MinHashLSH  # type: ignore[import-untyped]  # it carries no types
+from numpy.typing import NDArray
+
+from hashpact import _kernel
+from hashpact.fingerprint.text import fold, shingles
+from hashpact.lookup import MinHashIndex, minhash_signature, minhash_signatures
+
+try:
+    import rensa  # type: ignore[import-not-found, unused-ignore]  # of the extra "bench"
+except ImportError:
+    rensa = None
+
+Signatures = NDArray[np.uint32]
+Row = dict[str, Any]
+
+LENGTH: Final = 350
+PIECE: Final = 20_000
+# Bands and values a band that 128 values allow datasketch, with the recall that ours wants at the threshold.
+EQUAL_RECALL: Final = {0.5: (42, 3), 0.6: (32, 4)}
+SIMILARITIES: Final = (0.5, 0.6, 0.7, 0.8)
+PAIRS: Final = 20_000
+PERMUTATIONS: Final = MinHash(num_perm=128, seed=1, scheme="affine32").permutations
+
+
+def datasketch(text: str) -> Signatures:
+    """What a user of datasketch writes; the permutations are made once."""
+    sketch = MinHash(num_perm=128, seed=1, scheme="affine32", permutations=PERMUTATIONS)
+    sketch.update_batch([shingle.encode() for shingle in shingles(text)])
+    values: Signatures = sketch.hashvalues
+    return values
+
+
+def by_rensa(text: str) -> object:
+    """The same with rensa."""
+    sketch = rensa.RMinHash(num_perm=128, seed=1)
+    sketch.update(list(shingles(text)))
+    return sketch.digest()
+
+
+def signatures(count: int) -> list[Row]:
+    """The rows about making signatures."""
+    texts = [fold(text)[:LENGTH] for text in Writer(1).write(4 * count)]
+    texts = [text for text in texts if len(text) == LENGTH][:count]
+    if not (minhash_signatures(texts) == np.stack([datasketch(text) for text in texts])).all():
+        msg = "the signatures differ from datasketch's"
+        raise SystemExit(msg)
+    sides = [
+        Side("hashpact", lambda i: minhash_signature(texts[i])),
+        Side("datasketch, shingles and update_batch", lambda i: datasketch(texts[i])),
+    ]
+    if rensa is not None:
+        sides.append(Side("rensa, shingles and update", lambda i: by_rensa(texts[i])))
+    rows: list[Row] = []
+    best = _kernel.level()
+    timings = interleave(sides, len(texts))
+    for side, timing in zip(sides, timings, strict=True):
+        rows.append({"side": side.name, "p50_us": timing.p50, "ratio": ratio(timing.p50, timings[0].p50)})
+    for level in reversed(_kernel.levels()[:-1]):
+        _kernel.use_level(level)
+        (timing,) = interleave(sides[:1], len(texts))
+        rows.insert(
+            1, {"side": f"hashpact, {level}", "p50_us": timing.p50, "ratio": timing.p50 / timings[0].p50}
+        )
+    _kernel.use_level(best)
+    return rows
+
+
+def planted(writer: Writer, texts: Sequence[str], count: int) -> tuple[list[int], Signatures]:
+    """Rows of texts, and signatures of copies of theirs of which 2 to 30 % was changed."""
+    rng = np.random.default_rng(7)
+    rows = rng.integers(0, len(texts), count).tolist()
+    copies = [
+        writer.edit(texts[row], share) for row, share in zip(rows, rng.uniform(0.02, 0.3, count), strict=True)
+    ]
+    return rows, minhash_signatures(copies)
+
+
+def sketched(values: Signatures) -> MinHash:
+    """As datasketch has it."""
+    return MinHash(num_perm=128, seed=1, scheme="affine32", hashvalues=values, permutations=PERMUTATIONS)
+
+
+class Peer:
+    """datasketch's index with one banding."""
+
+    def __init__(self, threshold: float, banding: tuple[int, int] | None, held: Signatures) -> None:
+        self._index = MinHashLSH(threshold=threshold, num_perm=128, params=banding)
+        chosen = "its own" if banding is None else "equal recall"
+        self.name = f"datasketch, {chosen} banding ({self._index.b} x {self._index.r})"
+        say(f"{self.name}, threshold {threshold}")
+        with self._index.insertion_session() as session:
+            for row, values in enumerate(held):
+                session.insert(row, sketched(values), check_duplication=False)
+
+    def side(self, queries: Signatures) -> Side:
+        """For the clock; its query takes a MinHash."""
+        asked = [sketched(query) for query in queries]
+        return Side(self.name, lambda i: self._index.query(asked[i]))
+
+
+def searches(size: int, peer_size: int, count: int) -> list[Row]:
+    """The rows about searching, for two thresholds."""
+    say(f"writing {size:,} texts")
+    writer = Writer(2)
+    texts = writer.write(PIECE)
+    held = np.concatenate(
+        [
+            minhash_signatures(texts),
+            *(minhash_signatures(writer.write(PIECE)) for _ in range(PIECE, size, PIECE)),
+        ]
+    )[:size]
+    originals, queries = planted(writer, texts[: min(size, peer_size)], count)
+    say("building")
+    index = MinHashIndex.build(held, np.arange(len(held)))
+    similar = np.array([(held[row] == query).mean() for row, query in zip(originals, queries, strict=True)])
+    rows: list[Row] = []
+    for threshold, banding in EQUAL_RECALL.items():
+        peers = [Peer(threshold, each, held[:peer_size]) for each in (None, banding)]
+        found: list[set[int]] = [set() for _ in range(1 + len(peers))]
+        sides = [
+            Side(
+                "hashpact",
+                lambda i, t=threshold: index.search(queries[i], t),  # type: ignore[misc]  # bound early
+                keeper(found[0], originals, lambda hits: {row for row, _ in hits}),
+            ),
+            *(
+                Side(side.name, side.call, keeper(kept, originals, set))
+                for side, kept in zip((peer.side(queries) for peer in peers), found[1:], strict=True)
+            ),
+        ]
+        timings = interleave(sides, count)
+        wanted = set(np.flatnonzero(similar >= threshold).tolist())
+        for side, timing, kept in zip(sides, timings, found, strict=True):
+            asked = wanted & set(timing.calls)
+            rows.append(
+                {
+                    "threshold": threshold,
+                    "side": side.name,
+                    "holds": len(held) if side is sides[0] else peer_size,
+                    "p50_us": timing.p50,
+                    "p99_us": timing.p99,
+                    "recall": len(asked & kept) / len(asked),
+                    "ratio": ratio(timing.p50, timings[0].p50),
+                    "bytes_each": index.stats()["bytes"] / len(held) if side is sides[0] else None,
+                }
+            )
+    return rows
+
+
+def keeper(
+    found: set[int], originals: Sequence[int], rows: Callable[[Any], set[int]]
+) -> Callable[[int, Any], None]:
+    """What notes that call i has found the original of its query."""
+
+    def keep(i: int, answer: Any) -> None:  # noqa: ANN401 - each side has its own
+        if originals[i] in rows(answer):
+            found.add(i)
+
+    return keep
+
+
+def curve() -> list[Row]:
+    """Recall at exactly one similarity, searching for 0.5 or more and for that similarity or more."""
+    rng = np.random.default_rng(3)
+    held = rng.integers(0, 2**32, (PAIRS, 128), dtype=np.uint32)
+    index = MinHashIndex.build(held, np.arange(PAIRS))
+    rows = []
+    for similarity in SIMILARITIES:
+        queries = held.copy()
+        different = 128 - math.ceil(128 * similarity)
+        for query in queries:
+            query[rng.choice(128, different, replace=False)] += 1
+        row: Row = {"similarity": similarity}
+        for name, threshold in (("for_0.5", 0.5), ("for_it", similarity)):
+            offsets, ids, _ = index.search_batch(queries, threshold)
+            asked = np.repeat(np.arange(PAIRS), np.diff(offsets))
+            row[f"theory_{name}"] = index.recall(similarity, threshold)
+            row[f"measured_{name}"] = float((ids == asked).sum()) / PAIRS
+        rows.append(row)
+    return rows
+
+
+def main() -> int:
+    """Measure, then print."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench minhash",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--size", type=float, default=1e6, help="texts that hashpact holds")
+    parser.add_argument("--peer-size", type=float, default=1e5, help="texts that the others hold")
+    parser.add_argument("--queries", type=int, default=1000)
+    parser.add_argument("--json", action="store_true", help="JSON instead of tables")
+    options = parser.parse_args()
+    report: dict[str, Any] = {
+        "machine": describe() | {"instruction_set": _kernel.level()},
+        "signatures": signatures(options.queries),
+        "searches": searches(int(options.size), int(options.peer_size), options.queries),
+        "recall": curve(),
+    }
+    if options.json:
+        print_json(report)
+        return 0
+    print("; ".join(f"{key.replace('_', ' ')}: {value}" for key, value in report["machine"].items()), "\n")
+    print_table(f"From {LENGTH} folded characters to a signature", report["signatures"])
+    print_table("Searches among signatures of Vietnamese-looking texts", report["searches"])
+    print_table("Recall of signatures of one similarity", report["recall"])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

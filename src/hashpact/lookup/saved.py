@@ -1,0 +1,35 @@
+"""What every index over a native store can do: write itself to a file, prove one, wait for its merges."""
+
+from __future__ import annotations
+
+import os
+
+from hashpact._kernel import HammingFrozen, HammingStore, MinHashFrozen, MinHashStore
+
+
+class SavedIndex:
+    """An index that can be kept in a file. docs/formats/segment.md has the bytes.
+
+    Merges run on threads of the kernel, which a forked process does not have: start others by ``spawn``.
+    """
+
+    _store: HammingStore | MinHashStore
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write what is in the index now to one file; others may add, remove and search meanwhile.
+
+        Whoever opens ``path`` finds what was there before, or all of the new file. Raises OSError.
+        """
+        self._store.freeze().save(os.fspath(path))
+
+    def freeze(self) -> HammingFrozen | MinHashFrozen:
+        """What is in the index now, to be written in its own time."""
+        return self._store.freeze()
+
+    def verify(self) -> None:
+        """Compare every byte of the opened files with their checksums. Raises CorruptError."""
+        self._store.verify()
+
+    def settle(self) -> None:
+        """Wait until no merge is due or under way: for tests and benchmarks. Searches never need it."""
+        self._store.settle()

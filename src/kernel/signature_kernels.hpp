@@ -1,0 +1,44 @@
+// The inner loops over MinHash signatures, as a table of functions: one table per instruction set, all with the
+// same results.
+//
+// A signature is 128 values of 32 bits. In memory and in files it is kept as eight planes of 64 bytes: plane p holds
+// the four bits 4p to 4p + 3 of every value, so that a candidate that is not similar shows it in its first line.
+// Value 16 q + j has its four bits in bits 4q to 4q + 3 of word j of a plane.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace hashpact {
+
+constexpr unsigned kSignatureValues = 128;
+
+// The words of 64 bits that a signature takes, as values or as planes.
+constexpr unsigned kSignatureWords = kSignatureValues / 2;
+
+// A shingle is this many code points; in UTF-8 they take at most kShingleBytes.
+constexpr unsigned kShingle = 4;
+constexpr std::size_t kShingleBytes = 16;
+
+struct SignatureKernels {
+    // Lowers the 128 values `least` by the shingles of a folded text: shingle i is from starts[i] to
+    // starts[i + kShingle] in `text`, which is readable for kShingleBytes from any start on.
+    void (*lower)(const unsigned char* text, const std::uint32_t* starts, std::size_t shingles, std::uint32_t* least);
+
+    // Writes those of `rows`, in order, whose signature may be within `radius` of `query`, and returns how many they
+    // are: the first plane alone cannot tell. `passed` may be `rows`.
+    std::size_t (*filter)(const std::uint64_t* signatures, const std::uint64_t* query, const std::uint32_t* rows,
+                          std::size_t count, unsigned radius, std::uint32_t* passed);
+
+    // Writes in how many values the signature of each row differs from `query`.
+    void (*differences)(const std::uint64_t* signatures, const std::uint64_t* query, const std::uint32_t* rows,
+                        std::size_t count, std::uint16_t* out);
+};
+
+// Defined where the build has the instruction set.
+extern const SignatureKernels kGenericSignatures;
+extern const SignatureKernels kAvx2Signatures;
+extern const SignatureKernels kAvx512Signatures;
+extern const SignatureKernels kNeonSignatures;
+
+}  // namespace hashpact

@@ -1,0 +1,140 @@
+"""A process that saves and opens indexes, for tests that need one to run beside it, to fail or to be killed.
+
+    saver.py search FILE     open, say the hits of a search, wait for a line, say them again
+    saver.py full FILE       save where the file size limit forbids it
+    saver.py over FILE       save two indexes over each other for ever
+    saver.py fork            search in a forked process, and end it as any other
+    saver.py memory          run out of memory in the background, then get more
+
+Each line on standard output is one event.
+"""
+
+from __future__ import annotations
+
+import errno
+import gc
+import itertools
+import os
+import resource
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+from segments import random_codes
+
+from hashpact.lookup import HammingIndex
+
+SIZES = (40_000, 50_000)
+"""Of the two indexes that are saved over each other."""
+
+LIMIT = 64 * 1024
+ROOM = 16 << 20
+"""Bytes that are left for what a writer merges itself, and too few for what the background merges."""
+
+
+def say(event: str) -> None:
+    """One event, in one write, so that a kill cannot tear or hold it back."""
+    os.write(1, event.encode() + b"\n")
+
+
+def build(count: int) -> HammingIndex:
+    """An index of so many codes; the first is all zeros."""
+    codes = random_codes(count, 8, 1)
+    codes[0] = 0
+    return HammingIndex.build(codes, np.arange(count))
+
+
+def hits(index: HammingIndex) -> str:
+    """What a search gives."""
+    return f"hits {index.search(bytes(8), 12)}"
+
+
+def search(path: Path) -> None:
+    """Search a file before and after whatever is done to it."""
+    index = HammingIndex.open(path)
+    say(hits(index))
+    sys.stdin.readline()
+    say(hits(index))
+
+
+def full(path: Path) -> None:
+    """Fill the disk, as far as this process is concerned."""
+    index = build(SIZES[0])
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, LIMIT))
+    try:
+        index.save(path)
+    except OSError as error:
+        say(f"refused {errno.errorcode[error.errno or 0]} {error.filename}")
+
+
+def over(path: Path) -> None:
+    """Save two indexes in turn."""
+    indexes = [build(size) for size in SIZES]
+    say("ready")
+    for index in itertools.cycle(indexes):
+        index.save(path)
+
+
+def grow(index: HammingIndex, start: int) -> int:
+    """Add until there is something for the background to merge; the next free id."""
+    while len(index.stats()["segments"]) < 3:
+        index.add(random_codes(2000, 8, start), np.arange(start, start + 2000))
+        start += 2000
+    return start
+
+
+def fork() -> None:
+    """Be two processes, of which one has no background."""
+    warnings.simplefilter("ignore", DeprecationWarning)  # that fork and threads do not mix is the point
+    index = build(SIZES[0])
+    grow(index, SIZES[0])
+    index.settle()
+    child = os.fork()
+    say(f"{'parent' if child else 'child'} {hits(index)}")
+    if child:
+        _, status = os.waitpid(child, 0)
+        say(f"status {status}")
+    del index
+    gc.collect()
+
+
+def memory() -> None:
+    """Let the background fail, and see where it is told."""
+    index = build(300_000)
+    next_id = grow(index, 300_000)
+    index.settle()
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + ROOM, hard))
+    try:
+        for _ in range(200):
+            index.add(random_codes(2000, 8, next_id), np.arange(next_id, next_id + 2000))
+            next_id += 2000
+    except MemoryError:
+        say("refused")
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    assert len(index) == next_id
+    index.add(random_codes(1, 8, 1), [next_id])
+    index.settle()
+    assert len(index) == next_id + 1
+    say(f"settled {len(index.stats()['segments'])}")
+
+
+def main() -> None:
+    """Do what the command line says."""
+    match sys.argv[1:]:
+        case ["search", path]:
+            search(Path(path))
+        case ["full", path]:
+            full(Path(path))
+        case ["over", path]:
+            over(Path(path))
+        case ["fork"]:
+            fork()
+        case ["memory"]:
+            memory()
+
+
+if __name__ == "__main__":
+    main()

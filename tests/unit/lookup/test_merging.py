@@ -1,0 +1,179 @@
+"""Merges in the background: nobody waits for them, and nobody sees them."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from segments import random_codes
+
+from hashpact.lookup import HammingIndex
+
+LARGE = 300_000
+MORE = 50_000
+"""More than an eighth of LARGE, by which a merge of both is due."""
+
+
+@pytest.fixture
+def merging() -> HammingIndex:
+    """An index whose background merges LARGE and MORE codes, the first of which are all different."""
+    codes = numbered(LARGE + MORE)
+    index = HammingIndex.build(codes[:LARGE], np.arange(LARGE))
+    index.add(codes[LARGE:], np.arange(LARGE, LARGE + MORE))
+    assert is_merging(index)
+    return index
+
+
+def is_merging(index: HammingIndex) -> bool:
+    return len(index.stats()["segments"]) > 1
+
+
+def numbered(count: int) -> NDArray[np.uint8]:
+    return np.arange(count, dtype="<u8").view(np.uint8).reshape(-1, 8)
+
+
+def code(number: int) -> bytes:
+    return number.to_bytes(8, "little")
+
+
+def test_no_writer_waits_for_a_large_merge(merging: HammingIndex) -> None:
+    for item in range(100):
+        merging.add(random_codes(1, 8, item), [10**9 + item])
+        assert merging.remove([item]) == 1
+        assert merging.search(code(item + 1000), 0) == [(item + 1000, 0)]
+    assert is_merging(merging)
+    merging.settle()
+    ((rows, _),) = merging.stats()["segments"]
+    assert LARGE + MORE - 100 <= rows <= LARGE + MORE
+    assert len(merging) == LARGE + MORE
+
+
+def test_what_is_withdrawn_during_a_merge_stays_withdrawn(merging: HammingIndex) -> None:
+    gone = list(range(0, LARGE + MORE, 7))
+    assert merging.remove(gone) == len(gone)
+    merging.add(numbered(10**6 + 1)[-1:], [14])
+    assert is_merging(merging)
+    merging.settle()
+    assert len(merging) == LARGE + MORE - len(gone) + 1
+    assert merging.stats()["tombstones"] == len(gone)
+    assert merging.known([item for item in gone if item != 14]) is None
+    for item in (0, 7, 14, 70_000):
+        assert merging.search(code(item), 0) == []
+    assert merging.search(code(10**6), 0) == [(14, 0)]
+    assert merging.search(code(15), 0) == [(15, 0)]
+    # A second merge drops them.
+    merging.add(random_codes(MORE, 8, 3), np.arange(10**7, 10**7 + MORE))
+    merging.settle()
+    assert merging.stats()["tombstones"] == 0
+
+
+def test_a_merge_does_not_outlive_its_index(merging: HammingIndex) -> None:
+    threads = threading.active_count()
+    del merging
+    assert threading.active_count() == threads
+
+
+def test_mostly_withdrawn_layers_are_rebuilt_in_the_background() -> None:
+    index = HammingIndex.build(random_codes(LARGE, 8, 1), np.arange(LARGE))
+    index.remove(np.arange(0, 160_000))
+    index.settle()
+    assert [rows for rows, _ in index.stats()["segments"]] == [LARGE - 160_000]
+    assert index.stats()["tombstones"] == 0
+
+
+def test_saving_during_a_merge_keeps_one_moment(merging: HammingIndex, tmp_path: Path) -> None:
+    path = tmp_path / "a.segment"
+    frozen = merging.freeze()
+    merging.remove(range(1000))
+    frozen.save(str(path))
+    assert len(HammingIndex.open(path)) == LARGE + MORE
+    assert len(merging) == LARGE + MORE - 1000
+
+
+def test_saving_and_verifying_leave_the_gil_to_others(tmp_path: Path) -> None:
+    """No thread is made to give up the GIL here: another one runs only while it is let go."""
+    path = tmp_path / "a.segment"
+    index = HammingIndex.build(random_codes(LARGE, 32, 1), np.arange(LARGE))
+    turns, done = [0], threading.Event()
+
+    def take_turns() -> None:
+        while not done.is_set():
+            turns[0] += 1
+            time.sleep(0.0001)
+
+    other = threading.Thread(target=take_turns)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(60)
+    taken = []
+    try:
+        other.start()
+        before = turns[0]
+        index.save(path)
+        taken.append(turns[0] - before)
+        before = turns[0]
+        HammingIndex.open(path).verify()
+        taken.append(turns[0] - before)
+    finally:
+        sys.setswitchinterval(interval)
+        done.set()
+        other.join()
+    assert min(taken) >= 1, taken
+
+
+@pytest.mark.parametrize("batch", [1, 50])
+def test_every_search_sees_every_code_whose_add_returned(batch: int) -> None:
+    """20 000 codes a second for some seconds, with merges of all sizes under way."""
+    total, removed_every = 60_000, 5
+    codes = random_codes(total, 32, 7)
+    codes[:, 8:12] = np.arange(total, dtype="<u4").view(np.uint8).reshape(-1, 4)  # all different
+    index = HammingIndex(32)
+    added, removed, done = [0], [0], threading.Event()
+
+    def add() -> None:
+        start = time.perf_counter()
+        for first in range(0, total, batch):
+            index.add(codes[first : first + batch], np.arange(first, min(first + batch, total)))
+            added[0] = first + batch
+            time.sleep(max(0.0, start + added[0] / 20_000 - time.perf_counter()))
+
+    def remove() -> None:
+        while removed[0] < total:
+            stop = added[0]
+            ids = range(removed[0], stop, removed_every)
+            assert index.remove(ids) == len(ids)
+            removed[0] += removed_every * len(ids)
+            time.sleep(0.002)
+
+    def search(seed: int) -> int:
+        rng = np.random.default_rng(seed)
+        searches = 0
+        while not done.is_set():
+            there, gone = added[0], removed[0]
+            if there < batch + 1 or gone < removed_every + 1:
+                continue
+            row = int(rng.integers(there))
+            hits = index.search(codes[row].tobytes(), 0)
+            if row % removed_every:
+                assert hits == [(row, 0)]
+            row = int(rng.integers(gone)) // removed_every * removed_every
+            assert index.search(codes[row].tobytes(), 0) == []
+            searches += 1
+        return searches
+
+    with ThreadPoolExecutor(4) as pool:
+        searching = [pool.submit(search, seed) for seed in range(2)]
+        writing = [pool.submit(add), pool.submit(remove)]
+        try:
+            for work in writing:
+                work.result()
+        finally:
+            done.set()
+        assert min(work.result() for work in searching) > 100
+    index.settle()
+    assert len(index) == total - total // removed_every

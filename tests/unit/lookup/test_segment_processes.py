@@ -1,0 +1,117 @@
+"""Segment files between processes: shared, removed, killed in the middle, and on a disk that is full."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from segments import random_codes
+
+from hashpact.lookup import HammingIndex
+
+SAVER = Path(__file__).with_name("saver.py")
+TESTS = SAVER.parents[2]
+KILLS = 20
+LONGEST = 0.1
+"""Seconds that a process may save before it is killed."""
+
+
+def start(*arguments: str | Path) -> subprocess.Popen[str]:
+    paths = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return subprocess.Popen(
+        [sys.executable, str(SAVER), *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": paths},
+    )
+
+
+def run(*arguments: str | Path) -> list[str]:
+    """The events of a process that ends by itself, and well."""
+    process = start(*arguments)
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, out
+    return out.splitlines()
+
+
+def saved(path: Path, count: int) -> HammingIndex:
+    index = HammingIndex.build(random_codes(count, 8, 1), np.arange(count))
+    index.save(path)
+    return index
+
+
+def test_processes_share_a_file_and_keep_it_when_it_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "a.segment"
+    expected = f"hits {saved(path, 3000).search(bytes(8), 12)}\n"
+    processes = [start("search", path) for _ in range(2)]
+    try:
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == expected
+        mine = HammingIndex.open(path)
+        path.unlink()
+        saved(path, 10)
+        mine.verify()
+        assert f"hits {mine.search(bytes(8), 12)}\n" == expected
+        for process in processes:
+            out, _ = process.communicate("go on\n", timeout=60)
+            assert (out, process.returncode) == (expected, 0)
+    finally:
+        for process in processes:
+            process.kill()
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.segment"
+    saved(path, 100)
+    before = path.read_bytes()
+    assert run("full", path) == [f"refused EFBIG {path}"]
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["a.segment"]
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_sigkill_leaves_the_old_file_or_the_new_one(tmp_path: Path, seed: int) -> None:
+    path = tmp_path / "a.segment"
+    random_ = random.Random(seed)
+    sizes = set()
+    for _ in range(KILLS):
+        process = start("over", path)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(random_.uniform(0, LONGEST))
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        if path.exists():
+            index = HammingIndex.open(path)
+            index.verify()
+            sizes.add(len(index))
+    assert sizes == {40_000, 50_000}
+    drafts = [file for file in tmp_path.iterdir() if file != path]
+    assert drafts, "no kill came in the middle of a save"
+    assert all(file.name.startswith(".a.segment.") and file.name.endswith(".new") for file in drafts)
+
+
+def test_a_forked_process_can_search_and_end() -> None:
+    events = run("fork")
+    hits = f"hits {events[0].partition('hits ')[2]}"
+    assert sorted(events) == sorted([f"child {hits}", f"parent {hits}", "status 0"])
+
+
+@pytest.mark.skipif(
+    "asan" in os.environ.get("LD_PRELOAD", ""), reason="the address sanitizer reserves more than any limit"
+)
+def test_what_fails_in_the_background_is_raised_by_the_next_add() -> None:
+    """And nothing is lost: the merge that ran out of memory is made later."""
+    refused, settled = run("memory")
+    assert refused == "refused"
+    assert int(settled.removeprefix("settled ")) <= 3
