@@ -15,6 +15,7 @@ import re
 import subprocess
 import sys
 import tokenize
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,8 +148,8 @@ def size_faults(roots: list[Path], source: Path) -> list[str]:
             faults.append(f"{path}: {lines} lines")
         if FORBIDDEN_NAMES & {part.removesuffix(".py") for part in path.parts[len(ROOT.parts) :]}:
             faults.append(f"{path}: a name that says nothing")
-    for directory in (path for path in source.iterdir() if path.is_dir()):
-        count = sum(path.parent == directory and path.suffix == ".py" for path in python_files(directory))
+    rooms = Counter(path.parent for path in python_files(source) if path.suffix == ".py")
+    for directory, count in rooms.items():
         if count > MAX_FILES:
             faults.append(f"{directory}: {count} files")
     return faults

@@ -22,19 +22,19 @@ INTERRUPTED: Final = 130
 """The exit status after Ctrl-C, as shells have it: 128 + SIGINT."""
 
 COMMANDS: Final = {
-    "init": ("hashpact.cli.home:init", "Make the home of a new clearinghouse."),
-    "serve": ("hashpact.cli.home:serve", "Serve a home until it is told to stop."),
-    "member": ("hashpact.cli.member:member", "Enrol members and list them."),
-    "log": ("hashpact.cli.log:log", "Read the log of a home."),
-    "fingerprint": ("hashpact.cli.content:fingerprint", "Fingerprint files; nothing leaves this machine."),
-    "submit": ("hashpact.cli.content:submit", "Share fingerprints of removed files."),
-    "check": ("hashpact.cli.content:check", "Look for shared entries that files are copies of."),
-    "entry": ("hashpact.cli.entry:entry", "Show an entry and what members say of it."),
-    "withdraw": ("hashpact.cli.entry:withdraw", "Take back an entry of one's own."),
-    "opinion": ("hashpact.cli.entry:opinion", "Endorse or dispute another member's entry."),
-    "demo": ("hashpact.cli.demo:demo", "Play the whole path on this machine."),
+    "init": ("admin.home:init", "Make the home of a new clearinghouse."),
+    "serve": ("admin.home:serve", "Serve a home until it is told to stop."),
+    "member": ("admin.member:member", "Enrol members and list them."),
+    "log": ("public.log:log", "Read the log of a home."),
+    "fingerprint": ("platform.content:fingerprint", "Fingerprint files; nothing leaves this machine."),
+    "submit": ("platform.content:submit", "Share fingerprints of removed files."),
+    "check": ("platform.content:check", "Look for shared entries that files are copies of."),
+    "entry": ("platform.entry:entry", "Show an entry and what members say of it."),
+    "withdraw": ("platform.entry:withdraw", "Take back an entry of one's own."),
+    "opinion": ("platform.entry:opinion", "Endorse or dispute another member's entry."),
+    "demo": ("demo:demo", "Play the whole path on this machine."),
 }
-"""Where each command is, and its line in the help."""
+"""Where each command is below hashpact.cli, and its line in the help."""
 
 
 class _LateGroup(click.Group):
@@ -47,7 +47,7 @@ class _LateGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name][0].partition(":")
-        command = getattr(importlib.import_module(module), name)
+        command = getattr(importlib.import_module(f"hashpact.cli.{module}"), name)
         assert isinstance(command, click.Command)  # noqa: S101 - COMMANDS names commands; a test proves it
         return command
 

@@ -1,0 +1,1 @@
+"""Commands of an administrator: a home, its members and their keys."""

@@ -1,0 +1,1 @@
+"""Commands of a platform: what a member runs on its own machine."""

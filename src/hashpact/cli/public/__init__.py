@@ -1,0 +1,1 @@
+"""Commands for anyone who watches the log."""
