@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import os
 import secrets
-import shutil
 import signal
 import sys
 import time
@@ -35,12 +34,14 @@ from hashpact.service.certificates import Credential
 from hashpact.service.check import Checker
 from hashpact.service.follow import Follower, Keeper, check_reflects
 from hashpact.service.read import Reader
+from hashpact.storage import backup
+from hashpact.storage.backup import Manifest, Progress
 from hashpact.storage.files import (
     HomePaths,
     ProfilePaths,
+    new_directory,
     read_bytes,
     read_private,
-    sync_directory,
     write_private,
     write_public,
 )
@@ -111,7 +112,7 @@ def create_home(directory: Path, config: HomeConfig, *, admins: int, threshold: 
     error of the statement rule that ``config.origin``, ``admins`` or ``threshold`` breaks.
     """
     statements.LOG.write((config.origin,))
-    with _new_directory(directory) as draft:
+    with new_directory(directory) as draft:
         paths = HomePaths(draft)
         paths.pki.mkdir(mode=0o700)
         signers = []
@@ -154,6 +155,18 @@ def open_home(directory: Path) -> Iterator[Home]:
         yield home
 
 
+def back_up_home(directory: Path, file: Path, progress: Progress, *, keys: bool) -> Manifest:
+    """As `backup.back_up`, made now."""
+    return backup.back_up(directory, file, progress, keys=keys, now=unix_time())
+
+
+def restore_home(file: Path, directory: Path, progress: Progress) -> tuple[Manifest, list[Path]]:
+    """As `backup.restore`; with it the keys that a server needs and the backup did not have."""
+    manifest = backup.restore(file, directory, progress)
+    paths = HomePaths(directory)
+    return manifest, [path for path in (paths.ca_key, paths.server_key, paths.log_key) if not path.exists()]
+
+
 def enrol_member(home: Home, member_id: str, roles: frozenset[Role], out: Path) -> list[Receipt]:
     """Enrol a member, and write the profile with which it reaches the clearinghouse.
 
@@ -163,7 +176,7 @@ def enrol_member(home: Home, member_id: str, roles: frozenset[Role], out: Path) 
     statements.ID.write((member_id,))
     charter = home.charter
     signers = list(_signers(home, charter))
-    with _new_directory(out) as draft:
+    with new_directory(out) as draft:
         key = Ed25519PrivateKey.generate()
         profile = ProfileConfig(charter.origin, member_id, FIRST_KEY, home.address)
         credential = certificates.issue_member(home.authority, charter.origin, member_id, unix_time)
@@ -200,30 +213,6 @@ def _hosts(config: HomeConfig) -> Sequence[str]:
     """What the server's certificate names: this machine, and what members will connect to."""
     host, _ = split_address("address", config.address or config.listen)
     return sorted({"localhost", "127.0.0.1", "::1", host} - _EVERYWHERE)
-
-
-@contextlib.contextmanager
-def _new_directory(directory: Path) -> Iterator[Path]:
-    """A draft that becomes ``directory`` when the block ends well, and is gone otherwise."""
-    if directory.is_symlink() or (directory.exists() and not _is_empty(directory)):
-        msg = f"{directory} exists and is not an empty directory; name a new one"
-        raise ConfigError(msg)
-    draft = directory.with_name(f".{directory.name}.{secrets.token_hex(8)}.new")
-    try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        draft.mkdir(mode=0o700)
-        yield draft
-        draft.rename(directory)
-        sync_directory(directory.parent)
-    except OSError as error:
-        msg = f"cannot make {directory}: {error.strerror}"
-        raise ConfigError(msg) from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
-def _is_empty(directory: Path) -> bool:
-    return directory.is_dir() and not any(directory.iterdir())
 
 
 def serve(directory: Path, listen: str | None, ready: Callable[[str], None]) -> None:

@@ -24,6 +24,8 @@ INTERRUPTED: Final = 130
 COMMANDS: Final = {
     "init": ("admin.home:init", "Make the home of a new clearinghouse."),
     "serve": ("admin.home:serve", "Serve a home until it is told to stop."),
+    "backup": ("admin.backup:backup", "Copy a home into one new archive."),
+    "restore": ("admin.backup:restore", "Make a home of a backup again."),
     "member": ("admin.member:member", "Enrol members and list them."),
     "log": ("public.log:log", "Read the log of a home."),
     "fingerprint": ("platform.content:fingerprint", "Fingerprint files; nothing leaves this machine."),

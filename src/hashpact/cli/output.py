@@ -6,10 +6,11 @@ cannot move the cursor of a terminal.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeVar
 
 import click
@@ -77,6 +78,20 @@ def with_progress(items: Iterable[Item], what: str, total: int | None = None) ->
 
     with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
         yield from progress.track(items, total=total, description=what)
+
+
+@contextlib.contextmanager
+def progress_of(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on stderr for work that tells how far it is; none unless stderr is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - late: only for people at a terminal
+    from rich.progress import Progress  # noqa: PLC0415 - late, as above
+
+    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
+        task = progress.add_task(what)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def receipt_fields(receipt: Receipt) -> dict[str, object]:

@@ -5,13 +5,16 @@ Every failure is a ConfigError of one line that names the file and what to do.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
+import shutil
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from hashpact.domain.errors import ConfigError
 
@@ -133,6 +136,41 @@ def write_public(path: Path, data: bytes, *, replace: bool = False) -> None:
     _write(path, data, _PUBLIC, replace=replace)
 
 
+def private_draft(path: Path) -> contextlib.AbstractContextManager[BinaryIO]:
+    """A file to write piece by piece, for its owner only; it appears whole and durable, or not at all.
+
+    Raises ConfigError if the file exists or cannot be written.
+    """
+    return _draft(path, _PRIVATE, replace=False)
+
+
+@contextlib.contextmanager
+def new_directory(directory: Path) -> Iterator[Path]:
+    """A draft that becomes ``directory`` when the block ends well, and is gone otherwise.
+
+    Raises ConfigError if ``directory`` exists and is not empty, or cannot be made.
+    """
+    if directory.is_symlink() or (directory.exists() and not _is_empty(directory)):
+        msg = f"{directory} exists and is not an empty directory; name a new one"
+        raise ConfigError(msg)
+    draft = directory.with_name(f".{directory.name}.{secrets.token_hex(8)}.new")
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        draft.mkdir(mode=0o700)
+        yield draft
+        draft.rename(directory)
+        sync_directory(directory.parent)
+    except OSError as error:
+        msg = f"cannot make {directory}: {error.strerror}"
+        raise ConfigError(msg) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _is_empty(directory: Path) -> bool:
+    return directory.is_dir() and not any(directory.iterdir())
+
+
 def read_bytes(path: Path, limit: int) -> bytes:
     """The bytes of a file of at most ``limit`` bytes.
 
@@ -156,12 +194,19 @@ def sync_directory(directory: Path) -> None:
 
 
 def _write(path: Path, data: bytes, mode: int, *, replace: bool) -> None:
+    with _draft(path, mode, replace=replace) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def _draft(path: Path, mode: int, *, replace: bool) -> Iterator[BinaryIO]:
+    """A file that gets the name ``path``, synced, when the block ends well, and is gone otherwise."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
     try:
-        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, mode)
+        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, mode)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
+                yield file
                 file.flush()
                 os.fsync(descriptor)
             if replace:
