@@ -127,12 +127,10 @@ def searches(size: int, peer_size: int, count: int) -> list[Row]:
     say(f"writing {size:,} texts")
     writer = Writer(2)
     texts = writer.write(PIECE)
-    held = np.concatenate(
-        [
-            minhash_signatures(texts),
-            *(minhash_signatures(writer.write(PIECE)) for _ in range(PIECE, size, PIECE)),
-        ]
-    )[:size]
+    held = np.empty((size, 128), dtype=np.uint32)
+    for first in range(0, size, PIECE):
+        piece = minhash_signatures(writer.write(PIECE) if first else texts)
+        held[first : first + PIECE] = piece[: size - first]
     originals, queries = planted(writer, texts[: min(size, peer_size)], count)
     say("building")
     index = MinHashIndex.build(held, np.arange(len(held)))

@@ -72,26 +72,7 @@ HammingPlan::HammingPlan(unsigned bits, unsigned chunks) : bits_(bits) {
     const auto used = [&](unsigned width) {
         return std::any_of(chunks_.begin(), chunks_.end(), [&](Chunk chunk) { return chunk.width == width; });
     };
-    for (std::size_t i = 0; i < size(); ++i) next_.push_back(static_cast<std::uint32_t>(after(i)));
     for (unsigned width = 0; width <= widest; ++width) masks_.emplace_back(used(width) ? width : 0);
-}
-
-void HammingPlan::skip(const std::vector<bool>& skipped) {
-    for (std::size_t i = 0; i < size(); ++i) {
-        std::size_t next = after(i);
-        while (next != i && skipped[next]) next = after(next);
-        next_[i] = static_cast<std::uint32_t>(next != i ? next : after(i));
-    }
-}
-
-bool HammingPlan::set_next(const std::uint32_t* next, std::size_t count) {
-    const auto wrong = [&](std::size_t i) { return next[i] >= count || (next[i] == i && count > 1); };
-    if (count != size()) return false;
-    for (std::size_t i = 0; i < count; ++i) {
-        if (wrong(i)) return false;
-        next_[i] = next[i];
-    }
-    return true;
 }
 
 bool HammingPlan::can_have(unsigned bits, std::uint64_t chunks) {
@@ -167,12 +148,12 @@ double HammingPlan::cost(std::size_t rows, unsigned radius, const Costs& costs) 
         const double filled = 1 - std::exp(-load);
         // A bucket begins anywhere in a line, so it reaches into one more on average than its bytes fill.
         const double lines = load * sizeof(std::uint16_t) / kLine + filled;
-        const unsigned next = std::min(kSketchBits, chunks_[next_[i]].width);
+        const unsigned sketch_bits = std::min(kSketchBits, chunks_[next(i)].width);
         for (int flips = 0; flips <= thresholds[i]; ++flips) {
             const double buckets = this->buckets(i, flips);
             // A flip of a low bit stays on the line of offsets.
             const double offsets = choose_of(width - kOffsetsPerLineBits, static_cast<unsigned>(flips));
-            const double passing = load * ball(next, sketch_radius(thresholds, i, flips));
+            const double passing = load * ball(sketch_bits, sketch_radius(thresholds, i, flips));
             total += offsets * costs.read + buckets * (filled * costs.run + lines * (costs.line + costs.read)) +
                      buckets * passing * (costs.read + costs.candidate);
         }

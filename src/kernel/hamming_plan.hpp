@@ -31,8 +31,6 @@ constexpr std::size_t kLevels = kMaxFlips + 1;
 // (The differences d(i) - t(i) - 1 add up to less than nothing; start behind the last place where their running sum is
 // largest.) With l = 2, a code in a bucket f flips away has at most t(i) + t(i+1) + 1 - f bits different in the next
 // chunk. Sixteen bits of the next chunk, the entry's sketch, refuse 99 to 99.8 in 100 unrelated codes at PDQ's radius.
-// A chunk in which most codes are alike refuses nobody. It is skipped: the chain goes on, with larger l, to the first
-// chunk behind it that tells codes apart.
 class HammingPlan {
   public:
     // The plan whose searches at `radius` over `rows` unrelated codes of `bits` bits should cost least. One chunk means
@@ -49,19 +47,12 @@ class HammingPlan {
     std::size_t size() const { return chunks_.size(); }
     Chunk chunk(std::size_t i) const { return chunks_[i]; }
 
-    // From which chunk the sketches in chunk i's table are.
-    std::size_t next(std::size_t i) const { return next_[i]; }
-
-    // Has the sketches taken from chunks that are not in this list, which has a bit for each chunk.
-    void skip(const std::vector<bool>& skipped);
-
-    // As a file keeps it. False if it cannot be.
-    const std::vector<std::uint32_t>& next() const { return next_; }
-    bool set_next(const std::uint32_t* next, std::size_t count);
+    // The next chunk round the ring.
+    std::size_t next(std::size_t i) const { return i + 1 < size() ? i + 1 : 0; }
 
     // The sketch of an entry in chunk i's table.
     std::uint16_t sketch(const std::uint64_t* code, std::size_t i) const {
-        return static_cast<std::uint16_t>(chunk_value(code, chunks_[next_[i]]));
+        return static_cast<std::uint16_t>(chunk_value(code, chunks_[next(i)]));
     }
 
     // Writes the threshold of each chunk at that radius for a set of unrelated codes: floor(r/m) for the first
@@ -76,9 +67,7 @@ class HammingPlan {
     // How far a sketch may be from the query's, `flips` away from the query's bucket of chunk i. Not negative, because
     // `flips` is at most the threshold and no threshold is below -1.
     int sketch_radius(const std::vector<int>& thresholds, std::size_t i, int flips) const {
-        int radius = thresholds[i] + thresholds[next_[i]] + 1 - flips;
-        for (std::size_t k = after(i); k != next_[i]; k = after(k)) radius += thresholds[k] + 1;
-        return radius;
+        return thresholds[i] + thresholds[next(i)] + 1 - flips;
     }
 
     // The masks over the bits of chunk i, those with fewer bits set first, and how many have at most `flips` set:
@@ -106,11 +95,8 @@ class HammingPlan {
         std::array<std::size_t, kMaxFlips + 1> within{};
     };
 
-    std::size_t after(std::size_t i) const { return i + 1 < size() ? i + 1 : 0; }
-
     unsigned bits_;
     std::vector<Chunk> chunks_;
-    std::vector<std::uint32_t> next_;
     std::vector<Masks> masks_;  // by width
 };
 

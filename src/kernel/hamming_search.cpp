@@ -27,7 +27,7 @@ constexpr std::size_t kBatch = 4096;
 // A level that costs so much more than it was thought to, as a share of the whole search, is reason to plan again, so
 // many times at most.
 constexpr double kSurprise = 0.25;
-constexpr int kMostPlans = 4;
+constexpr int kMostPlans = 8;
 
 // Of codes that crowd a chunk, so many are among those that crowd the next one.
 constexpr double kCrowdPasses = 0.5;

@@ -1,6 +1,5 @@
 #include "hamming_segment.hpp"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -11,10 +10,6 @@ namespace hashpact {
 namespace {
 
 std::string section(const char* name, std::size_t chunk) { return std::string(name) + "." + std::to_string(chunk); }
-
-// A chunk is crowded if two rows are alike in it with this probability; so many rows are looked at.
-constexpr double kCrowdedShare = 1.0 / 16;
-constexpr std::size_t kChunkSample = 1024;
 
 // The plan that a file was laid out by. Throws CorruptFile.
 HammingPlan plan_of(const SegmentFile& file, unsigned bits) {
@@ -34,7 +29,6 @@ HammingSegment::HammingSegment(Rows rows, const Options& options, Bits in_group)
       costs_(measure_costs(rows_.records.data(), rows_.words, rows_.size())),
       groups_(rows_, in_group),
       plan_(HammingPlan::choose(rows_.words * 64, in_tables(), rows_.size(), options.radius, costs_)) {
-    plan_.skip(crowded_chunks(in_group));
     weigh();
     if (plan_.size() == 1) return;
     for (std::size_t i = 0; i < plan_.size(); ++i) {
@@ -50,8 +44,6 @@ HammingSegment::HammingSegment(const SegmentFile& file)
       groups_(file),
       plan_(plan_of(file, rows_.words * 64)) {
     if (groups_.rows() > rows_.size() || options_.radius > rows_.words * 64) file.fail("its numbers are damaged");
-    const auto next = file.verified<std::uint32_t>("next");
-    if (!plan_.set_next(next.data(), next.size())) file.fail("section next is damaged");
     weigh();
     for (std::size_t i = 0; i < plan_.size() && plan_.size() > 1; ++i) {
         const std::size_t buckets = std::size_t{1} << plan_.chunk(i).width;
@@ -65,7 +57,6 @@ void HammingSegment::store(Sections& out) const {
     rows_.store(out);
     out.add("radius", std::uint64_t{options_.radius});
     out.add("chunks", std::uint64_t{plan_.size()});
-    out.add("next", plan_.next().data(), plan_.next().size());
     groups_.store(out);
     for (std::size_t i = 0; i < tables_.size(); ++i) {
         out.add(section("offsets", i), tables_[i].offsets);
@@ -80,32 +71,6 @@ void HammingSegment::weigh() {
     scan_cost_ = scan_cost(bits, rows_.size(), costs_);
     if (plan_.size() == 1) return;
     while (scan_from_ <= bits && plan_.cost(in_tables(), scan_from_, costs_) < scan_cost_) ++scan_from_;
-}
-
-// The chunks that many rows, by a sample of those that are not in a group, share a value of.
-std::vector<bool> HammingSegment::crowded_chunks(const Bits& in_group) const {
-    std::vector<std::size_t> sample;
-    const std::size_t step = rows_.size() / kChunkSample + 1;
-    for (std::size_t row = 0; row < rows_.size(); row += step) {
-        if (groups_.rows() == 0 || !has_bit(in_group, row)) sample.push_back(row);
-    }
-    std::vector<bool> crowded;
-    std::vector<std::uint32_t> values(sample.size());
-    for (std::size_t i = 0; i < plan_.size(); ++i) {
-        std::transform(sample.begin(), sample.end(), values.begin(),
-                       [&](std::size_t row) { return chunk_value(rows_.record(row), plan_.chunk(i)); });
-        std::sort(values.begin(), values.end());
-        double alike = 0;
-        for (auto first = values.begin(); first != values.end();) {
-            const auto last = std::upper_bound(first, values.end(), *first);
-            const auto count = static_cast<double>(last - first);
-            alike += count * (count - 1);
-            first = last;
-        }
-        const auto all = static_cast<double>(values.size());
-        crowded.push_back(alike > kCrowdedShare * all * all);
-    }
-    return crowded;
 }
 
 // A counting sort: stable, so that the rows of a bucket are in the order of their ids.

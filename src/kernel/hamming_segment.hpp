@@ -64,7 +64,6 @@ class HammingSegment {
     HammingSegment(Rows rows, const Options& options, Bits in_group);
 
     Table build(std::size_t chunk, const Bits& in_group) const;
-    std::vector<bool> crowded_chunks(const Bits& in_group) const;
     void weigh();
     std::size_t in_tables() const { return rows_.size() - groups_.rows(); }
 
