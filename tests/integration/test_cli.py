@@ -17,6 +17,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from PIL import Image
 from running import RunningServer
 
 from hashpact.cli.main import run
@@ -144,6 +145,19 @@ def test_every_altered_copy_of_a_photograph_is_found(place: Place) -> None:
         match = found(answer, receipt["entry"])["pdq/1"]
         assert match["distance"] <= 31
         assert (match["labels"], match["basis"], match["member"]) == (["ncii"], "guideline", "acme-video")
+
+
+def test_turned_and_mirrored_copies_are_found_with_variants(place: Place, tmp_path: Path) -> None:
+    picture = pictures.write_original(pictures.draw("hills", 11), tmp_path / "hills.jpg")
+    (receipt,) = place.ask("acme-video", "submit", picture, "--label", "ncii")
+    for turn in (Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_90):
+        turned = tmp_path / f"{turn.name}.jpg"
+        Image.open(picture).transpose(turn).save(turned)
+        (plain,), (wide,) = (
+            place.ask("lotus-forum", "check", turned, *more) for more in ((), ("--variants",))
+        )
+        assert "pdq/1" not in found(plain, receipt["entry"])
+        assert found(wide, receipt["entry"])["pdq/1"]["distance"] <= 20
 
 
 def test_pictures_and_texts_from_submission_to_withdrawal(place: Place, tmp_path: Path) -> None:

@@ -22,15 +22,18 @@ _TYPES: Final = click.Choice(list(TYPES))
 class _Files:
     """The fingerprints of one file after the other; a file that has none is complained of and passed over."""
 
-    def __init__(self, paths: Sequence[str], types: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, paths: Sequence[str], types: Sequence[str] | None = None, *, variants: bool = False
+    ) -> None:
         self._paths = paths
         self._types = types
+        self._variants = variants
         self.failed = False
 
     def __iter__(self) -> Iterator[tuple[str, sdk.Fingerprinted]]:
         for path in with_progress(self._paths, "files", len(self._paths)):
             try:
-                found = sdk.fingerprints_of(path, self._types)
+                found = sdk.fingerprints_of(path, self._types, variants=self._variants)
             except InvalidInputError as error:
                 complain(error.message)
                 self.failed = True
@@ -156,6 +159,7 @@ def submit(  # noqa: PLR0913, PLR0917 - an argument for each option
     default=0,
     help="A receipt's tree_size to reflect.",
 )
+@click.option("--variants", is_flag=True, help="Find a picture's copies that were mirrored or turned, too.")
 @client_options
 @json_option
 def check(  # noqa: PLR0913, PLR0917 - an argument for each option
@@ -169,6 +173,7 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     connect: Connect,
     *,
     without_disputed: bool,
+    variants: bool,
     as_json: bool,
 ) -> None:
     """Look for shared entries that files are copies of.
@@ -179,10 +184,11 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     narrow = Filter(
         frozenset(labels), frozenset(bases), frozenset(jurisdictions), min_endorsed_by, without_disputed
     )
-    work = _Files(files)
+    work = _Files(files, variants=variants)
     with connect() as client:
         for path, found in work:
-            answer = client.check(found.fingerprints, filter=narrow, limit=limit, min_position=min_position)
+            queries = (*found.fingerprints, *found.variants)
+            answer = client.check(queries, filter=narrow, limit=limit, min_position=min_position)
             if as_json:
                 matches = [_match(each) for each in answer.matches]
                 emit({"file": path, "position": answer.position, "matches": matches})
