@@ -12,7 +12,7 @@ from typing import Protocol, TypeAlias
 
 from hashpact.domain.checks import Hit
 from hashpact.domain.fingerprints import Fingerprint
-from hashpact.domain.state import Head, Key, Leaf, Member, Record, View
+from hashpact.domain.state import Head, KeptCheckpoint, Key, Leaf, Member, Record, View
 
 Clock: TypeAlias = Callable[[], int]
 """Seconds since 1970 in UTC."""
@@ -113,4 +113,52 @@ class Ledger(Protocol):
 
     def close(self) -> None:
         """Give the ledger's files back. Nothing else may be called afterwards."""
+        ...
+
+
+class Tree(Protocol):
+    """The hashes that a ledger has stored of its RFC 6962 tree, over the committed leaves.
+
+    They are what was stored, not what the leaves' bytes say; whoever signs compares the two. Any thread may
+    ask. Raises NotFoundError for what reaches past the committed leaves, CorruptError, naming the index, for
+    a leaf that is missing below the head.
+    """
+
+    def node(self, level: int, number: int) -> bytes:
+        """The 32-byte root of the perfect subtree of 2^level leaves that starts at number * 2^level."""
+        ...
+
+    def edge(self, size: int) -> tuple[bytes, ...]:
+        """The right edge of the tree of the first ``size`` leaves; empty for none."""
+        ...
+
+    def extent(self) -> int:
+        """One more than the highest index at which a leaf is stored, whatever the head says.
+
+        More than a head that is read afterwards: leaves are there that nobody has appended.
+        """
+        ...
+
+
+class Checkpoints(Protocol):
+    """The signed checkpoints of one ledger, by tree size. None is ever replaced or removed.
+
+    Durability, concurrency and retries as `Ledger`: one that is kept is on the disk, and another process sees
+    it; a commit that fails raises CommitFailedError, and so does everything that writes afterwards.
+    """
+
+    def keep(self, checkpoint: KeptCheckpoint) -> None:
+        """Keep one more.
+
+        Raises ConflictError if one of this size or a larger one is kept already, as when another process was
+        quicker, and CorruptError if the size is more than the ledger's; then nothing is kept.
+        """
+        ...
+
+    def latest(self) -> KeptCheckpoint | None:
+        """The largest that is kept. Cheap enough to ask before each signature."""
+        ...
+
+    def since(self, size: int) -> Iterator[KeptCheckpoint]:
+        """Those of at least that size, smallest first, that are kept when the iteration begins."""
         ...

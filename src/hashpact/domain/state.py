@@ -58,6 +58,14 @@ class Receipt:
     root: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class KeptCheckpoint:
+    """A signed checkpoint as it is stored: the size of the tree that it is of, and the note's bytes."""
+
+    size: int
+    note: bytes
+
+
 class Role(enum.Enum):
     """What a member may do; opinions are open to every member."""
 

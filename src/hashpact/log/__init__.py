@@ -1,1 +1,1 @@
-"""The log: RFC 6962 trees and C2SP signed notes, as pure functions over integers and bytes."""
+"""The log: RFC 6962 trees and the texts that C2SP puts around them, as pure functions of bytes."""

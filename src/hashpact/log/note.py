@@ -10,19 +10,25 @@ Narrower than C2SP in two ways: key names are ASCII, and a note has at most 16 s
 from __future__ import annotations
 
 import base64
-import binascii
+import contextlib
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
-from hashpact.domain.errors import MalformedError
+from hashpact.domain.errors import BadSignatureError, MalformedError
+from hashpact.log.lines import base64_bytes, refuse
 
 MAX_SIGNATURES: Final = 16
 KEY_ID_SIZE: Final = 4
 ED25519: Final = b"\x01"
 """The signature type byte that stands before an Ed25519 public key."""
+
+Verify: TypeAlias = Callable[[bytes, bytes, bytes], None]
+"""``verify(public, signature, message)`` raises BadSignatureError; ``domain.keys.verify`` is one."""
+Sign: TypeAlias = Callable[[bytes], bytes]
+"""Gives the Ed25519 signature of a message; the ``sign`` of a private key is one."""
 
 _DASH: Final = "\u2014 ".encode()
 _MIN_SIGNATURE: Final = KEY_ID_SIZE + 1
@@ -48,17 +54,17 @@ class Note:
     signatures: tuple[NoteSignature, ...]
 
 
-def short_id(name: str, public: bytes) -> bytes:
-    """The 4 bytes by which a signature line names an Ed25519 key.
+def short_id(name: str, public: bytes, kind: bytes = ED25519) -> bytes:
+    """The 4 bytes by which a signature line names a key, under the byte of its signature type.
 
-    SHA-256(name || 0x0A || 0x01 || public key)[:4]. It is a hint: two keys may share it.
+    SHA-256(name || 0x0A || type || public key)[:4]. It is a hint: two keys may share it.
     """
-    return hashlib.sha256(name.encode() + b"\n" + ED25519 + public).digest()[:KEY_ID_SIZE]
+    return hashlib.sha256(name.encode() + b"\n" + kind + public).digest()[:KEY_ID_SIZE]
 
 
-def signature_line(name: str, public: bytes, signature: bytes) -> bytes:
-    """The line that carries an Ed25519 signature, with its newline."""
-    payload = base64.b64encode(short_id(name, public) + signature)
+def signature_line(name: str, public: bytes, signature: bytes, kind: bytes = ED25519) -> bytes:
+    """The line that carries a key's signature, with its newline."""
+    payload = base64.b64encode(short_id(name, public, kind) + signature)
     return _DASH + name.encode() + b" " + payload + b"\n"
 
 
@@ -88,9 +94,29 @@ def parse(data: bytes, max_size: int) -> Note:
     number = text.count(b"\n") + 2
     lines = tail[:-1].split(b"\n", MAX_SIGNATURES)
     if len(lines) > MAX_SIGNATURES:
-        msg = f"more than {MAX_SIGNATURES} signature lines"
-        raise MalformedError(msg, field="signature", line=str(number + MAX_SIGNATURES))
+        refuse(f"more than {MAX_SIGNATURES} signature lines", "signature", number + MAX_SIGNATURES)
     return Note(text, tuple(_signature(line, number + i) for i, line in enumerate(lines)))
+
+
+def signatures(note: Note, name: str, public: bytes, kind: bytes = ED25519) -> tuple[bytes, ...]:
+    """The signatures of the lines that name this key. Another key may share its name and 4-byte id."""
+    short = short_id(name, public, kind)
+    return tuple(one.value for one in note.signatures if one.name == name and one.key_id == short)
+
+
+def verify(note: Note, name: str, public: bytes, check: Verify) -> bool:
+    """Whether the note carries a signature line of that Ed25519 key; False if none names it.
+
+    Raises BadSignatureError if lines name the key and none of them verifies.
+    """
+    values = signatures(note, name, public)
+    for value in values[:-1]:
+        with contextlib.suppress(BadSignatureError):
+            check(public, value, note.text)
+            return True
+    for value in values[-1:]:
+        check(public, value, note.text)
+    return bool(values)
 
 
 def _check_text(text: bytes) -> None:
@@ -104,24 +130,16 @@ def _check_text(text: bytes) -> None:
             return
         place = control.start()
     number = text.count(b"\n", 0, place) + 1
-    msg = f"line {number} is not UTF-8 text without control characters"
-    raise MalformedError(msg, field="text", line=str(number))
+    refuse("want UTF-8 text without control characters", "text", number)
 
 
 def _signature(line: bytes, number: int) -> NoteSignature:
     name, space, encoded = line.removeprefix(_DASH).partition(b" ")
     if not line.startswith(_DASH) or not space or not name or len(line) > _MAX_LINE:
-        msg = f"line {number} is not a signature line"
-        raise MalformedError(msg, field="signature", line=str(number))
+        refuse("not a signature line", "signature", number)
     if not _NAME.fullmatch(name):
-        msg = f"line {number}: a key name is printable ASCII without spaces or plus signs"
-        raise MalformedError(msg, field="signature", line=str(number))
-    try:
-        payload = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
-        payload = b""
-    # A decoder ignores spare bits; only the one canonical spelling is taken.
-    if base64.b64encode(payload) != encoded or len(payload) < _MIN_SIGNATURE:
-        msg = f"line {number}: the signature is not canonical base64 of a key id and a signature"
-        raise MalformedError(msg, field="signature", line=str(number))
+        refuse("a key name is printable ASCII without spaces or plus signs", "signature", number)
+    payload = base64_bytes(encoded, "signature", number)
+    if len(payload) < _MIN_SIGNATURE:
+        refuse("too short for a key id and a signature", "signature", number)
     return NoteSignature(name.decode(), payload[:KEY_ID_SIZE], payload[KEY_ID_SIZE:])

@@ -7,14 +7,33 @@ works on a copy of the state, so a write costs time in proportion to the state's
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from hashpact.domain.errors import CorruptError, RequestReusedError, UnavailableError
+from hashpact.domain.errors import (
+    ConflictError,
+    CorruptError,
+    NotFoundError,
+    RequestReusedError,
+    UnavailableError,
+)
 from hashpact.domain.ports import Snapshot, Transaction
-from hashpact.domain.state import Charter, Entry, Head, Key, Leaf, Member, Opinion, Record, State
+from hashpact.domain.state import (
+    Charter,
+    Entry,
+    Head,
+    KeptCheckpoint,
+    Key,
+    Leaf,
+    Member,
+    Opinion,
+    Record,
+    State,
+)
+from hashpact.log import tree
 
 WAIT: Final = 5.0
 """Seconds that a write waits for the one before it."""
@@ -96,6 +115,64 @@ class _Transaction(_View):
         self.head = Head(leaf.index + 1, leaf.edge)
 
 
+class MemoryTree:
+    """The hashes that a ledger's leaves carry."""
+
+    def __init__(self, ledger: MemoryLedger) -> None:
+        self._ledger = ledger
+
+    def node(self, level: int, number: int) -> bytes:
+        """The root of the perfect subtree of 2^level leaves that starts at number * 2^level."""
+        last = ((number + 1) << level) - 1
+        leaf = self._leaf(last)
+        return tree.subtree(self.edge(last), level, leaf.hash) if level else leaf.hash
+
+    def edge(self, size: int) -> tuple[bytes, ...]:
+        """The right edge of the tree of the first ``size`` leaves."""
+        return self._leaf(size - 1).edge if size else ()
+
+    def extent(self) -> int:
+        """As many leaves as the head counts: no other hand puts any here."""
+        return self._ledger.head().size
+
+    def _leaf(self, index: int) -> Leaf:
+        leaf = next(self._ledger.leaves(index, index + 1), None) if index >= 0 else None
+        if leaf is None:
+            msg = f"the log has no leaf {index} yet"
+            raise NotFoundError(msg, resource=f"leaves/{index}")
+        return leaf
+
+
+class MemoryCheckpoints:
+    """The checkpoints of one ledger, smallest first."""
+
+    def __init__(self, ledger: MemoryLedger) -> None:
+        self._ledger = ledger
+        self._lock = threading.Lock()
+        self._kept: list[KeptCheckpoint] = []
+
+    def keep(self, checkpoint: KeptCheckpoint) -> None:
+        """Keep one more. Raises ConflictError, CorruptError."""
+        size = self._ledger.head().size
+        if checkpoint.size > size:
+            msg = f"a checkpoint of size {checkpoint.size} of a log of size {size}"
+            raise CorruptError(msg, index=str(size))
+        with self._lock:
+            if self._kept and self._kept[-1].size >= checkpoint.size:
+                msg = f"a checkpoint of size {self._kept[-1].size} is kept already"
+                raise ConflictError(msg)
+            self._kept.append(checkpoint)
+
+    def latest(self) -> KeptCheckpoint | None:
+        """The largest that is kept."""
+        return self._kept[-1] if self._kept else None
+
+    def since(self, size: int) -> Iterator[KeptCheckpoint]:
+        """Those of at least that size that are kept when the iteration begins."""
+        for position in range(bisect_left(self._kept, size, key=lambda kept: kept.size), len(self._kept)):
+            yield self._kept[position]
+
+
 class MemoryLedger:
     """A log and its state in memory, for any number of threads of one process."""
 
@@ -105,6 +182,8 @@ class MemoryLedger:
         self._version = _Version(Head(0, ()), State())
         # Only ever extended, and before the version that counts the new leaves is set.
         self._leaves: list[tuple[Leaf, tuple[bytes, ...]]] = []
+        self.tree = MemoryTree(self)
+        self.checkpoints = MemoryCheckpoints(self)
 
     @contextmanager
     def begin(self) -> Iterator[Transaction]:

@@ -19,7 +19,7 @@ from hashpact.storage.connection import Row, run
 
 _T = TypeVar("_T")
 
-_HASH_SIZE: Final = 32
+HASH_SIZE: Final = 32
 
 _CHARTER: Final = "origin, admin_names, admin_keys, threshold, log_keys, policy_version, labels"
 _MEMBER: Final = "id, roles, enrolled_at"
@@ -34,10 +34,10 @@ LEAF: Final = "idx, data, hash, root, edge, member, request"
 
 def hashes(blob: bytes) -> tuple[bytes, ...]:
     """The 32-byte values that stand one after another in ``blob``. Raises ValueError if bytes are left."""
-    if len(blob) % _HASH_SIZE:
+    if len(blob) % HASH_SIZE:
         msg = f"{len(blob)} bytes are not a list of hashes"
         raise ValueError(msg)
-    return tuple(blob[at : at + _HASH_SIZE] for at in range(0, len(blob), _HASH_SIZE))
+    return tuple(blob[at : at + HASH_SIZE] for at in range(0, len(blob), HASH_SIZE))
 
 
 def decoded(convert: Callable[[Row], _T], row: Row) -> _T:

@@ -5,12 +5,12 @@ docs/formats/home.md says what each column holds.
 
 from __future__ import annotations
 
-import hashlib
 from typing import Final
 
 import apsw
 
 from hashpact.domain.errors import ConfigError, CorruptError
+from hashpact.log import tree
 from hashpact.storage.connection import run, translated
 from hashpact.storage.rows import hashes
 
@@ -46,6 +46,11 @@ CREATE TABLE private (
   data BLOB NOT NULL,
   PRIMARY KEY (leaf, number)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE checkpoints (
+  size INTEGER PRIMARY KEY CHECK (size > 0),
+  note BLOB NOT NULL
+) STRICT;
 
 CREATE TABLE charters (
   number INTEGER PRIMARY KEY,
@@ -155,17 +160,9 @@ def _check_head(connection: apsw.Connection) -> None:
             f"but the last one stored is {'none' if last is None else f'index {last}'}"
         )
         raise CorruptError(msg, index=str(first_wrong))
-    if head_edge != leaf_edge or _root(head_edge) != root:
+    if head_edge != leaf_edge or tree.root(hashes(head_edge)) != root:
         msg = f"{connection.filename} is damaged: the head is not that of the last leaf, index {last}"
         raise CorruptError(msg, index=str(last))
-
-
-def _root(edge: bytes) -> bytes:
-    """RFC 6962's root of the tree with that right edge; three lines, so that this room needs no other."""
-    *larger, node = hashes(edge)
-    for subtree in reversed(larger):
-        node = hashlib.sha256(b"\x01" + subtree + node).digest()
-    return node
 
 
 def _number(connection: apsw.Connection, pragma: str) -> int:

@@ -1,7 +1,7 @@
 """The ledger in an SQLite database: one file, one transaction an append, any number of readers.
 
-It keeps what `Ledger`, `Transaction` and `Snapshot` of domain/ports.py promise, to the threads of a process
-and to all processes of one machine.
+It keeps what `Ledger`, `Transaction`, `Snapshot`, `Tree` and `Checkpoints` of domain/ports.py promise, to the
+threads of a process and to all processes of one machine.
 """
 
 from __future__ import annotations
@@ -20,15 +20,17 @@ import apsw
 from hashpact.domain.errors import (
     CommitFailedError,
     ConfigError,
+    ConflictError,
     CorruptError,
     RequestReusedError,
     UnavailableError,
 )
 from hashpact.domain.ports import Snapshot
-from hashpact.domain.state import Head, Leaf, Record
+from hashpact.domain.state import Head, KeptCheckpoint, Leaf, Record
 from hashpact.storage import rows, schema
 from hashpact.storage.connection import Bindings, Readers, Row, close, connect, run
 from hashpact.storage.files import sync_directory
+from hashpact.storage.tree import SqliteCheckpoints, SqliteTree
 
 WAIT: Final = 5.0
 """Seconds that a write waits for the one before it."""
@@ -76,6 +78,27 @@ class SqliteTransaction(rows.View):
             raise _commit_failed(self._connection.filename, exc) from exc
         self._size += 1
 
+    def keep(self, checkpoint: KeptCheckpoint) -> None:
+        """Stage a checkpoint.
+
+        Raises ConflictError if one of its size or a larger one is kept, CorruptError if its size is more than
+        the log's, and CommitFailedError as `append`.
+        """
+        if checkpoint.size > self._size:
+            msg = f"a checkpoint of size {checkpoint.size} of a log of size {self._size}"
+            raise CorruptError(msg, index=str(self._size))
+        largest = run(self._connection, "SELECT max(size) FROM checkpoints")[0][0]
+        if largest is not None and largest >= checkpoint.size:
+            msg = f"a checkpoint of size {largest} is kept already"
+            raise ConflictError(msg)
+        try:
+            self._connection.execute(
+                "INSERT INTO checkpoints (size, note) VALUES (?, ?)", (checkpoint.size, checkpoint.note)
+            )
+        except apsw.Error as exc:
+            self.failure = exc
+            raise _commit_failed(self._connection.filename, exc) from exc
+
     @contextmanager
     def _savepoint(self) -> Iterator[None]:
         """A leaf is staged whole or not at all, also when the block goes on after a refusal."""
@@ -110,6 +133,7 @@ class SqliteLedger:
     Any thread may call any method; a snapshot or transaction belongs to the thread that opened it. Another
     process of the same machine may have the same file open and write to it. Make one with `create` or
     `open`; nothing but SQLite may open the file meanwhile, because closing it would drop SQLite's locks.
+    ``tree`` and ``checkpoints`` are of the same file.
     """
 
     def __init__(self, path: Path, writer: apsw.Connection, wait: float) -> None:
@@ -120,6 +144,8 @@ class SqliteLedger:
         self._readers = Readers(path, wait)
         self._broken = False
         self._closed = False
+        self.tree = SqliteTree(self._read, self.head)
+        self.checkpoints = SqliteCheckpoints(self._read, self.begin)
 
     @classmethod
     def create(cls, path: Path, wait: float = WAIT) -> Self:

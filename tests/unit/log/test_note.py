@@ -168,13 +168,13 @@ def test_hostile_17_base64(size: int) -> None:
         assert base64.b64decode(text.rstrip(b"=")[:-1] + bytes([spare]) + b"=" * padding)
         spellings.append(text.rstrip(b"=")[:-1] + bytes([spare]) + b"=" * padding)
     for spelling in spellings:
-        with pytest.raises(MalformedError, match=r"canonical base64|not a signature line"):
+        with pytest.raises(MalformedError, match=r"standard base64|one base64 spelling|not a signature line"):
             note.parse(note.join(TEXT, [good.replace(text, spelling)]), LIMIT)
 
 
 @pytest.mark.parametrize("size", range(5))
 def test_a_signature_has_a_key_id_and_at_least_one_byte(size: int) -> None:
-    with pytest.raises(MalformedError, match="canonical base64"):
+    with pytest.raises(MalformedError, match="too short"):
         note.parse(note.join(TEXT, [encoded(bytes(size))]), LIMIT)
     assert note.parse(note.join(TEXT, [encoded(bytes(5))]), LIMIT).signatures[0].value == b"\0"
 
@@ -196,7 +196,7 @@ def test_a_signature_has_a_key_id_and_at_least_one_byte(size: int) -> None:
 )
 def test_hostile_16_a_text_with_control_characters_or_other_than_utf_8(inserted: bytes) -> None:
     for text, number in ((b"a" + inserted + b"b\nc\n", "1"), (b"\xc3\xa9\n\n" + inserted + b"\n", "3")):
-        with pytest.raises(MalformedError, match=f"line {number} is not UTF-8 text") as caught:
+        with pytest.raises(MalformedError, match=f"line {number}: want UTF-8 text") as caught:
             note.parse(note.join(text, [LINE]), LIMIT)
         assert caught.value.details == {"field": "text", "line": number}
 
@@ -240,7 +240,7 @@ def test_a_signature_line_has_at_most_4096_bytes() -> None:
     longest = LINE.replace(b"example.org/key", b"k" * (4096 - len(LINE) + 1 + len("example.org/key")))
     assert len(longest.rstrip()) == 4096
     assert len(note.parse(note.join(TEXT, [longest]), LIMIT).signatures) == 1
-    with pytest.raises(MalformedError, match="line 4 is not a signature line"):
+    with pytest.raises(MalformedError, match="line 4: not a signature line"):
         note.parse(note.join(TEXT, [longest.replace(b" k", b" kk")]), LIMIT)
 
 

@@ -30,8 +30,11 @@ from hashpact.domain.state import Basis, Entry, Head
 from hashpact.storage.sqlite import SqliteLedger
 
 APPENDER = Path(__file__)
-ENVIRON = {**os.environ, "PYTHONPATH": str(APPENDER.parents[2])}
-"""What a process of it needs to import the modules of tests/."""
+ENVIRON = {
+    **os.environ,
+    "PYTHONPATH": os.pathsep.join([str(APPENDER.parents[2]), os.environ.get("PYTHONPATH", "")]),
+}
+"""What a process of it needs to import the modules of tests/, and hashpact as this process does."""
 
 PARTS = 3
 NOBODY = 65534

@@ -1,0 +1,85 @@
+"""Proofs, against the recursive definitions of RFC 6962 for every size up to 300."""
+
+from __future__ import annotations
+
+import pytest
+from builders import seeded
+from hypothesis import given
+from hypothesis import strategies as st
+from trees import Oracle, root_by_inclusion, roots_by_consistency
+
+from hashpact.domain.errors import InvalidInputError, ProofError
+from hashpact.log import proofs, tree
+
+SIZE = 300
+ORACLE = Oracle([tree.leaf_hash(seeded(f"leaf {number}")) for number in range(SIZE)])
+
+
+def root(size: int) -> bytes:
+    """The root of the first leaves."""
+    return ORACLE.root(0, size)
+
+
+def test_every_inclusion_proof_up_to_size_300() -> None:
+    for size in range(1, SIZE + 1):
+        for index in range(size):
+            proof = proofs.inclusion(index, size, ORACLE.node)
+            assert proof == tuple(ORACLE.path(index, 0, size))
+            proofs.verify_inclusion(ORACLE.hashes[index], index, size, proof, root(size))
+
+
+def test_every_consistency_proof_up_to_size_300() -> None:
+    for new in range(1, SIZE + 1):
+        for old in range(1, new + 1):
+            proof = proofs.consistency(old, new, ORACLE.node)
+            assert proof == tuple(ORACLE.proof(old, new))
+            proofs.verify_consistency(old, root(old), new, root(new), proof)
+
+
+def test_a_proof_in_the_largest_tree_there_can_be() -> None:
+    size = 2**63 - 1
+    assert len(proofs.inclusion(0, size, lambda level, number: seeded(f"{level} {number}"))) == 63
+    assert len(proofs.inclusion(size - 1, size, lambda level, number: seeded(f"{level} {number}"))) == 62
+
+
+NODES = st.sampled_from([seeded("one"), seeded("two"), *ORACLE.hashes[:8], *(root(n) for n in range(1, 9))])
+
+
+@given(
+    first=st.integers(0, 12),
+    second=st.integers(0, 12),
+    nodes=st.lists(NODES, max_size=5),
+    place=st.integers(0, 12),
+    honest=st.booleans(),
+)
+def test_any_proof_gets_the_verdict_of_the_recursive_verifier(
+    first: int, second: int, nodes: list[bytes], place: int, *, honest: bool
+) -> None:
+    size = max(second, 1)
+    wanted = root_by_inclusion(ORACLE.hashes[first], first, second, nodes)
+    if wanted is None:
+        with pytest.raises(ProofError):
+            proofs.verify_inclusion(ORACLE.hashes[first], first, second, nodes, root(size))
+    else:
+        proofs.verify_inclusion(ORACLE.hashes[first], first, second, nodes, wanted)
+    if honest and 0 < first < second:
+        nodes = list(proofs.consistency(first, second, ORACLE.node))
+        nodes[place % len(nodes)] = ORACLE.hashes[place]
+    both = roots_by_consistency(first, second, nodes, root(first))
+    if both == (root(first), root(size)):
+        proofs.verify_consistency(first, root(first), second, root(size), nodes)
+    else:
+        with pytest.raises(ProofError):
+            proofs.verify_consistency(first, root(first), second, root(size), nodes)
+
+
+@pytest.mark.parametrize(("index", "size"), [(0, 0), (1, 1), (-1, 1), (8, 7), (0, -1)])
+def test_there_is_no_inclusion_proof_beyond_the_tree(index: int, size: int) -> None:
+    with pytest.raises(InvalidInputError):
+        proofs.inclusion(index, size, ORACLE.node)
+
+
+@pytest.mark.parametrize(("old", "new"), [(0, 0), (0, 1), (2, 1), (-1, 1)])
+def test_there_is_no_consistency_proof_from_nothing_or_backwards(old: int, new: int) -> None:
+    with pytest.raises(InvalidInputError):
+        proofs.consistency(old, new, ORACLE.node)
