@@ -6,7 +6,7 @@ Rules of the verifiers:
 2. A proof has exactly the nodes that its sizes demand; none is left over.
 3. Inclusion: 0 <= index < size, and leaf and proof fold to the root.
 4. Consistency: 0 < old <= new. Every tree extends the empty one, so a proof from size 0 proves nothing.
-5. Equal sizes have equal roots and an empty proof.
+5. Equal sizes have equal roots and an empty proof; nothing else is looked at.
 6. A consistency proof folds to both roots.
 
 Sources: RFC 6962 section 2.1.1 and 2.1.2; the iterative form of transparency-dev/merkle ``proof/verify.go``.
@@ -74,13 +74,13 @@ def verify_consistency(
     if not 0 < old_size <= new_size:
         msg = f"nothing proves that a tree of size {new_size} extends one of size {old_size}"
         raise ProofError(msg)
-    _check_hashes((old_root, new_root), 2)
     if old_size == new_size:
         _check_hashes(proof, 0)
         if old_root != new_root:
             msg = f"two roots for one tree of size {old_size}"
             raise ProofError(msg)
         return
+    _check_hashes((old_root, new_root), 2)
     shift = _trailing_zeros(old_size)
     number = (old_size >> shift) - 1
     inner, border = _lengths(shift, number, new_size)
