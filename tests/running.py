@@ -14,8 +14,8 @@ from typing import Self
 
 from hashpact.config import HomeConfig
 from hashpact.domain.state import Role
+from hashpact.home import create_home, enrol_member, open_home, unix_time
 from hashpact.sdk import Profile
-from hashpact.server import create_home, enrol_member, open_home, unix_time
 from hashpact.service.author import Author
 
 ORIGIN = "test.example/log"

@@ -61,11 +61,12 @@ ROOMS = {
     "fingerprint": room("domain _kernel", "PIL numpy imagehash pdqhash datasketch"),
     "_kernel": room("lookup.shapes", "numpy"),  # a stub: types only
     "wire": room("service domain", GRPC + " cryptography structlog"),
-    "cli": room("service domain config server sdk demo", "click rich"),
+    "cli": room("service domain config home server sdk demo", "click rich"),
     # The demonstration stands outside, as an operator and its members do.
-    "demo": room("domain config server sdk", "PIL numpy"),
+    "demo": room("domain config home sdk", "PIL numpy"),
     "config": room("domain"),
-    "server": room(EVERY, "cryptography structlog uvloop"),
+    "home": room("domain service storage config", "cryptography"),
+    "server": room(EVERY + " home", "structlog uvloop"),
     # The kinds of objects that the SDK takes as they are.
     "sdk": room(EVERY, "cryptography datasketch imagehash"),
     "__init__": room("domain fingerprint sdk"),

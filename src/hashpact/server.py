@@ -1,48 +1,34 @@
-"""The composition root of a clearinghouse: makes a home, opens it, enrols its members, serves it.
+"""The composition root of a server: puts index, services and wire over a home, and serves it.
 
-The only file that sees every room. The member's side is put together in `hashpact.sdk`.
+The home itself is `hashpact.home`; the member's side is put together in `hashpact.sdk`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import secrets
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import structlog
 import uvloop
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from structlog.typing import FilteringBoundLogger
 
-from hashpact.config import MAX_SIZE, HomeConfig, ProfileConfig, split_address
-from hashpact.domain import statements
-from hashpact.domain.errors import CommitFailedError, ConfigError, CorruptError, HashpactError
-from hashpact.domain.keys import NamedKey
-from hashpact.domain.state import Charter, Receipt, Role
-from hashpact.service import certificates, keyring
-from hashpact.service.administer import Administrators
+from hashpact.config import MAX_SIZE, split_address
+from hashpact.domain.errors import CommitFailedError, CorruptError, HashpactError
+from hashpact.home import EVERYWHERE, Home, open_home, unix_time
 from hashpact.service.append import Appender
-from hashpact.service.certificates import Credential
 from hashpact.service.check import Checker
 from hashpact.service.follow import Follower, Keeper, check_reflects
 from hashpact.service.read import Reader
-from hashpact.storage import backup
-from hashpact.storage.backup import Manifest, Progress
 from hashpact.storage.files import (
-    HomePaths,
-    ProfilePaths,
-    new_directory,
     read_bytes,
     read_private,
-    write_private,
     write_public,
 )
 from hashpact.storage.sqlite import SqliteLedger
@@ -51,10 +37,6 @@ if TYPE_CHECKING:
     from hashpact.lookup.directory import Frozen, IndexDirectory
     from hashpact.lookup.native import NativeIndex
 
-FIRST_KEY: Final = "1"
-"""The name of a member's first key."""
-
-_EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  # compared with, not bound
 _POLL: Final = 0.05
 """Seconds between two looks at the ledger's head, for leaves that other processes append."""
 _PAUSE: Final = 1.0
@@ -65,154 +47,6 @@ _FAR: Final = 100_000
 """So many leaves must be replayed at most, and some, when a server starts after a crash."""
 _GRACE: Final = 5.0
 """Seconds that calls under way get when the server stops."""
-
-
-def unix_time() -> int:
-    """Seconds since 1970 in UTC."""
-    return int(time.time())
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """An open home: its files, its configuration and its ledger."""
-
-    paths: HomePaths
-    config: HomeConfig
-    ledger: SqliteLedger
-
-    @property
-    def charter(self) -> Charter:
-        """Who governs the log. Raises ConfigError if the log has no genesis."""
-        with self.ledger.snapshot() as view:
-            charter = view.charter()
-        if charter is None:
-            msg = f"{self.paths.db} has no genesis statement; make a new home with: hashpact init"
-            raise ConfigError(msg)
-        return charter
-
-    @property
-    def address(self) -> str:
-        """What members connect to: as configured, else where a server was bound last, else will be."""
-        if self.config.address is not None:
-            return self.config.address
-        if self.paths.bound.exists():
-            return read_bytes(self.paths.bound, MAX_SIZE).decode("ascii", "replace").strip()
-        return self.config.listen
-
-    @property
-    def authority(self) -> Credential:
-        """The home's certificate authority."""
-        return Credential(read_private(self.paths.ca_key, MAX_SIZE), read_bytes(self.paths.ca_cert, MAX_SIZE))
-
-
-def create_home(directory: Path, config: HomeConfig, *, admins: int, threshold: int) -> list[Receipt]:
-    """Make a home: keys, certificates, configuration and a ledger with its first two leaves.
-
-    It appears whole or not at all. Raises ConfigError if ``directory`` exists and is not empty, and the
-    error of the statement rule that ``config.origin``, ``admins`` or ``threshold`` breaks.
-    """
-    statements.LOG.write((config.origin,))
-    with new_directory(directory) as draft:
-        paths = HomePaths(draft)
-        paths.pki.mkdir(mode=0o700)
-        signers = []
-        for number in range(1, admins + 1):
-            key = Ed25519PrivateKey.generate()
-            name = str(number)
-            write_private(paths.admin_key(name), keyring.to_pem(key))
-            signers.append((keyring.named(name, key), key))
-        log_key = Ed25519PrivateKey.generate()
-        write_private(paths.log_key, keyring.to_pem(log_key))
-        authority = certificates.make_authority(config.origin, unix_time)
-        _write_credential(authority, paths.ca_key, paths.ca_cert)
-        hosts = _hosts(config)
-        server = certificates.issue_server(authority, hosts, unix_time)
-        _write_credential(server, paths.server_key, paths.server_cert)
-        write_public(paths.config, config.to_toml().encode())
-        with contextlib.closing(SqliteLedger.create(paths.db)) as ledger:
-            founders = Administrators(
-                config.origin, signers, Appender(ledger, unix_time), unix_time, secrets.token_bytes
-            )
-            return founders.found(threshold, (log_key.public_key().public_bytes_raw(),))
-
-
-@contextlib.contextmanager
-def open_home(directory: Path) -> Iterator[Home]:
-    """Open a home, whether a server of it runs or not. Raises ConfigError or CorruptError."""
-    paths = HomePaths(directory)
-    if not paths.config.exists():
-        msg = f"{directory} is not a home (it has no hashpact.toml); make one with: hashpact init {directory}"
-        raise ConfigError(msg)
-    text = read_bytes(paths.config, MAX_SIZE).decode("utf-8", "replace")
-    config = HomeConfig.parse(text, os.environ)
-    with contextlib.closing(SqliteLedger.open(paths.db)) as ledger:
-        home = Home(paths, config, ledger)
-        if home.charter.origin != config.origin:
-            msg = (
-                f"hashpact.toml says origin {config.origin!r}, the log was founded as {home.charter.origin!r}"
-            )
-            raise ConfigError(msg, field="origin")
-        yield home
-
-
-def back_up_home(directory: Path, file: Path, progress: Progress, *, keys: bool) -> Manifest:
-    """As `backup.back_up`, made now."""
-    return backup.back_up(directory, file, progress, keys=keys, now=unix_time())
-
-
-def restore_home(file: Path, directory: Path, progress: Progress) -> tuple[Manifest, list[Path]]:
-    """As `backup.restore`; with it the keys that a server needs and the backup did not have."""
-    manifest = backup.restore(file, directory, progress)
-    paths = HomePaths(directory)
-    return manifest, [path for path in (paths.ca_key, paths.server_key, paths.log_key) if not path.exists()]
-
-
-def enrol_member(home: Home, member_id: str, roles: frozenset[Role], out: Path) -> list[Receipt]:
-    """Enrol a member, and write the profile with which it reaches the clearinghouse.
-
-    Works whether a server of the home runs or not. Raises ConfigError if ``out`` exists and is not empty or
-    too few administrators' keys are in the home, and the error of the rule that the enrolment breaks.
-    """
-    statements.ID.write((member_id,))
-    charter = home.charter
-    signers = list(_signers(home, charter))
-    with new_directory(out) as draft:
-        key = Ed25519PrivateKey.generate()
-        profile = ProfileConfig(charter.origin, member_id, FIRST_KEY, home.address)
-        credential = certificates.issue_member(home.authority, charter.origin, member_id, unix_time)
-        paths = ProfilePaths(draft)
-        write_private(paths.member_key, keyring.to_pem(key))
-        _write_credential(credential, paths.tls_key, paths.tls_cert)
-        write_public(paths.ca_cert, home.authority.certificate)
-        write_public(paths.config, profile.to_toml().encode())
-        administrators = Administrators(
-            charter.origin, signers, Appender(home.ledger, unix_time), unix_time, secrets.token_bytes
-        )
-        return administrators.enrol(member_id, roles, keyring.named(FIRST_KEY, key), key)
-
-
-def _signers(home: Home, charter: Charter) -> Iterator[tuple[NamedKey, Ed25519PrivateKey]]:
-    """As many of the administrators' keys in the home as must sign."""
-    found = 0
-    for admin in charter.admins:
-        path = home.paths.admin_key(admin.name)
-        if found < charter.threshold and path.exists():
-            found += 1
-            yield admin, keyring.from_pem(read_private(path, MAX_SIZE), str(path))
-    if found < charter.threshold:
-        msg = f"{charter.threshold} administrators must sign; {home.paths.pki} has the keys of {found}"
-        raise ConfigError(msg)
-
-
-def _write_credential(credential: Credential, key: Path, certificate: Path) -> None:
-    write_private(key, credential.key)
-    write_public(certificate, credential.certificate)
-
-
-def _hosts(config: HomeConfig) -> Sequence[str]:
-    """What the server's certificate names: this machine, and what members will connect to."""
-    host, _ = split_address("address", config.address or config.listen)
-    return sorted({"localhost", "127.0.0.1", "::1", host} - _EVERYWHERE)
 
 
 def serve(directory: Path, listen: str | None, ready: Callable[[str], None]) -> None:
@@ -266,7 +100,7 @@ async def _serve(home: Home, listen: str, ready: Callable[[str], None]) -> None:
     await server.start()
     address = _joined(host, server.port)
     # Members enrolled from now on find this server, unless hashpact.toml says otherwise.
-    reachable = "localhost" if host in _EVERYWHERE else host
+    reachable = "localhost" if host in EVERYWHERE else host
     write_public(home.paths.bound, f"{_joined(reachable, server.port)}\n".encode(), replace=True)
     log.info("serving", origin=home.charter.origin, address=address, position=position, items=len(index))
     ready(address)

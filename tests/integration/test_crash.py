@@ -17,9 +17,9 @@ from running import BOTH, RunningServer, found
 from hashpact.domain.errors import HashpactError, UnavailableError
 from hashpact.domain.fingerprints import PDQ, Fingerprint
 from hashpact.domain.state import Receipt
+from hashpact.home import open_home
 from hashpact.log import tree
 from hashpact.sdk import Client, Profile
-from hashpact.server import open_home
 
 KILLS = 50
 WRITERS = 2

@@ -32,8 +32,8 @@ from hashpact.domain.errors import (
 from hashpact.domain.fingerprints import PDQ, SHA256, Fingerprint
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.state import Role, Stance
+from hashpact.home import enrol_member, open_home
 from hashpact.sdk import Client
-from hashpact.server import enrol_member, open_home
 from hashpact.service.append import Submission
 from hashpact.service.author import Author, Reason
 

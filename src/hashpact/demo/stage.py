@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from hashpact import server
 from hashpact.config import HomeConfig
 from hashpact.demo import pictures, texts
 from hashpact.domain.errors import UnavailableError, UnusableContentError
 from hashpact.domain.fingerprints import MINHASH, PDQ, PHASH
 from hashpact.domain.state import Role
+from hashpact.home import create_home, enrol_member, open_home
 from hashpact.sdk import Client, fingerprints_of
 
 ORIGIN: Final = "demo.example/hashpact"
@@ -105,13 +105,13 @@ def clearinghouse(directory: Path) -> Iterator[dict[str, Client]]:
     The members are enrolled while the server runs. Raises UnavailableError if it does not start.
     """
     home = directory / "home"
-    server.create_home(home, HomeConfig(ORIGIN, "127.0.0.1:0"), admins=2, threshold=2)
+    create_home(home, HomeConfig(ORIGIN, "127.0.0.1:0"), admins=2, threshold=2)
     with contextlib.ExitStack() as stack:
         stack.enter_context(_serving(home, directory / "server.log"))
         clients = {}
-        with server.open_home(home) as opened:
+        with open_home(home) as opened:
             for member, roles in MEMBERS.items():
-                server.enrol_member(opened, member, roles, directory / member)
+                enrol_member(opened, member, roles, directory / member)
                 clients[member] = stack.enter_context(Client(directory / member))
         yield clients
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from hashpact import server
 from hashpact.cli.options import example, home_argument, json_option
 from hashpact.cli.output import emit, one_line, progress_of
+from hashpact.home import back_up_home, restore_home
 
 _file_argument = click.argument("file", metavar="FILE", type=Path)
 
@@ -30,7 +30,7 @@ def backup(home: Path, file: Path, *, with_keys: bool, as_json: bool) -> None:
     keep it as safe as the home.
     """
     with progress_of("backup") as progress:
-        made = server.back_up_home(home, file, progress, keys=with_keys)
+        made = back_up_home(home, file, progress, keys=with_keys)
     if as_json:
         emit({"file": str(file), "origin": made.origin, "size": made.size, "root": made.root})
         return
@@ -49,7 +49,7 @@ def restore(file: Path, home: Path, *, as_json: bool) -> None:
     Every file is compared with the archive's checksums, and the ledger with the size and root that it had.
     """
     with progress_of("restore") as progress:
-        made, missing = server.restore_home(file, home, progress)
+        made, missing = restore_home(file, home, progress)
     if as_json:
         emit(
             {

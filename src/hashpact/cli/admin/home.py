@@ -9,11 +9,11 @@ from typing import Final
 
 import click
 
-from hashpact import server
 from hashpact.cli.options import example, home_argument, json_option
 from hashpact.cli.output import emit, one_line
 from hashpact.config import DEFAULT_LISTEN, HomeConfig, split_address
 from hashpact.domain.statements import MAX_ADMINS
+from hashpact.home import create_home, open_home
 
 _SHARED: Final = 2
 """How many administrators a home has, and how many of them must sign, unless told otherwise."""
@@ -62,8 +62,8 @@ def init(  # noqa: PLR0913, PLR0917 - an argument for each option
         msg = f"{host} is no address that members can connect to; name theirs with --address"
         raise click.UsageError(msg)
     config = HomeConfig(origin, listen, address)
-    server.create_home(home, config, admins=count, threshold=quorum)
-    with server.open_home(home) as opened:
+    create_home(home, config, admins=count, threshold=quorum)
+    with open_home(home) as opened:
         genesis = hashlib.sha256(next(iter(opened.ledger.leaves(0, 1))).data).hexdigest()
         keys = [str(opened.paths.admin_key(admin.name)) for admin in opened.charter.admins]
     if as_json:
@@ -102,12 +102,14 @@ def serve(home: Path, listen: str | None) -> None:
     Prints `serving ORIGIN on HOST:PORT` once it answers; port 0 stands for any free one. Events go to stderr,
     one JSON object a line.
     """
-    with server.open_home(home) as opened:
+    with open_home(home) as opened:
         origin = opened.config.origin
 
     def ready(address: str) -> None:
         click.echo(f"serving {origin} on {address}")
         sys.stdout.flush()
+
+    from hashpact import server  # noqa: PLC0415 - late: gRPC and the index load when a home is served
 
     server.serve(home, listen, ready)
 

@@ -45,10 +45,10 @@ def enrol(home: Path, member_id: str, roles: frozenset[Role], out: Path, *, as_j
     Works whether the server of the home runs or not. As many administrators' keys as must sign have to be in
     the home. The profile holds private keys: hand it over safely.
     """
-    from hashpact import server  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.home import enrol_member, open_home  # noqa: PLC0415 - late: a group's help does without it
 
-    with server.open_home(home) as opened:
-        receipts = server.enrol_member(opened, member_id, roles, out)
+    with open_home(home) as opened:
+        receipts = enrol_member(opened, member_id, roles, out)
     names = sorted(role.value for role in roles)
     if as_json:
         indexes = [receipt.index for receipt in receipts]

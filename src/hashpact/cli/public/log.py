@@ -60,9 +60,9 @@ def show(home: Path, start: int, limit: int, *, raw: bool, as_json: bool) -> Non
     if raw and as_json:
         msg = "--raw and --json exclude each other"
         raise click.UsageError(msg)
-    from hashpact import server  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.home import open_home  # noqa: PLC0415 - late: a group's help does without it
 
-    with server.open_home(home) as opened:
+    with open_home(home) as opened:
         size = opened.ledger.head().size
         first = max(0, size + start) if start < 0 else start
         stop = min(size, first + limit)

@@ -9,8 +9,8 @@ from builders import BOTH, check_log
 
 from hashpact.config import HomeConfig
 from hashpact.domain.errors import ConfigError, ConflictError, MalformedError
+from hashpact.home import create_home, enrol_member, open_home
 from hashpact.sdk import Profile
-from hashpact.server import create_home, enrol_member, open_home
 from hashpact.storage.files import HomePaths
 
 CONFIG = HomeConfig("test.example/log")
