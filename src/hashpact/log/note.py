@@ -68,6 +68,11 @@ def signature_line(name: str, public: bytes, signature: bytes, kind: bytes = ED2
     return _DASH + name.encode() + b" " + payload + b"\n"
 
 
+def verifier_key(name: str, public: bytes, kind: bytes = ED25519) -> str:
+    """The key as other tools are told of it: ``<name>+<hex of the key id>+<base64 of type and key>``."""
+    return f"{name}+{short_id(name, public, kind).hex()}+{base64.b64encode(kind + public).decode()}"
+
+
 def join(text: bytes, lines: Iterable[bytes]) -> bytes:
     """The note of a text and its signature lines."""
     return text + b"\n" + b"".join(lines)

@@ -53,6 +53,11 @@ def test_the_note_of_the_go_implementation() -> None:
     Ed25519PublicKey.from_public_bytes(PETER_PUBLIC).verify(line.value, parsed.text)
 
 
+def test_a_verifier_key_is_spelled_as_the_go_implementation_does() -> None:
+    wanted = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
+    assert note.verifier_key("PeterNeumann", PETER_PUBLIC) == wanted
+
+
 def test_signing_gives_the_line_of_the_go_implementation() -> None:
     signature = Ed25519PrivateKey.from_private_bytes(PETER_SEED).sign(PETER_TEXT)
     assert note.signature_line("PeterNeumann", PETER_PUBLIC, signature) == PETER_LINE
