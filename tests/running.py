@@ -28,24 +28,26 @@ _START = 30.0
 def found(directory: Path, members: dict[str, frozenset[Role]]) -> Path:
     """A home in ``directory``/home with those members, whose profiles are in ``directory``/<id>."""
     home = directory / "home"
-    create_home(home, HomeConfig(ORIGIN), admins=2, threshold=2)
+    create_home(home, HomeConfig(ORIGIN), admins=2, threshold=2, passphrase=None)
     with open_home(home) as opened:
         for member_id, roles in members.items():
-            enrol_member(opened, member_id, roles, directory / member_id)
+            enrol_member(opened, member_id, roles, directory / member_id, None)
     return home
 
 
 class RunningServer:
     """`hashpact serve` of a home as a process of its own; ``address`` is the HOST:PORT it answers on."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **environ: str) -> None:
         self._directory = home.parent
         self.log_path = home.parent / "serve.log"
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "hashpact", "serve", str(home), "--listen", "127.0.0.1:0"],
+                stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
+                env={**os.environ, **environ},
             )
         try:
             self.address = self._ready()

@@ -61,14 +61,16 @@ ROOMS = {
     "fingerprint": room("domain _kernel", "PIL numpy imagehash pdqhash datasketch"),
     "_kernel": room("lookup.shapes", "numpy"),  # a stub: types only
     "wire": room("service domain", GRPC + " cryptography structlog"),
-    "cli": room("service domain config home server sdk demo", "click rich"),
+    "cli": room("service domain config passphrase home server sdk demo", "click rich"),
     # The demonstration stands outside, as an operator and its members do.
     "demo": room("domain config home sdk", "PIL numpy"),
     "config": room("domain"),
-    "home": room("domain service storage config", "cryptography"),
+    "passphrase": room("domain storage"),
+    "home": room("domain service storage config passphrase", "cryptography"),
     "server": room(EVERY + " home", "structlog uvloop"),
+    "profile": room("domain service storage wire config passphrase"),
     # The kinds of objects that the SDK takes as they are.
-    "sdk": room(EVERY, "cryptography datasketch imagehash"),
+    "sdk": room("domain service fingerprint wire profile", "datasketch imagehash"),
     "__init__": room("domain fingerprint sdk"),
     "__main__": room("cli"),
 }

@@ -10,7 +10,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +21,7 @@ from hashpact.domain import statements
 from hashpact.domain.errors import ConfigError
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.state import Charter, Receipt, Role
+from hashpact.passphrase import Passphrases
 from hashpact.service import certificates, keyring
 from hashpact.service.administer import Administrators
 from hashpact.service.append import Appender
@@ -56,6 +57,7 @@ class Home:
     paths: HomePaths
     config: HomeConfig
     ledger: SqliteLedger
+    passphrases: keyring.Passphrases = field(repr=False)
 
     @property
     def charter(self) -> Charter:
@@ -79,14 +81,26 @@ class Home:
     @property
     def authority(self) -> Credential:
         """The home's certificate authority."""
-        return Credential(read_private(self.paths.ca_key, MAX_SIZE), read_bytes(self.paths.ca_cert, MAX_SIZE))
+        return self.credential(self.paths.ca_key, self.paths.ca_cert)
+
+    def credential(self, key: Path, certificate: Path) -> Credential:
+        """A private key of the home, opened, and its certificate."""
+        pem = keyring.decrypt(read_private(key, MAX_SIZE), str(key), self.passphrases)
+        return Credential(pem, read_bytes(certificate, MAX_SIZE))
+
+    def signer(self, key: Path) -> Ed25519PrivateKey:
+        """An Ed25519 key of the home, opened."""
+        return keyring.from_pem(read_private(key, MAX_SIZE), str(key), self.passphrases)
 
 
-def create_home(directory: Path, config: HomeConfig, *, admins: int, threshold: int) -> list[Receipt]:
+def create_home(
+    directory: Path, config: HomeConfig, *, admins: int, threshold: int, passphrase: bytes | None
+) -> list[Receipt]:
     """Make a home: keys, certificates, configuration and a ledger with its first two leaves.
 
-    It appears whole or not at all. Raises ConfigError if ``directory`` exists and is not empty, and the
-    error of the statement rule that ``config.origin``, ``admins`` or ``threshold`` breaks.
+    It appears whole or not at all. Its keys are encrypted under ``passphrase``, if there is one. Raises
+    ConfigError if ``directory`` exists and is not empty, and the error of the statement rule that
+    ``config.origin``, ``admins`` or ``threshold`` breaks.
     """
     statements.LOG.write((config.origin,))
     with new_directory(directory) as draft:
@@ -96,15 +110,17 @@ def create_home(directory: Path, config: HomeConfig, *, admins: int, threshold: 
         for number in range(1, admins + 1):
             key = Ed25519PrivateKey.generate()
             name = str(number)
-            write_private(paths.admin_key(name), keyring.to_pem(key))
+            _write_key(paths.admin_key(name), keyring.to_pem(key), passphrase)
             signers.append((keyring.named(name, key), key))
         log_key = Ed25519PrivateKey.generate()
-        write_private(paths.log_key, keyring.to_pem(log_key))
+        _write_key(paths.log_key, keyring.to_pem(log_key), passphrase)
         authority = certificates.make_authority(config.origin, unix_time)
-        _write_credential(authority, paths.ca_key, paths.ca_cert)
+        _write_key(paths.ca_key, authority.key, passphrase)
+        write_public(paths.ca_cert, authority.certificate)
         hosts = _hosts(config)
         server = certificates.issue_server(authority, hosts, unix_time)
-        _write_credential(server, paths.server_key, paths.server_cert)
+        _write_key(paths.server_key, server.key, passphrase)
+        write_public(paths.server_cert, server.certificate)
         write_public(paths.config, config.to_toml().encode())
         with contextlib.closing(SqliteLedger.create(paths.db)) as ledger:
             founders = Administrators(
@@ -114,8 +130,11 @@ def create_home(directory: Path, config: HomeConfig, *, admins: int, threshold: 
 
 
 @contextlib.contextmanager
-def open_home(directory: Path) -> Iterator[Home]:
-    """Open a home, whether a server of it runs or not. Raises ConfigError or CorruptError."""
+def open_home(directory: Path, passphrases: keyring.Passphrases | None = None) -> Iterator[Home]:
+    """Open a home, whether a server of it runs or not. Raises ConfigError or CorruptError.
+
+    ``passphrases`` open its private keys, when one is needed (None: from the environment).
+    """
     paths = HomePaths(directory)
     if not paths.config.exists():
         msg = f"{directory} is not a home (it has no hashpact.toml); make one with: hashpact init {directory}"
@@ -123,7 +142,7 @@ def open_home(directory: Path) -> Iterator[Home]:
     text = read_bytes(paths.config, MAX_SIZE).decode("utf-8", "replace")
     config = HomeConfig.parse(text, os.environ)
     with contextlib.closing(SqliteLedger.open(paths.db)) as ledger:
-        home = Home(paths, config, ledger)
+        home = Home(paths, config, ledger, passphrases or Passphrases())
         if home.charter.origin != config.origin:
             msg = (
                 f"hashpact.toml says origin {config.origin!r}, the log was founded as {home.charter.origin!r}"
@@ -144,11 +163,14 @@ def restore_home(file: Path, directory: Path, progress: Progress) -> tuple[Manif
     return manifest, [path for path in (paths.ca_key, paths.server_key, paths.log_key) if not path.exists()]
 
 
-def enrol_member(home: Home, member_id: str, roles: frozenset[Role], out: Path) -> list[Receipt]:
+def enrol_member(
+    home: Home, member_id: str, roles: frozenset[Role], out: Path, passphrase: bytes | None
+) -> list[Receipt]:
     """Enrol a member, and write the profile with which it reaches the clearinghouse.
 
-    Works whether a server of the home runs or not. Raises ConfigError if ``out`` exists and is not empty or
-    too few administrators' keys are in the home, and the error of the rule that the enrolment breaks.
+    The profile's keys are encrypted under ``passphrase``, if there is one. Works whether a server of the home
+    runs or not. Raises ConfigError if ``out`` exists and is not empty or too few administrators' keys are in
+    the home, and the error of the rule that the enrolment breaks.
     """
     statements.ID.write((member_id,))
     charter = home.charter
@@ -158,9 +180,10 @@ def enrol_member(home: Home, member_id: str, roles: frozenset[Role], out: Path) 
         profile = ProfileConfig(charter.origin, member_id, FIRST_KEY, home.address)
         credential = certificates.issue_member(home.authority, charter.origin, member_id, unix_time)
         paths = ProfilePaths(draft)
-        write_private(paths.member_key, keyring.to_pem(key))
-        _write_credential(credential, paths.tls_key, paths.tls_cert)
-        write_public(paths.ca_cert, home.authority.certificate)
+        _write_key(paths.member_key(FIRST_KEY), keyring.to_pem(key), passphrase)
+        tls = keyring.encrypt(credential.key, passphrase, secrets.token_bytes)
+        write_private(paths.tls, tls + credential.certificate)
+        write_public(paths.ca_cert, read_bytes(home.paths.ca_cert, MAX_SIZE))
         write_public(paths.config, profile.to_toml().encode())
         administrators = Administrators(
             charter.origin, signers, Appender(home.ledger, unix_time), unix_time, secrets.token_bytes
@@ -175,15 +198,14 @@ def _signers(home: Home, charter: Charter) -> Iterator[tuple[NamedKey, Ed25519Pr
         path = home.paths.admin_key(admin.name)
         if found < charter.threshold and path.exists():
             found += 1
-            yield admin, keyring.from_pem(read_private(path, MAX_SIZE), str(path))
+            yield admin, home.signer(path)
     if found < charter.threshold:
         msg = f"{charter.threshold} administrators must sign; {home.paths.pki} has the keys of {found}"
         raise ConfigError(msg)
 
 
-def _write_credential(credential: Credential, key: Path, certificate: Path) -> None:
-    write_private(key, credential.key)
-    write_public(certificate, credential.certificate)
+def _write_key(path: Path, pem: bytes, passphrase: bytes | None) -> None:
+    write_private(path, keyring.encrypt(pem, passphrase, secrets.token_bytes))
 
 
 def _hosts(config: HomeConfig) -> Sequence[str]:

@@ -14,28 +14,23 @@ import random
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, TypeAlias, TypeVar
 
-from hashpact.config import MAX_SIZE, ProfileConfig, split_address
 from hashpact.domain.checks import DEFAULT_LIMIT, Answer, Check, Filter, Query
 from hashpact.domain.errors import InvalidInputError
 from hashpact.domain.fingerprints import Fingerprint
-from hashpact.domain.keys import NamedKey, Signer
 from hashpact.domain.ports import Clock, Entropy
 from hashpact.domain.state import Basis, Receipt, Stance
 from hashpact.fingerprint.content import Fingerprinted, fingerprints_of, fingerprints_of_text
-from hashpact.service import keyring
+from hashpact.profile import Profile
 from hashpact.service.append import Submission
 from hashpact.service.author import Author, Reason
 from hashpact.service.read import EntryDetail, MemberDetail
-from hashpact.storage.files import ProfilePaths, read_bytes, read_private
 from hashpact.wire import calls
 from hashpact.wire.calls import Call, Pace
-from hashpact.wire.client import AsyncConnection, Connection, Endpoint
+from hashpact.wire.client import AsyncConnection, Connection
 from hashpact.wire.codec import EVERYTHING, MAX_PAGE, Page, PageRequest
-from hashpact.wire.identity import Tls
 
 if TYPE_CHECKING:
     from datasketch import MinHash  # type: ignore[import-untyped]  # ships no type information
@@ -67,46 +62,6 @@ Choice = TypeVar("Choice", bound=enum.Enum)
 def system_clock() -> int:
     """Seconds since 1970, by this machine."""
     return int(time.time())
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """What a member's machine has: who it is, its signing key, and the channel to the clearinghouse."""
-
-    origin: str
-    member: str
-    key: NamedKey
-    signer: Signer = field(repr=False)
-    endpoint: Endpoint
-
-    @classmethod
-    def load(cls, directory: Path | str) -> Self:
-        """The profile in a directory: profile.toml, member.key, tls.key, tls.crt and ca.crt.
-
-        Raises ConfigError for a file that is missing, cannot be read or does not hold what it must, and for
-        a private key that others can read.
-        """
-        paths = ProfilePaths(Path(directory).expanduser())
-        text = read_bytes(paths.config, MAX_SIZE).decode("utf-8", "replace")
-        config = ProfileConfig.parse(text)
-        signer = keyring.from_pem(read_private(paths.member_key, MAX_SIZE), str(paths.member_key))
-        tls = Tls(
-            key=read_private(paths.tls_key, MAX_SIZE),
-            certificate=read_bytes(paths.tls_cert, MAX_SIZE),
-            authority=read_bytes(paths.ca_cert, MAX_SIZE),
-        )
-        return cls(
-            origin=config.origin,
-            member=config.member,
-            key=keyring.named(config.key, signer),
-            signer=signer,
-            endpoint=Endpoint(*split_address("address", config.address), tls),
-        )
-
-    def at(self, address: str) -> Self:
-        """The same member, reaching the clearinghouse at another HOST:PORT. Raises ConfigError."""
-        host, port = split_address("address", address)
-        return replace(self, endpoint=replace(self.endpoint, host=host, port=port))
 
 
 class _Desk:

@@ -25,10 +25,10 @@ from hashpact.home import EVERYWHERE, Home, open_home, unix_time
 from hashpact.service.append import Appender
 from hashpact.service.check import Checker
 from hashpact.service.follow import Follower, Keeper, check_reflects
+from hashpact.service.keyring import Passphrases
 from hashpact.service.read import Reader
 from hashpact.storage.files import (
     read_bytes,
-    read_private,
     write_public,
 )
 from hashpact.storage.sqlite import SqliteLedger
@@ -49,14 +49,17 @@ _GRACE: Final = 5.0
 """Seconds that calls under way get when the server stops."""
 
 
-def serve(directory: Path, listen: str | None, ready: Callable[[str], None]) -> None:
+def serve(
+    directory: Path, listen: str | None, ready: Callable[[str], None], passphrases: Passphrases | None = None
+) -> None:
     """Serve a home until SIGTERM or SIGINT; ``listen`` replaces the configuration's HOST:PORT.
 
+    ``passphrases`` open its keys (None: from the environment).
     ``ready`` is called with the bound HOST:PORT once the server answers. Raises ConfigError for a home or an
     address that cannot be used, CorruptError for a damaged ledger, and CommitFailedError when the disk
     refused a commit: then the process must end, and a new one start from what is on the disk.
     """
-    with open_home(directory) as home:
+    with open_home(directory, passphrases) as home:
         uvloop.run(_serve(home, listen or home.config.listen, ready))
 
 
@@ -71,6 +74,7 @@ async def _serve(home: Home, listen: str, ready: Callable[[str], None]) -> None:
     from hashpact.wire.servicers import Services  # noqa: PLC0415  # see above
 
     host, _ = split_address("listen", listen)
+    credential = home.credential(home.paths.server_key, home.paths.server_cert)
     log = _event_log()
     stop = _Stop(asyncio.Event(), log)
     for signal_ in (signal.SIGTERM, signal.SIGINT):
@@ -91,11 +95,7 @@ async def _serve(home: Home, listen: str, ready: Callable[[str], None]) -> None:
         ),
         Guard(Gate(home.charter.origin, reader.member), log, time.monotonic),
         address=listen,
-        tls=Tls(
-            read_private(home.paths.server_key, MAX_SIZE),
-            read_bytes(home.paths.server_cert, MAX_SIZE),
-            read_bytes(home.paths.ca_cert, MAX_SIZE),
-        ),
+        tls=Tls(credential.key, credential.certificate, read_bytes(home.paths.ca_cert, MAX_SIZE)),
     )
     await server.start()
     address = _joined(host, server.port)

@@ -74,7 +74,7 @@ def test_a_backup_beside_a_server_under_load_is_whole_and_can_be_served(
 
 def test_what_backup_and_restore_say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home, archive, again = tmp_path / "home", tmp_path / "b.tar", tmp_path / "again"
-    assert run(["init", str(home), "--origin", "test.example/log"]) == 0
+    assert run(["init", str(home), "--origin", "test.example/log", "--unencrypted"]) == 0
     capsys.readouterr()
     assert run(["backup", str(home), str(archive)]) == 0
     out = capsys.readouterr().out

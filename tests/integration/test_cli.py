@@ -95,7 +95,7 @@ class Place:
     def enrol(self, member: str, roles: str = "check,contribute") -> Path:
         """Enrol a member, and keep its profile."""
         out = self.profiles[member] = self.home.parent / member
-        arguments = ("member", "enrol", self.home, member, "--roles", roles, "--out", out)
+        arguments = ("member", "enrol", self.home, member, "--roles", roles, "--out", out, "--unencrypted")
         done = here(*arguments, "--json")
         assert done.status == 0, done.err
         return out
@@ -117,7 +117,7 @@ class Place:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A clearinghouse with the members acme-video and lotus-forum."""
     home = tmp_path_factory.mktemp("cli") / "home"
-    assert process("init", home, "--origin", ORIGIN).status == 0
+    assert process("init", home, "--origin", ORIGIN, "--unencrypted").status == 0
     with RunningServer(home) as server:
         place = Place(home, server)
         place.enrol("acme-video")
@@ -245,7 +245,7 @@ def test_what_people_see(place: Place, tmp_path: Path) -> None:
 def test_members_are_enrolled_whether_the_server_runs_or_not(tmp_path: Path) -> None:
     home, text = tmp_path / "home", tmp_path / "text.txt"
     text.write_text(texts.ORIGINALS[1].original, "utf-8")
-    assert here("init", home, "--origin", ORIGIN, "--single-admin").status == 0
+    assert here("init", home, "--origin", ORIGIN, "--unencrypted", "--single-admin").status == 0
     with RunningServer(home) as server:
         place = Place(home, server)
         place.enrol("river-social")
@@ -256,7 +256,9 @@ def test_members_are_enrolled_whether_the_server_runs_or_not(tmp_path: Path) -> 
     with RunningServer(home) as place.server:
         (answer,) = place.ask("acme-video", "check", text, "--address", place.server.address)
     assert found(answer, receipt["entry"])["minhash/1"]["similarity"] == 1
-    again = here("member", "enrol", home, "acme-video", "--roles", "check", "--out", tmp_path / "x")
+    again = here(
+        "member", "enrol", home, "acme-video", "--roles", "check", "--out", tmp_path / "x", "--unencrypted"
+    )
     assert "is enrolled already" in again.error
 
 
@@ -356,18 +358,23 @@ def test_one_bad_file_does_not_keep_the_others(place: Place, tmp_path: Path) -> 
 
 def test_a_server_that_is_told_to_stop_ends_well(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    assert here("init", home, "--origin", ORIGIN, "--single-admin").status == 0
+    assert here("init", home, "--origin", ORIGIN, "--unencrypted", "--single-admin").status == 0
     server = RunningServer(home)
     assert server.stop() == 0
 
 
 def test_a_member_enrolled_after_the_server_was_bound_elsewhere_finds_it(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    assert here("init", home, "--origin", "test.example/log", "--single-admin").status == 0
+    assert here("init", home, "--origin", "test.example/log", "--single-admin", "--unencrypted").status == 0
     text = tmp_path / "text.txt"
     text.write_text(texts.ORIGINALS[0].original, "utf-8")
     with RunningServer(home) as server:
         out = tmp_path / "lotus-forum"
-        assert here("member", "enrol", home, "lotus-forum", "--roles", "check", "--out", out).status == 0
+        assert (
+            here(
+                "member", "enrol", home, "lotus-forum", "--roles", "check", "--out", out, "--unencrypted"
+            ).status
+            == 0
+        )
         assert f'address = "{server.address}"' in (out / "profile.toml").read_text()
         assert here("check", text, "--profile", out).status == 0

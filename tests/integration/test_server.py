@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from builders import check_log
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from running import BOTH, RunningServer, found
+from running import BOTH, ORIGIN, RunningServer, found
 
+from hashpact.config import HomeConfig
 from hashpact.domain.checks import Filter
 from hashpact.domain.errors import (
     BadSignatureError,
@@ -32,7 +33,7 @@ from hashpact.domain.errors import (
 from hashpact.domain.fingerprints import PDQ, SHA256, Fingerprint
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.state import Role, Stance
-from hashpact.home import enrol_member, open_home
+from hashpact.home import create_home, enrol_member, open_home
 from hashpact.sdk import Client
 from hashpact.service.append import Submission
 from hashpact.service.author import Author, Reason
@@ -112,7 +113,7 @@ def test_a_member_enrolled_while_the_server_runs_is_served(
     home: Path, server: RunningServer, tmp_path: Path
 ) -> None:
     with open_home(home) as opened:
-        enrol_member(opened, "river-social", frozenset({Role.CHECK}), tmp_path / "river-social")
+        enrol_member(opened, "river-social", frozenset({Role.CHECK}), tmp_path / "river-social", None)
     with Client(server.profile("river-social")) as river:
         assert river.check([CODE]).matches == ()
         with pytest.raises(NotPermittedError, match="role contribute"):
@@ -251,3 +252,20 @@ def test_a_second_signal_does_not_leave_the_log_open(home: Path) -> None:
         server.process.send_signal(signal.SIGINT)
         assert server.stop() == 0
     assert not (home / "hashpact.db-wal").exists()
+
+
+def test_encrypted_keys_open_without_a_terminal(tmp_path: Path) -> None:
+    secret = b"correct horse battery"
+    create_home(tmp_path / "home", HomeConfig(ORIGIN), admins=1, threshold=1, passphrase=secret)
+    with open_home(tmp_path / "home", lambda _: [secret]) as opened:
+        enrol_member(opened, "acme-video", BOTH, tmp_path / "acme-video", None)
+    with pytest.raises(AssertionError, match=r"server\.key is encrypted; set HASHPACT_PASSPHRASE_FILE"):
+        RunningServer(tmp_path / "home")
+    file = tmp_path / "credential"
+    file.write_bytes(secret + b"\n")
+    with (
+        RunningServer(tmp_path / "home", HASHPACT_PASSPHRASE_FILE=str(file)) as server,
+        Client(server.profile("acme-video")) as client,
+    ):
+        assert client.check([CODE]).matches == ()
+        assert secret.decode() not in server.log

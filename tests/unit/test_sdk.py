@@ -35,9 +35,8 @@ def profile(tmp_path: Path) -> ProfilePaths:
     paths = ProfilePaths(tmp_path)
     authority = certificates.make_authority(ORIGIN, now)
     credential = certificates.issue_member(authority, ORIGIN, "acme", now)
-    write_private(paths.member_key, Identity.of("acme").private.private_bytes(PEM, PKCS8, PLAIN))
-    write_private(paths.tls_key, credential.key)
-    write_public(paths.tls_cert, credential.certificate)
+    write_private(paths.member_key("1"), Identity.of("acme").private.private_bytes(PEM, PKCS8, PLAIN))
+    write_private(paths.tls, credential.key + credential.certificate)
     write_public(paths.ca_cert, authority.certificate)
     write_public(paths.config, ProfileConfig(ORIGIN, "acme", "1", "127.0.0.1:9").to_toml().encode())
     return paths
@@ -51,17 +50,17 @@ def test_a_profile_is_read_from_its_directory(profile: ProfilePaths) -> None:
     assert "Ed25519PrivateKey" not in repr(loaded)
 
 
-@pytest.mark.parametrize("name", ["config", "member_key", "tls_key", "tls_cert", "ca_cert"])
+@pytest.mark.parametrize("name", ["profile.toml", "member-1.key", "tls.pem", "ca.crt"])
 def test_a_missing_file_is_named(profile: ProfilePaths, name: str) -> None:
-    path: Path = getattr(profile, name)
+    path = profile.directory / name
     path.unlink()
     with pytest.raises(ConfigError, match=path.name):
         Profile.load(profile.directory)
 
 
-@pytest.mark.parametrize("name", ["member_key", "tls_key"])
+@pytest.mark.parametrize("name", ["member-1.key", "tls.pem"])
 def test_a_key_that_others_can_read_is_refused(profile: ProfilePaths, name: str) -> None:
-    path: Path = getattr(profile, name)
+    path = profile.directory / name
     path.chmod(0o640)
     with pytest.raises(ConfigError, match=path.name):
         Profile.load(profile.directory)
@@ -70,21 +69,21 @@ def test_a_key_that_others_can_read_is_refused(profile: ProfilePaths, name: str)
 @pytest.mark.parametrize(
     ("name", "data"),
     [
-        ("config", b"origin ="),
-        ("config", b"\xff"),
-        ("config", b'origin = "a"'),
-        ("member_key", b"not a key"),
-        ("member_key", generate_private_key(SECP256R1()).private_bytes(PEM, PKCS8, PLAIN)),
+        ("profile.toml", b"origin ="),
+        ("profile.toml", b"\xff"),
+        ("profile.toml", b'origin = "a"'),
+        ("member-1.key", b"not a key"),
+        ("member-1.key", generate_private_key(SECP256R1()).private_bytes(PEM, PKCS8, PLAIN)),
         (
-            "member_key",
+            "member-1.key",
             Identity.of("a").private.private_bytes(PEM, PKCS8, serialization.BestAvailableEncryption(b"x")),
         ),
-        ("tls_cert", b"not a certificate"),
-        ("ca_cert", b""),
+        ("tls.pem", b"not a key"),
+        ("ca.crt", b""),
     ],
 )
 def test_a_file_of_another_kind_is_refused(profile: ProfilePaths, name: str, data: bytes) -> None:
-    write_private(getattr(profile, name), data, replace=True)
+    write_private(profile.directory / name, data, replace=True)
     with pytest.raises(ConfigError):
         Profile.load(profile.directory)
 

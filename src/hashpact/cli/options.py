@@ -5,11 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 
 import click
+
+from hashpact.passphrase import Passphrases
 
 if TYPE_CHECKING:
     from hashpact.sdk import Client
@@ -27,6 +30,10 @@ _UNIX: Final = re.compile("[0-9]{1,18}", re.ASCII)
 
 json_option: Final = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON, one object a line, instead of text."
+)
+
+unencrypted_option: Final = click.option(
+    "--unencrypted", is_flag=True, help="Write private keys without a passphrase."
 )
 
 files_argument: Final = click.argument("files", metavar="FILE...", nargs=-1, required=True)
@@ -75,8 +82,18 @@ def client_options(command: Command) -> Command:
 def _connect(profile: Path, address: str | None, timeout: float) -> Client:
     from hashpact.sdk import Client, Profile  # noqa: PLC0415  # only commands that connect wait for gRPC to load
 
-    loaded = Profile.load(profile)
+    loaded = Profile.load(profile, passphrases())
     return Client(loaded if address is None else loaded.at(address), timeout=timeout)
+
+
+def passphrases() -> Passphrases:
+    """Passphrases from the environment, or from whoever sits at the terminal."""
+    return Passphrases(prompt=_prompt if sys.stdin.isatty() else None)
+
+
+def _prompt(text: str, twice: bool) -> str:  # noqa: FBT001 - as Passphrases calls it
+    typed: str = click.prompt(text, hide_input=True, confirmation_prompt=twice, err=True)
+    return typed
 
 
 def entry_index(text: str) -> int:

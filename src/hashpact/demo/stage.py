@@ -102,16 +102,17 @@ def unrelated(directory: Path) -> Iterator[tuple[str, Path]]:
 def clearinghouse(directory: Path) -> Iterator[dict[str, Client]]:
     """A home below ``directory``, its server in a process of its own, and a client of each member.
 
-    The members are enrolled while the server runs. Raises UnavailableError if it does not start.
+    The members are enrolled while the server runs. No key is encrypted: all of them are gone with the
+    temporary directory. Raises UnavailableError if it does not start.
     """
     home = directory / "home"
-    create_home(home, HomeConfig(ORIGIN, "127.0.0.1:0"), admins=2, threshold=2)
+    create_home(home, HomeConfig(ORIGIN, "127.0.0.1:0"), admins=2, threshold=2, passphrase=None)
     with contextlib.ExitStack() as stack:
         stack.enter_context(_serving(home, directory / "server.log"))
         clients = {}
         with open_home(home) as opened:
             for member, roles in MEMBERS.items():
-                enrol_member(opened, member, roles, directory / member)
+                enrol_member(opened, member, roles, directory / member, None)
                 clients[member] = stack.enter_context(Client(directory / member))
         yield clients
 

@@ -82,10 +82,7 @@ class HomePaths:
 
     def admin_key(self, name: str) -> Path:
         """The private key of the administrator ``name``. Raises ConfigError unless it is a plain name."""
-        if _NAME.fullmatch(name) is None:
-            msg = "an administrator's name has 1 to 64 of the characters a-z, 0-9 and -"
-            raise ConfigError(msg)
-        return self.pki / f"admin-{name}.key"
+        return self.pki / f"admin-{_plain(name)}.key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,25 +96,26 @@ class ProfilePaths:
         """The configuration, in TOML."""
         return self.directory / "profile.toml"
 
-    @property
-    def member_key(self) -> Path:
-        """The private key that signs statements."""
-        return self.directory / "member.key"
+    def member_key(self, name: str) -> Path:
+        """The private key that signs statements, by its name in the log. Raises ConfigError as above."""
+        return self.directory / f"member-{_plain(name)}.key"
 
     @property
-    def tls_key(self) -> Path:
-        """The private key of the channel."""
-        return self.directory / "tls.key"
-
-    @property
-    def tls_cert(self) -> Path:
-        """The certificate of the channel."""
-        return self.directory / "tls.crt"
+    def tls(self) -> Path:
+        """The channel's private key, followed by its certificate: one file, so that both change at once."""
+        return self.directory / "tls.pem"
 
     @property
     def ca_cert(self) -> Path:
         """The certificate by which the clearinghouse's is checked."""
         return self.directory / "ca.crt"
+
+
+def _plain(name: str) -> str:
+    if _NAME.fullmatch(name) is None:
+        msg = f"a key's name has 1 to 64 of the characters a-z, 0-9 and -, unlike {name!r}"
+        raise ConfigError(msg)
+    return name
 
 
 def write_private(path: Path, data: bytes, *, replace: bool = False) -> None:

@@ -66,7 +66,7 @@ class Endpoint:
             x509.load_pem_x509_certificate(self.tls.certificate)
             x509.load_pem_x509_certificate(self.tls.authority)
         except ValueError as error:
-            msg = "tls.crt or ca.crt is not a certificate in PEM"
+            msg = "tls.pem or ca.crt is not a certificate in PEM"
             raise ConfigError(msg) from error
 
     @property

@@ -13,6 +13,6 @@ from hashpact.cli.main import run
 def home(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     """A home with two administrators, both of whose keys are in it."""
     path = tmp_path / "home"
-    assert run(["init", str(path), "--origin", "test.example/log"]) == 0
+    assert run(["init", str(path), "--origin", "test.example/log", "--unencrypted"]) == 0
     capsys.readouterr()
     return path

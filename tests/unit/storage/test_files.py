@@ -209,18 +209,19 @@ def test_the_files_of_a_home() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "../ca", "A", "a/b", "a\n", "é", "a" * 65, "a.b"])
-def test_an_administrators_name_is_no_path(name: str) -> None:
-    with pytest.raises(ConfigError, match="administrator's name"):
+def test_a_keys_name_is_no_path(name: str) -> None:
+    with pytest.raises(ConfigError, match="a key's name"):
         HomePaths(Path("/srv/hashpact")).admin_key(name)
+    with pytest.raises(ConfigError, match="a key's name"):
+        ProfilePaths(Path("/home/me/acme")).member_key(name)
 
 
 def test_the_files_of_a_profile() -> None:
     profile = ProfilePaths(Path("/home/me/acme"))
     assert [
         profile.config.name,
-        profile.member_key.name,
-        profile.tls_key.name,
-        profile.tls_cert.name,
+        profile.member_key("2").name,
+        profile.tls.name,
         profile.ca_cert.name,
-    ] == ["profile.toml", "member.key", "tls.key", "tls.crt", "ca.crt"]
-    assert profile.tls_key.parent == profile.directory
+    ] == ["profile.toml", "member-2.key", "tls.pem", "ca.crt"]
+    assert profile.tls.parent == profile.directory

@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from hashpact.cli.options import example, home_argument, json_option
+from hashpact.cli.options import example, home_argument, json_option, passphrases, unencrypted_option
 from hashpact.cli.output import emit, one_line
 from hashpact.config import DEFAULT_LISTEN, HomeConfig, split_address
 from hashpact.domain.statements import MAX_ADMINS
@@ -43,6 +43,7 @@ _EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - nothing is bound here
     "--listen", metavar="HOST:PORT", default=DEFAULT_LISTEN, show_default=True, help="Where the server binds."
 )
 @click.option("--address", metavar="HOST:PORT", help="What members connect to. [as --listen]")
+@unencrypted_option
 @json_option
 def init(  # noqa: PLR0913, PLR0917 - an argument for each option
     home: Path,
@@ -53,16 +54,22 @@ def init(  # noqa: PLR0913, PLR0917 - an argument for each option
     address: str | None,
     *,
     single_admin: bool,
+    unencrypted: bool,
     as_json: bool,
 ) -> None:
-    """Make the home of a new clearinghouse: keys, certificates, configuration, and the first two leaves."""
+    """Make the home of a new clearinghouse: keys, certificates, configuration, and the first two leaves.
+
+    The private keys are encrypted under a passphrase, from HASHPACT_PASSPHRASE_FILE, HASHPACT_PASSPHRASE or
+    the terminal. `hashpact serve` needs it again.
+    """
     count, quorum = _governance(admins, threshold, single_admin=single_admin)
     host, _ = split_address("listen", listen)
     if address is None and host in _EVERYWHERE:
         msg = f"{host} is no address that members can connect to; name theirs with --address"
         raise click.UsageError(msg)
     config = HomeConfig(origin, listen, address)
-    create_home(home, config, admins=count, threshold=quorum)
+    passphrase = passphrases().for_new_keys(unencrypted=unencrypted)
+    create_home(home, config, admins=count, threshold=quorum, passphrase=passphrase)
     with open_home(home) as opened:
         genesis = hashlib.sha256(next(iter(opened.ledger.leaves(0, 1))).data).hexdigest()
         keys = [str(opened.paths.admin_key(admin.name)) for admin in opened.charter.admins]
@@ -100,7 +107,8 @@ def serve(home: Path, listen: str | None) -> None:
     """Serve a home until it is told to stop (SIGTERM, or Ctrl-C).
 
     Prints `serving ORIGIN on HOST:PORT` once it answers; port 0 stands for any free one. Events go to stderr,
-    one JSON object a line.
+    one JSON object a line. The passphrase of encrypted keys comes from HASHPACT_PASSPHRASE_FILE,
+    HASHPACT_PASSPHRASE or the terminal.
     """
     with open_home(home) as opened:
         origin = opened.config.origin
@@ -111,7 +119,7 @@ def serve(home: Path, listen: str | None) -> None:
 
     from hashpact import server  # noqa: PLC0415 - late: gRPC and the index load when a home is served
 
-    server.serve(home, listen, ready)
+    server.serve(home, listen, ready, passphrases())
 
 
 def _governance(admins: int | None, threshold: int | None, *, single_admin: bool) -> tuple[int, int]:

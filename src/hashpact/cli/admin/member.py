@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from hashpact.cli.options import Connect, client_options, example, home_argument, json_option
+from hashpact.cli.options import (
+    Connect,
+    client_options,
+    example,
+    home_argument,
+    json_option,
+    passphrases,
+    unencrypted_option,
+)
 from hashpact.cli.output import emit, rfc3339, show_table
 from hashpact.domain.state import Role
 
@@ -38,8 +46,11 @@ def member() -> None:
 @click.option(
     "--out", metavar="DIR", type=Path, required=True, help="Where to write the profile; a new directory."
 )
+@unencrypted_option
 @json_option
-def enrol(home: Path, member_id: str, roles: frozenset[Role], out: Path, *, as_json: bool) -> None:
+def enrol(  # noqa: PLR0913 - an argument for each option
+    home: Path, member_id: str, roles: frozenset[Role], out: Path, *, unencrypted: bool, as_json: bool
+) -> None:
     """Enrol a member, and write the profile with which it reaches the clearinghouse.
 
     Works whether the server of the home runs or not. As many administrators' keys as must sign have to be in
@@ -47,8 +58,10 @@ def enrol(home: Path, member_id: str, roles: frozenset[Role], out: Path, *, as_j
     """
     from hashpact.home import enrol_member, open_home  # noqa: PLC0415 - late: a group's help does without it
 
-    with open_home(home) as opened:
-        receipts = enrol_member(opened, member_id, roles, out)
+    secrets = passphrases()
+    passphrase = secrets.for_new_keys(unencrypted=unencrypted)
+    with open_home(home, secrets) as opened:
+        receipts = enrol_member(opened, member_id, roles, out, passphrase)
     names = sorted(role.value for role in roles)
     if as_json:
         indexes = [receipt.index for receipt in receipts]

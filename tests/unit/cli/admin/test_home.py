@@ -19,7 +19,7 @@ def test_init_tells_what_to_publish_and_what_to_do_next(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     home = tmp_path / "home"
-    assert run(["init", str(home), "--origin", "test.example/log"]) == 0
+    assert run(["init", str(home), "--origin", "test.example/log", "--unencrypted"]) == 0
     out = capsys.readouterr().out
     assert "2 of 2 administrators must sign" in out
     assert str(home / "pki" / "admin-2.key") in out
@@ -45,7 +45,8 @@ def test_init_in_json(
     arguments: list[str], admins: int, threshold: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     home = tmp_path / "home"
-    assert run(["init", str(home), "--origin", "test.example/log", "--json", *arguments]) == 0
+    init = ["init", str(home), "--origin", "test.example/log", "--unencrypted", "--json"]
+    assert run([*init, *arguments]) == 0
     (made,) = lines(capsys.readouterr().out)
     assert made.pop("genesis_sha256")
     keys = made.pop("admin_keys")
@@ -78,14 +79,14 @@ def test_init_in_json(
 def test_init_refuses_and_leaves_nothing(
     arguments: list[str], status: int, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["init", str(tmp_path / "home"), *arguments]) == status
+    assert run(["init", str(tmp_path / "home"), "--unencrypted", *arguments]) == status
     assert said in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
 def test_init_does_not_touch_a_directory_in_use(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = sorted(home.rglob("*"))
-    assert run(["init", str(home), "--origin", "other.example/log"]) == 1
+    assert run(["init", str(home), "--origin", "other.example/log", "--unencrypted"]) == 1
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1
     assert "not an empty directory" in captured.err
@@ -97,7 +98,7 @@ def test_init_does_not_touch_a_directory_in_use(home: Path, capsys: pytest.Captu
     [
         ["log", "show", "nowhere"],
         ["serve", "nowhere"],
-        ["member", "enrol", "nowhere", "acme", "--roles", "check", "--out", "x"],
+        ["member", "enrol", "nowhere", "acme", "--roles", "check", "--out", "x", "--unencrypted"],
     ],
     ids=" ".join,
 )

@@ -16,12 +16,8 @@ def lines(text: str) -> list[dict[str, object]]:
 
 def test_the_log_of_a_home_is_shown(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     profile = tmp_path / "acme"
-    assert (
-        run(
-            ["member", "enrol", str(home), "acme-video", "--roles", "contribute,check", "--out", str(profile)]
-        )
-        == 0
-    )
+    enrol = ["member", "enrol", str(home), "acme-video", "--roles", "contribute,check"]
+    assert run([*enrol, "--out", str(profile), "--unencrypted"]) == 0
     told = capsys.readouterr().out
     assert "enrolled acme-video (check, contribute) in leaf 2" in told
     assert str(profile) in told

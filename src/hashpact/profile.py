@@ -1,0 +1,64 @@
+"""The profile of a member: the files by which its machine reaches a clearinghouse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final, Self
+
+from hashpact.config import MAX_SIZE, ProfileConfig, split_address
+from hashpact.domain.errors import ConfigError
+from hashpact.domain.keys import NamedKey, Signer
+from hashpact.passphrase import Passphrases
+from hashpact.service import keyring
+from hashpact.storage.files import ProfilePaths, read_bytes, read_private
+from hashpact.wire.client import Endpoint
+from hashpact.wire.identity import Tls
+
+_CERTIFICATE: Final = b"-----BEGIN CERTIFICATE-----"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a member's machine has: who it is, its signing key, and the channel to the clearinghouse."""
+
+    origin: str
+    member: str
+    key: NamedKey
+    signer: Signer = field(repr=False)
+    endpoint: Endpoint
+
+    @classmethod
+    def load(cls, directory: Path | str, passphrases: keyring.Passphrases | None = None) -> Self:
+        """The profile in a directory; docs/formats/home.md lists its files.
+
+        ``passphrases`` open its private keys (None: from the environment). Raises ConfigError for a file that
+        is missing, cannot be read or does not hold what it must, and for a private key that others can read.
+        """
+        opening = passphrases or Passphrases()
+        paths = ProfilePaths(Path(directory).expanduser())
+        text = read_bytes(paths.config, MAX_SIZE).decode("utf-8", "replace")
+        config = ProfileConfig.parse(text)
+        key = paths.member_key(config.key)
+        signer = keyring.from_pem(read_private(key, MAX_SIZE), str(key), opening)
+        channel = read_private(paths.tls, MAX_SIZE)
+        if _CERTIFICATE not in channel:
+            msg = f"{paths.tls} has no certificate yet; get one from an administrator"
+            raise ConfigError(msg)
+        tls = Tls(
+            key=keyring.decrypt(channel, str(paths.tls), opening),
+            certificate=channel[channel.find(_CERTIFICATE) :],
+            authority=read_bytes(paths.ca_cert, MAX_SIZE),
+        )
+        return cls(
+            origin=config.origin,
+            member=config.member,
+            key=keyring.named(config.key, signer),
+            signer=signer,
+            endpoint=Endpoint(*split_address("address", config.address), tls),
+        )
+
+    def at(self, address: str) -> Self:
+        """The same member, reaching the clearinghouse at another HOST:PORT. Raises ConfigError."""
+        host, port = split_address("address", address)
+        return replace(self, endpoint=replace(self.endpoint, host=host, port=port))
