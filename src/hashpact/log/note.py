@@ -45,6 +45,10 @@ class NoteSignature:
     key_id: bytes
     value: bytes
 
+    def line(self) -> bytes:
+        """The line that carries it, with its newline."""
+        return _DASH + self.name.encode() + b" " + base64.b64encode(self.key_id + self.value) + b"\n"
+
 
 @dataclass(frozen=True, slots=True)
 class Note:
@@ -64,8 +68,7 @@ def short_id(name: str, public: bytes, kind: bytes = ED25519) -> bytes:
 
 def signature_line(name: str, public: bytes, signature: bytes, kind: bytes = ED25519) -> bytes:
     """The line that carries a key's signature, with its newline."""
-    payload = base64.b64encode(short_id(name, public, kind) + signature)
-    return _DASH + name.encode() + b" " + payload + b"\n"
+    return NoteSignature(name, short_id(name, public, kind), signature).line()
 
 
 def verifier_key(name: str, public: bytes, kind: bytes = ED25519) -> str:
