@@ -25,18 +25,10 @@ from hashpact.domain.fingerprints import (
     commitment,
 )
 from hashpact.domain.keys import NamedKey
+from hashpact.domain.kinds import ADMIN, AnyBody, Genesis, KeyEnrol, MemberEnrol, Policy, Submit
 from hashpact.domain.ports import Ledger
-from hashpact.domain.state import Basis, Role, State
-from hashpact.domain.statements import (
-    ADMIN,
-    AnyBody,
-    Genesis,
-    KeyEnrol,
-    MemberEnrol,
-    Policy,
-    Statement,
-    Submit,
-)
+from hashpact.domain.state import Basis, Role, State, Use
+from hashpact.domain.statements import Statement
 from hashpact.service.administer import Administrators
 from hashpact.service.append import Appender
 from hashpact.service.author import Author
@@ -161,9 +153,9 @@ class World:
         """A member's enrolment."""
         return self.by_admins(MemberEnrol(member_id, roles))
 
-    def key(self, who: Identity, expires: int = NOW + YEAR) -> bytes:
+    def key(self, who: Identity, expires: int = NOW + YEAR, use: Use = Use.SIGN) -> bytes:
         """A key's enrolment, signed by the key too."""
-        return self.by_admins(KeyEnrol(who.owner, who.name, who.public, expires), who)
+        return self.by_admins(KeyEnrol(who.owner, who.name, who.public, use, expires), who)
 
     def founding(self, *members: str) -> list[bytes]:
         """The leaves of a log with a policy and these members, each with its key ``1``."""
@@ -281,7 +273,7 @@ def check_log(ledger: Ledger) -> rules.Replay:
         assert leaf.root == merkle_root(hashes[: leaf.index + 1])
         signed = statements.parse(leaf.data)
         statement = signed.statement
-        assert (statement.member, statement.request) == (leaf.member, leaf.request)
+        assert (statement.member, statement.request, statement.time) == (leaf.member, leaf.request, leaf.time)
         items = statement.body.items if isinstance(statement.body, Submit) else ()
         assert tuple(commitment(part) for part in private.get(leaf.index, ())) == items
     folded = rules.replay(leaf.data for leaf in leaves)
@@ -296,12 +288,14 @@ def check_state(ledger: Ledger, state: State) -> None:
     """Compare what a ledger says of its state with that state, record by record."""
     with ledger.snapshot() as view:
         assert view.charter() == state.charter()
+        assert view.charters() == state.charters()
+        assert view.time() == state.time()
         members = view.members("", 1_000_000)
         assert {member.id: member for member in members} == state.members
         assert [key for member in members for key in view.keys(member.id)] == sorted(
-            state.keys.values(), key=lambda key: (key.member, key.enrolled_at)
+            state.registry.values(), key=lambda key: (key.member, key.enrolled_at)
         )
-        for key_id, key in state.keys.items():
+        for key_id, key in state.registry.items():
             assert view.key(key_id) == key
         for index in range(ledger.head().size):
             assert view.entry(index) == state.entry(index)
@@ -316,7 +310,7 @@ def _check_signature(state: State, data: bytes) -> None:
     charter = state.charter()
     assert charter is not None
     publics = {admin.id: admin.public for admin in charter.admins}
-    publics |= {key.id: key.public for key in state.keys.values()}
+    publics |= {key.id: key.public for key in state.registry.values()}
     public = Ed25519PublicKey.from_public_bytes(publics[signed.statement.key])
     text, _, lines = data.rpartition(b"\n\n")
     values = (line.value for line in signed.note.signatures if line.name.startswith(signed.statement.member))

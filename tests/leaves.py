@@ -8,9 +8,11 @@ from hashpact.domain.state import Head, Leaf
 from hashpact.log import tree
 
 
-def leaf_after(head: Head, data: bytes, member: str = "acme-video", request: bytes | None = None) -> Leaf:
+def leaf_after(
+    head: Head, data: bytes, member: str = "acme-video", request: bytes | None = None, time: int = 0
+) -> Leaf:
     """A leaf that follows ``head``; its request id is made from the data unless it is given."""
     leaf_hash = tree.leaf_hash(data)
     edge = tree.extend(head.size, head.edge, leaf_hash)
     request = hashlib.sha256(data).digest()[:16] if request is None else request
-    return Leaf(head.size, data, leaf_hash, tree.root(edge), edge, member, request)
+    return Leaf(head.size, data, leaf_hash, tree.root(edge), edge, member, request, time)

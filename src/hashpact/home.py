@@ -17,7 +17,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hashpact.config import MAX_SIZE, HomeConfig, ProfileConfig, split_address
-from hashpact.domain import statements
+from hashpact.domain import kinds, statements
 from hashpact.domain.errors import ConfigError
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.state import Charter, Receipt, Role
@@ -172,7 +172,7 @@ def enrol_member(
     runs or not. Raises ConfigError if ``out`` exists and is not empty or too few administrators' keys are in
     the home, and the error of the rule that the enrolment breaks.
     """
-    statements.ID.write((member_id,))
+    kinds.ID.write((member_id,))
     charter = home.charter
     signers = list(_signers(home, charter))
     with new_directory(out) as draft:

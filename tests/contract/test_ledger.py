@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -27,6 +28,7 @@ from hashpact.domain.state import (
     Record,
     Role,
     Stance,
+    Use,
 )
 from hashpact.storage.memory import MemoryLedger
 from hashpact.storage.sqlite import SqliteLedger
@@ -40,8 +42,8 @@ ADMIN = NamedKey("admin/one", b"\x01" * 32)
 CHARTER = Charter("log.example", (ADMIN, NamedKey("admin/two", b"\x02" * 32)), 2, (b"\x03" * 32,))
 MEMBER = Member("acme-video", frozenset({Role.CHECK, Role.CONTRIBUTE}), 3)
 KEY = Key(b"\x11" * 32, "acme-video", "acme-video/first", b"\x12" * 32, 1_800_000_000, 4)
-ENTRY = Entry(5, "acme-video", ("ncii", "minor"), Basis.GUIDELINE, None, None, ("VN", "DE"), 1, 2, 256)
-OPINION = Opinion(5, "beta-photo", Stance.ENDORSE, 6)
+ENTRY = Entry(5, MEMBER.id, ("ncii", "minor"), Basis.GUIDELINE, None, None, ("VN", "DE"), 1, 2, 256, KEY.id)
+OPINION = Opinion(5, "beta-photo", Stance.ENDORSE, 6, KEY.id)
 RECORDS: tuple[Record, ...] = (CHARTER, MEMBER, KEY, ENTRY, OPINION)
 
 
@@ -167,9 +169,9 @@ def test_an_exception_in_the_block_undoes_all_of_it(ledger: Ledger, error: type[
         Charter("other", (ADMIN,), 1, ()),
         Member(MEMBER.id, frozenset(), 9),
         Key(KEY.id, MEMBER.id, "other", b"\x55" * 32, 7, 9),
-        Entry(5, "other", (), Basis.LAW, "ministry", "art-8", (), 0, 0, 1, 9, "by-mistake"),
-        Opinion(5, "beta-photo", Stance.DISPUTE, 9),
-        Opinion(5, "gamma-text", Stance.SEEN, 9),
+        Entry(5, "other", (), Basis.LAW, "ministry", "art-8", (), 0, 0, 1, b"k", 9, "by-mistake", b"w"),
+        Opinion(5, "beta-photo", Stance.DISPUTE, 9, KEY.id),
+        Opinion(5, "gamma-text", Stance.SEEN, 9, KEY.id),
         Member("new", frozenset(), 9),
     ]
     with pytest.raises(error):
@@ -210,7 +212,7 @@ def test_a_snapshot_does_not_see_later_commits(ledger: Ledger) -> None:
     append(ledger, b"one", [], [MEMBER])
     with ledger.snapshot() as view:
         later = append(ledger, b"two", [], RECORDS)
-        append(ledger, b"three", [], [Member(MEMBER.id, frozenset(), 9), Opinion(5, "z", Stance.SEEN, 1)])
+        append(ledger, b"three", [], [Member(MEMBER.id, frozenset(), 9), replace(OPINION, member="z")])
         assert seen(view) == (None, MEMBER, None, None, (), (MEMBER,), ())
         assert view.request(later.member, later.request) is None
     with ledger.snapshot() as view:
@@ -232,7 +234,7 @@ def test_a_leaf_that_does_not_follow_is_refused(ledger: Ledger, index: int) -> N
     append_many(ledger, 2, lambda _: ())
     before = everything(ledger)
     leaf = leaf_after(ledger.head(), b"elsewhere")
-    wrong = Leaf(index, leaf.data, leaf.hash, leaf.root, leaf.edge, leaf.member, leaf.request)
+    wrong = Leaf(index, leaf.data, leaf.hash, leaf.root, leaf.edge, leaf.member, leaf.request, leaf.time)
     with ledger.begin() as transaction, pytest.raises(CorruptError) as caught:
         transaction.append(wrong, [b"p"], RECORDS)
     assert caught.value.details["index"] == str(index)
@@ -272,25 +274,24 @@ def test_a_refused_append_leaves_nothing_and_the_others_go_on(ledger: Ledger) ->
 def test_a_record_replaces_the_one_with_its_identity(ledger: Ledger) -> None:
     append(ledger, b"one", [], RECORDS)
     newer = (
-        Charter("log.example", (ADMIN,), 1, (b"\x04" * 32, b"\x05" * 32), 2, ("ncii", "terror")),
-        Member(MEMBER.id, frozenset({Role.CHECK}), 7),
-        Key(KEY.id, KEY.member, KEY.name, KEY.public, 1_900_000_000, 7),
-        Entry(5, "acme-video", ("ncii",), Basis.LAW, "ministry", "art-8", (), 3, 4, 1, 8, "by-mistake"),
-        Opinion(5, "beta-photo", Stance.DISPUTE, 9),
+        replace(CHARTER, admins=(ADMIN,), labels=("ncii", "terror"), key_delay=60, single_admin=True),
+        Member(MEMBER.id, frozenset({Role.CHECK}), 7, 8),
+        replace(KEY, use=Use.RECOVERY, enrolled_by=b"e" * 32, retires=9, revoked_by=b"r" * 32, cutoff=5),
+        replace(ENTRY, basis=Basis.LAW, withdrawn_at=8, withdrawn_reason="by-mistake", withdrawn_by=KEY.id),
+        Opinion(5, "beta-photo", Stance.DISPUTE, 9, KEY.id),
     )
     append(ledger, b"two", [], newer)
-    charter, member, key, entry, opinion = newer
     with ledger.snapshot() as view:
-        assert seen(view) == (charter, member, key, entry, (opinion,), (member,), (key,))
+        assert seen(view) == (*newer[:4], newer[4:], newer[1:2], newer[2:3])
 
 
 def test_opinions_come_in_the_order_of_members_and_of_one_entry(ledger: Ledger) -> None:
     members = ["zeta", "alpha", "m10", "m9", "beta-photo"]
-    mine = [Opinion(5, member, Stance.SEEN, at) for at, member in enumerate(members)]
-    append(ledger, b"one", [], [*mine, Opinion(6, "alpha", Stance.DISPUTE, 9)])
+    mine = [Opinion(5, member, Stance.SEEN, at, KEY.id) for at, member in enumerate(members)]
+    append(ledger, b"one", [], [*mine, Opinion(6, "alpha", Stance.DISPUTE, 9, KEY.id)])
     with ledger.snapshot() as view:
         assert [opinion.member for opinion in view.opinions(5)] == sorted(members)
-        assert view.opinions(6) == (Opinion(6, "alpha", Stance.DISPUTE, 9),)
+        assert view.opinions(6) == (Opinion(6, "alpha", Stance.DISPUTE, 9, KEY.id),)
         assert view.opinions(7) == ()
 
 

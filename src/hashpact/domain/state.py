@@ -7,6 +7,7 @@ replaces the one before. `State` keeps them in memory; a ledger keeps them in ta
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -27,7 +28,7 @@ class Leaf:
 
     ``data`` are the bytes that were received. ``hash`` is the RFC 6962 leaf hash, ``edge`` the right edge of
     the tree whose last leaf this is, ``root`` that tree's root. ``member`` and ``request`` are the
-    statement's, by which a retry finds it.
+    statement's, by which a retry finds it; ``time`` is the statement's too, in Unix seconds.
     """
 
     index: int
@@ -37,6 +38,7 @@ class Leaf:
     edge: tuple[bytes, ...]
     member: str
     request: bytes
+    time: int
 
     @property
     def receipt(self) -> Receipt:
@@ -73,6 +75,13 @@ class Role(enum.Enum):
     CONTRIBUTE = "contribute"
 
 
+class Use(enum.Enum):
+    """What a key is for. A recovery key only replaces keys of its member, and is best kept offline."""
+
+    SIGN = "sign"
+    RECOVERY = "recovery"
+
+
 class Stance(enum.Enum):
     """What a member says of another's entry."""
 
@@ -90,7 +99,11 @@ class Basis(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Charter:
-    """Who governs the log: its origin, administrators, threshold and log keys, and the policy's labels."""
+    """Who governs the log: its origin, administrators, threshold and log keys, and the policy.
+
+    ``key_delay`` is how many seconds a key that administrators enrol waits, None for none. A ``single_admin``
+    log was founded with the threshold 1, and only such a log may have it.
+    """
 
     origin: str
     admins: tuple[NamedKey, ...]
@@ -98,20 +111,31 @@ class Charter:
     log_keys: tuple[bytes, ...]
     policy_version: int = 0
     labels: tuple[str, ...] = ()
+    key_delay: int | None = None
+    root_version: int = 1
+    single_admin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An enrolled platform or team."""
+    """An enrolled platform or team; ``suspended_at`` is the index of the suspension that is in force."""
 
     id: str
     roles: frozenset[Role]
     enrolled_at: int
+    suspended_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A member's signing key. ``id`` is as `keys.key_id` makes it; ``expires`` is in Unix seconds."""
+    """A member's key. ``id`` is as `keys.key_id` makes it; ``expires`` is in Unix seconds.
+
+    It signs from the moment ``valid_from``; once replaced, at index ``rotated_at``, until the moment
+    ``retires`` (both Unix seconds). ``enrolled_by`` is the id of the key whose rotation brought it, None if
+    administrators enrolled it. Revoked at index ``revoked_at`` by the key ``revoked_by`` (None: by the
+    administrators), what it signed at or after the index ``cutoff`` does not stand. Whether a rotation or a
+    revocation stands is for `hashpact.domain.standing` to say.
+    """
 
     id: bytes
     member: str
@@ -119,14 +143,25 @@ class Key:
     public: bytes
     expires: int
     enrolled_at: int
+    use: Use = Use.SIGN
+    valid_from: int = 0
+    enrolled_by: bytes | None = None
+    rotated_at: int | None = None
+    retires: int | None = None
+    suspended_at: int | None = None
+    revoked_at: int | None = None
+    revoked_by: bytes | None = None
+    cutoff: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A submission as it stands: ``index`` is its leaf's, ``items`` how many fingerprints it has.
+    """A submission as it was last written: ``index`` is its leaf's, ``items`` how many fingerprints it has.
 
     ``shared_at`` is the statement's time and ``removed_at`` the member's removal time, in Unix seconds, both
-    advisory. ``withdrawn_at`` is the index of the withdrawal, or None.
+    advisory. ``key`` signed it. ``withdrawn_at`` is the index of the newest withdrawal and ``withdrawn_by``
+    the key that signed that; ``voided_at`` is the index at which administrators struck it. Whether it stands
+    is for `hashpact.domain.standing` to say.
     """
 
     index: int
@@ -139,18 +174,23 @@ class Entry:
     removed_at: int
     shared_at: int
     items: int
+    key: bytes
     withdrawn_at: int | None = None
     withdrawn_reason: str | None = None
+    withdrawn_by: bytes | None = None
+    voided_at: int | None = None
+    voided_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """What one member says of one entry; its newest opinion replaces the one before."""
+    """What one member says of one entry, signed by ``key``; its newest opinion replaces the one before."""
 
     entry: int
     member: str
     stance: Stance
     index: int
+    key: bytes
 
 
 Record: TypeAlias = Charter | Member | Key | Entry | Opinion
@@ -160,7 +200,11 @@ class View(Protocol):
     """What the rules may ask of the state. Every answer reflects one and the same tree size."""
 
     def charter(self) -> Charter | None:
-        """The charter, None before the genesis statement."""
+        """The charter in force, None before the genesis statement."""
+        ...
+
+    def charters(self) -> tuple[Charter, ...]:
+        """Every charter that was ever in force, in order."""
         ...
 
     def member(self, member_id: str) -> Member | None:
@@ -169,6 +213,10 @@ class View(Protocol):
 
     def key(self, key_id: bytes) -> Key | None:
         """The member's key of that 32-byte id, whatever its standing."""
+        ...
+
+    def keys(self, member_id: str) -> tuple[Key, ...]:
+        """The member's keys in the order in which they were enrolled, those of one statement by id."""
         ...
 
     def entry(self, index: int) -> Entry | None:
@@ -183,21 +231,30 @@ class View(Protocol):
         """The index of the leaf with that request id of that member."""
         ...
 
+    def time(self) -> int:
+        """The latest time of any statement so far, in Unix seconds; 0 before the first."""
+        ...
+
 
 @dataclass(slots=True)
 class State:
     """A View kept in dictionaries: what `replay` adds up, and what the memory ledger holds."""
 
-    charters: list[Charter] = field(default_factory=list)
+    history: list[Charter] = field(default_factory=list)
     members: dict[str, Member] = field(default_factory=dict)
-    keys: dict[bytes, Key] = field(default_factory=dict)
+    registry: dict[bytes, Key] = field(default_factory=dict)
     entries: dict[int, Entry] = field(default_factory=dict)
     stances: dict[int, dict[str, Opinion]] = field(default_factory=dict)
     requests: dict[tuple[str, bytes], int] = field(default_factory=dict)
+    latest: int = 0
 
     def charter(self) -> Charter | None:
         """The newest charter."""
-        return self.charters[-1] if self.charters else None
+        return self.history[-1] if self.history else None
+
+    def charters(self) -> tuple[Charter, ...]:
+        """Every charter, in order."""
+        return tuple(self.history)
 
     def member(self, member_id: str) -> Member | None:
         """The member of that id."""
@@ -205,7 +262,12 @@ class State:
 
     def key(self, key_id: bytes) -> Key | None:
         """The key of that id."""
-        return self.keys.get(key_id)
+        return self.registry.get(key_id)
+
+    def keys(self, member_id: str) -> tuple[Key, ...]:
+        """The member's keys by enrolment."""
+        found = (key for key in self.registry.values() if key.member == member_id)
+        return tuple(sorted(found, key=lambda key: (key.enrolled_at, key.id)))
 
     def entry(self, index: int) -> Entry | None:
         """The entry at that index."""
@@ -220,15 +282,27 @@ class State:
         """The leaf of that request."""
         return self.requests.get((member_id, request))
 
+    def time(self) -> int:
+        """The latest time of any statement."""
+        return self.latest
+
+    def take(self, index: int, said: tuple[str, bytes, int], records: Iterable[Record]) -> None:
+        """Take in the leaf at that index: its statement's member, request id and time, and its records."""
+        member, request, time = said
+        self.requests[member, request] = index
+        self.latest = max(self.latest, time)
+        for record in records:
+            self.put(record)
+
     def put(self, record: Record) -> None:
         """Add the record, or replace the one with its identity."""
         match record:
             case Charter():
-                self.charters.append(record)
+                self.history.append(record)
             case Member():
                 self.members[record.id] = record
             case Key():
-                self.keys[record.id] = record
+                self.registry[record.id] = record
             case Entry():
                 self.entries[record.index] = record
             case Opinion():

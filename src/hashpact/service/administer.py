@@ -8,18 +8,10 @@ from typing import Final
 
 from hashpact.domain import statements
 from hashpact.domain.keys import NamedKey, Signer
+from hashpact.domain.kinds import ADMIN, AnyBody, Genesis, KeyEnrol, MemberEnrol, Policy
 from hashpact.domain.ports import Clock, Entropy
-from hashpact.domain.state import Receipt, Role
-from hashpact.domain.statements import (
-    ADMIN,
-    AnyBody,
-    Genesis,
-    KeyEnrol,
-    MemberEnrol,
-    Policy,
-    Statement,
-    key_name,
-)
+from hashpact.domain.state import Receipt, Role, Use
+from hashpact.domain.statements import Statement, key_name
 from hashpact.service.append import Appender, Submission
 from hashpact.service.author import REQUEST_SIZE
 
@@ -68,7 +60,7 @@ class Administrators:
         return self._append(
             self._signed(MemberEnrol(member_id, roles)),
             self._signed(
-                KeyEnrol(member_id, key.name, key.public, self.clock() + KEY_LIFE),
+                KeyEnrol(member_id, key.name, key.public, Use.SIGN, self.clock() + KEY_LIFE),
                 (NamedKey(key_name(member_id, key.name), key.public), owner),
             ),
         )

@@ -16,9 +16,10 @@ from hashpact.domain.errors import (
     RequestReusedError,
 )
 from hashpact.domain.fingerprints import commitment, parse_private
+from hashpact.domain.kinds import KeyEnrol, Submit
 from hashpact.domain.ports import Clock, Ledger, Transaction
 from hashpact.domain.state import Head, Leaf, Receipt
-from hashpact.domain.statements import KeyEnrol, SignedStatement, Submit
+from hashpact.domain.statements import SignedStatement
 from hashpact.log import tree
 
 MAX_SKEW: Final = 600
@@ -89,6 +90,7 @@ class Appender:
             edge=edge,
             member=statement.member,
             request=statement.request,
+            time=statement.time,
         )
         transaction.append(leaf, private, records)
         return leaf

@@ -10,9 +10,10 @@ from hashpact.domain import statements
 from hashpact.domain.errors import InvalidInputError
 from hashpact.domain.fingerprints import Fingerprint, PrivatePart, commitment
 from hashpact.domain.keys import NamedKey, Signer
+from hashpact.domain.kinds import AnyBody, GiveOpinion, Submit, Withdraw
 from hashpact.domain.ports import Clock, Entropy
 from hashpact.domain.state import Basis, Stance
-from hashpact.domain.statements import AnyBody, GiveOpinion, Statement, Submit, Withdraw
+from hashpact.domain.statements import Statement
 from hashpact.service.append import Submission
 
 NONCE_SIZE: Final = 32

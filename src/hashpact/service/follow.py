@@ -10,9 +10,9 @@ from typing import Final, Generic, TypeVar
 from hashpact.domain import statements
 from hashpact.domain.errors import CorruptError, MalformedError, UnavailableError
 from hashpact.domain.fingerprints import parse_private
+from hashpact.domain.kinds import MAX_ITEMS, Withdraw
 from hashpact.domain.ports import Index, Ledger
 from hashpact.domain.state import View
-from hashpact.domain.statements import MAX_ITEMS, Withdraw
 
 Frozen = TypeVar("Frozen")
 

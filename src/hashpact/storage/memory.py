@@ -57,6 +57,10 @@ class _View:
         """The newest charter."""
         return self._state.charter()
 
+    def charters(self) -> tuple[Charter, ...]:
+        """Every charter, in order."""
+        return self._state.charters()
+
     def member(self, member_id: str) -> Member | None:
         """The member of that id."""
         return self._state.member(member_id)
@@ -64,6 +68,10 @@ class _View:
     def key(self, key_id: bytes) -> Key | None:
         """The key of that id."""
         return self._state.key(key_id)
+
+    def keys(self, member_id: str) -> tuple[Key, ...]:
+        """The member's keys by enrolment, those of one statement by id."""
+        return self._state.keys(member_id)
 
     def entry(self, index: int) -> Entry | None:
         """The entry at that index."""
@@ -77,15 +85,14 @@ class _View:
         """The leaf of that request."""
         return self._state.request(member_id, request)
 
+    def time(self) -> int:
+        """The latest time of any statement."""
+        return self._state.time()
+
     def members(self, after: str, limit: int) -> tuple[Member, ...]:
         """The first ``limit`` members after that id."""
         found = sorted(member_id for member_id in self._state.members if member_id > after)
         return tuple(self._state.members[member_id] for member_id in found[:limit])
-
-    def keys(self, member_id: str) -> tuple[Key, ...]:
-        """The member's keys by enrolment, those of one statement by id."""
-        found = (key for key in self._state.keys.values() if key.member == member_id)
-        return tuple(sorted(found, key=lambda key: (key.enrolled_at, key.id)))
 
 
 class _Transaction(_View):
@@ -108,9 +115,7 @@ class _Transaction(_View):
         if self.request(leaf.member, leaf.request) is not None:
             msg = f"{leaf.member} used this request id before"
             raise RequestReusedError(msg)
-        self._state.requests[leaf.member, leaf.request] = leaf.index
-        for record in records:
-            self._state.put(record)
+        self._state.take(leaf.index, (leaf.member, leaf.request, leaf.time), records)
         self.staged.append((leaf, tuple(private)))
         self.head = Head(leaf.index + 1, leaf.edge)
 
@@ -229,10 +234,11 @@ class MemoryLedger:
 def _copy(state: State) -> State:
     """The state with containers of its own; records are values and are shared."""
     return State(
-        charters=state.charters.copy(),
+        history=state.history.copy(),
         members=state.members.copy(),
-        keys=state.keys.copy(),
+        registry=state.registry.copy(),
         entries=state.entries.copy(),
         stances={entry: given.copy() for entry, given in state.stances.items()},
         requests=state.requests.copy(),
+        latest=state.latest,
     )

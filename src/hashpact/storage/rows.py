@@ -8,28 +8,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import apsw
 
 from hashpact.domain.errors import CorruptError
 from hashpact.domain.keys import NamedKey
-from hashpact.domain.state import Basis, Charter, Entry, Key, Leaf, Member, Opinion, Record, Role, Stance
+from hashpact.domain.state import Basis, Charter, Entry, Key, Leaf, Member, Opinion, Record, Role, Stance, Use
 from hashpact.storage.connection import Row, run
 
 _T = TypeVar("_T")
 
+_Values: TypeAlias = tuple[str | bytes | int | None, ...]
+
 HASH_SIZE: Final = 32
 
-_CHARTER: Final = "origin, admin_names, admin_keys, threshold, log_keys, policy_version, labels"
-_MEMBER: Final = "id, roles, enrolled_at"
-_KEY: Final = "id, member, name, public, expires, enrolled_at"
+_CHARTER: Final = (
+    "origin, admin_names, admin_keys, threshold, log_keys, policy_version, labels, key_delay, root_version, "
+    "single_admin"
+)
+_MEMBER: Final = "id, roles, enrolled_at, suspended_at"
+_KEY: Final = (
+    "id, member, name, public, expires, enrolled_at, use, valid_from, enrolled_by, rotated_at, retires, "
+    "suspended_at, revoked_at, revoked_by, cutoff"
+)
 _ENTRY: Final = (
     "idx, member, labels, basis, authority, article, jurisdictions, removed_at, shared_at, items, "
-    "withdrawn_at, withdrawn_reason"
+    "key, withdrawn_at, withdrawn_reason, withdrawn_by, voided_at, voided_reason"
 )
-_OPINION: Final = "entry, member, stance, idx"
-LEAF: Final = "idx, data, hash, root, edge, member, request"
+_OPINION: Final = "entry, member, stance, idx, key"
+LEAF: Final = "idx, data, hash, root, edge, member, request, time"
 
 
 def hashes(blob: bytes) -> tuple[bytes, ...]:
@@ -51,8 +59,8 @@ def decoded(convert: Callable[[Row], _T], row: Row) -> _T:
 
 def leaf_of(row: Row) -> Leaf:
     """The leaf in a row of the columns LEAF."""
-    index, data, leaf_hash, root, edge, member, request = row
-    return Leaf(index, data, leaf_hash, root, hashes(edge), member, request)
+    index, data, leaf_hash, root, edge, *rest = row
+    return Leaf(index, data, leaf_hash, root, hashes(edge), *rest)
 
 
 def put(connection: apsw.Connection, record: Record) -> None:
@@ -77,6 +85,11 @@ class View:
         rows = run(self._connection, f"SELECT {_CHARTER} FROM charters ORDER BY number DESC LIMIT 1")  # noqa: S608  # constants
         return _first(_charter_of, rows)
 
+    def charters(self) -> tuple[Charter, ...]:
+        """Every charter, in order."""
+        rows = run(self._connection, f"SELECT {_CHARTER} FROM charters ORDER BY number")  # noqa: S608  # constants
+        return tuple(decoded(_charter_of, row) for row in rows)
+
     def member(self, member_id: str) -> Member | None:
         """The member of that id."""
         rows = run(self._connection, f"SELECT {_MEMBER} FROM members WHERE id = ?", (member_id,))  # noqa: S608  # constants
@@ -86,6 +99,11 @@ class View:
         """The key of that id."""
         rows = run(self._connection, f"SELECT {_KEY} FROM keys WHERE id = ?", (key_id,))  # noqa: S608  # constants
         return _first(_key_of, rows)
+
+    def keys(self, member_id: str) -> tuple[Key, ...]:
+        """The member's keys by enrolment, those of one statement by id."""
+        sql = f"SELECT {_KEY} FROM keys WHERE member = ? ORDER BY enrolled_at, id"  # noqa: S608  # constants
+        return tuple(decoded(_key_of, row) for row in run(self._connection, sql, (member_id,)))
 
     def entry(self, index: int) -> Entry | None:
         """The entry at that index."""
@@ -103,22 +121,22 @@ class View:
         rows = run(self._connection, sql, (member_id, request))
         return rows[0][0] if rows else None
 
+    def time(self) -> int:
+        """The latest time of any statement."""
+        time: int = run(self._connection, "SELECT time FROM head")[0][0]
+        return time
+
     def members(self, after: str, limit: int) -> tuple[Member, ...]:
         """The first ``limit`` members after that id."""
         sql = f"SELECT {_MEMBER} FROM members WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608  # constants
         return tuple(decoded(_member_of, row) for row in run(self._connection, sql, (after, limit)))
-
-    def keys(self, member_id: str) -> tuple[Key, ...]:
-        """The member's keys by enrolment, those of one statement by id."""
-        sql = f"SELECT {_KEY} FROM keys WHERE member = ? ORDER BY enrolled_at, id"  # noqa: S608  # constants
-        return tuple(decoded(_key_of, row) for row in run(self._connection, sql, (member_id,)))
 
 
 def _first(convert: Callable[[Row], _T], rows: list[Row]) -> _T | None:
     return decoded(convert, rows[0]) if rows else None
 
 
-def _row_of(record: Record) -> tuple[str, str, tuple[str | bytes | int | None, ...]]:
+def _row_of(record: Record) -> tuple[str, str, _Values]:
     """Table, columns and values of the record."""
     match record:
         case Charter():
@@ -126,20 +144,44 @@ def _row_of(record: Record) -> tuple[str, str, tuple[str | bytes | int | None, .
             keys = b"".join(admin.public for admin in record.admins)
             log_keys = b"".join(record.log_keys)
             values = (record.origin, names, keys, record.threshold, log_keys)
-            return "charters", _CHARTER, (*values, record.policy_version, _array(record.labels))
+            policy = (record.policy_version, _array(record.labels), record.key_delay)
+            return "charters", _CHARTER, (*values, *policy, record.root_version, int(record.single_admin))
         case Member():
             roles = _array(sorted(role.value for role in record.roles))
-            return "members", _MEMBER, (record.id, roles, record.enrolled_at)
+            return "members", _MEMBER, (record.id, roles, record.enrolled_at, record.suspended_at)
         case Key():
-            identity = (record.id, record.member, record.name, record.public)
-            return "keys", _KEY, (*identity, record.expires, record.enrolled_at)
+            return "keys", _KEY, _values_of_key(record)
         case Entry():
             return "entries", _ENTRY, _values_of_entry(record)
         case Opinion():
-            return "opinions", _OPINION, (record.entry, record.member, record.stance.value, record.index)
+            return "opinions", _OPINION, _values_of_opinion(record)
 
 
-def _values_of_entry(entry: Entry) -> tuple[str | int | None, ...]:
+def _values_of_key(key: Key) -> _Values:
+    return (
+        key.id,
+        key.member,
+        key.name,
+        key.public,
+        key.expires,
+        key.enrolled_at,
+        key.use.value,
+        key.valid_from,
+        key.enrolled_by,
+        key.rotated_at,
+        key.retires,
+        key.suspended_at,
+        key.revoked_at,
+        key.revoked_by,
+        key.cutoff,
+    )
+
+
+def _values_of_opinion(opinion: Opinion) -> _Values:
+    return (opinion.entry, opinion.member, opinion.stance.value, opinion.index, opinion.key)
+
+
+def _values_of_entry(entry: Entry) -> _Values:
     return (
         entry.index,
         entry.member,
@@ -151,24 +193,31 @@ def _values_of_entry(entry: Entry) -> tuple[str | int | None, ...]:
         entry.removed_at,
         entry.shared_at,
         entry.items,
+        entry.key,
         entry.withdrawn_at,
         entry.withdrawn_reason,
+        entry.withdrawn_by,
+        entry.voided_at,
+        entry.voided_reason,
     )
 
 
 def _charter_of(row: Row) -> Charter:
-    origin, names, keys, threshold, log_keys, version, labels = row
+    origin, names, keys, threshold, log_keys, version, labels, delay, root, single = row
     admins = tuple(NamedKey(*admin) for admin in zip(_words(names), hashes(keys), strict=True))
-    return Charter(origin, admins, threshold, hashes(log_keys), version, _words(labels))
+    return Charter(
+        origin, admins, threshold, hashes(log_keys), version, _words(labels), delay, root, bool(single)
+    )
 
 
 def _member_of(row: Row) -> Member:
-    member_id, roles, enrolled_at = row
-    return Member(member_id, frozenset(Role(role) for role in _words(roles)), enrolled_at)
+    member_id, roles, *indexes = row
+    return Member(member_id, frozenset(Role(role) for role in _words(roles)), *indexes)
 
 
 def _key_of(row: Row) -> Key:
-    return Key(*row)
+    key_id, member, name, public, expires, enrolled_at, use, *rest = row
+    return Key(key_id, member, name, public, expires, enrolled_at, Use(use), *rest)
 
 
 def _entry_of(row: Row) -> Entry:
@@ -179,8 +228,8 @@ def _entry_of(row: Row) -> Entry:
 
 
 def _opinion_of(row: Row) -> Opinion:
-    entry, member, stance, index = row
-    return Opinion(entry, member, Stance(stance), index)
+    entry, member, stance, index, key = row
+    return Opinion(entry, member, Stance(stance), index, key)
 
 
 def _array(words: Iterable[str]) -> str:

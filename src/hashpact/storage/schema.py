@@ -26,13 +26,15 @@ _TABLES: Final = """
 CREATE TABLE head (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   size INTEGER NOT NULL,
-  edge BLOB NOT NULL
+  edge BLOB NOT NULL,
+  time INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE leaves (
   idx INTEGER PRIMARY KEY,
   member TEXT NOT NULL,
   request BLOB NOT NULL,
+  time INTEGER NOT NULL,
   hash BLOB NOT NULL CHECK (length(hash) = 32),
   root BLOB NOT NULL CHECK (length(root) = 32),
   edge BLOB NOT NULL CHECK (length(edge) > 0 AND length(edge) % 32 = 0),
@@ -60,13 +62,17 @@ CREATE TABLE charters (
   threshold INTEGER NOT NULL,
   log_keys BLOB NOT NULL,
   policy_version INTEGER NOT NULL,
-  labels TEXT NOT NULL
+  labels TEXT NOT NULL,
+  key_delay INTEGER,
+  root_version INTEGER NOT NULL,
+  single_admin INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE members (
   id TEXT PRIMARY KEY,
   roles TEXT NOT NULL,
-  enrolled_at INTEGER NOT NULL
+  enrolled_at INTEGER NOT NULL,
+  suspended_at INTEGER
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE keys (
@@ -75,7 +81,16 @@ CREATE TABLE keys (
   name TEXT NOT NULL,
   public BLOB NOT NULL,
   expires INTEGER NOT NULL,
-  enrolled_at INTEGER NOT NULL
+  enrolled_at INTEGER NOT NULL,
+  use TEXT NOT NULL,
+  valid_from INTEGER NOT NULL,
+  enrolled_by BLOB,
+  rotated_at INTEGER,
+  retires INTEGER,
+  suspended_at INTEGER,
+  revoked_at INTEGER,
+  revoked_by BLOB,
+  cutoff INTEGER
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX keys_of_member ON keys (member, enrolled_at);
@@ -91,8 +106,12 @@ CREATE TABLE entries (
   removed_at INTEGER NOT NULL,
   shared_at INTEGER NOT NULL,
   items INTEGER NOT NULL,
+  key BLOB NOT NULL,
   withdrawn_at INTEGER,
-  withdrawn_reason TEXT
+  withdrawn_reason TEXT,
+  withdrawn_by BLOB,
+  voided_at INTEGER,
+  voided_reason TEXT
 ) STRICT;
 
 CREATE TABLE opinions (
@@ -100,10 +119,11 @@ CREATE TABLE opinions (
   member TEXT NOT NULL,
   stance TEXT NOT NULL,
   idx INTEGER NOT NULL,
+  key BLOB NOT NULL,
   PRIMARY KEY (entry, member)
 ) STRICT, WITHOUT ROWID;
 
-INSERT INTO head VALUES (1, 0, x'');
+INSERT INTO head VALUES (1, 0, x'', 0);
 """
 
 

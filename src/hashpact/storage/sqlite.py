@@ -115,8 +115,8 @@ class SqliteTransaction(rows.View):
         edge = b"".join(leaf.edge)
         execute = self._connection.execute
         execute(
-            f"INSERT INTO leaves ({rows.LEAF}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  # a constant
-            (leaf.index, leaf.data, leaf.hash, leaf.root, edge, leaf.member, leaf.request),
+            f"INSERT INTO leaves ({rows.LEAF}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  # a constant
+            (leaf.index, leaf.data, leaf.hash, leaf.root, edge, leaf.member, leaf.request, leaf.time),
         )
         self._connection.executemany(
             "INSERT INTO private (leaf, number, data) VALUES (?, ?, ?)",
@@ -124,7 +124,7 @@ class SqliteTransaction(rows.View):
         )
         for record in records:
             rows.put(self._connection, record)
-        execute("UPDATE head SET size = ?, edge = ?", (leaf.index + 1, edge))
+        execute("UPDATE head SET size = ?, edge = ?, time = max(time, ?)", (leaf.index + 1, edge, leaf.time))
 
 
 class SqliteLedger:

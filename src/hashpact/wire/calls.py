@@ -27,7 +27,7 @@ from hashpact.domain.state import Receipt
 from hashpact.service.append import Submission
 from hashpact.service.read import EntryDetail
 from hashpact.service.receipt import check_receipt
-from hashpact.wire import codec
+from hashpact.wire import codec, fields
 from hashpact.wire.codec import Page, PageRequest
 from hashpact.wire.v1 import check_pb2, log_pb2
 
@@ -85,7 +85,7 @@ def entry(index: int) -> Call[EntryDetail]:
             raise CorruptError(msg)
         return detail
 
-    request = log_pb2.GetEntryRequest(name=codec.entry_to_name(index))
+    request = log_pb2.GetEntryRequest(name=fields.entry_to_name(index))
     return Call(f"{_LOG}GetEntry", request.SerializeToString(), read)
 
 

@@ -8,17 +8,31 @@ that an answer is read as strictly as a request.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
-from hashpact.domain import keys, rules, statements
+from hashpact.domain import keys, kinds, rules, statements
 from hashpact.domain.checks import DEFAULT_LIMIT, MAX_QUERIES, Answer, Check, Filter, Match, Query
 from hashpact.domain.errors import InvalidInputError
 from hashpact.domain.fingerprints import MAX_PRIVATE, Fingerprint, Measure, commitment, type_named
+from hashpact.domain.kinds import MAX_ITEMS, MAX_LABELS, Submit
 from hashpact.domain.state import Key, Member, Opinion, Receipt
-from hashpact.domain.statements import MAX_ITEMS, MAX_LABELS, MAX_LEAF, Submit
+from hashpact.domain.statements import MAX_LEAF
 from hashpact.service.append import Submission
 from hashpact.service.read import EntryDetail, MemberDetail
-from hashpact.wire.fields import count, named, sized, some, spelled, whole, within
+from hashpact.wire.fields import (
+    count,
+    entry_from_name,
+    entry_to_name,
+    member_from_name,
+    member_to_name,
+    optional_id,
+    optional_index,
+    sized,
+    some,
+    spelled,
+    whole,
+    within,
+)
 from hashpact.wire.v1 import check_pb2, log_pb2
 
 MAX_MESSAGE: Final = 8 * 1024 * 1024
@@ -34,8 +48,10 @@ DEFAULT_PAGE: Final = 100
 MAX_PAGE: Final = 1000
 HASH_SIZE: Final = 32
 
-_ENTRIES: Final = "entries/"
-_MEMBERS: Final = "members/"
+# The fields of a key that the message and the record have under one name.
+_NUMBERS: Final = ("expires", "enrolled_at", "valid_from")
+_OPTIONAL_NUMBERS: Final = ("rotated_at", "retires", "suspended_at", "revoked_at", "cutoff")
+_OPTIONAL_IDS: Final = ("enrolled_by", "revoked_by")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +71,6 @@ class Page:
 
     members: tuple[MemberDetail, ...]
     next_token: str = ""
-
-
-def entry_to_name(index: int) -> str:
-    """The resource name of the entry at that log index."""
-    return _ENTRIES + str(index)
-
-
-def entry_from_name(name: str, field: str = "name") -> int:
-    """The log index in ``entries/{index}``."""
-    return named(name, _ENTRIES, statements.ENTRY.spelling, field)
-
-
-def member_to_name(member_id: str) -> str:
-    """The resource name of a member."""
-    return _MEMBERS + member_id
-
-
-def member_from_name(name: str, field: str = "name") -> str:
-    """The member id in ``members/{id}``."""
-    return named(name, _MEMBERS, statements.MEMBER.spelling, field)
 
 
 def check_to_wire(check: Check) -> check_pb2.CheckRequest:
@@ -143,12 +139,12 @@ def _filter_from_wire(narrow: check_pb2.Filter) -> Filter:
         if narrow.min_endorsed_by < 0:
             msg = "min_endorsed_by must not be negative"
             raise InvalidInputError(msg, field="min_endorsed_by")
-        bases = some("bases", narrow.bases, statements.BASIS.spelling)
+        bases = some("bases", narrow.bases, kinds.BASIS.spelling)
         return Filter(
-            labels=frozenset(some("labels", narrow.labels, statements.LABELS.spelling)),
+            labels=frozenset(some("labels", narrow.labels, kinds.LABELS.spelling)),
             bases=frozenset(basis.value for basis in bases),
             jurisdictions=frozenset(
-                some("jurisdictions", narrow.jurisdictions, statements.JURISDICTIONS.spelling)
+                some("jurisdictions", narrow.jurisdictions, kinds.JURISDICTIONS.spelling)
             ),
             min_endorsed_by=narrow.min_endorsed_by,
             without_disputed=narrow.without_disputed,
@@ -200,7 +196,7 @@ def _match_from_wire(number: int, match: check_pb2.Match) -> Match:
             measure=measure,
             score=match.similarity if measure is Measure.JACCARD else match.distance,
             labels=tuple(match.labels),
-            basis=spelled("basis", match.basis, statements.BASIS.spelling).value,
+            basis=spelled("basis", match.basis, kinds.BASIS.spelling).value,
             jurisdictions=tuple(match.jurisdictions),
             member=member_from_name(match.member, "member"),
             endorsed_by=whole("endorsed_by", match.endorsed_by),
@@ -258,7 +254,9 @@ def detail_to_wire(detail: EntryDetail) -> log_pb2.GetEntryResponse:
     """The response that carries an entry."""
     entry = detail.entry
     opinions = [
-        log_pb2.Opinion(member=member_to_name(given.member), stance=given.stance.value, index=given.index)
+        log_pb2.Opinion(
+            member=member_to_name(given.member), stance=given.stance.value, index=given.index, key=given.key
+        )
         for given in detail.opinions
     ]
     message = log_pb2.Entry(
@@ -271,6 +269,10 @@ def detail_to_wire(detail: EntryDetail) -> log_pb2.GetEntryResponse:
     if entry.withdrawn_at is not None:
         message.withdrawal.index = entry.withdrawn_at
         message.withdrawal.reason = entry.withdrawn_reason or ""
+        message.withdrawal.key = entry.withdrawn_by or b""
+    if entry.voided_at is not None:
+        message.voiding.index = entry.voided_at
+        message.voiding.reason = entry.voided_reason or ""
     return log_pb2.GetEntryResponse(entry=message)
 
 
@@ -298,8 +300,13 @@ def detail_from_wire(response: log_pb2.GetEntryResponse) -> EntryDetail:
             entry = replace(
                 entry,
                 withdrawn_at=whole("withdrawal.index", ended.index),
-                withdrawn_reason=spelled("withdrawal.reason", ended.reason, statements.REASON.spelling),
+                withdrawn_reason=spelled("withdrawal.reason", ended.reason, kinds.REASON.spelling),
+                withdrawn_by=sized("withdrawal.key", ended.key, HASH_SIZE),
             )
+        if message.HasField("voiding"):
+            reason = spelled("voiding.reason", message.voiding.reason, kinds.REASON.spelling)
+            struck = whole("voiding.index", message.voiding.index)
+            entry = replace(entry, voided_at=struck, voided_reason=reason)
         opinions = tuple(
             _opinion_from_wire(entry.index, number, given) for number, given in enumerate(message.opinions)
         )
@@ -311,8 +318,9 @@ def _opinion_from_wire(entry: int, number: int, opinion: log_pb2.Opinion) -> Opi
         return Opinion(
             entry=entry,
             member=member_from_name(opinion.member, "member"),
-            stance=spelled("stance", opinion.stance, statements.STANCE.spelling),
+            stance=spelled("stance", opinion.stance, kinds.STANCE.spelling),
             index=whole("index", opinion.index),
+            key=sized("key", opinion.key, HASH_SIZE),
         )
 
 
@@ -348,13 +356,14 @@ def _member_to_wire(detail: MemberDetail) -> log_pb2.Member:
         name=member_to_name(detail.member.id),
         roles=sorted(role.value for role in detail.member.roles),
         enrolled_at=detail.member.enrolled_at,
+        suspended_at=detail.member.suspended_at,
         keys=[
             log_pb2.Key(
                 id=key.id,
                 name=key.name,
                 public_key=key.public,
-                expires=key.expires,
-                enrolled_at=key.enrolled_at,
+                use=key.use.value,
+                **{field: getattr(key, field) for field in (*_NUMBERS, *_OPTIONAL_NUMBERS, *_OPTIONAL_IDS)},
             )
             for key in detail.keys
         ],
@@ -363,10 +372,10 @@ def _member_to_wire(detail: MemberDetail) -> log_pb2.Member:
 
 def _member_from_wire(number: int, message: log_pb2.Member) -> MemberDetail:
     with within(f"members[{number}]"):
-        roles = some("roles", message.roles, statements.ROLES.spelling)
-        member = Member(
-            member_from_name(message.name), frozenset(roles), whole("enrolled_at", message.enrolled_at)
-        )
+        roles = some("roles", message.roles, kinds.ROLES.spelling)
+        enrolled = whole("enrolled_at", message.enrolled_at)
+        suspended = optional_index(message, "suspended_at")
+        member = Member(member_from_name(message.name), frozenset(roles), enrolled, suspended)
         found = tuple(_key_from_wire(member.id, nth, key) for nth, key in enumerate(message.keys))
         return MemberDetail(member, found)
 
@@ -377,11 +386,14 @@ def _key_from_wire(member_id: str, number: int, message: log_pb2.Key) -> Key:
         if message.id != keys.key_id(public):
             msg = "the id is not that of the public key"
             raise InvalidInputError(msg, field="id")
+        numbers: dict[str, Any] = {field: whole(field, getattr(message, field)) for field in _NUMBERS}
+        numbers |= {field: optional_index(message, field) for field in _OPTIONAL_NUMBERS}
+        numbers |= {field: optional_id(message, field) for field in _OPTIONAL_IDS}
         return Key(
             id=message.id,
             member=member_id,
-            name=spelled("name", message.name, statements.NAME.spelling),
+            name=spelled("name", message.name, kinds.NAME.spelling),
             public=public,
-            expires=whole("expires", message.expires),
-            enrolled_at=whole("enrolled_at", message.enrolled_at),
+            use=spelled("use", message.use, kinds.USE.spelling),
+            **numbers,
         )

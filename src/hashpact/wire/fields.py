@@ -8,11 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence, Sized
 from typing import Final, TypeVar
 
+from google.protobuf.message import Message
+
 from hashpact.domain.errors import InvalidInputError
 from hashpact.domain.grammar import Spelling
+from hashpact.domain.kinds import ENTRY, MEMBER_ID
 
 MAX_NAMED: Final = 64
 """The most values in one list of names."""
+
+_ID_SIZE: Final = 32
+_ENTRIES: Final = "entries/"
+_MEMBERS: Final = "members/"
 
 Value = TypeVar("Value")
 
@@ -43,6 +50,26 @@ def named(name: str, collection: str, spelling: Spelling[Value], field: str) -> 
     return spelled(field, name.removeprefix(collection), spelling)
 
 
+def entry_to_name(index: int) -> str:
+    """The resource name of the entry at that log index."""
+    return _ENTRIES + str(index)
+
+
+def entry_from_name(name: str, field: str = "name") -> int:
+    """The log index in ``entries/{index}``."""
+    return named(name, _ENTRIES, ENTRY.spelling, field)
+
+
+def member_to_name(member_id: str) -> str:
+    """The resource name of a member."""
+    return _MEMBERS + member_id
+
+
+def member_from_name(name: str, field: str = "name") -> str:
+    """The member id in ``members/{id}``."""
+    return named(name, _MEMBERS, MEMBER_ID, field)
+
+
 def spelled(field: str, text: str, spelling: Spelling[Value]) -> Value:
     """The value that a text is the one spelling of."""
     try:
@@ -71,6 +98,16 @@ def sized(field: str, value: bytes, size: int) -> bytes:
         msg = f"{field}: want {size} bytes, not {len(value)}"
         raise InvalidInputError(msg, field=field)
     return value
+
+
+def optional_index(message: Message, field: str) -> int | None:
+    """A number that is not negative, or None if the field is not set."""
+    return whole(field, getattr(message, field)) if message.HasField(field) else None
+
+
+def optional_id(message: Message, field: str) -> bytes | None:
+    """A 32-byte key id, or None if the field is not set."""
+    return sized(field, getattr(message, field), _ID_SIZE) if message.HasField(field) else None
 
 
 def whole(field: str, value: int) -> int:

@@ -18,7 +18,7 @@ from hashpact.service.append import Appender, Submission
 from hashpact.service.check import Checker
 from hashpact.service.follow import Follower
 from hashpact.service.read import Reader
-from hashpact.wire import codec, errors
+from hashpact.wire import codec, errors, fields
 from hashpact.wire.codec import Page
 from hashpact.wire.identity import CALLER, require
 from hashpact.wire.v1 import check_pb2, check_pb2_grpc, log_pb2, log_pb2_grpc
@@ -86,7 +86,7 @@ class LogServicer(log_pb2_grpc.LogServiceServicer):
         context: object,  # noqa: ARG002  # gRPC passes it
     ) -> log_pb2.GetEntryResponse:
         """An entry as it stands."""
-        index = codec.entry_from_name(request.name)
+        index = fields.entry_from_name(request.name)
         detail = await _blocking(self._threads, lambda: self._services.reader.entry(index))
         return codec.detail_to_wire(detail)
 

@@ -24,9 +24,9 @@ from hypothesis import strategies as st
 from hashpact.domain import rules, statements
 from hashpact.domain.errors import HashpactError
 from hashpact.domain.fingerprints import SHA256, commitment
+from hashpact.domain.kinds import ADMIN, AnyBody, GiveOpinion, KeyEnrol, MemberEnrol, Policy, Withdraw
 from hashpact.domain.rules import Replay, replay
-from hashpact.domain.state import Basis, Head, Leaf, Role, Stance, State
-from hashpact.domain.statements import ADMIN, AnyBody, GiveOpinion, KeyEnrol, MemberEnrol, Policy, Withdraw
+from hashpact.domain.state import Basis, Head, Leaf, Role, Stance, State, Use
 from hashpact.log import tree
 from hashpact.service.append import Submission
 from hashpact.storage.memory import MemoryLedger
@@ -85,7 +85,7 @@ class Stream:
                 return MemberEnrol(member, BOTH if number % 5 else frozenset({Role.CHECK})), []
             case 2:
                 who = Identity.of(member, name)
-                return KeyEnrol(member, name, who.public, self.world.clock() + 1000), []
+                return KeyEnrol(member, name, who.public, Use.SIGN, self.world.clock() + 1000), []
             case 3 | 4:
                 parts = [private_part(fingerprint(SHA256, f"{number} {i}")) for i in range(1 + number % 3)]
                 basis = Basis.LAW if number % 4 == 0 else Basis.GUIDELINE
@@ -158,9 +158,9 @@ def by_hand(taken: list[tuple[int, bytes]]) -> State:
     state = State()
     for index, leaf in taken:
         signed = statements.parse(leaf)
-        for record in rules.decide(state, index, signed):
-            state.put(record)
-        state.requests[signed.statement.member, signed.statement.request] = index
+        statement = signed.statement
+        said = (statement.member, statement.request, statement.time)
+        state.take(index, said, rules.decide(state, index, signed))
     return state
 
 
@@ -201,7 +201,9 @@ def _leaf(head: Head, data: bytes) -> Leaf:
     digest = tree.leaf_hash(data)
     edge = tree.extend(head.size, head.edge, digest)
     statement = statements.parse(data).statement
-    return Leaf(head.size, data, digest, tree.root(edge), edge, statement.member, statement.request)
+    return Leaf(
+        head.size, data, digest, tree.root(edge), edge, statement.member, statement.request, statement.time
+    )
 
 
 def test_check_log_notices_what_an_operator_slips_in(world: World) -> None:
@@ -223,7 +225,9 @@ def test_check_log_notices_a_wrong_edge_and_a_missing_private_part(world: World)
         item = private_part(fingerprint(SHA256, "a"))
         leaf = _leaf(ledger.head(), world.leaf(submit(commitment(item)), Identity.of("acme")))
         if edge:
-            leaf = Leaf(leaf.index, leaf.data, leaf.hash, leaf.root, (edge,), leaf.member, leaf.request)
+            leaf = Leaf(
+                leaf.index, leaf.data, leaf.hash, leaf.root, (edge,), leaf.member, leaf.request, leaf.time
+            )
         records = rules.decide(check_log(ledger).state, leaf.index, statements.parse(leaf.data))
         with ledger.begin() as transaction:
             transaction.append(leaf, [item] if private else (), records)

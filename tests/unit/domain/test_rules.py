@@ -21,9 +21,7 @@ from hashpact.domain.errors import (
     UnknownLabelError,
 )
 from hashpact.domain.keys import NamedKey
-from hashpact.domain.rules import Replay, replay
-from hashpact.domain.state import Basis, Charter, Entry, Key, Member, Opinion, Role, Stance
-from hashpact.domain.statements import (
+from hashpact.domain.kinds import (
     ADMIN,
     AnyBody,
     Genesis,
@@ -33,6 +31,8 @@ from hashpact.domain.statements import (
     Policy,
     Withdraw,
 )
+from hashpact.domain.rules import Replay, replay
+from hashpact.domain.state import Basis, Charter, Entry, Key, Member, Opinion, Role, Stance, Use
 
 ACME, BRAVO = Identity.of("acme"), Identity.of("bravo")
 ALICE, BOB = Identity.of(ADMIN, "alice"), Identity.of(ADMIN, "bob")
@@ -70,7 +70,7 @@ def refuse(log: Replay, leaf: bytes, error: type[HashpactError], message: str) -
 
 def test_rule_01_leaf_0_is_a_genesis(world: World) -> None:
     log = replay([world.genesis()])
-    assert log.state.charters == [
+    assert log.state.history == [
         Charter(ORIGIN, (ALICE.key, BOB.key), 2, world.log_keys, policy_version=0, labels=())
     ]
     assert log.faults == []
@@ -168,7 +168,7 @@ def test_rule_03_a_refused_statement_leaves_its_request_id_free(world: World, lo
 OF_ADMIN: list[AnyBody] = [
     Policy(2, LABELS),
     MemberEnrol("carol", BOTH),
-    KeyEnrol("acme", "2", Identity.of("acme", "2").public, NOW + YEAR),
+    KeyEnrol("acme", "2", Identity.of("acme", "2").public, Use.SIGN, NOW + YEAR),
 ]
 OF_MEMBERS: list[AnyBody] = [submit(), Withdraw(6, "mistake"), GiveOpinion(6, Stance.SEEN)]
 
@@ -280,7 +280,7 @@ def test_rule_08_admin_is_no_members_id(world: World, log: Replay) -> None:
 
 def test_rule_09_a_key_signs_its_own_enrolment(world: World, log: Replay) -> None:
     second = Identity.of("acme", "2")
-    body = KeyEnrol("acme", "2", second.public, NOW + YEAR)
+    body = KeyEnrol("acme", "2", second.public, Use.SIGN, NOW + YEAR)
     refuse(log, world.by_admins(body), BadSignatureError, "its own enrolment")
     refuse(log, world.by_admins(body, ACME), BadSignatureError, "its own enrolment")
     refuse(log, world.leaf(body, ALICE, second), BadSignatureError, "signed by 1")
@@ -303,7 +303,7 @@ def test_hostile_09_a_key_that_stands_in_the_log_already(world: World, log: Repl
 
 @pytest.mark.parametrize("weak", [NEUTRAL, bytes(32), b"\xee" + b"\xff" * 31], ids=["one", "zero", "p+1"])
 def test_hostile_08_a_weak_key_is_not_enrolled(world: World, log: Replay, weak: bytes) -> None:
-    body = KeyEnrol("acme", "2", weak, NOW + YEAR)
+    body = KeyEnrol("acme", "2", weak, Use.SIGN, NOW + YEAR)
     refuse(log, world.by_admins(body), InvalidInputError, "the public key is")
 
 
@@ -311,7 +311,7 @@ def test_rule_10_a_submission_becomes_an_entry(world: World, log: Replay) -> Non
     body = submit(seeded("a"), seeded("b"), labels=("hate", "ncii"), jurisdictions=("DE", "VN"))
     index = take(log, world.leaf(body, ACME))
     assert log.state.entry(index) == Entry(
-        index, "acme", ("hate", "ncii"), Basis.GUIDELINE, None, None, ("DE", "VN"), NOW - 60, NOW, 2
+        index, "acme", ("hate", "ncii"), Basis.GUIDELINE, None, None, ("DE", "VN"), NOW - 60, NOW, 2, ACME.id
     )
 
 
@@ -363,9 +363,9 @@ def test_rule_12_an_opinion_is_on_another_members_entry(world: World, log: Repla
     index = take(log, world.leaf(submit(), ACME))
     refuse(log, world.leaf(GiveOpinion(index, Stance.ENDORSE), ACME), NotPermittedError, "its own entry")
     at = take(log, world.leaf(GiveOpinion(index, Stance.ENDORSE), BRAVO))
-    assert log.state.opinions(index) == (Opinion(index, "bravo", Stance.ENDORSE, at),)
+    assert log.state.opinions(index) == (Opinion(index, "bravo", Stance.ENDORSE, at, BRAVO.id),)
     again = take(log, world.leaf(GiveOpinion(index, Stance.DISPUTE), BRAVO))
-    assert log.state.opinions(index) == (Opinion(index, "bravo", Stance.DISPUTE, again),)
+    assert log.state.opinions(index) == (Opinion(index, "bravo", Stance.DISPUTE, again, BRAVO.id),)
 
 
 def test_rule_12_a_member_without_any_role_still_has_opinions_in_order_of_ids(

@@ -3,101 +3,60 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 import pytest
 from builders import NOW, ORIGIN, Identity, World, seeded, sign, submit
 from hypothesis import given
 from hypothesis import strategies as st
+from spoken import STATEMENTS
 
 from hashpact.domain import statements
 from hashpact.domain.errors import BadSignatureError, MalformedError
-from hashpact.domain.grammar import MAX_INTEGER, Decimal
-from hashpact.domain.keys import NamedKey
-from hashpact.domain.state import Basis, Role, Stance
-from hashpact.domain.statements import (
+from hashpact.domain.grammar import Decimal
+from hashpact.domain.kinds import (
     ADMIN,
     KINDS,
-    MAX_LEAF,
+    MAX_ADMINS,
     AnyBody,
     Genesis,
     GiveOpinion,
     KeyEnrol,
+    KeyResume,
+    KeyRevoke,
+    KeyRotate,
+    KeySuspend,
     MemberEnrol,
+    MemberResume,
+    MemberSuspend,
     Policy,
-    Statement,
+    Root,
     Submit,
+    Void,
     Withdraw,
 )
+from hashpact.domain.state import Basis, Role, Stance, Use
+from hashpact.domain.statements import MAX_LEAF, Statement
 from hashpact.log import note
-
-HASHES = st.binary(min_size=32, max_size=32)
-SLUGS = st.from_regex(r"[a-z0-9]{1,8}(-[a-z0-9]{1,8}){0,2}", fullmatch=True)
-NAMES = st.from_regex(r"(?=.{1,32}\Z)[a-z0-9]+(-[a-z0-9]+)*", fullmatch=True)
-MEMBERS = st.from_regex(r"[a-z0-9-]{3,32}", fullmatch=True)
-NUMBERS = st.integers(0, MAX_INTEGER)
-COUNTRIES = st.from_regex("[A-Z]{2}", fullmatch=True)
-
-
-def ascending(elements: st.SearchStrategy[str], low: int, high: int) -> st.SearchStrategy[tuple[str, ...]]:
-    """Sorted tuples of different strings."""
-    return st.lists(elements, min_size=low, max_size=high, unique=True).map(lambda some: tuple(sorted(some)))
-
-
-def distinct(elements: st.SearchStrategy[Any], high: int) -> st.SearchStrategy[tuple[Any, ...]]:
-    """Tuples of one or more different values."""
-    return st.lists(elements, min_size=1, max_size=high, unique=True).map(tuple)
-
-
-def submits(
-    basis: Basis, authority: st.SearchStrategy[str | None], article: st.SearchStrategy[str | None]
-) -> st.SearchStrategy[Submit]:
-    """Submissions on that basis."""
-    return st.builds(
-        Submit,
-        labels=ascending(SLUGS, 1, 8),
-        basis=st.just(basis),
-        authority=authority,
-        article=article,
-        jurisdictions=ascending(COUNTRIES, 0, 5),
-        removed=NUMBERS,
-        items=distinct(HASHES, 5),
-    )
-
-
-BODIES: st.SearchStrategy[AnyBody] = st.one_of(
-    st.builds(
-        Genesis, distinct(st.builds(NamedKey, NAMES, HASHES), 15), st.integers(1, 15), distinct(HASHES, 4)
-    ),
-    st.builds(Policy, st.integers(1, MAX_INTEGER), ascending(SLUGS, 1, 20)),
-    st.builds(MemberEnrol, MEMBERS, st.sets(st.sampled_from(Role), min_size=1).map(frozenset)),
-    st.builds(KeyEnrol, MEMBERS, NAMES, HASHES, NUMBERS),
-    submits(Basis.GUIDELINE, st.none(), st.none()),
-    submits(Basis.LAW, MEMBERS, SLUGS),
-    st.builds(Withdraw, NUMBERS, SLUGS),
-    st.builds(GiveOpinion, NUMBERS, st.sampled_from(Stance)),
-)
-STATEMENTS = st.builds(
-    Statement,
-    log=st.from_regex(r"(?!hashpact/)[a-z0-9]([a-z0-9._/-]{0,20}[a-z0-9])?", fullmatch=True),
-    member=MEMBERS,
-    key=HASHES,
-    request=st.binary(min_size=16, max_size=16),
-    time=NUMBERS,
-    body=BODIES,
-)
 
 WHO = Identity.of("acme")
 EXAMPLES: dict[str, AnyBody] = {
     "genesis": Genesis((WHO.key, Identity.of("admin", "b").key), 2, (seeded("log"),)),
-    "policy": Policy(1, ("hate", "ncii")),
+    "root": Root(2, (WHO.key, Identity.of("admin", "b").key), 2, (seeded("log"),)),
+    "policy": Policy(1, ("hate", "ncii"), 3600),
     "member-enrol": MemberEnrol("acme", frozenset(Role)),
-    "key-enrol": KeyEnrol("acme", "1", WHO.public, NOW),
+    "key-enrol": KeyEnrol("acme", "1", WHO.public, Use.SIGN, NOW),
+    "member-suspend": MemberSuspend("acme", "stolen"),
+    "member-resume": MemberResume("acme", "found"),
+    "key-rotate": KeyRotate(WHO.id, "2", Identity.of("acme", "2").public, NOW, 0),
+    "key-suspend": KeySuspend("acme", WHO.id, "stolen"),
+    "key-resume": KeyResume("acme", WHO.id, "found"),
+    "key-revoke": KeyRevoke("acme", WHO.id, 7, "stolen"),
     "submit": Submit(
         ("hate", "ncii"), Basis.LAW, "ministry", "art-16", ("DE", "VN"), NOW, (seeded("a"), seeded("b"))
     ),
     "withdraw": Withdraw(7, "mistake"),
     "opinion": GiveOpinion(7, Stance.ENDORSE),
+    "void": Void(7, "court"),
 }
 
 
@@ -174,7 +133,7 @@ def check_lines(lines: list[bytes], tail: bytes) -> None:
         assert 1 <= line <= len(lines) + 1  # an edit that is read has other expectations, below
         return
     # Administrators, log keys and items stand in the order that their author chose.
-    assert signed.statement.body.kind in {"genesis", "submit"}
+    assert signed.statement.body.kind in {"genesis", "root", "submit"}
     assert sorted(lines) == sorted(leaf(EXAMPLES[signed.statement.body.kind]).split(b"\n\n")[0].split(b"\n"))
 
 
@@ -342,7 +301,7 @@ def test_hostile_11_thresholds_that_are_no_number_of_keys(threshold: bytes) -> N
 
 
 def test_all_administrators_and_a_new_key_fit_in_one_note() -> None:
-    admins = tuple(Identity.of(ADMIN, f"a{number}") for number in range(statements.MAX_ADMINS))
+    admins = tuple(Identity.of(ADMIN, f"a{number}") for number in range(MAX_ADMINS))
     world = World(admins=admins)
     assert len(statements.parse(world.key(WHO)).note.signatures) == note.MAX_SIGNATURES
     with pytest.raises(MalformedError, match="1 to 15 'admin' lines"):

@@ -14,8 +14,8 @@ from hashpact.domain.errors import (
 )
 from hashpact.domain.fingerprints import PDQ, SHA256, Fingerprint, commitment, parse_private
 from hashpact.domain.keys import NamedKey
+from hashpact.domain.kinds import ADMIN, GiveOpinion, Submit, Withdraw
 from hashpact.domain.state import Basis, Key, Member, Role, Stance
-from hashpact.domain.statements import ADMIN, GiveOpinion, Submit, Withdraw
 from hashpact.service.administer import DEFAULT_LABELS
 from hashpact.service.author import Reason
 from hashpact.storage.memory import MemoryLedger
@@ -152,7 +152,7 @@ def test_a_member_is_enrolled_with_its_key(world: World) -> None:
     assert [receipt.index for receipt in receipts] == [2, 3]
     state = check_log(ledger).state
     assert state.members == {"acme": Member("acme", frozenset({Role.CHECK}), 2)}
-    assert state.keys == {who.id: Key(who.id, "acme", "1", who.public, NOW + 365 * 86400, 3)}
+    assert state.registry == {who.id: Key(who.id, "acme", "1", who.public, NOW + 365 * 86400, 3)}
 
 
 def test_a_member_is_enrolled_with_its_key_or_not_at_all(world: World) -> None:

@@ -10,8 +10,8 @@ from builders import Identity, World, check_log, fingerprint
 from hashpact.domain import rules
 from hashpact.domain.errors import UnavailableError
 from hashpact.domain.fingerprints import MINHASH, PDQ, SHA256, Fingerprint
+from hashpact.domain.kinds import Withdraw
 from hashpact.domain.state import Leaf
-from hashpact.domain.statements import Withdraw
 from hashpact.log import tree
 from hashpact.lookup.linear import LinearIndex
 from hashpact.service.append import Appender
@@ -175,7 +175,7 @@ class Dishonest(MemoryLedger):
         edge = tree.extend(head.size, head.edge, digest)
         request = data[:16].ljust(16, b"\0") + head.size.to_bytes(8)
         with self.begin() as transaction:
-            transaction.append(Leaf(head.size, data, digest, tree.root(edge), edge, "?", request), (), ())
+            transaction.append(Leaf(head.size, data, digest, tree.root(edge), edge, "?", request, 0), (), ())
 
 
 def test_a_withdrawal_that_breaks_a_rule_removes_nothing(world: World) -> None:

@@ -41,8 +41,12 @@ def test_an_entry_comes_with_its_bytes_and_what_is_said_of_it(world: World) -> N
     detail = Reader(ledger).entry(6)
     entry = check_log(ledger).state.entry(6)
     assert entry is not None
+    opinion = Opinion(6, "bravo", Stance.ENDORSE, 7, Identity.of("bravo").id)
     assert detail == EntryDetail(
-        entry, submission.statement, tuple(submission.private), (Opinion(6, "bravo", Stance.ENDORSE, 7),)
+        entry,
+        submission.statement,
+        tuple(submission.private),
+        (opinion,),
     )
     world.appender(ledger).append("acme", world.author("acme").withdraw(6, "mistake"))
     withdrawn = Reader(ledger).entry(6)

@@ -48,7 +48,9 @@ def append(ledger: SqliteLedger, member: str = "acme-video") -> int:
     with ledger.begin() as transaction:
         head = ledger.head()
         leaf = leaf_after(head, b"%d " % head.size * 500, member)
-        entry = Entry(leaf.index, member, ("ncii",), Basis.GUIDELINE, None, None, ("VN",), 1, 2, PARTS)
+        entry = Entry(
+            leaf.index, member, ("ncii",), Basis.GUIDELINE, None, None, ("VN",), 1, 2, PARTS, bytes(32)
+        )
         transaction.append(leaf, [b"%d" % number * 900 for number in range(PARTS)], [entry])
     return leaf.index
 

@@ -28,6 +28,7 @@ from hashpact.domain.state import (
     Role,
     Stance,
     State,
+    Use,
 )
 from hashpact.storage.memory import MemoryLedger
 from hashpact.storage.sqlite import SqliteLedger
@@ -40,6 +41,7 @@ NUMBER = st.integers(-(2**63), 2**63 - 1)
 MEMBERS = st.sampled_from(["a", "b", "Ä", "zz"])
 HASHES = st.binary(min_size=32, max_size=32)
 ENTRIES = st.integers(0, 4)
+IDS = st.sampled_from([bytes([n]) * 32 for n in range(4)])
 RECORD: st.SearchStrategy[Record] = st.one_of(
     st.builds(
         Charter,
@@ -49,10 +51,28 @@ RECORD: st.SearchStrategy[Record] = st.one_of(
         st.lists(HASHES, max_size=2).map(tuple),
         NUMBER,
         WORDS,
+        st.none() | NUMBER,
+        NUMBER,
+        st.booleans(),
     ),
-    st.builds(Member, MEMBERS, st.frozensets(st.sampled_from(Role)), NUMBER),
+    st.builds(Member, MEMBERS, st.frozensets(st.sampled_from(Role)), NUMBER, st.none() | NUMBER),
     st.builds(
-        Key, st.sampled_from([bytes([n]) * 32 for n in range(4)]), MEMBERS, TEXT, HASHES, NUMBER, ENTRIES
+        Key,
+        id=IDS,
+        member=MEMBERS,
+        name=TEXT,
+        public=HASHES,
+        expires=NUMBER,
+        enrolled_at=ENTRIES,
+        use=st.sampled_from(Use),
+        valid_from=NUMBER,
+        enrolled_by=st.none() | IDS,
+        rotated_at=st.none() | NUMBER,
+        retires=st.none() | NUMBER,
+        suspended_at=st.none() | NUMBER,
+        revoked_at=st.none() | NUMBER,
+        revoked_by=st.none() | IDS,
+        cutoff=st.none() | NUMBER,
     ),
     st.builds(
         Entry,
@@ -66,10 +86,14 @@ RECORD: st.SearchStrategy[Record] = st.one_of(
         removed_at=NUMBER,
         shared_at=NUMBER,
         items=NUMBER,
+        key=IDS,
         withdrawn_at=st.none() | NUMBER,
         withdrawn_reason=st.none() | TEXT,
+        withdrawn_by=st.none() | IDS,
+        voided_at=st.none() | NUMBER,
+        voided_reason=st.none() | TEXT,
     ),
-    st.builds(Opinion, ENTRIES, MEMBERS, st.sampled_from(Stance), NUMBER),
+    st.builds(Opinion, ENTRIES, MEMBERS, st.sampled_from(Stance), NUMBER, IDS),
 )
 APPEND = st.tuples(st.binary(max_size=40), MEMBERS, st.lists(st.binary(max_size=9), max_size=3))
 BLOCK = st.tuples(st.booleans(), st.lists(st.tuples(APPEND, st.lists(RECORD, max_size=5)), max_size=3))
@@ -81,10 +105,11 @@ class AbandonedError(Exception):
 
 def compare(view: Snapshot, state: State, leaves: list[Leaf]) -> None:
     assert view.charter() == state.charter()
+    assert view.charters() == state.charters()
+    assert view.time() == max([0, *(leaf.time for leaf in leaves)])
     for member_id in ["a", "b", "Ä", "zz"]:
         assert view.member(member_id) == state.member(member_id)
-        keys = [key for key in state.keys.values() if key.member == member_id]
-        assert view.keys(member_id) == tuple(sorted(keys, key=lambda key: (key.enrolled_at, key.id)))
+        assert view.keys(member_id) == state.keys(member_id)
     assert view.members("", 9) == tuple(state.members[member_id] for member_id in sorted(state.members))
     for number in range(5):
         assert view.key(bytes([number]) * 32) == state.key(bytes([number]) * 32)
@@ -109,7 +134,7 @@ def test_any_history_leaves_what_state_has(
         for committed, appends in history:
             after, staged = head, []
             for (data, member, parts), records in appends:
-                leaf = leaf_after(after, data, member, b"%d" % after.size)
+                leaf = leaf_after(after, data, member, b"%d" % after.size, len(data))
                 after = Head(leaf.index + 1, leaf.edge)
                 staged.append((leaf, parts, records))
             for ledger in ledgers:
@@ -149,7 +174,7 @@ def test_readers_and_writers_in_many_threads(kind: str, tmp_path: Path) -> None:
         for number in range(each):
             with ledger.begin() as transaction:
                 leaf = leaf_after(ledger.head(), f"{name} {number}".encode(), name)
-                entry = Entry(leaf.index, name, (), Basis.GUIDELINE, None, None, (), 0, 0, 2)
+                entry = Entry(leaf.index, name, (), Basis.GUIDELINE, None, None, (), 0, 0, 2, bytes(32))
                 charter = Charter("log.example", (), 1, (), leaf.index)
                 member = Member("last", frozenset(), leaf.index)
                 transaction.append(leaf, [leaf.data, b"2"], [entry, charter, member])

@@ -15,11 +15,12 @@ from hashpact.domain import statements
 from hashpact.domain.checks import Answer, Check, Filter, Match, Query
 from hashpact.domain.errors import HashpactError, InvalidInputError
 from hashpact.domain.fingerprints import MD5, MINHASH, PDQ, PHASH, SHA256, Fingerprint, Measure
+from hashpact.domain.kinds import Submit
 from hashpact.domain.state import Basis, Entry, Key, Member, Opinion, Receipt, Role, Stance
 from hashpact.service.append import Submission
 from hashpact.service.author import Reason
 from hashpact.service.read import EntryDetail, MemberDetail
-from hashpact.wire import codec
+from hashpact.wire import codec, fields
 from hashpact.wire.codec import Page, PageRequest
 from hashpact.wire.v1 import check_pb2, log_pb2
 
@@ -117,22 +118,25 @@ def test_page_requests_come_back(request: PageRequest) -> None:
 
 
 def test_pages_come_back() -> None:
-    details = []
+    details = [MemberDetail(Member("quiet", BOTH, 9, 10), ())]
     for owner in ("acme", "bolt"):
         keys = tuple(
-            Key(who.id, owner, who.name, who.public, NOW + YEAR, 7)
+            Key(who.id, owner, who.name, who.public, NOW + YEAR, 7, cutoff=5, revoked_by=bytes(32))
             for who in (Identity.of(owner, "1"), Identity.of(owner, "spare"))
         )
         details.append(MemberDetail(Member(owner, frozenset({Role.CHECK}), 5), keys))
-    details.append(MemberDetail(Member("quiet", BOTH, 9), ()))
     for page in (Page(tuple(details), "quiet"), Page(tuple(details)), Page(())):
         assert codec.page_from_wire(sent(codec.page_to_wire(page))) == page
+
+
+ENDED = {"withdrawn_at": 15, "withdrawn_reason": "mistake", "withdrawn_by": b"w" * 32}
+ENDED |= {"voided_at": 16, "voided_reason": "court"}
 
 
 def entry_of(submission: Submission, **changes: Any) -> EntryDetail:  # noqa: ANN401  # any field
     statement = statements.parse(submission.statement).statement
     body = statement.body
-    assert isinstance(body, statements.Submit)
+    assert isinstance(body, Submit)
     fields: dict[str, Any] = {
         "index": 12,
         "member": statement.member,
@@ -144,8 +148,9 @@ def entry_of(submission: Submission, **changes: Any) -> EntryDetail:  # noqa: AN
         "removed_at": body.removed,
         "shared_at": statement.time,
         "items": len(body.items),
+        "key": statement.key,
     }
-    opinions = (Opinion(12, "bolt", Stance.ENDORSE, 13), Opinion(12, "corp", Stance.SEEN, 14))
+    opinions = tuple(Opinion(12, name, Stance.SEEN, 13, name.encode() * 8) for name in ("bolt", "corp"))
     return EntryDetail(Entry(**(fields | changes)), submission.statement, tuple(submission.private), opinions)
 
 
@@ -156,7 +161,7 @@ def submission(world: World) -> Submission:
 
 def test_entries_come_back(world: World) -> None:
     shared = submission(world)
-    for detail in (entry_of(shared), entry_of(shared, withdrawn_at=15, withdrawn_reason="mistake")):
+    for detail in (entry_of(shared), entry_of(shared, **ENDED)):
         assert codec.detail_from_wire(sent(codec.detail_to_wire(detail))) == detail
 
 
@@ -267,20 +272,20 @@ def test_a_bad_submission_names_its_field(message: log_pb2.AppendRequest, field:
 )
 def test_an_entry_has_one_name(name: str) -> None:
     with pytest.raises(InvalidInputError) as refused:
-        codec.entry_from_name(name)
+        fields.entry_from_name(name)
     assert refused.value.details == {"field": "name"}
 
 
 @given(numbers, member_ids)
 def test_names_come_back(index: int, member_id: str) -> None:
-    assert codec.entry_from_name(codec.entry_to_name(index)) == index
-    assert codec.member_from_name(codec.member_to_name(member_id)) == member_id
+    assert fields.entry_from_name(fields.entry_to_name(index)) == index
+    assert fields.member_from_name(fields.member_to_name(member_id)) == member_id
 
 
 @pytest.mark.parametrize("name", ["members/ab", "members/Acme", "members/a/b", "members/acme\n", "acme"])
 def test_a_member_has_one_name(name: str) -> None:
     with pytest.raises(InvalidInputError):
-        codec.member_from_name(name)
+        fields.member_from_name(name)
 
 
 def test_pages_have_bounds() -> None:
@@ -301,7 +306,7 @@ def answers(world: World) -> dict[str, tuple[Callable[[Any], object], Message]]:
     who = Identity.of("acme")
     member = MemberDetail(Member("acme", BOTH, 1), (Key(who.id, "acme", "1", who.public, NOW, 2),))
     found = Match(3, "pdq/1", Measure.HAMMING, 4, ("ncii",), "law", ("VN",), "acme", 1, 0, NOW)
-    withdrawn = entry_of(submission(world), withdrawn_at=15, withdrawn_reason="mistake")
+    withdrawn = entry_of(submission(world), **ENDED)
     return {
         "answer": (codec.answer_from_wire, codec.answer_to_wire(Answer((found,), 9))),
         "receipt": (codec.receipt_from_wire, codec.receipt_to_wire(Receipt(1, bytes(32), 2, bytes(32)))),

@@ -12,7 +12,7 @@ import click
 from hashpact.cli.options import example, home_argument, json_option, passphrases, unencrypted_option
 from hashpact.cli.output import emit, one_line
 from hashpact.config import DEFAULT_LISTEN, HomeConfig, split_address
-from hashpact.domain.statements import MAX_ADMINS
+from hashpact.domain.kinds import MAX_ADMINS
 from hashpact.home import create_home, open_home
 
 _SHARED: Final = 2

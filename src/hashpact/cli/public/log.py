@@ -10,17 +10,25 @@ import click
 from hashpact.cli.options import example, home_argument, json_option
 from hashpact.cli.output import complain, emit, rfc3339, show_table
 from hashpact.domain import statements
-from hashpact.domain.state import Leaf, Role
-from hashpact.domain.statements import (
+from hashpact.domain.kinds import (
     AnyBody,
     Genesis,
     GiveOpinion,
     KeyEnrol,
+    KeyResume,
+    KeyRevoke,
+    KeyRotate,
+    KeySuspend,
     MemberEnrol,
+    MemberResume,
+    MemberSuspend,
     Policy,
+    Root,
     Submit,
+    Void,
     Withdraw,
 )
+from hashpact.domain.state import Leaf, Role
 
 _HASH_DIGITS: Final = 16
 
@@ -99,16 +107,26 @@ def _cells(line: dict[str, object]) -> list[str]:
     return [str(cell)[:_HASH_DIGITS] if name == "leaf_hash" else str(cell) for name, cell in line.items()]
 
 
-def _summary(body: AnyBody) -> str:  # noqa: PLR0911 - a return for each kind
+def _summary(body: AnyBody) -> str:  # noqa: C901, PLR0911, PLR0912 - a case for each kind
     match body:
         case Genesis():
             return f"{body.threshold} of {len(body.admins)} administrators must sign"
+        case Root():
+            return f"version {body.version}, {body.threshold} of {len(body.admins)} administrators must sign"
         case Policy():
             return f"version {body.version}, labels {', '.join(body.labels)}"
         case MemberEnrol():
             return f"{body.id}: {_names(body.roles)}"
+        case MemberSuspend() | MemberResume():
+            return f"{body.id}: {body.reason}"
         case KeyEnrol():
-            return f"{body.id}/{body.name} until {rfc3339(body.expires)}"
+            return f"{body.id}/{body.name} to {body.use.value} until {rfc3339(body.expires)}"
+        case KeyRotate():
+            return f"{body.old.hex()[:_HASH_DIGITS]} by {body.name} until {rfc3339(body.expires)}"
+        case KeySuspend() | KeyResume():
+            return f"{body.id} {body.target.hex()[:_HASH_DIGITS]}: {body.reason}"
+        case KeyRevoke():
+            return f"{body.id} {body.target.hex()[:_HASH_DIGITS]} from index {body.cutoff}: {body.reason}"
         case Submit():
             law = "" if body.authority is None else f" {body.authority} {body.article}"
             return f"{len(body.items)} fingerprints, {', '.join(body.labels)}, {body.basis.value}{law}"
@@ -116,6 +134,8 @@ def _summary(body: AnyBody) -> str:  # noqa: PLR0911 - a return for each kind
             return f"entry {body.entry}: {body.reason}"
         case GiveOpinion():
             return f"entry {body.entry}: {body.stance.value}"
+        case Void():
+            return f"entry {body.entry}: {body.reason}"
 
 
 def _names(roles: frozenset[Role]) -> str:

@@ -39,19 +39,18 @@ from hashpact.domain.errors import (
     UnknownLabelError,
 )
 from hashpact.domain.keys import NamedKey
-from hashpact.domain.state import Charter, Entry, Key, Member, Opinion, Record, Role, State, View
-from hashpact.domain.statements import (
+from hashpact.domain.kinds import (
     ADMIN,
     Genesis,
     GiveOpinion,
     KeyEnrol,
     MemberEnrol,
     Policy,
-    SignedStatement,
-    Statement,
     Submit,
     Withdraw,
 )
+from hashpact.domain.state import Charter, Entry, Key, Member, Opinion, Record, Role, State, View
+from hashpact.domain.statements import SignedStatement, Statement
 
 
 def decide(view: View, index: int, signed: SignedStatement) -> tuple[Record, ...]:
@@ -103,7 +102,10 @@ def _genesis(
     for public in (*(admin.public for admin in body.admins), *body.log_keys):
         keys.check_public_key(public)
     _check_admins(body.admins, body.threshold, signed)
-    return (Charter(signed.statement.log, body.admins, body.threshold, body.log_keys),)
+    single_admin = body.threshold == 1
+    return (
+        Charter(signed.statement.log, body.admins, body.threshold, body.log_keys, single_admin=single_admin),
+    )
 
 
 def _check_kind(statement: Statement) -> None:
@@ -140,7 +142,14 @@ def _administer(view: View, charter: Charter, index: int, signed: SignedStatemen
             if policy.version != charter.policy_version + 1:
                 msg = f"the policy's version must be {charter.policy_version + 1}"
                 raise ConflictError(msg)
-            return (replace(charter, policy_version=policy.version, labels=policy.labels),)
+            return (
+                replace(
+                    charter,
+                    policy_version=policy.version,
+                    labels=policy.labels,
+                    key_delay=policy.key_delay,
+                ),
+            )
         case MemberEnrol() as enrol:
             if enrol.id == ADMIN:
                 msg = f"{ADMIN!r} is reserved for the administrators"
@@ -151,8 +160,9 @@ def _administer(view: View, charter: Charter, index: int, signed: SignedStatemen
             return (Member(enrol.id, enrol.roles, index),)
         case KeyEnrol() as enrol:
             return (_enrol_key(view, charter, index, signed, enrol),)
-        case _:  # pragma: no cover  # _check_kind lets nothing else through
-            raise AssertionError
+        case _:
+            msg = f"no rule lets a {signed.statement.body.kind} statement through"
+            raise NotPermittedError(msg)
 
 
 def _enrol_key(view: View, charter: Charter, index: int, signed: SignedStatement, enrol: KeyEnrol) -> Key:
@@ -168,7 +178,7 @@ def _enrol_key(view: View, charter: Charter, index: int, signed: SignedStatement
     if not statements.verify(signed, statements.key_name(enrol.id, enrol.name), enrol.public):
         msg = "the new key has not signed its own enrolment"
         raise BadSignatureError(msg)
-    return Key(key, enrol.id, enrol.name, enrol.public, enrol.expires, index)
+    return Key(key, enrol.id, enrol.name, enrol.public, enrol.expires, index, enrol.use)
 
 
 def _author(view: View, signed: SignedStatement) -> Member:
@@ -200,15 +210,20 @@ def _contribute(
             if entry.member != member.id:
                 msg = f"only {entry.member!r}, who submitted entry {entry.index}, can withdraw it"
                 raise NotPermittedError(msg)
-            return (replace(entry, withdrawn_at=index, withdrawn_reason=withdraw.reason),)
+            return (
+                replace(
+                    entry, withdrawn_at=index, withdrawn_reason=withdraw.reason, withdrawn_by=statement.key
+                ),
+            )
         case GiveOpinion() as opinion:
             entry = _standing_entry(view, opinion.entry)
             if entry.member == member.id:
                 msg = "a member gives no opinion on its own entry; it can withdraw it"
                 raise NotPermittedError(msg)
-            return (Opinion(entry.index, member.id, opinion.stance, index),)
-        case _:  # pragma: no cover  # _check_kind lets nothing else through
-            raise AssertionError
+            return (Opinion(entry.index, member.id, opinion.stance, index, statement.key),)
+        case _:
+            msg = f"no rule lets a {statement.body.kind} statement through"
+            raise NotPermittedError(msg)
 
 
 def _check_submission(view: View, charter: Charter, submit: Submit, member: Member) -> None:
@@ -242,6 +257,7 @@ def new_entry(index: int, statement: Statement, submit: Submit) -> Entry:
         removed_at=submit.removed,
         shared_at=statement.time,
         items=len(submit.items),
+        key=statement.key,
     )
 
 
@@ -283,9 +299,8 @@ class Replay:
         except HashpactError as error:
             self.faults.append(Fault(index, leaf, error))
             return
-        self.state.requests[signed.statement.member, signed.statement.request] = index
-        for record in records:
-            self.state.put(record)
+        statement = signed.statement
+        self.state.take(index, (statement.member, statement.request, statement.time), records)
 
 
 def replay(leaves: Iterable[bytes]) -> Replay:

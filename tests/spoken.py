@@ -1,0 +1,104 @@
+"""Statements of every kind with any values that have a spelling: strategies for hypothesis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from hashpact.domain.grammar import MAX_INTEGER
+from hashpact.domain.keys import NamedKey
+from hashpact.domain.kinds import (
+    MAX_DELAY,
+    MAX_OVERLAP,
+    AnyBody,
+    Genesis,
+    GiveOpinion,
+    KeyEnrol,
+    KeyResume,
+    KeyRevoke,
+    KeyRotate,
+    KeySuspend,
+    MemberEnrol,
+    MemberResume,
+    MemberSuspend,
+    Policy,
+    Root,
+    Submit,
+    Void,
+    Withdraw,
+)
+from hashpact.domain.state import Basis, Role, Stance, Use
+from hashpact.domain.statements import Statement
+
+HASHES = st.binary(min_size=32, max_size=32)
+SLUGS = st.from_regex(r"[a-z0-9]{1,8}(-[a-z0-9]{1,8}){0,2}", fullmatch=True)
+NAMES = st.from_regex(r"(?=.{1,32}\Z)[a-z0-9]+(-[a-z0-9]+)*", fullmatch=True)
+MEMBERS = st.from_regex(r"[a-z0-9-]{3,32}", fullmatch=True)
+NUMBERS = st.integers(0, MAX_INTEGER)
+COUNTRIES = st.from_regex("[A-Z]{2}", fullmatch=True)
+
+
+def ascending(elements: st.SearchStrategy[str], low: int, high: int) -> st.SearchStrategy[tuple[str, ...]]:
+    """Sorted tuples of different strings."""
+    return st.lists(elements, min_size=low, max_size=high, unique=True).map(lambda some: tuple(sorted(some)))
+
+
+def distinct(elements: st.SearchStrategy[Any], high: int) -> st.SearchStrategy[tuple[Any, ...]]:
+    """Tuples of one or more different values."""
+    return st.lists(elements, min_size=1, max_size=high, unique=True).map(tuple)
+
+
+def submits(
+    basis: Basis, authority: st.SearchStrategy[str | None], article: st.SearchStrategy[str | None]
+) -> st.SearchStrategy[Submit]:
+    """Submissions on that basis."""
+    return st.builds(
+        Submit,
+        labels=ascending(SLUGS, 1, 8),
+        basis=st.just(basis),
+        authority=authority,
+        article=article,
+        jurisdictions=ascending(COUNTRIES, 0, 5),
+        removed=NUMBERS,
+        items=distinct(HASHES, 5),
+    )
+
+
+BODIES: st.SearchStrategy[AnyBody] = st.one_of(
+    st.builds(
+        Genesis, distinct(st.builds(NamedKey, NAMES, HASHES), 15), st.integers(1, 15), distinct(HASHES, 4)
+    ),
+    st.builds(
+        Root,
+        st.integers(1, MAX_INTEGER),
+        distinct(st.builds(NamedKey, NAMES, HASHES), 15),
+        st.integers(1, 15),
+        distinct(HASHES, 4),
+    ),
+    st.builds(
+        Policy, st.integers(1, MAX_INTEGER), ascending(SLUGS, 1, 20), st.none() | st.integers(1, MAX_DELAY)
+    ),
+    st.builds(MemberEnrol, MEMBERS, st.sets(st.sampled_from(Role), min_size=1).map(frozenset)),
+    st.builds(MemberSuspend, MEMBERS, SLUGS),
+    st.builds(MemberResume, MEMBERS, SLUGS),
+    st.builds(KeyEnrol, MEMBERS, NAMES, HASHES, st.sampled_from(Use), NUMBERS),
+    st.builds(KeyRotate, HASHES, NAMES, HASHES, NUMBERS, st.integers(0, MAX_OVERLAP)),
+    st.builds(KeySuspend, MEMBERS, HASHES, SLUGS),
+    st.builds(KeyResume, MEMBERS, HASHES, SLUGS),
+    st.builds(KeyRevoke, MEMBERS, HASHES, NUMBERS, SLUGS),
+    submits(Basis.GUIDELINE, st.none(), st.none()),
+    submits(Basis.LAW, MEMBERS, SLUGS),
+    st.builds(Withdraw, NUMBERS, SLUGS),
+    st.builds(GiveOpinion, NUMBERS, st.sampled_from(Stance)),
+    st.builds(Void, NUMBERS, SLUGS),
+)
+STATEMENTS = st.builds(
+    Statement,
+    log=st.from_regex(r"(?!hashpact/)[a-z0-9]([a-z0-9._/-]{0,20}[a-z0-9])?", fullmatch=True),
+    member=MEMBERS,
+    key=HASHES,
+    request=st.binary(min_size=16, max_size=16),
+    time=NUMBERS,
+    body=BODIES,
+)
