@@ -5,12 +5,15 @@ Nothing here is random: keys come from seeds, entropy from a counter, time from 
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from trees import Oracle
 
 from hashpact.domain import rules, statements
 from hashpact.domain.fingerprints import (
@@ -26,12 +29,15 @@ from hashpact.domain.fingerprints import (
 )
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.kinds import ADMIN, AnyBody, Genesis, KeyEnrol, MemberEnrol, Policy, Submit
-from hashpact.domain.ports import Ledger
+from hashpact.domain.ports import Ledger, Log
 from hashpact.domain.state import Basis, Role, State, Use
 from hashpact.domain.statements import Statement
+from hashpact.log import proofs
 from hashpact.service.administer import Administrators
 from hashpact.service.append import Appender
 from hashpact.service.author import Author
+from hashpact.service.transparency.receipt import PinnedLog
+from hashpact.service.transparency.sign import Cosigners, LogKey, SigningGuard
 
 ORIGIN = "test.example/log"
 NOW = 1_800_000_000
@@ -164,6 +170,21 @@ class World:
             leaves += [self.member(member_id), self.key(Identity.of(member_id))]
         return leaves
 
+    @property
+    def log_key(self) -> LogKey:
+        """The key that signs the checkpoints."""
+        who = Identity.of("log")
+        return LogKey(self.origin, who.public, who.private)
+
+    @property
+    def pinned(self) -> PinnedLog:
+        """What members know the log by."""
+        return PinnedLog(self.origin, self.log_keys)
+
+    def guard(self, ledger: Log, cosigners: Cosigners | None = None) -> SigningGuard:
+        """What signs the checkpoints of that ledger."""
+        return SigningGuard(ledger, self.log_key, cosigners)
+
     def appender(self, ledger: Ledger) -> Appender:
         """The writer of that ledger, at this world's clock."""
         return Appender(ledger, self.clock)
@@ -255,11 +276,11 @@ def right_edge(hashes: Sequence[bytes]) -> tuple[bytes, ...]:
     return tuple(edge)
 
 
-def check_log(ledger: Ledger) -> rules.Replay:
+def check_log(ledger: Log) -> rules.Replay:
     """Derive everything that a ledger holds from its leaves' bytes alone, and compare.
 
-    Hashes, edges, roots, commitments, the naming key's signature, and the state by replay without faults.
-    Returns the replay.
+    Hashes, edges, roots, commitments, the naming key's signature, checkpoints, inclusion proofs, and the
+    state by replay without faults. Returns the replay.
     """
     head = ledger.head()
     leaves = list(ledger.leaves(0, head.size))
@@ -276,12 +297,37 @@ def check_log(ledger: Ledger) -> rules.Replay:
         assert (statement.member, statement.request, statement.time) == (leaf.member, leaf.request, leaf.time)
         items = statement.body.items if isinstance(statement.body, Submit) else ()
         assert tuple(commitment(part) for part in private.get(leaf.index, ())) == items
+    check_checkpoints(ledger, hashes, [leaf.root for leaf in leaves])
     folded = rules.replay(leaf.data for leaf in leaves)
     assert folded.faults == []
     for leaf in leaves:
         _check_signature(folded.state, leaf.data)
     check_state(ledger, folded.state)
     return folded
+
+
+def check_checkpoints(ledger: Log, hashes: Sequence[bytes], roots: Sequence[bytes]) -> None:
+    """Compare every kept checkpoint, and the proofs of some leaves in them, with what the hashes say."""
+    with ledger.snapshot() as view:
+        charter = view.charter()
+    assert charter is not None
+    kept = list(ledger.checkpoints.since(0))
+    assert kept == sorted(set(kept), key=lambda one: one.size)
+    for one in kept:
+        text, _, signature = one.note.rpartition(b"\n\n")
+        origin, size, root, *_ = text.decode().split("\n")
+        assert (origin, size) == (charter.origin, str(one.size))
+        assert base64.b64decode(root) == roots[one.size - 1]
+        dash, name, encoded = signature.decode().split(" ")
+        assert (dash, name) == ("\u2014", charter.origin)
+        value = base64.b64decode(encoded)[4:]
+        keys = [Ed25519PublicKey.from_public_bytes(public) for public in charter.log_keys]
+        assert any(_verifies(key, value, text + b"\n") for key in keys)
+    oracle = Oracle(list(hashes))
+    for index in range(0, len(hashes), max(1, len(hashes) // 64)):
+        for one in itertools.islice(ledger.checkpoints.since(index + 1), 1):
+            proof = proofs.inclusion(index, one.size, ledger.tree.node)
+            assert list(proof) == oracle.path(index, 0, one.size)
 
 
 def check_state(ledger: Ledger, state: State) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,8 +21,9 @@ from hashpact.service.certificates import Credential
 from hashpact.service.check import Checker
 from hashpact.service.follow import Follower
 from hashpact.service.read import Reader
+from hashpact.service.transparency.prove import Prover
 from hashpact.storage.memory import MemoryLedger
-from hashpact.wire.client import Endpoint
+from hashpact.wire.client.connection import Endpoint
 from hashpact.wire.identity import Gate, Tls
 from hashpact.wire.interceptors import Guard
 from hashpact.wire.server import Limits, Server, build_server
@@ -61,6 +63,8 @@ class Clearinghouse:
             Checker(self.ledger, index, follower),
             Reader(self.ledger),
             follower,
+            self.world.guard(self.ledger),
+            Prover(self.ledger),
             self.faults.append,
         )
 
@@ -98,7 +102,14 @@ class Clearinghouse:
         """A member's profile for this server."""
         who = Identity.of(member_id)
         endpoint = Endpoint(HOST, self.server.port, tls or self.tls(self.member(member_id)))
-        return Profile(self.world.origin, member_id, who.key, who.private, endpoint)
+        return Profile(
+            self.world.origin, member_id, who.key, who.private, endpoint, self.world.pinned, self.genesis
+        )
+
+    @property
+    def genesis(self) -> bytes:
+        """The SHA-256 of leaf 0."""
+        return hashlib.sha256(next(self.ledger.leaves(0, 1)).data).digest()
 
     def channel(self, tls: Tls) -> grpc.aio.Channel:
         """A bare gRPC channel to this server."""

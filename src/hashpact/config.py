@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, fields
 from typing import Final, Self
 
 from hashpact.domain.errors import ConfigError
+from hashpact.domain.grammar import Hex
 
 ENVIRONMENT_PREFIX: Final = "HASHPACT_"
 DEFAULT_LISTEN: Final = "127.0.0.1:8443"
@@ -44,12 +45,12 @@ class HomeConfig:
 
         Raises ConfigError. The origin never comes from the environment: it belongs to the log.
         """
-        values = _strings("hashpact.toml", text, cls)
+        values = _values("hashpact.toml", text, cls)
         for name in ("listen", "address"):
             override = environ.get(ENVIRONMENT_PREFIX + name.upper())
             if override:
                 values[name] = override
-        return cls(**values)
+        return cls(**{name: str(value) for name, value in values.items()})
 
     def to_toml(self) -> str:
         """The file's text."""
@@ -64,27 +65,46 @@ class HomeConfig:
 
 @dataclass(frozen=True, slots=True)
 class ProfileConfig:
-    """What a member's machine needs to know: the log's origin, its own id, its key's name, the server."""
+    """What a member's machine needs to know.
+
+    The log's ``origin``, its public keys ``log_key`` and ``genesis``, the SHA-256 of its leaf 0, each of 32
+    bytes: by them it is recognised. The member's id, its key's name, the server's HOST:PORT.
+    """
 
     origin: str
+    log_key: tuple[bytes, ...]
+    genesis: bytes
     member: str
     key: str
     address: str
 
     def __post_init__(self) -> None:
-        """Refuse an address without host or port, with ConfigError."""
+        """Refuse an address without host or port, and a profile without a log key, with ConfigError."""
         split_address("address", self.address)
+        if not self.log_key:
+            msg = "profile.toml: log_key needs at least one key"
+            raise ConfigError(msg, field="log_key")
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """The file's values. Raises ConfigError."""
-        return cls(**_strings("profile.toml", text, cls))
+        values = _values("profile.toml", text, cls, lists={"log_key"})
+        keys, genesis = values.pop("log_key"), values.pop("genesis")
+        return cls(
+            log_key=tuple(_hash("log_key", key) for key in keys),
+            genesis=_hash("genesis", str(genesis)),
+            **{name: str(value) for name, value in values.items()},
+        )
 
     def to_toml(self) -> str:
         """The file's text."""
+        keys = ", ".join(f'"{key.hex()}"' for key in self.log_key)
         return (
             "# How this member reaches its clearinghouse.\n"
             f'origin = "{self.origin}"\n'
+            "# By these the log is recognised: its public keys, and the SHA-256 of its leaf 0.\n"
+            f"log_key = [{keys}]\n"
+            f'genesis = "{self.genesis.hex()}"\n'
             f'member = "{self.member}"\n'
             f'key = "{self.key}"  # the name of member.key in the log\n'
             f'address = "{self.address}"\n'
@@ -100,8 +120,18 @@ def split_address(field: str, address: str) -> tuple[str, int]:
     return found["host"].strip("[]"), int(found["port"])
 
 
-def _strings(name: str, text: str, wanted: type[HomeConfig | ProfileConfig]) -> dict[str, str]:
-    """The string values of a TOML file that has no others than ``wanted`` has fields."""
+def _hash(field: str, text: str) -> bytes:
+    try:
+        return Hex(32).read(text)
+    except ValueError as error:
+        msg = f"profile.toml: {field}: {error}"
+        raise ConfigError(msg, field=field) from error
+
+
+def _values(
+    name: str, text: str, wanted: type[HomeConfig | ProfileConfig], lists: Container[str] = ()
+) -> dict[str, str | list[str]]:
+    """The values of a TOML file that has no others than ``wanted`` has fields: strings, or lists of them."""
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -112,7 +142,11 @@ def _strings(name: str, text: str, wanted: type[HomeConfig | ProfileConfig]) -> 
         if key not in known:
             msg = f"{name}: unknown value {key!r}; known are {', '.join(sorted(known))}"
             raise ConfigError(msg, field=key)
-        if not isinstance(value, str):
+        if key in lists:
+            if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+                msg = f"{name}: {key} must be a list of strings in quotes"
+                raise ConfigError(msg, field=key)
+        elif not isinstance(value, str):
             msg = f"{name}: {key} must be a string in quotes"
             raise ConfigError(msg, field=key)
     required = known if wanted is ProfileConfig else {"origin"}

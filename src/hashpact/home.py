@@ -6,6 +6,7 @@ Serving it is `hashpact.server`; the member's side is put together in `hashpact.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import secrets
 import time
@@ -20,12 +21,13 @@ from hashpact.config import MAX_SIZE, HomeConfig, ProfileConfig, split_address
 from hashpact.domain import kinds, statements
 from hashpact.domain.errors import ConfigError
 from hashpact.domain.keys import NamedKey
-from hashpact.domain.state import Charter, Receipt, Role
+from hashpact.domain.state import Charter, Leaf, Role
 from hashpact.passphrase import Passphrases
 from hashpact.service import certificates, keyring
 from hashpact.service.administer import Administrators
 from hashpact.service.append import Appender
 from hashpact.service.certificates import Credential
+from hashpact.service.transparency.sign import LogKey
 from hashpact.storage import backup
 from hashpact.storage.backup import Manifest, Progress
 from hashpact.storage.files import (
@@ -70,6 +72,11 @@ class Home:
         return charter
 
     @property
+    def genesis(self) -> bytes:
+        """The SHA-256 of leaf 0, by which followers know the log."""
+        return hashlib.sha256(next(self.ledger.leaves(0, 1)).data).digest()
+
+    @property
     def address(self) -> str:
         """What members connect to: as configured, else where a server was bound last, else will be."""
         if self.config.address is not None:
@@ -77,6 +84,12 @@ class Home:
         if self.paths.bound.exists():
             return read_bytes(self.paths.bound, MAX_SIZE).decode("ascii", "replace").strip()
         return self.config.listen
+
+    @property
+    def log_key(self) -> LogKey:
+        """The key that signs the log's checkpoints. Raises ConfigError if it is not in the home."""
+        key = self.signer(self.paths.log_key)
+        return LogKey(self.config.origin, key.public_key().public_bytes_raw(), key)
 
     @property
     def authority(self) -> Credential:
@@ -95,7 +108,7 @@ class Home:
 
 def create_home(
     directory: Path, config: HomeConfig, *, admins: int, threshold: int, passphrase: bytes | None
-) -> list[Receipt]:
+) -> list[Leaf]:
     """Make a home: keys, certificates, configuration and a ledger with its first two leaves.
 
     It appears whole or not at all. Its keys are encrypted under ``passphrase``, if there is one. Raises
@@ -165,7 +178,7 @@ def restore_home(file: Path, directory: Path, progress: Progress) -> tuple[Manif
 
 def enrol_member(
     home: Home, member_id: str, roles: frozenset[Role], out: Path, passphrase: bytes | None
-) -> list[Receipt]:
+) -> list[Leaf]:
     """Enrol a member, and write the profile with which it reaches the clearinghouse.
 
     The profile's keys are encrypted under ``passphrase``, if there is one. Works whether a server of the home
@@ -177,7 +190,9 @@ def enrol_member(
     signers = list(_signers(home, charter))
     with new_directory(out) as draft:
         key = Ed25519PrivateKey.generate()
-        profile = ProfileConfig(charter.origin, member_id, FIRST_KEY, home.address)
+        profile = ProfileConfig(
+            charter.origin, charter.log_keys, home.genesis, member_id, FIRST_KEY, home.address
+        )
         credential = certificates.issue_member(home.authority, charter.origin, member_id, unix_time)
         paths = ProfilePaths(draft)
         _write_key(paths.member_key(FIRST_KEY), keyring.to_pem(key), passphrase)

@@ -11,8 +11,9 @@ from hashpact.domain.errors import ConfigError
 from hashpact.domain.keys import NamedKey, Signer
 from hashpact.passphrase import Passphrases
 from hashpact.service import keyring
+from hashpact.service.transparency.receipt import PinnedLog
 from hashpact.storage.files import ProfilePaths, read_bytes, read_private
-from hashpact.wire.client import Endpoint
+from hashpact.wire.client.connection import Endpoint
 from hashpact.wire.identity import Tls
 
 _CERTIFICATE: Final = b"-----BEGIN CERTIFICATE-----"
@@ -20,13 +21,20 @@ _CERTIFICATE: Final = b"-----BEGIN CERTIFICATE-----"
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a member's machine has: who it is, its signing key, and the channel to the clearinghouse."""
+    """What a member's machine has: who it is, its signing key, and the channel to the clearinghouse.
+
+    ``log`` and ``genesis``, the SHA-256 of leaf 0, are what it recognises the log by. ``receipts`` is the
+    directory in which its clients keep receipts, None if they do not.
+    """
 
     origin: str
     member: str
     key: NamedKey
     signer: Signer = field(repr=False)
     endpoint: Endpoint
+    log: PinnedLog
+    genesis: bytes
+    receipts: Path | None = None
 
     @classmethod
     def load(cls, directory: Path | str, passphrases: keyring.Passphrases | None = None) -> Self:
@@ -56,6 +64,9 @@ class Profile:
             key=keyring.named(config.key, signer),
             signer=signer,
             endpoint=Endpoint(*split_address("address", config.address), tls),
+            log=PinnedLog(config.origin, config.log_key),
+            genesis=config.genesis,
+            receipts=paths.receipts,
         )
 
     def at(self, address: str) -> Self:

@@ -27,9 +27,9 @@ from hashpact.profile import Profile
 from hashpact.service.append import Submission
 from hashpact.service.author import Author, Reason
 from hashpact.service.read import EntryDetail, MemberDetail
-from hashpact.wire import calls
-from hashpact.wire.calls import Call, Pace
-from hashpact.wire.client import AsyncConnection, Connection
+from hashpact.wire.client import calls
+from hashpact.wire.client.calls import Call, Pace
+from hashpact.wire.client.connection import AsyncConnection, Connection
 from hashpact.wire.codec import EVERYTHING, MAX_PAGE, Page, PageRequest
 
 if TYPE_CHECKING:
@@ -69,6 +69,10 @@ class _Desk:
 
     def __init__(self, profile: Profile, clock: Clock, entropy: Entropy) -> None:
         self.author = Author(profile.origin, profile.member, profile.key, profile.signer, clock, entropy)
+        self._profile = profile
+
+    def append(self, submission: Submission) -> Call[Receipt]:
+        return calls.append(submission, self._profile.log)
 
     def check(
         self, items: Iterable[Fingerprintable | Query], narrow: Filter, limit: int, min_position: int
@@ -77,13 +81,13 @@ class _Desk:
         return calls.check(Check(queries, narrow, limit, min_position))
 
     def submit(self, items: Iterable[Fingerprintable], reason: Reason, removed: int | None) -> Call[Receipt]:
-        return calls.append(self.author.submit([_adopt(item) for item in items], reason, removed))
+        return self.append(self.author.submit([_adopt(item) for item in items], reason, removed))
 
     def withdraw(self, entry: int, reason: str) -> Call[Receipt]:
-        return calls.append(self.author.withdraw(entry, reason))
+        return self.append(self.author.withdraw(entry, reason))
 
     def opinion(self, entry: int, stance: Stance | str) -> Call[Receipt]:
-        return calls.append(self.author.opinion(entry, _chosen(Stance, stance, "stance")))
+        return self.append(self.author.opinion(entry, _chosen(Stance, stance, "stance")))
 
     def page(self, before: Page | None) -> Call[Page] | None:
         """The call for the page after ``before``; None if that was the last."""
@@ -163,7 +167,7 @@ class Client:
 
     def append(self, submission: Submission) -> Receipt:
         """Append a statement that was signed elsewhere, or before: the same bytes, the same receipt."""
-        return self._run(calls.append(submission))
+        return self._run(self._desk.append(submission))
 
     def entry(self, index: int) -> EntryDetail:
         """An entry with its statement, its private parts and what members say of it."""
@@ -252,7 +256,7 @@ class AsyncClient:
 
     async def append(self, submission: Submission) -> Receipt:
         """Append a statement that was signed elsewhere, or before: the same bytes, the same receipt."""
-        return await self._run(calls.append(submission))
+        return await self._run(self._desk.append(submission))
 
     async def entry(self, index: int) -> EntryDetail:
         """An entry with its statement, its private parts and what members say of it."""

@@ -27,6 +27,8 @@ from hashpact.service.check import Checker
 from hashpact.service.follow import Follower, Keeper, check_reflects
 from hashpact.service.keyring import Passphrases
 from hashpact.service.read import Reader
+from hashpact.service.transparency.prove import Prover
+from hashpact.service.transparency.sign import SigningGuard
 from hashpact.storage.files import (
     read_bytes,
     write_public,
@@ -85,12 +87,15 @@ async def _serve(home: Home, listen: str, ready: Callable[[str], None]) -> None:
     keeper = Keeper(follower, home.ledger, index.freeze, segments.save)
     position = await asyncio.to_thread(follower.catch_up)
     reader = Reader(home.ledger)
+    guard = SigningGuard(home.ledger, home.log_key)
     server = build_server(
         Services(
             Appender(home.ledger, unix_time),
             Checker(home.ledger, index, follower),
             reader,
             follower,
+            guard,
+            Prover(home.ledger),
             on_fault=stop.on_fault,
         ),
         Guard(Gate(home.charter.origin, reader.member), log, time.monotonic),

@@ -56,10 +56,11 @@ class Clearinghouse:
     def __init__(self, world: World, home: Path) -> None:
         self.ledger = SqliteLedger.open(home / "hashpact.db")
         self._appender = world.appender(self.ledger)
+        self._guard = world.guard(self.ledger)
 
     def append(self, submission: Submission) -> Receipt:
         """One statement, to its receipt."""
-        return self._appender.append(None, submission)
+        return self._guard.receipt(self._appender.append(None, submission))
 
     def close(self) -> None:
         """Give the files back."""

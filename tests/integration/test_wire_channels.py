@@ -32,7 +32,7 @@ from hashpact.domain.fingerprints import PDQ
 from hashpact.domain.state import Role
 from hashpact.service import certificates
 from hashpact.service.certificates import Credential
-from hashpact.wire import client
+from hashpact.wire.client import connection
 from hashpact.wire.identity import Tls
 from hashpact.wire.server import CHECK_SERVICE
 
@@ -165,7 +165,7 @@ async def test_a_server_that_is_away_is_no_certificate_problem(
     house: Clearinghouse, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     probes = []
-    monkeypatch.setattr(client, "probe", lambda *args: probes.append(args))
+    monkeypatch.setattr(connection, "probe", lambda *args: probes.append(args))
     caller = connect(house.profile("acme"))
     await house.server.stop(0)
     with pytest.raises(UnavailableError) as away:
@@ -191,7 +191,7 @@ async def tunnel(house: Clearinghouse, version: ssl.TLSVersion) -> AsyncIterator
     context.minimum_version = context.maximum_version = version
     context.set_alpn_protocols(["h2"])
     credential = house.member("acme")
-    with client._in_memory(credential.key + credential.certificate) as path:
+    with connection._in_memory(credential.key + credential.certificate) as path:
         context.load_cert_chain(path)
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -25,10 +25,11 @@ from hashpact.domain.errors import (
     UnavailableError,
 )
 from hashpact.domain.fingerprints import PDQ
-from hashpact.domain.state import Receipt
+from hashpact.domain.state import Leaf, Receipt
 from hashpact.service.append import Appender, Submission
 from hashpact.service.author import Reason
 from hashpact.service.read import EntryDetail, MemberDetail
+from hashpact.service.transparency.sign import SigningGuard
 from hashpact.wire import codec
 from hashpact.wire.codec import MAX_CHECK, MAX_MESSAGE
 from hashpact.wire.server import Limits
@@ -171,7 +172,7 @@ class Stub:
     seen: list[Submission] = field(default_factory=list)
     late: bool = False
 
-    def append(self, caller: str | None, submission: Submission) -> Receipt:
+    def append(self, caller: str | None, submission: Submission) -> Leaf:
         """Fail or append."""
         self.seen.append(submission)
         receipt = self.real.append(caller, submission) if self.late else None
@@ -210,23 +211,25 @@ async def test_a_server_that_comes_back_is_found_again(house: Clearinghouse, con
     assert (await waiting).tree_size == house.ledger.head().size
 
 
-@pytest.mark.parametrize("change", ["another", "size", "index", "short"])
-async def test_a_receipt_of_another_statement_is_refused(
+@pytest.mark.parametrize("change", ["another", "size", "index", "short", "proof", "unsigned"])
+async def test_a_receipt_that_proves_nothing_is_refused(
     founded: Clearinghouse, connect: Connect, change: str
 ) -> None:
-    real = founded.services.appender
+    real = founded.services.guard
 
-    class Liar:
-        def append(self, caller: str, submission: Submission) -> Receipt:
-            good = real.append(caller, submission)
+    class Liar(SigningGuard):
+        def receipt(self, leaf: Leaf) -> Receipt:
+            good = real.receipt(leaf)
             return {
-                "another": replace(good, leaf_hash=next(founded.ledger.leaves(0, 1)).hash),
+                "another": real.receipt(next(founded.ledger.leaves(0, 1))),
                 "size": replace(good, tree_size=good.tree_size + 1),
                 "index": replace(good, index=good.index - 1),
-                "short": Receipt(good.index, good.leaf_hash[:31], good.tree_size, good.root),
+                "short": replace(good, leaf_hash=good.leaf_hash[:31]),
+                "proof": replace(good, proof=(*good.proof, bytes(32))),
+                "unsigned": replace(good, checkpoint=good.checkpoint.replace(b" ", b" A", 2)),
             }[change]
 
-    await served(founded, appender=Liar())
+    await served(founded, guard=Liar(founded.ledger, founded.world.log_key))
     caller = connect(founded.profile("acme"))
     with pytest.raises(CorruptError if change == "short" else ProofError):
         await caller("submit", [PICTURE], labels=["ncii"])
@@ -287,7 +290,7 @@ async def test_an_append_is_finished_when_its_caller_has_gone(
     broken = CommitFailedError("the disk is full")
 
     class Slow:
-        def append(self, caller: str, submission: Submission) -> Receipt:
+        def append(self, caller: str, submission: Submission) -> Leaf:
             entered.set()
             go.wait(5)
             real.append(caller, submission)
@@ -314,7 +317,7 @@ async def test_a_slow_append_holds_up_no_check(founded: Clearinghouse, connect: 
     real = founded.services.appender
 
     class Slow:
-        def append(self, caller: str, submission: Submission) -> Receipt:
+        def append(self, caller: str, submission: Submission) -> Leaf:
             go.wait(5)
             return real.append(caller, submission)
 

@@ -7,7 +7,9 @@ import pytest
 from hashpact.config import DEFAULT_LISTEN, HomeConfig, ProfileConfig, split_address
 from hashpact.domain.errors import ConfigError
 
-PROFILE = ProfileConfig("test.example/log", "acme-video", "1", "127.0.0.1:8443")
+PROFILE = ProfileConfig(
+    "test.example/log", (bytes(32), b"\1" * 32), b"\2" * 32, "acme-video", "1", "127.0.0.1:8443"
+)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +64,7 @@ def test_a_home_that_cannot_be_meant_is_refused(text: str, said: str) -> None:
         HomeConfig.parse(text, {})
 
 
-@pytest.mark.parametrize("missing", ["origin", "member", "key", "address"])
+@pytest.mark.parametrize("missing", ["origin", "log_key", "genesis", "member", "key", "address"])
 def test_a_profile_needs_every_value(missing: str) -> None:
     text = "\n".join(line for line in PROFILE.to_toml().splitlines() if not line.startswith(missing))
     with pytest.raises(ConfigError, match=f"profile.toml: {missing} is missing"):

@@ -38,7 +38,8 @@ def profile(tmp_path: Path) -> ProfilePaths:
     write_private(paths.member_key("1"), Identity.of("acme").private.private_bytes(PEM, PKCS8, PLAIN))
     write_private(paths.tls, credential.key + credential.certificate)
     write_public(paths.ca_cert, authority.certificate)
-    write_public(paths.config, ProfileConfig(ORIGIN, "acme", "1", "127.0.0.1:9").to_toml().encode())
+    config = ProfileConfig(ORIGIN, (Identity.of("log").public,), bytes(32), "acme", "1", "127.0.0.1:9")
+    write_public(paths.config, config.to_toml().encode())
     return paths
 
 

@@ -158,3 +158,17 @@ class Checkpoints(Protocol):
     def since(self, size: int) -> Iterator[KeptCheckpoint]:
         """Those of at least that size, smallest first, that are kept when the iteration begins."""
         ...
+
+
+class Log(Ledger, Protocol):
+    """A ledger with the tree and the checkpoints of its leaves."""
+
+    @property
+    def tree(self) -> Tree:
+        """The stored tree."""
+        ...
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """The signed checkpoints."""
+        ...

@@ -40,24 +40,23 @@ class Leaf:
     request: bytes
     time: int
 
-    @property
-    def receipt(self) -> Receipt:
-        """The receipt of this leaf."""
-        return Receipt(self.index, self.hash, self.index + 1, self.root)
-
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a member gets for a statement: where it stands in the log, and the tree that ends with it.
+    """What a member gets for a statement: where it stands in the log, and the proof that it does.
 
-    ``leaf_hash`` and ``root`` are 32-byte RFC 6962 hashes; ``tree_size`` is ``index + 1``, so that the same
-    statement has the same receipt for ever.
+    ``leaf_hash``, ``root`` and each hash of ``proof`` are 32-byte RFC 6962 hashes; ``proof`` leads from the
+    leaf to the root of the first ``tree_size`` leaves. ``checkpoint`` are the bytes of the signed checkpoint
+    of that tree: the first that was kept and holds the leaf, so that the same statement has the same receipt
+    for ever.
     """
 
     index: int
     leaf_hash: bytes
     tree_size: int
     root: bytes
+    proof: tuple[bytes, ...]
+    checkpoint: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,11 @@ class Tile:
         level = ENTRIES if self.level is None else self.level
         return f"tile/{level}/{number}" + ("" if self.width == WIDTH else f".p/{self.width}")
 
+    @property
+    def stop(self) -> int:
+        """The index after the last leaf that it spans: the smallest tree that has it is of that size."""
+        return (self.number * WIDTH + self.width) << (self.level or 0) * HEIGHT
+
 
 def parse_path(path: str) -> Tile:
     """The tile that is served at ``path``. Raises InvalidInputError unless it is the one path of a tile."""
@@ -57,7 +62,7 @@ def parse_path(path: str) -> Tile:
         number = int(found["number"].replace("x", "").replace("/", ""))
         tile = Tile(level, number, int(found["width"] or WIDTH))
         # Zeros in front of a number, and a full tile with its width, are other spellings.
-        if tile.path == path and tile.width <= WIDTH and _stop(tile) <= MAX_INTEGER:
+        if tile.path == path and tile.width <= WIDTH and tile.stop <= MAX_INTEGER:
             return tile
     msg = "not the path of a tile"
     raise InvalidInputError(msg, field="path")
@@ -132,8 +137,3 @@ def _row(level: int | None, width: int, before: int) -> Iterator[Tile]:
     if width > before:
         for number in range(before // WIDTH, -(-width // WIDTH)):
             yield Tile(level, number, min(WIDTH, width - number * WIDTH))
-
-
-def _stop(tile: Tile) -> int:
-    """The first leaf behind those that the tile spans."""
-    return (tile.number * WIDTH + tile.width) << (tile.level or 0) * HEIGHT

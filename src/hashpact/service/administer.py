@@ -10,7 +10,7 @@ from hashpact.domain import statements
 from hashpact.domain.keys import NamedKey, Signer
 from hashpact.domain.kinds import ADMIN, AnyBody, Genesis, KeyEnrol, MemberEnrol, Policy
 from hashpact.domain.ports import Clock, Entropy
-from hashpact.domain.state import Receipt, Role, Use
+from hashpact.domain.state import Leaf, Role, Use
 from hashpact.domain.statements import Statement, key_name
 from hashpact.service.append import Appender, Submission
 from hashpact.service.author import REQUEST_SIZE
@@ -44,7 +44,7 @@ class Administrators:
 
     def found(
         self, threshold: int, log_keys: tuple[bytes, ...], labels: Iterable[str] = DEFAULT_LABELS
-    ) -> list[Receipt]:
+    ) -> list[Leaf]:
         """Write the first two leaves: genesis, and the policy with these labels."""
         admins = tuple(named for named, _ in self.signers)
         return self._append(
@@ -52,7 +52,7 @@ class Administrators:
             self._signed(Policy(1, tuple(sorted(labels)))),
         )
 
-    def enrol(self, member_id: str, roles: frozenset[Role], key: NamedKey, owner: Signer) -> list[Receipt]:
+    def enrol(self, member_id: str, roles: frozenset[Role], key: NamedKey, owner: Signer) -> list[Leaf]:
         """Enrol a member with its first key, which signs its own enrolment: both, or neither.
 
         ``key.name`` is the key's name without the member's.
@@ -78,5 +78,5 @@ class Administrators:
         named = [(NamedKey(key_name(ADMIN, key.name), key.public), signer) for key, signer in self.signers]
         return statements.sign(statement, [*named, *owners])
 
-    def _append(self, *leaves: bytes) -> list[Receipt]:
+    def _append(self, *leaves: bytes) -> list[Leaf]:
         return self.appender.append_all(None, [Submission(leaf) for leaf in leaves])

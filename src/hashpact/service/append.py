@@ -18,7 +18,7 @@ from hashpact.domain.errors import (
 from hashpact.domain.fingerprints import commitment, parse_private
 from hashpact.domain.kinds import KeyEnrol, Submit
 from hashpact.domain.ports import Clock, Ledger, Transaction
-from hashpact.domain.state import Head, Leaf, Receipt
+from hashpact.domain.state import Head, Leaf
 from hashpact.domain.statements import SignedStatement
 from hashpact.log import tree
 
@@ -44,20 +44,20 @@ class Appender:
     ledger: Ledger
     clock: Clock
 
-    def append(self, caller: str | None, submission: Submission) -> Receipt:
-        """Append one statement and return its receipt; the same bytes again return the same receipt.
+    def append(self, caller: str | None, submission: Submission) -> Leaf:
+        """Append one statement and return its leaf; the same bytes again return the same leaf.
 
         ``caller`` is the member that the channel proves; None is the operator at the home itself, who has no
         channel. Raises the HashpactError of the first check that fails, and then nothing has changed:
         format, caller, private parts, replay, clock, rules (`rules.decide`).
         """
-        (receipt,) = self.append_all(caller, [submission])
-        return receipt
+        (leaf,) = self.append_all(caller, [submission])
+        return leaf
 
-    def append_all(self, caller: str | None, submissions: Sequence[Submission]) -> list[Receipt]:
+    def append_all(self, caller: str | None, submissions: Sequence[Submission]) -> list[Leaf]:
         """Append several statements in one transaction: all of them, or none."""
         opened = [(_open(caller, submission), submission.private) for submission in submissions]
-        receipts = []
+        leaves = []
         with self.ledger.begin() as transaction:
             head = self.ledger.head()
             staged: dict[int, Leaf] = {}
@@ -71,8 +71,8 @@ class Appender:
                 else:
                     leaf = staged.get(earlier) or self._committed(earlier)
                     _check_replay(leaf, signed)
-                receipts.append(leaf.receipt)
-        return receipts
+                leaves.append(leaf)
+        return leaves
 
     def _stage(
         self, transaction: Transaction, head: Head, signed: SignedStatement, private: Sequence[bytes]

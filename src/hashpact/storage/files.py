@@ -110,6 +110,11 @@ class ProfilePaths:
         """The certificate by which the clearinghouse's is checked."""
         return self.directory / "ca.crt"
 
+    @property
+    def receipts(self) -> Path:
+        """The directory of the member's statements and their receipts."""
+        return self.directory / "receipts"
+
 
 def _plain(name: str) -> str:
     if _NAME.fullmatch(name) is None:

@@ -15,11 +15,12 @@ from hashpact.domain.checks import DEFAULT_LIMIT, MAX_QUERIES, Answer, Check, Fi
 from hashpact.domain.errors import InvalidInputError
 from hashpact.domain.fingerprints import MAX_PRIVATE, Fingerprint, Measure, commitment, type_named
 from hashpact.domain.kinds import MAX_ITEMS, MAX_LABELS, Submit
-from hashpact.domain.state import Key, Member, Opinion, Receipt
+from hashpact.domain.state import Key, Member, Opinion
 from hashpact.domain.statements import MAX_LEAF
 from hashpact.service.append import Submission
 from hashpact.service.read import EntryDetail, MemberDetail
 from hashpact.wire.fields import (
+    HASH_SIZE,
     count,
     entry_from_name,
     entry_to_name,
@@ -46,7 +47,6 @@ EVERYTHING: Final = Filter()
 
 DEFAULT_PAGE: Final = 100
 MAX_PAGE: Final = 1000
-HASH_SIZE: Final = 32
 
 # The fields of a key that the message and the record have under one name.
 _NUMBERS: Final = ("expires", "enrolled_at", "valid_from")
@@ -221,33 +221,6 @@ def submission_from_wire(request: log_pb2.AppendRequest) -> Submission:
             msg = f"private part {number} has {len(part)} bytes; want 1 to {MAX_PRIVATE}"
             raise InvalidInputError(msg, field=f"private[{number}]")
     return Submission(request.statement, tuple(request.private))
-
-
-def receipt_to_wire(receipt: Receipt) -> log_pb2.AppendResponse:
-    """The response that carries a receipt."""
-    return log_pb2.AppendResponse(
-        receipt=log_pb2.Receipt(
-            index=receipt.index,
-            leaf_hash=receipt.leaf_hash,
-            tree_size=receipt.tree_size,
-            root_hash=receipt.root,
-        )
-    )
-
-
-def receipt_from_wire(response: log_pb2.AppendResponse) -> Receipt:
-    """The receipt in a response: its form only; `calls.append` compares it with what was sent."""
-    if not response.HasField("receipt"):
-        msg = "an answer to Append has a receipt"
-        raise InvalidInputError(msg, field="receipt")
-    receipt = response.receipt
-    with within("receipt"):
-        return Receipt(
-            index=whole("index", receipt.index),
-            leaf_hash=sized("leaf_hash", receipt.leaf_hash, HASH_SIZE),
-            tree_size=whole("tree_size", receipt.tree_size),
-            root=sized("root_hash", receipt.root_hash, HASH_SIZE),
-        )
 
 
 def detail_to_wire(detail: EntryDetail) -> log_pb2.GetEntryResponse:

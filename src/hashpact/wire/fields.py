@@ -17,7 +17,7 @@ from hashpact.domain.kinds import ENTRY, MEMBER_ID
 MAX_NAMED: Final = 64
 """The most values in one list of names."""
 
-_ID_SIZE: Final = 32
+HASH_SIZE: Final = 32
 _ENTRIES: Final = "entries/"
 _MEMBERS: Final = "members/"
 
@@ -107,7 +107,15 @@ def optional_index(message: Message, field: str) -> int | None:
 
 def optional_id(message: Message, field: str) -> bytes | None:
     """A 32-byte key id, or None if the field is not set."""
-    return sized(field, getattr(message, field), _ID_SIZE) if message.HasField(field) else None
+    return sized(field, getattr(message, field), HASH_SIZE) if message.HasField(field) else None
+
+
+def limited(field: str, value: bytes, limit: int) -> bytes:
+    """Bytes, at least one and at most that many."""
+    if not 0 < len(value) <= limit:
+        msg = f"{field}: want 1 to {limit} bytes, not {len(value)}"
+        raise InvalidInputError(msg, field=field)
+    return value
 
 
 def whole(field: str, value: int) -> int:

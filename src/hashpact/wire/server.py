@@ -113,9 +113,10 @@ def build_server(
     )
     threads = ThreadPoolExecutor(bounds.threads, "hashpact-read")
     writer = ThreadPoolExecutor(1, "hashpact-write")
+    signer = ThreadPoolExecutor(1, "hashpact-sign")
     state = health.aio.HealthServicer()
     check_pb2_grpc.add_CheckServiceServicer_to_server(CheckServicer(services, threads), server)
-    log_pb2_grpc.add_LogServiceServicer_to_server(LogServicer(services, threads, writer), server)
+    log_pb2_grpc.add_LogServiceServicer_to_server(LogServicer(services, threads, writer, signer), server)
     health_pb2_grpc.add_HealthServicer_to_server(state, server)
     names = (CHECK_SERVICE, LOG_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)
@@ -127,4 +128,4 @@ def build_server(
     except RuntimeError as error:
         msg = f"cannot listen on {address}: check the address, the port and the server's certificate"
         raise ConfigError(msg) from error
-    return Server(server, state, (threads, writer), port)
+    return Server(server, state, (threads, writer, signer), port)

@@ -8,36 +8,68 @@ the ledger takes one writer at a time. docs/decisions/wire.md has the measuremen
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import TypeVar
+from itertools import islice
+from typing import Final, TypeVar
 
-from hashpact.domain.state import Receipt, Role
+from hashpact.domain.state import Leaf, Role
 from hashpact.service.append import Appender, Submission
 from hashpact.service.check import Checker
 from hashpact.service.follow import Follower
 from hashpact.service.read import Reader
-from hashpact.wire import codec, errors, fields
+from hashpact.service.transparency.prove import LeafDetail, Prover
+from hashpact.service.transparency.sign import SigningGuard
+from hashpact.wire import codec, errors, evidence, fields
 from hashpact.wire.codec import Page
 from hashpact.wire.identity import CALLER, require
 from hashpact.wire.v1 import check_pb2, check_pb2_grpc, log_pb2, log_pb2_grpc
 
 Result = TypeVar("Result")
 
+_LEAVES_AT_ONCE: Final = 16
+"""Leaves that a stream holds, each of at most 32 KiB and with its private parts 2 MiB."""
+
+
+class Rounds:
+    """Lets many that wait for one thing share it: who joins gets the outcome of a round that starts later."""
+
+    def __init__(self, work: Callable[[], Awaitable[object]]) -> None:
+        self._work = work
+        self._running: asyncio.Future[object] | None = None
+        self._next: asyncio.Future[object] | None = None
+
+    async def join(self) -> None:
+        """Wait for the next round. Raises what its work raises, to each that has joined."""
+        if self._next is None:
+            self._next = asyncio.ensure_future(self._round(self._running))
+            # Whoever has joined may be gone when it fails.
+            self._next.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.shield(self._next)
+
+    async def _round(self, before: asyncio.Future[object] | None) -> object:
+        if before is not None:
+            await asyncio.wait({before})
+        self._running, self._next = self._next, None
+        return await self._work()
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """What the RPCs call.
 
-    ``on_fault`` is called in the event loop with each exception of an append that is the server's own
-    trouble (`errors.is_fault`), also when the caller has gone. After CommitFailedError the process must stop.
+    ``on_fault`` is called in the event loop with each exception of an append or a signature that is the
+    server's own trouble (`errors.is_fault`), also when the caller has gone. After CommitFailedError the
+    process must stop.
     """
 
     appender: Appender
     checker: Checker
     reader: Reader
     follower: Follower
+    guard: SigningGuard
+    prover: Prover
     on_fault: Callable[[Exception], None]
 
 
@@ -61,24 +93,35 @@ class CheckServicer(check_pb2_grpc.CheckServiceServicer):
 
 
 class LogServicer(log_pb2_grpc.LogServiceServicer):
-    """Appends statements and reads what they add up to. ``writer`` has one thread."""
+    """Appends statements, and reads and proves what they add up to.
 
-    def __init__(self, services: Services, threads: Executor, writer: Executor) -> None:
+    ``writer`` and ``signer`` have one thread each.
+    """
+
+    def __init__(self, services: Services, threads: Executor, writer: Executor, signer: Executor) -> None:
         self._services = services
         self._threads = threads
         self._writer = writer
+        self._rounds = Rounds(lambda: _blocking(signer, services.guard.sign))
 
     async def Append(  # noqa: N802  # gRPC names it
         self,
         request: log_pb2.AppendRequest,
         context: object,  # noqa: ARG002  # gRPC passes it
     ) -> log_pb2.AppendResponse:
-        """The receipt of a statement that is durable and can be found."""
+        """The receipt of a statement that is durable, signed and can be found."""
         caller = CALLER.get().id
         submission = codec.submission_from_wire(request)
         loop = asyncio.get_running_loop()
-        receipt = await _blocking(self._writer, lambda: self._append(loop, caller, submission))
-        return codec.receipt_to_wire(receipt)
+        leaf = await _blocking(self._writer, lambda: self._append(loop, caller, submission))
+        try:
+            await self._rounds.join()
+            receipt = await _blocking(self._threads, lambda: self._services.guard.receipt(leaf))
+        except Exception as error:
+            if errors.is_fault(error):
+                self._services.on_fault(error)
+            raise
+        return evidence.receipt_to_wire(receipt)
 
     async def GetEntry(  # noqa: N802  # gRPC names it
         self,
@@ -104,17 +147,75 @@ class LogServicer(log_pb2_grpc.LogServiceServicer):
         members = tuple(found[: page.size])
         return codec.page_to_wire(Page(members, members[-1].member.id if more else ""))
 
-    def _append(self, loop: asyncio.AbstractEventLoop, caller: str, submission: Submission) -> Receipt:
+    async def GetCheckpoint(  # noqa: N802  # gRPC names it
+        self,
+        request: log_pb2.GetCheckpointRequest,  # noqa: ARG002  # it is empty
+        context: object,  # noqa: ARG002  # gRPC passes it
+    ) -> log_pb2.GetCheckpointResponse:
+        """The newest signed checkpoint."""
+        return evidence.checkpoint_to_wire(await _blocking(self._threads, self._services.prover.checkpoint))
+
+    async def GetInclusionProof(  # noqa: N802  # gRPC names it
+        self,
+        request: log_pb2.GetInclusionProofRequest,
+        context: object,  # noqa: ARG002  # gRPC passes it
+    ) -> log_pb2.GetInclusionProofResponse:
+        """That a leaf is in a tree."""
+        prover = self._services.prover
+        index, size = request.index, request.tree_size
+        return evidence.inclusion_to_wire(
+            *await _blocking(self._threads, lambda: prover.inclusion(index, size))
+        )
+
+    async def GetConsistencyProof(  # noqa: N802  # gRPC names it
+        self,
+        request: log_pb2.GetConsistencyProofRequest,
+        context: object,  # noqa: ARG002  # gRPC passes it
+    ) -> log_pb2.GetConsistencyProofResponse:
+        """That one tree begins with another."""
+        prover = self._services.prover
+        old, new = request.old_size, request.new_size
+        return evidence.consistency_to_wire(
+            await _blocking(self._threads, lambda: prover.consistency(old, new))
+        )
+
+    async def GetTile(  # noqa: N802  # gRPC names it
+        self,
+        request: log_pb2.GetTileRequest,
+        context: object,  # noqa: ARG002  # gRPC passes it
+    ) -> log_pb2.GetTileResponse:
+        """A tile."""
+        path = evidence.tile_request_from_wire(request)
+        return evidence.tile_to_wire(await _blocking(self._threads, lambda: self._services.prover.tile(path)))
+
+    async def ListLeaves(  # noqa: N802  # gRPC names it
+        self,
+        request: log_pb2.ListLeavesRequest,
+        context: object,  # noqa: ARG002  # gRPC passes it
+    ) -> AsyncIterator[log_pb2.ListLeavesResponse]:
+        """Leaves in order. The next is read when the transport has taken the one before."""
+        asked = evidence.leaves_request_from_wire(request)
+        leaves = self._services.prover.leaves(asked.start, asked.stop, private=asked.with_private)
+        while chunk := await _blocking(self._threads, lambda: _chunk(leaves)):
+            for leaf in chunk:
+                yield evidence.leaf_to_wire(leaf)
+
+    def _append(self, loop: asyncio.AbstractEventLoop, caller: str, submission: Submission) -> Leaf:
         """Runs in the writer's thread to its end, even if the caller goes away meanwhile."""
         try:
-            receipt = self._services.appender.append(caller, submission)
+            self._services.guard.check_sound()
+            leaf = self._services.appender.append(caller, submission)
             self._services.follower.catch_up()
         except Exception as error:
             if errors.is_fault(error):
                 loop.call_soon_threadsafe(self._services.on_fault, error)
             raise
-        return receipt
+        return leaf
 
 
 async def _blocking(threads: Executor, work: Callable[[], Result]) -> Result:
     return await asyncio.get_running_loop().run_in_executor(threads, work)
+
+
+def _chunk(leaves: Iterator[LeafDetail]) -> list[LeafDetail]:
+    return list(islice(leaves, _LEAVES_AT_ONCE))

@@ -75,7 +75,7 @@ def test_a_table_shows_its_cells_as_they_are(capsys: pytest.CaptureFixture[str])
 
 
 def test_a_receipt_in_json() -> None:
-    receipt = Receipt(5, b"\1" * 32, 6, b"\2" * 32)
+    receipt = Receipt(5, b"\1" * 32, 6, b"\2" * 32, (), b"")
     assert output.receipt_fields(receipt) == {
         "index": 5,
         "leaf_hash": "01" * 32,

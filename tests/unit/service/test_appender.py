@@ -74,14 +74,14 @@ def refuse(
     return caught.value
 
 
-def test_a_receipt_says_where_the_statement_stands(appender: Appender, world: World) -> None:
+def test_a_leaf_stands_where_the_statement_does(appender: Appender, world: World) -> None:
     submission = world.author("acme").submit([SHARED], NCII)
-    receipt = appender.append("acme", submission)
+    leaf = appender.append("acme", submission)
     leaves = [leaf.data for leaf in appender.ledger.leaves(0, 7)]
     assert leaves[6] == submission.statement
-    assert (receipt.index, receipt.tree_size) == (6, 7)
-    assert receipt.leaf_hash == tree.leaf_hash(submission.statement)
-    assert receipt.root == merkle_root([tree.leaf_hash(leaf) for leaf in leaves])
+    assert leaf.index == 6
+    assert leaf.hash == tree.leaf_hash(submission.statement)
+    assert leaf.root == merkle_root([tree.leaf_hash(leaf) for leaf in leaves])
     assert dict(appender.ledger.private(0, 7)) == {6: tuple(submission.private)}
 
 

@@ -15,7 +15,7 @@ from builders import World, check_log, fingerprint
 
 from hashpact.domain.errors import ConfigError, CorruptError
 from hashpact.domain.fingerprints import PDQ
-from hashpact.domain.state import Receipt
+from hashpact.domain.state import Leaf
 from hashpact.service.author import Reason
 from hashpact.storage import backup
 from hashpact.storage.backup import MANIFEST, back_up, restore
@@ -30,7 +30,7 @@ def silent(_done: int, _total: int) -> None:
     """Progress that nobody looks at."""
 
 
-def submit(world: World, ledger: SqliteLedger, number: int) -> Receipt:
+def submit(world: World, ledger: SqliteLedger, number: int) -> Leaf:
     """One more entry."""
     shared = [fingerprint(PDQ, f"{number} {part}") for part in range(9)]
     submission = world.author("acme").submit(shared, Reason(frozenset({"ncii"})))

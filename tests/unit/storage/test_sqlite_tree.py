@@ -75,6 +75,8 @@ def test_an_edge_too_short_for_a_node_is_named(ledger: SqliteLedger, meddle: Cal
 
 
 def test_a_leaf_past_the_head_is_seen(ledger: SqliteLedger, meddle: Callable[[str], None]) -> None:
-    meddle("INSERT INTO leaves SELECT 9, 'x', request, time, hash, root, edge, data FROM leaves WHERE idx = 8")
+    meddle(
+        "INSERT INTO leaves SELECT 9, 'x', request, time, hash, root, edge, data FROM leaves WHERE idx = 8"
+    )
     assert ledger.tree.extent() == LEAVES + 1
     assert ledger.head().size == LEAVES

@@ -22,12 +22,25 @@ from hashpact.domain.errors import (
     UnavailableError,
 )
 from hashpact.domain.fingerprints import PDQ
-from hashpact.domain.state import Member, Receipt
+from hashpact.domain.state import Member
 from hashpact.log import tree
 from hashpact.service.author import Reason
 from hashpact.service.read import MemberDetail
-from hashpact.wire import calls, codec
-from hashpact.wire.calls import Backoff, Call, Failure, Outcome, Pace, Probe, Send, Step, Wait, attempts
+from hashpact.storage.memory import MemoryLedger
+from hashpact.wire import codec, evidence
+from hashpact.wire.client import calls
+from hashpact.wire.client.calls import (
+    Backoff,
+    Call,
+    Failure,
+    Outcome,
+    Pace,
+    Probe,
+    Send,
+    Step,
+    Wait,
+    attempts,
+)
 from hashpact.wire.codec import Page, PageRequest
 from hashpact.wire.v1 import log_pb2
 
@@ -164,22 +177,28 @@ def test_the_server_can_ask_for_a_longer_wait() -> None:
 
 
 def test_a_receipt_is_of_the_bytes_that_were_sent(world: World) -> None:
-    submission = world.author("acme").submit([fingerprint(PDQ, "1")], Reason(frozenset({"ncii"})))
-    call = calls.append(submission)
-    good = Receipt(6, tree.leaf_hash(submission.statement), 7, bytes(32))
-    assert call.read(codec.receipt_to_wire(good).SerializeToString()) == good
+    ledger = MemoryLedger()
+    world.found(ledger, "acme")
+    author, appender = world.author("acme"), world.appender(ledger)
+    submission = author.submit([fingerprint(PDQ, "1")], Reason(frozenset({"ncii"})))
+    good = world.guard(ledger).receipt(appender.append("acme", submission))
+    call = calls.append(submission, world.pinned)
+    assert call.read(evidence.receipt_to_wire(good).SerializeToString()) == good
     assert codec.submission_from_wire(log_pb2.AppendRequest.FromString(call.request)).statement == (
         submission.statement
     )
     for bad in (
         replace(good, leaf_hash=bytes(32)),
         replace(good, leaf_hash=tree.leaf_hash(submission.statement + b"\n")),
-        replace(good, tree_size=6),
-        replace(good, tree_size=8),
-        replace(good, index=5),
+        replace(good, tree_size=good.tree_size - 1),
+        replace(good, tree_size=good.tree_size + 1),
+        replace(good, index=good.index - 1),
+        replace(good, root=bytes(32)),
+        replace(good, proof=good.proof[1:]),
+        replace(good, checkpoint=good.checkpoint + b"\n"),
     ):
         with pytest.raises(ProofError):
-            call.read(codec.receipt_to_wire(bad).SerializeToString())
+            call.read(evidence.receipt_to_wire(bad).SerializeToString())
 
 
 def test_another_entry_than_the_one_asked_for_is_corrupt(world: World) -> None:

@@ -16,7 +16,7 @@ from hashpact.domain.checks import Answer, Check, Filter, Match, Query
 from hashpact.domain.errors import HashpactError, InvalidInputError
 from hashpact.domain.fingerprints import MD5, MINHASH, PDQ, PHASH, SHA256, Fingerprint, Measure
 from hashpact.domain.kinds import Submit
-from hashpact.domain.state import Basis, Entry, Key, Member, Opinion, Receipt, Role, Stance
+from hashpact.domain.state import Basis, Entry, Key, Member, Opinion, Role, Stance
 from hashpact.service.append import Submission
 from hashpact.service.author import Reason
 from hashpact.service.read import EntryDetail, MemberDetail
@@ -29,7 +29,6 @@ counts = some.integers(0, 2**31 - 1)
 terms = some.sampled_from(["a", "0", "ncii", "other-illegal", "x" * 64, "a-b-c"])
 countries = some.sampled_from(["VN", "LA", "KH", "TH"])
 member_ids = some.text("abz09-", min_size=3, max_size=32)
-hashes = some.binary(min_size=32, max_size=32)
 
 
 @some.composite
@@ -105,11 +104,6 @@ def test_answers_come_back(answer: Answer) -> None:
 )
 def test_submissions_come_back_byte_for_byte(submission: Submission) -> None:
     assert codec.submission_from_wire(sent(codec.submission_to_wire(submission))) == submission
-
-
-@given(some.builds(Receipt, numbers, hashes, numbers, hashes))
-def test_receipts_come_back(receipt: Receipt) -> None:
-    assert codec.receipt_from_wire(sent(codec.receipt_to_wire(receipt))) == receipt
 
 
 @given(some.builds(PageRequest, member_ids | some.just(""), some.integers(1, 1000)))
@@ -309,7 +303,6 @@ def answers(world: World) -> dict[str, tuple[Callable[[Any], object], Message]]:
     withdrawn = entry_of(submission(world), **ENDED)
     return {
         "answer": (codec.answer_from_wire, codec.answer_to_wire(Answer((found,), 9))),
-        "receipt": (codec.receipt_from_wire, codec.receipt_to_wire(Receipt(1, bytes(32), 2, bytes(32)))),
         "page": (codec.page_from_wire, codec.page_to_wire(Page((member,)))),
         "entry": (codec.detail_from_wire, codec.detail_to_wire(withdrawn)),
     }
@@ -327,10 +320,6 @@ def answers(world: World) -> dict[str, tuple[Callable[[Any], object], Message]]:
         ("answer", "matches[0].labels", lambda one: one.matches[0].ClearField("labels")),
         ("answer", "matches[0].basis", lambda one: setattr(one.matches[0], "basis", "")),
         ("answer", "matches[0].endorsed_by", lambda one: setattr(one.matches[0], "endorsed_by", -1)),
-        ("receipt", "receipt", lambda one: one.ClearField("receipt")),
-        ("receipt", "receipt.index", lambda one: setattr(one.receipt, "index", -1)),
-        ("receipt", "receipt.leaf_hash", lambda one: setattr(one.receipt, "leaf_hash", bytes(31))),
-        ("receipt", "receipt.root_hash", lambda one: setattr(one.receipt, "root_hash", b"")),
         ("page", "members[0].name", lambda one: setattr(one.members[0], "name", "acme")),
         ("page", "members[0].roles", lambda one: one.members[0].roles.append("king")),
         ("page", "members[0].keys[0].id", lambda one: setattr(one.members[0].keys[0], "id", bytes(32))),

@@ -2,7 +2,8 @@
 
 An operation is a `Call`: bytes to send and how to read what comes back. `attempts` runs a call as a generator
 that yields what to do next (send, probe, wait) and is sent what came of it; a driver that blocks and one that
-awaits (wire/client.py) do only that. So nothing here touches a socket or a clock, and nothing there decides.
+awaits (connection.py beside it) do only that. So nothing here touches a socket or a clock, and nothing there
+decides.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Generic, TypeAlias, TypeVar
 
 from google.protobuf.message import DecodeError
@@ -26,8 +28,8 @@ from hashpact.domain.errors import (
 from hashpact.domain.state import Receipt
 from hashpact.service.append import Submission
 from hashpact.service.read import EntryDetail
-from hashpact.service.receipt import check_receipt
-from hashpact.wire import codec, fields
+from hashpact.service.transparency.receipt import PinnedLog
+from hashpact.wire import codec, evidence, fields
 from hashpact.wire.codec import Page, PageRequest
 from hashpact.wire.v1 import check_pb2, log_pb2
 
@@ -64,12 +66,12 @@ def check(asked: Check) -> Call[Answer]:
     return Call(f"{_CHECK}Check", codec.check_to_wire(asked).SerializeToString(), read)
 
 
-def append(submission: Submission) -> Call[Receipt]:
-    """An append. Its result is a receipt of exactly these bytes; ProofError for any other."""
+def append(submission: Submission, log: PinnedLog) -> Call[Receipt]:
+    """An append. Its result is a verified receipt of exactly these bytes; ProofError for any other."""
 
     def read(data: bytes) -> Receipt:
-        receipt = codec.receipt_from_wire(log_pb2.AppendResponse.FromString(data))
-        check_receipt(submission.statement, receipt)
+        receipt = evidence.receipt_from_wire(log_pb2.AppendResponse.FromString(data))
+        log.check_receipt(submission.statement, receipt)
         return receipt
 
     return Call(f"{_LOG}Append", codec.submission_to_wire(submission).SerializeToString(), read)
@@ -105,6 +107,44 @@ def members(page: PageRequest, after: str = "") -> Call[Page]:
         return found
 
     return Call(f"{_LOG}ListMembers", codec.page_request_to_wire(page).SerializeToString(), read)
+
+
+def checkpoint() -> Call[bytes]:
+    """Getting the newest checkpoint, as bytes."""
+
+    def read(data: bytes) -> bytes:
+        return evidence.checkpoint_from_wire(log_pb2.GetCheckpointResponse.FromString(data))
+
+    return Call(f"{_LOG}GetCheckpoint", log_pb2.GetCheckpointRequest().SerializeToString(), read)
+
+
+def inclusion(index: int, size: int) -> Call[tuple[bytes, tuple[bytes, ...]]]:
+    """Getting a leaf's hash and its inclusion proof."""
+
+    def read(data: bytes) -> tuple[bytes, tuple[bytes, ...]]:
+        return evidence.inclusion_from_wire(log_pb2.GetInclusionProofResponse.FromString(data))
+
+    request = log_pb2.GetInclusionProofRequest(index=index, tree_size=size)
+    return Call(f"{_LOG}GetInclusionProof", request.SerializeToString(), read)
+
+
+def consistency(old: int, new: int) -> Call[tuple[bytes, ...]]:
+    """Getting a consistency proof."""
+
+    def read(data: bytes) -> tuple[bytes, ...]:
+        return evidence.consistency_from_wire(log_pb2.GetConsistencyProofResponse.FromString(data))
+
+    request = log_pb2.GetConsistencyProofRequest(old_size=old, new_size=new)
+    return Call(f"{_LOG}GetConsistencyProof", request.SerializeToString(), read)
+
+
+def tile(path: str) -> Call[bytes]:
+    """Getting a tile, as bytes."""
+
+    def read(data: bytes) -> bytes:
+        return evidence.tile_from_wire(log_pb2.GetTileResponse.FromString(data))
+
+    return Call(f"{_LOG}GetTile", log_pb2.GetTileRequest(path=path).SerializeToString(), read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +187,8 @@ class Failure:
         return isinstance(self.error, UnavailableError) and not lasting
 
 
-Step: TypeAlias = Send | Probe | Wait
+Pause: TypeAlias = Probe | Wait
+Step: TypeAlias = Send | Pause
 Outcome: TypeAlias = bytes | Failure | CertificateError | None
 
 
@@ -184,36 +225,63 @@ class Pace:
     backoff: Backoff = BACKOFF
 
 
-def attempts(call: Call[Result], timeout: float, pace: Pace) -> Generator[Step, Outcome, Result]:
-    """The steps of a call, within ``timeout`` seconds over all its tries; returns its result.
+class Patience:
+    """The time that is left for something, and how it is spent after each failure."""
 
-    Raises the last error when no further try is worth it; CertificateError if the channel fails and a probe
-    finds out that it always will. One probe at most.
-    """
-    deadline = pace.timer() + timeout
-    tries, probed = 0, False
-    while True:
-        outcome = yield Send(max(deadline - pace.timer(), 0))
-        tries += 1
-        if isinstance(outcome, bytes):
-            return _result(call, outcome)
-        if not isinstance(outcome, Failure):
-            msg = "a Send is answered with bytes or a Failure"
-            raise TypeError(msg)
-        if outcome.passing and not outcome.answered and not probed:
-            probed = True
-            problem = yield Probe(max(deadline - pace.timer(), 0))
+    def __init__(self, timeout: float, pace: Pace) -> None:
+        self._timeout = timeout
+        self._pace = pace
+        self._probed = False
+        self.renew()
+
+    def renew(self) -> None:
+        """Begin anew, with all the time there was."""
+        self._deadline = self._pace.timer() + self._timeout
+        self._tries = 0
+
+    def left(self) -> float:
+        """Seconds until it is over."""
+        return max(self._deadline - self._pace.timer(), 0)
+
+    def after(self, failure: Failure, *, again: bool = True) -> Generator[Pause, Outcome, None]:
+        """The steps before another try.
+
+        Raises the failure's error when no further try is worth it or may be made; CertificateError if the
+        channel fails and a probe finds out that it always will. One probe at most.
+        """
+        self._tries += 1
+        if failure.passing and not failure.answered and not self._probed:
+            self._probed = True
+            problem = yield Probe(self.left())
             if isinstance(problem, CertificateError):
                 raise problem
-        delay = pace.backoff.delay(tries, outcome, deadline - pace.timer(), pace.draw())
-        if delay is None or not call.idempotent:
-            raise outcome.error
+        remaining = self._deadline - self._pace.timer()
+        delay = self._pace.backoff.delay(self._tries, failure, remaining, self._pace.draw())
+        if delay is None or not again:
+            raise failure.error
         yield Wait(delay)
 
 
-def _result(call: Call[Result], data: bytes) -> Result:
+def attempts(call: Call[Result], timeout: float, pace: Pace) -> Generator[Step, Outcome, Result]:
+    """The steps of a call, within ``timeout`` seconds over all its tries; returns its result.
+
+    Raises as `Patience.after`, and what the call finds wrong with its answer.
+    """
+    patience = Patience(timeout, pace)
+    while True:
+        outcome = yield Send(patience.left())
+        if isinstance(outcome, bytes):
+            return understood(call.method, partial(call.read, outcome))
+        if not isinstance(outcome, Failure):
+            msg = "a Send is answered with bytes or a Failure"
+            raise TypeError(msg)
+        yield from patience.after(outcome, again=call.idempotent)
+
+
+def understood(method: str, read: Callable[[], Result]) -> Result:
+    """What is read from an answer. Raises CorruptError if it breaks the protocol."""
     try:
-        return call.read(data)
+        return read()
     except (DecodeError, InvalidInputError) as error:
-        msg = f"the server's answer to {call.method} breaks the protocol: {error}"
+        msg = f"the server's answer to {method} breaks the protocol: {error}"
         raise CorruptError(msg) from error

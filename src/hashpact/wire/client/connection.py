@@ -1,4 +1,4 @@
-"""Clients: a driver that blocks and one that awaits, for the calls of wire/calls.py; neither decides.
+"""Clients: a driver that blocks and one that awaits, for the calls of wire/client/calls.py; neither decides.
 
 Also the probe. A client certificate that the server refuses looks to gRPC like a server that is away; in
 TLS 1.3 the refusal comes after the client's part of the handshake, and a gRPC server sends no alert, it
@@ -8,14 +8,14 @@ just closes. So the probe makes one TLS connection with Python's ssl and watches
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import itertools
 import os
 import socket
 import ssl
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -24,7 +24,8 @@ from cryptography import x509
 
 from hashpact.domain.errors import CertificateError, ConfigError
 from hashpact.wire import errors
-from hashpact.wire.calls import Call, Failure, Outcome, Pace, Probe, Send, Step, Wait, attempts
+from hashpact.wire.client.calls import Call, Failure, Outcome, Pace, Pause, Probe, Send, Step, Wait, attempts
+from hashpact.wire.client.feeds import Feed, Item, Open, Read, results
 from hashpact.wire.codec import MAX_MESSAGE
 from hashpact.wire.identity import Tls
 
@@ -37,7 +38,8 @@ _STEPS: Final = 3
 """To connect, to shake hands, to hear from the server."""
 
 _OPTIONS: Final = (
-    ("grpc.max_receive_message_length", MAX_MESSAGE),
+    # A tile of 256 leaves of the largest size is a little larger than any request may be.
+    ("grpc.max_receive_message_length", 2 * MAX_MESSAGE),
     # Each channel has connections of its own, so that several channels reach several server processes.
     ("grpc.use_local_subchannel_pool", 1),
     # How soon a lost connection is tried again; the core's own wait between tries stands above it.
@@ -115,11 +117,41 @@ class Connection:
                 except grpc.RpcError as error:
                     return _failure(error)
                 return answer
+            case Probe() | Wait():
+                return self._pause(step)
+
+    def _pause(self, step: Pause) -> Outcome:
+        match step:
             case Probe(timeout):
                 return probe(self._endpoint, timeout)
             case Wait(seconds):
                 time.sleep(seconds)
                 return None
+
+    def stream(self, feed: Feed[Result], timeout: float) -> Iterator[Result]:
+        """The results of a feed, each read when it is asked for. Raises what `results` raises."""
+        steps = results(feed, timeout, self._pace)
+        with contextlib.ExitStack() as running:
+            messages: Iterator[bytes] = iter(())
+            with contextlib.suppress(StopIteration):
+                step = next(steps)
+                while True:
+                    outcome: Outcome = None
+                    match step:
+                        case Open(request, left):
+                            running.close()
+                            method: grpc.UnaryStreamMultiCallable[bytes, bytes] = next(
+                                self._turn
+                            ).unary_stream(feed.method)
+                            messages = method(request, timeout=left)
+                            running.callback(messages.cancel)
+                        case Read():
+                            outcome = _next(messages)
+                        case Item(result):
+                            yield result
+                        case Probe() | Wait():
+                            outcome = self._pause(step)
+                    step = steps.send(outcome)
 
     def close(self) -> None:
         """Close the channels; calls under way are cancelled."""
@@ -170,11 +202,43 @@ class AsyncConnection:
                 except grpc.RpcError as error:
                     return _failure(error)
                 return answer
+            case Probe() | Wait():
+                return await self._pause(step)
+
+    async def _pause(self, step: Pause) -> Outcome:
+        match step:
             case Probe(timeout):
                 return await asyncio.to_thread(probe, self._endpoint, timeout)
             case Wait(seconds):
                 await asyncio.sleep(seconds)
                 return None
+
+    async def stream(self, feed: Feed[Result], timeout: float) -> AsyncIterator[Result]:  # noqa: ASYNC109  # it is for each message
+        """The results of a feed, each read when it is asked for. Raises what `results` raises."""
+        self._open()
+        steps = results(feed, timeout, self._pace)
+        with contextlib.ExitStack() as running:
+            messages: AsyncIterator[bytes] = _nothing()
+            with contextlib.suppress(StopIteration):
+                step = next(steps)
+                while True:
+                    outcome: Outcome = None
+                    match step:
+                        case Open(request, left):
+                            running.close()
+                            method: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = next(
+                                self._turn
+                            ).unary_stream(feed.method)
+                            call = method(request, timeout=left)
+                            running.callback(call.cancel)
+                            messages = aiter(call)
+                        case Read():
+                            outcome = await _anext(messages)
+                        case Item(result):
+                            yield result
+                        case Probe() | Wait():
+                            outcome = await self._pause(step)
+                    step = steps.send(outcome)
 
     async def close(self) -> None:
         """Close the channels; calls under way are cancelled."""
@@ -231,7 +295,7 @@ def _refused(endpoint: Endpoint, timeout: float) -> bool:
         return not channel.recv(1)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _in_memory(data: bytes) -> Iterator[str]:
     """A path under which those bytes can be read without a key ever being written to a disk."""
     descriptor = os.memfd_create("hashpact", os.MFD_CLOEXEC)
@@ -241,6 +305,28 @@ def _in_memory(data: bytes) -> Iterator[str]:
         yield f"/proc/self/fd/{descriptor}"
     finally:
         os.close(descriptor)
+
+
+def _next(messages: Iterator[bytes]) -> bytes | Failure | None:
+    """The next message of a stream, None at its end."""
+    try:
+        return next(messages, None)
+    except grpc.RpcError as error:
+        return _failure(error)
+
+
+async def _anext(messages: AsyncIterator[bytes]) -> bytes | Failure | None:
+    try:
+        return await anext(messages, None)
+    except grpc.RpcError as error:
+        return _failure(error)
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    """A stream that is not open."""
+    none: tuple[bytes, ...] = ()
+    for message in none:
+        yield message
 
 
 def _failure(error: grpc.RpcError) -> Failure:

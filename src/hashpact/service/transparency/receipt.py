@@ -1,0 +1,71 @@
+"""Receipt: what a member checks before it believes that a statement is in the log, and what it keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hashpact.domain import keys
+from hashpact.domain.errors import BadSignatureError, MalformedError, ProofError
+from hashpact.domain.state import Receipt
+from hashpact.log import checkpoint, proofs, receipt, tree
+from hashpact.log.checkpoint import Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedLog:
+    """A log as its reader knows it from elsewhere: its origin, and the public keys of its checkpoints."""
+
+    origin: str
+    keys: tuple[bytes, ...]
+
+    def read(self, data: bytes) -> Checkpoint:
+        """The checkpoint in a signed note.
+
+        Raises ProofError unless it is the one spelling of a checkpoint of this log, signed by a key of it.
+        """
+        try:
+            signed = checkpoint.parse(data)
+            checkpoint.verify(signed, self.origin, self.keys, keys.verify)
+        except MalformedError as error:
+            msg = f"not a checkpoint: {error}"
+            raise ProofError(msg) from error
+        except BadSignatureError as error:
+            msg = (
+                f"{error}; if a root statement gave the log another key, "
+                "verify that statement and put the new key into log_key of profile.toml"
+            )
+            raise ProofError(msg) from error
+        return signed.checkpoint
+
+    def check_receipt(self, statement: bytes, given: Receipt) -> None:
+        """Raise ProofError unless the receipt is of these very bytes, in a tree that the log has signed.
+
+        Without the first a server could answer with the receipt of another statement (CVE-2026-22703).
+        """
+        if given.leaf_hash != tree.leaf_hash(statement):
+            msg = "the receipt is for another statement than the one that was sent"
+            raise ProofError(msg)
+        signed = self.read(given.checkpoint)
+        if (signed.size, signed.root) != (given.tree_size, given.root):
+            msg = "the receipt names another tree than its checkpoint"
+            raise ProofError(msg)
+        proofs.verify_inclusion(given.leaf_hash, given.index, signed.size, given.proof, signed.root)
+
+
+def to_file(given: Receipt) -> bytes:
+    """The receipt as a C2SP tlog-proof, which needs only the statement and the log's public key beside it."""
+    return receipt.encode(given.index, given.proof, given.checkpoint)
+
+
+def from_file(data: bytes, statement: bytes) -> Receipt:
+    """The receipt in a tlog-proof of that statement, not checked yet. Raises MalformedError."""
+    logged = receipt.parse(data)
+    signed = logged.signed
+    return Receipt(
+        logged.index,
+        tree.leaf_hash(statement),
+        signed.checkpoint.size,
+        signed.checkpoint.root,
+        logged.proof,
+        signed.data,
+    )

@@ -1,0 +1,1 @@
+"""The client's end: what is sent and how answers are read, and the drivers that do it."""

@@ -1,0 +1,147 @@
+"""What a log proves, as messages and back: receipts, checkpoints, proofs, tiles and leaves.
+
+As wire/codec.py: a ``from_wire`` function refuses what is missing, of the wrong size or past its limit. What
+the bytes prove is for `PinnedLog` to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from hashpact.domain.errors import InvalidInputError
+from hashpact.domain.fingerprints import MAX_PRIVATE
+from hashpact.domain.kinds import MAX_ITEMS
+from hashpact.domain.state import Receipt
+from hashpact.domain.statements import MAX_LEAF
+from hashpact.service.transparency.prove import LeafDetail
+from hashpact.wire.fields import HASH_SIZE, count, limited, sized, whole, within
+from hashpact.wire.v1 import log_pb2
+
+MAX_PROOF: Final = 64
+"""The most hashes of any proof."""
+MAX_CHECKPOINT: Final = 64 * 1024
+MAX_TILE: Final = 256 * (MAX_LEAF + 2)
+MAX_PATH: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class LeavesRequest:
+    """The leaves from ``start`` up to ``stop``, 0 for all that are signed, with or without private parts."""
+
+    start: int = 0
+    stop: int = 0
+    with_private: bool = False
+
+
+def receipt_to_wire(receipt: Receipt) -> log_pb2.AppendResponse:
+    """The response that carries a receipt."""
+    return log_pb2.AppendResponse(
+        receipt=log_pb2.Receipt(
+            index=receipt.index,
+            leaf_hash=receipt.leaf_hash,
+            tree_size=receipt.tree_size,
+            root_hash=receipt.root,
+            proof=receipt.proof,
+            checkpoint=receipt.checkpoint,
+        )
+    )
+
+
+def receipt_from_wire(response: log_pb2.AppendResponse) -> Receipt:
+    """The receipt in a response: its form only; `calls.append` verifies what it says."""
+    if not response.HasField("receipt"):
+        msg = "an answer to Append has a receipt"
+        raise InvalidInputError(msg, field="receipt")
+    receipt = response.receipt
+    with within("receipt"):
+        return Receipt(
+            index=whole("index", receipt.index),
+            leaf_hash=sized("leaf_hash", receipt.leaf_hash, HASH_SIZE),
+            tree_size=whole("tree_size", receipt.tree_size),
+            root=sized("root_hash", receipt.root_hash, HASH_SIZE),
+            proof=_proof_from_wire(receipt.proof),
+            checkpoint=limited("checkpoint", receipt.checkpoint, MAX_CHECKPOINT),
+        )
+
+
+def checkpoint_to_wire(note: bytes) -> log_pb2.GetCheckpointResponse:
+    """The response that carries a signed checkpoint."""
+    return log_pb2.GetCheckpointResponse(checkpoint=note)
+
+
+def checkpoint_from_wire(response: log_pb2.GetCheckpointResponse) -> bytes:
+    """The signed checkpoint in a response, as bytes."""
+    return limited("checkpoint", response.checkpoint, MAX_CHECKPOINT)
+
+
+def inclusion_to_wire(leaf_hash: bytes, proof: tuple[bytes, ...]) -> log_pb2.GetInclusionProofResponse:
+    """The response that carries an inclusion proof, and the hash of the leaf that it is of."""
+    return log_pb2.GetInclusionProofResponse(leaf_hash=leaf_hash, proof=proof)
+
+
+def inclusion_from_wire(response: log_pb2.GetInclusionProofResponse) -> tuple[bytes, tuple[bytes, ...]]:
+    """Leaf hash and inclusion proof in a response."""
+    return sized("leaf_hash", response.leaf_hash, HASH_SIZE), _proof_from_wire(response.proof)
+
+
+def consistency_to_wire(proof: tuple[bytes, ...]) -> log_pb2.GetConsistencyProofResponse:
+    """The response that carries a consistency proof."""
+    return log_pb2.GetConsistencyProofResponse(proof=proof)
+
+
+def consistency_from_wire(response: log_pb2.GetConsistencyProofResponse) -> tuple[bytes, ...]:
+    """The consistency proof in a response."""
+    return _proof_from_wire(response.proof)
+
+
+def tile_request_from_wire(request: log_pb2.GetTileRequest) -> str:
+    """The path that a request names, of any text that could be one."""
+    limited("path", request.path.encode(), MAX_PATH)
+    return request.path
+
+
+def tile_to_wire(data: bytes) -> log_pb2.GetTileResponse:
+    """The response that carries a tile."""
+    return log_pb2.GetTileResponse(data=data)
+
+
+def tile_from_wire(response: log_pb2.GetTileResponse) -> bytes:
+    """The tile in a response, as bytes."""
+    return limited("data", response.data, MAX_TILE)
+
+
+def leaves_request_to_wire(request: LeavesRequest) -> log_pb2.ListLeavesRequest:
+    """The request for leaves."""
+    return log_pb2.ListLeavesRequest(
+        start=request.start, stop=request.stop, with_private=request.with_private
+    )
+
+
+def leaves_request_from_wire(request: log_pb2.ListLeavesRequest) -> LeavesRequest:
+    """The leaves that a request asks for."""
+    return LeavesRequest(whole("start", request.start), whole("stop", request.stop), request.with_private)
+
+
+def leaf_to_wire(leaf: LeafDetail) -> log_pb2.ListLeavesResponse:
+    """The message that carries a leaf."""
+    return log_pb2.ListLeavesResponse(index=leaf.index, statement=leaf.statement, private=leaf.private)
+
+
+def leaf_from_wire(message: log_pb2.ListLeavesResponse) -> LeafDetail:
+    """The leaf in a message."""
+    count("private", message.private, 0, MAX_ITEMS)
+    return LeafDetail(
+        whole("index", message.index),
+        limited("statement", message.statement, MAX_LEAF),
+        tuple(
+            limited(f"private[{number}]", part, MAX_PRIVATE) for number, part in enumerate(message.private)
+        ),
+    )
+
+
+def _proof_from_wire(proof: Iterable[bytes]) -> tuple[bytes, ...]:
+    hashes = tuple(proof)
+    count("proof", hashes, 0, MAX_PROOF)
+    return tuple(sized(f"proof[{number}]", one, HASH_SIZE) for number, one in enumerate(hashes))
