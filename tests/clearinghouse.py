@@ -20,13 +20,14 @@ from hashpact.service import certificates
 from hashpact.service.certificates import Credential
 from hashpact.service.check import Checker
 from hashpact.service.follow import Follower
+from hashpact.service.governance.renewal import Renewer
 from hashpact.service.read import Reader
 from hashpact.service.transparency.prove import Prover
 from hashpact.storage.memory import MemoryLedger
 from hashpact.wire.client.connection import Endpoint
 from hashpact.wire.identity import Gate, Tls
 from hashpact.wire.interceptors import Guard
-from hashpact.wire.server import Limits, Server, build_server
+from hashpact.wire.server import Limits, Server, build_server, server_credentials
 from hashpact.wire.servicers import Services
 
 HOST = "127.0.0.1"
@@ -47,6 +48,7 @@ class Clearinghouse:
     faults: list[Exception] = field(default_factory=list)
     limits: Limits = field(default_factory=Limits)
     recheck: float = 0.2
+    renewed: Callable[[], Tls | None] = lambda: None
     server: Server = field(init=False)
     started: bool = False
     authority: Credential = field(init=False)
@@ -65,6 +67,7 @@ class Clearinghouse:
             follower,
             self.world.guard(self.ledger),
             Prover(self.ledger),
+            Renewer(self.world.origin, self.authority, self.ledger, wall_clock),
             self.faults.append,
         )
 
@@ -86,7 +89,9 @@ class Clearinghouse:
                 recheck=self.recheck,
             ),
             address=f"{listen}:{port}",
-            tls=self.tls(certificates.issue_server(self.authority, hosts, wall_clock)),
+            credentials=server_credentials(
+                self.tls(certificates.issue_server(self.authority, hosts, wall_clock)), self.renewed
+            ),
             limits=self.limits,
         )
         self.services.follower.catch_up()

@@ -1,10 +1,15 @@
-"""What every test runs under."""
+"""What every test runs under, and what those of the wire run against."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
 from builders import World
+from clearinghouse import Caller, Clearinghouse, Connect
 from hypothesis import HealthCheck, settings
+
+from hashpact.sdk import AsyncClient, Client, Profile
 
 settings.register_profile(
     "fixed",
@@ -20,3 +25,34 @@ settings.load_profile("fixed")
 def world() -> World:
     """A world in which nothing has been said yet."""
     return World()
+
+
+@pytest.fixture
+async def founded() -> AsyncIterator[Clearinghouse]:
+    """A clearinghouse that a test starts when it has changed what it wants."""
+    house = Clearinghouse()
+    yield house
+    await house.stop()
+
+
+@pytest.fixture
+async def house(founded: Clearinghouse) -> Clearinghouse:
+    """A clearinghouse that serves."""
+    await founded.start()
+    return founded
+
+
+@pytest.fixture(params=[Client, AsyncClient], ids=["blocking", "awaiting"])
+async def connect(request: pytest.FixtureRequest, world: World) -> AsyncIterator[Connect]:
+    """Makes callers of one kind from profiles, and closes them in the end."""
+    callers: list[Caller] = []
+
+    def make(profile: Profile, **settings: object) -> Caller:
+        chosen = {"clock": world.clock, "entropy": world.entropy} | settings
+        caller = Caller(request.param(profile, **chosen))
+        callers.append(caller)
+        return caller
+
+    yield make
+    for caller in callers:
+        await caller("close")

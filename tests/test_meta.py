@@ -67,7 +67,7 @@ ROOMS = {
     "config": room("domain"),
     "passphrase": room("domain storage"),
     "home": room("domain service storage config passphrase", "cryptography"),
-    "server": room(EVERY + " home", "structlog uvloop"),
+    "server": room(EVERY + " home passphrase", "structlog uvloop"),
     "profile": room("domain service storage wire config passphrase"),
     # The kinds of objects that the SDK takes as they are.
     "sdk": room("domain service fingerprint wire profile", "datasketch imagehash"),

@@ -26,6 +26,7 @@ from hashpact.fingerprint.content import Fingerprinted, fingerprints_of, fingerp
 from hashpact.profile import Profile
 from hashpact.service.append import Submission
 from hashpact.service.author import Author, Reason
+from hashpact.service.governance import renewal
 from hashpact.service.read import EntryDetail, MemberDetail
 from hashpact.wire.client import calls
 from hashpact.wire.client.calls import Call, Pace
@@ -181,6 +182,13 @@ class Client:
             yield from page.members
             call = self._desk.page(page)
 
+    def certificate(self, request: bytes) -> bytes:
+        """A new certificate for the member's channel, for a certificate request's key; both in PEM.
+
+        The member's statement key vouches for the request. `hashpact.custody` keeps the profile's files.
+        """
+        return self._run(calls.renew(renewal.ask(self._desk.author, request)))
+
     def close(self) -> None:
         """Close the channel."""
         self._connection.close()
@@ -270,6 +278,13 @@ class AsyncClient:
             for member in page.members:
                 yield member
             call = self._desk.page(page)
+
+    async def certificate(self, request: bytes) -> bytes:
+        """A new certificate for the member's channel, for a certificate request's key; both in PEM.
+
+        The member's statement key vouches for the request. `hashpact.custody` keeps the profile's files.
+        """
+        return await self._run(calls.renew(renewal.ask(self._desk.author, request)))
 
     async def close(self) -> None:
         """Close the channel."""

@@ -22,10 +22,12 @@ from structlog.typing import FilteringBoundLogger
 from hashpact.config import MAX_SIZE, split_address
 from hashpact.domain.errors import CommitFailedError, CorruptError, HashpactError
 from hashpact.home import EVERYWHERE, Home, open_home, unix_time
+from hashpact.passphrase import Passphrases
+from hashpact.service import certificates
 from hashpact.service.append import Appender
 from hashpact.service.check import Checker
 from hashpact.service.follow import Follower, Keeper, check_reflects
-from hashpact.service.keyring import Passphrases
+from hashpact.service.governance.renewal import Renewer
 from hashpact.service.read import Reader
 from hashpact.service.transparency.prove import Prover
 from hashpact.service.transparency.sign import SigningGuard
@@ -34,6 +36,7 @@ from hashpact.storage.files import (
     write_public,
 )
 from hashpact.storage.sqlite import SqliteLedger
+from hashpact.wire.identity import Tls
 
 if TYPE_CHECKING:
     from hashpact.lookup.directory import Frozen, IndexDirectory
@@ -47,6 +50,9 @@ _LOOK: Final = 10.0
 """Seconds between two looks at how far the index has moved since it was saved."""
 _FAR: Final = 100_000
 """So many leaves must be replayed at most, and some, when a server starts after a crash."""
+_DAY: Final = 24 * 3600
+_EXPIRES_SOON: Final = 30
+"""Days before their end from which certificates of the home are warned of."""
 _GRACE: Final = 5.0
 """Seconds that calls under way get when the server stops."""
 
@@ -70,14 +76,15 @@ async def _serve(home: Home, listen: str, ready: Callable[[str], None]) -> None:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # gRPC and the index are loaded by the one command that serves, so that the others start quickly.
     from hashpact.lookup.directory import IndexDirectory  # noqa: PLC0415  # see above
-    from hashpact.wire.identity import Gate, Tls  # noqa: PLC0415  # see above
+    from hashpact.wire.identity import Gate  # noqa: PLC0415  # see above
     from hashpact.wire.interceptors import Guard  # noqa: PLC0415  # see above
-    from hashpact.wire.server import build_server  # noqa: PLC0415  # see above
+    from hashpact.wire.server import build_server, server_credentials  # noqa: PLC0415  # see above
     from hashpact.wire.servicers import Services  # noqa: PLC0415  # see above
 
     host, _ = split_address("listen", listen)
-    credential = home.credential(home.paths.server_key, home.paths.server_cert)
     log = _event_log()
+    trust = _Trust(home, log)
+    authority = home.authority if home.paths.ca_key.exists() else None
     stop = _Stop(asyncio.Event(), log)
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_, stop.event.set)
@@ -96,11 +103,12 @@ async def _serve(home: Home, listen: str, ready: Callable[[str], None]) -> None:
             follower,
             guard,
             Prover(home.ledger),
+            Renewer(home.charter.origin, authority, home.ledger, unix_time),
             on_fault=stop.on_fault,
         ),
         Guard(Gate(home.charter.origin, reader.member), log, time.monotonic),
         address=listen,
-        tls=Tls(credential.key, credential.certificate, read_bytes(home.paths.ca_cert, MAX_SIZE)),
+        credentials=server_credentials(trust.tls, trust),
     )
     await server.start()
     address = _joined(host, server.port)
@@ -109,7 +117,10 @@ async def _serve(home: Home, listen: str, ready: Callable[[str], None]) -> None:
     write_public(home.paths.bound, f"{_joined(reachable, server.port)}\n".encode(), replace=True)
     log.info("serving", origin=home.charter.origin, address=address, position=position, items=len(index))
     ready(address)
-    tasks = [asyncio.create_task(_follow(home.ledger, follower, log))]
+    tasks = [
+        asyncio.create_task(_follow(home.ledger, follower, log)),
+        asyncio.create_task(_watch(trust)),
+    ]
     if segments.may_save:
         tasks.append(asyncio.create_task(_keep(keeper, log)))
     await stop.event.wait()
@@ -142,6 +153,65 @@ class _Stop:
         if isinstance(error, CommitFailedError):
             self.failure = error
             self.event.set()
+
+
+class _Trust:
+    """The server's certificate, and the authorities that it trusts, as the home's files have them now."""
+
+    def __init__(self, home: Home, log: FilteringBoundLogger) -> None:
+        self._home = home
+        self._log = log
+        self._seen = self._marks()
+        self.tls = self._read()
+        self._failed: object = None
+
+    def __call__(self) -> Tls | None:
+        """What the files hold since they changed, or None. Sounds the alarm here: gRPC would not."""
+        marks: object = None
+        try:
+            marks = self._marks()
+            if marks == self._seen:
+                return None
+            self.tls = self._read()
+        except Exception as error:  # noqa: BLE001  # whatever it is, gRPC would go on with the old and say nothing
+            if marks != self._failed or marks is None:
+                reason = error.message if isinstance(error, HashpactError) else type(error).__name__
+                self._log.error("cannot load the certificates; the old ones are still in use", reason=reason)
+            self._failed = marks
+            return None
+        self._seen = marks
+        self._log.info("loaded the certificates")
+        self.warn()
+        return self.tls
+
+    def warn(self) -> None:
+        """Warn of what will expire soon."""
+        for name, pem in (("server.crt", self.tls.certificate), ("ca.crt", self.tls.authority)):
+            days = (certificates.expires(pem) - unix_time()) // _DAY
+            if days < _EXPIRES_SOON:
+                self._log.warning("a certificate expires", file=name, days=days)
+
+    def _files(self) -> tuple[Path, ...]:
+        paths = self._home.paths
+        return paths.server_key, paths.server_cert, paths.ca_cert
+
+    def _marks(self) -> object:
+        """What differs whenever one of the files has been replaced."""
+        return [(found.st_ino, found.st_mtime_ns, found.st_size) for found in map(Path.stat, self._files())]
+
+    def _read(self) -> Tls:
+        key, certificate, authority = self._files()
+        credential = self._home.credential(key, certificate)
+        trusted = read_bytes(authority, MAX_SIZE)
+        certificates.check_server(credential, trusted)
+        return Tls(credential.key, credential.certificate, trusted)
+
+
+async def _watch(trust: _Trust) -> None:
+    """Warn of certificates that will expire soon, once a day."""
+    while True:
+        trust.warn()
+        await asyncio.sleep(_DAY)
 
 
 async def _follow(ledger: SqliteLedger, follower: Follower, log: FilteringBoundLogger) -> None:

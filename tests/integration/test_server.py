@@ -6,6 +6,7 @@ import base64
 import json
 import resource
 import signal
+import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +14,11 @@ from typing import Any
 
 import pytest
 from builders import check_log
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from running import BOTH, ORIGIN, RunningServer, found
 
-from hashpact.config import HomeConfig
+from hashpact.config import HomeConfig, split_address
 from hashpact.domain.checks import Filter
 from hashpact.domain.errors import (
     BadSignatureError,
@@ -33,10 +35,12 @@ from hashpact.domain.errors import (
 from hashpact.domain.fingerprints import PDQ, SHA256, Fingerprint
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.state import Role, Stance
-from hashpact.home import create_home, enrol_member, open_home
+from hashpact.home import create_home, enrol_member, open_home, unix_time
 from hashpact.sdk import Client
+from hashpact.service import certificates
 from hashpact.service.append import Submission
 from hashpact.service.author import Author, Reason
+from hashpact.storage.files import HomePaths, write_private, write_public
 
 CODE = Fingerprint(PDQ, bytes.fromhex("0f1e2d3c4b5a69788796a5b4c3d2e1f0" * 2), 90)
 FRAUD = Reason(frozenset({"fraud"}))
@@ -269,3 +273,40 @@ def test_encrypted_keys_open_without_a_terminal(tmp_path: Path) -> None:
     ):
         assert client.check([CODE]).matches == ()
         assert secret.decode() not in server.log
+
+
+def test_new_certificates_are_taken_without_a_restart_and_bad_ones_raise_an_alarm(home: Path) -> None:
+    paths = HomePaths(home)
+    with open_home(home) as opened:
+        authority = opened.authority
+    with RunningServer(home) as server:
+
+        def served() -> int:
+            """The serial number of the certificate that the server shows."""
+            host, port = split_address("address", server.address)
+            pem = ssl.get_server_certificate((host, port), timeout=5)
+            return x509.load_pem_x509_certificate(pem.encode()).serial_number
+
+        first = served()
+        renewed = certificates.issue_server(authority, ["localhost", "127.0.0.1"], unix_time)
+        write_public(paths.server_cert, renewed.certificate, replace=True)
+        assert served() == served() == first
+        alarms = [event for event in events(server) if event["level"] == "error"]
+        assert [event["event"] for event in alarms] == [
+            "cannot load the certificates; the old ones are still in use"
+        ]
+        assert alarms[0]["reason"] == "server.crt is not of server.key; put both in place"
+        write_private(paths.server_key, renewed.key, replace=True)
+        assert served() != first
+        assert "loaded the certificates" in [event["event"] for event in events(server)]
+        paths.ca_cert.unlink()
+        assert served() != first
+        with Client(server.profile("acme-video")) as client:
+            assert client.check([CODE]).matches == ()
+        alarms = [event for event in events(server) if event["level"] == "error"]
+        assert len(alarms) > 1
+
+
+def events(server: RunningServer) -> list[dict[str, Any]]:
+    """What a server has logged so far."""
+    return [json.loads(line) for line in server.log.splitlines()]

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime as dt
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import grpc
 import pytest
 from builders import Identity, fingerprint
-from clearinghouse import Clearinghouse, Connect
+from clearinghouse import HOST, Clearinghouse, Connect, wall_clock
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
@@ -25,7 +22,6 @@ from hashpact.domain.errors import (
     CertificateError,
     ConfigError,
     NotPermittedError,
-    UnauthenticatedError,
     UnavailableError,
 )
 from hashpact.domain.fingerprints import PDQ
@@ -41,124 +37,9 @@ ACME = "hashpact://test.example/log/member/acme"
 GOOD = x509.UniformResourceIdentifier(ACME)
 
 
-def named(authority: Credential, *names: x509.GeneralName, common: str = "acme") -> Credential:
-    """A client certificate with any names at all."""
-    issuer = x509.load_pem_x509_certificate(authority.certificate)
-    signer = serialization.load_pem_private_key(authority.key, None)
-    assert isinstance(signer, ec.EllipticCurvePrivateKey)
-    key = ec.generate_private_key(ec.SECP256R1())
-    now = dt.datetime.now(dt.UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)]))
-        .issuer_name(issuer.subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(hours=1))
-    )
-    if names:
-        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return Credential(pem, builder.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
-
-
-@pytest.mark.parametrize(
-    "names",
-    [
-        [],
-        [x509.DNSName("acme")],
-        [x509.UniformResourceIdentifier("hashpact://other.example/log/member/acme")],
-        [x509.UniformResourceIdentifier("hashpact://test.example/log/member/../acme")],
-        [x509.UniformResourceIdentifier("hashpact://test.example/log/member/ACME")],
-        [x509.UniformResourceIdentifier(ACME + "/")],
-        [x509.UniformResourceIdentifier(ACME + "?x")],
-        [x509.UniformResourceIdentifier("https://test.example/log/member/acme")],
-        [GOOD, GOOD],
-        [GOOD, x509.UniformResourceIdentifier("hashpact://test.example/log/member/bolt")],
-        [GOOD, x509.DNSName("acme")],
-        [x509.DNSName(ACME)],
-    ],
-    ids=str,
-)
-async def test_a_certificate_has_exactly_one_name(
-    house: Clearinghouse, connect: Connect, names: list[x509.GeneralName]
-) -> None:
-    caller = connect(house.profile("acme", house.tls(named(house.authority, *names))))
-    with pytest.raises(UnauthenticatedError, match="certificate"):
-        await caller("check", PICTURE)
-
-
-async def test_one_good_name_is_enough_whatever_the_common_name(
-    house: Clearinghouse, connect: Connect
-) -> None:
-    credential = named(house.authority, GOOD, common="somebody else")
-    await connect(house.profile("acme", house.tls(credential)))("check", PICTURE)
-
-
 async def test_an_unknown_member_is_refused(house: Clearinghouse, connect: Connect) -> None:
     with pytest.raises(NotPermittedError, match="'stranger' is not enrolled"):
         await connect(house.profile("stranger"))("check", PICTURE)
-
-
-def expired(house: Clearinghouse) -> Tls:
-    then = lambda: 1_600_000_000  # noqa: E731  # a clock
-    return house.tls(certificates.issue_member(house.authority, house.world.origin, "acme", then))
-
-
-def not_yet(house: Clearinghouse) -> Tls:
-    then = lambda: 4_000_000_000  # noqa: E731  # a clock
-    return house.tls(certificates.issue_member(house.authority, house.world.origin, "acme", then))
-
-
-def by_another_authority(house: Clearinghouse) -> Tls:
-    other = certificates.make_authority(house.world.origin, lambda: 1_700_000_000)
-    credential = certificates.issue_member(other, house.world.origin, "acme", _now)
-    return house.tls(credential)
-
-
-def trusting_another_authority(house: Clearinghouse) -> Tls:
-    other = certificates.make_authority(house.world.origin, _now)
-    return house.tls(house.member("acme"), other)
-
-
-def with_the_key_of_another(house: Clearinghouse) -> Tls:
-    mine, other = house.member("acme"), house.member("bolt")
-    return Tls(other.key, mine.certificate, house.authority.certificate)
-
-
-def _now() -> int:
-    return int(dt.datetime.now(dt.UTC).timestamp())
-
-
-@pytest.mark.parametrize(
-    ("make", "says"),
-    [
-        (expired, "expired on 2020-12-12"),
-        (not_yet, "not valid yet"),
-        (by_another_authority, "refused this client's certificate"),
-        (trusting_another_authority, "the server's certificate is not trusted"),
-        (with_the_key_of_another, "key values mismatch"),
-    ],
-    ids=lambda value: getattr(value, "__name__", ""),
-)
-async def test_a_refused_channel_is_a_certificate_problem(
-    house: Clearinghouse, connect: Connect, make: Callable[[Clearinghouse], Tls], says: str
-) -> None:
-    caller = connect(house.profile("acme", make(house)))
-    with pytest.raises(CertificateError, match=f"^certificate problem: .*{says}") as refused:
-        await caller("check", PICTURE)
-    assert "hashpact.domain" in type(refused.value).__module__
-
-
-async def test_another_servers_name_is_a_certificate_problem(
-    founded: Clearinghouse, connect: Connect
-) -> None:
-    await founded.start(hosts=("elsewhere.example",))
-    with pytest.raises(CertificateError, match=r"not trusted: .*127\.0\.0\.1"):
-        await connect(founded.profile("acme"))("check", PICTURE)
 
 
 async def test_a_server_that_is_away_is_no_certificate_problem(
@@ -172,15 +53,6 @@ async def test_a_server_that_is_away_is_no_certificate_problem(
         await caller("check", PICTURE, timeout=0.6)
     assert type(away.value) is UnavailableError
     assert len(probes) == 1
-
-
-async def test_a_client_without_a_certificate_is_refused(house: Clearinghouse) -> None:
-    credentials = grpc.ssl_channel_credentials(house.authority.certificate)
-    async with grpc.aio.secure_channel(f"127.0.0.1:{house.server.port}", credentials) as channel:
-        with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await health(channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
-    assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
-    assert house.events.entries == []
 
 
 @contextlib.asynccontextmanager
@@ -318,3 +190,42 @@ async def test_half_open_connections_do_not_hold_the_server_up(
 async def test_an_address_that_cannot_be_bound_is_a_config_error(founded: Clearinghouse) -> None:
     with pytest.raises(ConfigError, match=r"cannot listen on 192\.0\.2\.1:0"):
         await founded.start(listen="192.0.2.1")
+
+
+async def test_a_member_renews_its_certificate_over_its_channel(
+    house: Clearinghouse, connect: Connect
+) -> None:
+    key = certificates.new_channel_key()
+    request = certificates.request_member(key, "acme")
+    caller = connect(house.profile("acme"), clock=wall_clock)
+    certificate = await caller("certificate", request)
+    certificates.check_member(certificate, house.world.origin, "acme", key)
+    renewed = house.tls(Credential(key, certificate))
+    await connect(house.profile("acme", renewed))("check", PICTURE)
+    # The channel is bolt's, the key acme's.
+    acme = house.profile("acme")
+    mixed = connect(replace(acme, endpoint=house.profile("bolt").endpoint), clock=wall_clock)
+    with pytest.raises(NotPermittedError, match="the channel is of 'bolt'"):
+        await mixed("certificate", request)
+
+
+async def test_the_server_takes_new_certificates_and_authorities_while_it_serves(
+    founded: Clearinghouse, connect: Connect
+) -> None:
+    files: list[Tls] = []
+    founded.renewed = lambda: files.pop() if files else None
+    await founded.start()
+    await connect(founded.profile("acme"))("check", PICTURE)
+    old, new = founded.authority, certificates.make_authority(founded.world.origin, wall_clock)
+    both = Credential(old.key, old.certificate + new.certificate)
+    ours = certificates.issue_member(new, founded.world.origin, "acme", wall_clock)
+    with pytest.raises(CertificateError):
+        await connect(founded.profile("acme", founded.tls(ours)))("check", PICTURE)
+    files.append(founded.tls(certificates.issue_server(new, (HOST,), wall_clock), both))
+    trusting = founded.tls(founded.member("acme"), both)
+    await connect(founded.profile("acme", trusting))("check", PICTURE)
+    await connect(founded.profile("acme", founded.tls(ours, new)))("check", PICTURE)
+    files.append(founded.tls(certificates.issue_server(new, (HOST,), wall_clock), new))
+    await connect(founded.profile("acme", founded.tls(ours, new)))("check", PICTURE)
+    with pytest.raises(CertificateError):
+        await connect(founded.profile("acme", trusting))("check", PICTURE)

@@ -6,6 +6,7 @@ Everything is an argument: nothing here reads a configuration or keeps a global.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -18,11 +19,20 @@ from hashpact.domain.errors import ConfigError
 from hashpact.wire.codec import MAX_MESSAGE
 from hashpact.wire.identity import Tls
 from hashpact.wire.interceptors import Guard
-from hashpact.wire.servicers import CheckServicer, LogServicer, Services
-from hashpact.wire.v1 import check_pb2, check_pb2_grpc, log_pb2, log_pb2_grpc
+from hashpact.wire.servicers import CertificateServicer, CheckServicer, LogServicer, Services
+from hashpact.wire.v1 import (
+    certificate_pb2,
+    certificate_pb2_grpc,
+    check_pb2,
+    check_pb2_grpc,
+    log_pb2,
+    log_pb2_grpc,
+)
 
 CHECK_SERVICE: Final = check_pb2.DESCRIPTOR.services_by_name["CheckService"].full_name
+CERTIFICATE_SERVICE: Final = certificate_pb2.DESCRIPTOR.services_by_name["CertificateService"].full_name
 LOG_SERVICE: Final = log_pb2.DESCRIPTOR.services_by_name["LogService"].full_name
+SERVICES: Final = (CHECK_SERVICE, LOG_SERVICE, CERTIFICATE_SERVICE)
 
 _SECOND: Final = 1000
 _SERVING: Final = health_pb2.HealthCheckResponse.SERVING
@@ -85,7 +95,7 @@ class Server:
 
     async def set_serving(self, *, serving: bool) -> None:
         """Say SERVING or NOT_SERVING for every service, as when the index has fallen behind."""
-        for name in ("", CHECK_SERVICE, LOG_SERVICE):
+        for name in ("", *SERVICES):
             await self._health.set(name, _SERVING if serving else _NOT_SERVING)
 
     async def stop(self, grace: float) -> None:
@@ -100,7 +110,12 @@ class Server:
 
 
 def build_server(
-    services: Services, guard: Guard, *, address: str, tls: Tls, limits: Limits | None = None
+    services: Services,
+    guard: Guard,
+    *,
+    address: str,
+    credentials: grpc.ServerCredentials,
+    limits: Limits | None = None,
 ) -> Server:
     """A server that is bound to ``address`` (host:port; port 0 picks one) and not started yet.
 
@@ -117,15 +132,37 @@ def build_server(
     state = health.aio.HealthServicer()
     check_pb2_grpc.add_CheckServiceServicer_to_server(CheckServicer(services, threads), server)
     log_pb2_grpc.add_LogServiceServicer_to_server(LogServicer(services, threads, writer, signer), server)
-    health_pb2_grpc.add_HealthServicer_to_server(state, server)
-    names = (CHECK_SERVICE, LOG_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
-    reflection.enable_server_reflection(names, server)
-    credentials = grpc.ssl_server_credentials(
-        [(tls.key, tls.certificate)], tls.authority, require_client_auth=True
+    certificate_pb2_grpc.add_CertificateServiceServicer_to_server(
+        CertificateServicer(services, threads), server
     )
+    health_pb2_grpc.add_HealthServicer_to_server(state, server)
+    names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(names, server)
     try:
         port = server.add_secure_port(address, credentials)
     except RuntimeError as error:
         msg = f"cannot listen on {address}: check the address, the port and the server's certificate"
         raise ConfigError(msg) from error
     return Server(server, state, (threads, writer, signer), port)
+
+
+def server_credentials(tls: Tls, renewed: Callable[[], Tls | None]) -> grpc.ServerCredentials:
+    """The credentials of a server that wants a certificate of every client.
+
+    ``renewed`` is called at each handshake, in a thread of gRPC: what to use instead of ``tls`` from now on,
+    or None to go on as before. It must not raise: gRPC would go on as before, and tell nobody.
+    """
+
+    def fetch() -> grpc.ServerCertificateConfiguration | None:
+        new = renewed()
+        return None if new is None else _configuration(new)
+
+    return grpc.dynamic_ssl_server_credentials(
+        _configuration(tls),
+        fetch,  # type: ignore[arg-type]  # None is allowed, the stub does not say so
+        require_client_authentication=True,
+    )
+
+
+def _configuration(tls: Tls) -> grpc.ServerCertificateConfiguration:
+    return grpc.ssl_server_certificate_configuration([(tls.key, tls.certificate)], tls.authority)

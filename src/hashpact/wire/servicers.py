@@ -18,13 +18,21 @@ from hashpact.domain.state import Leaf, Role
 from hashpact.service.append import Appender, Submission
 from hashpact.service.check import Checker
 from hashpact.service.follow import Follower
+from hashpact.service.governance.renewal import Renewal, Renewer
 from hashpact.service.read import Reader
 from hashpact.service.transparency.prove import LeafDetail, Prover
 from hashpact.service.transparency.sign import SigningGuard
 from hashpact.wire import codec, errors, evidence, fields
 from hashpact.wire.codec import Page
 from hashpact.wire.identity import CALLER, require
-from hashpact.wire.v1 import check_pb2, check_pb2_grpc, log_pb2, log_pb2_grpc
+from hashpact.wire.v1 import (
+    certificate_pb2,
+    certificate_pb2_grpc,
+    check_pb2,
+    check_pb2_grpc,
+    log_pb2,
+    log_pb2_grpc,
+)
 
 Result = TypeVar("Result")
 
@@ -70,6 +78,7 @@ class Services:
     follower: Follower
     guard: SigningGuard
     prover: Prover
+    renewer: Renewer
     on_fault: Callable[[Exception], None]
 
 
@@ -211,6 +220,25 @@ class LogServicer(log_pb2_grpc.LogServiceServicer):
                 loop.call_soon_threadsafe(self._services.on_fault, error)
             raise
         return leaf
+
+
+class CertificateServicer(certificate_pb2_grpc.CertificateServiceServicer):
+    """Issues certificates to members."""
+
+    def __init__(self, services: Services, threads: Executor) -> None:
+        self._services = services
+        self._threads = threads
+
+    async def Renew(  # noqa: N802  # gRPC names it
+        self,
+        request: certificate_pb2.RenewRequest,
+        context: object,  # noqa: ARG002  # gRPC passes it
+    ) -> certificate_pb2.RenewResponse:
+        """A new certificate for the caller's channel."""
+        caller = CALLER.get().id
+        renewal = Renewal(request.certificate_request, request.proof)
+        certificate = await _blocking(self._threads, lambda: self._services.renewer.renew(caller, renewal))
+        return certificate_pb2.RenewResponse(certificate=certificate)
 
 
 async def _blocking(threads: Executor, work: Callable[[], Result]) -> Result:

@@ -75,7 +75,7 @@ def test_the_authority_certifies_leaves_and_nothing_else() -> None:
 
 @pytest.mark.parametrize(
     ("credential", "purpose", "days"),
-    [(MEMBER, ExtendedKeyUsageOID.CLIENT_AUTH, 90), (SERVER, ExtendedKeyUsageOID.SERVER_AUTH, 365)],
+    [(MEMBER, ExtendedKeyUsageOID.CLIENT_AUTH, 30), (SERVER, ExtendedKeyUsageOID.SERVER_AUTH, 365)],
     ids=["member", "server"],
 )
 def test_a_leaf_has_one_purpose_and_an_end(
@@ -111,11 +111,11 @@ def test_a_server_has_names_and_addresses() -> None:
 
 
 def test_a_member_verifies_as_a_client_for_its_days() -> None:
-    for at in (NOW - 600, NOW, NOW + 90 * 86400):
+    for at in (NOW - 600, NOW, NOW + 30 * 86400):
         verified = policy(at=at).build_client_verifier().verify(certificate(MEMBER), [])
         assert verified.chain == [certificate(MEMBER), certificate(AUTHORITY)]
         assert verified.subjects == [x509.UniformResourceIdentifier(member_uri(ORIGIN, "acme-video"))]
-    for at in (NOW - 601, NOW + 90 * 86400 + 1):
+    for at in (NOW - 601, NOW + 30 * 86400 + 1):
         with pytest.raises(VerificationError):
             policy(at=at).build_client_verifier().verify(certificate(MEMBER), [])
 

@@ -110,16 +110,18 @@ def serve(home: Path, listen: str | None) -> None:
     one JSON object a line. The passphrase of encrypted keys comes from HASHPACT_PASSPHRASE_FILE,
     HASHPACT_PASSPHRASE or the terminal.
     """
+    secrets = passphrases()
     with open_home(home) as opened:
         origin = opened.config.origin
 
     def ready(address: str) -> None:
+        secrets.prompt = None  # nobody is asked while it serves
         click.echo(f"serving {origin} on {address}")
         sys.stdout.flush()
 
     from hashpact import server  # noqa: PLC0415 - late: gRPC and the index load when a home is served
 
-    server.serve(home, listen, ready, passphrases())
+    server.serve(home, listen, ready, secrets)
 
 
 def _governance(admins: int | None, threshold: int | None, *, single_admin: bool) -> tuple[int, int]:

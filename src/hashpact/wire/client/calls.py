@@ -27,15 +27,17 @@ from hashpact.domain.errors import (
 )
 from hashpact.domain.state import Receipt
 from hashpact.service.append import Submission
+from hashpact.service.governance.renewal import Renewal
 from hashpact.service.read import EntryDetail
 from hashpact.service.transparency.receipt import PinnedLog
 from hashpact.wire import codec, evidence, fields
 from hashpact.wire.codec import Page, PageRequest
-from hashpact.wire.v1 import check_pb2, log_pb2
+from hashpact.wire.v1 import certificate_pb2, check_pb2, log_pb2
 
 Result = TypeVar("Result")
 
 _CHECK: Final = "/hashpact.wire.v1.CheckService/"
+_CERTIFICATE: Final = "/hashpact.wire.v1.CertificateService/"
 _LOG: Final = "/hashpact.wire.v1.LogService/"
 
 
@@ -145,6 +147,16 @@ def tile(path: str) -> Call[bytes]:
         return evidence.tile_from_wire(log_pb2.GetTileResponse.FromString(data))
 
     return Call(f"{_LOG}GetTile", log_pb2.GetTileRequest(path=path).SerializeToString(), read)
+
+
+def renew(renewal: Renewal) -> Call[bytes]:
+    """Asking for a new certificate, in PEM."""
+
+    def read(data: bytes) -> bytes:
+        return certificate_pb2.RenewResponse.FromString(data).certificate
+
+    request = certificate_pb2.RenewRequest(certificate_request=renewal.request, proof=renewal.proof)
+    return Call(f"{_CERTIFICATE}Renew", request.SerializeToString(), read)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Who belongs to a clearinghouse, by which keys, and how that changes."""
