@@ -1,0 +1,196 @@
+"""Appends of whole submissions beside a bare SQLite insert of the same rows, in one run.
+
+    scripts/bench append [--batches 100] [--items 256] [--json] [--check]
+
+One client sends one submission after the other and waits for each receipt.
+
+*service*: the appender and the signing guard on a home's database, from the signed bytes to the receipt:
+signature, rules, log, state, signed checkpoint; two durable commits. *insert*: SQLite alone, the rows that this
+left, one durable commit for a submission. The two take turns. *server*: the same through the SDK, mutual TLS and
+a server process, which also indexes what it appends, while the client makes and signs each submission and
+verifies each receipt. With --check it exits with 1 unless the service appends 20 000 items a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final, TypeAlias, TypeVar
+
+import apsw
+from benchmarks import machine
+from benchmarks.machine import say
+from benchmarks.report import print_json, print_table
+from benchmarks.timing import blocks_of
+
+from hashpact.config import HomeConfig
+from hashpact.demo.stage import ORIGIN, clearinghouse
+from hashpact.domain.fingerprints import PDQ, Fingerprint
+from hashpact.domain.state import Role
+from hashpact.home import Home, create_home, enrol_member, open_home, unix_time
+from hashpact.sdk import Profile
+from hashpact.service.append import Appender, Submission
+from hashpact.service.author import Author, Reason
+from hashpact.service.transparency.sign import SigningGuard
+from hashpact.storage import connection, schema
+
+MEMBER: Final = "acme-video"
+WANTED: Final = 20_000
+"""Items a second."""
+ROUNDS: Final = 10
+REASON: Final = Reason(frozenset({"other"}), jurisdictions=frozenset({"VN"}))
+
+Given = TypeVar("Given")
+Tables: TypeAlias = dict[str, list[tuple[Any, ...]]]
+
+_ROWS: Final = {
+    "leaves": "SELECT * FROM leaves WHERE idx = ?",
+    "private": "SELECT * FROM private WHERE leaf = ?",
+    "entries": "SELECT * FROM entries WHERE idx = ?",
+    "checkpoints": "SELECT * FROM checkpoints WHERE size = ? + 1",
+}
+NOTES: Final = (
+    "items/s: by the clock on the wall, over all batches. p50: of one batch.",
+    "ratio: items/s of insert / of this. What else the machine does slows all three: read the ratios.",
+)
+
+
+def fingerprints(count: int) -> list[Fingerprint]:
+    """Codes as photographs have them: half of the bits are set."""
+    halves = [secrets.token_bytes(PDQ.size // 2) for _ in range(count)]
+    return [Fingerprint(PDQ, half + bytes(byte ^ 255 for byte in half), 87) for half in halves]
+
+
+def author_of(profile: Profile) -> Author:
+    """What signs a member's statements."""
+    return Author(profile.origin, profile.member, profile.key, profile.signer, unix_time, secrets.token_bytes)
+
+
+class Insert:
+    """SQLite alone: a database with the same tables and the same durability, and nothing around it."""
+
+    def __init__(self, path: Path) -> None:
+        path.touch()
+        self._connection = connection.connect(path, 1)
+        schema.create(self._connection)
+
+    def __call__(self, tables: Tables) -> None:
+        """One durable transaction with all rows of a submission."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        for table, rows in tables.items():
+            marks = ", ".join("?" * len(rows[0]))
+            self._connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608 - of this module
+        self._connection.execute("UPDATE head SET size = size + 1; COMMIT")
+
+    def close(self) -> None:
+        """Close the database."""
+        self._connection.close()
+
+
+def rows_of(home: Home, index: int) -> Tables:
+    """What an append has left in the tables."""
+    with closing(apsw.Connection(str(home.paths.db), flags=apsw.SQLITE_OPEN_READONLY)) as reader:
+        found = {table: list(reader.execute(sql, (index,))) for table, sql in _ROWS.items()}
+    return {table: rows for table, rows in found.items() if rows}
+
+
+def timed(work: Callable[[Given], object], given: Given) -> float:
+    """Seconds on the wall."""
+    start = time.perf_counter()
+    work(given)
+    return time.perf_counter() - start
+
+
+def at_the_home(directory: Path, batches: int, items: int) -> Iterator[tuple[str, float]]:
+    """Seconds of each batch, by the service and by bare inserts, in turns."""
+    path = directory / "home"
+    create_home(path, HomeConfig(ORIGIN), admins=2, threshold=2, passphrase=None)
+    with open_home(path) as home, closing(Insert(directory / "bare.db")) as insert:
+        enrol_member(home, MEMBER, frozenset({Role.CONTRIBUTE}), directory / MEMBER, None)
+        author = author_of(Profile.load(directory / MEMBER))
+        appender, guard = Appender(home.ledger, unix_time), SigningGuard(home.ledger, home.log_key)
+        guard.sign()
+        indexes: list[int] = []
+
+        def append(submission: Submission) -> None:
+            indexes.append(guard.receipt(appender.append(MEMBER, submission)).index)
+
+        for block in blocks_of(batches, ROUNDS):
+            for submission in [author.submit(fingerprints(items), REASON) for _ in block]:
+                yield "service", timed(append, submission)
+            for tables in [rows_of(home, index) for index in indexes[-len(block) :]]:
+                yield "insert", timed(insert, tables)
+
+
+def through_the_server(directory: Path, batches: int, items: int) -> Iterator[tuple[str, float]]:
+    """Seconds of each batch through a server process."""
+    with clearinghouse(directory) as clients:
+
+        def submit(shared: list[Fingerprint]) -> None:
+            clients[MEMBER].submit(shared, labels=REASON.labels)
+
+        for _ in range(batches):
+            yield "server", timed(submit, fingerprints(items))
+
+
+def row(side: str, seconds: Sequence[float], items: int, insert: float) -> dict[str, Any]:
+    """A line of the table."""
+    rate = items * len(seconds) / sum(seconds)
+    return {
+        "side": side,
+        "items_per_s": rate,
+        "batches": len(seconds),
+        "p50_ms": sorted(seconds)[len(seconds) // 2] * 1000,
+        "ratio": insert / rate,
+    }
+
+
+def measure(batches: int, items: int) -> dict[str, Any]:
+    """Everything."""
+    taken: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory(prefix="hashpact-bench-") as name:
+        directory = Path(name)
+        say(f"{batches} submissions of {items} items at the home, and as bare inserts")
+        for side, seconds in at_the_home(directory, batches, items):
+            taken.setdefault(side, []).append(seconds)
+        say("through a server")
+        (directory / "served").mkdir()
+        for side, seconds in through_the_server(directory / "served", batches, items):
+            taken.setdefault(side, []).append(seconds)
+    insert = items * len(taken["insert"]) / sum(taken["insert"])
+    rows = [row(side, seconds, items, insert) for side, seconds in taken.items()]
+    return {"machine": machine.describe(), "items": items, "wanted_items_per_s": WANTED, "rows": rows}
+
+
+def main() -> int:
+    """Measure, then print."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench append",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--batches", type=int, default=100, help="submissions on each side")
+    parser.add_argument("--items", type=int, default=256, help="items of each, 1 to 256")
+    parser.add_argument("--json", action="store_true", help="JSON instead of tables")
+    parser.add_argument("--check", action="store_true", help="exit with 1 below 20 000 items a second")
+    options = parser.parse_args()
+    report = measure(options.batches, options.items)
+    if options.json:
+        print_json(report)
+    else:
+        print_table(f"Submissions of {options.items} items, one client", report["rows"], NOTES)
+    if options.check:
+        rate = next(row["items_per_s"] for row in report["rows"] if row["side"] == "service")
+        print(f"{rate:,.0f} items a second; at least {WANTED:,} are wanted", file=sys.stderr)
+        return 0 if rate >= WANTED else 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
