@@ -5,10 +5,10 @@
 One client sends one submission after the other and waits for each receipt.
 
 *service*: the appender and the signing guard on a home's database, from the signed bytes to the receipt:
-signature, rules, log, state, signed checkpoint; two durable commits. *insert*: SQLite alone, the rows that this
-left, one durable commit for a submission. The two take turns. *server*: the same through the SDK, mutual TLS and
-a server process, which also indexes what it appends, while the client makes and signs each submission and
-verifies each receipt. With --check it exits with 1 unless the service appends 20 000 items a second.
+signature, rules, log, state, signed checkpoint; two durable commits. *insert*: SQLite alone, the rows that
+this left, one durable commit for a submission. The two take turns. *server*: the same through the SDK, mutual
+TLS and a server process, which also indexes what it appends, while the client makes and signs each submission
+and verifies each receipt. With --check it exits with 1 unless the service appends 20 000 items a second.
 """
 
 from __future__ import annotations
