@@ -36,6 +36,7 @@ from hashpact.log import proofs
 from hashpact.service.administer import Administrators
 from hashpact.service.append import Appender
 from hashpact.service.author import Author
+from hashpact.service.transparency.integrity import Integrity, LogKeys
 from hashpact.service.transparency.receipt import PinnedLog
 from hashpact.service.transparency.sign import Cosigners, LogKey, SigningGuard
 
@@ -180,6 +181,10 @@ class World:
     def pinned(self) -> PinnedLog:
         """What members know the log by."""
         return PinnedLog(self.origin, self.log_keys)
+
+    def integrity(self, ledger: Log) -> Integrity:
+        """What compares that ledger with itself."""
+        return Integrity(ledger, self.origin, LogKeys(ledger))
 
     def guard(self, ledger: Log, cosigners: Cosigners | None = None) -> SigningGuard:
         """What signs the checkpoints of that ledger."""

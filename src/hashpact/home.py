@@ -27,7 +27,9 @@ from hashpact.service import certificates, keyring
 from hashpact.service.administer import Administrators
 from hashpact.service.append import Appender
 from hashpact.service.certificates import Credential
-from hashpact.service.transparency.sign import LogKey
+from hashpact.service.transparency.integrity import Integrity, LogKeys
+from hashpact.service.transparency.publish import Publisher
+from hashpact.service.transparency.sign import LogKey, SigningGuard
 from hashpact.storage import backup
 from hashpact.storage.backup import Manifest, Progress
 from hashpact.storage.files import (
@@ -39,6 +41,7 @@ from hashpact.storage.files import (
     write_private,
     write_public,
 )
+from hashpact.storage.published import PublishedLog
 from hashpact.storage.sqlite import SqliteLedger
 
 FIRST_KEY: Final = "1"
@@ -92,6 +95,16 @@ class Home:
         return LogKey(self.config.origin, key.public_key().public_bytes_raw(), key)
 
     @property
+    def integrity(self) -> Integrity:
+        """What compares the whole log with itself, leaf by leaf."""
+        return Integrity(self.ledger, self.config.origin, LogKeys(self.ledger))
+
+    @property
+    def publisher(self) -> Publisher:
+        """What publishes the log in the home."""
+        return Publisher(self.ledger, self.config.origin, PublishedLog(self.paths.log))
+
+    @property
     def authority(self) -> Credential:
         """The home's certificate authority."""
         return self.credential(self.paths.ca_key, self.paths.ca_cert)
@@ -109,7 +122,7 @@ class Home:
 def create_home(
     directory: Path, config: HomeConfig, *, admins: int, threshold: int, passphrase: bytes | None
 ) -> list[Leaf]:
-    """Make a home: keys, certificates, configuration and a ledger with its first two leaves.
+    """Make a home: keys, certificates, configuration, a ledger with its first two leaves, their checkpoint.
 
     It appears whole or not at all. Its keys are encrypted under ``passphrase``, if there is one. Raises
     ConfigError if ``directory`` exists and is not empty, and the error of the statement rule that
@@ -139,7 +152,11 @@ def create_home(
             founders = Administrators(
                 config.origin, signers, Appender(ledger, unix_time), unix_time, secrets.token_bytes
             )
-            return founders.found(threshold, (log_key.public_key().public_bytes_raw(),))
+            public = log_key.public_key().public_bytes_raw()
+            leaves = founders.found(threshold, (public,))
+            SigningGuard(ledger, LogKey(config.origin, public, log_key)).sign()
+            Publisher(ledger, config.origin, PublishedLog(paths.log)).publish()
+            return leaves
 
 
 @contextlib.contextmanager

@@ -30,6 +30,7 @@ from hashpact.service.follow import Follower, Keeper, check_reflects
 from hashpact.service.governance.renewal import Renewer
 from hashpact.service.read import Reader
 from hashpact.service.transparency.prove import Prover
+from hashpact.service.transparency.publish import Publisher
 from hashpact.service.transparency.sign import SigningGuard
 from hashpact.storage.files import (
     read_bytes,
@@ -46,6 +47,10 @@ _POLL: Final = 0.05
 """Seconds between two looks at the ledger's head, for leaves that other processes append."""
 _PAUSE: Final = 1.0
 """Seconds to wait after the log could not be followed."""
+_SEAL: Final = 1.0
+"""Seconds between two times that the log is published; each append is signed before it is answered."""
+_ALARM: Final = 10.0
+"""Seconds until sealing is tried again when it cannot be, with a line of log each time."""
 _LOOK: Final = 10.0
 """Seconds between two looks at how far the index has moved since it was saved."""
 _FAR: Final = 100_000
@@ -58,16 +63,25 @@ _GRACE: Final = 5.0
 
 
 def serve(
-    directory: Path, listen: str | None, ready: Callable[[str], None], passphrases: Passphrases | None = None
+    directory: Path,
+    listen: str | None,
+    ready: Callable[[str], None],
+    passphrases: Passphrases | None = None,
+    *,
+    verify: bool = False,
 ) -> None:
     """Serve a home until SIGTERM or SIGINT; ``listen`` replaces the configuration's HOST:PORT.
 
-    ``passphrases`` open its keys (None: from the environment).
+    ``passphrases`` open its keys (None: from the environment). With ``verify`` every leaf is compared first.
     ``ready`` is called with the bound HOST:PORT once the server answers. Raises ConfigError for a home or an
-    address that cannot be used, CorruptError for a damaged ledger, and CommitFailedError when the disk
-    refused a commit: then the process must end, and a new one start from what is on the disk.
+    address that cannot be used, CorruptError for a damaged ledger or one that lacks what was published, and
+    CommitFailedError when the disk refused a commit: then the process must end, and a new one start from what
+    is on the disk.
     """
     with open_home(directory, passphrases) as home:
+        home.publisher.check()
+        if verify:
+            home.integrity.check()
         uvloop.run(_serve(home, listen or home.config.listen, ready))
 
 
@@ -94,14 +108,15 @@ async def _serve(home: Home, listen: str, ready: Callable[[str], None]) -> None:
     keeper = Keeper(follower, home.ledger, index.freeze, segments.save)
     position = await asyncio.to_thread(follower.catch_up)
     reader = Reader(home.ledger)
-    guard = SigningGuard(home.ledger, home.log_key)
+    sealing = _Sealing(SigningGuard(home.ledger, home.log_key), home.publisher, stop)
+    await sealing.once()
     server = build_server(
         Services(
             Appender(home.ledger, unix_time),
             Checker(home.ledger, index, follower),
             reader,
             follower,
-            guard,
+            sealing.guard,
             Prover(home.ledger),
             Renewer(home.charter.origin, authority, home.ledger, unix_time),
             on_fault=stop.on_fault,
@@ -120,6 +135,7 @@ async def _serve(home: Home, listen: str, ready: Callable[[str], None]) -> None:
     tasks = [
         asyncio.create_task(_follow(home.ledger, follower, log)),
         asyncio.create_task(_watch(trust)),
+        asyncio.create_task(sealing.run()),
     ]
     if segments.may_save:
         tasks.append(asyncio.create_task(_keep(keeper, log)))
@@ -130,6 +146,7 @@ async def _serve(home: Home, listen: str, ready: Callable[[str], None]) -> None:
     await server.stop(_GRACE)
     if stop.failure is not None:
         raise stop.failure
+    await sealing.once()
     if segments.may_save:
         await _save(keeper, log)
     segments.close()
@@ -212,6 +229,37 @@ async def _watch(trust: _Trust) -> None:
     while True:
         trust.warn()
         await asyncio.sleep(_DAY)
+
+
+@dataclass(slots=True)
+class _Sealing:
+    """Signs and publishes what is appended, by other processes too, while nothing is wrong with it."""
+
+    guard: SigningGuard
+    publisher: Publisher
+    stop: _Stop
+
+    async def run(self) -> None:
+        """Seal now and then."""
+        pause = _SEAL
+        while True:
+            await asyncio.sleep(pause)
+            pause = _SEAL if await self.once() else _ALARM
+
+    async def once(self) -> bool:
+        """Sign and publish what is new; False if that cannot be, which is logged."""
+        try:
+            await asyncio.to_thread(self._seal)
+        except HashpactError as error:
+            self.stop.log.warning("cannot seal the log", reason=error.code, message=error.message)
+            if isinstance(error, CommitFailedError):
+                self.stop.on_fault(error)
+            return False
+        return True
+
+    def _seal(self) -> None:
+        self.guard.sign()
+        self.publisher.publish()
 
 
 async def _follow(ledger: SqliteLedger, follower: Follower, log: FilteringBoundLogger) -> None:

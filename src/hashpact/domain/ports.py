@@ -172,3 +172,24 @@ class Log(Ledger, Protocol):
     def checkpoints(self) -> Checkpoints:
         """The signed checkpoints."""
         ...
+
+
+class Publication(Protocol):
+    """The log as static files that anyone may copy: the checkpoint, and tiles by their paths.
+
+    Whoever opens a file finds the old bytes or all the new ones. What `put` has returned from is on the disk,
+    and a file that is put later is never there without it. Raises ConfigError for a file that cannot be read
+    or written.
+    """
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep every other process of the machine from publishing for the length of the block."""
+        ...
+
+    def checkpoint(self) -> bytes | None:
+        """The published checkpoint, None before the first."""
+        ...
+
+    def put(self, path: str, data: bytes) -> None:
+        """Publish a file. A full tile takes the place of its partial ones."""
+        ...

@@ -46,6 +46,11 @@ class HomePaths:
         return self.home / "bound"
 
     @property
+    def log(self) -> Path:
+        """The directory of the published log: the checkpoint and the tiles, for anyone to copy."""
+        return self.home / "log"
+
+    @property
     def segments(self) -> Path:
         """The directory of the index; it can be made again from the ledger."""
         return self.home / "segments"

@@ -48,13 +48,13 @@ def hashes(blob: bytes) -> tuple[bytes, ...]:
     return tuple(blob[at : at + HASH_SIZE] for at in range(0, len(blob), HASH_SIZE))
 
 
-def decoded(convert: Callable[[Row], _T], row: Row) -> _T:
-    """The row as a value. Raises CorruptError if it holds what we never write."""
+def decoded(convert: Callable[[Row], _T], row: Row, **details: str) -> _T:
+    """The row as a value. Raises CorruptError, with these details, if it holds what we never write."""
     try:
         return convert(row)
     except (ValueError, TypeError) as exc:
         msg = f"a stored row cannot be read: {exc}"
-        raise CorruptError(msg) from exc
+        raise CorruptError(msg, **details) from exc
 
 
 def leaf_of(row: Row) -> Leaf:

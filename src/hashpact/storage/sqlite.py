@@ -231,7 +231,7 @@ class SqliteLedger:
                 if row[0] != index:
                     msg = f"{self._path} is damaged: leaf {index} is missing"
                     raise CorruptError(msg, index=str(index))
-                yield rows.decoded(rows.leaf_of, row)
+                yield rows.decoded(rows.leaf_of, row, index=str(index))
                 index += 1
 
     def private(self, start: int, stop: int) -> Iterator[tuple[int, Sequence[bytes]]]:

@@ -103,7 +103,8 @@ def init(  # noqa: PLR0913, PLR0917 - an argument for each option
 @click.command(epilog=example("hashpact serve /srv/hashpact --listen 127.0.0.1:8443"))
 @home_argument
 @click.option("--listen", metavar="HOST:PORT", help="Where to bind, instead of what hashpact.toml says.")
-def serve(home: Path, listen: str | None) -> None:
+@click.option("--verify", is_flag=True, help="Compare every leaf with its hashes and checkpoints first.")
+def serve(home: Path, listen: str | None, *, verify: bool) -> None:
     """Serve a home until it is told to stop (SIGTERM, or Ctrl-C).
 
     Prints `serving ORIGIN on HOST:PORT` once it answers; port 0 stands for any free one. Events go to stderr,
@@ -121,7 +122,7 @@ def serve(home: Path, listen: str | None) -> None:
 
     from hashpact import server  # noqa: PLC0415 - late: gRPC and the index load when a home is served
 
-    server.serve(home, listen, ready, secrets)
+    server.serve(home, listen, ready, secrets, verify=verify)
 
 
 def _governance(admins: int | None, threshold: int | None, *, single_admin: bool) -> tuple[int, int]:

@@ -22,6 +22,24 @@ def nothing(size: int) -> None:
     """A progress that nobody watches."""
 
 
+class LogKeys:
+    """Every key that the log ever had, read anew when a root statement has changed them."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._version = 0
+        self._keys: tuple[bytes, ...] = ()
+
+    def __call__(self) -> tuple[bytes, ...]:
+        """The keys, those in force first."""
+        with self._log.snapshot() as view:
+            charter = view.charter()
+            if charter is not None and charter.root_version != self._version:
+                keys = (key for one in reversed(view.charters()) for key in one.log_keys)
+                self._version, self._keys = charter.root_version, tuple(dict.fromkeys(keys))
+        return self._keys
+
+
 @dataclass(frozen=True, slots=True)
 class Integrity:
     """Compares a log with itself. ``keys`` are the public keys that have ever signed its checkpoints."""

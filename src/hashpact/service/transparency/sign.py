@@ -24,7 +24,7 @@ from hashpact.domain.ports import Log
 from hashpact.domain.state import Charter, Head, KeptCheckpoint, Leaf, Receipt
 from hashpact.log import checkpoint, proofs, tree
 from hashpact.log.checkpoint import SINGLE_ADMIN, Checkpoint
-from hashpact.service.transparency.integrity import EMPTY, Integrity, corrupt, nothing
+from hashpact.service.transparency.integrity import EMPTY, Integrity, LogKeys, corrupt
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class SigningGuard:
         self._log = log
         self._key = key
         self._cosigners = cosigners
-        self._integrity = Integrity(log, key.origin, _LogKeys(log))
+        self._integrity = Integrity(log, key.origin, LogKeys(log))
         self._lock = threading.Lock()
         self._last: tuple[KeptCheckpoint, Head] | None = None
         self._refusal: CorruptError | None = None
@@ -68,14 +68,6 @@ class SigningGuard:
         """Raise the CorruptError for which nothing is signed any more, if there is one."""
         if self._refusal is not None:
             raise CorruptError(self._refusal.message, **self._refusal.details) from self._refusal
-
-    def check(self, progress: Callable[[int], None] = nothing) -> int:
-        """The log's size, after every leaf from 0 and every kept checkpoint has been compared.
-
-        Raises CorruptError. ``progress`` is called with the size that is done.
-        """
-        with self._refusing():
-            return self._integrity.check(progress).size
 
     def sign(self) -> KeptCheckpoint:
         """A kept checkpoint of at least the log's size now: the latest if it is, else a new one.
@@ -185,20 +177,3 @@ class SigningGuard:
         except CorruptError as error:
             self._refusal = self._refusal or error
             raise
-
-
-class _LogKeys:
-    """Every key that the log ever had, read anew when a root statement has changed them."""
-
-    def __init__(self, log: Log) -> None:
-        self._log = log
-        self._version = 0
-        self._keys: tuple[bytes, ...] = ()
-
-    def __call__(self) -> tuple[bytes, ...]:
-        with self._log.snapshot() as view:
-            charter = view.charter()
-            if charter is not None and charter.root_version != self._version:
-                keys = (key for one in reversed(view.charters()) for key in one.log_keys)
-                self._version, self._keys = charter.root_version, tuple(dict.fromkeys(keys))
-        return self._keys

@@ -1,0 +1,82 @@
+"""Publish: the signed log as static files, which anyone may fetch and keep (C2SP tlog-tiles).
+
+The checkpoint is put after every tile of its tree, so whoever has read it finds them all.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hashpact.domain.errors import CorruptError, NotFoundError, ProofError
+from hashpact.domain.ports import Log, Publication
+from hashpact.log import tiles, tree
+from hashpact.log.checkpoint import Checkpoint
+from hashpact.service.transparency.integrity import LogKeys
+from hashpact.service.transparency.prove import tile_of
+from hashpact.service.transparency.receipt import PinnedLog
+
+CHECKPOINT: Final = "checkpoint"
+
+_RECOVER: Final = "; restore a copy of the ledger that is no older (docs/operations/backup.md)"
+
+
+class Publisher:
+    """Brings what is published level with the newest signed checkpoint. Any process of the machine may."""
+
+    def __init__(self, log: Log, origin: str, publication: Publication) -> None:
+        self._log = log
+        self._origin = origin
+        self._keys = LogKeys(log)
+        self._publication = publication
+
+    def check(self) -> None:
+        """Raise CorruptError unless the ledger holds the very log that was published, and as much of it.
+
+        That is how a ledger from an old backup is told: others have seen more of the log, and going on from
+        less would give the same indexes to other statements.
+        """
+        published = self._published()
+        if published is None:
+            return
+        size = self._log.head().size
+        what = f"the published checkpoint (log/checkpoint) is of {published.size} leaves"
+        if size < published.size:
+            msg = f"the ledger has {size} leaves, and {what}{_RECOVER}"
+            raise CorruptError(msg, index=str(size))
+        try:
+            root = tree.root(self._log.tree.edge(published.size))
+        except NotFoundError as error:  # pragma: no cover  # the size was compared above
+            raise CorruptError(error.message) from error
+        if root != published.root:
+            msg = f"{what} that are not those of the ledger{_RECOVER}"
+            raise CorruptError(msg, index=str(published.size - 1))
+
+    def publish(self) -> int:
+        """Publish the newest signed checkpoint and the tiles that lack; the size that is published then.
+
+        Raises CorruptError if what is published is not the beginning of it, and then puts nothing.
+        """
+        latest = self._log.checkpoints.latest()
+        published = self._published()
+        done = 0 if published is None else published.size
+        if latest is None or latest.size <= done:
+            return done
+        with self._publication.alone():
+            self.check()
+            published = self._published()
+            done = 0 if published is None else published.size
+            if latest.size > done:
+                for tile in (*tiles.tiles(latest.size, done), *tiles.entries(latest.size, done)):
+                    self._publication.put(tile.path, tile_of(self._log, tile))
+                self._publication.put(CHECKPOINT, latest.note)
+        return max(done, latest.size)
+
+    def _published(self) -> Checkpoint | None:
+        data = self._publication.checkpoint()
+        if data is None:
+            return None
+        try:
+            return PinnedLog(self._origin, self._keys()).read(data)
+        except ProofError as error:
+            msg = f"log/checkpoint is not a checkpoint of this log: {error}"
+            raise CorruptError(msg) from error

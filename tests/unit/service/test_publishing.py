@@ -1,0 +1,218 @@
+"""Publishing: the files say what the checkpoints say, come whole and in order, and tell an old ledger."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from builders import World, check_log, fingerprint
+from trees import Oracle
+
+from hashpact.domain.errors import ConfigError, CorruptError
+from hashpact.domain.fingerprints import PDQ
+from hashpact.log import tiles, tree
+from hashpact.service.author import Reason
+from hashpact.service.transparency.prove import Prover
+from hashpact.service.transparency.publish import Publisher
+from hashpact.storage.memory import MemoryLedger
+from hashpact.storage.published import PublishedLog
+from hashpact.storage.sqlite import SqliteLedger
+
+NCII = Reason(frozenset({"ncii"}))
+
+
+@pytest.fixture
+def ledger(world: World) -> MemoryLedger:
+    """A log of four leaves."""
+    made = MemoryLedger()
+    world.found(made, "acme")
+    return made
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> PublishedLog:
+    """An empty directory."""
+    return PublishedLog(tmp_path / "log")
+
+
+def grow(world: World, ledger: MemoryLedger | SqliteLedger, count: int) -> None:
+    """Append so many leaves, and sign."""
+    author = world.author("acme")
+    made = [author.submit([fingerprint(PDQ, str(number))], NCII) for number in range(count)]
+    world.appender(ledger).append_all("acme", made)
+    world.guard(ledger).sign()
+
+
+def files(directory: Path) -> dict[str, bytes]:
+    """Every published file by its path; what begins with a dot is not published."""
+    found = (path for path in directory.rglob("*") if path.is_file() and not path.name.startswith("."))
+    return {path.relative_to(directory).as_posix(): path.read_bytes() for path in found}
+
+
+def test_every_tile_of_the_checkpoint_is_there(
+    world: World, ledger: MemoryLedger, published: PublishedLog, tmp_path: Path
+) -> None:
+    publisher = Publisher(ledger, world.origin, published)
+    assert publisher.publish() == 0
+    assert files(tmp_path) == {}
+    for count in (0, 1, 250, 2, 700):  # four leaves, up to 957
+        if count:
+            grow(world, ledger, count)
+        else:
+            world.guard(ledger).sign()
+        size = publisher.publish()
+        assert size == ledger.head().size
+        found = files(tmp_path / "log")
+        assert world.pinned.read(found["checkpoint"]).size == size
+        oracle = Oracle([leaf.hash for leaf in ledger.leaves(0, size)])
+        leaves = [leaf.data for leaf in ledger.leaves(0, size)]
+        for tile in tiles.tiles(size):
+            start = tile.number * tiles.WIDTH
+            nodes = [oracle.node(8 * (tile.level or 0), start + place) for place in range(tile.width)]
+            assert found[tile.path] == b"".join(nodes)
+        for tile in tiles.entries(size):
+            start = tile.number * tiles.WIDTH
+            assert list(tiles.parse_entries(tile, found[tile.path])) == leaves[start : start + tile.width]
+    found = files(tmp_path / "log")
+    assert world.pinned.read(found["checkpoint"]).size == 957
+    # Full tiles have taken the place of partial ones.
+    assert not [path for path in found if ".p/" in path and path.split(".p/")[0] in found]
+
+
+def test_publishing_twice_writes_nothing(world: World, ledger: MemoryLedger, tmp_path: Path) -> None:
+    grow(world, ledger, 3)
+    publisher = Publisher(ledger, world.origin, PublishedLog(tmp_path / "log"))
+    publisher.publish()
+    before = {path: (tmp_path / "log" / path).stat().st_ino for path in files(tmp_path / "log")}
+    assert publisher.publish() == 7
+    assert Publisher(ledger, world.origin, PublishedLog(tmp_path / "log")).publish() == 7
+    assert {path: (tmp_path / "log" / path).stat().st_ino for path in files(tmp_path / "log")} == before
+
+
+@dataclass
+class Recording:
+    """A publication that writes down what is put, and fails when it is told to."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    order: list[str] = field(default_factory=list)
+    fails: int | None = None
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody else is there."""
+        yield
+
+    def checkpoint(self) -> bytes | None:
+        """The one that was put."""
+        return self.files.get("checkpoint")
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write it down, or fail."""
+        if self.fails == len(self.order):
+            msg = "the disk is full"
+            raise ConfigError(msg)
+        self.order.append(path)
+        self.files[path] = data
+
+
+def test_the_checkpoint_comes_last_whatever_fails(world: World, ledger: MemoryLedger) -> None:
+    grow(world, ledger, 300)
+    whole = Recording()
+    Publisher(ledger, world.origin, whole).publish()
+    assert whole.order[-1] == "checkpoint"
+    for fails in range(len(whole.order)):
+        broken = Recording(fails=fails)
+        with pytest.raises(ConfigError):
+            Publisher(ledger, world.origin, broken).publish()
+        assert broken.checkpoint() is None
+        broken.fails = None
+        Publisher(ledger, world.origin, broken).publish()
+        assert broken.files == whole.files
+
+
+def test_publishers_at_once_never_go_back(world: World, tmp_path: Path) -> None:
+    with closing(SqliteLedger.create(tmp_path / "hashpact.db")) as ledger:
+        world.found(ledger, "acme")
+        stop = threading.Event()
+        seen: list[list[int]] = [[], []]
+
+        def publish(sizes: list[int]) -> None:
+            publisher = Publisher(ledger, world.origin, PublishedLog(tmp_path / "log"))
+            while not stop.is_set():
+                publisher.publish()
+                data = PublishedLog(tmp_path / "log").checkpoint()
+                if data is not None:
+                    sizes.append(world.pinned.read(data).size)
+
+        threads = [threading.Thread(target=publish, args=(sizes,)) for sizes in seen]
+        for thread in threads:
+            thread.start()
+        for _ in range(30):
+            grow(world, ledger, 3)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        assert all(sizes == sorted(sizes) for sizes in seen)
+        assert Publisher(ledger, world.origin, PublishedLog(tmp_path / "log")).publish() == 94
+        check_log(ledger)
+
+
+def test_hostile_32_a_ledger_that_lacks_what_was_published_is_told(
+    world: World, published: PublishedLog
+) -> None:
+    now, yesterday, other = MemoryLedger(), MemoryLedger(), World()
+    for ledger in (now, yesterday):
+        other.entropy.drawn = 0
+        other.found(ledger, "acme")
+    grow(world, now, 5)
+    Publisher(now, world.origin, published).publish()
+    Publisher(now, world.origin, published).check()
+    with pytest.raises(CorruptError, match=r"has 4 leaves.*of 9 leaves; restore") as caught:
+        Publisher(yesterday, world.origin, published).check()
+    assert caught.value.details["index"] == "4"
+    # What was appended instead of the lost leaves makes another tree.
+    grow(world, yesterday, 9)
+    with pytest.raises(CorruptError, match="of 9 leaves that are not those of the ledger; restore"):
+        Publisher(yesterday, world.origin, published).check()
+    with pytest.raises(CorruptError):
+        Publisher(yesterday, world.origin, published).publish()
+    assert world.pinned.read(published.checkpoint() or b"").root == tree.root(now.head().edge)
+
+
+@pytest.mark.parametrize("data", [b"", b"x", b"\0" * 100])
+def test_a_damaged_published_checkpoint_is_told(
+    world: World, ledger: MemoryLedger, published: PublishedLog, tmp_path: Path, data: bytes
+) -> None:
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / "checkpoint").write_bytes(data)
+    with pytest.raises(CorruptError, match="log/checkpoint"):
+        Publisher(ledger, world.origin, published).check()
+
+
+def test_nothing_to_publish_is_well(world: World, ledger: MemoryLedger, published: PublishedLog) -> None:
+    Publisher(ledger, world.origin, published).check()
+
+
+def test_a_directory_that_cannot_be_made_is_named(world: World, ledger: MemoryLedger, tmp_path: Path) -> None:
+    world.guard(ledger).sign()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="file"):
+        Publisher(ledger, world.origin, PublishedLog(tmp_path / "file" / "log")).publish()
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / "tile").write_text("")
+    with pytest.raises(ConfigError, match="tile"):
+        Publisher(ledger, world.origin, PublishedLog(tmp_path / "log")).publish()
+
+
+def test_the_prover_and_the_files_say_the_same(
+    world: World, ledger: MemoryLedger, published: PublishedLog, tmp_path: Path
+) -> None:
+    grow(world, ledger, 600)
+    Publisher(ledger, world.origin, published).publish()
+    prover = Prover(ledger)
+    for path, data in files(tmp_path / "log").items():
+        assert (prover.checkpoint() if path == "checkpoint" else prover.tile(path)) == data
