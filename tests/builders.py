@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from trees import Oracle
 
-from hashpact.domain import rules, statements
+from hashpact.domain import statements
 from hashpact.domain.fingerprints import (
     MD5,
     MINHASH,
@@ -30,6 +30,7 @@ from hashpact.domain.fingerprints import (
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.kinds import ADMIN, AnyBody, Genesis, KeyEnrol, MemberEnrol, Policy, Submit
 from hashpact.domain.ports import Ledger, Log
+from hashpact.domain.rules.replay import Replay, replay
 from hashpact.domain.state import Basis, Role, State, Use
 from hashpact.domain.statements import Statement
 from hashpact.log import proofs
@@ -281,7 +282,7 @@ def right_edge(hashes: Sequence[bytes]) -> tuple[bytes, ...]:
     return tuple(edge)
 
 
-def check_log(ledger: Log) -> rules.Replay:
+def check_log(ledger: Log) -> Replay:
     """Derive everything that a ledger holds from its leaves' bytes alone, and compare.
 
     Hashes, edges, roots, commitments, the naming key's signature, checkpoints, inclusion proofs, and the
@@ -303,7 +304,7 @@ def check_log(ledger: Log) -> rules.Replay:
         items = statement.body.items if isinstance(statement.body, Submit) else ()
         assert tuple(commitment(part) for part in private.get(leaf.index, ())) == items
     check_checkpoints(ledger, hashes, [leaf.root for leaf in leaves])
-    folded = rules.replay(leaf.data for leaf in leaves)
+    folded = replay(leaf.data for leaf in leaves)
     assert folded.faults == []
     for leaf in leaves:
         _check_signature(folded.state, leaf.data)

@@ -12,7 +12,7 @@ from typing import Protocol, TypeAlias
 
 from hashpact.domain.checks import Hit
 from hashpact.domain.fingerprints import Fingerprint
-from hashpact.domain.state import Head, KeptCheckpoint, Leaf, Member, Record, View
+from hashpact.domain.state import Entry, Head, KeptCheckpoint, Leaf, Member, Record, View
 
 Clock: TypeAlias = Callable[[], int]
 """Seconds since 1970 in UTC."""
@@ -56,10 +56,14 @@ class Index(Protocol):
 
 
 class Snapshot(View, Protocol):
-    """One unchanging view of a ledger, with the list that people ask for."""
+    """One unchanging view of a ledger, with the lists that people ask for."""
 
     def members(self, after: str, limit: int) -> tuple[Member, ...]:
         """The first ``limit`` members whose id sorts after ``after``, in the order of their ids."""
+        ...
+
+    def entries(self, member_id: str, after: int, limit: int) -> tuple[Entry, ...]:
+        """The first ``limit`` entries of that member with an index above ``after``, in order."""
         ...
 
 

@@ -16,17 +16,16 @@ from hashpact.domain.errors import (
     RequestReusedError,
 )
 from hashpact.domain.fingerprints import commitment, parse_private
-from hashpact.domain.kinds import KeyEnrol, Submit
+from hashpact.domain.kinds import ADMIN, Submit
 from hashpact.domain.ports import Clock, Ledger, Transaction
 from hashpact.domain.state import Head, Leaf
-from hashpact.domain.statements import SignedStatement
+from hashpact.domain.statements import SignedStatement, Statement
 from hashpact.log import tree
 
 MAX_SKEW: Final = 600
 """Seconds that a statement's time may be off the server's clock."""
-DAY: Final = 24 * 3600
-MAX_KEY_LIFE: Final = 366 * DAY
-"""Seconds for which a key may be enrolled: twelve months, a leap year's, and never for ever."""
+MAX_AGE: Final = 7 * 24 * 3600
+"""Seconds that administrators may take, on several machines, to sign one statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ class Appender:
         self, transaction: Transaction, head: Head, signed: SignedStatement, private: Sequence[bytes]
     ) -> Leaf:
         statement = signed.statement
-        self._check_time(transaction, signed)
+        self._check_time(statement)
         records = rules.decide(transaction, head.size, signed)
         hash_ = tree.leaf_hash(signed.data)
         edge = tree.extend(head.size, head.edge, hash_)
@@ -102,22 +101,14 @@ class Appender:
             raise CorruptError(msg)
         return leaf
 
-    def _check_time(self, transaction: Transaction, signed: SignedStatement) -> None:
-        now = self.clock()
-        if abs(signed.statement.time - now) > MAX_SKEW:
+    def _check_time(self, statement: Statement) -> None:
+        now, allowed = self.clock(), MAX_AGE if statement.member == ADMIN else MAX_SKEW
+        if not now - allowed <= statement.time <= now + MAX_SKEW:
             msg = (
-                f"the statement's time is more than {MAX_SKEW} s off the server's clock; "
-                "set the clock and sign again"
+                f"the statement's time is off the server's clock: at most {MAX_SKEW} s ahead "
+                f"and {allowed} s behind are taken; set the clock and sign again"
             )
             raise ClockSkewError(msg, server_time=str(now))
-        body = signed.statement.body
-        if isinstance(body, KeyEnrol) and not now < body.expires <= now + MAX_KEY_LIFE:
-            msg = f"a key must expire within {MAX_KEY_LIFE // DAY} days, and not before now"
-            raise InvalidInputError(msg, field="expires")
-        key = transaction.key(signed.statement.key)
-        if key is not None and key.expires <= now:
-            msg = f"the key {key.member}/{key.name} has expired"
-            raise NotPermittedError(msg)
 
 
 def _check_replay(leaf: Leaf, signed: SignedStatement) -> None:

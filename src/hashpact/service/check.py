@@ -9,7 +9,8 @@ from typing import Final
 from hashpact.domain.checks import Answer, Check, Filter, Hit, Match, Query
 from hashpact.domain.fingerprints import TYPES, FingerprintType, Measure
 from hashpact.domain.ports import Index, Ledger
-from hashpact.domain.rules import unknown_label
+from hashpact.domain.rules import standing
+from hashpact.domain.rules.entries import unknown_label
 from hashpact.domain.state import Entry, Stance, View
 from hashpact.service.follow import Follower, entry_of
 
@@ -73,9 +74,9 @@ def _kept(view: View, kind: FingerprintType, hits: list[Hit], narrow: Filter) ->
             continue
         seen.add(index)
         entry = view.entry(index)
-        if entry is None or entry.withdrawn_at is not None:
+        if entry is None or not standing.entry_stands(view, entry):
             continue
-        opinions = view.opinions(index)
+        opinions = tuple(standing.opinions(view, index))
         endorsed = sum(opinion.stance is Stance.ENDORSE for opinion in opinions)
         disputed = sum(opinion.stance is Stance.DISPUTE for opinion in opinions)
         if _keeps(narrow, entry, endorsed, disputed):

@@ -10,13 +10,18 @@ from typing import Final, Generic, TypeVar
 from hashpact.domain import statements
 from hashpact.domain.errors import CorruptError, MalformedError, UnavailableError
 from hashpact.domain.fingerprints import parse_private
-from hashpact.domain.kinds import MAX_ITEMS, Withdraw
-from hashpact.domain.ports import Index, Ledger
-from hashpact.domain.state import View
+from hashpact.domain.kinds import MAX_ITEMS, KeyRevoke, Void, Withdraw
+from hashpact.domain.ports import Index, Ledger, Snapshot
+from hashpact.domain.rules import standing
+from hashpact.domain.state import Entry
 
 Frozen = TypeVar("Frozen")
 
-_WITHDRAW_LINE: Final = f"\n{statements.KIND.name} {Withdraw.kind}\n".encode()
+_KIND_LINES: Final = tuple(
+    f"\n{statements.KIND.name} {body.kind}\n".encode() for body in (Withdraw, Void, KeyRevoke)
+)
+"""What a leaf has that may end an entry, or bring one back."""
+_ENTRIES_AT_ONCE: Final = 1000
 
 
 def item_ids(entry: int) -> range:
@@ -50,7 +55,7 @@ class Follower:
         """Apply every committed leaf that the index lacks; returns the new position.
 
         After an error it may be called again: what was added before the error stays, and is not added twice.
-        Entries are added before withdrawals are applied: a withdrawal always names an earlier entry.
+        Entries are added before what ends them is applied: it always concerns an earlier entry.
         """
         with self._lock:
             start, stop = self._position, self._ledger.head().size
@@ -60,10 +65,35 @@ class Follower:
                 self._added = entry + 1
             with self._ledger.snapshot() as view:
                 for leaf in self._ledger.leaves(start, stop):
-                    if _WITHDRAW_LINE in leaf.data:
-                        self._index.remove(_withdrawn(view, leaf.data))
+                    if any(line in leaf.data for line in _KIND_LINES):
+                        self._settle(view, leaf.data)
             self._position = self._added = stop
             return stop
+
+    def _settle(self, view: Snapshot, leaf: bytes) -> None:
+        """Find again, or no more, the entries whose standing this leaf may have changed."""
+        try:
+            body = statements.parse(leaf).statement.body
+        except MalformedError:
+            return  # it has no effect
+        if isinstance(body, Withdraw | Void):
+            entry = view.entry(body.entry)
+            if entry is not None and not standing.entry_stands(view, entry):
+                self._index.remove(item_ids(entry.index))
+        elif isinstance(body, KeyRevoke):
+            # It may undo other revocations of the member's keys, so all that these have signed is looked at.
+            revoked = [key.enrolled_at for key in view.keys(body.id) if key.revoked_at is not None]
+            for entry in _entries_of(view, body.id):
+                if revoked and max(entry.index, entry.withdrawn_at or 0) >= min(revoked):
+                    self._replace(entry.index, found=standing.entry_stands(view, entry))
+
+    def _replace(self, entry: int, *, found: bool) -> None:
+        """Let an entry's items be found, whether they were before or not, or let them not be."""
+        self._index.remove(item_ids(entry))
+        if found:
+            for _, private in self._ledger.private(entry, entry + 1):
+                fingerprints = [parse_private(part).fingerprint for part in private]
+                self._index.add(zip(item_ids(entry), fingerprints, strict=False))
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[int]:
@@ -84,6 +114,14 @@ class Follower:
             msg = f"this server has reached position {reached}, not {position} yet; try again"
             raise UnavailableError(msg)
         return reached
+
+
+def _entries_of(view: Snapshot, member_id: str) -> Iterator[Entry]:
+    """All entries of a member, in order."""
+    after = -1
+    while some := view.entries(member_id, after, _ENTRIES_AT_ONCE):
+        yield from some
+        after = some[-1].index
 
 
 class Keeper(Generic[Frozen]):
@@ -133,13 +171,3 @@ def check_reflects(ledger: Ledger, position: int, root: bytes) -> None:
     if [leaf.root for leaf in ledger.leaves(position - 1, position)] != [root]:
         msg = f"the saved index reflects position {position} of another log"
         raise CorruptError(msg)
-
-
-def _withdrawn(view: View, leaf: bytes) -> range:
-    """The items that a withdrawal ends: none if it breaks a rule, for then it has no effect."""
-    try:
-        body = statements.parse(leaf).statement.body
-    except MalformedError:
-        return range(0)
-    entry = view.entry(body.entry) if isinstance(body, Withdraw) else None
-    return range(0) if entry is None or entry.withdrawn_at is None else item_ids(entry.index)

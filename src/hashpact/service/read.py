@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from hashpact.domain.errors import CorruptError, NotFoundError
 from hashpact.domain.ports import Ledger
+from hashpact.domain.rules import standing
 from hashpact.domain.state import Entry, Key, Member, Opinion
 
 
 @dataclass(frozen=True, slots=True)
 class EntryDetail:
-    """An entry with its leaf's bytes, its private parts in item order, and the opinions by member id."""
+    """An entry with its leaf's bytes, its private parts in item order, and the opinions that stand."""
 
     entry: Entry
     statement: bytes
@@ -38,7 +39,7 @@ class Reader:
         """The entry at that log index, withdrawn or not. Raises NotFoundError, CorruptError."""
         with self.ledger.snapshot() as view:
             entry = view.entry(index)
-            opinions = view.opinions(index)
+            opinions = tuple(standing.opinions(view, index))
         if entry is None:
             msg = f"there is no entry {index}"
             raise NotFoundError(msg, resource=f"entries/{index}")

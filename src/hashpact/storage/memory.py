@@ -94,6 +94,12 @@ class _View:
         found = sorted(member_id for member_id in self._state.members if member_id > after)
         return tuple(self._state.members[member_id] for member_id in found[:limit])
 
+    def entries(self, member_id: str, after: int, limit: int) -> tuple[Entry, ...]:
+        """The first ``limit`` entries of that member after that index."""
+        entries = self._state.entries
+        found = sorted(index for index, entry in entries.items() if entry.member == member_id)
+        return tuple(entries[index] for index in found if index > after)[:limit]
+
 
 class _Transaction(_View):
     """The one writer's view, which sees what it has staged."""

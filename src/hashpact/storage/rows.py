@@ -131,6 +131,12 @@ class View:
         sql = f"SELECT {_MEMBER} FROM members WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608  # constants
         return tuple(decoded(_member_of, row) for row in run(self._connection, sql, (after, limit)))
 
+    def entries(self, member_id: str, after: int, limit: int) -> tuple[Entry, ...]:
+        """The first ``limit`` entries of that member after that index."""
+        sql = f"SELECT {_ENTRY} FROM entries WHERE member = ? AND idx > ? ORDER BY idx LIMIT ?"  # noqa: S608  # constants
+        rows = run(self._connection, sql, (member_id, after, limit))
+        return tuple(decoded(_entry_of, row) for row in rows)
+
 
 def _first(convert: Callable[[Row], _T], rows: list[Row]) -> _T | None:
     return decoded(convert, rows[0]) if rows else None

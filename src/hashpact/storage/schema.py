@@ -114,6 +114,8 @@ CREATE TABLE entries (
   voided_reason TEXT
 ) STRICT;
 
+CREATE INDEX entries_of_member ON entries (member, idx);
+
 CREATE TABLE opinions (
   entry INTEGER NOT NULL,
   member TEXT NOT NULL,

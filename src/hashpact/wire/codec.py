@@ -10,11 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from hashpact.domain import keys, kinds, rules, statements
+from hashpact.domain import keys, kinds, statements
 from hashpact.domain.checks import DEFAULT_LIMIT, MAX_QUERIES, Answer, Check, Filter, Match, Query
 from hashpact.domain.errors import InvalidInputError
 from hashpact.domain.fingerprints import MAX_PRIVATE, Fingerprint, Measure, commitment, type_named
 from hashpact.domain.kinds import MAX_ITEMS, MAX_LABELS, Submit
+from hashpact.domain.rules.entries import new_entry
 from hashpact.domain.state import Key, Member, Opinion
 from hashpact.domain.statements import MAX_LEAF
 from hashpact.service.append import Submission
@@ -267,7 +268,7 @@ def detail_from_wire(response: log_pb2.GetEntryResponse) -> EntryDetail:
         if tuple(commitment(part) for part in message.private) != submit.items:
             msg = "the private parts are not those that the statement commits to"
             raise InvalidInputError(msg, field="private")
-        entry = rules.new_entry(entry_from_name(message.name), statement, submit)
+        entry = new_entry(entry_from_name(message.name), statement, submit)
         if message.HasField("withdrawal"):
             ended = message.withdrawal
             entry = replace(

@@ -25,7 +25,7 @@ from hashpact.domain import rules, statements
 from hashpact.domain.errors import HashpactError
 from hashpact.domain.fingerprints import SHA256, commitment
 from hashpact.domain.kinds import ADMIN, AnyBody, GiveOpinion, KeyEnrol, MemberEnrol, Policy, Withdraw
-from hashpact.domain.rules import Replay, replay
+from hashpact.domain.rules.replay import Replay, replay
 from hashpact.domain.state import Basis, Head, Leaf, Role, Stance, State, Use
 from hashpact.log import tree
 from hashpact.service.append import Submission

@@ -31,7 +31,7 @@ from hashpact.domain.kinds import (
     Policy,
     Withdraw,
 )
-from hashpact.domain.rules import Replay, replay
+from hashpact.domain.rules.replay import Replay, replay
 from hashpact.domain.state import Basis, Charter, Entry, Key, Member, Opinion, Role, Stance, Use
 
 ACME, BRAVO = Identity.of("acme"), Identity.of("bravo")
@@ -285,7 +285,9 @@ def test_rule_09_a_key_signs_its_own_enrolment(world: World, log: Replay) -> Non
     refuse(log, world.by_admins(body, ACME), BadSignatureError, "its own enrolment")
     refuse(log, world.leaf(body, ALICE, second), BadSignatureError, "signed by 1")
     index = take(log, world.by_admins(body, second))
-    assert log.state.key(second.id) == Key(second.id, "acme", "2", second.public, NOW + YEAR, index)
+    assert log.state.key(second.id) == Key(
+        second.id, "acme", "2", second.public, NOW + YEAR, index, valid_from=NOW
+    )
 
 
 def test_rule_09_a_key_is_for_an_enrolled_member(world: World, log: Replay) -> None:

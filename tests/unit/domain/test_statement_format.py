@@ -12,7 +12,7 @@ from hashpact.domain import fingerprints, statements
 from hashpact.domain.fingerprints import commitment, parse_private
 from hashpact.domain.grammar import Field, Reader
 from hashpact.domain.kinds import KINDS, Submit
-from hashpact.domain.rules import replay
+from hashpact.domain.rules.replay import replay
 from hashpact.domain.statements import FIRST_LINE
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "formats" / "statement.md"

@@ -34,9 +34,10 @@ from hashpact.domain.errors import (
     UnusableFingerprintError,
 )
 from hashpact.domain.fingerprints import PDQ, SHA256, Fingerprint, commitment
+from hashpact.domain.rules.keyring import MAX_KEY_LIFE
 from hashpact.domain.state import Leaf, Stance
 from hashpact.log import tree
-from hashpact.service.append import MAX_KEY_LIFE, MAX_SKEW, Appender, Submission
+from hashpact.service.append import MAX_SKEW, Appender, Submission
 from hashpact.service.author import Reason
 from hashpact.storage.memory import MemoryLedger
 
@@ -134,7 +135,13 @@ def test_hostile_03_the_statement_of_another_log_is_refused_before_storage(appen
 def test_a_skewed_clock_is_told_the_servers_time(appender: Appender, world: World, off: int) -> None:
     submission = world.author("acme").submit([SHARED], NCII)
     world.clock.now = NOW + off
-    error = refuse(appender, "acme", submission, ClockSkewError, "more than 600 s off the server's clock")
+    error = refuse(
+        appender,
+        "acme",
+        submission,
+        ClockSkewError,
+        "off the server's clock: at most 600 s ahead and 600 s behind",
+    )
     assert error.details == {"server_time": str(NOW + off)}
 
 
@@ -173,7 +180,7 @@ def test_an_expired_key_signs_nothing_new(appender: Appender, world: World) -> N
         "acme",
         world.author("acme").submit([SHARED], NCII),
         NotPermittedError,
-        "acme/1 has expired",
+        "acme/1 signs no submit statement: it has expired",
     )
     assert appender.append("acme", submission).index == 6
 

@@ -152,7 +152,9 @@ def test_a_member_is_enrolled_with_its_key(world: World) -> None:
     assert [receipt.index for receipt in receipts] == [2, 3]
     state = check_log(ledger).state
     assert state.members == {"acme": Member("acme", frozenset({Role.CHECK}), 2)}
-    assert state.registry == {who.id: Key(who.id, "acme", "1", who.public, NOW + 365 * 86400, 3)}
+    assert state.registry == {
+        who.id: Key(who.id, "acme", "1", who.public, NOW + 365 * 86400, 3, valid_from=NOW)
+    }
 
 
 def test_a_member_is_enrolled_with_its_key_or_not_at_all(world: World) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 import pytest
 from builders import Identity, World, check_log, fingerprint
 
-from hashpact.domain import rules
 from hashpact.domain.errors import UnavailableError
 from hashpact.domain.fingerprints import MINHASH, PDQ, SHA256, Fingerprint
 from hashpact.domain.kinds import Withdraw
+from hashpact.domain.rules.replay import replay
 from hashpact.domain.state import Leaf
 from hashpact.log import tree
 from hashpact.lookup.linear import LinearIndex
@@ -192,5 +192,5 @@ def test_a_withdrawal_that_breaks_a_rule_removes_nothing(world: World) -> None:
     follower = Follower(ledger, index)
     assert follower.catch_up() == 10
     assert found(index, fingerprint(PDQ, "a")) == [6 * 256]
-    folded = rules.replay(leaf.data for leaf in ledger.leaves(0, 10))
+    folded = replay(leaf.data for leaf in ledger.leaves(0, 10))
     assert [fault.index for fault in folded.faults] == [7, 8, 9]

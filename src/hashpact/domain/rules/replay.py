@@ -1,0 +1,50 @@
+"""Replay: the fold of a log's leaves into its state, with the leaves that the log should not hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from hashpact.domain import statements
+from hashpact.domain.errors import HashpactError
+from hashpact.domain.rules import decide
+from hashpact.domain.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A leaf in the log that breaks a rule: the operator's fault. It has no effect; this is the evidence."""
+
+    index: int
+    data: bytes
+    error: HashpactError
+
+
+@dataclass(slots=True)
+class Replay:
+    """What a log adds up to, and the leaves that it should not hold."""
+
+    state: State = field(default_factory=State)
+    faults: list[Fault] = field(default_factory=list)
+    size: int = 0
+
+    def apply(self, leaf: bytes) -> None:
+        """Fold one more leaf."""
+        index = self.size
+        self.size += 1
+        try:
+            signed = statements.parse(leaf)
+            records = decide(self.state, index, signed)
+        except HashpactError as error:
+            self.faults.append(Fault(index, leaf, error))
+            return
+        statement = signed.statement
+        self.state.take(index, (statement.member, statement.request, statement.time), records)
+
+
+def replay(leaves: Iterable[bytes]) -> Replay:
+    """The fold of a whole log, from leaf 0."""
+    folded = Replay()
+    for leaf in leaves:
+        folded.apply(leaf)
+    return folded

@@ -1,0 +1,116 @@
+"""What stands: derived from the records whenever somebody asks, and written nowhere.
+
+A member's statement stands unless its key is revoked, by a statement that stands, with a cutoff at or below
+the statement's index. A key that came by rotation stands only if that rotation does. So a revocation is one
+record however much the key has signed; and where a thief's key is revoked, what the thief withdrew, revoked
+and replaced is as it was before. What administrators say always stands, and so does a key's revocation of
+itself: nobody can speak for a key that has given itself up.
+
+Of several withdrawals of an entry, revocations of a key, replacements of a key or opinions of a member on an
+entry, the newest counts. Suspensions are not undone: they hold until they are lifted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from hashpact.domain.errors import CorruptError
+from hashpact.domain.state import Entry, Key, Opinion, View
+
+_Said: TypeAlias = tuple[bytes, int]
+"""A statement as far as its standing goes: the id of the key that signed it, and its index."""
+
+
+def stands(view: View, key_id: bytes, index: int) -> bool:
+    """Whether what that key signed at that index stands; False for a key that there is not.
+
+    The rules let no statement hang on itself (`hangs_on`); records in which one does raise CorruptError.
+    Nothing here recurses, because a member may replace its key as often as it likes.
+    """
+    known: dict[_Said, bool] = {}
+    path: set[_Said] = set()
+    open_ = [(key_id, index)]
+    while open_:
+        said = open_[-1]
+        key = view.key(said[0])
+        if key is None:
+            known[open_.pop()] = False
+            continue
+        enrolment, revocation = _causes(key, said[1])
+        unknown = [cause for cause in (enrolment, revocation) if cause is not None and cause not in known]
+        if not path.isdisjoint(unknown):
+            msg = f"the records of the key {key.member}/{key.name} go round in a circle"
+            raise CorruptError(msg)
+        if unknown:
+            path.add(said)
+            open_ += unknown
+            continue
+        enrolled = enrolment is None or known[enrolment]
+        ended = known[revocation] if revocation is not None else _ended(key, said[1])
+        known[open_.pop()] = enrolled and not ended
+        path.discard(said)
+    return known[key_id, index]
+
+
+def hangs_on(view: View, key_id: bytes, index: int, other: bytes, cutoff: int) -> bool:
+    """Whether what that key signed at ``index`` hangs on what ``other`` signed at or after ``cutoff``."""
+    open_, seen = [(key_id, index)], set()
+    while open_:
+        said = open_.pop()
+        if said in seen:
+            continue
+        seen.add(said)
+        if said[0] == other and said[1] >= cutoff:
+            return True
+        key = view.key(said[0])
+        open_ += [] if key is None else [cause for cause in _causes(key, said[1]) if cause is not None]
+    return False
+
+
+def retired(view: View, key: Key, moment: int) -> bool:
+    """Whether the key has been replaced, by a rotation that stands, and its overlap is over."""
+    return key.retires is not None and moment >= key.retires and replaced(view, key)
+
+
+def replaced(view: View, key: Key) -> bool:
+    """Whether the key has been replaced by a rotation that stands; it may sign on until it retires."""
+    if key.rotated_at is None:
+        return False
+    return any(
+        new.enrolled_by is not None and stands(view, new.enrolled_by, new.enrolled_at)
+        for new in view.keys(key.member)
+        if new.enrolled_at == key.rotated_at
+    )
+
+
+def entry_stands(view: View, entry: Entry) -> bool:
+    """Whether an entry is to be matched: submitted by what stands, and neither voided nor withdrawn so."""
+    return entry.voided_at is None and not withdrawn(view, entry) and stands(view, entry.key, entry.index)
+
+
+def withdrawn(view: View, entry: Entry) -> bool:
+    """Whether its contributor has withdrawn the entry by a statement that stands."""
+    if entry.withdrawn_at is None or entry.withdrawn_by is None:
+        return False
+    return stands(view, entry.withdrawn_by, entry.withdrawn_at)
+
+
+def opinions(view: View, entry: int) -> Iterator[Opinion]:
+    """The opinions on that entry that stand, in the order of their members' ids."""
+    return (given for given in view.opinions(entry) if stands(view, given.key, given.index))
+
+
+def _causes(key: Key, index: int) -> tuple[_Said | None, _Said | None]:
+    """What the standing of a statement hangs on: the rotation that brought its key, and its revocation."""
+    enrolment = None if key.enrolled_by is None else (key.enrolled_by, key.enrolled_at)
+    if not _ended(key, index) or key.revoked_by in {None, key.id}:
+        return enrolment, None
+    assert key.revoked_by is not None  # noqa: S101  # mypy does not see it in the set
+    assert key.revoked_at is not None  # noqa: S101  # they are written together
+    return enrolment, (key.revoked_by, key.revoked_at)
+
+
+def _ended(key: Key, index: int) -> bool:
+    """Whether the key's revocation, if it stands, reaches what the key signed at that index."""
+    return key.cutoff is not None and index >= key.cutoff
