@@ -1,4 +1,4 @@
-"""As many codes as a machine of modest memory holds: 1e8, added in pieces."""
+"""As many codes as a machine of modest memory holds: 1e8, built in one call."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ import numpy as np
 from benchmarks.machine import available, forget_peak, peak_resident, resident, say
 from benchmarks.opening import opening
 from benchmarks.peers import need
-from benchmarks.planting import BITS, RADIUS, WIDTH, Codes, CodeSet, queries_for, random_codes
+from benchmarks.planting import BITS, RADIUS, Codes, CodeSet, queries_for, random_codes
 from benchmarks.timing import Side, interleave, percentile, ratio
 
 from hashpact.lookup import HammingIndex
 
-PIECE: Final = 5_000_000
-KEPT_OF_PIECE: Final = 1000
+KEPT: Final = 20_000
 FLAT_SAMPLE: Final = 5_000_000
-BYTES_PER_CODE: Final = 190  # at the worst moment, in the last merge
+BYTES_PER_CODE: Final = 180  # at the worst moment: the codes as given, and the index
 
 
 @dataclass(frozen=True)
 class Filled:
-    """The index, some of its codes, and how long it took to add and merge them all."""
+    """The index, some of its codes, and how long it took to build."""
 
     index: HammingIndex
     some: Codes
@@ -66,21 +65,15 @@ def large(size: int, count: int) -> dict[str, Any] | None:
 
 
 def _fill(size: int, rng: np.random.Generator) -> Filled:
-    """Add piece by piece; making the codes is not counted, though merges go on meanwhile."""
-    index = HammingIndex(WIDTH)
-    some = []
-    seconds = 0.0
-    for first in range(0, size, PIECE):
-        codes = random_codes(min(PIECE, size - first), rng)
-        ids = np.arange(first, first + len(codes), dtype=np.uint64)
-        some.append(codes[:KEPT_OF_PIECE].copy())
-        start = time.perf_counter()
-        index.add(codes, ids)
-        seconds += time.perf_counter() - start
-        say(f"{len(index):,} codes, {resident() / 1e9:.1f} GB")
+    """Build; making the codes is not counted."""
+    say(f"making {size:,} codes")
+    codes = random_codes(size, rng)
+    some = codes[rng.integers(0, size, KEPT)]
+    say("building")
     start = time.perf_counter()
+    index = HammingIndex.build(codes, np.arange(size, dtype=np.uint64))
     index.settle()
-    return Filled(index, np.concatenate(some), seconds + time.perf_counter() - start)
+    return Filled(index, some, time.perf_counter() - start)
 
 
 def _flat_sides(queries: Codes, rng: np.random.Generator) -> list[Side]:
