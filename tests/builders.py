@@ -341,6 +341,9 @@ def check_state(ledger: Ledger, state: State) -> None:
     with ledger.snapshot() as view:
         assert view.charter() == state.charter()
         assert view.charters() == state.charters()
+        told = list(view.records())
+        assert told[: len(state.charters())] == list(state.charters())
+        assert sorted(map(repr, told)) == sorted(map(repr, state.records()))
         assert view.time() == state.time()
         members = view.members("", 1_000_000)
         assert {member.id: member for member in members} == state.members

@@ -54,19 +54,20 @@ ROOMS = {
     "domain": room("log", "cryptography", pure=True),
     "log": room("domain.errors", pure=True),
     "service": room("domain log", "cryptography", pure=True),
-    # Of the log only the arithmetic of edges, which it stores.
-    "storage": room("domain log.tree", "apsw"),
+    # Of the log the arithmetic of edges, which it stores, and the layout of tiles, which it reads and writes.
+    "storage": room("domain log.tree log.tiles log.lines", "apsw"),
     # The native kernel stands beside the rooms: both use it, and neither the other.
     "lookup": room("domain _kernel", "numpy"),
     "fingerprint": room("domain _kernel", "PIL numpy imagehash pdqhash datasketch"),
     "_kernel": room("lookup.shapes", "numpy"),  # a stub: types only
     "wire": room("service domain", GRPC + " cryptography structlog"),
-    "cli": room("service domain config passphrase home server sdk demo", "click rich"),
+    "cli": room("service domain config passphrase home auditor server sdk demo", "click rich"),
     # The demonstration stands outside, as an operator and its members do.
     "demo": room("domain config home sdk", "PIL numpy"),
     "config": room("domain"),
     "passphrase": room("domain storage"),
     "home": room("domain service storage config passphrase", "cryptography"),
+    "auditor": room("domain log service storage wire config home passphrase profile"),
     "server": room(EVERY + " home passphrase", "structlog uvloop"),
     "profile": room("domain service storage wire config passphrase"),
     # The kinds of objects that the SDK takes as they are.

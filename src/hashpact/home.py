@@ -160,10 +160,13 @@ def create_home(
 
 
 @contextlib.contextmanager
-def open_home(directory: Path, passphrases: keyring.Passphrases | None = None) -> Iterator[Home]:
+def open_home(
+    directory: Path, passphrases: keyring.Passphrases | None = None, *, check_head: bool = True
+) -> Iterator[Home]:
     """Open a home, whether a server of it runs or not. Raises ConfigError or CorruptError.
 
-    ``passphrases`` open its private keys, when one is needed (None: from the environment).
+    ``passphrases`` open its private keys, when one is needed (None: from the environment). Only who looks for
+    damage leaves ``check_head`` out.
     """
     paths = HomePaths(directory)
     if not paths.config.exists():
@@ -171,7 +174,7 @@ def open_home(directory: Path, passphrases: keyring.Passphrases | None = None) -
         raise ConfigError(msg)
     text = read_bytes(paths.config, MAX_SIZE).decode("utf-8", "replace")
     config = HomeConfig.parse(text, os.environ)
-    with contextlib.closing(SqliteLedger.open(paths.db)) as ledger:
+    with contextlib.closing(SqliteLedger.open(paths.db, check_head=check_head)) as ledger:
         home = Home(paths, config, ledger, passphrases or Passphrases())
         if home.charter.origin != config.origin:
             msg = (

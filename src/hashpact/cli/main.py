@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "restore": ("admin.backup:restore", "Make a home of a backup again."),
     "member": ("admin.member:member", "Enrol members and list them."),
     "log": ("public.log:log", "Read the log of a home."),
+    "audit": ("public.audit:audit", "Derive a whole log again from its leaves."),
     "fingerprint": ("platform.content:fingerprint", "Fingerprint files; nothing leaves this machine."),
     "submit": ("platform.content:submit", "Share fingerprints of removed files."),
     "check": ("platform.content:check", "Look for shared entries that files are copies of."),

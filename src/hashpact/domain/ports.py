@@ -56,7 +56,7 @@ class Index(Protocol):
 
 
 class Snapshot(View, Protocol):
-    """One unchanging view of a ledger, with the lists that people ask for."""
+    """One unchanging view of a ledger, with the lists that people and auditors ask for."""
 
     def members(self, after: str, limit: int) -> tuple[Member, ...]:
         """The first ``limit`` members whose id sorts after ``after``, in the order of their ids."""
@@ -64,6 +64,10 @@ class Snapshot(View, Protocol):
 
     def entries(self, member_id: str, after: int, limit: int) -> tuple[Entry, ...]:
         """The first ``limit`` entries of that member with an index above ``after``, in order."""
+        ...
+
+    def records(self) -> Iterator[Record]:
+        """Every record of the state, whether a leaf says it or not; the charters first, in order."""
         ...
 
 

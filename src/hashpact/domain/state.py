@@ -7,7 +7,7 @@ replaces the one before. `State` keeps them in memory; a ledger keeps them in ta
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -284,6 +284,15 @@ class State:
     def time(self) -> int:
         """The latest time of any statement."""
         return self.latest
+
+    def records(self) -> Iterator[Record]:
+        """Every record; the charters first, in order."""
+        yield from self.history
+        yield from self.members.values()
+        yield from self.registry.values()
+        yield from self.entries.values()
+        for given in self.stances.values():
+            yield from given.values()
 
     def take(self, index: int, said: tuple[str, bytes, int], records: Iterable[Record]) -> None:
         """Take in the leaf at that index: its statement's member, request id and time, and its records."""

@@ -120,6 +120,11 @@ class ProfilePaths:
         """The directory of the member's statements and their receipts."""
         return self.directory / "receipts"
 
+    @property
+    def audited(self) -> Path:
+        """The checkpoint that was audited last."""
+        return self.directory / "audited-checkpoint"
+
 
 def _plain(name: str) -> str:
     if _NAME.fullmatch(name) is None:

@@ -89,6 +89,10 @@ class _View:
         """The latest time of any statement."""
         return self._state.time()
 
+    def records(self) -> Iterator[Record]:
+        """Every record."""
+        return self._state.records()
+
     def members(self, after: str, limit: int) -> tuple[Member, ...]:
         """The first ``limit`` members after that id."""
         found = sorted(member_id for member_id in self._state.members if member_id > after)

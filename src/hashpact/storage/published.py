@@ -1,4 +1,8 @@
-"""The published log in a directory: a `Publication` that a web server, or a copy of it, can serve."""
+"""The published log in a directory, a checkpoint and tiles as C2SP tlog-tiles lays them out.
+
+Its home writes it as a `Publication`; whoever has a copy reads it as a `Mirror`, without a server. The files
+hold neither private parts nor state.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from hashpact.domain.errors import ConfigError
+from hashpact.domain.errors import ConfigError, CorruptError
+from hashpact.log import tiles
+from hashpact.log.lines import HASH_SIZE
+from hashpact.log.tiles import MAX_ENTRY, WIDTH, Tile
 from hashpact.storage.files import read_bytes, write_public
+
+CHECKPOINT: Final = "checkpoint"
 
 _LIMIT: Final = 64 * 1024
 """Bytes that a checkpoint may have."""
+_MAX_TILE: Final = WIDTH * (MAX_ENTRY + 2)
 
 
 class PublishedLog:
@@ -40,7 +50,7 @@ class PublishedLog:
 
     def checkpoint(self) -> bytes | None:
         """The bytes of the file ``checkpoint``, None if there is none."""
-        path = self._directory / "checkpoint"
+        path = self._directory / CHECKPOINT
         return read_bytes(path, _LIMIT) if path.exists() else None
 
     def put(self, path: str, data: bytes) -> None:
@@ -54,3 +64,44 @@ class PublishedLog:
         write_public(file, data, replace=True)
         # Partial tiles lie in a directory named after the full one; those who still want one take the full.
         shutil.rmtree(file.with_name(f"{file.name}.p"), ignore_errors=True)
+
+
+class Mirror:
+    """The files below a directory. What is missing, longer than it may be or no file is a CorruptError."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def checkpoint(self) -> bytes:
+        """The signed checkpoint."""
+        return self._read(CHECKPOINT, _LIMIT)
+
+    def hashes(self, tile: Tile) -> bytes:
+        """The bytes of a hash tile. For a partial one those of the full tile do, if that is there."""
+        found, data = self._tile(tile)
+        return data if found == tile else data[: tile.width * HASH_SIZE]
+
+    def leaves(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+        """``(index, bytes)`` of the leaves with start <= index < stop, in order; holds one tile at a time.
+
+        Raises MalformedError for a tile that is not made of leaves.
+        """
+        for number in range(start // WIDTH, -(-stop // WIDTH)):
+            first = number * WIDTH
+            found, data = self._tile(Tile(None, number, min(WIDTH, stop - first)))
+            for index, leaf in enumerate(tiles.parse_entries(found, data), first):
+                if start <= index < stop:
+                    yield index, leaf
+
+    def _tile(self, tile: Tile) -> tuple[Tile, bytes]:
+        """A tile and its bytes: the one that is asked for, or the full one that has taken its place."""
+        full = Tile(tile.level, tile.number)
+        if not (self._directory / tile.path).exists() and (self._directory / full.path).exists():
+            tile = full
+        return tile, self._read(tile.path, _MAX_TILE)
+
+    def _read(self, name: str, limit: int) -> bytes:
+        try:
+            return read_bytes(self._directory / name, limit)
+        except ConfigError as error:
+            raise CorruptError(error.message) from error

@@ -7,7 +7,7 @@ or keys, all of 32 bytes, is one blob.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, TypeAlias, TypeVar
 
 import apsw
@@ -15,7 +15,7 @@ import apsw
 from hashpact.domain.errors import CorruptError
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.state import Basis, Charter, Entry, Key, Leaf, Member, Opinion, Record, Role, Stance, Use
-from hashpact.storage.connection import Row, run
+from hashpact.storage.connection import Row, run, translated
 
 _T = TypeVar("_T")
 
@@ -48,12 +48,12 @@ def hashes(blob: bytes) -> tuple[bytes, ...]:
     return tuple(blob[at : at + HASH_SIZE] for at in range(0, len(blob), HASH_SIZE))
 
 
-def decoded(convert: Callable[[Row], _T], row: Row, **details: str) -> _T:
+def decoded(convert: Callable[[Row], _T], row: Row, which: str = "a stored row", **details: str) -> _T:
     """The row as a value. Raises CorruptError, with these details, if it holds what we never write."""
     try:
         return convert(row)
     except (ValueError, TypeError) as exc:
-        msg = f"a stored row cannot be read: {exc}"
+        msg = f"{which} cannot be read: {exc}"
         raise CorruptError(msg, **details) from exc
 
 
@@ -125,6 +125,17 @@ class View:
         """The latest time of any statement."""
         time: int = run(self._connection, "SELECT time FROM head")[0][0]
         return time
+
+    def records(self) -> Iterator[Record]:
+        """Every row of the state's tables. Raises CorruptError that names a row which cannot be read."""
+        for table, columns, order, convert in _STATE:
+            sql = f"SELECT {columns} FROM {table} ORDER BY {order}"  # noqa: S608  # constants of this module
+            try:
+                for row in self._connection.execute(sql):
+                    place = {"index": str(row[0])} if isinstance(row[0], int) else {}
+                    yield decoded(convert, row, f"the row {row[0]!r} of {table}", **place)
+            except apsw.Error as exc:
+                raise translated(exc, self._connection.filename) from exc
 
     def members(self, after: str, limit: int) -> tuple[Member, ...]:
         """The first ``limit`` members after that id."""
@@ -236,6 +247,16 @@ def _entry_of(row: Row) -> Entry:
 def _opinion_of(row: Row) -> Opinion:
     entry, member, stance, index, key = row
     return Opinion(entry, member, Stance(stance), index, key)
+
+
+_STATE: Final[Sequence[tuple[str, str, str, Callable[[Row], Record]]]] = (
+    ("charters", _CHARTER, "number", _charter_of),
+    ("members", _MEMBER, "id", _member_of),
+    ("keys", _KEY, "id", _key_of),
+    ("entries", _ENTRY, "idx", _entry_of),
+    ("opinions", _OPINION, "entry, member", _opinion_of),
+)
+"""The tables of the state: name, columns, order, and what a row is."""
 
 
 def _array(words: Iterable[str]) -> str:

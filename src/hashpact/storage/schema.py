@@ -141,7 +141,7 @@ def create(connection: apsw.Connection) -> None:
         raise translated(exc, connection.filename) from exc
 
 
-def check(connection: apsw.Connection) -> None:
+def check(connection: apsw.Connection, *, head: bool) -> None:
     """Refuse a database that is not ours, not of this version, or whose head is not its last leaf's.
 
     Raises ConfigError for the first two and CorruptError, naming the index, for the third. Changes nothing
@@ -159,7 +159,8 @@ def check(connection: apsw.Connection) -> None:
         )
         raise ConfigError(msg)
     _use_wal(connection)
-    _check_head(connection)
+    if head:
+        _check_head(connection)
 
 
 def _check_head(connection: apsw.Connection) -> None:

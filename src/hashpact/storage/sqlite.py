@@ -175,8 +175,8 @@ class SqliteLedger:
         return cls(path, writer, wait)
 
     @classmethod
-    def open(cls, path: Path, wait: float = WAIT) -> Self:
-        """The ledger at ``path``.
+    def open(cls, path: Path, wait: float = WAIT, *, check_head: bool = True) -> Self:
+        """The ledger at ``path``. Only who looks for damage leaves ``check_head`` out.
 
         Raises ConfigError if there is none, if the file is something else or of another schema version, or
         if it may not be written; CorruptError if its head and its last leaf disagree, naming the index.
@@ -186,7 +186,7 @@ class SqliteLedger:
             raise ConfigError(msg)
         writer = connect(path, wait)
         try:
-            schema.check(writer)
+            schema.check(writer, head=check_head)
         except BaseException:
             writer.close()
             raise

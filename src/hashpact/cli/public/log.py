@@ -9,6 +9,7 @@ import click
 
 from hashpact.cli.options import example, home_argument, json_option
 from hashpact.cli.output import complain, emit, rfc3339, show_table
+from hashpact.cli.public.audit import verify
 from hashpact.domain import statements
 from hashpact.domain.kinds import (
     AnyBody,
@@ -36,6 +37,9 @@ _HASH_DIGITS: Final = 16
 @click.group()
 def log() -> None:
     """Read the log of a home."""
+
+
+log.add_command(verify)
 
 
 @log.command(

@@ -1,0 +1,161 @@
+"""The command by which anybody checks a log: audit; and log verify, the same for whoever has the home."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from hashpact.cli.options import example, home_argument, json_option, passphrases
+from hashpact.cli.output import complain, emit, one_line, progress_of, rfc3339
+from hashpact.domain.grammar import Hex
+
+if TYPE_CHECKING:
+    from hashpact.auditor import Known
+    from hashpact.service.transparency.audit import Progress, Report
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_SHOWN: Final = 20
+"""As many faults are shown; the evidence has them all."""
+
+
+def _hash(_context: click.Context, _parameter: click.Parameter, text: str | None) -> bytes | None:
+    """A SHA-256 in hex."""
+    try:
+        return None if text is None else Hex(32).read(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+_genesis_option = click.option(
+    "--genesis", metavar="SHA256", callback=_hash, help="The SHA-256 of leaf 0, as it was published."
+)
+_evidence_option = click.option(
+    "--evidence",
+    metavar="DIR",
+    type=Path,
+    help="Where to write the evidence if anything is wrong. [hashpact-evidence-TIME]",
+)
+
+
+@click.command(
+    epilog=example(
+        "hashpact audit hashpact.example.org:8443 --profile lotus-forum",
+        "hashpact audit /mirror/example.org --genesis 9c1f... --from last-checkpoint",
+    )
+)
+@click.argument("source", metavar="ADDRESS|DIR")
+@click.option(
+    "--profile",
+    metavar="DIR",
+    type=Path,
+    envvar="HASHPACT_PROFILE",
+    show_envvar=True,
+    help="For a server: the profile of a member.",
+)
+@_genesis_option
+@click.option(
+    "--from",
+    "last",
+    metavar="CHECKPOINT",
+    type=Path,
+    help="The file of the checkpoint audited last; the new one is kept there. [in the profile]",
+)
+@click.option(
+    "--max-age", metavar="SECONDS", type=click.IntRange(min=1), help="How old the newest statement may be."
+)
+@_evidence_option
+@json_option
+def audit(  # noqa: PLR0913, PLR0917 - an argument for each option
+    source: str,
+    profile: Path | None,
+    genesis: bytes | None,
+    last: Path | None,
+    max_age: int | None,
+    evidence: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Derive a whole log again from its leaves, and compare it with what its server or mirror says.
+
+    ADDRESS is a server's HOST:PORT, DIR a directory of tiles. The exit status is 1 if anything is wrong.
+    """
+    from hashpact import auditor  # noqa: PLC0415 - late: loads gRPC
+
+    known = auditor.Known(_evidence(evidence), genesis, last, max_age)
+    if Path(source).is_dir():
+        _run(lambda progress: auditor.audit_mirror(Path(source), known, progress), known, as_json=as_json)
+        return
+    if profile is None:
+        msg = f"{source} is no directory, so it is a server: name a member's profile with --profile"
+        raise click.UsageError(msg)
+    _run(
+        lambda progress: auditor.audit_server(profile, source, passphrases(), known, progress),
+        known,
+        as_json=as_json,
+    )
+
+
+@click.command(epilog=example("hashpact log verify /srv/hashpact"))
+@home_argument
+@_genesis_option
+@_evidence_option
+@json_option
+def verify(home: Path, genesis: bytes | None, evidence: Path | None, *, as_json: bool) -> None:
+    """Derive the whole log of a home again, and compare it with everything that is stored in the home.
+
+    Tree, checkpoints, private parts, and every row of the state. The server of the home may run meanwhile.
+    The exit status is 1 if anything is wrong.
+    """
+    from hashpact import auditor  # noqa: PLC0415 - late, as above
+
+    known = auditor.Known(_evidence(evidence), genesis)
+    _run(
+        lambda progress: auditor.verify_home(home, known, progress),
+        known,
+        earlier="published",
+        as_json=as_json,
+    )
+
+
+def _evidence(named: Path | None) -> Path:
+    return named or Path(f"hashpact-evidence-{int(time.time())}")
+
+
+def _run(
+    work: Callable[[Progress], Report], known: Known, *, earlier: str = "audited last", as_json: bool
+) -> None:
+    from hashpact.auditor import summary  # noqa: PLC0415 - late, as above
+
+    with progress_of("leaves") as progress:
+        report = work(progress)
+    if as_json:
+        emit({**summary(report), "evidence": str(known.evidence) if report.findings else None})
+    else:
+        _show(report, earlier)
+        if report.findings:
+            click.echo(f"evidence in {one_line(str(known.evidence))}")
+    if report.findings:
+        faults = len(report.findings)
+        complain(f"{'1 fault was' if faults == 1 else f'{faults} faults were'} found")
+        raise click.exceptions.Exit(1)
+
+
+def _show(report: Report, what: str) -> None:
+    click.echo(f"{report.origin}: {report.size} leaves, root {report.root.hex()}")
+    click.echo(f"genesis {report.genesis.hex()}")
+    signed = f"signed up to size {report.signed}" if report.signed else "nothing is signed yet"
+    earlier = f", and begins with the {report.audited} leaves {what}" if report.audited else ""
+    click.echo(f"{signed}{earlier if not report.findings else ''}")
+    click.echo(", ".join(f"{count} {kind}" for kind, count in report.counts.items()))
+    click.echo(f"newest statement {rfc3339(report.newest)}")
+    for finding in report.findings[:_SHOWN]:
+        click.echo(f"FAULT {one_line(finding.message)}")
+    if len(report.findings) > _SHOWN:
+        click.echo(f"... and {len(report.findings) - _SHOWN} more")
+    if not report.findings:
+        click.echo("nothing is wrong")

@@ -1,0 +1,91 @@
+"""Records: a state as somebody tells it, compared record by record with the state that a log adds up to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from typing import Any, TypeAlias
+
+from hashpact.domain.rules import standing
+from hashpact.domain.state import Charter, Entry, Key, Member, Opinion, Record, State
+
+Identity: TypeAlias = tuple[str, *tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One record that is told otherwise than it is: what is wrong, and the leaf that made it last known.
+
+    ``entry`` is the entry that it is, or is an opinion on.
+    """
+
+    message: str
+    index: int | None
+    entry: int | None
+
+
+def differences(
+    told: Iterable[Record], wanted: Iterable[Record], kinds: frozenset[type[Record]]
+) -> Iterator[Difference]:
+    """Every record that is told and wrong, told and not wanted, or, of these kinds, wanted and not told."""
+    mine = {_identity(record): record for record in wanted if type(record) in kinds}
+    for record in told:
+        known = mine.pop(_identity(record), None)
+        if known is None:
+            yield _difference(record, "is not what any leaf says")
+        elif known != record:
+            yield _difference(known, f"is told with another {unlike(known, record)}")
+    for record in mine.values():
+        yield _difference(record, "is missing")
+
+
+def unlike(one: object, other: object) -> str:
+    """The names of the fields in which two values of one dataclass differ."""
+    assert type(one) is type(other)  # noqa: S101  # of one identity, or of one leaf
+    names = (field.name for field in fields(one))  # type: ignore[arg-type]  # both are dataclasses
+    return ", ".join(name for name in names if getattr(one, name) != getattr(other, name))
+
+
+def records_of(state: State, entries: Iterable[int], *, only_standing: bool) -> Iterator[Record]:
+    """All records of a state but for the entries and opinions, and these entries with their opinions.
+
+    ``only_standing`` leaves out opinions that do not stand.
+    """
+    yield from state.charters()
+    yield from state.members.values()
+    yield from state.registry.values()
+    for index in entries:
+        entry = state.entry(index)
+        if entry is not None:
+            yield entry
+        yield from standing.opinions(state, index) if only_standing else state.opinions(index)
+
+
+def _identity(record: Record) -> Identity:
+    """What two records have in common if one replaces the other. Each statement of a charter is one more."""
+    match record:
+        case Charter():
+            return "charter", record.root_version, record.policy_version
+        case Member():
+            return "member", record.id
+        case Key():
+            return "key", record.id.hex()
+        case Entry():
+            return "entry", record.index
+        case Opinion():
+            return "opinion", record.entry, record.member
+
+
+def _difference(record: Record, what: str) -> Difference:
+    index, entry = None, None
+    match record:
+        case Member() | Key():
+            index = record.enrolled_at
+        case Entry():
+            index = entry = record.index
+        case Opinion():
+            index, entry = record.index, record.entry
+        case Charter():
+            pass
+    name = " ".join(str(part) for part in _identity(record))
+    return Difference(f"the record {name} {what}", index, entry)

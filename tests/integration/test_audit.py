@@ -1,0 +1,177 @@
+"""`hashpact audit` of a running server and `hashpact log verify` of its home, as people run them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+from builders import fingerprint
+from running import BOTH, RunningServer, found
+
+from hashpact.cli.main import run
+from hashpact.domain.fingerprints import PDQ
+from hashpact.home import open_home
+from hashpact.sdk import Client
+
+ENTRIES = 30
+
+
+@dataclass
+class Place:
+    """A home that is served, with two members and some entries."""
+
+    home: Path
+    server: RunningServer
+    entries: list[int]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    """A clearinghouse under load of its own making."""
+    home = found(tmp_path, {"acme-video": BOTH, "lotus-forum": BOTH})
+    with RunningServer(home) as server:
+        with Client(server.profile("acme-video")) as acme, Client(server.profile("lotus-forum")) as lotus:
+            shared = [[fingerprint(PDQ, str(number))] for number in range(ENTRIES)]
+            entries = [acme.submit(items, labels={"other"}).index for items in shared]
+            lotus.opinion(entries[0], "dispute")
+            acme.withdraw(entries[1], "mistake")
+        yield Place(home, server, entries)
+
+
+def audit(place: Place, *more: str) -> list[str]:
+    """The arguments of an audit as a member."""
+    profile = place.home.parent / "lotus-forum"
+    return ["audit", place.server.address, "--profile", str(profile), *more]
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """What a command printed in JSON."""
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_a_server_is_audited_again_and_again(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(audit(place, "--json")) == 0
+    first = told(capsys)
+    with open_home(place.home) as opened:
+        assert first["genesis"] == opened.genesis.hex()
+        assert first["size"] == first["signed"] == opened.ledger.head().size
+        size = first["size"]
+    assert first["statements"] == {
+        "genesis": 1,
+        "key-enrol": 2,
+        "member-enrol": 2,
+        "opinion": 1,
+        "policy": 1,
+        "submit": ENTRIES,
+        "withdraw": 1,
+    }
+    assert (first["faults"], first["evidence"], first["audited"]) == ([], None, 0)
+    with Client(place.server.profile("acme-video")) as client:
+        client.submit([fingerprint(PDQ, "more")], labels={"other"})
+    assert run(audit(place)) == 0
+    out = capsys.readouterr().out
+    assert f"signed up to size {size + 1}, and begins with the {size} leaves audited last" in out
+    assert out.endswith("nothing is wrong\n")
+
+
+def test_a_server_that_goes_on_while_it_is_audited(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    stop = threading.Event()
+
+    def write() -> None:
+        with Client(place.server.profile("acme-video")) as client:
+            for number, entry in enumerate(place.entries[2:]):
+                client.submit([fingerprint(PDQ, f"later {number}")], labels={"other"})
+                client.withdraw(entry, "mistake")
+                if stop.is_set():
+                    return
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(3):
+            assert run(audit(place, "--json")) == 0
+            assert told(capsys)["faults"] == []
+            assert run(["log", "verify", str(place.home), "--json"]) == 0
+            assert told(capsys)["faults"] == []
+    finally:
+        stop.set()
+        writer.join()
+
+
+def test_a_server_that_tells_another_state_is_found_out(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = place.entries[4]
+    connection = apsw.Connection(str(place.home / "hashpact.db"))
+    connection.execute("UPDATE opinions SET stance = 'endorse'")
+    connection.execute("UPDATE entries SET withdrawn_at = ?, withdrawn_reason = 'gone', withdrawn_by = ? "
+                       "WHERE idx = ?", (entry + 1, bytes(32), entry))  # fmt: skip
+    connection.close()
+    for number, arguments in enumerate((audit(place), ["log", "verify", str(place.home)])):
+        evidence = tmp_path / f"evidence-{number}"
+        assert run([*arguments, "--evidence", str(evidence)]) == 1
+        printed = capsys.readouterr()
+        assert f"FAULT the record entry {entry} is told with another withdrawn_at" in printed.out
+        assert "is told with another stance" in printed.out
+        assert "hashpact: 2 faults were found" in printed.err
+        report = json.loads((evidence / "report.json").read_text())
+        assert {fault["index"] for fault in report["faults"]} == {entry, place.entries[-1] + 1}
+
+
+def test_a_server_whose_log_is_another_is_found_out(place: Place, tmp_path: Path) -> None:
+    assert run(audit(place)) == 0
+    last = tmp_path / "lotus-forum" / "audited-checkpoint"
+    before = last.read_bytes()
+    connection = apsw.Connection(str(place.home / "hashpact.db"))
+    connection.execute(
+        "UPDATE leaves SET data = CAST(replace(data, 'label other', 'label fraud') AS BLOB) WHERE idx = 12"
+    )
+    connection.close()
+    evidence = tmp_path / "evidence"
+    assert run([*audit(place), "--evidence", str(evidence)]) == 1
+    report = json.loads((evidence / "report.json").read_text())
+    assert report["faults"][0]["index"] == 12
+    assert b"label fraud" in (evidence / "0000-leaf-12").read_bytes()
+    assert last.read_bytes() == before
+
+
+def test_what_a_home_has_published_is_verified_too(place: Place, tmp_path: Path) -> None:
+    assert place.server.stop() == 0
+    published = place.home / "log" / "checkpoint"
+    assert published.exists()
+    verify = ["log", "verify", str(place.home), "--evidence"]
+    assert run([*verify, str(tmp_path / "none")]) == 0
+    assert run(["audit", str(place.home / "log")]) == 0
+    assert not (tmp_path / "none").exists()
+    tile = max((place.home / "log" / "tile" / "0").rglob("*.p/*"), key=lambda path: int(path.name))
+    tile.write_bytes(bytes(32) + tile.read_bytes()[32:])
+    assert run([*verify, str(tmp_path / "tile")]) == 1
+    report = json.loads((tmp_path / "tile" / "report.json").read_text())
+    (fault,) = report["faults"]
+    assert (fault["topic"], fault["index"]) == ("tile", 0)
+    assert fault["message"].startswith("published: tile/0/000.p/")
+    published.write_bytes(b"rubbish")
+    assert run([*verify, str(tmp_path / "checkpoint")]) == 1
+
+
+def test_what_an_audit_needs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["audit", "127.0.0.1:1"]) == 2
+    assert "--profile" in capsys.readouterr().err
+    assert run(["audit", str(tmp_path)]) == 1
+    assert "it is no directory of tiles" in capsys.readouterr().err
+    assert run(["audit", str(tmp_path), "--genesis", "abc"]) == 2
+    assert run(["init", str(tmp_path / "home"), "--origin", "test.example/log", "--unencrypted"]) == 0
+    capsys.readouterr()
+    assert run(["log", "verify", str(tmp_path / "home")]) == 0
+    assert "signed up to size 2, and begins with the 2 leaves published" in capsys.readouterr().out
+    (tmp_path / "last").write_text("rubbish")
+    (tmp_path / "checkpoint").touch()
+    assert run(["audit", str(tmp_path), "--from", str(tmp_path / "last")]) == 1
+    assert "is not a checkpoint" in capsys.readouterr().err
