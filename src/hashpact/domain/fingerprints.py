@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import enum
 import hashlib
-import re
 from dataclasses import dataclass
 from typing import Final
 
 from hashpact.domain.errors import InvalidInputError, MalformedError, UnusableFingerprintError
-from hashpact.domain.grammar import Decimal, Field, Hex, Reader, Word
+from hashpact.domain.grammar import Decimal, Field, Form, Hex, Word
 
 
 class Measure(enum.Enum):
@@ -72,10 +71,11 @@ MAX_QUALITY: Final = 100
 MAX_PRIVATE: Final = 8 * 1024
 
 _FIRST_LINE: Final = "hashpact/private/v1"
-_TYPE: Final = Field("type", Word(re.compile("[a-z0-9]+/[1-9][0-9]*"), "a fingerprint type such as pdq/1"))
+_TYPE: Final = Field("type", Word("[a-z0-9]+/[1-9][0-9]*", "a fingerprint type such as pdq/1"))
 _VALUE: Final = Field("value", Hex(None))
 _QUALITY: Final = Field("quality", Decimal(0, MAX_QUALITY), 0, 1)
 _NONCE: Final = Field("nonce", Hex(32))
+_FORM: Final = Form(_FIRST_LINE, _TYPE, _VALUE, _QUALITY, _NONCE)
 
 
 def type_named(name: str) -> FingerprintType:
@@ -179,9 +179,5 @@ def parse_private(data: bytes) -> PrivatePart:
     if len(data) > MAX_PRIVATE:
         msg = f"a private part of {len(data)} bytes; the limit is {MAX_PRIVATE}"
         raise MalformedError(msg, field="private")
-    reader = Reader(data, _FIRST_LINE)
-    kind = type_named(reader.one(_TYPE))
-    fingerprint = Fingerprint(kind, reader.one(_VALUE), reader.optional(_QUALITY))
-    part = PrivatePart(fingerprint, reader.one(_NONCE))
-    reader.end()
-    return part
+    name, value, quality, nonce = _FORM.read(data)
+    return PrivatePart(Fingerprint(type_named(name), value, quality), nonce)

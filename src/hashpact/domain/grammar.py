@@ -7,86 +7,119 @@ U+2028. A reader refuses whatever it would not itself have written.
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final, Generic, NoReturn, Protocol, TypeVar
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, NoReturn, TypeVar
 
 from hashpact.domain.errors import MalformedError
 
 MAX_INTEGER: Final = 2**63 - 1
 
-_PRINTABLE: Final = re.compile(b"[ -~]+")
+_TEXT: Final = re.compile(rb"(?:[ -~]+\n)+")
 
 Value = TypeVar("Value")
 
 
-class Spelling(Protocol[Value]):
-    """How one kind of value is written: the only way to read and to write it."""
+class Spelling(ABC, Generic[Value]):
+    """How one kind of value is written: the only way to read and to write it.
+
+    ``pattern`` matches every text that is read, and may match more, which `value` refuses; ``wanted`` says
+    what it matches. A value has no line breaks, and its pattern looks at nothing beyond them.
+    """
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def pattern(self) -> str:
+        """A regular expression."""
+
+    @property
+    @abstractmethod
+    def wanted(self) -> str:
+        """What a person should write."""
+
+    @abstractmethod
+    def value(self, text: str) -> Value:
+        """The value of a text that the pattern matches; raises ValueError, saying what is wanted."""
+
+    @abstractmethod
+    def write(self, value: Value) -> str:
+        """Its one spelling; raises ValueError if it has none."""
 
     def read(self, text: str) -> Value:
         """The value; raises ValueError, saying what is wanted, unless ``text`` is its one spelling."""
-        ...
-
-    def write(self, value: Value) -> str:
-        """Its one spelling; raises ValueError if it has none."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A string that a pattern describes."""
-
-    pattern: re.Pattern[str]
-    wanted: str
-
-    def read(self, text: str) -> str:
-        """The string itself."""
-        if not self.pattern.fullmatch(text):
+        if not re.fullmatch(self.pattern, text):
             msg = f"want {self.wanted}"
             raise ValueError(msg)
-        return text
-
-    write = read
+        return self.value(text)
 
 
 @dataclass(frozen=True, slots=True)
-class Hex:
+class Word(Spelling[str]):
+    """A string that a pattern describes."""
+
+    pattern: str
+    wanted: str
+
+    def value(self, text: str) -> str:
+        """The string itself."""
+        return text
+
+    def write(self, value: str) -> str:
+        """The string itself."""
+        return self.read(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Hex(Spelling[bytes]):
     """Bytes in lower-case hexadecimal; ``size`` in bytes, or None for any from 1."""
 
     size: int | None
 
-    def read(self, text: str) -> bytes:
+    @property
+    def pattern(self) -> str:
+        """Pairs of digits."""
+        return "(?:[0-9a-f]{2})+" if self.size is None else f"[0-9a-f]{{{self.size * 2}}}"
+
+    @property
+    def wanted(self) -> str:
+        """How many digits."""
+        return f"{'an even number of' if self.size is None else self.size * 2} lower-case hex digits"
+
+    def value(self, text: str) -> bytes:
         """The bytes."""
-        digits = "+" if self.size is None else f"{{{self.size * 2}}}"
-        if not re.fullmatch(f"[0-9a-f]{digits}", text) or len(text) % 2:
-            msg = f"want {'an even number of' if self.size is None else self.size * 2} lower-case hex digits"
-            raise ValueError(msg)
         return bytes.fromhex(text)
 
     def write(self, value: bytes) -> str:
         """The digits."""
-        return self._checked(value).hex()
-
-    def _checked(self, value: bytes) -> bytes:
         if not value or (self.size is not None and len(value) != self.size):
             msg = f"want {self.size or 'some'} bytes"
             raise ValueError(msg)
-        return value
+        return value.hex()
 
 
 @dataclass(frozen=True, slots=True)
-class Decimal:
+class Decimal(Spelling[int]):
     """A whole number from ``low`` to ``high`` in decimal, without sign or leading zeros."""
 
     low: int = 0
     high: int = MAX_INTEGER
 
-    def read(self, text: str) -> int:
-        """The number."""
-        if not re.fullmatch("0|[1-9][0-9]{0,18}", text):
-            msg = "want a decimal number without sign, spaces or leading zeros"
-            raise ValueError(msg)
+    @property
+    def pattern(self) -> str:
+        """At most the digits of the largest number."""
+        return "0|[1-9][0-9]{0,18}"
+
+    @property
+    def wanted(self) -> str:
+        """What the pattern takes."""
+        return "a decimal number without sign, spaces or leading zeros"
+
+    def value(self, text: str) -> int:
+        """The number, if it is within the bounds."""
         return self._checked(int(text))
 
     def write(self, value: int) -> str:
@@ -105,6 +138,9 @@ class Field(Generic[Value]):
     """A line that occurs from ``low`` to ``high`` times in a row.
 
     Repeated values must differ; with ``ascending`` they must also be sorted, so that a set has one spelling.
+    ``run`` matches the lines of this name that come next, up to one past the bound, which is enough to
+    refuse. ``spelt`` matches all of them if each is well spelt; of a field that occurs once, its one group
+    is the value.
     """
 
     name: str
@@ -112,6 +148,20 @@ class Field(Generic[Value]):
     low: int = 1
     high: int = 1
     ascending: bool = False
+    run: re.Pattern[bytes] = field(init=False, repr=False, compare=False)
+    spelt: re.Pattern[bytes] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Compile both patterns once."""
+        run = f"(?:{self.name} [^\n]*\n){{0,{self.high + 1}}}"
+        spelt = f"(?:{self.name} ({self.spelling.pattern})\n){self._times}(?!{self.name} )"
+        object.__setattr__(self, "run", re.compile(run.encode("ascii")))
+        object.__setattr__(self, "spelt", re.compile(spelt.encode("ascii"), re.MULTILINE))
+
+    @property
+    def _times(self) -> str:
+        """How often the line occurs, in a regular expression."""
+        return "*" if self.high > 1 else "?" if self.low == 0 else ""
 
     def write(self, values: tuple[Value, ...]) -> str:
         """The lines of these values. Raises MalformedError if they break the field's bounds."""
@@ -119,13 +169,16 @@ class Field(Generic[Value]):
             texts = [self.spelling.write(value) for value in values]
         except ValueError as error:
             _refuse(f"{self.name}: {error}", self.name)
-        self._check(texts)
-        return "".join(f"{self.name} {text}\n" for text in texts)
+        self.check(texts)
+        return "".join([f"{self.name} {text}\n" for text in texts])
 
-    def _check(self, texts: list[str], line: int | None = None) -> None:
+    def check(self, texts: list[str], line: int | None = None) -> None:
+        """Refuse too few or too many values, a repeated one, and a set that is not sorted."""
         if not self.low <= len(texts) <= self.high:
             count = str(self.low) if self.low == self.high else f"{self.low} to {self.high}"
             _refuse(f"want {count} {self.name!r} lines, not {len(texts)}", self.name, line)
+        if self.high == 1:
+            return
         if len(set(texts)) != len(texts):
             _refuse(f"a {self.name!r} line is repeated", self.name, line)
         if self.ascending and texts != sorted(texts):
@@ -136,33 +189,32 @@ class Reader:
     """Reads a text field by field, and refuses whatever is left over."""
 
     def __init__(self, data: bytes, first_line: str) -> None:
-        """Split ``data`` into lines.
+        """Read the first line of ``data``.
 
-        Raises MalformedError unless they are printable ASCII and the first is ``first_line``.
+        Raises MalformedError unless all lines are printable ASCII and the first is ``first_line``.
         """
-        if not data.endswith(b"\n"):
-            _refuse("the text does not end with a newline", "text")
-        self._lines = data[:-1].split(b"\n")
-        self._next = 0
-        for number, line in enumerate(self._lines, 1):
-            if not _PRINTABLE.fullmatch(line):
-                _refuse(f"line {number} is empty or has bytes that are not printable ASCII", "text", number)
-        if self._lines[0] != first_line.encode():
+        self._data = data
+        self._place = len(first_line) + 1
+        self._line = 1
+        if not _TEXT.fullmatch(data):
+            self._refuse_text()
+        if not data.startswith(b"%s\n" % first_line.encode()):
             _refuse(f"the first line is not {first_line!r}", "text", 1)
-        self._next = 1
 
     def take(self, field: Field[Value]) -> tuple[Value, ...]:
         """The values of the field's lines that come next."""
-        start = self._next + 1
-        texts = list(self._run(field))
-        field._check(texts, start)  # noqa: SLF001  # Field and Reader are two halves of one grammar
-        values = []
-        for number, text in enumerate(texts, start):
-            try:
-                values.append(field.spelling.read(text))
-            except ValueError as error:
-                _refuse(f"line {number}, {field.name}: {error}", field.name, number)
-        return tuple(values)
+        start, line = self._place, self._line + 1
+        run = field.run.match(self._data, start)
+        assert run is not None  # noqa: S101  # no line at all matches too
+        stop = self._place = run.end()
+        values_at = len(field.name) + 1
+        texts = [text[values_at:] for text in self._data[start:stop].decode("ascii").splitlines()]
+        self._line += len(texts)
+        field.check(texts, line)
+        if field.spelt.fullmatch(self._data, start, stop):
+            with contextlib.suppress(ValueError):
+                return tuple([field.spelling.value(text) for text in texts])
+        return tuple(self._read(field, number, text) for number, text in enumerate(texts, line))
 
     def one(self, field: Field[Value]) -> Value:
         """The value of a field that occurs once."""
@@ -176,18 +228,49 @@ class Reader:
 
     def end(self) -> None:
         """Refuse a line that no field has taken."""
-        if self._next < len(self._lines):
-            number = self._next + 1
+        if self._place < len(self._data):
+            number = self._line + 1
             _refuse(f"line {number}: unexpected, repeated or misplaced field", "text", number)
 
-    def _run(self, field: Field[Value]) -> Iterator[str]:
-        prefix = field.name.encode() + b" "
-        # One line past the bound is enough to refuse; the rest of a flood is never read.
-        for _ in range(field.high + 1):
-            if self._next >= len(self._lines) or not self._lines[self._next].startswith(prefix):
-                return
-            yield self._lines[self._next].removeprefix(prefix).decode("ascii")
-            self._next += 1
+    def _read(self, field: Field[Value], line: int, text: str) -> Value:
+        try:
+            return field.spelling.read(text)
+        except ValueError as error:
+            _refuse(f"line {line}, {field.name}: {error}", field.name, line)
+
+    def _refuse_text(self) -> NoReturn:
+        if not self._data.endswith(b"\n"):
+            _refuse("the text does not end with a newline", "text")
+        good = _TEXT.match(self._data)
+        number = self._data.count(b"\n", 0, 0 if good is None else good.end()) + 1
+        _refuse(f"line {number} is empty or has bytes that are not printable ASCII", "text", number)
+
+
+class Form:
+    """A whole text of fields none of which is repeated, read with one pattern that is made of theirs."""
+
+    def __init__(self, first_line: str, *fields: Field[Any]) -> None:
+        """The text is ``first_line`` and then these fields in order."""
+        self._first_line = first_line
+        self.fields = fields
+        patterns = [re.escape(f"{first_line}\n".encode()), *(field.spelt.pattern for field in fields)]
+        self._spelt = re.compile(b"".join(patterns), re.MULTILINE)
+
+    def read(self, data: bytes) -> tuple[Any, ...]:
+        """The value of each field, None for one that is left out. Raises MalformedError as `Reader` does."""
+        found = self._spelt.fullmatch(data)
+        if found is not None:
+            with contextlib.suppress(ValueError):
+                return tuple(
+                    [
+                        None if text is None else field.spelling.value(text.decode("ascii"))
+                        for field, text in zip(self.fields, found.groups(), strict=True)
+                    ]
+                )
+        reader = Reader(data, self._first_line)
+        values = tuple(reader.optional(field) for field in self.fields)
+        reader.end()
+        return values
 
 
 def _refuse(message: str, field: str, line: int | None = None) -> NoReturn:
@@ -196,4 +279,4 @@ def _refuse(message: str, field: str, line: int | None = None) -> NoReturn:
     raise MalformedError(message, field=field, line=str(line))
 
 
-SLUG: Final = Word(re.compile("[a-z0-9]+(-[a-z0-9]+)*"), "lower-case letters, digits and single hyphens")
+SLUG: Final = Word("[a-z0-9]+(?:-[a-z0-9]+)*", "lower-case letters, digits and single hyphens")

@@ -10,10 +10,10 @@ import enum
 import re
 import typing
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Final, Generic, Self, TypeAlias, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Self, TypeAlias, TypeVar
 
 from hashpact.domain.errors import MalformedError
-from hashpact.domain.grammar import SLUG, Decimal, Field, Hex, Reader, Word
+from hashpact.domain.grammar import SLUG, Decimal, Field, Hex, Reader, Spelling, Word
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.state import Basis, Role, Stance, Use
 from hashpact.log import note
@@ -33,28 +33,35 @@ Choice = TypeVar("Choice", bound=enum.Enum)
 
 
 @dataclass(frozen=True, slots=True)
-class _OneOf(Generic[Choice]):
+class _OneOf(Spelling[Choice]):
     """One of an enumeration's values."""
 
     choices: type[Choice]
 
-    def read(self, text: str) -> Choice:
-        for choice in self.choices:
-            if choice.value == text:
-                return choice
-        msg = f"want one of {', '.join(choice.value for choice in self.choices)}"
-        raise ValueError(msg)
+    @property
+    def pattern(self) -> str:
+        return "|".join(re.escape(choice.value) for choice in self.choices)
+
+    @property
+    def wanted(self) -> str:
+        return f"one of {', '.join(choice.value for choice in self.choices)}"
+
+    def value(self, text: str) -> Choice:
+        return self.choices(text)
 
     def write(self, value: Choice) -> str:
         return str(value.value)
 
 
-class _NamedKeyLine:
+class _NamedKeyLine(Spelling[NamedKey]):
     """A key's name, a space, and the raw public key in hex."""
 
-    def read(self, text: str) -> NamedKey:
+    pattern = r"(?=[^ ]{1,32} )" + SLUG.pattern + " [0-9a-f]{64}"
+    wanted = "a name (1 to 32 lower-case letters, digits and single hyphens), a space and 64 hex digits"
+
+    def value(self, text: str) -> NamedKey:
         name, _, public = text.partition(" ")
-        return NamedKey(_NAME.read(name), HASH.read(public))
+        return NamedKey(name, bytes.fromhex(public))
 
     def write(self, value: NamedKey) -> str:
         return f"{_NAME.write(value.name)} {HASH.write(value.public)}"
@@ -64,16 +71,14 @@ HASH: Final = Hex(32)
 SECONDS: Final = Decimal()
 _INDEX: Final = Decimal()
 _NAME: Final = Word(
-    re.compile(r"(?=.{1,32}\Z)" + SLUG.pattern.pattern),
+    "(?=.{1,32}$)" + SLUG.pattern,
     "1 to 32 lower-case letters, digits and single hyphens",
 )
 TERM: Final = Word(
-    re.compile(r"(?=.{1,64}\Z)" + SLUG.pattern.pattern),
+    "(?=.{1,64}$)" + SLUG.pattern,
     "1 to 64 lower-case letters, digits and single hyphens",
 )
-MEMBER_ID: Final = Word(
-    re.compile("[a-z0-9-]{3,32}"), "a member id: 3 to 32 lower-case letters, digits and hyphens"
-)
+MEMBER_ID: Final = Word("[a-z0-9-]{3,32}", "a member id: 3 to 32 lower-case letters, digits and hyphens")
 
 ADMINS: Final = Field("admin", _NamedKeyLine(), 1, MAX_ADMINS)
 THRESHOLD: Final = Field("threshold", Decimal(1, MAX_ADMINS))
@@ -96,7 +101,7 @@ BASIS: Final = Field("basis", _OneOf(Basis))
 AUTHORITY: Final = Field("authority", MEMBER_ID, 0, 1)
 ARTICLE: Final = Field("article", TERM, 0, 1)
 JURISDICTIONS: Final = Field(
-    "jurisdiction", Word(re.compile("[A-Z]{2}"), "two capital letters (ISO 3166-1)"), 0, 64, ascending=True
+    "jurisdiction", Word("[A-Z]{2}", "two capital letters (ISO 3166-1)"), 0, 64, ascending=True
 )
 REMOVED: Final = Field("removed", SECONDS)
 ITEMS: Final = Field("item", HASH, 1, MAX_ITEMS)

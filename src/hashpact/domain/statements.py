@@ -8,7 +8,6 @@ The bytes are described in docs/formats/statement.md.
 from __future__ import annotations
 
 import contextlib
-import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,7 +23,7 @@ MAX_LEAF: Final = 32 * 1024
 
 _ORIGIN: Final = Word(
     # A checkpoint's first line is the origin: it must not be the first line of a format of Hashpact's own.
-    re.compile(r"(?!hashpact/)[a-z0-9](?:[a-z0-9._/-]{0,126}[a-z0-9])?"),
+    "(?!hashpact/)[a-z0-9](?:[a-z0-9._/-]{0,126}[a-z0-9])?",
     "an origin such as example.org/log: at most 128 of a-z 0-9 . _ / -, and not beginning with hashpact/",
 )
 

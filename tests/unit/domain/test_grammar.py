@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hashpact.domain.errors import MalformedError
-from hashpact.domain.grammar import MAX_INTEGER, SLUG, Decimal, Field, Hex, Reader, Word
+from hashpact.domain.grammar import MAX_INTEGER, SLUG, Decimal, Field, Form, Hex, Reader, Word
 
 FIRST = "test/v1"
 NUMBER = Field("number", Decimal(0, 99))
@@ -197,11 +198,11 @@ def test_a_flood_of_lines_is_read_only_to_one_past_the_bound() -> None:
     spelled: list[str] = []
 
     class Counting(Word):
-        def read(self, text: str) -> str:
+        def value(self, text: str) -> str:
             spelled.append(text)
             return text
 
-    flood = Field("word", Counting(re.compile(".*"), "anything"), 0, 3)
+    flood = Field("word", Counting(".*", "anything"), 0, 3)
     with pytest.raises(MalformedError, match="not 4"):
         reader("test/v1\n" + "".join(f"word w{i}\n" for i in range(10_000))).take(flood)
     assert spelled == []
@@ -235,3 +236,47 @@ def test_what_is_written_is_read_back(words: list[str]) -> None:
     read = reader("test/v1\n" + WORDS.write(tuple(words)))
     assert read.take(WORDS) == tuple(words)
     read.end()
+
+
+FORM = Form(FIRST, NUMBER, Field("word", SLUG, 0, 1), Field("hash", Hex(2)))
+GOOD = ("number 7\n", "word a\n", "word a-b\n", "hash abcd\n", f"{FIRST}\n")
+BAD = (
+    "number 07\n",
+    "number 100\n",
+    "word A\n",
+    "hash ab\n",
+    "hash abcd",
+    "\n",
+    "x\n",
+    "number 7\r\n",
+    "a\0\n",
+)
+LINES = st.sampled_from(GOOD + BAD)
+
+
+def verdict(read: Callable[[bytes], object], data: bytes) -> object:
+    """What is read, or what is said against it."""
+    try:
+        return read(data)
+    except MalformedError as error:
+        return error.details
+
+
+def one_by_one(data: bytes) -> tuple[object, ...]:
+    """The form's fields, each read by itself."""
+    read = Reader(data, FIRST)
+    values = tuple(read.optional(field) for field in FORM.fields)
+    read.end()
+    return values
+
+
+@given(st.lists(LINES, max_size=5))
+def test_a_form_is_read_as_its_fields_are(lines: list[str]) -> None:
+    """One pattern for the whole text takes what the fields take one by one, and nothing else."""
+    data = f"{FIRST}\n{''.join(lines)}".encode()
+    assert verdict(FORM.read, data) == verdict(one_by_one, data)
+
+
+def test_a_form_takes_what_it_is_made_of() -> None:
+    assert FORM.read(b"test/v1\nnumber 7\nword a-b\nhash abcd\n") == (7, "a-b", b"\xab\xcd")
+    assert FORM.read(b"test/v1\nnumber 7\nhash abcd\n") == (7, None, b"\xab\xcd")
