@@ -324,7 +324,7 @@ def check_checkpoints(ledger: Log, hashes: Sequence[bytes], roots: Sequence[byte
         origin, size, root, *_ = text.decode().split("\n")
         assert (origin, size) == (charter.origin, str(one.size))
         assert base64.b64decode(root) == roots[one.size - 1]
-        dash, name, encoded = signature.decode().split(" ")
+        dash, name, encoded = signature.decode().split("\n")[0].split(" ")
         assert (dash, name) == ("\u2014", charter.origin)
         value = base64.b64decode(encoded)[4:]
         keys = [Ed25519PublicKey.from_public_bytes(public) for public in charter.log_keys]

@@ -35,6 +35,20 @@ def found(directory: Path, members: dict[str, frozenset[Role]]) -> Path:
     return home
 
 
+def ready_line(process: subprocess.Popen[bytes], log: Path) -> str:
+    """The first line that a server prints once it answers."""
+    assert process.stdout is not None
+    deadline = time.monotonic() + _START
+    line = b""
+    while not line.endswith(b"\n"):
+        left = max(deadline - time.monotonic(), 0)
+        ready, _, _ = select.select([process.stdout], [], [], left)
+        more = os.read(process.stdout.fileno(), 4096) if ready else b""
+        assert more, f"the server did not start:\n{log.read_text()}"
+        line += more
+    return line.decode().strip()
+
+
 class RunningServer:
     """`hashpact serve` of a home as a process of its own; ``address`` is the HOST:PORT it answers on."""
 
@@ -50,7 +64,7 @@ class RunningServer:
                 env={**os.environ, **environ},
             )
         try:
-            self.address = self._ready()
+            self.address = ready_line(self.process, self.log_path).rsplit(" ", 1)[1]
         except BaseException:
             self.kill()
             raise
@@ -80,18 +94,6 @@ class RunningServer:
         """SIGTERM; the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.wait()
-
-    def _ready(self) -> str:
-        assert self.process.stdout is not None
-        deadline = time.monotonic() + _START
-        line = b""
-        while not line.endswith(b"\n"):
-            left = max(deadline - time.monotonic(), 0)
-            ready, _, _ = select.select([self.process.stdout], [], [], left)
-            more = os.read(self.process.stdout.fileno(), 4096) if ready else b""
-            assert more, f"the server did not start:\n{self.log}"
-            line += more
-        return line.decode().rsplit(" ", 1)[1].strip()
 
     def wait(self) -> int:
         """Wait for the process to end; its exit status."""

@@ -61,14 +61,16 @@ ROOMS = {
     "fingerprint": room("domain _kernel", "PIL numpy imagehash pdqhash datasketch"),
     "_kernel": room("lookup.shapes", "numpy"),  # a stub: types only
     "wire": room("service domain", GRPC + " cryptography structlog"),
-    "cli": room("service domain config passphrase home auditor server sdk demo", "click rich"),
+    "http": room("service domain log", "h11 structlog"),
+    "cli": room("service domain config passphrase home auditor server witness sdk demo", "click rich"),
     # The demonstration stands outside, as an operator and its members do.
     "demo": room("domain config home sdk", "PIL numpy"),
-    "config": room("domain"),
+    "config": room("domain log"),
     "passphrase": room("domain storage"),
-    "home": room("domain service storage config passphrase", "cryptography"),
+    "home": room("domain log service storage config passphrase", "cryptography"),
     "auditor": room("domain log service storage wire config home passphrase profile"),
-    "server": room(EVERY + " home passphrase", "structlog uvloop"),
+    "witness": room("domain log service storage http config passphrase home", "cryptography structlog"),
+    "server": room(EVERY + " http home passphrase", "structlog uvloop"),
     "profile": room("domain service storage wire config passphrase"),
     # The kinds of objects that the SDK takes as they are.
     "sdk": room("domain service fingerprint wire profile", "datasketch imagehash"),

@@ -1,23 +1,42 @@
-"""Configuration: a clearinghouse's HOME/hashpact.toml and a member's profile.toml, each validated once."""
+"""Configuration: a clearinghouse's hashpact.toml, a member's profile.toml and a witness's witness.toml.
+
+Each is validated once, when it is read. Public keys of logs and witnesses are spelled as C2SP verifier keys,
+which carry the name that goes with the key.
+"""
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Final, Self
 
-from hashpact.domain.errors import ConfigError
+from hashpact.domain.errors import ConfigError, InvalidInputError
 from hashpact.domain.grammar import Hex
+from hashpact.domain.keys import check_public_key
+from hashpact.log import cosignature, note
+from hashpact.log.cosignature import Witness
 
 ENVIRONMENT_PREFIX: Final = "HASHPACT_"
 DEFAULT_LISTEN: Final = "127.0.0.1:8443"
+WITNESS_LISTEN: Final = "127.0.0.1:8480"
 MAX_SIZE: Final = 64 * 1024
 """Bytes that a configuration file may have."""
 
 _HOST_PORT: Final = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})")
+_URL: Final = re.compile(
+    r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?", re.ASCII
+)
 _MAX_PORT: Final = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessAt:
+    """A witness that the log asks for cosignatures, and its submission prefix, an http or https URL."""
+
+    witness: Witness
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +45,31 @@ class HomeConfig:
 
     ``origin`` is the log's name, fixed at its genesis. ``listen`` is the HOST:PORT to bind (port 0: any free
     one). ``address`` is the HOST:PORT that members connect to, written into their profiles (None: where the
-    server is bound); the server's certificate must name its host.
+    server is bound); the server's certificate must name its host. ``quorum`` of the ``witnesses`` must cosign
+    a checkpoint before anybody sees it.
     """
 
     origin: str
     listen: str = DEFAULT_LISTEN
     address: str | None = None
+    witnesses: tuple[WitnessAt, ...] = ()
+    quorum: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse an address without host or port, with ConfigError."""
+        """Refuse what no server could keep to, with ConfigError."""
         split_address("listen", self.listen)
         if self.address is not None:
             split_address("address", self.address)
+        if not 0 <= self.quorum <= len(self.witnesses):
+            msg = f"hashpact.toml: quorum must be from 0 to the number of witnesses, {len(self.witnesses)}"
+            raise ConfigError(msg, field="quorum")
+        if len(self.witnesses) >= note.MAX_SIGNATURES:
+            msg = f"hashpact.toml: a checkpoint has room for {note.MAX_SIGNATURES - 1} witnesses at most"
+            raise ConfigError(msg, field="witness")
+        names, keys = ({get(one.witness) for one in self.witnesses} for get in (_name, _public))
+        if min(len(names), len(keys)) < len(self.witnesses):
+            msg = "hashpact.toml: two witnesses have one name or one key"
+            raise ConfigError(msg, field="witness")
 
     @classmethod
     def parse(cls, text: str, environ: Mapping[str, str]) -> Self:
@@ -45,12 +77,23 @@ class HomeConfig:
 
         Raises ConfigError. The origin never comes from the environment: it belongs to the log.
         """
-        values = _values("hashpact.toml", text, cls)
+        loaded = _loaded("hashpact.toml", text)
+        witnesses = loaded.pop("witness", [])
+        quorum = loaded.pop("quorum", None)
+        values = _values("hashpact.toml", loaded, {"origin", "listen", "address"}, {"origin"})
         for name in ("listen", "address"):
             override = environ.get(ENVIRONMENT_PREFIX + name.upper())
             if override:
                 values[name] = override
-        return cls(**{name: str(value) for name, value in values.items()})
+        parsed = _witnesses(witnesses)
+        if quorum is None and parsed:
+            msg = "hashpact.toml: quorum is missing: how many witnesses must cosign, 0 for none"
+            raise ConfigError(msg, field="quorum")
+        if isinstance(quorum, bool) or not isinstance(quorum, int | None):
+            msg = "hashpact.toml: quorum must be a number"
+            raise ConfigError(msg, field="quorum")
+        strings = {name: str(value) for name, value in values.items()}
+        return cls(**strings, witnesses=parsed, quorum=quorum or 0)
 
     def to_toml(self) -> str:
         """The file's text."""
@@ -60,6 +103,11 @@ class HomeConfig:
             f'origin = "{self.origin}"  # fixed at genesis; do not change\n'
             f'listen = "{self.listen}"  # where the server binds\n'
             f"{address}  # what members connect to, if not where it binds; new profiles carry it\n"
+            + (f"quorum = {self.quorum}  # so many witnesses must cosign\n" if self.witnesses else "")
+            + "".join(
+                f'\n[[witness]]\nkey = "{_witness_key(one.witness)}"\nurl = "{one.url}"\n'
+                for one in self.witnesses
+            )
         )
 
 
@@ -88,7 +136,8 @@ class ProfileConfig:
     @classmethod
     def parse(cls, text: str) -> Self:
         """The file's values. Raises ConfigError."""
-        values = _values("profile.toml", text, cls, lists={"log_key"})
+        known = {field.name for field in fields(cls)}
+        values = _values("profile.toml", _loaded("profile.toml", text), known, known, lists={"log_key"})
         keys, genesis = values.pop("log_key"), values.pop("genesis")
         return cls(
             log_key=tuple(_hash("log_key", key) for key in keys),
@@ -111,6 +160,46 @@ class ProfileConfig:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class WitnessConfig:
+    """What a witness needs to know: its name, where it listens, and the keys of the logs by their origins."""
+
+    name: str
+    listen: str
+    logs: tuple[tuple[str, bytes], ...]
+
+    def __post_init__(self) -> None:
+        """Refuse an address without host or port, with ConfigError."""
+        split_address("listen", self.listen)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The file's values. Raises ConfigError."""
+        known = {field.name for field in fields(cls)}
+        values = _values("witness.toml", _loaded("witness.toml", text), known, known, lists={"logs"})
+        logs = tuple(log_key("witness.toml: logs", key) for key in values.pop("logs"))
+        return cls(str(values["name"]), str(values["listen"]), logs)
+
+    def to_toml(self) -> str:
+        """The file's text."""
+        logs = "".join(f'  "{note.verifier_key(origin, public)}",\n' for origin, public in self.logs)
+        return (
+            "# A witness. It cosigns the checkpoints of the logs below, and of no others.\n"
+            f'name = "{self.name}"  # its key\'s name; do not change\n'
+            f'listen = "{self.listen}"  # where it binds; put a proxy with TLS before it\n'
+            f"logs = [  # the verifier key of each log; several while a log changes its key\n{logs}]\n"
+        )
+
+
+def log_key(where: str, text: str) -> tuple[str, bytes]:
+    """Origin and public key of a log's verifier key. Raises ConfigError, saying where."""
+    name, kind, public = _verifier_key(where, text)
+    if kind != note.ED25519:
+        msg = f"{where}: {name} is not the Ed25519 key of a log"
+        raise ConfigError(msg, field="key")
+    return name, public
+
+
 def split_address(field: str, address: str) -> tuple[str, int]:
     """Host (without brackets) and port of HOST:PORT. Raises ConfigError naming the field."""
     found = _HOST_PORT.fullmatch(address)
@@ -128,29 +217,77 @@ def _hash(field: str, text: str) -> bytes:
         raise ConfigError(msg, field=field) from error
 
 
-def _values(
-    name: str, text: str, wanted: type[HomeConfig | ProfileConfig], lists: Container[str] = ()
-) -> dict[str, str | list[str]]:
-    """The values of a TOML file that has no others than ``wanted`` has fields: strings, or lists of them."""
+def _name(witness: Witness) -> str:
+    return witness.name
+
+
+def _public(witness: Witness) -> bytes:
+    return witness.public
+
+
+def _witness_key(witness: Witness) -> str:
+    return note.verifier_key(witness.name, witness.public, cosignature.KIND)
+
+
+def _witnesses(tables: object) -> tuple[WitnessAt, ...]:
+    """What the ``[[witness]]`` tables say."""
+    where = "hashpact.toml: witness"
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        msg = f"{where}: write each as a table, under [[witness]]"
+        raise ConfigError(msg, field="witness")
+    found = []
+    for table in tables:
+        values = _values(where, table, {"key", "url"}, {"key", "url"})
+        name, kind, public = _verifier_key(where, str(values["key"]))
+        if kind != cosignature.KIND:
+            msg = f"{where}: {name} is not the Ed25519 cosignature key of a witness"
+            raise ConfigError(msg, field="key")
+        if not _URL.fullmatch(str(values["url"])):
+            msg = f"{where}: url is like https://witness.example/prefix, not {values['url']!r}"
+            raise ConfigError(msg, field="url")
+        found.append(WitnessAt(Witness(name, public), str(values["url"])))
+    return tuple(found)
+
+
+def _verifier_key(where: str, text: str) -> tuple[str, bytes, bytes]:
     try:
-        values = tomllib.loads(text)
+        name, kind, public = note.parse_verifier_key(text)
+        check_public_key(public)
+    except InvalidInputError as error:
+        msg = f"{where}: {error.message}"
+        raise ConfigError(msg, field="key") from error
+    return name, kind, public
+
+
+def _loaded(name: str, text: str) -> dict[str, object]:
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         msg = f"{name} is not valid TOML: {error}"
         raise ConfigError(msg) from error
-    known = {field.name for field in fields(wanted)}
+
+
+def _values(
+    name: str,
+    values: Mapping[str, object],
+    known: Collection[str],
+    required: Iterable[str],
+    lists: Container[str] = (),
+) -> dict[str, str | list[str]]:
+    """The values of a TOML table that has no others than ``known``: strings, or lists of them."""
+    found: dict[str, str | list[str]] = {}
     for key, value in values.items():
         if key not in known:
             msg = f"{name}: unknown value {key!r}; known are {', '.join(sorted(known))}"
             raise ConfigError(msg, field=key)
-        if key in lists:
-            if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-                msg = f"{name}: {key} must be a list of strings in quotes"
-                raise ConfigError(msg, field=key)
-        elif not isinstance(value, str):
-            msg = f"{name}: {key} must be a string in quotes"
+        strings = value if key in lists else [value]
+        if not isinstance(strings, list) or not all(isinstance(one, str) for one in strings):
+            wanted = "a list of strings" if key in lists else "a string"
+            msg = f"{name}: {key} must be {wanted} in quotes"
             raise ConfigError(msg, field=key)
-    required = known if wanted is ProfileConfig else {"origin"}
-    for key in sorted(required - values.keys()):
-        msg = f"{name}: {key} is missing"
-        raise ConfigError(msg, field=key)
-    return values
+        found[key] = strings if key in lists else strings[0]
+    for key in sorted(required):
+        if key not in found:
+            msg = f"{name}: {key} is missing"
+            raise ConfigError(msg, field=key)
+    return found

@@ -22,6 +22,7 @@ from hashpact.domain import kinds, statements
 from hashpact.domain.errors import ConfigError
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.state import Charter, Leaf, Role
+from hashpact.log import note
 from hashpact.passphrase import Passphrases
 from hashpact.service import certificates, keyring
 from hashpact.service.administer import Administrators
@@ -78,6 +79,12 @@ class Home:
     def genesis(self) -> bytes:
         """The SHA-256 of leaf 0, by which followers know the log."""
         return hashlib.sha256(next(self.ledger.leaves(0, 1)).data).digest()
+
+    @property
+    def verifier_keys(self) -> list[str]:
+        """How witnesses and readers are told of the log's keys."""
+        charter = self.charter
+        return [note.verifier_key(charter.origin, public) for public in charter.log_keys]
 
     @property
     def address(self) -> str:

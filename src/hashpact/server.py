@@ -22,6 +22,8 @@ from structlog.typing import FilteringBoundLogger
 from hashpact.config import MAX_SIZE, split_address
 from hashpact.domain.errors import CommitFailedError, CorruptError, HashpactError
 from hashpact.home import EVERYWHERE, Home, open_home, unix_time
+from hashpact.http.client import WitnessClient
+from hashpact.log import proofs
 from hashpact.passphrase import Passphrases
 from hashpact.service import certificates
 from hashpact.service.append import Appender
@@ -32,6 +34,7 @@ from hashpact.service.read import Reader
 from hashpact.service.transparency.prove import Prover
 from hashpact.service.transparency.publish import Publisher
 from hashpact.service.transparency.sign import SigningGuard
+from hashpact.service.witnesses.cosign import Asked, Quorum
 from hashpact.storage.files import (
     read_bytes,
     write_public,
@@ -108,7 +111,10 @@ async def _serve(home: Home, listen: str, ready: Callable[[str], None]) -> None:
     keeper = Keeper(follower, home.ledger, index.freeze, segments.save)
     position = await asyncio.to_thread(follower.catch_up)
     reader = Reader(home.ledger)
-    sealing = _Sealing(SigningGuard(home.ledger, home.log_key), home.publisher, stop)
+    quorum = _quorum(home)
+    for complaint in await asyncio.to_thread(_check_witnesses, home.ledger, quorum):
+        log.warning("cannot ask a witness", reason=complaint)
+    sealing = _Sealing(SigningGuard(home.ledger, home.log_key, quorum), home.publisher, stop)
     await sealing.once()
     server = build_server(
         Services(
@@ -147,9 +153,25 @@ async def _serve(home: Home, listen: str, ready: Callable[[str], None]) -> None:
     if stop.failure is not None:
         raise stop.failure
     await sealing.once()
+    if quorum is not None:
+        quorum.close()
     if segments.may_save:
         await _save(keeper, log)
     segments.close()
+
+
+def _quorum(home: Home) -> Quorum | None:
+    """The witnesses that cosign the log's checkpoints, if it has any."""
+    asked = [Asked(one.witness, WitnessClient(one.url)) for one in home.config.witnesses]
+    return Quorum(asked, home.config.quorum, lambda: home.ledger.head().size) if asked else None
+
+
+def _check_witnesses(ledger: SqliteLedger, quorum: Quorum | None) -> list[str]:
+    """Raise CorruptError if a witness knows a larger log; tell of those that cannot be asked."""
+    latest = ledger.checkpoints.latest()
+    if quorum is None or latest is None:
+        return []
+    return quorum.check(latest.note, lambda old: proofs.consistency(old, latest.size, ledger.tree.node))
 
 
 def _joined(host: str, port: int) -> str:

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import pytest
+from builders import Identity
 
-from hashpact.config import DEFAULT_LISTEN, HomeConfig, ProfileConfig, split_address
+from hashpact.config import (
+    DEFAULT_LISTEN,
+    HomeConfig,
+    ProfileConfig,
+    WitnessAt,
+    WitnessConfig,
+    log_key,
+    split_address,
+)
 from hashpact.domain.errors import ConfigError
+from hashpact.log import cosignature, note
+from hashpact.log.cosignature import Witness
 
 PROFILE = ProfileConfig(
     "test.example/log", (bytes(32), b"\1" * 32), b"\2" * 32, "acme-video", "1", "127.0.0.1:8443"
 )
+
+WITNESSES = tuple(
+    WitnessAt(Witness(f"w.example/{name}", Identity.of(name).public), url)
+    for name, url in (("north", "https://w.example/north"), ("east", "http://[::1]:8480/"))
+)
+NORTH = note.verifier_key("w.example/north", Identity.of("north").public, cosignature.KIND)
+LOG = note.verifier_key("t", Identity.of("log").public)
 
 
 @pytest.mark.parametrize(
@@ -18,6 +36,8 @@ PROFILE = ProfileConfig(
         HomeConfig("test.example/log"),
         HomeConfig("t", "0.0.0.0:1", "hashpact.example.org:8443"),
         HomeConfig("t", "[::1]:0", "[2001:db8::1]:443"),
+        HomeConfig("t", witnesses=WITNESSES, quorum=2),
+        HomeConfig("t", witnesses=WITNESSES[:1], quorum=0),
     ],
 )
 def test_what_a_home_writes_it_reads(config: HomeConfig) -> None:
@@ -84,3 +104,80 @@ def test_what_is_no_address(address: str) -> None:
     with pytest.raises(ConfigError, match="HOST:PORT") as caught:
         split_address("listen", address)
     assert caught.value.details == {"field": "listen"}
+
+
+TABLE = f'[[witness]]\nkey = "{NORTH}"\nurl = "https://w.example"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (TABLE, "quorum is missing"),
+        ("quorum = 1\n", "quorum must be from 0 to the number of witnesses, 0"),
+        ("quorum = 2\n" + TABLE, "quorum must be from 0 to the number of witnesses, 1"),
+        ("quorum = -1\n" + TABLE, "quorum must be from 0"),
+        ('quorum = "1"\n' + TABLE, "quorum must be a number"),
+        ("quorum = true\n" + TABLE, "quorum must be a number"),
+        ("quorum = 1.0\n" + TABLE, "quorum must be a number"),
+        ("quorum = 1\n" + TABLE + TABLE, "two witnesses have one name or one key"),
+        ("witness = 1\n", "write each as a table"),
+        ("witness = [1]\n", "write each as a table"),
+        (f'quorum = 1\n[[witness]]\nkey = "{NORTH}"\n', "url is missing"),
+        ('quorum = 1\n[[witness]]\nurl = "https://w.example"\n', "key is missing"),
+        (TABLE.replace("url", "name"), "unknown value 'name'"),
+        (TABLE.replace("https", "ftp"), "url is like"),
+        (TABLE.replace("https://w.example", "https://w.example/?a"), "url is like"),
+        (TABLE.replace("https://w.example", "https://me:pw@w.example"), "url is like"),
+        (TABLE.replace(NORTH, NORTH[:-4]), "key"),
+        (TABLE.replace(NORTH, LOG), "not the Ed25519 cosignature key of a witness"),
+        (
+            TABLE.replace(NORTH, note.verifier_key("w", b"\1" + bytes(31), cosignature.KIND)),
+            "point of small order",
+        ),
+        (TABLE.replace(NORTH, note.verifier_key("w", bytes(33), cosignature.KIND)), "has 32 bytes"),
+    ],
+)
+def test_witnesses_that_cannot_be_meant_are_refused(text: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        HomeConfig.parse('origin = "t"\n' + text, {})
+
+
+def test_one_key_under_two_names_is_one_witness() -> None:
+    same = note.verifier_key("w.example/other", Identity.of("north").public, cosignature.KIND)
+    with pytest.raises(ConfigError, match="one name or one key"):
+        HomeConfig.parse('origin = "t"\nquorum = 2\n' + TABLE + TABLE.replace(NORTH, same), {})
+
+
+def test_a_checkpoint_has_room_for_fifteen_witnesses() -> None:
+    many = tuple(
+        WitnessAt(Witness(f"w{number}", Identity.of(f"w{number}").public), "https://w.example")
+        for number in range(16)
+    )
+    assert HomeConfig("t", witnesses=many[:15], quorum=15).quorum == 15
+    with pytest.raises(ConfigError, match="15 witnesses at most"):
+        HomeConfig("t", witnesses=many, quorum=1)
+
+
+def test_what_a_witness_writes_it_reads() -> None:
+    logs = tuple((origin, Identity.of(key).public) for origin, key in (("t", "a"), ("t", "b"), ("u", "c")))
+    for config in (WitnessConfig("w.example/north", "[::1]:0", logs), WitnessConfig("w", "a:1", ())):
+        assert WitnessConfig.parse(config.to_toml()) == config
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('name = "w"\nlisten = "a:1"', "logs is missing"),
+        ('name = "w"\nlisten = "a"\nlogs = []', "listen must be HOST:PORT"),
+        ('name = "w"\nlisten = "a:1"\nlogs = "x"', "logs must be a list of strings"),
+        ('name = "w"\nlisten = "a:1"\nlogs = ["x"]', "a verifier key is"),
+        (f'name = "w"\nlisten = "a:1"\nlogs = ["{NORTH}"]', "not the Ed25519 key of a log"),
+    ],
+)
+def test_a_witness_that_cannot_be_meant_is_refused(text: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        WitnessConfig.parse(text)
+
+
+def test_a_log_is_named_by_its_key() -> None:
+    assert log_key("--log", LOG) == ("t", Identity.of("log").public)

@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "backup": ("admin.backup:backup", "Copy a home into one new archive."),
     "restore": ("admin.backup:restore", "Make a home of a backup again."),
     "member": ("admin.member:member", "Enrol members and list them."),
+    "witness": ("public.witness:witness", "Cosign the checkpoints of logs."),
     "log": ("public.log:log", "Read the log of a home."),
     "audit": ("public.audit:audit", "Derive a whole log again from its leaves."),
     "fingerprint": ("platform.content:fingerprint", "Fingerprint files; nothing leaves this machine."),

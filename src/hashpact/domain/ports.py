@@ -12,7 +12,7 @@ from typing import Protocol, TypeAlias
 
 from hashpact.domain.checks import Hit
 from hashpact.domain.fingerprints import Fingerprint
-from hashpact.domain.state import Entry, Head, KeptCheckpoint, Leaf, Member, Record, View
+from hashpact.domain.state import Entry, Evidence, Head, KeptCheckpoint, Leaf, Member, Record, View
 
 Clock: TypeAlias = Callable[[], int]
 """Seconds since 1970 in UTC."""
@@ -200,4 +200,32 @@ class Publication(Protocol):
 
     def put(self, path: str, data: bytes) -> None:
         """Publish a file. A full tile takes the place of its partial ones."""
+        ...
+
+
+class Cosigned(Protocol):
+    """What a witness has cosigned: the newest checkpoint of each log, and what logs have done wrong.
+
+    Durability: what `advance` and `keep_evidence` return from is on the disk.
+    Concurrency: any number of threads and processes of the machine; of two that advance one log at the same
+    time, one raises ConflictError.
+    """
+
+    def latest(self, origin: str) -> KeptCheckpoint | None:
+        """The newest checkpoint of the log that was cosigned, None before the first."""
+        ...
+
+    def advance(self, origin: str, last: KeptCheckpoint | None, new: KeptCheckpoint) -> None:
+        """Replace ``last`` by ``new``.
+
+        Raises ConflictError, with the ``size`` that is the newest, if ``last`` is not the newest any more;
+        ValueError unless ``new`` is larger. Then nothing has changed.
+        """
+        ...
+
+    def keep_evidence(self, origin: str, evidence: Evidence) -> None:
+        """Keep what a log has signed, one for each ``text``; the rest of it is then as it came first.
+
+        Of each log a bounded number: the first that are certain, the newest of the others.
+        """
         ...

@@ -67,6 +67,21 @@ class KeptCheckpoint:
     note: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Two checkpoints of one log that do not fit together, as a witness keeps them.
+
+    ``text`` is the offered checkpoint's; ``cosigned`` the checkpoint that was cosigned last and ``offered``
+    the request, with their signatures. ``certain``: both are of one size, so the log has signed two trees.
+    Otherwise the request had no proof that joins them, which anybody can send with a real checkpoint.
+    """
+
+    text: bytes
+    cosigned: bytes
+    offered: bytes
+    certain: bool
+
+
 class Role(enum.Enum):
     """What a member may do; opinions are open to every member."""
 

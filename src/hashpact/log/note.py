@@ -33,6 +33,7 @@ Sign: TypeAlias = Callable[[bytes], bytes]
 _DASH: Final = "\u2014 ".encode()
 _MIN_SIGNATURE: Final = KEY_ID_SIZE + 1
 _MAX_LINE: Final = 4096
+_VERIFIER_PARTS: Final = 3
 _NAME: Final = re.compile(b"[!-*,-~]+")
 _CONTROL: Final = re.compile(b"[\x00-\x09\x0b-\x1f]")
 
@@ -74,6 +75,20 @@ def signature_line(name: str, public: bytes, signature: bytes, kind: bytes = ED2
 def verifier_key(name: str, public: bytes, kind: bytes = ED25519) -> str:
     """The key as other tools are told of it: ``<name>+<hex of the key id>+<base64 of type and key>``."""
     return f"{name}+{short_id(name, public, kind).hex()}+{base64.b64encode(kind + public).decode()}"
+
+
+def parse_verifier_key(text: str) -> tuple[str, bytes, bytes]:
+    """Name, signature type and public key of a verifier key. Raises MalformedError."""
+    parts = text.encode().split(b"+", 2)
+    if len(parts) != _VERIFIER_PARTS or not _NAME.fullmatch(parts[0]):
+        msg = "a verifier key is a name, the hex of a key id and base64, with + between"
+        raise MalformedError(msg, field="key")
+    data = base64_bytes(parts[2], "key", 1)
+    name, kind, public = parts[0].decode(), data[:1], data[1:]
+    if verifier_key(name, public, kind) != text:
+        msg = "the id of the verifier key is not that of its name and key"
+        raise MalformedError(msg, field="key")
+    return name, kind, public
 
 
 def join(text: bytes, lines: Iterable[bytes]) -> bytes:

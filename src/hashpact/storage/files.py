@@ -91,6 +91,28 @@ class HomePaths:
 
 
 @dataclass(frozen=True, slots=True)
+class WitnessPaths:
+    """The files of a witness, all in one directory. docs/operations/witness.md describes them."""
+
+    directory: Path
+
+    @property
+    def config(self) -> Path:
+        """The configuration, in TOML."""
+        return self.directory / "witness.toml"
+
+    @property
+    def key(self) -> Path:
+        """The private key that cosigns."""
+        return self.directory / "witness.key"
+
+    @property
+    def db(self) -> Path:
+        """What it has cosigned, and the evidence that it keeps."""
+        return self.directory / "witness.db"
+
+
+@dataclass(frozen=True, slots=True)
 class ProfilePaths:
     """The files by which a member's machine reaches a clearinghouse, all in one directory."""
 

@@ -56,6 +56,27 @@ def test_the_note_of_the_go_implementation() -> None:
 def test_a_verifier_key_is_spelled_as_the_go_implementation_does() -> None:
     wanted = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
     assert note.verifier_key("PeterNeumann", PETER_PUBLIC) == wanted
+    assert note.parse_verifier_key(wanted) == ("PeterNeumann", note.ED25519, PETER_PUBLIC)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "PeterNeumann",
+        "PeterNeumann+c74f20a3",
+        "+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
+        "Peter Neumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
+        "PeterNeumann+C74F20A3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
+        "PeterNeumann+c74f20a4+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
+        "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TX",
+        "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10T",
+        "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW\n",
+    ],
+)
+def test_what_is_no_verifier_key_is_refused(text: str) -> None:
+    with pytest.raises(MalformedError):
+        note.parse_verifier_key(text)
 
 
 def test_signing_gives_the_line_of_the_go_implementation() -> None:

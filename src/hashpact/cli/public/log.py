@@ -1,4 +1,4 @@
-"""Commands on the log of a home: log show."""
+"""Commands on the log of a home: log show, log key."""
 
 from __future__ import annotations
 
@@ -92,6 +92,21 @@ def show(home: Path, start: int, limit: int, *, raw: bool, as_json: bool) -> Non
             show_table(columns, (_cells(line) for line in shown))
     if stop < size:
         complain(f"{size - stop} more leaves; go on with --start {stop}")
+
+
+@log.command(epilog=example("hashpact log key /srv/hashpact"))
+@home_argument
+@json_option
+def key(home: Path, *, as_json: bool) -> None:
+    """Print the verifier keys by which witnesses and readers know the log, one a line."""
+    from hashpact.home import open_home  # noqa: PLC0415 - late: a group's help does without it
+
+    with open_home(home) as opened:
+        for text in opened.verifier_keys:
+            if as_json:
+                emit({"key": text})
+            else:
+                click.echo(text)
 
 
 def _shown(leaf: Leaf) -> dict[str, object]:

@@ -43,7 +43,8 @@ class Cosigners(Protocol):
         """The signed checkpoint with the cosignatures of enough witnesses.
 
         ``consistency(old)`` is the proof from a witness's last size, 0 < old <= size, to this one. Raises
-        DeadlineError without a quorum; then the checkpoint is not kept, and a later one is asked for.
+        DeadlineError without a quorum; then the checkpoint is not kept, and a later one is asked for. Raises
+        ConflictError if another process had a larger one cosigned, CorruptError if nobody here can have.
         """
         ...
 
@@ -82,8 +83,8 @@ class SigningGuard:
                 last, head = self._verified(), self._integrity.head()
                 if last is not None and head.size <= last[1].size:
                     return self._same(last, head)
-                kept = self._signed(None if last is None else last[1], head)
                 try:
+                    kept = self._signed(None if last is None else last[1], head)
                     self._log.checkpoints.keep(kept)
                 except ConflictError:  # another process was quicker
                     continue

@@ -1,0 +1,251 @@
+"""The witness's HTTP: what it takes, how it refuses, and that nothing it is sent is without a bound."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+import structlog
+from structlog.testing import LogCapture
+from witnesses import TRUE, Desk
+
+from hashpact.domain.errors import (
+    BadSignatureError,
+    ConflictError,
+    CorruptError,
+    HashpactError,
+    InvalidInputError,
+    MalformedError,
+    NotFoundError,
+    ProofError,
+    UnavailableError,
+)
+from hashpact.http import server
+from hashpact.http.client import WitnessClient
+from hashpact.http.server import WitnessServer, answer
+from hashpact.log import witnessing
+
+POST = b"POST /add-checkpoint HTTP/1.1\r\nHost: w\r\n"
+
+
+class Served:
+    """A server of a witness in memory."""
+
+    def __init__(self) -> None:
+        self.desk = Desk()
+        self.events = LogCapture()
+        log = structlog.wrap_logger(
+            None, processors=[self.events], wrapper_class=structlog.make_filtering_bound_logger("info")
+        )
+        self.server = WitnessServer(self.desk.cosigner.add, log)
+        self.port = 0
+
+    async def exchange(self, *parts: bytes, pause: float = 0.0) -> bytes:
+        """Send these bytes on one connection; everything that comes back until the server ends it."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            for part in parts:
+                writer.write(part)
+                await writer.drain()
+                await asyncio.sleep(pause)
+            async with asyncio.timeout(10):
+                return await reader.read()
+        except ConnectionError:
+            return b""
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Served]:
+    """A running server."""
+    made = Served()
+    made.port = await made.server.start("127.0.0.1", 0)
+    yield made
+    await made.server.stop()
+
+
+def posted(body: bytes, head: bytes = POST, *, close: bool = True) -> bytes:
+    """A request with that body."""
+    last = b"Connection: close\r\n" if close else b""
+    return head + b"Content-Length: %d\r\n%s\r\n" % (len(body), last) + body
+
+
+async def test_a_checkpoint_is_cosigned(served: Served) -> None:
+    said = await served.exchange(posted(TRUE.request(0, 9)))
+    head, _, body = said.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert body.startswith("\u2014 witness.example/north ".encode())
+    assert [event["status"] for event in served.events.entries] == [200]
+
+
+async def test_a_conflict_has_the_size_and_its_type(served: Served) -> None:
+    served.desk(TRUE.request(0, 9))
+    said = await served.exchange(posted(TRUE.request(4, 20)))
+    head, _, body = said.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 409 ")
+    assert b"Content-Type: text/x.tlog.size\r\n" in head + b"\r\n"
+    assert body == b"9\n"
+
+
+async def test_a_connection_takes_one_request_after_another(served: Served) -> None:
+    first, second = posted(TRUE.request(0, 9), close=False), posted(TRUE.request(9, 20))
+    assert (await served.exchange(first + second)).count(b"HTTP/1.1 200 ") == 2
+    assert served.desk.cosigned.latest(TRUE.origin) is not None
+
+
+async def test_a_body_may_come_in_pieces_and_in_chunks(served: Served) -> None:
+    body = TRUE.request(0, 9)
+    chunked = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:7], body[7:])) + b"0\r\n\r\n"
+    head = POST + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert (await served.exchange(head, chunked[:30], chunked[30:], pause=0.05)).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_whoever_waits_for_permission_gets_it(served: Served) -> None:
+    body = TRUE.request(0, 9)
+    head = POST + b"Expect: 100-continue\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+    said = await served.exchange(head, body, pause=0.2)
+    assert said.startswith(b"HTTP/1.1 100 ")
+    assert b"HTTP/1.1 200 " in said
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (posted(b"x"), 400),
+        (posted(b"x", b"POST / HTTP/1.1\r\nHost: w\r\n"), 404),
+        (posted(b"x", b"POST /add-checkpoint/ HTTP/1.1\r\nHost: w\r\n"), 404),
+        (posted(b"", b"GET /add-checkpoint HTTP/1.1\r\nHost: w\r\n"), 405),
+        (posted(b"x" * (witnessing.MAX_SIZE + 1)), 413),
+        (POST + b"Content-Length: x\r\n\r\n", 400),
+        (POST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+        (POST + b"Transfer-Encoding: gzip\r\n\r\n", 501),
+        (b"POST /add-checkpoint HTTP/1.1\r\n\r\n", 400),
+        (b"nonsense\r\n\r\n", 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
+        (POST + b"X: " + b"y" * (server.MAX_HEAD + 1), 431),
+    ],
+)
+async def test_what_is_refused_and_ends_the_connection(served: Served, request_: bytes, status: int) -> None:
+    said = await served.exchange(request_)
+    assert said.startswith(b"HTTP/1.1 %d " % status)
+    assert said.count(b"HTTP/1.1 ") == 1
+    assert served.desk.cosigned.latest(TRUE.origin) is None
+
+
+async def test_a_request_that_does_not_come_is_not_waited_for(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "REQUEST_TIME", 0.3)
+    started = time.monotonic()
+    slowly = [POST[number : number + 1] for number in range(len(POST))]
+    assert await served.exchange(*slowly, pause=0.05) == b""
+    assert time.monotonic() - started < 8
+
+
+async def test_an_idle_connection_is_ended(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "IDLE_TIME", 0.1)
+    assert await served.exchange() == b""
+    assert (await served.exchange(posted(TRUE.request(0, 9), close=False))).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_connections_are_bounded_and_room_comes_again(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "MAX_CONNECTIONS", 3)
+    held = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(3)]
+    await asyncio.sleep(0.1)
+    assert await served.exchange(posted(TRUE.request(0, 9))) == b""
+    for _, writer in held:
+        writer.close()
+    await asyncio.sleep(0.1)
+    assert (await served.exchange(posted(TRUE.request(0, 9)))).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_a_client_that_goes_away_is_no_trouble(served: Served) -> None:
+    for cut in (b"", POST, posted(TRUE.request(0, 9))[:-5]):
+        _, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        writer.write(cut)
+        writer.transport.abort()
+    await asyncio.sleep(0.1)
+    assert (await served.exchange(posted(TRUE.request(0, 9)))).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_stopping_ends_what_waits(served: Served) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    writer.write(POST)
+    await asyncio.sleep(0.1)
+    await served.server.stop()
+    assert await reader.read() == b""
+    writer.close()
+
+
+async def test_the_client_keeps_its_connection_and_makes_a_new_one_when_it_is_gone(served: Served) -> None:
+    client = WitnessClient(f"http://127.0.0.1:{served.port}/")
+    assert (await asyncio.to_thread(client, TRUE.request(0, 9))).status == 200
+    assert (await asyncio.to_thread(client, TRUE.request(9, 12))).status == 200
+    assert len(served.server._connections) == 1
+    await served.server.stop()
+    again = Served()
+    again.desk = served.desk
+    again.server = WitnessServer(again.desk.cosigner.add, served.server._log)
+    await again.server.start("127.0.0.1", served.port)
+    assert (await asyncio.to_thread(client, TRUE.request(12, 20))).status == 200
+    await again.server.stop()
+    with pytest.raises(UnavailableError, match="refused"):
+        await asyncio.to_thread(client, TRUE.request(20, 21))
+    client.close()
+
+
+async def test_the_client_bounds_what_it_reads() -> None:
+    async def endless(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(b"x" * 65536)
+                await writer.drain()
+        writer.close()
+
+    listening = await asyncio.start_server(endless, "127.0.0.1", 0)
+    client = WitnessClient(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}")
+    with pytest.raises(UnavailableError, match="more than 65536 bytes"):
+        await asyncio.to_thread(client, b"")
+    listening.close()
+
+
+async def test_the_client_does_not_wait_for_ever() -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    listening = await asyncio.start_server(silent, "127.0.0.1", 0)
+    client = WitnessClient(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", timeout=0.2)
+    with pytest.raises(UnavailableError, match="timed out"):
+        await asyncio.to_thread(client, b"")
+    listening.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (InvalidInputError("x", field="old"), 400),
+        (MalformedError("x"), 400),
+        (BadSignatureError("x"), 403),
+        (NotFoundError("x"), 404),
+        (ConflictError("x", size="7"), 409),
+        (ProofError("x"), 422),
+        (UnavailableError("x"), 503),
+        (CorruptError("x"), 500),
+        (HashpactError("x"), 500),
+    ],
+)
+def test_each_error_has_its_status(error: HashpactError, status: int) -> None:
+    def failing(_body: bytes) -> bytes:
+        raise error
+
+    assert answer(failing, b"").status == status
