@@ -3,8 +3,9 @@
     python -m faults.campaign DIRECTORY KINDS STEP
 
 Each fault strikes a process of its own on a fresh copy of one home: it opens the ledger, appends the same
-three statements, one after another, and closes it. Then a second process does what a restart does, and the
-three statements are sent again, twice. Prints one JSON object a fault, for every STEP-th of those KINDS.
+three statements, one after another, each signed and published, and closes it. Then a second process does what
+a restart does, and the three statements are sent again, twice. Prints one JSON object a fault, for every
+STEP-th of those KINDS.
 """
 
 from __future__ import annotations
@@ -28,8 +29,12 @@ from faults.strace import KILL, Call, Fault, allow_tracing, calls, traced, was_k
 from hashpact.domain.errors import CommitFailedError, HashpactError
 from hashpact.domain.fingerprints import PDQ
 from hashpact.domain.state import Receipt, Stance
+from hashpact.log import tiles
 from hashpact.service.append import Submission
 from hashpact.service.author import Reason
+from hashpact.service.transparency.prove import tile_of
+from hashpact.service.transparency.publish import Publisher
+from hashpact.storage.published import CHECKPOINT, Mirror, PublishedLog
 from hashpact.storage.sqlite import SqliteLedger
 
 FOUNDED: Final = 10
@@ -57,10 +62,30 @@ class Clearinghouse:
         self.ledger = SqliteLedger.open(home / "hashpact.db")
         self._appender = world.appender(self.ledger)
         self._guard = world.guard(self.ledger)
+        self._published = home / "log"
+        self._publisher = Publisher(self.ledger, world.origin, PublishedLog(self._published))
+        self._publisher.check()
 
     def append(self, submission: Submission) -> Receipt:
         """One statement, to its receipt."""
         return self._guard.receipt(self._appender.append(None, submission))
+
+    def publish(self) -> None:
+        """Publish what is signed."""
+        self._publisher.publish()
+
+    def unpublished(self) -> list[str]:
+        """The files that should be published and are not, or not so."""
+        latest = self.ledger.checkpoints.latest()
+        if latest is None:
+            return []
+        found = Mirror(self._published)
+        wrong = [] if found.checkpoint() == latest.note else [CHECKPOINT]
+        for tile in tiles.tiles(latest.size):
+            wrong += [] if found.hashes(tile) == tile_of(self.ledger, tile) else [tile.path]
+        leaves = [leaf.data for leaf in self.ledger.leaves(0, latest.size)]
+        wrong += [] if leaves == [data for _, data in found.leaves(0, latest.size)] else ["tile/entries"]
+        return wrong
 
     def close(self) -> None:
         """Give the files back."""
@@ -145,6 +170,7 @@ class Campaign:
                         say("answered", plain(receipt))
                         if refused:
                             say("wrong", "an answer after a failed commit")
+                        house.publish()
         except HashpactError as error:
             say("ended", error.message)
 
@@ -163,6 +189,9 @@ class Campaign:
             if [each["index"] for each in first] != [self.size + number for number in range(len(self.work))]:
                 say("wrong", f"the three statements stand at {[each['index'] for each in first]}")
             check_log(house.ledger)
+            house.publish()
+            for name in house.unpublished():
+                say("wrong", f"{name} is not published as it should be")
         say("whole", house.ledger is not None)
 
 

@@ -32,6 +32,7 @@ _SET_PTRACER: Final = 0x59616D61  # prctl(2): lets a process that is no ancestor
 _LINE: Final = re.compile(r"\d+ +(?P<call>\w+)\((?P<rest>.*)")
 _PATHS: Final = re.compile(r'<(/[^>]*)>|"(/[^"]*)"')
 _RANDOM: Final = re.compile(r"\.[0-9a-f]{16}\.new$")
+_TILE: Final = re.compile(r"log/tile/.*?(?P<new>(\.new)?)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,11 @@ class Call:
     injected: bool
 
     def on(self, home: Path) -> str | None:
-        """The file of the home that the call is made on, without what is random in its name; None if none."""
+        """The file of the home that the call is made on, None if none; one name stands for all tiles."""
         found = [Path(path) for path in self.paths if Path(path).is_relative_to(home)]
-        return _RANDOM.sub(".new", str(found[-1].relative_to(home))) if found else None
+        if not found:
+            return None
+        return _TILE.sub(r"log/tile/*\g<new>", _RANDOM.sub(".new", str(found[-1].relative_to(home))))
 
 
 @dataclass(frozen=True, slots=True)

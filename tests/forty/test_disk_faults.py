@@ -26,7 +26,7 @@ from hashpact.sdk import Client
 
 TESTS = Path(__file__).resolve().parents[1]
 ERRORS = tuple(kind for kind in KINDS if kind != KILL)
-STEPS = pytest.mark.parametrize("step", [8, pytest.param(1, marks=pytest.mark.slow)])
+STEPS = pytest.mark.parametrize("step", [12, pytest.param(1, marks=pytest.mark.slow)])
 """A sample of the faults; all of them."""
 SERVED = 20
 REASON = strace.missing()
@@ -75,7 +75,7 @@ def test_29_a_kill_at_every_write_sync_and_rename_of_an_append(
 ) -> None:
     outcomes = campaign(tmp_path, (KILL,), step)
     check(outcomes)
-    assert len(outcomes) * step >= 60
+    assert len(outcomes) * step >= 100
     if step == 1:
         with capsys.disabled():
             print(f"\n{table(outcomes)}")  # noqa: T201  # what the campaign is for
@@ -87,7 +87,7 @@ def test_30_an_io_error_or_a_full_disk_at_every_write_sync_and_rename_of_an_appe
 ) -> None:
     outcomes = campaign(tmp_path, ERRORS, step)
     check(outcomes)
-    assert len(outcomes) * step >= 200
+    assert len(outcomes) * step >= 300
     if step == 1:
         with capsys.disabled():
             print(f"\n{table(outcomes)}")  # noqa: T201  # what the campaign is for
