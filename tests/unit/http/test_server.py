@@ -218,6 +218,12 @@ async def test_the_client_bounds_what_it_reads() -> None:
     listening.close()
 
 
+async def test_the_client_speaks_tls_where_the_url_says_so(served: Served) -> None:
+    client = WitnessClient(f"https://127.0.0.1:{served.port}")
+    with pytest.raises(UnavailableError, match="SSL"):
+        await asyncio.to_thread(client, TRUE.request(0, 9))
+
+
 async def test_the_client_does_not_wait_for_ever() -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
