@@ -62,18 +62,18 @@ ROOMS = {
     "_kernel": room("lookup.shapes", "numpy"),  # a stub: types only
     "wire": room("service domain", GRPC + " cryptography structlog"),
     "http": room("service domain log", "h11 structlog"),
-    "cli": room("service domain config passphrase home auditor server witness sdk demo", "click rich"),
+    "cli": room("service domain config passphrase member home auditor server witness sdk demo", "click rich"),
     # The demonstration stands outside, as an operator and its members do.
     "demo": room("domain config home sdk", "PIL numpy"),
     "config": room("domain log"),
     "passphrase": room("domain storage"),
     "home": room("domain log service storage config passphrase", "cryptography"),
-    "auditor": room("domain log service storage wire config home passphrase profile"),
+    "auditor": room("domain log service storage wire config home passphrase member.profile"),
     "witness": room("domain log service storage http config passphrase home", "cryptography structlog"),
     "server": room(EVERY + " http home passphrase", "structlog uvloop"),
-    "profile": room("domain service storage wire config passphrase"),
+    "member": room("domain service storage wire config passphrase sdk", "cryptography"),
     # The kinds of objects that the SDK takes as they are.
-    "sdk": room("domain service fingerprint wire profile", "datasketch imagehash"),
+    "sdk": room("domain log service fingerprint wire member.profile", "datasketch imagehash"),
     "__init__": room("domain fingerprint sdk"),
     "__main__": room("cli"),
 }

@@ -21,8 +21,8 @@ from hashpact.domain.state import Entry, Head, Key, Member, Opinion, Record
 from hashpact.home import open_home, unix_time
 from hashpact.log import checkpoint
 from hashpact.log.tiles import Tile
+from hashpact.member.profile import Profile
 from hashpact.passphrase import Passphrases
-from hashpact.profile import Profile
 from hashpact.service.transparency.audit import Auditor, Progress, Report
 from hashpact.service.transparency.source import Source, Told, open_ledger
 from hashpact.storage.files import ProfilePaths, new_directory, read_bytes, write_private, write_public

@@ -6,6 +6,7 @@ which carry the name that goes with the key.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import tomllib
 from collections.abc import Collection, Container, Iterable, Mapping
@@ -116,7 +117,8 @@ class ProfileConfig:
     """What a member's machine needs to know.
 
     The log's ``origin``, its public keys ``log_key`` and ``genesis``, the SHA-256 of its leaf 0, each of 32
-    bytes: by them it is recognised. The member's id, its key's name, the server's HOST:PORT.
+    bytes: by them it is recognised. The member's id, its key's name in the log and end in Unix seconds, the
+    server's HOST:PORT.
     """
 
     origin: str
@@ -124,6 +126,7 @@ class ProfileConfig:
     genesis: bytes
     member: str
     key: str
+    key_expires: int
     address: str
 
     def __post_init__(self) -> None:
@@ -139,9 +142,11 @@ class ProfileConfig:
         known = {field.name for field in fields(cls)}
         values = _values("profile.toml", _loaded("profile.toml", text), known, known, lists={"log_key"})
         keys, genesis = values.pop("log_key"), values.pop("genesis")
+        expires = _moment("key_expires", str(values.pop("key_expires")))
         return cls(
             log_key=tuple(_hash("log_key", key) for key in keys),
             genesis=_hash("genesis", str(genesis)),
+            key_expires=expires,
             **{name: str(value) for name, value in values.items()},
         )
 
@@ -155,7 +160,8 @@ class ProfileConfig:
             f"log_key = [{keys}]\n"
             f'genesis = "{self.genesis.hex()}"\n'
             f'member = "{self.member}"\n'
-            f'key = "{self.key}"  # the name of member.key in the log\n'
+            f'key = "{self.key}"  # the name in the log of member-{self.key}.key\n'
+            f'key_expires = "{dt.datetime.fromtimestamp(self.key_expires, dt.UTC).isoformat()}"\n'
             f'address = "{self.address}"\n'
         )
 
@@ -207,6 +213,17 @@ def split_address(field: str, address: str) -> tuple[str, int]:
         msg = f"{field} must be HOST:PORT, such as 127.0.0.1:8443 or [::1]:8443, not {address!r}"
         raise ConfigError(msg, field=field)
     return found["host"].strip("[]"), int(found["port"])
+
+
+def _moment(field: str, text: str) -> int:
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        msg = f"profile.toml: {field} must be a time such as 2027-11-21T18:30:00+00:00, not {text!r}"
+        raise ConfigError(msg, field=field)
+    return int(moment.timestamp())
 
 
 def _hash(field: str, text: str) -> bytes:

@@ -52,14 +52,18 @@ class Passphrases:
             yield typed
             self._known.remove(typed)  # asked for another: it was wrong
 
-    def for_new_keys(self, *, unencrypted: bool) -> bytes | None:
+    def for_new_keys(self, *, unencrypted: bool, as_before: bool = False) -> bytes | None:
         """The passphrase under which to write new keys; None only if they are wanted ``unencrypted``.
+
+        ``as_before``: whoever has just opened a key with one is not asked again.
 
         Raises ConfigError if there is none, or it is shorter than 12 bytes.
         """
         if unencrypted:
             return None
         passphrase = self._given()
+        if passphrase is None and as_before and self._known:
+            passphrase = self._known[-1]
         if passphrase is None:
             if self.prompt is None:
                 msg = f"no passphrase for new keys: set {FILE} or {VALUE}, or say --unencrypted"

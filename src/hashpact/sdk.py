@@ -23,7 +23,8 @@ from hashpact.domain.fingerprints import Fingerprint
 from hashpact.domain.ports import Clock, Entropy
 from hashpact.domain.state import Basis, Receipt, Stance
 from hashpact.fingerprint.content import Fingerprinted, fingerprints_of, fingerprints_of_text
-from hashpact.profile import Profile
+from hashpact.log.checkpoint import Checkpoint
+from hashpact.member.profile import Profile
 from hashpact.service.append import Submission
 from hashpact.service.author import Author, Reason
 from hashpact.service.governance import renewal
@@ -108,6 +109,7 @@ class Client:
 
     Every method raises a HashpactError: InvalidInputError before anything is sent, CertificateError if the
     channel is refused, UnavailableError or DeadlineError when the time is over, and what the server says.
+    ``author`` signs the member's statements, for `append`.
     """
 
     def __init__(
@@ -122,6 +124,7 @@ class Client:
         self.profile = _loaded(profile)
         self.timeout = timeout
         self._desk = _Desk(self.profile, clock, entropy)
+        self.author = self._desk.author
         self._connection = Connection(self.profile.endpoint, _PACE, channels)
 
     def check(
@@ -182,10 +185,14 @@ class Client:
             yield from page.members
             call = self._desk.page(page)
 
+    def checkpoint(self) -> Checkpoint:
+        """The log's newest checkpoint, signed by a key that the profile pins."""
+        return self.profile.log.read(self._run(calls.checkpoint()))
+
     def certificate(self, request: bytes) -> bytes:
         """A new certificate for the member's channel, for a certificate request's key; both in PEM.
 
-        The member's statement key vouches for the request. `hashpact.custody` keeps the profile's files.
+        The member's statement key vouches for the request. `hashpact.member.custody` writes the profile.
         """
         return self._run(calls.renew(renewal.ask(self._desk.author, request)))
 
@@ -218,6 +225,7 @@ class AsyncClient:
         self.profile = _loaded(profile)
         self.timeout = timeout
         self._desk = _Desk(self.profile, clock, entropy)
+        self.author = self._desk.author
         self._connection = AsyncConnection(self.profile.endpoint, _PACE, channels)
 
     async def check(
@@ -279,10 +287,14 @@ class AsyncClient:
                 yield member
             call = self._desk.page(page)
 
+    async def checkpoint(self) -> Checkpoint:
+        """The log's newest checkpoint, signed by a key that the profile pins."""
+        return self.profile.log.read(await self._run(calls.checkpoint()))
+
     async def certificate(self, request: bytes) -> bytes:
         """A new certificate for the member's channel, for a certificate request's key; both in PEM.
 
-        The member's statement key vouches for the request. `hashpact.custody` keeps the profile's files.
+        The member's statement key vouches for the request. `hashpact.member.custody` writes the profile.
         """
         return await self._run(calls.renew(renewal.ask(self._desk.author, request)))
 

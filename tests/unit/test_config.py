@@ -19,7 +19,13 @@ from hashpact.log import cosignature, note
 from hashpact.log.cosignature import Witness
 
 PROFILE = ProfileConfig(
-    "test.example/log", (bytes(32), b"\1" * 32), b"\2" * 32, "acme-video", "1", "127.0.0.1:8443"
+    "test.example/log",
+    (bytes(32), b"\1" * 32),
+    b"\2" * 32,
+    "acme-video",
+    "1",
+    1_800_000_000,
+    "127.0.0.1:8443",
 )
 
 WITNESSES = tuple(
@@ -84,7 +90,9 @@ def test_a_home_that_cannot_be_meant_is_refused(text: str, said: str) -> None:
         HomeConfig.parse(text, {})
 
 
-@pytest.mark.parametrize("missing", ["origin", "log_key", "genesis", "member", "key", "address"])
+@pytest.mark.parametrize(
+    "missing", ["origin", "log_key", "genesis", "member", "key", "key_expires", "address"]
+)
 def test_a_profile_needs_every_value(missing: str) -> None:
     text = "\n".join(line for line in PROFILE.to_toml().splitlines() if not line.startswith(missing))
     with pytest.raises(ConfigError, match=f"profile.toml: {missing} is missing"):

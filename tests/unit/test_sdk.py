@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from builders import ORIGIN, Identity, fingerprint
+from builders import NOW, ORIGIN, YEAR, Identity, fingerprint
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
@@ -38,7 +38,9 @@ def profile(tmp_path: Path) -> ProfilePaths:
     write_private(paths.member_key("1"), Identity.of("acme").private.private_bytes(PEM, PKCS8, PLAIN))
     write_private(paths.tls, credential.key + credential.certificate)
     write_public(paths.ca_cert, authority.certificate)
-    config = ProfileConfig(ORIGIN, (Identity.of("log").public,), bytes(32), "acme", "1", "127.0.0.1:9")
+    config = ProfileConfig(
+        ORIGIN, (Identity.of("log").public,), bytes(32), "acme", "1", NOW + YEAR, "127.0.0.1:9"
+    )
     write_public(paths.config, config.to_toml().encode())
     return paths
 

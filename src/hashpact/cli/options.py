@@ -6,16 +6,20 @@ import datetime as dt
 import functools
 import re
 import sys
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 
 import click
 
+from hashpact.cli.output import complain
 from hashpact.passphrase import Passphrases
 
 if TYPE_CHECKING:
     from hashpact.sdk import Client
+    from hashpact.service.read import MemberDetail
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -36,6 +40,19 @@ unencrypted_option: Final = click.option(
     "--unencrypted", is_flag=True, help="Write private keys without a passphrase."
 )
 
+timeout_option: Final = click.option(
+    "--timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0, min_open=True, max=3600),
+    default=DEFAULT_TIMEOUT,
+    show_default=True,
+    help="How long one call to the server may take.",
+)
+
+reason_option: Final = click.option(
+    "--reason", metavar="SLUG", required=True, help="Lower-case letters, digits and hyphens; it is public."
+)
+
 files_argument: Final = click.argument("files", metavar="FILE...", nargs=-1, required=True)
 """Paths are not looked at here: what is wrong with one is told where it is read, and the others go on."""
 
@@ -49,15 +66,78 @@ def client_options(command: Command) -> Command:
     def connected(*, profile: Path, address: str | None, timeout: float, **rest: Any) -> Any:  # noqa: ANN401  # click's
         return command(connect=functools.partial(_connect, profile, address, timeout), **rest)
 
-    for option in (
-        click.option(
-            "--timeout",
-            metavar="SECONDS",
-            type=click.FloatRange(min=0, min_open=True, max=3600),
-            default=DEFAULT_TIMEOUT,
-            show_default=True,
-            help="How long one call to the server may take.",
-        ),
+    for option in (*_channel_options(), profile_option):
+        connected = option(connected)
+    return cast("Command", connected)
+
+
+def side_options(command: Command) -> Command:
+    """The options of a command that works for a member and at a home; it gets them as ``side``."""
+
+    @functools.wraps(command)
+    def sided(  # the options' values, and whatever else the command has
+        *,
+        home: Path | None,
+        profile: Path | None,
+        address: str | None,
+        timeout: float,
+        **rest: Any,  # noqa: ANN401  # click's
+    ) -> Any:  # noqa: ANN401  # click's
+        if home is None and profile is None:
+            msg = "say --profile DIR for a member, or --home HOME for an administrator"
+            raise click.UsageError(msg)
+        side = Side(home, None)
+        if home is None and profile is not None:
+            side = Side(None, functools.partial(_connect, profile, address, timeout), _member(profile))
+        return command(side=side, **rest)
+
+    home_option = click.option(
+        "--home", metavar="HOME", type=Path, help="Work at this home, as an administrator."
+    )
+    for option in (*_channel_options(), _profile_option(required=False), home_option):
+        sided = option(sided)
+    return cast("Command", sided)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """On which side of the wire a command works: at a home, or else as the member ``own``."""
+
+    home: Path | None
+    connect: Connect | None
+    own: str | None = None
+
+    def members(self) -> list[MemberDetail]:
+        """Every member with its keys, in the order of their ids."""
+        if self.connect is not None:
+            with self.connect() as client:
+                return list(client.members())
+        from hashpact.home import open_home  # noqa: PLC0415 - late: a member's command does without it
+        from hashpact.service.read import Reader  # noqa: PLC0415 - late, as above
+
+        assert self.home is not None  # noqa: S101 - one of them is given
+        with open_home(self.home) as opened:
+            return Reader(opened.ledger).members("", sys.maxsize)
+
+
+def _profile_option(*, required: bool) -> Callable[[Any], Any]:
+    return click.option(
+        "--profile",
+        metavar="DIR",
+        type=Path,
+        required=required,
+        envvar="HASHPACT_PROFILE",
+        show_envvar=True,
+        help="The profile directory of the member.",
+    )
+
+
+profile_option: Final = _profile_option(required=True)
+
+
+def _channel_options() -> tuple[Callable[[Any], Any], ...]:
+    return (
+        timeout_option,
         click.option(
             "--address",
             metavar="HOST:PORT",
@@ -65,25 +145,22 @@ def client_options(command: Command) -> Command:
             show_envvar=True,
             help="Where the server is, instead of what the profile says.",
         ),
-        click.option(
-            "--profile",
-            metavar="DIR",
-            type=Path,
-            required=True,
-            envvar="HASHPACT_PROFILE",
-            show_envvar=True,
-            help="The profile directory of the member.",
-        ),
-    ):
-        connected = option(connected)
-    return cast("Command", connected)
+    )
 
 
 def _connect(profile: Path, address: str | None, timeout: float) -> Client:
     from hashpact.sdk import Client, Profile  # noqa: PLC0415  # only commands that connect wait for gRPC to load
 
     loaded = Profile.load(profile, passphrases())
+    for ending in loaded.endings(int(time.time())):
+        complain(f"{ending.level}: {ending.told}; run: {ending.remedy}")
     return Client(loaded if address is None else loaded.at(address), timeout=timeout)
+
+
+def _member(profile: Path) -> str:
+    from hashpact.member.profile import member_of  # noqa: PLC0415 - late: only commands that connect wait for gRPC
+
+    return member_of(profile)
 
 
 def passphrases() -> Passphrases:

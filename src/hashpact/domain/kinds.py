@@ -53,17 +53,19 @@ class _OneOf(Spelling[Choice]):
         return str(value.value)
 
 
-class _NamedKeyLine(Spelling[NamedKey]):
+class NamedKeyLine(Spelling[NamedKey]):
     """A key's name, a space, and the raw public key in hex."""
 
     pattern = r"(?=[^ ]{1,32} )" + SLUG.pattern + " [0-9a-f]{64}"
     wanted = "a name (1 to 32 lower-case letters, digits and single hyphens), a space and 64 hex digits"
 
     def value(self, text: str) -> NamedKey:
+        """The key."""
         name, _, public = text.partition(" ")
         return NamedKey(name, bytes.fromhex(public))
 
     def write(self, value: NamedKey) -> str:
+        """Its one spelling."""
         return f"{_NAME.write(value.name)} {HASH.write(value.public)}"
 
 
@@ -80,7 +82,7 @@ TERM: Final = Word(
 )
 MEMBER_ID: Final = Word("[a-z0-9-]{3,32}", "a member id: 3 to 32 lower-case letters, digits and hyphens")
 
-ADMINS: Final = Field("admin", _NamedKeyLine(), 1, MAX_ADMINS)
+ADMINS: Final = Field("admin", NamedKeyLine(), 1, MAX_ADMINS)
 THRESHOLD: Final = Field("threshold", Decimal(1, MAX_ADMINS))
 LOG_KEYS: Final = Field("log-key", HASH, 1, 4)
 VERSION: Final = Field("version", Decimal(1))
@@ -343,6 +345,11 @@ def _lines(kind: type[Body]) -> tuple[tuple[str, Field[Any], bool], ...]:
     return tuple(
         (name, hint.__metadata__[0], typing.get_origin(hint.__origin__) is frozenset) for name, hint in found
     )
+
+
+def fields_of(kind: str) -> tuple[Field[Any], ...]:
+    """The lines of a kind, in order."""
+    return tuple(line for _, line, _ in _LINES[kind])
 
 
 _LINES: Final = {kind: _lines(body) for kind, body in KINDS.items()}

@@ -110,7 +110,12 @@ def verify(signed: SignedStatement, name: str, public: bytes) -> bool:
 def parse(data: bytes) -> SignedStatement:
     """Read a signed statement. Raises MalformedError, naming the field and the line."""
     opened = note.parse(data, MAX_LEAF)
-    reader = Reader(opened.text, FIRST_LINE)
+    return SignedStatement(data, opened, read(opened.text))
+
+
+def read(text: bytes) -> Statement:
+    """Read the text of a statement. Raises MalformedError, naming the field and the line."""
+    reader = Reader(text, FIRST_LINE)
     log = reader.one(LOG)
     kind = reader.one(KIND)
     if kind not in KINDS:
@@ -125,7 +130,7 @@ def parse(data: bytes) -> SignedStatement:
         KINDS[kind].read(reader),
     )
     reader.end()
-    if statement.text() != opened.text:
+    if statement.text() != text:
         msg = "the text is not the one spelling of its statement"
         raise MalformedError(msg, field="text")
-    return SignedStatement(data, opened, statement)
+    return statement

@@ -1,4 +1,4 @@
-"""Administer: found a log, set its policy, enrol members and their keys."""
+"""Administer: the administrators' statements, from the founding of a log on."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from hashpact.domain import statements
+from hashpact.domain.errors import ConfigError
 from hashpact.domain.keys import NamedKey, Signer
 from hashpact.domain.kinds import ADMIN, AnyBody, Genesis, KeyEnrol, MemberEnrol, Policy
 from hashpact.domain.ports import Clock, Entropy
 from hashpact.domain.state import Leaf, Role, Use
 from hashpact.domain.statements import Statement, key_name
 from hashpact.service.append import Appender, Submission
-from hashpact.service.author import REQUEST_SIZE
+from hashpact.service.author import KEY_LIFE, REQUEST_SIZE
+from hashpact.service.governance.drafts import Draft
+from hashpact.service.governance.joining import Join
 
 DEFAULT_LABELS: Final = (
     "csam",
@@ -28,8 +30,49 @@ DEFAULT_LABELS: Final = (
     "terrorism",
 )
 
-KEY_LIFE: Final = 365 * 24 * 3600
-"""Seconds for which a newly enrolled key is valid."""
+
+@dataclass(frozen=True, slots=True)
+class Drafter:
+    """Writes statements of the administrators that nobody has signed yet.
+
+    ``named`` is the 32-byte id of the administrator's key that each names; it must be among those that sign.
+    """
+
+    origin: str
+    named: bytes
+    clock: Clock
+    entropy: Entropy
+
+    def draft(self, body: AnyBody) -> Draft:
+        """A statement of that body, made now."""
+        return Draft.of(
+            Statement(
+                log=self.origin,
+                member=ADMIN,
+                key=self.named,
+                request=self.entropy(REQUEST_SIZE),
+                time=self.clock(),
+                body=body,
+            )
+        )
+
+    def admit(self, join: Join, roles: frozenset[Role]) -> list[Draft]:
+        """The statements that enrol a member with the keys of its join file; each key must sign its own.
+
+        Raises ConfigError if the file is meant for another log.
+        """
+        if join.log != self.origin:
+            msg = f"the join file is for the log {join.log!r}, this one is {self.origin!r}"
+            raise ConfigError(msg)
+        expires = self.clock() + KEY_LIFE
+        bodies: list[AnyBody] = [
+            MemberEnrol(join.member, roles),
+            KeyEnrol(join.member, join.key.name, join.key.public, Use.SIGN, expires),
+        ]
+        if join.recovery is not None:
+            name, public = join.recovery.name, join.recovery.public
+            bodies.append(KeyEnrol(join.member, name, public, Use.RECOVERY, expires))
+        return [self.draft(body) for body in bodies]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,36 +90,28 @@ class Administrators:
     ) -> list[Leaf]:
         """Write the first two leaves: genesis, and the policy with these labels."""
         admins = tuple(named for named, _ in self.signers)
-        return self._append(
-            self._signed(Genesis(admins, threshold, log_keys)),
-            self._signed(Policy(1, tuple(sorted(labels)))),
-        )
+        return self.say(Genesis(admins, threshold, log_keys), Policy(1, tuple(sorted(labels))))
 
     def enrol(self, member_id: str, roles: frozenset[Role], key: NamedKey, owner: Signer) -> list[Leaf]:
         """Enrol a member with its first key, which signs its own enrolment: both, or neither.
 
         ``key.name`` is the key's name without the member's.
         """
-        return self._append(
-            self._signed(MemberEnrol(member_id, roles)),
-            self._signed(
-                KeyEnrol(member_id, key.name, key.public, Use.SIGN, self.clock() + KEY_LIFE),
-                (NamedKey(key_name(member_id, key.name), key.public), owner),
-            ),
-        )
+        enrolment = KeyEnrol(member_id, key.name, key.public, Use.SIGN, self.clock() + KEY_LIFE)
+        drafts = [self._signed(MemberEnrol(member_id, roles)), self._signed(enrolment)]
+        drafts[1] = drafts[1].signed(key_name(member_id, key.name), key.public, owner)
+        return self._append(drafts)
 
-    def _signed(self, body: AnyBody, *owners: tuple[NamedKey, Signer]) -> bytes:
+    def say(self, *bodies: AnyBody) -> list[Leaf]:
+        """Append statements of these bodies, signed by all whose keys are at hand: all, or none."""
+        return self._append([self._signed(body) for body in bodies])
+
+    def _signed(self, body: AnyBody) -> Draft:
         first, _ = self.signers[0]
-        statement = Statement(
-            log=self.origin,
-            member=ADMIN,
-            key=first.id,
-            request=self.entropy(REQUEST_SIZE),
-            time=self.clock(),
-            body=body,
-        )
-        named = [(NamedKey(key_name(ADMIN, key.name), key.public), signer) for key, signer in self.signers]
-        return statements.sign(statement, [*named, *owners])
+        draft = Drafter(self.origin, first.id, self.clock, self.entropy).draft(body)
+        for key, signer in self.signers:
+            draft = draft.signed(key_name(ADMIN, key.name), key.public, signer)
+        return draft
 
-    def _append(self, *leaves: bytes) -> list[Leaf]:
-        return self.appender.append_all(None, [Submission(leaf) for leaf in leaves])
+    def _append(self, drafts: Iterable[Draft]) -> list[Leaf]:
+        return self.appender.append_all(None, [Submission(draft.data) for draft in drafts])

@@ -10,7 +10,13 @@ from hashpact.domain import statements
 from hashpact.domain.errors import InvalidInputError
 from hashpact.domain.fingerprints import Fingerprint, PrivatePart, commitment
 from hashpact.domain.keys import NamedKey, Signer
-from hashpact.domain.kinds import AnyBody, GiveOpinion, Submit, Withdraw
+from hashpact.domain.kinds import (
+    AnyBody,
+    GiveOpinion,
+    KeyRotate,
+    Submit,
+    Withdraw,
+)
 from hashpact.domain.ports import Clock, Entropy
 from hashpact.domain.state import Basis, Stance
 from hashpact.domain.statements import Statement
@@ -18,6 +24,8 @@ from hashpact.service.append import Submission
 
 NONCE_SIZE: Final = 32
 REQUEST_SIZE: Final = 16
+KEY_LIFE: Final = 365 * 24 * 3600
+"""Seconds for which a newly enrolled key is valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +84,19 @@ class Author:
         """An opinion on another member's entry."""
         return Submission(self._sign(GiveOpinion(entry, stance)))
 
-    def _sign(self, body: AnyBody) -> bytes:
+    def rotate(self, old: bytes, new: NamedKey, successor: Signer, overlap: int) -> Submission:
+        """The replacement of the member's key of the id ``old``, which goes on for ``overlap`` seconds.
+
+        The author signs with the old key or a recovery key, the new key with itself.
+        """
+        body = KeyRotate(old, new.name, new.public, self.clock() + KEY_LIFE, overlap)
+        return Submission(self._sign(body, (new, successor)))
+
+    def say(self, body: AnyBody) -> Submission:
+        """A statement of any other kind, without private parts."""
+        return Submission(self._sign(body))
+
+    def _sign(self, body: AnyBody, *others: tuple[NamedKey, Signer]) -> bytes:
         statement = Statement(
             log=self.origin,
             member=self.member,
@@ -85,5 +105,8 @@ class Author:
             time=self.clock(),
             body=body,
         )
-        named = NamedKey(statements.key_name(self.member, self.key.name), self.key.public)
-        return statements.sign(statement, [(named, self.signer)])
+        signers = [
+            (NamedKey(statements.key_name(self.member, key.name), key.public), signer)
+            for key, signer in ((self.key, self.signer), *others)
+        ]
+        return statements.sign(statement, signers)

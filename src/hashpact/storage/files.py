@@ -128,6 +128,16 @@ class ProfilePaths:
         return self.directory / f"member-{_plain(name)}.key"
 
     @property
+    def join(self) -> Path:
+        """What administrators need in order to enrol the member; it has no secret."""
+        return self.directory / "join"
+
+    @property
+    def rotation(self) -> Path:
+        """The signed replacement of the member's key, from before it is sent until it is done."""
+        return self.directory / "rotation"
+
+    @property
     def tls(self) -> Path:
         """The channel's private key, followed by its certificate: one file, so that both change at once."""
         return self.directory / "tls.pem"

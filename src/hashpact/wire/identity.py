@@ -43,7 +43,7 @@ class Gate:
         """The member at the other end of a channel, from gRPC's ``auth_context()``.
 
         Raises UnauthenticatedError if the channel does not prove one, NotPermittedError if that one is not
-        enrolled.
+        enrolled, or is suspended.
         """
         if list(peer.get("transport_security_type", ())) != [b"ssl"]:
             msg = "TLS with a client certificate is required"
@@ -55,6 +55,9 @@ class Gate:
         member = self.member_of(member_id)
         if member is None:
             msg = f"{member_id!r} is not enrolled"
+            raise NotPermittedError(msg)
+        if member.suspended_at is not None:
+            msg = f"{member_id!r} is suspended; administrators can resume it"
             raise NotPermittedError(msg)
         return member
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextvars import copy_context
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -31,6 +32,12 @@ def peer(**changes: Any) -> dict[str, Any]:  # noqa: ANN401  # any property
 
 def test_a_good_channel_is_its_member() -> None:
     assert GATE.admit(peer()) is ACME
+
+
+def test_a_suspended_member_is_refused() -> None:
+    suspended = Gate(ORIGIN, {"acme": replace(ACME, suspended_at=7)}.get)
+    with pytest.raises(NotPermittedError, match="'acme' is suspended"):
+        suspended.admit(peer())
 
 
 @pytest.mark.parametrize(

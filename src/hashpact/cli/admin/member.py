@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import click
 
+from hashpact.cli.admin.acting import Acting, acting_options, named_option, say, write_draft
+from hashpact.cli.admin.key import shown as key_shown
 from hashpact.cli.options import (
-    Connect,
-    client_options,
+    Side,
     example,
     home_argument,
     json_option,
     passphrases,
+    reason_option,
+    side_options,
     unencrypted_option,
 )
 from hashpact.cli.output import emit, rfc3339, show_table
-from hashpact.domain.state import Role
+from hashpact.domain.errors import NotFoundError
+from hashpact.domain.kinds import MemberResume, MemberSuspend
+from hashpact.domain.state import Role, Use
+from hashpact.service.governance.expiry import Registry
+from hashpact.service.read import MemberDetail
 
 
 def _roles(text: str) -> frozenset[Role]:
@@ -30,19 +40,23 @@ def _roles(text: str) -> frozenset[Role]:
     return frozenset(known[name] for name in names)
 
 
+_id_argument: Final = click.argument("member_id", metavar="ID")
+_roles_option: Final = click.option(
+    "--roles", type=_roles, metavar="ROLES", required=True, help="check, contribute, or check,contribute."
+)
+
+
 @click.group()
 def member() -> None:
-    """Enrol members and list them."""
+    """Enrol members, list them, suspend and resume them."""
 
 
 @member.command(
     epilog=example("hashpact member enrol /srv/hashpact acme-video --roles check,contribute --out acme-video")
 )
 @home_argument
-@click.argument("member_id", metavar="ID")
-@click.option(
-    "--roles", type=_roles, metavar="ROLES", required=True, help="check, contribute, or check,contribute."
-)
+@_id_argument
+@_roles_option
 @click.option(
     "--out", metavar="DIR", type=Path, required=True, help="Where to write the profile; a new directory."
 )
@@ -53,8 +67,8 @@ def enrol(  # noqa: PLR0913 - an argument for each option
 ) -> None:
     """Enrol a member, and write the profile with which it reaches the clearinghouse.
 
-    Works whether the server of the home runs or not. As many administrators' keys as must sign have to be in
-    the home. The profile holds private keys: hand it over safely.
+    The quick way, for trials: the member's private keys are made here, and as many administrators' keys as
+    must sign have to be in the home. Otherwise see `hashpact profile new` and `hashpact member admit`.
     """
     from hashpact.home import enrol_member, open_home  # noqa: PLC0415 - late: a group's help does without it
 
@@ -71,36 +85,143 @@ def enrol(  # noqa: PLR0913 - an argument for each option
     click.echo(f"its profile is {out}; it holds private keys: hand it over safely, and keep no copy")
 
 
-@member.command("list", epilog=example("hashpact member list --profile lotus-forum"))
-@client_options
+@member.command(
+    epilog=example(
+        "hashpact member admit /srv/hashpact acme-video.join --roles check,contribute --out acme-video.note"
+    )
+)
+@home_argument
+@click.argument("join", metavar="JOIN", type=Path)
+@_roles_option
+@click.option("--out", metavar="FILE", type=Path, required=True, help="The draft to write; a new file.")
+@named_option
 @json_option
-def list_(connect: Connect, *, as_json: bool) -> None:
-    """List the members and their keys."""
-    with connect() as client:
-        members = list(client.members())
+def admit(  # noqa: PLR0913 - an argument for each option
+    home: Path, join: Path, roles: frozenset[Role], out: Path, named: str | None, *, as_json: bool
+) -> None:
+    """Draft the enrolment of a member that made its own keys (`hashpact profile new`).
+
+    The member signs it with each of its keys, a threshold of administrators with theirs, in any order. Then
+    `hashpact statement submit` appends it, and `hashpact cert issue` gives the member its certificate.
+    """
+    from hashpact.home import drafter, open_home  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.member.exchange import read_join  # noqa: PLC0415 - late, as above
+
+    asked = read_join(join)
+    with open_home(home) as opened:
+        drafts = drafter(opened, named).admit(asked, roles)
     if not as_json:
-        show_table(
-            ("member", "roles", "enrolled in leaf", "keys"),
-            (
-                (
-                    each.member.id,
-                    ", ".join(sorted(role.value for role in each.member.roles)),
-                    str(each.member.enrolled_at),
-                    ", ".join(f"{key.name} until {rfc3339(key.expires)}" for key in each.keys),
-                )
-                for each in members
-            ),
-        )
+        click.echo(f"the join file has the sha256 {asked.digest}")
+    write_draft(out, drafts, as_json=as_json)
+
+
+@member.command("list", epilog=example("hashpact member list --profile lotus-forum"))
+@side_options
+@json_option
+def list_(side: Side, *, as_json: bool) -> None:
+    """List the members and their keys."""
+    members = side.members()
+    registry = _registry(members)
+    if as_json:
+        for each in members:
+            emit(_shown(each, registry))
         return
-    for each in members:
-        emit(
-            {
-                "member": each.member.id,
-                "roles": sorted(role.value for role in each.member.roles),
-                "enrolled_at": each.member.enrolled_at,
-                "keys": [
-                    {"name": key.name, "id": key.id.hex(), "expires": rfc3339(key.expires)}
+    show_table(
+        ("member", "roles", "state", "enrolled in leaf", "keys in use"),
+        (
+            (
+                each.member.id,
+                ", ".join(sorted(role.value for role in each.member.roles)),
+                _state(each),
+                str(each.member.enrolled_at),
+                ", ".join(
+                    f"{key.name} until {rfc3339(key.expires)}"
                     for key in each.keys
-                ],
-            }
-        )
+                    if key.use is Use.SIGN and registry.state(key) in {"in use", "waiting"}
+                ),
+            )
+            for each in members
+        ),
+    )
+
+
+@member.command(epilog=example("hashpact member show acme-video --profile lotus-forum"))
+@_id_argument
+@side_options
+@json_option
+def show(member_id: str, side: Side, *, as_json: bool) -> None:
+    """Show a member and every key that it ever had."""
+    members = side.members()
+    registry = _registry(members)
+    found = next((each for each in members if each.member.id == member_id), None)
+    if found is None:
+        msg = f"there is no member {member_id!r}"
+        raise NotFoundError(msg, resource=f"members/{member_id}")
+    if as_json:
+        emit(_shown(found, registry))
+        return
+    roles = ", ".join(sorted(role.value for role in found.member.roles))
+    click.echo(f"{member_id}: {roles}; {_state(found)}; enrolled in leaf {found.member.enrolled_at}")
+    show_table(
+        ("key", "id", "use", "state", "enrolled in leaf", "expires"),
+        (
+            (
+                key.name,
+                key.id.hex(),
+                key.use.value,
+                registry.state(key),
+                str(key.enrolled_at),
+                rfc3339(key.expires),
+            )
+            for key in found.keys
+        ),
+    )
+
+
+@member.command(
+    epilog=example("hashpact member suspend acme-video --reason keys-stolen --home /srv/hashpact")
+)
+@_id_argument
+@reason_option
+@side_options
+@acting_options
+@json_option
+def suspend(member_id: str, reason: str, side: Side, *, as_json: bool, **acting: object) -> None:
+    """Suspend a member at once: it can say and ask nothing until administrators resume it.
+
+    A member does so for itself; one administrator alone for any member, at the home.
+    """
+    body = MemberSuspend(member_id, reason)
+    say(side, body, Acting(**acting, needed=1), as_json=as_json)  # type: ignore[arg-type]  # click's values
+
+
+@member.command(
+    epilog=example("hashpact member resume acme-video --reason keys-replaced --home /srv/hashpact")
+)
+@_id_argument
+@reason_option
+@side_options
+@acting_options
+@json_option
+def resume(member_id: str, reason: str, side: Side, *, as_json: bool, **acting: object) -> None:
+    """Lift the suspension of a member, as administrators at the home."""
+    body = MemberResume(member_id, reason)
+    say(side, body, Acting(**acting), as_json=as_json)  # type: ignore[arg-type]  # click's values
+
+
+def _registry(members: Iterable[MemberDetail]) -> Registry:
+    return Registry((key for each in members for key in each.keys), int(time.time()))
+
+
+def _state(detail: MemberDetail) -> str:
+    return "in good standing" if detail.member.suspended_at is None else "suspended"
+
+
+def _shown(detail: MemberDetail, registry: Registry) -> dict[str, object]:
+    return {
+        "member": detail.member.id,
+        "roles": sorted(role.value for role in detail.member.roles),
+        "enrolled_at": detail.member.enrolled_at,
+        "suspended_at": detail.member.suspended_at,
+        "keys": [key_shown(key, registry) for key in detail.keys],
+    }

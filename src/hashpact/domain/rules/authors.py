@@ -118,25 +118,16 @@ def _signing_key(case: Case) -> Key:
 
 def _check_in_force(case: Case, key: Key) -> None:
     body = case.statement.body
-    rotates = isinstance(body, KeyRotate)
-    member = case.view.member(key.member)
-    if member is None or member.suspended_at is not None:
-        reason = "its member is suspended"
-    elif not standing.stands(case.view, key.id, case.index):
-        reason = "it is revoked, or came by a rotation that is"
-    elif key.suspended_at is not None:
-        reason = "it is suspended"
-    elif case.moment < key.valid_from:
-        reason = "its time has not begun"
-    elif standing.retired(case.view, key, case.moment):
-        reason = "it has been replaced"
-    elif key.use is Use.RECOVERY and not rotates:
+    reason = standing.hindrance(case.view, key, case.index, case.moment)
+    if reason is None and key.use is Use.RECOVERY and not isinstance(body, KeyRotate):
         reason = "it is a recovery key, which only replaces keys"
-    elif case.moment >= key.expires and not (
-        isinstance(body, KeyRotate) and body.old == key.id and case.moment < key.expires + GRACE
+    if (
+        reason is None
+        and case.moment >= key.expires
+        and not (isinstance(body, KeyRotate) and body.old == key.id and case.moment < key.expires + GRACE)
     ):
         reason = "it has expired"
-    else:
+    if reason is None:
         return
     msg = f"the key {key.member}/{key.name} signs no {body.kind} statement: {reason}"
     raise NotPermittedError(msg)

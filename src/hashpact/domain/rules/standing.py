@@ -68,6 +68,23 @@ def hangs_on(view: View, key_id: bytes, index: int, other: bytes, cutoff: int) -
     return False
 
 
+def hindrance(view: View, key: Key, index: int, moment: int) -> str | None:
+    """Why a key signs nothing at that index and moment, whatever it is for; None if nothing of that is so.
+
+    Its expiry and its use are not looked at: there are statements for which they do not matter.
+    """
+    member = view.member(key.member)
+    if member is None or member.suspended_at is not None:
+        return "its member is suspended"
+    if not stands(view, key.id, index):
+        return "it is revoked, or came by a rotation that is"
+    if key.suspended_at is not None:
+        return "it is suspended"
+    if moment < key.valid_from:
+        return "its time has not begun"
+    return "it has been replaced" if retired(view, key, moment) else None
+
+
 def retired(view: View, key: Key, moment: int) -> bool:
     """Whether the key has been replaced, by a rotation that stands, and its overlap is over."""
     return key.retires is not None and moment >= key.retires and replaced(view, key)

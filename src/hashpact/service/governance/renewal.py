@@ -28,6 +28,8 @@ from hashpact.domain.errors import (
 )
 from hashpact.domain.grammar import Field, Hex, Reader
 from hashpact.domain.ports import Clock, Ledger
+from hashpact.domain.rules import standing
+from hashpact.domain.state import Use
 from hashpact.domain.statements import KEY, LOG, MEMBER, TIME, key_name
 from hashpact.log import note
 from hashpact.service import certificates
@@ -107,14 +109,19 @@ class Renewer:
     def _check_signature(self, opened: note.Note, member: str, key_id: bytes, now: int) -> None:
         with self.ledger.snapshot() as view:
             key = view.key(key_id)
-        if key is None or key.member != member or key.expires <= now:
-            msg = f"the renewal is signed by no key of {member!r} that may sign now"
-            raise UnknownKeyError(msg)
+            if key is None or key.member != member:
+                msg = f"the renewal names no key of {member!r}"
+                raise UnknownKeyError(msg)
+            moment = max(now, view.time())
+            hindrance = standing.hindrance(view, key, self.ledger.head().size, moment)
+        if hindrance is None and key.use is not Use.SIGN:
+            hindrance = "it is a recovery key, which only replaces keys"
+        if hindrance is None and moment >= key.expires:
+            hindrance = "it has expired"
+        if hindrance is not None:
+            msg = f"the key {member}/{key.name} vouches for no certificate: {hindrance}"
+            raise NotPermittedError(msg)
         name = key_name(member, key.name)
-        short = note.short_id(name, key.public)
-        for line in opened.signatures:
-            if (line.name, line.key_id) == (name, short):
-                keys.verify(key.public, line.value, opened.text)
-                return
-        msg = "the key that the renewal names has not signed it"
-        raise BadSignatureError(msg)
+        if not note.verify(opened, name, key.public, keys.verify):
+            msg = "the key that the renewal names has not signed it"
+            raise BadSignatureError(msg)

@@ -24,6 +24,7 @@ from hashpact.domain.errors import (
     NotPermittedError,
     UnknownKeyError,
 )
+from hashpact.domain.kinds import KeySuspend
 from hashpact.service import certificates
 from hashpact.service.governance.renewal import Renewal, Renewer, ask
 from hashpact.storage.memory import MemoryLedger
@@ -63,8 +64,16 @@ def test_where_the_authority_is_elsewhere_an_administrator_is_named(world: World
 
 def test_an_expired_key_vouches_for_nothing(world: World, renewer: Renewer) -> None:
     world.clock.now += 366 * 86400
-    with pytest.raises(UnknownKeyError):
+    with pytest.raises(NotPermittedError, match="it has expired"):
         renewer.renew("acme", ask(world.author("acme"), REQUEST))
+
+
+def test_a_suspended_key_vouches_for_nothing(world: World, renewer: Renewer) -> None:
+    author = world.author("acme")
+    suspension = author.say(KeySuspend("acme", author.key.id, "lost"))
+    world.appender(renewer.ledger).append("acme", suspension)
+    with pytest.raises(NotPermittedError, match="it is suspended"):
+        renewer.renew("acme", ask(author, REQUEST))
 
 
 def other_request(renewal: Renewal) -> Renewal:

@@ -10,13 +10,14 @@ from hashpact.config import MAX_SIZE, ProfileConfig, split_address
 from hashpact.domain.errors import ConfigError
 from hashpact.domain.keys import NamedKey, Signer
 from hashpact.passphrase import Passphrases
-from hashpact.service import keyring
+from hashpact.service import certificates, keyring
+from hashpact.service.governance.expiry import CERTIFICATE_DAYS, KEY_DAYS, Ending, ending
 from hashpact.service.transparency.receipt import PinnedLog
 from hashpact.storage.files import ProfilePaths, read_bytes, read_private
 from hashpact.wire.client.connection import Endpoint
 from hashpact.wire.identity import Tls
 
-_CERTIFICATE: Final = b"-----BEGIN CERTIFICATE-----"
+CERTIFICATE: Final = b"-----BEGIN CERTIFICATE-----"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +36,34 @@ class Profile:
     log: PinnedLog
     genesis: bytes
     receipts: Path | None = None
+    key_expires: int | None = None
 
     @classmethod
-    def load(cls, directory: Path | str, passphrases: keyring.Passphrases | None = None) -> Self:
+    def load(
+        cls,
+        directory: Path | str,
+        passphrases: keyring.Passphrases | None = None,
+        recovery: Path | None = None,
+    ) -> Self:
         """The profile in a directory; docs/formats/home.md lists its files.
 
-        ``passphrases`` open its private keys (None: from the environment). Raises ConfigError for a file that
-        is missing, cannot be read or does not hold what it must, and for a private key that others can read.
+        ``passphrases`` open its private keys (None: from the environment). ``recovery`` is the file of a key
+        to sign with instead of the profile's own. Raises ConfigError for a file that is missing, cannot be
+        read or does not hold what it must, and for a private key that others can read.
         """
         opening = passphrases or Passphrases()
         paths = ProfilePaths(Path(directory).expanduser())
+        if paths.join.exists() and not paths.config.exists():
+            msg = f"{paths.directory} waits for an administrator's answer; then: hashpact profile install"
+            raise ConfigError(msg)
         text = read_bytes(paths.config, MAX_SIZE).decode("utf-8", "replace")
         config = ProfileConfig.parse(text)
-        key = paths.member_key(config.key)
+        key = recovery or paths.member_key(config.key)
         signer = keyring.from_pem(read_private(key, MAX_SIZE), str(key), opening)
         channel = read_private(paths.tls, MAX_SIZE)
-        if _CERTIFICATE not in channel:
-            msg = f"{paths.tls} has no certificate yet; get one from an administrator"
-            raise ConfigError(msg)
         tls = Tls(
             key=keyring.decrypt(channel, str(paths.tls), opening),
-            certificate=channel[channel.find(_CERTIFICATE) :],
+            certificate=channel[channel.find(CERTIFICATE) :],
             authority=read_bytes(paths.ca_cert, MAX_SIZE),
         )
         return cls(
@@ -67,9 +75,26 @@ class Profile:
             log=PinnedLog(config.origin, config.log_key),
             genesis=config.genesis,
             receipts=paths.receipts,
+            key_expires=config.key_expires,
         )
 
     def at(self, address: str) -> Self:
         """The same member, reaching the clearinghouse at another HOST:PORT. Raises ConfigError."""
         host, port = split_address("address", address)
         return replace(self, endpoint=replace(self.endpoint, host=host, port=port))
+
+    def endings(self, now: int) -> list[Ending]:
+        """What of the profile ends soon: its statement key, its channel's certificate."""
+        found = []
+        if self.key_expires is not None:
+            name = f"the key {self.member}/{self.key.name}"
+            found.append(ending(name, self.key_expires, now, KEY_DAYS, "hashpact key rotate"))
+        expires = certificates.expires(self.endpoint.tls.certificate)
+        found.append(ending("the certificate", expires, now, CERTIFICATE_DAYS, "hashpact cert renew"))
+        return [each for each in found if each is not None]
+
+
+def member_of(directory: Path) -> str:
+    """The member whose profile is in a directory. Raises ConfigError."""
+    text = read_bytes(ProfilePaths(directory.expanduser()).config, MAX_SIZE).decode("utf-8", "replace")
+    return ProfileConfig.parse(text).member

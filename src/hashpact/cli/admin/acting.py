@@ -1,0 +1,97 @@
+"""What administrators' commands have in common: they sign with the keys at hand, or draft for others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from hashpact.cli.options import Side, passphrases
+from hashpact.cli.output import emit, one_line, receipt_fields
+from hashpact.domain.kinds import AnyBody
+
+if TYPE_CHECKING:
+    from hashpact.service.governance.drafts import Draft
+
+key_option: Final = click.option(
+    "--key",
+    "keys",
+    metavar="FILE",
+    type=Path,
+    multiple=True,
+    help="Sign with this administrator's key; may be repeated. [those in the home]",
+)
+draft_option: Final = click.option(
+    "--draft",
+    metavar="FILE",
+    type=Path,
+    help="Write the statement there for others to sign, and append nothing.",
+)
+named_option: Final = click.option(
+    "--as", "named", metavar="NAME", help="In a draft: the administrator who certainly signs. [the first one]"
+)
+
+
+def acting_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options by which administrators say something; a command gets them as ``keys, draft, named``."""
+    for option in (named_option, draft_option, key_option):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """How administrators say something: ``needed`` of them sign (None: the threshold), or it is drafted."""
+
+    keys: Sequence[Path] = ()
+    draft: Path | None = None
+    named: str | None = None
+    needed: int | None = None
+
+    def say(self, home: Path, body: AnyBody, *, as_json: bool) -> None:
+        """Append a statement of that body, or write its draft, and tell so."""
+        from hashpact.home import administrators, drafter, open_home  # noqa: PLC0415 - late: a group's help does without it
+
+        with open_home(home, passphrases()) as opened:
+            if self.draft is not None:
+                write_draft(self.draft, [drafter(opened, self.named).draft(body)], as_json=as_json)
+                return
+            (leaf,) = administrators(opened, self.keys, self.needed).say(body)
+        if as_json:
+            emit({"kind": body.kind, "index": leaf.index, "leaf_hash": leaf.hash.hex()})
+        else:
+            click.echo(f"{body.kind}: leaf {leaf.index}")
+
+
+def write_draft(file: Path, drafts: Sequence[Draft], *, as_json: bool) -> None:
+    """Write a new file of statements, and tell what it is for."""
+    from hashpact.member.exchange import write_statements  # noqa: PLC0415 - late, as above
+
+    write_statements(file, drafts)
+    kinds = [draft.statement.body.kind for draft in drafts]
+    if as_json:
+        emit({"file": str(file), "kinds": kinds})
+        return
+    shown = one_line(str(file))
+    click.echo(f"drafted {', '.join(kinds)} in {shown}; nothing is signed yet. Next:")
+    click.echo(
+        f"- hashpact statement sign {shown} --key FILE       (each who signs, on a machine of their own)"
+    )
+    click.echo(f"- hashpact statement submit HOME {shown}           (within 7 days)")
+
+
+def say(side: Side, body: AnyBody, acting: Acting, *, as_json: bool) -> None:
+    """Say it as administrators at a home, or as the member itself over its channel."""
+    if side.home is not None:
+        acting.say(side.home, body, as_json=as_json)
+        return
+    assert side.connect is not None  # noqa: S101 - one of them is given
+    with side.connect() as client:
+        receipt = client.append(client.author.say(body))
+    if as_json:
+        emit({"kind": body.kind, **receipt_fields(receipt)})
+    else:
+        click.echo(f"{body.kind}: leaf {receipt.index}")

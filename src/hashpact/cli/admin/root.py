@@ -1,0 +1,148 @@
+"""Commands on who governs the log: root show, propose, sign."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hashpact.cli.admin.acting import named_option, write_draft
+from hashpact.cli.admin.statement import sign
+from hashpact.cli.options import example, home_argument, json_option
+from hashpact.cli.output import emit, show_table
+from hashpact.domain.errors import ConfigError
+from hashpact.domain.keys import NamedKey
+from hashpact.domain.kinds import HASH, MAX_ADMINS, NamedKeyLine, Root
+from hashpact.member.exchange import read_statements
+
+
+def _administrator(text: str) -> NamedKey:
+    """NAME=HEX, a new administrator."""
+    name, _, public = text.partition("=")
+    try:
+        return NamedKeyLine().read(f"{name} {public}")
+    except ValueError as error:
+        msg = f"{text!r} is not NAME=PUBLIC, the line that hashpact key new prints: {error}"
+        raise click.BadParameter(msg) from error
+
+
+def _public(text: str) -> bytes:
+    """A public key in hex."""
+    try:
+        return HASH.read(text)
+    except ValueError as error:
+        msg = f"{text!r}: {error}"
+        raise click.BadParameter(msg) from error
+
+
+@click.group()
+def root() -> None:
+    """Show and change the administrators, their threshold and the log's keys."""
+
+
+@root.command(epilog=example("hashpact root show /srv/hashpact"))
+@home_argument
+@json_option
+def show(home: Path, *, as_json: bool) -> None:
+    """Show who governs the log of a home."""
+    from hashpact.home import open_home  # noqa: PLC0415 - late: a group's help does without it
+
+    with open_home(home) as opened:
+        charter, genesis = opened.charter, opened.genesis
+        here = {admin.name for admin in charter.admins if opened.paths.admin_key(admin.name).exists()}
+    if as_json:
+        emit(
+            {
+                "origin": charter.origin,
+                "genesis_sha256": genesis.hex(),
+                "version": charter.root_version,
+                "threshold": charter.threshold,
+                "single_admin": charter.single_admin,
+                "admins": [
+                    {"name": admin.name, "id": admin.id.hex(), "public": admin.public.hex()}
+                    for admin in charter.admins
+                ],
+                "log_keys": [key.hex() for key in charter.log_keys],
+            }
+        )
+        return
+    click.echo(f"{charter.origin}: version {charter.root_version}, genesis {genesis.hex()}")
+    click.echo(f"{charter.threshold} of {len(charter.admins)} administrators must sign")
+    show_table(
+        ("administrator", "public key", "private key"),
+        (
+            (admin.name, admin.public.hex(), "here" if admin.name in here else "elsewhere")
+            for admin in charter.admins
+        ),
+    )
+    for key in charter.log_keys:
+        click.echo(f"checkpoints are signed by {key.hex()}")
+
+
+@root.command(
+    epilog=example(
+        "hashpact root propose /srv/hashpact --add alice=PUBLIC --remove 1 --out root.note",
+    )
+)
+@home_argument
+@click.option(
+    "--add",
+    metavar="NAME=PUBLIC",
+    type=_administrator,
+    multiple=True,
+    help="Another administrator; repeatable.",
+)
+@click.option("--remove", metavar="NAME", multiple=True, help="An administrator who goes; may be repeated.")
+@click.option(
+    "--threshold", metavar="M", type=click.IntRange(1, MAX_ADMINS), help="How many must sign. [as now]"
+)
+@click.option(
+    "--log-key", "log_keys", metavar="PUBLIC", type=_public, multiple=True, help="The log's keys. [as now]"
+)
+@click.option("--out", metavar="FILE", type=Path, required=True, help="The file to write; a new one.")
+@named_option
+@json_option
+def propose(  # noqa: PLR0913, PLR0917 - an argument for each option
+    home: Path,
+    add: tuple[NamedKey, ...],
+    remove: tuple[str, ...],
+    threshold: int | None,
+    log_keys: tuple[bytes, ...],
+    out: Path,
+    named: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Draft a change of who governs the log: a threshold of the old and of the new must sign it."""
+    from hashpact.home import drafter, open_home  # noqa: PLC0415 - late: a group's help does without it
+
+    with open_home(home) as opened:
+        charter = opened.charter
+        unknown = sorted(set(remove) - {admin.name for admin in charter.admins})
+        if unknown:
+            msg = f"there is no administrator {unknown[0]!r}"
+            raise ConfigError(msg)
+        admins = (*(admin for admin in charter.admins if admin.name not in remove), *add)
+        body = Root(
+            charter.root_version + 1, admins, threshold or charter.threshold, log_keys or charter.log_keys
+        )
+        draft = drafter(opened, named).draft(body)
+    write_draft(out, [draft], as_json=as_json)
+
+
+@root.command("sign", epilog=example("hashpact root sign root.note --key admin-alice.key"))
+@click.argument("file", metavar="FILE", type=Path)
+@click.option("--key", metavar="FILE", type=Path, required=True, help="The key to sign with.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@click.pass_context
+def sign_(context: click.Context, file: Path, key: Path, *, yes: bool, as_json: bool) -> None:
+    """Sign a change of who governs the log, after showing what it does.
+
+    As `hashpact statement sign`, for a file that holds nothing else; `hashpact statement submit` appends it.
+    """
+    for draft in read_statements(file):
+        if not isinstance(draft.statement.body, Root):
+            msg = f"{file} holds a {draft.statement.body.kind} statement; use hashpact statement sign"
+            raise ConfigError(msg)
+    context.invoke(sign, file=file, key=key, profile=None, name=None, yes=yes, as_json=as_json)

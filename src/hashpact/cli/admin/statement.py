@@ -1,0 +1,189 @@
+"""Commands on statements that several people sign: statement draft, show, sign, submit."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from hashpact.cli.admin.acting import named_option, write_draft
+from hashpact.cli.options import example, home_argument, json_option, passphrases
+from hashpact.cli.output import emit, one_line, rfc3339
+from hashpact.domain.errors import ConfigError
+from hashpact.domain.state import Charter
+from hashpact.member.exchange import read_statements, sign_statements, write_statements
+from hashpact.service.governance import drafts, words
+from hashpact.service.governance.drafts import Draft
+
+_file_argument = click.argument("file", metavar="FILE", type=Path)
+
+
+@click.group()
+def statement() -> None:
+    """Sign statements together: one file, passed from machine to machine."""
+
+
+@statement.command(
+    epilog=example(
+        "hashpact statement draft /srv/hashpact void entry=12 reason=court-order --out void.note",
+        "hashpact statement draft HOME policy label=fraud label=ncii key-delay=3600 --out policy.note",
+    )
+)
+@home_argument
+@click.argument("kind", metavar="KIND")
+@click.argument("values", metavar="[FIELD=VALUE]...", nargs=-1)
+@click.option("--out", metavar="FILE", type=Path, required=True, help="The file to write; a new one.")
+@named_option
+@json_option
+def draft(  # noqa: PLR0913 - an argument for each option
+    home: Path, kind: str, values: tuple[str, ...], out: Path, named: str | None, *, as_json: bool
+) -> None:
+    """Draft a statement of the administrators, of any kind, for them to sign.
+
+    docs/formats/statement.md lists the kinds and their fields. A version and an expiry that are not given are
+    the next version and a year from now.
+    """
+    from hashpact.home import drafter, open_home, unix_time  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.service.author import KEY_LIFE  # noqa: PLC0415 - late, as above
+
+    given: dict[str, list[str]] = {}
+    for value in values:
+        name, equals, text = value.partition("=")
+        if not equals:
+            msg = f"{value!r} is not FIELD=VALUE"
+            raise click.UsageError(msg)
+        given.setdefault(name, []).append(text)
+    with open_home(home) as opened:
+        charter = opened.charter
+        if kind == "policy":
+            given.setdefault("version", [str(charter.policy_version + 1)])
+        elif kind == "root":
+            given.setdefault("version", [str(charter.root_version + 1)])
+        elif kind == "key-enrol":
+            given.setdefault("expires", [str(unix_time() + KEY_LIFE)])
+        made = drafter(opened, named).draft(drafts.compose(kind, given))
+    write_draft(out, [made], as_json=as_json)
+
+
+@statement.command(epilog=example("hashpact statement show void.note --home /srv/hashpact"))
+@_file_argument
+@click.option("--home", metavar="HOME", type=Path, help="Check the signatures by the administrators there.")
+@json_option
+def show(file: Path, home: Path | None, *, as_json: bool) -> None:
+    """Show in plain words what a file's statements do, and who has signed them."""
+    charter = None if home is None else _charter(home)
+    for each in read_statements(file):
+        _show(each, charter, as_json=as_json)
+
+
+@statement.command(
+    epilog=example(
+        "hashpact statement sign void.note --key admin-alice.key",
+        "hashpact statement sign acme.note --profile acme-video      (the enrolment of one's own key)",
+    )
+)
+@_file_argument
+@click.option("--key", metavar="FILE", type=Path, help="The key to sign with.")
+@click.option("--profile", metavar="DIR", type=Path, help="Sign with the key of this profile instead.")
+@click.option(
+    "--as", "name", metavar="NAME", help="The key's name, such as admin/alice. [from the file's name]"
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def sign(  # noqa: PLR0913 - an argument for each option
+    file: Path, key: Path | None, profile: Path | None, name: str | None, *, yes: bool, as_json: bool
+) -> None:
+    """Sign a file's statements, after showing what they do.
+
+    An administrator's key signs every statement of the administrators; any other key only the statements that
+    enrol it. A file that is not understood to the last byte is not signed.
+    """
+    if (key is None) == (profile is None):
+        msg = "say either --key FILE or --profile DIR"
+        raise click.UsageError(msg)
+    before = read_statements(file)
+    if not as_json:
+        for each in before:
+            _show(each, None, as_json=False)
+    if not yes and sys.stdin.isatty():
+        click.confirm("Sign this?", abort=True, err=True)
+    chosen = key if key is not None else _profile_key(profile)
+    after = sign_statements(before, chosen, name, passphrases())
+    count = sum(old != new for old, new in zip(before, after, strict=True))
+    write_statements(file, after, replace=True)
+    if as_json:
+        emit({"file": str(file), "signed": count})
+    else:
+        click.echo(f"signed {count} of {len(after)} statements in {one_line(str(file))}")
+
+
+@statement.command(epilog=example("hashpact statement submit /srv/hashpact void.note"))
+@home_argument
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=Path)
+@json_option
+def submit(home: Path, files: tuple[Path, ...], *, as_json: bool) -> None:
+    """Append a file's statements to the log of a home: all of them, or none.
+
+    Several files are copies of one, signed by different people; their signatures are put together.
+    """
+    from hashpact.home import open_home, unix_time  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.service.append import Appender, Submission  # noqa: PLC0415 - late, as above
+
+    merged = drafts.merge([read_statements(file) for file in files])
+    unsigned = [each.statement.body.kind for each in merged if not each.lines]
+    if unsigned:
+        msg = f"nobody has signed the {unsigned[0]} statement"
+        raise ConfigError(msg)
+    with open_home(home) as opened:
+        appender = Appender(opened.ledger, unix_time)
+        leaves = appender.append_all(None, [Submission(each.data) for each in merged])
+    for each, leaf in zip(merged, leaves, strict=True):
+        kind = each.statement.body.kind
+        if as_json:
+            emit({"kind": kind, "index": leaf.index, "leaf_hash": leaf.hash.hex()})
+        else:
+            click.echo(f"{kind}: leaf {leaf.index}")
+
+
+def _profile_key(profile: Path | None) -> Path:
+    """The key of a profile, whether it is complete or waits."""
+    from hashpact.member.custody import statement_key  # noqa: PLC0415 - late: a group's help does without it
+
+    assert profile is not None  # noqa: S101 - either it or a key is given
+    return statement_key(profile)
+
+
+def _charter(home: Path) -> Charter:
+    from hashpact.home import open_home  # noqa: PLC0415 - late: a group's help does without it
+
+    with open_home(home) as opened:
+        return opened.charter
+
+
+def _show(each: Draft, charter: Charter | None, *, as_json: bool) -> None:
+    told = words.describe(each.statement, charter)
+    signed = drafts.signatures(each, charter)
+    need = (
+        None if charter is None or each.statement.member != "admin" else words.needed(each.statement, charter)
+    )
+    if as_json:
+        emit(
+            {
+                "kind": each.statement.body.kind,
+                "member": each.statement.member,
+                "time": rfc3339(each.statement.time),
+                "words": told,
+                "signatures": [{"name": one.name, "valid": one.valid} for one in signed],
+                "administrators_needed": need,
+            }
+        )
+        return
+    for line in told:
+        click.echo(line)
+    verdicts = {True: "", False: " (DOES NOT VERIFY)", None: " (not checked; --home checks it)"}
+    names = ", ".join(f"{one.name}{verdicts[one.valid]}" for one in signed)
+    click.echo(f"Signed by: {names or 'nobody yet'}.")
+    if need is not None:
+        click.echo(f"Administrators that must sign: {need}.")
+    click.echo()

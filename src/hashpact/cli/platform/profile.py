@@ -1,0 +1,82 @@
+"""Commands on a member's profile: profile new, profile install."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hashpact.cli.options import example, json_option, passphrases, unencrypted_option
+from hashpact.cli.output import emit, one_line
+
+_directory_argument = click.argument("directory", metavar="DIR", type=Path)
+
+
+@click.group()
+def profile() -> None:
+    """Make a member's profile on its own machine."""
+
+
+@profile.command(
+    epilog=example(
+        "hashpact profile new acme-video --origin example.org/hashpact --member acme-video "
+        "--address hp.example.org:8443 --recovery /media/usb/recovery.key"
+    )
+)
+@_directory_argument
+@click.option(
+    "--origin", metavar="ORIGIN", required=True, help="The log's name, as the clearinghouse gives it."
+)
+@click.option("--member", metavar="ID", required=True, help="The member id to enrol with.")
+@click.option("--address", metavar="HOST:PORT", required=True, help="Where the clearinghouse is.")
+@click.option("--recovery", metavar="FILE", type=Path, help="Make a recovery key too, to be kept offline.")
+@unencrypted_option
+@json_option
+def new(  # noqa: PLR0913 - an argument for each option
+    directory: Path,
+    origin: str,
+    member: str,
+    address: str,
+    recovery: Path | None,
+    *,
+    unencrypted: bool,
+    as_json: bool,
+) -> None:
+    """Make the keys of a member that is to join: no private key ever leaves this machine.
+
+    Writes DIR/join, which has no secret, to be sent to an administrator for `hashpact member admit`.
+    """
+    from hashpact.member import custody  # noqa: PLC0415 - late: a group's help does without it
+
+    passphrase = passphrases().for_new_keys(unencrypted=unencrypted)
+    made = custody.new_profile(directory, origin, member, address, passphrase=passphrase, recovery=recovery)
+    if as_json:
+        emit({"profile": str(directory), "join": str(directory / "join"), "sha256": made.digest})
+        return
+    shown = one_line(str(directory))
+    click.echo(f"made {shown}. Send {shown}/join to an administrator, and compare by telephone:")
+    click.echo(f"sha256 {made.digest}")
+    click.echo("When the enrolment comes back to be signed:")
+    click.echo(f"- hashpact statement sign FILE --profile {shown}")
+    if recovery is not None:
+        click.echo(f"- hashpact statement sign FILE --key {one_line(str(recovery))}   (then keep it offline)")
+    click.echo(f"And when you are enrolled: hashpact profile install {shown} WELCOME")
+
+
+@profile.command(epilog=example("hashpact profile install acme-video acme-video.welcome"))
+@_directory_argument
+@click.argument("file", metavar="WELCOME", type=Path)
+@json_option
+def install(directory: Path, file: Path, *, as_json: bool) -> None:
+    """Complete a profile with what an administrator sent back (`hashpact cert issue`).
+
+    Prints by what the log is recognised from now on: compare it with what the clearinghouse has published.
+    """
+    from hashpact.member import custody  # noqa: PLC0415 - late: a group's help does without it
+
+    welcome = custody.install(directory, file, passphrases())
+    if as_json:
+        emit({"profile": str(directory), "genesis_sha256": welcome.genesis.hex()})
+        return
+    click.echo(f"{one_line(str(directory))} is complete. Compare with what {welcome.log} has published:")
+    click.echo(f"genesis {welcome.genesis.hex()}")
