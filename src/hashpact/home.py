@@ -21,6 +21,7 @@ from hashpact.config import MAX_SIZE, HomeConfig, ProfileConfig, split_address
 from hashpact.domain import kinds, statements
 from hashpact.domain.errors import ConfigError, NotFoundError, NotPermittedError
 from hashpact.domain.keys import NamedKey
+from hashpact.domain.ports import Log
 from hashpact.domain.state import Charter, Leaf, Role
 from hashpact.log import note
 from hashpact.passphrase import Passphrases
@@ -32,7 +33,8 @@ from hashpact.service.certificates import Credential
 from hashpact.service.governance.expiry import Ending, ending
 from hashpact.service.governance.joining import Join, Welcome
 from hashpact.service.transparency.integrity import Integrity, LogKeys
-from hashpact.service.transparency.publish import Publisher
+from hashpact.service.transparency.publish import Publisher, check_reaches
+from hashpact.service.transparency.receipt import PinnedLog
 from hashpact.service.transparency.sign import LogKey, SigningGuard
 from hashpact.storage import backup
 from hashpact.storage.backup import Manifest, Progress
@@ -199,9 +201,24 @@ def back_up_home(directory: Path, file: Path, progress: Progress, *, keys: bool)
     return backup.back_up(directory, file, progress, keys=keys, now=unix_time())
 
 
-def restore_home(file: Path, directory: Path, progress: Progress) -> tuple[Manifest, list[Path]]:
-    """As `backup.restore`; with it the keys that a server needs and the backup did not have."""
-    manifest = backup.restore(file, directory, progress)
+def restore_home(
+    file: Path, directory: Path, progress: Progress, newest: Path | None = None
+) -> tuple[Manifest, list[Path]]:
+    """As `backup.restore`; with it the keys that a server needs and the backup did not have.
+
+    ``newest`` is a file with the largest checkpoint of the log that anybody holds: a backup that does not
+    reach it is a CorruptError, and nothing is restored.
+    """
+    note = None if newest is None else read_bytes(newest, MAX_SIZE)
+
+    def accept(log: Log) -> None:
+        with log.snapshot() as view:
+            charter = view.charter()
+        if note is not None and charter is not None:
+            known = PinnedLog(charter.origin, LogKeys(log)()).read(note)
+            check_reaches(log, known, str(newest))
+
+    manifest = backup.restore(file, directory, progress, accept)
     paths = HomePaths(directory)
     return manifest, [path for path in (paths.ca_key, paths.server_key, paths.log_key) if not path.exists()]
 

@@ -72,6 +72,27 @@ def test_a_backup_beside_a_server_under_load_is_whole_and_can_be_served(
         assert client.submit([fingerprint(PDQ, "more")], labels={"other"}).index == made[-1][1]["size"]
 
 
+def test_32_yesterdays_backup_is_not_restored_when_somebody_knows_more(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = found(tmp_path, {"acme-video": BOTH})
+    for day in ("yesterday", "today"):
+        with RunningServer(home) as server, Client(server.profile("acme-video")) as client:
+            client.submit([fingerprint(PDQ, day)], labels={"other"})
+        assert run(["backup", str(home), str(tmp_path / f"{day}.tar")]) == 0
+    newest = str(home / "log" / "checkpoint")
+    capsys.readouterr()
+    restore = ["restore", str(tmp_path / "yesterday.tar"), str(tmp_path / "again"), "--checkpoint"]
+    assert run([*restore, newest]) == 1
+    assert "the ledger has 5 leaves, and" in (said := capsys.readouterr().err)
+    assert "restore a copy of the ledger that is no older" in said
+    assert not (tmp_path / "again").exists()
+    (tmp_path / "forged").write_text((home / "log" / "checkpoint").read_text().replace("test.", "fake."))
+    assert run([*restore, str(tmp_path / "forged")]) == 1
+    assert run(["restore", str(tmp_path / "today.tar"), str(tmp_path / "again"), "--checkpoint", newest]) == 0
+    assert "Ask members" not in capsys.readouterr().out
+
+
 def test_what_backup_and_restore_say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home, archive, again = tmp_path / "home", tmp_path / "b.tar", tmp_path / "again"
     assert run(["init", str(home), "--origin", "test.example/log", "--unencrypted"]) == 0

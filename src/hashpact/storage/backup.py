@@ -1,8 +1,8 @@
 """Backups: one archive of a home, made while it is served, and a home made of it again.
 
-The archive is a plain tar file: the configuration, the certificates, the checkpoint that was published last,
-the ledger and, only if they are asked for, the keys as they lie in the home. Its last member is a manifest
-with the SHA-256 of each of them and the tree's size and root. docs/operations/backup.md describes it.
+The archive is a plain tar file: the configuration, the certificates, the ledger and, only if they are asked
+for, the keys as they lie in the home. Its last member is a manifest with the SHA-256 of each of them and the
+tree's size and root. docs/operations/backup.md describes it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,16 @@ from typing import Any, Final, Protocol, Self, TypeAlias
 import apsw
 
 from hashpact.domain.errors import ConfigError, CorruptError
+from hashpact.domain.ports import Log
 from hashpact.storage.connection import close, connect, run, translated
 from hashpact.storage.files import HomePaths, new_directory, private_draft, read_bytes, sync_directory
 from hashpact.storage.sqlite import WAIT, SqliteLedger
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Is told how many of how many bytes are done."""
+
+Accept: TypeAlias = Callable[[Log], None]
+"""Raises for a ledger that must not be restored."""
 
 FORMAT: Final = "hashpact-backup/v1"
 MANIFEST: Final = "manifest.json"
@@ -39,8 +43,8 @@ _CHUNK: Final = 1 << 20
 _LIMIT: Final = 1 << 20
 """Bytes that a file other than the ledger may have."""
 _DB: Final = "hashpact.db"
-_NAMES: Final = re.compile(r"hashpact\.(toml|db)|log/checkpoint|pki/[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
-_PUBLIC: Final = re.compile(r"hashpact\.toml|log/checkpoint|pki/[^/]+\.crt", re.ASCII)
+_NAMES: Final = re.compile(r"hashpact\.(toml|db)|pki/[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
+_PUBLIC: Final = re.compile(r"hashpact\.toml|pki/[^/]+\.crt", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +75,8 @@ class Manifest:
 def back_up(home: Path, file: Path, progress: Progress, *, keys: bool, now: int) -> Manifest:
     """Write the home to the new archive ``file``, which only its owner can read; returns what it holds.
 
-    A server of the home may run and append meanwhile: the ledger is copied as it stands at one moment, after
-    the files beside it were read, so that it reaches at least the checkpoint in the archive. The copy is
-    opened and its head checked before the archive appears. ``keys`` takes the private keys with it.
+    A server of the home may run and append meanwhile: the ledger is copied as it stands at one moment. The
+    copy is opened and its head checked before the archive appears. ``keys`` takes the private keys with it.
 
     Raises ConfigError if there is no home, if ``file`` exists or cannot be written, CorruptError if the
     ledger is damaged, and UnavailableError if it cannot be read.
@@ -98,11 +101,12 @@ def back_up(home: Path, file: Path, progress: Progress, *, keys: bool, now: int)
     return manifest
 
 
-def restore(file: Path, home: Path, progress: Progress) -> Manifest:
+def restore(file: Path, home: Path, progress: Progress, accept: Accept) -> Manifest:
     """Make the new directory ``home`` of an archive; returns what it holds.
 
-    Every file must have the SHA-256 of the manifest, and the ledger its origin, size and root; the home
-    appears whole or not at all. Raises ConfigError if ``home`` exists and is not empty or ``file`` cannot be
+    Every file must have the SHA-256 of the manifest, and the ledger its origin, size and root; then
+    ``accept`` may still raise, because the ledger is older than what others hold. The home appears whole or
+    not at all. Raises ConfigError if ``home`` exists and is not empty or ``file`` cannot be
     read, and CorruptError if it is no whole archive of ours.
     """
     with new_directory(home) as draft:
@@ -110,13 +114,15 @@ def restore(file: Path, home: Path, progress: Progress) -> Manifest:
         if _head(draft / _DB) != (manifest.origin, manifest.size, manifest.root):
             msg = f"{file} is damaged: its ledger is not the one that the manifest describes"
             raise CorruptError(msg)
+        with closing(SqliteLedger.open(draft / _DB)) as ledger:
+            accept(ledger)
     return manifest
 
 
 def _names(home: Path, *, keys: bool) -> Iterator[str]:
     """What is copied as it lies there: all but the ledger, and but for what is made again from it."""
     wanted = _NAMES if keys else _PUBLIC
-    for path in sorted(path for below in (".", "pki", "log") for path in (home / below).glob("*")):
+    for path in sorted(path for below in (".", "pki") for path in (home / below).glob("*")):
         name = path.relative_to(home).as_posix()
         if path.is_file() and name != _DB and wanted.fullmatch(name):
             yield name

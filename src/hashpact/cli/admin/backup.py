@@ -42,14 +42,20 @@ def backup(home: Path, file: Path, *, with_keys: bool, as_json: bool) -> None:
 @click.command(epilog=example("hashpact restore /backup/2026-11-21.tar /srv/hashpact"))
 @_file_argument
 @home_argument
+@click.option(
+    "--checkpoint",
+    metavar="FILE",
+    type=Path,
+    help="The largest checkpoint that anybody holds; a backup that does not reach it is refused.",
+)
 @json_option
-def restore(file: Path, home: Path, *, as_json: bool) -> None:
+def restore(file: Path, home: Path, checkpoint: Path | None, *, as_json: bool) -> None:
     """Make a home of a backup again, in a directory that is new or empty.
 
     Every file is compared with the archive's checksums, and the ledger with the size and root that it had.
     """
     with progress_of("restore") as progress:
-        made, missing = restore_home(file, home, progress)
+        made, missing = restore_home(file, home, progress, checkpoint)
     if as_json:
         emit(
             {
@@ -63,8 +69,9 @@ def restore(file: Path, home: Path, *, as_json: bool) -> None:
         return
     click.echo(f"restored {made.origin}: {made.size} leaves, root {made.root}")
     click.echo("\nBefore it serves:")
-    click.echo("- Ask members and mirrors for their newest receipt or checkpoint. One of a larger tree")
-    click.echo("  is of statements that this backup lacks: look for a newer copy.")
+    if checkpoint is None:
+        click.echo("- Ask members, mirrors and witnesses for their newest receipt or checkpoint.")
+        click.echo("  If one is of a larger tree, this backup lacks statements: look for a newer copy.")
     click.echo(f"- hashpact log verify {one_line(str(home))}")
     for path in missing:
         click.echo(f"- Bring {one_line(str(path))} back; it is not in the backup.")

@@ -36,20 +36,8 @@ class Publisher:
         less would give the same indexes to other statements.
         """
         published = self._published()
-        if published is None:
-            return
-        size = self._log.head().size
-        what = f"the published checkpoint (log/checkpoint) is of {published.size} leaves"
-        if size < published.size:
-            msg = f"the ledger has {size} leaves, and {what}{_RECOVER}"
-            raise CorruptError(msg, index=str(size))
-        try:
-            root = tree.root(self._log.tree.edge(published.size))
-        except NotFoundError as error:  # pragma: no cover  # the size was compared above
-            raise CorruptError(error.message) from error
-        if root != published.root:
-            msg = f"{what} that are not those of the ledger{_RECOVER}"
-            raise CorruptError(msg, index=str(published.size - 1))
+        if published is not None:
+            check_reaches(self._log, published, "the published checkpoint (log/checkpoint)")
 
     def publish(self) -> int:
         """Publish the newest signed checkpoint and the tiles that lack; the size that is published then.
@@ -80,3 +68,19 @@ class Publisher:
         except ProofError as error:
             msg = f"log/checkpoint is not a checkpoint of this log: {error}"
             raise CorruptError(msg) from error
+
+
+def check_reaches(log: Log, known: Checkpoint, name: str) -> None:
+    """Raise CorruptError unless the ledger begins with the tree of a checkpoint that others know."""
+    size = log.head().size
+    what = f"{name} is of {known.size} leaves"
+    if size < known.size:
+        msg = f"the ledger has {size} leaves, and {what}{_RECOVER}"
+        raise CorruptError(msg, index=str(size))
+    try:
+        root = tree.root(log.tree.edge(known.size))
+    except NotFoundError as error:  # pragma: no cover  # the size was compared above
+        raise CorruptError(error.message) from error
+    if root != known.root:
+        msg = f"{what} that are not those of the ledger{_RECOVER}"
+        raise CorruptError(msg, index=str(known.size - 1))
