@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from trees import Oracle
 
-from hashpact.domain import statements
+from hashpact.domain import kinds, statements
 from hashpact.domain.fingerprints import (
     MD5,
     MINHASH,
@@ -164,6 +164,21 @@ class World:
     def key(self, who: Identity, expires: int = NOW + YEAR, use: Use = Use.SIGN) -> bytes:
         """A key's enrolment, signed by the key too."""
         return self.by_admins(KeyEnrol(who.owner, who.name, who.public, use, expires), who)
+
+    def rotate(
+        self, old: Identity, new: Identity, by: Identity | None = None, *, overlap: int = 0, life: int = YEAR
+    ) -> bytes:
+        """A key in the place of another, by that one or by a recovery key."""
+        expires = self.clock() + life
+        return self.leaf(kinds.KeyRotate(old.id, new.name, new.public, expires, overlap), by or old, new)
+
+    def suspend(self, target: Identity, *by: Identity) -> bytes:
+        """A key's suspension."""
+        return self.leaf(kinds.KeySuspend(target.owner, target.id, "stolen"), *by)
+
+    def revoke(self, target: Identity, cutoff: int, *by: Identity) -> bytes:
+        """A key's revocation; by the administrators if nobody is named."""
+        return self.leaf(kinds.KeyRevoke(target.owner, target.id, cutoff, "stolen"), *(by or self.admins))
 
     def founding(self, *members: str) -> list[bytes]:
         """The leaves of a log with a policy and these members, each with its key ``1``."""

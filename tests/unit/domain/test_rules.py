@@ -6,12 +6,12 @@ import copy
 
 import pytest
 from builders import BOTH, LABELS, NOW, ORIGIN, YEAR, Identity, World, seeded, sign, submit
+from folding import refuse, take
 
 from hashpact.domain import rules, statements
 from hashpact.domain.errors import (
     BadSignatureError,
     ConflictError,
-    HashpactError,
     InvalidInputError,
     MalformedError,
     NotFoundError,
@@ -45,27 +45,6 @@ def log(world: World) -> Replay:
     folded = replay(world.founding("acme", "bravo"))
     assert folded.faults == []
     return folded
-
-
-def take(log: Replay, leaf: bytes) -> int:
-    """Fold a leaf that keeps the rules; its index."""
-    log.apply(leaf)
-    assert [fault.error for fault in log.faults if fault.data == leaf] == []
-    return log.size - 1
-
-
-def refuse(log: Replay, leaf: bytes, error: type[HashpactError], message: str) -> HashpactError:
-    """Fold a leaf that breaks a rule: it stays as evidence and nothing else changes."""
-    before, size, faults = copy.deepcopy(log.state), log.size, len(log.faults)
-    log.apply(leaf)
-    assert log.state == before
-    assert log.size == size + 1
-    assert len(log.faults) == faults + 1
-    fault = log.faults[-1]
-    assert (fault.index, fault.data) == (size, leaf)
-    assert type(fault.error) is error
-    assert message in str(fault.error)
-    return fault.error
 
 
 def test_rule_01_leaf_0_is_a_genesis(world: World) -> None:

@@ -1,0 +1,220 @@
+"""Rules 4, 5, 8, 13 and 17 of `hashpact.domain.rules`: who governs, and what nobody does alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from builders import BOTH, LABELS, NOW, YEAR, Identity, World, sign, submit
+from folding import refuse, take
+
+from hashpact.domain.errors import (
+    BadSignatureError,
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    NotPermittedError,
+    UnknownKeyError,
+)
+from hashpact.domain.keys import NamedKey
+from hashpact.domain.kinds import (
+    ADMIN,
+    AnyBody,
+    GiveOpinion,
+    KeyEnrol,
+    KeyResume,
+    KeyRevoke,
+    MemberEnrol,
+    MemberResume,
+    MemberSuspend,
+    Policy,
+    Root,
+    Void,
+    Withdraw,
+)
+from hashpact.domain.rules.replay import Replay, replay
+from hashpact.domain.state import Stance, Use
+
+ACME, BRAVO, PUPPET = Identity.of("acme"), Identity.of("bravo"), Identity.of("puppet")
+SECOND = Identity.of("acme", "2")
+ALICE, BOB, CAROL, DAVE = (Identity.of(ADMIN, name) for name in ("alice", "bob", "carol", "dave"))
+LOG_KEY, NEW_LOG_KEY = Identity.of("log"), Identity.of("log", "2")
+ENTRY = 6
+
+
+@pytest.fixture
+def log(world: World) -> Replay:
+    """A log of two members, each with a key (leaves 0 to 5), and an entry of the first (leaf 6)."""
+    folded = replay([*world.founding("acme", "bravo"), world.leaf(submit(), ACME)])
+    assert folded.faults == []
+    return folded
+
+
+def root(version: int, *admins: Identity, threshold: int = 2, log_key: Identity = LOG_KEY) -> Root:
+    """A root of these administrators."""
+    return Root(version, tuple(admin.key for admin in admins), threshold, (log_key.public,))
+
+
+ALONE: list[AnyBody] = [
+    Policy(2, ("other",)),
+    root(2, ALICE, CAROL),
+    root(2, ALICE, BOB, log_key=NEW_LOG_KEY),
+    MemberEnrol("puppet", BOTH),
+    MemberResume("bravo", "friend"),
+    KeyEnrol("acme", "2", SECOND.public, Use.SIGN, NOW + YEAR),
+    KeyResume("bravo", BRAVO.id, "friend"),
+    KeyRevoke("acme", ACME.id, 3, "rival"),
+    Void(ENTRY, "ordered"),
+]
+
+
+@pytest.mark.parametrize("body", ALONE, ids=lambda body: body.kind)
+@pytest.mark.parametrize("way", ["once", "twice", "under two names", "with a stranger", "with a member"])
+def test_one_administrator_alone_does_none_of_this(
+    world: World, log: Replay, body: AnyBody, way: str
+) -> None:
+    """With the threshold 2: every kind that needs it, with every signature that one of them can come by."""
+    take(log, world.leaf(MemberSuspend("bravo", "flood"), BOB))
+    take(log, world.suspend(BRAVO, BOB))
+    owner = [SECOND] if isinstance(body, KeyEnrol) else []
+    others = {
+        "once": [],
+        "twice": [ALICE],
+        "under two names": [Identity(ADMIN, "bob", ALICE.private)],
+        "with a stranger": [CAROL],
+        "with a member": [ACME],
+    }
+    leaf = world.leaf(body, ALICE, *others[way], *owner)
+    refuse(log, leaf, BadSignatureError, "signed by 1 administrators, 2 must sign")
+    take(log, world.leaf(body, ALICE, BOB, *owner, *([CAROL] if isinstance(body, Root) else [])))
+
+
+@pytest.mark.parametrize("body", [root(2, ALICE, CAROL), root(2, CAROL, DAVE)], ids=["half", "all"])
+def test_an_administrator_cannot_replace_the_others(world: World, log: Replay, body: Root) -> None:
+    refuse(log, world.leaf(body, ALICE, CAROL, DAVE), BadSignatureError, "signed by 1 administrators")
+
+
+@pytest.mark.parametrize("body", ALONE, ids=lambda body: body.kind)
+def test_rule_04_a_member_does_none_of_this(world: World, log: Replay, body: AnyBody) -> None:
+    message = "makes no key-revoke" if isinstance(body, KeyRevoke) else "made by administrators"
+    refuse(log, world.leaf(body, BRAVO, ALICE, BOB), NotPermittedError, message)
+
+
+def test_rule_08_a_member_is_suspended_and_resumed(world: World, log: Replay) -> None:
+    for by in (ALICE, ACME):
+        at = take(log, world.leaf(MemberSuspend("acme", "stolen"), by))
+        member = log.state.member("acme")
+        assert member is not None
+        assert member.suspended_at == at
+        refuse(log, world.leaf(MemberSuspend("acme", "again"), BOB), ConflictError, "suspended already")
+        refuse(log, world.leaf(submit(), ACME), NotPermittedError, "its member is suspended")
+        take(log, world.by_admins(MemberResume("acme", "found")))
+        take(log, world.leaf(submit(), ACME))
+    refuse(log, world.by_admins(MemberResume("acme", "found")), ConflictError, "is not suspended")
+    body = MemberSuspend("bravo", "rival")
+    refuse(log, world.leaf(body, ACME), NotPermittedError, "makes no member-suspend statement about 'bravo'")
+    for nobody in (MemberSuspend("nobody", "x"), MemberResume("nobody", "x")):
+        refuse(log, world.by_admins(nobody), NotFoundError, "no member 'nobody'")
+
+
+def test_rule_08_a_suspension_leaves_what_was_said(world: World, log: Replay) -> None:
+    take(log, world.leaf(MemberSuspend("acme", "stolen"), ALICE))
+    take(log, world.leaf(GiveOpinion(ENTRY, Stance.ENDORSE), BRAVO))
+
+
+def test_rule_13_a_root_replaces_administrators_and_log_keys(world: World, log: Replay) -> None:
+    before = log.state.charter()
+    assert before is not None
+    body = root(2, BOB, CAROL, DAVE, log_key=NEW_LOG_KEY)
+    take(log, world.leaf(body, BOB, ALICE, CAROL))
+    after = replace(before, admins=body.admins, log_keys=body.log_keys, root_version=2)
+    assert log.state.charter() == after
+    refuse(log, world.leaf(Policy(2, LABELS), BOB, ALICE), BadSignatureError, "signed by 1")
+    take(log, world.leaf(Policy(2, LABELS), CAROL, DAVE))
+    take(log, world.leaf(root(3, BOB, CAROL, DAVE, threshold=3, log_key=NEW_LOG_KEY), BOB, CAROL, DAVE))
+
+
+@pytest.mark.parametrize("version", [1, 3, 4])
+def test_hostile_12_a_root_of_another_version(world: World, log: Replay, version: int) -> None:
+    leaf = world.leaf(root(version, ALICE, BOB, CAROL), ALICE, BOB, CAROL)
+    refuse(log, leaf, ConflictError, "the root's version must be 2")
+
+
+def test_hostile_12_a_root_signed_by_only_old_or_only_new(world: World, log: Replay) -> None:
+    body = root(2, CAROL, DAVE)
+    refuse(log, world.leaf(body, ALICE, BOB), BadSignatureError, "signed by 0 administrators")
+    refuse(log, world.leaf(body, ALICE, BOB, CAROL), BadSignatureError, "signed by 1 administrators")
+    refuse(log, world.leaf(body, ALICE, CAROL, DAVE), BadSignatureError, "signed by 1 administrators")
+    refuse(log, sign(world.statement(body, CAROL), CAROL, DAVE), UnknownKeyError, "no administrator's")
+    take(log, world.leaf(body, ALICE, BOB, CAROL, DAVE))
+
+
+@pytest.mark.parametrize(("threshold", "taken"), [(1, False), (2, True), (3, True), (4, False)])
+def test_rule_13_a_threshold_is_two_or_more(
+    world: World, log: Replay, threshold: int, *, taken: bool
+) -> None:
+    leaf = world.leaf(root(2, ALICE, BOB, CAROL, threshold=threshold), ALICE, BOB, CAROL)
+    if taken:
+        take(log, leaf)
+    else:
+        refuse(log, leaf, InvalidInputError, "from 2 to 3")
+
+
+def test_rule_13_a_log_founded_by_one_stays_so_marked(world: World) -> None:
+    alone = replay([world.genesis(threshold=1), world.leaf(Policy(1, LABELS), ALICE)])
+    take(alone, world.leaf(root(2, ALICE, BOB), ALICE, BOB))
+    take(alone, world.leaf(root(3, ALICE, BOB, threshold=1), ALICE, BOB))
+    charter = alone.state.charter()
+    assert charter is not None
+    assert charter.single_admin
+    shared = replay([world.genesis()]).state.charter()
+    assert shared is not None
+    assert not shared.single_admin
+
+
+def test_rule_13_every_key_is_new_or_had_the_office_before(world: World, log: Replay) -> None:
+    def named(who: Identity) -> Identity:
+        return Identity(ADMIN, "new", who.private)
+
+    for seen in (ACME, LOG_KEY):
+        as_admin = named(seen)
+        leaf = world.leaf(root(2, ALICE, BOB, as_admin, log_key=NEW_LOG_KEY), ALICE, BOB)
+        refuse(log, leaf, ConflictError, "stands in the log already")
+    for seen in (ACME, BOB):
+        leaf = world.leaf(root(2, ALICE, CAROL, log_key=seen), ALICE, BOB, CAROL)
+        refuse(log, leaf, ConflictError, "stands in the log already")
+    take(log, world.leaf(root(2, ALICE, CAROL), ALICE, BOB, CAROL))
+    refuse(log, world.leaf(root(3, ALICE, BOB), ALICE, CAROL, BOB), ConflictError, "stands in the log")
+    refuse(log, world.leaf(MemberEnrol("carol", BOTH), ALICE, BOB), BadSignatureError, "signed by 1")
+
+
+def test_rule_13_no_key_or_name_stands_twice(world: World, log: Replay) -> None:
+    twin = Identity(ADMIN, "twin", ALICE.private)
+    refuse(log, world.leaf(root(2, ALICE, twin), ALICE, BOB), InvalidInputError, "stands twice")
+    refuse(log, world.leaf(root(2, ALICE, BOB, log_key=BOB), ALICE, BOB), InvalidInputError, "also an admin")
+    weak = Root(2, (ALICE.key, BOB.key, NamedKey("weak", bytes(32))), 2, (LOG_KEY.public,))
+    refuse(log, world.leaf(weak, ALICE, BOB), InvalidInputError, "the public key is")
+
+
+def test_rule_09_keys_of_former_roots_are_not_enrolled(world: World, log: Replay) -> None:
+    take(log, world.leaf(root(2, ALICE, CAROL, log_key=NEW_LOG_KEY), ALICE, BOB, CAROL))
+    for private in (BOB.private, LOG_KEY.private, CAROL.private, NEW_LOG_KEY.private):
+        again = Identity("acme", "2", private)
+        leaf = world.leaf(KeyEnrol("acme", "2", again.public, Use.SIGN, NOW + YEAR), ALICE, CAROL, again)
+        refuse(log, leaf, ConflictError, "stands in the log already")
+
+
+def test_rule_17_an_entry_is_voided_once(world: World, log: Replay) -> None:
+    at = take(log, world.by_admins(Void(ENTRY, "court")))
+    entry = log.state.entry(ENTRY)
+    assert entry is not None
+    assert (entry.voided_at, entry.voided_reason) == (at, "court")
+    refuse(log, world.by_admins(Void(ENTRY, "again")), ConflictError, "is voided")
+    refuse(log, world.leaf(Withdraw(ENTRY, "mistake"), ACME), ConflictError, "is voided")
+    refuse(log, world.leaf(GiveOpinion(ENTRY, Stance.SEEN), BRAVO), ConflictError, "is voided")
+    refuse(log, world.by_admins(Void(5, "x")), NotFoundError, "no entry 5")
+
+
+def test_rule_17_what_is_withdrawn_can_be_voided_too(world: World, log: Replay) -> None:
+    take(log, world.leaf(Withdraw(ENTRY, "mistake"), ACME))
+    take(log, world.by_admins(Void(ENTRY, "court")))

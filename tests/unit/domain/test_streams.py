@@ -1,0 +1,171 @@
+"""Random streams over all kinds: every ledger, the replay and an oracle agree on what they add up to."""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from builders import check_log, check_state
+from hypothesis import given, settings
+from streams import STEPS, Step, Stream, ordinary
+
+from hashpact.domain import keys, statements
+from hashpact.domain.errors import HashpactError
+from hashpact.domain.kinds import (
+    ADMIN,
+    KINDS,
+    GiveOpinion,
+    KeyEnrol,
+    KeyRevoke,
+    KeyRotate,
+    Submit,
+    Void,
+    Withdraw,
+)
+from hashpact.domain.rules import standing
+from hashpact.domain.rules.replay import Replay, replay
+from hashpact.domain.statements import Statement
+from hashpact.storage.memory import MemoryLedger
+from hashpact.storage.sqlite import SqliteLedger
+
+
+@settings(max_examples=60)
+@given(STEPS)
+def test_tables_memory_and_replay_reach_the_same_state(steps: list[Step]) -> None:
+    with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
+        stream, folded = Stream(), Replay()
+        ledgers = (MemoryLedger(), SqliteLedger.create(Path(directory) / "hashpact.db"))
+        for ledger in ledgers:
+            stack.callback(ledger.close)
+        appenders = [stream.world.appender(ledger) for ledger in ledgers]
+        for submission in stream.founding():
+            folded.apply(submission.statement)
+            for appender in appenders:
+                appender.append(None, submission)
+        for step in steps:
+            submission = stream.next(step, folded.state)
+            before, size = copy.deepcopy(folded.state), folded.size
+            try:
+                indexes = [appender.append(None, submission).index for appender in appenders]
+            except HashpactError as error:
+                folded.apply(submission.statement)
+                verdicts: list[object] = [type(error), type(folded.faults.pop().error)]
+                folded.size = size
+            else:
+                if indexes[0] == size:
+                    folded.apply(submission.statement)
+                verdicts = list(indexes)
+            assert verdicts[0] == verdicts[1]
+            assert folded.faults == []
+            assert folded.size > size or folded.state == before
+            assert [ledger.head().size for ledger in ledgers] == [folded.size, folded.size]
+        for ledger in ledgers:
+            check_state(ledger, folded.state)
+            assert check_log(ledger).state == folded.state
+
+
+@settings(max_examples=100)
+@given(STEPS)
+def test_what_stands_is_what_the_leaves_say(steps: list[Step]) -> None:
+    """The standing that is derived from records is the one that follows from the statements alone."""
+    stream = Stream()
+    leaves = [submission.statement for submission in stream.founding()]
+    for step in steps:
+        leaves.append(stream.next(step, replay(leaves).state).statement)
+    compare_standing(leaves)
+
+
+def test_streams_have_statements_of_both_sorts_and_undo_things() -> None:
+    """The two tests above would pass on streams that are all wrong; these are not."""
+    kinds, wrong, fallen = set(), 0, 0
+    for number in range(12):
+        stream, folded = Stream(), Replay()
+        leaves = [submission.statement for submission in stream.founding()]
+        for leaf in leaves:
+            folded.apply(leaf)
+        for turn in range(80):
+            leaves.append(stream.next(ordinary(number, turn), folded.state).statement)
+            folded.apply(leaves[-1])
+        faults = {fault.index for fault in folded.faults}
+        kinds |= {
+            statements.parse(leaf).statement.body.kind
+            for index, leaf in enumerate(leaves)
+            if index not in faults
+        }
+        wrong += len(faults)
+        entries = folded.state.entries.values()
+        fallen += sum(not standing.stands(folded.state, entry.key, entry.index) for entry in entries)
+        compare_standing(leaves)
+    assert kinds == KINDS.keys()
+    assert 200 < wrong < 800
+    assert fallen > 5
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """Standing by its definition: every question goes back to the statements, and nothing is remembered."""
+
+    said: dict[int, Statement]
+
+    def stands(self, index: int) -> bool:
+        """Whether that statement stands."""
+        statement = self.said[index]
+        if statement.member == ADMIN:
+            return True
+        enrolment = next(at for at, one in self.said.items() if brings(one, statement.key))
+        if not self.stands(enrolment):
+            return False
+        ends = [at for at, one in self.said.items() if ends_key(one, statement.key)]
+        if not ends:
+            return True
+        end = self.said[ends[-1]]
+        assert isinstance(end.body, KeyRevoke)
+        if index < end.body.cutoff:
+            return True
+        return end.key != statement.key and not self.stands(ends[-1])
+
+    def entry_stands(self, index: int) -> bool:
+        """Whether that entry is to be matched."""
+        voided = any(isinstance(one.body, Void) and one.body.entry == index for one in self.said.values())
+        withdrawals = [
+            at for at, one in self.said.items() if isinstance(one.body, Withdraw) and one.body.entry == index
+        ]
+        withdrawn = bool(withdrawals) and self.stands(withdrawals[-1])
+        return self.stands(index) and not voided and not withdrawn
+
+    def opinions(self, entry: int) -> list[tuple[str, int]]:
+        """Members and indexes of the opinions that count."""
+        newest = {
+            one.member: at
+            for at, one in self.said.items()
+            if isinstance(one.body, GiveOpinion) and one.body.entry == entry
+        }
+        return sorted((member, at) for member, at in newest.items() if self.stands(at))
+
+
+def brings(statement: Statement, key: bytes) -> bool:
+    body = statement.body
+    return isinstance(body, KeyEnrol | KeyRotate) and keys.key_id(body.public) == key
+
+
+def ends_key(statement: Statement, key: bytes) -> bool:
+    return isinstance(statement.body, KeyRevoke) and statement.body.target == key
+
+
+def compare_standing(leaves: list[bytes]) -> None:
+    folded = replay(leaves)
+    wrong = {fault.index for fault in folded.faults}
+    oracle = Oracle(
+        {index: statements.parse(leaf).statement for index, leaf in enumerate(leaves) if index not in wrong}
+    )
+    for index, statement in oracle.said.items():
+        if statement.member != ADMIN:
+            assert standing.stands(folded.state, statement.key, index) == oracle.stands(index)
+        if isinstance(statement.body, Submit):
+            entry = folded.state.entries[index]
+            assert standing.entry_stands(folded.state, entry) == oracle.entry_stands(index)
+            given = [(opinion.member, opinion.index) for opinion in standing.opinions(folded.state, index)]
+            assert given == oracle.opinions(index)
