@@ -37,9 +37,11 @@ from hashpact.log import proofs
 from hashpact.service.administer import Administrators
 from hashpact.service.append import Appender
 from hashpact.service.author import Author
+from hashpact.service.transparency.audit import Auditor
 from hashpact.service.transparency.integrity import Integrity, LogKeys
 from hashpact.service.transparency.receipt import PinnedLog
 from hashpact.service.transparency.sign import Cosigners, LogKey, SigningGuard
+from hashpact.service.transparency.source import open_ledger
 
 ORIGIN = "test.example/log"
 NOW = 1_800_000_000
@@ -301,7 +303,7 @@ def check_log(ledger: Log) -> Replay:
     """Derive everything that a ledger holds from its leaves' bytes alone, and compare.
 
     Hashes, edges, roots, commitments, the naming key's signature, checkpoints, inclusion proofs, and the
-    state by replay without faults. Returns the replay.
+    state by replay without faults; an auditor agrees. Returns the replay.
     """
     head = ledger.head()
     leaves = list(ledger.leaves(0, head.size))
@@ -324,7 +326,16 @@ def check_log(ledger: Log) -> Replay:
     for leaf in leaves:
         _check_signature(folded.state, leaf.data)
     check_state(ledger, folded.state)
+    check_audit(ledger)
     return folded
+
+
+def check_audit(ledger: Log) -> None:
+    """An auditor, to whom the ledger is a stranger's, finds nothing wrong with it."""
+    with open_ledger(ledger) as source:
+        report = Auditor(source, FakeClock(), lambda _done, _total: None).run()
+    assert report.findings == ()
+    assert report.size == ledger.head().size
 
 
 def check_checkpoints(ledger: Log, hashes: Sequence[bytes], roots: Sequence[bytes]) -> None:
