@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -19,6 +21,8 @@ from hashpact.domain.errors import NotPermittedError
 from hashpact.domain.fingerprints import PDQ
 from hashpact.home import open_home
 from hashpact.sdk import Client
+from hashpact.service import keyring
+from hashpact.service.certificates import issue_member
 
 PICTURE = [fingerprint(PDQ, "one")]
 
@@ -270,3 +274,57 @@ def test_certificates_are_renewed_by_the_member_and_issued_by_hand(
     here("cert", "server", home, "--unencrypted")
     here("member", "list", "--profile", profile)
     assert here("key", "expiring", "--home", home) == []
+
+
+def test_what_ends_soon_is_said_by_every_command_of_the_member(
+    home: Path, server: RunningServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profile = tmp_path / "lotus-forum"
+    address = ["--profile", str(profile), "--address", server.address]
+    assert run(["member", "list", *address]) == 0
+    assert capsys.readouterr().err == ""
+    config = (profile / "profile.toml").read_text()
+    soon = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(time.time() + 29.5 * 86400))
+    (profile / "profile.toml").write_text(re.sub('key_expires = ".*"', f'key_expires = "{soon}"', config))
+    with open_home(home) as opened:
+        then = lambda: int(time.time()) - 25 * 86400 - 3600  # noqa: E731  # a clock
+        old = issue_member(opened.authority, ORIGIN, "lotus-forum", then)
+    (profile / "tls.pem").write_bytes(old.key + old.certificate)
+    assert run(["member", "list", *address]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "hashpact: warning: the key lotus-forum/1 expires in 29 days; run: hashpact key rotate",
+        "hashpact: warning: the certificate expires in 4 days; run: hashpact cert renew",
+    ]
+
+
+def test_what_ends_soon_has_an_exit_status_of_its_own(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert here("key", "expiring", "--home", home) == []
+    now = int(time.time())
+    monkeypatch.setattr(time, "time", lambda: now + 340.0 * 86400)
+    lines = here("key", "expiring", "--home", home, status=3)
+    assert {(line["what"], line["level"]) for line in lines} == {
+        ("the key lotus-forum/1", "warning"),
+        ("server.crt", "warning"),
+    }
+    assert run(["key", "expiring", "--home", str(home)]) == 3
+    assert "warning: the key lotus-forum/1 expires in " in capsys.readouterr().out
+
+
+def test_the_passphrase_of_a_key_is_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = tmp_path / "admin-alice.key"
+    monkeypatch.setenv("HASHPACT_PASSPHRASE", "correct horse battery")
+    (made,) = here("key", "new", key)
+    assert b"ENCRYPTED" in key.read_bytes()
+    here("key", "protect", key, "--unencrypted")
+    assert b"ENCRYPTED" not in key.read_bytes()
+    monkeypatch.setenv("HASHPACT_PASSPHRASE", "another horse battery")
+    here("key", "protect", key)
+    opened = keyring.from_pem(key.read_bytes(), "key", lambda _: [b"another horse battery"])
+    assert opened.public_key().public_bytes_raw().hex() == made["public"]
+    monkeypatch.setenv("HASHPACT_PASSPHRASE", "short")
+    assert run(["key", "new", str(tmp_path / "x.key")]) == 1
+    assert "at least 12" in capsys.readouterr().err

@@ -27,7 +27,7 @@ from hashpact.domain.errors import (
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.kinds import KeyRotate
 from hashpact.domain.state import Key, Receipt
-from hashpact.member.profile import CERTIFICATE, Profile
+from hashpact.member.profile import CERTIFICATE, Profile, config_of
 from hashpact.passphrase import Passphrases
 from hashpact.sdk import TIMEOUT, Client
 from hashpact.service import certificates, keyring
@@ -92,7 +92,7 @@ def new_profile(  # noqa: PLR0913 - what a profile is made of
 def request(directory: Path, passphrases: keyring.Passphrases) -> Join:
     """The join file of a profile that is installed already, to have another certificate issued by hand."""
     paths = ProfilePaths(directory)
-    config = _config(paths)
+    config = config_of(paths)
     key = paths.member_key(config.key)
     signer = keyring.from_pem(read_private(key, MAX_SIZE), str(key), passphrases)
     channel = keyring.decrypt(read_private(paths.tls, MAX_SIZE), str(paths.tls), passphrases)
@@ -200,7 +200,7 @@ class Rotation:
 
     def _sign(self, paths: ProfilePaths, client: Client, name: str) -> None:
         new = self._key(paths.member_key(name))
-        current = _config(paths).key
+        current = config_of(paths).key
         found = {key.name: key for key in own_keys(client)}
         old = found.get(current)
         if old is None:
@@ -224,7 +224,7 @@ class Rotation:
 
     def _finish(self, paths: ProfilePaths, body: KeyRotate, old: str | None) -> None:
         """Put the new key in use, and only then let go of the old one."""
-        new = replace(_config(paths), key=body.name, key_expires=body.expires)
+        new = replace(config_of(paths), key=body.name, key_expires=body.expires)
         write_public(paths.config, new.to_toml().encode(), replace=True)
         if old is not None:
             paths.member_key(old).unlink(missing_ok=True)
@@ -256,10 +256,6 @@ def _rotated(statement: bytes) -> KeyRotate:
     return body
 
 
-def _config(paths: ProfilePaths) -> ProfileConfig:
-    return ProfileConfig.parse(read_bytes(paths.config, MAX_SIZE).decode("utf-8", "replace"))
-
-
 def _write_key(path: Path, pem: bytes, passphrase: bytes | None) -> None:
     write_private(path, keyring.encrypt(pem, passphrase, secrets.token_bytes))
 
@@ -268,7 +264,7 @@ def statement_key(directory: Path) -> Path:
     """The file of a profile's statement key, whether the profile is complete or waits for `install`."""
     paths = ProfilePaths(directory)
     if paths.config.exists():
-        return paths.member_key(_config(paths).key)
+        return paths.member_key(config_of(paths).key)
     return paths.member_key(Join.parse(read_bytes(paths.join, MAX_SIZE)).key.name)
 
 

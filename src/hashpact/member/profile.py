@@ -56,9 +56,12 @@ class Profile:
         if paths.join.exists() and not paths.config.exists():
             msg = f"{paths.directory} waits for an administrator's answer; then: hashpact profile install"
             raise ConfigError(msg)
-        text = read_bytes(paths.config, MAX_SIZE).decode("utf-8", "replace")
-        config = ProfileConfig.parse(text)
+        config = config_of(paths)
         key = recovery or paths.member_key(config.key)
+        if recovery is None and not key.exists():
+            # It may just have been replaced: then profile.toml names another by now.
+            config = config_of(paths)
+            key = paths.member_key(config.key)
         signer = keyring.from_pem(read_private(key, MAX_SIZE), str(key), opening)
         channel = read_private(paths.tls, MAX_SIZE)
         tls = Tls(
@@ -96,5 +99,9 @@ class Profile:
 
 def member_of(directory: Path) -> str:
     """The member whose profile is in a directory. Raises ConfigError."""
-    text = read_bytes(ProfilePaths(directory.expanduser()).config, MAX_SIZE).decode("utf-8", "replace")
-    return ProfileConfig.parse(text).member
+    return config_of(ProfilePaths(directory.expanduser())).member
+
+
+def config_of(paths: ProfilePaths) -> ProfileConfig:
+    """The configuration of a profile. Raises ConfigError."""
+    return ProfileConfig.parse(read_bytes(paths.config, MAX_SIZE).decode("utf-8", "replace"))

@@ -35,8 +35,9 @@ class Ending:
     @property
     def told(self) -> str:
         """The same in one line."""
-        when = "has expired" if self.days < 0 else f"expires in {self.days} days"
-        return f"{self.what} {when}"
+        if self.days < 0:
+            return f"{self.what} has expired"
+        return f"{self.what} expires in {self.days} day{'' if self.days == 1 else 's'}"
 
 
 def ending(

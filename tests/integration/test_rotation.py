@@ -1,0 +1,187 @@
+"""Rotation: killed at any point, and under traffic, with every submission accounted for."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from builders import check_log, fingerprint
+from running import BOTH, RunningServer, found
+
+from hashpact.cli.main import run
+from hashpact.domain import statements
+from hashpact.domain.errors import NotPermittedError
+from hashpact.domain.fingerprints import SHA256
+from hashpact.domain.kinds import KeyRotate, Submit
+from hashpact.home import open_home
+from hashpact.member.custody import Rotation
+from hashpact.passphrase import Passphrases
+from hashpact.sdk import Client
+
+KILLED = """
+import os, signal, sys
+profile, left = sys.argv[1], int(sys.argv[2])
+def hook(event, arguments):
+    global left
+    if event not in {"open", "os.rename", "os.link", "os.remove"} or profile not in str(arguments[0]):
+        return
+    if event == "open" and not arguments[2] & (os.O_WRONLY | os.O_RDWR):
+        return
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(hook)
+from hashpact.cli.main import run
+sys.exit(run(sys.argv[3:]))
+"""
+"""Runs a command, and kills it at its n-th change of a file below a directory."""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home with ten members."""
+    return found(tmp_path, {f"member-{number}": BOTH for number in range(10)})
+
+
+@pytest.fixture
+def server(home: Path) -> Iterator[RunningServer]:
+    """A server of that home."""
+    with RunningServer(home) as running:
+        yield running
+
+
+def settle(profile: Path, server: RunningServer) -> None:
+    """Write the address of the server into a profile."""
+    config = profile / "profile.toml"
+    config.write_text(config.read_text().replace("127.0.0.1:8443", server.address))
+
+
+def submit(profile: Path, seed: str) -> int:
+    """Submit something as whoever that profile is; its index."""
+    with Client(profile) as client:
+        return client.submit([fingerprint(SHA256, seed)], labels=["other"]).index
+
+
+@pytest.mark.parametrize("overlap", [1, 0])
+def test_a_rotation_that_is_killed_leaves_a_profile_that_works_and_goes_on(
+    home: Path, server: RunningServer, overlap: int
+) -> None:
+    profile = home.parent / "member-0"
+    settle(profile, server)
+    rotate = [
+        "key",
+        "rotate",
+        "--profile",
+        str(profile),
+        "--unencrypted",
+        "--overlap",
+        str(overlap),
+        "--json",
+    ]
+    killed = 0
+    while True:
+        command = [sys.executable, "-c", KILLED, str(profile), str(killed + 1), *rotate]
+        done = subprocess.run(command, check=False, capture_output=True)
+        if done.returncode != -signal.SIGKILL:
+            break
+        killed += 1
+        if overlap:
+            submit(profile, f"between {killed}")
+        assert run(rotate) == 0
+        submit(profile, f"after {killed}")
+        assert len(list(profile.glob("member-*.key"))) == 1
+        assert not (profile / "rotation").exists()
+    assert done.returncode == 0, done.stderr
+    # A new key, the statement, the receipt and profile.toml, each at several points, and the old key's end.
+    assert killed >= 10
+    with open_home(home) as opened:
+        check_log(opened.ledger)
+
+
+@dataclass
+class Traffic:
+    """One member that submits without a pause, while its key is replaced under it."""
+
+    profile: Path
+    stop: threading.Event
+    sent: list[int] = field(default_factory=list)
+    refused: int = 0
+    failure: BaseException | None = None
+
+    def run(self) -> None:
+        """Submit until told to stop; a client whose key has retired reads its profile again."""
+        try:
+            while not self.stop.is_set():
+                with Client(self.profile, timeout=30) as client:
+                    self._submit(client)
+        except BaseException as error:  # noqa: BLE001  # told by the test's own thread
+            self.failure = error
+
+    def _submit(self, client: Client) -> None:
+        while not self.stop.is_set():
+            shared = [fingerprint(SHA256, f"{self.profile.name} {len(self.sent)} {self.refused}")]
+            try:
+                self.sent.append(client.submit(shared, labels=["other"]).index)
+            except NotPermittedError as error:
+                if "it has been replaced" not in error.message:
+                    raise
+                self.refused += 1
+                return
+
+
+def rotate_under_traffic(home: Path, server: RunningServer, members: int, rotations: int) -> None:
+    """Let members submit while each key is replaced; derive everything again from the leaves."""
+    profiles = [home.parent / f"member-{number}" for number in range(members)]
+    for profile in profiles:
+        settle(profile, server)
+    stop = threading.Event()
+    traffic = [Traffic(profile, stop) for profile in profiles]
+    threads = [threading.Thread(target=each.run) for each in traffic]
+    rotators = [threading.Thread(target=rotate_often, args=(profile, rotations)) for profile in profiles]
+    for thread in (*threads, *rotators):
+        thread.start()
+    for thread in rotators:
+        thread.join()
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert [each.failure for each in traffic] == [None] * members
+    assert server.process.poll() is None, "the server was not restarted"
+    with open_home(home) as opened:
+        state = check_log(opened.ledger).state
+        leaves = [statements.parse(leaf.data).statement for leaf in opened.ledger.leaves(0, 1 << 40)]
+    for each in traffic:
+        member = each.profile.name
+        ours = [(index, said) for index, said in enumerate(leaves) if said.member == member]
+        submitted = [index for index, said in ours if isinstance(said.body, Submit)]
+        replaced = {said.body.old: index for index, said in ours if isinstance(said.body, KeyRotate)}
+        assert len(replaced) == rotations
+        # Nothing that was answered is lost, and nothing is there that was not.
+        assert submitted == sorted(each.sent)
+        assert all(state.entry(index) is not None for index in submitted)
+        # The overlap was 0: nothing by a key stands behind the leaf that replaced it.
+        for index, said in ours:
+            assert isinstance(said.body, KeyRotate) or index < replaced.get(said.key, 1 << 40)
+        assert len({leaves[index].key for index in submitted}) > rotations // 2
+    assert any(each.refused for each in traffic), "no submission met the end of its key"
+
+
+def rotate_often(profile: Path, rotations: int) -> None:
+    """Replace the key of a profile so many times, without overlap."""
+    for _ in range(rotations):
+        Rotation(profile, Passphrases({}), 0, unencrypted=True, timeout=60).run()
+
+
+def test_keys_are_rotated_under_traffic(home: Path, server: RunningServer) -> None:
+    rotate_under_traffic(home, server, members=3, rotations=4)
+
+
+@pytest.mark.slow
+def test_ten_members_rotate_twenty_times_under_traffic(home: Path, server: RunningServer) -> None:
+    rotate_under_traffic(home, server, members=10, rotations=20)
