@@ -1,9 +1,10 @@
 """One small log as a directory of files, for implementations by others to verify; it runs in our environment.
 
-checkpoint  tile/...               what a log serves
-receipts/<index>.tlog-proof        with leaves/<index>, the bytes that each proves
-consistency/<old>-<new>            base64 hashes, one a line; roots/<size> are the roots
-keys.json                          the verifier keys of the log and its witness
+checkpoint  tile/...            what a log serves
+receipts/<index>.tlog-proof     with leaves/<index>, the bytes that each proves
+consistency/<old>-<new>         base64 hashes, one a line; roots/<size> are the roots
+checkpoints/<size>  fork        what witnesses are asked to cosign, and what they must not
+log.key  witness.key            the verifier keys of the log and its witness
 """
 
 from __future__ import annotations
@@ -83,8 +84,12 @@ def write(directory: Path) -> None:
         put(f"leaves/{index}", leaves[index])
     for new in SIZES:
         put(f"roots/{new}", levels.root(new))
+        at_new = Checkpoint(ORIGIN, new, levels.root(new))
+        put(f"checkpoints/{new}", checkpoint.sign(at_new, public, log.sign))
         for old in SIZES[: SIZES.index(new) + 1]:
             nodes = proofs.consistency(old, new, levels.node)
             put(f"consistency/{old}-{new}", b"".join(base64.b64encode(node) + b"\n" for node in nodes))
+    fork = Checkpoint(ORIGIN, SIZE, tree.leaf_hash(b"fork"))
+    put("fork", checkpoint.sign(fork, public, log.sign))
     put("log.key", note.verifier_key(ORIGIN, public).encode())
     put("witness.key", note.verifier_key(WITNESS, cosigner.public, cosignature.KIND).encode())
