@@ -127,7 +127,7 @@ async def test_the_same_bytes_have_one_receipt(house: Clearinghouse, connect: Co
 async def test_members_come_in_pages(
     house: Clearinghouse, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hashpact.sdk.MAX_PAGE", 2)
+    monkeypatch.setattr("hashpact.sdk.desk.MAX_PAGE", 2)
     administrators = house.world.administrators(house.ledger)
     for number in range(3):
         who = Identity.of(f"more-{number}")

@@ -21,15 +21,13 @@ from hashpact.domain.errors import (
     CorruptError,
     HashpactError,
     OverloadedError,
-    ProofError,
     UnavailableError,
 )
 from hashpact.domain.fingerprints import PDQ
-from hashpact.domain.state import Leaf, Receipt
+from hashpact.domain.state import Leaf
 from hashpact.service.append import Appender, Submission
 from hashpact.service.author import Reason
 from hashpact.service.read import EntryDetail, MemberDetail
-from hashpact.service.transparency.sign import SigningGuard
 from hashpact.wire import codec
 from hashpact.wire.codec import MAX_CHECK, MAX_MESSAGE
 from hashpact.wire.server import Limits
@@ -209,30 +207,6 @@ async def test_a_server_that_comes_back_is_found_again(house: Clearinghouse, con
     await asyncio.sleep(0.3)
     await house.start(port)
     assert (await waiting).tree_size == house.ledger.head().size
-
-
-@pytest.mark.parametrize("change", ["another", "size", "index", "short", "proof", "unsigned"])
-async def test_a_receipt_that_proves_nothing_is_refused(
-    founded: Clearinghouse, connect: Connect, change: str
-) -> None:
-    real = founded.services.guard
-
-    class Liar(SigningGuard):
-        def receipt(self, leaf: Leaf) -> Receipt:
-            good = real.receipt(leaf)
-            return {
-                "another": real.receipt(next(founded.ledger.leaves(0, 1))),
-                "size": replace(good, tree_size=good.tree_size + 1),
-                "index": replace(good, index=good.index - 1),
-                "short": replace(good, leaf_hash=good.leaf_hash[:31]),
-                "proof": replace(good, proof=(*good.proof, bytes(32))),
-                "unsigned": replace(good, checkpoint=good.checkpoint.replace(b" ", b" A", 2)),
-            }[change]
-
-    await served(founded, guard=Liar(founded.ledger, founded.world.log_key))
-    caller = connect(founded.profile("acme"))
-    with pytest.raises(CorruptError if change == "short" else ProofError):
-        await caller("submit", [PICTURE], labels=["ncii"])
 
 
 async def test_an_answer_that_breaks_the_protocol_is_corrupt(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Self
@@ -9,15 +10,20 @@ from typing import Final, Self
 from hashpact.config import MAX_SIZE, ProfileConfig, split_address
 from hashpact.domain.errors import ConfigError
 from hashpact.domain.keys import NamedKey, Signer
+from hashpact.domain.state import Receipt
 from hashpact.passphrase import Passphrases
 from hashpact.service import certificates, keyring
 from hashpact.service.governance.expiry import CERTIFICATE_DAYS, KEY_DAYS, Ending, ending
-from hashpact.service.transparency.receipt import PinnedLog
-from hashpact.storage.files import ProfilePaths, read_bytes, read_private
+from hashpact.service.transparency.receipt import PinnedLog, to_file
+from hashpact.storage.files import ProfilePaths, read_bytes, read_private, write_public
 from hashpact.wire.client.connection import Endpoint
 from hashpact.wire.identity import Tls
 
 CERTIFICATE: Final = b"-----BEGIN CERTIFICATE-----"
+
+
+class ReceiptWarning(UserWarning):
+    """A receipt was verified, and could not be written to the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,21 @@ class Profile:
             receipts=paths.receipts,
             key_expires=config.key_expires,
         )
+
+    def keep(self, statement: bytes, receipt: Receipt) -> None:
+        """Keep a verified receipt beside the statement that it is of, if receipts are kept.
+
+        Files are written whole. One that cannot be is a ReceiptWarning: the statement is in the log, and the
+        same bytes sent again give the same receipt.
+        """
+        if self.receipts is None:
+            return
+        try:
+            self.receipts.mkdir(mode=0o700, exist_ok=True)
+            write_public(self.receipts / f"{receipt.index}.statement", statement, replace=True)
+            write_public(self.receipts / f"{receipt.index}.tlog-proof", to_file(receipt), replace=True)
+        except (ConfigError, OSError) as error:
+            warnings.warn(f"receipt {receipt.index} is not kept: {error}", ReceiptWarning, stacklevel=3)
 
     def at(self, address: str) -> Self:
         """The same member, reaching the clearinghouse at another HOST:PORT. Raises ConfigError."""

@@ -291,7 +291,7 @@ def _size(side: Side) -> int:
     """How many leaves the log has."""
     if side.connect is not None:
         with side.connect() as client:
-            return client.checkpoint().size
+            return client.checkpoint().checkpoint.size
     from hashpact.home import open_home  # noqa: PLC0415 - late: a member's command does without it
 
     assert side.home is not None  # noqa: S101 - one of them is given

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hashpact.domain import keys
 from hashpact.domain.errors import BadSignatureError, MalformedError, ProofError
 from hashpact.domain.state import Receipt
 from hashpact.log import checkpoint, proofs, receipt, tree
-from hashpact.log.checkpoint import Checkpoint
+from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,11 @@ class PinnedLog:
     keys: tuple[bytes, ...]
 
     def read(self, data: bytes) -> Checkpoint:
-        """The checkpoint in a signed note.
+        """The checkpoint in a signed note, as `open`."""
+        return self.open(data).checkpoint
+
+    def open(self, data: bytes) -> SignedCheckpoint:
+        """The checkpoint in a signed note, with the note.
 
         Raises ProofError unless it is the one spelling of a checkpoint of this log, signed by a key of it.
         """
@@ -35,7 +40,7 @@ class PinnedLog:
                 "verify that statement and put the new key into log_key of profile.toml"
             )
             raise ProofError(msg) from error
-        return signed.checkpoint
+        return signed
 
     def check_receipt(self, statement: bytes, given: Receipt) -> None:
         """Raise ProofError unless the receipt is of these very bytes, in a tree that the log has signed.
@@ -50,6 +55,14 @@ class PinnedLog:
             msg = "the receipt names another tree than its checkpoint"
             raise ProofError(msg)
         proofs.verify_inclusion(given.leaf_hash, given.index, signed.size, given.proof, signed.root)
+
+
+def check_extends(old: Checkpoint, new: Checkpoint, proof: Sequence[bytes]) -> None:
+    """Raise ProofError unless the proof shows that the log of ``new`` begins with the log of ``old``."""
+    if old.origin != new.origin:
+        msg = f"a checkpoint of {old.origin!r} and one of {new.origin!r}"
+        raise ProofError(msg)
+    proofs.verify_consistency(old.size, old.root, new.size, new.root, proof)
 
 
 def to_file(given: Receipt) -> bytes:

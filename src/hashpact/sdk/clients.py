@@ -1,55 +1,31 @@
-"""The member's side: a profile, and two clients that check, submit, withdraw and give opinions.
-
-A composition root: it puts together what a member has (keys, certificates) with the wire's client and the
-author of statements. `Client` blocks, `AsyncClient` awaits; both raise the errors of domain/errors.py.
-
-    with hashpact.Client("~/.config/hashpact/example") as client:
-        answer = client.check([imagehash.phash(image)])
-"""
+"""Two clients, one that blocks and one that awaits: each method of one is a method of the other."""
 
 from __future__ import annotations
 
-import enum
+import asyncio
 import random
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self, TypeAlias, TypeVar
+from typing import Final, Self, TypeVar
 
-from hashpact.domain.checks import DEFAULT_LIMIT, Answer, Check, Filter, Query
-from hashpact.domain.errors import InvalidInputError
-from hashpact.domain.fingerprints import Fingerprint
+from hashpact.domain.checks import DEFAULT_LIMIT, Answer, Filter, Query
 from hashpact.domain.ports import Clock, Entropy
 from hashpact.domain.state import Basis, Receipt, Stance
-from hashpact.fingerprint.content import Fingerprinted, fingerprints_of, fingerprints_of_text
-from hashpact.log.checkpoint import Checkpoint
+from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
 from hashpact.member.profile import Profile
+from hashpact.sdk.desk import Desk, Fingerprintable, reason_of
 from hashpact.service.append import Submission
-from hashpact.service.author import Author, Reason
 from hashpact.service.governance import renewal
 from hashpact.service.read import EntryDetail, MemberDetail
-from hashpact.wire.client import calls
+from hashpact.service.transparency.prove import LeafDetail
+from hashpact.service.transparency.receipt import check_extends
+from hashpact.wire.client import calls, feeds
 from hashpact.wire.client.calls import Call, Pace
 from hashpact.wire.client.connection import AsyncConnection, Connection
-from hashpact.wire.codec import EVERYTHING, MAX_PAGE, Page, PageRequest
-
-if TYPE_CHECKING:
-    from datasketch import MinHash  # type: ignore[import-untyped]  # ships no type information
-    from imagehash import ImageHash
-
-__all__ = [
-    "AsyncClient",
-    "Client",
-    "Fingerprintable",
-    "Fingerprinted",
-    "Profile",
-    "fingerprints_of",
-    "fingerprints_of_text",
-]
-
-Fingerprintable: TypeAlias = "Fingerprint | ImageHash | MinHash"
-"""A fingerprint, or an object of a library that a platform makes its own with."""
+from hashpact.wire.codec import EVERYTHING
+from hashpact.wire.evidence import LeavesRequest
 
 TIMEOUT: Final = 10.0
 """Seconds that a call may take, all its tries together."""
@@ -58,46 +34,11 @@ TIMEOUT: Final = 10.0
 _PACE: Final = Pace(time.monotonic, random.random)
 
 Result = TypeVar("Result")
-Choice = TypeVar("Choice", bound=enum.Enum)
 
 
 def system_clock() -> int:
     """Seconds since 1970, by this machine."""
     return int(time.time())
-
-
-class _Desk:
-    """Turns what a caller says into calls: all that the two clients share."""
-
-    def __init__(self, profile: Profile, clock: Clock, entropy: Entropy) -> None:
-        self.author = Author(profile.origin, profile.member, profile.key, profile.signer, clock, entropy)
-        self._profile = profile
-
-    def append(self, submission: Submission) -> Call[Receipt]:
-        return calls.append(submission, self._profile.log)
-
-    def check(
-        self, items: Iterable[Fingerprintable | Query], narrow: Filter, limit: int, min_position: int
-    ) -> Call[Answer]:
-        queries = tuple(item if isinstance(item, Query) else Query(_adopt(item)) for item in items)
-        return calls.check(Check(queries, narrow, limit, min_position))
-
-    def submit(self, items: Iterable[Fingerprintable], reason: Reason, removed: int | None) -> Call[Receipt]:
-        return self.append(self.author.submit([_adopt(item) for item in items], reason, removed))
-
-    def withdraw(self, entry: int, reason: str) -> Call[Receipt]:
-        return self.append(self.author.withdraw(entry, reason))
-
-    def opinion(self, entry: int, stance: Stance | str) -> Call[Receipt]:
-        return self.append(self.author.opinion(entry, _chosen(Stance, stance, "stance")))
-
-    def page(self, before: Page | None) -> Call[Page] | None:
-        """The call for the page after ``before``; None if that was the last."""
-        if before is None:
-            return calls.members(PageRequest(size=MAX_PAGE))
-        if not before.next_token:
-            return None
-        return calls.members(PageRequest(before.next_token, MAX_PAGE), before.members[-1].member.id)
 
 
 class Client:
@@ -123,7 +64,7 @@ class Client:
     ) -> None:
         self.profile = _loaded(profile)
         self.timeout = timeout
-        self._desk = _Desk(self.profile, clock, entropy)
+        self._desk = Desk(self.profile, clock, entropy)
         self.author = self._desk.author
         self._connection = Connection(self.profile.endpoint, _PACE, channels)
 
@@ -158,20 +99,26 @@ class Client:
 
         Basis ``law`` names its authority and article. ``removed`` is when, in Unix seconds (now).
         """
-        reason = _reason(labels, basis, authority, article, jurisdictions)
-        return self._run(self._desk.submit(fingerprints, reason, removed))
+        reason = reason_of(labels, basis, authority, article, jurisdictions)
+        return self.append(self._desk.submit(fingerprints, reason, removed))
 
     def withdraw(self, entry: int, reason: str) -> Receipt:
         """Take back the member's own entry; it stops matching and stays in the log."""
-        return self._run(self._desk.withdraw(entry, reason))
+        return self.append(self._desk.author.withdraw(entry, reason))
 
     def opinion(self, entry: int, stance: Stance | str) -> Receipt:
         """Endorse or dispute another member's entry, or say that its content was seen."""
-        return self._run(self._desk.opinion(entry, stance))
+        return self.append(self._desk.opinion(entry, stance))
 
     def append(self, submission: Submission) -> Receipt:
-        """Append a statement that was signed elsewhere, or before: the same bytes, the same receipt."""
-        return self._run(self._desk.append(submission))
+        """Append a statement that was signed elsewhere, or before: the same bytes, the same receipt.
+
+        The receipt is verified, and kept in the profile as docs/formats/home.md says; a disk that does not
+        take it is a ReceiptWarning, for the statement is in the log.
+        """
+        receipt = self._run(calls.append(submission, self.profile.log))
+        self.profile.keep(submission.statement, receipt)
+        return receipt
 
     def entry(self, index: int) -> EntryDetail:
         """An entry with its statement, its private parts and what members say of it."""
@@ -185,9 +132,25 @@ class Client:
             yield from page.members
             call = self._desk.page(page)
 
-    def checkpoint(self) -> Checkpoint:
-        """The log's newest checkpoint, signed by a key that the profile pins."""
-        return self.profile.log.read(self._run(calls.checkpoint()))
+    def checkpoint(self) -> SignedCheckpoint:
+        """The newest signed checkpoint, signed by a key that the profile pins. Raises ProofError."""
+        return self._desk.newest(self._run(calls.checkpoint()))
+
+    def consistency(self, old: Checkpoint) -> SignedCheckpoint:
+        """The newest signed checkpoint, proved to extend an ``old`` one. Raises ProofError."""
+        new = self._desk.newest(self._run(calls.checkpoint()), old)
+        proof = self._run(calls.consistency(old.size, new.checkpoint.size))
+        check_extends(old, new.checkpoint, proof)
+        return new
+
+    def leaves(self, start: int = 0, stop: int = 0, *, private: bool = False) -> Iterator[LeafDetail]:
+        """The signed leaves from ``start`` up to ``stop`` (0: all there are), read as they are asked for.
+
+        ``private`` asks for their private parts too. Leaf 0 must be the one that the profile pins; whether
+        the others are those of a checkpoint is for an audit to say. Gives up after ``timeout`` without any.
+        """
+        feed = feeds.leaves(LeavesRequest(start, stop, private))
+        yield from map(self._desk.leaf, self._connection.stream(feed, self.timeout))
 
     def certificate(self, request: bytes) -> bytes:
         """A new certificate for the member's channel, for a certificate request's key; both in PEM.
@@ -224,7 +187,7 @@ class AsyncClient:
     ) -> None:
         self.profile = _loaded(profile)
         self.timeout = timeout
-        self._desk = _Desk(self.profile, clock, entropy)
+        self._desk = Desk(self.profile, clock, entropy)
         self.author = self._desk.author
         self._connection = AsyncConnection(self.profile.endpoint, _PACE, channels)
 
@@ -259,20 +222,26 @@ class AsyncClient:
 
         Basis ``law`` names its authority and article. ``removed`` is when, in Unix seconds (now).
         """
-        reason = _reason(labels, basis, authority, article, jurisdictions)
-        return await self._run(self._desk.submit(fingerprints, reason, removed))
+        reason = reason_of(labels, basis, authority, article, jurisdictions)
+        return await self.append(self._desk.submit(fingerprints, reason, removed))
 
     async def withdraw(self, entry: int, reason: str) -> Receipt:
         """Take back the member's own entry; it stops matching and stays in the log."""
-        return await self._run(self._desk.withdraw(entry, reason))
+        return await self.append(self._desk.author.withdraw(entry, reason))
 
     async def opinion(self, entry: int, stance: Stance | str) -> Receipt:
         """Endorse or dispute another member's entry, or say that its content was seen."""
-        return await self._run(self._desk.opinion(entry, stance))
+        return await self.append(self._desk.opinion(entry, stance))
 
     async def append(self, submission: Submission) -> Receipt:
-        """Append a statement that was signed elsewhere, or before: the same bytes, the same receipt."""
-        return await self._run(self._desk.append(submission))
+        """Append a statement that was signed elsewhere, or before: the same bytes, the same receipt.
+
+        The receipt is verified, and kept in the profile as docs/formats/home.md says; a disk that does not
+        take it is a ReceiptWarning, for the statement is in the log.
+        """
+        receipt = await self._run(calls.append(submission, self.profile.log))
+        await asyncio.to_thread(self.profile.keep, submission.statement, receipt)
+        return receipt
 
     async def entry(self, index: int) -> EntryDetail:
         """An entry with its statement, its private parts and what members say of it."""
@@ -287,9 +256,28 @@ class AsyncClient:
                 yield member
             call = self._desk.page(page)
 
-    async def checkpoint(self) -> Checkpoint:
-        """The log's newest checkpoint, signed by a key that the profile pins."""
-        return self.profile.log.read(await self._run(calls.checkpoint()))
+    async def checkpoint(self) -> SignedCheckpoint:
+        """The newest signed checkpoint, signed by a key that the profile pins. Raises ProofError."""
+        return self._desk.newest(await self._run(calls.checkpoint()))
+
+    async def consistency(self, old: Checkpoint) -> SignedCheckpoint:
+        """The newest signed checkpoint, proved to extend an ``old`` one. Raises ProofError."""
+        new = self._desk.newest(await self._run(calls.checkpoint()), old)
+        proof = await self._run(calls.consistency(old.size, new.checkpoint.size))
+        check_extends(old, new.checkpoint, proof)
+        return new
+
+    async def leaves(
+        self, start: int = 0, stop: int = 0, *, private: bool = False
+    ) -> AsyncIterator[LeafDetail]:
+        """The signed leaves from ``start`` up to ``stop`` (0: all there are), read as they are asked for.
+
+        ``private`` asks for their private parts too. Leaf 0 must be the one that the profile pins; whether
+        the others are those of a checkpoint is for an audit to say. Gives up after ``timeout`` without any.
+        """
+        feed = feeds.leaves(LeavesRequest(start, stop, private))
+        async for leaf in self._connection.stream(feed, self.timeout):
+            yield self._desk.leaf(leaf)
 
     async def certificate(self, request: bytes) -> bytes:
         """A new certificate for the member's channel, for a certificate request's key; both in PEM.
@@ -314,34 +302,3 @@ class AsyncClient:
 
 def _loaded(profile: Profile | Path | str) -> Profile:
     return profile if isinstance(profile, Profile) else Profile.load(profile)
-
-
-def _adopt(item: Fingerprintable) -> Fingerprint:
-    if isinstance(item, Fingerprint):
-        return item
-    from hashpact.fingerprint.adopt import adopt  # noqa: PLC0415  # only who brings such an object pays for it
-
-    return adopt(item)
-
-
-def _reason(
-    labels: Iterable[str],
-    basis: Basis | str,
-    authority: str | None,
-    article: str | None,
-    jurisdictions: Iterable[str],
-) -> Reason:
-    return Reason(_names(labels), _chosen(Basis, basis, "basis"), authority, article, _names(jurisdictions))
-
-
-def _names(values: Iterable[str]) -> frozenset[str]:
-    """The names in an iterable; a string is one name, not its letters."""
-    return frozenset((values,) if isinstance(values, str) else values)
-
-
-def _chosen(choices: type[Choice], value: Choice | str, field: str) -> Choice:
-    try:
-        return choices(value)
-    except ValueError:
-        msg = f"{field} is one of {', '.join(each.value for each in choices)}"
-        raise InvalidInputError(msg, field=field) from None

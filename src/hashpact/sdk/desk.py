@@ -1,0 +1,109 @@
+"""What the two clients share: a caller's words made into statements and calls."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+from hashpact.domain.checks import Answer, Check, Filter, Query
+from hashpact.domain.errors import InvalidInputError, ProofError
+from hashpact.domain.fingerprints import Fingerprint
+from hashpact.domain.ports import Clock, Entropy
+from hashpact.domain.state import Basis, Stance
+from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
+from hashpact.member.profile import Profile
+from hashpact.service.append import Submission
+from hashpact.service.author import Author, Reason
+from hashpact.service.transparency.prove import LeafDetail
+from hashpact.wire.client import calls
+from hashpact.wire.client.calls import Call
+from hashpact.wire.codec import MAX_PAGE, Page, PageRequest
+
+if TYPE_CHECKING:
+    from datasketch import MinHash  # type: ignore[import-untyped]  # ships no type information
+    from imagehash import ImageHash
+
+Fingerprintable: TypeAlias = "Fingerprint | ImageHash | MinHash"
+"""A fingerprint, or an object of a library that a platform makes its own with."""
+
+Choice = TypeVar("Choice", bound=enum.Enum)
+
+
+class Desk:
+    """Turns what a caller says into calls: all that the two clients share."""
+
+    def __init__(self, profile: Profile, clock: Clock, entropy: Entropy) -> None:
+        self.author = Author(profile.origin, profile.member, profile.key, profile.signer, clock, entropy)
+        self._profile = profile
+
+    def check(
+        self, items: Iterable[Fingerprintable | Query], narrow: Filter, limit: int, min_position: int
+    ) -> Call[Answer]:
+        """The call that asks for the entries near these."""
+        queries = tuple(item if isinstance(item, Query) else Query(_adopt(item)) for item in items)
+        return calls.check(Check(queries, narrow, limit, min_position))
+
+    def submit(self, items: Iterable[Fingerprintable], reason: Reason, removed: int | None) -> Submission:
+        """The signed submission of these fingerprints."""
+        return self.author.submit([_adopt(item) for item in items], reason, removed)
+
+    def opinion(self, entry: int, stance: Stance | str) -> Submission:
+        """The signed opinion."""
+        return self.author.opinion(entry, _chosen(Stance, stance, "stance"))
+
+    def leaf(self, leaf: LeafDetail) -> LeafDetail:
+        """The leaf. Raises ProofError if it is leaf 0 and not the one that the profile pins."""
+        if leaf.index == 0 and hashlib.sha256(leaf.statement).digest() != self._profile.genesis:
+            msg = "the log's leaf 0 is not the genesis that profile.toml names: it is another log"
+            raise ProofError(msg)
+        return leaf
+
+    def newest(self, note: bytes, old: Checkpoint | None = None) -> SignedCheckpoint:
+        """The signed checkpoint in a note. Raises ProofError if it is smaller than the ``old`` one."""
+        signed = self._profile.log.open(note)
+        if old is not None and signed.checkpoint.size < old.size:
+            msg = f"the log had {old.size} leaves, and signs {signed.checkpoint.size} now"
+            raise ProofError(msg)
+        return signed
+
+    def page(self, before: Page | None) -> Call[Page] | None:
+        """The call for the page after ``before``; None if that was the last."""
+        if before is None:
+            return calls.members(PageRequest(size=MAX_PAGE))
+        if not before.next_token:
+            return None
+        return calls.members(PageRequest(before.next_token, MAX_PAGE), before.members[-1].member.id)
+
+
+def _adopt(item: Fingerprintable) -> Fingerprint:
+    if isinstance(item, Fingerprint):
+        return item
+    from hashpact.fingerprint.adopt import adopt  # noqa: PLC0415  # only who brings such an object pays for it
+
+    return adopt(item)
+
+
+def reason_of(
+    labels: Iterable[str],
+    basis: Basis | str,
+    authority: str | None,
+    article: str | None,
+    jurisdictions: Iterable[str],
+) -> Reason:
+    """The reason in the words of a caller. Raises InvalidInputError for a basis that there is not."""
+    return Reason(_names(labels), _chosen(Basis, basis, "basis"), authority, article, _names(jurisdictions))
+
+
+def _names(values: Iterable[str]) -> frozenset[str]:
+    """The names in an iterable; a string is one name, not its letters."""
+    return frozenset((values,) if isinstance(values, str) else values)
+
+
+def _chosen(choices: type[Choice], value: Choice | str, field: str) -> Choice:
+    try:
+        return choices(value)
+    except ValueError:
+        msg = f"{field} is one of {', '.join(each.value for each in choices)}"
+        raise InvalidInputError(msg, field=field) from None

@@ -1,0 +1,214 @@
+"""Checkpoints, proofs, tiles, leaves and kept receipts, over the wire and through both clients."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from builders import Identity, World, check_log, fingerprint
+from clearinghouse import Clearinghouse, Connect
+
+from hashpact.domain.errors import CorruptError, InvalidInputError, NotFoundError, ProofError
+from hashpact.domain.fingerprints import PDQ
+from hashpact.log import proofs, tree
+from hashpact.log.checkpoint import Checkpoint
+from hashpact.sdk import AsyncClient
+from hashpact.service.append import Submission
+from hashpact.service.author import Reason
+from hashpact.service.transparency.prove import LeafDetail, Prover
+from hashpact.service.transparency.receipt import PinnedLog, from_file
+from hashpact.wire.client import calls
+
+NCII = Reason(frozenset({"ncii"}))
+PICTURE = fingerprint(PDQ, "one")
+
+
+def fill(house: Clearinghouse, count: int, items: int = 1) -> list[Submission]:
+    """Append so many submissions, and sign."""
+    author = house.world.author("acme")
+    shared = [fingerprint(PDQ, str(number)) for number in range(items)]
+    made = [author.submit(shared, NCII) for _ in range(count)]
+    house.world.appender(house.ledger).append_all("acme", made)
+    house.services.guard.sign()
+    return made
+
+
+async def test_the_newest_checkpoint_extends_every_older_one(house: Clearinghouse, connect: Connect) -> None:
+    caller = connect(house.profile("acme"))
+    with pytest.raises(NotFoundError):
+        await caller("checkpoint")
+    seen = []
+    for _ in range(5):
+        fill(house, 3)
+        seen.append(await caller("checkpoint"))
+    assert [one.checkpoint.size for one in seen] == [9, 12, 15, 18, 21]
+    for one in seen:
+        assert await caller("consistency", one.checkpoint) == seen[-1]
+
+
+async def test_a_checkpoint_that_does_not_extend_the_old_one_is_refused(
+    house: Clearinghouse, connect: Connect
+) -> None:
+    caller = connect(house.profile("acme"))
+    fill(house, 3)
+    now = (await caller("checkpoint")).checkpoint
+    for old in (
+        replace(now, root=bytes(32)),
+        replace(now, size=now.size - 1),
+        replace(now, size=now.size + 1),
+        replace(now, origin="other.example/log"),
+    ):
+        with pytest.raises(ProofError):
+            await caller("consistency", old)
+    # Nothing is proved from the empty tree.
+    with pytest.raises(InvalidInputError):
+        await caller("consistency", Checkpoint(now.origin, 0, tree.EMPTY_ROOT))
+
+
+async def test_a_checkpoint_by_another_key_is_refused(house: Clearinghouse, connect: Connect) -> None:
+    fill(house, 1)
+    pinned = PinnedLog(house.world.origin, (Identity.of("other").public,))
+    caller = connect(replace(house.profile("acme"), log=pinned))
+    with pytest.raises(ProofError, match="put the new key into log_key"):
+        await caller("checkpoint")
+    with pytest.raises(ProofError):
+        await caller("submit", [PICTURE], labels=["ncii"])
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 0), (0, 1), (5, 40), (77, 0), (80, 0), (100, 0), (0, 999)])
+async def test_leaves_come_in_order(house: Clearinghouse, connect: Connect, start: int, stop: int) -> None:
+    fill(house, 72)
+    world_leaves = [LeafDetail(leaf.index, leaf.data) for leaf in house.ledger.leaves(0, 78)]
+    assert await connect(house.profile("bolt"))("leaves", start, stop) == world_leaves[start : stop or 78]
+
+
+async def test_private_parts_come_when_they_are_asked_for(house: Clearinghouse, connect: Connect) -> None:
+    made = fill(house, 5, items=7)
+    caller = connect(house.profile("bolt"))
+    leaves = await caller("leaves", private=True)
+    assert [leaf.private for leaf in leaves] == [()] * 6 + [tuple(one.private) for one in made]
+    assert not any(leaf.private for leaf in await caller("leaves"))
+
+
+async def test_only_signed_leaves_are_shown(house: Clearinghouse, connect: Connect) -> None:
+    caller = connect(house.profile("bolt"))
+    assert await caller("leaves") == []
+    fill(house, 1)
+    house.world.appender(house.ledger).append("acme", house.world.author("acme").withdraw(6, "mistake"))
+    assert len(await caller("leaves")) == 7
+
+
+async def test_another_genesis_is_another_log(house: Clearinghouse, connect: Connect) -> None:
+    fill(house, 1)
+    caller = connect(replace(house.profile("acme"), genesis=bytes(32)))
+    with pytest.raises(ProofError, match="another log"):
+        await caller("leaves")
+    assert len(await caller("leaves", 1)) == 6
+
+
+@pytest.mark.parametrize("wrong", ["left out", "twice"])
+async def test_a_leaf_that_is_left_out_or_comes_twice_is_corrupt(
+    founded: Clearinghouse, connect: Connect, wrong: str
+) -> None:
+    class Liar(Prover):
+        def leaves(self, start: int, stop: int, *, private: bool) -> Iterator[LeafDetail]:
+            for leaf in super().leaves(start, stop, private=private):
+                if leaf.index != 3:
+                    yield leaf
+                elif wrong == "twice":
+                    yield leaf
+                    yield leaf
+
+    fill(founded, 3)
+    founded.services = replace(founded.services, prover=Liar(founded.ledger))
+    await founded.start()
+    with pytest.raises(CorruptError, match=r"asked for leaf [34]"):
+        await connect(founded.profile("acme"))("leaves")
+
+
+async def test_a_stream_goes_on_at_a_server_that_comes_back(house: Clearinghouse, connect: Connect) -> None:
+    fill(house, 3000)
+    caller = connect(house.profile("acme"))
+    waiting = asyncio.create_task(caller("leaves"))
+    await asyncio.sleep(0.05)
+    port = house.server.port
+    await house.server.stop(0)
+    assert not waiting.done()
+    await house.start(port)
+    leaves = await waiting
+    assert [leaf.index for leaf in leaves] == list(range(3006))
+    streams = [entry for entry in house.events.entries if str(entry.get("rpc")).endswith("/ListLeaves")]
+    assert len(streams) == 2
+
+
+async def test_38_a_stream_that_nobody_reads_holds_few_leaves(founded: Clearinghouse, world: World) -> None:
+    read = []
+
+    class Counting(Prover):
+        def leaves(self, start: int, stop: int, *, private: bool) -> Iterator[LeafDetail]:
+            for leaf in super().leaves(start, stop, private=private):
+                read.append(leaf.index)
+                yield leaf
+
+    fill(founded, 2000, items=100)
+    founded.services = replace(founded.services, prover=Counting(founded.ledger))
+    await founded.start()
+    async with AsyncClient(founded.profile("acme"), clock=world.clock, entropy=world.entropy) as client:
+        leaves = client.leaves(private=True)
+        first = await anext(aiter(leaves))
+        await asyncio.sleep(1)
+        # Each leaf has about 25 KB here: a window's worth is sent ahead, and the log is 50 MB.
+        assert first.index == 0
+        assert len(read) < 400
+        await leaves.aclose()  # type: ignore[attr-defined]  # an async generator has it
+
+
+async def test_proofs_and_tiles_are_those_of_the_tree(house: Clearinghouse, connect: Connect) -> None:
+    fill(house, 300)
+    caller = connect(house.profile("acme"))
+    roots = [leaf.root for leaf in house.ledger.leaves(0, 306)]
+    for index, size in ((0, 1), (0, 306), (305, 306), (17, 200)):
+        leaf_hash, proof = await caller("_run", calls.inclusion(index, size))
+        proofs.verify_inclusion(leaf_hash, index, size, proof, roots[size - 1])
+    tile = await caller("_run", calls.tile("tile/0/001.p/50"))
+    assert tile == b"".join(leaf.hash for leaf in house.ledger.leaves(256, 306))
+    for call, error in (
+        (calls.inclusion(5, 5), InvalidInputError),
+        (calls.inclusion(-1, 5), InvalidInputError),
+        (calls.inclusion(0, 307), NotFoundError),
+        (calls.consistency(0, 5), InvalidInputError),
+        (calls.consistency(6, 5), InvalidInputError),
+        (calls.consistency(1, 307), NotFoundError),
+        (calls.tile("tile/0/001.p/51"), NotFoundError),
+        (calls.tile("tile/0/1"), InvalidInputError),
+    ):
+        with pytest.raises(error):
+            await caller("_run", call)
+
+
+async def test_receipts_are_kept_beside_their_statements(
+    house: Clearinghouse, connect: Connect, tmp_path: Path
+) -> None:
+    caller = connect(replace(house.profile("acme"), receipts=tmp_path / "receipts"))
+    receipts = [await caller("submit", [PICTURE], labels=["ncii"]), await caller("withdraw", 6, "mistake")]
+    for receipt in receipts:
+        statement = (tmp_path / "receipts" / f"{receipt.index}.statement").read_bytes()
+        kept = (tmp_path / "receipts" / f"{receipt.index}.tlog-proof").read_bytes()
+        assert from_file(kept, statement) == receipt
+        house.world.pinned.check_receipt(statement, from_file(kept, statement))
+        assert statement == next(house.ledger.leaves(receipt.index, receipt.index + 1)).data
+    assert len(list((tmp_path / "receipts").iterdir())) == 4
+    check_log(house.ledger)
+
+
+async def test_a_receipt_that_cannot_be_kept_is_a_warning(
+    house: Clearinghouse, connect: Connect, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    caller = connect(replace(house.profile("acme"), receipts=tmp_path / "file" / "receipts"))
+    with pytest.warns(UserWarning, match="receipt 6 is not kept"):
+        receipt = await caller("submit", [PICTURE], labels=["ncii"])
+    assert receipt.index == 6
