@@ -7,7 +7,7 @@ from pathlib import Path
 from hashpact.domain.ports import Log
 from hashpact.log import tiles
 from hashpact.service.transparency.prove import tile_of
-from hashpact.storage.published import CHECKPOINT
+from hashpact.storage.home.published import CHECKPOINT
 
 
 def mirror(log: Log, directory: Path) -> Path:

@@ -26,7 +26,7 @@ from hashpact.passphrase import Passphrases
 from hashpact.service.transparency.audit import Auditor, Progress, Report
 from hashpact.service.transparency.source import Source, Told, open_ledger
 from hashpact.storage.files import ProfilePaths, new_directory, read_bytes, write_private, write_public
-from hashpact.storage.published import CHECKPOINT, Mirror
+from hashpact.storage.home.published import CHECKPOINT, Mirror
 from hashpact.wire.client import calls, feeds
 from hashpact.wire.client.calls import Call, Pace
 from hashpact.wire.client.connection import Connection

@@ -47,7 +47,8 @@ from hashpact.storage.files import (
     write_private,
     write_public,
 )
-from hashpact.storage.published import PublishedLog
+from hashpact.storage.home.lease import Lease, this_machine
+from hashpact.storage.home.published import PublishedLog
 from hashpact.storage.sqlite import SqliteLedger
 
 FIRST_KEY: Final = "1"
@@ -105,6 +106,11 @@ class Home:
         """The key that signs the log's checkpoints. Raises ConfigError if it is not in the home."""
         key = self.signer(self.paths.log_key)
         return LogKey(self.config.origin, key.public_key().public_bytes_raw(), key)
+
+    @property
+    def lease(self) -> Lease:
+        """What tells other machines that this one has the home."""
+        return Lease(self.paths.machine, this_machine())
 
     @property
     def integrity(self) -> Integrity:
@@ -175,7 +181,9 @@ def create_home(
 def open_home(
     directory: Path, passphrases: keyring.Passphrases | None = None, *, check_head: bool = True
 ) -> Iterator[Home]:
-    """Open a home, whether a server of it runs or not. Raises ConfigError or CorruptError.
+    """Open a home, whether a server of it runs on this machine or not.
+
+    Raises ConfigError, also if another machine has the home, and CorruptError.
 
     ``passphrases`` open its private keys, when one is needed (None: from the environment). Only who looks for
     damage leaves ``check_head`` out.
@@ -186,6 +194,7 @@ def open_home(
         raise ConfigError(msg)
     text = read_bytes(paths.config, MAX_SIZE).decode("utf-8", "replace")
     config = HomeConfig.parse(text, os.environ)
+    Lease(paths.machine, this_machine()).look(time.sleep)
     with contextlib.closing(SqliteLedger.open(paths.db, check_head=check_head)) as ledger:
         home = Home(paths, config, ledger, passphrases or Passphrases())
         if home.charter.origin != config.origin:

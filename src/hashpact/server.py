@@ -20,7 +20,7 @@ import uvloop
 from structlog.typing import FilteringBoundLogger
 
 from hashpact.config import MAX_SIZE, split_address
-from hashpact.domain.errors import CommitFailedError, CorruptError, HashpactError
+from hashpact.domain.errors import CommitFailedError, ConfigError, CorruptError, HashpactError
 from hashpact.home import EVERYWHERE, Home, open_home, unix_time
 from hashpact.http.client import WitnessClient
 from hashpact.log import proofs
@@ -39,6 +39,7 @@ from hashpact.storage.files import (
     read_bytes,
     write_public,
 )
+from hashpact.storage.home.lease import REFRESH, Lease
 from hashpact.storage.sqlite import SqliteLedger
 from hashpact.wire.identity import Tls
 
@@ -85,7 +86,9 @@ def serve(
         home.publisher.check()
         if verify:
             home.integrity.check()
+        home.lease.claim()
         uvloop.run(_serve(home, listen or home.config.listen, ready))
+        home.lease.give_back()
 
 
 async def _serve(home: Home, listen: str, ready: Callable[[str], None]) -> None:
@@ -142,6 +145,7 @@ async def _serve(home: Home, listen: str, ready: Callable[[str], None]) -> None:
         asyncio.create_task(_follow(home.ledger, follower, log)),
         asyncio.create_task(_watch(trust)),
         asyncio.create_task(sealing.run()),
+        asyncio.create_task(_hold(home.lease, stop)),
     ]
     if segments.may_save:
         tasks.append(asyncio.create_task(_keep(keeper, log)))
@@ -184,14 +188,18 @@ class _Stop:
 
     event: asyncio.Event
     log: FilteringBoundLogger
-    failure: CommitFailedError | None = None
+    failure: HashpactError | None = None
+
+    def end(self, failure: HashpactError) -> None:
+        """Stop, and let the process end with that error."""
+        self.failure = failure
+        self.event.set()
 
     def on_fault(self, error: Exception) -> None:
         """Stop after a failed commit; anything else is the caller's answer and a line of log."""
         self.log.error("append failed", reason=type(error).__name__)
         if isinstance(error, CommitFailedError):
-            self.failure = error
-            self.event.set()
+            self.end(error)
 
 
 class _Trust:
@@ -282,6 +290,16 @@ class _Sealing:
     def _seal(self) -> None:
         self.guard.sign()
         self.publisher.publish()
+
+
+async def _hold(lease: Lease, stop: _Stop) -> None:
+    """Keep the home for this machine; stop if another one has taken it."""
+    while stop.failure is None:
+        await asyncio.sleep(REFRESH)
+        try:
+            await asyncio.to_thread(lease.refresh)
+        except ConfigError as error:
+            stop.end(error)
 
 
 async def _follow(ledger: SqliteLedger, follower: Follower, log: FilteringBoundLogger) -> None:

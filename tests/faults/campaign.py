@@ -34,7 +34,7 @@ from hashpact.service.append import Submission
 from hashpact.service.author import Reason
 from hashpact.service.transparency.prove import tile_of
 from hashpact.service.transparency.publish import Publisher
-from hashpact.storage.published import CHECKPOINT, Mirror, PublishedLog
+from hashpact.storage.home.published import CHECKPOINT, Mirror, PublishedLog
 from hashpact.storage.sqlite import SqliteLedger
 
 FOUNDED: Final = 10

@@ -20,6 +20,7 @@ from hashpact.domain.state import Receipt
 from hashpact.home import open_home
 from hashpact.log import tree
 from hashpact.sdk import Client, Profile
+from hashpact.service.transparency.receipt import PinnedLog
 
 KILLS = 50
 WRITERS = 2
@@ -86,6 +87,12 @@ def test_hostile_29_every_answered_append_survives_sigkill(tmp_path: Path) -> No
             assert_there(client, fingerprint, receipt)
     with open_home(home) as opened:
         check_log(opened.ledger)
-        leaves = {leaf.index: leaf.hash for leaf in opened.ledger.leaves(0, opened.ledger.head().size)}
+        opened.integrity.check()
+        pinned = PinnedLog(opened.config.origin, opened.charter.log_keys)
+        leaves = {leaf.index: leaf.data for leaf in opened.ledger.leaves(0, opened.ledger.head().size)}
+        kept = {one.size: one.note for one in opened.ledger.checkpoints.since(0)}
+        published = pinned.read((home / "log" / "checkpoint").read_bytes())
+        assert published.size == opened.ledger.head().size
     for _, receipt in answered:
-        assert leaves[receipt.index] == receipt.leaf_hash
+        pinned.check_receipt(leaves[receipt.index], receipt)
+        assert kept[receipt.tree_size] == receipt.checkpoint

@@ -198,6 +198,10 @@ class Publication(Protocol):
         """The published checkpoint, None before the first."""
         ...
 
+    def has(self, path: str) -> bool:
+        """Whether there is a file at that path."""
+        ...
+
     def put(self, path: str, data: bytes) -> None:
         """Publish a file. A full tile takes the place of its partial ones."""
         ...

@@ -46,6 +46,11 @@ class HomePaths:
         return self.home / "bound"
 
     @property
+    def machine(self) -> Path:
+        """Which machine serves the home now, in one line."""
+        return self.home / "machine"
+
+    @property
     def log(self) -> Path:
         """The directory of the published log: the checkpoint and the tiles, for anyone to copy."""
         return self.home / "log"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -18,8 +19,8 @@ from hashpact.log import tiles, tree
 from hashpact.service.author import Reason
 from hashpact.service.transparency.prove import Prover
 from hashpact.service.transparency.publish import Publisher
+from hashpact.storage.home.published import PublishedLog
 from hashpact.storage.memory import MemoryLedger
-from hashpact.storage.published import PublishedLog
 from hashpact.storage.sqlite import SqliteLedger
 
 NCII = Reason(frozenset({"ncii"}))
@@ -93,6 +94,16 @@ def test_publishing_twice_writes_nothing(world: World, ledger: MemoryLedger, tmp
     assert {path: (tmp_path / "log" / path).stat().st_ino for path in files(tmp_path / "log")} == before
 
 
+def test_a_restored_home_has_every_tile_again(world: World, ledger: MemoryLedger, tmp_path: Path) -> None:
+    grow(world, ledger, 600)
+    Publisher(ledger, world.origin, PublishedLog(tmp_path / "log")).publish()
+    before = files(tmp_path / "log")
+    shutil.rmtree(tmp_path / "log" / "tile" / "0")
+    (tmp_path / "log" / "tile" / "entries" / "001").unlink()
+    Publisher(ledger, world.origin, PublishedLog(tmp_path / "log")).publish()
+    assert files(tmp_path / "log") == before
+
+
 @dataclass
 class Recording:
     """A publication that writes down what is put, and fails when it is told to."""
@@ -109,6 +120,10 @@ class Recording:
     def checkpoint(self) -> bytes | None:
         """The one that was put."""
         return self.files.get("checkpoint")
+
+    def has(self, path: str) -> bool:
+        """Whether it was put."""
+        return path in self.files
 
     def put(self, path: str, data: bytes) -> None:
         """Write it down, or fail."""

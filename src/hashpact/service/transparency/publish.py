@@ -5,6 +5,7 @@ The checkpoint is put after every tile of its tree, so whoever has read it finds
 
 from __future__ import annotations
 
+import itertools
 from typing import Final
 
 from hashpact.domain.errors import CorruptError, NotFoundError, ProofError
@@ -28,6 +29,7 @@ class Publisher:
         self._origin = origin
         self._keys = LogKeys(log)
         self._publication = publication
+        self._whole = False
 
     def check(self) -> None:
         """Raise CorruptError unless the ledger holds the very log that was published, and as much of it.
@@ -42,22 +44,29 @@ class Publisher:
     def publish(self) -> int:
         """Publish the newest signed checkpoint and the tiles that lack; the size that is published then.
 
-        Raises CorruptError if what is published is not the beginning of it, and then puts nothing.
+        The first time it looks for every tile, for a restored home has the checkpoint alone. Raises
+        CorruptError if what is published is not the beginning of the log, and then puts nothing.
         """
         latest = self._log.checkpoints.latest()
-        published = self._published()
-        done = 0 if published is None else published.size
-        if latest is None or latest.size <= done:
+        done = self._done()
+        if latest is None or (self._whole and latest.size <= done):
             return done
         with self._publication.alone():
             self.check()
-            published = self._published()
-            done = 0 if published is None else published.size
-            if latest.size > done:
-                for tile in (*tiles.tiles(latest.size, done), *tiles.entries(latest.size, done)):
+            done = self._done()
+            size = max(latest.size, done)
+            since = done if self._whole else 0
+            for tile in itertools.chain(tiles.tiles(size, since), tiles.entries(size, since)):
+                if self._whole or not self._publication.has(tile.path):
                     self._publication.put(tile.path, tile_of(self._log, tile))
+            if latest.size > done:
                 self._publication.put(CHECKPOINT, latest.note)
-        return max(done, latest.size)
+            self._whole = True
+        return size
+
+    def _done(self) -> int:
+        published = self._published()
+        return 0 if published is None else published.size
 
     def _published(self) -> Checkpoint | None:
         data = self._publication.checkpoint()

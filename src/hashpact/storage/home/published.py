@@ -53,6 +53,10 @@ class PublishedLog:
         path = self._directory / CHECKPOINT
         return read_bytes(path, _LIMIT) if path.exists() else None
 
+    def has(self, path: str) -> bool:
+        """Whether the file exists."""
+        return (self._directory / path).exists()
+
     def put(self, path: str, data: bytes) -> None:
         """Write a file whole and durably, below directories that are made for it."""
         file = self._directory / path
