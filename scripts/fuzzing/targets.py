@@ -16,6 +16,7 @@ from hashpact.domain import fingerprints, statements
 from hashpact.domain.errors import InvalidInputError
 from hashpact.log import checkpoint, note, receipt, tiles, witnessing
 from hashpact.log.tiles import Tile
+from hashpact.service.governance import drafts
 
 DOCUMENTS: Final = Path(__file__).resolve().parents[2] / "docs" / "formats"
 MAX_INPUT: Final = 8192
@@ -52,6 +53,12 @@ def fuzz_statement(data: bytes) -> None:
     with contextlib.suppress(InvalidInputError):
         signed = statements.parse(data)
         same(joined(signed.statement.text(), signed.note), data)
+
+
+def fuzz_draft(data: bytes) -> None:
+    """Files of statements that are passed around to be signed."""
+    with contextlib.suppress(InvalidInputError):
+        same(drafts.write(drafts.parse(data)), data)
 
 
 def fuzz_private(data: bytes) -> None:
@@ -97,6 +104,7 @@ def fuzz_tile(data: bytes) -> None:
 TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "note": fuzz_note,
     "statement": fuzz_statement,
+    "draft": fuzz_draft,
     "private": fuzz_private,
     "checkpoint": fuzz_checkpoint,
     "receipt": fuzz_receipt,
@@ -118,10 +126,11 @@ def examples(*languages: str) -> list[bytes]:
 
 def seeds(target: str) -> list[bytes]:
     """Inputs to start from, all of them accepted."""
-    signed = examples("checkpoint")
+    signed, signed_by_all = examples("checkpoint"), examples("statement")
     return {
         "note": lambda: examples("statement", "checkpoint"),
         "statement": lambda: examples("statement"),
+        "draft": lambda: [statement.partition(b"\n\n")[0] + b"\n" + statement for statement in signed_by_all],
         "private": lambda: examples("private"),
         "checkpoint": lambda: signed,
         "receipt": lambda: examples("receipt"),

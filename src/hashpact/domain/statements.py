@@ -7,12 +7,11 @@ The bytes are described in docs/formats/statement.md.
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from typing import Final
 
 from hashpact.domain import keys
-from hashpact.domain.errors import BadSignatureError, MalformedError
+from hashpact.domain.errors import MalformedError
 from hashpact.domain.grammar import Field, Hex, Reader, Word
 from hashpact.domain.keys import NamedKey, Signer
 from hashpact.domain.kinds import HASH, KINDS, MEMBER_ID, SECONDS, TERM, AnyBody
@@ -96,15 +95,7 @@ def verify(signed: SignedStatement, name: str, public: bytes) -> bool:
     Raises BadSignatureError if lines name the key and none of them verifies. Lines of other keys are passed
     over, also of one that shares name and 4-byte id with this key.
     """
-    short = note.short_id(name, public)
-    values = [line.value for line in signed.note.signatures if line.name == name and line.key_id == short]
-    for value in values[:-1]:
-        with contextlib.suppress(BadSignatureError):
-            keys.verify(public, value, signed.note.text)
-            return True
-    for value in values[-1:]:
-        keys.verify(public, value, signed.note.text)
-    return bool(values)
+    return note.verify(signed.note, name, public, keys.verify)
 
 
 def parse(data: bytes) -> SignedStatement:
