@@ -99,7 +99,7 @@ async def raw(house: Clearinghouse) -> AsyncIterator[Raw]:
     ],
     ids=range(18),
 )
-async def test_hostile_checks(house: Clearinghouse, raw: Raw, data: bytes, code: grpc.StatusCode) -> None:
+async def test_hostile_20_checks(house: Clearinghouse, raw: Raw, data: bytes, code: grpc.StatusCode) -> None:
     got, details, answer = await raw(CHECK, data)
     assert got is code, details
     if answer is not None:
@@ -113,7 +113,7 @@ async def test_a_check_of_more_than_a_mebibyte_names_the_limit(raw: Raw) -> None
     assert str(MAX_CHECK) in details
 
 
-async def test_a_message_of_nine_mebibytes_is_refused_before_it_is_read(
+async def test_hostile_20_a_message_of_nine_mebibytes_is_refused_before_it_is_read(
     house: Clearinghouse, raw: Raw
 ) -> None:
     code, details, _ = await raw(APPEND, bytes(9 * 1024 * 1024))
@@ -127,7 +127,7 @@ async def test_a_message_of_nine_mebibytes_is_refused_before_it_is_read(
     assert house.ledger.head().size == size
 
 
-async def test_a_compressed_bomb_is_refused(raw: Raw) -> None:
+async def test_hostile_20_a_compressed_bomb_is_refused(raw: Raw) -> None:
     bomb = bytes(4 * MAX_MESSAGE)
     code, _, _ = await raw(APPEND, bomb, compression=grpc.Compression.Gzip)
     assert code is grpc.StatusCode.RESOURCE_EXHAUSTED

@@ -9,6 +9,7 @@ from hashpact.domain import statements
 from hashpact.domain.errors import HashpactError
 from hashpact.domain.rules import decide
 from hashpact.domain.state import State
+from hashpact.domain.statements import Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +29,20 @@ class Replay:
     faults: list[Fault] = field(default_factory=list)
     size: int = 0
 
-    def apply(self, leaf: bytes) -> None:
-        """Fold one more leaf."""
+    def apply(self, leaf: bytes) -> Statement | None:
+        """Fold one more leaf; what it says, even if that has no effect, or None if it is no statement."""
         index = self.size
         self.size += 1
+        statement = None
         try:
             signed = statements.parse(leaf)
+            statement = signed.statement
             records = decide(self.state, index, signed)
         except HashpactError as error:
             self.faults.append(Fault(index, leaf, error))
-            return
-        statement = signed.statement
-        self.state.take(index, (statement.member, statement.request, statement.time), records)
+        else:
+            self.state.take(index, (statement.member, statement.request, statement.time), records)
+        return statement
 
 
 def replay(leaves: Iterable[bytes]) -> Replay:

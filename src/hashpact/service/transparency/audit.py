@@ -28,11 +28,10 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Final, TypeAlias
 
-from hashpact.domain import keys, statements
+from hashpact.domain import keys
 from hashpact.domain.errors import (
     BadSignatureError,
     CorruptError,
-    HashpactError,
     InvalidInputError,
     MalformedError,
     NotFoundError,
@@ -42,6 +41,7 @@ from hashpact.domain.kinds import Submit
 from hashpact.domain.ports import Clock
 from hashpact.domain.rules.replay import Replay
 from hashpact.domain.state import Leaf
+from hashpact.domain.statements import Statement
 from hashpact.log import checkpoint, tiles, tree
 from hashpact.log.checkpoint import SignedCheckpoint
 from hashpact.log.tiles import HEIGHT, WIDTH, Tile
@@ -246,24 +246,20 @@ class Auditor:
         for tile, hashes in self._rows.add(self._edge, leaf_hash):
             self._compare_tile(tile, hashes)
         self._edge = tree.extend(index, self._edge, leaf_hash)
-        self._replay.apply(data)
+        statement = self._replay.apply(data)
         for fault in self._replay.faults:
             self._find("leaf", index, f"leaf {index}: {fault.error}", **{f"leaf-{index}": data})
         self._replay.faults.clear()
-        self._compare_leaf(told, leaf_hash)
+        self._counts["malformed" if statement is None else statement.body.kind] += 1
+        if statement is not None:
+            self._compare_leaf(told, leaf_hash, statement)
         known = self._audited
         if known is not None and known.checkpoint.size == self._size and self._root != known.checkpoint.root:
             message = f"the first {self._size} leaves are not those that were audited: it is another history"
             self._find("checkpoint", 0, message, audited=known.data, checkpoint=self._served())
 
-    def _compare_leaf(self, told: Told, leaf_hash: bytes) -> None:
+    def _compare_leaf(self, told: Told, leaf_hash: bytes, statement: Statement) -> None:
         """Compare what is told beside a leaf with what its bytes say."""
-        try:
-            statement = statements.parse(told.data).statement
-        except HashpactError:  # found as a broken rule already
-            self._counts["malformed"] += 1
-            return
-        self._counts[statement.body.kind] += 1
         index, stored = told.index, told.stored
         if stored is not None:
             derived = Leaf(
