@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidSignature
@@ -278,27 +277,6 @@ def private_part(shared: Fingerprint, seed: str = "nonce") -> bytes:
 ALL_TYPES = (PDQ, PHASH, MINHASH, SHA256, MD5)
 
 
-def merkle_root(hashes: Sequence[bytes]) -> bytes:
-    """MTH of RFC 6962 section 2.1, by its recursive definition over leaf hashes."""
-    if not hashes:
-        return hashlib.sha256().digest()
-    if len(hashes) == 1:
-        return hashes[0]
-    split = 1 << (len(hashes) - 1).bit_length() - 1
-    return hashlib.sha256(b"\x01" + merkle_root(hashes[:split]) + merkle_root(hashes[split:])).digest()
-
-
-def right_edge(hashes: Sequence[bytes]) -> tuple[bytes, ...]:
-    """The roots of the perfect subtrees, largest first, each by the recursive definition."""
-    edge = []
-    start = 0
-    for power in range(len(hashes).bit_length() - 1, -1, -1):
-        if len(hashes) >> power & 1:
-            edge.append(merkle_root(hashes[start : start + (1 << power)]))
-            start += 1 << power
-    return tuple(edge)
-
-
 def check_log(ledger: Log) -> Replay:
     """Derive everything that a ledger holds from its leaves' bytes alone, and compare.
 
@@ -309,18 +287,19 @@ def check_log(ledger: Log) -> Replay:
     leaves = list(ledger.leaves(0, head.size))
     assert [leaf.index for leaf in leaves] == list(range(head.size))
     hashes = [hashlib.sha256(b"\0" + leaf.data).digest() for leaf in leaves]
-    assert head.edge == right_edge(hashes)
+    oracle = Oracle(hashes)
+    assert head.edge == oracle.edge(head.size)
     private = {index: tuple(parts) for index, parts in ledger.private(0, head.size)}
     for leaf, digest in zip(leaves, hashes, strict=True):
         assert leaf.hash == digest
-        assert leaf.edge == right_edge(hashes[: leaf.index + 1])
-        assert leaf.root == merkle_root(hashes[: leaf.index + 1])
+        assert leaf.edge == oracle.edge(leaf.index + 1)
+        assert leaf.root == oracle.root(0, leaf.index + 1)
         signed = statements.parse(leaf.data)
         statement = signed.statement
         assert (statement.member, statement.request, statement.time) == (leaf.member, leaf.request, leaf.time)
         items = statement.body.items if isinstance(statement.body, Submit) else ()
         assert tuple(commitment(part) for part in private.get(leaf.index, ())) == items
-    check_checkpoints(ledger, hashes, [leaf.root for leaf in leaves])
+    check_checkpoints(ledger, oracle)
     folded = replay(leaf.data for leaf in leaves)
     assert folded.faults == []
     for leaf in leaves:
@@ -338,7 +317,7 @@ def check_audit(ledger: Log) -> None:
     assert report.size == ledger.head().size
 
 
-def check_checkpoints(ledger: Log, hashes: Sequence[bytes], roots: Sequence[bytes]) -> None:
+def check_checkpoints(ledger: Log, oracle: Oracle) -> None:
     """Compare every kept checkpoint, and the proofs of some leaves in them, with what the hashes say."""
     with ledger.snapshot() as view:
         charter = view.charter()
@@ -349,14 +328,13 @@ def check_checkpoints(ledger: Log, hashes: Sequence[bytes], roots: Sequence[byte
         text, _, signature = one.note.rpartition(b"\n\n")
         origin, size, root, *_ = text.decode().split("\n")
         assert (origin, size) == (charter.origin, str(one.size))
-        assert base64.b64decode(root) == roots[one.size - 1]
+        assert base64.b64decode(root) == oracle.root(0, one.size)
         dash, name, encoded = signature.decode().split("\n")[0].split(" ")
         assert (dash, name) == ("\u2014", charter.origin)
         value = base64.b64decode(encoded)[4:]
         keys = [Ed25519PublicKey.from_public_bytes(public) for public in charter.log_keys]
         assert any(_verifies(key, value, text + b"\n") for key in keys)
-    oracle = Oracle(list(hashes))
-    for index in range(0, len(hashes), max(1, len(hashes) // 64)):
+    for index in range(0, len(oracle.hashes), max(1, len(oracle.hashes) // 64)):
         for one in itertools.islice(ledger.checkpoints.since(index + 1), 1):
             proof = proofs.inclusion(index, one.size, ledger.tree.node)
             assert list(proof) == oracle.path(index, 0, one.size)

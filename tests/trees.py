@@ -50,6 +50,16 @@ class Oracle:
         assert start + width <= len(self.hashes), "asked for a subtree that is not there"
         return self.root(start, start + width)
 
+    def edge(self, size: int) -> tuple[bytes, ...]:
+        """The roots of the perfect subtrees of D[0:size], largest first."""
+        roots = []
+        start = 0
+        for power in range(size.bit_length() - 1, -1, -1):
+            if size >> power & 1:
+                roots.append(self.root(start, start + 2**power))
+                start += 2**power
+        return tuple(roots)
+
     def path(self, index: int, start: int, stop: int) -> list[bytes]:
         """PATH(m, D[start:stop]), section 2.1.1."""
         if stop - start == 1:
@@ -71,6 +81,16 @@ class Oracle:
             return [*self._subproof(old, start, middle, known=known), self.root(middle, stop)]
         rest = self._subproof(old - (middle - start), middle, stop, known=False)
         return [*rest, self.root(start, middle)]
+
+
+def merkle_root(hashes: Sequence[bytes]) -> bytes:
+    """MTH of a whole list of leaf hashes."""
+    return Oracle(list(hashes)).root(0, len(hashes))
+
+
+def right_edge(hashes: Sequence[bytes]) -> tuple[bytes, ...]:
+    """The edge of the tree of a whole list of leaf hashes."""
+    return Oracle(list(hashes)).edge(len(hashes))
 
 
 def root_by_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes | None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
-from builders import merkle_root, right_edge
 from leaves import leaf_after
+from trees import merkle_root, right_edge
 
 from hashpact.domain.errors import ConflictError, CorruptError, NotFoundError
 from hashpact.domain.ports import Checkpoints, Tree

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from builders import merkle_root, right_edge, seeded
+from builders import seeded
+from trees import merkle_root, right_edge
 
 from hashpact.log import tree
 

@@ -13,12 +13,12 @@ from builders import (
     World,
     check_log,
     fingerprint,
-    merkle_root,
     private_part,
     seeded,
     sign,
     submit,
 )
+from trees import merkle_root
 
 from hashpact.domain.errors import (
     BadSignatureError,
