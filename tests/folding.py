@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import copy
 
+from builders import World
+
 from hashpact.domain.errors import HashpactError
+from hashpact.domain.keys import NamedKey
+from hashpact.domain.kinds import Genesis
 from hashpact.domain.rules.replay import Replay
 
 
@@ -27,3 +31,8 @@ def refuse(log: Replay, leaf: bytes, error: type[HashpactError], message: str) -
     assert type(fault.error) is error
     assert message in str(fault.error)
     return fault.error
+
+
+def genesis(world: World, admins: tuple[NamedKey, ...], threshold: int, log_keys: tuple[bytes, ...]) -> bytes:
+    """A genesis statement signed by alice and bob, whatever it says."""
+    return world.by_admins(Genesis(admins, threshold, log_keys))

@@ -1,9 +1,10 @@
-"""Statements of every kind with any values that have a spelling: strategies for hypothesis."""
+"""Statements of every kind: an example of each, and strategies for any values that have a spelling."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from builders import NOW, Identity, World, seeded, sign
 from hypothesis import strategies as st
 
 from hashpact.domain.grammar import MAX_INTEGER
@@ -102,3 +103,32 @@ STATEMENTS = st.builds(
     time=NUMBERS,
     body=BODIES,
 )
+
+WHO = Identity.of("acme")
+EXAMPLES: dict[str, AnyBody] = {
+    "genesis": Genesis((WHO.key, Identity.of("admin", "b").key), 2, (seeded("log"),)),
+    "root": Root(2, (WHO.key, Identity.of("admin", "b").key), 2, (seeded("log"),)),
+    "policy": Policy(1, ("hate", "ncii"), 3600),
+    "member-enrol": MemberEnrol("acme", frozenset(Role)),
+    "key-enrol": KeyEnrol("acme", "1", WHO.public, Use.SIGN, NOW),
+    "member-suspend": MemberSuspend("acme", "stolen"),
+    "member-resume": MemberResume("acme", "found"),
+    "key-rotate": KeyRotate(WHO.id, "2", Identity.of("acme", "2").public, NOW, 0),
+    "key-suspend": KeySuspend("acme", WHO.id, "stolen"),
+    "key-resume": KeyResume("acme", WHO.id, "found"),
+    "key-revoke": KeyRevoke("acme", WHO.id, 7, "stolen"),
+    "submit": Submit(
+        ("hate", "ncii"), Basis.LAW, "ministry", "art-16", ("DE", "VN"), NOW, (seeded("a"), seeded("b"))
+    ),
+    "withdraw": Withdraw(7, "mistake"),
+    "opinion": GiveOpinion(7, Stance.ENDORSE),
+    "void": Void(7, "court"),
+}
+
+
+def leaf(body: AnyBody) -> bytes:
+    """That body as a signed statement with fixed request id."""
+    return sign(World().statement(body, WHO, request=bytes(16)), WHO)
+
+
+SUBMIT = leaf(EXAMPLES["submit"])

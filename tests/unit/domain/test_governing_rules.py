@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from builders import BOTH, LABELS, NOW, YEAR, Identity, World, sign, submit
+from builders import BOTH, LABELS, NOW, YEAR, Identity, World, submit
 from folding import refuse, take
 
 from hashpact.domain.errors import (
@@ -14,7 +14,6 @@ from hashpact.domain.errors import (
     InvalidInputError,
     NotFoundError,
     NotPermittedError,
-    UnknownKeyError,
 )
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.kinds import (
@@ -132,21 +131,6 @@ def test_rule_13_a_root_replaces_administrators_and_log_keys(world: World, log: 
     refuse(log, world.leaf(Policy(2, LABELS), BOB, ALICE), BadSignatureError, "signed by 1")
     take(log, world.leaf(Policy(2, LABELS), CAROL, DAVE))
     take(log, world.leaf(root(3, BOB, CAROL, DAVE, threshold=3, log_key=NEW_LOG_KEY), BOB, CAROL, DAVE))
-
-
-@pytest.mark.parametrize("version", [1, 3, 4])
-def test_hostile_12_a_root_of_another_version(world: World, log: Replay, version: int) -> None:
-    leaf = world.leaf(root(version, ALICE, BOB, CAROL), ALICE, BOB, CAROL)
-    refuse(log, leaf, ConflictError, "the root's version must be 2")
-
-
-def test_hostile_12_a_root_signed_by_only_old_or_only_new(world: World, log: Replay) -> None:
-    body = root(2, CAROL, DAVE)
-    refuse(log, world.leaf(body, ALICE, BOB), BadSignatureError, "signed by 0 administrators")
-    refuse(log, world.leaf(body, ALICE, BOB, CAROL), BadSignatureError, "signed by 1 administrators")
-    refuse(log, world.leaf(body, ALICE, CAROL, DAVE), BadSignatureError, "signed by 1 administrators")
-    refuse(log, sign(world.statement(body, CAROL), CAROL, DAVE), UnknownKeyError, "no administrator's")
-    take(log, world.leaf(body, ALICE, BOB, CAROL, DAVE))
 
 
 @pytest.mark.parametrize(("threshold", "taken"), [(1, False), (2, True), (3, True), (4, False)])

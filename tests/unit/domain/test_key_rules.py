@@ -130,12 +130,6 @@ def test_rule_09_a_name_is_never_used_again(world: World, log: Replay) -> None:
     take(log, world.key(Identity("bravo", "spare", SECOND.private)))
 
 
-def test_hostile_09_a_key_that_governed_once_is_not_enrolled(world: World, log: Replay) -> None:
-    for private in (ALICE.private, Identity.of("log").private, BRAVO.private, ACME.private):
-        again = Identity("acme", "2", private)
-        refuse(log, world.rotate(ACME, again), ConflictError, "stands in the log already")
-
-
 def test_rule_14_a_key_replaces_itself(world: World, log: Replay) -> None:
     at = take(log, world.rotate(ACME, SECOND, overlap=60))
     assert key_of(log, ACME).rotated_at == at

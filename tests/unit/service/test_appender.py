@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 
 import pytest
+from appending import refuse
 from builders import (
     NOW,
     YEAR,
@@ -35,7 +36,7 @@ from hashpact.domain.errors import (
 )
 from hashpact.domain.fingerprints import PDQ, SHA256, Fingerprint, commitment
 from hashpact.domain.rules.keyring import MAX_KEY_LIFE
-from hashpact.domain.state import Leaf, Stance
+from hashpact.domain.state import Leaf
 from hashpact.log import tree
 from hashpact.service.append import MAX_SKEW, Appender, Submission
 from hashpact.service.author import Reason
@@ -61,20 +62,6 @@ def appender(world: World, ledger: MemoryLedger) -> Appender:
     return world.appender(ledger)
 
 
-def refuse(
-    appender: Appender, caller: str | None, submission: Submission, error: type[HashpactError], message: str
-) -> HashpactError:
-    """Append what is refused: nothing changes."""
-    ledger = appender.ledger
-    before, leaves = ledger.head(), list(ledger.leaves(0, ledger.head().size))
-    with pytest.raises(error, match=message) as caught:
-        appender.append(caller, submission)
-    assert type(caught.value) is error
-    assert ledger.head() == before
-    assert list(ledger.leaves(0, before.size)) == leaves
-    return caught.value
-
-
 def test_a_leaf_stands_where_the_statement_does(appender: Appender, world: World) -> None:
     submission = world.author("acme").submit([SHARED], NCII)
     leaf = appender.append("acme", submission)
@@ -86,37 +73,6 @@ def test_a_leaf_stands_where_the_statement_does(appender: Appender, world: World
     assert dict(appender.ledger.private(0, 7)) == {6: tuple(submission.private)}
 
 
-def test_hostile_01_an_exact_replay_gives_the_original_receipt_for_ever(
-    appender: Appender, world: World
-) -> None:
-    submission = world.author("acme").submit([SHARED], NCII)
-    first = appender.append("acme", submission)
-    appender.append("bravo", world.author("bravo").opinion(first.index, Stance.SEEN))
-    appender.append("acme", world.author("acme").withdraw(first.index, "mistake"))
-    size = appender.ledger.head().size
-    # Neither the clock nor the key's end nor what has happened since matters to a retry.
-    for now in (NOW, NOW + MAX_SKEW + 1, NOW + 2 * YEAR, 0):
-        world.clock.now = now
-        assert appender.append("acme", submission) == first
-        assert appender.append(None, submission) == first
-    assert appender.ledger.head().size == size
-
-
-def test_hostile_02_the_same_request_with_other_bytes(appender: Appender, world: World) -> None:
-    first = world.statement(submit(commitment(private_part(SHARED))), ACME, request=seeded("r", 16))
-    private = [private_part(SHARED)]
-    appender.append("acme", Submission(sign(first, ACME), private))
-    other = dataclasses.replace(first, time=first.time + 1)
-    for data in (sign(other, ACME), sign(first, ACME, BRAVO), sign(first, BRAVO)):
-        refuse(appender, "acme", Submission(data, private), RequestReusedError, "nothing has changed")
-    one_byte = bytearray(sign(first, ACME))
-    one_byte[-10] ^= 1
-    refuse(appender, "acme", Submission(bytes(one_byte), private), RequestReusedError, "nothing has changed")
-    # A request id is the member's own.
-    same = world.statement(first.body, BRAVO, request=first.request)
-    assert appender.append("bravo", Submission(sign(same, BRAVO), private)).index == 7
-
-
 def test_a_reused_request_is_told_before_a_skewed_clock(appender: Appender, world: World) -> None:
     first = world.statement(submit(commitment(private_part(SHARED))), ACME, request=seeded("r", 16))
     appender.append("acme", Submission(sign(first, ACME), [private_part(SHARED)]))
@@ -124,11 +80,6 @@ def test_a_reused_request_is_told_before_a_skewed_clock(appender: Appender, worl
     refuse(
         appender, "acme", Submission(sign(late, ACME), [private_part(SHARED)]), RequestReusedError, "request"
     )
-
-
-def test_hostile_03_the_statement_of_another_log_is_refused_before_storage(appender: Appender) -> None:
-    other = World(origin="other.example/log")
-    refuse(appender, "acme", other.author("acme").submit([SHARED], NCII), InvalidInputError, "other.example")
 
 
 @pytest.mark.parametrize("off", [MAX_SKEW + 1, -MAX_SKEW - 1, YEAR, -NOW])
@@ -150,20 +101,6 @@ def test_ten_minutes_are_not_too_much(appender: Appender, world: World, off: int
     submission = world.author("acme").submit([SHARED], NCII)
     world.clock.now = NOW + off
     assert appender.append("acme", submission).index == 6
-
-
-def test_hostile_05_the_member_is_not_the_channels(appender: Appender, world: World) -> None:
-    submission = world.author("acme").submit([SHARED], NCII)
-    refuse(appender, "bravo", submission, NotPermittedError, "by 'acme', the channel is of 'bravo'")
-    refuse(appender, "acme", Submission(world.policy(2)), NotPermittedError, "by 'admin'")
-    refuse(appender, "", submission, NotPermittedError, "by 'acme'")
-
-
-def test_hostile_05_comes_before_anything_that_the_log_would_tell(appender: Appender, world: World) -> None:
-    """A stranger's replay of a member's bytes gets no receipt, and learns nothing of the request id."""
-    submission = world.author("acme").submit([SHARED], NCII)
-    appender.append("acme", submission)
-    refuse(appender, "bravo", submission, NotPermittedError, "the channel is of")
 
 
 def test_a_caller_that_is_no_member_writes_nothing(appender: Appender, world: World) -> None:
