@@ -10,11 +10,11 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from builders import World, fingerprint
+from commands import process
 from mirrors import mirror
 
 from hashpact.cli.main import run
@@ -27,13 +27,6 @@ EARLY = 40
 LATE = 300
 MEMORY = 400
 """MiB that an audit may have, whatever it reads."""
-
-MEASURE = """
-import resource, subprocess, sys
-done = subprocess.run([sys.executable, "-m", "hashpact", *sys.argv[1:]], stdin=subprocess.DEVNULL)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
-sys.exit(done.returncode)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -150,13 +143,10 @@ def test_28_an_endless_body_is_not_read(mirrored: Path, audit: Audit, tmp_path: 
     assert audit(mirrored / "early") == 0
     altered = copied(mirrored / "late", tmp_path / "altered")
     os.truncate(altered / name, 8 << 30)
-    command = ("audit", altered, "--from", audit.last, "--evidence", audit.evidence)
-    done = subprocess.run(
-        [sys.executable, "-c", MEASURE, *map(str, command)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 1, done.stderr
-    assert int(done.stdout.splitlines()[-1]) < MEMORY
-    assert "has more than" in done.stdout
+    done = process("audit", altered, "--from", audit.last, "--evidence", audit.evidence)
+    assert done.status == 1, done.err
+    assert done.peak < MEMORY
+    assert "has more than" in done.out
     assert audit.size == EARLY
     for place in ("/dev/zero", tmp_path / "pipe"):
         (altered / name).unlink()

@@ -1,0 +1,73 @@
+"""The command `hashpact`, run in this process or in one of its own."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from hashpact.cli.main import run
+
+TOO_SLOW = 60.0
+
+
+LAUNCH = """
+import resource, subprocess, sys
+done = subprocess.run([sys.executable, "-m", "hashpact", *sys.argv[1:]], stdin=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(done.returncode)
+"""
+"""Runs a command, and prints the most memory that it had, in KiB, after whatever it printed."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a command; ``peak`` is the most memory that it had, in MiB, if it was a process."""
+
+    status: int
+    out: str
+    err: str
+    peak: float = 0
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """Its output, one JSON object a line."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def error(self) -> str:
+        """The one line that it complained with."""
+        assert self.out == ""
+        assert self.status == 1
+        (line,) = self.err.splitlines()
+        assert line.startswith("hashpact: ")
+        return line.removeprefix("hashpact: ")
+
+
+def here(*arguments: str | Path, **environ: str) -> Done:
+    """Run a command in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with patch.dict(os.environ, environ), redirect_stdout(out), redirect_stderr(err):
+        status = run([str(argument) for argument in arguments])
+    return Done(status, out.getvalue(), err.getvalue())
+
+
+def process(*arguments: str | Path, **environ: str) -> Done:
+    """Run a command as a process of its own, started by a small one so that the peak is the command's."""
+    done = subprocess.run(  # our own command
+        [sys.executable, "-c", LAUNCH, *map(str, arguments)],
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        timeout=TOO_SLOW,
+        check=False,
+    )
+    *out, peak = done.stdout.splitlines(keepends=True)
+    return Done(done.returncode, "".join(out), done.stderr, int(peak) / 1024)
