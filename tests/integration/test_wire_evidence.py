@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 from builders import Identity, World, check_log, fingerprint
 from clearinghouse import Clearinghouse, Connect
 
-from hashpact.domain.errors import CorruptError, InvalidInputError, NotFoundError, ProofError
+from hashpact.domain.errors import CorruptError, DeadlineError, InvalidInputError, NotFoundError, ProofError
 from hashpact.domain.fingerprints import PDQ
+from hashpact.domain.state import KeptCheckpoint
 from hashpact.log import proofs, tree
 from hashpact.log.checkpoint import Checkpoint
 from hashpact.sdk import AsyncClient
@@ -20,6 +22,7 @@ from hashpact.service.append import Submission
 from hashpact.service.author import Reason
 from hashpact.service.transparency.prove import LeafDetail, Prover
 from hashpact.service.transparency.receipt import PinnedLog, from_file
+from hashpact.service.transparency.sign import SigningGuard
 from hashpact.wire.client import calls
 
 NCII = Reason(frozenset({"ncii"}))
@@ -187,6 +190,80 @@ async def test_proofs_and_tiles_are_those_of_the_tree(house: Clearinghouse, conn
     ):
         with pytest.raises(error):
             await caller("_run", call)
+
+
+async def test_an_append_waits_for_a_quorum_and_a_retry_of_what_has_one_does_not(
+    founded: Clearinghouse, connect: Connect
+) -> None:
+    class Witnesses:
+        away = False
+
+        def cosign(self, note: bytes, size: int, consistency: object) -> bytes:
+            if self.away:
+                msg = f"too few witnesses have cosigned {size}"
+                raise DeadlineError(msg)
+            assert consistency is not None
+            return note
+
+    witnesses = Witnesses()
+    founded.services = replace(founded.services, guard=founded.world.guard(founded.ledger, witnesses))
+    await founded.start()
+    caller, author = connect(founded.profile("acme")), founded.world.author("acme")
+    first, second = author.submit([PICTURE], NCII), author.submit([PICTURE], NCII)
+    receipt = await caller("append", first)
+    witnesses.away = True
+    for _ in range(2):
+        with pytest.raises(DeadlineError, match="too few witnesses have cosigned 8"):
+            await caller("append", second)
+        assert await caller("append", first) == receipt
+    assert founded.ledger.head().size == 8
+    witnesses.away = False
+    assert (await caller("append", second)).index == 7
+
+
+async def test_appends_that_wait_share_a_signature(founded: Clearinghouse, connect: Connect) -> None:
+    signed = []
+    go = threading.Event()
+
+    class Slow(SigningGuard):
+        def sign(self) -> KeptCheckpoint:
+            go.wait(5)
+            kept = super().sign()
+            signed.append(kept.size)
+            return kept
+
+    founded.services = replace(founded.services, guard=Slow(founded.ledger, founded.world.log_key))
+    await founded.start()
+    caller = connect(founded.profile("acme"))
+    waiting = [asyncio.create_task(caller("submit", [PICTURE], labels=["ncii"])) for _ in range(5)]
+    for _ in range(500):
+        await asyncio.sleep(0.01)
+        if founded.ledger.head().size == 11:
+            break
+    go.set()
+    receipts = await asyncio.gather(*waiting)
+    assert len({receipt.index for receipt in receipts}) == 5
+    assert len(signed) <= 2
+    check_log(founded.ledger)
+
+
+async def test_34_appends_name_the_damage_and_checks_go_on(founded: Clearinghouse, connect: Connect) -> None:
+    class Damaged(SigningGuard):
+        def sign(self) -> KeptCheckpoint:
+            with self._refusing():
+                msg = "the hash stored with leaf 3 is not that of its bytes"
+                raise CorruptError(msg, index="3")
+
+    founded.services = replace(founded.services, guard=Damaged(founded.ledger, founded.world.log_key))
+    await founded.start()
+    caller = connect(founded.profile("acme"))
+    for _ in range(2):
+        with pytest.raises(CorruptError, match="leaf 3 is not") as caught:
+            await caller("submit", [PICTURE], labels=["ncii"])
+        assert caught.value.details["index"] == "3"
+        # The first was committed before anyone knew; after it, nothing is.
+        assert founded.ledger.head().size == 7
+    assert (await caller("check", [PICTURE])).position == 7
 
 
 async def test_receipts_are_kept_beside_their_statements(

@@ -122,9 +122,11 @@ class LogServicer(log_pb2_grpc.LogServiceServicer):
         caller = CALLER.get().id
         submission = codec.submission_from_wire(request)
         loop = asyncio.get_running_loop()
-        leaf = await _blocking(self._writer, lambda: self._append(loop, caller, submission))
+        leaf, signed = await _blocking(self._writer, lambda: self._append(loop, caller, submission))
         try:
-            await self._rounds.join()
+            # A retry must not wait for witnesses that its receipt does not need.
+            if not signed:
+                await self._rounds.join()
             receipt = await _blocking(self._threads, lambda: self._services.guard.receipt(leaf))
         except Exception as error:
             if errors.is_fault(error):
@@ -209,17 +211,22 @@ class LogServicer(log_pb2_grpc.LogServiceServicer):
             for leaf in chunk:
                 yield evidence.leaf_to_wire(leaf)
 
-    def _append(self, loop: asyncio.AbstractEventLoop, caller: str, submission: Submission) -> Leaf:
-        """Runs in the writer's thread to its end, even if the caller goes away meanwhile."""
+    def _append(
+        self, loop: asyncio.AbstractEventLoop, caller: str, submission: Submission
+    ) -> tuple[Leaf, bool]:
+        """The leaf, and whether it is signed already.
+
+        Runs in the writer's thread to its end, even if the caller goes away meanwhile.
+        """
         try:
             self._services.guard.check_sound()
             leaf = self._services.appender.append(caller, submission)
             self._services.follower.catch_up()
+            return leaf, self._services.guard.covers(leaf)
         except Exception as error:
             if errors.is_fault(error):
                 loop.call_soon_threadsafe(self._services.on_fault, error)
             raise
-        return leaf
 
 
 class CertificateServicer(certificate_pb2_grpc.CertificateServiceServicer):

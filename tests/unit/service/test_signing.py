@@ -15,11 +15,14 @@ import pytest
 from builders import Identity, World, check_log, fingerprint
 from leaves import leaf_after
 
-from hashpact.domain.errors import CorruptError, DeadlineError, UnavailableError
+from hashpact.domain.errors import CorruptError, DeadlineError, ProofError, UnavailableError
 from hashpact.domain.fingerprints import PDQ
+from hashpact.domain.kinds import Root
 from hashpact.domain.state import Head, KeptCheckpoint, Leaf
 from hashpact.log import proofs
+from hashpact.service.append import Submission
 from hashpact.service.author import Reason
+from hashpact.service.transparency.receipt import PinnedLog
 from hashpact.service.transparency.sign import LogKey, SigningGuard
 from hashpact.storage.sqlite import SqliteLedger
 
@@ -286,6 +289,26 @@ def test_a_key_that_the_log_does_not_name_signs_nothing(world: World, ledger: Sq
         guard.sign()
     assert ledger.checkpoints.latest() is None
     guard.check_sound()
+
+
+def test_a_root_statement_gives_the_log_another_key(world: World, ledger: SqliteLedger) -> None:
+    old_guard, newer = world.guard(ledger), Identity.of("newer")
+    (leaf,) = submit(world, ledger)
+    receipt = old_guard.receipt(leaf)
+    root = Root(2, tuple(admin.key for admin in world.admins), 2, (newer.public,))
+    world.appender(ledger).append(None, Submission(world.by_admins(root)))
+    with pytest.raises(UnavailableError, match="not a key of the log"):
+        old_guard.sign()
+    guard = SigningGuard(ledger, LogKey(world.origin, newer.public, newer.private))
+    kept = guard.sign()
+    # What the old key signed stands, and stays the receipt of what it signed.
+    assert guard.receipt(leaf) == receipt
+    assert world.guard(ledger).receipt(leaf) == receipt
+    with pytest.raises(ProofError):
+        world.pinned.read(kept.note)
+    both = PinnedLog(world.origin, (*world.log_keys, newer.public))
+    assert both.read(kept.note).size == FOUNDED + 2
+    check_log(ledger)
 
 
 def test_the_checkpoint_of_a_log_with_one_administrator_says_so(tmp_path: Path) -> None:

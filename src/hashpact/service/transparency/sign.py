@@ -91,6 +91,11 @@ class SigningGuard:
                 self._last = kept, head
                 return kept
 
+    def covers(self, leaf: Leaf) -> bool:
+        """Whether a kept checkpoint holds the leaf already."""
+        latest = self._log.checkpoints.latest()
+        return latest is not None and leaf.index < latest.size
+
     def receipt(self, leaf: Leaf) -> Receipt:
         """The receipt of a committed leaf: the same for ever, from the first kept checkpoint that holds it.
 
