@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from trees import Oracle, merkle_root, right_edge
+from trees import Oracle
 
 from hashpact.domain import kinds, statements
 from hashpact.domain.fingerprints import (
