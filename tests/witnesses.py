@@ -15,7 +15,6 @@ from builders import ORIGIN, FakeClock, Identity, seeded
 from running import ready_line
 from trees import Oracle
 
-from hashpact.config import WitnessConfig
 from hashpact.http.server import answer
 from hashpact.log import checkpoint, proofs, tree, witnessing
 from hashpact.log.checkpoint import Checkpoint
@@ -111,11 +110,8 @@ class RunningWitness:
     def __init__(self, directory: Path, logs: list[tuple[str, bytes]], port: int = 0) -> None:
         self.directory = directory
         if not directory.exists():
-            create_witness(
-                directory,
-                WitnessConfig(f"witness.example/{directory.name}", "127.0.0.1:0", tuple(logs)),
-                None,
-            )
+            name = f"witness.example/{directory.name}"
+            create_witness(directory, name, "127.0.0.1:0", tuple(logs), None)
         command = ["witness", "serve", str(directory), "--listen", f"127.0.0.1:{port}"]
         with directory.with_suffix(".log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -138,7 +134,7 @@ class RunningWitness:
     def witness(self) -> Witness:
         """Its name and key."""
         with open_witness(self.directory) as opened:
-            return opened.witness
+            return opened.config.witness
 
     def post(self, body: bytes) -> Reply:
         """What it answers, on a connection of its own."""

@@ -13,12 +13,12 @@ from typing import Final
 
 from interoperation.theirs import Case, Verdicts
 
-from hashpact.config import WitnessConfig, log_key
+from hashpact.config import log_key
 from hashpact.http.client import WitnessClient
 from hashpact.log import checkpoint, note
 from hashpact.log.cosignature import Witness
 from hashpact.service.witnesses.cosign import Asked
-from hashpact.witness import create_witness, open_witness
+from hashpact.witness import create_witness
 
 FEEDING: Final = Path(__file__).with_name("feeding.py")
 CLEAN: Final = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(FEEDING.parents[1])}
@@ -86,10 +86,8 @@ def _ours(directory: Path, log: str) -> Iterator[tuple[str, str]]:
     """Our witness, serving: its URL and verifier key."""
     place = directory / "ours"
     port = _free_port()
-    config = WitnessConfig("interop.example/ours", f"127.0.0.1:{port}", (log_key("log", log),))
-    create_witness(place, config, None)
-    with open_witness(place) as opened:
-        key = opened.verifier_key
+    logs = (log_key("log", log),)
+    key = create_witness(place, "interop.example/ours", f"127.0.0.1:{port}", logs, None).key
     with _running([sys.executable, "-m", "hashpact", "witness", "serve", str(place)], port, None):
         yield f"http://127.0.0.1:{port}", key
 

@@ -168,9 +168,9 @@ class ProfileConfig:
 
 @dataclass(frozen=True, slots=True)
 class WitnessConfig:
-    """What a witness needs to know: its name, where it listens, and the keys of the logs by their origins."""
+    """What a witness needs to know: its name and key, where it listens, each log's origin and key."""
 
-    name: str
+    witness: Witness
     listen: str
     logs: tuple[tuple[str, bytes], ...]
 
@@ -181,17 +181,22 @@ class WitnessConfig:
     @classmethod
     def parse(cls, text: str) -> Self:
         """The file's values. Raises ConfigError."""
-        known = {field.name for field in fields(cls)}
+        known = {"key", "listen", "logs"}
         values = _values("witness.toml", _loaded("witness.toml", text), known, known, lists={"logs"})
         logs = tuple(log_key("witness.toml: logs", key) for key in values.pop("logs"))
-        return cls(str(values["name"]), str(values["listen"]), logs)
+        return cls(_witness("witness.toml", str(values["key"])), str(values["listen"]), logs)
+
+    @property
+    def key(self) -> str:
+        """The verifier key by which logs and their readers know it."""
+        return _witness_key(self.witness)
 
     def to_toml(self) -> str:
         """The file's text."""
         logs = "".join(f'  "{note.verifier_key(origin, public)}",\n' for origin, public in self.logs)
         return (
             "# A witness. It cosigns the checkpoints of the logs below, and of no others.\n"
-            f'name = "{self.name}"  # its key\'s name; do not change\n'
+            f'key = "{self.key}"  # the public half of witness.key, with its name; do not change\n'
             f'listen = "{self.listen}"  # where it binds; put a proxy with TLS before it\n'
             f"logs = [  # the verifier key of each log; several while a log changes its key\n{logs}]\n"
         )
@@ -255,15 +260,20 @@ def _witnesses(tables: object) -> tuple[WitnessAt, ...]:
     found = []
     for table in tables:
         values = _values(where, table, {"key", "url"}, {"key", "url"})
-        name, kind, public = _verifier_key(where, str(values["key"]))
-        if kind != cosignature.KIND:
-            msg = f"{where}: {name} is not the Ed25519 cosignature key of a witness"
-            raise ConfigError(msg, field="key")
+        witness = _witness(where, str(values["key"]))
         if not _URL.fullmatch(str(values["url"])):
             msg = f"{where}: url is like https://witness.example/prefix, not {values['url']!r}"
             raise ConfigError(msg, field="url")
-        found.append(WitnessAt(Witness(name, public), str(values["url"])))
+        found.append(WitnessAt(witness, str(values["url"])))
     return tuple(found)
+
+
+def _witness(where: str, text: str) -> Witness:
+    name, kind, public = _verifier_key(where, text)
+    if kind != cosignature.KIND:
+        msg = f"{where}: {name} is not the Ed25519 cosignature key of a witness"
+        raise ConfigError(msg, field="key")
+    return Witness(name, public)
 
 
 def _verifier_key(where: str, text: str) -> tuple[str, bytes, bytes]:

@@ -8,7 +8,7 @@ import secrets
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -18,7 +18,7 @@ from hashpact.config import MAX_SIZE, WitnessConfig, split_address
 from hashpact.domain.errors import ConfigError, MalformedError
 from hashpact.home import unix_time
 from hashpact.http.server import WitnessServer
-from hashpact.log import checkpoint, cosignature, note
+from hashpact.log import checkpoint, note
 from hashpact.log.checkpoint import Checkpoint
 from hashpact.log.cosignature import Witness
 from hashpact.passphrase import Passphrases
@@ -37,21 +37,11 @@ from hashpact.storage.witness.cosigned import SqliteCosigned
 
 @dataclass(frozen=True, slots=True)
 class OpenWitness:
-    """An open witness: its configuration, its key, and what it has cosigned."""
+    """An open witness: its files, its configuration, and what it has cosigned."""
 
+    paths: WitnessPaths
     config: WitnessConfig
-    key: Ed25519PrivateKey = field(repr=False)
     cosigned: SqliteCosigned
-
-    @property
-    def witness(self) -> Witness:
-        """Its name and public key."""
-        return Witness(self.config.name, self.key.public_key().public_bytes_raw())
-
-    @property
-    def verifier_key(self) -> str:
-        """How logs and their readers are told of it."""
-        return note.verifier_key(self.witness.name, self.witness.public, cosignature.KIND)
 
     def cosigned_last(self, origin: str) -> Checkpoint | None:
         """The newest checkpoint of the log that it has cosigned."""
@@ -59,24 +49,39 @@ class OpenWitness:
         return None if last is None else checkpoint.parse(last.note).checkpoint
 
     @property
-    def cosigner(self) -> Cosigner:
-        """What answers requests."""
+    def logs(self) -> dict[str, tuple[bytes, ...]]:
+        """The public keys of each log, by its origin."""
         logs: dict[str, tuple[bytes, ...]] = {}
         for origin, public in self.config.logs:
             logs[origin] = (*logs.get(origin, ()), public)
-        return Cosigner(self.witness, self.key, logs, self.cosigned, unix_time)
+        return logs
+
+    def cosigner(self, passphrases: keyring.Passphrases) -> Cosigner:
+        """What answers requests. Raises ConfigError if the private key is not that of the configuration."""
+        path = self.paths.key
+        key = keyring.from_pem(read_private(path, MAX_SIZE), str(path), passphrases)
+        if key.public_key().public_bytes_raw() != self.config.witness.public:
+            msg = f"{path} is not the key that witness.toml names"
+            raise ConfigError(msg)
+        return Cosigner(self.config.witness, key, self.logs, self.cosigned, unix_time)
 
 
-def create_witness(directory: Path, config: WitnessConfig, passphrase: bytes | None) -> None:
+def create_witness(
+    directory: Path,
+    name: str,
+    listen: str,
+    logs: tuple[tuple[str, bytes], ...],
+    passphrase: bytes | None,
+) -> WitnessConfig:
     """Make a witness: its key, encrypted under ``passphrase`` if there is one, and its files.
 
     It appears whole or not at all. Raises ConfigError if ``directory`` exists and is not empty, or the name
     is not one for a key.
     """
     key = Ed25519PrivateKey.generate()
-    text = note.verifier_key(config.name, key.public_key().public_bytes_raw(), cosignature.KIND)
+    config = WitnessConfig(Witness(name, key.public_key().public_bytes_raw()), listen, logs)
     try:
-        note.parse_verifier_key(text)
+        note.parse_verifier_key(config.key)
     except MalformedError as error:
         raise ConfigError(error.message) from error
     with new_directory(directory) as draft:
@@ -84,33 +89,37 @@ def create_witness(directory: Path, config: WitnessConfig, passphrase: bytes | N
         write_private(paths.key, keyring.encrypt(keyring.to_pem(key), passphrase, secrets.token_bytes))
         write_public(paths.config, config.to_toml().encode())
         SqliteCosigned.create(paths.db).close()
+    return config
 
 
 @contextlib.contextmanager
-def open_witness(directory: Path, passphrases: Passphrases | None = None) -> Iterator[OpenWitness]:
-    """Open a witness, whether it is being served or not. Raises ConfigError or CorruptError.
-
-    ``passphrases`` open its key (None: from the environment).
-    """
+def open_witness(directory: Path) -> Iterator[OpenWitness]:
+    """Open a witness, whether it is being served or not. Raises ConfigError or CorruptError."""
     paths = WitnessPaths(directory)
     if not paths.config.exists():
         msg = f"{directory} is not a witness (it has no witness.toml); make one with: hashpact witness new"
         raise ConfigError(msg)
     config = WitnessConfig.parse(read_bytes(paths.config, MAX_SIZE).decode("utf-8", "replace"))
-    key = keyring.from_pem(read_private(paths.key, MAX_SIZE), str(paths.key), passphrases or Passphrases())
     with contextlib.closing(SqliteCosigned(paths.db)) as cosigned:
-        yield OpenWitness(config, key, cosigned)
+        yield OpenWitness(paths, config, cosigned)
 
 
-def serve_witness(opened: OpenWitness, listen: str | None, ready: Callable[[str], None]) -> None:
+def serve_witness(
+    opened: OpenWitness,
+    listen: str | None,
+    ready: Callable[[str], None],
+    passphrases: keyring.Passphrases | None = None,
+) -> None:
     """Serve a witness until SIGTERM or SIGINT; ``listen`` replaces the configuration's HOST:PORT.
 
-    ``ready`` is called with the bound HOST:PORT. Raises ConfigError for an address that cannot be used.
+    ``passphrases`` open its key (None: from the environment). ``ready`` is called with the bound HOST:PORT.
+    Raises ConfigError for a key or an address that cannot be used.
     """
-    asyncio.run(_serve(opened, listen or opened.config.listen, ready))
+    cosigner = opened.cosigner(passphrases or Passphrases())
+    asyncio.run(_serve(cosigner, listen or opened.config.listen, ready))
 
 
-async def _serve(opened: OpenWitness, listen: str, ready: Callable[[str], None]) -> None:
+async def _serve(cosigner: Cosigner, listen: str, ready: Callable[[str], None]) -> None:
     host, port = split_address("listen", listen)
     stop = asyncio.Event()
     for signal_ in (signal.SIGTERM, signal.SIGINT):
@@ -124,14 +133,14 @@ async def _serve(opened: OpenWitness, listen: str, ready: Callable[[str], None])
         ],
         wrapper_class=structlog.make_filtering_bound_logger("info"),
     )
-    server = WitnessServer(opened.cosigner.add, log)
+    server = WitnessServer(cosigner.add, log)
     try:
         bound = await server.start(host, port)
     except OSError as error:
         msg = f"cannot listen on {listen}: {error.strerror or error}"
         raise ConfigError(msg) from error
     address = f"[{host}]:{bound}" if ":" in host else f"{host}:{bound}"
-    log.info("serving", witness=opened.config.name, address=address, logs=len(opened.cosigner.logs))
+    log.info("serving", witness=cosigner.witness.name, address=address, logs=len(cosigner.logs))
     ready(address)
     await stop.wait()
     log.info("stopping")

@@ -168,18 +168,21 @@ def test_a_checkpoint_has_room_for_fifteen_witnesses() -> None:
 
 def test_what_a_witness_writes_it_reads() -> None:
     logs = tuple((origin, Identity.of(key).public) for origin, key in (("t", "a"), ("t", "b"), ("u", "c")))
-    for config in (WitnessConfig("w.example/north", "[::1]:0", logs), WitnessConfig("w", "a:1", ())):
+    witness = WITNESSES[0].witness
+    for config in (WitnessConfig(witness, "[::1]:0", logs), WitnessConfig(witness, "a:1", ())):
         assert WitnessConfig.parse(config.to_toml()) == config
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('name = "w"\nlisten = "a:1"', "logs is missing"),
-        ('name = "w"\nlisten = "a"\nlogs = []', "listen must be HOST:PORT"),
-        ('name = "w"\nlisten = "a:1"\nlogs = "x"', "logs must be a list of strings"),
-        ('name = "w"\nlisten = "a:1"\nlogs = ["x"]', "a verifier key is"),
-        (f'name = "w"\nlisten = "a:1"\nlogs = ["{NORTH}"]', "not the Ed25519 key of a log"),
+        ('key = "w"\nlisten = "a:1"', "logs is missing"),
+        ('key = "w"\nlisten = "a:1"\nlogs = []', "a verifier key is"),
+        (f'key = "{LOG}"\nlisten = "a:1"\nlogs = []', "not the Ed25519 cosignature key of a witness"),
+        (f'key = "{NORTH}"\nlisten = "a"\nlogs = []', "listen must be HOST:PORT"),
+        (f'key = "{NORTH}"\nlisten = "a:1"\nlogs = "x"', "logs must be a list of strings"),
+        (f'key = "{NORTH}"\nlisten = "a:1"\nlogs = ["x"]', "a verifier key is"),
+        (f'key = "{NORTH}"\nlisten = "a:1"\nlogs = ["{NORTH}"]', "not the Ed25519 key of a log"),
     ],
 )
 def test_a_witness_that_cannot_be_meant_is_refused(text: str, said: str) -> None:

@@ -55,11 +55,12 @@ Add: TypeAlias = Callable[[bytes], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response: its status, body and content type."""
+    """A response: its status, body and content type; ``alarm`` if a log seems to have forked."""
 
     status: int
     body: bytes
     kind: str = _TEXT
+    alarm: bool = False
 
 
 def answer(add: Add, body: bytes) -> Answer:
@@ -67,9 +68,10 @@ def answer(add: Add, body: bytes) -> Answer:
     try:
         return Answer(_OK, add(body))
     except ConflictError as error:
-        return Answer(_CONFLICT, witnessing.size_body(int(error.details["size"])), SIZE_TYPE)
+        size = witnessing.size_body(int(error.details["size"]))
+        return Answer(_CONFLICT, size, SIZE_TYPE, alarm="evidence" in error.details)
     except HashpactError as error:
-        return Answer(_status(error), f"{error.message}\n".encode())
+        return Answer(_status(error), f"{error.message}\n".encode(), alarm=isinstance(error, ProofError))
 
 
 def _status(error: HashpactError) -> int:
@@ -141,8 +143,12 @@ class WitnessServer:
             return Answer(_METHOD, b"POST a checkpoint\n")
         # A cosignature that was made must be told even if the connection is being ended.
         said = await asyncio.shield(asyncio.to_thread(answer, self._add, body))
-        event = self._log.info if said.status in {_OK, _CONFLICT} else self._log.warning
-        event("answered", status=said.status)
+        if said.alarm:
+            self._log.error("a checkpoint does not fit to the one before", status=said.status)
+        elif said.status in {_OK, _CONFLICT}:
+            self._log.info("answered", status=said.status)
+        else:
+            self._log.warning("answered", status=said.status)
         return said
 
 
@@ -171,7 +177,7 @@ class _Connection:
 
     async def _request(self, state: h11.Connection) -> tuple[h11.Request, bytes]:
         request: h11.Request | None = None
-        body = b""
+        body = bytearray()
         limit = asyncio.timeout(IDLE_TIME)
         begun = False
         try:
@@ -192,7 +198,7 @@ class _Connection:
                         if len(body) > witnessing.MAX_SIZE:
                             raise _Broken(Answer(_TOO_LARGE, b"the request is too large\n"))
                     elif isinstance(event, h11.EndOfMessage) and request is not None:
-                        return request, body
+                        return request, bytes(body)
                     else:
                         raise _Broken
         except h11.RemoteProtocolError as error:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 import structlog
 from structlog.testing import LogCapture
-from witnesses import TRUE, Desk
+from witnesses import FORK, TRUE, Desk
 
 from hashpact.domain.errors import (
     BadSignatureError,
@@ -91,6 +91,18 @@ async def test_a_conflict_has_the_size_and_its_type(served: Served) -> None:
     assert head.startswith(b"HTTP/1.1 409 ")
     assert b"Content-Type: text/x.tlog.size\r\n" in head + b"\r\n"
     assert body == b"9\n"
+
+
+async def test_a_fork_is_an_alarm_in_the_log(served: Served) -> None:
+    served.desk(TRUE.request(0, 9))
+    await served.exchange(posted(witnessing.encode(9, (), FORK.signed(9))))
+    await served.exchange(posted(witnessing.encode(9, (), FORK.signed(12))))
+    await served.exchange(posted(TRUE.request(0, 12)))
+    assert [(event["log_level"], event["status"]) for event in served.events.entries] == [
+        ("error", 409),
+        ("error", 422),
+        ("info", 409),
+    ]
 
 
 async def test_a_connection_takes_one_request_after_another(served: Served) -> None:

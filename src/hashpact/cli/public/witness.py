@@ -10,7 +10,7 @@ import click
 
 from hashpact.cli.options import example, json_option, passphrases, unencrypted_option
 from hashpact.cli.output import emit, one_line, show_table
-from hashpact.config import WITNESS_LISTEN, WitnessConfig, log_key
+from hashpact.config import WITNESS_LISTEN, log_key
 
 _directory: Final = click.argument("directory", metavar="DIR", type=Path)
 
@@ -49,14 +49,11 @@ def new(  # noqa: PLR0913 - an argument for each option
     directory: Path, name: str, logs: tuple[str, ...], listen: str, *, unencrypted: bool, as_json: bool
 ) -> None:
     """Make a witness: its key, its configuration, and the record of what it has cosigned."""
-    from hashpact.witness import create_witness, open_witness  # noqa: PLC0415 - late: help does without it
+    from hashpact.witness import create_witness  # noqa: PLC0415 - late: help does without it
 
-    config = WitnessConfig(name, listen, tuple(log_key("--log", text) for text in logs))
-    secrets = passphrases()
-    passphrase = secrets.for_new_keys(unencrypted=unencrypted)
-    create_witness(directory, config, passphrase)
-    with open_witness(directory, secrets) as opened:
-        key = opened.verifier_key
+    keys = tuple(log_key("--log", text) for text in logs)
+    passphrase = passphrases().for_new_keys(unencrypted=unencrypted)
+    key = create_witness(directory, name, listen, keys, passphrase).key
     if as_json:
         emit({"witness": str(directory), "name": name, "key": key, "listen": listen, "logs": list(logs)})
         return
@@ -80,13 +77,14 @@ def serve(directory: Path, listen: str | None) -> None:
     """
     from hashpact.witness import open_witness, serve_witness  # noqa: PLC0415 - late: help does without it
 
-    with open_witness(directory, passphrases()) as opened:
+    secrets = passphrases()
+    with open_witness(directory) as opened:
 
         def ready(address: str) -> None:
-            click.echo(f"serving {opened.config.name} on {address}")
+            click.echo(f"serving {opened.config.witness.name} on {address}")
             sys.stdout.flush()
 
-        serve_witness(opened, listen, ready)
+        serve_witness(opened, listen, ready, secrets)
 
 
 @witness.command(
@@ -103,9 +101,9 @@ def show(directory: Path, *, evidence: bool, as_json: bool) -> None:
     """
     from hashpact.witness import open_witness  # noqa: PLC0415 - late: help does without it
 
-    with open_witness(directory, passphrases()) as opened:
+    with open_witness(directory) as opened:
         rows: list[dict[str, object]] = []
-        for origin in opened.cosigner.logs:
+        for origin in opened.logs:
             kept = opened.cosigned.evidence(origin)
             for piece in kept if evidence else ():
                 sys.stdout.buffer.write(piece.cosigned + b"\n" + piece.offered + b"\n")
@@ -122,8 +120,8 @@ def show(directory: Path, *, evidence: bool, as_json: bool) -> None:
         if evidence:
             return
         if as_json:
-            emit({"name": opened.config.name, "key": opened.verifier_key, "logs": rows})
+            emit({"name": opened.config.witness.name, "key": opened.config.key, "logs": rows})
             return
-        click.echo(f"witness {opened.config.name}\nkey {opened.verifier_key}")
+        click.echo(f"witness {opened.config.witness.name}\nkey {opened.config.key}")
         columns = ("log", "size", "root", "certain evidence", "doubts")
         show_table(columns, (["" if cell is None else str(cell) for cell in row.values()] for row in rows))

@@ -44,7 +44,7 @@ class Cosigner:
         Raises MalformedError, InvalidInputError if the old size is larger than the checkpoint's,
         NotFoundError for a log that is not known, BadSignatureError if none of its keys signed, ProofError
         if the proof does not verify; ConflictError with the ``size`` that was cosigned last if it is not the
-        old one or has another root; UnavailableError and CorruptError if the storage fails.
+        old one, and ``evidence`` if it has another root; UnavailableError or CorruptError from the storage.
         """
         request = witnessing.parse(body)
         stated = request.signed.checkpoint
@@ -71,7 +71,7 @@ class Cosigner:
         if stated.size == known.size and stated.root != known.root:
             self._keep(request, cosigned, body, certain=True)
             msg = f"another root was cosigned for size {known.size}; this is kept as evidence"
-            raise ConflictError(msg, size=str(known.size))
+            raise ConflictError(msg, size=str(known.size), evidence="kept")
         if request.old != known.size:
             msg = f"size {known.size} was cosigned last, not {request.old}"
             raise ConflictError(msg, size=str(known.size))
