@@ -328,3 +328,85 @@ def test_the_passphrase_of_a_key_is_changed(
     monkeypatch.setenv("HASHPACT_PASSPHRASE", "short")
     assert run(["key", "new", str(tmp_path / "x.key")]) == 1
     assert "at least 12" in capsys.readouterr().err
+
+
+def test_what_people_see_from_the_first_day_to_the_last(
+    home: Path, server: RunningServer, tmp_path: Path
+) -> None:
+    profile, note, welcome = (tmp_path / name for name in ("acme-video", "acme.note", "acme.welcome"))
+    new = ("--origin", ORIGIN, "--member", "acme-video", "--address", server.address, "--unencrypted")
+    made = told("profile", "new", profile, *new, "--recovery", tmp_path / "recovery.key")
+    digest = made.split("sha256 ")[1].split()[0]
+    assert "keep it offline" in made
+    assert digest in told("member", "admit", home, profile / "join", "--roles", "check", "--out", note)
+    assert "there is no member 'acme-video'" in refused(
+        "cert", "issue", home, profile / "join", "--out", welcome
+    )
+    for key in (profile / "member-1.key", tmp_path / "recovery.key", admin(home, "1"), admin(home, "2")):
+        told("statement", "sign", note, "--key", key)
+    assert told("statement", "submit", home, note).startswith("member-enrol: leaf ")
+    assert digest in told("cert", "issue", home, profile / "join", "--out", welcome)
+    assert "genesis " in told("profile", "install", profile, welcome)
+    assert "is new; it expires" in told("cert", "renew", "--profile", profile, "--unencrypted")
+    assert "compare by telephone" in told("cert", "request", "--profile", profile)
+    assert "the key is now 2" in told("key", "rotate", "--profile", profile, "--unencrypted")
+    listed = told("key", "list", "--profile", profile)
+    assert "acme-video/1" in listed
+    assert "retiring" in listed
+    assert "check; in good standing" in told("member", "show", "acme-video", "--home", home)
+    assert "no member 'nobody'" in refused("member", "show", "nobody", "--profile", profile)
+    assert "key-revoke: leaf " in told("key", "revoke", "1", "--reason", "retired", "--profile", profile)
+    here("key", "suspend", "2", "--reason", "lost", "--profile", profile)
+    draft = tmp_path / "resume.note"
+    drafted = told(
+        "key", "resume", "2", "--reason", "x", "--member", "acme-video", "--home", home, "--draft", draft
+    )
+    assert "drafted key-resume" in drafted
+    suspend = ("member", "suspend", "acme-video", "--reason", "x", "--home", home, "--key", admin(home, "1"))
+    assert "member-suspend: leaf " in told(*suspend)
+    again = ("cert", "issue", home, profile / "join", "--out", tmp_path / "again.welcome")
+    assert "is suspended" in refused(*again)
+    governing = told("root", "show", home)
+    assert "2 of 2 administrators must sign" in governing
+    assert "elsewhere" in governing
+    assert "has a new certificate" in told("cert", "server", home, "--unencrypted")
+    assert "made " in told("key", "new", tmp_path / "admin-x.key", "--unencrypted")
+    assert "is not encrypted any more" in told("key", "protect", tmp_path / "admin-x.key", "--unencrypted")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("root", "propose", "HOME", "--add", "Carol=00", "--out", "x"), "is not NAME=PUBLIC"),
+        (("root", "propose", "HOME", "--log-key", "00", "--out", "x"), "64 lower-case hex digits"),
+        (("statement", "draft", "HOME", "void", "entry", "--out", "x"), "'entry' is not FIELD=VALUE"),
+        (("statement", "sign", "x"), "either --key FILE or --profile DIR"),
+        (("key", "list"), "--profile DIR for a member, or --home HOME"),
+        (("key", "suspend", "1", "--reason", "x", "--home", "HOME"), "say whose key it is"),
+    ],
+)
+def test_a_wrong_use_is_told(
+    home: Path,
+    arguments: tuple[str, ...],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("HASHPACT_PROFILE", raising=False)
+    assert run([str(home) if argument == "HOME" else argument for argument in arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_what_administrators_ask_for_that_there_is_not(home: Path, tmp_path: Path) -> None:
+    out = ("--out", tmp_path / "x.note")
+    assert "no administrator 'zoe'" in refused("root", "propose", home, "--remove", "zoe", *out)
+    draft = ("statement", "draft", home, "void", "entry=1", "reason=x")
+    assert "no administrator 'zoe'; there are 1, 2" in refused(*draft, *out, "--as", "zoe")
+    here(*draft, *out)
+    assert "nobody has signed the void statement" in refused("statement", "submit", home, tmp_path / "x.note")
+    kinds = ("key-enrol", "id=lotus-forum", "name=2", f"public={'0' * 64}", "use=sign")
+    here("statement", "draft", home, *kinds, "--out", tmp_path / "y.note")
+    root = ("admin=1 " + "1" * 64, "threshold=1", "log-key=" + "2" * 64)
+    here("statement", "draft", home, "root", *root, "--out", tmp_path / "z.note")
+    alone = refused("member", "resume", "lotus-forum", "--reason", "x", "--home", home)
+    assert "2 administrators must sign" in alone

@@ -7,22 +7,26 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 from builders import check_log, fingerprint
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from running import BOTH, RunningServer, found
 
 from hashpact.cli.main import run
 from hashpact.domain import statements
-from hashpact.domain.errors import NotPermittedError
+from hashpact.domain.errors import ConfigError, NotPermittedError
 from hashpact.domain.fingerprints import SHA256
-from hashpact.domain.kinds import KeyRotate, Submit
-from hashpact.home import open_home
+from hashpact.domain.kinds import KeyRotate, KeySuspend, Submit
+from hashpact.home import open_home, unix_time
 from hashpact.member.custody import Rotation
+from hashpact.member.profile import Profile
 from hashpact.passphrase import Passphrases
 from hashpact.sdk import Client
+from hashpact.service import keyring
+from hashpact.storage.files import ProfilePaths, write_private, write_public
 
 KILLED = """
 import os, signal, sys
@@ -102,6 +106,57 @@ def test_a_rotation_that_is_killed_leaves_a_profile_that_works_and_goes_on(
     assert killed >= 10
     with open_home(home) as opened:
         check_log(opened.ledger)
+
+
+def test_a_rotation_that_is_refused_is_forgotten(home: Path, server: RunningServer) -> None:
+    profile = home.parent / "member-0"
+    settle(profile, server)
+    rotation = Rotation(profile, Passphrases({}), 0, unencrypted=True)
+    with Client(profile) as client:
+        client.append(client.author.say(KeySuspend("member-0", client.author.key.id, "lost")))
+    before = sorted(path.name for path in profile.iterdir())
+    with pytest.raises(NotPermittedError, match="it is suspended"):
+        rotation.run()
+    assert sorted(path.name for path in profile.iterdir()) == before
+
+
+def test_a_rotation_that_waited_too_long_is_said_again_with_the_same_key(
+    home: Path, server: RunningServer
+) -> None:
+    profile = home.parent / "member-0"
+    settle(profile, server)
+    paths, new = ProfilePaths(profile), Ed25519PrivateKey.generate()
+    write_private(paths.member_key("2"), keyring.to_pem(new))
+    with Client(profile) as client:
+        author = replace(client.author, clock=lambda: unix_time() - 3600)
+        said = author.rotate(author.key.id, keyring.named("2", new), new, 0)
+    write_public(paths.rotation, said.statement)
+    name, receipt = Rotation(profile, Passphrases({}), 0, unencrypted=True).run()
+    assert name == "2"
+    assert Profile.load(profile).key == keyring.named("2", new)
+    with open_home(home) as opened:
+        leaf = next(opened.ledger.leaves(receipt.index, receipt.index + 1))
+    assert leaf.data != said.statement
+
+
+def test_what_lies_in_the_way_of_a_rotation_is_told(
+    home: Path, server: RunningServer, tmp_path: Path
+) -> None:
+    profile = home.parent / "member-0"
+    settle(profile, server)
+    write_private(tmp_path / "recovery.key", keyring.to_pem(Ed25519PrivateKey.generate()))
+    with pytest.raises(ConfigError, match="knows no key of 'member-0' like that in"):
+        Rotation(profile, Passphrases({}), 0, unencrypted=True, recovery=tmp_path / "recovery.key").run()
+    with Client(profile) as client:
+        write_public(ProfilePaths(profile).rotation, client.author.withdraw(1, "mistake").statement)
+    with pytest.raises(ConfigError, match="no replacement of a key"):
+        Rotation(profile, Passphrases({}), 0, unencrypted=True).run()
+    (profile / "rotation").unlink()
+    config = profile / "profile.toml"
+    config.write_text(config.read_text().replace('key = "1"', 'key = "9"'))
+    (profile / "member-1.key").rename(profile / "member-9.key")
+    with pytest.raises(ConfigError, match="the log knows no key '9' of 'member-0'"):
+        Rotation(profile, Passphrases({}), 0, unencrypted=True).run()
 
 
 @dataclass

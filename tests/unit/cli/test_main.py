@@ -172,3 +172,46 @@ def test_a_file_name_that_is_not_text_can_be_shown() -> None:
     assert done.returncode == 1
     assert done.stderr.startswith(b"hashpact: '/nowhere/")
     assert done.stderr.count(b"\n") == 1
+
+
+AT_A_TERMINAL = """
+import os, pty, sys
+answers = sys.argv[1].split(",")
+process, terminal = pty.fork()
+if process == 0:
+    os.execv(sys.executable, [sys.executable, "-m", "hashpact", *sys.argv[2:]])
+shown = b""
+while True:
+    try:
+        more = os.read(terminal, 1024)
+    except OSError:
+        break
+    if not more:
+        break
+    shown += more
+    if more.rstrip().endswith(b":") and answers:
+        os.write(terminal, answers.pop(0).encode() + b"\\n")
+sys.stdout.write(shown.decode())
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
+"""
+"""Runs a command at a terminal of its own, and types these answers when it asks."""
+
+
+def test_a_passphrase_is_asked_for_at_a_terminal_and_never_shown(tmp_path: Path) -> None:
+    def at_a_terminal(typed: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", AT_A_TERMINAL, typed, *arguments]
+        return subprocess.run(  # our own command
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    path = tmp_path / "admin-alice.key"
+    made = at_a_terminal("correct horse battery,correct horse battery", "key", "new", str(path))
+    assert made.returncode == 0, made.stdout
+    assert "Passphrase for the new keys" in made.stdout
+    assert b"ENCRYPTED" in path.read_bytes()
+    protected = at_a_terminal(
+        "wrong,correct horse battery,a newer passphrase,a newer passphrase", "key", "protect", str(path)
+    )
+    assert protected.returncode == 0, protected.stdout
+    assert protected.stdout.count(f"Passphrase of {path}") == 2
+    assert "horse" not in made.stdout + protected.stdout
