@@ -128,24 +128,3 @@ def roots_by_consistency(
         return below and (below[0], node_hash(below[1], last))
     below = roots_by_consistency(old - half, new - half, rest, None)
     return below and (node_hash(last, below[0]), node_hash(last, below[1]))
-
-
-def merkle_root(hashes: Sequence[bytes]) -> bytes:
-    """MTH of RFC 6962 section 2.1, by its recursive definition over leaf hashes."""
-    if not hashes:
-        return hashlib.sha256().digest()
-    if len(hashes) == 1:
-        return hashes[0]
-    split = 1 << (len(hashes) - 1).bit_length() - 1
-    return hashlib.sha256(b"\x01" + merkle_root(hashes[:split]) + merkle_root(hashes[split:])).digest()
-
-
-def right_edge(hashes: Sequence[bytes]) -> tuple[bytes, ...]:
-    """The roots of the perfect subtrees, largest first, each by the recursive definition."""
-    edge = []
-    start = 0
-    for power in range(len(hashes).bit_length() - 1, -1, -1):
-        if len(hashes) >> power & 1:
-            edge.append(merkle_root(hashes[start : start + (1 << power)]))
-            start += 1 << power
-    return tuple(edge)
