@@ -102,3 +102,17 @@ def test_progress_is_for_people_who_see_nothing_else(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert ("files" in captured.err) is shown
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_work_that_tells_how_far_it_is_has_a_bar_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, terminal: bool
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    with output.progress_of("leaves") as progress:
+        for done in range(5):
+            progress(done, 4)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert ("leaves" in printed.err) is terminal

@@ -1,0 +1,92 @@
+"""Random streams over all kinds, in a log whose operator lets anything in: the auditor names what is wrong.
+
+For logs that keep the rules, `check_log` has an auditor agree after every test that writes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from builders import FakeClock, World
+from hypothesis import given, settings
+from streams import STEPS, Step, Stream, ordinary
+from trees import Oracle
+
+from hashpact.domain.rules.replay import Replay, replay
+from hashpact.domain.state import Head, Record
+from hashpact.log import checkpoint, tiles, tree
+from hashpact.log.checkpoint import Checkpoint
+from hashpact.log.tiles import Tile
+from hashpact.service.transparency.audit import Auditor
+from hashpact.service.transparency.source import EVERY_KIND, Told
+
+
+class Careless:
+    """A source whose operator has appended and signed whatever came, and tells the state that it leads to."""
+
+    tells = EVERY_KIND
+    only_standing = False
+
+    def __init__(self, world: World, leaves: Sequence[bytes]) -> None:
+        self._world = world
+        self._leaves = leaves
+        self._tree = Oracle([tree.leaf_hash(leaf) for leaf in leaves])
+
+    def checkpoints(self) -> Iterator[bytes]:
+        """One of the whole log."""
+        size, key = len(self._leaves), self._world.log_key
+        signed = Checkpoint(key.origin, size, self._tree.root(0, size))
+        yield checkpoint.sign(signed, key.public, key.signer.sign)
+
+    def head(self) -> Head | None:
+        """Only what is signed."""
+        return None
+
+    def time(self) -> int | None:
+        """What the records add up to."""
+        return replay(self._leaves).state.time()
+
+    def leaves(self, start: int, stop: int) -> Iterator[Told]:
+        """All of them."""
+        return (Told(index, self._leaves[index]) for index in range(start, stop))
+
+    def tile(self, tile: Tile) -> bytes:
+        """By the definition of the tree."""
+        return tiles.hashes(tile, self._tree.node)
+
+    def records(self, _entries: Sequence[int]) -> Iterator[Record]:
+        """Every one."""
+        return replay(self._leaves).state.records()
+
+
+def compare(world: World, leaves: Sequence[bytes]) -> int:
+    """Fail unless the auditor finds exactly the leaves that break a rule; how many they are."""
+    report = Auditor(Careless(world, leaves), FakeClock(), lambda _done, _total: None).run()
+    faults = [fault.index for fault in replay(leaves).faults]
+    assert [(finding.topic, finding.index) for finding in report.findings] == [
+        ("leaf", index) for index in faults
+    ]
+    assert report.size == len(leaves)
+    return len(faults)
+
+
+def spoken(steps: Iterable[Step]) -> tuple[World, list[bytes]]:
+    """The leaves of a stream, those that break a rule among them."""
+    stream, folded = Stream(), Replay()
+    leaves = [submission.statement for submission in stream.founding()]
+    for leaf in leaves:
+        folded.apply(leaf)
+    for step in steps:
+        leaves.append(stream.next(step, folded.state).statement)
+        folded.apply(leaves[-1])
+    return stream.world, leaves
+
+
+@settings(max_examples=60)
+@given(STEPS)
+def test_an_auditor_names_every_leaf_that_breaks_a_rule_and_no_other(steps: list[Step]) -> None:
+    compare(*spoken(steps))
+
+
+def test_the_streams_have_leaves_of_both_sorts() -> None:
+    assert 50 < compare(*spoken(ordinary(1, turn) for turn in range(300))) < 290
