@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from hashpact.config import HomeConfig, WitnessAt
 from hashpact.domain import keys
 from hashpact.domain.errors import DeadlineError
 from hashpact.domain.fingerprints import SHA256, Fingerprint
+from hashpact.domain.state import Receipt
 from hashpact.home import open_home
 from hashpact.log import checkpoint, cosignature
 from hashpact.sdk import Client
@@ -76,6 +78,26 @@ def test_every_checkpoint_that_anybody_sees_is_cosigned(home: Path) -> None:
         assert cosigners(founding.note, north, east) == []  # made before there were witnesses
         for kept in later:
             assert cosigners(kept.note, north, east) == ["north", "east"]
+        check_log(opened.ledger)
+
+
+def test_two_servers_of_one_home_share_its_witnesses(home: Path) -> None:
+    with witness_of(home, "north") as north, witness_of(home, "east") as east:
+        ask(home, 2, north, east)
+        with RunningServer(home) as first, RunningServer(home) as second:
+
+            def submit(number: int) -> list[Receipt]:
+                server = first if number % 2 else second
+                with Client(server.profile("acme-video"), timeout=60) as client:
+                    return [client.submit([item(100 * number + one)], labels={"fraud"}) for one in range(10)]
+
+            with ThreadPoolExecutor(4) as pool:
+                receipts = [one for many in pool.map(submit, range(4)) for one in many]
+            assert len({receipt.index for receipt in receipts}) == 40
+            for receipt in receipts:
+                assert cosigners(receipt.checkpoint, north, east) == ["north", "east"]
+            assert (first.stop(), second.stop()) == (0, 0)
+    with open_home(home) as opened:
         check_log(opened.ledger)
 
 
