@@ -179,5 +179,5 @@ def parse_private(data: bytes) -> PrivatePart:
     if len(data) > MAX_PRIVATE:
         msg = f"a private part of {len(data)} bytes; the limit is {MAX_PRIVATE}"
         raise MalformedError(msg, field="private")
-    name, value, quality, nonce = _FORM.read(data)
-    return PrivatePart(Fingerprint(type_named(name), value, quality), nonce)
+    (name,), (value,), quality, (nonce,) = _FORM.read(data)
+    return PrivatePart(Fingerprint(type_named(name), value, *quality), nonce)

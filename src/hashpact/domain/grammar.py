@@ -139,8 +139,8 @@ class Field(Generic[Value]):
 
     Repeated values must differ; with ``ascending`` they must also be sorted, so that a set has one spelling.
     ``run`` matches the lines of this name that come next, up to one past the bound, which is enough to
-    refuse. ``spelt`` matches all of them if each is well spelt; of a field that occurs once, its one group
-    is the value.
+    refuse. ``spelt`` matches all of them if each is well spelt; its one group is the value of a field that
+    occurs at most once, and the whole run of one that may occur more often.
     """
 
     name: str
@@ -154,14 +154,12 @@ class Field(Generic[Value]):
     def __post_init__(self) -> None:
         """Compile both patterns once."""
         run = f"(?:{self.name} [^\n]*\n){{0,{self.high + 1}}}"
-        spelt = f"(?:{self.name} ({self.spelling.pattern})\n){self._times}(?!{self.name} )"
+        if self.high > 1:
+            spelt = f"((?:{self.name} (?:{self.spelling.pattern})\n)*)"
+        else:
+            spelt = f"(?:{self.name} ({self.spelling.pattern})\n){'' if self.low else '?'}"
         object.__setattr__(self, "run", re.compile(run.encode("ascii")))
         object.__setattr__(self, "spelt", re.compile(spelt.encode("ascii"), re.MULTILINE))
-
-    @property
-    def _times(self) -> str:
-        """How often the line occurs, in a regular expression."""
-        return "*" if self.high > 1 else "?" if self.low == 0 else ""
 
     def write(self, values: tuple[Value, ...]) -> str:
         """The lines of these values. Raises MalformedError if they break the field's bounds."""
@@ -183,6 +181,25 @@ class Field(Generic[Value]):
             _refuse(f"a {self.name!r} line is repeated", self.name, line)
         if self.ascending and texts != sorted(texts):
             _refuse(f"{self.name!r} lines must be sorted", self.name, line)
+
+    def values(self, spelt: bytes | None) -> tuple[Value, ...]:
+        """The values in what the group of ``spelt`` matched.
+
+        Raises ValueError or MalformedError if they break the spelling's or the field's bounds.
+        """
+        if spelt is None:
+            return ()
+        text = spelt.decode("ascii")
+        if self.high == 1:
+            return (self.spelling.value(text),)
+        texts = self.texts(text)
+        self.check(texts)
+        return tuple([self.spelling.value(text) for text in texts])
+
+    def texts(self, run: str) -> list[str]:
+        """What stands behind the name on each line of a run."""
+        start = len(self.name) + 1
+        return [line[start:] for line in run.splitlines()]
 
 
 class Reader:
@@ -207,8 +224,7 @@ class Reader:
         run = field.run.match(self._data, start)
         assert run is not None  # noqa: S101  # no line at all matches too
         stop = self._place = run.end()
-        values_at = len(field.name) + 1
-        texts = [text[values_at:] for text in self._data[start:stop].decode("ascii").splitlines()]
+        texts = field.texts(self._data[start:stop].decode("ascii"))
         self._line += len(texts)
         field.check(texts, line)
         if field.spelt.fullmatch(self._data, start, stop):
@@ -247,7 +263,7 @@ class Reader:
 
 
 class Form:
-    """A whole text of fields none of which is repeated, read with one pattern that is made of theirs."""
+    """A whole text, read with one pattern that is made of its fields' own."""
 
     def __init__(self, first_line: str, *fields: Field[Any]) -> None:
         """The text is ``first_line`` and then these fields in order."""
@@ -256,19 +272,14 @@ class Form:
         patterns = [re.escape(f"{first_line}\n".encode()), *(field.spelt.pattern for field in fields)]
         self._spelt = re.compile(b"".join(patterns), re.MULTILINE)
 
-    def read(self, data: bytes) -> tuple[Any, ...]:
-        """The value of each field, None for one that is left out. Raises MalformedError as `Reader` does."""
+    def read(self, data: bytes) -> list[tuple[Any, ...]]:
+        """The values of each field. Raises MalformedError: what the pattern refuses, a `Reader` names."""
         found = self._spelt.fullmatch(data)
         if found is not None:
-            with contextlib.suppress(ValueError):
-                return tuple(
-                    [
-                        None if text is None else field.spelling.value(text.decode("ascii"))
-                        for field, text in zip(self.fields, found.groups(), strict=True)
-                    ]
-                )
+            with contextlib.suppress(ValueError, MalformedError):
+                return [field.values(text) for field, text in zip(self.fields, found.groups(), strict=True)]
         reader = Reader(data, self._first_line)
-        values = tuple(reader.optional(field) for field in self.fields)
+        values = [reader.take(field) for field in self.fields]
         reader.end()
         return values
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import enum
 import re
 import typing
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, Self, TypeAlias, TypeVar
 
 from hashpact.domain.errors import MalformedError
-from hashpact.domain.grammar import SLUG, Decimal, Field, Hex, Reader, Spelling, Word
+from hashpact.domain.grammar import SLUG, Decimal, Field, Hex, Spelling, Word
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.state import Basis, Role, Stance, Use
 from hashpact.log import note
@@ -128,9 +129,10 @@ class Body:
         return "".join(line.write(_values(line, getattr(self, name))) for name, line, _ in _LINES[self.kind])
 
     @classmethod
-    def read(cls, reader: Reader) -> Self:
-        """The fields that come next in ``reader``. Raises MalformedError."""
-        body = cls(*(_read(reader, line, as_set) for _, line, as_set in _LINES[cls.kind]))
+    def of(cls, values: Iterable[tuple[Any, ...]]) -> Self:
+        """The body of the values on its lines. Raises MalformedError if they do not go together."""
+        parts = zip(_LINES[cls.kind], values, strict=True)
+        body = cls(*[_value(line, some, as_set) for (_, line, as_set), some in parts])
         body.check()
         return body
 
@@ -146,8 +148,7 @@ def _values(line: Field[Any], value: Any) -> tuple[Any, ...]:  # noqa: ANN401  #
     return () if value is None else (value,)
 
 
-def _read(reader: Reader, line: Field[Any], as_set: bool) -> Any:  # noqa: ANN401, FBT001  # of any field
-    values = reader.take(line)
+def _value(line: Field[Any], values: tuple[Any, ...], as_set: bool) -> Any:  # noqa: ANN401, FBT001  # of any field
     if line.high > 1:
         return frozenset(values) if as_set else values
     return values[0] if values else None

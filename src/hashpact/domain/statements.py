@@ -7,14 +7,15 @@ The bytes are described in docs/formats/statement.md.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NoReturn
 
 from hashpact.domain import keys
 from hashpact.domain.errors import MalformedError
-from hashpact.domain.grammar import Field, Hex, Reader, Word
+from hashpact.domain.grammar import Field, Form, Hex, Reader, Word
 from hashpact.domain.keys import NamedKey, Signer
-from hashpact.domain.kinds import HASH, KINDS, MEMBER_ID, SECONDS, TERM, AnyBody
+from hashpact.domain.kinds import HASH, KINDS, MEMBER_ID, SECONDS, TERM, AnyBody, fields_of
 from hashpact.log import note
 
 FIRST_LINE: Final = "hashpact/statement/v1"
@@ -32,6 +33,10 @@ MEMBER: Final = Field("member", MEMBER_ID)
 KEY: Final = Field("key", HASH)
 REQUEST: Final = Field("request", Hex(16))
 TIME: Final = Field("time", SECONDS)
+
+HEADER: Final = (LOG, KIND, MEMBER, KEY, REQUEST, TIME)
+_FORMS: Final = {kind: Form(FIRST_LINE, *HEADER, *fields_of(kind)) for kind in KINDS}
+_KIND_LINE: Final = re.compile(rb"[^\n]*\n[^\n]*\nkind ([a-z-]+)\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,22 +111,22 @@ def parse(data: bytes) -> SignedStatement:
 
 def read(text: bytes) -> Statement:
     """Read the text of a statement. Raises MalformedError, naming the field and the line."""
-    reader = Reader(text, FIRST_LINE)
-    log = reader.one(LOG)
-    kind = reader.one(KIND)
-    if kind not in KINDS:
-        msg = f"line 3, kind: want one of {', '.join(KINDS)}"
-        raise MalformedError(msg, field="kind", line="3")
-    statement = Statement(
-        log,
-        reader.one(MEMBER),
-        reader.one(KEY),
-        reader.one(REQUEST),
-        reader.one(TIME),
-        KINDS[kind].read(reader),
-    )
-    reader.end()
+    found = _KIND_LINE.match(text)
+    body = None if found is None else KINDS.get(found[1].decode("ascii"))
+    if body is None:
+        _refuse_kind(text)
+    (log,), _, (member,), (key,), (request,), (time,), *values = _FORMS[body.kind].read(text)
+    statement = Statement(log, member, key, request, time, body.of(values))
     if statement.text() != text:
         msg = "the text is not the one spelling of its statement"
         raise MalformedError(msg, field="text")
     return statement
+
+
+def _refuse_kind(text: bytes) -> NoReturn:
+    """Say what is wrong up to the kind, or that there is no such kind."""
+    reader = Reader(text, FIRST_LINE)
+    reader.one(LOG)
+    reader.one(KIND)
+    msg = f"line 3, kind: want one of {', '.join(KINDS)}"
+    raise MalformedError(msg, field="kind", line="3")

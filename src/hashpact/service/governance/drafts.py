@@ -14,7 +14,7 @@ from typing import Final
 
 from hashpact.domain import keys, statements
 from hashpact.domain.errors import BadSignatureError, InvalidInputError, MalformedError
-from hashpact.domain.grammar import Reader
+from hashpact.domain.grammar import Form
 from hashpact.domain.keys import NamedKey, Signer
 from hashpact.domain.kinds import ADMIN, KINDS, AnyBody, Genesis, KeyEnrol, KeyRotate, Root, fields_of
 from hashpact.domain.state import Charter
@@ -136,13 +136,11 @@ def compose(kind: str, values: Mapping[str, Sequence[str]]) -> AnyBody:
         given = values.get(field.name, ())
         text += "".join(f"{field.name} {value}\n" for value in (sorted(given) if field.ascending else given))
     try:
-        reader = Reader(text.encode("ascii"), kind)
+        data = text.encode("ascii")
     except UnicodeEncodeError as error:
         msg = "a value is not ASCII text"
         raise MalformedError(msg, field="text") from error
-    body = KINDS[kind].read(reader)
-    reader.end()
-    return body
+    return KINDS[kind].of(Form(kind, *fields).read(data))
 
 
 def signatures(draft: Draft, charter: Charter | None) -> list[Signature]:
