@@ -158,6 +158,15 @@ async def test_a_failed_commit_reaches_the_process_and_a_refusal_does_not(
     assert "secret" not in repr(founded.events.entries)
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for it, for 5 seconds at most."""
+    for _ in range(500):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("it did not come about")
+
+
 async def test_an_append_is_finished_when_its_caller_has_gone(
     founded: Clearinghouse, connect: Connect
 ) -> None:
@@ -177,15 +186,13 @@ async def test_an_append_is_finished_when_its_caller_has_gone(
     with pytest.raises(UnavailableError):
         await connect(founded.profile("acme"), timeout=0.2)("submit", [PICTURE], labels=["ncii"])
     assert entered.is_set()
+    await until(lambda: bool(founded.events.entries))  # the server has seen that the caller has gone
+    assert founded.events.entries[-1]["code"] == "CANCELLED"
     assert founded.faults == []
     go.set()
-    for _ in range(100):
-        await asyncio.sleep(0.01)
-        if founded.faults:
-            break
+    await until(lambda: bool(founded.faults))
     assert founded.ledger.head().size == size + 1
     assert founded.faults == [broken]
-    assert founded.events.entries[-1]["code"] == "CANCELLED"
 
 
 async def test_a_slow_append_holds_up_no_check(founded: Clearinghouse, connect: Connect) -> None:
