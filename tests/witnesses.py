@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -105,9 +106,14 @@ class Desk:
 
 
 class RunningWitness:
-    """`hashpact witness serve` as a process of its own, on a directory that is made if it is not there."""
+    """`hashpact witness serve` as a process of its own, on a directory that is made if it is not there.
 
-    def __init__(self, directory: Path, logs: list[tuple[str, bytes]], port: int = 0) -> None:
+    ``under`` is a command that runs another, and leaves it its process id.
+    """
+
+    def __init__(
+        self, directory: Path, logs: list[tuple[str, bytes]], port: int = 0, under: Sequence[str] = ()
+    ) -> None:
         self.directory = directory
         if not directory.exists():
             name = f"witness.example/{directory.name}"
@@ -115,12 +121,16 @@ class RunningWitness:
         command = ["witness", "serve", str(directory), "--listen", f"127.0.0.1:{port}"]
         with directory.with_suffix(".log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "hashpact", *command],
+                [*under, sys.executable, "-m", "hashpact", *command],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
             )
-        said = ready_line(self.process, directory.with_suffix(".log"))
+        try:
+            said = ready_line(self.process, directory.with_suffix(".log"))
+        except BaseException:
+            self.stop(signal.SIGKILL)
+            raise
         found = re.search(r":(\d+)$", said)
         assert found is not None
         self.port = int(found[1])

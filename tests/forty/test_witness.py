@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from builders import ORIGIN
+from faults import strace
 from witnesses import FORK, LOG, SIZE, TRUE, RunningWitness
 
 from hashpact.domain import keys
@@ -19,6 +20,8 @@ from hashpact.log import checkpoint, cosignature, witnessing
 from hashpact.witness import open_witness
 
 LOGS = [(ORIGIN, LOG.public)]
+REASON = strace.missing()
+TRACED = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 
 
 @pytest.fixture
@@ -81,6 +84,46 @@ def test_26_what_was_cosigned_outlives_sigkill(tmp_path: Path) -> None:
             assert (reply.status, reply.body) == (409, b"%d\n" % new)
             assert size_of(running) == new
         old = new
+
+
+@TRACED
+def test_26_the_record_is_synced_before_the_cosignature_leaves(tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    under = [
+        "strace",
+        "-D",
+        "-f",
+        "-qq",
+        "-y",
+        "-e",
+        "trace=pwrite64,fsync,fdatasync,sendto",
+        "-o",
+        str(trace),
+    ]
+    with RunningWitness(tmp_path / "north", LOGS, under=under) as running:
+        assert running.post(TRUE.request(0, 9)).status == 200
+    lines = trace.read_text().splitlines()
+    (sent,) = [number for number, line in enumerate(lines) if "HTTP/1.1 200" in line]
+    before = [line for line in lines[:sent] if "witness.db-wal" in line]
+    assert any("pwrite64" in line for line in before)
+    assert "sync(" in before[-1]
+
+
+@TRACED
+@pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
+def test_26_nothing_is_cosigned_when_the_record_cannot_be_synced(tmp_path: Path, error: str) -> None:
+    with RunningWitness(tmp_path / "north", LOGS) as running:
+        assert running.post(TRUE.request(0, 3)).status == 200
+    trace = tmp_path / "trace"
+    under = ["strace", "-D", "-f", "-qq", "-e", f"inject=fsync,fdatasync:error={error}"]
+    with RunningWitness(tmp_path / "north", LOGS, under=[*under, "-o", str(trace)]) as running:
+        reply = running.post(TRUE.request(3, 9))
+        assert reply.status in {500, 503}
+        assert "\u2014".encode() not in reply.body
+    assert "(INJECTED)" in trace.read_text()
+    with RunningWitness(tmp_path / "north", LOGS) as running:
+        assert size_of(running) == 3
+        assert running.post(TRUE.request(3, 9)).status == 200
 
 
 def test_26_two_processes_of_one_witness_never_roll_it_back(tmp_path: Path) -> None:
