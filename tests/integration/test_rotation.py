@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -198,7 +199,7 @@ def rotate_under_traffic(home: Path, server: RunningServer, members: int, rotati
     stop = threading.Event()
     traffic = [Traffic(profile, stop) for profile in profiles]
     threads = [threading.Thread(target=each.run) for each in traffic]
-    rotators = [threading.Thread(target=rotate_often, args=(profile, rotations)) for profile in profiles]
+    rotators = [threading.Thread(target=rotate_often, args=(each, rotations)) for each in traffic]
     for thread in (*threads, *rotators):
         thread.start()
     for thread in rotators:
@@ -223,14 +224,19 @@ def rotate_under_traffic(home: Path, server: RunningServer, members: int, rotati
         # The overlap was 0: nothing by a key stands behind the leaf that replaced it.
         for index, said in ours:
             assert isinstance(said.body, KeyRotate) or index < replaced.get(said.key, 1 << 40)
-        assert len({leaves[index].key for index in submitted}) > rotations // 2
+        assert len({leaves[index].key for index in submitted}) == rotations + 1
     assert any(each.refused for each in traffic), "no submission met the end of its key"
 
 
-def rotate_often(profile: Path, rotations: int) -> None:
-    """Replace the key of a profile so many times, without overlap."""
+def rotate_often(traffic: Traffic, rotations: int) -> None:
+    """Replace the key of a member so many times, without overlap, each time once it has submitted with it."""
     for _ in range(rotations):
-        Rotation(profile, Passphrases({}), 0, unencrypted=True, timeout=60).run()
+        Rotation(traffic.profile, Passphrases({}), 0, unencrypted=True, timeout=60).run()
+        # The first of two may have been under way when the key was replaced; the second was not.
+        enough = len(traffic.sent) + 2
+        deadline = time.monotonic() + 60
+        while len(traffic.sent) < enough and traffic.failure is None and time.monotonic() < deadline:
+            time.sleep(0.005)
 
 
 def test_keys_are_rotated_under_traffic(home: Path, server: RunningServer) -> None:

@@ -25,6 +25,7 @@ from hashpact.domain.errors import (
     UnavailableError,
 )
 from hashpact.domain.fingerprints import PDQ
+from hashpact.domain.kinds import MemberSuspend
 from hashpact.domain.state import Role
 from hashpact.service import certificates
 from hashpact.service.certificates import Credential
@@ -145,13 +146,14 @@ async def test_health_and_reflection_are_for_members_only(house: Clearinghouse) 
     }
 
 
-async def test_a_stream_ends_when_its_caller_is_no_longer_a_member(house: Clearinghouse) -> None:
+async def test_a_stream_ends_when_its_caller_is_suspended(house: Clearinghouse) -> None:
     async with house.channel(house.tls(house.member("acme"))) as channel:
         watch = health(channel).Watch(health_pb2.HealthCheckRequest(), timeout=20)
         assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
         await house.server.set_serving(serving=False)
         assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
-        del house.ledger._version.state.members["acme"]
+        suspension = house.world.author("acme").say(MemberSuspend("acme", "keys-stolen"))
+        house.services.appender.append("acme", suspension)
         with pytest.raises(grpc.aio.AioRpcError) as ended:
             await watch.read()
         assert ended.value.code() is grpc.StatusCode.PERMISSION_DENIED

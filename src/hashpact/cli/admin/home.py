@@ -96,6 +96,9 @@ def init(  # noqa: PLR0913, PLR0917 - an argument for each option
         click.echo(
             f"- Move one administrator's key away, such as {one_line(keys[-1])}. It is needed to enrol."
         )
+        click.echo(
+            "- Or let each administrator make a key elsewhere: hashpact key new, hashpact root propose"
+        )
     click.echo(f"- hashpact member enrol {shown} ID --roles check,contribute --out DIR")
     click.echo(f"- hashpact serve {shown}")
 

@@ -255,9 +255,8 @@ def probe(endpoint: Endpoint, timeout: float) -> CertificateError | None:
     certificate = x509.load_pem_x509_certificate(endpoint.tls.certificate)
     now = dt.datetime.now(dt.UTC)
     if certificate.not_valid_after_utc < now:
-        return _problem(
-            f"this client's certificate expired on {certificate.not_valid_after_utc:%Y-%m-%d}; renew it"
-        )
+        ended = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
+        return _problem(f"this client's certificate expired on {ended}; see: hashpact cert request")
     if certificate.not_valid_before_utc > now:
         return _problem("this client's certificate is not valid yet; check the clock")
     try:
