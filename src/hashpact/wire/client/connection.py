@@ -15,7 +15,7 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -36,6 +36,8 @@ _PROBE: Final = 3.0
 
 _STEPS: Final = 3
 """To connect, to shake hands, to hear from the server."""
+
+_CHUNK: Final = 16 * 1024
 
 _OPTIONS: Final = (
     # A tile of 256 leaves of the largest size is a little larger than any request may be.
@@ -287,11 +289,28 @@ def _refused(endpoint: Endpoint, timeout: float) -> bool:
     context.load_verify_locations(cadata=endpoint.tls.authority.decode("ascii", "replace"))
     with _in_memory(endpoint.tls.key + b"\n" + endpoint.tls.certificate) as path:
         context.load_cert_chain(path)
-    with (
-        socket.create_connection((endpoint.host, endpoint.port), timeout) as plain,
-        context.wrap_socket(plain, server_hostname=endpoint.host) as channel,
-    ):
-        return not channel.recv(1)
+    # Not `wrap_socket`: it leaves the socket open when the connection is reset before the handshake.
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing, server_hostname=endpoint.host)
+    with socket.create_connection((endpoint.host, endpoint.port), timeout) as plain:
+
+        def carried(step: Callable[[], object]) -> object:
+            while True:
+                try:
+                    result = step()
+                except ssl.SSLWantReadError:
+                    plain.sendall(outgoing.read())
+                    data = plain.recv(_CHUNK)
+                    incoming.write(data) if data else incoming.write_eof()
+                else:
+                    plain.sendall(outgoing.read())
+                    return result
+
+        carried(tls.do_handshake)
+        try:
+            return not carried(lambda: tls.read(1))
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            return True
 
 
 @contextlib.contextmanager
