@@ -66,12 +66,15 @@ class Follower:
             with self._ledger.snapshot() as view:
                 for leaf in self._ledger.leaves(start, stop):
                     if any(line in leaf.data for line in _KIND_LINES):
-                        self._settle(view, leaf.data)
+                        self._settle(view, leaf.data, stop)
             self._position = self._added = stop
             return stop
 
-    def _settle(self, view: Snapshot, leaf: bytes) -> None:
-        """Find again, or no more, the entries whose standing this leaf may have changed."""
+    def _settle(self, view: Snapshot, leaf: bytes, stop: int) -> None:
+        """Find again, or no more, the entries below ``stop`` whose standing this leaf may have changed.
+
+        The view may be ahead of ``stop``: entries that are not added yet are left to the next catch-up.
+        """
         try:
             body = statements.parse(leaf).statement.body
         except MalformedError:
@@ -83,7 +86,7 @@ class Follower:
         elif isinstance(body, KeyRevoke):
             # It may undo other revocations of the member's keys, so all that these have signed is looked at.
             revoked = [key.enrolled_at for key in view.keys(body.id) if key.revoked_at is not None]
-            for entry in _entries_of(view, body.id):
+            for entry in _entries_of(view, body.id, stop):
                 if revoked and max(entry.index, entry.withdrawn_at or 0) >= min(revoked):
                     self._replace(entry.index, found=standing.entry_stands(view, entry))
 
@@ -116,11 +119,11 @@ class Follower:
         return reached
 
 
-def _entries_of(view: Snapshot, member_id: str) -> Iterator[Entry]:
-    """All entries of a member, in order."""
+def _entries_of(view: Snapshot, member_id: str, stop: int) -> Iterator[Entry]:
+    """All entries of a member below ``stop``, in order."""
     after = -1
     while some := view.entries(member_id, after, _ENTRIES_AT_ONCE):
-        yield from some
+        yield from (entry for entry in some if entry.index < stop)
         after = some[-1].index
 
 

@@ -13,12 +13,17 @@ from hashpact.domain.state import Entry, Key, Member, Opinion
 
 @dataclass(frozen=True, slots=True)
 class EntryDetail:
-    """An entry with its leaf's bytes, its private parts in item order, and the opinions that stand."""
+    """An entry with its leaf's bytes, its private parts in item order, and the opinions that stand.
+
+    ``stands`` is whether it is matched: a withdrawal may be undone, and a submission too, by the revocation
+    of the key that signed it.
+    """
 
     entry: Entry
     statement: bytes
     private: Sequence[bytes]
     opinions: tuple[Opinion, ...]
+    stands: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class Reader:
         with self.ledger.snapshot() as view:
             entry = view.entry(index)
             opinions = tuple(standing.opinions(view, index))
+            stands = entry is not None and standing.entry_stands(view, entry)
         if entry is None:
             msg = f"there is no entry {index}"
             raise NotFoundError(msg, resource=f"entries/{index}")
@@ -48,7 +54,7 @@ class Reader:
         if leaf is None or len(private) != entry.items:
             msg = f"the leaf of entry {index} or some of its private parts are missing"
             raise CorruptError(msg)
-        return EntryDetail(entry, leaf.data, private, opinions)
+        return EntryDetail(entry, leaf.data, private, opinions, stands)
 
     def member(self, member_id: str) -> Member | None:
         """The member of that id, if it is enrolled."""

@@ -239,6 +239,7 @@ def detail_to_wire(detail: EntryDetail) -> log_pb2.GetEntryResponse:
         private=detail.private,
         member=member_to_name(entry.member),
         opinions=opinions,
+        stands=detail.stands,
     )
     if entry.withdrawn_at is not None:
         message.withdrawal.index = entry.withdrawn_at
@@ -284,7 +285,7 @@ def detail_from_wire(response: log_pb2.GetEntryResponse) -> EntryDetail:
         opinions = tuple(
             _opinion_from_wire(entry.index, number, given) for number, given in enumerate(message.opinions)
         )
-    return EntryDetail(entry, message.statement, tuple(message.private), opinions)
+    return EntryDetail(entry, message.statement, tuple(message.private), opinions, message.stands)
 
 
 def _opinion_from_wire(entry: int, number: int, opinion: log_pb2.Opinion) -> Opinion:

@@ -47,6 +47,7 @@ def test_an_entry_comes_with_its_bytes_and_what_is_said_of_it(world: World) -> N
         submission.statement,
         tuple(submission.private),
         (opinion,),
+        stands=True,
     )
     world.appender(ledger).append("acme", world.author("acme").withdraw(6, "mistake"))
     withdrawn = Reader(ledger).entry(6)

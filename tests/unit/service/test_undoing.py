@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from builders import NOW, YEAR, Identity, World, check_log, fingerprint
 from hashpact.domain.checks import Check, Query
 from hashpact.domain.fingerprints import SHA256
 from hashpact.domain.kinds import Void
-from hashpact.domain.ports import Log
+from hashpact.domain.ports import Log, Snapshot
 from hashpact.domain.state import Stance
 from hashpact.lookup.linear import LinearIndex
 from hashpact.service.append import Submission
@@ -86,8 +87,10 @@ def test_what_a_revoked_key_submitted_is_not_matched(house: House) -> None:
     house.share("before")
     first = house.share("after")
     assert house.found("before", "after") == [True, True]
+    assert Reader(house.ledger).entry(first).stands
     house.append(house.world.revoke(ACME, first))
     assert house.found("before", "after") == [True, False]
+    assert not Reader(house.ledger).entry(first).stands
     house.append(house.world.revoke(ACME, first + 1))
     assert house.found("before", "after") == [True, True]
 
@@ -154,6 +157,36 @@ def test_the_entries_of_a_member_come_in_pages(house: House) -> None:
             [],
         ]
         assert view.entries("nobody", -1, 9) == ()
+
+
+class Racing(MemoryLedger):
+    """A ledger to which something is appended just before the next snapshot."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before_snapshot: Callable[[], object] = lambda: None
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """What is committed, with what comes in between."""
+        between, self.before_snapshot = self.before_snapshot, lambda: None
+        between()
+        with super().snapshot() as view:
+            yield view
+
+
+def test_an_entry_that_comes_while_a_follower_settles_is_added_once() -> None:
+    ledger = Racing()
+    house = House(ledger)
+    first = house.share("first")
+    house.append(house.world.revoke(ACME, first + 1))
+    second = Author(
+        house.world.origin, "acme", SECOND.key, SECOND.private, house.world.clock, house.world.entropy
+    )
+    ledger.before_snapshot = lambda: house.say(second.submit([fingerprint(SHA256, "late")], NCII))
+    assert house.follower.catch_up() == first + 2
+    assert house.found("first", "late") == [True, True]
+    assert len(house.index) == 2
 
 
 def test_an_expired_keys_entries_stay(house: House) -> None:

@@ -145,7 +145,8 @@ def entry_of(submission: Submission, **changes: Any) -> EntryDetail:  # noqa: AN
         "key": statement.key,
     }
     opinions = tuple(Opinion(12, name, Stance.SEEN, 13, name.encode() * 8) for name in ("bolt", "corp"))
-    return EntryDetail(Entry(**(fields | changes)), submission.statement, tuple(submission.private), opinions)
+    entry, private = Entry(**(fields | changes)), tuple(submission.private)
+    return EntryDetail(entry, submission.statement, private, opinions, entry.withdrawn_at is None)
 
 
 def submission(world: World) -> Submission:

@@ -87,4 +87,7 @@ def _shown(detail: EntryDetail) -> dict[str, object]:
         "opinions": [{"member": each.member, "stance": each.stance.value} for each in detail.opinions],
         "withdrawn_at": entry.withdrawn_at,
         "withdrawn_reason": entry.withdrawn_reason,
+        "voided_at": entry.voided_at,
+        "voided_reason": entry.voided_reason,
+        "stands": detail.stands,
     }
