@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import grpc
 import pytest
 from builders import Identity, World, check_log, fingerprint
 from clearinghouse import Clearinghouse, Connect
@@ -94,6 +95,17 @@ async def test_private_parts_come_when_they_are_asked_for(house: Clearinghouse, 
     leaves = await caller("leaves", private=True)
     assert [leaf.private for leaf in leaves] == [()] * 6 + [tuple(one.private) for one in made]
     assert not any(leaf.private for leaf in await caller("leaves"))
+
+
+async def test_a_request_for_leaves_that_cannot_be_read_is_refused(house: Clearinghouse) -> None:
+    async with house.channel(house.tls(house.member("acme"))) as channel:
+        for request in (b"\x08", b"\xff\xff", b"\x08" + b"\xff" * 9 + b"\x01"):
+            ask: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(
+                "/hashpact.wire.v1.LogService/ListLeaves"
+            )
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                _ = [message async for message in ask(request)]
+            assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
 async def test_only_signed_leaves_are_shown(house: Clearinghouse, connect: Connect) -> None:

@@ -94,14 +94,20 @@ class Guard(grpc.aio.ServerInterceptor):
 
     def _streaming(self, method: str, handler: Handler) -> Handler:
         behaviour: Any = handler.stream_stream if handler.request_streaming else handler.unary_stream
+        # As in `_unary`, one request comes as bytes; a stream of them is gRPC's to read.
+        late = None if handler.request_streaming else handler.request_deserializer
+        limit = self._limits.get(method, MAX_MESSAGE)
 
-        async def guarded(request: Any, context: Context) -> None:  # noqa: ANN401  # a message or an iterator
-            await self._run(
-                method, context, lambda: self._watched(_pump(behaviour, request, context), context)
-            )
+        async def guarded(request: Any, context: Context) -> None:  # noqa: ANN401  # bytes or an iterator
+            async def work() -> None:
+                read = request if late is None else _read(late, request, limit)
+                await self._watched(_pump(behaviour, read, context), context)
+
+            await self._run(method, context, work)
 
         make = _STREAMS[handler.request_streaming]
-        guarded_handler: Handler = make(guarded, handler.request_deserializer, handler.response_serializer)
+        early = handler.request_deserializer if late is None else None
+        guarded_handler: Handler = make(guarded, early, handler.response_serializer)
         return guarded_handler
 
     async def _run(self, method: str, context: Context, work: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401  # of any RPC
