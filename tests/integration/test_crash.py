@@ -11,7 +11,6 @@ import threading
 import time
 from pathlib import Path
 
-import pytest
 from builders import check_log
 from running import BOTH, RunningServer, found
 
@@ -22,9 +21,6 @@ from hashpact.home import open_home
 from hashpact.log import tree
 from hashpact.sdk import Client, Profile
 from hashpact.service.transparency.receipt import PinnedLog
-
-# If the peer dies between connecting and the handshake, Python leaves a socket to its collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
 
 KILLS = 50
 WRITERS = 2
