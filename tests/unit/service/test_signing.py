@@ -311,6 +311,25 @@ def test_a_root_statement_gives_the_log_another_key(world: World, ledger: Sqlite
     check_log(ledger)
 
 
+def test_no_key_signs_a_tree_from_before_it_was_in_force(
+    world: World, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The root statement that brings the key is committed after the guard has read the head."""
+    newer, head = Identity.of("newer"), ledger.head
+    root = Root(2, tuple(admin.key for admin in world.admins), 2, (newer.public,))
+
+    def hasty() -> Head:
+        monkeypatch.setattr(ledger, "head", head)
+        before = head()
+        world.appender(ledger).append(None, Submission(world.by_admins(root)))
+        return before
+
+    monkeypatch.setattr(ledger, "head", hasty)
+    kept = SigningGuard(ledger, LogKey(world.origin, newer.public, newer.private)).sign()
+    assert kept.size == FOUNDED + 1
+    check_log(ledger)
+
+
 def test_the_checkpoint_of_a_log_with_one_administrator_says_so(tmp_path: Path) -> None:
     alone = World(admins=(Identity.of("admin", "alice"),))
     with closing(SqliteLedger.create(tmp_path / "alone.db")) as ledger:

@@ -79,14 +79,16 @@ class SigningGuard:
         with self._lock, self._refusing():
             self.check_sound()
             while True:
-                # In this order: a checkpoint is kept after the leaves that it signs.
+                # In this order: a checkpoint is kept after the leaves that it signs, and of the charters
+                # before and after the head the key is in force in both, so at the head as well.
+                before = self._charter()
                 last, head = self._verified(), self._integrity.head()
                 if last is not None and head.size <= last[1].size:
                     return self._same(last, head)
                 try:
-                    kept = self._signed(None if last is None else last[1], head)
+                    kept = self._signed(None if last is None else last[1], head, before)
                     self._log.checkpoints.keep(kept)
-                except ConflictError:  # another process was quicker
+                except ConflictError:  # another process was quicker, or a root statement came in between
                     continue
                 self._last = kept, head
                 return kept
@@ -136,8 +138,11 @@ class SigningGuard:
             raise corrupt(head.size - 1, f"the head's edge is not that of leaf {head.size - 1}")
         return kept
 
-    def _signed(self, last: Head | None, head: Head) -> KeptCheckpoint:
-        """A new checkpoint of ``head``, signed and cosigned, not kept yet."""
+    def _signed(self, last: Head | None, head: Head, before: Charter | None) -> KeptCheckpoint:
+        """A new checkpoint of ``head``, signed and cosigned, not kept yet.
+
+        Raises ConflictError if a root statement came after ``before``, the charter from before the head.
+        """
         folded = self._integrity.fold(last or EMPTY, head.size)
         if folded.edge != head.edge:
             raise corrupt(head.size - 1, f"the head's edge is not that of leaf {head.size - 1}")
@@ -148,7 +153,14 @@ class SigningGuard:
                 proofs.verify_consistency(last.size, tree.root(last.edge), head.size, root, proof)
             except ProofError as error:
                 raise self._located(error) from error
-        extensions = (SINGLE_ADMIN,) if self._charter().single_admin else ()
+        charter = self._charter()
+        if charter is None or self._key.public not in charter.log_keys:
+            msg = "pki/log.key is not a key of the log; put the one there that the last root statement names"
+            raise UnavailableError(msg)
+        if before is None or before.root_version != charter.root_version:
+            msg = "a root statement has changed who signs"
+            raise ConflictError(msg)
+        extensions = (SINGLE_ADMIN,) if charter.single_admin else ()
         new = Checkpoint(self._key.origin, head.size, root, extensions)
         note = checkpoint.sign(new, self._key.public, self._key.signer.sign)
         if self._cosigners is not None:
@@ -158,14 +170,9 @@ class SigningGuard:
     def _consistency(self, old: int, new: int) -> tuple[bytes, ...]:
         return proofs.consistency(old, new, self._log.tree.node)
 
-    def _charter(self) -> Charter:
-        """The charter in force, which must name the key."""
+    def _charter(self) -> Charter | None:
         with self._log.snapshot() as view:
-            charter = view.charter()
-        if charter is None or self._key.public not in charter.log_keys:
-            msg = "pki/log.key is not a key of the log; put the one there that the last root statement names"
-            raise UnavailableError(msg)
-        return charter
+            return view.charter()
 
     def _located(self, error: ProofError) -> CorruptError:
         """What is wrong with a tree whose own proof does not verify: the leaf, if a full check finds it."""
