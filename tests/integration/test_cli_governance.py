@@ -73,6 +73,9 @@ def test_what_is_signed_is_shown_in_plain_words(home: Path, server: RunningServe
     assert "Signed by: admin/2." in shown
     assert "Signed by: admin/2, acme-video/1." in shown
     assert "Administrators that must sign: 2." in shown
+    first, second = here("statement", "show", note, "--home", home)
+    assert (first["kind"], first["administrators_needed"]) == ("member-enrol", 2)
+    assert {"name": "acme-video/1", "valid": True} in second["signatures"]
     whole = note.read_bytes()
     for damaged, said in (
         (whole.replace(b"id acme-video", b"id Acme-video", 1), "line 8, id"),
@@ -120,6 +123,11 @@ def test_a_key_is_rotated_suspended_resumed_and_revoked(
     assert keys(home, "acme-video")["2"] == f"revoked from leaf {stolen.index}"
     with Client(profile) as client:
         assert client.check(PICTURE).matches[0].entry < stolen.index
+    draft = ("--member", "acme-video", "--home", home, "--draft", tmp_path / "revoke.note")
+    here("key", "revoke", "3", "--reason", "too", *draft)
+    (proposed,) = here("statement", "show", tmp_path / "revoke.note")
+    size = here("log", "show", home, "--start", "-1")[0]["index"] + 1
+    assert f"What it signed at leaf {size} or later does not stand." in proposed["words"]
     one = ("key", "suspend", "3", "--reason", "alarm", "--member", "acme-video", "--home", home)
     here(*one, "--key", admin(home, "2"))
     assert keys(home, "acme-video")["3"] == "suspended"

@@ -27,7 +27,7 @@ from hashpact.member.profile import Profile
 from hashpact.passphrase import Passphrases
 from hashpact.sdk import Client
 from hashpact.service import keyring
-from hashpact.storage.files import ProfilePaths, write_private, write_public
+from hashpact.storage.files import ProfilePaths, alone, write_private, write_public
 
 KILLED = """
 import os, signal, sys
@@ -138,6 +138,17 @@ def test_a_rotation_that_waited_too_long_is_said_again_with_the_same_key(
     with open_home(home) as opened:
         leaf = next(opened.ledger.leaves(receipt.index, receipt.index + 1))
     assert leaf.data != said.statement
+
+
+def test_two_rotations_of_one_profile_do_not_mix(home: Path, server: RunningServer) -> None:
+    profile = home.parent / "member-0"
+    settle(profile, server)
+    rotation = Rotation(profile, Passphrases({}), 0, unencrypted=True)
+    with alone(profile), pytest.raises(ConfigError, match="another process is changing"):
+        rotation.run()
+    assert rotation.run()[0] == "2"
+    with pytest.raises(ConfigError, match="cannot open"):
+        replace(rotation, directory=profile / "nowhere").run()
 
 
 def test_what_lies_in_the_way_of_a_rotation_is_told(

@@ -120,11 +120,16 @@ class Side:
             return Reader(opened.ledger).members("", sys.maxsize)
 
 
+def _directory(text: str) -> Path:
+    """A directory; the environment may name it with a ~."""
+    return Path(text).expanduser()
+
+
 def _profile_option(*, required: bool) -> Callable[[Any], Any]:
     return click.option(
         "--profile",
         metavar="DIR",
-        type=Path,
+        type=_directory,
         required=required,
         envvar="HASHPACT_PROFILE",
         show_envvar=True,

@@ -36,6 +36,7 @@ from hashpact.service.author import Author
 from hashpact.service.governance.joining import Join, Welcome
 from hashpact.storage.files import (
     ProfilePaths,
+    alone,
     new_directory,
     read_bytes,
     read_private,
@@ -167,7 +168,14 @@ class Rotation:
     timeout: float = TIMEOUT
 
     def run(self) -> tuple[str, Receipt]:
-        """The new key's name and the receipt. Raises what `Client.append` raises."""
+        """The new key's name and the receipt. Raises what `Client.append` raises.
+
+        Raises ConfigError if another process replaces the key at the same time.
+        """
+        with alone(self.directory):
+            return self._run()
+
+    def _run(self) -> tuple[str, Receipt]:
         paths = ProfilePaths(self.directory)
         profile = Profile.load(self.directory, self.passphrases, self.recovery)
         with Client(profile, timeout=self.timeout) as client:

@@ -6,6 +6,7 @@ Every failure is a ConfigError of one line that names the file and what to do.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import secrets
@@ -219,6 +220,27 @@ def new_directory(directory: Path) -> Iterator[Path]:
 
 def _is_empty(directory: Path) -> bool:
     return directory.is_dir() and not any(directory.iterdir())
+
+
+@contextlib.contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """Be the only process that changes a directory's files, as far as others ask too.
+
+    Raises ConfigError if another one is at it, or there is no such directory.
+    """
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as exc:
+        msg = f"cannot open {directory}: {exc.strerror}; {_advice(exc)}"
+        raise ConfigError(msg) from exc
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as exc:
+        msg = f"another process is changing {directory}; wait until it is done"
+        raise ConfigError(msg) from exc
+    finally:
+        os.close(descriptor)
 
 
 def read_bytes(path: Path, limit: int) -> bytes:
