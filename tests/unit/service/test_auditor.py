@@ -13,10 +13,12 @@ from sources import Altered, Endless, Growing
 
 from hashpact.domain.errors import CorruptError, MalformedError, UnavailableError
 from hashpact.domain.fingerprints import PDQ
+from hashpact.domain.kinds import Root
 from hashpact.domain.state import Charter, Entry, Head, KeptCheckpoint, Key, Member, Opinion, Record, Stance
 from hashpact.log import checkpoint, tree
 from hashpact.log.checkpoint import Checkpoint
 from hashpact.log.tiles import Tile
+from hashpact.service.append import Submission
 from hashpact.service.author import Reason
 from hashpact.service.transparency import audit
 from hashpact.service.transparency.audit import Auditor, Report
@@ -338,3 +340,24 @@ def test_leaves_beyond_the_head_are_found() -> None:
         ledger.tree.extent = lambda: 9  # type: ignore[method-assign]  # a leaf that nobody appended
         findings = Auditor(source, FakeClock(), silent).run().findings
     assert ("source", 2) in {(finding.topic, finding.index) for finding in findings}
+
+
+def test_a_checkpoint_is_signed_by_a_key_that_was_in_force_at_its_size() -> None:
+    """The log's key was stolen, and replaced; the thief goes on to sign with it."""
+    world, ledger, newer = World(), MemoryLedger(), Identity.of("newer")
+    world.found(ledger, "acme")
+    ledger.checkpoints.keep(KeptCheckpoint(4, sign_at(ledger, 4)))
+    root = Root(2, tuple(admin.key for admin in world.admins), 2, (newer.public,))
+    world.appender(ledger).append(None, Submission(world.by_admins(root)))
+    with open_ledger(ledger) as honest:
+        source = Altered(honest)
+        source.notes.append(sign_at(ledger, 5, newer))
+        assert report(source).findings == ()
+        source.notes[-1] = sign_at(ledger, 5)
+        assert only(source) == (
+            "checkpoint",
+            4,
+            "the checkpoint of size 5: no key of the log signed the checkpoint",
+        )
+        source.notes = [sign_at(ledger, 4, newer)]
+        assert only(source)[:2] == ("checkpoint", 3)
