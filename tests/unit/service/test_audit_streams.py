@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from streams import STEPS, Step, Stream, ordinary
 from trees import Oracle
 
+from hashpact.domain.rules import standing
 from hashpact.domain.rules.replay import Replay, replay
-from hashpact.domain.state import Head, Record
+from hashpact.domain.state import Charter, Head, Record
 from hashpact.log import checkpoint, tiles, tree
 from hashpact.log.checkpoint import Checkpoint
 from hashpact.log.tiles import Tile
@@ -59,9 +60,25 @@ class Careless:
         return replay(self._leaves).state.records()
 
 
-def compare(world: World, leaves: Sequence[bytes]) -> int:
+class Serving(Careless):
+    """The same, but telling its state as a server does: no charters, and only the opinions that stand."""
+
+    tells = EVERY_KIND - {Charter}
+    only_standing = True
+
+    def records(self, entries: Sequence[int]) -> Iterator[Record]:
+        """What members see."""
+        state = replay(self._leaves).state
+        yield from state.members.values()
+        yield from state.registry.values()
+        for index in entries:
+            yield state.entries[index]
+            yield from standing.opinions(state, index)
+
+
+def compare(source: Careless, leaves: Sequence[bytes]) -> int:
     """Fail unless the auditor finds exactly the leaves that break a rule; how many they are."""
-    report = Auditor(Careless(world, leaves), FakeClock(), lambda _done, _total: None).run()
+    report = Auditor(source, FakeClock(), lambda _done, _total: None).run()
     faults = [fault.index for fault in replay(leaves).faults]
     assert [(finding.topic, finding.index) for finding in report.findings] == [
         ("leaf", index) for index in faults
@@ -85,8 +102,11 @@ def spoken(steps: Iterable[Step]) -> tuple[World, list[bytes]]:
 @settings(max_examples=60)
 @given(STEPS)
 def test_an_auditor_names_every_leaf_that_breaks_a_rule_and_no_other(steps: list[Step]) -> None:
-    compare(*spoken(steps))
+    world, leaves = spoken(steps)
+    for kind in (Careless, Serving):
+        compare(kind(world, leaves), leaves)
 
 
 def test_the_streams_have_leaves_of_both_sorts() -> None:
-    assert 50 < compare(*spoken(ordinary(1, turn) for turn in range(300))) < 290
+    world, leaves = spoken(ordinary(1, turn) for turn in range(300))
+    assert 50 < compare(Serving(world, leaves), leaves) < 290

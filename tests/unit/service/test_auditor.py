@@ -13,7 +13,7 @@ from sources import Altered, Endless, Growing
 
 from hashpact.domain.errors import CorruptError, MalformedError, UnavailableError
 from hashpact.domain.fingerprints import PDQ
-from hashpact.domain.kinds import Root
+from hashpact.domain.kinds import KeyRevoke, Root
 from hashpact.domain.state import Charter, Entry, Head, KeptCheckpoint, Key, Member, Opinion, Record, Stance
 from hashpact.log import checkpoint, tree
 from hashpact.log.checkpoint import Checkpoint
@@ -361,3 +361,27 @@ def test_a_checkpoint_is_signed_by_a_key_that_was_in_force_at_its_size() -> None
         )
         source.notes = [sign_at(ledger, 4, newer)]
         assert only(source)[:2] == ("checkpoint", 3)
+
+
+def test_a_server_tells_only_the_opinions_that_stand() -> None:
+    world, ledger, bolt = World(), MemoryLedger(), Identity.of("bolt")
+    world.found(ledger, "acme", "bolt")
+    appender, first = world.appender(ledger), ledger.head().size
+    appender.append(
+        "acme", world.author("acme").submit([fingerprint(PDQ, "one")], Reason(frozenset({"ncii"})))
+    )
+    appender.append("bolt", world.author("bolt").opinion(first, Stance.DISPUTE))
+    revocation = KeyRevoke("bolt", bolt.id, first + 1, "stolen")
+    appender.append(None, Submission(world.by_admins(revocation)))
+    ledger.checkpoints.keep(KeptCheckpoint(first + 3, sign_at(ledger, first + 3)))
+    with open_ledger(ledger) as honest:
+        source = Altered(honest)
+        assert report(source).findings == ()
+        source.only_standing = True
+        assert only(source) == (
+            "state",
+            first + 1,
+            f"the record opinion {first} bolt is not what any leaf says",
+        )
+        source.state = [each for each in source.state if not isinstance(each, Opinion)]
+        assert report(source).findings == ()
