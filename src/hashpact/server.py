@@ -31,9 +31,11 @@ from hashpact.service.check import Checker
 from hashpact.service.follow import Follower, Keeper, check_reflects
 from hashpact.service.governance.renewal import Renewer
 from hashpact.service.read import Reader
+from hashpact.service.transparency.audit import Auditor
 from hashpact.service.transparency.prove import Prover
 from hashpact.service.transparency.publish import Publisher
 from hashpact.service.transparency.sign import SigningGuard
+from hashpact.service.transparency.source import open_ledger
 from hashpact.service.witnesses.cosign import Asked, Quorum
 from hashpact.storage.files import (
     read_bytes,
@@ -76,7 +78,9 @@ def serve(
 ) -> None:
     """Serve a home until SIGTERM or SIGINT; ``listen`` replaces the configuration's HOST:PORT.
 
-    ``passphrases`` open its keys (None: from the environment). With ``verify`` every leaf is compared first.
+    ``passphrases`` open its keys (None: from the environment). With ``verify`` every leaf is compared first,
+    and every row of the state with what the leaves add up to.
+
     ``ready`` is called with the bound HOST:PORT once the server answers. Raises ConfigError for a home or an
     address that cannot be used, CorruptError for a damaged ledger or one that lacks what was published, and
     CommitFailedError when the disk refused a commit: then the process must end, and a new one start from what
@@ -86,9 +90,20 @@ def serve(
         home.publisher.check()
         if verify:
             home.integrity.check()
+            _check_state(home)
         home.lease.claim()
         uvloop.run(_serve(home, listen or home.config.listen, ready))
         home.lease.give_back()
+
+
+def _check_state(home: Home) -> None:
+    """Raise CorruptError, naming the leaf, if a home's tables are not what its leaves add up to."""
+    with open_ledger(home.ledger) as source:
+        report = Auditor(source, unix_time, lambda *_: None).run()
+    for finding in report.findings:
+        known = {} if finding.index is None else {"index": str(finding.index)}
+        msg = f"{finding.message}; see all that is wrong with: hashpact log verify {home.paths.home}"
+        raise CorruptError(msg, **known)
 
 
 async def _serve(home: Home, listen: str, ready: Callable[[str], None]) -> None:

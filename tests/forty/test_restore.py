@@ -103,6 +103,16 @@ def test_34_a_server_can_compare_every_leaf_before_it_serves(home: Path) -> None
     assert "the hash stored with leaf 3 is not that of its bytes" in refused.stderr
 
 
+def test_34_a_server_can_compare_its_state_with_the_leaves_before_it_serves(home: Path) -> None:
+    submit(home, 2)
+    with open_home(home) as opened, opened.ledger._alone():
+        opened.ledger._writer.execute("UPDATE entries SET labels = '[\"hate\"]' WHERE idx = 6")
+        assert opened.ledger._writer.changes() == 1
+    refused = served(home, "--verify")
+    assert refused.returncode != 0
+    assert "entry 6" in refused.stderr
+
+
 def test_33_two_processes_on_one_home_give_receipts_of_one_log(home: Path) -> None:
     with RunningServer(home) as first, RunningServer(home) as second:
 
