@@ -62,7 +62,7 @@ def here(*arguments: str | Path, **environ: str) -> Done:
 def process(*arguments: str | Path, **environ: str) -> Done:
     """Run a command as a process of its own, started by a small one so that the peak is the command's."""
     done = subprocess.run(  # our own command
-        [sys.executable, "-c", LAUNCH, *map(str, arguments)],
+        [sys.executable, "-I", "-S", "-c", LAUNCH, *map(str, arguments)],
         env={**os.environ, **environ},
         capture_output=True,
         text=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from typing import Any
 
 from builders import NOW, Identity, World, seeded, sign
@@ -33,11 +34,13 @@ from hashpact.domain.state import Basis, Role, Stance, Use
 from hashpact.domain.statements import Statement
 
 HASHES = st.binary(min_size=32, max_size=32)
-SLUGS = st.from_regex(r"[a-z0-9]{1,8}(-[a-z0-9]{1,8}){0,2}", fullmatch=True)
-NAMES = st.from_regex(r"(?=.{1,32}\Z)[a-z0-9]+(-[a-z0-9]+)*", fullmatch=True)
-MEMBERS = st.from_regex(r"[a-z0-9-]{3,32}", fullmatch=True)
+# Drawn from alphabets: by a regular expression it takes ten times as long.
+_LETTERS = string.ascii_lowercase + string.digits
+SLUGS = st.lists(st.text(_LETTERS, min_size=1, max_size=10), min_size=1, max_size=3).map("-".join)
+NAMES = SLUGS | st.text(_LETTERS, min_size=1, max_size=32)
+MEMBERS = st.text(_LETTERS + "-", min_size=3, max_size=32)
 NUMBERS = st.integers(0, MAX_INTEGER)
-COUNTRIES = st.from_regex("[A-Z]{2}", fullmatch=True)
+COUNTRIES = st.text(string.ascii_uppercase, min_size=2, max_size=2)
 
 
 def ascending(elements: st.SearchStrategy[str], low: int, high: int) -> st.SearchStrategy[tuple[str, ...]]:

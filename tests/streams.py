@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+import pytest
 from builders import BOTH, LABELS, YEAR, Identity, World, fingerprint, private_part, seeded, sign, submit
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashpact.domain.fingerprints import SHA256, commitment
@@ -28,6 +31,7 @@ from hashpact.domain.kinds import (
     Void,
     Withdraw,
 )
+from hashpact.domain.rules.replay import Replay
 from hashpact.domain.state import Basis, Key, Role, Stance, State, Use
 from hashpact.service.append import Submission
 
@@ -52,6 +56,15 @@ STEPS: Final = st.lists(
     ),
     max_size=40,
 )
+
+
+EXAMPLES: Final = pytest.mark.parametrize("examples", [25, pytest.param(500, marks=pytest.mark.slow)])
+"""How many streams a test draws."""
+
+
+def draw(examples: int, check: Callable[[list[Step]], None]) -> None:
+    """Have so many streams checked."""
+    settings(max_examples=examples)(given(STEPS)(check))()
 
 
 def ordinary(stream: int, turn: int) -> Step:
@@ -169,6 +182,18 @@ class Stream:
             "void": Void(entry, "court"),
         }
         return bodies[kind]
+
+
+def spoken(steps: Iterable[Step]) -> tuple[World, list[bytes]]:
+    """The leaves of a stream, those that break a rule among them."""
+    stream, folded = Stream(), Replay()
+    leaves = [submission.statement for submission in stream.founding()]
+    for leaf in leaves:
+        folded.apply(leaf)
+    for step in steps:
+        leaves.append(stream.next(step, folded.state).statement)
+        folded.apply(leaves[-1])
+    return stream.world, leaves
 
 
 def _identity(key: Key) -> Identity:

@@ -71,7 +71,7 @@ _GRACE: Final = 5.0
 def serve(
     directory: Path,
     listen: str | None,
-    ready: Callable[[str], None],
+    ready: Callable[[str, str], None],
     passphrases: Passphrases | None = None,
     *,
     verify: bool = False,
@@ -81,10 +81,10 @@ def serve(
     ``passphrases`` open its keys (None: from the environment). With ``verify`` every leaf is compared first,
     and every row of the state with what the leaves add up to.
 
-    ``ready`` is called with the bound HOST:PORT once the server answers. Raises ConfigError for a home or an
-    address that cannot be used, CorruptError for a damaged ledger or one that lacks what was published, and
-    CommitFailedError when the disk refused a commit: then the process must end, and a new one start from what
-    is on the disk.
+    ``ready`` is called with the origin and the bound HOST:PORT once the server answers. Raises ConfigError
+    for a home or an address that cannot be used, CorruptError for a damaged ledger or one that lacks what was
+    published, and CommitFailedError when the disk refused a commit: then the process must end, and a new one
+    start from what is on the disk.
     """
     with open_home(directory, passphrases) as home:
         home.publisher.check()
@@ -106,7 +106,7 @@ def _check_state(home: Home) -> None:
         raise CorruptError(msg, **known)
 
 
-async def _serve(home: Home, listen: str, ready: Callable[[str], None]) -> None:
+async def _serve(home: Home, listen: str, ready: Callable[[str, str], None]) -> None:
     # gRPC writes lines of its own about each refused handshake; ours are JSON, and tell of every RPC.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # gRPC and the index are loaded by the one command that serves, so that the others start quickly.
@@ -155,7 +155,7 @@ async def _serve(home: Home, listen: str, ready: Callable[[str], None]) -> None:
     reachable = "localhost" if host in EVERYWHERE else host
     write_public(home.paths.bound, f"{_joined(reachable, server.port)}\n".encode(), replace=True)
     log.info("serving", origin=home.charter.origin, address=address, position=position, items=len(index))
-    ready(address)
+    ready(home.charter.origin, address)
     tasks = [
         asyncio.create_task(_follow(home.ledger, follower, log)),
         asyncio.create_task(_watch(trust)),

@@ -162,17 +162,18 @@ def another_machine(home: Path) -> Iterator[None]:
 
 
 def test_33_two_machines_on_one_home_are_refused(home: Path) -> None:
-    with another_machine(home):
-        refused = served(home)
-    assert refused.returncode != 0
-    assert "in use on another machine (elsewhere)" in refused.stderr
-    # It has gone without a word, as after a power cut.
     with RunningServer(home) as server:
         with Client(server.profile("acme-video")) as client:
             client.submit([fingerprint(PDQ, "1")], labels=["other"])
         with another_machine(home):
             assert server.wait() != 0
-        assert "in use on another machine (elsewhere)" in server.log
+            assert "in use on another machine (elsewhere)" in server.log
+            refused = served(home)
+    assert refused.returncode != 0
+    assert "in use on another machine (elsewhere)" in refused.stderr
+    # It has gone without a word, as after a power cut.
     with RunningServer(home) as server:
+        with Client(server.profile("acme-video")) as client:
+            client.submit([fingerprint(PDQ, "2")], labels=["other"])
         assert server.stop() == 0
     assert not (home / "machine").exists()

@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
 from builders import check_log
 from running import BOTH, RunningServer, found
 
@@ -22,7 +23,7 @@ from hashpact.log import tree
 from hashpact.sdk import Client, Profile
 from hashpact.service.transparency.receipt import PinnedLog
 
-KILLS = 50
+KILLS = pytest.mark.parametrize("kills", [12, pytest.param(50, marks=pytest.mark.slow)])
 WRITERS = 2
 LOAD = 0.15
 """The longest that a server lives under load before it is killed, in seconds."""
@@ -62,11 +63,12 @@ def assert_there(client: Client, fingerprint: Fingerprint, receipt: Receipt) -> 
     assert receipt.index in [match.entry for match in answer.matches if match.score == 0]
 
 
-def test_hostile_29_every_answered_append_survives_sigkill(tmp_path: Path) -> None:
+@KILLS
+def test_29_every_answered_append_survives_sigkill(tmp_path: Path, kills: int) -> None:
     home = found(tmp_path, {"acme-video": BOTH})
     random_ = random.Random(29)
     answered: list[tuple[Fingerprint, Receipt]] = []
-    for round_ in range(KILLS):
+    for round_ in range(kills):
         with RunningServer(home) as server:
             profile = server.profile("acme-video")
             with Client(profile) as client:
@@ -81,7 +83,7 @@ def test_hostile_29_every_answered_append_survives_sigkill(tmp_path: Path) -> No
                 writer.join()
                 assert writer.cut_off is not None
                 answered += writer.answered
-    assert len(answered) > KILLS, "too little was answered for the kills to prove anything"
+    assert len(answered) > kills, "too little was answered for the kills to prove anything"
     with RunningServer(home) as server, Client(server.profile("acme-video")) as client:
         for fingerprint, receipt in answered:
             assert_there(client, fingerprint, receipt)

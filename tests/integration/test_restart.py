@@ -62,11 +62,11 @@ def replayed(server: RunningServer) -> int | None:
 
 
 def test_a_restart_goes_on_from_the_saved_index(home: Path) -> None:
-    with RunningServer(home) as server, Client(server.profile("acme-video")) as client:
+    with RunningServer(home, measured=True) as server, Client(server.profile("acme-video")) as client:
         receipts = submit(client, range(ENTRIES))
         client.withdraw(receipts[3].index, "mistake")
         assert server.stop() == 0
-    with RunningServer(home) as server, Client(server.profile("acme-video")) as client:
+    with RunningServer(home, measured=True) as server, Client(server.profile("acme-video")) as client:
         assert replayed(server) == 0
         assert events(server, "serving")[-1]["items"] == 5 * (ENTRIES - 1)
         check(client, receipts, {3})
@@ -78,40 +78,40 @@ def test_a_restart_goes_on_from_the_saved_index(home: Path) -> None:
         server.process.send_signal(signal.SIGKILL)
         server.wait()
     # Nothing was saved when it was killed: the log has it.
-    with RunningServer(home) as server, Client(server.profile("acme-video")) as client:
+    with RunningServer(home, measured=True) as server, Client(server.profile("acme-video")) as client:
         assert replayed(server) == 3
         check(client, receipts, {3, 4})
         assert server.stop() == 0
-    with RunningServer(home) as server, Client(server.profile("acme-video")) as client:
+    with RunningServer(home, measured=True) as server, Client(server.profile("acme-video")) as client:
         assert replayed(server) == 0
         check(client, receipts, {3, 4})
-        with RunningServer(home) as second, Client(second.profile("acme-video")) as other:
+        with RunningServer(home, measured=True) as second, Client(second.profile("acme-video")) as other:
             assert replayed(second) == 0
             check(other, receipts, {3, 4})
     assert not events(server, "the index is made again from the log")
 
 
 def test_a_damaged_index_is_made_again_from_the_log(home: Path) -> None:
-    with RunningServer(home) as server, Client(server.profile("acme-video")) as client:
+    with RunningServer(home, measured=True) as server, Client(server.profile("acme-video")) as client:
         receipts = submit(client, range(3))
         assert server.stop() == 0
     (segment,) = (home / "segments").glob("pdq-1-*.segment")
     data = bytearray(segment.read_bytes())
     data[len(data) // 2] ^= 1
     segment.write_bytes(data)
-    with RunningServer(home) as server, Client(server.profile("acme-video")) as client:
+    with RunningServer(home, measured=True) as server, Client(server.profile("acme-video")) as client:
         (warning,) = events(server, "the index is made again from the log")
         assert str(segment) in warning["reason"]
         assert replayed(server) is None
         check(client, receipts, set())
         assert server.stop() == 0
-    with RunningServer(home) as server, Client(server.profile("acme-video")) as client:
+    with RunningServer(home, measured=True) as server, Client(server.profile("acme-video")) as client:
         assert replayed(server) == 0
         check(client, receipts, set())
 
 
 def test_the_index_of_another_log_is_made_again(home: Path, tmp_path: Path) -> None:
-    with RunningServer(home) as server, Client(server.profile("acme-video")) as client:
+    with RunningServer(home, measured=True) as server, Client(server.profile("acme-video")) as client:
         submit(client, range(3))
         assert server.stop() == 0
     (tmp_path / "other").mkdir()

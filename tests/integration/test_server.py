@@ -55,7 +55,7 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def server(home: Path) -> Iterator[RunningServer]:
     """A server of it, and at the end the log is whole."""
-    with RunningServer(home) as running:
+    with RunningServer(home, measured=True) as running:
         yield running
     with open_home(home) as opened:
         check_log(opened.ledger)
@@ -94,9 +94,9 @@ def test_what_one_member_shares_another_finds_until_it_is_withdrawn(server: Runn
             acme.withdraw(receipt.index, "mistake")
 
 
-def test_hostile_33_two_servers_on_one_home(home: Path, server: RunningServer) -> None:
+def test_33_two_servers_on_one_home(home: Path, server: RunningServer) -> None:
     with (
-        RunningServer(home) as second,
+        RunningServer(home, measured=True) as second,
         Client(server.profile("acme-video")) as here,
         Client(second.profile("lotus-forum")) as there,
     ):
@@ -170,16 +170,26 @@ REFUSED: list[tuple[str, Callable[[Author], Submission], type[HashpactError], st
 ]
 
 
+@pytest.fixture(scope="module")
+def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, RunningServer]]:
+    """One home and its server for all statements that change nothing."""
+    home = found(tmp_path_factory.mktemp("refusing"), {"acme-video": BOTH, "lotus-forum": BOTH})
+    with RunningServer(home) as running:
+        yield home, running
+    with open_home(home) as opened:
+        check_log(opened.ledger)
+
+
 @pytest.mark.parametrize(
     ("make", "error", "reason"), [case[1:] for case in REFUSED], ids=[c[0] for c in REFUSED]
 )
 def test_a_bad_statement_is_refused_with_its_reason_and_nothing_changes(
-    home: Path,
-    server: RunningServer,
+    refusing: tuple[Path, RunningServer],
     make: Callable[[Author], Submission],
     error: type[HashpactError],
     reason: str,
 ) -> None:
+    home, server = refusing
     before = size(home)
     submission = make(server.author("acme-video"))
     with Client(server.profile("acme-video")) as client, pytest.raises(error, match=reason) as caught:
@@ -188,7 +198,7 @@ def test_a_bad_statement_is_refused_with_its_reason_and_nothing_changes(
     assert size(home) == before
 
 
-def test_hostile_1_2_a_replay_gets_the_original_receipt_and_other_bytes_are_refused(
+def test_01_02_a_replay_gets_the_original_receipt_and_other_bytes_are_refused(
     home: Path, server: RunningServer
 ) -> None:
     with Client(server.profile("acme-video")) as client:
@@ -232,8 +242,11 @@ def test_sigterm_ends_the_server_well(server: RunningServer) -> None:
     assert events[-2:] == ["stopping", "saved the index"]
 
 
-def test_hostile_30_a_failed_commit_is_never_answered_and_ends_the_process(home: Path) -> None:
-    with RunningServer(home) as server, Client(server.profile("acme-video"), timeout=5) as client:
+def test_30_a_failed_commit_is_never_answered_and_ends_the_process(home: Path) -> None:
+    with (
+        RunningServer(home, measured=True) as server,
+        Client(server.profile("acme-video"), timeout=2) as client,
+    ):
         answered = client.submit([CODE], labels={"fraud"})
         full = (home / "hashpact.db-wal").stat().st_size
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (full, resource.RLIM_INFINITY))
@@ -242,7 +255,7 @@ def test_hostile_30_a_failed_commit_is_never_answered_and_ends_the_process(home:
             client.append(lost)
         assert server.wait() == 1
         assert "CommitFailedError" in server.log, "the fault did not fire"
-    with RunningServer(home) as server, Client(server.profile("acme-video")) as client:
+    with RunningServer(home, measured=True) as server, Client(server.profile("acme-video")) as client:
         assert client.entry(answered.index).entry.index == answered.index
         again = client.append(lost)
         assert again.index == answered.index + 1
@@ -252,7 +265,7 @@ def test_hostile_30_a_failed_commit_is_never_answered_and_ends_the_process(home:
 
 
 def test_a_second_signal_does_not_leave_the_log_open(home: Path) -> None:
-    with RunningServer(home) as server:
+    with RunningServer(home, measured=True) as server:
         server.process.send_signal(signal.SIGINT)
         assert server.stop() == 0
     assert not (home / "hashpact.db-wal").exists()
@@ -279,7 +292,7 @@ def test_new_certificates_are_taken_without_a_restart_and_bad_ones_raise_an_alar
     paths = HomePaths(home)
     with open_home(home) as opened:
         authority = opened.authority
-    with RunningServer(home) as server:
+    with RunningServer(home, measured=True) as server:
 
         def served() -> int:
             """The serial number of the certificate that the server shows."""

@@ -66,7 +66,7 @@ def cosigners(note: bytes, *witnesses: RunningWitness) -> list[str]:
 def test_every_checkpoint_that_anybody_sees_is_cosigned(home: Path) -> None:
     with witness_of(home, "north") as north, witness_of(home, "east") as east:
         ask(home, 2, north, east)
-        with RunningServer(home) as server, Client(server.profile("acme-video")) as client:
+        with RunningServer(home, measured=True) as server, Client(server.profile("acme-video")) as client:
             receipts = [client.submit([item(number)], labels={"fraud"}) for number in range(5)]
             for receipt in receipts:
                 assert cosigners(receipt.checkpoint, north, east) == ["north", "east"]
@@ -84,7 +84,7 @@ def test_every_checkpoint_that_anybody_sees_is_cosigned(home: Path) -> None:
 def test_two_servers_of_one_home_share_its_witnesses(home: Path) -> None:
     with witness_of(home, "north") as north, witness_of(home, "east") as east:
         ask(home, 2, north, east)
-        with RunningServer(home) as first, RunningServer(home) as second:
+        with RunningServer(home, measured=True) as first, RunningServer(home, measured=True) as second:
 
             def submit(number: int) -> list[Receipt]:
                 server = first if number % 2 else second
@@ -105,7 +105,7 @@ def test_without_a_quorum_the_leaf_is_there_and_the_same_bytes_fetch_the_receipt
     with witness_of(home, "north") as north, witness_of(home, "east") as east:
         ask(home, 2, north, east)
         port = east.port
-        with RunningServer(home) as server:
+        with RunningServer(home, measured=True) as server:
             with Client(server.profile("acme-video")) as client:
                 first = client.submit([item(1)], labels={"fraud"})
                 east.stop()
@@ -128,7 +128,7 @@ def test_without_a_quorum_the_leaf_is_there_and_the_same_bytes_fetch_the_receipt
 def test_one_of_two_is_enough_if_the_operator_says_so(home: Path) -> None:
     with witness_of(home, "north") as north, witness_of(home, "east") as east:
         ask(home, 1, north, east)
-        with RunningServer(home) as server, Client(server.profile("acme-video")) as client:
+        with RunningServer(home, measured=True) as server, Client(server.profile("acme-video")) as client:
             client.submit([item(1)], labels={"fraud"})
             east.stop()
             receipt = client.submit([item(2)], labels={"fraud"})
@@ -139,11 +139,11 @@ def test_one_of_two_is_enough_if_the_operator_says_so(home: Path) -> None:
 def test_a_copy_that_is_older_than_what_a_witness_saw_is_not_served(home: Path) -> None:
     with witness_of(home, "north") as north:
         ask(home, 1, north)
-        with RunningServer(home) as server, Client(server.profile("acme-video")) as client:
+        with RunningServer(home, measured=True) as server, Client(server.profile("acme-video")) as client:
             client.submit([item(1)], labels={"fraud"})
             assert server.stop() == 0
         shutil.copytree(home, home.parent / "yesterday")
-        with RunningServer(home) as server, Client(server.profile("acme-video")) as client:
+        with RunningServer(home, measured=True) as server, Client(server.profile("acme-video")) as client:
             last = client.submit([item(2)], labels={"fraud"})
             assert server.stop() == 0
         run = subprocess.run(
@@ -169,9 +169,9 @@ def test_a_copy_that_is_older_than_what_a_witness_saw_is_not_served(home: Path) 
 def test_a_witness_that_cannot_be_asked_is_told_of_at_the_start(home: Path) -> None:
     with witness_of(home, "north") as north:
         ask(home, 0, north)
-        with RunningServer(home) as server:
+        with RunningServer(home, measured=True) as server:
             assert server.stop() == 0
-    with RunningServer(home) as server:
+    with RunningServer(home, measured=True) as server:
         assert server.stop() == 0
     assert "cannot ask a witness" in server.log
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builders import check_log, check_state
-from hypothesis import given, settings
-from streams import STEPS, Step, Stream, ordinary
+from streams import EXAMPLES, Step, Stream, draw, ordinary, spoken
 
 from hashpact.domain import keys, statements
 from hashpact.domain.errors import HashpactError
@@ -32,9 +31,7 @@ from hashpact.storage.memory import MemoryLedger
 from hashpact.storage.sqlite import SqliteLedger
 
 
-@settings(max_examples=60)
-@given(STEPS)
-def test_tables_memory_and_replay_reach_the_same_state(steps: list[Step]) -> None:
+def compare_ledgers(steps: list[Step]) -> None:
     with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
         stream, folded = Stream(), Replay()
         ledgers = (MemoryLedger(), SqliteLedger.create(Path(directory) / "hashpact.db"))
@@ -67,15 +64,15 @@ def test_tables_memory_and_replay_reach_the_same_state(steps: list[Step]) -> Non
             assert check_log(ledger).state == folded.state
 
 
-@settings(max_examples=100)
-@given(STEPS)
-def test_what_stands_is_what_the_leaves_say(steps: list[Step]) -> None:
+@EXAMPLES
+def test_tables_memory_and_replay_reach_the_same_state(examples: int) -> None:
+    draw(examples, compare_ledgers)
+
+
+@EXAMPLES
+def test_what_stands_is_what_the_leaves_say(examples: int) -> None:
     """The standing that is derived from records is the one that follows from the statements alone."""
-    stream = Stream()
-    leaves = [submission.statement for submission in stream.founding()]
-    for step in steps:
-        leaves.append(stream.next(step, replay(leaves).state).statement)
-    compare_standing(leaves)
+    draw(examples, lambda steps: compare_standing(spoken(steps)[1]))
 
 
 def test_streams_have_statements_of_both_sorts_and_undo_things() -> None:

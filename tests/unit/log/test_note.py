@@ -166,7 +166,7 @@ def test_a_line_that_is_no_signature_line_is_refused_by_number(line: bytes) -> N
 
 
 @pytest.mark.parametrize("size", [5, 6, 7, 68])
-def test_hostile_17_base64(size: int) -> None:
+def test_17_base64(size: int) -> None:
     """Spare bits changed, the URL alphabet, padding missing, doubled or misplaced, white space."""
     good = encoded(b"\xfb\xff" * 34 if size == 68 else b"\xfb\xff\xbf\xfe\xfb\xff\xbf"[:size])
     assert note.parse(note.join(TEXT, [good]), LIMIT).signatures[0].name == "name"
@@ -220,7 +220,7 @@ def test_a_signature_has_a_key_id_and_at_least_one_byte(size: int) -> None:
         b"\xf4\x90\x80\x80",
     ],
 )
-def test_hostile_16_a_text_with_control_characters_or_other_than_utf_8(inserted: bytes) -> None:
+def test_16_a_text_with_control_characters_or_other_than_utf_8(inserted: bytes) -> None:
     for text, number in ((b"a" + inserted + b"b\nc\n", "1"), (b"\xc3\xa9\n\n" + inserted + b"\n", "3")):
         with pytest.raises(MalformedError, match=f"line {number}: want UTF-8 text") as caught:
             note.parse(note.join(text, [LINE]), LIMIT)
@@ -232,14 +232,14 @@ def test_text_beyond_ascii_is_text() -> None:
     assert note.parse(note.join(text, [LINE]), LIMIT).text == text
 
 
-def test_hostile_14_sixteen_signatures_and_no_more() -> None:
+def test_14_sixteen_signatures_and_no_more() -> None:
     assert len(note.parse(note.join(TEXT, [LINE] * 16), LIMIT).signatures) == 16
     with pytest.raises(MalformedError, match="more than 16") as caught:
         note.parse(note.join(TEXT, [LINE] * 17), LIMIT)
     assert caught.value.details == {"field": "signature", "line": "20"}
 
 
-def test_hostile_14_a_million_signature_lines_in_bounded_memory() -> None:
+def test_14_a_million_signature_lines_in_bounded_memory() -> None:
     data = note.join(TEXT, [LINE * 1_000_000])
     tracemalloc.start()
     try:

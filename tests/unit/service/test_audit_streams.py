@@ -5,15 +5,14 @@ For logs that keep the rules, `check_log` has an auditor agree after every test 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from builders import FakeClock, World
-from hypothesis import given, settings
-from streams import STEPS, Step, Stream, ordinary
+from streams import EXAMPLES, Step, draw, ordinary, spoken
 from trees import Oracle
 
 from hashpact.domain.rules import standing
-from hashpact.domain.rules.replay import Replay, replay
+from hashpact.domain.rules.replay import replay
 from hashpact.domain.state import Charter, Head, Record
 from hashpact.log import checkpoint, tiles, tree
 from hashpact.log.checkpoint import Checkpoint
@@ -87,24 +86,15 @@ def compare(source: Careless, leaves: Sequence[bytes]) -> int:
     return len(faults)
 
 
-def spoken(steps: Iterable[Step]) -> tuple[World, list[bytes]]:
-    """The leaves of a stream, those that break a rule among them."""
-    stream, folded = Stream(), Replay()
-    leaves = [submission.statement for submission in stream.founding()]
-    for leaf in leaves:
-        folded.apply(leaf)
-    for step in steps:
-        leaves.append(stream.next(step, folded.state).statement)
-        folded.apply(leaves[-1])
-    return stream.world, leaves
-
-
-@settings(max_examples=60)
-@given(STEPS)
-def test_an_auditor_names_every_leaf_that_breaks_a_rule_and_no_other(steps: list[Step]) -> None:
+def compare_both(steps: list[Step]) -> None:
     world, leaves = spoken(steps)
     for kind in (Careless, Serving):
         compare(kind(world, leaves), leaves)
+
+
+@EXAMPLES
+def test_an_auditor_names_every_leaf_that_breaks_a_rule_and_no_other(examples: int) -> None:
+    draw(examples, compare_both)
 
 
 def test_the_streams_have_leaves_of_both_sorts() -> None:

@@ -176,9 +176,7 @@ def test_publishers_at_once_never_go_back(world: World, tmp_path: Path) -> None:
         check_log(ledger)
 
 
-def test_hostile_32_a_ledger_that_lacks_what_was_published_is_told(
-    world: World, published: PublishedLog
-) -> None:
+def test_32_a_ledger_that_lacks_what_was_published_is_told(world: World, published: PublishedLog) -> None:
     now, yesterday, other = MemoryLedger(), MemoryLedger(), World()
     for ledger in (now, yesterday):
         other.entropy.drawn = 0

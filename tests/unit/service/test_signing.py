@@ -149,7 +149,7 @@ def test_guards_that_sign_at_once_keep_one_checkpoint_a_size(world: World, ledge
         ("UPDATE head SET size = 9", 8),
     ],
 )
-def test_hostile_34_what_is_changed_since_the_last_signature_is_named(
+def test_34_what_is_changed_since_the_last_signature_is_named(
     world: World, ledger: SqliteLedger, meddle: Callable[[str], None], sql: str, index: int
 ) -> None:
     guard = world.guard(ledger)
@@ -162,7 +162,7 @@ def test_hostile_34_what_is_changed_since_the_last_signature_is_named(
 
 @pytest.mark.parametrize("column", ["data", "hash", "edge", "root"])
 @pytest.mark.parametrize("index", [0, 3, 6, 7])
-def test_hostile_34_a_full_check_names_what_is_changed_long_after(
+def test_34_a_full_check_names_what_is_changed_long_after(
     world: World, ledger: SqliteLedger, meddle: Callable[[str], None], column: str, index: int
 ) -> None:
     guard = world.guard(ledger)
@@ -179,7 +179,7 @@ def test_hostile_34_a_full_check_names_what_is_changed_long_after(
 
 
 @pytest.mark.parametrize("index", [0, 1, 5, 9])
-def test_hostile_34_history_that_is_rewritten_whole_is_found_by_the_checkpoints(
+def test_34_history_that_is_rewritten_whole_is_found_by_the_checkpoints(
     world: World, ledger: SqliteLedger, meddle: Callable[[str], None], index: int
 ) -> None:
     guard = world.guard(ledger)
@@ -196,7 +196,7 @@ def test_hostile_34_history_that_is_rewritten_whole_is_found_by_the_checkpoints(
     assert caught.value.details["index"] == str(named)
 
 
-def test_hostile_34_a_guard_that_has_signed_sees_a_log_grow_from_other_leaves(
+def test_34_a_guard_that_has_signed_sees_a_log_grow_from_other_leaves(
     world: World, ledger: SqliteLedger, meddle: Callable[[str], None]
 ) -> None:
     guard = world.guard(ledger)
@@ -208,7 +208,7 @@ def test_hostile_34_a_guard_that_has_signed_sees_a_log_grow_from_other_leaves(
     assert int(refused(guard)) >= FOUNDED
 
 
-def test_hostile_34_an_old_hash_that_a_proof_needs_is_found(
+def test_34_an_old_hash_that_a_proof_needs_is_found(
     world: World, ledger: SqliteLedger, meddle: Callable[[str], None]
 ) -> None:
     guard = world.guard(ledger)

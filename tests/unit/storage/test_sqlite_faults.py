@@ -83,7 +83,7 @@ def faults(tried: list[list[str]], *, answered: bool) -> list[str]:
     return wanted
 
 
-def test_hostile_29_a_kill_at_every_write_and_sync(path: Path) -> None:
+def test_29_a_kill_at_every_write_and_sync(path: Path) -> None:
     """Each fault is a SIGKILL in the middle of that write, or in place of that sync."""
     tried = attempts(path, "kill")
     size, synced_after_the_last_write = 0, 0
@@ -105,7 +105,7 @@ def test_hostile_29_a_kill_at_every_write_and_sync(path: Path) -> None:
     assert any(attempt[-1].endswith("ended") for attempt in tried)  # the sweep got to the end
 
 
-def test_hostile_30_an_error_at_every_write_and_sync(path: Path) -> None:
+def test_30_an_error_at_every_write_and_sync(path: Path) -> None:
     """Each fault is an EIO in the middle of that write, or in place of that sync."""
     tried = attempts(path, "io")
     size = 0
@@ -125,7 +125,7 @@ def test_hostile_30_an_error_at_every_write_and_sync(path: Path) -> None:
     assert any(not any(event.startswith("fault") for event in attempt) for attempt in tried)
 
 
-def test_hostile_30_a_full_disk(path: Path) -> None:
+def test_30_a_full_disk(path: Path) -> None:
     """The kernel refuses to let the log file grow: the commit fails, and so does everything after it."""
     *acknowledged, refused, again, head = events("full", path)
     assert acknowledged
@@ -169,7 +169,7 @@ def append_past_the_end(ledger: SqliteLedger, *, hidden: bool) -> None:
                 transaction.append(leaf, [], [])
 
 
-def test_hostile_29_kills_at_random_moments_under_load(path: Path) -> None:
+def test_29_kills_at_random_moments_under_load(path: Path) -> None:
     """Whatever was acknowledged is there, through one kill after another."""
     moments = random.Random(29)  # which moments does not matter, that they are the same does
     acknowledged = 0
@@ -187,7 +187,7 @@ def test_hostile_29_kills_at_random_moments_under_load(path: Path) -> None:
         acknowledged = size
 
 
-def test_hostile_33_processes_that_append_at_once(path: Path) -> None:
+def test_33_processes_that_append_at_once(path: Path) -> None:
     """Positions are dense, each is given once, and nothing that was acknowledged is lost."""
     names, each = ["one", "two", "three"], 60
     with ExitStack() as stack:

@@ -115,10 +115,8 @@ def serve(home: Path, listen: str | None, *, verify: bool) -> None:
     HASHPACT_PASSPHRASE or the terminal.
     """
     secrets = passphrases()
-    with open_home(home) as opened:
-        origin = opened.config.origin
 
-    def ready(address: str) -> None:
+    def ready(origin: str, address: str) -> None:
         secrets.prompt = None  # nobody is asked while it serves
         click.echo(f"serving {origin} on {address}")
         sys.stdout.flush()
