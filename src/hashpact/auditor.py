@@ -12,11 +12,12 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, TypeVar
 
 from hashpact.config import MAX_SIZE
-from hashpact.domain.errors import ConfigError, MalformedError, NotFoundError
+from hashpact.domain.errors import ConfigError, MalformedError
 from hashpact.domain.state import Entry, Head, Key, Member, Opinion, Record
 from hashpact.home import open_home, unix_time
 from hashpact.log import checkpoint
@@ -29,14 +30,17 @@ from hashpact.storage.files import ProfilePaths, new_directory, read_bytes, writ
 from hashpact.storage.home.published import CHECKPOINT, Mirror
 from hashpact.wire.client import calls, feeds
 from hashpact.wire.client.calls import Call, Pace
-from hashpact.wire.client.connection import Connection
-from hashpact.wire.codec import MAX_PAGE, PageRequest
+from hashpact.wire.client.connection import Connection, Endpoint
+from hashpact.wire.codec import MAX_PAGE, EntriesRequest, PageRequest
 from hashpact.wire.evidence import LeavesRequest
 
 Result = TypeVar("Result")
 
 TIMEOUT: Final = 30.0
 """Seconds that one call to the server may take, and that a stream may stand still."""
+
+_GAP: Final = 256
+"""Leaves between two entries that are not worth another stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +72,14 @@ def audit_server(
         known.last or ProfilePaths(profile).audited,
         known.max_age,
     )
+    return audit_endpoint(loaded.endpoint, pinned, progress)
+
+
+def audit_endpoint(endpoint: Endpoint, known: Known, progress: Progress) -> Report:
+    """Audit the log of the server there, as the member that the channel proves."""
     pace = Pace(time.monotonic, random.random)
-    with contextlib.closing(Connection(loaded.endpoint, pace)) as connection:
-        return audit(_Server(connection), pinned, progress)
+    with contextlib.closing(Connection(endpoint, pace)) as connection:
+        return audit(_Server(connection), known, progress)
 
 
 def audit_mirror(directory: Path, known: Known, progress: Progress) -> Report:
@@ -222,11 +231,19 @@ class _Server:
                 break
             after = page.members[-1].member.id
             page = self._run(calls.members(PageRequest(page.next_token, MAX_PAGE), after))
-        for index in entries:
-            with contextlib.suppress(NotFoundError):
-                told = self._run(calls.entry(index))
-                yield told.entry
-                yield from told.opinions
+        wanted = frozenset(entries)
+        for start, stop in _spans(entries):
+            for told in self._connection.stream(feeds.entries(EntriesRequest(start, stop)), TIMEOUT):
+                if told.entry.index in wanted:
+                    yield told.entry
+                    yield from told.opinions
 
     def _run(self, call: Call[Result]) -> Result:
         return self._connection.run(call, TIMEOUT)
+
+
+def _spans(indexes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Ranges ``(start, stop)`` that cover ascending indexes, without their wide gaps."""
+    ends = [place for place, (one, two) in enumerate(pairwise(indexes), 1) if two - one > _GAP]
+    for first, last in pairwise([0, *ends, len(indexes)] if indexes else []):
+        yield indexes[first], indexes[last - 1] + 1

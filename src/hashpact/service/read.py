@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from hashpact.domain.errors import CorruptError, NotFoundError
 from hashpact.domain.ports import Ledger
 from hashpact.domain.rules import standing
 from hashpact.domain.state import Entry, Key, Member, Opinion
+
+_LEAVES_AT_ONCE: Final = 16
+"""Leaves that `Reader.entries` holds, each of at most 32 KiB and with its private parts 2 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +46,41 @@ class Reader:
 
     def entry(self, index: int) -> EntryDetail:
         """The entry at that log index, withdrawn or not. Raises NotFoundError, CorruptError."""
-        with self.ledger.snapshot() as view:
-            entry = view.entry(index)
-            opinions = tuple(standing.opinions(view, index))
-            stands = entry is not None and standing.entry_stands(view, entry)
-        if entry is None:
+        found = self._among(index, index + 1)
+        if not found:
             msg = f"there is no entry {index}"
             raise NotFoundError(msg, resource=f"entries/{index}")
-        leaf = next(self.ledger.leaves(index, index + 1), None)
-        _, private = next(self.ledger.private(index, index + 1), (index, ()))
-        if leaf is None or len(private) != entry.items:
-            msg = f"the leaf of entry {index} or some of its private parts are missing"
-            raise CorruptError(msg)
-        return EntryDetail(entry, leaf.data, private, opinions, stands)
+        return found[0]
+
+    def entries(self, start: int, stop: int) -> Iterator[EntryDetail]:
+        """The entries with start <= index < stop, in order; 0 stops at the end of the log.
+
+        Holds few of them at a time and no view between them: a later one may be told as it stands later.
+        Raises CorruptError.
+        """
+        size = self.ledger.head().size
+        stop = min(stop or size, size)
+        for first in range(start, stop, _LEAVES_AT_ONCE):
+            yield from self._among(first, min(first + _LEAVES_AT_ONCE, stop))
+
+    def _among(self, start: int, stop: int) -> list[EntryDetail]:
+        """The entries among some leaves."""
+        leaves = list(self.ledger.leaves(start, stop))
+        private = dict(self.ledger.private(start, stop))
+        found = []
+        with self.ledger.snapshot() as view:
+            for leaf in leaves:
+                entry = view.entry(leaf.index)
+                if entry is None:
+                    continue
+                parts = private.get(leaf.index, ())
+                if len(parts) != entry.items:
+                    msg = f"some private parts of entry {leaf.index} are missing"
+                    raise CorruptError(msg)
+                opinions = tuple(standing.opinions(view, leaf.index))
+                stands = standing.entry_stands(view, entry)
+                found.append(EntryDetail(entry, leaf.data, parts, opinions, stands))
+        return found
 
     def member(self, member_id: str) -> Member | None:
         """The member of that id, if it is enrolled."""

@@ -67,6 +67,14 @@ class PageRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class EntriesRequest:
+    """The entries from log index ``start`` up to ``stop``, 0 for all that there are."""
+
+    start: int = 0
+    stop: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Some members in the order of their ids, and the token of the next page; "" on the last."""
 
@@ -224,8 +232,8 @@ def submission_from_wire(request: log_pb2.AppendRequest) -> Submission:
     return Submission(request.statement, tuple(request.private))
 
 
-def detail_to_wire(detail: EntryDetail) -> log_pb2.GetEntryResponse:
-    """The response that carries an entry."""
+def detail_to_wire(detail: EntryDetail) -> log_pb2.Entry:
+    """The message of an entry."""
     entry = detail.entry
     opinions = [
         log_pb2.Opinion(
@@ -248,16 +256,16 @@ def detail_to_wire(detail: EntryDetail) -> log_pb2.GetEntryResponse:
     if entry.voided_at is not None:
         message.voiding.index = entry.voided_at
         message.voiding.reason = entry.voided_reason or ""
-    return log_pb2.GetEntryResponse(entry=message)
+    return message
 
 
-def detail_from_wire(response: log_pb2.GetEntryResponse) -> EntryDetail:
+def detail_from_wire(response: log_pb2.GetEntryResponse | log_pb2.ListEntriesResponse) -> EntryDetail:
     """The entry in a response.
 
     What the statement says is read from its bytes, and the private parts must be those it commits to.
     """
     if not response.HasField("entry"):
-        msg = "an answer to GetEntry has an entry"
+        msg = "an answer has an entry"
         raise InvalidInputError(msg, field="entry")
     message = response.entry
     with within("entry"):
@@ -297,6 +305,16 @@ def _opinion_from_wire(entry: int, number: int, opinion: log_pb2.Opinion) -> Opi
             index=whole("index", opinion.index),
             key=sized("key", opinion.key, HASH_SIZE),
         )
+
+
+def entries_request_to_wire(request: EntriesRequest) -> log_pb2.ListEntriesRequest:
+    """The request for entries."""
+    return log_pb2.ListEntriesRequest(start=request.start, stop=request.stop)
+
+
+def entries_request_from_wire(request: log_pb2.ListEntriesRequest) -> EntriesRequest:
+    """The entries that a request asks for."""
+    return EntriesRequest(whole("start", request.start), whole("stop", request.stop))
 
 
 def page_request_to_wire(request: PageRequest) -> log_pb2.ListMembersRequest:

@@ -20,7 +20,7 @@ from hashpact.service.check import Checker
 from hashpact.service.follow import Follower
 from hashpact.service.governance.renewal import Renewal, Renewer
 from hashpact.service.read import Reader
-from hashpact.service.transparency.prove import LeafDetail, Prover
+from hashpact.service.transparency.prove import Prover
 from hashpact.service.transparency.sign import SigningGuard
 from hashpact.wire import codec, errors, evidence, fields
 from hashpact.wire.codec import Page
@@ -36,8 +36,8 @@ from hashpact.wire.v1 import (
 
 Result = TypeVar("Result")
 
-_LEAVES_AT_ONCE: Final = 16
-"""Leaves that a stream holds, each of at most 32 KiB and with its private parts 2 MiB."""
+_AT_ONCE: Final = 16
+"""Leaves or entries that a stream holds, each of at most 32 KiB and with its private parts 2 MiB."""
 
 
 class Rounds:
@@ -142,7 +142,19 @@ class LogServicer(log_pb2_grpc.LogServiceServicer):
         """An entry as it stands."""
         index = fields.entry_from_name(request.name)
         detail = await _blocking(self._threads, lambda: self._services.reader.entry(index))
-        return codec.detail_to_wire(detail)
+        return log_pb2.GetEntryResponse(entry=codec.detail_to_wire(detail))
+
+    async def ListEntries(  # noqa: N802  # gRPC names it
+        self,
+        request: log_pb2.ListEntriesRequest,
+        context: object,  # noqa: ARG002  # gRPC passes it
+    ) -> AsyncIterator[log_pb2.ListEntriesResponse]:
+        """Entries in order. The next are read when the transport has taken those before."""
+        asked = codec.entries_request_from_wire(request)
+        entries = self._services.reader.entries(asked.start, asked.stop)
+        while chunk := await _blocking(self._threads, lambda: _chunk(entries)):
+            for detail in chunk:
+                yield log_pb2.ListEntriesResponse(entry=codec.detail_to_wire(detail))
 
     async def ListMembers(  # noqa: N802  # gRPC names it
         self,
@@ -252,5 +264,5 @@ async def _blocking(threads: Executor, work: Callable[[], Result]) -> Result:
     return await asyncio.get_running_loop().run_in_executor(threads, work)
 
 
-def _chunk(leaves: Iterator[LeafDetail]) -> list[LeafDetail]:
-    return list(islice(leaves, _LEAVES_AT_ONCE))
+def _chunk(stream: Iterator[Result]) -> list[Result]:
+    return list(islice(stream, _AT_ONCE))

@@ -100,7 +100,8 @@ def test_a_log_as_it_should_be(ledger: MemoryLedger) -> None:
         "opinion": 1,
         "withdraw": 1,
     }
-    assert [done for done, _ in told] == list(range(1, size + 1))
+    assert [done for done, _ in told] == [*range(1, size + 1), *range(1, ENTRIES + 1)]
+    assert told[-1] == (ENTRIES, ENTRIES)
 
 
 def test_leaf_0_is_the_genesis_that_is_pinned(source: Altered) -> None:

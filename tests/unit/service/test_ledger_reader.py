@@ -62,6 +62,30 @@ def test_what_is_no_entry_is_not_found(ledger: MemoryLedger, index: int) -> None
     assert caught.value.details == {"resource": f"entries/{index}"}
 
 
+@pytest.mark.parametrize(
+    ("start", "stop", "found"),
+    [
+        (0, 0, [*range(6, 46), 47]),
+        (6, 7, [6]),
+        (20, 47, range(20, 46)),
+        (45, 99, [45, 47]),
+        (46, 47, []),
+        (48, 0, []),
+        (0, 6, []),
+        (2**63 - 1, 0, []),
+    ],
+)
+def test_entries_come_in_order_each_as_it_stands(
+    world: World, ledger: MemoryLedger, start: int, stop: int, found: Sequence[int]
+) -> None:
+    acme, appender, reason = world.author("acme"), world.appender(ledger), Reason(frozenset({"ncii"}))
+    appender.append_all("acme", [acme.submit(SHARED, reason) for _ in range(39)])
+    appender.append("acme", acme.withdraw(25, "mistake"))
+    appender.append("acme", acme.submit(SHARED, reason))
+    reader = Reader(ledger)
+    assert list(reader.entries(start, stop)) == [reader.entry(index) for index in found]
+
+
 class Losing(MemoryLedger):
     """A ledger that loses private parts."""
 
@@ -82,6 +106,8 @@ def test_missing_private_parts_are_corruption(world: World, lost: int) -> None:
     ledger.lost = lost
     with pytest.raises(CorruptError, match="entry 6"):
         Reader(ledger).entry(6)
+    with pytest.raises(CorruptError, match="entry 6"):
+        list(Reader(ledger).entries(0, 0))
 
 
 def test_a_member_is_there_or_not(ledger: MemoryLedger) -> None:

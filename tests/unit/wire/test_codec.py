@@ -21,7 +21,7 @@ from hashpact.service.append import Submission
 from hashpact.service.author import Reason
 from hashpact.service.read import EntryDetail, MemberDetail
 from hashpact.wire import codec, fields
-from hashpact.wire.codec import Page, PageRequest
+from hashpact.wire.codec import EntriesRequest, Page, PageRequest
 from hashpact.wire.v1 import check_pb2, log_pb2
 
 numbers = some.integers(0, 2**63 - 1)
@@ -157,7 +157,14 @@ def submission(world: World) -> Submission:
 def test_entries_come_back(world: World) -> None:
     shared = submission(world)
     for detail in (entry_of(shared), entry_of(shared, **ENDED)):
-        assert codec.detail_from_wire(sent(codec.detail_to_wire(detail))) == detail
+        for answer in (log_pb2.GetEntryResponse, log_pb2.ListEntriesResponse):
+            message: Any = answer(entry=codec.detail_to_wire(detail))
+            assert codec.detail_from_wire(sent(message)) == detail
+
+
+@given(some.builds(EntriesRequest, some.integers(0, 2**63 - 1), some.integers(0, 2**63 - 1)))
+def test_requests_for_entries_come_back(asked: EntriesRequest) -> None:
+    assert codec.entries_request_from_wire(sent(codec.entries_request_to_wire(asked))) == asked
 
 
 def request(**changes: Any) -> check_pb2.CheckRequest:  # noqa: ANN401  # any field
@@ -305,7 +312,8 @@ def answers(world: World) -> dict[str, tuple[Callable[[Any], object], Message]]:
     return {
         "answer": (codec.answer_from_wire, codec.answer_to_wire(Answer((found,), 9))),
         "page": (codec.page_from_wire, codec.page_to_wire(Page((member,)))),
-        "entry": (codec.detail_from_wire, codec.detail_to_wire(withdrawn)),
+        "entry": (codec.detail_from_wire, log_pb2.ListEntriesResponse(entry=codec.detail_to_wire(withdrawn))),
+        "entries": (codec.entries_request_from_wire, log_pb2.ListEntriesRequest(start=1, stop=2)),
     }
 
 
@@ -339,6 +347,8 @@ def answers(world: World) -> dict[str, tuple[Callable[[Any], object], Message]]:
         ("entry", "entry.opinions[1].stance", lambda one: setattr(one.entry.opinions[1], "stance", "like")),
         ("entry", "entry.withdrawal.index", lambda one: setattr(one.entry.withdrawal, "index", -1)),
         ("entry", "entry.withdrawal.reason", lambda one: setattr(one.entry.withdrawal, "reason", "")),
+        ("entries", "start", lambda one: setattr(one, "start", -1)),
+        ("entries", "stop", lambda one: setattr(one, "stop", -1)),
     ],
 )
 def test_a_bad_answer_names_its_field(world: World, kind: str, field: str, change: Change) -> None:
@@ -351,7 +361,7 @@ def test_a_bad_answer_names_its_field(world: World, kind: str, field: str, chang
 
 
 def test_an_entry_that_is_no_submission_is_refused(world: World) -> None:
-    message = codec.detail_to_wire(entry_of(submission(world)))
+    message = log_pb2.GetEntryResponse(entry=codec.detail_to_wire(entry_of(submission(world))))
     message.entry.statement = world.author("acme").withdraw(3, "mistake").statement
     with pytest.raises(InvalidInputError):
         codec.detail_from_wire(message)
@@ -363,6 +373,7 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
         (check_pb2.CheckRequest, codec.check_from_wire),
         (log_pb2.AppendRequest, codec.submission_from_wire),
         (log_pb2.GetEntryResponse, codec.detail_from_wire),
+        (log_pb2.ListEntriesRequest, codec.entries_request_from_wire),
         (log_pb2.ListMembersResponse, codec.page_from_wire),
     ):
         message: Any = kind()

@@ -40,7 +40,7 @@ from hashpact.domain.fingerprints import commitment
 from hashpact.domain.kinds import Submit
 from hashpact.domain.ports import Clock
 from hashpact.domain.rules.replay import Replay
-from hashpact.domain.state import Leaf
+from hashpact.domain.state import Entry, Leaf, Record
 from hashpact.domain.statements import Statement
 from hashpact.log import checkpoint, tiles, tree
 from hashpact.log.checkpoint import SignedCheckpoint
@@ -49,7 +49,7 @@ from hashpact.service.transparency.records import Difference, differences, recor
 from hashpact.service.transparency.source import Source, Told
 
 Progress: TypeAlias = Callable[[int, int], None]
-"""Is told how many of how many leaves are done."""
+"""Is told how many of how many leaves are done, then of the entries whose state is compared."""
 
 MAX_FINDINGS: Final = 1000
 """So many, and the rest of the log is not read: it is not worth more proof, and memory is bounded."""
@@ -330,7 +330,15 @@ class Auditor:
 
     def _different(self, entries: Sequence[int]) -> Iterator[Difference]:
         wanted = records_of(self._replay.state, entries, only_standing=self._source.only_standing)
-        return differences(self._source.records(entries), wanted, self._source.tells)
+        return differences(self._told(entries), wanted, self._source.tells)
+
+    def _told(self, entries: Sequence[int]) -> Iterator[Record]:
+        done = 0
+        for record in self._source.records(entries):
+            yield record
+            if isinstance(record, Entry):
+                done += 1
+                self._progress(done, len(entries))
 
     def _freshness(self) -> None:
         newest = self._replay.state.time()

@@ -12,41 +12,65 @@ from functools import partial
 from typing import Final, Generic, TypeAlias, TypeVar
 
 from hashpact.domain.errors import CorruptError, DeadlineError
+from hashpact.service.read import EntryDetail
 from hashpact.service.transparency.prove import LeafDetail
-from hashpact.wire import evidence
+from hashpact.wire import codec, evidence
 from hashpact.wire.client.calls import Failure, Outcome, Pace, Patience, Pause, understood
+from hashpact.wire.codec import EntriesRequest
 from hashpact.wire.evidence import LeavesRequest
 from hashpact.wire.v1 import log_pb2
 
 Result = TypeVar("Result")
 
-_LEAVES: Final = "/hashpact.wire.v1.LogService/ListLeaves"
+_LOG: Final = "/hashpact.wire.v1.LogService/"
 
 
 @dataclass(frozen=True, slots=True)
 class Feed(Generic[Result]):
-    """A stream of results: its method's path, how the rest after ``done`` of them is asked for, and read."""
+    """A stream of results, each at a later place of the log than the one before.
+
+    ``request`` asks for those from a place on, ``start`` at first. ``read`` is given the place and a message,
+    and gives the result and the place after it.
+    """
 
     method: str
+    start: int
     request: Callable[[int], bytes]
-    read: Callable[[int, bytes], Result]
+    read: Callable[[int, bytes], tuple[Result, int]]
 
 
 def leaves(asked: LeavesRequest) -> Feed[LeafDetail]:
     """The leaves in order. One that is left out, or comes twice, is a CorruptError."""
 
-    def request(done: int) -> bytes:
-        rest = LeavesRequest(asked.start + done, asked.stop, asked.with_private)
+    def request(at: int) -> bytes:
+        rest = LeavesRequest(at, asked.stop, asked.with_private)
         return evidence.leaves_request_to_wire(rest).SerializeToString()
 
-    def read(done: int, data: bytes) -> LeafDetail:
+    def read(at: int, data: bytes) -> tuple[LeafDetail, int]:
         leaf = evidence.leaf_from_wire(log_pb2.ListLeavesResponse.FromString(data))
-        if leaf.index != asked.start + done:
-            msg = f"asked for leaf {asked.start + done}, the server sent leaf {leaf.index}"
-            raise CorruptError(msg, index=str(asked.start + done))
-        return leaf
+        if leaf.index != at:
+            msg = f"asked for leaf {at}, the server sent leaf {leaf.index}"
+            raise CorruptError(msg, index=str(at))
+        return leaf, at + 1
 
-    return Feed(_LEAVES, request, read)
+    return Feed(f"{_LOG}ListLeaves", asked.start, request, read)
+
+
+def entries(asked: EntriesRequest) -> Feed[EntryDetail]:
+    """The entries in order. One that comes twice, too late, or from outside the range is a CorruptError."""
+
+    def request(at: int) -> bytes:
+        return codec.entries_request_to_wire(EntriesRequest(at, asked.stop)).SerializeToString()
+
+    def read(at: int, data: bytes) -> tuple[EntryDetail, int]:
+        detail = codec.detail_from_wire(log_pb2.ListEntriesResponse.FromString(data))
+        index = detail.entry.index
+        if index < at or (asked.stop and index >= asked.stop):
+            msg = f"asked for entries from {at} up to {asked.stop}, the server sent entry {index}"
+            raise CorruptError(msg, index=str(at))
+        return detail, index + 1
+
+    return Feed(f"{_LOG}ListEntries", asked.start, request, read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +102,17 @@ def results(feed: Feed[Result], timeout: float, pace: Pace) -> Generator[FeedSte
     Raises as `Patience.after`, and what the feed finds wrong with a message.
     """
     patience = Patience(timeout, pace)
-    done = 0
+    at = feed.start
     while True:
-        yield Open(feed.request(done), patience.left())
-        before = done
+        yield Open(feed.request(at), patience.left())
+        before = at
         while isinstance(outcome := (yield Read()), bytes):
-            yield Item(understood(feed.method, partial(feed.read, done, outcome)))
-            done += 1
+            result, at = understood(feed.method, partial(feed.read, at, outcome))
+            yield Item(result)
         if not isinstance(outcome, Failure):
             return
         lost = outcome.passing or isinstance(outcome.error, DeadlineError)
-        if lost and done > before:
+        if lost and at > before:
             patience.renew()
         else:
             yield from patience.after(outcome)
