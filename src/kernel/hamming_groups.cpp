@@ -152,9 +152,15 @@ struct Scratch {
     std::vector<std::uint64_t> below;
 };
 
-Scratch& scratch() {
+// Not inlined: compilers take the address of what is thread-local for a constant, and ask for it again in every loop.
+[[gnu::noinline]] Scratch& scratch() {
     thread_local Scratch mine;
     return mine;
+}
+
+// At least so many; never fewer again, because what is grown is cleared.
+void make_room(std::vector<std::uint64_t>& words, std::size_t wanted) {
+    if (words.size() < wanted) words.resize(wanted);
 }
 
 }  // namespace
@@ -285,9 +291,9 @@ void HammingGroups::search_group(const Rows& rows, const std::uint64_t* query, s
     const std::size_t stride = blocks * kBlockWords;
     const std::uint64_t* slices = slices_.data() + group.slices;
     const std::uint64_t* center = centers_.data() + i * rows.words;
-    mine.sums.resize(stride * kSumSlices);
-    mine.members.resize(stride);
-    mine.below.resize(stride);
+    make_room(mine.sums, stride * kSumSlices);
+    make_room(mine.members, stride);
+    make_room(mine.below, stride);
     mine.picked.clear();
     for (std::size_t word = 0; word < rows.words; ++word) {
         for (std::uint64_t left = query[word] ^ center[word]; left != 0; left &= left - 1) {
@@ -300,16 +306,22 @@ void HammingGroups::search_group(const Rows& rows, const std::uint64_t* query, s
     kernels().add_slices(slices, blocks, mine.picked.data(), mine.picked.size(), mine.sums.data());
 
     // Gives up to `wanted` of these members, in the order of rows, whose sums are that one if there is one. Returns how
-    // many were not withdrawn. An id is far from everything else, so some are asked for before any is read.
+    // many were not withdrawn. Rows and ids are far from one another, so some are asked for before any is read.
     const auto give = [&](const std::vector<std::uint64_t>& members, std::size_t wanted, std::optional<unsigned> sum) {
         std::array<std::uint32_t, kAsked> asked;
-        std::array<unsigned, kAsked> distances;
         std::size_t waiting = 0;
         std::size_t given = 0;
         const auto give_waiting = [&] {
+            std::array<std::uint32_t, kAsked> found;
             for (std::size_t k = 0; k < waiting; ++k) {
-                if (tombstones.has(asked[k])) continue;
-                nearest.add(rows.ids[asked[k]], distances[k]);
+                found[k] = rows_[group.first + asked[k]];
+                if (found[k] >= rows.size()) throw DamagedSection("section groups.rows is damaged");
+                __builtin_prefetch(&rows.ids[found[k]]);
+            }
+            for (std::size_t k = 0; k < waiting; ++k) {
+                if (tombstones.has(found[k])) continue;
+                const unsigned total = sum ? *sum : sum_of(mine.sums.data(), asked[k] / 64, asked[k] % 64);
+                nearest.add(rows.ids[found[k]], total - from_center);
                 ++given;
             }
             waiting = 0;
@@ -318,16 +330,12 @@ void HammingGroups::search_group(const Rows& rows, const std::uint64_t* query, s
             for (std::uint64_t left = members[word]; left != 0; left &= left - 1) {
                 if (waiting == kAsked || given + waiting == wanted) give_waiting();
                 if (given == wanted) return given;
-                const auto bit = static_cast<std::size_t>(__builtin_ctzll(left));
-                // An empty place has no business here, nor has a row that is not there.
-                if (word * 64 + bit >= group.size) throw DamagedSection("section groups.slices is damaged");
-                const std::uint32_t row = rows_[group.first + word * 64 + bit];
-                counter.read(&rows_[group.first + word * 64 + bit], sizeof row);
-                if (row >= rows.size()) throw DamagedSection("section groups.rows is damaged");
-                __builtin_prefetch(&rows.ids[row]);
-                asked[waiting] = row;
-                distances[waiting] = (sum ? *sum : sum_of(mine.sums.data(), word, bit)) - from_center;
-                ++waiting;
+                const std::size_t member = word * 64 + static_cast<std::size_t>(__builtin_ctzll(left));
+                // An empty place has no business here.
+                if (member >= group.size) throw DamagedSection("section groups.slices is damaged");
+                counter.read(&rows_[group.first + member], sizeof(std::uint32_t));
+                __builtin_prefetch(&rows_[group.first + member]);
+                asked[waiting++] = static_cast<std::uint32_t>(member);
             }
         }
         give_waiting();

@@ -10,6 +10,12 @@ namespace {
 constexpr double kLine = 64.0;
 constexpr unsigned kOffsetsPerLineBits = 4;  // sixteen 4-byte offsets
 constexpr unsigned kSketchBits = 16;
+constexpr double kLineSketches = 32;
+
+// A chunk with so many more entries than unrelated codes would have is crowded; of codes that crowd a chunk, so many
+// are among those that crowd the next one.
+constexpr double kCrowdEntries = 512;
+constexpr double kCrowdPasses = 0.5;
 
 // A search waits for an offset, a sketch, a row number and a code, each known from the one before.
 constexpr double kDependentReads = 4.0;
@@ -134,6 +140,24 @@ double HammingPlan::allocate(unsigned radius, const std::vector<double>& costs, 
 
 double HammingPlan::load(std::size_t i, std::size_t rows) const {
     return std::ldexp(static_cast<double>(rows), -static_cast<int>(chunks_[i].width));
+}
+
+double HammingPlan::level_cost(std::size_t i, int flips, double there, const std::vector<double>& entries,
+                               std::size_t rows, const Costs& costs) const {
+    // What passes is near in the next chunk as well, and how many codes are is known. They may be those that crowd this
+    // chunk, or others. If the next chunk is crowded it will have a low threshold, and what passes is nearer.
+    const std::size_t next = this->next(i);
+    const double* around = entries.data() + kLevels * next;
+    const double excess = around[0] + around[1] - (buckets(next, 0) + buckets(next, 1)) * load(next, rows);
+    const int reach = (excess > kCrowdEntries ? 2 : 4) - flips;
+    double near = around[0];
+    for (int k = 1; k <= std::min(reach, static_cast<int>(kMaxFlips)); ++k) near += around[k];
+    const double share = near / static_cast<double>(rows);
+    const double unrelated = buckets(i, flips) * load(i, rows);
+    const double passing =
+        there * std::min(1.0, share) + kCrowdPasses * std::max(0.0, std::min(excess, there - unrelated));
+    return buckets(i, flips) * (costs.run + 2 * costs.read) + there / kLineSketches * (costs.line + costs.read / 2) +
+           passing * (costs.candidate + costs.read);
 }
 
 double HammingPlan::cost(std::size_t rows, unsigned radius, const Costs& costs) const {

@@ -85,6 +85,11 @@ class HammingPlan {
     // How many of `rows` unrelated codes share a value of chunk i.
     double load(std::size_t i, std::size_t rows) const;
 
+    // Estimated nanoseconds of looking into a level of chunk i, the buckets exactly `flips` away from the query's, that
+    // holds `there` of `rows` entries: `entries[kLevels * i + f]` is what is known or thought of how many the others hold.
+    double level_cost(std::size_t i, int flips, double there, const std::vector<double>& entries, std::size_t rows,
+                      const Costs& costs) const;
+
     // Estimated nanoseconds of one search at `radius` over `rows` unrelated codes.
     double cost(std::size_t rows, unsigned radius, const Costs& costs) const;
 

@@ -17,7 +17,7 @@ constexpr std::uint32_t kBlock = 8192;
 // Offsets are asked for so many chunks before they are read.
 constexpr std::size_t kChunksAhead = 4;
 
-// A query's buckets are crowded if they hold this much more than those of unrelated codes would.
+// A query's buckets are crowded if they hold this much more than those of codes such as the segment's do.
 constexpr double kCrowd = 1.5;
 constexpr double kCrowdEntries = 512;
 
@@ -29,18 +29,13 @@ constexpr std::size_t kBatch = 4096;
 constexpr double kSurprise = 0.25;
 constexpr int kMostPlans = 8;
 
-// Of codes that crowd a chunk, so many are among those that crowd the next one.
-constexpr double kCrowdPasses = 0.5;
-constexpr double kLineSketches = 32;
-
 // More than any distance between sketches.
 constexpr std::uint16_t kAnySketch = 16;
 
 // The buckets a number of flips away in one chunk.
 struct Level {
-    bool listed;          // by the present plan
-    bool known;           // how many entries they have
-    std::size_t entries;
+    bool listed;  // by the present plan
+    bool known;   // how many entries they have
 };
 
 // What one thread's searches reuse.
@@ -48,6 +43,7 @@ struct Scratch {
     std::vector<Run> runs;
     std::vector<int> thresholds;
     std::vector<Level> levels;
+    std::vector<double> entries;  // of each level, as far as known
     std::vector<double> costs;
     Seen seen;
     std::vector<const std::uint32_t*> passed = std::vector<const std::uint32_t*>(kBlock);
@@ -55,7 +51,8 @@ struct Scratch {
     std::vector<std::uint16_t> distances = std::vector<std::uint16_t>(kBlock + 1);
 };
 
-Scratch& scratch() {
+// Not inlined: compilers take the address of what is thread-local for a constant, and ask for it again in every loop.
+[[gnu::noinline]] Scratch& scratch() {
     thread_local Scratch mine;
     return mine;
 }
@@ -97,7 +94,7 @@ class HammingSegment::Search {
 
     void run() {
         const unsigned radius = nearest_.radius();
-        if (radius >= segment_.scan_from_ || !segment_.groups_.reaches(radius)) {
+        if (radius >= segment_.thresholds_.size() || !segment_.groups_.reaches(radius)) {
             scan_all();
             return;
         }
@@ -106,7 +103,6 @@ class HammingSegment::Search {
         begin();
         make_room(0);
         mine_.seen.clear();
-        plan_.thresholds(nearest_.radius(), mine_.thresholds);
         if (list_all()) {
             verify();
         } else {
@@ -117,7 +113,9 @@ class HammingSegment::Search {
   private:
     void begin() {
         listed_ = 0;
+        mine_.thresholds = segment_.thresholds_[nearest_.radius()];
         mine_.levels.assign(kLevels * plan_.size(), Level{});
+        mine_.entries.assign(segment_.typical_.data(), segment_.typical_.data() + segment_.typical_.size());
     }
 
     // Adds the row unless it is withdrawn.
@@ -151,8 +149,10 @@ class HammingSegment::Search {
         for (std::size_t i = 0; i < std::min(kChunksAhead, plan_.size()); ++i) prefetch(i);
         for (std::size_t i = 0; i < plan_.size(); ++i) {
             if (i + kChunksAhead < plan_.size()) prefetch(i + kChunksAhead);
-            expected += static_cast<double>(plan_.masks_within(i, mine_.thresholds[i])) * segment_.loads_[i];
-            for (int flips = 0; flips <= mine_.thresholds[i]; ++flips) entries += list(i, flips);
+            for (int flips = 0; flips <= mine_.thresholds[i]; ++flips) {
+                expected += typical(i, flips);
+                entries += list(i, flips);
+            }
         }
         return static_cast<double>(entries) <= kCrowd * expected + kCrowdEntries;
     }
@@ -189,7 +189,8 @@ class HammingSegment::Search {
         if (damaged) throw DamagedSection("a section of offsets is damaged");
         listed_ = static_cast<std::size_t>(next - mine_.runs.data());
         if (large) split(before);
-        level(i, flips) = Level{true, true, entries};
+        level(i, flips) = Level{true, true};
+        this->entries(i, flips) = static_cast<double>(entries);
         return entries;
     }
 
@@ -243,49 +244,29 @@ class HammingSegment::Search {
         listed_ = 0;
     }
 
-    Level& level(std::size_t i, int flips) { return mine_.levels[kLevels * i + static_cast<std::size_t>(flips)]; }
+    static std::size_t place(std::size_t i, int flips) { return kLevels * i + static_cast<std::size_t>(flips); }
+
+    Level& level(std::size_t i, int flips) { return mine_.levels[place(i, flips)]; }
+    double& entries(std::size_t i, int flips) { return mine_.entries[place(i, flips)]; }
+    double& cost(std::size_t i, int flips) { return mine_.costs[place(i, flips)]; }
+    double typical(std::size_t i, int flips) const { return segment_.typical_[place(i, flips)]; }
+
+    double cost_of(std::size_t i, int flips, double there) const {
+        return plan_.level_cost(i, flips, there, mine_.entries, segment_.in_tables(), segment_.costs_);
+    }
 
     // What the levels of all chunks would cost, as far as what is known of their buckets shows it.
     void estimate() {
-        mine_.costs.resize(kLevels * plan_.size());
+        mine_.costs.resize(mine_.entries.size());
         for (std::size_t i = 0; i < plan_.size(); ++i) {
             double crowd = 1;
             for (int flips = 0; flips <= static_cast<int>(kMaxFlips); ++flips) {
-                const double expected = this->expected(i, flips);
                 // Beyond what is known, as crowded as the last.
-                const Level& level = this->level(i, flips);
-                if (level.known) crowd = std::max(1.0, static_cast<double>(level.entries) / expected);
-                cost(i, flips) = cost_of(i, flips, crowd * expected);
+                if (level(i, flips).known) crowd = std::max(1.0, entries(i, flips) / typical(i, flips));
+                cost(i, flips) = cost_of(i, flips, crowd * typical(i, flips));
             }
         }
     }
-
-    // How many entries a level would have if codes were unrelated.
-    double expected(std::size_t i, int flips) const { return plan_.buckets(i, flips) * segment_.loads_[i]; }
-
-    double entries(std::size_t i, int flips) {
-        return level(i, flips).known ? static_cast<double>(level(i, flips).entries) : expected(i, flips);
-    }
-
-    // What it costs to look into a level with so many entries.
-    double cost_of(std::size_t i, int flips, double there) {
-        // What passes is near in the next chunk as well, and how many codes are is known. They may be those that crowd
-        // this chunk, or others. If the next chunk is crowded it will have a low threshold, and what passes is nearer.
-        const std::size_t next = plan_.next(i);
-        const double excess = entries(next, 0) + entries(next, 1) - expected(next, 0) - expected(next, 1);
-        const int reach = (excess > kCrowdEntries ? 2 : 4) - flips;
-        double near = entries(next, 0);
-        for (int k = 1; k <= std::min(reach, static_cast<int>(kMaxFlips)); ++k) near += entries(next, k);
-        const double share = near / static_cast<double>(segment_.in_tables());
-        const double passing =
-            there * std::min(1.0, share) +
-            kCrowdPasses * std::max(0.0, std::min(excess, there - expected(i, flips)));
-        const Costs& costs = segment_.costs_;
-        return plan_.buckets(i, flips) * (costs.run + 2 * costs.read) +
-               there / kLineSketches * (costs.line + costs.read / 2) + passing * (costs.candidate + costs.read);
-    }
-
-    double& cost(std::size_t i, int flips) { return mine_.costs[kLevels * i + static_cast<std::size_t>(flips)]; }
 
     // For a query that hits crowded buckets: the thresholds go where the crowd is not.
     void search_crowd() {

@@ -64,6 +64,7 @@ class HammingSegment {
     HammingSegment(Rows rows, const Options& options, Bits in_group);
 
     Table build(std::size_t chunk, const Bits& in_group) const;
+    void sample_levels();
     void weigh();
     std::size_t in_tables() const { return rows_.size() - groups_.rows(); }
 
@@ -73,9 +74,14 @@ class HammingSegment {
     HammingGroups groups_;       // crowds of near-copies
     HammingPlan plan_;           // for all other rows
     std::vector<Table> tables_;  // one for each chunk; none if every search scans
-    unsigned scan_from_ = 0;     // the radius from which on a scan of all codes is cheaper
-    double scan_cost_ = 0;       // of a scan
-    std::vector<double> loads_;  // entries in a bucket of each chunk if codes were unrelated
+    double scan_cost_ = 0;       // of comparing all codes
+
+    // How many entries each level of each chunk holds on average around codes such as the segment's own, and no fewer
+    // than around unrelated ones. A level is the buckets a number of flips away: [kLevels * chunk + flips].
+    Array<double> typical_;
+
+    // The thresholds that cost least for such a query, by the radius. From where they end on, a scan of all costs less.
+    std::vector<std::vector<int>> thresholds_;
 };
 
 }  // namespace hashpact
