@@ -40,8 +40,8 @@ NOTES = (
 )
 LIMIT_NOTES = (
     "ns: a line at a random place of as much memory as the index takes, 16 under way at once or one by one.",
-    "lines: different 64-byte lines that the kernel counts; share: of p50 that lines x prefetched explains.",
-    "call: a search in an empty index, which is Python and the binding; it is part of p50.",
+    "lines: different 64-byte lines that the kernel counts; call: a search in an empty index.",
+    "alone: p50 with nobody else's index in the caches, as reads are measured; ratio and share go by it.",
 )
 
 
