@@ -103,10 +103,11 @@ HammingPlan HammingPlan::choose(unsigned bits, std::size_t rows, std::size_t sca
     return best;
 }
 
-void HammingPlan::thresholds(unsigned radius, std::vector<int>& out) const {
+std::vector<int> HammingPlan::even_thresholds(unsigned radius) const {
     const auto size = static_cast<unsigned>(chunks_.size());
-    out.assign(size, static_cast<int>(radius / size) - 1);
-    for (unsigned i = 0; i <= radius % size; ++i) ++out[i];
+    std::vector<int> thresholds(size, static_cast<int>(radius / size) - 1);
+    for (unsigned i = 0; i <= radius % size; ++i) ++thresholds[i];
+    return thresholds;
 }
 
 double HammingPlan::allocate(unsigned radius, const std::vector<double>& costs, std::vector<int>& out) const {
@@ -162,8 +163,7 @@ double HammingPlan::level_cost(std::size_t i, int flips, double there, const std
 
 double HammingPlan::cost(std::size_t rows, unsigned radius, const Costs& costs) const {
     if (size() == 1) return scan_cost(bits_, rows, costs);
-    std::vector<int> thresholds;
-    this->thresholds(radius, thresholds);
+    const std::vector<int> thresholds = even_thresholds(radius);
     double total = kDependentReads * costs.dependent;
     for (std::size_t i = 0; i < size(); ++i) {
         if (thresholds[i] > static_cast<int>(kMaxFlips)) return HUGE_VAL;

@@ -55,10 +55,6 @@ class HammingPlan {
         return static_cast<std::uint16_t>(chunk_value(code, chunks_[next(i)]));
     }
 
-    // Writes the threshold of each chunk at that radius for a set of unrelated codes: floor(r/m) for the first
-    // r mod m + 1 of the m chunks, and one less for the others. A negative one is not looked into.
-    void thresholds(unsigned radius, std::vector<int>& out) const;
-
     // Writes the thresholds at that radius that cost least, and returns their cost: `costs[kLevels * i + f]` is that of
     // the buckets exactly f flips away from the query's in chunk i. HUGE_VAL, and nothing written, if kMaxFlips flips
     // in every chunk do not reach that far.
@@ -99,6 +95,10 @@ class HammingPlan {
         std::vector<std::uint32_t> all;
         std::array<std::size_t, kMaxFlips + 1> within{};
     };
+
+    // The thresholds at that radius that are best among unrelated codes: floor(r/m) for the first r mod m + 1 of the m
+    // chunks, and one less for the others.
+    std::vector<int> even_thresholds(unsigned radius) const;
 
     unsigned bits_;
     std::vector<Chunk> chunks_;

@@ -185,3 +185,20 @@ def test_what_a_search_reads_can_be_counted() -> None:
     assert alone["lines"] < len(codes) * 32 / 64 / 4
     with pytest.raises(ValueError, match="width"):
         store.touches(b"", 31, None)
+
+
+@pytest.mark.parametrize("count", [3000, 10_000, 60_000])
+def test_related_codes_are_never_read_more_often_than_a_scan_reads_them(count: int) -> None:
+    """Where bits depend on one another tables find many strangers: a sample of the codes tells how many."""
+    rng = np.random.default_rng(47)
+    codes = make_codes("dependent bits", count, 32, rng)
+    store = _kernel.HammingStore(32, 31)
+    store.add(np.arange(count, dtype=np.uint64), codes)
+    scan = count * 32 / 64
+    lines = [
+        store.touches(flipped(codes[row], 20, rng), 31, None)["lines"]
+        for row in rng.integers(0, count, 50).tolist()
+    ]
+    assert max(lines) <= scan
+    if count > 50_000:
+        assert np.median(lines) < scan / 10
