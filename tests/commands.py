@@ -7,13 +7,34 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from hashpact.cli.main import run
+import click
+
+from hashpact.cli import main
+
+
+def leaves(
+    command: click.Command, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Every command below ``command``, with the words that call it."""
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from leaves(below, (*path, name))
+    else:
+        yield path, command
+
+
+COMMANDS = dict(leaves(main.cli))
+"""Every command, by the words that call it."""
 
 TOO_SLOW = 60.0
 
@@ -55,7 +76,7 @@ def here(*arguments: str | Path, **environ: str) -> Done:
     """Run a command in this process."""
     out, err = io.StringIO(), io.StringIO()
     with patch.dict(os.environ, environ), redirect_stdout(out), redirect_stderr(err):
-        status = run([str(argument) for argument in arguments])
+        status = main.run([str(argument) for argument in arguments])
     return Done(status, out.getvalue(), err.getvalue())
 
 

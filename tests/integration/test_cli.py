@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -152,6 +153,9 @@ def test_pictures_and_texts_from_submission_to_withdrawal(place: Place, tmp_path
     (leaf,) = here("log", "show", place.home, "--start", str(taken["index"]), "--json").lines
     assert (leaf["kind"], leaf["summary"]) == ("withdraw", f"entry {first}: mistake")
     assert leaf["leaf_hash"] == taken["leaf_hash"]
+    told = place.run("lotus-forum", "entry", str(first)).out
+    assert f"withdrawn at      leaf {taken['index']}\n" in told
+    assert "stands            no\n" in told
 
 
 def test_what_people_see(place: Place, tmp_path: Path) -> None:
@@ -249,3 +253,16 @@ def test_a_member_enrolled_after_the_server_was_bound_elsewhere_finds_it(tmp_pat
         )
         assert f'address = "{server.address}"' in (out / "profile.toml").read_text()
         assert here("check", text, "--profile", out).status == 0
+
+
+def test_the_program_in_the_readme_runs(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = pictures.write_original(pictures.draw("hills", 23), tmp_path / "upload.jpg")
+    (shared,) = place.ask("acme-video", "submit", picture, "--label", "ncii")
+    readme = Path(__file__).resolve().parents[2] / "README.md"
+    (program,) = re.findall(r"^```python\n(.*?)^```$", readme.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    assert program.count('"lotus-forum"') == 1
+    exec(program.replace('"lotus-forum"', repr(str(place.profiles["acme-video"]))), {})  # noqa: S102 - our README
+    assert f"{shared['entry']} pdq/1 0 ('ncii',) acme-video 0\n" in capsys.readouterr().out

@@ -90,13 +90,16 @@ def main() -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit status.
 
-    0 when all went well; 1 after an error, told in one line on stderr; 2 for a wrong use; 130 after Ctrl-C.
+    0 when all went well; 1 after an error and 2 for a wrong use, told in a line on stderr; 130 after Ctrl-C.
     """
     try:
         status = cli.main(args=list(arguments), prog_name="hashpact", standalone_mode=False)
         sys.stdout.flush()
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        return error.exit_code
+    except click.ClickException as error:
+        complain(_misused(error))
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
@@ -109,6 +112,12 @@ def run(arguments: Sequence[str]) -> int:
             complain(_told(error))
         return 1
     return status if isinstance(status, int) else 0
+
+
+def _misused(error: click.ClickException) -> str:
+    said = " ".join(error.format_message().split())
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return said if context is None else f"{said.rstrip('.')}; see: {context.command_path} --help"
 
 
 def _told(error: OSError) -> str:

@@ -23,9 +23,15 @@ def entry(entry: int, connect: Connect, *, as_json: bool) -> None:
         emit(shown)
         return
     for name, value in shown.items():
-        text = ", ".join(map(str, value)) if isinstance(value, list) else value
+        text = value
         if name == "opinions" and isinstance(value, list):
             text = ", ".join(f"{opinion['member']} {opinion['stance']}" for opinion in value)
+        elif isinstance(value, list):
+            text = ", ".join(map(str, value))
+        elif isinstance(value, bool):
+            text = "yes" if value else "no"
+        elif name in {"withdrawn_at", "voided_at"} and value is not None:
+            text = f"leaf {value}"
         click.echo(f"{name.replace('_', ' '):18}{'-' if text in (None, '') else text}")
 
 

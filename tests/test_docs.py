@@ -1,0 +1,45 @@
+"""What the pages refer to is there: files and headings behind links, and paths of the repository."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+PATH = re.compile(r"`((?:docs|proto|scripts|src|tests)/[\w./-]*)`")
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors of a page, as GitHub makes them."""
+    found = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in found}
+
+
+def faults(page: Path) -> list[str]:
+    """Every reference of a page that leads nowhere."""
+    text, wrong = page.read_text("utf-8"), []
+    for target in LINK.findall(text):
+        name, _, anchor = target.partition("#")
+        if re.match("[a-z]+:", target):
+            continue
+        there = (page.parent / name).resolve() if name else page
+        if not there.exists() or (anchor and anchor not in headings(there)):
+            wrong.append(target)
+    return wrong + [name for name in PATH.findall(text) if not (ROOT / name).exists()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_every_reference_leads_somewhere(page: Path) -> None:
+    assert faults(page) == []
+
+
+def test_the_checker_sees_what_leads_nowhere(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# What it *is*\n[a](#what-it-is) [b](page.md#no) [c](no.md) [d](https://no) `tests/no.py` `tests`\n"
+    )
+    assert faults(page) == ["page.md#no", "no.md", "tests/no.py"]
