@@ -24,7 +24,7 @@ constexpr std::size_t kSampled = 8;
 constexpr std::size_t kShown = 3;
 
 // What fits into the second-level cache with its sums. Larger groups are cut; equal centers are no harm.
-constexpr std::size_t kMostMembers = std::size_t{1} << 16;
+constexpr std::size_t kMostMembers = std::size_t{1} << 17;
 
 // How many ids are asked for before they are read.
 constexpr std::size_t kAsked = 32;
@@ -150,6 +150,7 @@ struct Scratch {
     std::vector<std::uint64_t> sums;
     std::vector<std::uint64_t> members;
     std::vector<std::uint64_t> below;
+    std::vector<std::uint32_t> filled;
 };
 
 // Not inlined: compilers take the address of what is thread-local for a constant, and ask for it again in every loop.
@@ -159,8 +160,19 @@ struct Scratch {
 }
 
 // At least so many; never fewer again, because what is grown is cleared.
-void make_room(std::vector<std::uint64_t>& words, std::size_t wanted) {
-    if (words.size() < wanted) words.resize(wanted);
+template <class T>
+void make_room(std::vector<T>& values, std::size_t wanted) {
+    if (values.size() < wanted) values.resize(wanted);
+}
+
+// Notes which of these words are not zero. No branch: the few that are not cannot be foreseen.
+std::size_t find_filled(const std::vector<std::uint64_t>& words, std::size_t count, std::vector<std::uint32_t>& filled) {
+    std::size_t found = 0;
+    for (std::size_t word = 0; word < count; ++word) {
+        filled[found] = static_cast<std::uint32_t>(word);
+        found += words[word] != 0 ? 1 : 0;
+    }
+    return found;
 }
 
 }  // namespace
@@ -294,6 +306,7 @@ void HammingGroups::search_group(const Rows& rows, const std::uint64_t* query, s
     make_room(mine.sums, stride * kSumSlices);
     make_room(mine.members, stride);
     make_room(mine.below, stride);
+    make_room(mine.filled, stride);
     mine.picked.clear();
     for (std::size_t word = 0; word < rows.words; ++word) {
         for (std::uint64_t left = query[word] ^ center[word]; left != 0; left &= left - 1) {
@@ -326,7 +339,9 @@ void HammingGroups::search_group(const Rows& rows, const std::uint64_t* query, s
             }
             waiting = 0;
         };
-        for (std::size_t word = 0; word < stride; ++word) {
+        const std::size_t words = find_filled(members, stride, mine.filled);
+        for (std::size_t k = 0; k < words; ++k) {
+            const std::size_t word = mine.filled[k];
             for (std::uint64_t left = members[word]; left != 0; left &= left - 1) {
                 if (waiting == kAsked || given + waiting == wanted) give_waiting();
                 if (given == wanted) return given;
