@@ -166,6 +166,7 @@ def test_the_administrators_replace_each_other(home: Path, tmp_path: Path) -> No
     here("root", "propose", home, "--add", f"carol={made['public']}", "--remove", "2", "--out", note)
     shown = told("statement", "show", note, "--home", home)
     assert "New: carol. No longer: 2." in shown
+    assert f"carol, public key {made['public']}\n" in shown
     for name in (admin(home, "1"), admin(home, "2")):
         here("root", "sign", note, "--key", name)
     assert "must sign" in refused("statement", "submit", home, note)

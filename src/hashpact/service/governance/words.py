@@ -115,7 +115,7 @@ def _body(  # noqa: C901, PLR0911, PLR0912 - a case for each kind
 def _roots(body: Genesis | Root) -> list[str]:
     return [
         f"{body.threshold} of these {len(body.admins)} administrators must sign from then on:",
-        *(f"  {admin.name}, key {admin.id.hex()}" for admin in body.admins),
+        *(f"  {admin.name}, public key {admin.public.hex()}" for admin in body.admins),
         f"Checkpoints are signed by: {', '.join(key.hex() for key in body.log_keys)}.",
     ]
 
