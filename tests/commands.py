@@ -15,6 +15,7 @@ from typing import Any
 from unittest.mock import patch
 
 import click
+from running import UNMEASURED
 
 from hashpact.cli import main
 
@@ -84,7 +85,7 @@ def process(*arguments: str | Path, **environ: str) -> Done:
     """Run a command as a process of its own, started by a small one so that the peak is the command's."""
     done = subprocess.run(  # our own command
         [sys.executable, "-I", "-S", "-c", LAUNCH, *map(str, arguments)],
-        env={**os.environ, **environ},
+        env={**os.environ, **UNMEASURED, **environ},
         capture_output=True,
         text=True,
         timeout=TOO_SLOW,

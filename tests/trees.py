@@ -5,6 +5,7 @@ Written from the text of the RFC and of nothing else: it slices lists of leaf ha
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
+@functools.cache
 def split(size: int) -> int:
     """The largest power of two smaller than ``size``."""
     power = 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import re
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from builders import ORIGIN, FakeClock, Identity, seeded
-from running import ready_line
+from running import UNMEASURED, ready_line
 from trees import Oracle
 
 from hashpact.http.server import answer
@@ -108,11 +109,18 @@ class Desk:
 class RunningWitness:
     """`hashpact witness serve` as a process of its own, on a directory that is made if it is not there.
 
-    ``under`` is a command that runs another, and leaves it its process id.
+    ``under`` is a command that runs another, and leaves it its process id. As `RunningServer`, it does not
+    measure its coverage unless that is asked for.
     """
 
     def __init__(
-        self, directory: Path, logs: list[tuple[str, bytes]], port: int = 0, under: Sequence[str] = ()
+        self,
+        directory: Path,
+        logs: list[tuple[str, bytes]],
+        port: int = 0,
+        under: Sequence[str] = (),
+        *,
+        measured: bool = False,
     ) -> None:
         self.directory = directory
         if not directory.exists():
@@ -125,6 +133,7 @@ class RunningWitness:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
+                env={**os.environ, **({} if measured else UNMEASURED)},
             )
         try:
             said = ready_line(self.process, directory.with_suffix(".log"))

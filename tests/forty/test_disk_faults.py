@@ -19,7 +19,7 @@ from builders import fingerprint
 from faults import strace
 from faults.campaign import Campaign
 from faults.strace import KILL, KINDS
-from running import BOTH, RunningServer, found
+from running import BOTH, UNMEASURED, RunningServer, found
 
 from hashpact.domain.fingerprints import PDQ
 from hashpact.sdk import Client
@@ -37,7 +37,8 @@ pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 def campaign(directory: Path, kinds: tuple[str, ...], step: int) -> list[dict[str, Any]]:
     """What came of each fault."""
     command = [sys.executable, "-m", "faults.campaign", str(directory), ",".join(kinds), str(step)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *filter(None, sys.path)])}
+    paths = os.pathsep.join([str(TESTS), *filter(None, sys.path)])
+    environment = {**os.environ, "PYTHONPATH": paths, **UNMEASURED}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from pathlib import Path
 
@@ -13,14 +12,12 @@ LATER = {28, 37, 38}
 """Of these, something belongs to followers and load, which are not there yet."""
 
 ROW = re.compile(r"\| (\d+) \| [^|]+ \| [^|]+ \| ([^|]+) \| ([^|]*) ?\|")
-NUMBERED = re.compile(r"test_((?:\d\d?_)+)")
+NUMBERED = re.compile(r"^(?:async )?def test_((?:\d\d?_)+)", re.MULTILINE)
 
 
 def numbers(path: Path) -> set[int]:
     """The numbers that the tests in a file are named after."""
-    tree = ast.walk(ast.parse(path.read_text("utf-8")))
-    names = [node.name for node in tree if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    found = [word for name in names if (one := NUMBERED.match(name)) for word in one[1].split("_")[:-1]]
+    found = [word for one in NUMBERED.findall(path.read_text("utf-8")) for word in one.split("_")[:-1]]
     assert {len(word) for word in found} <= {2}, path
     return {int(word) for word in found}
 

@@ -38,7 +38,7 @@ def witness_of(home: Path, name: str, port: int = 0) -> RunningWitness:
     """A witness of the home's log."""
     with open_home(home) as opened:
         logs = [(ORIGIN, public) for public in opened.charter.log_keys]
-    return RunningWitness(home.parent / name, logs, port)
+    return RunningWitness(home.parent / name, logs, port, measured=True)
 
 
 def ask(home: Path, quorum: int, *witnesses: RunningWitness) -> None:
