@@ -59,7 +59,7 @@ async def test_24_the_receipt_of_another_statement_is_refused(
 
     founded.services = replace(founded.services, guard=Liar(founded.ledger, founded.world.log_key))
     await founded.start()
-    caller = connect(replace(founded.profile("acme"), receipts=tmp_path))
+    caller = connect(replace(founded.profile("acme"), directory=tmp_path))
     with pytest.raises(CorruptError if change == "short" else ProofError):
         await caller("submit", [PICTURE], labels=["ncii"])
     assert not os.listdir(tmp_path)  # noqa: PTH208  # the event loop may wait for a list of nothing

@@ -76,7 +76,7 @@ async def test_a_checkpoint_by_another_key_is_refused(house: Clearinghouse, conn
     fill(house, 1)
     pinned = PinnedLog(house.world.origin, (Identity.of("other").public,))
     caller = connect(replace(house.profile("acme"), log=pinned))
-    with pytest.raises(ProofError, match="put the new key into log_key"):
+    with pytest.raises(ProofError, match="some are held back"):
         await caller("checkpoint")
     with pytest.raises(ProofError):
         await caller("submit", [PICTURE], labels=["ncii"])
@@ -296,7 +296,7 @@ async def test_34_appends_name_the_damage_and_checks_go_on(founded: Clearinghous
 async def test_receipts_are_kept_beside_their_statements(
     house: Clearinghouse, connect: Connect, tmp_path: Path
 ) -> None:
-    caller = connect(replace(house.profile("acme"), receipts=tmp_path / "receipts"))
+    caller = connect(replace(house.profile("acme"), directory=tmp_path))
     receipts = [await caller("submit", [PICTURE], labels=["ncii"]), await caller("withdraw", 6, "mistake")]
     for receipt in receipts:
         statement = (tmp_path / "receipts" / f"{receipt.index}.statement").read_bytes()
@@ -312,7 +312,7 @@ async def test_a_receipt_that_cannot_be_kept_is_a_warning(
     house: Clearinghouse, connect: Connect, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")
-    caller = connect(replace(house.profile("acme"), receipts=tmp_path / "file" / "receipts"))
+    caller = connect(replace(house.profile("acme"), directory=tmp_path / "file"))
     with pytest.warns(UserWarning, match="receipt 6 is not kept"):
         receipt = await caller("submit", [PICTURE], labels=["ncii"])
     assert receipt.index == 6

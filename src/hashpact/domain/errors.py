@@ -21,6 +21,7 @@
     │   └── DeadlineError            the call's time ran out; its outcome is unknown
     ├── CorruptError                 stored bytes are not what the log committed to
     │   └── ProofError               a Merkle proof or receipt does not verify
+    │       └── LogKeyError          no key of the log that is pinned signed the checkpoint
     └── ConfigError                  the home, profile or configuration is unusable
 
 Each class has a stable ``code``. The server sends it with a gRPC status, the SDK raises the same class
@@ -165,6 +166,12 @@ class ProofError(CorruptError):
     """A Merkle proof or a receipt does not verify."""
 
     code = "PROOF"
+
+
+class LogKeyError(ProofError):
+    """No key of the log that is pinned signed the checkpoint. Root statements may have brought another."""
+
+    code = "LOG_KEY"
 
 
 class ConfigError(HashpactError):

@@ -116,7 +116,8 @@ class Charter:
     """Who governs the log: its origin, administrators, threshold and log keys, and the policy.
 
     ``key_delay`` is how many seconds a key that administrators enrol waits, None for none. A ``single_admin``
-    log was founded with the threshold 1, and only such a log may have it.
+    log was founded with the threshold 1, and only such a log may have it. ``since`` is the index of the
+    statement that left it.
     """
 
     origin: str
@@ -128,6 +129,7 @@ class Charter:
     key_delay: int | None = None
     root_version: int = 1
     single_admin: bool = False
+    since: int = 0
 
 
 @dataclass(frozen=True, slots=True)

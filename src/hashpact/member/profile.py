@@ -15,23 +15,23 @@ from hashpact.passphrase import Passphrases
 from hashpact.service import certificates, keyring
 from hashpact.service.governance.expiry import CERTIFICATE_DAYS, KEY_DAYS, Ending, ending
 from hashpact.service.transparency.receipt import PinnedLog, to_file
-from hashpact.storage.files import ProfilePaths, read_bytes, read_private, write_public
+from hashpact.storage.files import ProfilePaths, alone, read_bytes, read_private, write_public
 from hashpact.wire.client.connection import Endpoint
 from hashpact.wire.identity import Tls
 
 CERTIFICATE: Final = b"-----BEGIN CERTIFICATE-----"
 
 
-class ReceiptWarning(UserWarning):
-    """A receipt was verified, and could not be written to the disk."""
+class ProfileWarning(UserWarning):
+    """Something was verified, and could not be written into the profile."""
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
     """What a member's machine has: who it is, its signing key, and the channel to the clearinghouse.
 
-    ``log`` and ``genesis``, the SHA-256 of leaf 0, are what it recognises the log by. ``receipts`` is the
-    directory in which its clients keep receipts, None if they do not.
+    ``log`` and ``genesis``, the SHA-256 of leaf 0, are what it recognises the log by. ``directory`` is where
+    its clients keep receipts and the log's new keys, None if they do not.
     """
 
     origin: str
@@ -41,7 +41,7 @@ class Profile:
     endpoint: Endpoint
     log: PinnedLog
     genesis: bytes
-    receipts: Path | None = None
+    directory: Path | None = None
     key_expires: int | None = None
 
     @classmethod
@@ -83,24 +83,45 @@ class Profile:
             endpoint=Endpoint(*split_address("address", config.address), tls),
             log=PinnedLog(config.origin, config.log_key),
             genesis=config.genesis,
-            receipts=paths.receipts,
+            directory=paths.directory,
             key_expires=config.key_expires,
         )
 
     def keep(self, statement: bytes, receipt: Receipt) -> None:
         """Keep a verified receipt beside the statement that it is of, if receipts are kept.
 
-        Files are written whole. One that cannot be is a ReceiptWarning: the statement is in the log, and the
+        Files are written whole. One that cannot be is a ProfileWarning: the statement is in the log, and the
         same bytes sent again give the same receipt.
         """
-        if self.receipts is None:
+        if self.directory is None:
             return
+        receipts = ProfilePaths(self.directory).receipts
         try:
-            self.receipts.mkdir(mode=0o700, exist_ok=True)
-            write_public(self.receipts / f"{receipt.index}.statement", statement, replace=True)
-            write_public(self.receipts / f"{receipt.index}.tlog-proof", to_file(receipt), replace=True)
+            receipts.mkdir(mode=0o700, exist_ok=True)
+            write_public(receipts / f"{receipt.index}.statement", statement, replace=True)
+            write_public(receipts / f"{receipt.index}.tlog-proof", to_file(receipt), replace=True)
         except (ConfigError, OSError) as error:
-            warnings.warn(f"receipt {receipt.index} is not kept: {error}", ReceiptWarning, stacklevel=3)
+            warnings.warn(f"receipt {receipt.index} is not kept: {error}", ProfileWarning, stacklevel=3)
+
+    def recognising(self, log: PinnedLog, roots: bytes) -> Self:
+        """The same member with other keys of the log, kept with the root statements that brought them.
+
+        They take the place of the old ones in profile.toml in one step, unless others are there by now. If
+        that cannot be written, or another process is changing the profile, it is a ProfileWarning: whoever
+        opens the profile next finds them again.
+        """
+        if self.directory is not None and log != self.log:
+            paths = ProfilePaths(self.directory)
+            try:
+                with alone(paths.directory):
+                    config = config_of(paths)
+                    if config.log_key == self.log.keys:
+                        write_public(paths.roots, roots, replace=True)
+                        config = replace(config, log_key=log.keys)
+                        write_public(paths.config, config.to_toml().encode(), replace=True)
+            except (ConfigError, OSError) as error:
+                warnings.warn(f"the log's new keys are not kept: {error}", ProfileWarning, stacklevel=3)
+        return replace(self, log=log)
 
     def at(self, address: str) -> Self:
         """The same member, reaching the clearinghouse at another HOST:PORT. Raises ConfigError."""

@@ -8,7 +8,7 @@ author of statements. `Client` blocks, `AsyncClient` awaits; both raise the erro
 """
 
 from hashpact.fingerprint.content import Fingerprinted, fingerprints_of, fingerprints_of_text
-from hashpact.member.profile import Profile, ReceiptWarning
+from hashpact.member.profile import Profile, ProfileWarning
 from hashpact.sdk.clients import TIMEOUT, AsyncClient, Client
 from hashpact.sdk.desk import Fingerprintable
 
@@ -19,7 +19,7 @@ __all__ = [
     "Fingerprintable",
     "Fingerprinted",
     "Profile",
-    "ReceiptWarning",
+    "ProfileWarning",
     "fingerprints_of",
     "fingerprints_of_text",
 ]

@@ -6,11 +6,12 @@ import asyncio
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
 from hashpact.domain.checks import DEFAULT_LIMIT, Answer, Filter, Query
+from hashpact.domain.errors import LogKeyError
 from hashpact.domain.ports import Clock, Entropy
 from hashpact.domain.state import Basis, Receipt, Stance
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
@@ -50,7 +51,8 @@ class Client:
 
     Every method raises a HashpactError: InvalidInputError before anything is sent, CertificateError if the
     channel is refused, UnavailableError or DeadlineError when the time is over, and what the server says.
-    ``author`` signs the member's statements, for `append`.
+    ``author`` signs the member's statements, for `append`. A log key that the profile does not pin is
+    believed if root statements lead to it from the pinned genesis; the profile then pins it.
     """
 
     def __init__(
@@ -114,9 +116,9 @@ class Client:
         """Append a statement that was signed elsewhere, or before: the same bytes, the same receipt.
 
         The receipt is verified, and kept in the profile as docs/formats/home.md says; a disk that does not
-        take it is a ReceiptWarning, for the statement is in the log.
+        take it is a ProfileWarning, for the statement is in the log.
         """
-        receipt = self._run(calls.append(submission, self.profile.log))
+        receipt = self._believed(lambda: self._desk.append(submission))
         self.profile.keep(submission.statement, receipt)
         return receipt
 
@@ -133,12 +135,12 @@ class Client:
             call = self._desk.page(page)
 
     def checkpoint(self) -> SignedCheckpoint:
-        """The newest signed checkpoint, signed by a key that the profile pins. Raises ProofError."""
-        return self._desk.newest(self._run(calls.checkpoint()))
+        """The newest signed checkpoint, by a key of the log. Raises ProofError."""
+        return self._believed(self._desk.newest)
 
     def consistency(self, old: Checkpoint) -> SignedCheckpoint:
         """The newest signed checkpoint, proved to extend an ``old`` one. Raises ProofError."""
-        new = self._desk.newest(self._run(calls.checkpoint()), old)
+        new = self._believed(lambda: self._desk.newest(old))
         proof = self._run(calls.consistency(old.size, new.checkpoint.size))
         check_extends(old, new.checkpoint, proof)
         return new
@@ -168,6 +170,24 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _believed(self, make: Callable[[], Call[Result]]) -> Result:
+        """The result of a call; of another one if the log's key has been replaced, and its root says so."""
+        try:
+            return self._run(make())
+        except LogKeyError:
+            self._follow()
+        return self._run(make())
+
+    def _follow(self) -> None:
+        """Pin the log's keys as its root statements have them now."""
+        steps = self._desk.roots()
+        try:
+            call = next(steps)
+            while True:
+                call = steps.send(self._run(call))
+        except StopIteration as end:
+            self.profile = self._desk.profile = self.profile.recognising(*end.value)
 
     def _run(self, call: Call[Result], timeout: float | None = None) -> Result:
         return self._connection.run(call, self.timeout if timeout is None else timeout)
@@ -237,9 +257,9 @@ class AsyncClient:
         """Append a statement that was signed elsewhere, or before: the same bytes, the same receipt.
 
         The receipt is verified, and kept in the profile as docs/formats/home.md says; a disk that does not
-        take it is a ReceiptWarning, for the statement is in the log.
+        take it is a ProfileWarning, for the statement is in the log.
         """
-        receipt = await self._run(calls.append(submission, self.profile.log))
+        receipt = await self._believed(lambda: self._desk.append(submission))
         await asyncio.to_thread(self.profile.keep, submission.statement, receipt)
         return receipt
 
@@ -257,12 +277,12 @@ class AsyncClient:
             call = self._desk.page(page)
 
     async def checkpoint(self) -> SignedCheckpoint:
-        """The newest signed checkpoint, signed by a key that the profile pins. Raises ProofError."""
-        return self._desk.newest(await self._run(calls.checkpoint()))
+        """The newest signed checkpoint, by a key of the log. Raises ProofError."""
+        return await self._believed(self._desk.newest)
 
     async def consistency(self, old: Checkpoint) -> SignedCheckpoint:
         """The newest signed checkpoint, proved to extend an ``old`` one. Raises ProofError."""
-        new = self._desk.newest(await self._run(calls.checkpoint()), old)
+        new = await self._believed(lambda: self._desk.newest(old))
         proof = await self._run(calls.consistency(old.size, new.checkpoint.size))
         check_extends(old, new.checkpoint, proof)
         return new
@@ -295,6 +315,24 @@ class AsyncClient:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    async def _believed(self, make: Callable[[], Call[Result]]) -> Result:
+        """As that of `Client`."""
+        try:
+            return await self._run(make())
+        except LogKeyError:
+            await self._follow()
+        return await self._run(make())
+
+    async def _follow(self) -> None:
+        """Pin the log's keys as its root statements have them now."""
+        steps = self._desk.roots()
+        try:
+            call = next(steps)
+            while True:
+                call = steps.send(await self._run(call))
+        except StopIteration as end:
+            self.profile = self._desk.profile = await asyncio.to_thread(self.profile.recognising, *end.value)
 
     async def _run(self, call: Call[Result], timeout: float | None = None) -> Result:  # noqa: ASYNC109  # as above
         return await self._connection.run(call, self.timeout if timeout is None else timeout)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from collections.abc import Generator, Iterable
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from hashpact.domain.checks import Answer, Check, Filter, Query
 from hashpact.domain.errors import InvalidInputError, ProofError
 from hashpact.domain.fingerprints import Fingerprint
 from hashpact.domain.ports import Clock, Entropy
-from hashpact.domain.state import Basis, Stance
+from hashpact.domain.state import Basis, Receipt, Stance
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
 from hashpact.member.profile import Profile
 from hashpact.service.append import Submission
 from hashpact.service.author import Author, Reason
 from hashpact.service.transparency.prove import LeafDetail
+from hashpact.service.transparency.receipt import PinnedLog
+from hashpact.service.transparency.roots import RootChain, check_included
 from hashpact.wire.client import calls
 from hashpact.wire.client.calls import Call
 from hashpact.wire.codec import MAX_PAGE, Page, PageRequest
@@ -36,7 +38,7 @@ class Desk:
 
     def __init__(self, profile: Profile, clock: Clock, entropy: Entropy) -> None:
         self.author = Author(profile.origin, profile.member, profile.key, profile.signer, clock, entropy)
-        self._profile = profile
+        self.profile = profile
 
     def check(
         self, items: Iterable[Fingerprintable | Query], narrow: Filter, limit: int, min_position: int
@@ -55,18 +57,50 @@ class Desk:
 
     def leaf(self, leaf: LeafDetail) -> LeafDetail:
         """The leaf. Raises ProofError if it is leaf 0 and not the one that the profile pins."""
-        if leaf.index == 0 and hashlib.sha256(leaf.statement).digest() != self._profile.genesis:
+        if leaf.index == 0 and hashlib.sha256(leaf.statement).digest() != self.profile.genesis:
             msg = "the log's leaf 0 is not the genesis that profile.toml names: it is another log"
             raise ProofError(msg)
         return leaf
 
-    def newest(self, note: bytes, old: Checkpoint | None = None) -> SignedCheckpoint:
-        """The signed checkpoint in a note. Raises ProofError if it is smaller than the ``old`` one."""
-        signed = self._profile.log.open(note)
-        if old is not None and signed.checkpoint.size < old.size:
-            msg = f"the log had {old.size} leaves, and signs {signed.checkpoint.size} now"
-            raise ProofError(msg)
-        return signed
+    def append(self, submission: Submission) -> Call[Receipt]:
+        """The call that appends a statement, and believes a receipt under the keys that are pinned now."""
+        return calls.append(submission, self.profile.log)
+
+    def newest(self, old: Checkpoint | None = None) -> Call[SignedCheckpoint]:
+        """The call for the newest checkpoint; a ProofError if it is smaller than the ``old`` one."""
+        asked, log = calls.checkpoint(), self.profile.log
+
+        def read(data: bytes) -> SignedCheckpoint:
+            signed = log.open(asked.read(data))
+            if old is not None and signed.checkpoint.size < old.size:
+                msg = f"the log had {old.size} leaves, and signs {signed.checkpoint.size} now"
+                raise ProofError(msg)
+            return signed
+
+        return Call(asked.method, asked.request, read)
+
+    def roots(self) -> Generator[Call[Any], Any, tuple[PinnedLog, bytes]]:
+        """The calls by which a client that does not know the log's key follows its root statements.
+
+        Each is sent its result back. Returns what the log is recognised by now, with the statements that say
+        so: verified from the pinned genesis on, and in the tree that the log has signed by one of those keys.
+        Raises ProofError.
+        """
+        chain = RootChain(self.profile.log, self.profile.genesis)
+        at = 0
+        while found := (yield calls.roots(at)):
+            for leaf in found:
+                chain.add(leaf)
+            at = found[-1].index + 1
+        log = chain.pinned()
+        signed = log.read((yield calls.checkpoint()))
+        for leaf in chain.leaves:
+            if leaf.index >= signed.size:
+                msg = f"leaf {leaf.index}, a root statement, is not in the log of size {signed.size}"
+                raise ProofError(msg)
+            _, proof = yield calls.inclusion(leaf.index, signed.size)
+            check_included(leaf, signed, proof)
+        return log, chain.data()
 
     def page(self, before: Page | None) -> Call[Page] | None:
         """The call for the page after ``before``; None if that was the last."""

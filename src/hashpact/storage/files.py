@@ -159,6 +159,11 @@ class ProfilePaths:
         return self.directory / "receipts"
 
     @property
+    def roots(self) -> Path:
+        """The statements from which the log's keys follow that took the place of the first ones."""
+        return self.directory / "roots"
+
+    @property
     def audited(self) -> Path:
         """The checkpoint that was audited last."""
         return self.directory / "audited-checkpoint"

@@ -25,7 +25,7 @@ HASH_SIZE: Final = 32
 
 _CHARTER: Final = (
     "origin, admin_names, admin_keys, threshold, log_keys, policy_version, labels, key_delay, root_version, "
-    "single_admin"
+    "single_admin, since"
 )
 _MEMBER: Final = "id, roles, enrolled_at, suspended_at"
 _KEY: Final = (
@@ -162,7 +162,8 @@ def _row_of(record: Record) -> tuple[str, str, _Values]:
             log_keys = b"".join(record.log_keys)
             values = (record.origin, names, keys, record.threshold, log_keys)
             policy = (record.policy_version, _array(record.labels), record.key_delay)
-            return "charters", _CHARTER, (*values, *policy, record.root_version, int(record.single_admin))
+            root = (record.root_version, int(record.single_admin), record.since)
+            return "charters", _CHARTER, (*values, *policy, *root)
         case Member():
             roles = _array(sorted(role.value for role in record.roles))
             return "members", _MEMBER, (record.id, roles, record.enrolled_at, record.suspended_at)
@@ -220,10 +221,10 @@ def _values_of_entry(entry: Entry) -> _Values:
 
 
 def _charter_of(row: Row) -> Charter:
-    origin, names, keys, threshold, log_keys, version, labels, delay, root, single = row
+    origin, names, keys, threshold, log_keys, version, labels, delay, root, single, since = row
     admins = tuple(NamedKey(*admin) for admin in zip(_words(names), hashes(keys), strict=True))
     return Charter(
-        origin, admins, threshold, hashes(log_keys), version, _words(labels), delay, root, bool(single)
+        origin, admins, threshold, hashes(log_keys), version, _words(labels), delay, root, bool(single), since
     )
 
 

@@ -65,7 +65,8 @@ CREATE TABLE charters (
   labels TEXT NOT NULL,
   key_delay INTEGER,
   root_version INTEGER NOT NULL,
-  single_admin INTEGER NOT NULL
+  single_admin INTEGER NOT NULL,
+  since INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE members (

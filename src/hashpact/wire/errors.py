@@ -51,6 +51,7 @@ STATUS: Final[Mapping[type[HashpactError], grpc.StatusCode]] = {
     errors.DeadlineError: _Code.DEADLINE_EXCEEDED,
     errors.CorruptError: _Code.DATA_LOSS,
     errors.ProofError: _Code.DATA_LOSS,
+    errors.LogKeyError: _Code.DATA_LOSS,
     errors.ConfigError: _Code.INTERNAL,
 }
 """The status of each class. Total: a test walks the tree of domain/errors.py."""

@@ -15,7 +15,7 @@ from hashpact.domain.fingerprints import MAX_PRIVATE
 from hashpact.domain.kinds import MAX_ITEMS
 from hashpact.domain.state import Receipt
 from hashpact.domain.statements import MAX_LEAF
-from hashpact.service.transparency.prove import LeafDetail
+from hashpact.service.transparency.prove import MAX_ROOTS, LeafDetail
 from hashpact.wire.fields import HASH_SIZE, count, limited, sized, whole, within
 from hashpact.wire.v1 import log_pb2
 
@@ -110,6 +110,28 @@ def tile_to_wire(data: bytes) -> log_pb2.GetTileResponse:
 def tile_from_wire(response: log_pb2.GetTileResponse) -> bytes:
     """The tile in a response, as bytes."""
     return limited("data", response.data, MAX_TILE)
+
+
+def roots_request_from_wire(request: log_pb2.ListRootsRequest) -> int:
+    """The index from which on root statements are asked for."""
+    return whole("start", request.start)
+
+
+def roots_to_wire(roots: Iterable[LeafDetail]) -> log_pb2.ListRootsResponse:
+    """The response that carries root statements."""
+    found = [log_pb2.Root(index=root.index, statement=root.statement) for root in roots]
+    return log_pb2.ListRootsResponse(roots=found)
+
+
+def roots_from_wire(response: log_pb2.ListRootsResponse) -> tuple[LeafDetail, ...]:
+    """The root statements in a response."""
+    count("roots", response.roots, 0, MAX_ROOTS)
+    found = []
+    for number, root in enumerate(response.roots):
+        with within(f"roots[{number}]"):
+            statement = limited("statement", root.statement, MAX_LEAF)
+            found.append(LeafDetail(whole("index", root.index), statement))
+    return tuple(found)
 
 
 def leaves_request_to_wire(request: LeavesRequest) -> log_pb2.ListLeavesRequest:

@@ -170,6 +170,16 @@ class LogServicer(log_pb2_grpc.LogServiceServicer):
         members = tuple(found[: page.size])
         return codec.page_to_wire(Page(members, members[-1].member.id if more else ""))
 
+    async def ListRoots(  # noqa: N802  # gRPC names it
+        self,
+        request: log_pb2.ListRootsRequest,
+        context: object,  # noqa: ARG002  # gRPC passes it
+    ) -> log_pb2.ListRootsResponse:
+        """Who governs the log, from leaf 0 on."""
+        start = evidence.roots_request_from_wire(request)
+        roots = await _blocking(self._threads, lambda: self._services.prover.roots(start))
+        return evidence.roots_to_wire(roots)
+
     async def GetCheckpoint(  # noqa: N802  # gRPC names it
         self,
         request: log_pb2.GetCheckpointRequest,  # noqa: ARG002  # it is empty

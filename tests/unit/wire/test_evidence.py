@@ -60,6 +60,12 @@ def test_leaves_come_back(request: LeavesRequest, leaf: LeafDetail) -> None:
     assert evidence.leaf_from_wire(sent(evidence.leaf_to_wire(leaf))) == leaf
 
 
+@given(numbers, some.lists(some.builds(LeafDetail, numbers, notes), max_size=4).map(tuple))
+def test_roots_come_back(start: int, roots: tuple[LeafDetail, ...]) -> None:
+    assert evidence.roots_request_from_wire(sent(log_pb2.ListRootsRequest(start=start))) == start
+    assert evidence.roots_from_wire(sent(evidence.roots_to_wire(roots))) == roots
+
+
 def answers() -> dict[str, tuple[Callable[[Any], object], Message]]:
     """A good message of each kind, with what reads it."""
     return {
@@ -68,6 +74,8 @@ def answers() -> dict[str, tuple[Callable[[Any], object], Message]]:
         "inclusion": (evidence.inclusion_from_wire, evidence.inclusion_to_wire(bytes(32), RECEIPT.proof)),
         "checkpoint": (evidence.checkpoint_from_wire, evidence.checkpoint_to_wire(b"note")),
         "leaves": (evidence.leaves_request_from_wire, log_pb2.ListLeavesRequest(start=1, stop=2)),
+        "roots": (evidence.roots_from_wire, evidence.roots_to_wire([LeafDetail(1, b"leaf")])),
+        "start": (evidence.roots_request_from_wire, log_pb2.ListRootsRequest(start=1)),
         "path": (evidence.tile_request_from_wire, log_pb2.GetTileRequest(path="tile/0/000")),
     }
 
@@ -90,6 +98,10 @@ def answers() -> dict[str, tuple[Callable[[Any], object], Message]]:
         ("inclusion", "leaf_hash", lambda one: setattr(one, "leaf_hash", b"")),
         ("inclusion", "proof[0]", lambda one: one.proof.__setitem__(0, b"x")),
         ("checkpoint", "checkpoint", lambda one: setattr(one, "checkpoint", b"")),
+        ("roots", "roots[0].index", lambda one: setattr(one.roots[0], "index", -1)),
+        ("roots", "roots[0].statement", lambda one: setattr(one.roots[0], "statement", bytes(32769))),
+        ("roots", "roots", lambda one: one.roots.extend([one.roots[0]] * 100)),
+        ("start", "start", lambda one: setattr(one, "start", -1)),
         ("leaves", "start", lambda one: setattr(one, "start", -1)),
         ("leaves", "stop", lambda one: setattr(one, "stop", -1)),
         ("path", "path", lambda one: setattr(one, "path", "")),

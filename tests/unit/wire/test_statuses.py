@@ -154,7 +154,7 @@ def test_faults_are_the_servers_own() -> None:
     faults = {cls.__name__ for cls in EVERY if errors.is_fault(cls("m"))}
     assert faults == {
         *("HashpactError", "ConfigError", "UnavailableError", "CommitFailedError", "CertificateError"),
-        *("CorruptError", "ProofError"),
+        *("CorruptError", "ProofError", "LogKeyError"),
     }
     assert errors.is_fault(ValueError("m"))
 

@@ -224,7 +224,7 @@ def revoke(  # noqa: PLR0913 - an argument for each option
 @unencrypted_option
 @json_option
 def new(file: Path, *, unencrypted: bool, as_json: bool) -> None:
-    """Make an administrator's key, on the administrator's own machine.
+    """Make a key of an administrator, or of the log, on the machine that is to have it.
 
     Prints its public half, which goes to whoever proposes the next root.
     """

@@ -58,7 +58,7 @@ def root(case: Case, body: Root) -> tuple[Record, ...]:
         check_unseen(case.view, public)
     authors.check_threshold(authors.signed_by(body.admins, case.signed), body.threshold)
     after = replace(before, admins=body.admins, threshold=body.threshold, log_keys=body.log_keys)
-    return (replace(after, root_version=body.version),)
+    return (replace(after, root_version=body.version, since=case.index),)
 
 
 def policy(case: Case, body: Policy) -> tuple[Record, ...]:
@@ -67,7 +67,7 @@ def policy(case: Case, body: Policy) -> tuple[Record, ...]:
         msg = f"the policy's version must be {case.charter.policy_version + 1}"
         raise ConflictError(msg)
     after = replace(case.charter, policy_version=body.version, labels=body.labels, key_delay=body.key_delay)
-    return (after,)
+    return (replace(after, since=case.index),)
 
 
 def enrol(case: Case, body: MemberEnrol) -> tuple[Record, ...]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from hashpact.domain.errors import NotFoundError
 from hashpact.domain.ports import Log
 from hashpact.log import proofs, tiles
 from hashpact.log.tiles import Tile
+
+MAX_ROOTS: Final = 100
+"""Root statements of one answer, each of at most 32 KiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,18 @@ class Prover:
         for leaf in self.log.leaves(start, min(stop, size) if stop else size):
             parts = next(self.log.private(leaf.index, leaf.index + 1), (0, ()))[1] if private else ()
             yield LeafDetail(leaf.index, leaf.data, parts)
+
+    def roots(self, start: int) -> tuple[LeafDetail, ...]:
+        """The genesis statement and the root statements from that index on that are signed, at most 100."""
+        with self.log.snapshot() as view:
+            charters = view.charters()
+        size = self._size()
+        since: dict[int, int] = {}
+        for charter in charters:
+            since.setdefault(charter.root_version, charter.since)
+        wanted = [index for index in since.values() if start <= index < size][:MAX_ROOTS]
+        leaves = (leaf for index in wanted for leaf in self.log.leaves(index, index + 1))
+        return tuple(LeafDetail(leaf.index, leaf.data) for leaf in leaves)
 
     def _size(self) -> int:
         latest = self.log.checkpoints.latest()

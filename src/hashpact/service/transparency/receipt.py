@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hashpact.domain import keys
-from hashpact.domain.errors import BadSignatureError, MalformedError, ProofError
+from hashpact.domain.errors import BadSignatureError, LogKeyError, MalformedError, ProofError
 from hashpact.domain.state import Receipt
-from hashpact.log import checkpoint, proofs, receipt, tree
+from hashpact.log import checkpoint, note, proofs, receipt, tree
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
 
 
@@ -26,20 +26,22 @@ class PinnedLog:
     def open(self, data: bytes) -> SignedCheckpoint:
         """The checkpoint in a signed note, with the note.
 
-        Raises ProofError unless it is the one spelling of a checkpoint of this log, signed by a key of it.
+        Raises ProofError unless it is the one spelling of a checkpoint of this log, signed by a key of it;
+        LogKeyError if that alone is wanting.
         """
         try:
             signed = checkpoint.parse(data)
-            checkpoint.verify(signed, self.origin, self.keys, keys.verify)
         except MalformedError as error:
             msg = f"not a checkpoint: {error}"
             raise ProofError(msg) from error
+        try:
+            checkpoint.verify(signed, self.origin, self.keys, keys.verify)
         except BadSignatureError as error:
-            msg = (
-                f"{error}; if a root statement gave the log another key, "
-                "verify that statement and put the new key into log_key of profile.toml"
-            )
-            raise ProofError(msg) from error
+            named = (note.signatures(signed.note, self.origin, public) for public in self.keys)
+            if signed.checkpoint.origin != self.origin or any(named):
+                raise ProofError(error.message) from error
+            msg = f"{error}: not one that is pinned"
+            raise LogKeyError(msg) from error
         return signed
 
     def check_receipt(self, statement: bytes, given: Receipt) -> None:

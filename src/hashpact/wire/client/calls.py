@@ -29,6 +29,7 @@ from hashpact.domain.state import Receipt
 from hashpact.service.append import Submission
 from hashpact.service.governance.renewal import Renewal
 from hashpact.service.read import EntryDetail
+from hashpact.service.transparency.prove import LeafDetail
 from hashpact.service.transparency.receipt import PinnedLog
 from hashpact.wire import codec, evidence, fields
 from hashpact.wire.codec import Page, PageRequest
@@ -109,6 +110,19 @@ def members(page: PageRequest, after: str = "") -> Call[Page]:
         return found
 
     return Call(f"{_LOG}ListMembers", codec.page_request_to_wire(page).SerializeToString(), read)
+
+
+def roots(start: int) -> Call[tuple[LeafDetail, ...]]:
+    """Listing root statements from an index on. Any that is not after the one before is a CorruptError."""
+
+    def read(data: bytes) -> tuple[LeafDetail, ...]:
+        found = evidence.roots_from_wire(log_pb2.ListRootsResponse.FromString(data))
+        if any(one >= two for one, two in itertools.pairwise([start - 1, *(root.index for root in found)])):
+            msg = "the server's list of root statements is not in the order of the log"
+            raise CorruptError(msg)
+        return found
+
+    return Call(f"{_LOG}ListRoots", log_pb2.ListRootsRequest(start=start).SerializeToString(), read)
 
 
 def checkpoint() -> Call[bytes]:

@@ -1,0 +1,236 @@
+"""The log gets another key: clients go on that follow its root statements, and believe nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from builders import Identity, check_log, fingerprint
+from clearinghouse import Clearinghouse, Connect
+from running import BOTH, RunningServer, found
+
+from hashpact.cli.main import run
+from hashpact.domain.errors import CorruptError, LogKeyError, ProofError, UnavailableError
+from hashpact.domain.fingerprints import PDQ
+from hashpact.domain.kinds import ADMIN, Root
+from hashpact.home import open_home
+from hashpact.log import checkpoint, tree
+from hashpact.log.checkpoint import Checkpoint
+from hashpact.member.profile import Profile, ProfileWarning, config_of
+from hashpact.sdk import Client
+from hashpact.service.append import Submission
+from hashpact.service.author import Reason
+from hashpact.service.transparency.prove import LeafDetail, Prover
+from hashpact.service.transparency.receipt import PinnedLog, from_file
+from hashpact.service.transparency.sign import LogKey, SigningGuard
+from hashpact.storage.files import ProfilePaths, alone
+
+PICTURE = fingerprint(PDQ, "one")
+LABELS = {"ncii"}
+
+
+def root(house: Clearinghouse, version: int, key: Identity, *by: Identity) -> bytes:
+    """A root statement that gives the log that key, signed by these administrators, or all."""
+    admins = house.world.admins
+    body = Root(version, tuple(admin.key for admin in admins), 2, (key.public,))
+    return house.world.leaf(body, *(by or admins))
+
+
+async def rotate(house: Clearinghouse, version: int) -> Identity:
+    """Give the log another key by a root statement, and serve it with that."""
+    key = Identity.of(f"log {version}")
+    house.services.appender.append(None, Submission(root(house, version, key)))
+    await serve(house, SigningGuard(house.ledger, LogKey(house.world.origin, key.public, key.private)))
+    return key
+
+
+async def serve(house: Clearinghouse, guard: SigningGuard, prover: Prover | None = None) -> None:
+    """Stop the server, and start another on the same port."""
+    port = house.server.port
+    await house.server.stop(0)
+    house.services = replace(house.services, guard=guard, prover=prover or Prover(house.ledger))
+    await house.start(port)
+
+
+async def test_a_client_goes_on_when_the_log_has_another_key(house: Clearinghouse, connect: Connect) -> None:
+    caller, other = connect(house.profile("acme")), connect(house.profile("bolt"))
+    await caller("submit", [PICTURE], labels=LABELS)
+    before = (await caller("checkpoint")).checkpoint
+    key = Identity.of("log")
+    for version in (2, 3):
+        key = await rotate(house, version)
+        receipt = await caller("submit", [PICTURE], labels=LABELS)
+        assert caller.client.profile.log.keys == (key.public,)
+        assert PinnedLog(house.world.origin, (key.public,)).read(receipt.checkpoint).size == receipt.tree_size
+        assert (await caller("consistency", before)).checkpoint.size == receipt.tree_size
+    # Two roots at once, and a method that only reads.
+    assert (await other("checkpoint")).checkpoint.size == house.ledger.head().size
+    assert other.client.profile.log.keys == (key.public,)
+    check_log(house.ledger)
+
+
+async def test_a_statement_whose_answer_was_lost_is_answered_under_the_new_key(
+    house: Clearinghouse, connect: Connect
+) -> None:
+    caller = connect(house.profile("acme"))
+    submission = house.world.author("acme").submit([PICTURE], Reason(frozenset(LABELS)))
+    index = house.services.appender.append("acme", submission).index  # committed, and not signed yet
+    await rotate(house, 2)
+    assert (await caller("append", submission)).index == index
+
+
+@dataclass(frozen=True, slots=True)
+class Liar(Prover):
+    """Shows the log's tree under a key that it does not have, and does something to its root statements."""
+
+    key: Identity
+    origin: str
+    told: Callable[[tuple[LeafDetail, ...]], Iterable[LeafDetail]]
+
+    def checkpoint(self) -> bytes:
+        """The newest tree, signed by that key."""
+        size = self.log.head().size
+        signed = Checkpoint(self.origin, size, tree.root(self.log.tree.edge(size)))
+        return checkpoint.sign(signed, self.key.public, self.key.private.sign)
+
+    def roots(self, start: int) -> tuple[LeafDetail, ...]:
+        """What is told of those that there are."""
+        return tuple(self.told(Prover.roots(self, start)))
+
+
+ALICE, BOB = (Identity.of(ADMIN, name) for name in ("alice", "bob"))
+SIZE = 7
+"""Leaves of the log that the liars have: the founding ones and a submission."""
+
+LIES: dict[str, tuple[Callable[..., object], type[Exception], str]] = {
+    "as they are": (lambda honest, _: honest, LogKeyError, "not one that is pinned"),
+    "none": (lambda _, __: (), ProofError, "held back"),
+    "signed by one": (
+        lambda honest, said: honest and (*honest, LeafDetail(6, said(2, ALICE))),
+        ProofError,
+        "signed by 1 administrators, 2 must sign",
+    ),
+    "not in the log": (
+        lambda honest, said: honest and (*honest, LeafDetail(6, said(2, ALICE, BOB))),
+        ProofError,
+        "inclusion proof of leaf 6",
+    ),
+    "past its end": (
+        lambda honest, said: honest and (*honest, LeafDetail(SIZE, said(2, ALICE, BOB))),
+        ProofError,
+        f"leaf {SIZE}, a root statement, is not in the log of size {SIZE}",
+    ),
+    "another genesis": (lambda _, said: (LeafDetail(0, said(2, ALICE, BOB)),), ProofError, "another log"),
+    "from the beginning again": (
+        lambda _, said: (LeafDetail(6, said(2, ALICE, BOB)), LeafDetail(0, b"leaf")),
+        CorruptError,
+        "not in the order of the log",
+    ),
+    "without end": (
+        lambda honest, said: honest or (LeafDetail(6, said(3, ALICE, BOB)),),
+        ProofError,
+        "version must be 2",
+    ),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+async def test_a_key_that_no_root_statement_brings_is_refused(
+    house: Clearinghouse, connect: Connect, lie: str
+) -> None:
+    told, error, message = LIES[lie]
+    caller, key = connect(house.profile("acme")), Identity.of("thief")
+    await caller("submit", [PICTURE], labels=LABELS)
+    assert house.ledger.head().size == SIZE
+
+    def said(version: int, *by: Identity) -> bytes:
+        return root(house, version, key, *by)
+
+    liar = Liar(house.ledger, key, house.world.origin, lambda honest: told(honest, said))  # type: ignore[arg-type,return-value]  # of each lie
+    await serve(house, house.services.guard, liar)
+    with pytest.raises(error, match=message):
+        await caller("checkpoint")
+    assert caller.client.profile.log == house.world.pinned
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home with two members."""
+    return found(tmp_path, {"acme-video": BOTH, "lotus-forum": BOTH})
+
+
+def propose(home: Path, capsys: pytest.CaptureFixture[str], *by: int) -> None:
+    """Make another log key for a home, and a root statement that these of its administrators sign."""
+    capsys.readouterr()
+    assert run(["key", "new", str(home / "pki" / "new-log.key"), "--unencrypted", "--json"]) == 0
+    public, draft = json.loads(capsys.readouterr().out)["public"], str(home.parent / "root.note")
+    assert run(["root", "propose", str(home), "--log-key", public, "--out", draft]) == 0
+    for number in by:
+        signed = ["root", "sign", draft, "--key", str(home / "pki" / f"admin-{number}.key"), "--yes"]
+        assert run(signed) == 0
+
+
+def test_a_profile_pins_the_key_that_the_server_has_after_a_restart(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with RunningServer(home) as server, Client(server.profile("acme-video")) as client:
+        first = client.submit([PICTURE], labels=LABELS)
+    paths = ProfilePaths(home.parent / "acme-video")
+    before = config_of(paths)
+    propose(home, capsys, 1, 2)
+    assert run(["statement", "submit", str(home), str(home.parent / "root.note")]) == 0
+    (home / "pki" / "new-log.key").replace(home / "pki" / "log.key")
+    with RunningServer(home) as server:
+        with Client(server.profile("acme-video")) as client:
+            receipt = client.submit([PICTURE], labels=LABELS)
+        after = config_of(paths)
+        with open_home(home) as opened:
+            assert after == replace(before, log_key=opened.charter.log_keys)
+            assert after.log_key == (opened.log_key.public,)
+            roots = [next(opened.ledger.leaves(index, index + 1)).data for index in (0, first.index + 1)]
+            check_log(opened.ledger)
+        assert paths.roots.read_bytes() == b"".join(roots)
+        # Who opens the profile now needs no root statement; the old receipt is the old key's.
+        pinned = Profile.load(paths.directory).log
+        kept = from_file((paths.receipts / f"{receipt.index}.tlog-proof").read_bytes(), b"")
+        assert pinned.read(kept.checkpoint).size == receipt.tree_size
+        with pytest.raises(LogKeyError):
+            pinned.read(first.checkpoint)
+        PinnedLog(before.origin, before.log_key).read(first.checkpoint)
+        # A member that was away, and its audit.
+        with Client(server.profile("lotus-forum")) as client:
+            client.checkpoint()
+        assert config_of(ProfilePaths(home.parent / "lotus-forum")).log_key == after.log_key
+        profile = str(home.parent / "lotus-forum")
+        assert run(["audit", server.address, "--profile", profile]) == 0
+
+
+def test_a_root_with_too_few_signatures_changes_nothing(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    propose(home, capsys, 1)
+    assert run(["statement", "submit", str(home), str(home.parent / "root.note")]) == 1
+    (home / "pki" / "new-log.key").replace(home / "pki" / "log.key")
+    with RunningServer(home) as server, Client(server.profile("acme-video"), timeout=2) as client:
+        pinned = client.profile.log
+        with pytest.raises(UnavailableError, match="not a key of the log"):
+            client.submit([PICTURE], labels=LABELS)
+        assert client.profile.log == pinned
+
+
+def test_new_keys_that_cannot_be_kept_are_a_warning(home: Path) -> None:
+    directory = home.parent / "acme-video"
+    profile = Profile.load(directory)
+    log = PinnedLog(profile.origin, (bytes(32),))
+    assert profile.recognising(profile.log, b"roots") == profile
+    with alone(directory), pytest.warns(ProfileWarning, match="new keys are not kept"):
+        assert profile.recognising(log, b"roots").log == log
+    assert not ProfilePaths(directory).roots.exists()
+    assert profile.recognising(log, b"roots").log == Profile.load(directory).log == log
+    # Another process was quicker, and has followed the log further.
+    assert profile.recognising(replace(log, keys=(bytes(32), bytes(32))), b"late").log != log
+    assert Profile.load(directory).log == log
+    assert ProfilePaths(directory).roots.read_bytes() == b"roots"
