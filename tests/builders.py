@@ -366,9 +366,7 @@ def check_state(ledger: Ledger, state: State) -> None:
 def _check_signature(state: State, data: bytes) -> None:
     """Verify the signature of the key that a statement names, with nothing but `cryptography`."""
     signed = statements.parse(data)
-    charter = state.charter()
-    assert charter is not None
-    publics = {admin.id: admin.public for admin in charter.admins}
+    publics = {admin.id: admin.public for charter in state.charters() for admin in charter.admins}
     publics |= {key.id: key.public for key in state.registry.values()}
     public = Ed25519PublicKey.from_public_bytes(publics[signed.statement.key])
     text, _, lines = data.rpartition(b"\n\n")

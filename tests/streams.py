@@ -58,7 +58,7 @@ STEPS: Final = st.lists(
 )
 
 
-EXAMPLES: Final = pytest.mark.parametrize("examples", [25, pytest.param(500, marks=pytest.mark.slow)])
+EXAMPLES: Final = pytest.mark.parametrize("examples", [25, pytest.param(300, marks=pytest.mark.slow)])
 """How many streams a test draws."""
 
 

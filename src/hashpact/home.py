@@ -51,9 +51,6 @@ from hashpact.storage.home.lease import Lease, this_machine
 from hashpact.storage.home.published import PublishedLog
 from hashpact.storage.sqlite import SqliteLedger
 
-FIRST_KEY: Final = "1"
-"""The name of a member's first key."""
-
 EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  # compared with, not bound
 
 
@@ -251,18 +248,18 @@ def enrol_member(
             charter.log_keys,
             home.genesis,
             member_id,
-            FIRST_KEY,
+            keyring.FIRST_KEY,
             unix_time() + KEY_LIFE,
             home.address,
         )
         credential = certificates.issue_member(home.authority, charter.origin, member_id, unix_time)
         paths = ProfilePaths(draft)
-        _write_key(paths.member_key(FIRST_KEY), keyring.to_pem(key), passphrase)
+        _write_key(paths.member_key(keyring.FIRST_KEY), keyring.to_pem(key), passphrase)
         tls = keyring.encrypt(credential.key, passphrase, secrets.token_bytes)
         write_private(paths.tls, tls + credential.certificate)
         write_public(paths.ca_cert, read_bytes(home.paths.ca_cert, MAX_SIZE))
         write_public(paths.config, profile.to_toml().encode())
-        return governing.enrol(member_id, roles, keyring.named(FIRST_KEY, key), key)
+        return governing.enrol(member_id, roles, keyring.named(keyring.FIRST_KEY, key), key)
 
 
 def administrators(home: Home, files: Sequence[Path] = (), needed: int | None = None) -> Administrators:

@@ -44,8 +44,6 @@ from hashpact.storage.files import (
     write_public,
 )
 
-FIRST_KEY: Final = "1"
-"""The name of a member's first key."""
 RECOVERY_KEY: Final = "recovery"
 """The name of its first recovery key."""
 
@@ -75,7 +73,7 @@ def new_profile(  # noqa: PLR0913 - what a profile is made of
             origin,
             member,
             address,
-            keyring.named(FIRST_KEY, key),
+            keyring.named(keyring.FIRST_KEY, key),
             None,
             certificates.request_member(channel, member),
         )
@@ -83,7 +81,7 @@ def new_profile(  # noqa: PLR0913 - what a profile is made of
         if spare is not None:
             join = replace(join, recovery=keyring.named(RECOVERY_KEY, spare))
         write_public(paths.join, join.data())
-        _write_key(paths.member_key(FIRST_KEY), keyring.to_pem(key), passphrase)
+        _write_key(paths.member_key(keyring.FIRST_KEY), keyring.to_pem(key), passphrase)
         _write_key(paths.tls, channel, passphrase)
         if recovery is not None and spare is not None:
             _write_key(recovery, keyring.to_pem(spare), passphrase)

@@ -25,6 +25,9 @@ from hashpact.domain.ports import Entropy
 Passphrases: TypeAlias = Callable[[str], Iterable[bytes]]
 """The passphrases to try on the named file, in order. Raises ConfigError if there is none at hand."""
 
+FIRST_KEY: Final = "1"
+"""The name of a member's first key."""
+
 # 16 MiB, and 0.15 to 0.3 s a guess. OWASP names these numbers beside N = 2^17, p = 1, which takes 128 MiB and
 # which the openssl command refuses to read.
 _COST: Final = 2**14
