@@ -39,6 +39,12 @@ def root(house: Clearinghouse, version: int, key: Identity, *by: Identity) -> by
     return house.world.leaf(body, *(by or admins))
 
 
+def submission_at(house: Clearinghouse, index: int) -> Submission:
+    """The submission that is the leaf of that index."""
+    (leaf,), ((_, private),) = house.ledger.leaves(index, index + 1), house.ledger.private(index, index + 1)
+    return Submission(leaf.data, private)
+
+
 async def rotate(house: Clearinghouse, version: int) -> Identity:
     """Give the log another key by a root statement, and serve it with that."""
     key = Identity.of(f"log {version}")
@@ -80,6 +86,37 @@ async def test_a_statement_whose_answer_was_lost_is_answered_under_the_new_key(
     index = house.services.appender.append("acme", submission).index  # committed, and not signed yet
     await rotate(house, 2)
     assert (await caller("append", submission)).index == index
+
+
+async def test_a_statement_from_before_that_is_sent_again_is_proved_under_the_new_key(
+    house: Clearinghouse, connect: Connect
+) -> None:
+    caller = connect(house.profile("acme"))
+    submission = house.world.author("acme").submit([PICTURE], Reason(frozenset(LABELS)))
+    first = await caller("append", submission)
+    key = await rotate(house, 2)
+    assert await caller("append", submission) == first  # nothing is signed by the new key yet
+    later = await caller("submit", [PICTURE], labels=LABELS)
+    again = await caller("append", submission)
+    assert (again.index, again.leaf_hash) == (first.index, first.leaf_hash)
+    assert again.tree_size == later.tree_size == house.ledger.head().size
+    PinnedLog(house.world.origin, (key.public,)).check_receipt(submission.statement, again)
+    assert await caller("append", submission_at(house, later.index)) == later
+
+
+async def test_a_lie_about_a_statement_from_before_is_refused(house: Clearinghouse, connect: Connect) -> None:
+    class Elsewhere(Prover):
+        def inclusion(self, index: int, size: int) -> tuple[bytes, tuple[bytes, ...]]:
+            return Prover.inclusion(self, index - 1 if index == first.index else index, size)
+
+    caller = connect(house.profile("acme"))
+    submission = house.world.author("acme").submit([PICTURE], Reason(frozenset(LABELS)))
+    first = await caller("append", submission)
+    await rotate(house, 2)
+    await caller("submit", [PICTURE], labels=LABELS)
+    await serve(house, house.services.guard, Elsewhere(house.ledger))
+    with pytest.raises(ProofError, match="another statement"):
+        await caller("append", submission)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from hashpact.domain.ports import Clock, Entropy
 from hashpact.domain.state import Basis, Receipt, Stance
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
 from hashpact.member.profile import Profile
-from hashpact.sdk.desk import Desk, Fingerprintable, reason_of
+from hashpact.sdk.desk import Desk, Fingerprintable, Steps, reason_of
 from hashpact.service.append import Submission
 from hashpact.service.governance import renewal
 from hashpact.service.read import EntryDetail, MemberDetail
@@ -118,7 +118,10 @@ class Client:
         The receipt is verified, and kept in the profile as docs/formats/home.md says; a disk that does not
         take it is a ProfileWarning, for the statement is in the log.
         """
-        receipt = self._believed(lambda: self._desk.append(submission))
+        try:
+            receipt = self._believed(lambda: self._desk.append(submission))
+        except LogKeyError:
+            receipt = self._through(self._desk.append_again(submission))
         self.profile.keep(submission.statement, receipt)
         return receipt
 
@@ -176,18 +179,18 @@ class Client:
         try:
             return self._run(make())
         except LogKeyError:
-            self._follow()
+            self.profile = self._desk.profile = self.profile.recognising(*self._through(self._desk.roots()))
         return self._run(make())
 
-    def _follow(self) -> None:
-        """Pin the log's keys as its root statements have them now."""
-        steps = self._desk.roots()
+    def _through(self, steps: Steps[Result]) -> Result:
+        """Make calls one after another; what comes of them."""
         try:
             call = next(steps)
             while True:
                 call = steps.send(self._run(call))
         except StopIteration as end:
-            self.profile = self._desk.profile = self.profile.recognising(*end.value)
+            result: Result = end.value
+            return result
 
     def _run(self, call: Call[Result], timeout: float | None = None) -> Result:
         return self._connection.run(call, self.timeout if timeout is None else timeout)
@@ -259,7 +262,10 @@ class AsyncClient:
         The receipt is verified, and kept in the profile as docs/formats/home.md says; a disk that does not
         take it is a ProfileWarning, for the statement is in the log.
         """
-        receipt = await self._believed(lambda: self._desk.append(submission))
+        try:
+            receipt = await self._believed(lambda: self._desk.append(submission))
+        except LogKeyError:
+            receipt = await self._through(self._desk.append_again(submission))
         await asyncio.to_thread(self.profile.keep, submission.statement, receipt)
         return receipt
 
@@ -321,18 +327,19 @@ class AsyncClient:
         try:
             return await self._run(make())
         except LogKeyError:
-            await self._follow()
+            found = await self._through(self._desk.roots())
+            self.profile = self._desk.profile = await asyncio.to_thread(self.profile.recognising, *found)
         return await self._run(make())
 
-    async def _follow(self) -> None:
-        """Pin the log's keys as its root statements have them now."""
-        steps = self._desk.roots()
+    async def _through(self, steps: Steps[Result]) -> Result:
+        """As that of `Client`."""
         try:
             call = next(steps)
             while True:
                 call = steps.send(await self._run(call))
         except StopIteration as end:
-            self.profile = self._desk.profile = await asyncio.to_thread(self.profile.recognising, *end.value)
+            result: Result = end.value
+            return result
 
     async def _run(self, call: Call[Result], timeout: float | None = None) -> Result:  # noqa: ASYNC109  # as above
         return await self._connection.run(call, self.timeout if timeout is None else timeout)

@@ -31,6 +31,10 @@ Fingerprintable: TypeAlias = "Fingerprint | ImageHash | MinHash"
 """A fingerprint, or an object of a library that a platform makes its own with."""
 
 Choice = TypeVar("Choice", bound=enum.Enum)
+Outcome = TypeVar("Outcome")
+
+Steps: TypeAlias = Generator[Call[Any], Any, Outcome]
+"""Calls one after another, each of which is sent its result, and what comes of them."""
 
 
 class Desk:
@@ -66,6 +70,19 @@ class Desk:
         """The call that appends a statement, and believes a receipt under the keys that are pinned now."""
         return calls.append(submission, self.profile.log)
 
+    def append_again(self, submission: Submission) -> Steps[Receipt]:
+        """The calls for a receipt of a statement whose first one is by a key that the log has replaced.
+
+        It is verified as that would be, and in the newest tree.
+        """
+        index = (yield calls.append(submission, None)).index
+        signed = yield self.newest()
+        size, root = signed.checkpoint.size, signed.checkpoint.root
+        leaf_hash, proof = yield calls.inclusion(index, size)
+        receipt = Receipt(index, leaf_hash, size, root, proof, signed.data)
+        self.profile.log.check_receipt(submission.statement, receipt)
+        return receipt
+
     def newest(self, old: Checkpoint | None = None) -> Call[SignedCheckpoint]:
         """The call for the newest checkpoint; a ProofError if it is smaller than the ``old`` one."""
         asked, log = calls.checkpoint(), self.profile.log
@@ -79,10 +96,10 @@ class Desk:
 
         return Call(asked.method, asked.request, read)
 
-    def roots(self) -> Generator[Call[Any], Any, tuple[PinnedLog, bytes]]:
+    def roots(self) -> Steps[tuple[PinnedLog, bytes]]:
         """The calls by which a client that does not know the log's key follows its root statements.
 
-        Each is sent its result back. Returns what the log is recognised by now, with the statements that say
+        Returns what the log is recognised by now, with the statements that say
         so: verified from the pinned genesis on, and in the tree that the log has signed by one of those keys.
         Raises ProofError.
         """
