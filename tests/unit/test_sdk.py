@@ -18,7 +18,7 @@ from hashpact.domain.errors import ConfigError, InvalidInputError, MalformedErro
 from hashpact.domain.fingerprints import PDQ
 from hashpact.sdk import Client, Profile
 from hashpact.service import certificates
-from hashpact.storage.files import ProfilePaths, write_private, write_public
+from hashpact.storage.files import ProfilePaths, read_private, write_private, write_public
 
 PEM = serialization.Encoding.PEM
 PKCS8 = serialization.PrivateFormat.PKCS8
@@ -59,6 +59,23 @@ def test_a_missing_file_is_named(profile: ProfilePaths, name: str) -> None:
     path.unlink()
     with pytest.raises(ConfigError, match=path.name):
         Profile.load(profile.directory)
+
+
+def test_keys_that_are_replaced_while_a_profile_is_read_are_followed(
+    profile: ProfilePaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["3", "2"]
+
+    def read(path: Path, limit: int) -> bytes:
+        if names and path != profile.tls:
+            replaced = profile.config.read_text().replace(f'key = "{path.stem[-1]}"', f'key = "{names[-1]}"')
+            path.rename(profile.member_key(names.pop()))
+            profile.config.write_text(replaced)
+        return read_private(path, limit)
+
+    monkeypatch.setattr("hashpact.member.profile.read_private", read)
+    assert Profile.load(profile.directory).key.name == "3"
+    assert names == []
 
 
 @pytest.mark.parametrize("name", ["member-1.key", "tls.pem"])

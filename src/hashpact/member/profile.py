@@ -64,11 +64,17 @@ class Profile:
             raise ConfigError(msg)
         config = config_of(paths)
         key = recovery or paths.member_key(config.key)
-        if recovery is None and not key.exists():
-            # It may just have been replaced: then profile.toml names another by now.
-            config = config_of(paths)
-            key = paths.member_key(config.key)
-        signer = keyring.from_pem(read_private(key, MAX_SIZE), str(key), opening)
+        while True:
+            try:
+                pem = read_private(key, MAX_SIZE)
+                break
+            except ConfigError:
+                # It may just have been replaced: then profile.toml names another by now.
+                config, before = config_of(paths), key
+                key = recovery or paths.member_key(config.key)
+                if key == before:
+                    raise
+        signer = keyring.from_pem(pem, str(key), opening)
         channel = read_private(paths.tls, MAX_SIZE)
         tls = Tls(
             key=keyring.decrypt(channel, str(paths.tls), opening),
