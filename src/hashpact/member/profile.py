@@ -62,18 +62,10 @@ class Profile:
         if paths.join.exists() and not paths.config.exists():
             msg = f"{paths.directory} waits for an administrator's answer; then: hashpact profile install"
             raise ConfigError(msg)
-        config = config_of(paths)
-        key = recovery or paths.member_key(config.key)
-        while True:
-            try:
-                pem = read_private(key, MAX_SIZE)
-                break
-            except ConfigError:
-                # It may just have been replaced: then profile.toml names another by now.
-                config, before = config_of(paths), key
-                key = recovery or paths.member_key(config.key)
-                if key == before:
-                    raise
+        if recovery is None:
+            config, key, pem = _in_use(paths)
+        else:
+            config, key, pem = config_of(paths), recovery, read_private(recovery, MAX_SIZE)
         signer = keyring.from_pem(pem, str(key), opening)
         channel = read_private(paths.tls, MAX_SIZE)
         tls = Tls(
@@ -153,3 +145,15 @@ def member_of(directory: Path) -> str:
 def config_of(paths: ProfilePaths) -> ProfileConfig:
     """The configuration of a profile. Raises ConfigError."""
     return ProfileConfig.parse(read_bytes(paths.config, MAX_SIZE).decode("utf-8", "replace"))
+
+
+def _in_use(paths: ProfilePaths) -> tuple[ProfileConfig, Path, bytes]:
+    """What profile.toml says, and the key that it names, which may be replaced while they are read."""
+    config = config_of(paths)
+    key = paths.member_key(config.key)
+    try:
+        return config, key, read_private(key, MAX_SIZE)
+    except ConfigError:
+        if config_of(paths).key == config.key:
+            raise
+    return _in_use(paths)
