@@ -1,12 +1,13 @@
 """Texts: from text to signature, and searches among signatures, beside datasketch and rensa, one thread each.
 
-    scripts/bench minhash [--size 1e6] [--peer-size 1e5] [--queries 1000] [--json]
+    scripts/bench minhash [--size 1e6] [--peer-size 1e5] [--queries 1000] [--json] [--check]
 
 Signatures: of folded texts of 350 characters. datasketch makes the same ones, value for value; rensa's are
 of another family. Searches: hashpact holds --size texts, datasketch --peer-size. It is there twice for each
 threshold: with the banding that it chooses itself, and with one that wants the recall that ours wants, as far
 as 128 values allow. Recall is that among planted copies at least as similar as the threshold. The last table
-is the recall of signatures of exactly one similarity, beside the curve of docs/methods/minhash-1.md.
+is the recall of signatures of exactly one similarity, beside the curve of docs/methods/minhash-1.md. With
+--check it exits with 1 unless every promise about texts holds, which are about the sizes above.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
+from benchmarks.gate import Promise
 from benchmarks.machine import describe, say
 from benchmarks.report import print_json, print_table
 from benchmarks.timing import Side, interleave, ratio
@@ -43,6 +46,10 @@ PIECE: Final = 20_000
 EQUAL_RECALL: Final = {0.5: (42, 3), 0.6: (32, 4)}
 SIMILARITIES: Final = (0.5, 0.6, 0.7, 0.8)
 PAIRS: Final = 20_000
+TIMES: Final = 8.0  # as fast as datasketch
+LESS_RECALL: Final = 0.01  # than the curve
+SKETCHING: Final = "datasketch, shingles and update_batch"
+OWN_BANDING: Final = "datasketch, its own banding"
 PERMUTATIONS: Final = MinHash(num_perm=128, seed=1, scheme="affine32").permutations
 
 
@@ -70,7 +77,7 @@ def signatures(count: int) -> list[Row]:
         raise SystemExit(msg)
     sides = [
         Side("hashpact", lambda i: minhash_signature(texts[i])),
-        Side("datasketch, shingles and update_batch", lambda i: datasketch(texts[i])),
+        Side(SKETCHING, lambda i: datasketch(texts[i])),
     ]
     if rensa is not None:
         sides.append(Side("rensa, shingles and update", lambda i: by_rensa(texts[i])))
@@ -109,8 +116,8 @@ class Peer:
 
     def __init__(self, threshold: float, banding: tuple[int, int] | None, held: Signatures) -> None:
         self._index = MinHashLSH(threshold=threshold, num_perm=128, params=banding)
-        chosen = "its own" if banding is None else "equal recall"
-        self.name = f"datasketch, {chosen} banding ({self._index.b} x {self._index.r})"
+        chosen = OWN_BANDING if banding is None else "datasketch, equal recall banding"
+        self.name = f"{chosen} ({self._index.b} x {self._index.r})"
         say(f"{self.name}, threshold {threshold}")
         with self._index.insertion_session() as session:
             for row, values in enumerate(held):
@@ -133,7 +140,9 @@ def searches(size: int, peer_size: int, count: int) -> list[Row]:
         held[first : first + PIECE] = piece[: size - first]
     originals, queries = planted(writer, texts[: min(size, peer_size)], count)
     say("building")
+    start = time.perf_counter()
     index = MinHashIndex.build(held, np.arange(len(held)))
+    built = time.perf_counter() - start
     similar = np.array([(held[row] == query).mean() for row, query in zip(originals, queries, strict=True)])
     rows: list[Row] = []
     for threshold, banding in EQUAL_RECALL.items():
@@ -164,6 +173,7 @@ def searches(size: int, peer_size: int, count: int) -> list[Row]:
                     "recall": len(asked & kept) / len(asked),
                     "ratio": ratio(timing.p50, timings[0].p50),
                     "bytes_each": index.stats()["bytes"] / len(held) if side is sides[0] else None,
+                    "build_s": built if side is sides[0] else None,
                 }
             )
     return rows
@@ -202,6 +212,26 @@ def curve() -> list[Row]:
     return rows
 
 
+def promises(report: dict[str, Any]) -> list[Promise]:
+    """Those about texts: beside datasketch, and beside the curve."""
+    kept = [
+        Promise("datasketch / ours, a signature", row["ratio"], least=TIMES)
+        for row in report["signatures"]
+        if row["side"] == SKETCHING
+    ]
+    kept += [
+        Promise(f"datasketch's own banding / ours, {row['threshold']} or more", row["ratio"], least=TIMES)
+        for row in report["searches"]
+        if row["side"].startswith(OWN_BANDING)
+    ]
+    for row in report["recall"]:
+        for name in ("for_0.5", "for_it"):
+            least = row[f"theory_{name}"] - LESS_RECALL
+            what = f"recall of {row['similarity']}, {name.replace('_', ' ')}"
+            kept.append(Promise(what, row[f"measured_{name}"], least=least))
+    return kept
+
+
 def main() -> int:
     """Measure, then print."""
     parser = argparse.ArgumentParser(
@@ -213,6 +243,7 @@ def main() -> int:
     parser.add_argument("--peer-size", type=float, default=1e5, help="texts that the others hold")
     parser.add_argument("--queries", type=int, default=1000)
     parser.add_argument("--json", action="store_true", help="JSON instead of tables")
+    parser.add_argument("--check", action="store_true", help="exit with 1 unless the promises hold")
     options = parser.parse_args()
     report: dict[str, Any] = {
         "machine": describe() | {"instruction_set": _kernel.level()},
@@ -220,14 +251,26 @@ def main() -> int:
         "searches": searches(int(options.size), int(options.peer_size), options.queries),
         "recall": curve(),
     }
+    report["promises"] = [promise.row() for promise in promises(report)]
     if options.json:
         print_json(report)
+    else:
+        show(report, check=options.check)
+    if not options.check:
         return 0
+    failed = [row for row in report["promises"] if row["verdict"] != "pass"]
+    print(f"{len(failed)} of {len(report['promises'])} promises do not hold", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def show(report: dict[str, Any], *, check: bool) -> None:
+    """The tables, and the promises if they are to be checked."""
     print("; ".join(f"{key.replace('_', ' ')}: {value}" for key, value in report["machine"].items()), "\n")
     print_table(f"From {LENGTH} folded characters to a signature", report["signatures"])
     print_table("Searches among signatures of Vietnamese-looking texts", report["searches"])
     print_table("Recall of signatures of one similarity", report["recall"])
-    return 0
+    if check:
+        print_table("Promises", report["promises"])
 
 
 if __name__ == "__main__":

@@ -34,12 +34,6 @@ class _Store:
     def remove(self, ids: NDArray[np.uint64]) -> int: ...
     # One of them that is there, or None.
     def known(self, ids: NDArray[np.uint64]) -> int | None: ...
-    # (id, distance) within the radius, nearest first, equal distances in the order of ids.
-    def search(self, record: bytes, radius: int, limit: int | None) -> list[tuple[int, int]]: ...
-    # (offsets, ids, distances): the hits of record i are at offsets[i] to offsets[i + 1].
-    def search_batch(
-        self, records: NDArray[np.uint8], radius: int, threads: int, limit: int | None
-    ) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.uint16]]: ...
     # Reads all that lies in files; CorruptError.
     def verify(self) -> None: ...
     # Merges until nothing is due.
@@ -50,6 +44,12 @@ class _Store:
 # Codes of `width` bytes (8 to 512, a multiple of 8), laid out for searches at `radius`.
 class HammingStore(_Store):
     def __init__(self, width: int, radius: int) -> None: ...
+    # (id, distance) within the radius, nearest first, equal distances in the order of ids.
+    def search(self, record: bytes, radius: int, limit: int | None) -> list[tuple[int, int]]: ...
+    # (offsets, ids, distances): the hits of record i are at offsets[i] to offsets[i + 1].
+    def search_batch(
+        self, records: NDArray[np.uint8], radius: int, threads: int, limit: int | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.uint16]]: ...
     # The layers that these files hold, without the rows that another file says are withdrawn. OSError or
     # CorruptError.
     @staticmethod
@@ -60,10 +60,17 @@ class HammingStore(_Store):
     @property
     def width(self) -> int: ...
 
-# Signatures of 128 x uint32 in the machine's byte order; a distance is how many values differ. What agrees
-# with the query on one of 1 to 256 bands of 2 to 5 values is found.
+# Signatures of 128 x uint32 in the machine's byte order; a radius is how many values may differ, a similarity
+# the share of those that are equal. What agrees with the query on one of the bands is found: 1 to 256, and
+# one more for each eight, of 2 to 5 values.
 class MinHashStore(_Store):
     def __init__(self, bands: int, values: int) -> None: ...
+    # (id, similarity) within the radius, most similar first, equal similarities in the order of ids.
+    def search(self, record: bytes, radius: int, limit: int | None) -> list[tuple[int, float]]: ...
+    # (offsets, ids, similarities), laid out as in HammingStore.
+    def search_batch(
+        self, records: NDArray[np.uint8], radius: int, threads: int, limit: int | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.float64]]: ...
     @property
     def bands(self) -> int: ...
     @property

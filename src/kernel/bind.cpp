@@ -46,6 +46,15 @@ void prepare(const MinHashStore& /*store*/, std::uint64_t* signatures, std::size
     for (std::size_t i = 0; i < count; ++i) hashpact::to_planes(signatures + i * hashpact::kSignatureWords);
 }
 
+// A distance as callers have it: of signatures the similarity.
+std::uint16_t shown(const HammingStore& /*store*/, std::uint32_t distance) {
+    return static_cast<std::uint16_t>(distance);
+}
+
+double shown(const MinHashStore& /*store*/, std::uint32_t distance) {
+    return 1 - static_cast<double>(distance) / hashpact::kSignatureValues;
+}
+
 // The records as aligned words. Throws std::invalid_argument if they have another width than the store's.
 template <class Store>
 std::vector<std::uint64_t> words_of(const Store& store, const Records& records) {
@@ -88,7 +97,7 @@ nb::list search(const Store& store, const nb::bytes& record, unsigned radius, st
         hits = store.search(query, radius, limit_or_none(limit));
     }
     nb::list found;
-    for (const Hit& hit : hits) found.append(nb::make_tuple(hit.id, hit.distance));
+    for (const Hit& hit : hits) found.append(nb::make_tuple(hit.id, shown(store, hit.distance)));
     return found;
 }
 
@@ -106,7 +115,7 @@ nb::tuple search_batch(const Store& store, const Records& records, unsigned radi
                        std::optional<std::size_t> limit) {
     std::vector<std::int64_t> offsets{0};
     std::vector<std::uint64_t> ids;
-    std::vector<std::uint16_t> distances;
+    std::vector<decltype(shown(store, 0))> distances;
     {
         const nb::gil_scoped_release unlocked;
         const std::vector<std::uint64_t> queries = words_of(store, records);
@@ -115,7 +124,7 @@ nb::tuple search_batch(const Store& store, const Records& records, unsigned radi
         for (const std::vector<Hit>& hits : all) {
             for (const Hit& hit : hits) {
                 ids.push_back(hit.id);
-                distances.push_back(static_cast<std::uint16_t>(hit.distance));
+                distances.push_back(shown(store, hit.distance));
             }
             offsets.push_back(static_cast<std::int64_t>(ids.size()));
         }
@@ -201,7 +210,7 @@ NB_MODULE(_kernel, module) {
             "__init__",
             [](MinHashStore* self, unsigned bands, unsigned values) {
                 const hashpact::Bands checked(bands, values);
-                new (self) MinHashStore(hashpact::kSignatureWords, {checked.count(), checked.values()});
+                new (self) MinHashStore(hashpact::kSignatureWords, {checked.needed(), checked.values()});
             },
             "bands"_a, "values"_a)
         .def_prop_ro("bands", [](const MinHashStore& store) { return store.options().bands; })

@@ -13,9 +13,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "memory.hpp"
 #include "minhash_bands.hpp"
 #include "minhash_copies.hpp"
+#include "minhash_tables.hpp"
 #include "nearest.hpp"
 #include "rows.hpp"
 #include "segment_file.hpp"
@@ -34,7 +34,7 @@ class MinHashSegment {
   public:
     using Delta = MinHashDelta;
     struct Options {
-        unsigned bands;
+        unsigned bands;   // that are needed
         unsigned values;  // of a band
     };
     static constexpr FileKind kKind = FileKind::kMinHash;
@@ -45,7 +45,7 @@ class MinHashSegment {
     explicit MinHashSegment(const SegmentFile& file);
     void store(Sections& out) const;
 
-    Options options() const { return {bands_.count(), bands_.values()}; }
+    Options options() const { return {bands_.needed(), bands_.values()}; }
     const Rows& rows() const { return rows_; }
     std::size_t chunks() const { return bands_.count(); }
     std::size_t bytes() const;
@@ -59,34 +59,12 @@ class MinHashSegment {
 
     MinHashSegment(Rows rows, const Options& options, std::vector<std::uint32_t> firsts);
 
-    void set_bits();
-    void fill_bands(const std::vector<std::uint32_t>& firsts);
-    void fill_band(unsigned band, const std::vector<std::uint32_t>& firsts, const std::uint32_t* hashes,
-                   const std::uint32_t* extended);
-
-    std::size_t buckets() const { return std::size_t{1} << bucket_bits_; }
-    std::uint32_t bucket(std::uint32_t hash) const {
-        return static_cast<std::uint32_t>(std::uint64_t{hash} >> (32 - bucket_bits_));
-    }
-    // The lowest bits of the hash, as many as fit above a row.
-    std::uint32_t tag(std::uint32_t hash) const {
-        return static_cast<std::uint32_t>(std::uint64_t{hash} << row_bits_);
-    }
+    static Bands bands_of(const SegmentFile& file);
 
     Rows rows_;
     Bands bands_;
     Copies copies_;
-    unsigned row_bits_ = 0;
-    unsigned bucket_bits_ = 0;
-
-    // More entries than this make a bucket large.
-    static constexpr std::uint32_t kLarge = 32;
-
-    // Each band has buckets() + 1 offsets and an entry for each distinct signature; bucket b is from offset b to offset
-    // b + 1 of its entries. An entry is a row and above it the tag, of the extended band's hash in a large bucket.
-    // The entries of a large bucket are in ascending order, so that those with the tag are found without reading all.
-    Array<std::uint32_t> offsets_;
-    Array<std::uint32_t> entries_;
+    MinHashTables tables_;  // with one row of each signature
 };
 
 }  // namespace hashpact

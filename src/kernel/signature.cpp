@@ -34,21 +34,29 @@ class Distinct {
     std::vector<Shingle> seen_;
 };
 
-// Values to planes, or planes to values: word j of row p gets its bits 4q to 4q + 3 from word j of row q.
-SignatureValues transposed(const SignatureValues& from) {
-    constexpr unsigned kRows = 8;
-    constexpr unsigned kWords = kSignatureValues / kRows;
-    SignatureValues to;
+constexpr unsigned kRows = 8;
+constexpr unsigned kWords = kSignatureValues / kRows;
+
+// Nibbles q + kHalf of row p and q of row p + kHalf change places, where `kLower` has nibble q.
+template <unsigned kHalf, std::uint32_t kLower>
+inline void exchange(SignatureValues& rows) {
     for (unsigned row = 0; row < kRows; ++row) {
-        for (unsigned word = 0; word < kWords; ++word) {
-            std::uint32_t nibbles = 0;
-            for (unsigned other = 0; other < kRows; ++other) {
-                nibbles |= (from[other * kWords + word] >> (4 * row) & 0xFU) << (4 * other);
-            }
-            to[row * kWords + word] = nibbles;
+        if ((row & kHalf) != 0) continue;
+        for (unsigned word = row * kWords; word < (row + 1) * kWords; ++word) {
+            std::uint32_t& other = rows[word + kHalf * kWords];
+            const std::uint32_t changed = (rows[word] >> (4 * kHalf) ^ other) & kLower;
+            other ^= changed;
+            rows[word] ^= changed << (4 * kHalf);
         }
     }
-    return to;
+}
+
+// Values to planes, or planes to values: nibble q of word j of row p changes places with nibble p of word j of row q
+// (Warren, Hacker's Delight, section 7-3: halves first, then halves of these).
+void transpose(SignatureValues& rows) {
+    exchange<4, 0x0000FFFFU>(rows);
+    exchange<2, 0x00FF00FFU>(rows);
+    exchange<1, 0x0F0F0F0FU>(rows);
 }
 
 }  // namespace
@@ -85,14 +93,15 @@ Signature signature_of(const unsigned char* text, std::size_t size, std::size_t 
 void to_planes(std::uint64_t* record) {
     SignatureValues values;
     std::memcpy(values.data(), record, sizeof values);
-    const SignatureValues planes = transposed(values);
-    std::memcpy(record, planes.data(), sizeof planes);
+    transpose(values);
+    std::memcpy(record, values.data(), sizeof values);
 }
 
 SignatureValues from_planes(const std::uint64_t* record) {
-    SignatureValues planes;
-    std::memcpy(planes.data(), record, sizeof planes);
-    return transposed(planes);
+    SignatureValues rows;
+    std::memcpy(rows.data(), record, sizeof rows);
+    transpose(rows);
+    return rows;
 }
 
 }  // namespace hashpact

@@ -9,6 +9,7 @@
 
 namespace {
 
+using hashpact::kLineEntries;
 using hashpact::kShingle;
 using hashpact::kShingleBytes;
 using hashpact::kSignatureValues;
@@ -148,6 +149,34 @@ void lower(const unsigned char* text, const std::uint32_t* starts, std::size_t s
     }
 }
 
+// Each step is a bijection of the value, and the top bits of the product depend on all of it.
+template <unsigned kBytes>
+void hashes(const std::uint32_t* const* values, unsigned size, std::size_t count, std::uint32_t* hashes) {
+    using V = Vector<kBytes>;
+    for (std::size_t i = 0; i < count; i += V::kLanes) {
+        typename V::Values hash = V::all(0);
+        for (unsigned value = 0; value < size; ++value) {
+            hash = (hash ^ V::load(values[value] + i)) * 0x9E3779B1U;
+            hash ^= hash >> 15;
+        }
+        hash *= 0x85EBCA6BU;
+        hash ^= hash >> 13;
+        memcpy(hashes + i, &hash, sizeof hash);
+    }
+}
+
+std::size_t tagged(const std::uint32_t* const* lines, const std::uint32_t* tags, std::size_t count,
+                   std::uint32_t rows, std::uint32_t* found) {
+    std::size_t size = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        for (unsigned entry = 0; entry < kLineEntries; ++entry) {
+            found[size] = lines[i][entry] ^ tags[i];
+            size += found[size] < rows ? 1 : 0;
+        }
+    }
+    return size;
+}
+
 constexpr unsigned kPlanes = 8;
 constexpr unsigned kPlaneWords = kSignatureWords / kPlanes;
 constexpr std::uint64_t kEachNibble = 0x1111111111111111U;
@@ -171,16 +200,13 @@ inline unsigned different(const std::uint64_t* a, const std::uint64_t* b) {
 }
 
 // Rows are far apart, so their lines are asked for this many rows ahead.
-constexpr std::size_t kFilterAhead = 16;
 constexpr std::size_t kDifferencesAhead = 2;
 
 std::size_t filter(const std::uint64_t* signatures, const std::uint64_t* query, const std::uint32_t* rows,
                    std::size_t count, unsigned radius, std::uint32_t* passed) {
     const auto signature = [&](std::size_t i) { return signatures + std::size_t{rows[i]} * kSignatureWords; };
     std::size_t found = 0;
-    for (std::size_t i = 0; i < kFilterAhead && i < count; ++i) __builtin_prefetch(signature(i));
     for (std::size_t i = 0; i < count; ++i) {
-        if (i + kFilterAhead < count) __builtin_prefetch(signature(i + kFilterAhead));
         const bool near = different<1>(signature(i), query) <= radius;
         passed[found] = rows[i];
         found += near ? 1 : 0;
@@ -202,8 +228,8 @@ void differences(const std::uint64_t* signatures, const std::uint64_t* query, co
 }
 
 template <unsigned kBytes, unsigned kGroup>
-constexpr hashpact::SignatureKernels signature_kernels() {
-    return {&lower<kBytes, kGroup>, &filter, &differences};
+constexpr hashpact::SignatureKernels signature_kernels(decltype(&tagged) with_tag = &tagged) {
+    return {&lower<kBytes, kGroup>, &hashes<kBytes>, with_tag, &filter, &differences};
 }
 
 }  // namespace

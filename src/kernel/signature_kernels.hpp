@@ -20,10 +20,25 @@ constexpr unsigned kSignatureWords = kSignatureValues / 2;
 constexpr unsigned kShingle = 4;
 constexpr std::size_t kShingleBytes = 16;
 
+// How many entries a bucket of the tables has (minhash_tables.hpp): a line of memory.
+constexpr unsigned kLineEntries = 16;
+
+// Hashes of bands are made some at a time, at most so many.
+constexpr unsigned kHashLanes = 16;
+
 struct SignatureKernels {
     // Lowers the 128 values `least` by the shingles of a folded text: shingle i is from starts[i] to
     // starts[i + kShingle] in `text`, which is readable for kShingleBytes from any start on.
     void (*lower)(const unsigned char* text, const std::uint32_t* starts, std::size_t shingles, std::uint32_t* least);
+
+    // Writes a hash of values[0][i], values[1][i] and so on up to the last of `size`, for each i below `count`. Up to
+    // kHashLanes places more of each array are read, and written in `hashes`.
+    void (*hashes)(const std::uint32_t* const* values, unsigned size, std::size_t count, std::uint32_t* hashes);
+
+    // Writes the entries of these lines that are below `rows` without the line's tag, in order, and returns how many
+    // they are. kLineEntries places more are spoilt in `found`.
+    std::size_t (*tagged)(const std::uint32_t* const* lines, const std::uint32_t* tags, std::size_t count,
+                          std::uint32_t rows, std::uint32_t* found);
 
     // Writes those of `rows`, in order, whose signature may be within `radius` of `query`, and returns how many they
     // are: the first plane alone cannot tell. `passed` may be `rows`.
