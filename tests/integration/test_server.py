@@ -245,7 +245,7 @@ def test_sigterm_ends_the_server_well(server: RunningServer) -> None:
 def test_30_a_failed_commit_is_never_answered_and_ends_the_process(home: Path) -> None:
     with (
         RunningServer(home, measured=True) as server,
-        Client(server.profile("acme-video"), timeout=2) as client,
+        Client(server.profile("acme-video"), timeout=3) as client,
     ):
         answered = client.submit([CODE], labels={"fraud"})
         full = (home / "hashpact.db-wal").stat().st_size
