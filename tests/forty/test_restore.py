@@ -162,7 +162,7 @@ def another_machine(home: Path) -> Iterator[None]:
 
 
 def test_33_two_machines_on_one_home_are_refused(home: Path) -> None:
-    with RunningServer(home) as server:
+    with RunningServer(home, measured=True) as server:
         with Client(server.profile("acme-video")) as client:
             client.submit([fingerprint(PDQ, "1")], labels=["other"])
         with another_machine(home):
@@ -172,7 +172,7 @@ def test_33_two_machines_on_one_home_are_refused(home: Path) -> None:
     assert refused.returncode != 0
     assert "in use on another machine (elsewhere)" in refused.stderr
     # It has gone without a word, as after a power cut.
-    with RunningServer(home) as server:
+    with RunningServer(home, measured=True) as server:
         with Client(server.profile("acme-video")) as client:
             client.submit([fingerprint(PDQ, "2")], labels=["other"])
         assert server.stop() == 0
