@@ -3,9 +3,10 @@
     scripts/bench minhash [--size 1e6] [--peer-size 1e5] [--queries 1000] [--json] [--check]
 
 Signatures: of folded texts of 350 characters. datasketch makes the same ones, value for value; rensa's are
-of another family. Searches: hashpact holds --size texts, datasketch --peer-size. It is there twice for each
-threshold: with the banding that it chooses itself, and with one that wants the recall that ours wants, as far
-as 128 values allow. Recall is that among planted copies at least as similar as the threshold. The last table
+of another family. Searches: hashpact holds --size texts, datasketch --peer-size. What finds less is faster,
+so each side is there twice for each threshold: datasketch with a banding that wants our recall, as far as
+128 values allow, beside ours; and with the one that it chooses itself, beside ours with no more bands than
+find as much. Recall is that among planted copies at least as similar as the threshold. The last table
 is the recall of signatures of exactly one similarity, beside the curve of docs/methods/minhash-1.md. With
 --check it exits with 1 unless every promise about texts holds, which are about the sizes above.
 """
@@ -17,6 +18,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -42,14 +44,21 @@ Row = dict[str, Any]
 
 LENGTH: Final = 350
 PIECE: Final = 20_000
-# Bands and values a band that 128 values allow datasketch, with the recall that ours wants at the threshold.
-EQUAL_RECALL: Final = {0.5: (42, 3), 0.6: (32, 4)}
+# For each threshold: bands and values a band that 128 values allow datasketch, with the recall that ours has;
+# and the recall with which ours finds as many of the planted as the banding that datasketch chooses itself.
+EQUAL_RECALL: Final = {0.5: ((42, 3), 0.75), 0.6: ((32, 4), 0.65)}
 SIMILARITIES: Final = (0.5, 0.6, 0.7, 0.8)
 PAIRS: Final = 20_000
 TIMES: Final = 8.0  # as fast as datasketch
 LESS_RECALL: Final = 0.01  # than the curve
 SKETCHING: Final = "datasketch, shingles and update_batch"
+OURS: Final = "hashpact"
+OURS_OF_LESS: Final = "hashpact, recall of its banding"
 OWN_BANDING: Final = "datasketch, its own banding"
+OUR_RECALL: Final = "datasketch, our recall"
+SEARCH_NOTES: Final = (
+    "ratio: to the first row of the threshold; at equal recall: to the row of ours that finds as much.",
+)
 PERMUTATIONS: Final = MinHash(num_perm=128, seed=1, scheme="affine32").permutations
 
 
@@ -129,6 +138,28 @@ class Peer:
         return Side(self.name, lambda i: self._index.query(asked[i]))
 
 
+class Ours:
+    """An index of ours with some recall at the threshold."""
+
+    def __init__(self, name: str, recall: float, held: Signatures) -> None:
+        say(f"{name}: building")
+        self.name = name
+        start = time.perf_counter()
+        self._index = MinHashIndex(recall)
+        self._index.add(held, np.arange(len(held)))
+        self.build_s = time.perf_counter() - start
+        self.bytes_each = self._index.stats()["bytes"] / len(held)
+
+    def side(self, queries: Signatures, threshold: float) -> Side:
+        """For the clock."""
+        return Side(self.name, lambda i: self._index.search(queries[i], threshold))
+
+    @staticmethod
+    def rows(hits: list[tuple[int, float]]) -> set[int]:
+        """Which rows an answer has."""
+        return {row for row, _ in hits}
+
+
 def searches(size: int, peer_size: int, count: int) -> list[Row]:
     """The rows about searching, for two thresholds."""
     say(f"writing {size:,} texts")
@@ -139,41 +170,36 @@ def searches(size: int, peer_size: int, count: int) -> list[Row]:
         piece = minhash_signatures(writer.write(PIECE) if first else texts)
         held[first : first + PIECE] = piece[: size - first]
     originals, queries = planted(writer, texts[: min(size, peer_size)], count)
-    say("building")
-    start = time.perf_counter()
-    index = MinHashIndex.build(held, np.arange(len(held)))
-    built = time.perf_counter() - start
     similar = np.array([(held[row] == query).mean() for row, query in zip(originals, queries, strict=True)])
+    index = Ours(OURS, 0.99, held)
     rows: list[Row] = []
-    for threshold, banding in EQUAL_RECALL.items():
-        peers = [Peer(threshold, each, held[:peer_size]) for each in (None, banding)]
-        found: list[set[int]] = [set() for _ in range(1 + len(peers))]
-        sides = [
-            Side(
-                "hashpact",
-                lambda i, t=threshold: index.search(queries[i], t),  # type: ignore[misc]  # bound early
-                keeper(found[0], originals, lambda hits: {row for row, _ in hits}),
-            ),
-            *(
-                Side(side.name, side.call, keeper(kept, originals, set))
-                for side, kept in zip((peer.side(queries) for peer in peers), found[1:], strict=True)
-            ),
+    for threshold, (banding, less) in EQUAL_RECALL.items():
+        pairs = [
+            (index, Peer(threshold, banding, held[:peer_size])),
+            (Ours(OURS_OF_LESS, less, held), Peer(threshold, None, held[:peer_size])),
         ]
+        found: list[set[int]] = [set() for _ in range(2 * len(pairs))]
+        sides: list[Side] = []
+        for ours, peer in pairs:
+            for side, unpack in ((ours.side(queries, threshold), ours.rows), (peer.side(queries), set)):
+                sides.append(Side(side.name, side.call, keeper(found[len(sides)], originals, unpack)))
         timings = interleave(sides, count)
         wanted = set(np.flatnonzero(similar >= threshold).tolist())
-        for side, timing, kept in zip(sides, timings, found, strict=True):
+        for place, (side, timing, kept) in enumerate(zip(sides, timings, found, strict=True)):
             asked = wanted & set(timing.calls)
+            mine = pairs[place // 2][0] if place % 2 == 0 else None
             rows.append(
                 {
                     "threshold": threshold,
                     "side": side.name,
-                    "holds": len(held) if side is sides[0] else peer_size,
+                    "holds": peer_size if mine is None else len(held),
                     "p50_us": timing.p50,
                     "p99_us": timing.p99,
                     "recall": len(asked & kept) / len(asked),
                     "ratio": ratio(timing.p50, timings[0].p50),
-                    "bytes_each": index.stats()["bytes"] / len(held) if side is sides[0] else None,
-                    "build_s": built if side is sides[0] else None,
+                    "ratio_at_equal_recall": ratio(timing.p50, timings[place // 2 * 2].p50),
+                    "bytes_each": None if mine is None else mine.bytes_each,
+                    "build_s": None if mine is None else mine.build_s,
                 }
             )
     return rows
@@ -219,11 +245,14 @@ def promises(report: dict[str, Any]) -> list[Promise]:
         for row in report["signatures"]
         if row["side"] == SKETCHING
     ]
-    kept += [
-        Promise(f"datasketch's own banding / ours, {row['threshold']} or more", row["ratio"], least=TIMES)
-        for row in report["searches"]
-        if row["side"].startswith(OWN_BANDING)
-    ]
+    for ours, peer in pairwise(report["searches"]):
+        if not peer["side"].startswith((OWN_BANDING, OUR_RECALL)):
+            continue
+        what = f"{peer['side']} / ours, {peer['threshold']} or more"
+        kept.append(Promise(what, peer["ratio_at_equal_recall"], least=TIMES))
+        what = f"recall of ours beside {peer['side']}"
+        least = peer["recall"] - (LESS_RECALL if peer["side"].startswith(OUR_RECALL) else 0)
+        kept.append(Promise(what, ours["recall"], least=least))
     for row in report["recall"]:
         for name in ("for_0.5", "for_it"):
             least = row[f"theory_{name}"] - LESS_RECALL
@@ -267,7 +296,7 @@ def show(report: dict[str, Any], *, check: bool) -> None:
     """The tables, and the promises if they are to be checked."""
     print("; ".join(f"{key.replace('_', ' ')}: {value}" for key, value in report["machine"].items()), "\n")
     print_table(f"From {LENGTH} folded characters to a signature", report["signatures"])
-    print_table("Searches among signatures of Vietnamese-looking texts", report["searches"])
+    print_table("Searches among signatures of Vietnamese-looking texts", report["searches"], SEARCH_NOTES)
     print_table("Recall of signatures of one similarity", report["recall"])
     if check:
         print_table("Promises", report["promises"])
