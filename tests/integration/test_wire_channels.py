@@ -53,6 +53,7 @@ async def test_a_server_that_is_away_is_no_certificate_problem(
     with pytest.raises(UnavailableError) as away:
         await caller("check", PICTURE, timeout=0.6)
     assert type(away.value) is UnavailableError
+    assert "does not answer; is a server running there?" in away.value.message
     assert len(probes) == 1
 
 

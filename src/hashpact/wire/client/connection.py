@@ -22,7 +22,7 @@ from typing import Final, TypeVar
 import grpc
 from cryptography import x509
 
-from hashpact.domain.errors import CertificateError, ConfigError
+from hashpact.domain.errors import CertificateError, ConfigError, UnavailableError
 from hashpact.wire import errors
 from hashpact.wire.client.calls import Call, Failure, Outcome, Pace, Pause, Probe, Send, Step, Wait, attempts
 from hashpact.wire.client.feeds import Feed, Item, Open, Read, results
@@ -117,7 +117,7 @@ class Connection:
                 try:
                     answer = method(call.request, timeout=timeout)
                 except grpc.RpcError as error:
-                    return _failure(error)
+                    return _failure(error, self._endpoint)
                 return answer
             case Probe() | Wait():
                 return self._pause(step)
@@ -148,7 +148,7 @@ class Connection:
                             messages = method(request, timeout=left)
                             running.callback(messages.cancel)
                         case Read():
-                            outcome = _next(messages)
+                            outcome = _next(messages, self._endpoint)
                         case Item(result):
                             yield result
                         case Probe() | Wait():
@@ -202,7 +202,7 @@ class AsyncConnection:
                 try:
                     answer = await method(call.request, timeout=timeout)
                 except grpc.RpcError as error:
-                    return _failure(error)
+                    return _failure(error, self._endpoint)
                 return answer
             case Probe() | Wait():
                 return await self._pause(step)
@@ -235,7 +235,7 @@ class AsyncConnection:
                             running.callback(call.cancel)
                             messages = aiter(call)
                         case Read():
-                            outcome = await _anext(messages)
+                            outcome = await _anext(messages, self._endpoint)
                         case Item(result):
                             yield result
                         case Probe() | Wait():
@@ -325,19 +325,19 @@ def _in_memory(data: bytes) -> Iterator[str]:
         os.close(descriptor)
 
 
-def _next(messages: Iterator[bytes]) -> bytes | Failure | None:
+def _next(messages: Iterator[bytes], endpoint: Endpoint) -> bytes | Failure | None:
     """The next message of a stream, None at its end."""
     try:
         return next(messages, None)
     except grpc.RpcError as error:
-        return _failure(error)
+        return _failure(error, endpoint)
 
 
-async def _anext(messages: AsyncIterator[bytes]) -> bytes | Failure | None:
+async def _anext(messages: AsyncIterator[bytes], endpoint: Endpoint) -> bytes | Failure | None:
     try:
         return await anext(messages, None)
     except grpc.RpcError as error:
-        return _failure(error)
+        return _failure(error, endpoint)
 
 
 async def _nothing() -> AsyncIterator[bytes]:
@@ -347,7 +347,11 @@ async def _nothing() -> AsyncIterator[bytes]:
         yield message
 
 
-def _failure(error: grpc.RpcError) -> Failure:
+def _failure(error: grpc.RpcError, endpoint: Endpoint) -> Failure:
     translated = errors.from_rpc(error)
+    answered = errors.is_answer(error)
+    if isinstance(translated, UnavailableError) and not answered:
+        msg = f"{endpoint.address} does not answer; is a server running there? ({translated.message})"
+        translated = UnavailableError(msg)
     translated.__cause__ = error
-    return Failure(translated, errors.is_answer(error), errors.retry_after(error))
+    return Failure(translated, answered, errors.retry_after(error))
