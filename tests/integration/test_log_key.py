@@ -237,6 +237,11 @@ def test_a_profile_pins_the_key_that_the_server_has_after_a_restart(
         with pytest.raises(LogKeyError):
             pinned.read(first.checkpoint)
         PinnedLog(before.origin, before.log_key).read(first.checkpoint)
+        kept_files = [str(paths.receipts / f"{each.index}.tlog-proof") for each in (first, receipt)]
+        capsys.readouterr()
+        assert run(["receipt", *kept_files, "--profile", str(paths.directory), "--json"]) == 0
+        shown = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [each["key_replaced"] for each in shown] == [True, False]
         # A member that was away, and its audit.
         with Client(server.profile("lotus-forum")) as client:
             client.checkpoint()

@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "profile": ("platform.profile:profile", "Make a member's profile on its own machine."),
     "witness": ("public.witness:witness", "Cosign the checkpoints of logs."),
     "log": ("public.log:log", "Read the log of a home."),
+    "receipt": ("public.receipt:receipt", "Verify that receipts prove their statements."),
     "audit": ("public.audit:audit", "Derive a whole log again from its leaves."),
     "fingerprint": ("platform.content:fingerprint", "Fingerprint files; nothing leaves this machine."),
     "submit": ("platform.content:submit", "Share fingerprints of removed files."),

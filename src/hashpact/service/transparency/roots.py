@@ -56,6 +56,11 @@ class RootChain:
             raise ProofError(msg)
         return PinnedLog(self._known.origin, charters[-1].log_keys)
 
+    def keys(self) -> tuple[bytes, ...]:
+        """Every key that the log has had, the newest first: receipts from before stay as they are."""
+        charters = self._replay.state.charters()
+        return tuple(dict.fromkeys(key for charter in reversed(charters) for key in charter.log_keys))
+
     def data(self) -> bytes:
         """A file of these statements, one after another."""
         return b"".join(leaf.statement for leaf in self.leaves)

@@ -1,0 +1,70 @@
+"""Receipts that were kept: a file of each beside its statement, verified without a server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from hashpact.domain import statements
+from hashpact.domain.errors import LogKeyError
+from hashpact.domain.state import Receipt
+from hashpact.domain.statements import MAX_LEAF, Statement
+from hashpact.member.profile import config_of
+from hashpact.service.governance import drafts
+from hashpact.service.transparency.prove import LeafDetail
+from hashpact.service.transparency.receipt import PinnedLog, from_file
+from hashpact.service.transparency.roots import RootChain
+from hashpact.storage.files import ProfilePaths, read_bytes
+
+_MAX_FILE: Final = 64 * 1024
+"""Bytes of a receipt: 63 hashes at most, and a checkpoint of some lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a log is known by, and the same with the keys that it had before: for receipts of then."""
+
+    now: PinnedLog
+    before: PinnedLog
+
+    @classmethod
+    def by_profile(cls, directory: Path) -> Known:
+        """What a profile knows its log by.
+
+        Raises ConfigError; MalformedError and ProofError if the root statements that it keeps were altered.
+        """
+        paths = ProfilePaths(directory.expanduser())
+        config = config_of(paths)
+        log = PinnedLog(config.origin, config.log_key)
+        if not paths.roots.exists():
+            return cls(log, log)
+        chain = RootChain(log, config.genesis)
+        for place, root in enumerate(drafts.parse(read_bytes(paths.roots, drafts.MAX_FILE))):
+            chain.add(LeafDetail(place, root.data))
+        return cls(chain.pinned(), replace(log, keys=chain.keys()))
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """A statement that is in the log, by its receipt; ``key_replaced`` if the log has another key by now."""
+
+    statement: Statement
+    receipt: Receipt
+    key_replaced: bool
+
+
+def verify(receipt: Path, statement: Path, log: Known) -> Proved:
+    """What the receipt in a file proves of the statement in another.
+
+    Raises ConfigError if a file cannot be read, MalformedError, and ProofError if it proves nothing.
+    """
+    leaf = read_bytes(statement, MAX_LEAF)
+    given = from_file(read_bytes(receipt, _MAX_FILE), leaf)
+    replaced = False
+    try:
+        log.now.check_receipt(leaf, given)
+    except LogKeyError:
+        log.before.check_receipt(leaf, given)
+        replaced = True
+    return Proved(statements.parse(leaf).statement, given, replaced)
