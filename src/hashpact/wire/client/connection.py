@@ -350,7 +350,7 @@ async def _nothing() -> AsyncIterator[bytes]:
 def _failure(error: grpc.RpcError, endpoint: Endpoint) -> Failure:
     translated = errors.from_rpc(error)
     answered = errors.is_answer(error)
-    if isinstance(translated, UnavailableError) and not answered:
+    if error.code() is grpc.StatusCode.UNAVAILABLE and not answered:
         msg = f"{endpoint.address} does not answer; is a server running there? ({translated.message})"
         translated = UnavailableError(msg)
     translated.__cause__ = error
