@@ -61,8 +61,8 @@ def receipt(  # noqa: PLR0913 - an argument for each option
 ) -> None:
     """Verify that receipts prove their statements.
 
-    Each statement must be in a tree that the log has signed. A receipt is a C2SP tlog-proof, as clients keep it in PROFILE/receipts. Nothing is asked of a server. The
-    exit status is 1 if one proves nothing.
+    Each statement must be in a tree that the log has signed. A receipt is a C2SP tlog-proof, as clients keep
+    it in PROFILE/receipts. Nothing is asked of a server. The exit status is 1 if one proves nothing.
     """
     if statement is not None and len(files) > 1:
         msg = "--statement is of one receipt; name one, or let each have its .statement beside it"
