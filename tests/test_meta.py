@@ -1,7 +1,7 @@
 """The shape of the code: who may import whom, how large files grow, and that every exception has its reason.
 
-The arrow is wire, cli -> service -> domain -> log -> domain.errors, with storage, lookup and fingerprint
-beside the services; storage uses the log's tree. Imports inside functions and under TYPE_CHECKING count.
+`ROOMS` is the plan: each room lists the rooms that it imports, all of them below it. Imports inside functions
+and under TYPE_CHECKING count.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from pathlib import Path
 import pytest
 from running import UNMEASURED
 
-from hashpact.domain import errors
-from hashpact.domain.errors import HashpactError
+from hashpact import errors
+from hashpact.errors import HashpactError
 from hashpact.wire.errors import STATUS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,34 +50,46 @@ def room(ours: str = "", others: str = "", *, pure: bool = False) -> Room:
 
 
 GRPC = "grpc grpc_status grpc_health grpc_reflection google"
-EVERY = "domain log service storage lookup fingerprint wire config"
 ROOMS = {
-    "domain": room("log", "cryptography", pure=True),
-    "log": room("domain.errors", pure=True),
-    "service": room("domain log", "cryptography", pure=True),
-    # Of the log the arithmetic of edges, which it stores, and the layout of tiles, which it reads and writes.
-    "storage": room("domain log.tree log.tiles log.lines", "apsw"),
-    # The native kernel stands beside the rooms: both use it, and neither the other.
-    "lookup": room("domain _kernel", "numpy"),
-    "fingerprint": room("domain _kernel", "PIL numpy imagehash pdqhash datasketch"),
+    "errors": room(pure=True),
+    "log": room("errors", pure=True),
+    "domain": room("errors log", "cryptography", pure=True),
+    "clock": room(),
+    "durable": room("errors"),
+    "config": room("errors log domain"),
+    # The native kernel stands beside the rooms: lookup and fingerprint use it, and neither the other.
     "_kernel": room("lookup.shapes", "numpy"),  # a stub: types only
-    "wire": room("service domain", GRPC + " cryptography structlog"),
-    "http": room("service domain log", "h11 structlog"),
-    "cli": room("service domain config passphrase member home auditor server witness sdk demo", "click rich"),
-    # The demonstration stands outside, as an operator and its members do.
-    "demo": room("domain config home sdk", "PIL numpy"),
-    "config": room("domain log"),
-    "passphrase": room("domain storage"),
-    "home": room("domain log service storage config passphrase", "cryptography"),
-    "auditor": room("domain log service storage wire config home passphrase member.profile"),
-    "witness": room("domain log service storage http config passphrase home", "cryptography structlog"),
-    "server": room(EVERY + " http home passphrase", "structlog uvloop"),
-    "member": room("domain service storage wire config passphrase sdk", "cryptography"),
-    # The kinds of objects that the SDK takes as they are.
-    "sdk": room("domain log service fingerprint wire member.profile", "datasketch imagehash"),
-    "__init__": room("domain fingerprint sdk"),
+    "lookup": room("errors domain _kernel", "numpy"),
+    "fingerprint": room("errors domain _kernel", "PIL numpy imagehash pdqhash datasketch"),
+    # Of the log the arithmetic of edges, which it stores, and the layout of tiles, which it reads and writes.
+    "storage": room("errors log.tree log.tiles log.lines domain durable", "apsw"),
+    "keys": room("errors domain durable", "cryptography"),
+    "service": room("errors log domain keys.certificates", pure=True),
+    "wire": room("errors domain keys.certificates service", GRPC + " cryptography structlog"),
+    "http": room("errors log service", "h11 structlog"),
+    "governance": room("errors log domain durable keys", "cryptography"),
+    # The kinds of objects that its clients take as they are.
+    "member": room(
+        "errors log domain clock durable config fingerprint keys wire governance",
+        "cryptography datasketch imagehash",
+    ),
+    "home": room(
+        "errors log domain clock durable config storage keys service governance member.paths", "cryptography"
+    ),
+    "audit": room("errors log domain clock durable config storage keys wire member home"),
+    "witness": room("errors log domain clock durable config storage keys http", "cryptography structlog"),
+    "server": room(
+        "errors log domain clock durable config storage lookup keys service wire http home audit",
+        "structlog uvloop",
+    ),
+    "__init__": room("errors domain fingerprint member"),
+    "cli": room(
+        "errors domain clock config fingerprint keys governance member home audit witness server",
+        "click rich PIL numpy",
+    ),
     "__main__": room("cli"),
 }
+"""The rooms from the ground up: each imports only from those above its line."""
 IMPURE = {"asyncio", "io", "logging", "multiprocessing", "os", "pathlib", "random", "secrets", "shutil"}
 IMPURE |= {"socket", "sqlite3", "subprocess", "tempfile", "time", "urllib", "uuid"}
 """Where input, output, clocks, randomness and loggers come from: to a pure room they are arguments."""
@@ -163,6 +175,25 @@ def size_faults(roots: list[Path], source: Path) -> list[str]:
     return faults
 
 
+def name_faults(source: Path) -> list[str]:
+    """Every public class whose name another module uses too, and every file name used three times."""
+    paths = [path for path in python_files(source) if path.suffix == ".py"]
+    classes: dict[str, list[str]] = {}
+    for path in paths:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                classes.setdefault(node.name, []).append(str(path.relative_to(source)))
+    files = Counter(path.name for path in paths if not path.name.startswith("__"))
+    return [
+        *(
+            f"the class {name} is in {', '.join(places)}"
+            for name, places in classes.items()
+            if len(places) > 1
+        ),
+        *(f"{count} files are named {name}" for name, count in files.items() if count > 2),
+    ]
+
+
 DIRECTIVE = re.compile(
     r"#\s*(noqa(?P<codes>:\s*[A-Z]+[0-9]+(,\s*[A-Z]+[0-9]+)*)?"
     r"|type:\s*ignore(?P<kinds>\[[\w, -]+\])?"
@@ -191,7 +222,7 @@ def error_class_faults(source: Path) -> list[str]:
     return [
         f"{path.relative_to(source)}: {node.name}"
         for path in python_files(source)
-        if path != source / "domain" / "errors.py"
+        if path != source / "errors.py"
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.ClassDef)
         and known & {ast.unparse(base).rpartition(".")[2] for base in node.bases}
@@ -199,13 +230,25 @@ def error_class_faults(source: Path) -> list[str]:
 
 
 def tree_of_errors(cls: type[HashpactError] = HashpactError) -> set[type[HashpactError]]:
-    """The class and all below it, those of domain/errors.py."""
+    """The class and all below it, those of errors.py."""
     below = {one for sub in cls.__subclasses__() for one in tree_of_errors(sub)}
     return {one for one in {cls, *below} if one.__module__ == errors.__name__}
 
 
 def test_the_arrow() -> None:
     assert arrow_faults(SOURCE) == []
+
+
+def test_no_import_climbs() -> None:
+    order = list(ROOMS)
+    for number, (name, rules) in enumerate(ROOMS.items()):
+        below = set(order[:number])
+        uses = {module.split(".")[1] for module in rules.ours}
+        assert uses <= below | ({"lookup"} if name == "_kernel" else set()), name
+
+
+def test_no_two_classes_and_no_three_files_share_a_name() -> None:
+    assert name_faults(SOURCE) == []
 
 
 def test_no_file_or_room_is_too_large_and_names_say_something() -> None:
@@ -266,7 +309,7 @@ def import_alone(
     return {name: (error, heavy) for name, error, heavy in map(json.loads, run.stdout.splitlines())}
 
 
-CORE = re.compile(r"hashpact(\.(domain|log|service|config)(\..*)?)?")
+CORE = re.compile(r"hashpact(\.(errors|domain|log|service|governance|config|clock|durable)(\..*)?)?")
 LIGHT = ["asyncio", "cryptography.x509", "cryptography.hazmat.primitives.asymmetric.ed25519"]
 BEFORE = [
     *("PIL.Image", "apsw", "click", "grpc", "grpc_health.v1", "grpc_reflection.v1alpha", "h11", "numpy"),
@@ -294,14 +337,14 @@ def fake(tmp_path: Path) -> Path:
     """A small tree that keeps every rule."""
     for name, text in {
         "domain/rules.py": "import hashlib\nfrom cryptography import x509\nfrom hashpact.log import note\n",
-        "log/note.py": "from hashpact.domain.errors import MalformedError\n",
+        "log/note.py": "from hashpact.errors import MalformedError\n",
         "service/append.py": "from hashpact.domain import rules\nfrom hashpact.log import note\n",
         "wire/codec.py": "import grpc\nfrom hashpact.service import append\n",
         "server.py": "from hashpact.wire import codec\nfrom hashpact.service import append\nimport os\n",
     }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    (tmp_path / "domain" / "errors.py").write_text("")
+    (tmp_path / "errors.py").write_text("")
     return tmp_path
 
 

@@ -29,15 +29,19 @@ from benchmarks.machine import say
 from benchmarks.report import print_json, print_table
 from benchmarks.timing import blocks_of
 
+from hashpact.cli.demo.stage import ORIGIN, clearinghouse
+from hashpact.clock import unix_time
 from hashpact.config import HomeConfig
-from hashpact.demo.stage import ORIGIN, clearinghouse
 from hashpact.domain.fingerprints import PDQ, Fingerprint
+from hashpact.domain.messages import Submission
 from hashpact.domain.state import Role
-from hashpact.home import Home, create_home, enrol_member, open_home, unix_time
-from hashpact.sdk import Profile
-from hashpact.service.append import Appender, Submission
-from hashpact.service.author import Author, Reason
-from hashpact.service.transparency.sign import SigningGuard
+from hashpact.home.enrolling import enrol_member
+from hashpact.home.founding import create_home
+from hashpact.home.opening import Home, open_home
+from hashpact.member.author import Author, Reason
+from hashpact.member.profile import Profile
+from hashpact.service.append import Appender
+from hashpact.service.sign import SigningGuard
 from hashpact.storage import connection, schema
 
 MEMBER: Final = "acme-video"
@@ -114,7 +118,7 @@ def at_the_home(directory: Path, batches: int, items: int) -> Iterator[tuple[str
     with open_home(path) as home, closing(Insert(directory / "bare.db")) as insert:
         enrol_member(home, MEMBER, frozenset({Role.CONTRIBUTE}), directory / MEMBER, None)
         author = author_of(Profile.load(directory / MEMBER))
-        appender, guard = Appender(home.ledger, unix_time), SigningGuard(home.ledger, home.log_key)
+        appender, guard = Appender(home.ledger, unix_time), SigningGuard(home.ledger, home.open_log_key())
         guard.sign()
         indexes: list[int] = []
 

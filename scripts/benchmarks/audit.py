@@ -21,14 +21,15 @@ from benchmarks.append import MEMBER, REASON, author_of, fingerprints
 from benchmarks.machine import say
 from benchmarks.report import print_json, print_table
 
-from hashpact import auditor
-from hashpact.auditor import Known
-from hashpact.demo.stage import clearinghouse
-from hashpact.home import open_home, unix_time
-from hashpact.passphrase import Passphrases
-from hashpact.sdk import Client
+from hashpact.audit import run
+from hashpact.audit.auditor import Report
+from hashpact.audit.run import Known
+from hashpact.cli.demo.stage import clearinghouse
+from hashpact.clock import unix_time
+from hashpact.home.opening import open_home
+from hashpact.keys.passphrase import Passphrases
+from hashpact.member.clients import Client
 from hashpact.service.append import Appender
-from hashpact.service.transparency.audit import Report
 
 READER: Final = "lotus-forum"
 AT_ONCE: Final = 500
@@ -67,10 +68,10 @@ def measure(entries: int) -> dict[str, Any]:
             address, profile = clients[READER].profile.endpoint.address, directory / READER
 
             def from_the_server() -> Report:
-                return auditor.audit_server(profile, address, Passphrases(), known, lambda *_: None)
+                return run.audit_server(profile, address, Passphrases(), known, lambda *_: None)
 
             def at_the_home() -> Report:
-                return auditor.verify_home(directory / "home", known, lambda *_: None)
+                return run.verify_home(directory / "home", known, lambda *_: None)
 
             rows = [row("server", from_the_server), row("home", at_the_home)]
     return {"machine": machine.describe(), "rows": rows}

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from hashpact.domain import fingerprints, statements
-from hashpact.domain.errors import InvalidInputError
+from hashpact.errors import InvalidInputError
+from hashpact.governance import drafts
 from hashpact.log import checkpoint, note, receipt, tiles, witnessing
 from hashpact.log.tiles import Tile
-from hashpact.service.governance import drafts
 
 DOCUMENTS: Final = Path(__file__).resolve().parents[2] / "docs" / "formats"
 MAX_INPUT: Final = 8192

@@ -17,8 +17,8 @@ from hashpact.config import log_key
 from hashpact.http.client import WitnessClient
 from hashpact.log import checkpoint, note
 from hashpact.log.cosignature import Witness
-from hashpact.service.witnesses.cosign import Asked
-from hashpact.witness import create_witness
+from hashpact.service.cosign import WitnessLink
+from hashpact.witness.directory import create_witness
 
 FEEDING: Final = Path(__file__).with_name("feeding.py")
 CLEAN: Final = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(FEEDING.parents[1])}
@@ -45,7 +45,7 @@ def ask(python: Path, directory: Path) -> int:
 def _ask_theirs(case: Case, url: str, witness: Witness) -> int:
     known = {(old, new): tuple(nodes) for old, _, new, _, nodes in case.consistency()}
     verdicts = Verdicts("ours asks aics_witness")
-    asked = Asked(witness, WitnessClient(url))
+    asked = WitnessLink(witness, WitnessClient(url))
 
     def cosign(path: str) -> bytes:
         signed = checkpoint.parse(case.read(path))
@@ -53,7 +53,7 @@ def _ask_theirs(case: Case, url: str, witness: Witness) -> int:
 
     for size in sorted({new for _, new in known}):
         verdicts.accepts(f"checkpoint of {size}", cosign, f"checkpoints/{size}")
-    forgetful = Asked(witness, WitnessClient(url))
+    forgetful = WitnessLink(witness, WitnessClient(url))
     last = checkpoint.parse(case.read("checkpoint"))
     verdicts.accepts("the same by one that forgot the size", forgetful.cosign, last, lambda _old: ())
     verdicts.refuses("a fork", cosign, "fork")

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hashpact.domain.checks import Answer, Filter, Match, Query
-    from hashpact.domain.errors import HashpactError
     from hashpact.domain.fingerprints import Fingerprint
     from hashpact.domain.state import Receipt
+    from hashpact.errors import HashpactError
     from hashpact.fingerprint.content import fingerprints_of, fingerprints_of_text
-    from hashpact.sdk import AsyncClient, Client, Profile
+    from hashpact.member.clients import AsyncClient, Client
+    from hashpact.member.profile import Profile
 
 __all__ = [
     "Answer",
@@ -30,11 +31,12 @@ __all__ = [
 
 _HOMES = {
     "hashpact.domain.checks": ("Answer", "Filter", "Match", "Query"),
-    "hashpact.domain.errors": ("HashpactError",),
+    "hashpact.errors": ("HashpactError",),
     "hashpact.domain.fingerprints": ("Fingerprint",),
     "hashpact.domain.state": ("Receipt",),
     "hashpact.fingerprint.content": ("fingerprints_of", "fingerprints_of_text"),
-    "hashpact.sdk": ("AsyncClient", "Client", "Profile"),
+    "hashpact.member.clients": ("AsyncClient", "Client"),
+    "hashpact.member.profile": ("Profile",),
 }
 
 

@@ -13,14 +13,15 @@ from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Final, Self
 
-from hashpact.domain.errors import ConfigError, InvalidInputError
 from hashpact.domain.grammar import Hex
 from hashpact.domain.keys import check_public_key
+from hashpact.errors import ConfigError, InvalidInputError
 from hashpact.log import cosignature, note
 from hashpact.log.cosignature import Witness
 
 ENVIRONMENT_PREFIX: Final = "HASHPACT_"
 DEFAULT_LISTEN: Final = "127.0.0.1:8443"
+EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  # compared with, not bound
 WITNESS_LISTEN: Final = "127.0.0.1:8480"
 MAX_SIZE: Final = 64 * 1024
 """Bytes that a configuration file may have."""
@@ -71,6 +72,12 @@ class HomeConfig:
         if min(len(names), len(keys)) < len(self.witnesses):
             msg = "hashpact.toml: two witnesses have one name or one key"
             raise ConfigError(msg, field="witness")
+
+    @property
+    def hosts(self) -> list[str]:
+        """What the server's certificate names: this machine, and what members will connect to."""
+        host, _ = split_address("address", self.address or self.listen)
+        return sorted({"localhost", "127.0.0.1", "::1", host} - EVERYWHERE)
 
     @classmethod
     def parse(cls, text: str, environ: Mapping[str, str]) -> Self:

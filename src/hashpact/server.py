@@ -19,30 +19,28 @@ import structlog
 import uvloop
 from structlog.typing import FilteringBoundLogger
 
-from hashpact.config import MAX_SIZE, split_address
-from hashpact.domain.errors import CommitFailedError, ConfigError, CorruptError, HashpactError
-from hashpact.home import EVERYWHERE, Home, open_home, unix_time
+from hashpact.audit.auditor import Auditor
+from hashpact.audit.source import ledger_source
+from hashpact.clock import unix_time
+from hashpact.config import EVERYWHERE, MAX_SIZE, split_address
+from hashpact.domain.ports import Log
+from hashpact.durable import read_bytes, write_public
+from hashpact.errors import CommitFailedError, ConfigError, CorruptError, HashpactError
+from hashpact.home.lease import REFRESH, Lease
+from hashpact.home.opening import Home, open_home
 from hashpact.http.client import WitnessClient
+from hashpact.keys import certificates
+from hashpact.keys.passphrase import Passphrases
 from hashpact.log import proofs
-from hashpact.passphrase import Passphrases
-from hashpact.service import certificates
 from hashpact.service.append import Appender
 from hashpact.service.check import Checker
-from hashpact.service.follow import Follower, Keeper, check_reflects
-from hashpact.service.governance.renewal import Renewer
+from hashpact.service.cosign import Quorum, WitnessLink
+from hashpact.service.follow import Follower, IndexSaver, check_reflects
+from hashpact.service.prove import Prover
+from hashpact.service.publish import Publisher
 from hashpact.service.read import Reader
-from hashpact.service.transparency.audit import Auditor
-from hashpact.service.transparency.prove import Prover
-from hashpact.service.transparency.publish import Publisher
-from hashpact.service.transparency.sign import SigningGuard
-from hashpact.service.transparency.source import open_ledger
-from hashpact.service.witnesses.cosign import Asked, Quorum
-from hashpact.storage.files import (
-    read_bytes,
-    write_public,
-)
-from hashpact.storage.home.lease import REFRESH, Lease
-from hashpact.storage.sqlite import SqliteLedger
+from hashpact.service.renew import Renewer
+from hashpact.service.sign import SigningGuard
 from hashpact.wire.identity import Tls
 
 if TYPE_CHECKING:
@@ -87,18 +85,18 @@ def serve(
     start from what is on the disk.
     """
     with open_home(directory, passphrases) as home:
-        home.publisher.check()
+        home.publisher().check()
         if verify:
-            home.integrity.check()
+            home.integrity().check()
             _check_state(home)
-        home.lease.claim()
+        home.lease().claim()
         uvloop.run(_serve(home, listen or home.config.listen, ready))
-        home.lease.give_back()
+        home.lease().give_back()
 
 
 def _check_state(home: Home) -> None:
     """Raise CorruptError, naming the leaf, if a home's tables are not what its leaves add up to."""
-    with open_ledger(home.ledger) as source:
+    with ledger_source(home.ledger) as source:
         report = Auditor(source, unix_time, lambda *_: None).run()
     for finding in report.findings:
         known = {} if finding.index is None else {"index": str(finding.index)}
@@ -111,28 +109,28 @@ async def _serve(home: Home, listen: str, ready: Callable[[str, str], None]) -> 
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # gRPC and the index are loaded by the one command that serves, so that the others start quickly.
     from hashpact.lookup.directory import IndexDirectory  # noqa: PLC0415  # see above
+    from hashpact.wire.guard import Guard  # noqa: PLC0415  # see above
+    from hashpact.wire.handlers import Services  # noqa: PLC0415  # see above
     from hashpact.wire.identity import Gate  # noqa: PLC0415  # see above
-    from hashpact.wire.interceptors import Guard  # noqa: PLC0415  # see above
     from hashpact.wire.server import build_server, server_credentials  # noqa: PLC0415  # see above
-    from hashpact.wire.servicers import Services  # noqa: PLC0415  # see above
 
     host, _ = split_address("listen", listen)
     log = _event_log()
     trust = _Trust(home, log)
-    authority = home.authority if home.paths.ca_key.exists() else None
+    authority = home.open_authority() if home.paths.ca_key.exists() else None
     stop = _Stop(asyncio.Event(), log)
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_, stop.event.set)
     segments = IndexDirectory(home.paths.segments)
     index, position = await asyncio.to_thread(_open_index, home.ledger, segments, log)
     follower = Follower(home.ledger, index, position)
-    keeper = Keeper(follower, home.ledger, index.freeze, segments.save)
+    keeper = IndexSaver(follower, home.ledger, index.freeze, segments.save)
     position = await asyncio.to_thread(follower.catch_up)
     reader = Reader(home.ledger)
     quorum = _quorum(home)
     for complaint in await asyncio.to_thread(_check_witnesses, home.ledger, quorum):
         log.warning("cannot ask a witness", reason=complaint)
-    sealing = _Sealing(SigningGuard(home.ledger, home.log_key, quorum), home.publisher, stop)
+    sealing = _Sealing(SigningGuard(home.ledger, home.open_log_key(), quorum), home.publisher(), stop)
     await sealing.once()
     server = build_server(
         Services(
@@ -142,10 +140,10 @@ async def _serve(home: Home, listen: str, ready: Callable[[str, str], None]) -> 
             follower,
             sealing.guard,
             Prover(home.ledger),
-            Renewer(home.charter.origin, authority, home.ledger, unix_time),
+            Renewer(home.charter().origin, authority, home.ledger, unix_time),
             on_fault=stop.on_fault,
         ),
-        Guard(Gate(home.charter.origin, reader.member), log, time.monotonic),
+        Guard(Gate(home.charter().origin, reader.member), log, time.monotonic),
         address=listen,
         credentials=server_credentials(trust.tls, trust),
     )
@@ -154,13 +152,13 @@ async def _serve(home: Home, listen: str, ready: Callable[[str, str], None]) -> 
     # Members enrolled from now on find this server, unless hashpact.toml says otherwise.
     reachable = "localhost" if host in EVERYWHERE else host
     write_public(home.paths.bound, f"{_joined(reachable, server.port)}\n".encode(), replace=True)
-    log.info("serving", origin=home.charter.origin, address=address, position=position, items=len(index))
-    ready(home.charter.origin, address)
+    log.info("serving", origin=home.charter().origin, address=address, position=position, items=len(index))
+    ready(home.charter().origin, address)
     tasks = [
         asyncio.create_task(_follow(home.ledger, follower, log)),
         asyncio.create_task(_watch(trust)),
         asyncio.create_task(sealing.run()),
-        asyncio.create_task(_hold(home.lease, stop)),
+        asyncio.create_task(_hold(home.lease(), stop)),
     ]
     if segments.may_save:
         tasks.append(asyncio.create_task(_keep(keeper, log)))
@@ -181,11 +179,11 @@ async def _serve(home: Home, listen: str, ready: Callable[[str, str], None]) -> 
 
 def _quorum(home: Home) -> Quorum | None:
     """The witnesses that cosign the log's checkpoints, if it has any."""
-    asked = [Asked(one.witness, WitnessClient(one.url)) for one in home.config.witnesses]
+    asked = [WitnessLink(one.witness, WitnessClient(one.url)) for one in home.config.witnesses]
     return Quorum(asked, home.config.quorum, lambda: home.ledger.head().size) if asked else None
 
 
-def _check_witnesses(ledger: SqliteLedger, quorum: Quorum | None) -> list[str]:
+def _check_witnesses(ledger: Log, quorum: Quorum | None) -> list[str]:
     """Raise CorruptError if a witness knows a larger log; tell of those that cannot be asked."""
     latest = ledger.checkpoints.latest()
     if quorum is None or latest is None:
@@ -263,7 +261,7 @@ class _Trust:
 
     def _read(self) -> Tls:
         key, certificate, authority = self._files()
-        credential = self._home.credential(key, certificate)
+        credential = self._home.open_credential(key, certificate)
         trusted = read_bytes(authority, MAX_SIZE)
         certificates.check_server(credential, trusted)
         return Tls(credential.key, credential.certificate, trusted)
@@ -317,7 +315,7 @@ async def _hold(lease: Lease, stop: _Stop) -> None:
             stop.end(error)
 
 
-async def _follow(ledger: SqliteLedger, follower: Follower, log: FilteringBoundLogger) -> None:
+async def _follow(ledger: Log, follower: Follower, log: FilteringBoundLogger) -> None:
     """Apply what other processes append to the same ledger."""
     while True:
         await asyncio.sleep(_POLL)
@@ -329,9 +327,7 @@ async def _follow(ledger: SqliteLedger, follower: Follower, log: FilteringBoundL
             await asyncio.sleep(_PAUSE)
 
 
-def _open_index(
-    ledger: SqliteLedger, segments: IndexDirectory, log: FilteringBoundLogger
-) -> tuple[NativeIndex, int]:
+def _open_index(ledger: Log, segments: IndexDirectory, log: FilteringBoundLogger) -> tuple[NativeIndex, int]:
     """The index that was saved last and its position, or an empty one to be filled from the log."""
     from hashpact.lookup.native import NativeIndex  # noqa: PLC0415  # only the command that serves needs it
 
@@ -347,7 +343,7 @@ def _open_index(
     return NativeIndex(), 0
 
 
-async def _keep(keeper: Keeper[Mapping[str, Frozen]], log: FilteringBoundLogger) -> None:
+async def _keep(keeper: IndexSaver[Mapping[str, Frozen]], log: FilteringBoundLogger) -> None:
     """Save the index whenever it has moved far enough."""
     while True:
         await asyncio.sleep(_LOOK)
@@ -355,7 +351,7 @@ async def _keep(keeper: Keeper[Mapping[str, Frozen]], log: FilteringBoundLogger)
             await _save(keeper, log)
 
 
-async def _save(keeper: Keeper[Mapping[str, Frozen]], log: FilteringBoundLogger) -> None:
+async def _save(keeper: IndexSaver[Mapping[str, Frozen]], log: FilteringBoundLogger) -> None:
     try:
         position = await asyncio.to_thread(keeper.save)
     except (HashpactError, OSError) as error:

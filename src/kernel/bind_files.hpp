@@ -48,7 +48,7 @@ inline void translate_file_errors() {
             errno = error.code().value();
             PyErr_SetFromErrnoWithFilename(PyExc_OSError, error.path().c_str());
         } catch (const CorruptFile& error) {
-            const nb::object kind = nb::module_::import_("hashpact.domain.errors").attr("CorruptError");
+            const nb::object kind = nb::module_::import_("hashpact.errors").attr("CorruptError");
             PyErr_SetString(kind.ptr(), error.what());
         }
     });

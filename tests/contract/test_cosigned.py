@@ -10,9 +10,9 @@ from typing import TypeAlias
 
 import pytest
 
-from hashpact.domain.errors import ConflictError
 from hashpact.domain.state import Evidence, KeptCheckpoint
-from hashpact.storage.witness.cosigned import MAX_EVIDENCE, MemoryCosigned, SqliteCosigned
+from hashpact.errors import ConflictError
+from hashpact.storage.cosigned import MAX_EVIDENCE, MemoryCosigned, SqliteCosigned
 
 AnyCosigned: TypeAlias = MemoryCosigned | SqliteCosigned
 A, B = "a.example/log", "b.example/log"

@@ -9,12 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from linear import LinearIndex
 
 from hashpact.domain.checks import Hit
-from hashpact.domain.errors import InvalidInputError
 from hashpact.domain.fingerprints import MD5, MINHASH, PDQ, PHASH, SHA256, Fingerprint, FingerprintType
 from hashpact.domain.ports import Index
-from hashpact.lookup import LinearIndex, NativeIndex
+from hashpact.errors import InvalidInputError
+from hashpact.lookup import NativeIndex
 
 EVERY_TYPE = (PDQ, PHASH, MINHASH, SHA256, MD5)
 

@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 import pytest
 from leaves import leaf_after
+from memory import MemoryLedger
 
-from hashpact.domain.errors import CorruptError, RequestReusedError, UnavailableError
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.ports import Ledger, Snapshot
 from hashpact.domain.state import (
@@ -30,7 +30,7 @@ from hashpact.domain.state import (
     Stance,
     Use,
 )
-from hashpact.storage.memory import MemoryLedger
+from hashpact.errors import CorruptError, RequestReusedError, UnavailableError
 from hashpact.storage.sqlite import SqliteLedger
 
 OpenLedger: TypeAlias = Callable[[float], Ledger]

@@ -11,12 +11,12 @@ from typing import TypeAlias
 
 import pytest
 from leaves import leaf_after
+from memory import MemoryLedger
 from trees import merkle_root, right_edge
 
-from hashpact.domain.errors import ConflictError, CorruptError, NotFoundError
 from hashpact.domain.ports import Checkpoints, Tree
 from hashpact.domain.state import Head, KeptCheckpoint, Leaf
-from hashpact.storage.memory import MemoryLedger
+from hashpact.errors import ConflictError, CorruptError, NotFoundError
 from hashpact.storage.sqlite import SqliteLedger
 
 AnyLedger: TypeAlias = MemoryLedger | SqliteLedger

@@ -16,8 +16,8 @@ from running import BOTH, RunningServer, found
 
 from hashpact.cli.main import run
 from hashpact.domain.fingerprints import PDQ
-from hashpact.home import open_home
-from hashpact.sdk import Client
+from hashpact.home.opening import open_home
+from hashpact.member.clients import Client
 
 ENTRIES = 30
 
@@ -60,7 +60,7 @@ def test_a_server_is_audited_again_and_again(place: Place, capsys: pytest.Captur
     assert run(audit(place, "--json")) == 0
     first = told(capsys)
     with open_home(place.home) as opened:
-        assert first["genesis"] == opened.genesis.hex()
+        assert first["genesis"] == opened.genesis().hex()
         assert first["size"] == first["signed"] == opened.ledger.head().size
         size = first["size"]
     assert first["statements"] == {

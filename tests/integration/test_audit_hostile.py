@@ -12,14 +12,15 @@ import pytest
 from builders import fingerprint
 from clearinghouse import Clearinghouse
 
-from hashpact import auditor
-from hashpact.auditor import Known
-from hashpact.domain.errors import HashpactError
+from hashpact.audit import run
+from hashpact.audit.auditor import Report
+from hashpact.audit.run import Known
 from hashpact.domain.fingerprints import PDQ
+from hashpact.domain.messages import EntryDetail
 from hashpact.domain.state import Opinion, Stance
-from hashpact.service.author import Reason
-from hashpact.service.read import EntryDetail, Reader
-from hashpact.service.transparency.audit import Report
+from hashpact.errors import HashpactError
+from hashpact.member.author import Reason
+from hashpact.service.read import Reader
 
 FIRST, LAST = 6, 45
 """The first entry and the last."""
@@ -43,7 +44,7 @@ async def audited(house: Clearinghouse, answer: Answer, evidence: Path) -> Repor
     await house.start()
 
     known, endpoint = Known(evidence, house.genesis), house.profile("bolt").endpoint
-    audit = asyncio.to_thread(auditor.audit_endpoint, endpoint, known, lambda _done, _total: None)
+    audit = asyncio.to_thread(run.audit_endpoint, endpoint, known, lambda _done, _total: None)
     return await asyncio.wait_for(audit, 30)
 
 

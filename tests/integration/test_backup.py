@@ -13,8 +13,8 @@ from running import BOTH, RunningServer, found
 from hashpact.cli.main import run
 from hashpact.domain.fingerprints import PDQ
 from hashpact.domain.state import Receipt
-from hashpact.home import open_home
-from hashpact.sdk import Client
+from hashpact.home.opening import open_home
+from hashpact.member.clients import Client
 
 BACKUPS = 4
 

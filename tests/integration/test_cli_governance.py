@@ -10,10 +10,10 @@ from builders import check_log, fingerprint
 from governing import admin, governed, here, join, keys, refused, told
 from running import ORIGIN, RunningServer
 
-from hashpact.domain.errors import NotPermittedError
 from hashpact.domain.fingerprints import PDQ
-from hashpact.home import open_home
-from hashpact.sdk import Client
+from hashpact.errors import NotPermittedError
+from hashpact.home.opening import open_home
+from hashpact.member.clients import Client
 
 PICTURE = [fingerprint(PDQ, "one")]
 
@@ -184,8 +184,8 @@ def test_the_administrators_replace_each_other(home: Path, tmp_path: Path) -> No
         here("statement", "sign", policy, "--key", name)
     here("statement", "submit", home, policy)
     with open_home(home) as opened:
-        assert check_log(opened.ledger).state.charter() == opened.charter
-        assert (opened.charter.labels, opened.charter.policy_version) == (("fraud", "ncii"), 2)
+        assert check_log(opened.ledger).state.charter() == opened.charter()
+        assert (opened.charter().labels, opened.charter().policy_version) == (("fraud", "ncii"), 2)
 
 
 def test_certificates_are_renewed_by_the_member_and_issued_by_hand(

@@ -12,9 +12,9 @@ from governing import governed, here, refused
 from running import ORIGIN, RunningServer
 
 from hashpact.cli.main import run
-from hashpact.home import open_home
-from hashpact.service import keyring
-from hashpact.service.certificates import issue_member
+from hashpact.home.opening import open_home
+from hashpact.keys import pkcs8
+from hashpact.keys.certificates import issue_member
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_what_ends_soon_is_said_by_every_command_of_the_member(
     (profile / "profile.toml").write_text(re.sub('key_expires = ".*"', f'key_expires = "{soon}"', config))
     with open_home(home) as opened:
         then = lambda: int(time.time()) - 25 * 86400 - 3600  # noqa: E731  # a clock
-        old = issue_member(opened.authority, ORIGIN, "lotus-forum", then)
+        old = issue_member(opened.open_authority(), ORIGIN, "lotus-forum", then)
     (profile / "tls.pem").write_bytes(old.key + old.certificate)
     assert run(["member", "list", *address]) == 0
     assert capsys.readouterr().err.splitlines() == [
@@ -77,7 +77,7 @@ def test_the_passphrase_of_a_key_is_changed(
     assert b"ENCRYPTED" not in key.read_bytes()
     monkeypatch.setenv("HASHPACT_PASSPHRASE", "another horse battery")
     here("key", "protect", key)
-    opened = keyring.from_pem(key.read_bytes(), "key", lambda _: [b"another horse battery"])
+    opened = pkcs8.from_pem(key.read_bytes(), "key", lambda _: [b"another horse battery"])
     assert opened.public_key().public_bytes_raw().hex() == made["public"]
     monkeypatch.setenv("HASHPACT_PASSPHRASE", "short")
     assert run(["key", "new", str(tmp_path / "x.key")]) == 1

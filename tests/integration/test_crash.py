@@ -15,13 +15,14 @@ import pytest
 from builders import check_log
 from running import BOTH, RunningServer, found
 
-from hashpact.domain.errors import HashpactError, UnavailableError
 from hashpact.domain.fingerprints import PDQ, Fingerprint
+from hashpact.domain.pinned import PinnedLog
 from hashpact.domain.state import Receipt
-from hashpact.home import open_home
+from hashpact.errors import HashpactError, UnavailableError
+from hashpact.home.opening import open_home
 from hashpact.log import tree
-from hashpact.sdk import Client, Profile
-from hashpact.service.transparency.receipt import PinnedLog
+from hashpact.member.clients import Client
+from hashpact.member.profile import Profile
 
 KILLS = pytest.mark.parametrize("kills", [12, pytest.param(50, marks=pytest.mark.slow)])
 WRITERS = 2
@@ -89,8 +90,8 @@ def test_29_every_answered_append_survives_sigkill(tmp_path: Path, kills: int) -
             assert_there(client, fingerprint, receipt)
     with open_home(home) as opened:
         check_log(opened.ledger)
-        opened.integrity.check()
-        pinned = PinnedLog(opened.config.origin, opened.charter.log_keys)
+        opened.integrity().check()
+        pinned = PinnedLog(opened.config.origin, opened.charter().log_keys)
         leaves = {leaf.index: leaf.data for leaf in opened.ledger.leaves(0, opened.ledger.head().size)}
         kept = {one.size: one.note for one in opened.ledger.checkpoints.since(0)}
         published = pinned.read((home / "log" / "checkpoint").read_bytes())

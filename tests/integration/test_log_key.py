@@ -13,20 +13,21 @@ from clearinghouse import Clearinghouse, Connect
 from running import BOTH, RunningServer, found
 
 from hashpact.cli.main import run
-from hashpact.domain.errors import CorruptError, LogKeyError, ProofError, UnavailableError
 from hashpact.domain.fingerprints import PDQ
 from hashpact.domain.kinds import ADMIN, Root
-from hashpact.home import open_home
+from hashpact.domain.messages import LeafDetail, Submission
+from hashpact.domain.pinned import PinnedLog, from_file
+from hashpact.durable import alone
+from hashpact.errors import CorruptError, LogKeyError, ProofError, UnavailableError
+from hashpact.home.opening import open_home
 from hashpact.log import checkpoint, tree
 from hashpact.log.checkpoint import Checkpoint
+from hashpact.member.author import Reason
+from hashpact.member.clients import Client
+from hashpact.member.paths import ProfilePaths
 from hashpact.member.profile import Profile, ProfileWarning, config_of
-from hashpact.sdk import Client
-from hashpact.service.append import Submission
-from hashpact.service.author import Reason
-from hashpact.service.transparency.prove import LeafDetail, Prover
-from hashpact.service.transparency.receipt import PinnedLog, from_file
-from hashpact.service.transparency.sign import LogKey, SigningGuard
-from hashpact.storage.files import ProfilePaths, alone
+from hashpact.service.prove import Prover
+from hashpact.service.sign import LogKey, SigningGuard
 
 PICTURE = fingerprint(PDQ, "one")
 LABELS = {"ncii"}
@@ -225,8 +226,8 @@ def test_a_profile_pins_the_key_that_the_server_has_after_a_restart(
             receipt = client.submit([PICTURE], labels=LABELS)
         after = config_of(paths)
         with open_home(home) as opened:
-            assert after == replace(before, log_key=opened.charter.log_keys)
-            assert after.log_key == (opened.log_key.public,)
+            assert after == replace(before, log_key=opened.charter().log_keys)
+            assert after.log_key == (opened.open_log_key().public,)
             roots = [next(opened.ledger.leaves(index, index + 1)).data for index in (0, first.index + 1)]
             check_log(opened.ledger)
         assert paths.roots.read_bytes() == b"".join(roots)

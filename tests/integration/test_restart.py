@@ -13,7 +13,7 @@ from running import BOTH, RunningServer, found
 
 from hashpact.domain.fingerprints import MD5, MINHASH, PDQ, PHASH, SHA256, Fingerprint
 from hashpact.domain.state import Receipt
-from hashpact.sdk import Client
+from hashpact.member.clients import Client
 
 ENTRIES = 10
 

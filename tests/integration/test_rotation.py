@@ -18,17 +18,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from running import BOTH, UNMEASURED, RunningServer, found
 
 from hashpact.cli.main import run
+from hashpact.clock import unix_time
 from hashpact.domain import statements
-from hashpact.domain.errors import ConfigError, NotPermittedError
 from hashpact.domain.fingerprints import SHA256
 from hashpact.domain.kinds import KeyRotate, KeySuspend, Submit
-from hashpact.home import open_home, unix_time
-from hashpact.member.custody import Rotation
+from hashpact.durable import alone, write_private, write_public
+from hashpact.errors import ConfigError, NotPermittedError
+from hashpact.home.opening import open_home
+from hashpact.keys import pkcs8
+from hashpact.keys.passphrase import Passphrases
+from hashpact.member.clients import Client
+from hashpact.member.keys import Rotation
+from hashpact.member.paths import ProfilePaths
 from hashpact.member.profile import Profile
-from hashpact.passphrase import Passphrases
-from hashpact.sdk import Client
-from hashpact.service import keyring
-from hashpact.storage.files import ProfilePaths, alone, write_private, write_public
 
 KILLED = """
 import os, signal, sys
@@ -133,14 +135,14 @@ def test_a_rotation_that_waited_too_long_is_said_again_with_the_same_key(
     profile = home.parent / "member-0"
     settle(profile, server)
     paths, new = ProfilePaths(profile), Ed25519PrivateKey.generate()
-    write_private(paths.member_key("2"), keyring.to_pem(new))
+    write_private(paths.member_key("2"), pkcs8.to_pem(new))
     with Client(profile) as client:
         author = replace(client.author, clock=lambda: unix_time() - 3600)
-        said = author.rotate(author.key.id, keyring.named("2", new), new, 0)
+        said = author.rotate(author.key.id, pkcs8.named("2", new), new, 0)
     write_public(paths.rotation, said.statement)
     name, receipt = Rotation(profile, Passphrases({}), 0, unencrypted=True).run()
     assert name == "2"
-    assert Profile.load(profile).key == keyring.named("2", new)
+    assert Profile.load(profile).key == pkcs8.named("2", new)
     with open_home(home) as opened:
         leaf = next(opened.ledger.leaves(receipt.index, receipt.index + 1))
     assert leaf.data != said.statement
@@ -162,7 +164,7 @@ def test_what_lies_in_the_way_of_a_rotation_is_told(
 ) -> None:
     profile = home.parent / "member-0"
     settle(profile, server)
-    write_private(tmp_path / "recovery.key", keyring.to_pem(Ed25519PrivateKey.generate()))
+    write_private(tmp_path / "recovery.key", pkcs8.to_pem(Ed25519PrivateKey.generate()))
     with pytest.raises(ConfigError, match="knows no key of 'member-0' like that in"):
         Rotation(profile, Passphrases({}), 0, unencrypted=True, recovery=tmp_path / "recovery.key").run()
     with Client(profile) as client:

@@ -18,9 +18,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from running import BOTH, ORIGIN, RunningServer, found
 
+from hashpact.clock import unix_time
 from hashpact.config import HomeConfig, split_address
 from hashpact.domain.checks import Filter
-from hashpact.domain.errors import (
+from hashpact.domain.fingerprints import PDQ, SHA256, Fingerprint
+from hashpact.domain.keys import NamedKey
+from hashpact.domain.messages import Submission
+from hashpact.domain.state import Role, Stance
+from hashpact.durable import write_private, write_public
+from hashpact.errors import (
     BadSignatureError,
     ClockSkewError,
     ConflictError,
@@ -32,15 +38,13 @@ from hashpact.domain.errors import (
     UnknownKeyError,
     UnknownLabelError,
 )
-from hashpact.domain.fingerprints import PDQ, SHA256, Fingerprint
-from hashpact.domain.keys import NamedKey
-from hashpact.domain.state import Role, Stance
-from hashpact.home import create_home, enrol_member, open_home, unix_time
-from hashpact.sdk import Client
-from hashpact.service import certificates
-from hashpact.service.append import Submission
-from hashpact.service.author import Author, Reason
-from hashpact.storage.files import HomePaths, write_private, write_public
+from hashpact.home.enrolling import enrol_member
+from hashpact.home.founding import create_home
+from hashpact.home.opening import open_home
+from hashpact.home.paths import HomePaths
+from hashpact.keys import certificates
+from hashpact.member.author import Author, Reason
+from hashpact.member.clients import Client
 
 CODE = Fingerprint(PDQ, bytes.fromhex("0f1e2d3c4b5a69788796a5b4c3d2e1f0" * 2), 90)
 FRAUD = Reason(frozenset({"fraud"}))
@@ -291,7 +295,7 @@ def test_encrypted_keys_open_without_a_terminal(tmp_path: Path) -> None:
 def test_new_certificates_are_taken_without_a_restart_and_bad_ones_raise_an_alarm(home: Path) -> None:
     paths = HomePaths(home)
     with open_home(home) as opened:
-        authority = opened.authority
+        authority = opened.open_authority()
     with RunningServer(home, measured=True) as server:
 
         def served() -> int:

@@ -12,7 +12,9 @@ from clearinghouse import Clearinghouse, Connect
 from imagehash import ImageHash
 
 from hashpact.domain.checks import Filter, Query
-from hashpact.domain.errors import (
+from hashpact.domain.fingerprints import MINHASH, PDQ, PHASH, SHA256, Measure
+from hashpact.domain.state import Basis, Role, Stance
+from hashpact.errors import (
     BadSignatureError,
     ClockSkewError,
     ConflictError,
@@ -24,10 +26,8 @@ from hashpact.domain.errors import (
     UnavailableError,
     UnknownLabelError,
 )
-from hashpact.domain.fingerprints import MINHASH, PDQ, PHASH, SHA256, Measure
-from hashpact.domain.state import Basis, Role, Stance
 from hashpact.log import tree
-from hashpact.service.author import Reason
+from hashpact.member.author import Reason
 
 NCII = Reason(frozenset({"ncii"}))
 
@@ -127,7 +127,7 @@ async def test_the_same_bytes_have_one_receipt(house: Clearinghouse, connect: Co
 async def test_members_come_in_pages(
     house: Clearinghouse, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hashpact.sdk.desk.MAX_PAGE", 2)
+    monkeypatch.setattr("hashpact.member.operations.MAX_PAGE", 2)
     administrators = house.world.administrators(house.ledger)
     for number in range(3):
         who = Identity.of(f"more-{number}")

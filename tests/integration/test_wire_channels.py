@@ -18,17 +18,12 @@ from cryptography import x509
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from hashpact.domain.errors import (
-    CertificateError,
-    ConfigError,
-    NotPermittedError,
-    UnavailableError,
-)
 from hashpact.domain.fingerprints import PDQ
 from hashpact.domain.kinds import MemberSuspend
 from hashpact.domain.state import Role
-from hashpact.service import certificates
-from hashpact.service.certificates import Credential
+from hashpact.errors import CertificateError, ConfigError, NotPermittedError, UnavailableError
+from hashpact.keys import certificates
+from hashpact.keys.certificates import Credential
 from hashpact.wire.client import connection
 from hashpact.wire.identity import Tls
 from hashpact.wire.server import CHECK_SERVICE

@@ -13,17 +13,17 @@ import pytest
 from builders import Identity, World, check_log, fingerprint
 from clearinghouse import Clearinghouse, Connect
 
-from hashpact.domain.errors import CorruptError, DeadlineError, InvalidInputError, NotFoundError, ProofError
 from hashpact.domain.fingerprints import MINHASH, PDQ, FingerprintType
+from hashpact.domain.messages import LeafDetail, Submission
+from hashpact.domain.pinned import PinnedLog, from_file
 from hashpact.domain.state import KeptCheckpoint
+from hashpact.errors import CorruptError, DeadlineError, InvalidInputError, NotFoundError, ProofError
 from hashpact.log import proofs, tree
 from hashpact.log.checkpoint import Checkpoint
-from hashpact.sdk import AsyncClient
-from hashpact.service.append import Submission
-from hashpact.service.author import Reason
-from hashpact.service.transparency.prove import LeafDetail, Prover
-from hashpact.service.transparency.receipt import PinnedLog, from_file
-from hashpact.service.transparency.sign import SigningGuard
+from hashpact.member.author import Reason
+from hashpact.member.clients import AsyncClient
+from hashpact.service.prove import Prover
+from hashpact.service.sign import SigningGuard
 from hashpact.wire.client import calls
 
 NCII = Reason(frozenset({"ncii"}))

@@ -16,18 +16,12 @@ from google.rpc import error_details_pb2  # type: ignore[import-untyped]  # ship
 from grpc_status import rpc_status
 
 from hashpact.domain.checks import Answer, Check, Query
-from hashpact.domain.errors import (
-    CommitFailedError,
-    CorruptError,
-    HashpactError,
-    OverloadedError,
-    UnavailableError,
-)
 from hashpact.domain.fingerprints import PDQ
+from hashpact.domain.messages import EntryDetail, MemberDetail, Submission
 from hashpact.domain.state import Leaf
-from hashpact.service.append import Appender, Submission
-from hashpact.service.author import Reason
-from hashpact.service.read import EntryDetail, MemberDetail
+from hashpact.errors import CommitFailedError, CorruptError, HashpactError, OverloadedError, UnavailableError
+from hashpact.member.author import Reason
+from hashpact.service.append import Appender
 from hashpact.wire import codec
 from hashpact.wire.server import Limits
 

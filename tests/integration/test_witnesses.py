@@ -16,14 +16,14 @@ from witnesses import RunningWitness
 
 from hashpact.config import HomeConfig, WitnessAt
 from hashpact.domain import keys
-from hashpact.domain.errors import DeadlineError
 from hashpact.domain.fingerprints import SHA256, Fingerprint
 from hashpact.domain.state import Receipt
-from hashpact.home import open_home
+from hashpact.errors import DeadlineError
+from hashpact.home.opening import open_home
+from hashpact.home.paths import HomePaths
 from hashpact.log import checkpoint, cosignature
-from hashpact.sdk import Client
-from hashpact.service.author import Reason
-from hashpact.storage.files import HomePaths
+from hashpact.member.author import Reason
+from hashpact.member.clients import Client
 
 FRAUD = Reason(frozenset({"fraud"}))
 
@@ -37,7 +37,7 @@ def home(tmp_path: Path) -> Path:
 def witness_of(home: Path, name: str, port: int = 0) -> RunningWitness:
     """A witness of the home's log."""
     with open_home(home) as opened:
-        logs = [(ORIGIN, public) for public in opened.charter.log_keys]
+        logs = [(ORIGIN, public) for public in opened.charter().log_keys]
     return RunningWitness(home.parent / name, logs, port, measured=True)
 
 

@@ -14,7 +14,7 @@ from hashpact.config import (
     log_key,
     split_address,
 )
-from hashpact.domain.errors import ConfigError
+from hashpact.errors import ConfigError
 from hashpact.log import cosignature, note
 from hashpact.log.cosignature import Witness
 

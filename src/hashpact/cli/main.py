@@ -16,7 +16,7 @@ import click
 
 from hashpact.cli.options import example
 from hashpact.cli.output import complain, one_line
-from hashpact.domain.errors import HashpactError
+from hashpact.errors import HashpactError
 
 INTERRUPTED: Final = 130
 """The exit status after Ctrl-C, as shells have it: 128 + SIGINT."""
@@ -42,7 +42,7 @@ COMMANDS: Final = {
     "entry": ("platform.entry:entry", "Show an entry and what members say of it."),
     "withdraw": ("platform.entry:withdraw", "Take back an entry of one's own."),
     "opinion": ("platform.entry:opinion", "Endorse or dispute another member's entry."),
-    "demo": ("demo:demo", "Play the whole path on this machine."),
+    "demo": ("demo.command:demo", "Play the whole path on this machine."),
 }
 """Where each command is below hashpact.cli, and its line in the help."""
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 import click
 
 from hashpact.cli.output import complain
-from hashpact.passphrase import Passphrases
+from hashpact.keys.passphrase import Passphrases
 
 if TYPE_CHECKING:
-    from hashpact.sdk import Client
-    from hashpact.service.read import MemberDetail
+    from hashpact.domain.messages import MemberDetail
+    from hashpact.member.clients import Client
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -86,9 +86,9 @@ def side_options(command: Command) -> Command:
         if home is None and profile is None:
             msg = "say --profile DIR for a member, or --home HOME for an administrator"
             raise click.UsageError(msg)
-        side = Side(home, None)
+        side = Access(home, None)
         if home is None and profile is not None:
-            side = Side(None, functools.partial(_connect, profile, address, timeout), _member(profile))
+            side = Access(None, functools.partial(_connect, profile, address, timeout), _member(profile))
         return command(side=side, **rest)
 
     home_option = click.option(
@@ -100,7 +100,7 @@ def side_options(command: Command) -> Command:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class Access:
     """On which side of the wire a command works: at a home, or else as the member ``own``."""
 
     home: Path | None
@@ -112,12 +112,11 @@ class Side:
         if self.connect is not None:
             with self.connect() as client:
                 return list(client.members())
-        from hashpact.home import open_home  # noqa: PLC0415 - late: a member's command does without it
-        from hashpact.service.read import Reader  # noqa: PLC0415 - late, as above
+        from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a member's command does without it
 
         assert self.home is not None  # noqa: S101 - one of them is given
         with open_home(self.home) as opened:
-            return Reader(opened.ledger).members("", sys.maxsize)
+            return opened.members()
 
 
 def _directory(text: str) -> Path:
@@ -154,7 +153,8 @@ def _channel_options() -> tuple[Callable[[Any], Any], ...]:
 
 
 def _connect(profile: Path, address: str | None, timeout: float) -> Client:
-    from hashpact.sdk import Client, Profile  # noqa: PLC0415  # only commands that connect wait for gRPC to load
+    from hashpact.member.clients import Client  # noqa: PLC0415  # only commands that connect wait for gRPC to load
+    from hashpact.member.profile import Profile  # noqa: PLC0415  # only commands that connect wait for gRPC to load
 
     loaded = Profile.load(profile, passphrases())
     for ending in loaded.endings(int(time.time())):

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from hashpact.domain.errors import InvalidInputError
 from hashpact.domain.fingerprints import Fingerprint, Measure
+from hashpact.errors import InvalidInputError
 
 MAX_QUERIES: Final = 64
 MAX_LIMIT: Final = 1000

@@ -11,8 +11,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-from hashpact.domain.errors import InvalidInputError, MalformedError, UnusableFingerprintError
 from hashpact.domain.grammar import Decimal, Field, Form, Hex, Word
+from hashpact.errors import InvalidInputError, MalformedError, UnusableFingerprintError
 
 
 class Measure(enum.Enum):

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, NoReturn, TypeVar
 
-from hashpact.domain.errors import MalformedError
+from hashpact.errors import MalformedError
 
 MAX_INTEGER: Final = 2**63 - 1
 

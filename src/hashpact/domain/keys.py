@@ -13,12 +13,14 @@ from typing import Final, Protocol
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from hashpact.domain.errors import BadSignatureError, InvalidInputError
+from hashpact.errors import BadSignatureError, InvalidInputError
 
 ALGORITHM: Final = b"\x01"
 """The algorithm byte of C2SP signed-note for Ed25519. It belongs to the key; no message names it."""
 
 KEY_SIZE: Final = 32
+KEY_LIFE: Final = 365 * 24 * 3600
+"""Seconds for which a newly enrolled key is valid, unless its enrolment says otherwise."""
 
 _P: Final = 2**255 - 19
 _D: Final = -121665 * pow(121666, -1, _P) % _P

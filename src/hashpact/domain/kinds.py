@@ -13,10 +13,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, Self, TypeAlias, TypeVar
 
-from hashpact.domain.errors import MalformedError
 from hashpact.domain.grammar import SLUG, Decimal, Field, Hex, Spelling, Word
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.state import Basis, Role, Stance, Use
+from hashpact.errors import MalformedError
 from hashpact.log import note
 
 MAX_ITEMS: Final = 256

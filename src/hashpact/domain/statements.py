@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from hashpact.domain import keys
-from hashpact.domain.errors import MalformedError
 from hashpact.domain.grammar import Field, Form, Hex, Reader, Word
 from hashpact.domain.keys import NamedKey, Signer
 from hashpact.domain.kinds import HASH, KINDS, MEMBER_ID, SECONDS, TERM, AnyBody, fields_of
+from hashpact.errors import MalformedError
 from hashpact.log import note
 
 FIRST_LINE: Final = "hashpact/statement/v1"
 MAX_LEAF: Final = 32 * 1024
+REQUEST_SIZE: Final = 16
 
 _ORIGIN: Final = Word(
     # A checkpoint's first line is the origin: it must not be the first line of a format of Hashpact's own.
@@ -31,7 +32,7 @@ LOG: Final = Field("log", _ORIGIN)
 KIND: Final = Field("kind", TERM)
 MEMBER: Final = Field("member", MEMBER_ID)
 KEY: Final = Field("key", HASH)
-REQUEST: Final = Field("request", Hex(16))
+REQUEST: Final = Field("request", Hex(REQUEST_SIZE))
 TIME: Final = Field("time", SECONDS)
 
 HEADER: Final = (LOG, KIND, MEMBER, KEY, REQUEST, TIME)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from hashpact.domain.errors import InvalidInputError, UnusableContentError
 from hashpact.domain.fingerprints import MINHASH, PHASH, Fingerprint
+from hashpact.errors import InvalidInputError, UnusableContentError
 from hashpact.fingerprint.text import PERMUTATIONS, SCHEME, SEED
 
 _SIDE: Final = 8

@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
-from hashpact.domain.errors import InvalidInputError, UnusableContentError, UnusableFingerprintError
 from hashpact.domain.fingerprints import (
     MD5,
     MINHASH,
@@ -28,6 +27,7 @@ from hashpact.domain.fingerprints import (
     FingerprintType,
     type_named,
 )
+from hashpact.errors import InvalidInputError, UnusableContentError, UnusableFingerprintError
 from hashpact.fingerprint import text as texts
 from hashpact.fingerprint.exact import exact
 from hashpact.fingerprint.sniff import HEAD_BYTES, Kind, kind_of

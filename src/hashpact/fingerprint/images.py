@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
-from hashpact.domain.errors import UnusableContentError
+from hashpact.errors import UnusableContentError
 from hashpact.fingerprint.sniff import PICTURE_FORMATS, picture_format
 
 MAX_PIXELS: Final = 50_000_000

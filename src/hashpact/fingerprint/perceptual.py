@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from hashpact.domain.errors import InvalidInputError, UnusableFingerprintError
 from hashpact.domain.fingerprints import PDQ, PHASH, Fingerprint
+from hashpact.errors import InvalidInputError, UnusableFingerprintError
 from hashpact.fingerprint.images import MIN_SIDE
 
 

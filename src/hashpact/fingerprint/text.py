@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 from hashpact import _kernel
-from hashpact.domain.errors import UnusableContentError
 from hashpact.domain.fingerprints import MINHASH, Fingerprint
+from hashpact.errors import UnusableContentError
 
 MAX_BYTES: Final = 1024 * 1024
 """The longest text, in bytes of UTF-8."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from hashpact.domain.errors import UnavailableError
-from hashpact.service.witnesses.cosign import Reply
+from hashpact.errors import UnavailableError
+from hashpact.service.cosign import Reply
 
 MAX_REPLY: Final = 64 * 1024
 TIMEOUT: Final = 5.0

@@ -24,7 +24,7 @@ from typing import Final, TypeAlias
 import h11
 from structlog.typing import FilteringBoundLogger
 
-from hashpact.domain.errors import (
+from hashpact.errors import (
     BadSignatureError,
     ConflictError,
     HashpactError,

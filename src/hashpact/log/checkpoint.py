@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from hashpact.domain.errors import BadSignatureError, MalformedError
+from hashpact.errors import BadSignatureError, MalformedError
 from hashpact.log import note
 from hashpact.log.lines import MAX_INTEGER, decimal, hash_bytes, hash_line, refuse
 from hashpact.log.tree import EMPTY_ROOT

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from hashpact.domain.errors import BadSignatureError, MalformedError
+from hashpact.errors import BadSignatureError, MalformedError
 from hashpact.log import note
 from hashpact.log.lines import MAX_INTEGER
 

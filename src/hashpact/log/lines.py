@@ -10,7 +10,7 @@ import binascii
 import re
 from typing import Final, NoReturn
 
-from hashpact.domain.errors import MalformedError
+from hashpact.errors import MalformedError
 
 MAX_INTEGER: Final = 2**63 - 1
 """The largest tree size, index and time that is read or written."""

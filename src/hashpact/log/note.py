@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from hashpact.domain.errors import BadSignatureError, MalformedError
+from hashpact.errors import BadSignatureError, MalformedError
 from hashpact.log.lines import base64_bytes, refuse
 
 MAX_SIGNATURES: Final = 16

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from hashpact.domain.errors import InvalidInputError, ProofError
+from hashpact.errors import InvalidInputError, ProofError
 from hashpact.log.lines import HASH_SIZE
 from hashpact.log.tree import node_hash
 

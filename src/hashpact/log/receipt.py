@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from hashpact.domain.errors import MalformedError
+from hashpact.errors import MalformedError
 from hashpact.log import checkpoint
 from hashpact.log.lines import decimal, hash_bytes, hash_line, refuse
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final
 
-from hashpact.domain.errors import InvalidInputError, MalformedError
+from hashpact.errors import InvalidInputError, MalformedError
 from hashpact.log.lines import HASH_SIZE, MAX_INTEGER
 from hashpact.log.proofs import Node
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from hashpact.lookup.hamming import HammingIndex
-from hashpact.lookup.linear import LinearIndex
 from hashpact.lookup.minhash import MinHashIndex
 from hashpact.lookup.native import NativeIndex
 from hashpact.lookup.signatures import minhash_signature, minhash_signatures
 
 __all__ = [
     "HammingIndex",
-    "LinearIndex",
     "MinHashIndex",
     "NativeIndex",
     "minhash_signature",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Self, TypeAlias
 
 from hashpact._kernel import HammingFrozen, MinHashFrozen
-from hashpact.domain.errors import ConfigError, CorruptError
+from hashpact.errors import ConfigError, CorruptError
 
 MANIFEST: Final = "manifest"
 LOCK: Final = "lock"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hashpact._kernel import HammingStore
-from hashpact.domain.errors import InvalidInputError
+from hashpact.errors import InvalidInputError
 from hashpact.lookup.saved import SavedIndex
 from hashpact.lookup.shapes import (
     Batch,

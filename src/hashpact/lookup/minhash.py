@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hashpact._kernel import MinHashStore
-from hashpact.domain.errors import InvalidInputError
 from hashpact.domain.fingerprints import MINHASH
+from hashpact.errors import InvalidInputError
 from hashpact.lookup.saved import SavedIndex
 from hashpact.lookup.shapes import (
     StoreStats,

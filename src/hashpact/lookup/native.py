@@ -10,8 +10,8 @@ import numpy as np
 
 from hashpact._kernel import HammingStore, MinHashStore
 from hashpact.domain.checks import Hit
-from hashpact.domain.errors import CorruptError
 from hashpact.domain.fingerprints import TYPES, Fingerprint, FingerprintType, Measure
+from hashpact.errors import CorruptError
 from hashpact.lookup.directory import Frozen, IndexDirectory, Located, Manifest
 from hashpact.lookup.hamming import HammingIndex
 from hashpact.lookup.minhash import VALUES, MinHashIndex

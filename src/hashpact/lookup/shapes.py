@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from hashpact.domain.errors import InvalidInputError
+from hashpact.errors import InvalidInputError
 
 Ids: TypeAlias = NDArray[np.uint64]
 Batch: TypeAlias = tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.uint16]]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hashpact import _kernel
-from hashpact.domain.errors import InvalidInputError
+from hashpact.errors import InvalidInputError
 
 VALUES: Final = 128
 

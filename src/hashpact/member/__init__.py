@@ -1,1 +1,1 @@
-"""A member's machine: its profile, the custody of its keys, the files exchanged with administrators."""
+"""A member's machine: its profile and keys, the statements it signs, the clients it calls with."""

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Final, Self
 
 from hashpact.config import MAX_SIZE, ProfileConfig, split_address
-from hashpact.domain.errors import ConfigError
 from hashpact.domain.keys import NamedKey, Signer
+from hashpact.domain.pinned import PinnedLog, to_file
 from hashpact.domain.state import Receipt
-from hashpact.passphrase import Passphrases
-from hashpact.service import certificates, keyring
-from hashpact.service.governance.expiry import CERTIFICATE_DAYS, KEY_DAYS, Ending, ending
-from hashpact.service.transparency.receipt import PinnedLog, to_file
-from hashpact.storage.files import ProfilePaths, alone, read_bytes, read_private, write_public
+from hashpact.durable import alone, read_bytes, read_private, write_public
+from hashpact.errors import ConfigError
+from hashpact.keys import certificates, pkcs8
+from hashpact.keys.expiry import CERTIFICATE_DAYS, KEY_DAYS, Ending, ending
+from hashpact.keys.passphrase import Passphrases
+from hashpact.member.paths import ProfilePaths
 from hashpact.wire.client.connection import Endpoint
 from hashpact.wire.identity import Tls
 
@@ -48,7 +49,7 @@ class Profile:
     def load(
         cls,
         directory: Path | str,
-        passphrases: keyring.Passphrases | None = None,
+        passphrases: pkcs8.Passphrases | None = None,
         recovery: Path | None = None,
     ) -> Self:
         """The profile in a directory; docs/formats/home.md lists its files.
@@ -66,17 +67,17 @@ class Profile:
             config, key, pem = _in_use(paths)
         else:
             config, key, pem = config_of(paths), recovery, read_private(recovery, MAX_SIZE)
-        signer = keyring.from_pem(pem, str(key), opening)
+        signer = pkcs8.from_pem(pem, str(key), opening)
         channel = read_private(paths.tls, MAX_SIZE)
         tls = Tls(
-            key=keyring.decrypt(channel, str(paths.tls), opening),
+            key=pkcs8.decrypt(channel, str(paths.tls), opening),
             certificate=channel[channel.find(CERTIFICATE) :],
             authority=read_bytes(paths.ca_cert, MAX_SIZE),
         )
         return cls(
             origin=config.origin,
             member=config.member,
-            key=keyring.named(config.key, signer),
+            key=pkcs8.named(config.key, signer),
             signer=signer,
             endpoint=Endpoint(*split_address("address", config.address), tls),
             log=PinnedLog(config.origin, config.log_key),

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Final
 
 from hashpact.domain import statements
-from hashpact.domain.errors import LogKeyError
+from hashpact.domain.messages import LeafDetail
+from hashpact.domain.pinned import PinnedLog, from_file
 from hashpact.domain.state import Receipt
 from hashpact.domain.statements import MAX_LEAF, Statement
+from hashpact.durable import read_bytes
+from hashpact.errors import LogKeyError
+from hashpact.governance import drafts
+from hashpact.member.paths import ProfilePaths
 from hashpact.member.profile import config_of
-from hashpact.service.governance import drafts
-from hashpact.service.transparency.prove import LeafDetail
-from hashpact.service.transparency.receipt import PinnedLog, from_file
-from hashpact.service.transparency.roots import RootChain
-from hashpact.storage.files import ProfilePaths, read_bytes
+from hashpact.member.roots import RootChain
 
 _MAX_FILE: Final = 64 * 1024
 """Bytes of a receipt: 63 hashes at most, and a checkpoint of some lines."""

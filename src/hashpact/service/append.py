@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from hashpact.domain import rules, statements
-from hashpact.domain.errors import (
+from hashpact.domain.fingerprints import commitment, parse_private
+from hashpact.domain.kinds import ADMIN, Submit
+from hashpact.domain.messages import Submission
+from hashpact.domain.ports import Clock, Ledger, Transaction
+from hashpact.domain.state import Head, Leaf
+from hashpact.domain.statements import SignedStatement, Statement
+from hashpact.errors import (
     ClockSkewError,
     CorruptError,
     InvalidInputError,
@@ -15,25 +21,12 @@ from hashpact.domain.errors import (
     NotPermittedError,
     RequestReusedError,
 )
-from hashpact.domain.fingerprints import commitment, parse_private
-from hashpact.domain.kinds import ADMIN, Submit
-from hashpact.domain.ports import Clock, Ledger, Transaction
-from hashpact.domain.state import Head, Leaf
-from hashpact.domain.statements import SignedStatement, Statement
 from hashpact.log import tree
 
 MAX_SKEW: Final = 600
 """Seconds that a statement's time may be off the server's clock."""
 MAX_AGE: Final = 7 * 24 * 3600
 """Seconds that administrators may take, on several machines, to sign one statement."""
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """What a caller hands in: the leaf's bytes, and the private parts in the order of its items."""
-
-    statement: bytes
-    private: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from typing import Final, Generic, TypeVar
 
 from hashpact.domain import statements
-from hashpact.domain.errors import CorruptError, MalformedError, UnavailableError
 from hashpact.domain.fingerprints import parse_private
 from hashpact.domain.kinds import MAX_ITEMS, KeyRevoke, Void, Withdraw
 from hashpact.domain.ports import Index, Ledger, Snapshot
 from hashpact.domain.rules import standing
 from hashpact.domain.state import Entry
+from hashpact.errors import CorruptError, MalformedError, UnavailableError
 
 Frozen = TypeVar("Frozen")
 
@@ -127,7 +127,7 @@ def _entries_of(view: Snapshot, member_id: str, stop: int) -> Iterator[Entry]:
         after = some[-1].index
 
 
-class Keeper(Generic[Frozen]):
+class IndexSaver(Generic[Frozen]):
     """Saves what a follower's index holds, together with the position that it reflects.
 
     ``freeze`` gives what the index holds now, at once; ``write`` keeps that under a position and the log's

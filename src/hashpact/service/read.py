@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from hashpact.domain.errors import CorruptError, NotFoundError
+from hashpact.domain.messages import EntryDetail, MemberDetail
 from hashpact.domain.ports import Ledger
 from hashpact.domain.rules import standing
-from hashpact.domain.state import Entry, Key, Member, Opinion
+from hashpact.domain.state import Member
+from hashpact.errors import CorruptError, NotFoundError
 
 _LEAVES_AT_ONCE: Final = 16
 """Leaves that `Reader.entries` holds, each of at most 32 KiB and with its private parts 2 MiB."""
-
-
-@dataclass(frozen=True, slots=True)
-class EntryDetail:
-    """An entry with its leaf's bytes, its private parts in item order, and the opinions that stand.
-
-    ``stands`` is whether it is matched: a withdrawal may be undone, and a submission too, by the revocation
-    of the key that signed it.
-    """
-
-    entry: Entry
-    statement: bytes
-    private: Sequence[bytes]
-    opinions: tuple[Opinion, ...]
-    stands: bool
-
-
-@dataclass(frozen=True, slots=True)
-class MemberDetail:
-    """A member with its keys in the order in which they were enrolled."""
-
-    member: Member
-    keys: tuple[Key, ...]
 
 
 @dataclass(frozen=True, slots=True)

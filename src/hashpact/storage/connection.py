@@ -19,7 +19,7 @@ from typing import Any, Final, TypeAlias
 
 import apsw
 
-from hashpact.domain.errors import ConfigError, CorruptError, HashpactError, UnavailableError
+from hashpact.errors import ConfigError, CorruptError, HashpactError, UnavailableError
 
 Row: TypeAlias = tuple[Any, ...]
 Bindings: TypeAlias = Sequence[str | bytes | int | None]

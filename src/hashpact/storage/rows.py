@@ -12,9 +12,9 @@ from typing import Final, TypeAlias, TypeVar
 
 import apsw
 
-from hashpact.domain.errors import CorruptError
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.state import Basis, Charter, Entry, Key, Leaf, Member, Opinion, Record, Role, Stance, Use
+from hashpact.errors import CorruptError
 from hashpact.storage.connection import Row, run, translated
 
 _T = TypeVar("_T")

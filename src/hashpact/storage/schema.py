@@ -9,7 +9,7 @@ from typing import Final
 
 import apsw
 
-from hashpact.domain.errors import ConfigError, CorruptError
+from hashpact.errors import ConfigError, CorruptError
 from hashpact.log import tree
 from hashpact.storage.connection import run, translated
 from hashpact.storage.rows import hashes

@@ -17,7 +17,10 @@ from typing import Final, Self
 
 import apsw
 
-from hashpact.domain.errors import (
+from hashpact.domain.ports import Snapshot
+from hashpact.domain.state import Head, KeptCheckpoint, Leaf, Record
+from hashpact.durable import sync_directory
+from hashpact.errors import (
     CommitFailedError,
     ConfigError,
     ConflictError,
@@ -25,11 +28,8 @@ from hashpact.domain.errors import (
     RequestReusedError,
     UnavailableError,
 )
-from hashpact.domain.ports import Snapshot
-from hashpact.domain.state import Head, KeptCheckpoint, Leaf, Record
 from hashpact.storage import rows, schema
 from hashpact.storage.connection import Bindings, Readers, Row, close, connect, run
-from hashpact.storage.files import sync_directory
 from hashpact.storage.tree import SqliteCheckpoints, SqliteTree
 
 WAIT: Final = 5.0

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Final, Protocol, TypeAlias
 
-from hashpact.domain.errors import CorruptError, NotFoundError
 from hashpact.domain.state import Head, KeptCheckpoint
+from hashpact.errors import CorruptError, NotFoundError
 from hashpact.log import tree
 from hashpact.storage.connection import Bindings, Row
 from hashpact.storage.rows import HASH_SIZE, hashes

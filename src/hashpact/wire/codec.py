@@ -12,14 +12,13 @@ from typing import Any, Final
 
 from hashpact.domain import keys, kinds, statements
 from hashpact.domain.checks import DEFAULT_LIMIT, MAX_QUERIES, Answer, Check, Filter, Match, Query
-from hashpact.domain.errors import InvalidInputError
 from hashpact.domain.fingerprints import MAX_PRIVATE, Fingerprint, Measure, commitment, type_named
 from hashpact.domain.kinds import MAX_ITEMS, MAX_LABELS, Submit
+from hashpact.domain.messages import EntryDetail, MemberDetail, Submission
 from hashpact.domain.rules.entries import new_entry
 from hashpact.domain.state import Key, Member, Opinion
 from hashpact.domain.statements import MAX_LEAF
-from hashpact.service.append import Submission
-from hashpact.service.read import EntryDetail, MemberDetail
+from hashpact.errors import InvalidInputError
 from hashpact.wire.fields import (
     HASH_SIZE,
     count,

@@ -14,8 +14,8 @@ from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # ships no type information
 from grpc_status import rpc_status
 
-from hashpact.domain import errors
-from hashpact.domain.errors import HashpactError
+from hashpact import errors
+from hashpact.errors import HashpactError
 
 DOMAIN: Final = "hashpact"
 """The ``domain`` of every ErrorInfo, as google.rpc wants one to be named."""
@@ -54,7 +54,7 @@ STATUS: Final[Mapping[type[HashpactError], grpc.StatusCode]] = {
     errors.LogKeyError: _Code.DATA_LOSS,
     errors.ConfigError: _Code.INTERNAL,
 }
-"""The status of each class. Total: a test walks the tree of domain/errors.py."""
+"""The status of each class. Total: a test walks the tree of errors.py."""
 
 REASONS: Final[Mapping[str, type[HashpactError]]] = {cls.code: cls for cls in STATUS}
 """The class of each ErrorInfo reason."""

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from hashpact.domain.errors import InvalidInputError
 from hashpact.domain.fingerprints import MAX_PRIVATE
 from hashpact.domain.kinds import MAX_ITEMS
+from hashpact.domain.messages import MAX_ROOTS, LeafDetail
 from hashpact.domain.state import Receipt
 from hashpact.domain.statements import MAX_LEAF
-from hashpact.service.transparency.prove import MAX_ROOTS, LeafDetail
+from hashpact.errors import InvalidInputError
 from hashpact.wire.fields import HASH_SIZE, count, limited, sized, whole, within
 from hashpact.wire.v1 import log_pb2
 

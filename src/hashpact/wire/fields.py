@@ -10,9 +10,9 @@ from typing import Final, TypeVar
 
 from google.protobuf.message import Message
 
-from hashpact.domain.errors import InvalidInputError
 from hashpact.domain.grammar import Spelling
 from hashpact.domain.kinds import ENTRY, MEMBER_ID
+from hashpact.errors import InvalidInputError
 
 MAX_NAMED: Final = 64
 """The most values in one list of names."""

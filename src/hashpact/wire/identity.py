@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from hashpact.domain import statements
-from hashpact.domain.errors import NotPermittedError, UnauthenticatedError
 from hashpact.domain.state import Member, Role
-from hashpact.service.certificates import member_uri
+from hashpact.errors import NotPermittedError, UnauthenticatedError
+from hashpact.keys.certificates import member_uri
 
 CALLER: Final[ContextVar[Member]] = ContextVar("hashpact_caller")
 """The member whose RPC this is; set by the interceptor before a servicer runs."""

@@ -15,11 +15,11 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from hashpact.domain.errors import ConfigError
+from hashpact.errors import ConfigError
 from hashpact.wire.codec import MAX_MESSAGE
+from hashpact.wire.guard import Guard
+from hashpact.wire.handlers import CertificateServicer, CheckServicer, LogServicer, Services
 from hashpact.wire.identity import Tls
-from hashpact.wire.interceptors import Guard
-from hashpact.wire.servicers import CertificateServicer, CheckServicer, LogServicer, Services
 from hashpact.wire.v1 import (
     certificate_pb2,
     certificate_pb2_grpc,

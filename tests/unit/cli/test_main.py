@@ -12,7 +12,7 @@ import pytest
 from commands import COMMANDS
 
 from hashpact.cli import main
-from hashpact.domain.errors import ConfigError, NotPermittedError
+from hashpact.errors import ConfigError, NotPermittedError
 
 PRINTING = {path for path in COMMANDS if path[-1] != "serve"}
 

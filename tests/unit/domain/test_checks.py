@@ -6,8 +6,8 @@ import pytest
 from builders import fingerprint
 
 from hashpact.domain.checks import MAX_LIMIT, MAX_QUERIES, Check, Filter, Query
-from hashpact.domain.errors import InvalidInputError
 from hashpact.domain.fingerprints import MINHASH, PDQ
+from hashpact.errors import InvalidInputError
 
 QUERY = Query(fingerprint(PDQ, "a"))
 

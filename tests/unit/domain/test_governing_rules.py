@@ -8,13 +8,6 @@ import pytest
 from builders import BOTH, LABELS, NOW, YEAR, Identity, World, submit
 from folding import refuse, take
 
-from hashpact.domain.errors import (
-    BadSignatureError,
-    ConflictError,
-    InvalidInputError,
-    NotFoundError,
-    NotPermittedError,
-)
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.kinds import (
     ADMIN,
@@ -33,6 +26,13 @@ from hashpact.domain.kinds import (
 )
 from hashpact.domain.rules.replay import Replay, replay
 from hashpact.domain.state import Stance, Use
+from hashpact.errors import (
+    BadSignatureError,
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    NotPermittedError,
+)
 
 ACME, BRAVO, PUPPET = Identity.of("acme"), Identity.of("bravo"), Identity.of("puppet")
 SECOND = Identity.of("acme", "2")

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spoken import SLUGS, ascending
 
-from hashpact.domain.errors import MalformedError
 from hashpact.domain.grammar import MAX_INTEGER, SLUG, Decimal, Field, Form, Hex, Reader, Word
+from hashpact.errors import MalformedError
 
 FIRST = "test/v1"
 NUMBER = Field("number", Decimal(0, 99))

@@ -7,14 +7,6 @@ from builders import LABELS, NOW, YEAR, Identity, World, sign, submit
 from folding import refuse, take
 
 from hashpact.domain import statements
-from hashpact.domain.errors import (
-    BadSignatureError,
-    ConflictError,
-    InvalidInputError,
-    NotFoundError,
-    NotPermittedError,
-    UnknownKeyError,
-)
 from hashpact.domain.kinds import (
     ADMIN,
     MAX_OVERLAP,
@@ -29,6 +21,14 @@ from hashpact.domain.rules.authors import GRACE
 from hashpact.domain.rules.keyring import MAX_KEY_LIFE
 from hashpact.domain.rules.replay import Replay, replay
 from hashpact.domain.state import Key, Use
+from hashpact.errors import (
+    BadSignatureError,
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    NotPermittedError,
+    UnknownKeyError,
+)
 
 ACME, BRAVO = Identity.of("acme"), Identity.of("bravo")
 SECOND, THIRD = Identity.of("acme", "2"), Identity.of("acme", "3")

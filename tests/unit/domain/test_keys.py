@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashpact.domain import keys
-from hashpact.domain.errors import BadSignatureError, InvalidInputError
+from hashpact.errors import BadSignatureError, InvalidInputError
 
 P = 2**255 - 19
 D = -121665 * pow(121666, -1, P) % P

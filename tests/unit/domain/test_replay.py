@@ -14,6 +14,7 @@ from builders import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from memory import MemoryLedger
 from streams import STEPS, Step, Stream
 
 from hashpact.domain import rules, statements
@@ -22,7 +23,6 @@ from hashpact.domain.kinds import ADMIN, MemberEnrol
 from hashpact.domain.rules.replay import Replay, replay
 from hashpact.domain.state import Head, Leaf, State
 from hashpact.log import tree
-from hashpact.storage.memory import MemoryLedger
 
 
 @settings(max_examples=40)

@@ -9,17 +9,6 @@ from builders import BOTH, LABELS, NOW, ORIGIN, YEAR, Identity, World, seeded, s
 from folding import genesis, refuse, take
 
 from hashpact.domain import rules, statements
-from hashpact.domain.errors import (
-    BadSignatureError,
-    ConflictError,
-    InvalidInputError,
-    MalformedError,
-    NotFoundError,
-    NotPermittedError,
-    RequestReusedError,
-    UnknownKeyError,
-    UnknownLabelError,
-)
 from hashpact.domain.kinds import (
     ADMIN,
     AnyBody,
@@ -32,6 +21,17 @@ from hashpact.domain.kinds import (
 )
 from hashpact.domain.rules.replay import Replay, replay
 from hashpact.domain.state import Basis, Charter, Entry, Key, Member, Opinion, Role, Stance, Use
+from hashpact.errors import (
+    BadSignatureError,
+    ConflictError,
+    InvalidInputError,
+    MalformedError,
+    NotFoundError,
+    NotPermittedError,
+    RequestReusedError,
+    UnknownKeyError,
+    UnknownLabelError,
+)
 
 ACME, BRAVO = Identity.of("acme"), Identity.of("bravo")
 ALICE, BOB = Identity.of(ADMIN, "alice"), Identity.of(ADMIN, "bob")

@@ -10,7 +10,6 @@ from builders import ALL_TYPES, fingerprint, near, private_part, seeded
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashpact.domain.errors import InvalidInputError, MalformedError, UnusableFingerprintError
 from hashpact.domain.fingerprints import (
     MAX_PRIVATE,
     MD5,
@@ -26,6 +25,7 @@ from hashpact.domain.fingerprints import (
     parse_private,
     type_named,
 )
+from hashpact.errors import InvalidInputError, MalformedError, UnusableFingerprintError
 
 
 def code(kind: FingerprintType, ones: int) -> bytes:

@@ -8,11 +8,11 @@ import pytest
 from builders import Identity, World, submit
 from folding import refuse, take
 
-from hashpact.domain.errors import ConflictError, CorruptError, NotPermittedError
 from hashpact.domain.kinds import GiveOpinion, KeyResume, Withdraw
 from hashpact.domain.rules import standing
 from hashpact.domain.rules.replay import Replay, replay
 from hashpact.domain.state import Entry, Stance, Use
+from hashpact.errors import ConflictError, CorruptError, NotPermittedError
 
 ACME, BRAVO = Identity.of("acme"), Identity.of("bravo")
 SECOND, THIRD, FOURTH = (Identity.of("acme", name) for name in ("2", "3", "4"))

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from spoken import EXAMPLES, STATEMENTS, SUBMIT, WHO, leaf
 
 from hashpact.domain import statements
-from hashpact.domain.errors import BadSignatureError, MalformedError
 from hashpact.domain.grammar import Decimal
 from hashpact.domain.kinds import (
     ADMIN,
@@ -20,6 +19,7 @@ from hashpact.domain.kinds import (
 )
 from hashpact.domain.state import Basis
 from hashpact.domain.statements import Statement
+from hashpact.errors import BadSignatureError, MalformedError
 from hashpact.log import note
 
 

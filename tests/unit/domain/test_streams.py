@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builders import check_log, check_state
+from memory import MemoryLedger
 from streams import EXAMPLES, Step, Stream, draw, ordinary, spoken
 
 from hashpact.domain import keys, statements
-from hashpact.domain.errors import ClockSkewError, HashpactError
 from hashpact.domain.kinds import (
     ADMIN,
     KINDS,
@@ -24,11 +24,12 @@ from hashpact.domain.kinds import (
     Void,
     Withdraw,
 )
+from hashpact.domain.messages import Submission
 from hashpact.domain.rules import standing
 from hashpact.domain.rules.replay import Replay, replay
 from hashpact.domain.statements import Statement
-from hashpact.service.append import Appender, Submission
-from hashpact.storage.memory import MemoryLedger
+from hashpact.errors import ClockSkewError, HashpactError
+from hashpact.service.append import Appender
 from hashpact.storage.sqlite import SqliteLedger
 
 

@@ -11,8 +11,8 @@ import pytest
 from datasketch import HyperLogLog, LeanMinHash, MinHash  # type: ignore[import-untyped]  # it carries no types
 from PIL import Image
 
-from hashpact.domain.errors import InvalidInputError, UnusableContentError, UnusableFingerprintError
 from hashpact.domain.fingerprints import SHA256, Fingerprint
+from hashpact.errors import InvalidInputError, UnusableContentError, UnusableFingerprintError
 from hashpact.fingerprint.adopt import adopt
 from hashpact.fingerprint.content import fingerprints_of
 from hashpact.fingerprint.text import fold, minhash, shingles

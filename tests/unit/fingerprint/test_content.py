@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hashpact.domain.errors import InvalidInputError, UnusableContentError
+from hashpact.errors import InvalidInputError, UnusableContentError
 from hashpact.fingerprint.content import fingerprints_of, fingerprints_of_text
 from hashpact.fingerprint.sniff import HEAD_BYTES, Kind, kind_of, picture_format
 

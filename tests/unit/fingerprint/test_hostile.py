@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from hashpact.domain.errors import UnusableContentError
 from hashpact.domain.fingerprints import PDQ
+from hashpact.errors import UnusableContentError
 from hashpact.fingerprint import images
 from hashpact.fingerprint.content import fingerprints_of
 
@@ -129,7 +129,7 @@ def test_a_large_picture_file_is_refused_unread() -> None:
 MEASURE = """
 import re, sys
 from pathlib import Path
-from hashpact.domain.errors import UnusableContentError
+from hashpact.errors import UnusableContentError
 from hashpact.fingerprint import images, perceptual
 from hashpact.fingerprint.content import fingerprints_of
 def peak():

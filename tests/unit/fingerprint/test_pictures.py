@@ -16,8 +16,8 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from hashpact.domain.errors import InvalidInputError, UnusableContentError, UnusableFingerprintError
 from hashpact.domain.fingerprints import PDQ, PHASH, Fingerprint
+from hashpact.errors import InvalidInputError, UnusableContentError, UnusableFingerprintError
 from hashpact.fingerprint import images
 from hashpact.fingerprint.content import fingerprints_of
 from hashpact.fingerprint.perceptual import pdq, pdq_variants, phash

@@ -21,8 +21,8 @@ from datasketch import MinHash  # type: ignore[import-untyped]  # it carries no 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hashpact.domain.errors import UnusableContentError
 from hashpact.domain.fingerprints import MINHASH, Fingerprint
+from hashpact.errors import UnusableContentError
 from hashpact.fingerprint.text import MAX_BYTES, fold, minhash, shingles
 
 VECTORS: dict[str, Any] = json.loads(

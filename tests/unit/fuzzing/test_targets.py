@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fuzzing import targets
 
-from hashpact.domain.errors import MalformedError
+from hashpact.errors import MalformedError
 from hashpact.log import note, tiles
 
 ROOT = Path(__file__).resolve().parents[3]

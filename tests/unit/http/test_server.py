@@ -12,7 +12,7 @@ import structlog
 from structlog.testing import LogCapture
 from witnesses import FORK, TRUE, Desk
 
-from hashpact.domain.errors import (
+from hashpact.errors import (
     BadSignatureError,
     ConflictError,
     CorruptError,

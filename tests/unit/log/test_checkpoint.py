@@ -9,7 +9,7 @@ import pytest
 from builders import ORIGIN, Identity, seeded
 
 from hashpact.domain import keys
-from hashpact.domain.errors import BadSignatureError, MalformedError
+from hashpact.errors import BadSignatureError, MalformedError
 from hashpact.log import checkpoint, note, tree
 from hashpact.log.checkpoint import SINGLE_ADMIN, Checkpoint
 

@@ -8,7 +8,7 @@ import pytest
 from builders import NOW, ORIGIN, Identity, seeded
 
 from hashpact.domain import keys
-from hashpact.domain.errors import BadSignatureError, MalformedError
+from hashpact.errors import BadSignatureError, MalformedError
 from hashpact.log import checkpoint, cosignature, note
 from hashpact.log.checkpoint import Checkpoint
 from hashpact.log.cosignature import Witness

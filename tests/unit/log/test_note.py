@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashpact.domain.errors import MalformedError
+from hashpact.errors import MalformedError
 from hashpact.log import note
 from hashpact.log.note import MAX_SIGNATURES, Note, NoteSignature
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trees import Oracle, root_by_inclusion, roots_by_consistency
 
-from hashpact.domain.errors import InvalidInputError, ProofError
+from hashpact.errors import InvalidInputError, ProofError
 from hashpact.log import proofs, tree
 
 SIZE = 300

@@ -9,7 +9,7 @@ from builders import ORIGIN, Identity, seeded
 from trees import Oracle
 
 from hashpact.domain import keys
-from hashpact.domain.errors import MalformedError
+from hashpact.errors import MalformedError
 from hashpact.log import checkpoint, proofs, receipt, tree
 from hashpact.log.checkpoint import Checkpoint
 

@@ -6,7 +6,7 @@ import pytest
 from builders import seeded
 from trees import Oracle
 
-from hashpact.domain.errors import InvalidInputError, MalformedError
+from hashpact.errors import InvalidInputError, MalformedError
 from hashpact.log import tiles, tree
 from hashpact.log.tiles import Tile
 

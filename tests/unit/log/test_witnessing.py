@@ -7,7 +7,7 @@ import base64
 import pytest
 from builders import ORIGIN, Identity, seeded
 
-from hashpact.domain.errors import MalformedError
+from hashpact.errors import MalformedError
 from hashpact.log import checkpoint, witnessing
 from hashpact.log.checkpoint import Checkpoint
 

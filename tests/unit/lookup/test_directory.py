@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hashpact.domain.errors import ConfigError, CorruptError
 from hashpact.domain.fingerprints import MD5, MINHASH, PDQ, PHASH, SHA256, Fingerprint, FingerprintType
+from hashpact.errors import ConfigError, CorruptError
 from hashpact.lookup import NativeIndex
 from hashpact.lookup.directory import IndexDirectory, Manifest
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hashpact import _kernel
-from hashpact.domain.errors import InvalidInputError
+from hashpact.errors import InvalidInputError
 from hashpact.lookup import HammingIndex
 
 Codes = NDArray[np.uint8]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from segments import SegmentFile, crc32c, random_codes, random_signatures
 
-from hashpact.domain.errors import CorruptError
+from hashpact.errors import CorruptError
 from hashpact.lookup import HammingIndex, MinHashIndex
 
 Index = HammingIndex | MinHashIndex

@@ -17,7 +17,7 @@ from segments import random_codes
 from hashpact.lookup import HammingIndex
 
 SAVER = Path(__file__).with_name("saver.py")
-TESTS = SAVER.parents[2]
+TESTS = SAVER.parents[2] / "support"
 KILLS = 20
 LONGEST = 0.1
 """Seconds that a process may save before it is killed."""

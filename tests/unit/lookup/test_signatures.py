@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hashpact import _kernel
-from hashpact.domain.errors import InvalidInputError
+from hashpact.errors import InvalidInputError
 from hashpact.fingerprint.text import fold, shingles
 from hashpact.lookup import minhash_signature, minhash_signatures
 

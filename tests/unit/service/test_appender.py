@@ -19,9 +19,14 @@ from builders import (
     sign,
     submit,
 )
+from memory import MemoryLedger
 from trees import merkle_root
 
-from hashpact.domain.errors import (
+from hashpact.domain.fingerprints import PDQ, SHA256, Fingerprint, commitment
+from hashpact.domain.messages import Submission
+from hashpact.domain.rules.keyring import MAX_KEY_LIFE
+from hashpact.domain.state import Leaf
+from hashpact.errors import (
     BadSignatureError,
     ClockSkewError,
     ConflictError,
@@ -34,13 +39,9 @@ from hashpact.domain.errors import (
     UnknownKeyError,
     UnusableFingerprintError,
 )
-from hashpact.domain.fingerprints import PDQ, SHA256, Fingerprint, commitment
-from hashpact.domain.rules.keyring import MAX_KEY_LIFE
-from hashpact.domain.state import Leaf
 from hashpact.log import tree
-from hashpact.service.append import MAX_SKEW, Appender, Submission
-from hashpact.service.author import Reason
-from hashpact.storage.memory import MemoryLedger
+from hashpact.member.author import Reason
+from hashpact.service.append import MAX_SKEW, Appender
 
 NCII = Reason(frozenset({"ncii"}))
 SHARED = fingerprint(PDQ, "a")

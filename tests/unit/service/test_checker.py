@@ -9,16 +9,16 @@ import pytest
 from builders import BOTH, Identity, World, check_log, fingerprint, near
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from linear import LinearIndex
+from memory import MemoryLedger
 
 from hashpact.domain.checks import Answer, Check, Filter, Hit, Match, Query
-from hashpact.domain.errors import UnavailableError, UnknownLabelError
 from hashpact.domain.fingerprints import MINHASH, PDQ, PHASH, SHA256, Fingerprint, Measure
 from hashpact.domain.state import Basis, Stance
-from hashpact.lookup.linear import LinearIndex
-from hashpact.service.author import Reason
+from hashpact.errors import UnavailableError, UnknownLabelError
+from hashpact.member.author import Reason
 from hashpact.service.check import Checker
 from hashpact.service.follow import Follower, entry_of
-from hashpact.storage.memory import MemoryLedger
 
 BASE = fingerprint(PDQ, "base")
 MEMBERS = ("acme", "bravo", "carol", "delta")

@@ -10,9 +10,9 @@ import pytest
 from witnesses import SIZE, TRUE, Desk
 
 from hashpact.domain import keys
-from hashpact.domain.errors import ConflictError, CorruptError, DeadlineError, UnavailableError
+from hashpact.errors import ConflictError, CorruptError, DeadlineError, UnavailableError
 from hashpact.log import checkpoint, cosignature, witnessing
-from hashpact.service.witnesses.cosign import Asked, Quorum, Reply
+from hashpact.service.cosign import Quorum, Reply, WitnessLink
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ class Slow:
 
 def test_a_slow_one_holds_nobody_up_and_is_not_asked_many_things(desks: list[Desk]) -> None:
     slow = Slow(desks[0])
-    asked = [Asked(desks[0].asked.witness, slow), desks[1].asked]
+    asked = [WitnessLink(desks[0].asked.witness, slow), desks[1].asked]
     quorum = Quorum(asked, 1, lambda: SIZE, timeout=30.0)
     started = time.monotonic()
     for size in range(1, 11):
@@ -139,7 +139,7 @@ def test_a_slow_one_holds_nobody_up_and_is_not_asked_many_things(desks: list[Des
 
 def test_a_quorum_that_does_not_come_in_time_is_not_waited_for(desks: list[Desk]) -> None:
     slow = Slow(desks[0])
-    quorum = Quorum([Asked(desks[0].asked.witness, slow)], 1, lambda: SIZE, timeout=0.2)
+    quorum = Quorum([WitnessLink(desks[0].asked.witness, slow)], 1, lambda: SIZE, timeout=0.2)
     with pytest.raises(DeadlineError, match="did not answer in time"):
         quorum.cosign(TRUE.signed(9), 9, lambda old: TRUE.proof(old, 9))
     slow.let.set()

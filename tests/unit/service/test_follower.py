@@ -6,18 +6,18 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 from builders import Identity, World, check_log, fingerprint
+from linear import LinearIndex
+from memory import MemoryLedger
 
-from hashpact.domain.errors import UnavailableError
 from hashpact.domain.fingerprints import MINHASH, PDQ, SHA256, Fingerprint
 from hashpact.domain.kinds import Withdraw
 from hashpact.domain.rules.replay import replay
 from hashpact.domain.state import Leaf
+from hashpact.errors import UnavailableError
 from hashpact.log import tree
-from hashpact.lookup.linear import LinearIndex
+from hashpact.member.author import Reason
 from hashpact.service.append import Appender
-from hashpact.service.author import Reason
 from hashpact.service.follow import Follower, entry_of, item_ids
-from hashpact.storage.memory import MemoryLedger
 
 NCII = Reason(frozenset({"ncii"}))
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 import pytest
 from builders import World, check_log, fingerprint
+from linear import LinearIndex
+from memory import MemoryLedger
 
-from hashpact.domain.errors import CorruptError, UnavailableError
 from hashpact.domain.fingerprints import PDQ, Fingerprint
-from hashpact.lookup.linear import LinearIndex
-from hashpact.service.author import Reason
-from hashpact.service.follow import Follower, Keeper, check_reflects
-from hashpact.storage.memory import MemoryLedger
+from hashpact.errors import CorruptError, UnavailableError
+from hashpact.member.author import Reason
+from hashpact.service.follow import Follower, IndexSaver, check_reflects
 
 NCII = Reason(frozenset({"ncii"}))
 
@@ -72,7 +72,7 @@ def root(ledger: MemoryLedger, position: int) -> bytes:
 def test_only_an_index_that_has_moved_is_saved(world: World, ledger: MemoryLedger) -> None:
     index, disk = LinearIndex(), Disk()
     follower = Follower(ledger, index)
-    keeper = Keeper(follower, ledger, index.__len__, disk.write)
+    keeper = IndexSaver(follower, ledger, index.__len__, disk.write)
     assert (keeper.behind, keeper.save()) == (0, 0)
     share(world, ledger, "a", "b")
     follower.catch_up()
@@ -88,7 +88,7 @@ def test_only_an_index_that_has_moved_is_saved(world: World, ledger: MemoryLedge
 def test_what_could_not_be_saved_is_saved_later(ledger: MemoryLedger) -> None:
     index, disk = LinearIndex(), Disk(full=True)
     follower = Follower(ledger, index)
-    keeper = Keeper(follower, ledger, index.__len__, disk.write)
+    keeper = IndexSaver(follower, ledger, index.__len__, disk.write)
     follower.catch_up()
     with pytest.raises(OSError, match="No space"):
         keeper.save()
@@ -101,7 +101,7 @@ def test_an_index_between_two_positions_is_not_saved(world: World, ledger: Memor
     """It holds an entry that a start from its position would add again."""
     index, disk = Broken(1), Disk()
     follower = Follower(ledger, index)
-    keeper = Keeper(follower, ledger, index.__len__, disk.write)
+    keeper = IndexSaver(follower, ledger, index.__len__, disk.write)
     follower.catch_up()
     share(world, ledger, "a", "b")
     with pytest.raises(UnavailableError, match="no room"):

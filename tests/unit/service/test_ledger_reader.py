@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 from builders import BOTH, NOW, YEAR, Identity, World, check_log, fingerprint
+from memory import MemoryLedger
 
-from hashpact.domain.errors import CorruptError, NotFoundError
 from hashpact.domain.fingerprints import PDQ, SHA256
+from hashpact.domain.messages import EntryDetail, Submission
 from hashpact.domain.state import Opinion, Role, Stance
-from hashpact.service.append import Submission
-from hashpact.service.author import Reason
-from hashpact.service.read import EntryDetail, Reader
-from hashpact.storage.memory import MemoryLedger
+from hashpact.errors import CorruptError, NotFoundError
+from hashpact.member.author import Reason
+from hashpact.service.read import Reader
 
 SHARED = [fingerprint(PDQ, "a"), fingerprint(SHA256, "b")]
 

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 from builders import World, check_log, fingerprint
+from memory import MemoryLedger
 from trees import Oracle
 
-from hashpact.domain.errors import ConfigError, CorruptError
 from hashpact.domain.fingerprints import PDQ
+from hashpact.errors import ConfigError, CorruptError
 from hashpact.log import tiles, tree
-from hashpact.service.author import Reason
-from hashpact.service.transparency.prove import Prover
-from hashpact.service.transparency.publish import Publisher
-from hashpact.storage.home.published import PublishedLog
-from hashpact.storage.memory import MemoryLedger
+from hashpact.member.author import Reason
+from hashpact.service.prove import Prover
+from hashpact.service.publish import Publisher
+from hashpact.storage.published import PublishedLog
 from hashpact.storage.sqlite import SqliteLedger
 
 NCII = Reason(frozenset({"ncii"}))

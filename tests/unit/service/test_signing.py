@@ -15,15 +15,15 @@ import pytest
 from builders import Identity, World, check_log, fingerprint
 from leaves import leaf_after
 
-from hashpact.domain.errors import CorruptError, DeadlineError, ProofError, UnavailableError
 from hashpact.domain.fingerprints import PDQ
 from hashpact.domain.kinds import Root
+from hashpact.domain.messages import Submission
+from hashpact.domain.pinned import PinnedLog
 from hashpact.domain.state import Head, KeptCheckpoint, Leaf
+from hashpact.errors import CorruptError, DeadlineError, ProofError, UnavailableError
 from hashpact.log import proofs
-from hashpact.service.append import Submission
-from hashpact.service.author import Reason
-from hashpact.service.transparency.receipt import PinnedLog
-from hashpact.service.transparency.sign import LogKey, SigningGuard
+from hashpact.member.author import Reason
+from hashpact.service.sign import LogKey, SigningGuard
 from hashpact.storage.sqlite import SqliteLedger
 
 NCII = Reason(frozenset({"ncii"}))

@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 from builders import NOW, YEAR, Identity, World, check_log, fingerprint
+from linear import LinearIndex
+from memory import MemoryLedger
 
 from hashpact.domain.checks import Check, Query
 from hashpact.domain.fingerprints import SHA256
 from hashpact.domain.kinds import Void
+from hashpact.domain.messages import Submission
 from hashpact.domain.ports import Log, Snapshot
 from hashpact.domain.state import Stance
-from hashpact.lookup.linear import LinearIndex
-from hashpact.service.append import Submission
-from hashpact.service.author import Author, Reason
+from hashpact.member.author import Author, Reason
 from hashpact.service.check import Checker
 from hashpact.service.follow import Follower
 from hashpact.service.read import Reader
-from hashpact.storage.memory import MemoryLedger
 from hashpact.storage.sqlite import SqliteLedger
 
 NCII = Reason(frozenset({"ncii"}))

@@ -25,14 +25,14 @@ from pathlib import Path
 import apsw
 from leaves import leaf_after
 
-from hashpact.domain.errors import CommitFailedError, ConfigError, UnavailableError
 from hashpact.domain.state import Basis, Entry, Head
+from hashpact.errors import CommitFailedError, ConfigError, UnavailableError
 from hashpact.storage.sqlite import SqliteLedger
 
 APPENDER = Path(__file__)
 ENVIRON = {
     **os.environ,
-    "PYTHONPATH": os.pathsep.join([str(APPENDER.parents[2]), os.environ.get("PYTHONPATH", "")]),
+    "PYTHONPATH": os.pathsep.join([str(APPENDER.parents[2] / "support"), os.environ.get("PYTHONPATH", "")]),
 }
 """What a process of it needs to import the modules of tests/, and hashpact as this process does."""
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from hashpact.domain.errors import ConfigError, CorruptError, UnavailableError
 from hashpact.domain.state import Evidence, KeptCheckpoint
+from hashpact.errors import ConfigError, CorruptError, UnavailableError
 from hashpact.storage.connection import run
+from hashpact.storage.cosigned import SqliteCosigned
 from hashpact.storage.sqlite import SqliteLedger
-from hashpact.storage.witness.cosigned import SqliteCosigned
 
 ORIGIN = "test.example/log"
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from leaves import leaf_after
+from memory import MemoryLedger
 
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.ports import Ledger, Snapshot, Transaction
@@ -30,7 +31,6 @@ from hashpact.domain.state import (
     State,
     Use,
 )
-from hashpact.storage.memory import MemoryLedger
 from hashpact.storage.sqlite import SqliteLedger
 
 LONG = 30.0

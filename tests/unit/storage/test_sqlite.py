@@ -15,8 +15,8 @@ import apsw
 import pytest
 from leaves import leaf_after
 
-from hashpact.domain.errors import ConfigError, CorruptError, HashpactError, UnavailableError
 from hashpact.domain.state import Leaf, Member
+from hashpact.errors import ConfigError, CorruptError, HashpactError, UnavailableError
 from hashpact.storage import schema
 from hashpact.storage.connection import translated
 from hashpact.storage.sqlite import SqliteLedger

@@ -20,7 +20,7 @@ from typing import IO
 import pytest
 from leaves import leaf_after
 
-from hashpact.domain.errors import CommitFailedError, UnavailableError
+from hashpact.errors import CommitFailedError, UnavailableError
 from hashpact.storage.sqlite import SqliteLedger
 
 from .appender import APPENDER, ENVIRON, append, check

@@ -10,8 +10,8 @@ import apsw
 import pytest
 from leaves import leaf_after
 
-from hashpact.domain.errors import CorruptError
 from hashpact.domain.state import Head
+from hashpact.errors import CorruptError
 from hashpact.storage.sqlite import SqliteLedger
 
 LEAVES = 9

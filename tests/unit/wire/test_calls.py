@@ -8,9 +8,13 @@ import pytest
 from builders import World, fingerprint
 from hypothesis import given
 from hypothesis import strategies as some
+from memory import MemoryLedger
 
 from hashpact.domain.checks import Answer, Check, Query
-from hashpact.domain.errors import (
+from hashpact.domain.fingerprints import PDQ
+from hashpact.domain.messages import MemberDetail
+from hashpact.domain.state import Member
+from hashpact.errors import (
     CertificateError,
     CommitFailedError,
     ConflictError,
@@ -21,12 +25,8 @@ from hashpact.domain.errors import (
     ProofError,
     UnavailableError,
 )
-from hashpact.domain.fingerprints import PDQ
-from hashpact.domain.state import Member
 from hashpact.log import tree
-from hashpact.service.author import Reason
-from hashpact.service.read import MemberDetail
-from hashpact.storage.memory import MemoryLedger
+from hashpact.member.author import Reason
 from hashpact.wire import codec, evidence
 from hashpact.wire.client import calls
 from hashpact.wire.client.calls import (

@@ -10,9 +10,9 @@ from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as some
 
-from hashpact.domain.errors import InvalidInputError
+from hashpact.domain.messages import LeafDetail
 from hashpact.domain.state import Receipt
-from hashpact.service.transparency.prove import LeafDetail
+from hashpact.errors import InvalidInputError
 from hashpact.wire import evidence
 from hashpact.wire.evidence import LeavesRequest
 from hashpact.wire.v1 import log_pb2

@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 
 import pytest
 from builders import World, fingerprint
+from memory import MemoryLedger
 
-from hashpact.domain.errors import (
+from hashpact.domain.fingerprints import PDQ
+from hashpact.domain.messages import LeafDetail
+from hashpact.errors import (
     CertificateError,
     CorruptError,
     DeadlineError,
@@ -15,11 +18,8 @@ from hashpact.domain.errors import (
     NotPermittedError,
     UnavailableError,
 )
-from hashpact.domain.fingerprints import PDQ
-from hashpact.service.author import Reason
+from hashpact.member.author import Reason
 from hashpact.service.read import Reader
-from hashpact.service.transparency.prove import LeafDetail
-from hashpact.storage.memory import MemoryLedger
 from hashpact.wire import codec, evidence
 from hashpact.wire.client import feeds
 from hashpact.wire.client.calls import Failure, Outcome, Pace, Probe, Wait

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from hashpact.domain.errors import NotPermittedError, UnauthenticatedError
 from hashpact.domain.state import Member, Role
+from hashpact.errors import NotPermittedError, UnauthenticatedError
 from hashpact.wire.identity import CALLER, Gate, Tls, require
 
 ORIGIN = "test.example/log"

@@ -12,8 +12,8 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # ships no type information
 from grpc_status import rpc_status
 
-from hashpact.domain import errors as domain
-from hashpact.domain.errors import HashpactError
+from hashpact import errors as domain
+from hashpact.errors import HashpactError
 from hashpact.wire import errors
 
 DOCS = Path(__file__).resolve().parents[3] / "docs/formats/statuses.md"

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from hashpact.cli.options import Side, passphrases
+from hashpact.cli.options import Access, passphrases
 from hashpact.cli.output import emit, one_line, receipt_fields
 from hashpact.domain.kinds import AnyBody
 
 if TYPE_CHECKING:
-    from hashpact.service.governance.drafts import Draft
+    from hashpact.governance.drafts import Draft
 
 key_option: Final = click.option(
     "--key",
@@ -43,7 +43,7 @@ def acting_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Acting:
+class SigningOptions:
     """How administrators say something: ``needed`` of them sign (None: the threshold), or it is drafted."""
 
     keys: Sequence[Path] = ()
@@ -53,7 +53,8 @@ class Acting:
 
     def say(self, home: Path, body: AnyBody, *, as_json: bool) -> None:
         """Append a statement of that body, or write its draft, and tell so."""
-        from hashpact.home import administrators, drafter, open_home  # noqa: PLC0415 - late: a group's help does without it
+        from hashpact.home.enrolling import administrators, drafter  # noqa: PLC0415 - late: a group's help does without it
+        from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
 
         with open_home(home, passphrases()) as opened:
             if self.draft is not None:
@@ -68,7 +69,7 @@ class Acting:
 
 def write_draft(file: Path, drafts: Sequence[Draft], *, as_json: bool) -> None:
     """Write a new file of statements, and tell what it is for."""
-    from hashpact.member.exchange import write_statements  # noqa: PLC0415 - late, as above
+    from hashpact.governance.exchange import write_statements  # noqa: PLC0415 - late, as above
 
     write_statements(file, drafts)
     kinds = [draft.statement.body.kind for draft in drafts]
@@ -83,7 +84,7 @@ def write_draft(file: Path, drafts: Sequence[Draft], *, as_json: bool) -> None:
     click.echo(f"- hashpact statement submit HOME {shown}           (within 7 days)")
 
 
-def say(side: Side, body: AnyBody, acting: Acting, *, as_json: bool) -> None:
+def say(side: Access, body: AnyBody, acting: SigningOptions, *, as_json: bool) -> None:
     """Say it as administrators at a home, or as the member itself over its channel."""
     if side.home is not None:
         acting.say(side.home, body, as_json=as_json)

@@ -8,7 +8,8 @@ import click
 
 from hashpact.cli.options import example, home_argument, json_option
 from hashpact.cli.output import emit, one_line, progress_of
-from hashpact.home import back_up_home, restore_home
+from hashpact.clock import unix_time
+from hashpact.home.backup import back_up, restore_home
 
 _file_argument = click.argument("file", metavar="FILE", type=Path)
 
@@ -30,7 +31,7 @@ def backup(home: Path, file: Path, *, with_keys: bool, as_json: bool) -> None:
     keep it as safe as the home.
     """
     with progress_of("backup") as progress:
-        made = back_up_home(home, file, progress, keys=with_keys)
+        made = back_up(home, file, progress, keys=with_keys, now=unix_time())
     if as_json:
         emit({"file": str(file), "origin": made.origin, "size": made.size, "root": made.root})
         return

@@ -36,9 +36,9 @@ def renew(profile: Path, timeout: float, *, unencrypted: bool, as_json: bool) ->
     The statement key vouches for it. Once the old certificate has expired there is no channel: see
     `hashpact cert request`.
     """
-    from hashpact.member import custody  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.member import keys  # noqa: PLC0415 - late: a group's help does without it
 
-    expires = custody.renew(profile, passphrases(), unencrypted=unencrypted, timeout=timeout)
+    expires = keys.renew(profile, passphrases(), unencrypted=unencrypted, timeout=timeout)
     if as_json:
         emit({"profile": str(profile), "expires": rfc3339(expires)})
     else:
@@ -54,9 +54,9 @@ def request(profile: Path, *, as_json: bool) -> None:
     Writes the profile's join file, which has no secret, to be sent to an administrator for
     `hashpact cert issue`.
     """
-    from hashpact.member import custody  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.member import keys  # noqa: PLC0415 - late: a group's help does without it
 
-    digest = custody.request(profile, passphrases()).digest
+    digest = keys.request(profile, passphrases()).digest
     if as_json:
         emit({"file": str(profile / "join"), "sha256": digest})
         return
@@ -75,8 +75,9 @@ def issue(home: Path, join: Path, out: Path, *, as_json: bool) -> None:
 
     The file has no secret. The member completes its profile with it: `hashpact profile install`.
     """
-    from hashpact.home import open_home, welcome  # noqa: PLC0415 - late: a group's help does without it
-    from hashpact.member.exchange import read_join, write_welcome  # noqa: PLC0415 - late, as above
+    from hashpact.governance.exchange import read_join, write_welcome  # noqa: PLC0415 - late, as above
+    from hashpact.home.enrolling import welcome  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
 
     asked = read_join(join)
     with open_home(home, passphrases()) as opened:
@@ -95,11 +96,12 @@ def issue(home: Path, join: Path, out: Path, *, as_json: bool) -> None:
 @json_option
 def server(home: Path, *, unencrypted: bool, as_json: bool) -> None:
     """Give the server of a home a new key and certificate; one that runs takes them at once."""
-    from hashpact.home import open_home, renew_server  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.home.enrolling import renew_server  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
 
     opening = passphrases()
     with open_home(home, opening) as opened:
-        authority = opened.authority
+        authority = opened.open_authority()
         passphrase = opening.for_new_keys(unencrypted=unencrypted, as_before=True)
         renew_server(opened, authority, passphrase)
     if as_json:

@@ -13,7 +13,8 @@ from hashpact.cli.options import example, home_argument, json_option, passphrase
 from hashpact.cli.output import emit, one_line
 from hashpact.config import DEFAULT_LISTEN, HomeConfig, split_address
 from hashpact.domain.kinds import MAX_ADMINS
-from hashpact.home import create_home, open_home
+from hashpact.home.founding import create_home
+from hashpact.home.opening import open_home
 
 _SHARED: Final = 2
 """How many administrators a home has, and how many of them must sign, unless told otherwise."""
@@ -72,7 +73,7 @@ def init(  # noqa: PLR0913, PLR0917 - an argument for each option
     create_home(home, config, admins=count, threshold=quorum, passphrase=passphrase)
     with open_home(home) as opened:
         genesis = hashlib.sha256(next(iter(opened.ledger.leaves(0, 1))).data).hexdigest()
-        keys = [str(opened.paths.admin_key(admin.name)) for admin in opened.charter.admins]
+        keys = [str(opened.paths.admin_key(admin.name)) for admin in opened.charter().admins]
     if as_json:
         emit(
             {
@@ -83,7 +84,7 @@ def init(  # noqa: PLR0913, PLR0917 - an argument for each option
                 "genesis_sha256": genesis,
                 "admin_keys": keys,
                 "listen": config.listen,
-                "address": opened.address,
+                "address": opened.address(),
             }
         )
         return

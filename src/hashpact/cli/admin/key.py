@@ -8,9 +8,9 @@ from typing import Final
 
 import click
 
-from hashpact.cli.admin.acting import Acting, acting_options, say
+from hashpact.cli.admin.acting import SigningOptions, acting_options, say
 from hashpact.cli.options import (
-    Side,
+    Access,
     example,
     json_option,
     passphrases,
@@ -21,11 +21,11 @@ from hashpact.cli.options import (
     unencrypted_option,
 )
 from hashpact.cli.output import emit, one_line, receipt_fields, rfc3339, show_table
-from hashpact.domain.errors import NotFoundError
 from hashpact.domain.keys import key_id
 from hashpact.domain.kinds import KeyResume, KeyRevoke, KeySuspend
 from hashpact.domain.state import Key
-from hashpact.service.governance.expiry import Registry
+from hashpact.errors import NotFoundError
+from hashpact.keys.expiry import Registry
 
 SOON: Final = 3
 """The exit status of `key expiring` when something ends soon."""
@@ -49,7 +49,7 @@ def key() -> None:
 @click.option("--member", metavar="ID", help="Only this member's.")
 @side_options
 @json_option
-def list_(side: Side, member: str | None, *, as_json: bool) -> None:
+def list_(side: Access, member: str | None, *, as_json: bool) -> None:
     """List members' keys, and what each is good for now."""
     now = int(time.time())
     found = [key for each in side.members() for key in each.keys]
@@ -77,7 +77,7 @@ def list_(side: Side, member: str | None, *, as_json: bool) -> None:
 @key.command(epilog=example("hashpact key expiring --home /srv/hashpact || mail -s 'keys' admin@example.org"))
 @side_options
 @json_option
-def expiring(side: Side, *, as_json: bool) -> None:
+def expiring(side: Access, *, as_json: bool) -> None:
     """List what ends soon: keys in use, and certificates of the home.
 
     A key is listed from 60 days before its end as notice, from 30 as warning, from 7 as urgent. The exit
@@ -86,7 +86,7 @@ def expiring(side: Side, *, as_json: bool) -> None:
     now = int(time.time())
     found = list(Registry((key for each in side.members() for key in each.keys), now).endings())
     if side.home is not None:
-        from hashpact.home import ending_certificates  # noqa: PLC0415 - late: a member's command does without it
+        from hashpact.home.enrolling import ending_certificates  # noqa: PLC0415 - late: a member's command does without it
 
         found += ending_certificates(side.home, now)
     for each in found:
@@ -128,7 +128,7 @@ def rotate(  # noqa: PLR0913 - an argument for each option
     If it is interrupted, run it again: it goes on where it stopped. Until the log has taken the new key, the
     old one stays in use.
     """
-    from hashpact.member.custody import Rotation  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.member.keys import Rotation  # noqa: PLC0415 - late: a group's help does without it
 
     rotation = Rotation(
         profile,
@@ -153,7 +153,7 @@ def rotate(  # noqa: PLR0913 - an argument for each option
 @acting_options
 @json_option
 def suspend(
-    name: str, reason: str, member: str | None, side: Side, *, as_json: bool, **acting: object
+    name: str, reason: str, member: str | None, side: Access, *, as_json: bool, **acting: object
 ) -> None:
     """Suspend a key at once: it signs nothing until administrators resume it.
 
@@ -161,7 +161,7 @@ def suspend(
     """
     target = _target(side, member, name)
     body = KeySuspend(target.member, target.id, reason)
-    say(side, body, Acting(**acting, needed=1), as_json=as_json)  # type: ignore[arg-type]  # click's values
+    say(side, body, SigningOptions(**acting, needed=1), as_json=as_json)  # type: ignore[arg-type]  # click's values
 
 
 @key.command(
@@ -174,12 +174,12 @@ def suspend(
 @acting_options
 @json_option
 def resume(
-    name: str, reason: str, member: str | None, side: Side, *, as_json: bool, **acting: object
+    name: str, reason: str, member: str | None, side: Access, *, as_json: bool, **acting: object
 ) -> None:
     """Lift the suspension of a key, as administrators at the home."""
     target = _target(side, member, name)
     body = KeyResume(target.member, target.id, reason)
-    say(side, body, Acting(**acting), as_json=as_json)  # type: ignore[arg-type]  # click's values
+    say(side, body, SigningOptions(**acting), as_json=as_json)  # type: ignore[arg-type]  # click's values
 
 
 @key.command(
@@ -205,7 +205,7 @@ def revoke(  # noqa: PLR0913 - an argument for each option
     reason: str,
     cutoff: int | None,
     member: str | None,
-    side: Side,
+    side: Access,
     *,
     as_json: bool,
     **acting: object,
@@ -216,7 +216,7 @@ def revoke(  # noqa: PLR0913 - an argument for each option
     """
     target = _target(side, member, name)
     body = KeyRevoke(target.member, target.id, _size(side) if cutoff is None else cutoff, reason)
-    say(side, body, Acting(**acting), as_json=as_json)  # type: ignore[arg-type]  # click's values
+    say(side, body, SigningOptions(**acting), as_json=as_json)  # type: ignore[arg-type]  # click's values
 
 
 @key.command(epilog=example("hashpact key new admin-alice.key"))
@@ -228,7 +228,7 @@ def new(file: Path, *, unencrypted: bool, as_json: bool) -> None:
 
     Prints its public half, which goes to whoever proposes the next root.
     """
-    from hashpact.member.custody import make_key  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.member.keys import make_key  # noqa: PLC0415 - late: a group's help does without it
 
     public = make_key(file, passphrases().for_new_keys(unencrypted=unencrypted))
     if as_json:
@@ -246,7 +246,7 @@ def protect(file: Path, *, unencrypted: bool, as_json: bool) -> None:
 
     At a terminal; elsewhere the old passphrase comes from the environment, and `--unencrypted` takes it away.
     """
-    from hashpact.member.custody import protect_key  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.member.keys import protect_key  # noqa: PLC0415 - late: a group's help does without it
 
     protect_key(file, passphrases(), unencrypted=unencrypted)
     if as_json:
@@ -273,7 +273,7 @@ def shown(key: Key, registry: Registry) -> dict[str, object]:
     }
 
 
-def _target(side: Side, member: str | None, name: str) -> Key:
+def _target(side: Access, member: str | None, name: str) -> Key:
     """The key of that name: of the member that is named, else of the one whose profile it is."""
     owner = member or side.own
     if owner is None:
@@ -287,12 +287,12 @@ def _target(side: Side, member: str | None, name: str) -> Key:
     raise NotFoundError(msg, resource=f"members/{owner}")
 
 
-def _size(side: Side) -> int:
+def _size(side: Access) -> int:
     """How many leaves the log has."""
     if side.connect is not None:
         with side.connect() as client:
             return client.checkpoint().checkpoint.size
-    from hashpact.home import open_home  # noqa: PLC0415 - late: a member's command does without it
+    from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a member's command does without it
 
     assert side.home is not None  # noqa: S101 - one of them is given
     with open_home(side.home) as opened:

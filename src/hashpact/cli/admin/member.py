@@ -9,10 +9,10 @@ from typing import Final
 
 import click
 
-from hashpact.cli.admin.acting import Acting, acting_options, named_option, say, write_draft
+from hashpact.cli.admin.acting import SigningOptions, acting_options, named_option, say, write_draft
 from hashpact.cli.admin.key import shown as key_shown
 from hashpact.cli.options import (
-    Side,
+    Access,
     example,
     home_argument,
     json_option,
@@ -22,11 +22,11 @@ from hashpact.cli.options import (
     unencrypted_option,
 )
 from hashpact.cli.output import emit, rfc3339, show_table
-from hashpact.domain.errors import NotFoundError
 from hashpact.domain.kinds import MemberResume, MemberSuspend
+from hashpact.domain.messages import MemberDetail
 from hashpact.domain.state import Role, Use
-from hashpact.service.governance.expiry import Registry
-from hashpact.service.read import MemberDetail
+from hashpact.errors import NotFoundError
+from hashpact.keys.expiry import Registry
 
 
 def _roles(text: str) -> frozenset[Role]:
@@ -70,7 +70,8 @@ def enrol(  # noqa: PLR0913 - an argument for each option
     The quick way, for trials: the member's private keys are made here, and as many administrators' keys as
     must sign have to be in the home. Otherwise see `hashpact profile new` and `hashpact member admit`.
     """
-    from hashpact.home import enrol_member, open_home  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.home.enrolling import enrol_member  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
 
     secrets = passphrases()
     passphrase = secrets.for_new_keys(unencrypted=unencrypted)
@@ -104,8 +105,9 @@ def admit(  # noqa: PLR0913 - an argument for each option
     The member signs it with each of its keys, a threshold of administrators with theirs, in any order. Then
     `hashpact statement submit` appends it, and `hashpact cert issue` gives the member its certificate.
     """
-    from hashpact.home import drafter, open_home  # noqa: PLC0415 - late: a group's help does without it
-    from hashpact.member.exchange import read_join  # noqa: PLC0415 - late, as above
+    from hashpact.governance.exchange import read_join  # noqa: PLC0415 - late, as above
+    from hashpact.home.enrolling import drafter  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
 
     asked = read_join(join)
     with open_home(home) as opened:
@@ -118,7 +120,7 @@ def admit(  # noqa: PLR0913 - an argument for each option
 @member.command("list", epilog=example("hashpact member list --profile lotus-forum"))
 @side_options
 @json_option
-def list_(side: Side, *, as_json: bool) -> None:
+def list_(side: Access, *, as_json: bool) -> None:
     """List the members and their keys."""
     members = side.members()
     registry = _registry(members)
@@ -149,7 +151,7 @@ def list_(side: Side, *, as_json: bool) -> None:
 @_id_argument
 @side_options
 @json_option
-def show(member_id: str, side: Side, *, as_json: bool) -> None:
+def show(member_id: str, side: Access, *, as_json: bool) -> None:
     """Show a member and every key that it ever had."""
     members = side.members()
     registry = _registry(members)
@@ -186,13 +188,13 @@ def show(member_id: str, side: Side, *, as_json: bool) -> None:
 @side_options
 @acting_options
 @json_option
-def suspend(member_id: str, reason: str, side: Side, *, as_json: bool, **acting: object) -> None:
+def suspend(member_id: str, reason: str, side: Access, *, as_json: bool, **acting: object) -> None:
     """Suspend a member at once: it can say and ask nothing until administrators resume it.
 
     A member does so for itself; one administrator alone for any member, at the home.
     """
     body = MemberSuspend(member_id, reason)
-    say(side, body, Acting(**acting, needed=1), as_json=as_json)  # type: ignore[arg-type]  # click's values
+    say(side, body, SigningOptions(**acting, needed=1), as_json=as_json)  # type: ignore[arg-type]  # click's values
 
 
 @member.command(
@@ -203,10 +205,10 @@ def suspend(member_id: str, reason: str, side: Side, *, as_json: bool, **acting:
 @side_options
 @acting_options
 @json_option
-def resume(member_id: str, reason: str, side: Side, *, as_json: bool, **acting: object) -> None:
+def resume(member_id: str, reason: str, side: Access, *, as_json: bool, **acting: object) -> None:
     """Lift the suspension of a member, as administrators at the home."""
     body = MemberResume(member_id, reason)
-    say(side, body, Acting(**acting), as_json=as_json)  # type: ignore[arg-type]  # click's values
+    say(side, body, SigningOptions(**acting), as_json=as_json)  # type: ignore[arg-type]  # click's values
 
 
 def _registry(members: Iterable[MemberDetail]) -> Registry:

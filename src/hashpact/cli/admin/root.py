@@ -10,10 +10,10 @@ from hashpact.cli.admin.acting import named_option, write_draft
 from hashpact.cli.admin.statement import sign
 from hashpact.cli.options import example, home_argument, json_option
 from hashpact.cli.output import emit, show_table
-from hashpact.domain.errors import ConfigError
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.kinds import HASH, MAX_ADMINS, NamedKeyLine, Root
-from hashpact.member.exchange import read_statements
+from hashpact.errors import ConfigError
+from hashpact.governance.exchange import read_statements
 
 
 def _administrator(text: str) -> NamedKey:
@@ -45,10 +45,10 @@ def root() -> None:
 @json_option
 def show(home: Path, *, as_json: bool) -> None:
     """Show who governs the log of a home."""
-    from hashpact.home import open_home  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
 
     with open_home(home) as opened:
-        charter, genesis = opened.charter, opened.genesis
+        charter, genesis = opened.charter(), opened.genesis()
         here = {admin.name for admin in charter.admins if opened.paths.admin_key(admin.name).exists()}
     if as_json:
         emit(
@@ -114,10 +114,11 @@ def propose(  # noqa: PLR0913, PLR0917 - an argument for each option
     as_json: bool,
 ) -> None:
     """Draft a change of who governs the log: a threshold of the old and of the new must sign it."""
-    from hashpact.home import drafter, open_home  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.home.enrolling import drafter  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
 
     with open_home(home) as opened:
-        charter = opened.charter
+        charter = opened.charter()
         unknown = sorted(set(remove) - {admin.name for admin in charter.admins})
         if unknown:
             msg = f"there is no administrator {unknown[0]!r}"

@@ -10,11 +10,11 @@ import click
 from hashpact.cli.admin.acting import named_option, write_draft
 from hashpact.cli.options import example, home_argument, json_option, passphrases
 from hashpact.cli.output import emit, one_line, rfc3339
-from hashpact.domain.errors import ConfigError
 from hashpact.domain.state import Charter
-from hashpact.member.exchange import read_statements, sign_statements, write_statements
-from hashpact.service.governance import drafts, words
-from hashpact.service.governance.drafts import Draft
+from hashpact.errors import ConfigError
+from hashpact.governance import describe, drafts
+from hashpact.governance.drafts import Draft
+from hashpact.governance.exchange import read_statements, sign_statements, write_statements
 
 _file_argument = click.argument("file", metavar="FILE", type=Path)
 
@@ -44,8 +44,10 @@ def draft(  # noqa: PLR0913 - an argument for each option
     docs/formats/statement.md lists the kinds and their fields. A version and an expiry that are not given are
     the next version and a year from now.
     """
-    from hashpact.home import drafter, open_home, unix_time  # noqa: PLC0415 - late: a group's help does without it
-    from hashpact.service.author import KEY_LIFE  # noqa: PLC0415 - late, as above
+    from hashpact.clock import unix_time  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.domain.keys import KEY_LIFE  # noqa: PLC0415 - late, as above
+    from hashpact.home.enrolling import drafter  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
 
     given: dict[str, list[str]] = {}
     for value in values:
@@ -55,7 +57,7 @@ def draft(  # noqa: PLR0913 - an argument for each option
             raise click.UsageError(msg)
         given.setdefault(name, []).append(text)
     with open_home(home) as opened:
-        charter = opened.charter
+        charter = opened.charter()
         if kind == "policy":
             given.setdefault("version", [str(charter.policy_version + 1)])
         elif kind == "root":
@@ -127,8 +129,8 @@ def submit(home: Path, files: tuple[Path, ...], *, as_json: bool) -> None:
 
     Several files are copies of one, signed by different people; their signatures are put together.
     """
-    from hashpact.home import open_home, unix_time  # noqa: PLC0415 - late: a group's help does without it
-    from hashpact.service.append import Appender, Submission  # noqa: PLC0415 - late, as above
+    from hashpact.home.enrolling import submit_drafts  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
 
     merged = drafts.merge([read_statements(file) for file in files])
     unsigned = [each.statement.body.kind for each in merged if not each.lines]
@@ -136,8 +138,7 @@ def submit(home: Path, files: tuple[Path, ...], *, as_json: bool) -> None:
         msg = f"nobody has signed the {unsigned[0]} statement"
         raise ConfigError(msg)
     with open_home(home) as opened:
-        appender = Appender(opened.ledger, unix_time)
-        leaves = appender.append_all(None, [Submission(each.data) for each in merged])
+        leaves = submit_drafts(opened, merged)
     for each, leaf in zip(merged, leaves, strict=True):
         kind = each.statement.body.kind
         if as_json:
@@ -148,24 +149,26 @@ def submit(home: Path, files: tuple[Path, ...], *, as_json: bool) -> None:
 
 def _profile_key(profile: Path | None) -> Path:
     """The key of a profile, whether it is complete or waits."""
-    from hashpact.member.custody import statement_key  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.member.keys import statement_key  # noqa: PLC0415 - late: a group's help does without it
 
     assert profile is not None  # noqa: S101 - either it or a key is given
     return statement_key(profile)
 
 
 def _charter(home: Path) -> Charter:
-    from hashpact.home import open_home  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
 
     with open_home(home) as opened:
-        return opened.charter
+        return opened.charter()
 
 
 def _show(each: Draft, charter: Charter | None, *, as_json: bool) -> None:
-    told = words.describe(each.statement, charter)
+    told = describe.describe(each.statement, charter)
     signed = drafts.signatures(each, charter)
     need = (
-        None if charter is None or each.statement.member != "admin" else words.needed(each.statement, charter)
+        None
+        if charter is None or each.statement.member != "admin"
+        else describe.needed(each.statement, charter)
     )
     if as_json:
         emit(

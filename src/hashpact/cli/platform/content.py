@@ -7,13 +7,13 @@ from typing import Final
 
 import click
 
-from hashpact import sdk
 from hashpact.cli.options import Connect, client_options, example, files_argument, json_option, moment
 from hashpact.cli.output import complain, emit, one_line, receipt_fields, rfc3339, show_table, with_progress
 from hashpact.domain.checks import DEFAULT_LIMIT, MAX_LIMIT, Answer, Filter, Match
-from hashpact.domain.errors import InvalidInputError
 from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure
 from hashpact.domain.state import Basis
+from hashpact.errors import InvalidInputError
+from hashpact.fingerprint.content import Fingerprinted, fingerprints_of
 
 _BASES: Final = click.Choice([basis.value for basis in Basis])
 _TYPES: Final = click.Choice(list(TYPES))
@@ -30,10 +30,10 @@ class _Files:
         self._variants = variants
         self.failed = False
 
-    def __iter__(self) -> Iterator[tuple[str, sdk.Fingerprinted]]:
+    def __iter__(self) -> Iterator[tuple[str, Fingerprinted]]:
         for path in with_progress(self._paths, "files", len(self._paths)):
             try:
-                found = sdk.fingerprints_of(path, self._types, variants=self._variants)
+                found = fingerprints_of(path, self._types, variants=self._variants)
             except InvalidInputError as error:
                 complain(error.message)
                 self.failed = True
@@ -204,7 +204,7 @@ def _shown(fingerprint: Fingerprint) -> dict[str, object]:
     return shown
 
 
-def _tell_refused(path: str, found: sdk.Fingerprinted) -> None:
+def _tell_refused(path: str, found: Fingerprinted) -> None:
     for _, reason in found.refused:
         complain(f"{path!r}: {reason}")
 

@@ -7,8 +7,8 @@ import click
 from hashpact.cli.options import Connect, client_options, entry_argument, example, json_option
 from hashpact.cli.output import emit, receipt_fields, rfc3339
 from hashpact.domain.fingerprints import parse_private
+from hashpact.domain.messages import EntryDetail
 from hashpact.domain.state import Receipt, Stance
-from hashpact.service.read import EntryDetail
 
 
 @click.command(epilog=example("hashpact entry 12 --profile lotus-forum"))

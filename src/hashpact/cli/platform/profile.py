@@ -46,10 +46,10 @@ def new(  # noqa: PLR0913 - an argument for each option
 
     Writes DIR/join, which has no secret, to be sent to an administrator for `hashpact member admit`.
     """
-    from hashpact.member import custody  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.member import keys  # noqa: PLC0415 - late: a group's help does without it
 
     passphrase = passphrases().for_new_keys(unencrypted=unencrypted)
-    made = custody.new_profile(directory, origin, member, address, passphrase=passphrase, recovery=recovery)
+    made = keys.new_profile(directory, origin, member, address, passphrase=passphrase, recovery=recovery)
     if as_json:
         emit({"profile": str(directory), "join": str(directory / "join"), "sha256": made.digest})
         return
@@ -72,9 +72,9 @@ def install(directory: Path, file: Path, *, as_json: bool) -> None:
 
     Prints by what the log is recognised from now on: compare it with what the clearinghouse has published.
     """
-    from hashpact.member import custody  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.member import keys  # noqa: PLC0415 - late: a group's help does without it
 
-    welcome = custody.install(directory, file, passphrases())
+    welcome = keys.install(directory, file, passphrases())
     if as_json:
         emit({"profile": str(directory), "genesis_sha256": welcome.genesis.hex()})
         return

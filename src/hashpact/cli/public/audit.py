@@ -14,8 +14,8 @@ from hashpact.cli.output import complain, emit, one_line, progress_of, rfc3339
 from hashpact.domain.grammar import Hex
 
 if TYPE_CHECKING:
-    from hashpact.auditor import Known
-    from hashpact.service.transparency.audit import Progress, Report
+    from hashpact.audit.auditor import Progress, Report
+    from hashpact.audit.run import Known
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -84,17 +84,17 @@ def audit(  # noqa: PLR0913, PLR0917 - an argument for each option
 
     ADDRESS is a server's HOST:PORT, DIR a directory of tiles. The exit status is 1 if anything is wrong.
     """
-    from hashpact import auditor  # noqa: PLC0415 - late: loads gRPC
+    from hashpact.audit import run  # noqa: PLC0415 - late: loads gRPC
 
-    known = auditor.Known(_evidence(evidence), genesis, last, max_age)
+    known = run.Known(_evidence(evidence), genesis, last, max_age)
     if Path(source).is_dir():
-        _run(lambda progress: auditor.audit_mirror(Path(source), known, progress), known, as_json=as_json)
+        _run(lambda progress: run.audit_mirror(Path(source), known, progress), known, as_json=as_json)
         return
     if profile is None:
         msg = f"{source} is no directory, so it is a server: name a member's profile with --profile"
         raise click.UsageError(msg)
     _run(
-        lambda progress: auditor.audit_server(profile, source, passphrases(), known, progress),
+        lambda progress: run.audit_server(profile, source, passphrases(), known, progress),
         known,
         as_json=as_json,
     )
@@ -111,11 +111,11 @@ def verify(home: Path, genesis: bytes | None, evidence: Path | None, *, as_json:
     Tree, checkpoints, private parts, and every row of the state. The server of the home may run meanwhile.
     The exit status is 1 if anything is wrong.
     """
-    from hashpact import auditor  # noqa: PLC0415 - late, as above
+    from hashpact.audit import run  # noqa: PLC0415 - late, as above
 
-    known = auditor.Known(_evidence(evidence), genesis)
+    known = run.Known(_evidence(evidence), genesis)
     _run(
-        lambda progress: auditor.verify_home(home, known, progress),
+        lambda progress: run.verify_home(home, known, progress),
         known,
         earlier="published",
         as_json=as_json,
@@ -129,7 +129,7 @@ def _evidence(named: Path | None) -> Path:
 def _run(
     work: Callable[[Progress], Report], known: Known, *, earlier: str = "audited last", as_json: bool
 ) -> None:
-    from hashpact.auditor import summary  # noqa: PLC0415 - late, as above
+    from hashpact.audit.run import summary  # noqa: PLC0415 - late, as above
 
     with progress_of("leaves") as progress:
         report = work(progress)

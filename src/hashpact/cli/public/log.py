@@ -72,7 +72,7 @@ def show(home: Path, start: int, limit: int, *, raw: bool, as_json: bool) -> Non
     if raw and as_json:
         msg = "--raw and --json exclude each other"
         raise click.UsageError(msg)
-    from hashpact.home import open_home  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
 
     with open_home(home) as opened:
         size = opened.ledger.head().size
@@ -99,10 +99,10 @@ def show(home: Path, start: int, limit: int, *, raw: bool, as_json: bool) -> Non
 @json_option
 def key(home: Path, *, as_json: bool) -> None:
     """Print the verifier keys by which witnesses and readers know the log, one a line."""
-    from hashpact.home import open_home  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
 
     with open_home(home) as opened:
-        for text in opened.verifier_keys:
+        for text in opened.verifier_keys():
             if as_json:
                 emit({"key": text})
             else:

@@ -9,9 +9,9 @@ import click
 
 from hashpact.cli.options import example, files_argument, json_option
 from hashpact.cli.output import complain, emit, one_line, rfc3339
-from hashpact.domain.errors import HashpactError
 from hashpact.domain.grammar import Hex
-from hashpact.service.transparency.receipt import PinnedLog
+from hashpact.domain.pinned import PinnedLog
+from hashpact.errors import HashpactError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

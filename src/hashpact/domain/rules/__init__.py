@@ -45,7 +45,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from hashpact.domain.errors import ConflictError, InvalidInputError, RequestReusedError
 from hashpact.domain.kinds import (
     AnyBody,
     Genesis,
@@ -68,6 +67,7 @@ from hashpact.domain.rules import authors, entries, governing, keyring
 from hashpact.domain.rules.authors import Case
 from hashpact.domain.state import Record, View
 from hashpact.domain.statements import SignedStatement
+from hashpact.errors import ConflictError, InvalidInputError, RequestReusedError
 
 _EFFECTS: Final[dict[type[AnyBody], Callable[[Case, Any], tuple[Record, ...]]]] = {
     Root: governing.root,

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from hashpact.domain import statements
-from hashpact.domain.errors import BadSignatureError, NotPermittedError, UnknownKeyError
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.kinds import (
     ADMIN,
@@ -26,6 +25,7 @@ from hashpact.domain.kinds import (
 from hashpact.domain.rules import standing
 from hashpact.domain.state import Charter, Key, Use, View
 from hashpact.domain.statements import SignedStatement, Statement
+from hashpact.errors import BadSignatureError, NotPermittedError, UnknownKeyError
 
 GRACE: Final = 30 * 24 * 3600
 """Seconds for which an expired key may still replace itself."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from hashpact.domain.errors import ConflictError, NotFoundError, NotPermittedError, UnknownLabelError
 from hashpact.domain.kinds import GiveOpinion, Submit, Void, Withdraw
 from hashpact.domain.rules import standing
 from hashpact.domain.rules.authors import Case
 from hashpact.domain.state import Entry, Opinion, Record, Role, View
 from hashpact.domain.statements import Statement
+from hashpact.errors import ConflictError, NotFoundError, NotPermittedError, UnknownLabelError
 
 
 def submit(case: Case, body: Submit) -> tuple[Record, ...]:

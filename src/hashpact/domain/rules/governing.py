@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Final
 
 from hashpact.domain import keys
-from hashpact.domain.errors import ConflictError, InvalidInputError, NotFoundError, NotPermittedError
 from hashpact.domain.kinds import (
     ADMIN,
     Genesis,
@@ -21,6 +20,7 @@ from hashpact.domain.rules.authors import Case
 from hashpact.domain.rules.keyring import check_unseen
 from hashpact.domain.state import Charter, Member, Record, View
 from hashpact.domain.statements import SignedStatement
+from hashpact.errors import ConflictError, InvalidInputError, NotFoundError, NotPermittedError
 
 _SHARED: Final = 2
 """The least threshold of a log that was not founded by a single administrator."""

@@ -6,17 +6,17 @@ from dataclasses import replace
 from typing import Final
 
 from hashpact.domain import keys, statements
-from hashpact.domain.errors import (
+from hashpact.domain.kinds import ADMIN, KeyEnrol, KeyResume, KeyRevoke, KeyRotate, KeySuspend
+from hashpact.domain.rules import standing
+from hashpact.domain.rules.authors import Case
+from hashpact.domain.state import Key, Record, Use, View
+from hashpact.errors import (
     BadSignatureError,
     ConflictError,
     InvalidInputError,
     NotFoundError,
     NotPermittedError,
 )
-from hashpact.domain.kinds import ADMIN, KeyEnrol, KeyResume, KeyRevoke, KeyRotate, KeySuspend
-from hashpact.domain.rules import standing
-from hashpact.domain.rules.authors import Case
-from hashpact.domain.state import Key, Record, Use, View
 
 _DAY: Final = 24 * 3600
 MAX_KEY_LIFE: Final = 366 * _DAY

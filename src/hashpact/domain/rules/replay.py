@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from hashpact.domain import statements
-from hashpact.domain.errors import HashpactError
 from hashpact.domain.rules import decide
 from hashpact.domain.state import State
 from hashpact.domain.statements import Statement
+from hashpact.errors import HashpactError
 
 
 @dataclass(frozen=True, slots=True)

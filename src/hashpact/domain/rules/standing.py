@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from hashpact.domain.errors import CorruptError
 from hashpact.domain.state import Entry, Key, Opinion, View
+from hashpact.errors import CorruptError
 
 _Said: TypeAlias = tuple[bytes, int]
 """A statement as far as its standing goes: the id of the key that signed it, and its index."""

@@ -17,7 +17,11 @@ from typing import Final, Generic, TypeAlias, TypeVar
 from google.protobuf.message import DecodeError
 
 from hashpact.domain.checks import Answer, Check
-from hashpact.domain.errors import (
+from hashpact.domain.messages import EntryDetail, LeafDetail, Submission
+from hashpact.domain.pinned import PinnedLog
+from hashpact.domain.renewal import Renewal
+from hashpact.domain.state import Receipt
+from hashpact.errors import (
     CertificateError,
     CorruptError,
     DeadlineError,
@@ -25,12 +29,6 @@ from hashpact.domain.errors import (
     InvalidInputError,
     UnavailableError,
 )
-from hashpact.domain.state import Receipt
-from hashpact.service.append import Submission
-from hashpact.service.governance.renewal import Renewal
-from hashpact.service.read import EntryDetail
-from hashpact.service.transparency.prove import LeafDetail
-from hashpact.service.transparency.receipt import PinnedLog
 from hashpact.wire import codec, evidence, fields
 from hashpact.wire.codec import Page, PageRequest
 from hashpact.wire.v1 import certificate_pb2, check_pb2, log_pb2
@@ -255,7 +253,7 @@ class Pace:
     backoff: Backoff = BACKOFF
 
 
-class Patience:
+class RetryBudget:
     """The time that is left for something, and how it is spent after each failure."""
 
     def __init__(self, timeout: float, pace: Pace) -> None:
@@ -295,9 +293,9 @@ class Patience:
 def attempts(call: Call[Result], timeout: float, pace: Pace) -> Generator[Step, Outcome, Result]:
     """The steps of a call, within ``timeout`` seconds over all its tries; returns its result.
 
-    Raises as `Patience.after`, and what the call finds wrong with its answer.
+    Raises as `RetryBudget.after`, and what the call finds wrong with its answer.
     """
-    patience = Patience(timeout, pace)
+    patience = RetryBudget(timeout, pace)
     while True:
         outcome = yield Send(patience.left())
         if isinstance(outcome, bytes):

@@ -22,7 +22,7 @@ from typing import Final, TypeVar
 import grpc
 from cryptography import x509
 
-from hashpact.domain.errors import CertificateError, ConfigError, UnavailableError
+from hashpact.errors import CertificateError, ConfigError, UnavailableError
 from hashpact.wire import errors
 from hashpact.wire.client.calls import Call, Failure, Outcome, Pace, Pause, Probe, Send, Step, Wait, attempts
 from hashpact.wire.client.feeds import Feed, Item, Open, Read, results

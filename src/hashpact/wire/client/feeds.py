@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Generic, TypeAlias, TypeVar
 
-from hashpact.domain.errors import CorruptError, DeadlineError
-from hashpact.service.read import EntryDetail
-from hashpact.service.transparency.prove import LeafDetail
+from hashpact.domain.messages import EntryDetail, LeafDetail
+from hashpact.errors import CorruptError, DeadlineError
 from hashpact.wire import codec, evidence
-from hashpact.wire.client.calls import Failure, Outcome, Pace, Patience, Pause, understood
+from hashpact.wire.client.calls import Failure, Outcome, Pace, Pause, RetryBudget, understood
 from hashpact.wire.codec import EntriesRequest
 from hashpact.wire.evidence import LeavesRequest
 from hashpact.wire.v1 import log_pb2
@@ -99,9 +98,9 @@ FeedStep: TypeAlias = Open | Read | Item[Result] | Pause
 def results(feed: Feed[Result], timeout: float, pace: Pace) -> Generator[FeedStep[Result], Outcome, None]:
     """The steps of a feed, which gives up when nothing has come for ``timeout`` seconds.
 
-    Raises as `Patience.after`, and what the feed finds wrong with a message.
+    Raises as `RetryBudget.after`, and what the feed finds wrong with a message.
     """
-    patience = Patience(timeout, pace)
+    patience = RetryBudget(timeout, pace)
     at = feed.start
     while True:
         yield Open(feed.request(at), patience.left())

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 from builders import World, fingerprint
+from memory import MemoryLedger
 
 from hashpact.cli.main import run
 from hashpact.config import ProfileConfig
 from hashpact.domain.fingerprints import PDQ
-from hashpact.service.author import Reason
-from hashpact.service.transparency.receipt import to_file
-from hashpact.storage.files import ProfilePaths
-from hashpact.storage.memory import MemoryLedger
+from hashpact.domain.pinned import to_file
+from hashpact.member.author import Reason
+from hashpact.member.paths import ProfilePaths
 
 
 @pytest.fixture

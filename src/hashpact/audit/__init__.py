@@ -1,0 +1,1 @@
+"""Derives a log again from its leaves and compares it with what its operator serves."""

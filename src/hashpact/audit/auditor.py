@@ -1,0 +1,374 @@
+"""Audit: everything that a log says of itself, derived again from its leaves' bytes and compared.
+
+What is compared, as the leaves come:
+
+1. Leaf 0 is the genesis statement that is pinned.
+2. Every leaf follows the rules: format, signatures, standing. The fold is `rules.Replay`, as everywhere.
+3. Where a source tells what it stores beside a leaf (hash, edge, root, request), that follows from the bytes.
+4. Private parts, where a source gives them, are what their statement's items commit to.
+5. Every signed checkpoint is signed by a log key that was in force at its size, and has the tree's root.
+6. The log begins with the tree of the checkpoint that was audited last.
+7. Every hash tile holds the tree's hashes.
+
+And at the end:
+
+8. The state that the source tells, record by record, is the one that the leaves add up to.
+9. The newest statement is not older than was asked for.
+
+Nothing is believed because the source says it, and a source that holds a leaf back is at fault as well.
+Memory is bounded by what the log's members have signed: a log with too many faults is not read to its end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Final, TypeAlias
+
+from hashpact.audit.records import Difference, differences, records_of, unlike
+from hashpact.audit.source import ReportedLeaf, Source
+from hashpact.domain import keys
+from hashpact.domain.fingerprints import commitment
+from hashpact.domain.kinds import Submit
+from hashpact.domain.ports import Clock
+from hashpact.domain.rules.replay import Replay
+from hashpact.domain.state import Entry, Leaf, Record
+from hashpact.domain.statements import Statement
+from hashpact.errors import BadSignatureError, CorruptError, InvalidInputError, MalformedError, NotFoundError
+from hashpact.log import checkpoint, tiles, tree
+from hashpact.log.checkpoint import SignedCheckpoint
+from hashpact.log.tiles import HEIGHT, WIDTH, Tile
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Is told how many of how many leaves are done, then of the entries whose state is compared."""
+
+MAX_FINDINGS: Final = 1000
+"""So many, and the rest of the log is not read: it is not worth more proof, and memory is bounded."""
+
+_ROUNDS: Final = 10
+"""How often a source that goes on while it is asked is asked again for the records that differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not what the log's bytes add up to: what it is about, and from which leaf on.
+
+    ``evidence`` are the bytes that show it, by the name of the file to keep them in.
+    """
+
+    topic: str
+    index: int | None
+    message: str
+    evidence: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an audit has found. ``checkpoint`` is the newest signed one, None if nothing is signed yet.
+
+    ``root`` is that of the tree of all ``size`` leaves; ``genesis`` the SHA-256 of leaf 0. ``counts`` are the
+    statements by kind; ``newest`` is the latest time of any statement, in Unix seconds.
+    """
+
+    origin: str | None
+    genesis: bytes
+    size: int
+    root: bytes
+    checkpoint: bytes | None
+    signed: int
+    audited: int
+    counts: Mapping[str, int]
+    newest: int
+    findings: tuple[Finding, ...]
+
+
+class _Stop(Exception):  # noqa: N818  # it is no error: there is enough evidence
+    """Ends an audit before its end."""
+
+
+class Auditor:
+    """Audits one log once. ``genesis`` is the SHA-256 of leaf 0 that is pinned, None to take what comes.
+
+    ``audited`` is the signed checkpoint that an earlier audit has ended with. ``max_age`` is how many seconds
+    the newest statement may be old.
+    """
+
+    def __init__(  # noqa: PLR0913  # what is known beforehand
+        self,
+        source: Source,
+        clock: Clock,
+        progress: Progress,
+        *,
+        genesis: bytes | None = None,
+        audited: bytes | None = None,
+        max_age: int | None = None,
+    ) -> None:
+        self._source = source
+        self._clock = clock
+        self._progress = progress
+        self._genesis = genesis
+        self._audited = None if audited is None else checkpoint.parse(audited)
+        self._max_age = max_age
+        self._replay = Replay()
+        self._edge: tuple[bytes, ...] = ()
+        self._rows = _Rows()
+        self._first = b""
+        self._counts: Counter[str] = Counter()
+        self._findings: list[Finding] = []
+        self._newest: SignedCheckpoint | None = None
+
+    def run(self) -> Report:
+        """Audit the whole log.
+
+        Raises UnavailableError, and what else says that the source cannot be asked; everything that is wrong
+        with what it says is in the report.
+        """
+        try:
+            self._tree()
+            self._state()
+            self._freshness()
+        except _Stop:
+            pass
+        except (CorruptError, InvalidInputError, NotFoundError) as error:
+            index = int(error.details.get("index", self._size))
+            self._findings.append(Finding("source", index, error.message))
+        charter = self._replay.state.charter()
+        return Report(
+            origin=None if charter is None else charter.origin,
+            genesis=hashlib.sha256(self._first).digest(),
+            size=self._size,
+            root=self._root,
+            checkpoint=None if self._newest is None else self._newest.data,
+            signed=0 if self._newest is None else self._newest.checkpoint.size,
+            audited=0 if self._audited is None else self._audited.checkpoint.size,
+            counts=dict(sorted(self._counts.items())),
+            newest=self._replay.state.time(),
+            findings=tuple(self._findings),
+        )
+
+    @property
+    def _size(self) -> int:
+        return self._replay.size
+
+    @property
+    def _root(self) -> bytes:
+        return tree.root(self._edge)
+
+    def _served(self) -> bytes:
+        return b"" if self._newest is None else self._newest.data
+
+    def _find(self, topic: str, index: int | None, message: str, **evidence: bytes) -> None:
+        self._findings.append(Finding(topic, index, message, evidence))
+        if len(self._findings) >= MAX_FINDINGS:
+            raise _Stop
+
+    def _tree(self) -> None:
+        """Fold every leaf, stopping at each size of which a checkpoint is signed."""
+        for note in self._source.checkpoints():
+            self._signed(note)
+        head = self._source.head()
+        if self._newest is None:
+            if head is None or self._audited is not None:
+                self._find("checkpoint", None, "nothing of this log is signed")
+        elif self._audited is not None and self._audited.checkpoint.size > self._newest.checkpoint.size:
+            self._find(
+                "checkpoint",
+                self._newest.checkpoint.size,
+                f"the newest checkpoint is of {self._newest.checkpoint.size} leaves, "
+                f"fewer than the {self._audited.checkpoint.size} that were audited: the log was rolled back",
+                checkpoint=self._newest.data,
+                audited=self._audited.data,
+            )
+        self._compare_partial()
+        if head is not None:
+            self._fold(head.size)
+            if head.edge != self._edge:
+                self._find("stored", head.size - 1, f"the head's edge is not that of leaf {head.size - 1}")
+
+    def _signed(self, note: bytes) -> None:
+        """Fold the log up to a checkpoint, and compare the two."""
+        try:
+            signed = checkpoint.parse(note)
+        except MalformedError as error:
+            self._find("checkpoint", None, f"not a checkpoint: {error}", checkpoint=note)
+            return
+        size = signed.checkpoint.size
+        before = 0 if self._newest is None else self._newest.checkpoint.size
+        self._fold(size)
+        self._newest = signed
+        charter = self._replay.state.charter()
+        try:
+            if charter is not None:
+                checkpoint.verify(signed, charter.origin, charter.log_keys, keys.verify)
+        except BadSignatureError as error:
+            message = f"the checkpoint of size {size}: {error}"
+            self._find("checkpoint", size - 1, message, **{f"checkpoint-{size}": note})
+            return
+        if signed.checkpoint.root != self._root:
+            last = size - 1
+            which = (
+                f"leaf {last} is" if before == last else f"among the leaves {before} to {last} is one that is"
+            )
+            message = f"{which} not what the signed checkpoint of size {size} says"
+            self._find("checkpoint", before, message, **{f"checkpoint-{size}": note})
+
+    def _fold(self, stop: int) -> None:
+        if stop <= self._size:
+            return
+        for told in self._source.leaves(self._size, stop):
+            if told.index != self._size or self._size == stop:
+                message = f"asked for leaf {self._size}, it gave leaf {told.index}"
+                raise CorruptError(message, index=str(self._size))
+            self._add(told)
+            self._progress(self._size, stop)
+        if self._size != stop:
+            message = f"leaf {self._size} of {stop} is held back"
+            raise CorruptError(message, index=str(self._size))
+
+    def _add(self, told: ReportedLeaf) -> None:
+        index, data = told.index, told.data
+        if index == 0:
+            self._first = data
+            if self._genesis is not None and hashlib.sha256(data).digest() != self._genesis:
+                self._find(
+                    "leaf", 0, "leaf 0 is not the genesis statement that is pinned", **{"leaf-0": data}
+                )
+        leaf_hash = tree.leaf_hash(data)
+        for tile, hashes in self._rows.add(self._edge, leaf_hash):
+            self._compare_tile(tile, hashes)
+        self._edge = tree.extend(index, self._edge, leaf_hash)
+        statement = self._replay.apply(data)
+        for fault in self._replay.faults:
+            self._find("leaf", index, f"leaf {index}: {fault.error}", **{f"leaf-{index}": data})
+        self._replay.faults.clear()
+        self._counts["malformed" if statement is None else statement.body.kind] += 1
+        if statement is not None:
+            self._compare_leaf(told, leaf_hash, statement)
+        known = self._audited
+        if known is not None and known.checkpoint.size == self._size and self._root != known.checkpoint.root:
+            message = f"the first {self._size} leaves are not those that were audited: it is another history"
+            self._find("checkpoint", 0, message, audited=known.data, checkpoint=self._served())
+
+    def _compare_leaf(self, told: ReportedLeaf, leaf_hash: bytes, statement: Statement) -> None:
+        """Compare what is told beside a leaf with what its bytes say."""
+        index, stored = told.index, told.stored
+        if stored is not None:
+            derived = Leaf(
+                index=index,
+                data=told.data,
+                hash=leaf_hash,
+                root=self._root,
+                edge=self._edge,
+                member=statement.member,
+                request=statement.request,
+                time=statement.time,
+            )
+            wrong = stored != derived and unlike(stored, derived)
+            if wrong:
+                self._find("stored", index, f"leaf {index}: {wrong} stored with it is not that of its bytes")
+        if told.private is not None:
+            items = statement.body.items if isinstance(statement.body, Submit) else ()
+            if tuple(commitment(part) for part in told.private) != items:
+                message = f"leaf {index}: its private parts are not what its items commit to"
+                self._find("private", index, message)
+
+    def _compare_partial(self) -> None:
+        """Compare the tiles that are not full yet, which are there for the newest checkpoint."""
+        if self._newest is not None and self._newest.checkpoint.size == self._size:
+            for tile, hashes in self._rows.partial():
+                self._compare_tile(tile, hashes)
+
+    def _compare_tile(self, tile: Tile, hashes: Sequence[bytes]) -> None:
+        try:
+            data = self._source.tile(tile)
+            told = None if data is None else tiles.parse_hashes(tile, data)
+        except (CorruptError, InvalidInputError, NotFoundError) as error:
+            self._find("tile", _start(tile, 0), f"{tile.path}: {error}")
+            return
+        for place, (mine, theirs) in enumerate(zip(hashes, told or hashes, strict=True)):
+            if mine != theirs:
+                index = _start(tile, place)
+                message = f"{tile.path}: hash {place}, which begins at leaf {index}, is not the tree's"
+                self._find("tile", index, message, **{tile.path.replace("/", "-"): data or b""})
+                return
+
+    def _state(self) -> None:
+        """Compare the records that the source tells, again with a longer log while that explains some."""
+        if not self._source.tells:
+            return
+        entries: Sequence[int] = sorted(self._replay.state.entries)
+        different = list(self._different(entries))
+        for _ in range(_ROUNDS):
+            before = self._size
+            if not different or not self._grown():
+                break
+            again = {each.entry for each in different if each.entry is not None}
+            entries = sorted(again | {index for index in self._replay.state.entries if index >= before})
+            different = list(self._different(entries))
+        for each in different:
+            self._find("state", each.index, each.message)
+        if self._source.time() not in {None, self._replay.state.time()}:
+            self._find("state", None, "the time that is kept is not the latest of any statement")
+
+    def _grown(self) -> bool:
+        """Fold what the source has signed since; whether there was any."""
+        before = self._size
+        *_, newest = (b"", *self._source.checkpoints())
+        if self._newest is not None and newest != self._newest.data:
+            self._signed(newest)
+            self._compare_partial()
+        return self._size > before
+
+    def _different(self, entries: Sequence[int]) -> Iterator[Difference]:
+        wanted = records_of(self._replay.state, entries, only_standing=self._source.only_standing)
+        return differences(self._told(entries), wanted, self._source.tells)
+
+    def _told(self, entries: Sequence[int]) -> Iterator[Record]:
+        done = 0
+        for record in self._source.records(entries):
+            yield record
+            if isinstance(record, Entry):
+                done += 1
+                self._progress(done, len(entries))
+
+    def _freshness(self) -> None:
+        newest = self._replay.state.time()
+        if self._max_age is not None and self._clock() - newest > self._max_age:
+            message = f"the newest statement is {self._clock() - newest} s old, more than {self._max_age} s"
+            self._find("freshness", self._size - 1, message)
+
+
+class _Rows:
+    """The hash tiles of a tree as its leaves are added; it holds one tile of each level."""
+
+    def __init__(self) -> None:
+        self._levels: list[list[bytes]] = []
+        self._size = 0
+
+    def add(self, edge: tuple[bytes, ...], leaf_hash: bytes) -> Iterator[tuple[Tile, Sequence[bytes]]]:
+        """Add a leaf after the tree with that right edge; the tiles that it makes full."""
+        self._size += 1
+        for level in count():
+            if self._size % (1 << level * HEIGHT):
+                return
+            if level == len(self._levels):
+                self._levels.append([])
+            row = self._levels[level]
+            row.append(tree.subtree(edge, level * HEIGHT, leaf_hash))
+            if len(row) == WIDTH:
+                yield Tile(level, (self._size >> level * HEIGHT) // WIDTH - 1), tuple(row)
+                row.clear()
+
+    def partial(self) -> Iterator[tuple[Tile, Sequence[bytes]]]:
+        """The tiles that are not full yet."""
+        for level, row in enumerate(self._levels):
+            if row:
+                yield Tile(level, (self._size >> level * HEIGHT) // WIDTH, len(row)), tuple(row)
+
+
+def _start(tile: Tile, place: int) -> int:
+    """The first leaf below one hash of a tile."""
+    return (tile.number * WIDTH + place) << (tile.level or 0) * HEIGHT

@@ -1,0 +1,118 @@
+"""Sources of an audit that are not a ledger: a mirror's tiles, and a server through a member's connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Final, TypeVar
+
+from hashpact.audit.source import ReportedLeaf
+from hashpact.domain.state import Entry, Head, Key, Member, Opinion, Record
+from hashpact.log.tiles import Tile
+from hashpact.storage.published import Mirror
+from hashpact.wire.client import calls, feeds
+from hashpact.wire.client.calls import Call
+from hashpact.wire.client.connection import Connection
+from hashpact.wire.codec import MAX_PAGE, EntriesRequest, PageRequest
+from hashpact.wire.evidence import LeavesRequest
+
+Result = TypeVar("Result")
+
+TIMEOUT: Final = 30.0
+"""Seconds that one call to the server may take, and that a stream may stand still."""
+
+_GAP: Final = 256
+"""Leaves between two entries that are not worth another stream."""
+
+
+class TileSource:
+    """A mirror as a source: signed leaves and tiles, no state."""
+
+    tells: Final[frozenset[type[Record]]] = frozenset()
+    only_standing = False
+
+    def __init__(self, mirror: Mirror) -> None:
+        self._mirror = mirror
+
+    def checkpoints(self) -> Iterator[bytes]:
+        """The newest signed checkpoint."""
+        yield self._mirror.checkpoint()
+
+    def head(self) -> Head | None:
+        """None: only what is signed is read."""
+        return None
+
+    def time(self) -> int | None:
+        """None."""
+        return None
+
+    def leaves(self, start: int, stop: int) -> Iterator[ReportedLeaf]:
+        """The leaves, with nothing stored beside them."""
+        return (ReportedLeaf(index, data) for index, data in self._mirror.leaves(start, stop))
+
+    def tile(self, tile: Tile) -> bytes:
+        """The bytes of a hash tile."""
+        return self._mirror.hashes(tile)
+
+    def records(self, _entries: Sequence[int]) -> Iterator[Record]:
+        """Nothing: tiles hold no state."""
+        return iter(())
+
+
+class ServerSource:
+    """A server as a source, through a member's connection."""
+
+    tells: Final[frozenset[type[Record]]] = frozenset({Member, Key, Entry, Opinion})
+    only_standing = True
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def checkpoints(self) -> Iterator[bytes]:
+        """The newest signed checkpoint."""
+        yield self._run(calls.checkpoint())
+
+    def head(self) -> Head | None:
+        """None: only what is signed is read."""
+        return None
+
+    def time(self) -> int | None:
+        """None."""
+        return None
+
+    def leaves(self, start: int, stop: int) -> Iterator[ReportedLeaf]:
+        """The leaves, with nothing stored beside them."""
+        feed = feeds.leaves(LeavesRequest(start, stop))
+        return (ReportedLeaf(leaf.index, leaf.statement) for leaf in self._connection.stream(feed, TIMEOUT))
+
+    def tile(self, tile: Tile) -> bytes:
+        """The bytes of a hash tile."""
+        return self._run(calls.tile(tile.path))
+
+    def records(self, entries: Sequence[int]) -> Iterator[Record]:
+        """The members with their keys, and these entries with their opinions."""
+        page = self._run(calls.members(PageRequest(size=MAX_PAGE)))
+        while True:
+            for detail in page.members:
+                yield detail.member
+                yield from detail.keys
+            if not page.next_token:
+                break
+            after = page.members[-1].member.id
+            page = self._run(calls.members(PageRequest(page.next_token, MAX_PAGE), after))
+        wanted = frozenset(entries)
+        for start, stop in _spans(entries):
+            for told in self._connection.stream(feeds.entries(EntriesRequest(start, stop)), TIMEOUT):
+                if told.entry.index in wanted:
+                    yield told.entry
+                    yield from told.opinions
+
+    def _run(self, call: Call[Result]) -> Result:
+        return self._connection.run(call, TIMEOUT)
+
+
+def _spans(indexes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Ranges ``(start, stop)`` that cover ascending indexes, without their wide gaps."""
+    ends = [place for place, (one, two) in enumerate(pairwise(indexes), 1) if two - one > _GAP]
+    for first, last in pairwise([0, *ends, len(indexes)] if indexes else []):
+        yield indexes[first], indexes[last - 1] + 1

@@ -1,0 +1,155 @@
+"""The composition root of an auditor: reads a log from a home, a server or a mirror, and keeps what it finds.
+
+An audit that finds nothing wrong keeps the checkpoint that it ended with, for the next one to begin from; one
+that does leaves that file alone and writes the evidence.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hashpact.audit.auditor import Auditor, Progress, Report
+from hashpact.audit.remote import ServerSource, TileSource
+from hashpact.audit.source import Source, ledger_source
+from hashpact.clock import unix_time
+from hashpact.config import MAX_SIZE
+from hashpact.durable import new_directory, read_bytes, write_private, write_public
+from hashpact.errors import ConfigError, MalformedError
+from hashpact.home.opening import open_home
+from hashpact.keys.passphrase import Passphrases
+from hashpact.log import checkpoint
+from hashpact.member.paths import ProfilePaths
+from hashpact.member.profile import Profile
+from hashpact.storage.published import CHECKPOINT, Mirror
+from hashpact.wire.client.calls import Pace
+from hashpact.wire.client.connection import Connection, Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What an auditor knows beforehand, and where it keeps what it learns.
+
+    ``genesis`` is the SHA-256 of leaf 0, None to take what comes. ``last`` is the file of the checkpoint that
+    was audited last, which need not exist yet; None to keep none. ``evidence`` is the directory to make if
+    something is wrong. ``max_age`` is how many seconds the newest statement may be old.
+    """
+
+    evidence: Path
+    genesis: bytes | None = None
+    last: Path | None = None
+    max_age: int | None = None
+
+
+def audit_server(
+    profile: Path, address: str, passphrases: Passphrases, known: Known, progress: Progress
+) -> Report:
+    """Audit the log of the server at HOST:PORT, as the member of that profile.
+
+    The profile's genesis is pinned unless another is given, and it keeps the last checkpoint.
+    """
+    loaded = Profile.load(profile, passphrases).at(address)
+    pinned = Known(
+        known.evidence,
+        known.genesis or loaded.genesis,
+        known.last or ProfilePaths(profile).audited,
+        known.max_age,
+    )
+    return audit_endpoint(loaded.endpoint, pinned, progress)
+
+
+def audit_endpoint(endpoint: Endpoint, known: Known, progress: Progress) -> Report:
+    """Audit the log of the server there, as the member that the channel proves."""
+    pace = Pace(time.monotonic, random.random)
+    with contextlib.closing(Connection(endpoint, pace)) as connection:
+        return audit(ServerSource(connection), known, progress)
+
+
+def audit_mirror(directory: Path, known: Known, progress: Progress) -> Report:
+    """Audit the log whose checkpoint and tiles lie in a directory. Raises ConfigError if none do."""
+    if not (directory / CHECKPOINT).exists():
+        msg = f"{directory} has no file {CHECKPOINT}: it is no directory of tiles"
+        raise ConfigError(msg)
+    return audit(TileSource(Mirror(directory)), known, progress)
+
+
+def verify_home(directory: Path, known: Known, progress: Progress) -> Report:
+    """Audit the ledger of a home with all that is stored in it, then what it has published.
+
+    Its server may run meanwhile. The published checkpoint is one that the ledger must reach.
+    """
+    with open_home(directory, check_head=False) as home:
+        published = Mirror(home.paths.log) if (home.paths.log / CHECKPOINT).exists() else None
+        audited = None if published is None else published.checkpoint()
+        with ledger_source(home.ledger) as source:
+            report = _audited(source, known, progress, audited if _is_checkpoint(audited) else None)
+        if published is not None:
+            tiles = _audited(TileSource(published), Known(known.evidence, report.genesis), progress, None)
+            below = (replace(each, message=f"published: {each.message}") for each in tiles.findings)
+            report = replace(report, findings=(*report.findings, *below))
+    _write_evidence(known.evidence, report)
+    return report
+
+
+def audit(source: Source, known: Known, progress: Progress) -> Report:
+    """Audit a log, then keep its checkpoint if nothing is wrong, or else the evidence.
+
+    Raises ConfigError if what is known cannot be read or the outcome cannot be written, and UnavailableError
+    if the log cannot be read now.
+    """
+    audited = None
+    if known.last is not None and known.last.exists():
+        audited = read_bytes(known.last, MAX_SIZE)
+        if not _is_checkpoint(audited):
+            msg = f"{known.last} is not a checkpoint; name one that an audit has kept"
+            raise ConfigError(msg)
+    report = _audited(source, known, progress, audited)
+    _write_evidence(known.evidence, report)
+    if not report.findings and known.last is not None and report.checkpoint is not None:
+        write_public(known.last, report.checkpoint, replace=True)
+    return report
+
+
+def _audited(source: Source, known: Known, progress: Progress, audited: bytes | None) -> Report:
+    return Auditor(
+        source, unix_time, progress, genesis=known.genesis, audited=audited, max_age=known.max_age
+    ).run()
+
+
+def _is_checkpoint(data: bytes | None) -> bool:
+    try:
+        return data is not None and checkpoint.parse(data) is not None
+    except MalformedError:
+        return False
+
+
+def summary(report: Report) -> dict[str, object]:
+    """The report for JSON, without the evidence: hashes in hex."""
+    return {
+        "origin": report.origin,
+        "genesis": report.genesis.hex(),
+        "size": report.size,
+        "root": report.root.hex(),
+        "signed": report.signed,
+        "audited": report.audited,
+        "statements": dict(report.counts),
+        "newest": report.newest,
+        "faults": [
+            {"topic": each.topic, "index": each.index, "message": each.message} for each in report.findings
+        ],
+    }
+
+
+def _write_evidence(directory: Path, report: Report) -> None:
+    """If anything is wrong, make the directory: report.json, and the bytes that show each fault."""
+    if not report.findings:
+        return
+    with new_directory(directory) as draft:
+        write_private(draft / "report.json", json.dumps(summary(report), indent=1).encode() + b"\n")
+        for number, finding in enumerate(report.findings):
+            for name, data in finding.evidence.items():
+                write_private(draft / f"{number:04d}-{name}", data)

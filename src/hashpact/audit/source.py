@@ -1,0 +1,141 @@
+"""Sources: where an auditor reads a log, and the one for whoever has the ledger itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from hashpact.domain.ports import Log, Snapshot
+from hashpact.domain.state import Charter, Entry, Head, Key, Leaf, Member, Opinion, Record
+from hashpact.errors import CorruptError
+from hashpact.log import tiles
+from hashpact.log.tiles import Tile
+
+EVERY_KIND: Final[frozenset[type[Record]]] = frozenset({Charter, Member, Key, Entry, Opinion})
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedLeaf:
+    """A leaf as a source tells it.
+
+    ``private`` are its private parts in item order, None if the source has none to give. ``stored`` is what
+    the source keeps beside the bytes, None if it does not say.
+    """
+
+    index: int
+    data: bytes
+    private: Sequence[bytes] | None = None
+    stored: Leaf | None = None
+
+
+class Source(Protocol):
+    """Where a log is read from: a home's ledger, a server, a directory of tiles.
+
+    What it can not give because it is damaged is a CorruptError, MalformedError or NotFoundError; what it can
+    not give now is an UnavailableError, which ends the audit without a verdict. No answer is longer than
+    what it may be: an endless one is a CorruptError too.
+    """
+
+    def checkpoints(self) -> Iterator[bytes]:
+        """Every signed checkpoint that it has, by size; the last is the newest."""
+        ...
+
+    def head(self) -> Head | None:
+        """Where it says that the log stands, which may be beyond what is signed; None if it does not say."""
+        ...
+
+    def time(self) -> int | None:
+        """The latest time of any statement as it keeps it, None if it does not say."""
+        ...
+
+    def leaves(self, start: int, stop: int) -> Iterator[ReportedLeaf]:
+        """The leaves with start <= index < stop, in order."""
+        ...
+
+    def tile(self, tile: Tile) -> bytes | None:
+        """The bytes of a hash tile, None if it has no tiles to tell."""
+        ...
+
+    def records(self, entries: Sequence[int]) -> Iterator[Record]:
+        """The state as it tells it: members, their keys, and at least these entries with their opinions.
+
+        A record that it has and should not have is told too, if it can list its records.
+        """
+        ...
+
+    @property
+    def tells(self) -> frozenset[type[Record]]:
+        """The kinds of records that it tells."""
+        ...
+
+    @property
+    def only_standing(self) -> bool:
+        """Whether it tells only the opinions that stand, as members see them."""
+        ...
+
+
+class LedgerSource:
+    """A ledger as it was at one moment, with all that it stores. Make one with `ledger_source`."""
+
+    def __init__(self, log: Log, view: Snapshot, head: Head) -> None:
+        self._log = log
+        self._view = view
+        self._head = head
+
+    @property
+    def tells(self) -> frozenset[type[Record]]:
+        """Every kind of record."""
+        return EVERY_KIND
+
+    @property
+    def only_standing(self) -> bool:
+        """It has every record, whatever it is worth."""
+        return False
+
+    def checkpoints(self) -> Iterator[bytes]:
+        """The signed checkpoints up to that moment, and any that the ledger does not reach."""
+        for kept in self._log.checkpoints.since(0):
+            if kept.size <= self._head.size or kept.size > self._log.head().size:
+                yield kept.note
+
+    def head(self) -> Head:
+        """The head at that moment. Raises CorruptError if leaves are stored beyond the head."""
+        extent, head = self._log.tree.extent(), self._log.head()
+        if extent > head.size:
+            msg = f"leaf {head.size} is stored, but the head counts {head.size} leaves"
+            raise CorruptError(msg, index=str(head.size))
+        return self._head
+
+    def time(self) -> int:
+        """The latest time of any statement."""
+        return self._view.time()
+
+    def leaves(self, start: int, stop: int) -> Iterator[ReportedLeaf]:
+        """The leaves with all that is stored beside them."""
+        private = self._log.private(start, stop)
+        index, parts = next(private, (stop, ()))
+        for leaf in self._log.leaves(start, stop):
+            while index < leaf.index:
+                index, parts = next(private, (stop, ()))
+            yield ReportedLeaf(leaf.index, leaf.data, parts if index == leaf.index else (), leaf)
+
+    def tile(self, tile: Tile) -> bytes:
+        """The bytes of a hash tile, from the stored tree."""
+        return tiles.hashes(tile, self._log.tree.node)
+
+    def records(self, _entries: Sequence[int]) -> Iterator[Record]:
+        """Every row of the state's tables at that moment."""
+        return self._view.records()
+
+
+@contextmanager
+def ledger_source(log: Log) -> Iterator[LedgerSource]:
+    """The ledger as it is now, for the length of the block, whatever is appended meanwhile."""
+    while True:
+        head = log.head()
+        with log.snapshot() as view:
+            if log.head() == head:
+                yield LedgerSource(log, view, head)
+                return

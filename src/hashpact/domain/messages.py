@@ -1,0 +1,52 @@
+"""What passes between a member and the clearinghouse, as both sides hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from hashpact.domain.state import Entry, Key, Member, Opinion
+
+MAX_ROOTS: Final = 100
+"""Root statements of one answer, each of at most 32 KiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a caller hands in: the leaf's bytes, and the private parts in the order of its items."""
+
+    statement: bytes
+    private: Sequence[bytes] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LeafDetail:
+    """A leaf's index and bytes, and its private parts in item order if they were asked for."""
+
+    index: int
+    statement: bytes
+    private: Sequence[bytes] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EntryDetail:
+    """An entry with its leaf's bytes, its private parts in item order, and the opinions that stand.
+
+    ``stands`` is whether it is matched: a withdrawal may be undone, and a submission too, by the revocation
+    of the key that signed it.
+    """
+
+    entry: Entry
+    statement: bytes
+    private: Sequence[bytes]
+    opinions: tuple[Opinion, ...]
+    stands: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MemberDetail:
+    """A member with its keys in the order in which they were enrolled."""
+
+    member: Member
+    keys: tuple[Key, ...]

@@ -1,0 +1,196 @@
+"""Files on disk that survive a crash: written whole, synced, locked, and read within a limit.
+
+Every failure is a ConfigError of one line that names the file and what to do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from hashpact.errors import ConfigError
+
+_PRIVATE: Final = 0o600
+_PUBLIC: Final = 0o644
+_OTHERS: Final = 0o077
+_NAME: Final = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
+
+
+def plain_name(name: str) -> str:
+    """The name of a key, as part of a file's name. Raises ConfigError if it could leave the directory."""
+    if _NAME.fullmatch(name) is None:
+        msg = f"a key's name has 1 to 64 of the characters a-z, 0-9 and -, unlike {name!r}"
+        raise ConfigError(msg)
+    return name
+
+
+def write_private(path: Path, data: bytes, *, replace: bool = False) -> None:
+    """Write a file that only its owner can read, and never could anyone else.
+
+    As `write_public` otherwise.
+    """
+    _write(path, data, _PRIVATE, replace=replace)
+
+
+def write_public(path: Path, data: bytes, *, replace: bool = False) -> None:
+    """Write a file whole and durably: whoever opens ``path`` finds the old bytes, all the new, or no file.
+
+    Raises ConfigError if the file exists (unless ``replace``) or cannot be written.
+    """
+    _write(path, data, _PUBLIC, replace=replace)
+
+
+def private_draft(path: Path) -> contextlib.AbstractContextManager[BinaryIO]:
+    """A file to write piece by piece, for its owner only; it appears whole and durable, or not at all.
+
+    Raises ConfigError if the file exists or cannot be written.
+    """
+    return _draft(path, _PRIVATE, replace=False)
+
+
+@contextlib.contextmanager
+def new_directory(directory: Path) -> Iterator[Path]:
+    """A draft that becomes ``directory`` when the block ends well, and is gone otherwise.
+
+    Raises ConfigError if ``directory`` exists and is not empty, or cannot be made.
+    """
+    if directory.is_symlink() or (directory.exists() and not _is_empty(directory)):
+        msg = f"{directory} exists and is not an empty directory; name a new one"
+        raise ConfigError(msg)
+    draft = directory.with_name(f".{directory.name}.{secrets.token_hex(8)}.new")
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        draft.mkdir(mode=0o700)
+        yield draft
+        draft.rename(directory)
+        sync_directory(directory.parent)
+    except OSError as error:
+        msg = f"cannot make {directory}: {error.strerror}"
+        raise ConfigError(msg) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _is_empty(directory: Path) -> bool:
+    return directory.is_dir() and not any(directory.iterdir())
+
+
+@contextlib.contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """Be the only process that changes a directory's files, as far as others ask too.
+
+    Raises ConfigError if another one is at it, or there is no such directory.
+    """
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as exc:
+        msg = f"cannot open {directory}: {exc.strerror}; {_advice(exc)}"
+        raise ConfigError(msg) from exc
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as exc:
+        msg = f"another process is changing {directory}; wait until it is done"
+        raise ConfigError(msg) from exc
+    finally:
+        os.close(descriptor)
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """The bytes of a file of at most ``limit`` bytes.
+
+    Raises ConfigError if it is missing, not a plain file, larger, or not readable.
+    """
+    return _read(path, limit, forbidden=0)
+
+
+def read_private(path: Path, limit: int) -> bytes:
+    """As `read_bytes`, for a private key: raises ConfigError as well if others than its owner can read it."""
+    return _read(path, limit, forbidden=_OTHERS)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names in a directory durable. Raises OSError."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write(path: Path, data: bytes, mode: int, *, replace: bool) -> None:
+    with _draft(path, mode, replace=replace) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def _draft(path: Path, mode: int, *, replace: bool) -> Iterator[BinaryIO]:
+    """A file that gets the name ``path``, synced, when the block ends well, and is gone otherwise."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
+    try:
+        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, mode)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(descriptor)
+            if replace:
+                temporary.rename(path)
+            else:
+                path.hardlink_to(temporary)  # unlike a rename, refuses a name that is taken
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync_directory(path.parent)
+    except FileExistsError as exc:
+        msg = f"{path} exists already; move it away first"
+        raise ConfigError(msg) from exc
+    except OSError as exc:
+        msg = f"cannot write {path}: {exc.strerror}; {_advice(exc)}"
+        raise ConfigError(msg) from exc
+
+
+def _read(path: Path, limit: int, *, forbidden: int) -> bytes:
+    try:
+        # Non-blocking, so that a named pipe is refused below and not waited for.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            _check_mode(path, os.fstat(descriptor).st_mode, forbidden)
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                data = file.read(limit + 1)
+        finally:
+            os.close(descriptor)
+    except OSError as exc:
+        msg = f"cannot read {path}: {exc.strerror}; {_advice(exc)}"
+        raise ConfigError(msg) from exc
+    if len(data) > limit:
+        msg = f"{path} has more than {limit} bytes; it cannot be the file that is meant"
+        raise ConfigError(msg)
+    return data
+
+
+def _check_mode(path: Path, mode: int, forbidden: int) -> None:
+    if not stat.S_ISREG(mode):
+        kind = "a directory" if stat.S_ISDIR(mode) else "not a plain file"
+        msg = f"{path} is {kind}; name a file"
+        raise ConfigError(msg)
+    if mode & forbidden:
+        msg = f"others can read the private key {path}; run: chmod 600 {path}"
+        raise ConfigError(msg)
+
+
+def _advice(exc: OSError) -> str:
+    match exc:
+        case FileNotFoundError():
+            return "check the path and its directory"
+        case PermissionError():
+            return "check its owner and mode, and its directory's"
+        case _:
+            return "check the disk and the path"

@@ -1,0 +1,176 @@
+"""Drafts: files of statements that several people sign, each on a machine of their own, one after the other.
+
+A file holds one statement or more, one after the other, each with the signature lines that it has by now. A
+statement that nobody has signed is its text alone; once signed it is the note that becomes a leaf. So nothing
+in the file is of a format of its own, and whoever signs reads exactly what is signed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from hashpact.domain import keys, statements
+from hashpact.domain.grammar import Form
+from hashpact.domain.keys import NamedKey, Signer
+from hashpact.domain.kinds import ADMIN, KINDS, AnyBody, Genesis, KeyEnrol, KeyRotate, Root, fields_of
+from hashpact.domain.state import Charter
+from hashpact.domain.statements import FIRST_LINE, Statement, key_name
+from hashpact.errors import BadSignatureError, InvalidInputError, MalformedError
+from hashpact.log import note
+
+MAX_FILE: Final = 1024 * 1024
+"""Bytes that a file of statements may have."""
+
+_START: Final = re.compile(b"(?m)^(?=" + re.escape(FIRST_LINE.encode()) + b"\n)")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A statement with the signature lines that it has so far; ``text`` is what each of them signs."""
+
+    text: bytes
+    statement: Statement
+    lines: tuple[note.NoteSignature, ...] = ()
+
+    @classmethod
+    def of(cls, statement: Statement) -> Draft:
+        """A statement that nobody has signed yet."""
+        return cls(statement.text(), statement)
+
+    @property
+    def data(self) -> bytes:
+        """Its bytes in a file; once it is signed, the leaf's."""
+        return note.join(self.text, (line.line() for line in self.lines)) if self.lines else self.text
+
+    def signed(self, name: str, public: bytes, signer: Signer) -> Draft:
+        """The draft with a signature line of that key, in its whole note name; once is enough."""
+        short = note.short_id(name, public)
+        if any((line.name, line.key_id) == (name, short) for line in self.lines):
+            return self
+        if len(self.lines) == note.MAX_SIGNATURES:
+            msg = f"the statement has {note.MAX_SIGNATURES} signatures; it can have no more"
+            raise InvalidInputError(msg, field="signature")
+        line = note.NoteSignature(name, short, signer.sign(self.text))
+        return replace(self, lines=(*self.lines, line))
+
+    def name_of(self, public: bytes) -> str | None:
+        """The note name under which a key signs, if the statement itself says so by enrolling it."""
+        match self.statement.body:
+            case KeyEnrol(id=owner, name=name, public=new) if new == public:
+                return key_name(owner, name)
+            case KeyRotate(name=name, public=new) if new == public:
+                return key_name(self.statement.member, name)
+            case Genesis(admins=admins) | Root(admins=admins):
+                return next((key_name(ADMIN, one.name) for one in admins if one.public == public), None)
+            case _:
+                return None
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Who a signature line says has signed, and whether that is so; None if the key is not known here."""
+
+    name: str
+    valid: bool | None
+
+
+def parse(data: bytes) -> list[Draft]:
+    """The statements of a file, in order. Raises MalformedError unless it holds nothing else."""
+    if len(data) > MAX_FILE:
+        msg = f"a file of {len(data)} bytes; the limit is {MAX_FILE}"
+        raise MalformedError(msg, field="file")
+    first, *rest = _START.split(data)
+    if first or not rest:
+        msg = f"not a file of statements: its first line is not {FIRST_LINE!r}"
+        raise MalformedError(msg, field="file")
+    drafts = []
+    for part in rest:
+        if b"\n\n" in part:
+            opened = statements.parse(part)
+            drafts.append(Draft(opened.note.text, opened.statement, opened.note.signatures))
+        else:
+            drafts.append(Draft(part, statements.read(part)))
+    return drafts
+
+
+def write(drafts: Iterable[Draft]) -> bytes:
+    """The file of some statements."""
+    return b"".join(draft.data for draft in drafts)
+
+
+def merge(files: Sequence[Sequence[Draft]]) -> list[Draft]:
+    """What several copies of a file add up to, each signed by others.
+
+    Raises InvalidInputError unless all of them hold the same statements.
+    """
+    merged = list(files[0])
+    for other in files[1:]:
+        if [draft.text for draft in other] != [draft.text for draft in merged]:
+            msg = "the files are not copies of one: they hold different statements"
+            raise InvalidInputError(msg, field="file")
+        merged = [
+            replace(ours, lines=tuple(dict.fromkeys((*ours.lines, *theirs.lines))))
+            for ours, theirs in zip(merged, other, strict=True)
+        ]
+    return merged
+
+
+def compose(kind: str, values: Mapping[str, Sequence[str]]) -> AnyBody:
+    """The body of a kind from the values of its lines, in any order.
+
+    Raises MalformedError for a value, a field or a kind that there is not.
+    """
+    if kind not in KINDS:
+        msg = f"there is no kind {kind!r}; known are {', '.join(KINDS)}"
+        raise MalformedError(msg, field="kind")
+    fields = fields_of(kind)
+    unknown = sorted(values.keys() - {field.name for field in fields})
+    if unknown:
+        msg = f"{kind} has no field {unknown[0]!r}; it has {', '.join(field.name for field in fields)}"
+        raise MalformedError(msg, field=unknown[0])
+    text = f"{kind}\n"
+    for field in fields:
+        given = values.get(field.name, ())
+        text += "".join(f"{field.name} {value}\n" for value in (sorted(given) if field.ascending else given))
+    try:
+        data = text.encode("ascii")
+    except UnicodeEncodeError as error:
+        msg = "a value is not ASCII text"
+        raise MalformedError(msg, field="text") from error
+    return KINDS[kind].of(Form(kind, *fields).read(data))
+
+
+def signatures(draft: Draft, charter: Charter | None) -> list[Signature]:
+    """Who has signed a draft, judged by the keys that it names itself and those of the charter."""
+    known = {(key.name, note.short_id(key.name, key.public)): key.public for key in _named(draft, charter)}
+    found = []
+    for line in draft.lines:
+        public = known.get((line.name, line.key_id))
+        found.append(Signature(line.name, None if public is None else _verifies(public, line, draft.text)))
+    return found
+
+
+def _named(draft: Draft, charter: Charter | None) -> Iterable[NamedKey]:
+    for admin in charter.admins if charter is not None else ():
+        yield NamedKey(key_name(ADMIN, admin.name), admin.public)
+    match draft.statement.body:
+        case KeyEnrol(id=owner, name=name, public=public):
+            yield NamedKey(key_name(owner, name), public)
+        case KeyRotate(name=name, public=public):
+            yield NamedKey(key_name(draft.statement.member, name), public)
+        case Genesis(admins=admins) | Root(admins=admins):
+            for admin in admins:
+                yield NamedKey(key_name(ADMIN, admin.name), admin.public)
+        case _:
+            pass
+
+
+def _verifies(public: bytes, line: note.NoteSignature, text: bytes) -> bool:
+    try:
+        keys.verify(public, line.value, text)
+    except BadSignatureError:
+        return False
+    return True

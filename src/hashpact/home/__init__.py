@@ -1,0 +1,1 @@
+"""The directory of a clearinghouse: founded, opened, backed up, and members enrolled in it."""

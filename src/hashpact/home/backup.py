@@ -1,0 +1,253 @@
+"""Backups: one archive of a home, made while it is served, and a home made of it again.
+
+The archive is a plain tar file: the configuration, the certificates, the ledger and, only if they are asked
+for, the keys as they lie in the home. Its last member is a manifest with the SHA-256 of each of them and the
+tree's size and root. docs/operations/backup.md describes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol, Self, TypeAlias
+
+from hashpact.config import MAX_SIZE
+from hashpact.domain.pinned import PinnedLog
+from hashpact.domain.ports import Log
+from hashpact.durable import new_directory, private_draft, read_bytes, sync_directory
+from hashpact.errors import ConfigError, CorruptError
+from hashpact.home.paths import HomePaths
+from hashpact.service.integrity import LogKeys
+from hashpact.service.publish import check_reaches
+from hashpact.storage.copying import copied_ledger
+from hashpact.storage.ledgers import open_ledger
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Is told how many of how many bytes are done."""
+
+Accept: TypeAlias = Callable[[Log], None]
+"""Raises for a ledger that must not be restored."""
+
+FORMAT: Final = "hashpact-backup/v1"
+MANIFEST: Final = "manifest.json"
+
+_CHUNK: Final = 1 << 20
+_LIMIT: Final = 1 << 20
+"""Bytes that a file other than the ledger may have."""
+_DB: Final = "hashpact.db"
+_NAMES: Final = re.compile(r"hashpact\.(toml|db)|pki/[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
+_PUBLIC: Final = re.compile(r"hashpact\.toml|pki/[^/]+\.crt", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What an archive holds: whose log, up to which tree, and each file's SHA-256 in hex by its path."""
+
+    origin: str
+    size: int
+    root: str
+    made: int
+    files: dict[str, str]
+    format: str = FORMAT
+
+    def text(self) -> bytes:
+        """The manifest as it stands in the archive."""
+        return json.dumps(asdict(self), indent=1).encode() + b"\n"
+
+    @classmethod
+    def parse(cls, text: bytes) -> Self:
+        """The manifest of an archive. Raises ValueError, TypeError or KeyError."""
+        values: Any = json.loads(text)
+        if not isinstance(values, dict) or values.get("format") != FORMAT:
+            msg = f"its manifest is not of the format {FORMAT}"
+            raise ValueError(msg)
+        return cls(**(values | {"files": dict(values["files"])}))
+
+
+def back_up(home: Path, file: Path, progress: Progress, *, keys: bool, now: int) -> Manifest:
+    """Write the home to the new archive ``file``, which only its owner can read; returns what it holds.
+
+    A server of the home may run and append meanwhile: the ledger is copied as it stands at one moment. The
+    copy is opened and its head checked before the archive appears. ``keys`` takes the private keys with it.
+
+    Raises ConfigError if there is no home, if ``file`` exists or cannot be written, CorruptError if the
+    ledger is damaged, and UnavailableError if it cannot be read.
+    """
+    if not HomePaths(home).db.exists():
+        msg = f"there is no home at {home}: it has no {_DB}"
+        raise ConfigError(msg)
+    small = {name: read_bytes(home / name, _LIMIT) for name in _names(home, keys=keys)}
+    with (
+        private_draft(file) as archive,
+        copied_ledger(HomePaths(home).db, file, progress) as copy,
+        tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as tar,
+    ):
+        files = {name: _add(tar, name, io.BytesIO(data), len(data), now) for name, data in small.items()}
+        origin, size, root = _head(copy)
+        with copy.open("rb") as database:
+            length = copy.stat().st_size
+            files[_DB] = _add(tar, _DB, _Told(database, progress, length, length), length, now)
+        manifest = Manifest(origin, size, root, now, files)
+        text = manifest.text()
+        _add(tar, MANIFEST, io.BytesIO(text), len(text), now)
+    return manifest
+
+
+def restore(file: Path, home: Path, progress: Progress, accept: Accept) -> Manifest:
+    """Make the new directory ``home`` of an archive; returns what it holds.
+
+    Every file must have the SHA-256 of the manifest, and the ledger its origin, size and root; then
+    ``accept`` may still raise, because the ledger is older than what others hold. The home appears whole or
+    not at all. Raises ConfigError if ``home`` exists and is not empty or ``file`` cannot be
+    read, and CorruptError if it is no whole archive of ours.
+    """
+    with new_directory(home) as draft:
+        manifest = _unpack(file, draft, progress)
+        if _head(draft / _DB) != (manifest.origin, manifest.size, manifest.root):
+            msg = f"{file} is damaged: its ledger is not the one that the manifest describes"
+            raise CorruptError(msg)
+        with closing(open_ledger(draft / _DB)) as ledger:
+            accept(ledger)
+    return manifest
+
+
+def restore_home(
+    file: Path, directory: Path, progress: Progress, newest: Path | None = None
+) -> tuple[Manifest, list[Path]]:
+    """As `restore`, with the paths of the keys that a server needs and the backup did not have.
+
+    ``newest`` is a file with the largest checkpoint of the log that anybody holds: a backup that does not
+    reach it is a CorruptError, and nothing is restored.
+    """
+    note = None if newest is None else read_bytes(newest, MAX_SIZE)
+
+    def accept(log: Log) -> None:
+        with log.snapshot() as view:
+            charter = view.charter()
+        if note is not None and charter is not None:
+            known = PinnedLog(charter.origin, LogKeys(log)()).read(note)
+            check_reaches(log, known, str(newest))
+
+    manifest = restore(file, directory, progress, accept)
+    paths = HomePaths(directory)
+    return manifest, [path for path in (paths.ca_key, paths.server_key, paths.log_key) if not path.exists()]
+
+
+def _names(home: Path, *, keys: bool) -> Iterator[str]:
+    """What is copied as it lies there: all but the ledger, and but for what is made again from it."""
+    wanted = _NAMES if keys else _PUBLIC
+    for path in sorted(path for below in (".", "pki") for path in (home / below).glob("*")):
+        name = path.relative_to(home).as_posix()
+        if path.is_file() and name != _DB and wanted.fullmatch(name):
+            yield name
+
+
+def _head(database: Path) -> tuple[str, int, str]:
+    """Origin, tree size and root of a ledger that nobody else has open, once it has been opened well."""
+    with closing(open_ledger(database)) as ledger:
+        size = ledger.head().size
+        leaf = next(ledger.leaves(size - 1, size), None)
+        with ledger.snapshot() as view:
+            charter = view.charter()
+    if leaf is None or charter is None:
+        msg = f"{database} has no genesis statement"
+        raise ConfigError(msg)
+    return charter.origin, size, leaf.root.hex()
+
+
+class _Readable(Protocol):
+    def read(self, size: int = ..., /) -> bytes: ...
+
+
+class _Told:
+    """A file whose reading is told as progress; ``before`` bytes of the work were done already."""
+
+    def __init__(self, file: _Readable, progress: Progress, size: int, before: int = 0) -> None:
+        self._file = file
+        self._progress = progress
+        self._done = before
+        self._total = before + size
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        data = self._file.read(size)
+        self._done += len(data)
+        self._progress(self._done, self._total)
+        return data
+
+
+class _Hashed:
+    """A file that is read, and the SHA-256 of what has been read of it."""
+
+    def __init__(self, file: _Readable) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        data = self._file.read(size)
+        self.digest.update(data)
+        return data
+
+
+def _add(tar: tarfile.TarFile, name: str, file: _Readable, size: int, now: int) -> str:
+    """Add a member; the SHA-256 of its bytes in hex."""
+    member = tarfile.TarInfo(name)
+    member.size, member.mtime, member.mode = size, now, 0o600
+    hashed = _Hashed(file)
+    tar.addfile(member, hashed)
+    return hashed.digest.hexdigest()
+
+
+def _unpack(file: Path, draft: Path, progress: Progress) -> Manifest:
+    """Write every member below ``draft``, and compare all of them with the manifest."""
+    found: dict[str, str] = {}
+    manifest = None
+    try:
+        with tarfile.open(file, mode="r:") as tar:
+            for member in tar:
+                content = tar.extractfile(member) if member.isreg() else None
+                if content is not None and member.name == MANIFEST and manifest is None:
+                    manifest = Manifest.parse(content.read(_LIMIT))
+                elif content is None or member.name in found or _NAMES.fullmatch(member.name) is None:
+                    raise _not_whole(file, f"{member.name!r} does not belong into it")
+                else:
+                    told = _Told(content, progress, member.size) if member.name == _DB else content
+                    found[member.name] = _write(draft, member.name, told)
+    except FileNotFoundError as exc:
+        msg = f"there is no file {file}"
+        raise ConfigError(msg) from exc
+    except (tarfile.TarError, ValueError, TypeError, KeyError) as exc:
+        raise _not_whole(file, str(exc)) from exc
+    if manifest is None:
+        raise _not_whole(file, "its manifest is missing")
+    wrong = sorted(each for each in found | manifest.files if found.get(each) != manifest.files.get(each))
+    if wrong or _DB not in found:
+        raise _not_whole(file, f"not as its manifest says: {', '.join(wrong)}")
+    return manifest
+
+
+def _write(draft: Path, name: str, content: _Readable) -> str:
+    """Write one file of a home; the SHA-256 of its bytes in hex."""
+    path, hashed = draft / name, _Hashed(content)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    mode = 0o644 if _PUBLIC.fullmatch(name) else 0o600
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, mode), "wb") as file:
+        while data := hashed.read(_CHUNK):
+            file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    sync_directory(path.parent)
+    return hashed.digest.hexdigest()
+
+
+def _not_whole(file: Path, why: str) -> CorruptError:
+    return CorruptError(f"{file} is not a whole backup: {why}; nothing was restored")

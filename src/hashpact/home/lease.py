@@ -1,0 +1,102 @@
+"""Which machine has a home: a record that it writes again every second, for another one to see.
+
+SQLite's locks hold among the processes of one kernel, so any number of them share a home; two machines that
+share its directory would damage it. Nothing here compares clocks: whoever finds another machine's record
+watches whether it changes. The record has one line: the kernel's boot id, the host's name, a random word.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from hashpact.errors import ConfigError
+
+REFRESH: Final = 1.0
+"""Seconds between two writings of the record."""
+WATCH: Final = 4.0
+"""Seconds for which another machine's record is watched: it is given up if it stays the same."""
+_LOOK: Final = 0.25
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+_LIMIT: Final = 1024
+
+
+def this_machine() -> str:
+    """The kernel's boot id and the host's name: another kernel, or the same after a reboot, has another."""
+    host = platform.node() or "unknown"
+    boot = _BOOT_ID.read_text("ascii").strip() if _BOOT_ID.exists() else "unknown"
+    return f"{boot} {host}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The record in the file ``path``, and the machine that this process runs on."""
+
+    path: Path
+    machine: str
+
+    def look(self, wait: Callable[[float], None]) -> None:
+        """Raise ConfigError if another machine has the home. Waits up to `WATCH` seconds to be sure."""
+        first = self._read()
+        if self._is_ours(first):
+            return
+        for _ in range(int(WATCH / _LOOK)):
+            wait(_LOOK)
+            now = self._read()
+            if now != first and not self._is_ours(now):
+                raise self._taken(now)
+
+    def claim(self) -> None:
+        """Say that this machine has the home, after a look."""
+        self._write()
+
+    def refresh(self) -> None:
+        """Say it again. Raises ConfigError if another machine has claimed the home meanwhile."""
+        now = self._read()
+        if not self._is_ours(now):
+            raise self._taken(now)
+        self._write()
+
+    def give_back(self) -> None:
+        """Take the record away, unless it is another machine's. Others here that go on write it again."""
+        if self._is_ours(self._read()):
+            self.path.unlink(missing_ok=True)
+
+    def _is_ours(self, record: str) -> bool:
+        return not record or record.startswith(f"{self.machine} ")
+
+    def _taken(self, record: str) -> ConfigError:
+        host = record.split(" ")[1] if record.count(" ") > 1 else "unknown"
+        return ConfigError(
+            f"{self.path.parent} is in use on another machine ({host}); "
+            "a home belongs to one machine at a time: stop what runs there, or serve a copy of your own"
+        )
+
+    def _read(self) -> str:
+        try:
+            with self.path.open("rb") as file:
+                return file.read(_LIMIT).decode("utf-8", "replace").strip()
+        except FileNotFoundError:
+            return ""
+        except OSError as exc:
+            msg = f"cannot read {self.path}: {exc.strerror}"
+            raise ConfigError(msg) from exc
+
+    def _write(self) -> None:
+        # In place and in one piece: a name that moves is seen late on a file system that others share.
+        line = f"{self.machine} {secrets.token_hex(8)}\n".encode()
+        try:
+            descriptor = os.open(self.path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+            try:
+                os.pwrite(descriptor, line, 0)
+                os.ftruncate(descriptor, len(line))
+            finally:
+                os.close(descriptor)
+        except OSError as exc:
+            msg = f"cannot write {self.path}: {exc.strerror}"
+            raise ConfigError(msg) from exc

@@ -1,0 +1,130 @@
+"""Opens a home: its files, its configuration, its ledger, and its keys when they are asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from hashpact.config import MAX_SIZE, HomeConfig
+from hashpact.domain.messages import MemberDetail
+from hashpact.domain.ports import Log
+from hashpact.domain.state import Charter
+from hashpact.durable import read_bytes, read_private
+from hashpact.errors import ConfigError
+from hashpact.home.lease import Lease, this_machine
+from hashpact.home.paths import HomePaths
+from hashpact.keys import pkcs8
+from hashpact.keys.certificates import Credential
+from hashpact.keys.passphrase import Passphrases
+from hashpact.log import note
+from hashpact.service.integrity import Integrity, LogKeys
+from hashpact.service.publish import Publisher
+from hashpact.service.read import Reader
+from hashpact.service.sign import LogKey
+from hashpact.storage.ledgers import open_ledger
+from hashpact.storage.published import PublishedLog
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """An open home: its files, its configuration and its ledger."""
+
+    paths: HomePaths
+    config: HomeConfig
+    ledger: Log
+    passphrases: pkcs8.Passphrases = field(repr=False)
+
+    def charter(self) -> Charter:
+        """Who governs the log. Raises ConfigError if the log has no genesis."""
+        with self.ledger.snapshot() as view:
+            charter = view.charter()
+        if charter is None:
+            msg = f"{self.paths.db} has no genesis statement; make a new home with: hashpact init"
+            raise ConfigError(msg)
+        return charter
+
+    def genesis(self) -> bytes:
+        """The SHA-256 of leaf 0, which followers pin."""
+        return hashlib.sha256(next(self.ledger.leaves(0, 1)).data).digest()
+
+    def verifier_keys(self) -> list[str]:
+        """The log's keys as C2SP verifier keys."""
+        charter = self.charter()
+        return [note.verifier_key(charter.origin, public) for public in charter.log_keys]
+
+    def members(self) -> list[MemberDetail]:
+        """Every member with its keys, in the order of their ids."""
+        return Reader(self.ledger).members("", sys.maxsize)
+
+    def address(self) -> str:
+        """What members connect to: as configured, else where a server was bound last, else will be."""
+        if self.config.address is not None:
+            return self.config.address
+        if self.paths.bound.exists():
+            return read_bytes(self.paths.bound, MAX_SIZE).decode("ascii", "replace").strip()
+        return self.config.listen
+
+    def open_log_key(self) -> LogKey:
+        """The key that signs the log's checkpoints. Raises ConfigError if it is not in the home."""
+        key = self.open_signer(self.paths.log_key)
+        return LogKey(self.config.origin, key.public_key().public_bytes_raw(), key)
+
+    def lease(self) -> Lease:
+        """The record by which other machines see that this one serves the home."""
+        return Lease(self.paths.machine, this_machine())
+
+    def integrity(self) -> Integrity:
+        """What compares the whole log with itself, leaf by leaf."""
+        return Integrity(self.ledger, self.config.origin, LogKeys(self.ledger))
+
+    def publisher(self) -> Publisher:
+        """What publishes the log in the home."""
+        return Publisher(self.ledger, self.config.origin, PublishedLog(self.paths.log))
+
+    def open_authority(self) -> Credential:
+        """The home's certificate authority, its key opened. Raises ConfigError."""
+        return self.open_credential(self.paths.ca_key, self.paths.ca_cert)
+
+    def open_credential(self, key: Path, certificate: Path) -> Credential:
+        """A private key of the home, opened, and its certificate."""
+        pem = pkcs8.decrypt(read_private(key, MAX_SIZE), str(key), self.passphrases)
+        return Credential(pem, read_bytes(certificate, MAX_SIZE))
+
+    def open_signer(self, key: Path) -> Ed25519PrivateKey:
+        """An Ed25519 key of the home, opened."""
+        return pkcs8.from_pem(read_private(key, MAX_SIZE), str(key), self.passphrases)
+
+
+@contextlib.contextmanager
+def open_home(
+    directory: Path, passphrases: pkcs8.Passphrases | None = None, *, check_head: bool = True
+) -> Iterator[Home]:
+    """Open a home, whether a server of it runs on this machine or not.
+
+    Raises ConfigError, also if another machine has the home, and CorruptError.
+
+    ``passphrases`` open its private keys, when one is needed (None: from the environment). Only who looks for
+    damage leaves ``check_head`` out.
+    """
+    paths = HomePaths(directory)
+    if not paths.config.exists():
+        msg = f"{directory} is not a home (it has no hashpact.toml); make one with: hashpact init {directory}"
+        raise ConfigError(msg)
+    text = read_bytes(paths.config, MAX_SIZE).decode("utf-8", "replace")
+    config = HomeConfig.parse(text, os.environ)
+    Lease(paths.machine, this_machine()).look(time.sleep)
+    with contextlib.closing(open_ledger(paths.db, check_head=check_head)) as ledger:
+        home = Home(paths, config, ledger, passphrases or Passphrases())
+        if home.charter().origin != config.origin:
+            founded = home.charter().origin
+            msg = f"hashpact.toml says origin {config.origin!r}, the log was founded as {founded!r}"
+            raise ConfigError(msg, field="origin")
+        yield home

@@ -1,0 +1,79 @@
+"""Where the files of a home are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hashpact.durable import plain_name
+
+
+@dataclass(frozen=True, slots=True)
+class HomePaths:
+    """The files of a clearinghouse, all below its home directory. docs/formats/home.md describes them."""
+
+    home: Path
+
+    @property
+    def config(self) -> Path:
+        """The configuration, in TOML."""
+        return self.home / "hashpact.toml"
+
+    @property
+    def db(self) -> Path:
+        """The ledger."""
+        return self.home / "hashpact.db"
+
+    @property
+    def bound(self) -> Path:
+        """The HOST:PORT at which a server of the home was last bound, in one line."""
+        return self.home / "bound"
+
+    @property
+    def machine(self) -> Path:
+        """Which machine serves the home now, in one line."""
+        return self.home / "machine"
+
+    @property
+    def log(self) -> Path:
+        """The directory of the published log: the checkpoint and the tiles, for anyone to copy."""
+        return self.home / "log"
+
+    @property
+    def segments(self) -> Path:
+        """The directory of the index; it can be made again from the ledger."""
+        return self.home / "segments"
+
+    @property
+    def pki(self) -> Path:
+        """The directory of keys and certificates."""
+        return self.home / "pki"
+
+    @property
+    def ca_cert(self) -> Path:
+        """The certificate of the authority that signs members' certificates."""
+        return self.pki / "ca.crt"
+
+    @property
+    def ca_key(self) -> Path:
+        """That authority's private key."""
+        return self.pki / "ca.key"
+
+    @property
+    def server_cert(self) -> Path:
+        """The server's certificate."""
+        return self.pki / "server.crt"
+
+    @property
+    def server_key(self) -> Path:
+        """The server's private key."""
+        return self.pki / "server.key"
+
+    @property
+    def log_key(self) -> Path:
+        """The private key that signs checkpoints."""
+        return self.pki / "log.key"
+
+    def admin_key(self, name: str) -> Path:
+        """The private key of the administrator ``name``. Raises ConfigError unless it is a plain name."""
+        return self.pki / f"admin-{plain_name(name)}.key"

@@ -1,0 +1,225 @@
+"""Certificates: the home's own authority, and the certificates of its server and members.
+
+They say who is at the end of a channel and nothing more; what a member says is signed with its statement
+key. TLS keys are ECDSA P-256, which every TLS library takes. Source: RFC 5280.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from hashpact.domain.ports import Clock
+from hashpact.errors import ConfigError, CorruptError, InvalidInputError
+from hashpact.keys.pkcs8 import to_pem
+
+DAY: Final = dt.timedelta(days=1)
+AUTHORITY_LIFE: Final = 3650 * DAY
+SERVER_LIFE: Final = 365 * DAY
+MEMBER_LIFE: Final = 30 * DAY
+"""Short: a member renews its certificate with its statement key (`service.renew`)."""
+MAX_REQUEST: Final = 4096
+"""Bytes that a certificate request may have."""
+_BACKDATE: Final = dt.timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A private key and its certificate, both PEM."""
+
+    key: bytes
+    certificate: bytes
+
+
+def member_uri(origin: str, member_id: str) -> str:
+    """The one URI that a member's certificate names."""
+    return f"hashpact://{origin}/member/{member_id}"
+
+
+def make_authority(origin: str, clock: Clock) -> Credential:
+    """A new certificate authority for one clearinghouse, valid for ten years."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = (
+        _builder(_name(f"hashpact authority of {origin}"), key.public_key(), clock, AUTHORITY_LIFE)
+        .issuer_name(_name(f"hashpact authority of {origin}"))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage(signs=False, certifies=True), critical=True)
+    )
+    certificate = builder.sign(key, hashes.SHA256())
+    return Credential(to_pem(key), certificate.public_bytes(serialization.Encoding.PEM))
+
+
+def issue_server(authority: Credential, hosts: Sequence[str], clock: Clock) -> Credential:
+    """A server's certificate for these host names and IP addresses, valid for a year."""
+    names = x509.SubjectAlternativeName([_host(host) for host in hosts])
+    key = ec.generate_private_key(ec.SECP256R1())
+    usage = ExtendedKeyUsageOID.SERVER_AUTH
+    certificate = _issue(authority, "hashpact server", key.public_key(), (names, usage), (clock, SERVER_LIFE))
+    return Credential(to_pem(key), certificate)
+
+
+def issue_member(authority: Credential, origin: str, member_id: str, clock: Clock) -> Credential:
+    """A member's client certificate, naming exactly its URI, with a new key."""
+    key = new_channel_key()
+    return Credential(
+        key, certify_member(authority, origin, member_id, request_member(key, member_id), clock)
+    )
+
+
+def new_channel_key() -> bytes:
+    """A new private key for a channel, in PEM."""
+    return to_pem(ec.generate_private_key(ec.SECP256R1()))
+
+
+def request_member(key: bytes, member_id: str) -> bytes:
+    """The certificate request (RFC 2986, in PEM) of a member for its channel key, signed by that key."""
+    private = serialization.load_pem_private_key(key, None)
+    if not isinstance(private, ec.EllipticCurvePrivateKey):
+        msg = "the key of a channel is an ECDSA key"
+        raise ConfigError(msg)
+    builder = x509.CertificateSigningRequestBuilder().subject_name(_name(member_id))
+    return builder.sign(private, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def certify_member(authority: Credential, origin: str, member_id: str, request: bytes, clock: Clock) -> bytes:
+    """The client certificate, in PEM, of that member for the key of a certificate request, valid for 30 days.
+
+    Nothing of the request counts but its key, an ECDSA P-256 key that has signed it; who asks is for the
+    caller to know. Raises InvalidInputError for any other request.
+    """
+    names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(member_uri(origin, member_id))])
+    usage = ExtendedKeyUsageOID.CLIENT_AUTH
+    return _issue(authority, member_id, _requested(request), (names, usage), (clock, MEMBER_LIFE))
+
+
+def check_member(certificate: bytes, origin: str, member_id: str, key: bytes) -> None:
+    """Raise CorruptError unless a certificate is that member's, for that private key (both PEM)."""
+    try:
+        found = x509.load_pem_x509_certificate(certificate)
+        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (ValueError, x509.ExtensionNotFound) as error:
+        msg = "what came is not a member's certificate"
+        raise CorruptError(msg) from error
+    wanted = [x509.UniformResourceIdentifier(member_uri(origin, member_id))]
+    private = serialization.load_pem_private_key(key, None)
+    if list(names) != wanted or found.public_key() != private.public_key():
+        msg = f"the certificate is not of {member_id!r} and its key"
+        raise CorruptError(msg)
+
+
+def check_server(credential: Credential, trusted: bytes) -> None:
+    """Raise ConfigError unless a server can use its key and certificate, and those that it trusts."""
+    try:
+        certificate = x509.load_pem_x509_certificate(credential.certificate)
+        x509.load_pem_x509_certificates(trusted)
+    except ValueError as error:
+        msg = "server.crt or ca.crt is not a certificate in PEM"
+        raise ConfigError(msg) from error
+    if certificate.public_key() != serialization.load_pem_private_key(credential.key, None).public_key():
+        msg = "server.crt is not of server.key; put both in place"
+        raise ConfigError(msg)
+
+
+def expires(certificate: bytes) -> int:
+    """When a certificate in PEM ends, in Unix seconds. Raises ConfigError if it is none."""
+    try:
+        return int(x509.load_pem_x509_certificate(certificate).not_valid_after_utc.timestamp())
+    except ValueError as error:
+        msg = "not a certificate in PEM"
+        raise ConfigError(msg) from error
+
+
+def _requested(request: bytes) -> ec.EllipticCurvePublicKey:
+    msg = "not a certificate request in PEM that an ECDSA P-256 key has signed"
+    try:
+        parsed = x509.load_pem_x509_csr(request[: MAX_REQUEST + 1])
+        key, signed = parsed.public_key(), parsed.is_signature_valid
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise InvalidInputError(msg, field="certificate_request") from error
+    if signed and isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
+        return key
+    raise InvalidInputError(msg, field="certificate_request")
+
+
+def _issue(
+    authority: Credential,
+    subject: str,
+    key: ec.EllipticCurvePublicKey,
+    identity: tuple[x509.SubjectAlternativeName, x509.ObjectIdentifier],
+    life: tuple[Clock, dt.timedelta],
+) -> bytes:
+    try:
+        issuer = x509.load_pem_x509_certificate(authority.certificate)
+        signer = serialization.load_pem_private_key(authority.key, None)
+    except (ValueError, TypeError) as error:  # TypeError: the key is encrypted
+        msg = "the home's authority (ca.crt, ca.key) cannot be read"
+        raise ConfigError(msg) from error
+    if not isinstance(signer, ec.EllipticCurvePrivateKey):
+        msg = "the home's authority key is not an ECDSA key"
+        raise ConfigError(msg)
+    if issuer.public_key() != signer.public_key():
+        msg = "the home's authority certificate (ca.crt) is not of its key (ca.key)"
+        raise ConfigError(msg)
+    names, usage = identity
+    builder = (
+        _builder(_name(subject), key, *life)
+        .issuer_name(issuer.subject)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(signs=True, certifies=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        .add_extension(names, critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
+        )
+    )
+    return builder.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def _builder(
+    subject: x509.Name, key: ec.EllipticCurvePublicKey, clock: Clock, life: dt.timedelta
+) -> x509.CertificateBuilder:
+    now = dt.datetime.fromtimestamp(clock(), dt.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _BACKDATE)
+        .not_valid_after(now + life)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+    )
+
+
+def _name(common: str) -> x509.Name:
+    # X.520 bounds a common name at 64 characters; nothing reads it but people.
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common[:64])])
+
+
+def _host(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def _usage(*, signs: bool, certifies: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=signs,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=certifies,
+        crl_sign=certifies,
+        encipher_only=False,
+        decipher_only=False,
+    )

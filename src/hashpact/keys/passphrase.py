@@ -1,0 +1,85 @@
+"""Passphrases of private keys: from the environment, or from a person at a terminal.
+
+HASHPACT_PASSPHRASE is the passphrase itself; HASHPACT_PASSPHRASE_FILE names a file that holds it, such as a
+systemd credential or a mounted secret, and is better: a process's environment can be read by its children.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from hashpact.durable import read_bytes
+from hashpact.errors import ConfigError
+
+VALUE: Final = "HASHPACT_PASSPHRASE"
+FILE: Final = "HASHPACT_PASSPHRASE_FILE"
+MIN_SIZE: Final = 12
+"""Bytes of a passphrase for a new key, at least."""
+
+_MAX_SIZE: Final = 1024
+_TRIES: Final = 3
+
+
+@dataclass(slots=True)
+class Passphrases:
+    """Where passphrases come from: ``environ``, else ``prompt``, if there is somebody to ask.
+
+    ``prompt`` asks with a text; with True it asks twice and takes only what was typed the same both times.
+    What has opened one file is tried on the next before anybody is asked again.
+    """
+
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+    prompt: Callable[[str, bool], str] | None = None
+    _known: list[bytes] = field(default_factory=list, init=False, repr=False)
+
+    def __call__(self, file: str) -> Iterator[bytes]:
+        """The passphrases to try on that file (`keyring.Passphrases`)."""
+        given = self._given()
+        if given is not None:
+            yield given
+            return
+        yield from tuple(self._known)
+        if self.prompt is None:
+            msg = f"{file} is encrypted; set {FILE} or {VALUE}, or run at a terminal"
+            raise ConfigError(msg)
+        for _ in range(_TRIES):
+            typed = self.prompt(f"Passphrase of {file}", False).encode()  # noqa: FBT003 - named by the class
+            self._known.append(typed)
+            yield typed
+            self._known.remove(typed)  # asked for another: it was wrong
+
+    def for_new_keys(self, *, unencrypted: bool, as_before: bool = False) -> bytes | None:
+        """The passphrase under which to write new keys; None only if they are wanted ``unencrypted``.
+
+        ``as_before``: whoever has just opened a key with one is not asked again.
+
+        Raises ConfigError if there is none, or it is shorter than 12 bytes.
+        """
+        if unencrypted:
+            return None
+        passphrase = self._given()
+        if passphrase is None and as_before and self._known:
+            passphrase = self._known[-1]
+        if passphrase is None:
+            if self.prompt is None:
+                msg = f"no passphrase for new keys: set {FILE} or {VALUE}, or say --unencrypted"
+                raise ConfigError(msg)
+            passphrase = self.prompt("Passphrase for the new keys", True).encode()  # noqa: FBT003 - as above
+        if len(passphrase) < MIN_SIZE:
+            msg = f"a passphrase has at least {MIN_SIZE} characters"
+            raise ConfigError(msg)
+        self._known.append(passphrase)
+        return passphrase
+
+    def _given(self) -> bytes | None:
+        value, file = self.environ.get(VALUE), self.environ.get(FILE)
+        if value and file:
+            msg = f"{VALUE} and {FILE} are both set; unset one"
+            raise ConfigError(msg)
+        if file:
+            return read_bytes(Path(file), _MAX_SIZE).removesuffix(b"\n").removesuffix(b"\r")
+        return os.fsencode(value) if value else None

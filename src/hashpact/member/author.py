@@ -1,0 +1,115 @@
+"""Author: a member's statements, composed and signed where its key is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from hashpact.domain import statements
+from hashpact.domain.fingerprints import Fingerprint, PrivatePart, commitment
+from hashpact.domain.keys import KEY_LIFE, NamedKey, Signer
+from hashpact.domain.kinds import (
+    AnyBody,
+    GiveOpinion,
+    KeyRotate,
+    Submit,
+    Withdraw,
+)
+from hashpact.domain.messages import Submission
+from hashpact.domain.ports import Clock, Entropy
+from hashpact.domain.renewal import Renewal, Voucher
+from hashpact.domain.state import Basis, Stance
+from hashpact.domain.statements import REQUEST_SIZE, Statement
+from hashpact.errors import InvalidInputError
+
+NONCE_SIZE: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why content was removed, as a submission says it.
+
+    ``labels`` are of the policy's taxonomy, 1 to 8. With basis ``law``, ``authority`` is the member that
+    ordered it and ``article`` the provision. ``jurisdictions`` are ISO 3166-1 codes.
+    """
+
+    labels: frozenset[str]
+    basis: Basis = Basis.GUIDELINE
+    authority: str | None = None
+    article: str | None = None
+    jurisdictions: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Signs statements of one member for one log. ``key.name`` is the key's name without the member's."""
+
+    origin: str
+    member: str
+    key: NamedKey
+    signer: Signer
+    clock: Clock
+    entropy: Entropy
+
+    def submit(
+        self, fingerprints: Sequence[Fingerprint], reason: Reason, removed: int | None = None
+    ) -> Submission:
+        """A submission of 1 to 256 fingerprints of one piece of content, removed at that Unix time (now).
+
+        Raises InvalidInputError for a field that has no spelling.
+        """
+        if not fingerprints:
+            msg = "a submission has at least one fingerprint"
+            raise InvalidInputError(msg, field="fingerprints")
+        private = [PrivatePart(shared, self.entropy(NONCE_SIZE)).text() for shared in fingerprints]
+        body = Submit(
+            labels=tuple(sorted(reason.labels)),
+            basis=reason.basis,
+            authority=reason.authority,
+            article=reason.article,
+            jurisdictions=tuple(sorted(reason.jurisdictions)),
+            removed=self.clock() if removed is None else removed,
+            items=tuple(commitment(part) for part in private),
+        )
+        return Submission(self._sign(body), private)
+
+    def withdraw(self, entry: int, reason: str) -> Submission:
+        """The withdrawal of the member's own entry at that log index."""
+        return Submission(self._sign(Withdraw(entry, reason)))
+
+    def opinion(self, entry: int, stance: Stance) -> Submission:
+        """An opinion on another member's entry."""
+        return Submission(self._sign(GiveOpinion(entry, stance)))
+
+    def rotate(self, old: bytes, new: NamedKey, successor: Signer, overlap: int) -> Submission:
+        """The replacement of the member's key of the id ``old``, which goes on for ``overlap`` seconds.
+
+        The author signs with the old key or a recovery key, the new key with itself.
+        """
+        body = KeyRotate(old, new.name, new.public, self.clock() + KEY_LIFE, overlap)
+        return Submission(self._sign(body, (new, successor)))
+
+    def say(self, body: AnyBody) -> Submission:
+        """A statement of any other kind, without private parts."""
+        return Submission(self._sign(body))
+
+    def renewal(self, request: bytes) -> Renewal:
+        """The renewal that asks for a channel certificate for a certificate request (PEM)."""
+        voucher = Voucher.of(self.origin, self.member, self.key, self.clock(), request)
+        return Renewal(request, voucher.sign(self.key, self.signer))
+
+    def _sign(self, body: AnyBody, *others: tuple[NamedKey, Signer]) -> bytes:
+        statement = Statement(
+            log=self.origin,
+            member=self.member,
+            key=self.key.id,
+            request=self.entropy(REQUEST_SIZE),
+            time=self.clock(),
+            body=body,
+        )
+        signers = [
+            (NamedKey(statements.key_name(self.member, key.name), key.public), signer)
+            for key, signer in ((self.key, self.signer), *others)
+        ]
+        return statements.sign(statement, signers)

@@ -1,0 +1,59 @@
+"""Where the files of a profile are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hashpact.durable import plain_name
+
+
+@dataclass(frozen=True, slots=True)
+class ProfilePaths:
+    """The files by which a member's machine reaches a clearinghouse, all in one directory."""
+
+    directory: Path
+
+    @property
+    def config(self) -> Path:
+        """The configuration, in TOML."""
+        return self.directory / "profile.toml"
+
+    def member_key(self, name: str) -> Path:
+        """The private key that signs statements, by its name in the log."""
+        return self.directory / f"member-{plain_name(name)}.key"
+
+    @property
+    def join(self) -> Path:
+        """What administrators need in order to enrol the member; it has no secret."""
+        return self.directory / "join"
+
+    @property
+    def rotation(self) -> Path:
+        """The signed replacement of the member's key, from before it is sent until it is done."""
+        return self.directory / "rotation"
+
+    @property
+    def tls(self) -> Path:
+        """The channel's private key, followed by its certificate: one file, so that both change at once."""
+        return self.directory / "tls.pem"
+
+    @property
+    def ca_cert(self) -> Path:
+        """The certificate by which the clearinghouse's is checked."""
+        return self.directory / "ca.crt"
+
+    @property
+    def receipts(self) -> Path:
+        """The directory of the member's statements and their receipts."""
+        return self.directory / "receipts"
+
+    @property
+    def roots(self) -> Path:
+        """The statements from which the log's keys follow that took the place of the first ones."""
+        return self.directory / "roots"
+
+    @property
+    def audited(self) -> Path:
+        """The checkpoint that was audited last."""
+        return self.directory / "audited-checkpoint"

@@ -1,0 +1,71 @@
+"""Roots: the statements that say who governs a log and which keys sign it, as a reader follows them.
+
+Who pins the genesis statement needs nothing else: it names the first administrators, and each root statement
+after it is signed by a threshold of those before it and of those that it names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from hashpact.domain.kinds import Genesis, Root
+from hashpact.domain.messages import LeafDetail
+from hashpact.domain.pinned import PinnedLog
+from hashpact.domain.rules.replay import Replay
+from hashpact.errors import ProofError
+from hashpact.log import proofs, tree
+from hashpact.log.checkpoint import Checkpoint
+
+
+class RootChain:
+    """The genesis statement and every root statement after it, each verified as it is added.
+
+    ``known`` is what the log was recognised by until now, and ``genesis`` the SHA-256 of its leaf 0.
+    """
+
+    def __init__(self, known: PinnedLog, genesis: bytes) -> None:
+        self._known = known
+        self._genesis = genesis
+        self._replay = Replay()
+        self.leaves: list[LeafDetail] = []
+
+    def add(self, leaf: LeafDetail) -> None:
+        """Take one more. Raises ProofError if it is not the pinned genesis, or not the next root after it."""
+        digest = hashlib.sha256(leaf.statement).digest()
+        if not self.leaves and (leaf.index, digest) != (0, self._genesis):
+            msg = "the log's leaf 0 is not the genesis that is pinned: it is another log"
+            raise ProofError(msg)
+        statement = self._replay.apply(leaf.statement)
+        for fault in self._replay.faults:
+            msg = f"leaf {leaf.index} is not the next root statement of the log: {fault.error}"
+            raise ProofError(msg) from fault.error
+        if statement is None or not isinstance(statement.body, Genesis | Root):
+            msg = f"leaf {leaf.index} is no root statement"
+            raise ProofError(msg)
+        self.leaves.append(leaf)
+
+    def pinned(self) -> PinnedLog:
+        """What the log is recognised by after these.
+
+        Raises ProofError if its keys were never those that were known: then these end before what was known,
+        and whoever tells them goes back behind a replaced key.
+        """
+        charters = self._replay.state.charters()
+        if not any(set(charter.log_keys) == set(self._known.keys) for charter in charters):
+            msg = "the log's root statements do not name the keys by which it was known: some are held back"
+            raise ProofError(msg)
+        return PinnedLog(self._known.origin, charters[-1].log_keys)
+
+    def keys(self) -> tuple[bytes, ...]:
+        """Every key that the log has had, the newest first: receipts from before stay as they are."""
+        charters = self._replay.state.charters()
+        return tuple(dict.fromkeys(key for charter in reversed(charters) for key in charter.log_keys))
+
+    def data(self) -> bytes:
+        """A file of these statements, one after another."""
+        return b"".join(leaf.statement for leaf in self.leaves)
+
+
+def check_included(leaf: LeafDetail, signed: Checkpoint, proof: tuple[bytes, ...]) -> None:
+    """Raise ProofError unless the proof shows that the leaf is in the tree of that checkpoint."""
+    proofs.verify_inclusion(tree.leaf_hash(leaf.statement), leaf.index, signed.size, proof, signed.root)

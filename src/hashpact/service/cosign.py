@@ -1,0 +1,239 @@
+"""Cosign: what a log asks of its witnesses, and how many of them it waits for.
+
+Each witness is asked in a thread of its own, so that a slow one holds nobody else up. As soon as the quorum
+has answered, the rest has a moment more; then the checkpoint goes out with the cosignatures that came.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from hashpact.domain import keys
+from hashpact.errors import (
+    BadSignatureError,
+    ConflictError,
+    CorruptError,
+    DeadlineError,
+    HashpactError,
+    MalformedError,
+    UnavailableError,
+)
+from hashpact.log import checkpoint, cosignature, note, witnessing
+from hashpact.log.cosignature import Witness
+
+TIMEOUT: Final = 8.0
+"""Seconds that a checkpoint waits for its quorum; members' calls wait ten if they do not say otherwise."""
+GRACE: Final = 0.1
+"""Seconds that it waits for the other witnesses after that."""
+
+_OK: Final = 200
+_CONFLICT: Final = 409
+_TRIES: Final = 3
+_WAITING: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a witness answered: the HTTP status and the body."""
+
+    status: int
+    body: bytes
+
+
+class Post(Protocol):
+    """Sends a request to one witness. Raises UnavailableError if no answer comes."""
+
+    def __call__(self, body: bytes) -> Reply:
+        """The answer."""
+        ...
+
+
+Consistency = Callable[[int], tuple[bytes, ...]]
+"""``consistency(old)``: the proof from that size to the checkpoint's, 0 < old <= size."""
+
+
+@dataclass(slots=True)
+class WitnessLink:
+    """One witness of a log, and the size that it said last."""
+
+    witness: Witness
+    post: Post = field(repr=False)
+    size: int = 0
+
+    def cosign(self, signed: checkpoint.SignedCheckpoint, consistency: Consistency) -> bytes:
+        """Its cosignature line, verified.
+
+        Raises UnavailableError if it gives none, ConflictError if it has cosigned a larger size of the log.
+        """
+        stated = signed.checkpoint
+        reply = Reply(_CONFLICT, b"")
+        for _ in range(_TRIES):
+            if self.size > stated.size:
+                msg = (
+                    f"{self.witness.name} has cosigned size {self.size} of this log, more than {stated.size}"
+                )
+                raise ConflictError(msg, size=str(self.size))
+            proof = consistency(self.size) if self.size else ()
+            reply = self.post(witnessing.encode(self.size, proof, signed.data))
+            if reply.status == _OK:
+                line = self._verified(signed, reply.body)
+                self.size = stated.size
+                return line
+            if reply.status != _CONFLICT:
+                break
+            self.size = self._read_size(reply.body)
+        text = reply.body[:200].decode("ascii", "replace").strip()
+        msg = f"{self.witness.name} answered {reply.status}: {text}"
+        raise UnavailableError(msg)
+
+    def _verified(self, signed: checkpoint.SignedCheckpoint, lines: bytes) -> bytes:
+        """The line of this witness among those it answered with; nobody knows the others."""
+        try:
+            opened = note.parse(note.join(signed.note.text, [lines]), checkpoint.MAX_SIZE)
+            for line in opened.signatures:
+                alone = note.Note(signed.note.text, (line,))
+                if cosignature.verify(alone, self.witness, keys.verify) is not None:
+                    return line.line()
+        except (MalformedError, BadSignatureError) as error:
+            msg = f"{self.witness.name} answered with no cosignature of its own: {error}"
+            raise UnavailableError(msg) from error
+        msg = f"{self.witness.name} answered with no cosignature of its own"
+        raise UnavailableError(msg)
+
+    def _read_size(self, body: bytes) -> int:
+        try:
+            return witnessing.parse_size(body)
+        except MalformedError as error:
+            msg = f"{self.witness.name} answered with a size that is none"
+            raise UnavailableError(msg) from error
+
+
+class Quorum:
+    """The witnesses of a log, of which ``quorum`` must cosign each checkpoint. Any thread may call it.
+
+    ``head`` gives the size of the log now.
+    """
+
+    def __init__(
+        self, asked: Sequence[WitnessLink], quorum: int, head: Callable[[], int], *, timeout: float = TIMEOUT
+    ) -> None:
+        self._quorum = quorum
+        self._head = head
+        self._timeout = timeout
+        self._lines = tuple(_Line(one) for one in asked)
+
+    def cosign(self, signed: bytes, size: int, consistency: Consistency) -> bytes:
+        """The signed checkpoint with the cosignature lines that came.
+
+        Raises DeadlineError if they are fewer than the quorum, CorruptError if a witness has cosigned a
+        larger size than the log has now, ConflictError if only one larger than ``size``, as when another
+        process of this home was quicker.
+        """
+        futures, over = self._ask(signed, consistency)
+        try:
+            self._wait(futures)
+        finally:
+            over.set()
+        lines, complaints, quicker = self._collect(futures)
+        if quicker is not None:
+            raise quicker
+        if len(lines) < self._quorum:
+            msg = (
+                f"{len(lines)} of {self._quorum} witnesses cosigned the checkpoint of size {size} "
+                f"({'; '.join(complaints)}); the leaf is in the log: the same bytes again give its receipt"
+            )
+            raise DeadlineError(msg)
+        return signed + b"".join(lines)
+
+    def check(self, signed: bytes, consistency: Consistency) -> list[str]:
+        """What to tell of the witnesses that could not be asked whether the log is as large as they know it.
+
+        ``signed`` is the newest checkpoint. Raises CorruptError if a witness has cosigned a larger one.
+        """
+        futures, over = self._ask(signed, consistency)
+        wait(futures, self._timeout)
+        over.set()
+        return self._collect(futures)[1]
+
+    def close(self) -> None:
+        """Ask nobody any more. A request on its way ends by itself."""
+        for line in self._lines:
+            line.thread.shutdown(wait=False, cancel_futures=True)
+
+    def _ask(self, signed: bytes, consistency: Consistency) -> tuple[list[Future[bytes]], threading.Event]:
+        """The answers to come, and the event after which a witness that is still busy is not asked."""
+        opened = checkpoint.parse(signed)
+        over = threading.Event()
+        return [line.ask(over, opened, consistency) for line in self._lines], over
+
+    def _collect(
+        self, futures: Sequence[Future[bytes]]
+    ) -> tuple[list[bytes], list[str], ConflictError | None]:
+        """The lines that came, what is to be told of the others, and whether this home has signed more."""
+        lines, complaints, quicker = [], [], None
+        for future, line in zip(futures, self._lines, strict=True):
+            try:
+                lines.append(future.result(timeout=0))
+            except ConflictError as error:
+                self._check_ahead(error)
+                quicker = error
+            except TimeoutError:
+                complaints.append(f"{line.asked.witness.name} did not answer in time")
+            except HashpactError as error:
+                complaints.append(error.message)
+        return lines, complaints, quicker
+
+    def _wait(self, futures: Sequence[Future[bytes]]) -> None:
+        """Until enough have cosigned or the time is over, and a moment more for the others."""
+        missing = self._quorum
+        with contextlib.suppress(TimeoutError):
+            for future in as_completed(futures, self._timeout) if missing else ():
+                missing -= future.exception() is None
+                if missing == 0:
+                    break
+        wait(futures, GRACE)
+
+    def _check_ahead(self, error: ConflictError) -> None:
+        size = self._head()
+        if int(error.details["size"]) > size:
+            msg = (
+                f"{error.message}; this log has {size} leaves: it is an old copy, or not the log that the "
+                "witness saw. Restore the newest copy; if the witness is wrong, take it out of hashpact.toml"
+            )
+            raise CorruptError(msg, index=str(size)) from error
+
+
+class _Line:
+    """The line to one witness: it is asked one thing at a time, and not many wait."""
+
+    def __init__(self, asked: WitnessLink) -> None:
+        self.asked = asked
+        self.thread = ThreadPoolExecutor(1, f"witness-{asked.witness.name}")
+        self._under_way: list[Future[bytes]] = []
+
+    def ask(
+        self, over: threading.Event, signed: checkpoint.SignedCheckpoint, consistency: Consistency
+    ) -> Future[bytes]:
+        """The answer to come. After ``over`` nobody waits for it, and it is not asked for."""
+
+        def ask() -> bytes:
+            if over.is_set():
+                raise self._busy()
+            return self.asked.cosign(signed, consistency)
+
+        self._under_way = [one for one in self._under_way if not one.done()]
+        if len(self._under_way) < _WAITING:
+            future = self.thread.submit(ask)
+            self._under_way.append(future)
+        else:
+            future = Future()
+            future.set_exception(self._busy())
+        return future
+
+    def _busy(self) -> UnavailableError:
+        return UnavailableError(f"{self.asked.witness.name} is still busy with another question")

@@ -1,1 +1,0 @@
-"""Who belongs to a clearinghouse, by which keys, and how that changes."""

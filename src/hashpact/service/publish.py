@@ -1,0 +1,95 @@
+"""Publish: the signed log as static files, which anyone may fetch and keep (C2SP tlog-tiles).
+
+The checkpoint is put after every tile of its tree, so whoever has read it finds them all.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Final
+
+from hashpact.domain.pinned import PinnedLog
+from hashpact.domain.ports import Log, Publication
+from hashpact.errors import CorruptError, NotFoundError, ProofError
+from hashpact.log import tiles, tree
+from hashpact.log.checkpoint import Checkpoint
+from hashpact.service.integrity import LogKeys
+from hashpact.service.prove import tile_of
+
+CHECKPOINT: Final = "checkpoint"
+
+_RECOVER: Final = "; restore a copy of the ledger that is no older (docs/operations/backup.md)"
+
+
+class Publisher:
+    """Brings what is published level with the newest signed checkpoint. Any process of the machine may."""
+
+    def __init__(self, log: Log, origin: str, publication: Publication) -> None:
+        self._log = log
+        self._origin = origin
+        self._keys = LogKeys(log)
+        self._publication = publication
+        self._whole = False
+
+    def check(self) -> None:
+        """Raise CorruptError unless the ledger holds the very log that was published, and as much of it.
+
+        That is how a ledger from an old backup is told: others have seen more of the log, and going on from
+        less would give the same indexes to other statements.
+        """
+        published = self._published()
+        if published is not None:
+            check_reaches(self._log, published, "the published checkpoint (log/checkpoint)")
+
+    def publish(self) -> int:
+        """Publish the newest signed checkpoint and the tiles that lack; the size that is published then.
+
+        The first time it looks for every tile, for a restored home has the checkpoint alone. Raises
+        CorruptError if what is published is not the beginning of the log, and then puts nothing.
+        """
+        latest = self._log.checkpoints.latest()
+        done = self._done()
+        if latest is None or (self._whole and latest.size <= done):
+            return done
+        with self._publication.alone():
+            self.check()
+            done = self._done()
+            size = max(latest.size, done)
+            since = done if self._whole else 0
+            for tile in itertools.chain(tiles.tiles(size, since), tiles.entries(size, since)):
+                if self._whole or not self._publication.has(tile.path):
+                    self._publication.put(tile.path, tile_of(self._log, tile))
+            if latest.size > done:
+                self._publication.put(CHECKPOINT, latest.note)
+            self._whole = True
+        return size
+
+    def _done(self) -> int:
+        published = self._published()
+        return 0 if published is None else published.size
+
+    def _published(self) -> Checkpoint | None:
+        data = self._publication.checkpoint()
+        if data is None:
+            return None
+        try:
+            return PinnedLog(self._origin, self._keys()).read(data)
+        except ProofError as error:
+            msg = f"log/checkpoint is not a checkpoint of this log: {error}"
+            raise CorruptError(msg) from error
+
+
+def check_reaches(log: Log, known: Checkpoint, name: str) -> None:
+    """Raise CorruptError unless the ledger begins with the tree of a checkpoint that others know."""
+    size = log.head().size
+    what = f"{name} is of {known.size} leaves"
+    if size < known.size:
+        msg = f"the ledger has {size} leaves, and {what}{_RECOVER}"
+        raise CorruptError(msg, index=str(size))
+    try:
+        root = tree.root(log.tree.edge(known.size))
+    except NotFoundError as error:  # pragma: no cover  # the size was compared above
+        raise CorruptError(error.message) from error
+    if root != known.root:
+        msg = f"{what} that are not those of the ledger{_RECOVER}"
+        raise CorruptError(msg, index=str(known.size - 1))

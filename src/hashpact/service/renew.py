@@ -1,0 +1,82 @@
+"""Renew: issues channel certificates to members whose statement key vouches for the request."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from hashpact.domain import keys
+from hashpact.domain.ports import Clock, Ledger
+from hashpact.domain.renewal import MAX_PROOF, Renewal, Voucher
+from hashpact.domain.rules import standing
+from hashpact.domain.state import Use
+from hashpact.domain.statements import key_name
+from hashpact.errors import (
+    BadSignatureError,
+    ClockSkewError,
+    ConflictError,
+    InvalidInputError,
+    NotPermittedError,
+    UnknownKeyError,
+)
+from hashpact.keys import certificates
+from hashpact.keys.certificates import Credential
+from hashpact.log import note
+from hashpact.service.append import MAX_SKEW
+
+
+@dataclass(frozen=True, slots=True)
+class Renewer:
+    """Issues members' certificates; ``authority`` is None where the authority's key is kept elsewhere."""
+
+    origin: str
+    authority: Credential | None
+    ledger: Ledger
+    clock: Clock
+
+    def renew(self, caller: str, renewal: Renewal) -> bytes:
+        """The new certificate, in PEM, of the member that the channel proves.
+
+        Raises ConflictError if this server issues none, and the HashpactError of the first check that fails:
+        format, log, caller, request, time, key, signature.
+        """
+        if self.authority is None:
+            msg = "this server issues no certificates; ask an administrator for one (hashpact cert issue)"
+            raise ConflictError(msg)
+        opened = note.parse(renewal.proof, MAX_PROOF)
+        stated = Voucher.read(opened.text)
+        if stated.origin != self.origin:
+            msg = f"the renewal is for the log {stated.origin!r}, this one is {self.origin!r}"
+            raise InvalidInputError(msg, field="log")
+        if stated.member != caller:
+            msg = f"the renewal is of {stated.member!r}, the channel is of {caller!r}"
+            raise NotPermittedError(msg)
+        if stated.digest != hashlib.sha256(renewal.request).digest():
+            msg = "the renewal vouches for another certificate request"
+            raise InvalidInputError(msg, field="request")
+        now = self.clock()
+        if abs(stated.time - now) > MAX_SKEW:
+            msg = f"the renewal's time is more than {MAX_SKEW} s off; the server's clock says {now}"
+            raise ClockSkewError(msg, server_time=str(now))
+        self._check_signature(opened, caller, stated.key, now)
+        return certificates.certify_member(self.authority, self.origin, caller, renewal.request, self.clock)
+
+    def _check_signature(self, opened: note.Note, member: str, key_id: bytes, now: int) -> None:
+        with self.ledger.snapshot() as view:
+            key = view.key(key_id)
+            if key is None or key.member != member:
+                msg = f"the renewal names no key of {member!r}"
+                raise UnknownKeyError(msg)
+            moment = max(now, view.time())
+            hindrance = standing.hindrance(view, key, self.ledger.head().size, moment)
+        if hindrance is None and key.use is not Use.SIGN:
+            hindrance = "it is a recovery key, which only replaces keys"
+        if hindrance is None and moment >= key.expires:
+            hindrance = "it has expired"
+        if hindrance is not None:
+            msg = f"the key {member}/{key.name} vouches for no certificate: {hindrance}"
+            raise NotPermittedError(msg)
+        name = key_name(member, key.name)
+        if not note.verify(opened, name, key.public, keys.verify):
+            msg = "the key that the renewal names has not signed it"
+            raise BadSignatureError(msg)

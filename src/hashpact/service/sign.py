@@ -1,0 +1,192 @@
+"""Sign: checkpoints of the log, and none that its committed bytes do not add up to.
+
+Before each signature the guard
+
+1. re-derives every leaf since the last signed size from its bytes, and compares hash, edge and root;
+2. makes sure that no leaf is stored past the head, and that the log is not shorter than what was signed;
+3. verifies the consistency proof from the last checkpoint to the new one, as a reader would;
+4. has the witnesses cosign, if there are any, and keeps the checkpoint durably.
+
+Only then is it shown to anyone. docs/decisions/signing.md says why.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from hashpact.domain.keys import Signer
+from hashpact.domain.ports import Log
+from hashpact.domain.state import Charter, Head, KeptCheckpoint, Leaf, Receipt
+from hashpact.errors import ConflictError, CorruptError, ProofError, UnavailableError
+from hashpact.log import checkpoint, proofs, tree
+from hashpact.log.checkpoint import SINGLE_ADMIN, Checkpoint
+from hashpact.service.integrity import EMPTY, Integrity, LogKeys, corrupt
+
+
+@dataclass(frozen=True, slots=True)
+class LogKey:
+    """The key that signs the checkpoints of the log ``origin``."""
+
+    origin: str
+    public: bytes
+    signer: Signer = field(repr=False)
+
+
+class Cosigners(Protocol):
+    """The witnesses that a log asks before it shows a checkpoint."""
+
+    def cosign(self, note: bytes, size: int, consistency: Callable[[int], tuple[bytes, ...]]) -> bytes:
+        """The signed checkpoint with the cosignatures of enough witnesses.
+
+        ``consistency(old)`` is the proof from a witness's last size, 0 < old <= size, to this one. Raises
+        DeadlineError without a quorum; then the checkpoint is not kept, and a later one is asked for. Raises
+        ConflictError if another process had a larger one cosigned, CorruptError if nobody here can have.
+        """
+        ...
+
+
+class SigningGuard:
+    """Signs the checkpoints of a log, and gives out receipts from them. Any thread may call it.
+
+    Once something stored is not what it was, nothing is signed any more by this object: every call that
+    needs a signature raises the same CorruptError, which names the leaf.
+    """
+
+    def __init__(self, log: Log, key: LogKey, cosigners: Cosigners | None = None) -> None:
+        self._log = log
+        self._key = key
+        self._cosigners = cosigners
+        self._integrity = Integrity(log, key.origin, LogKeys(log))
+        self._lock = threading.Lock()
+        self._last: tuple[KeptCheckpoint, Head] | None = None
+        self._refusal: CorruptError | None = None
+
+    def check_sound(self) -> None:
+        """Raise the CorruptError for which nothing is signed any more, if there is one."""
+        if self._refusal is not None:
+            raise CorruptError(self._refusal.message, **self._refusal.details) from self._refusal
+
+    def sign(self) -> KeptCheckpoint:
+        """A kept checkpoint of at least the log's size now: the latest if it is, else a new one.
+
+        Raises CorruptError if something stored is not what it was, UnavailableError if the log's key is not
+        in force, DeadlineError if too few witnesses answered, CommitFailedError.
+        """
+        with self._lock, self._refusing():
+            self.check_sound()
+            while True:
+                # In this order: a checkpoint is kept after the leaves that it signs, and of the charters
+                # before and after the head the key is in force in both, so at the head as well.
+                before = self._charter()
+                last, head = self._verified(), self._integrity.head()
+                if last is not None and head.size <= last[1].size:
+                    return self._same(last, head)
+                try:
+                    kept = self._signed(None if last is None else last[1], head, before)
+                    self._log.checkpoints.keep(kept)
+                except ConflictError:  # another process was quicker, or a root statement came in between
+                    continue
+                self._last = kept, head
+                return kept
+
+    def covers(self, leaf: Leaf) -> bool:
+        """Whether a kept checkpoint holds the leaf already."""
+        latest = self._log.checkpoints.latest()
+        return latest is not None and leaf.index < latest.size
+
+    def receipt(self, leaf: Leaf) -> Receipt:
+        """The receipt of a committed leaf: the same for ever, from the first kept checkpoint that holds it.
+
+        Signs one if there is none yet, and then raises as `sign`.
+        """
+        kept = next(self._log.checkpoints.since(leaf.index + 1), None)
+        if kept is None:
+            self.sign()
+            kept = next(self._log.checkpoints.since(leaf.index + 1))
+        with self._refusing():
+            signed = self._integrity.read(kept)
+            proof = proofs.inclusion(leaf.index, kept.size, self._log.tree.node)
+            try:
+                proofs.verify_inclusion(leaf.hash, leaf.index, kept.size, proof, signed.root)
+            except ProofError as error:
+                raise self._located(error) from error
+            return Receipt(leaf.index, leaf.hash, kept.size, signed.root, proof, kept.note)
+
+    def _verified(self) -> tuple[KeptCheckpoint, Head] | None:
+        """The latest kept checkpoint and the head that it signs, held from when it is seen first."""
+        latest = self._log.checkpoints.latest()
+        if self._last is not None:
+            known, _ = self._last
+            if latest == known:
+                return self._last
+            if latest is None or latest.size <= known.size:
+                raise corrupt(known.size - 1, f"the checkpoint of size {known.size} is not kept any more")
+        self._last = None if latest is None else (latest, self._integrity.signed(latest))
+        return self._last
+
+    def _same(self, last: tuple[KeptCheckpoint, Head], head: Head) -> KeptCheckpoint:
+        """The last checkpoint, if the log is still the one that it signs."""
+        kept, signed = last
+        if head.size < signed.size:
+            msg = f"the log has {head.size} leaves, fewer than its signed checkpoint of size {signed.size}"
+            raise corrupt(head.size, msg)
+        if head.edge != signed.edge:
+            raise corrupt(head.size - 1, f"the head's edge is not that of leaf {head.size - 1}")
+        return kept
+
+    def _signed(self, last: Head | None, head: Head, before: Charter | None) -> KeptCheckpoint:
+        """A new checkpoint of ``head``, signed and cosigned, not kept yet.
+
+        Raises ConflictError if a root statement came after ``before``, the charter from before the head.
+        """
+        folded = self._integrity.fold(last or EMPTY, head.size)
+        if folded.edge != head.edge:
+            raise corrupt(head.size - 1, f"the head's edge is not that of leaf {head.size - 1}")
+        root = tree.root(folded.edge)
+        if last is not None:
+            proof = self._consistency(last.size, head.size)
+            try:
+                proofs.verify_consistency(last.size, tree.root(last.edge), head.size, root, proof)
+            except ProofError as error:
+                raise self._located(error) from error
+        charter = self._charter()
+        if charter is None or self._key.public not in charter.log_keys:
+            msg = "pki/log.key is not a key of the log; put the one there that the last root statement names"
+            raise UnavailableError(msg)
+        if before is None or before.root_version != charter.root_version:
+            msg = "a root statement has changed who signs"
+            raise ConflictError(msg)
+        extensions = (SINGLE_ADMIN,) if charter.single_admin else ()
+        new = Checkpoint(self._key.origin, head.size, root, extensions)
+        note = checkpoint.sign(new, self._key.public, self._key.signer.sign)
+        if self._cosigners is not None:
+            note = self._cosigners.cosign(note, head.size, lambda old: self._consistency(old, head.size))
+        return KeptCheckpoint(head.size, note)
+
+    def _consistency(self, old: int, new: int) -> tuple[bytes, ...]:
+        return proofs.consistency(old, new, self._log.tree.node)
+
+    def _charter(self) -> Charter | None:
+        with self._log.snapshot() as view:
+            return view.charter()
+
+    def _located(self, error: ProofError) -> CorruptError:
+        """What is wrong with a tree whose own proof does not verify: the leaf, if a full check finds it."""
+        try:
+            self._integrity.check()
+        except CorruptError as found:
+            return found
+        return CorruptError(f"a proof made from the stored tree does not verify: {error}")
+
+    @contextlib.contextmanager
+    def _refusing(self) -> Iterator[None]:
+        """Remember what was found to be wrong, for `check_sound`."""
+        try:
+            yield
+        except CorruptError as error:
+            self._refusal = self._refusal or error
+            raise

@@ -1,1 +1,0 @@
-"""What lets others hold the log to its word: signed checkpoints, proofs, receipts and published files."""

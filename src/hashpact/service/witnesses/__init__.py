@@ -1,1 +1,0 @@
-"""Both sides of witnessing: what a witness cosigns, and how a log asks its witnesses."""

@@ -1,0 +1,1 @@
+"""A C2SP witness: cosigns the checkpoints of logs it knows."""

@@ -1,0 +1,61 @@
+"""Serves a witness over HTTP until it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable
+
+import structlog
+
+from hashpact.config import split_address
+from hashpact.errors import ConfigError
+from hashpact.http.server import WitnessServer
+from hashpact.keys import pkcs8
+from hashpact.keys.passphrase import Passphrases
+from hashpact.witness.cosigner import Cosigner
+from hashpact.witness.directory import OpenWitness
+
+
+def serve_witness(
+    opened: OpenWitness,
+    listen: str | None,
+    ready: Callable[[str], None],
+    passphrases: pkcs8.Passphrases | None = None,
+) -> None:
+    """Serve a witness until SIGTERM or SIGINT; ``listen`` replaces the configuration's HOST:PORT.
+
+    ``passphrases`` open its key (None: from the environment). ``ready`` is called with the bound HOST:PORT.
+    Raises ConfigError for a key or an address that cannot be used.
+    """
+    cosigner = opened.cosigner(passphrases or Passphrases())
+    asyncio.run(_serve(cosigner, listen or opened.config.listen, ready))
+
+
+async def _serve(cosigner: Cosigner, listen: str, ready: Callable[[str], None]) -> None:
+    host, port = split_address("listen", listen)
+    stop = asyncio.Event()
+    for signal_ in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signal_, stop.set)
+    log = structlog.wrap_logger(
+        structlog.PrintLogger(sys.stderr),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger("info"),
+    )
+    server = WitnessServer(cosigner.add, log)
+    try:
+        bound = await server.start(host, port)
+    except OSError as error:
+        msg = f"cannot listen on {listen}: {error.strerror or error}"
+        raise ConfigError(msg) from error
+    address = f"[{host}]:{bound}" if ":" in host else f"{host}:{bound}"
+    log.info("serving", witness=cosigner.witness.name, address=address, logs=len(cosigner.logs))
+    ready(address)
+    await stop.wait()
+    log.info("stopping")
+    await server.stop()

@@ -1,0 +1,180 @@
+"""32: a home restored from yesterday refuses to serve. 33: one machine has a home, with any processes."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from builders import check_log, fingerprint
+from running import BOTH, RunningServer, found
+
+from hashpact.domain.fingerprints import PDQ
+from hashpact.domain.pinned import PinnedLog
+from hashpact.domain.state import Receipt
+from hashpact.home.opening import open_home
+from hashpact.member.clients import Client
+from hashpact.storage.sqlite import SqliteLedger
+
+WRITERS = 2
+EACH = 15
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home with two members."""
+    return found(tmp_path, {"acme-video": BOTH, "lotus-forum": BOTH})
+
+
+def submit(home: Path, count: int) -> None:
+    """Serve, append so many entries, and stop in order."""
+    with RunningServer(home) as server, Client(server.profile("acme-video")) as client:
+        for number in range(count):
+            client.submit([fingerprint(PDQ, str(number))], labels=["other"])
+        assert server.stop() == 0
+
+
+def served(home: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """`hashpact serve`, which is expected to refuse."""
+    command = [sys.executable, "-m", "hashpact", "serve", str(home), "--listen", "127.0.0.1:0", *options]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+
+
+def copy_ledger(source: Path, target: Path) -> None:
+    """The ledger of a home that nobody serves, as a copy by hand is made."""
+    for name in ("hashpact.db", "hashpact.db-wal", "hashpact.db-shm"):
+        (target / name).unlink(missing_ok=True)
+        if (source / name).exists():
+            shutil.copy2(source / name, target / name)
+
+
+def test_32_the_ledger_of_yesterday_is_refused_and_todays_is_served_again(home: Path, tmp_path: Path) -> None:
+    submit(home, 3)
+    for name in ("yesterday", "today"):
+        (tmp_path / name).mkdir()
+    copy_ledger(home, tmp_path / "yesterday")
+    submit(home, 2)
+    copy_ledger(home, tmp_path / "today")
+    copy_ledger(tmp_path / "yesterday", home)
+    refused = served(home)
+    assert refused.returncode != 0
+    assert "the ledger has 9 leaves, and the published checkpoint (log/checkpoint) is of 11" in refused.stderr
+    assert "restore a copy of the ledger that is no older" in refused.stderr
+    assert refused.stdout == ""
+    copy_ledger(tmp_path / "today", home)
+    submit(home, 1)
+    with open_home(home) as opened:
+        assert opened.ledger.head().size == 12
+        check_log(opened.ledger)
+
+
+def test_32_a_log_that_went_on_from_yesterday_is_refused_too(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "yesterday").mkdir()
+    copy_ledger(home, tmp_path / "yesterday")
+    submit(home, 2)
+    published = home / "log"
+    published.rename(tmp_path / "log")
+    copy_ledger(tmp_path / "yesterday", home)
+    submit(home, 4)
+    shutil.rmtree(published)
+    (tmp_path / "log").rename(published)
+    refused = served(home)
+    assert refused.returncode != 0
+    assert "that are not those of the ledger; restore a copy" in refused.stderr
+
+
+def test_34_a_server_can_compare_every_leaf_before_it_serves(home: Path) -> None:
+    submit(home, 2)
+    with closing(SqliteLedger.open(home / "hashpact.db")) as ledger:
+        (leaf,) = ledger.leaves(3, 4)
+        with ledger._alone():
+            ledger._writer.execute(
+                "UPDATE leaves SET data = ? WHERE idx = 3", (leaf.data.replace(b"\n", b" \n", 1),)
+            )
+    refused = served(home, "--verify")
+    assert refused.returncode != 0
+    assert "the hash stored with leaf 3 is not that of its bytes" in refused.stderr
+
+
+def test_34_a_server_can_compare_its_state_with_the_leaves_before_it_serves(home: Path) -> None:
+    submit(home, 2)
+    with closing(SqliteLedger.open(home / "hashpact.db")) as ledger, ledger._alone():
+        ledger._writer.execute("UPDATE entries SET labels = '[\"hate\"]' WHERE idx = 6")
+        assert ledger._writer.changes() == 1
+    refused = served(home, "--verify")
+    assert refused.returncode != 0
+    assert "entry 6" in refused.stderr
+
+
+def test_33_two_processes_on_one_home_give_receipts_of_one_log(home: Path) -> None:
+    with RunningServer(home) as first, RunningServer(home) as second:
+
+        def write(writer: int) -> list[Receipt]:
+            server = (first, second)[writer % 2]
+            name = ("acme-video", "lotus-forum")[writer // 2 % 2]
+            with Client(server.profile(name), timeout=30) as client:
+                return [
+                    client.submit([fingerprint(PDQ, f"{writer} {number}")], labels=["other"])
+                    for number in range(EACH)
+                ]
+
+        with ThreadPoolExecutor(2 * WRITERS) as pool:
+            given = [receipt for receipts in pool.map(write, range(2 * WRITERS)) for receipt in receipts]
+        with Client(first.profile("acme-video")) as client:
+            newest = client.checkpoint()
+        assert first.stop() == second.stop() == 0
+    assert sorted(receipt.index for receipt in given) == list(range(6, 6 + 2 * WRITERS * EACH))
+    assert newest.checkpoint.size == 6 + 2 * WRITERS * EACH
+    with open_home(home) as opened:
+        check_log(opened.ledger)
+        roots = {leaf.index + 1: leaf.root for leaf in opened.ledger.leaves(0, newest.checkpoint.size)}
+        pinned = PinnedLog(opened.config.origin, opened.charter().log_keys)
+        published = pinned.read((home / "log" / "checkpoint").read_bytes())
+    assert published == newest.checkpoint
+    for receipt in given:
+        assert receipt.root == roots[receipt.tree_size]
+
+
+@contextmanager
+def another_machine(home: Path) -> Iterator[None]:
+    """Another machine that has the home for the length of the block."""
+    stop = threading.Event()
+
+    def refresh() -> None:
+        while not stop.wait(0.2):
+            (home / "machine").write_text(f"other-boot elsewhere {secrets.token_hex(8)}\n")
+
+    thread = threading.Thread(target=refresh)
+    thread.start()
+    try:
+        time.sleep(0.5)
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_33_two_machines_on_one_home_are_refused(home: Path) -> None:
+    with RunningServer(home, measured=True) as server:
+        with Client(server.profile("acme-video")) as client:
+            client.submit([fingerprint(PDQ, "1")], labels=["other"])
+        with another_machine(home):
+            assert server.wait() != 0
+            assert "in use on another machine (elsewhere)" in server.log
+            refused = served(home)
+    assert refused.returncode != 0
+    assert "in use on another machine (elsewhere)" in refused.stderr
+    # It has gone without a word, as after a power cut.
+    with RunningServer(home, measured=True) as server:
+        with Client(server.profile("acme-video")) as client:
+            client.submit([fingerprint(PDQ, "2")], labels=["other"])
+        assert server.stop() == 0
+    assert not (home / "machine").exists()

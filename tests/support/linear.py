@@ -1,0 +1,90 @@
+"""The oracle: the Index port in obvious Python, one comparison after the other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from typing import Final
+
+from hashpact.domain.checks import Hit
+from hashpact.domain.fingerprints import Fingerprint, Measure
+from hashpact.errors import InvalidInputError
+
+MAX_ID: Final = 2**64 - 1
+VALUE_BYTES: Final = 4
+
+
+class LinearIndex:
+    """An index that compares the query with every item; ``hashpact.domain.ports.Index`` is its contract.
+
+    Its recall is 1 for every measure, which makes it what other indexes are tested against, and its search
+    takes time in proportion to its size.
+    """
+
+    def __init__(self) -> None:
+        self._items: dict[int, Fingerprint] = {}
+        self._lock = threading.Lock()
+
+    def add(self, items: Iterable[tuple[int, Fingerprint]]) -> None:
+        """Make the items findable: all of them, or none."""
+        new: dict[int, Fingerprint] = {}
+        with self._lock:
+            for item, fingerprint in items:
+                if not 0 <= item <= MAX_ID:
+                    msg = f"an id is a whole number from 0 to 2^64 - 1, not {item}"
+                    raise InvalidInputError(msg, field="ids")
+                if item in new or item in self._items:
+                    msg = f"id {item} is in the index already"
+                    raise ValueError(msg)
+                new[item] = fingerprint
+            self._items.update(new)
+
+    def remove(self, items: Iterable[int]) -> None:
+        """Make the items unfindable. An id that is not there is passed over."""
+        with self._lock:
+            for item in items:
+                self._items.pop(item, None)
+
+    def search(self, query: Fingerprint, threshold: float, limit: int) -> list[Hit]:
+        """The nearest items of the query's type within ``threshold``, at most ``limit`` of them."""
+        if query.type.measure is not Measure.EQUALITY:
+            query.type.threshold(threshold)
+        if limit < 1:
+            msg = f"limit must be at least 1, not {limit}"
+            raise InvalidInputError(msg, field="limit")
+        with self._lock:
+            items = list(self._items.items())
+        hits = []
+        for item, fingerprint in items:
+            if fingerprint.type == query.type:
+                score = _score(query, fingerprint)
+                if _within(query.type.measure, score, threshold):
+                    hits.append(Hit(item, score))
+        sign = -1 if query.type.measure is Measure.JACCARD else 1
+        return sorted(hits, key=lambda hit: (sign * hit.score, hit.item))[:limit]
+
+    def __len__(self) -> int:
+        """How many items can be found."""
+        return len(self._items)
+
+
+def _score(query: Fingerprint, other: Fingerprint) -> float:
+    match query.type.measure:
+        case Measure.HAMMING:
+            return (int.from_bytes(query.value) ^ int.from_bytes(other.value)).bit_count()
+        case Measure.JACCARD:
+            starts = range(0, query.type.size, VALUE_BYTES)
+            pairs = ((query.value[i : i + VALUE_BYTES], other.value[i : i + VALUE_BYTES]) for i in starts)
+            return sum(a == b for a, b in pairs) / len(starts)
+        case Measure.EQUALITY:
+            return float(query.value != other.value)
+
+
+def _within(measure: Measure, score: float, threshold: float) -> bool:
+    match measure:
+        case Measure.HAMMING:
+            return score <= threshold
+        case Measure.JACCARD:
+            return score >= threshold
+        case Measure.EQUALITY:
+            return score == 0

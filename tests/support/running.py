@@ -1,0 +1,119 @@
+"""A real server process on a real home, for tests."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Self
+
+from hashpact.clock import unix_time
+from hashpact.config import HomeConfig
+from hashpact.domain.state import Role
+from hashpact.home.enrolling import enrol_member
+from hashpact.home.founding import create_home
+from hashpact.home.opening import open_home
+from hashpact.member.author import Author
+from hashpact.member.profile import Profile
+
+ORIGIN = "test.example/log"
+BOTH = frozenset(Role)
+
+UNMEASURED = {"COVERAGE_PROCESS_CONFIG": ""}
+"""The environment of a process that is not to measure its coverage: one that is killed could not tell it."""
+
+_START = 30.0
+"""Seconds in which a server must answer on the slowest machine."""
+
+
+def found(directory: Path, members: dict[str, frozenset[Role]]) -> Path:
+    """A home in ``directory``/home with those members, whose profiles are in ``directory``/<id>."""
+    home = directory / "home"
+    create_home(home, HomeConfig(ORIGIN), admins=2, threshold=2, passphrase=None)
+    with open_home(home) as opened:
+        for member_id, roles in members.items():
+            enrol_member(opened, member_id, roles, directory / member_id, None)
+    return home
+
+
+def ready_line(process: subprocess.Popen[bytes], log: Path) -> str:
+    """The first line that a server prints once it answers."""
+    assert process.stdout is not None
+    deadline = time.monotonic() + _START
+    line = b""
+    while not line.endswith(b"\n"):
+        left = max(deadline - time.monotonic(), 0)
+        ready, _, _ = select.select([process.stdout], [], [], left)
+        more = os.read(process.stdout.fileno(), 4096) if ready else b""
+        assert more, f"the server did not start:\n{log.read_text()}"
+        line += more
+    return line.decode().strip()
+
+
+class RunningServer:
+    """`hashpact serve` of a home as a process of its own; ``address`` is the HOST:PORT it answers on.
+
+    Its coverage is measured only if that is asked for: it then takes twice as long to start.
+    """
+
+    def __init__(self, home: Path, *, measured: bool = False, **environ: str) -> None:
+        self._directory = home.parent
+        self.log_path = home.parent / "serve.log"
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "hashpact", "serve", str(home), "--listen", "127.0.0.1:0"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env={**os.environ, **({} if measured else UNMEASURED), **environ},
+            )
+        try:
+            self.address = ready_line(self.process, self.log_path).rsplit(" ", 1)[1]
+        except BaseException:
+            self.kill()
+            raise
+
+    def profile(self, member_id: str) -> Profile:
+        """The profile of a member that `found` enrolled, for this server."""
+        return Profile.load(self._directory / member_id).at(self.address)
+
+    def author(self, member_id: str) -> Author:
+        """What signs that member's statements."""
+        profile = self.profile(member_id)
+        return Author(
+            profile.origin, profile.member, profile.key, profile.signer, unix_time, secrets.token_bytes
+        )
+
+    @property
+    def log(self) -> str:
+        """What the servers of this home have written to their standard error."""
+        return self.log_path.read_text()
+
+    def kill(self) -> int:
+        """SIGKILL; the exit status."""
+        self.process.kill()
+        return self.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for the process to end; its exit status."""
+        status = self.process.wait(30)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return status
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.returncode is None:
+            self.stop()

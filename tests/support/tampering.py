@@ -1,0 +1,99 @@
+"""Who has a ledger's file but no key: edits of the database, and all that can be rebuilt after them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from hashpact.domain import statements
+from hashpact.domain.rules.replay import replay
+from hashpact.errors import HashpactError
+from hashpact.log import tree
+from hashpact.storage import rows
+
+FAR = 1_000_000
+
+
+@dataclass(slots=True)
+class Stored:
+    """A leaf's bytes and its private parts."""
+
+    data: bytes
+    private: list[bytes]
+
+
+class Forger:
+    """Edits the database at a path, which nobody has open meanwhile."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def sql(self, sql: str, *bindings: Any) -> None:  # noqa: ANN401  # whatever SQLite takes
+        """Run any SQL."""
+        with closing(apsw.Connection(str(self._path))) as connection:
+            connection.execute(sql, bindings)
+            assert connection.total_changes() or "CREATE" in sql, "nothing was changed"
+
+    @contextmanager
+    def leaves(self, *, rebuild: bool) -> Iterator[list[Stored]]:
+        """The leaves as a list to edit; written back with new numbers.
+
+        What is stored beside a leaf stays with its bytes, unless everything that takes no key is to be
+        rebuilt: hashes, edges, roots, requests, times, the head, and every row of the state.
+        """
+        with closing(apsw.Connection(str(self._path))) as connection:
+            stored = list(connection.execute(f"SELECT {rows.LEAF} FROM leaves ORDER BY idx"))  # noqa: S608  # a constant
+            private: dict[int, list[bytes]] = {}
+            for index, data in connection.execute("SELECT leaf, data FROM private ORDER BY leaf, number"):
+                private.setdefault(index, []).append(data)
+            beside = {bytes(row[1]): row[2:] for row in stored}
+            count = len(stored)
+            edited = [Stored(row[1], private.get(row[0], [])) for row in stored]
+            yield edited
+            with connection:
+                connection.execute("DELETE FROM private; DELETE FROM leaves")
+                edge: tuple[bytes, ...] = ()
+                for index, leaf in enumerate(edited):
+                    hash_ = tree.leaf_hash(leaf.data)
+                    edge = tree.extend(index, edge, hash_)
+                    values = (hash_, tree.root(edge), b"".join(edge), *_named(leaf.data, index))
+                    if not rebuild and len(edited) == count and leaf.data not in beside:
+                        values = stored[index][2:]
+                    elif not rebuild and leaf.data in beside:
+                        values = beside[leaf.data]
+                    marks = ", ".join("?" * 8)
+                    connection.execute(
+                        f"INSERT INTO leaves ({rows.LEAF}) VALUES ({marks})",  # noqa: S608  # a constant
+                        (index, leaf.data, *values),
+                    )
+                    connection.executemany(
+                        "INSERT INTO private VALUES (?, ?, ?)",
+                        [(index, number, part) for number, part in enumerate(leaf.private)],
+                    )
+                if rebuild:
+                    self._rebuild(connection, edited, edge)
+
+    @staticmethod
+    def _rebuild(connection: apsw.Connection, leaves: list[Stored], edge: tuple[bytes, ...]) -> None:
+        folded = replay(leaf.data for leaf in leaves)
+        for table in ("charters", "members", "keys", "entries", "opinions"):
+            connection.execute(f"DELETE FROM {table}")  # noqa: S608  # names of tables
+        for record in folded.state.records():
+            rows.put(connection, record)
+        connection.execute(
+            "UPDATE head SET size = ?, edge = ?, time = ?", (len(leaves), b"".join(edge), folded.state.time())
+        )
+
+
+def _named(data: bytes, index: int) -> tuple[str, bytes, int]:
+    """Member, request and time of a leaf, or anything that the table takes."""
+    try:
+        statement = statements.parse(data).statement
+    except HashpactError:
+        return f"forged-{index}", b"", 0
+    return statement.member, statement.request, statement.time

@@ -1,0 +1,180 @@
+"""Logs to be witnessed, witnesses in memory, and a real witness process, for tests."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from builders import ORIGIN, FakeClock, Identity, seeded
+from running import UNMEASURED, ready_line
+from trees import Oracle
+
+from hashpact.http.server import answer
+from hashpact.log import checkpoint, proofs, tree, witnessing
+from hashpact.log.checkpoint import Checkpoint
+from hashpact.log.cosignature import Witness
+from hashpact.service.cosign import Reply, WitnessLink
+from hashpact.storage.cosigned import MemoryCosigned, SqliteCosigned
+from hashpact.witness.cosigner import Cosigner
+from hashpact.witness.directory import create_witness, open_witness
+
+LOG = Identity.of("log")
+SIZE = 40
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A log of 40 leaves; after ``common`` of them, one of another ``name`` has other leaves."""
+
+    name: str = ""
+    common: int = SIZE
+    origin: str = ORIGIN
+    signer: Identity = LOG
+
+    @property
+    def oracle(self) -> Oracle:
+        """Its tree."""
+        names = ["" if number < self.common else self.name for number in range(SIZE)]
+        return Oracle([tree.leaf_hash(seeded(f"{name} {number}")) for number, name in enumerate(names)])
+
+    def root(self, size: int) -> bytes:
+        """The root of its first leaves."""
+        return self.oracle.root(0, size)
+
+    def signed(self, size: int, *extensions: str) -> bytes:
+        """Its signed checkpoint."""
+        stated = Checkpoint(self.origin, size, self.root(size), extensions)
+        return checkpoint.sign(stated, self.signer.public, self.signer.private.sign)
+
+    def proof(self, old: int, new: int) -> tuple[bytes, ...]:
+        """The consistency proof; from size 0 there is none."""
+        return proofs.consistency(old, new, self.oracle.node) if old else ()
+
+    def request(self, old: int, new: int) -> bytes:
+        """What it posts to a witness."""
+        return witnessing.encode(old, self.proof(old, new), self.signed(new))
+
+
+TRUE = Branch()
+FORK = Branch("fork", 7)
+"""Shares seven leaves with the true log."""
+
+
+def witness_of(name: str) -> Witness:
+    """The witness of that name."""
+    return Witness(name, Identity.of(name).public)
+
+
+@dataclass
+class Desk:
+    """A witness in memory that answers as its server does; a test may have it fail."""
+
+    name: str = "witness.example/north"
+    cosigned: MemoryCosigned | SqliteCosigned = field(default_factory=MemoryCosigned)
+    clock: FakeClock = field(default_factory=FakeClock)
+    reply: Reply | Exception | None = None
+    bodies: list[bytes] = field(default_factory=list)
+
+    @property
+    def cosigner(self) -> Cosigner:
+        """The service."""
+        who = Identity.of(self.name)
+        logs = {ORIGIN: (LOG.public,)}
+        return Cosigner(witness_of(self.name), who.private, logs, self.cosigned, self.clock)
+
+    def __call__(self, body: bytes) -> Reply:
+        """The answer."""
+        self.bodies.append(body)
+        if isinstance(self.reply, Exception):
+            raise self.reply
+        if self.reply is not None:
+            return self.reply
+        said = answer(self.cosigner.add, body)
+        return Reply(said.status, said.body)
+
+    @property
+    def asked(self) -> WitnessLink:
+        """It, as a log knows it."""
+        return WitnessLink(witness_of(self.name), self)
+
+
+class RunningWitness:
+    """`hashpact witness serve` as a process of its own, on a directory that is made if it is not there.
+
+    ``under`` is a command that runs another, and leaves it its process id. As `RunningServer`, it does not
+    measure its coverage unless that is asked for.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        logs: list[tuple[str, bytes]],
+        port: int = 0,
+        under: Sequence[str] = (),
+        *,
+        measured: bool = False,
+    ) -> None:
+        self.directory = directory
+        if not directory.exists():
+            name = f"witness.example/{directory.name}"
+            create_witness(directory, name, "127.0.0.1:0", tuple(logs), None)
+        command = ["witness", "serve", str(directory), "--listen", f"127.0.0.1:{port}"]
+        with directory.with_suffix(".log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*under, sys.executable, "-m", "hashpact", *command],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env={**os.environ, **({} if measured else UNMEASURED)},
+            )
+        try:
+            said = ready_line(self.process, directory.with_suffix(".log"))
+        except BaseException:
+            self.stop(signal.SIGKILL)
+            raise
+        found = re.search(r":(\d+)$", said)
+        assert found is not None
+        self.port = int(found[1])
+
+    @property
+    def url(self) -> str:
+        """Its submission prefix."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def witness(self) -> Witness:
+        """Its name and key."""
+        with open_witness(self.directory) as opened:
+            return opened.config.witness
+
+    def post(self, body: bytes) -> Reply:
+        """What it answers, on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request("POST", "/add-checkpoint", body)
+        response = connection.getresponse()
+        reply = Reply(response.status, response.read())
+        connection.close()
+        return reply
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """End it with that signal; the exit status."""
+        self.process.send_signal(number)
+        status = self.process.wait(30)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return status
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.returncode is None:
+            self.stop()

@@ -1,0 +1,102 @@
+"""Random streams over all kinds, in a log whose operator lets anything in: the auditor names what is wrong.
+
+For logs that keep the rules, `check_log` has an auditor agree after every test that writes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from builders import FakeClock, World
+from streams import EXAMPLES, Step, draw, ordinary, spoken
+from trees import Oracle
+
+from hashpact.audit.auditor import Auditor
+from hashpact.audit.source import EVERY_KIND, ReportedLeaf
+from hashpact.domain.rules import standing
+from hashpact.domain.rules.replay import replay
+from hashpact.domain.state import Charter, Head, Record
+from hashpact.log import checkpoint, tiles, tree
+from hashpact.log.checkpoint import Checkpoint
+from hashpact.log.tiles import Tile
+
+
+class Careless:
+    """A source whose operator has appended and signed whatever came, and tells the state that it leads to."""
+
+    tells = EVERY_KIND
+    only_standing = False
+
+    def __init__(self, world: World, leaves: Sequence[bytes]) -> None:
+        self._world = world
+        self._leaves = leaves
+        self._tree = Oracle([tree.leaf_hash(leaf) for leaf in leaves])
+
+    def checkpoints(self) -> Iterator[bytes]:
+        """One of the whole log."""
+        size, key = len(self._leaves), self._world.log_key
+        signed = Checkpoint(key.origin, size, self._tree.root(0, size))
+        yield checkpoint.sign(signed, key.public, key.signer.sign)
+
+    def head(self) -> Head | None:
+        """Only what is signed."""
+        return None
+
+    def time(self) -> int | None:
+        """What the records add up to."""
+        return replay(self._leaves).state.time()
+
+    def leaves(self, start: int, stop: int) -> Iterator[ReportedLeaf]:
+        """All of them."""
+        return (ReportedLeaf(index, self._leaves[index]) for index in range(start, stop))
+
+    def tile(self, tile: Tile) -> bytes:
+        """By the definition of the tree."""
+        return tiles.hashes(tile, self._tree.node)
+
+    def records(self, _entries: Sequence[int]) -> Iterator[Record]:
+        """Every one."""
+        return replay(self._leaves).state.records()
+
+
+class Serving(Careless):
+    """The same, but telling its state as a server does: no charters, and only the opinions that stand."""
+
+    tells = EVERY_KIND - {Charter}
+    only_standing = True
+
+    def records(self, entries: Sequence[int]) -> Iterator[Record]:
+        """What members see."""
+        state = replay(self._leaves).state
+        yield from state.members.values()
+        yield from state.registry.values()
+        for index in entries:
+            yield state.entries[index]
+            yield from standing.opinions(state, index)
+
+
+def compare(source: Careless, leaves: Sequence[bytes]) -> int:
+    """Fail unless the auditor finds exactly the leaves that break a rule; how many they are."""
+    report = Auditor(source, FakeClock(), lambda _done, _total: None).run()
+    faults = [fault.index for fault in replay(leaves).faults]
+    assert [(finding.topic, finding.index) for finding in report.findings] == [
+        ("leaf", index) for index in faults
+    ]
+    assert report.size == len(leaves)
+    return len(faults)
+
+
+def compare_both(steps: list[Step]) -> None:
+    world, leaves = spoken(steps)
+    for kind in (Careless, Serving):
+        compare(kind(world, leaves), leaves)
+
+
+@EXAMPLES
+def test_an_auditor_names_every_leaf_that_breaks_a_rule_and_no_other(examples: int) -> None:
+    draw(examples, compare_both)
+
+
+def test_the_streams_have_leaves_of_both_sorts() -> None:
+    world, leaves = spoken(ordinary(1, turn) for turn in range(300))
+    assert 50 < compare(Serving(world, leaves), leaves) < 290
