@@ -9,19 +9,15 @@ from __future__ import annotations
 import ast
 import inspect
 import io
-import json
-import os
 import re
-import subprocess
 import sys
 import tokenize
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from running import UNMEASURED
 
 from hashpact import errors
 from hashpact.errors import HashpactError
@@ -30,7 +26,7 @@ from hashpact.wire.errors import STATUS
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "hashpact"
 MAX_LINES = 400
-MAX_FILES = 10
+MAX_FILES = 12
 NAME = r"hashpact(\.\w+)+"
 FORBIDDEN_NAMES = {"utils", "common", "helpers", "models", "manager"}
 
@@ -93,7 +89,6 @@ ROOMS = {
 IMPURE = {"asyncio", "io", "logging", "multiprocessing", "os", "pathlib", "random", "secrets", "shutil"}
 IMPURE |= {"socket", "sqlite3", "subprocess", "tempfile", "time", "urllib", "uuid"}
 """Where input, output, clocks, randomness and loggers come from: to a pure room they are arguments."""
-HEAVY = {"grpc", "google", "apsw", "sqlite3", "numpy", "PIL", "datasketch", "structlog", "uvloop"}
 
 
 def python_files(root: Path) -> list[Path]:
@@ -270,68 +265,6 @@ def test_every_error_has_a_status() -> None:
     assert set(STATUS) == tree_of_errors()
 
 
-# One clean interpreter forks for each module, so that a module costs its own imports and nothing more. What
-# others made may be loaded before: that hides nothing of ours, and is many times faster.
-DRIVER = """
-import importlib, json, os, sys
-heavy, names, before = map(json.loads, sys.argv[1:])
-for name in before:
-    importlib.import_module(name)
-def tops():
-    return {module.partition(".")[0] for module in sys.modules}
-limit, running, heavy = os.cpu_count() or 1, 0, set(heavy)
-for name in names:
-    if running >= limit:
-        os.wait()
-        running -= 1
-    running += 1
-    if os.fork() == 0:
-        try:
-            importlib.import_module(name)
-            error = ""
-        except BaseException as caught:
-            error = repr(caught)
-        os.write(1, (json.dumps([name, error, sorted(tops() & heavy)]) + "\\n").encode())
-        os._exit(0)
-while running:
-    os.wait()
-    running -= 1
-"""
-
-
-def import_alone(
-    names: list[str], path: list[str], before: Sequence[str] = ()
-) -> dict[str, tuple[str, list[str]]]:
-    """For each module its error, empty if it has none, and the heavy packages that came with it."""
-    command = [sys.executable, "-c", DRIVER, *map(json.dumps, (sorted(HEAVY), names, before))]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path), **UNMEASURED}
-    run = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    return {name: (error, heavy) for name, error, heavy in map(json.loads, run.stdout.splitlines())}
-
-
-CORE = re.compile(r"hashpact(\.(errors|domain|log|service|governance|config|clock|durable)(\..*)?)?")
-LIGHT = ["asyncio", "cryptography.x509", "cryptography.hazmat.primitives.asymmetric.ed25519"]
-BEFORE = [
-    *("PIL.Image", "apsw", "click", "grpc", "grpc_health.v1", "grpc_reflection.v1alpha", "h11", "numpy"),
-    *("grpc_status.rpc_status", "rich.console", "rich.progress", "rich.table", "structlog", "uvloop", *LIGHT),
-]
-
-
-def test_every_module_can_be_imported_alone_and_the_core_stays_light() -> None:
-    names = []
-    for path in python_files(SOURCE):
-        if path.suffix == ".py" and path.name != "__main__.py":
-            parts = path.relative_to(SOURCE).with_suffix("").parts
-            names.append(".".join(["hashpact", *parts]).removesuffix(".__init__"))
-    places = [entry for entry in sys.path if entry]
-    core = import_alone([name for name in names if CORE.fullmatch(name)], places, LIGHT)
-    rest = import_alone([name for name in names if not CORE.fullmatch(name)], places, BEFORE)
-    assert core.keys() | rest.keys() == set(names)
-    assert {name: error for name, (error, _) in (core | rest).items() if error} == {}
-    assert len(core) > 20
-    assert {name: heavy for name, (_, heavy) in core.items() if heavy} == {}
-
-
 @pytest.fixture
 def fake(tmp_path: Path) -> Path:
     """A small tree that keeps every rule."""
@@ -382,12 +315,22 @@ def test_the_checker_sees_an_import_against_the_arrow(fake: Path, name: str, tex
     assert fault.startswith(name)
 
 
+def test_the_checker_sees_names_that_are_used_twice(fake: Path) -> None:
+    assert name_faults(fake) == []
+    (fake / "log" / "note.py").write_text("class Note:\n    pass\n")
+    (fake / "wire" / "codec.py").write_text("class Note:\n    pass\n\n\nclass _Note:\n    pass\n")
+    for room in ("log", "wire", "service"):
+        (fake / room / "server.py").write_text("")
+    places = f"log/note.py, wire/codec.py"
+    assert name_faults(fake) == [f"the class Note is in {places}", "4 files are named server.py"]
+
+
 def test_the_checker_sees_sizes_and_names(fake: Path) -> None:
     assert size_faults([fake], fake) == []
     (fake / "log" / "note.py").write_text("x = 1\n" * 401)
-    for number in range(10):
+    for number in range(12):
         (fake / "domain" / f"m{number}.py").write_text("")
-    assert [fault.rsplit(": ", 1)[1] for fault in size_faults([fake], fake)] == ["401 lines", "12 files"]
+    assert [fault.rsplit(": ", 1)[1] for fault in size_faults([fake], fake)] == ["401 lines", "13 files"]
     deep = fake.joinpath(*["deep"] * len(ROOT.parts), "utils.py")
     deep.parent.mkdir(parents=True)
     deep.write_text("")
@@ -420,11 +363,3 @@ def test_the_checker_sees_errors_outside_their_file(fake: Path) -> None:
     assert error_class_faults(fake) == []
     (fake / "wire" / "codec.py").write_text("class OddError(errors.ConflictError):\n    pass\n")
     assert error_class_faults(fake) == ["wire/codec.py: OddError"]
-
-
-def test_the_importer_sees_errors_and_weight(tmp_path: Path) -> None:
-    (tmp_path / "light.py").write_text("import json\n")
-    (tmp_path / "heavy.py").write_text("import apsw\n")
-    (tmp_path / "broken.py").write_text("raise SystemExit\n")
-    alone = import_alone(["light", "heavy", "broken"], [str(tmp_path)])
-    assert alone == {"light": ("", []), "heavy": ("", ["apsw"]), "broken": ("SystemExit()", [])}

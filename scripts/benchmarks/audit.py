@@ -23,7 +23,7 @@ from benchmarks.report import print_json, print_table
 
 from hashpact.audit import run
 from hashpact.audit.auditor import Report
-from hashpact.audit.run import Known
+from hashpact.audit.run import AuditSettings
 from hashpact.cli.demo.stage import clearinghouse
 from hashpact.clock import unix_time
 from hashpact.home.opening import open_home
@@ -61,7 +61,7 @@ def row(side: str, audit: Callable[[], Report]) -> dict[str, Any]:
 def measure(entries: int) -> dict[str, Any]:
     """Everything."""
     with tempfile.TemporaryDirectory(prefix="hashpact-bench-") as name:
-        directory, known = Path(name), Known(Path(name) / "evidence")
+        directory, known = Path(name), AuditSettings(Path(name) / "evidence")
         with clearinghouse(directory) as clients:
             say(f"{entries:,} submissions")
             fill(directory / "home", clients[MEMBER], entries)

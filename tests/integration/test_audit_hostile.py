@@ -14,7 +14,7 @@ from clearinghouse import Clearinghouse
 
 from hashpact.audit import run
 from hashpact.audit.auditor import Report
-from hashpact.audit.run import Known
+from hashpact.audit.run import AuditSettings
 from hashpact.domain.fingerprints import PDQ
 from hashpact.domain.messages import EntryDetail
 from hashpact.domain.state import Opinion, Stance
@@ -43,7 +43,7 @@ async def audited(house: Clearinghouse, answer: Answer, evidence: Path) -> Repor
     house.services = replace(house.services, reader=Liar(house.ledger))
     await house.start()
 
-    known, endpoint = Known(evidence, house.genesis), house.profile("bolt").endpoint
+    known, endpoint = AuditSettings(evidence, house.genesis), house.profile("bolt").endpoint
     audit = asyncio.to_thread(run.audit_endpoint, endpoint, known, lambda _done, _total: None)
     return await asyncio.wait_for(audit, 30)
 

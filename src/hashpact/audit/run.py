@@ -31,7 +31,7 @@ from hashpact.wire.client.connection import Connection, Endpoint
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class AuditSettings:
     """What an auditor knows beforehand, and where it keeps what it learns.
 
     ``genesis`` is the SHA-256 of leaf 0, None to take what comes. ``last`` is the file of the checkpoint that
@@ -46,14 +46,14 @@ class Known:
 
 
 def audit_server(
-    profile: Path, address: str, passphrases: Passphrases, known: Known, progress: Progress
+    profile: Path, address: str, passphrases: Passphrases, known: AuditSettings, progress: Progress
 ) -> Report:
     """Audit the log of the server at HOST:PORT, as the member of that profile.
 
     The profile's genesis is pinned unless another is given, and it keeps the last checkpoint.
     """
     loaded = Profile.load(profile, passphrases).at(address)
-    pinned = Known(
+    pinned = AuditSettings(
         known.evidence,
         known.genesis or loaded.genesis,
         known.last or ProfilePaths(profile).audited,
@@ -62,14 +62,14 @@ def audit_server(
     return audit_endpoint(loaded.endpoint, pinned, progress)
 
 
-def audit_endpoint(endpoint: Endpoint, known: Known, progress: Progress) -> Report:
+def audit_endpoint(endpoint: Endpoint, known: AuditSettings, progress: Progress) -> Report:
     """Audit the log of the server there, as the member that the channel proves."""
     pace = Pace(time.monotonic, random.random)
     with contextlib.closing(Connection(endpoint, pace)) as connection:
         return audit(ServerSource(connection), known, progress)
 
 
-def audit_mirror(directory: Path, known: Known, progress: Progress) -> Report:
+def audit_mirror(directory: Path, known: AuditSettings, progress: Progress) -> Report:
     """Audit the log whose checkpoint and tiles lie in a directory. Raises ConfigError if none do."""
     if not (directory / CHECKPOINT).exists():
         msg = f"{directory} has no file {CHECKPOINT}: it is no directory of tiles"
@@ -77,7 +77,7 @@ def audit_mirror(directory: Path, known: Known, progress: Progress) -> Report:
     return audit(TileSource(Mirror(directory)), known, progress)
 
 
-def verify_home(directory: Path, known: Known, progress: Progress) -> Report:
+def verify_home(directory: Path, known: AuditSettings, progress: Progress) -> Report:
     """Audit the ledger of a home with all that is stored in it, then what it has published.
 
     Its server may run meanwhile. The published checkpoint is one that the ledger must reach.
@@ -88,14 +88,16 @@ def verify_home(directory: Path, known: Known, progress: Progress) -> Report:
         with ledger_source(home.ledger) as source:
             report = _audited(source, known, progress, audited if _is_checkpoint(audited) else None)
         if published is not None:
-            tiles = _audited(TileSource(published), Known(known.evidence, report.genesis), progress, None)
+            tiles = _audited(
+                TileSource(published), AuditSettings(known.evidence, report.genesis), progress, None
+            )
             below = (replace(each, message=f"published: {each.message}") for each in tiles.findings)
             report = replace(report, findings=(*report.findings, *below))
     _write_evidence(known.evidence, report)
     return report
 
 
-def audit(source: Source, known: Known, progress: Progress) -> Report:
+def audit(source: Source, known: AuditSettings, progress: Progress) -> Report:
     """Audit a log, then keep its checkpoint if nothing is wrong, or else the evidence.
 
     Raises ConfigError if what is known cannot be read or the outcome cannot be written, and UnavailableError
@@ -114,7 +116,7 @@ def audit(source: Source, known: Known, progress: Progress) -> Report:
     return report
 
 
-def _audited(source: Source, known: Known, progress: Progress, audited: bytes | None) -> Report:
+def _audited(source: Source, known: AuditSettings, progress: Progress, audited: bytes | None) -> Report:
     return Auditor(
         source, unix_time, progress, genesis=known.genesis, audited=audited, max_age=known.max_age
     ).run()

@@ -202,7 +202,7 @@ class Field(Generic[Value]):
         return [line[start:] for line in run.splitlines()]
 
 
-class Reader:
+class FieldReader:
     """Reads a text field by field, and refuses whatever is left over."""
 
     def __init__(self, data: bytes, first_line: str) -> None:
@@ -273,12 +273,12 @@ class Form:
         self._spelt = re.compile(b"".join(patterns), re.MULTILINE)
 
     def read(self, data: bytes) -> list[tuple[Any, ...]]:
-        """The values of each field. Raises MalformedError: what the pattern refuses, a `Reader` names."""
+        """The values of each field. Raises MalformedError: what the pattern refuses, a `FieldReader` names."""
         found = self._spelt.fullmatch(data)
         if found is not None:
             with contextlib.suppress(ValueError, MalformedError):
                 return [field.values(text) for field, text in zip(self.fields, found.groups(), strict=True)]
-        reader = Reader(data, self._first_line)
+        reader = FieldReader(data, self._first_line)
         values = [reader.take(field) for field in self.fields]
         reader.end()
         return values

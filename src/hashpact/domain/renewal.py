@@ -17,7 +17,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-from hashpact.domain.grammar import Field, Hex, Reader
+from hashpact.domain.grammar import Field, FieldReader, Hex
 from hashpact.domain.keys import NamedKey, Signer
 from hashpact.domain.statements import KEY, LOG, MEMBER, TIME, key_name
 from hashpact.log import note
@@ -55,7 +55,7 @@ class Voucher:
     @classmethod
     def read(cls, text: bytes) -> Voucher:
         """The voucher in a note's text. Raises MalformedError."""
-        reader = Reader(text, FIRST_LINE)
+        reader = FieldReader(text, FIRST_LINE)
         voucher = cls(
             reader.one(LOG), reader.one(MEMBER), reader.one(KEY), reader.one(TIME), reader.one(_REQUEST)
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from hashpact.domain import keys
-from hashpact.domain.grammar import Field, Form, Hex, Reader, Word
+from hashpact.domain.grammar import Field, FieldReader, Form, Hex, Word
 from hashpact.domain.keys import NamedKey, Signer
 from hashpact.domain.kinds import HASH, KINDS, MEMBER_ID, SECONDS, TERM, AnyBody, fields_of
 from hashpact.errors import MalformedError
@@ -126,7 +126,7 @@ def read(text: bytes) -> Statement:
 
 def _refuse_kind(text: bytes) -> NoReturn:
     """Say what is wrong up to the kind, or that there is no such kind."""
-    reader = Reader(text, FIRST_LINE)
+    reader = FieldReader(text, FIRST_LINE)
     reader.one(LOG)
     reader.one(KIND)
     msg = f"line 3, kind: want one of {', '.join(KINDS)}"

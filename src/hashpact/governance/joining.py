@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hashpact.domain import keys
-from hashpact.domain.grammar import Field, Hex, Reader, Word
+from hashpact.domain.grammar import Field, FieldReader, Hex, Word
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.kinds import EXPIRES, ID, LOG_KEYS, NamedKeyLine
 from hashpact.domain.statements import LOG
@@ -125,10 +125,10 @@ class Welcome:
         return welcome
 
 
-def _open(data: bytes, first_line: str) -> tuple[Reader, bytes]:
+def _open(data: bytes, first_line: str) -> tuple[FieldReader, bytes]:
     """The text of a file to be read, and the PEM that follows it."""
     text, blank, rest = data.partition(b"\n\n")
     if len(data) > MAX_FILE or not blank:
         msg = f"not a {first_line.split('/')[1]} file of Hashpact"
         raise MalformedError(msg, field="file")
-    return Reader(text + b"\n", first_line), rest
+    return FieldReader(text + b"\n", first_line), rest

@@ -47,7 +47,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class IndexManifest:
     """What the directory holds: the index of the log's first ``position`` leaves, whose root is ``root``."""
 
     position: int
@@ -127,11 +127,11 @@ class IndexDirectory:
         """Let another process save."""
         os.close(self._lock)
 
-    def manifest(self) -> Manifest | None:
+    def manifest(self) -> IndexManifest | None:
         """What was saved last, or None. Raises OSError, and CorruptError if it cannot be told."""
         path = self.path / MANIFEST
         try:
-            return Manifest.parse(path.read_text("utf-8"))
+            return IndexManifest.parse(path.read_text("utf-8"))
         except FileNotFoundError:
             return None
         except (ValueError, TypeError, LookupError, AttributeError) as exc:
@@ -161,7 +161,7 @@ class IndexDirectory:
             kind: self._write(part, f"{kind.replace('/', '-')}-{token}", known)
             for kind, part in parts.items()
         }
-        manifest = Manifest(position, root, written)
+        manifest = IndexManifest(position, root, written)
         self._replace(MANIFEST, manifest.to_text().encode())
         used = {file.name for file in manifest.files()}
         for path in self.path.iterdir():

@@ -12,7 +12,7 @@ from hashpact._kernel import HammingStore, MinHashStore
 from hashpact.domain.checks import Hit
 from hashpact.domain.fingerprints import TYPES, Fingerprint, FingerprintType, Measure
 from hashpact.errors import CorruptError
-from hashpact.lookup.directory import Frozen, IndexDirectory, Located, Manifest
+from hashpact.lookup.directory import Frozen, IndexDirectory, IndexManifest, Located
 from hashpact.lookup.hamming import HammingIndex
 from hashpact.lookup.minhash import VALUES, MinHashIndex
 from hashpact.lookup.shapes import check_limit, checked_ids
@@ -33,7 +33,7 @@ class NativeIndex:
         self._writing = threading.Lock()
 
     @classmethod
-    def open(cls, directory: IndexDirectory) -> tuple[NativeIndex, Manifest] | None:
+    def open(cls, directory: IndexDirectory) -> tuple[NativeIndex, IndexManifest] | None:
         """The index that was saved last, every byte of it verified, and what it reflects; None: none was.
 
         Raises CorruptError if the files are not what was saved, OSError if they cannot be read.

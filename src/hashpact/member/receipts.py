@@ -23,14 +23,14 @@ _MAX_FILE: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class LogHistory:
     """What a log is known by, and the same with the keys that it had before: for receipts of then."""
 
     now: PinnedLog
     before: PinnedLog
 
     @classmethod
-    def by_profile(cls, directory: Path) -> Known:
+    def by_profile(cls, directory: Path) -> LogHistory:
         """What a profile knows its log by.
 
         Raises ConfigError; MalformedError and ProofError if the root statements that it keeps were altered.
@@ -55,7 +55,7 @@ class Proved:
     key_replaced: bool
 
 
-def verify(receipt: Path, statement: Path, log: Known) -> Proved:
+def verify(receipt: Path, statement: Path, log: LogHistory) -> Proved:
     """What the receipt in a file proves of the statement in another.
 
     Raises ConfigError if a file cannot be read, MalformedError, and ProofError if it proves nothing.

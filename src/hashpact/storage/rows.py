@@ -71,7 +71,7 @@ def put(connection: apsw.Connection, record: Record) -> None:
     connection.execute(sql, values)
 
 
-class View:
+class RowView:
     """The state as one connection sees it; unchanging while the connection is in a transaction.
 
     It is the `Snapshot` of domain/ports.py. One thread uses it at a time.

@@ -42,7 +42,7 @@ _PARTS_AT_ONCE: Final = 1024
 """Of at most 8 KiB each: 8 MiB."""
 
 
-class SqliteTransaction(rows.View):
+class SqliteTransaction(rows.RowView):
     """The one writer's view, which sees what it has staged."""
 
     def __init__(self, connection: apsw.Connection, size: int) -> None:
@@ -215,7 +215,7 @@ class SqliteLedger:
         with self._reader() as connection:
             run(connection, "BEGIN")
             run(connection, "SELECT size FROM head")  # SQLite takes its snapshot at the first read
-            yield rows.View(connection)
+            yield rows.RowView(connection)
 
     def leaves(self, start: int, stop: int) -> Iterator[Leaf]:
         """The leaves in that range that are committed when the iteration begins, in order.

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spoken import SLUGS, ascending
 
-from hashpact.domain.grammar import MAX_INTEGER, SLUG, Decimal, Field, Form, Hex, Reader, Word
+from hashpact.domain.grammar import MAX_INTEGER, SLUG, Decimal, Field, FieldReader, Form, Hex, Word
 from hashpact.errors import MalformedError
 
 FIRST = "test/v1"
@@ -19,8 +19,8 @@ WORDS = Field("word", SLUG, 0, 3, ascending=True)
 FREE = Field("free", SLUG, 1, 2)
 
 
-def reader(text: str | bytes) -> Reader:
-    return Reader(text if isinstance(text, bytes) else text.encode(), FIRST)
+def reader(text: str | bytes) -> FieldReader:
+    return FieldReader(text if isinstance(text, bytes) else text.encode(), FIRST)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_19_fields(text: str, message: str) -> None:
     assert 2 <= int(caught.value.details["line"]) <= 4
 
 
-def _read_all(read: Reader) -> None:
+def _read_all(read: FieldReader) -> None:
     read.one(NUMBER)
     read.take(WORDS)
     read.end()
@@ -265,7 +265,7 @@ def verdict(read: Callable[[bytes], object], data: bytes) -> object:
 
 def one_by_one(data: bytes) -> list[tuple[object, ...]]:
     """The form's fields, each read by itself."""
-    read = Reader(data, FIRST)
+    read = FieldReader(data, FIRST)
     values = [read.take(field) for field in FORM.fields]
     read.end()
     return values

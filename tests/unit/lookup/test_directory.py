@@ -15,7 +15,7 @@ import pytest
 from hashpact.domain.fingerprints import MD5, MINHASH, PDQ, PHASH, SHA256, Fingerprint, FingerprintType
 from hashpact.errors import ConfigError, CorruptError
 from hashpact.lookup import NativeIndex
-from hashpact.lookup.directory import IndexDirectory, Manifest
+from hashpact.lookup.directory import IndexDirectory, IndexManifest
 
 EVERY_TYPE = (PDQ, PHASH, MINHASH, SHA256, MD5)
 ROOT = bytes(range(32))
@@ -48,7 +48,7 @@ def filled(count: int) -> NativeIndex:
     return index
 
 
-def reopened(directory: IndexDirectory) -> tuple[NativeIndex, Manifest]:
+def reopened(directory: IndexDirectory) -> tuple[NativeIndex, IndexManifest]:
     opened = NativeIndex.open(directory)
     assert opened is not None
     return opened
@@ -161,12 +161,12 @@ def test_a_damaged_directory_is_refused_and_replaced_by_the_next_save(
 
 
 def test_a_manifest_cannot_name_a_file_elsewhere() -> None:
-    text = Manifest(1, ROOT, {}).to_text()
-    assert Manifest.parse(text) == Manifest(1, ROOT, {})
+    text = IndexManifest(1, ROOT, {}).to_text()
+    assert IndexManifest.parse(text) == IndexManifest(1, ROOT, {})
     evil = {"pdq/1": {"segments": [["../hashpact.db", 1]], "withdrawn": None}}
     body = f"hashpact segments 1\n{json.dumps({'position': 1, 'root': ROOT.hex(), 'parts': evil})}\n"
     with pytest.raises(ValueError, match="cannot be a segment's name"):
-        Manifest.parse(f"{body}{hashlib.sha256(body.encode()).hexdigest()}\n")
+        IndexManifest.parse(f"{body}{hashlib.sha256(body.encode()).hexdigest()}\n")
 
 
 def test_one_process_at_a_time_may_save(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hashpact.domain.grammar import Hex
 
 if TYPE_CHECKING:
     from hashpact.audit.auditor import Progress, Report
-    from hashpact.audit.run import Known
+    from hashpact.audit.run import AuditSettings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -86,7 +86,7 @@ def audit(  # noqa: PLR0913, PLR0917 - an argument for each option
     """
     from hashpact.audit import run  # noqa: PLC0415 - late: loads gRPC
 
-    known = run.Known(_evidence(evidence), genesis, last, max_age)
+    known = run.AuditSettings(_evidence(evidence), genesis, last, max_age)
     if Path(source).is_dir():
         _run(lambda progress: run.audit_mirror(Path(source), known, progress), known, as_json=as_json)
         return
@@ -113,7 +113,7 @@ def verify(home: Path, genesis: bytes | None, evidence: Path | None, *, as_json:
     """
     from hashpact.audit import run  # noqa: PLC0415 - late, as above
 
-    known = run.Known(_evidence(evidence), genesis)
+    known = run.AuditSettings(_evidence(evidence), genesis)
     _run(
         lambda progress: run.verify_home(home, known, progress),
         known,
@@ -127,7 +127,7 @@ def _evidence(named: Path | None) -> Path:
 
 
 def _run(
-    work: Callable[[Progress], Report], known: Known, *, earlier: str = "audited last", as_json: bool
+    work: Callable[[Progress], Report], known: AuditSettings, *, earlier: str = "audited last", as_json: bool
 ) -> None:
     from hashpact.audit.run import summary  # noqa: PLC0415 - late, as above
 

@@ -16,7 +16,7 @@ from hashpact.errors import HashpactError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hashpact.member.receipts import Known, Proved
+    from hashpact.member.receipts import LogHistory, Proved
 
 
 def _keys(_context: click.Context, _parameter: click.Parameter, texts: Sequence[str]) -> tuple[bytes, ...]:
@@ -90,16 +90,16 @@ def receipt(  # noqa: PLR0913 - an argument for each option
         raise click.exceptions.Exit(1)
 
 
-def _known(profile: Path | None, origin: str | None, keys: tuple[bytes, ...]) -> Known:
-    from hashpact.member.receipts import Known  # noqa: PLC0415 - late: loads gRPC
+def _known(profile: Path | None, origin: str | None, keys: tuple[bytes, ...]) -> LogHistory:
+    from hashpact.member.receipts import LogHistory  # noqa: PLC0415 - late: loads gRPC
 
     if origin is not None and keys:
         log = PinnedLog(origin, keys)
-        return Known(log, log)
+        return LogHistory(log, log)
     if profile is None or origin is not None or keys:
         msg = "say by what the log is known: --profile DIR, or --origin ORIGIN and --log-key HEX"
         raise click.UsageError(msg)
-    return Known.by_profile(profile)
+    return LogHistory.by_profile(profile)
 
 
 def _shown(path: Path, origin: str, proved: Proved) -> dict[str, object]:
