@@ -70,7 +70,8 @@ ROOMS = {
         "cryptography datasketch imagehash",
     ),
     "home": room(
-        "errors log domain clock durable config storage keys service governance member.paths", "cryptography"
+        "errors log domain clock durable config storage keys service governance member.paths",
+        "cryptography structlog",
     ),
     "audit": room("errors log domain clock durable config storage keys wire member home"),
     "witness": room("errors log domain clock durable config storage keys http", "cryptography structlog"),
@@ -321,7 +322,7 @@ def test_the_checker_sees_names_that_are_used_twice(fake: Path) -> None:
     (fake / "wire" / "codec.py").write_text("class Note:\n    pass\n\n\nclass _Note:\n    pass\n")
     for room in ("log", "wire", "service"):
         (fake / room / "server.py").write_text("")
-    places = f"log/note.py, wire/codec.py"
+    places = "log/note.py, wire/codec.py"
     assert name_faults(fake) == [f"the class Note is in {places}", "4 files are named server.py"]
 
 

@@ -25,7 +25,8 @@
     └── ConfigError                  the home, profile or configuration is unusable
 
 Each class has a stable ``code``. The server sends it with a gRPC status, the SDK raises the same class
-from it, so that one ``except`` works on both sides of the wire.
+from it, so that one ``except`` works on both sides of the wire. ``fault`` says whether it is the server's own
+trouble, which its operator must see, or a refusal of what the caller asked.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class HashpactError(Exception):
     """
 
     code: ClassVar[str] = "INTERNAL"
+    fault: ClassVar[bool] = True
 
     def __init__(self, message: str, **details: str) -> None:
         super().__init__(message)
@@ -52,6 +54,7 @@ class InvalidInputError(HashpactError):
     """A value breaks its format. ``details["field"]`` names it."""
 
     code = "INVALID_INPUT"
+    fault = False
 
 
 class MalformedError(InvalidInputError):
@@ -82,12 +85,14 @@ class UnauthenticatedError(HashpactError):
     """The channel does not prove who is calling."""
 
     code = "UNAUTHENTICATED"
+    fault = False
 
 
 class NotPermittedError(HashpactError):
     """The caller is known and may not do this."""
 
     code = "NOT_PERMITTED"
+    fault = False
 
 
 class UnknownKeyError(NotPermittedError):
@@ -106,18 +111,21 @@ class NotFoundError(HashpactError):
     """There is no such entry or member. ``details["resource"]`` names it."""
 
     code = "NOT_FOUND"
+    fault = False
 
 
 class RequestReusedError(HashpactError):
     """The member used this request id before, for other bytes. Nothing has changed."""
 
     code = "REQUEST_REUSED"
+    fault = False
 
 
 class ConflictError(HashpactError):
     """The statement is well formed and signed, but the state of the log forbids it."""
 
     code = "CONFLICT"
+    fault = False
 
 
 class ClockSkewError(ConflictError):
@@ -130,6 +138,7 @@ class OverloadedError(HashpactError):
     """A quota or a bound of the server is reached."""
 
     code = "OVERLOADED"
+    fault = False
 
 
 class UnavailableError(HashpactError):
@@ -154,6 +163,7 @@ class DeadlineError(UnavailableError):
     """The call's time ran out. Its outcome is unknown; sending the same bytes again is safe."""
 
     code = "DEADLINE"
+    fault = False
 
 
 class CorruptError(HashpactError):
@@ -178,3 +188,8 @@ class ConfigError(HashpactError):
     """The home, the profile or the configuration cannot be used as it is."""
 
     code = "CONFIG"
+
+
+def is_fault(error: BaseException) -> bool:
+    """Whether an error is the server's own trouble, and not a refusal of what the caller asked."""
+    return error.fault if isinstance(error, HashpactError) else True

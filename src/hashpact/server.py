@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,26 +22,26 @@ from structlog.typing import FilteringBoundLogger
 from hashpact.audit.auditor import Auditor
 from hashpact.audit.source import ledger_source
 from hashpact.clock import unix_time
-from hashpact.config import EVERYWHERE, MAX_SIZE, split_address
+from hashpact.config import EVERYWHERE, split_address
 from hashpact.domain.ports import Log
-from hashpact.durable import read_bytes, write_public
+from hashpact.durable import write_public
 from hashpact.errors import CommitFailedError, ConfigError, CorruptError, HashpactError
 from hashpact.home.lease import REFRESH, Lease
 from hashpact.home.opening import Home, open_home
+from hashpact.home.trust import ServerTrust
 from hashpact.http.client import WitnessClient
-from hashpact.keys import certificates
 from hashpact.keys.passphrase import Passphrases
 from hashpact.log import proofs
 from hashpact.service.append import Appender
 from hashpact.service.check import Checker
 from hashpact.service.cosign import Quorum, WitnessLink
 from hashpact.service.follow import Follower, IndexSaver, check_reflects
+from hashpact.service.intake import Intake
 from hashpact.service.prove import Prover
 from hashpact.service.publish import Publisher
 from hashpact.service.read import Reader
 from hashpact.service.renew import Renewer
 from hashpact.service.sign import SigningGuard
-from hashpact.wire.identity import Tls
 
 if TYPE_CHECKING:
     from hashpact.lookup.directory import Frozen, IndexDirectory
@@ -60,8 +60,6 @@ _LOOK: Final = 10.0
 _FAR: Final = 100_000
 """So many leaves must be replayed at most, and some, when a server starts after a crash."""
 _DAY: Final = 24 * 3600
-_EXPIRES_SOON: Final = 30
-"""Days before their end from which certificates of the home are warned of."""
 _GRACE: Final = 5.0
 """Seconds that calls under way get when the server stops."""
 
@@ -116,9 +114,9 @@ async def _serve(home: Home, listen: str, ready: Callable[[str, str], None]) -> 
 
     host, _ = split_address("listen", listen)
     log = _event_log()
-    trust = _Trust(home, log)
+    trust = ServerTrust(home, log)
     authority = home.open_authority() if home.paths.ca_key.exists() else None
-    stop = _Stop(asyncio.Event(), log)
+    stop = _Stop(asyncio.get_running_loop(), log)
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_, stop.event.set)
     segments = IndexDirectory(home.paths.segments)
@@ -134,14 +132,11 @@ async def _serve(home: Home, listen: str, ready: Callable[[str, str], None]) -> 
     await sealing.once()
     server = build_server(
         Services(
-            Appender(home.ledger, unix_time),
+            Intake(Appender(home.ledger, unix_time), follower, sealing.guard, stop.on_fault),
             Checker(home.ledger, index, follower),
             reader,
-            follower,
-            sealing.guard,
             Prover(home.ledger),
             Renewer(home.charter().origin, authority, home.ledger, unix_time),
-            on_fault=stop.on_fault,
         ),
         Guard(Gate(home.charter().origin, reader.member), log, time.monotonic),
         address=listen,
@@ -197,16 +192,17 @@ def _joined(host: str, port: int) -> str:
 
 @dataclass(slots=True)
 class _Stop:
-    """Why and when the server ends."""
+    """Why and when the server ends. Any thread may end it; ``event`` belongs to the loop."""
 
-    event: asyncio.Event
+    loop: asyncio.AbstractEventLoop
     log: FilteringBoundLogger
+    event: asyncio.Event = field(default_factory=asyncio.Event)
     failure: HashpactError | None = None
 
     def end(self, failure: HashpactError) -> None:
         """Stop, and let the process end with that error."""
         self.failure = failure
-        self.event.set()
+        self.loop.call_soon_threadsafe(self.event.set)
 
     def on_fault(self, error: Exception) -> None:
         """Stop after a failed commit; anything else is the caller's answer and a line of log."""
@@ -215,59 +211,7 @@ class _Stop:
             self.end(error)
 
 
-class _Trust:
-    """The server's certificate, and the authorities that it trusts, as the home's files have them now."""
-
-    def __init__(self, home: Home, log: FilteringBoundLogger) -> None:
-        self._home = home
-        self._log = log
-        self._seen = self._marks()
-        self.tls = self._read()
-        self._failed: object = None
-
-    def __call__(self) -> Tls | None:
-        """What the files hold since they changed, or None. Sounds the alarm here: gRPC would not."""
-        marks: object = None
-        try:
-            marks = self._marks()
-            if marks == self._seen:
-                return None
-            self.tls = self._read()
-        except Exception as error:  # noqa: BLE001  # whatever it is, gRPC would go on with the old and say nothing
-            if marks != self._failed or marks is None:
-                reason = error.message if isinstance(error, HashpactError) else type(error).__name__
-                self._log.error("cannot load the certificates; the old ones are still in use", reason=reason)
-            self._failed = marks
-            return None
-        self._seen = marks
-        self._log.info("loaded the certificates")
-        self.warn()
-        return self.tls
-
-    def warn(self) -> None:
-        """Warn of what will expire soon."""
-        for name, pem in (("server.crt", self.tls.certificate), ("ca.crt", self.tls.authority)):
-            days = (certificates.expires(pem) - unix_time()) // _DAY
-            if days < _EXPIRES_SOON:
-                self._log.warning("a certificate expires", file=name, days=days)
-
-    def _files(self) -> tuple[Path, ...]:
-        paths = self._home.paths
-        return paths.server_key, paths.server_cert, paths.ca_cert
-
-    def _marks(self) -> object:
-        """What differs whenever one of the files has been replaced."""
-        return [(found.st_ino, found.st_mtime_ns, found.st_size) for found in map(Path.stat, self._files())]
-
-    def _read(self) -> Tls:
-        key, certificate, authority = self._files()
-        credential = self._home.open_credential(key, certificate)
-        trusted = read_bytes(authority, MAX_SIZE)
-        certificates.check_server(credential, trusted)
-        return Tls(credential.key, credential.certificate, trusted)
-
-
-async def _watch(trust: _Trust) -> None:
+async def _watch(trust: ServerTrust) -> None:
     """Warn of certificates that will expire soon, once a day."""
     while True:
         trust.warn()

@@ -17,8 +17,7 @@ from cryptography.x509.oid import NameOID
 from hashpact.domain.fingerprints import PDQ
 from hashpact.errors import CertificateError, UnauthenticatedError
 from hashpact.keys import certificates
-from hashpact.keys.certificates import Credential
-from hashpact.wire.identity import Tls
+from hashpact.keys.certificates import Credential, Tls
 
 PICTURE = [fingerprint(PDQ, "one")]
 ACME = "hashpact://test.example/log/member/acme"

@@ -44,7 +44,7 @@ async def test_01_an_exact_replay_gives_the_original_receipt(house: Clearinghous
 async def test_24_the_receipt_of_another_statement_is_refused(
     founded: Clearinghouse, connect: Connect, tmp_path: Path, change: str
 ) -> None:
-    real = founded.services.guard
+    real = founded.services.intake.guard
 
     class Liar(SigningGuard):
         def receipt(self, leaf: Leaf) -> Receipt:
@@ -58,7 +58,7 @@ async def test_24_the_receipt_of_another_statement_is_refused(
                 "unsigned": replace(good, checkpoint=good.checkpoint.replace(b" ", b" A", 2)),
             }[change]
 
-    founded.services = replace(founded.services, guard=Liar(founded.ledger, founded.world.log_key))
+    founded.alter(guard=Liar(founded.ledger, founded.world.log_key))
     await founded.start()
     caller = connect(replace(founded.profile("acme"), directory=tmp_path))
     with pytest.raises(CorruptError if change == "short" else ProofError):

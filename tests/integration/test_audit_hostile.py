@@ -39,8 +39,8 @@ async def audited(house: Clearinghouse, answer: Answer, evidence: Path) -> Repor
     shared = [acme.submit([fingerprint(PDQ, str(number))], reason) for number in range(FIRST, LAST + 1)]
     house.world.appender(house.ledger).append_all("acme", shared)
     house.world.appender(house.ledger).append("acme", acme.withdraw(20, "mistake"))
-    house.services.guard.sign()
-    house.services = replace(house.services, reader=Liar(house.ledger))
+    house.services.intake.guard.sign()
+    house.alter(reader=Liar(house.ledger))
     await house.start()
 
     known, endpoint = AuditSettings(evidence, house.genesis), house.profile("bolt").endpoint

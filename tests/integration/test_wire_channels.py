@@ -23,9 +23,8 @@ from hashpact.domain.kinds import MemberSuspend
 from hashpact.domain.state import Role
 from hashpact.errors import CertificateError, ConfigError, NotPermittedError, UnavailableError
 from hashpact.keys import certificates
-from hashpact.keys.certificates import Credential
+from hashpact.keys.certificates import Credential, Tls
 from hashpact.wire.client import connection
-from hashpact.wire.identity import Tls
 from hashpact.wire.server import CHECK_SERVICE
 
 PICTURE = [fingerprint(PDQ, "one")]
@@ -149,7 +148,7 @@ async def test_a_stream_ends_when_its_caller_is_suspended(house: Clearinghouse) 
         await house.server.set_serving(serving=False)
         assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
         suspension = house.world.author("acme").say(MemberSuspend("acme", "keys-stolen"))
-        house.services.appender.append("acme", suspension)
+        house.services.intake.appender.append("acme", suspension)
         with pytest.raises(grpc.aio.AioRpcError) as ended:
             await watch.read()
         assert ended.value.code() is grpc.StatusCode.PERMISSION_DENIED

@@ -36,7 +36,7 @@ def fill(house: Clearinghouse, count: int, items: int = 1, kind: FingerprintType
     shared = [fingerprint(kind, str(number)) for number in range(items)]
     made = [author.submit(shared, NCII) for _ in range(count)]
     house.world.appender(house.ledger).append_all("acme", made)
-    house.services.guard.sign()
+    house.services.intake.guard.sign()
     return made
 
 
@@ -138,7 +138,7 @@ async def test_a_leaf_that_is_left_out_or_comes_twice_is_corrupt(
                     yield leaf
 
     fill(founded, 3)
-    founded.services = replace(founded.services, prover=Liar(founded.ledger))
+    founded.alter(prover=Liar(founded.ledger))
     await founded.start()
     with pytest.raises(CorruptError, match=r"asked for leaf [34]"):
         await connect(founded.profile("acme"))("leaves")
@@ -156,7 +156,7 @@ async def test_a_stream_goes_on_at_a_server_that_comes_back(founded: Clearinghou
                 yield leaf
 
     fill(founded, 100)
-    founded.services = replace(founded.services, prover=Halting(founded.ledger))
+    founded.alter(prover=Halting(founded.ledger))
     await founded.start()
     caller = connect(founded.profile("acme"))
     waiting = asyncio.create_task(caller("leaves"))
@@ -184,7 +184,7 @@ async def test_38_a_stream_that_nobody_reads_holds_few_leaves(founded: Clearingh
                 yield leaf
 
     fill(founded, 400, items=60, kind=MINHASH)
-    founded.services = replace(founded.services, prover=Counting(founded.ledger))
+    founded.alter(prover=Counting(founded.ledger))
     await founded.start()
     async with AsyncClient(founded.profile("acme"), clock=world.clock, entropy=world.entropy) as client:
         leaves = client.leaves(private=True)
@@ -233,7 +233,7 @@ async def test_an_append_waits_for_a_quorum_and_a_retry_of_what_has_one_does_not
             return note
 
     witnesses = Witnesses()
-    founded.services = replace(founded.services, guard=founded.world.guard(founded.ledger, witnesses))
+    founded.alter(guard=founded.world.guard(founded.ledger, witnesses))
     await founded.start()
     caller, author = connect(founded.profile("acme")), founded.world.author("acme")
     first, second = author.submit([PICTURE], NCII), author.submit([PICTURE], NCII)
@@ -259,7 +259,7 @@ async def test_appends_that_wait_share_a_signature(founded: Clearinghouse, conne
             signed.append(kept.size)
             return kept
 
-    founded.services = replace(founded.services, guard=Slow(founded.ledger, founded.world.log_key))
+    founded.alter(guard=Slow(founded.ledger, founded.world.log_key))
     await founded.start()
     caller = connect(founded.profile("acme"))
     waiting = [asyncio.create_task(caller("submit", [PICTURE], labels=["ncii"])) for _ in range(5)]
@@ -281,7 +281,7 @@ async def test_34_appends_name_the_damage_and_checks_go_on(founded: Clearinghous
                 msg = "the hash stored with leaf 3 is not that of its bytes"
                 raise CorruptError(msg, index="3")
 
-    founded.services = replace(founded.services, guard=Damaged(founded.ledger, founded.world.log_key))
+    founded.alter(guard=Damaged(founded.ledger, founded.world.log_key))
     await founded.start()
     caller = connect(founded.profile("acme"))
     for _ in range(2):

@@ -17,7 +17,7 @@ from grpc_status import rpc_status
 
 from hashpact.domain.checks import Answer, Check, Query
 from hashpact.domain.fingerprints import PDQ
-from hashpact.domain.messages import EntryDetail, MemberDetail, Submission
+from hashpact.domain.messages import EntryDetail, Page, PageRequest, Submission
 from hashpact.domain.state import Leaf
 from hashpact.errors import CommitFailedError, CorruptError, HashpactError, OverloadedError, UnavailableError
 from hashpact.member.author import Reason
@@ -76,7 +76,7 @@ class Stub:
 
 
 async def served(house: Clearinghouse, **changes: Any) -> None:  # noqa: ANN401  # stand-ins of any class
-    house.services = replace(house.services, **changes)
+    house.alter(**changes)
     await house.start()
 
 
@@ -84,7 +84,9 @@ async def served(house: Clearinghouse, **changes: Any) -> None:  # noqa: ANN401 
 async def test_the_same_bytes_are_sent_until_the_server_answers(
     founded: Clearinghouse, connect: Connect, lost: str
 ) -> None:
-    flaky = Stub(founded.services.appender, [UnavailableError("not now")] * 2, late=lost == "the answer")
+    flaky = Stub(
+        founded.services.intake.appender, [UnavailableError("not now")] * 2, late=lost == "the answer"
+    )
     await served(founded, appender=flaky)
     size = founded.ledger.head().size
     receipt = await connect(founded.profile("acme"))("submit", [PICTURE], labels=["ncii"])
@@ -117,13 +119,13 @@ async def test_an_answer_that_breaks_the_protocol_is_corrupt(
             good = real.entry(index - 1)
             return replace(good, private=good.private[:-1]) if index % 2 else good
 
-        def members(self, _: str, limit: int) -> list[MemberDetail]:
-            return real.members("", limit)[::-1]
+        def page(self, request: PageRequest) -> Page:
+            return Page(real.page(request).members[::-1])
 
     first = founded.world.author("acme").submit([PICTURE, fingerprint(PDQ, "2")], Reason(frozenset({"ncii"})))
     index = real.ledger.head().size
-    founded.services.appender.append("acme", first)
-    founded.services.appender.append("acme", first)
+    founded.services.intake.appender.append("acme", first)
+    founded.services.intake.appender.append("acme", first)
     await served(founded, reader=Liar())
     caller = connect(founded.profile("acme"))
     with pytest.raises(CorruptError):
@@ -137,7 +139,7 @@ async def test_a_failed_commit_reaches_the_process_and_a_refusal_does_not(
 ) -> None:
     broken = CommitFailedError("the disk is full")
     crash = ZeroDivisionError("secret 1234")
-    await served(founded, appender=Stub(founded.services.appender, [broken, crash]))
+    await served(founded, appender=Stub(founded.services.intake.appender, [broken, crash]))
     caller = connect(founded.profile("acme"))
     with pytest.raises(HashpactError) as internal:
         await caller("submit", [PICTURE], labels=["ncii"])
@@ -164,7 +166,7 @@ async def until(condition: Callable[[], bool]) -> None:
 async def test_an_append_is_finished_when_its_caller_has_gone(
     founded: Clearinghouse, connect: Connect
 ) -> None:
-    real = founded.services.appender
+    real = founded.services.intake.appender
     entered, go = threading.Event(), threading.Event()
     broken = CommitFailedError("the disk is full")
 
@@ -191,7 +193,7 @@ async def test_an_append_is_finished_when_its_caller_has_gone(
 
 async def test_a_slow_append_holds_up_no_check(founded: Clearinghouse, connect: Connect) -> None:
     go = threading.Event()
-    real = founded.services.appender
+    real = founded.services.intake.appender
 
     class Slow:
         def append(self, caller: str, submission: Submission) -> Leaf:

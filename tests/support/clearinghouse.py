@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import grpc
@@ -17,18 +17,19 @@ from memory import MemoryLedger
 from structlog.testing import LogCapture
 
 from hashpact.keys import certificates
-from hashpact.keys.certificates import Credential
+from hashpact.keys.certificates import Credential, Tls
 from hashpact.member.clients import AsyncClient, Client
 from hashpact.member.profile import Profile
 from hashpact.service.check import Checker
 from hashpact.service.follow import Follower
+from hashpact.service.intake import Intake
 from hashpact.service.prove import Prover
 from hashpact.service.read import Reader
 from hashpact.service.renew import Renewer
 from hashpact.wire.client.connection import Endpoint
 from hashpact.wire.guard import Guard
 from hashpact.wire.handlers import Services
-from hashpact.wire.identity import Gate, Tls
+from hashpact.wire.identity import Gate
 from hashpact.wire.server import Limits, Server, build_server, server_credentials
 
 HOST = "127.0.0.1"
@@ -62,15 +63,19 @@ class Clearinghouse:
         index = LinearIndex()
         follower = Follower(self.ledger, index)
         self.services = Services(
-            self.world.appender(self.ledger),
+            Intake(
+                self.world.appender(self.ledger), follower, self.world.guard(self.ledger), self.faults.append
+            ),
             Checker(self.ledger, index, follower),
             Reader(self.ledger),
-            follower,
-            self.world.guard(self.ledger),
             Prover(self.ledger),
             Renewer(self.world.origin, self.authority, self.ledger, wall_clock),
-            self.faults.append,
         )
+
+    def alter(self, **parts: Any) -> None:  # noqa: ANN401  # of any type
+        """Serve with other parts: fields of Services or of its intake."""
+        intake = {name: parts.pop(name) for name in ("appender", "guard") if name in parts}
+        self.services = replace(self.services, intake=replace(self.services.intake, **intake), **parts)
 
     def tls(self, credential: Credential, authority: Credential | None = None) -> Tls:
         """One end of a channel."""
@@ -95,7 +100,7 @@ class Clearinghouse:
             ),
             limits=self.limits,
         )
-        self.services.follower.catch_up()
+        self.services.intake.follower.catch_up()
         await self.server.start()
         self.started = True
         return self.server

@@ -7,14 +7,13 @@ from itertools import pairwise
 from typing import Final, TypeVar
 
 from hashpact.audit.source import ReportedLeaf
+from hashpact.domain.messages import MAX_PAGE, EntriesRequest, LeavesRequest, PageRequest
 from hashpact.domain.state import Entry, Head, Key, Member, Opinion, Record
 from hashpact.log.tiles import Tile
 from hashpact.storage.published import Mirror
 from hashpact.wire.client import calls, feeds
 from hashpact.wire.client.calls import Call
 from hashpact.wire.client.connection import Connection
-from hashpact.wire.codec import MAX_PAGE, EntriesRequest, PageRequest
-from hashpact.wire.evidence import LeavesRequest
 
 Result = TypeVar("Result")
 

@@ -10,6 +10,9 @@ from hashpact.domain.state import Entry, Key, Member, Opinion
 
 MAX_ROOTS: Final = 100
 """Root statements of one answer, each of at most 32 KiB."""
+DEFAULT_PAGE: Final = 100
+MAX_PAGE: Final = 1000
+"""Members of one page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +53,39 @@ class MemberDetail:
 
     member: Member
     keys: tuple[Key, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """The page of at most ``size`` members that a token names; "" names the first.
+
+    The server's token is the last member id before the page; a client takes it as it comes.
+    """
+
+    token: str = ""
+    size: int = DEFAULT_PAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some members in the order of their ids, and the token of the next page; "" on the last."""
+
+    members: tuple[MemberDetail, ...]
+    next_token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EntriesRequest:
+    """The entries from log index ``start`` up to ``stop``, 0 for all that there are."""
+
+    start: int = 0
+    stop: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LeavesRequest:
+    """The leaves from index ``start`` up to ``stop``, 0 for all that are signed."""
+
+    start: int = 0
+    stop: int = 0
+    with_private: bool = False

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from cryptography import x509
@@ -38,6 +38,15 @@ class Credential:
 
     key: bytes
     certificate: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """One end's private key and certificate, and the authority that it trusts for the other end; all PEM."""
+
+    key: bytes = field(repr=False)
+    certificate: bytes
+    authority: bytes
 
 
 def member_uri(origin: str, member_id: str) -> str:

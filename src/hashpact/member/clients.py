@@ -12,7 +12,7 @@ from typing import Final, Self, TypeVar
 
 from hashpact.clock import unix_time
 from hashpact.domain.checks import DEFAULT_LIMIT, Answer, Filter, Query
-from hashpact.domain.messages import EntryDetail, LeafDetail, MemberDetail, Submission
+from hashpact.domain.messages import EntryDetail, LeafDetail, LeavesRequest, MemberDetail, Submission
 from hashpact.domain.pinned import check_extends
 from hashpact.domain.ports import Clock, Entropy
 from hashpact.domain.state import Basis, Receipt, Stance
@@ -24,7 +24,6 @@ from hashpact.wire.client import calls, feeds
 from hashpact.wire.client.calls import Call, Pace
 from hashpact.wire.client.connection import AsyncConnection, Connection
 from hashpact.wire.codec import EVERYTHING
-from hashpact.wire.evidence import LeavesRequest
 
 TIMEOUT: Final = 10.0
 """Seconds that a call may take, all its tries together."""

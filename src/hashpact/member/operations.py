@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from hashpact.domain.checks import Answer, Check, Filter, Query
 from hashpact.domain.fingerprints import Fingerprint
-from hashpact.domain.messages import LeafDetail, Submission
+from hashpact.domain.messages import MAX_PAGE, LeafDetail, Page, PageRequest, Submission
 from hashpact.domain.pinned import PinnedLog
 from hashpact.domain.ports import Clock, Entropy
 from hashpact.domain.state import Basis, Receipt, Stance
@@ -20,7 +20,6 @@ from hashpact.member.profile import Profile
 from hashpact.member.roots import RootChain, check_included
 from hashpact.wire.client import calls
 from hashpact.wire.client.calls import Call
-from hashpact.wire.codec import MAX_PAGE, Page, PageRequest
 
 if TYPE_CHECKING:
     from datasketch import MinHash  # type: ignore[import-untyped]  # ships no type information

@@ -14,11 +14,11 @@ from hashpact.domain.state import Receipt
 from hashpact.durable import alone, read_bytes, read_private, write_public
 from hashpact.errors import ConfigError
 from hashpact.keys import certificates, pkcs8
+from hashpact.keys.certificates import Tls
 from hashpact.keys.expiry import CERTIFICATE_DAYS, KEY_DAYS, Ending, ending
 from hashpact.keys.passphrase import Passphrases
 from hashpact.member.paths import ProfilePaths
 from hashpact.wire.client.connection import Endpoint
-from hashpact.wire.identity import Tls
 
 CERTIFICATE: Final = b"-----BEGIN CERTIFICATE-----"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from hashpact.domain.messages import EntryDetail, MemberDetail
+from hashpact.domain.messages import EntryDetail, MemberDetail, Page, PageRequest
 from hashpact.domain.ports import Ledger
 from hashpact.domain.rules import standing
 from hashpact.domain.state import Member
@@ -69,3 +69,9 @@ class Reader:
         """The first ``limit`` members whose id sorts after ``after``, in the order of their ids."""
         with self.ledger.snapshot() as view:
             return [MemberDetail(member, view.keys(member.id)) for member in view.members(after, limit)]
+
+    def page(self, request: PageRequest) -> Page:
+        """A page of members; one more is read than it holds, to know whether another follows."""
+        found = self.members(request.token, request.size + 1)
+        members = tuple(found[: request.size])
+        return Page(members, members[-1].member.id if len(found) > request.size else "")

@@ -7,14 +7,23 @@ that an answer is read as strictly as a request.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from hashpact.domain import keys, kinds, statements
 from hashpact.domain.checks import DEFAULT_LIMIT, MAX_QUERIES, Answer, Check, Filter, Match, Query
 from hashpact.domain.fingerprints import MAX_PRIVATE, Fingerprint, Measure, commitment, type_named
 from hashpact.domain.kinds import MAX_ITEMS, MAX_LABELS, Submit
-from hashpact.domain.messages import EntryDetail, MemberDetail, Submission
+from hashpact.domain.messages import (
+    DEFAULT_PAGE,
+    MAX_PAGE,
+    EntriesRequest,
+    EntryDetail,
+    MemberDetail,
+    Page,
+    PageRequest,
+    Submission,
+)
 from hashpact.domain.rules.entries import new_entry
 from hashpact.domain.state import Key, Member, Opinion
 from hashpact.domain.statements import MAX_LEAF
@@ -45,40 +54,11 @@ MAX_CHECK: Final = 1024 * 1024
 EVERYTHING: Final = Filter()
 """The filter that narrows nothing."""
 
-DEFAULT_PAGE: Final = 100
-MAX_PAGE: Final = 1000
 
 # The fields of a key that the message and the record have under one name.
 _NUMBERS: Final = ("expires", "enrolled_at", "valid_from")
 _OPTIONAL_NUMBERS: Final = ("rotated_at", "retires", "suspended_at", "revoked_at", "cutoff")
 _OPTIONAL_IDS: Final = ("enrolled_by", "revoked_by")
-
-
-@dataclass(frozen=True, slots=True)
-class PageRequest:
-    """The page of at most ``size`` members that a token names; "" names the first.
-
-    The server's token is the last member id before the page; a client takes it as it comes.
-    """
-
-    token: str = ""
-    size: int = DEFAULT_PAGE
-
-
-@dataclass(frozen=True, slots=True)
-class EntriesRequest:
-    """The entries from log index ``start`` up to ``stop``, 0 for all that there are."""
-
-    start: int = 0
-    stop: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some members in the order of their ids, and the token of the next page; "" on the last."""
-
-    members: tuple[MemberDetail, ...]
-    next_token: str = ""
 
 
 def check_to_wire(check: Check) -> check_pb2.CheckRequest:

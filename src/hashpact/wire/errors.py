@@ -79,17 +79,10 @@ FALLBACK: Final[Mapping[grpc.StatusCode, type[HashpactError]]] = {
 }
 """The class of a status that names no reason, or one that this version does not know."""
 
-_FAULTS: Final = frozenset({_Code.UNAVAILABLE, _Code.DATA_LOSS, _Code.INTERNAL})
-
 
 def status_of(error: HashpactError) -> grpc.StatusCode:
     """The gRPC status of an error; of a class that is not in the table, that of its nearest base."""
     return next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
-
-
-def is_fault(error: BaseException) -> bool:
-    """Whether an error is the server's own trouble, and not a refusal of what the caller asked."""
-    return not isinstance(error, HashpactError) or status_of(error) in _FAULTS
 
 
 def to_status(error: HashpactError) -> status_pb2.Status:

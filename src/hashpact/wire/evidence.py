@@ -7,12 +7,11 @@ the bytes prove is for `PinnedLog` to say.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from hashpact.domain.fingerprints import MAX_PRIVATE
 from hashpact.domain.kinds import MAX_ITEMS
-from hashpact.domain.messages import MAX_ROOTS, LeafDetail
+from hashpact.domain.messages import MAX_ROOTS, LeafDetail, LeavesRequest
 from hashpact.domain.state import Receipt
 from hashpact.domain.statements import MAX_LEAF
 from hashpact.errors import InvalidInputError
@@ -24,15 +23,6 @@ MAX_PROOF: Final = 64
 MAX_CHECKPOINT: Final = 64 * 1024
 MAX_TILE: Final = 256 * (MAX_LEAF + 2)
 MAX_PATH: Final = 64
-
-
-@dataclass(frozen=True, slots=True)
-class LeavesRequest:
-    """The leaves from ``start`` up to ``stop``, 0 for all that are signed, with or without private parts."""
-
-    start: int = 0
-    stop: int = 0
-    with_private: bool = False
 
 
 def receipt_to_wire(receipt: Receipt) -> log_pb2.AppendResponse:

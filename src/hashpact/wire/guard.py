@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 from structlog.typing import FilteringBoundLogger
 
-from hashpact.errors import HashpactError, InvalidInputError
+from hashpact.errors import HashpactError, InvalidInputError, is_fault
 from hashpact.wire import errors
 from hashpact.wire.codec import MAX_CHECK, MAX_MESSAGE
 from hashpact.wire.identity import CALLER, Gate
@@ -122,7 +122,7 @@ class Guard(grpc.aio.ServerInterceptor):
         except HashpactError as error:
             status = errors.to_status(error)
             facts |= {"code": errors.status_of(error).name, "reason": error.code}
-            if errors.is_fault(error):
+            if is_fault(error):
                 self._log.error("rpc failed", rpc=method, reason=error.code, message=error.message)
         except grpc.aio.AbortError:
             code = context.code()

@@ -1,31 +1,26 @@
-"""The RPCs: decode, call the service, encode. The interceptor has let the caller in and answers errors.
+"""The RPCs: decode, one call, encode. The guard has admitted the caller before and answers errors after.
 
-Services block: an append waits for the disk, a check scans an index. They run in threads, so that one
-slow call holds up nobody else's and health answers in between; appends in one thread of their own, because
-the ledger takes one writer at a time. docs/decisions/wire.md has the measurement.
+Services block: an append waits for the disk, a check scans an index. They run in threads, so that one slow
+call delays no other and health answers in between. docs/decisions/wire.md has the measurement.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, TypeVar
 
-from hashpact.domain.messages import Submission
 from hashpact.domain.renewal import Renewal
-from hashpact.domain.state import Leaf, Role
-from hashpact.service.append import Appender
+from hashpact.domain.state import Role
 from hashpact.service.check import Checker
-from hashpact.service.follow import Follower
+from hashpact.service.intake import Intake
 from hashpact.service.prove import Prover
 from hashpact.service.read import Reader
 from hashpact.service.renew import Renewer
-from hashpact.service.sign import SigningGuard
-from hashpact.wire import codec, errors, evidence, fields
-from hashpact.wire.codec import Page
+from hashpact.wire import codec, evidence, fields
 from hashpact.wire.identity import CALLER, require
 from hashpact.wire.v1 import (
     certificate_pb2,
@@ -36,59 +31,29 @@ from hashpact.wire.v1 import (
     log_pb2_grpc,
 )
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _AT_ONCE: Final = 16
 """Leaves or entries that a stream holds, each of at most 32 KiB and with its private parts 2 MiB."""
 
 
-class Coalescer:
-    """Lets many that wait for one thing share it: who joins gets the outcome of a round that starts later."""
-
-    def __init__(self, work: Callable[[], Awaitable[object]]) -> None:
-        self._work = work
-        self._running: asyncio.Future[object] | None = None
-        self._next: asyncio.Future[object] | None = None
-
-    async def join(self) -> None:
-        """Wait for the next round. Raises what its work raises, to each that has joined."""
-        if self._next is None:
-            self._next = asyncio.ensure_future(self._round(self._running))
-            # Whoever has joined may be gone when it fails.
-            self._next.add_done_callback(lambda done: done.cancelled() or done.exception())
-        await asyncio.shield(self._next)
-
-    async def _round(self, before: asyncio.Future[object] | None) -> object:
-        if before is not None:
-            await asyncio.wait({before})
-        self._running, self._next = self._next, None
-        return await self._work()
-
-
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the RPCs call.
+    """What the RPCs call."""
 
-    ``on_fault`` is called in the event loop with each exception of an append or a signature that is the
-    server's own trouble (`errors.is_fault`), also when the caller has gone. After CommitFailedError the
-    process must stop.
-    """
-
-    appender: Appender
+    intake: Intake
     checker: Checker
     reader: Reader
-    follower: Follower
-    guard: SigningGuard
     prover: Prover
     renewer: Renewer
-    on_fault: Callable[[Exception], None]
 
 
-class CheckServicer(check_pb2_grpc.CheckServiceServicer):
+class CheckHandler(check_pb2_grpc.CheckServiceServicer):
     """Answers checks."""
 
-    def __init__(self, services: Services, threads: Executor) -> None:
-        self._services = services
+    def __init__(self, checker: Checker, threads: Executor) -> None:
+        self._checker = checker
         self._threads = threads
 
     async def Check(  # noqa: N802  # gRPC names it
@@ -99,41 +64,29 @@ class CheckServicer(check_pb2_grpc.CheckServiceServicer):
         """The entries near some fingerprints."""
         require(Role.CHECK)
         check = codec.check_from_wire(request)
-        answer = await _blocking(self._threads, lambda: self._services.checker.check(check))
-        return codec.answer_to_wire(answer)
+        return codec.answer_to_wire(await _blocking(self._threads, lambda: self._checker.check(check)))
 
 
-class LogServicer(log_pb2_grpc.LogServiceServicer):
-    """Appends statements, and reads and proves what they add up to.
+class LogHandler(log_pb2_grpc.LogServiceServicer):
+    """Appends statements, and reads and proves what they add up to. Appends have threads of their own."""
 
-    ``writer`` and ``signer`` have one thread each.
-    """
-
-    def __init__(self, services: Services, threads: Executor, writer: Executor, signer: Executor) -> None:
+    def __init__(self, services: Services, threads: Executor, appends: Executor) -> None:
         self._services = services
         self._threads = threads
-        self._writer = writer
-        self._rounds = Coalescer(lambda: _blocking(signer, services.guard.sign))
+        self._appends = appends
 
     async def Append(  # noqa: N802  # gRPC names it
         self,
         request: log_pb2.AppendRequest,
         context: object,  # noqa: ARG002  # gRPC passes it
     ) -> log_pb2.AppendResponse:
-        """The receipt of a statement that is durable, signed and can be found."""
-        caller = CALLER.get().id
+        """The receipt of a statement that is durable, signed and can be found.
+
+        What has begun is finished, also when the caller goes away meanwhile.
+        """
+        caller, intake = CALLER.get().id, self._services.intake
         submission = codec.submission_from_wire(request)
-        loop = asyncio.get_running_loop()
-        leaf, signed = await _blocking(self._writer, lambda: self._append(loop, caller, submission))
-        try:
-            # A retry must not wait for witnesses that its receipt does not need.
-            if not signed:
-                await self._rounds.join()
-            receipt = await _blocking(self._threads, lambda: self._services.guard.receipt(leaf))
-        except Exception as error:
-            if errors.is_fault(error):
-                self._services.on_fault(error)
-            raise
+        receipt = await _blocking(self._appends, lambda: intake.append(caller, submission))
         return evidence.receipt_to_wire(receipt)
 
     async def GetEntry(  # noqa: N802  # gRPC names it
@@ -154,23 +107,17 @@ class LogServicer(log_pb2_grpc.LogServiceServicer):
         """Entries in order. The next are read when the transport has taken those before."""
         asked = codec.entries_request_from_wire(request)
         entries = self._services.reader.entries(asked.start, asked.stop)
-        while chunk := await _blocking(self._threads, lambda: _chunk(entries)):
-            for detail in chunk:
-                yield log_pb2.ListEntriesResponse(entry=codec.detail_to_wire(detail))
+        async for detail in _streamed(self._threads, entries):
+            yield log_pb2.ListEntriesResponse(entry=codec.detail_to_wire(detail))
 
     async def ListMembers(  # noqa: N802  # gRPC names it
         self,
         request: log_pb2.ListMembersRequest,
         context: object,  # noqa: ARG002  # gRPC passes it
     ) -> log_pb2.ListMembersResponse:
-        """A page of members; one more is asked for than it holds, to know whether another follows."""
-        page = codec.page_request_from_wire(request)
-        found = await _blocking(
-            self._threads, lambda: self._services.reader.members(page.token, page.size + 1)
-        )
-        more = len(found) > page.size
-        members = tuple(found[: page.size])
-        return codec.page_to_wire(Page(members, members[-1].member.id if more else ""))
+        """A page of members."""
+        asked = codec.page_request_from_wire(request)
+        return codec.page_to_wire(await _blocking(self._threads, lambda: self._services.reader.page(asked)))
 
     async def ListRoots(  # noqa: N802  # gRPC names it
         self,
@@ -231,33 +178,15 @@ class LogServicer(log_pb2_grpc.LogServiceServicer):
         """Leaves in order. The next is read when the transport has taken the one before."""
         asked = evidence.leaves_request_from_wire(request)
         leaves = self._services.prover.leaves(asked.start, asked.stop, private=asked.with_private)
-        while chunk := await _blocking(self._threads, lambda: _chunk(leaves)):
-            for leaf in chunk:
-                yield evidence.leaf_to_wire(leaf)
-
-    def _append(
-        self, loop: asyncio.AbstractEventLoop, caller: str, submission: Submission
-    ) -> tuple[Leaf, bool]:
-        """The leaf, and whether it is signed already.
-
-        Runs in the writer's thread to its end, even if the caller goes away meanwhile.
-        """
-        try:
-            self._services.guard.check_sound()
-            leaf = self._services.appender.append(caller, submission)
-            self._services.follower.catch_up()
-            return leaf, self._services.guard.covers(leaf)
-        except Exception as error:
-            if errors.is_fault(error):
-                loop.call_soon_threadsafe(self._services.on_fault, error)
-            raise
+        async for leaf in _streamed(self._threads, leaves):
+            yield evidence.leaf_to_wire(leaf)
 
 
-class CertificateServicer(certificate_pb2_grpc.CertificateServiceServicer):
+class CertificateHandler(certificate_pb2_grpc.CertificateServiceServicer):
     """Issues certificates to members."""
 
-    def __init__(self, services: Services, threads: Executor) -> None:
-        self._services = services
+    def __init__(self, renewer: Renewer, threads: Executor) -> None:
+        self._renewer = renewer
         self._threads = threads
 
     async def Renew(  # noqa: N802  # gRPC names it
@@ -268,7 +197,7 @@ class CertificateServicer(certificate_pb2_grpc.CertificateServiceServicer):
         """A new certificate for the caller's channel."""
         caller = CALLER.get().id
         renewal = Renewal(request.certificate_request, request.proof)
-        certificate = await _blocking(self._threads, lambda: self._services.renewer.renew(caller, renewal))
+        certificate = await _blocking(self._threads, lambda: self._renewer.renew(caller, renewal))
         return certificate_pb2.RenewResponse(certificate=certificate)
 
 
@@ -276,5 +205,8 @@ async def _blocking(threads: Executor, work: Callable[[], Result]) -> Result:
     return await asyncio.get_running_loop().run_in_executor(threads, work)
 
 
-def _chunk(stream: Iterator[Result]) -> list[Result]:
-    return list(islice(stream, _AT_ONCE))
+async def _streamed(threads: Executor, items: Iterator[Item]) -> AsyncIterator[Item]:
+    """The items of a blocking iterator, a few at a time."""
+    while chunk := await _blocking(threads, lambda: list(islice(items, _AT_ONCE))):
+        for item in chunk:
+            yield item

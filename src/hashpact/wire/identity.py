@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from hashpact.domain import statements
@@ -21,15 +21,6 @@ CALLER: Final[ContextVar[Member]] = ContextVar("hashpact_caller")
 """The member whose RPC this is; set by the interceptor before a servicer runs."""
 
 _TLS: Final = b"TLSv1.3"
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """One end's private key and certificate, and the authority that it trusts for the other end; all PEM."""
-
-    key: bytes = field(repr=False)
-    certificate: bytes
-    authority: bytes
 
 
 @dataclass(frozen=True, slots=True)

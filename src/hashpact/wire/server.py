@@ -16,10 +16,10 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from hashpact.errors import ConfigError
+from hashpact.keys.certificates import Tls
 from hashpact.wire.codec import MAX_MESSAGE
 from hashpact.wire.guard import Guard
-from hashpact.wire.handlers import CertificateServicer, CheckServicer, LogServicer, Services
-from hashpact.wire.identity import Tls
+from hashpact.wire.handlers import CertificateHandler, CheckHandler, LogHandler, Services
 from hashpact.wire.v1 import (
     certificate_pb2,
     certificate_pb2_grpc,
@@ -45,7 +45,8 @@ class Limits:
 
     A connection ends at ``connection_age`` (gRPC spreads it by a tenth to either side), so that clients
     spread over new processes and a revoked certificate's channel does not live on; a call under way then
-    has ``connection_grace`` to end. ``threads`` answer checks and reads.
+    has ``connection_grace`` to end. ``threads`` answer checks and reads; ``appends`` may wait at the same
+    time, for the disk or for witnesses.
     """
 
     concurrent_rpcs: int = 1000
@@ -57,6 +58,7 @@ class Limits:
     keepalive_timeout: float = 20
     min_ping_interval: float = 30
     threads: int = 4
+    appends: int = 64
 
     def options(self) -> list[tuple[str, int]]:
         """The same as gRPC channel arguments."""
@@ -127,13 +129,12 @@ def build_server(
         interceptors=(guard,), options=bounds.options(), maximum_concurrent_rpcs=bounds.concurrent_rpcs
     )
     threads = ThreadPoolExecutor(bounds.threads, "hashpact-read")
-    writer = ThreadPoolExecutor(1, "hashpact-write")
-    signer = ThreadPoolExecutor(1, "hashpact-sign")
+    appends = ThreadPoolExecutor(bounds.appends, "hashpact-append")
     state = health.aio.HealthServicer()
-    check_pb2_grpc.add_CheckServiceServicer_to_server(CheckServicer(services, threads), server)
-    log_pb2_grpc.add_LogServiceServicer_to_server(LogServicer(services, threads, writer, signer), server)
+    check_pb2_grpc.add_CheckServiceServicer_to_server(CheckHandler(services.checker, threads), server)
+    log_pb2_grpc.add_LogServiceServicer_to_server(LogHandler(services, threads, appends), server)
     certificate_pb2_grpc.add_CertificateServiceServicer_to_server(
-        CertificateServicer(services, threads), server
+        CertificateHandler(services.renewer, threads), server
     )
     health_pb2_grpc.add_HealthServicer_to_server(state, server)
     names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -143,7 +144,7 @@ def build_server(
     except RuntimeError as error:
         msg = f"cannot listen on {address}: check the address, the port and the server's certificate"
         raise ConfigError(msg) from error
-    return Server(server, state, (threads, writer, signer), port)
+    return Server(server, state, (threads, appends), port)
 
 
 def server_credentials(tls: Tls, renewed: Callable[[], Tls | None]) -> grpc.ServerCredentials:

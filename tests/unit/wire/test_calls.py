@@ -12,7 +12,7 @@ from memory import MemoryLedger
 
 from hashpact.domain.checks import Answer, Check, Query
 from hashpact.domain.fingerprints import PDQ
-from hashpact.domain.messages import MemberDetail
+from hashpact.domain.messages import MemberDetail, Page, PageRequest
 from hashpact.domain.state import Member
 from hashpact.errors import (
     CertificateError,
@@ -41,7 +41,6 @@ from hashpact.wire.client.calls import (
     Wait,
     attempts,
 )
-from hashpact.wire.codec import Page, PageRequest
 from hashpact.wire.v1 import log_pb2
 
 AWAY = Failure(UnavailableError("away"))

@@ -15,12 +15,11 @@ from hashpact.domain import statements
 from hashpact.domain.checks import Answer, Check, Filter, Match, Query
 from hashpact.domain.fingerprints import MD5, MINHASH, PDQ, PHASH, SHA256, Fingerprint, Measure
 from hashpact.domain.kinds import Submit
-from hashpact.domain.messages import EntryDetail, MemberDetail, Submission
+from hashpact.domain.messages import EntriesRequest, EntryDetail, MemberDetail, Page, PageRequest, Submission
 from hashpact.domain.state import Basis, Entry, Key, Member, Opinion, Role, Stance
 from hashpact.errors import HashpactError, InvalidInputError
 from hashpact.member.author import Reason
 from hashpact.wire import codec, fields
-from hashpact.wire.codec import EntriesRequest, Page, PageRequest
 from hashpact.wire.v1 import check_pb2, log_pb2
 
 numbers = some.integers(0, 2**63 - 1)

@@ -10,11 +10,10 @@ from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as some
 
-from hashpact.domain.messages import LeafDetail
+from hashpact.domain.messages import LeafDetail, LeavesRequest
 from hashpact.domain.state import Receipt
 from hashpact.errors import InvalidInputError
 from hashpact.wire import evidence
-from hashpact.wire.evidence import LeavesRequest
 from hashpact.wire.v1 import log_pb2
 
 numbers = some.integers(0, 2**63 - 1)

@@ -9,7 +9,7 @@ from builders import World, fingerprint
 from memory import MemoryLedger
 
 from hashpact.domain.fingerprints import PDQ
-from hashpact.domain.messages import LeafDetail
+from hashpact.domain.messages import EntriesRequest, LeafDetail, LeavesRequest
 from hashpact.errors import (
     CertificateError,
     CorruptError,
@@ -24,8 +24,6 @@ from hashpact.wire import codec, evidence
 from hashpact.wire.client import feeds
 from hashpact.wire.client.calls import Failure, Outcome, Pace, Probe, Wait
 from hashpact.wire.client.feeds import Feed, Item, Open, Read, results
-from hashpact.wire.codec import EntriesRequest
-from hashpact.wire.evidence import LeavesRequest
 from hashpact.wire.v1 import log_pb2
 
 AWAY = Failure(UnavailableError("away"))

@@ -10,7 +10,8 @@ import pytest
 
 from hashpact.domain.state import Member, Role
 from hashpact.errors import NotPermittedError, UnauthenticatedError
-from hashpact.wire.identity import CALLER, Gate, Tls, require
+from hashpact.keys.certificates import Tls
+from hashpact.wire.identity import CALLER, Gate, require
 
 ORIGIN = "test.example/log"
 URI = b"hashpact://test.example/log/member/acme"

@@ -13,7 +13,7 @@ from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-unty
 from grpc_status import rpc_status
 
 from hashpact import errors as domain
-from hashpact.errors import HashpactError
+from hashpact.errors import HashpactError, is_fault
 from hashpact.wire import errors
 
 DOCS = Path(__file__).resolve().parents[3] / "docs/formats/statuses.md"
@@ -151,12 +151,14 @@ def test_another_exception_tells_nothing() -> None:
 
 
 def test_faults_are_the_servers_own() -> None:
-    faults = {cls.__name__ for cls in EVERY if errors.is_fault(cls("m"))}
+    faults = {cls.__name__ for cls in EVERY if is_fault(cls("m"))}
     assert faults == {
         *("HashpactError", "ConfigError", "UnavailableError", "CommitFailedError", "CertificateError"),
         *("CorruptError", "ProofError", "LogKeyError"),
     }
-    assert errors.is_fault(ValueError("m"))
+    assert is_fault(ValueError("m"))
+    own = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DATA_LOSS, grpc.StatusCode.INTERNAL}
+    assert {cls.__name__ for cls in EVERY if errors.STATUS[cls] in own} == faults
 
 
 def test_the_page_says_the_same() -> None:

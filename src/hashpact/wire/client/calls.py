@@ -17,7 +17,7 @@ from typing import Final, Generic, TypeAlias, TypeVar
 from google.protobuf.message import DecodeError
 
 from hashpact.domain.checks import Answer, Check
-from hashpact.domain.messages import EntryDetail, LeafDetail, Submission
+from hashpact.domain.messages import EntryDetail, LeafDetail, Page, PageRequest, Submission
 from hashpact.domain.pinned import PinnedLog
 from hashpact.domain.renewal import Renewal
 from hashpact.domain.state import Receipt
@@ -30,7 +30,6 @@ from hashpact.errors import (
     UnavailableError,
 )
 from hashpact.wire import codec, evidence, fields
-from hashpact.wire.codec import Page, PageRequest
 from hashpact.wire.v1 import certificate_pb2, check_pb2, log_pb2
 
 Result = TypeVar("Result")

@@ -23,11 +23,11 @@ import grpc
 from cryptography import x509
 
 from hashpact.errors import CertificateError, ConfigError, UnavailableError
+from hashpact.keys.certificates import Tls
 from hashpact.wire import errors
 from hashpact.wire.client.calls import Call, Failure, Outcome, Pace, Pause, Probe, Send, Step, Wait, attempts
 from hashpact.wire.client.feeds import Feed, Item, Open, Read, results
 from hashpact.wire.codec import MAX_MESSAGE
-from hashpact.wire.identity import Tls
 
 Result = TypeVar("Result")
 

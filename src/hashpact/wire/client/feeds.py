@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Generic, TypeAlias, TypeVar
 
-from hashpact.domain.messages import EntryDetail, LeafDetail
+from hashpact.domain.messages import EntriesRequest, EntryDetail, LeafDetail, LeavesRequest
 from hashpact.errors import CorruptError, DeadlineError
 from hashpact.wire import codec, evidence
 from hashpact.wire.client.calls import Failure, Outcome, Pace, Pause, RetryBudget, understood
-from hashpact.wire.codec import EntriesRequest
-from hashpact.wire.evidence import LeavesRequest
 from hashpact.wire.v1 import log_pb2
 
 Result = TypeVar("Result")
