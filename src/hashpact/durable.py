@@ -41,7 +41,7 @@ def write_private(path: Path, data: bytes, *, replace: bool = False) -> None:
 
 
 def write_public(path: Path, data: bytes, *, replace: bool = False) -> None:
-    """Write a file whole and durably: whoever opens ``path`` finds the old bytes, all the new, or no file.
+    """Write a file whole and durably: a reader of ``path`` finds the old bytes, all the new, or no file.
 
     Raises ConfigError if the file exists (unless ``replace``) or cannot be written.
     """

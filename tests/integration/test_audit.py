@@ -118,8 +118,8 @@ def test_a_server_that_tells_another_state_is_found_out(
         evidence = tmp_path / f"evidence-{number}"
         assert run([*arguments, "--evidence", str(evidence)]) == 1
         printed = capsys.readouterr()
-        assert f"FAULT the record entry {entry} is told with another withdrawn_at" in printed.out
-        assert "is told with another stance" in printed.out
+        assert f"FAULT the record entry {entry} is reported with another withdrawn_at" in printed.out
+        assert "is reported with another stance" in printed.out
         assert "hashpact: 2 faults were found" in printed.err
         report = json.loads((evidence / "report.json").read_text())
         assert {fault["index"] for fault in report["faults"]} == {entry, place.entries[-1] + 1}

@@ -112,7 +112,7 @@ async def test_entries_out_of_order_or_out_of_place_end_it(
         (lambda _: iter(()), [f"entry {index} is missing" for index in range(FIRST, LAST + 1)]),
         (
             changed(20, lambda one: replace(one, entry=replace(one.entry, withdrawn_reason="gone"))),
-            ["entry 20 is told with another withdrawn_reason"],
+            ["entry 20 is reported with another withdrawn_reason"],
         ),
         (
             changed(9, lambda one: replace(one, opinions=(Opinion(9, "bolt", Stance.SEEN, 47, bytes(32)),))),

@@ -15,7 +15,7 @@ class Altered:
 
     def __init__(self, honest: LedgerSource) -> None:
         self.honest = honest
-        self.tells = honest.tells
+        self.reports = honest.reports
         self.only_standing = False
         self.notes: list[bytes] = list(honest.checkpoints())
         self.stop: int | None = None

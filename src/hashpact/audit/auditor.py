@@ -1,10 +1,10 @@
-"""Audit: everything that a log says of itself, derived again from its leaves' bytes and compared.
+"""Audit: derives everything again from the leaves' bytes and compares it with what a source reports.
 
 What is compared, as the leaves come:
 
 1. Leaf 0 is the genesis statement that is pinned.
 2. Every leaf follows the rules: format, signatures, standing. The fold is `rules.Replay`, as everywhere.
-3. Where a source tells what it stores beside a leaf (hash, edge, root, request), that follows from the bytes.
+3. What a source stores beside a leaf (hash, edge, root, request) follows from the bytes.
 4. Private parts, where a source gives them, are what their statement's items commit to.
 5. Every signed checkpoint is signed by a log key that was in force at its size, and has the tree's root.
 6. The log begins with the tree of the checkpoint that was audited last.
@@ -12,10 +12,10 @@ What is compared, as the leaves come:
 
 And at the end:
 
-8. The state that the source tells, record by record, is the one that the leaves add up to.
+8. The state that the source reports, record by record, is the one derived from the leaves.
 9. The newest statement is not older than was asked for.
 
-Nothing is believed because the source says it, and a source that holds a leaf back is at fault as well.
+Nothing is believed because the source reports it, and a source that withholds a leaf is at fault as well.
 Memory is bounded by what the log's members have signed: a log with too many faults is not read to its end.
 """
 
@@ -43,7 +43,7 @@ from hashpact.log.checkpoint import SignedCheckpoint
 from hashpact.log.tiles import HEIGHT, WIDTH, Tile
 
 Progress: TypeAlias = Callable[[int, int], None]
-"""Is told how many of how many leaves are done, then of the entries whose state is compared."""
+"""Called with how many of how many leaves are done, then with the entries whose state is compared."""
 
 MAX_FINDINGS: Final = 1000
 """So many, and the rest of the log is not read: it is not worth more proof, and memory is bounded."""
@@ -218,18 +218,18 @@ class Auditor:
     def _fold(self, stop: int) -> None:
         if stop <= self._size:
             return
-        for told in self._source.leaves(self._size, stop):
-            if told.index != self._size or self._size == stop:
-                message = f"asked for leaf {self._size}, it gave leaf {told.index}"
+        for reported in self._source.leaves(self._size, stop):
+            if reported.index != self._size or self._size == stop:
+                message = f"asked for leaf {self._size}, it gave leaf {reported.index}"
                 raise CorruptError(message, index=str(self._size))
-            self._add(told)
+            self._add(reported)
             self._progress(self._size, stop)
         if self._size != stop:
             message = f"leaf {self._size} of {stop} is held back"
             raise CorruptError(message, index=str(self._size))
 
-    def _add(self, told: ReportedLeaf) -> None:
-        index, data = told.index, told.data
+    def _add(self, reported: ReportedLeaf) -> None:
+        index, data = reported.index, reported.data
         if index == 0:
             self._first = data
             if self._genesis is not None and hashlib.sha256(data).digest() != self._genesis:
@@ -246,19 +246,19 @@ class Auditor:
         self._replay.faults.clear()
         self._counts["malformed" if statement is None else statement.body.kind] += 1
         if statement is not None:
-            self._compare_leaf(told, leaf_hash, statement)
+            self._compare_leaf(reported, leaf_hash, statement)
         known = self._audited
         if known is not None and known.checkpoint.size == self._size and self._root != known.checkpoint.root:
             message = f"the first {self._size} leaves are not those that were audited: it is another history"
             self._find("checkpoint", 0, message, audited=known.data, checkpoint=self._served())
 
-    def _compare_leaf(self, told: ReportedLeaf, leaf_hash: bytes, statement: Statement) -> None:
-        """Compare what is told beside a leaf with what its bytes say."""
-        index, stored = told.index, told.stored
+    def _compare_leaf(self, reported: ReportedLeaf, leaf_hash: bytes, statement: Statement) -> None:
+        """Compare what is stored beside a leaf with what its bytes say."""
+        index, stored = reported.index, reported.stored
         if stored is not None:
             derived = Leaf(
                 index=index,
-                data=told.data,
+                data=reported.data,
                 hash=leaf_hash,
                 root=self._root,
                 edge=self._edge,
@@ -269,9 +269,9 @@ class Auditor:
             wrong = stored != derived and unlike(stored, derived)
             if wrong:
                 self._find("stored", index, f"leaf {index}: {wrong} stored with it is not that of its bytes")
-        if told.private is not None:
+        if reported.private is not None:
             items = statement.body.items if isinstance(statement.body, Submit) else ()
-            if tuple(commitment(part) for part in told.private) != items:
+            if tuple(commitment(part) for part in reported.private) != items:
                 message = f"leaf {index}: its private parts are not what its items commit to"
                 self._find("private", index, message)
 
@@ -284,20 +284,20 @@ class Auditor:
     def _compare_tile(self, tile: Tile, hashes: Sequence[bytes]) -> None:
         try:
             data = self._source.tile(tile)
-            told = None if data is None else tiles.parse_hashes(tile, data)
+            theirs = None if data is None else tiles.parse_hashes(tile, data)
         except (CorruptError, InvalidInputError, NotFoundError) as error:
             self._find("tile", _start(tile, 0), f"{tile.path}: {error}")
             return
-        for place, (mine, theirs) in enumerate(zip(hashes, told or hashes, strict=True)):
-            if mine != theirs:
+        for place, (derived, served) in enumerate(zip(hashes, theirs or hashes, strict=True)):
+            if derived != served:
                 index = _start(tile, place)
                 message = f"{tile.path}: hash {place}, which begins at leaf {index}, is not the tree's"
                 self._find("tile", index, message, **{tile.path.replace("/", "-"): data or b""})
                 return
 
     def _state(self) -> None:
-        """Compare the records that the source tells, again with a longer log while that explains some."""
-        if not self._source.tells:
+        """Compare the records that the source reports, again with a longer log while that explains some."""
+        if not self._source.reports:
             return
         entries: Sequence[int] = sorted(self._replay.state.entries)
         different = list(self._different(entries))
@@ -324,9 +324,9 @@ class Auditor:
 
     def _different(self, entries: Sequence[int]) -> Iterator[Difference]:
         wanted = records_of(self._replay.state, entries, only_standing=self._source.only_standing)
-        return differences(self._told(entries), wanted, self._source.tells)
+        return differences(self._reported(entries), wanted, self._source.reports)
 
-    def _told(self, entries: Sequence[int]) -> Iterator[Record]:
+    def _reported(self, entries: Sequence[int]) -> Iterator[Record]:
         done = 0
         for record in self._source.records(entries):
             yield record

@@ -1,4 +1,4 @@
-"""Records: a state as somebody tells it, compared record by record with the state that a log adds up to."""
+"""Compares a reported state, record by record, with the state derived from the log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Identity: TypeAlias = tuple[str, *tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One record that is told otherwise than it is: what is wrong, and the leaf that made it last known.
+    """One record that is reported differently from the derived one: what is wrong, and the leaf that made it.
 
     ``entry`` is the entry that it is, or is an opinion on.
     """
@@ -25,16 +25,16 @@ class Difference:
 
 
 def differences(
-    told: Iterable[Record], wanted: Iterable[Record], kinds: frozenset[type[Record]]
+    reported: Iterable[Record], wanted: Iterable[Record], kinds: frozenset[type[Record]]
 ) -> Iterator[Difference]:
-    """Every record that is told and wrong, told and not wanted, or, of these kinds, wanted and not told."""
+    """Every record reported wrongly, reported without a leaf, or, of these kinds, missing."""
     mine = {_identity(record): record for record in wanted if type(record) in kinds}
-    for record in told:
+    for record in reported:
         known = mine.pop(_identity(record), None)
         if known is None:
             yield _difference(record, "is not what any leaf says")
         elif known != record:
-            yield _difference(known, f"is told with another {unlike(known, record)}")
+            yield _difference(known, f"is reported with another {unlike(known, record)}")
     for record in mine.values():
         yield _difference(record, "is missing")
 

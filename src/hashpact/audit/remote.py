@@ -27,7 +27,7 @@ _GAP: Final = 256
 class TileSource:
     """A mirror as a source: signed leaves and tiles, no state."""
 
-    tells: Final[frozenset[type[Record]]] = frozenset()
+    reports: Final[frozenset[type[Record]]] = frozenset()
     only_standing = False
 
     def __init__(self, mirror: Mirror) -> None:
@@ -61,7 +61,7 @@ class TileSource:
 class ServerSource:
     """A server as a source, through a member's connection."""
 
-    tells: Final[frozenset[type[Record]]] = frozenset({Member, Key, Entry, Opinion})
+    reports: Final[frozenset[type[Record]]] = frozenset({Member, Key, Entry, Opinion})
     only_standing = True
 
     def __init__(self, connection: Connection) -> None:
@@ -101,10 +101,10 @@ class ServerSource:
             page = self._run(calls.members(PageRequest(page.next_token, MAX_PAGE), after))
         wanted = frozenset(entries)
         for start, stop in _spans(entries):
-            for told in self._connection.stream(feeds.entries(EntriesRequest(start, stop)), TIMEOUT):
-                if told.entry.index in wanted:
-                    yield told.entry
-                    yield from told.opinions
+            for reported in self._connection.stream(feeds.entries(EntriesRequest(start, stop)), TIMEOUT):
+                if reported.entry.index in wanted:
+                    yield reported.entry
+                    yield from reported.opinions
 
     def _run(self, call: Call[Result]) -> Result:
         return self._connection.run(call, TIMEOUT)

@@ -1,4 +1,4 @@
-"""Sources: where an auditor reads a log, and the one for whoever has the ledger itself."""
+"""Sources: where an auditor reads a log, and the source over a ledger at hand."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ EVERY_KIND: Final[frozenset[type[Record]]] = frozenset({Charter, Member, Key, En
 
 @dataclass(frozen=True, slots=True)
 class ReportedLeaf:
-    """A leaf as a source tells it.
+    """A leaf as a source reports it.
 
     ``private`` are its private parts in item order, None if the source has none to give. ``stored`` is what
-    the source keeps beside the bytes, None if it does not say.
+    the source stores beside the bytes, None if it reports nothing.
     """
 
     index: int
@@ -33,8 +33,8 @@ class ReportedLeaf:
 class Source(Protocol):
     """Where a log is read from: a home's ledger, a server, a directory of tiles.
 
-    What it can not give because it is damaged is a CorruptError, MalformedError or NotFoundError; what it can
-    not give now is an UnavailableError, which ends the audit without a verdict. No answer is longer than
+    Damage raises CorruptError, MalformedError or NotFoundError. What cannot be given now raises
+    UnavailableError, which ends the audit without a verdict. No answer is longer than
     what it may be: an endless one is a CorruptError too.
     """
 
@@ -43,11 +43,11 @@ class Source(Protocol):
         ...
 
     def head(self) -> Head | None:
-        """Where it says that the log stands, which may be beyond what is signed; None if it does not say."""
+        """The head that it reports, which may be beyond what is signed; None if it reports none."""
         ...
 
     def time(self) -> int | None:
-        """The latest time of any statement as it keeps it, None if it does not say."""
+        """The latest time of any statement as it stores it, None if it reports none."""
         ...
 
     def leaves(self, start: int, stop: int) -> Iterator[ReportedLeaf]:
@@ -55,24 +55,24 @@ class Source(Protocol):
         ...
 
     def tile(self, tile: Tile) -> bytes | None:
-        """The bytes of a hash tile, None if it has no tiles to tell."""
+        """The bytes of a hash tile, None if it has no tiles."""
         ...
 
     def records(self, entries: Sequence[int]) -> Iterator[Record]:
-        """The state as it tells it: members, their keys, and at least these entries with their opinions.
+        """The state as it reports it: members, their keys, and at least these entries with their opinions.
 
-        A record that it has and should not have is told too, if it can list its records.
+        It also reports records that no leaf made, if it can list its records.
         """
         ...
 
     @property
-    def tells(self) -> frozenset[type[Record]]:
-        """The kinds of records that it tells."""
+    def reports(self) -> frozenset[type[Record]]:
+        """The kinds of records that it reports."""
         ...
 
     @property
     def only_standing(self) -> bool:
-        """Whether it tells only the opinions that stand, as members see them."""
+        """Whether it reports only the opinions that stand, as members see them."""
         ...
 
 
@@ -85,7 +85,7 @@ class LedgerSource:
         self._head = head
 
     @property
-    def tells(self) -> frozenset[type[Record]]:
+    def reports(self) -> frozenset[type[Record]]:
         """Every kind of record."""
         return EVERY_KIND
 

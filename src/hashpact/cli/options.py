@@ -158,7 +158,7 @@ def _connect(profile: Path, address: str | None, timeout: float) -> Client:
 
     loaded = Profile.load(profile, passphrases())
     for ending in loaded.endings(int(time.time())):
-        complain(f"{ending.level}: {ending.told}; run: {ending.remedy}")
+        complain(f"{ending.level}: {ending.text}; run: {ending.remedy}")
     return Client(loaded if address is None else loaded.at(address), timeout=timeout)
 
 

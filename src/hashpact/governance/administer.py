@@ -32,7 +32,7 @@ DEFAULT_LABELS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Drafter:
-    """Writes statements of the administrators that nobody has signed yet.
+    """Writes unsigned statements of the administrators.
 
     ``named`` is the 32-byte id of the administrator's key that each names; it must be among those that sign.
     """

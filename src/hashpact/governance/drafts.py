@@ -1,8 +1,8 @@
 """Drafts: files of statements that several people sign, each on a machine of their own, one after the other.
 
 A file holds one statement or more, one after the other, each with the signature lines that it has by now. A
-statement that nobody has signed is its text alone; once signed it is the note that becomes a leaf. So nothing
-in the file is of a format of its own, and whoever signs reads exactly what is signed.
+statement that nobody has signed is its text alone; once signed it is the note that becomes a leaf. So
+the file has no format of its own, and signers read exactly what they sign.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Draft:
 
     @classmethod
     def of(cls, statement: Statement) -> Draft:
-        """A statement that nobody has signed yet."""
+        """A statement without signatures."""
         return cls(statement.text(), statement)
 
     @property

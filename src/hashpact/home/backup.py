@@ -31,7 +31,7 @@ from hashpact.storage.copying import copied_ledger
 from hashpact.storage.ledgers import open_ledger
 
 Progress: TypeAlias = Callable[[int, int], None]
-"""Is told how many of how many bytes are done."""
+"""Called with how many of how many bytes are done."""
 
 Accept: TypeAlias = Callable[[Log], None]
 """Raises for a ledger that must not be restored."""
@@ -94,7 +94,7 @@ def back_up(home: Path, file: Path, progress: Progress, *, keys: bool, now: int)
         origin, size, root = _head(copy)
         with copy.open("rb") as database:
             length = copy.stat().st_size
-            files[_DB] = _add(tar, _DB, _Told(database, progress, length, length), length, now)
+            files[_DB] = _add(tar, _DB, _Counted(database, progress, length, length), length, now)
         manifest = Manifest(origin, size, root, now, files)
         text = manifest.text()
         _add(tar, MANIFEST, io.BytesIO(text), len(text), now)
@@ -151,7 +151,7 @@ def _names(home: Path, *, keys: bool) -> Iterator[str]:
 
 
 def _head(database: Path) -> tuple[str, int, str]:
-    """Origin, tree size and root of a ledger that nobody else has open, once it has been opened well."""
+    """Origin, tree size and root of a ledger that no other process has open, once it has been checked."""
     with closing(open_ledger(database)) as ledger:
         size = ledger.head().size
         leaf = next(ledger.leaves(size - 1, size), None)
@@ -167,8 +167,8 @@ class _Readable(Protocol):
     def read(self, size: int = ..., /) -> bytes: ...
 
 
-class _Told:
-    """A file whose reading is told as progress; ``before`` bytes of the work were done already."""
+class _Counted:
+    """A file whose reading is reported as progress; ``before`` bytes of the work were done already."""
 
     def __init__(self, file: _Readable, progress: Progress, size: int, before: int = 0) -> None:
         self._file = file
@@ -218,10 +218,10 @@ def _unpack(file: Path, draft: Path, progress: Progress) -> Manifest:
                 if content is not None and member.name == MANIFEST and manifest is None:
                     manifest = Manifest.parse(content.read(_LIMIT))
                 elif content is None or member.name in found or _NAMES.fullmatch(member.name) is None:
-                    raise _not_whole(file, f"{member.name!r} does not belong into it")
+                    raise _not_whole(file, f"{member.name!r} is not part of a backup")
                 else:
-                    told = _Told(content, progress, member.size) if member.name == _DB else content
-                    found[member.name] = _write(draft, member.name, told)
+                    counted = _Counted(content, progress, member.size) if member.name == _DB else content
+                    found[member.name] = _write(draft, member.name, counted)
     except FileNotFoundError as exc:
         msg = f"there is no file {file}"
         raise ConfigError(msg) from exc

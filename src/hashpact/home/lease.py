@@ -1,8 +1,9 @@
 """Which machine has a home: a record that it writes again every second, for another one to see.
 
 SQLite's locks hold among the processes of one kernel, so any number of them share a home; two machines that
-share its directory would damage it. Nothing here compares clocks: whoever finds another machine's record
-watches whether it changes. The record has one line: the kernel's boot id, the host's name, a random word.
+share its directory would damage it. Nothing here compares clocks: a process that finds another machine's
+record watches whether it changes. The record is one line: the kernel's boot id, the host's name and a random
+word.
 """
 
 from __future__ import annotations

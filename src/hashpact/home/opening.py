@@ -111,8 +111,8 @@ def open_home(
 
     Raises ConfigError, also if another machine has the home, and CorruptError.
 
-    ``passphrases`` open its private keys, when one is needed (None: from the environment). Only who looks for
-    damage leaves ``check_head`` out.
+    ``passphrases`` open its private keys, when one is needed (None: from the environment). Without
+    ``check_head`` a damaged head is left for an audit to find.
     """
     paths = HomePaths(directory)
     if not paths.config.exists():

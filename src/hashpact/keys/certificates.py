@@ -1,7 +1,7 @@
 """Certificates: the home's own authority, and the certificates of its server and members.
 
-They say who is at the end of a channel and nothing more; what a member says is signed with its statement
-key. TLS keys are ECDSA P-256, which every TLS library takes. Source: RFC 5280.
+They prove who is at the end of a channel and nothing more; statements are signed with a statement key. TLS
+keys are ECDSA P-256, which every TLS library takes. Source: RFC 5280.
 """
 
 from __future__ import annotations
@@ -102,8 +102,8 @@ def request_member(key: bytes, member_id: str) -> bytes:
 def certify_member(authority: Credential, origin: str, member_id: str, request: bytes, clock: Clock) -> bytes:
     """The client certificate, in PEM, of that member for the key of a certificate request, valid for 30 days.
 
-    Nothing of the request counts but its key, an ECDSA P-256 key that has signed it; who asks is for the
-    caller to know. Raises InvalidInputError for any other request.
+    Nothing of the request counts but its key, an ECDSA P-256 key that has signed it; the
+    caller knows who asks. Raises InvalidInputError for any other request.
     """
     names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(member_uri(origin, member_id))])
     usage = ExtendedKeyUsageOID.CLIENT_AUTH

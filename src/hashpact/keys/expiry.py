@@ -1,4 +1,4 @@
-"""Expiry: which keys and certificates end soon, and how loudly to say so."""
+"""Expiry: which keys and certificates end soon, and at which severity to warn."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Ending:
     remedy: str = ""
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """The same in one line."""
         if self.days < 0:
             return f"{self.what} has expired"
@@ -70,8 +70,8 @@ class Registry:
     def state(self, key: Key) -> str:
         """What a key is good for now, in a few words."""
         if not self._stands(key):
-            told = "void, as the rotation that brought it is"
-            return told if key.cutoff is None else f"revoked from leaf {key.cutoff}"
+            state = "void, as the rotation that brought it is"
+            return state if key.cutoff is None else f"revoked from leaf {key.cutoff}"
         if key.suspended_at is not None:
             return "suspended"
         if standing.replaced(self._view, key):

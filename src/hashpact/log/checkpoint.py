@@ -26,7 +26,7 @@ from hashpact.log.tree import EMPTY_ROOT
 MAX_SIZE: Final = 64 * 1024
 """Bytes that a signed checkpoint may have."""
 SINGLE_ADMIN: Final = "single-admin"
-"""The extension that says: one administrator alone may change who is a member."""
+"""The extension of a log in which one administrator alone may change who is a member."""
 
 _ORIGIN: Final = re.compile("[!-*,-~]+")
 _EXTENSION: Final = re.compile("[^\x00-\x1f]+")

@@ -73,7 +73,7 @@ def signature_line(name: str, public: bytes, signature: bytes, kind: bytes = ED2
 
 
 def verifier_key(name: str, public: bytes, kind: bytes = ED25519) -> str:
-    """The key as other tools are told of it: ``<name>+<hex of the key id>+<base64 of type and key>``."""
+    """The key in C2SP's verifier form: ``<name>+<hex of the key id>+<base64 of type and key>``."""
     return f"{name}+{short_id(name, public, kind).hex()}+{base64.b64encode(kind + public).decode()}"
 
 

@@ -49,7 +49,7 @@ def consistency(old: int, new: int, node: Node) -> tuple[bytes, ...]:
         return ()
     shift = _trailing_zeros(old)
     number = (old >> shift) - 1
-    # Whoever knows the old root knows this subtree already if the old tree is nothing else.
+    # If the old tree is exactly this subtree, the verifier has its root already.
     seed = () if number == 0 else (node(shift, number),)
     return (*seed, *_path(shift, number, new, node))
 

@@ -1,7 +1,7 @@
 """Receipts as files: C2SP tlog-proof texts (https://c2sp.org/tlog-proof, a draft).
 
 A receipt says where a leaf is and proves it offline: an index, an inclusion proof, and the checkpoint that it
-leads to, verbatim. Whoever has the leaf's bytes and the log's public key needs nothing else:
+leads to, verbatim. A verifier with the leaf's bytes and the log's public key needs nothing else:
 
     c2sp.org/tlog-proof@v1
     index <index>

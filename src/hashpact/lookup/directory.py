@@ -128,7 +128,7 @@ class IndexDirectory:
         os.close(self._lock)
 
     def manifest(self) -> IndexManifest | None:
-        """What was saved last, or None. Raises OSError, and CorruptError if it cannot be told."""
+        """What was saved last, or None. Raises OSError, and CorruptError if it cannot be read."""
         path = self.path / MANIFEST
         try:
             return IndexManifest.parse(path.read_text("utf-8"))

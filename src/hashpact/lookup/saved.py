@@ -18,7 +18,7 @@ class SavedIndex:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write what is in the index now to one file; others may add, remove and search meanwhile.
 
-        Whoever opens ``path`` finds what was there before, or all of the new file. Raises OSError.
+        A reader of ``path`` finds what was there before, or all of the new file. Raises OSError.
         """
         self._store.freeze().save(os.fspath(path))
 

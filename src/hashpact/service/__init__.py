@@ -1,1 +1,1 @@
-"""The use cases, one a file: what a clearinghouse does, told in domain words."""
+"""The server's use cases, one a file."""

@@ -1,7 +1,7 @@
 """Cosign: what a log asks of its witnesses, and how many of them it waits for.
 
-Each witness is asked in a thread of its own, so that a slow one holds nobody else up. As soon as the quorum
-has answered, the rest has a moment more; then the checkpoint goes out with the cosignatures that came.
+Each witness is asked in a thread of its own, so that a slow one delays no other. Once the quorum has
+answered, the others get a moment more; then the checkpoint is published with the cosignatures that arrived.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class WitnessLink:
         raise UnavailableError(msg)
 
     def _verified(self, signed: checkpoint.SignedCheckpoint, lines: bytes) -> bytes:
-        """The line of this witness among those it answered with; nobody knows the others."""
+        """The line of this witness among those it answered with; the others are not verified."""
         try:
             opened = note.parse(note.join(signed.note.text, [lines]), checkpoint.MAX_SIZE)
             for line in opened.signatures:
@@ -161,7 +161,7 @@ class Quorum:
         return self._collect(futures)[1]
 
     def close(self) -> None:
-        """Ask nobody any more. A request on its way ends by itself."""
+        """Send no further requests. One that is under way ends by itself."""
         for line in self._lines:
             line.thread.shutdown(wait=False, cancel_futures=True)
 
@@ -174,7 +174,7 @@ class Quorum:
     def _collect(
         self, futures: Sequence[Future[bytes]]
     ) -> tuple[list[bytes], list[str], ConflictError | None]:
-        """The lines that came, what is to be told of the others, and whether this home has signed more."""
+        """The lines that arrived, a complaint for each other witness, and the error of a size signed since."""
         lines, complaints, quicker = [], [], None
         for future, line in zip(futures, self._lines, strict=True):
             try:
@@ -219,7 +219,7 @@ class _Line:
     def ask(
         self, over: threading.Event, signed: checkpoint.SignedCheckpoint, consistency: Consistency
     ) -> Future[bytes]:
-        """The answer to come. After ``over`` nobody waits for it, and it is not asked for."""
+        """The future answer. Once ``over`` is set, no request is sent: the caller has stopped waiting."""
 
         def ask() -> bytes:
             if over.is_set():

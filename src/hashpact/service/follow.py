@@ -52,7 +52,7 @@ class Follower:
         return self._position
 
     def catch_up(self) -> int:
-        """Apply every committed leaf that the index lacks; returns the new position.
+        """Apply every committed leaf that is not in the index yet; returns the new position.
 
         After an error it may be called again: what was added before the error stays, and is not added twice.
         Entries are added before what ends them is applied: it always concerns an earlier entry.

@@ -19,7 +19,7 @@ EMPTY = Head(0, ())
 
 
 def nothing(size: int) -> None:
-    """A progress that nobody watches."""
+    """No-op progress callback."""
 
 
 class LogKeys:

@@ -1,4 +1,4 @@
-"""Prove: the checkpoint, proofs, tiles and leaves of what is signed, for whoever follows the log."""
+"""Prove: the checkpoint, proofs, tiles and leaves of what is signed, for those who follow the log."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Publish: the signed log as static files, which anyone may fetch and keep (C2SP tlog-tiles).
 
-The checkpoint is put after every tile of its tree, so whoever has read it finds them all.
+The checkpoint is put after every tile of its tree, so its readers find all of them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Publisher:
     def check(self) -> None:
         """Raise CorruptError unless the ledger holds the very log that was published, and as much of it.
 
-        That is how a ledger from an old backup is told: others have seen more of the log, and going on from
+        This recognises a ledger from an old backup: others have seen more of the log, and appending to
         less would give the same indexes to other statements.
         """
         published = self._published()
@@ -42,7 +42,7 @@ class Publisher:
             check_reaches(self._log, published, "the published checkpoint (log/checkpoint)")
 
     def publish(self) -> int:
-        """Publish the newest signed checkpoint and the tiles that lack; the size that is published then.
+        """Publish the newest signed checkpoint and the missing tiles; returns the published size.
 
         The first time it looks for every tile, for a restored home has the checkpoint alone. Raises
         CorruptError if what is published is not the beginning of the log, and then puts nothing.

@@ -33,7 +33,7 @@ class Reader:
     def entries(self, start: int, stop: int) -> Iterator[EntryDetail]:
         """The entries with start <= index < stop, in order; 0 stops at the end of the log.
 
-        Holds few of them at a time and no view between them: a later one may be told as it stands later.
+        Holds few of them at a time and no view between them: a later entry reflects a later state.
         Raises CorruptError.
         """
         size = self.ledger.head().size

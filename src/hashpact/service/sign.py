@@ -43,8 +43,9 @@ class Cosigners(Protocol):
         """The signed checkpoint with the cosignatures of enough witnesses.
 
         ``consistency(old)`` is the proof from a witness's last size, 0 < old <= size, to this one. Raises
-        DeadlineError without a quorum; then the checkpoint is not kept, and a later one is asked for. Raises
-        ConflictError if another process had a larger one cosigned, CorruptError if nobody here can have.
+        DeadlineError without a quorum; then the checkpoint is not kept, and a later one is asked for.
+        Raises ConflictError if another process of this home had a larger one cosigned, CorruptError if none
+        can have.
         """
         ...
 
@@ -99,7 +100,7 @@ class SigningGuard:
         return latest is not None and leaf.index < latest.size
 
     def receipt(self, leaf: Leaf) -> Receipt:
-        """The receipt of a committed leaf: the same for ever, from the first kept checkpoint that holds it.
+        """The receipt of a committed leaf: always the same, from the first kept checkpoint that holds it.
 
         Signs one if there is none yet, and then raises as `sign`.
         """

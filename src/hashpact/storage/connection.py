@@ -95,7 +95,7 @@ class Readers:
         self._closed = False
 
     def take(self) -> apsw.Connection:
-        """A connection that nobody else uses until it is given back. It refuses to write."""
+        """A connection for one caller until it is given back. It refuses to write."""
         if self._closed:
             msg = f"{self._path} is closed"
             raise UnavailableError(msg)

@@ -1,6 +1,6 @@
 """The published log in a directory, a checkpoint and tiles as C2SP tlog-tiles lays them out.
 
-Its home writes it as a `Publication`; whoever has a copy reads it as a `Mirror`, without a server. The files
+Its home writes it as a `Publication`; a copy is read as a `Mirror`, without a server. The files
 hold neither private parts nor state.
 """
 

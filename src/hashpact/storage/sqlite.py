@@ -176,7 +176,7 @@ class SqliteLedger:
 
     @classmethod
     def open(cls, path: Path, wait: float = WAIT, *, check_head: bool = True) -> Self:
-        """The ledger at ``path``. Only who looks for damage leaves ``check_head`` out.
+        """The ledger at ``path``. Without ``check_head`` a damaged head is left for an audit to find.
 
         Raises ConfigError if there is none, if the file is something else or of another schema version, or
         if it may not be written; CorruptError if its head and its last leaf disagree, naming the index.

@@ -151,7 +151,7 @@ def server_credentials(tls: Tls, renewed: Callable[[], Tls | None]) -> grpc.Serv
     """The credentials of a server that wants a certificate of every client.
 
     ``renewed`` is called at each handshake, in a thread of gRPC: what to use instead of ``tls`` from now on,
-    or None to go on as before. It must not raise: gRPC would go on as before, and tell nobody.
+    or None to go on as before. It must not raise: gRPC would go on as before and report nothing.
     """
 
     def fetch() -> grpc.ServerCertificateConfiguration | None:

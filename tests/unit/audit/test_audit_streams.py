@@ -24,7 +24,7 @@ from hashpact.log.tiles import Tile
 class Careless:
     """A source whose operator has appended and signed whatever came, and tells the state that it leads to."""
 
-    tells = EVERY_KIND
+    reports = EVERY_KIND
     only_standing = False
 
     def __init__(self, world: World, leaves: Sequence[bytes]) -> None:
@@ -62,7 +62,7 @@ class Careless:
 class Serving(Careless):
     """The same, but telling its state as a server does: no charters, and only the opinions that stand."""
 
-    tells = EVERY_KIND - {Charter}
+    reports = EVERY_KIND - {Charter}
     only_standing = True
 
     def records(self, entries: Sequence[int]) -> Iterator[Record]:

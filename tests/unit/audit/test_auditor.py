@@ -148,14 +148,14 @@ def _with_root(size: int, root: bytes) -> bytes:
 def test_a_log_that_has_signed_nothing(source: Altered) -> None:
     source.notes = []
     assert report(source).findings == ()  # a home that was never served
-    source.end, source.latest, source.tells = None, None, frozenset()
+    source.end, source.latest, source.reports = None, None, frozenset()
     assert only(source) == ("checkpoint", None, "nothing of this log is signed")
 
 
 def test_a_log_that_was_rolled_back(ledger: MemoryLedger, source: Altered) -> None:
     """It is shorter than when it was audited last."""
     audited = source.notes.pop()
-    source.end, source.latest, source.tells = None, None, frozenset()
+    source.end, source.latest, source.reports = None, None, frozenset()
     topic, index, message = only(source, audited=audited)
     assert (topic, index) == ("checkpoint", 256)
     assert "the log was rolled back" in message
@@ -293,14 +293,14 @@ def test_a_record_that_is_told_otherwise_than_the_leaves_say(
     topic, found, message = only(source)
     assert (topic, found) == ("state", index)
     assert message.startswith(f"the record {kind.__name__.lower()} ")
-    assert message.endswith(f" is told with another {next(iter(changed))}")
+    assert message.endswith(f" is reported with another {next(iter(changed))}")
 
     source.state[place] = record
     source.state.append(replace(record, **renamed))
     assert only(source)[2].endswith(" is not what any leaf says")
 
     source.state = [each for each in source.state[:-1] if each is not record]
-    assert only(source) == ("state", index, f"{message.partition(' is told')[0]} is missing")
+    assert only(source) == ("state", index, f"{message.partition(' is reported')[0]} is missing")
 
 
 def test_the_time_that_is_kept_is_the_latest(source: Altered) -> None:
@@ -326,7 +326,7 @@ def test_a_difference_that_a_longer_log_does_not_explain(ledger: MemoryLedger) -
 
 
 def test_a_source_that_tells_no_state(source: Altered) -> None:
-    source.tells, source.state, source.latest = frozenset(), [], None
+    source.reports, source.state, source.latest = frozenset(), [], None
     assert report(source).findings == ()
 
 

@@ -252,7 +252,7 @@ def test_no_altered_archive_is_restored(
 )
 def test_no_member_gets_out_of_the_home(archive: Path, name: str) -> None:
     forge(archive, lambda _: None, tarfile.TarInfo(name))
-    assert f"{name!r} does not belong into it" in refused(archive)
+    assert f"{name!r} is not part of a backup" in refused(archive)
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE])
@@ -260,7 +260,7 @@ def test_no_member_is_anything_but_a_file(archive: Path, kind: bytes) -> None:
     member = tarfile.TarInfo("pki/link.crt")
     member.type, member.linkname = kind, "hashpact.db"
     forge(archive, lambda _: None, member)
-    assert "does not belong into it" in refused(archive)
+    assert "is not part of a backup" in refused(archive)
 
 
 def test_what_is_no_archive(tmp_path: Path) -> None:

@@ -28,10 +28,10 @@ def test_a_key_is_warned_of_at_60_30_and_7_days(days: int, level: str | None) ->
 def test_a_warning_says_what_and_when() -> None:
     soon = ending("the certificate", NOW + DAY, NOW, CERTIFICATE_DAYS)
     assert soon is not None
-    assert (soon.level, soon.told) == ("urgent", "the certificate expires in 1 day")
+    assert (soon.level, soon.text) == ("urgent", "the certificate expires in 1 day")
     past = ending("the certificate", NOW - 5, NOW)
     assert past is not None
-    assert past.told == "the certificate has expired"
+    assert past.text == "the certificate has expired"
     assert ending("the certificate", NOW + 20 * DAY, NOW, CERTIFICATE_DAYS) is None
 
 

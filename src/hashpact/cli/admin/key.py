@@ -99,7 +99,7 @@ def expiring(side: Access, *, as_json: bool) -> None:
             }
             emit(told)
         else:
-            click.echo(f"{each.level}: {each.told}")
+            click.echo(f"{each.level}: {each.text}")
     if found:
         raise click.exceptions.Exit(SOON)
 
