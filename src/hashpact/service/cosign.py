@@ -174,7 +174,7 @@ class Quorum:
     def _collect(
         self, futures: Sequence[Future[bytes]]
     ) -> tuple[list[bytes], list[str], ConflictError | None]:
-        """The lines that arrived, a complaint for each other witness, and the error of a size signed since."""
+        """The lines that arrived, a complaint for each other witness, and the error of a larger size."""
         lines, complaints, quicker = [], [], None
         for future, line in zip(futures, self._lines, strict=True):
             try:
