@@ -62,7 +62,7 @@ ROOMS = {
     "keys": room("errors domain durable", "cryptography"),
     "service": room("errors log domain keys.certificates", pure=True),
     "wire": room("errors domain keys.certificates service", GRPC + " cryptography structlog"),
-    "http": room("errors log service", "h11 structlog"),
+    "http": room("errors log service", "starlette structlog uvicorn"),
     "governance": room("errors log domain durable keys", "cryptography"),
     # The kinds of objects that its clients take as they are.
     "member": room(

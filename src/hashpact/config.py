@@ -48,7 +48,8 @@ class HomeConfig:
     ``origin`` is the log's name, fixed at its genesis. ``listen`` is the HOST:PORT to bind (port 0: any free
     one). ``address`` is the HOST:PORT that members connect to, written into their profiles (None: where the
     server is bound); the server's certificate must name its host. ``quorum`` of the ``witnesses`` must cosign
-    a checkpoint before anybody sees it.
+    a checkpoint before anybody sees it. ``health`` is the HOST:PORT of the health port, which speaks plain
+    HTTP (None: no such port).
     """
 
     origin: str
@@ -56,12 +57,15 @@ class HomeConfig:
     address: str | None = None
     witnesses: tuple[WitnessAt, ...] = ()
     quorum: int = 0
+    health: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no server could keep to, with ConfigError."""
         split_address("listen", self.listen)
         if self.address is not None:
             split_address("address", self.address)
+        if self.health is not None:
+            split_address("health", self.health)
         if not 0 <= self.quorum <= len(self.witnesses):
             msg = f"hashpact.toml: quorum must be from 0 to the number of witnesses, {len(self.witnesses)}"
             raise ConfigError(msg, field="quorum")
@@ -81,15 +85,15 @@ class HomeConfig:
 
     @classmethod
     def parse(cls, text: str, environ: Mapping[str, str]) -> Self:
-        """The file's values; HASHPACT_LISTEN and HASHPACT_ADDRESS in the environment override it.
+        """The file's values; HASHPACT_LISTEN, HASHPACT_ADDRESS and HASHPACT_HEALTH override it.
 
         Raises ConfigError. The origin never comes from the environment: it belongs to the log.
         """
         loaded = _loaded("hashpact.toml", text)
         witnesses = loaded.pop("witness", [])
         quorum = loaded.pop("quorum", None)
-        values = _values("hashpact.toml", loaded, {"origin", "listen", "address"}, {"origin"})
-        for name in ("listen", "address"):
+        values = _values("hashpact.toml", loaded, {"origin", "listen", "address", "health"}, {"origin"})
+        for name in ("listen", "address", "health"):
             override = environ.get(ENVIRONMENT_PREFIX + name.upper())
             if override:
                 values[name] = override
@@ -106,11 +110,13 @@ class HomeConfig:
     def to_toml(self) -> str:
         """The file's text."""
         address = '# address = "HOST:PORT"' if self.address is None else f'address = "{self.address}"'
+        health = '# health = "127.0.0.1:9090"' if self.health is None else f'health = "{self.health}"'
         return (
-            "# A clearinghouse. HASHPACT_LISTEN and HASHPACT_ADDRESS in the environment override this file.\n"
+            "# A clearinghouse. HASHPACT_LISTEN, HASHPACT_ADDRESS and HASHPACT_HEALTH override this file.\n"
             f'origin = "{self.origin}"  # fixed at genesis; do not change\n'
             f'listen = "{self.listen}"  # where the server binds\n'
             f"{address}  # what members connect to, if not where it binds; new profiles carry it\n"
+            f"{health}  # health over plain HTTP: /healthz and /readyz\n"
             + (f"quorum = {self.quorum}  # so many witnesses must cosign\n" if self.witnesses else "")
             + "".join(
                 f'\n[[witness]]\nkey = "{_witness_key(one.witness)}"\nurl = "{one.url}"\n'

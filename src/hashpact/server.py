@@ -6,11 +6,12 @@ The home itself is `hashpact.home`; the member's side is put together in `hashpa
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -103,6 +104,34 @@ def _check_state(home: Home) -> None:
 
 
 async def _serve(home: Home, listen: str, ready: Callable[[str, str], None]) -> None:
+    log = _event_log()
+    stop = _Stop(asyncio.get_running_loop(), log)
+    for signal_ in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signal_, stop.event.set)
+    async with _health(home, stop):
+        await _serve_members(home, listen, ready, stop)
+
+
+@contextlib.asynccontextmanager
+async def _health(home: Home, stop: _Stop) -> AsyncIterator[None]:
+    """The health port, if the configuration has one, for the length of the block."""
+    if home.config.health is None:
+        yield
+        return
+    from hashpact.http.door import Door  # noqa: PLC0415  # Starlette is loaded where it is used
+    from hashpact.http.health import health_app  # noqa: PLC0415  # as above
+
+    host, port = split_address("health", home.config.health)
+    door = Door(health_app(lambda: stop.serving), stop.log)
+    bound = await door.open(host, port)
+    stop.log.info("health", address=_joined(host, bound))
+    try:
+        yield
+    finally:
+        await door.close()
+
+
+async def _serve_members(home: Home, listen: str, ready: Callable[[str, str], None], stop: _Stop) -> None:
     # gRPC writes lines of its own about each refused handshake; ours are JSON, and tell of every RPC.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # gRPC and the index are loaded by the one command that serves, so that the others start quickly.
@@ -113,12 +142,9 @@ async def _serve(home: Home, listen: str, ready: Callable[[str, str], None]) -> 
     from hashpact.wire.server import build_server, server_credentials  # noqa: PLC0415  # see above
 
     host, _ = split_address("listen", listen)
-    log = _event_log()
+    log = stop.log
     trust = ServerTrust(home, log)
     authority = home.open_authority() if home.paths.ca_key.exists() else None
-    stop = _Stop(asyncio.get_running_loop(), log)
-    for signal_ in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signal_, stop.event.set)
     segments = IndexDirectory(home.paths.segments)
     index, position = await asyncio.to_thread(_open_index, home.ledger, segments, log)
     follower = Follower(home.ledger, index, position)
@@ -148,6 +174,7 @@ async def _serve(home: Home, listen: str, ready: Callable[[str, str], None]) -> 
     reachable = "localhost" if host in EVERYWHERE else host
     write_public(home.paths.bound, f"{_joined(reachable, server.port)}\n".encode(), replace=True)
     log.info("serving", origin=home.charter().origin, address=address, position=position, items=len(index))
+    stop.serving = True
     ready(home.charter().origin, address)
     tasks = [
         asyncio.create_task(_follow(home.ledger, follower, log)),
@@ -158,6 +185,7 @@ async def _serve(home: Home, listen: str, ready: Callable[[str, str], None]) -> 
     if segments.may_save:
         tasks.append(asyncio.create_task(_keep(keeper, log)))
     await stop.event.wait()
+    stop.serving = False
     log.info("stopping", position=follower.position)
     for task in tasks:
         task.cancel()
@@ -198,6 +226,7 @@ class _Stop:
     log: FilteringBoundLogger
     event: asyncio.Event = field(default_factory=asyncio.Event)
     failure: HashpactError | None = None
+    serving: bool = False
 
     def end(self, failure: HashpactError) -> None:
         """Stop, and let the process end with that error."""

@@ -17,7 +17,7 @@ from builders import ORIGIN, FakeClock, Identity, seeded
 from running import UNMEASURED, ready_line
 from trees import Oracle
 
-from hashpact.http.server import answer
+from hashpact.http.witness import respond
 from hashpact.log import checkpoint, proofs, tree, witnessing
 from hashpact.log.checkpoint import Checkpoint
 from hashpact.log.cosignature import Witness
@@ -97,7 +97,7 @@ class Desk:
             raise self.reply
         if self.reply is not None:
             return self.reply
-        said = answer(self.cosigner.add, body)
+        said = respond(self.cosigner.add, body)
         return Reply(said.status, said.body)
 
     @property

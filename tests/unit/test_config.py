@@ -77,12 +77,13 @@ def test_the_environment_overrides_all_but_the_origin() -> None:
     [
         ("", "origin is missing"),
         ('listen = "a:1"', "origin is missing"),
-        ('origin = "t"\nport = "1"', "unknown value 'port'; known are address, listen, origin"),
+        ('origin = "t"\nport = "1"', "unknown value 'port'; known are address, health, listen, origin"),
         ("origin = 1", "origin must be a string"),
         ('origin = "t"\nlisten = 8443', "listen must be a string"),
         ("origin = t", "not valid TOML"),
         ('origin = "t"\nlisten = "8443"', "listen must be HOST:PORT"),
         ('origin = "t"\naddress = "a:65536"', "address must be HOST:PORT"),
+        ('origin = "t"\nhealth = "9090"', "health must be HOST:PORT"),
     ],
 )
 def test_a_home_that_cannot_be_meant_is_refused(text: str, said: str) -> None:

@@ -1,1 +1,1 @@
-"""HTTP: the small part of it that a log and its witnesses speak with each other."""
+"""The HTTP door, the apps behind it, and the client by which a log asks its witnesses."""

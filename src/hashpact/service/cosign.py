@@ -73,11 +73,7 @@ class WitnessLink:
         stated = signed.checkpoint
         reply = Reply(_CONFLICT, b"")
         for _ in range(_TRIES):
-            if self.size > stated.size:
-                msg = (
-                    f"{self.witness.name} has cosigned size {self.size} of this log, more than {stated.size}"
-                )
-                raise ConflictError(msg, size=str(self.size))
+            self._check_not_ahead(stated.size)
             proof = consistency(self.size) if self.size else ()
             reply = self.post(witnessing.encode(self.size, proof, signed.data))
             if reply.status == _OK:
@@ -87,9 +83,15 @@ class WitnessLink:
             if reply.status != _CONFLICT:
                 break
             self.size = self._read_size(reply.body)
+        self._check_not_ahead(stated.size)
         text = reply.body[:200].decode("ascii", "replace").strip()
         msg = f"{self.witness.name} answered {reply.status}: {text}"
         raise UnavailableError(msg)
+
+    def _check_not_ahead(self, size: int) -> None:
+        if self.size > size:
+            msg = f"{self.witness.name} has cosigned size {self.size} of this log, more than {size}"
+            raise ConflictError(msg, size=str(self.size))
 
     def _verified(self, signed: checkpoint.SignedCheckpoint, lines: bytes) -> bytes:
         """The line of this witness among those it answered with; the others are not verified."""

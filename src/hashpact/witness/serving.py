@@ -10,8 +10,8 @@ from collections.abc import Callable
 import structlog
 
 from hashpact.config import split_address
-from hashpact.errors import ConfigError
-from hashpact.http.server import WitnessServer
+from hashpact.http.door import Door
+from hashpact.http.witness import witness_app
 from hashpact.keys import pkcs8
 from hashpact.keys.passphrase import Passphrases
 from hashpact.witness.cosigner import Cosigner
@@ -47,15 +47,11 @@ async def _serve(cosigner: Cosigner, listen: str, ready: Callable[[str], None]) 
         ],
         wrapper_class=structlog.make_filtering_bound_logger("info"),
     )
-    server = WitnessServer(cosigner.add, log)
-    try:
-        bound = await server.start(host, port)
-    except OSError as error:
-        msg = f"cannot listen on {listen}: {error.strerror or error}"
-        raise ConfigError(msg) from error
+    door = Door(witness_app(cosigner.add, log), log)
+    bound = await door.open(host, port)
     address = f"[{host}]:{bound}" if ":" in host else f"{host}:{bound}"
     log.info("serving", witness=cosigner.witness.name, address=address, logs=len(cosigner.logs))
     ready(address)
     await stop.wait()
     log.info("stopping")
-    await server.stop()
+    await door.close()

@@ -176,3 +176,15 @@ def test_another_process_that_was_quicker_is_no_trouble(log: Log, desks: list[De
 def test_at_the_start_those_that_cannot_be_asked_are_told_of(log: Log, desks: list[Desk]) -> None:
     desks[0].reply = UnavailableError("no way to north")
     assert log.check(9) == ["no way to north"]
+
+
+def test_one_that_another_process_has_cosign_more_between_all_tries_is_ahead(desks: list[Desk]) -> None:
+    sizes = iter([5, 7, 12])
+
+    def post(body: bytes) -> Reply:
+        return Reply(409 if body else 500, witnessing.size_body(next(sizes)))
+
+    link = WitnessLink(desks[0].asked.witness, post)
+    with pytest.raises(ConflictError) as caught:
+        link.cosign(checkpoint.parse(TRUE.signed(9)), lambda _old: ())
+    assert caught.value.details == {"size": "12"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import structlog
@@ -23,9 +23,9 @@ from hashpact.errors import (
     ProofError,
     UnavailableError,
 )
-from hashpact.http import server
 from hashpact.http.client import WitnessClient
-from hashpact.http.server import WitnessServer, answer
+from hashpact.http.door import Door, DoorLimits
+from hashpact.http.witness import respond, witness_app
 from hashpact.log import witnessing
 
 POST = b"POST /add-checkpoint HTTP/1.1\r\nHost: w\r\n"
@@ -34,14 +34,18 @@ POST = b"POST /add-checkpoint HTTP/1.1\r\nHost: w\r\n"
 class Served:
     """A server of a witness in memory."""
 
-    def __init__(self) -> None:
-        self.desk = Desk()
+    def __init__(self, limits: DoorLimits, desk: Desk | None = None) -> None:
+        self.desk = desk or Desk()
         self.events = LogCapture()
         log = structlog.wrap_logger(
             None, processors=[self.events], wrapper_class=structlog.make_filtering_bound_logger("info")
         )
-        self.server = WitnessServer(self.desk.cosigner.add, log)
+        self.door = Door(witness_app(self.desk.cosigner.add, log), log, limits)
         self.port = 0
+
+    async def open(self, port: int = 0) -> None:
+        """Listen."""
+        self.port = await self.door.open("127.0.0.1", port)
 
     async def exchange(self, *parts: bytes, pause: float = 0.0) -> bytes:
         """Send these bytes on one connection; everything that comes back until the server ends it."""
@@ -62,12 +66,23 @@ class Served:
 
 
 @pytest.fixture
-async def served() -> AsyncIterator[Served]:
+def limits() -> DoorLimits:
+    """The limits of the door; a test may have others."""
+    return DoorLimits()
+
+
+@pytest.fixture
+async def served(limits: DoorLimits) -> AsyncIterator[Served]:
     """A running server."""
-    made = Served()
-    made.port = await made.server.start("127.0.0.1", 0)
+    made = Served(limits)
+    await made.open()
     yield made
-    await made.server.stop()
+    await made.door.close()
+
+
+def within(**limits: Any) -> pytest.MarkDecorator:  # noqa: ANN401  # of each limit's type
+    """These limits for one test."""
+    return pytest.mark.parametrize("limits", [DoorLimits(**limits)])
 
 
 def posted(body: bytes, head: bytes = POST, *, close: bool = True) -> bytes:
@@ -89,7 +104,7 @@ async def test_a_conflict_has_the_size_and_its_type(served: Served) -> None:
     said = await served.exchange(posted(TRUE.request(4, 20)))
     head, _, body = said.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 409 ")
-    assert b"Content-Type: text/x.tlog.size\r\n" in head + b"\r\n"
+    assert b"content-type: text/x.tlog.size\r\n" in head + b"\r\n"
     assert body == b"9\n"
 
 
@@ -136,11 +151,11 @@ async def test_whoever_waits_for_permission_gets_it(served: Served) -> None:
         (posted(b"x" * (witnessing.MAX_SIZE + 1)), 413),
         (POST + b"Content-Length: x\r\n\r\n", 400),
         (POST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
-        (POST + b"Transfer-Encoding: gzip\r\n\r\n", 501),
+        (POST + b"Transfer-Encoding: gzip\r\n\r\n", 400),
         (b"POST /add-checkpoint HTTP/1.1\r\n\r\n", 400),
         (b"nonsense\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
-        (POST + b"X: " + b"y" * (server.MAX_HEAD + 1), 431),
+        (POST + b"X: " + b"y" * (DoorLimits().head + 1), 400),
     ],
 )
 async def test_what_is_refused_and_ends_the_connection(served: Served, request_: bytes, status: int) -> None:
@@ -150,33 +165,50 @@ async def test_what_is_refused_and_ends_the_connection(served: Served, request_:
     assert served.desk.cosigned.latest(TRUE.origin) is None
 
 
-async def test_a_request_that_does_not_come_is_not_waited_for(
-    served: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(server, "REQUEST_TIME", 0.3)
-    started = time.monotonic()
-    slowly = [POST[number : number + 1] for number in range(len(POST))]
-    assert await served.exchange(*slowly, pause=0.05) == b""
-    assert time.monotonic() - started < 8
+@within(request_time=0.3)
+@pytest.mark.parametrize("head", [b"", POST, posted(b"x" * 100)[:-50]])
+async def test_a_request_that_does_not_come_is_not_waited_for(served: Served, head: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    writer.write(head)
+    with contextlib.suppress(ConnectionError):
+        assert await reader.read() == b""
+    writer.close()
 
 
-async def test_an_idle_connection_is_ended(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "IDLE_TIME", 0.1)
-    assert await served.exchange() == b""
+@within(request_time=0.3)
+async def test_a_request_that_comes_byte_by_byte_is_not_waited_for(served: Served) -> None:
+    ended = await served.exchange(*[POST[number : number + 1] for number in range(len(POST))], pause=0.05)
+    assert ended == b""
+
+
+@within(connections=1, request_time=0.3)
+async def test_idle_sockets_lock_nobody_out(served: Served) -> None:
+    """They are ended without having sent anything, and then others are served."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    with contextlib.suppress(ConnectionError):
+        assert await reader.read() == b""
+    writer.close()
+    assert (await served.exchange(posted(TRUE.request(0, 9)))).startswith(b"HTTP/1.1 200 ")
+
+
+@within(idle_time=0)
+async def test_an_idle_connection_is_ended(served: Served) -> None:
     assert (await served.exchange(posted(TRUE.request(0, 9), close=False))).startswith(b"HTTP/1.1 200 ")
 
 
-async def test_connections_are_bounded_and_room_comes_again(
-    served: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(server, "MAX_CONNECTIONS", 3)
+@within(connections=3)
+async def test_connections_are_bounded_and_room_comes_again(served: Served) -> None:
     held = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(3)]
-    await asyncio.sleep(0.1)
+    for reader, writer in held:  # each is known to the server once it has answered
+        writer.write(posted(TRUE.request(0, 9), close=False))
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 ")
     assert await served.exchange(posted(TRUE.request(0, 9))) == b""
     for _, writer in held:
         writer.close()
-    await asyncio.sleep(0.1)
-    assert (await served.exchange(posted(TRUE.request(0, 9)))).startswith(b"HTTP/1.1 200 ")
+        await writer.wait_closed()
+    while not (said := await served.exchange(posted(TRUE.request(0, 9)))):
+        pass  # the server sees the ends in its own time
+    assert said.startswith(b"HTTP/1.1 409 ")
 
 
 async def test_a_client_that_goes_away_is_no_trouble(served: Served) -> None:
@@ -192,7 +224,7 @@ async def test_stopping_ends_what_waits(served: Served) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
     writer.write(POST)
     await asyncio.sleep(0.1)
-    await served.server.stop()
+    await served.door.close()
     assert await reader.read() == b""
     writer.close()
 
@@ -201,14 +233,12 @@ async def test_the_client_keeps_its_connection_and_makes_a_new_one_when_it_is_go
     client = WitnessClient(f"http://127.0.0.1:{served.port}/")
     assert (await asyncio.to_thread(client, TRUE.request(0, 9))).status == 200
     assert (await asyncio.to_thread(client, TRUE.request(9, 12))).status == 200
-    assert len(served.server._connections) == 1
-    await served.server.stop()
-    again = Served()
-    again.desk = served.desk
-    again.server = WitnessServer(again.desk.cosigner.add, served.server._log)
-    await again.server.start("127.0.0.1", served.port)
+    assert len(served.door._server.server_state.connections) == 1
+    await served.door.close()
+    again = Served(DoorLimits(), served.desk)
+    await again.open(served.port)
     assert (await asyncio.to_thread(client, TRUE.request(12, 20))).status == 200
-    await again.server.stop()
+    await again.door.close()
     with pytest.raises(UnavailableError, match="refused"):
         await asyncio.to_thread(client, TRUE.request(20, 21))
     client.close()
@@ -266,4 +296,4 @@ def test_each_error_has_its_status(error: HashpactError, status: int) -> None:
     def failing(_body: bytes) -> bytes:
         raise error
 
-    assert answer(failing, b"").status == status
+    assert respond(failing, b"").status == status

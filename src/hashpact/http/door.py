@@ -1,0 +1,167 @@
+"""The HTTP door: serves one ASGI app with uvicorn, with bounds on connections, sizes and times.
+
+uvicorn bounds the head of a request and the wait between two requests. It has no bound for a connection that
+sends nothing, or slowly, and above its limit it reads each request to answer 503. `_BoundedProtocol` adds the
+one and closes at once instead of the other. TLS is a reverse proxy's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+import uvicorn
+from starlette.requests import Request
+from starlette.types import ASGIApp
+from structlog.typing import FilteringBoundLogger
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from hashpact.errors import ConfigError
+
+_UVICORN: Final = logging.getLogger("uvicorn.error")
+
+
+@dataclass(frozen=True, slots=True)
+class DoorLimits:
+    """The bounds of one door; times in seconds.
+
+    A request must arrive whole within ``request_time`` of its first byte, the first request of a connection
+    of its opening. ``idle_time`` is how long a connection may wait for its next request. ``head`` are bytes
+    of the request line with the headers. Requests under way get ``grace`` when the door closes.
+    """
+
+    connections: int = 128
+    head: int = 16 * 1024
+    request_time: float = 10.0
+    idle_time: int = 60
+    grace: int = 5
+
+
+class Door:
+    """Serves ``app`` until it is closed; it belongs to one event loop. Errors of the app go to ``log``."""
+
+    def __init__(self, app: ASGIApp, log: FilteringBoundLogger, limits: DoorLimits | None = None) -> None:
+        bounds = limits or DoorLimits()
+        self._log = log
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                http=partial(_BoundedProtocol, bounds),  # type: ignore[arg-type]  # uvicorn calls it
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                timeout_keep_alive=bounds.idle_time,
+                timeout_graceful_shutdown=bounds.grace,
+                h11_max_incomplete_event_size=bounds.head,
+            )
+        )
+        self._serving: asyncio.Task[None] | None = None
+
+    async def open(self, host: str, port: int) -> int:
+        """Listen, and return the port (0 picks one). Raises ConfigError if the address cannot be used."""
+        _forward(self._log)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            listener = socket.create_server((host, port), family=family)
+        except OSError as error:
+            msg = f"cannot listen on {host}, port {port}: {error.strerror or error}"
+            raise ConfigError(msg) from error
+        bound: int = listener.getsockname()[1]
+        self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))
+        return bound
+
+    async def close(self) -> None:
+        """Accept nothing more, answer what is under way, and end."""
+        self._server.should_exit = True
+        if self._serving is not None:
+            await self._serving
+
+
+async def read_body(request: Request, limit: int) -> bytes | None:
+    """The body of a request, or None once it has more than ``limit`` bytes. Raises ClientDisconnect."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            return None
+    return bytes(body)
+
+
+class _Server(uvicorn.Server):
+    """A server without signal handlers: the process that opens the door has its own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class _Forwarding(logging.Handler):
+    """Passes errors of uvicorn and of the app on to the event log, without their text."""
+
+    def __init__(self, log: FilteringBoundLogger) -> None:
+        super().__init__(logging.ERROR)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[0] if record.exc_info else None
+        self._log.error("http request failed", reason=error.__name__ if error else record.levelname)
+
+
+def _forward(log: FilteringBoundLogger) -> None:
+    """Let uvicorn write to the event log and nowhere else."""
+    _UVICORN.handlers = [_Forwarding(log)]
+    _UVICORN.propagate = False
+
+
+class _BoundedProtocol(H11Protocol):
+    """HTTP/1.1 by uvicorn, within limits."""
+
+    def __init__(self, limits: DoorLimits, **uvicorns: Any) -> None:  # noqa: ANN401 - what uvicorn passes
+        super().__init__(**uvicorns)
+        self._limits = limits
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+        if len(self.connections) >= self._limits.connections:
+            self.transport = transport
+            transport.abort()
+            return
+        super().connection_made(transport)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._arrived()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._wait()
+        super().data_received(data)
+        self._look()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._look()
+
+    def _look(self) -> None:
+        """Stop the timer unless part of a request has arrived and part has not."""
+        under_way = self.cycle is not None and self.cycle.more_body  # type: ignore[redundant-expr]  # None at first
+        if not (under_way or self.conn.trailing_data[0]):
+            self._arrived()
+
+    def _wait(self) -> None:
+        if self._timer is None:
+            self._timer = self.loop.call_later(self._limits.request_time, self.transport.abort)
+
+    def _arrived(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,53 @@
+"""The health app answers two questions, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+import structlog
+
+from hashpact.errors import ConfigError
+from hashpact.http.door import Door
+from hashpact.http.health import health_app
+
+
+async def get(port: int, path: str) -> tuple[int, bytes]:
+    """Status and body of an answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n" % path.encode())
+    head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    assert b"server:" not in head.lower()
+    return int(head.split(b" ")[1]), body
+
+
+async def test_alive_and_ready() -> None:
+    serving = [False]
+    door = Door(health_app(lambda: serving[0]), structlog.get_logger())
+    port = await door.open("127.0.0.1", 0)
+    assert await get(port, "/healthz") == (200, b"ok\n")
+    assert await get(port, "/readyz") == (503, b"not serving\n")
+    serving[0] = True
+    assert await get(port, "/readyz") == (200, b"serving\n")
+    assert (await get(port, "/"))[0] == 404
+    with pytest.raises(ConfigError, match=f"cannot listen on 127.0.0.1, port {port}"):
+        await Door(health_app(bool), structlog.get_logger()).open("127.0.0.1", port)
+    await door.close()
+
+
+async def test_an_app_that_fails_is_logged_without_its_text() -> None:
+    def failing() -> bool:
+        raise ValueError("a secret")  # noqa: EM101, TRY003  # what must not be logged
+
+    events = structlog.testing.LogCapture()
+    log = structlog.wrap_logger(
+        None, processors=[events], wrapper_class=structlog.make_filtering_bound_logger("info")
+    )
+    door = Door(health_app(failing), log)
+    port = await door.open("127.0.0.1", 0)
+    assert (await get(port, "/readyz"))[0] == 500
+    await door.close()
+    assert [(entry["event"], entry["reason"]) for entry in events.entries] == [
+        ("http request failed", "ValueError")
+    ]
