@@ -43,7 +43,8 @@ sources() {
   cd "$root"
   cat pyproject.toml CMakeLists.txt scripts/generate
   case $1 in
-    editable*) find src/kernel proto -type f -exec cksum {} + | sort ;;
+    # A module that becomes a package of the same name is found only by a new installation.
+    editable*) find src/kernel tests/fuzz proto -type f -exec cksum {} + | sort; find src/hashpact -name '*.py' | sort ;;
     *) find src proto -type f ! -name '*.pyc' ! -path 'src/hashpact/wire/v1/*' -exec cksum {} + | sort ;;
   esac
 }
@@ -76,5 +77,6 @@ find_compiler() {
 develop() {
   werror=${HASHPACT_WERROR:-OFF}
   environment "$root/.venv" "editable, HASHPACT_WERROR=$werror" \
-    --config-settings=cmake.define.HASHPACT_WERROR="$werror" -e "$root[dev]"
+    --config-settings=cmake.define.HASHPACT_WERROR="$werror" \
+    --config-settings=cmake.define.HASHPACT_INSTRUMENTS=ON -e "$root[dev]"
 }
