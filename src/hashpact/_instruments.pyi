@@ -2,17 +2,16 @@
 # HASHPACT_INSTRUMENTS has this module; no wheel does.
 
 from hashpact import _kernel
+from hashpact._kernel import _Name
 
 class HammingStore(_kernel.HammingStore):
     @staticmethod
-    def open(
-        files: list[tuple[str, int | None]], tombstones: tuple[str, int | None] | None
-    ) -> HammingStore: ...
+    def open(files: list[_Name], tombstones: _Name | None) -> HammingStore: ...
     # What that search reads, by the names in src/kernel/instruments/touch_counter.hpp.
     def touches(self, record: bytes, radius: int, limit: int | None) -> dict[str, int]: ...
 
-# Nanoseconds to read a line at a random place in `size` bytes, when `ahead` of the reads are asked for early; 0:
-# each read's place depends on the last one.
+# Nanoseconds to read a line at a random place in `size` bytes, when `ahead` of the reads are asked for early;
+# 0: each read's place depends on the last one.
 def random_read(size: int, ahead: int) -> float: ...
 
 # As in _kernel; the choice is this module's own.
