@@ -12,7 +12,7 @@ from builders import check_log, check_state
 from memory import MemoryLedger
 from streams import EXAMPLES, Step, Stream, draw, ordinary, spoken
 
-from hashpact.domain import keys, statements
+from hashpact.domain import keys, standing, statements
 from hashpact.domain.kinds import (
     ADMIN,
     KINDS,
@@ -25,7 +25,6 @@ from hashpact.domain.kinds import (
     Withdraw,
 )
 from hashpact.domain.messages import Submission
-from hashpact.domain.rules import standing
 from hashpact.domain.rules.replay import Replay, replay
 from hashpact.domain.statements import Statement
 from hashpact.errors import ClockSkewError, HashpactError

@@ -143,7 +143,10 @@ def entry_of(submission: Submission, **changes: Any) -> EntryDetail:  # noqa: AN
         "items": len(body.items),
         "key": statement.key,
     }
-    opinions = tuple(Opinion(12, name, Stance.SEEN, 13, name.encode() * 8) for name in ("bolt", "corp"))
+    opinions = tuple(
+        Opinion(12, name, Stance.SEEN, 13, name.encode() * 8, reason)
+        for name, reason in (("bolt", None), ("corp", "news-report"))
+    )
     entry, private = Entry(**(fields | changes)), tuple(submission.private)
     return EntryDetail(entry, submission.statement, private, opinions, entry.withdrawn_at is None)
 
@@ -344,6 +347,8 @@ def answers(world: World) -> dict[str, tuple[Callable[[Any], object], Message]]:
         ("entry", "entry.private", lambda one: one.entry.private.pop()),
         ("entry", "entry.private", lambda one: one.entry.private.reverse()),
         ("entry", "entry.opinions[1].stance", lambda one: setattr(one.entry.opinions[1], "stance", "like")),
+        ("entry", "entry.opinions[0].reason", lambda one: setattr(one.entry.opinions[0], "reason", "")),
+        ("entry", "entry.opinions[1].reason", lambda one: setattr(one.entry.opinions[1], "reason", "A b")),
         ("entry", "entry.withdrawal.index", lambda one: setattr(one.entry.withdrawal, "index", -1)),
         ("entry", "entry.withdrawal.reason", lambda one: setattr(one.entry.withdrawal, "reason", "")),
         ("entries", "start", lambda one: setattr(one, "start", -1)),
