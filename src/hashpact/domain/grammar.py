@@ -273,7 +273,7 @@ class Form:
         self._spelt = re.compile(b"".join(patterns), re.MULTILINE)
 
     def read(self, data: bytes) -> list[tuple[Any, ...]]:
-        """The values of each field. Raises MalformedError: what the pattern refuses, a `FieldReader` names."""
+        """The values of each field. Raises MalformedError; a `FieldReader` names what is wrong."""
         found = self._spelt.fullmatch(data)
         if found is not None:
             with contextlib.suppress(ValueError, MalformedError):

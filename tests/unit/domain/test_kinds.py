@@ -40,14 +40,14 @@ def test_a_kind_is_declared_whole(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_kind_is_told_in_a_line_and_in_sentences(kind: str) -> None:
+def test_a_kind_has_a_summary_and_a_description(kind: str) -> None:
     body = EXAMPLES[kind]
     assert type(body) is KINDS[kind]
     assert body.summary().isprintable()
     assert len(body.summary()) <= 110
-    told = body.describe()
-    assert told[0].endswith(".")
-    assert all(line.endswith((".", ":")) or line.startswith("  ") for line in told)
+    lines = body.describe()
+    assert lines[0].endswith(".")
+    assert all(line.endswith((".", ":")) or line.startswith("  ") for line in lines)
 
 
 @pytest.mark.parametrize("kind", KINDS)
