@@ -17,7 +17,7 @@ from hashpact.keys import certificates, pkcs8
 from hashpact.keys.expiry import CERTIFICATE_DAYS, KEY_DAYS, Ending, ending
 from hashpact.keys.passphrase import Passphrases
 from hashpact.member.paths import ProfilePaths
-from hashpact.wire.client.connection import Endpoint
+from hashpact.wire.client.endpoint import Endpoint
 from hashpact.wire.identity import Tls
 
 CERTIFICATE: Final = b"-----BEGIN CERTIFICATE-----"
