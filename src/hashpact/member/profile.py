@@ -9,6 +9,7 @@ from typing import Final, Self
 
 from hashpact.config import MAX_SIZE, ProfileConfig, split_address
 from hashpact.domain.keys import NamedKey, Signer
+from hashpact.domain.messages import Submission
 from hashpact.domain.pinned import PinnedLog, to_file
 from hashpact.domain.state import Receipt
 from hashpact.durable import alone, read_bytes, read_private, write_public
@@ -17,6 +18,7 @@ from hashpact.keys import certificates, pkcs8
 from hashpact.keys.expiry import CERTIFICATE_DAYS, KEY_DAYS, Ending, ending
 from hashpact.keys.passphrase import Passphrases
 from hashpact.member.paths import ProfilePaths
+from hashpact.member.pending import Outbox, subject_of
 from hashpact.wire.client.endpoint import Endpoint
 from hashpact.wire.identity import Tls
 
@@ -86,8 +88,13 @@ class Profile:
             key_expires=config.key_expires,
         )
 
-    def keep(self, statement: bytes, receipt: Receipt) -> None:
-        """Keep a verified receipt beside the statement that it is of, if receipts are kept.
+    @property
+    def outbox(self) -> Outbox | None:
+        """What is about to be sent and what was shared, if the profile is kept in a directory."""
+        return None if self.directory is None else Outbox(ProfilePaths(self.directory))
+
+    def keep(self, submission: Submission, receipt: Receipt) -> None:
+        """Keep a verified receipt beside its statement, and a record of what that shares.
 
         Files are written whole. One that cannot be is a ProfileWarning: the statement is in the log, and the
         same bytes sent again give the same receipt.
@@ -97,8 +104,11 @@ class Profile:
         receipts = ProfilePaths(self.directory).receipts
         try:
             receipts.mkdir(mode=0o700, exist_ok=True)
-            write_public(receipts / f"{receipt.index}.statement", statement, replace=True)
+            write_public(receipts / f"{receipt.index}.statement", submission.statement, replace=True)
             write_public(receipts / f"{receipt.index}.tlog-proof", to_file(receipt), replace=True)
+            subject = subject_of(submission) if submission.private else None
+            if subject is not None:
+                Outbox(ProfilePaths(self.directory)).record(subject, receipt.index)
         except (ConfigError, OSError) as error:
             warnings.warn(f"receipt {receipt.index} is not kept: {error}", ProfileWarning, stacklevel=3)
 
