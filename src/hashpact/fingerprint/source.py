@@ -7,11 +7,11 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, Final, TypeAlias
+from typing import IO, BinaryIO, Final, TypeAlias, cast
 
 from hashpact.errors import InvalidInputError, UnusableContentError
 
-Content: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+Content: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 """The path of a file, the bytes themselves, or a file that is open in binary mode."""
 
 MAX_STREAM: Final = 256 * 1024 * 1024
@@ -46,8 +46,10 @@ def opened(content: Content) -> Iterator[BinaryIO]:
         if content.seekable():
             before = content.tell()
             content.seek(0)
-            yield content
-            content.seek(before)
+            try:
+                yield cast("BinaryIO", content)
+            finally:
+                content.seek(before)
         else:
             yield io.BytesIO(_whole(content))
 
@@ -69,7 +71,7 @@ def _at(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         yield file
 
 
-def _check_binary(file: BinaryIO) -> None:
+def _check_binary(file: IO[bytes]) -> None:
     """Refuse what is not an open file that gives bytes."""
     try:
         binary = isinstance(file.read(0), bytes)
@@ -82,7 +84,7 @@ def _check_binary(file: BinaryIO) -> None:
         raise InvalidInputError(msg, field="content")
 
 
-def _whole(stream: BinaryIO) -> bytes:
+def _whole(stream: IO[bytes]) -> bytes:
     data = stream.read(MAX_STREAM + 1)
     if len(data) > MAX_STREAM:
         msg = f"a stream of more than {MAX_STREAM} bytes that cannot be rewound; name a file instead"

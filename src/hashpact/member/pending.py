@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from hashpact.domain import statements
-from hashpact.domain.fingerprints import commitment, parse_private
+from hashpact.domain.fingerprints import Fingerprint, commitment, parse_private
 from hashpact.domain.grammar import Decimal
 from hashpact.domain.kinds import GiveOpinion, Submit, Withdraw
 from hashpact.domain.messages import Submission
@@ -36,14 +36,21 @@ def subject_of(submission: Submission) -> str | None:
     """
     match statements.parse(submission.statement).statement.body:
         case Submit():
-            shared = [parse_private(part).fingerprint for part in submission.private]
-            lines = ["submit", *sorted({f"{each.type.name} {each.value.hex()}" for each in shared})]
+            return subject_of_content(parse_private(part).fingerprint for part in submission.private)
         case Withdraw(entry):
-            lines = ["withdraw", str(entry)]
+            return _digest("withdraw", str(entry))
         case GiveOpinion(entry):
-            lines = ["opinion", str(entry)]
+            return _digest("opinion", str(entry))
         case _:
             return None
+
+
+def subject_of_content(fingerprints: Iterable[Fingerprint]) -> str:
+    """What a submission of these fingerprints is about."""
+    return _digest("submit", *sorted({f"{each.type.name} {each.value.hex()}" for each in fingerprints}))
+
+
+def _digest(*lines: str) -> str:
     return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
 
 
@@ -138,7 +145,8 @@ def _data(submission: Submission) -> bytes:
 
 
 def _parse(path: Path) -> Submission:
-    text, _, rest = read_private(path, _MAX_FILE).partition(b"\n\n")
+    data = read_private(path, _MAX_FILE)
+    text, _, rest = data.partition(b"\n\n")
     signatures, *parts = rest.removesuffix(b"\n").split(b"\n\n")
     kept = Submission(text + b"\n\n" + signatures + b"\n", tuple(part + b"\n" for part in parts))
     try:
@@ -146,7 +154,7 @@ def _parse(path: Path) -> Submission:
     except MalformedError as error:
         raise _damaged(path) from error
     items = body.items if isinstance(body, Submit) else ()
-    if items != tuple(map(commitment, kept.private)):
+    if items != tuple(map(commitment, kept.private)) or _data(kept) != data:
         raise _damaged(path)
     return kept
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Self
 
 from hashpact.config import MAX_SIZE, ProfileConfig, split_address
+from hashpact.domain.fingerprints import Fingerprint
 from hashpact.domain.keys import NamedKey, Signer
 from hashpact.domain.messages import Submission
 from hashpact.domain.pinned import PinnedLog, to_file
@@ -18,7 +20,7 @@ from hashpact.keys import certificates, pkcs8
 from hashpact.keys.expiry import CERTIFICATE_DAYS, KEY_DAYS, Ending, ending
 from hashpact.keys.passphrase import Passphrases
 from hashpact.member.paths import ProfilePaths
-from hashpact.member.pending import Outbox, subject_of
+from hashpact.member.pending import Outbox, subject_of, subject_of_content
 from hashpact.wire.client.endpoint import Endpoint
 from hashpact.wire.identity import Tls
 
@@ -92,6 +94,14 @@ class Profile:
     def outbox(self) -> Outbox | None:
         """What is about to be sent and what was shared, if the profile is kept in a directory."""
         return None if self.directory is None else Outbox(ProfilePaths(self.directory))
+
+    def shared(self, fingerprints: Iterable[Fingerprint]) -> tuple[int, ...]:
+        """The entries by which this profile has shared just these fingerprints, also any that were withdrawn.
+
+        Asks no server. Raises ConfigError.
+        """
+        outbox = self.outbox
+        return () if outbox is None else outbox.shared(subject_of_content(fingerprints))
 
     def keep(self, submission: Submission, receipt: Receipt) -> None:
         """Keep a verified receipt beside its statement, and a record of what that shares.
