@@ -135,16 +135,16 @@ class Operations:
             receipt: Receipt = yield from self.append(kept)
         except ClockSkewError:
             if fresh:
-                yield Local(partial(outbox.forget, subject, kept))
+                yield Local(partial(_forgotten, outbox, subject, kept))
                 raise
             found = yield Local(partial(outbox.exchange, subject, kept, self.author.again(kept)))
             return None if found is None else (yield from self.finish(subject, found, fresh=True))
         except _REFUSALS as error:
             # A suspended member is refused before the log is looked at, which may have the statement.
             if fresh or not isinstance(error, NotPermittedError):
-                yield Local(partial(outbox.forget, subject, kept))
+                yield Local(partial(_forgotten, outbox, subject, kept))
             raise
-        yield Local(partial(outbox.forget, subject, kept))
+        yield Local(partial(_forgotten, outbox, subject, kept))
         return receipt
 
     def duplicates(self, entry: int) -> Steps[tuple[int, ...]]:
@@ -258,6 +258,14 @@ def _kept(outbox: Outbox, subject: str, fresh: Submission, known: tuple[int, ...
         msg = f"a statement is sent without being kept, so do not repeat it blindly: {error}"
         warnings.warn(msg, ProfileWarning, stacklevel=3)
         return True
+
+
+def _forgotten(outbox: Outbox, subject: str, done: Submission) -> None:
+    """As `Outbox.forget`; a file that cannot be removed is a warning, and its statement is sent once more."""
+    try:
+        outbox.forget(subject, done)
+    except (ConfigError, OSError) as error:
+        warnings.warn(f"a pending statement is still there: {error}", ProfileWarning, stacklevel=3)
 
 
 def _adopt(item: Fingerprintable) -> Fingerprint:

@@ -1,6 +1,7 @@
 """Forks: gRPC survives one only while nothing of it is under way, and otherwise hangs in the child for good.
 
-So what is under way is counted, and a child that cannot make calls says so (grpc issue 22624).
+So what is under way is counted, and a child that cannot make calls says so (grpc issue 22624). With
+GRPC_ENABLE_FORK_SUPPORT=0 in the environment it does not survive one at all once it was used.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from weakref import WeakSet
 
 from hashpact.errors import UnavailableError
 
+_OFF: Final = {"0", "f", "false", "n", "no"}
 _calls: Final[set[object]] = set()
 _awaiting: Final[WeakSet[object]] = WeakSet()
 
 
 class _Process:
-    """Whether gRPC can be used in the running process."""
+    """Whether gRPC has been used in the running process, and whether it can be."""
 
+    used = False
     broken = False
 
 
@@ -27,6 +30,7 @@ class _Process:
 def under_way() -> Iterator[None]:
     """While a call is under way. Raises UnavailableError in a process that was forked during one."""
     check()
+    _Process.used = True
     token = object()
     _calls.add(token)
     try:
@@ -37,6 +41,7 @@ def under_way() -> Iterator[None]:
 
 def opened(channels: object) -> None:
     """Note channels of grpc.aio, whose thread goes on until they are closed or gone."""
+    _Process.used = True
     _awaiting.add(channels)
 
 
@@ -50,13 +55,14 @@ def check() -> None:
     if _Process.broken:
         msg = (
             "this process was forked while its parent was using a client, which gRPC does not survive: "
-            "start it by spawn, or fork before the first call or while none is under way"
+            "start it by spawn, or fork before the first call or while nothing is under way"
         )
         raise UnavailableError(msg)
 
 
 def _forked() -> None:
-    _Process.broken = _Process.broken or bool(_calls) or bool(_awaiting)
+    unaided = os.environ.get("GRPC_ENABLE_FORK_SUPPORT", "").lower() in _OFF and _Process.used
+    _Process.broken = _Process.broken or unaided or bool(_calls) or bool(_awaiting)
     _calls.clear()
 
 
