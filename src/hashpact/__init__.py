@@ -6,7 +6,6 @@ What an integration needs has its name here; every other module may change witho
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -124,6 +123,8 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     """Import a public name when it is first asked for: gRPC takes a while, and not every user needs it."""
     if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415 - late: it costs more than all of this
+
         return version("hashpact")
     homes = (home for home, names in _HOMES.items() if name in names)
     home = "hashpact.errors" if name.endswith("Error") else next(homes, None)

@@ -325,3 +325,24 @@ async def test_a_profile_that_cannot_be_written_warns_and_one_that_is_damaged_is
     path.write_bytes(path.read_bytes().replace(b"value ", b"value 0"))
     with pytest.raises(ConfigError, match="is damaged"):
         await caller("submit", [fingerprint(PDQ, "two")], labels={"ncii"})
+
+
+async def test_what_cannot_be_removed_is_no_endless_loop(
+    house: Clearinghouse, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlink = Path.unlink
+
+    def refuse(path: Path, *, missing_ok: bool = False) -> None:
+        if path.parent.name == "pending" and not path.name.startswith("."):
+            raise PermissionError(13, "Permission denied")
+        unlink(path, missing_ok=missing_ok)
+
+    caller, outbox = acme(house, connect, tmp_path)
+    put(outbox, house.world.author("acme").submit([PICTURE], NCII))
+    monkeypatch.setattr(Path, "unlink", refuse)
+    before = house.ledger.head().size
+    with pytest.warns(ProfileWarning, match="is still there"), pytest.raises(AlreadySharedError):
+        await caller("submit", [PICTURE], labels={"hate"})
+    with pytest.warns(ProfileWarning, match="is still there"):
+        await caller("submit", [PICTURE], labels={"hate"}, again=True)
+    assert house.ledger.head().size == before + 2

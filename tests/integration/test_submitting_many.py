@@ -11,7 +11,9 @@ from commands import here
 from running import BOTH, RunningServer, found, log_size
 
 from hashpact.domain.fingerprints import Fingerprint
+from hashpact.member.author import Reason
 from hashpact.member.clients import Client
+from hashpact.member.pending import subject_of, subject_of_content
 
 
 def test_many_are_shared_and_an_interrupted_run_goes_on(tmp_path: Path) -> None:
@@ -111,3 +113,28 @@ def test_standard_input_is_one_piece_of_content(tmp_path: Path) -> None:
             entry = int(done.stdout.split()[2])
             shared = Fingerprint("sha256/1", hashlib.sha256(b"\0piped").digest())
             assert [match.entry for match in client.check([shared]).matches] == [entry]
+
+
+def test_what_is_refused_does_not_keep_the_others_from_being_resumed(tmp_path: Path) -> None:
+    home = found(tmp_path, {"acme-video": BOTH})
+    with RunningServer(home) as server:
+        author, outbox = server.author("acme-video"), server.profile("acme-video").outbox
+        assert outbox is not None
+        codes = [Fingerprint("sha256/1", bytes([number]) * 32) for number in range(3)]
+        labels = ("ncii", "rubbish", "hate")
+        for number, label in enumerate(labels):
+            submission = author.submit([codes[number]], Reason(frozenset({label})))
+            assert outbox.put(subject_of_content([codes[number]]), submission, ())
+        before = log_size(home)
+        profile = ("--profile", tmp_path / "acme-video", "--address", server.address)
+        done = here("submit", "--resume", *profile)
+        assert done.status == 1
+        assert done.out == "".join(f"resumed: entry {before + number} with sha256/1\n" for number in (0, 1))
+        assert "known are" in done.err
+        assert list(outbox.all()) == []
+        withdrawal = author.withdraw(before, "mistake")
+        subject = subject_of(withdrawal)
+        assert subject is not None
+        assert outbox.put(subject, withdrawal, ())
+        done = here("submit", "--resume", *profile)
+        assert done.out == f"resumed: withdraw of entry {before}, leaf {before + 2}\n"

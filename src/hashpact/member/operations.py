@@ -100,20 +100,22 @@ class Operations:
         outbox, subject = self.profile.outbox, subject_of(fresh)
         if outbox is None or subject is None:
             return (yield from self.append(fresh))
-        finished = b""
+        finished = None
         while True:
             kept = yield Local(partial(outbox.find, subject))
-            if kept is not None and kept.statement != finished:
+            if kept is not None and kept != finished:
                 receipt = yield from self.finish(subject, kept)
                 if receipt is not None and says_the_same(kept, fresh, removed=removed):
                     return receipt
-                finished = kept.statement
+                finished = kept
                 continue
             known = yield Local(partial(outbox.shared, subject))
             if not again:
                 for entry in reversed((yield from self._standing(known))):
                     msg = f"already entry {entry}: this member shares the same fingerprints"
                     raise AlreadySharedError(msg, entry=str(entry))
+            if kept is not None:  # it cannot be removed, and is in the way
+                return (yield from self.append(fresh))
             if (yield Local(partial(_kept, outbox, subject, fresh, known))):
                 receipt = yield from self.finish(subject, fresh, fresh=True)
                 if receipt is not None:
