@@ -80,7 +80,7 @@ ROOMS = {
         "errors log domain clock durable config storage lookup keys service wire http home audit",
         "structlog uvloop",
     ),
-    "__init__": room("errors domain fingerprint member"),
+    "__init__": room("errors log.checkpoint domain fingerprint member"),
     "cli": room(
         "errors domain clock config fingerprint keys governance member home audit witness server",
         "click rich PIL numpy",

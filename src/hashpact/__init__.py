@@ -1,4 +1,7 @@
-"""Hashpact: a clearinghouse where platforms share fingerprints of content they have removed."""
+"""Hashpact: a clearinghouse where platforms share fingerprints of content they have removed.
+
+What an integration needs has its name here; every other module may change without notice.
+"""
 
 from __future__ import annotations
 
@@ -7,48 +10,130 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hashpact.domain.checks import Answer, Filter, Match, Query
-    from hashpact.domain.fingerprints import Fingerprint
-    from hashpact.domain.state import Receipt
-    from hashpact.errors import HashpactError
-    from hashpact.fingerprint.content import fingerprints_of, fingerprints_of_text
+    from hashpact.domain.fingerprints import TYPES, Fingerprint, FingerprintType
+    from hashpact.domain.messages import EntryDetail, LeafDetail, MemberDetail, Submission
+    from hashpact.domain.state import Basis, Entry, Key, Member, Opinion, Receipt, Role, Stance
+    from hashpact.errors import (
+        AlreadySharedError,
+        BadSignatureError,
+        CertificateError,
+        ClockSkewError,
+        CommitFailedError,
+        ConfigError,
+        ConflictError,
+        CorruptError,
+        DeadlineError,
+        HashpactError,
+        InvalidInputError,
+        LogKeyError,
+        MalformedError,
+        NotFoundError,
+        NotPermittedError,
+        OverloadedError,
+        ProofError,
+        RequestReusedError,
+        UnauthenticatedError,
+        UnavailableError,
+        UnknownKeyError,
+        UnknownLabelError,
+        UnusableContentError,
+        UnusableFingerprintError,
+    )
+    from hashpact.fingerprint.content import Fingerprinted, fingerprints_of, fingerprints_of_text
+    from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
+    from hashpact.member.author import Author, Reason
     from hashpact.member.clients import AsyncClient, Client
-    from hashpact.member.profile import Profile
+    from hashpact.member.profile import Profile, ProfileWarning
+
+    __version__: str
+    """The version of the package that is installed."""
 
 __all__ = [
+    "TYPES",
+    "AlreadySharedError",
     "Answer",
     "AsyncClient",
+    "Author",
+    "BadSignatureError",
+    "Basis",
+    "CertificateError",
+    "Checkpoint",
     "Client",
+    "ClockSkewError",
+    "CommitFailedError",
+    "ConfigError",
+    "ConflictError",
+    "CorruptError",
+    "DeadlineError",
+    "Entry",
+    "EntryDetail",
     "Filter",
     "Fingerprint",
+    "FingerprintType",
+    "Fingerprinted",
     "HashpactError",
+    "InvalidInputError",
+    "Key",
+    "LeafDetail",
+    "LogKeyError",
+    "MalformedError",
     "Match",
+    "Member",
+    "MemberDetail",
+    "NotFoundError",
+    "NotPermittedError",
+    "Opinion",
+    "OverloadedError",
     "Profile",
+    "ProfileWarning",
+    "ProofError",
     "Query",
+    "Reason",
     "Receipt",
+    "RequestReusedError",
+    "Role",
+    "SignedCheckpoint",
+    "Stance",
+    "Submission",
+    "UnauthenticatedError",
+    "UnavailableError",
+    "UnknownKeyError",
+    "UnknownLabelError",
+    "UnusableContentError",
+    "UnusableFingerprintError",
+    "__version__",
     "fingerprints_of",
     "fingerprints_of_text",
 ]
 
 _HOMES = {
     "hashpact.domain.checks": ("Answer", "Filter", "Match", "Query"),
-    "hashpact.errors": ("HashpactError",),
-    "hashpact.domain.fingerprints": ("Fingerprint",),
-    "hashpact.domain.state": ("Receipt",),
-    "hashpact.fingerprint.content": ("fingerprints_of", "fingerprints_of_text"),
+    "hashpact.domain.fingerprints": ("TYPES", "Fingerprint", "FingerprintType"),
+    "hashpact.domain.messages": ("EntryDetail", "LeafDetail", "MemberDetail", "Submission"),
+    "hashpact.domain.state": ("Basis", "Entry", "Key", "Member", "Opinion", "Receipt", "Role", "Stance"),
+    "hashpact.fingerprint.content": ("Fingerprinted", "fingerprints_of", "fingerprints_of_text"),
+    "hashpact.log.checkpoint": ("Checkpoint", "SignedCheckpoint"),
+    "hashpact.member.author": ("Author", "Reason"),
     "hashpact.member.clients": ("AsyncClient", "Client"),
-    "hashpact.member.profile": ("Profile",),
+    "hashpact.member.profile": ("Profile", "ProfileWarning"),
 }
+"""Where each public name is defined; those of errors end in Error."""
 
 
 def __getattr__(name: str) -> object:
     """Import a public name when it is first asked for: gRPC takes a while, and not every user needs it."""
-    for home, names in _HOMES.items():
-        if name in names:
-            value: object = getattr(import_module(home), name)
-            globals()[name] = value
-            return value
-    msg = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(msg)
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415 - late: it costs more than all of this
+
+        return version("hashpact")
+    homes = (home for home, names in _HOMES.items() if name in names)
+    home = "hashpact.errors" if name.endswith("Error") else next(homes, None)
+    if home is None or name not in __all__:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    value: object = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

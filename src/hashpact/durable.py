@@ -84,10 +84,10 @@ def _is_empty(directory: Path) -> bool:
 
 
 @contextlib.contextmanager
-def alone(directory: Path) -> Iterator[None]:
+def alone(directory: Path, *, wait: bool = False) -> Iterator[None]:
     """Be the only process that changes a directory's files, as far as others ask too.
 
-    Raises ConfigError if another one is at it, or there is no such directory.
+    Waits for another one that is at it, or raises ConfigError; so too if there is no such directory.
     """
     try:
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -95,7 +95,7 @@ def alone(directory: Path) -> Iterator[None]:
         msg = f"cannot open {directory}: {exc.strerror}; {_advice(exc)}"
         raise ConfigError(msg) from exc
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield
     except BlockingIOError as exc:
         msg = f"another process is changing {directory}; wait until it is done"

@@ -13,7 +13,8 @@
     ├── NotFoundError                no such entry or member
     ├── RequestReusedError           the request id was used for other bytes
     ├── ConflictError                the state of the log forbids it now
-    │   └── ClockSkewError           the statement's time is too far from the server's
+    │   ├── ClockSkewError           the statement's time is too far from the server's
+    │   └── AlreadySharedError       the member shares this very content already; names the entry
     ├── OverloadedError              a quota or a bound of the server is reached
     ├── UnavailableError             cannot answer now; the same call may succeed later
     │   ├── CommitFailedError        the disk refused a commit; the process stops and starts again
@@ -132,6 +133,12 @@ class ClockSkewError(ConflictError):
     """The statement's time is too far from the server's. ``details["server_time"]`` is in Unix seconds."""
 
     code = "CLOCK_SKEW"
+
+
+class AlreadySharedError(ConflictError):
+    """The member shares the same fingerprints already. ``details["entry"]`` is the entry's index."""
+
+    code = "ALREADY_SHARED"
 
 
 class OverloadedError(HashpactError):

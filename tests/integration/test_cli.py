@@ -175,7 +175,7 @@ def test_what_people_see(place: Place, tmp_path: Path) -> None:
     assert "check, contribute" in listed.out
     assert {line["member"] for line in place.ask("acme-video", "member", "list")} >= set(place.profiles)
     law = ("--basis", "law", "--authority", "lotus-forum", "--article", "art-16-2")
-    assert place.run("acme-video", "submit", picture, "--label", "other", *law).status == 0
+    assert place.run("acme-video", "submit", picture, "--label", "other", "--again", *law).status == 0
     shown = here("log", "show", place.home, "--start", "-4").out
     assert f"entry {entry}: endorse" in shown
     assert "4 fingerprints, other, law lotus-forum art-16-2" in shown
@@ -264,5 +264,5 @@ def test_the_program_in_the_readme_runs(
     (program,) = re.findall(r"^```python\n(.*?)^```$", readme.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     monkeypatch.chdir(tmp_path)
     assert program.count('"lotus-forum"') == 1
-    exec(program.replace('"lotus-forum"', repr(str(place.profiles["acme-video"]))), {})  # noqa: S102 - our README
+    exec(program.replace('"lotus-forum"', repr(str(place.enrol("river-social")))), {})  # noqa: S102 - our README
     assert f"{shared['entry']} pdq/1 0 ('ncii',) acme-video 0\n" in capsys.readouterr().out

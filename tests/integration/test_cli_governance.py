@@ -104,17 +104,17 @@ def test_a_key_is_rotated_suspended_resumed_and_revoked(
     assert {path.name for path in profile.glob("*.key")} == {"member-2.key"}
     assert keys(home, "acme-video") == {"1": "retired", "recovery": "in use", "2": "in use"}
     with Client(profile) as client:
-        client.submit(PICTURE, labels=["fraud"])
+        client.submit(PICTURE, labels=["fraud"], again=True)
     here("key", "suspend", "2", "--reason", "laptop-lost", "--profile", profile)
     with Client(profile) as client, pytest.raises(NotPermittedError, match="suspended"):
-        client.submit(PICTURE, labels=["fraud"])
+        client.submit(PICTURE, labels=["fraud"], again=True)
     resume = ("key", "resume", "2", "--reason", "found", "--member", "acme-video", "--home", home)
     assert "2 administrators must sign; these files have the keys of 1" in refused(
         *resume, "--key", admin(home, "1")
     )
     here(*resume, "--key", admin(home, "1"), "--key", admin(home, "2"))
     with Client(profile) as client:
-        stolen = client.submit(PICTURE, labels=["fraud"])
+        stolen = client.submit(PICTURE, labels=["fraud"], again=True)
     # Lost for good: the recovery key replaces it, and the member revokes it from the theft on.
     recovery = ("--recovery", tmp_path / "recovery.key", "--unencrypted")
     assert here("key", "rotate", "--profile", profile, *recovery)[0]["key"] == "3"

@@ -224,7 +224,7 @@ def test_no_fingerprint_or_label_of_a_call_is_logged(server: RunningServer) -> N
         client.check([near(CODE, 1)])
         client.entry(receipt.index)
         with pytest.raises(UnknownLabelError):
-            client.submit([CODE], labels={"sarcasm"})
+            client.submit([CODE], labels={"sarcasm"}, again=True)
     assert server.stop() == 0
     events = [json.loads(line) for line in server.log.splitlines()]
     assert [event["rpc"].rpartition("/")[2] for event in events if event["event"] == "rpc"] == [

@@ -25,6 +25,7 @@ from hashpact.errors import CertificateError, ConfigError, NotPermittedError, Un
 from hashpact.keys import certificates
 from hashpact.keys.certificates import Credential, Tls
 from hashpact.wire.client import connection
+from hashpact.wire.client.probe import in_memory
 from hashpact.wire.server import CHECK_SERVICE
 
 PICTURE = [fingerprint(PDQ, "one")]
@@ -59,7 +60,7 @@ async def tunnel(house: Clearinghouse, version: ssl.TLSVersion) -> AsyncIterator
     context.minimum_version = context.maximum_version = version
     context.set_alpn_protocols(["h2"])
     credential = house.member("acme")
-    with connection._in_memory(credential.key + credential.certificate) as path:
+    with in_memory(credential.key + credential.certificate) as path:
         context.load_cert_chain(path)
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

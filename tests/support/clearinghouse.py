@@ -26,7 +26,7 @@ from hashpact.service.intake import Intake
 from hashpact.service.prove import Prover
 from hashpact.service.read import Reader
 from hashpact.service.renew import Renewer
-from hashpact.wire.client.connection import Endpoint
+from hashpact.wire.client.endpoint import Endpoint
 from hashpact.wire.guard import Guard
 from hashpact.wire.handlers import Services
 from hashpact.wire.identity import Gate

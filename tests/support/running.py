@@ -41,6 +41,12 @@ def found(directory: Path, members: dict[str, frozenset[Role]]) -> Path:
     return home
 
 
+def log_size(home: Path) -> int:
+    """How many leaves the log of a home has, also while it is served."""
+    with open_home(home) as opened:
+        return opened.ledger.head().size
+
+
 def ready_line(process: subprocess.Popen[bytes], log: Path) -> str:
     """The first line that a server prints once it answers."""
     assert process.stdout is not None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from hashpact.durable import read_bytes, read_private, write_private, write_public
+from hashpact.durable import alone, read_bytes, read_private, write_private, write_public
 from hashpact.errors import ConfigError
 from hashpact.home.paths import HomePaths
 from hashpact.member.paths import ProfilePaths
@@ -220,3 +221,22 @@ def test_the_files_of_a_profile() -> None:
         profile.ca_cert.name,
     ] == ["profile.toml", "member-2.key", "tls.pem", "ca.crt"]
     assert profile.tls.parent == profile.directory
+
+
+def test_who_waits_for_a_directory_gets_it_when_it_is_free(tmp_path: Path) -> None:
+    asked, order = threading.Event(), list[str]()
+
+    def wait() -> None:
+        asked.set()
+        with alone(tmp_path, wait=True):
+            order.append("second")
+
+    thread = threading.Thread(target=wait)
+    with alone(tmp_path):
+        thread.start()
+        assert asked.wait(30)
+        with pytest.raises(ConfigError, match="another process is changing"), alone(tmp_path):
+            pass
+        order.append("first")
+    thread.join(30)
+    assert order == ["first", "second"]

@@ -27,7 +27,8 @@ from hashpact.member.paths import ProfilePaths
 from hashpact.member.profile import Profile
 from hashpact.storage.published import CHECKPOINT, Mirror
 from hashpact.wire.client.calls import Pace
-from hashpact.wire.client.connection import Connection, Endpoint
+from hashpact.wire.client.connection import Connection
+from hashpact.wire.client.endpoint import Endpoint
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ COMMANDS: Final = {
     "receipt": ("public.receipt:receipt", "Verify that receipts prove their statements."),
     "audit": ("public.audit:audit", "Derive a whole log again from its leaves."),
     "fingerprint": ("platform.content:fingerprint", "Fingerprint files; nothing leaves this machine."),
-    "submit": ("platform.content:submit", "Share fingerprints of removed files."),
+    "submit": ("platform.submit:submit", "Share fingerprints of removed files."),
     "check": ("platform.content:check", "Look for shared entries that files are copies of."),
     "entry": ("platform.entry:entry", "Show an entry and what members say of it."),
     "withdraw": ("platform.entry:withdraw", "Take back an entry of one's own."),

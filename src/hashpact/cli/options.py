@@ -63,8 +63,16 @@ def client_options(command: Command) -> Command:
     """The options by which a command reaches a clearinghouse as a member; it gets them as ``connect``."""
 
     @functools.wraps(command)
-    def connected(*, profile: Path, address: str | None, timeout: float, **rest: Any) -> Any:  # noqa: ANN401  # click's
-        return command(connect=functools.partial(_connect, profile, address, timeout), **rest)
+    def connected(  # the options' values, and whatever else the command has
+        *,
+        profile: Path,
+        address: str | None,
+        timeout: float,
+        no_proxy: bool,
+        **rest: Any,  # noqa: ANN401  # click's
+    ) -> Any:  # noqa: ANN401  # click's
+        connect = functools.partial(_connect, profile, address, timeout, proxy=not no_proxy)
+        return command(connect=connect, **rest)
 
     for option in (*_channel_options(), profile_option):
         connected = option(connected)
@@ -81,6 +89,7 @@ def side_options(command: Command) -> Command:
         profile: Path | None,
         address: str | None,
         timeout: float,
+        no_proxy: bool,
         **rest: Any,  # noqa: ANN401  # click's
     ) -> Any:  # noqa: ANN401  # click's
         if home is None and profile is None:
@@ -88,7 +97,8 @@ def side_options(command: Command) -> Command:
             raise click.UsageError(msg)
         side = Access(home, None)
         if home is None and profile is not None:
-            side = Access(None, functools.partial(_connect, profile, address, timeout), _member(profile))
+            connect = functools.partial(_connect, profile, address, timeout, proxy=not no_proxy)
+            side = Access(None, connect, _member(profile))
         return command(side=side, **rest)
 
     home_option = click.option(
@@ -149,17 +159,22 @@ def _channel_options() -> tuple[Callable[[Any], Any], ...]:
             show_envvar=True,
             help="Where the server is, instead of what the profile says.",
         ),
+        click.option(
+            "--no-proxy", is_flag=True, help="Go to the server directly, whatever proxy https_proxy names."
+        ),
     )
 
 
-def _connect(profile: Path, address: str | None, timeout: float) -> Client:
+def _connect(profile: Path, address: str | None, timeout: float, *, proxy: bool) -> Client:
     from hashpact.member.clients import Client  # noqa: PLC0415  # only commands that connect wait for gRPC to load
     from hashpact.member.profile import Profile  # noqa: PLC0415  # only commands that connect wait for gRPC to load
 
     loaded = Profile.load(profile, passphrases())
     for ending in loaded.endings(int(time.time())):
         complain(f"{ending.level}: {ending.text}; run: {ending.remedy}")
-    return Client(loaded if address is None else loaded.at(address), timeout=timeout)
+    reached = loaded if address is None else loaded.at(address)
+    # Somebody waits: a refused connection is reported at once.
+    return Client(reached, timeout=timeout, proxy=proxy, retry_refused=False)
 
 
 def _member(profile: Path) -> str:

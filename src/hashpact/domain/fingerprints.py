@@ -87,10 +87,11 @@ def type_named(name: str) -> FingerprintType:
         raise InvalidInputError(msg, field="type") from None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Fingerprint:
     """What is left of content when it is shared: a type, bytes, and for pdq a quality from 0 to 100.
 
+    The type may be given by its name, such as ``pdq/1``, and the value as any bytes-like object.
     A Fingerprint that exists is usable: the constructor raises InvalidInputError for a wrong size and
     UnusableFingerprintError for a code that DESIGN's table of refusals names. ``repr`` hides the bytes.
     """
@@ -99,17 +100,26 @@ class Fingerprint:
     value: bytes
     quality: int | None = None
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        type: FingerprintType | str,  # noqa: A002 - the field's name
+        value: bytes | bytearray | memoryview,
+        quality: int | None = None,
+    ) -> None:
         """Refuse what must not be shared or compared."""
-        kind = self.type
-        if len(self.value) != kind.size:
-            msg = f"a {kind.name} fingerprint has {kind.size} bytes, not {len(self.value)}"
+        kind = type if isinstance(type, FingerprintType) else type_named(type)
+        data = value if isinstance(value, bytes) else _bytes_of(value)
+        object.__setattr__(self, "type", kind)
+        object.__setattr__(self, "value", data)
+        object.__setattr__(self, "quality", quality)
+        if len(data) != kind.size:
+            msg = f"a {kind.name} fingerprint has {kind.size} bytes, not {len(data)}"
             raise InvalidInputError(msg, field="value")
-        if self.quality is not None:
-            self._check_quality(self.quality)
+        if quality is not None:
+            self._check_quality(quality)
         if kind.popcount is not None:
             low, high = kind.popcount
-            ones = int.from_bytes(self.value).bit_count()
+            ones = int.from_bytes(data).bit_count()
             if not low <= ones <= high:
                 msg = (
                     f"refused {kind.name}: {ones} of {kind.size * 8} bits are set, "
@@ -135,6 +145,14 @@ class Fingerprint:
     def __repr__(self) -> str:
         """Name the type only: a fingerprint must not reach a log by accident."""
         return f"<Fingerprint {self.type.name}>"
+
+
+def _bytes_of(value: bytes | bytearray | memoryview) -> bytes:
+    try:
+        return memoryview(value).tobytes()
+    except TypeError:
+        msg = f"the value of a fingerprint is bytes, not {type(value).__name__}; see bytes.fromhex for hex"
+        raise InvalidInputError(msg, field="value") from None
 
 
 @dataclass(frozen=True, slots=True)

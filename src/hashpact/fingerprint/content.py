@@ -10,10 +10,7 @@ Importing this module is cheap; what a kind of content needs is imported when th
 from __future__ import annotations
 
 import io
-import os
-import stat
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
@@ -31,6 +28,7 @@ from hashpact.errors import InvalidInputError, UnusableContentError, UnusableFin
 from hashpact.fingerprint import text as texts
 from hashpact.fingerprint.exact import exact
 from hashpact.fingerprint.sniff import HEAD_BYTES, Kind, kind_of
+from hashpact.fingerprint.source import Content, name_of, opened, size_of
 
 _TYPES: Final = {
     Kind.PICTURE: (PDQ, PHASH, SHA256, MD5),
@@ -55,9 +53,12 @@ class Fingerprinted:
 
 
 def fingerprints_of(
-    path: str | os.PathLike[str], types: Sequence[str] | None = None, *, variants: bool = False
+    content: Content, types: Sequence[str] | None = None, *, variants: bool = False
 ) -> Fingerprinted:
-    """The fingerprints of the file at ``path``: of those ``types``, or of all that its kind can have.
+    """The fingerprints of a file or of bytes: of those ``types``, or of all that its kind can have.
+
+    ``content`` is a path, the bytes themselves, or a file that is open in binary mode, as `source.opened`
+    takes them.
 
     With ``variants``, a picture that has pdq/1 also has the pdq/1 of its rotations and mirror images: up to
     seven more, from the same decoding and for little more time.
@@ -72,18 +73,17 @@ def fingerprints_of(
     before the file is looked at, for a type that is unknown.
     """
     wanted = _wanted(types)
-    name = repr(os.fspath(path))
     try:
-        with _opened(path) as file:
+        with opened(content) as file:
             return _read(file, wanted, variants=variants)
     except UnusableContentError as exc:
-        msg = f"{name}: {exc.message}"
+        msg = f"{name_of(content)}: {exc.message}"
         raise UnusableContentError(msg, **exc.details) from exc
     except InvalidInputError as exc:
-        msg = f"{name}: {exc.message}"
+        msg = f"{name_of(content)}: {exc.message}"
         raise InvalidInputError(msg, **exc.details) from exc
     except OSError as exc:
-        msg = f"{name}: cannot be read: {exc.strerror or exc}"
+        msg = f"{name_of(content)}: cannot be read: {exc.strerror or exc}"
         raise UnusableContentError(msg, field="content") from exc
 
 
@@ -102,25 +102,12 @@ def fingerprints_of_text(text: str, types: Sequence[str] | None = None) -> Finge
     return Fingerprinted((*first, *exact(io.BytesIO(text.encode()), wanted)), (), Kind.TEXT)
 
 
-@contextmanager
-def _opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """The regular file at ``path``, open for reading. Does not wait for a pipe's other end."""
-    if "\0" in os.fspath(path):
-        msg = "a path cannot hold a NUL"
-        raise UnusableContentError(msg, field="content")
-    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            msg = "not a regular file"
-            raise UnusableContentError(msg, field="content")
-        yield file
-
-
 def _read(file: BinaryIO, wanted: tuple[FingerprintType, ...] | None, *, variants: bool) -> Fingerprinted:
     head = file.read(HEAD_BYTES)
     if not head:
         msg = "the file is empty"
         raise UnusableContentError(msg, field="content")
-    size = os.fstat(file.fileno()).st_size
+    size = size_of(file)
     kind = kind_of(head)
     chosen = _chosen(wanted, kind)
     found: list[Fingerprint] = []

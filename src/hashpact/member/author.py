@@ -99,6 +99,10 @@ class Author:
         """A statement of any other kind, without private parts."""
         return Submission(self._sign(body))
 
+    def again(self, kept: Submission) -> Submission:
+        """The same said anew, at this time and as another request, with the same private parts."""
+        return Submission(self._sign(statements.parse(kept.statement).statement.body), kept.private)
+
     def renewal(self, request: bytes) -> Renewal:
         """The renewal that asks for a channel certificate for a certificate request (PEM)."""
         voucher = Voucher.of(self.origin, self.member, self.key, self.clock(), request)

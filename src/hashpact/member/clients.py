@@ -6,7 +6,8 @@ import asyncio
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
@@ -16,12 +17,12 @@ from hashpact.domain.messages import EntryDetail, LeafDetail, LeavesRequest, Mem
 from hashpact.domain.pinned import check_extends
 from hashpact.domain.ports import Clock, Entropy
 from hashpact.domain.state import Basis, Receipt, Stance
-from hashpact.errors import LogKeyError
+from hashpact.errors import HashpactError
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
-from hashpact.member.operations import Fingerprintable, Operations, Steps, reason_of
+from hashpact.member.operations import Fingerprintable, Local, Operations, Steps, reason_of
 from hashpact.member.profile import Profile
 from hashpact.wire.client import calls, feeds
-from hashpact.wire.client.calls import Call, Pace
+from hashpact.wire.client.calls import Call, Pace, checked_timeout
 from hashpact.wire.client.connection import AsyncConnection, Connection
 from hashpact.wire.codec import EVERYTHING
 
@@ -37,9 +38,17 @@ Result = TypeVar("Result")
 class Client:
     """A member's client that blocks. Any number of threads may share one; close it, or use ``with``.
 
-    ``profile`` is a Profile or its directory. ``timeout`` is in seconds, over all tries of a call. A call
-    whose outcome was lost is repeated with the same signed bytes, so nothing is ever submitted twice.
-    ``channels`` spreads calls over several connections.
+    ``profile`` is a Profile or its directory. ``timeout`` is in seconds, above 0 and at most a day, over all
+    tries of a call. A call whose outcome was lost is repeated with the same signed bytes. A statement is kept
+    in the profile until its receipt is there, and so is sent again, not signed again, when the same is asked
+    for after a crash: nothing is submitted twice.
+
+    ``channels`` spreads calls over several connections. With ``proxy`` off, one that the environment names
+    (``https_proxy`` and the like) is passed by. With ``retry_refused`` off, a call fails at once when nobody
+    listens, instead of waiting for a server that is starting again.
+
+    In a process that was forked a client connects anew. If a call was under way during the fork, or an
+    AsyncClient was open, gRPC cannot be used there, and every call raises UnavailableError.
 
     Every method raises a HashpactError: InvalidInputError before anything is sent, CertificateError if the
     channel is refused, UnavailableError or DeadlineError when the time is over, and what the server says.
@@ -47,20 +56,27 @@ class Client:
     believed if root statements lead to it from the pinned genesis; the profile then pins it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the settings of a client
         self,
         profile: Profile | Path | str,
         *,
         timeout: float = TIMEOUT,
         channels: int = 1,
+        proxy: bool = True,
+        retry_refused: bool = True,
         clock: Clock = unix_time,
         entropy: Entropy = secrets.token_bytes,
     ) -> None:
-        self.profile = _loaded(profile)
-        self.timeout = timeout
-        self._operations = Operations(self.profile, clock, entropy)
+        self.timeout = checked_timeout(timeout)
+        self._operations = Operations(_loaded(profile), clock, entropy)
         self.author = self._operations.author
-        self._connection = Connection(self.profile.endpoint, _PACE, channels)
+        endpoint = replace(self.profile.endpoint, proxy=proxy)
+        self._connection = Connection(endpoint, replace(_PACE, retry_refused=retry_refused), channels)
+
+    @property
+    def profile(self) -> Profile:
+        """The member's profile, with the keys of the log that are known by now."""
+        return self._operations.profile
 
     def check(
         self,
@@ -88,40 +104,60 @@ class Client:
         article: str | None = None,
         jurisdictions: Iterable[str] = (),
         removed: int | None = None,
+        again: bool = False,
+        timeout: float | None = None,
     ) -> Receipt:
         """Share 1 to 256 fingerprints of one piece of removed content, and get the receipt.
 
-        Basis ``law`` names its authority and article. ``removed`` is when, in Unix seconds (now).
+        Basis ``law`` names its authority and article. ``removed`` is when, in Unix seconds (now). Raises
+        AlreadySharedError if this profile has shared the same fingerprints, and that entry stands; ``again``
+        makes another one.
         """
         reason = reason_of(labels, basis, authority, article, jurisdictions)
-        return self.append(self._operations.submit(fingerprints, reason, removed))
+        return self._through(self._operations.submit(fingerprints, reason, removed, again=again), timeout)
 
-    def withdraw(self, entry: int, reason: str) -> Receipt:
+    def withdraw(self, entry: int, reason: str, *, timeout: float | None = None) -> Receipt:
         """Take back the member's own entry; it stops matching and stays in the log."""
-        return self.append(self._operations.author.withdraw(entry, reason))
+        return self._through(self._operations.withdraw(entry, reason), timeout)
 
     def opinion(
-        self, entry: int, stance: Stance | str, reason: str | None = None, *, replace: bool = False
+        self,
+        entry: int,
+        stance: Stance | str,
+        reason: str | None = None,
+        *,
+        replace: bool = False,
+        timeout: float | None = None,
     ) -> Receipt:
         """Endorse or dispute another member's entry, or say that its content was seen.
 
         ``reason`` is a slug that everybody sees. The stance seen takes back the member's endorsement or
         dispute only with ``replace``; without it, that is a ConflictError.
         """
-        return self.append(self._operations.opinion(entry, stance, reason, replace=replace))
+        steps = self._operations.opinion(entry, stance, reason, replace=replace)
+        return self._through(steps, timeout)
 
-    def append(self, submission: Submission) -> Receipt:
+    def append(self, submission: Submission, *, timeout: float | None = None) -> Receipt:
         """Append a statement that was signed elsewhere, or before: the same bytes, the same receipt.
 
         The receipt is verified, and kept in the profile as docs/formats/home.md says; a disk that does not
         take it is a ProfileWarning, for the statement is in the log.
         """
-        try:
-            receipt = self._believed(lambda: self._operations.append(submission))
-        except LogKeyError:
-            receipt = self._through(self._operations.append_again(submission))
-        self.profile.keep(submission.statement, receipt)
-        return receipt
+        return self._through(self._operations.append(submission), timeout)
+
+    def resume(self, *, timeout: float | None = None) -> Iterator[tuple[Submission, Receipt]]:
+        """Send every statement of the profile whose answer was lost, and get each with its receipt.
+
+        A statement that is refused is forgotten and its error raised; the next call goes on with the others.
+        """
+        for subject, kept in self._operations.pending():
+            receipt = self._through(self._operations.finish(subject, kept), timeout)
+            if receipt is not None:
+                yield kept, receipt
+
+    def duplicates(self, entry: int) -> tuple[int, ...]:
+        """The other entries of the same content that this profile has shared and that stand."""
+        return self._through(self._operations.duplicates(entry))
 
     def entry(self, index: int) -> EntryDetail:
         """An entry with its statement, its private parts and what members say of it."""
@@ -137,11 +173,11 @@ class Client:
 
     def checkpoint(self) -> SignedCheckpoint:
         """The newest signed checkpoint, by a key of the log. Raises ProofError."""
-        return self._believed(self._operations.newest)
+        return self._through(self._operations.believed(self._operations.newest))
 
     def consistency(self, old: Checkpoint) -> SignedCheckpoint:
         """The newest signed checkpoint, proved to extend an ``old`` one. Raises ProofError."""
-        new = self._believed(lambda: self._operations.newest(old))
+        new = self._through(self._operations.believed(lambda: self._operations.newest(old)))
         proof = self._run(calls.consistency(old.size, new.checkpoint.size))
         check_extends(old, new.checkpoint, proof)
         return new
@@ -172,47 +208,49 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _believed(self, make: Callable[[], Call[Result]]) -> Result:
-        """The result of a call; of another one if the log's key has been replaced, and its root says so."""
+    def _through(self, steps: Steps[Result], timeout: float | None = None) -> Result:
+        """Do steps one after another; their outcome. Each call has ``timeout`` seconds."""
         try:
-            return self._run(make())
-        except LogKeyError:
-            self.profile = self._operations.profile = self.profile.recognising(
-                *self._through(self._operations.roots())
-            )
-        return self._run(make())
-
-    def _through(self, steps: Steps[Result]) -> Result:
-        """Make calls one after another; what comes of them."""
-        try:
-            call = next(steps)
+            step = next(steps)
             while True:
-                call = steps.send(self._run(call))
+                try:
+                    result = step.do() if isinstance(step, Local) else self._run(step, timeout)
+                except HashpactError as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(result)
         except StopIteration as end:
-            result: Result = end.value
-            return result
+            outcome: Result = end.value
+            return outcome
 
     def _run(self, call: Call[Result], timeout: float | None = None) -> Result:
-        return self._connection.run(call, self.timeout if timeout is None else timeout)
+        return self._connection.run(call, self.timeout if timeout is None else checked_timeout(timeout))
 
 
 class AsyncClient:
-    """A member's client that awaits; otherwise as `Client`. Belongs to the event loop of its first call."""
+    """A member's client that awaits; otherwise as `Client`. It serves one event loop after another."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the settings of a client
         self,
         profile: Profile | Path | str,
         *,
         timeout: float = TIMEOUT,
         channels: int = 1,
+        proxy: bool = True,
+        retry_refused: bool = True,
         clock: Clock = unix_time,
         entropy: Entropy = secrets.token_bytes,
     ) -> None:
-        self.profile = _loaded(profile)
-        self.timeout = timeout
-        self._operations = Operations(self.profile, clock, entropy)
+        self.timeout = checked_timeout(timeout)
+        self._operations = Operations(_loaded(profile), clock, entropy)
         self.author = self._operations.author
-        self._connection = AsyncConnection(self.profile.endpoint, _PACE, channels)
+        endpoint = replace(self.profile.endpoint, proxy=proxy)
+        self._connection = AsyncConnection(endpoint, replace(_PACE, retry_refused=retry_refused), channels)
+
+    @property
+    def profile(self) -> Profile:
+        """The member's profile, with the keys of the log that are known by now."""
+        return self._operations.profile
 
     async def check(
         self,
@@ -240,40 +278,46 @@ class AsyncClient:
         article: str | None = None,
         jurisdictions: Iterable[str] = (),
         removed: int | None = None,
+        again: bool = False,
+        timeout: float | None = None,  # noqa: ASYNC109  # as above
     ) -> Receipt:
-        """Share 1 to 256 fingerprints of one piece of removed content, and get the receipt.
-
-        Basis ``law`` names its authority and article. ``removed`` is when, in Unix seconds (now).
-        """
+        """Share fingerprints of one piece of removed content, as `Client.submit`."""
         reason = reason_of(labels, basis, authority, article, jurisdictions)
-        return await self.append(self._operations.submit(fingerprints, reason, removed))
+        return await self._through(
+            self._operations.submit(fingerprints, reason, removed, again=again), timeout
+        )
 
-    async def withdraw(self, entry: int, reason: str) -> Receipt:
+    async def withdraw(self, entry: int, reason: str, *, timeout: float | None = None) -> Receipt:  # noqa: ASYNC109  # as above
         """Take back the member's own entry; it stops matching and stays in the log."""
-        return await self.append(self._operations.author.withdraw(entry, reason))
+        return await self._through(self._operations.withdraw(entry, reason), timeout)
 
     async def opinion(
-        self, entry: int, stance: Stance | str, reason: str | None = None, *, replace: bool = False
+        self,
+        entry: int,
+        stance: Stance | str,
+        reason: str | None = None,
+        *,
+        replace: bool = False,
+        timeout: float | None = None,  # noqa: ASYNC109  # as above
     ) -> Receipt:
-        """Endorse or dispute another member's entry, or say that its content was seen.
+        """Give an opinion on another member's entry, as `Client.opinion`."""
+        steps = self._operations.opinion(entry, stance, reason, replace=replace)
+        return await self._through(steps, timeout)
 
-        ``reason`` is a slug that everybody sees. The stance seen takes back the member's endorsement or
-        dispute only with ``replace``; without it, that is a ConflictError.
-        """
-        return await self.append(self._operations.opinion(entry, stance, reason, replace=replace))
+    async def append(self, submission: Submission, *, timeout: float | None = None) -> Receipt:  # noqa: ASYNC109  # as above
+        """Append a statement that was signed elsewhere, or before, as `Client.append`."""
+        return await self._through(self._operations.append(submission), timeout)
 
-    async def append(self, submission: Submission) -> Receipt:
-        """Append a statement that was signed elsewhere, or before: the same bytes, the same receipt.
+    async def resume(self, *, timeout: float | None = None) -> AsyncIterator[tuple[Submission, Receipt]]:  # noqa: ASYNC109  # as above
+        """Send every statement of the profile whose answer was lost, as `Client.resume`."""
+        for subject, kept in await asyncio.to_thread(self._operations.pending):
+            receipt = await self._through(self._operations.finish(subject, kept), timeout)
+            if receipt is not None:
+                yield kept, receipt
 
-        The receipt is verified, and kept in the profile as docs/formats/home.md says; a disk that does not
-        take it is a ProfileWarning, for the statement is in the log.
-        """
-        try:
-            receipt = await self._believed(lambda: self._operations.append(submission))
-        except LogKeyError:
-            receipt = await self._through(self._operations.append_again(submission))
-        await asyncio.to_thread(self.profile.keep, submission.statement, receipt)
-        return receipt
+    async def duplicates(self, entry: int) -> tuple[int, ...]:
+        """The other entries of the same content that this profile has shared and that stand."""
+        return await self._through(self._operations.duplicates(entry))
 
     async def entry(self, index: int) -> EntryDetail:
         """An entry with its statement, its private parts and what members say of it."""
@@ -290,11 +334,11 @@ class AsyncClient:
 
     async def checkpoint(self) -> SignedCheckpoint:
         """The newest signed checkpoint, by a key of the log. Raises ProofError."""
-        return await self._believed(self._operations.newest)
+        return await self._through(self._operations.believed(self._operations.newest))
 
     async def consistency(self, old: Checkpoint) -> SignedCheckpoint:
         """The newest signed checkpoint, proved to extend an ``old`` one. Raises ProofError."""
-        new = await self._believed(lambda: self._operations.newest(old))
+        new = await self._through(self._operations.believed(lambda: self._operations.newest(old)))
         proof = await self._run(calls.consistency(old.size, new.checkpoint.size))
         check_extends(old, new.checkpoint, proof)
         return new
@@ -328,29 +372,27 @@ class AsyncClient:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _believed(self, make: Callable[[], Call[Result]]) -> Result:
+    async def _through(self, steps: Steps[Result], timeout: float | None = None) -> Result:  # noqa: ASYNC109  # as above
         """As that of `Client`."""
         try:
-            return await self._run(make())
-        except LogKeyError:
-            found = await self._through(self._operations.roots())
-            self.profile = self._operations.profile = await asyncio.to_thread(
-                self.profile.recognising, *found
-            )
-        return await self._run(make())
-
-    async def _through(self, steps: Steps[Result]) -> Result:
-        """As that of `Client`."""
-        try:
-            call = next(steps)
+            step = next(steps)
             while True:
-                call = steps.send(await self._run(call))
+                try:
+                    if isinstance(step, Local):
+                        result = await asyncio.to_thread(step.do)
+                    else:
+                        result = await self._run(step, timeout)
+                except HashpactError as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(result)
         except StopIteration as end:
-            result: Result = end.value
-            return result
+            outcome: Result = end.value
+            return outcome
 
     async def _run(self, call: Call[Result], timeout: float | None = None) -> Result:  # noqa: ASYNC109  # as above
-        return await self._connection.run(call, self.timeout if timeout is None else timeout)
+        seconds = self.timeout if timeout is None else checked_timeout(timeout)
+        return await self._connection.run(call, seconds)
 
 
 def _loaded(profile: Profile | Path | str) -> Profile:

@@ -135,7 +135,7 @@ def renew(
     profile = Profile.load(directory, passphrases)
     passphrase = passphrases.for_new_keys(unencrypted=unencrypted, as_before=True)
     key = certificates.new_channel_key()
-    with Client(profile, timeout=timeout) as client:
+    with Client(profile, timeout=timeout, retry_refused=False) as client:
         certificate = client.certificate(certificates.request_member(key, profile.member))
     certificates.check_member(certificate, profile.origin, profile.member, key)
     locked = pkcs8.encrypt(key, passphrase, secrets.token_bytes)
@@ -170,7 +170,7 @@ class Rotation:
     def _run(self) -> tuple[str, Receipt]:
         paths = ProfilePaths(self.directory)
         profile = Profile.load(self.directory, self.passphrases, self.recovery)
-        with Client(profile, timeout=self.timeout) as client:
+        with Client(profile, timeout=self.timeout, retry_refused=False) as client:
             if not paths.rotation.exists():
                 self._prepare(paths, client)
             statement = read_bytes(paths.rotation, MAX_SIZE)

@@ -1,11 +1,15 @@
-"""What the two clients share: a caller's words made into statements and calls."""
+"""What the two clients share: what a caller asks for, made into statements, calls and work on the profile."""
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import hashlib
-from collections.abc import Generator, Iterable
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+import warnings
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
 from hashpact.domain.checks import Answer, Check, Filter, Query
 from hashpact.domain.fingerprints import Fingerprint
@@ -13,10 +17,21 @@ from hashpact.domain.messages import MAX_PAGE, LeafDetail, Page, PageRequest, Su
 from hashpact.domain.pinned import PinnedLog
 from hashpact.domain.ports import Clock, Entropy
 from hashpact.domain.state import Basis, Receipt, Stance
-from hashpact.errors import InvalidInputError, ProofError
+from hashpact.errors import (
+    AlreadySharedError,
+    ClockSkewError,
+    ConfigError,
+    ConflictError,
+    InvalidInputError,
+    LogKeyError,
+    NotFoundError,
+    NotPermittedError,
+    ProofError,
+)
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
 from hashpact.member.author import Author, Reason
-from hashpact.member.profile import Profile
+from hashpact.member.pending import Outbox, says_the_same, subject_of
+from hashpact.member.profile import Profile, ProfileWarning
 from hashpact.member.roots import RootChain, check_included
 from hashpact.wire.client import calls
 from hashpact.wire.client.calls import Call
@@ -31,8 +46,19 @@ Fingerprintable: TypeAlias = "Fingerprint | ImageHash | MinHash"
 Choice = TypeVar("Choice", bound=enum.Enum)
 Outcome = TypeVar("Outcome")
 
-Steps: TypeAlias = Generator[Call[Any], Any, Outcome]
-"""Calls one after another, each of which is sent its result, and what comes of them."""
+_REFUSALS: Final = (InvalidInputError, NotPermittedError, NotFoundError, ConflictError)
+"""What a server answers to a statement that it has looked at and does not take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Local(Generic[Outcome]):
+    """Work on the profile's files: a client that awaits does it in a thread."""
+
+    do: Callable[[], Outcome]
+
+
+Steps: TypeAlias = Generator[Call[Any] | Local[Any], Any, Outcome]
+"""Calls and local work one after another, each of which is sent its result or error, and their outcome."""
 
 
 class Operations:
@@ -49,13 +75,99 @@ class Operations:
         queries = tuple(item if isinstance(item, Query) else Query(_adopt(item)) for item in items)
         return calls.check(Check(queries, narrow, limit, min_position))
 
-    def submit(self, items: Iterable[Fingerprintable], reason: Reason, removed: int | None) -> Submission:
-        """The signed submission of these fingerprints."""
-        return self.author.submit([_adopt(item) for item in items], reason, removed)
+    def submit(
+        self, items: Iterable[Fingerprintable], reason: Reason, removed: int | None, *, again: bool
+    ) -> Steps[Receipt]:
+        """The steps of sharing these fingerprints. Raises AlreadySharedError, unless ``again``."""
+        fresh = self.author.submit([_adopt(item) for item in items], reason, removed)
+        return self._once(fresh, again=again, removed=removed is not None)
 
-    def opinion(self, entry: int, stance: Stance | str, reason: str | None, *, replace: bool) -> Submission:
-        """The signed opinion."""
-        return self.author.opinion(entry, _chosen(Stance, stance, "stance"), reason, replace=replace)
+    def withdraw(self, entry: int, reason: str) -> Steps[Receipt]:
+        """The steps of withdrawing an entry."""
+        return self._once(self.author.withdraw(entry, reason))
+
+    def opinion(
+        self, entry: int, stance: Stance | str, reason: str | None, *, replace: bool
+    ) -> Steps[Receipt]:
+        """The steps of giving an opinion."""
+        chosen = _chosen(Stance, stance, "stance")
+        return self._once(self.author.opinion(entry, chosen, reason, replace=replace))
+
+    def _once(self, fresh: Submission, *, again: bool = True, removed: bool = False) -> Steps[Receipt]:
+        """The steps by which a statement gets into the log once, whatever became of earlier tries.
+
+        A statement of the same subject that is still pending is finished first, and is the answer if it says
+        the same. What cannot be kept is a ProfileWarning, and sent all the same.
+        """
+        outbox, subject = self.profile.outbox, subject_of(fresh)
+        if outbox is None or subject is None:
+            return (yield from self.append(fresh))
+        finished = None
+        while True:
+            kept = yield Local(partial(outbox.find, subject))
+            if kept is not None and kept != finished:
+                receipt = yield from self.finish(subject, kept)
+                if receipt is not None and says_the_same(kept, fresh, removed=removed):
+                    return receipt
+                finished = kept
+                continue
+            known = yield Local(partial(outbox.shared, subject))
+            if not again:
+                for entry in reversed((yield from self._standing(known))):
+                    msg = f"already entry {entry}: this member shares the same fingerprints"
+                    raise AlreadySharedError(msg, entry=str(entry))
+            if kept is not None:  # it cannot be removed, and is in the way
+                return (yield from self.append(fresh))
+            if (yield Local(partial(_kept, outbox, subject, fresh, known))):
+                receipt = yield from self.finish(subject, fresh, fresh=True)
+                if receipt is not None:
+                    return receipt
+
+    def pending(self) -> list[tuple[str, Submission]]:
+        """The profile's pending statements with their subjects, the oldest first."""
+        return [] if self.profile.outbox is None else list(self.profile.outbox.all())
+
+    def finish(self, subject: str, kept: Submission, *, fresh: bool = False) -> Steps[Receipt | None]:
+        """The steps of sending a pending statement, ``fresh`` if it never was, and of letting go of it.
+
+        One that has become too old is signed anew: the log says so only of a statement that it has not got.
+        None if another process finished it meanwhile.
+        """
+        outbox = self.profile.outbox
+        assert outbox is not None  # noqa: S101 - it is pending there
+        try:
+            receipt: Receipt = yield from self.append(kept)
+        except ClockSkewError:
+            if fresh:
+                yield Local(partial(_forgotten, outbox, subject, kept))
+                raise
+            found = yield Local(partial(outbox.exchange, subject, kept, self.author.again(kept)))
+            return None if found is None else (yield from self.finish(subject, found, fresh=True))
+        except _REFUSALS as error:
+            # A suspended member is refused before the log is looked at, which may have the statement.
+            if fresh or not isinstance(error, NotPermittedError):
+                yield Local(partial(_forgotten, outbox, subject, kept))
+            raise
+        yield Local(partial(_forgotten, outbox, subject, kept))
+        return receipt
+
+    def duplicates(self, entry: int) -> Steps[tuple[int, ...]]:
+        """The steps of finding other standing entries by which this profile has shared the same content."""
+        outbox, detail = self.profile.outbox, (yield calls.entry(entry))
+        subject = subject_of(Submission(detail.statement, detail.private))
+        if outbox is None or subject is None:
+            return ()
+        known = yield Local(partial(outbox.shared, subject))
+        return (yield from self._standing(tuple(index for index in known if index != entry)))
+
+    def _standing(self, entries: tuple[int, ...]) -> Steps[tuple[int, ...]]:
+        """The steps of finding out which of these entries stand."""
+        found = []
+        for entry in entries:
+            with contextlib.suppress(NotFoundError):
+                if (yield calls.entry(entry)).stands:
+                    found.append(entry)
+        return tuple(found)
 
     def leaf(self, leaf: LeafDetail) -> LeafDetail:
         """The leaf. Raises ProofError if it is leaf 0 and not the one that the profile pins."""
@@ -64,11 +176,27 @@ class Operations:
             raise ProofError(msg)
         return leaf
 
-    def append(self, submission: Submission) -> Call[Receipt]:
-        """The call that appends a statement, and believes a receipt under the keys that are pinned now."""
-        return calls.append(submission, self.profile.log)
+    def append(self, submission: Submission) -> Steps[Receipt]:
+        """The steps of appending a statement, verifying its receipt and keeping it in the profile."""
+        try:
+            receipt = yield from self.believed(lambda: calls.append(submission, self.profile.log))
+        except LogKeyError:
+            receipt = yield from self._append_again(submission)
+        yield Local(partial(self.profile.keep, submission, receipt))
+        return receipt
 
-    def append_again(self, submission: Submission) -> Steps[Receipt]:
+    def believed(self, make: Callable[[], Call[Outcome]]) -> Steps[Outcome]:
+        """A call; another one if the log's key has been replaced, and its root statements say so."""
+        result: Outcome
+        try:
+            result = yield make()
+        except LogKeyError:
+            found = yield from self.roots()
+            self.profile = yield Local(partial(self.profile.recognising, *found))
+            result = yield make()
+        return result
+
+    def _append_again(self, submission: Submission) -> Steps[Receipt]:
         """The calls for a receipt of a statement whose first one is by a key that the log has replaced.
 
         It is verified as that would be, and in the newest tree.
@@ -124,6 +252,24 @@ class Operations:
         if not before.next_token:
             return None
         return calls.members(PageRequest(before.next_token, MAX_PAGE), before.members[-1].member.id)
+
+
+def _kept(outbox: Outbox, subject: str, fresh: Submission, known: tuple[int, ...]) -> bool:
+    """As `Outbox.put`; a file that cannot be written is a warning."""
+    try:
+        return outbox.put(subject, fresh, known)
+    except (ConfigError, OSError) as error:
+        msg = f"a statement is sent without being kept, so do not repeat it blindly: {error}"
+        warnings.warn(msg, ProfileWarning, stacklevel=3)
+        return True
+
+
+def _forgotten(outbox: Outbox, subject: str, done: Submission) -> None:
+    """As `Outbox.forget`; a file that cannot be removed is a warning, and its statement is sent once more."""
+    try:
+        outbox.forget(subject, done)
+    except (ConfigError, OSError) as error:
+        warnings.warn(f"a pending statement is still there: {error}", ProfileWarning, stacklevel=3)
 
 
 def _adopt(item: Fingerprintable) -> Fingerprint:

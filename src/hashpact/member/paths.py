@@ -49,6 +49,16 @@ class ProfilePaths:
         return self.directory / "receipts"
 
     @property
+    def pending(self) -> Path:
+        """The directory of signed statements that wait for their receipts, named by what they are about."""
+        return self.directory / "pending"
+
+    @property
+    def shared(self) -> Path:
+        """The directory of what was shared: a file for each set of fingerprints, with its entries."""
+        return self.directory / "shared"
+
+    @property
     def roots(self) -> Path:
         """The statements from which the log's keys follow that took the place of the first ones."""
         return self.directory / "roots"

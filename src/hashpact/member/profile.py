@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Self
 
 from hashpact.config import MAX_SIZE, ProfileConfig, split_address
+from hashpact.domain.fingerprints import Fingerprint
 from hashpact.domain.keys import NamedKey, Signer
+from hashpact.domain.messages import Submission
 from hashpact.domain.pinned import PinnedLog, to_file
 from hashpact.domain.state import Receipt
 from hashpact.durable import alone, read_bytes, read_private, write_public
@@ -18,7 +21,8 @@ from hashpact.keys.certificates import Tls
 from hashpact.keys.expiry import CERTIFICATE_DAYS, KEY_DAYS, Ending, ending
 from hashpact.keys.passphrase import Passphrases
 from hashpact.member.paths import ProfilePaths
-from hashpact.wire.client.connection import Endpoint
+from hashpact.member.pending import Outbox, subject_of, subject_of_content
+from hashpact.wire.client.endpoint import Endpoint
 
 CERTIFICATE: Final = b"-----BEGIN CERTIFICATE-----"
 
@@ -86,8 +90,21 @@ class Profile:
             key_expires=config.key_expires,
         )
 
-    def keep(self, statement: bytes, receipt: Receipt) -> None:
-        """Keep a verified receipt beside the statement that it is of, if receipts are kept.
+    @property
+    def outbox(self) -> Outbox | None:
+        """What is about to be sent and what was shared, if the profile is kept in a directory."""
+        return None if self.directory is None else Outbox(ProfilePaths(self.directory))
+
+    def shared(self, fingerprints: Iterable[Fingerprint]) -> tuple[int, ...]:
+        """The entries by which this profile has shared just these fingerprints, also any that were withdrawn.
+
+        Asks no server. Raises ConfigError.
+        """
+        outbox = self.outbox
+        return () if outbox is None else outbox.shared(subject_of_content(fingerprints))
+
+    def keep(self, submission: Submission, receipt: Receipt) -> None:
+        """Keep a verified receipt beside its statement, and a record of what that shares.
 
         Files are written whole. One that cannot be is a ProfileWarning: the statement is in the log, and the
         same bytes sent again give the same receipt.
@@ -97,8 +114,11 @@ class Profile:
         receipts = ProfilePaths(self.directory).receipts
         try:
             receipts.mkdir(mode=0o700, exist_ok=True)
-            write_public(receipts / f"{receipt.index}.statement", statement, replace=True)
+            write_public(receipts / f"{receipt.index}.statement", submission.statement, replace=True)
             write_public(receipts / f"{receipt.index}.tlog-proof", to_file(receipt), replace=True)
+            subject = subject_of(submission) if submission.private else None
+            if subject is not None:
+                Outbox(ProfilePaths(self.directory)).record(subject, receipt.index)
         except (ConfigError, OSError) as error:
             warnings.warn(f"receipt {receipt.index} is not kept: {error}", ProfileWarning, stacklevel=3)
 

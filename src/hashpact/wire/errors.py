@@ -44,6 +44,7 @@ STATUS: Final[Mapping[type[HashpactError], grpc.StatusCode]] = {
     errors.RequestReusedError: _Code.ALREADY_EXISTS,
     errors.ConflictError: _Code.FAILED_PRECONDITION,
     errors.ClockSkewError: _Code.FAILED_PRECONDITION,
+    errors.AlreadySharedError: _Code.FAILED_PRECONDITION,
     errors.OverloadedError: _Code.RESOURCE_EXHAUSTED,
     errors.UnavailableError: _Code.UNAVAILABLE,
     errors.CommitFailedError: _Code.UNAVAILABLE,

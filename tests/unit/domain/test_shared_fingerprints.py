@@ -224,3 +224,14 @@ def test_the_builder_of_near_codes_flips_as_many_bits_as_it_says(kind: Fingerpri
     for steps in range(int(kind.ceiling) + 1):
         distance = int.from_bytes(base.value) ^ int.from_bytes(near(base, steps).value)
         assert distance.bit_count() == steps
+
+
+def test_a_fingerprint_takes_the_name_of_its_type_and_any_bytes() -> None:
+    wanted = Fingerprint(SHA256, bytes(range(32)))
+    for value in (bytes(range(32)), bytearray(range(32)), memoryview(bytes(range(32)))):
+        made = Fingerprint("sha256/1", value)
+        assert (made, hash(made), made.type, type(made.value)) == (wanted, hash(wanted), SHA256, bytes)
+    with pytest.raises(InvalidInputError, match=r"known are pdq/1, phash/1"):
+        Fingerprint("sha256", bytes(32))
+    with pytest.raises(InvalidInputError, match="is bytes, not str"):
+        Fingerprint("sha256/1", "0" * 32)  # type: ignore[arg-type]  # what the test is about

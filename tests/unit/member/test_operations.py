@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from hashpact.keys import certificates
 from hashpact.member.clients import Client
 from hashpact.member.paths import ProfilePaths
 from hashpact.member.profile import Profile
+from hashpact.wire.errors import REASONS
 
 PEM = serialization.Encoding.PEM
 PKCS8 = serialization.PrivateFormat.PKCS8
@@ -136,8 +138,12 @@ def test_the_public_names_are_there_and_late() -> None:
     for name in hashpact.__all__:
         assert getattr(hashpact, name) is not None
     assert set(hashpact.__all__) <= set(dir(hashpact))
-    with pytest.raises(AttributeError):
-        hashpact.__getattr__("nothing")
+    exported = {name for name in hashpact.__all__ if name.endswith("Error")}
+    assert exported == {cls.__name__ for cls in REASONS.values()}
+    assert hashpact.__version__ == version("hashpact")
+    for name in ("nothing", "NothingError"):
+        with pytest.raises(AttributeError):
+            hashpact.__getattr__(name)
     code = "import sys, hashpact; sys.exit('grpc' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=False)  # fixed arguments
     assert done.returncode == 0

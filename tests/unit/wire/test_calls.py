@@ -21,6 +21,7 @@ from hashpact.errors import (
     CorruptError,
     DeadlineError,
     HashpactError,
+    InvalidInputError,
     OverloadedError,
     ProofError,
     UnavailableError,
@@ -30,6 +31,7 @@ from hashpact.member.author import Reason
 from hashpact.wire import codec, evidence
 from hashpact.wire.client import calls
 from hashpact.wire.client.calls import (
+    MAX_TIMEOUT,
     Backoff,
     Call,
     Failure,
@@ -40,6 +42,7 @@ from hashpact.wire.client.calls import (
     Step,
     Wait,
     attempts,
+    checked_timeout,
 )
 from hashpact.wire.v1 import log_pb2
 
@@ -55,11 +58,12 @@ class Script:
     outcomes: list[Outcome]
     each: float = 0.0
     now: float = 100.0
+    patient: bool = True
     steps: list[Step] = field(default_factory=list)
 
     def run(self, call: Call[int] = CALL, timeout: float = 10, draw: float = 0) -> int:
         """The result of the call."""
-        running = attempts(call, timeout, Pace(lambda: self.now, lambda: draw))
+        running = attempts(call, timeout, Pace(lambda: self.now, lambda: draw, retry_refused=self.patient))
         step = next(running)
         try:
             while True:
@@ -229,3 +233,24 @@ def test_a_call_does_not_show_its_request() -> None:
     call: Call[Answer] = calls.check(Check((Query(shared),)))
     assert repr(call) == "<Call /hashpact.wire.v1.CheckService/Check>"
     assert shared.value in call.request
+
+
+NOBODY = UnavailableError("nobody listens")
+
+
+def test_a_refused_connection_is_tried_again_or_ends_the_call_at_once() -> None:
+    assert Script([AWAY, NOBODY, AWAY, b"four"]).run() == 4
+    hasty = Script([AWAY, NOBODY], patient=False)
+    with pytest.raises(UnavailableError, match="nobody listens"):
+        hasty.run()
+    assert hasty.now == 100
+    # A server that speaks, or of which nothing is known, is worth another try all the same.
+    assert Script([SAID, AWAY, None, b"four"], patient=False).run() == 4
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), MAX_TIMEOUT + 1, None, "1"])
+def test_a_timeout_is_a_number_of_seconds_up_to_a_day(seconds: float) -> None:
+    with pytest.raises(InvalidInputError, match="timeout is a number of seconds above 0") as refused:
+        checked_timeout(seconds)
+    assert refused.value.details == {"field": "timeout"}
+    assert [checked_timeout(good) for good in (0.001, 1, MAX_TIMEOUT)] == [0.001, 1, MAX_TIMEOUT]

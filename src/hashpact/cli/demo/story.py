@@ -136,7 +136,7 @@ class _Story:
             (
                 f"{original.owner} submits with a label of its own making",
                 UnknownLabelError,
-                lambda: owner.submit(fingerprints, labels=["disliked"]),
+                lambda: owner.submit(fingerprints, labels=["disliked"], again=True),
             ),
         )
         for what, refusal, attempt in attempts:

@@ -1,4 +1,4 @@
-"""Commands on files: fingerprint, submit, check."""
+"""Commands that only look at files: fingerprint, check."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Final
 
 import click
 
-from hashpact.cli.options import Connect, client_options, example, files_argument, json_option, moment
-from hashpact.cli.output import complain, emit, one_line, receipt_fields, rfc3339, show_table, with_progress
+from hashpact.cli.options import Connect, client_options, example, files_argument, json_option
+from hashpact.cli.output import complain, emit, one_line, rfc3339, show_table, with_progress
 from hashpact.domain.checks import DEFAULT_LIMIT, MAX_LIMIT, Answer, Filter, Match
 from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure
 from hashpact.domain.state import Basis
@@ -71,64 +71,6 @@ def fingerprint(files: tuple[str, ...], types: tuple[str, ...], *, as_json: bool
             quality = "" if each.quality is None else f" quality {each.quality}"
             click.echo(f"{one_line(path)}: {each.type.name} {each.value.hex()}{quality}")
         _tell_refused(path, found)
-    work.close()
-
-
-@click.command(epilog=example("hashpact submit --label fraud --profile acme-video removed.jpg"))
-@files_argument
-@click.option(
-    "--label", "labels", metavar="LABEL", multiple=True, required=True, help="Of the policy; may be repeated."
-)
-@click.option(
-    "--basis", type=_BASES, default=Basis.GUIDELINE.value, show_default=True, help="Why it was removed."
-)
-@click.option("--authority", metavar="MEMBER", help="With --basis law: the member that ordered it.")
-@click.option("--article", metavar="SLUG", help="With --basis law: the provision, such as art-16-2.")
-@click.option(
-    "--jurisdiction", "jurisdictions", metavar="CC", multiple=True, help="ISO 3166-1; may be repeated."
-)
-@click.option(
-    "--removed", metavar="TIME", type=moment, help="When it was removed: RFC 3339, or Unix seconds. [now]"
-)
-@client_options
-@json_option
-def submit(  # noqa: PLR0913, PLR0917 - an argument for each option
-    files: tuple[str, ...],
-    labels: tuple[str, ...],
-    basis: str,
-    authority: str | None,
-    article: str | None,
-    jurisdictions: tuple[str, ...],
-    removed: int | None,
-    connect: Connect,
-    *,
-    as_json: bool,
-) -> None:
-    """Share fingerprints of removed files: one entry for each file.
-
-    Only the fingerprints are sent. Prints the receipt: where the entry stands in the log.
-    """
-    if (basis == Basis.LAW.value) != (authority is not None) or (authority is None) != (article is None):
-        msg = "--basis law, and only it, takes --authority and --article"
-        raise click.UsageError(msg)
-    work = _Files(files)
-    with connect() as client:
-        for path, found in work:
-            receipt = client.submit(
-                found.fingerprints,
-                labels=labels,
-                basis=basis,
-                authority=authority,
-                article=article,
-                jurisdictions=jurisdictions,
-                removed=removed,
-            )
-            names = [each.type.name for each in found.fingerprints]
-            if as_json:
-                emit({"file": path, "entry": receipt.index, "types": names, **receipt_fields(receipt)})
-            else:
-                click.echo(f"{one_line(path)}: entry {receipt.index} with {', '.join(names)}")
-                _tell_refused(path, found)
     work.close()
 
 

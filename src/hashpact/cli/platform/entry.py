@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from hashpact.cli.options import Connect, client_options, entry_argument, example, json_option
-from hashpact.cli.output import emit, receipt_fields, rfc3339
+from hashpact.cli.output import complain, emit, receipt_fields, rfc3339
 from hashpact.domain.fingerprints import parse_private
 from hashpact.domain.messages import EntryDetail
 from hashpact.domain.state import Receipt, Stance
+from hashpact.errors import HashpactError
+
+if TYPE_CHECKING:
+    from hashpact.member.clients import Client
 
 
 @click.command(epilog=example("hashpact entry 12 --profile lotus-forum"))
@@ -46,7 +52,10 @@ def withdraw(entry: int, reason: str, connect: Connect, *, as_json: bool) -> Non
     """Take back an entry of one's own: it stops matching and stays in the log."""
     with connect() as client:
         receipt = client.withdraw(entry, reason)
-    _tell(entry, "withdrawn", receipt, as_json=as_json)
+        others = _others(client, entry)
+    _tell(entry, "withdrawn", receipt, as_json=as_json, **({"others": list(others)} if others else {}))
+    for other in others:
+        complain(f"entry {other} shares the same content and still stands")
 
 
 @click.command(
@@ -81,9 +90,18 @@ def opinion(  # noqa: PLR0913 - an argument for each option
     _tell(entry, stance, receipt, as_json=as_json)
 
 
-def _tell(entry: int, what: str, receipt: Receipt, *, as_json: bool) -> None:
+def _others(client: Client, entry: int) -> tuple[int, ...]:
+    """Own entries of the same content; the withdrawal stands, whether they can be found or not."""
+    try:
+        return client.duplicates(entry)
+    except HashpactError as error:
+        complain(f"cannot look for other entries of the same content: {error.message}")
+        return ()
+
+
+def _tell(entry: int, what: str, receipt: Receipt, *, as_json: bool, **more: object) -> None:
     if as_json:
-        emit({"entry": entry, **receipt_fields(receipt)})
+        emit({"entry": entry, **receipt_fields(receipt), **more})
     else:
         click.echo(f"entry {entry}: {what}, leaf {receipt.index}")
 

@@ -34,6 +34,9 @@ from hashpact.wire.v1 import certificate_pb2, check_pb2, log_pb2
 
 Result = TypeVar("Result")
 
+MAX_TIMEOUT: Final = 24 * 3600
+"""The longest timeout, in seconds: gRPC takes one that it cannot count for one that is over."""
+
 _CHECK: Final = "/hashpact.wire.v1.CheckService/"
 _CERTIFICATE: Final = "/hashpact.wire.v1.CertificateService/"
 _LOG: Final = "/hashpact.wire.v1.LogService/"
@@ -183,7 +186,10 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Look for a certificate problem, for that many seconds at most. Sent back: the problem or None."""
+    """Look for what is wrong with the channel, for that many seconds at most.
+
+    Sent back: a CertificateError, an UnavailableError if nobody listens at the address, or None.
+    """
 
     timeout: float
 
@@ -216,7 +222,7 @@ class Failure:
 
 Pause: TypeAlias = Probe | Wait
 Step: TypeAlias = Send | Pause
-Outcome: TypeAlias = bytes | Failure | CertificateError | None
+Outcome: TypeAlias = bytes | Failure | UnavailableError | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,11 +251,28 @@ BACKOFF: Final = Backoff()
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What time and chance are for a client: ``timer`` in seconds from any moment, ``draw`` from 0 to 1."""
+    """What time and chance are for a client: ``timer`` in seconds from any moment, ``draw`` from 0 to 1.
+
+    With ``retry_refused`` an address at which nobody listens is tried until the time is over, for a server
+    that is starting again; without it a call fails at once.
+    """
 
     timer: Callable[[], float]
     draw: Callable[[], float]
     backoff: Backoff = BACKOFF
+    retry_refused: bool = True
+
+
+def checked_timeout(seconds: float) -> float:
+    """A timeout in seconds, above 0 and at most MAX_TIMEOUT. Raises InvalidInputError for any other."""
+    try:
+        good = 0 < seconds <= MAX_TIMEOUT
+    except TypeError:
+        good = False
+    if not good:
+        msg = f"timeout is a number of seconds above 0 and at most {MAX_TIMEOUT}, not {seconds!r}"
+        raise InvalidInputError(msg, field="timeout")
+    return seconds
 
 
 class RetryBudget:
@@ -274,13 +297,15 @@ class RetryBudget:
         """The steps before another try.
 
         Raises the failure's error when no further try is worth it or may be made; CertificateError if the
-        channel fails and a probe finds out that it always will. One probe at most.
+        channel fails and a probe finds out that it always will, or UnavailableError if it finds nobody
+        listening and that is not to be tried again. One probe at most.
         """
         self._tries += 1
         if failure.passing and not failure.answered and not self._probed:
             self._probed = True
             problem = yield Probe(self.left())
-            if isinstance(problem, CertificateError):
+            lasting = isinstance(problem, CertificateError) or not self._pace.retry_refused
+            if lasting and isinstance(problem, UnavailableError):
                 raise problem
         remaining = self._deadline - self._pace.timer()
         delay = self._pace.backoff.delay(self._tries, failure, remaining, self._pace.draw())

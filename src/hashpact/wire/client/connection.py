@@ -1,43 +1,31 @@
 """Clients: a driver that blocks and one that awaits, for the calls of wire/client/calls.py; neither decides.
 
-Also the probe. A client certificate that the server refuses looks to gRPC like a server that is away; in
-TLS 1.3 the refusal comes after the client's part of the handshake, and a gRPC server sends no alert, it
-just closes. So the probe makes one TLS connection with Python's ssl and watches for that.
+Channels belong to a process and, those that await, to an event loop: in another one they are made again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime as dt
 import itertools
 import os
-import socket
-import ssl
+import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
 from typing import Final, TypeVar
 
 import grpc
-from cryptography import x509
 
-from hashpact.errors import CertificateError, ConfigError, UnavailableError
-from hashpact.keys.certificates import Tls
+from hashpact.errors import UnavailableError
 from hashpact.wire import errors
+from hashpact.wire.client import forks
 from hashpact.wire.client.calls import Call, Failure, Outcome, Pace, Pause, Probe, Send, Step, Wait, attempts
+from hashpact.wire.client.endpoint import Endpoint
 from hashpact.wire.client.feeds import Feed, Item, Open, Read, results
+from hashpact.wire.client.probe import probe
 from hashpact.wire.codec import MAX_MESSAGE
 
 Result = TypeVar("Result")
-
-_PROBE: Final = 3.0
-"""The most seconds for each step of a probe."""
-
-_STEPS: Final = 3
-"""To connect, to shake hands, to hear from the server."""
-
-_CHUNK: Final = 16 * 1024
 
 _OPTIONS: Final = (
     # A tile of 256 leaves of the largest size is a little larger than any request may be.
@@ -53,37 +41,6 @@ _OPTIONS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a clearinghouse is, and what the channel to it is made of.
-
-    Raises ConfigError if a certificate cannot be read: gRPC would only ever say that the server is away.
-    """
-
-    host: str
-    port: int
-    tls: Tls
-
-    def __post_init__(self) -> None:
-        """Read both certificates once."""
-        try:
-            x509.load_pem_x509_certificate(self.tls.certificate)
-            x509.load_pem_x509_certificate(self.tls.authority)
-        except ValueError as error:
-            msg = "tls.pem or ca.crt is not a certificate in PEM"
-            raise ConfigError(msg) from error
-
-    @property
-    def address(self) -> str:
-        """HOST:PORT, an IPv6 address in brackets."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    def credentials(self) -> grpc.ChannelCredentials:
-        """The channel's credentials, as gRPC wants them."""
-        tls = self.tls
-        return grpc.ssl_channel_credentials(tls.authority, tls.key, tls.certificate)
-
-
 class Connection:
     """Makes calls and blocks until they end. Any number of threads may share one.
 
@@ -93,11 +50,11 @@ class Connection:
     def __init__(self, endpoint: Endpoint, pace: Pace, channels: int = 1) -> None:
         self._endpoint = endpoint
         self._pace = pace
-        credentials = endpoint.credentials()
-        self._channels = [
-            grpc.secure_channel(endpoint.address, credentials, options=_OPTIONS) for _ in range(channels)
-        ]
-        self._turn = itertools.cycle(self._channels)
+        self._count = channels
+        self._opening = threading.Lock()
+        self._process = 0
+        self._channels: list[grpc.Channel] = []
+        self._turn: Iterator[grpc.Channel] = iter(())
 
     def run(self, call: Call[Result], timeout: float) -> Result:
         """The result of a call, within ``timeout`` seconds. Raises what `attempts` raises."""
@@ -110,12 +67,29 @@ class Connection:
             result: Result = end.value
             return result
 
+    def _next(self) -> grpc.Channel:
+        """The channel whose turn it is; those of a process that was forked from it are left alone."""
+        if self._process != os.getpid():
+            with self._opening:
+                if self._process != os.getpid():
+                    credentials, address = self._endpoint.credentials(), self._endpoint.address
+                    options = _options(self._endpoint)
+                    self._channels = [
+                        grpc.secure_channel(address, credentials, options=options) for _ in range(self._count)
+                    ]
+                    self._turn = itertools.cycle(self._channels)
+                    self._process = os.getpid()
+        return next(self._turn)
+
     def _do(self, call: Call[Result], step: Step) -> Outcome:
         match step:
             case Send(timeout):
-                method: grpc.UnaryUnaryMultiCallable[bytes, bytes] = next(self._turn).unary_unary(call.method)
                 try:
-                    answer = method(call.request, timeout=timeout)
+                    with forks.under_way():
+                        method: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._next().unary_unary(
+                            call.method
+                        )
+                        answer = method(call.request, timeout=timeout)
                 except grpc.RpcError as error:
                     return _failure(error, self._endpoint)
                 return answer
@@ -142,9 +116,10 @@ class Connection:
                     match step:
                         case Open(request, left):
                             running.close()
-                            method: grpc.UnaryStreamMultiCallable[bytes, bytes] = next(
-                                self._turn
-                            ).unary_stream(feed.method)
+                            running.enter_context(forks.under_way())
+                            method: grpc.UnaryStreamMultiCallable[bytes, bytes] = self._next().unary_stream(
+                                feed.method
+                            )
                             messages = method(request, timeout=left)
                             running.callback(messages.cancel)
                         case Read():
@@ -157,17 +132,19 @@ class Connection:
 
     def close(self) -> None:
         """Close the channels; calls under way are cancelled."""
-        for channel in self._channels:
-            channel.close()
+        if self._process == os.getpid():
+            for channel in self._channels:
+                channel.close()
 
 
 class AsyncConnection:
-    """Makes calls and awaits them, as `Connection` otherwise. Belongs to the event loop of its first call."""
+    """Makes calls and awaits them, as `Connection` otherwise; one event loop at a time may use it."""
 
     def __init__(self, endpoint: Endpoint, pace: Pace, channels: int = 1) -> None:
         self._endpoint = endpoint
         self._pace = pace
         self._count = channels
+        self._home: tuple[int, asyncio.AbstractEventLoop] | None = None
         self._channels: list[grpc.aio.Channel] = []
         self._turn: Iterator[grpc.aio.Channel] = iter(())
 
@@ -184,14 +161,18 @@ class AsyncConnection:
             return result
 
     def _open(self) -> None:
-        """Open the channels at the first call, because gRPC ties them to the running event loop."""
-        if not self._channels:
-            credentials = self._endpoint.credentials()
+        """Open the channels at a loop's first call: gRPC ties them to it, and no other can close them."""
+        forks.check()
+        home = (os.getpid(), asyncio.get_running_loop())
+        if self._home != home:
+            credentials, options = self._endpoint.credentials(), _options(self._endpoint)
             self._channels = [
-                grpc.aio.secure_channel(self._endpoint.address, credentials, options=_OPTIONS)
+                grpc.aio.secure_channel(self._endpoint.address, credentials, options=options)
                 for _ in range(self._count)
             ]
             self._turn = itertools.cycle(self._channels)
+            self._home = home
+            forks.opened(self)
 
     async def _do(self, call: Call[Result], step: Step) -> Outcome:
         match step:
@@ -244,85 +225,15 @@ class AsyncConnection:
 
     async def close(self) -> None:
         """Close the channels; calls under way are cancelled."""
-        for channel in self._channels:
-            await channel.close()
+        if self._home == (os.getpid(), asyncio.get_running_loop()):
+            for channel in self._channels:
+                await channel.close()
+        forks.closed(self)
 
 
-def probe(endpoint: Endpoint, timeout: float) -> CertificateError | None:
-    """What is wrong with the certificates of a channel, or None if nothing can be found.
-
-    Reads the client's own certificate, then makes one connection: the server must take the client's
-    certificate and show one for the address that the profile's authority signed.
-    """
-    certificate = x509.load_pem_x509_certificate(endpoint.tls.certificate)
-    now = dt.datetime.now(dt.UTC)
-    if certificate.not_valid_after_utc < now:
-        ended = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
-        return _problem(f"this client's certificate expired on {ended}; see: hashpact cert request")
-    if certificate.not_valid_before_utc > now:
-        return _problem("this client's certificate is not valid yet; check the clock")
-    try:
-        refused = _refused(endpoint, min(timeout / _STEPS, _PROBE))
-    except ssl.SSLCertVerificationError as error:
-        return _problem(f"the server's certificate is not trusted: {error.verify_message}")
-    except ssl.SSLError as error:
-        reason = error.reason or ""
-        about = "CERTIFICATE" in reason or "UNKNOWN_CA" in reason or "KEY_VALUES" in reason
-        return _problem(f"TLS refused it: {reason.lower().replace('_', ' ')}") if about else None
-    except OSError:  # nobody listens, no route, no answer in time: not a certificate's fault
-        return None
-    return _problem("the server refused this client's certificate; ask for a new one") if refused else None
-
-
-def _problem(text: str) -> CertificateError:
-    return CertificateError(f"certificate problem: {text}")
-
-
-def _refused(endpoint: Endpoint, timeout: float) -> bool:
-    """Whether the server closes a connection as soon as it has seen the client's certificate.
-
-    A server that takes it speaks first: HTTP/2 begins with its SETTINGS.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.set_alpn_protocols(["h2"])
-    context.load_verify_locations(cadata=endpoint.tls.authority.decode("ascii", "replace"))
-    with _in_memory(endpoint.tls.key + b"\n" + endpoint.tls.certificate) as path:
-        context.load_cert_chain(path)
-    # Not `wrap_socket`: it leaves the socket open when the connection is reset before the handshake.
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    tls = context.wrap_bio(incoming, outgoing, server_hostname=endpoint.host)
-    with socket.create_connection((endpoint.host, endpoint.port), timeout) as plain:
-
-        def carried(step: Callable[[], object]) -> object:
-            while True:
-                try:
-                    result = step()
-                except ssl.SSLWantReadError:
-                    plain.sendall(outgoing.read())
-                    data = plain.recv(_CHUNK)
-                    incoming.write(data) if data else incoming.write_eof()
-                else:
-                    plain.sendall(outgoing.read())
-                    return result
-
-        carried(tls.do_handshake)
-        try:
-            return not carried(lambda: tls.read(1))
-        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
-            return True
-
-
-@contextlib.contextmanager
-def _in_memory(data: bytes) -> Iterator[str]:
-    """A path under which those bytes can be read without a key ever being written to a disk."""
-    descriptor = os.memfd_create("hashpact", os.MFD_CLOEXEC)
-    try:
-        with os.fdopen(descriptor, "wb", closefd=False) as file:
-            file.write(data)
-        yield f"/proc/self/fd/{descriptor}"
-    finally:
-        os.close(descriptor)
+def _options(endpoint: Endpoint) -> tuple[tuple[str, int], ...]:
+    """The options of a channel, which goes through a proxy of the environment if there is one for it."""
+    return (*_OPTIONS, ("grpc.enable_http_proxy", int(endpoint.way() is not None)))
 
 
 def _next(messages: Iterator[bytes], endpoint: Endpoint) -> bytes | Failure | None:
@@ -351,7 +262,8 @@ def _failure(error: grpc.RpcError, endpoint: Endpoint) -> Failure:
     translated = errors.from_rpc(error)
     answered = errors.is_answer(error)
     if error.code() is grpc.StatusCode.UNAVAILABLE and not answered:
-        msg = f"{endpoint.address} does not answer; is a server running there? ({translated.message})"
-        translated = UnavailableError(msg)
+        translated = UnavailableError(f"{endpoint.silent()} ({translated.message})")
+    elif error.code() is grpc.StatusCode.CANCELLED and "fork" in translated.message.lower():
+        translated = UnavailableError(f"the call was lost in a fork ({translated.message})")
     translated.__cause__ = error
     return Failure(translated, answered, errors.retry_after(error))

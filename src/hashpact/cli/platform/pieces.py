@@ -1,0 +1,163 @@
+"""What there is to share: pieces of content from files, directories, standard input and tables.
+
+A table is CSV in UTF-8 with a header. A row is one entry: ``path`` names a file, or ``type`` and ``value``
+(in hex) hold its fingerprints. ``label``, ``basis``, ``authority``, ``article``, ``jurisdiction`` and
+``removed`` stand in place of the options. Several values of a cell have spaces, commas or semicolons between.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+import click
+
+from hashpact.cli.options import moment
+from hashpact.domain.fingerprints import Fingerprint
+from hashpact.domain.state import Basis
+from hashpact.errors import InvalidInputError
+from hashpact.fingerprint.content import Fingerprinted, fingerprints_of
+from hashpact.fingerprint.sniff import Kind
+
+STDIN: Final = "-"
+
+_COLUMNS: Final = (
+    *("path", "type", "value", "label", "basis"),
+    *("authority", "article", "jurisdiction", "removed"),
+)
+_PLURALS: Final = {"labels": "label", "jurisdictions": "jurisdiction"}
+_BASES: Final = tuple(each.value for each in Basis)
+_BETWEEN: Final = re.compile(r"[\s,;]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Why and when content was removed, as the options of the command or a row of a table say it."""
+
+    labels: tuple[str, ...]
+    basis: str
+    authority: str | None
+    article: str | None
+    jurisdictions: tuple[str, ...]
+    removed: int | None
+
+    def check(self) -> None:
+        """Raise InvalidInputError unless an authority and an article come with basis law, and only then."""
+        if self.basis not in _BASES:
+            msg = f"basis is one of {', '.join(_BASES)}"
+            raise InvalidInputError(msg, field="basis")
+        law = self.basis == Basis.LAW.value
+        if (self.authority is not None, self.article is not None) != (law, law):
+            msg = "--basis law, and only it, takes --authority and --article"
+            raise InvalidInputError(msg, field="basis")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One piece of content: its name for people, how to fingerprint it, and the terms it is shared on.
+
+    ``read`` raises InvalidInputError, as does ``terms`` for a row that breaks the format.
+    """
+
+    name: str
+    read: Callable[[], Fingerprinted]
+    terms: Callable[[], Terms]
+
+
+def named(
+    names: Sequence[str], types: Sequence[str] | None, terms: Terms, failed: Callable[[OSError], None]
+) -> list[Piece]:
+    """The files of these names, all below each directory among them, and standard input for ``-``.
+
+    Names that begin with a dot are passed over in a directory; ``failed`` is given what cannot be listed.
+    """
+    return [
+        Piece(name, partial(_content, name, types), lambda: terms)
+        for given in names
+        for name in (_below(given, failed) if os.path.isdir(given) else (given,))  # noqa: PTH112 - any bytes
+    ]
+
+
+def rows(path: str, types: Sequence[str] | None, terms: Terms) -> list[Piece]:
+    """The rows of a table. Raises InvalidInputError if it is none, OSError if it cannot be read."""
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:  # noqa: PTH123 - shown as it was given
+            reader = csv.reader(file, strict=True)
+            columns = [_PLURALS.get(name.strip().lower(), name.strip().lower()) for name in next(reader, [])]
+            _check_header(path, columns)
+            return [
+                _row(f"{path}:{reader.line_num}", columns, cells, types, terms) for cells in reader if cells
+            ]
+    except (csv.Error, UnicodeDecodeError) as error:
+        msg = f"{path}: not a table in CSV and UTF-8: {error}"
+        raise InvalidInputError(msg, field="csv") from error
+
+
+def _content(name: str, types: Sequence[str] | None) -> Fingerprinted:
+    if name == STDIN:
+        return fingerprints_of(sys.stdin.buffer, types)
+    return fingerprints_of(name, types)
+
+
+def _below(directory: str, failed: Callable[[OSError], None]) -> Iterator[str]:
+    for here, directories, files in os.walk(directory, onerror=failed):
+        directories[:] = sorted(name for name in directories if not name.startswith("."))
+        yield from (os.path.join(here, name) for name in sorted(files) if not name.startswith("."))  # noqa: PTH118 - as above
+
+
+def _check_header(path: str, columns: list[str]) -> None:
+    unknown = [name for name in columns if name not in _COLUMNS]
+    if unknown or len(set(columns)) != len(columns) or not {"path", "value"} & set(columns):
+        msg = (
+            f"{path}: the first row names columns, each once: path, or type and value, and any of "
+            f"{', '.join(_COLUMNS[3:])}" + (f"; not {unknown[0]!r}" if unknown else "")
+        )
+        raise InvalidInputError(msg, field="csv")
+
+
+def _row(name: str, columns: list[str], cells: list[str], types: Sequence[str] | None, terms: Terms) -> Piece:
+    row = {column: cell.strip() for column, cell in zip(columns, cells, strict=False) if cell.strip()}
+    path = row.get("path")
+
+    def read() -> Fingerprinted:
+        if len(cells) != len(columns) or (path is None) == ("value" not in row):
+            msg = f"a row has {len(columns)} cells, and either a path or a type and a value"
+            raise InvalidInputError(msg, field="csv")
+        return _given(row) if path is None else fingerprints_of(path, types)
+
+    return Piece(name if path is None else path, read, lambda: _terms(row, terms))
+
+
+def _given(row: dict[str, str]) -> Fingerprinted:
+    """The fingerprints that a row holds."""
+    names, values = (_BETWEEN.split(row.get(column, "")) for column in ("type", "value"))
+    try:
+        pairs = [(name, bytes.fromhex(value)) for name, value in zip(names, values, strict=True)]
+    except ValueError as error:
+        msg = "type and value hold the same number of each, and values are hex digits"
+        raise InvalidInputError(msg, field="value") from error
+    found = [Fingerprint(name, value) for name, value in pairs]
+    return Fingerprinted(tuple(found), (), Kind.OTHER)
+
+
+def _terms(row: dict[str, str], default: Terms) -> Terms:
+    """The terms of a row: its own where it has any."""
+    try:
+        removed = moment(row["removed"]) if "removed" in row else default.removed
+    except click.BadParameter as error:
+        raise InvalidInputError(error.message, field="removed") from error
+    own = replace(default, removed=removed)
+    if "label" in row:
+        own = replace(own, labels=tuple(_BETWEEN.split(row["label"])))
+    if "jurisdiction" in row:
+        own = replace(own, jurisdictions=tuple(_BETWEEN.split(row["jurisdiction"])))
+    if "basis" in row:
+        own = replace(own, basis=row["basis"], authority=row.get("authority"), article=row.get("article"))
+    own.check()
+    return own

@@ -1,0 +1,163 @@
+"""Pending: what a member has signed and has no receipt of yet, and what content it has shared before.
+
+A statement is kept before it is sent and forgotten with its receipt, so that after a crash or a lost answer
+the same bytes are sent again, which is safe, and never others in their place. It is kept under its subject:
+the content that is submitted, or the entry that it is about. docs/formats/home.md describes the files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from hashpact.domain import statements
+from hashpact.domain.fingerprints import Fingerprint, commitment, parse_private
+from hashpact.domain.grammar import Decimal
+from hashpact.domain.kinds import GiveOpinion, Submit, Withdraw
+from hashpact.domain.messages import Submission
+from hashpact.durable import alone, read_private, write_private
+from hashpact.errors import ConfigError, MalformedError
+from hashpact.member.paths import ProfilePaths
+
+_MAX_FILE: Final = 4 * 1024 * 1024
+"""Bytes of a statement with 256 private parts of 8 KiB each, and some."""
+
+_INDEX: Final = Decimal()
+
+
+def subject_of(submission: Submission) -> str | None:
+    """What a statement is about, as 64 hex digits; None of a kind that is not kept.
+
+    Of a submission it is the SHA-256 of its fingerprints, whatever their order, labels and quality.
+    """
+    match statements.parse(submission.statement).statement.body:
+        case Submit():
+            return subject_of_content(parse_private(part).fingerprint for part in submission.private)
+        case Withdraw(entry):
+            return _digest("withdraw", str(entry))
+        case GiveOpinion(entry):
+            return _digest("opinion", str(entry))
+        case _:
+            return None
+
+
+def subject_of_content(fingerprints: Iterable[Fingerprint]) -> str:
+    """What a submission of these fingerprints is about."""
+    return _digest("submit", *sorted({f"{each.type.name} {each.value.hex()}" for each in fingerprints}))
+
+
+def _digest(*lines: str) -> str:
+    return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
+
+
+def says_the_same(kept: Submission, fresh: Submission, *, removed: bool) -> bool:
+    """Whether two statements of one subject differ in nothing that their author chose.
+
+    ``removed`` is whether the author chose the time of the removal, or meant the moment of signing.
+    """
+    before, now = (statements.parse(each.statement).statement.body for each in (kept, fresh))
+    if isinstance(before, Submit) and isinstance(now, Submit):
+        before = replace(before, items=now.items, removed=before.removed if removed else now.removed)
+    return before == now
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """The pending statements of a profile and its record of shared content; several processes may use one.
+
+    Raises ConfigError for files that cannot be read or written, and for one that is damaged.
+    """
+
+    paths: ProfilePaths
+
+    def find(self, subject: str) -> Submission | None:
+        """The pending statement of a subject."""
+        path = self.paths.pending / subject
+        return _parse(path) if os.path.exists(path) else None  # noqa: PTH110 - unlike Path's, it never raises
+
+    def all(self) -> Iterator[tuple[str, Submission]]:
+        """Every pending statement with its subject, the oldest first."""
+        if os.path.isdir(self.paths.pending):  # noqa: PTH112 - as above
+            found = [path for path in self.paths.pending.iterdir() if not path.name.startswith(".")]
+            for path in sorted(found, key=lambda path: path.stat().st_mtime_ns):
+                yield path.name, _parse(path)
+
+    def put(self, subject: str, fresh: Submission, known: tuple[int, ...]) -> bool:
+        """Keep a statement that is about to be sent.
+
+        False if another process was faster: it keeps one of this subject, or has shared more than ``known``.
+        """
+        self.paths.pending.mkdir(mode=0o700, exist_ok=True)
+        with alone(self.paths.pending, wait=True):
+            path = self.paths.pending / subject
+            if path.exists() or self.shared(subject) != known:
+                return False
+            write_private(path, _data(fresh))
+            return True
+
+    def exchange(self, subject: str, old: Submission, new: Submission) -> Submission | None:
+        """Keep a statement in place of one that the log has not got and no longer takes.
+
+        Returns the one to send: another process may have exchanged it before, or be done with it (None).
+        """
+        with alone(self.paths.pending, wait=True):
+            kept = self.find(subject)
+            if kept is not None and kept.statement == old.statement:
+                write_private(self.paths.pending / subject, _data(new), replace=True)
+                return new
+            return kept
+
+    def forget(self, subject: str, done: Submission) -> None:
+        """Let go of a statement, unless another has taken its place."""
+        if os.path.isdir(self.paths.pending):  # noqa: PTH112 - as above
+            with alone(self.paths.pending, wait=True):
+                kept = self.find(subject)
+                if kept is not None and kept.statement == done.statement:
+                    (self.paths.pending / subject).unlink()
+
+    def shared(self, subject: str) -> tuple[int, ...]:
+        """The entries by which this profile has shared some content, withdrawn or not, the oldest first."""
+        path = self.paths.shared / subject
+        if not os.path.exists(path):  # noqa: PTH110 - as above
+            return ()
+        try:
+            return tuple(_INDEX.read(line) for line in read_private(path, _MAX_FILE).decode().splitlines())
+        except ValueError as error:
+            raise _damaged(path) from error
+
+    def record(self, subject: str, entry: int) -> None:
+        """Remember that an entry is of some content."""
+        self.paths.shared.mkdir(mode=0o700, exist_ok=True)
+        with alone(self.paths.shared, wait=True):
+            known = self.shared(subject)
+            if entry not in known:
+                data = "".join(f"{index}\n" for index in (*known, entry))
+                write_private(self.paths.shared / subject, data.encode(), replace=True)
+
+
+def _data(submission: Submission) -> bytes:
+    """The statement, then its private parts with an empty line before each; within they have none."""
+    return b"\n".join([submission.statement, *submission.private])
+
+
+def _parse(path: Path) -> Submission:
+    data = read_private(path, _MAX_FILE)
+    text, _, rest = data.partition(b"\n\n")
+    signatures, *parts = rest.removesuffix(b"\n").split(b"\n\n")
+    kept = Submission(text + b"\n\n" + signatures + b"\n", tuple(part + b"\n" for part in parts))
+    try:
+        body = statements.parse(kept.statement).statement.body
+    except MalformedError as error:
+        raise _damaged(path) from error
+    items = body.items if isinstance(body, Submit) else ()
+    if items != tuple(map(commitment, kept.private)) or _data(kept) != data:
+        raise _damaged(path)
+    return kept
+
+
+def _damaged(path: Path) -> ConfigError:
+    return ConfigError(f"{path} is damaged; move it away, and look whether the log has what it was about")

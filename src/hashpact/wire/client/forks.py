@@ -1,0 +1,69 @@
+"""Forks: gRPC survives one only while nothing of it is under way, and otherwise hangs in the child for good.
+
+So what is under way is counted, and a child that cannot make calls says so (grpc issue 22624). With
+GRPC_ENABLE_FORK_SUPPORT=0 in the environment it does not survive one at all once it was used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Final
+from weakref import WeakSet
+
+from hashpact.errors import UnavailableError
+
+_OFF: Final = {"0", "f", "false", "n", "no"}
+_calls: Final[set[object]] = set()
+_awaiting: Final[WeakSet[object]] = WeakSet()
+
+
+class _Process:
+    """Whether gRPC has been used in the running process, and whether it can be."""
+
+    used = False
+    broken = False
+
+
+@contextlib.contextmanager
+def under_way() -> Iterator[None]:
+    """While a call is under way. Raises UnavailableError in a process that was forked during one."""
+    check()
+    _Process.used = True
+    token = object()
+    _calls.add(token)
+    try:
+        yield
+    finally:
+        _calls.discard(token)
+
+
+def opened(channels: object) -> None:
+    """Note channels of grpc.aio, whose thread goes on until they are closed or gone."""
+    _Process.used = True
+    _awaiting.add(channels)
+
+
+def closed(channels: object) -> None:
+    """Note that they are closed."""
+    _awaiting.discard(channels)
+
+
+def check() -> None:
+    """Raise UnavailableError in a process in which gRPC would hang."""
+    if _Process.broken:
+        msg = (
+            "this process was forked while its parent was using a client, which gRPC does not survive: "
+            "start it by spawn, or fork before the first call or while nothing is under way"
+        )
+        raise UnavailableError(msg)
+
+
+def _forked() -> None:
+    unaided = os.environ.get("GRPC_ENABLE_FORK_SUPPORT", "").lower() in _OFF and _Process.used
+    _Process.broken = _Process.broken or unaided or bool(_calls) or bool(_awaiting)
+    _calls.clear()
+
+
+os.register_at_fork(after_in_child=_forked)
