@@ -2,49 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from clones import ROOT, bare, clone
 
-ROOT = Path(__file__).resolve().parents[3]
 BENCHMARKS = {"append", "audit", "lookup", "minhash"}
-
-
-def bare(**environ: str) -> dict[str, str]:
-    """The environment of a new user: nothing of the one that runs the tests."""
-    kept = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
-    return {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": os.environ.get("HOME", "/"), **kept, **environ}
-
-
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
-    """The sources, and nothing that was built from them."""
-    for name in ("src", "proto", "scripts"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "CMakeLists.txt", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, tmp_path / name)
-    shutil.rmtree(tmp_path / "src" / "hashpact" / "wire" / "v1", ignore_errors=True)
-    return tmp_path
 
 
 @pytest.mark.parametrize("arguments", [[], ["planting"], ["nothing"]], ids=["none", "no main", "unknown"])
 def test_without_a_benchmark_it_lists_them_and_makes_no_environment(
-    clone: Path, arguments: list[str]
+    tmp_path: Path, arguments: list[str]
 ) -> None:
-    command = [str(clone / "scripts" / "bench"), *arguments]
+    command = [str(clone(tmp_path) / "scripts" / "bench"), *arguments]
     run = subprocess.run(command, env=bare(PYTHON="/bin/false"), capture_output=True, text=True, check=False)
     assert run.returncode == 2
     assert run.stdout == ""
     listed = re.search(r"^There are: (.*)$", run.stderr, re.MULTILINE)
     assert listed
     assert set(listed[1].split()) == BENCHMARKS
-    assert not (clone / "build").exists()
+    assert not (tmp_path / "build").exists()
 
 
 def write_wheel(directory: Path, name: str, version: str, needs: str = "") -> None:
@@ -80,7 +61,7 @@ def test_peers_that_cannot_be_installed_are_named_and_left_out(tmp_path: Path) -
 
     def run() -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["sh", "-c", script],
+            ["/bin/sh", "-c", script],
             env=bare(PIP_NO_INDEX="1", PIP_FIND_LINKS=str(wheels), PYTHON=sys.executable),
             capture_output=True,
             text=True,
@@ -97,9 +78,9 @@ def test_peers_that_cannot_be_installed_are_named_and_left_out(tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_a_benchmark_is_the_first_command_on_a_clean_clone(clone: Path) -> None:
+def test_a_benchmark_is_the_first_command_on_a_clean_clone(tmp_path: Path) -> None:
     options = ["--sizes", "1e4", "--sets", "random", "--queries", "100", "--no-inserting"]
-    command = [str(clone / "scripts" / "bench"), "lookup", *options]
+    command = [str(clone(tmp_path) / "scripts" / "bench"), "lookup", *options]
     run = subprocess.run(command, env=bare(), capture_output=True, text=True, timeout=1200, check=False)
     assert run.returncode == 0, run.stderr
     assert "Searches at radius 31, 256 bits" in run.stdout

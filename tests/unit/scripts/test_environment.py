@@ -32,7 +32,7 @@ def tree(tmp_path: Path) -> Path:
 
 def depends_on(tree: Path, what: str) -> str:
     script = f"set -eu; root={tree}; . {ROOT}/scripts/environment.sh; sources {what}"
-    return subprocess.run(["sh", "-c", script], check=True, capture_output=True, text=True).stdout
+    return subprocess.run(["/bin/sh", "-c", script], check=True, capture_output=True, text=True).stdout
 
 
 def move(tree: Path) -> None:
