@@ -45,7 +45,7 @@ sources() {
   cat pyproject.toml CMakeLists.txt scripts/generate
   case $1 in
     editable*)
-      find src/kernel proto -type f -exec cksum {} + | sort
+      find src/kernel tests/fuzz proto -type f -exec cksum {} + | sort
       find src/hashpact -name '*.py' ! -path 'src/hashpact/wire/v1/*' | sort
       ;;
     *) find src proto -type f ! -name '*.pyc' ! -path 'src/hashpact/wire/v1/*' -exec cksum {} + | sort ;;
@@ -108,5 +108,6 @@ print(*found, sep="\n")' "$root/pyproject.toml" "$@"
 develop() {
   werror=${HASHPACT_WERROR:-OFF}
   environment "$root/.venv" "editable, HASHPACT_WERROR=$werror" \
-    --config-settings=cmake.define.HASHPACT_WERROR="$werror" -e "$root[dev]"
+    --config-settings=cmake.define.HASHPACT_WERROR="$werror" \
+    --config-settings=cmake.define.HASHPACT_INSTRUMENTS=ON -e "$root[dev]"
 }

@@ -55,6 +55,7 @@ ROOMS = {
     "config": room("errors log domain"),
     # The native kernel stands beside the rooms: lookup and fingerprint use it, and neither the other.
     "_kernel": room("lookup.shapes", "numpy"),  # a stub: types only
+    "_instruments": room("_kernel"),  # as above; only the benchmarks use it
     "lookup": room("errors domain _kernel", "numpy"),
     "fingerprint": room("errors domain _kernel", "PIL numpy imagehash pdqhash datasketch"),
     # Of the log the arithmetic of edges, which it stores, and the layout of tiles, which it reads and writes.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import statistics
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.planting import RADIUS, WIDTH
 from benchmarks.timing import Side, interleave, percentile
 
-from hashpact import _kernel
+from hashpact import _instruments
 from hashpact.lookup import HammingIndex
 
 AHEAD: Final = 16
@@ -26,7 +28,7 @@ class Limit:
 
 def machine_limit(size: int) -> Limit:
     """A measurement: 16 reads under way at once, and each dependent on the last."""
-    return Limit(_kernel.random_read(size, AHEAD), _kernel.random_read(size, 0))
+    return Limit(_instruments.random_read(size, AHEAD), _instruments.random_read(size, 0))
 
 
 def explain(
@@ -45,7 +47,8 @@ def explain(
         asked.append(interleave([side], len(queries))[0].p50)
     prefetched = statistics.median(each.prefetched for each in limits)
     alone = statistics.median(asked)
-    touched = [count_touches(index, query, limit) for query in queries]
+    counted = counting(index)
+    touched = [counted.touches(query, RADIUS, limit) for query in queries]
     medians = {name: percentile([one[name] for one in touched], 50) for name in touched[0]}
     least = medians["lines"] * prefetched / 1000
     return {
@@ -69,6 +72,9 @@ def empty_call(queries: list[bytes]) -> float:
     return interleave([side], len(queries))[0].p50
 
 
-def count_touches(index: HammingIndex, query: bytes, limit: int | None) -> dict[str, int]:
-    """What a query reads, by the kernel's own count."""
-    return index._store.touches(query, RADIUS, limit)  # noqa: SLF001 - nothing for those who use the package
+def counting(index: HammingIndex) -> _instruments.HammingStore:
+    """The index, opened from its file by the kernel that counts what its searches read."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = str(Path(directory) / "counted.segment")
+        index._store.freeze().save(path)  # noqa: SLF001 - nothing for those who use the package
+        return _instruments.HammingStore.open([(path, None)], None)

@@ -1,9 +1,9 @@
 // The stores that there are.
 #pragma once
 
-#include "hamming_segment.hpp"
-#include "minhash_segment.hpp"
-#include "store.hpp"
+#include "hamming/segment.hpp"
+#include "minhash/segment.hpp"
+#include "store/store.hpp"
 
 namespace hashpact {
 

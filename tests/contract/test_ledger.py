@@ -43,7 +43,7 @@ CHARTER = Charter("log.example", (ADMIN, NamedKey("admin/two", b"\x02" * 32)), 2
 MEMBER = Member("acme-video", frozenset({Role.CHECK, Role.CONTRIBUTE}), 3)
 KEY = Key(b"\x11" * 32, "acme-video", "acme-video/first", b"\x12" * 32, 1_800_000_000, 4)
 ENTRY = Entry(5, MEMBER.id, ("ncii", "minor"), Basis.GUIDELINE, None, None, ("VN", "DE"), 1, 2, 256, KEY.id)
-OPINION = Opinion(5, "beta-photo", Stance.ENDORSE, 6, KEY.id)
+OPINION = Opinion(5, "beta-photo", Stance.ENDORSE, 6, KEY.id, "news-report")
 RECORDS: tuple[Record, ...] = (CHARTER, MEMBER, KEY, ENTRY, OPINION)
 
 

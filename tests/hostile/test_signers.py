@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from builders import LABELS, NOW, YEAR, Identity, World, sign, submit
+from documented import EXAMPLES
 from folding import genesis, refuse, take
-from spoken import EXAMPLES, WHO, leaf
+from spoken import WHO, leaf
 
 from hashpact.domain import statements
 from hashpact.domain.keys import NamedKey

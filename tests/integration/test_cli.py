@@ -142,7 +142,7 @@ def test_pictures_and_texts_from_submission_to_withdrawal(place: Place, tmp_path
     assert {match["disputed_by"] for match in found(answer, first).values()} == {1}
     assert found(place.ask("lotus-forum", "check", picture, "--without-disputed")[0], first) == {}
     (shown,) = place.ask("lotus-forum", "entry", str(first))
-    assert shown["opinions"] == [{"member": "lotus-forum", "stance": "dispute"}]
+    assert shown["opinions"] == [{"member": "lotus-forum", "stance": "dispute", "reason": None}]
     assert (shown["removed_at"], shown["withdrawn_at"]) == ("2026-11-01T00:00:00Z", None)
 
     refused = place.run("lotus-forum", "withdraw", str(first), "--reason", "mistake")

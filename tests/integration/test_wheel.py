@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from clones import ROOT, bare, clone
@@ -39,6 +40,8 @@ def test_the_wheels_run_the_demonstration_without_a_compiler(tmp_path: Path) -> 
         "hashpact-cp311-abi3",
         "pdqhash-cp{0}{1}-cp{0}{1}".format(*sys.version_info),
     ]
+    with ZipFile(source / "dist" / wheels[0]) as wheel:
+        assert [name for name in wheel.namelist() if name.endswith(".so")] == ["hashpact/_kernel.abi3.so"]
 
     # The commands of the Containerfile's two stages, on these wheels: the second uses no index of packages.
     collect, install = re.findall(r"python -m (pip .*)", (ROOT / "Containerfile").read_text("utf-8"))

@@ -27,6 +27,7 @@ from hashpact.domain.kinds import (
     MemberSuspend,
     Policy,
     Root,
+    Signers,
     Submit,
     Void,
     Withdraw,
@@ -41,8 +42,6 @@ Step: TypeAlias = tuple[str, int, int]
 MEMBERS: Final = ("acme", "bravo", "carol")
 NAMES: Final = ("1", "2", "3", "spare")
 ADMINS: Final = ("alice", "bob", "carol", "dave")
-_OF_ADMIN: Final = Root | Policy | MemberEnrol | MemberResume | KeyEnrol | KeyResume | Void
-_OF_BOTH: Final = MemberSuspend | KeySuspend | KeyRevoke
 _WAYS: Final = 30
 _DAY: Final = 24 * 3600
 _OFTEN: Final = ("submit", "submit", "withdraw", "opinion", "key-rotate", "key-revoke")
@@ -96,7 +95,8 @@ class Stream:
         admins = [] if (charter := state.charter()) is None else [admin.name for admin in charter.admins]
         governing = [Identity.of(ADMIN, name) for name in admins]
         speaker = self._speaker(body, number, state, key)
-        if isinstance(body, _OF_ADMIN) or (isinstance(body, _OF_BOTH) and number % 2):
+        both = body.signers & Signers.MEMBERS
+        if body.signers & Signers.ADMINISTRATORS and (number % 2 or not both):
             by, *others = governing
         else:
             by, others = speaker, []
@@ -178,7 +178,7 @@ class Stream:
             "key-resume": KeyResume(key.member, key.id, "found"),
             "key-revoke": KeyRevoke(key.member, key.id, cutoff, "stolen"),
             "withdraw": Withdraw(entry, "mistake"),
-            "opinion": GiveOpinion(entry, list(Stance)[number % 3]),
+            "opinion": _opinion(entry, number),
             "void": Void(entry, "court"),
         }
         return bodies[kind]
@@ -199,6 +199,12 @@ def spoken(steps: Iterable[Step]) -> tuple[World, list[bytes]]:
 def _identity(key: Key) -> Identity:
     """The identity whose key that is."""
     return Identity.of(key.member, key.name)
+
+
+def _opinion(entry: int, number: int) -> GiveOpinion:
+    stance = list(Stance)[number % 3]
+    reason = None if number % 5 else "news-report"
+    return GiveOpinion(entry, stance, reason, replace=stance is Stance.SEEN and number // 3 % 2 == 0)
 
 
 def _submission(number: int) -> tuple[AnyBody, list[bytes]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
-from hashpact.domain.rules import standing
+from hashpact.domain import standing
 from hashpact.domain.state import Charter, Entry, Key, Member, Opinion, Record, State
 
 Identity: TypeAlias = tuple[str, *tuple[Any, ...]]

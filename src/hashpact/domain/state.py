@@ -200,13 +200,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """What one member says of one entry, signed by ``key``; its newest opinion replaces the one before."""
+    """One member's opinion of one entry, signed by ``key``; its newest opinion replaces the one before.
+
+    ``reason`` is a slug, None if it gives none.
+    """
 
     entry: int
     member: str
     stance: Stance
     index: int
     key: bytes
+    reason: str | None = None
 
 
 Record: TypeAlias = Charter | Member | Key | Entry | Opinion

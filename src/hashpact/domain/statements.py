@@ -7,6 +7,7 @@ The bytes are described in docs/formats/statement.md.
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from typing import Final, NoReturn
@@ -36,7 +37,6 @@ REQUEST: Final = Field("request", Hex(REQUEST_SIZE))
 TIME: Final = Field("time", SECONDS)
 
 HEADER: Final = (LOG, KIND, MEMBER, KEY, REQUEST, TIME)
-_FORMS: Final = {kind: Form(FIRST_LINE, *HEADER, *fields_of(kind)) for kind in KINDS}
 _KIND_LINE: Final = re.compile(rb"[^\n]*\n[^\n]*\nkind ([a-z-]+)\n")
 
 
@@ -116,12 +116,17 @@ def read(text: bytes) -> Statement:
     body = None if found is None else KINDS.get(found[1].decode("ascii"))
     if body is None:
         _refuse_kind(text)
-    (log,), _, (member,), (key,), (request,), (time,), *values = _FORMS[body.kind].read(text)
+    (log,), _, (member,), (key,), (request,), (time,), *values = _form(body.kind).read(text)
     statement = Statement(log, member, key, request, time, body.of(values))
     if statement.text() != text:
         msg = "the text is not the one spelling of its statement"
         raise MalformedError(msg, field="text")
     return statement
+
+
+@functools.cache
+def _form(kind: str) -> Form:
+    return Form(FIRST_LINE, *HEADER, *fields_of(kind))
 
 
 def _refuse_kind(text: bytes) -> NoReturn:

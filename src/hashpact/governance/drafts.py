@@ -15,7 +15,7 @@ from typing import Final
 from hashpact.domain import keys, statements
 from hashpact.domain.grammar import Form
 from hashpact.domain.keys import NamedKey, Signer
-from hashpact.domain.kinds import ADMIN, KINDS, AnyBody, Genesis, KeyEnrol, KeyRotate, Root, fields_of
+from hashpact.domain.kinds import ADMIN, KINDS, AnyBody, fields_of
 from hashpact.domain.state import Charter
 from hashpact.domain.statements import FIRST_LINE, Statement, key_name
 from hashpact.errors import BadSignatureError, InvalidInputError, MalformedError
@@ -58,15 +58,9 @@ class Draft:
 
     def name_of(self, public: bytes) -> str | None:
         """The note name under which a key signs, if the statement itself says so by enrolling it."""
-        match self.statement.body:
-            case KeyEnrol(id=owner, name=name, public=new) if new == public:
-                return key_name(owner, name)
-            case KeyRotate(name=name, public=new) if new == public:
-                return key_name(self.statement.member, name)
-            case Genesis(admins=admins) | Root(admins=admins):
-                return next((key_name(ADMIN, one.name) for one in admins if one.public == public), None)
-            case _:
-                return None
+        brought = self.statement.body.brings(self.statement.member)
+        names = (key_name(holder, key.name) for holder, key in brought if key.public == public)
+        return next(names, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,16 +150,8 @@ def signatures(draft: Draft, charter: Charter | None) -> list[Signature]:
 def _named(draft: Draft, charter: Charter | None) -> Iterable[NamedKey]:
     for admin in charter.admins if charter is not None else ():
         yield NamedKey(key_name(ADMIN, admin.name), admin.public)
-    match draft.statement.body:
-        case KeyEnrol(id=owner, name=name, public=public):
-            yield NamedKey(key_name(owner, name), public)
-        case KeyRotate(name=name, public=public):
-            yield NamedKey(key_name(draft.statement.member, name), public)
-        case Genesis(admins=admins) | Root(admins=admins):
-            for admin in admins:
-                yield NamedKey(key_name(ADMIN, admin.name), admin.public)
-        case _:
-            pass
+    for holder, key in draft.statement.body.brings(draft.statement.member):
+        yield NamedKey(key_name(holder, key.name), key.public)
 
 
 def _verifies(public: bytes, line: note.NoteSignature, text: bytes) -> bool:

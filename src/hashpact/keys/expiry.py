@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from hashpact.domain import standing
 from hashpact.domain.grammar import MAX_INTEGER
-from hashpact.domain.rules import standing
 from hashpact.domain.state import Key, State
 
 DAY: Final = 24 * 3600

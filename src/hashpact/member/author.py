@@ -78,9 +78,14 @@ class Author:
         """The withdrawal of the member's own entry at that log index."""
         return Submission(self._sign(Withdraw(entry, reason)))
 
-    def opinion(self, entry: int, stance: Stance) -> Submission:
-        """An opinion on another member's entry."""
-        return Submission(self._sign(GiveOpinion(entry, stance)))
+    def opinion(
+        self, entry: int, stance: Stance, reason: str | None = None, *, replace: bool = False
+    ) -> Submission:
+        """An opinion on another member's entry, with a slug as its reason.
+
+        ``replace`` goes with the stance seen: it takes back an endorsement or dispute.
+        """
+        return Submission(self._sign(GiveOpinion(entry, stance, reason, replace)))
 
     def rotate(self, old: bytes, new: NamedKey, successor: Signer, overlap: int) -> Submission:
         """The replacement of the member's key of the id ``old``, which goes on for ``overlap`` seconds.

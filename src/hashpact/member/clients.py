@@ -100,9 +100,15 @@ class Client:
         """Take back the member's own entry; it stops matching and stays in the log."""
         return self.append(self._operations.author.withdraw(entry, reason))
 
-    def opinion(self, entry: int, stance: Stance | str) -> Receipt:
-        """Endorse or dispute another member's entry, or say that its content was seen."""
-        return self.append(self._operations.opinion(entry, stance))
+    def opinion(
+        self, entry: int, stance: Stance | str, reason: str | None = None, *, replace: bool = False
+    ) -> Receipt:
+        """Endorse or dispute another member's entry, or say that its content was seen.
+
+        ``reason`` is a slug that everybody sees. The stance seen takes back the member's endorsement or
+        dispute only with ``replace``; without it, that is a ConflictError.
+        """
+        return self.append(self._operations.opinion(entry, stance, reason, replace=replace))
 
     def append(self, submission: Submission) -> Receipt:
         """Append a statement that was signed elsewhere, or before: the same bytes, the same receipt.
@@ -246,9 +252,15 @@ class AsyncClient:
         """Take back the member's own entry; it stops matching and stays in the log."""
         return await self.append(self._operations.author.withdraw(entry, reason))
 
-    async def opinion(self, entry: int, stance: Stance | str) -> Receipt:
-        """Endorse or dispute another member's entry, or say that its content was seen."""
-        return await self.append(self._operations.opinion(entry, stance))
+    async def opinion(
+        self, entry: int, stance: Stance | str, reason: str | None = None, *, replace: bool = False
+    ) -> Receipt:
+        """Endorse or dispute another member's entry, or say that its content was seen.
+
+        ``reason`` is a slug that everybody sees. The stance seen takes back the member's endorsement or
+        dispute only with ``replace``; without it, that is a ConflictError.
+        """
+        return await self.append(self._operations.opinion(entry, stance, reason, replace=replace))
 
     async def append(self, submission: Submission) -> Receipt:
         """Append a statement that was signed elsewhere, or before: the same bytes, the same receipt.

@@ -53,9 +53,9 @@ class Operations:
         """The signed submission of these fingerprints."""
         return self.author.submit([_adopt(item) for item in items], reason, removed)
 
-    def opinion(self, entry: int, stance: Stance | str) -> Submission:
+    def opinion(self, entry: int, stance: Stance | str, reason: str | None, *, replace: bool) -> Submission:
         """The signed opinion."""
-        return self.author.opinion(entry, _chosen(Stance, stance, "stance"))
+        return self.author.opinion(entry, _chosen(Stance, stance, "stance"), reason, replace=replace)
 
     def leaf(self, leaf: LeafDetail) -> LeafDetail:
         """The leaf. Raises ProofError if it is leaf 0 and not the one that the profile pins."""

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from hashpact.domain import standing
 from hashpact.domain.checks import Answer, Check, Filter, Hit, Match, Query
 from hashpact.domain.fingerprints import TYPES, FingerprintType, Measure
+from hashpact.domain.kinds import unknown_label
 from hashpact.domain.ports import Index, Ledger
-from hashpact.domain.rules import standing
-from hashpact.domain.rules.entries import unknown_label
 from hashpact.domain.state import Entry, Stance, View
 from hashpact.service.follow import Follower, entry_of
 

@@ -7,11 +7,10 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Final, Generic, TypeVar
 
-from hashpact.domain import statements
+from hashpact.domain import standing, statements
 from hashpact.domain.fingerprints import parse_private
 from hashpact.domain.kinds import MAX_ITEMS, KeyRevoke, Void, Withdraw
 from hashpact.domain.ports import Index, Ledger, Snapshot
-from hashpact.domain.rules import standing
 from hashpact.domain.state import Entry
 from hashpact.errors import CorruptError, MalformedError, UnavailableError
 

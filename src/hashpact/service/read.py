@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from hashpact.domain import standing
 from hashpact.domain.messages import EntryDetail, MemberDetail, Page, PageRequest
 from hashpact.domain.ports import Ledger
-from hashpact.domain.rules import standing
 from hashpact.domain.state import Member
 from hashpact.errors import CorruptError, NotFoundError
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from hashpact.domain import keys
+from hashpact.domain import keys, standing
 from hashpact.domain.ports import Clock, Ledger
 from hashpact.domain.renewal import MAX_PROOF, Renewal, Voucher
-from hashpact.domain.rules import standing
 from hashpact.domain.state import Use
 from hashpact.domain.statements import key_name
 from hashpact.errors import (

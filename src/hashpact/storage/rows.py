@@ -36,7 +36,7 @@ _ENTRY: Final = (
     "idx, member, labels, basis, authority, article, jurisdictions, removed_at, shared_at, items, "
     "key, withdrawn_at, withdrawn_reason, withdrawn_by, voided_at, voided_reason"
 )
-_OPINION: Final = "entry, member, stance, idx, key"
+_OPINION: Final = "entry, member, stance, idx, key, reason"
 LEAF: Final = "idx, data, hash, root, edge, member, request, time"
 
 
@@ -196,7 +196,14 @@ def _values_of_key(key: Key) -> _Values:
 
 
 def _values_of_opinion(opinion: Opinion) -> _Values:
-    return (opinion.entry, opinion.member, opinion.stance.value, opinion.index, opinion.key)
+    return (
+        opinion.entry,
+        opinion.member,
+        opinion.stance.value,
+        opinion.index,
+        opinion.key,
+        opinion.reason,
+    )
 
 
 def _values_of_entry(entry: Entry) -> _Values:
@@ -246,8 +253,8 @@ def _entry_of(row: Row) -> Entry:
 
 
 def _opinion_of(row: Row) -> Opinion:
-    entry, member, stance, index, key = row
-    return Opinion(entry, member, Stance(stance), index, key)
+    entry, member, stance, index, key, reason = row
+    return Opinion(entry, member, Stance(stance), index, key, reason)
 
 
 _STATE: Final[Sequence[tuple[str, str, str, Callable[[Row], Record]]]] = (

@@ -123,6 +123,7 @@ CREATE TABLE opinions (
   stance TEXT NOT NULL,
   idx INTEGER NOT NULL,
   key BLOB NOT NULL,
+  reason TEXT,
   PRIMARY KEY (entry, member)
 ) STRICT, WITHOUT ROWID;
 

@@ -24,7 +24,6 @@ from hashpact.domain.messages import (
     PageRequest,
     Submission,
 )
-from hashpact.domain.rules.entries import new_entry
 from hashpact.domain.state import Key, Member, Opinion
 from hashpact.domain.statements import MAX_LEAF
 from hashpact.errors import InvalidInputError
@@ -216,7 +215,11 @@ def detail_to_wire(detail: EntryDetail) -> log_pb2.Entry:
     entry = detail.entry
     opinions = [
         log_pb2.Opinion(
-            member=member_to_name(given.member), stance=given.stance.value, index=given.index, key=given.key
+            member=member_to_name(given.member),
+            stance=given.stance.value,
+            index=given.index,
+            key=given.key,
+            reason=given.reason,
         )
         for given in detail.opinions
     ]
@@ -256,7 +259,7 @@ def detail_from_wire(response: log_pb2.GetEntryResponse | log_pb2.ListEntriesRes
         if tuple(commitment(part) for part in message.private) != submit.items:
             msg = "the private parts are not those that the statement commits to"
             raise InvalidInputError(msg, field="private")
-        entry = new_entry(entry_from_name(message.name), statement, submit)
+        entry = submit.entry(entry_from_name(message.name), statement.member, statement.key, statement.time)
         if message.HasField("withdrawal"):
             ended = message.withdrawal
             entry = replace(
@@ -283,6 +286,11 @@ def _opinion_from_wire(entry: int, number: int, opinion: log_pb2.Opinion) -> Opi
             stance=spelled("stance", opinion.stance, kinds.STANCE.spelling),
             index=whole("index", opinion.index),
             key=sized("key", opinion.key, HASH_SIZE),
+            reason=(
+                spelled("reason", opinion.reason, kinds.REASON.spelling)
+                if opinion.HasField("reason")
+                else None
+            ),
         )
 
 

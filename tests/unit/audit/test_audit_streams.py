@@ -13,7 +13,7 @@ from trees import Oracle
 
 from hashpact.audit.auditor import Auditor
 from hashpact.audit.source import EVERY_KIND, ReportedLeaf
-from hashpact.domain.rules import standing
+from hashpact.domain import standing
 from hashpact.domain.rules.replay import replay
 from hashpact.domain.state import Charter, Head, Record
 from hashpact.log import checkpoint, tiles, tree

@@ -75,6 +75,10 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["check", "--profile", "p"], "Missing argument 'FILE...'"),
         (["check", "--profile", "p", "--limit", "0", "x.jpg"], "'--limit'"),
         (["opinion", "12", "--stance", "like", "--profile", "p"], "'endorse', 'dispute', 'seen'"),
+        (
+            ["opinion", "12", "--stance", "dispute", "--replace", "--profile", "p"],
+            "--replace goes with --stance seen",
+        ),
         (["withdraw", "-1", "--reason", "x", "--profile", "p"], "-1"),
         (["withdraw", "1_2", "--reason", "x", "--profile", "p"], "'1_2' is not an entry"),
         (["fingerprint", "--type", "pdq/2", "x.jpg"], "'pdq/1', 'phash/1', 'minhash/1'"),

@@ -16,7 +16,7 @@ PAGES = (ROOT / "README.md", *sorted((ROOT / "docs" / "operations").glob("*.md")
 # What stands for something that only its user knows.
 KEY = "ab" * 32
 KNOWN = {"9c1f...": KEY, "PUBLIC": KEY, "HOME": "/srv/hashpact", "VERIFIER-KEY": "$(cat log.key.txt)"}
-ENDS = {"#", "|", "||", "&&"}
+ENDS = {"#", "|", "||", "&", "&&"}
 
 
 def words(line: str) -> list[str]:

@@ -11,6 +11,7 @@ from folding import refuse, take
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.kinds import (
     ADMIN,
+    KINDS,
     AnyBody,
     GiveOpinion,
     KeyEnrol,
@@ -21,6 +22,7 @@ from hashpact.domain.kinds import (
     MemberSuspend,
     Policy,
     Root,
+    Signers,
     Void,
     Withdraw,
 )
@@ -65,6 +67,11 @@ ALONE: list[AnyBody] = [
     KeyRevoke("acme", ACME.id, 3, "rival"),
     Void(ENTRY, "ordered"),
 ]
+
+
+def test_every_kind_that_needs_the_threshold_is_here() -> None:
+    needing = {kind for kind, body in KINDS.items() if Signers.THRESHOLD in body.signers}
+    assert {body.kind for body in ALONE} == needing - {"genesis"}
 
 
 @pytest.mark.parametrize("body", ALONE, ids=lambda body: body.kind)

@@ -9,6 +9,7 @@ from folding import refuse, take
 from hashpact.domain import statements
 from hashpact.domain.kinds import (
     ADMIN,
+    MAX_KEY_LIFE,
     MAX_OVERLAP,
     KeyEnrol,
     KeyResume,
@@ -18,7 +19,6 @@ from hashpact.domain.kinds import (
     Policy,
 )
 from hashpact.domain.rules.authors import GRACE
-from hashpact.domain.rules.keyring import MAX_KEY_LIFE
 from hashpact.domain.rules.replay import Replay, replay
 from hashpact.domain.state import Key, Use
 from hashpact.errors import (

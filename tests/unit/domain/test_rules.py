@@ -6,17 +6,19 @@ import copy
 
 import pytest
 from builders import BOTH, LABELS, NOW, ORIGIN, YEAR, Identity, World, seeded, sign, submit
+from documented import EXAMPLES
 from folding import genesis, refuse, take
 
 from hashpact.domain import rules, statements
 from hashpact.domain.kinds import (
     ADMIN,
+    KINDS,
     AnyBody,
     Genesis,
     GiveOpinion,
     KeyEnrol,
-    MemberEnrol,
     Policy,
+    Signers,
     Withdraw,
 )
 from hashpact.domain.rules.replay import Replay, replay
@@ -104,17 +106,25 @@ def test_rule_03_a_refused_statement_leaves_its_request_id_free(world: World, lo
     take(log, sign(world.statement(submit(), ACME, request=request), ACME))
 
 
-OF_ADMIN: list[AnyBody] = [
-    Policy(2, LABELS),
-    MemberEnrol("carol", BOTH),
-    KeyEnrol("acme", "2", Identity.of("acme", "2").public, Use.SIGN, NOW + YEAR),
+OF_ADMIN = [
+    body for body in EXAMPLES.values() if not body.signers & Signers.MEMBERS and body.kind != "genesis"
 ]
-OF_MEMBERS: list[AnyBody] = [submit(), Withdraw(6, "mistake"), GiveOpinion(6, Stance.SEEN)]
+OF_MEMBERS = [body for body in EXAMPLES.values() if not body.signers & Signers.ADMINISTRATORS]
+OF_BOTH = [body for body in EXAMPLES.values() if body.signers & Signers.ITSELF]
 
 
 @pytest.mark.parametrize("body", OF_ADMIN, ids=lambda body: body.kind)
 def test_rule_04_members_do_not_administer(world: World, log: Replay, body: AnyBody) -> None:
     refuse(log, world.leaf(body, ACME, ALICE, BOB), NotPermittedError, "made by administrators")
+
+
+@pytest.mark.parametrize("body", OF_BOTH, ids=lambda body: body.kind)
+def test_rule_04_a_member_makes_these_of_itself_alone(world: World, log: Replay, body: AnyBody) -> None:
+    refuse(log, world.leaf(body, ACME), NotPermittedError, f"'acme' makes no {body.kind} statement about '")
+
+
+def test_rule_04_every_kind_is_somebodys() -> None:
+    assert len(OF_ADMIN) + len(OF_MEMBERS) + len(OF_BOTH) == len(KINDS) - 1
 
 
 @pytest.mark.parametrize("body", OF_MEMBERS, ids=lambda body: body.kind)
@@ -280,6 +290,54 @@ def test_rule_12_a_member_without_any_role_still_has_opinions_in_order_of_ids(
         take(log, world.key(Identity.of(name)))
         take(log, world.leaf(GiveOpinion(index, Stance.DISPUTE), Identity.of(name)))
     assert [opinion.member for opinion in log.state.opinions(index)] == ["carol", "zulu"]
+
+
+def test_rule_12_an_opinion_may_have_a_reason(world: World, log: Replay) -> None:
+    index = take(log, world.leaf(submit(), ACME))
+    at = take(log, world.leaf(GiveOpinion(index, Stance.DISPUTE, "news-report"), BRAVO))
+    assert log.state.opinions(index) == (
+        Opinion(index, "bravo", Stance.DISPUTE, at, BRAVO.id, "news-report"),
+    )
+    again = take(log, world.leaf(GiveOpinion(index, Stance.ENDORSE), BRAVO))
+    assert log.state.opinions(index) == (Opinion(index, "bravo", Stance.ENDORSE, again, BRAVO.id),)
+
+
+@pytest.mark.parametrize("stance", [Stance.ENDORSE, Stance.DISPUTE])
+def test_rule_12_seen_takes_an_opinion_back_only_if_it_says_so(
+    world: World, log: Replay, stance: Stance
+) -> None:
+    index = take(log, world.leaf(submit(), ACME))
+    take(log, world.leaf(GiveOpinion(index, Stance.SEEN), BRAVO))
+    take(log, world.leaf(GiveOpinion(index, Stance.SEEN, "again"), BRAVO))
+    take(log, world.leaf(GiveOpinion(index, stance), BRAVO))
+    before = log.state.opinions(index)
+    for reason in (None, "again"):
+        seen = world.leaf(GiveOpinion(index, Stance.SEEN, reason), BRAVO)
+        message = f"'bravo' has the opinion {stance.value} on entry {index}; seen replaces it only"
+        refuse(log, seen, ConflictError, message)
+    assert log.state.opinions(index) == before
+    at = take(log, world.leaf(GiveOpinion(index, Stance.SEEN, replace=True), BRAVO))
+    assert log.state.opinions(index) == (Opinion(index, "bravo", Stance.SEEN, at, BRAVO.id),)
+    take(log, world.leaf(GiveOpinion(index, Stance.SEEN), BRAVO))
+    take(log, world.leaf(GiveOpinion(index, Stance.SEEN, replace=True), BRAVO))
+
+
+def test_rule_12_the_opinion_of_one_member_is_nothing_to_another(world: World, log: Replay) -> None:
+    index = take(log, world.leaf(submit(), ACME))
+    take(log, world.member("carol"))
+    take(log, world.key(Identity.of("carol")))
+    take(log, world.leaf(GiveOpinion(index, Stance.DISPUTE), BRAVO))
+    take(log, world.leaf(GiveOpinion(index, Stance.SEEN), Identity.of("carol")))
+
+
+def test_rule_12_seen_replaces_a_dispute_that_does_not_stand(world: World, log: Replay) -> None:
+    index = take(log, world.leaf(submit(), ACME))
+    second = Identity.of("bravo", "2")
+    take(log, world.key(second))
+    at = take(log, world.leaf(GiveOpinion(index, Stance.DISPUTE), BRAVO))
+    refuse(log, world.leaf(GiveOpinion(index, Stance.SEEN), second), ConflictError, "opinion dispute")
+    take(log, world.revoke(BRAVO, at, second))
+    take(log, world.leaf(GiveOpinion(index, Stance.SEEN), second))
 
 
 def test_rule_12_nobody_has_an_opinion_on_what_is_withdrawn(world: World, log: Replay) -> None:

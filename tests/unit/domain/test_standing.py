@@ -8,8 +8,8 @@ import pytest
 from builders import Identity, World, submit
 from folding import refuse, take
 
+from hashpact.domain import standing
 from hashpact.domain.kinds import GiveOpinion, KeyResume, Withdraw
-from hashpact.domain.rules import standing
 from hashpact.domain.rules.replay import Replay, replay
 from hashpact.domain.state import Entry, Stance, Use
 from hashpact.errors import ConflictError, CorruptError, NotPermittedError

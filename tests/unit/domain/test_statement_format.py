@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from documented import LOG, TEXT, blocks, section, table
 
 from hashpact.domain import fingerprints, statements
 from hashpact.domain.fingerprints import commitment, parse_private
 from hashpact.domain.grammar import Field
-from hashpact.domain.kinds import KINDS, Submit, fields_of
-from hashpact.domain.rules.replay import replay
+from hashpact.domain.kinds import ADMIN, KINDS, Signers, Submit, fields_of
+from hashpact.domain.rules.replay import Replay, replay
+from hashpact.domain.state import Stance
 from hashpact.domain.statements import FIRST_LINE
 
-DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "formats" / "statement.md"
-TEXT = DOCUMENT.read_text(encoding="utf-8")
-EVERY_KIND = ["genesis", "policy", "member-enrol", "key-enrol", "submit", "opinion", "withdraw"]
 Value = TypeVar("Value")
-
-
-def blocks(language: str) -> list[bytes]:
-    """The examples of one kind, in the document's order."""
-    return [
-        body.encode() for body in re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
-    ]
-
-
-def section(title: str) -> str:
-    """The text under a heading, up to the next."""
-    return TEXT.split(f"\n## {title}\n")[1].split("\n## ")[0]
-
-
-def table(title: str) -> list[tuple[str, str]]:
-    """``(field, times)`` of each row of the section's table."""
-    return re.findall(r"^\| `([a-z-]+)` \|.*\| ([^|]+) \|$", section(title), re.MULTILINE)
 
 
 def times(field: Field[Value]) -> str:
@@ -45,18 +26,24 @@ def times(field: Field[Value]) -> str:
     return f"{field.low} to {field.high}" + (", sorted" if field.ascending else "")
 
 
-LEAVES = {statements.parse(leaf).statement.time: leaf for leaf in blocks("statement")}
-LOG = [LEAVES[time] for time in sorted(LEAVES)]
-
-
 def test_the_examples_are_a_log_without_faults() -> None:
-    assert len(LOG) == len(blocks("statement")) == 17
+    assert len(LOG) == len(blocks("statement")) == 18
     folded = replay(LOG)
     assert folded.faults == []
     assert {statements.parse(leaf).statement.body.kind for leaf in LOG} == KINDS.keys()
     entry = folded.state.entry(6)
     assert entry is not None
-    assert entry.withdrawn_at == 8
+    assert entry.withdrawn_at == 9
+
+
+def test_an_example_gives_a_reason_for_a_dispute_and_one_takes_it_back() -> None:
+    folded, shown = Replay(), []
+    for leaf in LOG[:9]:
+        folded.apply(leaf)
+        shown += [
+            (one.stance, one.reason) for one in folded.state.opinions(6) if one.index == folded.size - 1
+        ]
+    assert shown == [(Stance.DISPUTE, "news-report"), (Stance.SEEN, None)]
 
 
 def test_the_examples_write_themselves_back() -> None:
@@ -76,6 +63,22 @@ def test_the_private_parts_are_those_of_the_submission() -> None:
 def test_the_tables_are_what_is_read(kind: str) -> None:
     fields: list[Field[Any]] = [*statements.HEADER, *fields_of(kind)]
     assert table("Statement") + table(f"Kind `{kind}`") == [(field.name, times(field)) for field in fields]
+
+
+def test_the_table_of_who_signs_is_what_the_kinds_declare() -> None:
+    rows = re.findall(r"^\| (`admin`|a member) \| (.*) \| (.*) \|$", section("Who signs"), re.MULTILINE)
+    listed: dict[str, Signers] = {kind: Signers(0) for kind in KINDS}
+    for author, signed, kinds in rows:
+        of_all, _, of_itself = kinds.partition("; of itself")
+        first = Signers.MEMBER
+        if author == f"`{ADMIN}`":
+            first = (
+                Signers.ONE_ADMINISTRATOR if "one administrator is enough" in signed else Signers.THRESHOLD
+            )
+        for text, signers in ((of_all, first), (of_itself, Signers.ITSELF)):
+            for kind in re.findall("`([a-z-]+)`", text):
+                listed[kind] |= signers
+    assert listed == {kind: body.signers for kind, body in KINDS.items()}
 
 
 def test_the_table_of_the_private_part_is_what_is_read() -> None:

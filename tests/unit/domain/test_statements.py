@@ -6,26 +6,21 @@ import hashlib
 
 import pytest
 from builders import Identity, World, sign, submit
+from documented import EXAMPLES
 from hypothesis import given
 from hypothesis import strategies as st
-from spoken import EXAMPLES, STATEMENTS, SUBMIT, WHO, leaf
+from spoken import STATEMENTS, SUBMIT, WHO, leaf
 
 from hashpact.domain import statements
 from hashpact.domain.grammar import Decimal
 from hashpact.domain.kinds import (
     ADMIN,
-    KINDS,
     MAX_ADMINS,
 )
 from hashpact.domain.state import Basis
 from hashpact.domain.statements import Statement
 from hashpact.errors import BadSignatureError, MalformedError
 from hashpact.log import note
-
-
-def test_every_kind_has_an_example_here() -> None:
-    assert EXAMPLES.keys() == KINDS.keys()
-    assert all(KINDS[kind] is type(body) for kind, body in EXAMPLES.items())
 
 
 @given(STATEMENTS)

@@ -12,7 +12,7 @@ from builders import check_log, check_state
 from memory import MemoryLedger
 from streams import EXAMPLES, Step, Stream, draw, ordinary, spoken
 
-from hashpact.domain import keys, statements
+from hashpact.domain import keys, standing, statements
 from hashpact.domain.kinds import (
     ADMIN,
     KINDS,
@@ -25,8 +25,8 @@ from hashpact.domain.kinds import (
     Withdraw,
 )
 from hashpact.domain.messages import Submission
-from hashpact.domain.rules import standing
 from hashpact.domain.rules.replay import Replay, replay
+from hashpact.domain.state import Stance
 from hashpact.domain.statements import Statement
 from hashpact.errors import ClockSkewError, HashpactError
 from hashpact.service.append import Appender
@@ -109,6 +109,37 @@ def test_streams_have_statements_of_both_sorts_and_undo_things() -> None:
     assert kinds == KINDS.keys()
     assert 200 < wrong < 800
     assert fallen > 5
+
+
+def test_no_stream_takes_an_endorsement_or_dispute_back_by_a_mere_seen() -> None:
+    """Rule 12 from outside: the state before each `seen` that was taken. Most steps are opinions here."""
+    refused = taken_back = 0
+    for number in range(12):
+        stream, folded = Stream(), Replay()
+        for submission in stream.founding():
+            folded.apply(submission.statement)
+        for turn in range(80):
+            kind, way, drawn = ordinary(number, turn)
+            if turn % 4:
+                newest = 16 * max(0, len(folded.state.entries) - 1)
+                kind, drawn = "opinion", newest + drawn % 16
+            submission = stream.next((kind, way, drawn), folded.state)
+            one = statements.parse(submission.statement).statement
+            before = copy.deepcopy(folded.state)
+            folded.apply(submission.statement)
+            if not (isinstance(one.body, GiveOpinion) and one.body.stance is Stance.SEEN):
+                continue
+            said = any(
+                given.member == one.member and given.stance is not Stance.SEEN
+                for given in standing.opinions(before, one.body.entry)
+            )
+            if folded.faults and folded.faults[-1].index == folded.size - 1:
+                refused += "--replace" in str(folded.faults[-1].error)
+            else:
+                assert one.body.replace or not said
+                taken_back += said
+    assert refused > 3
+    assert taken_back > 3
 
 
 @dataclass(frozen=True)

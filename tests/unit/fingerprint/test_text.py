@@ -265,7 +265,7 @@ def test_folding_a_text_is_folding_its_characters(text: str) -> None:
 def test_the_table_is_what_the_script_writes() -> None:
     """For a Python that knows Unicode 15.1: nothing in the table was made by hand."""
     root = Path(__file__).parents[3]
-    table = (root / "src/kernel/folding.txt").read_text(encoding="ascii")
+    table = (root / "src/kernel/text/folding.txt").read_text(encoding="ascii")
     assert "From Unicode 15.1.0" in table
     if unicodedata.unidata_version == "15.1.0":
         command = [sys.executable, str(root / "scripts/generate-folding"), "--unicode"]

@@ -17,6 +17,7 @@ import itertools
 import os
 import resource
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -100,17 +101,20 @@ def fork() -> None:
 
 
 def memory() -> None:
-    """Let the background fail, and see where it is told."""
+    """Let the background run out of memory, and see which call reports it."""
     index = build(300_000)
     next_id = grow(index, 300_000)
     index.settle()
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (used + ROOM, hard))
+    deadline = time.monotonic() + 100
     try:
-        for _ in range(200):
-            index.add(random_codes(2000, 8, next_id), np.arange(next_id, next_id + 2000))
-            next_id += 2000
+        # The background needs a turn of the processors to fail: small sets, until it has had one.
+        while time.monotonic() < deadline:
+            index.add(random_codes(500, 8, next_id), np.arange(next_id, next_id + 500))
+            next_id += 500
+            time.sleep(0.001)
     except MemoryError:
         say("refused")
     resource.setrlimit(resource.RLIMIT_AS, (hard, hard))

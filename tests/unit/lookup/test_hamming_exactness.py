@@ -11,45 +11,15 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from planted import Codes, flipped, make_codes
 
 from hashpact import _kernel
 from hashpact.lookup import HammingIndex
 
-Codes = NDArray[np.uint8]
 Ids = NDArray[np.uint64]
 Hits = list[tuple[int, int]]
 
 CEILING = {32: 31, 8: 10}
-
-
-def sparse(count: int, width: int, share: float, rng: np.random.Generator) -> Codes:
-    """Rows of bits of which that share is set."""
-    flat = np.flatnonzero(rng.random(count * width * 8, dtype=np.float32) < share)
-    rows = np.zeros(count * width, dtype=np.uint8)
-    np.bitwise_or.at(rows, flat // 8, (1 << (flat % 8)).astype(np.uint8))
-    return rows.reshape(count, width)
-
-
-def make_codes(kind: str, count: int, width: int, rng: np.random.Generator) -> Codes:
-    """Sets as members fill them: unrelated, with one crowd or many or two close ones, with dependent bits."""
-    codes = rng.integers(0, 256, (count, width), dtype=np.uint8)
-    part = count // 3
-    match kind:
-        case "crowd":
-            codes[:part] = codes[0] ^ sparse(part, width, 0.02, rng)
-        case "crowds":
-            codes = codes[rng.integers(0, max(1, count // 700), count)] ^ sparse(count, width, 0.02, rng)
-        case "overlapping crowds":
-            codes[:part] = codes[0] ^ sparse(part, width, 0.03, rng)
-            codes[part : 2 * part] = codes[0] ^ sparse(1, width, 0.08, rng) ^ sparse(part, width, 0.06, rng)
-        case "copies":
-            codes[:part] = codes[0]
-            codes[part:] = codes[0] ^ sparse(count - part, width, 0.01, rng)
-        case "dependent bits":
-            third = width // 3
-            codes[:, :third] = sparse(count, third, 0.01, rng)
-            codes[:, third : 2 * third] = codes[:, 2 * third : 3 * third] ^ sparse(count, third, 0.05, rng)
-    return codes
 
 
 def brute_force(codes: Codes, ids: Ids, query: bytes, distance: int) -> Hits:
@@ -59,13 +29,6 @@ def brute_force(codes: Codes, ids: Ids, query: bytes, distance: int) -> Hits:
     near = np.flatnonzero(distances <= distance)
     order = near[np.lexsort((ids[near], distances[near]))]
     return list(zip(ids[order].tolist(), distances[order].tolist(), strict=True))
-
-
-def flipped(code: Codes, distance: int, rng: np.random.Generator) -> bytes:
-    """The code with exactly that many bits changed."""
-    bits = np.unpackbits(code)
-    bits[rng.choice(len(bits), distance, replace=False)] ^= 1
-    return np.packbits(bits).tobytes()
 
 
 @pytest.fixture(autouse=True)
@@ -161,44 +124,3 @@ def test_a_crowd_takes_less_memory_than_as_many_strangers() -> None:
         index = HammingIndex.build(make_codes(kind, 60_000, 32, rng), np.arange(60_000))
         sizes.append(index.stats()["bytes"])
     assert sizes[1] < sizes[0]
-
-
-def test_what_a_search_reads_can_be_counted() -> None:
-    rng = np.random.default_rng(43)
-    codes = make_codes("crowd", 30_000, 32, rng)
-    store = _kernel.HammingStore(32, 31)
-    store.add(np.arange(30_000, dtype=np.uint64), codes)
-    stranger, member = codes[-1].tobytes(), codes[1].tobytes()
-    for query in (stranger, member):
-        counted = store.touches(query, 31, 100)
-        assert set(counted) == {"probes", "buckets", "entries", "candidates", "lines"}
-        assert counted["lines"] > 0
-        for level in _kernel.levels():
-            _kernel.use_level(level)
-            assert store.touches(query, 31, 100) == counted
-    # The stranger is found by the tables, the member by the slices of its group.
-    alone = store.touches(stranger, 31, 100)
-    assert alone["probes"] >= alone["buckets"] >= 1
-    assert alone["entries"] >= alone["candidates"] >= 1
-    assert alone["lines"] >= alone["buckets"]
-    # One that needs as many lines as all codes have would be no better than a scan.
-    assert alone["lines"] < len(codes) * 32 / 64 / 4
-    with pytest.raises(ValueError, match="width"):
-        store.touches(b"", 31, None)
-
-
-@pytest.mark.parametrize("count", [3000, 10_000, 60_000])
-def test_related_codes_are_never_read_more_often_than_a_scan_reads_them(count: int) -> None:
-    """Where bits depend on one another tables find many strangers: a sample of the codes tells how many."""
-    rng = np.random.default_rng(47)
-    codes = make_codes("dependent bits", count, 32, rng)
-    store = _kernel.HammingStore(32, 31)
-    store.add(np.arange(count, dtype=np.uint64), codes)
-    scan = count * 32 / 64
-    lines = [
-        store.touches(flipped(codes[row], 20, rng), 31, None)["lines"]
-        for row in rng.integers(0, count, 50).tolist()
-    ]
-    assert max(lines) <= scan
-    if count > 50_000:
-        assert np.median(lines) < scan / 10

@@ -53,12 +53,17 @@ def test_every_statement_has_a_request_id_of_its_own(world: World) -> None:
 
 
 def test_withdrawals_and_opinions(world: World) -> None:
-    withdrawal, opinion = (
+    withdrawal, opinion, dispute, taken_back = (
         world.author("acme").withdraw(7, "mistake"),
         world.author("acme").opinion(7, Stance.SEEN),
+        world.author("acme").opinion(7, Stance.DISPUTE, "news-report"),
+        world.author("acme").opinion(7, Stance.SEEN, replace=True),
     )
     assert statements.parse(withdrawal.statement).statement.body == Withdraw(7, "mistake")
     assert statements.parse(opinion.statement).statement.body == GiveOpinion(7, Stance.SEEN)
+    reasoned = GiveOpinion(7, Stance.DISPUTE, "news-report")
+    assert statements.parse(dispute.statement).statement.body == reasoned
+    assert statements.parse(taken_back.statement).statement.body == GiveOpinion(7, Stance.SEEN, replace=True)
     assert (withdrawal.private, opinion.private) == ((), ())
 
 

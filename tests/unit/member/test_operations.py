@@ -123,6 +123,8 @@ def test_what_breaks_its_format_is_refused_before_anything_is_sent(profile: Prof
             lambda: client.submit([shared], labels=[]),
             lambda: client.submit([shared], labels=["Not A Label"]),
             lambda: client.opinion(1, "like"),
+            lambda: client.opinion(1, "dispute", "Not A Slug"),
+            lambda: client.opinion(1, "dispute", replace=True),
         ):
             with pytest.raises(InvalidInputError):
                 refused()

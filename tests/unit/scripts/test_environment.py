@@ -17,6 +17,7 @@ TREE = {
     "src/kernel/store.cpp": "",
     "src/hashpact/clock.py": "x = 1\n",
     "src/hashpact/wire/codec.py": "",
+    "tests/fuzz/target.cpp": "",
     "proto/log.proto": "",
 }
 

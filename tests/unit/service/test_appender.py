@@ -23,8 +23,8 @@ from memory import MemoryLedger
 from trees import merkle_root
 
 from hashpact.domain.fingerprints import PDQ, SHA256, Fingerprint, commitment
+from hashpact.domain.kinds import MAX_KEY_LIFE
 from hashpact.domain.messages import Submission
-from hashpact.domain.rules.keyring import MAX_KEY_LIFE
 from hashpact.domain.state import Leaf
 from hashpact.errors import (
     BadSignatureError,

@@ -93,7 +93,7 @@ RECORD: st.SearchStrategy[Record] = st.one_of(
         voided_at=st.none() | NUMBER,
         voided_reason=st.none() | TEXT,
     ),
-    st.builds(Opinion, ENTRIES, MEMBERS, st.sampled_from(Stance), NUMBER, IDS),
+    st.builds(Opinion, ENTRIES, MEMBERS, st.sampled_from(Stance), NUMBER, IDS, st.none() | TEXT),
 )
 APPEND = st.tuples(st.binary(max_size=40), MEMBERS, st.lists(st.binary(max_size=9), max_size=3))
 BLOCK = st.tuples(st.booleans(), st.lists(st.tuples(APPEND, st.lists(RECORD, max_size=5)), max_size=3))

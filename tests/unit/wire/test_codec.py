@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from hashpact.domain.checks import Answer, Check, Filter, Match, Query
 from hashpact.domain.fingerprints import MD5, MINHASH, PDQ, PHASH, SHA256, Fingerprint, Measure
 from hashpact.domain.kinds import Submit
 from hashpact.domain.messages import EntriesRequest, EntryDetail, MemberDetail, Page, PageRequest, Submission
-from hashpact.domain.state import Basis, Entry, Key, Member, Opinion, Role, Stance
+from hashpact.domain.state import Basis, Key, Member, Opinion, Role, Stance
 from hashpact.errors import HashpactError, InvalidInputError
 from hashpact.member.author import Reason
 from hashpact.wire import codec, fields
@@ -129,21 +130,10 @@ def entry_of(submission: Submission, **changes: Any) -> EntryDetail:  # noqa: AN
     statement = statements.parse(submission.statement).statement
     body = statement.body
     assert isinstance(body, Submit)
-    fields: dict[str, Any] = {
-        "index": 12,
-        "member": statement.member,
-        "labels": body.labels,
-        "basis": body.basis,
-        "authority": body.authority,
-        "article": body.article,
-        "jurisdictions": body.jurisdictions,
-        "removed_at": body.removed,
-        "shared_at": statement.time,
-        "items": len(body.items),
-        "key": statement.key,
-    }
-    opinions = tuple(Opinion(12, name, Stance.SEEN, 13, name.encode() * 8) for name in ("bolt", "corp"))
-    entry, private = Entry(**(fields | changes)), tuple(submission.private)
+    entry = replace(body.entry(12, statement.member, statement.key, statement.time), **changes)
+    first = Opinion(12, "bolt", Stance.SEEN, 13, b"bolt" * 8)
+    opinions = (first, replace(first, member="corp", reason="news-report"))
+    private = tuple(submission.private)
     return EntryDetail(entry, submission.statement, private, opinions, entry.withdrawn_at is None)
 
 
@@ -343,6 +333,8 @@ def answers(world: World) -> dict[str, tuple[Callable[[Any], object], Message]]:
         ("entry", "entry.private", lambda one: one.entry.private.pop()),
         ("entry", "entry.private", lambda one: one.entry.private.reverse()),
         ("entry", "entry.opinions[1].stance", lambda one: setattr(one.entry.opinions[1], "stance", "like")),
+        ("entry", "entry.opinions[0].reason", lambda one: setattr(one.entry.opinions[0], "reason", "")),
+        ("entry", "entry.opinions[1].reason", lambda one: setattr(one.entry.opinions[1], "reason", "A b")),
         ("entry", "entry.withdrawal.index", lambda one: setattr(one.entry.withdrawal, "index", -1)),
         ("entry", "entry.withdrawal.reason", lambda one: setattr(one.entry.withdrawal, "reason", "")),
         ("entries", "start", lambda one: setattr(one, "start", -1)),

@@ -25,7 +25,7 @@ def entry(entry: int, connect: Connect, *, as_json: bool) -> None:
     for name, value in shown.items():
         text = value
         if name == "opinions" and isinstance(value, list):
-            text = ", ".join(f"{opinion['member']} {opinion['stance']}" for opinion in value)
+            text = ", ".join(map(_opinion_text, value))
         elif isinstance(value, list):
             text = ", ".join(map(str, value))
         elif isinstance(value, bool):
@@ -49,7 +49,9 @@ def withdraw(entry: int, reason: str, connect: Connect, *, as_json: bool) -> Non
     _tell(entry, "withdrawn", receipt, as_json=as_json)
 
 
-@click.command(epilog=example("hashpact opinion 12 --stance dispute --profile lotus-forum"))
+@click.command(
+    epilog=example("hashpact opinion 12 --stance dispute --reason news-report --profile lotus-forum")
+)
 @entry_argument
 @click.option(
     "--stance",
@@ -57,15 +59,25 @@ def withdraw(entry: int, reason: str, connect: Connect, *, as_json: bool) -> Non
     required=True,
     help="What to say of it.",
 )
+@click.option(
+    "--reason", metavar="SLUG", help="Why: lower-case letters, digits and hyphens; everybody sees it."
+)
+@click.option("--replace", is_flag=True, help="With seen: take back an endorsement or dispute.")
 @client_options
 @json_option
-def opinion(entry: int, stance: str, connect: Connect, *, as_json: bool) -> None:
+def opinion(  # noqa: PLR0913 - an argument for each option
+    entry: int, stance: str, reason: str | None, connect: Connect, *, replace: bool, as_json: bool
+) -> None:
     """Endorse or dispute another member's entry, or say that its content was seen.
 
-    A member's newest opinion of an entry replaces the one before; both stay in the log.
+    A member's newest opinion of an entry replaces the one before; both stay in the log. But seen does not
+    replace an endorsement or a dispute without --replace.
     """
+    if replace and stance != Stance.SEEN.value:
+        msg = f"--replace goes with --stance seen; {stance} replaces an opinion anyway"
+        raise click.UsageError(msg)
     with connect() as client:
-        receipt = client.opinion(entry, stance)
+        receipt = client.opinion(entry, stance, reason, replace=replace)
     _tell(entry, stance, receipt, as_json=as_json)
 
 
@@ -74,6 +86,11 @@ def _tell(entry: int, what: str, receipt: Receipt, *, as_json: bool) -> None:
         emit({"entry": entry, **receipt_fields(receipt)})
     else:
         click.echo(f"entry {entry}: {what}, leaf {receipt.index}")
+
+
+def _opinion_text(opinion: dict[str, str | None]) -> str:
+    why = "" if opinion["reason"] is None else f" ({opinion['reason']})"
+    return f"{opinion['member']} {opinion['stance']}{why}"
 
 
 def _shown(detail: EntryDetail) -> dict[str, object]:
@@ -90,7 +107,10 @@ def _shown(detail: EntryDetail) -> dict[str, object]:
         "jurisdictions": list(entry.jurisdictions),
         "removed_at": rfc3339(entry.removed_at),
         "shared_at": rfc3339(entry.shared_at),
-        "opinions": [{"member": each.member, "stance": each.stance.value} for each in detail.opinions],
+        "opinions": [
+            {"member": each.member, "stance": each.stance.value, "reason": each.reason}
+            for each in detail.opinions
+        ],
         "withdrawn_at": entry.withdrawn_at,
         "withdrawn_reason": entry.withdrawn_reason,
         "voided_at": entry.voided_at,

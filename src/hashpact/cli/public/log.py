@@ -11,25 +11,7 @@ from hashpact.cli.options import example, home_argument, json_option
 from hashpact.cli.output import complain, emit, rfc3339, show_table
 from hashpact.cli.public.audit import verify
 from hashpact.domain import statements
-from hashpact.domain.kinds import (
-    AnyBody,
-    Genesis,
-    GiveOpinion,
-    KeyEnrol,
-    KeyResume,
-    KeyRevoke,
-    KeyRotate,
-    KeySuspend,
-    MemberEnrol,
-    MemberResume,
-    MemberSuspend,
-    Policy,
-    Root,
-    Submit,
-    Void,
-    Withdraw,
-)
-from hashpact.domain.state import Leaf, Role
+from hashpact.domain.state import Leaf
 
 _HASH_DIGITS: Final = 16
 
@@ -117,45 +99,10 @@ def _shown(leaf: Leaf) -> dict[str, object]:
         "member": statement.member,
         "time": rfc3339(statement.time),
         "leaf_hash": leaf.hash.hex(),
-        "summary": _summary(statement.body),
+        "summary": statement.body.summary(),
     }
 
 
 def _cells(line: dict[str, object]) -> list[str]:
     """A row of the table: the first digits of the hash are enough to compare by eye."""
     return [str(cell)[:_HASH_DIGITS] if name == "leaf_hash" else str(cell) for name, cell in line.items()]
-
-
-def _summary(body: AnyBody) -> str:  # noqa: C901, PLR0911, PLR0912 - a case for each kind
-    match body:
-        case Genesis():
-            return f"{body.threshold} of {len(body.admins)} administrators must sign"
-        case Root():
-            return f"version {body.version}, {body.threshold} of {len(body.admins)} administrators must sign"
-        case Policy():
-            return f"version {body.version}, labels {', '.join(body.labels)}"
-        case MemberEnrol():
-            return f"{body.id}: {_names(body.roles)}"
-        case MemberSuspend() | MemberResume():
-            return f"{body.id}: {body.reason}"
-        case KeyEnrol():
-            return f"{body.id}/{body.name} to {body.use.value} until {rfc3339(body.expires)}"
-        case KeyRotate():
-            return f"{body.old.hex()[:_HASH_DIGITS]} by {body.name} until {rfc3339(body.expires)}"
-        case KeySuspend() | KeyResume():
-            return f"{body.id} {body.target.hex()[:_HASH_DIGITS]}: {body.reason}"
-        case KeyRevoke():
-            return f"{body.id} {body.target.hex()[:_HASH_DIGITS]} from index {body.cutoff}: {body.reason}"
-        case Submit():
-            law = "" if body.authority is None else f" {body.authority} {body.article}"
-            return f"{len(body.items)} fingerprints, {', '.join(body.labels)}, {body.basis.value}{law}"
-        case Withdraw():
-            return f"entry {body.entry}: {body.reason}"
-        case GiveOpinion():
-            return f"entry {body.entry}: {body.stance.value}"
-        case Void():
-            return f"entry {body.entry}: {body.reason}"
-
-
-def _names(roles: frozenset[Role]) -> str:
-    return ", ".join(sorted(role.value for role in roles))

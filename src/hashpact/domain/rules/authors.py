@@ -2,122 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
-from hashpact.domain import statements
-from hashpact.domain.keys import NamedKey
-from hashpact.domain.kinds import (
-    ADMIN,
-    KeyEnrol,
-    KeyResume,
-    KeyRevoke,
-    KeyRotate,
-    KeySuspend,
-    MemberEnrol,
-    MemberResume,
-    MemberSuspend,
-    Policy,
-    Root,
-    Void,
-)
-from hashpact.domain.rules import standing
-from hashpact.domain.state import Charter, Key, Use, View
-from hashpact.domain.statements import SignedStatement, Statement
+from hashpact.domain import standing
+from hashpact.domain.kinds import ADMIN, AnyBody, Case, KeyRotate, Signers, check_threshold
+from hashpact.domain.state import Key, Use
 from hashpact.errors import BadSignatureError, NotPermittedError, UnknownKeyError
 
 GRACE: Final = 30 * 24 * 3600
 """Seconds for which an expired key may still replace itself."""
 
-_OfAdmin: TypeAlias = Root | Policy | MemberEnrol | MemberResume | KeyEnrol | KeyResume | Void
-_OfBoth: TypeAlias = MemberSuspend | KeySuspend | KeyRevoke
 
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A statement before the rules: the state it meets, the index it would have, and its moment."""
-
-    view: View
-    charter: Charter
-    index: int
-    moment: int
-    signed: SignedStatement
-
-    @property
-    def statement(self) -> Statement:
-        """What is said."""
-        return self.signed.statement
-
-
-def check(case: Case) -> None:
+def check(case: Case, body: AnyBody) -> None:
     """Refuse a statement that its author may not make, or that has not been signed as it must."""
-    statement, body = case.statement, case.statement.body
-    if statement.member == ADMIN:
-        if not isinstance(body, _OfAdmin | _OfBoth):
+    if case.member == ADMIN:
+        if not body.signers & Signers.ADMINISTRATORS:
             msg = f"administrators do not make {body.kind} statements"
             raise NotPermittedError(msg)
-        enough = 1 if isinstance(body, MemberSuspend | KeySuspend) else case.charter.threshold
-        check_administrators(case.charter.admins, enough, case.signed)
+        _check_administrators(case, body.administrators(case.charter))
         return
-    if isinstance(body, _OfAdmin):
-        msg = f"a {body.kind} statement is made by administrators, not by {statement.member!r}"
+    if not body.signers & Signers.MEMBERS:
+        msg = f"a {body.kind} statement is made by administrators, not by {case.member!r}"
         raise NotPermittedError(msg)
     key = _signing_key(case)
-    if isinstance(body, _OfBoth) and body.id != statement.member:
-        msg = f"{statement.member!r} makes no {body.kind} statement about {body.id!r}"
+    about = getattr(body, "id", None)
+    if Signers.ITSELF in body.signers and about != case.member:
+        msg = f"{case.member!r} makes no {body.kind} statement about {about!r}"
         raise NotPermittedError(msg)
-    _check_in_force(case, key)
+    _check_in_force(case, body, key)
 
 
-def check_administrators(admins: Iterable[NamedKey], threshold: int, signed: SignedStatement) -> None:
-    """Raise UnknownKeyError or BadSignatureError unless the named key and ``threshold`` of these signed."""
-    admins = tuple(admins)
-    signers = signed_by(admins, signed)
-    named = {admin.public for admin in admins if admin.id == signed.statement.key}
+def _check_administrators(case: Case, enough: int) -> None:
+    """Refuse unless the administrator's key that the header names has signed, and ``enough`` in all."""
+    admins = case.charter.admins
+    signed = case.signed_among(admins)
+    named = {admin.public for admin in admins if admin.id == case.key}
     if not named:
         msg = "the statement names a key that is no administrator's"
         raise UnknownKeyError(msg)
-    if not named <= signers:
+    if not named <= signed:
         msg = "the administrator's key that the statement names has not signed it"
         raise BadSignatureError(msg)
-    check_threshold(signers, threshold)
-
-
-def check_threshold(signers: frozenset[bytes], threshold: int) -> None:
-    """Raise BadSignatureError if fewer than ``threshold`` have signed."""
-    if len(signers) < threshold:
-        msg = f"signed by {len(signers)} administrators, {threshold} must sign"
-        raise BadSignatureError(msg)
-
-
-def signed_by(admins: Iterable[NamedKey], signed: SignedStatement) -> frozenset[bytes]:
-    """The raw public keys among these administrators' that have signed: a key counts once."""
-    return frozenset(
-        admin.public
-        for admin in admins
-        if statements.verify(signed, statements.key_name(ADMIN, admin.name), admin.public)
-    )
+    check_threshold(signed, enough)
 
 
 def _signing_key(case: Case) -> Key:
     """The key that a member's statement names, once it is known to have signed."""
-    statement = case.statement
-    key = case.view.key(statement.key)
-    if key is None or case.view.member(statement.member) is None:
+    key = case.view.key(case.key)
+    if key is None or case.view.member(case.member) is None:
         msg = "the statement names a member or a key that is not enrolled"
         raise UnknownKeyError(msg)
-    if key.member != statement.member:
+    if key.member != case.member:
         msg = "the statement names a key of another member"
         raise NotPermittedError(msg)
-    if not statements.verify(case.signed, statements.key_name(key.member, key.name), key.public):
+    if not case.signed_by(key.member, key.name, key.public):
         msg = "the key that the statement names has not signed it"
         raise BadSignatureError(msg)
     return key
 
 
-def _check_in_force(case: Case, key: Key) -> None:
-    body = case.statement.body
+def _check_in_force(case: Case, body: AnyBody, key: Key) -> None:
     reason = standing.hindrance(case.view, key, case.index, case.moment)
     if reason is None and key.use is Use.RECOVERY and not isinstance(body, KeyRotate):
         reason = "it is a recovery key, which only replaces keys"

@@ -1,0 +1,126 @@
+"""The kinds of statements: one declaration each, and the table of them all.
+
+To add a kind, declare it below `Body` in the file of its subject, add it to `AnyBody`, and describe its bytes
+in docs/formats/statement.md, with an example. The grammar, who may make it, the words of ``statement show``
+and ``log show``, and the lists of kinds in the tests follow from the declaration; what the log may hold is in
+the rules (`hashpact.domain.rules`).
+"""
+
+from __future__ import annotations
+
+import typing
+from typing import Any, Final, TypeAlias
+
+from hashpact.domain.grammar import Field
+from hashpact.domain.kinds.body import ADMIN, Body, Case, Signers, check_threshold, lines_of, utc
+from hashpact.domain.kinds.entries import GiveOpinion, Submit, Void, Withdraw, unknown_label
+from hashpact.domain.kinds.governing import Genesis, MemberEnrol, MemberResume, MemberSuspend, Policy, Root
+from hashpact.domain.kinds.keyring import (
+    MAX_KEY_LIFE,
+    KeyEnrol,
+    KeyResume,
+    KeyRevoke,
+    KeyRotate,
+    KeySuspend,
+)
+from hashpact.domain.kinds.lines import (
+    BASIS,
+    ENTRY,
+    EXPIRES,
+    HASH,
+    ID,
+    JURISDICTIONS,
+    LABELS,
+    LOG_KEYS,
+    MAX_ADMINS,
+    MAX_DELAY,
+    MAX_ITEMS,
+    MAX_LABELS,
+    MAX_OVERLAP,
+    MEMBER_ID,
+    NAME,
+    REASON,
+    ROLES,
+    SECONDS,
+    STANCE,
+    TERM,
+    USE,
+    NamedKeyLine,
+)
+
+AnyBody: TypeAlias = (
+    Genesis
+    | Root
+    | Policy
+    | MemberEnrol
+    | MemberSuspend
+    | MemberResume
+    | KeyEnrol
+    | KeyRotate
+    | KeySuspend
+    | KeyResume
+    | KeyRevoke
+    | Submit
+    | Withdraw
+    | GiveOpinion
+    | Void
+)
+
+KINDS: Final[dict[str, type[AnyBody]]] = {body.kind: body for body in typing.get_args(AnyBody)}
+
+
+def fields_of(kind: str) -> tuple[Field[Any], ...]:
+    """The lines of a kind, in order."""
+    return lines_of(KINDS[kind])
+
+
+__all__ = [
+    "ADMIN",
+    "BASIS",
+    "ENTRY",
+    "EXPIRES",
+    "HASH",
+    "ID",
+    "JURISDICTIONS",
+    "KINDS",
+    "LABELS",
+    "LOG_KEYS",
+    "MAX_ADMINS",
+    "MAX_DELAY",
+    "MAX_ITEMS",
+    "MAX_KEY_LIFE",
+    "MAX_LABELS",
+    "MAX_OVERLAP",
+    "MEMBER_ID",
+    "NAME",
+    "REASON",
+    "ROLES",
+    "SECONDS",
+    "STANCE",
+    "TERM",
+    "USE",
+    "AnyBody",
+    "Body",
+    "Case",
+    "Genesis",
+    "GiveOpinion",
+    "KeyEnrol",
+    "KeyResume",
+    "KeyRevoke",
+    "KeyRotate",
+    "KeySuspend",
+    "MemberEnrol",
+    "MemberResume",
+    "MemberSuspend",
+    "NamedKeyLine",
+    "Policy",
+    "Root",
+    "Signers",
+    "Submit",
+    "Void",
+    "Withdraw",
+    "check_threshold",
+    "fields_of",
+    "unknown_label",
+    "utc",
+]

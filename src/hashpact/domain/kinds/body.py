@@ -1,0 +1,181 @@
+"""What one declaration of a statement kind consists of.
+
+A kind is a frozen dataclass below `Body`: its fields, each annotated with the line that carries it; who makes
+it and how many sign (`Signers`); its one-line summary and its description for people; and its effect on the
+state that it meets (`Case`). Everything else that depends on the kind is derived from that.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import functools
+import typing
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Final, Self
+
+from hashpact.domain.grammar import Field
+from hashpact.domain.keys import NamedKey
+from hashpact.domain.kinds.lines import Yes
+from hashpact.domain.state import Charter, Record, View
+from hashpact.errors import BadSignatureError
+
+ADMIN: Final = "admin"
+"""The member id under which administrators make statements; nobody can be enrolled with it."""
+
+
+class Signers(enum.Flag):
+    """Who makes statements of a kind, and how many of them sign. A kind has one or two of these.
+
+    The key that the header names always signs, and so does each member's key that the statement brings.
+    """
+
+    THRESHOLD = enum.auto()
+    """The administrators: at least the charter's threshold of them."""
+    ONE_ADMINISTRATOR = enum.auto()
+    """The administrators: one of them is enough."""
+    MEMBER = enum.auto()
+    """A member, with one key."""
+    ITSELF = enum.auto()
+    """A member, with one key, but only about itself: the kind's ``id`` is the member's."""
+    ADMINISTRATORS = THRESHOLD | ONE_ADMINISTRATOR
+    MEMBERS = MEMBER | ITSELF
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A statement before the rules: the state it meets, the index it would have, and its moment.
+
+    ``member``, ``key`` and ``time`` are those of its header. ``signed_by`` takes a member's id, a key's name
+    and its raw public key, and says whether that key signed it; it raises BadSignatureError for a signature
+    of that key that does not verify. For a genesis, ``charter`` is the one that it proposes.
+    """
+
+    view: View
+    charter: Charter
+    index: int
+    moment: int
+    member: str
+    key: bytes
+    time: int
+    signed_by: Callable[[str, str, bytes], bool]
+
+    def signed_among(self, admins: Iterable[NamedKey]) -> frozenset[bytes]:
+        """The raw public keys among these administrators' that have signed: a key counts once."""
+        return frozenset(admin.public for admin in admins if self.signed_by(ADMIN, admin.name, admin.public))
+
+
+def check_threshold(signed: frozenset[bytes], threshold: int) -> None:
+    """Raise BadSignatureError if fewer than ``threshold`` administrators have signed."""
+    if len(signed) < threshold:
+        msg = f"signed by {len(signed)} administrators, {threshold} must sign"
+        raise BadSignatureError(msg)
+
+
+class Body(ABC):
+    """The fields of one kind, in the order of their lines, and what they do.
+
+    A line that occurs once is a value, one that occurs at most once a value or None (a `Yes` True or False),
+    and one that may occur more often a tuple; a set is written in the order of its spellings.
+    """
+
+    __slots__ = ()
+    kind: ClassVar[str]
+    signers: ClassVar[Signers]
+
+    @abstractmethod
+    def summary(self) -> str:
+        """One line for a list of statements, which shows the kind beside it."""
+
+    @abstractmethod
+    def describe(self) -> list[str]:
+        """What it does in plain words, for a person who is about to sign it: a sentence a line."""
+
+    @abstractmethod
+    def effect(self, case: Case) -> tuple[Record, ...]:
+        """The records that it puts. Raises the HashpactError of the rule that it breaks.
+
+        Its signers have been checked before, but for keys that the statement itself brings.
+        """
+
+    def changes(self, charter: Charter) -> list[str]:
+        """What it changes in the charter in force, in the same words."""
+        del charter
+        return []
+
+    def brings(self, member: str) -> tuple[tuple[str, NamedKey], ...]:
+        """The keys that it brings, each after its holder's id; ``member`` makes the statement."""
+        del member
+        return ()
+
+    def check(self) -> None:  # noqa: B027 - most kinds have nothing to check
+        """Raise MalformedError if fields that are each well formed do not go together."""
+
+    @classmethod
+    def administrators(cls, charter: Charter) -> int:
+        """How many administrators must sign, if they make it."""
+        return 1 if Signers.ONE_ADMINISTRATOR in cls.signers else charter.threshold
+
+    @classmethod
+    def of(cls, values: Iterable[tuple[Any, ...]]) -> Self:
+        """The body of the values on its lines. Raises MalformedError if they do not go together."""
+        parts = zip(_lines(cls), values, strict=True)
+        body = cls(*[_value(line, some, as_set) for (_, line, as_set), some in parts])
+        body.check()
+        return body
+
+    def write(self) -> str:
+        """The lines of the fields. Raises MalformedError if a value has no spelling."""
+        self.check()
+        return "".join(line.write(_values(line, getattr(self, name))) for name, line, _ in _lines(type(self)))
+
+
+def lines_of(body: type[Body]) -> tuple[Field[Any], ...]:
+    """The lines of a kind, in order."""
+    return tuple(line for _, line, _ in _lines(body))
+
+
+def utc(unix: int) -> str:
+    """A time in Unix seconds as people read it."""
+    try:
+        return dt.datetime.fromtimestamp(unix, dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except (ValueError, OverflowError, OSError):  # past the year 9999
+        return f"at Unix time {unix}"
+
+
+def short(digest: bytes) -> str:
+    """The first hex digits of a key's id: enough to tell keys apart by eye."""
+    return digest.hex()[:16]
+
+
+def why(reason: str) -> str:
+    """The sentence that names a reason."""
+    return f"Reason given: {reason}."
+
+
+@functools.cache
+def _lines(body: type[Body]) -> tuple[tuple[str, Field[Any], bool], ...]:
+    """``(attribute, line, whether it is a set)`` of each field, in order."""
+    hints = typing.get_type_hints(body, include_extras=True)
+    found = [(name, hint) for name, hint in hints.items() if typing.get_origin(hint) is Annotated]
+    return tuple(
+        (name, hint.__metadata__[0], typing.get_origin(hint.__origin__) is frozenset) for name, hint in found
+    )
+
+
+def _values(line: Field[Any], value: Any) -> tuple[Any, ...]:  # noqa: ANN401  # of any field
+    if isinstance(value, frozenset):
+        return tuple(sorted(value, key=line.spelling.write))
+    if line.high > 1:
+        return tuple(value)
+    return () if value is None or value is False else (value,)
+
+
+def _value(line: Field[Any], values: tuple[Any, ...], as_set: bool) -> Any:  # noqa: ANN401, FBT001  # of any field
+    if line.high > 1:
+        return frozenset(values) if as_set else values
+    if values:
+        return values[0]
+    return False if isinstance(line.spelling, Yes) else None

@@ -1,0 +1,222 @@
+"""Entries, and what members say of them: rules 10 to 12 and 17."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar
+
+from hashpact.domain import standing
+from hashpact.domain.kinds.body import Body, Case, Signers, why
+from hashpact.domain.kinds.lines import (
+    ARTICLE,
+    AUTHORITY,
+    BASIS,
+    ENTRY,
+    ITEMS,
+    JURISDICTIONS,
+    LABELS,
+    OPINION_REASON,
+    REASON,
+    REMOVED,
+    REPLACE,
+    STANCE,
+)
+from hashpact.domain.state import Basis, Entry, Opinion, Record, Role, Stance, View
+from hashpact.errors import ConflictError, MalformedError, NotFoundError, NotPermittedError, UnknownLabelError
+
+
+@dataclass(frozen=True, slots=True)
+class Submit(Body):
+    """Fingerprints of one removed piece of content, each as the commitment of its private part."""
+
+    kind: ClassVar[str] = "submit"
+    signers: ClassVar[Signers] = Signers.MEMBER
+    labels: Annotated[tuple[str, ...], LABELS]
+    basis: Annotated[Basis, BASIS]
+    authority: Annotated[str | None, AUTHORITY]
+    article: Annotated[str | None, ARTICLE]
+    jurisdictions: Annotated[tuple[str, ...], JURISDICTIONS]
+    removed: Annotated[int, REMOVED]
+    items: Annotated[tuple[bytes, ...], ITEMS]
+
+    def check(self) -> None:
+        """Refuse a law without its authority and article, and these without a law."""
+        by_law = self.basis is Basis.LAW
+        if (self.authority is not None) is not by_law or (self.article is not None) is not by_law:
+            msg = "basis law, and only it, names an authority and an article"
+            raise MalformedError(msg, field="basis")
+
+    def summary(self) -> str:
+        """How many fingerprints, their labels and the basis."""
+        law = "" if self.authority is None else f" {self.authority} {self.article}"
+        return f"{len(self.items)} fingerprints, {', '.join(self.labels)}, {self.basis.value}{law}"
+
+    def describe(self) -> list[str]:
+        """How many fingerprints, and their labels."""
+        return [f"Share {len(self.items)} fingerprints with the labels {', '.join(self.labels)}."]
+
+    def effect(self, case: Case) -> tuple[Record, ...]:
+        """A new entry."""
+        member = case.view.member(case.member)
+        if member is None or Role.CONTRIBUTE not in member.roles:
+            msg = f"{case.member!r} does not have the role contribute"
+            raise NotPermittedError(msg)
+        for label in self.labels:
+            if label not in case.charter.labels:
+                raise unknown_label(label, case.charter.labels)
+        if self.authority is not None and case.view.member(self.authority) is None:
+            msg = f"the authority {self.authority!r} is not enrolled"
+            raise NotFoundError(msg, resource=f"members/{self.authority}")
+        return (self.entry(case.index, case.member, case.key, case.time),)
+
+    def entry(self, index: int, member: str, key: bytes, time: int) -> Entry:
+        """The entry that it makes as leaf ``index``, with this header, before any other statement on it."""
+        return Entry(
+            index=index,
+            member=member,
+            labels=self.labels,
+            basis=self.basis,
+            authority=self.authority,
+            article=self.article,
+            jurisdictions=self.jurisdictions,
+            removed_at=self.removed,
+            shared_at=time,
+            items=len(self.items),
+            key=key,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw(Body):
+    """The contributor takes its entry back; it stops matching and stays in the log."""
+
+    kind: ClassVar[str] = "withdraw"
+    signers: ClassVar[Signers] = Signers.MEMBER
+    entry: Annotated[int, ENTRY]
+    reason: Annotated[str, REASON]
+
+    def summary(self) -> str:
+        """The entry and the reason."""
+        return f"entry {self.entry}: {self.reason}"
+
+    def describe(self) -> list[str]:
+        """The entry and the reason."""
+        return [f"Withdraw entry {self.entry}.", why(self.reason)]
+
+    def effect(self, case: Case) -> tuple[Record, ...]:
+        """The entry, withdrawn."""
+        entry = _standing_entry(case.view, self.entry)
+        if entry.member != case.member:
+            msg = f"only {entry.member!r}, who submitted entry {entry.index}, can withdraw it"
+            raise NotPermittedError(msg)
+        ended = replace(entry, withdrawn_at=case.index, withdrawn_reason=self.reason)
+        return (replace(ended, withdrawn_by=case.key),)
+
+
+@dataclass(frozen=True, slots=True)
+class GiveOpinion(Body):
+    """A member endorses or disputes another's entry, or says that it has seen the content.
+
+    ``replace`` goes with the stance seen: the member takes back its endorsement or dispute.
+    """
+
+    kind: ClassVar[str] = "opinion"
+    signers: ClassVar[Signers] = Signers.MEMBER
+    entry: Annotated[int, ENTRY]
+    stance: Annotated[Stance, STANCE]
+    reason: Annotated[str | None, OPINION_REASON] = None
+    replace: Annotated[bool, REPLACE] = False
+
+    def check(self) -> None:
+        """Refuse to replace by another stance than seen: these replace by themselves."""
+        if self.replace and self.stance is not Stance.SEEN:
+            msg = "only the stance seen has a line replace; endorse and dispute replace an opinion anyway"
+            raise MalformedError(msg, field="replace")
+
+    def summary(self) -> str:
+        """The entry, the stance and the reason."""
+        replaces = ", replaces the opinion before" if self.replace else ""
+        return f"entry {self.entry}: {self.stance.value}{replaces}{f', {self.reason}' if self.reason else ''}"
+
+    def describe(self) -> list[str]:
+        """The entry, the stance and the reason."""
+        return [
+            f"Give an opinion on entry {self.entry}: {self.stance.value}.",
+            *(["It takes back an endorsement or dispute of the entry."] if self.replace else []),
+            *([why(self.reason)] if self.reason is not None else []),
+        ]
+
+    def effect(self, case: Case) -> tuple[Record, ...]:
+        """The member's opinion of the entry from here on."""
+        entry = _standing_entry(case.view, self.entry)
+        if entry.member == case.member:
+            msg = "a member gives no opinion on its own entry; it can withdraw it"
+            raise NotPermittedError(msg)
+        if self.stance is Stance.SEEN and not self.replace:
+            self._check_silent(case)
+        return (Opinion(entry.index, case.member, self.stance, case.index, case.key, self.reason),)
+
+    def _check_silent(self, case: Case) -> None:
+        """Refuse with ConflictError if the member's endorsement or dispute of the entry stands."""
+        for given in standing.opinions(case.view, self.entry):
+            if given.member == case.member and given.stance is not Stance.SEEN:
+                msg = (
+                    f"{case.member!r} has the opinion {given.stance.value} on entry {self.entry}; "
+                    "seen replaces it only if the statement says so (--replace)"
+                )
+                raise ConflictError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class Void(Body):
+    """The administrators strike an entry; it stops matching and stays in the log."""
+
+    kind: ClassVar[str] = "void"
+    signers: ClassVar[Signers] = Signers.THRESHOLD
+    entry: Annotated[int, ENTRY]
+    reason: Annotated[str, REASON]
+
+    def summary(self) -> str:
+        """The entry and the reason."""
+        return f"entry {self.entry}: {self.reason}"
+
+    def describe(self) -> list[str]:
+        """The entry and the reason."""
+        return [f"Strike entry {self.entry}: it matches no more, and stays in the log.", why(self.reason)]
+
+    def effect(self, case: Case) -> tuple[Record, ...]:
+        """The entry, struck, whether it is withdrawn or not."""
+        entry = _entry(case.view, self.entry)
+        if entry.voided_at is not None:
+            msg = f"entry {entry.index} is voided"
+            raise ConflictError(msg)
+        return (replace(entry, voided_at=case.index, voided_reason=self.reason),)
+
+
+def unknown_label(label: str, known: Iterable[str]) -> UnknownLabelError:
+    """The error for a label that the policy does not have; it lists those that it has."""
+    names = ", ".join(known)
+    return UnknownLabelError(f"unknown label {label!r}; known are {names}", field="label", known=names)
+
+
+def _entry(view: View, index: int) -> Entry:
+    entry = view.entry(index)
+    if entry is None:
+        msg = f"there is no entry {index}"
+        raise NotFoundError(msg, resource=f"entries/{index}")
+    return entry
+
+
+def _standing_entry(view: View, index: int) -> Entry:
+    entry = _entry(view, index)
+    if entry.voided_at is not None:
+        msg = f"entry {index} is voided"
+        raise ConflictError(msg)
+    if standing.withdrawn(view, entry):
+        msg = f"entry {index} is withdrawn"
+        raise ConflictError(msg)
+    if not standing.entry_stands(view, entry):
+        msg = f"entry {index} does not stand: the key that signed it is revoked"
+        raise ConflictError(msg)
+    return entry

@@ -1,0 +1,263 @@
+"""Who governs, and who is a member: rules 1, 7, 8 and 13."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Final
+
+from hashpact.domain import keys
+from hashpact.domain.keys import NamedKey
+from hashpact.domain.kinds.body import ADMIN, Body, Case, Signers, check_threshold, why
+from hashpact.domain.kinds.keyring import check_unseen
+from hashpact.domain.kinds.lines import (
+    ADMINS,
+    ID,
+    KEY_DELAY,
+    LOG_KEYS,
+    REASON,
+    ROLES,
+    TAXONOMY,
+    THRESHOLD,
+    VERSION,
+)
+from hashpact.domain.state import Charter, Member, Record, Role, View
+from hashpact.errors import ConflictError, InvalidInputError, NotFoundError
+
+_SHARED: Final = 2
+"""The least threshold of a log that was not founded by a single administrator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Genesis(Body):
+    """Leaf 0: the administrators' keys, how many must sign, and the log's keys."""
+
+    kind: ClassVar[str] = "genesis"
+    signers: ClassVar[Signers] = Signers.THRESHOLD
+    admins: Annotated[tuple[NamedKey, ...], ADMINS]
+    threshold: Annotated[int, THRESHOLD]
+    log_keys: Annotated[tuple[bytes, ...], LOG_KEYS]
+
+    def summary(self) -> str:
+        """How many must sign."""
+        return f"{self.threshold} of {len(self.admins)} administrators must sign"
+
+    def describe(self) -> list[str]:
+        """Who governs the new log."""
+        return ["Found a new log.", *_offices(self)]
+
+    def brings(self, member: str) -> tuple[tuple[str, NamedKey], ...]:
+        """The administrators' keys."""
+        del member
+        return tuple((ADMIN, admin) for admin in self.admins)
+
+    def proposed(self, log: str) -> Charter:
+        """The charter of a log of that origin. Raises InvalidInputError for an impossible office or key."""
+        _check_offices(self, 1)
+        for public in (*(admin.public for admin in self.admins), *self.log_keys):
+            keys.check_public_key(public)
+        return Charter(log, self.admins, self.threshold, self.log_keys, single_admin=self.threshold == 1)
+
+    def effect(self, case: Case) -> tuple[Record, ...]:
+        """The first charter."""
+        return (case.charter,)
+
+
+@dataclass(frozen=True, slots=True)
+class Root(Body):
+    """The administrators, the threshold and the log's keys from here on; the genesis is version 1."""
+
+    kind: ClassVar[str] = "root"
+    signers: ClassVar[Signers] = Signers.THRESHOLD
+    version: Annotated[int, VERSION]
+    admins: Annotated[tuple[NamedKey, ...], ADMINS]
+    threshold: Annotated[int, THRESHOLD]
+    log_keys: Annotated[tuple[bytes, ...], LOG_KEYS]
+
+    def summary(self) -> str:
+        """Its version, and how many must sign."""
+        return f"version {self.version}, {self.threshold} of {len(self.admins)} administrators must sign"
+
+    def describe(self) -> list[str]:
+        """Who governs from then on."""
+        return [f"Change who governs the log: version {self.version}.", *_offices(self)]
+
+    def changes(self, charter: Charter) -> list[str]:
+        """Who is new, who leaves, and how many signed until now."""
+        before, after = ({admin.public for admin in admins} for admins in (charter.admins, self.admins))
+        new = [admin.name for admin in self.admins if admin.public not in before]
+        gone = [admin.name for admin in charter.admins if admin.public not in after]
+        return [
+            f"New: {', '.join(new) or 'nobody'}. No longer: {', '.join(gone) or 'nobody'}.",
+            f"Until now {charter.threshold} of {len(charter.admins)} must sign.",
+        ]
+
+    def brings(self, member: str) -> tuple[tuple[str, NamedKey], ...]:
+        """The administrators' keys."""
+        del member
+        return tuple((ADMIN, admin) for admin in self.admins)
+
+    def effect(self, case: Case) -> tuple[Record, ...]:
+        """Other administrators, another threshold or other log keys; its own threshold signs too."""
+        before = case.charter
+        if self.version != before.root_version + 1:
+            msg = f"the root's version must be {before.root_version + 1}"
+            raise ConflictError(msg)
+        _check_offices(self, 1 if before.single_admin else _SHARED)
+        admins = {admin.public for admin in self.admins} - {admin.public for admin in before.admins}
+        for public in sorted(admins) + [key for key in self.log_keys if key not in before.log_keys]:
+            check_unseen(case.view, public)
+        check_threshold(case.signed_among(self.admins), self.threshold)
+        after = replace(before, admins=self.admins, threshold=self.threshold, log_keys=self.log_keys)
+        return (replace(after, root_version=self.version, since=case.index),)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy(Body):
+    """The labels that entries may have, and how long a newly enrolled key waits, in seconds.
+
+    A new version replaces the one before.
+    """
+
+    kind: ClassVar[str] = "policy"
+    signers: ClassVar[Signers] = Signers.THRESHOLD
+    version: Annotated[int, VERSION]
+    labels: Annotated[tuple[str, ...], TAXONOMY]
+    key_delay: Annotated[int | None, KEY_DELAY] = None
+
+    def summary(self) -> str:
+        """Its version and labels."""
+        return f"version {self.version}, labels {', '.join(self.labels)}"
+
+    def describe(self) -> list[str]:
+        """Its labels and the delay."""
+        return [
+            f"Set version {self.version} of the policy.",
+            f"Its labels: {', '.join(self.labels)}.",
+            f"A newly enrolled key waits {self.key_delay or 0} s before it signs.",
+        ]
+
+    def effect(self, case: Case) -> tuple[Record, ...]:
+        """Other labels, or another delay."""
+        before = case.charter
+        if self.version != before.policy_version + 1:
+            msg = f"the policy's version must be {before.policy_version + 1}"
+            raise ConflictError(msg)
+        after = replace(before, policy_version=self.version, labels=self.labels, key_delay=self.key_delay)
+        return (replace(after, since=case.index),)
+
+
+@dataclass(frozen=True, slots=True)
+class MemberEnrol(Body):
+    """A platform or team joins, with what it may do. Its keys are enrolled separately."""
+
+    kind: ClassVar[str] = "member-enrol"
+    signers: ClassVar[Signers] = Signers.THRESHOLD
+    id: Annotated[str, ID]
+    roles: Annotated[frozenset[Role], ROLES]
+
+    def summary(self) -> str:
+        """The member and its roles."""
+        return f"{self.id}: {', '.join(sorted(role.value for role in self.roles))}"
+
+    def describe(self) -> list[str]:
+        """The member and what it may do."""
+        roles = " and ".join(sorted(role.value for role in self.roles))
+        return [f"Enrol the member {self.id}, who may {roles}."]
+
+    def effect(self, case: Case) -> tuple[Record, ...]:
+        """A new member."""
+        if self.id == ADMIN:
+            msg = f"{ADMIN!r} is reserved for the administrators"
+            raise InvalidInputError(msg, field="id")
+        if case.view.member(self.id) is not None:
+            msg = f"the member {self.id!r} is enrolled already"
+            raise ConflictError(msg)
+        return (Member(self.id, self.roles, case.index),)
+
+
+@dataclass(frozen=True, slots=True)
+class MemberSuspend(Body):
+    """A member's statements are refused until it is resumed. Its earlier ones stand."""
+
+    kind: ClassVar[str] = "member-suspend"
+    signers: ClassVar[Signers] = Signers.ONE_ADMINISTRATOR | Signers.ITSELF
+    id: Annotated[str, ID]
+    reason: Annotated[str, REASON]
+
+    def summary(self) -> str:
+        """The member and the reason."""
+        return f"{self.id}: {self.reason}"
+
+    def describe(self) -> list[str]:
+        """The member and the reason."""
+        return [
+            f"Suspend the member {self.id}: it can say and ask nothing until it is resumed.",
+            why(self.reason),
+        ]
+
+    def effect(self, case: Case) -> tuple[Record, ...]:
+        """The member, suspended."""
+        member = _member_named(case.view, self.id)
+        if member.suspended_at is not None:
+            msg = f"the member {self.id!r} is suspended already"
+            raise ConflictError(msg)
+        return (replace(member, suspended_at=case.index),)
+
+
+@dataclass(frozen=True, slots=True)
+class MemberResume(Body):
+    """The end of a member's suspension."""
+
+    kind: ClassVar[str] = "member-resume"
+    signers: ClassVar[Signers] = Signers.THRESHOLD
+    id: Annotated[str, ID]
+    reason: Annotated[str, REASON]
+
+    def summary(self) -> str:
+        """The member and the reason."""
+        return f"{self.id}: {self.reason}"
+
+    def describe(self) -> list[str]:
+        """The member and the reason."""
+        return [f"Lift the suspension of the member {self.id}.", why(self.reason)]
+
+    def effect(self, case: Case) -> tuple[Record, ...]:
+        """The member, not suspended any more."""
+        member = _member_named(case.view, self.id)
+        if member.suspended_at is None:
+            msg = f"the member {self.id!r} is not suspended"
+            raise ConflictError(msg)
+        return (replace(member, suspended_at=None),)
+
+
+def _member_named(view: View, member_id: str) -> Member:
+    """The member of that id. Raises NotFoundError."""
+    member = view.member(member_id)
+    if member is None:
+        msg = f"there is no member {member_id!r}"
+        raise NotFoundError(msg, resource=f"members/{member_id}")
+    return member
+
+
+def _offices(body: Genesis | Root) -> list[str]:
+    """Who governs, for people."""
+    return [
+        f"{body.threshold} of these {len(body.admins)} administrators must sign from then on:",
+        *(f"  {admin.name}, public key {admin.public.hex()}" for admin in body.admins),
+        f"Checkpoints are signed by: {', '.join(key.hex() for key in body.log_keys)}.",
+    ]
+
+
+def _check_offices(body: Genesis | Root, least: int) -> None:
+    """Refuse a key that is listed twice, and a threshold that is below ``least`` or cannot be reached."""
+    admins = {admin.public for admin in body.admins}
+    names = {admin.name for admin in body.admins}
+    if len(admins) != len(body.admins) or len(names) != len(body.admins):
+        msg = f"an administrator's key or name stands twice in the {body.kind} statement"
+        raise InvalidInputError(msg, field="admin")
+    if admins & set(body.log_keys):
+        msg = "a log key is also an administrator's key"
+        raise InvalidInputError(msg, field="log-key")
+    if not least <= body.threshold <= len(admins):
+        msg = f"the threshold must be from {least} to {len(admins)}, the number of administrators"
+        raise InvalidInputError(msg, field="threshold")

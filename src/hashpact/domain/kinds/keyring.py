@@ -1,0 +1,259 @@
+"""The life of members' keys: rules 9 and 14 to 16."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Final
+
+from hashpact.domain import keys, standing
+from hashpact.domain.keys import NamedKey
+from hashpact.domain.kinds.body import ADMIN, Body, Case, Signers, short, utc, why
+from hashpact.domain.kinds.lines import (
+    CUTOFF,
+    EXPIRES,
+    ID,
+    NAME,
+    OLD,
+    OVERLAP,
+    PUBLIC,
+    REASON,
+    TARGET,
+    USE,
+)
+from hashpact.domain.state import Key, Record, Use, View
+from hashpact.errors import (
+    BadSignatureError,
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    NotPermittedError,
+)
+
+_DAY: Final = 24 * 3600
+MAX_KEY_LIFE: Final = 366 * _DAY
+"""Seconds for which a key may be enrolled: at most a leap year."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEnrol(Body):
+    """A member's key, signed by that key itself and by a threshold of administrators."""
+
+    kind: ClassVar[str] = "key-enrol"
+    signers: ClassVar[Signers] = Signers.THRESHOLD
+    id: Annotated[str, ID]
+    name: Annotated[str, NAME]
+    public: Annotated[bytes, PUBLIC]
+    use: Annotated[Use, USE]
+    expires: Annotated[int, EXPIRES]
+
+    def summary(self) -> str:
+        """The key, its use and its end."""
+        return f"{self.id}/{self.name} to {self.use.value} until {utc(self.expires)}"
+
+    def describe(self) -> list[str]:
+        """The key, its use and its end."""
+        use = "sign statements" if self.use is Use.SIGN else "replace its keys, and nothing else"
+        return [
+            f"Enrol the key {self.id}/{self.name}, with which {self.id} may {use}.",
+            f"Its id is {keys.key_id(self.public).hex()}.",
+            f"It expires {utc(self.expires)}.",
+        ]
+
+    def brings(self, member: str) -> tuple[tuple[str, NamedKey], ...]:
+        """The new key."""
+        del member
+        return ((self.id, NamedKey(self.name, self.public)),)
+
+    def effect(self, case: Case) -> tuple[Record, ...]:
+        """A new key, which waits as long as the policy says."""
+        if case.view.member(self.id) is None:
+            msg = f"there is no member {self.id!r}"
+            raise NotFoundError(msg, resource=f"members/{self.id}")
+        key = _new_key(case, self.id, self)
+        return (replace(key, use=self.use, valid_from=case.moment + (case.charter.key_delay or 0)),)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRotate(Body):
+    """A member's new key in the place of its key ``old``, which goes on for ``overlap`` seconds."""
+
+    kind: ClassVar[str] = "key-rotate"
+    signers: ClassVar[Signers] = Signers.MEMBER
+    old: Annotated[bytes, OLD]
+    name: Annotated[str, NAME]
+    public: Annotated[bytes, PUBLIC]
+    expires: Annotated[int, EXPIRES]
+    overlap: Annotated[int, OVERLAP]
+
+    def summary(self) -> str:
+        """The old key, the new one and its end."""
+        return f"{short(self.old)} by {self.name} until {utc(self.expires)}"
+
+    def describe(self) -> list[str]:
+        """The old key and the new one."""
+        return [
+            f"Replace the key {self.old.hex()} by a new one, {self.name}.",
+            f"The new one's id is {keys.key_id(self.public).hex()}; it expires {utc(self.expires)}.",
+            f"The old one goes on for {self.overlap / _DAY:g} days.",
+        ]
+
+    def brings(self, member: str) -> tuple[tuple[str, NamedKey], ...]:
+        """The new key."""
+        return ((member, NamedKey(self.name, self.public)),)
+
+    def effect(self, case: Case) -> tuple[Record, ...]:
+        """A new key in the place of the old, which retires."""
+        old = _key_of(case.view, case.member, self.old)
+        if case.key != old.id:
+            signer = case.view.key(case.key)
+            if signer is None or signer.use is not Use.RECOVERY:
+                msg = "a key is replaced by itself or by a recovery key"
+                raise NotPermittedError(msg)
+            if self.overlap:
+                msg = "a key that a recovery key replaces has no overlap"
+                raise InvalidInputError(msg, field="overlap")
+        if standing.replaced(case.view, old):
+            msg = f"the key {case.member}/{old.name} has been replaced already"
+            raise ConflictError(msg)
+        new = _new_key(case, case.member, self)
+        return (
+            replace(old, rotated_at=case.index, retires=case.moment + self.overlap),
+            replace(new, use=old.use, enrolled_by=case.key),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class KeySuspend(Body):
+    """The key ``target`` of a member signs nothing more, until it is resumed."""
+
+    kind: ClassVar[str] = "key-suspend"
+    signers: ClassVar[Signers] = Signers.ONE_ADMINISTRATOR | Signers.ITSELF
+    id: Annotated[str, ID]
+    target: Annotated[bytes, TARGET]
+    reason: Annotated[str, REASON]
+
+    def summary(self) -> str:
+        """The key and the reason."""
+        return f"{self.id} {short(self.target)}: {self.reason}"
+
+    def describe(self) -> list[str]:
+        """The key and the reason."""
+        return [
+            f"Suspend the key {self.target.hex()} of {self.id}: it signs nothing until it is resumed.",
+            why(self.reason),
+        ]
+
+    def effect(self, case: Case) -> tuple[Record, ...]:
+        """The key, suspended."""
+        key = _key_of(case.view, self.id, self.target)
+        if key.suspended_at is not None:
+            msg = f"the key {key.member}/{key.name} is suspended already"
+            raise ConflictError(msg)
+        return (replace(key, suspended_at=case.index),)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyResume(Body):
+    """The end of a key's suspension."""
+
+    kind: ClassVar[str] = "key-resume"
+    signers: ClassVar[Signers] = Signers.THRESHOLD
+    id: Annotated[str, ID]
+    target: Annotated[bytes, TARGET]
+    reason: Annotated[str, REASON]
+
+    def summary(self) -> str:
+        """The key and the reason."""
+        return f"{self.id} {short(self.target)}: {self.reason}"
+
+    def describe(self) -> list[str]:
+        """The key and the reason."""
+        return [f"Lift the suspension of the key {self.target.hex()} of {self.id}.", why(self.reason)]
+
+    def effect(self, case: Case) -> tuple[Record, ...]:
+        """The key, not suspended any more."""
+        key = _key_of(case.view, self.id, self.target)
+        if key.suspended_at is None:
+            msg = f"the key {key.member}/{key.name} is not suspended"
+            raise ConflictError(msg)
+        return (replace(key, suspended_at=None),)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRevoke(Body):
+    """The end of a key: its signatures at or after the index ``cutoff`` do not stand."""
+
+    kind: ClassVar[str] = "key-revoke"
+    signers: ClassVar[Signers] = Signers.THRESHOLD | Signers.ITSELF
+    id: Annotated[str, ID]
+    target: Annotated[bytes, TARGET]
+    cutoff: Annotated[int, CUTOFF]
+    reason: Annotated[str, REASON]
+
+    def summary(self) -> str:
+        """The key, the cutoff and the reason."""
+        return f"{self.id} {short(self.target)} from index {self.cutoff}: {self.reason}"
+
+    def describe(self) -> list[str]:
+        """The key, the cutoff and the reason."""
+        return [
+            f"Revoke the key {self.target.hex()} of {self.id}. It cannot be resumed.",
+            f"What it signed at leaf {self.cutoff} or later does not stand.",
+            why(self.reason),
+        ]
+
+    def effect(self, case: Case) -> tuple[Record, ...]:
+        """The key, at its end."""
+        key = _key_of(case.view, self.id, self.target)
+        if not key.enrolled_at <= self.cutoff <= case.index:
+            msg = f"the cutoff must be from {key.enrolled_at}, the key's enrolment, to {case.index}"
+            raise InvalidInputError(msg, field="cutoff")
+        by = None if case.member == ADMIN else case.key
+        if by is not None:
+            self._check_alone(case, key, by)
+        return (replace(key, revoked_at=case.index, revoked_by=by, cutoff=self.cutoff),)
+
+    def _check_alone(self, case: Case, key: Key, by: bytes) -> None:
+        """Refuse with ConflictError what only the administrators revoke."""
+        if key.revoked_at is not None:
+            msg = f"the key {key.member}/{key.name} is revoked already; administrators can revoke it again"
+            raise ConflictError(msg)
+        if by != key.id and standing.hangs_on(case.view, by, case.index, key.id, self.cutoff):
+            msg = "the revocation would undo what the revoking key itself hangs on; administrators can do it"
+            raise ConflictError(msg)
+
+
+def check_unseen(view: View, public: bytes) -> None:
+    """Refuse a key that proves nothing, with InvalidInputError, and one that stands in the log already."""
+    keys.check_public_key(public)
+    governing = (
+        public in {admin.public for admin in charter.admins} or public in charter.log_keys
+        for charter in view.charters()
+    )
+    if view.key(keys.key_id(public)) is not None or any(governing):
+        msg = "this key stands in the log already; make a new one"
+        raise ConflictError(msg)
+
+
+def _new_key(case: Case, member: str, body: KeyEnrol | KeyRotate) -> Key:
+    """The key that the statement brings, for signing from its moment on."""
+    check_unseen(case.view, body.public)
+    if any(key.name == body.name for key in case.view.keys(member)):
+        msg = f"{member!r} has had a key named {body.name!r}; take another name"
+        raise ConflictError(msg)
+    if not case.moment < body.expires <= case.moment + MAX_KEY_LIFE:
+        msg = f"a key must expire within {MAX_KEY_LIFE // _DAY} days, and not before now"
+        raise InvalidInputError(msg, field="expires")
+    if not case.signed_by(member, body.name, body.public):
+        msg = "the new key has not signed its own enrolment"
+        raise BadSignatureError(msg)
+    key_id = keys.key_id(body.public)
+    return Key(key_id, member, body.name, body.public, body.expires, case.index, valid_from=case.moment)
+
+
+def _key_of(view: View, member: str, key_id: bytes) -> Key:
+    key = view.key(key_id)
+    if key is None or key.member != member:
+        msg = f"{member!r} has no such key"
+        raise NotFoundError(msg, resource=f"members/{member}")
+    return key

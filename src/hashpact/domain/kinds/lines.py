@@ -1,0 +1,128 @@
+"""The lines of statements: how each field of any kind is spelled, and its bounds."""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from hashpact.domain.grammar import SLUG, Decimal, Field, Hex, Spelling, Word
+from hashpact.domain.keys import NamedKey
+from hashpact.domain.state import Basis, Role, Stance, Use
+from hashpact.log import note
+
+MAX_ITEMS: Final = 256
+MAX_LABELS: Final = 8
+MAX_ADMINS: Final = note.MAX_SIGNATURES - 1
+"""All of them can sign a key's enrolment beside the key itself."""
+MAX_OVERLAP: Final = 30 * 24 * 3600
+"""Seconds for which a key that is replaced may go on beside its successor."""
+MAX_DELAY: Final = 30 * 24 * 3600
+"""Seconds for which a policy may keep a newly enrolled key waiting."""
+
+Choice = TypeVar("Choice", bound=enum.Enum)
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf(Spelling[Choice]):
+    """One of an enumeration's values."""
+
+    choices: type[Choice]
+
+    @property
+    def pattern(self) -> str:
+        """The values, one or the other."""
+        return "|".join(re.escape(choice.value) for choice in self.choices)
+
+    @property
+    def wanted(self) -> str:
+        """Which values there are."""
+        return f"one of {', '.join(choice.value for choice in self.choices)}"
+
+    def value(self, text: str) -> Choice:
+        """The member of the enumeration."""
+        return self.choices(text)
+
+    def write(self, value: Choice) -> str:
+        """Its value."""
+        return str(value.value)
+
+
+class Yes(Spelling[bool]):
+    """The word ``yes``, for a line that is there or not; its field is True or False."""
+
+    pattern = "yes"
+    wanted = "yes, or no such line"
+
+    def value(self, text: str) -> bool:
+        """True."""
+        return text == self.pattern
+
+    def write(self, value: bool) -> str:  # noqa: FBT001 - the value of the field
+        """The word; False has none."""
+        if not value:
+            msg = f"want {self.wanted}"
+            raise ValueError(msg)
+        return self.pattern
+
+
+class NamedKeyLine(Spelling[NamedKey]):
+    """A key's name, a space, and the raw public key in hex."""
+
+    pattern = r"(?=[^ ]{1,32} )" + SLUG.pattern + " [0-9a-f]{64}"
+    wanted = "a name (1 to 32 lower-case letters, digits and single hyphens), a space and 64 hex digits"
+
+    def value(self, text: str) -> NamedKey:
+        """The key."""
+        name, _, public = text.partition(" ")
+        return NamedKey(name, bytes.fromhex(public))
+
+    def write(self, value: NamedKey) -> str:
+        """Its one spelling."""
+        return f"{_NAME.write(value.name)} {HASH.write(value.public)}"
+
+
+HASH: Final = Hex(32)
+SECONDS: Final = Decimal()
+_INDEX: Final = Decimal()
+_NAME: Final = Word(
+    "(?=.{1,32}$)" + SLUG.pattern,
+    "1 to 32 lower-case letters, digits and single hyphens",
+)
+TERM: Final = Word(
+    "(?=.{1,64}$)" + SLUG.pattern,
+    "1 to 64 lower-case letters, digits and single hyphens",
+)
+MEMBER_ID: Final = Word("[a-z0-9-]{3,32}", "a member id: 3 to 32 lower-case letters, digits and hyphens")
+
+ADMINS: Final = Field("admin", NamedKeyLine(), 1, MAX_ADMINS)
+THRESHOLD: Final = Field("threshold", Decimal(1, MAX_ADMINS))
+LOG_KEYS: Final = Field("log-key", HASH, 1, 4)
+VERSION: Final = Field("version", Decimal(1))
+TAXONOMY: Final = Field("label", TERM, 1, 64, ascending=True)
+KEY_DELAY: Final = Field("key-delay", Decimal(1, MAX_DELAY), 0, 1)
+ID: Final = Field("id", MEMBER_ID)
+ROLES: Final = Field("role", OneOf(Role), 1, len(Role), ascending=True)
+NAME: Final = Field("name", _NAME)
+PUBLIC: Final = Field("public", HASH)
+USE: Final = Field("use", OneOf(Use))
+EXPIRES: Final = Field("expires", SECONDS)
+OLD: Final = Field("old", HASH)
+OVERLAP: Final = Field("overlap", Decimal(0, MAX_OVERLAP))
+TARGET: Final = Field("target", HASH)
+CUTOFF: Final = Field("cutoff", _INDEX)
+LABELS: Final = Field("label", TERM, 1, MAX_LABELS, ascending=True)
+BASIS: Final = Field("basis", OneOf(Basis))
+AUTHORITY: Final = Field("authority", MEMBER_ID, 0, 1)
+ARTICLE: Final = Field("article", TERM, 0, 1)
+JURISDICTIONS: Final = Field(
+    "jurisdiction", Word("[A-Z]{2}", "two capital letters (ISO 3166-1)"), 0, 64, ascending=True
+)
+REMOVED: Final = Field("removed", SECONDS)
+ITEMS: Final = Field("item", HASH, 1, MAX_ITEMS)
+ENTRY: Final = Field("entry", _INDEX)
+REASON: Final = Field("reason", TERM)
+STANCE: Final = Field("stance", OneOf(Stance))
+OPINION_REASON: Final = Field("reason", TERM, 0, 1)
+REPLACE: Final = Field("replace", Yes(), 0, 1)

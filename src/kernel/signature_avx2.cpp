@@ -1,6 +1,0 @@
-// The signature kernels with AVX2.
-#include "signature_impl.hpp"
-
-namespace hashpact {
-const SignatureKernels kAvx2Signatures = signature_kernels<32, 4>();
-}

@@ -1,6 +1,0 @@
-// The signature kernels with NEON.
-#include "signature_impl.hpp"
-
-namespace hashpact {
-const SignatureKernels kNeonSignatures = signature_kernels<16, 8>();
-}
