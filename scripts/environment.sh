@@ -1,4 +1,4 @@
-# Read by scripts/demo, scripts/test and scripts/check: a virtual environment that is as the sources say.
+# Read by the scripts that need a virtual environment, which it makes as the sources say.
 #
 #     environment DIRECTORY WHAT PIP-ARGUMENT...
 #
@@ -38,13 +38,16 @@ environment() {
   echo "$now" >"$stamp"
 }
 
-# What an installation depends on. An editable one takes the Python files as they are; another copies them.
+# What an installation depends on. An editable one takes the Python files as they are, but knows each by its
+# name: it would not find a module that has moved. Another copies them.
 sources() {
   cd "$root"
   cat pyproject.toml CMakeLists.txt scripts/generate
   case $1 in
-    # A module that becomes a package of the same name is found only by a new installation.
-    editable*) find src/kernel tests/fuzz proto -type f -exec cksum {} + | sort; find src/hashpact -name '*.py' | sort ;;
+    editable*)
+      find src/kernel tests/fuzz proto -type f -exec cksum {} + | sort
+      find src/hashpact -name '*.py' ! -path 'src/hashpact/wire/v1/*' | sort
+      ;;
     *) find src proto -type f ! -name '*.pyc' ! -path 'src/hashpact/wire/v1/*' -exec cksum {} + | sort ;;
   esac
 }
@@ -71,6 +74,34 @@ find_compiler() {
   echo "Hashpact needs a C++17 compiler; none of these is here: ${CXX:-c++ g++ clang++}." >&2
   echo "Install one (on Debian: apt install g++ python3-dev), or name it: CXX=/path/to/compiler $0" >&2
   exit 1
+}
+
+# Whatever can be had of an extra: `peers VENV EXTRA`, after `environment`. A benchmark compares with other
+# packages, and goes on without those that cannot be installed on this Python or need other versions of what
+# Hashpact needs. They are tried once for each installation.
+peers() {
+  if [ "$1/hashpact-peers" -nt "$1/hashpact-stamp" ]; then
+    return
+  fi
+  rm -f "$1/hashpact-peers" "$1/peers.log"
+  required dependencies >"$1/constraints.txt"
+  required optional-dependencies "$2" | while read -r peer; do
+    echo "Installing $peer in $1 ..." >&2
+    "$1/bin/python" -m pip install --prefer-binary --constraint "$1/constraints.txt" "$peer" \
+      >>"$1/peers.log" 2>&1 </dev/null ||
+      echo "Going on without $peer, which cannot be installed here: see $1/peers.log. To try again, remove $1/hashpact-peers." >&2
+  done
+  touch "$1/hashpact-peers"
+}
+
+# The requirements under a key of the table `project` in pyproject.toml, one a line.
+required() {
+  "$(find_python)" -c '
+import sys, tomllib
+found = tomllib.load(open(sys.argv[1], "rb"))["project"]
+for key in sys.argv[2:]:
+    found = found[key]
+print(*found, sep="\n")' "$root/pyproject.toml" "$@"
 }
 
 # The environment for developing: editable, with everything that the tests and the checks need.

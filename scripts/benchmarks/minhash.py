@@ -27,7 +27,6 @@ from benchmarks.machine import describe, say
 from benchmarks.report import print_json, print_table
 from benchmarks.timing import Side, interleave, ratio
 from benchmarks.writing import Writer
-from datasketch import MinHash, MinHashLSH  # type: ignore[import-untyped]  # it carries no types
 from numpy.typing import NDArray
 
 from hashpact import _kernel
@@ -35,7 +34,11 @@ from hashpact.fingerprint.text import fold, shingles
 from hashpact.lookup import MinHashIndex, minhash_signature, minhash_signatures
 
 try:
-    import rensa  # type: ignore[import-not-found, unused-ignore]  # of the extra "bench"
+    from datasketch import MinHash, MinHashLSH  # type: ignore[import-untyped]  # it carries no types
+except ImportError:
+    sys.exit("scripts/bench minhash compares with datasketch, which is not installed")
+try:
+    import rensa
 except ImportError:
     rensa = None
 

@@ -91,7 +91,7 @@ def lineup(task: Task, *, patient: bool) -> list[Contender]:
     contenders = []
     for peer in PEERS:
         if peer.package and need(peer.package) is None:
-            say(f"without {peer.name}: {peer.package} is not there; pip install 'hashpact[bench]'")
+            say(f"without {peer.name}: {peer.package} is not installed")
         elif len(task.codes) > peer.largest and not patient:
             say(f"without {peer.name}: over {peer.largest:,} codes it takes too long to build (--patient)")
         else:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-import atheris  # type: ignore[import-untyped]  # only in the environment of scripts/fuzz
+import atheris
 
 with atheris.instrument_imports(include=["hashpact"]):
     from fuzzing.targets import TARGETS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import aics_witness.feeder as theirs  # type: ignore[import-not-found]  # only in their environment
+import aics_witness.feeder as theirs
 from interoperation.theirs import Case, Verdicts
 
 

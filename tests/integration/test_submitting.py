@@ -225,7 +225,9 @@ async def test_a_refusal_is_forgotten_and_a_suspension_is_not(
     put(outbox, submission)
     index = house.services.intake.appender.append("acme", submission).index
     admin = house.world.admins[0]
-    house.services.intake.appender.append(None, Submission(house.world.leaf(MemberSuspend("acme", "flood"), admin)))
+    house.services.intake.appender.append(
+        None, Submission(house.world.leaf(MemberSuspend("acme", "flood"), admin))
+    )
     house.services.intake.follower.catch_up()
     stranger = connect(caller.client.profile)
     with pytest.raises(NotPermittedError):

@@ -1,0 +1,86 @@
+"""scripts/bench: lists its benchmarks without an environment, and otherwise makes its own."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+from clones import ROOT, bare, clone
+
+BENCHMARKS = {"append", "audit", "lookup", "minhash"}
+
+
+@pytest.mark.parametrize("arguments", [[], ["planting"], ["nothing"]], ids=["none", "no main", "unknown"])
+def test_without_a_benchmark_it_lists_them_and_makes_no_environment(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    command = [str(clone(tmp_path) / "scripts" / "bench"), *arguments]
+    run = subprocess.run(command, env=bare(PYTHON="/bin/false"), capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert run.stdout == ""
+    listed = re.search(r"^There are: (.*)$", run.stderr, re.MULTILINE)
+    assert listed
+    assert set(listed[1].split()) == BENCHMARKS
+    assert not (tmp_path / "build").exists()
+
+
+def write_wheel(directory: Path, name: str, version: str, needs: str = "") -> None:
+    """A wheel with one empty module."""
+    info = f"{name}-{version}.dist-info"
+    with ZipFile(directory / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{name}.py", "")
+        required = f"Requires-Dist: {needs}\n" if needs else ""
+        wheel.writestr(
+            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{required}"
+        )
+        wheel.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr(f"{info}/RECORD", "")
+
+
+def test_peers_that_cannot_be_installed_are_named_and_left_out(tmp_path: Path) -> None:
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    write_wheel(wheels, "peer_here", "1.0")
+    write_wheel(wheels, "peer_greedy", "1.0", needs="ours>=2")
+    write_wheel(wheels, "ours", "1.0")
+    write_wheel(wheels, "ours", "2.0")
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\ndependencies = ["ours<2"]\n'
+        '[project.optional-dependencies]\nbench = ["peer_gone>=3", "peer_greedy", "peer_here"]\n'
+    )
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
+    (venv / "hashpact-stamp").touch()
+    script = f'set -eu; root={tmp_path}; . {ROOT}/scripts/environment.sh; peers {venv} bench; echo "goes on"'
+
+    def run() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["/bin/sh", "-c", script],
+            env=bare(PIP_NO_INDEX="1", PIP_FIND_LINKS=str(wheels), PYTHON=sys.executable),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+
+    first = run()
+    assert first.stdout == "goes on\n"
+    assert re.findall(r"Going on without (\S+), ", first.stderr) == ["peer_gone>=3", "peer_greedy"]
+    (packages,) = (venv / "lib").glob("python*/site-packages")
+    assert {path.stem for path in packages.glob("*.py")} >= {"peer_here"}
+    assert not {"ours", "peer_greedy"} & {path.stem for path in packages.glob("*.py")}
+    assert run().stderr == ""  # not tried again
+
+
+@pytest.mark.slow
+def test_a_benchmark_is_the_first_command_on_a_clean_clone(tmp_path: Path) -> None:
+    options = ["--sizes", "1e4", "--sets", "random", "--queries", "100", "--no-inserting"]
+    command = [str(clone(tmp_path) / "scripts" / "bench"), "lookup", *options]
+    run = subprocess.run(command, env=bare(), capture_output=True, text=True, timeout=1200, check=False)
+    assert run.returncode == 0, run.stderr
+    assert "Searches at radius 31, 256 bits" in run.stdout
