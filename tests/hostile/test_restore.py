@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -38,7 +37,7 @@ def submit(home: Path, count: int) -> None:
     """Serve, append so many entries, and stop in order."""
     with RunningServer(home) as server, Client(server.profile("acme-video")) as client:
         for number in range(count):
-            client.submit([fingerprint(PDQ, str(number))], labels=["other"])
+            client.submit([fingerprint(PDQ, str(number))], labels=["other"], again=True)
         assert server.stop() == 0
 
 
@@ -146,16 +145,17 @@ def test_33_two_processes_on_one_home_give_receipts_of_one_log(home: Path) -> No
 @contextmanager
 def another_machine(home: Path) -> Iterator[None]:
     """Another machine that has the home for the length of the block."""
-    stop = threading.Event()
+    stop, written = threading.Event(), threading.Event()
 
     def refresh() -> None:
         while not stop.wait(0.2):
             (home / "machine").write_text(f"other-boot elsewhere {secrets.token_hex(8)}\n")
+            written.set()
 
     thread = threading.Thread(target=refresh)
     thread.start()
     try:
-        time.sleep(0.5)
+        assert written.wait(60)
         yield
     finally:
         stop.set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -112,20 +113,26 @@ def test_saving_and_verifying_leave_the_gil_to_others(tmp_path: Path) -> None:
     other = threading.Thread(target=take_turns)
     interval = sys.getswitchinterval()
     sys.setswitchinterval(60)
-    taken = []
+
+    def lets_others_run(work: Callable[[], object]) -> bool:
+        """Whether the other thread got a turn meanwhile, in any of some tries: the machine may be busy."""
+        for _ in range(50):
+            before = turns[0]
+            work()
+            if turns[0] > before:
+                return True
+        return False
+
     try:
         other.start()
-        before = turns[0]
-        index.save(path)
-        taken.append(turns[0] - before)
-        before = turns[0]
-        HammingIndex.open(path).verify()
-        taken.append(turns[0] - before)
+        saving = lets_others_run(lambda: index.save(path))
+        opened = HammingIndex.open(path)
+        verifying = lets_others_run(opened.verify)
     finally:
         sys.setswitchinterval(interval)
         done.set()
         other.join()
-    assert min(taken) >= 1, taken
+    assert (saving, verifying) == (True, True)
 
 
 @pytest.mark.parametrize(("batch", "total"), [(1, 1500), (50, 60_000)])
@@ -158,7 +165,7 @@ def test_every_search_sees_every_code_whose_add_returned(batch: int, total: int)
     def search(seed: int) -> int:
         rng = np.random.default_rng(seed)
         searches = 0
-        while not done.is_set():
+        while not done.is_set() or searches <= 100:  # a busy machine may leave few turns meanwhile
             there, gone = added[0], removed[0]
             if there < batch + 1 or gone < removed_every + 1:
                 continue

@@ -151,12 +151,12 @@ def test_a_crowd_of_near_copies_is_found_and_ends_a_search_with_a_limit_early() 
 
 
 def least(index: MinHashIndex, query: Signatures, limit: int | None) -> float:
-    """Seconds that the fastest of several searches takes."""
+    """Seconds of processor time that the fastest of several searches takes."""
     times = []
     for _ in range(20):
-        start = time.perf_counter()
+        start = time.thread_time()
         index.search(query, 0.6, limit)
-        times.append(time.perf_counter() - start)
+        times.append(time.thread_time() - start)
     return min(times)
 
 

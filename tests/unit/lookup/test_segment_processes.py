@@ -18,7 +18,8 @@ from hashpact.lookup import HammingIndex
 
 SAVER = Path(__file__).with_name("saver.py")
 TESTS = SAVER.parents[2] / "support"
-KILLS = 20
+KILLS = 200
+"""At most; what is looked for comes within the first twenty on a machine that is not busy."""
 LONGEST = 0.1
 """Seconds that a process may save before it is killed."""
 
@@ -82,7 +83,8 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
 def test_sigkill_leaves_the_old_file_or_the_new_one(tmp_path: Path, seed: int) -> None:
     path = tmp_path / "a.segment"
     random_ = random.Random(seed)
-    sizes = set()
+    sizes: set[int] = set()
+    drafts: list[Path] = []
     for _ in range(KILLS):
         process = start("over", path)
         assert process.stdout is not None
@@ -95,8 +97,10 @@ def test_sigkill_leaves_the_old_file_or_the_new_one(tmp_path: Path, seed: int) -
             index = HammingIndex.open(path)
             index.verify()
             sizes.add(len(index))
+        drafts = [file for file in tmp_path.iterdir() if file != path]
+        if drafts and len(sizes) > 1:
+            break
     assert sizes == {40_000, 50_000}
-    drafts = [file for file in tmp_path.iterdir() if file != path]
     assert drafts, "no kill came in the middle of a save"
     assert all(file.name.startswith(".a.segment.") and file.name.endswith(".new") for file in drafts)
 
