@@ -107,7 +107,9 @@ print(*found, sep="\n")' "$root/pyproject.toml" "$@"
 # The environment for developing: editable, with everything that the tests and the checks need.
 develop() {
   werror=${HASHPACT_WERROR:-OFF}
+  # Its own build directory: what this build defines must not stay in the cache of another's.
   environment "$root/.venv" "editable, HASHPACT_WERROR=$werror" \
+    --config-settings=build-dir="$root/build/develop/{wheel_tag}" \
     --config-settings=cmake.define.HASHPACT_WERROR="$werror" \
     --config-settings=cmake.define.HASHPACT_INSTRUMENTS=ON -e "$root[dev]"
 }

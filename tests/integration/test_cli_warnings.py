@@ -12,9 +12,11 @@ from governing import governed, here, refused
 from running import ORIGIN, RunningServer
 
 from hashpact.cli.main import run
+from hashpact.durable import write_private
 from hashpact.home.opening import open_home
 from hashpact.keys import pkcs8
 from hashpact.keys.certificates import issue_member
+from hashpact.member.profile import CERTIFICATE
 
 
 @pytest.fixture
@@ -79,6 +81,11 @@ def test_the_passphrase_of_a_key_is_changed(
     here("key", "protect", key)
     opened = pkcs8.from_pem(key.read_bytes(), "key", lambda _: [b"another horse battery"])
     assert opened.public_key().public_bytes_raw().hex() == made["public"]
+    channel = tmp_path / "tls.pem"  # a key with its certificate, which stays
+    write_private(channel, key.read_bytes() + CERTIFICATE + b"-----\n")
+    here("key", "protect", channel, "--unencrypted")
+    assert b"ENCRYPTED" not in channel.read_bytes()
+    assert channel.read_bytes().endswith(CERTIFICATE + b"-----\n")
     monkeypatch.setenv("HASHPACT_PASSPHRASE", "short")
     assert run(["key", "new", str(tmp_path / "x.key")]) == 1
     assert "at least 12" in capsys.readouterr().err

@@ -272,8 +272,10 @@ def make_key(file: Path, passphrase: bytes | None) -> bytes:
 
 
 def protect_key(file: Path, passphrases: Passphrases, *, unencrypted: bool = False) -> None:
-    """Write a private key anew under another passphrase, or under none."""
+    """Write a private key anew under another passphrase, or under none; a certificate after it stays."""
     data = read_private(file, MAX_SIZE)
     pem = pkcs8.decrypt(data, str(file), passphrases)
     passphrase = passphrases.for_new_keys(unencrypted=unencrypted)
-    write_private(file, pkcs8.encrypt(pem, passphrase, secrets.token_bytes), replace=True)
+    _, begin, certificate = data.partition(CERTIFICATE)
+    locked = pkcs8.encrypt(pem, passphrase, secrets.token_bytes)
+    write_private(file, locked + begin + certificate, replace=True)
