@@ -311,8 +311,8 @@ async def test_receipts_are_kept_beside_their_statements(
 async def test_a_receipt_that_cannot_be_kept_is_a_warning(
     house: Clearinghouse, connect: Connect, tmp_path: Path
 ) -> None:
-    (tmp_path / "file").write_text("")
-    caller = connect(replace(house.profile("acme"), directory=tmp_path / "file"))
+    (tmp_path / "receipts").write_text("")
+    caller = connect(replace(house.profile("acme"), directory=tmp_path))
     with pytest.warns(UserWarning, match="receipt 6 is not kept"):
         receipt = await caller("submit", [PICTURE], labels=["ncii"])
     assert receipt.index == 6
