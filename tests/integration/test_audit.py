@@ -164,7 +164,7 @@ def test_what_a_home_has_published_is_verified_too(place: Place, tmp_path: Path)
 def test_what_an_audit_needs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["audit", "127.0.0.1:1"]) == 2
     assert "--profile" in capsys.readouterr().err
-    assert run(["audit", str(tmp_path)]) == 1
+    assert run(["audit", str(tmp_path)]) == 2
     assert "it is no directory of tiles" in capsys.readouterr().err
     assert run(["audit", str(tmp_path), "--genesis", "abc"]) == 2
     assert run(["init", str(tmp_path / "home"), "--origin", "test.example/log", "--unencrypted"]) == 0
@@ -173,5 +173,5 @@ def test_what_an_audit_needs(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "signed up to size 2, and begins with the 2 leaves published" in capsys.readouterr().out
     (tmp_path / "last").write_text("rubbish")
     (tmp_path / "checkpoint").touch()
-    assert run(["audit", str(tmp_path), "--from", str(tmp_path / "last")]) == 1
+    assert run(["audit", str(tmp_path), "--from", str(tmp_path / "last")]) == 2
     assert "is not a checkpoint" in capsys.readouterr().err

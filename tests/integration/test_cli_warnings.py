@@ -59,12 +59,12 @@ def test_what_ends_soon_has_an_exit_status_of_its_own(
     assert here("key", "expiring", "--home", home) == []
     now = int(time.time())
     monkeypatch.setattr(time, "time", lambda: now + 340.0 * 86400)
-    lines = here("key", "expiring", "--home", home, status=3)
+    lines = here("key", "expiring", "--home", home, status=1)
     assert {(line["what"], line["level"]) for line in lines} == {
         ("the key lotus-forum/1", "warning"),
         ("server.crt", "warning"),
     }
-    assert run(["key", "expiring", "--home", str(home)]) == 3
+    assert run(["key", "expiring", "--home", str(home)]) == 1
     assert "warning: the key lotus-forum/1 expires in " in capsys.readouterr().out
 
 
@@ -87,7 +87,7 @@ def test_the_passphrase_of_a_key_is_changed(
     assert b"ENCRYPTED" not in channel.read_bytes()
     assert channel.read_bytes().endswith(CERTIFICATE + b"-----\n")
     monkeypatch.setenv("HASHPACT_PASSPHRASE", "short")
-    assert run(["key", "new", str(tmp_path / "x.key")]) == 1
+    assert run(["key", "new", str(tmp_path / "x.key")]) == 2
     assert "at least 12" in capsys.readouterr().err
 
 

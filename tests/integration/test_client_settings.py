@@ -164,7 +164,7 @@ def test_a_proxy_that_does_not_answer_is_named_and_can_be_passed_by(
             [sys.executable, "-m", "hashpact", *map(str, command), *more],
             env={**os.environ, **proxy, **environ}, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
-        assert (done.returncode == 0) == (": no match" in done.stdout), done.stderr
+        assert (done.returncode == 1) == (": no match" in done.stdout), done.stderr
         return done.stdout + done.stderr
 
     refused = run()

@@ -255,7 +255,7 @@ def test_a_root_with_too_few_signatures_changes_nothing(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     propose(home, capsys, 1)
-    assert run(["statement", "submit", str(home), str(home.parent / "root.note")]) == 1
+    assert run(["statement", "submit", str(home), str(home.parent / "root.note")]) == 3
     (home / "pki" / "new-log.key").replace(home / "pki" / "log.key")
     with RunningServer(home) as server, Client(server.profile("acme-video"), timeout=2) as client:
         pinned = client.profile.log

@@ -257,7 +257,7 @@ def test_30_a_failed_commit_is_never_answered_and_ends_the_process(home: Path) -
         lost = server.author("acme-video").submit([near(CODE, 8)], FRAUD)
         with pytest.raises(UnavailableError):
             client.append(lost)
-        assert server.wait() == 1
+        assert server.wait() == 4
         assert "CommitFailedError" in server.log, "the fault did not fire"
     with RunningServer(home, measured=True) as server, Client(server.profile("acme-video")) as client:
         assert client.entry(answered.index).entry.index == answered.index

@@ -49,7 +49,7 @@ def test_many_are_shared_and_an_interrupted_run_goes_on(tmp_path: Path) -> None:
         assert done.err == f"hashpact: entry {before} shares the same content and still stands\n"
         server.stop()
         stopped = here("submit", files, "--label", "ncii", "--again", *at)
-        assert stopped.status == 1
+        assert stopped.status == 4
         assert "stopped at 1 of 3; the same command goes on from there" in stopped.err
 
 

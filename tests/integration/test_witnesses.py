@@ -161,7 +161,7 @@ def test_a_copy_that_is_older_than_what_a_witness_saw_is_not_served(home: Path) 
             timeout=60,
             check=False,
         )
-        assert run.returncode == 1
+        assert run.returncode == 6
         assert f"has cosigned size {last.index + 1}" in run.stderr
         assert "Restore the newest copy" in run.stderr
 

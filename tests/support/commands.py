@@ -17,7 +17,7 @@ from unittest.mock import patch
 import click
 from running import UNMEASURED
 
-from hashpact.cli import main
+from hashpact.cli import exits, main
 
 
 def leaves(
@@ -65,11 +65,14 @@ class Done:
 
     @property
     def error(self) -> str:
-        """The one line that it complained with."""
+        """The message of the one error that it ended with, as a line or as an object; not a wrong use."""
         assert self.out == ""
-        assert self.status == 1
+        assert self.status in range(exits.NO, exits.CORRUPT + 1)
         (line,) = self.err.splitlines()
+        if line.startswith("{"):
+            line = f"hashpact: {json.loads(line)['error']['message']}"
         assert line.startswith("hashpact: ")
+        assert not line.endswith(" --help")
         return line.removeprefix("hashpact: ")
 
 

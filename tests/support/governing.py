@@ -11,6 +11,7 @@ from typing import Any
 
 from running import BOTH, ORIGIN, RunningServer, found
 
+from hashpact.cli import exits
 from hashpact.cli.main import run
 
 
@@ -37,7 +38,7 @@ def refused(*arguments: str | Path) -> str:
     """The one line with which a command refuses."""
     err = io.StringIO()
     with redirect_stdout(io.StringIO()), redirect_stderr(err):
-        assert run([str(argument) for argument in arguments]) == 1
+        assert run([str(argument) for argument in arguments]) in {exits.MISUSED, exits.REFUSED, exits.CORRUPT}
     (line,) = err.getvalue().splitlines()
     return line.removeprefix("hashpact: ")
 

@@ -14,12 +14,10 @@ from typing import Final, NoReturn
 
 import click
 
+from hashpact.cli import exits
 from hashpact.cli.options import example
-from hashpact.cli.output import complain, one_line
-from hashpact.errors import HashpactError
-
-INTERRUPTED: Final = 130
-"""The exit status after Ctrl-C, as shells have it: 128 + SIGINT."""
+from hashpact.cli.output import complain, one_line, report
+from hashpact.errors import HashpactError, InvalidInputError
 
 COMMANDS: Final = {
     "init": ("admin.home:init", "Make the home of a new clearinghouse."),
@@ -91,8 +89,9 @@ def main() -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit status.
 
-    0 when all went well; 1 after an error and 2 for a wrong use, told in a line on stderr; 130 after Ctrl-C.
+    `exits` lists the statuses. An error is one line on stderr, or with ``--json`` one object.
     """
+    as_json = "--json" in arguments
     try:
         status = cli.main(args=list(arguments), prog_name="hashpact", standalone_mode=False)
         sys.stdout.flush()
@@ -100,18 +99,18 @@ def run(arguments: Sequence[str]) -> int:
         error.show()
         return error.exit_code
     except click.ClickException as error:
-        complain(_misused(error))
+        report(InvalidInputError(_misused(error), field="arguments"), as_json=as_json)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        return INTERRUPTED
+        return exits.INTERRUPTED
     except HashpactError as error:
-        complain(error.message)
-        return 1
+        report(error, as_json=as_json)
+        return exits.status_of(error)
     except OSError as error:
         _discard_output()
         if not isinstance(error, BrokenPipeError):
             complain(_told(error))
-        return 1
+        return exits.NO_OUTPUT if error.filename is None else exits.MISUSED
     return status if isinstance(status, int) else 0
 
 

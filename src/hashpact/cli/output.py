@@ -16,16 +16,30 @@ from typing import Final, TypeVar
 import click
 
 from hashpact.domain.state import Receipt
+from hashpact.errors import HashpactError
 
 Item = TypeVar("Item")
 
-_PLAIN_WIDTH: Final = 160
-"""Columns of a table that goes to a file or a pipe."""
+_COLUMNS: Final = 80
+"""Columns that a table takes at most, where its cells can be folded."""
 
 
 def complain(message: str) -> None:
-    """Tell an error: one line on stderr."""
+    """Print an error or a warning: one line on stderr."""
     click.echo(f"hashpact: {one_line(message)}", err=True)
+
+
+def report(error: HashpactError, *, as_json: bool) -> None:
+    """Print the error that ends a command, on stderr: one line, or one JSON object."""
+    if as_json:
+        click.echo(json.dumps({"error": error_fields(error)}), err=True)
+    else:
+        complain(error.message)
+
+
+def error_fields(error: HashpactError) -> dict[str, object]:
+    """An error for JSON; docs/formats/statuses.md lists the codes."""
+    return {"code": error.code, "message": error.message, "details": dict(error.details)}
 
 
 def one_line(text: str) -> str:
@@ -50,7 +64,14 @@ def rfc3339(unix: int) -> str:
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table. Its cells are shown as they are: no mark-up, no control characters."""
+    """Print a table, for people at a terminal; into a pipe or a file, its cells with tabs between them.
+
+    Cells are shown as they are: no mark-up, no control characters.
+    """
+    if not sys.stdout.isatty():
+        for row in (columns, *rows):
+            click.echo("\t".join(map(one_line, row)))
+        return
     from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - late: --json and --help do without rich
     from rich.console import Console  # noqa: PLC0415 - late, as above
     from rich.table import Table  # noqa: PLC0415 - late, as above
@@ -61,7 +82,8 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(Text(one_line(cell)) for cell in row))
-    Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH).print(table)
+    console = Console()
+    console.print(table, width=min(console.width, _COLUMNS))
 
 
 def with_progress(items: Iterable[Item], what: str, total: int | None = None) -> Iterator[Item]:

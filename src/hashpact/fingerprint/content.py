@@ -27,7 +27,7 @@ from hashpact.domain.fingerprints import (
 from hashpact.errors import InvalidInputError, UnusableContentError, UnusableFingerprintError
 from hashpact.fingerprint import text as texts
 from hashpact.fingerprint.exact import exact
-from hashpact.fingerprint.sniff import HEAD_BYTES, Kind, kind_of
+from hashpact.fingerprint.sniff import HEAD_BYTES, Kind, kind_of, unread_format
 from hashpact.fingerprint.source import Content, name_of, opened, size_of
 
 _TYPES: Final = {
@@ -35,6 +35,9 @@ _TYPES: Final = {
     Kind.TEXT: (MINHASH, SHA256, MD5),
     Kind.OTHER: (SHA256, MD5),
 }
+_EXACT_ONLY: Final = (
+    f"only {SHA256.name} and {MD5.name} are made, which find the same bytes and no altered copy"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +45,16 @@ class Fingerprinted:
     """What came of one file or text.
 
     ``fingerprints`` has at most one of each type, perceptual ones first. ``refused`` pairs the name of a
-    type with why this content cannot have it. ``kind`` says what the content was taken for. ``variants`` are
+    type with why this content cannot have it. ``kind`` is what the content was read as. ``variants`` are
     those of the content in other positions, if they were asked for: to check with, never to share.
+    ``warnings`` name content that could not be read as what its first bytes or its name say.
     """
 
     fingerprints: tuple[Fingerprint, ...]
     refused: tuple[tuple[str, str], ...]
     kind: Kind
     variants: tuple[Fingerprint, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def fingerprints_of(
@@ -63,19 +68,21 @@ def fingerprints_of(
     With ``variants``, a picture that has pdq/1 also has the pdq/1 of its rotations and mirror images: up to
     seven more, from the same decoding and for little more time.
 
-    The kind is told from the content: a picture by its signature, a text by being UTF-8 without NUL in
+    The content decides the kind: a picture by its signature, a text by being UTF-8 without NUL in
     its first 64 KiB. Memory is bounded by the limits of ``images`` and ``text``, not by the size of the file.
+    A perceptual type that this content cannot have, because a text is short or a picture flat, is in
+    ``refused``; the exact types remain.
 
     Raises, with one line that begins with the file's name:
     UnusableContentError, for a file that is missing, unreadable, empty or not a regular file; for a
-    picture or a text that is damaged or outside the limits; and if perceptual fingerprints were wanted
-    and each was refused. InvalidInputError, for a type that this kind of content cannot have; and,
+    picture or a text that is damaged or outside the limits; and if every type that was asked for was
+    refused. InvalidInputError, for a type that this kind of content cannot have; and,
     before the file is looked at, for a type that is unknown.
     """
     wanted = _wanted(types)
     try:
         with opened(content) as file:
-            return _read(file, wanted, variants=variants)
+            return _read(file, name_of(content), wanted, variants=variants)
     except UnusableContentError as exc:
         msg = f"{name_of(content)}: {exc.message}"
         raise UnusableContentError(msg, **exc.details) from exc
@@ -98,11 +105,13 @@ def fingerprints_of_text(text: str, types: Sequence[str] | None = None) -> Finge
         msg = "the text is empty"
         raise UnusableContentError(msg, field="content")
     texts.check_length(text)
-    first = [texts.minhash(text)] if MINHASH in wanted else []
-    return Fingerprinted((*first, *exact(io.BytesIO(text.encode()), wanted)), (), Kind.TEXT)
+    first, refused = _of_text(text) if MINHASH in wanted else ([], [])
+    return _whole((*first, *exact(io.BytesIO(text.encode()), wanted)), refused, Kind.TEXT)
 
 
-def _read(file: BinaryIO, wanted: tuple[FingerprintType, ...] | None, *, variants: bool) -> Fingerprinted:
+def _read(
+    file: BinaryIO, name: str, wanted: tuple[FingerprintType, ...] | None, *, variants: bool
+) -> Fingerprinted:
     head = file.read(HEAD_BYTES)
     if not head:
         msg = "the file is empty"
@@ -118,14 +127,46 @@ def _read(file: BinaryIO, wanted: tuple[FingerprintType, ...] | None, *, variant
     if kind is Kind.TEXT and MINHASH in chosen:
         text = _text(file, size)
         if text is not None:
-            found = [texts.minhash(text)]
+            found, refused = _of_text(text)
         elif wanted is None:
             kind = Kind.OTHER
         else:
             msg = f"no {MINHASH.name}: not UTF-8 throughout"
             raise UnusableContentError(msg, field="content")
+    seems = unread_format(head, name.strip("'\"")) if kind is Kind.OTHER else None
+    if seems is None and kind is Kind.OTHER and _is_nearly_text(head):
+        seems = "a text that is not UTF-8 throughout"
+    warnings = () if seems is None else (f"seems to be {seems}, which is not read: {_EXACT_ONLY}",)
     file.seek(0)
-    return Fingerprinted((*found, *exact(file, chosen)), tuple(refused), kind, others)
+    return _whole((*found, *exact(file, chosen)), refused, kind, others, warnings)
+
+
+def _whole(
+    found: tuple[Fingerprint, ...],
+    refused: list[tuple[str, str]],
+    kind: Kind,
+    variants: tuple[Fingerprint, ...] = (),
+    warnings: tuple[str, ...] = (),
+) -> Fingerprinted:
+    """The result. Raises UnusableContentError if every type was refused."""
+    if not found:
+        msg = "; ".join(reason for _, reason in refused)
+        raise UnusableContentError(msg, field="content")
+    return Fingerprinted(found, tuple(refused), kind, variants, warnings)
+
+
+def _of_text(text: str) -> tuple[list[Fingerprint], list[tuple[str, str]]]:
+    """The perceptual fingerprint of a text, or why it has none."""
+    try:
+        return [texts.minhash(text)], []
+    except UnusableContentError as exc:
+        return [], [(MINHASH.name, exc.message)]
+
+
+def _is_nearly_text(head: bytes) -> bool:
+    """Whether most of ``head`` reads as text: no NUL, and few letters that are not UTF-8."""
+    decoded = head.decode("utf-8", "replace")
+    return "\0" not in decoded and decoded.count("\ufffd") * 20 <= len(decoded)
 
 
 def _of_picture(
@@ -149,9 +190,6 @@ def _of_picture(
                 others = (*others, *more)
             except UnusableFingerprintError as exc:
                 refused.append((kind.name, exc.message))
-    if not found:
-        msg = "; ".join(reason for _, reason in refused)
-        raise UnusableContentError(msg, field="content")
     return found, refused, others
 
 

@@ -1,6 +1,7 @@
-"""What a file is, told from its first bytes: a picture, a text, or something else.
+"""What a file is, by its first bytes: a picture, a text, or something else.
 
-Standard library only, so that asking does not load Pillow. Names and extensions are not looked at.
+Standard library only, so that asking does not load Pillow. A name's extension decides nothing; it only makes
+`unread_format` name content that was expected to be read.
 """
 
 from __future__ import annotations
@@ -27,6 +28,29 @@ _MAGIC: Final = (
 # Sizes of the known BMP headers: "BM" alone also begins many an English text.
 _BMP_HEADERS: Final = (12, 16, 40, 52, 56, 64, 108, 124)
 _AVIF_BRANDS: Final = (b"avif", b"avis")
+
+
+# What the first bytes say of content that is not read (https://www.garykessler.net/library/file_sigs.html).
+_UNREAD_MAGIC: Final = (
+    (b"II*\0", "a TIFF picture"),
+    (b"MM\0*", "a TIFF picture"),
+    (b"\xff\x0a", "a JPEG XL picture"),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL picture"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 picture"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
+    (b"\x1a\x45\xdf\xa3", "a Matroska or WebM video"),
+    (b"\0\0\x01\xba", "an MPEG video"),
+    (b"8BPS", "a Photoshop picture"),
+)
+_HEIF_BRANDS: Final = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
+_UNREAD_NAMES: Final = {
+    **dict.fromkeys(("heic", "heif"), "a HEIC picture"),
+    **dict.fromkeys(("tif", "tiff"), "a TIFF picture"),
+    **dict.fromkeys(("jp2", "j2k", "jpx"), "a JPEG 2000 picture"),
+    **dict.fromkeys(("mp4", "m4v", "mov", "mkv", "webm", "avi", "mpg", "mpeg", "ts", "3gp"), "a video"),
+    **dict.fromkeys(("jpg", "jpeg", "png", "gif", "webp", "avif", "bmp", "jxl"), "a picture"),
+    **dict.fromkeys(("txt", "md", "csv", "html", "htm"), "a text"),
+}
 
 
 class Kind(enum.Enum):
@@ -61,8 +85,23 @@ def picture_format(head: bytes) -> str | None:
     return None
 
 
+def unread_format(head: bytes, name: str) -> str | None:
+    """What content of the kind OTHER seems to be, by its first bytes or else by its name; None if unknown.
+
+    Such content has exact fingerprints only, so altered copies of it are not found.
+    """
+    for magic, what in _UNREAD_MAGIC:
+        if head.startswith(magic):
+            return what
+    if head.startswith(b"RIFF") and head[8:12] == b"AVI ":
+        return "an AVI video"
+    if head[4:8] == b"ftyp":
+        return "a HEIC picture" if head[8:12] in _HEIF_BRANDS else "a video (MP4 or QuickTime)"
+    return _UNREAD_NAMES.get(name.rpartition(".")[2].lower())
+
+
 def _is_text(head: bytes) -> bool:
-    """Tell whether ``head`` begins a UTF-8 text: no NUL, and no invalid sequence but one cut at the end."""
+    """Whether ``head`` begins a UTF-8 text: no NUL, and no invalid sequence but one cut at the end."""
     if b"\0" in head:
         return False
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -97,6 +98,10 @@ def test_a_wrong_use_exits_2_and_says_what_is_right(
     captured = capsys.readouterr()
     assert captured.out == ""
     (line,) = captured.err.splitlines()
+    if "--json" in arguments:
+        error = json.loads(line)["error"]
+        assert error["code"] == "INVALID_INPUT"
+        line = f"hashpact: {error['message']}"
     assert line.startswith("hashpact: ")
     assert said in line
 
@@ -104,15 +109,15 @@ def test_a_wrong_use_exits_2_and_says_what_is_right(
 @pytest.mark.parametrize(
     ("error", "status", "said"),
     [
-        (NotPermittedError("not\nyou\x1b[2J"), 1, "hashpact: not\\nyou\\x1b[2J\n"),
-        (ConfigError("no home"), 1, "hashpact: no home\n"),
+        (NotPermittedError("not\nyou\x1b[2J"), 3, "hashpact: not\\nyou\\x1b[2J\n"),
+        (ConfigError("no home"), 2, "hashpact: no home\n"),
         (
             FileNotFoundError(2, "No such file or directory", "a\tb"),
-            1,
+            2,
             "hashpact: a\\tb: No such file or directory\n",
         ),
-        (OSError(28, "No space left on device"), 1, "hashpact: No space left on device\n"),
-        (OSError(), 1, "hashpact: OSError\n"),
+        (OSError(28, "No space left on device"), 74, "hashpact: No space left on device\n"),
+        (OSError(), 74, "hashpact: OSError\n"),
         (KeyboardInterrupt(), 130, "\n"),
     ],
 )
@@ -153,13 +158,13 @@ def test_a_reader_that_has_gone_is_no_error_to_tell() -> None:
 def test_a_full_disk_is_told_in_one_line() -> None:
     with Path("/dev/full").open("wb") as full:
         done = hashpact("fingerprint", "--type", "md5/1", __file__, stdout=full.fileno())
-    assert done.returncode == 1
+    assert done.returncode == 74
     assert done.stderr == b"hashpact: No space left on device\n"
 
 
 def test_a_file_name_that_is_not_text_can_be_shown() -> None:
     done = hashpact("fingerprint", "--type", "md5/1", os.fsdecode(b"/nowhere/\xff\n"), stdout=subprocess.PIPE)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith(b"hashpact: '/nowhere/")
     assert done.stderr.count(b"\n") == 1
 

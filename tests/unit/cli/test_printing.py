@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 
 import click
@@ -71,7 +72,19 @@ def test_a_table_shows_its_cells_as_they_are(capsys: pytest.CaptureFixture[str])
     assert "[red]x[/red]" in out
     assert "a\\x1bb" in out
     assert "\x1b" not in out
-    assert max(map(len, out.splitlines())) <= 160
+    assert [len(line.split("\t")) for line in out.splitlines()] == [2, 2, 2]
+
+
+def test_stumble_7_a_table_at_a_terminal_fits_80_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "200")
+    output.show_table(("name", "what"), [("[red]x[/red]", "a\x1bb"), ("long", "word " * 40)])
+    out = capsys.readouterr().out
+    assert "[red]x[/red]" in out
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", out)
+    assert max(map(len, plain.splitlines())) <= 80
 
 
 def test_a_receipt_in_json() -> None:

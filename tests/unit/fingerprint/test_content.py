@@ -89,8 +89,12 @@ def test_a_string_has_the_fingerprints_of_a_file_of_its_utf8(tmp_path: Path) -> 
     assert [each.type.name for each in fingerprints_of_text(TEXT, ["md5/1"]).fingerprints] == ["md5/1"]
     with pytest.raises(UnusableContentError, match="the text is empty"):
         fingerprints_of_text("")
+    short = fingerprints_of_text("abcdefghijklmnopqrstuv")
+    assert [each.type.name for each in short.fingerprints] == ["sha256/1", "md5/1"]
+    assert short.refused[0][0] == "minhash/1"
+    assert "19 distinct shingles" in short.refused[0][1]
     with pytest.raises(UnusableContentError, match="19 distinct shingles"):
-        fingerprints_of_text("abcdefghijklmnopqrstuv")
+        fingerprints_of_text("abcdefghijklmnopqrstuv", ["minhash/1"])
     with pytest.raises(UnusableContentError, match="lone surrogate"):
         fingerprints_of_text("\udcff", ["sha256/1"])
 
@@ -122,11 +126,43 @@ def test_a_file_that_cannot_be_used_is_named_with_what_is_wrong(tmp_path: Path) 
     assert one_line("/proc/self/mem") == "cannot be read: Input/output error"
 
 
-def test_a_short_text_is_refused_even_though_it_has_exact_fingerprints(tmp_path: Path) -> None:
+def test_stumble_5_a_short_text_has_exact_fingerprints_and_says_why_no_other(tmp_path: Path) -> None:
     path = made(tmp_path / "short.txt", b"ok!")
 
-    assert one_line(path).startswith("refused minhash/1: a text with 0 distinct shingles is too short")
+    found = fingerprints_of(path)
+    assert [each.type.name for each in found.fingerprints] == ["sha256/1", "md5/1"]
+    ((refused, reason),) = found.refused
+    assert refused == "minhash/1"
+    assert reason.startswith("refused minhash/1: a text with 0 distinct shingles is too short")
     assert names(path, ["sha256/1"]) == ["sha256/1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "seems"),
+    [
+        ("a.tiff", b"II*\0" + bytes(range(256)), "a TIFF picture"),
+        ("a", b"MM\0*" + bytes(range(256)), "a TIFF picture"),
+        ("a.jpg", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99), "a HEIC picture"),
+        ("a", b"\xff\x0a" + bytes(99), "a JPEG XL picture"),
+        ("a", b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(99), "a JPEG 2000 picture"),
+        ("a", b"\0\0\0\x18ftypisom\0\0\2\0isom" + bytes(99), "a video"),
+        ("a.webm", b"\x1a\x45\xdf\xa3" + bytes(99), "a Matroska or WebM video"),
+        ("picture.PNG", bytes(99), "a picture"),
+        ("a", "Chữ có dấu, rồi một byte hỏng: ".encode() * 9 + b"\xff \xe1", "not UTF-8 throughout"),
+    ],
+)
+def test_stumble_5_what_cannot_be_read_as_what_it_seems_to_be_is_named(
+    tmp_path: Path, name: str, data: bytes, seems: str
+) -> None:
+    found = fingerprints_of(made(tmp_path / name, data))
+    assert [each.type.name for each in found.fingerprints] == ["sha256/1", "md5/1"]
+    (warning,) = found.warnings
+    assert seems in warning
+
+
+def test_other_content_is_no_reason_for_a_warning(tmp_path: Path) -> None:
+    assert fingerprints_of(made(tmp_path / "a.bin", bytes(range(256)) * 9)).warnings == ()
+    assert fingerprints_of(made(tmp_path / "a.txt", TEXT.encode())).warnings == ()
 
 
 def test_a_text_over_the_limit_can_still_have_exact_fingerprints(tmp_path: Path) -> None:

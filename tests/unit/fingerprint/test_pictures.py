@@ -232,7 +232,7 @@ def test_other_arrays_are_refused(recipe: Callable[[Pixels], object], pixels: np
         recipe(pixels)
 
 
-def test_a_flat_picture_has_no_fingerprint(tmp_path: Path) -> None:
+def test_stumble_5_a_flat_picture_has_exact_fingerprints_alone(tmp_path: Path) -> None:
     flat = np.full((64, 64, 3), 200, np.uint8)
     with pytest.raises(UnusableFingerprintError, match="refused pdq/1"):
         pdq(flat)
@@ -240,8 +240,11 @@ def test_a_flat_picture_has_no_fingerprint(tmp_path: Path) -> None:
         phash(flat)
 
     Image.fromarray(flat).save(tmp_path / "flat.png")
+    found = fingerprints_of(tmp_path / "flat.png")
+    assert [each.type.name for each in found.fingerprints] == ["sha256/1", "md5/1"]
+    assert [name for name, _ in found.refused] == ["pdq/1", "phash/1"]
     with pytest.raises(UnusableContentError, match=r"flat\.png.*refused pdq/1: .*; refused phash/1: "):
-        fingerprints_of(tmp_path / "flat.png")
+        fingerprints_of(tmp_path / "flat.png", ["pdq/1", "phash/1"])
     exact = fingerprints_of(tmp_path / "flat.png", ["sha256/1"])
     assert [each.type.name for each in exact.fingerprints] == ["sha256/1"]
 

@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from hashpact.cli import exits
 from hashpact.cli.admin.acting import SigningOptions, acting_options, say
 from hashpact.cli.options import (
     Access,
@@ -26,9 +27,6 @@ from hashpact.domain.kinds import KeyResume, KeyRevoke, KeySuspend
 from hashpact.domain.state import Key
 from hashpact.errors import NotFoundError
 from hashpact.keys.expiry import Registry
-
-SOON: Final = 3
-"""The exit status of `key expiring` when something ends soon."""
 
 _DAY: Final = 24 * 3600
 _MAX_OVERLAP: Final = 30
@@ -101,7 +99,7 @@ def expiring(side: Access, *, as_json: bool) -> None:
         else:
             click.echo(f"{each.level}: {each.text}")
     if found:
-        raise click.exceptions.Exit(SOON)
+        raise click.exceptions.Exit(exits.NO)
 
 
 @key.command(epilog=example("hashpact key rotate --profile acme-video --overlap 7"))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 import click
 
+from hashpact.cli import exits
 from hashpact.cli.options import Connect, client_options, example, files_argument, json_option
-from hashpact.cli.output import complain, emit, one_line, rfc3339, show_table, with_progress
-from hashpact.domain.checks import DEFAULT_LIMIT, MAX_LIMIT, Answer, Filter, Match
+from hashpact.cli.output import complain, emit, error_fields, one_line, rfc3339, show_table, with_progress
+from hashpact.cli.platform.pieces import STDIN
+from hashpact.domain.checks import DEFAULT_LIMIT, MAX_LIMIT, Answer, Filter, Match, Query
 from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure
 from hashpact.domain.state import Basis
 from hashpact.errors import InvalidInputError
@@ -20,30 +23,31 @@ _TYPES: Final = click.Choice(list(TYPES))
 
 
 class _Files:
-    """The fingerprints of one file after the other; a file that has none is complained of and passed over."""
+    """The fingerprints of one piece of content after the other; one without any is reported and skipped."""
 
     def __init__(
-        self, paths: Sequence[str], types: Sequence[str] | None = None, *, variants: bool = False
+        self, names: Sequence[str], types: Sequence[str] | None, *, variants: bool = False, as_json: bool
     ) -> None:
-        self._paths = paths
-        self._types = types
+        self._names = names
+        self._types = types or None
         self._variants = variants
+        self._as_json = as_json
         self.failed = False
 
     def __iter__(self) -> Iterator[tuple[str, Fingerprinted]]:
-        for path in with_progress(self._paths, "files", len(self._paths)):
+        for name in with_progress(self._names, "files", len(self._names)):
+            content = sys.stdin.buffer if name == STDIN else name
             try:
-                found = fingerprints_of(path, self._types, variants=self._variants)
+                found = fingerprints_of(content, self._types, variants=self._variants)
             except InvalidInputError as error:
-                complain(error.message)
                 self.failed = True
+                if self._as_json:
+                    emit({"file": name, "error": error_fields(error)})
+                else:
+                    complain(error.message)
             else:
-                yield path, found
-
-    def close(self) -> None:
-        """End the command: with exit status 1 if a file was passed over."""
-        if self.failed:
-            raise click.exceptions.Exit(1)
+                show_warnings(name, found)
+                yield name, found
 
 
 @click.command(epilog=example("hashpact fingerprint --type pdq/1 photo.jpg"))
@@ -56,22 +60,17 @@ def fingerprint(files: tuple[str, ...], types: tuple[str, ...], *, as_json: bool
     A picture has pdq/1 and phash/1, a text minhash/1, every file sha256/1 and md5/1. A type that this
     content cannot have is named with the reason.
     """
-    work = _Files(files, types or None)
+    work = _Files(files, types, as_json=as_json)
     for path, found in work:
         if as_json:
-            line: dict[str, object] = {
-                "file": path,
-                "fingerprints": [_shown(each) for each in found.fingerprints],
-            }
-            if found.refused:
-                line["refused"] = [{"type": name, "reason": reason} for name, reason in found.refused]
-            emit(line)
+            shown = [_shown(each) for each in found.fingerprints]
+            emit({"file": path, "fingerprints": shown, **limits_of(found)})
             continue
         for each in found.fingerprints:
             quality = "" if each.quality is None else f" quality {each.quality}"
             click.echo(f"{one_line(path)}: {each.type.name} {each.value.hex()}{quality}")
-        _tell_refused(path, found)
-    work.close()
+    if work.failed:
+        raise click.exceptions.Exit(exits.MISUSED)
 
 
 @click.command(epilog=example("hashpact check --json --without-disputed --profile lotus-forum upload.jpg"))
@@ -101,6 +100,19 @@ def fingerprint(files: tuple[str, ...], types: tuple[str, ...], *, as_json: bool
     default=0,
     help="A receipt's tree_size to reflect.",
 )
+@click.option(
+    "--max-distance",
+    metavar="BITS",
+    type=click.IntRange(min=0),
+    help="Of pdq/1 and phash/1, how many bits may differ. [31 and 6]",
+)
+@click.option(
+    "--min-similarity",
+    metavar="SHARE",
+    type=click.FloatRange(0, 1),
+    help="Of minhash/1, how much must be alike. [0.6]",
+)
+@click.option("--type", "types", type=_TYPES, multiple=True, help="Only this type; may be repeated.")
 @click.option("--variants", is_flag=True, help="Find a picture's copies that were mirrored or turned, too.")
 @client_options
 @json_option
@@ -112,31 +124,65 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     jurisdictions: tuple[str, ...],
     min_endorsed_by: int,
     min_position: int,
+    max_distance: int | None,
+    min_similarity: float | None,
+    types: tuple[str, ...],
     connect: Connect,
     *,
     without_disputed: bool,
     variants: bool,
     as_json: bool,
 ) -> None:
-    """Look for shared entries that files are copies of.
+    """Look for shared entries that files are copies of; - is one piece of content on standard input.
 
-    Only fingerprints are sent, and the server keeps none of them. A match is a signal, never a verdict: the
-    exit status is 0 with matches and without.
+    Only fingerprints are sent, and the server keeps none of them. A match is a signal, never a verdict. The
+    exit status is 0 if anything matched, 1 if nothing did, and 2 if a file could not be read.
     """
     narrow = Filter(
         frozenset(labels), frozenset(bases), frozenset(jurisdictions), min_endorsed_by, without_disputed
     )
-    work = _Files(files, variants=variants)
+    work = _Files(files, types, variants=variants, as_json=as_json)
+    matched = False
     with connect() as client:
         for path, found in work:
-            queries = (*found.fingerprints, *found.variants)
+            looked_for = (*found.fingerprints, *found.variants)
+            queries = [_query(each, max_distance, min_similarity) for each in looked_for]
             answer = client.check(queries, filter=narrow, limit=limit, min_position=min_position)
+            matched = matched or bool(answer.matches)
             if as_json:
                 matches = [_match(each) for each in answer.matches]
-                emit({"file": path, "position": answer.position, "matches": matches})
+                emit({"file": path, "position": answer.position, "matches": matches, **limits_of(found)})
             else:
                 _show_answer(path, answer)
-    work.close()
+    if work.failed or not matched:
+        raise click.exceptions.Exit(exits.MISUSED if work.failed else exits.NO)
+
+
+def show_warnings(name: str, found: Fingerprinted) -> None:
+    """Print, on stderr, which types content cannot have, and as what it could not be read."""
+    for message in (*found.warnings, *(reason for _, reason in found.refused)):
+        complain(f"{name!r}: {message}")
+
+
+def limits_of(found: Fingerprinted) -> dict[str, object]:
+    """The same for JSON: only what there is."""
+    shown: dict[str, object] = {}
+    if found.refused:
+        shown["refused"] = [{"type": name, "reason": reason} for name, reason in found.refused]
+    if found.warnings:
+        shown["warnings"] = list(found.warnings)
+    return shown
+
+
+def _query(shared: Fingerprint, distance: int | None, similarity: float | None) -> Query:
+    """The query of a fingerprint; a threshold looser than its type's ceiling is the ceiling."""
+    match shared.type.measure:
+        case Measure.HAMMING if distance is not None:
+            return Query(shared, min(distance, shared.type.ceiling))
+        case Measure.JACCARD if similarity is not None:
+            return Query(shared, max(similarity, shared.type.ceiling))
+        case _:
+            return Query(shared)
 
 
 def _shown(fingerprint: Fingerprint) -> dict[str, object]:
@@ -144,11 +190,6 @@ def _shown(fingerprint: Fingerprint) -> dict[str, object]:
     if fingerprint.quality is not None:
         shown["quality"] = fingerprint.quality
     return shown
-
-
-def _tell_refused(path: str, found: Fingerprinted) -> None:
-    for _, reason in found.refused:
-        complain(f"{path!r}: {reason}")
 
 
 def _match(match: Match) -> dict[str, object]:
@@ -167,26 +208,32 @@ def _match(match: Match) -> dict[str, object]:
 
 
 def _show_answer(path: str, answer: Answer) -> None:
-    count = len(answer.matches)
-    told = "no match" if not count else "1 match" if count == 1 else f"{count} matches"
-    click.echo(f"{one_line(path)}: {told} at position {answer.position}")
-    if count:
+    entries: dict[int, list[Match]] = {}
+    for match in answer.matches:  # nearest first
+        entries.setdefault(match.entry, []).append(match)
+    count = len(entries)
+    what = "no match" if not count else "1 entry" if count == 1 else f"{count} entries"
+    click.echo(f"{one_line(path)}: {what} at position {answer.position}")
+    if entries:
         show_table(
-            ("entry", "type", "nearness", "labels", "basis", "member", "endorsed", "disputed", "shared at"),
-            ([str(cell) for cell in _cells(match)] for match in answer.matches),
+            ("entry", "near by", "labels", "basis", "member", "for", "against"),
+            ([str(cell) for cell in _cells(matches)] for matches in entries.values()),
         )
 
 
-def _cells(match: Match) -> tuple[object, ...]:
-    alike = match.measure is Measure.JACCARD
+def _cells(matches: Sequence[Match]) -> tuple[object, ...]:
+    """An entry's row: the nearest match of each type, and what members say of the entry."""
+    first = matches[0]
+    near: dict[str, str] = {}
+    for match in matches:
+        score = f"{match.score:.2f}" if match.measure is Measure.JACCARD else str(int(match.score))
+        near.setdefault(match.type, "" if match.measure is Measure.EQUALITY else f" {score}")
     return (
-        match.entry,
-        match.type,
-        f"similarity {match.score:.2f}" if alike else f"distance {int(match.score)}",
-        ", ".join(match.labels),
-        match.basis,
-        match.member,
-        match.endorsed_by,
-        match.disputed_by,
-        rfc3339(match.shared_at),
+        first.entry,
+        ", ".join(f"{name}{score}" for name, score in near.items()),
+        ", ".join(first.labels),
+        first.basis,
+        first.member,
+        first.endorsed_by,
+        first.disputed_by,
     )

@@ -10,6 +10,7 @@ import click
 from hashpact.cli.options import Connect, client_options, example, json_option, moment
 from hashpact.cli.output import complain, emit, one_line, receipt_fields, with_progress
 from hashpact.cli.platform import pieces
+from hashpact.cli.platform.content import limits_of, show_warnings
 from hashpact.cli.platform.pieces import Piece, Terms
 from hashpact.domain import statements
 from hashpact.domain.fingerprints import TYPES, parse_private
@@ -152,6 +153,7 @@ class _Run:
             except InvalidInputError as error:
                 self.fail(error, piece.name)
                 continue
+            show_warnings(piece.name, content)
             try:
                 if dry:
                     self._foresee(client, piece.name, content, terms, again=again)
@@ -195,10 +197,10 @@ class _Run:
             return
         types = _types(content)
         if self._as_json:
-            emit({"file": name, "entry": receipt.index, "types": types, **receipt_fields(receipt)})
+            shared = {"file": name, "entry": receipt.index, "types": types, **limits_of(content)}
+            emit(shared | receipt_fields(receipt))
         else:
             click.echo(f"{one_line(name)}: entry {receipt.index} with {', '.join(types)}")
-            _tell_refused(name, content)
 
     def _foresee(
         self, client: Client, name: str, content: Fingerprinted, terms: Terms, *, again: bool
@@ -213,10 +215,9 @@ class _Run:
         if known and not again:
             self._tell_already(name, content, known[-1])
         elif self._as_json:
-            emit({"file": name, "entry": None, "types": _types(content)})
+            emit({"file": name, "entry": None, "types": _types(content), **limits_of(content)})
         else:
             click.echo(f"{one_line(name)}: to be shared with {', '.join(_types(content))}")
-            _tell_refused(name, content)
 
     def _tell_already(self, name: str, content: Fingerprinted, entry: int) -> None:
         if self._as_json:
@@ -238,8 +239,3 @@ class _Run:
 
 def _types(content: Fingerprinted) -> list[str]:
     return [each.type.name for each in content.fingerprints]
-
-
-def _tell_refused(name: str, content: Fingerprinted) -> None:
-    for _, reason in content.refused:
-        complain(f"{name!r}: {reason}")

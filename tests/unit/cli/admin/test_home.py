@@ -66,14 +66,14 @@ def test_init_in_json(
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (["--origin", "Test Log"], 1, "origin"),
+        (["--origin", "Test Log"], 2, "origin"),
         (["--origin", "t", "--single-admin", "--admins", "2"], 2, "leave --admins"),
         (["--origin", "t", "--threshold", "1"], 2, "2<=x<=15"),
         (["--origin", "t", "--admins", "2", "--threshold", "3"], 2, "more than the 2 administrators"),
         (["--origin", "t", "--listen", "0.0.0.0:8443"], 2, "--address"),
         (["--origin", "t", "--listen", "[::]:8443"], 2, "--address"),
-        (["--origin", "t", "--listen", "localhost"], 1, "HOST:PORT"),
-        (["--origin", "t", "--address", "localhost:99999"], 1, "HOST:PORT"),
+        (["--origin", "t", "--listen", "localhost"], 2, "HOST:PORT"),
+        (["--origin", "t", "--address", "localhost:99999"], 2, "HOST:PORT"),
     ],
 )
 def test_init_refuses_and_leaves_nothing(
@@ -86,7 +86,7 @@ def test_init_refuses_and_leaves_nothing(
 
 def test_init_does_not_touch_a_directory_in_use(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = sorted(home.rglob("*"))
-    assert run(["init", str(home), "--origin", "other.example/log", "--unencrypted"]) == 1
+    assert run(["init", str(home), "--origin", "other.example/log", "--unencrypted"]) == 2
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1
     assert "not an empty directory" in captured.err
@@ -106,5 +106,5 @@ def test_what_is_no_home_is_told(
     arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert run(arguments) == 1
+    assert run(arguments) == 2
     assert capsys.readouterr().err.startswith("hashpact: nowhere is not a home")

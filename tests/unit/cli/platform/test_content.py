@@ -41,20 +41,21 @@ def test_a_text_that_is_too_short_says_so_and_the_next_file_goes_on(
     short, long, missing = tmp_path / "short.txt", tmp_path / "long.txt", tmp_path / "missing.txt"
     short.write_text("ngắn", "utf-8")
     long.write_text(TEXT, "utf-8")
-    assert run(["fingerprint", "--json", str(short), str(missing), str(long)]) == 1
+    assert run(["fingerprint", "--json", str(short), str(missing), str(long)]) == 2
     captured = capsys.readouterr()
-    (line,) = lines(captured.out)
-    assert line["file"] == str(long)
-    errors = captured.err.splitlines()
-    assert len(errors) == 2
-    assert "too short" in errors[0]
-    assert "No such file" in errors[1]
+    first, second, third = [json.loads(line) for line in captured.out.splitlines()]
+    assert [each["type"] for each in first["fingerprints"]] == ["sha256/1", "md5/1"]
+    (refused,) = first["refused"]
+    assert "too short" in refused["reason"]
+    assert "No such file" in str(second["error"])
+    assert third["file"] == str(long)
+    assert len(captured.err.splitlines()) == 1
 
 
 def test_a_type_that_content_cannot_have(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = tmp_path / "text.txt"
     text.write_text(TEXT, "utf-8")
-    assert run(["fingerprint", "--type", "pdq/1", str(text)]) == 1
+    assert run(["fingerprint", "--type", "pdq/1", str(text)]) == 2
     assert "no pdq/1: the content is a text" in capsys.readouterr().err
 
 
