@@ -51,6 +51,7 @@ ROOMS = {
     "log": room("errors", pure=True),
     "domain": room("errors log", "cryptography", pure=True),
     "clock": room(),
+    "events": room(others="structlog"),
     "durable": room("errors"),
     "config": room("errors log domain"),
     # The native kernel stands beside the rooms: lookup and fingerprint use it, and neither the other.
@@ -75,9 +76,9 @@ ROOMS = {
         "cryptography structlog",
     ),
     "audit": room("errors log domain clock durable config storage keys wire member home"),
-    "witness": room("errors log domain clock durable config storage keys http", "cryptography structlog"),
+    "witness": room("errors log domain clock events durable config storage keys http", "cryptography"),
     "server": room(
-        "errors log domain clock durable config storage lookup keys service wire http home audit",
+        "errors log domain clock events durable config storage lookup keys service wire http home audit",
         "structlog uvloop",
     ),
     "__init__": room("errors log.checkpoint domain fingerprint member"),

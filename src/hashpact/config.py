@@ -7,6 +7,7 @@ which carry the name that goes with the key.
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 import re
 import tomllib
 from collections.abc import Collection, Container, Iterable, Mapping
@@ -23,6 +24,8 @@ ENVIRONMENT_PREFIX: Final = "HASHPACT_"
 DEFAULT_LISTEN: Final = "127.0.0.1:8443"
 EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  # compared with, not bound
 WITNESS_LISTEN: Final = "127.0.0.1:8480"
+ACCESS_LOG: Final = ("off", "errors", "calls", "members")
+"""For which calls the event log has a line; only with `members` a check's line names its member."""
 MAX_SIZE: Final = 64 * 1024
 """Bytes that a configuration file may have."""
 
@@ -31,6 +34,9 @@ _URL: Final = re.compile(
     r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?", re.ASCII
 )
 _MAX_PORT: Final = 65535
+_OVERRIDDEN: Final = ("listen", "address", "health", "access_log")
+"""Values of hashpact.toml that the environment overrides."""
+_HOME_KEYS: Final = frozenset({"origin", "quorum", "witness", *_OVERRIDDEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,7 @@ class HomeConfig:
     one). ``address`` is the HOST:PORT that members connect to, written into their profiles (None: where the
     server is bound); the server's certificate must name its host. ``quorum`` of the ``witnesses`` must cosign
     a checkpoint before anybody sees it. ``health`` is the HOST:PORT of the health port, which speaks plain
-    HTTP (None: no such port).
+    HTTP (None: no such port). ``access_log`` is one of `ACCESS_LOG`.
     """
 
     origin: str
@@ -58,6 +64,7 @@ class HomeConfig:
     witnesses: tuple[WitnessAt, ...] = ()
     quorum: int = 0
     health: str | None = None
+    access_log: str = "calls"
 
     def __post_init__(self) -> None:
         """Refuse what no server could keep to, with ConfigError."""
@@ -66,6 +73,9 @@ class HomeConfig:
             split_address("address", self.address)
         if self.health is not None:
             split_address("health", self.health)
+        if self.access_log not in ACCESS_LOG:
+            msg = f"hashpact.toml: access_log is one of {', '.join(ACCESS_LOG)}, not {self.access_log!r}"
+            raise ConfigError(msg, field="access_log")
         if not 0 <= self.quorum <= len(self.witnesses):
             msg = f"hashpact.toml: quorum must be from 0 to the number of witnesses, {len(self.witnesses)}"
             raise ConfigError(msg, field="quorum")
@@ -85,15 +95,15 @@ class HomeConfig:
 
     @classmethod
     def parse(cls, text: str, environ: Mapping[str, str]) -> Self:
-        """The file's values; HASHPACT_LISTEN, HASHPACT_ADDRESS and HASHPACT_HEALTH override it.
+        """The file's values; HASHPACT_LISTEN and so on, of all but the log's own, override it.
 
         Raises ConfigError. The origin never comes from the environment: it belongs to the log.
         """
         loaded = _loaded("hashpact.toml", text)
         witnesses = loaded.pop("witness", [])
         quorum = loaded.pop("quorum", None)
-        values = _values("hashpact.toml", loaded, {"origin", "listen", "address", "health"}, {"origin"})
-        for name in ("listen", "address", "health"):
+        values = _values("hashpact.toml", loaded, _HOME_KEYS, {"origin"})
+        for name in _OVERRIDDEN:
             override = environ.get(ENVIRONMENT_PREFIX + name.upper())
             if override:
                 values[name] = override
@@ -112,11 +122,12 @@ class HomeConfig:
         address = '# address = "HOST:PORT"' if self.address is None else f'address = "{self.address}"'
         health = '# health = "127.0.0.1:9090"' if self.health is None else f'health = "{self.health}"'
         return (
-            "# A clearinghouse. HASHPACT_LISTEN, HASHPACT_ADDRESS and HASHPACT_HEALTH override this file.\n"
+            "# A clearinghouse. HASHPACT_LISTEN and so on in the environment override this file.\n"
             f'origin = "{self.origin}"  # fixed at genesis; do not change\n'
             f'listen = "{self.listen}"  # where the server binds\n'
             f"{address}  # what members connect to, if not where it binds; new profiles carry it\n"
             f"{health}  # health over plain HTTP: /healthz and /readyz\n"
+            f'access_log = "{self.access_log}"  # off, errors, calls, or members: also who checks\n'
             + (f"quorum = {self.quorum}  # so many witnesses must cosign\n" if self.witnesses else "")
             + "".join(
                 f'\n[[witness]]\nkey = "{_witness_key(one.witness)}"\nurl = "{one.url}"\n'
@@ -318,7 +329,10 @@ def _values(
     found: dict[str, str | list[str]] = {}
     for key, value in values.items():
         if key not in known:
-            msg = f"{name}: unknown value {key!r}; known are {', '.join(sorted(known))}"
+            possible = sorted(known)
+            near = difflib.get_close_matches(key, possible, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            msg = f"{name}: unknown value {key!r}; known are {', '.join(possible)}{hint}"
             raise ConfigError(msg, field=key)
         strings = value if key in lists else [value]
         if not isinstance(strings, list) or not all(isinstance(one, str) for one in strings):

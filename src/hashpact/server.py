@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import structlog
 import uvloop
 from structlog.typing import FilteringBoundLogger
 
@@ -27,7 +24,9 @@ from hashpact.config import EVERYWHERE, split_address
 from hashpact.domain.ports import Log
 from hashpact.durable import write_public
 from hashpact.errors import CommitFailedError, ConfigError, CorruptError, HashpactError
+from hashpact.events import event_log
 from hashpact.home.lease import REFRESH, Lease
+from hashpact.home.listening import Listening
 from hashpact.home.opening import Home, open_home
 from hashpact.home.trust import ServerTrust
 from hashpact.http.client import WitnessClient
@@ -104,7 +103,7 @@ def _check_state(home: Home) -> None:
 
 
 async def _serve(home: Home, listen: str, ready: Callable[[str, str], None]) -> None:
-    log = _event_log()
+    log = event_log()
     stop = _Stop(asyncio.get_running_loop(), log)
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_, stop.event.set)
@@ -132,16 +131,14 @@ async def _health(home: Home, stop: _Stop) -> AsyncIterator[None]:
 
 
 async def _serve_members(home: Home, listen: str, ready: Callable[[str, str], None], stop: _Stop) -> None:
-    # gRPC writes lines of its own about each refused handshake; ours are JSON, and tell of every RPC.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # gRPC and the index are loaded by the one command that serves, so that the others start quickly.
     from hashpact.lookup.directory import IndexDirectory  # noqa: PLC0415  # see above
-    from hashpact.wire.guard import Guard  # noqa: PLC0415  # see above
+    from hashpact.wire.guard import AccessLog, Guard  # noqa: PLC0415  # see above
     from hashpact.wire.handlers import Services  # noqa: PLC0415  # see above
     from hashpact.wire.identity import Gate  # noqa: PLC0415  # see above
     from hashpact.wire.server import build_server, server_credentials  # noqa: PLC0415  # see above
 
-    host, _ = split_address("listen", listen)
+    host, port = split_address("listen", listen)
     log = stop.log
     trust = ServerTrust(home, log)
     authority = home.open_authority() if home.paths.ca_key.exists() else None
@@ -156,19 +153,20 @@ async def _serve_members(home: Home, listen: str, ready: Callable[[str, str], No
         log.warning("cannot ask a witness", reason=complaint)
     sealing = _Sealing(SigningGuard(home.ledger, home.open_log_key(), quorum), home.publisher(), stop)
     await sealing.once()
-    server = build_server(
-        Services(
-            Intake(Appender(home.ledger, unix_time), follower, sealing.guard, stop.on_fault),
-            Checker(home.ledger, index, follower),
-            reader,
-            Prover(home.ledger),
-            Renewer(home.charter().origin, authority, home.ledger, unix_time),
-        ),
-        Guard(Gate(home.charter().origin, reader.member), log, time.monotonic),
-        address=listen,
-        credentials=server_credentials(trust.tls, trust),
+    services = Services(
+        Intake(Appender(home.ledger, unix_time), follower, sealing.guard, stop.on_fault),
+        Checker(home.ledger, index, follower),
+        reader,
+        Prover(home.ledger),
+        Renewer(home.charter().origin, authority, home.ledger, unix_time),
     )
-    await server.start()
+    gate = Gate(home.charter().origin, reader.member)
+    guard = Guard(gate, log, time.monotonic, access=AccessLog(home.config.access_log))
+    credentials = server_credentials(trust.tls, trust)
+    listening = Listening(home.paths.home, host, port)
+    with listening.claimed():
+        server = build_server(services, guard, address=listen, credentials=credentials)
+        await server.start()
     address = _joined(host, server.port)
     # Members enrolled from now on find this server, unless hashpact.toml says otherwise.
     reachable = "localhost" if host in EVERYWHERE else host
@@ -190,6 +188,7 @@ async def _serve_members(home: Home, listen: str, ready: Callable[[str, str], No
     for task in tasks:
         task.cancel()
     await server.stop(_GRACE)
+    listening.close()
     if stop.failure is not None:
         raise stop.failure
     await sealing.once()
@@ -332,17 +331,3 @@ async def _save(keeper: IndexSaver[Mapping[str, Frozen]], log: FilteringBoundLog
         log.warning("cannot save the index", reason=str(error))
     else:
         log.info("saved the index", position=position)
-
-
-def _event_log() -> FilteringBoundLogger:
-    """One JSON object a line on standard error. It never holds content, fingerprints or keys."""
-    log: FilteringBoundLogger = structlog.wrap_logger(
-        structlog.PrintLogger(sys.stderr),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger("info"),
-    )
-    return log

@@ -67,12 +67,12 @@ class RunningServer:
     Its coverage is measured only if that is asked for: it then takes twice as long to start.
     """
 
-    def __init__(self, home: Path, *, measured: bool = False, **environ: str) -> None:
+    def __init__(self, home: Path, *, port: int = 0, measured: bool = False, **environ: str) -> None:
         self._directory = home.parent
         self.log_path = home.parent / "serve.log"
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "hashpact", "serve", str(home), "--listen", "127.0.0.1:0"],
+                [sys.executable, "-m", "hashpact", "serve", str(home), "--listen", f"127.0.0.1:{port}"],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,

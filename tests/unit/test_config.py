@@ -77,7 +77,10 @@ def test_the_environment_overrides_all_but_the_origin() -> None:
     [
         ("", "origin is missing"),
         ('listen = "a:1"', "origin is missing"),
-        ('origin = "t"\nport = "1"', "unknown value 'port'; known are address, health, listen, origin"),
+        (
+            'origin = "t"\nport = "1"',
+            "unknown value 'port'; known are access_log, address, health, listen, origin, quorum, witness",
+        ),
         ("origin = 1", "origin must be a string"),
         ('origin = "t"\nlisten = 8443', "listen must be a string"),
         ("origin = t", "not valid TOML"),
@@ -193,3 +196,12 @@ def test_a_witness_that_cannot_be_meant_is_refused(text: str, said: str) -> None
 
 def test_a_log_is_named_by_its_key() -> None:
     assert log_key("--log", LOG) == ("t", Identity.of("log").public)
+
+
+def test_stumble_10_a_misspelt_key_is_named_with_the_nearest_and_all_known_ones() -> None:
+    with pytest.raises(ConfigError) as caught:
+        HomeConfig.parse('origin = "t"\nlisten_ = "127.0.0.1:1"', {})
+    known = "known are access_log, address, health, listen, origin, quorum, witness"
+    assert caught.value.message == f"hashpact.toml: unknown value 'listen_'; {known}; did you mean 'listen'?"
+    with pytest.raises(ConfigError, match="access_log is one of off, errors, calls, members, not 'loud'"):
+        HomeConfig.parse('origin = "t"', {"HASHPACT_ACCESS_LOG": "loud"})

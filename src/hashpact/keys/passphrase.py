@@ -7,6 +7,7 @@ systemd credential or a mounted secret, and is better: a process's environment c
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,10 +38,10 @@ class Passphrases:
     _known: list[bytes] = field(default_factory=list, init=False, repr=False)
 
     def __call__(self, file: str) -> Iterator[bytes]:
-        """The passphrases to try on that file (`keyring.Passphrases`)."""
+        """The passphrases to try on that file (`pkcs8.Passphrases`): each in NFC, then as it was given."""
         given = self._given()
         if given is not None:
-            yield given
+            yield from _spellings(given)
             return
         yield from tuple(self._known)
         if self.prompt is None:
@@ -48,9 +49,10 @@ class Passphrases:
             raise ConfigError(msg)
         for _ in range(_TRIES):
             typed = self.prompt(f"Passphrase of {file}", False).encode()  # noqa: FBT003 - named by the class
-            self._known.append(typed)
-            yield typed
-            self._known.remove(typed)  # asked for another: it was wrong
+            for spelling in _spellings(typed):
+                self._known.append(spelling)
+                yield spelling
+                self._known.remove(spelling)  # asked for another: it was wrong
 
     def for_new_keys(self, *, unencrypted: bool, as_before: bool = False) -> bytes | None:
         """The passphrase under which to write new keys; None only if they are wanted ``unencrypted``.
@@ -61,14 +63,15 @@ class Passphrases:
         """
         if unencrypted:
             return None
-        passphrase = self._given()
+        given = self._given()
+        passphrase = None if given is None else _composed(given)
         if passphrase is None and as_before and self._known:
             passphrase = self._known[-1]
         if passphrase is None:
             if self.prompt is None:
                 msg = f"no passphrase for new keys: set {FILE} or {VALUE}, or say --unencrypted"
                 raise ConfigError(msg)
-            passphrase = self.prompt("Passphrase for the new keys", True).encode()  # noqa: FBT003 - as above
+            passphrase = _composed(self.prompt("Passphrase for the new keys", True).encode())  # noqa: FBT003 - as above
         if len(passphrase) < MIN_SIZE:
             msg = f"a passphrase has at least {MIN_SIZE} characters"
             raise ConfigError(msg)
@@ -83,3 +86,19 @@ class Passphrases:
         if file:
             return read_bytes(Path(file), _MAX_SIZE).removesuffix(b"\n").removesuffix(b"\r")
         return os.fsencode(value) if value else None
+
+
+def _composed(passphrase: bytes) -> bytes:
+    """The passphrase in NFC: one spelling for what keyboards and systems write in several."""
+    try:
+        return unicodedata.normalize("NFC", passphrase.decode()).encode()
+    except UnicodeDecodeError:
+        return passphrase
+
+
+def _spellings(passphrase: bytes) -> Iterator[bytes]:
+    """The NFC spelling, then the one that was given: keys may have been written under that."""
+    composed = _composed(passphrase)
+    yield composed
+    if composed != passphrase:
+        yield passphrase

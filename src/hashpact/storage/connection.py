@@ -13,6 +13,7 @@ SQLite's own failures leave this room only as these:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -25,6 +26,8 @@ Row: TypeAlias = tuple[Any, ...]
 Bindings: TypeAlias = Sequence[str | bytes | int | None]
 
 _MILLISECONDS: Final = 1000
+_LEAST_ROOM: Final = 256 * 1024
+"""Bytes: the shared memory of a write-ahead log (32 KiB), and some pages of the log itself."""
 
 
 def translated(exc: apsw.Error, name: str) -> HashpactError:
@@ -42,7 +45,21 @@ def translated(exc: apsw.Error, name: str) -> HashpactError:
         case apsw.CorruptError() | apsw.SQLError():
             return CorruptError(f"{name} is damaged: {exc}")
         case _:
-            return UnavailableError(f"{name} cannot be read or written: {type(exc).__name__}: {exc}")
+            full = (
+                ""
+                if _room(name)
+                else f"; the disk of {Path(name).parent} is full: make room, then start again"
+            )
+            return UnavailableError(f"{name} cannot be read or written: {type(exc).__name__}: {exc}{full}")
+
+
+def _room(name: str) -> bool:
+    """Whether SQLite finds room beside its file for what it needs to open it; True if that is not known."""
+    try:
+        found = os.statvfs(Path(name).parent)
+    except OSError:
+        return True
+    return found.f_bavail * found.f_frsize >= _LEAST_ROOM
 
 
 def connect(path: Path, wait: float) -> apsw.Connection:

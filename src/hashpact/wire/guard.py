@@ -6,6 +6,7 @@ Nothing of a request or an answer is logged, nor an exception's text, which coul
 from __future__ import annotations
 
 import asyncio
+import enum
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeAlias
@@ -20,7 +21,8 @@ from hashpact.wire import errors
 from hashpact.wire.codec import MAX_CHECK, MAX_MESSAGE
 from hashpact.wire.identity import CALLER, Gate
 
-LIMITS: Final[Mapping[str, int]] = {"/hashpact.wire.v1.CheckService/Check": MAX_CHECK}
+CHECK: Final = "/hashpact.wire.v1.CheckService/Check"
+LIMITS: Final[Mapping[str, int]] = {CHECK: MAX_CHECK}
 """The largest requests of those RPCs that have a bound of their own, in bytes as encoded."""
 
 RECHECK: Final = 60.0
@@ -36,25 +38,37 @@ _STREAMS: Final[Mapping[bool, Any]] = {
 }
 
 
+class AccessLog(enum.Enum):
+    """For which RPCs the log gets an event ``rpc``, and whether that of a check names its member."""
+
+    OFF = "off"
+    ERRORS = "errors"
+    CALLS = "calls"
+    MEMBERS = "members"
+
+
 class Guard(grpc.aio.ServerInterceptor):
     """Stands before every handler.
 
-    ``log`` gets one event ``rpc`` for each RPC; ``timer`` counts seconds, from any moment.
+    ``log`` gets an event ``rpc`` for each RPC that ``access`` asks for; ``timer`` counts seconds, from any
+    moment.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # each bounds something else
         self,
         gate: Gate,
         log: FilteringBoundLogger,
         timer: Callable[[], float],
         limits: Mapping[str, int] = LIMITS,
         recheck: float = RECHECK,
+        access: AccessLog = AccessLog.CALLS,
     ) -> None:
         self._gate = gate
         self._log = log
         self._timer = timer
         self._limits = limits
         self._recheck = recheck
+        self._access = access
         # Only methods that exist get here, so this is bounded.
         self._guarded: dict[str, Handler] = {}
 
@@ -136,9 +150,17 @@ class Guard(grpc.aio.ServerInterceptor):
             facts["code"] = "INTERNAL"
             self._log.error("rpc crashed", rpc=method, **_trace(error))
         finally:
-            self._log.info("rpc", **facts, duration_ms=round((self._timer() - start) * 1000, 3))
+            self._write(facts, self._timer() - start)
         await context.abort_with_status(rpc_status.to_status(status))
         raise AssertionError  # abort_with_status always raises; its stub does not say so
+
+    def _write(self, facts: dict[str, object], seconds: float) -> None:
+        """Write the event of an RPC, if it is asked for."""
+        if self._access is AccessLog.OFF or (self._access is AccessLog.ERRORS and facts["code"] == "OK"):
+            return
+        if facts["rpc"] == CHECK and self._access is not AccessLog.MEMBERS:
+            del facts["member"]
+        self._log.info("rpc", **facts, duration_ms=round(seconds * 1000, 3))
 
     async def _watched(self, stream: Awaitable[None], context: Context) -> None:
         """Run a stream, and end it when its caller is no longer a member."""

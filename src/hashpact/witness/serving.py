@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 from collections.abc import Callable
 
-import structlog
-
 from hashpact.config import split_address
+from hashpact.events import event_log
 from hashpact.http.door import Door
 from hashpact.http.witness import witness_app
 from hashpact.keys import pkcs8
@@ -38,15 +36,7 @@ async def _serve(cosigner: Cosigner, listen: str, ready: Callable[[str], None]) 
     stop = asyncio.Event()
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_, stop.set)
-    log = structlog.wrap_logger(
-        structlog.PrintLogger(sys.stderr),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger("info"),
-    )
+    log = event_log()
     door = Door(witness_app(cosigner.add, log), log)
     bound = await door.open(host, port)
     address = f"[{host}]:{bound}" if ":" in host else f"{host}:{bound}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -79,3 +80,15 @@ def test_no_key_is_written_without_a_good_passphrase(environ: Mapping[str, str],
 def test_an_encrypted_file_that_nobody_can_open_says_what_to_set() -> None:
     with pytest.raises(ConfigError, match=r"a\.key is encrypted; set HASHPACT_PASSPHRASE_FILE"):
         list(Passphrases({})("a.key"))
+
+
+def test_stumble_10_one_passphrase_has_one_spelling_and_the_one_that_was_typed_comes_second() -> None:
+    decomposed = unicodedata.normalize("NFD", "mật khẩu bí mật")
+    composed = unicodedata.normalize("NFC", decomposed)
+    passphrases = Passphrases({"HASHPACT_PASSPHRASE": decomposed}, None)
+    assert list(passphrases("a.key")) == [composed.encode(), decomposed.encode()]
+    assert passphrases.for_new_keys(unencrypted=False) == composed.encode()
+    typed = Passphrases({}, lambda *_: decomposed)
+    opening = typed("b.key")
+    assert [next(opening), next(opening)] == [composed.encode(), decomposed.encode()]
+    assert list(Passphrases({"HASHPACT_PASSPHRASE": "\udcff" * 12}, None)("a.key")) == [b"\xff" * 12]
