@@ -9,7 +9,8 @@ from builders import World
 from clearinghouse import Caller, Clearinghouse, Connect
 from hypothesis import HealthCheck, settings
 
-from hashpact.member.clients import AsyncClient, Client
+from hashpact.member.awaiting import AsyncClient
+from hashpact.member.clients import Client
 from hashpact.member.profile import Profile
 
 settings.register_profile(

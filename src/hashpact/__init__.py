@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from hashpact.fingerprint.content import Fingerprinted, fingerprints_of, fingerprints_of_text
     from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
     from hashpact.member.author import Author, Reason
-    from hashpact.member.clients import AsyncClient, Client
+    from hashpact.member.awaiting import AsyncClient
+    from hashpact.member.clients import Client
     from hashpact.member.profile import Profile, ProfileWarning
 
     __version__: str
@@ -114,7 +115,8 @@ _HOMES = {
     "hashpact.fingerprint.content": ("Fingerprinted", "fingerprints_of", "fingerprints_of_text"),
     "hashpact.log.checkpoint": ("Checkpoint", "SignedCheckpoint"),
     "hashpact.member.author": ("Author", "Reason"),
-    "hashpact.member.clients": ("AsyncClient", "Client"),
+    "hashpact.member.awaiting": ("AsyncClient",),
+    "hashpact.member.clients": ("Client",),
     "hashpact.member.profile": ("Profile", "ProfileWarning"),
 }
 """Where each public name is defined; those of errors end in Error."""

@@ -143,7 +143,7 @@ def test_pictures_and_texts_from_submission_to_withdrawal(place: Place, tmp_path
     assert found(place.ask("lotus-forum", "check", picture, "--without-disputed")[0], first) == {}
     (shown,) = place.ask("lotus-forum", "entry", str(first))
     assert shown["opinions"] == [{"member": "lotus-forum", "stance": "dispute", "reason": None}]
-    assert (shown["removed_at"], shown["withdrawn_at"]) == ("2026-11-01T00:00:00Z", None)
+    assert (shown["removed_at"], shown["withdrawn_index"]) == ("2026-11-01T00:00:00Z", None)
 
     refused = place.run("lotus-forum", "withdraw", str(first), "--reason", "mistake")
     assert "only 'acme-video'" in refused.error
@@ -154,7 +154,7 @@ def test_pictures_and_texts_from_submission_to_withdrawal(place: Place, tmp_path
     assert (leaf["kind"], leaf["summary"]) == ("withdraw", f"entry {first}: mistake")
     assert leaf["leaf_hash"] == taken["leaf_hash"]
     told = place.run("lotus-forum", "entry", str(first)).out
-    assert f"withdrawn at      leaf {taken['index']}\n" in told
+    assert f"withdrawn index   leaf {taken['index']}\n" in told
     assert "stands            no\n" in told
 
 

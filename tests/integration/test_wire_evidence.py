@@ -21,7 +21,7 @@ from hashpact.errors import CorruptError, DeadlineError, InvalidInputError, NotF
 from hashpact.log import proofs, tree
 from hashpact.log.checkpoint import Checkpoint
 from hashpact.member.author import Reason
-from hashpact.member.clients import AsyncClient
+from hashpact.member.awaiting import AsyncClient
 from hashpact.service.prove import Prover
 from hashpact.service.sign import SigningGuard
 from hashpact.wire.client import calls

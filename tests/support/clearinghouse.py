@@ -18,7 +18,8 @@ from structlog.testing import LogCapture
 
 from hashpact.keys import certificates
 from hashpact.keys.certificates import Credential, Tls
-from hashpact.member.clients import AsyncClient, Client
+from hashpact.member.awaiting import AsyncClient
+from hashpact.member.clients import Client
 from hashpact.member.profile import Profile
 from hashpact.service.check import Checker
 from hashpact.service.follow import Follower

@@ -89,3 +89,12 @@ class LeavesRequest:
     start: int = 0
     stop: int = 0
     with_private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyDetail:
+    """The policy: its version (0 before the first), its labels, and the seconds that new keys wait."""
+
+    version: int
+    labels: tuple[str, ...]
+    key_delay: int

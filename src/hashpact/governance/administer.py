@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from hashpact.domain.keys import KEY_LIFE, NamedKey, Signer
 from hashpact.domain.kinds import ADMIN, AnyBody, Genesis, KeyEnrol, MemberEnrol, Policy
@@ -15,19 +14,7 @@ from hashpact.domain.statements import REQUEST_SIZE, Statement, key_name
 from hashpact.errors import ConfigError
 from hashpact.governance.drafts import Draft
 from hashpact.governance.joining import Join
-
-DEFAULT_LABELS: Final = (
-    "csam",
-    "fraud",
-    "harassment",
-    "hate",
-    "incitement",
-    "minors",
-    "ncii",
-    "other",
-    "other-illegal",
-    "terrorism",
-)
+from hashpact.governance.labels import DEFAULT_LABELS
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -115,11 +115,7 @@ def open_home(
     ``check_head`` a damaged head is left for an audit to find.
     """
     paths = HomePaths(directory)
-    if not paths.config.exists():
-        msg = f"{directory} is not a home (it has no hashpact.toml); make one with: hashpact init {directory}"
-        raise ConfigError(msg)
-    text = read_bytes(paths.config, MAX_SIZE).decode("utf-8", "replace")
-    config = HomeConfig.parse(text, os.environ)
+    config = read_config(directory, os.environ)
     Lease(paths.machine, this_machine()).look(time.sleep)
     with contextlib.closing(open_ledger(paths.db, check_head=check_head)) as ledger:
         home = Home(paths, config, ledger, passphrases or Passphrases())
@@ -128,3 +124,12 @@ def open_home(
             msg = f"hashpact.toml says origin {config.origin!r}, the log was founded as {founded!r}"
             raise ConfigError(msg, field="origin")
         yield home
+
+
+def read_config(directory: Path, environ: Mapping[str, str]) -> HomeConfig:
+    """The configuration of a home. Raises ConfigError."""
+    path = HomePaths(directory).config
+    if not path.exists():
+        msg = f"{directory} is not a home (it has no hashpact.toml); make one with: hashpact init {directory}"
+        raise ConfigError(msg)
+    return HomeConfig.parse(read_bytes(path, MAX_SIZE).decode("utf-8", "replace"), environ)

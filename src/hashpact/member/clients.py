@@ -1,19 +1,26 @@
-"""Two clients, one that blocks and one that awaits: each method of one is a method of the other."""
+"""The client that blocks. `awaiting.AsyncClient` has the same methods, to be awaited."""
 
 from __future__ import annotations
 
-import asyncio
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
 from hashpact.clock import unix_time
 from hashpact.domain.checks import DEFAULT_LIMIT, Answer, Filter, Query
-from hashpact.domain.messages import EntryDetail, LeafDetail, LeavesRequest, MemberDetail, Submission
+from hashpact.domain.messages import (
+    EntriesRequest,
+    EntryDetail,
+    LeafDetail,
+    LeavesRequest,
+    MemberDetail,
+    PolicyDetail,
+    Submission,
+)
 from hashpact.domain.pinned import check_extends
 from hashpact.domain.ports import Clock, Entropy
 from hashpact.domain.state import Basis, Receipt, Stance
@@ -23,14 +30,14 @@ from hashpact.member.operations import Fingerprintable, Local, Operations, Steps
 from hashpact.member.profile import Profile
 from hashpact.wire.client import calls, feeds
 from hashpact.wire.client.calls import Call, Pace, checked_timeout
-from hashpact.wire.client.connection import AsyncConnection, Connection
+from hashpact.wire.client.connection import Connection
 from hashpact.wire.codec import EVERYTHING
 
 TIMEOUT: Final = 10.0
 """Seconds that a call may take, all its tries together."""
 
-# Jitter only has to differ between clients; nobody gains by guessing it.
-_PACE: Final = Pace(time.monotonic, random.random)
+PACE: Final = Pace(time.monotonic, random.random)
+"""The clock and the jitter of retries; jitter only has to differ between clients."""
 
 Result = TypeVar("Result")
 
@@ -68,10 +75,10 @@ class Client:
         entropy: Entropy = secrets.token_bytes,
     ) -> None:
         self.timeout = checked_timeout(timeout)
-        self._operations = Operations(_loaded(profile), clock, entropy)
+        self._operations = Operations(loaded(profile), clock, entropy)
         self.author = self._operations.author
         endpoint = replace(self.profile.endpoint, proxy=proxy)
-        self._connection = Connection(endpoint, replace(_PACE, retry_refused=retry_refused), channels)
+        self._connection = Connection(endpoint, replace(PACE, retry_refused=retry_refused), channels)
 
     @property
     def profile(self) -> Profile:
@@ -163,6 +170,14 @@ class Client:
         """An entry with its statement, its private parts and what members say of it."""
         return self._run(calls.entry(index))
 
+    def entries(self, start: int = 0, stop: int = 0) -> Iterator[EntryDetail]:
+        """The entries from log index ``start`` up to ``stop`` (0: all), read as they are asked for."""
+        yield from self._connection.stream(feeds.entries(EntriesRequest(start, stop)), self.timeout)
+
+    def policy(self) -> PolicyDetail:
+        """The policy in force: the labels that entries may have."""
+        return self._run(calls.policy())
+
     def members(self) -> Iterator[MemberDetail]:
         """Every member with its keys, in the order of their ids; asks for a page when it needs one."""
         call = self._operations.page(None)
@@ -227,173 +242,6 @@ class Client:
         return self._connection.run(call, self.timeout if timeout is None else checked_timeout(timeout))
 
 
-class AsyncClient:
-    """A member's client that awaits; otherwise as `Client`. It serves one event loop after another."""
-
-    def __init__(  # noqa: PLR0913  # the settings of a client
-        self,
-        profile: Profile | Path | str,
-        *,
-        timeout: float = TIMEOUT,
-        channels: int = 1,
-        proxy: bool = True,
-        retry_refused: bool = True,
-        clock: Clock = unix_time,
-        entropy: Entropy = secrets.token_bytes,
-    ) -> None:
-        self.timeout = checked_timeout(timeout)
-        self._operations = Operations(_loaded(profile), clock, entropy)
-        self.author = self._operations.author
-        endpoint = replace(self.profile.endpoint, proxy=proxy)
-        self._connection = AsyncConnection(endpoint, replace(_PACE, retry_refused=retry_refused), channels)
-
-    @property
-    def profile(self) -> Profile:
-        """The member's profile, with the keys of the log that are known by now."""
-        return self._operations.profile
-
-    async def check(
-        self,
-        fingerprints: Iterable[Fingerprintable | Query],
-        *,
-        filter: Filter = EVERYTHING,  # noqa: A002  # the word of the API
-        limit: int = DEFAULT_LIMIT,
-        min_position: int = 0,
-        timeout: float | None = None,  # noqa: ASYNC109  # it is over all tries
-    ) -> Answer:
-        """The entries near 1 to 64 fingerprints, nearest first. A match is a signal, never a verdict.
-
-        A Query sets a threshold of its own. ``min_position``, the tree_size of a receipt, makes the answer
-        reflect that statement.
-        """
-        return await self._run(self._operations.check(fingerprints, filter, limit, min_position), timeout)
-
-    async def submit(  # noqa: PLR0913  # the fields of a submission
-        self,
-        fingerprints: Iterable[Fingerprintable],
-        *,
-        labels: Iterable[str],
-        basis: Basis | str = Basis.GUIDELINE,
-        authority: str | None = None,
-        article: str | None = None,
-        jurisdictions: Iterable[str] = (),
-        removed: int | None = None,
-        again: bool = False,
-        timeout: float | None = None,  # noqa: ASYNC109  # as above
-    ) -> Receipt:
-        """Share fingerprints of one piece of removed content, as `Client.submit`."""
-        reason = reason_of(labels, basis, authority, article, jurisdictions)
-        return await self._through(
-            self._operations.submit(fingerprints, reason, removed, again=again), timeout
-        )
-
-    async def withdraw(self, entry: int, reason: str, *, timeout: float | None = None) -> Receipt:  # noqa: ASYNC109  # as above
-        """Take back the member's own entry; it stops matching and stays in the log."""
-        return await self._through(self._operations.withdraw(entry, reason), timeout)
-
-    async def opinion(
-        self,
-        entry: int,
-        stance: Stance | str,
-        reason: str | None = None,
-        *,
-        replace: bool = False,
-        timeout: float | None = None,  # noqa: ASYNC109  # as above
-    ) -> Receipt:
-        """Give an opinion on another member's entry, as `Client.opinion`."""
-        steps = self._operations.opinion(entry, stance, reason, replace=replace)
-        return await self._through(steps, timeout)
-
-    async def append(self, submission: Submission, *, timeout: float | None = None) -> Receipt:  # noqa: ASYNC109  # as above
-        """Append a statement that was signed elsewhere, or before, as `Client.append`."""
-        return await self._through(self._operations.append(submission), timeout)
-
-    async def resume(self, *, timeout: float | None = None) -> AsyncIterator[tuple[Submission, Receipt]]:  # noqa: ASYNC109  # as above
-        """Send every statement of the profile whose answer was lost, as `Client.resume`."""
-        for subject, kept in await asyncio.to_thread(self._operations.pending):
-            receipt = await self._through(self._operations.finish(subject, kept), timeout)
-            if receipt is not None:
-                yield kept, receipt
-
-    async def duplicates(self, entry: int) -> tuple[int, ...]:
-        """The other entries of the same content that this profile has shared and that stand."""
-        return await self._through(self._operations.duplicates(entry))
-
-    async def entry(self, index: int) -> EntryDetail:
-        """An entry with its statement, its private parts and what members say of it."""
-        return await self._run(calls.entry(index))
-
-    async def members(self) -> AsyncIterator[MemberDetail]:
-        """Every member with its keys, in the order of their ids; asks for a page when it needs one."""
-        call = self._operations.page(None)
-        while call is not None:
-            page = await self._run(call)
-            for member in page.members:
-                yield member
-            call = self._operations.page(page)
-
-    async def checkpoint(self) -> SignedCheckpoint:
-        """The newest signed checkpoint, by a key of the log. Raises ProofError."""
-        return await self._through(self._operations.believed(self._operations.newest))
-
-    async def consistency(self, old: Checkpoint) -> SignedCheckpoint:
-        """The newest signed checkpoint, proved to extend an ``old`` one. Raises ProofError."""
-        new = await self._through(self._operations.believed(lambda: self._operations.newest(old)))
-        proof = await self._run(calls.consistency(old.size, new.checkpoint.size))
-        check_extends(old, new.checkpoint, proof)
-        return new
-
-    async def leaves(
-        self, start: int = 0, stop: int = 0, *, private: bool = False
-    ) -> AsyncIterator[LeafDetail]:
-        """The signed leaves from ``start`` up to ``stop`` (0: all there are), read as they are asked for.
-
-        ``private`` asks for their private parts too. Leaf 0 must be the one that the profile pins; whether
-        the others are those of a checkpoint is for an audit to say. Gives up after ``timeout`` without any.
-        """
-        feed = feeds.leaves(LeavesRequest(start, stop, private))
-        async for leaf in self._connection.stream(feed, self.timeout):
-            yield self._operations.leaf(leaf)
-
-    async def certificate(self, request: bytes) -> bytes:
-        """A new certificate for the member's channel, for a certificate request's key; both in PEM.
-
-        The member's statement key vouches for the request. `hashpact.member.keys` writes the profile.
-        """
-        return await self._run(calls.renew(self.author.renewal(request)))
-
-    async def close(self) -> None:
-        """Close the channel."""
-        await self._connection.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    async def _through(self, steps: Steps[Result], timeout: float | None = None) -> Result:  # noqa: ASYNC109  # as above
-        """As that of `Client`."""
-        try:
-            step = next(steps)
-            while True:
-                try:
-                    if isinstance(step, Local):
-                        result = await asyncio.to_thread(step.do)
-                    else:
-                        result = await self._run(step, timeout)
-                except HashpactError as error:
-                    step = steps.throw(error)
-                else:
-                    step = steps.send(result)
-        except StopIteration as end:
-            outcome: Result = end.value
-            return outcome
-
-    async def _run(self, call: Call[Result], timeout: float | None = None) -> Result:  # noqa: ASYNC109  # as above
-        seconds = self.timeout if timeout is None else checked_timeout(timeout)
-        return await self._connection.run(call, seconds)
-
-
-def _loaded(profile: Profile | Path | str) -> Profile:
+def loaded(profile: Profile | Path | str) -> Profile:
+    """The profile, read from its directory if that is given."""
     return profile if isinstance(profile, Profile) else Profile.load(profile)

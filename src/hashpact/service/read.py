@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hashpact.domain import standing
-from hashpact.domain.messages import EntryDetail, MemberDetail, Page, PageRequest
+from hashpact.domain.messages import EntryDetail, MemberDetail, Page, PageRequest, PolicyDetail
 from hashpact.domain.ports import Ledger
 from hashpact.domain.state import Member
 from hashpact.errors import CorruptError, NotFoundError
@@ -75,3 +75,11 @@ class Reader:
         found = self.members(request.token, request.size + 1)
         members = tuple(found[: request.size])
         return Page(members, members[-1].member.id if len(found) > request.size else "")
+
+    def policy(self) -> PolicyDetail:
+        """The policy in force."""
+        with self.ledger.snapshot() as view:
+            charter = view.charter()
+        if charter is None:
+            return PolicyDetail(0, (), 0)
+        return PolicyDetail(charter.policy_version, charter.labels, charter.key_delay or 0)

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from typing import Final
 
 from hashpact.domain.fingerprints import MAX_PRIVATE
-from hashpact.domain.kinds import MAX_ITEMS
-from hashpact.domain.messages import MAX_ROOTS, LeafDetail, LeavesRequest
+from hashpact.domain.kinds import MAX_ITEMS, MAX_TAXONOMY, TERM
+from hashpact.domain.messages import MAX_ROOTS, LeafDetail, LeavesRequest, PolicyDetail
 from hashpact.domain.state import Receipt
 from hashpact.domain.statements import MAX_LEAF
 from hashpact.errors import InvalidInputError
-from hashpact.wire.fields import HASH_SIZE, count, limited, sized, whole, within
+from hashpact.wire.fields import HASH_SIZE, count, limited, sized, spelled, whole, within
 from hashpact.wire.v1 import log_pb2
 
 MAX_PROOF: Final = 64
@@ -157,3 +157,15 @@ def _proof_from_wire(proof: Iterable[bytes]) -> tuple[bytes, ...]:
     hashes = tuple(proof)
     count("proof", hashes, 0, MAX_PROOF)
     return tuple(sized(f"proof[{number}]", one, HASH_SIZE) for number, one in enumerate(hashes))
+
+
+def policy_to_wire(policy: PolicyDetail) -> log_pb2.GetPolicyResponse:
+    """The response that carries a policy."""
+    return log_pb2.GetPolicyResponse(version=policy.version, labels=policy.labels, key_delay=policy.key_delay)
+
+
+def policy_from_wire(response: log_pb2.GetPolicyResponse) -> PolicyDetail:
+    """The policy in a response."""
+    count("labels", response.labels, 0, MAX_TAXONOMY)
+    labels = tuple(spelled("labels", label, TERM) for label in response.labels)
+    return PolicyDetail(whole("version", response.version), labels, whole("key_delay", response.key_delay))

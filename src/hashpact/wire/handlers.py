@@ -119,6 +119,14 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         asked = codec.page_request_from_wire(request)
         return codec.page_to_wire(await _blocking(self._threads, lambda: self._services.reader.page(asked)))
 
+    async def GetPolicy(  # noqa: N802  # gRPC names it
+        self,
+        request: log_pb2.GetPolicyRequest,  # noqa: ARG002  # it is empty
+        context: object,  # noqa: ARG002  # gRPC passes it
+    ) -> log_pb2.GetPolicyResponse:
+        """The policy in force."""
+        return evidence.policy_to_wire(await _blocking(self._threads, self._services.reader.policy))
+
     async def ListRoots(  # noqa: N802  # gRPC names it
         self,
         request: log_pb2.ListRootsRequest,

@@ -12,7 +12,7 @@ from hashpact.domain.keys import NamedKey
 from hashpact.domain.kinds import ADMIN, GiveOpinion, Submit, Withdraw
 from hashpact.domain.state import Basis, Key, Member, Role, Stance
 from hashpact.errors import BadSignatureError, ConflictError, InvalidInputError, MalformedError
-from hashpact.governance.administer import DEFAULT_LABELS
+from hashpact.governance.labels import DEFAULT_LABELS
 from hashpact.member.author import Reason
 
 NCII = Reason(frozenset({"ncii"}))

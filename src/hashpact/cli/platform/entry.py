@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 def entry(entry: int, connect: Connect, *, as_json: bool) -> None:
     """Show an entry and what members say of it."""
     with connect() as client:
-        shown = _shown(client.entry(entry))
+        found = shown(client.entry(entry))
     if as_json:
-        emit(shown)
+        emit(found)
         return
-    for name, value in shown.items():
+    for name, value in found.items():
         text = value
         if name == "opinions" and isinstance(value, list):
             text = ", ".join(map(_opinion_text, value))
@@ -36,7 +36,7 @@ def entry(entry: int, connect: Connect, *, as_json: bool) -> None:
             text = ", ".join(map(str, value))
         elif isinstance(value, bool):
             text = "yes" if value else "no"
-        elif name in {"withdrawn_at", "voided_at"} and value is not None:
+        elif name in {"withdrawn_index", "voided_index"} and value is not None:
             text = f"leaf {value}"
         click.echo(f"{name.replace('_', ' '):18}{'-' if text in (None, '') else text}")
 
@@ -111,7 +111,7 @@ def _opinion_text(opinion: dict[str, str | None]) -> str:
     return f"{opinion['member']} {opinion['stance']}{why}"
 
 
-def _shown(detail: EntryDetail) -> dict[str, object]:
+def shown(detail: EntryDetail) -> dict[str, object]:
     """An entry for people and programs: with the types of its fingerprints, never their values."""
     entry = detail.entry
     return {
@@ -129,9 +129,9 @@ def _shown(detail: EntryDetail) -> dict[str, object]:
             {"member": each.member, "stance": each.stance.value, "reason": each.reason}
             for each in detail.opinions
         ],
-        "withdrawn_at": entry.withdrawn_at,
+        "withdrawn_index": entry.withdrawn_at,
         "withdrawn_reason": entry.withdrawn_reason,
-        "voided_at": entry.voided_at,
+        "voided_index": entry.voided_at,
         "voided_reason": entry.voided_reason,
         "stands": detail.stands,
     }

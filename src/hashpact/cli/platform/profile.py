@@ -1,4 +1,4 @@
-"""Commands on a member's profile: profile new, profile install."""
+"""Commands on a member's profile: profile new, install, test."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
-from hashpact.cli.options import example, json_option, passphrases, unencrypted_option
+from hashpact.cli.options import (
+    Connect,
+    client_options,
+    example,
+    json_option,
+    passphrases,
+    unencrypted_option,
+)
 from hashpact.cli.output import emit, one_line
 
 _directory_argument = click.argument("directory", metavar="DIR", type=Path)
@@ -80,3 +87,25 @@ def install(directory: Path, file: Path, *, as_json: bool) -> None:
         return
     click.echo(f"{one_line(str(directory))} is complete. Compare with what {welcome.log} has published:")
     click.echo(f"genesis {welcome.genesis.hex()}")
+
+
+@profile.command(epilog=example("hashpact profile test --profile acme-video"))
+@client_options
+@json_option
+def test(connect: Connect, *, as_json: bool) -> None:
+    """Try a profile: its keys, its channel, the member's standing, the log's signature.
+
+    Reads only. It ends with the error of the first step that fails.
+    """
+    with connect() as client:
+        member, log = client.profile.member, client.profile.origin
+        signed = client.checkpoint().checkpoint
+        roles = next(
+            (sorted(role.value for role in each.member.roles) for each in client.members()
+             if each.member.id == member), [],
+        )  # fmt: skip
+    if as_json:
+        emit({"member": member, "log": log, "roles": roles, "size": signed.size, "root": signed.root.hex()})
+        return
+    click.echo(f"{member} reaches {log} and may {' and '.join(roles)}")
+    click.echo(f"the log has {signed.size} leaves, signed by a key that the profile knows")

@@ -14,6 +14,8 @@ from hashpact.log import note
 
 MAX_ITEMS: Final = 256
 MAX_LABELS: Final = 8
+MAX_TAXONOMY: Final = 64
+"""Labels of a policy."""
 MAX_ADMINS: Final = note.MAX_SIGNATURES - 1
 """All of them can sign a key's enrolment beside the key itself."""
 MAX_OVERLAP: Final = 30 * 24 * 3600
@@ -100,7 +102,7 @@ ADMINS: Final = Field("admin", NamedKeyLine(), 1, MAX_ADMINS)
 THRESHOLD: Final = Field("threshold", Decimal(1, MAX_ADMINS))
 LOG_KEYS: Final = Field("log-key", HASH, 1, 4)
 VERSION: Final = Field("version", Decimal(1))
-TAXONOMY: Final = Field("label", TERM, 1, 64, ascending=True)
+TAXONOMY: Final = Field("label", TERM, 1, MAX_TAXONOMY, ascending=True)
 KEY_DELAY: Final = Field("key-delay", Decimal(1, MAX_DELAY), 0, 1)
 ID: Final = Field("id", MEMBER_ID)
 ROLES: Final = Field("role", OneOf(Role), 1, len(Role), ascending=True)

@@ -17,7 +17,7 @@ from typing import Final, Generic, TypeAlias, TypeVar
 from google.protobuf.message import DecodeError
 
 from hashpact.domain.checks import Answer, Check
-from hashpact.domain.messages import EntryDetail, LeafDetail, Page, PageRequest, Submission
+from hashpact.domain.messages import EntryDetail, LeafDetail, Page, PageRequest, PolicyDetail, Submission
 from hashpact.domain.pinned import PinnedLog
 from hashpact.domain.renewal import Renewal
 from hashpact.domain.state import Receipt
@@ -127,6 +127,15 @@ def roots(start: int) -> Call[tuple[LeafDetail, ...]]:
         return found
 
     return Call(f"{_LOG}ListRoots", log_pb2.ListRootsRequest(start=start).SerializeToString(), read)
+
+
+def policy() -> Call[PolicyDetail]:
+    """Getting the policy in force."""
+
+    def read(data: bytes) -> PolicyDetail:
+        return evidence.policy_from_wire(log_pb2.GetPolicyResponse.FromString(data))
+
+    return Call(f"{_LOG}GetPolicy", b"", read)
 
 
 def checkpoint() -> Call[bytes]:
