@@ -62,7 +62,6 @@ def hostile(name: str, directory: Path) -> Path:
         ("empty.jpg", "the file is empty"),
         ("directory", "Is a directory"),
         ("missing.jpg", "No such file or directory"),
-        ("short.txt", "too short"),
         ("cut.jpg", "damaged JPEG"),
         ("pipe", "not a regular file"),
     ],
@@ -73,4 +72,14 @@ def test_39_a_file_of_which_nothing_can_be_made_is_told_in_bounded_memory(
     done = process("fingerprint", hostile(name, tmp_path))
     assert said in done.error
     assert repr(str(tmp_path / name)) in done.error
+    assert done.peak < 256
+
+
+def test_39_a_short_text_has_exact_fingerprints_and_names_the_type_refused(
+    tmp_path: Path,
+) -> None:
+    done = process("fingerprint", hostile("short.txt", tmp_path))
+    assert done.status == 0
+    assert [line.split(": ")[1].split()[0] for line in done.out.splitlines()] == ["sha256/1", "md5/1"]
+    assert "refused minhash/1: a text with 4 distinct shingles is too short" in done.err
     assert done.peak < 256

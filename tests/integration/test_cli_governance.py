@@ -64,11 +64,11 @@ def test_what_is_signed_is_shown_in_plain_words(home: Path, server: RunningServe
     assert "Enrol the member acme-video, who may check." in shown
     assert "Enrol the key acme-video/1, with which acme-video may sign statements." in shown
     assert shown.count("Signed by: nobody yet.") == 2
-    signed = told("statement", "sign", note, "--key", admin(home, "2"))
+    signed = told("statement", "sign", note, "--key", admin(home, "2"), "--yes")
     assert "Enrol the member acme-video" in signed
     assert "signed 2 of 2 statements" in signed
-    assert "signed 0 of 2 statements" in told("statement", "sign", note, "--key", admin(home, "2"))
-    assert "signed 1 of 2 statements" in told("statement", "sign", note, "--profile", profile)
+    assert "signed 0 of 2 statements" in told("statement", "sign", note, "--key", admin(home, "2"), "--yes")
+    assert "signed 1 of 2 statements" in told("statement", "sign", note, "--profile", profile, "--yes")
     shown = told("statement", "show", note, "--home", home)
     assert "Signed by: admin/2." in shown
     assert "Signed by: admin/2, acme-video/1." in shown
@@ -91,7 +91,7 @@ def test_what_is_signed_is_shown_in_plain_words(home: Path, server: RunningServe
     assert "DOES NOT VERIFY" in told("statement", "show", note, "--home", home)
     note.write_bytes(whole)
     assert "nothing to sign" in refused(
-        "statement", "sign", note, "--key", tmp_path / "lotus-forum" / "member-1.key"
+        "statement", "sign", note, "--key", tmp_path / "lotus-forum" / "member-1.key", "--yes"
     )
 
 
@@ -146,12 +146,12 @@ def test_a_suspended_member_is_refused_until_it_is_resumed(home: Path, server: R
         here("member", "suspend", *reason, "--key", admin(home, "1"))
         with pytest.raises(NotPermittedError, match="suspended"):
             client.check(PICTURE)
-        assert here("member", "show", "lotus-forum", "--home", home)[0]["suspended_at"] is not None
+        assert here("member", "show", "lotus-forum", "--home", home)[0]["suspended_index"] is not None
         assert "suspended" in told("member", "list", "--home", home)
         draft = home.parent / "resume.note"
         here("member", "resume", *reason, "--draft", draft)
         for name in ("1", "2"):
-            here("statement", "sign", draft, "--key", admin(home, name))
+            here("statement", "sign", draft, "--key", admin(home, name), "--yes")
         here("statement", "submit", home, draft)
         client.check(PICTURE)
     address = ("--address", server.address)
@@ -168,9 +168,9 @@ def test_the_administrators_replace_each_other(home: Path, tmp_path: Path) -> No
     assert "New: carol. No longer: 2." in shown
     assert f"carol, public key {made['public']}\n" in shown
     for name in (admin(home, "1"), admin(home, "2")):
-        here("root", "sign", note, "--key", name)
+        here("root", "sign", note, "--key", name, "--yes")
     assert "must sign" in refused("statement", "submit", home, note)
-    here("root", "sign", note, "--key", carol)
+    here("root", "sign", note, "--key", carol, "--yes")
     here("statement", "submit", home, note)
     (now,) = here("root", "show", home)
     assert (now["version"], {each["name"] for each in now["admins"]}) == (2, {"1", "carol"})
@@ -179,9 +179,9 @@ def test_the_administrators_replace_each_other(home: Path, tmp_path: Path) -> No
     )
     policy = tmp_path / "policy.note"
     here("statement", "draft", home, "policy", "label=fraud", "label=ncii", "--out", policy, "--as", "carol")
-    assert "use hashpact statement sign" in refused("root", "sign", policy, "--key", carol)
+    assert "use hashpact statement sign" in refused("root", "sign", policy, "--key", carol, "--yes")
     for name in (admin(home, "1"), carol):
-        here("statement", "sign", policy, "--key", name)
+        here("statement", "sign", policy, "--key", name, "--yes")
     here("statement", "submit", home, policy)
     with open_home(home) as opened:
         assert check_log(opened.ledger).state.charter() == opened.charter()
@@ -223,7 +223,7 @@ def test_what_people_see_from_the_first_day_to_the_last(
         "cert", "issue", home, profile / "join", "--out", welcome
     )
     for key in (profile / "member-1.key", tmp_path / "recovery.key", admin(home, "1"), admin(home, "2")):
-        told("statement", "sign", note, "--key", key)
+        told("statement", "sign", note, "--key", key, "--yes")
     assert told("statement", "submit", home, note).startswith("member-enrol: leaf ")
     assert digest in told("cert", "issue", home, profile / "join", "--out", welcome)
     assert "genesis " in told("profile", "install", profile, welcome)
@@ -252,3 +252,40 @@ def test_what_people_see_from_the_first_day_to_the_last(
     assert "has a new certificate" in told("cert", "server", home, "--unencrypted")
     assert "made " in told("key", "new", tmp_path / "admin-x.key", "--unencrypted")
     assert "is not encrypted any more" in told("key", "protect", tmp_path / "admin-x.key", "--unencrypted")
+
+
+def test_stumble_7_a_draft_is_shown_and_refused_before_anybody_signs_it(home: Path, tmp_path: Path) -> None:
+    note, draft = tmp_path / "policy.note", ("statement", "draft", home)
+    told(*draft, "policy", "label=fraud", "label=ncii", "--out", note)
+    for name in ("1", "2"):
+        here("statement", "sign", note, "--key", admin(home, name), "--yes")
+    here("statement", "submit", home, note)
+    other = ("policy", "label=fraud", "label=gore", "key-delay=60")
+    shown = told(*draft, *other, "--out", tmp_path / "next.note")
+    assert "New labels: gore. No longer: ncii." in shown
+    assert "Until now a newly enrolled key waits 0 s." in shown
+    for said, *fields in (
+        ("version", "policy", "label=fraud", "version=2"),
+        ("no entry", "void", "entry=7", "reason=x"),
+        ("already", "member-enrol", "id=lotus-forum", "role=check"),
+    ):
+        assert said in refused(*draft, *fields, "--out", tmp_path / "vain.note")
+        assert not (tmp_path / "vain.note").exists()
+
+
+def test_stumble_7_who_signs_is_asked_and_hears_who_is_missing(home: Path, tmp_path: Path) -> None:
+    note, key = tmp_path / "policy.note", admin(home, "1")
+    here("statement", "draft", home, "policy", "label=fraud", "--out", note)
+    drafted = note.read_bytes()
+    assert "there is no terminal to ask at" in refused("statement", "sign", note, "--key", key)
+    assert note.read_bytes() == drafted
+    first = told("statement", "sign", note, "--key", key, "--home", home, "--yes")
+    assert "signed by admin/1; 2 administrators must sign, not yet: admin/2" in first
+    shown, done = here("statement", "sign", note, "--key", admin(home, "2"), "--home", home, "--yes")
+    assert shown["kind"] == "policy"
+    assert done["statements"] == [{"signed": ["admin/1", "admin/2"], "missing": [], "needed": 2}]
+
+
+def test_stumble_7_an_unknown_member_has_no_keys_and_says_so(home: Path) -> None:
+    said = refused("key", "list", "--home", home, "--member", "zoe")
+    assert "there is no member 'zoe'" in said

@@ -117,13 +117,15 @@ def test_a_wrong_use_is_told(
 def test_what_administrators_ask_for_that_there_is_not(home: Path, tmp_path: Path) -> None:
     out = ("--out", tmp_path / "x.note")
     assert "no administrator 'zoe'" in refused("root", "propose", home, "--remove", "zoe", *out)
-    draft = ("statement", "draft", home, "void", "entry=1", "reason=x")
+    draft = ("statement", "draft", home, "policy", "label=fraud")
     assert "no administrator 'zoe'; there are 1, 2" in refused(*draft, *out, "--as", "zoe")
     here(*draft, *out)
-    assert "nobody has signed the void statement" in refused("statement", "submit", home, tmp_path / "x.note")
-    kinds = ("key-enrol", "id=lotus-forum", "name=2", f"public={'0' * 64}", "use=sign")
+    unsigned = refused("statement", "submit", home, tmp_path / "x.note")
+    assert "nobody has signed the policy statement" in unsigned
+    public, other, log = (here("key", "new", tmp_path / name, "--unencrypted")[0]["public"] for name in "abc")
+    kinds = ("key-enrol", "id=lotus-forum", "name=2", f"public={public}", "use=sign")
     here("statement", "draft", home, *kinds, "--out", tmp_path / "y.note")
-    root = ("admin=1 " + "1" * 64, "threshold=1", "log-key=" + "2" * 64)
+    root = (f"admin=1 {public}", f"admin=2 {other}", "threshold=2", f"log-key={log}")
     here("statement", "draft", home, "root", *root, "--out", tmp_path / "z.note")
     alone = refused("member", "resume", "lotus-forum", "--reason", "x", "--home", home)
     assert "2 administrators must sign" in alone

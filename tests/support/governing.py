@@ -65,12 +65,12 @@ def join(home: Path, server: RunningServer, member: str, *, recovery: bool = Fal
     (made,) = here("profile", "new", profile, *new, *extra)
     assert "waits for an administrator" in refused("check", __file__, "--profile", profile)
     here("member", "admit", home, profile / "join", "--roles", "check,contribute", "--out", note)
-    here("statement", "sign", note, "--profile", profile)
+    here("statement", "sign", note, "--profile", profile, "--yes")
     if recovery:
-        here("statement", "sign", note, "--key", place / "recovery.key")
+        here("statement", "sign", note, "--key", place / "recovery.key", "--yes")
     copy = shutil.copy(note, place / "copy.note")
-    here("statement", "sign", note, "--key", admin(home, "1"))
-    here("statement", "sign", copy, "--key", admin(home, "2"))
+    here("statement", "sign", note, "--key", admin(home, "1"), "--yes")
+    here("statement", "sign", copy, "--key", admin(home, "2"), "--yes")
     assert "administrators, 2 must sign" in refused("statement", "submit", home, note)
     leaves = here("statement", "submit", home, note, copy)
     assert [leaf["kind"] for leaf in leaves] == ["member-enrol", *["key-enrol"] * (1 + recovery)]

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hashpact.clock import unix_time
 from hashpact.config import MAX_SIZE, ProfileConfig
-from hashpact.domain import kinds
+from hashpact.domain import kinds, rules
 from hashpact.domain.keys import KEY_LIFE, NamedKey
 from hashpact.domain.messages import Submission
 from hashpact.domain.state import Charter, Leaf, Role
@@ -84,6 +84,12 @@ def submit_drafts(home: Home, drafts: Sequence[Draft]) -> list[Leaf]:
     """Append signed statements to the log of a home: all of them, or none."""
     appender = Appender(home.ledger, unix_time)
     return appender.append_all(None, [Submission(draft.data) for draft in drafts])
+
+
+def refuse_in_vain(home: Home, draft: Draft) -> None:
+    """Raise the error of the rule that a draft breaks, whoever signs it, on the log as it is now."""
+    with home.ledger.snapshot() as view:
+        rules.foresee(view, home.ledger.head().size, draft.statement)
 
 
 def drafter(home: Home, named: str | None) -> Drafter:

@@ -50,7 +50,11 @@ def key() -> None:
 def list_(side: Access, member: str | None, *, as_json: bool) -> None:
     """List members' keys, and what each is good for now."""
     now = int(time.time())
-    found = [key for each in side.members() for key in each.keys]
+    members = side.members()
+    if member is not None and member not in {each.member.id for each in members}:
+        msg = f"there is no member {member!r}"
+        raise NotFoundError(msg, resource=f"members/{member}")
+    found = [key for each in members for key in each.keys]
     registry = Registry(found, now)
     found = [key for key in found if member in {None, key.member}]
     if as_json:
@@ -79,7 +83,7 @@ def expiring(side: Access, *, as_json: bool) -> None:
     """List what ends soon: keys in use, and certificates of the home.
 
     A key is listed from 60 days before its end as notice, from 30 as warning, from 7 as urgent. The exit
-    status is 0 if nothing is listed, 3 if something is.
+    status is 0 if nothing is listed, 1 if something is.
     """
     now = int(time.time())
     found = list(Registry((key for each in side.members() for key in each.keys), now).endings())
@@ -262,11 +266,11 @@ def shown(key: Key, registry: Registry) -> dict[str, object]:
         "use": key.use.value,
         "state": registry.state(key),
         "expires": rfc3339(key.expires),
-        "enrolled_at": key.enrolled_at,
-        "rotated_at": key.rotated_at,
+        "enrolled_index": key.enrolled_at,
+        "rotated_index": key.rotated_at,
         "retires": None if key.retires is None else rfc3339(key.retires),
-        "suspended_at": key.suspended_at,
-        "revoked_at": key.revoked_at,
+        "suspended_index": key.suspended_at,
+        "revoked_index": key.revoked_at,
         "cutoff": key.cutoff,
     }
 

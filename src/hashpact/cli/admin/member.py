@@ -223,7 +223,7 @@ def _shown(detail: MemberDetail, registry: Registry) -> dict[str, object]:
     return {
         "member": detail.member.id,
         "roles": sorted(role.value for role in detail.member.roles),
-        "enrolled_at": detail.member.enrolled_at,
-        "suspended_at": detail.member.suspended_at,
+        "enrolled_index": detail.member.enrolled_at,
+        "suspended_index": detail.member.suspended_at,
         "keys": [key_shown(key, registry) for key in detail.keys],
     }

@@ -10,7 +10,9 @@ import click
 from hashpact.cli.admin.acting import named_option, write_draft
 from hashpact.cli.options import example, home_argument, json_option, passphrases
 from hashpact.cli.output import emit, one_line, rfc3339
+from hashpact.domain.kinds import ADMIN
 from hashpact.domain.state import Charter
+from hashpact.domain.statements import key_name
 from hashpact.errors import ConfigError
 from hashpact.governance import describe, drafts
 from hashpact.governance.drafts import Draft
@@ -42,11 +44,11 @@ def draft(  # noqa: PLR0913 - an argument for each option
     """Draft a statement of the administrators, of any kind, for them to sign.
 
     docs/formats/statement.md lists the kinds and their fields. A version and an expiry that are not given are
-    the next version and a year from now.
+    the next version and a year from now. What the rules would refuse, whoever signs it, is refused here.
     """
     from hashpact.clock import unix_time  # noqa: PLC0415 - late: a group's help does without it
     from hashpact.domain.keys import KEY_LIFE  # noqa: PLC0415 - late, as above
-    from hashpact.home.enrolling import drafter  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.home.enrolling import drafter, refuse_in_vain  # noqa: PLC0415 - late: a group's help does without it
     from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
 
     given: dict[str, list[str]] = {}
@@ -65,6 +67,10 @@ def draft(  # noqa: PLR0913 - an argument for each option
         elif kind == "key-enrol":
             given.setdefault("expires", [str(unix_time() + KEY_LIFE)])
         made = drafter(opened, named).draft(drafts.compose(kind, given))
+        refuse_in_vain(opened, made)
+    if not as_json:
+        for line in describe.describe(made.statement, charter):
+            click.echo(line)
     write_draft(out, [made], as_json=as_json)
 
 
@@ -91,33 +97,47 @@ def show(file: Path, home: Path | None, *, as_json: bool) -> None:
 @click.option(
     "--as", "name", metavar="NAME", help="The key's name, such as admin/alice. [from the file's name]"
 )
+@click.option("--home", metavar="HOME", type=Path, help="Say who is missing, by the administrators there.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 def sign(  # noqa: PLR0913 - an argument for each option
-    file: Path, key: Path | None, profile: Path | None, name: str | None, *, yes: bool, as_json: bool
+    file: Path,
+    key: Path | None,
+    profile: Path | None,
+    name: str | None,
+    home: Path | None,
+    *,
+    yes: bool,
+    as_json: bool,
 ) -> None:
     """Sign a file's statements, after showing what they do.
 
     An administrator's key signs every statement of the administrators; any other key only the statements that
-    enrol it. A file that is not understood to the last byte is not signed.
+    enrol it. A file that is not understood to the last byte is not signed. Asks before it signs; without a
+    terminal to ask at, --yes is needed. With --home it says who is still missing.
     """
     if (key is None) == (profile is None):
         msg = "say either --key FILE or --profile DIR"
         raise click.UsageError(msg)
-    before = read_statements(file)
-    if not as_json:
-        for each in before:
-            _show(each, None, as_json=False)
-    if not yes and sys.stdin.isatty():
+    before, charter = read_statements(file), None if home is None else _charter(home)
+    for each in before:
+        _show(each, charter, as_json=as_json)
+    if not yes:
+        if not sys.stdin.isatty():
+            msg = "there is no terminal to ask at; read what is shown, then say --yes"
+            raise click.UsageError(msg)
         click.confirm("Sign this?", abort=True, err=True)
     chosen = key if key is not None else _profile_key(profile)
     after = sign_statements(before, chosen, name, passphrases())
     count = sum(old != new for old, new in zip(before, after, strict=True))
     write_statements(file, after, replace=True)
+    signers = [_signers(each, charter) for each in after]
     if as_json:
-        emit({"file": str(file), "signed": count})
-    else:
-        click.echo(f"signed {count} of {len(after)} statements in {one_line(str(file))}")
+        emit({"file": str(file), "signed": count, "statements": signers})
+        return
+    click.echo(f"signed {count} of {len(after)} statements in {one_line(str(file))}")
+    for each, found in zip(after, signers, strict=True):
+        click.echo(f"{each.statement.body.kind}: {_who(found)}")
 
 
 @statement.command(epilog=example("hashpact statement submit /srv/hashpact void.note"))
@@ -160,6 +180,24 @@ def _charter(home: Path) -> Charter:
 
     with open_home(home) as opened:
         return opened.charter()
+
+
+def _signers(each: Draft, charter: Charter | None) -> dict[str, list[str] | int | None]:
+    """Who has signed a statement, and which administrators have not; the latter only with a charter."""
+    signed = [one.name for one in drafts.signatures(each, charter) if one.valid is not False]
+    if charter is None or each.statement.member != ADMIN:
+        return {"signed": signed, "missing": None, "needed": None}
+    missing = [name for admin in charter.admins if (name := key_name(ADMIN, admin.name)) not in signed]
+    return {"signed": signed, "missing": missing, "needed": describe.needed(each.statement, charter)}
+
+
+def _who(signers: dict[str, list[str] | int | None]) -> str:
+    signed, missing = signers["signed"], signers["missing"]
+    text = f"signed by {', '.join(signed) if isinstance(signed, list) and signed else 'nobody'}"
+    if isinstance(missing, list):
+        text += f"; {signers['needed']} administrators must sign"
+        text += f", not yet: {', '.join(missing)}" if missing else ""
+    return text
 
 
 def _show(each: Draft, charter: Charter | None, *, as_json: bool) -> None:

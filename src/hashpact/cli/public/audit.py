@@ -38,7 +38,7 @@ _evidence_option = click.option(
     "--evidence",
     metavar="DIR",
     type=Path,
-    help="Where to write the evidence if anything is wrong. [hashpact-evidence-TIME]",
+    help="Where to write the evidence if anything is wrong. [evidence/TIME below the home or profile]",
 )
 
 
@@ -86,7 +86,8 @@ def audit(  # noqa: PLR0913, PLR0917 - an argument for each option
     """
     from hashpact.audit import run  # noqa: PLC0415 - late: loads gRPC
 
-    known = run.AuditSettings(_evidence(evidence), genesis, last, max_age)
+    beside = profile if profile is not None else Path()
+    known = run.AuditSettings(_evidence(evidence, beside), genesis, last, max_age)
     if Path(source).is_dir():
         _run(lambda progress: run.audit_mirror(Path(source), known, progress), known, as_json=as_json)
         return
@@ -113,7 +114,7 @@ def verify(home: Path, genesis: bytes | None, evidence: Path | None, *, as_json:
     """
     from hashpact.audit import run  # noqa: PLC0415 - late, as above
 
-    known = run.AuditSettings(_evidence(evidence), genesis)
+    known = run.AuditSettings(_evidence(evidence, home), genesis)
     _run(
         lambda progress: run.verify_home(home, known, progress),
         known,
@@ -122,8 +123,8 @@ def verify(home: Path, genesis: bytes | None, evidence: Path | None, *, as_json:
     )
 
 
-def _evidence(named: Path | None) -> Path:
-    return named or Path(f"hashpact-evidence-{int(time.time())}")
+def _evidence(named: Path | None, below: Path) -> Path:
+    return named or below / "evidence" / str(int(time.time()))
 
 
 def _run(

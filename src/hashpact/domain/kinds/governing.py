@@ -136,6 +136,17 @@ class Policy(Body):
             f"A newly enrolled key waits {self.key_delay or 0} s before it signs.",
         ]
 
+    def changes(self, charter: Charter) -> list[str]:
+        """Which labels are new, which are gone, and the delay until now."""
+        new = [label for label in self.labels if label not in charter.labels]
+        gone = [label for label in charter.labels if label not in self.labels]
+        lines = [f"New labels: {', '.join(new) or 'none'}. No longer: {', '.join(gone) or 'none'}."]
+        if gone:
+            lines.append("Entries keep the labels that they have.")
+        if (self.key_delay or 0) != (charter.key_delay or 0):
+            lines.append(f"Until now a newly enrolled key waits {charter.key_delay or 0} s.")
+        return lines
+
     def effect(self, case: Case) -> tuple[Record, ...]:
         """Other labels, or another delay."""
         before = case.charter

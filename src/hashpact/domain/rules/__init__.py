@@ -42,6 +42,8 @@ the records, by `hashpact.domain.standing`. A server also checks its clock befor
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hashpact.domain import statements
 from hashpact.domain.kinds import ADMIN, Case, Genesis
 from hashpact.domain.rules import authors
@@ -55,7 +57,24 @@ def decide(view: View, index: int, signed: SignedStatement) -> tuple[Record, ...
 
     Pure: reads only ``view``, changes nothing. Raises the HashpactError that names the rule it breaks.
     """
-    statement = signed.statement
+
+    def signed_by(member: str, name: str, public: bytes) -> bool:
+        return statements.verify(signed, statements.key_name(member, name), public)
+
+    return _judged(view, index, signed.statement, signed_by)
+
+
+def foresee(view: View, index: int, statement: Statement) -> tuple[Record, ...]:
+    """As `decide`, as if every key that must sign the statement had signed it.
+
+    So a draft that the rules would refuse, however many sign it, is refused before anybody does.
+    """
+    return _judged(view, index, statement, lambda *_: True)
+
+
+def _judged(
+    view: View, index: int, statement: Statement, signed_by: Callable[[str, str, bytes], bool]
+) -> tuple[Record, ...]:
     charter = _charter(view.charter(), index, statement)
     if statement.log != charter.origin:
         msg = f"the statement is for the log {statement.log!r}, this one is {charter.origin!r}"
@@ -71,9 +90,7 @@ def decide(view: View, index: int, signed: SignedStatement) -> tuple[Record, ...
         member=statement.member,
         key=statement.key,
         time=statement.time,
-        signed_by=lambda member, name, public: statements.verify(
-            signed, statements.key_name(member, name), public
-        ),
+        signed_by=signed_by,
     )
     authors.check(case, statement.body)
     return statement.body.effect(case)
