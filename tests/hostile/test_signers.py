@@ -61,7 +61,7 @@ def test_11_a_threshold_that_cannot_be_written(world: World, threshold: int) -> 
 def test_10_one_key_under_two_names_is_no_two_administrators(world: World) -> None:
     twin = NamedKey("carol", ALICE.public)
     leaf = genesis(world, (ALICE.key, twin), 2, world.log_keys)
-    refuse(Replay(), leaf, InvalidInputError, "stands twice")
+    refuse(Replay(), leaf, InvalidInputError, "listed twice")
     namesake = NamedKey("alice", BOB.public)
     refuse(Replay(), genesis(world, (ALICE.key, namesake), 1, world.log_keys), InvalidInputError, "twice")
 
@@ -102,9 +102,9 @@ def test_06_the_key_names_another_enrolled_key(world: World, log: Replay) -> Non
 def test_09_a_key_that_stands_in_the_log_already(world: World, log: Replay) -> None:
     for owner, name in (("acme", "2"), ("bravo", "1"), ("bravo", "2")):
         again = Identity(owner, name, ACME.private)
-        refuse(log, world.key(again), ConflictError, "stands in the log already")
+        refuse(log, world.key(again), ConflictError, "is in the log already")
     for private in (ALICE.private, Identity.of("log").private):
-        refuse(log, world.key(Identity("acme", "2", private)), ConflictError, "stands in the log already")
+        refuse(log, world.key(Identity("acme", "2", private)), ConflictError, "is in the log already")
 
 
 @pytest.mark.parametrize("weak", [NEUTRAL, bytes(32), b"\xee" + b"\xff" * 31], ids=["one", "zero", "p+1"])
@@ -131,7 +131,7 @@ def test_12_a_root_signed_by_only_old_or_only_new(world: World, log: Replay) -> 
 def test_09_a_key_that_governed_once_is_not_enrolled(world: World, log: Replay) -> None:
     for private in (ALICE.private, Identity.of("log").private, BRAVO.private, ACME.private):
         again = Identity("acme", "2", private)
-        refuse(log, world.rotate(ACME, again), ConflictError, "stands in the log already")
+        refuse(log, world.rotate(ACME, again), ConflictError, "is in the log already")
 
 
 # Two seeds whose keys have the same 4-byte id under the name acme/1, found by a birthday search.
@@ -180,4 +180,4 @@ def test_09_a_revoked_key_signs_nothing(world: World, log: Replay, revoked: str)
     for refused in (world.leaf(submit(), ACME), world.rotate(ACME, third), world.suspend(SECOND, ACME)):
         refuse(log, refused, NotPermittedError, "it is revoked")
     again = Identity("acme", "4", ACME.private)
-    refuse(log, world.key(again), ConflictError, "stands in the log already")
+    refuse(log, world.key(again), ConflictError, "is in the log already")

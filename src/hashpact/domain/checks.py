@@ -1,6 +1,6 @@
-"""A check: what is asked, what narrows it, and what a match tells.
+"""A check: its queries, the filter that narrows it, and the matches it returns.
 
-A match is a signal, never a verdict. Nothing of a check is kept.
+A match is a signal, never a verdict. No part of a check is stored.
 """
 
 from __future__ import annotations
@@ -72,10 +72,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """An entry that is near a query, and what its members say of it.
+    """An entry that is near a query, with the opinions of members on it.
 
-    ``score`` is a Hamming distance in bits, an estimated similarity, or 0 for equality; ``measure`` tells
-    which. ``shared_at`` is the statement's time in Unix seconds; ``entry`` is the entry's log index.
+    ``score`` is a Hamming distance in bits, an estimated similarity, or 0 for equality; ``measure`` is
+    which of them. ``shared_at`` is the statement's time in Unix seconds; ``entry`` is the entry's log index.
     """
 
     entry: int

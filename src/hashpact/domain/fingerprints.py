@@ -89,11 +89,11 @@ def type_named(name: str) -> FingerprintType:
 
 @dataclass(frozen=True, slots=True, init=False)
 class Fingerprint:
-    """What is left of content when it is shared: a type, bytes, and for pdq a quality from 0 to 100.
+    """The part of content that is shared: a type, bytes, and for pdq a quality from 0 to 100.
 
     The type may be given by its name, such as ``pdq/1``, and the value as any bytes-like object.
-    A Fingerprint that exists is usable: the constructor raises InvalidInputError for a wrong size and
-    UnusableFingerprintError for a code that DESIGN's table of refusals names. ``repr`` hides the bytes.
+    The constructor raises InvalidInputError for a wrong size, and UnusableFingerprintError for a code whose
+    number of set bits or quality is outside the bounds of its type. ``repr`` hides the bytes.
     """
 
     type: FingerprintType
@@ -106,7 +106,7 @@ class Fingerprint:
         value: bytes | bytearray | memoryview,
         quality: int | None = None,
     ) -> None:
-        """Refuse what must not be shared or compared."""
+        """Refuse a fingerprint that must not be shared or compared."""
         kind = type if isinstance(type, FingerprintType) else type_named(type)
         data = value if isinstance(value, bytes) else _bytes_of(value)
         object.__setattr__(self, "type", kind)
@@ -138,7 +138,7 @@ class Fingerprint:
         if quality < kind.min_quality:
             msg = (
                 f"refused {kind.name}: quality {quality} is below {kind.min_quality}, "
-                "the picture has too little structure to be told from others"
+                "the picture has too little structure to be distinguished from others"
             )
             raise UnusableFingerprintError(msg, field="quality")
 
@@ -157,7 +157,7 @@ def _bytes_of(value: bytes | bytearray | memoryview) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class PrivatePart:
-    """A fingerprint with 32 random bytes: what members receive and the public log only commits to.
+    """A fingerprint with 32 random bytes: members receive it, the public log only commits to it.
 
     The nonce keeps an outsider from guessing the fingerprint behind a commitment.
     """
@@ -191,8 +191,8 @@ def commitment(private: bytes) -> bytes:
 def parse_private(data: bytes) -> PrivatePart:
     """Read a private part.
 
-    Raises MalformedError for its form, InvalidInputError for a type or value that there is not, and
-    UnusableFingerprintError for a fingerprint that is refused.
+    Raises MalformedError if its form is wrong, InvalidInputError for an unknown type or an impossible value,
+    and UnusableFingerprintError for a fingerprint that is refused.
     """
     if len(data) > MAX_PRIVATE:
         msg = f"a private part of {len(data)} bytes; the limit is {MAX_PRIVATE}"

@@ -1,8 +1,9 @@
 """The strict line grammar of statements and private parts: ASCII, LF, one spelling for each value.
 
-A text is a first line that names its format, then ``field value`` lines in a fixed order. Nothing lenient
-reads a value: ``int`` would take ``1_5`` and full-width digits, ``bytes.fromhex`` spaces, ``str.splitlines``
-U+2028. A reader refuses whatever it would not itself have written.
+A text is a first line that names its format, then ``field value`` lines in a fixed order. Values
+are not read with the lenient functions of Python: ``int`` accepts ``1_5`` and full-width digits,
+``bytes.fromhex`` accepts spaces, and ``str.splitlines`` splits at U+2028. A reader refuses every text that
+a writer would not have produced.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ Value = TypeVar("Value")
 class Spelling(ABC, Generic[Value]):
     """How one kind of value is written: the only way to read and to write it.
 
-    ``pattern`` matches every text that is read, and may match more, which `value` refuses; ``wanted`` says
-    what it matches. A value has no line breaks, and its pattern looks at nothing beyond them.
+    ``pattern`` matches every text that is read, and may match more, which `value` refuses; ``wanted``
+    describes what it matches. A value has no line breaks, and its pattern looks at nothing beyond them.
     """
 
     __slots__ = ()
@@ -43,14 +44,14 @@ class Spelling(ABC, Generic[Value]):
 
     @abstractmethod
     def value(self, text: str) -> Value:
-        """The value of a text that the pattern matches; raises ValueError, saying what is wanted."""
+        """The value of a text that the pattern matches; raises ValueError that describes what is wanted."""
 
     @abstractmethod
     def write(self, value: Value) -> str:
         """Its one spelling; raises ValueError if it has none."""
 
     def read(self, text: str) -> Value:
-        """The value; raises ValueError, saying what is wanted, unless ``text`` is its one spelling."""
+        """The value. Raises ValueError, which describes what is wanted, unless ``text`` is its one spelling."""
         if not re.fullmatch(self.pattern, text):
             msg = f"want {self.wanted}"
             raise ValueError(msg)
@@ -197,13 +198,13 @@ class Field(Generic[Value]):
         return tuple([self.spelling.value(text) for text in texts])
 
     def texts(self, run: str) -> list[str]:
-        """What stands behind the name on each line of a run."""
+        """The text after the name on each line of a run."""
         start = len(self.name) + 1
         return [line[start:] for line in run.splitlines()]
 
 
 class FieldReader:
-    """Reads a text field by field, and refuses whatever is left over."""
+    """Reads a text field by field, and refuses lines that are left over."""
 
     def __init__(self, data: bytes, first_line: str) -> None:
         """Read the first line of ``data``.
@@ -273,7 +274,7 @@ class Form:
         self._spelt = re.compile(b"".join(patterns), re.MULTILINE)
 
     def read(self, data: bytes) -> list[tuple[Any, ...]]:
-        """The values of each field. Raises MalformedError, in which a `FieldReader` names the field."""
+        """The values of each field. Raises MalformedError, which names the field."""
         found = self._spelt.fullmatch(data)
         if found is not None:
             with contextlib.suppress(ValueError, MalformedError):

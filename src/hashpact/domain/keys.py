@@ -20,7 +20,7 @@ ALGORITHM: Final = b"\x01"
 
 KEY_SIZE: Final = 32
 KEY_LIFE: Final = 365 * 24 * 3600
-"""Seconds for which a newly enrolled key is valid, unless its enrolment says otherwise."""
+"""Seconds for which a newly enrolled key is valid, unless its enrolment states another time."""
 
 _P: Final = 2**255 - 19
 _D: Final = -121665 * pow(121666, -1, _P) % _P

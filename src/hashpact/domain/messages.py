@@ -1,4 +1,4 @@
-"""What passes between a member and the clearinghouse, as both sides hold it."""
+"""Requests and answers between a member and the clearinghouse, as values that both sides share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_PAGE: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What a caller hands in: the leaf's bytes, and the private parts in the order of its items."""
+    """A signed statement to append: the leaf's bytes, and the private parts in the order of its items."""
 
     statement: bytes
     private: Sequence[bytes] = ()
@@ -59,7 +59,7 @@ class MemberDetail:
 class PageRequest:
     """The page of at most ``size`` members that a token names; "" names the first.
 
-    The server's token is the last member id before the page; a client takes it as it comes.
+    The server's token is the last member id before the page; clients must not interpret it.
     """
 
     token: str = ""

@@ -1,4 +1,4 @@
-"""Receipt: what a member checks before it believes that a statement is in the log, and what it keeps."""
+"""A pinned log, and the checks by which a member verifies checkpoints and receipts against it."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
 
 @dataclass(frozen=True, slots=True)
 class PinnedLog:
-    """A log as its reader knows it from elsewhere: its origin, and the public keys of its checkpoints."""
+    """A log's origin and checkpoint keys, which a reader has learned from a trusted source."""
 
     origin: str
     keys: tuple[bytes, ...]
 
     def read(self, data: bytes) -> Checkpoint:
-        """The checkpoint in a signed note, as `open`."""
+        """The checkpoint in a signed note. Raises as `open`."""
         return self.open(data).checkpoint
 
     def open(self, data: bytes) -> SignedCheckpoint:
         """The checkpoint in a signed note, with the note.
 
-        Raises ProofError unless it is the one spelling of a checkpoint of this log, signed by a key of it;
-        LogKeyError if that alone is wanting.
+        Raises ProofError unless it is the one spelling of a checkpoint of this log, and LogKeyError if only a
+        signature of one of the log's keys is missing.
         """
         try:
             signed = checkpoint.parse(data)
@@ -47,7 +47,8 @@ class PinnedLog:
     def check_receipt(self, statement: bytes, given: Receipt) -> None:
         """Raise ProofError unless the receipt is of these very bytes, in a tree that the log has signed.
 
-        Without the first a server could answer with the receipt of another statement (CVE-2026-22703).
+        Without the comparison of the bytes, a server could answer with the receipt of another statement
+        (CVE-2026-22703).
         """
         if given.leaf_hash != tree.leaf_hash(statement):
             msg = "the receipt is for another statement than the one that was sent"

@@ -18,7 +18,7 @@ Clock: TypeAlias = Callable[[], int]
 """Seconds since 1970 in UTC."""
 
 Entropy: TypeAlias = Callable[[int], bytes]
-"""That many bytes nobody can guess; ``secrets.token_bytes`` outside tests."""
+"""Returns that many unpredictable bytes; ``secrets.token_bytes`` outside tests."""
 
 
 class Index(Protocol):
@@ -67,7 +67,7 @@ class Snapshot(View, Protocol):
         ...
 
     def records(self) -> Iterator[Record]:
-        """Every record of the state, whether a leaf says it or not; the charters first, in order."""
+        """Every record of the state, whether or not it follows from a leaf; the charters first, in order."""
         ...
 
 
@@ -77,7 +77,7 @@ class Transaction(View, Protocol):
     def append(self, leaf: Leaf, private: Sequence[bytes], records: Sequence[Record]) -> None:
         """Stage one leaf, its private parts and the state rows it puts.
 
-        ``leaf.index`` must be the head's size, what is staged counted in. Raises CorruptError if it is not,
+        ``leaf.index`` must be the head's size, including staged leaves. Raises CorruptError if it is not,
         RequestReusedError if the member used the request before; then nothing of the leaf is staged.
         """
         ...
@@ -89,7 +89,7 @@ class Ledger(Protocol):
     Durability: when the block of ``begin`` ends without an exception, everything appended in it is on the
     disk and visible to every later snapshot; if it ends with one, or the process dies, nothing of it is.
     A commit that fails raises CommitFailedError, and so does every later ``begin``: whether its bytes are on
-    the disk is not known before the process has stopped and started again, and nobody is answered "ok".
+    the disk is not known before the process has stopped and started again, and no caller receives a receipt.
     Concurrency: any number of snapshots, one transaction at a time over all processes of the machine; a
     second ``begin`` waits, and raises UnavailableError after its wait.
     Retries: the ledger never retries; its caller may, because appends are idempotent by request.
@@ -123,9 +123,9 @@ class Ledger(Protocol):
 class Tree(Protocol):
     """The hashes that a ledger has stored of its RFC 6962 tree, over the committed leaves.
 
-    They are what was stored, not what the leaves' bytes say; whoever signs compares the two. Any thread may
-    ask. Raises NotFoundError for what reaches past the committed leaves, CorruptError, naming the index, for
-    a leaf that is missing below the head.
+    They are the stored hashes, which may differ from those of the leaves' bytes; the signing guard compares
+    the two. Any thread may call. Raises NotFoundError for what reaches past the committed leaves, and
+    CorruptError, naming the index, for a leaf that is missing below the head.
     """
 
     def node(self, level: int, number: int) -> bytes:
@@ -137,9 +137,9 @@ class Tree(Protocol):
         ...
 
     def extent(self) -> int:
-        """One more than the highest index at which a leaf is stored, whatever the head says.
+        """One more than the highest index at which a leaf is stored, whatever the head is.
 
-        More than a head that is read afterwards: leaves are there that nobody has appended.
+        If this is more than a head that is read afterwards, leaves are stored that were never appended.
         """
         ...
 
@@ -185,9 +185,9 @@ class Log(Ledger, Protocol):
 class Publication(Protocol):
     """The log as static files that anyone may copy: the checkpoint, and tiles by their paths.
 
-    Whoever opens a file finds the old bytes or all the new ones. What `put` has returned from is on the disk,
-    and a file that is put later is never there without it. Raises ConfigError for a file that cannot be read
-    or written.
+    A reader that opens a file finds either the old bytes or all the new ones. When `put` returns, the file is
+    on the disk; a file that is put later never becomes visible before it. Raises ConfigError for a
+    file that cannot be read or written.
     """
 
     def alone(self) -> AbstractContextManager[None]:
@@ -208,9 +208,9 @@ class Publication(Protocol):
 
 
 class Cosigned(Protocol):
-    """What a witness has cosigned: the newest checkpoint of each log, and what logs have done wrong.
+    """What a witness has cosigned: the newest checkpoint of each log, and the evidence against logs.
 
-    Durability: what `advance` and `keep_evidence` return from is on the disk.
+    Durability: when `advance` or `keep_evidence` returns, its change is on the disk.
     Concurrency: any number of threads and processes of the machine; of two that advance one log at the same
     time, one raises ConflictError.
     """
@@ -228,8 +228,8 @@ class Cosigned(Protocol):
         ...
 
     def keep_evidence(self, origin: str, evidence: Evidence) -> None:
-        """Keep what a log has signed, one for each ``text``; the rest of it is then as it came first.
+        """Keep evidence against a log: for each ``text`` only the first piece.
 
-        Of each log a bounded number: the first that are certain, the newest of the others.
+        A bounded number is kept of each log: the first pieces that are certain, and the newest of the others.
         """
         ...

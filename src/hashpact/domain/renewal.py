@@ -1,7 +1,7 @@
 """Renewal: a member's request for a new channel certificate, signed by its statement key.
 
 A certificate alone does not renew itself, so a stolen channel key is useless after the certificate expires.
-What the statement key signs is a note of this text, which no other format can be:
+The statement key signs a note with this text, which cannot be mistaken for any other format:
 
     hashpact/renewal/v1
     log <origin>

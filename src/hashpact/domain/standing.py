@@ -1,10 +1,10 @@
-"""What stands: derived from the records whenever somebody asks, and written nowhere.
+"""Standing: which statements stand, derived from the records on demand and never stored.
 
 A member's statement stands unless its key is revoked, by a statement that stands, with a cutoff at or below
 the statement's index. A key that came by rotation stands only if that rotation does. So a revocation is one
-record however much the key has signed; and where a thief's key is revoked, what the thief withdrew, revoked
-and replaced is as it was before. What administrators say always stands, and so does a key's revocation of
-itself: nobody can speak for a key that has given itself up.
+record, however many statements the key has signed; and revoking a stolen key also undoes the withdrawals,
+revocations and replacements that the thief signed with it. Statements of administrators always stand, and so
+does a key's revocation of itself: no later statement can bring such a key back.
 
 Of several withdrawals of an entry, revocations of a key, replacements of a key or opinions of a member on an
 entry, the newest counts. Suspensions are not undone: they hold until they are lifted.
@@ -19,14 +19,14 @@ from hashpact.domain.state import Entry, Key, Opinion, View
 from hashpact.errors import CorruptError
 
 _Said: TypeAlias = tuple[bytes, int]
-"""A statement as far as its standing goes: the id of the key that signed it, and its index."""
+"""What a statement's standing depends on: the id of the key that signed it, and its index."""
 
 
 def stands(view: View, key_id: bytes, index: int) -> bool:
-    """Whether what that key signed at that index stands; False for a key that there is not.
+    """Whether the statement that the key signed at that index stands; False for an unknown key.
 
-    The rules let no statement hang on itself (`hangs_on`); records in which one does raise CorruptError.
-    Nothing here recurses, because a member may replace its key as often as it likes.
+    The rules let no statement depend on itself (`hangs_on`); records in which one does raise CorruptError.
+    The search is iterative, because a chain of replaced keys may be of any length.
     """
     known: dict[_Said, bool] = {}
     path: set[_Said] = set()
@@ -54,7 +54,7 @@ def stands(view: View, key_id: bytes, index: int) -> bool:
 
 
 def hangs_on(view: View, key_id: bytes, index: int, other: bytes, cutoff: int) -> bool:
-    """Whether what that key signed at ``index`` hangs on what ``other`` signed at or after ``cutoff``."""
+    """Whether a key's statement at ``index`` depends on one that ``other`` signed at or after ``cutoff``."""
     open_, seen = [(key_id, index)], set()
     while open_:
         said = open_.pop()
@@ -69,9 +69,9 @@ def hangs_on(view: View, key_id: bytes, index: int, other: bytes, cutoff: int) -
 
 
 def hindrance(view: View, key: Key, index: int, moment: int) -> str | None:
-    """Why a key signs nothing at that index and moment, whatever it is for; None if nothing of that is so.
+    """Why a key may not sign at that index and moment; None if it may.
 
-    Its expiry and its use are not looked at: there are statements for which they do not matter.
+    Does not consider its expiry and its use: some statements are allowed whatever these are.
     """
     member = view.member(key.member)
     if member is None or member.suspended_at is not None:
@@ -102,7 +102,7 @@ def replaced(view: View, key: Key) -> bool:
 
 
 def entry_stands(view: View, entry: Entry) -> bool:
-    """Whether an entry is to be matched: submitted by what stands, and neither voided nor withdrawn so."""
+    """Whether an entry matches: its submission stands, it is not voided, and no withdrawal of it stands."""
     return entry.voided_at is None and not withdrawn(view, entry) and stands(view, entry.key, entry.index)
 
 
@@ -119,7 +119,7 @@ def opinions(view: View, entry: int) -> Iterator[Opinion]:
 
 
 def _causes(key: Key, index: int) -> tuple[_Said | None, _Said | None]:
-    """What the standing of a statement hangs on: the rotation that brought its key, and its revocation."""
+    """The two statements that decide a standing: the rotation that added the key, and its revocation."""
     enrolment = None if key.enrolled_by is None else (key.enrolled_by, key.enrolled_at)
     if not _ended(key, index) or key.revoked_by in {None, key.id}:
         return enrolment, None

@@ -1,4 +1,4 @@
-"""The state that the log adds up to: its records, and the view of them that the rules ask.
+"""The state that the log adds up to: its records, and the view of them that the rules use.
 
 Records are values. A statement's effect is a list of records to put; a record with the same identity
 replaces the one before. `State` keeps them in memory; a ledger keeps them in tables.
@@ -43,12 +43,11 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a member gets for a statement: where it stands in the log, and the proof that it does.
+    """What a member gets for a statement: its place in the log, and the proof that it is there.
 
     ``leaf_hash``, ``root`` and each hash of ``proof`` are 32-byte RFC 6962 hashes; ``proof`` leads from the
     leaf to the root of the first ``tree_size`` leaves. ``checkpoint`` are the bytes of the signed checkpoint
-    of that tree: the first that was kept and holds the leaf, so that the same statement has the same receipt
-    for ever.
+    of that tree: the first kept one that holds the leaf, so that the receipt of a statement never changes.
     """
 
     index: int
@@ -69,11 +68,12 @@ class KeptCheckpoint:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Two checkpoints of one log that do not fit together, as a witness keeps them.
+    """Two checkpoints of one log that are not proved consistent, as a witness keeps them.
 
     ``text`` is the offered checkpoint's; ``cosigned`` the checkpoint that was cosigned last and ``offered``
     the request, with their signatures. ``certain``: both are of one size, so the log has signed two trees.
-    Otherwise the request had no proof that joins them, which anybody can send with a real checkpoint.
+    Otherwise the request had no valid consistency proof, and anybody can send such a request with a real
+    checkpoint.
     """
 
     text: bytes
@@ -97,7 +97,7 @@ class Use(enum.Enum):
 
 
 class Stance(enum.Enum):
-    """What a member says of another's entry."""
+    """A member's position on another's entry."""
 
     ENDORSE = "endorse"
     DISPUTE = "dispute"
@@ -105,7 +105,7 @@ class Stance(enum.Enum):
 
 
 class Basis(enum.Enum):
-    """Under what the content was removed."""
+    """The ground on which the content was removed."""
 
     GUIDELINE = "guideline"
     LAW = "law"
@@ -117,7 +117,7 @@ class Charter:
 
     ``key_delay`` is how many seconds a key that administrators enrol waits, None for none. A ``single_admin``
     log was founded with the threshold 1, and only such a log may have it. ``since`` is the index of the
-    statement that left it.
+    statement that made it.
     """
 
     origin: str
@@ -147,10 +147,10 @@ class Key:
     """A member's key. ``id`` is as `keys.key_id` makes it; ``expires`` is in Unix seconds.
 
     It signs from the moment ``valid_from``; once replaced, at index ``rotated_at``, until the moment
-    ``retires`` (both Unix seconds). ``enrolled_by`` is the id of the key whose rotation brought it, None if
+    ``retires`` (both Unix seconds). ``enrolled_by`` is the id of the key whose rotation added it, None if
     administrators enrolled it. Revoked at index ``revoked_at`` by the key ``revoked_by`` (None: by the
     administrators), what it signed at or after the index ``cutoff`` does not stand. Whether a rotation or a
-    revocation stands is for `hashpact.domain.standing` to say.
+    revocation stands is decided in `hashpact.domain.standing`.
     """
 
     id: bytes
@@ -176,8 +176,8 @@ class Entry:
 
     ``shared_at`` is the statement's time and ``removed_at`` the member's removal time, in Unix seconds, both
     advisory. ``key`` signed it. ``withdrawn_at`` is the index of the newest withdrawal and ``withdrawn_by``
-    the key that signed that; ``voided_at`` is the index at which administrators struck it. Whether it stands
-    is for `hashpact.domain.standing` to say.
+    the key that signed that; ``voided_at`` is the index at which administrators voided it. Whether it
+    stands is decided in `hashpact.domain.standing`.
     """
 
     index: int
@@ -217,7 +217,7 @@ Record: TypeAlias = Charter | Member | Key | Entry | Opinion
 
 
 class View(Protocol):
-    """What the rules may ask of the state. Every answer reflects one and the same tree size."""
+    """The queries on the state that the rules may make. Every answer reflects one and the same tree size."""
 
     def charter(self) -> Charter | None:
         """The charter in force, None before the genesis statement."""

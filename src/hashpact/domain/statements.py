@@ -1,7 +1,7 @@
 """Statements: what members sign, in the exact bytes that are signed.
 
 A statement's text is a header and the fields of its kind; with its signature lines it is a C2SP signed note,
-and those bytes are the leaf. Reading is strict: `parse` refuses whatever `Statement.text` would not write.
+and those bytes are the leaf. Reading is strict: `parse` refuses all that `Statement.text` would not write.
 The bytes are described in docs/formats/statement.md.
 """
 
@@ -42,7 +42,7 @@ _KIND_LINE: Final = re.compile(rb"[^\n]*\n[^\n]*\nkind ([a-z-]+)\n")
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What one member says, before it is signed.
+    """A statement of one member, before it is signed.
 
     ``log`` is the origin that keeps it from being replayed into another log; ``key`` the 32-byte id of the
     key that signs; ``request`` 16 random bytes that make a retry safe; ``time`` in Unix seconds, advisory.
@@ -130,7 +130,7 @@ def _form(kind: str) -> Form:
 
 
 def _refuse_kind(text: bytes) -> NoReturn:
-    """Say what is wrong up to the kind, or that there is no such kind."""
+    """Raise the error for a bad line up to the kind, or for an unknown kind."""
     reader = FieldReader(text, FIRST_LINE)
     reader.one(LOG)
     reader.one(KIND)

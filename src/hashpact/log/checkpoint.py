@@ -6,7 +6,7 @@ A checkpoint is the log's signed statement of its size and root: a note whose te
     <size>
     <base64 of the root>
 
-and, one a line, extensions that say more about the log.
+and extensions, one a line, that describe the log further.
 
 Narrower than C2SP: the log's key name is its origin, which therefore is ASCII without spaces and plus signs.
 """
@@ -97,8 +97,8 @@ def parse(data: bytes) -> SignedCheckpoint:
 def verify(signed: SignedCheckpoint, origin: str, publics: Iterable[bytes], check: note.Verify) -> None:
     """Raise BadSignatureError unless one of the log's keys signed the checkpoint of the log ``origin``.
 
-    Signatures of other keys are passed over. One that names a key of the log and does not verify spoils the
-    whole checkpoint, as C2SP signed-note advises.
+    Signatures of other keys are passed over. One that names a key of the log and does not verify invalidates
+    the whole checkpoint, as C2SP signed-note advises.
     """
     if signed.checkpoint.origin != origin:
         msg = f"a checkpoint of {signed.checkpoint.origin!r}, not of {origin!r}"

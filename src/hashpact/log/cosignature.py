@@ -1,7 +1,7 @@
 """Witness cosignatures, byte for byte as C2SP tlog-cosignature v1 (https://c2sp.org/tlog-cosignature).
 
-A cosignature is a signature line on a checkpoint in which a witness says: at this time, this was the largest
-consistent tree that I had seen of this log. Of the types of the specification we have the Ed25519 one.
+A cosignature is a signature line on a checkpoint by which a witness states that, at this time, this was
+the largest consistent tree of the log that it had seen. Only the Ed25519 type of the specification is here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Values as the lines of C2SP texts spell them: one spelling each, whatever a lenient decoder would take.
+"""Values as the lines of C2SP texts spell them: one spelling each, stricter than lenient decoders.
 
 Every reader raises MalformedError that names the field and the line, counted from 1.
 """

@@ -6,7 +6,7 @@ Rules of the verifiers:
 2. A proof has exactly the nodes that its sizes demand; none is left over.
 3. Inclusion: 0 <= index < size, and leaf and proof fold to the root.
 4. Consistency: 0 < old <= new. Every tree extends the empty one, so a proof from size 0 proves nothing.
-5. Equal sizes have equal roots and an empty proof; nothing else is looked at.
+5. Equal sizes have equal roots and an empty proof; nothing else is checked.
 6. A consistency proof folds to both roots.
 
 Sources: RFC 6962 section 2.1.1 and 2.1.2; the iterative form of transparency-dev/merkle ``proof/verify.go``.
@@ -23,7 +23,7 @@ from hashpact.log.tree import node_hash
 
 Node: TypeAlias = Callable[[int, int], bytes]
 """``node(level, number)``: the 32-byte root of the perfect subtree of the 2^level leaves that start at
-number * 2^level. It is asked only for subtrees that lie wholly inside the tree."""
+number * 2^level. It is called only for subtrees that lie wholly inside the tree."""
 
 
 def inclusion(index: int, size: int, node: Node) -> tuple[bytes, ...]:

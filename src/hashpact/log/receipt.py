@@ -1,7 +1,7 @@
 """Receipts as files: C2SP tlog-proof texts (https://c2sp.org/tlog-proof, a draft).
 
-A receipt says where a leaf is and proves it offline: an index, an inclusion proof, and the checkpoint that it
-leads to, verbatim. A verifier with the leaf's bytes and the log's public key needs nothing else:
+A receipt gives a leaf's place and proves it offline: an index, an inclusion proof, and the checkpoint that
+the proof leads to, verbatim. A verifier with the leaf's bytes and the log's public key needs nothing else:
 
     c2sp.org/tlog-proof@v1
     index <index>
@@ -9,7 +9,7 @@ leads to, verbatim. A verifier with the leaf's bytes and the log's public key ne
 
     <the checkpoint>
 
-Narrower than C2SP: there is no ``extra`` line, because nothing signs it.
+Narrower than C2SP: there is no ``extra`` line, because no signature covers it.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ def parse_path(path: str) -> Tile:
 def tiles(size: int, since: int = 0) -> Iterator[Tile]:
     """The hash tiles of a tree of ``size``, level by level, that a tree of size ``since`` did not have.
 
-    What has grown from a partial tile into a wider or full one is another tile.
+    A partial tile that has grown wider, or full, counts as another tile.
     """
     for level in count():
         width, before = size >> level * HEIGHT, since >> level * HEIGHT

@@ -1,4 +1,4 @@
-"""What a log and a witness say to each other: the bodies of C2SP tlog-witness (https://c2sp.org/tlog-witness).
+"""Requests and answers between log and witness, as bodies of C2SP tlog-witness (https://c2sp.org/tlog-witness).
 
 The log posts a checkpoint with the proof that it extends the one the witness cosigned last:
 

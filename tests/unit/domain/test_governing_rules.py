@@ -170,10 +170,10 @@ def test_rule_13_every_key_is_new_or_had_the_office_before(world: World, log: Re
     for seen in (ACME, LOG_KEY):
         as_admin = named(seen)
         leaf = world.leaf(root(2, ALICE, BOB, as_admin, log_key=NEW_LOG_KEY), ALICE, BOB)
-        refuse(log, leaf, ConflictError, "stands in the log already")
+        refuse(log, leaf, ConflictError, "is in the log already")
     for seen in (ACME, BOB):
         leaf = world.leaf(root(2, ALICE, CAROL, log_key=seen), ALICE, BOB, CAROL)
-        refuse(log, leaf, ConflictError, "stands in the log already")
+        refuse(log, leaf, ConflictError, "is in the log already")
     take(log, world.leaf(root(2, ALICE, CAROL), ALICE, BOB, CAROL))
     refuse(log, world.leaf(root(3, ALICE, BOB), ALICE, CAROL, BOB), ConflictError, "stands in the log")
     refuse(log, world.leaf(MemberEnrol("carol", BOTH), ALICE, BOB), BadSignatureError, "signed by 1")
@@ -181,7 +181,7 @@ def test_rule_13_every_key_is_new_or_had_the_office_before(world: World, log: Re
 
 def test_rule_13_no_key_or_name_stands_twice(world: World, log: Replay) -> None:
     twin = Identity(ADMIN, "twin", ALICE.private)
-    refuse(log, world.leaf(root(2, ALICE, twin), ALICE, BOB), InvalidInputError, "stands twice")
+    refuse(log, world.leaf(root(2, ALICE, twin), ALICE, BOB), InvalidInputError, "listed twice")
     refuse(log, world.leaf(root(2, ALICE, BOB, log_key=BOB), ALICE, BOB), InvalidInputError, "also an admin")
     weak = Root(2, (ALICE.key, BOB.key, NamedKey("weak", bytes(32))), 2, (LOG_KEY.public,))
     refuse(log, world.leaf(weak, ALICE, BOB), InvalidInputError, "the public key is")
@@ -192,7 +192,7 @@ def test_rule_09_keys_of_former_roots_are_not_enrolled(world: World, log: Replay
     for private in (BOB.private, LOG_KEY.private, CAROL.private, NEW_LOG_KEY.private):
         again = Identity("acme", "2", private)
         leaf = world.leaf(KeyEnrol("acme", "2", again.public, Use.SIGN, NOW + YEAR), ALICE, CAROL, again)
-        refuse(log, leaf, ConflictError, "stands in the log already")
+        refuse(log, leaf, ConflictError, "is in the log already")
 
 
 def test_rule_17_an_entry_is_voided_once(world: World, log: Replay) -> None:

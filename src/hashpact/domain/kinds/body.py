@@ -1,8 +1,8 @@
-"""What one declaration of a statement kind consists of.
+"""The base class of statement kinds, and what a kind declares.
 
-A kind is a frozen dataclass below `Body`: its fields, each annotated with the line that carries it; who makes
-it and how many sign (`Signers`); its one-line summary and its description for people; and its effect on the
-state that it meets (`Case`). Everything else that depends on the kind is derived from that.
+A kind is a frozen dataclass derived from `Body`. It declares its fields, each annotated with the line that
+carries it; who makes it and how many sign (`Signers`); a one-line summary and a description for people; and
+its effect on a state (`Case`). Everything else that depends on the kind is derived from that.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from hashpact.domain.state import Charter, Record, View
 from hashpact.errors import BadSignatureError
 
 ADMIN: Final = "admin"
-"""The member id under which administrators make statements; nobody can be enrolled with it."""
+"""The member id under which administrators make statements; no member can be enrolled with it."""
 
 
 class Signers(enum.Flag):
     """Who makes statements of a kind, and how many of them sign. A kind has one or two of these.
 
-    The key that the header names always signs, and so does each member's key that the statement brings.
+    The key that the header names always signs, and so does each member's key that the statement adds.
     """
 
     THRESHOLD = enum.auto()
     """The administrators: at least the charter's threshold of them."""
     ONE_ADMINISTRATOR = enum.auto()
-    """The administrators: one of them is enough."""
+    """The administrators: one signature is enough."""
     MEMBER = enum.auto()
     """A member, with one key."""
     ITSELF = enum.auto()
@@ -49,8 +49,8 @@ class Case:
     """A statement before the rules: the state it meets, the index it would have, and its moment.
 
     ``member``, ``key`` and ``time`` are those of its header. ``signed_by`` takes a member's id, a key's name
-    and its raw public key, and says whether that key signed it; it raises BadSignatureError for a signature
-    of that key that does not verify. For a genesis, ``charter`` is the one that it proposes.
+    and its raw public key, and returns whether that key signed it; it raises BadSignatureError for a
+    signature of that key that does not verify. For a genesis, ``charter`` is the one that it proposes.
     """
 
     view: View
@@ -75,7 +75,7 @@ def check_threshold(signed: frozenset[bytes], threshold: int) -> None:
 
 
 class Body(ABC):
-    """The fields of one kind, in the order of their lines, and what they do.
+    """The fields of one kind, in the order of their lines, and their effect.
 
     A line that occurs once is a value, one that occurs at most once a value or None (a `Yes` True or False),
     and one that may occur more often a tuple; a set is written in the order of its spellings.
@@ -91,36 +91,36 @@ class Body(ABC):
 
     @abstractmethod
     def describe(self) -> list[str]:
-        """What it does in plain words, for a person who is about to sign it: a sentence a line."""
+        """A description in plain words for a person who is about to sign it, one sentence a line."""
 
     @abstractmethod
     def effect(self, case: Case) -> tuple[Record, ...]:
-        """The records that it puts. Raises the HashpactError of the rule that it breaks.
+        """The records that the statement puts. Raises the HashpactError of the rule that it breaks.
 
-        Its signers have been checked before, but for keys that the statement itself brings.
+        The signatures have been checked already, except those of keys that the statement itself adds.
         """
 
     def changes(self, charter: Charter) -> list[str]:
-        """What it changes in the charter in force, in the same words."""
+        """The changes to the charter in force, described in the style of `describe`."""
         del charter
         return []
 
     def brings(self, member: str) -> tuple[tuple[str, NamedKey], ...]:
-        """The keys that it brings, each after its holder's id; ``member`` makes the statement."""
+        """The keys that it adds, each after its holder's id; ``member`` makes the statement."""
         del member
         return ()
 
     def check(self) -> None:  # noqa: B027 - most kinds have nothing to check
-        """Raise MalformedError if fields that are each well formed do not go together."""
+        """Raise MalformedError if fields that are well formed by themselves contradict each other."""
 
     @classmethod
     def administrators(cls, charter: Charter) -> int:
-        """How many administrators must sign, if they make it."""
+        """How many administrators must sign a statement of this kind that they make."""
         return 1 if Signers.ONE_ADMINISTRATOR in cls.signers else charter.threshold
 
     @classmethod
     def of(cls, values: Iterable[tuple[Any, ...]]) -> Self:
-        """The body of the values on its lines. Raises MalformedError if they do not go together."""
+        """The body of the values on its lines. Raises MalformedError if they contradict each other."""
         parts = zip(_lines(cls), values, strict=True)
         body = cls(*[_value(line, some, as_set) for (_, line, as_set), some in parts])
         body.check()
@@ -138,7 +138,7 @@ def lines_of(body: type[Body]) -> tuple[Field[Any], ...]:
 
 
 def utc(unix: int) -> str:
-    """A time in Unix seconds as people read it."""
+    """A time in Unix seconds, formatted for people."""
     try:
         return dt.datetime.fromtimestamp(unix, dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
     except (ValueError, OverflowError, OSError):  # past the year 9999

@@ -1,4 +1,4 @@
-"""Entries, and what members say of them: rules 10 to 12 and 17."""
+"""Entries, and the opinions of members on them: rules 10 to 12 and 17."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Submit(Body):
     items: Annotated[tuple[bytes, ...], ITEMS]
 
     def check(self) -> None:
-        """Refuse a law without its authority and article, and these without a law."""
+        """Refuse basis law without authority and article, and either of these without basis law."""
         by_law = self.basis is Basis.LAW
         if (self.authority is not None) is not by_law or (self.article is not None) is not by_law:
             msg = "basis law, and only it, names an authority and an article"
@@ -71,7 +71,7 @@ class Submit(Body):
         return (self.entry(case.index, case.member, case.key, case.time),)
 
     def entry(self, index: int, member: str, key: bytes, time: int) -> Entry:
-        """The entry that it makes as leaf ``index``, with this header, before any other statement on it."""
+        """The entry that it makes as leaf ``index``, with this header, before a later statement changes it."""
         return Entry(
             index=index,
             member=member,
@@ -116,7 +116,7 @@ class Withdraw(Body):
 
 @dataclass(frozen=True, slots=True)
 class GiveOpinion(Body):
-    """A member endorses or disputes another's entry, or says that it has seen the content.
+    """A member endorses or disputes another's entry, or states that it has seen the content.
 
     ``replace`` goes with the stance seen: the member takes back its endorsement or dispute.
     """
@@ -129,7 +129,7 @@ class GiveOpinion(Body):
     replace: Annotated[bool, REPLACE] = False
 
     def check(self) -> None:
-        """Refuse to replace by another stance than seen: these replace by themselves."""
+        """Refuse ``replace`` with endorse or dispute, which always replace the earlier opinion."""
         if self.replace and self.stance is not Stance.SEEN:
             msg = "only the stance seen has a line replace; endorse and dispute replace an opinion anyway"
             raise MalformedError(msg, field="replace")
@@ -148,7 +148,7 @@ class GiveOpinion(Body):
         ]
 
     def effect(self, case: Case) -> tuple[Record, ...]:
-        """The member's opinion of the entry from here on."""
+        """The member's new opinion of the entry."""
         entry = _standing_entry(case.view, self.entry)
         if entry.member == case.member:
             msg = "a member gives no opinion on its own entry; it can withdraw it"
@@ -163,7 +163,7 @@ class GiveOpinion(Body):
             if given.member == case.member and given.stance is not Stance.SEEN:
                 msg = (
                     f"{case.member!r} has the opinion {given.stance.value} on entry {self.entry}; "
-                    "seen replaces it only if the statement says so (--replace)"
+                    "seen replaces it only with a line replace (--replace)"
                 )
                 raise ConflictError(msg)
 
@@ -183,7 +183,7 @@ class Void(Body):
 
     def describe(self) -> list[str]:
         """The entry and the reason."""
-        return [f"Strike entry {self.entry}: it matches no more, and stays in the log.", why(self.reason)]
+        return [f"Strike entry {self.entry}: it stops matching, and stays in the log.", why(self.reason)]
 
     def effect(self, case: Case) -> tuple[Record, ...]:
         """The entry, struck, whether it is withdrawn or not."""
@@ -195,7 +195,7 @@ class Void(Body):
 
 
 def unknown_label(label: str, known: Iterable[str]) -> UnknownLabelError:
-    """The error for a label that the policy does not have; it lists those that it has."""
+    """The error for a label that the policy does not have; it lists the known ones."""
     names = ", ".join(known)
     return UnknownLabelError(f"unknown label {label!r}; known are {names}", field="label", known=names)
 

@@ -1,4 +1,4 @@
-"""Who governs, and who is a member: rules 1, 7, 8 and 13."""
+"""Governance and membership: rules 1, 7, 8 and 13."""
 
 from __future__ import annotations
 
@@ -82,12 +82,12 @@ class Root(Body):
         return [f"Change who governs the log: version {self.version}.", *_offices(self)]
 
     def changes(self, charter: Charter) -> list[str]:
-        """Who is new, who leaves, and how many signed until now."""
+        """The administrators who join and leave, and the threshold until now."""
         before, after = ({admin.public for admin in admins} for admins in (charter.admins, self.admins))
         new = [admin.name for admin in self.admins if admin.public not in before]
         gone = [admin.name for admin in charter.admins if admin.public not in after]
         return [
-            f"New: {', '.join(new) or 'nobody'}. No longer: {', '.join(gone) or 'nobody'}.",
+            f"New: {', '.join(new) or 'none'}. No longer: {', '.join(gone) or 'none'}.",
             f"Until now {charter.threshold} of {len(charter.admins)} must sign.",
         ]
 
@@ -97,7 +97,7 @@ class Root(Body):
         return tuple((ADMIN, admin) for admin in self.admins)
 
     def effect(self, case: Case) -> tuple[Record, ...]:
-        """Other administrators, another threshold or other log keys; its own threshold signs too."""
+        """The new charter. As many of the new administrators as the new threshold must sign, too."""
         before = case.charter
         if self.version != before.root_version + 1:
             msg = f"the root's version must be {before.root_version + 1}"
@@ -148,7 +148,7 @@ class Policy(Body):
         return lines
 
     def effect(self, case: Case) -> tuple[Record, ...]:
-        """Other labels, or another delay."""
+        """The charter with the new labels and delay."""
         before = case.charter
         if self.version != before.policy_version + 1:
             msg = f"the policy's version must be {before.policy_version + 1}"
@@ -202,7 +202,7 @@ class MemberSuspend(Body):
     def describe(self) -> list[str]:
         """The member and the reason."""
         return [
-            f"Suspend the member {self.id}: it can say and ask nothing until it is resumed.",
+            f"Suspend the member {self.id}: its statements and calls are refused until it is resumed.",
             why(self.reason),
         ]
 
@@ -233,7 +233,7 @@ class MemberResume(Body):
         return [f"Lift the suspension of the member {self.id}.", why(self.reason)]
 
     def effect(self, case: Case) -> tuple[Record, ...]:
-        """The member, not suspended any more."""
+        """The member, no longer suspended."""
         member = _member_named(case.view, self.id)
         if member.suspended_at is None:
             msg = f"the member {self.id!r} is not suspended"
@@ -251,7 +251,7 @@ def _member_named(view: View, member_id: str) -> Member:
 
 
 def _offices(body: Genesis | Root) -> list[str]:
-    """Who governs, for people."""
+    """The administrators, the threshold and the log's keys, described for people."""
     return [
         f"{body.threshold} of these {len(body.admins)} administrators must sign from then on:",
         *(f"  {admin.name}, public key {admin.public.hex()}" for admin in body.admins),
@@ -264,7 +264,7 @@ def _check_offices(body: Genesis | Root, least: int) -> None:
     admins = {admin.public for admin in body.admins}
     names = {admin.name for admin in body.admins}
     if len(admins) != len(body.admins) or len(names) != len(body.admins):
-        msg = f"an administrator's key or name stands twice in the {body.kind} statement"
+        msg = f"an administrator's key or name is listed twice in the {body.kind} statement"
         raise InvalidInputError(msg, field="admin")
     if admins & set(body.log_keys):
         msg = "a log key is also an administrator's key"

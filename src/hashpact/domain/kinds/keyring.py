@@ -31,7 +31,7 @@ from hashpact.errors import (
 
 _DAY: Final = 24 * 3600
 MAX_KEY_LIFE: Final = 366 * _DAY
-"""Seconds for which a key may be enrolled: at most a leap year."""
+"""Seconds for which a key may be enrolled: at most 366 days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class KeyEnrol(Body):
         return ((self.id, NamedKey(self.name, self.public)),)
 
     def effect(self, case: Case) -> tuple[Record, ...]:
-        """A new key, which waits as long as the policy says."""
+        """A new key, which becomes valid after the delay that the policy sets."""
         if case.view.member(self.id) is None:
             msg = f"there is no member {self.id!r}"
             raise NotFoundError(msg, resource=f"members/{self.id}")
@@ -75,7 +75,7 @@ class KeyEnrol(Body):
 
 @dataclass(frozen=True, slots=True)
 class KeyRotate(Body):
-    """A member's new key in the place of its key ``old``, which goes on for ``overlap`` seconds."""
+    """Replaces a member's key ``old`` by a new one; the old key stays valid for ``overlap`` seconds."""
 
     kind: ClassVar[str] = "key-rotate"
     signers: ClassVar[Signers] = Signers.MEMBER
@@ -94,7 +94,7 @@ class KeyRotate(Body):
         return [
             f"Replace the key {self.old.hex()} by a new one, {self.name}.",
             f"The new one's id is {keys.key_id(self.public).hex()}; it expires {utc(self.expires)}.",
-            f"The old one goes on for {self.overlap / _DAY:g} days.",
+            f"The old one stays valid for {self.overlap / _DAY:g} days.",
         ]
 
     def brings(self, member: str) -> tuple[tuple[str, NamedKey], ...]:
@@ -102,7 +102,7 @@ class KeyRotate(Body):
         return ((member, NamedKey(self.name, self.public)),)
 
     def effect(self, case: Case) -> tuple[Record, ...]:
-        """A new key in the place of the old, which retires."""
+        """The new key, and the old one with the moment at which it retires."""
         old = _key_of(case.view, case.member, self.old)
         if case.key != old.id:
             signer = case.view.key(case.key)
@@ -124,7 +124,7 @@ class KeyRotate(Body):
 
 @dataclass(frozen=True, slots=True)
 class KeySuspend(Body):
-    """The key ``target`` of a member signs nothing more, until it is resumed."""
+    """The key ``target`` of a member may not sign until it is resumed."""
 
     kind: ClassVar[str] = "key-suspend"
     signers: ClassVar[Signers] = Signers.ONE_ADMINISTRATOR | Signers.ITSELF
@@ -171,7 +171,7 @@ class KeyResume(Body):
         return [f"Lift the suspension of the key {self.target.hex()} of {self.id}.", why(self.reason)]
 
     def effect(self, case: Case) -> tuple[Record, ...]:
-        """The key, not suspended any more."""
+        """The key, no longer suspended."""
         key = _key_of(case.view, self.id, self.target)
         if key.suspended_at is None:
             msg = f"the key {key.member}/{key.name} is not suspended"
@@ -203,7 +203,7 @@ class KeyRevoke(Body):
         ]
 
     def effect(self, case: Case) -> tuple[Record, ...]:
-        """The key, at its end."""
+        """The key, revoked."""
         key = _key_of(case.view, self.id, self.target)
         if not key.enrolled_at <= self.cutoff <= case.index:
             msg = f"the cutoff must be from {key.enrolled_at}, the key's enrolment, to {case.index}"
@@ -214,29 +214,29 @@ class KeyRevoke(Body):
         return (replace(key, revoked_at=case.index, revoked_by=by, cutoff=self.cutoff),)
 
     def _check_alone(self, case: Case, key: Key, by: bytes) -> None:
-        """Refuse with ConflictError what only the administrators revoke."""
+        """Refuse with ConflictError a revocation that only administrators may make."""
         if key.revoked_at is not None:
             msg = f"the key {key.member}/{key.name} is revoked already; administrators can revoke it again"
             raise ConflictError(msg)
         if by != key.id and standing.hangs_on(case.view, by, case.index, key.id, self.cutoff):
-            msg = "the revocation would undo what the revoking key itself hangs on; administrators can do it"
+            msg = "the revocation would undo what the revoking key itself depends on; administrators can revoke it"
             raise ConflictError(msg)
 
 
 def check_unseen(view: View, public: bytes) -> None:
-    """Refuse a key that proves nothing, with InvalidInputError, and one that stands in the log already."""
+    """Refuse a weak or malformed public key, with InvalidInputError, and one that is in the log already."""
     keys.check_public_key(public)
     governing = (
         public in {admin.public for admin in charter.admins} or public in charter.log_keys
         for charter in view.charters()
     )
     if view.key(keys.key_id(public)) is not None or any(governing):
-        msg = "this key stands in the log already; make a new one"
+        msg = "this key is in the log already; make a new one"
         raise ConflictError(msg)
 
 
 def _new_key(case: Case, member: str, body: KeyEnrol | KeyRotate) -> Key:
-    """The key that the statement brings, for signing from its moment on."""
+    """The key that the statement adds, valid from the statement's moment on."""
     check_unseen(case.view, body.public)
     if any(key.name == body.name for key in case.view.keys(member)):
         msg = f"{member!r} has had a key named {body.name!r}; take another name"

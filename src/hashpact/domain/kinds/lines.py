@@ -17,9 +17,9 @@ MAX_LABELS: Final = 8
 MAX_TAXONOMY: Final = 64
 """Labels of a policy."""
 MAX_ADMINS: Final = note.MAX_SIGNATURES - 1
-"""All of them can sign a key's enrolment beside the key itself."""
+"""The most administrators: all of them and the key itself can sign a key's enrolment."""
 MAX_OVERLAP: Final = 30 * 24 * 3600
-"""Seconds for which a key that is replaced may go on beside its successor."""
+"""Seconds for which a replaced key may stay valid beside its successor."""
 MAX_DELAY: Final = 30 * 24 * 3600
 """Seconds for which a policy may keep a newly enrolled key waiting."""
 

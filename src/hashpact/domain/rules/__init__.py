@@ -1,39 +1,39 @@
 """What a statement does: the one pure function that server, check node, mirror and auditor share.
 
 A statement's **moment** is the later of its own time and the latest time of any statement before it, so that
-nothing is won by writing an earlier time. Order is the log index; only what is said to expire looks at the
-moment. The rules, in the order in which they are tried:
+an earlier time gains nothing. Order is the log index; only expiry and validity depend on the moment. The
+rules, in the order in which they are tried:
 
-1.  Leaf 0 is a genesis; no other leaf is. Every key that it names is another one.
+1.  Leaf 0 is a genesis; no other leaf is. The keys that it names all differ.
 2.  ``log`` is the charter's origin.
 3.  A request id is used once by its member.
-4.  Who makes a kind, administrators or members or both, is part of its declaration (`Signers`). What both
-    make, a member makes only of itself and its own keys.
+4.  Who makes a kind, administrators or members or both, is part of its declaration (`Signers`). Of a
+    kind that both make, a member makes only statements about itself and its own keys.
 5.  A statement of ``admin`` is signed by the key that it names and by as many administrators as its kind
-    needs, the charter's threshold or one, counted as distinct raw public keys. Genesis is signed so by the
-    administrators it names, root also by its own threshold of those it names.
+    needs, the charter's threshold or one, counted as distinct raw public keys. A genesis is signed by the
+    administrators that it names; a root also by its own threshold of those that it names.
 6.  Any other statement is signed by the key that it names, which is its member's. The member is not
     suspended. The key stands, is not suspended, has not been replaced longer ago than its overlap, and the
     moment is in its time. A recovery key only makes ``key-rotate``; an expired key replaces itself, for 30
     days.
 7.  A policy's version is the one before plus one.
-8.  A member is enrolled once; ``admin`` is no member's id. Who is suspended is not suspended again, and only
-    who is suspended is resumed.
-9.  A new key is its enrolled member's, under a name that none of the member's keys ever had, stood nowhere in
+8.  A member is enrolled once; ``admin`` is no member's id. A suspended member is not suspended again, and
+    only a suspended member is resumed.
+9.  A new key is its enrolled member's, under a name that none of the member's keys ever had, was nowhere in
     the log before, expires within 366 days after the moment, and signs the statement. Keys under which a
-    signature proves nothing are refused, wherever they stand.
+    signature proves nothing are refused, in every kind.
 10. A submission is made by a member with the role ``contribute``; its labels are in the policy; with basis
     ``law`` its authority is enrolled.
 11. A withdrawal is made by the contributor of an entry that stands.
 12. An opinion is given on another member's entry that stands. ``seen`` takes the place of an endorsement or
-    dispute of the same member that stands only if it says ``replace``.
-13. A root's version is the one before plus one. Its threshold is from 2 (from 1 in a log founded so) to the
-    number of its administrators; each of its keys had the same office in the root before, or is new.
+    dispute of the same member that stands only if it has ``replace``.
+13. A root's version is the one before plus one. Its threshold is from 2 (from 1 in a log that was founded
+    with 1) to the number of its administrators; each of its keys had the same office in the root before, or is new.
 14. A key is replaced once, by itself or by a recovery key of its member; then without overlap. The new key is
     for the same use.
 15. A key that is suspended is not suspended again, and only one that is suspended is resumed.
 16. A revocation's cutoff is from the key's enrolment to the revocation itself. Only the administrators
-    revoke a key again, and no key's revocation hangs on what it undoes.
+    revoke a key again, and no revocation depends on a statement that it undoes.
 17. An entry is voided once.
 
 What each kind does under rules 7 to 17 is its effect, in `hashpact.domain.kinds`. What stands is derived from

@@ -14,7 +14,7 @@ GRACE: Final = 30 * 24 * 3600
 
 
 def check(case: Case, body: AnyBody) -> None:
-    """Refuse a statement that its author may not make, or that has not been signed as it must."""
+    """Refuse a statement that its author may not make, or that does not have the required signatures."""
     if case.member == ADMIN:
         if not body.signers & Signers.ADMINISTRATORS:
             msg = f"administrators do not make {body.kind} statements"

@@ -1,4 +1,4 @@
-"""Replay: the fold of a log's leaves into its state, with the leaves that the log should not hold."""
+"""Replay: folds a log's leaves into its state, and collects the leaves that break a rule."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hashpact.errors import HashpactError
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A leaf in the log that breaks a rule: the operator's fault. It has no effect; this is the evidence."""
+    """A leaf in the log that breaks a rule, as evidence against the operator. It has no effect."""
 
     index: int
     data: bytes
@@ -23,14 +23,14 @@ class Fault:
 
 @dataclass(slots=True)
 class Replay:
-    """What a log adds up to, and the leaves that it should not hold."""
+    """The state that a log adds up to, and its leaves that break a rule."""
 
     state: State = field(default_factory=State)
     faults: list[Fault] = field(default_factory=list)
     size: int = 0
 
     def apply(self, leaf: bytes) -> Statement | None:
-        """Fold one more leaf; what it says, even if that has no effect, or None if it is no statement."""
+        """Fold one more leaf. Returns its statement, even one without effect; None if it is malformed."""
         index = self.size
         self.size += 1
         statement = None
