@@ -51,7 +51,7 @@ class Spelling(ABC, Generic[Value]):
         """Its one spelling; raises ValueError if it has none."""
 
     def read(self, text: str) -> Value:
-        """The value. Raises ValueError, which describes what is wanted, unless ``text`` is its one spelling."""
+        """The value. Raises ValueError, describing what is wanted, unless the text is its one spelling."""
         if not re.fullmatch(self.pattern, text):
             msg = f"want {self.wanted}"
             raise ValueError(msg)

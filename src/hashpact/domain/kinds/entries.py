@@ -71,7 +71,7 @@ class Submit(Body):
         return (self.entry(case.index, case.member, case.key, case.time),)
 
     def entry(self, index: int, member: str, key: bytes, time: int) -> Entry:
-        """The entry that it makes as leaf ``index``, with this header, before a later statement changes it."""
+        """The entry that it makes as leaf ``index``, with this header, before later statements change it."""
         return Entry(
             index=index,
             member=member,

@@ -219,7 +219,7 @@ class KeyRevoke(Body):
             msg = f"the key {key.member}/{key.name} is revoked already; administrators can revoke it again"
             raise ConflictError(msg)
         if by != key.id and standing.hangs_on(case.view, by, case.index, key.id, self.cutoff):
-            msg = "the revocation would undo what the revoking key itself depends on; administrators can revoke it"
+            msg = "this would undo what the revoking key itself depends on; administrators can revoke it"
             raise ConflictError(msg)
 
 

@@ -28,7 +28,8 @@ rules, in the order in which they are tried:
 12. An opinion is given on another member's entry that stands. ``seen`` takes the place of an endorsement or
     dispute of the same member that stands only if it has ``replace``.
 13. A root's version is the one before plus one. Its threshold is from 2 (from 1 in a log that was founded
-    with 1) to the number of its administrators; each of its keys had the same office in the root before, or is new.
+    with 1) to the number of its administrators; each of its keys had the same office in the root before, or
+    is new.
 14. A key is replaced once, by itself or by a recovery key of its member; then without overlap. The new key is
     for the same use.
 15. A key that is suspended is not suspended again, and only one that is suspended is resumed.
