@@ -123,8 +123,8 @@ class Auditor:
     def run(self) -> Report:
         """Audit the whole log.
 
-        Raises UnavailableError, or another error of the source, if it cannot be read. Everything that is wrong
-        with its answers is in the report.
+        Raises UnavailableError, or another error of the source, if it cannot be read. Everything that is
+        wrong with its answers is in the report.
         """
         try:
             self._tree()
@@ -209,9 +209,7 @@ class Auditor:
             return
         if signed.checkpoint.root != self._root:
             last = size - 1
-            which = (
-                f"leaf {last} is" if before == last else f"one of the leaves {before} to {last} is"
-            )
+            which = f"leaf {last} is" if before == last else f"one of the leaves {before} to {last} is"
             message = f"{which} not the one that the signed checkpoint of size {size} commits to"
             self._find("checkpoint", before, message, **{f"checkpoint-{size}": note})
 
@@ -296,7 +294,7 @@ class Auditor:
                 return
 
     def _state(self) -> None:
-        """Compare the records that the source reports, again while the growth of the log explains some differences."""
+        """Compare the records that the source reports, again while the log grows."""
         if not self._source.reports:
             return
         entries: Sequence[int] = sorted(self._replay.state.entries)

@@ -105,9 +105,9 @@ def restore(file: Path, home: Path, progress: Progress, accept: Accept) -> Manif
     """Restore an archive to the new directory ``home``; returns its manifest.
 
     Every file must have the SHA-256 of the manifest, and the ledger its origin, size and root; then
-    ``accept`` may still refuse the ledger, for example because others hold a newer one. The home appears whole or
-    not at all. Raises ConfigError if ``home`` exists and is not empty or ``file`` cannot be
-    read, and CorruptError if it is not a whole backup.
+    ``accept`` may still refuse the ledger, for example because others hold a newer one. The home appears
+    whole or not at all. Raises ConfigError if ``home`` exists and is not empty or ``file`` cannot be read,
+    and CorruptError if it is not a whole backup.
     """
     with new_directory(home) as draft:
         manifest = _unpack(file, draft, progress)

@@ -64,7 +64,7 @@ class Lease:
         self._write()
 
     def give_back(self) -> None:
-        """Take the record away, unless it is another machine's. Other processes of this machine write it again."""
+        """Remove the record unless it is another machine's. Other processes here write it again."""
         if self._is_ours(self._read()):
             self.path.unlink(missing_ok=True)
 

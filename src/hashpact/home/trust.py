@@ -32,7 +32,7 @@ class ServerTrust:
         self._failed: object = None
 
     def __call__(self) -> Tls | None:
-        """The certificates if their files have changed, else None. Logs failures, because gRPC swallows them."""
+        """The certificates if their files changed, else None. Logs failures, because gRPC swallows them."""
         marks: object = None
         try:
             marks = self._marks()

@@ -7,8 +7,8 @@ Rules of `Cosigner.add`, in this order, from C2SP tlog-witness (https://c2sp.org
 3. The same size has the same root, and the consistency proof verifies; from size 0 there is none.
 4. What was cosigned last is replaced, at once and durably, only if it is still what rule 2 compared.
 
-Only then is the checkpoint signed. A request that breaks rule 3, and a second root for the size that was cosigned last,
-is kept as evidence against the log.
+Only then is the checkpoint signed. A request that breaks rule 3, or has a second root for the size that was
+cosigned last, is kept as evidence against the log.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class OpenWitness:
         return logs
 
     def cosigner(self, passphrases: pkcs8.Passphrases) -> Cosigner:
-        """The cosigner that answers requests. Raises ConfigError if the private key is not that of the configuration."""
+        """The cosigner. Raises ConfigError if the private key is not that of the configuration."""
         path = self.paths.key
         key = pkcs8.from_pem(read_private(path, MAX_SIZE), str(path), passphrases)
         if key.public_key().public_bytes_raw() != self.config.witness.public:

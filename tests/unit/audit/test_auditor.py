@@ -297,7 +297,7 @@ def test_a_record_that_is_told_otherwise_than_the_leaves_say(
 
     source.state[place] = record
     source.state.append(replace(record, **renamed))
-    assert only(source)[2].endswith(" is not what any leaf says")
+    assert only(source)[2].endswith(" follows from no leaf")
 
     source.state = [each for each in source.state[:-1] if each is not record]
     assert only(source) == ("state", index, f"{message.partition(' is reported')[0]} is missing")
@@ -322,7 +322,7 @@ def test_a_difference_that_a_longer_log_does_not_explain(ledger: MemoryLedger) -
     with ledger_source(ledger) as honest:
         source = Growing(honest)
         source.state.append(Member("puppet", frozenset(), 3))
-        assert only(source) == ("state", 3, "the record member puppet is not what any leaf says")
+        assert only(source) == ("state", 3, "the record member puppet follows from no leaf")
 
 
 def test_a_source_that_tells_no_state(source: Altered) -> None:
@@ -382,7 +382,7 @@ def test_a_server_tells_only_the_opinions_that_stand() -> None:
         assert only(source) == (
             "state",
             first + 1,
-            f"the record opinion {first} bolt is not what any leaf says",
+            f"the record opinion {first} bolt follows from no leaf",
         )
         source.state = [each for each in source.state if not isinstance(each, Opinion)]
         assert report(source).findings == ()
