@@ -33,9 +33,9 @@ def plain_name(name: str) -> str:
 
 
 def write_private(path: Path, data: bytes, *, replace: bool = False) -> None:
-    """Write a file that only its owner can read, and never could anyone else.
+    """Write a file that only its owner can read, at no moment anyone else.
 
-    As `write_public` otherwise.
+    Otherwise as `write_public`.
     """
     _write(path, data, _PRIVATE, replace=replace)
 
@@ -85,9 +85,9 @@ def _is_empty(directory: Path) -> bool:
 
 @contextlib.contextmanager
 def alone(directory: Path, *, wait: bool = False) -> Iterator[None]:
-    """Be the only process that changes a directory's files, as far as others ask too.
+    """Hold the advisory lock of a directory, so that one process at a time changes its files.
 
-    Waits for another one that is at it, or raises ConfigError; so too if there is no such directory.
+    Waits for a process that holds it, or raises ConfigError, as it does if there is no such directory.
     """
     try:
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -171,7 +171,7 @@ def _read(path: Path, limit: int, *, forbidden: int) -> bytes:
         msg = f"cannot read {path}: {exc.strerror}; {_advice(exc)}"
         raise ConfigError(msg) from exc
     if len(data) > limit:
-        msg = f"{path} has more than {limit} bytes; it cannot be the file that is meant"
+        msg = f"{path} has more than {limit} bytes; it cannot be the right file"
         raise ConfigError(msg)
     return data
 

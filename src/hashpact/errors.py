@@ -1,12 +1,12 @@
-"""Everything that Hashpact refuses, as one tree.
+"""The errors that Hashpact raises, as one tree.
 
     HashpactError
     ├── InvalidInputError            a value breaks its format; names the field
     │   ├── MalformedError           bytes of a statement, note or private part; names the line
-    │   ├── UnknownLabelError        not in the policy's taxonomy; names those that are
+    │   ├── UnknownLabelError        not in the policy's taxonomy; lists the known ones
     │   ├── UnusableFingerprintError a fingerprint that would match too much or too little
     │   └── UnusableContentError     a file or text that no fingerprint can be made from
-    ├── UnauthenticatedError         the channel does not prove who is calling
+    ├── UnauthenticatedError         the channel does not authenticate the caller
     ├── NotPermittedError            known, but not allowed: role, suspension, another's name
     │   ├── UnknownKeyError          the key is not enrolled
     │   └── BadSignatureError        a signature is missing or does not verify
@@ -14,7 +14,7 @@
     ├── RequestReusedError           the request id was used for other bytes
     ├── ConflictError                the state of the log forbids it now
     │   ├── ClockSkewError           the statement's time is too far from the server's
-    │   └── AlreadySharedError       the member shares this very content already; names the entry
+    │   └── AlreadySharedError       the member shares the same content already; names the entry
     ├── OverloadedError              a quota or a bound of the server is reached
     ├── UnavailableError             cannot answer now; the same call may succeed later
     │   ├── CommitFailedError        the disk refused a commit; the process stops and starts again
@@ -25,9 +25,9 @@
     │       └── LogKeyError          no key of the log that is pinned signed the checkpoint
     └── ConfigError                  the home, profile or configuration is unusable
 
-Each class has a stable ``code``. The server sends it with a gRPC status, the SDK raises the same class
-from it, so that one ``except`` works on both sides of the wire. ``fault`` says whether it is the server's own
-trouble, which its operator must see, or a refusal of what the caller asked.
+Each class has a stable ``code``. The server sends it with a gRPC status, and the SDK raises the same class
+from it, so that one ``except`` works on both sides of the wire. ``fault`` is whether it is a fault of the
+server, which its operator must see, or a refusal of the caller's request.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class MalformedError(InvalidInputError):
 
 
 class UnknownLabelError(InvalidInputError):
-    """A label that the policy does not have. ``details["known"]`` lists those that it has."""
+    """A label that the policy does not have. ``details["known"]`` lists the known ones."""
 
     code = "UNKNOWN_LABEL"
 
@@ -186,7 +186,7 @@ class ProofError(CorruptError):
 
 
 class LogKeyError(ProofError):
-    """No key of the log that is pinned signed the checkpoint. Root statements may have brought another."""
+    """No key of the log that is pinned signed the checkpoint. Root statements may name another."""
 
     code = "LOG_KEY"
 
@@ -198,5 +198,5 @@ class ConfigError(HashpactError):
 
 
 def is_fault(error: BaseException) -> bool:
-    """Whether an error is the server's own trouble, and not a refusal of what the caller asked."""
+    """Whether an error is a fault of the server, and not a refusal of the caller's request."""
     return error.fault if isinstance(error, HashpactError) else True

@@ -116,7 +116,7 @@ async def test_entries_out_of_order_or_out_of_place_end_it(
         ),
         (
             changed(9, lambda one: replace(one, opinions=(Opinion(9, "bolt", Stance.SEEN, 47, bytes(32)),))),
-            ["opinion 9 bolt is not what any leaf says"],
+            ["opinion 9 bolt follows from no leaf"],
         ),
     ],
 )

@@ -115,7 +115,7 @@ class Identity:
 
 @dataclass(slots=True)
 class World:
-    """A log with two administrators, and whoever a test needs beside them."""
+    """A log with two administrators, and the members that a test adds."""
 
     origin: str = ORIGIN
     clock: FakeClock = field(default_factory=FakeClock)
@@ -179,7 +179,7 @@ class World:
         return self.leaf(kinds.KeySuspend(target.owner, target.id, "stolen"), *by)
 
     def revoke(self, target: Identity, cutoff: int, *by: Identity) -> bytes:
-        """A key's revocation; by the administrators if nobody is named."""
+        """A key's revocation; by the administrators if no signer is named."""
         return self.leaf(kinds.KeyRevoke(target.owner, target.id, cutoff, "stolen"), *(by or self.admins))
 
     def founding(self, *members: str) -> list[bytes]:
@@ -320,7 +320,7 @@ def check_audit(ledger: Log) -> None:
 
 
 def check_checkpoints(ledger: Log, oracle: Oracle) -> None:
-    """Compare every kept checkpoint, and the proofs of some leaves in them, with what the hashes say."""
+    """Compare every kept checkpoint, and the proofs of some leaves in them, with the leaves' hashes."""
     with ledger.snapshot() as view:
         charters = view.charters()
     publics = {key for charter in charters for key in charter.log_keys}
@@ -343,7 +343,7 @@ def check_checkpoints(ledger: Log, oracle: Oracle) -> None:
 
 
 def check_state(ledger: Ledger, state: State) -> None:
-    """Compare what a ledger says of its state with that state, record by record."""
+    """Compare the state that a ledger reports with that state, record by record."""
     with ledger.snapshot() as view:
         assert view.charter() == state.charter()
         assert view.charters() == state.charters()

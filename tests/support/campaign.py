@@ -1,4 +1,4 @@
-"""What is left of appends when any one system call that they make is a kill, or fails.
+"""Appends during which one system call, any of them, is a kill or fails.
 
     python -m faults.campaign DIRECTORY KINDS STEP
 
@@ -43,7 +43,7 @@ FOUNDED: Final = 10
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of one fault: the calls that strace saw, and what the two processes said."""
+    """The outcome of one fault: the calls that strace saw, and the reports of the two processes."""
 
     fault: Fault | None
     on: str | None
@@ -207,7 +207,7 @@ def plain(receipt: Receipt) -> dict[str, Any]:
 def in_a_process(
     work: Callable[[Say], None], log: Path | None, fault: Fault | None
 ) -> tuple[int, list[tuple[str, Any]]]:
-    """Do some work in a forked process, traced into ``log``; its wait status, and what it said.
+    """Do some work in a forked process, traced into ``log``; its wait status, and its reports.
 
     It speaks through a socket, because a write is what may fail.
     """

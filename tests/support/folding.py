@@ -34,5 +34,5 @@ def refuse(log: Replay, leaf: bytes, error: type[HashpactError], message: str) -
 
 
 def genesis(world: World, admins: tuple[NamedKey, ...], threshold: int, log_keys: tuple[bytes, ...]) -> bytes:
-    """A genesis statement signed by alice and bob, whatever it says."""
+    """A genesis statement signed by alice and bob, valid or not."""
     return world.by_admins(Genesis(admins, threshold, log_keys))

@@ -42,7 +42,7 @@ class _Version:
 
 
 class _View:
-    """A `Snapshot` of a state that nobody changes."""
+    """A `Snapshot` of a state that is not changed."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -141,7 +141,7 @@ class MemoryTree:
         return self._leaf(size - 1).edge if size else ()
 
     def extent(self) -> int:
-        """As many leaves as the head counts: no other hand puts any here."""
+        """As many leaves as the head counts: nothing else stores any here."""
         return self._ledger.head().size
 
     def _leaf(self, index: int) -> Leaf:

@@ -25,7 +25,7 @@ ORIGIN = "test.example/log"
 BOTH = frozenset(Role)
 
 UNMEASURED = {"COVERAGE_PROCESS_CONFIG": ""}
-"""The environment of a process that is not to measure its coverage: one that is killed could not tell it."""
+"""The environment of a process that is not to measure its coverage: a killed one could not report it."""
 
 _START = 30.0
 """Seconds in which a server must answer on the slowest machine."""

@@ -1,4 +1,4 @@
-"""The bytes of a segment file, read as docs/formats/segment.md says and not as the kernel does."""
+"""The bytes of a segment file, read by docs/formats/segment.md, independently of the kernel."""
 
 from __future__ import annotations
 

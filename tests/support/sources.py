@@ -1,4 +1,4 @@
-"""Sources for auditors, which tell what a ledger has but for what a test puts in place of it."""
+"""Sources for auditors: a ledger with the changes that a test makes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hashpact.log.tiles import Tile
 
 
 class Altered:
-    """A source that tells what a ledger has, but for what a test puts in place of it."""
+    """A source over a ledger, with the changes that a test makes."""
 
     def __init__(self, honest: LedgerSource) -> None:
         self.honest = honest
@@ -39,10 +39,10 @@ class Altered:
 
     def leaves(self, start: int, stop: int) -> Iterator[ReportedLeaf]:
         """What is put in place of a leaf, or the leaf."""
-        for told in self.honest.leaves(start, stop):
-            if told.index == self.stop:
+        for reported in self.honest.leaves(start, stop):
+            if reported.index == self.stop:
                 return
-            given = self.told.get(told.index, told)
+            given = self.told.get(reported.index, reported)
             if isinstance(given, Exception):
                 raise given
             yield given
@@ -63,7 +63,7 @@ class Endless(Altered):
     """A source whose leaves never end."""
 
     def leaves(self, start: int, _stop: int) -> Iterator[ReportedLeaf]:
-        """Leaves for ever."""
+        """Endless leaves."""
         return (next(self.honest.leaves(index, index + 1)) for index in itertools.count(start))
 
 

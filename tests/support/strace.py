@@ -78,7 +78,7 @@ def missing() -> str | None:
 
 
 def allow_tracing() -> None:
-    """Let anybody's strace attach to this process."""
+    """Let any strace attach to this process."""
     ctypes.CDLL(None).prctl(_SET_PTRACER, ctypes.c_long(_ANYONE), 0, 0, 0)
 
 
@@ -99,7 +99,7 @@ def traced(pid: int, log: Path, faults: Sequence[Fault] = ()) -> Iterator[None]:
 
 
 def calls(log: Path) -> list[Call]:
-    """What a trace tells, in order."""
+    """The calls of a trace, in order."""
     found = []
     for line in log.read_text().splitlines():
         parts = _LINE.match(line)

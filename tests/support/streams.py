@@ -108,7 +108,7 @@ class Stream:
                 data = sign(statement, Identity.of("mallory"), *others, *owners)
             case 2:  # another log's
                 data = sign(self.world.statement(body, by, log="other.example/log"), by, *others, *owners)
-            case 3 if self.past:  # said before, to the byte
+            case 3 if self.past:  # an earlier statement, byte for byte
                 return self.past[number % len(self.past)]
             case 4:  # the request id of another statement
                 again = self.world.statement(body, by, request=seeded("again", 16))
@@ -139,7 +139,7 @@ class Stream:
     def _body(  # noqa: PLR0911  # a return for each kind
         self, kind: str, number: int, state: State, key: Key
     ) -> tuple[AnyBody, list[bytes], list[Identity]]:
-        """What is said, the private parts beside it, and who signs it besides its author."""
+        """The body, its private parts, and the signers besides the author."""
         member = MEMBERS[number % len(MEMBERS)]
         entries = list(state.entries) or [4]
         entry = entries[number // 16 % len(entries)]

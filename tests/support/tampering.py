@@ -1,4 +1,4 @@
-"""Who has a ledger's file but no key: edits of the database, and all that can be rebuilt after them."""
+"""An attacker with a ledger's file but no key: edits the database, and rebuilds what can be."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Stored:
 
 
 class Forger:
-    """Edits the database at a path, which nobody has open meanwhile."""
+    """Edits the database at a path, which no other process has open."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

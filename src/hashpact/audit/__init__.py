@@ -1,1 +1,1 @@
-"""Derives a log again from its leaves and compares it with what its operator serves."""
+"""Derives a log again from its leaves, and compares the result with what its operator serves."""

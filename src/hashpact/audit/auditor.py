@@ -15,8 +15,8 @@ And at the end:
 8. The state that the source reports, record by record, is the one derived from the leaves.
 9. The newest statement is not older than was asked for.
 
-Nothing is believed because the source reports it, and a source that withholds a leaf is at fault as well.
-Memory is bounded by what the log's members have signed: a log with too many faults is not read to its end.
+Nothing that the source reports is taken on trust, and a source that withholds a leaf is at fault as well.
+Memory is bounded by what the log's members have signed; the audit stops at a log with too many faults.
 """
 
 from __future__ import annotations
@@ -46,15 +46,15 @@ Progress: TypeAlias = Callable[[int, int], None]
 """Called with how many of how many leaves are done, then with the entries whose state is compared."""
 
 MAX_FINDINGS: Final = 1000
-"""So many, and the rest of the log is not read: it is not worth more proof, and memory is bounded."""
+"""Findings after which the rest of the log is not read, which bounds memory."""
 
 _ROUNDS: Final = 10
-"""How often a source that goes on while it is asked is asked again for the records that differ."""
+"""How often the differing records of a log that grows during the audit are read again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not what the log's bytes add up to: what it is about, and from which leaf on.
+    """One difference from what the log's bytes add up to: its topic, and the leaf from which it holds.
 
     ``evidence`` are the bytes that show it, by the name of the file to keep them in.
     """
@@ -67,7 +67,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What an audit has found. ``checkpoint`` is the newest signed one, None if nothing is signed yet.
+    """The result of an audit. ``checkpoint`` is the newest signed one, None if nothing is signed yet.
 
     ``root`` is that of the tree of all ``size`` leaves; ``genesis`` the SHA-256 of leaf 0. ``counts`` are the
     statements by kind; ``newest`` is the latest time of any statement, in Unix seconds.
@@ -85,12 +85,12 @@ class Report:
     findings: tuple[Finding, ...]
 
 
-class _Stop(Exception):  # noqa: N818  # it is no error: there is enough evidence
+class _Stop(Exception):  # noqa: N818  # not an error: there is enough evidence
     """Ends an audit before its end."""
 
 
 class Auditor:
-    """Audits one log once. ``genesis`` is the SHA-256 of leaf 0 that is pinned, None to take what comes.
+    """Audits one log once. ``genesis`` is the SHA-256 of leaf 0 that is pinned, None to accept any.
 
     ``audited`` is the signed checkpoint that an earlier audit has ended with. ``max_age`` is how many seconds
     the newest statement may be old.
@@ -123,8 +123,8 @@ class Auditor:
     def run(self) -> Report:
         """Audit the whole log.
 
-        Raises UnavailableError, and what else says that the source cannot be asked; everything that is wrong
-        with what it says is in the report.
+        Raises UnavailableError, or another error of the source, if it cannot be read. Everything that is
+        wrong with its answers is in the report.
         """
         try:
             self._tree()
@@ -209,10 +209,8 @@ class Auditor:
             return
         if signed.checkpoint.root != self._root:
             last = size - 1
-            which = (
-                f"leaf {last} is" if before == last else f"among the leaves {before} to {last} is one that is"
-            )
-            message = f"{which} not what the signed checkpoint of size {size} says"
+            which = f"leaf {last} is" if before == last else f"one of the leaves {before} to {last} is"
+            message = f"{which} not the one that the signed checkpoint of size {size} commits to"
             self._find("checkpoint", before, message, **{f"checkpoint-{size}": note})
 
     def _fold(self, stop: int) -> None:
@@ -253,7 +251,7 @@ class Auditor:
             self._find("checkpoint", 0, message, audited=known.data, checkpoint=self._served())
 
     def _compare_leaf(self, reported: ReportedLeaf, leaf_hash: bytes, statement: Statement) -> None:
-        """Compare what is stored beside a leaf with what its bytes say."""
+        """Compare the values stored beside a leaf with those derived from its bytes."""
         index, stored = reported.index, reported.stored
         if stored is not None:
             derived = Leaf(
@@ -296,7 +294,7 @@ class Auditor:
                 return
 
     def _state(self) -> None:
-        """Compare the records that the source reports, again with a longer log while that explains some."""
+        """Compare the records that the source reports, again while the log grows."""
         if not self._source.reports:
             return
         entries: Sequence[int] = sorted(self._replay.state.entries)
@@ -314,7 +312,7 @@ class Auditor:
             self._find("state", None, "the time that is kept is not the latest of any statement")
 
     def _grown(self) -> bool:
-        """Fold what the source has signed since; whether there was any."""
+        """Fold the leaves that the source has signed since; returns whether there were any."""
         before = self._size
         *_, newest = (b"", *self._source.checkpoints())
         if self._newest is not None and newest != self._newest.data:

@@ -27,12 +27,12 @@ class Difference:
 def differences(
     reported: Iterable[Record], wanted: Iterable[Record], kinds: frozenset[type[Record]]
 ) -> Iterator[Difference]:
-    """Every record reported wrongly, reported without a leaf, or, of these kinds, missing."""
+    """Every record that is reported wrongly, reported without a leaf, or missing if of these kinds."""
     mine = {_identity(record): record for record in wanted if type(record) in kinds}
     for record in reported:
         known = mine.pop(_identity(record), None)
         if known is None:
-            yield _difference(record, "is not what any leaf says")
+            yield _difference(record, "follows from no leaf")
         elif known != record:
             yield _difference(known, f"is reported with another {unlike(known, record)}")
     for record in mine.values():
@@ -62,7 +62,7 @@ def records_of(state: State, entries: Iterable[int], *, only_standing: bool) -> 
 
 
 def _identity(record: Record) -> Identity:
-    """What two records have in common if one replaces the other. Each statement of a charter is one more."""
+    """What two records have in common if one replaces the other. Charters never replace each other."""
     match record:
         case Charter():
             return "charter", record.root_version, record.policy_version

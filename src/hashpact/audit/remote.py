@@ -18,10 +18,10 @@ from hashpact.wire.client.connection import Connection
 Result = TypeVar("Result")
 
 TIMEOUT: Final = 30.0
-"""Seconds that one call to the server may take, and that a stream may stand still."""
+"""Seconds that one call to the server may take, and that a stream may be idle."""
 
 _GAP: Final = 256
-"""Leaves between two entries that are not worth another stream."""
+"""Leaves between two entries that are read along rather than opening another stream."""
 
 
 class TileSource:

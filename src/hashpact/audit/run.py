@@ -1,7 +1,7 @@
-"""The composition root of an auditor: reads a log from a home, a server or a mirror, and keeps what it finds.
+"""The composition root of an auditor: reads a log from a home, a server or a mirror, and keeps the outcome.
 
-An audit that finds nothing wrong keeps the checkpoint that it ended with, for the next one to begin from; one
-that does leaves that file alone and writes the evidence.
+An audit that finds nothing wrong keeps its last checkpoint, for the next audit to extend. An audit that finds
+a fault leaves that file alone and writes the evidence.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from hashpact.wire.client.endpoint import Endpoint
 
 @dataclass(frozen=True, slots=True)
 class AuditSettings:
-    """What an auditor knows beforehand, and where it keeps what it learns.
+    """What an auditor knows beforehand, and where it keeps the outcome.
 
-    ``genesis`` is the SHA-256 of leaf 0, None to take what comes. ``last`` is the file of the checkpoint that
+    ``genesis`` is the SHA-256 of leaf 0, None to accept any. ``last`` is the file of the checkpoint that
     was audited last, which need not exist yet; None to keep none. ``evidence`` is the directory to make if
     something is wrong. ``max_age`` is how many seconds the newest statement may be old.
     """
@@ -64,7 +64,7 @@ def audit_server(
 
 
 def audit_endpoint(endpoint: Endpoint, known: AuditSettings, progress: Progress) -> Report:
-    """Audit the log of the server there, as the member that the channel proves."""
+    """Audit the log of the server there, as the member that the channel authenticates."""
     pace = Pace(time.monotonic, random.random)
     with contextlib.closing(Connection(endpoint, pace)) as connection:
         return audit(ServerSource(connection), known, progress)

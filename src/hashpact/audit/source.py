@@ -34,8 +34,8 @@ class Source(Protocol):
     """Where a log is read from: a home's ledger, a server, a directory of tiles.
 
     Damage raises CorruptError, MalformedError or NotFoundError. What cannot be given now raises
-    UnavailableError, which ends the audit without a verdict. No answer is longer than
-    what it may be: an endless one is a CorruptError too.
+    UnavailableError, which ends the audit without a verdict. Answers are bounded:
+    an endless one raises CorruptError too.
     """
 
     def checkpoints(self) -> Iterator[bytes]:
@@ -91,7 +91,7 @@ class LedgerSource:
 
     @property
     def only_standing(self) -> bool:
-        """It has every record, whatever it is worth."""
+        """False: it reports every opinion, whether it stands or not."""
         return False
 
     def checkpoints(self) -> Iterator[bytes]:
@@ -132,7 +132,7 @@ class LedgerSource:
 
 @contextmanager
 def ledger_source(log: Log) -> Iterator[LedgerSource]:
-    """The ledger as it is now, for the length of the block, whatever is appended meanwhile."""
+    """The ledger as it is now, for the length of the block, unaffected by appends."""
     while True:
         head = log.head()
         with log.snapshot() as view:

@@ -21,7 +21,7 @@ from hashpact.governance.labels import DEFAULT_LABELS
 class Drafter:
     """Writes unsigned statements of the administrators.
 
-    ``named`` is the 32-byte id of the administrator's key that each names; it must be among those that sign.
+    ``named`` is the 32-byte id of the administrator's key that each statement names; that key must sign.
     """
 
     origin: str
@@ -30,7 +30,7 @@ class Drafter:
     entropy: Entropy
 
     def draft(self, body: AnyBody) -> Draft:
-        """A statement of that body, made now."""
+        """An unsigned statement of that body, with the time now."""
         return Draft.of(
             Statement(
                 log=self.origin,
@@ -89,7 +89,7 @@ class Administrators:
         return self._append(drafts)
 
     def say(self, *bodies: AnyBody) -> list[Leaf]:
-        """Append statements of these bodies, signed by all whose keys are at hand: all, or none."""
+        """Append statements of these bodies, signed by every administrator at hand: all, or none."""
         return self._append([self._signed(body) for body in bodies])
 
     def _signed(self, body: AnyBody) -> Draft:

@@ -1,7 +1,7 @@
-"""Drafts: files of statements that several people sign, each on a machine of their own, one after the other.
+"""Drafts: files of statements that several people sign in turn, each on their own machine.
 
-A file holds one statement or more, one after the other, each with the signature lines that it has by now. A
-statement that nobody has signed is its text alone; once signed it is the note that becomes a leaf. So
+A file holds one or more statements, each with the signature lines that it has so far. A statement without
+signatures is its text alone; once signed it is the note that becomes a leaf. So
 the file has no format of its own, and signers read exactly what they sign.
 """
 
@@ -57,7 +57,7 @@ class Draft:
         return replace(self, lines=(*self.lines, line))
 
     def name_of(self, public: bytes) -> str | None:
-        """The note name under which a key signs, if the statement itself says so by enrolling it."""
+        """The note name under which a key signs, if the statement itself enrols that key."""
         brought = self.statement.body.brings(self.statement.member)
         names = (key_name(holder, key.name) for holder, key in brought if key.public == public)
         return next(names, None)
@@ -65,7 +65,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Who a signature line says has signed, and whether that is so; None if the key is not known here."""
+    """The signer that a line names, and whether its signature verifies; None if the key is not known."""
 
     name: str
     valid: bool | None
@@ -96,7 +96,7 @@ def write(drafts: Iterable[Draft]) -> bytes:
 
 
 def merge(files: Sequence[Sequence[Draft]]) -> list[Draft]:
-    """What several copies of a file add up to, each signed by others.
+    """The statements of several copies of a file, with all their signatures.
 
     Raises InvalidInputError unless all of them hold the same statements.
     """
@@ -115,7 +115,7 @@ def merge(files: Sequence[Sequence[Draft]]) -> list[Draft]:
 def compose(kind: str, values: Mapping[str, Sequence[str]]) -> AnyBody:
     """The body of a kind from the values of its lines, in any order.
 
-    Raises MalformedError for a value, a field or a kind that there is not.
+    Raises MalformedError for an impossible value, or an unknown field or kind.
     """
     if kind not in KINDS:
         msg = f"there is no kind {kind!r}; known are {', '.join(KINDS)}"

@@ -31,9 +31,9 @@ def write_statements(file: Path, statements: Sequence[Draft], *, replace: bool =
 def sign_statements(
     statements: Sequence[Draft], key: Path, name: str | None, passphrases: pkcs8.Passphrases
 ) -> list[Draft]:
-    """The statements with a signature of that file's key, wherever it has something to sign.
+    """The statements, signed by that file's key where it must sign.
 
-    An administrator's key signs what administrators say, under ``name`` or, if its file is called
+    An administrator's key signs the administrators' statements, under ``name`` or, if its file is called
     ``admin-NAME.key``, as ``admin/NAME``. Any other key signs only the statements that enrol it. Raises
     ConfigError if there is nothing to sign.
     """

@@ -1,7 +1,7 @@
 """Joining: the two files that pass between a new member and the administrators, neither with a secret in it.
 
-`Join` is what the member's machine made: public keys, and a certificate request for its channel. `Welcome` is
-what comes back: the certificate, and what the log is recognised by. Each is a text in the grammar of
+`Join` is made on the member's machine: public keys, and a certificate request for its channel. `Welcome` is
+the answer: the certificate, and the data that identify the log. Each is a text in the grammar of
 statements, an empty line, and PEM. docs/formats/joining.md describes them.
 """
 
@@ -81,7 +81,7 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """A member's certificate and the authority that the server's is checked by (PEM), and the log's marks.
+    """A member's certificate, the authority that signs the server's (both PEM), and the log's identity.
 
     ``expires`` is the end of its statement key, in Unix seconds; ``genesis`` the SHA-256 of leaf 0, which the
     member compares with what the clearinghouse has published.

@@ -1,1 +1,1 @@
-"""The directory of a clearinghouse: founded, opened, backed up, and members enrolled in it."""
+"""The directory of a clearinghouse: founding it, opening it, backing it up, enrolling members."""

@@ -1,4 +1,4 @@
-"""Backups: one archive of a home, made while it is served, and a home made of it again.
+"""Backups: archives of a home, made while it is served, and homes restored from them.
 
 The archive is a plain tar file: the configuration, the certificates, the ledger and, only if they are asked
 for, the keys as they lie in the home. Its last member is a manifest with the SHA-256 of each of them and the
@@ -34,7 +34,7 @@ Progress: TypeAlias = Callable[[int, int], None]
 """Called with how many of how many bytes are done."""
 
 Accept: TypeAlias = Callable[[Log], None]
-"""Raises for a ledger that must not be restored."""
+"""Called with the ledger; raises if it must not be restored."""
 
 FORMAT: Final = "hashpact-backup/v1"
 MANIFEST: Final = "manifest.json"
@@ -49,7 +49,7 @@ _PUBLIC: Final = re.compile(r"hashpact\.toml|pki/[^/]+\.crt", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What an archive holds: whose log, up to which tree, and each file's SHA-256 in hex by its path."""
+    """An archive's content: the log's origin, its tree, and each file's SHA-256 in hex by its path."""
 
     origin: str
     size: int
@@ -73,10 +73,10 @@ class Manifest:
 
 
 def back_up(home: Path, file: Path, progress: Progress, *, keys: bool, now: int) -> Manifest:
-    """Write the home to the new archive ``file``, which only its owner can read; returns what it holds.
+    """Write the home to the new archive ``file``, which only its owner can read; returns its manifest.
 
     A server of the home may run and append meanwhile: the ledger is copied as it stands at one moment. The
-    copy is opened and its head checked before the archive appears. ``keys`` takes the private keys with it.
+    copy is opened and its head checked before the archive appears. ``keys`` includes the private keys.
 
     Raises ConfigError if there is no home, if ``file`` exists or cannot be written, CorruptError if the
     ledger is damaged, and UnavailableError if it cannot be read.
@@ -102,12 +102,12 @@ def back_up(home: Path, file: Path, progress: Progress, *, keys: bool, now: int)
 
 
 def restore(file: Path, home: Path, progress: Progress, accept: Accept) -> Manifest:
-    """Make the new directory ``home`` of an archive; returns what it holds.
+    """Restore an archive to the new directory ``home``; returns its manifest.
 
     Every file must have the SHA-256 of the manifest, and the ledger its origin, size and root; then
-    ``accept`` may still raise, because the ledger is older than what others hold. The home appears whole or
-    not at all. Raises ConfigError if ``home`` exists and is not empty or ``file`` cannot be
-    read, and CorruptError if it is no whole archive of ours.
+    ``accept`` may still refuse the ledger, for example because others hold a newer one. The home appears
+    whole or not at all. Raises ConfigError if ``home`` exists and is not empty or ``file`` cannot be read,
+    and CorruptError if it is not a whole backup.
     """
     with new_directory(home) as draft:
         manifest = _unpack(file, draft, progress)
@@ -122,7 +122,7 @@ def restore(file: Path, home: Path, progress: Progress, accept: Accept) -> Manif
 def restore_home(
     file: Path, directory: Path, progress: Progress, newest: Path | None = None
 ) -> tuple[Manifest, list[Path]]:
-    """As `restore`, with the paths of the keys that a server needs and the backup did not have.
+    """As `restore`, and returns the paths of the keys that a server needs and the backup did not have.
 
     ``newest`` is a file with the largest checkpoint of the log that anybody holds: a backup that does not
     reach it is a CorruptError, and nothing is restored.
@@ -142,7 +142,7 @@ def restore_home(
 
 
 def _names(home: Path, *, keys: bool) -> Iterator[str]:
-    """What is copied as it lies there: all but the ledger, and but for what is made again from it."""
+    """The files that are copied as they are: all but the ledger and the files derived from it."""
     wanted = _NAMES if keys else _PUBLIC
     for path in sorted(path for below in (".", "pki") for path in (home / below).glob("*")):
         name = path.relative_to(home).as_posix()
@@ -231,7 +231,7 @@ def _unpack(file: Path, draft: Path, progress: Progress) -> Manifest:
         raise _not_whole(file, "its manifest is missing")
     wrong = sorted(each for each in found | manifest.files if found.get(each) != manifest.files.get(each))
     if wrong or _DB not in found:
-        raise _not_whole(file, f"not as its manifest says: {', '.join(wrong)}")
+        raise _not_whole(file, f"unlike its manifest: {', '.join(wrong)}")
     return manifest
 
 

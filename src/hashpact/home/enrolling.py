@@ -93,7 +93,7 @@ def refuse_in_vain(home: Home, draft: Draft) -> None:
 
 
 def drafter(home: Home, named: str | None) -> Drafter:
-    """What drafts statements that name the administrator ``named`` (None: the first one)."""
+    """The drafter of statements that name the administrator ``named`` (None: the first one)."""
     admins = home.charter().admins
     found = next((admin for admin in admins if named in {None, admin.name}), None)
     if found is None:
@@ -103,7 +103,7 @@ def drafter(home: Home, named: str | None) -> Drafter:
 
 
 def welcome(home: Home, join: Join) -> Welcome:
-    """A new channel certificate for a member, with all else that its profile needs.
+    """A new channel certificate for a member, with everything else that its profile needs.
 
     Raises NotFoundError unless the member and its key are enrolled, NotPermittedError if it is suspended.
     """
@@ -141,7 +141,7 @@ def ending_certificates(directory: Path, now: int) -> list[Ending]:
 
 
 def renew_server(home: Home, authority: Credential, passphrase: bytes | None) -> None:
-    """Give the server a new key and certificate; one that runs takes them at the next handshake."""
+    """Give the server a new key and certificate; a running server uses them at the next handshake."""
     credential = certificates.issue_server(authority, home.config.hosts, unix_time)
     pem = pkcs8.encrypt(credential.key, passphrase, secrets.token_bytes)
     write_private(home.paths.server_key, pem, replace=True)
@@ -149,13 +149,13 @@ def renew_server(home: Home, authority: Credential, passphrase: bytes | None) ->
 
 
 def _signers(home: Home, charter: Charter, enough: int) -> Iterator[tuple[NamedKey, Ed25519PrivateKey]]:
-    """As many of the administrators' keys in the home as must sign, if there are so many."""
+    """The administrators' keys in the home, at most as many as must sign."""
     found = 0
     for admin in charter.admins:
         path = home.paths.admin_key(admin.name)
         if found < enough and path.exists():
             key = home.open_signer(path)
-            if pkcs8.named(admin.name, key) == admin:  # not of a root before
+            if pkcs8.named(admin.name, key) == admin:  # not the key of an earlier root
                 found += 1
                 yield admin, key
 

@@ -1,4 +1,4 @@
-"""Which machine has a home: a record that it writes again every second, for another one to see.
+"""The lease of a home: a record that the machine using it rewrites every second, for others to see.
 
 SQLite's locks hold among the processes of one kernel, so any number of them share a home; two machines that
 share its directory would damage it. Nothing here compares clocks: a process that finds another machine's
@@ -21,7 +21,7 @@ from hashpact.errors import ConfigError
 REFRESH: Final = 1.0
 """Seconds between two writings of the record."""
 WATCH: Final = 4.0
-"""Seconds for which another machine's record is watched: it is given up if it stays the same."""
+"""Seconds for which another machine's record is watched: if it stays the same, it is out of date."""
 _LOOK: Final = 0.25
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _LIMIT: Final = 1024
@@ -53,18 +53,18 @@ class Lease:
                 raise self._taken(now)
 
     def claim(self) -> None:
-        """Say that this machine has the home, after a look."""
+        """Write the record of this machine, after `look`."""
         self._write()
 
     def refresh(self) -> None:
-        """Say it again. Raises ConfigError if another machine has claimed the home meanwhile."""
+        """Write it again. Raises ConfigError if another machine has claimed the home meanwhile."""
         now = self._read()
         if not self._is_ours(now):
             raise self._taken(now)
         self._write()
 
     def give_back(self) -> None:
-        """Take the record away, unless it is another machine's. Others here that go on write it again."""
+        """Remove the record unless it is another machine's. Other processes here write it again."""
         if self._is_ours(self._read()):
             self.path.unlink(missing_ok=True)
 
@@ -89,7 +89,7 @@ class Lease:
             raise ConfigError(msg) from exc
 
     def _write(self) -> None:
-        # In place and in one piece: a name that moves is seen late on a file system that others share.
+        # In place and in one piece: other machines see a rename late on a shared file system.
         line = f"{self.machine} {secrets.token_hex(8)}\n".encode()
         try:
             descriptor = os.open(self.path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)

@@ -43,7 +43,7 @@ class Home:
     passphrases: pkcs8.Passphrases = field(repr=False)
 
     def charter(self) -> Charter:
-        """Who governs the log. Raises ConfigError if the log has no genesis."""
+        """The charter in force. Raises ConfigError if the log has no genesis."""
         with self.ledger.snapshot() as view:
             charter = view.charter()
         if charter is None:
@@ -82,11 +82,11 @@ class Home:
         return Lease(self.paths.machine, this_machine())
 
     def integrity(self) -> Integrity:
-        """What compares the whole log with itself, leaf by leaf."""
+        """The check of the whole log against itself, leaf by leaf."""
         return Integrity(self.ledger, self.config.origin, LogKeys(self.ledger))
 
     def publisher(self) -> Publisher:
-        """What publishes the log in the home."""
+        """The publisher of the log in the home."""
         return Publisher(self.ledger, self.config.origin, PublishedLog(self.paths.log))
 
     def open_authority(self) -> Credential:
@@ -109,7 +109,7 @@ def open_home(
 ) -> Iterator[Home]:
     """Open a home, whether a server of it runs on this machine or not.
 
-    Raises ConfigError, also if another machine has the home, and CorruptError.
+    Raises ConfigError, also if another machine uses the home, and CorruptError.
 
     ``passphrases`` open its private keys, when one is needed (None: from the environment). Without
     ``check_head`` a damaged head is left for an audit to find.
@@ -121,7 +121,7 @@ def open_home(
         home = Home(paths, config, ledger, passphrases or Passphrases())
         if home.charter().origin != config.origin:
             founded = home.charter().origin
-            msg = f"hashpact.toml says origin {config.origin!r}, the log was founded as {founded!r}"
+            msg = f"hashpact.toml has origin {config.origin!r}, but the log was founded as {founded!r}"
             raise ConfigError(msg, field="origin")
         yield home
 

@@ -32,14 +32,14 @@ class ServerTrust:
         self._failed: object = None
 
     def __call__(self) -> Tls | None:
-        """What the files hold since they changed, or None. Logs failures, because gRPC swallows them."""
+        """The certificates if their files changed, else None. Logs failures, because gRPC swallows them."""
         marks: object = None
         try:
             marks = self._marks()
             if marks == self._seen:
                 return None
             self.tls = self._read()
-        except Exception as error:  # noqa: BLE001  # whatever it is, gRPC would go on with the old and say nothing
+        except Exception as error:  # noqa: BLE001  # gRPC would silently keep the old certificates
             if marks != self._failed or marks is None:
                 reason = error.message if isinstance(error, HashpactError) else type(error).__name__
                 self._log.error("cannot load the certificates; the old ones are still in use", reason=reason)
@@ -62,7 +62,7 @@ class ServerTrust:
         return paths.server_key, paths.server_cert, paths.ca_cert
 
     def _marks(self) -> object:
-        """What differs whenever one of the files has been replaced."""
+        """A value that changes whenever one of the files is replaced."""
         return [(found.st_ino, found.st_mtime_ns, found.st_size) for found in map(Path.stat, self._files())]
 
     def _read(self) -> Tls:

@@ -1,8 +1,8 @@
 """The HTTP door: serves one ASGI app with uvicorn, with bounds on connections, sizes and times.
 
 uvicorn bounds the head of a request and the wait between two requests. It has no bound for a connection that
-sends nothing, or slowly, and above its limit it reads each request to answer 503. `_BoundedProtocol` adds the
-one and closes at once instead of the other. TLS is a reverse proxy's business.
+sends nothing, or slowly, and above its limit it reads each request to answer 503. `_BoundedProtocol` adds
+that bound, and above the limit closes connections at once. TLS is a reverse proxy's business.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 
 def health_app(serving: Callable[[], bool]) -> Starlette:
-    """The app of one server; ``serving`` is whether its gRPC health says SERVING."""
+    """The app of one server; ``serving`` is whether its gRPC health is SERVING."""
 
     async def alive(_request: Request) -> Response:
         return PlainTextResponse("ok\n")

@@ -1,6 +1,6 @@
 """Certificates: the home's own authority, and the certificates of its server and members.
 
-They prove who is at the end of a channel and nothing more; statements are signed with a statement key. TLS
+They authenticate the two ends of a channel and nothing else; statements are signed with a statement key. TLS
 keys are ECDSA P-256, which every TLS library takes. Source: RFC 5280.
 """
 
@@ -102,8 +102,8 @@ def request_member(key: bytes, member_id: str) -> bytes:
 def certify_member(authority: Credential, origin: str, member_id: str, request: bytes, clock: Clock) -> bytes:
     """The client certificate, in PEM, of that member for the key of a certificate request, valid for 30 days.
 
-    Nothing of the request counts but its key, an ECDSA P-256 key that has signed it; the
-    caller knows who asks. Raises InvalidInputError for any other request.
+    Only the request's key is used, an ECDSA P-256 key that has signed it; the caller must have
+    authenticated the member. Raises InvalidInputError for any other request.
     """
     names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(member_uri(origin, member_id))])
     usage = ExtendedKeyUsageOID.CLIENT_AUTH
@@ -116,7 +116,7 @@ def check_member(certificate: bytes, origin: str, member_id: str, key: bytes) ->
         found = x509.load_pem_x509_certificate(certificate)
         names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (ValueError, x509.ExtensionNotFound) as error:
-        msg = "what came is not a member's certificate"
+        msg = "this is not a member's certificate"
         raise CorruptError(msg) from error
     wanted = [x509.UniformResourceIdentifier(member_uri(origin, member_id))]
     private = serialization.load_pem_private_key(key, None)
@@ -126,7 +126,7 @@ def check_member(certificate: bytes, origin: str, member_id: str, key: bytes) ->
 
 
 def check_server(credential: Credential, trusted: bytes) -> None:
-    """Raise ConfigError unless a server can use its key and certificate, and those that it trusts."""
+    """Raise ConfigError unless a server can use its key, its certificate and its trusted authorities."""
     try:
         certificate = x509.load_pem_x509_certificate(credential.certificate)
         x509.load_pem_x509_certificates(trusted)
@@ -209,7 +209,7 @@ def _builder(
 
 
 def _name(common: str) -> x509.Name:
-    # X.520 bounds a common name at 64 characters; nothing reads it but people.
+    # X.520 bounds a common name at 64 characters; only people read it.
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common[:64])])
 
 

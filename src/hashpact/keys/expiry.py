@@ -43,7 +43,7 @@ class Ending:
 def ending(
     what: str, expires: int, now: int, steps: tuple[int, ...] = KEY_DAYS, remedy: str = ""
 ) -> Ending | None:
-    """The warning due for what ends at ``expires``; None if that is still far. ``remedy`` is a command."""
+    """The warning due for an end at ``expires``; None if none is due. ``remedy`` is a command."""
     days = (expires - now) // DAY
     for level, step in zip(_LEVELS, steps, strict=True):
         if days < step:
@@ -52,7 +52,7 @@ def ending(
 
 
 class Registry:
-    """Members' keys, as a member or a home has them listed, and what each is good for now."""
+    """The members' keys, and the state of each now."""
 
     def __init__(self, keys: Iterable[Key], now: int) -> None:
         self._now = now
@@ -68,7 +68,7 @@ class Registry:
                 yield found
 
     def state(self, key: Key) -> str:
-        """What a key is good for now, in a few words."""
+        """The state of a key now, in a few words."""
         if not self._stands(key):
             state = "void, as the rotation that brought it is"
             return state if key.cutoff is None else f"revoked from leaf {key.cutoff}"

@@ -58,7 +58,7 @@ def to_pem(key: PrivateKeyTypes) -> bytes:
 
 
 def encrypt(pem: bytes, passphrase: bytes | None, entropy: Entropy) -> bytes:
-    """What a key's file holds, from `to_pem`'s: encrypted, or with no passphrase as it is."""
+    """The bytes of a key's file, from those of `to_pem`: encrypted, or unchanged without a passphrase."""
     if passphrase is None:
         return pem
     plain = serialization.load_pem_private_key(pem, None).private_bytes(

@@ -32,7 +32,7 @@ Located: TypeAlias = tuple[list[tuple[str, int | None]], tuple[str, int | None] 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file of the directory, with the checksum of its header, which stands for all of it."""
+    """A file of the directory, with the checksum of its header, which identifies its content."""
 
     name: str
     checksum: int
@@ -40,7 +40,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One type's segments, and the file that says which of their rows are withdrawn."""
+    """One type's segments, and the file that lists their withdrawn rows."""
 
     segments: tuple[File, ...]
     withdrawn: File | None
@@ -62,7 +62,7 @@ class IndexManifest:
                 yield part.withdrawn
 
     def to_text(self) -> str:
-        """The file: a line that says what it is, a line of JSON, and the SHA-256 of both."""
+        """The file: a line that names the format, a line of JSON, and the SHA-256 of both."""
         parts = {
             kind: {
                 "segments": [[file.name, file.checksum] for file in part.segments],
@@ -102,10 +102,11 @@ def _digest(text: str) -> str:
 
 
 class IndexDirectory:
-    """The files of an index, for all processes of one machine. Any may read; the first to come may save.
+    """The files of an index, for all processes of one machine. Any may read; only one may save.
 
-    It stays the one that may until it closes the directory or ends, however it ends. A saved file is never
-    changed: it is removed when a later save has no use for it, and then those who have it mapped keep it.
+    The first process that saves keeps that right until it closes the directory or ends, however it ends. A
+    saved file is never changed. It is removed when a later save does not need it; processes that have it
+    mapped can still read it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -149,7 +150,7 @@ class IndexDirectory:
     def save(self, parts: Mapping[str, Frozen], position: int, root: bytes) -> None:
         """Write an index as it was at that position of the log, all of it or nothing. Raises OSError.
 
-        What was saved or opened from here before, and has not been merged since, is not written again.
+        Segments that were saved or opened from here before, and not merged since, are not written again.
         """
         try:
             saved = self.manifest()

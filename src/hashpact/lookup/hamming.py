@@ -30,8 +30,8 @@ class HammingIndex(SavedIndex):
     """The codes of one width, each with a unique id, found by their Hamming distance.
 
     A code has ``width`` bytes, a multiple of 8 up to 512. Every code within the distance is found, whatever
-    the distance; searches at ``radius`` bits (an eighth of the bits less one if not given: 31 for 256 bits,
-    7 for 64) are what the index is laid out for.
+    the distance; the index is laid out for searches at ``radius`` bits (by default an eighth of the bits
+    less one: 31 for 256 bits, 7 for 64).
 
     Any number of threads may search while others add and remove. A search does not hold the GIL, and waits
     neither for a writer nor for a merge; it finds what was added before it began.
@@ -58,7 +58,7 @@ class HammingIndex(SavedIndex):
 
     @classmethod
     def over(cls, store: HammingStore) -> Self:
-        """An index of what is in the store."""
+        """An index over an existing store."""
         index = cls.__new__(cls)
         index._store = store  # noqa: SLF001  # its own
         index.width = store.width
@@ -66,12 +66,12 @@ class HammingIndex(SavedIndex):
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Self:
-        """The index that ``save`` wrote, mapped and not read: processes that open it share its memory.
+        """The index that ``save`` wrote, mapped into memory: processes that open it share its memory.
 
-        It can be changed like any other; the file never is. Its header is checked now, its contents only by
-        ``verify``: until then a search in a damaged file may answer wrongly or raise CorruptError, no more.
-        While it is open, the file may be replaced or removed, but not shortened in place. Raises OSError if
-        it cannot be read, CorruptError if it is not what ``save`` writes.
+        The index can be changed like any other; the file is never changed. Its header is checked now, its
+        contents only by ``verify``: until then a search in a damaged file may answer wrongly or raise
+        CorruptError, but not crash. While it is open, the file may be replaced or removed, but not
+        shortened in place. Raises OSError if it cannot be read, CorruptError if ``save`` did not write it.
         """
         return cls.over(HammingStore.open([(os.fspath(path), None)], None))
 
@@ -86,7 +86,7 @@ class HammingIndex(SavedIndex):
         self._store.add(numbers, rows)
 
     def remove(self, ids: Iterable[int] | NDArray[np.integer]) -> int:
-        """Make these ids unfindable, passing over those that are not there. How many were there."""
+        """Make these ids unfindable, passing over those that are not there. Returns how many were removed."""
         return self._store.remove(checked_ids(ids))
 
     def known(self, ids: Iterable[int] | NDArray[np.integer]) -> int | None:

@@ -26,10 +26,10 @@ from hashpact.lookup.shapes import (
 VALUES: Final = 128
 
 LOWEST: Final = MINHASH.ceiling
-"""The similarity for which ``recall`` is wanted: the lowest that a check may ask for."""
+"""The similarity to which ``recall`` applies: the lowest that a check may ask for."""
 
 BAND_VALUES: Final = 4
-"""How many values make a band. Why four: docs/decisions/minhash.md."""
+"""Values in a band; docs/decisions/minhash.md explains why four."""
 
 MAX_BANDS: Final = 256
 
@@ -43,8 +43,9 @@ class MinHashIndex(SavedIndex):
     """Signatures of 128 x uint32 (``minhash/1``), each with a unique id, found by their similarity.
 
     The similarity of two signatures is the share of their 128 values that are equal. A hit is never below the
-    threshold. What is as similar as the threshold is found with the probability ``recall``, what is more
-    similar with a higher one (see the method of that name). More recall takes more memory and time.
+    threshold. A signature exactly as similar as the threshold is found with the probability ``recall``, a
+    more similar one with a higher probability (see the method of that name). More recall takes more memory
+    and time.
 
     Threads and visibility: as in HammingIndex.
     """
@@ -63,22 +64,22 @@ class MinHashIndex(SavedIndex):
 
     @classmethod
     def over(cls, store: MinHashStore) -> Self:
-        """An index of what is in the store."""
+        """An index over an existing store."""
         index = cls.__new__(cls)
         index._store = store  # noqa: SLF001 - its own
         return index
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Self:
-        """The index that ``save`` wrote. All is as in HammingIndex."""
+        """The index that ``save`` wrote; as `HammingIndex.open`."""
         return cls.over(MinHashStore.open([(os.fspath(path), None)], None))
 
     def recall(self, similarity: float, min_similarity: float = LOWEST) -> float:
-        """The chance that a search for ``min_similarity`` finds what is that similar: 1 - (1 - s^r)^n.
+        """The chance that a search for ``min_similarity`` finds a signature that similar: 1 - (1 - s^r)^n.
 
         That is the curve of n bands of r values (Leskovec, Rajaraman, Ullman, Mining of Massive Datasets, 3rd
-        ed., section 3.4.2), and n how many bands such a search looks into. docs/methods/minhash-1.md compares
-        it with what was measured.
+        ed., section 3.4.2), and n the number of bands that such a search reads. docs/methods/minhash-1.md
+        compares it with measurements.
         """
         values = self._store.values
         share = _worth(LOWEST, values) / _worth(max(min_similarity, LOWEST), values)
@@ -93,7 +94,7 @@ class MinHashIndex(SavedIndex):
         self._store.add(numbers, rows.view(np.uint8))
 
     def remove(self, ids: Iterable[int] | NDArray[np.integer]) -> int:
-        """Make these ids unfindable, passing over those that are not there. How many were there."""
+        """Make these ids unfindable, passing over those that are not there. Returns how many were removed."""
         return self._store.remove(checked_ids(ids))
 
     def known(self, ids: Iterable[int] | NDArray[np.integer]) -> int | None:
@@ -164,5 +165,5 @@ def bands_for(recall: float) -> int:
 
 
 def _worth(similarity: float, values: int) -> float:
-    """The logarithm of the chance that a band misses what is that similar, negated."""
+    """The logarithm of the chance that a band misses a signature that similar, negated."""
     return -math.log1p(-min(similarity**values, 0.999999))

@@ -34,7 +34,7 @@ class NativeIndex:
 
     @classmethod
     def open(cls, directory: IndexDirectory) -> tuple[NativeIndex, IndexManifest] | None:
-        """The index that was saved last, every byte of it verified, and what it reflects; None: none was.
+        """The index that was saved last, with every byte verified, and its manifest; None if none was saved.
 
         Raises CorruptError if the files are not what was saved, OSError if they cannot be read.
         """
@@ -47,7 +47,7 @@ class NativeIndex:
                         part.index.verify()
                         index._parts[name] = part
             except FileNotFoundError as exc:
-                # Another process may have saved since, and removed what it no longer uses.
+                # Another process may have saved since, and removed files that it no longer uses.
                 if directory.manifest() == manifest:
                     msg = f"{exc.filename} is missing"
                     raise CorruptError(msg) from exc
@@ -56,7 +56,7 @@ class NativeIndex:
         return None
 
     def freeze(self) -> Mapping[str, Frozen]:
-        """What is in the index now, for `IndexDirectory.save`; the index goes on."""
+        """The content of the index now, for `IndexDirectory.save`; the index can be used meanwhile."""
         with self._writing:
             return {name: part.index.freeze() for name, part in self._parts.items()}
 

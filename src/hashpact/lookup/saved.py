@@ -1,4 +1,4 @@
-"""What every index over a native store can do: write itself to a file, prove one, wait for its merges."""
+"""The base of indexes over a native store: saving to a file, verifying one, waiting for merges."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hashpact._kernel import HammingFrozen, HammingStore, MinHashFrozen, MinHash
 class SavedIndex:
     """An index that can be kept in a file. docs/formats/segment.md has the bytes.
 
-    Merges run on threads of the kernel, which a forked process does not have: start others by ``spawn``.
+    Merges run on threads of the kernel, which a forked process does not have: start processes with ``spawn``.
     """
 
     _store: HammingStore | MinHashStore
@@ -23,7 +23,7 @@ class SavedIndex:
         self._store.freeze().save(os.fspath(path))
 
     def freeze(self) -> HammingFrozen | MinHashFrozen:
-        """What is in the index now, to be written in its own time."""
+        """The content of the index now, to be written later."""
         return self._store.freeze()
 
     def verify(self) -> None:

@@ -1,4 +1,4 @@
-"""What callers hand in, checked with errors that name the field, and what they are handed."""
+"""The arrays and numbers that callers pass in, checked with errors that name the field."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def minhash_signature(text: str) -> NDArray[np.uint32]:
 
     Equal in every value to datasketch 2's MinHash with 128 permutations, seed 1 and the scheme affine32, fed
     with the shingles of the folded text; docs/methods/minhash-1.md has the recipe. Does not hold the GIL.
-    A text without shingles has 2^32 - 1 for each value. Nothing is refused here for being short or long:
+    A text without shingles has 2^32 - 1 for each value. No text is refused here for its length:
     ``hashpact.fingerprint.text`` does that.
 
     Raises InvalidInputError for a text with lone surrogates.

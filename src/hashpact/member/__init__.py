@@ -1,1 +1,1 @@
-"""A member's machine: its profile and keys, the statements it signs, the clients it calls with."""
+"""The member's side: its profile and keys, the statements that it signs, and its clients."""

@@ -28,7 +28,7 @@ NONCE_SIZE: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why content was removed, as a submission says it.
+    """Why content was removed, as a submission states it.
 
     ``labels`` are of the policy's taxonomy, 1 to 8. With basis ``law``, ``authority`` is the member that
     ordered it and ``article`` the provision. ``jurisdictions`` are ISO 3166-1 codes.
@@ -55,7 +55,7 @@ class Author:
     def submit(
         self, fingerprints: Sequence[Fingerprint], reason: Reason, removed: int | None = None
     ) -> Submission:
-        """A submission of 1 to 256 fingerprints of one piece of content, removed at that Unix time (now).
+        """A submission of 1 to 256 fingerprints of one piece of content; ``removed`` in Unix seconds (now).
 
         Raises InvalidInputError for a field that has no spelling.
         """
@@ -88,9 +88,9 @@ class Author:
         return Submission(self._sign(GiveOpinion(entry, stance, reason, replace)))
 
     def rotate(self, old: bytes, new: NamedKey, successor: Signer, overlap: int) -> Submission:
-        """The replacement of the member's key of the id ``old``, which goes on for ``overlap`` seconds.
+        """The replacement of the member's key of the id ``old``, which stays valid for ``overlap`` seconds.
 
-        The author signs with the old key or a recovery key, the new key with itself.
+        It is signed by the author's key, which is the old key or a recovery key, and by the new key.
         """
         body = KeyRotate(old, new.name, new.public, self.clock() + KEY_LIFE, overlap)
         return Submission(self._sign(body, (new, successor)))
@@ -100,7 +100,7 @@ class Author:
         return Submission(self._sign(body))
 
     def again(self, kept: Submission) -> Submission:
-        """The same said anew, at this time and as another request, with the same private parts."""
+        """The same statement signed anew: another time and request id, and the same private parts."""
         return Submission(self._sign(statements.parse(kept.statement).statement.body), kept.private)
 
     def renewal(self, request: bytes) -> Renewal:

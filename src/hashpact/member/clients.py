@@ -34,7 +34,7 @@ from hashpact.wire.client.connection import Connection
 from hashpact.wire.codec import EVERYTHING
 
 TIMEOUT: Final = 10.0
-"""Seconds that a call may take, all its tries together."""
+"""Seconds that a call may take, over all its tries."""
 
 PACE: Final = Pace(time.monotonic, random.random)
 """The clock and the jitter of retries; jitter only has to differ between clients."""
@@ -43,24 +43,24 @@ Result = TypeVar("Result")
 
 
 class Client:
-    """A member's client that blocks. Any number of threads may share one; close it, or use ``with``.
+    """A member's blocking client. Any number of threads may share one; close it, or use ``with``.
 
     ``profile`` is a Profile or its directory. ``timeout`` is in seconds, above 0 and at most a day, over all
     tries of a call. A call whose outcome was lost is repeated with the same signed bytes. A statement is kept
-    in the profile until its receipt is there, and so is sent again, not signed again, when the same is asked
-    for after a crash: nothing is submitted twice.
+    in the profile until its receipt has arrived. If the same submission is requested again after a crash, the
+    kept bytes are sent instead of newly signed ones, so nothing is submitted twice.
 
-    ``channels`` spreads calls over several connections. With ``proxy`` off, one that the environment names
-    (``https_proxy`` and the like) is passed by. With ``retry_refused`` off, a call fails at once when nobody
-    listens, instead of waiting for a server that is starting again.
+    ``channels`` spreads calls over several connections. With ``proxy`` off, a proxy that the environment
+    names (``https_proxy`` and the like) is not used. With ``retry_refused`` off, a call fails at once when
+    the connection is refused, instead of waiting for a server that is starting again.
 
     In a process that was forked a client connects anew. If a call was under way during the fork, or an
     AsyncClient was open, gRPC cannot be used there, and every call raises UnavailableError.
 
     Every method raises a HashpactError: InvalidInputError before anything is sent, CertificateError if the
-    channel is refused, UnavailableError or DeadlineError when the time is over, and what the server says.
+    channel is refused, UnavailableError or DeadlineError when the time is over, and the server's own errors.
     ``author`` signs the member's statements, for `append`. A log key that the profile does not pin is
-    believed if root statements lead to it from the pinned genesis; the profile then pins it.
+    accepted if root statements lead to it from the pinned genesis; the profile then pins it.
     """
 
     def __init__(  # noqa: PLR0913  # the settings of a client
@@ -82,7 +82,7 @@ class Client:
 
     @property
     def profile(self) -> Profile:
-        """The member's profile, with the keys of the log that are known by now."""
+        """The member's profile, with the log's keys that are known so far."""
         return self._operations.profile
 
     def check(
@@ -136,19 +136,19 @@ class Client:
         replace: bool = False,
         timeout: float | None = None,
     ) -> Receipt:
-        """Endorse or dispute another member's entry, or say that its content was seen.
+        """Endorse or dispute another member's entry, or state that its content was seen.
 
-        ``reason`` is a slug that everybody sees. The stance seen takes back the member's endorsement or
+        ``reason`` is a slug that is public. The stance seen takes back the member's endorsement or
         dispute only with ``replace``; without it, that is a ConflictError.
         """
         steps = self._operations.opinion(entry, stance, reason, replace=replace)
         return self._through(steps, timeout)
 
     def append(self, submission: Submission, *, timeout: float | None = None) -> Receipt:
-        """Append a statement that was signed elsewhere, or before: the same bytes, the same receipt.
+        """Append a statement that was signed elsewhere or earlier; the same bytes get the same receipt.
 
-        The receipt is verified, and kept in the profile as docs/formats/home.md says; a disk that does not
-        take it is a ProfileWarning, for the statement is in the log.
+        The receipt is verified, and kept in the profile as docs/formats/home.md says; a failed write is
+        only a ProfileWarning, because the statement is in the log.
         """
         return self._through(self._operations.append(submission), timeout)
 
@@ -167,7 +167,7 @@ class Client:
         return self._through(self._operations.duplicates(entry))
 
     def entry(self, index: int) -> EntryDetail:
-        """An entry with its statement, its private parts and what members say of it."""
+        """An entry with its statement, its private parts and the opinions of members on it."""
         return self._run(calls.entry(index))
 
     def entries(self, start: int = 0, stop: int = 0) -> Iterator[EntryDetail]:
@@ -200,14 +200,14 @@ class Client:
     def leaves(self, start: int = 0, stop: int = 0, *, private: bool = False) -> Iterator[LeafDetail]:
         """The signed leaves from ``start`` up to ``stop`` (0: all there are), read as they are asked for.
 
-        ``private`` asks for their private parts too. Leaf 0 must be the one that the profile pins; whether
-        the others are those of a checkpoint is for an audit to say. Gives up after ``timeout`` without any.
+        ``private`` asks for their private parts too. Leaf 0 must be the one that the profile pins; an
+        audit verifies that the others belong to a checkpoint. Gives up after ``timeout`` without a leaf.
         """
         feed = feeds.leaves(LeavesRequest(start, stop, private))
         yield from map(self._operations.leaf, self._connection.stream(feed, self.timeout))
 
     def certificate(self, request: bytes) -> bytes:
-        """A new certificate for the member's channel, for a certificate request's key; both in PEM.
+        """A new certificate for the member's channel, for the key of a certificate request; both in PEM.
 
         The member's statement key vouches for the request. `hashpact.member.keys` writes the profile.
         """
@@ -224,7 +224,7 @@ class Client:
         self.close()
 
     def _through(self, steps: Steps[Result], timeout: float | None = None) -> Result:
-        """Do steps one after another; their outcome. Each call has ``timeout`` seconds."""
+        """Run the steps in order and return their outcome. Each call has ``timeout`` seconds."""
         try:
             step = next(steps)
             while True:

@@ -1,6 +1,6 @@
 """A member's keys on its own machine: made, installed, replaced and renewed.
 
-Whatever changes a profile is written so that a crash at any point leaves one that works: a file is complete
+A profile is changed in such an order that a crash at any point leaves one that works: a file is complete
 before its name is taken, and one file, profile.toml or tls.pem, decides which key is in use.
 """
 
@@ -42,7 +42,7 @@ RECOVERY_KEY: Final = "recovery"
 """The name of its first recovery key."""
 
 _REFUSALS: Final = (InvalidInputError, NotPermittedError, NotFoundError, ConflictError)
-"""What a server says of a statement that it has looked at and does not take."""
+"""The errors by which a server refuses a statement that it has examined."""
 
 
 def new_profile(  # noqa: PLR0913 - what a profile is made of
@@ -54,9 +54,9 @@ def new_profile(  # noqa: PLR0913 - what a profile is made of
     passphrase: bytes | None,
     recovery: Path | None = None,
 ) -> Join:
-    """Make the keys of a member that is to join, and the file by which administrators can enrol it.
+    """Make the keys of a new member, and the join file from which administrators enrol it.
 
-    The profile waits for `install`. ``recovery`` is where to write a recovery key, to be kept elsewhere.
+    `install` completes the profile. ``recovery`` is where to write a recovery key, to be kept elsewhere.
     Private keys are encrypted under ``passphrase``, if there is one. Raises ConfigError if the directory or
     the recovery key's file exists.
     """
@@ -128,9 +128,9 @@ def install(directory: Path, file: Path, passphrases: pkcs8.Passphrases) -> Welc
 def renew(
     directory: Path, passphrases: Passphrases, *, unencrypted: bool = False, timeout: float = TIMEOUT
 ) -> int:
-    """Get a new channel key and certificate over the channel; when it ends, in Unix seconds.
+    """Get a new channel key and certificate over the channel; returns its end in Unix seconds.
 
-    A crash leaves the old one or the new one. Raises what `Client.certificate` raises.
+    After a crash either the old or the new one is in place. Raises what `Client.certificate` raises.
     """
     profile = Profile.load(directory, passphrases)
     passphrase = passphrases.for_new_keys(unencrypted=unencrypted, as_before=True)
@@ -147,9 +147,9 @@ def renew(
 class Rotation:
     """Replaces the statement key of a profile.
 
-    The new key lies in the profile before the log hears of it, beside the signed statement that brings it;
-    the old one stays in use until the log has answered. Whatever stops that, the same call goes on where it
-    stopped, with the same statement.
+    The new key and the signed statement that adds it are written to the profile before the statement is sent;
+    the old key stays in use until the log has answered. After any interruption the same call continues where
+    it stopped, with the same statement.
     """
 
     directory: Path
@@ -177,7 +177,7 @@ class Rotation:
             try:
                 receipt = client.append(Submission(statement))
             except ClockSkewError:
-                # It waited too long, and the log has not got it: say it again, of the same key.
+                # It is too old, and not in the log: sign it again, for the same key.
                 self._sign(paths, client, _rotated(statement).name)
                 statement = read_bytes(paths.rotation, MAX_SIZE)
                 receipt = client.append(Submission(statement))
@@ -192,7 +192,7 @@ class Rotation:
         taken = {key.name for key in own_keys(client)}
         name = next(str(number) for number in range(1, len(taken) + 2) if str(number) not in taken)
         pem = pkcs8.to_pem(Ed25519PrivateKey.generate())
-        # A file of that name is of a rotation that was never sent: the statement is written before.
+        # An existing file of that name is left from a rotation whose statement was never written or sent.
         passphrase = self.passphrases.for_new_keys(unencrypted=self.unencrypted, as_before=True)
         locked = pkcs8.encrypt(pem, passphrase, secrets.token_bytes)
         write_private(paths.member_key(name), locked, replace=True)
@@ -223,7 +223,7 @@ class Rotation:
             paths.member_key(body.name).unlink(missing_ok=True)
 
     def _finish(self, paths: ProfilePaths, body: KeyRotate, old: str | None) -> None:
-        """Put the new key in use, and only then let go of the old one."""
+        """Put the new key in use, and only then remove the old one."""
         new = replace(config_of(paths), key=body.name, key_expires=body.expires)
         write_public(paths.config, new.to_toml().encode(), replace=True)
         if old is not None:
@@ -265,14 +265,14 @@ def statement_key(directory: Path) -> Path:
 
 
 def make_key(file: Path, passphrase: bytes | None) -> bytes:
-    """Write a new Ed25519 key to a new file; its raw public key."""
+    """Write a new Ed25519 key to a new file; returns its raw public key."""
     key = Ed25519PrivateKey.generate()
     write_key(file, pkcs8.to_pem(key), passphrase)
     return key.public_key().public_bytes_raw()
 
 
 def protect_key(file: Path, passphrases: Passphrases, *, unencrypted: bool = False) -> None:
-    """Write a private key anew under another passphrase, or under none; a certificate after it stays."""
+    """Encrypt a private key's file anew under another passphrase, or none; a certificate in it stays."""
     data = read_private(file, MAX_SIZE)
     pem = pkcs8.decrypt(data, str(file), passphrases)
     passphrase = passphrases.for_new_keys(unencrypted=unencrypted)

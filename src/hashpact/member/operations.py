@@ -1,4 +1,4 @@
-"""What the two clients share: what a caller asks for, made into statements, calls and work on the profile."""
+"""Operations: what the two clients share. Turns requests into statements, calls and work on the profile."""
 
 from __future__ import annotations
 
@@ -41,28 +41,28 @@ if TYPE_CHECKING:
     from imagehash import ImageHash
 
 Fingerprintable: TypeAlias = "Fingerprint | ImageHash | MinHash"
-"""A fingerprint, or an object of a library that a platform makes its own with."""
+"""A fingerprint, or an object of a library from which one can be made."""
 
 Choice = TypeVar("Choice", bound=enum.Enum)
 Outcome = TypeVar("Outcome")
 
 _REFUSALS: Final = (InvalidInputError, NotPermittedError, NotFoundError, ConflictError)
-"""What a server answers to a statement that it has looked at and does not take."""
+"""The errors by which a server refuses a statement that it has examined."""
 
 
 @dataclass(frozen=True, slots=True)
 class Local(Generic[Outcome]):
-    """Work on the profile's files: a client that awaits does it in a thread."""
+    """Work on the profile's files; the asynchronous client does it in a thread."""
 
     do: Callable[[], Outcome]
 
 
 Steps: TypeAlias = Generator[Call[Any] | Local[Any], Any, Outcome]
-"""Calls and local work one after another, each of which is sent its result or error, and their outcome."""
+"""A generator of calls and local work. Each is sent back its result or error; the outcome is returned."""
 
 
 class Operations:
-    """Turns what a caller says into calls: all that the two clients share."""
+    """Turns a caller's requests into calls, for both clients."""
 
     def __init__(self, profile: Profile, clock: Clock, entropy: Entropy) -> None:
         self.author = Author(profile.origin, profile.member, profile.key, profile.signer, clock, entropy)
@@ -94,10 +94,10 @@ class Operations:
         return self._once(self.author.opinion(entry, chosen, reason, replace=replace))
 
     def _once(self, fresh: Submission, *, again: bool = True, removed: bool = False) -> Steps[Receipt]:
-        """The steps by which a statement gets into the log once, whatever became of earlier tries.
+        """The steps that get a statement into the log once, whatever the outcome of earlier tries.
 
-        A statement of the same subject that is still pending is finished first, and is the answer if it says
-        the same. What cannot be kept is a ProfileWarning, and sent all the same.
+        A statement of the same subject that is still pending is finished first; if it states
+        the same, its receipt is the result. A statement that cannot be kept is sent with a ProfileWarning.
         """
         outbox, subject = self.profile.outbox, subject_of(fresh)
         if outbox is None or subject is None:
@@ -128,9 +128,9 @@ class Operations:
         return [] if self.profile.outbox is None else list(self.profile.outbox.all())
 
     def finish(self, subject: str, kept: Submission, *, fresh: bool = False) -> Steps[Receipt | None]:
-        """The steps of sending a pending statement, ``fresh`` if it never was, and of letting go of it.
+        """The steps of sending a pending statement, ``fresh`` if it was never sent, and of forgetting it.
 
-        One that has become too old is signed anew: the log says so only of a statement that it has not got.
+        One that has become too old is signed anew: the server reports that only if the log does not have it.
         None if another process finished it meanwhile.
         """
         outbox = self.profile.outbox
@@ -144,7 +144,7 @@ class Operations:
             found = yield Local(partial(outbox.exchange, subject, kept, self.author.again(kept)))
             return None if found is None else (yield from self.finish(subject, found, fresh=True))
         except _REFUSALS as error:
-            # A suspended member is refused before the log is looked at, which may have the statement.
+            # A suspended member is refused before the log is searched, which may have the statement.
             if fresh or not isinstance(error, NotPermittedError):
                 yield Local(partial(_forgotten, outbox, subject, kept))
             raise
@@ -186,7 +186,7 @@ class Operations:
         return receipt
 
     def believed(self, make: Callable[[], Call[Outcome]]) -> Steps[Outcome]:
-        """A call; another one if the log's key has been replaced, and its root statements say so."""
+        """The steps of a call, made anew if root statements show that the log's key has been replaced."""
         result: Outcome
         try:
             result = yield make()
@@ -199,7 +199,7 @@ class Operations:
     def _append_again(self, submission: Submission) -> Steps[Receipt]:
         """The calls for a receipt of a statement whose first one is by a key that the log has replaced.
 
-        It is verified as that would be, and in the newest tree.
+        The new receipt is verified like the first, in the newest tree.
         """
         index = (yield calls.append(submission, None)).index
         signed = yield self.newest()
@@ -210,7 +210,7 @@ class Operations:
         return receipt
 
     def newest(self, old: Checkpoint | None = None) -> Call[SignedCheckpoint]:
-        """The call for the newest checkpoint; a ProofError if it is smaller than the ``old`` one."""
+        """The call for the newest checkpoint. Raises ProofError if it is smaller than the ``old`` one."""
         asked, log = calls.checkpoint(), self.profile.log
 
         def read(data: bytes) -> SignedCheckpoint:
@@ -223,11 +223,10 @@ class Operations:
         return Call(asked.method, asked.request, read)
 
     def roots(self) -> Steps[tuple[PinnedLog, bytes]]:
-        """The calls by which a client that does not know the log's key follows its root statements.
+        """The calls by which a client follows the root statements to a log key that it does not know.
 
-        Returns what the log is recognised by now, with the statements that say
-        so: verified from the pinned genesis on, and in the tree that the log has signed by one of those keys.
-        Raises ProofError.
+        Returns the log with its new keys, and the root statements. These are verified from the pinned genesis
+        on, and are included in a tree that one of the new keys has signed. Raises ProofError.
         """
         chain = RootChain(self.profile.log, self.profile.genesis)
         at = 0
@@ -255,7 +254,7 @@ class Operations:
 
 
 def _kept(outbox: Outbox, subject: str, fresh: Submission, known: tuple[int, ...]) -> bool:
-    """As `Outbox.put`; a file that cannot be written is a warning."""
+    """As `Outbox.put`, but warns if the file cannot be written."""
     try:
         return outbox.put(subject, fresh, known)
     except (ConfigError, OSError) as error:
@@ -265,7 +264,7 @@ def _kept(outbox: Outbox, subject: str, fresh: Submission, known: tuple[int, ...
 
 
 def _forgotten(outbox: Outbox, subject: str, done: Submission) -> None:
-    """As `Outbox.forget`; a file that cannot be removed is a warning, and its statement is sent once more."""
+    """As `Outbox.forget`, but warns if the file cannot be removed; its statement is then sent once more."""
     try:
         outbox.forget(subject, done)
     except (ConfigError, OSError) as error:
@@ -275,7 +274,7 @@ def _forgotten(outbox: Outbox, subject: str, done: Submission) -> None:
 def _adopt(item: Fingerprintable) -> Fingerprint:
     if isinstance(item, Fingerprint):
         return item
-    from hashpact.fingerprint.adopt import adopt  # noqa: PLC0415  # only who brings such an object pays for it
+    from hashpact.fingerprint.adopt import adopt  # noqa: PLC0415  # imported only for such an object
 
     return adopt(item)
 
@@ -287,7 +286,7 @@ def reason_of(
     article: str | None,
     jurisdictions: Iterable[str],
 ) -> Reason:
-    """The reason in the words of a caller. Raises InvalidInputError for a basis that there is not."""
+    """The reason from a caller's arguments. Raises InvalidInputError for an unknown basis."""
     return Reason(_names(labels), _chosen(Basis, basis, "basis"), authority, article, _names(jurisdictions))
 
 

@@ -25,12 +25,12 @@ class ProfilePaths:
 
     @property
     def join(self) -> Path:
-        """What administrators need in order to enrol the member; it has no secret."""
+        """The join file, from which administrators enrol the member; it has no secret."""
         return self.directory / "join"
 
     @property
     def rotation(self) -> Path:
-        """The signed replacement of the member's key, from before it is sent until it is done."""
+        """The signed replacement of the member's key, kept from before it is sent until it is done."""
         return self.directory / "rotation"
 
     @property
@@ -40,7 +40,7 @@ class ProfilePaths:
 
     @property
     def ca_cert(self) -> Path:
-        """The certificate by which the clearinghouse's is checked."""
+        """The authority's certificate, by which the clearinghouse's is checked."""
         return self.directory / "ca.crt"
 
     @property
@@ -60,7 +60,7 @@ class ProfilePaths:
 
     @property
     def roots(self) -> Path:
-        """The statements from which the log's keys follow that took the place of the first ones."""
+        """The root statements that replaced the log's first keys."""
         return self.directory / "roots"
 
     @property

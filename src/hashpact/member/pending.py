@@ -1,7 +1,7 @@
-"""Pending: what a member has signed and has no receipt of yet, and what content it has shared before.
+"""Pending: the signed statements that have no receipt yet, and a record of the content shared so far.
 
 A statement is kept before it is sent and forgotten with its receipt, so that after a crash or a lost answer
-the same bytes are sent again, which is safe, and never others in their place. It is kept under its subject:
+the same bytes are sent again, which is safe, instead of newly signed ones. It is kept under its subject:
 the content that is submitted, or the entry that it is about. docs/formats/home.md describes the files.
 """
 
@@ -24,13 +24,13 @@ from hashpact.errors import ConfigError, MalformedError
 from hashpact.member.paths import ProfilePaths
 
 _MAX_FILE: Final = 4 * 1024 * 1024
-"""Bytes of a statement with 256 private parts of 8 KiB each, and some."""
+"""Bytes of a pending file: a statement with 256 private parts of 8 KiB each, and a margin."""
 
 _INDEX: Final = Decimal()
 
 
 def subject_of(submission: Submission) -> str | None:
-    """What a statement is about, as 64 hex digits; None of a kind that is not kept.
+    """What a statement is about, as 64 hex digits; None for a kind that is not kept.
 
     Of a submission it is the SHA-256 of its fingerprints, whatever their order, labels and quality.
     """
@@ -100,9 +100,9 @@ class Outbox:
             return True
 
     def exchange(self, subject: str, old: Submission, new: Submission) -> Submission | None:
-        """Keep a statement in place of one that the log has not got and no longer takes.
+        """Keep a statement in place of one that is not in the log and is too old for it.
 
-        Returns the one to send: another process may have exchanged it before, or be done with it (None).
+        Returns the one to send: another process may have exchanged it first, or finished it (None).
         """
         with alone(self.paths.pending, wait=True):
             kept = self.find(subject)
@@ -112,7 +112,7 @@ class Outbox:
             return kept
 
     def forget(self, subject: str, done: Submission) -> None:
-        """Let go of a statement, unless another has taken its place."""
+        """Remove a statement, unless another has taken its place."""
         if os.path.isdir(self.paths.pending):  # noqa: PTH112 - as above
             with alone(self.paths.pending, wait=True):
                 kept = self.find(subject)

@@ -28,15 +28,15 @@ CERTIFICATE: Final = b"-----BEGIN CERTIFICATE-----"
 
 
 class ProfileWarning(UserWarning):
-    """Something was verified, and could not be written into the profile."""
+    """Something verified could not be written into the profile."""
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a member's machine has: who it is, its signing key, and the channel to the clearinghouse.
+    """A member's identity, its signing key, and its channel to the clearinghouse.
 
-    ``log`` and ``genesis``, the SHA-256 of leaf 0, are what it recognises the log by. ``directory`` is where
-    its clients keep receipts and the log's new keys, None if they do not.
+    ``log`` and ``genesis``, the SHA-256 of leaf 0, identify the log. ``directory`` is where clients keep
+    receipts and the log's new keys; None keeps nothing.
     """
 
     origin: str
@@ -92,11 +92,11 @@ class Profile:
 
     @property
     def outbox(self) -> Outbox | None:
-        """What is about to be sent and what was shared, if the profile is kept in a directory."""
+        """The pending statements and the record of shared content; None without a directory."""
         return None if self.directory is None else Outbox(ProfilePaths(self.directory))
 
     def shared(self, fingerprints: Iterable[Fingerprint]) -> tuple[int, ...]:
-        """The entries by which this profile has shared just these fingerprints, also any that were withdrawn.
+        """The entries by which this profile has shared just these fingerprints, including withdrawn ones.
 
         Asks no server. Raises ConfigError.
         """
@@ -104,9 +104,9 @@ class Profile:
         return () if outbox is None else outbox.shared(subject_of_content(fingerprints))
 
     def keep(self, submission: Submission, receipt: Receipt) -> None:
-        """Keep a verified receipt beside its statement, and a record of what that shares.
+        """Keep a verified receipt beside its statement, and a record of the content that it shares.
 
-        Files are written whole. One that cannot be is a ProfileWarning: the statement is in the log, and the
+        Files are written whole. A failed write is only a ProfileWarning: the statement is in the log, and the
         same bytes sent again give the same receipt.
         """
         if self.directory is None:
@@ -123,11 +123,11 @@ class Profile:
             warnings.warn(f"receipt {receipt.index} is not kept: {error}", ProfileWarning, stacklevel=3)
 
     def recognising(self, log: PinnedLog, roots: bytes) -> Self:
-        """The same member with other keys of the log, kept with the root statements that brought them.
+        """The same profile with new keys of the log, kept with the root statements that name them.
 
-        They take the place of the old ones in profile.toml in one step, unless others are there by now. If
-        that cannot be written, or another process is changing the profile, it is a ProfileWarning: whoever
-        opens the profile next finds them again.
+        They replace the old ones in profile.toml in one step, unless another process has changed those. If
+        the file cannot be written, or another process is changing the profile, that is a ProfileWarning: the
+        next client follows the root statements again.
         """
         if self.directory is not None and log != self.log:
             paths = ProfilePaths(self.directory)
@@ -143,12 +143,12 @@ class Profile:
         return replace(self, log=log)
 
     def at(self, address: str) -> Self:
-        """The same member, reaching the clearinghouse at another HOST:PORT. Raises ConfigError."""
+        """The same profile with another HOST:PORT of the clearinghouse. Raises ConfigError."""
         host, port = split_address("address", address)
         return replace(self, endpoint=replace(self.endpoint, host=host, port=port))
 
     def endings(self, now: int) -> list[Ending]:
-        """What of the profile ends soon: its statement key, its channel's certificate."""
+        """The expiry warnings due for the statement key and the channel's certificate."""
         found = []
         if self.key_expires is not None:
             name = f"the key {self.member}/{self.key.name}"
@@ -169,7 +169,7 @@ def config_of(paths: ProfilePaths) -> ProfileConfig:
 
 
 def _in_use(paths: ProfilePaths) -> tuple[ProfileConfig, Path, bytes]:
-    """What profile.toml says, and the key that it names, which may be replaced while they are read."""
+    """The configuration, and the key that it names, which may be replaced while they are read."""
     config = config_of(paths)
     key = paths.member_key(config.key)
     try:

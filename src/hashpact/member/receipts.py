@@ -1,4 +1,4 @@
-"""Receipts that were kept: a file of each beside its statement, verified without a server."""
+"""Kept receipts: files, each beside its statement, that are verified without a server."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _MAX_FILE: Final = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class LogHistory:
-    """What a log is known by, and the same with the keys that it had before: for receipts of then."""
+    """The pinned log, and the same with its earlier keys too, for old receipts."""
 
     now: PinnedLog
     before: PinnedLog
 
     @classmethod
     def by_profile(cls, directory: Path) -> LogHistory:
-        """What a profile knows its log by.
+        """The history of a profile's log.
 
-        Raises ConfigError; MalformedError and ProofError if the root statements that it keeps were altered.
+        Raises ConfigError; MalformedError and ProofError if its root statements were altered.
         """
         paths = ProfilePaths(directory.expanduser())
         config = config_of(paths)
@@ -48,7 +48,7 @@ class LogHistory:
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """A statement that is in the log, by its receipt; ``key_replaced`` if the log has another key by now."""
+    """A statement that its receipt proves to be in the log; ``key_replaced`` if that log key was replaced."""
 
     statement: Statement
     receipt: Receipt
@@ -56,7 +56,7 @@ class Proved:
 
 
 def verify(receipt: Path, statement: Path, log: LogHistory) -> Proved:
-    """What the receipt in a file proves of the statement in another.
+    """Verify the receipt in one file for the statement in another.
 
     Raises ConfigError if a file cannot be read, MalformedError, and ProofError if it proves nothing.
     """

@@ -1,7 +1,7 @@
-"""Roots: the statements that say who governs a log and which keys sign it, as a reader follows them.
+"""Roots: the statements that name a log's administrators and keys, verified from the genesis on.
 
-Who pins the genesis statement needs nothing else: it names the first administrators, and each root statement
-after it is signed by a threshold of those before it and of those that it names.
+A reader that pins the genesis statement needs nothing else: it names the first administrators, and each
+root statement after it is signed by a threshold of those before it and of those that it names.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hashpact.log.checkpoint import Checkpoint
 class RootChain:
     """The genesis statement and every root statement after it, each verified as it is added.
 
-    ``known`` is what the log was recognised by until now, and ``genesis`` the SHA-256 of its leaf 0.
+    ``known`` is the log with the keys that were pinned until now, and ``genesis`` the SHA-256 of its leaf 0.
     """
 
     def __init__(self, known: PinnedLog, genesis: bytes) -> None:
@@ -30,7 +30,7 @@ class RootChain:
         self.leaves: list[LeafDetail] = []
 
     def add(self, leaf: LeafDetail) -> None:
-        """Take one more. Raises ProofError if it is not the pinned genesis, or not the next root after it."""
+        """Add the next one. Raises ProofError if it is not the pinned genesis, or not the next root."""
         digest = hashlib.sha256(leaf.statement).digest()
         if not self.leaves and (leaf.index, digest) != (0, self._genesis):
             msg = "the log's leaf 0 is not the genesis that is pinned: it is another log"
@@ -45,10 +45,10 @@ class RootChain:
         self.leaves.append(leaf)
 
     def pinned(self) -> PinnedLog:
-        """What the log is recognised by after these.
+        """The log with the keys that the last statement names.
 
-        Raises ProofError if its keys were never those that were known: then these end before what was known,
-        and whoever tells them goes back behind a replaced key.
+        Raises ProofError if no statement names the keys that were pinned: the list then ends too early, and
+        such an answer would roll back a key replacement.
         """
         charters = self._replay.state.charters()
         if not any(set(charter.log_keys) == set(self._known.keys) for charter in charters):
@@ -57,7 +57,7 @@ class RootChain:
         return PinnedLog(self._known.origin, charters[-1].log_keys)
 
     def keys(self) -> tuple[bytes, ...]:
-        """Every key that the log has had, the newest first: receipts from before stay as they are."""
+        """Every key that the log has had, the newest first; the earlier ones verify old receipts."""
         charters = self._replay.state.charters()
         return tuple(dict.fromkeys(key for charter in reversed(charters) for key in charter.log_keys))
 

@@ -24,7 +24,7 @@ from hashpact.errors import (
 from hashpact.log import tree
 
 MAX_SKEW: Final = 600
-"""Seconds that a statement's time may be off the server's clock."""
+"""Seconds by which a statement's time may differ from the server's clock."""
 MAX_AGE: Final = 7 * 24 * 3600
 """Seconds that administrators may take, on several machines, to sign one statement."""
 
@@ -39,8 +39,8 @@ class Appender:
     def append(self, caller: str | None, submission: Submission) -> Leaf:
         """Append one statement and return its leaf; the same bytes again return the same leaf.
 
-        ``caller`` is the member that the channel proves; None is the operator at the home itself, who has no
-        channel. Raises the HashpactError of the first check that fails, and then nothing has changed:
+        ``caller`` is the member that the channel authenticates; None is the operator at the home itself,
+        without a channel. Raises the HashpactError of the first check that fails; then nothing has changed:
         format, caller, private parts, replay, clock, rules (`rules.decide`).
         """
         (leaf,) = self.append_all(caller, [submission])
@@ -111,7 +111,7 @@ def _check_replay(leaf: Leaf, signed: SignedStatement) -> None:
 
 
 def _open(caller: str | None, submission: Submission) -> SignedStatement:
-    """Everything that can be refused without looking at the log."""
+    """The parsed statement, after the checks that do not need the log."""
     signed = statements.parse(submission.statement)
     member = signed.statement.member
     if caller is not None and member != caller:

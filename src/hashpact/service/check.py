@@ -1,4 +1,4 @@
-"""Check: the entries near some fingerprints, nearest first. Nothing of a check is kept."""
+"""Check: the entries near some fingerprints, nearest first. No part of a check is stored."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from hashpact.domain.state import Entry, Stance, View
 from hashpact.service.follow import Follower, entry_of
 
 _WIDEN: Final = 8
-"""How many times more hits are asked for when the filter has left too few."""
+"""The factor by which the search widens when the filter has left too few hits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checker:
-    """Answers checks from an index, and from the ledger for what is said of its entries."""
+    """Answers checks from an index, and from the ledger for entries and opinions."""
 
     ledger: Ledger
     index: Index
@@ -45,7 +45,7 @@ class Checker:
         return Answer(tuple(nearest[: check.limit]), position)
 
     def _matches(self, view: View, query: Query, check: Check) -> list[Match]:
-        """The nearest entries of one query: ever more hits, until the filter has kept enough of them."""
+        """The nearest entries of one query; the search widens until the filter has kept enough hits."""
         kind = query.fingerprint.type
         threshold = kind.threshold(query.threshold)
         wanted = check.limit

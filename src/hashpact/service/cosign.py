@@ -1,4 +1,4 @@
-"""Cosign: what a log asks of its witnesses, and how many of them it waits for.
+"""Cosign: asks a log's witnesses to cosign a checkpoint, and waits for a quorum of them.
 
 Each witness is asked in a thread of its own, so that a slow one delays no other. Once the quorum has
 answered, the others get a moment more; then the checkpoint is published with the cosignatures that arrived.
@@ -27,9 +27,9 @@ from hashpact.log import checkpoint, cosignature, note, witnessing
 from hashpact.log.cosignature import Witness
 
 TIMEOUT: Final = 8.0
-"""Seconds that a checkpoint waits for its quorum; members' calls wait ten if they do not say otherwise."""
+"""Seconds that a checkpoint waits for its quorum; members' calls wait ten by default."""
 GRACE: Final = 0.1
-"""Seconds that it waits for the other witnesses after that."""
+"""Seconds that it then waits for the other witnesses."""
 
 _OK: Final = 200
 _CONFLICT: Final = 409
@@ -59,7 +59,7 @@ Consistency = Callable[[int], tuple[bytes, ...]]
 
 @dataclass(slots=True)
 class WitnessLink:
-    """One witness of a log, and the size that it said last."""
+    """One witness of a log, and the size that it reported last."""
 
     witness: Witness
     post: Post = field(repr=False)
@@ -111,7 +111,7 @@ class WitnessLink:
         try:
             return witnessing.parse_size(body)
         except MalformedError as error:
-            msg = f"{self.witness.name} answered with a size that is none"
+            msg = f"{self.witness.name} answered with a malformed size"
             raise UnavailableError(msg) from error
 
 
@@ -133,8 +133,8 @@ class Quorum:
         """The signed checkpoint with the cosignature lines that came.
 
         Raises DeadlineError if they are fewer than the quorum, CorruptError if a witness has cosigned a
-        larger size than the log has now, ConflictError if only one larger than ``size``, as when another
-        process of this home was quicker.
+        larger size than the log has now, ConflictError if it has cosigned one larger than ``size``, as when
+        another process of this home was quicker.
         """
         futures, over = self._ask(signed, consistency)
         try:
@@ -153,7 +153,7 @@ class Quorum:
         return signed + b"".join(lines)
 
     def check(self, signed: bytes, consistency: Consistency) -> list[str]:
-        """What to tell of the witnesses that could not be asked whether the log is as large as they know it.
+        """Compare the log with the witnesses; returns a complaint for each that could not be asked.
 
         ``signed`` is the newest checkpoint. Raises CorruptError if a witness has cosigned a larger one.
         """
@@ -168,7 +168,7 @@ class Quorum:
             line.thread.shutdown(wait=False, cancel_futures=True)
 
     def _ask(self, signed: bytes, consistency: Consistency) -> tuple[list[Future[bytes]], threading.Event]:
-        """The answers to come, and the event after which a witness that is still busy is not asked."""
+        """The pending answers, and the event that, once set, cancels requests that have not been sent."""
         opened = checkpoint.parse(signed)
         over = threading.Event()
         return [line.ask(over, opened, consistency) for line in self._lines], over
@@ -191,7 +191,7 @@ class Quorum:
         return lines, complaints, quicker
 
     def _wait(self, futures: Sequence[Future[bytes]]) -> None:
-        """Until enough have cosigned or the time is over, and a moment more for the others."""
+        """Wait until enough have cosigned or the time is over, and then a moment for the others."""
         missing = self._quorum
         with contextlib.suppress(TimeoutError):
             for future in as_completed(futures, self._timeout) if missing else ():
@@ -211,7 +211,7 @@ class Quorum:
 
 
 class _Line:
-    """The line to one witness: it is asked one thing at a time, and not many wait."""
+    """The queue to one witness, which gets one request at a time; few may wait."""
 
     def __init__(self, asked: WitnessLink) -> None:
         self.asked = asked
@@ -238,4 +238,4 @@ class _Line:
         return future
 
     def _busy(self) -> UnavailableError:
-        return UnavailableError(f"{self.asked.witness.name} is still busy with another question")
+        return UnavailableError(f"{self.asked.witness.name} is still busy with another request")

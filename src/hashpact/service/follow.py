@@ -1,4 +1,4 @@
-"""Follow: an index kept level with the log, and saved now and then. Every reader of the log is a follower."""
+"""Follow: an index kept level with the log, and saved at intervals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Frozen = TypeVar("Frozen")
 _KIND_LINES: Final = tuple(
     f"\n{statements.KIND.name} {body.kind}\n".encode() for body in (Withdraw, Void, KeyRevoke)
 )
-"""What a leaf has that may end an entry, or bring one back."""
+"""The kinds of statements that may end an entry, or restore one."""
 _ENTRIES_AT_ONCE: Final = 1000
 
 
@@ -42,7 +42,7 @@ class Follower:
         self._index = index
         self._lock = threading.Lock()
         self._position = position
-        # Ahead of the position while a catch-up runs or has failed: what must not be added again.
+        # Ahead of the position while a catch-up runs or after one failed: these must not be added again.
         self._added = position
 
     @property
@@ -54,7 +54,7 @@ class Follower:
         """Apply every committed leaf that is not in the index yet; returns the new position.
 
         After an error it may be called again: what was added before the error stays, and is not added twice.
-        Entries are added before what ends them is applied: it always concerns an earlier entry.
+        Entries are added before the statements that end them are applied, which are always later.
         """
         with self._lock:
             start, stop = self._position, self._ledger.head().size
@@ -70,7 +70,7 @@ class Follower:
             return stop
 
     def _settle(self, view: Snapshot, leaf: bytes, stop: int) -> None:
-        """Find again, or no more, the entries below ``stop`` whose standing this leaf may have changed.
+        """Add or remove the entries below ``stop`` whose standing this leaf may have changed.
 
         The view may be ahead of ``stop``: entries that are not added yet are left to the next catch-up.
         """
@@ -83,14 +83,14 @@ class Follower:
             if entry is not None and not standing.entry_stands(view, entry):
                 self._index.remove(item_ids(entry.index))
         elif isinstance(body, KeyRevoke):
-            # It may undo other revocations of the member's keys, so all that these have signed is looked at.
+            # It may undo other revocations of the member's keys, so all that these have signed is checked.
             revoked = [key.enrolled_at for key in view.keys(body.id) if key.revoked_at is not None]
             for entry in _entries_of(view, body.id, stop):
                 if revoked and max(entry.index, entry.withdrawn_at or 0) >= min(revoked):
                     self._replace(entry.index, found=standing.entry_stands(view, entry))
 
     def _replace(self, entry: int, *, found: bool) -> None:
-        """Let an entry's items be found, whether they were before or not, or let them not be."""
+        """Make an entry's items findable, or unfindable, whichever they were before."""
         self._index.remove(item_ids(entry))
         if found:
             for _, private in self._ledger.private(entry, entry + 1):
@@ -99,7 +99,7 @@ class Follower:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[int]:
-        """The position, which the index keeps to for the length of the block.
+        """The position, at which the index stays for the length of the block.
 
         Raises UnavailableError after a catch-up that failed half-way, until one succeeds.
         """
@@ -110,7 +110,7 @@ class Follower:
             yield self._position
 
     def reach(self, position: int) -> int:
-        """The index's position, at least ``position``; UnavailableError if the log is not there yet."""
+        """The index's position, at least ``position``; UnavailableError if the log is shorter."""
         reached = self._position if self._position >= position else self.catch_up()
         if reached < position:
             msg = f"this server has reached position {reached}, not {position} yet; try again"
@@ -127,10 +127,10 @@ def _entries_of(view: Snapshot, member_id: str, stop: int) -> Iterator[Entry]:
 
 
 class IndexSaver(Generic[Frozen]):
-    """Saves what a follower's index holds, together with the position that it reflects.
+    """Saves a follower's index, together with the position that it reflects.
 
-    ``freeze`` gives what the index holds now, at once; ``write`` keeps that under a position and the log's
-    root there, all of it or nothing, however long it takes. Any thread may call it; one saves at a time.
+    ``freeze`` returns the content of the index now, without delay; ``write`` stores it with a position and
+    the log's root there, whole or not at all, and may take long. Any thread may call it; one saves at a time.
     """
 
     def __init__(
@@ -150,13 +150,13 @@ class IndexSaver(Generic[Frozen]):
 
     @property
     def behind(self) -> int:
-        """How many leaves the index reflects that are not saved."""
+        """How many leaves the index reflects beyond the saved position."""
         return self._follower.position - self._saved
 
     def save(self) -> int:
-        """Save the index if it has moved; the position that is saved.
+        """Save the index if it has moved; returns the saved position.
 
-        Raises what ``write`` raises, and UnavailableError if the index is at no position at the moment.
+        Raises what ``write`` raises, and UnavailableError if the index is between two positions.
         """
         with self._lock:
             if self.behind:
@@ -169,7 +169,7 @@ class IndexSaver(Generic[Frozen]):
 
 
 def check_reflects(ledger: Ledger, position: int, root: bytes) -> None:
-    """Raise CorruptError unless the log had that root at that position: else something else was saved."""
+    """Raise CorruptError unless the log had that root at that position; else the index is of another log."""
     if [leaf.root for leaf in ledger.leaves(position - 1, position)] != [root]:
         msg = f"the saved index reflects position {position} of another log"
         raise CorruptError(msg)

@@ -1,7 +1,7 @@
-"""Intake: takes in a statement. It is appended, can be found, is signed, and is answered with its receipt.
+"""Intake: appends a statement, brings the index level, signs a checkpoint and returns the receipt.
 
 Appends run one at a time, as the ledger has one writer. A signature, which may wait for witnesses, is shared
-by all that wait for one.
+by all calls that wait for one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Coalescer:
         self._next: Future[None] | None = None
 
     def join(self) -> None:
-        """Wait for a run that starts after this call. Raises, to each that joined, what ``work`` raises."""
+        """Wait for a run that starts after this call. Each caller gets the exception that ``work`` raises."""
         with self._lock:
             run, before = self._next, self._running
             leads = run is None
@@ -42,12 +42,12 @@ class Coalescer:
     def _lead(self, run: Future[None], before: Future[None] | None) -> None:
         """Do the work in this thread, once the run before has ended."""
         if before is not None:
-            before.exception()  # waits; its error is for those who joined it
+            before.exception()  # waits; its error is raised in the calls that joined it
         with self._lock:
             self._running, self._next = run, None
         try:
             self._work()
-        except BaseException as error:  # noqa: BLE001 - whatever it is, those who joined must go on
+        except BaseException as error:  # noqa: BLE001 - any exception must reach the calls that joined
             run.set_exception(error)
         else:
             run.set_result(None)
@@ -57,7 +57,7 @@ class Coalescer:
 class Intake:
     """Takes in statements. Any thread may call it; it blocks until the receipt is there.
 
-    ``on_fault`` is called, in the caller's thread, with each exception that is the server's own trouble
+    ``on_fault`` is called, in the caller's thread, with each exception that is a fault of the server
     (`errors.is_fault`), before it is raised. After CommitFailedError the process must stop.
     """
 
@@ -69,11 +69,11 @@ class Intake:
     _signing: Coalescer = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Share signatures among those that wait."""
+        """Make the coalescer of signatures."""
         self._signing = Coalescer(self.guard.sign)
 
     def append(self, caller: str, submission: Submission) -> Receipt:
-        """The receipt of a statement by the member ``caller``: it is durable, signed, and checks find it.
+        """The receipt of a statement by the member ``caller``: it is durable and signed, and checks find it.
 
         The same bytes again give the same receipt. Raises as `Appender.append` before anything has changed;
         then as `SigningGuard.sign`, when the leaf is in the log and the same bytes later give its receipt.

@@ -1,6 +1,6 @@
-"""Integrity: whether what a log has stored is what its leaves' bytes and its signed checkpoints say.
+"""Integrity: compares what a log has stored with its leaves' bytes and its signed checkpoints.
 
-Everything wrong is a CorruptError whose ``details["index"]`` is the first leaf that is not as it was.
+Every difference raises CorruptError, whose ``details["index"]`` is the first leaf that has changed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def nothing(size: int) -> None:
 
 
 class LogKeys:
-    """Every key that the log ever had, read anew when a root statement has changed them."""
+    """Every key that the log has had, read again whenever a root statement has changed them."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
@@ -49,7 +49,7 @@ class Integrity:
     keys: Callable[[], tuple[bytes, ...]]
 
     def head(self) -> Head:
-        """The committed head, if no leaf is stored that it does not count."""
+        """The committed head. Raises CorruptError if a leaf is stored beyond it."""
         extent = self.log.tree.extent()
         head = self.log.head()
         if extent > head.size:
@@ -86,7 +86,7 @@ class Integrity:
         """The head that a stored checkpoint signs.
 
         The right edge is as stored, and leads to the signed root. If it does not, the checkpoints before are
-        searched for the first that does not fit either: the leaf that differs stands between the two.
+        searched for the first that differs as well: the changed leaf is between it and the one before.
         """
         root = self.read(kept).root
         try:
@@ -136,7 +136,7 @@ class Integrity:
 
 
 def corrupt(index: int, message: str) -> CorruptError:
-    """The error that names the leaf at which a log is not what it was."""
+    """The error that names the first leaf at which a log has changed."""
     return CorruptError(message, index=str(index))
 
 
@@ -158,8 +158,8 @@ def _after(head: Head, leaf: Leaf) -> Head:
 
 def _misfit(start: int, kept: KeptCheckpoint) -> CorruptError:
     last = kept.size - 1
-    which = f"leaf {last} is" if start == last else f"among the leaves {start} to {last} is one that is"
-    return corrupt(start, f"{which} not what the signed checkpoint of size {kept.size} says")
+    which = f"leaf {last} is" if start == last else f"one of the leaves {start} to {last} is"
+    return corrupt(start, f"{which} not the one that the signed checkpoint of size {kept.size} commits to")
 
 
 def _short(size: int, kept: KeptCheckpoint) -> CorruptError:

@@ -1,4 +1,4 @@
-"""Prove: the checkpoint, proofs, tiles and leaves of what is signed, for those who follow the log."""
+"""Prove: the newest checkpoint, and proofs, tiles and leaves of the signed log, for its readers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hashpact.log.tiles import Tile
 
 @dataclass(frozen=True, slots=True)
 class Prover:
-    """Answers from the stored tree, and never beyond its newest signed checkpoint."""
+    """Answers from the stored tree, up to its newest signed checkpoint."""
 
     log: Log
 
@@ -85,7 +85,7 @@ class Prover:
 
 
 def tile_of(log: Log, tile: Tile) -> bytes:
-    """The bytes of a tile that the log has all leaves of."""
+    """The bytes of a tile all of whose leaves are in the log."""
     if tile.level is not None:
         return tiles.hashes(tile, log.tree.node)
     start = tile.number * tiles.WIDTH

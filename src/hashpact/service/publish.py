@@ -1,6 +1,6 @@
 """Publish: the signed log as static files, which anyone may fetch and keep (C2SP tlog-tiles).
 
-The checkpoint is put after every tile of its tree, so its readers find all of them.
+The checkpoint is put after every tile of its tree, so a reader of the checkpoint finds all of them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _RECOVER: Final = "; restore a copy of the ledger that is no older (docs/operati
 
 
 class Publisher:
-    """Brings what is published level with the newest signed checkpoint. Any process of the machine may."""
+    """Brings the published files level with the newest signed checkpoint. Any process of the machine may."""
 
     def __init__(self, log: Log, origin: str, publication: Publication) -> None:
         self._log = log
@@ -32,7 +32,7 @@ class Publisher:
         self._whole = False
 
     def check(self) -> None:
-        """Raise CorruptError unless the ledger holds the very log that was published, and as much of it.
+        """Raise CorruptError unless the ledger holds the published log, and at least as much of it.
 
         This recognises a ledger from an old backup: others have seen more of the log, and appending to
         less would give the same indexes to other statements.
@@ -44,7 +44,7 @@ class Publisher:
     def publish(self) -> int:
         """Publish the newest signed checkpoint and the missing tiles; returns the published size.
 
-        The first time it looks for every tile, for a restored home has the checkpoint alone. Raises
+        The first time it looks for every tile, because a restored home has only the checkpoint. Raises
         CorruptError if what is published is not the beginning of the log, and then puts nothing.
         """
         latest = self._log.checkpoints.latest()

@@ -26,7 +26,7 @@ from hashpact.service.append import MAX_SKEW
 
 @dataclass(frozen=True, slots=True)
 class Renewer:
-    """Issues members' certificates; ``authority`` is None where the authority's key is kept elsewhere."""
+    """Issues members' certificates; ``authority`` is None if the authority's key is kept elsewhere."""
 
     origin: str
     authority: Credential | None
@@ -34,7 +34,7 @@ class Renewer:
     clock: Clock
 
     def renew(self, caller: str, renewal: Renewal) -> bytes:
-        """The new certificate, in PEM, of the member that the channel proves.
+        """The new certificate, in PEM, of the member that the channel authenticates.
 
         Raises ConflictError if this server issues none, and the HashpactError of the first check that fails:
         format, log, caller, request, time, key, signature.

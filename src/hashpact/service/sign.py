@@ -1,4 +1,4 @@
-"""Sign: checkpoints of the log, and none that its committed bytes do not add up to.
+"""Sign: checkpoints of the log, after checking that its committed bytes add up to them.
 
 Before each signature the guard
 
@@ -7,7 +7,7 @@ Before each signature the guard
 3. verifies the consistency proof from the last checkpoint to the new one, as a reader would;
 4. has the witnesses cosign, if there are any, and keeps the checkpoint durably.
 
-Only then is it shown to anyone. docs/decisions/signing.md says why.
+Only then does it leave the guard. docs/decisions/signing.md explains why.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ class Cosigners(Protocol):
 
         ``consistency(old)`` is the proof from a witness's last size, 0 < old <= size, to this one. Raises
         DeadlineError without a quorum; then the checkpoint is not kept, and a later one is asked for.
-        Raises ConflictError if another process of this home had a larger one cosigned, CorruptError if none
-        can have.
+        Raises ConflictError if another process of this home had a larger one cosigned, CorruptError if a
+        witness has cosigned more than the log holds.
         """
         ...
 
 
 class SigningGuard:
-    """Signs the checkpoints of a log, and gives out receipts from them. Any thread may call it.
+    """Signs the checkpoints of a log, and makes receipts from them. Any thread may call it.
 
-    Once something stored is not what it was, nothing is signed any more by this object: every call that
-    needs a signature raises the same CorruptError, which names the leaf.
+    Once it has found stored data changed, this object signs nothing more: every call that needs a signature
+    raises the same CorruptError, which names the leaf.
     """
 
     def __init__(self, log: Log, key: LogKey, cosigners: Cosigners | None = None) -> None:
@@ -67,14 +67,14 @@ class SigningGuard:
         self._refusal: CorruptError | None = None
 
     def check_sound(self) -> None:
-        """Raise the CorruptError for which nothing is signed any more, if there is one."""
+        """Raise the CorruptError that stopped signing, if there is one."""
         if self._refusal is not None:
             raise CorruptError(self._refusal.message, **self._refusal.details) from self._refusal
 
     def sign(self) -> KeptCheckpoint:
-        """A kept checkpoint of at least the log's size now: the latest if it is, else a new one.
+        """A kept checkpoint of at least the log's size now: the latest if it is large enough, else a new one.
 
-        Raises CorruptError if something stored is not what it was, UnavailableError if the log's key is not
+        Raises CorruptError if stored data has changed, UnavailableError if the log's key is not
         in force, DeadlineError if too few witnesses answered, CommitFailedError.
         """
         with self._lock, self._refusing():
@@ -118,7 +118,7 @@ class SigningGuard:
             return Receipt(leaf.index, leaf.hash, kept.size, signed.root, proof, kept.note)
 
     def _verified(self) -> tuple[KeptCheckpoint, Head] | None:
-        """The latest kept checkpoint and the head that it signs, held from when it is seen first."""
+        """The latest kept checkpoint and the head that it signs, remembered once it has been seen."""
         latest = self._log.checkpoints.latest()
         if self._last is not None:
             known, _ = self._last
@@ -159,7 +159,7 @@ class SigningGuard:
             msg = "pki/log.key is not a key of the log; put the one there that the last root statement names"
             raise UnavailableError(msg)
         if before is None or before.root_version != charter.root_version:
-            msg = "a root statement has changed who signs"
+            msg = "a root statement has changed the log's keys"
             raise ConflictError(msg)
         extensions = (SINGLE_ADMIN,) if charter.single_admin else ()
         new = Checkpoint(self._key.origin, head.size, root, extensions)
@@ -176,7 +176,7 @@ class SigningGuard:
             return view.charter()
 
     def _located(self, error: ProofError) -> CorruptError:
-        """What is wrong with a tree whose own proof does not verify: the leaf, if a full check finds it."""
+        """The error for a tree whose own proof fails; it names the leaf if a full check finds it."""
         try:
             self._integrity.check()
         except CorruptError as found:
@@ -185,7 +185,7 @@ class SigningGuard:
 
     @contextlib.contextmanager
     def _refusing(self) -> Iterator[None]:
-        """Remember what was found to be wrong, for `check_sound`."""
+        """Remember a CorruptError of the block, for `check_sound`."""
         try:
             yield
         except CorruptError as error:

@@ -1,6 +1,6 @@
-"""One way to open an SQLite connection, to run SQL on it, and to say what went wrong.
+"""SQLite connections: opening them, running SQL, and translating apsw's exceptions.
 
-SQLite's own failures leave this room only as these:
+SQLite's failures are raised from this package only as these:
 
     apsw                                   hashpact
     BusyError, LockedError                 UnavailableError: the wait for the lock is over
@@ -31,7 +31,7 @@ _LEAST_ROOM: Final = 256 * 1024
 
 
 def translated(exc: apsw.Error, name: str) -> HashpactError:
-    """The error by which Hashpact says what apsw said of the database ``name``; raise it ``from exc``."""
+    """The HashpactError for an apsw exception about the database ``name``; raise it ``from exc``."""
     match exc:
         case apsw.BusyError() | apsw.LockedError():
             return UnavailableError(f"{name} is locked by another writer; try again")
@@ -54,7 +54,7 @@ def translated(exc: apsw.Error, name: str) -> HashpactError:
 
 
 def _room(name: str) -> bool:
-    """Whether SQLite finds room beside its file for what it needs to open it; True if that is not known."""
+    """Whether the disk has room for the files that SQLite needs to open the database; True if unknown."""
     try:
         found = os.statvfs(Path(name).parent)
     except OSError:
@@ -75,7 +75,7 @@ def connect(path: Path, wait: float) -> apsw.Connection:
         try:
             connection.set_busy_timeout(int(wait * _MILLISECONDS))
             connection.execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
-            if connection.readonly("main"):  # SQLite falls back to that without a word
+            if connection.readonly("main"):  # SQLite falls back to that silently
                 raise apsw.ReadOnlyError("attempt to write a readonly database")  # noqa: EM101, TRY003, TRY301  # SQLite's words
         except BaseException:
             connection.close()
@@ -94,7 +94,7 @@ def run(connection: apsw.Connection, sql: str, bindings: Bindings = ()) -> list[
 
 
 def close(connection: apsw.Connection) -> None:
-    """Close the connection. Raises a HashpactError if SQLite can not; what is committed stays committed."""
+    """Close the connection. Raises a HashpactError if that fails; what is committed stays committed."""
     name = connection.filename
     try:
         connection.close()
@@ -103,7 +103,7 @@ def close(connection: apsw.Connection) -> None:
 
 
 class Readers:
-    """Connections for reading: as many as there are readers at one instant, each used by one at a time."""
+    """A pool of connections for reading, each used by one reader at a time."""
 
     def __init__(self, path: Path, wait: float) -> None:
         self._path = path
@@ -124,7 +124,7 @@ class Readers:
             return connection
 
     def give(self, connection: apsw.Connection) -> None:
-        """Give a connection back. What it was reading ends, so that it holds no page of the log file back."""
+        """Give a connection back. Its read transaction ends, so that it does not hold back checkpointing."""
         try:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")

@@ -26,7 +26,7 @@ def copied_ledger(database: Path, beside: Path, progress: Callable[[int, int], N
     try:
         source = connect(database, WAIT)
         try:
-            # Held for the whole copy: what others commit meanwhile would make SQLite begin again.
+            # Held for the whole copy: otherwise a commit by another process would make SQLite start over.
             run(source, "BEGIN")
             run(source, "SELECT size FROM head")
             _copy_pages(source, copy, progress)

@@ -15,7 +15,7 @@ from hashpact.errors import ConfigError, ConflictError
 from hashpact.storage.connection import close, connect, run, translated
 
 MAX_EVIDENCE: Final = 100
-"""Pieces of evidence of each of the two sorts that are kept of one log."""
+"""Pieces of evidence of each of the two sorts that are kept for one log."""
 WAIT: Final = 5.0
 """Seconds that a write waits for the one before it."""
 
@@ -43,7 +43,7 @@ PRAGMA user_version = 1;
 
 
 class SqliteCosigned:
-    """Keeps the promise of `Cosigned` to the threads of a process and to all processes of one machine."""
+    """`Cosigned` in SQLite, for the threads of a process and all processes of one machine."""
 
     def __init__(self, path: Path, wait: float = WAIT) -> None:
         """Open the database at ``path``. Raises ConfigError if it is not a witness's, CorruptError."""
@@ -143,7 +143,7 @@ class SqliteCosigned:
 
 
 class MemoryCosigned:
-    """Keeps the promise of `Cosigned` to the threads of one process, and nothing longer than that."""
+    """`Cosigned` in memory, for the threads of one process and only while it runs."""
 
     def __init__(self) -> None:
         """Nothing is cosigned yet."""

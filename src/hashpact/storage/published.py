@@ -28,14 +28,14 @@ _MAX_TILE: Final = WIDTH * (MAX_ENTRY + 2)
 
 
 class PublishedLog:
-    """The files below ``directory``, which is made when something is published first."""
+    """The files below ``directory``, which is made at the first publication."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Hold a lock that the kernel takes back when the process ends, whatever ends it."""
+        """Hold a lock that the kernel releases however the process ends."""
         try:
             self._directory.mkdir(mode=0o755, exist_ok=True)
             lock = os.open(self._directory / ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -66,12 +66,12 @@ class PublishedLog:
             msg = f"cannot make {file.parent}: {exc.strerror}"
             raise ConfigError(msg) from exc
         write_public(file, data, replace=True)
-        # Partial tiles lie in a directory named after the full one; those who still want one take the full.
+        # Partial tiles lie in a directory named after the full one; their readers then use the full one.
         shutil.rmtree(file.with_name(f"{file.name}.p"), ignore_errors=True)
 
 
 class Mirror:
-    """The files below a directory. What is missing, longer than it may be or no file is a CorruptError."""
+    """The files below a directory. A missing, oversized or irregular file raises CorruptError."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -81,7 +81,7 @@ class Mirror:
         return self._read(CHECKPOINT, _LIMIT)
 
     def hashes(self, tile: Tile) -> bytes:
-        """The bytes of a hash tile. For a partial one those of the full tile do, if that is there."""
+        """The bytes of a hash tile; for a partial one, the full tile's serve as well if that exists."""
         found, data = self._tile(tile)
         return data if found == tile else data[: tile.width * HASH_SIZE]
 

@@ -49,7 +49,7 @@ def hashes(blob: bytes) -> tuple[bytes, ...]:
 
 
 def decoded(convert: Callable[[Row], _T], row: Row, which: str = "a stored row", **details: str) -> _T:
-    """The row as a value. Raises CorruptError, with these details, if it holds what we never write."""
+    """The row as a value. Raises CorruptError, with these details, if it cannot be decoded."""
     try:
         return convert(row)
     except (ValueError, TypeError) as exc:

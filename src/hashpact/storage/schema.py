@@ -1,6 +1,6 @@
 """The tables of ``hashpact.db``, how they are made, and what is checked when they are opened.
 
-docs/formats/home.md says what each column holds.
+docs/formats/home.md describes the columns.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ APPLICATION_ID: Final = 0x48504354
 VERSION: Final = 1
 """The schema's version, SQLite's ``user_version``. A change of the tables raises it."""
 
-# The state's tables do not refer to each other: which record may follow which is for the domain's rules to
-# say, once. Private parts without their leaf would be a fault of this room alone.
+# The state's tables do not refer to each other: which record may follow which is decided in
+# the domain's rules alone. Private parts without their leaf could only be a fault of this package.
 _TABLES: Final = """
 CREATE TABLE head (
   one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -144,10 +144,10 @@ def create(connection: apsw.Connection) -> None:
 
 
 def check(connection: apsw.Connection, *, head: bool) -> None:
-    """Refuse a database that is not ours, not of this version, or whose head is not its last leaf's.
+    """Refuse a database that is not Hashpact's, not of this version, or whose head is not its last leaf's.
 
     Raises ConfigError for the first two and CorruptError, naming the index, for the third. Changes nothing
-    before it knows that the database is ours.
+    before the database is known to be Hashpact's.
     """
     name = connection.filename
     if _number(connection, "application_id") != APPLICATION_ID:

@@ -1,7 +1,7 @@
 """The ledger in an SQLite database: one file, one transaction an append, any number of readers.
 
-It keeps what `Ledger`, `Transaction`, `Snapshot`, `Tree` and `Checkpoints` of domain/ports.py promise, to the
-threads of a process and to all processes of one machine.
+It implements `Ledger`, `Transaction`, `Snapshot`, `Tree` and `Checkpoints` of domain/ports.py, for the
+threads of a process and for all processes of one machine.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ class SqliteTransaction(rows.RowView):
         self.failure: apsw.Error | None = None
 
     def append(self, leaf: Leaf, private: Sequence[bytes], records: Sequence[Record]) -> None:
-        """Stage one leaf with all that belongs to it, or nothing of it.
+        """Stage one leaf with its private parts and records, or nothing of it.
 
-        Raises CorruptError if ``leaf.index`` is not the head's size or its hashes have not 32 bytes,
+        Raises CorruptError if ``leaf.index`` is not the head's size or a hash does not have 32 bytes,
         RequestReusedError if the member used the request id before, and CommitFailedError if the disk
         fails, after which the transaction cannot be committed.
         """
@@ -71,7 +71,7 @@ class SqliteTransaction(rows.RowView):
             if self.request(leaf.member, leaf.request) is not None:
                 msg = f"{leaf.member} used this request id before"
                 raise RequestReusedError(msg) from exc
-            msg = f"leaf {leaf.index} is not fit to be stored: {exc}"
+            msg = f"leaf {leaf.index} cannot be stored: {exc}"
             raise CorruptError(msg, index=str(leaf.index)) from exc
         except apsw.Error as exc:
             self.failure = exc
@@ -82,7 +82,7 @@ class SqliteTransaction(rows.RowView):
         """Stage a checkpoint.
 
         Raises ConflictError if one of its size or a larger one is kept, CorruptError if its size is more than
-        the log's, and CommitFailedError as `append`.
+        the log's, and CommitFailedError as in `append`.
         """
         if checkpoint.size > self._size:
             msg = f"a checkpoint of size {checkpoint.size} of a log of size {self._size}"
@@ -101,7 +101,7 @@ class SqliteTransaction(rows.RowView):
 
     @contextmanager
     def _savepoint(self) -> Iterator[None]:
-        """A leaf is staged whole or not at all, also when the block goes on after a refusal."""
+        """Stage the block whole or not at all, even if the transaction goes on after an error."""
         self._connection.execute("SAVEPOINT leaf")
         try:
             yield
@@ -133,7 +133,7 @@ class SqliteLedger:
     Any thread may call any method; a snapshot or transaction belongs to the thread that opened it. Another
     process of the same machine may have the same file open and write to it. Make one with `create` or
     `open`; nothing but SQLite may open the file meanwhile, because closing it would drop SQLite's locks.
-    ``tree`` and ``checkpoints`` are of the same file.
+    ``tree`` and ``checkpoints`` read the same file.
     """
 
     def __init__(self, path: Path, writer: apsw.Connection, wait: float) -> None:
@@ -197,8 +197,8 @@ class SqliteLedger:
         """Take the write lock; commit at the end of the block, roll back on an exception.
 
         Raises UnavailableError if another writer keeps the lock for longer than the wait, and
-        CommitFailedError if the commit fails, and ever after. Whether a failed commit is on the disk is not
-        known before the next start; nothing of it is visible until then.
+        CommitFailedError if the commit fails, and at every later call. Whether a failed commit is on the disk
+        is not known before the next start; nothing of it is visible until then.
         """
         with self._alone():
             transaction = SqliteTransaction(self._writer, self._begin())
@@ -235,7 +235,7 @@ class SqliteLedger:
                 index += 1
 
     def private(self, start: int, stop: int) -> Iterator[tuple[int, Sequence[bytes]]]:
-        """``(index, private parts in item order)`` of those leaves that have any, as `leaves` does it."""
+        """``(index, private parts in item order)`` of the leaves that have any, read as in `leaves`."""
         for index, parts in groupby(self._parts(start, min(stop, self.head().size)), key=itemgetter(0)):
             yield index, tuple(data for _, _, data in parts)
 
@@ -244,10 +244,10 @@ class SqliteLedger:
         return rows.decoded(_head_of, self._read("SELECT size, edge FROM head")[0])
 
     def close(self) -> None:
-        """Give the file back, once the write that is under way has ended. A second call does nothing.
+        """Close the file once the current write has ended. A second call does nothing.
 
-        Raises UnavailableError if it does not end within the wait, or if the disk fails; what is committed
-        stays committed.
+        Raises UnavailableError if the write does not end within the wait, or if the disk fails; what is
+        committed stays committed.
         """
         with self._lock():
             if not self._closed:
@@ -320,7 +320,7 @@ class SqliteLedger:
             raise _commit_failed(str(self._path), failure) from failure
 
     def _roll_back(self, failure: apsw.Error | None) -> None:
-        """Undo what is staged. After a failure of the disk, or of this, nothing more is written."""
+        """Undo what is staged. After a failure of the disk, or of the rollback, nothing more is written."""
         self._broken = self._broken or failure is not None
         try:
             if self._writer.in_transaction:  # SQLite has rolled back by itself after some failures

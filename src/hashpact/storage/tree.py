@@ -30,7 +30,7 @@ class Writer(Protocol):
 
 
 class SqliteTree:
-    """The tree as it is stored. ``read`` runs a query, ``head`` says where the log stands."""
+    """The tree as it is stored. ``read`` runs a query, ``head`` returns the committed head."""
 
     def __init__(self, read: Read, head: Callable[[], Head]) -> None:
         self._read = read
@@ -93,10 +93,10 @@ class SqliteCheckpoints:
         return KeptCheckpoint(*found[0]) if found else None
 
     def since(self, size: int) -> Iterator[KeptCheckpoint]:
-        """Those of at least that size, read some at a time, each time without holding a lock."""
+        """Those of at least that size, read in batches; no lock is held between them."""
         last = self.latest()
         stop = 0 if last is None else last.size
-        at_once = 1  # the first is usually all that is wanted
+        at_once = 1  # most callers read only the first
         while size <= stop:
             sql = "SELECT size, note FROM checkpoints WHERE size BETWEEN ? AND ? ORDER BY size LIMIT ?"
             chunk = self._read(sql, (size, stop, at_once))

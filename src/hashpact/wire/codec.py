@@ -1,6 +1,6 @@
 """Wire messages to domain values and back, in pairs: ``x_to_wire`` and ``x_from_wire``.
 
-A ``from_wire`` function takes nothing on trust: whatever is missing, of the wrong size or past its limit is
+A ``from_wire`` function takes nothing on trust: a missing value, or one of the wrong size or past its limit, is
 an InvalidInputError whose ``details["field"]`` is the path of the field. Server and client share them, so
 that an answer is read as strictly as a request.
 """
@@ -198,7 +198,7 @@ def submission_to_wire(submission: Submission) -> log_pb2.AppendRequest:
 
 
 def submission_from_wire(request: log_pb2.AppendRequest) -> Submission:
-    """The submission in a request: sizes only; what the bytes say is the service's to judge."""
+    """The submission in a request: checks sizes only; the service judges the bytes."""
     if not 0 < len(request.statement) <= MAX_LEAF:
         msg = f"statement has {len(request.statement)} bytes; want 1 to {MAX_LEAF}"
         raise InvalidInputError(msg, field="statement")
@@ -244,7 +244,7 @@ def detail_to_wire(detail: EntryDetail) -> log_pb2.Entry:
 def detail_from_wire(response: log_pb2.GetEntryResponse | log_pb2.ListEntriesResponse) -> EntryDetail:
     """The entry in a response.
 
-    What the statement says is read from its bytes, and the private parts must be those it commits to.
+    Its fields are read from the statement's bytes, and the private parts must be those it commits to.
     """
     if not response.HasField("entry"):
         msg = "an answer has an entry"

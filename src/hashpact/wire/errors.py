@@ -1,7 +1,7 @@
 """Errors across the wire: one table from error class to gRPC status, read in both directions.
 
-An error travels as google.rpc.Status: an ErrorInfo with the class's code, and besides it what the standard
-details can say. The client makes the same class of it again. docs/formats/statuses.md explains the table.
+An error travels as google.rpc.Status: an ErrorInfo with the class's code, and the standard details
+that apply. The client raises the same class again. docs/formats/statuses.md explains the table.
 """
 
 from __future__ import annotations
@@ -87,9 +87,9 @@ def status_of(error: HashpactError) -> grpc.StatusCode:
 
 
 def to_status(error: HashpactError) -> status_pb2.Status:
-    """The google.rpc.Status that tells a client of the error.
+    """The google.rpc.Status of an error.
 
-    Long messages and details are cut, so that every client can take them in its metadata.
+    Long messages and details are cut, so that they fit into every client's metadata limit.
     """
     code: int = status_of(error).value[0]
     message = _cut(error.message, _MAX_MESSAGE)
@@ -100,12 +100,12 @@ def to_status(error: HashpactError) -> status_pb2.Status:
 
 
 def internal() -> status_pb2.Status:
-    """The status of an exception that is not a HashpactError: it tells nothing of it."""
+    """The status of an exception that is not a HashpactError; it reveals nothing about it."""
     return to_status(HashpactError("internal error; the operator's log has it"))
 
 
 def from_rpc(failed: grpc.RpcError) -> HashpactError:
-    """The error that a failed call tells of, of either kind of client.
+    """The error of a failed call, of either kind of client.
 
     ``failed`` must be a call that has ended, as every RpcError that gRPC raises is.
     """
@@ -120,13 +120,13 @@ def from_rpc(failed: grpc.RpcError) -> HashpactError:
 
 
 def is_answer(failed: grpc.RpcError) -> bool:
-    """Whether a Hashpact server said it, and not the channel or something on the way."""
+    """Whether a Hashpact server sent it, and not the channel or something on the way."""
     info = _find(failed, error_details_pb2.ErrorInfo())
     return info is not None and info.domain == DOMAIN
 
 
 def retry_after(failed: grpc.RpcError) -> float:
-    """The seconds that the server asks to wait before another try; 0 if it does not say."""
+    """The seconds that the server asks to wait before another try; 0 if it names none."""
     info = _find(failed, error_details_pb2.RetryInfo())
     return 0.0 if info is None else max(info.retry_delay.ToTimedelta().total_seconds(), 0.0)
 

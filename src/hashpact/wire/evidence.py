@@ -1,7 +1,7 @@
-"""What a log proves, as messages and back: receipts, checkpoints, proofs, tiles and leaves.
+"""A log's evidence as messages and back: receipts, checkpoints, proofs, tiles and leaves.
 
-As wire/codec.py: a ``from_wire`` function refuses what is missing, of the wrong size or past its limit. What
-the bytes prove is for `PinnedLog` to say.
+As in wire/codec.py, a ``from_wire`` function refuses what is missing, of the wrong size or past its limit.
+`PinnedLog` verifies the bytes.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def receipt_to_wire(receipt: Receipt) -> log_pb2.AppendResponse:
 
 
 def receipt_from_wire(response: log_pb2.AppendResponse) -> Receipt:
-    """The receipt in a response: its form only; `calls.append` verifies what it says."""
+    """The receipt in a response: checks its form only; `calls.append` verifies it."""
     if not response.HasField("receipt"):
         msg = "an answer to Append has a receipt"
         raise InvalidInputError(msg, field="receipt")

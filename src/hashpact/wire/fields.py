@@ -1,4 +1,4 @@
-"""What every field of a message goes through: each function returns a good value or raises InvalidInputError.
+"""Checks of message fields: each function returns a valid value or raises InvalidInputError.
 
 ``details["field"]`` is the path of the field, as ``queries[3].fingerprint.value``. No error repeats bytes.
 """
@@ -43,7 +43,7 @@ class within:  # noqa: N801  # used as a statement, like contextlib.suppress
 
 
 def named(name: str, collection: str, spelling: Spelling[Value], field: str) -> Value:
-    """What stands in the resource name after its collection, such as ``entries/``."""
+    """The part of a resource name after its collection, such as ``entries/``."""
     if not name.startswith(collection):
         msg = f"{field}: want a resource name that begins with {collection}"
         raise InvalidInputError(msg, field=field)

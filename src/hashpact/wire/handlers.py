@@ -68,7 +68,7 @@ class CheckHandler(check_pb2_grpc.CheckServiceServicer):
 
 
 class LogHandler(log_pb2_grpc.LogServiceServicer):
-    """Appends statements, and reads and proves what they add up to. Appends have threads of their own."""
+    """Appends statements, and answers reads and proofs. Appends have threads of their own."""
 
     def __init__(self, services: Services, threads: Executor, appends: Executor) -> None:
         self._services = services
@@ -82,7 +82,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
     ) -> log_pb2.AppendResponse:
         """The receipt of a statement that is durable, signed and can be found.
 
-        What has begun is finished, also when the caller goes away meanwhile.
+        An append that has begun is finished even if the caller disconnects.
         """
         caller, intake = CALLER.get().id, self._services.intake
         submission = codec.submission_from_wire(request)
@@ -132,7 +132,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         request: log_pb2.ListRootsRequest,
         context: object,  # noqa: ARG002  # gRPC passes it
     ) -> log_pb2.ListRootsResponse:
-        """Who governs the log, from leaf 0 on."""
+        """The genesis and root statements, from leaf 0 on."""
         start = evidence.roots_request_from_wire(request)
         roots = await _blocking(self._threads, lambda: self._services.prover.roots(start))
         return evidence.roots_to_wire(roots)

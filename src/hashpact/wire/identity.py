@@ -1,8 +1,7 @@
-"""Who is calling: the one URI that the client's certificate names, checked against the registry.
+"""The caller's identity: the one URI that the client's certificate names, checked against the registry.
 
 There is no fallback: not to the common name, not to a second name, not to a token. gRPC Python has no
-revocation lists and offers TLS 1.2 with no way to switch it off, so what the handshake cannot refuse is
-refused here, on every RPC.
+revocation lists and cannot switch TLS 1.2 off, so both are checked here, on every RPC.
 """
 
 from __future__ import annotations

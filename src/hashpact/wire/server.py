@@ -91,17 +91,17 @@ class Server:
         self._pools = pools
 
     async def start(self) -> None:
-        """Listen, and say SERVING."""
+        """Listen, and report SERVING."""
         await self._server.start()
         await self.set_serving(serving=True)
 
     async def set_serving(self, *, serving: bool) -> None:
-        """Say SERVING or NOT_SERVING for every service, as when the index has fallen behind."""
+        """Report SERVING or NOT_SERVING for every service, as when the index has fallen behind."""
         for name in ("", *SERVICES):
             await self._health.set(name, _SERVING if serving else _NOT_SERVING)
 
     async def stop(self, grace: float) -> None:
-        """Say NOT_SERVING, take no more calls, give those under way ``grace`` seconds, and end.
+        """Report NOT_SERVING, accept no more calls, give those under way ``grace`` seconds, and end.
 
         An append that has begun is finished even after that: its bytes may be on the disk already.
         """
@@ -148,10 +148,10 @@ def build_server(
 
 
 def server_credentials(tls: Tls, renewed: Callable[[], Tls | None]) -> grpc.ServerCredentials:
-    """The credentials of a server that wants a certificate of every client.
+    """The credentials of a server that requires a certificate of every client.
 
-    ``renewed`` is called at each handshake, in a thread of gRPC: what to use instead of ``tls`` from now on,
-    or None to go on as before. It must not raise: gRPC would go on as before and report nothing.
+    ``renewed`` is called at each handshake, in a thread of gRPC: it returns the credentials to
+    use from now on, or None to keep the current ones. It must not raise: gRPC would silently keep them.
     """
 
     def fetch() -> grpc.ServerCertificateConfiguration | None:
@@ -160,7 +160,7 @@ def server_credentials(tls: Tls, renewed: Callable[[], Tls | None]) -> grpc.Serv
 
     return grpc.dynamic_ssl_server_credentials(
         _configuration(tls),
-        fetch,  # type: ignore[arg-type]  # None is allowed, the stub does not say so
+        fetch,  # type: ignore[arg-type]  # None is allowed; the stub omits it
         require_client_authentication=True,
     )
 

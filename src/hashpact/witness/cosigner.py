@@ -1,14 +1,14 @@
-"""Witness: cosigns the checkpoints of logs it knows, each only if it extends the one before.
+"""Witness: cosigns checkpoints of known logs, each only if it extends the one before.
 
-Rules of `Cosigner.add`, in this order, as C2SP tlog-witness says (https://c2sp.org/tlog-witness):
+Rules of `Cosigner.add`, in this order, from C2SP tlog-witness (https://c2sp.org/tlog-witness):
 
 1. The request is the one spelling of a request; its origin is known; a key of that log signed the checkpoint.
 2. The old size is at most the checkpoint's, and is the size that was cosigned last (0 before the first).
 3. The same size has the same root, and the consistency proof verifies; from size 0 there is none.
-4. What was cosigned last is replaced, at once and durably, only if it is still what rule 2 looked at.
+4. What was cosigned last is replaced, at once and durably, only if it is still what rule 2 compared.
 
-Only then is the checkpoint signed. What breaks rule 3, and a second root for the size that was cosigned last,
-is kept as evidence against the log.
+Only then is the checkpoint signed. A request that breaks rule 3, or has a second root for the size that was
+cosigned last, is kept as evidence against the log.
 """
 
 from __future__ import annotations

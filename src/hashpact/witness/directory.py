@@ -40,7 +40,7 @@ class WitnessPaths:
 
     @property
     def db(self) -> Path:
-        """What it has cosigned, and the evidence that it keeps."""
+        """The database of the cosigned checkpoints and the evidence."""
         return self.directory / "witness.db"
 
 
@@ -66,7 +66,7 @@ class OpenWitness:
         return logs
 
     def cosigner(self, passphrases: pkcs8.Passphrases) -> Cosigner:
-        """What answers requests. Raises ConfigError if the private key is not that of the configuration."""
+        """The cosigner. Raises ConfigError if the private key is not that of the configuration."""
         path = self.paths.key
         key = pkcs8.from_pem(read_private(path, MAX_SIZE), str(path), passphrases)
         if key.public_key().public_bytes_raw() != self.config.witness.public:

@@ -99,7 +99,7 @@ std::vector<std::uint64_t> majority(const Rows& rows, const std::vector<std::uin
     return center;
 }
 
-// Where the crowds are, by a sample: whoever is far from all leaders so far becomes one (Hartigan, Clustering
+// Where the crowds are, by a sample: a code far from all leaders so far becomes one (Hartigan, Clustering
 // Algorithms, 1975, chapter 3).
 Codes find_centers(const Rows& rows) {
     Codes leaders(rows.words);

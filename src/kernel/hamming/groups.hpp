@@ -19,7 +19,7 @@ namespace hashpact {
 //   d(q, x) = e + 2 u - D,   u = how many of the bits Q have x agreeing with c,
 // for a bit outside Q counts once if x differs from c there, and a bit in Q once if it does not. So only the D bits
 // where the query leaves the center matter. They are kept bit by bit ("vertically", as BitWeaving has it: Li, Patel,
-// SIGMOD 2013): slice p says of 64 members in a word whether they agree with the center on bit p, and adding D slices
+// SIGMOD 2013): slice p holds for 64 members in a word whether they agree with the center on bit p, and adding D slices
 // with carry-save adders (Muła, Kurz, Lemire, 2016) gives 64 distances at once. A query further from the center than
 // its radius and the group's together is done with after one comparison.
 class HammingGroups {

@@ -24,7 +24,7 @@ constexpr double kDependentReads = 4.0;
 constexpr double kBucketsPerRow = 4.0;
 constexpr double kBucketsAnyway = 256.0;
 
-// Tables of more than 2^26 buckets are too large for any set, and of fewer than 2^8 too small to tell codes apart.
+// Tables of more than 2^26 buckets are too large for any set, and of fewer than 2^8 too small to separate codes.
 constexpr unsigned kWidestChunk = 26;
 constexpr unsigned kNarrowestChunk = 8;
 

@@ -26,7 +26,7 @@ constexpr std::size_t kLevels = kMaxFlips + 1;
 // query whose buckets are crowded is given its own.
 //
 // The pigeonring principle (Qin, Xiao, "Pigeonring: a principle for faster thresholded similarity search", PVLDB 12,
-// 2018) tells more: there is such a chunk i from which every further sum round the ring is small as well,
+// 2018) gives more: there is such a chunk i from which every further sum round the ring is small as well,
 //   d(i) + d(i+1) + ... + d(i+l-1) <= t(i) + 1 + ... + t(i+l-1) + 1 - 1   for each l.
 // (The differences d(i) - t(i) - 1 add up to less than nothing; start behind the last place where their running sum is
 // largest.) With l = 2, a code in a bucket f flips away has at most t(i) + t(i+1) + 1 - f bits different in the next

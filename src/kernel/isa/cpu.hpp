@@ -11,7 +11,7 @@ namespace hashpact {
 // The tables that this processor can run, the slowest first.
 std::vector<const Kernels*> available_kernels();
 
-// The table in use: the last of the available ones unless `use_kernels` said otherwise.
+// The table in use: the last of the available ones unless `use_kernels` chose another.
 const Kernels& kernels();
 
 // For tests: uses the table of that name from now on. Throws std::invalid_argument if it is not available.

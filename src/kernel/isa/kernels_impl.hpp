@@ -194,7 +194,7 @@ std::size_t sums_within(const std::uint64_t* sums, std::size_t blocks, unsigned 
 }
 
 // From the top slice down, as O'Neil and Quass find a quantile ("Improved query performance with variant indexes",
-// SIGMOD 1997): whoever has a 0 where others have a 1 comes before them.
+// SIGMOD 1997): a value with a 0 where others have a 1 comes before them.
 template <class Isa>
 unsigned least_sums(const std::uint64_t* sums, std::size_t blocks, unsigned bound, std::size_t count,
                     std::size_t* wanted, std::uint64_t* members, std::uint64_t* below) {

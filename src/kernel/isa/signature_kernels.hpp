@@ -41,7 +41,7 @@ struct SignatureKernels {
                           std::uint32_t rows, std::uint32_t* found);
 
     // Writes those of `rows`, in order, whose signature may be within `radius` of `query`, and returns how many they
-    // are: the first plane alone cannot tell. `passed` may be `rows`.
+    // are: the first plane alone cannot decide. `passed` may be `rows`.
     std::size_t (*filter)(const std::uint64_t* signatures, const std::uint64_t* query, const std::uint32_t* rows,
                           std::size_t count, unsigned radius, std::uint32_t* passed);
 

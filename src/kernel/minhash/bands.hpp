@@ -2,7 +2,7 @@
 //
 // The values are laid in a grid of `values` lines of 128 / `values`; a band takes one value of each line, along a
 // slope. So bands of one slope share nothing, and bands of two slopes one value at most. Where a band's bucket is
-// crowded, one more value tells its members apart: the band is extended.
+// crowded, one more value distinguishes its members: the band is extended.
 #pragma once
 
 #include <array>

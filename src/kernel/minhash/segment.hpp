@@ -5,7 +5,7 @@
 // hit's distance is the number of values that differ. Records are signatures in planes (signature_kernels.hpp).
 //
 // Candidates come from locality-sensitive hashing by bands (Leskovec, Rajaraman, Ullman, "Mining of Massive
-// Datasets", 3rd ed., section 3.4): whoever agrees with the query on a whole band is compared, at first in one line.
+// Datasets", 3rd ed., section 3.4): a signature that agrees with the query on a band is compared, at first in one line.
 // docs/methods/minhash-1.md has the chance that a signature is found.
 #pragma once
 

@@ -59,7 +59,7 @@ class MinHashTables {
   private:
     // No row has the tag and number that these would be.
     static constexpr std::uint32_t kEmpty = 0xFFFFFFFFU;
-    static constexpr std::uint32_t kCrowd = 0xFFFFFFFEU;  // as the last entry: the first two say where it is
+    static constexpr std::uint32_t kCrowd = 0xFFFFFFFEU;  // as the last entry: the first two locate it
     static constexpr std::size_t kReserved = 2;
 
     // A line has room for 16; at 9 on average, one bucket in a hundred is too small for what falls into it.

@@ -1,4 +1,4 @@
-// The immutable parts of a store, what becomes of them, and how they are kept in files.
+// The immutable parts of a store, how they are merged, and how they are kept in files.
 #pragma once
 
 #include <algorithm>
@@ -48,7 +48,7 @@ struct Layer {
     std::string stored;  // the path of a file with this segment; empty: none
 };
 
-// The layers that files hold, without the rows that another file says are withdrawn. The files are mapped, and never
+// The layers that files hold, without the rows that another file lists as withdrawn. The files are mapped, and never
 // changed. Throws FileError or CorruptFile.
 template <class Segment>
 std::vector<std::shared_ptr<Layer<Segment>>> open_layers(const std::vector<FileName>& files,
@@ -128,7 +128,7 @@ class Gathering {
     std::vector<Moved> moved_;
 };
 
-// A store at one moment, to be written to files while the store goes on.
+// A store at one moment, to be written to files while the store is in use.
 template <class Segment>
 class Frozen {
   public:

@@ -74,7 +74,7 @@ class Draft {
         char hex[17];
         std::snprintf(hex, sizeof hex, "%016llx", static_cast<unsigned long long>(number));
         name_ = path.substr(0, slash + 1) + "." + path.substr(slash + 1) + "." + hex + ".new";
-        // For its owner only: what members submitted can be told from it.
+        // For its owner only: it reveals what members submitted.
         descriptor_ = ::open(name_.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, S_IRUSR | S_IWUSR);
         if (descriptor_ < 0) throw FileError(errno, path_);
     }

@@ -37,7 +37,7 @@ class CorruptFile : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-// A value of a section that cannot be. Whoever knows the file makes it a CorruptFile.
+// An impossible value in a section. The caller that knows the file turns it into a CorruptFile.
 class DamagedSection : public std::runtime_error {
   public:
     using std::runtime_error::runtime_error;
@@ -87,7 +87,7 @@ class Sections {
     std::deque<std::uint64_t> numbers_;
 };
 
-// Writes a file beside `path`, syncs it, and gives it that name, so that whoever opens `path` finds the old file, the
+// Writes a file beside `path`, syncs it, and gives it that name, so that a reader of `path` finds the old file, the
 // whole new one, or none, whatever fails. Returns the header's checksum. Throws FileError.
 std::uint32_t write_file(const std::string& path, const FileHeader& header, const Sections& sections);
 

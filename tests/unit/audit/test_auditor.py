@@ -123,7 +123,7 @@ def test_leaf_0_is_the_genesis_that_is_pinned(source: Altered) -> None:
         ),
         (lambda ledger: sign_at(ledger, 9).replace(b"test.example", b"fake.example"), 8, "a checkpoint of"),
         (lambda _: _with_root(6, bytes(32)), 5, "leaf 5 is not what the signed checkpoint of"),
-        (lambda _: _with_root(9, bytes(32)), 5, "among the leaves 5 to 8 is one that is not"),
+        (lambda _: _with_root(9, bytes(32)), 5, "one of the leaves 5 to 8 is not the one"),
     ],
 )
 def test_a_checkpoint_is_the_logs_and_of_its_tree(
@@ -297,7 +297,7 @@ def test_a_record_that_is_told_otherwise_than_the_leaves_say(
 
     source.state[place] = record
     source.state.append(replace(record, **renamed))
-    assert only(source)[2].endswith(" is not what any leaf says")
+    assert only(source)[2].endswith(" follows from no leaf")
 
     source.state = [each for each in source.state[:-1] if each is not record]
     assert only(source) == ("state", index, f"{message.partition(' is reported')[0]} is missing")
@@ -322,7 +322,7 @@ def test_a_difference_that_a_longer_log_does_not_explain(ledger: MemoryLedger) -
     with ledger_source(ledger) as honest:
         source = Growing(honest)
         source.state.append(Member("puppet", frozenset(), 3))
-        assert only(source) == ("state", 3, "the record member puppet is not what any leaf says")
+        assert only(source) == ("state", 3, "the record member puppet follows from no leaf")
 
 
 def test_a_source_that_tells_no_state(source: Altered) -> None:
@@ -382,7 +382,7 @@ def test_a_server_tells_only_the_opinions_that_stand() -> None:
         assert only(source) == (
             "state",
             first + 1,
-            f"the record opinion {first} bolt is not what any leaf says",
+            f"the record opinion {first} bolt follows from no leaf",
         )
         source.state = [each for each in source.state if not isinstance(each, Opinion)]
         assert report(source).findings == ()

@@ -175,7 +175,7 @@ def test_rule_13_every_key_is_new_or_had_the_office_before(world: World, log: Re
         leaf = world.leaf(root(2, ALICE, CAROL, log_key=seen), ALICE, BOB, CAROL)
         refuse(log, leaf, ConflictError, "is in the log already")
     take(log, world.leaf(root(2, ALICE, CAROL), ALICE, BOB, CAROL))
-    refuse(log, world.leaf(root(3, ALICE, BOB), ALICE, CAROL, BOB), ConflictError, "stands in the log")
+    refuse(log, world.leaf(root(3, ALICE, BOB), ALICE, CAROL, BOB), ConflictError, "is in the log")
     refuse(log, world.leaf(MemberEnrol("carol", BOTH), ALICE, BOB), BadSignatureError, "signed by 1")
 
 

@@ -1,1 +1,1 @@
-"""The client's end: what is sent and how answers are read, and the drivers that do it."""
+"""The client's side of the wire: calls as values, and the drivers that perform them."""

@@ -1,9 +1,9 @@
-"""What a client does, without doing it: requests, answers, retries and deadlines, for every kind of client.
+"""Client operations as values, free of I/O: requests, answers, retries and deadlines, for both clients.
 
-An operation is a `Call`: bytes to send and how to read what comes back. `attempts` runs a call as a generator
-that yields what to do next (send, probe, wait) and is sent what came of it; a driver that blocks and one that
-awaits (connection.py beside it) do only that. So nothing here touches a socket or a clock, and nothing there
-decides.
+An operation is a `Call`: the bytes to send and a function that reads the answer. `attempts` runs a call as a
+generator that yields the next step (send, probe, wait) and is sent its outcome. The blocking and the
+asynchronous driver in connection.py perform the steps. So nothing here touches a socket or a clock, and
+nothing there decides.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from hashpact.wire.v1 import certificate_pb2, check_pb2, log_pb2
 Result = TypeVar("Result")
 
 MAX_TIMEOUT: Final = 24 * 3600
-"""The longest timeout, in seconds: gRPC takes one that it cannot count for one that is over."""
+"""The longest timeout, in seconds: gRPC treats one too large for it as expired."""
 
 _CHECK: Final = "/hashpact.wire.v1.CheckService/"
 _CERTIFICATE: Final = "/hashpact.wire.v1.CertificateService/"
@@ -44,10 +44,10 @@ _LOG: Final = "/hashpact.wire.v1.LogService/"
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[Result]):
-    """One operation: the method's path, the request's bytes, and what makes a result of the answer's.
+    """One operation: the method's path, the request's bytes, and the function that reads the answer.
 
-    The bytes are made once: every try sends the same ones. Sending them again is safe for each operation
-    there is; one that is not must say so.
+    The bytes are made once: every try sends the same ones. Sending them again is safe for every operation
+    here; an operation for which it is not must be marked.
     """
 
     method: str
@@ -72,7 +72,7 @@ def check(asked: Check) -> Call[Answer]:
 def append(submission: Submission, log: PinnedLog | None) -> Call[Receipt]:
     """An append. Its result is a verified receipt of exactly these bytes; ProofError for any other.
 
-    Without a log to verify it by, it is what the server says.
+    Without a log, the receipt is returned unverified.
     """
 
     def read(data: bytes) -> Receipt:
@@ -197,7 +197,7 @@ class Send:
 class Probe:
     """Look for what is wrong with the channel, for that many seconds at most.
 
-    Sent back: a CertificateError, an UnavailableError if nobody listens at the address, or None.
+    Sent back: a CertificateError, an UnavailableError if the connection is refused, or None.
     """
 
     timeout: float
@@ -214,8 +214,8 @@ class Wait:
 class Failure:
     """A try that failed.
 
-    ``answered`` is whether a Hashpact server said so, and not the channel; ``retry_after`` the seconds that
-    it asks to wait.
+    ``answered`` is whether a Hashpact server sent it, and not the channel; ``retry_after`` is the seconds
+    that the server asks to wait.
     """
 
     error: HashpactError
@@ -224,7 +224,7 @@ class Failure:
 
     @property
     def passing(self) -> bool:
-        """Whether the same bytes may fare better later."""
+        """Whether the same bytes may succeed later."""
         lasting = isinstance(self.error, CertificateError | DeadlineError)
         return isinstance(self.error, UnavailableError) and not lasting
 
@@ -244,8 +244,8 @@ class Backoff:
     def delay(self, tries: int, failure: Failure, remaining: float, draw: float) -> float | None:
         """How long to wait after the ``tries``-th failed try (from 1); None to give up.
 
-        Only UNAVAILABLE is worth another try, and only if there is time left for it. ``draw``, from 0 to 1,
-        takes up to half of the wait off, so that many clients do not come back at once.
+        Only UNAVAILABLE is tried again, and only if there is time left. ``draw``, from 0 to 1, shortens the
+        wait by up to half, so that many clients do not return at once.
         """
         if not failure.passing:
             return None
@@ -260,10 +260,10 @@ BACKOFF: Final = Backoff()
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What time and chance are for a client: ``timer`` in seconds from any moment, ``draw`` from 0 to 1.
+    """A client's sources of time and chance: ``timer`` in seconds from any moment, ``draw`` from 0 to 1.
 
-    With ``retry_refused`` an address at which nobody listens is tried until the time is over, for a server
-    that is starting again; without it a call fails at once.
+    With ``retry_refused`` an address that refuses connections is tried until the time is over, for a
+    server that is starting again; without it a call fails at once.
     """
 
     timer: Callable[[], float]
@@ -285,7 +285,7 @@ def checked_timeout(seconds: float) -> float:
 
 
 class RetryBudget:
-    """The time that is left for something, and how it is spent after each failure."""
+    """The time left for a call, and how it is spent after each failure."""
 
     def __init__(self, timeout: float, pace: Pace) -> None:
         self._timeout = timeout
@@ -294,7 +294,7 @@ class RetryBudget:
         self.renew()
 
     def renew(self) -> None:
-        """Begin anew, with all the time there was."""
+        """Start again with the full time."""
         self._deadline = self._pace.timer() + self._timeout
         self._tries = 0
 
@@ -305,9 +305,9 @@ class RetryBudget:
     def after(self, failure: Failure, *, again: bool = True) -> Generator[Pause, Outcome, None]:
         """The steps before another try.
 
-        Raises the failure's error when no further try is worth it or may be made; CertificateError if the
-        channel fails and a probe finds out that it always will, or UnavailableError if it finds nobody
-        listening and that is not to be tried again. One probe at most.
+        Raises the failure's error when no further try is useful or allowed; CertificateError if a probe finds
+        that the channel will always fail; UnavailableError if it finds that connections are refused and
+        these are not retried. One probe at most.
         """
         self._tries += 1
         if failure.passing and not failure.answered and not self._probed:
@@ -340,7 +340,7 @@ def attempts(call: Call[Result], timeout: float, pace: Pace) -> Generator[Step, 
 
 
 def understood(method: str, read: Callable[[], Result]) -> Result:
-    """What is read from an answer. Raises CorruptError if it breaks the protocol."""
+    """The result of reading an answer. Raises CorruptError if it breaks the protocol."""
     try:
         return read()
     except (DecodeError, InvalidInputError) as error:

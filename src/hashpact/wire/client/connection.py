@@ -1,6 +1,6 @@
-"""Clients: a driver that blocks and one that awaits, for the calls of wire/client/calls.py; neither decides.
+"""The blocking and the asynchronous driver of the calls of wire/client/calls.py; neither decides anything.
 
-Channels belong to a process and, those that await, to an event loop: in another one they are made again.
+Channels belong to a process, and asynchronous ones to an event loop; in another one they are made again.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Connection:
             return result
 
     def _next(self) -> grpc.Channel:
-        """The channel whose turn it is; those of a process that was forked from it are left alone."""
+        """The channel whose turn it is; a forked process makes channels of its own."""
         if self._process != os.getpid():
             with self._opening:
                 if self._process != os.getpid():
@@ -138,7 +138,7 @@ class Connection:
 
 
 class AsyncConnection:
-    """Makes calls and awaits them, as `Connection` otherwise; one event loop at a time may use it."""
+    """Makes calls and awaits them, otherwise as `Connection`; one event loop at a time may use it."""
 
     def __init__(self, endpoint: Endpoint, pace: Pace, channels: int = 1) -> None:
         self._endpoint = endpoint

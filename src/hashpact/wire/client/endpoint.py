@@ -1,4 +1,4 @@
-"""Where a clearinghouse is, what the channel to it is made of, and through which proxy it goes."""
+"""The address of a clearinghouse, the certificates of the channel to it, and its proxy."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class Proxy:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a clearinghouse is, and what the channel to it is made of.
+    """The address of a clearinghouse, and the certificates of the channel to it.
 
-    With ``proxy`` off, a proxy that the environment names is passed by.
-    Raises ConfigError if a certificate cannot be read: gRPC would only ever say that the server is away.
+    With ``proxy`` off, a proxy that the environment names is not used.
+    Raises ConfigError if a certificate cannot be read: gRPC would only report that the server is away.
     """
 
     host: str
@@ -63,7 +63,7 @@ class Endpoint:
         return proxy_for(self.host) if self.proxy else None
 
     def silent(self) -> str:
-        """What to say if nothing answers."""
+        """The error message if nothing answers."""
         proxy = self.way()
         if proxy is None:
             return f"{self.address} does not answer; is a server running there?"
@@ -79,7 +79,7 @@ class Endpoint:
 
 
 def proxy_for(host: str, environ: Mapping[str, str] = os.environ) -> Proxy | None:
-    """The proxy by which gRPC reaches a host, as the environment says; None if it goes there directly.
+    """The proxy by which gRPC reaches a host, from the environment; None if it goes there directly.
 
     ``no_grpc_proxy``, ``no_proxy`` and ``NO_PROXY`` list hosts that are reached directly: by the end of
     their name, as a range of addresses such as 10.0.0.0/8, or ``*`` for all.
@@ -95,7 +95,7 @@ def proxy_for(host: str, environ: Mapping[str, str] = os.environ) -> Proxy | Non
         return None
     try:
         return Proxy(parts.hostname, parts.port or _HTTP_PORT, variable)
-    except ValueError:  # no port that there is
+    except ValueError:  # an invalid port
         return None
 
 

@@ -1,7 +1,7 @@
-"""What a client reads as a stream, without reading it: over as many streams as it takes, each message once.
+"""Feeds: streamed results as values, free of I/O; read over as many streams as needed, each message once.
 
-A stream ends with its connection, its deadline or its server long before a whole log is read. A `Feed` knows
-how to ask for the rest; `results` says, as `calls.attempts` does, when to open a stream, to read and to wait.
+A stream ends with its connection, its deadline or its server long before a whole log is read. A `Feed`
+makes the request for the rest; `results`, like `calls.attempts`, yields the steps: open a stream, read, wait.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Item(Generic[Result]):
-    """Hand the result to who reads. Sent back: None."""
+    """Give the result to the caller. Sent back: None."""
 
     result: Result
 

@@ -1,7 +1,7 @@
-"""Forks: gRPC survives one only while nothing of it is under way, and otherwise hangs in the child for good.
+"""Forks: a forked child can use gRPC only if no call was under way; otherwise it hangs.
 
-So what is under way is counted, and a child that cannot make calls says so (grpc issue 22624). With
-GRPC_ENABLE_FORK_SUPPORT=0 in the environment it does not survive one at all once it was used.
+So calls under way are counted, and in a child that cannot make calls they raise an error (grpc issue 22624).
+With GRPC_ENABLE_FORK_SUPPORT=0 in the environment, gRPC cannot be used after a fork once it was used before.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def under_way() -> Iterator[None]:
 
 
 def opened(channels: object) -> None:
-    """Note channels of grpc.aio, whose thread goes on until they are closed or gone."""
+    """Note open channels of grpc.aio, whose thread runs until they are closed or collected."""
     _Process.used = True
     _awaiting.add(channels)
 

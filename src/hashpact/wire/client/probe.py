@@ -1,4 +1,4 @@
-"""The probe: why a channel fails, where gRPC only says that the server is away.
+"""The probe: finds out why a channel fails, where gRPC only reports that the server is away.
 
 A client certificate that the server refuses looks to gRPC like a server that is away; in TLS 1.3 the refusal
 comes after the client's part of the handshake, and a gRPC server sends no alert, it just closes. So the probe
@@ -24,7 +24,7 @@ _PROBE: Final = 3.0
 """The most seconds for each step of a probe."""
 
 _STEPS: Final = 3
-"""To connect, to shake hands, to hear from the server."""
+"""Connecting, the handshake, and the first bytes from the server."""
 
 _CHUNK: Final = 16 * 1024
 
@@ -34,7 +34,7 @@ def probe(endpoint: Endpoint, timeout: float) -> UnavailableError | None:
 
     A CertificateError: reads the client's own certificate, then makes one connection: the server must take
     the client's certificate and show one for the address that the profile's authority signed. Another
-    UnavailableError: nobody listens at the address, or at the proxy's, beyond which it does not look.
+    UnavailableError: the address, or the proxy's, refuses connections. It does not look beyond a proxy.
     """
     problem = _out_of_time(x509.load_pem_x509_certificate(endpoint.tls.certificate))
     if problem is not None:
@@ -55,7 +55,7 @@ def probe(endpoint: Endpoint, timeout: float) -> UnavailableError | None:
         return _problem(f"TLS refused it: {reason.lower().replace('_', ' ')}") if about else None
     except ConnectionRefusedError:
         return UnavailableError(f"{endpoint.silent()} (connection refused)")
-    except OSError:  # nobody listens, no route, no answer in time: not a certificate's fault
+    except OSError:  # no route, or no answer in time: not a certificate's fault
         return None
     return _problem("the server refused this client's certificate; ask for a new one") if refused else None
 
@@ -78,7 +78,7 @@ def _problem(text: str) -> CertificateError:
 def _refused(endpoint: Endpoint, timeout: float) -> bool:
     """Whether the server closes a connection as soon as it has seen the client's certificate.
 
-    A server that takes it speaks first: HTTP/2 begins with its SETTINGS.
+    A server that accepts it sends first: HTTP/2 begins with its SETTINGS.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
