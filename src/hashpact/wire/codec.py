@@ -1,7 +1,7 @@
 """Wire messages to domain values and back, in pairs: ``x_to_wire`` and ``x_from_wire``.
 
-A ``from_wire`` function takes nothing on trust: a missing value, or one of the wrong size or past its limit, is
-an InvalidInputError whose ``details["field"]`` is the path of the field. Server and client share them, so
+A ``from_wire`` function takes nothing on trust: a missing value, or one of the wrong size or past its limit,
+is an InvalidInputError whose ``details["field"]`` is the path of the field. Server and client share them, so
 that an answer is read as strictly as a request.
 """
 
