@@ -2,7 +2,7 @@
 // what is withdrawn (O'Neil et al., "The log-structured merge-tree", 1996; the sizes double as in Bentley and
 // Saxe, "Decomposable searching problems", 1980, so that each record is rewritten O(log n) times).
 //
-// Writers take turns. A search works on an immutable snapshot and waits for no thread: it finds every record whose `add`
+// Writers take turns. A search works on an immutable snapshot and never waits: it finds every record whose `add`
 // returned before it began, and none whose `remove` did. A writer merges what is small itself, so that there is never
 // much of it; what is large is merged in the background, and no writer waits for that.
 #pragma once

@@ -122,7 +122,7 @@ def test_leaf_0_is_the_genesis_that_is_pinned(source: Altered) -> None:
             "no key of the log signed the checkpoint",
         ),
         (lambda ledger: sign_at(ledger, 9).replace(b"test.example", b"fake.example"), 8, "a checkpoint of"),
-        (lambda _: _with_root(6, bytes(32)), 5, "leaf 5 is not what the signed checkpoint of"),
+        (lambda _: _with_root(6, bytes(32)), 5, "leaf 5 is not the one that the signed checkpoint of"),
         (lambda _: _with_root(9, bytes(32)), 5, "one of the leaves 5 to 8 is not the one"),
     ],
 )
