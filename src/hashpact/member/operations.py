@@ -101,7 +101,7 @@ class Operations:
         """
         outbox, subject = self.profile.outbox, subject_of(fresh)
         if outbox is None or subject is None:
-            return (yield from self.append(fresh))
+            return (yield from self.append(fresh, subject))
         finished = None
         while True:
             kept = yield Local(partial(outbox.find, subject))
@@ -117,7 +117,7 @@ class Operations:
                     msg = f"already entry {entry}: this member shares the same fingerprints"
                     raise AlreadySharedError(msg, entry=str(entry))
             if kept is not None:  # it cannot be removed, and is in the way
-                return (yield from self.append(fresh))
+                return (yield from self.append(fresh, subject))
             if (yield Local(partial(_kept, outbox, subject, fresh, known))):
                 receipt = yield from self.finish(subject, fresh, fresh=True)
                 if receipt is not None:
@@ -136,7 +136,7 @@ class Operations:
         outbox = self.profile.outbox
         assert outbox is not None  # noqa: S101 - it is pending there
         try:
-            receipt: Receipt = yield from self.append(kept)
+            receipt: Receipt = yield from self.append(kept, subject)
         except ClockSkewError:
             if fresh:
                 yield Local(partial(_forgotten, outbox, subject, kept))
@@ -176,13 +176,16 @@ class Operations:
             raise ProofError(msg)
         return leaf
 
-    def append(self, submission: Submission) -> Steps[Receipt]:
-        """The steps of appending a statement, verifying its receipt and keeping it in the profile."""
+    def append(self, submission: Submission, subject: str | None = None) -> Steps[Receipt]:
+        """The steps of appending a statement, verifying its receipt and keeping it in the profile.
+
+        ``subject`` is the statement's subject, if the caller has derived it already.
+        """
         try:
             receipt = yield from self.believed(lambda: calls.append(submission, self.profile.log))
         except LogKeyError:
             receipt = yield from self._append_again(submission)
-        yield Local(partial(self.profile.keep, submission, receipt))
+        yield Local(partial(self.profile.keep, submission, receipt, subject))
         return receipt
 
     def believed(self, make: Callable[[], Call[Outcome]]) -> Steps[Outcome]:

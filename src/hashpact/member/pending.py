@@ -114,10 +114,10 @@ class Outbox:
     def forget(self, subject: str, done: Submission) -> None:
         """Remove a statement, unless another has taken its place."""
         if os.path.isdir(self.paths.pending):  # noqa: PTH112 - as above
+            path = self.paths.pending / subject
             with alone(self.paths.pending, wait=True):
-                kept = self.find(subject)
-                if kept is not None and kept.statement == done.statement:
-                    (self.paths.pending / subject).unlink()
+                if os.path.exists(path) and read_private(path, _MAX_FILE) == _data(done):  # noqa: PTH110 - as above
+                    path.unlink()
 
     def shared(self, subject: str) -> tuple[int, ...]:
         """The entries by which this profile has shared some content, withdrawn or not, the oldest first."""

@@ -103,9 +103,10 @@ class Profile:
         outbox = self.outbox
         return () if outbox is None else outbox.shared(subject_of_content(fingerprints))
 
-    def keep(self, submission: Submission, receipt: Receipt) -> None:
+    def keep(self, submission: Submission, receipt: Receipt, subject: str | None = None) -> None:
         """Keep a verified receipt beside its statement, and a record of the content that it shares.
 
+        ``subject`` is `pending.subject_of` the submission, if the caller has derived it already.
         Files are written whole. A failed write is only a ProfileWarning: the statement is in the log, and the
         same bytes sent again give the same receipt.
         """
@@ -116,9 +117,9 @@ class Profile:
             receipts.mkdir(mode=0o700, exist_ok=True)
             write_public(receipts / f"{receipt.index}.statement", submission.statement, replace=True)
             write_public(receipts / f"{receipt.index}.tlog-proof", to_file(receipt), replace=True)
-            subject = subject_of(submission) if submission.private else None
-            if subject is not None:
-                Outbox(ProfilePaths(self.directory)).record(subject, receipt.index)
+            about = (subject or subject_of(submission)) if submission.private else None
+            if about is not None:
+                Outbox(ProfilePaths(self.directory)).record(about, receipt.index)
         except (ConfigError, OSError) as error:
             warnings.warn(f"receipt {receipt.index} is not kept: {error}", ProfileWarning, stacklevel=3)
 
