@@ -16,8 +16,9 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from hashpact.config import EVERYWHERE
 from hashpact.errors import ConfigError
 
 _WAIT: Final = 10.0
@@ -90,19 +91,29 @@ def _alone(port: int) -> Iterator[None]:
 
 def _is_taken(host: str, port: int) -> bool:
     """Whether anybody listens there. Other reasons why it cannot be bound are for the server to report."""
+    # gRPC listens for both families if it is given every address of one.
+    hosts = EVERYWHERE if host in EVERYWHERE else (host,)
+    return any(_holds(address) for each in hosts for address in _addresses(each, port))
+
+
+def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, Any]]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError:
-        return False
-    for family, kind, protocol, _, address in found:
-        with socket.socket(family, kind, protocol) as probe:
+        return []
+    return [(family, address) for family, _, _, _, address in found]
+
+
+def _holds(where: tuple[socket.AddressFamily, Any]) -> bool:
+    """Whether an address of a family is bound by somebody who listens."""
+    family, address = where
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
             # Connections of a server that has just ended do not count.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            try:
-                probe.bind(address)
-            except OSError as error:
-                if error.errno == errno.EADDRINUSE:
-                    return True
+            probe.bind(address)
+    except OSError as error:
+        return error.errno == errno.EADDRINUSE
     return False

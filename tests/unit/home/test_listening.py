@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hashpact.config import EVERYWHERE
 from hashpact.errors import ConfigError
 from hashpact.home.listening import Listening
 
@@ -48,6 +49,24 @@ def test_stumble_4_a_claim_without_its_process_is_none(tmp_path: Path) -> None:
         port = foreign.getsockname()[1]
         (tmp_path / f"serving-{port}.lock").touch()
         with pytest.raises(ConfigError, match="another program"), Listening(tmp_path, HOST, port).claimed():
+            pass
+
+
+@pytest.mark.parametrize("taken", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("wanted", sorted(EVERYWHERE))
+def test_stumble_4_every_address_is_not_free_if_one_is_taken(taken: str, wanted: str, tmp_path: Path) -> None:
+    family = socket.AF_INET6 if ":" in taken else socket.AF_INET
+    with socket.socket(family) as foreign:
+        foreign.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        try:
+            foreign.bind((taken, 0))
+        except OSError:
+            pytest.skip(f"this machine has no {taken}")
+        foreign.listen()
+        with (
+            pytest.raises(ConfigError, match="another program"),
+            Listening(tmp_path, wanted, foreign.getsockname()[1]).claimed(),
+        ):
             pass
 
 
