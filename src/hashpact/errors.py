@@ -136,7 +136,10 @@ class ClockSkewError(ConflictError):
 
 
 class AlreadySharedError(ConflictError):
-    """The member shares the same fingerprints already. ``details["entry"]`` is the entry's index."""
+    """The member shares the same fingerprints already. ``details["entry"]`` is the entry's index.
+
+    ``details["differs"]`` lists in which terms, such as ``labels``, if the entry is on other ones.
+    """
 
     code = "ALREADY_SHARED"
 

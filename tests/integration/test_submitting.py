@@ -245,10 +245,13 @@ async def test_what_is_shared_already_is_named_until_it_is_withdrawn(
     first = await caller("submit", both, labels={"ncii"})
     with pytest.raises(AlreadySharedError, match=f"already entry {first.index}") as already:
         await caller("submit", both[::-1], labels={"hate"})
-    assert already.value.details == {"entry": str(first.index)}
+    assert already.value.details == {"entry": str(first.index), "differs": "labels"}
     one = await caller("submit", both[:1], labels={"ncii"})  # other fingerprints: another entry
     second = await caller("submit", both, labels={"hate"}, again=True)
     assert second.index == one.index + 1
+    with pytest.raises(AlreadySharedError, match=f"already entry {first.index}") as already:
+        await caller("submit", both, labels={"ncii"})
+    assert already.value.details == {"entry": str(first.index)}
     assert await caller("duplicates", second.index) == (first.index,)
     await caller("withdraw", second.index, "mistake")
     with pytest.raises(AlreadySharedError, match=f"already entry {first.index}"):

@@ -25,6 +25,9 @@ from hashpact.errors import InvalidInputError
 
 NONCE_SIZE: Final = 32
 
+_CLOCKS_APART: Final = 600
+"""Seconds by which the clock that gave the time of a removal may be ahead of the author's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -57,11 +60,17 @@ class Author:
     ) -> Submission:
         """A submission of 1 to 256 fingerprints of one piece of content; ``removed`` in Unix seconds (now).
 
-        Raises InvalidInputError for a field that has no spelling.
+        Raises InvalidInputError for a field that has no spelling, a fingerprint that is given twice, and a
+        removal in the future.
         """
-        if not fingerprints:
-            msg = "a submission has at least one fingerprint"
+        if not fingerprints or len({(each.type.name, each.value) for each in fingerprints}) < len(
+            fingerprints
+        ):
+            msg = "a submission has at least one fingerprint, and each once"
             raise InvalidInputError(msg, field="fingerprints")
+        if removed is not None and removed > self.clock() + _CLOCKS_APART:
+            msg = "the content was removed in the future; give the time of the removal"
+            raise InvalidInputError(msg, field="removed")
         private = [PrivatePart(shared, self.entropy(NONCE_SIZE)).text() for shared in fingerprints]
         body = Submit(
             labels=tuple(sorted(reason.labels)),

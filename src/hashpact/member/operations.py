@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
+from hashpact.domain import statements
 from hashpact.domain.checks import Answer, Check, Filter, Query
 from hashpact.domain.fingerprints import Fingerprint
-from hashpact.domain.messages import MAX_PAGE, LeafDetail, Page, PageRequest, Submission
+from hashpact.domain.messages import MAX_PAGE, EntryDetail, LeafDetail, Page, PageRequest, Submission
 from hashpact.domain.pinned import PinnedLog
 from hashpact.domain.ports import Clock, Entropy
 from hashpact.domain.state import Basis, Receipt, Stance
@@ -48,6 +49,9 @@ Outcome = TypeVar("Outcome")
 
 _REFUSALS: Final = (InvalidInputError, NotPermittedError, NotFoundError, ConflictError)
 """The errors by which a server refuses a statement that it has examined."""
+
+_TERMS: Final = ("labels", "basis", "authority", "article", "jurisdictions")
+"""The fields of an entry, and of the statement that makes it, on whose terms content is shared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +117,9 @@ class Operations:
                 continue
             known = yield Local(partial(outbox.shared, subject))
             if not again:
-                for entry in reversed((yield from self._standing(known))):
-                    msg = f"already entry {entry}: this member shares the same fingerprints"
-                    raise AlreadySharedError(msg, entry=str(entry))
+                already = already_shared((yield from self._standing(known)), fresh)
+                if already is not None:
+                    raise already
             if kept is not None:  # it cannot be removed, and is in the way
                 return (yield from self.append(fresh, subject))
             if (yield Local(partial(_kept, outbox, subject, fresh, known))):
@@ -158,15 +162,17 @@ class Operations:
         if outbox is None or subject is None:
             return ()
         known = yield Local(partial(outbox.shared, subject))
-        return (yield from self._standing(tuple(index for index in known if index != entry)))
+        others = yield from self._standing(tuple(index for index in known if index != entry))
+        return tuple(detail.entry.index for detail in others)
 
-    def _standing(self, entries: tuple[int, ...]) -> Steps[tuple[int, ...]]:
-        """The steps of finding out which of these entries stand."""
+    def _standing(self, entries: tuple[int, ...]) -> Steps[tuple[EntryDetail, ...]]:
+        """The steps of getting those of these entries that stand."""
         found = []
         for entry in entries:
             with contextlib.suppress(NotFoundError):
-                if (yield calls.entry(entry)).stands:
-                    found.append(entry)
+                detail: EntryDetail = yield calls.entry(entry)
+                if detail.stands:
+                    found.append(detail)
         return tuple(found)
 
     def leaf(self, leaf: LeafDetail) -> LeafDetail:
@@ -254,6 +260,29 @@ class Operations:
         if not before.next_token:
             return None
         return calls.members(PageRequest(before.next_token, MAX_PAGE), before.members[-1].member.id)
+
+
+def already_shared(standing: Iterable[EntryDetail], fresh: Submission) -> AlreadySharedError | None:
+    """The error for a submission whose content these standing entries share; None if there are none.
+
+    It names the newest entry on the same terms, or else the newest one and the terms that differ.
+    """
+    body = statements.parse(fresh.statement).statement.body
+    found = [
+        (
+            ", ".join(term for term in _TERMS if getattr(each.entry, term) != getattr(body, term)),
+            each.entry.index,
+        )
+        for each in standing
+    ]
+    if not found:
+        return None
+    differs, index = max(found, key=lambda each: (not each[0], each[1]))
+    msg = f"already entry {index}: this member shares the same fingerprints"
+    if not differs:
+        return AlreadySharedError(msg, entry=str(index))
+    msg += f" with other {differs}; withdraw it first, or share them once more (again)"
+    return AlreadySharedError(msg, entry=str(index), differs=differs)
 
 
 def _kept(outbox: Outbox, subject: str, fresh: Submission, known: tuple[int, ...]) -> bool:

@@ -1,18 +1,21 @@
 """What there is to share: pieces of content from files, directories, standard input and tables.
 
-A table is CSV in UTF-8 with a header. A row is one entry: ``path`` names a file, or ``type`` and ``value``
-(in hex) hold its fingerprints. ``label``, ``basis``, ``authority``, ``article``, ``jurisdiction`` and
-``removed`` stand in place of the options. Several values of a cell have spaces, commas or semicolons between.
+A table is CSV in UTF-8 with a header. A row is one entry: ``path`` names a file, of which ``type`` may choose
+the fingerprints, or ``type`` and ``value`` (in hex) hold them. ``label``, ``basis``, ``authority``,
+``article``, ``jurisdiction`` and ``removed`` stand in place of the options, each by itself; an authority and
+an article of the options go with the basis of the options. Several values of a cell have spaces, commas or
+semicolons between.
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -31,6 +34,9 @@ _COLUMNS: Final = (
     *("path", "type", "value", "label", "basis"),
     *("authority", "article", "jurisdiction", "removed"),
 )
+MAX_TABLE: Final = 16 * 1024 * 1024
+"""Characters of a table, which is held in memory as a whole."""
+
 _PLURALS: Final = {"labels": "label", "jurisdictions": "jurisdiction"}
 _BASES: Final = tuple(each.value for each in Basis)
 _BETWEEN: Final = re.compile(r"[\s,;]+")
@@ -88,12 +94,14 @@ def rows(path: str, types: Sequence[str] | None, terms: Terms) -> list[Piece]:
     """The rows of a table. Raises InvalidInputError if it is none, OSError if it cannot be read."""
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:  # noqa: PTH123 - shown as it was given
-            reader = csv.reader(file, strict=True)
-            columns = [_PLURALS.get(name.strip().lower(), name.strip().lower()) for name in next(reader, [])]
-            _check_header(path, columns)
-            return [
-                _row(f"{path}:{reader.line_num}", columns, cells, types, terms) for cells in reader if cells
-            ]
+            text = file.read(MAX_TABLE + 1)
+        if len(text) > MAX_TABLE:
+            msg = f"{path}: the table is over the limit of {MAX_TABLE} characters; share it in parts"
+            raise InvalidInputError(msg, field="csv")
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        columns = [_PLURALS.get(name.strip().lower(), name.strip().lower()) for name in next(reader, [])]
+        _check_header(path, columns)
+        return [_row(f"{path}:{reader.line_num}", columns, cells, types, terms) for cells in reader if cells]
     except (csv.Error, UnicodeDecodeError) as error:
         msg = f"{path}: not a table in CSV and UTF-8: {error}"
         raise InvalidInputError(msg, field="csv") from error
@@ -129,20 +137,25 @@ def _row(name: str, columns: list[str], cells: list[str], types: Sequence[str] |
         if len(cells) != len(columns) or (path is None) == ("value" not in row):
             msg = f"a row has {len(columns)} cells, and either a path or a type and a value"
             raise InvalidInputError(msg, field="csv")
-        return _given(row) if path is None else fingerprints_of(path, types)
+        if path is None:
+            return _given(row, types)
+        return fingerprints_of(path, _BETWEEN.split(row["type"]) if "type" in row else types)
 
     return Piece(name if path is None else path, read, lambda: _terms(row, terms))
 
 
-def _given(row: dict[str, str]) -> Fingerprinted:
-    """The fingerprints that a row holds."""
+def _given(row: dict[str, str], types: Sequence[str] | None) -> Fingerprinted:
+    """The fingerprints that a row holds, of these types."""
     names, values = (_BETWEEN.split(row.get(column, "")) for column in ("type", "value"))
     try:
         pairs = [(name, bytes.fromhex(value)) for name, value in zip(names, values, strict=True)]
     except ValueError as error:
         msg = "type and value hold the same number of each, and values are hex digits"
         raise InvalidInputError(msg, field="value") from error
-    found = [Fingerprint(name, value) for name, value in pairs]
+    found = [Fingerprint(name, value) for name, value in pairs if types is None or name in types]
+    if not found:
+        msg = "the row has no fingerprint of the types that --type names"
+        raise InvalidInputError(msg, field="type")
     return Fingerprinted(tuple(found), (), Kind.OTHER)
 
 
@@ -152,12 +165,17 @@ def _terms(row: dict[str, str], default: Terms) -> Terms:
         removed = moment(row["removed"]) if "removed" in row else default.removed
     except click.BadParameter as error:
         raise InvalidInputError(error.message, field="removed") from error
-    own = replace(default, removed=removed)
-    if "label" in row:
-        own = replace(own, labels=tuple(_BETWEEN.split(row["label"])))
-    if "jurisdiction" in row:
-        own = replace(own, jurisdictions=tuple(_BETWEEN.split(row["jurisdiction"])))
-    if "basis" in row:
-        own = replace(own, basis=row["basis"], authority=row.get("authority"), article=row.get("article"))
+    basis = row.get("basis", default.basis)
+    law = (default.authority, default.article) if basis == default.basis else (None, None)
+    own = Terms(
+        labels=tuple(_BETWEEN.split(row["label"])) if "label" in row else default.labels,
+        basis=basis,
+        authority=row.get("authority", law[0]),
+        article=row.get("article", law[1]),
+        jurisdictions=(
+            tuple(_BETWEEN.split(row["jurisdiction"])) if "jurisdiction" in row else default.jurisdictions
+        ),
+        removed=removed,
+    )
     own.check()
     return own

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from hashpact.cli import exits
 from hashpact.cli.options import Connect, client_options, example, json_option, moment
-from hashpact.cli.output import complain, emit, one_line, receipt_fields, with_progress
+from hashpact.cli.output import complain, emit, error_fields, one_line, receipt_fields, with_progress
 from hashpact.cli.platform import pieces
 from hashpact.cli.platform.content import limits_of, show_warnings
 from hashpact.cli.platform.pieces import Piece, Terms
 from hashpact.domain import statements
 from hashpact.domain.fingerprints import TYPES, parse_private
 from hashpact.domain.kinds import Submit
-from hashpact.domain.messages import Submission
+from hashpact.domain.messages import EntryDetail, Submission
 from hashpact.domain.state import Basis, Receipt
 from hashpact.errors import (
     AlreadySharedError,
@@ -32,6 +34,14 @@ if TYPE_CHECKING:
 
 _OF_ONE: Final = (InvalidInputError, NotFoundError, ConflictError)
 """Errors of one row of a table, after which the others are shared all the same."""
+
+_NO_OPTIONS: Final[dict[str, Any]] = {
+    **dict.fromkeys(("labels", "jurisdictions", "types"), ()),
+    **dict.fromkeys(("authority", "article", "removed")),
+    **dict.fromkeys(("again", "dry_run"), False),
+    "basis": Basis.GUIDELINE.value,
+}
+"""What the options about new statements are if none is given."""
 
 
 @click.command(
@@ -63,7 +73,9 @@ _OF_ONE: Final = (InvalidInputError, NotFoundError, ConflictError)
     "--type", "types", type=click.Choice(list(TYPES)), multiple=True, help="Only this type; may be repeated."
 )
 @click.option("--again", is_flag=True, help="Make another entry of what this profile shares already.")
-@click.option("--dry-run", is_flag=True, help="Show what would be shared, and send nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Show what would be shared, and send nothing; labels are not looked up."
+)
 @click.option("--resume", is_flag=True, help="Send what was signed before, and has no receipt yet.")
 @client_options
 @json_option
@@ -79,17 +91,21 @@ def submit(
     """Share fingerprints of removed files: one entry for each file.
 
     Only the fingerprints are sent. Prints the receipt: where the entry stands in the log. A directory stands
-    for the files below it, without those whose names begin with a dot; - is one piece of content on
-    standard input. What this profile shares already is named and left as it is, so a run that was
-    interrupted goes on when the same command is given again.
+    for the files below it, and for those that links there point to, without names that begin with a dot; -
+    is one piece of content on standard input. What this profile shares already is named and left as it is,
+    so a run that was interrupted goes on when the same command is given again. On other terms, such as
+    another label, that is an error.
 
     A table (--csv) is UTF-8 with a header, and each row is one entry: the column path names a file, or type
     and value (in hex) give fingerprints. The columns label, basis, authority, article, jurisdiction and
-    removed stand in place of the options; several values of a cell have spaces or semicolons between them.
-    A row that cannot be shared is reported, and the others are. The exit status is 0 if all were shared.
+    removed stand in place of the options, and type beside a path chooses what is shared of the file; several
+    values of a cell have spaces or semicolons between them. A row that cannot be shared is reported, and the
+    others are.
+
+    The exit status is 0 if all were shared, and 1 if some of several could not be.
     """
-    if resume and (files or table):
-        msg = "--resume sends what is kept in the profile, and takes no files"
+    if resume and (files or table or options != _NO_OPTIONS):
+        msg = "--resume sends what is kept in the profile as it was signed, and takes no files and no terms"
         raise click.UsageError(msg)
     if not resume and bool(files) == bool(table):
         msg = "name files, directories or -, or else --csv FILE"
@@ -100,7 +116,7 @@ def submit(
     else:
         _share(run, files, table, connect, **options)
     if run.failed:
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(exits.NO)
 
 
 def _share(  # noqa: PLR0913 - an argument for each option
@@ -118,11 +134,11 @@ def _share(  # noqa: PLR0913 - an argument for each option
     if table is None and not terms.labels:
         msg = "Missing option '--label'."
         raise click.UsageError(msg)
-    try:
-        terms.check()
-    except InvalidInputError as error:
-        raise click.UsageError(error.message) from error
     if table is None:
+        try:
+            terms.check()
+        except InvalidInputError as error:
+            raise click.UsageError(error.message) from error
         found = pieces.named(files, types or None, terms, run.fail)
     else:
         found = pieces.rows(table, types or None, terms)
@@ -140,17 +156,25 @@ class _Run:
     def fail(self, error: OSError | HashpactError, name: str = "") -> None:
         """Report what failed, and go on."""
         self.failed = True
-        told = error.message if isinstance(error, HashpactError) else f"{error.filename}: {error.strerror}"
-        complain(told if not name or repr(name) in told else f"{name}: {told}")
+        if isinstance(error, OSError):
+            complain(f"{error.filename}: {error.strerror}")
+        elif self._as_json:
+            emit({"file": name or None, "error": error_fields(error)})
+        else:
+            complain(error.message if not name or repr(name) in error.message else f"{name}: {error.message}")
 
     def share(
         self, client: Client, found: Sequence[Piece], *, again: bool, dry: bool, separate: bool
     ) -> None:
         """Share pieces of content. ``separate`` goes on after a refusal: others are on other terms."""
+        if not found:
+            complain("there is nothing to share: no file, or no row, was found")
         for number, piece in enumerate(with_progress(found, "pieces", len(found))):
             try:
                 content, terms = piece.read(), piece.terms()
             except InvalidInputError as error:
+                if len(found) == 1:
+                    raise
                 self.fail(error, piece.name)
                 continue
             show_warnings(piece.name, content)
@@ -193,7 +217,7 @@ class _Run:
                 again=again,
             )
         except AlreadySharedError as error:
-            self._tell_already(name, content, int(error.details["entry"]))
+            self._tell_already(name, content, error)
             return
         types = _types(content)
         if self._as_json:
@@ -207,20 +231,26 @@ class _Run:
     ) -> None:
         """Do all of it but the sending: what breaks a format is found, what breaks the policy is not."""
         from hashpact.member.author import Reason  # noqa: PLC0415 - late: as the client is
+        from hashpact.member.operations import already_shared  # noqa: PLC0415 - late, as above
 
         basis, where = Basis(terms.basis), frozenset(terms.jurisdictions)
         reason = Reason(frozenset(terms.labels), basis, terms.authority, terms.article, where)
-        client.author.submit(content.fingerprints, reason, terms.removed)
-        known = client.profile.shared(content.fingerprints)
-        if known and not again:
-            self._tell_already(name, content, known[-1])
+        fresh = client.author.submit(content.fingerprints, reason, terms.removed)
+        found = [] if again else _found(client, client.profile.shared(content.fingerprints))
+        already = already_shared((each for each in found if each.stands), fresh)
+        if already is not None:
+            self._tell_already(name, content, already)
         elif self._as_json:
             emit({"file": name, "entry": None, "types": _types(content), **limits_of(content)})
         else:
             click.echo(f"{one_line(name)}: to be shared with {', '.join(_types(content))}")
 
-    def _tell_already(self, name: str, content: Fingerprinted, entry: int) -> None:
-        if self._as_json:
+    def _tell_already(self, name: str, content: Fingerprinted, error: AlreadySharedError) -> None:
+        """Name the entry that shares this content; on other terms, what was asked for is not done."""
+        entry = int(error.details["entry"])
+        if "differs" in error.details:
+            self.fail(error, name)
+        elif self._as_json:
             emit({"file": name, "entry": entry, "types": _types(content), "already": True})
         else:
             click.echo(f"{one_line(name)}: already entry {entry}")
@@ -235,6 +265,14 @@ class _Run:
             click.echo(f"resumed: entry {entry} with {', '.join(types)}")
         else:
             click.echo(f"resumed: {body.kind} of entry {entry}, leaf {receipt.index}")
+
+
+def _found(client: Client, entries: Sequence[int]) -> list[EntryDetail]:
+    found = []
+    for index in entries:
+        with contextlib.suppress(NotFoundError):  # of a log that the profile followed before
+            found.append(client.entry(index))
+    return found
 
 
 def _types(content: Fingerprinted) -> list[str]:
