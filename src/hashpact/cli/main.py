@@ -9,6 +9,7 @@ import importlib
 import io
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Final, NoReturn
 
@@ -48,8 +49,19 @@ COMMANDS: Final = {
 """Where each command is below hashpact.cli, and its line in the help."""
 
 
+class _ReaderGoneError(Exception):
+    """The process that read our output has ended."""
+
+
 class _LateGroup(click.Group):
     """A group whose commands are imported when they are called, and not to be listed."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Keep a closed pipe from click, which would exit with 1: for `check` that is an answer."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderGoneError from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)
@@ -82,6 +94,7 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """The entry point of the command."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A file's name need not be text in this terminal's encoding; show it all the same.
@@ -106,21 +119,51 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return exits.INTERRUPTED
-    except HashpactError as error:
-        report(error, as_json=as_json)
-        return exits.status_of(error)
-    except OSError as error:
+    except (_ReaderGoneError, BrokenPipeError):
         _discard_output()
-        if not isinstance(error, BrokenPipeError):
-            complain(_told(error))
-        return exits.NO_OUTPUT if error.filename is None else exits.MISUSED
+        return exits.NO_OUTPUT
+    except Exception as error:  # noqa: BLE001 - every error has its status
+        return _failed(error, as_json=as_json)
     return status if isinstance(status, int) else 0
+
+
+def _failed(error: Exception, *, as_json: bool) -> int:
+    """Report the error that a command ended with, and return its status."""
+    match error:
+        case HashpactError():
+            report(error, as_json=as_json)
+            return exits.status_of(error)
+        case OSError():
+            _discard_output()
+            complain(_told(error))
+            return exits.NO_OUTPUT if error.filename is None else exits.MISUSED
+        case _:  # its text may quote content, so it is not shown
+            report(HashpactError(_crashed(error)), as_json=as_json)
+            return exits.INTERNAL
 
 
 def _misused(error: click.ClickException) -> str:
     said = " ".join(error.format_message().split())
     context = error.ctx if isinstance(error, click.UsageError) else None
     return said if context is None else f"{said.rstrip('.')}; see: {context.command_path} --help"
+
+
+def _crashed(error: Exception) -> str:
+    """What to report: the class and the place of an error that no command expects."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"internal error: {type(error).__name__} in {place.filename}, line {place.lineno}; please report it"
+    )
+
+
+def _open_closed_streams() -> None:
+    """Give a process that was started without standard streams empty ones, as some supervisors do.
+
+    Otherwise the next file or socket that is opened would get the descriptor of, say, stdout.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - for the process
 
 
 def _told(error: OSError) -> str:

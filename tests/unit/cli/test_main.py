@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -119,6 +120,11 @@ def test_a_wrong_use_exits_2_and_says_what_is_right(
         (OSError(28, "No space left on device"), 74, "hashpact: No space left on device\n"),
         (OSError(), 74, "hashpact: OSError\n"),
         (KeyboardInterrupt(), 130, "\n"),
+        (
+            ValueError("what a file says"),
+            70,
+            f"hashpact: internal error: ValueError in {__file__}, line LINE; please report it\n",
+        ),
     ],
 )
 def test_an_error_is_one_line_and_a_status(
@@ -135,7 +141,7 @@ def test_an_error_is_one_line_and_a_status(
     monkeypatch.setattr(main.cli, "get_command", lambda *_: fail)
     assert main.run(["fail"]) == status
     captured = capsys.readouterr()
-    assert (captured.out, captured.err) == ("", said)
+    assert (captured.out, re.sub(r"line \d+", "line LINE", captured.err)) == ("", said)
 
 
 def hashpact(*arguments: str, stdout: int) -> subprocess.CompletedProcess[bytes]:
@@ -152,7 +158,25 @@ def test_a_reader_that_has_gone_is_no_error_to_tell() -> None:
         done = hashpact("fingerprint", "--type", "md5/1", __file__, stdout=writer)
     finally:
         os.close(writer)
-    assert done.stderr == b""
+    assert (done.returncode, done.stderr) == (74, b"")
+
+
+@pytest.mark.parametrize("closed", [0, 1, 2])
+def test_a_process_without_standard_streams_is_served(closed: int) -> None:
+    command = [sys.executable, "-m", "hashpact", "fingerprint", "--type", "md5/1", __file__]
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}{"<" if closed == 0 else ">"}&-', "sh", *command],  # noqa: S607 - any shell
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (b"md5/1" in done.stdout) is (closed != 1)
+    asked = [sys.executable, "-m", "hashpact", "key", "new", "/nowhere/key"]
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&-', "sh", *asked],  # noqa: S607 - as above
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.count(b"\n") == 1
 
 
 def test_a_full_disk_is_told_in_one_line() -> None:
