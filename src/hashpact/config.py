@@ -14,8 +14,9 @@ from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Final, Self
 
-from hashpact.domain.grammar import Hex
+from hashpact.domain.grammar import Field, Hex
 from hashpact.domain.keys import check_public_key
+from hashpact.domain.statements import LOG, MEMBER
 from hashpact.errors import ConfigError, InvalidInputError
 from hashpact.log import cosignature, note
 from hashpact.log.cosignature import Witness
@@ -68,11 +69,13 @@ class HomeConfig:
 
     def __post_init__(self) -> None:
         """Refuse what no server could keep to, with ConfigError."""
-        split_address("listen", self.listen)
+        _spelt("hashpact.toml", LOG, self.origin, "origin")
+        bound = split_address("listen", self.listen)
         if self.address is not None:
             split_address("address", self.address)
-        if self.health is not None:
-            split_address("health", self.health)
+        if self.health is not None and split_address("health", self.health) == bound and bound[1] != 0:
+            msg = "hashpact.toml: health and listen name one port; health needs a port of its own"
+            raise ConfigError(msg, field="health")
         if self.access_log not in ACCESS_LOG:
             msg = f"hashpact.toml: access_log is one of {', '.join(ACCESS_LOG)}, not {self.access_log!r}"
             raise ConfigError(msg, field="access_log")
@@ -154,7 +157,9 @@ class ProfileConfig:
     address: str
 
     def __post_init__(self) -> None:
-        """Refuse an address without host or port, and a profile without a log key, with ConfigError."""
+        """Refuse values that no profile can have, with ConfigError."""
+        _spelt("profile.toml", LOG, self.origin, "origin")
+        _spelt("profile.toml", MEMBER, self.member, "member")
         split_address("address", self.address)
         if not self.log_key:
             msg = "profile.toml: log_key needs at least one key"
@@ -310,10 +315,19 @@ def _verifier_key(where: str, text: str) -> tuple[str, bytes, bytes]:
     return name, kind, public
 
 
+def _spelt(file: str, known: Field[str], text: str, name: str) -> None:
+    """Refuse a value that no statement could hold."""
+    try:
+        known.spelling.read(text)
+    except ValueError as error:
+        msg = f"{file}: {name}: {error}, not {text!r}"
+        raise ConfigError(msg, field=name) from error
+
+
 def _loaded(name: str, text: str) -> dict[str, object]:
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also a number of too many digits, and too deep a nesting
         msg = f"{name} is not valid TOML: {error}"
         raise ConfigError(msg) from error
 

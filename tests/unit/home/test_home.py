@@ -37,20 +37,22 @@ def test_a_home_has_what_its_options_say(home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "admins", "threshold"),
+    ("origin", "admins", "threshold"),
     [
-        (HomeConfig("Not An Origin"), 2, 2),
-        (HomeConfig('t"'), 2, 2),
-        (CONFIG, 2, 3),
-        (CONFIG, 16, 2),
-        (CONFIG, 2, 0),
+        ("Not An Origin", 2, 2),
+        ('t"', 2, 2),
+        (CONFIG.origin, 2, 3),
+        (CONFIG.origin, 16, 2),
+        (CONFIG.origin, 2, 0),
     ],
 )
 def test_a_home_that_breaks_a_rule_leaves_nothing(
-    tmp_path: Path, config: HomeConfig, admins: int, threshold: int
+    tmp_path: Path, origin: str, admins: int, threshold: int
 ) -> None:
     with pytest.raises(Exception, match=r"origin|threshold|admin"):
-        create_home(tmp_path / "home", config, admins=admins, threshold=threshold, passphrase=None)
+        create_home(
+            tmp_path / "home", HomeConfig(origin), admins=admins, threshold=threshold, passphrase=None
+        )
     assert list(tmp_path.iterdir()) == []
 
 

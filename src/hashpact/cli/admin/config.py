@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from hashpact.cli.options import example, home_argument, json_option
-from hashpact.cli.output import emit
+from hashpact.cli.output import emit, one_line
 from hashpact.config import HomeConfig
 
 
@@ -34,7 +34,7 @@ def check(home: Path, *, as_json: bool) -> None:
         emit(values)
         return
     for name, value in values.items():
-        click.echo(f"{name:12}{'-' if value in (None, []) else value}")
+        click.echo(f"{name:12}{'-' if value in (None, []) else one_line(str(value))}")
 
 
 def _values(found: HomeConfig) -> dict[str, object]:

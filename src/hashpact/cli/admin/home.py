@@ -11,14 +11,13 @@ import click
 
 from hashpact.cli.options import example, home_argument, json_option, passphrases, unencrypted_option
 from hashpact.cli.output import emit, one_line
-from hashpact.config import DEFAULT_LISTEN, HomeConfig, split_address
+from hashpact.config import DEFAULT_LISTEN, EVERYWHERE, HomeConfig, split_address
 from hashpact.domain.kinds import MAX_ADMINS
 from hashpact.home.founding import create_home
 from hashpact.home.opening import open_home
 
 _SHARED: Final = 2
-"""How many administrators a home has, and how many of them must sign, unless told otherwise."""
-_EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - nothing is bound here
+"""How many administrators a home has, and how many of them must sign, unless an option says so."""
 
 
 @click.command(
@@ -65,7 +64,7 @@ def init(  # noqa: PLR0913, PLR0917 - an argument for each option
     """
     count, quorum = _governance(admins, threshold, single_admin=single_admin)
     host, _ = split_address("listen", listen)
-    if address is None and host in _EVERYWHERE:
+    if address is None and host in EVERYWHERE:
         msg = f"{host} is no address that members can connect to; name theirs with --address"
         raise click.UsageError(msg)
     config = HomeConfig(origin, listen, address)
