@@ -20,7 +20,7 @@ import uvicorn
 from starlette.requests import Request
 from starlette.types import ASGIApp
 from structlog.typing import FilteringBoundLogger
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from hashpact.errors import ConfigError
 
@@ -32,8 +32,11 @@ class DoorLimits:
     """The bounds of one door; times in seconds.
 
     A request must arrive whole within ``request_time`` of its first byte, the first request of a connection
-    of its opening. ``idle_time`` is how long a connection may wait for its next request. ``head`` are bytes
-    of the request line with the headers. Requests under way get ``grace`` when the door closes.
+    of its opening. ``idle_time`` is how long a connection may wait for its next request; above
+    ``connections`` a new one takes the place of one that waits so, or is closed at once. ``head`` bounds the
+    bytes of a request line with its headers that is not complete yet, and what may follow an answer of the
+    body that it answers; what arrives complete in one read of the socket (256 KiB) is taken.
+    Requests under way get ``grace`` when the door closes.
     """
 
     connections: int = 128
@@ -129,9 +132,10 @@ class _BoundedProtocol(H11Protocol):
         super().__init__(**uvicorns)
         self._limits = limits
         self._timer: asyncio.TimerHandle | None = None
+        self._unwanted = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
-        if len(self.connections) >= self._limits.connections:
+        if len(self.connections) >= self._limits.connections and not self._end_one_that_waits():
             self.transport = transport
             transport.abort()
             return
@@ -142,7 +146,32 @@ class _BoundedProtocol(H11Protocol):
         self._arrived()
         super().connection_lost(exc)
 
+    def _end_one_that_waits(self) -> bool:
+        """End a connection of which no request is under way, so that there is room for this one."""
+        for each in self.connections:
+            if isinstance(each, _BoundedProtocol) and each.waits:
+                each.transport.abort()
+                self.connections.discard(each)
+                return True
+        return False
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has had an answer, and has sent nothing since."""
+        latest = self._latest()
+        return self._timer is None and latest is not None and latest.response_complete
+
+    def _latest(self) -> RequestResponseCycle | None:
+        """The newest request with its answer; uvicorn's type does not say that there is none at first."""
+        return self.cycle
+
     def data_received(self, data: bytes) -> None:
+        latest = self._latest()
+        if latest is not None and latest.response_complete and latest.more_body:
+            self._unwanted += len(data)
+            if self._unwanted > self._limits.head:
+                self.transport.abort()
+                return
         self._wait()
         super().data_received(data)
         self._look()
@@ -153,8 +182,8 @@ class _BoundedProtocol(H11Protocol):
 
     def _look(self) -> None:
         """Stop the timer unless part of a request has arrived and part has not."""
-        under_way = self.cycle is not None and self.cycle.more_body  # type: ignore[redundant-expr]  # None at first
-        if not (under_way or self.conn.trailing_data[0]):
+        latest = self._latest()
+        if not ((latest is not None and latest.more_body) or self.conn.trailing_data[0]):
             self._arrived()
 
     def _wait(self) -> None:

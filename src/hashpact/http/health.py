@@ -25,4 +25,6 @@ def health_app(serving: Callable[[], bool]) -> Starlette:
     async def ready(_request: Request) -> Response:
         return PlainTextResponse("serving\n") if serving() else PlainTextResponse("not serving\n", 503)
 
-    return Starlette(routes=[Route("/healthz", alive), Route("/readyz", ready)])
+    app = Starlette(routes=[Route("/healthz", alive), Route("/readyz", ready)])
+    app.router.redirect_slashes = False  # a redirect would repeat the caller's Host
+    return app

@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from hashpact.errors import ConfigError
-from hashpact.http.door import Door
+from hashpact.http.door import Door, DoorLimits
 from hashpact.http.health import health_app
 
 
@@ -31,8 +31,27 @@ async def test_alive_and_ready() -> None:
     serving[0] = True
     assert await get(port, "/readyz") == (200, b"serving\n")
     assert (await get(port, "/"))[0] == 404
+    assert (await get(port, "/healthz/"))[0] == 404
     with pytest.raises(ConfigError, match=f"cannot listen on 127.0.0.1, port {port}"):
         await Door(health_app(bool), structlog.get_logger()).open("127.0.0.1", port)
+    await door.close()
+
+
+async def test_a_body_that_nobody_wants_is_not_read_to_its_end() -> None:
+    door = Door(health_app(bool), structlog.get_logger(), DoorLimits(head=1024, request_time=600))
+    port = await door.open("127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST /healthz HTTP/1.1\r\nHost: h\r\nContent-Length: 10000000000\r\n\r\n")
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 405 ")
+
+    async def send(mebibytes: int) -> None:
+        for _ in range(16 * mebibytes):
+            writer.write(bytes(64 * 1024))
+            await writer.drain()
+
+    with pytest.raises(ConnectionError):
+        await send(64)
+    writer.close()
     await door.close()
 
 

@@ -199,8 +199,8 @@ async def test_an_idle_connection_is_ended(served: Served) -> None:
 @within(connections=3)
 async def test_connections_are_bounded_and_room_comes_again(served: Served) -> None:
     held = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(3)]
-    for reader, writer in held:  # each is known to the server once it has answered
-        writer.write(posted(TRUE.request(0, 9), close=False))
+    for reader, writer in held:  # each is known to the server once it has answered, and asks for more
+        writer.write(posted(TRUE.request(0, 9), close=False) + POST)
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 ")
     assert await served.exchange(posted(TRUE.request(0, 9))) == b""
     for _, writer in held:
@@ -209,6 +209,22 @@ async def test_connections_are_bounded_and_room_comes_again(served: Served) -> N
     while not (said := await served.exchange(posted(TRUE.request(0, 9)))):
         pass  # the server sees the ends in its own time
     assert said.startswith(b"HTTP/1.1 409 ")
+
+
+@within(connections=3)
+async def test_connections_that_only_wait_lock_nobody_out(served: Served) -> None:
+    held = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(3)]
+    for reader, writer in held:
+        writer.write(posted(TRUE.request(0, 9), close=False))
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 ")
+    for _ in range(5):
+        assert (await served.exchange(posted(TRUE.request(0, 9)))).startswith(b"HTTP/1.1 409 ")
+    ended = [asyncio.ensure_future(reader.read()) for reader, _ in held]
+    _, waiting = await asyncio.wait(ended, return_when=asyncio.FIRST_COMPLETED)
+    assert waiting  # one made room, and each of the others after it had that place
+    for task, (_, writer) in zip(ended, held, strict=True):
+        task.cancel()
+        writer.close()
 
 
 async def test_a_client_that_goes_away_is_no_trouble(served: Served) -> None:
