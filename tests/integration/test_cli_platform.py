@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -79,7 +80,7 @@ def test_stumble_7_labels_have_an_explanation(server: RunningServer) -> None:
     assert f"ncii\t{EXPLANATIONS['ncii']}\n" in run(server, "labels").out
 
 
-def test_stumble_7_a_profile_can_be_tried(server: RunningServer) -> None:
+def test_stumble_7_a_profile_can_be_tried(server: RunningServer, tmp_path: Path) -> None:
     (line,) = run(server, "profile", "test", "--json").lines
     assert (line["member"], line["roles"]) == ("acme-video", ["check", "contribute"])
     assert line["size"] > 4
@@ -87,6 +88,14 @@ def test_stumble_7_a_profile_can_be_tried(server: RunningServer) -> None:
         "acme-video reaches test.example/log and may check and contribute"
         in run(server, "profile", "test").out
     )
+    assert line["key_state"] == "in use"
+    stranger = shutil.copytree(server.log_path.parent / "acme-video", tmp_path / "stranger")
+    config = (stranger / "profile.toml").read_text()
+    at = ("profile", "test", "--profile", stranger, "--address", server.address)
+    (stranger / "profile.toml").write_text(config.replace('"acme-video"', '"lotus-forum"'))
+    assert here(*at).status == exits.REFUSED
+    (stranger / "profile.toml").write_text(config.replace('"acme-video"', '"../../x"'))
+    assert "want a member id" in here(*at).error
     nowhere = here(
         "profile", "test", "--profile", server.log_path.parent / "acme-video", "--address", "127.0.0.1:1"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ from hashpact.cli.options import (
     unencrypted_option,
 )
 from hashpact.cli.output import emit, one_line
+from hashpact.errors import NotFoundError
 
 _directory_argument = click.argument("directory", metavar="DIR", type=Path)
 
@@ -97,15 +99,23 @@ def test(connect: Connect, *, as_json: bool) -> None:
 
     Reads only. It ends with the error of the first step that fails.
     """
+    from hashpact.keys.expiry import Registry  # noqa: PLC0415 - late: a group's help does without it
+
+    now = int(time.time())
     with connect() as client:
         member, log = client.profile.member, client.profile.origin
         signed = client.checkpoint().checkpoint
-        roles = next(
-            (sorted(role.value for role in each.member.roles) for each in client.members()
-             if each.member.id == member), [],
-        )  # fmt: skip
+        detail = next((each for each in client.members() if each.member.id == member), None)
+        key = (
+            next((each for each in detail.keys if each.id == client.author.key.id), None) if detail else None
+        )
+    if detail is None or key is None:
+        msg = f"the statement key of this profile is no key of the member {member!r} in the log {log}"
+        raise NotFoundError(msg, resource=f"members/{member}")
+    roles, state = sorted(role.value for role in detail.member.roles), Registry(detail.keys, now).state(key)
     if as_json:
-        emit({"member": member, "log": log, "roles": roles, "size": signed.size, "root": signed.root.hex()})
+        shown = {"member": member, "log": log, "roles": roles, "key": key.name, "key_state": state}
+        emit(shown | {"size": signed.size, "root": signed.root.hex()})
         return
-    click.echo(f"{member} reaches {log} and may {' and '.join(roles)}")
+    click.echo(f"{member} reaches {log} and may {' and '.join(roles)}; its key {key.name} is {state}")
     click.echo(f"the log has {signed.size} leaves, signed by a key that the profile knows")
