@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hashpact.errors import (
         AlreadySharedError,
         BadSignatureError,
+        BehindError,
         CertificateError,
         ClockSkewError,
         CommitFailedError,
@@ -57,6 +58,7 @@ __all__ = [
     "Author",
     "BadSignatureError",
     "Basis",
+    "BehindError",
     "CertificateError",
     "Checkpoint",
     "Client",

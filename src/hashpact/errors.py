@@ -17,6 +17,7 @@
     │   └── AlreadySharedError       the member shares the same content already; names the entry
     ├── OverloadedError              a quota or a bound of the server is reached
     ├── UnavailableError             cannot answer now; the same call may succeed later
+    │   ├── BehindError              the index, or the log, does not reach the position asked for
     │   ├── CommitFailedError        the disk refused a commit; the process stops and starts again
     │   ├── CertificateError         the TLS channel was refused; retrying will not help
     │   └── DeadlineError            the call's time ran out; its outcome is unknown
@@ -155,6 +156,13 @@ class UnavailableError(HashpactError):
     """The clearinghouse cannot answer now; the same call may succeed later."""
 
     code = "UNAVAILABLE"
+
+
+class BehindError(UnavailableError):
+    """The server has not indexed as much of the log as the call asks for, or the log is not as long."""
+
+    code = "BEHIND"
+    fault = False
 
 
 class CommitFailedError(UnavailableError):

@@ -17,6 +17,7 @@ from builders import fingerprint
 from running import BOTH, RunningServer, found
 
 from hashpact.domain.fingerprints import PDQ
+from hashpact.errors import BehindError
 from hashpact.member.clients import Client
 
 
@@ -69,12 +70,17 @@ def test_stumble_9_the_access_log_has_a_level(
         before = len(server.log)
         with Client(server.profile("acme-video")) as client:
             client.check([fingerprint(PDQ, "1")])
+            with pytest.raises(BehindError):
+                client.check([fingerprint(PDQ, "1")], min_position=10**6, timeout=0.5)
             with pytest.raises(Exception, match="no entry"):
                 client.entry(99)
         assert server.stop() == 0
         lines = [json.loads(line) for line in server.log[before:].splitlines()]
     calls = [line for line in lines if line["event"] == "rpc"]
-    assert sum(line["rpc"].endswith("/Check") for line in calls) == checks
+    checked = [line for line in calls if line["rpc"].endswith("/Check") and line["code"] == "OK"]
+    assert len(checked) == checks
     assert sum(line["code"] == "NOT_FOUND" for line in calls) == refusals
-    assert sum("member" in line for line in calls if line["rpc"].endswith("/Check")) == named
+    assert sum("member" in line for line in checked) == named
+    assert not [line for line in lines if line["event"] == "rpc failed"]
+    assert (level == "off") is (not calls)
     assert all(line["member"] == "acme-video" for line in calls if not line["rpc"].endswith("/Check"))

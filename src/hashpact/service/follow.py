@@ -12,7 +12,7 @@ from hashpact.domain.fingerprints import parse_private
 from hashpact.domain.kinds import MAX_ITEMS, KeyRevoke, Void, Withdraw
 from hashpact.domain.ports import Index, Ledger, Snapshot
 from hashpact.domain.state import Entry
-from hashpact.errors import CorruptError, MalformedError, UnavailableError
+from hashpact.errors import BehindError, CorruptError, MalformedError, UnavailableError
 
 Frozen = TypeVar("Frozen")
 
@@ -110,11 +110,11 @@ class Follower:
             yield self._position
 
     def reach(self, position: int) -> int:
-        """The index's position, at least ``position``; UnavailableError if the log is shorter."""
+        """The index's position, at least ``position``; BehindError if the log is shorter."""
         reached = self._position if self._position >= position else self.catch_up()
         if reached < position:
             msg = f"this server has reached position {reached}, not {position} yet; try again"
-            raise UnavailableError(msg)
+            raise BehindError(msg)
         return reached
 
 

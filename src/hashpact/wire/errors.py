@@ -47,6 +47,7 @@ STATUS: Final[Mapping[type[HashpactError], grpc.StatusCode]] = {
     errors.AlreadySharedError: _Code.FAILED_PRECONDITION,
     errors.OverloadedError: _Code.RESOURCE_EXHAUSTED,
     errors.UnavailableError: _Code.UNAVAILABLE,
+    errors.BehindError: _Code.UNAVAILABLE,
     errors.CommitFailedError: _Code.UNAVAILABLE,
     errors.CertificateError: _Code.UNAVAILABLE,
     errors.DeadlineError: _Code.DEADLINE_EXCEEDED,
