@@ -60,13 +60,10 @@ class Author:
     ) -> Submission:
         """A submission of 1 to 256 fingerprints of one piece of content; ``removed`` in Unix seconds (now).
 
-        Raises InvalidInputError for a field that has no spelling, a fingerprint that is given twice, and a
-        removal in the future.
+        Raises InvalidInputError for a field that has no spelling, and a removal in the future.
         """
-        if not fingerprints or len({(each.type.name, each.value) for each in fingerprints}) < len(
-            fingerprints
-        ):
-            msg = "a submission has at least one fingerprint, and each once"
+        if not fingerprints:
+            msg = "a submission has at least one fingerprint"
             raise InvalidInputError(msg, field="fingerprints")
         if removed is not None and removed > self.clock() + _CLOCKS_APART:
             msg = "the content was removed in the future; give the time of the removal"

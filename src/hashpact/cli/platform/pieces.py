@@ -156,6 +156,9 @@ def _given(row: dict[str, str], types: Sequence[str] | None) -> Fingerprinted:
     if not found:
         msg = "the row has no fingerprint of the types that --type names"
         raise InvalidInputError(msg, field="type")
+    if len({(each.type.name, each.value) for each in found}) < len(found):
+        msg = "the row holds a fingerprint twice; give each once"
+        raise InvalidInputError(msg, field="value")
     return Fingerprinted(tuple(found), (), Kind.OTHER)
 
 
