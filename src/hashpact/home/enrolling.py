@@ -87,7 +87,7 @@ def submit_drafts(home: Home, drafts: Sequence[Draft]) -> list[Leaf]:
 
 
 def refuse_in_vain(home: Home, draft: Draft) -> None:
-    """Raise the error of the rule that a draft breaks, whoever signs it, on the log as it is now."""
+    """Raise the error of a rule that the draft breaks on the log as it is now, however many sign it."""
     with home.ledger.snapshot() as view:
         rules.foresee(view, home.ledger.head().size, draft.statement)
 

@@ -49,7 +49,7 @@ def test_the_unit_serves_a_home_that_it_may_write() -> None:
     assert unit["ReadWritePaths"] == home
     assert unit["ProtectSystem"] == "strict"
     assert unit["User"] != "root"
-    assert unit["Type"] == "exec"  # it would wait for ever for a notification that the server does not send
+    assert unit["Type"] == "exec"  # the server sends no notification, which the type notify waits for
     assert unit["Restart"] == "on-failure"
 
 

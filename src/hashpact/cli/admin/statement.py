@@ -44,7 +44,8 @@ def draft(  # noqa: PLR0913 - an argument for each option
     """Draft a statement of the administrators, of any kind, for them to sign.
 
     docs/formats/statement.md lists the kinds and their fields. A version and an expiry that are not given are
-    the next version and a year from now. What the rules would refuse, whoever signs it, is refused here.
+    the next version and a year from now. A draft that the rules would refuse however many sign it is refused
+    here.
     """
     from hashpact.clock import unix_time  # noqa: PLC0415 - late: a group's help does without it
     from hashpact.domain.keys import KEY_LIFE  # noqa: PLC0415 - late, as above
