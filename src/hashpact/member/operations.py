@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 from hashpact.domain import statements
 from hashpact.domain.checks import Answer, Check, Filter, Query
 from hashpact.domain.fingerprints import Fingerprint
+from hashpact.domain.kinds import GiveOpinion, Withdraw
 from hashpact.domain.messages import MAX_PAGE, EntryDetail, LeafDetail, Page, PageRequest, Submission
 from hashpact.domain.pinned import PinnedLog
 from hashpact.domain.ports import Clock, Entropy
@@ -31,7 +32,13 @@ from hashpact.errors import (
 )
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
 from hashpact.member.author import Author, Reason
-from hashpact.member.pending import Outbox, says_the_same, subject_of
+from hashpact.member.pending import (
+    Outbox,
+    says_the_same,
+    subject_of,
+    subject_of_content,
+    subject_of_entry,
+)
 from hashpact.member.profile import Profile, ProfileWarning
 from hashpact.member.roots import RootChain, check_included
 from hashpact.wire.client import calls
@@ -83,28 +90,33 @@ class Operations:
         self, items: Iterable[Fingerprintable], reason: Reason, removed: int | None, *, again: bool
     ) -> Steps[Receipt]:
         """The steps of sharing these fingerprints. Raises AlreadySharedError, unless ``again``."""
-        fresh = self.author.submit([_adopt(item) for item in items], reason, removed)
-        return self._once(fresh, again=again, removed=removed is not None)
+        fingerprints = [_adopt(item) for item in items]
+        fresh = self.author.submit(fingerprints, reason, removed)
+        subject = subject_of_content(fingerprints)
+        return self._once(subject, fresh, again=again, removed=removed is not None)
 
     def withdraw(self, entry: int, reason: str) -> Steps[Receipt]:
         """The steps of withdrawing an entry."""
-        return self._once(self.author.withdraw(entry, reason))
+        return self._once(subject_of_entry(Withdraw, entry), self.author.withdraw(entry, reason))
 
     def opinion(
         self, entry: int, stance: Stance | str, reason: str | None, *, replace: bool
     ) -> Steps[Receipt]:
         """The steps of giving an opinion."""
         chosen = _chosen(Stance, stance, "stance")
-        return self._once(self.author.opinion(entry, chosen, reason, replace=replace))
+        opinion = self.author.opinion(entry, chosen, reason, replace=replace)
+        return self._once(subject_of_entry(GiveOpinion, entry), opinion)
 
-    def _once(self, fresh: Submission, *, again: bool = True, removed: bool = False) -> Steps[Receipt]:
+    def _once(
+        self, subject: str, fresh: Submission, *, again: bool = True, removed: bool = False
+    ) -> Steps[Receipt]:
         """The steps that get a statement into the log once, whatever the outcome of earlier tries.
 
         A statement of the same subject that is still pending is finished first; if it states
         the same, its receipt is the result. A statement that cannot be kept is sent with a ProfileWarning.
         """
-        outbox, subject = self.profile.outbox, subject_of(fresh)
-        if outbox is None or subject is None:
+        outbox = self.profile.outbox
+        if outbox is None:
             return (yield from self.append(fresh, subject))
         finished = None
         while True:

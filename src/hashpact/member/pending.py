@@ -38,9 +38,9 @@ def subject_of(submission: Submission) -> str | None:
         case Submit():
             return subject_of_content(parse_private(part).fingerprint for part in submission.private)
         case Withdraw(entry):
-            return _digest("withdraw", str(entry))
+            return subject_of_entry(Withdraw, entry)
         case GiveOpinion(entry):
-            return _digest("opinion", str(entry))
+            return subject_of_entry(GiveOpinion, entry)
         case _:
             return None
 
@@ -48,6 +48,11 @@ def subject_of(submission: Submission) -> str | None:
 def subject_of_content(fingerprints: Iterable[Fingerprint]) -> str:
     """What a submission of these fingerprints is about."""
     return _digest("submit", *sorted({f"{each.type.name} {each.value.hex()}" for each in fingerprints}))
+
+
+def subject_of_entry(kind: type[Withdraw | GiveOpinion], entry: int) -> str:
+    """What a statement of that kind about an entry is about."""
+    return _digest(kind.kind, str(entry))
 
 
 def _digest(*lines: str) -> str:
