@@ -30,7 +30,7 @@ _CHARTER: Final = (
 _MEMBER: Final = "id, roles, enrolled_at, suspended_at"
 _KEY: Final = (
     "id, member, name, public, expires, enrolled_at, use, valid_from, enrolled_by, rotated_at, retires, "
-    "suspended_at, revoked_at, revoked_by, cutoff"
+    "suspended_at, revoked_at, revoked_by, cutoff, stands_below"
 )
 _ENTRY: Final = (
     "idx, member, labels, basis, authority, article, jurisdictions, removed_at, shared_at, items, "
@@ -192,6 +192,7 @@ def _values_of_key(key: Key) -> _Values:
         key.revoked_at,
         key.revoked_by,
         key.cutoff,
+        key.stands_below,
     )
 
 

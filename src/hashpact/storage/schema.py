@@ -91,7 +91,8 @@ CREATE TABLE keys (
   suspended_at INTEGER,
   revoked_at INTEGER,
   revoked_by BLOB,
-  cutoff INTEGER
+  cutoff INTEGER,
+  stands_below INTEGER
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX keys_of_member ON keys (member, enrolled_at);

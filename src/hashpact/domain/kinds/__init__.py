@@ -17,6 +17,8 @@ from hashpact.domain.kinds.entries import GiveOpinion, Submit, Void, Withdraw, u
 from hashpact.domain.kinds.governing import Genesis, MemberEnrol, MemberResume, MemberSuspend, Policy, Root
 from hashpact.domain.kinds.keyring import (
     MAX_KEY_LIFE,
+    MAX_ROTATIONS,
+    ROTATION_WINDOW,
     KeyEnrol,
     KeyResume,
     KeyRevoke,
@@ -92,11 +94,13 @@ __all__ = [
     "MAX_KEY_LIFE",
     "MAX_LABELS",
     "MAX_OVERLAP",
+    "MAX_ROTATIONS",
     "MAX_TAXONOMY",
     "MEMBER_ID",
     "NAME",
     "REASON",
     "ROLES",
+    "ROTATION_WINDOW",
     "SECONDS",
     "STANCE",
     "TERM",

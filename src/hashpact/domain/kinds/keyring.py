@@ -32,6 +32,13 @@ from hashpact.errors import (
 _DAY: Final = 24 * 3600
 MAX_KEY_LIFE: Final = 366 * _DAY
 """Seconds for which a key may be enrolled: at most 366 days."""
+MAX_ROTATIONS: Final = 12
+"""Replacements by a member's signing keys in `ROTATION_WINDOW`, and as many by its recovery keys.
+
+Each is a key that the log keeps, and that a revocation must consider; a member needs a few in a year.
+"""
+ROTATION_WINDOW: Final = 30 * _DAY
+"""Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,7 @@ class KeyRotate(Body):
         if standing.replaced(case.view, old):
             msg = f"the key {case.member}/{old.name} has been replaced already"
             raise ConflictError(msg)
+        _check_rotations(case)
         new = _new_key(case, case.member, self)
         return (
             replace(old, rotated_at=case.index, retires=case.moment + self.overlap),
@@ -203,7 +211,7 @@ class KeyRevoke(Body):
         ]
 
     def effect(self, case: Case) -> tuple[Record, ...]:
-        """The key, revoked."""
+        """The key, revoked, and each other key of the member of which more or less stands now."""
         key = _key_of(case.view, self.id, self.target)
         if not key.enrolled_at <= self.cutoff <= case.index:
             msg = f"the cutoff must be from {key.enrolled_at}, the key's enrolment, to {case.index}"
@@ -211,7 +219,10 @@ class KeyRevoke(Body):
         by = None if case.member == ADMIN else case.key
         if by is not None:
             self._check_alone(case, key, by)
-        return (replace(key, revoked_at=case.index, revoked_by=by, cutoff=self.cutoff),)
+        revoked = replace(key, revoked_at=case.index, revoked_by=by, cutoff=self.cutoff)
+        ring = [revoked if one.id == key.id else one for one in case.view.keys(self.id)]
+        changed = {one.id: one for one in standing.settled(ring)}
+        return tuple(({revoked.id: revoked} | changed).values())
 
     def _check_alone(self, case: Case, key: Key, by: bytes) -> None:
         """Refuse with ConflictError a revocation that only administrators may make."""
@@ -232,6 +243,26 @@ def check_unseen(view: View, public: bytes) -> None:
     )
     if view.key(keys.key_id(public)) is not None or any(governing):
         msg = "this key is in the log already; make a new one"
+        raise ConflictError(msg)
+
+
+def _check_rotations(case: Case) -> None:
+    """Refuse a replacement with ConflictError if keys of this use have made too many that stand."""
+    ring = {key.id: key for key in case.view.keys(case.member)}
+    use, since = ring[case.key].use, case.moment - ROTATION_WINDOW
+    recent = [
+        key
+        for key in ring.values()
+        if key.enrolled_by in ring
+        and ring[key.enrolled_by].use is use
+        and key.valid_from > since
+        and standing.stands(case.view, key.enrolled_by, key.enrolled_at)
+    ]
+    if len(recent) >= MAX_ROTATIONS:
+        msg = (
+            f"{case.member!r} has replaced keys {len(recent)} times in {ROTATION_WINDOW // _DAY} days; "
+            "wait, or let the administrators enrol a key"
+        )
         raise ConflictError(msg)
 
 
