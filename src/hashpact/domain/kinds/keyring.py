@@ -32,7 +32,7 @@ from hashpact.errors import (
 _DAY: Final = 24 * 3600
 MAX_KEY_LIFE: Final = 366 * _DAY
 """Seconds for which a key may be enrolled: at most 366 days."""
-MAX_ROTATIONS: Final = 12
+MAX_ROTATIONS: Final = 32
 """Replacements by a member's signing keys in `ROTATION_WINDOW`, and as many by its recovery keys.
 
 Each is a key that the log keeps, and that a revocation must consider; a member needs a few in a year.
