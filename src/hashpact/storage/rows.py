@@ -52,7 +52,7 @@ def decoded(convert: Callable[[Row], _T], row: Row, which: str = "a stored row",
     """The row as a value. Raises CorruptError, with these details, if it cannot be decoded."""
     try:
         return convert(row)
-    except (ValueError, TypeError) as exc:
+    except (ValueError, TypeError, RecursionError) as exc:  # the last for JSON that is nested too deeply
         msg = f"{which} cannot be read: {exc}"
         raise CorruptError(msg, **details) from exc
 
