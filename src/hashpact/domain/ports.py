@@ -66,8 +66,15 @@ class Catalog(Protocol):
     before. Any thread may call it.
     """
 
-    def matches(self, kind: FingerprintType, hits: Hits, narrow: Filter, limit: int) -> list[Match]:
-        """The first ``limit`` entries among the hits that stand and that the filter keeps, each once."""
+    def nearest(
+        self, found: Sequence[tuple[FingerprintType, Hits]], narrow: Filter, limit: int
+    ) -> tuple[list[Match], list[int]]:
+        """The nearest ``limit`` entries that stand and that the filter keeps, at most once for each type.
+
+        ``found`` are each query's type and hits, of all queries of a check. Nearest is by the share of the
+        type's ceiling that a hit is away, then by entry and type. Returns also, for each query, how many
+        such entries it has found; beyond the limit it may be any number above.
+        """
         ...
 
     def forget(self, entry: int) -> None:

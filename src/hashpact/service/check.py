@@ -7,14 +7,16 @@ from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import Final
 
-from hashpact.domain.checks import MAX_LIMIT, MAX_QUERIES, Answer, Check, Filter, Match, Query
-from hashpact.domain.fingerprints import TYPES, Measure
+from hashpact.domain.checks import MAX_LIMIT, MAX_QUERIES, Answer, Check, Filter, Hits, Query
+from hashpact.domain.fingerprints import FingerprintType
 from hashpact.domain.kinds import unknown_label
 from hashpact.domain.ports import Index, Ledger
 from hashpact.service.follow import Follower
 
 BUDGET: Final = MAX_QUERIES * (MAX_LIMIT + 24)
 """Items that one check considers at most, an equal share for each query: more than the largest limit."""
+_FEW: Final = 4
+"""The nearest items are tried alone if a query may consider so many times more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,34 +36,31 @@ class Checker:
         """
         position = self.follower.reach(check.min_position)
         self._check_labels(check.filter)
-        best: dict[tuple[int, str], Match] = {}
-        truncated = False
-        for query in check.queries:
-            if not wanted():
-                raise CancelledError
-            matches, whole = self._matches(query, check)
-            truncated = truncated or not whole
-            for match in matches:
-                known = best.get((match.entry, match.type))
-                if known is None or _remoteness(match) < _remoteness(known):
-                    best[match.entry, match.type] = match
-        nearest = sorted(best.values(), key=lambda match: (_remoteness(match), match.entry, match.type))
-        return Answer(tuple(nearest[: check.limit]), position, truncated)
+        share = BUDGET // len(check.queries)
+        wide = check.limit * _FEW > share
+        found = [self._search(query, share if wide else check.limit, wanted) for query in check.queries]
+        matches, kept = self.follower.catalog.nearest(found, check.filter, check.limit)
+        if not wide:
+            # Most filters keep most entries, so few queries need more than their nearest items.
+            short = [
+                number
+                for number, (_, hits) in enumerate(found)
+                if len(hits) == check.limit and kept[number] < check.limit
+            ]
+            for number in short:
+                found[number] = self._search(check.queries[number], share, wanted)
+            if short:
+                matches, kept = self.follower.catalog.nearest(found, check.filter, check.limit)
+        truncated = any(
+            len(hits) == share and count < check.limit for (_, hits), count in zip(found, kept, strict=True)
+        )
+        return Answer(tuple(matches), position, truncated)
 
-    def _matches(self, query: Query, check: Check) -> tuple[list[Match], bool]:
-        """The nearest entries of one query, and whether these are all, or as many as the limit.
-
-        Most filters keep most entries, so the nearest items are tried alone first.
-        """
+    def _search(self, query: Query, limit: int, wanted: Callable[[], bool]) -> tuple[FingerprintType, Hits]:
+        if not wanted():
+            raise CancelledError
         kind = query.fingerprint.type
-        threshold = kind.threshold(query.threshold)
-        kept: list[Match] = []
-        for wanted in (check.limit, BUDGET // len(check.queries)):
-            hits = self.index.search(query.fingerprint, threshold, wanted)
-            kept = self.follower.catalog.matches(kind, hits, check.filter, check.limit)
-            if len(kept) == check.limit or len(hits) < wanted:
-                return kept, True
-        return kept, False
+        return kind, self.index.search(query.fingerprint, kind.threshold(query.threshold), limit)
 
     def _check_labels(self, narrow: Filter) -> None:
         """Refuse a label that no entry can have: it would silently keep nothing."""
@@ -73,15 +72,3 @@ class Checker:
         unknown = sorted(narrow.labels.difference(known))
         if unknown:
             raise unknown_label(unknown[0], known)
-
-
-def _remoteness(match: Match) -> float:
-    """How far a match is from its query, from 0 (the same) to 1 (the type's ceiling), for any type."""
-    ceiling = TYPES[match.type].ceiling
-    match match.measure:
-        case Measure.HAMMING:
-            return match.score / ceiling
-        case Measure.JACCARD:
-            return (1 - match.score) / (1 - ceiling)
-        case Measure.EQUALITY:
-            return 0

@@ -60,7 +60,7 @@ class Limits:
     keepalive: float = 60
     keepalive_timeout: float = 20
     min_ping_interval: float = 30
-    checks: int = 4
+    checks: int = 2
     appends: int = 64
     reads: int = 2
     streams: int = 2
