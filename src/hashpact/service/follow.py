@@ -107,11 +107,11 @@ class Follower:
         """Whether entries of the index are still to be brought in line with revocations."""
         return bool(self._unsettled)
 
-    def settle(self) -> None:
-        """Bring some entries of the index in line with revocations."""
+    def settle(self) -> bool:
+        """Bring some entries of the index in line with revocations; False if there were none."""
         with self._lock:
             if not self._unsettled:
-                return
+                return False
             member, since, after = self._unsettled[0]
             with self._ledger.snapshot() as view:
                 some = [one for one in view.entries(member, after, _STEP) if one.index < self._position]
@@ -122,6 +122,7 @@ class Follower:
                 self._unsettled.popleft()
             else:
                 self._unsettled[0] = (member, since, some[-1].index)
+            return True
 
     def _place(self, entry: Entry, *, found: bool) -> None:
         """Make an entry's items findable, or unfindable, unless they are so already."""
@@ -192,8 +193,8 @@ class IndexSaver(Generic[Frozen]):
         """
         with self._lock:
             if self.behind:
-                while self._follower.unsettled:
-                    self._follower.settle()
+                while self._follower.settle():
+                    pass
                 with self._follower.paused() as position:
                     frozen = self._freeze()
                 (leaf,) = self._ledger.leaves(position - 1, position)
