@@ -174,13 +174,13 @@ def _of_picture(
 ) -> tuple[list[Fingerprint], list[tuple[str, str]], tuple[Fingerprint, ...]]:
     from hashpact.fingerprint import images, perceptual  # noqa: PLC0415 - late: numpy and Pillow
 
-    rgb = images.decode(file, size)
+    picture = images.decode(file, size)
     found: list[Fingerprint] = []
     refused: list[tuple[str, str]] = []
     others: tuple[Fingerprint, ...] = ()
     recipes: dict[FingerprintType, Callable[[], tuple[Fingerprint, ...]]] = {
-        PDQ: lambda: perceptual.pdq_variants(rgb) if variants else (perceptual.pdq(rgb),),
-        PHASH: lambda: (perceptual.phash(rgb),),
+        PDQ: lambda: perceptual.pdq_variants(picture) if variants else (perceptual.pdq(picture),),
+        PHASH: lambda: (perceptual.phash(picture),),
     }
     for kind, recipe in recipes.items():
         if kind in chosen:
