@@ -99,20 +99,18 @@ def _spliced(head: bytes | bytearray, file: BinaryIO, start: int, end: int) -> B
     return cast("BinaryIO", _Spliced(bytes(head), file, start, end))
 
 
-def _over(what: str, limit: int, unit: str) -> UnusableContentError:
-    return UnusableContentError(f"{what} is over the limit of {limit} {unit}", field="content")
+def _over(limit: int, unit: str) -> UnusableContentError:
+    return UnusableContentError(f"a picture with more than the limit of {limit} {unit}", field="content")
 
 
 def _check_head(size: int) -> None:
     if size > MAX_HEAD:
-        msg = f"a picture with {size} bytes of tables"
-        raise _over(msg, MAX_HEAD, "bytes")
+        raise _over(MAX_HEAD, "bytes of tables")
 
 
-def _counted(parts: int, what: str) -> None:
+def _check_parts(parts: int, unit: str) -> None:
     if parts > MAX_PARTS:
-        msg = f"a picture of more {what}"
-        raise _over(msg, MAX_PARTS, what)
+        raise _over(MAX_PARTS, unit)
 
 
 # --- JPEG: ITU-T T.81, annex B -----------------------------------------------------------------------------
@@ -121,7 +119,7 @@ _MARKER: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _SOI, _EOI, _SOS, _DHT, _JPG, _DAC = 0xD8, 0xD9, 0xDA, 0xC4, 0xC8, 0xCC
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {_DHT, _JPG, _DAC}
 _PROGRESSIVE: Final = (0xC2, 0xC6, 0xCA, 0xCE)
-_BARE_MARKERS: Final = frozenset((*range(1, 0xC0), _SOI))
+_ALONE: Final = frozenset((*range(1, 0xC0), _SOI))
 """Markers without parameters."""
 # JFIF in APP0 and Adobe in APP14 say how colours are stored.
 _METADATA: Final = frozenset((*range(0xE1, 0xEE), 0xEF, 0xFE))
@@ -134,7 +132,7 @@ def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes, int]]:
     """
     at = 2
     for parts in range(MAX_PARTS + 2):
-        _counted(parts, "segments")
+        _check_parts(parts, "segments")
         while True:
             file.seek(at)
             block = file.read(_BLOCK)
@@ -149,7 +147,7 @@ def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes, int]]:
         if marker == _EOI:
             return
         length = 0
-        if marker not in _BARE_MARKERS:
+        if marker not in _ALONE:
             file.seek(at + 2)
             length = int.from_bytes(file.read(2))
             if length < 2:  # noqa: PLR2004 - it counts itself
@@ -173,8 +171,7 @@ def _jpeg(file: BinaryIO, size: int) -> Bare:
         if marker == _SOS:
             scans += 1
             if scans > MAX_SCANS:
-                msg = "a JPEG of more scans"
-                raise _over(msg, MAX_SCANS, "scans")
+                raise _over(MAX_SCANS, "scans")
         if start == 0 and marker not in _METADATA:
             head += segment
             _check_head(len(head))
@@ -206,7 +203,7 @@ def _png(file: BinaryIO, _size: int) -> Bare:
     start = end = 0
     at = len(head)
     for parts in range(MAX_PARTS + 2):
-        _counted(parts, "chunks")
+        _check_parts(parts, "chunks")
         file.seek(at)
         length, kind = int.from_bytes(file.read(4)), file.read(4)
         if kind == b"IDAT":
@@ -237,12 +234,12 @@ def _gif(file: BinaryIO, size: int) -> Bare:
         if kind in (b"", b";"):
             msg = "no frame"
             raise ValueError(msg)
-        _counted(parts := parts + 1, "blocks")
+        _check_parts(parts := parts + 1, "blocks")
         if kind == b"!":
             label = file.read(1)
             first = block = _sub_block(file)
             while block:
-                _counted(parts := parts + 1, "blocks")
+                _check_parts(parts := parts + 1, "blocks")
                 block = _sub_block(file)
             if label == _CONTROL and first:
                 head += b"!" + label + bytes((len(first),)) + first + b"\0"
@@ -254,19 +251,22 @@ def _sub_block(file: BinaryIO) -> bytes:
 
 
 # --- The others, which Pillow reads as they are ------------------------------------------------------------
+_OLDEST: Final = 12
+
+
 def _bmp(file: BinaryIO, size: int) -> Bare:
     head = file.read(34)
-    runs = int.from_bytes(head[14:18], "little") >= 40 and int.from_bytes(head[30:34], "little") in (1, 2)  # noqa: PLR2004 - a header with a field for compression
-    if runs and size > MAX_RUNS:
-        msg = f"a BMP picture of {size} bytes in run lengths"
-        raise _over(msg, MAX_RUNS, "bytes")
+    # The header of 12 bytes has no field for compression; 1 and 2 are runs of bytes and of half bytes.
+    compression = 0 if head[14] == _OLDEST else int.from_bytes(head[30:34], "little")
+    if compression in (1, 2) and size > MAX_RUNS:
+        raise _over(MAX_RUNS, "bytes of run lengths")
     return Bare(file)
 
 
 def _webp(file: BinaryIO, size: int) -> Bare:
     at, parts = 12, 0
     while at < size:
-        _counted(parts := parts + 1, "chunks")
+        _check_parts(parts := parts + 1, "chunks")
         file.seek(at + 4)
         length = int.from_bytes(file.read(4), "little")
         at += 8 + length + length % 2
@@ -284,8 +284,7 @@ def _avif(file: BinaryIO, size: int) -> Bare:
         length = max(length or size - at, 8)
         boxes += 8 if kind == b"mdat" else length
         if boxes > MAX_BOXES:
-            msg = "an AVIF picture with more bytes of boxes"
-            raise _over(msg, MAX_BOXES, "bytes")
+            raise _over(MAX_BOXES, "bytes of boxes")
         at += length
     return Bare(file)
 

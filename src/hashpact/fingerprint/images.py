@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
-import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from hashpact.errors import UnusableContentError
@@ -140,6 +139,8 @@ def _check_memory(shown: Bare, image: Image.Image, size: int, name: str) -> None
 
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
+        import numpy as np  # noqa: PLC0415 - late: a decoder needs the memory first
+
         image = Image.fromarray((np.asarray(image, dtype=np.uint16) >> 8).astype(np.uint8))
     return image.convert("RGB")
 

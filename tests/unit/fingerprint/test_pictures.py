@@ -21,7 +21,7 @@ from hashpact.domain.fingerprints import PDQ, PHASH, Fingerprint
 from hashpact.errors import InvalidInputError, UnusableContentError, UnusableFingerprintError
 from hashpact.fingerprint import images, perceptual
 from hashpact.fingerprint.content import fingerprints_of
-from hashpact.fingerprint.perceptual import pdq, pdq_variants, phash
+from hashpact.fingerprint.perceptual import Reduced, pdq, pdq_variants, phash
 from hashpact.fingerprint.sniff import Kind
 
 ROOT = Path(__file__).parents[3]
@@ -52,9 +52,9 @@ def decoded(path: Path) -> Pixels:
     return np.concatenate([np.asarray(band) for band in picture.bands()])
 
 
-def picture_of(pixels: Pixels) -> images.Picture:
-    """Pixels as a decoded picture."""
-    return images.Picture(Image.fromarray(pixels))
+def reduced(pixels: Pixels) -> Reduced:
+    """Pixels, as what the recipes take."""
+    return perceptual.reduced(images.Picture(Image.fromarray(pixels)))
 
 
 def written(picture: Image.Image, kind: str, **options: object) -> tuple[io.BytesIO, int]:
@@ -101,7 +101,7 @@ def test_the_trap_is_real_without_conversion_the_code_is_another(name: str) -> N
     with Image.open(IMAGES / name) as picture:
         raw = np.asarray(picture)
     unconverted = np.repeat(raw[:, :, np.newaxis], 3, axis=2) if raw.ndim == 2 else raw[:, :, :3]
-    wrong = pdq(picture_of(unconverted))
+    wrong = pdq(reduced(unconverted))
 
     assert wrong.quality == 100
     assert apart(wrong.value, bytes.fromhex(VECTORS["rgb.png"]["pdq/1"])) > 200
@@ -150,10 +150,10 @@ def test_phash_is_imagehash_to_the_bit() -> None:
     with Image.open(IMAGES / "baseline.jpg") as picture:
         theirs = str(imagehash.phash(picture.convert("RGB"), hash_size=8))
 
-    assert phash(picture_of(decoded(IMAGES / "baseline.jpg"))).value.hex() == theirs
+    assert phash(reduced(decoded(IMAGES / "baseline.jpg"))).value.hex() == theirs
     # In noise every detail of the recipe shows; smooth pictures forgive another size of the transform.
     noise = np.random.RandomState(4).randint(0, 256, (50, 70, 3)).astype(np.uint8)
-    assert phash(picture_of(noise)).value.hex() == str(imagehash.phash(Image.fromarray(noise), 8, 4))
+    assert phash(reduced(noise)).value.hex() == str(imagehash.phash(Image.fromarray(noise), 8, 4))
 
 
 SIZES = [
@@ -185,17 +185,17 @@ def test_every_code_and_quality_is_the_reference_s(
         "flat": np.full_like(noise, 77),
         "halves": np.ascontiguousarray(np.broadcast_to(halves, noise.shape)),
     }[drawn]
-    codes, quality = perceptual._pdq_codes(picture_of(pixels))
-    bits, their_quality = pdqhash.compute(pixels)
+    made = reduced(pixels)
+    bits, quality = pdqhash.compute(pixels)
     variants, _ = pdqhash.compute_dihedral(pixels)
 
-    assert quality == their_quality
-    assert codes[0] == np.packbits(bits.astype(np.bool_)).tobytes()
+    assert made.quality == quality
+    assert made.codes[0] == np.packbits(bits.astype(np.bool_)).tobytes()
     # The reference takes 64 x 64 pixels for the samples, but not when it makes variants.
     if size != (64, 64):
-        assert codes == [np.packbits(each.astype(np.bool_)).tobytes() for each in variants]
+        assert list(made.codes) == [np.packbits(each.astype(np.bool_)).tobytes() for each in variants]
     grey = imagehash.phash(Image.fromarray(pixels), hash_size=8)
-    assert imagehash.phash(perceptual._grey(picture_of(pixels)), hash_size=8) == grey
+    assert imagehash.phash(made.grey, hash_size=8) == grey
 
 
 def test_the_kernel_takes_whole_pictures_only() -> None:
@@ -229,12 +229,12 @@ TURNED: tuple[Callable[[Pixels], Pixels], ...] = (
 def test_variants_are_the_picture_turned_and_mirrored(size: tuple[int, int], most: int) -> None:
     with Image.open(IMAGES / "rgb.png") as picture:
         pixels = np.asarray(picture.resize(size, Image.Resampling.BICUBIC))
-    variants = pdq_variants(picture_of(pixels))
+    variants = pdq_variants(reduced(pixels))
 
-    assert variants[0] == pdq(picture_of(pixels))
+    assert variants[0] == pdq(reduced(pixels))
     assert len(variants) == len(TURNED)
     for turn, variant in zip(TURNED, variants, strict=True):
-        really = [apart(pdq(picture_of(other(pixels))).value, variant.value) for other in TURNED]
+        really = [apart(pdq(reduced(other(pixels))).value, variant.value) for other in TURNED]
         assert really[TURNED.index(turn)] == min(really) <= most
         assert sorted(really)[1] > 80
         assert variant.quality == variants[0].quality
@@ -258,15 +258,15 @@ def test_a_mirrored_copy_is_found_by_the_variants_of_one_decoding(tmp_path: Path
 
 def test_variants_of_too_little_structure_are_refused() -> None:
     with pytest.raises(UnusableFingerprintError, match="refused pdq/1"):
-        pdq_variants(picture_of(np.full((64, 64, 3), 200, np.uint8)))
+        pdq_variants(reduced(np.full((64, 64, 3), 200, np.uint8)))
 
 
 def test_stumble_5_a_flat_picture_has_exact_fingerprints_alone(tmp_path: Path) -> None:
     flat = np.full((64, 64, 3), 200, np.uint8)
     with pytest.raises(UnusableFingerprintError, match="refused pdq/1"):
-        pdq(picture_of(flat))
+        pdq(reduced(flat))
     with pytest.raises(UnusableFingerprintError, match="refused phash/1"):
-        phash(picture_of(flat))
+        phash(reduced(flat))
 
     Image.fromarray(flat).save(tmp_path / "flat.png")
     found = fingerprints_of(tmp_path / "flat.png")
@@ -301,7 +301,7 @@ def test_the_least_picture_is_read() -> None:
     noise = Image.fromarray(np.random.RandomState(1).randint(0, 256, (16, 16, 3)).astype(np.uint8))
     file, length = written(noise, "PNG")
 
-    assert pdq(images.decode(file, length)).type is PDQ
+    assert pdq(perceptual.reduced(images.decode(file, length))).type is PDQ
 
 
 @pytest.mark.parametrize("shape", [(16, 60_000), (60_000, 16)])
@@ -309,7 +309,7 @@ def test_a_long_thin_picture_is_read(shape: tuple[int, int]) -> None:
     pixels = np.random.RandomState(2).randint(0, 256, (*shape, 3)).astype(np.uint8)
     file, length = written(Image.fromarray(pixels), "PNG", compress_level=1)
 
-    assert phash(images.decode(file, length)).type is PHASH
+    assert phash(perceptual.reduced(images.decode(file, length))).type is PHASH
 
 
 def test_other_formats_are_other_files(tmp_path: Path) -> None:
