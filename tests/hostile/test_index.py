@@ -10,8 +10,8 @@ TABLE = TESTS.parent / "docs" / "decisions" / "threats.md"
 FORTY = range(1, 41)
 """Numbers that must be there. Later ones need not follow each other."""
 
-LATER = {28, 37, 38}
-"""Of these, something belongs to followers and load, which are not there yet."""
+LATER = {28, 37, 38, 45}
+"""Of these, something belongs to followers, load and libavif, which are not there yet or not ours."""
 
 ROW = re.compile(r"\| (\d+) \| [^|]+ \| [^|]+ \| ([^|]+) \| ([^|]*) ?\|")
 NUMBERED = re.compile(r"^(?:async )?def test_((?:\d\d?_)+)", re.MULTILINE)
