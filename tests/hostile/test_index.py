@@ -11,7 +11,7 @@ FORTY = range(1, 41)
 """Numbers that must be there. Later ones need not follow each other."""
 
 LATER = {28, 37, 38, 45}
-"""Of these, something belongs to followers, load and libavif, which are not there yet or not ours."""
+"""Of these, something belongs to followers and load, which are not there yet, or to a library."""
 
 ROW = re.compile(r"\| (\d+) \| [^|]+ \| [^|]+ \| ([^|]+) \| ([^|]*) ?\|")
 NUMBERED = re.compile(r"^(?:async )?def test_((?:\d\d?_)+)", re.MULTILINE)
