@@ -119,8 +119,7 @@ def test_45_a_decoder_that_needs_more_is_refused_by_its_header(
     enlarged(name, tmp_path / name, mode, options)
     done = process("fingerprint", tmp_path / name)
     said = done.error
-    assert "picture of 8192 x 6144 pixels takes" in said
-    assert need <= int(said.partition(" takes ")[2].split()[0]) < need + 100_000
+    assert need <= int(said.partition(" picture takes ")[2].split()[0]) < need + 100_000
     assert said.endswith("over the limit of 352321536 bytes")
     assert done.peak < LITTLE
 
