@@ -1,6 +1,6 @@
 """The composition root of a server: puts index, services and wire over a home, and serves it.
 
-The home itself is `hashpact.home`; the member's side is put together in `hashpact.sdk`.
+The home itself is `hashpact.home`; the member's side is put together in `hashpact.member`.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ async def _serve_members(home: Home, listen: str, ready: Callable[[str, str], No
     authority = home.open_authority() if home.paths.ca_key.exists() else None
     segments = IndexDirectory(home.paths.segments)
     index, position = await asyncio.to_thread(_open_index, home.ledger, segments, log)
-    follower = Follower(home.ledger, index, position)
+    follower = _follower(home.ledger, index, position)
     keeper = IndexSaver(follower, home.ledger, index.freeze, segments.save)
     position = await asyncio.to_thread(follower.catch_up)
     reader = Reader(home.ledger)
@@ -288,15 +288,20 @@ async def _hold(lease: Lease, stop: _Stop) -> None:
 
 
 async def _follow(ledger: Log, follower: Follower, log: FilteringBoundLogger) -> None:
-    """Apply what other processes append to the same ledger."""
+    """Apply what other processes append to the same ledger, and settle what revocations have changed."""
+    pause: float = _POLL
     while True:
-        await asyncio.sleep(_POLL)
+        await asyncio.sleep(pause)
+        pause = _POLL
         try:
             if ledger.head().size != follower.position:
                 await asyncio.to_thread(follower.catch_up)
+            if follower.unsettled:
+                await asyncio.to_thread(follower.settle)
+                pause = 0
         except HashpactError as error:
             log.warning("cannot follow the log", reason=error.code, message=error.message)
-            await asyncio.sleep(_PAUSE)
+            pause = _PAUSE
 
 
 def _open_index(ledger: Log, segments: IndexDirectory, log: FilteringBoundLogger) -> tuple[NativeIndex, int]:
@@ -313,6 +318,12 @@ def _open_index(ledger: Log, segments: IndexDirectory, log: FilteringBoundLogger
     except (CorruptError, OSError) as error:
         log.warning("the index is made again from the log", reason=str(error))
     return NativeIndex(), 0
+
+
+def _follower(ledger: Log, index: NativeIndex, position: int) -> Follower:
+    from hashpact.lookup.catalog import EntryCatalog  # noqa: PLC0415  # only the command that serves needs it
+
+    return Follower(ledger, index, EntryCatalog(ledger), position)
 
 
 async def _keep(keeper: IndexSaver[Mapping[str, Frozen]], log: FilteringBoundLogger) -> None:

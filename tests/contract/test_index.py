@@ -52,7 +52,7 @@ def alike(original: Fingerprint, equal: int) -> Fingerprint:
 
 
 def find(index: Index, query: Fingerprint, threshold: float | None = None, limit: int = 1000) -> list[Hit]:
-    return index.search(query, query.type.default if threshold is None else threshold, limit)
+    return list(index.search(query, query.type.default if threshold is None else threshold, limit))
 
 
 @pytest.mark.parametrize("kind", EVERY_TYPE, ids=lambda kind: kind.name)
@@ -163,7 +163,7 @@ def test_a_search_out_of_bounds_is_refused(
 
 def test_equality_ignores_the_threshold(index: Index) -> None:
     index.add([(1, fingerprint(MD5, 1))])
-    assert index.search(fingerprint(MD5, 1), 99, 5) == [Hit(1, 0)]
+    assert list(index.search(fingerprint(MD5, 1), 99, 5)) == [Hit(1, 0)]
 
 
 def test_both_give_the_same_answers() -> None:

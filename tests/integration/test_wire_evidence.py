@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,6 +26,8 @@ from hashpact.member.awaiting import AsyncClient
 from hashpact.service.prove import Prover
 from hashpact.service.sign import SigningGuard
 from hashpact.wire.client import calls
+from hashpact.wire.server import Limits
+from hashpact.wire.v1 import log_pb2, log_pb2_grpc
 
 NCII = Reason(frozenset({"ncii"}))
 PICTURE = fingerprint(PDQ, "one")
@@ -194,6 +197,30 @@ async def test_38_a_stream_that_nobody_reads_holds_few_leaves(founded: Clearingh
         assert first.index == 0
         assert len(read) < 160
         await leaves.aclose()  # type: ignore[attr-defined]  # an async generator has it
+
+
+async def test_44_a_stream_that_is_not_read_ends_and_gives_its_place_back(founded: Clearinghouse) -> None:
+    fill(founded, 100, items=60, kind=MINHASH)
+    founded.limits = Limits(member_streams=1)
+    founded.unread = 0.5
+    await founded.start()
+    async with founded.channel(founded.tls(founded.member("acme"))) as channel:
+        stub = log_pb2_grpc.LogServiceStub(channel)
+        unread = stub.ListLeaves(log_pb2.ListLeavesRequest(with_private=True))
+        await unread.read()
+        refused = 0
+        while True:  # until the place is free again
+            more = stub.ListLeaves(log_pb2.ListLeavesRequest(start=99))
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                await more.read()
+                break
+            assert await more.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            refused += 1
+        assert refused
+        unread.cancel()
+    said = [entry for entry in founded.events.entries if entry.get("code") == "RESOURCE_EXHAUSTED"]
+    assert len(said) == refused + 1
+    assert {entry["event"] for entry in founded.events.entries} == {"rpc"}
 
 
 async def test_proofs_and_tiles_are_those_of_the_tree(house: Clearinghouse, connect: Connect) -> None:

@@ -210,14 +210,14 @@ async def test_a_slow_append_holds_up_no_check(founded: Clearinghouse, connect: 
 
 
 async def test_too_many_calls_at_once_are_overloaded(founded: Clearinghouse, connect: Connect) -> None:
-    founded.limits = Limits(concurrent_rpcs=2, threads=2)
+    founded.limits = Limits(concurrent_rpcs=2)
     held = threading.Event()
     real = founded.services.checker
 
     class Held:
-        def check(self, check: Check) -> Answer:
+        def check(self, check: Check, wanted: Callable[[], bool]) -> Answer:
             held.wait(60)
-            return real.check(check)
+            return real.check(check, wanted)
 
     await served(founded, checker=Held())
     caller = connect(founded.profile("acme"), timeout=60)

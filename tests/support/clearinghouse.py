@@ -18,6 +18,7 @@ from structlog.testing import LogCapture
 
 from hashpact.keys import certificates
 from hashpact.keys.certificates import Credential, Tls
+from hashpact.lookup.catalog import EntryCatalog
 from hashpact.member.awaiting import AsyncClient
 from hashpact.member.clients import Client
 from hashpact.member.profile import Profile
@@ -51,6 +52,7 @@ class Clearinghouse:
     faults: list[Exception] = field(default_factory=list)
     limits: Limits = field(default_factory=Limits)
     recheck: float = 0.2
+    unread: float = 60.0
     renewed: Callable[[], Tls | None] = lambda: None
     server: Server = field(init=False)
     started: bool = False
@@ -62,7 +64,7 @@ class Clearinghouse:
         self.world.found(self.ledger, "acme", "bolt")
         self.authority = certificates.make_authority(self.world.origin, wall_clock)
         index = LinearIndex()
-        follower = Follower(self.ledger, index)
+        follower = Follower(self.ledger, index, EntryCatalog(self.ledger))
         self.services = Services(
             Intake(
                 self.world.appender(self.ledger), follower, self.world.guard(self.ledger), self.faults.append
@@ -94,6 +96,7 @@ class Clearinghouse:
                 log,
                 time.monotonic,
                 recheck=self.recheck,
+                unread=self.unread,
             ),
             address=f"{listen}:{port}",
             credentials=server_credentials(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from array import array
 from collections.abc import Iterable
 from typing import Final
 
-from hashpact.domain.checks import Hit
+from hashpact.domain.checks import Hit, Hits
 from hashpact.domain.fingerprints import Fingerprint, Measure
 from hashpact.errors import InvalidInputError
 
@@ -45,7 +46,11 @@ class LinearIndex:
             for item in items:
                 self._items.pop(item, None)
 
-    def search(self, query: Fingerprint, threshold: float, limit: int) -> list[Hit]:
+    def holds(self, items: Iterable[int]) -> bool:
+        """Whether any of these can be found."""
+        return any(item in self._items for item in items)
+
+    def search(self, query: Fingerprint, threshold: float, limit: int) -> Hits:
         """The nearest items of the query's type within ``threshold``, at most ``limit`` of them."""
         if query.type.measure is not Measure.EQUALITY:
             query.type.threshold(threshold)
@@ -61,7 +66,9 @@ class LinearIndex:
                 if _within(query.type.measure, score, threshold):
                     hits.append(Hit(item, score))
         sign = -1 if query.type.measure is Measure.JACCARD else 1
-        return sorted(hits, key=lambda hit: (sign * hit.score, hit.item))[:limit]
+        nearest = sorted(hits, key=lambda hit: (sign * hit.score, hit.item))[:limit]
+        ids, scores = array("Q", (hit.item for hit in nearest)), array("d", (hit.score for hit in nearest))
+        return Hits(memoryview(ids), memoryview(scores))
 
     def __len__(self) -> int:
         """How many items can be found."""

@@ -5,8 +5,9 @@ A match is a signal, never a verdict. No part of a check is stored.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, overload
 
 from hashpact.domain.fingerprints import Fingerprint, Measure
 from hashpact.errors import InvalidInputError
@@ -21,6 +22,36 @@ class Hit(NamedTuple):
 
     item: int
     score: float
+
+
+class Hits(Sequence[Hit]):
+    """Hits in order, as two buffers of as many numbers: ``items`` of 8 bytes without sign, and ``scores``."""
+
+    __slots__ = ("items", "scores")
+
+    def __init__(self, items: memoryview[int], scores: memoryview[int] | memoryview[float]) -> None:
+        self.items = items
+        self.scores = scores
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self.items)
+
+    @overload
+    def __getitem__(self, place: int) -> Hit: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Hits: ...
+
+    def __getitem__(self, place: int | slice) -> Hit | Hits:
+        """One hit, or some of them."""
+        if isinstance(place, slice):
+            return Hits(self.items[place], self.scores[place])
+        return Hit(self.items[place], self.scores[place])
+
+    def __iter__(self) -> Iterator[Hit]:
+        """Each hit."""
+        return map(Hit, self.items, self.scores)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +124,11 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The matches of a check, and the tree size that they reflect."""
+    """The matches of a check, and the tree size that they reflect.
+
+    ``truncated``: the check came near more items than it may consider, so that there may be further matches.
+    """
 
     matches: tuple[Match, ...]
     position: int
+    truncated: bool = False

@@ -168,13 +168,11 @@ class PrivatePart:
     def text(self) -> bytes:
         """Its bytes, as docs/formats/statement.md writes them; their SHA-256 is the item of a submission."""
         shared = self.fingerprint
-        quality = () if shared.quality is None else (shared.quality,)
+        # Written out: a submission has up to 256, and a fingerprint has been checked when it was made.
+        quality = "" if shared.quality is None else f"{_QUALITY.name} {shared.quality}\n"
         text = (
-            f"{_FIRST_LINE}\n"
-            + _TYPE.write((shared.type.name,))
-            + _VALUE.write((shared.value,))
-            + _QUALITY.write(quality)
-            + _NONCE.write((self.nonce,))
+            f"{_FIRST_LINE}\n{_TYPE.name} {shared.type.name}\n{_VALUE.name} {shared.value.hex()}\n"
+            f"{quality}{_NONCE.write((self.nonce,))}"
         )
         return text.encode("ascii")
 

@@ -270,6 +270,7 @@ class Form:
         """The text is ``first_line`` and then these fields in order."""
         self._first_line = first_line
         self.fields = fields
+        self._values = [field.values for field in fields]
         patterns = [re.escape(f"{first_line}\n".encode()), *(field.spelt.pattern for field in fields)]
         self._spelt = re.compile(b"".join(patterns), re.MULTILINE)
 
@@ -277,8 +278,10 @@ class Form:
         """The values of each field. Raises MalformedError, which names the field."""
         found = self._spelt.fullmatch(data)
         if found is not None:
-            with contextlib.suppress(ValueError, MalformedError):
-                return [field.values(text) for field, text in zip(self.fields, found.groups(), strict=True)]
+            try:
+                return [read(text) for read, text in zip(self._values, found.groups(), strict=True)]
+            except (ValueError, MalformedError):
+                pass  # the reader says which line it is
         reader = FieldReader(data, self._first_line)
         values = [reader.take(field) for field in self.fields]
         reader.end()

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeAlias
 
-from hashpact.domain.checks import Hit
-from hashpact.domain.fingerprints import Fingerprint
+from hashpact.domain.checks import Filter, Hits, Match
+from hashpact.domain.fingerprints import Fingerprint, FingerprintType
 from hashpact.domain.state import Entry, Evidence, Head, KeptCheckpoint, Leaf, Member, Record, View
 
 Clock: TypeAlias = Callable[[], int]
@@ -42,7 +42,11 @@ class Index(Protocol):
         """Make the items unfindable. An id that is not there is passed over."""
         ...
 
-    def search(self, query: Fingerprint, threshold: float, limit: int) -> list[Hit]:
+    def holds(self, items: Iterable[int]) -> bool:
+        """Whether any of these can be found."""
+        ...
+
+    def search(self, query: Fingerprint, threshold: float, limit: int) -> Hits:
         """The nearest items of the query's type within ``threshold``, at most ``limit`` of them.
 
         ``threshold`` is the largest distance in bits, or the smallest similarity (both inclusive); equality
@@ -52,6 +56,36 @@ class Index(Protocol):
 
     def __len__(self) -> int:
         """How many items can be found."""
+        ...
+
+
+class Catalog(Protocol):
+    """What checks need to know of a ledger's entries, kept where it costs little to ask.
+
+    The follower reports each statement that changes an entry; until then the answer may be the one from
+    before. Any thread may call it.
+    """
+
+    def nearest(
+        self, found: Sequence[tuple[FingerprintType, Hits]], narrow: Filter, limit: int
+    ) -> tuple[list[Match], list[int]]:
+        """The nearest ``limit`` entries that stand and that the filter keeps, at most once for each type.
+
+        ``found`` are each query's type and hits, of all queries of a check. Nearest is by the share of the
+        type's ceiling that a hit is away, then by entry and type. Returns also, for each query, how many
+        such entries it has found; beyond the limit it may be any number above.
+        """
+        ...
+
+    def forget(self, entry: int) -> None:
+        """A statement has changed the entry, or the opinions on it."""
+        ...
+
+    def weigh(self, member: str) -> int | None:
+        """Take in what stands of what a member's keys have signed, after one was revoked.
+
+        Returns the lowest index from which on that may have changed, None if nothing has.
+        """
         ...
 
 

@@ -1,4 +1,4 @@
-"""Standing: which statements stand, derived from the records on demand and never stored.
+"""Standing: which statements stand.
 
 A member's statement stands unless its key is revoked, by a statement that stands, with a cutoff at or below
 the statement's index. A key that came by rotation stands only if that rotation does. So a revocation is one
@@ -6,34 +6,65 @@ record, however many statements the key has signed; and revoking a stolen key al
 revocations and replacements that the thief signed with it. Statements of administrators always stand, and so
 does a key's revocation of itself: no later statement can bring such a key back.
 
+So all that a key has signed stands below one index, `Key.stands_below`, which is derived from the records of
+the member's keys when one of them is revoked (`settled`), and read from then on: a check asks for one number,
+however long the history of a key is.
+
 Of several withdrawals of an entry, revocations of a key, replacements of a key or opinions of a member on an
 entry, the newest counts. Suspensions are not undone: they hold until they are lifted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TypeAlias
 
 from hashpact.domain.state import Entry, Key, Opinion, View
 from hashpact.errors import CorruptError
+from hashpact.log.lines import MAX_INTEGER
 
 _Said: TypeAlias = tuple[bytes, int]
 """What a statement's standing depends on: the id of the key that signed it, and its index."""
 
 
 def stands(view: View, key_id: bytes, index: int) -> bool:
-    """Whether the statement that the key signed at that index stands; False for an unknown key.
+    """Whether the statement that the key signed at that index stands; False for an unknown key."""
+    key = view.key(key_id)
+    return key is not None and (key.stands_below is None or index < key.stands_below)
+
+
+def settled(keys: Iterable[Key]) -> tuple[Key, ...]:
+    """Those of one member's keys whose ``stands_below`` their records have changed, with the new one.
+
+    ``keys`` are all keys of the member: what they sign depends on one another, and on no other member's.
+    """
+    ring = {key.id: key for key in keys}
+    known: dict[_Said, bool] = {}
+    derived = (replace(key, stands_below=_stands_below(ring, key, known)) for key in ring.values())
+    return tuple(key for key in derived if key != ring[key.id])
+
+
+def _stands_below(ring: Mapping[bytes, Key], key: Key, known: dict[_Said, bool]) -> int | None:
+    enrolment, revocation = _causes(key, MAX_INTEGER)
+    if enrolment is not None and not _derived(ring, enrolment, known):
+        return 0
+    if revocation is not None and not _derived(ring, revocation, known):
+        return None
+    return key.cutoff
+
+
+def _derived(ring: Mapping[bytes, Key], statement: _Said, known: dict[_Said, bool]) -> bool:
+    """Whether a statement stands, from the records alone; ``known`` is what has been derived so far.
 
     The rules let no statement depend on itself (`hangs_on`); records in which one does raise CorruptError.
     The search is iterative, because a chain of replaced keys may be of any length.
     """
-    known: dict[_Said, bool] = {}
     path: set[_Said] = set()
-    open_ = [(key_id, index)]
+    open_ = [] if statement in known else [statement]
     while open_:
         said = open_[-1]
-        key = view.key(said[0])
+        key = ring.get(said[0])
         if key is None:
             known[open_.pop()] = False
             continue
@@ -50,7 +81,7 @@ def stands(view: View, key_id: bytes, index: int) -> bool:
         ended = known[revocation] if revocation is not None else _ended(key, said[1])
         known[open_.pop()] = enrolled and not ended
         path.discard(said)
-    return known[key_id, index]
+    return known[statement]
 
 
 def hangs_on(view: View, key_id: bytes, index: int, other: bytes, cutoff: int) -> bool:

@@ -150,7 +150,8 @@ class Key:
     ``retires`` (both Unix seconds). ``enrolled_by`` is the id of the key whose rotation added it, None if
     administrators enrolled it. Revoked at index ``revoked_at`` by the key ``revoked_by`` (None: by the
     administrators), what it signed at or after the index ``cutoff`` does not stand. Whether a rotation or a
-    revocation stands is decided in `hashpact.domain.standing`.
+    revocation stands is decided in `hashpact.domain.standing`: what the key has signed stands below the index
+    ``stands_below`` (None: all of it).
     """
 
     id: bytes
@@ -168,6 +169,7 @@ class Key:
     revoked_at: int | None = None
     revoked_by: bytes | None = None
     cutoff: int | None = None
+    stands_below: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

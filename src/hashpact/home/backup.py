@@ -1,29 +1,28 @@
 """Backups: archives of a home, made while it is served, and homes restored from them.
 
-The archive is a plain tar file: the configuration, the certificates, the ledger and, only if they are asked
-for, the keys as they lie in the home. Its last member is a manifest with the SHA-256 of each of them and the
-tree's size and root. docs/operations/backup.md describes it.
+An archive holds the configuration, the certificates, the ledger and, only if they are asked for, the keys as
+they are in the home. Before them is a manifest with the size and the SHA-256 of each, and the tree's size and
+root. docs/operations/backup.md describes it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
 import re
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol, Self, TypeAlias
+from typing import BinaryIO, Final, Protocol, TypeAlias
 
 from hashpact.config import MAX_SIZE
 from hashpact.domain.pinned import PinnedLog
 from hashpact.domain.ports import Log
 from hashpact.durable import new_directory, private_draft, read_bytes, sync_directory
 from hashpact.errors import ConfigError, CorruptError
+from hashpact.home.archive import DB, LIMIT, MANIFEST, NAMES, Manifest, PackedFile, contents
 from hashpact.home.paths import HomePaths
 from hashpact.service.integrity import LogKeys
 from hashpact.service.publish import check_reaches
@@ -36,40 +35,8 @@ Progress: TypeAlias = Callable[[int, int], None]
 Accept: TypeAlias = Callable[[Log], None]
 """Called with the ledger; raises if it must not be restored."""
 
-FORMAT: Final = "hashpact-backup/v1"
-MANIFEST: Final = "manifest.json"
-
 _CHUNK: Final = 1 << 20
-_LIMIT: Final = 1 << 20
-"""Bytes that a file other than the ledger may have."""
-_DB: Final = "hashpact.db"
-_NAMES: Final = re.compile(r"hashpact\.(toml|db)|pki/[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
 _PUBLIC: Final = re.compile(r"hashpact\.toml|pki/[^/]+\.crt", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """An archive's content: the log's origin, its tree, and each file's SHA-256 in hex by its path."""
-
-    origin: str
-    size: int
-    root: str
-    made: int
-    files: dict[str, str]
-    format: str = FORMAT
-
-    def text(self) -> bytes:
-        """The manifest as it stands in the archive."""
-        return json.dumps(asdict(self), indent=1).encode() + b"\n"
-
-    @classmethod
-    def parse(cls, text: bytes) -> Self:
-        """The manifest of an archive. Raises ValueError, TypeError or KeyError."""
-        values: Any = json.loads(text)
-        if not isinstance(values, dict) or values.get("format") != FORMAT:
-            msg = f"its manifest is not of the format {FORMAT}"
-            raise ValueError(msg)
-        return cls(**(values | {"files": dict(values["files"])}))
 
 
 def back_up(home: Path, file: Path, progress: Progress, *, keys: bool, now: int) -> Manifest:
@@ -82,39 +49,50 @@ def back_up(home: Path, file: Path, progress: Progress, *, keys: bool, now: int)
     ledger is damaged, and UnavailableError if it cannot be read.
     """
     if not HomePaths(home).db.exists():
-        msg = f"there is no home at {home}: it has no {_DB}"
+        msg = f"there is no home at {home}: it has no {DB}"
         raise ConfigError(msg)
-    small = {name: read_bytes(home / name, _LIMIT) for name in _names(home, keys=keys)}
+    small = {name: read_bytes(home / name, LIMIT) for name in _names(home, keys=keys)}
     with (
         private_draft(file) as archive,
         copied_ledger(HomePaths(home).db, file, progress) as copy,
-        tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as tar,
+        tarfile.open(fileobj=archive, mode="w", format=tarfile.GNU_FORMAT) as tar,
     ):
-        files = {name: _add(tar, name, io.BytesIO(data), len(data), now) for name, data in small.items()}
         origin, size, root = _head(copy)
+        files = {
+            name: PackedFile(len(data), hashlib.sha256(data).hexdigest()) for name, data in small.items()
+        }
+        length = copy.stat().st_size
         with copy.open("rb") as database:
-            length = copy.stat().st_size
-            files[_DB] = _add(tar, _DB, _Counted(database, progress, length, length), length, now)
-        manifest = Manifest(origin, size, root, now, files)
-        text = manifest.text()
-        _add(tar, MANIFEST, io.BytesIO(text), len(text), now)
+            hashed = _Hashed(_Counted(database, progress, length, length))
+            while hashed.read(_CHUNK):
+                pass
+            files[DB] = PackedFile(length, hashed.digest.hexdigest())
+            manifest = Manifest(origin, size, root, now, files)
+            for name, data in {MANIFEST: manifest.text(), **small}.items():
+                _add(tar, name, io.BytesIO(data), len(data), now)
+            database.seek(0)
+            _add(tar, DB, _Counted(database, progress, length, 2 * length), length, now)
     return manifest
 
 
 def restore(file: Path, home: Path, progress: Progress, accept: Accept) -> Manifest:
     """Restore an archive to the new directory ``home``; returns its manifest.
 
-    Every file must have the SHA-256 of the manifest, and the ledger its origin, size and root; then
-    ``accept`` may still refuse the ledger, for example because others hold a newer one. The home appears
-    whole or not at all. Raises ConfigError if ``home`` exists and is not empty or ``file`` cannot be read,
-    and CorruptError if it is not a whole backup.
+    Nothing is written unless every header of the archive fits its manifest. Every file must have the SHA-256
+    of the manifest, and the ledger its origin, size and root; then ``accept`` may still refuse the ledger,
+    for example because others hold a newer one. The home appears whole or not at all. Raises ConfigError if
+    ``home`` exists and is not empty or ``file`` cannot be read, and CorruptError if it is not a whole backup.
     """
     with new_directory(home) as draft:
         manifest = _unpack(file, draft, progress)
-        if _head(draft / _DB) != (manifest.origin, manifest.size, manifest.root):
+        try:
+            head = _head(draft / DB)
+        except CorruptError as error:
+            raise _not_whole(file, f"its {error.message.replace(f'{draft}/', '')}") from error
+        if head != (manifest.origin, manifest.size, manifest.root):
             msg = f"{file} is damaged: its ledger is not the one that the manifest describes"
             raise CorruptError(msg)
-        with closing(open_ledger(draft / _DB)) as ledger:
+        with closing(open_ledger(draft / DB)) as ledger:
             accept(ledger)
     return manifest
 
@@ -143,10 +121,10 @@ def restore_home(
 
 def _names(home: Path, *, keys: bool) -> Iterator[str]:
     """The files that are copied as they are: all but the ledger and the files derived from it."""
-    wanted = _NAMES if keys else _PUBLIC
+    wanted = NAMES if keys else _PUBLIC
     for path in sorted(path for below in (".", "pki") for path in (home / below).glob("*")):
         name = path.relative_to(home).as_posix()
-        if path.is_file() and name != _DB and wanted.fullmatch(name):
+        if path.is_file() and name != DB and wanted.fullmatch(name):
             yield name
 
 
@@ -198,40 +176,47 @@ class _Hashed:
         return data
 
 
-def _add(tar: tarfile.TarFile, name: str, file: _Readable, size: int, now: int) -> str:
-    """Add a member; the SHA-256 of its bytes in hex."""
+class _Packed:
+    """The next ``size`` bytes of an archive, as a file."""
+
+    def __init__(self, archive: BinaryIO, size: int) -> None:
+        self._archive = archive
+        self._left = size
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        data = self._archive.read(self._left if size < 0 else min(size, self._left))
+        self._left -= len(data)
+        return data
+
+
+def _add(tar: tarfile.TarFile, name: str, file: _Readable, size: int, now: int) -> None:
+    """Add a file to the archive."""
     member = tarfile.TarInfo(name)
     member.size, member.mtime, member.mode = size, now, 0o600
-    hashed = _Hashed(file)
-    tar.addfile(member, hashed)
-    return hashed.digest.hexdigest()
+    tar.addfile(member, file)
 
 
 def _unpack(file: Path, draft: Path, progress: Progress) -> Manifest:
-    """Write every member below ``draft``, and compare all of them with the manifest."""
-    found: dict[str, str] = {}
-    manifest = None
-    try:
-        with tarfile.open(file, mode="r:") as tar:
-            for member in tar:
-                content = tar.extractfile(member) if member.isreg() else None
-                if content is not None and member.name == MANIFEST and manifest is None:
-                    manifest = Manifest.parse(content.read(_LIMIT))
-                elif content is None or member.name in found or _NAMES.fullmatch(member.name) is None:
-                    raise _not_whole(file, f"{member.name!r} is not part of a backup")
-                else:
-                    counted = _Counted(content, progress, member.size) if member.name == _DB else content
-                    found[member.name] = _write(draft, member.name, counted)
-    except FileNotFoundError as exc:
+    """Write every file of the archive below ``draft``, compared with the manifest."""
+    if not file.is_file():
         msg = f"there is no file {file}"
-        raise ConfigError(msg) from exc
-    except (tarfile.TarError, ValueError, TypeError, KeyError) as exc:
+        raise ConfigError(msg)
+    try:
+        with file.open("rb") as archive:
+            manifest, places = contents(archive)
+            for name, packed in manifest.files.items():
+                archive.seek(places[name])
+                content: _Readable = _Packed(archive, packed.size)
+                if name == DB:
+                    content = _Counted(content, progress, packed.size)
+                if _write(draft, name, content) != packed.sha256:
+                    raise _not_whole(file, f"unlike its manifest: {name}")
+    except ValueError as exc:
         raise _not_whole(file, str(exc)) from exc
-    if manifest is None:
-        raise _not_whole(file, "its manifest is missing")
-    wrong = sorted(each for each in found | manifest.files if found.get(each) != manifest.files.get(each))
-    if wrong or _DB not in found:
-        raise _not_whole(file, f"unlike its manifest: {', '.join(wrong)}")
+    except OSError as exc:
+        msg = f"cannot restore {file}: {exc.strerror}; check its owner and mode, and the room on the disk"
+        raise ConfigError(msg) from exc
     return manifest
 
 

@@ -57,7 +57,8 @@ class Registry:
     def __init__(self, keys: Iterable[Key], now: int) -> None:
         self._now = now
         self._view = State()
-        for key in keys:
+        known = tuple(keys)
+        for key in (*known, *standing.settled(known)):
             self._view.put(key)
 
     def endings(self) -> Iterator[Ending]:

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from hashpact._kernel import HammingStore, MinHashStore
-from hashpact.domain.checks import Hit
+from hashpact.domain.checks import Hits
 from hashpact.domain.fingerprints import TYPES, Fingerprint, FingerprintType, Measure
 from hashpact.errors import CorruptError
 from hashpact.lookup.directory import Frozen, IndexDirectory, IndexManifest, Located
@@ -86,7 +86,12 @@ class NativeIndex:
             for part in self._parts.values():
                 part.index.remove(ids)
 
-    def search(self, query: Fingerprint, threshold: float, limit: int) -> list[Hit]:
+    def holds(self, items: Iterable[int]) -> bool:
+        """Whether any of these can be found."""
+        ids = checked_ids(items)
+        return any(part.index.known(ids) is not None for part in self._parts.values())
+
+    def search(self, query: Fingerprint, threshold: float, limit: int) -> Hits:
         """The nearest items of the query's type within ``threshold``, at most ``limit`` of them."""
         if query.type.measure is not Measure.EQUALITY:
             query.type.threshold(threshold)
@@ -116,7 +121,7 @@ class _Part(Protocol):
 
     def add(self, values: Sequence[bytes], ids: Sequence[int]) -> None: ...
 
-    def search(self, value: bytes, threshold: float, limit: int) -> list[Hit]: ...
+    def search(self, value: bytes, threshold: float, limit: int) -> Hits: ...
 
 
 def _part(kind: FingerprintType, files: Located | None = None) -> _Part:
@@ -140,14 +145,16 @@ class _HammingPart:
         rows = np.frombuffer(b"".join(values), dtype=np.uint8).reshape(-1, self.index.width)
         self.index.add(rows, ids)
 
-    def search(self, value: bytes, threshold: float, limit: int) -> list[Hit]:
-        return [Hit(*hit) for hit in self.index.search(value, int(threshold), limit)]
+    def search(self, value: bytes, threshold: float, limit: int) -> Hits:
+        code = np.frombuffer(value, dtype=np.uint8).reshape(1, -1)
+        _, ids, distances = self.index.search_batch(code, int(threshold), limit=limit)
+        return Hits(ids.data, distances.data)
 
 
 class _EqualPart(_HammingPart):
     """Equal bytes are those at distance 0."""
 
-    def search(self, value: bytes, threshold: float, limit: int) -> list[Hit]:  # noqa: ARG002 - equality ignores it
+    def search(self, value: bytes, threshold: float, limit: int) -> Hits:  # noqa: ARG002 - equality ignores it
         return super().search(value, EQUAL, limit)
 
 
@@ -160,6 +167,7 @@ class _MinHashPart:
         rows = np.frombuffer(b"".join(values), dtype=">u4").astype(np.uint32).reshape(-1, VALUES)
         self.index.add(rows, ids)
 
-    def search(self, value: bytes, threshold: float, limit: int) -> list[Hit]:
-        signature = np.frombuffer(value, dtype=">u4").astype(np.uint32)
-        return [Hit(*hit) for hit in self.index.search(signature, threshold, limit)]
+    def search(self, value: bytes, threshold: float, limit: int) -> Hits:
+        signature = np.frombuffer(value, dtype=">u4").astype(np.uint32).reshape(1, VALUES)
+        _, ids, similarities = self.index.search_batch(signature, threshold, limit=limit)
+        return Hits(ids.data, similarities.data)

@@ -6,7 +6,7 @@ import contextlib
 import enum
 import hashlib
 import warnings
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
@@ -274,11 +274,13 @@ class Operations:
         return calls.members(PageRequest(before.next_token, MAX_PAGE), before.members[-1].member.id)
 
 
-def already_shared(standing: Iterable[EntryDetail], fresh: Submission) -> AlreadySharedError | None:
+def already_shared(standing: Collection[EntryDetail], fresh: Submission) -> AlreadySharedError | None:
     """The error for a submission whose content these standing entries share; None if there are none.
 
     It names the newest entry on the same terms, or else the newest one and the terms that differ.
     """
+    if not standing:
+        return None
     body = statements.parse(fresh.statement).statement.body
     found = [
         (
@@ -287,8 +289,6 @@ def already_shared(standing: Iterable[EntryDetail], fresh: Submission) -> Alread
         )
         for each in standing
     ]
-    if not found:
-        return None
     differs, index = max(found, key=lambda each: (not each[0], each[1]))
     msg = f"already entry {index}: this member shares the same fingerprints"
     if not differs:

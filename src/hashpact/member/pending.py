@@ -101,7 +101,7 @@ class Outbox:
             path = self.paths.pending / subject
             if path.exists() or self.shared(subject) != known:
                 return False
-            write_private(path, _data(fresh))
+            write_private(path, _data(fresh), replace=True)
             return True
 
     def exchange(self, subject: str, old: Submission, new: Submission) -> Submission | None:
@@ -126,22 +126,26 @@ class Outbox:
 
     def shared(self, subject: str) -> tuple[int, ...]:
         """The entries by which this profile has shared some content, withdrawn or not, the oldest first."""
-        path = self.paths.shared / subject
-        if not os.path.exists(path):  # noqa: PTH110 - as above
-            return ()
+        directory = self.paths.shared / subject
         try:
-            return tuple(_INDEX.read(line) for line in read_private(path, _MAX_FILE).decode().splitlines())
+            return tuple(sorted(map(_INDEX.read, os.listdir(directory))))  # noqa: PTH208 - unlike Path's, names
+        except FileNotFoundError:
+            return ()
         except ValueError as error:
-            raise _damaged(path) from error
+            raise _damaged(directory) from error
+        except OSError as error:
+            msg = f"cannot read {directory}: {error.strerror}; check its owner and mode"
+            raise ConfigError(msg) from error
 
     def record(self, subject: str, entry: int) -> None:
-        """Remember that an entry is of some content."""
+        """Remember that an entry is of some content.
+
+        Nothing is synced: file systems keep the order of names, and the pending statement is removed later.
+        """
+        directory = self.paths.shared / subject
         self.paths.shared.mkdir(mode=0o700, exist_ok=True)
-        with alone(self.paths.shared, wait=True):
-            known = self.shared(subject)
-            if entry not in known:
-                data = "".join(f"{index}\n" for index in (*known, entry))
-                write_private(self.paths.shared / subject, data.encode(), replace=True)
+        directory.mkdir(mode=0o700, exist_ok=True)
+        (directory / _INDEX.write(entry)).touch(0o600)
 
 
 def _data(submission: Submission) -> bytes:

@@ -1,31 +1,37 @@
-"""Follow: an index kept level with the log, and saved at intervals."""
+"""Follow: an index and a catalog kept level with the log, and the index saved at intervals.
+
+The catalog decides what stands, so a check sees a revocation as soon as it is followed. The index only holds
+what there may be to find: after a revocation it is settled in small steps, beside the appends.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Generic, TypeVar
 
 from hashpact.domain import standing, statements
 from hashpact.domain.fingerprints import parse_private
-from hashpact.domain.kinds import MAX_ITEMS, KeyRevoke, Void, Withdraw
-from hashpact.domain.ports import Index, Ledger, Snapshot
-from hashpact.domain.state import Entry
+from hashpact.domain.kinds import MAX_ITEMS, GiveOpinion, KeyRevoke, Void, Withdraw
+from hashpact.domain.ports import Catalog, Index, Ledger
+from hashpact.domain.state import Entry, Leaf
 from hashpact.errors import BehindError, CorruptError, MalformedError, UnavailableError
 
 Frozen = TypeVar("Frozen")
 
 _KIND_LINES: Final = tuple(
-    f"\n{statements.KIND.name} {body.kind}\n".encode() for body in (Withdraw, Void, KeyRevoke)
+    f"\n{statements.KIND.name} {body.kind}\n".encode() for body in (Withdraw, Void, GiveOpinion, KeyRevoke)
 )
-"""The kinds of statements that may end an entry, or restore one."""
-_ENTRIES_AT_ONCE: Final = 1000
+"""The kinds of statements that change what a check answers of earlier entries."""
+_STEP: Final = 64
+"""Entries that are settled while an append waits."""
 
 
-def item_ids(entry: int) -> range:
+def item_ids(entry: int, items: int = MAX_ITEMS) -> range:
     """The index ids of an entry's items: its log index in the high 56 bits, the item's number below."""
-    return range(entry * MAX_ITEMS, (entry + 1) * MAX_ITEMS)
+    return range(entry * MAX_ITEMS, entry * MAX_ITEMS + items)
 
 
 def entry_of(item: int) -> int:
@@ -34,16 +40,20 @@ def entry_of(item: int) -> int:
 
 
 class Follower:
-    """Brings an index up to a ledger's head. Any thread may call it; the work is done once."""
+    """Brings an index and a catalog up to a ledger's head. Any thread may call it; the work is done once."""
 
-    def __init__(self, ledger: Ledger, index: Index, position: int = 0) -> None:
-        """``index`` reflects the log's first ``position`` leaves already."""
+    def __init__(self, ledger: Ledger, index: Index, catalog: Catalog, position: int = 0) -> None:
+        """``index`` reflects the log's first ``position`` leaves already; ``catalog`` is of the ledger."""
+        self.catalog = catalog
         self._ledger = ledger
         self._index = index
         self._lock = threading.Lock()
         self._position = position
         # Ahead of the position while a catch-up runs or after one failed: these must not be added again.
         self._added = position
+        # Members of whose entries more or fewer stand; the index from which on what they signed may have
+        # changed, and the last entry that is settled.
+        self._unsettled: deque[tuple[str, int, int]] = deque()
 
     @property
     def position(self) -> int:
@@ -59,51 +69,82 @@ class Follower:
         with self._lock:
             start, stop = self._position, self._ledger.head().size
             for entry, private in self._ledger.private(self._added, stop):
-                fingerprints = [parse_private(part).fingerprint for part in private]
-                self._index.add(zip(item_ids(entry), fingerprints, strict=False))
+                self._add(entry, private)
                 self._added = entry + 1
-            with self._ledger.snapshot() as view:
-                for leaf in self._ledger.leaves(start, stop):
-                    if any(line in leaf.data for line in _KIND_LINES):
-                        self._settle(view, leaf.data, stop)
+            for leaf in self._ledger.leaves(start, stop):
+                if any(line in leaf.data for line in _KIND_LINES):
+                    self._apply(leaf)
             self._position = self._added = stop
             return stop
 
-    def _settle(self, view: Snapshot, leaf: bytes, stop: int) -> None:
-        """Add or remove the entries below ``stop`` whose standing this leaf may have changed.
+    def _add(self, entry: int, private: Sequence[bytes]) -> None:
+        fingerprints = [parse_private(part).fingerprint for part in private]
+        self._index.add(zip(item_ids(entry), fingerprints, strict=False))
 
-        The view may be ahead of ``stop``: entries that are not added yet are left to the next catch-up.
-        """
+    def _apply(self, leaf: Leaf) -> None:
+        """Take in a statement that changes what a check answers of earlier entries."""
         try:
-            body = statements.parse(leaf).statement.body
+            body = statements.parse(leaf.data).statement.body
         except MalformedError:
             return  # it has no effect
-        if isinstance(body, Withdraw | Void):
-            entry = view.entry(body.entry)
-            if entry is not None and not standing.entry_stands(view, entry):
-                self._index.remove(item_ids(entry.index))
-        elif isinstance(body, KeyRevoke):
-            # It may undo other revocations of the member's keys, so all that these have signed is checked.
-            revoked = [key.enrolled_at for key in view.keys(body.id) if key.revoked_at is not None]
-            for entry in _entries_of(view, body.id, stop):
-                if revoked and max(entry.index, entry.withdrawn_at or 0) >= min(revoked):
-                    self._replace(entry.index, found=standing.entry_stands(view, entry))
+        match body:
+            case GiveOpinion(entry):
+                self.catalog.forget(entry)
+            case Withdraw(entry) | Void(entry):
+                self.catalog.forget(entry)
+                with self._ledger.snapshot() as view:
+                    found = view.entry(entry)
+                    if found is not None and not standing.entry_stands(view, found):
+                        self._index.remove(item_ids(entry))
+            case KeyRevoke():
+                # It may undo other revocations of the member's keys, so all that these have signed counts.
+                since = self.catalog.weigh(body.id)
+                if since is not None and since < leaf.index:
+                    self._unsettled.append((body.id, since, -1))
 
-    def _replace(self, entry: int, *, found: bool) -> None:
-        """Make an entry's items findable, or unfindable, whichever they were before."""
-        self._index.remove(item_ids(entry))
-        if found:
-            for _, private in self._ledger.private(entry, entry + 1):
-                fingerprints = [parse_private(part).fingerprint for part in private]
-                self._index.add(zip(item_ids(entry), fingerprints, strict=False))
+    @property
+    def unsettled(self) -> bool:
+        """Whether entries of the index are still to be brought in line with revocations."""
+        return bool(self._unsettled)
+
+    def settle(self) -> bool:
+        """Bring some entries of the index in line with revocations; False if there were none."""
+        with self._lock:
+            if not self._unsettled:
+                return False
+            member, since, after = self._unsettled[0]
+            with self._ledger.snapshot() as view:
+                some = [one for one in view.entries(member, after, _STEP) if one.index < self._position]
+                for entry in some:
+                    if max(entry.index, entry.withdrawn_at or 0) >= since:
+                        self._place(entry, found=standing.entry_stands(view, entry))
+            if len(some) < _STEP:
+                self._unsettled.popleft()
+            else:
+                self._unsettled[0] = (member, since, some[-1].index)
+            return True
+
+    def _place(self, entry: Entry, *, found: bool) -> None:
+        """Make an entry's items findable, or unfindable, unless they are so already."""
+        ids = item_ids(entry.index, entry.items)
+        if found is not self._index.holds(ids):
+            if found:
+                for _, private in self._ledger.private(entry.index, entry.index + 1):
+                    self._add(entry.index, private)
+            else:
+                self._index.remove(ids)
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[int]:
         """The position, at which the index stays for the length of the block.
 
-        Raises UnavailableError after a catch-up that failed half-way, until one succeeds.
+        Raises UnavailableError after a catch-up that failed half-way, until one succeeds, and while entries
+        are to be settled.
         """
         with self._lock:
+            if self._unsettled:
+                msg = "entries of the index are still to be settled after a revocation"
+                raise UnavailableError(msg)
             if self._added != self._position:
                 msg = f"the index is between the positions {self._position} and {self._added}"
                 raise UnavailableError(msg)
@@ -116,14 +157,6 @@ class Follower:
             msg = f"this server has reached position {reached}, not {position} yet; try again"
             raise BehindError(msg)
         return reached
-
-
-def _entries_of(view: Snapshot, member_id: str, stop: int) -> Iterator[Entry]:
-    """All entries of a member below ``stop``, in order."""
-    after = -1
-    while some := view.entries(member_id, after, _ENTRIES_AT_ONCE):
-        yield from (entry for entry in some if entry.index < stop)
-        after = some[-1].index
 
 
 class IndexSaver(Generic[Frozen]):
@@ -160,6 +193,8 @@ class IndexSaver(Generic[Frozen]):
         """
         with self._lock:
             if self.behind:
+                while self._follower.settle():
+                    pass
                 with self._follower.paused() as position:
                     frozen = self._freeze()
                 (leaf,) = self._ledger.leaves(position - 1, position)

@@ -26,6 +26,12 @@ Row: TypeAlias = tuple[Any, ...]
 Bindings: TypeAlias = Sequence[str | bytes | int | None]
 
 _MILLISECONDS: Final = 1000
+_POWERS: Final = (
+    apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER,
+    apsw.SQLITE_DBCONFIG_ENABLE_VIEW,
+    apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA,
+)
+"""What a database could do by itself, and Hashpact does not use."""
 _LEAST_ROOM: Final = 256 * 1024
 """Bytes: the shared memory of a write-ahead log (32 KiB), and some pages of the log itself."""
 
@@ -66,7 +72,8 @@ def connect(path: Path, wait: float) -> apsw.Connection:
     """A connection to the existing database at ``path`` that waits ``wait`` seconds for a lock.
 
     Commits are durable: with a write-ahead log, ``synchronous=FULL`` syncs it at every commit (NORMAL would
-    lose acknowledged commits on power loss). Several threads may use it, one at a time.
+    lose acknowledged commits on power loss). Several threads may use it, one at a time. Triggers and views
+    do not work, because Hashpact has none: those of somebody else have no effect on what it reads and writes.
     """
     # An absolute path, because SQLite gives "" and ":memory:" meanings of their own.
     name = str(path.absolute())
@@ -75,6 +82,8 @@ def connect(path: Path, wait: float) -> apsw.Connection:
         try:
             connection.set_busy_timeout(int(wait * _MILLISECONDS))
             connection.execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
+            for power in _POWERS:
+                connection.config(power, 0)
             if connection.readonly("main"):  # SQLite falls back to that silently
                 raise apsw.ReadOnlyError("attempt to write a readonly database")  # noqa: EM101, TRY003, TRY301  # SQLite's words
         except BaseException:

@@ -11,6 +11,7 @@ from typing import Final
 
 import apsw
 
+from hashpact.storage import schema
 from hashpact.storage.connection import close, connect, run, translated
 from hashpact.storage.sqlite import WAIT
 
@@ -20,12 +21,16 @@ _PAGES: Final = 1024
 
 @contextmanager
 def copied_ledger(database: Path, beside: Path, progress: Callable[[int, int], None]) -> Iterator[Path]:
-    """A copy of the ledger at one moment, in a file that lasts for the block."""
+    """A copy of the ledger at one moment, in a file that lasts for the block.
+
+    Raises ConfigError or CorruptError if the database is not as Hashpact makes it. Its head is not compared.
+    """
     copy = beside.with_name(f".{beside.name}.{secrets.token_hex(8)}.db")
     os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     try:
         source = connect(database, WAIT)
         try:
+            schema.check(source, head=False)
             # Held for the whole copy: otherwise a commit by another process would make SQLite start over.
             run(source, "BEGIN")
             run(source, "SELECT size FROM head")

@@ -44,7 +44,7 @@ _CHARTER: Final = (
 _MEMBER: Final = "id, roles, enrolled_at, suspended_at"
 _KEY: Final = (
     "id, member, name, public, expires, enrolled_at, use, valid_from, enrolled_by, rotated_at, retires, "
-    "suspended_at, revoked_at, revoked_by, cutoff"
+    "suspended_at, revoked_at, revoked_by, cutoff, stands_below"
 )
 _ENTRY: Final = (
     "idx, member, labels, basis, authority, article, jurisdictions, removed_at, shared_at, items, "
@@ -67,7 +67,7 @@ def decoded(convert: Callable[[Row], _T], row: Row, which: str = "a stored row",
     """The row as a value. Raises CorruptError, with these details, if it cannot be decoded."""
     try:
         return convert(row)
-    except (ValueError, TypeError) as exc:
+    except (ValueError, TypeError, RecursionError) as exc:  # the last for JSON that is nested too deeply
         msg = f"{which} cannot be read: {exc}"
         raise CorruptError(msg, **details) from exc
 
@@ -215,6 +215,7 @@ def _values_of_key(key: Key) -> _Values:
         key.revoked_at,
         key.revoked_by,
         key.cutoff,
+        key.stands_below,
     )
 
 

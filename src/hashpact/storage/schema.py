@@ -12,6 +12,7 @@ import apsw
 from hashpact.errors import ConfigError, CorruptError
 from hashpact.log import tree
 from hashpact.storage.connection import run, translated
+from hashpact.storage.definitions import check_definitions
 from hashpact.storage.rows import hashes
 
 APPLICATION_ID: Final = 0x48504354
@@ -90,7 +91,8 @@ CREATE TABLE keys (
   suspended_at INTEGER,
   revoked_at INTEGER,
   revoked_by BLOB,
-  cutoff INTEGER
+  cutoff INTEGER,
+  stands_below INTEGER
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX keys_of_member ON keys (member, enrolled_at);
@@ -149,10 +151,11 @@ def create(connection: apsw.Connection) -> None:
 
 
 def check(connection: apsw.Connection, *, head: bool) -> None:
-    """Refuse a database that is not Hashpact's, not of this version, or whose head is not its last leaf's.
+    """Refuse a database that is not Hashpact's, not of this version, or not as this package makes it.
 
-    Raises ConfigError for the first two and CorruptError, naming the index, for the third. Changes nothing
-    before the database is known to be Hashpact's.
+    Raises ConfigError for the first two. Raises CorruptError, naming what differs, if its tables, indices or
+    encoding are not those that `create` makes, or if ``head`` is asked for and is not its last leaf's.
+    Changes nothing before the database is known to be Hashpact's.
     """
     name = connection.filename
     if _number(connection, "application_id") != APPLICATION_ID:
@@ -165,6 +168,10 @@ def check(connection: apsw.Connection, *, head: bool) -> None:
             "use the release of Hashpact that wrote it, or a newer one"
         )
         raise ConfigError(msg)
+    check_definitions(connection, _TABLES)
+    if (encoding := run(connection, "PRAGMA encoding")[0][0]) != "UTF-8":  # it decides the order of texts
+        msg = f"{name} was changed: its encoding is {encoding}, not UTF-8; restore a backup"
+        raise CorruptError(msg)
     _use_wal(connection)
     if head:
         _check_head(connection)

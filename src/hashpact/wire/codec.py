@@ -141,13 +141,13 @@ def _filter_from_wire(narrow: check_pb2.Filter) -> Filter:
 def answer_to_wire(answer: Answer) -> check_pb2.CheckResponse:
     """The response to a check."""
     matches = [_match_to_wire(match) for match in answer.matches]
-    return check_pb2.CheckResponse(matches=matches, position=answer.position)
+    return check_pb2.CheckResponse(matches=matches, position=answer.position, truncated=answer.truncated)
 
 
 def answer_from_wire(response: check_pb2.CheckResponse) -> Answer:
     """The answer in a response."""
     matches = tuple(_match_from_wire(number, match) for number, match in enumerate(response.matches))
-    return Answer(matches, whole("position", response.position))
+    return Answer(matches, whole("position", response.position), response.truncated)
 
 
 def _match_to_wire(match: Match) -> check_pb2.Match:

@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 from structlog.typing import FilteringBoundLogger
 
-from hashpact.errors import HashpactError, InvalidInputError, is_fault
+from hashpact.errors import HashpactError, InvalidInputError, OverloadedError, is_fault
 from hashpact.wire import errors
 from hashpact.wire.codec import MAX_CHECK, MAX_MESSAGE
 from hashpact.wire.identity import CALLER, Gate
@@ -27,6 +27,9 @@ LIMITS: Final[Mapping[str, int]] = {CHECK: MAX_CHECK}
 
 RECHECK: Final = 60.0
 """Seconds after which a stream's caller must still be a member."""
+
+UNREAD: Final = 30.0
+"""Seconds for which a stream waits for its caller to read on."""
 
 # Of generated code or of gRPC itself, with messages of any type; subscripts exist in the stubs only.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -61,6 +64,7 @@ class Guard(grpc.aio.ServerInterceptor):
         timer: Callable[[], float],
         limits: Mapping[str, int] = LIMITS,
         recheck: float = RECHECK,
+        unread: float = UNREAD,
         access: AccessLog = AccessLog.CALLS,
     ) -> None:
         self._gate = gate
@@ -68,6 +72,7 @@ class Guard(grpc.aio.ServerInterceptor):
         self._timer = timer
         self._limits = limits
         self._recheck = recheck
+        self._unread = unread
         self._access = access
         # Only methods that exist get here, so this is bounded.
         self._guarded: dict[str, Handler] = {}
@@ -115,7 +120,8 @@ class Guard(grpc.aio.ServerInterceptor):
         async def guarded(request: Any, context: Context) -> None:  # noqa: ANN401  # bytes or an iterator
             async def work() -> None:
                 read = request if late is None else _read(late, request, limit)
-                await self._watched(_pump(behaviour, read, context), context)
+                writing = _Writing(self._timer)
+                await self._watched(_pump(behaviour, read, context, writing), context, writing)
 
             await self._run(method, context, work)
 
@@ -162,16 +168,38 @@ class Guard(grpc.aio.ServerInterceptor):
             del facts["member"]
         self._log.info("rpc", **facts, duration_ms=round(seconds * 1000, 3))
 
-    async def _watched(self, stream: Awaitable[None], context: Context) -> None:
-        """Run a stream, and end it when its caller is no longer a member."""
+    async def _watched(self, stream: Awaitable[None], context: Context, writing: _Writing) -> None:
+        """Run a stream; end it when its caller is no longer a member, or does not read on."""
         task = asyncio.ensure_future(stream)
+        pause = min(self._recheck, self._unread)
         try:
             while not task.done():
-                await asyncio.wait({task}, timeout=self._recheck)
+                await asyncio.wait({task}, timeout=pause)
                 self._gate.admit(context.auth_context())
+                if writing.seconds >= self._unread:
+                    msg = f"the stream was not read for {self._unread:g} s; ask for the rest again"
+                    raise OverloadedError(msg)
             await task
         finally:
             task.cancel()
+
+
+class _Writing:
+    """Since when a stream waits for its caller to take a message."""
+
+    def __init__(self, timer: Callable[[], float]) -> None:
+        self._timer = timer
+        self._since: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        return 0 if self._since is None else self._timer() - self._since
+
+    def begin(self) -> None:
+        self._since = self._timer()
+
+    def end(self) -> None:
+        self._since = None
 
 
 def _read(read: Callable[[bytes], Any] | None, data: bytes, limit: int) -> Any:  # noqa: ANN401  # any message
@@ -185,14 +213,16 @@ def _read(read: Callable[[bytes], Any] | None, data: bytes, limit: int) -> Any: 
         raise InvalidInputError(msg, field="request") from None
 
 
-async def _pump(behaviour: Any, request: Any, context: Context) -> None:  # noqa: ANN401  # any handler
+async def _pump(behaviour: Any, request: Any, context: Context, writing: _Writing) -> None:  # noqa: ANN401  # any handler
     """Run a streaming handler of either style: one that yields messages, or one that writes them itself."""
     running = behaviour(request, context)
     if not hasattr(running, "__aiter__"):
         await running
         return
     async for message in running:
+        writing.begin()
         await context.write(message)
+        writing.end()
 
 
 def _trace(error: BaseException) -> dict[str, str]:

@@ -1,14 +1,13 @@
 """The RPCs: decode, one call, encode. The guard has admitted the caller before and answers errors after.
 
-Services block: an append waits for the disk, a check scans an index. They run in threads, so that one slow
-call delays no other and health answers in between. docs/decisions/wire.md has the measurement.
+Services block: an append waits for the disk, a check scans an index. They run in the threads of a pool, one
+for each kind of call, so that one slow call delays no other and health answers in between.
+docs/decisions/wire.md has the measurement.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, TypeVar
@@ -22,6 +21,7 @@ from hashpact.service.read import Reader
 from hashpact.service.renew import Renewer
 from hashpact.wire import codec, evidence, fields
 from hashpact.wire.identity import CALLER, require
+from hashpact.wire.pools import Pool
 from hashpact.wire.v1 import (
     certificate_pb2,
     certificate_pb2_grpc,
@@ -49,12 +49,27 @@ class Services:
     renewer: Renewer
 
 
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """The threads of each kind of call."""
+
+    checks: Pool
+    appends: Pool
+    reads: Pool
+    streams: Pool
+
+    def close(self) -> None:
+        """Begin no more work, and wait for what is at work."""
+        for pool in (self.checks, self.streams, self.reads, self.appends):
+            pool.close()
+
+
 class CheckHandler(check_pb2_grpc.CheckServiceServicer):
     """Answers checks."""
 
-    def __init__(self, checker: Checker, threads: Executor) -> None:
+    def __init__(self, checker: Checker, pool: Pool) -> None:
         self._checker = checker
-        self._threads = threads
+        self._pool = pool
 
     async def Check(  # noqa: N802  # gRPC names it
         self,
@@ -64,16 +79,16 @@ class CheckHandler(check_pb2_grpc.CheckServiceServicer):
         """The entries near some fingerprints."""
         require(Role.CHECK)
         check = codec.check_from_wire(request)
-        return codec.answer_to_wire(await _blocking(self._threads, lambda: self._checker.check(check)))
+        answer = await self._pool.run(CALLER.get().id, lambda wanted: self._checker.check(check, wanted))
+        return codec.answer_to_wire(answer)
 
 
 class LogHandler(log_pb2_grpc.LogServiceServicer):
-    """Appends statements, and answers reads and proofs. Appends have threads of their own."""
+    """Appends statements, and answers reads and proofs."""
 
-    def __init__(self, services: Services, threads: Executor, appends: Executor) -> None:
+    def __init__(self, services: Services, pools: Pools) -> None:
         self._services = services
-        self._threads = threads
-        self._appends = appends
+        self._pools = pools
 
     async def Append(  # noqa: N802  # gRPC names it
         self,
@@ -86,7 +101,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         """
         caller, intake = CALLER.get().id, self._services.intake
         submission = codec.submission_from_wire(request)
-        receipt = await _blocking(self._appends, lambda: intake.append(caller, submission))
+        receipt = await self._pools.appends.run(caller, lambda _: intake.append(caller, submission))
         return evidence.receipt_to_wire(receipt)
 
     async def GetEntry(  # noqa: N802  # gRPC names it
@@ -96,7 +111,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
     ) -> log_pb2.GetEntryResponse:
         """An entry as it stands."""
         index = fields.entry_from_name(request.name)
-        detail = await _blocking(self._threads, lambda: self._services.reader.entry(index))
+        detail = await self._read(lambda: self._services.reader.entry(index))
         return log_pb2.GetEntryResponse(entry=codec.detail_to_wire(detail))
 
     async def ListEntries(  # noqa: N802  # gRPC names it
@@ -107,7 +122,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         """Entries in order. The next are read when the transport has taken those before."""
         asked = codec.entries_request_from_wire(request)
         entries = self._services.reader.entries(asked.start, asked.stop)
-        async for detail in _streamed(self._threads, entries):
+        async for detail in _streamed(self._pools.streams, entries):
             yield log_pb2.ListEntriesResponse(entry=codec.detail_to_wire(detail))
 
     async def ListMembers(  # noqa: N802  # gRPC names it
@@ -117,7 +132,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
     ) -> log_pb2.ListMembersResponse:
         """A page of members."""
         asked = codec.page_request_from_wire(request)
-        return codec.page_to_wire(await _blocking(self._threads, lambda: self._services.reader.page(asked)))
+        return codec.page_to_wire(await self._read(lambda: self._services.reader.page(asked)))
 
     async def GetPolicy(  # noqa: N802  # gRPC names it
         self,
@@ -125,7 +140,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         context: object,  # noqa: ARG002  # gRPC passes it
     ) -> log_pb2.GetPolicyResponse:
         """The policy in force."""
-        return evidence.policy_to_wire(await _blocking(self._threads, self._services.reader.policy))
+        return evidence.policy_to_wire(await self._read(self._services.reader.policy))
 
     async def ListRoots(  # noqa: N802  # gRPC names it
         self,
@@ -134,7 +149,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
     ) -> log_pb2.ListRootsResponse:
         """The genesis and root statements, from leaf 0 on."""
         start = evidence.roots_request_from_wire(request)
-        roots = await _blocking(self._threads, lambda: self._services.prover.roots(start))
+        roots = await self._read(lambda: self._services.prover.roots(start))
         return evidence.roots_to_wire(roots)
 
     async def GetCheckpoint(  # noqa: N802  # gRPC names it
@@ -143,7 +158,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         context: object,  # noqa: ARG002  # gRPC passes it
     ) -> log_pb2.GetCheckpointResponse:
         """The newest signed checkpoint."""
-        return evidence.checkpoint_to_wire(await _blocking(self._threads, self._services.prover.checkpoint))
+        return evidence.checkpoint_to_wire(await self._read(self._services.prover.checkpoint))
 
     async def GetInclusionProof(  # noqa: N802  # gRPC names it
         self,
@@ -153,9 +168,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         """That a leaf is in a tree."""
         prover = self._services.prover
         index, size = request.index, request.tree_size
-        return evidence.inclusion_to_wire(
-            *await _blocking(self._threads, lambda: prover.inclusion(index, size))
-        )
+        return evidence.inclusion_to_wire(*await self._read(lambda: prover.inclusion(index, size)))
 
     async def GetConsistencyProof(  # noqa: N802  # gRPC names it
         self,
@@ -165,9 +178,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         """That one tree begins with another."""
         prover = self._services.prover
         old, new = request.old_size, request.new_size
-        return evidence.consistency_to_wire(
-            await _blocking(self._threads, lambda: prover.consistency(old, new))
-        )
+        return evidence.consistency_to_wire(await self._read(lambda: prover.consistency(old, new)))
 
     async def GetTile(  # noqa: N802  # gRPC names it
         self,
@@ -176,7 +187,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
     ) -> log_pb2.GetTileResponse:
         """A tile."""
         path = evidence.tile_request_from_wire(request)
-        return evidence.tile_to_wire(await _blocking(self._threads, lambda: self._services.prover.tile(path)))
+        return evidence.tile_to_wire(await self._read(lambda: self._services.prover.tile(path)))
 
     async def ListLeaves(  # noqa: N802  # gRPC names it
         self,
@@ -186,16 +197,19 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         """Leaves in order. The next is read when the transport has taken the one before."""
         asked = evidence.leaves_request_from_wire(request)
         leaves = self._services.prover.leaves(asked.start, asked.stop, private=asked.with_private)
-        async for leaf in _streamed(self._threads, leaves):
+        async for leaf in _streamed(self._pools.streams, leaves):
             yield evidence.leaf_to_wire(leaf)
+
+    async def _read(self, work: Callable[[], Result]) -> Result:
+        return await self._pools.reads.run(CALLER.get().id, lambda _: work())
 
 
 class CertificateHandler(certificate_pb2_grpc.CertificateServiceServicer):
     """Issues certificates to members."""
 
-    def __init__(self, renewer: Renewer, threads: Executor) -> None:
+    def __init__(self, renewer: Renewer, pool: Pool) -> None:
         self._renewer = renewer
-        self._threads = threads
+        self._pool = pool
 
     async def Renew(  # noqa: N802  # gRPC names it
         self,
@@ -205,16 +219,13 @@ class CertificateHandler(certificate_pb2_grpc.CertificateServiceServicer):
         """A new certificate for the caller's channel."""
         caller = CALLER.get().id
         renewal = Renewal(request.certificate_request, request.proof)
-        certificate = await _blocking(self._threads, lambda: self._renewer.renew(caller, renewal))
+        certificate = await self._pool.run(caller, lambda _: self._renewer.renew(caller, renewal))
         return certificate_pb2.RenewResponse(certificate=certificate)
 
 
-async def _blocking(threads: Executor, work: Callable[[], Result]) -> Result:
-    return await asyncio.get_running_loop().run_in_executor(threads, work)
-
-
-async def _streamed(threads: Executor, items: Iterator[Item]) -> AsyncIterator[Item]:
-    """The items of a blocking iterator, a few at a time."""
-    while chunk := await _blocking(threads, lambda: list(islice(items, _AT_ONCE))):
-        for item in chunk:
-            yield item
+async def _streamed(pool: Pool, items: Iterator[Item]) -> AsyncIterator[Item]:
+    """The items of a blocking iterator, a few at a time, in one place of the caller's."""
+    async with pool.place(CALLER.get().id) as place:
+        while chunk := await pool.work(place, lambda _: list(islice(items, _AT_ONCE))):
+            for item in chunk:
+                yield item

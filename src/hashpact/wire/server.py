@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,7 +18,8 @@ from hashpact.errors import ConfigError
 from hashpact.keys.certificates import Tls
 from hashpact.wire.codec import MAX_MESSAGE
 from hashpact.wire.guard import Guard
-from hashpact.wire.handlers import CertificateHandler, CheckHandler, LogHandler, Services
+from hashpact.wire.handlers import CertificateHandler, CheckHandler, LogHandler, Pools, Services
+from hashpact.wire.pools import Pool
 from hashpact.wire.v1 import (
     certificate_pb2,
     certificate_pb2_grpc,
@@ -45,8 +45,11 @@ class Limits:
 
     A connection ends at ``connection_age`` (gRPC spreads it by a tenth to either side), so that clients
     spread over new processes and a revoked certificate's channel does not live on; a call under way then
-    has ``connection_grace`` to end. ``threads`` answer checks and reads; ``appends`` may wait at the same
-    time, for the disk or for witnesses.
+    has ``connection_grace`` to end.
+
+    ``checks`` threads answer checks, of which a member has half at most; an append may wait for the disk or
+    for witnesses, so there are many of those. A member has so many calls of each kind under way at most, in
+    one process: ``member_calls`` checks, appends and reads each, and ``member_streams``.
     """
 
     concurrent_rpcs: int = 1000
@@ -57,8 +60,25 @@ class Limits:
     keepalive: float = 60
     keepalive_timeout: float = 20
     min_ping_interval: float = 30
-    threads: int = 4
+    checks: int = 2
     appends: int = 64
+    reads: int = 2
+    streams: int = 2
+    member_calls: int = 128
+    member_streams: int = 16
+
+    def pools(self) -> Pools:
+        """The threads of each kind of call."""
+
+        def pool(name: str, threads: int, calls: int) -> Pool:
+            return Pool(name, threads=threads, calls=calls, working=max(1, threads // 2))
+
+        return Pools(
+            checks=pool("check", self.checks, self.member_calls),
+            appends=pool("append", self.appends, self.member_calls),
+            reads=pool("read", self.reads, self.member_calls),
+            streams=pool("stream", self.streams, self.member_streams),
+        )
 
     def options(self) -> list[tuple[str, int]]:
         """The same as gRPC channel arguments."""
@@ -82,7 +102,7 @@ class Server:
         self,
         server: grpc.aio.Server,
         state: health.aio.HealthServicer,
-        pools: tuple[ThreadPoolExecutor, ...],
+        pools: Pools,
         port: int,
     ) -> None:
         self.port = port
@@ -107,8 +127,7 @@ class Server:
         """
         await self._health.enter_graceful_shutdown()
         await self._server.stop(grace)
-        for pool in self._pools:
-            await asyncio.to_thread(pool.shutdown, cancel_futures=True)
+        await asyncio.to_thread(self._pools.close)
 
 
 def build_server(
@@ -128,13 +147,12 @@ def build_server(
     server = grpc.aio.server(
         interceptors=(guard,), options=bounds.options(), maximum_concurrent_rpcs=bounds.concurrent_rpcs
     )
-    threads = ThreadPoolExecutor(bounds.threads, "hashpact-read")
-    appends = ThreadPoolExecutor(bounds.appends, "hashpact-append")
+    pools = bounds.pools()
     state = health.aio.HealthServicer()
-    check_pb2_grpc.add_CheckServiceServicer_to_server(CheckHandler(services.checker, threads), server)
-    log_pb2_grpc.add_LogServiceServicer_to_server(LogHandler(services, threads, appends), server)
+    check_pb2_grpc.add_CheckServiceServicer_to_server(CheckHandler(services.checker, pools.checks), server)
+    log_pb2_grpc.add_LogServiceServicer_to_server(LogHandler(services, pools), server)
     certificate_pb2_grpc.add_CertificateServiceServicer_to_server(
-        CertificateHandler(services.renewer, threads), server
+        CertificateHandler(services.renewer, pools.reads), server
     )
     health_pb2_grpc.add_HealthServicer_to_server(state, server)
     names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -144,7 +162,7 @@ def build_server(
     except RuntimeError as error:
         msg = f"cannot listen on {address}: check the address, the port and the server's certificate"
         raise ConfigError(msg) from error
-    return Server(server, state, (threads, appends), port)
+    return Server(server, state, pools, port)
 
 
 def server_credentials(tls: Tls, renewed: Callable[[], Tls | None]) -> grpc.ServerCredentials:

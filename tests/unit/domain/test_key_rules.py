@@ -11,6 +11,8 @@ from hashpact.domain.kinds import (
     ADMIN,
     MAX_KEY_LIFE,
     MAX_OVERLAP,
+    MAX_ROTATIONS,
+    ROTATION_WINDOW,
     KeyEnrol,
     KeyResume,
     KeyRevoke,
@@ -278,3 +280,30 @@ def test_rule_09_the_key_of_nobody(world: World, log: Replay) -> None:
     body = KeyEnrol("nobody", "1", nobody.public, Use.SIGN, NOW + YEAR)
     refuse(log, world.by_admins(body, nobody), NotFoundError, "no member 'nobody'")
     refuse(log, world.rotate(nobody, Identity.of("nobody", "2")), UnknownKeyError, "not enrolled")
+
+
+def test_42_the_keys_of_a_member_are_replaced_so_often_and_no_more(world: World, log: Replay) -> None:
+    """The history of keys is bounded; recovery keys have a number of their own."""
+    last = ACME
+    for number in range(MAX_ROTATIONS):
+        new = Identity.of("acme", f"r{number}")
+        take(log, world.rotate(last, new))
+        last = new
+    one_more = Identity.of("acme", "more")
+    refuse(log, world.rotate(last, one_more), ConflictError, "32 times in 30 days")
+    saved = Identity.of("acme", "saved")
+    take(log, world.rotate(last, saved, SPARE))
+    refuse(log, world.rotate(saved, one_more), ConflictError, "32 times in 30 days")
+    world.clock.now += ROTATION_WINDOW
+    take(log, world.rotate(saved, one_more))
+
+
+def test_42_replacements_that_are_undone_do_not_count(world: World, log: Replay) -> None:
+    start, last = log.size, ACME
+    for number in range(MAX_ROTATIONS):
+        new = Identity.of("acme", f"r{number}")
+        take(log, world.rotate(last, new))
+        last = new
+    take(log, world.revoke(ACME, start))
+    take(log, world.key(SECOND))
+    take(log, world.rotate(SECOND, THIRD))

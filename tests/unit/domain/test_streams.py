@@ -207,3 +207,5 @@ def compare_standing(leaves: list[bytes]) -> None:
             assert standing.entry_stands(folded.state, entry) == oracle.entry_stands(index)
             given = [(opinion.member, opinion.index) for opinion in standing.opinions(folded.state, index)]
             assert given == oracle.opinions(index)
+    for member in folded.state.members:
+        assert standing.settled(folded.state.keys(member)) == ()

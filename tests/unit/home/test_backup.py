@@ -17,7 +17,8 @@ from hashpact.domain.fingerprints import PDQ
 from hashpact.domain.ports import Log
 from hashpact.domain.state import Leaf
 from hashpact.errors import ConfigError, CorruptError
-from hashpact.home.backup import MANIFEST, back_up, restore
+from hashpact.home.archive import MANIFEST
+from hashpact.home.backup import back_up, restore
 from hashpact.member.author import Reason
 from hashpact.storage import copying
 from hashpact.storage.sqlite import SqliteLedger

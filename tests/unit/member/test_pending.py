@@ -62,7 +62,7 @@ def test_shared_entries_are_remembered_in_order(world: World, outbox: Outbox) ->
         outbox.record("s", entry)
     assert outbox.shared("s") == (7, 12)
     assert not outbox.put("s", world.author("acme").withdraw(12, "mistake"), (7,))
-    (outbox.paths.shared / "s").write_text("7\n012\n")
+    (outbox.paths.shared / "s" / "012").touch()
     with pytest.raises(ConfigError, match="is damaged"):
         outbox.shared("s")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 
 import pytest
@@ -12,12 +13,13 @@ from hypothesis import strategies as st
 from linear import LinearIndex
 from memory import MemoryLedger
 
-from hashpact.domain.checks import Answer, Check, Filter, Hit, Match, Query
+from hashpact.domain.checks import Answer, Check, Filter, Hits, Match, Query
 from hashpact.domain.fingerprints import MINHASH, PDQ, PHASH, SHA256, Fingerprint, Measure
 from hashpact.domain.state import Basis, Stance
 from hashpact.errors import UnavailableError, UnknownLabelError
+from hashpact.lookup.catalog import EntryCatalog
 from hashpact.member.author import Reason
-from hashpact.service.check import Checker
+from hashpact.service.check import BUDGET, Checker
 from hashpact.service.follow import Follower, entry_of
 
 BASE = fingerprint(PDQ, "base")
@@ -34,7 +36,7 @@ class Stubborn(LinearIndex):
     def remove(self, items: Iterable[int]) -> None:
         """Nothing."""
 
-    def search(self, query: Fingerprint, threshold: float, limit: int) -> list[Hit]:
+    def search(self, query: Fingerprint, threshold: float, limit: int) -> Hits:
         """Search as ever."""
         self.asked.append(limit)
         return super().search(query, threshold, limit)
@@ -53,7 +55,7 @@ class House:
     def __post_init__(self) -> None:
         """Found the log."""
         self.world.found(self.ledger, *MEMBERS)
-        self.follower = Follower(self.ledger, self.index)
+        self.follower = Follower(self.ledger, self.index, EntryCatalog(self.ledger))
         self.checker = Checker(self.ledger, self.index, self.follower)
 
     def share(self, *shared: Fingerprint, by: str = "acme", label: str = "ncii", **reason: object) -> int:
@@ -234,7 +236,7 @@ def test_filters(varied: tuple[House, dict[str, int]], narrow: Filter, kept: set
     assert house.entries(BASE, narrow=narrow, limit=1) == expected[:1]
 
 
-def test_the_search_widens_until_the_filter_has_kept_enough() -> None:
+def test_the_search_widens_once_if_the_filter_has_kept_too_few() -> None:
     index = Stubborn()
     house = House(index=index)
     for distance in range(20):
@@ -242,13 +244,37 @@ def test_the_search_widens_until_the_filter_has_kept_enough() -> None:
     wanted = [house.share(near(BASE, 25), label="hate"), house.share(near(BASE, 26), label="hate")]
     narrow = Filter(labels=frozenset({"hate"}))
     assert house.entries(BASE, narrow=narrow, limit=1) == wanted[:1]
-    assert index.asked == [1, 8, 64]
+    assert index.asked == [1, BUDGET]
     index.asked.clear()
-    assert house.entries(BASE, narrow=narrow, limit=2) == wanted
-    assert index.asked == [2, 16, 128]
+    assert house.entries(BASE, BASE, narrow=narrow, limit=2) == wanted
+    assert index.asked == [2, 2, BUDGET // 2, BUDGET // 2]
     index.asked.clear()
     assert len(house.entries(BASE, limit=5)) == 5
     assert index.asked == [5]
+
+
+def test_41_an_answer_that_ran_into_its_bound_says_so(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hashpact.service.check.BUDGET", 12)
+    near_by = [house.share(near(BASE, distance)) for distance in range(11)]
+    beyond = house.share(near(BASE, 12), label="hate")
+    narrow = Filter(labels=frozenset({"hate"}))
+    answer = house.ask(BASE, narrow=narrow, limit=2)
+    assert ([match.entry for match in answer.matches], answer.truncated) == ([beyond], True)
+    house.withdraw(near_by[0])
+    assert not house.ask(BASE, narrow=narrow, limit=2).truncated
+    assert house.ask(BASE, near(BASE, 1), narrow=narrow, limit=2).truncated  # half as many for each
+    assert not house.ask(BASE, limit=5).truncated
+
+
+def test_41_a_check_whose_caller_has_left_stops_before_the_next_query() -> None:
+    index = Stubborn()
+    house = House(index=index)
+    house.share(BASE)
+    house.follower.catch_up()
+    waiting = iter([True, True, False])
+    with pytest.raises(CancelledError):
+        house.checker.check(Check(tuple(Query(BASE) for _ in range(64)), limit=1), lambda: next(waiting))
+    assert index.asked == [1, 1]
 
 
 def test_the_search_widens_past_an_entry_of_many_near_items(house: House) -> None:

@@ -15,6 +15,7 @@ from hashpact.domain.rules.replay import replay
 from hashpact.domain.state import Leaf
 from hashpact.errors import UnavailableError
 from hashpact.log import tree
+from hashpact.lookup.catalog import EntryCatalog
 from hashpact.member.author import Reason
 from hashpact.service.append import Appender
 from hashpact.service.follow import Follower, entry_of, item_ids
@@ -55,7 +56,7 @@ def test_entries_are_added_and_withdrawals_removed(
     world: World, ledger: MemoryLedger, appender: Appender
 ) -> None:
     index = LinearIndex()
-    follower = Follower(ledger, index)
+    follower = Follower(ledger, index, EntryCatalog(ledger))
     assert follower.position == 0
     assert follower.catch_up() == 6
     assert len(index) == 0
@@ -74,7 +75,7 @@ def test_an_entry_of_256_items_comes_and_goes_whole(
     world: World, ledger: MemoryLedger, appender: Appender
 ) -> None:
     index = LinearIndex()
-    follower = Follower(ledger, index)
+    follower = Follower(ledger, index, EntryCatalog(ledger))
     author = world.author("acme")
     many = [fingerprint(SHA256, str(number)) for number in range(256)]
     appender.append("acme", author.submit(many, NCII))
@@ -94,14 +95,14 @@ def test_what_is_shared_and_withdrawn_between_two_looks_is_never_left_behind(
     appender.append("acme", world.author("acme").submit([fingerprint(PDQ, "a")], NCII))
     appender.append("acme", world.author("acme").withdraw(6, "mistake"))
     index = LinearIndex()
-    assert Follower(ledger, index).catch_up() == 8
+    assert Follower(ledger, index, EntryCatalog(ledger)).catch_up() == 8
     assert len(index) == 0
 
 
 def test_catching_up_twice_changes_nothing(world: World, ledger: MemoryLedger, appender: Appender) -> None:
     appender.append("acme", world.author("acme").submit([fingerprint(PDQ, "a")], NCII))
     index = LinearIndex()
-    follower = Follower(ledger, index)
+    follower = Follower(ledger, index, EntryCatalog(ledger))
     assert [follower.catch_up() for _ in range(3)] == [7, 7, 7]
     assert len(index) == 1
 
@@ -110,7 +111,7 @@ def test_two_followers_at_different_times_hold_the_same(
     world: World, ledger: MemoryLedger, appender: Appender
 ) -> None:
     early, late = LinearIndex(), LinearIndex()
-    follower = Follower(ledger, early)
+    follower = Follower(ledger, early, EntryCatalog(ledger))
     author = world.author("acme")
     shared = [fingerprint(PDQ, str(number)) for number in range(6)]
     for number, one in enumerate(shared):
@@ -120,7 +121,7 @@ def test_two_followers_at_different_times_hold_the_same(
         if number % 2:
             appender.append("acme", author.withdraw(entry, "mistake"))
     follower.catch_up()
-    assert Follower(ledger, late).catch_up() == follower.position == ledger.head().size
+    assert Follower(ledger, late, EntryCatalog(ledger)).catch_up() == follower.position == ledger.head().size
     assert len(early) == 3
     assert [found(early, one) for one in shared] == [found(late, one) for one in shared]
 
@@ -129,7 +130,7 @@ def test_reach_catches_up_only_as_far_as_it_must(
     world: World, ledger: MemoryLedger, appender: Appender
 ) -> None:
     index = LinearIndex()
-    follower = Follower(ledger, index)
+    follower = Follower(ledger, index, EntryCatalog(ledger))
     assert follower.reach(0) == 0
     assert follower.reach(6) == 6
     receipt = appender.append("acme", world.author("acme").submit([fingerprint(PDQ, "a")], NCII))
@@ -158,7 +159,7 @@ def test_a_follower_goes_on_after_an_error(world: World, ledger: MemoryLedger, a
         appender.append("acme", world.author("acme").submit([fingerprint(PDQ, str(number))], NCII))
     appender.append("acme", world.author("acme").withdraw(6, "mistake"))
     index = Failing()
-    follower = Follower(ledger, index)
+    follower = Follower(ledger, index, EntryCatalog(ledger))
     with pytest.raises(MemoryError):
         follower.catch_up()
     assert (len(index), follower.position) == (2, 0)
@@ -189,7 +190,7 @@ def test_a_withdrawal_that_breaks_a_rule_removes_nothing(world: World) -> None:
     ]
     for data in forged:
         ledger.slip_in(data)
-    follower = Follower(ledger, index)
+    follower = Follower(ledger, index, EntryCatalog(ledger))
     assert follower.catch_up() == 10
     assert found(index, fingerprint(PDQ, "a")) == [6 * 256]
     folded = replay(leaf.data for leaf in ledger.leaves(0, 10))

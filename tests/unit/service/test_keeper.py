@@ -12,6 +12,7 @@ from memory import MemoryLedger
 
 from hashpact.domain.fingerprints import PDQ, Fingerprint
 from hashpact.errors import CorruptError, UnavailableError
+from hashpact.lookup.catalog import EntryCatalog
 from hashpact.member.author import Reason
 from hashpact.service.follow import Follower, IndexSaver, check_reflects
 
@@ -71,7 +72,7 @@ def root(ledger: MemoryLedger, position: int) -> bytes:
 
 def test_only_an_index_that_has_moved_is_saved(world: World, ledger: MemoryLedger) -> None:
     index, disk = LinearIndex(), Disk()
-    follower = Follower(ledger, index)
+    follower = Follower(ledger, index, EntryCatalog(ledger))
     keeper = IndexSaver(follower, ledger, index.__len__, disk.write)
     assert (keeper.behind, keeper.save()) == (0, 0)
     share(world, ledger, "a", "b")
@@ -87,7 +88,7 @@ def test_only_an_index_that_has_moved_is_saved(world: World, ledger: MemoryLedge
 
 def test_what_could_not_be_saved_is_saved_later(ledger: MemoryLedger) -> None:
     index, disk = LinearIndex(), Disk(full=True)
-    follower = Follower(ledger, index)
+    follower = Follower(ledger, index, EntryCatalog(ledger))
     keeper = IndexSaver(follower, ledger, index.__len__, disk.write)
     follower.catch_up()
     with pytest.raises(OSError, match="No space"):
@@ -100,7 +101,7 @@ def test_what_could_not_be_saved_is_saved_later(ledger: MemoryLedger) -> None:
 def test_an_index_between_two_positions_is_not_saved(world: World, ledger: MemoryLedger) -> None:
     """It holds an entry that a start from its position would add again."""
     index, disk = Broken(1), Disk()
-    follower = Follower(ledger, index)
+    follower = Follower(ledger, index, EntryCatalog(ledger))
     keeper = IndexSaver(follower, ledger, index.__len__, disk.write)
     follower.catch_up()
     share(world, ledger, "a", "b")
@@ -117,16 +118,16 @@ def test_an_index_between_two_positions_is_not_saved(world: World, ledger: Memor
 def test_a_follower_goes_on_from_where_the_index_was_saved(world: World, ledger: MemoryLedger) -> None:
     share(world, ledger, "a", "b")
     index = LinearIndex()
-    Follower(ledger, index).catch_up()
+    Follower(ledger, index, EntryCatalog(ledger)).catch_up()
     share(world, ledger, "c")
     world.appender(ledger).append("acme", world.author("acme").withdraw(6, "mistake"))
-    follower = Follower(ledger, index, 8)
+    follower = Follower(ledger, index, EntryCatalog(ledger), 8)
     assert follower.position == 8
     assert follower.catch_up() == 10
     fresh = LinearIndex()
-    Follower(ledger, fresh).catch_up()
+    Follower(ledger, fresh, EntryCatalog(ledger)).catch_up()
     assert len(index) == len(fresh) == 2
-    assert index.search(fingerprint(PDQ, "a"), 0, 5) == []
+    assert len(index.search(fingerprint(PDQ, "a"), 0, 5)) == 0
 
 
 def test_an_index_of_another_log_is_refused(world: World, ledger: MemoryLedger) -> None:

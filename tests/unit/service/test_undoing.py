@@ -18,6 +18,7 @@ from hashpact.domain.kinds import Void
 from hashpact.domain.messages import Submission
 from hashpact.domain.ports import Log, Snapshot
 from hashpact.domain.state import Stance
+from hashpact.lookup.catalog import EntryCatalog
 from hashpact.member.author import Author, Reason
 from hashpact.service.check import Checker
 from hashpact.service.follow import Follower
@@ -40,7 +41,7 @@ class House:
         self.world.found(self.ledger, "acme", "bravo")
         self.append(self.world.key(SECOND))
         self.index = LinearIndex()
-        self.follower = Follower(self.ledger, self.index)
+        self.follower = Follower(self.ledger, self.index, EntryCatalog(self.ledger))
         self.checker = Checker(self.ledger, self.index, self.follower)
 
     def append(self, *leaves: bytes) -> int:
@@ -64,6 +65,8 @@ class House:
     def found(self, *seeds: str) -> list[bool]:
         """Whether each fingerprint matches, and has its items in the index too."""
         self.follower.catch_up()
+        while self.follower.settle():
+            pass
         matched = []
         for seed in seeds:
             shared = fingerprint(SHA256, seed)
@@ -112,7 +115,10 @@ def test_a_follower_that_comes_late_holds_the_same(house: House) -> None:
     house.append(house.world.revoke(ACME, entry + 1))
     assert house.found("kept", "gone") == [True, False]
     late = LinearIndex()
-    assert Follower(house.ledger, late).catch_up() == at + 2
+    follower = Follower(house.ledger, late, EntryCatalog(house.ledger))
+    assert follower.catch_up() == at + 2
+    while follower.settle():
+        pass
     assert len(late) == len(house.index) == 1
 
 
@@ -141,6 +147,7 @@ def test_opinions_that_do_not_stand_are_not_counted(house: House) -> None:
     query = Check((Query(fingerprint(SHA256, "theirs")),))
     assert house.checker.check(query).matches[0].disputed_by == 1
     house.append(house.world.revoke(ACME, entry + 1))
+    house.follower.catch_up()
     assert house.checker.check(query).matches[0].disputed_by == 0
     assert Reader(house.ledger).entry(entry).opinions == ()
 

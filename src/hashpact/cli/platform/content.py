@@ -151,7 +151,16 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
             matched = matched or bool(answer.matches)
             if as_json:
                 matches = [_match(each) for each in answer.matches]
-                emit({"file": path, "position": answer.position, "matches": matches, **limits_of(found)})
+                bounded = {"truncated": True} if answer.truncated else {}
+                emit(
+                    {
+                        "file": path,
+                        "position": answer.position,
+                        "matches": matches,
+                        **bounded,
+                        **limits_of(found),
+                    }
+                )
             else:
                 _show_answer(path, answer)
     if work.failed or not matched:
@@ -214,6 +223,8 @@ def _show_answer(path: str, answer: Answer) -> None:
     count = len(entries)
     what = "no match" if not count else "1 entry" if count == 1 else f"{count} entries"
     click.echo(f"{one_line(path)}: {what} at position {answer.position}")
+    if answer.truncated:
+        complain(f"{one_line(path)!r}: too much is near it to consider all; there may be further matches")
     if entries:
         show_table(
             ("entry", "near by", "labels", "basis", "member", "for", "against"),

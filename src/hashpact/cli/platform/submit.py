@@ -237,7 +237,7 @@ class _Run:
         reason = Reason(frozenset(terms.labels), basis, terms.authority, terms.article, where)
         fresh = client.author.submit(content.fingerprints, reason, terms.removed)
         found = [] if again else _found(client, client.profile.shared(content.fingerprints))
-        already = already_shared((each for each in found if each.stands), fresh)
+        already = already_shared([each for each in found if each.stands], fresh)
         if already is not None:
             self._tell_already(name, content, already)
         elif self._as_json:

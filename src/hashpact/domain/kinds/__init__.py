@@ -25,6 +25,8 @@ from hashpact.domain.kinds.governing import (
 )
 from hashpact.domain.kinds.keyring import (
     MAX_KEY_LIFE,
+    MAX_ROTATIONS,
+    ROTATION_WINDOW,
     KeyEnrol,
     KeyResume,
     KeyRevoke,
@@ -101,11 +103,13 @@ __all__ = [
     "MAX_KEY_LIFE",
     "MAX_LABELS",
     "MAX_OVERLAP",
+    "MAX_ROTATIONS",
     "MAX_TAXONOMY",
     "MEMBER_ID",
     "NAME",
     "REASON",
     "ROLES",
+    "ROTATION_WINDOW",
     "SECONDS",
     "STANCE",
     "TERM",

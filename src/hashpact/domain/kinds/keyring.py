@@ -33,6 +33,13 @@ from hashpact.errors import (
 _DAY: Final = 24 * 3600
 MAX_KEY_LIFE: Final = 366 * _DAY
 """Seconds for which a key may be enrolled: at most 366 days."""
+MAX_ROTATIONS: Final = 32
+"""Replacements by a member's signing keys in `ROTATION_WINDOW`, and as many by its recovery keys.
+
+Each is a key that the log keeps, and that a revocation must consider; a member needs a few in a year.
+"""
+ROTATION_WINDOW: Final = 30 * _DAY
+"""Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +123,7 @@ class KeyRotate(Body):
         if standing.replaced(case.view, old):
             msg = f"the key {case.member}/{old.name} has been replaced already"
             raise ConflictError(msg)
+        _check_rotations(case)
         new = _new_key(case, case.member, self)
         return (
             # Without overlap the old key ends at this index, whatever the clocks say.
@@ -205,7 +213,7 @@ class KeyRevoke(Body):
         ]
 
     def effect(self, case: Case) -> tuple[Record, ...]:
-        """The key, revoked."""
+        """The key, revoked, and each other key of the member of which more or less stands now."""
         key = _key_of(case.view, self.id, self.target)
         if not key.enrolled_at <= self.cutoff <= case.index:
             msg = f"the cutoff must be from {key.enrolled_at}, the key's enrolment, to {case.index}"
@@ -213,7 +221,10 @@ class KeyRevoke(Body):
         by = None if case.member == ADMIN else case.key
         if by is not None:
             self._check_alone(case, key, by)
-        return (replace(key, revoked_at=case.index, revoked_by=by, cutoff=self.cutoff),)
+        revoked = replace(key, revoked_at=case.index, revoked_by=by, cutoff=self.cutoff)
+        ring = [revoked if one.id == key.id else one for one in case.view.keys(self.id)]
+        changed = {one.id: one for one in standing.settled(ring)}
+        return tuple(({revoked.id: revoked} | changed).values())
 
     def _check_alone(self, case: Case, key: Key, by: bytes) -> None:
         """Refuse with ConflictError a revocation that only administrators may make."""
@@ -244,6 +255,26 @@ def begins(case: Case, *, waits: bool) -> int:
     """
     delay = (case.charter.key_delay or 0) if waits else 0
     return case.moment + delay if delay else max(0, case.moment - moment.SPAN)
+
+
+def _check_rotations(case: Case) -> None:
+    """Refuse a replacement with ConflictError if keys of this use have made too many that stand."""
+    ring = {key.id: key for key in case.view.keys(case.member)}
+    use, since = ring[case.key].use, case.moment - ROTATION_WINDOW - moment.SPAN
+    recent = [
+        key
+        for key in ring.values()
+        if key.enrolled_by in ring
+        and ring[key.enrolled_by].use is use
+        and key.valid_from > since
+        and standing.stands(case.view, key.enrolled_by, key.enrolled_at)
+    ]
+    if len(recent) >= MAX_ROTATIONS:
+        msg = (
+            f"{case.member!r} has replaced keys {len(recent)} times in {ROTATION_WINDOW // _DAY} days; "
+            "wait, or let the administrators enrol a key"
+        )
+        raise ConflictError(msg)
 
 
 def _new_key(case: Case, member: str, body: KeyEnrol | KeyRotate) -> Key:

@@ -1,0 +1,305 @@
+"""Catalog: what checks need to know of the entries, in memory.
+
+An entry is read from the ledger when a check first comes near it; after that a check of it asks the ledger
+for nothing, and costs the same whatever has happened to its keys and opinions. The follower forgets an entry
+when a statement changes it, and sets a key's limit anew when one is revoked: one number, however many
+statements the key has signed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashpact.domain.checks import Filter, Hits, Match
+from hashpact.domain.fingerprints import TYPES, FingerprintType, Measure
+from hashpact.domain.kinds import MAX_ITEMS
+from hashpact.domain.ports import Ledger, Snapshot
+from hashpact.domain.state import Entry, Key, Stance
+
+_NEVER: Final = int(np.iinfo(np.int64).max)
+"""The index of a statement that there is not, and the limit of a key all of whose statements stand."""
+
+_AT_ONCE: Final = 256
+"""Entries that are read from the ledger while other checks wait."""
+
+_NAMES: Final = tuple(sorted(TYPES))
+"""The fingerprint types by number, in the order of their names."""
+
+Numbers: TypeAlias = NDArray[np.int64]
+Mask: TypeAlias = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What entries have in common, as few different ones as there are."""
+
+    member: str
+    labels: tuple[str, ...]
+    basis: str
+    jurisdictions: tuple[str, ...]
+    voided: bool
+
+    def kept(self, narrow: Filter) -> bool:
+        return (
+            not self.voided
+            and (not narrow.labels or not narrow.labels.isdisjoint(self.labels))
+            and (not narrow.bases or self.basis in narrow.bases)
+            and (not narrow.jurisdictions or not narrow.jurisdictions.isdisjoint(self.jurisdictions))
+        )
+
+
+class _Columns:
+    """What is known of the entries, by their log index; 40 bytes each.
+
+    ``terms`` is a number of `_Terms`, 0 for an entry that is not known. ``key`` and ``withdrawn_by`` are
+    numbers of keys. ``counted`` is when the opinions were counted, 0 if there are none.
+    """
+
+    def __init__(self, length: int) -> None:
+        self.terms = np.zeros(length, np.int32)
+        self.key = np.zeros(length, np.int32)
+        self.withdrawn_by = np.zeros(length, np.int32)
+        self.withdrawn_at = np.zeros(length, np.int64)
+        self.shared_at = np.zeros(length, np.int64)
+        self.counted = np.zeros(length, np.int32)
+        self.endorsed = np.zeros(length, np.int32)
+        self.disputed = np.zeros(length, np.int32)
+
+    def __len__(self) -> int:
+        return len(self.terms)
+
+    def grow(self, length: int) -> None:
+        """Make room for entries below that index."""
+        longer = _Columns(max(length, 2 * len(self)))
+        for name, column in vars(self).items():
+            getattr(longer, name)[: len(self)] = column
+        vars(self).update(vars(longer))
+
+
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """The hits of all queries of a check, one after the other: arrays of one length.
+
+    ``query`` is a query's number and ``type`` that of its fingerprint's type; ``remoteness`` is how far away
+    a hit is, from 0 (the same) to 1 (the type's ceiling).
+    """
+
+    entry: Numbers
+    query: Numbers
+    type: Numbers
+    score: NDArray[np.float64]
+    remoteness: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, found: Sequence[tuple[FingerprintType, Hits]]) -> Self:
+        lengths = [len(hits) for _, hits in found]
+        items = [np.asarray(hits.items) for _, hits in found]
+        scores = [np.asarray(hits.scores, np.float64) for _, hits in found]
+        far = [_remoteness(kind, score) for (kind, _), score in zip(found, scores, strict=True)]
+        return cls(
+            (np.concatenate(items) // np.uint64(MAX_ITEMS)).astype(np.int64),
+            np.repeat(np.arange(len(found)), lengths),
+            np.repeat([_NAMES.index(kind.name) for kind, _ in found], lengths),
+            np.concatenate(scores),
+            np.concatenate(far),
+        )
+
+    def where(self, kept: Mask | Numbers) -> Self:
+        """Some of the hits, in the same order or another."""
+        return type(self)(
+            self.entry[kept], self.query[kept], self.type[kept], self.score[kept], self.remoteness[kept]
+        )
+
+
+class EntryCatalog:
+    """The entries, keys and opinions that checks have come near.
+
+    ``hashpact.domain.ports.Catalog`` is its contract.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._lock = threading.Lock()
+        self._columns = _Columns(1024)
+        self._terms: list[_Terms | None] = [None]
+        self._term_numbers: dict[_Terms, int] = {}
+        self._key_numbers: dict[bytes, int] = {}
+        self._stand_below = np.zeros(64, np.int64)
+        self._counting = 1
+
+    def nearest(
+        self, found: Sequence[tuple[FingerprintType, Hits]], narrow: Filter, limit: int
+    ) -> tuple[list[Match], list[int]]:
+        """The nearest entries that stand and that the filter keeps, and how many each query is near."""
+        near = _Near.of(found)
+        if near.entry.max(initial=0) >= len(self._columns):
+            near = near.where(near.entry < self._ledger.head().size)
+        absent = np.zeros(len(near.entry), bool)
+        while True:
+            with self._lock:
+                self._hold(near.entry)
+                unknown = (self._columns.terms[near.entry] == 0) & ~absent
+                if not unknown.any():
+                    return self._nearest(near, len(found), narrow, limit)
+                some = np.unique(near.entry[unknown])[:_AT_ONCE].tolist()
+                with self._ledger.snapshot() as view:
+                    missing = [index for index in some if not self._learn(view, index)]
+            absent |= np.isin(near.entry, missing)
+
+    def forget(self, entry: int) -> None:
+        """A statement has changed the entry, or the opinions on it."""
+        with self._lock:
+            if entry < len(self._columns):
+                self._columns.terms[entry] = 0
+
+    def weigh(self, member: str) -> int | None:
+        """Take in what stands of what a member's keys have signed, after one was revoked."""
+        with self._lock, self._ledger.snapshot() as view:
+            changed = []
+            for key in view.keys(member):
+                number, new = self._key_numbers.get(key.id), _stand_below(key)
+                if number is None:
+                    changed.append(min(new, key.enrolled_at))
+                elif new != self._stand_below[number]:
+                    changed.append(min(new, int(self._stand_below[number])))
+                    self._stand_below[number] = new
+            if changed:
+                self._counting += 1
+            return min(changed, default=None)
+
+    def _hold(self, entries: Numbers) -> None:
+        """Make room for these entries."""
+        length = int(entries.max(initial=0)) + 1
+        if length > len(self._columns):
+            self._columns.grow(length)
+
+    def _nearest(
+        self, near: _Near, queries: int, narrow: Filter, limit: int
+    ) -> tuple[list[Match], list[int]]:
+        kept = near.where(self._standing(near.entry) & self._wanted(near.entry, narrow))
+        if narrow.min_endorsed_by or narrow.without_disputed:
+            self._recount(kept.entry)
+            enough = self._columns.endorsed[kept.entry] >= narrow.min_endorsed_by
+            disputed = self._columns.disputed[kept.entry] > 0
+            kept = kept.where(enough & ~disputed if narrow.without_disputed else enough)
+        counts = np.bincount(kept.query, minlength=queries).tolist()
+        for query, count in enumerate(counts):
+            if count >= limit:  # several items may be of one entry
+                counts[query] = len(np.unique(kept.entry[kept.query == query]))
+        order = kept.where(np.lexsort((kept.type, kept.entry, kept.remoteness)))
+        places: dict[tuple[int, int], int] = {}
+        for place, pair in enumerate(zip(order.entry.tolist(), order.type.tolist(), strict=True)):
+            places.setdefault(pair, place)
+            if len(places) == limit:
+                break
+        best = order.where(np.fromiter(places.values(), np.int64, len(places)))
+        self._recount(best.entry)
+        matches = zip(best.entry.tolist(), best.type.tolist(), best.score.tolist(), strict=True)
+        return [self._match(entry, TYPES[_NAMES[type_]], score) for entry, type_, score in matches], counts
+
+    def _standing(self, entries: Numbers) -> Mask:
+        """Which entries stand, as `standing.entry_stands` has it, apart from voided ones."""
+        columns = self._columns
+        stands = entries < self._stand_below[columns.key[entries]]
+        withdrawn = columns.withdrawn_at[entries] < self._stand_below[columns.withdrawn_by[entries]]
+        found: Mask = stands & ~withdrawn
+        return found
+
+    def _wanted(self, entries: Numbers, narrow: Filter) -> Mask:
+        """Which entries have terms that the filter keeps."""
+        terms = self._columns.terms[entries]
+        different = np.flatnonzero(np.bincount(terms, minlength=1)).tolist()
+        kept = np.zeros(len(self._terms), bool)
+        for number in different:
+            one = self._terms[number]
+            kept[number] = one is not None and one.kept(narrow)
+        wanted: Mask = kept[terms]
+        return wanted
+
+    def _recount(self, entries: Numbers) -> None:
+        """Count the opinions on these entries anew, if any may stand or fall since they were counted."""
+        counted = self._columns.counted[entries]
+        stale = (counted != 0) & (counted != self._counting)
+        if stale.any():
+            with self._ledger.snapshot() as view:
+                for index in np.unique(entries[stale]).tolist():
+                    self._count(view, index)
+
+    def _match(self, entry: int, kind: FingerprintType, score: float) -> Match:
+        columns, terms = self._columns, self._terms[self._columns.terms[entry]]
+        assert terms is not None  # noqa: S101 - only known entries are kept
+        return Match(
+            entry=entry,
+            type=kind.name,
+            measure=kind.measure,
+            score=score,
+            labels=terms.labels,
+            basis=terms.basis,
+            jurisdictions=terms.jurisdictions,
+            member=terms.member,
+            endorsed_by=int(columns.endorsed[entry]),
+            disputed_by=int(columns.disputed[entry]),
+            shared_at=int(columns.shared_at[entry]),
+        )
+
+    def _learn(self, view: Snapshot, index: int) -> bool:
+        """Read an entry and its opinions; False if there is no such entry."""
+        entry = view.entry(index)
+        if entry is None:
+            return False
+        columns, withdrawn = self._columns, entry.withdrawn_by
+        columns.key[index] = self._key(view, entry.key)
+        columns.withdrawn_by[index] = 0 if withdrawn is None else self._key(view, withdrawn)
+        columns.withdrawn_at[index] = _NEVER if entry.withdrawn_at is None else entry.withdrawn_at
+        columns.shared_at[index] = entry.shared_at
+        columns.terms[index] = self._term(entry)
+        self._count(view, index)
+        return True
+
+    def _count(self, view: Snapshot, index: int) -> None:
+        """Count the opinions on an entry that stand."""
+        given = view.opinions(index)
+        stances = [one.stance for one in given if one.index < self._stand_below[self._key(view, one.key)]]
+        self._columns.endorsed[index] = stances.count(Stance.ENDORSE)
+        self._columns.disputed[index] = stances.count(Stance.DISPUTE)
+        self._columns.counted[index] = self._counting if given else 0
+
+    def _term(self, entry: Entry) -> int:
+        voided = entry.voided_at is not None
+        terms = _Terms(entry.member, entry.labels, entry.basis.value, entry.jurisdictions, voided)
+        number = self._term_numbers.setdefault(terms, len(self._terms))
+        if number == len(self._terms):
+            self._terms.append(terms)
+        return number
+
+    def _key(self, view: Snapshot, key_id: bytes) -> int:
+        """The number of a key, of which nothing stands if the ledger does not know it."""
+        number = self._key_numbers.get(key_id)
+        if number is None:
+            number = self._key_numbers[key_id] = len(self._key_numbers)
+            if number == len(self._stand_below):
+                self._stand_below = np.concatenate([self._stand_below, np.zeros_like(self._stand_below)])
+            key = view.key(key_id)
+            if key is not None:
+                self._stand_below[number] = _stand_below(key)
+        return number
+
+
+def _stand_below(key: Key) -> int:
+    return _NEVER if key.stands_below is None else key.stands_below
+
+
+def _remoteness(kind: FingerprintType, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    match kind.measure:
+        case Measure.HAMMING:
+            return scores / kind.ceiling
+        case Measure.JACCARD:
+            return (1 - scores) / (1 - kind.ceiling)
+        case Measure.EQUALITY:
+            return np.zeros(len(scores))

@@ -1,0 +1,84 @@
+"""Pools: the threads that answer one kind of call, shared fairly by the members.
+
+A member has a bounded number of calls under way, and of these a smaller number at work, so that one member
+never takes all threads or all places. Work whose caller has left is not begun, and can ask whether to go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from hashpact.errors import OverloadedError
+
+Result = TypeVar("Result")
+
+
+@dataclass(slots=True)
+class _Share:
+    """What one member has of a pool."""
+
+    working: asyncio.Semaphore
+    calls: int = 0
+
+
+class Pool:
+    """``threads`` threads for one kind of call, in one event loop.
+
+    At most ``calls`` calls of a member are under way, and ``working`` of them at work; the others wait.
+    """
+
+    def __init__(self, name: str, *, threads: int, calls: int, working: int) -> None:
+        self._name = name
+        self._threads = ThreadPoolExecutor(threads, f"hashpact-{name}")
+        self._calls = calls
+        self._working = working
+        self._shares: dict[str, _Share] = {}
+
+    @contextlib.asynccontextmanager
+    async def place(self, member: str) -> AsyncIterator[_Share]:
+        """One of the member's places, for the length of the block; OverloadedError if all are taken."""
+        share = self._shares.setdefault(member, _Share(asyncio.Semaphore(self._working)))
+        if share.calls >= self._calls:
+            msg = (
+                f"{member!r} has {share.calls} {self._name} calls under way, the most it may have; try again"
+            )
+            raise OverloadedError(msg)
+        share.calls += 1
+        try:
+            yield share
+        finally:
+            share.calls -= 1
+            if not share.calls:
+                del self._shares[member]
+
+    async def run(self, member: str, work: Callable[[Callable[[], bool]], Result]) -> Result:
+        """The result of blocking work, in a place of its own.
+
+        ``work`` is given what says whether its caller still waits. Raises as it does, and OverloadedError.
+        """
+        async with self.place(member) as share:
+            return await self.work(share, work)
+
+    async def work(self, share: _Share, work: Callable[[Callable[[], bool]], Result]) -> Result:
+        """The result of blocking work, in a place that is taken already."""
+        async with share.working:
+            left = threading.Event()
+            job = self._threads.submit(work, lambda: not left.is_set())
+            done = asyncio.wrap_future(job)
+            try:
+                return await asyncio.shield(done)
+            except asyncio.CancelledError:
+                left.set()
+                if not job.cancel():
+                    await asyncio.wait([done])  # the thread is the member's until it notices
+                raise
+
+    def close(self) -> None:
+        """Begin no more work, and wait for what is at work."""
+        self._threads.shutdown(cancel_futures=True)

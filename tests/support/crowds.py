@@ -1,0 +1,92 @@
+"""A crowd of near-identical entries, and members who call a server beside each other."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from typing import Any, Final
+
+from builders import fingerprint
+from running import RunningServer
+
+from hashpact.clock import unix_time
+from hashpact.domain.fingerprints import PDQ, Fingerprint
+from hashpact.domain.messages import Submission
+from hashpact.home.opening import open_home
+from hashpact.member.clients import Client
+from hashpact.member.profile import Profile
+from hashpact.service.append import Appender
+
+CENTRE: Final = fingerprint(PDQ, "the centre of a crowd")
+
+
+def near_the_centre(seed: int, moves: int = 4) -> Fingerprint:
+    """A code near the centre, with as many bits set."""
+    rng = random.Random(seed)
+    bits = int.from_bytes(CENTRE.value)
+    ones = [place for place in range(256) if bits >> place & 1]
+    zeros = [place for place in range(256) if not bits >> place & 1]
+    for place in (*rng.sample(ones, moves), *rng.sample(zeros, moves)):
+        bits ^= 1 << place
+    return Fingerprint(PDQ, bits.to_bytes(32))
+
+
+def append(home: Path, member: str, submissions: list[Submission]) -> list[int]:
+    """Append what a member says to a home that is not served; the indexes."""
+    with open_home(home) as opened:
+        appender = Appender(opened.ledger, unix_time)
+        return [
+            leaf.index
+            for start in range(0, len(submissions), 500)
+            for leaf in appender.append_all(member, submissions[start : start + 500])
+        ]
+
+
+def latencies(profile: Profile, checks: int) -> list[float]:
+    """Seconds that each of so many checks of an unrelated picture takes, one after the other."""
+    taken = []
+    with Client(profile) as client:
+        for number in range(checks + 20):
+            asked = [fingerprint(PDQ, f"unrelated {number}")]
+            start = time.perf_counter()
+            client.check(asked, timeout=60)
+            taken.append(time.perf_counter() - start)
+    return taken[20:]  # the first ones open the connection
+
+
+def high(seconds: list[float]) -> float:
+    """The 99th percentile."""
+    return sorted(seconds)[int(len(seconds) * 0.99)]
+
+
+@contextmanager
+def beside(
+    attack: Callable[..., None],
+    server: RunningServer,
+    *arguments: Any,  # noqa: ANN401 - of the attack
+) -> Iterator[None]:
+    """An attack in a process of its own, under way for the length of the block.
+
+    ``attack`` gets the server's address, an event to set once it is under way, one that ends it, and these
+    arguments.
+    """
+    context = multiprocessing.get_context("spawn")
+    begun, end = context.Event(), context.Event()
+    process = context.Process(target=attack, args=(server.address, begun, end, *arguments))
+    process.start()
+    try:
+        assert begun.wait(120)
+        yield
+        assert process.is_alive(), "the attack ended by itself"
+    finally:
+        end.set()
+        process.join(60)
+        process.kill()
+
+
+__all__ = ["CENTRE", "Event", "append", "beside", "high", "latencies", "near_the_centre"]

@@ -1,0 +1,92 @@
+"""Pools: no member takes all of a pool, and work whose caller has left ends."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+import pytest_asyncio
+
+from hashpact.errors import OverloadedError
+from hashpact.wire.pools import Pool
+
+
+class Work:
+    """Blocking work that begins and ends when a test wants."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Semaphore(0)
+        self.go = threading.Event()
+        self.left = threading.Event()
+
+    def __call__(self, wanted: Callable[[], bool]) -> str:
+        """Wait for the test, or until the caller has left."""
+        self.begun.release()
+        while not self.go.wait(0.001):
+            if not wanted():
+                self.left.set()
+                return "left"
+        return "done"
+
+    async def begins(self, times: int = 1) -> None:
+        """Wait until it has begun so often."""
+        for _ in range(times):
+            assert await asyncio.to_thread(self.begun.acquire, timeout=60)
+
+
+@pytest_asyncio.fixture
+async def pool() -> AsyncIterator[Pool]:
+    """Four threads, of which a member has two, for three calls."""
+    pool = Pool("check", threads=4, calls=3, working=2)
+    yield pool
+    await asyncio.to_thread(pool.close)
+
+
+async def test_41_one_member_leaves_threads_to_another(pool: Pool) -> None:
+    greedy, modest = Work(), Work()
+    calls = [asyncio.create_task(pool.run("acme", greedy)) for _ in range(3)]
+    await greedy.begins(2)
+    other = asyncio.create_task(pool.run("bravo", modest))
+    await modest.begins()
+    assert not greedy.begun.acquire(blocking=False)  # the third waits
+    greedy.go.set()
+    modest.go.set()
+    assert await asyncio.gather(*calls, other) == ["done"] * 4
+
+
+async def test_44_a_member_has_so_many_calls_under_way(pool: Pool) -> None:
+    work = Work()
+    calls = [asyncio.create_task(pool.run("acme", work)) for _ in range(3)]
+    await work.begins(2)
+    with pytest.raises(OverloadedError, match="'acme' has 3 check calls under way"):
+        await pool.run("acme", work)
+    async with pool.place("bravo"):
+        pass
+    work.go.set()
+    await asyncio.gather(*calls)
+    assert await pool.run("acme", work) == "done"
+
+
+async def test_41_work_ends_once_its_caller_has_left(pool: Pool) -> None:
+    work = Work()
+    calls = [asyncio.create_task(pool.run("acme", work)) for _ in range(3)]
+    await work.begins(2)
+    for call in calls:
+        call.cancel()
+    assert [type(one) for one in await asyncio.gather(*calls, return_exceptions=True)] == [
+        asyncio.CancelledError
+    ] * 3
+    assert work.left.is_set()
+    assert not work.begun.acquire(blocking=False)  # the third has never begun
+    work.go.set()
+    assert await pool.run("acme", work) == "done"
+
+
+async def test_an_error_of_the_work_is_the_callers(pool: Pool) -> None:
+    def fails(_: Callable[[], bool]) -> None:
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        await pool.run("acme", fails)
