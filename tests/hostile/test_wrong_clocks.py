@@ -13,6 +13,7 @@ from clearinghouse import Clearinghouse, Connect
 from governing import admin, governed, here, refused, told
 from memory import MemoryLedger
 
+from hashpact.clock import unix_time
 from hashpact.domain import standing
 from hashpact.domain.fingerprints import PDQ
 from hashpact.domain.kinds import ADMIN, ClockMend, MemberSuspend, moment
@@ -21,8 +22,12 @@ from hashpact.domain.ports import Log
 from hashpact.domain.state import Leaf
 from hashpact.errors import NotPermittedError, UnavailableError
 from hashpact.home.clock import CheckedClock
+from hashpact.home.opening import open_home
+from hashpact.log import checkpoint, cosignature, note
+from hashpact.log.cosignature import Witness
 from hashpact.member.author import Reason
 from hashpact.service.append import Appender
+from hashpact.service.sign import SigningGuard
 from hashpact.storage.sqlite import SqliteLedger
 
 HOUR, DAY = 3600, 24 * 3600
@@ -269,16 +274,50 @@ async def test_46_members_are_answered_why_nothing_is_appended_and_go_on_checkin
 
 
 def test_46_the_mend_is_a_statement_that_administrators_draft_and_sign(tmp_path: Path) -> None:
-    home, note = governed(tmp_path), tmp_path / "mend.note"
-    here("statement", "draft", home, "clock-mend", "reason=wrong-clock", "--out", note)
-    assert "Set the log's moment back" in told("statement", "show", note)
-    here("statement", "sign", note, "--key", admin(home, "1"), "--yes")
-    assert "2 must sign" in refused("statement", "submit", home, note)
-    here("statement", "sign", note, "--key", admin(home, "2"), "--yes")
-    (leaf,) = here("statement", "submit", home, note)
+    home, mend = governed(tmp_path), tmp_path / "mend.note"
+    here("statement", "draft", home, "clock-mend", "reason=wrong-clock", "--out", mend)
+    assert "Set the log's moment back" in told("statement", "show", mend)
+    here("statement", "sign", mend, "--key", admin(home, "1"), "--yes")
+    assert "2 must sign" in refused("statement", "submit", home, mend)
+    here("statement", "sign", mend, "--key", admin(home, "2"), "--yes")
+    (leaf,) = here("statement", "submit", home, mend)
     assert leaf["kind"] == "clock-mend"
     assert "clock-mend" in told("log", "show", home)
     assert here("log", "verify", home)
+
+
+def draft(home: Path, note: Path, *fields: str) -> None:
+    """Draft a statement and have both administrators sign it."""
+    here("statement", "draft", home, *fields, "--out", note)
+    for name in ("1", "2"):
+        here("statement", "sign", note, "--key", admin(home, name), "--yes")
+
+
+def test_46_a_mend_is_taken_although_the_witnesses_clocks_were_wrong_too(tmp_path: Path) -> None:
+    home, mend, policy = governed(tmp_path), tmp_path / "mend.note", tmp_path / "policy.note"
+    witness = Identity.of("witness.example/north")
+    key = note.verifier_key(witness.owner, witness.public, cosignature.KIND)
+    with (home / "hashpact.toml").open("a") as config:
+        config.write(f'quorum = 0\n[[witness]]\nkey = "{key}"\nurl = "http://127.0.0.1:1"\n')
+
+    @dataclass
+    class Ahead:
+        """A witness whose clock is 800 days ahead."""
+
+        def cosign(self, signed: bytes, size: int, consistency: object) -> bytes:
+            """The checkpoint with its cosignature."""
+            del size, consistency
+            text = checkpoint.parse(signed).note.text
+            named = Witness(witness.owner, witness.public)
+            return signed + cosignature.sign(text, named, unix_time() + 800 * DAY, witness.private.sign)
+
+    with open_home(home) as opened:
+        SigningGuard(opened.ledger, opened.open_log_key(), Ahead()).sign()
+    draft(home, policy, "policy", "label=ncii")
+    draft(home, mend, "clock-mend", "reason=wrong-clock")
+    line = refused("statement", "submit", home, policy)
+    assert "behind the log's newest cosignatures" in line
+    assert here("statement", "submit", home, mend)[0]["kind"] == "clock-mend"
 
 
 def _parts(town: Town, leaf: Leaf) -> list[bytes]:
