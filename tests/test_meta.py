@@ -57,7 +57,7 @@ ROOMS = {
     # The native kernel stands beside the rooms: lookup and fingerprint use it, and neither the other.
     "_kernel": room("lookup.shapes", "numpy"),  # a stub: types only
     "_instruments": room("_kernel"),  # as above; only the benchmarks use it
-    "lookup": room("errors domain _kernel", "numpy"),
+    "lookup": room("errors domain durable _kernel", "numpy"),
     "fingerprint": room("errors domain _kernel", "PIL numpy imagehash pdqhash datasketch"),
     # Of the log the arithmetic of edges, which it stores, and the layout of tiles, which it reads and writes.
     "storage": room("errors log.tree log.tiles log.lines domain durable", "apsw"),
@@ -75,7 +75,7 @@ ROOMS = {
         "errors log domain clock durable config storage keys service governance member.paths",
         "cryptography structlog",
     ),
-    "audit": room("errors log domain clock durable config storage keys wire member home"),
+    "audit": room("errors log domain clock durable config storage lookup keys service wire member home"),
     "witness": room("errors log domain clock events durable config storage keys http", "cryptography"),
     "server": room(
         "errors log domain clock events durable config storage lookup keys service wire http home audit",

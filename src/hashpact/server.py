@@ -76,7 +76,7 @@ def serve(
     """Serve a home until SIGTERM or SIGINT; ``listen`` replaces the configuration's HOST:PORT.
 
     ``passphrases`` open its keys (None: from the environment). With ``verify`` every leaf is compared first,
-    and every row of the state with what the leaves add up to.
+    and every row of the state with what the leaves add up to; the index is then made again from them.
 
     ``ready`` is called with the origin and the bound HOST:PORT once the server answers. Raises ConfigError
     for a home or an address that cannot be used, CorruptError for a damaged ledger or one that lacks what was
@@ -89,7 +89,7 @@ def serve(
             home.integrity().check()
             _check_state(home)
         home.lease().claim()
-        uvloop.run(_serve(home, listen or home.config.listen, ready))
+        uvloop.run(_serve(home, listen or home.config.listen, ready, verify=verify))
         home.lease().give_back()
 
 
@@ -103,13 +103,13 @@ def _check_state(home: Home) -> None:
         raise CorruptError(msg, **known)
 
 
-async def _serve(home: Home, listen: str, ready: Callable[[str, str], None]) -> None:
+async def _serve(home: Home, listen: str, ready: Callable[[str, str], None], *, verify: bool) -> None:
     log = event_log()
     stop = _Stop(asyncio.get_running_loop(), log)
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_, stop.event.set)
     async with _health(home, stop):
-        await _serve_members(home, listen, ready, stop)
+        await _serve_members(home, listen, ready, stop, verify=verify)
 
 
 @contextlib.asynccontextmanager
@@ -131,7 +131,9 @@ async def _health(home: Home, stop: _Stop) -> AsyncIterator[None]:
         await door.close()
 
 
-async def _serve_members(home: Home, listen: str, ready: Callable[[str, str], None], stop: _Stop) -> None:
+async def _serve_members(
+    home: Home, listen: str, ready: Callable[[str, str], None], stop: _Stop, *, verify: bool
+) -> None:
     # gRPC and the index are loaded by the one command that serves, so that the others start quickly.
     from hashpact.lookup.directory import IndexDirectory  # noqa: PLC0415  # see above
     from hashpact.wire.guard import AccessLog, Guard  # noqa: PLC0415  # see above
@@ -143,8 +145,8 @@ async def _serve_members(home: Home, listen: str, ready: Callable[[str, str], No
     log = stop.log
     trust = ServerTrust(home, log)
     authority = home.open_authority() if home.paths.ca_key.exists() else None
-    segments = IndexDirectory(home.paths.segments)
-    index, position = await asyncio.to_thread(_open_index, home.ledger, segments, log)
+    segments = IndexDirectory(home.paths.segments, home.ledger.indexes)
+    index, position = await asyncio.to_thread(_open_index, home.ledger, segments, log, verify=verify)
     follower = _follower(home.ledger, index, position)
     keeper = IndexSaver(follower, home.ledger, index.freeze, segments.save)
     position = await asyncio.to_thread(follower.catch_up)
@@ -307,10 +309,18 @@ async def _follow(ledger: Log, follower: Follower, log: FilteringBoundLogger) ->
             pause = _PAUSE
 
 
-def _open_index(ledger: Log, segments: IndexDirectory, log: FilteringBoundLogger) -> tuple[NativeIndex, int]:
-    """The index that was saved last and its position, or an empty one to be filled from the log."""
+def _open_index(
+    ledger: Log, segments: IndexDirectory, log: FilteringBoundLogger, *, verify: bool
+) -> tuple[NativeIndex, int]:
+    """The index that was saved last and its position, or an empty one to be filled from the log.
+
+    With ``verify`` nothing that is saved is believed.
+    """
     from hashpact.lookup.native import NativeIndex  # noqa: PLC0415  # only the command that serves needs it
 
+    if verify:
+        log.info("the index is made again from the log", reason="--verify believes no saved index")
+        return NativeIndex(), 0
     try:
         opened = NativeIndex.open(segments)
         if opened is not None:

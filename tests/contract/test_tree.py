@@ -154,3 +154,14 @@ def test_of_two_that_keep_the_same_size_one_is_told(ledger: AnyLedger) -> None:
         refused = sum(pool.map(keep, [b"one", b"two"]))
     assert refused == 50
     assert [checkpoint.size for checkpoint in ledger.checkpoints.since(0)] == list(range(1, 51))
+
+
+def test_only_the_last_two_saved_indexes_are_registered(ledger: AnyLedger) -> None:
+    assert ledger.indexes.known() == ()
+    digests = [bytes([number]) * 32 for number in range(5)]
+    for number, digest in enumerate(digests):
+        ledger.indexes.keep(digest)
+        assert ledger.indexes.known() == tuple(digests[max(0, number - 1) : number + 1])
+    ledger.indexes.keep(digests[-1])
+    assert ledger.indexes.known() == (digests[-1], digests[-1])
+    assert ledger.head().size == 0

@@ -187,6 +187,21 @@ class MemoryCheckpoints:
             yield self._kept[position]
 
 
+class MemoryIndexes:
+    """The register of saved indexes."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[bytes, ...] = ()
+
+    def keep(self, digest: bytes) -> None:
+        """Register one more."""
+        self._kept = (*self._kept[-1:], digest)
+
+    def known(self) -> tuple[bytes, ...]:
+        """The last two."""
+        return self._kept
+
+
 class MemoryLedger:
     """A log and its state in memory, for any number of threads of one process."""
 
@@ -198,6 +213,7 @@ class MemoryLedger:
         self._leaves: list[tuple[Leaf, tuple[bytes, ...]]] = []
         self.tree = MemoryTree(self)
         self.checkpoints = MemoryCheckpoints(self)
+        self.indexes = MemoryIndexes()
 
     @contextmanager
     def begin(self) -> Iterator[Transaction]:

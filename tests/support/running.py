@@ -64,15 +64,27 @@ def ready_line(process: subprocess.Popen[bytes], log: Path) -> str:
 class RunningServer:
     """`hashpact serve` of a home as a process of its own; ``address`` is the HOST:PORT it answers on.
 
-    Its coverage is measured only if that is asked for: it then takes twice as long to start.
+    ``options`` are those of the command. Its coverage is measured only if that is asked for: it then takes
+    twice as long to start.
     """
 
-    def __init__(self, home: Path, *, port: int = 0, measured: bool = False, **environ: str) -> None:
+    def __init__(
+        self, home: Path, *options: str, port: int = 0, measured: bool = False, **environ: str
+    ) -> None:
         self._directory = home.parent
         self.log_path = home.parent / "serve.log"
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "hashpact", "serve", str(home), "--listen", f"127.0.0.1:{port}"],
+                [
+                    sys.executable,
+                    "-m",
+                    "hashpact",
+                    "serve",
+                    str(home),
+                    "--listen",
+                    f"127.0.0.1:{port}",
+                    *options,
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -10,21 +10,27 @@ import contextlib
 import json
 import random
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
-from hashpact.audit.auditor import Auditor, Progress, Report
+from hashpact.audit.auditor import MAX_FINDINGS, Auditor, Finding, Progress, Report
+from hashpact.audit.findable import unlike_the_log
 from hashpact.audit.remote import ServerSource, TileSource
 from hashpact.audit.source import Source, ledger_source
 from hashpact.clock import unix_time
 from hashpact.config import MAX_SIZE
 from hashpact.durable import new_directory, read_bytes, write_private, write_public
-from hashpact.errors import ConfigError, MalformedError
-from hashpact.home.opening import open_home
+from hashpact.errors import ConfigError, HashpactError, MalformedError
+from hashpact.home.opening import Home, open_home
 from hashpact.keys.passphrase import Passphrases
 from hashpact.log import checkpoint
+from hashpact.lookup.directory import IndexFiles
+from hashpact.lookup.native import NativeIndex
 from hashpact.member.paths import ProfilePaths
 from hashpact.member.profile import Profile
+from hashpact.service.follow import check_reflects
 from hashpact.storage.published import CHECKPOINT, Mirror
 from hashpact.wire.client.calls import Pace
 from hashpact.wire.client.connection import Connection
@@ -79,7 +85,7 @@ def audit_mirror(directory: Path, known: AuditSettings, progress: Progress) -> R
 
 
 def verify_home(directory: Path, known: AuditSettings, progress: Progress) -> Report:
-    """Audit the ledger of a home with all that is stored in it, then what it has published.
+    """Audit the ledger of a home with all that is stored in it, then what it has published, then its index.
 
     Its server may run meanwhile. The published checkpoint is one that the ledger must reach.
     """
@@ -94,8 +100,23 @@ def verify_home(directory: Path, known: AuditSettings, progress: Progress) -> Re
             )
             below = (replace(each, message=f"published: {each.message}") for each in tiles.findings)
             report = replace(report, findings=(*report.findings, *below))
+        wrong = islice(_index_findings(home), MAX_FINDINGS)
+        report = replace(report, findings=(*report.findings, *wrong))
     _write_evidence(known.evidence, report)
     return report
+
+
+def _index_findings(home: Home) -> Iterator[Finding]:
+    """How the saved index, if there is one, differs from what the log's entries make findable."""
+    try:
+        opened = NativeIndex.open(IndexFiles(home.paths.segments, home.ledger.indexes))
+        if opened is not None:
+            index, saved = opened
+            check_reflects(home.ledger, saved.position, saved.root)
+            for number, message in unlike_the_log(home.ledger, index, saved.position):
+                yield Finding("index", number, message)
+    except (HashpactError, OSError) as error:
+        yield Finding("index", None, f"the saved index cannot be used, a server makes it again: {error}")
 
 
 def audit(source: Source, known: AuditSettings, progress: Progress) -> Report:

@@ -202,8 +202,24 @@ class Checkpoints(Protocol):
         ...
 
 
+class SavedIndexes(Protocol):
+    """Which saved indexes were written over one ledger, by the SHA-256 of their manifests.
+
+    It is kept with the ledger, so that files in the place of an index are not believed by themselves.
+    Durability, concurrency and retries as `Checkpoints`.
+    """
+
+    def keep(self, digest: bytes) -> None:
+        """Register one more, of 32 bytes. Only the last two that were registered stay so."""
+        ...
+
+    def known(self) -> tuple[bytes, ...]:
+        """Those that are registered, the oldest first."""
+        ...
+
+
 class Log(Ledger, Protocol):
-    """A ledger with the tree and the checkpoints of its leaves."""
+    """A ledger with the tree and the checkpoints of its leaves, and the register of its saved indexes."""
 
     @property
     def tree(self) -> Tree:
@@ -213,6 +229,11 @@ class Log(Ledger, Protocol):
     @property
     def checkpoints(self) -> Checkpoints:
         """The signed checkpoints."""
+        ...
+
+    @property
+    def indexes(self) -> SavedIndexes:
+        """The register of saved indexes."""
         ...
 
 

@@ -172,15 +172,21 @@ def _is_nearly_text(head: bytes) -> bool:
 def _of_picture(
     file: BinaryIO, size: int, chosen: tuple[FingerprintType, ...], *, variants: bool
 ) -> tuple[list[Fingerprint], list[tuple[str, str]], tuple[Fingerprint, ...]]:
-    from hashpact.fingerprint import images, perceptual  # noqa: PLC0415 - late: numpy and Pillow
+    from hashpact.fingerprint import images  # noqa: PLC0415 - late: Pillow
 
-    rgb = images.decode(file, size)
+    picture = images.decode(file, size)
+
+    from hashpact.fingerprint import perceptual  # noqa: PLC0415 - later: numpy, when decoders have freed theirs
+
+    reduced = perceptual.reduced(picture)
+    # A picture is large, and phash needs memory, too.
+    del picture
     found: list[Fingerprint] = []
     refused: list[tuple[str, str]] = []
     others: tuple[Fingerprint, ...] = ()
     recipes: dict[FingerprintType, Callable[[], tuple[Fingerprint, ...]]] = {
-        PDQ: lambda: perceptual.pdq_variants(rgb) if variants else (perceptual.pdq(rgb),),
-        PHASH: lambda: (perceptual.phash(rgb),),
+        PDQ: lambda: perceptual.pdq_variants(reduced) if variants else (perceptual.pdq(reduced),),
+        PHASH: lambda: (perceptual.phash(reduced),),
     }
     for kind, recipe in recipes.items():
         if kind in chosen:

@@ -1,9 +1,13 @@
-"""Picture file to RGB pixels, with a bound on what a hostile file can cost.
+"""Picture file to RGB pixels, with a bound on what a hostile file can cost in memory and in time.
 
 The recipe, shared by pdq/1 and phash/1 (docs/methods): the first frame, decoded by Pillow, converted by
 ``convert("RGB")``. So a palette is looked up, CMYK is converted without a colour profile, transparency is
 discarded and the colour under it shows. 16-bit grey, which Pillow would clip, keeps its high byte.
 EXIF orientation and colour profiles are not applied.
+
+Pillow holds 4 bytes a pixel, which is 200 MB for the largest picture. RGB is made of it in bands, so that
+nothing else has that size. What a decoder needs beside it is counted before it starts, and refused above
+MAX_MEMORY.
 """
 
 from __future__ import annotations
@@ -11,17 +15,25 @@ from __future__ import annotations
 import re
 import threading
 import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import BinaryIO, Final
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from hashpact.errors import UnusableContentError
+from hashpact.fingerprint.bare import Bare, bare
 from hashpact.fingerprint.sniff import PICTURE_FORMATS, picture_format
 
-MAX_PIXELS: Final = 50_000_000
-"""The largest picture that is decoded, in pixels (width times height)."""
+MAX_PIXELS: Final = 8192 * 6144
+"""The largest picture that is decoded, in pixels (width times height): a camera's 50 megapixels."""
+
+MAX_MEMORY: Final = 7 * MAX_PIXELS
+"""The most bytes that decoding takes: those of the largest picture in a progressive JPEG.
+
+With halved colour (4:2:0) it has 3 bytes of coefficients a pixel. With full colour (4:4:4) it has 6, and with
+four colours 8, so that it can have 35 or 29 million pixels.
+"""
 
 MIN_SIDE: Final = 16
 """The least width and height, in pixels: PDQ keeps 16 x 16 frequencies, a smaller picture has fewer."""
@@ -29,19 +41,52 @@ MIN_SIDE: Final = 16
 MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 """The largest picture file, in bytes: Pillow reads WebP and AVIF files into memory whole."""
 
+_PIXEL: Final = {"WEBP": 18, "AVIF": 24}
+"""Bytes a pixel that decoding takes at most; 4 in the other formats.
+
+libwebp keeps two canvases of 4 bytes, and Pillow a copy and the picture; a lossless file has tables as well
+(17.8 were measured). Of AVIF there are the planes (8 bytes with 12 bits and transparency), twice if they are
+tiles, a copy in 8 bits, and the picture (11 were measured with 8 bits).
+"""
+
+_COPIES: Final = {"WEBP": 2, "AVIF": 2}
+"""How often the file itself is in memory; in the other formats it is read in small pieces."""
+
+_BAND: Final = 1024 * 1024
+"""About so many pixels are RGB at the same time."""
+
 # warnings.catch_warnings changes the whole process, so only one thread at a time may be inside.
 _opening: Final = threading.Lock()
 
 
-def decode(file: BinaryIO, size: int) -> npt.NDArray[np.uint8]:
-    """The pixels of the picture in ``file``: shape (height, width, 3), uint8, RGB, perhaps read-only.
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A decoded picture, in the mode of Pillow that its file has."""
 
-    ``file`` is seekable, ``size`` bytes long, and left open at any position. Width and height are read
-    from the header and checked before any pixel is decoded.
+    image: Image.Image
 
-    Raises UnusableContentError for a format that is not in PICTURE_FORMATS, for a picture outside the
-    limits (it names the limit and the number), and for one that is damaged, cut short, or of a variant
-    that Pillow cannot read.
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, in pixels."""
+        return self.image.size
+
+    def bands(self) -> Iterator[Image.Image]:
+        """The picture in RGB, as pictures of its full width that follow each other from top to bottom."""
+        width, height = self.image.size
+        rows = max(_BAND // width, 1)
+        for top in range(0, height, rows):
+            yield _rgb(self.image.crop((0, top, width, min(top + rows, height))))
+
+
+def decode(file: BinaryIO, size: int) -> Picture:
+    """The picture in ``file``.
+
+    ``file`` is seekable, ``size`` bytes long, and left open at any position. Width, height and the memory
+    that decoding takes are found in headers, and checked before any pixel is decoded.
+
+    Raises UnusableContentError for a format that is not in PICTURE_FORMATS, for a picture outside the limits
+    here and in ``bare`` (it names the limit and the number), and for one that is damaged, cut short, or of a
+    variant that Pillow cannot read.
     """
     file.seek(0)
     name = picture_format(file.read(64))
@@ -51,12 +96,15 @@ def decode(file: BinaryIO, size: int) -> npt.NDArray[np.uint8]:
     if size > MAX_FILE_BYTES:
         msg = f"a picture file of {size} bytes is over the limit of {MAX_FILE_BYTES} bytes"
         raise UnusableContentError(msg, field="content")
-    file.seek(0)
     try:
-        with _open(file, name) as image:
+        shown = bare(file, size, name)
+        with _open(shown.file, name) as image:
             _check_size(*image.size)
+            _check_memory(shown, image, size, name)
             image.load()
-            return _rgb(image)
+            # Without this note the pixels are the same, and Pillow does not warn that transparency is lost.
+            image.info.pop("transparency", None)
+            return Picture(image)
     except UnusableContentError:
         raise
     except Exception as exc:  # A hostile file makes Pillow's decoders raise almost anything.
@@ -78,13 +126,23 @@ def _check_size(width: int, height: int) -> None:
         raise UnusableContentError(msg, field="content")
 
 
-def _rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
+def _check_memory(shown: Bare, image: Image.Image, size: int, name: str) -> None:
+    pixels = image.width * image.height * _PIXEL.get(name, 4)
+    need = pixels + shown.coefficients + size * _COPIES.get(name, 0)
+    if need > MAX_MEMORY:
+        msg = (
+            f"decoding a {name} picture of {image.width} x {image.height} pixels takes {need} bytes of "
+            f"memory, over the limit of {MAX_MEMORY} bytes"
+        )
+        raise UnusableContentError(msg, field="content")
+
+
+def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
-        grey = (np.asarray(image, dtype=np.uint16) >> 8).astype(np.uint8)
-        return np.repeat(grey[:, :, np.newaxis], 3, axis=2)
-    # Without this note of it the pixels are the same, and Pillow does not warn that transparency is lost.
-    image.info.pop("transparency", None)
-    return np.asarray(image.convert("RGB"))
+        import numpy as np  # noqa: PLC0415 - late: a decoder needs the memory first
+
+        image = Image.fromarray((np.asarray(image, dtype=np.uint16) >> 8).astype(np.uint8))
+    return image.convert("RGB")
 
 
 def _too_large(pixels: int) -> str:

@@ -1,39 +1,60 @@
-"""RGB pixels to perceptual fingerprints: pdq/1 and phash/1.
+"""Pictures to perceptual fingerprints: pdq/1 and phash/1.
 
-The recipes are in docs/methods/pdq-1.md and phash-1.md. The hashing libraries are imported when first
-used: together with scipy they would cost every command a good part of a second.
+The recipes are in docs/methods/pdq-1.md and phash-1.md. imagehash is imported when first used: together with
+scipy it would cost every command a good part of a second.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
+from hashpact import _kernel
 from hashpact.domain.fingerprints import PDQ, PHASH, Fingerprint
-from hashpact.errors import InvalidInputError, UnusableFingerprintError
-from hashpact.fingerprint.images import MIN_SIDE
+from hashpact.errors import UnusableFingerprintError
+from hashpact.fingerprint.images import Picture
 
 
-def pdq(rgb: npt.NDArray[np.uint8]) -> Fingerprint:
-    """The pdq/1 fingerprint, with its quality, of pixels shaped (height, width, 3), uint8, RGB.
+@dataclass(frozen=True, slots=True)
+class Reduced:
+    """What is left of a picture once it has been read: a quarter of its memory.
 
-    Computed at full resolution; takes up to 25 bytes of memory a pixel. Raises InvalidInputError for
-    another shape, dtype or a side under MIN_SIDE, UnusableFingerprintError for a picture with too little
-    structure.
+    ``codes`` are of PDQ, in the order of ``pdq_variants``, and have one ``quality``. ``grey`` is the picture
+    in Pillow's mode L.
     """
-    import pdqhash  # type: ignore[import-untyped]  # noqa: PLC0415 - late, and it carries no types
 
-    _check(rgb)
-    # pdqhash reads the rows in C order whatever the strides say.
-    bits, quality = pdqhash.compute(np.ascontiguousarray(rgb))
-    return _pdq(bits, quality)
+    codes: tuple[bytes, ...]
+    quality: int
+    grey: Image.Image
 
 
-def pdq_variants(rgb: npt.NDArray[np.uint8]) -> tuple[Fingerprint, ...]:
-    """The pdq/1 fingerprints of the picture, equal to ``pdq(rgb)``, and of its rotations and mirror images.
+def reduced(picture: Picture) -> Reduced:
+    """All that the recipes need of ``picture``, from one pass over its bands."""
+    width, height = picture.size
+    made = _kernel.Pdq(width, height)
+    grey = Image.new("L", (width, height))
+    top = 0
+    for band in picture.bands():
+        made.add(np.asarray(band))
+        grey.paste(band.convert("L"), (0, top))
+        top += band.height
+    codes, quality = made.finish()
+    return Reduced(tuple(codes), quality, grey)
+
+
+def pdq(of: Reduced) -> Fingerprint:
+    """The pdq/1 fingerprint, with its quality: of the full resolution, equal to the reference's to the bit.
+
+    Raises UnusableFingerprintError for a picture with too little structure.
+    """
+    return Fingerprint(PDQ, of.codes[0], of.quality)
+
+
+def pdq_variants(of: Reduced) -> tuple[Fingerprint, ...]:
+    """The pdq/1 fingerprints of a picture, equal to ``pdq(of)``, and of its rotations and mirror images.
 
     In this order: as it is; rotated by 90, 180 and 270 degrees counterclockwise; upside down; mirrored left
     to right; mirrored at the diagonal from top left; mirrored at the other diagonal. All come from one
@@ -42,38 +63,19 @@ def pdq_variants(rgb: npt.NDArray[np.uint8]) -> tuple[Fingerprint, ...]:
 
     Raises as ``pdq`` does. Of the others, one that is refused is left out.
     """
-    import pdqhash  # noqa: PLC0415 - late, as above
-
-    _check(rgb)
-    (first, *others), quality = pdqhash.compute_dihedral(np.ascontiguousarray(rgb))
-    found = [_pdq(first, quality)]
-    for bits in others:
+    found = [pdq(of)]
+    for code in of.codes[1:]:
         with suppress(UnusableFingerprintError):
-            found.append(_pdq(bits, quality))
+            found.append(Fingerprint(PDQ, code, of.quality))
     return tuple(found)
 
 
-def phash(rgb: npt.NDArray[np.uint8]) -> Fingerprint:
-    """The phash/1 fingerprint of pixels shaped (height, width, 3), uint8, RGB.
+def phash(of: Reduced) -> Fingerprint:
+    """The phash/1 fingerprint. Its bytes are those of imagehash's own hex string.
 
-    Its bytes are those of imagehash's own hex string. Raises InvalidInputError for another shape, dtype
-    or a side under MIN_SIDE, UnusableFingerprintError for a picture with too little structure.
+    Raises UnusableFingerprintError for a picture with too little structure.
     """
     import imagehash  # noqa: PLC0415 - late
 
-    _check(rgb)
-    bits = imagehash.phash(Image.fromarray(rgb), hash_size=8).hash
+    bits = imagehash.phash(of.grey, hash_size=8).hash
     return Fingerprint(PHASH, np.packbits(bits).tobytes())
-
-
-def _pdq(bits: npt.NDArray[np.int64], quality: int) -> Fingerprint:
-    return Fingerprint(PDQ, np.packbits(bits.astype(np.bool_)).tobytes(), int(quality))
-
-
-def _check(rgb: npt.NDArray[np.uint8]) -> None:
-    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or min(rgb.shape[:2]) < MIN_SIDE:  # noqa: PLR2004 - three colours, three axes
-        msg = (
-            f"pixels must be uint8 shaped (height, width, 3), at least {MIN_SIDE} x {MIN_SIDE}; "
-            f"these are {rgb.dtype} shaped {rgb.shape}"
-        )
-        raise InvalidInputError(msg, field="pixels")

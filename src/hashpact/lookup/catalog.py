@@ -265,7 +265,9 @@ class EntryCatalog:
     def _count(self, view: Snapshot, index: int) -> None:
         """Count the opinions on an entry that stand."""
         given = view.opinions(index)
-        stances = [one.stance for one in given if one.index < self._stand_below[self._key(view, one.key)]]
+        keys = [self._key(view, one.key) for one in given]
+        below = self._stand_below[keys]
+        stances = [one.stance for one, end in zip(given, below, strict=True) if one.index < end]
         self._columns.endorsed[index] = stances.count(Stance.ENDORSE)
         self._columns.disputed[index] = stances.count(Stance.DISPUTE)
         self._columns.counted[index] = self._counting if given else 0

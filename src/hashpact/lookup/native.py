@@ -12,7 +12,7 @@ from hashpact._kernel import HammingStore, MinHashStore
 from hashpact.domain.checks import Hits
 from hashpact.domain.fingerprints import TYPES, Fingerprint, FingerprintType, Measure
 from hashpact.errors import CorruptError
-from hashpact.lookup.directory import Frozen, IndexDirectory, IndexManifest, Located
+from hashpact.lookup.directory import Frozen, IndexFiles, IndexManifest, Located
 from hashpact.lookup.hamming import HammingIndex
 from hashpact.lookup.minhash import VALUES, MinHashIndex
 from hashpact.lookup.shapes import check_limit, checked_ids
@@ -33,18 +33,21 @@ class NativeIndex:
         self._writing = threading.Lock()
 
     @classmethod
-    def open(cls, directory: IndexDirectory) -> tuple[NativeIndex, IndexManifest] | None:
+    def open(cls, directory: IndexFiles) -> tuple[NativeIndex, IndexManifest] | None:
         """The index that was saved last, with every byte verified, and its manifest; None if none was saved.
 
         Raises CorruptError if the files are not what was saved, OSError if they cannot be read.
         """
         while (manifest := directory.manifest()) is not None:
+            if manifest.parts.keys() != TYPES.keys():
+                msg = f"the manifest in {directory.path} has the parts of another version of Hashpact"
+                raise CorruptError(msg)
             try:
                 index = cls()
                 for name, saved in manifest.parts.items():
                     if saved.segments:
                         part = _part(TYPES[name], directory.locate(saved))
-                        part.index.verify()
+                        directory.verify(saved)
                         index._parts[name] = part
             except FileNotFoundError as exc:
                 # Another process may have saved since, and removed files that it no longer uses.

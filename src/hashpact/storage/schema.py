@@ -54,6 +54,11 @@ CREATE TABLE checkpoints (
   note BLOB NOT NULL
 ) STRICT;
 
+CREATE TABLE indexes (
+  number INTEGER PRIMARY KEY,
+  digest BLOB NOT NULL CHECK (length(digest) = 32)
+) STRICT;
+
 CREATE TABLE charters (
   number INTEGER PRIMARY KEY,
   origin TEXT NOT NULL,

@@ -1,7 +1,7 @@
 """The ledger in an SQLite database: one file, one transaction an append, any number of readers.
 
-It implements `Ledger`, `Transaction`, `Snapshot`, `Tree` and `Checkpoints` of domain/ports.py, for the
-threads of a process and for all processes of one machine.
+It implements `Ledger`, `Transaction`, `Snapshot`, `Tree`, `Checkpoints` and `SavedIndexes` of
+domain/ports.py, for the threads of a process and for all processes of one machine.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from hashpact.errors import (
 )
 from hashpact.storage import rows, schema
 from hashpact.storage.connection import Bindings, Readers, Row, close, connect, run
+from hashpact.storage.indexes import SqliteIndexes
 from hashpact.storage.tree import SqliteCheckpoints, SqliteTree
 
 WAIT: Final = 5.0
@@ -91,10 +92,13 @@ class SqliteTransaction(rows.RowView):
         if largest is not None and largest >= checkpoint.size:
             msg = f"a checkpoint of size {largest} is kept already"
             raise ConflictError(msg)
+        row = (checkpoint.size, checkpoint.note)
+        self.stage("INSERT INTO checkpoints (size, note) VALUES (?, ?)", row)
+
+    def stage(self, sql: str, bindings: Bindings) -> None:
+        """Stage one statement of SQL. Raises CommitFailedError as in `append`."""
         try:
-            self._connection.execute(
-                "INSERT INTO checkpoints (size, note) VALUES (?, ?)", (checkpoint.size, checkpoint.note)
-            )
+            self._connection.execute(sql, bindings)
         except apsw.Error as exc:
             self.failure = exc
             raise _commit_failed(self._connection.filename, exc) from exc
@@ -133,7 +137,7 @@ class SqliteLedger:
     Any thread may call any method; a snapshot or transaction belongs to the thread that opened it. Another
     process of the same machine may have the same file open and write to it. Make one with `create` or
     `open`; nothing but SQLite may open the file meanwhile, because closing it would drop SQLite's locks.
-    ``tree`` and ``checkpoints`` read the same file.
+    ``tree``, ``checkpoints`` and ``indexes`` use the same file.
     """
 
     def __init__(self, path: Path, writer: apsw.Connection, wait: float) -> None:
@@ -146,6 +150,7 @@ class SqliteLedger:
         self._closed = False
         self.tree = SqliteTree(self._read, self.head)
         self.checkpoints = SqliteCheckpoints(self._read, self.begin)
+        self.indexes = SqliteIndexes(self._read, self.begin)
 
     @classmethod
     def create(cls, path: Path, wait: float = WAIT) -> Self:

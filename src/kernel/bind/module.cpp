@@ -5,6 +5,7 @@
 #include "bind/classes.hpp"
 #include "bind/files.hpp"
 #include "bind/levels.hpp"
+#include "bind/pictures.hpp"
 #include "bind/texts.hpp"
 
 NB_MODULE(_kernel, module) {
@@ -12,6 +13,7 @@ NB_MODULE(_kernel, module) {
 
     hashpact::binding::bind_levels(module);
     hashpact::binding::bind_texts(module);
+    hashpact::binding::bind_pictures(module);
     hashpact::binding::bind_hamming(module);
     hashpact::binding::bind_minhash(module);
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from memory import MemoryIndexes
 
 from hashpact.domain.fingerprints import MD5, MINHASH, PDQ, PHASH, SHA256, Fingerprint, FingerprintType
 from hashpact.errors import ConfigError, CorruptError
@@ -36,7 +37,7 @@ def items(start: int, stop: int) -> Iterator[tuple[int, Fingerprint]]:
 @pytest.fixture
 def directory(tmp_path: Path) -> Iterator[IndexDirectory]:
     """An empty directory that this process may save to."""
-    opened = IndexDirectory(tmp_path / "segments")
+    opened = IndexDirectory(tmp_path / "segments", MemoryIndexes())
     assert opened.may_save
     yield opened
     opened.close()
@@ -123,7 +124,7 @@ def flip(path: Path) -> None:
 
 def other_file(path: Path) -> None:
     """Put a whole segment there, of the same type, but not the one that was saved."""
-    elsewhere = IndexDirectory(path.parent.parent / "elsewhere")
+    elsewhere = IndexDirectory(path.parent.parent / "elsewhere", MemoryIndexes())
     elsewhere.save(filled(40).freeze(), 1, ROOT)
     (other,) = elsewhere.path.glob(f"{path.name[:5]}-*.segment")
     path.write_bytes(other.read_bytes())
@@ -163,17 +164,17 @@ def test_a_damaged_directory_is_refused_and_replaced_by_the_next_save(
 def test_a_manifest_cannot_name_a_file_elsewhere() -> None:
     text = IndexManifest(1, ROOT, {}).to_text()
     assert IndexManifest.parse(text) == IndexManifest(1, ROOT, {})
-    evil = {"pdq/1": {"segments": [["../hashpact.db", 1]], "withdrawn": None}}
+    evil = {"pdq/1": {"segments": [["../hashpact.db", 1, ROOT.hex()]], "withdrawn": None}}
     body = f"hashpact segments 1\n{json.dumps({'position': 1, 'root': ROOT.hex(), 'parts': evil})}\n"
     with pytest.raises(ValueError, match="cannot be a segment's name"):
         IndexManifest.parse(f"{body}{hashlib.sha256(body.encode()).hexdigest()}\n")
 
 
 def test_one_process_at_a_time_may_save(tmp_path: Path) -> None:
-    directory = IndexDirectory(tmp_path)
+    directory = IndexDirectory(tmp_path, MemoryIndexes())
     script = (
         "import sys; from pathlib import Path; from hashpact.lookup.directory import IndexDirectory\n"
-        "print(IndexDirectory(Path(sys.argv[1])).may_save)"
+        "print(IndexDirectory(Path(sys.argv[1]), None).may_save)"
     )
 
     def other() -> str:
@@ -203,4 +204,4 @@ def test_a_reader_that_meets_a_save_reads_again(
 def test_a_place_that_is_no_directory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "segments").write_bytes(b"")
     with pytest.raises(ConfigError, match="cannot use"):
-        IndexDirectory(tmp_path / "segments")
+        IndexDirectory(tmp_path / "segments", MemoryIndexes())

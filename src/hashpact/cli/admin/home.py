@@ -106,7 +106,9 @@ def init(  # noqa: PLR0913, PLR0917 - an argument for each option
 @click.command(epilog=example("hashpact serve /srv/hashpact --listen 127.0.0.1:8443"))
 @home_argument
 @click.option("--listen", metavar="HOST:PORT", help="Where to bind, instead of what hashpact.toml says.")
-@click.option("--verify", is_flag=True, help="Derive the whole log again first: hashes, checkpoints, state.")
+@click.option(
+    "--verify", is_flag=True, help="Derive the whole log again first: hashes, checkpoints, state, index."
+)
 def serve(home: Path, listen: str | None, *, verify: bool) -> None:
     """Serve a home until it is told to stop (SIGTERM, or Ctrl-C).
 

@@ -109,7 +109,8 @@ def audit(  # noqa: PLR0913, PLR0917 - an argument for each option
 def verify(home: Path, genesis: bytes | None, evidence: Path | None, *, as_json: bool) -> None:
     """Derive the whole log of a home again, and compare it with everything that is stored in the home.
 
-    Tree, checkpoints, private parts, and every row of the state. The server of the home may run meanwhile.
+    Tree, checkpoints, private parts, every row of the state, and that the saved index finds every shared
+    item. The server of the home may run meanwhile.
     The exit status is 1 if anything is wrong.
     """
     from hashpact.audit import run  # noqa: PLC0415 - late, as above

@@ -1,0 +1,299 @@
+"""A picture file without its metadata, which is what Pillow is shown of it.
+
+Pillow keeps comments, profiles, EXIF data and texts. A file can make it hold far more than the pixels need,
+or work for minutes before the first pixel, and no fingerprint depends on any of them. So they are left out of
+JPEG, PNG and GIF files. What else makes decoding dear is counted: scans (JPEG), parts (JPEG, PNG, GIF, WebP),
+boxes (AVIF) and runs (BMP).
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, Final, cast
+
+from hashpact.errors import UnusableContentError
+
+MAX_SCANS: Final = 100
+"""The most scans of a JPEG. Each is a pass over the whole picture, however few bytes it has.
+
+libjpeg writes progressive pictures in 10 scans, or in 6 (grey) or 18 (four colours). libjpeg-turbo's own
+fuzzers stop at 500; of the largest picture, 100 can take 12 s.
+"""
+
+MAX_PARTS: Final = 65_536
+"""The most segments, chunks or blocks of a file.
+
+libpng writes chunks of 8 KiB, so its largest file that is read (256 MiB) has half as many.
+"""
+
+MAX_HEAD: Final = 1024 * 1024
+"""The most bytes of tables in front of the pixels, such as palettes. An ordinary file has 2 KiB of them."""
+
+MAX_BOXES: Final = 256 * 1024
+"""The most bytes of an AVIF file outside of its media data.
+
+libavif searches its list of items once for each.
+"""
+
+MAX_RUNS: Final = 16 * 1024 * 1024
+"""The largest BMP of run lengths, in bytes. Pillow decodes them in Python: 3 MB a second at worst."""
+
+_BLOCK: Final = 64 * 1024
+"""How much is read at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """A file for Pillow.
+
+    ``coefficients`` is how many bytes of them libjpeg keeps until it has read all scans.
+    """
+
+    file: BinaryIO
+    coefficients: int = 0
+
+
+def bare(file: BinaryIO, size: int, name: str) -> Bare:
+    """``file``, of ``size`` bytes and in one of PICTURE_FORMATS, without what is not pixels.
+
+    The result reads from ``file``, which must stay open. Raises UnusableContentError, naming the limit, for a
+    file over one of those above; ValueError or IndexError for one in which no pixels can be found.
+    """
+    file.seek(0)
+    found = _READERS[name](file, size)
+    found.file.seek(0)
+    return found
+
+
+class _Spliced:
+    """``head``, and behind it the bytes of ``file`` from ``start`` to ``end``: what Pillow asks of a file."""
+
+    def __init__(self, head: bytes, file: BinaryIO, start: int, end: int) -> None:
+        self._head, self._file, self._start = head, file, start
+        self._size = len(head) + end - start
+        self._at = 0
+
+    def read(self, size: int = -1) -> bytes:
+        end = self._size if size < 0 else min(self._at + size, self._size)
+        data = self._head[self._at : end]
+        behind = self._at + len(data) - len(self._head)
+        if behind >= 0 and self._at + len(data) < end:
+            self._file.seek(self._start + behind)
+            data += self._file.read(end - self._at - len(data))
+        self._at += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = offset + (0, self._at, self._size)[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+
+def _spliced(head: bytes | bytearray, file: BinaryIO, start: int, end: int) -> BinaryIO:
+    _check_head(len(head))
+    return cast("BinaryIO", _Spliced(bytes(head), file, start, end))
+
+
+def _over(limit: int, unit: str) -> UnusableContentError:
+    return UnusableContentError(f"a picture with more than the limit of {limit} {unit}", field="content")
+
+
+def _check_head(size: int) -> None:
+    if size > MAX_HEAD:
+        raise _over(MAX_HEAD, "bytes of tables")
+
+
+def _check_parts(parts: int, unit: str) -> None:
+    if parts > MAX_PARTS:
+        raise _over(MAX_PARTS, unit)
+
+
+# --- JPEG: ITU-T T.81, annex B -----------------------------------------------------------------------------
+# Zero is no marker but a byte of data, and restarts (D0 to D7) stand within a scan.
+_MARKER: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+_SOI, _EOI, _SOS, _DHT, _JPG, _DAC = 0xD8, 0xD9, 0xDA, 0xC4, 0xC8, 0xCC
+_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {_DHT, _JPG, _DAC}
+_PROGRESSIVE: Final = (0xC2, 0xC6, 0xCA, 0xCE)
+_ALONE: Final = frozenset((*range(1, 0xC0), _SOI))
+"""Markers without parameters."""
+# JFIF in APP0 and Adobe in APP14 say how colours are stored.
+_METADATA: Final = frozenset((*range(0xE1, 0xEE), 0xEF, 0xFE))
+
+
+def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes, int]]:
+    """Each segment up to the end of the image: its marker, all of its bytes, and where it ends.
+
+    They are found as libjpeg finds them: what lies between segments, in or outside of a scan, is passed over.
+    """
+    at = 2
+    for parts in range(MAX_PARTS + 2):
+        _check_parts(parts, "segments")
+        while True:
+            file.seek(at)
+            block = file.read(_BLOCK)
+            found = _MARKER.search(block)
+            if found is not None:
+                break
+            if len(block) < 2:  # noqa: PLR2004 - a marker has two bytes
+                return
+            # The first byte of a marker may be the last one of this block.
+            at += len(block) - 1
+        marker, at = found[0][1], at + found.start()
+        if marker == _EOI:
+            return
+        length = 0
+        if marker not in _ALONE:
+            file.seek(at + 2)
+            length = int.from_bytes(file.read(2))
+            if length < 2:  # noqa: PLR2004 - it counts itself
+                msg = "a segment without its length"
+                raise ValueError(msg)
+        file.seek(at)
+        segment = file.read(2 + length)
+        at += 2 + length
+        yield marker, segment, at
+
+
+def _jpeg(file: BinaryIO, size: int) -> Bare:
+    head = bytearray(b"\xff\xd8")
+    frame = b""
+    start = scans = 0
+    whole = True
+    for marker, segment, end in _segments(file):
+        if marker in _FRAMES:
+            frame = frame or segment[4:]
+            whole = whole and marker not in _PROGRESSIVE
+        if marker == _SOS:
+            scans += 1
+            if scans > MAX_SCANS:
+                raise _over(MAX_SCANS, "scans")
+        if start == 0 and marker not in _METADATA:
+            head += segment
+            _check_head(len(head))
+        if start == 0 and marker == _SOS:
+            start = end
+            # A scan of fewer components than the picture has is one of many.
+            whole = whole and segment[4:5] == frame[5:6]
+    if start == 0:
+        msg = "no scan"
+        raise ValueError(msg)
+    return Bare(_spliced(head, file, start, size), 0 if whole else _coefficients(frame))
+
+
+def _coefficients(frame: bytes) -> int:
+    """The bytes of all coefficients: two for each, in blocks of 8 x 8, whole units of blocks (T.81, A.2)."""
+    height, width = int.from_bytes(frame[1:3]), int.from_bytes(frame[3:5])
+    factors = [(each >> 4, each & 15) for each in frame[7::3]]
+    if not factors or min(map(min, factors)) == 0:
+        msg = "a sampling factor of 0"
+        raise ValueError(msg)
+    across, down = max(h for h, _ in factors), max(v for _, v in factors)
+    units = -(-width // (8 * across)) * -(-height // (8 * down))
+    return units * sum(h * v for h, v in factors) * 2 * 64
+
+
+# --- PNG: the critical chunks ------------------------------------------------------------------------------
+def _png(file: BinaryIO, _size: int) -> Bare:
+    head = bytearray(file.read(8))
+    start = end = 0
+    at = len(head)
+    for parts in range(MAX_PARTS + 2):
+        _check_parts(parts, "chunks")
+        file.seek(at)
+        length, kind = int.from_bytes(file.read(4)), file.read(4)
+        if kind == b"IDAT":
+            start, end = start or at, at + 12 + length
+        elif start or len(kind) < 4:  # noqa: PLR2004 - the name of a chunk
+            break
+        elif kind in (b"IHDR", b"PLTE"):
+            _check_head(len(head) + length)
+            file.seek(at)
+            head += file.read(12 + length)
+        at += 12 + length
+    if start == 0:
+        msg = "no chunk of pixels"
+        raise ValueError(msg)
+    return Bare(_spliced(head, file, start, end))
+
+
+# --- GIF: all but the extensions that are not about the first frame ----------------------------------------
+_CONTROL: Final = b"\xf9"
+
+
+def _gif(file: BinaryIO, size: int) -> Bare:
+    head = bytearray(file.read(13))
+    if head[10] & 0x80:
+        head += file.read(3 << (head[10] & 7) + 1)
+    parts = 0
+    while (kind := file.read(1)) != b",":
+        if kind in (b"", b";"):
+            msg = "no frame"
+            raise ValueError(msg)
+        _check_parts(parts := parts + 1, "blocks")
+        if kind == b"!":
+            label = file.read(1)
+            first = block = _sub_block(file)
+            while block:
+                _check_parts(parts := parts + 1, "blocks")
+                block = _sub_block(file)
+            if label == _CONTROL and first:
+                head += b"!" + label + bytes((len(first),)) + first + b"\0"
+    return Bare(_spliced(head, file, file.tell() - 1, size))
+
+
+def _sub_block(file: BinaryIO) -> bytes:
+    return file.read(int.from_bytes(file.read(1)))
+
+
+# --- The others, which Pillow reads as they are ------------------------------------------------------------
+_OLDEST: Final = 12
+
+
+def _bmp(file: BinaryIO, size: int) -> Bare:
+    head = file.read(34)
+    # The header of 12 bytes has no field for compression; 1 and 2 are runs of bytes and of half bytes.
+    compression = 0 if head[14] == _OLDEST else int.from_bytes(head[30:34], "little")
+    if compression in (1, 2) and size > MAX_RUNS:
+        raise _over(MAX_RUNS, "bytes of run lengths")
+    return Bare(file)
+
+
+def _webp(file: BinaryIO, size: int) -> Bare:
+    at, parts = 12, 0
+    while at < size:
+        _check_parts(parts := parts + 1, "chunks")
+        file.seek(at + 4)
+        length = int.from_bytes(file.read(4), "little")
+        at += 8 + length + length % 2
+    return Bare(file)
+
+
+def _avif(file: BinaryIO, size: int) -> Bare:
+    """ISO 14496-12, 4.2: a box of size 1 has its size behind its name, one of size 0 goes to the end."""
+    at, boxes = 0, 0
+    while at < size:
+        file.seek(at)
+        length, kind = int.from_bytes(file.read(4)), file.read(4)
+        if length == 1:
+            length = int.from_bytes(file.read(8))
+        length = max(length or size - at, 8)
+        boxes += 8 if kind == b"mdat" else length
+        if boxes > MAX_BOXES:
+            raise _over(MAX_BOXES, "bytes of boxes")
+        at += length
+    return Bare(file)
+
+
+_READERS: Final[dict[str, Callable[[BinaryIO, int], Bare]]] = {
+    "AVIF": _avif,
+    "BMP": _bmp,
+    "GIF": _gif,
+    "JPEG": _jpeg,
+    "PNG": _png,
+    "WEBP": _webp,
+}

@@ -1,0 +1,48 @@
+// The part of the binding that is about pictures.
+#pragma once
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+
+#include "picture/pdq.hpp"
+
+namespace hashpact::binding {
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+using Band = nb::ndarray<const std::uint8_t, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+
+inline void add_band(Pdq& pdq, const Band& band) {
+    if (band.shape(1) != pdq.width() || band.shape(2) != 3) throw std::invalid_argument("wrong width");
+    if (band.shape(0) > pdq.missing()) throw std::invalid_argument("too many rows");
+    const nb::gil_scoped_release unlocked;
+    for (std::size_t row = 0; row < band.shape(0); ++row) pdq.add(band.data() + row * band.shape(1) * 3);
+}
+
+inline nb::tuple finish(Pdq& pdq) {
+    if (pdq.missing() != 0) throw std::invalid_argument("rows are missing");
+    const Pdq::Result result = pdq.finish();
+    nb::list codes;
+    for (const Pdq::Code& code : result.codes) codes.append(nb::bytes(code.data(), code.size()));
+    return nb::make_tuple(codes, result.quality);
+}
+
+inline void bind_pictures(nb::module_& module) {
+    nb::class_<Pdq>(module, "Pdq")
+        .def(
+            "__init__",
+            [](Pdq* self, std::size_t width, std::size_t height) {
+                if (width == 0 || height == 0) throw std::invalid_argument("a picture without pixels");
+                new (self) Pdq(width, height);
+            },
+            "width"_a, "height"_a)
+        .def("add", &add_band, "band"_a)
+        .def("finish", &finish);
+}
+
+}  // namespace hashpact::binding

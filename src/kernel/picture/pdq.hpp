@@ -1,0 +1,83 @@
+// Pixels to PDQ codes: pdq/1, in one pass over the rows and in memory for a 128th of the picture.
+//
+// The method is that of Meta's reference (https://github.com/facebook/ThreatExchange, pdq/cpp, and its paper hashing.pdf):
+// luma; two passes of a moving average along the rows and the columns; 64 x 64 samples; a discrete cosine transform of
+// which 16 x 16 frequencies are kept; a bit for each, which says whether it is above their median. The reference holds
+// two pictures of floats. Here each row is averaged when it comes and forgotten when nothing needs it. The numbers are
+// added in the reference's order and rounded as it rounds them, so that every bit and every quality is the same.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace hashpact {
+
+// A moving average along the columns of a picture whose rows come one by one.
+class ColumnAverage {
+  public:
+    ColumnAverage(std::size_t width, std::size_t height);
+
+    // How many rows come in before the first comes out, hence how many are asked for behind the last.
+    std::size_t ahead() const { return window_ / 2; }
+
+    // Takes the next row, zeros behind the last one. Returns whether there is an averaged row, which `out` then is.
+    bool next(const float* row, float* out);
+
+  private:
+    std::size_t width_;
+    std::size_t height_;
+    std::size_t window_;
+    std::size_t taken_ = 0;
+    std::size_t count_ = 0;      // of rows in the window
+    std::vector<float> sums_;    // of the rows in the window
+    std::vector<float> window_rows_;
+};
+
+class Pdq {
+  public:
+    static constexpr std::size_t kSamples = 64;
+    static constexpr std::size_t kFrequencies = 16;
+    static constexpr std::size_t kVariants = 8;
+    using Code = std::array<std::uint8_t, kFrequencies * kFrequencies / 8>;
+
+    // The picture as it is; rotated by 90, 180 and 270 degrees counterclockwise; upside down; left to right; mirrored
+    // at the diagonal from top left, and at the other. All are of one transform.
+    struct Result {
+        std::array<Code, kVariants> codes;
+        int quality;
+    };
+
+    // Of a picture with that many pixels, at least 1 x 1.
+    Pdq(std::size_t width, std::size_t height);
+
+    std::size_t width() const { return width_; }
+    std::size_t missing() const { return height_ - rows_; }
+
+    // Takes the next row: `width` times red, green, blue. Not more rows than the picture has.
+    void add(const std::uint8_t* rgb);
+
+    // After the last row, once.
+    Result finish();
+
+  private:
+    using Samples = std::array<std::array<float, kSamples>, kSamples>;
+
+    void average(const float* row);
+    void sample(const float* row);
+    void keep(const float* columns);
+
+    std::size_t width_;
+    std::size_t height_;
+    std::size_t rows_ = 0;
+    std::size_t averaged_ = 0;   // rows that have come out of all averages
+    std::vector<float> luma_;
+    std::vector<float> along_;   // a row, averaged along itself
+    std::vector<float> down_;    // the same, averaged along the columns
+    ColumnAverage first_;
+    ColumnAverage second_;       // of the columns that are sampled only
+    Samples samples_{};
+};
+
+}  // namespace hashpact

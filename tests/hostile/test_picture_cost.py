@@ -1,0 +1,189 @@
+"""Number 45 of the hostile inputs: pictures that cost far more memory or time than their bytes suggest.
+
+Memory is asserted and time is not: what bounds it are numbers, of pixels, scans and parts.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pdqhash  # type: ignore[import-untyped]  # it carries no types
+import pytest
+from commands import process
+from PIL import Image
+
+IMAGES = Path(__file__).resolve().parents[1] / "vectors" / "images"
+LARGEST = (8192, 6144)
+
+MOST = 400e6 / 2**20
+"""The most memory of a command, in MiB."""
+
+LITTLE = 128
+"""The most memory of one that decodes no large picture, in MiB."""
+
+
+def made(path: Path) -> dict[str, dict[str, Any]]:
+    """What `hashpact fingerprint` says of a file that it accepts, by type, within the memory."""
+    done = process("fingerprint", "--json", path)
+    assert done.status == 0, done.err
+    assert done.peak < MOST
+    return {each["type"]: each for each in done.lines[0]["fingerprints"]}
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Image.Image:
+    """The largest picture: shapes as large as a photograph has, and noise over them."""
+    chance = np.random.RandomState(45)
+    shapes = Image.fromarray(chance.randint(0, 256, (12, 16, 3)).astype(np.uint8))
+    large = np.array(shapes.resize(LARGEST, Image.Resampling.BICUBIC))
+    large[::3] ^= chance.randint(0, 8, large.shape[1:]).astype(np.uint8)
+    return Image.fromarray(large)
+
+
+@pytest.mark.parametrize("name", ["rgb.png", "rgb.bmp"])
+def test_45_the_largest_picture_has_the_reference_s_code_within_the_memory(
+    name: str, drawn: Image.Image, tmp_path: Path
+) -> None:
+    drawn.save(tmp_path / name, compress_level=1)
+    found = made(tmp_path / name)["pdq/1"]
+    bits, quality = pdqhash.compute(np.asarray(drawn))
+    assert found["value"] == np.packbits(bits.astype(np.bool_)).tobytes().hex()
+    assert found["quality"] == quality
+
+
+WRITERS: dict[str, Callable[[Image.Image, Path], None]] = {
+    "deep.png": lambda drawn, path: Image.fromarray(
+        np.asarray(drawn.convert("L")).astype(np.uint16) * 257
+    ).save(path, compress_level=1),
+    "alpha.png": lambda drawn, path: drawn.convert("RGBA").save(path, compress_level=1),
+    "palette.gif": lambda drawn, path: drawn.convert("L").save(path),
+    "baseline.jpg": lambda drawn, path: drawn.save(path, quality=80),
+    "full-colour.jpg": lambda drawn, path: drawn.save(path, quality=80, subsampling=0),
+    "progressive.jpg": lambda drawn, path: drawn.save(path, quality=80, progressive=True),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_45_the_largest_picture_is_accepted_within_the_memory(
+    name: str, drawn: Image.Image, tmp_path: Path
+) -> None:
+    WRITERS[name](drawn, tmp_path / name)
+    assert list(made(tmp_path / name)) == ["pdq/1", "phash/1", "sha256/1", "md5/1"]
+
+
+@pytest.mark.parametrize("size", [(3_125_000, 16), (16, 3_125_000)])
+def test_45_fifty_million_pixels_are_accepted_in_any_shape(
+    size: tuple[int, int], drawn: Image.Image, tmp_path: Path
+) -> None:
+    drawn.resize(size, Image.Resampling.NEAREST).save(tmp_path / "thin.png", compress_level=1)
+    assert "sha256/1" in made(tmp_path / "thin.png")
+
+
+def enlarged(name: str, path: Path, mode: str, options: dict[str, Any]) -> None:
+    """A small picture, with the header of the largest that the format can have."""
+    chance = np.random.RandomState(1)
+    small = Image.fromarray(chance.randint(0, 256, (64, 64, 3)).astype(np.uint8))
+    small.convert(mode).save(path, **options)
+    data = path.read_bytes()
+    width, height = LARGEST
+    replaced = {
+        "jpg": (struct.pack(">HH", 64, 64), struct.pack(">HH", height, width)),
+        "webp": (struct.pack("<HH", 64, 64), struct.pack("<HH", width, height)),
+        "avif": (
+            b"ispe\0\0\0\0" + struct.pack(">II", 64, 64),
+            b"ispe\0\0\0\0" + struct.pack(">II", width, height),
+        ),
+    }[name.rpartition(".")[2]]
+    assert data.count(replaced[0]) == 1
+    path.write_bytes(data.replace(*replaced))
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "options", "need"),
+    [
+        ("full-colour.jpg", "RGB", {"progressive": True, "subsampling": 0}, 503316480),
+        ("four-colours.jpg", "CMYK", {"progressive": True}, 603979776),
+        ("lossy.webp", "RGB", {}, 905969664),
+        ("small.avif", "RGB", {}, 1207959552),
+    ],
+)
+def test_45_a_decoder_that_needs_more_is_refused_by_its_header(
+    name: str, mode: str, options: dict[str, Any], need: int, tmp_path: Path
+) -> None:
+    enlarged(name, tmp_path / name, mode, options)
+    done = process("fingerprint", tmp_path / name)
+    said = done.error
+    assert "picture of 8192 x 6144 pixels takes" in said
+    assert need <= int(said.partition(" takes ")[2].split()[0]) < need + 100_000
+    assert said.endswith("over the limit of 352321536 bytes")
+    assert done.peak < LITTLE
+
+
+def scans(count: int) -> bytes:
+    """A progressive JPEG of ten scans, the last of which stands there again and again."""
+    whole = (IMAGES / "progressive.jpg").read_bytes()
+    last = whole[whole.rindex(b"\xff\xda") : -2]
+    return whole[:-2] + last * (count - whole.count(b"\xff\xda")) + whole[-2:]
+
+
+def test_45_the_scans_of_a_jpeg_have_a_limit(tmp_path: Path) -> None:
+    (tmp_path / "many.jpg").write_bytes(scans(100))
+    assert "pdq/1" in made(tmp_path / "many.jpg")
+    for count in (101, 20_000):
+        (tmp_path / "more.jpg").write_bytes(scans(count))
+        done = process("fingerprint", tmp_path / "more.jpg")
+        assert done.error.endswith("a picture with more than the limit of 100 scans")
+        assert done.peak < LITTLE
+
+
+def segment(marker: int, data: bytes) -> bytes:
+    """A segment of a JPEG."""
+    return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """A chunk of a PNG."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def text(number: int) -> bytes:
+    """A text of nearly a million characters for a PNG, which take 4 bytes each once they are read."""
+    letters = "\U0001f600" + "a" * 1_048_000
+    return chunk(b"iTXt", b"%d\0\1\0\0\0" % number + zlib.compress(letters.encode(), 9))
+
+
+DRESSED: dict[str, Callable[[bytes], bytes]] = {
+    # Above all scans that are none: in a thumbnail, and behind the end.
+    "baseline.jpg": lambda bare: (
+        bare[:2]
+        + segment(0xE1, b"Exif\0\0" + b"\xff\xda" * 30_000) * 1000
+        + segment(0xFE, bytes(65_000)) * 1000
+        + bare[2:]
+        + b"\xff\xda" * 1000
+    ),
+    "cmyk.jpg": lambda bare: bare[:2] + segment(0xE2, b"MPF\0" + bytes(65_000)) * 1500 + bare[2:],
+    "rgb.png": lambda bare: (
+        bare[:33] + b"".join(map(text, range(100))) + chunk(b"prVt", bytes(4000)) * 30_000 + bare[33:]
+    ),
+    "animated.gif": lambda bare: (
+        bare[: 13 + 768] + b"!\xfe" + (b"\xff" + bytes(255)) * 60_000 + b"\0" + bare[13 + 768 :]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DRESSED)
+def test_45_metadata_takes_no_memory_and_changes_no_fingerprint(name: str, tmp_path: Path) -> None:
+    bare = (IMAGES / name).read_bytes()
+    (tmp_path / name).write_bytes(DRESSED[name](bare))
+    done = process("fingerprint", "--json", tmp_path / name)
+    assert done.status == 0, done.err
+    assert done.peak < LITTLE
+    expected = made(IMAGES / name)
+    for each in done.lines[0]["fingerprints"][:2]:
+        assert each == expected[each["type"]], json.dumps(each)
