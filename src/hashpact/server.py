@@ -25,6 +25,7 @@ from hashpact.domain.ports import Log
 from hashpact.durable import write_public
 from hashpact.errors import CommitFailedError, ConfigError, CorruptError, HashpactError
 from hashpact.events import event_log
+from hashpact.home.clock import CheckedClock
 from hashpact.home.lease import REFRESH, Lease
 from hashpact.home.listening import Listening
 from hashpact.home.opening import Home, open_home
@@ -149,14 +150,14 @@ async def _serve_members(
     follower = _follower(home.ledger, index, position)
     keeper = IndexSaver(follower, home.ledger, index.freeze, segments.save)
     position = await asyncio.to_thread(follower.catch_up)
-    reader = Reader(home.ledger)
-    quorum = _quorum(home)
+    reader, clock = Reader(home.ledger), home.clock()
+    quorum = _quorum(home, clock)
     for complaint in await asyncio.to_thread(_check_witnesses, home.ledger, quorum):
         log.warning("cannot ask a witness", reason=complaint)
     sealing = _Sealing(SigningGuard(home.ledger, home.open_log_key(), quorum), home.publisher(), stop)
     await sealing.once()
     services = Services(
-        Intake(Appender(home.ledger, unix_time), follower, sealing.guard, stop.on_fault),
+        Intake(Appender(home.ledger, clock), follower, sealing.guard, stop.on_fault),
         Checker(home.ledger, index, follower),
         reader,
         Prover(home.ledger),
@@ -201,9 +202,11 @@ async def _serve_members(
     segments.close()
 
 
-def _quorum(home: Home) -> Quorum | None:
-    """The witnesses that cosign the log's checkpoints, if it has any."""
-    asked = [WitnessLink(one.witness, WitnessClient(one.url)) for one in home.config.witnesses]
+def _quorum(home: Home, clock: CheckedClock) -> Quorum | None:
+    """The witnesses that cosign the log's checkpoints, if it has any; the clock learns of their times."""
+    asked = [
+        WitnessLink(one.witness, WitnessClient(one.url), heard=clock.heard) for one in home.config.witnesses
+    ]
     return Quorum(asked, home.config.quorum, lambda: home.ledger.head().size) if asked else None
 
 

@@ -173,7 +173,7 @@ ROWS = [
     ("UPDATE charters SET threshold = 1 WHERE number = 2", None),
     ("UPDATE charters SET labels = '[\"other\"]' WHERE number = 1", None),
     ("DELETE FROM charters WHERE number = 1", None),
-    ("UPDATE head SET time = time - 1", None),
+    ("UPDATE times SET moments = '[1, 2, 3]'", None),
     ("UPDATE private SET data = x'00' WHERE leaf = 11 AND number = 1", 11),
     ("DELETE FROM private WHERE leaf = 11 AND number = 0", 11),
 ]  # fmt: skip

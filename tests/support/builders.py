@@ -350,7 +350,8 @@ def check_state(ledger: Ledger, state: State) -> None:
         told = list(view.records())
         assert told[: len(state.charters())] == list(state.charters())
         assert sorted(map(repr, told)) == sorted(map(repr, state.records()))
-        assert view.time() == state.time()
+        assert view.times() == state.times()
+        assert view.waiting(0) == state.waiting(0)
         members = view.members("", 1_000_000)
         assert {member.id: member for member in members} == state.members
         assert [key for member in members for key in view.keys(member.id)] == sorted(

@@ -38,7 +38,8 @@ def refused(*arguments: str | Path) -> str:
     """The one line with which a command refuses."""
     err = io.StringIO()
     with redirect_stdout(io.StringIO()), redirect_stderr(err):
-        assert run([str(argument) for argument in arguments]) in {exits.MISUSED, exits.REFUSED, exits.CORRUPT}
+        came = run([str(argument) for argument in arguments])
+    assert came in {exits.MISUSED, exits.REFUSED, exits.UNAVAILABLE, exits.CORRUPT}
     (line,) = err.getvalue().splitlines()
     return line.removeprefix("hashpact: ")
 

@@ -23,6 +23,7 @@ from hashpact.domain.state import (
     Leaf,
     Member,
     Opinion,
+    RecentTimes,
     Record,
     State,
 )
@@ -79,9 +80,13 @@ class _View:
         """The leaf of that request."""
         return self._state.request(member_id, request)
 
-    def time(self) -> int:
-        """The latest time of any statement."""
-        return self._state.time()
+    def waiting(self, moment: int) -> tuple[Key, ...]:
+        """The keys that begin later than that."""
+        return self._state.waiting(moment)
+
+    def times(self) -> RecentTimes:
+        """The times of the last signers."""
+        return self._state.times()
 
     def records(self) -> Iterator[Record]:
         """Every record."""
@@ -119,7 +124,7 @@ class _Transaction(_View):
         if self.request(leaf.member, leaf.request) is not None:
             msg = f"{leaf.member} used this request id before"
             raise RequestReusedError(msg)
-        self._state.take(leaf.index, (leaf.member, leaf.request, leaf.time), records)
+        self._state.take(leaf.index, (leaf.member, leaf.request), records)
         self.staged.append((leaf, tuple(private)))
         self.head = Head(leaf.index + 1, leaf.edge)
 
@@ -260,5 +265,5 @@ def _copy(state: State) -> State:
         entries=state.entries.copy(),
         stances={entry: given.copy() for entry, given in state.stances.items()},
         requests=state.requests.copy(),
-        latest=state.latest,
+        recent=state.recent,
     )

@@ -22,7 +22,6 @@ class Altered:
         self.told: dict[int, ReportedLeaf | Exception] = {}
         self.tiles: dict[Tile, bytes | Exception] = {}
         self.state: list[Record] = list(honest.records(()))
-        self.latest: int | None = honest.time()
         self.end: Head | None = honest.head()
 
     def checkpoints(self) -> Iterator[bytes]:
@@ -32,10 +31,6 @@ class Altered:
     def head(self) -> Head | None:
         """The end."""
         return self.end
-
-    def time(self) -> int | None:
-        """The latest time."""
-        return self.latest
 
     def leaves(self, start: int, stop: int) -> Iterator[ReportedLeaf]:
         """What is put in place of a leaf, or the leaf."""
@@ -73,7 +68,7 @@ class Growing(Altered):
     def __init__(self, honest: LedgerSource) -> None:
         super().__init__(honest)
         self.later = self.notes.pop()
-        self.end, self.latest = None, None
+        self.end = None
         self.asked: list[Sequence[int]] = []
 
     def records(self, entries: Sequence[int]) -> Iterator[Record]:

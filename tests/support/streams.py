@@ -16,6 +16,7 @@ from hashpact.domain.kinds import (
     ADMIN,
     KINDS,
     AnyBody,
+    ClockMend,
     GiveOpinion,
     KeyEnrol,
     KeyResume,
@@ -180,6 +181,7 @@ class Stream:
             "withdraw": Withdraw(entry, "mistake"),
             "opinion": _opinion(entry, number),
             "void": Void(entry, "court"),
+            "clock-mend": ClockMend("wrong-clock"),
         }
         return bodies[kind]
 

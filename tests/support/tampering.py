@@ -81,13 +81,11 @@ class Forger:
     @staticmethod
     def _rebuild(connection: apsw.Connection, leaves: list[Stored], edge: tuple[bytes, ...]) -> None:
         folded = replay(leaf.data for leaf in leaves)
-        for table in ("charters", "members", "keys", "entries", "opinions"):
+        for table in ("charters", "members", "keys", "entries", "opinions", "times"):
             connection.execute(f"DELETE FROM {table}")  # noqa: S608  # names of tables
         for record in folded.state.records():
             rows.put(connection, record)
-        connection.execute(
-            "UPDATE head SET size = ?, edge = ?, time = ?", (len(leaves), b"".join(edge), folded.state.time())
-        )
+        connection.execute("UPDATE head SET size = ?, edge = ?", (len(leaves), b"".join(edge)))
 
 
 def _named(data: bytes, index: int) -> tuple[str, bytes, int]:

@@ -32,7 +32,7 @@ from hashpact.audit.records import Difference, differences, records_of, unlike
 from hashpact.audit.source import ReportedLeaf, Source
 from hashpact.domain import keys
 from hashpact.domain.fingerprints import commitment
-from hashpact.domain.kinds import Submit
+from hashpact.domain.kinds import Submit, moment
 from hashpact.domain.ports import Clock
 from hashpact.domain.rules.replay import Replay
 from hashpact.domain.state import Entry, Leaf, Record
@@ -70,7 +70,7 @@ class Report:
     """The result of an audit. ``checkpoint`` is the newest signed one, None if nothing is signed yet.
 
     ``root`` is that of the tree of all ``size`` leaves; ``genesis`` the SHA-256 of leaf 0. ``counts`` are the
-    statements by kind; ``newest`` is the latest time of any statement, in Unix seconds.
+    statements by kind; ``newest`` is the moment of the newest one, in Unix seconds.
     """
 
     origin: str | None
@@ -145,7 +145,7 @@ class Auditor:
             signed=0 if self._newest is None else self._newest.checkpoint.size,
             audited=0 if self._audited is None else self._audited.checkpoint.size,
             counts=dict(sorted(self._counts.items())),
-            newest=self._replay.state.time(),
+            newest=moment.newest(self._replay.state.times()),
             findings=tuple(self._findings),
         )
 
@@ -308,8 +308,6 @@ class Auditor:
             different = list(self._different(entries))
         for each in different:
             self._find("state", each.index, each.message)
-        if self._source.time() not in {None, self._replay.state.time()}:
-            self._find("state", None, "the time that is kept is not the latest of any statement")
 
     def _grown(self) -> bool:
         """Fold the leaves that the source has signed since; returns whether there were any."""
@@ -333,7 +331,7 @@ class Auditor:
                 self._progress(done, len(entries))
 
     def _freshness(self) -> None:
-        newest = self._replay.state.time()
+        newest = moment.newest(self._replay.state.times())
         if self._max_age is not None and self._clock() - newest > self._max_age:
             message = f"the newest statement is {self._clock() - newest} s old, more than {self._max_age} s"
             self._find("freshness", self._size - 1, message)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 from hashpact.domain import standing
-from hashpact.domain.state import Charter, Entry, Key, Member, Opinion, Record, State
+from hashpact.domain.state import Charter, Entry, Key, Member, Opinion, RecentTimes, Record, State
 
 Identity: TypeAlias = tuple[str, *tuple[Any, ...]]
 
@@ -59,6 +59,8 @@ def records_of(state: State, entries: Iterable[int], *, only_standing: bool) -> 
         if entry is not None:
             yield entry
         yield from standing.opinions(state, index) if only_standing else state.opinions(index)
+    if state.times().signers:
+        yield state.times()
 
 
 def _identity(record: Record) -> Identity:
@@ -74,6 +76,8 @@ def _identity(record: Record) -> Identity:
             return "entry", record.index
         case Opinion():
             return "opinion", record.entry, record.member
+        case RecentTimes():
+            return ("times",)
 
 
 def _difference(record: Record, what: str) -> Difference:
@@ -85,7 +89,7 @@ def _difference(record: Record, what: str) -> Difference:
             index = entry = record.index
         case Opinion():
             index, entry = record.index, record.entry
-        case Charter():
+        case Charter() | RecentTimes():
             pass
     name = " ".join(str(part) for part in _identity(record))
     return Difference(f"the record {name} {what}", index, entry)

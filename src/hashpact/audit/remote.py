@@ -41,10 +41,6 @@ class TileSource:
         """None: only what is signed is read."""
         return None
 
-    def time(self) -> int | None:
-        """None."""
-        return None
-
     def leaves(self, start: int, stop: int) -> Iterator[ReportedLeaf]:
         """The leaves, with nothing stored beside them."""
         return (ReportedLeaf(index, data) for index, data in self._mirror.leaves(start, stop))
@@ -73,10 +69,6 @@ class ServerSource:
 
     def head(self) -> Head | None:
         """None: only what is signed is read."""
-        return None
-
-    def time(self) -> int | None:
-        """None."""
         return None
 
     def leaves(self, start: int, stop: int) -> Iterator[ReportedLeaf]:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from hashpact.domain.ports import Log, Snapshot
-from hashpact.domain.state import Charter, Entry, Head, Key, Leaf, Member, Opinion, Record
+from hashpact.domain.state import Charter, Entry, Head, Key, Leaf, Member, Opinion, RecentTimes, Record
 from hashpact.errors import CorruptError
 from hashpact.log import tiles
 from hashpact.log.tiles import Tile
 
-EVERY_KIND: Final[frozenset[type[Record]]] = frozenset({Charter, Member, Key, Entry, Opinion})
+EVERY_KIND: Final[frozenset[type[Record]]] = frozenset({Charter, Member, Key, Entry, Opinion, RecentTimes})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,6 @@ class Source(Protocol):
 
     def head(self) -> Head | None:
         """The head that it reports, which may be beyond what is signed; None if it reports none."""
-        ...
-
-    def time(self) -> int | None:
-        """The latest time of any statement as it stores it, None if it reports none."""
         ...
 
     def leaves(self, start: int, stop: int) -> Iterator[ReportedLeaf]:
@@ -107,10 +103,6 @@ class LedgerSource:
             msg = f"leaf {head.size} is stored, but the head counts {head.size} leaves"
             raise CorruptError(msg, index=str(head.size))
         return self._head
-
-    def time(self) -> int:
-        """The latest time of any statement."""
-        return self._view.time()
 
     def leaves(self, start: int, stop: int) -> Iterator[ReportedLeaf]:
         """The leaves with all that is stored beside them."""

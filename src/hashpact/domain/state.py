@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from hashpact.domain.keys import NamedKey
 
@@ -215,7 +215,24 @@ class Opinion:
     reason: str | None = None
 
 
-Record: TypeAlias = Charter | Member | Key | Entry | Opinion
+class SignerTime(NamedTuple):
+    """A signer and the moment of its newest statement, in Unix seconds; ``signer`` is the header's member."""
+
+    signer: str
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecentTimes:
+    """The last signers, at most 11, each once; whose newest statement is the oldest comes first.
+
+    A log has one such record, from its first statement on. `hashpact.domain.kinds.moment` reads it.
+    """
+
+    signers: tuple[SignerTime, ...] = ()
+
+
+Record: TypeAlias = Charter | Member | Key | Entry | Opinion | RecentTimes
 
 
 class View(Protocol):
@@ -253,8 +270,12 @@ class View(Protocol):
         """The index of the leaf with that request id of that member."""
         ...
 
-    def time(self) -> int:
-        """The latest time of any statement so far, in Unix seconds; 0 before the first."""
+    def waiting(self, moment: int) -> tuple[Key, ...]:
+        """The keys whose ``valid_from`` is later than that moment, in the order of their ids."""
+        ...
+
+    def times(self) -> RecentTimes:
+        """The times of the last signers, from which the log's moment follows; none before the first leaf."""
         ...
 
 
@@ -268,7 +289,7 @@ class State:
     entries: dict[int, Entry] = field(default_factory=dict)
     stances: dict[int, dict[str, Opinion]] = field(default_factory=dict)
     requests: dict[tuple[str, bytes], int] = field(default_factory=dict)
-    latest: int = 0
+    recent: RecentTimes = field(default_factory=RecentTimes)
 
     def charter(self) -> Charter | None:
         """The newest charter."""
@@ -304,9 +325,13 @@ class State:
         """The leaf of that request."""
         return self.requests.get((member_id, request))
 
-    def time(self) -> int:
-        """The latest time of any statement."""
-        return self.latest
+    def waiting(self, moment: int) -> tuple[Key, ...]:
+        """The keys that begin later than that."""
+        return tuple(key for _, key in sorted(self.registry.items()) if key.valid_from > moment)
+
+    def times(self) -> RecentTimes:
+        """The times of the last signers."""
+        return self.recent
 
     def records(self) -> Iterator[Record]:
         """Every record; the charters first, in order."""
@@ -316,12 +341,12 @@ class State:
         yield from self.entries.values()
         for given in self.stances.values():
             yield from given.values()
+        if self.recent.signers:
+            yield self.recent
 
-    def take(self, index: int, said: tuple[str, bytes, int], records: Iterable[Record]) -> None:
-        """Take in the leaf at that index: its statement's member, request id and time, and its records."""
-        member, request, time = said
-        self.requests[member, request] = index
-        self.latest = max(self.latest, time)
+    def take(self, index: int, said: tuple[str, bytes], records: Iterable[Record]) -> None:
+        """Take in the leaf at that index: its statement's member and request id, and its records."""
+        self.requests[said] = index
         for record in records:
             self.put(record)
 
@@ -338,3 +363,5 @@ class State:
                 self.entries[record.index] = record
             case Opinion():
                 self.stances.setdefault(record.entry, {})[record.member] = record
+            case RecentTimes():
+                self.recent = record

@@ -76,13 +76,15 @@ def administrators(home: Home, files: Sequence[Path] = (), needed: int | None = 
         where = "these files have" if files else f"{home.paths.pki} has"
         msg = f"{enough} administrators must sign; {where} the keys of {len(signers)}"
         raise ConfigError(msg)
-    append = partial(Appender(home.ledger, unix_time).append_all, None)
+    append = partial(Appender(home.ledger, home.clock()).append_all, None)
     return Administrators(charter.origin, signers, append, unix_time, secrets.token_bytes)
 
 
 def submit_drafts(home: Home, drafts: Sequence[Draft]) -> list[Leaf]:
     """Append signed statements to the log of a home: all of them, or none."""
-    appender = Appender(home.ledger, unix_time)
+    # The clocks that a mend repairs may have been the witnesses' too, whose cosignatures are kept.
+    mends = all(isinstance(draft.statement.body, kinds.ClockMend) for draft in drafts)
+    appender = Appender(home.ledger, unix_time if mends else home.clock())
     return appender.append_all(None, [Submission(draft.data) for draft in drafts])
 
 

@@ -13,12 +13,14 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from hashpact.clock import steady_time, unix_time
 from hashpact.config import MAX_SIZE, HomeConfig
 from hashpact.domain.messages import MemberDetail
 from hashpact.domain.ports import Log
 from hashpact.domain.state import Charter
 from hashpact.durable import read_bytes, read_private
 from hashpact.errors import ConfigError
+from hashpact.home.clock import CheckedClock, cosigned_times
 from hashpact.home.lease import Lease, this_machine
 from hashpact.home.paths import HomePaths
 from hashpact.keys import pkcs8
@@ -76,6 +78,13 @@ class Home:
         """The key that signs the log's checkpoints. Raises ConfigError if it is not in the home."""
         key = self.open_signer(self.paths.log_key)
         return LogKey(self.config.origin, key.public_key().public_bytes_raw(), key)
+
+    def clock(self) -> CheckedClock:
+        """The clock by which statements are appended here."""
+        latest = self.ledger.checkpoints.latest()
+        witnesses = (one.witness for one in self.config.witnesses)
+        cosigned = [] if latest is None else cosigned_times(latest.note, witnesses)
+        return CheckedClock(unix_time, steady_time, cosigned)
 
     def lease(self) -> Lease:
         """The record by which other machines see that this one serves the home."""

@@ -8,10 +8,10 @@ from typing import Final
 
 from hashpact.domain import rules, statements
 from hashpact.domain.fingerprints import commitment, parse_private
-from hashpact.domain.kinds import ADMIN, Submit
+from hashpact.domain.kinds import ADMIN, Submit, moment
 from hashpact.domain.messages import Submission
 from hashpact.domain.ports import Clock, Ledger, Transaction
-from hashpact.domain.state import Head, Leaf
+from hashpact.domain.state import Head, Leaf, RecentTimes
 from hashpact.domain.statements import SignedStatement, Statement
 from hashpact.errors import (
     ClockSkewError,
@@ -20,6 +20,7 @@ from hashpact.errors import (
     MalformedError,
     NotPermittedError,
     RequestReusedError,
+    UnavailableError,
 )
 from hashpact.log import tree
 
@@ -31,7 +32,7 @@ MAX_AGE: Final = 7 * 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Appender:
-    """The only writer of the log."""
+    """The only writer of the log. ``clock`` may raise UnavailableError, and then nothing is appended."""
 
     ledger: Ledger
     clock: Clock
@@ -41,7 +42,8 @@ class Appender:
 
         ``caller`` is the member that the channel authenticates; None is the operator at the home itself,
         without a channel. Raises the HashpactError of the first check that fails; then nothing has changed:
-        format, caller, private parts, replay, clock, rules (`rules.decide`).
+        format, caller, private parts, replay, the server's clock, the statement's time, rules
+        (`rules.decide`).
         """
         (leaf,) = self.append_all(caller, [submission])
         return leaf
@@ -70,7 +72,7 @@ class Appender:
         self, transaction: Transaction, head: Head, signed: SignedStatement, private: Sequence[bytes]
     ) -> Leaf:
         statement = signed.statement
-        self._check_time(statement)
+        self._check_time(statement, transaction.times())
         records = rules.decide(transaction, head.size, signed)
         hash_ = tree.leaf_hash(signed.data)
         edge = tree.extend(head.size, head.edge, hash_)
@@ -94,8 +96,16 @@ class Appender:
             raise CorruptError(msg)
         return leaf
 
-    def _check_time(self, statement: Statement) -> None:
+    def _check_time(self, statement: Statement, times: RecentTimes) -> None:
         now, allowed = self.clock(), MAX_AGE if statement.member == ADMIN else MAX_SKEW
+        # After a mend the log's moment is another, and the mend must not be refused for what it mends.
+        behind = moment.of_log(statement.body.counted(times, statement.time)) - now
+        if behind > MAX_SKEW:
+            msg = (
+                f"the server's clock is {behind} s behind what most of the log's last signers have stated; "
+                "set the machine's clock, or if theirs were wrong, have a clock-mend statement signed"
+            )
+            raise UnavailableError(msg, server_time=str(now))
         if not now - allowed <= statement.time <= now + MAX_SKEW:
             msg = (
                 f"the statement's time is off the server's clock: at most {MAX_SKEW} s ahead "

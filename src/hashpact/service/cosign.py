@@ -57,6 +57,14 @@ Consistency = Callable[[int], tuple[bytes, ...]]
 """``consistency(old)``: the proof from that size to the checkpoint's, 0 < old <= size."""
 
 
+Heard = Callable[[str, int], None]
+"""Called with a witness's name and the time of each new cosignature, as soon as that is verified."""
+
+
+def _unheard(_witness: str, _time: int) -> None:
+    """No-op."""
+
+
 @dataclass(slots=True)
 class WitnessLink:
     """One witness of a log, and the size that it reported last."""
@@ -64,6 +72,7 @@ class WitnessLink:
     witness: Witness
     post: Post = field(repr=False)
     size: int = 0
+    heard: Heard = field(default=_unheard, repr=False)
 
     def cosign(self, signed: checkpoint.SignedCheckpoint, consistency: Consistency) -> bytes:
         """Its cosignature line, verified.
@@ -99,7 +108,9 @@ class WitnessLink:
             opened = note.parse(note.join(signed.note.text, [lines]), checkpoint.MAX_SIZE)
             for line in opened.signatures:
                 alone = note.Note(signed.note.text, (line,))
-                if cosignature.verify(alone, self.witness, keys.verify) is not None:
+                time = cosignature.verify(alone, self.witness, keys.verify)
+                if time is not None:
+                    self.heard(self.witness.name, time)
                     return line.line()
         except (MalformedError, BadSignatureError) as error:
             msg = f"{self.witness.name} answered with no cosignature of its own: {error}"

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from hashpact.domain import keys, standing
+from hashpact.domain.kinds import moment
 from hashpact.domain.ports import Clock, Ledger
 from hashpact.domain.renewal import MAX_PROOF, Renewal, Voucher
 from hashpact.domain.state import Use
@@ -66,11 +67,11 @@ class Renewer:
             if key is None or key.member != member:
                 msg = f"the renewal names no key of {member!r}"
                 raise UnknownKeyError(msg)
-            moment = max(now, view.time())
-            hindrance = standing.hindrance(view, key, self.ledger.head().size, moment)
+            then = moment.of_statement(view.times(), now)
+            hindrance = standing.hindrance(view, key, self.ledger.head().size, then)
         if hindrance is None and key.use is not Use.SIGN:
             hindrance = "it is a recovery key, which only replaces keys"
-        if hindrance is None and moment >= key.expires:
+        if hindrance is None and then >= key.expires:
             hindrance = "it has expired"
         if hindrance is not None:
             msg = f"the key {member}/{key.name} vouches for no certificate: {hindrance}"

@@ -13,7 +13,21 @@ from typing import Final, TypeAlias, TypeVar
 import apsw
 
 from hashpact.domain.keys import NamedKey
-from hashpact.domain.state import Basis, Charter, Entry, Key, Leaf, Member, Opinion, Record, Role, Stance, Use
+from hashpact.domain.state import (
+    Basis,
+    Charter,
+    Entry,
+    Key,
+    Leaf,
+    Member,
+    Opinion,
+    RecentTimes,
+    Record,
+    Role,
+    SignerTime,
+    Stance,
+    Use,
+)
 from hashpact.errors import CorruptError
 from hashpact.storage.connection import Row, run, translated
 
@@ -37,6 +51,7 @@ _ENTRY: Final = (
     "key, withdrawn_at, withdrawn_reason, withdrawn_by, voided_at, voided_reason"
 )
 _OPINION: Final = "entry, member, stance, idx, key, reason"
+_TIMES: Final = "one, signers, moments"
 LEAF: Final = "idx, data, hash, root, edge, member, request, time"
 
 
@@ -121,10 +136,15 @@ class RowView:
         rows = run(self._connection, sql, (member_id, request))
         return rows[0][0] if rows else None
 
-    def time(self) -> int:
-        """The latest time of any statement."""
-        time: int = run(self._connection, "SELECT time FROM head")[0][0]
-        return time
+    def waiting(self, moment: int) -> tuple[Key, ...]:
+        """The keys that begin later than that, by id."""
+        sql = f"SELECT {_KEY} FROM keys WHERE valid_from > ? ORDER BY id"  # noqa: S608  # constants
+        return tuple(decoded(_key_of, row) for row in run(self._connection, sql, (moment,)))
+
+    def times(self) -> RecentTimes:
+        """The times of the last signers."""
+        rows = run(self._connection, f"SELECT {_TIMES} FROM times")  # noqa: S608  # constants
+        return _first(_times_of, rows) or RecentTimes()
 
     def records(self) -> Iterator[Record]:
         """Every row of the state's tables. Raises CorruptError that names a row which cannot be read."""
@@ -173,6 +193,9 @@ def _row_of(record: Record) -> tuple[str, str, _Values]:
             return "entries", _ENTRY, _values_of_entry(record)
         case Opinion():
             return "opinions", _OPINION, _values_of_opinion(record)
+        case RecentTimes():
+            signers = _array(each.signer for each in record.signers)
+            return "times", _TIMES, (1, signers, json.dumps([each.time for each in record.signers]))
 
 
 def _values_of_key(key: Key) -> _Values:
@@ -258,12 +281,19 @@ def _opinion_of(row: Row) -> Opinion:
     return Opinion(entry, member, Stance(stance), index, key, reason)
 
 
+def _times_of(row: Row) -> RecentTimes:
+    _, signers, moments = row
+    pairs = zip(_words(signers), json.loads(moments), strict=True)
+    return RecentTimes(tuple(SignerTime(signer, int(time)) for signer, time in pairs))
+
+
 _STATE: Final[Sequence[tuple[str, str, str, Callable[[Row], Record]]]] = (
     ("charters", _CHARTER, "number", _charter_of),
     ("members", _MEMBER, "id", _member_of),
     ("keys", _KEY, "id", _key_of),
     ("entries", _ENTRY, "idx", _entry_of),
     ("opinions", _OPINION, "entry, member", _opinion_of),
+    ("times", _TIMES, "one", _times_of),
 )
 """The tables of the state: name, columns, order, and what a row is."""
 

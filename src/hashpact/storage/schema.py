@@ -27,8 +27,7 @@ _TABLES: Final = """
 CREATE TABLE head (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   size INTEGER NOT NULL,
-  edge BLOB NOT NULL,
-  time INTEGER NOT NULL
+  edge BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE leaves (
@@ -134,7 +133,13 @@ CREATE TABLE opinions (
   PRIMARY KEY (entry, member)
 ) STRICT, WITHOUT ROWID;
 
-INSERT INTO head VALUES (1, 0, x'', 0);
+CREATE TABLE times (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  signers TEXT NOT NULL,
+  moments TEXT NOT NULL
+) STRICT;
+
+INSERT INTO head VALUES (1, 0, x'');
 """
 
 

@@ -128,7 +128,7 @@ class SqliteTransaction(rows.RowView):
         )
         for record in records:
             rows.put(self._connection, record)
-        execute("UPDATE head SET size = ?, edge = ?, time = max(time, ?)", (leaf.index + 1, edge, leaf.time))
+        execute("UPDATE head SET size = ?, edge = ?", (leaf.index + 1, edge))
 
 
 class SqliteLedger:

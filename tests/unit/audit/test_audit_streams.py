@@ -15,7 +15,7 @@ from hashpact.audit.auditor import Auditor
 from hashpact.audit.source import EVERY_KIND, ReportedLeaf
 from hashpact.domain import standing
 from hashpact.domain.rules.replay import replay
-from hashpact.domain.state import Charter, Head, Record
+from hashpact.domain.state import Charter, Head, RecentTimes, Record
 from hashpact.log import checkpoint, tiles, tree
 from hashpact.log.checkpoint import Checkpoint
 from hashpact.log.tiles import Tile
@@ -42,10 +42,6 @@ class Careless:
         """Only what is signed."""
         return None
 
-    def time(self) -> int | None:
-        """What the records add up to."""
-        return replay(self._leaves).state.time()
-
     def leaves(self, start: int, stop: int) -> Iterator[ReportedLeaf]:
         """All of them."""
         return (ReportedLeaf(index, self._leaves[index]) for index in range(start, stop))
@@ -62,7 +58,7 @@ class Careless:
 class Serving(Careless):
     """The same, but telling its state as a server does: no charters, and only the opinions that stand."""
 
-    reports = EVERY_KIND - {Charter}
+    reports = EVERY_KIND - {Charter, RecentTimes}
     only_standing = True
 
     def records(self, entries: Sequence[int]) -> Iterator[Record]:
@@ -73,6 +69,18 @@ class Serving(Careless):
         for index in entries:
             yield state.entries[index]
             yield from standing.opinions(state, index)
+
+
+class Forgetful(Careless):
+    """The same, with other times of signers."""
+
+    times: RecentTimes | None = None
+
+    def records(self, entries: Sequence[int]) -> Iterator[Record]:
+        """All records but the times, and the false ones if there are any."""
+        yield from (each for each in super().records(entries) if not isinstance(each, RecentTimes))
+        if self.times is not None:
+            yield self.times
 
 
 def compare(source: Careless, leaves: Sequence[bytes]) -> int:
@@ -100,3 +108,12 @@ def test_an_auditor_names_every_leaf_that_breaks_a_rule_and_no_other(examples: i
 def test_the_streams_have_leaves_of_both_sorts() -> None:
     world, leaves = spoken(ordinary(1, turn) for turn in range(300))
     assert 50 < compare(Serving(world, leaves), leaves) < 290
+
+
+def test_times_of_signers_that_are_told_otherwise_are_found() -> None:
+    world = World()
+    source = Forgetful(world, world.founding("acme"))
+    for times, message in ((None, "is missing"), (RecentTimes(), "is reported with another signers")):
+        source.times = times
+        (found,) = Auditor(source, FakeClock(), lambda _done, _total: None).run().findings
+        assert (found.topic, found.index, found.message) == ("state", None, f"the record times {message}")

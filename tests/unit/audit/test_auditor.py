@@ -148,14 +148,14 @@ def _with_root(size: int, root: bytes) -> bytes:
 def test_a_log_that_has_signed_nothing(source: Altered) -> None:
     source.notes = []
     assert report(source).findings == ()  # a home that was never served
-    source.end, source.latest, source.reports = None, None, frozenset()
+    source.end, source.reports = None, frozenset()
     assert only(source) == ("checkpoint", None, "nothing of this log is signed")
 
 
 def test_a_log_that_was_rolled_back(ledger: MemoryLedger, source: Altered) -> None:
     """It is shorter than when it was audited last."""
     audited = source.notes.pop()
-    source.end, source.latest, source.reports = None, None, frozenset()
+    source.end, source.reports = None, frozenset()
     topic, index, message = only(source, audited=audited)
     assert (topic, index) == ("checkpoint", 256)
     assert "the log was rolled back" in message
@@ -303,11 +303,6 @@ def test_a_record_that_is_told_otherwise_than_the_leaves_say(
     assert only(source) == ("state", index, f"{message.partition(' is reported')[0]} is missing")
 
 
-def test_the_time_that_is_kept_is_the_latest(source: Altered) -> None:
-    source.latest = NOW - 1
-    assert only(source)[:2] == ("state", None)
-
-
 def test_a_source_that_goes_on_is_asked_again(ledger: MemoryLedger) -> None:
     """What it tells is of a longer log than the checkpoint that it gave before."""
     with ledger_source(ledger) as honest:
@@ -326,7 +321,7 @@ def test_a_difference_that_a_longer_log_does_not_explain(ledger: MemoryLedger) -
 
 
 def test_a_source_that_tells_no_state(source: Altered) -> None:
-    source.reports, source.state, source.latest = frozenset(), [], None
+    source.reports, source.state = frozenset(), []
     assert report(source).findings == ()
 
 

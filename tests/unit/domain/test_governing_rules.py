@@ -13,6 +13,7 @@ from hashpact.domain.kinds import (
     ADMIN,
     KINDS,
     AnyBody,
+    ClockMend,
     GiveOpinion,
     KeyEnrol,
     KeyResume,
@@ -66,6 +67,7 @@ ALONE: list[AnyBody] = [
     KeyResume("bravo", BRAVO.id, "friend"),
     KeyRevoke("acme", ACME.id, 3, "rival"),
     Void(ENTRY, "ordered"),
+    ClockMend("wrong-clock"),
 ]
 
 

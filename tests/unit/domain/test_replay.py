@@ -53,7 +53,7 @@ def by_hand(taken: list[tuple[int, bytes]]) -> State:
     for index, leaf in taken:
         signed = statements.parse(leaf)
         statement = signed.statement
-        said = (statement.member, statement.request, statement.time)
+        said = (statement.member, statement.request)
         state.take(index, said, rules.decide(state, index, signed))
     return state
 

@@ -21,6 +21,7 @@ from hashpact.domain.kinds import (
     Signers,
     Withdraw,
 )
+from hashpact.domain.kinds.moment import SPAN
 from hashpact.domain.rules.replay import Replay, replay
 from hashpact.domain.state import Basis, Charter, Entry, Key, Member, Opinion, Role, Stance, Use
 from hashpact.errors import (
@@ -211,7 +212,7 @@ def test_rule_09_a_key_signs_its_own_enrolment(world: World, log: Replay) -> Non
     refuse(log, world.leaf(body, ALICE, second), BadSignatureError, "signed by 1")
     index = take(log, world.by_admins(body, second))
     assert log.state.key(second.id) == Key(
-        second.id, "acme", "2", second.public, NOW + YEAR, index, valid_from=NOW
+        second.id, "acme", "2", second.public, NOW + YEAR, index, valid_from=NOW - SPAN
     )
 
 

@@ -114,7 +114,7 @@ def test_streams_have_statements_of_both_sorts_and_undo_things() -> None:
 def test_no_stream_takes_an_endorsement_or_dispute_back_by_a_mere_seen() -> None:
     """Rule 12 from outside: the state before each `seen` that was taken. Most steps are opinions here."""
     refused = taken_back = 0
-    for number in range(12):
+    for number in range(24):
         stream, folded = Stream(), Replay()
         for submission in stream.founding():
             folded.apply(submission.statement)

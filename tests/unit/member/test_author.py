@@ -153,7 +153,7 @@ def test_a_member_is_enrolled_with_its_key(world: World) -> None:
     state = check_log(ledger).state
     assert state.members == {"acme": Member("acme", frozenset({Role.CHECK}), 2)}
     assert state.registry == {
-        who.id: Key(who.id, "acme", "1", who.public, NOW + 365 * 86400, 3, valid_from=NOW)
+        who.id: Key(who.id, "acme", "1", who.public, NOW + 365 * 86400, 3, valid_from=NOW - 1200)
     }
 
 

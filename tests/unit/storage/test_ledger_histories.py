@@ -25,8 +25,10 @@ from hashpact.domain.state import (
     Leaf,
     Member,
     Opinion,
+    RecentTimes,
     Record,
     Role,
+    SignerTime,
     Stance,
     State,
     Use,
@@ -94,6 +96,9 @@ RECORD: st.SearchStrategy[Record] = st.one_of(
         voided_reason=st.none() | TEXT,
     ),
     st.builds(Opinion, ENTRIES, MEMBERS, st.sampled_from(Stance), NUMBER, IDS, st.none() | TEXT),
+    st.builds(
+        RecentTimes, st.lists(st.builds(SignerTime, MEMBERS, NUMBER), min_size=1, max_size=3).map(tuple)
+    ),
 )
 APPEND = st.tuples(st.binary(max_size=40), MEMBERS, st.lists(st.binary(max_size=9), max_size=3))
 BLOCK = st.tuples(st.booleans(), st.lists(st.tuples(APPEND, st.lists(RECORD, max_size=5)), max_size=3))
@@ -106,7 +111,8 @@ class AbandonedError(Exception):
 def compare(view: Snapshot, state: State, leaves: list[Leaf]) -> None:
     assert view.charter() == state.charter()
     assert view.charters() == state.charters()
-    assert view.time() == max([0, *(leaf.time for leaf in leaves)])
+    assert view.times() == state.times()
+    assert view.waiting(2) == state.waiting(2)
     for member_id in ["a", "b", "Ä", "zz"]:
         assert view.member(member_id) == state.member(member_id)
         assert view.keys(member_id) == state.keys(member_id)

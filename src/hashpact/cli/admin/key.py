@@ -268,7 +268,7 @@ def shown(key: Key, registry: Registry) -> dict[str, object]:
         "expires": rfc3339(key.expires),
         "enrolled_index": key.enrolled_at,
         "rotated_index": key.rotated_at,
-        "retires": None if key.retires is None else rfc3339(key.retires),
+        "retires": rfc3339(key.retires) if key.retires else None,
         "suspended_index": key.suspended_at,
         "revoked_index": key.revoked_at,
         "cutoff": key.cutoff,

@@ -14,7 +14,15 @@ from typing import Any, Final, TypeAlias
 from hashpact.domain.grammar import Field
 from hashpact.domain.kinds.body import ADMIN, Body, Case, Signers, check_threshold, lines_of, utc
 from hashpact.domain.kinds.entries import GiveOpinion, Submit, Void, Withdraw, unknown_label
-from hashpact.domain.kinds.governing import Genesis, MemberEnrol, MemberResume, MemberSuspend, Policy, Root
+from hashpact.domain.kinds.governing import (
+    ClockMend,
+    Genesis,
+    MemberEnrol,
+    MemberResume,
+    MemberSuspend,
+    Policy,
+    Root,
+)
 from hashpact.domain.kinds.keyring import (
     MAX_KEY_LIFE,
     MAX_ROTATIONS,
@@ -67,6 +75,7 @@ AnyBody: TypeAlias = (
     | Withdraw
     | GiveOpinion
     | Void
+    | ClockMend
 )
 
 KINDS: Final[dict[str, type[AnyBody]]] = {body.kind: body for body in typing.get_args(AnyBody)}
@@ -108,6 +117,7 @@ __all__ = [
     "AnyBody",
     "Body",
     "Case",
+    "ClockMend",
     "Genesis",
     "GiveOpinion",
     "KeyEnrol",

@@ -19,7 +19,7 @@ from typing import Annotated, Any, ClassVar, Final, Self
 from hashpact.domain.grammar import Field
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.kinds.lines import Yes
-from hashpact.domain.state import Charter, Record, View
+from hashpact.domain.state import Charter, RecentTimes, Record, View
 from hashpact.errors import BadSignatureError
 
 ADMIN: Final = "admin"
@@ -109,6 +109,11 @@ class Body(ABC):
         """The keys that it adds, each after its holder's id; ``member`` makes the statement."""
         del member
         return ()
+
+    def counted(self, times: RecentTimes, time: int) -> RecentTimes:
+        """The times that count for this statement and after it, of those before it; ``time`` is its own."""
+        del time
+        return times
 
     def check(self) -> None:  # noqa: B027 - most kinds have nothing to check
         """Raise MalformedError if fields that are well formed by themselves contradict each other."""

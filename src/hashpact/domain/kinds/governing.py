@@ -1,4 +1,4 @@
-"""Governance and membership: rules 1, 7, 8 and 13."""
+"""Governance and membership: rules 1, 7, 8, 13 and 18."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Annotated, ClassVar, Final
 
 from hashpact.domain import keys
 from hashpact.domain.keys import NamedKey
+from hashpact.domain.kinds import moment
 from hashpact.domain.kinds.body import ADMIN, Body, Case, Signers, check_threshold, why
-from hashpact.domain.kinds.keyring import check_unseen
+from hashpact.domain.kinds.keyring import begins, check_unseen
 from hashpact.domain.kinds.lines import (
     ADMINS,
     ID,
@@ -20,7 +21,7 @@ from hashpact.domain.kinds.lines import (
     THRESHOLD,
     VERSION,
 )
-from hashpact.domain.state import Charter, Member, Record, Role, View
+from hashpact.domain.state import Charter, Member, RecentTimes, Record, Role, View
 from hashpact.errors import ConflictError, InvalidInputError, NotFoundError
 
 _SHARED: Final = 2
@@ -239,6 +240,41 @@ class MemberResume(Body):
             msg = f"the member {self.id!r} is not suspended"
             raise ConflictError(msg)
         return (replace(member, suspended_at=None),)
+
+
+@dataclass(frozen=True, slots=True)
+class ClockMend(Body):
+    """Ends the effect of statements dated ahead: earlier times that are later than its own count as its own.
+
+    It works although every key seems to have expired, because administrators' keys do not expire.
+    """
+
+    kind: ClassVar[str] = "clock-mend"
+    signers: ClassVar[Signers] = Signers.THRESHOLD
+    reason: Annotated[str, REASON]
+
+    def summary(self) -> str:
+        """The effect and the reason."""
+        return f"no earlier time counts as later: {self.reason}"
+
+    def describe(self) -> list[str]:
+        """The effect on the log's moment and on keys, and the reason."""
+        return [
+            "Set the log's moment back: no time of an earlier statement counts as later than this one's.",
+            "Keys that have not begun wait at most the policy's delay from this statement on.",
+            why(self.reason),
+        ]
+
+    def counted(self, times: RecentTimes, time: int) -> RecentTimes:
+        """The times before it, none of them later than its own."""
+        return moment.mended(times, time)
+
+    def effect(self, case: Case) -> tuple[Record, ...]:
+        """The keys that would wait longer than if they were enrolled now."""
+        return tuple(
+            replace(key, valid_from=min(key.valid_from, begins(case, waits=key.enrolled_by is None)))
+            for key in case.view.waiting(case.moment)
+        )
 
 
 def _member_named(view: View, member_id: str) -> Member:

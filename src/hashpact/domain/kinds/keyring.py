@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Final
 
 from hashpact.domain import keys, standing
 from hashpact.domain.keys import NamedKey
+from hashpact.domain.kinds import moment
 from hashpact.domain.kinds.body import ADMIN, Body, Case, Signers, short, utc, why
 from hashpact.domain.kinds.lines import (
     CUTOFF,
@@ -77,7 +78,7 @@ class KeyEnrol(Body):
             msg = f"there is no member {self.id!r}"
             raise NotFoundError(msg, resource=f"members/{self.id}")
         key = _new_key(case, self.id, self)
-        return (replace(key, use=self.use, valid_from=case.moment + (case.charter.key_delay or 0)),)
+        return (replace(key, use=self.use, valid_from=begins(case, waits=True)),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,8 @@ class KeyRotate(Body):
         _check_rotations(case)
         new = _new_key(case, case.member, self)
         return (
-            replace(old, rotated_at=case.index, retires=case.moment + self.overlap),
+            # Without overlap the old key ends at this index, whatever the clocks say.
+            replace(old, rotated_at=case.index, retires=case.moment + self.overlap if self.overlap else 0),
             replace(new, use=old.use, enrolled_by=case.key),
         )
 
@@ -246,10 +248,19 @@ def check_unseen(view: View, public: bytes) -> None:
         raise ConflictError(msg)
 
 
+def begins(case: Case, *, waits: bool) -> int:
+    """The moment from which a key that the statement adds may sign: after the policy's delay if it ``waits``.
+
+    A key that has no delay may be used at once on a machine whose clock is behind the statement's.
+    """
+    delay = (case.charter.key_delay or 0) if waits else 0
+    return case.moment + delay if delay else max(0, case.moment - moment.SPAN)
+
+
 def _check_rotations(case: Case) -> None:
     """Refuse a replacement with ConflictError if keys of this use have made too many that stand."""
     ring = {key.id: key for key in case.view.keys(case.member)}
-    use, since = ring[case.key].use, case.moment - ROTATION_WINDOW
+    use, since = ring[case.key].use, case.moment - ROTATION_WINDOW - moment.SPAN
     recent = [
         key
         for key in ring.values()
@@ -267,7 +278,7 @@ def _check_rotations(case: Case) -> None:
 
 
 def _new_key(case: Case, member: str, body: KeyEnrol | KeyRotate) -> Key:
-    """The key that the statement adds, valid from the statement's moment on."""
+    """The key that the statement adds, to be used at once."""
     check_unseen(case.view, body.public)
     if any(key.name == body.name for key in case.view.keys(member)):
         msg = f"{member!r} has had a key named {body.name!r}; take another name"
@@ -279,7 +290,8 @@ def _new_key(case: Case, member: str, body: KeyEnrol | KeyRotate) -> Key:
         msg = "the new key has not signed its own enrolment"
         raise BadSignatureError(msg)
     key_id = keys.key_id(body.public)
-    return Key(key_id, member, body.name, body.public, body.expires, case.index, valid_from=case.moment)
+    valid_from = begins(case, waits=False)
+    return Key(key_id, member, body.name, body.public, body.expires, case.index, valid_from=valid_from)
 
 
 def _key_of(view: View, member: str, key_id: bytes) -> Key:

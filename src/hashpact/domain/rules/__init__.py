@@ -1,8 +1,8 @@
 """What a statement does: the one pure function that server, check node, mirror and auditor share.
 
-A statement's **moment** is the later of its own time and the latest time of any statement before it, so that
-an earlier time gains nothing. Order is the log index; only expiry and validity depend on the moment. The
-rules, in the order in which they are tried:
+A statement's **moment** is the later of its own time and the log's moment, a median of the signers' times
+before it (`hashpact.domain.kinds.moment`). Order is the log index; only expiry, delay and overlap depend on
+the moment. The rules, in the order in which they are tried:
 
 1.  Leaf 0 is a genesis; no other leaf is. The keys that it names all differ.
 2.  ``log`` is the charter's origin.
@@ -36,8 +36,10 @@ rules, in the order in which they are tried:
 16. A revocation's cutoff is from the key's enrolment to the revocation itself. Only the administrators
     revoke a key again, and no revocation depends on a statement that it undoes.
 17. An entry is voided once.
+18. A ``clock-mend`` is judged at its own time. No time before it counts as later, and no key waits longer
+    than one that it would enrol.
 
-What each kind does under rules 7 to 17 is its effect, in `hashpact.domain.kinds`. What stands is derived from
+What each kind does under rules 7 to 18 is its effect, in `hashpact.domain.kinds`. What stands is derived from
 the records, by `hashpact.domain.standing`. A server also checks its clock before it accepts a statement.
 """
 
@@ -46,7 +48,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hashpact.domain import statements
-from hashpact.domain.kinds import ADMIN, Case, Genesis
+from hashpact.domain.kinds import ADMIN, Case, Genesis, moment
 from hashpact.domain.rules import authors
 from hashpact.domain.state import Charter, Record, View
 from hashpact.domain.statements import SignedStatement, Statement
@@ -83,18 +85,19 @@ def _judged(
     if view.request(statement.member, statement.request) is not None:
         msg = "this member used the request id before"
         raise RequestReusedError(msg)
+    times = statement.body.counted(view.times(), statement.time)
     case = Case(
         view=view,
         charter=charter,
         index=index,
-        moment=max(statement.time, view.time()),
+        moment=moment.of_statement(times, statement.time),
         member=statement.member,
         key=statement.key,
         time=statement.time,
         signed_by=signed_by,
     )
     authors.check(case, statement.body)
-    return statement.body.effect(case)
+    return (*statement.body.effect(case), moment.after(times, case.member, case.moment))
 
 
 def _charter(before: Charter | None, index: int, statement: Statement) -> Charter:

@@ -41,7 +41,7 @@ class Replay:
         except HashpactError as error:
             self.faults.append(Fault(index, leaf, error))
         else:
-            self.state.take(index, (statement.member, statement.request, statement.time), records)
+            self.state.take(index, (statement.member, statement.request), records)
         return statement
 
 
