@@ -11,6 +11,7 @@ from hashpact.audit import findable
 from hashpact.audit.findable import unlike_the_log
 from hashpact.domain.fingerprints import MINHASH, PDQ
 from hashpact.domain.state import Head
+from hashpact.lookup.catalog import EntryCatalog
 from hashpact.member.author import Reason
 from hashpact.service.follow import Follower, item_ids
 
@@ -67,7 +68,7 @@ def test_what_is_missing_and_what_is_too_much(
 ) -> None:
     monkeypatch.setattr(findable, "_AT_ONCE", at_once)
     index = LinearIndex()
-    position = Follower(ledger, index).catch_up()
+    position = Follower(ledger, index, EntryCatalog(ledger)).catch_up()
     index.remove([item_ids(FIRST)[1], *item_ids(FIRST + 2)])
     index.add([(1, fingerprint(PDQ, "nobody's"))])
     differences = list(unlike_the_log(ledger, index, position))
