@@ -13,10 +13,11 @@ INCLUDES = {
     "store": set(),
     "isa": set(),
     "text": {"isa"},
+    "image": set(),
     "hamming": {"store", "isa", "instruments"},
     "minhash": {"store", "isa", "text"},
     "instruments": {"store"},
-    "bind": {"store", "isa", "text", "hamming", "minhash", "instruments", ""},
+    "bind": {"store", "isa", "text", "image", "hamming", "minhash", "instruments", ""},
     "": {"store", "hamming", "minhash"},
 }
 """The folders whose headers each folder includes; "" is src/kernel itself."""

@@ -1,4 +1,4 @@
-"""40: certificates that are missing, of another authority, expired, or with other names than the one."""
+"""40 and 56: certificates that are missing, of another authority, expired, or with other names."""
 
 from __future__ import annotations
 
@@ -72,6 +72,13 @@ async def test_40_a_certificate_has_exactly_one_name(
     caller = connect(house.profile("acme", house.tls(named(house.authority, *names))))
     with pytest.raises(UnauthenticatedError, match="certificate"):
         await caller("check", PICTURE)
+
+
+@pytest.mark.parametrize("end", ["\0", "\0.evil", "\0/../bolt"], ids=repr)
+async def test_56_a_name_is_not_cut_at_a_nul(house: Clearinghouse, connect: Connect, end: str) -> None:
+    credential = named(house.authority, x509.UniformResourceIdentifier(ACME + end))
+    with pytest.raises(UnauthenticatedError, match="the URI of the client certificate must be"):
+        await connect(house.profile("acme", house.tls(credential)))("check", PICTURE)
 
 
 async def test_40_one_good_name_is_enough_whatever_the_common_name(

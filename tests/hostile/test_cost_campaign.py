@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import os
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
 import pytest
 from crowds import Event, append, beside, high, latencies, near_the_centre
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from running import BOTH, RunningServer, found
 
 from hashpact.domain.checks import Check, Filter, Query
-from hashpact.domain.state import Role
+from hashpact.domain.keys import NamedKey
+from hashpact.domain.kinds import MAX_ROTATIONS, KeyRevoke
+from hashpact.domain.state import Role, Stance
+from hashpact.home.enrolling import administrators
+from hashpact.home.opening import open_home
 from hashpact.member.author import Reason
+from hashpact.member.clients import Client
 from hashpact.member.profile import Profile
 from hashpact.wire import codec
-from hashpact.wire.v1 import check_pb2_grpc
+from hashpact.wire.v1 import check_pb2_grpc, log_pb2, log_pb2_grpc
 
 CHECKS = 600
 ALLOWED = 2.0
@@ -65,6 +74,54 @@ def ask_in_the_crowd(address: str, begun: Event, end: Event, directory: Path) ->
             thread.join()
 
 
+def say_on_and_on(address: str, begun: Event, end: Event, directory: Path, entries: list[int]) -> None:
+    """Replace a key as often as the rules allow, and give opinions all the time."""
+    profile = Profile.load(directory / "acme").at(address)
+    with Client(profile) as client:
+        author = client.author
+        for number in range(MAX_ROTATIONS):
+            private = Ed25519PrivateKey.generate()
+            key = NamedKey(f"r{number}", private.public_key().public_bytes_raw())
+            client.append(author.rotate(author.key.id, key, private, 3600))
+            author = replace(author, key=key, signer=private)
+        for turn in itertools.count():
+            if end.is_set():
+                return
+            stance = Stance.DISPUTE if turn % 2 else Stance.ENDORSE
+            client.append(author.opinion(entries[turn % len(entries)], stance))
+            begun.set()
+
+
+def revoke_on_and_on(address: str, begun: Event, end: Event, home: Path, entry: int) -> None:
+    """Revoke a key with thousands of entries from an early index on, and from a late one, in turns."""
+    del address
+    with open_home(home) as opened:
+        with opened.ledger.snapshot() as view:
+            (key,) = view.keys("bravo")
+        governing = administrators(opened)
+        while not end.is_set():
+            for cutoff in (entry, opened.ledger.head().size):
+                governing.say(KeyRevoke("bravo", key.id, cutoff, "campaign"))
+                begun.set()
+
+
+def read_nothing(address: str, begun: Event, end: Event, directory: Path) -> None:
+    """Open streams of all leaves, 1 000 at a time over ten connections, and read none of them."""
+    profile = Profile.load(directory / "acme").at(address)
+    with contextlib.ExitStack() as stack:
+        stubs = [log_pb2_grpc.LogServiceStub(stack.enter_context(channel(profile))) for _ in range(10)]
+        while not end.is_set():
+            streams = [
+                stub.ListLeaves(log_pb2.ListLeavesRequest(with_private=True), timeout=60)
+                for stub in stubs
+                for _ in range(100)
+            ]
+            time.sleep(1)
+            begun.set()
+            for stream in streams:
+                stream.cancel()
+
+
 @pytest.mark.slow
 def test_41_checks_in_a_crowd_delay_nobody(tmp_path: Path) -> None:
     home = found(tmp_path, {"acme": BOTH, "bravo": BOTH, "carol": frozenset({Role.CHECK})})
@@ -80,3 +137,46 @@ def test_41_checks_in_a_crowd_delay_nobody(tmp_path: Path) -> None:
             took = time.monotonic() - start
         print(f"SIGTERM under attack: {took:.1f} s")  # noqa: T201 - as above
         assert took < 10
+
+
+@pytest.mark.slow
+def test_42_replacements_and_opinions_delay_nobody(tmp_path: Path) -> None:
+    home = found(tmp_path, {"acme": BOTH, "bravo": BOTH, "carol": frozenset({Role.CHECK})})
+    with RunningServer(home) as server:
+        author = server.author("bravo")
+    entries = append(home, "bravo", [author.submit([near_the_centre(number)], NCII) for number in range(20)])
+    with RunningServer(home) as server:
+        compare(server, "opinions", beside(say_on_and_on, server, tmp_path, entries))
+
+
+@pytest.mark.slow
+def test_43_revocations_delay_nobody(tmp_path: Path) -> None:
+    home = found(tmp_path, {"acme": BOTH, "bravo": BOTH, "carol": frozenset({Role.CHECK})})
+    with RunningServer(home) as server:
+        author = server.author("bravo")
+    entries = append(
+        home, "bravo", [author.submit([near_the_centre(number)], NCII) for number in range(5200)]
+    )
+    with RunningServer(home) as server:
+        compare(server, "revocations", beside(revoke_on_and_on, server, home, entries[0]))
+
+
+@pytest.mark.slow
+def test_44_streams_that_are_not_read_delay_nobody(tmp_path: Path) -> None:
+    home = found(tmp_path, {"acme": BOTH, "bravo": BOTH, "carol": frozenset({Role.CHECK})})
+    with RunningServer(home) as server:
+        author = server.author("bravo")
+    append(home, "bravo", [author.submit([near_the_centre(number)], NCII) for number in range(2000)])
+    with RunningServer(home) as server:
+        before = resident(server)
+        compare(server, "unread streams", beside(read_nothing, server, tmp_path))
+        grown = resident(server) - before
+        print(f"memory grew by {grown >> 20} MB")  # noqa: T201 - as above
+        assert grown < 64 << 20
+        assert "Traceback" not in server.log
+
+
+def resident(server: RunningServer) -> int:
+    """Bytes of memory that the server's process has."""
+    pages = Path(f"/proc/{server.process.pid}/statm").read_text().split()[1]
+    return int(pages) * os.sysconf("SC_PAGESIZE")

@@ -174,6 +174,17 @@ def test_43_a_revocation_is_seen_at_once_and_settled_in_small_steps(house: House
     assert house.index.removals == CROWD - 100
 
 
+def test_43_many_revocations_are_settled_together(house: House) -> None:
+    house.ask()
+    for cutoff in range(house.crowd[100], house.crowd[200]):
+        house.append(house.world.revoke(ACME, cutoff))
+    steps = 0
+    while house.follower.settle():
+        steps += 1
+    assert steps < 10
+    assert len(house.index) == len(house.ask().matches) == 199
+
+
 def test_43_a_revocation_that_voids_nothing_settles_nothing(house: House) -> None:
     house.ask()
     house.append(house.world.revoke(ACME, house.ledger.head().size))

@@ -6,6 +6,7 @@ Memory is asserted and time is not: what bounds it are numbers, of pixels, scans
 from __future__ import annotations
 
 import json
+import platform
 import struct
 import zlib
 from collections.abc import Callable
@@ -46,12 +47,12 @@ def drawn() -> Image.Image:
     return Image.fromarray(large)
 
 
-@pytest.mark.parametrize("name", ["rgb.png", "rgb.bmp"])
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="a compiler may fuse the reference's sums")
 def test_45_the_largest_picture_has_the_reference_s_code_within_the_memory(
-    name: str, drawn: Image.Image, tmp_path: Path
+    drawn: Image.Image, tmp_path: Path
 ) -> None:
-    drawn.save(tmp_path / name, compress_level=1)
-    found = made(tmp_path / name)["pdq/1"]
+    drawn.save(tmp_path / "rgb.png", compress_level=1)
+    found = made(tmp_path / "rgb.png")["pdq/1"]
     bits, quality = pdqhash.compute(np.asarray(drawn))
     assert found["value"] == np.packbits(bits.astype(np.bool_)).tobytes().hex()
     assert found["quality"] == quality
@@ -62,6 +63,7 @@ WRITERS: dict[str, Callable[[Image.Image, Path], None]] = {
         np.asarray(drawn.convert("L")).astype(np.uint16) * 257
     ).save(path, compress_level=1),
     "alpha.png": lambda drawn, path: drawn.convert("RGBA").save(path, compress_level=1),
+    "rgb.bmp": lambda drawn, path: drawn.save(path),
     "palette.gif": lambda drawn, path: drawn.convert("L").save(path),
     "baseline.jpg": lambda drawn, path: drawn.save(path, quality=80),
     "full-colour.jpg": lambda drawn, path: drawn.save(path, quality=80, subsampling=0),
@@ -119,8 +121,7 @@ def test_45_a_decoder_that_needs_more_is_refused_by_its_header(
     enlarged(name, tmp_path / name, mode, options)
     done = process("fingerprint", tmp_path / name)
     said = done.error
-    assert "picture of 8192 x 6144 pixels takes" in said
-    assert need <= int(said.partition(" takes ")[2].split()[0]) < need + 100_000
+    assert need <= int(said.partition(" picture takes ")[2].split()[0]) < need + 100_000
     assert said.endswith("over the limit of 352321536 bytes")
     assert done.peak < LITTLE
 

@@ -31,14 +31,13 @@ def run(*command: str, directory: Path, **environ: str) -> str:
 
 
 @pytest.mark.slow
-def test_the_wheels_run_the_demonstration_without_a_compiler(tmp_path: Path) -> None:
+def test_the_wheel_runs_the_demonstration_without_a_compiler(tmp_path: Path) -> None:
     source = clone(tmp_path / "source")
     out = run("scripts/wheel", "--prove", directory=source, PYTHON=sys.executable)
     assert EXPECTED.search(out)
     wheels = sorted(path.name for path in (source / "dist").iterdir())
     assert [re.sub(r"-[\d.]+-", "-", name).rpartition("-linux")[0] for name in wheels] == [
-        "hashpact-cp311-abi3",
-        "pdqhash-cp{0}{1}-cp{0}{1}".format(*sys.version_info),
+        "hashpact-cp311-abi3"
     ]
     with ZipFile(source / "dist" / wheels[0]) as wheel:
         assert [name for name in wheel.namelist() if name.endswith(".so")] == ["hashpact/_kernel.abi3.so"]

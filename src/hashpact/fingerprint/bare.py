@@ -281,7 +281,7 @@ def _avif(file: BinaryIO, size: int) -> Bare:
         length, kind = int.from_bytes(file.read(4)), file.read(4)
         if length == 1:
             length = int.from_bytes(file.read(8))
-        length = max(length or size - at, 8)
+        length = min(max(length, 8) if length else size, size - at)
         boxes += 8 if kind == b"mdat" else length
         if boxes > MAX_BOXES:
             raise _over(MAX_BOXES, "bytes of boxes")

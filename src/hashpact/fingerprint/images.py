@@ -22,7 +22,7 @@ from typing import BinaryIO, Final
 from PIL import Image, UnidentifiedImageError
 
 from hashpact.errors import UnusableContentError
-from hashpact.fingerprint.bare import Bare, bare
+from hashpact.fingerprint.bare import bare
 from hashpact.fingerprint.sniff import PICTURE_FORMATS, picture_format
 
 MAX_PIXELS: Final = 8192 * 6144
@@ -49,8 +49,11 @@ libwebp keeps two canvases of 4 bytes, and Pillow a copy and the picture; a loss
 tiles, a copy in 8 bits, and the picture (11 were measured with 8 bits).
 """
 
-_COPIES: Final = {"WEBP": 2, "AVIF": 2}
-"""How often the file itself is in memory; in the other formats it is read in small pieces."""
+_COPIES: Final = {"WEBP": 3, "AVIF": 3}
+"""How often the file itself is in memory: as read, in the decoder, and as metadata if it is nothing else.
+
+In the other formats it is read in small pieces.
+"""
 
 _BAND: Final = 1024 * 1024
 """About so many pixels are RGB at the same time."""
@@ -97,10 +100,13 @@ def decode(file: BinaryIO, size: int) -> Picture:
         msg = f"a picture file of {size} bytes is over the limit of {MAX_FILE_BYTES} bytes"
         raise UnusableContentError(msg, field="content")
     try:
+        copies = size * _COPIES.get(name, 0)
+        _check_memory(copies, name)
         shown = bare(file, size, name)
         with _open(shown.file, name) as image:
             _check_size(*image.size)
-            _check_memory(shown, image, size, name)
+            pixels = image.width * image.height * _PIXEL.get(name, 4)
+            _check_memory(pixels + shown.coefficients + copies, name)
             image.load()
             # Without this note the pixels are the same, and Pillow does not warn that transparency is lost.
             image.info.pop("transparency", None)
@@ -126,13 +132,10 @@ def _check_size(width: int, height: int) -> None:
         raise UnusableContentError(msg, field="content")
 
 
-def _check_memory(shown: Bare, image: Image.Image, size: int, name: str) -> None:
-    pixels = image.width * image.height * _PIXEL.get(name, 4)
-    need = pixels + shown.coefficients + size * _COPIES.get(name, 0)
+def _check_memory(need: int, name: str) -> None:
     if need > MAX_MEMORY:
         msg = (
-            f"decoding a {name} picture of {image.width} x {image.height} pixels takes {need} bytes of "
-            f"memory, over the limit of {MAX_MEMORY} bytes"
+            f"decoding this {name} picture takes {need} bytes of memory, over the limit of {MAX_MEMORY} bytes"
         )
         raise UnusableContentError(msg, field="content")
 

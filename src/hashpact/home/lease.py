@@ -3,14 +3,16 @@
 SQLite's locks hold among the processes of one kernel, so any number of them share a home; two machines that
 share its directory would damage it. Nothing here compares clocks: a process that finds another machine's
 record watches whether it changes. The record is one line: the kernel's boot id, the host's name and a random
-word.
+word. The file is never followed to another one, so that nobody can have that overwritten.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import secrets
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,26 +80,38 @@ class Lease:
             "a home belongs to one machine at a time: stop what runs there, or serve a copy of your own"
         )
 
+    def _open(self, flags: int) -> int:
+        """A descriptor of the file. Raises OSError for a link, or anything else that is not a plain file."""
+        descriptor = os.open(self.path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+        found = os.fstat(descriptor)
+        if stat.S_ISREG(found.st_mode) and found.st_nlink <= 1:  # 0: it was just removed
+            return descriptor
+        os.close(descriptor)
+        raise OSError(errno.ELOOP, "a link, or not a plain file")
+
     def _read(self) -> str:
         try:
-            with self.path.open("rb") as file:
-                return file.read(_LIMIT).decode("utf-8", "replace").strip()
+            descriptor = self._open(os.O_RDONLY)
+            try:
+                return os.pread(descriptor, _LIMIT, 0).decode("utf-8", "replace").strip()
+            finally:
+                os.close(descriptor)
         except FileNotFoundError:
             return ""
         except OSError as exc:
-            msg = f"cannot read {self.path}: {exc.strerror}"
+            msg = f"cannot read {self.path}: {exc.strerror}; it must be a plain file"
             raise ConfigError(msg) from exc
 
     def _write(self) -> None:
         # In place and in one piece: other machines see a rename late on a shared file system.
         line = f"{self.machine} {secrets.token_hex(8)}\n".encode()
         try:
-            descriptor = os.open(self.path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+            descriptor = self._open(os.O_CREAT | os.O_WRONLY)
             try:
                 os.pwrite(descriptor, line, 0)
                 os.ftruncate(descriptor, len(line))
             finally:
                 os.close(descriptor)
         except OSError as exc:
-            msg = f"cannot write {self.path}: {exc.strerror}"
+            msg = f"cannot write {self.path}: {exc.strerror}; it must be a plain file"
             raise ConfigError(msg) from exc

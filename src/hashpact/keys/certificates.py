@@ -7,6 +7,7 @@ keys are ECDSA P-256, which every TLS library takes. Source: RFC 5280.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,9 @@ MEMBER_LIFE: Final = 30 * DAY
 MAX_REQUEST: Final = 4096
 """Bytes that a certificate request may have."""
 _BACKDATE: Final = dt.timedelta(minutes=10)
+_CACHED: Final = 4096
+"""Certificates whose names are kept, of about 1 kB each: 4 MB."""
+_UNREADABLE: Final = (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,20 @@ class Tls:
 def member_uri(origin: str, member_id: str) -> str:
     """The one URI that a member's certificate names."""
     return f"hashpact://{origin}/member/{member_id}"
+
+
+@functools.lru_cache(maxsize=_CACHED)
+def certified_names(certificate: bytes) -> tuple[str | None, ...]:
+    """The names of a certificate in PEM, as its own bytes have them: each URI, and None for any other name.
+
+    They are whole: a TLS library can cut them at a NUL. Empty if there are none, or if they cannot be read.
+    """
+    try:
+        extensions = x509.load_pem_x509_certificate(certificate).extensions
+        names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (ValueError, *_UNREADABLE):
+        return ()
+    return tuple(name.value if isinstance(name, x509.UniformResourceIdentifier) else None for name in names)
 
 
 def make_authority(origin: str, clock: Clock) -> Credential:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Generic, TypeVar
 
@@ -51,9 +50,9 @@ class Follower:
         self._position = position
         # Ahead of the position while a catch-up runs or after one failed: these must not be added again.
         self._added = position
-        # Members of whose entries more or fewer stand; the index from which on what they signed may have
+        # Members of whose entries more or fewer stand: the index from which on what they signed may have
         # changed, and the last entry that is settled.
-        self._unsettled: deque[tuple[str, int, int]] = deque()
+        self._unsettled: dict[str, tuple[int, int]] = {}
 
     @property
     def position(self) -> int:
@@ -100,7 +99,8 @@ class Follower:
                 # It may undo other revocations of the member's keys, so all that these have signed counts.
                 since = self.catalog.weigh(body.id)
                 if since is not None and since < leaf.index:
-                    self._unsettled.append((body.id, since, -1))
+                    before, _ = self._unsettled.get(body.id, (since, -1))
+                    self._unsettled[body.id] = (min(since, before), -1)
 
     @property
     def unsettled(self) -> bool:
@@ -112,16 +112,16 @@ class Follower:
         with self._lock:
             if not self._unsettled:
                 return False
-            member, since, after = self._unsettled[0]
+            member, (since, after) = next(iter(self._unsettled.items()))
             with self._ledger.snapshot() as view:
                 some = [one for one in view.entries(member, after, _STEP) if one.index < self._position]
                 for entry in some:
                     if max(entry.index, entry.withdrawn_at or 0) >= since:
                         self._place(entry, found=standing.entry_stands(view, entry))
             if len(some) < _STEP:
-                self._unsettled.popleft()
+                del self._unsettled[member]
             else:
-                self._unsettled[0] = (member, since, some[-1].index)
+                self._unsettled[member] = (since, some[-1].index)
             return True
 
     def _place(self, entry: Entry, *, found: bool) -> None:

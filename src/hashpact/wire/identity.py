@@ -1,7 +1,8 @@
 """The caller's identity: the one URI that the client's certificate names, checked against the registry.
 
-There is no fallback: not to the common name, not to a second name, not to a token. gRPC Python has no
-revocation lists and cannot switch TLS 1.2 off, so both are checked here, on every RPC.
+There is no fallback: not to the common name, not to a second name, not to a token. The name is read from the
+certificate's own bytes, because gRPC cuts names at a NUL. gRPC Python has no revocation lists and cannot
+switch TLS 1.2 off, so both are checked here, on every RPC.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Final
 from hashpact.domain import statements
 from hashpact.domain.state import Member, Role
 from hashpact.errors import NotPermittedError, UnauthenticatedError
-from hashpact.keys.certificates import member_uri
+from hashpact.keys.certificates import certified_names, member_uri
 
 CALLER: Final[ContextVar[Member]] = ContextVar("hashpact_caller")
 """The member whose RPC this is; set by the interceptor before a servicer runs."""
@@ -52,11 +53,12 @@ class Gate:
         return member
 
     def _member_id(self, peer: Mapping[str, Iterable[bytes]]) -> str:
-        names = list(peer.get("x509_subject_alternative_name", ()))
-        if len(names) != 1 or list(peer.get("peer_uri", ())) != names:
+        shown = list(peer.get("x509_pem_cert", ()))
+        names = certified_names(shown[0]) if len(shown) == 1 else ()
+        if len(names) != 1 or names[0] is None:
             msg = f"the client certificate must have one name, a URI; it has {len(names)} names"
             raise UnauthenticatedError(msg)
-        uri = names[0].decode("ascii", "replace")
+        uri = names[0]
         member_id = uri.rpartition("/")[2]
         try:
             statements.MEMBER.spelling.read(member_id)

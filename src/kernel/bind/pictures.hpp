@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <stdexcept>
 
-#include "picture/pdq.hpp"
+#include "image/pdq.hpp"
 
 namespace hashpact::binding {
 

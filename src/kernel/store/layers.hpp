@@ -49,10 +49,11 @@ struct Layer {
 };
 
 // The layers that files hold, without the rows that another file lists as withdrawn. The files are mapped, and never
-// changed. Throws FileError or CorruptFile.
+// changed. Throws FileError or CorruptFile, and std::invalid_argument without a file.
 template <class Segment>
 std::vector<std::shared_ptr<Layer<Segment>>> open_layers(const std::vector<FileName>& files,
                                                          const std::optional<FileName>& withdrawn) {
+    if (files.empty()) throw std::invalid_argument("no segment to open");
     std::vector<std::shared_ptr<Layer<Segment>>> layers;
     for (const FileName& file : files) {
         layers.push_back(std::make_shared<Layer<Segment>>(SegmentFile::open(file, Segment::kKind)));

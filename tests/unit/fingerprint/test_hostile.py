@@ -126,6 +126,13 @@ def test_a_large_picture_file_is_refused_unread() -> None:
         images.decode(Unread(head), 268435457)
 
 
+def test_a_file_of_which_pillow_makes_copies_is_refused_unread() -> None:
+    head = (IMAGES / "lossy.webp").read_bytes()
+    said = "decoding this WEBP picture takes 360000000 bytes of memory, over the limit of 352321536 bytes"
+    with pytest.raises(UnusableContentError, match=said):
+        images.decode(io.BytesIO(head), 120_000_000)
+
+
 MEASURE = """
 import re, sys
 from pathlib import Path

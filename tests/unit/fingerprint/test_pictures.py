@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import platform
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -169,6 +170,7 @@ SIZES = [
 ]
 
 
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="a compiler may fuse the reference's sums")
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("drawn", ["noise", "shapes", "flat", "halves"])
 def test_every_code_and_quality_is_the_reference_s(

@@ -17,6 +17,7 @@ from hashpact.domain.fingerprints import PDQ
 from hashpact.domain.ports import Log
 from hashpact.domain.state import Leaf
 from hashpact.errors import ConfigError, CorruptError
+from hashpact.home import backup
 from hashpact.home.archive import MANIFEST
 from hashpact.home.backup import back_up, restore
 from hashpact.member.author import Reason
@@ -268,3 +269,12 @@ def test_what_is_no_archive(tmp_path: Path) -> None:
     assert "there is no file" in refused(tmp_path / "missing", ConfigError)
     (tmp_path / "text").write_text("just a text")
     assert "is not a whole backup" in refused(tmp_path / "text")
+
+
+def test_an_archive_that_cannot_be_read(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_archive: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(backup, "contents", fail)
+    assert "cannot restore" in (said := refused(archive, ConfigError))
+    assert "Input/output error" in said

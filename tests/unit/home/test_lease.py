@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -128,3 +129,26 @@ def test_this_machine_is_the_same_all_day() -> None:
     assert this_machine() == f"{boot} {host}"
     assert boot
     assert host
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda path, victim: path.symlink_to(victim),
+        lambda path, victim: path.symlink_to(victim.with_name("not there")),
+        lambda path, victim: path.hardlink_to(victim),
+        lambda path, _: os.mkfifo(path),
+        lambda path, _: path.mkdir(),
+    ],
+    ids=["link", "dangling link", "hard link", "pipe", "directory"],
+)
+def test_56_a_link_is_not_followed(here: Lease, tmp_path: Path, make: Callable[[Path, Path], object]) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    make(here.path, victim)
+    acts: list[Callable[[], None]] = [lambda: here.look(Time()), here.claim, here.refresh, here.give_back]
+    for act in acts:
+        with pytest.raises(ConfigError, match=f"cannot (read|write) {here.path}"):
+            act()
+    assert victim.read_text() == "mine"
+    assert not (tmp_path / "not there").exists()

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import functools
 from contextvars import copy_context
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from hashpact.domain.state import Member, Role
 from hashpact.errors import NotPermittedError, UnauthenticatedError
@@ -14,9 +19,28 @@ from hashpact.keys.certificates import Tls
 from hashpact.wire.identity import CALLER, Gate, require
 
 ORIGIN = "test.example/log"
-URI = b"hashpact://test.example/log/member/acme"
+URI = "hashpact://test.example/log/member/acme"
+DAY = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
 ACME = Member("acme", frozenset({Role.CONTRIBUTE}), 3)
 GATE = Gate(ORIGIN, {"acme": ACME}.get)
+
+
+@functools.cache
+def certificate(*names: x509.GeneralName) -> bytes:
+    """A certificate with these names, in PEM. Whose it is and until when, gRPC has checked before."""
+    key = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32))
+    builder = (
+        x509.CertificateBuilder(x509.Name([]), x509.Name([]), key.public_key())
+        .serial_number(1)
+        .not_valid_before(DAY)
+        .not_valid_after(DAY)
+    )
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=True)
+    return builder.sign(key, None).public_bytes(serialization.Encoding.PEM)
+
+
+GOOD = certificate(x509.UniformResourceIdentifier(URI))
 
 
 def peer(**changes: Any) -> dict[str, Any]:  # noqa: ANN401  # any property
@@ -25,8 +49,9 @@ def peer(**changes: Any) -> dict[str, Any]:  # noqa: ANN401  # any property
         "transport_security_type": [b"ssl"],
         "ssl_tls_version": [b"TLSv1.3"],
         "x509_common_name": [b"acme"],
-        "x509_subject_alternative_name": [URI],
-        "peer_uri": [URI],
+        "x509_subject_alternative_name": [URI.encode()],
+        "peer_uri": [URI.encode()],
+        "x509_pem_cert": [GOOD],
     }
     return {name: value for name, value in (good | changes).items() if value is not None}
 
@@ -49,36 +74,52 @@ def test_a_suspended_member_is_refused() -> None:
         {"ssl_tls_version": None},
         {"ssl_tls_version": [b"TLSv1.2"]},
         {"ssl_tls_version": [b"TLSv1.3", b"TLSv1.2"]},
-        {"x509_subject_alternative_name": None},
-        {"x509_subject_alternative_name": []},
-        {"x509_subject_alternative_name": [URI, URI]},
-        {"x509_subject_alternative_name": [URI, b"acme"]},
-        {"x509_subject_alternative_name": [b"acme"], "peer_uri": None},
-        {"peer_uri": None},
-        {"peer_uri": [URI, URI]},
-        *(
-            {"x509_subject_alternative_name": [uri], "peer_uri": [uri]}
-            for uri in (
-                b"",
-                b"acme",
-                URI + b"/",
-                URI + b"\n",
-                URI + b"\0",
-                URI.upper(),
-                URI.replace(b"test", b"best"),
-                URI.replace(b"acme", b"ac"),
-                URI.replace(b"acme", b"\xff\xfe\xfd"),
-                URI.replace(b"acme", b""),
-                URI.replace(b"member/", b"members/"),
-                b" " + URI,
-            )
-        ),
+        {"x509_pem_cert": None},
+        {"x509_pem_cert": []},
+        {"x509_pem_cert": [GOOD, GOOD]},
+        {"x509_pem_cert": [b"not a certificate"]},
+        {"x509_pem_cert": [GOOD[:-100]]},
     ],
     ids=str,
 )
 def test_anything_else_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(UnauthenticatedError):
         GATE.admit(peer(**changes))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [],
+        [x509.DNSName("acme")],
+        [x509.DNSName(URI)],
+        [x509.RFC822Name(URI)],
+        [x509.UniformResourceIdentifier(URI), x509.UniformResourceIdentifier(URI)],
+        [x509.UniformResourceIdentifier(URI), x509.DNSName("acme")],
+        *(
+            [x509.UniformResourceIdentifier(uri)]
+            for uri in (
+                "",
+                "acme",
+                URI + "/",
+                URI + "\n",
+                URI + "\0",
+                URI + "\0.evil",
+                URI + "\0" + URI,
+                URI.upper(),
+                URI.replace("test", "best"),
+                URI.replace("acme", "ac"),
+                URI.replace("acme", ""),
+                URI.replace("member/", "members/"),
+                " " + URI,
+            )
+        ),
+    ],
+    ids=repr,
+)
+def test_another_name_is_refused_whatever_grpc_says(names: list[x509.GeneralName]) -> None:
+    with pytest.raises(UnauthenticatedError, match="certificate"):
+        GATE.admit(peer(x509_pem_cert=[certificate(*names)]))
 
 
 def test_tls_1_2_is_named() -> None:

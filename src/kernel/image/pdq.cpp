@@ -1,4 +1,4 @@
-#include "picture/pdq.hpp"
+#include "image/pdq.hpp"
 
 #include <algorithm>
 #include <cmath>
