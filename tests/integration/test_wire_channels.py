@@ -19,7 +19,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from hashpact.domain.fingerprints import PDQ
-from hashpact.domain.kinds import MemberSuspend
+from hashpact.domain.kinds import MemberRoles, MemberSuspend
+from hashpact.domain.messages import Submission
 from hashpact.domain.state import Role
 from hashpact.errors import CertificateError, ConfigError, NotPermittedError, UnavailableError
 from hashpact.keys import certificates
@@ -171,6 +172,49 @@ async def test_a_role_is_looked_up_on_every_call(house: Clearinghouse, connect: 
         await caller("check", PICTURE)
     house.world.administrators(house.ledger).enrol("late", frozenset(Role), who.key, who.private)
     await caller("check", PICTURE)
+
+
+def give(house: Clearinghouse, member: str, *roles: Role) -> None:
+    """Change a member's roles."""
+    leaf = house.world.by_admins(MemberRoles(member, frozenset(roles), "asked"))
+    house.services.intake.appender.append(None, Submission(leaf))
+
+
+async def test_49_private_parts_are_for_check_audit_and_their_contributor(
+    house: Clearinghouse, connect: Connect
+) -> None:
+    acme, bolt = (connect(house.profile(name)) for name in ("acme", "bolt"))
+    entry = (await acme("submit", PICTURE, labels=["ncii"])).index
+    shared = (await acme("entry", entry)).private
+    assert len(shared) == 1
+    for roles in ((Role.CHECK,), (Role.AUDIT,)):
+        give(house, "bolt", *roles)
+        assert (await bolt("entry", entry)).private == shared
+        assert any(leaf.private for leaf in await bolt("leaves", private=True))
+    for roles in ((Role.CONTRIBUTE,), (Role.AUTHORITY,)):
+        give(house, "bolt", *roles)
+        assert (await bolt("entry", entry)).private == ()
+        assert [detail.private for detail in await bolt("entries")] == [()]
+        with pytest.raises(NotPermittedError, match="does not have the role 'check' or 'audit'"):
+            await bolt("leaves", private=True)
+        assert not any(leaf.private for leaf in await bolt("leaves"))
+    give(house, "acme", Role.CONTRIBUTE)
+    assert (await acme("entry", entry)).private == shared
+
+
+async def test_50_a_role_that_is_taken_away_ends_calls_and_open_streams(
+    house: Clearinghouse, connect: Connect
+) -> None:
+    bolt = connect(house.profile("bolt"))
+    async with house.channel(house.tls(house.member("bolt"))) as channel:
+        watch = health(channel).Watch(health_pb2.HealthCheckRequest(), timeout=20)
+        assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
+        await bolt("check", PICTURE)
+        give(house, "bolt", Role.CONTRIBUTE)
+        with pytest.raises(NotPermittedError, match="does not have the role 'check'"):
+            await bolt("check", PICTURE)
+        with pytest.raises(grpc.aio.AioRpcError, match="roles have changed"):
+            await watch.read()
 
 
 async def test_half_open_connections_do_not_hold_the_server_up(

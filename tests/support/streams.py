@@ -25,6 +25,7 @@ from hashpact.domain.kinds import (
     KeySuspend,
     MemberEnrol,
     MemberResume,
+    MemberRoles,
     MemberSuspend,
     Policy,
     Root,
@@ -181,6 +182,7 @@ class Stream:
             "withdraw": Withdraw(entry, "mistake"),
             "opinion": _opinion(entry, number),
             "void": Void(entry, "court"),
+            "member-roles": MemberRoles(key.member, BOTH if number % 3 else frozenset({Role.CHECK}), "asked"),
             "clock-mend": ClockMend("wrong-clock"),
         }
         return bodies[kind]

@@ -83,10 +83,16 @@ class Evidence:
 
 
 class Role(enum.Enum):
-    """What a member may do; opinions are open to every member."""
+    """What a member may do; opinions are open to every member.
+
+    Members with the role check or audit read the private parts of all entries, every member those of its own.
+    An authority may be named by entries with basis law.
+    """
 
     CHECK = "check"
     CONTRIBUTE = "contribute"
+    AUDIT = "audit"
+    AUTHORITY = "authority"
 
 
 class Use(enum.Enum):

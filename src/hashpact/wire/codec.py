@@ -244,7 +244,8 @@ def detail_to_wire(detail: EntryDetail) -> log_pb2.Entry:
 def detail_from_wire(response: log_pb2.GetEntryResponse | log_pb2.ListEntriesResponse) -> EntryDetail:
     """The entry in a response.
 
-    Its fields are read from the statement's bytes, and the private parts must be those it commits to.
+    Its fields are read from the statement's bytes, and the private parts, if there are any, must be those it
+    commits to.
     """
     if not response.HasField("entry"):
         msg = "an answer has an entry"
@@ -256,7 +257,7 @@ def detail_from_wire(response: log_pb2.GetEntryResponse | log_pb2.ListEntriesRes
         if not isinstance(submit, Submit) or statement.member != member_from_name(message.member, "member"):
             msg = "the statement is not a submission of the entry's member"
             raise InvalidInputError(msg, field="statement")
-        if tuple(commitment(part) for part in message.private) != submit.items:
+        if message.private and tuple(map(commitment, message.private)) != submit.items:
             msg = "the private parts are not those that the statement commits to"
             raise InvalidInputError(msg, field="private")
         entry = submit.entry(entry_from_name(message.name), statement.member, statement.key, statement.time)

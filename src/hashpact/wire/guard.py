@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 from structlog.typing import FilteringBoundLogger
 
-from hashpact.errors import HashpactError, InvalidInputError, OverloadedError, is_fault
+from hashpact.errors import HashpactError, InvalidInputError, NotPermittedError, OverloadedError, is_fault
 from hashpact.wire import errors
 from hashpact.wire.codec import MAX_CHECK, MAX_MESSAGE
 from hashpact.wire.identity import CALLER, Gate
@@ -25,8 +25,8 @@ CHECK: Final = "/hashpact.wire.v1.CheckService/Check"
 LIMITS: Final[Mapping[str, int]] = {CHECK: MAX_CHECK}
 """The largest requests of those RPCs that have a bound of their own, in bytes as encoded."""
 
-RECHECK: Final = 60.0
-"""Seconds after which a stream's caller must still be a member."""
+RECHECK: Final = 1.0
+"""Seconds after which a stream's caller must still be a member, with the roles that it had."""
 
 UNREAD: Final = 30.0
 """Seconds for which a stream waits for its caller to read on."""
@@ -170,12 +170,15 @@ class Guard(grpc.aio.ServerInterceptor):
 
     async def _watched(self, stream: Awaitable[None], context: Context, writing: _Writing) -> None:
         """Run a stream; end it when its caller is no longer a member, or does not read on."""
+        roles = CALLER.get().roles
         task = asyncio.ensure_future(stream)
         pause = min(self._recheck, self._unread)
         try:
             while not task.done():
                 await asyncio.wait({task}, timeout=pause)
-                self._gate.admit(context.auth_context())
+                if self._gate.admit(context.auth_context()).roles != roles:
+                    msg = "the member's roles have changed; call again"
+                    raise NotPermittedError(msg)
                 if writing.seconds >= self._unread:
                     msg = f"the stream was not read for {self._unread:g} s; ask for the rest again"
                     raise OverloadedError(msg)

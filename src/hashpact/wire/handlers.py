@@ -8,10 +8,11 @@ docs/decisions/wire.md has the measurement.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final, TypeVar
 
+from hashpact.domain.messages import EntryDetail
 from hashpact.domain.renewal import Renewal
 from hashpact.domain.state import Role
 from hashpact.service.check import Checker
@@ -20,7 +21,7 @@ from hashpact.service.prove import Prover
 from hashpact.service.read import Reader
 from hashpact.service.renew import Renewer
 from hashpact.wire import codec, evidence, fields
-from hashpact.wire.identity import CALLER, require
+from hashpact.wire.identity import CALLER, READERS, reads_private_parts_of, require
 from hashpact.wire.pools import Pool
 from hashpact.wire.v1 import (
     certificate_pb2,
@@ -112,7 +113,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         """An entry as it stands."""
         index = fields.entry_from_name(request.name)
         detail = await self._read(lambda: self._services.reader.entry(index))
-        return log_pb2.GetEntryResponse(entry=codec.detail_to_wire(detail))
+        return log_pb2.GetEntryResponse(entry=codec.detail_to_wire(_permitted(detail)))
 
     async def ListEntries(  # noqa: N802  # gRPC names it
         self,
@@ -123,7 +124,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         asked = codec.entries_request_from_wire(request)
         entries = self._services.reader.entries(asked.start, asked.stop)
         async for detail in _streamed(self._pools.streams, entries):
-            yield log_pb2.ListEntriesResponse(entry=codec.detail_to_wire(detail))
+            yield log_pb2.ListEntriesResponse(entry=codec.detail_to_wire(_permitted(detail)))
 
     async def ListMembers(  # noqa: N802  # gRPC names it
         self,
@@ -196,6 +197,8 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
     ) -> AsyncIterator[log_pb2.ListLeavesResponse]:
         """Leaves in order. The next is read when the transport has taken the one before."""
         asked = evidence.leaves_request_from_wire(request)
+        if asked.with_private:
+            require(*READERS)
         leaves = self._services.prover.leaves(asked.start, asked.stop, private=asked.with_private)
         async for leaf in _streamed(self._pools.streams, leaves):
             yield evidence.leaf_to_wire(leaf)
@@ -221,6 +224,11 @@ class CertificateHandler(certificate_pb2_grpc.CertificateServiceServicer):
         renewal = Renewal(request.certificate_request, request.proof)
         certificate = await self._pool.run(caller, lambda _: self._renewer.renew(caller, renewal))
         return certificate_pb2.RenewResponse(certificate=certificate)
+
+
+def _permitted(detail: EntryDetail) -> EntryDetail:
+    """The entry, without its private parts if the caller may not read them."""
+    return detail if reads_private_parts_of(detail.entry.member) else replace(detail, private=())
 
 
 async def _streamed(pool: Pool, items: Iterator[Item]) -> AsyncIterator[Item]:

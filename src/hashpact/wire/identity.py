@@ -20,6 +20,9 @@ from hashpact.keys.certificates import certified_names, member_uri
 CALLER: Final[ContextVar[Member]] = ContextVar("hashpact_caller")
 """The member whose RPC this is; set by the interceptor before a servicer runs."""
 
+READERS: Final = (Role.CHECK, Role.AUDIT)
+"""The roles that read the private parts of others."""
+
 _TLS: Final = b"TLSv1.3"
 
 
@@ -70,9 +73,16 @@ class Gate:
         return member_id
 
 
-def require(role: Role) -> None:
-    """Raise NotPermittedError unless the calling member has the role."""
+def require(*roles: Role) -> None:
+    """Raise NotPermittedError unless the calling member has one of the roles."""
     member = CALLER.get()
-    if role not in member.roles:
-        msg = f"{member.id!r} does not have the role {role.value!r}"
+    if member.roles.isdisjoint(roles):
+        names = " or ".join(repr(role.value) for role in roles)
+        msg = f"{member.id!r} does not have the role {names}"
         raise NotPermittedError(msg)
+
+
+def reads_private_parts_of(contributor: str) -> bool:
+    """Whether the calling member may read the private parts of an entry of that member."""
+    member = CALLER.get()
+    return member.id == contributor or not member.roles.isdisjoint(READERS)

@@ -20,6 +20,7 @@ from hashpact.domain.kinds import (
     KeyRevoke,
     MemberEnrol,
     MemberResume,
+    MemberRoles,
     MemberSuspend,
     Policy,
     Root,
@@ -28,7 +29,7 @@ from hashpact.domain.kinds import (
     Withdraw,
 )
 from hashpact.domain.rules.replay import Replay, replay
-from hashpact.domain.state import Stance, Use
+from hashpact.domain.state import Basis, Role, Stance, Use
 from hashpact.errors import (
     BadSignatureError,
     ConflictError,
@@ -63,6 +64,7 @@ ALONE: list[AnyBody] = [
     root(2, ALICE, BOB, log_key=NEW_LOG_KEY),
     MemberEnrol("puppet", BOTH),
     MemberResume("bravo", "friend"),
+    MemberRoles("bravo", frozenset({Role.CHECK}), "friend"),
     KeyEnrol("acme", "2", SECOND.public, Use.SIGN, NOW + YEAR),
     KeyResume("bravo", BRAVO.id, "friend"),
     KeyRevoke("acme", ACME.id, 3, "rival"),
@@ -211,3 +213,23 @@ def test_rule_17_an_entry_is_voided_once(world: World, log: Replay) -> None:
 def test_rule_17_what_is_withdrawn_can_be_voided_too(world: World, log: Replay) -> None:
     take(log, world.leaf(Withdraw(ENTRY, "mistake"), ACME))
     take(log, world.by_admins(Void(ENTRY, "court")))
+
+
+def test_50_roles_change_by_the_threshold_and_the_last_statement_counts(world: World, log: Replay) -> None:
+    check = frozenset({Role.CHECK})
+    refuse(log, world.leaf(MemberRoles("acme", check, "x"), ACME), NotPermittedError, "by administrators")
+    refuse(log, world.leaf(MemberRoles("acme", check, "x"), ALICE), BadSignatureError, "administrators")
+    take(log, world.by_admins(MemberRoles("acme", check, "left")))
+    refuse(log, world.leaf(submit(), ACME), NotPermittedError, "does not have the role contribute")
+    refuse(log, world.by_admins(MemberRoles("acme", check, "left")), ConflictError, "has these roles already")
+    refuse(log, world.by_admins(MemberRoles("nobody", check, "x")), NotFoundError, "no member 'nobody'")
+    take(log, world.by_admins(MemberRoles("acme", BOTH, "back")))
+    take(log, world.leaf(submit(), ACME))
+
+
+def test_57_an_authority_that_is_named_has_that_role(world: World, log: Replay) -> None:
+    body = submit(basis=Basis.LAW, authority="bravo", article="art-1")
+    take(log, world.leaf(body, ACME))
+    take(log, world.by_admins(MemberRoles("bravo", BOTH - {Role.AUTHORITY}, "x")))
+    body = submit(basis=Basis.LAW, authority="bravo", article="art-1")
+    refuse(log, world.leaf(body, ACME), NotPermittedError, "'bravo' does not have the role authority")

@@ -22,7 +22,7 @@ from hashpact.cli.options import (
     unencrypted_option,
 )
 from hashpact.cli.output import emit, rfc3339, show_table
-from hashpact.domain.kinds import MemberResume, MemberSuspend
+from hashpact.domain.kinds import MemberResume, MemberRoles, MemberSuspend
 from hashpact.domain.messages import MemberDetail
 from hashpact.domain.state import Role, Use
 from hashpact.errors import NotFoundError
@@ -42,7 +42,11 @@ def _roles(text: str) -> frozenset[Role]:
 
 _id_argument: Final = click.argument("member_id", metavar="ID")
 _roles_option: Final = click.option(
-    "--roles", type=_roles, metavar="ROLES", required=True, help="check, contribute, or check,contribute."
+    "--roles",
+    type=_roles,
+    metavar="ROLES",
+    required=True,
+    help="Of check, contribute, audit and authority, separated by commas.",
 )
 
 
@@ -208,6 +212,23 @@ def suspend(member_id: str, reason: str, side: Access, *, as_json: bool, **actin
 def resume(member_id: str, reason: str, side: Access, *, as_json: bool, **acting: object) -> None:
     """Lift the suspension of a member, as administrators at the home."""
     body = MemberResume(member_id, reason)
+    say(side, body, SigningOptions(**acting), as_json=as_json)  # type: ignore[arg-type]  # click's values
+
+
+@member.command(
+    epilog=example("hashpact member roles acme-video --roles check,audit --reason asked --home /srv/hashpact")
+)
+@_id_argument
+@_roles_option
+@reason_option
+@side_options
+@acting_options
+@json_option
+def roles(
+    member_id: str, roles: frozenset[Role], reason: str, side: Access, *, as_json: bool, **acting: object
+) -> None:
+    """Say what a member may do from now on, as administrators at the home."""
+    body = MemberRoles(member_id, roles, reason)
     say(side, body, SigningOptions(**acting), as_json=as_json)  # type: ignore[arg-type]  # click's values
 
 

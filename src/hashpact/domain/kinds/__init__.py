@@ -19,6 +19,7 @@ from hashpact.domain.kinds.governing import (
     Genesis,
     MemberEnrol,
     MemberResume,
+    MemberRoles,
     MemberSuspend,
     Policy,
     Root,
@@ -66,6 +67,7 @@ AnyBody: TypeAlias = (
     | MemberEnrol
     | MemberSuspend
     | MemberResume
+    | MemberRoles
     | KeyEnrol
     | KeyRotate
     | KeySuspend
@@ -127,6 +129,7 @@ __all__ = [
     "KeySuspend",
     "MemberEnrol",
     "MemberResume",
+    "MemberRoles",
     "MemberSuspend",
     "NamedKeyLine",
     "Policy",

@@ -65,9 +65,8 @@ class Submit(Body):
         for label in self.labels:
             if label not in case.charter.labels:
                 raise unknown_label(label, case.charter.labels)
-        if self.authority is not None and case.view.member(self.authority) is None:
-            msg = f"the authority {self.authority!r} is not enrolled"
-            raise NotFoundError(msg, resource=f"members/{self.authority}")
+        if self.authority is not None:
+            _check_authority(case.view, self.authority)
         return (self.entry(case.index, case.member, case.key, case.time),)
 
     def entry(self, index: int, member: str, key: bytes, time: int) -> Entry:
@@ -192,6 +191,16 @@ class Void(Body):
             msg = f"entry {entry.index} is voided"
             raise ConflictError(msg)
         return (replace(entry, voided_at=case.index, voided_reason=self.reason),)
+
+
+def _check_authority(view: View, member_id: str) -> None:
+    authority = view.member(member_id)
+    if authority is None:
+        msg = f"the authority {member_id!r} is not enrolled"
+        raise NotFoundError(msg, resource=f"members/{member_id}")
+    if Role.AUTHORITY not in authority.roles:
+        msg = f"{member_id!r} does not have the role authority"
+        raise NotPermittedError(msg)
 
 
 def unknown_label(label: str, known: Iterable[str]) -> UnknownLabelError:

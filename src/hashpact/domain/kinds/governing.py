@@ -243,6 +243,34 @@ class MemberResume(Body):
 
 
 @dataclass(frozen=True, slots=True)
+class MemberRoles(Body):
+    """What a member may do from now on, in place of what it might before. Its earlier statements stand."""
+
+    kind: ClassVar[str] = "member-roles"
+    signers: ClassVar[Signers] = Signers.THRESHOLD
+    id: Annotated[str, ID]
+    roles: Annotated[frozenset[Role], ROLES]
+    reason: Annotated[str, REASON]
+
+    def summary(self) -> str:
+        """The member, its roles and the reason."""
+        return f"{self.id}: {', '.join(sorted(role.value for role in self.roles))}: {self.reason}"
+
+    def describe(self) -> list[str]:
+        """The member, what it may do, and the reason."""
+        roles = " and ".join(sorted(role.value for role in self.roles))
+        return [f"From now on the member {self.id} may {roles}, and nothing else.", why(self.reason)]
+
+    def effect(self, case: Case) -> tuple[Record, ...]:
+        """The member with these roles."""
+        member = _member_named(case.view, self.id)
+        if member.roles == self.roles:
+            msg = f"the member {self.id!r} has these roles already"
+            raise ConflictError(msg)
+        return (replace(member, roles=self.roles),)
+
+
+@dataclass(frozen=True, slots=True)
 class ClockMend(Body):
     """Ends the effect of statements dated ahead: earlier times that are later than its own count as its own.
 

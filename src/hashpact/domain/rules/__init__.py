@@ -18,12 +18,12 @@ the moment. The rules, in the order in which they are tried:
     days.
 7.  A policy's version is the one before plus one.
 8.  A member is enrolled once; ``admin`` is no member's id. A suspended member is not suspended again, and
-    only a suspended member is resumed.
+    only a suspended member is resumed. A member's roles are replaced by others.
 9.  A new key is its enrolled member's, under a name that none of the member's keys ever had, was nowhere in
     the log before, expires within 366 days after the moment, and signs the statement. Keys under which a
     signature proves nothing are refused, in every kind.
 10. A submission is made by a member with the role ``contribute``; its labels are in the policy; with basis
-    ``law`` its authority is enrolled.
+    ``law`` its authority is a member with the role ``authority``.
 11. A withdrawal is made by the contributor of an entry that stands.
 12. An opinion is given on another member's entry that stands. ``seen`` takes the place of an endorsement or
     dispute of the same member that stands only if it has ``replace``.
@@ -31,7 +31,8 @@ the moment. The rules, in the order in which they are tried:
     with 1) to the number of its administrators; each of its keys had the same office in the root before, or
     is new.
 14. A key is replaced once, by itself or by a recovery key of its member; then without overlap. The new key is
-    for the same use.
+    for the same use. Within 30 days the signing keys of a member make at most 32 replacements that stand, and
+    its recovery keys another 32.
 15. A key that is suspended is not suspended again, and only one that is suspended is resumed.
 16. A revocation's cutoff is from the key's enrolment to the revocation itself. Only the administrators
     revoke a key again, and no revocation depends on a statement that it undoes.
