@@ -77,8 +77,10 @@ ROOMS = {
     ),
     "audit": room("errors log domain clock durable config storage lookup keys service wire member home"),
     "witness": room("errors log domain clock events durable config storage keys http", "cryptography"),
+    "upkeep": room("errors domain lookup service home", "structlog"),
     "server": room(
-        "errors log domain clock events durable config storage lookup keys service wire http home audit",
+        "errors log domain clock events durable config storage lookup keys service wire http home audit "
+        "upkeep",
         "structlog uvloop",
     ),
     "__init__": room("errors log.checkpoint domain fingerprint member"),

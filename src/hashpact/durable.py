@@ -6,6 +6,7 @@ Every failure is a ConfigError of one line that names the file and what to do.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -115,6 +116,24 @@ def read_bytes(path: Path, limit: int) -> bytes:
 def read_private(path: Path, limit: int) -> bytes:
     """As `read_bytes`, for a private key: raises ConfigError as well if others than its owner can read it."""
     return _read(path, limit, forbidden=_OTHERS)
+
+
+def open_plain(path: Path, flags: int) -> int:
+    """A descriptor of a file of ours, which is made with mode 600.
+
+    Raises OSError for a link, or anything else that is not a plain file with one name.
+    """
+    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, _PRIVATE)
+    found = os.fstat(descriptor)
+    if stat.S_ISREG(found.st_mode) and found.st_nlink <= 1:  # 0: it was just removed
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.ELOOP, "a link, or not a plain file")
+
+
+def is_full(exc: OSError) -> bool:
+    """Whether a file could not be written because its disk, or its owner's part of it, is full."""
+    return exc.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
 def sync_directory(directory: Path) -> None:

@@ -9,8 +9,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -23,10 +22,9 @@ from hashpact.clock import unix_time
 from hashpact.config import EVERYWHERE, split_address
 from hashpact.domain.ports import Log
 from hashpact.durable import write_public
-from hashpact.errors import CommitFailedError, ConfigError, CorruptError, HashpactError
+from hashpact.errors import CorruptError
 from hashpact.events import event_log
 from hashpact.home.clock import CheckedClock
-from hashpact.home.lease import REFRESH, Lease
 from hashpact.home.listening import Listening
 from hashpact.home.opening import Home, open_home
 from hashpact.home.trust import ServerTrust
@@ -39,28 +37,15 @@ from hashpact.service.cosign import Quorum, WitnessLink
 from hashpact.service.follow import Follower, IndexSaver, check_reflects
 from hashpact.service.intake import Intake
 from hashpact.service.prove import Prover
-from hashpact.service.publish import Publisher
 from hashpact.service.read import Reader
 from hashpact.service.renew import Renewer
 from hashpact.service.sign import SigningGuard
+from hashpact.upkeep import Sealing, Stop, Upkeep
 
 if TYPE_CHECKING:
-    from hashpact.lookup.directory import Frozen, IndexDirectory
+    from hashpact.lookup.directory import IndexDirectory
     from hashpact.lookup.native import NativeIndex
 
-_POLL: Final = 0.05
-"""Seconds between two looks at the ledger's head, for leaves that other processes append."""
-_PAUSE: Final = 1.0
-"""Seconds to wait after the log could not be followed."""
-_SEAL: Final = 1.0
-"""Seconds between two times that the log is published; each append is signed before it is answered."""
-_ALARM: Final = 10.0
-"""Seconds until sealing is tried again when it cannot be, with a line of log each time."""
-_LOOK: Final = 10.0
-"""Seconds between two looks at how far the index has moved since it was saved."""
-_FAR: Final = 100_000
-"""So many leaves must be replayed at most, and some, when a server starts after a crash."""
-_DAY: Final = 24 * 3600
 _GRACE: Final = 5.0
 """Seconds that calls under way get when the server stops."""
 
@@ -82,13 +67,16 @@ def serve(
     for a home or an address that cannot be used, CorruptError for a damaged ledger or one that lacks what was
     published, and CommitFailedError when the disk refused a commit: then the process must end, and a new one
     start from what is on the disk.
+
+    On a full disk it answers all that writes nothing; an append is refused with UnavailableError.
     """
-    with open_home(directory, passphrases) as home:
+    with open_home(directory, passphrases, reserve=True) as home:
         home.publisher().check()
         if verify:
             home.integrity().check()
             _check_state(home)
-        home.lease().claim()
+        if not home.full:
+            home.lease().claim()
         uvloop.run(_serve(home, listen or home.config.listen, ready, verify=verify))
         home.lease().give_back()
 
@@ -105,7 +93,9 @@ def _check_state(home: Home) -> None:
 
 async def _serve(home: Home, listen: str, ready: Callable[[str, str], None], *, verify: bool) -> None:
     log = event_log()
-    stop = _Stop(asyncio.get_running_loop(), log)
+    stop = Stop(asyncio.get_running_loop(), log, home.reserve())
+    if home.full:
+        log.error("the disk is full", home=str(home.paths.home), mode="read-only: free space and restart")
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_, stop.event.set)
     async with _health(home, stop):
@@ -113,7 +103,7 @@ async def _serve(home: Home, listen: str, ready: Callable[[str, str], None], *, 
 
 
 @contextlib.asynccontextmanager
-async def _health(home: Home, stop: _Stop) -> AsyncIterator[None]:
+async def _health(home: Home, stop: Stop) -> AsyncIterator[None]:
     """The health port, if the configuration has one, for the length of the block."""
     if home.config.health is None:
         yield
@@ -132,7 +122,7 @@ async def _health(home: Home, stop: _Stop) -> AsyncIterator[None]:
 
 
 async def _serve_members(
-    home: Home, listen: str, ready: Callable[[str, str], None], stop: _Stop, *, verify: bool
+    home: Home, listen: str, ready: Callable[[str, str], None], stop: Stop, *, verify: bool
 ) -> None:
     # gRPC and the index are loaded by the one command that serves, so that the others start quickly.
     from hashpact.lookup.directory import IndexDirectory  # noqa: PLC0415  # see above
@@ -148,16 +138,20 @@ async def _serve_members(
     segments = IndexDirectory(home.paths.segments, home.ledger.indexes)
     index, position = await asyncio.to_thread(_open_index, home.ledger, segments, log, verify=verify)
     follower = _follower(home.ledger, index, position)
-    keeper = IndexSaver(follower, home.ledger, index.freeze, segments.save)
+    may_save = segments.may_save and not home.full
+    # It counts from where the follower stands now: what is replayed next is to be saved.
+    saver = IndexSaver(follower, home.ledger, index.freeze, segments.save) if may_save else None
     position = await asyncio.to_thread(follower.catch_up)
     reader, clock = Reader(home.ledger), home.clock()
     quorum = _quorum(home, clock)
     for complaint in await asyncio.to_thread(_check_witnesses, home.ledger, quorum):
         log.warning("cannot ask a witness", reason=complaint)
-    sealing = _Sealing(SigningGuard(home.ledger, home.open_log_key(), quorum), home.publisher(), stop)
-    await sealing.once()
+    signing = SigningGuard(home.ledger, home.open_log_key(), quorum)
+    sealing = None if home.full else Sealing(signing, home.publisher(), stop)
+    upkeep = Upkeep(home, follower, trust, stop, sealing, saver)
+    await upkeep.prepare()
     services = Services(
-        Intake(Appender(home.ledger, clock), follower, sealing.guard, stop.on_fault),
+        Intake(Appender(home.ledger, clock), follower, signing, stop.on_fault),
         Checker(home.ledger, index, follower),
         reader,
         Prover(home.ledger),
@@ -171,35 +165,27 @@ async def _serve_members(
         server = build_server(services, guard, address=listen, credentials=credentials)
         await server.start()
     address = _joined(host, server.port)
-    # Members enrolled from now on find this server, unless hashpact.toml says otherwise.
-    reachable = "localhost" if host in EVERYWHERE else host
-    write_public(home.paths.bound, f"{_joined(reachable, server.port)}\n".encode(), replace=True)
+    if not home.full:
+        _record_address(home, host, server.port)
     log.info("serving", origin=home.charter().origin, address=address, position=position, items=len(index))
     stop.serving = True
     ready(home.charter().origin, address)
-    tasks = [
-        asyncio.create_task(_follow(home.ledger, follower, log)),
-        asyncio.create_task(_watch(trust)),
-        asyncio.create_task(sealing.run()),
-        asyncio.create_task(_hold(home.lease(), stop)),
-    ]
-    if segments.may_save:
-        tasks.append(asyncio.create_task(_keep(keeper, log)))
-    await stop.event.wait()
-    stop.serving = False
-    log.info("stopping", position=follower.position)
-    for task in tasks:
-        task.cancel()
+    with upkeep.running():
+        await stop.event.wait()
+        stop.serving = False
+        log.info("stopping", position=follower.position)
     await server.stop(_GRACE)
     listening.close()
-    if stop.failure is not None:
-        raise stop.failure
-    await sealing.once()
+    await upkeep.finish()
     if quorum is not None:
         quorum.close()
-    if segments.may_save:
-        await _save(keeper, log)
     segments.close()
+
+
+def _record_address(home: Home, host: str, port: int) -> None:
+    """Let members who are enrolled from now on find this server, unless hashpact.toml says otherwise."""
+    reachable = "localhost" if host in EVERYWHERE else host
+    write_public(home.paths.bound, f"{_joined(reachable, port)}\n".encode(), replace=True)
 
 
 def _quorum(home: Home, clock: CheckedClock) -> Quorum | None:
@@ -220,93 +206,6 @@ def _check_witnesses(ledger: Log, quorum: Quorum | None) -> list[str]:
 
 def _joined(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-@dataclass(slots=True)
-class _Stop:
-    """Why and when the server ends. Any thread may end it; ``event`` belongs to the loop."""
-
-    loop: asyncio.AbstractEventLoop
-    log: FilteringBoundLogger
-    event: asyncio.Event = field(default_factory=asyncio.Event)
-    failure: HashpactError | None = None
-    serving: bool = False
-
-    def end(self, failure: HashpactError) -> None:
-        """Stop, and let the process end with that error."""
-        self.failure = failure
-        self.loop.call_soon_threadsafe(self.event.set)
-
-    def on_fault(self, error: Exception) -> None:
-        """Stop after a failed commit; anything else is the caller's answer and a line of log."""
-        self.log.error("append failed", reason=type(error).__name__)
-        if isinstance(error, CommitFailedError):
-            self.end(error)
-
-
-async def _watch(trust: ServerTrust) -> None:
-    """Warn of certificates that will expire soon, once a day."""
-    while True:
-        trust.warn()
-        await asyncio.sleep(_DAY)
-
-
-@dataclass(slots=True)
-class _Sealing:
-    """Signs and publishes what is appended, by other processes too, while nothing is wrong with it."""
-
-    guard: SigningGuard
-    publisher: Publisher
-    stop: _Stop
-
-    async def run(self) -> None:
-        """Seal now and then."""
-        pause = _SEAL
-        while True:
-            await asyncio.sleep(pause)
-            pause = _SEAL if await self.once() else _ALARM
-
-    async def once(self) -> bool:
-        """Sign and publish what is new; False if that cannot be, which is logged."""
-        try:
-            await asyncio.to_thread(self._seal)
-        except HashpactError as error:
-            self.stop.log.warning("cannot seal the log", reason=error.code, message=error.message)
-            if isinstance(error, CommitFailedError):
-                self.stop.on_fault(error)
-            return False
-        return True
-
-    def _seal(self) -> None:
-        self.guard.sign()
-        self.publisher.publish()
-
-
-async def _hold(lease: Lease, stop: _Stop) -> None:
-    """Keep the home for this machine; stop if another one has taken it."""
-    while stop.failure is None:
-        await asyncio.sleep(REFRESH)
-        try:
-            await asyncio.to_thread(lease.refresh)
-        except ConfigError as error:
-            stop.end(error)
-
-
-async def _follow(ledger: Log, follower: Follower, log: FilteringBoundLogger) -> None:
-    """Apply what other processes append to the same ledger, and settle what revocations have changed."""
-    pause: float = _POLL
-    while True:
-        await asyncio.sleep(pause)
-        pause = _POLL
-        try:
-            if ledger.head().size != follower.position:
-                await asyncio.to_thread(follower.catch_up)
-            if follower.unsettled:
-                await asyncio.to_thread(follower.settle)
-                pause = 0
-        except HashpactError as error:
-            log.warning("cannot follow the log", reason=error.code, message=error.message)
-            pause = _PAUSE
 
 
 def _open_index(
@@ -337,21 +236,3 @@ def _follower(ledger: Log, index: NativeIndex, position: int) -> Follower:
     from hashpact.lookup.catalog import EntryCatalog  # noqa: PLC0415  # only the command that serves needs it
 
     return Follower(ledger, index, EntryCatalog(ledger), position)
-
-
-async def _keep(keeper: IndexSaver[Mapping[str, Frozen]], log: FilteringBoundLogger) -> None:
-    """Save the index whenever it has moved far enough."""
-    while True:
-        await asyncio.sleep(_LOOK)
-        if keeper.behind >= _FAR:
-            await _save(keeper, log)
-
-
-async def _save(keeper: IndexSaver[Mapping[str, Frozen]], log: FilteringBoundLogger) -> None:
-    try:
-        position = await asyncio.to_thread(keeper.save)
-    except (HashpactError, OSError) as error:
-        # The log has everything: the next start takes longer, that is all.
-        log.warning("cannot save the index", reason=str(error))
-    else:
-        log.info("saved the index", position=position)

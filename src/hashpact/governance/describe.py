@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
 from hashpact.domain.kinds import ADMIN, utc
 from hashpact.domain.state import Charter
 from hashpact.domain.statements import Statement
+
+FEW: Final = 5
+"""So many statements are read one by one; more begin with a summary."""
+
+
+def summary(statements: Sequence[Statement]) -> list[str]:
+    """How many statements there are, and of which kinds, if they are more than `FEW`; else nothing."""
+    if len(statements) <= FEW:
+        return []
+    kinds = Counter(each.body.kind for each in statements)
+    counted = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    return [f"{len(statements)} statements: {counted}."]
 
 
 def describe(statement: Statement, charter: Charter | None = None) -> list[str]:

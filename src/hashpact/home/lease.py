@@ -8,17 +8,16 @@ word. The file is never followed to another one, so that nobody can have that ov
 
 from __future__ import annotations
 
-import errno
 import os
 import platform
 import secrets
-import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from hashpact.errors import ConfigError
+from hashpact.durable import is_full, open_plain
+from hashpact.errors import ConfigError, UnavailableError
 
 REFRESH: Final = 1.0
 """Seconds between two writings of the record."""
@@ -55,11 +54,14 @@ class Lease:
                 raise self._taken(now)
 
     def claim(self) -> None:
-        """Write the record of this machine, after `look`."""
+        """Write the record of this machine, after `look`. Raises UnavailableError if the disk is full."""
         self._write()
 
     def refresh(self) -> None:
-        """Write it again. Raises ConfigError if another machine has claimed the home meanwhile."""
+        """Write it again. Raises ConfigError if another machine has claimed the home meanwhile.
+
+        Raises UnavailableError if the disk is full.
+        """
         now = self._read()
         if not self._is_ours(now):
             raise self._taken(now)
@@ -80,18 +82,9 @@ class Lease:
             "a home belongs to one machine at a time: stop what runs there, or serve a copy of your own"
         )
 
-    def _open(self, flags: int) -> int:
-        """A descriptor of the file. Raises OSError for a link, or anything else that is not a plain file."""
-        descriptor = os.open(self.path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
-        found = os.fstat(descriptor)
-        if stat.S_ISREG(found.st_mode) and found.st_nlink <= 1:  # 0: it was just removed
-            return descriptor
-        os.close(descriptor)
-        raise OSError(errno.ELOOP, "a link, or not a plain file")
-
     def _read(self) -> str:
         try:
-            descriptor = self._open(os.O_RDONLY)
+            descriptor = open_plain(self.path, os.O_RDONLY)
             try:
                 return os.pread(descriptor, _LIMIT, 0).decode("utf-8", "replace").strip()
             finally:
@@ -106,12 +99,15 @@ class Lease:
         # In place and in one piece: other machines see a rename late on a shared file system.
         line = f"{self.machine} {secrets.token_hex(8)}\n".encode()
         try:
-            descriptor = self._open(os.O_CREAT | os.O_WRONLY)
+            descriptor = open_plain(self.path, os.O_CREAT | os.O_WRONLY)
             try:
                 os.pwrite(descriptor, line, 0)
                 os.ftruncate(descriptor, len(line))
             finally:
                 os.close(descriptor)
         except OSError as exc:
+            if is_full(exc):
+                msg = f"cannot write {self.path}: the disk is full; free space and restart"
+                raise UnavailableError(msg) from exc
             msg = f"cannot write {self.path}: {exc.strerror}; it must be a plain file"
             raise ConfigError(msg) from exc

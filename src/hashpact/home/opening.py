@@ -23,6 +23,7 @@ from hashpact.errors import ConfigError
 from hashpact.home.clock import CheckedClock, cosigned_times
 from hashpact.home.lease import Lease, this_machine
 from hashpact.home.paths import HomePaths
+from hashpact.home.reserve import Reserve
 from hashpact.keys import pkcs8
 from hashpact.keys.certificates import Credential
 from hashpact.keys.passphrase import Passphrases
@@ -37,12 +38,13 @@ from hashpact.storage.published import PublishedLog
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """An open home: its files, its configuration and its ledger."""
+    """An open home: its files, its configuration and its ledger; ``full`` if its disk has no room."""
 
     paths: HomePaths
     config: HomeConfig
     ledger: Log
     passphrases: pkcs8.Passphrases = field(repr=False)
+    full: bool = False
 
     def charter(self) -> Charter:
         """The charter in force. Raises ConfigError if the log has no genesis."""
@@ -86,6 +88,10 @@ class Home:
         cosigned = [] if latest is None else cosigned_times(latest.note, witnesses)
         return CheckedClock(unix_time, steady_time, cosigned)
 
+    def reserve(self) -> Reserve:
+        """The space that a server frees when the disk is full."""
+        return Reserve(self.paths.reserve)
+
     def lease(self) -> Lease:
         """The record by which other machines see that this one serves the home."""
         return Lease(self.paths.machine, this_machine())
@@ -114,20 +120,26 @@ class Home:
 
 @contextlib.contextmanager
 def open_home(
-    directory: Path, passphrases: pkcs8.Passphrases | None = None, *, check_head: bool = True
+    directory: Path,
+    passphrases: pkcs8.Passphrases | None = None,
+    *,
+    check_head: bool = True,
+    reserve: bool = False,
 ) -> Iterator[Home]:
     """Open a home, whether a server of it runs on this machine or not.
 
     Raises ConfigError, also if another machine uses the home, and CorruptError.
 
     ``passphrases`` open its private keys, when one is needed (None: from the environment). Without
-    ``check_head`` a damaged head is left for an audit to find.
+    ``check_head`` a damaged head is left for an audit to find. With ``reserve`` the home's reserve is made;
+    if the disk has no room for it, the ledger is opened read-only.
     """
     paths = HomePaths(directory)
     config = read_config(directory, os.environ)
     Lease(paths.machine, this_machine()).look(time.sleep)
-    with contextlib.closing(open_ledger(paths.db, check_head=check_head)) as ledger:
-        home = Home(paths, config, ledger, passphrases or Passphrases())
+    full = reserve and not Reserve(paths.reserve).make()
+    with contextlib.closing(open_ledger(paths.db, check_head=check_head, read_only=full)) as ledger:
+        home = Home(paths, config, ledger, passphrases or Passphrases(), full)
         if home.charter().origin != config.origin:
             founded = home.charter().origin
             msg = f"hashpact.toml has origin {config.origin!r}, but the log was founded as {founded!r}"

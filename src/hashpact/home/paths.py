@@ -50,6 +50,11 @@ class HomePaths:
         return self.home / "pki"
 
     @property
+    def reserve(self) -> Path:
+        """Space that is freed when the disk is full."""
+        return self.home / "reserve"
+
+    @property
     def ca_cert(self) -> Path:
         """The certificate of the authority that signs members' certificates."""
         return self.pki / "ca.crt"

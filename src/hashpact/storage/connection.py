@@ -68,17 +68,21 @@ def _room(name: str) -> bool:
     return found.f_bavail * found.f_frsize >= _LEAST_ROOM
 
 
-def connect(path: Path, wait: float) -> apsw.Connection:
+def connect(path: Path, wait: float, *, alone: bool = False) -> apsw.Connection:
     """A connection to the existing database at ``path`` that waits ``wait`` seconds for a lock.
 
     Commits are durable: with a write-ahead log, ``synchronous=FULL`` syncs it at every commit (NORMAL would
     lose acknowledged commits on power loss). Several threads may use it, one at a time. Triggers and views
     do not work, because Hashpact has none: those of somebody else have no effect on what it reads and writes.
+
+    ``alone`` keeps what processes share about the write-ahead log in memory, so that opening needs no room on
+    the disk. Only this process can then use the database; all its connections must be opened so.
     """
     # An absolute path, because SQLite gives "" and ":memory:" meanings of their own.
     name = str(path.absolute())
     try:
-        connection = apsw.Connection(name, flags=apsw.SQLITE_OPEN_READWRITE)
+        vfs = "unix-excl" if alone else None
+        connection = apsw.Connection(name, flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
         try:
             connection.set_busy_timeout(int(wait * _MILLISECONDS))
             connection.execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
@@ -114,9 +118,10 @@ def close(connection: apsw.Connection) -> None:
 class Readers:
     """A pool of connections for reading, each used by one reader at a time."""
 
-    def __init__(self, path: Path, wait: float) -> None:
+    def __init__(self, path: Path, wait: float, *, alone: bool = False) -> None:
         self._path = path
         self._wait = wait
+        self._alone = alone
         self._idle: list[apsw.Connection] = []
         self._closed = False
 
@@ -128,7 +133,7 @@ class Readers:
         try:
             return self._idle.pop()
         except IndexError:
-            connection = connect(self._path, self._wait)
+            connection = connect(self._path, self._wait, alone=self._alone)
             run(connection, "PRAGMA query_only = ON")
             return connection
 

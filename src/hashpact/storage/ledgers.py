@@ -13,9 +13,10 @@ def create_ledger(path: Path) -> Log:
     return SqliteLedger.create(path)
 
 
-def open_ledger(path: Path, *, check_head: bool = True) -> Log:
+def open_ledger(path: Path, *, check_head: bool = True, read_only: bool = False) -> Log:
     """The ledger in a file. Raises ConfigError, CorruptError.
 
-    Without ``check_head`` a head that is not that of the last leaf is left for an audit to find.
+    Without ``check_head`` a head that is not that of the last leaf is left for an audit to find. With
+    ``read_only`` it opens on a full disk too, and refuses every write.
     """
-    return SqliteLedger.open(path, check_head=check_head)
+    return SqliteLedger.open(path, check_head=check_head, read_only=read_only)

@@ -140,12 +140,15 @@ class SqliteLedger:
     ``tree``, ``checkpoints`` and ``indexes`` use the same file.
     """
 
-    def __init__(self, path: Path, writer: apsw.Connection, wait: float) -> None:
+    def __init__(
+        self, path: Path, writer: apsw.Connection, readers: Readers, wait: float, *, read_only: bool = False
+    ) -> None:
         self._path = path
         self._writer = writer
         self._wait = wait
         self._writing = threading.Lock()
-        self._readers = Readers(path, wait)
+        self._readers = readers
+        self._read_only = read_only
         self._broken = False
         self._closed = False
         self.tree = SqliteTree(self._read, self.head)
@@ -177,11 +180,16 @@ class SqliteLedger:
         except BaseException:
             path.unlink()
             raise
-        return cls(path, writer, wait)
+        return cls(path, writer, Readers(path, wait), wait)
 
     @classmethod
-    def open(cls, path: Path, wait: float = WAIT, *, check_head: bool = True) -> Self:
+    def open(
+        cls, path: Path, wait: float = WAIT, *, check_head: bool = True, read_only: bool = False
+    ) -> Self:
         """The ledger at ``path``. Without ``check_head`` a damaged head is left for an audit to find.
+
+        With ``read_only``, for a full disk, every write is refused, and opening needs no room: if SQLite
+        cannot share the ledger with other processes for lack of it, this one has the ledger alone.
 
         Raises ConfigError if there is none, if the file is something else or of another schema version, or
         if it may not be written; CorruptError if its head and its last leaf disagree, naming the index.
@@ -189,21 +197,21 @@ class SqliteLedger:
         if not path.exists():
             msg = f"there is no database at {path}"
             raise ConfigError(msg)
-        writer = connect(path, wait)
         try:
-            schema.check(writer, head=check_head)
-        except BaseException:
-            writer.close()
-            raise
-        return cls(path, writer, wait)
+            writer, alone = _checked(path, wait, head=check_head, alone=False), False
+        except UnavailableError:
+            if not read_only:
+                raise
+            writer, alone = _checked(path, wait, head=check_head, alone=True), True
+        return cls(path, writer, Readers(path, wait, alone=alone), wait, read_only=read_only)
 
     @contextmanager
     def begin(self) -> Iterator[SqliteTransaction]:
         """Take the write lock; commit at the end of the block, roll back on an exception.
 
-        Raises UnavailableError if another writer keeps the lock for longer than the wait, and
-        CommitFailedError if the commit fails, and at every later call. Whether a failed commit is on the disk
-        is not known before the next start; nothing of it is visible until then.
+        Raises UnavailableError if the ledger is read-only, or if another writer keeps the lock for longer
+        than the wait, and CommitFailedError if the commit fails, and at every later call. Whether a failed
+        commit is on the disk is not known before the next start; nothing of it is visible until then.
         """
         with self._alone():
             transaction = SqliteTransaction(self._writer, self._begin())
@@ -298,6 +306,9 @@ class SqliteLedger:
             if self._closed:
                 msg = f"{self._path} is closed"
                 raise UnavailableError(msg)
+            if self._read_only:
+                msg = f"the disk of {self._path.parent} is full: nothing is appended; free space and restart"
+                raise UnavailableError(msg)
             if self._broken:
                 msg = f"a commit to {self._path} has failed; this process must stop and start again"
                 raise CommitFailedError(msg)
@@ -332,6 +343,17 @@ class SqliteLedger:
                 self._writer.execute("ROLLBACK")
         except apsw.Error:
             self._broken = True  # the cause is being raised; without a commit nothing becomes visible
+
+
+def _checked(path: Path, wait: float, *, head: bool, alone: bool) -> apsw.Connection:
+    """A connection to a database that is what it should be."""
+    connection = connect(path, wait, alone=alone)
+    try:
+        schema.check(connection, head=head)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _commit_failed(name: str, failure: apsw.Error) -> CommitFailedError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -71,7 +72,7 @@ def draft(  # noqa: PLR0913 - an argument for each option
         refuse_in_vain(opened, made)
     if not as_json:
         for line in describe.describe(made.statement, charter):
-            click.echo(line)
+            click.echo(one_line(line))
     write_draft(out, [made], as_json=as_json)
 
 
@@ -82,8 +83,11 @@ def draft(  # noqa: PLR0913 - an argument for each option
 def show(file: Path, home: Path | None, *, as_json: bool) -> None:
     """Show in plain words what a file's statements do, and who has signed them."""
     charter = None if home is None else _charter(home)
-    for each in read_statements(file):
-        _show(each, charter, as_json=as_json)
+    found = read_statements(file)
+    if as_json:
+        _emit_all(found, charter)
+    else:
+        _show_all(found, charter)
 
 
 @statement.command(
@@ -115,19 +119,23 @@ def sign(  # noqa: PLR0913 - an argument for each option
 
     An administrator's key signs every statement of the administrators; any other key only the statements that
     enrol it. A file that is not understood to the last byte is not signed. Asks before it signs; without a
-    terminal to ask at, --yes is needed. With --home it says who is still missing.
+    terminal to ask at, --yes is needed. If stdout has JSON or is not a terminal, it shows the statements on
+    stderr before it asks. With --home it says who is still missing.
     """
     if (key is None) == (profile is None):
         msg = "say either --key FILE or --profile DIR"
         raise click.UsageError(msg)
     before, charter = read_statements(file), None if home is None else _charter(home)
-    for each in before:
-        _show(each, charter, as_json=as_json)
+    if not yes and not sys.stdin.isatty():
+        msg = "there is no terminal to ask at; read it with hashpact statement show, then say --yes"
+        raise click.UsageError(msg)
+    if as_json:
+        _emit_all(before, charter)
+    if not (yes and as_json):
+        _show_all(before, charter, err=as_json or not (yes or sys.stdout.isatty()))
     if not yes:
-        if not sys.stdin.isatty():
-            msg = "there is no terminal to ask at; read what is shown, then say --yes"
-            raise click.UsageError(msg)
-        click.confirm("Sign this?", abort=True, err=True)
+        what = "this" if len(before) == 1 else f"these {len(before)} statements"
+        click.confirm(f"Sign {what}?", abort=True, err=True)
     chosen = key if key is not None else _profile_key(profile)
     after = sign_statements(before, chosen, name, passphrases())
     count = sum(old != new for old, new in zip(before, after, strict=True))
@@ -138,7 +146,7 @@ def sign(  # noqa: PLR0913 - an argument for each option
         return
     click.echo(f"signed {count} of {len(after)} statements in {one_line(str(file))}")
     for each, found in zip(after, signers, strict=True):
-        click.echo(f"{each.statement.body.kind}: {_who(found)}")
+        click.echo(one_line(f"{each.statement.body.kind}: {_who(found)}"))
 
 
 @statement.command(epilog=example("hashpact statement submit /srv/hashpact void.note"))
@@ -201,31 +209,45 @@ def _who(signers: dict[str, list[str] | int | None]) -> str:
     return text
 
 
-def _show(each: Draft, charter: Charter | None, *, as_json: bool) -> None:
-    told = describe.describe(each.statement, charter)
-    signed = drafts.signatures(each, charter)
-    need = (
-        None
-        if charter is None or each.statement.member != "admin"
-        else describe.needed(each.statement, charter)
-    )
-    if as_json:
+def _emit_all(found: Sequence[Draft], charter: Charter | None) -> None:
+    """Print each statement as a JSON object."""
+    for each in found:
         emit(
             {
                 "kind": each.statement.body.kind,
                 "member": each.statement.member,
                 "time": rfc3339(each.statement.time),
-                "words": told,
-                "signatures": [{"name": one.name, "valid": one.valid} for one in signed],
-                "administrators_needed": need,
+                "words": describe.describe(each.statement, charter),
+                "signatures": [
+                    {"name": one.name, "valid": one.valid} for one in drafts.signatures(each, charter)
+                ],
+                "administrators_needed": _needed(each, charter),
             }
         )
-        return
-    for line in told:
-        click.echo(line)
+
+
+def _show_all(found: Sequence[Draft], charter: Charter | None, *, err: bool = False) -> None:
+    """Print the statements in words, with escapes for what is not printable."""
+    for line in describe.summary([each.statement for each in found]):
+        click.echo(f"{line}\n", err=err)
+    for each in found:
+        for line in _words(each, charter):
+            click.echo(one_line(line), err=err)
+        click.echo(err=err)
+
+
+def _words(each: Draft, charter: Charter | None) -> Iterator[str]:
+    yield from describe.describe(each.statement, charter)
     verdicts = {True: "", False: " (DOES NOT VERIFY)", None: " (not checked; --home checks it)"}
-    names = ", ".join(f"{one.name}{verdicts[one.valid]}" for one in signed)
-    click.echo(f"Signed by: {names or 'nobody yet'}.")
+    names = ", ".join(f"{one.name}{verdicts[one.valid]}" for one in drafts.signatures(each, charter))
+    yield f"Signed by: {names or 'nobody yet'}."
+    need = _needed(each, charter)
     if need is not None:
-        click.echo(f"Administrators that must sign: {need}.")
-    click.echo()
+        yield f"Administrators that must sign: {need}."
+
+
+def _needed(each: Draft, charter: Charter | None) -> int | None:
+    """How many administrators must sign it; None without a charter, or if it is not theirs."""
+    if charter is None or each.statement.member != ADMIN:
+        return None
+    return describe.needed(each.statement, charter)

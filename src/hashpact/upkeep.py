@@ -1,0 +1,204 @@
+"""The upkeep of a server: what it does beside answering, and how it comes to stop.
+
+Each task runs until it is cancelled. Work that may wait for the disk or for others runs in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from structlog.typing import FilteringBoundLogger
+
+from hashpact.domain.ports import Log
+from hashpact.errors import CommitFailedError, ConfigError, HashpactError, UnavailableError
+from hashpact.home.lease import REFRESH, Lease
+from hashpact.home.opening import Home
+from hashpact.home.reserve import Reserve
+from hashpact.home.trust import ServerTrust
+from hashpact.service.follow import Follower, IndexSaver
+from hashpact.service.publish import Publisher
+from hashpact.service.sign import SigningGuard
+
+if TYPE_CHECKING:
+    from hashpact.lookup.directory import Frozen
+
+_POLL: Final = 0.05
+"""Seconds between two looks at the ledger's head, for leaves that other processes append."""
+_PAUSE: Final = 1.0
+"""Seconds to wait after the log could not be followed."""
+_SEAL: Final = 1.0
+"""Seconds between two times that the log is published; each append is signed before it is answered."""
+_ALARM: Final = 10.0
+"""Seconds until sealing is tried again when it cannot be, with a line of log each time."""
+_LOOK: Final = 10.0
+"""Seconds between two looks at how far the index has moved since it was saved."""
+_FAR: Final = 100_000
+"""So many leaves must be replayed at most, and some, when a server starts after a crash."""
+_DAY: Final = 24 * 3600
+
+
+@dataclass(slots=True)
+class Stop:
+    """Why and when the server ends. Any thread may end it; ``event`` belongs to the loop."""
+
+    loop: asyncio.AbstractEventLoop
+    log: FilteringBoundLogger
+    reserve: Reserve
+    event: asyncio.Event = field(default_factory=asyncio.Event)
+    failure: HashpactError | None = None
+    serving: bool = False
+
+    def end(self, failure: HashpactError) -> None:
+        """Stop, and let the process end with that error."""
+        self.failure = failure
+        self.loop.call_soon_threadsafe(self.event.set)
+
+    def on_fault(self, error: Exception) -> None:
+        """Stop after a failed commit, with the reserve's space to end in; anything else is a line of log."""
+        self.log.error("append failed", reason=type(error).__name__)
+        if isinstance(error, CommitFailedError):
+            self.reserve.free()
+            self.end(error)
+
+
+async def _watch(trust: ServerTrust) -> None:
+    """Warn of certificates that will expire soon, once a day."""
+    while True:
+        trust.warn()
+        await asyncio.sleep(_DAY)
+
+
+@dataclass(slots=True)
+class Sealing:
+    """Signs and publishes what is appended, by other processes too, while nothing is wrong with it."""
+
+    guard: SigningGuard
+    publisher: Publisher
+    stop: Stop
+
+    async def run(self) -> None:
+        """Seal now and then."""
+        pause = _SEAL
+        while True:
+            await asyncio.sleep(pause)
+            pause = _SEAL if await self.once() else _ALARM
+
+    async def once(self) -> bool:
+        """Sign and publish what is new; False if that cannot be, which is logged."""
+        return await self._logged(self._seal)
+
+    async def publish(self) -> bool:
+        """Publish what is signed already, as `once`: all that is left to do after a failed commit."""
+        return await self._logged(self.publisher.publish)
+
+    async def _logged(self, work: Callable[[], object]) -> bool:
+        try:
+            await asyncio.to_thread(work)
+        except HashpactError as error:
+            self.stop.log.warning("cannot seal the log", reason=error.code, message=error.message)
+            if isinstance(error, CommitFailedError):
+                self.stop.on_fault(error)
+            return False
+        return True
+
+    def _seal(self) -> None:
+        self.guard.sign()
+        self.publisher.publish()
+
+
+async def _hold(lease: Lease, stop: Stop) -> None:
+    """Keep the home for this machine; stop if another one has taken it."""
+    while stop.failure is None:
+        await asyncio.sleep(REFRESH)
+        try:
+            await asyncio.to_thread(lease.refresh)
+        except UnavailableError:
+            continue  # a full disk, which the next append reports; checks are answered meanwhile
+        except ConfigError as error:
+            stop.end(error)
+
+
+async def _follow(ledger: Log, follower: Follower, log: FilteringBoundLogger) -> None:
+    """Apply what other processes append to the same ledger, and settle what revocations have changed."""
+    pause: float = _POLL
+    while True:
+        await asyncio.sleep(pause)
+        pause = _POLL
+        try:
+            if ledger.head().size != follower.position:
+                await asyncio.to_thread(follower.catch_up)
+            if follower.unsettled:
+                await asyncio.to_thread(follower.settle)
+                pause = 0
+        except HashpactError as error:
+            log.warning("cannot follow the log", reason=error.code, message=error.message)
+            pause = _PAUSE
+
+
+async def _keep(saver: IndexSaver[Mapping[str, Frozen]], log: FilteringBoundLogger) -> None:
+    """Save the index whenever it has moved far enough."""
+    while True:
+        await asyncio.sleep(_LOOK)
+        if saver.behind >= _FAR:
+            await _save(saver, log)
+
+
+async def _save(saver: IndexSaver[Mapping[str, Frozen]], log: FilteringBoundLogger) -> None:
+    """Save the index; a failure is logged."""
+    try:
+        position = await asyncio.to_thread(saver.save)
+    except (HashpactError, OSError) as error:
+        # The log has everything: the next start takes longer, that is all.
+        log.warning("cannot save the index", reason=str(error))
+    else:
+        log.info("saved the index", position=position)
+
+
+@dataclass(slots=True)
+class Upkeep:
+    """The upkeep of one home that is served; ``sealing`` and ``saver`` are None if nothing may be written."""
+
+    home: Home
+    follower: Follower
+    trust: ServerTrust
+    stop: Stop
+    sealing: Sealing | None
+    saver: IndexSaver[Mapping[str, Frozen]] | None
+
+    async def prepare(self) -> None:
+        """What is done before the first call is answered: sign and publish what is not yet."""
+        if self.sealing is not None:
+            await self.sealing.once()
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """The tasks that run for the length of the block."""
+        work = [
+            _follow(self.home.ledger, self.follower, self.stop.log),
+            _watch(self.trust),
+            _hold(self.home.lease(), self.stop),
+        ]
+        if self.sealing is not None:
+            work.append(self.sealing.run())
+        if self.saver is not None:
+            work.append(_keep(self.saver, self.stop.log))
+        tasks = [asyncio.create_task(each) for each in work]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def finish(self) -> None:
+        """Seal and save once more, when no call is under way. Raises what ended the server, if it failed."""
+        if self.stop.failure is not None:
+            if self.sealing is not None:
+                await self.sealing.publish()
+            raise self.stop.failure
+        await self.prepare()
+        if self.saver is not None:
+            await _save(self.saver, self.stop.log)
