@@ -25,8 +25,10 @@ from hashpact.domain.kinds.governing import (
 )
 from hashpact.domain.kinds.keyring import (
     MAX_KEY_LIFE,
+    MAX_REVOKED,
     MAX_ROTATIONS,
     ROTATION_WINDOW,
+    CertRevoke,
     KeyEnrol,
     KeyResume,
     KeyRevoke,
@@ -71,6 +73,7 @@ AnyBody: TypeAlias = (
     | KeySuspend
     | KeyResume
     | KeyRevoke
+    | CertRevoke
     | Submit
     | Withdraw
     | GiveOpinion
@@ -103,6 +106,7 @@ __all__ = [
     "MAX_KEY_LIFE",
     "MAX_LABELS",
     "MAX_OVERLAP",
+    "MAX_REVOKED",
     "MAX_ROTATIONS",
     "MAX_TAXONOMY",
     "MEMBER_ID",
@@ -117,6 +121,7 @@ __all__ = [
     "AnyBody",
     "Body",
     "Case",
+    "CertRevoke",
     "ClockMend",
     "Genesis",
     "GiveOpinion",
