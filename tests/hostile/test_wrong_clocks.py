@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import grpc
 import pytest
 from builders import BOTH, NOW, YEAR, Identity, World, check_log, fingerprint
 from clearinghouse import Clearinghouse, Connect
@@ -29,7 +30,9 @@ from hashpact.member.author import Reason
 from hashpact.service.append import Appender
 from hashpact.service.sign import SigningGuard
 from hashpact.storage.sqlite import SqliteLedger
+from hashpact.wire import codec
 
+APPEND = "/hashpact.wire.v1.LogService/Append"
 HOUR, DAY = 3600, 24 * 3600
 ALICE = Identity.of(ADMIN, "alice")
 NCII = Reason(frozenset({"ncii"}))
@@ -263,8 +266,13 @@ async def test_46_members_are_answered_why_nothing_is_appended_and_go_on_checkin
     await acme("submit", [picture], labels=["ncii"])
     steady[0] -= DAY  # the clock has jumped by a day
     size = founded.ledger.head().size
-    with pytest.raises(UnavailableError, match="86400 s ahead of what it was at the start"):
-        await acme("submit", [fingerprint(PDQ, "two")], labels=["ncii"], timeout=0.3)
+    statement = codec.submission_to_wire(founded.world.author("acme").submit([fingerprint(PDQ, "two")], NCII))
+    async with founded.channel(founded.tls(founded.member("acme"))) as channel:
+        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(APPEND)
+        with pytest.raises(grpc.aio.AioRpcError, match="86400 s ahead of what it was at the start") as why:
+            await call(statement.SerializeToString(), timeout=30)  # a client would try again
+    assert why.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert [type(fault) for fault in founded.faults] == [UnavailableError]
     assert founded.ledger.head().size == size
     bolt = connect(founded.profile("bolt"))
     assert (await bolt("check", [picture])).matches

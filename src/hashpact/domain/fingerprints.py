@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from hashpact.domain.grammar import Decimal, Field, Form, Hex, Word
@@ -76,6 +77,8 @@ _VALUE: Final = Field("value", Hex(None))
 _QUALITY: Final = Field("quality", Decimal(0, MAX_QUALITY), 0, 1)
 _NONCE: Final = Field("nonce", Hex(32))
 _FORM: Final = Form(_FIRST_LINE, _TYPE, _VALUE, _QUALITY, _NONCE)
+_JUST_READ: Final = 512
+"""Private parts that are remembered: an append reads up to 256, and then its index reads them again."""
 
 
 def type_named(name: str) -> FingerprintType:
@@ -186,6 +189,7 @@ def commitment(private: bytes) -> bytes:
     return hashlib.sha256(private).digest()
 
 
+@lru_cache(maxsize=_JUST_READ)
 def parse_private(data: bytes) -> PrivatePart:
     """Read a private part.
 

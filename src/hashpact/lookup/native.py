@@ -15,7 +15,7 @@ from hashpact.errors import CorruptError
 from hashpact.lookup.directory import Frozen, IndexFiles, IndexManifest, Located
 from hashpact.lookup.hamming import HammingIndex
 from hashpact.lookup.minhash import VALUES, MinHashIndex
-from hashpact.lookup.shapes import check_limit, checked_ids
+from hashpact.lookup.shapes import Ids, check_limit, checked_ids
 
 EQUAL: Final = 0
 """The distance of equal values."""
@@ -76,15 +76,15 @@ class NativeIndex:
             some_ids.append(item)
             values.append(fingerprint.value)
             ids.append(item)
-        checked_ids(ids)
+        checked = checked_ids(ids)
         with self._writing:
-            self._refuse_known(ids)
+            self._refuse_known(checked)
             for name, (some_ids, values) in by_type.items():
                 self._parts[name].add(values, some_ids)
 
     def remove(self, items: Iterable[int]) -> None:
         """Make the items unfindable. An id that is not there is passed over."""
-        ids = checked_ids(items).tolist()
+        ids = checked_ids(items)
         with self._writing:
             for part in self._parts.values():
                 part.index.remove(ids)
@@ -105,8 +105,8 @@ class NativeIndex:
         """How many items can be found."""
         return sum(len(part.index) for part in self._parts.values())
 
-    def _refuse_known(self, ids: list[int]) -> None:
-        if len(set(ids)) != len(ids):
+    def _refuse_known(self, ids: Ids) -> None:
+        if len(np.unique(ids)) != len(ids):
             msg = "an id is given twice"
             raise ValueError(msg)
         for part in self._parts.values():

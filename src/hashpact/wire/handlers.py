@@ -225,7 +225,8 @@ class CertificateHandler(certificate_pb2_grpc.CertificateServiceServicer):
 
 async def _streamed(pool: Pool, items: Iterator[Item]) -> AsyncIterator[Item]:
     """The items of a blocking iterator, a few at a time, in one place of the caller's."""
-    async with pool.place(CALLER.get().id) as place:
-        while chunk := await pool.work(place, lambda _: list(islice(items, _AT_ONCE))):
+    member = CALLER.get().id
+    with pool.place(member):
+        while chunk := await pool.work(member, lambda _: list(islice(items, _AT_ONCE))):
             for item in chunk:
                 yield item

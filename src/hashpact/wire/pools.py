@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -21,10 +21,11 @@ Result = TypeVar("Result")
 
 @dataclass(slots=True)
 class _Share:
-    """What one member has of a pool."""
+    """What one member has of a pool. It is kept for as long as anything uses it."""
 
     working: asyncio.Semaphore
     calls: int = 0
+    uses: int = 0
 
 
 class Pool:
@@ -40,45 +41,59 @@ class Pool:
         self._working = working
         self._shares: dict[str, _Share] = {}
 
-    @contextlib.asynccontextmanager
-    async def place(self, member: str) -> AsyncIterator[_Share]:
+    @contextlib.contextmanager
+    def place(self, member: str) -> Iterator[None]:
         """One of the member's places, for the length of the block; OverloadedError if all are taken."""
-        share = self._shares.setdefault(member, _Share(asyncio.Semaphore(self._working)))
-        if share.calls >= self._calls:
-            msg = (
-                f"{member!r} has {share.calls} {self._name} calls under way, the most it may have; try again"
-            )
-            raise OverloadedError(msg)
-        share.calls += 1
-        try:
-            yield share
-        finally:
-            share.calls -= 1
-            if not share.calls:
-                del self._shares[member]
+        with self._share(member) as share:
+            if share.calls >= self._calls:
+                msg = f"{member!r} has {share.calls} {self._name} calls under way, the most it may; try again"
+                raise OverloadedError(msg)
+            share.calls += 1
+            try:
+                yield
+            finally:
+                share.calls -= 1
 
     async def run(self, member: str, work: Callable[[Callable[[], bool]], Result]) -> Result:
         """The result of blocking work, in a place of its own.
 
         ``work`` is given what says whether its caller still waits. Raises as it does, and OverloadedError.
         """
-        async with self.place(member) as share:
-            return await self.work(share, work)
+        with self.place(member):
+            return await self.work(member, work)
 
-    async def work(self, share: _Share, work: Callable[[Callable[[], bool]], Result]) -> Result:
-        """The result of blocking work, in a place that is taken already."""
-        async with share.working:
+    async def work(self, member: str, work: Callable[[Callable[[], bool]], Result]) -> Result:
+        """The result of blocking work, in a place that is taken already.
+
+        If the caller leaves, work that has begun keeps its thread until it notices, and counts until then.
+        """
+        with contextlib.ExitStack() as stack:
+            share = stack.enter_context(self._share(member))
+            await share.working.acquire()
+            stack.callback(share.working.release)
             left = threading.Event()
             job = self._threads.submit(work, lambda: not left.is_set())
             done = asyncio.wrap_future(job)
+            ended = stack.pop_all()
+            done.add_done_callback(lambda _: ended.close())
             try:
                 return await asyncio.shield(done)
             except asyncio.CancelledError:
                 left.set()
-                if not job.cancel():
-                    await asyncio.wait([done])  # the thread is the member's until it notices
+                job.cancel()
                 raise
 
     def close(self) -> None:
         """Begin no more work, and wait for what is at work."""
         self._threads.shutdown(cancel_futures=True)
+
+    @contextlib.contextmanager
+    def _share(self, member: str) -> Iterator[_Share]:
+        share = self._shares.setdefault(member, _Share(asyncio.Semaphore(self._working)))
+        share.uses += 1
+        try:
+            yield share
+        finally:
+            share.uses -= 1
+            if not share.uses:
+                del self._shares[member]

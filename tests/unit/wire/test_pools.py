@@ -62,7 +62,7 @@ async def test_44_a_member_has_so_many_calls_under_way(pool: Pool) -> None:
     await work.begins(2)
     with pytest.raises(OverloadedError, match="'acme' has 3 check calls under way"):
         await pool.run("acme", work)
-    async with pool.place("bravo"):
+    with pool.place("bravo"):
         pass
     work.go.set()
     await asyncio.gather(*calls)
@@ -78,10 +78,33 @@ async def test_41_work_ends_once_its_caller_has_left(pool: Pool) -> None:
     assert [type(one) for one in await asyncio.gather(*calls, return_exceptions=True)] == [
         asyncio.CancelledError
     ] * 3
-    assert work.left.is_set()
+    assert await asyncio.to_thread(work.left.wait, 60)
     assert not work.begun.acquire(blocking=False)  # the third has never begun
     work.go.set()
     assert await pool.run("acme", work) == "done"
+
+
+async def test_41_work_that_goes_on_counts_though_its_caller_has_left(pool: Pool) -> None:
+    begun, go = threading.Semaphore(0), threading.Event()
+
+    def stubborn(_: Callable[[], bool]) -> None:
+        begun.release()
+        go.wait(60)
+
+    calls = [asyncio.create_task(pool.run("acme", stubborn)) for _ in range(2)]
+    for _ in calls:
+        assert await asyncio.to_thread(begun.acquire, timeout=60)
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    work = Work()
+    after = asyncio.create_task(pool.run("acme", work))
+    await pool.run("bravo", lambda _: None)
+    assert not work.begun.acquire(blocking=False)
+    go.set()
+    await work.begins()
+    work.go.set()
+    assert await after == "done"
 
 
 async def test_an_error_of_the_work_is_the_callers(pool: Pool) -> None:
