@@ -157,7 +157,7 @@ async def _serve_members(
         Prover(home.ledger),
         Renewer(home.charter().origin, authority, home.ledger, unix_time),
     )
-    gate = Gate(home.charter().origin, reader.member)
+    gate = Gate(home.charter().origin, home.ledger.snapshot, unix_time)
     guard = Guard(gate, log, time.monotonic, access=AccessLog(home.config.access_log))
     credentials = server_credentials(trust.tls, trust)
     listening = Listening(home.paths.home, host, port)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import grpc
 import pytest
-from builders import fingerprint
+from builders import Identity, fingerprint
 from clearinghouse import Clearinghouse, Connect
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -17,10 +17,11 @@ from cryptography.x509.oid import NameOID
 from hashpact.domain.fingerprints import PDQ
 from hashpact.errors import CertificateError, UnauthenticatedError
 from hashpact.keys import certificates
-from hashpact.keys.certificates import Credential, Tls
+from hashpact.keys.certificates import VOUCHER, Credential, Grant, Tls
 
 PICTURE = [fingerprint(PDQ, "one")]
 ACME = "hashpact://test.example/log/member/acme"
+GRANT = Grant("acme", Identity.of("acme").id)
 GOOD = x509.UniformResourceIdentifier(ACME)
 
 
@@ -39,6 +40,9 @@ def named(authority: Credential, *names: x509.GeneralName, common: str = "acme")
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(hours=1))
         .not_valid_after(now + dt.timedelta(hours=1))
+        .add_extension(
+            x509.UnrecognizedExtension(VOUCHER, b"\x30\x22\x04\x20" + GRANT.voucher), critical=False
+        )
     )
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
@@ -90,17 +94,17 @@ async def test_40_one_good_name_is_enough_whatever_the_common_name(
 
 def expired(house: Clearinghouse) -> Tls:
     then = lambda: 1_600_000_000  # noqa: E731  # a clock
-    return house.tls(certificates.issue_member(house.authority, house.world.origin, "acme", then))
+    return house.tls(certificates.issue_member(house.authority, house.world.origin, GRANT, then))
 
 
 def not_yet(house: Clearinghouse) -> Tls:
     then = lambda: 4_000_000_000  # noqa: E731  # a clock
-    return house.tls(certificates.issue_member(house.authority, house.world.origin, "acme", then))
+    return house.tls(certificates.issue_member(house.authority, house.world.origin, GRANT, then))
 
 
 def by_another_authority(house: Clearinghouse) -> Tls:
     other = certificates.make_authority(house.world.origin, lambda: 1_700_000_000)
-    credential = certificates.issue_member(other, house.world.origin, "acme", _now)
+    credential = certificates.issue_member(other, house.world.origin, GRANT, _now)
     return house.tls(credential)
 
 

@@ -15,8 +15,8 @@ from hashpact.cli.main import run
 from hashpact.durable import write_private
 from hashpact.home.opening import open_home
 from hashpact.keys import pkcs8
-from hashpact.keys.certificates import issue_member
-from hashpact.member.profile import CERTIFICATE
+from hashpact.keys.certificates import Grant, issue_member
+from hashpact.member.profile import CERTIFICATE, Profile
 
 
 @pytest.fixture
@@ -44,7 +44,8 @@ def test_what_ends_soon_is_said_by_every_command_of_the_member(
     (profile / "profile.toml").write_text(re.sub('key_expires = ".*"', f'key_expires = "{soon}"', config))
     with open_home(home) as opened:
         then = lambda: int(time.time()) - 25 * 86400 - 3600  # noqa: E731  # a clock
-        old = issue_member(opened.open_authority(), ORIGIN, "lotus-forum", then)
+        grant = Grant("lotus-forum", Profile.load(profile).key.id)
+        old = issue_member(opened.open_authority(), ORIGIN, grant, then)
     (profile / "tls.pem").write_bytes(old.key + old.certificate)
     assert run(["member", "list", *address]) == 0
     assert capsys.readouterr().err.splitlines() == [

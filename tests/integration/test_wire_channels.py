@@ -24,7 +24,7 @@ from hashpact.domain.messages import Submission
 from hashpact.domain.state import Role
 from hashpact.errors import CertificateError, ConfigError, NotPermittedError, UnavailableError
 from hashpact.keys import certificates
-from hashpact.keys.certificates import Credential, Tls
+from hashpact.keys.certificates import Credential, Grant, Tls
 from hashpact.wire.client import connection
 from hashpact.wire.client.probe import in_memory
 from hashpact.wire.server import CHECK_SERVICE
@@ -262,7 +262,8 @@ async def test_the_server_takes_new_certificates_and_authorities_while_it_serves
     await connect(founded.profile("acme"))("check", PICTURE)
     old, new = founded.authority, certificates.make_authority(founded.world.origin, wall_clock)
     both = Credential(old.key, old.certificate + new.certificate)
-    ours = certificates.issue_member(new, founded.world.origin, "acme", wall_clock)
+    grant = Grant("acme", Identity.of("acme").id)
+    ours = certificates.issue_member(new, founded.world.origin, grant, wall_clock)
     with pytest.raises(CertificateError):
         await connect(founded.profile("acme", founded.tls(ours)))("check", PICTURE)
     files.append(founded.tls(certificates.issue_server(new, (HOST,), wall_clock), both))

@@ -17,7 +17,7 @@ from memory import MemoryLedger
 from structlog.testing import LogCapture
 
 from hashpact.keys import certificates
-from hashpact.keys.certificates import Credential, Tls
+from hashpact.keys.certificates import Credential, Grant, Tls
 from hashpact.lookup.catalog import EntryCatalog
 from hashpact.member.awaiting import AsyncClient
 from hashpact.member.clients import Client
@@ -92,7 +92,7 @@ class Clearinghouse:
         self.server = build_server(
             self.services,
             Guard(
-                Gate(self.world.origin, self.services.reader.member),
+                Gate(self.world.origin, self.ledger.snapshot, self.world.clock),
                 log,
                 time.monotonic,
                 recheck=self.recheck,
@@ -109,9 +109,10 @@ class Clearinghouse:
         self.started = True
         return self.server
 
-    def member(self, member_id: str) -> Credential:
-        """A member's certificate."""
-        return certificates.issue_member(self.authority, self.world.origin, member_id, wall_clock)
+    def member(self, member_id: str, **fields: Any) -> Credential:  # noqa: ANN401  # of any type
+        """A member's certificate, vouched for by its key ``1``; ``fields`` of the grant replace others."""
+        grant = replace(Grant(member_id, Identity.of(member_id).id), **fields)
+        return certificates.issue_member(self.authority, self.world.origin, grant, wall_clock)
 
     def profile(self, member_id: str, tls: Tls | None = None) -> Profile:
         """A member's profile for this server."""

@@ -34,7 +34,7 @@ def values(spelling: Spelling[Any]) -> st.SearchStrategy[Any]:
         return _WORDS[spelling]
     drawn: dict[type, Callable[[Any], st.SearchStrategy[Any]]] = {
         Decimal: lambda number: st.integers(number.low, number.high),
-        Hex: lambda _: HASHES,
+        Hex: lambda one: st.binary(min_size=one.size, max_size=one.size),
         NamedKeyLine: lambda _: st.builds(NamedKey, NAMES, HASHES),
         OneOf: lambda one: st.sampled_from(one.choices),
         Yes: lambda _: st.sampled_from([True]),

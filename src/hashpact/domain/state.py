@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from hashpact.domain.keys import NamedKey
 
@@ -138,14 +138,33 @@ class Charter:
     since: int = 0
 
 
+SERIAL_SIZE: Final = 20
+"""Bytes of a certificate's serial number, as RFC 5280 bounds it."""
+
+
+class RevokedCertificate(NamedTuple):
+    """A channel certificate that is refused: its 20-byte serial, and the index of its revocation.
+
+    The certificate has expired by the moment ``until``, in Unix seconds.
+    """
+
+    serial: bytes
+    revoked_at: int
+    until: int
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An enrolled platform or team; ``suspended_at`` is the index of the suspension that is in force."""
+    """An enrolled platform or team; ``suspended_at`` is the index of the suspension that is in force.
+
+    ``revoked`` are its certificates that were revoked, the earliest first, without those that have expired.
+    """
 
     id: str
     roles: frozenset[Role]
     enrolled_at: int
     suspended_at: int | None = None
+    revoked: tuple[RevokedCertificate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

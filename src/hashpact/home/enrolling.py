@@ -23,7 +23,7 @@ from hashpact.governance.joining import Join, Welcome
 from hashpact.home.opening import Home
 from hashpact.home.paths import HomePaths
 from hashpact.keys import certificates, pkcs8
-from hashpact.keys.certificates import Credential
+from hashpact.keys.certificates import Credential, Grant
 from hashpact.keys.expiry import Ending, ending
 from hashpact.keys.pkcs8 import write_key
 from hashpact.member.paths import ProfilePaths
@@ -53,14 +53,16 @@ def enrol_member(
             unix_time() + KEY_LIFE,
             home.address(),
         )
-        credential = certificates.issue_member(home.open_authority(), charter.origin, member_id, unix_time)
+        named = pkcs8.named(pkcs8.FIRST_KEY, key)
+        grant = Grant(member_id, named.id)
+        credential = certificates.issue_member(home.open_authority(), charter.origin, grant, unix_time)
         paths = ProfilePaths(draft)
         write_key(paths.member_key(pkcs8.FIRST_KEY), pkcs8.to_pem(key), passphrase)
         tls = pkcs8.encrypt(credential.key, passphrase, secrets.token_bytes)
         write_private(paths.tls, tls + credential.certificate)
         write_public(paths.ca_cert, read_bytes(home.paths.ca_cert, MAX_SIZE))
         write_public(paths.config, profile.to_toml().encode())
-        return governing.enrol(member_id, roles, pkcs8.named(pkcs8.FIRST_KEY, key), key)
+        return governing.enrol(member_id, roles, named, key)
 
 
 def administrators(home: Home, files: Sequence[Path] = (), needed: int | None = None) -> Administrators:
@@ -121,13 +123,14 @@ def welcome(home: Home, join: Join) -> Welcome:
         msg = f"the key {join.member}/{join.key.name} of the join file is not enrolled"
         raise NotFoundError(msg, resource=f"members/{join.member}")
     authority, charter = home.open_authority(), home.charter()
+    grant = Grant(join.member, join.key.id)
     return Welcome(
         charter.origin,
         join.member,
         key.expires,
         home.genesis(),
         charter.log_keys,
-        certificates.certify_member(authority, charter.origin, join.member, join.request, unix_time),
+        certificates.certify_member(authority, charter.origin, grant, join.request, unix_time),
         read_bytes(home.paths.ca_cert, MAX_SIZE),
     )
 

@@ -2,6 +2,9 @@
 
 They authenticate the two ends of a channel and nothing else; statements are signed with a statement key. TLS
 keys are ECDSA P-256, which every TLS library takes. Source: RFC 5280.
+
+A member's certificate names the statement key that vouched for it, in an extension of our own (`VOUCHER`),
+and is good only while that key is in force. docs/formats/renewal.md has the bytes.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from hashpact.domain.ports import Clock
+from hashpact.domain.state import SERIAL_SIZE
 from hashpact.errors import ConfigError, CorruptError, InvalidInputError
 from hashpact.keys.pkcs8 import to_pem
 
@@ -30,9 +34,15 @@ MEMBER_LIFE: Final = 30 * DAY
 """Short: a member renews its certificate with its statement key (`service.renew`)."""
 MAX_REQUEST: Final = 4096
 """Bytes that a certificate request may have."""
+VOUCHER: Final = x509.ObjectIdentifier("2.25.17406271878525535027299696530366360569")
+"""The extension that names the vouching key: the UUID 0d185376-3ff7-4ab2-87fc-0afb95d36bf9 (ITU-T X.667)."""
+# The value around the key's id, in DER: SEQUENCE { voucher OCTET STRING, checkOnly BOOLEAN OPTIONAL }.
+_ORDINARY: Final = (b"\x30\x22\x04\x20", b"")
+_CHECK_ONLY: Final = (b"\x30\x25\x04\x20", b"\x01\x01\xff")
 _BACKDATE: Final = dt.timedelta(minutes=10)
+_ID_SIZE: Final = 32
 _CACHED: Final = 4096
-"""Certificates whose names are kept, of about 1 kB each: 4 MB."""
+"""Certificates that `shown` keeps, of about 1 kB each: 4 MB."""
 _UNREADABLE: Final = (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
 
@@ -53,23 +63,58 @@ class Tls:
     authority: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a member's certificate is issued for.
+
+    ``voucher`` is the 32-byte id of the statement key that vouched for it. With ``check_only`` its holder may
+    check and nothing else. It is valid for ``days``, at most 30.
+    """
+
+    member: str
+    voucher: bytes
+    check_only: bool = False
+    days: int = MEMBER_LIFE.days
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a client certificate states, as its own bytes have it.
+
+    ``names`` are whole, because a TLS library can cut them at a NUL: each URI, and None for any other name.
+    Without a readable ``voucher`` that is None, and ``names`` are empty if they cannot be read.
+    """
+
+    names: tuple[str | None, ...] = ()
+    serial: bytes = bytes(SERIAL_SIZE)
+    voucher: bytes | None = None
+    check_only: bool = False
+
+
 def member_uri(origin: str, member_id: str) -> str:
     """The one URI that a member's certificate names."""
     return f"hashpact://{origin}/member/{member_id}"
 
 
 @functools.lru_cache(maxsize=_CACHED)
-def certified_names(certificate: bytes) -> tuple[str | None, ...]:
-    """The names of a certificate in PEM, as its own bytes have them: each URI, and None for any other name.
-
-    They are whole: a TLS library can cut them at a NUL. Empty if there are none, or if they cannot be read.
-    """
+def shown(certificate: bytes) -> Shown:
+    """What a certificate in PEM states; nothing if it cannot be read."""
     try:
-        extensions = x509.load_pem_x509_certificate(certificate).extensions
-        names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (ValueError, *_UNREADABLE):
-        return ()
-    return tuple(name.value if isinstance(name, x509.UniformResourceIdentifier) else None for name in names)
+        found = x509.load_pem_x509_certificate(certificate)
+        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        serial = found.serial_number.to_bytes(SERIAL_SIZE)
+    except (ValueError, OverflowError, *_UNREADABLE):
+        return Shown()
+    whole = tuple(name.value if isinstance(name, x509.UniformResourceIdentifier) else None for name in names)
+    try:
+        value = found.extensions.get_extension_for_oid(VOUCHER).value.public_bytes()
+    except x509.ExtensionNotFound:
+        return Shown(whole, serial)
+    voucher = value[len(_ORDINARY[0]) :][:_ID_SIZE]
+    for check_only in (False, True):
+        if value == _named(voucher, check_only=check_only):
+            return Shown(whole, serial, voucher, check_only)
+    return Shown(whole, serial)
 
 
 def make_authority(origin: str, clock: Clock) -> Credential:
@@ -89,17 +134,15 @@ def issue_server(authority: Credential, hosts: Sequence[str], clock: Clock) -> C
     """A server's certificate for these host names and IP addresses, valid for a year."""
     names = x509.SubjectAlternativeName([_host(host) for host in hosts])
     key = ec.generate_private_key(ec.SECP256R1())
-    usage = ExtendedKeyUsageOID.SERVER_AUTH
-    certificate = _issue(authority, "hashpact server", key.public_key(), (names, usage), (clock, SERVER_LIFE))
+    identity = (names, ExtendedKeyUsageOID.SERVER_AUTH, None)
+    certificate = _issue(authority, "hashpact server", key.public_key(), identity, (clock, SERVER_LIFE))
     return Credential(to_pem(key), certificate)
 
 
-def issue_member(authority: Credential, origin: str, member_id: str, clock: Clock) -> Credential:
+def issue_member(authority: Credential, origin: str, grant: Grant, clock: Clock) -> Credential:
     """A member's client certificate, naming exactly its URI, with a new key."""
     key = new_channel_key()
-    return Credential(
-        key, certify_member(authority, origin, member_id, request_member(key, member_id), clock)
-    )
+    return Credential(key, certify_member(authority, origin, grant, request_member(key, grant.member), clock))
 
 
 def new_channel_key() -> bytes:
@@ -117,15 +160,16 @@ def request_member(key: bytes, member_id: str) -> bytes:
     return builder.sign(private, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
-def certify_member(authority: Credential, origin: str, member_id: str, request: bytes, clock: Clock) -> bytes:
-    """The client certificate, in PEM, of that member for the key of a certificate request, valid for 30 days.
+def certify_member(authority: Credential, origin: str, grant: Grant, request: bytes, clock: Clock) -> bytes:
+    """The client certificate, in PEM, of that grant for the key of a certificate request.
 
     Only the request's key is used, an ECDSA P-256 key that has signed it; the caller must have
     authenticated the member. Raises InvalidInputError for any other request.
     """
-    names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(member_uri(origin, member_id))])
-    usage = ExtendedKeyUsageOID.CLIENT_AUTH
-    return _issue(authority, member_id, _requested(request), (names, usage), (clock, MEMBER_LIFE))
+    names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(member_uri(origin, grant.member))])
+    voucher = x509.UnrecognizedExtension(VOUCHER, _named(grant.voucher, check_only=grant.check_only))
+    identity = (names, ExtendedKeyUsageOID.CLIENT_AUTH, voucher)
+    return _issue(authority, grant.member, _requested(request), identity, (clock, grant.days * DAY))
 
 
 def check_member(certificate: bytes, origin: str, member_id: str, key: bytes) -> None:
@@ -181,7 +225,7 @@ def _issue(
     authority: Credential,
     subject: str,
     key: ec.EllipticCurvePublicKey,
-    identity: tuple[x509.SubjectAlternativeName, x509.ObjectIdentifier],
+    identity: tuple[x509.SubjectAlternativeName, x509.ObjectIdentifier, x509.UnrecognizedExtension | None],
     life: tuple[Clock, dt.timedelta],
 ) -> bytes:
     try:
@@ -196,7 +240,7 @@ def _issue(
     if issuer.public_key() != signer.public_key():
         msg = "the home's authority certificate (ca.crt) is not of its key (ca.key)"
         raise ConfigError(msg)
-    names, usage = identity
+    names, usage, voucher = identity
     builder = (
         _builder(_name(subject), key, *life)
         .issuer_name(issuer.subject)
@@ -208,7 +252,15 @@ def _issue(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
         )
     )
+    if voucher is not None:
+        builder = builder.add_extension(voucher, critical=False)
     return builder.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def _named(voucher: bytes, *, check_only: bool) -> bytes:
+    """The value of the extension that names the vouching key, in DER."""
+    before, after = _CHECK_ONLY if check_only else _ORDINARY
+    return before + voucher + after
 
 
 def _builder(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -18,7 +19,7 @@ from hashpact.domain.kinds import (
 )
 from hashpact.domain.messages import Submission
 from hashpact.domain.ports import Clock, Entropy
-from hashpact.domain.renewal import Renewal, Voucher
+from hashpact.domain.renewal import MAX_DAYS, Renewal, Voucher
 from hashpact.domain.state import Basis, Stance
 from hashpact.domain.statements import REQUEST_SIZE, Statement
 from hashpact.errors import InvalidInputError
@@ -109,9 +110,13 @@ class Author:
         """The same statement signed anew: another time and request id, and the same private parts."""
         return Submission(self._sign(statements.parse(kept.statement).statement.body), kept.private)
 
-    def renewal(self, request: bytes) -> Renewal:
-        """The renewal that asks for a channel certificate for a certificate request (PEM)."""
-        voucher = Voucher.of(self.origin, self.member, self.key, self.clock(), request)
+    def renewal(self, request: bytes, days: int = MAX_DAYS, *, check_only: bool = False) -> Renewal:
+        """The renewal that asks for a certificate of so many days for a certificate request (PEM).
+
+        With ``check_only`` the certificate's holder may check and nothing else.
+        """
+        digest = hashlib.sha256(request).digest()
+        voucher = Voucher(self.origin, self.member, self.key.id, self.clock(), digest, days, check_only)
         return Renewal(request, voucher.sign(self.key, self.signer))
 
     def _sign(self, body: AnyBody, *others: tuple[NamedKey, Signer]) -> bytes:

@@ -7,6 +7,7 @@ before its name is taken, and one file, profile.toml or tls.pem, decides which k
 from __future__ import annotations
 
 import secrets
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from hashpact.errors import (
     ClockSkewError,
     ConfigError,
     ConflictError,
+    HashpactError,
     InvalidInputError,
     NotFoundError,
     NotPermittedError,
@@ -36,7 +38,7 @@ from hashpact.keys.pkcs8 import write_key
 from hashpact.member.author import Author
 from hashpact.member.clients import TIMEOUT, Client
 from hashpact.member.paths import ProfilePaths
-from hashpact.member.profile import CERTIFICATE, Profile, config_of
+from hashpact.member.profile import CERTIFICATE, Profile, ProfileWarning, config_of
 
 RECOVERY_KEY: Final = "recovery"
 """The name of its first recovery key."""
@@ -128,7 +130,7 @@ def install(directory: Path, file: Path, passphrases: pkcs8.Passphrases) -> Welc
 def renew(
     directory: Path, passphrases: Passphrases, *, unencrypted: bool = False, timeout: float = TIMEOUT
 ) -> int:
-    """Get a new channel key and certificate over the channel; returns its end in Unix seconds.
+    """Get a new channel key and certificate, vouched for by the statement key; its end in Unix seconds.
 
     After a crash either the old or the new one is in place. Raises what `Client.certificate` raises.
     """
@@ -150,6 +152,9 @@ class Rotation:
     The new key and the signed statement that adds it are written to the profile before the statement is sent;
     the old key stays in use until the log has answered. After any interruption the same call continues where
     it stopped, with the same statement.
+
+    The channel's certificate is good only while the key that vouched for it is in force, so the new key then
+    vouches for another one. A server that issues none causes a ProfileWarning that names what to do.
     """
 
     directory: Path
@@ -165,7 +170,16 @@ class Rotation:
         Raises ConfigError if another process replaces the key at the same time.
         """
         with alone(self.directory):
-            return self._run()
+            done = self._run()
+            try:
+                renew(self.directory, self.passphrases, unencrypted=self.unencrypted, timeout=self.timeout)
+            except HashpactError as error:
+                msg = (
+                    f"the key is replaced, and its certificate is not: {error.message}; "
+                    "before the old key ends: hashpact cert renew, or hashpact cert request"
+                )
+                warnings.warn(msg, ProfileWarning, stacklevel=2)
+            return done
 
     def _run(self) -> tuple[str, Receipt]:
         paths = ProfilePaths(self.directory)

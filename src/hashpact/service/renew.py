@@ -9,7 +9,7 @@ from hashpact.domain import keys, standing
 from hashpact.domain.kinds import moment
 from hashpact.domain.ports import Clock, Ledger
 from hashpact.domain.renewal import MAX_PROOF, Renewal, Voucher
-from hashpact.domain.state import Use
+from hashpact.domain.state import Key, Use, View
 from hashpact.domain.statements import key_name
 from hashpact.errors import (
     BadSignatureError,
@@ -20,8 +20,9 @@ from hashpact.errors import (
     UnknownKeyError,
 )
 from hashpact.keys import certificates
-from hashpact.keys.certificates import Credential
+from hashpact.keys.certificates import Credential, Grant
 from hashpact.log import note
+from hashpact.log.lines import MAX_INTEGER
 from hashpact.service.append import MAX_SKEW
 
 
@@ -59,7 +60,8 @@ class Renewer:
             msg = f"the renewal's time is more than {MAX_SKEW} s off; the server's clock says {now}"
             raise ClockSkewError(msg, server_time=str(now))
         self._check_signature(opened, caller, stated.key, now)
-        return certificates.certify_member(self.authority, self.origin, caller, renewal.request, self.clock)
+        grant = Grant(caller, stated.key, stated.check_only, stated.days)
+        return certificates.certify_member(self.authority, self.origin, grant, renewal.request, self.clock)
 
     def _check_signature(self, opened: note.Note, member: str, key_id: bytes, now: int) -> None:
         with self.ledger.snapshot() as view:
@@ -67,16 +69,22 @@ class Renewer:
             if key is None or key.member != member:
                 msg = f"the renewal names no key of {member!r}"
                 raise UnknownKeyError(msg)
-            then = moment.of_statement(view.times(), now)
-            hindrance = standing.hindrance(view, key, self.ledger.head().size, then)
-        if hindrance is None and key.use is not Use.SIGN:
-            hindrance = "it is a recovery key, which only replaces keys"
-        if hindrance is None and then >= key.expires:
-            hindrance = "it has expired"
-        if hindrance is not None:
-            msg = f"the key {member}/{key.name} vouches for no certificate: {hindrance}"
+            found = hindrance(view, key, now)
+        if found is not None:
+            msg = f"the key {member}/{key.name} vouches for no certificate: {found}"
             raise NotPermittedError(msg)
         name = key_name(member, key.name)
         if not note.verify(opened, name, key.public, keys.verify):
             msg = "the key that the renewal names has not signed it"
             raise BadSignatureError(msg)
+
+
+def hindrance(view: View, key: Key, now: int) -> str | None:
+    """Why a key vouches for no certificate at ``now``, in Unix seconds; None if it does."""
+    then = moment.of_statement(view.times(), now)
+    found = standing.hindrance(view, key, MAX_INTEGER, then)
+    if found is None and key.use is not Use.SIGN:
+        return "it is a recovery key, which only replaces keys"
+    if found is None and then >= key.expires:
+        return "it has expired"
+    return found

@@ -23,6 +23,7 @@ from hashpact.domain.state import (
     Opinion,
     RecentTimes,
     Record,
+    RevokedCertificate,
     Role,
     SignerTime,
     Stance,
@@ -41,7 +42,7 @@ _CHARTER: Final = (
     "origin, admin_names, admin_keys, threshold, log_keys, policy_version, labels, key_delay, root_version, "
     "single_admin, since"
 )
-_MEMBER: Final = "id, roles, enrolled_at, suspended_at"
+_MEMBER: Final = "id, roles, enrolled_at, suspended_at, revoked"
 _KEY: Final = (
     "id, member, name, public, expires, enrolled_at, use, valid_from, enrolled_by, rotated_at, retires, "
     "suspended_at, revoked_at, revoked_by, cutoff, stands_below"
@@ -186,7 +187,8 @@ def _row_of(record: Record) -> tuple[str, str, _Values]:
             return "charters", _CHARTER, (*values, *policy, *root)
         case Member():
             roles = _array(sorted(role.value for role in record.roles))
-            return "members", _MEMBER, (record.id, roles, record.enrolled_at, record.suspended_at)
+            revoked = json.dumps([[one.serial.hex(), *one[1:]] for one in record.revoked])
+            return "members", _MEMBER, (record.id, roles, record.enrolled_at, record.suspended_at, revoked)
         case Key():
             return "keys", _KEY, _values_of_key(record)
         case Entry():
@@ -260,8 +262,11 @@ def _charter_of(row: Row) -> Charter:
 
 
 def _member_of(row: Row) -> Member:
-    member_id, roles, *indexes = row
-    return Member(member_id, frozenset(Role(role) for role in _words(roles)), *indexes)
+    member_id, roles, enrolled, suspended, listed = row
+    revoked = (RevokedCertificate(bytes.fromhex(serial), *rest) for serial, *rest in json.loads(listed))
+    return Member(
+        member_id, frozenset(Role(role) for role in _words(roles)), enrolled, suspended, tuple(revoked)
+    )
 
 
 def _key_of(row: Row) -> Key:

@@ -78,7 +78,8 @@ CREATE TABLE members (
   id TEXT PRIMARY KEY,
   roles TEXT NOT NULL,
   enrolled_at INTEGER NOT NULL,
-  suspended_at INTEGER
+  suspended_at INTEGER,
+  revoked TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE keys (

@@ -24,7 +24,7 @@ from hashpact.domain.messages import (
     PageRequest,
     Submission,
 )
-from hashpact.domain.state import Key, Member, Opinion
+from hashpact.domain.state import SERIAL_SIZE, Key, Member, Opinion, RevokedCertificate
 from hashpact.domain.statements import MAX_LEAF
 from hashpact.errors import InvalidInputError
 from hashpact.wire.fields import (
@@ -338,6 +338,7 @@ def _member_to_wire(detail: MemberDetail) -> log_pb2.Member:
         roles=sorted(role.value for role in detail.member.roles),
         enrolled_at=detail.member.enrolled_at,
         suspended_at=detail.member.suspended_at,
+        revoked=[log_pb2.RevokedCertificate(**one._asdict()) for one in detail.member.revoked],
         keys=[
             log_pb2.Key(
                 id=key.id,
@@ -356,7 +357,15 @@ def _member_from_wire(number: int, message: log_pb2.Member) -> MemberDetail:
         roles = some("roles", message.roles, kinds.ROLES.spelling)
         enrolled = whole("enrolled_at", message.enrolled_at)
         suspended = optional_index(message, "suspended_at")
-        member = Member(member_from_name(message.name), frozenset(roles), enrolled, suspended)
+        revoked = tuple(
+            RevokedCertificate(
+                sized("revoked.serial", one.serial, SERIAL_SIZE),
+                whole("revoked.revoked_at", one.revoked_at),
+                whole("revoked.until", one.until),
+            )
+            for one in message.revoked
+        )
+        member = Member(member_from_name(message.name), frozenset(roles), enrolled, suspended, revoked)
         found = tuple(_key_from_wire(member.id, nth, key) for nth, key in enumerate(message.keys))
         return MemberDetail(member, found)
 

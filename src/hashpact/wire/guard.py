@@ -19,9 +19,8 @@ from structlog.typing import FilteringBoundLogger
 from hashpact.errors import HashpactError, InvalidInputError, NotPermittedError, OverloadedError, is_fault
 from hashpact.wire import errors
 from hashpact.wire.codec import MAX_CHECK, MAX_MESSAGE
-from hashpact.wire.identity import CALLER, Gate
+from hashpact.wire.identity import CALLER, CHECK, Gate
 
-CHECK: Final = "/hashpact.wire.v1.CheckService/Check"
 LIMITS: Final[Mapping[str, int]] = {CHECK: MAX_CHECK}
 """The largest requests of those RPCs that have a bound of their own, in bytes as encoded."""
 
@@ -121,7 +120,7 @@ class Guard(grpc.aio.ServerInterceptor):
             async def work() -> None:
                 read = request if late is None else _read(late, request, limit)
                 writing = _Writing(self._timer)
-                await self._watched(_pump(behaviour, read, context, writing), context, writing)
+                await self._watched(method, _pump(behaviour, read, context, writing), context, writing)
 
             await self._run(method, context, work)
 
@@ -135,7 +134,7 @@ class Guard(grpc.aio.ServerInterceptor):
         start = self._timer()
         facts: dict[str, object] = {"rpc": method, "member": None, "code": "OK"}
         try:
-            member = self._gate.admit(context.auth_context())
+            member = self._gate.admit(context.auth_context(), method)
             facts["member"] = member.id
             CALLER.set(member)
             return await work()
@@ -168,7 +167,9 @@ class Guard(grpc.aio.ServerInterceptor):
             del facts["member"]
         self._log.info("rpc", **facts, duration_ms=round(seconds * 1000, 3))
 
-    async def _watched(self, stream: Awaitable[None], context: Context, writing: _Writing) -> None:
+    async def _watched(
+        self, method: str, stream: Awaitable[None], context: Context, writing: _Writing
+    ) -> None:
         """Run a stream; end it when its caller is no longer a member, or does not read on."""
         roles = CALLER.get().roles
         task = asyncio.ensure_future(stream)
@@ -176,7 +177,7 @@ class Guard(grpc.aio.ServerInterceptor):
         try:
             while not task.done():
                 await asyncio.wait({task}, timeout=pause)
-                if self._gate.admit(context.auth_context()).roles != roles:
+                if self._gate.admit(context.auth_context(), method).roles != roles:
                     msg = "the member's roles have changed; call again"
                     raise NotPermittedError(msg)
                 if writing.seconds >= self._unread:

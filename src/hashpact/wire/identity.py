@@ -3,41 +3,66 @@
 There is no fallback: not to the common name, not to a second name, not to a token. The name is read from the
 certificate's own bytes, because gRPC cuts names at a NUL. gRPC Python has no revocation lists and cannot
 switch TLS 1.2 off, so both are checked here, on every RPC.
+
+A certificate is good while the statement key that vouched for it is in force and the log has no revocation
+of it. When the key is not, its holder may still call the methods of `MENDING`, by which a member replaces a
+key and gets another certificate: they take a signature by a key in force, or answer what `log/` publishes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
 
 from hashpact.domain import statements
-from hashpact.domain.state import Member, Role
+from hashpact.domain.ports import Clock
+from hashpact.domain.state import Member, Role, View
 from hashpact.errors import NotPermittedError, UnauthenticatedError
-from hashpact.keys.certificates import certified_names, member_uri
+from hashpact.keys.certificates import Shown, member_uri, shown
+from hashpact.service.renew import hindrance
 
 CALLER: Final[ContextVar[Member]] = ContextVar("hashpact_caller")
 """The member whose RPC this is; set by the interceptor before a servicer runs."""
 
 READERS: Final = (Role.CHECK, Role.AUDIT)
 """The roles that read the private parts of others."""
+CHECK: Final = "/hashpact.wire.v1.CheckService/Check"
 
 _TLS: Final = b"TLSv1.3"
+_LOG: Final = "/hashpact.wire.v1.LogService/"
+_HEALTH: Final = frozenset({"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"})
+MENDING: Final = _HEALTH | {
+    "/hashpact.wire.v1.CertificateService/Renew",
+    f"{_LOG}Append",
+    f"{_LOG}GetCheckpoint",
+    f"{_LOG}GetInclusionProof",
+    f"{_LOG}ListMembers",
+    f"{_LOG}ListRoots",
+}
+"""What a caller may do whose certificate was vouched for by a key that is no longer in force."""
+CHECKING: Final = _HEALTH | {CHECK}
+"""What the holder of a check-only certificate may do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Lets members of one clearinghouse in. ``member_of`` looks a member up; None if it is not enrolled."""
+    """Lets members of one clearinghouse in.
+
+    ``snapshot`` gives a view of the state; ``clock`` is the server's, in Unix seconds.
+    """
 
     origin: str
-    member_of: Callable[[str], Member | None]
+    snapshot: Callable[[], AbstractContextManager[View]]
+    clock: Clock
 
-    def admit(self, peer: Mapping[str, Iterable[bytes]]) -> Member:
-        """The member at the other end of a channel, from gRPC's ``auth_context()``.
+    def admit(self, peer: Mapping[str, Iterable[bytes]], method: str) -> Member:
+        """The member at the other end of a channel, from gRPC's ``auth_context()``, for a call of ``method``.
 
         Raises UnauthenticatedError if the channel does not prove one, NotPermittedError if that one is not
-        enrolled, or is suspended.
+        enrolled or is suspended, or if its certificate is revoked or does not allow that method.
         """
         if list(peer.get("transport_security_type", ())) != [b"ssl"]:
             msg = "TLS with a client certificate is required"
@@ -45,19 +70,40 @@ class Gate:
         if list(peer.get("ssl_tls_version", ())) != [_TLS]:
             msg = "TLS 1.3 is required"
             raise UnauthenticatedError(msg)
-        member_id = self._member_id(peer)
-        member = self.member_of(member_id)
-        if member is None:
-            msg = f"{member_id!r} is not enrolled"
-            raise NotPermittedError(msg)
-        if member.suspended_at is not None:
-            msg = f"{member_id!r} is suspended; administrators can resume it"
+        pem = list(peer.get("x509_pem_cert", ()))
+        certificate = shown(pem[0]) if len(pem) == 1 else Shown()
+        member_id = self._member_id(certificate.names)
+        with self.snapshot() as view:
+            member = view.member(member_id)
+            if member is None:
+                msg = f"{member_id!r} is not enrolled"
+                raise NotPermittedError(msg)
+            if member.suspended_at is not None:
+                msg = f"{member_id!r} is suspended; administrators can resume it"
+                raise NotPermittedError(msg)
+            if any(one.serial == certificate.serial for one in member.revoked):
+                msg = f"this certificate of {member_id!r} is revoked"
+                raise NotPermittedError(msg)
+            self._check_voucher(view, member_id, certificate, method)
+        if certificate.check_only and method not in CHECKING:
+            msg = f"this certificate of {member_id!r} is for checks only"
             raise NotPermittedError(msg)
         return member
 
-    def _member_id(self, peer: Mapping[str, Iterable[bytes]]) -> str:
-        shown = list(peer.get("x509_pem_cert", ()))
-        names = certified_names(shown[0]) if len(shown) == 1 else ()
+    def _check_voucher(self, view: View, member_id: str, certificate: Shown, method: str) -> None:
+        """Refuse a certificate whose voucher is not in force, unless the method mends that."""
+        key = None if certificate.voucher is None else view.key(certificate.voucher)
+        if key is None or key.member != member_id:
+            msg = f"the client certificate names no key of {member_id!r} that vouched for it"
+            raise UnauthenticatedError(msg)
+        if method not in MENDING and (found := hindrance(view, key, self.clock())) is not None:
+            msg = (
+                f"the key {member_id}/{key.name} vouched for this certificate, and is not in force: {found}; "
+                "get another certificate (hashpact cert renew)"
+            )
+            raise NotPermittedError(msg)
+
+    def _member_id(self, names: tuple[str | None, ...]) -> str:
         if len(names) != 1 or names[0] is None:
             msg = f"the client certificate must have one name, a URI; it has {len(names)} names"
             raise UnauthenticatedError(msg)

@@ -53,7 +53,7 @@ def test_a_kind_has_a_summary_and_a_description(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_administrator_is_enough_for_what_says_so(kind: str) -> None:
     charter = Charter("test.example/log", (), 7, ())
-    enough = {"member-suspend", "key-suspend"}
+    enough = {"member-suspend", "key-suspend", "cert-revoke"}
     assert KINDS[kind].administrators(charter) == (1 if kind in enough else 7)
 
 

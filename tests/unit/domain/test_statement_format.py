@@ -27,7 +27,7 @@ def times(field: Field[Value]) -> str:
 
 
 def test_the_examples_are_a_log_without_faults() -> None:
-    assert len(LOG) == len(blocks("statement")) == 20
+    assert len(LOG) == len(blocks("statement")) == 21
     folded = replay(LOG)
     assert folded.faults == []
     assert {statements.parse(leaf).statement.body.kind for leaf in LOG} == KINDS.keys()

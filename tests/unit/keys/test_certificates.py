@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+from dataclasses import replace
 
 import pytest
 from builders import NOW, ORIGIN, FakeClock, Identity
@@ -15,11 +16,22 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from hashpact.errors import ConfigError
-from hashpact.keys.certificates import Credential, issue_member, issue_server, make_authority, member_uri
+from hashpact.keys.certificates import (
+    VOUCHER,
+    Credential,
+    Grant,
+    Shown,
+    issue_member,
+    issue_server,
+    make_authority,
+    member_uri,
+    shown,
+)
 
 CLOCK = FakeClock()
 AUTHORITY = make_authority(ORIGIN, CLOCK)
-MEMBER = issue_member(AUTHORITY, ORIGIN, "acme-video", CLOCK)
+GRANT = Grant("acme-video", bytes(range(32)))
+MEMBER = issue_member(AUTHORITY, ORIGIN, GRANT, CLOCK)
 SERVER = issue_server(AUTHORITY, ["check.example", "127.0.0.1", "::1"], CLOCK)
 BEGIN = dt.datetime.fromtimestamp(NOW, dt.UTC) - dt.timedelta(minutes=10)
 
@@ -139,13 +151,13 @@ def test_another_authority_of_the_same_name_is_another_authority() -> None:
 
 
 def test_a_member_can_not_certify_others() -> None:
-    forged = issue_member(MEMBER, ORIGIN, "bravo", CLOCK)
+    forged = issue_member(MEMBER, ORIGIN, replace(GRANT, member="bravo"), CLOCK)
     with pytest.raises(VerificationError):
         policy().build_client_verifier().verify(certificate(forged), [certificate(MEMBER)])
 
 
 def test_keys_and_serial_numbers_are_new_each_time() -> None:
-    again = issue_member(AUTHORITY, ORIGIN, "acme-video", CLOCK)
+    again = issue_member(AUTHORITY, ORIGIN, GRANT, CLOCK)
     assert certificate(again).serial_number != certificate(MEMBER).serial_number
     assert again.key != MEMBER.key
 
@@ -153,7 +165,7 @@ def test_keys_and_serial_numbers_are_new_each_time() -> None:
 def test_a_long_origin_is_cut_in_the_name_and_whole_in_the_uri() -> None:
     origin = "a" * 100 + ".example/log"
     authority = make_authority(origin, CLOCK)
-    member = issue_member(authority, origin, "acme", CLOCK)
+    member = issue_member(authority, origin, replace(GRANT, member="acme"), CLOCK)
     verified = policy(authority).build_client_verifier().verify(certificate(member), [])
     assert verified.subjects == [x509.UniformResourceIdentifier(f"hashpact://{origin}/member/acme")]
 
@@ -181,6 +193,23 @@ ED25519 = Identity.of("any").private.private_bytes(Encoding.PEM, PrivateFormat.P
 )
 def test_an_authority_that_cannot_sign_is_refused(authority: Credential, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        issue_member(authority, ORIGIN, "acme", CLOCK)
+        issue_member(authority, ORIGIN, GRANT, CLOCK)
     with pytest.raises(ConfigError, match=message):
         issue_server(authority, ["localhost"], CLOCK)
+
+
+@pytest.mark.parametrize("grant", [GRANT, replace(GRANT, check_only=True, days=3)])
+def test_a_members_certificate_names_the_key_that_vouched_for_it(grant: Grant) -> None:
+    made = issue_member(AUTHORITY, ORIGIN, grant, CLOCK)
+    serial = certificate(made).serial_number.to_bytes(20)
+    uri = member_uri(ORIGIN, "acme-video")
+    assert shown(made.certificate) == Shown((uri,), serial, GRANT.voucher, grant.check_only)
+    assert certificate(made).not_valid_after_utc == BEGIN + dt.timedelta(days=grant.days, minutes=10)
+    extension = certificate(made).extensions.get_extension_for_oid(VOUCHER)
+    assert not extension.critical
+
+
+def test_a_certificate_that_names_no_key_has_no_voucher() -> None:
+    assert shown(b"junk") == Shown()
+    assert shown(SERVER.certificate).voucher is None
+    assert shown(SERVER.certificate).names == (None, None, None)

@@ -19,6 +19,7 @@ from hashpact.domain.fingerprints import PDQ
 from hashpact.durable import read_private, write_private, write_public
 from hashpact.errors import ConfigError, InvalidInputError, MalformedError
 from hashpact.keys import certificates
+from hashpact.keys.certificates import Grant
 from hashpact.member.clients import Client
 from hashpact.member.paths import ProfilePaths
 from hashpact.member.profile import Profile
@@ -38,7 +39,7 @@ def profile(tmp_path: Path) -> ProfilePaths:
     """The files of a good profile."""
     paths = ProfilePaths(tmp_path)
     authority = certificates.make_authority(ORIGIN, now)
-    credential = certificates.issue_member(authority, ORIGIN, "acme", now)
+    credential = certificates.issue_member(authority, ORIGIN, Grant("acme", bytes(32)), now)
     write_private(paths.member_key("1"), Identity.of("acme").private.private_bytes(PEM, PKCS8, PLAIN))
     write_private(paths.tls, credential.key + credential.certificate)
     write_public(paths.ca_cert, authority.certificate)

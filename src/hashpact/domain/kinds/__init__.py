@@ -26,8 +26,10 @@ from hashpact.domain.kinds.governing import (
 )
 from hashpact.domain.kinds.keyring import (
     MAX_KEY_LIFE,
+    MAX_REVOKED,
     MAX_ROTATIONS,
     ROTATION_WINDOW,
+    CertRevoke,
     KeyEnrol,
     KeyResume,
     KeyRevoke,
@@ -73,6 +75,7 @@ AnyBody: TypeAlias = (
     | KeySuspend
     | KeyResume
     | KeyRevoke
+    | CertRevoke
     | Submit
     | Withdraw
     | GiveOpinion
@@ -105,6 +108,7 @@ __all__ = [
     "MAX_KEY_LIFE",
     "MAX_LABELS",
     "MAX_OVERLAP",
+    "MAX_REVOKED",
     "MAX_ROTATIONS",
     "MAX_TAXONOMY",
     "MEMBER_ID",
@@ -119,6 +123,7 @@ __all__ = [
     "AnyBody",
     "Body",
     "Case",
+    "CertRevoke",
     "ClockMend",
     "Genesis",
     "GiveOpinion",

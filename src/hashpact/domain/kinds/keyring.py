@@ -1,4 +1,4 @@
-"""The life of members' keys: rules 9 and 14 to 16."""
+"""The life of members' keys and certificates: rules 9, 14 to 16 and 19."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from hashpact.domain.kinds.lines import (
     OVERLAP,
     PUBLIC,
     REASON,
+    SERIAL,
     TARGET,
     USE,
 )
-from hashpact.domain.state import Key, Record, Use, View
+from hashpact.domain.state import Key, Record, RevokedCertificate, Use, View
 from hashpact.errors import (
     BadSignatureError,
     ConflictError,
@@ -40,6 +41,16 @@ Each is a key that the log keeps, and that a revocation must consider; a member 
 """
 ROTATION_WINDOW: Final = 30 * _DAY
 """Seconds."""
+MAX_REVOKED: Final = 256
+"""Revoked certificates of a member that have not expired.
+
+A member in need of more revokes the key that vouched for them, which ends them all.
+"""
+CERTIFICATE_LIFE: Final = 40 * _DAY
+"""Seconds after which a revoked certificate has certainly expired.
+
+It lasts 30 days, and administrators may submit a revocation 7 days after they have drafted it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +245,51 @@ class KeyRevoke(Body):
         if by != key.id and standing.hangs_on(case.view, by, case.index, key.id, self.cutoff):
             msg = "the revocation would undo what the revoking key depends on; administrators can revoke it"
             raise ConflictError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class CertRevoke(Body):
+    """The end of a channel certificate of a member: it is refused from here on.
+
+    One administrator is enough, as for a suspension: it only closes a channel, and the member gets another
+    certificate. It is not undone, whatever becomes of the key that signed it.
+    """
+
+    kind: ClassVar[str] = "cert-revoke"
+    signers: ClassVar[Signers] = Signers.ONE_ADMINISTRATOR | Signers.ITSELF
+    id: Annotated[str, ID]
+    serial: Annotated[bytes, SERIAL]
+    reason: Annotated[str, REASON]
+
+    def summary(self) -> str:
+        """The certificate and the reason."""
+        return f"{self.id} {self.serial.hex()}: {self.reason}"
+
+    def describe(self) -> list[str]:
+        """The certificate and the reason."""
+        return [
+            f"Revoke the channel certificate of {self.id} with the serial {self.serial.hex()}.",
+            why(self.reason),
+        ]
+
+    def effect(self, case: Case) -> tuple[Record, ...]:
+        """The member, with one more revoked certificate, and without those that have expired."""
+        member = case.view.member(self.id)
+        if member is None:
+            msg = f"there is no member {self.id!r}"
+            raise NotFoundError(msg, resource=f"members/{self.id}")
+        if self.serial in {one.serial for one in member.revoked}:
+            msg = f"the certificate {self.serial.hex()} is revoked already"
+            raise ConflictError(msg)
+        listed = tuple(one for one in member.revoked if one.until > moment.of_log(case.view.times()))
+        if len(listed) >= MAX_REVOKED:
+            msg = (
+                f"{self.id!r} has {MAX_REVOKED} revoked certificates; "
+                "replace or revoke the key that vouched for this one"
+            )
+            raise ConflictError(msg)
+        new = RevokedCertificate(self.serial, case.index, case.moment + CERTIFICATE_LIFE)
+        return (replace(member, revoked=(*listed, new)),)
 
 
 def check_unseen(view: View, public: bytes) -> None:

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from hashpact.domain.grammar import SLUG, Decimal, Field, Hex, Spelling, Word
 from hashpact.domain.keys import NamedKey
-from hashpact.domain.state import Basis, Role, Stance, Use
+from hashpact.domain.state import SERIAL_SIZE, Basis, Role, Stance, Use
 from hashpact.log import note
 
 MAX_ITEMS: Final = 256
@@ -113,6 +113,7 @@ EXPIRES: Final = Field("expires", SECONDS)
 OLD: Final = Field("old", HASH)
 OVERLAP: Final = Field("overlap", Decimal(0, MAX_OVERLAP))
 TARGET: Final = Field("target", HASH)
+SERIAL: Final = Field("serial", Hex(SERIAL_SIZE))
 CUTOFF: Final = Field("cutoff", _INDEX)
 LABELS: Final = Field("label", TERM, 1, MAX_LABELS, ascending=True)
 BASIS: Final = Field("basis", OneOf(Basis))

@@ -39,8 +39,9 @@ the moment. The rules, in the order in which they are tried:
 17. An entry is voided once.
 18. A ``clock-mend`` is judged at its own time. No time before it counts as later, and no key waits longer
     than one that it would enrol.
+19. A certificate is revoked once, and at most 256 that have not expired are of one member.
 
-What each kind does under rules 7 to 18 is its effect, in `hashpact.domain.kinds`. What stands is derived from
+What each kind does under rules 7 to 19 is its effect, in `hashpact.domain.kinds`. What stands is derived from
 the records, by `hashpact.domain.standing`. A server also checks its clock before it accepts a statement.
 """
 
