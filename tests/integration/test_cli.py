@@ -57,7 +57,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with RunningServer(home) as server:
         place = Place(home, server)
         place.enrol("acme-video")
-        place.enrol("lotus-forum", "check")
+        place.enrol("lotus-forum", "check,authority")
         yield place
 
 

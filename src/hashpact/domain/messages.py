@@ -37,7 +37,7 @@ class EntryDetail:
     """An entry with its leaf's bytes, its private parts in item order, and the opinions that stand.
 
     ``stands`` is whether it is matched: a withdrawal may be undone, and a submission too, by the revocation
-    of the key that signed it.
+    of the key that signed it. The private parts are ``withheld`` from a member that may not read them.
     """
 
     entry: Entry
@@ -45,6 +45,7 @@ class EntryDetail:
     private: Sequence[bytes]
     opinions: tuple[Opinion, ...]
     stands: bool
+    withheld: bool = False
 
 
 @dataclass(frozen=True, slots=True)

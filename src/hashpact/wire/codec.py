@@ -230,6 +230,7 @@ def detail_to_wire(detail: EntryDetail) -> log_pb2.Entry:
         member=member_to_name(entry.member),
         opinions=opinions,
         stands=detail.stands,
+        private_withheld=detail.withheld,
     )
     if entry.withdrawn_at is not None:
         message.withdrawal.index = entry.withdrawn_at
@@ -244,8 +245,8 @@ def detail_to_wire(detail: EntryDetail) -> log_pb2.Entry:
 def detail_from_wire(response: log_pb2.GetEntryResponse | log_pb2.ListEntriesResponse) -> EntryDetail:
     """The entry in a response.
 
-    Its fields are read from the statement's bytes, and the private parts, if there are any, must be those it
-    commits to.
+    Its fields are read from the statement's bytes, and the private parts, unless they are withheld, must be
+    those it commits to.
     """
     if not response.HasField("entry"):
         msg = "an answer has an entry"
@@ -257,7 +258,7 @@ def detail_from_wire(response: log_pb2.GetEntryResponse | log_pb2.ListEntriesRes
         if not isinstance(submit, Submit) or statement.member != member_from_name(message.member, "member"):
             msg = "the statement is not a submission of the entry's member"
             raise InvalidInputError(msg, field="statement")
-        if message.private and tuple(map(commitment, message.private)) != submit.items:
+        if tuple(map(commitment, message.private)) != (() if message.private_withheld else submit.items):
             msg = "the private parts are not those that the statement commits to"
             raise InvalidInputError(msg, field="private")
         entry = submit.entry(entry_from_name(message.name), statement.member, statement.key, statement.time)
@@ -276,7 +277,8 @@ def detail_from_wire(response: log_pb2.GetEntryResponse | log_pb2.ListEntriesRes
         opinions = tuple(
             _opinion_from_wire(entry.index, number, given) for number, given in enumerate(message.opinions)
         )
-    return EntryDetail(entry, message.statement, tuple(message.private), opinions, message.stands)
+    private, withheld = tuple(message.private), message.private_withheld
+    return EntryDetail(entry, message.statement, private, opinions, message.stands, withheld)
 
 
 def _opinion_from_wire(entry: int, number: int, opinion: log_pb2.Opinion) -> Opinion:
