@@ -139,13 +139,17 @@ class HomeConfig:
         )
 
 
+_SIGNS: Final = frozenset({"key", "key_expires"})
+"""What a profile with a statement key says of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProfileConfig:
     """What a member's machine needs to know.
 
     The log's ``origin``, its public keys ``log_key`` and ``genesis``, the SHA-256 of its leaf 0, each of 32
     bytes: by them it is recognised. The member's id, its key's name in the log and end in Unix seconds, the
-    server's HOST:PORT.
+    server's HOST:PORT. A check-only profile has no key: its name is empty.
     """
 
     origin: str
@@ -169,19 +173,38 @@ class ProfileConfig:
     def parse(cls, text: str) -> Self:
         """The file's values. Raises ConfigError."""
         known = {field.name for field in fields(cls)}
-        values = _values("profile.toml", _loaded("profile.toml", text), known, known, lists={"log_key"})
+        loaded = _loaded("profile.toml", text)
+        if "check_only" in loaded:
+            known = known - _SIGNS | {"check_only"}
+        values = _values("profile.toml", loaded, known, known, lists={"log_key"})
+        if values.pop("check_only", "yes") != "yes":
+            msg = 'profile.toml: check_only is "yes", or not there'
+            raise ConfigError(msg, field="check_only")
         keys, genesis = values.pop("log_key"), values.pop("genesis")
-        expires = _moment("key_expires", str(values.pop("key_expires")))
+        stated = str(values.pop("key_expires", ""))
+        expires = _moment("key_expires", stated) if stated else 0
         return cls(
             log_key=tuple(_hash("log_key", key) for key in keys),
             genesis=_hash("genesis", str(genesis)),
             key_expires=expires,
-            **{name: str(value) for name, value in values.items()},
+            **{"key": ""} | {name: str(value) for name, value in values.items()},
         )
+
+    @property
+    def check_only(self) -> bool:
+        """Whether the profile has no statement key, and so can check and nothing else."""
+        return not self.key
 
     def to_toml(self) -> str:
         """The file's text."""
         keys = ", ".join(f'"{key.hex()}"' for key in self.log_key)
+        signing = 'check_only = "yes"  # it has no statement key: it can check, and nothing else\n'
+        if not self.check_only:
+            expires = dt.datetime.fromtimestamp(self.key_expires, dt.UTC).isoformat()
+            signing = (
+                f'key = "{self.key}"  # the name in the log of member-{self.key}.key\n'
+                f'key_expires = "{expires}"\n'
+            )
         return (
             "# How this member reaches its clearinghouse.\n"
             f'origin = "{self.origin}"\n'
@@ -189,8 +212,7 @@ class ProfileConfig:
             f"log_key = [{keys}]\n"
             f'genesis = "{self.genesis.hex()}"\n'
             f'member = "{self.member}"\n'
-            f'key = "{self.key}"  # the name in the log of member-{self.key}.key\n'
-            f'key_expires = "{dt.datetime.fromtimestamp(self.key_expires, dt.UTC).isoformat()}"\n'
+            f"{signing}"
             f'address = "{self.address}"\n'
         )
 

@@ -158,7 +158,8 @@ def test_34_a_flipped_bit_of_a_stored_hash_is_named(path: Path, world: World, co
 
 ROWS = [
     ("UPDATE members SET roles = '[]' WHERE id = 'bolt'", 4),
-    ("INSERT INTO members (id, roles, enrolled_at, revoked) VALUES ('puppet', '[\"check\"]', 3, '[]')", 3),
+    ("INSERT INTO members VALUES ('puppet', '[\"check\"]', 3, NULL, x'')", 3),
+    ("UPDATE members SET revoked = zeroblob(36) WHERE id = 'bolt'", 4),
     ("DELETE FROM members WHERE id = 'bolt'", 4),
     ("UPDATE keys SET expires = expires + 1 WHERE member = 'bolt'", 5),
     ("UPDATE keys SET public = zeroblob(32) WHERE member = 'acme'", 3),

@@ -17,8 +17,8 @@ from running import BOTH, RunningServer, found
 
 from hashpact.cli import exits
 from hashpact.domain.fingerprints import PDQ
-from hashpact.governance.labels import EXPLANATIONS
 from hashpact.domain.state import Role
+from hashpact.governance.labels import EXPLANATIONS
 from hashpact.member.clients import Client
 
 

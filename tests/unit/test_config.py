@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from builders import Identity
 
@@ -105,6 +107,16 @@ def test_a_profile_needs_every_value(missing: str) -> None:
     text = "\n".join(line for line in PROFILE.to_toml().splitlines() if not line.startswith(missing))
     with pytest.raises(ConfigError, match=f"profile.toml: {missing} is missing"):
         ProfileConfig.parse(text)
+
+
+def test_a_check_only_profile_says_so() -> None:
+    only = replace(PROFILE, key="", key_expires=0)
+    assert only.check_only
+    assert ProfileConfig.parse(only.to_toml()) == only
+    with pytest.raises(ConfigError, match="unknown value 'key'"):
+        ProfileConfig.parse(only.to_toml() + 'key = "1"\n')
+    with pytest.raises(ConfigError, match='check_only is "yes", or not there'):
+        ProfileConfig.parse(only.to_toml().replace('"yes"', '"no"'))
 
 
 @pytest.mark.parametrize(

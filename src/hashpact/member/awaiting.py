@@ -22,6 +22,7 @@ from hashpact.domain.messages import (
 )
 from hashpact.domain.pinned import check_extends
 from hashpact.domain.ports import Clock, Entropy
+from hashpact.domain.renewal import MAX_DAYS
 from hashpact.domain.state import Basis, Receipt, Stance
 from hashpact.errors import HashpactError
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
@@ -173,12 +174,14 @@ class AsyncClient:
         async for leaf in self._connection.stream(feed, self.timeout):
             yield self._operations.leaf(leaf)
 
-    async def certificate(self, request: bytes) -> bytes:
+    async def certificate(self, request: bytes, days: int = MAX_DAYS, *, check_only: bool = False) -> bytes:
         """A new certificate for the member's channel, for a certificate request's key; both in PEM.
 
-        The member's statement key vouches for the request. `hashpact.member.keys` writes the profile.
+        It is valid for so many ``days``, at most 30. The member's statement key vouches for the request. With
+        ``check_only`` the certificate is good for checks and nothing else. `hashpact.member.keys` writes the
+        profile.
         """
-        return await self._run(calls.renew(self.author.renewal(request)))
+        return await self._run(calls.renew(self.author.renewal(request, days, check_only=check_only)))
 
     async def close(self) -> None:
         """Close the channel."""

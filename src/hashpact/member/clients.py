@@ -23,6 +23,7 @@ from hashpact.domain.messages import (
 )
 from hashpact.domain.pinned import check_extends
 from hashpact.domain.ports import Clock, Entropy
+from hashpact.domain.renewal import MAX_DAYS
 from hashpact.domain.state import Basis, Receipt, Stance
 from hashpact.errors import HashpactError
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
@@ -206,12 +207,14 @@ class Client:
         feed = feeds.leaves(LeavesRequest(start, stop, private))
         yield from map(self._operations.leaf, self._connection.stream(feed, self.timeout))
 
-    def certificate(self, request: bytes) -> bytes:
+    def certificate(self, request: bytes, days: int = MAX_DAYS, *, check_only: bool = False) -> bytes:
         """A new certificate for the member's channel, for the key of a certificate request; both in PEM.
 
-        The member's statement key vouches for the request. `hashpact.member.keys` writes the profile.
+        It is valid for so many ``days``, at most 30. The member's statement key vouches for the request. With
+        ``check_only`` the certificate is good for checks and nothing else. `hashpact.member.keys` writes the
+        profile.
         """
-        return self._run(calls.renew(self.author.renewal(request)))
+        return self._run(calls.renew(self.author.renewal(request, days, check_only=check_only)))
 
     def close(self) -> None:
         """Close the channel."""

@@ -88,7 +88,7 @@ def request(directory: Path, passphrases: pkcs8.Passphrases) -> Join:
     """The join file of a profile that is installed already, to have another certificate issued by hand."""
     paths = ProfilePaths(directory)
     config = config_of(paths)
-    key = paths.member_key(config.key)
+    key = statement_key(directory)
     signer = pkcs8.from_pem(read_private(key, MAX_SIZE), str(key), passphrases)
     channel = pkcs8.decrypt(read_private(paths.tls, MAX_SIZE), str(paths.tls), passphrases)
     join = Join(
@@ -274,7 +274,11 @@ def statement_key(directory: Path) -> Path:
     """The file of a profile's statement key, whether the profile is complete or waits for `install`."""
     paths = ProfilePaths(directory)
     if paths.config.exists():
-        return paths.member_key(config_of(paths).key)
+        config = config_of(paths)
+        if config.check_only:
+            msg = f"{directory} is a profile for checks only: it has no statement key"
+            raise ConfigError(msg)
+        return paths.member_key(config.key)
     return paths.member_key(Join.parse(read_bytes(paths.join, MAX_SIZE)).key.name)
 
 

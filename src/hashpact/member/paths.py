@@ -44,6 +44,11 @@ class ProfilePaths:
         return self.directory / "ca.crt"
 
     @property
+    def issued(self) -> Path:
+        """The directory of the certificates of check-only profiles, named by their serials."""
+        return self.directory / "issued"
+
+    @property
     def receipts(self) -> Path:
         """The directory of the member's statements and their receipts."""
         return self.directory / "receipts"

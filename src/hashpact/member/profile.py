@@ -10,7 +10,7 @@ from typing import Final, Self
 
 from hashpact.config import MAX_SIZE, ProfileConfig, split_address
 from hashpact.domain.fingerprints import Fingerprint
-from hashpact.domain.keys import NamedKey, Signer
+from hashpact.domain.keys import KEY_SIZE, NamedKey, Signer
 from hashpact.domain.messages import Submission
 from hashpact.domain.pinned import PinnedLog, to_file
 from hashpact.domain.state import Receipt
@@ -35,7 +35,8 @@ class ProfileWarning(UserWarning):
 class Profile:
     """A member's identity, its signing key, and its channel to the clearinghouse.
 
-    ``log`` and ``genesis``, the SHA-256 of leaf 0, identify the log. ``directory`` is where clients keep
+    A check-only profile has no signing key: its ``signer`` raises ConfigError. ``log`` and ``genesis``, the
+    SHA-256 of leaf 0, identify the log. ``directory`` is where clients keep
     receipts and the log's new keys; None keeps nothing.
     """
 
@@ -67,11 +68,7 @@ class Profile:
         if paths.join.exists() and not paths.config.exists():
             msg = f"{paths.directory} waits for an administrator's answer; then: hashpact profile install"
             raise ConfigError(msg)
-        if recovery is None:
-            config, key, pem = _in_use(paths)
-        else:
-            config, key, pem = config_of(paths), recovery, read_private(recovery, MAX_SIZE)
-        signer = pkcs8.from_pem(pem, str(key), opening)
+        config, named, signer = _signing(paths, opening, recovery)
         channel = read_private(paths.tls, MAX_SIZE)
         tls = Tls(
             key=pkcs8.decrypt(channel, str(paths.tls), opening),
@@ -81,13 +78,13 @@ class Profile:
         return cls(
             origin=config.origin,
             member=config.member,
-            key=pkcs8.named(config.key, signer),
+            key=named,
             signer=signer,
             endpoint=Endpoint(*split_address("address", config.address), tls),
             log=PinnedLog(config.origin, config.log_key),
             genesis=config.genesis,
             directory=paths.directory,
-            key_expires=config.key_expires,
+            key_expires=config.key_expires or None,
         )
 
     @property
@@ -167,6 +164,32 @@ def member_of(directory: Path) -> str:
 def config_of(paths: ProfilePaths) -> ProfileConfig:
     """The configuration of a profile. Raises ConfigError."""
     return ProfileConfig.parse(read_bytes(paths.config, MAX_SIZE).decode("utf-8", "replace"))
+
+
+@dataclass(frozen=True, slots=True)
+class NoSigner:
+    """Stands for the statement key of a check-only profile, which has none."""
+
+    def sign(self, data: bytes) -> bytes:
+        """Raises ConfigError."""
+        del data
+        msg = "this profile is for checks only: it has no statement key to sign with"
+        raise ConfigError(msg)
+
+
+def _signing(
+    paths: ProfilePaths, passphrases: pkcs8.Passphrases, recovery: Path | None
+) -> tuple[ProfileConfig, NamedKey, Signer]:
+    """The configuration, and the key that signs, which ``recovery`` takes the place of."""
+    config = config_of(paths)
+    if config.check_only:
+        return config, NamedKey("none", bytes(KEY_SIZE)), NoSigner()
+    if recovery is None:
+        config, key, pem = _in_use(paths)
+    else:
+        key, pem = recovery, read_private(recovery, MAX_SIZE)
+    signer = pkcs8.from_pem(pem, str(key), passphrases)
+    return config, pkcs8.named(config.key, signer), signer
 
 
 def _in_use(paths: ProfilePaths) -> tuple[ProfileConfig, Path, bytes]:

@@ -7,6 +7,7 @@ or keys, all of 32 bytes, is one blob.
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, TypeAlias, TypeVar
 
@@ -14,6 +15,7 @@ import apsw
 
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.state import (
+    SERIAL_SIZE,
     Basis,
     Charter,
     Entry,
@@ -37,6 +39,8 @@ _T = TypeVar("_T")
 _Values: TypeAlias = tuple[str | bytes | int | None, ...]
 
 HASH_SIZE: Final = 32
+_REVOKED: Final = struct.Struct(f">{SERIAL_SIZE}sqq")
+"""A revoked certificate. Every call of its member reads it, so it is no JSON."""
 
 _CHARTER: Final = (
     "origin, admin_names, admin_keys, threshold, log_keys, policy_version, labels, key_delay, root_version, "
@@ -187,7 +191,7 @@ def _row_of(record: Record) -> tuple[str, str, _Values]:
             return "charters", _CHARTER, (*values, *policy, *root)
         case Member():
             roles = _array(sorted(role.value for role in record.roles))
-            revoked = json.dumps([[one.serial.hex(), *one[1:]] for one in record.revoked])
+            revoked = b"".join(_REVOKED.pack(*one) for one in record.revoked)
             return "members", _MEMBER, (record.id, roles, record.enrolled_at, record.suspended_at, revoked)
         case Key():
             return "keys", _KEY, _values_of_key(record)
@@ -263,10 +267,11 @@ def _charter_of(row: Row) -> Charter:
 
 def _member_of(row: Row) -> Member:
     member_id, roles, enrolled, suspended, listed = row
-    revoked = (RevokedCertificate(bytes.fromhex(serial), *rest) for serial, *rest in json.loads(listed))
-    return Member(
-        member_id, frozenset(Role(role) for role in _words(roles)), enrolled, suspended, tuple(revoked)
-    )
+    try:
+        revoked = tuple(map(RevokedCertificate._make, _REVOKED.iter_unpack(listed)))
+    except struct.error as exc:
+        raise ValueError(str(exc)) from exc
+    return Member(member_id, frozenset(Role(role) for role in _words(roles)), enrolled, suspended, revoked)
 
 
 def _key_of(row: Row) -> Key:

@@ -79,7 +79,7 @@ CREATE TABLE members (
   roles TEXT NOT NULL,
   enrolled_at INTEGER NOT NULL,
   suspended_at INTEGER,
-  revoked TEXT NOT NULL
+  revoked BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE keys (

@@ -228,7 +228,9 @@ class CertificateHandler(certificate_pb2_grpc.CertificateServiceServicer):
 
 def _permitted(detail: EntryDetail) -> EntryDetail:
     """The entry, without its private parts if the caller may not read them."""
-    return detail if reads_private_parts_of(detail.entry.member) else replace(detail, private=(), withheld=True)
+    return (
+        detail if reads_private_parts_of(detail.entry.member) else replace(detail, private=(), withheld=True)
+    )
 
 
 async def _streamed(pool: Pool, items: Iterator[Item]) -> AsyncIterator[Item]:

@@ -34,14 +34,16 @@ CHECK: Final = "/hashpact.wire.v1.CheckService/Check"
 _TLS: Final = b"TLSv1.3"
 _LOG: Final = "/hashpact.wire.v1.LogService/"
 _HEALTH: Final = frozenset({"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"})
-MENDING: Final = _HEALTH | {
-    "/hashpact.wire.v1.CertificateService/Renew",
-    f"{_LOG}Append",
-    f"{_LOG}GetCheckpoint",
-    f"{_LOG}GetInclusionProof",
-    f"{_LOG}ListMembers",
-    f"{_LOG}ListRoots",
-}
+MENDING: Final = frozenset(
+    {
+        "/hashpact.wire.v1.CertificateService/Renew",
+        f"{_LOG}Append",
+        f"{_LOG}GetCheckpoint",
+        f"{_LOG}GetInclusionProof",
+        f"{_LOG}ListMembers",
+        f"{_LOG}ListRoots",
+    }
+)
 """What a caller may do whose certificate was vouched for by a key that is no longer in force."""
 CHECKING: Final = _HEALTH | {CHECK}
 """What the holder of a check-only certificate may do."""

@@ -15,7 +15,13 @@ PAGES = (ROOT / "README.md", *sorted((ROOT / "docs" / "operations").glob("*.md")
 
 # What stands for something that only its user knows.
 KEY = "ab" * 32
-KNOWN = {"9c1f...": KEY, "PUBLIC": KEY, "HOME": "/srv/hashpact", "VERIFIER-KEY": "$(cat log.key.txt)"}
+KNOWN = {
+    "9c1f...": KEY,
+    "PUBLIC": KEY,
+    "SERIAL": "5e" * 20,
+    "HOME": "/srv/hashpact",
+    "VERIFIER-KEY": "$(cat log.key.txt)",
+}
 ENDS = {"#", "|", "||", "&", "&&"}
 
 

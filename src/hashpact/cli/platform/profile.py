@@ -1,4 +1,4 @@
-"""Commands on a member's profile: profile new, install, test."""
+"""Commands on a member's profile: profile new, install, issue, test."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from hashpact.cli.options import (
     example,
     json_option,
     passphrases,
+    profile_option,
+    timeout_option,
     unencrypted_option,
 )
-from hashpact.cli.output import emit, one_line
+from hashpact.cli.output import emit, one_line, rfc3339
+from hashpact.domain.renewal import MAX_DAYS
 from hashpact.errors import NotFoundError
 
 _directory_argument = click.argument("directory", metavar="DIR", type=Path)
@@ -89,6 +92,45 @@ def install(directory: Path, file: Path, *, as_json: bool) -> None:
         return
     click.echo(f"{one_line(str(directory))} is complete. Compare with what {welcome.log} has published:")
     click.echo(f"genesis {welcome.genesis.hex()}")
+
+
+@profile.command(
+    epilog=example("hashpact profile issue --check-only --out upload-7 --profile acme-video --unencrypted")
+)
+@profile_option
+@timeout_option
+@click.option("--check-only", is_flag=True, required=True, help="A profile that can check and nothing else.")
+@click.option(
+    "--days",
+    metavar="DAYS",
+    type=click.IntRange(1, MAX_DAYS),
+    default=MAX_DAYS,
+    show_default=True,
+    help="How long its certificate is valid.",
+)
+@click.option("--out", metavar="DIR", type=Path, required=True, help="The directory of it; a new one.")
+@unencrypted_option
+@json_option
+def issue(  # noqa: PLR0913 - an argument for each option
+    profile: Path, timeout: float, days: int, out: Path, *, check_only: bool, unencrypted: bool, as_json: bool
+) -> None:
+    """Issue a profile for another machine that checks, with a channel of its own and no statement key.
+
+    It is refused everything else, and works as long as the member's statement key that vouched for it.
+    `hashpact cert list` lists it, `hashpact cert revoke` ends it.
+    """
+    from hashpact.member import channels  # noqa: PLC0415 - late: a group's help does without it
+
+    del check_only  # it is required: there is no other sort
+    made = channels.issue_check_only(
+        profile, out, days, passphrases(), unencrypted=unencrypted, timeout=timeout
+    )
+    serial = made.stated.serial.hex()
+    if as_json:
+        emit({"profile": str(out), "serial": serial, "expires": rfc3339(made.expires)})
+        return
+    click.echo(f"made {one_line(str(out))}, which can only check, until {rfc3339(made.expires)}")
+    click.echo(f"to end it sooner: hashpact cert revoke {serial} --reason SLUG")
 
 
 @profile.command(epilog=example("hashpact profile test --profile acme-video"))
