@@ -86,7 +86,7 @@ def test_stumble_7_a_profile_can_be_tried(server: RunningServer, tmp_path: Path)
     assert (line["member"], line["roles"]) == ("acme-video", sorted(role.value for role in Role))
     assert line["size"] > 4
     assert (
-        "acme-video reaches test.example/log and may check and contribute"
+        "acme-video reaches test.example/log and may audit and be named as an authority and check and contribute"
         in run(server, "profile", "test").out
     )
     assert line["key_state"] == "in use"

@@ -94,6 +94,11 @@ class Role(enum.Enum):
     AUDIT = "audit"
     AUTHORITY = "authority"
 
+    @property
+    def power(self) -> str:
+        """What a member with the role may do, after "may"."""
+        return "be named as an authority" if self is Role.AUTHORITY else self.value
+
 
 class Use(enum.Enum):
     """What a key is for. A recovery key only replaces keys of its member, and is best kept offline."""

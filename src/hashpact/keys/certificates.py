@@ -34,10 +34,12 @@ MEMBER_LIFE: Final = 30 * DAY
 """Short: a member renews its certificate with its statement key (`service.renew`)."""
 MAX_REQUEST: Final = 4096
 """Bytes that a certificate request may have."""
-VOUCHER: Final = x509.ObjectIdentifier("2.25.1740627187")
-"""The extension that names the vouching key: the UUID 00000000-0000-0000-0000-000067bfdcf3 (ITU-T X.667).
+VOUCHER: Final = x509.ObjectIdentifier(
+    "1.2.840.113556.1.8000.2554.3352.21366.16375.19122.34812.719765.13855737"
+)
+"""The extension that names the vouching key: the UUID 0d185376-3ff7-4ab2-87fc-0afb95d36bf9 in seven arcs.
 
-A small one, because Go's crypto/x509 refuses a certificate that has an OID with a number above 2^31.
+In one arc, below 2.25, it would be refused by Go's crypto/x509, which reads arcs below 2^31 only.
 """
 # The value around the key's id, in DER: SEQUENCE { voucher OCTET STRING, checkOnly BOOLEAN OPTIONAL }.
 _ORDINARY: Final = (b"\x30\x22\x04\x20", b"")

@@ -323,9 +323,12 @@ def test_a_row_that_we_never_write_is_damage(filled: Path, value: str) -> None:
 
 def test_revoked_certificates_that_we_never_write_are_damage(filled: Path) -> None:
     run(filled, "INSERT INTO members VALUES ('odd', '[]', 1, NULL, x'00')")
-    with closing(SqliteLedger.open(filled)) as ledger, ledger.snapshot() as view:
-        with pytest.raises(CorruptError, match="a multiple of 36 bytes"):
-            view.member("odd")
+    with (
+        closing(SqliteLedger.open(filled)) as ledger,
+        ledger.snapshot() as view,
+        pytest.raises(CorruptError, match="a multiple of 36 bytes"),
+    ):
+        view.member("odd")
 
 
 def test_damaged_pages_are_damage(filled: Path) -> None:

@@ -159,5 +159,6 @@ def test(connect: Connect, *, as_json: bool) -> None:
         shown = {"member": member, "log": log, "roles": roles, "key": key.name, "key_state": state}
         emit(shown | {"size": signed.size, "root": signed.root.hex()})
         return
-    click.echo(f"{member} reaches {log} and may {' and '.join(roles)}; its key {key.name} is {state}")
+    powers = " and ".join(sorted(role.power for role in detail.member.roles))
+    click.echo(f"{member} reaches {log} and may {powers}; its key {key.name} is {state}")
     click.echo(f"the log has {signed.size} leaves, signed by a key that the profile knows")

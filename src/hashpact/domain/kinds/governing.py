@@ -173,8 +173,7 @@ class MemberEnrol(Body):
 
     def describe(self) -> list[str]:
         """The member and what it may do."""
-        roles = " and ".join(sorted(role.value for role in self.roles))
-        return [f"Enrol the member {self.id}, who may {roles}."]
+        return [f"Enrol the member {self.id}, who may {_powers(self.roles)}."]
 
     def effect(self, case: Case) -> tuple[Record, ...]:
         """A new member."""
@@ -258,8 +257,10 @@ class MemberRoles(Body):
 
     def describe(self) -> list[str]:
         """The member, what it may do, and the reason."""
-        roles = " and ".join(sorted(role.value for role in self.roles))
-        return [f"From now on the member {self.id} may {roles}, and nothing else.", why(self.reason)]
+        return [
+            f"From now on the member {self.id} may {_powers(self.roles)}, and nothing else.",
+            why(self.reason),
+        ]
 
     def effect(self, case: Case) -> tuple[Record, ...]:
         """The member with these roles."""
@@ -303,6 +304,10 @@ class ClockMend(Body):
             replace(key, valid_from=min(key.valid_from, begins(case, waits=key.enrolled_by is None)))
             for key in case.view.waiting(case.moment)
         )
+
+
+def _powers(roles: frozenset[Role]) -> str:
+    return " and ".join(sorted(role.power for role in roles))
 
 
 def _member_named(view: View, member_id: str) -> Member:
