@@ -30,7 +30,7 @@ from hashpact.keys.passphrase import Passphrases
 from hashpact.member.clients import Client
 from hashpact.member.keys import Rotation
 from hashpact.member.paths import ProfilePaths
-from hashpact.member.profile import Profile
+from hashpact.member.profile import Profile, ProfileWarning
 
 KILLED = """
 import os, signal, sys
@@ -146,6 +146,17 @@ def test_a_rotation_that_waited_too_long_is_said_again_with_the_same_key(
     with open_home(home) as opened:
         leaf = next(opened.ledger.leaves(receipt.index, receipt.index + 1))
     assert leaf.data != said.statement
+
+
+def test_a_rotation_where_no_certificates_are_issued_says_what_to_do(home: Path) -> None:
+    (home / "pki" / "ca.key").unlink()
+    profile = home.parent / "member-0"
+    with RunningServer(home) as server:
+        settle(profile, server)
+        rotation = Rotation(profile, Passphrases({}), 3600, unencrypted=True)
+        with pytest.warns(ProfileWarning, match=r"issues no certificates.*hashpact cert request"):
+            assert rotation.run()[0] == "2"
+        submit(profile, "during the overlap")
 
 
 def test_two_rotations_of_one_profile_do_not_mix(home: Path, server: RunningServer) -> None:
