@@ -208,7 +208,7 @@ def _identity(key: Key) -> Identity:
 
 
 def _opinion(entry: int, number: int) -> GiveOpinion:
-    stance = list(Stance)[number % 3]
+    stance = Stance.DISOWN if number % 11 == 0 else list(Stance)[number % 3]
     reason = None if number % 5 else "news-report"
     return GiveOpinion(entry, stance, reason, replace=stance is Stance.SEEN and number // 3 % 2 == 0)
 

@@ -75,6 +75,12 @@ class Filter:
     jurisdictions: frozenset[str] = field(default=frozenset())
     min_endorsed_by: int = 0
     without_disputed: bool = False
+    without_disowned: bool = False
+
+    @property
+    def by_opinions(self) -> bool:
+        """Whether it depends on what members say of an entry."""
+        return self.min_endorsed_by > 0 or self.without_disputed or self.without_disowned
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +113,7 @@ class Match:
 
     ``score`` is a Hamming distance in bits, an estimated similarity, or 0 for equality; ``measure`` is
     which of them. ``shared_at`` is the statement's time in Unix seconds; ``entry`` is the entry's log index.
+    ``disowned``: the authority that the entry names states that it has not ordered the removal.
     """
 
     entry: int
@@ -120,6 +127,7 @@ class Match:
     endorsed_by: int
     disputed_by: int
     shared_at: int
+    disowned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,11 +108,12 @@ class Use(enum.Enum):
 
 
 class Stance(enum.Enum):
-    """A member's position on another's entry."""
+    """A member's position on another's entry. Only the authority that an entry names disowns it."""
 
     ENDORSE = "endorse"
     DISPUTE = "dispute"
     SEEN = "seen"
+    DISOWN = "disown"
 
 
 class Basis(enum.Enum):

@@ -55,7 +55,7 @@ class _Terms:
 
 
 class _Columns:
-    """What is known of the entries, by their log index; 40 bytes each.
+    """What is known of the entries, by their log index; 41 bytes each.
 
     ``terms`` is a number of `_Terms`, 0 for an entry that is not known. ``key`` and ``withdrawn_by`` are
     numbers of keys. ``counted`` is when the opinions were counted, 0 if there are none.
@@ -70,6 +70,7 @@ class _Columns:
         self.counted = np.zeros(length, np.int32)
         self.endorsed = np.zeros(length, np.int32)
         self.disputed = np.zeros(length, np.int32)
+        self.disowned = np.zeros(length, bool)
 
     def __len__(self) -> int:
         return len(self.terms)
@@ -183,11 +184,15 @@ class EntryCatalog:
         self, near: _Near, queries: int, narrow: Filter, limit: int
     ) -> tuple[list[Match], list[int]]:
         kept = near.where(self._standing(near.entry) & self._wanted(near.entry, narrow))
-        if narrow.min_endorsed_by or narrow.without_disputed:
+        if narrow.by_opinions:
             self._recount(kept.entry)
-            enough = self._columns.endorsed[kept.entry] >= narrow.min_endorsed_by
-            disputed = self._columns.disputed[kept.entry] > 0
-            kept = kept.where(enough & ~disputed if narrow.without_disputed else enough)
+            columns = self._columns
+            wanted = columns.endorsed[kept.entry] >= narrow.min_endorsed_by
+            if narrow.without_disputed:
+                wanted &= columns.disputed[kept.entry] == 0
+            if narrow.without_disowned:
+                wanted &= ~columns.disowned[kept.entry]
+            kept = kept.where(wanted)
         counts = np.bincount(kept.query, minlength=queries).tolist()
         for query, count in enumerate(counts):
             if count >= limit:  # several items may be of one entry
@@ -246,6 +251,7 @@ class EntryCatalog:
             endorsed_by=int(columns.endorsed[entry]),
             disputed_by=int(columns.disputed[entry]),
             shared_at=int(columns.shared_at[entry]),
+            disowned=bool(columns.disowned[entry]),
         )
 
     def _learn(self, view: Snapshot, index: int) -> bool:
@@ -270,6 +276,7 @@ class EntryCatalog:
         stances = [one.stance for one, end in zip(given, below, strict=True) if one.index < end]
         self._columns.endorsed[index] = stances.count(Stance.ENDORSE)
         self._columns.disputed[index] = stances.count(Stance.DISPUTE)
+        self._columns.disowned[index] = Stance.DISOWN in stances
         self._columns.counted[index] = self._counting if given else 0
 
     def _term(self, entry: Entry) -> int:

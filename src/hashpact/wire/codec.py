@@ -74,6 +74,7 @@ def check_to_wire(check: Check) -> check_pb2.CheckRequest:
         request.filter.jurisdictions[:] = sorted(narrow.jurisdictions)
         request.filter.min_endorsed_by = narrow.min_endorsed_by
         request.filter.without_disputed = narrow.without_disputed
+        request.filter.without_disowned = narrow.without_disowned
     return request
 
 
@@ -135,6 +136,7 @@ def _filter_from_wire(narrow: check_pb2.Filter) -> Filter:
             ),
             min_endorsed_by=narrow.min_endorsed_by,
             without_disputed=narrow.without_disputed,
+            without_disowned=narrow.without_disowned,
         )
 
 
@@ -161,6 +163,7 @@ def _match_to_wire(match: Match) -> check_pb2.Match:
         endorsed_by=match.endorsed_by,
         disputed_by=match.disputed_by,
         shared_at=match.shared_at,
+        disowned=match.disowned,
     )
     if match.measure is Measure.JACCARD:
         message.similarity = match.score
@@ -189,6 +192,7 @@ def _match_from_wire(number: int, match: check_pb2.Match) -> Match:
             endorsed_by=whole("endorsed_by", match.endorsed_by),
             disputed_by=whole("disputed_by", match.disputed_by),
             shared_at=whole("shared_at", match.shared_at),
+            disowned=match.disowned,
         )
 
 

@@ -16,7 +16,7 @@ from memory import MemoryLedger
 from hashpact.domain.checks import Answer, Check, Filter, Hits, Match, Query
 from hashpact.domain.fingerprints import MINHASH, PDQ, PHASH, SHA256, Fingerprint, Measure
 from hashpact.domain.state import Basis, Stance
-from hashpact.errors import UnavailableError, UnknownLabelError
+from hashpact.errors import NotPermittedError, UnavailableError, UnknownLabelError
 from hashpact.lookup.catalog import EntryCatalog
 from hashpact.member.author import Reason
 from hashpact.service.check import BUDGET, Checker
@@ -234,6 +234,23 @@ def test_filters(varied: tuple[House, dict[str, int]], narrow: Filter, kept: set
     expected = [entry for name, entry in entries.items() if name in kept]
     assert house.entries(BASE, narrow=narrow) == expected
     assert house.entries(BASE, narrow=narrow, limit=1) == expected[:1]
+
+
+def test_57_what_its_authority_disowns_is_seen_and_can_be_left_out(house: House) -> None:
+    law = {"basis": Basis.LAW, "authority": "delta", "article": "art-1"}
+    ordered, invented = house.share(near(BASE, 1), **law), house.share(near(BASE, 2), **law)
+    for member in ("acme", "bravo"):
+        with pytest.raises(NotPermittedError, match="gives no opinion|not the authority of entry"):
+            house.say(invented, Stance.DISOWN, member)
+    house.say(invented, Stance.DISOWN, "delta")
+    matches = house.ask(BASE).matches
+    assert [(match.entry, match.disowned, match.disputed_by) for match in matches] == [
+        (ordered, False, 0),
+        (invented, True, 0),
+    ]
+    assert house.entries(BASE, narrow=Filter(without_disowned=True)) == [ordered]
+    house.say(invented, Stance.ENDORSE, "delta")  # it was ordered after all
+    assert house.entries(BASE, narrow=Filter(without_disowned=True)) == [ordered, invented]
 
 
 def test_the_search_widens_once_if_the_filter_has_kept_too_few() -> None:

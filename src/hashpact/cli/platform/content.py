@@ -93,6 +93,7 @@ def fingerprint(files: tuple[str, ...], types: tuple[str, ...], *, as_json: bool
     "--min-endorsed-by", metavar="N", type=click.IntRange(min=0), default=0, help="Only entries so endorsed."
 )
 @click.option("--without-disputed", is_flag=True, help="Leave out entries that any member disputes.")
+@click.option("--without-disowned", is_flag=True, help="Leave out entries that their authority disowns.")
 @click.option(
     "--min-position",
     metavar="SIZE",
@@ -130,6 +131,7 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     connect: Connect,
     *,
     without_disputed: bool,
+    without_disowned: bool,
     variants: bool,
     as_json: bool,
 ) -> None:
@@ -139,7 +141,12 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     exit status is 0 if anything matched, 1 if nothing did, and 2 if a file could not be read.
     """
     narrow = Filter(
-        frozenset(labels), frozenset(bases), frozenset(jurisdictions), min_endorsed_by, without_disputed
+        frozenset(labels),
+        frozenset(bases),
+        frozenset(jurisdictions),
+        min_endorsed_by,
+        without_disputed,
+        without_disowned,
     )
     work = _Files(files, types, variants=variants, as_json=as_json)
     matched = False
@@ -213,6 +220,7 @@ def _match(match: Match) -> dict[str, object]:
         "endorsed_by": match.endorsed_by,
         "disputed_by": match.disputed_by,
         "shared_at": rfc3339(match.shared_at),
+        **({"disowned": True} if match.disowned else {}),
     }
 
 
@@ -246,5 +254,5 @@ def _cells(matches: Sequence[Match]) -> tuple[object, ...]:
         first.basis,
         first.member,
         first.endorsed_by,
-        first.disputed_by,
+        f"{first.disputed_by}, disowned" if first.disowned else first.disputed_by,
     )

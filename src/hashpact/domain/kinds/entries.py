@@ -117,6 +117,7 @@ class Withdraw(Body):
 class GiveOpinion(Body):
     """A member endorses or disputes another's entry, or states that it has seen the content.
 
+    The authority that an entry with basis law names may disown it: it has not ordered the removal.
     ``replace`` goes with the stance seen: the member takes back its endorsement or dispute.
     """
 
@@ -128,9 +129,9 @@ class GiveOpinion(Body):
     replace: Annotated[bool, REPLACE] = False
 
     def check(self) -> None:
-        """Refuse ``replace`` with endorse or dispute, which always replace the earlier opinion."""
+        """Refuse ``replace`` with another stance than seen: those always replace the earlier opinion."""
         if self.replace and self.stance is not Stance.SEEN:
-            msg = "only the stance seen has a line replace; endorse and dispute replace an opinion anyway"
+            msg = "only the stance seen has a line replace; the others replace an opinion anyway"
             raise MalformedError(msg, field="replace")
 
     def summary(self) -> str:
@@ -151,6 +152,9 @@ class GiveOpinion(Body):
         entry = _standing_entry(case.view, self.entry)
         if entry.member == case.member:
             msg = "a member gives no opinion on its own entry; it can withdraw it"
+            raise NotPermittedError(msg)
+        if self.stance is Stance.DISOWN and entry.authority != case.member:
+            msg = f"{case.member!r} is not the authority of entry {entry.index}, and cannot disown it"
             raise NotPermittedError(msg)
         if self.stance is Stance.SEEN and not self.replace:
             self._check_silent(case)
