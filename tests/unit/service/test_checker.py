@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from builders import BOTH, Identity, World, check_log, fingerprint, near
@@ -237,10 +238,10 @@ def test_filters(varied: tuple[House, dict[str, int]], narrow: Filter, kept: set
 
 
 def test_57_what_its_authority_disowns_is_seen_and_can_be_left_out(house: House) -> None:
-    law = {"basis": Basis.LAW, "authority": "delta", "article": "art-1"}
+    law: dict[str, Any] = {"basis": Basis.LAW, "authority": "delta", "article": "art-1"}
     ordered, invented = house.share(near(BASE, 1), **law), house.share(near(BASE, 2), **law)
     for member in ("acme", "bravo"):
-        with pytest.raises(NotPermittedError, match="gives no opinion|not the authority of entry"):
+        with pytest.raises(NotPermittedError, match=r"gives no opinion|not the authority of entry"):
             house.say(invented, Stance.DISOWN, member)
     house.say(invented, Stance.DISOWN, "delta")
     matches = house.ask(BASE).matches
