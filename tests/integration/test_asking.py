@@ -6,7 +6,6 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def note(world: World, tmp_path: Path) -> Iterator[Path]:
+def note(world: World, tmp_path: Path) -> Path:
     """A file of six statements."""
     drafter = Drafter(world.origin, world.admins[0].id, world.clock, world.entropy)
     file = tmp_path / "voids.note"
