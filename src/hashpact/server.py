@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
@@ -70,6 +71,7 @@ def serve(
 
     On a full disk it answers all that writes nothing; an append is refused with UnavailableError.
     """
+    _raise_file_limit()
     with open_home(directory, passphrases, reserve=True) as home:
         home.publisher().check()
         if verify:
@@ -79,6 +81,12 @@ def serve(
             home.lease().claim()
         uvloop.run(_serve(home, listen or home.config.listen, ready, verify=verify))
         home.lease().give_back()
+
+
+def _raise_file_limit() -> None:
+    """Let the process open as many files as it may: each connection is one, and a shell's limit is 1024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _check_state(home: Home) -> None:

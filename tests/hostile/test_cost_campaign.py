@@ -5,7 +5,11 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import select
 import signal
+import socket
+import ssl
+import tempfile
 import threading
 import time
 from dataclasses import replace
@@ -23,24 +27,36 @@ from hashpact.domain.kinds import MAX_ROTATIONS, KeyRevoke
 from hashpact.domain.state import Role, Stance
 from hashpact.home.enrolling import administrators
 from hashpact.home.opening import open_home
+from hashpact.keys.certificates import Tls
 from hashpact.member.author import Reason
 from hashpact.member.clients import Client
 from hashpact.member.profile import Profile
 from hashpact.wire import codec
+from hashpact.wire.server import CONNECTIONS
 from hashpact.wire.v1 import check_pb2_grpc, log_pb2, log_pb2_grpc
 
 CHECKS = 600
+TRIED = 12_000
+"""Connections to have at once: more than a server takes."""
+ANEW = 100
+"""Connections that are opened anew every second."""
+COST = 112 << 10
+"""Bytes of memory that a connection takes at most."""
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+"""The beginning of HTTP/2, with empty settings."""
 ALLOWED = 2.0
 """How many times its quiet 99th percentile an innocent member's may be."""
 NCII = Reason(frozenset({"ncii"}))
 
 
-def compare(server: RunningServer, name: str, attack: contextlib.AbstractContextManager[None]) -> None:
+def compare(
+    server: RunningServer, name: str, attack: contextlib.AbstractContextManager[None], checks: int = CHECKS
+) -> None:
     """Hold the latency of an innocent member beside an attack against that before and after."""
-    before = latencies(server.profile("carol"), CHECKS)
+    before = latencies(server.profile("carol"), checks)
     with attack:
-        beside_it = latencies(server.profile("carol"), CHECKS)
-    after = latencies(server.profile("carol"), CHECKS)
+        beside_it = latencies(server.profile("carol"), checks)
+    after = latencies(server.profile("carol"), checks)
     quiet = high(before + after)
     said = f"{name}: p99 {high(beside_it) * 1e3:.2f} ms, quiet {quiet * 1e3:.2f} ms"
     print(f"\n{said}, ratio {high(beside_it) / quiet:.2f}")  # noqa: T201 - the campaign's result
@@ -174,6 +190,99 @@ def test_44_streams_that_are_not_read_delay_nobody(tmp_path: Path) -> None:
         print(f"memory grew by {grown >> 20} MB")  # noqa: T201 - as above
         assert grown < 64 << 20
         assert "Traceback" not in server.log
+
+
+class Crowd:
+    """Connections of a kind to one server."""
+
+    def __init__(self, address: str, tls: Tls | None) -> None:
+        host, port = address.rsplit(":", 1)
+        self._address = host, int(port)
+        self._context = None if tls is None else context(tls)
+        self._held: list[socket.socket] = []
+
+    def open(self, count: int) -> int:
+        """Forget those that the server has ended, and open so many more; how many are open."""
+        watch = select.poll()
+        for each in self._held:
+            watch.register(each, select.POLLIN)
+        ready = {descriptor for descriptor, _ in watch.poll(0)}
+        for each in self._held:
+            if each.fileno() in ready and self._ended(each):
+                each.close()
+        self._held = [each for each in self._held if each.fileno() >= 0]
+        for _ in range(count):
+            with contextlib.suppress(OSError):
+                self._held.append(self._open())
+        return len(self._held)
+
+    def _open(self) -> socket.socket:
+        plain = socket.create_connection(self._address, timeout=10)
+        if self._context is None:
+            plain.settimeout(0)
+            return plain
+        try:
+            secure = self._context.wrap_socket(plain, server_hostname=self._address[0])
+            secure.sendall(PREFACE)
+        except OSError:
+            plain.close()
+            raise
+        secure.settimeout(0)
+        return secure
+
+    @staticmethod
+    def _ended(each: socket.socket) -> bool:
+        try:
+            return not each.recv(65536)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return False
+        except OSError:
+            return True
+
+
+def context(tls: Tls) -> ssl.SSLContext:
+    """What a member's connections are made with."""
+    made = ssl.create_default_context(cadata=tls.authority.decode())
+    made.check_hostname = False
+    made.set_alpn_protocols(["h2"])
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(tls.certificate + tls.key)
+        file.flush()
+        made.load_cert_chain(file.name)
+    return made
+
+
+def crowd_the_door(address: str, begun: Event, end: Event, tls: Tls | None) -> None:
+    """Try to have thousands of connections at once, and more all the time."""
+    crowd = Crowd(address, tls)
+    crowd.open(TRIED)
+    end.wait(1)  # the server ends those that are too many
+    print(f"\n{crowd.open(0)} of {TRIED} connections", flush=True)  # noqa: T201 - as above
+    begun.set()
+    while not end.wait(1):
+        crowd.open(ANEW)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["idle", "half-open"])
+def test_38_44_many_connections_cost_little_and_keep_nobody_out(tmp_path: Path, kind: str) -> None:
+    home = found(tmp_path, {"acme": BOTH, "carol": frozenset({Role.CHECK})})
+    with RunningServer(home) as server:
+        tls = server.profile("acme").endpoint.tls if kind == "idle" else None
+        latencies(server.profile("carol"), CHECKS)
+        before = resident(server)
+        # Many checks, because the member gets in at the moment when thousands of others end.
+        compare(server, f"{kind} connections", beside(crowd_the_door, server, tls), 5 * CHECKS)
+        grown = peak(server) - before
+        print(f"memory grew by {grown >> 20} MB at most")  # noqa: T201 - as above
+        assert grown < CONNECTIONS * COST
+        assert "Traceback" not in server.log
+
+
+def peak(server: RunningServer) -> int:
+    """The most bytes of memory that the server's process has had."""
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
 
 
 def resident(server: RunningServer) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -227,6 +228,27 @@ async def test_too_many_calls_at_once_are_overloaded(founded: Clearinghouse, con
     assert {type(task.exception()) for task in done} == {OverloadedError}
     results = await asyncio.gather(*checks, return_exceptions=True)
     assert any(isinstance(result, Answer) for result in results)
+
+
+async def test_44_one_connection_too_many_is_closed_and_room_comes_again(
+    founded: Clearinghouse, connect: Connect
+) -> None:
+    founded.limits = Limits(connections=2, handshake=600)
+    await served(founded)
+    opened = [await asyncio.open_connection("127.0.0.1", founded.server.port) for _ in range(3)]
+    ends = [asyncio.create_task(ended(reader)) for reader, _ in opened]
+    done, held = await asyncio.wait(ends, timeout=60, return_when=asyncio.FIRST_COMPLETED)
+    assert (len(done), len(held)) == (1, 2)
+    for _, writer in opened:
+        writer.close()
+    await asyncio.wait(held)
+    await connect(founded.profile("acme"), timeout=60)("check", [PICTURE])
+
+
+async def ended(reader: asyncio.StreamReader) -> None:
+    """Wait until the server ends a connection."""
+    with contextlib.suppress(ConnectionError):
+        await reader.read()
 
 
 async def test_no_fingerprint_reaches_the_log(house: Clearinghouse, connect: Connect) -> None:

@@ -33,7 +33,8 @@ class DoorLimits:
 
     A request must arrive whole within ``request_time`` of its first byte, the first request of a connection
     of its opening. ``idle_time`` is how long a connection may wait for its next request; above
-    ``connections`` a new one takes the place of one that waits so, or is closed at once. ``head`` bounds the
+    ``connections`` a new one takes the place of one that waits so, else of the oldest that has sent nothing
+    yet, else it is closed at once. ``head`` bounds the
     bytes of a request line with its headers that is not complete yet, and what may follow an answer of the
     body that it answers; what arrives complete in one read of the socket (256 KiB) is taken.
     Requests under way get ``grace`` when the door closes.
@@ -133,6 +134,8 @@ class _BoundedProtocol(H11Protocol):
         self._limits = limits
         self._timer: asyncio.TimerHandle | None = None
         self._unwanted = 0
+        self._opened = 0.0
+        self._silent = True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         if len(self.connections) >= self._limits.connections and not self._end_one_that_waits():
@@ -140,6 +143,7 @@ class _BoundedProtocol(H11Protocol):
             transport.abort()
             return
         super().connection_made(transport)
+        self._opened = self.loop.time()
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -147,13 +151,29 @@ class _BoundedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def _end_one_that_waits(self) -> bool:
-        """End a connection of which no request is under way, so that there is room for this one."""
-        for each in self.connections:
-            if isinstance(each, _BoundedProtocol) and each.waits:
-                each.transport.abort()
-                self.connections.discard(each)
-                return True
-        return False
+        """End a connection of which no request is under way, so that there is room for this one.
+
+        Those that have had an answer go first, then the oldest that has sent nothing: a client sends its
+        request at once, so idle sockets keep nobody out.
+        """
+        ours = [each for each in self.connections if isinstance(each, _BoundedProtocol)]
+        ended = next((each for each in ours if each.waits), None) or min(
+            (each for each in ours if each.silent), key=_BoundedProtocol.opened, default=None
+        )
+        if ended is None:
+            return False
+        ended.transport.abort()
+        self.connections.discard(ended)
+        return True
+
+    def opened(self) -> float:
+        """When it was opened, by the loop's clock."""
+        return self._opened
+
+    @property
+    def silent(self) -> bool:
+        """Whether it has sent nothing since it was opened."""
+        return self._silent
 
     @property
     def waits(self) -> bool:
@@ -166,6 +186,7 @@ class _BoundedProtocol(H11Protocol):
         return self.cycle
 
     def data_received(self, data: bytes) -> None:
+        self._silent = False
         latest = self._latest()
         if latest is not None and latest.response_complete and latest.more_body:
             self._unwanted += len(data)

@@ -181,6 +181,13 @@ async def test_a_request_that_comes_byte_by_byte_is_not_waited_for(served: Serve
     assert ended == b""
 
 
+async def ending(reader: asyncio.StreamReader) -> bytes:
+    """What is left to read of a connection that the server ends."""
+    with contextlib.suppress(ConnectionError):
+        return await reader.read()
+    return b""
+
+
 @within(connections=1, request_time=0.3)
 async def test_idle_sockets_lock_nobody_out(served: Served) -> None:
     """They are ended without having sent anything, and then others are served."""
@@ -189,6 +196,21 @@ async def test_idle_sockets_lock_nobody_out(served: Served) -> None:
         assert await reader.read() == b""
     writer.close()
     assert (await served.exchange(posted(TRUE.request(0, 9)))).startswith(b"HTTP/1.1 200 ")
+
+
+@within(request_time=600)
+async def test_44_idle_sockets_make_room_at_once(served: Served) -> None:
+    """None of them would end by itself while the test runs."""
+    held = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(DoorLimits().connections)]
+    for _ in range(5):
+        assert (await served.exchange(posted(TRUE.request(0, 9)))).startswith(b"HTTP/1.1 ")
+    oldest, _ = held[0]
+    assert await ending(oldest) == b""
+    newest, writer = held[-1]
+    writer.write(posted(TRUE.request(0, 9)))
+    assert (await newest.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 409 ")
+    for _, writer in held:
+        writer.close()
 
 
 @within(idle_time=0)
