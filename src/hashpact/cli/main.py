@@ -27,7 +27,10 @@ COMMANDS: Final = {
     "serve": ("admin.home:serve", "Serve a home until it is told to stop."),
     "backup": ("admin.backup:backup", "Copy a home into one new archive."),
     "restore": ("admin.backup:restore", "Make a home of a backup again."),
-    "member": ("admin.member:member", "Enrol members, list them, change their roles, suspend and resume them."),
+    "member": (
+        "admin.member:member",
+        "Enrol members, list them, change their roles, suspend and resume them.",
+    ),
     "key": ("admin.key:key", "See to the keys that sign."),
     "root": ("admin.root:root", "Show and change the administrators."),
     "statement": ("admin.statement:statement", "Sign statements together."),

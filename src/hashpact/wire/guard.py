@@ -170,7 +170,7 @@ class Guard(grpc.aio.ServerInterceptor):
     async def _watched(
         self, method: str, stream: Awaitable[None], context: Context, writing: _Writing
     ) -> None:
-        """Run a stream; end it when its caller is no longer a member, or does not read on."""
+        """Run a stream; end it when its caller is no longer a member, has other roles or does not read on."""
         roles = CALLER.get().roles
         task = asyncio.ensure_future(stream)
         pause = min(self._recheck, self._unread)

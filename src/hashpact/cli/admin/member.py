@@ -52,7 +52,7 @@ _roles_option: Final = click.option(
 
 @click.group()
 def member() -> None:
-    """Enrol members, list them, suspend and resume them."""
+    """Enrol members, list them, change their roles, suspend and resume them."""
 
 
 @member.command(
@@ -227,7 +227,10 @@ def resume(member_id: str, reason: str, side: Access, *, as_json: bool, **acting
 def roles(
     member_id: str, roles: frozenset[Role], reason: str, side: Access, *, as_json: bool, **acting: object
 ) -> None:
-    """Say what a member may do from now on, as administrators at the home."""
+    """Replace the roles of a member, as administrators at the home.
+
+    Its open streams end within a second; it may call again for what its new roles allow.
+    """
     body = MemberRoles(member_id, roles, reason)
     say(side, body, SigningOptions(**acting), as_json=as_json)  # type: ignore[arg-type]  # click's values
 

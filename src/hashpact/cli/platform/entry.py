@@ -118,6 +118,7 @@ def shown(detail: EntryDetail) -> dict[str, object]:
         "entry": entry.index,
         "member": entry.member,
         "types": [parse_private(part).fingerprint.type.name for part in detail.private],
+        **({"private_withheld": True} if detail.withheld else {}),
         "labels": list(entry.labels),
         "basis": entry.basis.value,
         "authority": entry.authority,

@@ -26,7 +26,8 @@ the moment. The rules, in the order in which they are tried:
     ``law`` its authority is a member with the role ``authority``.
 11. A withdrawal is made by the contributor of an entry that stands.
 12. An opinion is given on another member's entry that stands. ``seen`` takes the place of an endorsement or
-    dispute of the same member that stands only if it has ``replace``.
+    dispute of the same member that stands only if it has ``replace``. ``disown`` is given only by the
+    authority that the entry names.
 13. A root's version is the one before plus one. Its threshold is from 2 (from 1 in a log that was founded
     with 1) to the number of its administrators; each of its keys had the same office in the root before, or
     is new.
