@@ -29,7 +29,7 @@ COMMANDS: Final = {
     "restore": ("admin.backup:restore", "Make a home of a backup again."),
     "member": (
         "admin.member:member",
-        "Enrol members, list them, change their roles, suspend and resume them.",
+        "Enrol members, list them, change their roles, suspend, resume.",
     ),
     "key": ("admin.key:key", "See to the keys that sign."),
     "root": ("admin.root:root", "Show and change the administrators."),

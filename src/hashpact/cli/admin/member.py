@@ -52,7 +52,7 @@ _roles_option: Final = click.option(
 
 @click.group()
 def member() -> None:
-    """Enrol members, list them, change their roles, suspend and resume them."""
+    """Enrol members, list them, change their roles, suspend, resume."""
 
 
 @member.command(
