@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import resource
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from hashpact.lookup.directory import IndexDirectory
     from hashpact.lookup.native import NativeIndex
 
+_SWITCH: Final = 0.001
+"""Seconds for which a thread keeps others from running Python: the loop must not wait long for it."""
 _GRACE: Final = 5.0
 """Seconds that calls under way get when the server stops."""
 
@@ -79,6 +82,7 @@ def serve(
             _check_state(home)
         if not home.full:
             home.lease().claim()
+        sys.setswitchinterval(_SWITCH)
         uvloop.run(_serve(home, listen or home.config.listen, ready, verify=verify))
         home.lease().give_back()
 

@@ -138,6 +138,8 @@ class EntryCatalog:
         self, found: Sequence[tuple[FingerprintType, Hits]], narrow: Filter, limit: int
     ) -> tuple[list[Match], list[int]]:
         """The nearest entries that stand and that the filter keeps, and how many each query is near."""
+        if not any(hits for _, hits in found):
+            return [], [0] * len(found)
         near = _Near.of(found)
         if near.entry.max(initial=0) >= len(self._columns):
             near = near.where(near.entry < self._ledger.head().size)

@@ -128,9 +128,3 @@ def require(*roles: Role) -> None:
         names = " or ".join(repr(role.value) for role in roles)
         msg = f"{member.id!r} does not have the role {names}"
         raise NotPermittedError(msg)
-
-
-def reads_private_parts_of(contributor: str) -> bool:
-    """Whether the calling member may read the private parts of an entry of that member."""
-    member = CALLER.get()
-    return member.id == contributor or not member.roles.isdisjoint(READERS)
