@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import select
 import signal
 import socket
@@ -47,6 +46,15 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0
 ALLOWED = 2.0
 """How many times its quiet 99th percentile an innocent member's may be."""
 NCII = Reason(frozenset({"ncii"}))
+
+
+def crowded(directory: Path, size: int) -> tuple[Path, list[int]]:
+    """A home of an attacker, acme, and an innocent, carol; and a crowd of so many entries of bravo in it."""
+    home = found(directory, {"acme": BOTH, "bravo": BOTH, "carol": frozenset({Role.CHECK})})
+    with RunningServer(home) as server:
+        author = server.author("bravo")
+    crowd = [author.submit([near_the_centre(number)], NCII) for number in range(size)]
+    return home, append(home, "bravo", crowd)
 
 
 def compare(
@@ -109,7 +117,7 @@ def say_on_and_on(address: str, begun: Event, end: Event, directory: Path, entri
 
 
 def revoke_on_and_on(address: str, begun: Event, end: Event, home: Path, entry: int) -> None:
-    """Revoke a key with thousands of entries from an early index on, and from a late one, in turns."""
+    """Revoke a key that signed thousands of entries, with an early and a late cutoff in turns."""
     del address
     with open_home(home) as opened:
         with opened.ledger.snapshot() as view:
@@ -140,10 +148,7 @@ def read_nothing(address: str, begun: Event, end: Event, directory: Path) -> Non
 
 @pytest.mark.slow
 def test_41_checks_in_a_crowd_delay_nobody(tmp_path: Path) -> None:
-    home = found(tmp_path, {"acme": BOTH, "bravo": BOTH, "carol": frozenset({Role.CHECK})})
-    with RunningServer(home) as server:
-        author = server.author("bravo")
-    append(home, "bravo", [author.submit([near_the_centre(number)], NCII) for number in range(5000)])
+    home, _ = crowded(tmp_path, 5000)
     with RunningServer(home) as server:
         compare(server, "checks in a crowd", beside(ask_in_the_crowd, server, tmp_path))
         with beside(ask_in_the_crowd, server, tmp_path):
@@ -157,36 +162,25 @@ def test_41_checks_in_a_crowd_delay_nobody(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_42_replacements_and_opinions_delay_nobody(tmp_path: Path) -> None:
-    home = found(tmp_path, {"acme": BOTH, "bravo": BOTH, "carol": frozenset({Role.CHECK})})
-    with RunningServer(home) as server:
-        author = server.author("bravo")
-    entries = append(home, "bravo", [author.submit([near_the_centre(number)], NCII) for number in range(20)])
+    home, entries = crowded(tmp_path, 20)
     with RunningServer(home) as server:
         compare(server, "opinions", beside(say_on_and_on, server, tmp_path, entries))
 
 
 @pytest.mark.slow
 def test_43_revocations_delay_nobody(tmp_path: Path) -> None:
-    home = found(tmp_path, {"acme": BOTH, "bravo": BOTH, "carol": frozenset({Role.CHECK})})
-    with RunningServer(home) as server:
-        author = server.author("bravo")
-    entries = append(
-        home, "bravo", [author.submit([near_the_centre(number)], NCII) for number in range(5200)]
-    )
+    home, entries = crowded(tmp_path, 5200)
     with RunningServer(home) as server:
         compare(server, "revocations", beside(revoke_on_and_on, server, home, entries[0]))
 
 
 @pytest.mark.slow
 def test_44_streams_that_are_not_read_delay_nobody(tmp_path: Path) -> None:
-    home = found(tmp_path, {"acme": BOTH, "bravo": BOTH, "carol": frozenset({Role.CHECK})})
+    home, _ = crowded(tmp_path, 2000)
     with RunningServer(home) as server:
-        author = server.author("bravo")
-    append(home, "bravo", [author.submit([near_the_centre(number)], NCII) for number in range(2000)])
-    with RunningServer(home) as server:
-        before = resident(server)
+        before = server.memory
         compare(server, "unread streams", beside(read_nothing, server, tmp_path))
-        grown = resident(server) - before
+        grown = server.memory - before
         print(f"memory grew by {grown >> 20} MB")  # noqa: T201 - as above
         assert grown < 64 << 20
         assert "Traceback" not in server.log
@@ -270,7 +264,7 @@ def test_38_44_many_connections_cost_little_and_keep_nobody_out(tmp_path: Path, 
     with RunningServer(home) as server:
         tls = server.profile("acme").endpoint.tls if kind == "idle" else None
         latencies(server.profile("carol"), CHECKS)
-        before = resident(server)
+        before = server.memory
         # Many checks, because the member gets in at the moment when thousands of others end.
         compare(server, f"{kind} connections", beside(crowd_the_door, server, tls), 5 * CHECKS)
         grown = peak(server) - before
@@ -283,9 +277,3 @@ def peak(server: RunningServer) -> int:
     """The most bytes of memory that the server's process has had."""
     status = Path(f"/proc/{server.process.pid}/status").read_text()
     return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
-
-
-def resident(server: RunningServer) -> int:
-    """Bytes of memory that the server's process has."""
-    pages = Path(f"/proc/{server.process.pid}/statm").read_text().split()[1]
-    return int(pages) * os.sysconf("SC_PAGESIZE")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -130,6 +131,19 @@ def test_41_a_check_in_a_crowd_reads_each_entry_once_and_only_the_first_time(hou
     assert house.ledger.reads == {}
 
 
+def test_41_reading_entries_stops_when_the_caller_has_left(house: House) -> None:
+    calls = 0
+
+    def wanted() -> bool:
+        nonlocal calls
+        calls += 1
+        return calls < 3  # before the query, before the first entries are read, and not again
+
+    with pytest.raises(CancelledError):
+        house.checker.check(Check((Query(CENTRE),), limit=1000), wanted)
+    assert 0 < house.ledger.reads["entry"] < CROWD
+
+
 def test_42_a_check_reads_nothing_of_the_history_of_keys_and_opinions(house: House) -> None:
     for member in GIVING:
         key = Identity.of(member)
@@ -148,7 +162,7 @@ def test_42_a_check_reads_nothing_of_the_history_of_keys_and_opinions(house: Hou
     house.append(house.world.revoke(Identity.of("delta"), house.ledger.head().size - 60))
     answer = house.ask(64)
     assert sum(match.endorsed_by + match.disputed_by for match in answer.matches) == 20 * (len(GIVING) - 1)
-    assert house.ledger.reads == {"opinions": 20}
+    assert house.ledger.reads["entry"] == house.ledger.reads["opinions"] == 20
 
 
 def test_43_a_revocation_is_seen_at_once_and_settled_in_small_steps(house: House) -> None:

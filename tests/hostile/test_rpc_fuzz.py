@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections import Counter
@@ -160,12 +159,6 @@ def caller(channel: grpc.Channel, method: MethodDescriptor) -> Callable[[bytes],
     return lambda data: [unary(data, timeout=30)]
 
 
-def resident(server: RunningServer) -> int:
-    """Bytes of memory that the server's process has."""
-    pages = Path(f"/proc/{server.process.pid}/statm").read_text().split()[1]
-    return int(pages) * os.sysconf("SC_PAGESIZE")
-
-
 def fuzz(directory: Path, share: Callable[[int, float], float]) -> tuple[Counter[str], int, int]:
     """Call at random; the statuses, and the memory after a fifth of the work and at the end.
 
@@ -192,8 +185,8 @@ def fuzz(directory: Path, share: Callable[[int, float], float]) -> tuple[Counter
                 assert code not in FORBIDDEN, (method.full_name, code, data.hex())
                 seen[f"{method.name} {code.name}"] += 1
                 if not early and done > 0.2:
-                    early = resident(server)
-        late = resident(server)
+                    early = server.memory
+        late = server.memory
         assert "crashed" not in server.log
         assert "Traceback" not in server.log
     return seen, early, late

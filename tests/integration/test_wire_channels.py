@@ -174,6 +174,29 @@ async def test_a_role_is_looked_up_on_every_call(house: Clearinghouse, connect: 
     await caller("check", PICTURE)
 
 
+async def test_44_calls_that_pass_through_no_pool_are_bounded_too(founded: Clearinghouse) -> None:
+    founded.member_calls = 2
+    await founded.start()
+    async with (
+        founded.channel(founded.tls(founded.member("acme"))) as greedy,
+        founded.channel(founded.tls(founded.member("bolt"))) as modest,
+    ):
+        request = health_pb2.HealthCheckRequest()
+        watches = [health(greedy).Watch(request, timeout=60) for _ in range(2)]
+        for watch in watches:
+            await watch.read()
+        with pytest.raises(grpc.aio.AioRpcError, match="'acme' has 2 calls under way") as refused:
+            await health(greedy).Check(request)
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        await health(modest).Check(request)
+        for watch in watches:
+            watch.cancel()
+        while True:  # until the server has noticed
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                await health(greedy).Check(request)
+                break
+
+
 def give(house: Clearinghouse, member: str, *roles: Role) -> None:
     """Change a member's roles."""
     leaf = house.world.by_admins(MemberRoles(member, frozenset(roles), "asked"))

@@ -53,6 +53,7 @@ class Clearinghouse:
     limits: Limits = field(default_factory=Limits)
     recheck: float = 0.2
     unread: float = 60.0
+    member_calls: int = 400
     renewed: Callable[[], Tls | None] = lambda: None
     server: Server = field(init=False)
     started: bool = False
@@ -97,6 +98,7 @@ class Clearinghouse:
                 time.monotonic,
                 recheck=self.recheck,
                 unread=self.unread,
+                member_calls=self.member_calls,
             ),
             address=f"{listen}:{port}",
             credentials=server_credentials(

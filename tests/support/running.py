@@ -112,6 +112,12 @@ class RunningServer:
         """What the servers of this home have written to their standard error."""
         return self.log_path.read_text()
 
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that the process has."""
+        pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGESIZE")
+
     def kill(self) -> int:
         """SIGKILL; the exit status."""
         self.process.kill()

@@ -67,13 +67,18 @@ class Catalog(Protocol):
     """
 
     def nearest(
-        self, found: Sequence[tuple[FingerprintType, Hits]], narrow: Filter, limit: int
+        self,
+        found: Sequence[tuple[FingerprintType, Hits]],
+        narrow: Filter,
+        limit: int,
+        wanted: Callable[[], bool] = lambda: True,
     ) -> tuple[list[Match], list[int]]:
         """The nearest ``limit`` entries that stand and that the filter keeps, at most once for each type.
 
         ``found`` are each query's type and hits, of all queries of a check. Nearest is by the share of the
         type's ceiling that a hit is away, then by entry and type. Returns also, for each query, how many
-        such entries it has found; beyond the limit it may be any number above.
+        such entries it has found; beyond the limit it may be any number above. ``wanted`` is whether the
+        caller still waits; raises CancelledError if not.
         """
         ...
 

@@ -123,13 +123,9 @@ def retired(view: View, key: Key, moment: int) -> bool:
 
 def replaced(view: View, key: Key) -> bool:
     """Whether the key has been replaced by a rotation that stands; it may sign on until it retires."""
-    if key.rotated_at is None:
+    if key.rotated_at is None or key.rotated_by is None:
         return False
-    return any(
-        new.enrolled_by is not None and stands(view, new.enrolled_by, new.enrolled_at)
-        for new in view.keys(key.member)
-        if new.enrolled_at == key.rotated_at
-    )
+    return stands(view, key.rotated_by, key.rotated_at)
 
 
 def entry_stands(view: View, entry: Entry) -> bool:

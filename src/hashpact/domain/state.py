@@ -177,12 +177,12 @@ class Member:
 class Key:
     """A member's key. ``id`` is as `keys.key_id` makes it; ``expires`` is in Unix seconds.
 
-    It signs from the moment ``valid_from``; once replaced, at index ``rotated_at``, until the moment
-    ``retires`` (both Unix seconds). ``enrolled_by`` is the id of the key whose rotation added it, None if
-    administrators enrolled it. Revoked at index ``revoked_at`` by the key ``revoked_by`` (None: by the
-    administrators), what it signed at or after the index ``cutoff`` does not stand. Whether a rotation or a
-    revocation stands is decided in `hashpact.domain.standing`: what the key has signed stands below the index
-    ``stands_below`` (None: all of it).
+    It signs from the moment ``valid_from``; once replaced, at index ``rotated_at`` by the key
+    ``rotated_by``, until the moment ``retires`` (both Unix seconds). ``enrolled_by`` is the id of the key
+    whose rotation added it, None if administrators enrolled it. Revoked at index ``revoked_at`` by the key
+    ``revoked_by`` (None: by the administrators), what it signed at or after the index ``cutoff`` does not
+    stand. Whether a rotation or a revocation stands is decided in `hashpact.domain.standing`: what the key
+    has signed stands below the index ``stands_below`` (None: all of it).
     """
 
     id: bytes
@@ -195,6 +195,7 @@ class Key:
     valid_from: int = 0
     enrolled_by: bytes | None = None
     rotated_at: int | None = None
+    rotated_by: bytes | None = None
     retires: int | None = None
     suspended_at: int | None = None
     revoked_at: int | None = None

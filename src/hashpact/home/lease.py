@@ -3,7 +3,7 @@
 SQLite's locks hold among the processes of one kernel, so any number of them share a home; two machines that
 share its directory would damage it. Nothing here compares clocks: a process that finds another machine's
 record watches whether it changes. The record is one line: the kernel's boot id, the host's name and a random
-word. The file is never followed to another one, so that nobody can have that overwritten.
+word. A link in its place is refused: it could make the server overwrite another file.
 """
 
 from __future__ import annotations

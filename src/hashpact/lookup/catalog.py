@@ -9,7 +9,8 @@ statements the key has signed.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import Final, Self, TypeAlias
 
@@ -135,7 +136,11 @@ class EntryCatalog:
         self._counting = 1
 
     def nearest(
-        self, found: Sequence[tuple[FingerprintType, Hits]], narrow: Filter, limit: int
+        self,
+        found: Sequence[tuple[FingerprintType, Hits]],
+        narrow: Filter,
+        limit: int,
+        wanted: Callable[[], bool] = lambda: True,
     ) -> tuple[list[Match], list[int]]:
         """The nearest entries that stand and that the filter keeps, and how many each query is near."""
         if not any(hits for _, hits in found):
@@ -144,16 +149,17 @@ class EntryCatalog:
         if near.entry.max(initial=0) >= len(self._columns):
             near = near.where(near.entry < self._ledger.head().size)
         absent = np.zeros(len(near.entry), bool)
-        while True:
+        while wanted():
             with self._lock:
                 self._hold(near.entry)
-                unknown = (self._columns.terms[near.entry] == 0) & ~absent
+                unknown = self._unknown(near.entry) & ~absent
                 if not unknown.any():
                     return self._nearest(near, len(found), narrow, limit)
                 some = np.unique(near.entry[unknown])[:_AT_ONCE].tolist()
                 with self._ledger.snapshot() as view:
                     missing = [index for index in some if not self._learn(view, index)]
             absent |= np.isin(near.entry, missing)
+        raise CancelledError
 
     def forget(self, entry: int) -> None:
         """A statement has changed the entry, or the opinions on it."""
@@ -182,12 +188,17 @@ class EntryCatalog:
         if length > len(self._columns):
             self._columns.grow(length)
 
+    def _unknown(self, entries: Numbers) -> Mask:
+        """Which entries are to be read: those not known, and those whose opinions may stand or fall since."""
+        counted = self._columns.counted[entries]
+        unknown: Mask = (self._columns.terms[entries] == 0) | (counted != 0) & (counted != self._counting)
+        return unknown
+
     def _nearest(
         self, near: _Near, queries: int, narrow: Filter, limit: int
     ) -> tuple[list[Match], list[int]]:
         kept = near.where(self._standing(near.entry) & self._wanted(near.entry, narrow))
         if narrow.by_opinions:
-            self._recount(kept.entry)
             columns = self._columns
             wanted = columns.endorsed[kept.entry] >= narrow.min_endorsed_by
             if narrow.without_disputed:
@@ -206,7 +217,6 @@ class EntryCatalog:
             if len(places) == limit:
                 break
         best = order.where(np.fromiter(places.values(), np.int64, len(places)))
-        self._recount(best.entry)
         matches = zip(best.entry.tolist(), best.type.tolist(), best.score.tolist(), strict=True)
         return [self._match(entry, TYPES[_NAMES[type_]], score) for entry, type_, score in matches], counts
 
@@ -220,23 +230,10 @@ class EntryCatalog:
 
     def _wanted(self, entries: Numbers, narrow: Filter) -> Mask:
         """Which entries have terms that the filter keeps."""
-        terms = self._columns.terms[entries]
-        different = np.flatnonzero(np.bincount(terms, minlength=1)).tolist()
-        kept = np.zeros(len(self._terms), bool)
-        for number in different:
-            one = self._terms[number]
-            kept[number] = one is not None and one.kept(narrow)
-        wanted: Mask = kept[terms]
+        different, places = np.unique(self._columns.terms[entries], return_inverse=True)
+        each = (self._terms[number] for number in different.tolist())
+        wanted: Mask = np.array([one is not None and one.kept(narrow) for one in each], bool)[places]
         return wanted
-
-    def _recount(self, entries: Numbers) -> None:
-        """Count the opinions on these entries anew, if any may stand or fall since they were counted."""
-        counted = self._columns.counted[entries]
-        stale = (counted != 0) & (counted != self._counting)
-        if stale.any():
-            with self._ledger.snapshot() as view:
-                for index in np.unique(entries[stale]).tolist():
-                    self._count(view, index)
 
     def _match(self, entry: int, kind: FingerprintType, score: float) -> Match:
         columns, terms = self._columns, self._terms[self._columns.terms[entry]]
@@ -267,19 +264,15 @@ class EntryCatalog:
         columns.withdrawn_at[index] = _NEVER if entry.withdrawn_at is None else entry.withdrawn_at
         columns.shared_at[index] = entry.shared_at
         columns.terms[index] = self._term(entry)
-        self._count(view, index)
-        return True
-
-    def _count(self, view: Snapshot, index: int) -> None:
-        """Count the opinions on an entry that stand."""
         given = view.opinions(index)
-        keys = [self._key(view, one.key) for one in given]
-        below = self._stand_below[keys]
-        stances = [one.stance for one, end in zip(given, below, strict=True) if one.index < end]
-        self._columns.endorsed[index] = stances.count(Stance.ENDORSE)
-        self._columns.disputed[index] = stances.count(Stance.DISPUTE)
-        self._columns.disowned[index] = Stance.DISOWN in stances
-        self._columns.counted[index] = self._counting if given else 0
+        numbers = [self._key(view, one.key) for one in given]
+        ends = self._stand_below[numbers]
+        stances = [one.stance for one, end in zip(given, ends, strict=True) if one.index < end]
+        columns.endorsed[index] = stances.count(Stance.ENDORSE)
+        columns.disputed[index] = stances.count(Stance.DISPUTE)
+        columns.disowned[index] = Stance.DISOWN in stances
+        columns.counted[index] = self._counting if given else 0
+        return True
 
     def _term(self, entry: Entry) -> int:
         voided = entry.voided_at is not None

@@ -30,16 +30,16 @@ class Checker:
     def check(self, check: Check, wanted: Callable[[], bool] = lambda: True) -> Answer:
         """The nearest matches that the filter keeps, at most one an entry and type, at most ``limit``.
 
-        ``wanted`` is whether the caller still waits; it is asked before each query. Raises CancelledError if
-        not, UnavailableError if the index has not reached ``min_position``, and UnknownLabelError if the
-        filter names a label that the policy does not have.
+        ``wanted`` is whether the caller still waits; it is asked before each query and while entries are
+        read. Raises CancelledError if not, UnavailableError if the index has not reached ``min_position``,
+        and UnknownLabelError if the filter names a label that the policy does not have.
         """
         position = self.follower.reach(check.min_position)
         self._check_labels(check.filter)
         share = BUDGET // len(check.queries)
         wide = check.limit * _FEW > share
         found = [self._search(query, share if wide else check.limit, wanted) for query in check.queries]
-        matches, kept = self.follower.catalog.nearest(found, check.filter, check.limit)
+        matches, kept = self.follower.catalog.nearest(found, check.filter, check.limit, wanted)
         if not wide:
             # Most filters keep most entries, so few queries need more than their nearest items.
             short = [
@@ -50,7 +50,7 @@ class Checker:
             for number in short:
                 found[number] = self._search(check.queries[number], share, wanted)
             if short:
-                matches, kept = self.follower.catalog.nearest(found, check.filter, check.limit)
+                matches, kept = self.follower.catalog.nearest(found, check.filter, check.limit, wanted)
         truncated = any(
             len(hits) == share and count < check.limit for (_, hits), count in zip(found, kept, strict=True)
         )

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from hashpact.domain import standing
 from hashpact.domain.messages import EntryDetail, MemberDetail, Page, PageRequest, PolicyDetail
 from hashpact.domain.ports import Ledger
-from hashpact.domain.state import Member
+from hashpact.domain.state import Member, Role
 from hashpact.errors import CorruptError, NotFoundError
+
+READERS: Final = (Role.CHECK, Role.AUDIT)
+"""The roles with which a member reads the private parts of others."""
 
 _LEAVES_AT_ONCE: Final = 16
 """Leaves that `Reader.entries` holds, each of at most 32 KiB and with its private parts 2 MiB."""
+
+
+def permitted(caller: Member, detail: EntryDetail) -> EntryDetail:
+    """The entry as that member may see it: without its private parts if it has no role to read them."""
+    if caller.id == detail.entry.member or not caller.roles.isdisjoint(READERS):
+        return detail
+    return replace(detail, private=(), withheld=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,8 +48,8 @@ _CHARTER: Final = (
 )
 _MEMBER: Final = "id, roles, enrolled_at, suspended_at, revoked"
 _KEY: Final = (
-    "id, member, name, public, expires, enrolled_at, use, valid_from, enrolled_by, rotated_at, retires, "
-    "suspended_at, revoked_at, revoked_by, cutoff, stands_below"
+    "id, member, name, public, expires, enrolled_at, use, valid_from, enrolled_by, rotated_at, rotated_by, "
+    "retires, suspended_at, revoked_at, revoked_by, cutoff, stands_below"
 )
 _ENTRY: Final = (
     "idx, member, labels, basis, authority, article, jurisdictions, removed_at, shared_at, items, "
@@ -216,6 +216,7 @@ def _values_of_key(key: Key) -> _Values:
         key.valid_from,
         key.enrolled_by,
         key.rotated_at,
+        key.rotated_by,
         key.retires,
         key.suspended_at,
         key.revoked_at,

@@ -93,6 +93,7 @@ CREATE TABLE keys (
   valid_from INTEGER NOT NULL,
   enrolled_by BLOB,
   rotated_at INTEGER,
+  rotated_by BLOB,
   retires INTEGER,
   suspended_at INTEGER,
   revoked_at INTEGER,

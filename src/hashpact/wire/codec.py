@@ -57,7 +57,7 @@ EVERYTHING: Final = Filter()
 # The fields of a key that the message and the record have under one name.
 _NUMBERS: Final = ("expires", "enrolled_at", "valid_from")
 _OPTIONAL_NUMBERS: Final = ("rotated_at", "retires", "suspended_at", "revoked_at", "cutoff")
-_OPTIONAL_IDS: Final = ("enrolled_by", "revoked_by")
+_OPTIONAL_IDS: Final = ("enrolled_by", "rotated_by", "revoked_by")
 
 
 def check_to_wire(check: Check) -> check_pb2.CheckRequest:

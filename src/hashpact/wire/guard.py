@@ -6,9 +6,11 @@ Nothing of a request or an answer is logged, nor an exception's text, which coul
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import enum
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 import grpc
@@ -26,6 +28,12 @@ LIMITS: Final[Mapping[str, int]] = {CHECK: MAX_CHECK}
 
 RECHECK: Final = 1.0
 """Seconds after which a stream's caller must still be a member, with the roles that it had."""
+
+MEMBER_CALLS: Final = 400
+"""Calls of all kinds, health and reflection too, that a member has under way at most in one process.
+
+It is what the pools allow in all; what does not pass through a pool is bounded by this alone.
+"""
 
 UNREAD: Final = 30.0
 """Seconds for which a stream waits for its caller to read on."""
@@ -64,6 +72,7 @@ class Guard(grpc.aio.ServerInterceptor):
         limits: Mapping[str, int] = LIMITS,
         recheck: float = RECHECK,
         unread: float = UNREAD,
+        member_calls: int = MEMBER_CALLS,
         access: AccessLog = AccessLog.CALLS,
     ) -> None:
         self._gate = gate
@@ -72,6 +81,8 @@ class Guard(grpc.aio.ServerInterceptor):
         self._limits = limits
         self._recheck = recheck
         self._unread = unread
+        self._member_calls = member_calls
+        self._under_way: Counter[str] = Counter()
         self._access = access
         # Only methods that exist get here, so this is bounded.
         self._guarded: dict[str, Handler] = {}
@@ -137,7 +148,8 @@ class Guard(grpc.aio.ServerInterceptor):
             member = self._gate.admit(context.auth_context(), method)
             facts["member"] = member.id
             CALLER.set(member)
-            return await work()
+            with self._counted(member.id):
+                return await work()
         except HashpactError as error:
             status = errors.to_status(error)
             facts |= {"code": errors.status_of(error).name, "reason": error.code}
@@ -158,6 +170,18 @@ class Guard(grpc.aio.ServerInterceptor):
             self._write(facts, self._timer() - start)
         await context.abort_with_status(rpc_status.to_status(status))
         raise AssertionError  # abort_with_status always raises; its stub does not say so
+
+    @contextlib.contextmanager
+    def _counted(self, member: str) -> Iterator[None]:
+        """Count a call of a member while it is under way; OverloadedError if it has too many."""
+        if self._under_way[member] >= self._member_calls:
+            msg = f"{member!r} has {self._member_calls} calls under way, the most it may; try again"
+            raise OverloadedError(msg)
+        self._under_way[member] += 1
+        try:
+            yield
+        finally:
+            self._under_way[member] -= 1
 
     def _write(self, facts: dict[str, object], seconds: float) -> None:
         """Write the event of an RPC, if it is asked for."""

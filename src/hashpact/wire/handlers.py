@@ -1,27 +1,27 @@
 """The RPCs: decode, one call, encode. The guard has admitted the caller before and answers errors after.
 
 Services block: an append waits for the disk, a check scans an index. They run in the threads of a pool, one
-for each kind of call, so that one slow call delays no other and health answers in between.
+for each kind of call, and so does what takes long to decode or to encode. So one slow call delays no other,
+and health answers in between.
 docs/decisions/wire.md has the measurement.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Final, TypeVar
 
-from hashpact.domain.messages import EntryDetail
 from hashpact.domain.renewal import Renewal
-from hashpact.domain.state import Member, Role
+from hashpact.domain.state import Role
 from hashpact.service.check import Checker
 from hashpact.service.intake import Intake
 from hashpact.service.prove import Prover
-from hashpact.service.read import Reader
+from hashpact.service.read import READERS, Reader, permitted
 from hashpact.service.renew import Renewer
 from hashpact.wire import codec, evidence, fields
-from hashpact.wire.identity import CALLER, READERS, require
+from hashpact.wire.identity import CALLER, require
 from hashpact.wire.pools import Pool
 from hashpact.wire.v1 import (
     certificate_pb2,
@@ -81,7 +81,6 @@ class CheckHandler(check_pb2_grpc.CheckServiceServicer):
         require(Role.CHECK)
 
         def answer(wanted: Callable[[], bool]) -> check_pb2.CheckResponse:
-            # All in the thread: 64 fingerprints to read would hold up every other caller here.
             return codec.answer_to_wire(self._checker.check(codec.check_from_wire(request), wanted))
 
         return await self._pool.run(CALLER.get().id, answer)
@@ -114,9 +113,9 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         context: object,  # noqa: ARG002  # gRPC passes it
     ) -> log_pb2.GetEntryResponse:
         """An entry as it stands."""
-        index = fields.entry_from_name(request.name)
-        detail = await self._read(lambda: self._services.reader.entry(index))
-        return log_pb2.GetEntryResponse(entry=codec.detail_to_wire(_permitted(CALLER.get(), detail)))
+        index, caller, reader = fields.entry_from_name(request.name), CALLER.get(), self._services.reader
+        entry = await self._read(lambda: codec.detail_to_wire(permitted(caller, reader.entry(index))))
+        return log_pb2.GetEntryResponse(entry=entry)
 
     async def ListEntries(  # noqa: N802  # gRPC names it
         self,
@@ -127,7 +126,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         asked = codec.entries_request_from_wire(request)
         entries, caller = self._services.reader.entries(asked.start, asked.stop), CALLER.get()
         messages = (
-            log_pb2.ListEntriesResponse(entry=codec.detail_to_wire(_permitted(caller, detail)))
+            log_pb2.ListEntriesResponse(entry=codec.detail_to_wire(permitted(caller, detail)))
             for detail in entries
         )
         async for message in _streamed(self._pools.streams, messages):
@@ -140,7 +139,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
     ) -> log_pb2.ListMembersResponse:
         """A page of members."""
         asked = codec.page_request_from_wire(request)
-        return codec.page_to_wire(await self._read(lambda: self._services.reader.page(asked)))
+        return await self._read(lambda: codec.page_to_wire(self._services.reader.page(asked)))
 
     async def GetPolicy(  # noqa: N802  # gRPC names it
         self,
@@ -157,8 +156,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
     ) -> log_pb2.ListRootsResponse:
         """The genesis and root statements, from leaf 0 on."""
         start = evidence.roots_request_from_wire(request)
-        roots = await self._read(lambda: self._services.prover.roots(start))
-        return evidence.roots_to_wire(roots)
+        return await self._read(lambda: evidence.roots_to_wire(self._services.prover.roots(start)))
 
     async def GetCheckpoint(  # noqa: N802  # gRPC names it
         self,
@@ -231,13 +229,6 @@ class CertificateHandler(certificate_pb2_grpc.CertificateServiceServicer):
         renewal = Renewal(request.certificate_request, request.proof)
         certificate = await self._pool.run(caller, lambda _: self._renewer.renew(caller, renewal))
         return certificate_pb2.RenewResponse(certificate=certificate)
-
-
-def _permitted(caller: Member, detail: EntryDetail) -> EntryDetail:
-    """The entry, without its private parts if the caller may not read them."""
-    if caller.id == detail.entry.member or not caller.roles.isdisjoint(READERS):
-        return detail
-    return replace(detail, private=(), withheld=True)
 
 
 async def _streamed(pool: Pool, items: Iterator[Item]) -> AsyncIterator[Item]:

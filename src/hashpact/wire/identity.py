@@ -27,8 +27,6 @@ from hashpact.service.renew import hindrance
 CALLER: Final[ContextVar[Member]] = ContextVar("hashpact_caller")
 """The member whose RPC this is; set by the interceptor before a servicer runs."""
 
-READERS: Final = (Role.CHECK, Role.AUDIT)
-"""The roles that read the private parts of others."""
 CHECK: Final = "/hashpact.wire.v1.CheckService/Check"
 
 _TLS: Final = b"TLSv1.3"

@@ -48,7 +48,7 @@ class Limits:
     """The bounds of one server; times in seconds.
 
     Above ``connections`` a new one is closed at once. One in a handshake counts; it ends after ``handshake``,
-    and one without a call after ``connection_idle``, so that nobody keeps a place without using it.
+    and one without a call after ``connection_idle``, so that an unused connection gives its place back.
 
     A connection ends at ``connection_age`` (gRPC spreads it by a tenth to either side), so that clients
     spread over new processes and a revoked certificate's channel does not live on; a call under way then

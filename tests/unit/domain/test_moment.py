@@ -73,7 +73,7 @@ def test_no_minority_of_signers_moves_the_moment_ahead(
     """At most half of the last 11 signers lie, in any direction and as far as they like.
 
     Then the moment is never ahead of the clocks of honest signers, so that no key of one expires early; and
-    it never falls, whoever lies.
+    it never falls, however many lie.
     """
     now, latest, kept = NOW, NOW - MAX_SKEW, RecentTimes()
     liars: set[str] = set()

@@ -46,7 +46,7 @@ def test_what_a_key_is_good_for() -> None:
     assert state(waiting, of=waiting) == "waiting"
     suspended = replace(FIRST, suspended_at=9)
     assert state(suspended, of=suspended) == "suspended"
-    replaced = replace(FIRST, rotated_at=7, retires=NOW + 60)
+    replaced = replace(FIRST, rotated_at=7, rotated_by=FIRST.id, retires=NOW + 60)
     assert state(replaced, SECOND, of=replaced) == "retiring"
     assert state(replaced, SECOND, of=replaced, now=NOW + 60) == "retired"
     revoked = replace(replaced, revoked_at=12, cutoff=5)
@@ -58,7 +58,7 @@ def test_what_a_key_is_good_for() -> None:
 def test_only_keys_in_use_are_warned_of() -> None:
     soon = NOW + 80 * DAY
     assert [each.what for each in Registry([FIRST], soon).endings()] == ["the key acme/1"]
-    replaced = replace(FIRST, rotated_at=7, retires=NOW)
+    replaced = replace(FIRST, rotated_at=7, rotated_by=FIRST.id, retires=NOW)
     assert [each.what for each in Registry([replaced, SECOND], soon).endings()] == ["the key acme/2"]
     revoked = replace(FIRST, revoked_at=12, cutoff=12)
     assert list(Registry([revoked], soon).endings()) == []

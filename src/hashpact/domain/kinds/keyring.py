@@ -138,7 +138,12 @@ class KeyRotate(Body):
         new = _new_key(case, case.member, self)
         return (
             # Without overlap the old key ends at this index, whatever the clocks say.
-            replace(old, rotated_at=case.index, retires=case.moment + self.overlap if self.overlap else 0),
+            replace(
+                old,
+                rotated_at=case.index,
+                rotated_by=case.key,
+                retires=case.moment + self.overlap if self.overlap else 0,
+            ),
             replace(new, use=old.use, enrolled_by=case.key),
         )
 

@@ -5,9 +5,9 @@ the last 11 signers, or 0 while there are fewer than two. A member is one signer
 and so are the administrators together. A signer's time is the moment of its newest statement. The **moment of
 a statement** is the later of its own time and the log's moment before it.
 
-So a statement that is dated ahead spoils its own validity and nobody else's, unless more than half of the
-signers do the same. No statement counts as earlier than the log's moment before it, so M never falls,
-whatever anybody writes; only a `clock-mend` sets it back. docs/decisions/time.md has the proofs and reasons.
+A statement that is dated ahead spoils its own validity only, unless more than half of the signers do the
+same. No statement counts as earlier than the log's moment before it, so M never falls; only a `clock-mend`
+sets it back. docs/decisions/time.md has the proofs and reasons.
 """
 
 from __future__ import annotations
