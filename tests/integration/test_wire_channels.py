@@ -186,15 +186,16 @@ async def test_44_calls_that_pass_through_no_pool_are_bounded_too(founded: Clear
         for watch in watches:
             await watch.read()
         with pytest.raises(grpc.aio.AioRpcError, match="'acme' has 2 calls under way") as refused:
-            await health(greedy).Check(request)
+            await health(greedy).Check(request, timeout=60)
         assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         await health(modest).Check(request)
         for watch in watches:
             watch.cancel()
-        while True:  # until the server has noticed
-            with contextlib.suppress(grpc.aio.AioRpcError):
-                await health(greedy).Check(request)
-                break
+        async with asyncio.timeout(60):
+            while True:  # until the server has noticed
+                with contextlib.suppress(grpc.aio.AioRpcError):
+                    await health(greedy).Check(request)
+                    break
 
 
 def give(house: Clearinghouse, member: str, *roles: Role) -> None:

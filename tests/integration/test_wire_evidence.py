@@ -209,13 +209,14 @@ async def test_44_a_stream_that_is_not_read_ends_and_gives_its_place_back(founde
         unread = stub.ListLeaves(log_pb2.ListLeavesRequest(with_private=True))
         await unread.read()
         refused = 0
-        while True:  # until the place is free again
-            more = stub.ListLeaves(log_pb2.ListLeavesRequest(start=99))
-            with contextlib.suppress(grpc.aio.AioRpcError):
-                await more.read()
-                break
-            assert await more.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-            refused += 1
+        async with asyncio.timeout(60):
+            while True:  # until the place is free again
+                more = stub.ListLeaves(log_pb2.ListLeavesRequest(start=99))
+                with contextlib.suppress(grpc.aio.AioRpcError):
+                    await more.read()
+                    break
+                assert await more.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+                refused += 1
         assert refused
         unread.cancel()
     said = [entry for entry in founded.events.entries if entry.get("code") == "RESOURCE_EXHAUSTED"]
