@@ -61,10 +61,18 @@ class Call(Generic[Result]):
 
 
 def check(asked: Check) -> Call[Answer]:
-    """A check."""
+    """A check. A match of a query that was not asked, or of another type than its query, is a CorruptError."""
 
     def read(data: bytes) -> Answer:
-        return codec.answer_from_wire(check_pb2.CheckResponse.FromString(data))
+        answer = codec.answer_from_wire(check_pb2.CheckResponse.FromString(data))
+        for match in answer.matches:
+            if not (
+                match.query < len(asked.queries)
+                and asked.queries[match.query].fingerprint.type.name == match.type
+            ):
+                msg = f"the server answered query {match.query} with a match of {match.type}"
+                raise CorruptError(msg)
+        return answer
 
     return Call(f"{_CHECK}Check", codec.check_to_wire(asked).SerializeToString(), read)
 
