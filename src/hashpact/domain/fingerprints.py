@@ -29,9 +29,9 @@ class FingerprintType:
     """One recipe, in one version.
 
     A value has at least ``count[0]`` and at most ``count[1]`` units of ``size`` bytes. ``default`` and
-    ``ceiling`` bound a match: the largest Hamming distance, or the smallest similarity, that a check uses when
-    it names none, and the widest that it may ask for. ``popcount`` is the range of set bits outside which a
-    code is refused.
+    ``ceiling`` bound a match: the largest Hamming distance, or the smallest similarity, that a check uses
+    when it names none, and the widest that it may ask for. ``popcount`` is the range of set bits outside
+    which a code is refused.
     """
 
     name: str

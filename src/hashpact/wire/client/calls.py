@@ -61,7 +61,7 @@ class Call(Generic[Result]):
 
 
 def check(asked: Check) -> Call[Answer]:
-    """A check. A match of a query that was not asked, or of another type than its query, is a CorruptError."""
+    """A check. A match of a query that was not asked, or of another type than that query's, is corrupt."""
 
     def read(data: bytes) -> Answer:
         answer = codec.answer_from_wire(check_pb2.CheckResponse.FromString(data))
