@@ -89,12 +89,12 @@ def test_a_string_has_the_fingerprints_of_a_file_of_its_utf8(tmp_path: Path) -> 
     assert [each.type.name for each in fingerprints_of_text(TEXT, ["md5/1"]).fingerprints] == ["md5/1"]
     with pytest.raises(UnusableContentError, match="the text is empty"):
         fingerprints_of_text("")
-    short = fingerprints_of_text("abcdefghijklmnopqrstuv")
+    short = fingerprints_of_text("abcdeghijnoprstuvxyz-a")
     assert [each.type.name for each in short.fingerprints] == ["sha256/1", "md5/1"]
     assert short.refused[0][0] == "minhash/1"
-    assert "19 distinct shingles" in short.refused[0][1]
-    with pytest.raises(UnusableContentError, match="19 distinct shingles"):
-        fingerprints_of_text("abcdefghijklmnopqrstuv", ["minhash/1"])
+    assert "18 distinct shingles" in short.refused[0][1]
+    with pytest.raises(UnusableContentError, match="18 distinct shingles"):
+        fingerprints_of_text("abcdeghijnoprstuvxyz-a", ["minhash/1"])
     with pytest.raises(UnusableContentError, match="lone surrogate"):
         fingerprints_of_text("\udcff", ["sha256/1"])
 
