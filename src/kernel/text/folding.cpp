@@ -135,7 +135,8 @@ std::array<unsigned char, 128> signs_of(const unsigned char* text, const unsigne
     // From the end: whether after nothing but signs and digits a letter follows.
     bool letter_follows = false;
     for (const unsigned char* at = end; at-- != text;) {
-        if (*at >= 0xC0) letter_follows = is_letter(first_of(at, end).code);
+        // Not the marks from U+0300 on, which a sign may have as a letter has.
+        if (*at >= 0xC0 && *at != 0xCC && *at != 0xCD) letter_follows = is_letter(first_of(at, end).code);
         if (*at >= 0x80) continue;
         if (kSigns[*at] == 0) {
             ++to_open[opening(*at)];
