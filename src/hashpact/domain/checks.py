@@ -113,7 +113,8 @@ class Match:
 
     ``score`` is a Hamming distance in bits, an estimated similarity, or 0 for equality; ``measure`` is
     which of them. ``shared_at`` is the statement's time in Unix seconds; ``entry`` is the entry's log index.
-    ``disowned``: the authority that the entry names states that it has not ordered the removal.
+    ``disowned``: the authority that the entry names states that it has not ordered the removal. ``query`` is
+    the number, from 0, of the query that the entry is near: the nearest one of several of this type.
     """
 
     entry: int
@@ -128,6 +129,7 @@ class Match:
     disputed_by: int
     shared_at: int
     disowned: bool = False
+    query: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,10 @@ class Measure(enum.Enum):
 class FingerprintType:
     """One recipe, in one version.
 
-    ``size`` is in bytes. ``default`` and ``ceiling`` bound a match: the largest Hamming distance, or the
-    smallest similarity, that a check uses when it names none, and the widest that it may ask for.
-    ``popcount`` is the range of set bits outside which a code is refused.
+    A value has at least ``count[0]`` and at most ``count[1]`` units of ``size`` bytes. ``default`` and
+    ``ceiling`` bound a match: the largest Hamming distance, or the smallest similarity, that a check uses
+    when it names none, and the widest that it may ask for. ``popcount`` is the range of set bits outside
+    which a code is refused.
     """
 
     name: str
@@ -40,6 +41,7 @@ class FingerprintType:
     ceiling: float
     popcount: tuple[int, int] | None = None
     min_quality: int | None = None
+    count: tuple[int, int] = (1, 1)
 
     def threshold(self, wanted: float | None) -> float:
         """The threshold of a check: ``wanted`` if it is within the ceiling, the default if it is None.
@@ -115,9 +117,7 @@ class Fingerprint:
         object.__setattr__(self, "type", kind)
         object.__setattr__(self, "value", data)
         object.__setattr__(self, "quality", quality)
-        if len(data) != kind.size:
-            msg = f"a {kind.name} fingerprint has {kind.size} bytes, not {len(data)}"
-            raise InvalidInputError(msg, field="value")
+        _check_size(kind, len(data))
         if quality is not None:
             self._check_quality(quality)
         if kind.popcount is not None:
@@ -148,6 +148,15 @@ class Fingerprint:
     def __repr__(self) -> str:
         """Name the type only: a fingerprint must not reach a log by accident."""
         return f"<Fingerprint {self.type.name}>"
+
+
+def _check_size(kind: FingerprintType, size: int) -> None:
+    fewest, most = kind.count
+    units, rest = divmod(size, kind.size)
+    if rest or not fewest <= units <= most:
+        allowed = f"{kind.size}" if fewest == most == 1 else f"{fewest} to {most} times {kind.size}"
+        msg = f"a {kind.name} fingerprint has {allowed} bytes, not {size}"
+        raise InvalidInputError(msg, field="value")
 
 
 def _bytes_of(value: bytes | bytearray | memoryview) -> bytes:

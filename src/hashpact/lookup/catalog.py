@@ -217,8 +217,12 @@ class EntryCatalog:
             if len(places) == limit:
                 break
         best = order.where(np.fromiter(places.values(), np.int64, len(places)))
-        matches = zip(best.entry.tolist(), best.type.tolist(), best.score.tolist(), strict=True)
-        return [self._match(entry, TYPES[_NAMES[type_]], score) for entry, type_, score in matches], counts
+        matches = zip(
+            best.entry.tolist(), best.type.tolist(), best.score.tolist(), best.query.tolist(), strict=True
+        )
+        return [
+            self._match(entry, TYPES[_NAMES[type_]], score, query) for entry, type_, score, query in matches
+        ], counts
 
     def _standing(self, entries: Numbers) -> Mask:
         """Which entries stand, as `standing.entry_stands` has it, apart from voided ones."""
@@ -235,7 +239,7 @@ class EntryCatalog:
         wanted: Mask = np.array([one is not None and one.kept(narrow) for one in each], bool)[places]
         return wanted
 
-    def _match(self, entry: int, kind: FingerprintType, score: float) -> Match:
+    def _match(self, entry: int, kind: FingerprintType, score: float, query: int) -> Match:
         columns, terms = self._columns, self._terms[self._columns.terms[entry]]
         assert terms is not None  # noqa: S101 - only known entries are kept
         return Match(
@@ -251,6 +255,7 @@ class EntryCatalog:
             disputed_by=int(columns.disputed[entry]),
             shared_at=int(columns.shared_at[entry]),
             disowned=bool(columns.disowned[entry]),
+            query=query,
         )
 
     def _learn(self, view: Snapshot, index: int) -> bool:

@@ -164,6 +164,7 @@ def _match_to_wire(match: Match) -> check_pb2.Match:
         disputed_by=match.disputed_by,
         shared_at=match.shared_at,
         disowned=match.disowned,
+        query=match.query,
     )
     if match.measure is Measure.JACCARD:
         message.similarity = match.score
@@ -193,6 +194,7 @@ def _match_from_wire(number: int, match: check_pb2.Match) -> Match:
             disputed_by=whole("disputed_by", match.disputed_by),
             shared_at=whole("shared_at", match.shared_at),
             disowned=match.disowned,
+            query=whole("query", match.query),
         )
 
 

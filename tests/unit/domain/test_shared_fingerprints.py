@@ -20,6 +20,7 @@ from hashpact.domain.fingerprints import (
     TYPES,
     Fingerprint,
     FingerprintType,
+    Measure,
     PrivatePart,
     commitment,
     parse_private,
@@ -41,6 +42,14 @@ def test_every_type_takes_its_own_size_only(kind: FingerprintType) -> None:
             Fingerprint(kind, bytes(size))
         assert not isinstance(caught.value, UnusableFingerprintError)
         assert caught.value.details == {"field": "value"}
+
+
+def test_a_type_of_several_units_takes_whole_units_within_its_bounds_only() -> None:
+    kind = FingerprintType("units/1", 4, Measure.EQUALITY, 0, 0, count=(2, 3))
+    assert [len(Fingerprint(kind, bytes(size)).value) for size in (8, 12)] == [8, 12]
+    for size in (0, 4, 9, 11, 16):
+        with pytest.raises(InvalidInputError, match=f"has 2 to 3 times 4 bytes, not {size}"):
+            Fingerprint(kind, bytes(size))
 
 
 def test_the_table_of_types_is_the_one_of_the_design() -> None:

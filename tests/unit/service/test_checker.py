@@ -93,6 +93,16 @@ def house() -> House:
     return House()
 
 
+def test_a_match_names_the_nearest_of_the_queries_that_it_answers(house: House) -> None:
+    entry = house.share(BASE, fingerprint(PHASH, "one"))
+    asked = (near(BASE, 9), fingerprint(PDQ, "other"), fingerprint(PHASH, "one"), near(BASE, 3))
+    assert [(match.type, match.score, match.query) for match in house.ask(*asked).matches] == [
+        ("phash/1", 0, 2),
+        ("pdq/1", 3, 3),
+    ]
+    assert [match.entry for match in house.ask(*asked).matches] == [entry, entry]
+
+
 def test_a_match_tells_everything_that_is_said_of_its_entry(house: House) -> None:
     entry = house.share(near(BASE, 3), basis=Basis.LAW, authority="delta", article="art-16")
     other = house.share(near(BASE, 9), by="bravo", label="hate", jurisdictions=frozenset({"VN", "DE"}))

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 from memory import MemoryLedger
 
-from hashpact.domain.checks import Answer, Check, Query
-from hashpact.domain.fingerprints import PDQ
+from hashpact.domain.checks import Answer, Check, Match, Query
+from hashpact.domain.fingerprints import PDQ, PHASH, FingerprintType
 from hashpact.domain.messages import MemberDetail, Page, PageRequest
 from hashpact.domain.state import Member
 from hashpact.errors import (
@@ -213,6 +213,18 @@ def test_another_entry_than_the_one_asked_for_is_corrupt(world: World) -> None:
     assert calls.entry(5).read(data).entry.index == 5
     with pytest.raises(CorruptError, match="entry 4"):
         calls.entry(4).read(data)
+
+
+def test_a_match_of_a_query_that_was_not_asked_is_corrupt() -> None:
+    def answer(kind: FingerprintType, query: int) -> bytes:
+        found = Match(3, kind.name, kind.measure, 0, ("hate",), "law", (), "acme", 0, 0, 9, query=query)
+        return codec.answer_to_wire(Answer((found,), 9)).SerializeToString()
+
+    call = calls.check(Check((Query(fingerprint(PDQ, "1")),)))
+    assert call.read(answer(PDQ, 0)).matches[0].query == 0
+    for kind, query in ((PHASH, 0), (PDQ, 1)):
+        with pytest.raises(CorruptError, match=f"query {query}"):
+            call.read(answer(kind, query))
 
 
 def test_members_come_in_order_or_not_at_all() -> None:

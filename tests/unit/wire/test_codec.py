@@ -76,6 +76,7 @@ def matches(draw: some.DrawFn) -> Match:
         endorsed_by=draw(counts),
         disputed_by=draw(counts),
         shared_at=draw(numbers),
+        query=draw(some.integers(0, 63)),
     )
 
 
@@ -317,6 +318,7 @@ def answers(world: World) -> dict[str, tuple[Callable[[Any], object], Message]]:
         ("answer", "matches[0].labels", lambda one: one.matches[0].ClearField("labels")),
         ("answer", "matches[0].basis", lambda one: setattr(one.matches[0], "basis", "")),
         ("answer", "matches[0].endorsed_by", lambda one: setattr(one.matches[0], "endorsed_by", -1)),
+        ("answer", "matches[0].query", lambda one: setattr(one.matches[0], "query", -1)),
         ("page", "members[0].name", lambda one: setattr(one.members[0], "name", "acme")),
         ("page", "members[0].roles", lambda one: one.members[0].roles.append("king")),
         ("page", "members[0].keys[0].id", lambda one: setattr(one.members[0].keys[0], "id", bytes(32))),
