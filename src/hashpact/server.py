@@ -39,7 +39,7 @@ from hashpact.service.cosign import Quorum, WitnessLink
 from hashpact.service.follow import Follower, IndexSaver, check_reflects
 from hashpact.service.propose import Proposals
 from hashpact.service.prove import Prover
-from hashpact.service.read import Reader
+from hashpact.service.read import PrivateParts, Reader
 from hashpact.service.renew import Renewer
 from hashpact.service.sign import SigningGuard
 from hashpact.upkeep import Sealing, Stop, Upkeep
@@ -167,6 +167,7 @@ async def _serve_members(
         intake,
         Checker(home.ledger, index, follower),
         reader,
+        PrivateParts(home.ledger, unix_time),
         Prover(home.ledger),
         Renewer(home.charter().origin, authority, home.ledger, unix_time),
         Proposals(intake, home.ledger, home.waiting(), unix_time),

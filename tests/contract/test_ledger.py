@@ -274,7 +274,16 @@ def test_a_refused_append_leaves_nothing_and_the_others_go_on(ledger: Ledger) ->
 def test_a_record_replaces_the_one_with_its_identity(ledger: Ledger) -> None:
     append(ledger, b"one", [], RECORDS)
     newer = (
-        replace(CHARTER, admins=(ADMIN,), labels=("ncii", "terror"), key_delay=60, single_admin=True),
+        replace(
+            CHARTER,
+            admins=(ADMIN,),
+            labels=("ncii", "terror"),
+            key_delay=60,
+            single_admin=True,
+            allowed=(("parts/1", "terror"), ("parts/2", "ncii")),
+            private_quota=1000,
+            quotas=(("acme", 5), ("bolt", 2**40)),
+        ),
         Member(MEMBER.id, frozenset({Role.CHECK}), 7, 8),
         replace(KEY, use=Use.RECOVERY, enrolled_by=b"e" * 32, retires=9, revoked_by=b"r" * 32, cutoff=5),
         replace(ENTRY, basis=Basis.LAW, withdrawn_at=8, withdrawn_reason="by-mistake", withdrawn_by=KEY.id),

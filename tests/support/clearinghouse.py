@@ -27,7 +27,7 @@ from hashpact.service.check import Checker
 from hashpact.service.follow import Follower
 from hashpact.service.propose import Proposals
 from hashpact.service.prove import Prover
-from hashpact.service.read import Reader
+from hashpact.service.read import PrivateParts, Reader
 from hashpact.service.renew import Renewer
 from hashpact.wire.client.endpoint import Endpoint
 from hashpact.wire.guard import Guard
@@ -74,6 +74,7 @@ class Clearinghouse:
             intake,
             Checker(self.ledger, index, follower),
             Reader(self.ledger),
+            PrivateParts(self.ledger, self.world.clock),
             Prover(self.ledger),
             Renewer(self.world.origin, self.authority, self.ledger, wall_clock),
             Proposals(intake, self.ledger, MemoryWaiting(), wall_clock),

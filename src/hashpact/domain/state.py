@@ -127,9 +127,10 @@ class Basis(enum.Enum):
 class Charter:
     """Who governs the log: its origin, administrators, threshold and log keys, and the policy.
 
-    ``key_delay`` is how many seconds a key that administrators enrol waits, None for none. A ``single_admin``
-    log was founded with the threshold 1, and only such a log may have it. ``since`` is the index of the
-    statement that made it.
+    ``key_delay`` is how many seconds a key that administrators enrol waits, None for none. ``allowed``,
+    ``private_quota`` and ``quotas`` are as the policy has them (`kinds.Policy`). A ``single_admin`` log was
+    founded with the threshold 1, and only such a log may have it. ``since`` is the index of the statement
+    that made it.
     """
 
     origin: str
@@ -142,6 +143,13 @@ class Charter:
     root_version: int = 1
     single_admin: bool = False
     since: int = 0
+    allowed: tuple[tuple[str, str], ...] = ()
+    private_quota: int | None = None
+    quotas: tuple[tuple[str, int], ...] = ()
+
+    def quota(self, member: str) -> int | None:
+        """How many private parts of others that member reads in a day; None for any number."""
+        return dict(self.quotas).get(member, self.private_quota)
 
 
 SERIAL_SIZE: Final = 20
