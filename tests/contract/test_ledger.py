@@ -35,11 +35,11 @@ from hashpact.storage.sqlite import SqliteLedger
 
 OpenLedger: TypeAlias = Callable[[float], Ledger]
 
-LONG = 30.0
-SHORT = 0.05
+LONG, SHORT = 30.0, 0.05
 
 ADMIN = NamedKey("admin/one", b"\x01" * 32)
 CHARTER = Charter("log.example", (ADMIN, NamedKey("admin/two", b"\x02" * 32)), 2, (b"\x03" * 32,))
+CHARTER = replace(CHARTER, allowed=(("parts/1", "ncii"),), private_quota=9, quotas=(("acme", 2**40),))
 MEMBER = Member("acme-video", frozenset({Role.CHECK, Role.CONTRIBUTE}), 3)
 KEY = Key(b"\x11" * 32, "acme-video", "acme-video/first", b"\x12" * 32, 1_800_000_000, 4)
 ENTRY = Entry(5, MEMBER.id, ("ncii", "minor"), Basis.GUIDELINE, None, None, ("VN", "DE"), 1, 2, 256, KEY.id)
@@ -274,16 +274,7 @@ def test_a_refused_append_leaves_nothing_and_the_others_go_on(ledger: Ledger) ->
 def test_a_record_replaces_the_one_with_its_identity(ledger: Ledger) -> None:
     append(ledger, b"one", [], RECORDS)
     newer = (
-        replace(
-            CHARTER,
-            admins=(ADMIN,),
-            labels=("ncii", "terror"),
-            key_delay=60,
-            single_admin=True,
-            allowed=(("parts/1", "terror"), ("parts/2", "ncii")),
-            private_quota=1000,
-            quotas=(("acme", 5), ("bolt", 2**40)),
-        ),
+        replace(CHARTER, admins=(ADMIN,), labels=("ncii", "terror"), key_delay=60, single_admin=True),
         Member(MEMBER.id, frozenset({Role.CHECK}), 7, 8),
         replace(KEY, use=Use.RECOVERY, enrolled_by=b"e" * 32, retires=9, revoked_by=b"r" * 32, cutoff=5),
         replace(ENTRY, basis=Basis.LAW, withdrawn_at=8, withdrawn_reason="by-mistake", withdrawn_by=KEY.id),

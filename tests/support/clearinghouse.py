@@ -7,6 +7,7 @@ import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import grpc
@@ -18,6 +19,7 @@ from structlog.testing import LogCapture
 
 from hashpact.keys import certificates
 from hashpact.keys.certificates import Credential, Grant, Tls
+from hashpact.keys.uses import LastUses
 from hashpact.lookup.catalog import EntryCatalog
 from hashpact.member.awaiting import AsyncClient
 from hashpact.member.clients import Client
@@ -78,6 +80,7 @@ class Clearinghouse:
             Prover(self.ledger),
             Renewer(self.world.origin, self.authority, self.ledger, wall_clock),
             Proposals(intake, self.ledger, MemoryWaiting(), wall_clock),
+            LastUses(Path("/nonexistent"), wall_clock),
         )
 
     def alter(self, **parts: Any) -> None:  # noqa: ANN401  # of any type

@@ -72,8 +72,7 @@ class Evidence:
 
     ``text`` is the offered checkpoint's; ``cosigned`` the checkpoint that was cosigned last and ``offered``
     the request, with their signatures. ``certain``: both are of one size, so the log has signed two trees.
-    Otherwise the request had no valid consistency proof, and anybody can send such a request with a real
-    checkpoint.
+    Otherwise the request had no valid consistency proof; anybody can send such with a real checkpoint.
     """
 
     text: bytes
@@ -127,10 +126,8 @@ class Basis(enum.Enum):
 class Charter:
     """Who governs the log: its origin, administrators, threshold and log keys, and the policy.
 
-    ``key_delay`` is how many seconds a key that administrators enrol waits, None for none. ``allowed``,
-    ``private_quota`` and ``quotas`` are as the policy has them (`kinds.Policy`). A ``single_admin`` log was
-    founded with the threshold 1, and only such a log may have it. ``since`` is the index of the statement
-    that made it.
+    What the policy has is as in `kinds.Policy`. A ``single_admin`` log was founded with the threshold 1, and
+    only such a log may have it. ``since`` is the index of the statement that made it.
     """
 
     origin: str
@@ -146,10 +143,6 @@ class Charter:
     allowed: tuple[tuple[str, str], ...] = ()
     private_quota: int | None = None
     quotas: tuple[tuple[str, int], ...] = ()
-
-    def quota(self, member: str) -> int | None:
-        """How many private parts of others that member reads in a day; None for any number."""
-        return dict(self.quotas).get(member, self.private_quota)
 
 
 SERIAL_SIZE: Final = 20

@@ -59,7 +59,7 @@ class PrivateParts:
             return
         with self.ledger.snapshot() as view:
             charter = view.charter()
-        quota = None if charter is None else charter.quota(caller.id)
+        quota = None if charter is None else dict(charter.quotas).get(caller.id, charter.private_quota)
         today = self.clock() // _DAY
         with self._lock:
             if today != self._day:

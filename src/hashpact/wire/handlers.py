@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 
 from hashpact.domain.renewal import Renewal
 from hashpact.domain.state import Role
+from hashpact.keys.uses import LastUses
 from hashpact.service.append import Intake
 from hashpact.service.check import Checker
 from hashpact.service.propose import Proposals
@@ -53,6 +54,7 @@ class Services:
     prover: Prover
     renewer: Renewer
     proposals: Proposals
+    uses: LastUses
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,10 +224,11 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
 
 
 class CertificateHandler(certificate_pb2_grpc.CertificateServiceServicer):
-    """Issues certificates to members."""
+    """Issues certificates to members, and lists which were used."""
 
-    def __init__(self, renewer: Renewer, pool: Pool) -> None:
+    def __init__(self, renewer: Renewer, uses: LastUses, pool: Pool) -> None:
         self._renewer = renewer
+        self._uses = uses
         self._pool = pool
 
     async def Renew(  # noqa: N802  # gRPC names it
@@ -238,6 +241,14 @@ class CertificateHandler(certificate_pb2_grpc.CertificateServiceServicer):
         renewal = Renewal(request.certificate_request, request.proof)
         certificate = await self._pool.run(caller, lambda _: self._renewer.renew(caller, renewal))
         return certificate_pb2.RenewResponse(certificate=certificate)
+
+    async def ListUses(  # noqa: N802  # gRPC names it
+        self,
+        request: certificate_pb2.ListUsesRequest,  # noqa: ARG002  # it is empty
+        context: object,  # noqa: ARG002  # gRPC passes it
+    ) -> certificate_pb2.ListUsesResponse:
+        """The caller's certificates, each with the day of its last use."""
+        return evidence.uses_to_wire(self._uses.of(CALLER.get().id))
 
 
 class GovernanceHandler(governance_pb2_grpc.GovernanceServiceServicer):

@@ -243,7 +243,8 @@ def test_a_policy_bounds_what_is_read_and_says_what_changes(log: Replay, world: 
     take(log, world.by_admins(policy))
     charter = log.state.charter()
     assert charter is not None
-    assert (charter.quota("acme"), charter.quota("bravo"), before.quota("acme")) == (9, 1000, None)
+    assert (charter.private_quota, charter.quotas) == (1000, (("acme", 9),))
+    assert (before.private_quota, before.quotas) == (None, ())
     assert "A member reads at most 1000 private parts of others in a day." in policy.describe()
     assert "Until now a member reads any number of private parts in a day." in policy.changes(before)
     lifted = Policy(3, LABELS)
