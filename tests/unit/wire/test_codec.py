@@ -194,7 +194,7 @@ def picture(**changes: Any) -> check_pb2.Query:  # noqa: ANN401  # any field
         ),
         (check_pb2.CheckRequest(queries=[query(max_distance=32)]), "threshold"),
         (check_pb2.CheckRequest(queries=[query(max_distance=-1)]), "threshold"),
-        (check_pb2.CheckRequest(queries=[query("minhash/1", 512, min_similarity=0.49)]), "threshold"),
+        (check_pb2.CheckRequest(queries=[query("minhash/1", 512, min_similarity=0.44)]), "threshold"),
         (
             check_pb2.CheckRequest(queries=[query("minhash/1", 512, min_similarity=float("nan"))]),
             "threshold",

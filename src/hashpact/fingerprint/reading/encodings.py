@@ -85,7 +85,9 @@ def decoded(data: bytes) -> Decoded | None:
         if data.startswith(mark):
             text = data.decode(encoding, "replace")
             # Other content may begin with these two bytes.
-            strange = sum(each == "\ufffd" or unicodedata.category(each) in _STRANGE for each in text[:SAMPLE])
+            strange = sum(
+                each == "\ufffd" or unicodedata.category(each) in _STRANGE for each in text[:SAMPLE]
+            )
             return Decoded(text, f"read as {encoding.upper()}") if strange * FEW <= len(text) else None
     if b"\0" in data:
         return None
