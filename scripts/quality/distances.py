@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hashpact import TYPES, Fingerprint
+from hashpact.domain.checks import Query
 from hashpact.domain.fingerprints import FingerprintType, Measure
 
 Counts = NDArray[np.int64]
@@ -53,19 +54,17 @@ class Distances:
     def __init__(self) -> None:
         self.counts: dict[tuple[str, str], Counts] = {}
 
-    def copies(self, shared: Sequence[Fingerprint], asked: Sequence[Fingerprint]) -> None:
+    def copies(self, shared: Sequence[Fingerprint], asked: Sequence[Query]) -> None:
         """A copy: for each type the best that a query about it reaches, if both have a fingerprint of it."""
         for kind in KINDS:
             mine = [one for one in shared if one.type == kind]
-            queries = [one for one in asked if one.type == kind]
+            queries = _of(kind, asked)
             if mine and queries:
                 table = rows(mine)
                 best = _best(kind, [apart(kind, query, table) for query in queries])
                 self._count(kind, "copies", _best(kind, list(best[:, None])))
 
-    def unrelated(
-        self, asked: Sequence[Sequence[Fingerprint]], shared: Sequence[Sequence[Fingerprint]]
-    ) -> None:
+    def unrelated(self, asked: Sequence[Sequence[Query]], shared: Sequence[Sequence[Fingerprint]]) -> None:
         """Ordered pairs of different content: the best that the queries about one reach with the other."""
         for kind in KINDS:
             mine = [(owner, one) for owner, some in enumerate(shared) for one in some if one.type == kind]
@@ -74,7 +73,7 @@ class Distances:
             owners = np.array([owner for owner, _ in mine])
             table = rows([one for _, one in mine])
             for number, some in enumerate(asked):
-                queries = [one for one in some if one.type == kind]
+                queries = _of(kind, some)
                 if queries:
                     best = _best(kind, [apart(kind, query, table) for query in queries])
                     self._count(kind, "unrelated", best[owners != number])
@@ -108,6 +107,10 @@ class Distances:
     def _count(self, kind: FingerprintType, relation: str, found: Counts) -> None:
         counts = self.counts.setdefault((kind.name, relation), np.zeros(places(kind), np.int64))
         counts += np.bincount(found, minlength=places(kind))
+
+
+def _of(kind: FingerprintType, asked: Sequence[Query]) -> list[Fingerprint]:
+    return [query.fingerprint for query in asked if query.fingerprint.type == kind]
 
 
 def _best(kind: FingerprintType, each: Sequence[Counts]) -> Counts:

@@ -46,6 +46,7 @@ PICTURES: Final[Mapping[str, Floor]] = {
 }
 
 TEXTS: Final[Mapping[str, Floor]] = {
+    letters.SAME: Floor(99),
     letters.LOOKALIKE: Floor(99),
     edits.WORD: Floor(90),
     edits.REPLY: Floor(95),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hashpact import Fingerprint, fingerprints_of, fingerprints_of_text
+from hashpact.domain.checks import Query
 from hashpact.domain.fingerprints import TYPES, Measure
 from hashpact.errors import HashpactError
 from hashpact.lookup.native import NativeIndex
@@ -47,7 +48,7 @@ def shared(content: bytes | str) -> tuple[Fingerprint, ...]:
     return _perceptual(made.fingerprints)
 
 
-def asked(content: bytes | str) -> tuple[Fingerprint, ...]:
+def asked(content: bytes | str) -> tuple[Query, ...]:
     """What a platform asks about an upload, with every default view of it."""
     try:
         if isinstance(content, str):
@@ -56,7 +57,7 @@ def asked(content: bytes | str) -> tuple[Fingerprint, ...]:
             made = fingerprints_of(content, variants=True)
     except HashpactError:
         return ()
-    return _perceptual((*made.fingerprints, *made.variants))
+    return tuple(map(Query, _perceptual((*made.fingerprints, *made.variants))))
 
 
 def _perceptual(all_of_them: Iterable[Fingerprint]) -> tuple[Fingerprint, ...]:
@@ -76,12 +77,12 @@ class Clearinghouse:
         self._numbers += [number] * len(fingerprints)
         self._index.add(enumerate(fingerprints, first))
 
-    def find(self, fingerprints: Sequence[Fingerprint]) -> list[Found]:
+    def find(self, queries: Sequence[Query]) -> list[Found]:
         """Every match at the types' own thresholds: at most one for each number and type, the best."""
         best: dict[tuple[int, str], Found] = {}
-        for query in fingerprints:
-            kind = query.type
-            for hit in self._index.search(query, kind.threshold(None), LIMIT):
+        for query in queries:
+            kind = query.fingerprint.type
+            for hit in self._index.search(query.fingerprint, kind.threshold(query.threshold), LIMIT):
                 number = self._numbers[hit.item]
                 found = Found(number, kind.name, hit.score, "near")
                 before = best.get((number, kind.name))

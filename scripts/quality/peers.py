@@ -90,6 +90,7 @@ def _threatexchange() -> list[PicturePeer]:
     photo: Any = importlib.import_module("threatexchange.content_type.photo").PhotoContent
     pdqhash: Any = importlib.import_module("pdqhash")
 
+    @functools.lru_cache(maxsize=2)
     def plain(content: bytes) -> list[bytes]:
         with contextlib.suppress(Exception):  # a peer that fails on a file finds nothing
             code = signal.hash_from_bytes(content)
@@ -102,11 +103,11 @@ def _threatexchange() -> list[PicturePeer]:
         with contextlib.suppress(Exception), Image.open(io.BytesIO(content)) as image:
             codes, quality = pdqhash.compute_dihedral(np.asarray(image.convert("RGB")))
             if quality >= signal.QUALITY_THRESHOLD:
-                found += [np.packbits(np.asarray(code, np.uint8)).tobytes() for code in codes]
+                found = found + [np.packbits(np.asarray(code, np.uint8)).tobytes() for code in codes]
         with contextlib.suppress(Exception), tempfile.NamedTemporaryFile() as file:
             file.write(content)
             file.flush()
-            found += plain(photo.unletterbox(Path(file.name)))
+            found = found + plain(photo.unletterbox(Path(file.name)))
         return found
 
     return [

@@ -16,7 +16,7 @@ from corpus.texts.table import ALTERATIONS, LENGTHS, boilerplated
 from quality import ours, peers, working
 from quality.distances import Distances
 
-from hashpact import Fingerprint
+from hashpact.domain.checks import Query
 
 Row = dict[str, Any]
 
@@ -87,7 +87,7 @@ def altered(job: Job) -> list[Row]:
     return rows
 
 
-def _found(house: ours.Clearinghouse, number: int, asked: Sequence[Fingerprint]) -> set[str]:
+def _found(house: ours.Clearinghouse, number: int, asked: Sequence[Query]) -> set[str]:
     right = {one for one in house.find(asked) if one.number == number}
     sides = {ours.NAME for one in right if one.strength in ours.CERTAIN}
     sides |= {ours.ANY for one in right if one.strength != "weak"}
@@ -139,8 +139,8 @@ def _pairs(texts: Sequence[str], peer_pairs: int) -> tuple[Row, Distances]:
         house.share(number, some)
     matched: dict[str, set[tuple[int, int]]] = {}
     asked = [ours.asked(text) for text in texts]
-    for number, some in enumerate(asked):
-        for found in house.find(some):
+    for number, queries in enumerate(asked):
+        for found in house.find(queries):
             if found.number != number:
                 pair = min(number, found.number), max(number, found.number)
                 side = ours.NAME if found.strength in ours.CERTAIN else f"{ours.NAME}, {found.strength}"

@@ -16,7 +16,7 @@ from quality import floors, ours, page, peers
 from quality.distances import STEPS, Distances
 from quality.intervals import Share
 
-from hashpact import Fingerprint
+from hashpact import Fingerprint, Query
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def pdq(bits: int) -> Fingerprint:
 
 def test_distances_are_of_the_nearest_query() -> None:
     counted = Distances()
-    counted.copies([pdq(0)], [pdq(9), pdq(4)])
+    counted.copies([pdq(0)], [Query(pdq(9)), Query(pdq(4))])
     report = counted.report()["pdq/1"]
     assert report["copies"][4] == 1
     assert sum(report["copies"]) == 1
@@ -88,7 +88,7 @@ def test_distances_are_of_the_nearest_query() -> None:
 
 def test_unrelated_pairs_are_all_but_a_content_with_itself() -> None:
     counted = Distances()
-    counted.unrelated([[pdq(0)], [pdq(3)], []], [[pdq(0)], [pdq(3)], [pdq(8)]])
+    counted.unrelated([[Query(pdq(0))], [Query(pdq(3))], []], [[pdq(0)], [pdq(3)], [pdq(8)]])
     found = counted.report()["pdq/1"]["unrelated"]
     assert {place: count for place, count in enumerate(found) if count} == {3: 2, 8: 1, 5: 1}
 
@@ -99,7 +99,7 @@ def test_similarities_are_counted_in_equal_values() -> None:
     other[:28] += 1000
     one, two = (Fingerprint("minhash/1", some.tobytes()) for some in (values, other))
     counted = Distances()
-    counted.copies([one], [two])
+    counted.copies([one], [Query(two)])
     assert counted.report()["minhash/1"]["copies"].index(1) == 100
     assert len(counted.report()["minhash/1"]["copies"]) == STEPS + 1
 
@@ -107,7 +107,7 @@ def test_similarities_are_counted_in_equal_values() -> None:
 def test_histograms_add_up_and_are_written(tmp_path: Path) -> None:
     one, other = Distances(), Distances()
     for counted in (one, other, other):
-        counted.copies([pdq(0)], [pdq(2)])
+        counted.copies([pdq(0)], [Query(pdq(2))])
     one.add(other)
     one.write(tmp_path / "d.json")
     assert json.loads((tmp_path / "d.json").read_text())["pdq/1"]["copies"][2] == 3
