@@ -15,6 +15,10 @@ Row = dict[str, Any]
 
 DIRECTORY: Final = FILE.parent
 PAGE: Final = DIRECTORY / "quality.md"
+PICTURES: Final = "quality-pictures.svg"
+TEXTS: Final = "quality-texts.svg"
+DISTANCES: Final = "quality-distances.svg"
+VERSIONS: Final = ("python", "numpy", "pillow", "threatexchange", "imagehash", "datasketch")
 BEGIN: Final = "<!-- From here on written by `scripts/bench quality --write`. -->"
 HIDDEN: Final = frozenset({ours.NAME, ours.OTHER, ours.REFUSED})
 
@@ -90,19 +94,23 @@ def write(report: Row, distances: Distances) -> None:
 def write_page(report: Row, day: str) -> None:
     """Renew the page below its mark."""
     head, _, _ = PAGE.read_text("utf-8").partition(BEGIN)
-    parts = [head, BEGIN, f"\n\nMeasured {day}.\n"]
+    machine = "; ".join(f"{key} {value}" for key, value in report["machine"].items() if key in VERSIONS)
+    parts = [head, BEGIN, f"\n\nMeasured {day} with {machine}.\n"]
     if "pictures" in report:
         found = report["pictures"]
         pairs = pair_rows([found["different"], *found["layouts"]])
-        parts += ["\n## Copies of pictures found, %\n", _table(picture_rows(found["recall"]))]
+        parts += ["\n## Copies of pictures found, %\n", f"![Copies of pictures]({PICTURES})\n\n"]
+        parts += [_table(picture_rows(found["recall"]))]
         parts += ["\n## Pairs of pictures that match\n", _table(pairs)]
     if "texts" in report:
         found = report["texts"]
-        parts += ["\n## Copies of texts found, %\n", _table(text_rows(found["recall"]))]
+        parts += ["\n## Copies of texts found, %\n", f"![Copies of texts]({TEXTS})\n\n"]
+        parts += [_table(text_rows(found["recall"]))]
         parts += ["\n## Pairs of texts that match\n", _table(pair_rows(found["different"]))]
         parts += ["\n100 characters of their own before the same 400:\n\n"]
         parts += [_table(pair_rows(found["boilerplate"]))]
         parts += ["\nPosts without any fingerprint:\n\n", _table(found["without"])]
+    parts += ["\n## Distances\n", f"![Of copies and of unrelated content]({DISTANCES})\n"]
     parts += ["\n## Floors and bounds\n", _table(report["promises"])]
     PAGE.write_text("".join(parts), encoding="utf-8")
 
@@ -135,12 +143,12 @@ def plot(report: Row, distances: Distances) -> None:
     pyplot: Any = importlib.import_module("matplotlib.pyplot")
     if "pictures" in report:
         rows = picture_rows(report["pictures"]["recall"])
-        _recall(pyplot, rows, "quality-pictures.svg", ("threatexchange PDQ 31", "imagehash phash 6"))
+        _recall(pyplot, rows, PICTURES, ("threatexchange PDQ 31", "imagehash phash 6"))
     if "texts" in report:
         rows = [
             row | {"copy": f"{row['copy']} ({row['length']})"} for row in text_rows(report["texts"]["recall"])
         ]
-        _recall(pyplot, rows, "quality-texts.svg", ("datasketch 0.6", "threatexchange raw text"))
+        _recall(pyplot, rows, TEXTS, ("datasketch 0.6", "threatexchange raw text"))
     _histograms(pyplot, distances.report())
 
 
@@ -179,5 +187,5 @@ def _histograms(pyplot: Any, found: Row) -> None:  # noqa: ANN401 - as above
         here.set_xlabel(f"{kind}: {counts['unit']}")
         here.legend()
     figure.tight_layout()
-    figure.savefig(DIRECTORY / "quality-distances.svg", metadata={"Date": None})
+    figure.savefig(DIRECTORY / DISTANCES, metadata={"Date": None})
     pyplot.close(figure)

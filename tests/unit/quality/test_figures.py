@@ -138,6 +138,7 @@ def report() -> dict[str, Any]:
     pairs = {"set": "s", "pictures": 3, "pairs": 3, "refused": 0, "matched": {"pdq/1": 1}, "which": []}
     words = {"copy": "capitals", "row": "", "length": "short", "of": 4, "found": {ours.NAME: 3}}
     return {
+        "machine": {"python": "3.11", "cores": 2},
         "pictures": {
             "recall": [{"copy": "grey", "row": "", "of": 10, "found": found}],
             "different": pairs,
@@ -170,4 +171,5 @@ def test_the_page_is_renewed_below_its_mark(tmp_path: Path, monkeypatch: pytest.
     assert text.startswith(f"# Quality\nby hand\n{page.BEGIN}\n")
     assert "old" not in text
     assert "| grey | 10 | 90 (60-98) | 70 | 50 | 1 |" in text
-    assert text.count("\n## ") == 5
+    assert text.count("\n## ") == 6
+    assert "with python 3.11." in text
