@@ -155,40 +155,53 @@ class Search {
         while (affordable < order.size() && postings + hashes_[order[affordable]].postings <= reading_.left()) {
             postings += hashes_[order[affordable++]].postings;
         }
-        Candidates all(postings);
-        for (std::size_t i = 0; i < affordable; ++i) {
-            const Hash& hash = hashes_[order[i]];
-            for (std::size_t k = hash.first; k < hash.first + hash.count; ++k) {
-                const Found& found = found_[k];
-                const Part& part = parts_[found.part];
-                part.read([&] {
-                    for (std::size_t place = found.range.begin; place < found.range.end; ++place) {
-                        all.add(found.part, row_at(part, place), hash.weight);
-                    }
-                });
-            }
-        }
-        // A row that has only hashes which were not read is missed if it has enough of them, and then so is one that
+        // A row that has only hashes which are not read is missed if it has enough of them, and then so is one that
         // would need them. If there are too few, any candidate may have them all.
-        auto unread = static_cast<std::uint32_t>(order.size() - affordable);
+        std::uint32_t unread = 0;
         std::uint32_t unread_weight = 0;
-        if (unread >= kFewestCommon) {
+        if (order.size() - affordable >= kFewestCommon) {
             truncated_ = true;
-            unread = 0;
         } else {
             for (std::size_t i = affordable; i < order.size(); ++i) unread_weight += hashes_[order[i]].weight;
+            unread = static_cast<std::uint32_t>(order.size() - affordable);
         }
-        all.each([&](Candidate candidate) {
-            candidate.common += unread;
-            candidate.weight += unread_weight;
-            if (candidate.common < kFewestCommon) return;
-            candidate.bound = bound(candidate);
-            if (candidate.bound >= floor_) candidates_.push_back(candidate);
-        });
+        order.resize(affordable);
+        for (std::size_t part = 0; part < parts_.size(); ++part) {
+            count(part, order).each([&](std::uint32_t row, std::uint32_t common, std::uint32_t weight) {
+                Candidate candidate{part, row, common + unread, weight + unread_weight, 1.0};
+                if (candidate.common < kFewestCommon) return;
+                candidate.bound = bound(candidate);
+                if (candidate.bound >= floor_) candidates_.push_back(candidate);
+            });
+        }
         std::sort(candidates_.begin(), candidates_.end(), [](const Candidate& a, const Candidate& b) {
             if (a.bound != b.bound) return a.bound > b.bound;
             return a.part != b.part ? a.part < b.part : a.row < b.row;
         });
+    }
+
+    // Counts, for the rows of a part, which of these hashes of the text they have.
+    Counts count(std::size_t number, const std::vector<std::size_t>& some) const {
+        const Part& part = parts_[number];
+        std::vector<std::pair<Postings::Range, std::uint32_t>> ranges;
+        std::size_t postings = 0;
+        for (const std::size_t i : some) {
+            for (std::size_t k = hashes_[i].first; k < hashes_[i].first + hashes_[i].count; ++k) {
+                if (found_[k].part != number) continue;
+                ranges.emplace_back(found_[k].range, hashes_[i].weight);
+                postings += found_[k].range.size();
+            }
+        }
+        Counts counts(postings);
+        part.read([&] {
+            for (const auto& [range, weight] : ranges) {
+                for (std::size_t place = range.begin; place < range.end; ++place) {
+                    if (place + kAtOnce < range.end) counts.expect(part.postings().row(place + kAtOnce));
+                    counts.add(row_at(part, place), weight);
+                }
+            }
+        });
+        return counts;
     }
 
     // The share if all hashes that are not in the text were common ones.

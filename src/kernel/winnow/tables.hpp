@@ -16,37 +16,43 @@ struct Candidate {
     double bound;          // that its share does not exceed
 };
 
-// Candidates by part and row: a hash table with open addressing, never more than half full.
-class Candidates {
+// The rows of one part that have some of the text's hashes: a hash table with open addressing, never more than half
+// full.
+class Counts {
   public:
-    explicit Candidates(std::size_t most) {
+    explicit Counts(std::size_t most) {
         while ((std::size_t{1} << bits_) < 2 * most) ++bits_;
         slots_.resize(std::size_t{1} << bits_);
     }
 
-    void add(std::size_t part, std::uint32_t row, std::uint32_t weight) {
-        const std::uint64_t key = (std::uint64_t{part + 1} << 32) | row;
-        std::size_t at = key * 0x9E3779B97F4A7C15U >> (64 - bits_);
-        while (slots_[at].key != key && slots_[at].key != 0) at = (at + 1) & (slots_.size() - 1);
-        slots_[at].key = key;
-        slots_[at].weight += weight;
-        ++slots_[at].common;
+    // Asks for the memory of a row that is to be added soon.
+    void expect(std::uint32_t row) const { __builtin_prefetch(&slots_[place(row)], 1); }
+
+    // Adds a hash of that weight. A row has at most 128, so that the sum of their weights takes 17 bits.
+    void add(std::uint32_t row, std::uint32_t weight) {
+        std::size_t at = place(row);
+        while (slots_[at].counted != 0 && slots_[at].row != row) at = (at + 1) & (slots_.size() - 1);
+        slots_[at].row = row;
+        slots_[at].counted += kOne | weight;
     }
 
+    // Calls `use(row, hashes, weight)`.
     template <class Use>
     void each(const Use& use) const {
         for (const Slot& slot : slots_) {
-            if (slot.key == 0) continue;
-            use(Candidate{(slot.key >> 32) - 1, static_cast<std::uint32_t>(slot.key), slot.common, slot.weight, 1.0});
+            if (slot.counted != 0) use(slot.row, slot.counted / kOne, slot.counted % kOne);
         }
     }
 
   private:
+    static constexpr std::uint32_t kOne = 1U << 24;
+
     struct Slot {
-        std::uint64_t key = 0;  // 0: free
-        std::uint32_t weight = 0;
-        std::uint32_t common = 0;
+        std::uint32_t row = 0;
+        std::uint32_t counted = 0;  // how many hashes, and what they weigh; 0: free
     };
+
+    std::size_t place(std::uint32_t row) const { return row * 0x9E3779B97F4A7C15U >> (64 - bits_); }
 
     unsigned bits_ = 1;
     std::vector<Slot> slots_;
