@@ -1,7 +1,7 @@
 """The front door: a file or a text to all of its fingerprints.
 
     a picture   pdq/1, phash/1, sha256/1, md5/1
-    a text      minhash/1, sha256/1, md5/1; a short one folded/1 too, with a log's key
+    a text      minhash/1, winnow/1, sha256/1, md5/1; a short one folded/1 too, with a log's key
     other       sha256/1, md5/1
 
 Importing this module is cheap; what a kind of content needs is imported when the first of that kind comes.
@@ -21,6 +21,7 @@ from hashpact.domain.fingerprints import (
     PDQ,
     PHASH,
     SHA256,
+    WINNOW,
     Fingerprint,
     FingerprintType,
     type_named,
@@ -31,12 +32,19 @@ from hashpact.fingerprint.exact import exact
 from hashpact.fingerprint.reading.encodings import Decoded, decoded
 from hashpact.fingerprint.sniff import HEAD_BYTES, Kind, is_nearly_text, kind_of, unread_format
 from hashpact.fingerprint.source import Content, name_of, opened, size_of
+from hashpact.fingerprint.winnowing import winnow
 
 _TYPES: Final = {
     Kind.PICTURE: (PDQ, PHASH, SHA256, MD5),
-    Kind.TEXT: (MINHASH, FOLDED, SHA256, MD5),
+    Kind.TEXT: (MINHASH, WINNOW, FOLDED, SHA256, MD5),
     Kind.OTHER: (SHA256, MD5),
 }
+_OF_TEXT: Final[dict[FingerprintType, Callable[[str, bytes], Fingerprint]]] = {
+    MINHASH: lambda text, _: texts.minhash(text),
+    WINNOW: lambda text, _: winnow(text),
+    FOLDED: texts.folded,
+}
+"""The perceptual types of a text, and how each is made of it and the key of a log."""
 _EXACT_ONLY: Final = (
     f"only {SHA256.name} and {MD5.name} are made, which find the same bytes and no altered copy"
 )
@@ -141,7 +149,8 @@ def _read(
     if kind is Kind.PICTURE and (PDQ in chosen or PHASH in chosen):
         found, refused, others = _of_picture(file, size, chosen, variants=variants)
     warnings: list[str] = []
-    if kind is Kind.TEXT and (MINHASH in chosen or FOLDED in chosen):
+    perceptual = [each.name for each in chosen if each in _OF_TEXT]
+    if kind is Kind.TEXT and perceptual:
         text = _text(file, size)
         if text is not None:
             found, refused = _of_text(text.text, chosen, key, asked=wanted is not None)
@@ -149,7 +158,7 @@ def _read(
         elif wanted is None:
             kind = Kind.OTHER
         else:
-            msg = f"no {MINHASH.name}: a text only at first"
+            msg = f"no {' and no '.join(perceptual)}: a text only at first"
             raise UnusableContentError(msg, field="content")
     if kind is Kind.OTHER:
         seems = unread_format(head, name.strip("'\""))
@@ -183,14 +192,10 @@ def _of_text(
     """
     found: list[Fingerprint] = []
     refused: list[tuple[str, str]] = []
-    recipes: dict[FingerprintType, Callable[[], Fingerprint]] = {
-        MINHASH: lambda: texts.minhash(text),
-        FOLDED: lambda: texts.folded(text, key or b""),
-    }
-    for kind, recipe in recipes.items():
+    for kind, recipe in _OF_TEXT.items():
         if kind in chosen and not (kind is FOLDED and key is None):
             try:
-                found.append(recipe())
+                found.append(recipe(text, key or b""))
             except UnusableContentError as exc:
                 refused += [(kind.name, exc.message)] if asked or kind is not FOLDED else []
     return found, refused

@@ -21,82 +21,17 @@ TEXT = (
 )
 
 # How VNI writes letters, as Latin-1 shows it: from its table, and not from the decoder's.
-VNI = dict(
-    zip(
-        "áàảãạăắằẳẵặâấầẩẫậéèẻẽẹêếềểễệíìỉĩịóòỏõọôốồổỗộơớờởỡợúùủũụưứừửữựýỳỷỹỵđĐ",
-        [
-            "aù",
-            "aø",
-            "aû",
-            "aõ",
-            "aï",
-            "aê",
-            "aé",
-            "aè",
-            "aú",
-            "aü",
-            "aë",
-            "aâ",
-            "aá",
-            "aà",
-            "aå",
-            "aã",
-            "aä",
-            "eù",
-            "eø",
-            "eû",
-            "eõ",
-            "eï",
-            "eâ",
-            "eá",
-            "eà",
-            "eå",
-            "eã",
-            "eä",
-            "í",
-            "ì",
-            "æ",
-            "ó",
-            "ò",
-            "où",
-            "oø",
-            "oû",
-            "oõ",
-            "oï",
-            "oâ",
-            "oá",
-            "oà",
-            "oå",
-            "oã",
-            "oä",
-            "ô",
-            "ôù",
-            "ôø",
-            "ôû",
-            "ôõ",
-            "ôï",
-            "uù",
-            "uø",
-            "uû",
-            "uõ",
-            "uï",
-            "ö",
-            "öù",
-            "öø",
-            "öû",
-            "öõ",
-            "öï",
-            "yù",
-            "yø",
-            "yû",
-            "yõ",
-            "î",
-            "ñ",
-            "Ñ",
-        ],
-        strict=True,
-    )
-)
+_VNI = """
+áàảãạăắằẳẵặâấầẩẫậ aù aø aû aõ aï aê aé aè aú aü aë aâ aá aà aå aã aä
+éèẻẽẹêếềểễệíìỉĩịó eù eø eû eõ eï eâ eá eà eå eã eä í ì æ ó ò où
+òỏõọôốồổỗộơớờởỡợú oø oû oõ oï oâ oá oà oå oã oä ô ôù ôø ôû ôõ ôï uù
+ùủũụưứừửữựýỳỷỹỵđĐ uø uû uõ uï ö öù öø öû öõ öï yù yø yû yõ î ñ Ñ
+"""
+VNI = {
+    letter: written
+    for letters, *writings in map(str.split, _VNI.strip().splitlines())
+    for letter, written in zip(letters, writings, strict=True)
+}
 
 
 def windows_1258(text: str) -> bytes:
