@@ -77,7 +77,7 @@ class Clearinghouse:
         self._numbers += [number] * len(fingerprints)
         self._index.add(enumerate(fingerprints, first))
 
-    def find(self, queries: Sequence[Query]) -> list[Found]:
+    def find(self, queries: Sequence[Query], _content: bytes | str) -> list[Found]:
         """Every match at the types' own thresholds: at most one for each number and type, the best."""
         best: dict[tuple[int, str], Found] = {}
         for query in queries:
@@ -89,6 +89,21 @@ class Clearinghouse:
                 if before is None or nearer(found, before):
                     best[number, kind.name] = found
         return list(best.values())
+
+
+def graded(strength: str) -> str:
+    """The name under which matches of a strength are counted."""
+    return NAME if strength in CERTAIN else f"{NAME}, {strength}"
+
+
+def sides(found: Sequence[Found], number: int) -> set[str]:
+    """As what it counts that these were found about a copy of that number."""
+    right = [one for one in found if one.number == number]
+    counted = {one.type for one in right}
+    counted |= {NAME for one in right if one.strength in CERTAIN}
+    counted |= {ANY for one in right if one.strength != "weak"}
+    counted |= {OTHER for one in found if one.number != number and one.strength in CERTAIN}
+    return counted
 
 
 def nearer(one: Found, other: Found) -> bool:

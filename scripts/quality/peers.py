@@ -175,19 +175,12 @@ def _tlsh() -> TextPeer:
     )
 
 
-def pairs_within(
-    shared: Sequence[Sequence[bytes]], asked: Sequence[Sequence[bytes]], radius: int
-) -> set[tuple[int, int]]:
-    """The pairs of different pictures of which some asked code lies within ``radius`` of some shared one."""
+def within(shared: Sequence[Sequence[bytes]], asked: Sequence[bytes], radius: int) -> set[int]:
+    """Which of those who shared have a code within ``radius`` of one that is asked."""
     owners = np.repeat(np.arange(len(shared)), [len(codes) for codes in shared])
     table = np.frombuffer(b"".join(code for codes in shared for code in codes), np.uint8)
-    found: set[tuple[int, int]] = set()
-    if not len(owners):
-        return found
-    table = table.reshape(len(owners), -1)
-    for number, codes in enumerate(asked):
-        for code in codes:
-            apart = np.bitwise_count(table ^ np.frombuffer(code, np.uint8)).sum(axis=1, dtype=np.int64)
-            near = owners[apart <= radius].tolist()
-            found |= {(min(number, other), max(number, other)) for other in near if other != number}
+    found: set[int] = set()
+    for code in asked if len(owners) else ():
+        apart = np.bitwise_count(table.reshape(len(owners), -1) ^ np.frombuffer(code, np.uint8))
+        found |= set(owners[apart.sum(axis=1, dtype=np.int64) <= radius].tolist())
     return found
