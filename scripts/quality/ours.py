@@ -12,7 +12,7 @@ from typing import Final
 
 from hashpact import Fingerprint, fingerprints_of, fingerprints_of_text
 from hashpact.domain.checks import Query
-from hashpact.domain.fingerprints import TYPES, Measure
+from hashpact.domain.fingerprints import MD5, SHA256, TYPES
 from hashpact.errors import HashpactError
 from hashpact.lookup.native import NativeIndex
 
@@ -45,7 +45,7 @@ def shared(content: bytes | str) -> tuple[Fingerprint, ...]:
         made = fingerprints_of_text(content) if isinstance(content, str) else fingerprints_of(content)
     except HashpactError:
         return ()
-    return _perceptual(made.fingerprints)
+    return tuple(one.shared() for one in _perceptual(made.fingerprints))
 
 
 def asked(content: bytes | str) -> tuple[Query, ...]:
@@ -61,7 +61,7 @@ def asked(content: bytes | str) -> tuple[Query, ...]:
 
 
 def _perceptual(all_of_them: Iterable[Fingerprint]) -> tuple[Fingerprint, ...]:
-    return tuple(one for one in all_of_them if one.type.measure is not Measure.EQUALITY)
+    return tuple(one for one in all_of_them if one.type not in (SHA256, MD5))
 
 
 class Clearinghouse:
@@ -108,6 +108,6 @@ def sides(found: Sequence[Found], number: int) -> set[str]:
 
 def nearer(one: Found, other: Found) -> bool:
     """Whether a score is better than another one of the same type."""
-    if TYPES[one.type].measure is Measure.HAMMING:
-        return one.score < other.score
-    return one.score > other.score
+    if TYPES[one.type].measure.larger_is_nearer:
+        return one.score > other.score
+    return one.score < other.score
