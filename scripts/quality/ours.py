@@ -12,7 +12,7 @@ from typing import Final
 
 from hashpact import Fingerprint, fingerprints_of, fingerprints_of_text
 from hashpact.domain.checks import Query
-from hashpact.domain.fingerprints import TYPES, Measure
+from hashpact.domain.fingerprints import MD5, SHA256, TYPES
 from hashpact.errors import HashpactError
 from hashpact.lookup.native import NativeIndex
 
@@ -45,7 +45,7 @@ def shared(content: bytes | str) -> tuple[Fingerprint, ...]:
         made = fingerprints_of_text(content) if isinstance(content, str) else fingerprints_of(content)
     except HashpactError:
         return ()
-    return _perceptual(made.fingerprints)
+    return tuple(one.shared() for one in _perceptual(made.fingerprints))
 
 
 def asked(content: bytes | str) -> tuple[Query, ...]:
@@ -61,7 +61,7 @@ def asked(content: bytes | str) -> tuple[Query, ...]:
 
 
 def _perceptual(all_of_them: Iterable[Fingerprint]) -> tuple[Fingerprint, ...]:
-    return tuple(one for one in all_of_them if one.type.measure is not Measure.EQUALITY)
+    return tuple(one for one in all_of_them if one.type not in (SHA256, MD5))
 
 
 class Clearinghouse:
@@ -77,7 +77,7 @@ class Clearinghouse:
         self._numbers += [number] * len(fingerprints)
         self._index.add(enumerate(fingerprints, first))
 
-    def find(self, queries: Sequence[Query]) -> list[Found]:
+    def find(self, queries: Sequence[Query], _content: bytes | str) -> list[Found]:
         """Every match at the types' own thresholds: at most one for each number and type, the best."""
         best: dict[tuple[int, str], Found] = {}
         for query in queries:
@@ -91,8 +91,23 @@ class Clearinghouse:
         return list(best.values())
 
 
+def graded(strength: str) -> str:
+    """The name under which matches of a strength are counted."""
+    return NAME if strength in CERTAIN else f"{NAME}, {strength}"
+
+
+def sides(found: Sequence[Found], number: int) -> set[str]:
+    """As what it counts that these were found about a copy of that number."""
+    right = [one for one in found if one.number == number]
+    counted = {one.type for one in right}
+    counted |= {NAME for one in right if one.strength in CERTAIN}
+    counted |= {ANY for one in right if one.strength != "weak"}
+    counted |= {OTHER for one in found if one.number != number and one.strength in CERTAIN}
+    return counted
+
+
 def nearer(one: Found, other: Found) -> bool:
     """Whether a score is better than another one of the same type."""
-    if TYPES[one.type].measure is Measure.HAMMING:
-        return one.score < other.score
-    return one.score > other.score
+    if TYPES[one.type].measure.larger_is_nearer:
+        return one.score > other.score
+    return one.score < other.score
