@@ -45,7 +45,7 @@ def shared(content: bytes | str) -> tuple[Fingerprint, ...]:
         made = fingerprints_of_text(content) if isinstance(content, str) else fingerprints_of(content)
     except HashpactError:
         return ()
-    return _perceptual(made.fingerprints)
+    return tuple(one.shared() for one in _perceptual(made.fingerprints))
 
 
 def asked(content: bytes | str) -> tuple[Query, ...]:
