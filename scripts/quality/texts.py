@@ -17,6 +17,7 @@ from quality import ours, peers, working
 from quality.distances import Distances
 
 from hashpact.domain.checks import Query
+from hashpact.domain.fingerprints import FOLDED
 
 Row = dict[str, Any]
 
@@ -174,8 +175,10 @@ def without(sample: int | None) -> list[Row]:
         for _ in range(sample or POSTS):
             length = max(SHORTEST, round(float(random.lognormal(0, SPREAD)) * MEDIAN))
             texts.append(posts.text(language, random, length, length + 4))
-        refused = sum(not ours.shared(text) for text in texts)
-        rows.append({"language": language, "posts": len(texts), "refused": refused})
+        made = [{one.type.name for one in ours.shared(text)} for text in texts]
+        row: Row = {"language": language, "posts": len(texts), "refused": sum(not names for names in made)}
+        row["only folded/1"] = sum(names == {FOLDED.name} for names in made)
+        rows.append(row)
     return rows
 
 
