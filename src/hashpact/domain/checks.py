@@ -6,10 +6,12 @@ A match is a signal, never a verdict. No part of a check is stored.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple, overload
 
-from hashpact.domain.fingerprints import Fingerprint, Measure
+from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure
+from hashpact.domain.strength import Strength, strength_of
+from hashpact.domain.views import View
 from hashpact.errors import InvalidInputError
 
 MAX_QUERIES: Final = 64
@@ -56,10 +58,16 @@ class Hits(Sequence[Hit]):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One fingerprint to look for, within ``threshold`` (None: the type's default)."""
+    """One fingerprint to look for, within ``threshold`` (None: the type's default).
+
+    ``view`` is what of the content it is, and ``text_like`` whether that is a picture of text. A client keeps both
+    to itself, and grades matches by them.
+    """
 
     fingerprint: Fingerprint
     threshold: float | None = None
+    view: View = View.WHOLE
+    text_like: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +122,8 @@ class Match:
     ``score`` is a Hamming distance in bits, an estimated similarity, or 0 for equality; ``measure`` is
     which of them. ``shared_at`` is the statement's time in Unix seconds; ``entry`` is the entry's log index.
     ``disowned``: the authority that the entry names states that it has not ordered the removal. ``query`` is
-    the number, from 0, of the query that the entry is near: the nearest one of several of this type.
+    the number, from 0, of the query that the entry is near: the nearest one of several of this type. ``view`` and
+    ``strength`` are what a client adds: of what the query is, and how much the match says.
     """
 
     entry: int
@@ -130,6 +139,8 @@ class Match:
     shared_at: int
     disowned: bool = False
     query: int = 0
+    view: View = View.WHOLE
+    strength: Strength | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,3 +153,26 @@ class Answer:
     matches: tuple[Match, ...]
     position: int
     truncated: bool = False
+
+    def graded(self, queries: Sequence[Query], least: Strength = Strength.WEAK) -> Answer:
+        """The answer to these ``queries`` with the strength of each match, without those weaker than ``least``.
+
+        An entry that is near by two perceptual types counts as found twice.
+        """
+        kinds: dict[int, set[str]] = {}
+        for match in self.matches:
+            if match.measure is not Measure.EQUALITY:
+                kinds.setdefault(match.entry, set()).add(match.type)
+        found = []
+        for match in self.matches:
+            query = queries[match.query]
+            strength = strength_of(
+                TYPES[match.type],
+                match.score,
+                query.view,
+                text_like=query.text_like,
+                agreed=len(kinds.get(match.entry, ())) > 1,
+            )
+            if strength.reaches(least):
+                found.append(replace(match, view=query.view, strength=strength))
+        return replace(self, matches=tuple(found))

@@ -10,10 +10,11 @@ Importing this module is cheap; what a kind of content needs is imported when th
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
+from hashpact.domain.checks import Query
 from hashpact.domain.fingerprints import (
     MD5,
     MINHASH,
@@ -22,8 +23,10 @@ from hashpact.domain.fingerprints import (
     SHA256,
     Fingerprint,
     FingerprintType,
+    Measure,
     type_named,
 )
+from hashpact.domain.views import View, views_named
 from hashpact.errors import InvalidInputError, UnusableContentError, UnusableFingerprintError
 from hashpact.fingerprint import text as texts
 from hashpact.fingerprint.exact import exact
@@ -45,28 +48,28 @@ class Fingerprinted:
     """What came of one file or text.
 
     ``fingerprints`` has at most one of each type, perceptual ones first. ``refused`` pairs the name of a
-    type with why this content cannot have it. ``kind`` is what the content was read as. ``variants`` are
-    those of the content in other positions, if they were asked for: to check with, never to share.
-    ``warnings`` name content that could not be read as what its first bytes or its name say.
+    type with why this content cannot have it. ``kind`` is what the content was read as. ``queries`` are what to
+    check with, never to share: the fingerprints, and those of the views that were asked for. ``warnings`` name
+    content that could not be read as what its first bytes or its name say.
     """
 
     fingerprints: tuple[Fingerprint, ...]
     refused: tuple[tuple[str, str], ...]
     kind: Kind
-    variants: tuple[Fingerprint, ...] = ()
+    queries: tuple[Query, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
 def fingerprints_of(
-    content: Content, types: Sequence[str] | None = None, *, variants: bool = False
+    content: Content, types: Sequence[str] | None = None, *, views: Collection[View | str] = ()
 ) -> Fingerprinted:
     """The fingerprints of a file or of bytes: of those ``types``, or of all that its kind can have.
 
     ``content`` is a path, the bytes themselves, or a file that is open in binary mode, as `source.opened`
     takes them.
 
-    With ``variants``, a picture that has pdq/1 also has the pdq/1 of its rotations and mirror images: up to
-    seven more, from the same decoding and for little more time.
+    With ``views``, a picture's ``queries`` are also of these views, from the same decoding: `DERIVED` are all that
+    there are. A picture whose fingerprints are refused because it has too little structure may still have queries.
 
     The content decides the kind: a picture by its signature, a text by being UTF-8 without NUL in
     its first 64 KiB. Memory is bounded by the limits of ``images`` and ``text``, not by the size of the file.
@@ -77,12 +80,13 @@ def fingerprints_of(
     UnusableContentError, for a file that is missing, unreadable, empty or not a regular file; for a
     picture or a text that is damaged or outside the limits; and if every type that was asked for was
     refused. InvalidInputError, for a type that this kind of content cannot have; and,
-    before the file is looked at, for a type that is unknown.
+    before the file is looked at, for a type or a view that is unknown.
     """
     wanted = _wanted(types)
+    chosen = views_named(views)
     try:
         with opened(content) as file:
-            return _read(file, name_of(content), wanted, variants=variants)
+            return _read(file, name_of(content), wanted, chosen)
     except UnusableContentError as exc:
         msg = f"{name_of(content)}: {exc.message}"
         raise UnusableContentError(msg, **exc.details) from exc
@@ -110,7 +114,7 @@ def fingerprints_of_text(text: str, types: Sequence[str] | None = None) -> Finge
 
 
 def _read(
-    file: BinaryIO, name: str, wanted: tuple[FingerprintType, ...] | None, *, variants: bool
+    file: BinaryIO, name: str, wanted: tuple[FingerprintType, ...] | None, views: frozenset[View]
 ) -> Fingerprinted:
     head = file.read(HEAD_BYTES)
     if not head:
@@ -120,10 +124,10 @@ def _read(
     kind = kind_of(head)
     chosen = _chosen(wanted, kind)
     found: list[Fingerprint] = []
-    others: tuple[Fingerprint, ...] = ()
+    derived: tuple[Query, ...] = ()
     refused: list[tuple[str, str]] = []
     if kind is Kind.PICTURE and (PDQ in chosen or PHASH in chosen):
-        found, refused, others = _of_picture(file, size, chosen, variants=variants)
+        found, refused, derived = _of_picture(file, size, chosen, views)
     if kind is Kind.TEXT and MINHASH in chosen:
         text = _text(file, size)
         if text is not None:
@@ -138,21 +142,24 @@ def _read(
         seems = "a text that is not UTF-8 throughout"
     warnings = () if seems is None else (f"seems to be {seems}, which is not read: {_EXACT_ONLY}",)
     file.seek(0)
-    return _whole((*found, *exact(file, chosen)), refused, kind, others, warnings)
+    return _whole((*found, *exact(file, chosen)), refused, kind, derived, warnings)
 
 
 def _whole(
     found: tuple[Fingerprint, ...],
     refused: list[tuple[str, str]],
     kind: Kind,
-    variants: tuple[Fingerprint, ...] = (),
+    derived: tuple[Query, ...] = (),
     warnings: tuple[str, ...] = (),
 ) -> Fingerprinted:
-    """The result. Raises UnusableContentError if every type was refused."""
-    if not found:
+    """The result. Raises UnusableContentError if every type was refused, and nothing is left to check with."""
+    # The content itself is among what was derived, in a form that more can be found by.
+    others = (each for each in found if not derived or each.type.measure is Measure.EQUALITY)
+    queries = (*derived, *map(Query, others))
+    if not found and not derived:
         msg = "; ".join(reason for _, reason in refused)
         raise UnusableContentError(msg, field="content")
-    return Fingerprinted(found, tuple(refused), kind, variants, warnings)
+    return Fingerprinted(found, tuple(refused), kind, queries, warnings)
 
 
 def _of_text(text: str) -> tuple[list[Fingerprint], list[tuple[str, str]]]:
@@ -170,8 +177,8 @@ def _is_nearly_text(head: bytes) -> bool:
 
 
 def _of_picture(
-    file: BinaryIO, size: int, chosen: tuple[FingerprintType, ...], *, variants: bool
-) -> tuple[list[Fingerprint], list[tuple[str, str]], tuple[Fingerprint, ...]]:
+    file: BinaryIO, size: int, chosen: tuple[FingerprintType, ...], views: frozenset[View]
+) -> tuple[list[Fingerprint], list[tuple[str, str]], tuple[Query, ...]]:
     from hashpact.fingerprint import images  # noqa: PLC0415 - late: Pillow
 
     picture = images.decode(file, size)
@@ -179,24 +186,22 @@ def _of_picture(
     from hashpact.fingerprint import perceptual  # noqa: PLC0415 - later: numpy, when decoders have freed theirs
 
     reduced = perceptual.reduced(picture)
-    # A picture is large, and phash needs memory, too.
-    del picture
     found: list[Fingerprint] = []
     refused: list[tuple[str, str]] = []
-    others: tuple[Fingerprint, ...] = ()
-    recipes: dict[FingerprintType, Callable[[], tuple[Fingerprint, ...]]] = {
-        PDQ: lambda: perceptual.pdq_variants(reduced) if variants else (perceptual.pdq(reduced),),
-        PHASH: lambda: (perceptual.phash(reduced),),
-    }
-    for kind, recipe in recipes.items():
+    for kind, recipe in ((PDQ, perceptual.pdq), (PHASH, perceptual.phash)):
         if kind in chosen:
             try:
-                first, *more = recipe()
-                found.append(first)
-                others = (*others, *more)
+                found.append(recipe(reduced))
             except UnusableFingerprintError as exc:
                 refused.append((kind.name, exc.message))
-    return found, refused, others
+    if not views:
+        return found, refused, ()
+
+    from hashpact.fingerprint.views import derive  # noqa: PLC0415 - late: not to share with
+
+    other = images.other_frame(file, size) if picture.moving and View.FRAME in views else None
+    queries = derive.derived(picture, reduced, other, {View.WHOLE, *views})
+    return found, refused, tuple(each for each in queries if each.fingerprint.type in chosen)
 
 
 def _text(file: BinaryIO, size: int) -> str | None:

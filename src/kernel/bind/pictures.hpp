@@ -29,7 +29,7 @@ inline nb::tuple finish(Pdq& pdq) {
     const Pdq::Result result = pdq.finish();
     nb::list codes;
     for (const Pdq::Code& code : result.codes) codes.append(nb::bytes(code.data(), code.size()));
-    return nb::make_tuple(codes, result.quality);
+    return nb::make_tuple(codes, result.quality, result.doubtful);
 }
 
 inline void bind_pictures(nb::module_& module) {

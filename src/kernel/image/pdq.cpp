@@ -10,6 +10,12 @@ namespace {
 
 constexpr double kPi = 3.14159265358979323846;
 
+constexpr std::size_t kBits = Pdq::kFrequencies * Pdq::kFrequencies;
+
+// The most that a copy of good quality changes a frequency by.
+constexpr float kNoise = 0.5F;
+
+using Samples = std::array<std::array<float, Pdq::kSamples>, Pdq::kSamples>;
 using Frequencies = std::array<std::array<float, Pdq::kFrequencies>, Pdq::kFrequencies>;
 
 // Half of what a sample stands for, rounded up: two passes of it cover the whole.
@@ -17,6 +23,20 @@ std::size_t window_of(std::size_t length) { return (length + 2 * Pdq::kSamples -
 
 // Where on an axis of that length a sample is taken: the middle of its share.
 std::size_t place(std::size_t sample, std::size_t length) { return (2 * sample + 1) * length / (2 * Pdq::kSamples); }
+
+// Where on an axis the samples are taken, and behind them those of the mirrored axis. An even window reaches one place
+// further ahead than back, in each of the two passes, so that a mirrored one is found two places before. (Of 129 to 256
+// pixels the last sample would be found before the first place, and is half a pixel off.)
+std::array<std::size_t, 2 * Pdq::kSamples> places_of(std::size_t length) {
+    std::array<std::size_t, 2 * Pdq::kSamples> places;
+    const std::size_t before = window_of(length) % 2 == 0 ? 2 : 0;
+    for (std::size_t i = 0; i < Pdq::kSamples; ++i) {
+        places[i] = place(i, length);
+        const std::size_t mirrored = length - 1 - places[i];
+        places[Pdq::kSamples + i] = mirrored - std::min(mirrored, before);
+    }
+    return places;
+}
 
 // The moving average of a row. At its ends the window is cut off.
 void average_row(const float* in, float* out, std::size_t length) {
@@ -38,7 +58,7 @@ void average_row(const float* in, float* out, std::size_t length) {
 }
 
 // The share of large differences between neighbours, in percent and at most 100.
-int quality_of(const std::array<std::array<float, Pdq::kSamples>, Pdq::kSamples>& samples) {
+int quality_of(const Samples& samples) {
     int gradients = 0;
     for (std::size_t i = 0; i < Pdq::kSamples; ++i) {
         for (std::size_t j = 0; j + 1 < Pdq::kSamples; ++j) {
@@ -64,7 +84,7 @@ Cosines cosines() {
     return all;
 }
 
-Frequencies frequencies_of(const std::array<std::array<float, Pdq::kSamples>, Pdq::kSamples>& samples) {
+Frequencies frequencies_of(const Samples& samples) {
     static const Cosines matrix = cosines();
     Cosines half{};
     for (std::size_t i = 0; i < Pdq::kFrequencies; ++i) {
@@ -81,46 +101,69 @@ Frequencies frequencies_of(const std::array<std::array<float, Pdq::kSamples>, Pd
     return whole;
 }
 
+float median_of(const Frequencies& frequencies) {
+    const float* all = frequencies[0].data();
+    std::array<float, kBits> sorted;
+    std::copy(all, all + kBits, sorted.begin());
+    // The lower one of the two in the middle.
+    std::nth_element(sorted.begin(), sorted.begin() + kBits / 2 - 1, sorted.end());
+    return sorted[kBits / 2 - 1];
+}
+
 // The first bit is the last of the code's bytes.
 Pdq::Code code_of(const Frequencies& frequencies) {
     const float* all = frequencies[0].data();
-    constexpr std::size_t bits = Pdq::kFrequencies * Pdq::kFrequencies;
-    std::array<float, bits> sorted;
-    std::copy(all, all + bits, sorted.begin());
-    // The lower one of the two in the middle.
-    std::nth_element(sorted.begin(), sorted.begin() + bits / 2 - 1, sorted.end());
-    const float median = sorted[bits / 2 - 1];
+    const float median = median_of(frequencies);
     Pdq::Code code{};
-    for (std::size_t i = 0; i < bits; ++i) {
+    for (std::size_t i = 0; i < kBits; ++i) {
         if (all[i] > median) code[code.size() - 1 - i / 8] |= static_cast<std::uint8_t>(1U << i % 8);
     }
     return code;
 }
 
-// A turned or mirrored picture has the same frequencies, transposed or not, some of them negative: in frequency
-// (i, j) a cosine is odd at the middle of its axis if its number, which is i + 1 or j + 1, is odd.
-struct Turn {
-    bool transposed;
-    unsigned down;    // 1: those that are odd along the columns change their sign
-    unsigned across;  // 1: those that are odd along the rows
-};
+// Which bits are a matter of chance: their frequency is so near the median that the noise of a lossy copy decides on
+// which side it is, or that the mirrored picture, whose samples are not quite at the same places, has it on the other.
+using Doubts = std::array<bool, kBits>;
 
-constexpr std::array<Turn, Pdq::kVariants> kTurns{{{false, 0, 0},
-                                                   {true, 0, 1},
-                                                   {false, 1, 1},
-                                                   {true, 1, 0},
-                                                   {false, 1, 0},
-                                                   {false, 0, 1},
-                                                   {true, 0, 0},
-                                                   {true, 1, 1}}};
+void doubt_noise(const Frequencies& frequencies, Doubts& doubts) {
+    const float median = median_of(frequencies);
+    for (std::size_t i = 0; i < kBits; ++i) doubts[i] |= std::abs(frequencies[0].data()[i] - median) < kNoise;
+}
 
-Frequencies turned(const Frequencies& from, const Turn& turn) {
-    Frequencies to;
+// In frequency (i, j) a cosine is odd at the middle of its axis if its number, which is i + 1 or j + 1, is odd.
+void doubt_mirrored(Frequencies frequencies, const Frequencies& mirrored, bool down, Doubts& doubts) {
     for (std::size_t i = 0; i < Pdq::kFrequencies; ++i) {
         for (std::size_t j = 0; j < Pdq::kFrequencies; ++j) {
-            const bool negative = ((turn.down * (i + 1) + turn.across * (j + 1)) & 1) != 0;
-            (turn.transposed ? to[j][i] : to[i][j]) = negative ? -from[i][j] : from[i][j];
+            if ((down ? i : j) % 2 == 0) frequencies[i][j] = -frequencies[i][j];
         }
+    }
+    const Pdq::Code one = code_of(frequencies);
+    const Pdq::Code other = code_of(mirrored);
+    for (std::size_t i = 0; i < kBits; ++i) {
+        doubts[i] |= (((one[one.size() - 1 - i / 8] ^ other[one.size() - 1 - i / 8]) >> i % 8) & 1) != 0;
+    }
+}
+
+// How a picture is turned or mirrored: which of its axes are mirrored, and whether they are swapped afterwards.
+struct Turn {
+    bool transposed;
+    bool down;
+    bool across;
+};
+
+constexpr std::array<Turn, Pdq::kVariants> kTurns{{{false, false, false},
+                                                   {true, false, true},
+                                                   {false, true, true},
+                                                   {true, true, false},
+                                                   {false, true, false},
+                                                   {false, false, true},
+                                                   {true, false, false},
+                                                   {true, true, true}}};
+
+Frequencies transposed(const Frequencies& from) {
+    Frequencies to;
+    for (std::size_t i = 0; i < Pdq::kFrequencies; ++i) {
+        for (std::size_t j = 0; j < Pdq::kFrequencies; ++j) to[j][i] = from[i][j];
     }
     return to;
 }
@@ -152,8 +195,10 @@ Pdq::Pdq(std::size_t width, std::size_t height)
       luma_(width),
       along_(width),
       down_(width),
+      columns_(places_of(width)),
+      lines_(places_of(height)),
       first_(width, height),
-      second_(kSamples, height) {}
+      second_(kPlaces, height) {}
 
 void Pdq::add(const std::uint8_t* rgb) {
     ++rows_;
@@ -162,7 +207,9 @@ void Pdq::add(const std::uint8_t* rgb) {
     }
     // The reference takes a picture of this size for the samples themselves.
     if (width_ == kSamples && height_ == kSamples) {
-        keep(luma_.data());
+        std::array<float, kPlaces> columns;
+        for (std::size_t j = 0; j < kPlaces; ++j) columns[j] = luma_[columns_[j]];
+        keep(columns.data());
         return;
     }
     average_row(luma_.data(), along_.data(), width_);
@@ -173,35 +220,53 @@ void Pdq::add(const std::uint8_t* rgb) {
 void Pdq::average(const float* row) {
     if (!first_.next(row, down_.data())) return;
     average_row(down_.data(), along_.data(), width_);
-    std::array<float, kSamples> columns;
-    for (std::size_t j = 0; j < kSamples; ++j) columns[j] = along_[place(j, width_)];
+    std::array<float, kPlaces> columns;
+    for (std::size_t j = 0; j < kPlaces; ++j) columns[j] = along_[columns_[j]];
     sample(columns.data());
 }
 
 void Pdq::sample(const float* row) {
-    std::array<float, kSamples> columns;
+    std::array<float, kPlaces> columns;
     if (second_.next(row, columns.data())) keep(columns.data());
 }
 
 // Keeps a row that has come out of all averages for each sample that is taken of it.
 void Pdq::keep(const float* columns) {
-    for (std::size_t i = 0; i < kSamples; ++i) {
-        if (place(i, height_) == averaged_) std::copy(columns, columns + kSamples, samples_[i].begin());
+    for (std::size_t i = 0; i < kPlaces; ++i) {
+        if (lines_[i] == averaged_) std::copy(columns, columns + kPlaces, samples_[i].begin());
     }
     ++averaged_;
 }
 
+// The samples of the picture with its columns, its rows, or both mirrored.
+Samples Pdq::samples(bool down, bool across) const {
+    Samples found;
+    for (std::size_t i = 0; i < kSamples; ++i) {
+        const float* from = samples_[(down ? kSamples : 0) + i].data() + (across ? kSamples : 0);
+        std::copy(from, from + kSamples, found[i].begin());
+    }
+    return found;
+}
+
 Pdq::Result Pdq::finish() {
     if (averaged_ < height_) {
-        constexpr std::array<float, kSamples> nothing{};
+        constexpr std::array<float, kPlaces> nothing{};
         std::fill(luma_.begin(), luma_.end(), 0.0F);
         for (std::size_t i = first_.ahead(); i != 0; --i) average(luma_.data());
         for (std::size_t i = second_.ahead(); i != 0; --i) sample(nothing.data());
     }
     Result result;
-    result.quality = quality_of(samples_);
-    const Frequencies frequencies = frequencies_of(samples_);
-    for (std::size_t i = 0; i < kVariants; ++i) result.codes[i] = code_of(turned(frequencies, kTurns[i]));
+    result.quality = quality_of(samples(false, false));
+    const Frequencies upright = frequencies_of(samples(false, false));
+    for (std::size_t i = 0; i < kVariants; ++i) {
+        const Frequencies found = frequencies_of(samples(kTurns[i].down, kTurns[i].across));
+        result.codes[i] = code_of(kTurns[i].transposed ? transposed(found) : found);
+    }
+    Doubts doubts{};
+    doubt_noise(upright, doubts);
+    doubt_mirrored(upright, frequencies_of(samples(true, false)), true, doubts);
+    doubt_mirrored(upright, frequencies_of(samples(false, true)), false, doubts);
+    result.doubtful = static_cast<int>(std::count(doubts.begin(), doubts.end(), true));
     return result;
 }
 

@@ -42,11 +42,13 @@ class Pdq {
     static constexpr std::size_t kVariants = 8;
     using Code = std::array<std::uint8_t, kFrequencies * kFrequencies / 8>;
 
-    // The picture as it is; rotated by 90, 180 and 270 degrees counterclockwise; upside down; left to right; mirrored
-    // at the diagonal from top left, and at the other. All are of one transform.
+    // The codes are of the picture as it is; rotated by 90, 180 and 270 degrees counterclockwise; upside down; left to
+    // right; mirrored at the diagonal from top left, and at the other. `doubtful` is how many bits of the first one are
+    // a matter of chance, because their frequency is as good as the median.
     struct Result {
         std::array<Code, kVariants> codes;
         int quality;
+        int doubtful;
     };
 
     // Of a picture with that many pixels, at least 1 x 1.
@@ -62,11 +64,13 @@ class Pdq {
     Result finish();
 
   private:
-    using Samples = std::array<std::array<float, kSamples>, kSamples>;
+    // Samples are taken twice: as the picture is, and as it is mirrored.
+    static constexpr std::size_t kPlaces = 2 * kSamples;
 
     void average(const float* row);
     void sample(const float* row);
     void keep(const float* columns);
+    std::array<std::array<float, kSamples>, kSamples> samples(bool down, bool across) const;
 
     std::size_t width_;
     std::size_t height_;
@@ -75,9 +79,11 @@ class Pdq {
     std::vector<float> luma_;
     std::vector<float> along_;   // a row, averaged along itself
     std::vector<float> down_;    // the same, averaged along the columns
+    std::array<std::size_t, kPlaces> columns_;  // where samples are taken in a row
+    std::array<std::size_t, kPlaces> lines_;    // and which rows have any
     ColumnAverage first_;
     ColumnAverage second_;       // of the columns that are sampled only
-    Samples samples_{};
+    std::array<std::array<float, kPlaces>, kPlaces> samples_{};
 };
 
 }  // namespace hashpact

@@ -1,0 +1,54 @@
+"""Views: what an upload may be of a picture that was shared, and what a check looks for of each.
+
+A view is derived from the upload and compared with shared fingerprints. It is never shared itself.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Collection
+from typing import Final
+
+from hashpact.errors import InvalidInputError
+
+
+class View(enum.Enum):
+    """What was compared: the content as it is stored, or something that was derived from it."""
+
+    WHOLE = "whole"
+    SHOWN = "shown"
+    BLACK = "black"
+    FRAME = "frame"
+    TURNED = "turned"
+    PART = "part"
+    PADDED = "padded"
+    TILTED = "tilted"
+
+    @property
+    def meaning(self) -> str:
+        """What it is, in words."""
+        return _MEANINGS[self]
+
+
+_MEANINGS: Final = {
+    View.WHOLE: "the content as it is stored",
+    View.SHOWN: "as a viewer shows it: oriented, in its colours, on white",
+    View.BLACK: "a transparent picture on black",
+    View.FRAME: "another frame of an animation",
+    View.TURNED: "rotated by quarter turns, mirrored",
+    View.PART: "without a border, or the panel of a screenshot or of a frame",
+    View.PADDED: "larger by reflection, against crops",
+    View.TILTED: "rotated by a degree or two",
+}
+
+DERIVED: Final = tuple(view for view in View if view is not View.WHOLE)
+"""All views but the content itself: what a check of a picture looks for besides it."""
+
+
+def views_named(names: Collection[View | str]) -> frozenset[View]:
+    """The views of these names. Raises InvalidInputError for one that is unknown, listing the known ones."""
+    try:
+        return frozenset(map(View, (names,) if isinstance(names, str) else names))
+    except ValueError:
+        msg = f"views are of {', '.join(view.value for view in View)}"
+        raise InvalidInputError(msg, field="views") from None
