@@ -33,11 +33,11 @@ from hashpact.home.trust import ServerTrust
 from hashpact.http.client import WitnessClient
 from hashpact.keys.passphrase import Passphrases
 from hashpact.log import proofs
-from hashpact.service.append import Appender
+from hashpact.service.append import Appender, Intake
 from hashpact.service.check import Checker
 from hashpact.service.cosign import Quorum, WitnessLink
 from hashpact.service.follow import Follower, IndexSaver, check_reflects
-from hashpact.service.intake import Intake
+from hashpact.service.propose import Proposals
 from hashpact.service.prove import Prover
 from hashpact.service.read import Reader
 from hashpact.service.renew import Renewer
@@ -162,12 +162,14 @@ async def _serve_members(
     sealing = None if home.full else Sealing(signing, home.publisher(), stop)
     upkeep = Upkeep(home, follower, trust, stop, sealing, saver)
     await upkeep.prepare()
+    intake = Intake(Appender(home.ledger, clock), follower, signing, stop.on_fault)
     services = Services(
-        Intake(Appender(home.ledger, clock), follower, signing, stop.on_fault),
+        intake,
         Checker(home.ledger, index, follower),
         reader,
         Prover(home.ledger),
         Renewer(home.charter().origin, authority, home.ledger, unix_time),
+        Proposals(intake, home.ledger, home.waiting(), unix_time),
     )
     gate = Gate(home.charter().origin, home.ledger.snapshot, unix_time)
     guard = Guard(gate, log, time.monotonic, access=AccessLog(home.config.access_log))

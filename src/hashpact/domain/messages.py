@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from hashpact.domain.state import Entry, Key, Member, Opinion
+from hashpact.domain.state import Entry, Key, Member, Opinion, Receipt
 
 MAX_ROOTS: Final = 100
 """Root statements of one answer, each of at most 32 KiB."""
@@ -21,6 +21,14 @@ class Submission:
 
     statement: bytes
     private: Sequence[bytes] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """A statement that is in the log, as the leaf's bytes, and its receipt."""
+
+    statement: bytes
+    receipt: Receipt
 
 
 @dataclass(frozen=True, slots=True)

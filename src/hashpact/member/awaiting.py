@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self, TypeVar
@@ -12,6 +12,7 @@ from typing import Self, TypeVar
 from hashpact.clock import unix_time
 from hashpact.domain.checks import DEFAULT_LIMIT, Answer, Filter, Query
 from hashpact.domain.messages import (
+    Appended,
     EntriesRequest,
     EntryDetail,
     LeafDetail,
@@ -23,8 +24,9 @@ from hashpact.domain.messages import (
 from hashpact.domain.pinned import check_extends
 from hashpact.domain.ports import Clock, Entropy
 from hashpact.domain.renewal import MAX_DAYS
-from hashpact.domain.state import Basis, Receipt, Stance
+from hashpact.domain.state import Basis, Charter, Receipt, Stance
 from hashpact.errors import HashpactError
+from hashpact.governance.drafts import Draft
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
 from hashpact.member.clients import PACE, TIMEOUT, loaded
 from hashpact.member.operations import Fingerprintable, Local, Operations, Steps, reason_of
@@ -117,6 +119,23 @@ class AsyncClient:
     async def append(self, submission: Submission, *, timeout: float | None = None) -> Receipt:  # noqa: ASYNC109  # as above
         """Append a statement that was signed elsewhere, or before, as `Client.append`."""
         return await self._through(self._operations.append(submission), timeout)
+
+    async def propose(
+        self,
+        proposal: Sequence[Draft],
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109  # as above
+    ) -> tuple[Appended, ...]:
+        """Append administrators' statements, or let them wait for signatures, as `Client.propose`."""
+        return await self._through(self._operations.propose(proposal), timeout)
+
+    async def charter(self) -> Charter:
+        """Who governs the log, as `Client.charter`."""
+        return await self._through(self._operations.charter())
+
+    async def proposals(self) -> tuple[list[Draft], ...]:
+        """The proposals that wait for signatures. For administrators only."""
+        return await self._run(calls.waiting())
 
     async def resume(self, *, timeout: float | None = None) -> AsyncIterator[tuple[Submission, Receipt]]:  # noqa: ASYNC109  # as above
         """Send every statement of the profile whose answer was lost, as `Client.resume`."""

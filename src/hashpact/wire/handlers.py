@@ -15,19 +15,22 @@ from typing import Final, TypeVar
 
 from hashpact.domain.renewal import Renewal
 from hashpact.domain.state import Role
+from hashpact.service.append import Intake
 from hashpact.service.check import Checker
-from hashpact.service.intake import Intake
+from hashpact.service.propose import Proposals
 from hashpact.service.prove import Prover
 from hashpact.service.read import READERS, Reader, permitted
 from hashpact.service.renew import Renewer
-from hashpact.wire import codec, evidence, fields
-from hashpact.wire.identity import CALLER, require
+from hashpact.wire import codec, evidence, fields, proposals
+from hashpact.wire.identity import CALLER, require, require_administrator
 from hashpact.wire.pools import Pool
 from hashpact.wire.v1 import (
     certificate_pb2,
     certificate_pb2_grpc,
     check_pb2,
     check_pb2_grpc,
+    governance_pb2,
+    governance_pb2_grpc,
     log_pb2,
     log_pb2_grpc,
 )
@@ -48,6 +51,7 @@ class Services:
     reader: Reader
     prover: Prover
     renewer: Renewer
+    proposals: Proposals
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +233,38 @@ class CertificateHandler(certificate_pb2_grpc.CertificateServiceServicer):
         renewal = Renewal(request.certificate_request, request.proof)
         certificate = await self._pool.run(caller, lambda _: self._renewer.renew(caller, renewal))
         return certificate_pb2.RenewResponse(certificate=certificate)
+
+
+class GovernanceHandler(governance_pb2_grpc.GovernanceServiceServicer):
+    """Takes in what administrators propose."""
+
+    def __init__(self, waiting: Proposals, pool: Pool) -> None:
+        self._waiting = waiting
+        self._pool = pool
+
+    async def Propose(  # noqa: N802  # gRPC names it
+        self,
+        request: governance_pb2.ProposeRequest,
+        context: object,  # noqa: ARG002  # gRPC passes it
+    ) -> governance_pb2.ProposeResponse:
+        """What of a proposal is in the log now; nothing while it waits for signatures.
+
+        As with an append, one that has begun is finished even if the caller disconnects.
+        """
+        require_administrator()
+        data, waiting = proposals.proposal_from_wire(request), self._waiting
+        appended = await self._pool.run(CALLER.get().id, lambda _: waiting.propose(data))
+        return proposals.appended_to_wire(appended)
+
+    async def ListProposals(  # noqa: N802  # gRPC names it
+        self,
+        request: governance_pb2.ListProposalsRequest,  # noqa: ARG002  # it is empty
+        context: object,  # noqa: ARG002  # gRPC passes it
+    ) -> governance_pb2.ListProposalsResponse:
+        """The proposals that wait."""
+        require_administrator()
+        found = await self._pool.run(CALLER.get().id, lambda _: self._waiting.all())
+        return proposals.proposals_to_wire(found)
 
 
 async def _streamed(pool: Pool, items: Iterator[Item]) -> AsyncIterator[Item]:

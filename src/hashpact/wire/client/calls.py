@@ -9,15 +9,24 @@ nothing there decides.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Generic, TypeAlias, TypeVar
 
 from google.protobuf.message import DecodeError
 
+from hashpact.domain import statements
 from hashpact.domain.checks import Answer, Check
-from hashpact.domain.messages import EntryDetail, LeafDetail, Page, PageRequest, PolicyDetail, Submission
+from hashpact.domain.messages import (
+    Appended,
+    EntryDetail,
+    LeafDetail,
+    Page,
+    PageRequest,
+    PolicyDetail,
+    Submission,
+)
 from hashpact.domain.pinned import PinnedLog
 from hashpact.domain.renewal import Renewal
 from hashpact.domain.state import Receipt
@@ -29,8 +38,10 @@ from hashpact.errors import (
     InvalidInputError,
     UnavailableError,
 )
-from hashpact.wire import codec, evidence, fields
-from hashpact.wire.v1 import certificate_pb2, check_pb2, log_pb2
+from hashpact.governance import drafts
+from hashpact.governance.drafts import Draft
+from hashpact.wire import codec, evidence, fields, proposals
+from hashpact.wire.v1 import certificate_pb2, check_pb2, governance_pb2, log_pb2
 
 Result = TypeVar("Result")
 
@@ -39,6 +50,7 @@ MAX_TIMEOUT: Final = 24 * 3600
 
 _CHECK: Final = "/hashpact.wire.v1.CheckService/"
 _CERTIFICATE: Final = "/hashpact.wire.v1.CertificateService/"
+_GOVERNANCE: Final = "/hashpact.wire.v1.GovernanceService/"
 _LOG: Final = "/hashpact.wire.v1.LogService/"
 
 
@@ -90,6 +102,38 @@ def append(submission: Submission, log: PinnedLog | None) -> Call[Receipt]:
         return receipt
 
     return Call(f"{_LOG}Append", codec.submission_to_wire(submission).SerializeToString(), read)
+
+
+def propose(proposal: Sequence[Draft], log: PinnedLog) -> Call[tuple[Appended, ...]]:
+    """A proposal of administrators' statements.
+
+    Its result is empty if they wait for signatures, or a verified receipt of each; ProofError for any other.
+    """
+
+    def read(answer: bytes) -> tuple[Appended, ...]:
+        found = proposals.appended_from_wire(governance_pb2.ProposeResponse.FromString(answer))
+        if found and [statements.parse(one.statement).note.text for one in found] != [
+            draft.text for draft in proposal
+        ]:
+            msg = "the server answered a proposal with other statements"
+            raise CorruptError(msg)
+        for one in found:
+            log.check_receipt(one.statement, one.receipt)
+        return found
+
+    return Call(
+        f"{_GOVERNANCE}Propose", proposals.proposal_to_wire(drafts.write(proposal)).SerializeToString(), read
+    )
+
+
+def waiting() -> Call[tuple[list[Draft], ...]]:
+    """Listing the proposals that wait for signatures."""
+
+    def read(data: bytes) -> tuple[list[Draft], ...]:
+        found = proposals.proposals_from_wire(governance_pb2.ListProposalsResponse.FromString(data))
+        return tuple(map(drafts.parse, found))
+
+    return Call(f"{_GOVERNANCE}ListProposals", b"", read)
 
 
 def entry(index: int) -> Call[EntryDetail]:
