@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from hashpact.domain.fingerprints import TYPES, Fingerprint, FingerprintType
     from hashpact.domain.messages import EntryDetail, LeafDetail, MemberDetail, Submission
     from hashpact.domain.state import Basis, Entry, Key, Member, Opinion, Receipt, Role, Stance
+    from hashpact.domain.strength import Strength
+    from hashpact.domain.views import DERIVED, View
     from hashpact.errors import (
         AlreadySharedError,
         BadSignatureError,
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     """The version of the package that is installed."""
 
 __all__ = [
+    "DERIVED",
     "TYPES",
     "AlreadySharedError",
     "Answer",
@@ -99,6 +102,7 @@ __all__ = [
     "Role",
     "SignedCheckpoint",
     "Stance",
+    "Strength",
     "Submission",
     "UnauthenticatedError",
     "UnavailableError",
@@ -106,6 +110,7 @@ __all__ = [
     "UnknownLabelError",
     "UnusableContentError",
     "UnusableFingerprintError",
+    "View",
     "__version__",
     "fingerprints_of",
     "fingerprints_of_text",
@@ -116,6 +121,8 @@ _HOMES = {
     "hashpact.domain.fingerprints": ("TYPES", "Fingerprint", "FingerprintType"),
     "hashpact.domain.messages": ("EntryDetail", "LeafDetail", "MemberDetail", "Submission"),
     "hashpact.domain.state": ("Basis", "Entry", "Key", "Member", "Opinion", "Receipt", "Role", "Stance"),
+    "hashpact.domain.strength": ("Strength",),
+    "hashpact.domain.views": ("DERIVED", "View"),
     "hashpact.fingerprint.content": ("Fingerprinted", "fingerprints_of", "fingerprints_of_text"),
     "hashpact.log.checkpoint": ("Checkpoint", "SignedCheckpoint"),
     "hashpact.member.author": ("Author", "Reason"),

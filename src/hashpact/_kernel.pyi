@@ -89,10 +89,10 @@ class Pdq:
     def __init__(self, width: int, height: int) -> None: ...
     # More rows: RGB, shaped (rows, width, 3). ValueError for another width or too many rows.
     def add(self, band: NDArray[np.uint8]) -> None: ...
-    # After the last row: eight codes of 32 bytes, the quality, and how many bits of the first code are a matter
-    # of chance. The codes are those of the picture as it is, rotated by 90, 180 and 270 degrees counterclockwise,
-    # upside down, left to right, mirrored at the diagonal from top left, and at the other one. ValueError if rows
-    # are missing.
+    # After the last row: eight codes of 32 bytes, the quality, and how many bits of the first code are a
+    # matter of chance. The codes are those of the picture as it is, rotated by 90, 180 and 270 degrees
+    # counterclockwise, upside down, left to right, mirrored at the diagonal from top left, and at the other
+    # one. ValueError if rows are missing.
     def finish(self) -> tuple[list[bytes], int, int]: ...
 
 # The instruction sets that this processor has, the slowest first, and the one in use.

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, overload
 
 from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure
 from hashpact.domain.strength import Strength, strength_of
-from hashpact.domain.views import View
+from hashpact.domain.views import Texture, View
 from hashpact.errors import InvalidInputError
 
 MAX_QUERIES: Final = 64
@@ -60,14 +60,14 @@ class Hits(Sequence[Hit]):
 class Query:
     """One fingerprint to look for, within ``threshold`` (None: the type's default).
 
-    ``view`` is what of the content it is, and ``text_like`` whether that is a picture of text. A client keeps both
-    to itself, and grades matches by them.
+    ``view`` is what of the content it is, and ``texture`` that picture's. A client keeps both to itself, and
+    grades matches by them.
     """
 
     fingerprint: Fingerprint
     threshold: float | None = None
     view: View = View.WHOLE
-    text_like: bool = False
+    texture: Texture = Texture.ORDINARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +119,11 @@ class Check:
 class Match:
     """An entry that is near a query, with the opinions of members on it.
 
-    ``score`` is a Hamming distance in bits, an estimated similarity, or 0 for equality; ``measure`` is
-    which of them. ``shared_at`` is the statement's time in Unix seconds; ``entry`` is the entry's log index.
+    ``score`` is a Hamming distance in bits, an estimated similarity, or 0 for equality; ``measure`` is which
+    of them. ``shared_at`` is the statement's time in Unix seconds; ``entry`` is the entry's log index.
     ``disowned``: the authority that the entry names states that it has not ordered the removal. ``query`` is
-    the number, from 0, of the query that the entry is near: the nearest one of several of this type. ``view`` and
-    ``strength`` are what a client adds: of what the query is, and how much the match says.
+    the number, from 0, of the query that the entry is near: the nearest one of several of this type. ``view``
+    and ``strength`` are what a client adds: of what the query is, and how much the match says.
     """
 
     entry: int
@@ -155,7 +155,7 @@ class Answer:
     truncated: bool = False
 
     def graded(self, queries: Sequence[Query], least: Strength = Strength.WEAK) -> Answer:
-        """The answer to these ``queries`` with the strength of each match, without those weaker than ``least``.
+        """The answer to these ``queries`` with each match's strength, without those weaker than ``least``.
 
         An entry that is near by two perceptual types counts as found twice.
         """
@@ -170,7 +170,7 @@ class Answer:
                 TYPES[match.type],
                 match.score,
                 query.view,
-                text_like=query.text_like,
+                query.texture,
                 agreed=len(kinds.get(match.entry, ())) > 1,
             )
             if strength.reaches(least):

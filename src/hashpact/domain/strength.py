@@ -1,7 +1,7 @@
 """How much a match says, in a word.
 
-A client grades the matches of an answer, because it knows what each query is of. The thresholds come from measured
-distances of copies and of unrelated content: docs/methods/views.md.
+A client grades the matches of an answer, because it knows what each query is of. The thresholds come from
+measured distances of copies and of unrelated content: docs/methods/views.md.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import enum
 from typing import Final
 
 from hashpact.domain.fingerprints import MINHASH, PDQ, PHASH, FingerprintType, Measure
-from hashpact.domain.views import View
+from hashpact.domain.views import Texture, View
 
 
 class Strength(enum.Enum):
@@ -30,35 +30,50 @@ class Strength(enum.Enum):
 _SAME: Final = {PDQ.name: 10.0, PHASH.name: 0.0, MINHASH.name: 0.9}
 """What is as near as two encodings of the same content."""
 
-_NEAR: Final = {PDQ.name: 31.0, PHASH.name: 6.0, MINHASH.name: 0.6}
-"""What is as near as an edited copy, and unrelated content is not."""
+_NEAR: Final = {PDQ.name: 31.0, PHASH.name: 8.0, MINHASH.name: 0.6}
+"""What is as near as an edited copy, while no unrelated content is."""
 
-_NEAR_DERIVED: Final = {PDQ.name: 31.0, PHASH.name: 4.0}
-"""The same for a view that was derived: there are many, and each is a chance to be near by accident."""
+_NEAR_DERIVED: Final = {View.PADDED: 6.0, View.TILTED: 6.0, View.TURNED: 4.0}
+"""The same for phash/1 of derived views: each is one more chance to be near by accident."""
 
-_NEAR_TEXT_LIKE: Final = {PDQ.name: 6.0, PHASH.name: -1.0}
-"""The same for a picture of text: other texts in the same layout are nearer than an edited copy of this one."""
+_NEAR_FAINT: Final = {View.WHOLE: 6.0, View.SHOWN: 6.0, View.PART: 4.0, View.TURNED: 2.0}
+"""The same for phash/1 of a faint picture; of other views, never."""
+
+_NEAR_TEXT_LIKE: Final = 16.0
+"""The same for pdq/1 of a picture of text, and never for phash/1."""
 
 
 def strength_of(
-    kind: FingerprintType, score: float, view: View = View.WHOLE, *, text_like: bool = False, agreed: bool = False
+    kind: FingerprintType,
+    score: float,
+    view: View = View.WHOLE,
+    texture: Texture = Texture.ORDINARY,
+    *,
+    agreed: bool = False,
 ) -> Strength:
     """The strength of a match of that type and score.
 
-    ``view`` is what the query is of, and ``text_like`` whether that is a picture of text. ``agreed`` is whether
-    a fingerprint of another perceptual type is near the same entry.
+    ``view`` is what the query is of, and ``texture`` that picture's. ``agreed`` is whether a fingerprint of
+    another perceptual type is near the same entry.
     """
     if kind.measure is Measure.EQUALITY:
         return Strength.SAME
-    if text_like:
-        if _within(kind, score, _NEAR_TEXT_LIKE):
+    if texture is Texture.TEXT_LIKE:
+        if kind == PDQ and score <= _NEAR_TEXT_LIKE:
             return Strength.NEAR
         return Strength.POSSIBLE if agreed else Strength.WEAK
-    if view is View.WHOLE and _within(kind, score, _SAME):
+    if view is View.WHOLE and texture is Texture.ORDINARY and _within(kind, score, _SAME):
         return Strength.SAME
-    if agreed or _within(kind, score, _NEAR if view is View.WHOLE else _NEAR_DERIVED):
-        return Strength.NEAR
-    return Strength.POSSIBLE
+    return Strength.NEAR if agreed or _is_near(kind, score, view, texture) else Strength.POSSIBLE
+
+
+def _is_near(kind: FingerprintType, score: float, view: View, texture: Texture) -> bool:
+    if kind != PHASH:
+        return _within(kind, score, _NEAR)
+    bound = _NEAR[PHASH.name]
+    return score <= (
+        _NEAR_FAINT.get(view, -1.0) if texture is Texture.FAINT else _NEAR_DERIVED.get(view, bound)
+    )
 
 
 def _within(kind: FingerprintType, score: float, bounds: dict[str, float]) -> bool:

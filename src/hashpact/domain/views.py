@@ -41,6 +41,19 @@ _MEANINGS: Final = {
     View.TILTED: "rotated by a degree or two",
 }
 
+
+class Texture(enum.Enum):
+    """How well a picture can be distinguished from others.
+
+    FAINT has too little structure for a pdq/1 that is shared. TEXT_LIKE has one or two tones nearly
+    everywhere, as a screenshot of text has: other texts in its layout have nearly the same codes.
+    """
+
+    ORDINARY = "ordinary"
+    FAINT = "faint"
+    TEXT_LIKE = "text-like"
+
+
 DERIVED: Final = tuple(view for view in View if view is not View.WHOLE)
 """All views but the content itself: what a check of a picture looks for besides it."""
 

@@ -1,9 +1,10 @@
 """A picture file without its metadata, which is what Pillow is shown of it.
 
 Pillow keeps comments, profiles, EXIF data and texts. A file can make it hold far more than the pixels need,
-or work for minutes before the first pixel, and no fingerprint to share depends on any of them. So they are left
-out of JPEG, PNG and GIF files; the two that a viewer heeds are read here, as far as they are of ordinary size.
-What else makes decoding dear is counted: scans (JPEG), parts (JPEG, PNG, GIF, WebP), boxes (AVIF) and runs (BMP).
+or work for minutes before the first pixel, and no fingerprint to share depends on any of them. So they are
+left out of JPEG, PNG and GIF files; the two that a viewer heeds are read here, as far as they are of ordinary
+size. What else makes decoding dear is counted: scans (JPEG), parts (JPEG, PNG, GIF, WebP), boxes (AVIF) and
+runs (BMP).
 """
 
 from __future__ import annotations
@@ -12,13 +13,18 @@ import bisect
 import io
 import itertools
 import re
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Final, cast
 
 from hashpact.errors import UnusableContentError
-from hashpact.fingerprint.views.metadata import MAX_PROFILE, orientation_in, profile_in_chunk, profile_of_parts
+from hashpact.fingerprint.views.hidden import CHUNK, made_chunk, shown_frame
+from hashpact.fingerprint.views.metadata import (
+    MAX_PROFILE,
+    orientation_in,
+    profile_in_chunk,
+    profile_of_parts,
+)
 
 MAX_SCANS: Final = 100
 """The most scans of a JPEG. Each is a pass over the whole picture, however few bytes it has.
@@ -53,10 +59,11 @@ _BLOCK: Final = 64 * 1024
 class Bare:
     """A file for Pillow.
 
-    ``coefficients`` is how many bytes of them libjpeg keeps until it has read all scans. ``orientation`` is that
-    of EXIF, 1 to 8, and ``profile`` an ICC profile; both are None where Pillow itself reads them (WebP, AVIF).
-    ``longer`` is there if a JPEG has no end marker: the file with one, as ``file`` is, and with more bytes in front
-    of it. ``moving`` is a file of the first frame if an animated PNG begins with a picture that is no frame.
+    ``coefficients`` is how many bytes of them libjpeg keeps until it has read all scans. ``orientation`` is
+    that of EXIF, 1 to 8, and ``profile`` an ICC profile; both are None where Pillow itself reads them (WebP,
+    AVIF). ``longer`` is there if a JPEG has no end marker: the file with one, as ``file`` is, and with more
+    bytes in front of it. ``moving`` is a file of the first frame if an animated PNG begins with a picture
+    that is no frame.
     """
 
     file: BinaryIO
@@ -238,84 +245,53 @@ def _coefficients(frame: bytes) -> int:
 
 
 # --- PNG: the critical chunks ------------------------------------------------------------------------------
-_CHUNK: Final = 12
-"""The bytes of a chunk beside its data: length, name and checksum."""
-
 _MOST_COLOURS: Final = 256
 
-_MOST_SHOWN: Final = 16 * 1024 * 1024
-"""The most bytes of a frame that is shown in place of the first picture: it is held in memory."""
+
+def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int, int]]:
+    """Each chunk: its name, its length, where it begins and where it ends. ``file`` is at its data."""
+    at = 8
+    for parts in range(MAX_PARTS + 2):
+        _check_parts(parts, "chunks")
+        file.seek(at)
+        length, kind = int.from_bytes(file.read(4)), file.read(4)
+        if len(kind) < 4:  # noqa: PLR2004 - the name of a chunk
+            return
+        end = at + CHUNK + length
+        yield kind, length, at, end
+        at = end
 
 
 def _png(file: BinaryIO, size: int) -> Bare:
     head = bytearray(file.read(8))
     start = end = orientation = 0
-    at = len(head)
     profile: bytes | None = None
-    control = hidden = False
-    for parts in range(MAX_PARTS + 2):
-        _check_parts(parts, "chunks")
-        file.seek(at)
-        length, kind = int.from_bytes(file.read(4)), file.read(4)
-        if kind == b"IDAT":
-            hidden = hidden or (control and start == 0)
-            start, end = start or at, at + _CHUNK + length
-        elif start or len(kind) < 4:  # noqa: PLR2004 - the name of a chunk
-            break
-        elif kind in (b"IHDR", b"PLTE"):
-            _check_head(len(head) + length)
-            file.seek(at)
-            head += file.read(_CHUNK + length)
-        elif kind == b"tRNS" and length <= _MOST_COLOURS:
-            head += _chunk(kind, file.read(length))
-        elif kind == b"acTL":
-            control = True
-        elif kind == b"fcTL":
-            control = False
-        elif kind == b"eXIf" and length <= _BLOCK:
-            orientation = orientation_in(file.read(length))
-        elif kind == b"iCCP" and length <= MAX_PROFILE:
-            profile = profile_in_chunk(file.read(length))
-        at += _CHUNK + length
+    animated = hidden = False
+    for kind, length, at, after in _chunks(file):
+        match kind:
+            case b"IDAT":
+                hidden = hidden or (animated and start == 0)
+                start, end = start or at, after
+            case _ if start:
+                break
+            case b"IHDR" | b"PLTE":
+                _check_head(len(head) + length)
+                file.seek(at)
+                head += file.read(CHUNK + length)
+            case b"tRNS" if length <= _MOST_COLOURS:
+                head += made_chunk(kind, file.read(length))
+            case b"acTL" | b"fcTL":
+                # With its control in front, the first picture is a frame.
+                animated = kind == b"acTL"
+            case b"eXIf" if length <= _BLOCK:
+                orientation = orientation_in(file.read(length))
+            case b"iCCP" if length <= MAX_PROFILE:
+                profile = profile_in_chunk(file.read(length))
     if start == 0:
         msg = "no chunk of pixels"
         raise ValueError(msg)
-    moving = _shown_frame(file, bytes(head), end, size) if hidden else None
+    moving = shown_frame(file, bytes(head), end, size) if hidden else None
     return Bare(_spliced(file, head, (start, end)), 0, orientation or 1, profile, moving=moving)
-
-
-def _shown_frame(file: BinaryIO, head: bytes, at: int, size: int) -> BinaryIO | None:
-    """The first frame of an animated PNG as a PNG of its own, if it covers the picture and can be read.
-
-    Frames have the form of IDAT behind a number of 4 bytes (PNG, third edition, 11.3.2.6), so the chunks are
-    made anew.
-    """
-    parts: list[bytes | tuple[int, int]] = [head]
-    held = 0
-    for count in range(MAX_PARTS + 1):
-        file.seek(at)
-        length, kind = int.from_bytes(file.read(4)), file.read(4)
-        if kind == b"fcTL":
-            if count and len(parts) > 1:
-                break
-            control = file.read(length)
-            # Smaller frames are drawn on what is behind them; they are not worth the trouble.
-            if control[4:12] != head[16:24]:
-                return None
-        elif kind == b"fdAT":
-            file.seek(4, io.SEEK_CUR)
-            held += length
-            if held > _MOST_SHOWN:
-                return None
-            parts.append(_chunk(b"IDAT", file.read(max(length - 4, 0))))
-        elif at >= size or len(kind) < 4:  # noqa: PLR2004 - the name of a chunk
-            break
-        at += _CHUNK + length
-    return cast("BinaryIO", _Spliced(file, parts)) if len(parts) > 1 else None
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4)
 
 
 # --- GIF: all but the extensions that are not about the first frame ----------------------------------------

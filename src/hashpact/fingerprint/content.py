@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
@@ -47,10 +48,11 @@ _EXACT_ONLY: Final = (
 class Fingerprinted:
     """What came of one file or text.
 
-    ``fingerprints`` has at most one of each type, perceptual ones first. ``refused`` pairs the name of a
-    type with why this content cannot have it. ``kind`` is what the content was read as. ``queries`` are what to
-    check with, never to share: the fingerprints, and those of the views that were asked for. ``warnings`` name
-    content that could not be read as what its first bytes or its name say.
+    ``fingerprints`` has one of each type, perceptual ones first; of a picture with transparency also those of
+    what is seen of it over white, if they are others. ``refused`` pairs the name of a type with why this
+    content cannot have it. ``kind`` is what the content was read as. ``queries`` are what to check with,
+    never to share: the fingerprints, and those of the views that were asked for. ``warnings`` name content
+    that could not be read as what its first bytes or its name say.
     """
 
     fingerprints: tuple[Fingerprint, ...]
@@ -68,8 +70,9 @@ def fingerprints_of(
     ``content`` is a path, the bytes themselves, or a file that is open in binary mode, as `source.opened`
     takes them.
 
-    With ``views``, a picture's ``queries`` are also of these views, from the same decoding: `DERIVED` are all that
-    there are. A picture whose fingerprints are refused because it has too little structure may still have queries.
+    With ``views``, a picture's ``queries`` are also of these views, from the same decoding: `DERIVED` are all
+    that there are. A picture whose fingerprints are refused because it has too little structure may still
+    have queries.
 
     The content decides the kind: a picture by its signature, a text by being UTF-8 without NUL in
     its first 64 KiB. Memory is bounded by the limits of ``images`` and ``text``, not by the size of the file.
@@ -152,7 +155,7 @@ def _whole(
     derived: tuple[Query, ...] = (),
     warnings: tuple[str, ...] = (),
 ) -> Fingerprinted:
-    """The result. Raises UnusableContentError if every type was refused, and nothing is left to check with."""
+    """The result. Raises UnusableContentError if every type was refused and there is nothing to check."""
     # The content itself is among what was derived, in a form that more can be found by.
     others = (each for each in found if not derived or each.type.measure is Measure.EQUALITY)
     queries = (*derived, *map(Query, others))
@@ -183,17 +186,24 @@ def _of_picture(
 
     picture = images.decode(file, size)
 
-    from hashpact.fingerprint import perceptual  # noqa: PLC0415 - later: numpy, when decoders have freed theirs
+    from hashpact.fingerprint import perceptual  # noqa: PLC0415 - later: numpy, once decoders are done
 
     reduced = perceptual.reduced(picture)
     found: list[Fingerprint] = []
     refused: list[tuple[str, str]] = []
-    for kind, recipe in ((PDQ, perceptual.pdq), (PHASH, perceptual.phash)):
-        if kind in chosen:
-            try:
-                found.append(recipe(reduced))
-            except UnusableFingerprintError as exc:
-                refused.append((kind.name, exc.message))
+    recipes = [each for each in ((PDQ, perceptual.pdq), (PHASH, perceptual.phash)) if each[0] in chosen]
+    for kind, recipe in recipes:
+        try:
+            found.append(recipe(reduced))
+        except UnusableFingerprintError as exc:
+            refused.append((kind.name, exc.message))
+    if picture.transparent:
+        seen = perceptual.reduced(picture.over(images.WHITE))
+        for _, recipe in recipes:
+            with suppress(UnusableFingerprintError):
+                found += [
+                    each for each in (recipe(seen),) if each.value not in (other.value for other in found)
+                ]
     if not views:
         return found, refused, ()
 

@@ -17,7 +17,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
 
 from PIL import Image, ImageChops, UnidentifiedImageError
@@ -56,6 +56,9 @@ _COPIES: Final = {"WEBP": 3, "AVIF": 3}
 In the other formats it is read in small pieces.
 """
 
+WHITE: Final = 255
+BLACK: Final = 0
+
 _BAND: Final = 1024 * 1024
 """About so many pixels are RGB at the same time."""
 
@@ -81,9 +84,10 @@ _opening: Final = threading.Lock()
 class Picture:
     """A decoded picture, in the mode of Pillow that its file has.
 
-    ``orientation`` is that of EXIF, 1 to 8. ``profile`` is an ICC profile, if the file has one of ordinary size.
-    ``transparency`` is Pillow's note of which colours are transparent, where the mode does not show it.
-    ``moving`` is whether the file may have other frames.
+    ``orientation`` is that of EXIF, 1 to 8. ``profile`` is an ICC profile, if the file has one of ordinary
+    size. ``transparency`` is Pillow's note of which colours are transparent, where the mode does not show it.
+    ``moving`` is whether the file may have other frames. Transparency is discarded, unless there is a grey
+    ``background`` to look at the picture over.
     """
 
     image: Image.Image
@@ -91,6 +95,7 @@ class Picture:
     profile: bytes | None = None
     transparency: bytes | int | tuple[int, ...] | None = None
     moving: bool = False
+    background: int | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -102,28 +107,27 @@ class Picture:
         """Whether a part of it may be transparent."""
         return self.transparency is not None or self.image.mode in _WITH_ALPHA
 
+    def over(self, background: int) -> Picture:
+        """What is seen of it over a grey ``background``."""
+        return replace(self, background=background)
+
     def bands(self, step: int = 1) -> Iterator[Image.Image]:
         """The picture in RGB, as pictures of its full width that follow each other from top to bottom.
 
         Their heights are multiples of ``step``, but for the last one's.
         """
-        for band in self._bands(step):
-            yield _rgb(band)
-
-    def bands_on(self, background: int, step: int = 1) -> Iterator[Image.Image]:
-        """The same, of what is seen over a grey ``background``."""
-        for band in self._bands(step):
-            if self.transparency is not None:
-                band.info["transparency"] = self.transparency
-            above = band.convert("RGBA")
-            below = Image.new("RGBA", above.size, (background, background, background, 255))
-            yield Image.alpha_composite(below, above).convert("RGB")
-
-    def _bands(self, step: int) -> Iterator[Image.Image]:
         width, height = self.image.size
         rows = max(_BAND // width // step, 1) * step
         for top in range(0, height, rows):
-            yield self.image.crop((0, top, width, min(top + rows, height)))
+            band = self.image.crop((0, top, width, min(top + rows, height)))
+            yield _rgb(band) if self.background is None else self._composed(band, self.background)
+
+    def _composed(self, band: Image.Image, background: int) -> Image.Image:
+        if self.transparency is not None:
+            band.info["transparency"] = self.transparency
+        above = band.convert("RGBA")
+        below = Image.new("RGBA", above.size, (background, background, background, 255))
+        return Image.alpha_composite(below, above).convert("RGB")
 
 
 def decode(file: BinaryIO, size: int) -> Picture:
@@ -141,7 +145,8 @@ def decode(file: BinaryIO, size: int) -> Picture:
         shown = bare(file, size, name)
         picture = _decoded(shown.file, shown, size, name)
         if shown.longer is not None:
-            # libjpeg takes missing pixels for grey. If any are missing, it takes the bytes that follow for them.
+            # libjpeg takes missing pixels for grey. If any are missing, it takes the bytes that follow for
+            # them.
             _check_memory(2 * picture.image.width * picture.image.height * 4 + shown.coefficients, name)
             other = _decoded(shown.longer, shown, size, name)
             if ImageChops.difference(picture.image, other.image).getbbox() is not None:
@@ -153,8 +158,8 @@ def decode(file: BinaryIO, size: int) -> Picture:
 def other_frame(file: BinaryIO, size: int) -> Picture | None:
     """What an animation shows, if its first picture may not be it: a frame in the middle, by its number.
 
-    Of an animated PNG whose first picture is not a frame it is the first frame. None if there is none that can
-    be read at a bounded cost: the picture itself could be, so that this is no reason to refuse it.
+    Of an animated PNG whose first picture is not a frame it is the first frame. None if there is none that
+    can be read at a bounded cost: the picture itself could be, so that this is no reason to refuse it.
     """
     name = _name(file, size)
     with suppress(UnusableContentError), _damage(name):

@@ -19,8 +19,8 @@ from hashpact.errors import UnusableFingerprintError
 from hashpact.fingerprint.images import Picture
 
 POSITIONS: Final = 8
-"""As a picture is; rotated by 90, 180 and 270 degrees counterclockwise; upside down; mirrored left to right; mirrored
-at the diagonal from top left; mirrored at the other one."""
+"""As a picture is; rotated by 90, 180 and 270 degrees counterclockwise; upside down; mirrored left to right;
+mirrored at the diagonal from top left; mirrored at the other one."""
 
 _SIDE: Final = 32
 """Of this many pixels is the square of which phash takes the frequencies."""
@@ -36,8 +36,8 @@ _NOISE: Final = 8.0
 """What a copy of good quality changes a frequency of phash by."""
 
 _DOUBTFUL_PDQ: Final = 96
-"""Photographs have 20 to 50 doubtful bits, of which small noise changes few; symmetric pictures have 110 and more, and
-their copies are 60 bits away."""
+"""Photographs have 20 to 50 doubtful bits, of which small noise changes few; symmetric pictures have 110 and
+more, and their copies are 60 bits away."""
 
 _DOUBTFUL_PHASH: Final = 20
 """Half of so many bits is the widest distance of phash/1. Photographs have 0 to 3, symmetric pictures 32."""
@@ -47,8 +47,8 @@ _DOUBTFUL_PHASH: Final = 20
 class Reduced:
     """What is left of a picture once it has been read: a quarter of its memory.
 
-    ``codes`` are of PDQ, in all POSITIONS, and have one ``quality``. ``doubtful`` is how many bits of the first
-    one are a matter of chance. ``grey`` is the picture in Pillow's mode L.
+    ``codes`` are of PDQ, in all POSITIONS, and have one ``quality``. ``doubtful`` is how many bits of the
+    first one are a matter of chance. ``grey`` is the picture in Pillow's mode L.
     """
 
     codes: tuple[bytes, ...]
@@ -74,7 +74,8 @@ def reduced(picture: Picture) -> Reduced:
 def pdq(of: Reduced) -> Fingerprint:
     """The pdq/1 fingerprint, with its quality: of the full resolution, equal to the reference's to the bit.
 
-    Raises UnusableFingerprintError for a picture with too little structure, or of which a copy would not match.
+    Raises UnusableFingerprintError for a picture with too little structure, or of which a copy would not
+    match.
     """
     found = Fingerprint(PDQ, of.codes[0], of.quality)
     if of.doubtful > _DOUBTFUL_PDQ:
@@ -116,7 +117,7 @@ def phash_codes(frequencies: NDArray[np.float64]) -> list[bytes]:
 
 def _doubtful(name: str, doubtful: int, size: int) -> UnusableFingerprintError:
     msg = (
-        f"refused {name}: {doubtful} of {size * 8} bits are a matter of chance, as in bars and symmetric pictures, "
-        "so that a copy would not match"
+        f"refused {name}: {doubtful} of {size * 8} bits are a matter of chance, as in bars and "
+        "symmetric pictures, so that a copy would not match"
     )
     return UnusableFingerprintError(msg, field="value")

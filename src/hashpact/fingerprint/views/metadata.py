@@ -9,7 +9,8 @@ import zlib
 from typing import Final, Literal, cast
 
 MAX_PROFILE: Final = 4 * 1024 * 1024
-"""The largest colour profile that is read, in bytes; a larger one is passed over. Those of printers have 2 MiB."""
+"""The largest colour profile that is read, in bytes; a larger one is passed over. Those of printers have 2
+MiB."""
 
 _TAG_ORIENTATION: Final = 0x0112
 _MAX_TAGS: Final = 512

@@ -1,8 +1,8 @@
 """Pictures inside pictures: what is left without a border, the largest panel of a screenshot or a frame.
 
 A frame has a colour of its own: that of the picture's edges. Rows and columns of nothing else divide what the
-frame holds, such as lines of text from a picture below them. A background that is a blurred or a smooth picture
-has no one colour, but nothing sharp either.
+frame holds, such as lines of text from a picture below them. A background that is a blurred or a smooth
+picture has no one colour, but nothing sharp either.
 """
 
 from __future__ import annotations
@@ -130,7 +130,9 @@ def _edge_colours(image: Image.Image) -> list[NDArray[np.float64]]:
         pixels = np.asarray(image.crop(edge)).reshape(-1, 3).astype(np.int16)
         colour = np.median(pixels, axis=0)
         flat = np.abs(pixels - colour).max(axis=1) <= _FLAT
-        if flat.mean() >= _EDGE and not any(np.abs(colour - each).max() <= _TOLERANCE / 2 for each in colours):
+        if flat.mean() >= _EDGE and not any(
+            np.abs(colour - each).max() <= _TOLERANCE / 2 for each in colours
+        ):
             colours.append(colour)
     return colours
 
@@ -147,7 +149,7 @@ def _frame(image: Image.Image, colours: list[NDArray[np.float64]]) -> Image.Imag
 
 def _span_box(frame: Image.Image, *, largest: bool) -> Box:
     """What the frame holds: the ``largest`` piece of it, or all."""
-    width, height = frame.size
+    width = frame.width
     top, bottom = _span(_rows(frame), largest=largest)
     left, right = _span(_columns(frame.crop((0, top, width, bottom))), largest=largest)
     # With the columns known, so are the rows that have nothing between them.
@@ -206,7 +208,10 @@ def _sharp(detail: NDArray[np.float64], steps: NDArray[np.float64]) -> tuple[int
     places = np.flatnonzero(detail >= _SHARP * detail.mean())
     near = max(2, round(_LINE * size))
     ends = []
-    for end, outside in ((int(places[0]), slice(0, places[0])), (int(places[-1]) + 1, slice(places[-1] + 1, size))):
+    for end, outside in (
+        (int(places[0]), slice(0, places[0])),
+        (int(places[-1]) + 1, slice(places[-1] + 1, size)),
+    ):
         if end in range(near + 1) or end in range(size - near, size + 1):
             ends.append(0 if end <= near else size)
             continue

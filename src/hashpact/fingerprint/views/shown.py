@@ -10,10 +10,8 @@ from PIL import Image, ImageChops, ImageCms, ImageStat
 from hashpact.fingerprint.images import Picture
 
 LONG: Final = 1024
-"""The longer side of the picture that views are made from, in pixels, unless the picture itself is smaller."""
-
-WHITE: Final = 255
-BLACK: Final = 0
+"""The longer side of the picture that views are made from, in pixels, unless the picture itself is
+smaller."""
 
 _VISIBLE: Final = 6.0
 """By how much a profile must change colours on average, of 255, to be applied."""
@@ -30,20 +28,20 @@ _TRANSPOSES: Final = {
 """What puts a picture of each orientation upright (CIPA DC-008, orientation)."""
 
 
-def shown(picture: Picture, background: int) -> Image.Image:
-    """The picture in RGB with its orientation and profile applied, over ``background`` where it is transparent."""
-    small = _coloured(_reduced(picture, background if picture.transparent else None), picture.profile)
+def shown(picture: Picture) -> Image.Image:
+    """The picture in RGB with its orientation and its profile applied."""
+    small = _coloured(reduced(picture), picture.profile)
     turn = _TRANSPOSES.get(picture.orientation)
     return small if turn is None else small.transpose(turn)
 
 
-def _reduced(picture: Picture, background: int | None) -> Image.Image:
-    """The picture in RGB, with a longer side of LONG at most: every pixel counts, as the average of its share."""
+def reduced(picture: Picture) -> Image.Image:
+    """The picture in RGB, with a longer side of LONG at most; each pixel is the average of its share."""
     width, height = picture.size
     factor = max(1, max(width, height) // LONG)
     small = Image.new("RGB", (-(-width // factor), -(-height // factor)))
     top = 0
-    for band in picture.bands(factor) if background is None else picture.bands_on(background, factor):
+    for band in picture.bands(factor):
         part = band.reduce(factor) if factor > 1 else band
         small.paste(part, (0, top))
         top += part.height
