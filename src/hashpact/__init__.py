@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hashpact.domain.checks import Answer, Filter, Match, Query
     from hashpact.domain.fingerprints import TYPES, Fingerprint, FingerprintType
+    from hashpact.domain.matching.strength import Strength
+    from hashpact.domain.matching.views import DERIVED, PictureView
     from hashpact.domain.messages import EntryDetail, LeafDetail, MemberDetail, Submission
     from hashpact.domain.state import Basis, Entry, Key, Member, Opinion, Receipt, Role, Stance
-    from hashpact.domain.strength import Strength
-    from hashpact.domain.views import DERIVED, View
     from hashpact.errors import (
         AlreadySharedError,
         BadSignatureError,
@@ -92,6 +92,7 @@ __all__ = [
     "NotPermittedError",
     "Opinion",
     "OverloadedError",
+    "PictureView",
     "Profile",
     "ProfileWarning",
     "ProofError",
@@ -110,7 +111,6 @@ __all__ = [
     "UnknownLabelError",
     "UnusableContentError",
     "UnusableFingerprintError",
-    "View",
     "__version__",
     "fingerprints_of",
     "fingerprints_of_text",
@@ -121,8 +121,8 @@ _HOMES = {
     "hashpact.domain.fingerprints": ("TYPES", "Fingerprint", "FingerprintType"),
     "hashpact.domain.messages": ("EntryDetail", "LeafDetail", "MemberDetail", "Submission"),
     "hashpact.domain.state": ("Basis", "Entry", "Key", "Member", "Opinion", "Receipt", "Role", "Stance"),
-    "hashpact.domain.strength": ("Strength",),
-    "hashpact.domain.views": ("DERIVED", "View"),
+    "hashpact.domain.matching.strength": ("Strength",),
+    "hashpact.domain.matching.views": ("DERIVED", "PictureView"),
     "hashpact.fingerprint.content": ("Fingerprinted", "fingerprints_of", "fingerprints_of_text"),
     "hashpact.log.checkpoint": ("Checkpoint", "SignedCheckpoint"),
     "hashpact.member.author": ("Author", "Reason"),

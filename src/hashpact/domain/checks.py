@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple, overload
 
 from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure
-from hashpact.domain.strength import Strength, strength_of
-from hashpact.domain.views import Texture, View
+from hashpact.domain.matching.strength import Strength, strength_of
+from hashpact.domain.matching.views import PictureView, Texture
 from hashpact.errors import InvalidInputError
 
 MAX_QUERIES: Final = 64
@@ -66,7 +66,7 @@ class Query:
 
     fingerprint: Fingerprint
     threshold: float | None = None
-    view: View = View.WHOLE
+    view: PictureView = PictureView.WHOLE
     texture: Texture = Texture.ORDINARY
 
 
@@ -139,7 +139,7 @@ class Match:
     shared_at: int
     disowned: bool = False
     query: int = 0
-    view: View = View.WHOLE
+    view: PictureView = PictureView.WHOLE
     strength: Strength | None = None
 
 

@@ -209,9 +209,9 @@ def _jpeg(file: BinaryIO, size: int) -> Bare:
                 raise _over(MAX_SCANS, "scans")
         if start == 0 and marker == _EXIF and segment[4:10] == b"Exif\0\0":
             orientation = orientation or orientation_in(segment[10:])
-        if start == 0 and marker == _ICC and segment[4:16] == b"ICC_PROFILE\0" and held <= MAX_PROFILE:
-            profile.append(segment[16:])
+        if start == 0 and marker == _ICC and segment[4:16] == b"ICC_PROFILE\0":
             held += len(segment)
+            profile = [*profile, segment[16:]] if held <= MAX_PROFILE else []
         if start == 0 and marker not in _METADATA:
             head += segment
             _check_head(len(head))

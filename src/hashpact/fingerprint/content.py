@@ -27,7 +27,7 @@ from hashpact.domain.fingerprints import (
     Measure,
     type_named,
 )
-from hashpact.domain.views import View, views_named
+from hashpact.domain.matching.views import PictureView, views_named
 from hashpact.errors import InvalidInputError, UnusableContentError, UnusableFingerprintError
 from hashpact.fingerprint import text as texts
 from hashpact.fingerprint.exact import exact
@@ -63,7 +63,7 @@ class Fingerprinted:
 
 
 def fingerprints_of(
-    content: Content, types: Sequence[str] | None = None, *, views: Collection[View | str] = ()
+    content: Content, types: Sequence[str] | None = None, *, views: Collection[PictureView | str] = ()
 ) -> Fingerprinted:
     """The fingerprints of a file or of bytes: of those ``types``, or of all that its kind can have.
 
@@ -117,7 +117,7 @@ def fingerprints_of_text(text: str, types: Sequence[str] | None = None) -> Finge
 
 
 def _read(
-    file: BinaryIO, name: str, wanted: tuple[FingerprintType, ...] | None, views: frozenset[View]
+    file: BinaryIO, name: str, wanted: tuple[FingerprintType, ...] | None, views: frozenset[PictureView]
 ) -> Fingerprinted:
     head = file.read(HEAD_BYTES)
     if not head:
@@ -180,7 +180,7 @@ def _is_nearly_text(head: bytes) -> bool:
 
 
 def _of_picture(
-    file: BinaryIO, size: int, chosen: tuple[FingerprintType, ...], views: frozenset[View]
+    file: BinaryIO, size: int, chosen: tuple[FingerprintType, ...], views: frozenset[PictureView]
 ) -> tuple[list[Fingerprint], list[tuple[str, str]], tuple[Query, ...]]:
     from hashpact.fingerprint import images  # noqa: PLC0415 - late: Pillow
 
@@ -209,8 +209,8 @@ def _of_picture(
 
     from hashpact.fingerprint.views import derive  # noqa: PLC0415 - late: not to share with
 
-    other = images.other_frame(file, size) if picture.moving and View.FRAME in views else None
-    queries = derive.derived(picture, reduced, other, {View.WHOLE, *views})
+    other = images.other_frame(file, size) if picture.moving and PictureView.FRAME in views else None
+    queries = derive.derived(picture, reduced, other, {PictureView.WHOLE, *views})
     return found, refused, tuple(each for each in queries if each.fingerprint.type in chosen)
 
 

@@ -142,6 +142,7 @@ def decode(file: BinaryIO, size: int) -> Picture:
     """
     name = _name(file, size)
     with _damage(name):
+        _check_memory(size * _COPIES.get(name, 0), name)
         shown = bare(file, size, name)
         picture = _decoded(shown.file, shown, size, name)
         if shown.longer is not None:
@@ -201,12 +202,10 @@ def _damage(name: str) -> Iterator[None]:
 
 
 def _decoded(file: BinaryIO, shown: Bare, size: int, name: str) -> Picture:
-    copies = size * _COPIES.get(name, 0)
-    _check_memory(copies, name)
     with _open(file, name) as image:
         _check_size(*image.size)
         pixels = image.width * image.height * _PIXEL.get(name, 4)
-        _check_memory(pixels + shown.coefficients + copies, name)
+        _check_memory(pixels + shown.coefficients + size * _COPIES.get(name, 0), name)
         image.load()
         # Without this note the pixels are the same, and Pillow does not warn that transparency is lost.
         transparency = image.info.pop("transparency", None)

@@ -12,6 +12,8 @@ from typing import Final, Self, TypeVar
 
 from hashpact.clock import unix_time
 from hashpact.domain.checks import DEFAULT_LIMIT, Answer, Filter, Query
+from hashpact.domain.matching.strength import Strength
+from hashpact.domain.matching.views import DERIVED, PictureView
 from hashpact.domain.messages import (
     Appended,
     EntriesRequest,
@@ -26,8 +28,6 @@ from hashpact.domain.pinned import check_extends
 from hashpact.domain.ports import Clock, Entropy
 from hashpact.domain.renewal import MAX_DAYS
 from hashpact.domain.state import Basis, Charter, Receipt, Stance
-from hashpact.domain.strength import Strength
-from hashpact.domain.views import DERIVED, View
 from hashpact.errors import HashpactError
 from hashpact.fingerprint.source import Content
 from hashpact.governance.drafts import Draft
@@ -114,7 +114,7 @@ class Client:
         content: Content,
         *,
         types: Sequence[str] | None = None,
-        views: Collection[View | str] = DERIVED,
+        views: Collection[PictureView | str] = DERIVED,
         filter: Filter = EVERYTHING,  # noqa: A002  # the word of the API
         limit: int = DEFAULT_LIMIT,
         min_position: int = 0,

@@ -15,6 +15,8 @@ from hashpact.domain import statements
 from hashpact.domain.checks import Answer, Check, Filter, Query
 from hashpact.domain.fingerprints import Fingerprint
 from hashpact.domain.kinds import GiveOpinion, Withdraw
+from hashpact.domain.matching.strength import Strength
+from hashpact.domain.matching.views import PictureView
 from hashpact.domain.messages import (
     MAX_PAGE,
     Appended,
@@ -26,8 +28,6 @@ from hashpact.domain.messages import (
 )
 from hashpact.domain.ports import Clock, Entropy
 from hashpact.domain.state import Basis, Charter, Receipt, Stance
-from hashpact.domain.strength import Strength
-from hashpact.domain.views import View
 from hashpact.errors import (
     AlreadySharedError,
     ClockSkewError,
@@ -109,12 +109,13 @@ class Operations:
         self,
         content: Content,
         types: Sequence[str] | None,
-        views: Collection[View | str],
+        views: Collection[PictureView | str],
         rest: tuple[Filter, int, int, Strength | str],
     ) -> Steps[Answer]:
         """The steps of checking a file; ``rest`` is what `check` takes besides the queries."""
         found: Fingerprinted = yield Local(partial(fingerprints_of, content, types, views=views))
-        return (yield self.check(found.queries, *rest))
+        answer: Answer = yield self.check(found.queries, *rest)
+        return answer
 
     def submit(
         self, items: Iterable[Fingerprintable], reason: Reason, removed: int | None, *, again: bool

@@ -15,9 +15,9 @@ from hashpact.cli.output import complain, emit, error_fields, one_line, rfc3339,
 from hashpact.cli.platform.pieces import STDIN
 from hashpact.domain.checks import DEFAULT_LIMIT, MAX_LIMIT, Answer, Filter, Match, Query
 from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure
+from hashpact.domain.matching.strength import Strength
+from hashpact.domain.matching.views import DERIVED, PictureView, views_named
 from hashpact.domain.state import Basis
-from hashpact.domain.strength import Strength
-from hashpact.domain.views import DERIVED, View, views_named
 from hashpact.errors import InvalidInputError
 from hashpact.fingerprint.content import Fingerprinted, fingerprints_of
 
@@ -34,7 +34,7 @@ class _Files:
         self,
         names: Sequence[str],
         types: Sequence[str] | None,
-        views: Collection[View] = (),
+        views: Collection[PictureView] = (),
         *,
         as_json: bool,
     ) -> None:
@@ -151,7 +151,7 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     max_distance: int | None,
     min_similarity: float | None,
     types: tuple[str, ...],
-    views: frozenset[View],
+    views: frozenset[PictureView],
     strength: str,
     connect: Connect,
     *,
@@ -216,7 +216,7 @@ def limits_of(found: Fingerprinted) -> dict[str, object]:
     return shown
 
 
-def _views(names: str) -> frozenset[View]:
+def _views(names: str) -> frozenset[PictureView]:
     """The views that an option names: with commas between, or all, or none."""
     if names in (_ALL, _NONE):
         return frozenset(DERIVED if names == _ALL else ())
@@ -232,7 +232,7 @@ def _within(query: Query, distance: int | None, similarity: float | None) -> Que
     kind = query.fingerprint.type
     match kind.measure:
         case Measure.HAMMING if distance is not None:
-            widest = kind.ceiling if query.view is View.WHOLE else kind.threshold(query.threshold)
+            widest = kind.ceiling if query.view is PictureView.WHOLE else kind.threshold(query.threshold)
             return replace(query, threshold=min(distance, widest))
         case Measure.JACCARD if similarity is not None:
             return replace(query, threshold=max(similarity, kind.ceiling))
@@ -287,7 +287,7 @@ def _cells(matches: Sequence[Match]) -> tuple[object, ...]:
     near: dict[str, str] = {}
     for match in matches:
         score = f"{match.score:.2f}" if match.measure is Measure.JACCARD else str(int(match.score))
-        view = "" if match.view is View.WHOLE else f" {match.view.value}"
+        view = "" if match.view is PictureView.WHOLE else f" {match.view.value}"
         near.setdefault(match.type, view if match.measure is Measure.EQUALITY else f" {score}{view}")
     strengths = [match.strength for match in matches if match.strength is not None]
     return (

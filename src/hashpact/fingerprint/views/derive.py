@@ -16,7 +16,7 @@ from PIL import Image
 from hashpact import _kernel
 from hashpact.domain.checks import Query
 from hashpact.domain.fingerprints import PDQ, PHASH, Fingerprint, FingerprintType
-from hashpact.domain.views import Texture, View
+from hashpact.domain.matching.views import PictureView, Texture
 from hashpact.errors import UnusableFingerprintError
 from hashpact.fingerprint.images import BLACK, WHITE, Picture
 from hashpact.fingerprint.perceptual import Reduced, phash_codes, transformed
@@ -30,8 +30,8 @@ _ALIKE: Final = 2
 """Codes that differ in no more bits find the same."""
 
 _WITHIN: Final = {
-    PDQ: {View.TURNED: 16, View.PART: 24},
-    PHASH: {View.WHOLE: 10, View.PART: 8, View.PADDED: 8, View.TILTED: 8},
+    PDQ: {PictureView.TURNED: 16, PictureView.PART: 24},
+    PHASH: {PictureView.WHOLE: 10, PictureView.PART: 8, PictureView.PADDED: 8, PictureView.TILTED: 8},
 }
 """How near a match of a view must be, where that is not the type's default."""
 
@@ -61,7 +61,7 @@ class Views:
     def __init__(self) -> None:
         self.queries: list[Query] = []
 
-    def add(self, kind: FingerprintType, code: bytes, view: View, texture: Texture) -> None:
+    def add(self, kind: FingerprintType, code: bytes, view: PictureView, texture: Texture) -> None:
         """One more, unless another one finds the same or the code is one that cannot be looked for."""
         within = _WITHIN[kind].get(view, int(kind.default))
         for other in self.queries:
@@ -74,7 +74,7 @@ class Views:
             return
         self.queries.append(Query(fingerprint, within, view, texture))
 
-    def add_image(self, image: Image.Image, view: View) -> None:
+    def add_image(self, image: Image.Image, view: PictureView) -> None:
         """Both codes of an image in RGB."""
         made = _kernel.Pdq(*image.size)
         made.add(np.asarray(image))
@@ -85,20 +85,20 @@ class Views:
         half = image.reduce(2) if max(image.size) > _DETECTED else image
         self.add_phash(half, view, texture)
 
-    def add_phash(self, image: Image.Image, view: View, texture: Texture) -> None:
+    def add_phash(self, image: Image.Image, view: PictureView, texture: Texture) -> None:
         """The code of phash of an image."""
         self.add(PHASH, phash_codes(transformed(image.convert("L")))[0], view, texture)
 
 
 def derived(
-    picture: Picture, of: Reduced, other: Picture | None, wanted: Collection[View]
+    picture: Picture, of: Reduced, other: Picture | None, wanted: Collection[PictureView]
 ) -> tuple[Query, ...]:
-    """The queries of those ``wanted`` views of a picture, in the order of `View`.
+    """The queries of those ``wanted`` views of a picture, in the order of `PictureView`.
 
     ``of`` is what its recipes are made from, and ``other`` another frame, of an animation.
     """
     making = _Making(picture, of, other)
-    for view in View:
+    for view in PictureView:
         if view in wanted:
             making.add(view)
     return tuple(making.views.queries)
@@ -119,40 +119,40 @@ class _Making:
         self._thumb = self._base.convert("L")
         self._thumb.thumbnail((_THUMB, _THUMB), Image.Resampling.BOX)
 
-    def add(self, view: View) -> None:
+    def add(self, view: PictureView) -> None:
         """Add the queries of a view."""
         match view:
-            case View.WHOLE:
+            case PictureView.WHOLE:
                 self._add_codes(slice(1), view)
-            case View.TURNED:
+            case PictureView.TURNED:
                 self._add_codes(slice(1, None), view)
-            case View.PADDED:
+            case PictureView.PADDED:
                 self._add_thumbs((_padded(self._thumb, pad) for pad in _PADS), view)
-            case View.TILTED:
+            case PictureView.TILTED:
                 bicubic = Image.Resampling.BICUBIC
                 self._add_thumbs((self._thumb.rotate(angle, bicubic) for angle in _TILTS), view)
             case _:
                 for image in self._images(view):
                     self.views.add_image(image, view)
 
-    def _images(self, view: View) -> Iterator[Image.Image]:
-        if view is View.PART:
+    def _images(self, view: PictureView) -> Iterator[Image.Image]:
+        if view is PictureView.PART:
             yield from parts(self._base)
-        elif view is View.SHOWN and not self._plain:
+        elif view is PictureView.SHOWN and not self._plain:
             yield self._base
-        elif view is View.BLACK and self._picture.transparent:
+        elif view is PictureView.BLACK and self._picture.transparent:
             yield shown.shown(self._picture.over(BLACK))
-        elif view is View.FRAME and self._other is not None:
+        elif view is PictureView.FRAME and self._other is not None:
             yield shown.shown(_on_white(self._other))
 
-    def _add_codes(self, which: slice, view: View) -> None:
+    def _add_codes(self, which: slice, view: PictureView) -> None:
         if self._of.quality >= MIN_QUALITY:
             for code in self._of.codes[which]:
                 self.views.add(PDQ, code, view, self._texture)
         for code in self._phash[which]:
             self.views.add(PHASH, code, view, self._texture)
 
-    def _add_thumbs(self, images: Iterable[Image.Image], view: View) -> None:
+    def _add_thumbs(self, images: Iterable[Image.Image], view: PictureView) -> None:
         for image in images:
             self.views.add_phash(image, view, self._texture)
 

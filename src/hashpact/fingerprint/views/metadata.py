@@ -49,4 +49,4 @@ def profile_in_chunk(chunk: bytes) -> bytes | None:
         profile = zlib.decompressobj().decompress(packed[1:], MAX_PROFILE + 1)
     except zlib.error:
         return None
-    return profile if len(profile) <= MAX_PROFILE else None
+    return profile if 0 < len(profile) <= MAX_PROFILE else None

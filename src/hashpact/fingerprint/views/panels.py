@@ -7,6 +7,7 @@ picture has no one colour, but nothing sharp either.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -42,14 +43,18 @@ _DEPTH: Final = 3
 _ALIKE: Final = 0.008
 """Boxes whose sides differ by no more of the whole have the same code."""
 
-_SHARP: Final = 0.4
-"""The least detail of a row that is not background, as a share of what rows have on average."""
+_LINES: Final = 8
+"""How many of the strongest lines may be where a picture begins or ends."""
 
-_LINE: Final = 0.03
-"""How far from where detail begins its border may be, as a share of the whole."""
+_STEP: Final = 4.0
+_OUTLIER: Final = 4.0
+"""The least difference at such a line, of 255, and how many times that of an ordinary row."""
 
-_STEP: Final = 4
-"""The least difference, of 255, at such a border."""
+_LINE: Final = 2
+"""How many rows beside a line are neither inside nor outside: a lossy copy blurs it."""
+
+_SOFTER: Final = 0.6
+"""The most detail of a background, as a share of what stands on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,17 +185,19 @@ def _span(shares: Shares, *, largest: bool) -> tuple[int, int]:
 
 
 def _sharp_box(image: Image.Image) -> Box | None:
-    """What stands on a background without detail, and begins and ends at straight lines."""
+    """What stands on a background with less detail, and begins and ends at straight lines."""
     grey = image.convert("L")
     width, height = grey.size
     across = ImageChops.difference(grey, ImageChops.offset(grey, 1, 0)).crop((1, 1, width, height))
     down = ImageChops.difference(grey, ImageChops.offset(grey, 0, 1)).crop((1, 1, width, height))
     rows = _sharp(_means(across, 1), _means(down, 1))
-    if rows is None:
-        return None
     within = (0, rows[0], width - 1, rows[1])
     columns = _sharp(_means(down.crop(within), 0), _means(across.crop(within), 0))
-    return None if columns is None else Box(columns[0], rows[0], columns[1] + 1, rows[1] + 1)
+    if rows == (0, height - 1) and columns == (0, width - 1):
+        return None
+    # A line is the step to the row behind it.
+    left, top = (line[0] + 1 if line[0] else 0 for line in (columns, rows))
+    return Box(left, top, columns[1] + 1, rows[1] + 1)
 
 
 def _means(image: Image.Image, axis: int) -> NDArray[np.float64]:
@@ -199,25 +206,25 @@ def _means(image: Image.Image, axis: int) -> NDArray[np.float64]:
     return means
 
 
-def _sharp(detail: NDArray[np.float64], steps: NDArray[np.float64]) -> tuple[int, int] | None:
-    """From where to where there is detail; None if that is everything, or if no line is where it begins.
+def _sharp(detail: NDArray[np.float64], steps: NDArray[np.float64]) -> tuple[int, int]:
+    """From which line to which there is more detail than outside of them; if there are none, everything.
 
     ``detail`` is how much the pixels of each row differ from each other, and ``steps`` from the row before.
     """
-    size = len(detail)
-    places = np.flatnonzero(detail >= _SHARP * detail.mean())
-    near = max(2, round(_LINE * size))
-    ends = []
-    for end, outside in (
-        (int(places[0]), slice(0, places[0])),
-        (int(places[-1]) + 1, slice(places[-1] + 1, size)),
-    ):
-        if end in range(near + 1) or end in range(size - near, size + 1):
-            ends.append(0 if end <= near else size)
+    size = len(steps)
+    least = max(_STEP, _OUTLIER * float(np.median(steps)))
+    lines = [int(line) for line in np.argsort(-steps, kind="stable")[:_LINES] if steps[line] >= least]
+    sums = np.concatenate([[0.0], np.cumsum(detail)])
+
+    def mean(start: int, stop: int) -> float:
+        return float(sums[stop] - sums[start]) / (stop - start) if stop > start else 0.0
+
+    best, strongest = (0, size), 0.0
+    for start, stop in itertools.combinations(sorted({0, *lines, size}), 2):
+        if stop - start < _LEAST * size:
             continue
-        low = max(0, end - near)
-        line = low + int(np.argmax(steps[low : end + near]))
-        if steps[line] < max(_STEP, 3 * np.median(steps[outside])):
-            return None
-        ends.append(line)
-    return ends[0], ends[1]
+        strength = sum(float(steps[line]) for line in (start, stop) if line in lines)
+        outside = max(mean(0, max(start - _LINE, 0)), mean(min(stop + _LINE, size), size))
+        if strength > strongest and outside <= _SOFTER * mean(start, stop):
+            best, strongest = (start, stop), strength
+    return best

@@ -10,7 +10,7 @@ import enum
 from typing import Final
 
 from hashpact.domain.fingerprints import MINHASH, PDQ, PHASH, FingerprintType, Measure
-from hashpact.domain.views import Texture, View
+from hashpact.domain.matching.views import PictureView, Texture
 
 
 class Strength(enum.Enum):
@@ -33,10 +33,15 @@ _SAME: Final = {PDQ.name: 10.0, PHASH.name: 0.0, MINHASH.name: 0.9}
 _NEAR: Final = {PDQ.name: 31.0, PHASH.name: 8.0, MINHASH.name: 0.6}
 """What is as near as an edited copy, while no unrelated content is."""
 
-_NEAR_DERIVED: Final = {View.PADDED: 6.0, View.TILTED: 6.0, View.TURNED: 4.0}
+_NEAR_DERIVED: Final = {PictureView.PADDED: 6.0, PictureView.TILTED: 6.0, PictureView.TURNED: 4.0}
 """The same for phash/1 of derived views: each is one more chance to be near by accident."""
 
-_NEAR_FAINT: Final = {View.WHOLE: 6.0, View.SHOWN: 6.0, View.PART: 4.0, View.TURNED: 2.0}
+_NEAR_FAINT: Final = {
+    PictureView.WHOLE: 6.0,
+    PictureView.SHOWN: 6.0,
+    PictureView.PART: 4.0,
+    PictureView.TURNED: 2.0,
+}
 """The same for phash/1 of a faint picture; of other views, never."""
 
 _NEAR_TEXT_LIKE: Final = 16.0
@@ -46,7 +51,7 @@ _NEAR_TEXT_LIKE: Final = 16.0
 def strength_of(
     kind: FingerprintType,
     score: float,
-    view: View = View.WHOLE,
+    view: PictureView = PictureView.WHOLE,
     texture: Texture = Texture.ORDINARY,
     *,
     agreed: bool = False,
@@ -62,12 +67,12 @@ def strength_of(
         if kind == PDQ and score <= _NEAR_TEXT_LIKE:
             return Strength.NEAR
         return Strength.POSSIBLE if agreed else Strength.WEAK
-    if view is View.WHOLE and texture is Texture.ORDINARY and _within(kind, score, _SAME):
+    if view is PictureView.WHOLE and texture is Texture.ORDINARY and _within(kind, score, _SAME):
         return Strength.SAME
     return Strength.NEAR if agreed or _is_near(kind, score, view, texture) else Strength.POSSIBLE
 
 
-def _is_near(kind: FingerprintType, score: float, view: View, texture: Texture) -> bool:
+def _is_near(kind: FingerprintType, score: float, view: PictureView, texture: Texture) -> bool:
     if kind != PHASH:
         return _within(kind, score, _NEAR)
     bound = _NEAR[PHASH.name]

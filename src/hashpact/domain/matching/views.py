@@ -12,7 +12,7 @@ from typing import Final
 from hashpact.errors import InvalidInputError
 
 
-class View(enum.Enum):
+class PictureView(enum.Enum):
     """What was compared: the content as it is stored, or something that was derived from it."""
 
     WHOLE = "whole"
@@ -31,14 +31,14 @@ class View(enum.Enum):
 
 
 _MEANINGS: Final = {
-    View.WHOLE: "the content as it is stored",
-    View.SHOWN: "as a viewer shows it: oriented, in its colours, on white",
-    View.BLACK: "a transparent picture on black",
-    View.FRAME: "another frame of an animation",
-    View.TURNED: "rotated by quarter turns, mirrored",
-    View.PART: "without a border, or the panel of a screenshot or of a frame",
-    View.PADDED: "larger by reflection, against crops",
-    View.TILTED: "rotated by a degree or two",
+    PictureView.WHOLE: "the content as it is stored",
+    PictureView.SHOWN: "as a viewer shows it: oriented, in its colours, on white",
+    PictureView.BLACK: "a transparent picture on black",
+    PictureView.FRAME: "another frame of an animation",
+    PictureView.TURNED: "rotated by quarter turns, mirrored",
+    PictureView.PART: "without a border, or the panel of a screenshot or of a frame",
+    PictureView.PADDED: "larger by reflection, against crops",
+    PictureView.TILTED: "rotated by a degree or two",
 }
 
 
@@ -54,14 +54,14 @@ class Texture(enum.Enum):
     TEXT_LIKE = "text-like"
 
 
-DERIVED: Final = tuple(view for view in View if view is not View.WHOLE)
+DERIVED: Final = tuple(view for view in PictureView if view is not PictureView.WHOLE)
 """All views but the content itself: what a check of a picture looks for besides it."""
 
 
-def views_named(names: Collection[View | str]) -> frozenset[View]:
+def views_named(names: Collection[PictureView | str]) -> frozenset[PictureView]:
     """The views of these names. Raises InvalidInputError for one that is unknown, listing the known ones."""
     try:
-        return frozenset(map(View, (names,) if isinstance(names, str) else names))
+        return frozenset(map(PictureView, (names,) if isinstance(names, str) else names))
     except ValueError:
-        msg = f"views are of {', '.join(view.value for view in View)}"
+        msg = f"views are of {', '.join(view.value for view in PictureView)}"
         raise InvalidInputError(msg, field="views") from None
