@@ -35,11 +35,11 @@ _COSINES: Final = np.array(
 _NOISE: Final = 8.0
 """What a copy of good quality changes a frequency of phash by."""
 
-_DOUBTFUL_PDQ: Final = 96
+MOST_DOUBTFUL: Final = 96
 """Photographs have 20 to 50 doubtful bits, of which small noise changes few; symmetric pictures have 110 and
 more, and their copies are 60 bits away."""
 
-_DOUBTFUL_PHASH: Final = 20
+MOST_DOUBTFUL_OF_PHASH: Final = 20
 """Half of so many bits is the widest distance of phash/1. Photographs have 0 to 3, symmetric pictures 32."""
 
 
@@ -78,7 +78,7 @@ def pdq(of: Reduced) -> Fingerprint:
     match.
     """
     found = Fingerprint(PDQ, of.codes[0], of.quality)
-    if of.doubtful > _DOUBTFUL_PDQ:
+    if of.doubtful > MOST_DOUBTFUL:
         raise _doubtful(PDQ.name, of.doubtful, PDQ.size)
     return found
 
@@ -90,10 +90,15 @@ def phash(of: Reduced) -> Fingerprint:
     """
     frequencies = transformed(of.grey)
     found = Fingerprint(PHASH, phash_codes(frequencies)[0])
-    doubtful = int((np.abs(frequencies - np.median(frequencies)) < _NOISE).sum())
-    if doubtful > _DOUBTFUL_PHASH:
+    doubtful = doubtful_bits(frequencies)
+    if doubtful > MOST_DOUBTFUL_OF_PHASH:
         raise _doubtful(PHASH.name, doubtful, PHASH.size)
     return found
+
+
+def doubtful_bits(frequencies: NDArray[np.float64]) -> int:
+    """How many bits of phash are a matter of chance, because their frequency is as good as the median."""
+    return int((np.abs(frequencies - np.median(frequencies)) < _NOISE).sum())
 
 
 def transformed(grey: Image.Image) -> NDArray[np.float64]:

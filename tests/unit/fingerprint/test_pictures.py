@@ -275,8 +275,12 @@ def test_codes_that_no_copy_would_match_are_refused(size: tuple[int, int]) -> No
                 recipe(reduced(pixels))
     # They are refused for a reason: a smaller copy is far away.
     one = symmetric(size, down=True, across=True)
-    copies = (Image.fromarray(one).resize((size[0] * share // 20, size[1] * share // 20)) for share in (7, 12, 17))
-    assert max(apart(reduced(one).codes[0], reduced(np.asarray(each)).codes[0]) for each in copies) > PDQ.ceiling
+    copies = (
+        Image.fromarray(one).resize((size[0] * share // 20, size[1] * share // 20)) for share in (7, 12, 17)
+    )
+    assert (
+        max(apart(reduced(one).codes[0], reduced(np.asarray(each)).codes[0]) for each in copies) > PDQ.ceiling
+    )
     # The same shapes without symmetry are not.
     assert pdq(reduced(symmetric(size, down=False, across=False))).type is PDQ
     assert phash(reduced(symmetric(size, down=False, across=False))).type is PHASH

@@ -19,7 +19,14 @@ from hashpact.domain.fingerprints import PDQ, PHASH, Fingerprint, FingerprintTyp
 from hashpact.domain.matching.views import PictureView, Texture
 from hashpact.errors import UnusableFingerprintError
 from hashpact.fingerprint.images import BLACK, WHITE, Picture
-from hashpact.fingerprint.perceptual import Reduced, phash_codes, transformed
+from hashpact.fingerprint.perceptual import (
+    MOST_DOUBTFUL,
+    MOST_DOUBTFUL_OF_PHASH,
+    Reduced,
+    doubtful_bits,
+    phash_codes,
+    transformed,
+)
 from hashpact.fingerprint.views import shown
 from hashpact.fingerprint.views.panels import boxes
 
@@ -78,16 +85,18 @@ class Views:
         """Both codes of an image in RGB."""
         made = _kernel.Pdq(*image.size)
         made.add(np.asarray(image))
-        codes, quality, _ = made.finish()
+        codes, quality, doubtful = made.finish()
         texture = texture_of(image, quality)
-        if quality >= MIN_QUALITY:
+        if _is_usable(quality, doubtful):
             self.add(PDQ, codes[0], view, texture)
         half = image.reduce(2) if max(image.size) > _DETECTED else image
         self.add_phash(half, view, texture)
 
     def add_phash(self, image: Image.Image, view: PictureView, texture: Texture) -> None:
         """The code of phash of an image."""
-        self.add(PHASH, phash_codes(transformed(image.convert("L")))[0], view, texture)
+        frequencies = transformed(image.convert("L"))
+        if doubtful_bits(frequencies) <= MOST_DOUBTFUL_OF_PHASH:
+            self.add(PHASH, phash_codes(frequencies)[0], view, texture)
 
 
 def derived(
@@ -115,7 +124,9 @@ class _Making:
         self._plain = picture.orientation == 1 and picture.profile is None and not picture.transparent
         # What a viewer shows, from which the other views are made.
         self._base = plain if self._plain else shown.shown(_on_white(picture))
-        self._phash = phash_codes(transformed(of.grey))
+        frequencies = transformed(of.grey)
+        usable = doubtful_bits(frequencies) <= MOST_DOUBTFUL_OF_PHASH
+        self._phash = phash_codes(frequencies) if usable else []
         self._thumb = self._base.convert("L")
         self._thumb.thumbnail((_THUMB, _THUMB), Image.Resampling.BOX)
 
@@ -146,7 +157,7 @@ class _Making:
             yield shown.shown(_on_white(self._other))
 
     def _add_codes(self, which: slice, view: PictureView) -> None:
-        if self._of.quality >= MIN_QUALITY:
+        if _is_usable(self._of.quality, self._of.doubtful):
             for code in self._of.codes[which]:
                 self.views.add(PDQ, code, view, self._texture)
         for code in self._phash[which]:
@@ -155,6 +166,11 @@ class _Making:
     def _add_thumbs(self, images: Iterable[Image.Image], view: PictureView) -> None:
         for image in images:
             self.views.add_phash(image, view, self._texture)
+
+
+def _is_usable(quality: int, doubtful: int) -> bool:
+    """Whether a code of PDQ can find anything."""
+    return quality >= MIN_QUALITY and doubtful <= MOST_DOUBTFUL
 
 
 def _on_white(picture: Picture) -> Picture:
