@@ -7,7 +7,16 @@ import itertools
 import pytest
 
 from hashpact.domain.checks import Answer, Match, Query
-from hashpact.domain.fingerprints import MINHASH, PDQ, PHASH, SHA256, TYPES, Fingerprint, Measure
+from hashpact.domain.fingerprints import (
+    MINHASH,
+    PDQ,
+    PHASH,
+    SHA256,
+    TYPES,
+    Fingerprint,
+    FingerprintType,
+    Measure,
+)
 from hashpact.domain.matching.strength import Strength, strength_of
 from hashpact.domain.matching.views import DERIVED, PictureView, Texture, views_named
 from hashpact.errors import InvalidInputError
@@ -43,9 +52,9 @@ SAME, NEAR, POSSIBLE, WEAK = Strength
     ],
 )
 def test_the_word_for_a_match(
-    kind: object, score: float, view: PictureView, texture: Texture, strength: Strength
+    kind: FingerprintType, score: float, view: PictureView, texture: Texture, strength: Strength
 ) -> None:
-    assert strength_of(kind, score, view, texture) is strength  # type: ignore[arg-type]
+    assert strength_of(kind, score, view, texture) is strength
 
 
 def test_agreement_of_two_types_makes_a_match_stronger_but_never_that_of_a_picture_of_text_near() -> None:
@@ -60,12 +69,11 @@ def test_agreement_of_two_types_makes_a_match_stronger_but_never_that_of_a_pictu
 
 
 @pytest.mark.parametrize("kind", TYPES.values(), ids=TYPES)
-def test_a_nearer_match_is_never_weaker(kind: object) -> None:
-    name = kind.name  # type: ignore[attr-defined]
-    jaccard = TYPES[name].measure is Measure.JACCARD
+def test_a_nearer_match_is_never_weaker(kind: FingerprintType) -> None:
+    jaccard = kind.measure is Measure.JACCARD
     scores = [one / 100 for one in range(100, 49, -1)] if jaccard else [float(one) for one in range(33)]
     for view, texture in itertools.product(PictureView, Texture):
-        found = [strength_of(TYPES[name], score, view, texture) for score in scores]
+        found = [strength_of(kind, score, view, texture) for score in scores]
         assert all(one.reaches(other) for one, other in itertools.pairwise(found))
 
 
