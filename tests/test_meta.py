@@ -65,7 +65,8 @@ ROOMS = {
     "governance": room("errors log domain durable keys", "cryptography"),
     "service": room("errors log domain keys.certificates governance.drafts", pure=True),
     "wire": room(
-        "errors domain keys.certificates governance.drafts service", GRPC + " cryptography structlog"
+        "errors domain keys.certificates keys.uses governance.drafts service",
+        GRPC + " cryptography structlog",
     ),
     "http": room("errors log service", "starlette structlog uvicorn"),
     # The kinds of objects that its clients take as they are.
@@ -79,7 +80,7 @@ ROOMS = {
     ),
     "audit": room("errors log domain clock durable config storage lookup keys service wire member home"),
     "witness": room("errors log domain clock events durable config storage keys http", "cryptography"),
-    "upkeep": room("errors domain lookup service home", "structlog"),
+    "upkeep": room("errors domain lookup keys.uses service home", "structlog"),
     "server": room(
         "errors log domain clock events durable config storage lookup keys service wire http home audit "
         "upkeep",

@@ -7,6 +7,7 @@ import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import grpc
@@ -18,6 +19,7 @@ from structlog.testing import LogCapture
 
 from hashpact.keys import certificates
 from hashpact.keys.certificates import Credential, Grant, Tls
+from hashpact.keys.uses import LastUses
 from hashpact.lookup.catalog import EntryCatalog
 from hashpact.member.awaiting import AsyncClient
 from hashpact.member.clients import Client
@@ -27,7 +29,7 @@ from hashpact.service.check import Checker
 from hashpact.service.follow import Follower
 from hashpact.service.propose import Proposals
 from hashpact.service.prove import Prover
-from hashpact.service.read import Reader
+from hashpact.service.read import PrivateParts, Reader
 from hashpact.service.renew import Renewer
 from hashpact.wire.client.endpoint import Endpoint
 from hashpact.wire.guard import Guard
@@ -74,9 +76,11 @@ class Clearinghouse:
             intake,
             Checker(self.ledger, index, follower),
             Reader(self.ledger),
+            PrivateParts(self.ledger, self.world.clock),
             Prover(self.ledger),
             Renewer(self.world.origin, self.authority, self.ledger, wall_clock),
             Proposals(intake, self.ledger, MemoryWaiting(), wall_clock),
+            LastUses(Path("/nonexistent"), wall_clock),
         )
 
     def alter(self, **parts: Any) -> None:  # noqa: ANN401  # of any type

@@ -31,7 +31,8 @@ class FingerprintType:
     A value has at least ``count[0]`` and at most ``count[1]`` units of ``size`` bytes. ``default`` and
     ``ceiling`` bound a match: the largest Hamming distance, or the smallest similarity, that a check uses
     when it names none, and the widest that it may ask for. ``popcount`` is the range of set bits outside
-    which a code is refused.
+    which a code is refused. A type that is ``opt_in`` is shared only under labels for which the policy allows
+    it, and under those in ``never`` not at all.
     """
 
     name: str
@@ -42,6 +43,8 @@ class FingerprintType:
     popcount: tuple[int, int] | None = None
     min_quality: int | None = None
     count: tuple[int, int] = (1, 1)
+    opt_in: bool = False
+    never: frozenset[str] = frozenset()
 
     def threshold(self, wanted: float | None) -> float:
         """The threshold of a check: ``wanted`` if it is within the ceiling, the default if it is None.
@@ -74,7 +77,8 @@ MAX_QUALITY: Final = 100
 MAX_PRIVATE: Final = 8 * 1024
 
 _FIRST_LINE: Final = "hashpact/private/v1"
-_TYPE: Final = Field("type", Word("[a-z0-9]+/[1-9][0-9]*", "a fingerprint type such as pdq/1"))
+TYPE_NAME: Final = Word("[a-z0-9]+/[1-9][0-9]*", "a fingerprint type such as pdq/1")
+_TYPE: Final = Field("type", TYPE_NAME)
 _VALUE: Final = Field("value", Hex(None))
 _QUALITY: Final = Field("quality", Decimal(0, MAX_QUALITY), 0, 1)
 _NONCE: Final = Field("nonce", Hex(32))

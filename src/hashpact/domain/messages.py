@@ -102,8 +102,14 @@ class LeavesRequest:
 
 @dataclass(frozen=True, slots=True)
 class PolicyDetail:
-    """The policy: its version (0 before the first), its labels, and the seconds that new keys wait."""
+    """The policy: its version (0 before the first), its labels, and the seconds that new keys wait.
+
+    ``allowed`` are pairs of an opt-in fingerprint type and a label under which it may be shared;
+    ``private_quota`` is how many private parts of others a member reads in a day, None for any number.
+    """
 
     version: int
     labels: tuple[str, ...]
     key_delay: int
+    allowed: tuple[tuple[str, str], ...] = ()
+    private_quota: int | None = None

@@ -35,7 +35,8 @@ from hashpact.member.clients import PACE, TIMEOUT, loaded
 from hashpact.member.operations import Fingerprintable, Local, Operations, Steps, reason_of
 from hashpact.member.profile import Profile
 from hashpact.wire.client import calls, feeds
-from hashpact.wire.client.calls import Call, checked_timeout
+from hashpact.wire.client.attempts import checked_timeout
+from hashpact.wire.client.calls import Call
 from hashpact.wire.client.connection import AsyncConnection
 from hashpact.wire.codec import EVERYTHING
 
@@ -218,6 +219,10 @@ class AsyncClient:
         profile.
         """
         return await self._run(calls.renew(self.author.renewal(request, days, check_only=check_only)))
+
+    async def certificate_uses(self) -> dict[bytes, int]:
+        """The serials of the member's certificates with the days of their last uses, as those of `Client`."""
+        return await self._run(calls.uses())
 
     async def close(self) -> None:
         """Close the channel."""

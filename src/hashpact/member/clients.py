@@ -35,7 +35,8 @@ from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
 from hashpact.member.operations import Fingerprintable, Local, Operations, Steps, reason_of
 from hashpact.member.profile import Profile
 from hashpact.wire.client import calls, feeds
-from hashpact.wire.client.calls import Call, Pace, checked_timeout
+from hashpact.wire.client.attempts import Pace, checked_timeout
+from hashpact.wire.client.calls import Call
 from hashpact.wire.client.connection import Connection
 from hashpact.wire.codec import EVERYTHING
 
@@ -258,6 +259,13 @@ class Client:
         profile.
         """
         return self._run(calls.renew(self.author.renewal(request, days, check_only=check_only)))
+
+    def certificate_uses(self) -> dict[bytes, int]:
+        """The serials of the member's certificates that were used in the last 31 days.
+
+        Each has the day of its last use, in days since 1970 in UTC.
+        """
+        return self._run(calls.uses())
 
     def close(self) -> None:
         """Close the channel."""

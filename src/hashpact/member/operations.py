@@ -285,7 +285,12 @@ class Operations:
         """The calls for who governs the log. Offices are proved; the policy is as the server states it."""
         chain, policy = (yield from self.roots()), (yield calls.policy())
         return replace(
-            chain.charter(), policy_version=policy.version, labels=policy.labels, key_delay=policy.key_delay
+            chain.charter(),
+            policy_version=policy.version,
+            labels=policy.labels,
+            key_delay=policy.key_delay,
+            allowed=policy.allowed,
+            private_quota=policy.private_quota,
         )
 
     def roots(self) -> Steps[RootChain]:

@@ -15,10 +15,10 @@ from typing import Final
 
 from hashpact.domain import rules, statements
 from hashpact.domain.fingerprints import commitment, parse_private
-from hashpact.domain.kinds import ADMIN, Submit, moment
+from hashpact.domain.kinds import ADMIN, AnyBody, Submit, moment
 from hashpact.domain.messages import Submission
 from hashpact.domain.ports import Clock, Ledger, Transaction
-from hashpact.domain.state import Head, Leaf, Receipt, RecentTimes
+from hashpact.domain.state import Charter, Head, Leaf, Receipt, RecentTimes
 from hashpact.domain.statements import SignedStatement, Statement
 from hashpact.errors import (
     ClockSkewError,
@@ -83,6 +83,7 @@ class Appender:
     ) -> Leaf:
         statement = signed.statement
         self._check_time(statement, transaction.times())
+        _check_allowed(transaction.charter(), statement.body, private)
         records = rules.decide(transaction, head.size, signed)
         hash_ = tree.leaf_hash(signed.data)
         edge = tree.extend(head.size, head.edge, hash_)
@@ -128,6 +129,22 @@ def _check_replay(leaf: Leaf, signed: SignedStatement) -> None:
     if leaf.data != signed.data:
         msg = "this request id was used for another statement; nothing has changed"
         raise RequestReusedError(msg)
+
+
+def _check_allowed(charter: Charter | None, body: AnyBody, private: Sequence[bytes]) -> None:
+    """Refuse a fingerprint of an opt-in type under a label for which the policy does not allow it.
+
+    The log does not show the type, so that this is the server's to enforce, and no rule of the fold.
+    """
+    if not isinstance(body, Submit) or charter is None:
+        return
+    for name in {
+        kind.name for kind in (parse_private(part).fingerprint.type for part in private) if kind.opt_in
+    }:
+        wrong = [label for label in body.labels if (name, label) not in charter.allowed]
+        if wrong:
+            msg = f"the policy does not allow {name} under the label {wrong[0]!r}; share the entry without it"
+            raise NotPermittedError(msg)
 
 
 def _open(caller: str | None, submission: Submission) -> SignedStatement:

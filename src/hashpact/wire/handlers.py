@@ -15,11 +15,12 @@ from typing import Final, TypeVar
 
 from hashpact.domain.renewal import Renewal
 from hashpact.domain.state import Role
+from hashpact.keys.uses import LastUses
 from hashpact.service.append import Intake
 from hashpact.service.check import Checker
 from hashpact.service.propose import Proposals
 from hashpact.service.prove import Prover
-from hashpact.service.read import READERS, Reader, permitted
+from hashpact.service.read import READERS, PrivateParts, Reader
 from hashpact.service.renew import Renewer
 from hashpact.wire import codec, evidence, fields, proposals
 from hashpact.wire.identity import CALLER, require, require_administrator
@@ -49,9 +50,11 @@ class Services:
     intake: Intake
     checker: Checker
     reader: Reader
+    private: PrivateParts
     prover: Prover
     renewer: Renewer
     proposals: Proposals
+    uses: LastUses
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +120,10 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         context: object,  # noqa: ARG002  # gRPC passes it
     ) -> log_pb2.GetEntryResponse:
         """An entry as it stands."""
-        index, caller, reader = fields.entry_from_name(request.name), CALLER.get(), self._services.reader
-        entry = await self._read(lambda: codec.detail_to_wire(permitted(caller, reader.entry(index))))
+        index, caller, services = fields.entry_from_name(request.name), CALLER.get(), self._services
+        entry = await self._read(
+            lambda: codec.detail_to_wire(services.private.permitted(caller, services.reader.entry(index)))
+        )
         return log_pb2.GetEntryResponse(entry=entry)
 
     async def ListEntries(  # noqa: N802  # gRPC names it
@@ -129,8 +134,9 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         """Entries in order. The next are read when the transport has taken those before."""
         asked = codec.entries_request_from_wire(request)
         entries, caller = self._services.reader.entries(asked.start, asked.stop), CALLER.get()
+        private = self._services.private
         messages = (
-            log_pb2.ListEntriesResponse(entry=codec.detail_to_wire(permitted(caller, detail)))
+            log_pb2.ListEntriesResponse(entry=codec.detail_to_wire(private.permitted(caller, detail)))
             for detail in entries
         )
         async for message in _streamed(self._pools.streams, messages):
@@ -208,7 +214,8 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         asked = evidence.leaves_request_from_wire(request)
         if asked.with_private:
             require(*READERS)
-        leaves = self._services.prover.leaves(asked.start, asked.stop, private=asked.with_private)
+        found = self._services.prover.leaves(asked.start, asked.stop, private=asked.with_private)
+        leaves = self._services.private.counted(CALLER.get(), found)
         async for message in _streamed(self._pools.streams, map(evidence.leaf_to_wire, leaves)):
             yield message
 
@@ -217,10 +224,11 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
 
 
 class CertificateHandler(certificate_pb2_grpc.CertificateServiceServicer):
-    """Issues certificates to members."""
+    """Issues certificates to members, and lists which were used."""
 
-    def __init__(self, renewer: Renewer, pool: Pool) -> None:
+    def __init__(self, renewer: Renewer, uses: LastUses, pool: Pool) -> None:
         self._renewer = renewer
+        self._uses = uses
         self._pool = pool
 
     async def Renew(  # noqa: N802  # gRPC names it
@@ -233,6 +241,14 @@ class CertificateHandler(certificate_pb2_grpc.CertificateServiceServicer):
         renewal = Renewal(request.certificate_request, request.proof)
         certificate = await self._pool.run(caller, lambda _: self._renewer.renew(caller, renewal))
         return certificate_pb2.RenewResponse(certificate=certificate)
+
+    async def ListUses(  # noqa: N802  # gRPC names it
+        self,
+        request: certificate_pb2.ListUsesRequest,  # noqa: ARG002  # it is empty
+        context: object,  # noqa: ARG002  # gRPC passes it
+    ) -> certificate_pb2.ListUsesResponse:
+        """The caller's certificates, each with the day of its last use."""
+        return evidence.uses_to_wire(self._uses.of(CALLER.get().id))
 
 
 class GovernanceHandler(governance_pb2_grpc.GovernanceServiceServicer):

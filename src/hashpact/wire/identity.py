@@ -57,12 +57,14 @@ _ADMINISTRATORS: Final = Member(ADMIN, frozenset(), 0)
 class Gate:
     """Lets members of one clearinghouse in.
 
-    ``snapshot`` gives a view of the state; ``clock`` is the server's, in Unix seconds.
+    ``snapshot`` gives a view of the state; ``clock`` is the server's, in Unix seconds. ``used`` is called
+    with the member and the serial of each certificate that is let in.
     """
 
     origin: str
     snapshot: Callable[[], AbstractContextManager[View]]
     clock: Clock
+    used: Callable[[str, bytes], None] = lambda _member, _serial: None
 
     def admit(self, peer: Mapping[str, Iterable[bytes]], method: str) -> Member:
         """The member at the other end of a channel, from gRPC's ``auth_context()``, for a call of ``method``.
@@ -94,6 +96,7 @@ class Gate:
         if certificate.check_only and method not in CHECKING:
             msg = f"this certificate of {member_id!r} is for checks only"
             raise NotPermittedError(msg)
+        self.used(member_id, certificate.serial)
         return member
 
     def _check_voucher(self, view: View, member_id: str, certificate: Shown, method: str) -> None:

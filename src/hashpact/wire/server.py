@@ -173,7 +173,7 @@ def build_server(
     check_pb2_grpc.add_CheckServiceServicer_to_server(CheckHandler(services.checker, pools.checks), server)
     log_pb2_grpc.add_LogServiceServicer_to_server(LogHandler(services, pools), server)
     certificate_pb2_grpc.add_CertificateServiceServicer_to_server(
-        CertificateHandler(services.renewer, pools.reads), server
+        CertificateHandler(services.renewer, services.uses, pools.reads), server
     )
     governance_pb2_grpc.add_GovernanceServiceServicer_to_server(
         GovernanceHandler(services.proposals, pools.appends), server

@@ -30,10 +30,9 @@ from hashpact.log import tree
 from hashpact.member.author import Reason
 from hashpact.wire import codec, evidence
 from hashpact.wire.client import calls
-from hashpact.wire.client.calls import (
+from hashpact.wire.client.attempts import (
     MAX_TIMEOUT,
     Backoff,
-    Call,
     Failure,
     Outcome,
     Pace,
@@ -44,6 +43,7 @@ from hashpact.wire.client.calls import (
     attempts,
     checked_timeout,
 )
+from hashpact.wire.client.calls import Call
 from hashpact.wire.v1 import log_pb2
 
 AWAY = Failure(UnavailableError("away"))

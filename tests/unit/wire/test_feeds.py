@@ -22,7 +22,7 @@ from hashpact.member.author import Reason
 from hashpact.service.read import Reader
 from hashpact.wire import codec, evidence
 from hashpact.wire.client import feeds
-from hashpact.wire.client.calls import Failure, Outcome, Pace, Probe, Wait
+from hashpact.wire.client.attempts import Failure, Outcome, Pace, Probe, Wait
 from hashpact.wire.client.feeds import Feed, Item, Open, Read, results
 from hashpact.wire.v1 import log_pb2
 
