@@ -6,13 +6,16 @@ missed, and a refused copy is a miss as well.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from hashpact import Fingerprint, fingerprints_of, fingerprints_of_text
 from hashpact.domain.checks import Query
-from hashpact.domain.fingerprints import TYPES, Measure
+from hashpact.domain.fingerprints import TYPES, FingerprintType, Measure
+from hashpact.domain.matching.strength import strength_of
+from hashpact.domain.matching.views import DERIVED
 from hashpact.errors import HashpactError
 from hashpact.lookup.native import NativeIndex
 
@@ -54,10 +57,10 @@ def asked(content: bytes | str) -> tuple[Query, ...]:
         if isinstance(content, str):
             made = fingerprints_of_text(content)
         else:
-            made = fingerprints_of(content, variants=True)
+            made = fingerprints_of(content, views=DERIVED)
     except HashpactError:
         return ()
-    return tuple(map(Query, _perceptual((*made.fingerprints, *made.variants))))
+    return tuple(query for query in made.queries if query.fingerprint.type.measure is not Measure.EQUALITY)
 
 
 def _perceptual(all_of_them: Iterable[Fingerprint]) -> tuple[Fingerprint, ...]:
@@ -78,21 +81,26 @@ class Clearinghouse:
         self._index.add(enumerate(fingerprints, first))
 
     def find(self, queries: Sequence[Query]) -> list[Found]:
-        """Every match at the types' own thresholds: at most one for each number and type, the best."""
-        best: dict[tuple[int, str], Found] = {}
+        """Every match within the queries' thresholds: at most one for each number and type, the best."""
+        best: dict[tuple[int, str], tuple[float, Query]] = {}
         for query in queries:
             kind = query.fingerprint.type
             for hit in self._index.search(query.fingerprint, kind.threshold(query.threshold), LIMIT):
-                number = self._numbers[hit.item]
-                found = Found(number, kind.name, hit.score, "near")
-                before = best.get((number, kind.name))
-                if before is None or nearer(found, before):
-                    best[number, kind.name] = found
-        return list(best.values())
+                place = self._numbers[hit.item], kind.name
+                if place not in best or nearer(kind, hit.score, best[place][0]):
+                    best[place] = hit.score, query
+        types = Counter(number for number, _ in best)
+        return [
+            Found(
+                number,
+                name,
+                score,
+                strength_of(TYPES[name], score, query.view, query.texture, agreed=types[number] > 1).value,
+            )
+            for (number, name), (score, query) in best.items()
+        ]
 
 
-def nearer(one: Found, other: Found) -> bool:
-    """Whether a score is better than another one of the same type."""
-    if TYPES[one.type].measure is Measure.HAMMING:
-        return one.score < other.score
-    return one.score > other.score
+def nearer(kind: FingerprintType, one: float, other: float) -> bool:
+    """Whether a score is better than another one of that type."""
+    return one < other if kind.measure is Measure.HAMMING else one > other

@@ -199,7 +199,7 @@ def test_what_people_see(place: Place, tmp_path: Path) -> None:
     assert submitted.out == f"{picture}: entry {entry} with pdq/1, phash/1, sha256/1, md5/1\n"
     checked = place.run("lotus-forum", "check", picture)
     assert checked.out.startswith(f"{picture}: 1 entry at position ")
-    assert f"\n{entry}\tmd5/1, pdq/1 0, phash/1 0, sha256/1\t" in checked.out
+    assert f"\n{entry}\tsame\tmd5/1, pdq/1 0, phash/1 0, sha256/1\t" in checked.out
     endorsed = place.run("lotus-forum", "opinion", entry, "--stance", "endorse")
     assert endorsed.out.startswith(f"entry {entry}: endorse, leaf ")
     assert "lotus-forum endorse" in place.run("acme-video", "entry", entry).out

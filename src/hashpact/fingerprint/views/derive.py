@@ -45,8 +45,11 @@ _WITHIN: Final = {
 _PADS: Final = (0.026, 0.055)
 """What is added at each side, as a share of it: what crops of 5 and 10 % have taken away."""
 
-_TILTS: Final = (-1.2, 1.2)
-"""By how many degrees a picture is rotated."""
+_TILTS: Final = (-2, 2)
+"""By how many degrees a picture is rotated. What was rotated by 1 to 3 is then within phash's tolerance."""
+
+_MARGIN: Final = 0.06
+"""How much is reflected at each side before a picture is rotated, so that no corner is empty."""
 
 _THUMB: Final = 256
 """The longer side of the picture that is padded and tilted: phash looks at 32 x 32 pixels of it."""
@@ -56,6 +59,9 @@ _DETECTED: Final = 512
 
 _TONES: Final = 1
 """A tone is a grey and so many above and below it, of 255."""
+
+_SHARP: Final = 40
+"""The least quality of a picture of text: its edges are sharp."""
 
 _TEXT_LIKE: Final = 0.6
 """A picture of which so much has one of two tones is text-like. Screenshots of posts, chats and comments have
@@ -140,8 +146,7 @@ class _Making:
             case PictureView.PADDED:
                 self._add_thumbs((_padded(self._thumb, pad) for pad in _PADS), view)
             case PictureView.TILTED:
-                bicubic = Image.Resampling.BICUBIC
-                self._add_thumbs((self._thumb.rotate(angle, bicubic) for angle in _TILTS), view)
+                self._add_thumbs((_tilted(self._thumb, angle) for angle in _TILTS), view)
             case _:
                 for image in self._images(view):
                     self.views.add_image(image, view)
@@ -194,9 +199,16 @@ def texture_of(image: Image.Image, quality: int) -> Texture:
     covered = counts[most]
     counts[max(0, most - 2 * _TONES) : most + 2 * _TONES + 1] = 0
     covered += counts.max()
-    if covered > _TEXT_LIKE * grey.width * grey.height:
+    if quality >= _SHARP and covered > _TEXT_LIKE * grey.width * grey.height:
         return Texture.TEXT_LIKE
     return Texture.FAINT if quality < (PDQ.min_quality or 0) else Texture.ORDINARY
+
+
+def _tilted(image: Image.Image, angle: float) -> Image.Image:
+    """The image rotated by that angle, in its own size."""
+    across, down = round(_MARGIN * image.width), round(_MARGIN * image.height)
+    turned = _padded(image, _MARGIN).rotate(angle, Image.Resampling.BICUBIC)
+    return turned.crop((across, down, across + image.width, down + image.height))
 
 
 def _padded(image: Image.Image, share: float) -> Image.Image:
