@@ -293,10 +293,11 @@ def test_the_program_in_the_readme_runs(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     picture = pictures.write_original(pictures.draw("hills", 23), tmp_path / "upload.jpg")
+    pictures.write_original(pictures.draw("town", 23), tmp_path / "removed.jpg")
     (shared,) = place.ask("acme-video", "submit", picture, "--label", "ncii")
     readme = Path(__file__).resolve().parents[2] / "README.md"
     (program,) = re.findall(r"^```python\n(.*?)^```$", readme.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     monkeypatch.chdir(tmp_path)
     assert program.count('"lotus-forum"') == 1
     exec(program.replace('"lotus-forum"', repr(str(place.enrol("river-social")))), {})  # noqa: S102 - our README
-    assert f"{shared['entry']} pdq/1 0 ('ncii',) acme-video 0\n" in capsys.readouterr().out
+    assert f"{shared['entry']} same whole ('ncii',) acme-video 0\n" in capsys.readouterr().out

@@ -13,7 +13,7 @@ from hashpact.domain.fingerprints import MINHASH, PDQ, PHASH, FingerprintType, M
 from hashpact.domain.matching.views import PictureView, Texture
 
 
-class Strength(enum.Enum):
+class Strength(enum.StrEnum):
     """From certain to doubtful. No word is a verdict: a person looks, or a platform's own rules decide."""
 
     SAME = "same"

@@ -12,7 +12,7 @@ from typing import Final
 from hashpact.errors import InvalidInputError
 
 
-class PictureView(enum.Enum):
+class PictureView(enum.StrEnum):
     """What was compared: the content as it is stored, or something that was derived from it."""
 
     WHOLE = "whole"
@@ -42,7 +42,7 @@ _MEANINGS: Final = {
 }
 
 
-class Texture(enum.Enum):
+class Texture(enum.StrEnum):
     """How well a picture can be distinguished from others.
 
     FAINT has too little structure for a pdq/1 that is shared. TEXT_LIKE has one or two tones nearly
