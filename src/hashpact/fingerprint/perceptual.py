@@ -39,8 +39,12 @@ MOST_DOUBTFUL: Final = 96
 """Photographs have 20 to 50 doubtful bits, of which small noise changes few; symmetric pictures have 110 and
 more, and their copies are 60 bits away."""
 
-MOST_DOUBTFUL_OF_PHASH: Final = 20
+_DOUBTFUL_OF_PHASH: Final = 20
 """Half of so many bits is the widest distance of phash/1. Photographs have 0 to 3, symmetric pictures 32."""
+
+
+_APART: Final = 4
+"""Codes of photographs have rows that differ in 8 bits and more in all; unlike patterns share one code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +94,32 @@ def phash(of: Reduced) -> Fingerprint:
     """
     frequencies = transformed(of.grey)
     found = Fingerprint(PHASH, phash_codes(frequencies)[0])
-    doubtful = doubtful_bits(frequencies)
-    if doubtful > MOST_DOUBTFUL_OF_PHASH:
+    doubtful = _doubtful_bits(frequencies)
+    if doubtful > _DOUBTFUL_OF_PHASH:
         raise _doubtful(PHASH.name, doubtful, PHASH.size)
+    if not is_distinctive(frequencies):
+        msg = (
+            f"refused {PHASH.name}: its rows, or its columns, are one and the same but for {_APART} bits "
+            "at most, as those of patterns are, so that it would match too much"
+        )
+        raise UnusableFingerprintError(msg, field="value")
     return found
 
 
-def doubtful_bits(frequencies: NDArray[np.float64]) -> int:
+def is_distinctive(frequencies: NDArray[np.float64]) -> bool:
+    """Whether a phash says enough to find copies, and nothing but copies."""
+    if _doubtful_bits(frequencies) > _DOUBTFUL_OF_PHASH:
+        return False
+    bits = frequencies > np.median(frequencies)
+    for lines in (bits, bits.T):
+        # How far each line is from each other one or from its opposite, whichever is nearer.
+        apart = (lines[:, np.newaxis] ^ lines[np.newaxis]).sum(axis=2)
+        if np.minimum(apart, _KEPT - apart).sum(axis=1).min() <= _APART:
+            return False
+    return True
+
+
+def _doubtful_bits(frequencies: NDArray[np.float64]) -> int:
     """How many bits of phash are a matter of chance, because their frequency is as good as the median."""
     return int((np.abs(frequencies - np.median(frequencies)) < _NOISE).sum())
 

@@ -286,6 +286,26 @@ def test_codes_that_no_copy_would_match_are_refused(size: tuple[int, int]) -> No
     assert phash(reduced(symmetric(size, down=False, across=False))).type is PHASH
 
 
+def test_a_pattern_has_no_phash_because_unlike_patterns_share_one() -> None:
+    pixels = np.full((500, 500, 3), (60, 140, 170), np.uint8)
+    for top in range(5, 500, 50):
+        for left in range(11, 500, 110):
+            pixels[top : top + 20, left : left + 40] = (200, 150, 90)
+    with pytest.raises(UnusableFingerprintError, match="refused phash/1: its rows, or its columns"):
+        phash(reduced(pixels))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_rows_that_repeat_each_other_but_for_four_bits_are_not_distinctive(turned: bool) -> None:  # noqa: FBT001 - a case
+    chance = np.random.RandomState(8)
+    signs = np.outer(chance.choice([-1, 1], 8), [1, -1, 1, 1, -1, -1, 1, -1])
+    repeated = signs * chance.uniform(100, 900, (8, 8))
+    for changed, distinctive in ((0, False), (4, False), (5, True)):
+        frequencies = repeated.copy()
+        frequencies[np.arange(changed), np.arange(changed) + 1] *= -1
+        assert perceptual.is_distinctive(frequencies.T if turned else frequencies) is distinctive
+
+
 def test_stumble_5_a_flat_picture_has_exact_fingerprints_alone(tmp_path: Path) -> None:
     flat = np.full((64, 64, 3), 200, np.uint8)
     with pytest.raises(UnusableFingerprintError, match="refused pdq/1"):

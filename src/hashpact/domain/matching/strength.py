@@ -40,7 +40,7 @@ _NEAR_FAINT: Final = {
     PictureView.WHOLE: 6.0,
     PictureView.SHOWN: 6.0,
     PictureView.PART: 4.0,
-    PictureView.TURNED: 2.0,
+    PictureView.TURNED: 0.0,
 }
 """The same for phash/1 of a faint picture; of other views, never."""
 

@@ -21,9 +21,8 @@ from hashpact.errors import UnusableFingerprintError
 from hashpact.fingerprint.images import BLACK, WHITE, Picture
 from hashpact.fingerprint.perceptual import (
     MOST_DOUBTFUL,
-    MOST_DOUBTFUL_OF_PHASH,
     Reduced,
-    doubtful_bits,
+    is_distinctive,
     phash_codes,
     transformed,
 )
@@ -101,7 +100,7 @@ class Views:
     def add_phash(self, image: Image.Image, view: PictureView, texture: Texture) -> None:
         """The code of phash of an image."""
         frequencies = transformed(image.convert("L"))
-        if doubtful_bits(frequencies) <= MOST_DOUBTFUL_OF_PHASH:
+        if is_distinctive(frequencies):
             self.add(PHASH, phash_codes(frequencies)[0], view, texture)
 
 
@@ -131,8 +130,7 @@ class _Making:
         # What a viewer shows, from which the other views are made.
         self._base = plain if self._plain else shown.shown(_on_white(picture))
         frequencies = transformed(of.grey)
-        usable = doubtful_bits(frequencies) <= MOST_DOUBTFUL_OF_PHASH
-        self._phash = phash_codes(frequencies) if usable else []
+        self._phash = phash_codes(frequencies) if is_distinctive(frequencies) else []
         self._thumb = self._base.convert("L")
         self._thumb.thumbnail((_THUMB, _THUMB), Image.Resampling.BOX)
 
