@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final
 
 from hashpact.domain import standing
-from hashpact.domain.fingerprints import Fingerprint, Measure, parse_private
+from hashpact.domain.fingerprints import Fingerprint, parse_private
 from hashpact.domain.ports import Index, Ledger, Snapshot
 from hashpact.lookup.catalog import EntryCatalog
 from hashpact.service.follow import Follower, entry_of, item_ids
@@ -16,7 +16,7 @@ from hashpact.service.follow import Follower, entry_of, item_ids
 _AT_ONCE: Final = 100_000
 """Items that are held in memory at a time, of less than 1 kB each. Equal ones are searched for once."""
 _SAME: Final = 1.0
-"""The similarity of equal signatures; the distance of equal codes is 0."""
+"""The similarity of equal signatures, and the share of equal texts; the distance of equal codes is 0."""
 
 
 def unlike_the_log(ledger: Ledger, index: Index, position: int) -> Iterator[tuple[int | None, str]]:
@@ -71,5 +71,5 @@ def _expected(ledger: Ledger, view: Snapshot, stop: int) -> Iterator[tuple[int, 
 
 def _equal(index: Index, fingerprint: Fingerprint) -> set[int]:
     """The items of that very value."""
-    exact = _SAME if fingerprint.type.measure is Measure.JACCARD else 0
+    exact = _SAME if fingerprint.type.measure.larger_is_nearer else 0
     return {hit.item for hit in index.search(fingerprint, exact, max(len(index), 1))}

@@ -20,20 +20,30 @@ DEFAULT_LIMIT: Final = 20
 
 
 class Hit(NamedTuple):
-    """What an index finds: an item's id, and its distance (Hamming, equality) or similarity (Jaccard)."""
+    """What an index finds: an item's id, and its distance (Hamming, equality), similarity or share."""
 
     item: int
     score: float
 
 
 class Hits(Sequence[Hit]):
-    """Hits in order, as two buffers of as many numbers: ``items`` of 8 bytes without sign, and ``scores``."""
+    """Hits in order, as two buffers of as many numbers: ``items`` of 8 bytes without sign, and ``scores``.
 
-    __slots__ = ("items", "scores")
+    ``truncated``: the search reached its bound on work, so that there may be further hits.
+    """
 
-    def __init__(self, items: memoryview[int], scores: memoryview[int] | memoryview[float]) -> None:
+    __slots__ = ("items", "scores", "truncated")
+
+    def __init__(
+        self,
+        items: memoryview[int],
+        scores: memoryview[int] | memoryview[float],
+        *,
+        truncated: bool = False,
+    ) -> None:
         self.items = items
         self.scores = scores
+        self.truncated = truncated
 
     def __len__(self) -> int:
         """How many."""
@@ -48,7 +58,7 @@ class Hits(Sequence[Hit]):
     def __getitem__(self, place: int | slice) -> Hit | Hits:
         """One hit, or some of them."""
         if isinstance(place, slice):
-            return Hits(self.items[place], self.scores[place])
+            return Hits(self.items[place], self.scores[place], truncated=self.truncated)
         return Hit(self.items[place], self.scores[place])
 
     def __iter__(self) -> Iterator[Hit]:
@@ -119,11 +129,12 @@ class Check:
 class Match:
     """An entry that is near a query, with the opinions of members on it.
 
-    ``score`` is a Hamming distance in bits, an estimated similarity, or 0 for equality; ``measure`` is which
-    of them. ``shared_at`` is the statement's time in Unix seconds; ``entry`` is the entry's log index.
-    ``disowned``: the authority that the entry names states that it has not ordered the removal. ``query`` is
-    the number, from 0, of the query that the entry is near: the nearest one of several of this type. ``view``
-    and ``strength`` are what a client adds: of what the query is, and how much the match says.
+    ``score`` is a Hamming distance in bits, an estimated similarity, the share of the entry's text that is in
+    the upload, or 0 for equality; ``measure`` is which of them. ``shared_at`` is the statement's time in Unix
+    seconds; ``entry`` is the entry's log index. ``disowned``: the authority that the entry names states that
+    it has not ordered the removal. ``query`` is the number, from 0, of the query that the entry is near: the
+    nearest one of several of this type. ``view`` and ``strength`` are what a client adds: of what the query
+    is, and how much the match says.
     """
 
     entry: int

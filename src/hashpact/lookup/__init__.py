@@ -6,11 +6,13 @@ from hashpact.lookup.hamming import HammingIndex
 from hashpact.lookup.minhash import MinHashIndex
 from hashpact.lookup.native import NativeIndex
 from hashpact.lookup.signatures import minhash_signature, minhash_signatures
+from hashpact.lookup.winnow import WinnowIndex
 
 __all__ = [
     "HammingIndex",
     "MinHashIndex",
     "NativeIndex",
+    "WinnowIndex",
     "minhash_signature",
     "minhash_signatures",
 ]

@@ -308,7 +308,7 @@ def _remoteness(kind: FingerprintType, scores: NDArray[np.float64]) -> NDArray[n
     match kind.measure:
         case Measure.HAMMING:
             return scores / kind.ceiling
-        case Measure.JACCARD:
+        case Measure.JACCARD | Measure.CONTAINMENT:
             return (1 - scores) / (1 - kind.ceiling)
         case Measure.EQUALITY:
             return np.zeros(len(scores))

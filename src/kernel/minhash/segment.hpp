@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "minhash/bands.hpp"
-#include "minhash/copies.hpp"
+#include "store/copies.hpp"
 #include "minhash/tables.hpp"
 #include "store/nearest.hpp"
 #include "store/rows.hpp"

@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "store/background.hpp"
-#include "store/nearest.hpp"
 #include "store/rows.hpp"
 #include "store/segment_file.hpp"
 
@@ -30,9 +29,11 @@ struct Layer {
 
     std::size_t live() const { return segment.rows().size() - tombstones.count(); }
 
-    void search(const std::uint64_t* query, Nearest& nearest) const {
+    // Calls `use()`, which reads the segment. If that is damaged and lies in a file, the error names the file.
+    template <class Use>
+    void read(const Use& use) const {
         try {
-            segment.search(query, tombstones, nearest);
+            use();
         } catch (const DamagedSection& damage) {
             if (file == nullptr) throw;
             file->fail(damage.what());

@@ -23,7 +23,6 @@
 
 #include "store/background.hpp"
 #include "store/layers.hpp"
-#include "store/nearest.hpp"
 #include "store/rows.hpp"
 
 namespace hashpact {
@@ -119,13 +118,12 @@ class Store {
         return rows;
     }
 
-    std::vector<Hit> search(const std::uint64_t* query, unsigned radius, std::size_t limit) const {
-        const std::shared_ptr<Snapshot> now = snapshot();
-        Nearest nearest(radius, limit);
-        for (const auto& layer : now->layers) layer->search(query, nearest);
-        now->delta->search(query, nearest);
-        return nearest.take();
-    }
+    // What a search sees that begins now. Only the delta and the tombstones still change, and they only grow.
+    struct Snapshot {
+        Layers layers;  // the largest first
+        std::shared_ptr<typename Segment::Delta> delta;
+    };
+    std::shared_ptr<const Snapshot> view() const { return snapshot(); }
 
     // Compares what lies in files with their checksums. Throws CorruptFile.
     void verify() const {
@@ -169,12 +167,6 @@ class Store {
   private:
     using Source = hashpact::Source<Segment>;
     using Delta = typename Segment::Delta;
-
-    // What a search sees. Only the delta and the tombstones still change, and they only grow.
-    struct Snapshot {
-        Layers layers;  // the largest first
-        std::shared_ptr<Delta> delta;
-    };
 
     // Where a record is; no tombstones: nowhere.
     struct Place {

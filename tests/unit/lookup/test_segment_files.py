@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from segments import SegmentFile, crc32c, random_codes, random_signatures
+from segments import SegmentFile, crc32c, random_codes, random_hashes, random_signatures
 
 from hashpact.errors import CorruptError
-from hashpact.lookup import HammingIndex, MinHashIndex
+from hashpact.lookup import HammingIndex, MinHashIndex, WinnowIndex
 
-Index = HammingIndex | MinHashIndex
+Index = HammingIndex | MinHashIndex | WinnowIndex
 
 
 def hamming(count: int, width: int = 8) -> HammingIndex:
@@ -27,9 +27,14 @@ def minhash(count: int) -> MinHashIndex:
     return MinHashIndex.build(random_signatures(count, count), np.arange(count) * 3 + 1)
 
 
+def winnow(count: int) -> WinnowIndex:
+    return WinnowIndex.build(random_hashes(count, count), np.arange(count) * 3 + 1)
+
+
 KINDS: dict[str, tuple[type[Index], Callable[[int], Index]]] = {
     "hamming": (HammingIndex, hamming),
     "minhash": (MinHashIndex, minhash),
+    "winnow": (WinnowIndex, winnow),
 }
 
 
@@ -38,6 +43,9 @@ def answers(index: Index, count: int) -> list[Any]:
     if isinstance(index, HammingIndex):
         queries = [code.tobytes() for code in random_codes(count, index.width, count)[:: max(1, count // 40)]]
         return [index.search(query, distance) for query in queries for distance in (0, 3, 9)]
+    if isinstance(index, WinnowIndex):
+        texts = random_hashes(count, count)[:: max(1, count // 40)]
+        return [[each.tolist() for each in index.search(text, 0.3)[:2]] for text in texts]
     signatures = random_signatures(count, count)[:: max(1, count // 40)]
     return [index.search(signature, similarity) for signature in signatures for similarity in (0.5, 1.0)]
 
@@ -93,7 +101,11 @@ def test_a_crowd_of_near_copies_can_be_kept(tmp_path: Path) -> None:
 
 def test_a_file_has_the_bytes_that_the_format_says(kind: str, saved: Path) -> None:
     file = SegmentFile.read(saved)
-    assert (file.kind, file.width, file.rows) == {"hamming": (1, 8, 700), "minhash": (2, 512, 700)}[kind]
+    assert (file.kind, file.width, file.rows) == {
+        "hamming": (1, 8, 700),
+        "minhash": (2, 512, 700),
+        "winnow": (4, 512, 700),
+    }[kind]
     assert np.array_equal(np.frombuffer(file.content("ids"), "<u8"), np.arange(700) * 3 + 1)
     if kind == "hamming":
         assert file.content("records") == random_codes(700, 8, 700).tobytes()
@@ -130,7 +142,12 @@ def test_delta_tombstones_and_layers_are_folded_into_one(tmp_path: Path) -> None
 def test_an_opened_index_is_changed_in_memory_only(kind: str, saved: Path) -> None:
     before = saved.read_bytes()
     index = KINDS[kind][0].open(saved)
-    rows: Any = random_codes(2000, 8, 5) if kind == "hamming" else random_signatures(2000, 5)
+    made: dict[str, Any] = {
+        "hamming": random_codes(2000, 8, 5),
+        "minhash": random_signatures(2000, 5),
+        "winnow": random_hashes(2000, 5),
+    }
+    rows = made[kind]
     index.add(rows, np.arange(2000) * 3)
     assert index.remove([1, 4, 7]) == 3
     with pytest.raises(ValueError, match="id 10 is in the index already"):

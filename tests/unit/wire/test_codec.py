@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf, nan
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import strategies as some
 
 from hashpact.domain import statements
 from hashpact.domain.checks import Answer, Check, Filter, Match, Query
-from hashpact.domain.fingerprints import MD5, MINHASH, PDQ, PHASH, SHA256, Fingerprint, Measure
+from hashpact.domain.fingerprints import MD5, MINHASH, PDQ, PHASH, SHA256, WINNOW, Fingerprint, Measure
 from hashpact.domain.kinds import Submit
 from hashpact.domain.messages import EntriesRequest, EntryDetail, MemberDetail, Page, PageRequest, Submission
 from hashpact.domain.state import Basis, Key, Member, Opinion, Role, Stance
@@ -38,7 +39,7 @@ def queries(draw: some.DrawFn) -> Query:
         shared = Fingerprint(kind, shared.value, draw(some.integers(50, 100)))
     if draw(some.booleans()):
         return Query(shared)
-    if kind.measure is Measure.JACCARD:
+    if kind.measure.larger_is_nearer:
         return Query(shared, draw(some.floats(kind.ceiling, 1)))
     return Query(shared, draw(some.integers(0, int(kind.ceiling))))
 
@@ -63,12 +64,12 @@ checks = some.builds(
 @some.composite
 def matches(draw: some.DrawFn) -> Match:
     kind = draw(some.sampled_from(ALL_TYPES))
-    jaccard = kind.measure is Measure.JACCARD
+    similar = kind.measure.larger_is_nearer
     return Match(
         entry=draw(numbers),
         type=kind.name,
         measure=kind.measure,
-        score=draw(some.floats(0, 1) if jaccard else some.integers(0, 256)),
+        score=draw(some.floats(0, 1) if similar else some.integers(0, 256)),
         labels=tuple(draw(some.lists(terms, min_size=1, max_size=8))),
         basis=draw(some.sampled_from(["guideline", "law"])),
         jurisdictions=tuple(draw(some.lists(countries, max_size=3))),
@@ -173,6 +174,11 @@ def picture(**changes: Any) -> check_pb2.Query:  # noqa: ANN401  # any field
     return message
 
 
+def of_text(**changes: Any) -> check_pb2.Query:  # noqa: ANN401  # any field
+    value = fingerprint(WINNOW, "1").value
+    return check_pb2.Query(fingerprint=check_pb2.Fingerprint(type="winnow/1", value=value), **changes)
+
+
 @pytest.mark.parametrize(
     ("message", "field"),
     [
@@ -188,21 +194,16 @@ def picture(**changes: Any) -> check_pb2.Query:  # noqa: ANN401  # any field
         (check_pb2.CheckRequest(queries=[picture(quality=101)]), "queries[0].fingerprint.quality"),
         (check_pb2.CheckRequest(queries=[picture(quality=-1)]), "queries[0].fingerprint.quality"),
         (check_pb2.CheckRequest(queries=[query(min_similarity=0.6)]), "queries[0].min_similarity"),
-        (
-            check_pb2.CheckRequest(queries=[query("minhash/1", 512, max_distance=3)]),
-            "queries[0].max_distance",
-        ),
+        (check_pb2.CheckRequest(queries=[of_text(max_distance=3)]), "queries[0].max_distance"),
         (check_pb2.CheckRequest(queries=[query(max_distance=32)]), "threshold"),
         (check_pb2.CheckRequest(queries=[query(max_distance=-1)]), "threshold"),
         (check_pb2.CheckRequest(queries=[query("minhash/1", 512, min_similarity=0.49)]), "threshold"),
-        (
-            check_pb2.CheckRequest(queries=[query("minhash/1", 512, min_similarity=float("nan"))]),
-            "threshold",
-        ),
-        (
-            check_pb2.CheckRequest(queries=[query("minhash/1", 512, min_similarity=float("inf"))]),
-            "threshold",
-        ),
+        (check_pb2.CheckRequest(queries=[query("minhash/1", 512, min_similarity=nan)]), "threshold"),
+        (check_pb2.CheckRequest(queries=[query("minhash/1", 512, min_similarity=inf)]), "threshold"),
+        (check_pb2.CheckRequest(queries=[of_text(min_similarity=0.6)]), "queries[0].min_similarity"),
+        (check_pb2.CheckRequest(queries=[of_text(min_share=0.2)]), "threshold"),
+        (check_pb2.CheckRequest(queries=[of_text(min_share=nan)]), "threshold"),
+        (check_pb2.CheckRequest(queries=[query("winnow/1", 32)]), "queries[0].fingerprint.value"),
         (request(limit=1001), "limit"),
         (request(limit=-21), "limit"),
         (request(min_position=-1), "min_position"),

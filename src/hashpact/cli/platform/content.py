@@ -67,8 +67,9 @@ class _Files:
 def fingerprint(files: tuple[str, ...], types: tuple[str, ...], *, as_json: bool) -> None:
     """Fingerprint files; nothing leaves this machine.
 
-    A picture has pdq/1 and phash/1, a text minhash/1, every file sha256/1 and md5/1. A type that this
-    content cannot have is named with the reason.
+    A picture has pdq/1 and phash/1, a text minhash/1 and winnow/1, every file sha256/1 and md5/1. Of winnow/1
+    all hashes are shown that a check has; an entry holds the first 128. A type that this content cannot have
+    is named with the reason.
     """
     work = _Files(files, types, as_json=as_json)
     for path, found in work:
@@ -123,6 +124,12 @@ def fingerprint(files: tuple[str, ...], types: tuple[str, ...], *, as_json: bool
     type=click.FloatRange(0, 1),
     help="Of minhash/1, how much must be alike. [0.6]",
 )
+@click.option(
+    "--min-share",
+    metavar="SHARE",
+    type=click.FloatRange(0, 1),
+    help="Of winnow/1, how much of the shared text the file must contain. [0.5]",
+)
 @click.option("--type", "types", type=_TYPES, multiple=True, help="Only this type; may be repeated.")
 @click.option(
     "--views",
@@ -150,6 +157,7 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     min_position: int,
     max_distance: int | None,
     min_similarity: float | None,
+    min_share: float | None,
     types: tuple[str, ...],
     views: frozenset[PictureView],
     strength: str,
@@ -177,7 +185,7 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     matched = False
     with connect() as client:
         for path, found in work:
-            queries = [_within(each, max_distance, min_similarity) for each in found.queries]
+            queries = [_within(each, max_distance, min_similarity, min_share) for each in found.queries]
             answer = client.check(
                 queries, filter=narrow, limit=limit, min_position=min_position, strength=strength
             )
@@ -227,7 +235,7 @@ def _views(names: str) -> frozenset[PictureView]:
         raise click.BadParameter(msg) from error
 
 
-def _within(query: Query, distance: int | None, similarity: float | None) -> Query:
+def _within(query: Query, distance: int | None, similarity: float | None, share: float | None) -> Query:
     """The query with the threshold of an option, at most its type's ceiling; views keep one that is less."""
     kind = query.fingerprint.type
     match kind.measure:
@@ -236,6 +244,8 @@ def _within(query: Query, distance: int | None, similarity: float | None) -> Que
             return replace(query, threshold=min(distance, widest))
         case Measure.JACCARD if similarity is not None:
             return replace(query, threshold=max(similarity, kind.ceiling))
+        case Measure.CONTAINMENT if share is not None:
+            return replace(query, threshold=max(share, kind.ceiling))
         case _:
             return query
 
@@ -248,11 +258,12 @@ def _shown(fingerprint: Fingerprint) -> dict[str, object]:
 
 
 def _match(match: Match) -> dict[str, object]:
-    alike = match.measure is Measure.JACCARD
+    name = {Measure.JACCARD: "similarity", Measure.CONTAINMENT: "share"}.get(match.measure, "distance")
+    score = round(match.score, 4) if match.measure.larger_is_nearer else int(match.score)
     return {
         "entry": match.entry,
         "type": match.type,
-        **({"similarity": round(match.score, 4)} if alike else {"distance": int(match.score)}),
+        name: score,
         "view": match.view.value,
         **({} if match.strength is None else {"strength": match.strength.value}),
         "labels": list(match.labels),
@@ -286,7 +297,7 @@ def _cells(matches: Sequence[Match]) -> tuple[object, ...]:
     first = matches[0]
     near: dict[str, str] = {}
     for match in matches:
-        score = f"{match.score:.2f}" if match.measure is Measure.JACCARD else str(int(match.score))
+        score = f"{match.score:.2f}" if match.measure.larger_is_nearer else str(int(match.score))
         view = "" if match.view is PictureView.WHOLE else f" {match.view.value}"
         near.setdefault(match.type, view if match.measure is Measure.EQUALITY else f" {score}{view}")
     strengths = [match.strength for match in matches if match.strength is not None]

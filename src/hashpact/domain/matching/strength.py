@@ -83,4 +83,4 @@ def _is_near(kind: FingerprintType, score: float, view: PictureView, texture: Te
 
 def _within(kind: FingerprintType, score: float, bounds: dict[str, float]) -> bool:
     bound = bounds.get(kind.name, kind.default)
-    return score >= bound if kind.measure is Measure.JACCARD else score <= bound
+    return score >= bound if kind.measure.larger_is_nearer else score <= bound
