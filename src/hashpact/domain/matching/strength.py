@@ -67,7 +67,8 @@ def strength_of(
         if kind == PDQ and score <= _NEAR_TEXT_LIKE:
             return Strength.NEAR
         return Strength.POSSIBLE if agreed else Strength.WEAK
-    if view is PictureView.WHOLE and texture is Texture.ORDINARY and _within(kind, score, _SAME):
+    whole = view is PictureView.WHOLE and texture is Texture.ORDINARY
+    if whole and kind.name in _SAME and _within(kind, score, _SAME):
         return Strength.SAME
     return Strength.NEAR if agreed or _is_near(kind, score, view, texture) else Strength.POSSIBLE
 

@@ -35,11 +35,15 @@ MIN_QUALITY: Final = 20
 _ALIKE: Final = 2
 """Codes that differ in no more bits find the same."""
 
-_WITHIN: Final = {
-    PDQ: {PictureView.TURNED: 16, PictureView.PART: 24},
-    PHASH: {PictureView.WHOLE: 10, PictureView.PART: 8, PictureView.PADDED: 8, PictureView.TILTED: 8},
-}
-"""How near a match of a view must be, where that is not the type's default."""
+_WITHIN: Final = {PDQ: 31, PHASH: 8}
+_TURNED: Final = 16
+"""How near a match must be; that of a pdq/1 in another position nearer. There are seven of those, and looking
+for one within 16 bits costs a tenth of looking for it within 31. Few different distances, because those alike
+are looked for together."""
+
+_CERTAIN: Final = 60
+"""A picture of that quality also has a pdq/1 in the clearinghouse, if it is there, so that its other
+positions need no phash/1."""
 
 _PADS: Final = (0.026, 0.055)
 """What is added at each side, as a share of it: what crops of 5 and 10 % have taken away."""
@@ -75,7 +79,7 @@ class Views:
 
     def add(self, kind: FingerprintType, code: bytes, view: PictureView, texture: Texture) -> None:
         """One more, unless another one finds the same or the code is one that cannot be looked for."""
-        within = _WITHIN[kind].get(view, int(kind.default))
+        within = _TURNED if kind is PDQ and view is PictureView.TURNED else _WITHIN[kind]
         for other in self.queries:
             apart = int.from_bytes(other.fingerprint.value) ^ int.from_bytes(code)
             if other.fingerprint.type is kind and apart.bit_count() <= _ALIKE and _reach(other) >= within:
@@ -140,7 +144,7 @@ class _Making:
             case PictureView.WHOLE:
                 self._add_codes(slice(1), view)
             case PictureView.TURNED:
-                self._add_codes(slice(1, None), view)
+                self._add_codes(slice(1, None), view, only_pdq=self._of.quality >= _CERTAIN)
             case PictureView.PADDED:
                 self._add_thumbs((_padded(self._thumb, pad) for pad in _PADS), view)
             case PictureView.TILTED:
@@ -159,11 +163,11 @@ class _Making:
         elif view is PictureView.FRAME and self._other is not None:
             yield shown.shown(_on_white(self._other))
 
-    def _add_codes(self, which: slice, view: PictureView) -> None:
+    def _add_codes(self, which: slice, view: PictureView, *, only_pdq: bool = False) -> None:
         if _is_usable(self._of.quality, self._of.doubtful):
             for code in self._of.codes[which]:
                 self.views.add(PDQ, code, view, self._texture)
-        for code in self._phash[which]:
+        for code in () if only_pdq else self._phash[which]:
             self.views.add(PHASH, code, view, self._texture)
 
     def _add_thumbs(self, images: Iterable[Image.Image], view: PictureView) -> None:

@@ -15,7 +15,6 @@ from hashpact.domain.fingerprints import (
     TYPES,
     Fingerprint,
     FingerprintType,
-    Measure,
 )
 from hashpact.domain.matching.strength import Strength, strength_of
 from hashpact.domain.matching.views import DERIVED, PictureView, Texture, views_named
@@ -70,8 +69,8 @@ def test_agreement_of_two_types_makes_a_match_stronger_but_never_that_of_a_pictu
 
 @pytest.mark.parametrize("kind", TYPES.values(), ids=TYPES)
 def test_a_nearer_match_is_never_weaker(kind: FingerprintType) -> None:
-    jaccard = kind.measure is Measure.JACCARD
-    scores = [one / 100 for one in range(100, 49, -1)] if jaccard else [float(one) for one in range(33)]
+    share = kind.measure.larger_is_nearer
+    scores = [one / 100 for one in range(100, 29, -1)] if share else [float(one) for one in range(33)]
     for view, texture in itertools.product(PictureView, Texture):
         found = [strength_of(kind, score, view, texture) for score in scores]
         assert all(one.reaches(other) for one, other in itertools.pairwise(found))
