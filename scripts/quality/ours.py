@@ -13,7 +13,7 @@ from typing import Final
 
 from hashpact import Fingerprint, fingerprints_of, fingerprints_of_text
 from hashpact.domain.checks import Query
-from hashpact.domain.fingerprints import TYPES, FingerprintType, Measure
+from hashpact.domain.fingerprints import MD5, SHA256, TYPES, FingerprintType
 from hashpact.domain.matching.strength import strength_of
 from hashpact.domain.matching.views import DERIVED
 from hashpact.errors import HashpactError
@@ -48,7 +48,7 @@ def shared(content: bytes | str) -> tuple[Fingerprint, ...]:
         made = fingerprints_of_text(content) if isinstance(content, str) else fingerprints_of(content)
     except HashpactError:
         return ()
-    return _perceptual(made.fingerprints)
+    return tuple(one.shared() for one in _perceptual(made.fingerprints))
 
 
 def asked(content: bytes | str) -> tuple[Query, ...]:
@@ -60,11 +60,11 @@ def asked(content: bytes | str) -> tuple[Query, ...]:
             made = fingerprints_of(content, views=DERIVED)
     except HashpactError:
         return ()
-    return tuple(query for query in made.queries if query.fingerprint.type.measure is not Measure.EQUALITY)
+    return tuple(query for query in made.queries if query.fingerprint.type not in (SHA256, MD5))
 
 
 def _perceptual(all_of_them: Iterable[Fingerprint]) -> tuple[Fingerprint, ...]:
-    return tuple(one for one in all_of_them if one.type.measure is not Measure.EQUALITY)
+    return tuple(one for one in all_of_them if one.type not in (SHA256, MD5))
 
 
 class Clearinghouse:
@@ -80,7 +80,7 @@ class Clearinghouse:
         self._numbers += [number] * len(fingerprints)
         self._index.add(enumerate(fingerprints, first))
 
-    def find(self, queries: Sequence[Query]) -> list[Found]:
+    def find(self, queries: Sequence[Query], _content: bytes | str) -> list[Found]:
         """Every match within the queries' thresholds: at most one for each number and type, the best."""
         best: dict[tuple[int, str], tuple[float, Query]] = {}
         for query in queries:
@@ -90,17 +90,29 @@ class Clearinghouse:
                 if place not in best or nearer(kind, hit.score, best[place][0]):
                     best[place] = hit.score, query
         types = Counter(number for number, _ in best)
-        return [
-            Found(
-                number,
-                name,
-                score,
-                strength_of(TYPES[name], score, query.view, query.texture, agreed=types[number] > 1).value,
-            )
-            for (number, name), (score, query) in best.items()
-        ]
+        found = []
+        for (number, name), (score, query) in best.items():
+            agreed = types[number] > 1
+            strength = strength_of(TYPES[name], score, query.view, query.texture, agreed=agreed)
+            found.append(Found(number, name, score, strength.value))
+        return found
+
+
+def graded(strength: str) -> str:
+    """The name under which matches of a strength are counted."""
+    return NAME if strength in CERTAIN else f"{NAME}, {strength}"
+
+
+def sides(found: Sequence[Found], number: int) -> set[str]:
+    """As what it counts that these were found about a copy of that number."""
+    right = [one for one in found if one.number == number]
+    counted = {one.type for one in right}
+    counted |= {NAME for one in right if one.strength in CERTAIN}
+    counted |= {ANY for one in right if one.strength != "weak"}
+    counted |= {OTHER for one in found if one.number != number and one.strength in CERTAIN}
+    return counted
 
 
 def nearer(kind: FingerprintType, one: float, other: float) -> bool:
     """Whether a score is better than another one of that type."""
-    return one < other if kind.measure is Measure.HAMMING else one > other
+    return one > other if kind.measure.larger_is_nearer else one < other
