@@ -21,7 +21,7 @@ inline void add_band(Pdq& pdq, const Band& band) {
     if (band.shape(1) != pdq.width() || band.shape(2) != 3) throw std::invalid_argument("wrong width");
     if (band.shape(0) > pdq.missing()) throw std::invalid_argument("too many rows");
     const nb::gil_scoped_release unlocked;
-    for (std::size_t row = 0; row < band.shape(0); ++row) pdq.add(band.data() + row * band.shape(1) * 3);
+    pdq.add(band.data(), band.shape(0));
 }
 
 inline nb::tuple finish(Pdq& pdq) {

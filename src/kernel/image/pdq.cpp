@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "isa/cpu.hpp"
+
 namespace hashpact {
 
 namespace {
@@ -12,8 +14,27 @@ constexpr double kPi = 3.14159265358979323846;
 
 constexpr std::size_t kBits = Pdq::kFrequencies * Pdq::kFrequencies;
 
+// Rows of more pixels are worked on one by one: a block of them would be too large.
+constexpr std::size_t kWidest = std::size_t{1} << 16;
+
 // The most that a copy of good quality changes a frequency by.
 constexpr float kNoise = 0.5F;
+
+// What each value of a channel adds to luma.
+struct Weights {
+    std::array<double, 256> red, green, blue;
+
+    constexpr Weights() : red(), green(), blue() {
+        for (int value = 0; value < 256; ++value) {
+            const auto place = static_cast<std::size_t>(value);
+            red[place] = value * 0.299;
+            green[place] = value * 0.587;
+            blue[place] = value * 0.114;
+        }
+    }
+};
+
+constexpr Weights kWeights;
 
 using Samples = std::array<std::array<float, Pdq::kSamples>, Pdq::kSamples>;
 using Frequencies = std::array<std::array<float, Pdq::kFrequencies>, Pdq::kFrequencies>;
@@ -174,60 +195,120 @@ ColumnAverage::ColumnAverage(std::size_t width, std::size_t height)
     : width_(width), height_(height), window_(window_of(height)), sums_(width), window_rows_(width * window_) {}
 
 bool ColumnAverage::next(const float* row, float* out) {
-    float* const oldest = window_rows_.data() + taken_ % window_ * width_;
-    float* const sums = sums_.data();
     if (taken_ < height_) ++count_;
     if (taken_ >= window_) --count_;
     // What is not in the picture is zero, and leaves a sum as it is.
-    for (std::size_t j = 0; j < width_; ++j) {
-        sums[j] = sums[j] + row[j] - oldest[j];
-        oldest[j] = row[j];
-    }
-    if (taken_++ < ahead()) return false;
-    const float count = static_cast<float>(count_);
-    for (std::size_t j = 0; j < width_; ++j) out[j] = sums[j] / count;
-    return true;
+    kernels().pictures->down(row, width_, static_cast<float>(count_), sums_.data(),
+                             window_rows_.data() + taken_ % window_ * width_, out);
+    return taken_++ >= ahead();
 }
 
 Pdq::Pdq(std::size_t width, std::size_t height)
     : width_(width),
       height_(height),
-      luma_(width),
-      along_(width),
-      down_(width),
+      together_(width <= kWidest ? kPictureRows : 1),
+      luma_(width * together_),
+      along_(width * together_),
+      down_(width * together_),
+      second_along_(width * together_),
       columns_(places_of(width)),
       lines_(places_of(height)),
       first_(width, height),
       second_(kPlaces, height) {}
 
-void Pdq::add(const std::uint8_t* rgb) {
-    ++rows_;
-    for (std::size_t j = 0; j < width_; ++j) {
-        luma_[j] = static_cast<float>(rgb[3 * j] * 0.299 + rgb[3 * j + 1] * 0.587 + rgb[3 * j + 2] * 0.114);
+void Pdq::add(const std::uint8_t* rgb, std::size_t count) {
+    rows_ += count;
+    while (count != 0) {
+        const std::size_t some = std::min(count, together_ - held_);
+        lighten(rgb, some);
+        held_ += some;
+        rgb += 3 * width_ * some;
+        count -= some;
+        if (held_ == together_) work();
     }
+}
+
+// The luma of some rows, behind those that are held.
+void Pdq::lighten(const std::uint8_t* rgb, std::size_t count) {
+    constexpr std::size_t tile = 64;
+    for (std::size_t first = 0; first < width_; first += tile) {
+        const std::size_t last = std::min(first + tile, width_);
+        for (std::size_t r = 0; r < count; ++r) {
+            const std::uint8_t* pixel = rgb + 3 * (r * width_ + first);
+            float* luma = luma_.data() + first * together_ + held_ + r;
+            for (std::size_t j = first; j < last; ++j, pixel += 3, luma += together_) {
+                *luma = static_cast<float>(kWeights.red[pixel[0]] + kWeights.green[pixel[1]] + kWeights.blue[pixel[2]]);
+            }
+        }
+    }
+}
+
+// Works on the rows that are held.
+void Pdq::work() {
     // The reference takes a picture of this size for the samples themselves.
     if (width_ == kSamples && height_ == kSamples) {
-        std::array<float, kPlaces> columns;
-        for (std::size_t j = 0; j < kPlaces; ++j) columns[j] = luma_[columns_[j]];
-        keep(columns.data());
+        for (std::size_t r = 0; r < held_; ++r) {
+            std::array<float, kPlaces> columns;
+            for (std::size_t j = 0; j < kPlaces; ++j) columns[j] = luma_[columns_[j] * together_ + r];
+            keep(columns.data());
+        }
+        held_ = 0;
         return;
     }
-    average_row(luma_.data(), along_.data(), width_);
-    average(along_.data());
+    std::array<float*, kPictureRows> rows{};
+    if (together_ == 1) {
+        average_row(luma_.data(), along_.data(), width_);
+        rows[0] = along_.data();
+    } else {
+        for (std::size_t r = 0; r < held_; ++r) rows[r] = luma_.data() + r * width_;
+        kernels().pictures->along(luma_.data(), width_, window_of(width_), true, along_.data());
+        kernels().pictures->split(along_.data(), width_, held_, rows.data());
+    }
+    for (std::size_t r = 0; r < held_; ++r) average(rows[r]);
+    held_ = 0;
 }
 
-// The rest of the first pass, and the second.
+// The rest of the first pass.
 void Pdq::average(const float* row) {
-    if (!first_.next(row, down_.data())) return;
-    average_row(down_.data(), along_.data(), width_);
-    std::array<float, kPlaces> columns;
-    for (std::size_t j = 0; j < kPlaces; ++j) columns[j] = along_[columns_[j]];
-    sample(columns.data());
+    if (!first_.next(row, down_.data() + pending_ * width_)) return;
+    if (++pending_ == together_) sample_rows();
 }
 
-void Pdq::sample(const float* row) {
+// The second pass along the rows that are pending, of which only the sampled columns are divided.
+void Pdq::sample_rows() {
     std::array<float, kPlaces> columns;
-    if (second_.next(row, columns.data())) keep(columns.data());
+    if (together_ == 1) {
+        if (pending_ == 0) return;
+        average_row(down_.data(), second_along_.data(), width_);
+        for (std::size_t j = 0; j < kPlaces; ++j) columns[j] = second_along_[columns_[j]];
+        pending_ = 0;
+        sample(columns.data());
+        return;
+    }
+    std::array<const float*, kPictureRows> rows{};
+    for (std::size_t r = 0; r < pending_; ++r) rows[r] = down_.data() + r * width_;
+    kernels().pictures->join(rows.data(), width_, pending_, along_.data());
+    kernels().pictures->along(along_.data(), width_, window_of(width_), false, second_along_.data());
+    for (std::size_t r = 0; r < pending_; ++r) {
+        for (std::size_t j = 0; j < kPlaces; ++j) {
+            columns[j] = second_along_[columns_[j] * together_ + r] / in_window(columns_[j]);
+        }
+        sample(columns.data());
+    }
+    pending_ = 0;
+}
+
+// How many columns are in the window of that one.
+float Pdq::in_window(std::size_t column) const {
+    const std::size_t window = window_of(width_);
+    const std::size_t last = column + window / 2;
+    const std::size_t first = last < window ? 0 : last - window + 1;
+    return static_cast<float>(std::min(last, width_ - 1) - first + 1);
+}
+
+void Pdq::sample(const float* columns) {
+    std::array<float, kPlaces> averaged;
+    if (second_.next(columns, averaged.data())) keep(averaged.data());
 }
 
 // Keeps a row that has come out of all averages for each sample that is taken of it.
@@ -249,10 +330,12 @@ Samples Pdq::samples(bool down, bool across) const {
 }
 
 Pdq::Result Pdq::finish() {
+    if (held_ != 0) work();
     if (averaged_ < height_) {
         constexpr std::array<float, kPlaces> nothing{};
         std::fill(luma_.begin(), luma_.end(), 0.0F);
         for (std::size_t i = first_.ahead(); i != 0; --i) average(luma_.data());
+        sample_rows();
         for (std::size_t i = second_.ahead(); i != 0; --i) sample(nothing.data());
     }
     Result result;

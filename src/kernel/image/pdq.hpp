@@ -22,7 +22,8 @@ class ColumnAverage {
     // How many rows come in before the first comes out, hence how many are asked for behind the last.
     std::size_t ahead() const { return window_ / 2; }
 
-    // Takes the next row, zeros behind the last one. Returns whether there is an averaged row, which `out` then is.
+    // Takes the next row, zeros behind the last one. Returns whether there is an averaged row, which `out` then is; it
+    // is overwritten in any case.
     bool next(const float* row, float* out);
 
   private:
@@ -57,8 +58,8 @@ class Pdq {
     std::size_t width() const { return width_; }
     std::size_t missing() const { return height_ - rows_; }
 
-    // Takes the next row: `width` times red, green, blue. Not more rows than the picture has.
-    void add(const std::uint8_t* rgb);
+    // Takes the next rows, each `width` times red, green, blue. Not more rows than the picture has.
+    void add(const std::uint8_t* rgb, std::size_t count);
 
     // After the last row, once.
     Result finish();
@@ -67,18 +68,26 @@ class Pdq {
     // Samples are taken twice: as the picture is, and as it is mirrored.
     static constexpr std::size_t kPlaces = 2 * kSamples;
 
+    void lighten(const std::uint8_t* rgb, std::size_t count);
+    void work();
     void average(const float* row);
-    void sample(const float* row);
+    void sample_rows();
+    void sample(const float* columns);
     void keep(const float* columns);
+    float in_window(std::size_t column) const;
     std::array<std::array<float, kSamples>, kSamples> samples(bool down, bool across) const;
 
     std::size_t width_;
     std::size_t height_;
     std::size_t rows_ = 0;
     std::size_t averaged_ = 0;   // rows that have come out of all averages
-    std::vector<float> luma_;
-    std::vector<float> along_;   // a row, averaged along itself
-    std::vector<float> down_;    // the same, averaged along the columns
+    std::size_t together_;       // rows that are worked on together: those of a block, or one of a very wide picture
+    std::size_t held_ = 0;       // rows in the block of luma
+    std::size_t pending_ = 0;    // rows that have come out of the first pass, and not gone into the second
+    std::vector<float> luma_;    // a block; afterwards its rows, averaged along themselves
+    std::vector<float> along_;   // a block, averaged along its rows
+    std::vector<float> down_;    // rows, averaged along the columns, too
+    std::vector<float> second_along_;
     std::array<std::size_t, kPlaces> columns_;  // where samples are taken in a row
     std::array<std::size_t, kPlaces> lines_;    // and which rows have any
     ColumnAverage first_;
