@@ -20,22 +20,6 @@ constexpr std::size_t kWidest = std::size_t{1} << 16;
 // The most that a copy of good quality changes a frequency by.
 constexpr float kNoise = 0.5F;
 
-// What each value of a channel adds to luma.
-struct Weights {
-    std::array<double, 256> red, green, blue;
-
-    constexpr Weights() : red(), green(), blue() {
-        for (int value = 0; value < 256; ++value) {
-            const auto place = static_cast<std::size_t>(value);
-            red[place] = value * 0.299;
-            green[place] = value * 0.587;
-            blue[place] = value * 0.114;
-        }
-    }
-};
-
-constexpr Weights kWeights;
-
 using Samples = std::array<std::array<float, Pdq::kSamples>, Pdq::kSamples>;
 using Frequencies = std::array<std::array<float, Pdq::kFrequencies>, Pdq::kFrequencies>;
 
@@ -57,6 +41,11 @@ std::array<std::size_t, 2 * Pdq::kSamples> places_of(std::size_t length) {
         places[Pdq::kSamples + i] = mirrored - std::min(mirrored, before);
     }
     return places;
+}
+
+// As the kernels have it.
+float luma_of(const std::uint8_t* pixel) {
+    return static_cast<float>(299 * pixel[0] + 587 * pixel[1] + 114 * pixel[2]) / 1000;
 }
 
 // The moving average of a row. At its ends the window is cut off.
@@ -220,26 +209,15 @@ void Pdq::add(const std::uint8_t* rgb, std::size_t count) {
     rows_ += count;
     while (count != 0) {
         const std::size_t some = std::min(count, together_ - held_);
-        lighten(rgb, some);
+        if (together_ == 1) {
+            for (std::size_t j = 0; j < width_; ++j) luma_[j] = luma_of(rgb + 3 * j);
+        } else {
+            kernels().pictures->luma(rgb, width_, some, held_, luma_.data());
+        }
         held_ += some;
         rgb += 3 * width_ * some;
         count -= some;
         if (held_ == together_) work();
-    }
-}
-
-// The luma of some rows, behind those that are held.
-void Pdq::lighten(const std::uint8_t* rgb, std::size_t count) {
-    constexpr std::size_t tile = 64;
-    for (std::size_t first = 0; first < width_; first += tile) {
-        const std::size_t last = std::min(first + tile, width_);
-        for (std::size_t r = 0; r < count; ++r) {
-            const std::uint8_t* pixel = rgb + 3 * (r * width_ + first);
-            float* luma = luma_.data() + first * together_ + held_ + r;
-            for (std::size_t j = first; j < last; ++j, pixel += 3, luma += together_) {
-                *luma = static_cast<float>(kWeights.red[pixel[0]] + kWeights.green[pixel[1]] + kWeights.blue[pixel[2]]);
-            }
-        }
     }
 }
 

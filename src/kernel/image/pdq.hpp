@@ -68,7 +68,6 @@ class Pdq {
     // Samples are taken twice: as the picture is, and as it is mirrored.
     static constexpr std::size_t kPlaces = 2 * kSamples;
 
-    void lighten(const std::uint8_t* rgb, std::size_t count);
     void work();
     void average(const float* row);
     void sample_rows();

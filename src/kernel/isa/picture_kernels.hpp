@@ -13,6 +13,9 @@ namespace hashpact {
 constexpr std::size_t kPictureRows = 16;
 
 struct PictureKernels {
+    // Writes the luma of the pixels of `count` rows, which follow each other, as the rows from `first` on of a block.
+    void (*luma)(const std::uint8_t* rgb, std::size_t width, std::size_t count, std::size_t first, float* block);
+
     // Writes the moving sums along the `length` columns of a block, over `window` of them, each where its window is in the
     // middle: `window` / 2 columns before the last that it takes in. At the ends the window is cut off. Divided by how
     // many columns are in the window if `mean`.
