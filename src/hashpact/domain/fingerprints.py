@@ -87,7 +87,7 @@ class FingerprintType:
 
 PDQ: Final = FingerprintType("pdq/1", 32, Measure.HAMMING, 31, 31, (112, 144), 50)
 PHASH: Final = FingerprintType("phash/1", 8, Measure.HAMMING, 6, 10, (16, 48))
-MINHASH: Final = FingerprintType("minhash/1", 512, Measure.JACCARD, 0.60, 0.45, small=(50, 0.50))
+MINHASH: Final = FingerprintType("minhash/1", 512, Measure.JACCARD, 0.60, 0.40, small=(50, 0.45))
 WINNOW: Final = FingerprintType(
     "winnow/1", 4, Measure.CONTAINMENT, 0.50, 0.30, count=(8, 8192), most_shared=128
 )
@@ -96,6 +96,9 @@ SHA256: Final = FingerprintType("sha256/1", 32, Measure.EQUALITY, 0, 0)
 MD5: Final = FingerprintType("md5/1", 16, Measure.EQUALITY, 0, 0)
 
 TYPES: Final = {kind.name: kind for kind in (PDQ, PHASH, MINHASH, WINNOW, FOLDED, SHA256, MD5)}
+
+_COMMON: Final = 20
+"""Shingles that a text has at least if it is more than a common phrase."""
 
 MAX_QUALITY: Final = 100
 MAX_PRIVATE: Final = 8 * 1024
@@ -223,6 +226,11 @@ def _bytes_of(value: bytes | bytearray | memoryview) -> bytes:
     except TypeError:
         msg = f"the value of a fingerprint is bytes, not {type(value).__name__}; see bytes.fromhex for hex"
         raise InvalidInputError(msg, field="value") from None
+
+
+def is_common(fingerprint: Fingerprint) -> bool:
+    """Whether it is the sketch of so short a text that it may be a phrase of many people."""
+    return fingerprint.type == MINHASH and elements(fingerprint.value) < _COMMON
 
 
 @dataclass(frozen=True, slots=True)
