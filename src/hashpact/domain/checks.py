@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple, overload
 
-from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure, is_common
+from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure
 from hashpact.domain.matching.strength import Strength, strength_of
 from hashpact.domain.matching.views import PictureView, Texture
 from hashpact.errors import InvalidInputError
@@ -189,7 +189,6 @@ class Answer:
                 query.view,
                 query.texture,
                 agreed=len(kinds.get(match.entry, ())) > 1,
-                common=is_common(query.fingerprint),
             )
             if strength.reaches(least):
                 found.append(replace(match, view=query.view, strength=strength))

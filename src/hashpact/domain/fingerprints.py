@@ -97,9 +97,6 @@ MD5: Final = FingerprintType("md5/1", 16, Measure.EQUALITY, 0, 0)
 
 TYPES: Final = {kind.name: kind for kind in (PDQ, PHASH, MINHASH, WINNOW, FOLDED, SHA256, MD5)}
 
-_COMMON: Final = 20
-"""Shingles that a text has at least if it is more than a common phrase."""
-
 MAX_QUALITY: Final = 100
 MAX_PRIVATE: Final = 8 * 1024
 
@@ -226,11 +223,6 @@ def _bytes_of(value: bytes | bytearray | memoryview) -> bytes:
     except TypeError:
         msg = f"the value of a fingerprint is bytes, not {type(value).__name__}; see bytes.fromhex for hex"
         raise InvalidInputError(msg, field="value") from None
-
-
-def is_common(fingerprint: Fingerprint) -> bool:
-    """Whether it is the sketch of so short a text that it may be a phrase of many people."""
-    return fingerprint.type == MINHASH and elements(fingerprint.value) < _COMMON
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,6 @@ from hashpact.domain.fingerprints import (
     PrivatePart,
     commitment,
     elements,
-    is_common,
     parse_private,
     type_named,
 )
@@ -87,7 +86,6 @@ def test_a_sketch_of_a_small_set_has_a_lower_default(size: int) -> None:
     assert MINHASH.default_for(value) == (0.45 if sketch.count() < 50 else 0.60)
     assert Query(Fingerprint(MINHASH, value)).within() == MINHASH.default_for(value)
     assert Query(Fingerprint(MINHASH, value), 0.8).within() == 0.8
-    assert is_common(Fingerprint(MINHASH, value)) == (sketch.count() < 20)
 
 
 def test_the_extremes_of_a_sketch() -> None:

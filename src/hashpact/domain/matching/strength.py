@@ -51,27 +51,23 @@ _NEAR_TEXT_LIKE: Final = 16.0
 """The same for pdq/1 of a picture of text, and never for phash/1."""
 
 
-def strength_of(  # noqa: PLR0913 - all that a match depends on
+def strength_of(
     kind: FingerprintType,
     score: float,
     view: PictureView = PictureView.WHOLE,
     texture: Texture = Texture.ORDINARY,
     *,
     agreed: bool = False,
-    common: bool = False,
 ) -> Strength:
     """The strength of a match of that type and score.
 
     ``view`` is what the query is of, and ``texture`` that picture's. ``agreed`` is whether a fingerprint of
-    another perceptual type is near the same entry, and ``common`` whether the query is of so short a text
-    that many people may have written it.
+    another perceptual type is near the same entry.
     """
     if kind.measure is Measure.EQUALITY:
         return Strength.WEAK if kind == FOLDED else Strength.SAME
     if kind.measure in _PARTIAL:
         return Strength.NEAR if agreed else Strength.POSSIBLE
-    if common:
-        return Strength.POSSIBLE
     if texture is Texture.TEXT_LIKE:
         unagreed = Strength.NEAR if kind == PDQ and score <= _NEAR_TEXT_LIKE else Strength.WEAK
         return Strength.POSSIBLE if agreed and unagreed is Strength.WEAK else unagreed

@@ -56,12 +56,6 @@ def test_the_word_for_a_match(
     assert strength_of(kind, score, view, texture) is strength
 
 
-@pytest.mark.parametrize("agreed", [False, True])
-def test_a_match_of_a_text_that_many_may_have_written_is_possible_at_most(*, agreed: bool) -> None:
-    assert strength_of(MINHASH, 1.0, agreed=agreed, common=True) is POSSIBLE
-    assert strength_of(SHA256, 0, agreed=agreed, common=True) is SAME
-
-
 def test_agreement_of_two_types_makes_a_match_stronger_but_never_that_of_a_picture_of_text_near() -> None:
     for kind, view, texture in itertools.product((PDQ, PHASH), PictureView, Texture):
         for score in range(int(kind.ceiling) + 1):
