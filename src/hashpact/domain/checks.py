@@ -15,6 +15,9 @@ from hashpact.errors import InvalidInputError
 MAX_QUERIES: Final = 64
 MAX_LIMIT: Final = 1000
 DEFAULT_LIMIT: Final = 20
+MAX_SCALE: Final = 16
+HALF_TURN: Final = 180
+MAX_OFFSET: Final = 32
 
 
 class Hit(NamedTuple):
@@ -105,6 +108,31 @@ class Check:
             raise InvalidInputError(msg, field="min_position")
         for query in self.queries:
             query.fingerprint.type.threshold(query.threshold)
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """Where an entry's picture lies in the upload: scaled, then turned, then moved.
+
+    Places are in units of each picture's long side, from its top left corner, y downwards. ``scale`` is the
+    size of the entry's picture in the upload, ``rotation`` in degrees clockwise, and ``x`` and ``y`` are
+    where its top left corner comes to lie. The constructor raises InvalidInputError for what no index finds.
+    """
+
+    scale: float
+    rotation: float
+    x: float
+    y: float
+
+    def __post_init__(self) -> None:
+        """Refuse a scale beyond 16 times, and places that are not near the upload."""
+        scaled = 1 / MAX_SCALE <= self.scale <= MAX_SCALE and abs(self.rotation) <= HALF_TURN
+        if not (scaled and abs(self.x) <= MAX_OFFSET and abs(self.y) <= MAX_OFFSET):
+            msg = (
+                f"a transform scales by 1/{MAX_SCALE} to {MAX_SCALE}, turns by up to {HALF_TURN} degrees and "
+                f"moves by up to {MAX_OFFSET} long sides"
+            )
+            raise InvalidInputError(msg, field="transform")
 
 
 @dataclass(frozen=True, slots=True)

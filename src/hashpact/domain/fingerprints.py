@@ -22,14 +22,16 @@ class Measure(enum.Enum):
     HAMMING = "distance in bits, smaller is nearer"
     JACCARD = "estimated Jaccard similarity, larger is nearer"
     EQUALITY = "equal or not"
+    POINTS = "keypoints that agree on one place, larger is nearer"
 
 
 @dataclass(frozen=True, slots=True)
 class FingerprintType:
     """One recipe, in one version.
 
-    A value has at least ``count[0]`` and at most ``count[1]`` units of ``size`` bytes. ``default`` and
-    ``ceiling`` bound a match: the largest Hamming distance, or the smallest similarity, that a check uses
+    A value has at least ``count[0]`` and at most ``count[1]`` units of ``size`` bytes; if ``shared`` is not
+    None, one that is shared has ``shared[0]`` to ``shared[1]`` of them. ``default`` and ``ceiling`` bound a
+    match: the largest Hamming distance, the smallest similarity, or the fewest keypoints, that a check uses
     when it names none, and the widest that it may ask for. ``popcount`` is the range of set bits outside
     which a code is refused.
     """
@@ -42,6 +44,7 @@ class FingerprintType:
     popcount: tuple[int, int] | None = None
     min_quality: int | None = None
     count: tuple[int, int] = (1, 1)
+    shared: tuple[int, int] | None = None
 
     def threshold(self, wanted: float | None) -> float:
         """The threshold of a check: ``wanted`` if it is within the ceiling, the default if it is None.
@@ -53,6 +56,10 @@ class FingerprintType:
         if self.measure is Measure.JACCARD:
             within = self.ceiling <= wanted <= 1
             bound = f"a similarity from {self.ceiling} to 1"
+        elif self.measure is Measure.POINTS:
+            fewest, most = int(self.ceiling), self.count[1]
+            within = fewest <= wanted <= most and wanted == int(wanted)
+            bound = f"a whole number of keypoints from {fewest} to {most}"
         else:
             within = 0 <= wanted <= self.ceiling and wanted == int(wanted)
             bound = f"a whole distance from 0 to {int(self.ceiling)}"
@@ -67,11 +74,12 @@ PHASH: Final = FingerprintType("phash/1", 8, Measure.HAMMING, 6, 10, (16, 48))
 MINHASH: Final = FingerprintType("minhash/1", 512, Measure.JACCARD, 0.60, 0.50)
 SHA256: Final = FingerprintType("sha256/1", 32, Measure.EQUALITY, 0, 0)
 MD5: Final = FingerprintType("md5/1", 16, Measure.EQUALITY, 0, 0)
+PARTS: Final = FingerprintType("parts/1", 38, Measure.POINTS, 8, 6, count=(8, 300), shared=(32, 128))
 
 TYPES: Final = {kind.name: kind for kind in (PDQ, PHASH, MINHASH, SHA256, MD5)}
 
 MAX_QUALITY: Final = 100
-MAX_PRIVATE: Final = 8 * 1024
+MAX_PRIVATE: Final = 12 * 1024
 
 _FIRST_LINE: Final = "hashpact/private/v1"
 _TYPE: Final = Field("type", Word("[a-z0-9]+/[1-9][0-9]*", "a fingerprint type such as pdq/1"))
@@ -117,7 +125,7 @@ class Fingerprint:
         object.__setattr__(self, "type", kind)
         object.__setattr__(self, "value", data)
         object.__setattr__(self, "quality", quality)
-        _check_size(kind, len(data))
+        _check_size(kind, len(data), kind.count)
         if quality is not None:
             self._check_quality(quality)
         if kind.popcount is not None:
@@ -150,8 +158,8 @@ class Fingerprint:
         return f"<Fingerprint {self.type.name}>"
 
 
-def _check_size(kind: FingerprintType, size: int) -> None:
-    fewest, most = kind.count
+def _check_size(kind: FingerprintType, size: int, count: tuple[int, int]) -> None:
+    fewest, most = count
     units, rest = divmod(size, kind.size)
     if rest or not fewest <= units <= most:
         allowed = f"{kind.size}" if fewest == most == 1 else f"{fewest} to {most} times {kind.size}"
@@ -176,6 +184,12 @@ class PrivatePart:
 
     fingerprint: Fingerprint
     nonce: bytes
+
+    def __post_init__(self) -> None:
+        """Refuse what is only to check with, with InvalidInputError: it has more units than an entry may."""
+        kind = self.fingerprint.type
+        if kind.shared is not None:
+            _check_size(kind, len(self.fingerprint.value), kind.shared)
 
     def text(self) -> bytes:
         """Its bytes, as docs/formats/statement.md writes them; their SHA-256 is the item of a submission."""

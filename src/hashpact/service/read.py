@@ -16,7 +16,7 @@ READERS: Final = (Role.CHECK, Role.AUDIT)
 """The roles with which a member reads the private parts of others."""
 
 _LEAVES_AT_ONCE: Final = 16
-"""Leaves that `Reader.entries` holds, each of at most 32 KiB and with its private parts 2 MiB."""
+"""Leaves that `Reader.entries` holds, each of at most 32 KiB and with its private parts 3 MiB."""
 
 
 def permitted(caller: Member, detail: EntryDetail) -> EntryDetail:

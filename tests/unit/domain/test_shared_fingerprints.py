@@ -14,6 +14,7 @@ from hashpact.domain.fingerprints import (
     MAX_PRIVATE,
     MD5,
     MINHASH,
+    PARTS,
     PDQ,
     PHASH,
     SHA256,
@@ -159,11 +160,11 @@ def test_a_private_part_is_read_as_it_was_written(
 
 
 def test_the_largest_private_part_is_far_below_the_limit() -> None:
-    assert len(private_part(fingerprint(MINHASH, "a"))) < MAX_PRIVATE
+    assert len(private_part(Fingerprint(PARTS, bytes(128 * PARTS.size)))) < MAX_PRIVATE
     with pytest.raises(MalformedError, match="does not end with a newline"):
         parse_private(EXAMPLE + b"x" * (MAX_PRIVATE - len(EXAMPLE)))
     too_long = EXAMPLE + b"x" * (MAX_PRIVATE + 1 - len(EXAMPLE))
-    with pytest.raises(MalformedError, match="8193 bytes; the limit is 8192"):
+    with pytest.raises(MalformedError, match="12289 bytes; the limit is 12288"):
         parse_private(too_long)
 
 
