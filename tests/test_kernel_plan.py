@@ -16,9 +16,10 @@ INCLUDES = {
     "image": set(),
     "hamming": {"store", "isa", "instruments"},
     "minhash": {"store", "isa", "text"},
+    "parts": {"store", "isa"},
     "instruments": {"store"},
-    "bind": {"store", "isa", "text", "image", "hamming", "minhash", "instruments", ""},
-    "": {"store", "hamming", "minhash"},
+    "bind": {"store", "isa", "text", "image", "hamming", "minhash", "parts", "instruments", ""},
+    "": {"store", "hamming", "minhash", "parts"},
 }
 """The folders whose headers each folder includes; "" is src/kernel itself."""
 INCLUDE = re.compile(r'^#include [<"]([^>"]+)[>"]', re.MULTILINE)

@@ -4,7 +4,9 @@ namespace hashpact {
 
 template class Frozen<HammingSegment>;
 template class Frozen<MinHashSegment>;
+template class Frozen<PartsSegment>;
 template class Store<HammingSegment>;
 template class Store<MinHashSegment>;
+template class Store<PartsSegment>;
 
 }  // namespace hashpact

@@ -34,6 +34,15 @@ def random_signatures(count: int, seed: int) -> NDArray[np.uint32]:
     return signatures
 
 
+def random_parts(count: int, seed: int) -> list[bytes]:
+    """Keypoints of entries, 8 to 12 of each, of which some entries are alike."""
+    rng = np.random.default_rng(seed)
+    units = rng.integers(0, 256, (count, 12, 38), dtype=np.uint8)
+    units[count // 2 :: 3] = units[: len(units[count // 2 :: 3])]
+    units[::7, :, :4] ^= 1
+    return [entry[: 8 + row % 5].tobytes() for row, entry in enumerate(units)]
+
+
 def crc32c(data: bytes) -> int:
     """CRC-32C bit by bit, as RFC 3720 defines it; for a few kilobytes."""
     crc = 0xFFFFFFFF

@@ -5,12 +5,14 @@ from __future__ import annotations
 from hashpact.lookup.hamming import HammingIndex
 from hashpact.lookup.minhash import MinHashIndex
 from hashpact.lookup.native import NativeIndex
+from hashpact.lookup.parts import PartsIndex
 from hashpact.lookup.signatures import minhash_signature, minhash_signatures
 
 __all__ = [
     "HammingIndex",
     "MinHashIndex",
     "NativeIndex",
+    "PartsIndex",
     "minhash_signature",
     "minhash_signatures",
 ]

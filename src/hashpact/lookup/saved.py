@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import os
 
-from hashpact._kernel import HammingFrozen, HammingStore, MinHashFrozen, MinHashStore
+from hashpact._kernel import (
+    HammingFrozen,
+    HammingStore,
+    MinHashFrozen,
+    MinHashStore,
+    PartsFrozen,
+    PartsStore,
+)
 
 
 class SavedIndex:
@@ -13,7 +20,7 @@ class SavedIndex:
     Merges run on threads of the kernel, which a forked process does not have: start processes with ``spawn``.
     """
 
-    _store: HammingStore | MinHashStore
+    _store: HammingStore | MinHashStore | PartsStore
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write what is in the index now to one file; others may add, remove and search meanwhile.
@@ -22,7 +29,7 @@ class SavedIndex:
         """
         self._store.freeze().save(os.fspath(path))
 
-    def freeze(self) -> HammingFrozen | MinHashFrozen:
+    def freeze(self) -> HammingFrozen | MinHashFrozen | PartsFrozen:
         """The content of the index now, to be written later."""
         return self._store.freeze()
 

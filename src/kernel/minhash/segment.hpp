@@ -33,6 +33,7 @@ class MinHashDelta : public Delta {
 class MinHashSegment {
   public:
     using Delta = MinHashDelta;
+    using Found = Nearest;
     struct Options {
         unsigned bands;   // that are needed
         unsigned values;  // of a band

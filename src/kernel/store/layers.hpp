@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "store/background.hpp"
-#include "store/nearest.hpp"
 #include "store/rows.hpp"
 #include "store/segment_file.hpp"
 
@@ -22,17 +21,17 @@ namespace hashpact {
 // A segment and which of its rows are withdrawn.
 template <class Segment>
 struct Layer {
-    Layer(Rows rows, const typename Segment::Options& options)
-        : segment(std::move(rows), options), tombstones(segment.rows().size()) {}
+    explicit Layer(Segment made) : segment(std::move(made)), tombstones(segment.rows().size()) {}
 
     explicit Layer(std::shared_ptr<const SegmentFile> from)
         : segment(*from), tombstones(segment.rows().size()), file(std::move(from)), stored(file->path()) {}
 
     std::size_t live() const { return segment.rows().size() - tombstones.count(); }
 
-    void search(const std::uint64_t* query, Nearest& nearest) const {
+    template <class Query>
+    void search(const Query& query, typename Segment::Found& found) const {
         try {
-            segment.search(query, tombstones, nearest);
+            segment.search(query, tombstones, found);
         } catch (const DamagedSection& damage) {
             if (file == nullptr) throw;
             file->fail(damage.what());
@@ -83,7 +82,8 @@ struct Source {
     Bits withdrawn;
 };
 
-// Rows on their way into a new segment. They lie elsewhere until then.
+// Rows on their way into a new segment. They lie elsewhere until then. A segment whose rows have no records has another
+// specialization.
 template <class Segment>
 class Gathering {
   public:
@@ -113,7 +113,7 @@ class Gathering {
             std::copy_n(moved_[row].record, words_, rows.records.data() + row * words_);
         }
         moved_ = {};
-        return std::make_shared<Layer<Segment>>(std::move(rows), options);
+        return std::make_shared<Layer<Segment>>(Segment(std::move(rows), options));
     }
 
   private:
@@ -197,7 +197,7 @@ class Frozen {
     static std::uint32_t write(const Segment& segment, const std::string& path) {
         Sections sections;
         segment.store(sections);
-        const Rows& rows = segment.rows();
+        const auto& rows = segment.rows();
         const auto width = static_cast<std::uint32_t>(rows.words * sizeof(std::uint64_t));
         return write_file(path, FileHeader{Segment::kKind, width, rows.size()}, sections);
     }

@@ -23,7 +23,6 @@
 
 #include "store/background.hpp"
 #include "store/layers.hpp"
-#include "store/nearest.hpp"
 #include "store/rows.hpp"
 
 namespace hashpact {
@@ -119,12 +118,14 @@ class Store {
         return rows;
     }
 
-    std::vector<Hit> search(const std::uint64_t* query, unsigned radius, std::size_t limit) const {
+    // What the segment's kind of collection finds, which is made of the bounds: for a Nearest a radius and a limit.
+    template <class Query, class... Bounds>
+    auto search(const Query& query, Bounds... bounds) const {
         const std::shared_ptr<Snapshot> now = snapshot();
-        Nearest nearest(radius, limit);
-        for (const auto& layer : now->layers) layer->search(query, nearest);
-        now->delta->search(query, nearest);
-        return nearest.take();
+        typename Segment::Found found(bounds...);
+        for (const auto& layer : now->layers) layer->search(query, found);
+        now->delta->search(query, found);
+        return found.take();
     }
 
     // Compares what lies in files with their checksums. Throws CorruptFile.

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from segments import SegmentFile, crc32c, random_codes, random_signatures
+from segments import SegmentFile, crc32c, random_codes, random_parts, random_signatures
 
 from hashpact.errors import CorruptError
-from hashpact.lookup import HammingIndex, MinHashIndex
+from hashpact.lookup import HammingIndex, MinHashIndex, PartsIndex
 
-Index = HammingIndex | MinHashIndex
+Index = HammingIndex | MinHashIndex | PartsIndex
 
 
 def hamming(count: int, width: int = 8) -> HammingIndex:
@@ -27,9 +27,16 @@ def minhash(count: int) -> MinHashIndex:
     return MinHashIndex.build(random_signatures(count, count), np.arange(count) * 3 + 1)
 
 
+def parts(count: int) -> PartsIndex:
+    index = PartsIndex()
+    index.add(random_parts(count, count), np.arange(count) * 3 + 1)
+    return index
+
+
 KINDS: dict[str, tuple[type[Index], Callable[[int], Index]]] = {
     "hamming": (HammingIndex, hamming),
     "minhash": (MinHashIndex, minhash),
+    "parts": (PartsIndex, parts),
 }
 
 
@@ -38,6 +45,10 @@ def answers(index: Index, count: int) -> list[Any]:
     if isinstance(index, HammingIndex):
         queries = [code.tobytes() for code in random_codes(count, index.width, count)[:: max(1, count // 40)]]
         return [index.search(query, distance) for query in queries for distance in (0, 3, 9)]
+    if isinstance(index, PartsIndex):
+        values = random_parts(count, count)[:: max(1, count // 40)]
+        found = [index.search(value, points) for value in values for points in (2, 9)]
+        return [tuple(getattr(each, "tolist", bool)() for each in one[:3]) for one in found]
     signatures = random_signatures(count, count)[:: max(1, count // 40)]
     return [index.search(signature, similarity) for signature in signatures for similarity in (0.5, 1.0)]
 
@@ -93,7 +104,11 @@ def test_a_crowd_of_near_copies_can_be_kept(tmp_path: Path) -> None:
 
 def test_a_file_has_the_bytes_that_the_format_says(kind: str, saved: Path) -> None:
     file = SegmentFile.read(saved)
-    assert (file.kind, file.width, file.rows) == {"hamming": (1, 8, 700), "minhash": (2, 512, 700)}[kind]
+    assert (file.kind, file.width, file.rows) == {
+        "hamming": (1, 8, 700),
+        "minhash": (2, 512, 700),
+        "parts": (4, 2056, 700),
+    }[kind]
     assert np.array_equal(np.frombuffer(file.content("ids"), "<u8"), np.arange(700) * 3 + 1)
     if kind == "hamming":
         assert file.content("records") == random_codes(700, 8, 700).tobytes()
@@ -130,7 +145,12 @@ def test_delta_tombstones_and_layers_are_folded_into_one(tmp_path: Path) -> None
 def test_an_opened_index_is_changed_in_memory_only(kind: str, saved: Path) -> None:
     before = saved.read_bytes()
     index = KINDS[kind][0].open(saved)
-    rows: Any = random_codes(2000, 8, 5) if kind == "hamming" else random_signatures(2000, 5)
+    makers: dict[str, Callable[[], Any]] = {
+        "hamming": lambda: random_codes(2000, 8, 5),
+        "minhash": lambda: random_signatures(2000, 5),
+        "parts": lambda: random_parts(2000, 5),
+    }
+    rows = makers[kind]()
     index.add(rows, np.arange(2000) * 3)
     assert index.remove([1, 4, 7]) == 3
     with pytest.raises(ValueError, match="id 10 is in the index already"):
