@@ -62,10 +62,13 @@ ROOMS = {
     # Of the log the arithmetic of edges, which it stores, and the layout of tiles, which it reads and writes.
     "storage": room("errors log.tree log.tiles log.lines domain durable", "apsw"),
     "keys": room("errors domain durable", "cryptography"),
-    "service": room("errors log domain keys.certificates", pure=True),
-    "wire": room("errors domain keys.certificates service", GRPC + " cryptography structlog"),
-    "http": room("errors log service", "starlette structlog uvicorn"),
     "governance": room("errors log domain durable keys", "cryptography"),
+    "service": room("errors log domain keys.certificates governance.drafts", pure=True),
+    "wire": room(
+        "errors domain keys.certificates keys.uses governance.drafts service",
+        GRPC + " cryptography structlog",
+    ),
+    "http": room("errors log service", "starlette structlog uvicorn"),
     # The kinds of objects that its clients take as they are.
     "member": room(
         "errors log domain clock durable config fingerprint keys wire governance",
@@ -77,7 +80,7 @@ ROOMS = {
     ),
     "audit": room("errors log domain clock durable config storage lookup keys service wire member home"),
     "witness": room("errors log domain clock events durable config storage keys http", "cryptography"),
-    "upkeep": room("errors domain lookup service home", "structlog"),
+    "upkeep": room("errors domain lookup keys.uses service home", "structlog"),
     "server": room(
         "errors log domain clock events durable config storage lookup keys service wire http home audit "
         "upkeep",
@@ -85,7 +88,8 @@ ROOMS = {
     ),
     "__init__": room("errors log.checkpoint domain fingerprint member"),
     "cli": room(
-        "errors domain clock config fingerprint keys governance member home audit witness server",
+        "errors log.checkpoint domain clock config fingerprint keys governance member home audit witness "
+        "server",
         "click rich PIL numpy",
     ),
     "__main__": room("cli"),

@@ -10,6 +10,7 @@
     ├── NotPermittedError            known, but not allowed: role, suspension, another's name
     │   ├── UnknownKeyError          the key is not enrolled
     │   └── BadSignatureError        a signature is missing or does not verify
+    │       └── MissingSignatureError  not all who must sign the statement have signed it yet
     ├── NotFoundError                no such entry or member
     ├── RequestReusedError           the request id was used for other bytes
     ├── ConflictError                the state of the log forbids it now
@@ -107,6 +108,12 @@ class BadSignatureError(NotPermittedError):
     """A required signature is missing or does not verify."""
 
     code = "BAD_SIGNATURE"
+
+
+class MissingSignatureError(BadSignatureError):
+    """Not all who must sign the statement have signed it. With their signatures it may be accepted."""
+
+    code = "MISSING_SIGNATURE"
 
 
 class NotFoundError(HashpactError):

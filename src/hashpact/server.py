@@ -32,14 +32,15 @@ from hashpact.home.opening import Home, open_home
 from hashpact.home.trust import ServerTrust
 from hashpact.http.client import WitnessClient
 from hashpact.keys.passphrase import Passphrases
+from hashpact.keys.uses import LastUses
 from hashpact.log import proofs
-from hashpact.service.append import Appender
+from hashpact.service.append import Appender, Intake
 from hashpact.service.check import Checker
 from hashpact.service.cosign import Quorum, WitnessLink
 from hashpact.service.follow import Follower, IndexSaver, check_reflects
-from hashpact.service.intake import Intake
+from hashpact.service.propose import Proposals
 from hashpact.service.prove import Prover
-from hashpact.service.read import Reader
+from hashpact.service.read import PrivateParts, Reader
 from hashpact.service.renew import Renewer
 from hashpact.service.sign import SigningGuard
 from hashpact.upkeep import Sealing, Stop, Upkeep
@@ -160,16 +161,21 @@ async def _serve_members(
         log.warning("cannot ask a witness", reason=complaint)
     signing = SigningGuard(home.ledger, home.open_log_key(), quorum)
     sealing = None if home.full else Sealing(signing, home.publisher(), stop)
-    upkeep = Upkeep(home, follower, trust, stop, sealing, saver)
+    uses = LastUses(home.paths.uses, unix_time)
+    upkeep = Upkeep(home, follower, trust, stop, sealing, saver, uses)
     await upkeep.prepare()
+    intake = Intake(Appender(home.ledger, clock), follower, signing, stop.on_fault)
     services = Services(
-        Intake(Appender(home.ledger, clock), follower, signing, stop.on_fault),
+        intake,
         Checker(home.ledger, index, follower),
         reader,
+        PrivateParts(home.ledger, unix_time),
         Prover(home.ledger),
         Renewer(home.charter().origin, authority, home.ledger, unix_time),
+        Proposals(intake, home.ledger, home.waiting(), unix_time),
+        uses,
     )
-    gate = Gate(home.charter().origin, home.ledger.snapshot, unix_time)
+    gate = Gate(home.charter().origin, home.ledger.snapshot, unix_time, uses.note)
     guard = Guard(gate, log, time.monotonic, access=AccessLog(home.config.access_log))
     credentials = server_credentials(trust.tls, trust)
     listening = Listening(home.paths.home, host, port)

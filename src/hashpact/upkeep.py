@@ -19,6 +19,7 @@ from hashpact.home.lease import REFRESH, Lease
 from hashpact.home.opening import Home
 from hashpact.home.reserve import Reserve
 from hashpact.home.trust import ServerTrust
+from hashpact.keys.uses import LastUses
 from hashpact.service.follow import Follower, IndexSaver
 from hashpact.service.publish import Publisher
 from hashpact.service.sign import SigningGuard
@@ -38,6 +39,8 @@ _LOOK: Final = 10.0
 """Seconds between two looks at how far the index has moved since it was saved."""
 _FAR: Final = 100_000
 """So many leaves must be replayed at most, and some, when a server starts after a crash."""
+_NOTE: Final = 60.0
+"""Seconds between two times that the last uses of certificates are written down."""
 _DAY: Final = 24 * 3600
 
 
@@ -158,6 +161,20 @@ async def _save(saver: IndexSaver[Mapping[str, Frozen]], log: FilteringBoundLogg
         log.info("saved the index", position=position)
 
 
+async def _note(uses: LastUses, log: FilteringBoundLogger) -> None:
+    """Write down now and then which certificates were used."""
+    while True:
+        await asyncio.sleep(_NOTE)
+        await _save_uses(uses, log)
+
+
+async def _save_uses(uses: LastUses, log: FilteringBoundLogger) -> None:
+    try:
+        await asyncio.to_thread(uses.save)
+    except ConfigError as error:
+        log.warning("cannot write which certificates were used", reason=error.message)
+
+
 @dataclass(slots=True)
 class Upkeep:
     """The upkeep of one home that is served; ``sealing`` and ``saver`` are None if nothing may be written."""
@@ -168,6 +185,7 @@ class Upkeep:
     stop: Stop
     sealing: Sealing | None
     saver: IndexSaver[Mapping[str, Frozen]] | None
+    uses: LastUses
 
     async def prepare(self) -> None:
         """What is done before the first call is answered: sign and publish what is not yet."""
@@ -183,7 +201,7 @@ class Upkeep:
             _hold(self.home.lease(), self.stop),
         ]
         if self.sealing is not None:
-            work.append(self.sealing.run())
+            work += [self.sealing.run(), _note(self.uses, self.stop.log)]
         if self.saver is not None:
             work.append(_keep(self.saver, self.stop.log))
         tasks = [asyncio.create_task(each) for each in work]
@@ -200,5 +218,7 @@ class Upkeep:
                 await self.sealing.publish()
             raise self.stop.failure
         await self.prepare()
+        if self.sealing is not None:
+            await _save_uses(self.uses, self.stop.log)
         if self.saver is not None:
             await _save(self.saver, self.stop.log)

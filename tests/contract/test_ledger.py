@@ -35,11 +35,11 @@ from hashpact.storage.sqlite import SqliteLedger
 
 OpenLedger: TypeAlias = Callable[[float], Ledger]
 
-LONG = 30.0
-SHORT = 0.05
+LONG, SHORT = 30.0, 0.05
 
 ADMIN = NamedKey("admin/one", b"\x01" * 32)
 CHARTER = Charter("log.example", (ADMIN, NamedKey("admin/two", b"\x02" * 32)), 2, (b"\x03" * 32,))
+CHARTER = replace(CHARTER, allowed=(("parts/1", "ncii"),), private_quota=9, quotas=(("acme", 2**40),))
 MEMBER = Member("acme-video", frozenset({Role.CHECK, Role.CONTRIBUTE}), 3)
 KEY = Key(b"\x11" * 32, "acme-video", "acme-video/first", b"\x12" * 32, 1_800_000_000, 4)
 ENTRY = Entry(5, MEMBER.id, ("ncii", "minor"), Basis.GUIDELINE, None, None, ("VN", "DE"), 1, 2, 256, KEY.id)

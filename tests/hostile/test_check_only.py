@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -146,3 +147,23 @@ def test_48_a_server_that_ignores_the_mark_is_noticed(member: Path, monkeypatch:
     with pytest.raises(HashpactError, match="not for checks only"):
         issue_check_only(member, member.parent / "out", 3, Passphrases({}), unencrypted=True)
     assert not (member.parent / "out").exists()
+
+
+def test_48_the_last_use_of_each_profile_is_listed(home: Path, server: RunningServer, member: Path) -> None:
+    upload, serial = issue(member, "upload")
+    _, unused = issue(member, "unused")
+
+    def listed(*more: str) -> dict[str, str | None]:
+        return {row["serial"]: row["last_used"] for row in here("cert", "list", "--profile", member, *more)}
+
+    assert listed()[serial] is None
+    with Client(upload) as client:
+        client.check(PICTURE)
+    today = time.strftime("%Y-%m-%d", time.gmtime())
+    found = listed()
+    assert (found[serial] is None, found[unused]) == (False, None)
+    assert str(found[serial]) >= today
+    assert server.stop() == 0
+    with RunningServer(home) as again:
+        after = listed("--address", again.address)
+    assert (after[serial], after[unused]) == (found[serial], None)

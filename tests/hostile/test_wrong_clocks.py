@@ -286,9 +286,9 @@ def test_46_the_mend_is_a_statement_that_administrators_draft_and_sign(tmp_path:
     here("statement", "draft", home, "clock-mend", "reason=wrong-clock", "--out", mend)
     assert "Set the log's moment back" in told("statement", "show", mend)
     here("statement", "sign", mend, "--key", admin(home, "1"), "--yes")
-    assert "2 must sign" in refused("statement", "submit", home, mend)
+    assert "2 must sign" in refused("statement", "submit", mend, "--home", home)
     here("statement", "sign", mend, "--key", admin(home, "2"), "--yes")
-    (leaf,) = here("statement", "submit", home, mend)
+    (leaf,) = here("statement", "submit", mend, "--home", home)
     assert leaf["kind"] == "clock-mend"
     assert "clock-mend" in told("log", "show", home)
     assert here("log", "verify", home)
@@ -323,9 +323,9 @@ def test_46_a_mend_is_taken_although_the_witnesses_clocks_were_wrong_too(tmp_pat
         SigningGuard(opened.ledger, opened.open_log_key(), Ahead()).sign()
     draft(home, policy, "policy", "label=ncii")
     draft(home, mend, "clock-mend", "reason=wrong-clock")
-    line = refused("statement", "submit", home, policy)
+    line = refused("statement", "submit", policy, "--home", home)
     assert "behind the log's newest cosignatures" in line
-    assert here("statement", "submit", home, mend)[0]["kind"] == "clock-mend"
+    assert here("statement", "submit", mend, "--home", home)[0]["kind"] == "clock-mend"
 
 
 def _parts(town: Town, leaf: Leaf) -> list[bytes]:

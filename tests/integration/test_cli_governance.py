@@ -85,7 +85,7 @@ def test_what_is_signed_is_shown_in_plain_words(home: Path, server: RunningServe
     ):
         note.write_bytes(damaged)
         assert said in refused("statement", "sign", note, "--key", admin(home, "1"), "--yes")
-        assert said in refused("statement", "submit", home, note)
+        assert said in refused("statement", "submit", note, "--home", home)
         assert note.read_bytes() == damaged
     note.write_bytes(whole.replace(b"role check", b"role contribute", 1))
     assert "DOES NOT VERIFY" in told("statement", "show", note, "--home", home)
@@ -152,7 +152,7 @@ def test_a_suspended_member_is_refused_until_it_is_resumed(home: Path, server: R
         here("member", "resume", *reason, "--draft", draft)
         for name in ("1", "2"):
             here("statement", "sign", draft, "--key", admin(home, name), "--yes")
-        here("statement", "submit", home, draft)
+        here("statement", "submit", draft, "--home", home)
         client.check(PICTURE)
     address = ("--address", server.address)
     here("member", "suspend", "lotus-forum", "--reason", "holiday", "--profile", profile, *address)
@@ -169,9 +169,9 @@ def test_the_administrators_replace_each_other(home: Path, tmp_path: Path) -> No
     assert f"carol, public key {made['public']}\n" in shown
     for name in (admin(home, "1"), admin(home, "2")):
         here("root", "sign", note, "--key", name, "--yes")
-    assert "must sign" in refused("statement", "submit", home, note)
+    assert "must sign" in refused("statement", "submit", note, "--home", home)
     here("root", "sign", note, "--key", carol, "--yes")
-    here("statement", "submit", home, note)
+    here("statement", "submit", note, "--home", home)
     (now,) = here("root", "show", home)
     assert (now["version"], {each["name"] for each in now["admins"]}) == (2, {"1", "carol"})
     assert "no administrator's key" in refused(
@@ -182,7 +182,7 @@ def test_the_administrators_replace_each_other(home: Path, tmp_path: Path) -> No
     assert "use hashpact statement sign" in refused("root", "sign", policy, "--key", carol, "--yes")
     for name in (admin(home, "1"), carol):
         here("statement", "sign", policy, "--key", name, "--yes")
-    here("statement", "submit", home, policy)
+    here("statement", "submit", policy, "--home", home)
     with open_home(home) as opened:
         assert check_log(opened.ledger).state.charter() == opened.charter()
         assert (opened.charter().labels, opened.charter().policy_version) == (("fraud", "ncii"), 2)
@@ -224,7 +224,7 @@ def test_what_people_see_from_the_first_day_to_the_last(
     )
     for key in (profile / "member-1.key", tmp_path / "recovery.key", admin(home, "1"), admin(home, "2")):
         told("statement", "sign", note, "--key", key, "--yes")
-    assert told("statement", "submit", home, note).startswith("member-enrol: leaf ")
+    assert told("statement", "submit", note, "--home", home).startswith("member-enrol: leaf ")
     assert digest in told("cert", "issue", home, profile / "join", "--out", welcome)
     assert "genesis " in told("profile", "install", profile, welcome)
     assert "is new; it expires" in told("cert", "renew", "--profile", profile, "--unencrypted")
@@ -259,7 +259,7 @@ def test_stumble_7_a_draft_is_shown_and_refused_before_anybody_signs_it(home: Pa
     told(*draft, "policy", "label=fraud", "label=ncii", "--out", note)
     for name in ("1", "2"):
         here("statement", "sign", note, "--key", admin(home, name), "--yes")
-    here("statement", "submit", home, note)
+    here("statement", "submit", note, "--home", home)
     other = ("policy", "label=fraud", "label=gore", "key-delay=60")
     shown = told(*draft, *other, "--out", tmp_path / "next.note")
     assert "New labels: gore. No longer: ncii." in shown

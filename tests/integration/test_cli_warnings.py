@@ -121,7 +121,7 @@ def test_what_administrators_ask_for_that_there_is_not(home: Path, tmp_path: Pat
     draft = ("statement", "draft", home, "policy", "label=fraud")
     assert "no administrator 'zoe'; there are 1, 2" in refused(*draft, *out, "--as", "zoe")
     here(*draft, *out)
-    unsigned = refused("statement", "submit", home, tmp_path / "x.note")
+    unsigned = refused("statement", "submit", tmp_path / "x.note", "--home", home)
     assert "nobody has signed the policy statement" in unsigned
     public, other, log = (here("key", "new", tmp_path / name, "--unencrypted")[0]["public"] for name in "abc")
     kinds = ("key-enrol", "id=lotus-forum", "name=2", f"public={public}", "use=sign")

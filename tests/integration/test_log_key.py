@@ -219,7 +219,7 @@ def test_a_profile_pins_the_key_that_the_server_has_after_a_restart(
     paths = ProfilePaths(home.parent / "acme-video")
     before = config_of(paths)
     propose(home, capsys, 1, 2)
-    assert run(["statement", "submit", str(home), str(home.parent / "root.note")]) == 0
+    assert run(["statement", "submit", str(home.parent / "root.note"), "--home", str(home)]) == 0
     (home / "pki" / "new-log.key").replace(home / "pki" / "log.key")
     with RunningServer(home) as server:
         with Client(server.profile("acme-video")) as client:
@@ -255,7 +255,7 @@ def test_a_root_with_too_few_signatures_changes_nothing(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     propose(home, capsys, 1)
-    assert run(["statement", "submit", str(home), str(home.parent / "root.note")]) == 3
+    assert run(["statement", "submit", str(home.parent / "root.note"), "--home", str(home)]) == 3
     (home / "pki" / "new-log.key").replace(home / "pki" / "log.key")
     with RunningServer(home) as server, Client(server.profile("acme-video"), timeout=2) as client:
         pinned = client.profile.log

@@ -7,26 +7,29 @@ import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import grpc
 import structlog
 from builders import Identity, World
 from linear import LinearIndex
-from memory import MemoryLedger
+from memory import MemoryLedger, MemoryWaiting
 from structlog.testing import LogCapture
 
 from hashpact.keys import certificates
 from hashpact.keys.certificates import Credential, Grant, Tls
+from hashpact.keys.uses import LastUses
 from hashpact.lookup.catalog import EntryCatalog
 from hashpact.member.awaiting import AsyncClient
 from hashpact.member.clients import Client
 from hashpact.member.profile import Profile
+from hashpact.service.append import Intake
 from hashpact.service.check import Checker
 from hashpact.service.follow import Follower
-from hashpact.service.intake import Intake
+from hashpact.service.propose import Proposals
 from hashpact.service.prove import Prover
-from hashpact.service.read import Reader
+from hashpact.service.read import PrivateParts, Reader
 from hashpact.service.renew import Renewer
 from hashpact.wire.client.endpoint import Endpoint
 from hashpact.wire.guard import Guard
@@ -66,14 +69,18 @@ class Clearinghouse:
         self.authority = certificates.make_authority(self.world.origin, wall_clock)
         index = LinearIndex()
         follower = Follower(self.ledger, index, EntryCatalog(self.ledger))
+        intake = Intake(
+            self.world.appender(self.ledger), follower, self.world.guard(self.ledger), self.faults.append
+        )
         self.services = Services(
-            Intake(
-                self.world.appender(self.ledger), follower, self.world.guard(self.ledger), self.faults.append
-            ),
+            intake,
             Checker(self.ledger, index, follower),
             Reader(self.ledger),
+            PrivateParts(self.ledger, self.world.clock),
             Prover(self.ledger),
             Renewer(self.world.origin, self.authority, self.ledger, wall_clock),
+            Proposals(intake, self.ledger, MemoryWaiting(), wall_clock),
+            LastUses(Path("/nonexistent"), wall_clock),
         )
 
     def alter(self, **parts: Any) -> None:  # noqa: ANN401  # of any type

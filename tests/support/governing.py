@@ -72,8 +72,8 @@ def join(home: Path, server: RunningServer, member: str, *, recovery: bool = Fal
     copy = shutil.copy(note, place / "copy.note")
     here("statement", "sign", note, "--key", admin(home, "1"), "--yes")
     here("statement", "sign", copy, "--key", admin(home, "2"), "--yes")
-    assert "administrators, 2 must sign" in refused("statement", "submit", home, note)
-    leaves = here("statement", "submit", home, note, copy)
+    assert "administrators, 2 must sign" in refused("statement", "submit", note, "--home", home)
+    leaves = here("statement", "submit", note, copy, "--home", home)
     assert [leaf["kind"] for leaf in leaves] == ["member-enrol", *["key-enrol"] * (1 + recovery)]
     (issued,) = here("cert", "issue", home, profile / "join", "--out", welcome)
     assert issued["join_sha256"] == made["sha256"]

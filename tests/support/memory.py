@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -200,6 +200,25 @@ class MemoryIndexes:
     def known(self) -> tuple[bytes, ...]:
         """The last two."""
         return self._kept
+
+
+class MemoryWaiting:
+    """Files of statements that wait for signatures."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, bytes] = {}
+
+    def all(self) -> Mapping[str, bytes]:
+        """Every file, in the order of their names."""
+        return dict(sorted(self._files.items()))
+
+    def put(self, name: str, data: bytes) -> None:
+        """Keep a file."""
+        self._files[name] = data
+
+    def drop(self, name: str) -> None:
+        """Remove a file."""
+        self._files.pop(name, None)
 
 
 class MemoryLedger:

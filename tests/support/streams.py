@@ -60,8 +60,8 @@ STEPS: Final = st.lists(
 )
 
 
-EXAMPLES: Final = pytest.mark.parametrize("examples", [25, pytest.param(300, marks=pytest.mark.slow)])
-"""How many streams a test draws."""
+EXAMPLES: Final = pytest.mark.parametrize("examples", [25, pytest.param(10_000, marks=pytest.mark.slow)])
+"""How many streams a test draws; the campaign takes some 40 minutes."""
 
 
 def draw(examples: int, check: Callable[[list[Step]], None]) -> None:

@@ -32,7 +32,7 @@ from hashpact.member.paths import ProfilePaths
 from hashpact.member.profile import Profile
 from hashpact.service.follow import check_reflects
 from hashpact.storage.published import CHECKPOINT, Mirror
-from hashpact.wire.client.calls import Pace
+from hashpact.wire.client.attempts import Pace
 from hashpact.wire.client.connection import Connection
 from hashpact.wire.client.endpoint import Endpoint
 

@@ -33,7 +33,8 @@ class FingerprintType:
     None, one that is shared has ``shared[0]`` to ``shared[1]`` of them. ``default`` and ``ceiling`` bound a
     match: the largest Hamming distance, the smallest similarity, or the fewest keypoints, that a check uses
     when it names none, and the widest that it may ask for. ``popcount`` is the range of set bits outside
-    which a code is refused.
+    which a code is refused. A type that is ``opt_in`` is shared only under labels for which the policy allows
+    it, and under those in ``never`` not at all.
     """
 
     name: str
@@ -45,6 +46,8 @@ class FingerprintType:
     min_quality: int | None = None
     count: tuple[int, int] = (1, 1)
     shared: tuple[int, int] | None = None
+    opt_in: bool = False
+    never: frozenset[str] = frozenset()
 
     def threshold(self, wanted: float | None) -> float:
         """The threshold of a check: ``wanted`` if it is within the ceiling, the default if it is None.
@@ -74,7 +77,17 @@ PHASH: Final = FingerprintType("phash/1", 8, Measure.HAMMING, 6, 10, (16, 48))
 MINHASH: Final = FingerprintType("minhash/1", 512, Measure.JACCARD, 0.60, 0.50)
 SHA256: Final = FingerprintType("sha256/1", 32, Measure.EQUALITY, 0, 0)
 MD5: Final = FingerprintType("md5/1", 16, Measure.EQUALITY, 0, 0)
-PARTS: Final = FingerprintType("parts/1", 38, Measure.POINTS, 8, 6, count=(8, 300), shared=(32, 128))
+PARTS: Final = FingerprintType(
+    "parts/1",
+    38,
+    Measure.POINTS,
+    8,
+    6,
+    count=(8, 300),
+    shared=(32, 128),
+    opt_in=True,
+    never=frozenset({"csam", "minors", "ncii"}),
+)
 
 TYPES: Final = {kind.name: kind for kind in (PDQ, PHASH, MINHASH, SHA256, MD5)}
 
@@ -82,7 +95,8 @@ MAX_QUALITY: Final = 100
 MAX_PRIVATE: Final = 12 * 1024
 
 _FIRST_LINE: Final = "hashpact/private/v1"
-_TYPE: Final = Field("type", Word("[a-z0-9]+/[1-9][0-9]*", "a fingerprint type such as pdq/1"))
+TYPE_NAME: Final = Word("[a-z0-9]+/[1-9][0-9]*", "a fingerprint type such as pdq/1")
+_TYPE: Final = Field("type", TYPE_NAME)
 _VALUE: Final = Field("value", Hex(None))
 _QUALITY: Final = Field("quality", Decimal(0, MAX_QUALITY), 0, 1)
 _NONCE: Final = Field("nonce", Hex(32))

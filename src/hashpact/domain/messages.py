@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from hashpact.domain.state import Entry, Key, Member, Opinion
+from hashpact.domain.state import Entry, Key, Member, Opinion, Receipt
 
 MAX_ROOTS: Final = 100
 """Root statements of one answer, each of at most 32 KiB."""
@@ -21,6 +21,14 @@ class Submission:
 
     statement: bytes
     private: Sequence[bytes] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """A statement that is in the log, as the leaf's bytes, and its receipt."""
+
+    statement: bytes
+    receipt: Receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +102,14 @@ class LeavesRequest:
 
 @dataclass(frozen=True, slots=True)
 class PolicyDetail:
-    """The policy: its version (0 before the first), its labels, and the seconds that new keys wait."""
+    """The policy: its version (0 before the first), its labels, and the seconds that new keys wait.
+
+    ``allowed`` are pairs of an opt-in fingerprint type and a label under which it may be shared;
+    ``private_quota`` is how many private parts of others a member reads in a day, None for any number.
+    """
 
     version: int
     labels: tuple[str, ...]
     key_delay: int
+    allowed: tuple[tuple[str, str], ...] = ()
+    private_quota: int | None = None

@@ -6,7 +6,7 @@ implementation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeAlias
 
@@ -264,6 +264,26 @@ class Publication(Protocol):
 
     def put(self, path: str, data: bytes) -> None:
         """Publish a file. A full tile takes the place of its partial ones."""
+        ...
+
+
+class Waiting(Protocol):
+    """Files of statements that wait for signatures, each under a name of 64 hex digits.
+
+    Durability: when `put` or `drop` returns, its change is on the disk. A reader finds a file whole or not at
+    all. Raises ConfigError for a file that cannot be read or written.
+    """
+
+    def all(self) -> Mapping[str, bytes]:
+        """Every file, in the order of their names."""
+        ...
+
+    def put(self, name: str, data: bytes) -> None:
+        """Keep a file, in the place of an earlier one of that name."""
+        ...
+
+    def drop(self, name: str) -> None:
+        """Remove the file of that name, if it is there."""
         ...
 
 

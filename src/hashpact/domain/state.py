@@ -72,8 +72,7 @@ class Evidence:
 
     ``text`` is the offered checkpoint's; ``cosigned`` the checkpoint that was cosigned last and ``offered``
     the request, with their signatures. ``certain``: both are of one size, so the log has signed two trees.
-    Otherwise the request had no valid consistency proof, and anybody can send such a request with a real
-    checkpoint.
+    Otherwise the request had no valid consistency proof; anybody can send such with a real checkpoint.
     """
 
     text: bytes
@@ -127,9 +126,8 @@ class Basis(enum.Enum):
 class Charter:
     """Who governs the log: its origin, administrators, threshold and log keys, and the policy.
 
-    ``key_delay`` is how many seconds a key that administrators enrol waits, None for none. A ``single_admin``
-    log was founded with the threshold 1, and only such a log may have it. ``since`` is the index of the
-    statement that made it.
+    What the policy has is as in `kinds.Policy`. A ``single_admin`` log was founded with the threshold 1, and
+    only such a log may have it. ``since`` is the index of the statement that made it.
     """
 
     origin: str
@@ -142,6 +140,9 @@ class Charter:
     root_version: int = 1
     single_admin: bool = False
     since: int = 0
+    allowed: tuple[tuple[str, str], ...] = ()
+    private_quota: int | None = None
+    quotas: tuple[tuple[str, int], ...] = ()
 
 
 SERIAL_SIZE: Final = 20

@@ -7,6 +7,7 @@ the file has no format of its own, and signers read exactly what they sign.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -93,6 +94,11 @@ def parse(data: bytes) -> list[Draft]:
 def write(drafts: Iterable[Draft]) -> bytes:
     """The file of some statements."""
     return b"".join(draft.data for draft in drafts)
+
+
+def name_of(drafts: Sequence[Draft]) -> str:
+    """The name of a file of statements, whoever has signed it: the SHA-256 of their texts, in hex."""
+    return hashlib.sha256(b"".join(draft.text for draft in drafts)).hexdigest()
 
 
 def merge(files: Sequence[Sequence[Draft]]) -> list[Draft]:

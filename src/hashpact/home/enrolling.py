@@ -107,10 +107,35 @@ def drafter(home: Home, named: str | None) -> Drafter:
 
 
 def welcome(home: Home, join: Join) -> Welcome:
-    """A new channel certificate for a member, with everything else that its profile needs.
+    """A new channel certificate for a member or an administrator, and all else that its profile needs.
 
-    Raises NotFoundError unless the member and its key are enrolled, NotPermittedError if it is suspended.
+    Raises NotFoundError unless the member and its key are enrolled, or the key is the administrator's;
+    NotPermittedError if the member is suspended.
     """
+    expires = _key_end(home, join)
+    authority, charter = home.open_authority(), home.charter()
+    grant = Grant(join.member, join.key.id)
+    return Welcome(
+        charter.origin,
+        join.member,
+        expires,
+        home.genesis(),
+        charter.log_keys,
+        certificates.certify_member(authority, charter.origin, grant, join.request, unix_time),
+        read_bytes(home.paths.ca_cert, MAX_SIZE),
+    )
+
+
+def _key_end(home: Home, join: Join) -> int:
+    """When the key of a join file expires, in Unix seconds; 0 for an administrator's, which does not."""
+    unknown = NotFoundError(
+        f"the key {join.member}/{join.key.name} of the join file is not enrolled",
+        resource=f"members/{join.member}",
+    )
+    if join.member == kinds.ADMIN:
+        if join.key not in home.charter().admins:
+            raise unknown
+        return 0
     with home.ledger.snapshot() as view:
         member, key = view.member(join.member), view.key(join.key.id)
     if member is None:
@@ -120,19 +145,8 @@ def welcome(home: Home, join: Join) -> Welcome:
         msg = f"the member {join.member!r} is suspended"
         raise NotPermittedError(msg)
     if key is None or (key.member, key.name) != (join.member, join.key.name):
-        msg = f"the key {join.member}/{join.key.name} of the join file is not enrolled"
-        raise NotFoundError(msg, resource=f"members/{join.member}")
-    authority, charter = home.open_authority(), home.charter()
-    grant = Grant(join.member, join.key.id)
-    return Welcome(
-        charter.origin,
-        join.member,
-        key.expires,
-        home.genesis(),
-        charter.log_keys,
-        certificates.certify_member(authority, charter.origin, grant, join.request, unix_time),
-        read_bytes(home.paths.ca_cert, MAX_SIZE),
-    )
+        raise unknown
+    return key.expires
 
 
 def ending_certificates(directory: Path, now: int) -> list[Ending]:

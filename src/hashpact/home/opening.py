@@ -20,6 +20,7 @@ from hashpact.domain.ports import Log
 from hashpact.domain.state import Charter
 from hashpact.durable import read_bytes, read_private
 from hashpact.errors import ConfigError
+from hashpact.governance.waiting import WaitingFiles
 from hashpact.home.clock import CheckedClock, cosigned_times
 from hashpact.home.lease import Lease, this_machine
 from hashpact.home.paths import HomePaths
@@ -87,6 +88,10 @@ class Home:
         witnesses = (one.witness for one in self.config.witnesses)
         cosigned = [] if latest is None else cosigned_times(latest.note, witnesses)
         return CheckedClock(unix_time, steady_time, cosigned)
+
+    def waiting(self) -> WaitingFiles:
+        """The proposals that wait for signatures."""
+        return WaitingFiles(self.paths.waiting)
 
     def reserve(self) -> Reserve:
         """The space that a server frees when the disk is full."""

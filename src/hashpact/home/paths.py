@@ -50,6 +50,16 @@ class HomePaths:
         return self.home / "pki"
 
     @property
+    def uses(self) -> Path:
+        """The days on which members' certificates were last used."""
+        return self.home / "uses"
+
+    @property
+    def waiting(self) -> Path:
+        """The directory of proposals that wait for signatures."""
+        return self.home / "waiting"
+
+    @property
     def reserve(self) -> Path:
         """Space that is freed when the disk is full."""
         return self.home / "reserve"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self, TypeVar
@@ -12,6 +12,7 @@ from typing import Self, TypeVar
 from hashpact.clock import unix_time
 from hashpact.domain.checks import DEFAULT_LIMIT, Answer, Filter, Query
 from hashpact.domain.messages import (
+    Appended,
     EntriesRequest,
     EntryDetail,
     LeafDetail,
@@ -23,14 +24,16 @@ from hashpact.domain.messages import (
 from hashpact.domain.pinned import check_extends
 from hashpact.domain.ports import Clock, Entropy
 from hashpact.domain.renewal import MAX_DAYS
-from hashpact.domain.state import Basis, Receipt, Stance
+from hashpact.domain.state import Basis, Charter, Receipt, Stance
 from hashpact.errors import HashpactError
+from hashpact.governance.drafts import Draft
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
 from hashpact.member.clients import PACE, TIMEOUT, loaded
 from hashpact.member.operations import Fingerprintable, Local, Operations, Steps, reason_of
 from hashpact.member.profile import Profile
 from hashpact.wire.client import calls, feeds
-from hashpact.wire.client.calls import Call, checked_timeout
+from hashpact.wire.client.attempts import checked_timeout
+from hashpact.wire.client.calls import Call
 from hashpact.wire.client.connection import AsyncConnection
 from hashpact.wire.codec import EVERYTHING
 
@@ -118,6 +121,23 @@ class AsyncClient:
         """Append a statement that was signed elsewhere, or before, as `Client.append`."""
         return await self._through(self._operations.append(submission), timeout)
 
+    async def propose(
+        self,
+        proposal: Sequence[Draft],
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109  # as above
+    ) -> tuple[Appended, ...]:
+        """Append administrators' statements, or let them wait for signatures, as `Client.propose`."""
+        return await self._through(self._operations.propose(proposal), timeout)
+
+    async def charter(self) -> Charter:
+        """Who governs the log, as `Client.charter`."""
+        return await self._through(self._operations.charter())
+
+    async def proposals(self) -> tuple[list[Draft], ...]:
+        """The proposals that wait for signatures. For administrators only."""
+        return await self._run(calls.waiting())
+
     async def resume(self, *, timeout: float | None = None) -> AsyncIterator[tuple[Submission, Receipt]]:  # noqa: ASYNC109  # as above
         """Send every statement of the profile whose answer was lost, as `Client.resume`."""
         for subject, kept in await asyncio.to_thread(self._operations.pending):
@@ -182,6 +202,10 @@ class AsyncClient:
         profile.
         """
         return await self._run(calls.renew(self.author.renewal(request, days, check_only=check_only)))
+
+    async def certificate_uses(self) -> dict[bytes, int]:
+        """The serials of the member's certificates with the days of their last uses, as those of `Client`."""
+        return await self._run(calls.uses())
 
     async def close(self) -> None:
         """Close the channel."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self, TypeVar
@@ -13,6 +13,7 @@ from typing import Final, Self, TypeVar
 from hashpact.clock import unix_time
 from hashpact.domain.checks import DEFAULT_LIMIT, Answer, Filter, Query
 from hashpact.domain.messages import (
+    Appended,
     EntriesRequest,
     EntryDetail,
     LeafDetail,
@@ -24,13 +25,15 @@ from hashpact.domain.messages import (
 from hashpact.domain.pinned import check_extends
 from hashpact.domain.ports import Clock, Entropy
 from hashpact.domain.renewal import MAX_DAYS
-from hashpact.domain.state import Basis, Receipt, Stance
+from hashpact.domain.state import Basis, Charter, Receipt, Stance
 from hashpact.errors import HashpactError
+from hashpact.governance.drafts import Draft
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
 from hashpact.member.operations import Fingerprintable, Local, Operations, Steps, reason_of
 from hashpact.member.profile import Profile
 from hashpact.wire.client import calls, feeds
-from hashpact.wire.client.calls import Call, Pace, checked_timeout
+from hashpact.wire.client.attempts import Pace, checked_timeout
+from hashpact.wire.client.calls import Call
 from hashpact.wire.client.connection import Connection
 from hashpact.wire.codec import EVERYTHING
 
@@ -153,6 +156,22 @@ class Client:
         """
         return self._through(self._operations.append(submission), timeout)
 
+    def propose(self, proposal: Sequence[Draft], *, timeout: float | None = None) -> tuple[Appended, ...]:
+        """Append administrators' statements, all or none, and get each with its receipt, in order.
+
+        Empty if not all who must sign have signed: the statements then wait at the server for the others'
+        signatures, and the same statements proposed by them are appended with all. For administrators only.
+        """
+        return self._through(self._operations.propose(proposal), timeout)
+
+    def charter(self) -> Charter:
+        """Who governs the log. The offices are proved; the policy is as the server states it."""
+        return self._through(self._operations.charter())
+
+    def proposals(self) -> tuple[list[Draft], ...]:
+        """The proposals that wait for signatures. For administrators only."""
+        return self._run(calls.waiting())
+
     def resume(self, *, timeout: float | None = None) -> Iterator[tuple[Submission, Receipt]]:
         """Send every statement of the profile whose answer was lost, and get each with its receipt.
 
@@ -215,6 +234,13 @@ class Client:
         profile.
         """
         return self._run(calls.renew(self.author.renewal(request, days, check_only=check_only)))
+
+    def certificate_uses(self) -> dict[bytes, int]:
+        """The serials of the member's certificates that were used in the last 31 days.
+
+        Each has the day of its last use, in days since 1970 in UTC.
+        """
+        return self._run(calls.uses())
 
     def close(self) -> None:
         """Close the channel."""

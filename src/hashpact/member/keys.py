@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hashpact.config import MAX_SIZE, ProfileConfig
 from hashpact.domain import statements
 from hashpact.domain.keys import NamedKey
-from hashpact.domain.kinds import KeyRotate
+from hashpact.domain.kinds import ADMIN, KeyRotate
 from hashpact.domain.messages import Submission
 from hashpact.domain.state import Key, Receipt
 from hashpact.durable import alone, new_directory, read_bytes, read_private, write_private, write_public
@@ -81,6 +81,34 @@ def new_profile(  # noqa: PLR0913 - what a profile is made of
         write_key(paths.tls, channel, passphrase)
         if recovery is not None and spare is not None:
             write_key(recovery, pkcs8.to_pem(spare), passphrase)
+        return join
+
+
+def new_administrator(  # noqa: PLR0913 - what a profile is made of
+    directory: Path,
+    origin: str,
+    name: str,
+    address: str,
+    *,
+    key: Path,
+    passphrases: Passphrases,
+    unencrypted: bool,
+) -> Join:
+    """Make the profile of an administrator, and the join file from which the home issues its certificate.
+
+    ``key`` is the file of the administrator's key, which is copied into the profile; ``name`` is what the log
+    calls it. Otherwise as `new_profile`.
+    """
+    pem = pkcs8.decrypt(read_private(key, MAX_SIZE), str(key), passphrases)
+    signer = pkcs8.from_pem(pem, str(key), passphrases)
+    passphrase = passphrases.for_new_keys(unencrypted=unencrypted)
+    with new_directory(directory) as draft:
+        paths, channel = ProfilePaths(draft), certificates.new_channel_key()
+        request = certificates.request_member(channel, ADMIN)
+        join = Join(origin, ADMIN, address, pkcs8.named(name, signer), None, request)
+        write_public(paths.join, join.data())
+        write_key(paths.member_key(name), pem, passphrase)
+        write_key(paths.tls, channel, passphrase)
         return join
 
 
@@ -280,6 +308,16 @@ def statement_key(directory: Path) -> Path:
             raise ConfigError(msg)
         return paths.member_key(config.key)
     return paths.member_key(Join.parse(read_bytes(paths.join, MAX_SIZE)).key.name)
+
+
+def statement_key_name(directory: Path) -> str:
+    """The note name under which a profile's statement key signs, such as ``admin/alice``."""
+    paths = ProfilePaths(directory)
+    if paths.config.exists():
+        config = config_of(paths)
+        return statements.key_name(config.member, config.key)
+    join = Join.parse(read_bytes(paths.join, MAX_SIZE))
+    return statements.key_name(join.member, join.key.name)
 
 
 def make_key(file: Path, passphrase: bytes | None) -> bytes:

@@ -6,8 +6,8 @@ import contextlib
 import enum
 import hashlib
 import warnings
-from collections.abc import Callable, Collection, Generator, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
@@ -15,10 +15,17 @@ from hashpact.domain import statements
 from hashpact.domain.checks import Answer, Check, Filter, Query
 from hashpact.domain.fingerprints import Fingerprint
 from hashpact.domain.kinds import GiveOpinion, Withdraw
-from hashpact.domain.messages import MAX_PAGE, EntryDetail, LeafDetail, Page, PageRequest, Submission
-from hashpact.domain.pinned import PinnedLog
+from hashpact.domain.messages import (
+    MAX_PAGE,
+    Appended,
+    EntryDetail,
+    LeafDetail,
+    Page,
+    PageRequest,
+    Submission,
+)
 from hashpact.domain.ports import Clock, Entropy
-from hashpact.domain.state import Basis, Receipt, Stance
+from hashpact.domain.state import Basis, Charter, Receipt, Stance
 from hashpact.errors import (
     AlreadySharedError,
     ClockSkewError,
@@ -30,6 +37,7 @@ from hashpact.errors import (
     NotPermittedError,
     ProofError,
 )
+from hashpact.governance.drafts import Draft
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
 from hashpact.member.author import Author, Reason
 from hashpact.member.pending import (
@@ -206,14 +214,21 @@ class Operations:
         yield Local(partial(self.profile.keep, submission, receipt, subject))
         return receipt
 
+    def propose(self, proposal: Sequence[Draft]) -> Steps[tuple[Appended, ...]]:
+        """The steps of proposing administrators' statements; empty if they wait for signatures."""
+        found = yield from self.believed(lambda: calls.propose(proposal, self.profile.log))
+        for one in found:
+            yield Local(partial(self.profile.keep, Submission(one.statement), one.receipt))
+        return found
+
     def believed(self, make: Callable[[], Call[Outcome]]) -> Steps[Outcome]:
         """The steps of a call, made anew if root statements show that the log's key has been replaced."""
         result: Outcome
         try:
             result = yield make()
         except LogKeyError:
-            found = yield from self.roots()
-            self.profile = yield Local(partial(self.profile.recognising, *found))
+            chain = yield from self.roots()
+            self.profile = yield Local(partial(self.profile.recognising, chain.pinned(), chain.data()))
             result = yield make()
         return result
 
@@ -243,11 +258,23 @@ class Operations:
 
         return Call(asked.method, asked.request, read)
 
-    def roots(self) -> Steps[tuple[PinnedLog, bytes]]:
-        """The calls by which a client follows the root statements to a log key that it does not know.
+    def charter(self) -> Steps[Charter]:
+        """The calls for who governs the log. Offices are proved; the policy is as the server states it."""
+        chain, policy = (yield from self.roots()), (yield calls.policy())
+        return replace(
+            chain.charter(),
+            policy_version=policy.version,
+            labels=policy.labels,
+            key_delay=policy.key_delay,
+            allowed=policy.allowed,
+            private_quota=policy.private_quota,
+        )
 
-        Returns the log with its new keys, and the root statements. These are verified from the pinned genesis
-        on, and are included in a tree that one of the new keys has signed. Raises ProofError.
+    def roots(self) -> Steps[RootChain]:
+        """The calls by which a client follows the root statements, as to a log key that it does not know.
+
+        They are verified from the pinned genesis on, and are included in a tree that one of the keys which
+        the last one names has signed. Raises ProofError.
         """
         chain = RootChain(self.profile.log, self.profile.genesis)
         at = 0
@@ -263,7 +290,7 @@ class Operations:
                 raise ProofError(msg)
             _, proof = yield calls.inclusion(leaf.index, signed.size)
             check_included(leaf, signed, proof)
-        return log, chain.data()
+        return chain
 
     def page(self, before: Page | None) -> Call[Page] | None:
         """The call for the page after ``before``; None if that was the last."""

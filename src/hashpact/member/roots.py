@@ -12,6 +12,7 @@ from hashpact.domain.kinds import Genesis, Root
 from hashpact.domain.messages import LeafDetail
 from hashpact.domain.pinned import PinnedLog
 from hashpact.domain.rules.replay import Replay
+from hashpact.domain.state import Charter
 from hashpact.errors import ProofError
 from hashpact.log import proofs, tree
 from hashpact.log.checkpoint import Checkpoint
@@ -55,6 +56,11 @@ class RootChain:
             msg = "the log's root statements do not name the keys by which it was known: some are held back"
             raise ProofError(msg)
         return PinnedLog(self._known.origin, charters[-1].log_keys)
+
+    def charter(self) -> Charter:
+        """The offices as the last statement names them, without the policy. Raises ProofError as `pinned`."""
+        self.pinned()
+        return self._replay.state.charters()[-1]
 
     def keys(self) -> tuple[bytes, ...]:
         """Every key that the log has had, the newest first; the earlier ones verify old receipts."""

@@ -1,17 +1,24 @@
-"""Append: a signed statement becomes a leaf of the log, once."""
+"""Append: a signed statement becomes a leaf of the log, once.
+
+`Appender` decides and writes. `Intake` does what a caller waits for: it appends, brings the index level, has
+a checkpoint signed and returns the receipt. Appends run one at a time, as the ledger has one writer. A
+signature, which may wait for witnesses, is shared by all calls that wait for one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import Final
 
 from hashpact.domain import rules, statements
 from hashpact.domain.fingerprints import commitment, parse_private
-from hashpact.domain.kinds import ADMIN, Submit, moment
+from hashpact.domain.kinds import ADMIN, AnyBody, Submit, moment
 from hashpact.domain.messages import Submission
 from hashpact.domain.ports import Clock, Ledger, Transaction
-from hashpact.domain.state import Head, Leaf, RecentTimes
+from hashpact.domain.state import Charter, Head, Leaf, Receipt, RecentTimes
 from hashpact.domain.statements import SignedStatement, Statement
 from hashpact.errors import (
     ClockSkewError,
@@ -21,8 +28,11 @@ from hashpact.errors import (
     NotPermittedError,
     RequestReusedError,
     UnavailableError,
+    is_fault,
 )
 from hashpact.log import tree
+from hashpact.service.follow import Follower
+from hashpact.service.sign import SigningGuard
 
 MAX_SKEW: Final = 600
 """Seconds by which a statement's time may differ from the server's clock."""
@@ -73,6 +83,7 @@ class Appender:
     ) -> Leaf:
         statement = signed.statement
         self._check_time(statement, transaction.times())
+        _check_allowed(transaction.charter(), statement.body, private)
         records = rules.decide(transaction, head.size, signed)
         hash_ = tree.leaf_hash(signed.data)
         edge = tree.extend(head.size, head.edge, hash_)
@@ -120,6 +131,22 @@ def _check_replay(leaf: Leaf, signed: SignedStatement) -> None:
         raise RequestReusedError(msg)
 
 
+def _check_allowed(charter: Charter | None, body: AnyBody, private: Sequence[bytes]) -> None:
+    """Refuse a fingerprint of an opt-in type under a label for which the policy does not allow it.
+
+    The log does not show the type, so that this is the server's to enforce, and no rule of the fold.
+    """
+    if not isinstance(body, Submit) or charter is None:
+        return
+    for name in {
+        kind.name for kind in (parse_private(part).fingerprint.type for part in private) if kind.opt_in
+    }:
+        wrong = [label for label in body.labels if (name, label) not in charter.allowed]
+        if wrong:
+            msg = f"the policy does not allow {name} under the label {wrong[0]!r}; share the entry without it"
+            raise NotPermittedError(msg)
+
+
 def _open(caller: str | None, submission: Submission) -> SignedStatement:
     """The parsed statement, after the checks that do not need the log."""
     signed = statements.parse(submission.statement)
@@ -138,3 +165,82 @@ def _open(caller: str | None, submission: Submission) -> SignedStatement:
             raise MalformedError(msg, field="private")
         parse_private(private)
     return signed
+
+
+class Coalescer:
+    """Coalesces waiters into the next run of ``work``. Any thread may join."""
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        self._work = work
+        self._lock = threading.Lock()
+        self._running: Future[None] | None = None
+        self._next: Future[None] | None = None
+
+    def join(self) -> None:
+        """Wait for a run that starts after this call. Each caller gets the exception that ``work`` raises."""
+        with self._lock:
+            run, before = self._next, self._running
+            leads = run is None
+            if run is None:
+                run = self._next = Future()
+        if leads:
+            self._lead(run, before)
+        run.result()
+
+    def _lead(self, run: Future[None], before: Future[None] | None) -> None:
+        """Do the work in this thread, once the run before has ended."""
+        if before is not None:
+            before.exception()  # waits; its error is raised in the calls that joined it
+        with self._lock:
+            self._running, self._next = run, None
+        try:
+            self._work()
+        except BaseException as error:  # noqa: BLE001 - any exception must reach the calls that joined
+            run.set_exception(error)
+        else:
+            run.set_result(None)
+
+
+@dataclass(slots=True)
+class Intake:
+    """Takes in statements. Any thread may call it; it blocks until the receipt is there.
+
+    ``on_fault`` is called, in the caller's thread, with each exception that is a fault of the server
+    (`errors.is_fault`), before it is raised. After CommitFailedError the process must stop.
+    """
+
+    appender: Appender
+    follower: Follower
+    guard: SigningGuard
+    on_fault: Callable[[Exception], None]
+    _writing: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _signing: Coalescer = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Make the coalescer of signatures."""
+        self._signing = Coalescer(self.guard.sign)
+
+    def append(self, caller: str, submission: Submission) -> Receipt:
+        """The receipt of a statement by the member ``caller``: it is durable and signed, and checks find it.
+
+        The same bytes again give the same receipt. Raises as `Appender.append` before anything has changed;
+        then as `SigningGuard.sign`, when the leaf is in the log and the same bytes later give its receipt.
+        """
+        (receipt,) = self.append_all(caller, [submission])
+        return receipt
+
+    def append_all(self, caller: str, submissions: Sequence[Submission]) -> list[Receipt]:
+        """The receipts of several statements, as of one: all of them are appended, or none."""
+        try:
+            with self._writing:
+                self.guard.check_sound()
+                leaves = self.appender.append_all(caller, submissions)
+                self.follower.catch_up()
+            # A retry must not wait for witnesses that its receipt does not need.
+            if not all(map(self.guard.covers, leaves)):
+                self._signing.join()
+            return [self.guard.receipt(leaf) for leaf in leaves]
+        except Exception as error:
+            if is_fault(error):
+                self.on_fault(error)
+            raise

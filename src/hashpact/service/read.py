@@ -2,28 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from hashpact.domain import standing
-from hashpact.domain.messages import EntryDetail, MemberDetail, Page, PageRequest, PolicyDetail
-from hashpact.domain.ports import Ledger
+from hashpact.domain.messages import EntryDetail, LeafDetail, MemberDetail, Page, PageRequest, PolicyDetail
+from hashpact.domain.ports import Clock, Ledger
 from hashpact.domain.state import Member, Role
-from hashpact.errors import CorruptError, NotFoundError
+from hashpact.errors import CorruptError, NotFoundError, OverloadedError
 
 READERS: Final = (Role.CHECK, Role.AUDIT)
 """The roles with which a member reads the private parts of others."""
 
+_DAY: Final = 24 * 3600
 _LEAVES_AT_ONCE: Final = 16
 """Leaves that `Reader.entries` holds, each of at most 32 KiB and with its private parts 3 MiB."""
 
 
-def permitted(caller: Member, detail: EntryDetail) -> EntryDetail:
-    """The entry as that member may see it: without its private parts if it has no role to read them."""
-    if caller.id == detail.entry.member or not caller.roles.isdisjoint(READERS):
+@dataclass(slots=True)
+class PrivateParts:
+    """Who reads private parts, and how many in a day (UTC). Any thread may call it.
+
+    The count is this process's own, and begins anew with it: a quota bounds what a stolen channel takes
+    before somebody looks, and is no account of what a member has.
+    """
+
+    ledger: Ledger
+    clock: Clock
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _day: int = field(default=0, init=False)
+    _read: Counter[str] = field(default_factory=Counter, init=False, repr=False)
+
+    def permitted(self, caller: Member, detail: EntryDetail) -> EntryDetail:
+        """The entry as that member may see it: without its private parts if it has no role to read them.
+
+        Raises OverloadedError if they are another's and the member has read its quota.
+        """
+        if caller.id == detail.entry.member:
+            return detail
+        if caller.roles.isdisjoint(READERS):
+            return replace(detail, private=(), withheld=True)
+        self._take(caller, len(detail.private))
         return detail
-    return replace(detail, private=(), withheld=True)
+
+    def counted(self, caller: Member, leaves: Iterable[LeafDetail]) -> Iterator[LeafDetail]:
+        """Leaves with their private parts, each of which counts. Raises OverloadedError as `permitted`."""
+        for leaf in leaves:
+            self._take(caller, len(leaf.private))
+            yield leaf
+
+    def _take(self, caller: Member, count: int) -> None:
+        if not count:
+            return
+        with self.ledger.snapshot() as view:
+            charter = view.charter()
+        quota = None if charter is None else dict(charter.quotas).get(caller.id, charter.private_quota)
+        today = self.clock() // _DAY
+        with self._lock:
+            if today != self._day:
+                self._day, self._read = today, Counter()
+            if quota is not None and self._read[caller.id] + count > quota:
+                msg = (
+                    f"{caller.id!r} has read its quota of {quota} private parts today; "
+                    "it begins anew at 00:00 UTC, and the policy can raise it"
+                )
+                raise OverloadedError(msg)
+            self._read[caller.id] += count
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,4 +139,10 @@ class Reader:
             charter = view.charter()
         if charter is None:
             return PolicyDetail(0, (), 0)
-        return PolicyDetail(charter.policy_version, charter.labels, charter.key_delay or 0)
+        return PolicyDetail(
+            charter.policy_version,
+            charter.labels,
+            charter.key_delay or 0,
+            charter.allowed,
+            charter.private_quota,
+        )

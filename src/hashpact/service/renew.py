@@ -6,7 +6,8 @@ import hashlib
 from dataclasses import dataclass
 
 from hashpact.domain import keys, standing
-from hashpact.domain.kinds import moment
+from hashpact.domain.keys import NamedKey
+from hashpact.domain.kinds import ADMIN, moment
 from hashpact.domain.ports import Clock, Ledger
 from hashpact.domain.renewal import MAX_PROOF, Renewal, Voucher
 from hashpact.domain.state import Key, Use, View
@@ -65,13 +66,13 @@ class Renewer:
 
     def _check_signature(self, opened: note.Note, member: str, key_id: bytes, now: int) -> None:
         with self.ledger.snapshot() as view:
-            key = view.key(key_id)
-            if key is None or key.member != member:
-                msg = f"the renewal names no key of {member!r}"
-                raise UnknownKeyError(msg)
-            found = hindrance(view, key, now)
-        if found is not None:
-            msg = f"the key {member}/{key.name} vouches for no certificate: {found}"
+            found = voucher(view, member, key_id, now)
+        if found is None:
+            msg = f"the renewal names no key of {member!r}"
+            raise UnknownKeyError(msg)
+        key, hindered = found
+        if hindered is not None:
+            msg = f"the key {member}/{key.name} vouches for no certificate: {hindered}"
             raise NotPermittedError(msg)
         name = key_name(member, key.name)
         if not note.verify(opened, name, key.public, keys.verify):
@@ -79,7 +80,23 @@ class Renewer:
             raise BadSignatureError(msg)
 
 
-def hindrance(view: View, key: Key, now: int) -> str | None:
+def voucher(view: View, member: str, key_id: bytes, now: int) -> tuple[NamedKey, str | None] | None:
+    """The key of that id by which a member vouches for certificates, or an administrator if it is `ADMIN`.
+
+    Beside it why it vouches for none at ``now``, in Unix seconds; None if it does. Without such a key, None.
+    An administrator's key vouches as long as the charter names it.
+    """
+    if member == ADMIN:
+        charter = view.charter()
+        admins = () if charter is None else charter.admins
+        return next(((admin, None) for admin in admins if admin.id == key_id), None)
+    key = view.key(key_id)
+    if key is None or key.member != member:
+        return None
+    return NamedKey(key.name, key.public), _hindrance(view, key, now)
+
+
+def _hindrance(view: View, key: Key, now: int) -> str | None:
     """Why a key vouches for no certificate at ``now``, in Unix seconds; None if it does."""
     then = moment.of_statement(view.times(), now)
     found = standing.hindrance(view, key, MAX_INTEGER, then)

@@ -44,7 +44,7 @@ _REVOKED: Final = struct.Struct(f">{SERIAL_SIZE}sqq")
 
 _CHARTER: Final = (
     "origin, admin_names, admin_keys, threshold, log_keys, policy_version, labels, key_delay, root_version, "
-    "single_admin, since"
+    "single_admin, since, allowed, private_quota, quotas"
 )
 _MEMBER: Final = "id, roles, enrolled_at, suspended_at, revoked"
 _KEY: Final = (
@@ -188,7 +188,10 @@ def _row_of(record: Record) -> tuple[str, str, _Values]:
             values = (record.origin, names, keys, record.threshold, log_keys)
             policy = (record.policy_version, _array(record.labels), record.key_delay)
             root = (record.root_version, int(record.single_admin), record.since)
-            return "charters", _CHARTER, (*values, *policy, *root)
+            allowed = _array(f"{name} {label}" for name, label in record.allowed)
+            quotas = _array(f"{member} {quota}" for member, quota in record.quotas)
+            bounds = (allowed, record.private_quota, quotas)
+            return "charters", _CHARTER, (*values, *policy, *root, *bounds)
         case Member():
             roles = _array(sorted(role.value for role in record.roles))
             revoked = b"".join(_REVOKED.pack(*one) for one in record.revoked)
@@ -259,10 +262,23 @@ def _values_of_entry(entry: Entry) -> _Values:
 
 
 def _charter_of(row: Row) -> Charter:
-    origin, names, keys, threshold, log_keys, version, labels, delay, root, single, since = row
+    origin, names, keys, threshold, log_keys, version, labels, delay, root, single, since, *bounds = row
     admins = tuple(NamedKey(*admin) for admin in zip(_words(names), hashes(keys), strict=True))
+    allowed, quota, quotas = bounds
     return Charter(
-        origin, admins, threshold, hashes(log_keys), version, _words(labels), delay, root, bool(single), since
+        origin,
+        admins,
+        threshold,
+        hashes(log_keys),
+        version,
+        _words(labels),
+        delay,
+        root,
+        bool(single),
+        since,
+        tuple((name, label) for name, label in map(str.split, _words(allowed))),
+        quota,
+        tuple((member, int(number)) for member, number in map(str.split, _words(quotas))),
     )
 
 

@@ -71,7 +71,10 @@ CREATE TABLE charters (
   key_delay INTEGER,
   root_version INTEGER NOT NULL,
   single_admin INTEGER NOT NULL,
-  since INTEGER NOT NULL
+  since INTEGER NOT NULL,
+  allowed TEXT NOT NULL,
+  private_quota INTEGER,
+  quotas TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE members (

@@ -40,6 +40,7 @@ STATUS: Final[Mapping[type[HashpactError], grpc.StatusCode]] = {
     errors.NotPermittedError: _Code.PERMISSION_DENIED,
     errors.UnknownKeyError: _Code.PERMISSION_DENIED,
     errors.BadSignatureError: _Code.PERMISSION_DENIED,
+    errors.MissingSignatureError: _Code.PERMISSION_DENIED,
     errors.NotFoundError: _Code.NOT_FOUND,
     errors.RequestReusedError: _Code.ALREADY_EXISTS,
     errors.ConflictError: _Code.FAILED_PRECONDITION,

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from hashpact.domain.fingerprints import MAX_PRIVATE
-from hashpact.domain.kinds import MAX_ITEMS, MAX_TAXONOMY, TERM
+from hashpact.domain.fingerprints import MAX_PRIVATE, TYPE_NAME
+from hashpact.domain.kinds import MAX_ALLOWED, MAX_ITEMS, MAX_TAXONOMY, TERM
 from hashpact.domain.messages import MAX_ROOTS, LeafDetail, LeavesRequest, PolicyDetail
-from hashpact.domain.state import Receipt
+from hashpact.domain.state import SERIAL_SIZE, Receipt
 from hashpact.domain.statements import MAX_LEAF
 from hashpact.errors import InvalidInputError
-from hashpact.wire.fields import HASH_SIZE, count, limited, sized, spelled, whole, within
-from hashpact.wire.v1 import log_pb2
+from hashpact.keys.uses import MAX_OF_ONE
+from hashpact.wire.fields import HASH_SIZE, count, limited, optional_index, sized, spelled, whole, within
+from hashpact.wire.v1 import certificate_pb2, log_pb2
 
 MAX_PROOF: Final = 64
 """The most hashes of any proof."""
@@ -161,11 +162,36 @@ def _proof_from_wire(proof: Iterable[bytes]) -> tuple[bytes, ...]:
 
 def policy_to_wire(policy: PolicyDetail) -> log_pb2.GetPolicyResponse:
     """The response that carries a policy."""
-    return log_pb2.GetPolicyResponse(version=policy.version, labels=policy.labels, key_delay=policy.key_delay)
+    return log_pb2.GetPolicyResponse(
+        version=policy.version,
+        labels=policy.labels,
+        key_delay=policy.key_delay,
+        allowed=[log_pb2.Allowed(type=name, label=label) for name, label in policy.allowed],
+        private_quota=policy.private_quota,
+    )
 
 
 def policy_from_wire(response: log_pb2.GetPolicyResponse) -> PolicyDetail:
     """The policy in a response."""
     count("labels", response.labels, 0, MAX_TAXONOMY)
     labels = tuple(spelled("labels", label, TERM) for label in response.labels)
-    return PolicyDetail(whole("version", response.version), labels, whole("key_delay", response.key_delay))
+    count("allowed", response.allowed, 0, MAX_ALLOWED)
+    allowed = tuple(
+        (spelled("allowed", one.type, TYPE_NAME), spelled("allowed", one.label, TERM))
+        for one in response.allowed
+    )
+    quota = optional_index(response, "private_quota")
+    version, delay = whole("version", response.version), whole("key_delay", response.key_delay)
+    return PolicyDetail(version, labels, delay, allowed, quota)
+
+
+def uses_to_wire(uses: Iterable[tuple[bytes, int]]) -> certificate_pb2.ListUsesResponse:
+    """The response that carries the last uses of certificates."""
+    found = [certificate_pb2.CertificateUse(serial=serial, day=day) for serial, day in uses]
+    return certificate_pb2.ListUsesResponse(uses=found)
+
+
+def uses_from_wire(response: certificate_pb2.ListUsesResponse) -> dict[bytes, int]:
+    """The serials in a response, each with the day of its last use."""
+    count("uses", response.uses, 0, MAX_OF_ONE)
+    return {sized("serial", one.serial, SERIAL_SIZE): whole("day", one.day) for one in response.uses}

@@ -15,19 +15,23 @@ from typing import Final, TypeVar
 
 from hashpact.domain.renewal import Renewal
 from hashpact.domain.state import Role
+from hashpact.keys.uses import LastUses
+from hashpact.service.append import Intake
 from hashpact.service.check import Checker
-from hashpact.service.intake import Intake
+from hashpact.service.propose import Proposals
 from hashpact.service.prove import Prover
-from hashpact.service.read import READERS, Reader, permitted
+from hashpact.service.read import READERS, PrivateParts, Reader
 from hashpact.service.renew import Renewer
-from hashpact.wire import codec, evidence, fields
-from hashpact.wire.identity import CALLER, require
+from hashpact.wire import codec, evidence, fields, proposals
+from hashpact.wire.identity import CALLER, require, require_administrator
 from hashpact.wire.pools import Pool
 from hashpact.wire.v1 import (
     certificate_pb2,
     certificate_pb2_grpc,
     check_pb2,
     check_pb2_grpc,
+    governance_pb2,
+    governance_pb2_grpc,
     log_pb2,
     log_pb2_grpc,
 )
@@ -46,8 +50,11 @@ class Services:
     intake: Intake
     checker: Checker
     reader: Reader
+    private: PrivateParts
     prover: Prover
     renewer: Renewer
+    proposals: Proposals
+    uses: LastUses
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +120,10 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         context: object,  # noqa: ARG002  # gRPC passes it
     ) -> log_pb2.GetEntryResponse:
         """An entry as it stands."""
-        index, caller, reader = fields.entry_from_name(request.name), CALLER.get(), self._services.reader
-        entry = await self._read(lambda: codec.detail_to_wire(permitted(caller, reader.entry(index))))
+        index, caller, services = fields.entry_from_name(request.name), CALLER.get(), self._services
+        entry = await self._read(
+            lambda: codec.detail_to_wire(services.private.permitted(caller, services.reader.entry(index)))
+        )
         return log_pb2.GetEntryResponse(entry=entry)
 
     async def ListEntries(  # noqa: N802  # gRPC names it
@@ -125,8 +134,9 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         """Entries in order. The next are read when the transport has taken those before."""
         asked = codec.entries_request_from_wire(request)
         entries, caller = self._services.reader.entries(asked.start, asked.stop), CALLER.get()
+        private = self._services.private
         messages = (
-            log_pb2.ListEntriesResponse(entry=codec.detail_to_wire(permitted(caller, detail)))
+            log_pb2.ListEntriesResponse(entry=codec.detail_to_wire(private.permitted(caller, detail)))
             for detail in entries
         )
         async for message in _streamed(self._pools.streams, messages):
@@ -204,7 +214,8 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         asked = evidence.leaves_request_from_wire(request)
         if asked.with_private:
             require(*READERS)
-        leaves = self._services.prover.leaves(asked.start, asked.stop, private=asked.with_private)
+        found = self._services.prover.leaves(asked.start, asked.stop, private=asked.with_private)
+        leaves = self._services.private.counted(CALLER.get(), found)
         async for message in _streamed(self._pools.streams, map(evidence.leaf_to_wire, leaves)):
             yield message
 
@@ -213,10 +224,11 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
 
 
 class CertificateHandler(certificate_pb2_grpc.CertificateServiceServicer):
-    """Issues certificates to members."""
+    """Issues certificates to members, and lists which were used."""
 
-    def __init__(self, renewer: Renewer, pool: Pool) -> None:
+    def __init__(self, renewer: Renewer, uses: LastUses, pool: Pool) -> None:
         self._renewer = renewer
+        self._uses = uses
         self._pool = pool
 
     async def Renew(  # noqa: N802  # gRPC names it
@@ -229,6 +241,46 @@ class CertificateHandler(certificate_pb2_grpc.CertificateServiceServicer):
         renewal = Renewal(request.certificate_request, request.proof)
         certificate = await self._pool.run(caller, lambda _: self._renewer.renew(caller, renewal))
         return certificate_pb2.RenewResponse(certificate=certificate)
+
+    async def ListUses(  # noqa: N802  # gRPC names it
+        self,
+        request: certificate_pb2.ListUsesRequest,  # noqa: ARG002  # it is empty
+        context: object,  # noqa: ARG002  # gRPC passes it
+    ) -> certificate_pb2.ListUsesResponse:
+        """The caller's certificates, each with the day of its last use."""
+        return evidence.uses_to_wire(self._uses.of(CALLER.get().id))
+
+
+class GovernanceHandler(governance_pb2_grpc.GovernanceServiceServicer):
+    """Takes in what administrators propose."""
+
+    def __init__(self, waiting: Proposals, pool: Pool) -> None:
+        self._waiting = waiting
+        self._pool = pool
+
+    async def Propose(  # noqa: N802  # gRPC names it
+        self,
+        request: governance_pb2.ProposeRequest,
+        context: object,  # noqa: ARG002  # gRPC passes it
+    ) -> governance_pb2.ProposeResponse:
+        """What of a proposal is in the log now; nothing while it waits for signatures.
+
+        As with an append, one that has begun is finished even if the caller disconnects.
+        """
+        require_administrator()
+        data, waiting = proposals.proposal_from_wire(request), self._waiting
+        appended = await self._pool.run(CALLER.get().id, lambda _: waiting.propose(data))
+        return proposals.appended_to_wire(appended)
+
+    async def ListProposals(  # noqa: N802  # gRPC names it
+        self,
+        request: governance_pb2.ListProposalsRequest,  # noqa: ARG002  # it is empty
+        context: object,  # noqa: ARG002  # gRPC passes it
+    ) -> governance_pb2.ListProposalsResponse:
+        """The proposals that wait."""
+        require_administrator()
+        found = await self._pool.run(CALLER.get().id, lambda _: self._waiting.all())
+        return proposals.proposals_to_wire(found)
 
 
 async def _streamed(pool: Pool, items: Iterator[Item]) -> AsyncIterator[Item]:

@@ -7,6 +7,9 @@ switch TLS 1.2 off, so both are checked here, on every RPC.
 A certificate is good while the statement key that vouched for it is in force and the log has no revocation
 of it. When the key is not, its holder may still call the methods of `MENDING`, by which a member replaces a
 key and gets another certificate: they take a signature by a key in force, or answer what `log/` publishes.
+
+The administrators are the member `ADMIN` here, which has no role. An administrator's certificate is good
+while the charter names the key that vouched for it.
 """
 
 from __future__ import annotations
@@ -18,11 +21,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from hashpact.domain import statements
+from hashpact.domain.kinds import ADMIN
 from hashpact.domain.ports import Clock
 from hashpact.domain.state import Member, Role, View
 from hashpact.errors import NotPermittedError, UnauthenticatedError
 from hashpact.keys.certificates import Shown, member_uri, shown
-from hashpact.service.renew import hindrance
+from hashpact.service.renew import voucher
 
 CALLER: Final[ContextVar[Member]] = ContextVar("hashpact_caller")
 """The member whose RPC this is; set by the interceptor before a servicer runs."""
@@ -46,17 +50,21 @@ MENDING: Final = frozenset(
 CHECKING: Final = _HEALTH | {CHECK}
 """What the holder of a check-only certificate may do."""
 
+_ADMINISTRATORS: Final = Member(ADMIN, frozenset(), 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Gate:
     """Lets members of one clearinghouse in.
 
-    ``snapshot`` gives a view of the state; ``clock`` is the server's, in Unix seconds.
+    ``snapshot`` gives a view of the state; ``clock`` is the server's, in Unix seconds. ``used`` is called
+    with the member and the serial of each certificate that is let in.
     """
 
     origin: str
     snapshot: Callable[[], AbstractContextManager[View]]
     clock: Clock
+    used: Callable[[str, bytes], None] = lambda _member, _serial: None
 
     def admit(self, peer: Mapping[str, Iterable[bytes]], method: str) -> Member:
         """The member at the other end of a channel, from gRPC's ``auth_context()``, for a call of ``method``.
@@ -74,7 +82,7 @@ class Gate:
         certificate = shown(pem[0]) if len(pem) == 1 else Shown()
         member_id = self._member_id(certificate.names)
         with self.snapshot() as view:
-            member = view.member(member_id)
+            member = _ADMINISTRATORS if member_id == ADMIN else view.member(member_id)
             if member is None:
                 msg = f"{member_id!r} is not enrolled"
                 raise NotPermittedError(msg)
@@ -88,18 +96,21 @@ class Gate:
         if certificate.check_only and method not in CHECKING:
             msg = f"this certificate of {member_id!r} is for checks only"
             raise NotPermittedError(msg)
+        self.used(member_id, certificate.serial)
         return member
 
     def _check_voucher(self, view: View, member_id: str, certificate: Shown, method: str) -> None:
         """Refuse a certificate whose voucher is not in force, unless the method mends that."""
-        key = None if certificate.voucher is None else view.key(certificate.voucher)
-        if key is None or key.member != member_id:
+        named = certificate.voucher
+        found = None if named is None else voucher(view, member_id, named, self.clock())
+        if found is None:
             msg = f"the client certificate names no key of {member_id!r} that vouched for it"
             raise UnauthenticatedError(msg)
-        if method not in MENDING and (found := hindrance(view, key, self.clock())) is not None:
+        key, hindered = found
+        if hindered is not None and method not in MENDING:
             msg = (
-                f"the key {member_id}/{key.name} vouched for this certificate, and is not in force: {found}; "
-                "get another certificate (hashpact cert renew)"
+                f"the key {member_id}/{key.name} vouched for this certificate, and is not in force: "
+                f"{hindered}; get another certificate (hashpact cert renew)"
             )
             raise NotPermittedError(msg)
 
@@ -125,4 +136,12 @@ def require(*roles: Role) -> None:
     if member.roles.isdisjoint(roles):
         names = " or ".join(repr(role.value) for role in roles)
         msg = f"{member.id!r} does not have the role {names}"
+        raise NotPermittedError(msg)
+
+
+def require_administrator() -> None:
+    """Raise NotPermittedError unless the caller is an administrator."""
+    member = CALLER.get()
+    if member.id != ADMIN:
+        msg = f"{member.id!r} is no administrator"
         raise NotPermittedError(msg)

@@ -18,21 +18,31 @@ from hashpact.errors import ConfigError
 from hashpact.keys.certificates import Tls
 from hashpact.wire.codec import MAX_MESSAGE
 from hashpact.wire.guard import Guard
-from hashpact.wire.handlers import CertificateHandler, CheckHandler, LogHandler, Pools, Services
+from hashpact.wire.handlers import (
+    CertificateHandler,
+    CheckHandler,
+    GovernanceHandler,
+    LogHandler,
+    Pools,
+    Services,
+)
 from hashpact.wire.pools import Pool
 from hashpact.wire.v1 import (
     certificate_pb2,
     certificate_pb2_grpc,
     check_pb2,
     check_pb2_grpc,
+    governance_pb2,
+    governance_pb2_grpc,
     log_pb2,
     log_pb2_grpc,
 )
 
 CHECK_SERVICE: Final = check_pb2.DESCRIPTOR.services_by_name["CheckService"].full_name
 CERTIFICATE_SERVICE: Final = certificate_pb2.DESCRIPTOR.services_by_name["CertificateService"].full_name
+GOVERNANCE_SERVICE: Final = governance_pb2.DESCRIPTOR.services_by_name["GovernanceService"].full_name
 LOG_SERVICE: Final = log_pb2.DESCRIPTOR.services_by_name["LogService"].full_name
-SERVICES: Final = (CHECK_SERVICE, LOG_SERVICE, CERTIFICATE_SERVICE)
+SERVICES: Final = (CHECK_SERVICE, LOG_SERVICE, CERTIFICATE_SERVICE, GOVERNANCE_SERVICE)
 
 CONNECTIONS: Final = 2000
 """The most connections of one process. An idle one costs 70 to 92 KB, one in a handshake 20 to 45 KB: so they
@@ -163,7 +173,10 @@ def build_server(
     check_pb2_grpc.add_CheckServiceServicer_to_server(CheckHandler(services.checker, pools.checks), server)
     log_pb2_grpc.add_LogServiceServicer_to_server(LogHandler(services, pools), server)
     certificate_pb2_grpc.add_CertificateServiceServicer_to_server(
-        CertificateHandler(services.renewer, pools.reads), server
+        CertificateHandler(services.renewer, services.uses, pools.reads), server
+    )
+    governance_pb2_grpc.add_GovernanceServiceServicer_to_server(
+        GovernanceHandler(services.proposals, pools.appends), server
     )
     health_pb2_grpc.add_HealthServicer_to_server(state, server)
     names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)

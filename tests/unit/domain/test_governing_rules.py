@@ -31,9 +31,10 @@ from hashpact.domain.kinds import (
 from hashpact.domain.rules.replay import Replay, replay
 from hashpact.domain.state import Basis, Role, Stance, Use
 from hashpact.errors import (
-    BadSignatureError,
     ConflictError,
     InvalidInputError,
+    MalformedError,
+    MissingSignatureError,
     NotFoundError,
     NotPermittedError,
 )
@@ -95,13 +96,13 @@ def test_one_administrator_alone_does_none_of_this(
         "with a member": [ACME],
     }
     leaf = world.leaf(body, ALICE, *others[way], *owner)
-    refuse(log, leaf, BadSignatureError, "signed by 1 administrators, 2 must sign")
+    refuse(log, leaf, MissingSignatureError, "signed by 1 administrators, 2 must sign")
     take(log, world.leaf(body, ALICE, BOB, *owner, *([CAROL] if isinstance(body, Root) else [])))
 
 
 @pytest.mark.parametrize("body", [root(2, ALICE, CAROL), root(2, CAROL, DAVE)], ids=["half", "all"])
 def test_an_administrator_cannot_replace_the_others(world: World, log: Replay, body: Root) -> None:
-    refuse(log, world.leaf(body, ALICE, CAROL, DAVE), BadSignatureError, "signed by 1 administrators")
+    refuse(log, world.leaf(body, ALICE, CAROL, DAVE), MissingSignatureError, "signed by 1 administrators")
 
 
 @pytest.mark.parametrize("body", ALONE, ids=lambda body: body.kind)
@@ -139,7 +140,7 @@ def test_rule_13_a_root_replaces_administrators_and_log_keys(world: World, log: 
     take(log, world.leaf(body, BOB, ALICE, CAROL))
     after = replace(before, admins=body.admins, log_keys=body.log_keys, root_version=2, since=log.size - 1)
     assert log.state.charter() == after
-    refuse(log, world.leaf(Policy(2, LABELS), BOB, ALICE), BadSignatureError, "signed by 1")
+    refuse(log, world.leaf(Policy(2, LABELS), BOB, ALICE), MissingSignatureError, "signed by 1")
     take(log, world.leaf(Policy(2, LABELS), CAROL, DAVE))
     take(log, world.leaf(root(3, BOB, CAROL, DAVE, threshold=3, log_key=NEW_LOG_KEY), BOB, CAROL, DAVE))
 
@@ -180,7 +181,7 @@ def test_rule_13_every_key_is_new_or_had_the_office_before(world: World, log: Re
         refuse(log, leaf, ConflictError, "is in the log already")
     take(log, world.leaf(root(2, ALICE, CAROL), ALICE, BOB, CAROL))
     refuse(log, world.leaf(root(3, ALICE, BOB), ALICE, CAROL, BOB), ConflictError, "is in the log")
-    refuse(log, world.leaf(MemberEnrol("carol", BOTH), ALICE, BOB), BadSignatureError, "signed by 1")
+    refuse(log, world.leaf(MemberEnrol("carol", BOTH), ALICE, BOB), MissingSignatureError, "signed by 1")
 
 
 def test_rule_13_no_key_or_name_stands_twice(world: World, log: Replay) -> None:
@@ -218,7 +219,7 @@ def test_rule_17_what_is_withdrawn_can_be_voided_too(world: World, log: Replay) 
 def test_50_roles_change_by_the_threshold_and_the_last_statement_counts(world: World, log: Replay) -> None:
     check = frozenset({Role.CHECK})
     refuse(log, world.leaf(MemberRoles("acme", check, "x"), ACME), NotPermittedError, "by administrators")
-    refuse(log, world.leaf(MemberRoles("acme", check, "x"), ALICE), BadSignatureError, "administrators")
+    refuse(log, world.leaf(MemberRoles("acme", check, "x"), ALICE), MissingSignatureError, "administrators")
     take(log, world.by_admins(MemberRoles("acme", check, "left")))
     refuse(log, world.leaf(submit(), ACME), NotPermittedError, "does not have the role contribute")
     refuse(log, world.by_admins(MemberRoles("acme", check, "left")), ConflictError, "has these roles already")
@@ -233,3 +234,34 @@ def test_57_an_authority_that_is_named_has_that_role(world: World, log: Replay) 
     take(log, world.by_admins(MemberRoles("bravo", BOTH - {Role.AUTHORITY}, "x")))
     body = submit(basis=Basis.LAW, authority="bravo", article="art-1")
     refuse(log, world.leaf(body, ACME), NotPermittedError, "'bravo' does not have the role authority")
+
+
+def test_a_policy_bounds_what_is_read_and_says_what_changes(log: Replay, world: World) -> None:
+    before = log.state.charter()
+    assert before is not None
+    policy = Policy(2, LABELS, private_quota=1000, quotas=(("acme", 9),))
+    take(log, world.by_admins(policy))
+    charter = log.state.charter()
+    assert charter is not None
+    assert (charter.private_quota, charter.quotas) == (1000, (("acme", 9),))
+    assert (before.private_quota, before.quotas) == (None, ())
+    assert "A member reads at most 1000 private parts of others in a day." in policy.describe()
+    assert "Until now a member reads any number of private parts in a day." in policy.changes(before)
+    lifted = Policy(3, LABELS)
+    said = "Until now a member reads at most 1000 private parts in a day, acme at most 9 private parts."
+    assert said in lifted.changes(charter)
+    assert policy.changes(charter) == policy.changes(charter)[:1]
+
+
+@pytest.mark.parametrize(
+    ("field", "policy"),
+    [
+        ("allow", Policy(2, LABELS, allowed=(("pdq/1", LABELS[0]),))),
+        ("allow", Policy(2, LABELS, allowed=(("nothing/1", LABELS[0]),))),
+        ("private-quota-of", Policy(2, LABELS, quotas=(("acme", 1), ("acme", 2)))),
+    ],
+)
+def test_a_policy_that_contradicts_itself_is_malformed(field: str, policy: Policy) -> None:
+    with pytest.raises(MalformedError) as caught:
+        policy.write()
+    assert caught.value.details["field"] == field

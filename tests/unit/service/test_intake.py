@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from hashpact.service.intake import Coalescer
+from hashpact.service.append import Coalescer
 
 
 class Work:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 from builders import BOTH, NOW, YEAR, Identity, World, check_log, fingerprint
 from memory import MemoryLedger
 
 from hashpact.domain.fingerprints import PDQ, SHA256
-from hashpact.domain.messages import EntryDetail, Submission
+from hashpact.domain.kinds import Policy
+from hashpact.domain.messages import EntryDetail, LeafDetail, Submission
 from hashpact.domain.state import Opinion, Role, Stance
-from hashpact.errors import CorruptError, NotFoundError
+from hashpact.errors import CorruptError, NotFoundError, OverloadedError
 from hashpact.member.author import Reason
-from hashpact.service.read import Reader
+from hashpact.service.read import PrivateParts, Reader
 
 SHARED = [fingerprint(PDQ, "a"), fingerprint(SHA256, "b")]
 
@@ -136,3 +138,55 @@ def test_members_come_in_the_order_of_their_ids_with_their_keys(world: World, le
     assert reader.members("bravo", 10) == everyone[2:]
     assert reader.members("carol", 10) == []
     check_log(ledger)
+
+
+def bounded(world: World, ledger: MemoryLedger, quota: int | None, *quotas: tuple[str, int]) -> PrivateParts:
+    """The reading of a log whose policy has these quotas."""
+    policy = Policy(2, ("ncii",), private_quota=quota, quotas=quotas)
+    world.appender(ledger).append(None, Submission(world.by_admins(policy)))
+    return PrivateParts(ledger, world.clock)
+
+
+def test_49_a_member_reads_its_quota_of_private_parts_in_a_day_and_no_more(world: World) -> None:
+    ledger = MemoryLedger()
+    fill(world, ledger)
+    world.clock.now += 86400 - world.clock.now % 86400
+    reader, parts = Reader(ledger), bounded(world, ledger, 5)
+    bravo, acme, entry = reader.member("bravo"), reader.member("acme"), reader.entry(6)
+    assert bravo is not None
+    assert acme is not None
+    leaves = [LeafDetail(6, entry.statement, entry.private)]
+    assert parts.permitted(bravo, entry) == entry
+    assert list(parts.counted(bravo, leaves)) == leaves
+    for read in (lambda: parts.permitted(bravo, entry), lambda: list(parts.counted(bravo, leaves))):
+        with pytest.raises(OverloadedError, match="quota of 5 private parts today"):
+            read()
+    # Its own parts are not counted, nor what has none.
+    assert all(parts.permitted(acme, entry) == entry for _ in range(9))
+    assert len(list(parts.counted(bravo, [LeafDetail(6, entry.statement)] * 9))) == 9
+    world.clock.now += 86399
+    with pytest.raises(OverloadedError):
+        parts.permitted(bravo, entry)
+    world.clock.now += 1
+    assert parts.permitted(bravo, entry) == entry
+
+
+def test_49_a_quota_is_raised_for_a_member_by_name(world: World) -> None:
+    ledger = MemoryLedger()
+    fill(world, ledger)
+    reader, parts = Reader(ledger), bounded(world, ledger, 1, ("bravo", 4))
+    bravo, entry = reader.member("bravo"), reader.entry(6)
+    assert bravo is not None
+    assert [parts.permitted(bravo, entry) for _ in range(2)] == [entry, entry]
+    with pytest.raises(OverloadedError, match="quota of 4"):
+        parts.permitted(bravo, entry)
+    other = replace(bravo, id="carol")
+    with pytest.raises(OverloadedError, match="quota of 1"):
+        parts.permitted(other, entry)
+
+
+def test_without_a_quota_nothing_is_bounded(world: World, ledger: MemoryLedger) -> None:
+    reader, parts = Reader(ledger), PrivateParts(ledger, world.clock)
+    bravo, entry = reader.member("bravo"), reader.entry(6)
+    assert bravo is not None
+    assert all(parts.permitted(bravo, entry) == entry for _ in range(100))

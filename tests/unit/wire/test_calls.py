@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 from builders import World, fingerprint
-from hashpact.wire.v1 import log_pb2
 from hypothesis import given
 from hypothesis import strategies as some
 from memory import MemoryLedger
@@ -31,10 +30,9 @@ from hashpact.log import tree
 from hashpact.member.author import Reason
 from hashpact.wire import codec, evidence
 from hashpact.wire.client import calls
-from hashpact.wire.client.calls import (
+from hashpact.wire.client.attempts import (
     MAX_TIMEOUT,
     Backoff,
-    Call,
     Failure,
     Outcome,
     Pace,
@@ -45,6 +43,8 @@ from hashpact.wire.client.calls import (
     attempts,
     checked_timeout,
 )
+from hashpact.wire.client.calls import Call
+from hashpact.wire.v1 import log_pb2
 
 AWAY = Failure(UnavailableError("away"))
 SAID = Failure(UnavailableError("not now"), answered=True)

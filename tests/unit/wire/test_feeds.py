@@ -23,7 +23,7 @@ from hashpact.member.author import Reason
 from hashpact.service.read import Reader
 from hashpact.wire import codec, evidence
 from hashpact.wire.client import feeds
-from hashpact.wire.client.calls import Failure, Outcome, Pace, Probe, Wait
+from hashpact.wire.client.attempts import Failure, Outcome, Pace, Probe, Wait
 from hashpact.wire.client.feeds import Feed, Item, Open, Read, results
 
 AWAY = Failure(UnavailableError("away"))

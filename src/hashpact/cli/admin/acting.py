@@ -11,10 +11,15 @@ import click
 
 from hashpact.cli.options import Access, passphrases
 from hashpact.cli.output import emit, one_line, receipt_fields
-from hashpact.domain.kinds import AnyBody
+from hashpact.domain.kinds import ADMIN, AnyBody
+from hashpact.governance.drafts import name_of, parse
 
 if TYPE_CHECKING:
     from hashpact.governance.drafts import Draft
+    from hashpact.member.clients import Client
+
+NAME_DIGITS: Final = 12
+"""Hex digits that are shown of the name of a proposal; it is found by any that fit one only."""
 
 key_option: Final = click.option(
     "--key",
@@ -81,18 +86,46 @@ def write_draft(file: Path, drafts: Sequence[Draft], *, as_json: bool) -> None:
     click.echo(
         f"- hashpact statement sign {shown} --key FILE       (each who signs, on a machine of their own)"
     )
-    click.echo(f"- hashpact statement submit HOME {shown}           (within 7 days)")
+    click.echo(f"- hashpact statement submit {shown} --home HOME    (within 7 days)")
 
 
 def say(side: Access, body: AnyBody, acting: SigningOptions, *, as_json: bool) -> None:
-    """Say it as administrators at a home, or as the member itself over its channel."""
+    """State it as administrators at a home, or over a channel: as the member itself, or an administrator."""
     if side.home is not None:
         acting.say(side.home, body, as_json=as_json)
         return
+    if acting.keys or acting.draft is not None or acting.named is not None:
+        msg = "--key, --draft and --as are for a home; a profile signs with its own key"
+        raise click.UsageError(msg)
     assert side.connect is not None  # noqa: S101 - one of them is given
     with side.connect() as client:
-        receipt = client.append(client.author.say(body))
+        said = client.author.say(body)
+        if side.own == ADMIN:
+            propose(client, parse(said.statement), as_json=as_json)
+            return
+        receipt = client.append(said)
     if as_json:
         emit({"kind": body.kind, **receipt_fields(receipt)})
     else:
         click.echo(f"{body.kind}: leaf {receipt.index}")
+
+
+def propose(client: Client, proposal: Sequence[Draft], *, as_json: bool) -> None:
+    """Propose statements as an administrator, and print where they are in the log, or that they wait."""
+    appended = client.propose(proposal)
+    for draft, one in zip(proposal, appended, strict=False):
+        kind = draft.statement.body.kind
+        if as_json:
+            emit({"kind": kind, **receipt_fields(one.receipt)})
+        else:
+            click.echo(f"{kind}: leaf {one.receipt.index}")
+    if appended:
+        return
+    name, kinds = name_of(proposal)[:NAME_DIGITS], [draft.statement.body.kind for draft in proposal]
+    if as_json:
+        emit({"waiting": name, "kinds": kinds})
+        return
+    click.echo(f"{', '.join(kinds)}: waits for more signatures, as {name}. Other administrators:")
+    click.echo(f"- hashpact statement fetch {name} --out FILE --profile DIR")
+    click.echo("- hashpact statement sign FILE --profile DIR")
+    click.echo("- hashpact statement submit FILE --profile DIR     (within 7 days)")

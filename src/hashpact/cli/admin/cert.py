@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -30,6 +30,7 @@ from hashpact.keys.expiry import Registry
 if TYPE_CHECKING:
     from hashpact.member.channels import Issued
 
+_DAY: Final = 24 * 3600
 _join_argument = click.argument("join", metavar="JOIN", type=Path)
 
 
@@ -49,15 +50,19 @@ def list_(side: Access, member: str | None, *, as_json: bool) -> None:
     """List the certificates of channels: those of a profile, and those that were revoked.
 
     A profile's are its own and those of the check-only profiles that were issued with it. A certificate is
-    also refused when the key that vouched for it is not in force.
+    also refused when the key that vouched for it is not in force. The day of the last use (UTC) is as the
+    server has noted it.
     """
     rows = [row for row in _listed(side) if member in {None, row["member"]}]
     if as_json:
         for row in rows:
             emit(row)
         return
-    columns = ("member", "serial", "use", "voucher", "state", "expires")
-    show_table(columns, ([str(row[column] or "") for column in columns] for row in rows))
+    columns = ("member", "serial", "use", "voucher", "state", "expires", "last_used")
+    show_table(
+        tuple(column.replace("_", " ") for column in columns),
+        ([str(row[column] or "") for column in columns] for row in rows),
+    )
 
 
 def _listed(side: Access) -> Iterator[dict[str, object]]:
@@ -66,6 +71,7 @@ def _listed(side: Access) -> Iterator[dict[str, object]]:
     registry = Registry((key for each in members for key in each.keys), int(time.time()))
     keys = {key.id: key for each in members for key in each.keys}
     revoked = {one.serial: (each.member.id, one) for each in members for one in each.member.revoked}
+    used = _used(side)
     for one, use in _of_profile(side):
         _, gone = revoked.pop(one.stated.serial, (None, None))
         key = keys.get(one.stated.voucher or b"")
@@ -77,6 +83,7 @@ def _listed(side: Access) -> Iterator[dict[str, object]]:
             "voucher": None if key is None else key.name,
             "state": "revoked" if gone else state,
             "expires": rfc3339(one.expires),
+            "last_used": used.get(one.stated.serial),
             "revoked_index": None if gone is None else gone.revoked_at,
         }
     for owner, gone in revoked.values():
@@ -87,8 +94,18 @@ def _listed(side: Access) -> Iterator[dict[str, object]]:
             "voucher": None,
             "state": "revoked",
             "expires": None,
+            "last_used": used.get(gone.serial),
             "revoked_index": gone.revoked_at,
         }
+
+
+def _used(side: Access) -> dict[bytes, str]:
+    """The day of the last use of each certificate of the profile's member; none at a home."""
+    if side.connect is None:
+        return {}
+    with side.connect() as client:
+        days = client.certificate_uses()
+    return {serial: rfc3339(day * _DAY)[:10] for serial, day in days.items()}
 
 
 def _of_profile(side: Access) -> Iterator[tuple[Issued, str]]:

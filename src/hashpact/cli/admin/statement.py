@@ -1,4 +1,4 @@
-"""Commands on statements that several people sign: statement draft, show, sign, submit."""
+"""Commands on statements that several people sign: statement draft, show, sign, submit, list, fetch."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
-from hashpact.cli.admin.acting import named_option, write_draft
-from hashpact.cli.options import example, home_argument, json_option, passphrases
-from hashpact.cli.output import emit, one_line, rfc3339
+from hashpact.cli.admin.acting import NAME_DIGITS, named_option, propose, write_draft
+from hashpact.cli.options import Access, example, home_argument, json_option, passphrases, side_options
+from hashpact.cli.output import emit, one_line, rfc3339, show_table
 from hashpact.domain.kinds import ADMIN
 from hashpact.domain.state import Charter
-from hashpact.domain.statements import key_name
-from hashpact.errors import ConfigError
+from hashpact.domain.statements import Statement, key_name, parse
+from hashpact.errors import ConfigError, NotFoundError
 from hashpact.governance import describe, drafts
 from hashpact.governance.drafts import Draft
 from hashpact.governance.exchange import read_statements, sign_statements, write_statements
@@ -136,8 +136,8 @@ def sign(  # noqa: PLR0913 - an argument for each option
     if not yes:
         what = "this" if len(before) == 1 else f"these {len(before)} statements"
         click.confirm(f"Sign {what}?", abort=True, err=True)
-    chosen = key if key is not None else _profile_key(profile)
-    after = sign_statements(before, chosen, name, passphrases())
+    chosen, called = (key, name) if key is not None else _profile_key(profile)
+    after = sign_statements(before, chosen, called, passphrases())
     count = sum(old != new for old, new in zip(before, after, strict=True))
     write_statements(file, after, replace=True)
     signers = [_signers(each, charter) for each in after]
@@ -149,24 +149,35 @@ def sign(  # noqa: PLR0913 - an argument for each option
         click.echo(one_line(f"{each.statement.body.kind}: {_who(found)}"))
 
 
-@statement.command(epilog=example("hashpact statement submit /srv/hashpact void.note"))
-@home_argument
+@statement.command(
+    epilog=example(
+        "hashpact statement submit void.note --profile desk-alice",
+        "hashpact statement submit a.note b.note --home /srv/hashpact",
+    )
+)
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=Path)
+@side_options
 @json_option
-def submit(home: Path, files: tuple[Path, ...], *, as_json: bool) -> None:
-    """Append a file's statements to the log of a home: all of them, or none.
+def submit(side: Access, files: tuple[Path, ...], *, as_json: bool) -> None:
+    """Append a file's statements to the log: all of them, or none.
 
-    Several files are copies of one, signed by different people; their signatures are put together.
+    Several files are copies of one, signed by different people; their signatures are put together. With an
+    administrator's profile, statements that too few have signed wait at the server for the others'.
     """
-    from hashpact.home.enrolling import submit_drafts  # noqa: PLC0415 - late: a group's help does without it
-    from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
-
     merged = drafts.merge([read_statements(file) for file in files])
     unsigned = [each.statement.body.kind for each in merged if not each.lines]
     if unsigned:
         msg = f"nobody has signed the {unsigned[0]} statement"
         raise ConfigError(msg)
-    with open_home(home) as opened:
+    if side.connect is not None:
+        with side.connect() as client:
+            propose(client, merged, as_json=as_json)
+        return
+    from hashpact.home.enrolling import submit_drafts  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
+
+    assert side.home is not None  # noqa: S101 - one of them is given
+    with open_home(side.home) as opened:
         leaves = submit_drafts(opened, merged)
     for each, leaf in zip(merged, leaves, strict=True):
         kind = each.statement.body.kind
@@ -176,12 +187,108 @@ def submit(home: Path, files: tuple[Path, ...], *, as_json: bool) -> None:
             click.echo(f"{kind}: leaf {leaf.index}")
 
 
-def _profile_key(profile: Path | None) -> Path:
-    """The key of a profile, whether it is complete or waits."""
-    from hashpact.member.keys import statement_key  # noqa: PLC0415 - late: a group's help does without it
+@statement.command("list", epilog=example("hashpact statement list --waiting --profile desk-alice"))
+@click.option("--waiting", is_flag=True, help="Those that wait for signatures, instead of those in the log.")
+@side_options
+@json_option
+def list_(side: Access, *, waiting: bool, as_json: bool) -> None:
+    """List the administrators' statements: those in the log or, with --waiting, those that wait to be signed.
+
+    Each proposal that waits has a name, by which `hashpact statement fetch` gets it.
+    """
+    if waiting:
+        _list_waiting(side, as_json=as_json)
+        return
+    rows = (
+        (str(index), one.body.kind, rfc3339(one.time), one.body.summary()) for index, one in _stated(side)
+    )
+    columns = ("index", "kind", "time", "summary")
+    if as_json:
+        for row in rows:
+            emit(dict(zip(columns, (int(row[0]), *row[1:]), strict=True)))
+    else:
+        show_table(columns, rows)
+
+
+@statement.command(epilog=example("hashpact statement fetch 3f1c7a9be04d --out void.note --profile desk-bob"))
+@click.argument("name", metavar="NAME")
+@click.option("--out", metavar="FILE", type=Path, required=True, help="The file to write; a new one.")
+@side_options
+@json_option
+def fetch(side: Access, name: str, out: Path, *, as_json: bool) -> None:
+    """Get a proposal that waits, as a file to be shown, signed and submitted.
+
+    NAME is as `hashpact statement list --waiting` shows it; the first digits are enough.
+    """
+    proposals, charter = _waiting(side)
+    found = [one for one in proposals if drafts.name_of(one).startswith(name)]
+    if len(found) != 1:
+        msg = f"{len(found)} proposals that wait have a name that begins with {name!r}"
+        raise NotFoundError(msg, resource=f"proposals/{name}")
+    write_statements(out, found[0])
+    if as_json:
+        _emit_all(found[0], charter)
+        return
+    _show_all(found[0], charter)
+    click.echo(f"written to {one_line(str(out))}. Next: hashpact statement sign {one_line(str(out))}")
+
+
+def _list_waiting(side: Access, *, as_json: bool) -> None:
+    proposals, charter = _waiting(side)
+    for one in proposals:
+        name = drafts.name_of(one)
+        if as_json:
+            statements = [{"kind": each.statement.body.kind, **_signers(each, charter)} for each in one]
+            emit({"waiting": name, "statements": statements})
+            continue
+        for each in one:
+            body = each.statement.body
+            click.echo(one_line(f"{name[:NAME_DIGITS]}  {body.kind}: {body.summary()}"))
+            click.echo(one_line(f"  {_who(_signers(each, charter))}"))
+    if not as_json and not proposals:
+        click.echo("nothing waits for signatures")
+
+
+def _waiting(side: Access) -> tuple[Sequence[Sequence[Draft]], Charter]:
+    """The proposals that wait, and the charter in force."""
+    if side.connect is not None:
+        with side.connect() as client:
+            return client.proposals(), client.charter()
+    from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
+
+    assert side.home is not None  # noqa: S101 - one of them is given
+    with open_home(side.home) as opened:
+        return [drafts.parse(data) for data in opened.waiting().all().values()], opened.charter()
+
+
+def _stated(side: Access) -> Iterator[tuple[int, Statement]]:
+    """The administrators' statements in the log, each with its index."""
+    for index, data in _leaves(side):
+        found = parse(data).statement
+        if found.member == ADMIN:
+            yield index, found
+
+
+def _leaves(side: Access) -> Iterator[tuple[int, bytes]]:
+    if side.connect is not None:
+        with side.connect() as client:
+            yield from ((leaf.index, leaf.statement) for leaf in client.leaves())
+        return
+    from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
+
+    assert side.home is not None  # noqa: S101 - one of them is given
+    with open_home(side.home) as opened:
+        size = opened.ledger.head().size
+        yield from ((leaf.index, leaf.data) for leaf in opened.ledger.leaves(0, size))
+
+
+def _profile_key(profile: Path | None) -> tuple[Path, str | None]:
+    """The key of a profile, whether it is complete or waits, and the name of an administrator's."""
+    from hashpact.member.keys import statement_key, statement_key_name  # noqa: PLC0415 - late, as above
 
     assert profile is not None  # noqa: S101 - either it or a key is given
-    return statement_key(profile)
+    key, name = statement_key(profile), statement_key_name(profile)
+    return key, name if name.startswith(key_name(ADMIN, "")) else None
 
 
 def _charter(home: Path) -> Charter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,8 +19,13 @@ from hashpact.cli.options import (
     unencrypted_option,
 )
 from hashpact.cli.output import emit, one_line, rfc3339
+from hashpact.domain.kinds import ADMIN
 from hashpact.domain.renewal import MAX_DAYS
 from hashpact.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from hashpact.log.checkpoint import Checkpoint
+    from hashpact.member.profile import Profile
 
 _directory_argument = click.argument("directory", metavar="DIR", type=Path)
 
@@ -32,42 +38,63 @@ def profile() -> None:
 @profile.command(
     epilog=example(
         "hashpact profile new acme-video --origin example.org/hashpact --member acme-video "
-        "--address hp.example.org:8443 --recovery /media/usb/recovery.key"
+        "--address hp.example.org:8443 --recovery /media/usb/recovery.key",
+        "hashpact profile new desk --origin example.org/hashpact --admin alice --key admin-alice.key "
+        "--address hp.example.org:8443",
     )
 )
 @_directory_argument
 @click.option(
     "--origin", metavar="ORIGIN", required=True, help="The log's name, as the clearinghouse gives it."
 )
-@click.option("--member", metavar="ID", required=True, help="The member id to enrol with.")
+@click.option("--member", metavar="ID", help="The member id to enrol with.")
+@click.option("--admin", metavar="NAME", help="Instead: the administrator of that name in the log.")
+@click.option("--key", metavar="FILE", type=Path, help="With --admin: the administrator's key.")
 @click.option("--address", metavar="HOST:PORT", required=True, help="Where the clearinghouse is.")
 @click.option("--recovery", metavar="FILE", type=Path, help="Make a recovery key too, to be kept offline.")
 @unencrypted_option
 @json_option
 def new(  # noqa: PLR0913 - an argument for each option
     directory: Path,
+    *,
     origin: str,
-    member: str,
+    member: str | None,
+    admin: str | None,
+    key: Path | None,
     address: str,
     recovery: Path | None,
-    *,
     unencrypted: bool,
     as_json: bool,
 ) -> None:
     """Make the keys of a member that is to join: no private key ever leaves this machine.
 
     Writes DIR/join, which has no secret, to be sent to an administrator for `hashpact member admit`.
+
+    With --admin and --key, make the profile of an administrator, who then works from any machine: the key is
+    copied into it, and DIR/join is for `hashpact cert issue` at the home.
     """
     from hashpact.member import keys  # noqa: PLC0415 - late: a group's help does without it
 
-    passphrase = passphrases().for_new_keys(unencrypted=unencrypted)
-    made = keys.new_profile(directory, origin, member, address, passphrase=passphrase, recovery=recovery)
+    opening = passphrases()
+    if admin is not None and key is not None and member is None and recovery is None:
+        made = keys.new_administrator(
+            directory, origin, admin, address, key=key, passphrases=opening, unencrypted=unencrypted
+        )
+    elif member is not None and admin is None and key is None:
+        passphrase = opening.for_new_keys(unencrypted=unencrypted)
+        made = keys.new_profile(directory, origin, member, address, passphrase=passphrase, recovery=recovery)
+    else:
+        msg = "say --member ID, with or without --recovery, or --admin NAME with --key FILE"
+        raise click.UsageError(msg)
     if as_json:
         emit({"profile": str(directory), "join": str(directory / "join"), "sha256": made.digest})
         return
     shown = one_line(str(directory))
     click.echo(f"made {shown}. Send {shown}/join to an administrator, and compare by telephone:")
     click.echo(f"sha256 {made.digest}")
+    if admin is not None:
+        click.echo(f"When the certificate comes back: hashpact profile install {shown} WELCOME")
+        return
     click.echo("When the enrolment comes back to be signed:")
     click.echo(f"- hashpact statement sign FILE --profile {shown}")
     if recovery is not None:
@@ -147,6 +174,9 @@ def test(connect: Connect, *, as_json: bool) -> None:
     with connect() as client:
         member, log = client.profile.member, client.profile.origin
         signed = client.checkpoint().checkpoint
+        if member == ADMIN:
+            _show_administrator(client.profile, signed, as_json=as_json)
+            return
         detail = next((each for each in client.members() if each.member.id == member), None)
         key = (
             next((each for each in detail.keys if each.id == client.author.key.id), None) if detail else None
@@ -161,4 +191,14 @@ def test(connect: Connect, *, as_json: bool) -> None:
         return
     powers = " and ".join(sorted(role.power for role in detail.member.roles))
     click.echo(f"{member} reaches {log} and may {powers}; its key {key.name} is {state}")
+    click.echo(f"the log has {signed.size} leaves, signed by a key that the profile knows")
+
+
+def _show_administrator(profile: Profile, signed: Checkpoint, *, as_json: bool) -> None:
+    """An administrator's profile that works: the server has let its certificate in."""
+    if as_json:
+        shown = {"member": ADMIN, "log": profile.origin, "roles": [], "key": profile.key.name}
+        emit(shown | {"size": signed.size, "root": signed.root.hex()})
+        return
+    click.echo(f"the administrator {profile.key.name} reaches {profile.origin}")
     click.echo(f"the log has {signed.size} leaves, signed by a key that the profile knows")

@@ -20,7 +20,7 @@ from hashpact.domain.grammar import Field
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.kinds.lines import Yes
 from hashpact.domain.state import Charter, RecentTimes, Record, View
-from hashpact.errors import BadSignatureError
+from hashpact.errors import MissingSignatureError
 
 ADMIN: Final = "admin"
 """The member id under which administrators make statements; no member can be enrolled with it."""
@@ -68,10 +68,10 @@ class Case:
 
 
 def check_threshold(signed: frozenset[bytes], threshold: int) -> None:
-    """Raise BadSignatureError if fewer than ``threshold`` administrators have signed."""
+    """Raise MissingSignatureError if fewer than ``threshold`` administrators have signed."""
     if len(signed) < threshold:
         msg = f"signed by {len(signed)} administrators, {threshold} must sign"
-        raise BadSignatureError(msg)
+        raise MissingSignatureError(msg)
 
 
 class Body(ABC):

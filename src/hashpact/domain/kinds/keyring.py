@@ -24,9 +24,9 @@ from hashpact.domain.kinds.lines import (
 )
 from hashpact.domain.state import Key, Record, RevokedCertificate, Use, View
 from hashpact.errors import (
-    BadSignatureError,
     ConflictError,
     InvalidInputError,
+    MissingSignatureError,
     NotFoundError,
     NotPermittedError,
 )
@@ -349,7 +349,7 @@ def _new_key(case: Case, member: str, body: KeyEnrol | KeyRotate) -> Key:
         raise InvalidInputError(msg, field="expires")
     if not case.signed_by(member, body.name, body.public):
         msg = "the new key has not signed its own enrolment"
-        raise BadSignatureError(msg)
+        raise MissingSignatureError(msg)
     key_id = keys.key_id(body.public)
     valid_from = begins(case, waits=False)
     return Key(key_id, member, body.name, body.public, body.expires, case.index, valid_from=valid_from)

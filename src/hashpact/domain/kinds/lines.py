@@ -5,8 +5,9 @@ from __future__ import annotations
 import enum
 import re
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 
+from hashpact.domain.fingerprints import TYPE_NAME
 from hashpact.domain.grammar import SLUG, Decimal, Field, Hex, Spelling, Word
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.state import SERIAL_SIZE, Basis, Role, Stance, Use
@@ -23,7 +24,14 @@ MAX_OVERLAP: Final = 30 * 24 * 3600
 MAX_DELAY: Final = 30 * 24 * 3600
 """Seconds for which a policy may keep a newly enrolled key waiting."""
 
+MAX_ALLOWED: Final = 256
+"""Pairs of a type and a label that a policy allows."""
+MAX_QUOTAS: Final = 64
+"""Members for which a policy has a quota of their own."""
+
 Choice = TypeVar("Choice", bound=enum.Enum)
+One = TypeVar("One")
+Other = TypeVar("Other")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +77,33 @@ class Yes(Spelling[bool]):
         return self.pattern
 
 
+@dataclass(frozen=True, slots=True)
+class Pair(Spelling[tuple[One, Other]], Generic[One, Other]):
+    """Two values with a space between them; the first has none in it."""
+
+    first: Spelling[One]
+    second: Spelling[Other]
+
+    @property
+    def pattern(self) -> str:
+        """One pattern after the other."""
+        return f"(?:{self.first.pattern}) (?:{self.second.pattern})"
+
+    @property
+    def wanted(self) -> str:
+        """What both want."""
+        return f"{self.first.wanted}, a space and {self.second.wanted}"
+
+    def value(self, text: str) -> tuple[One, Other]:
+        """The two values."""
+        first, _, second = text.partition(" ")
+        return self.first.read(first), self.second.read(second)
+
+    def write(self, value: tuple[One, Other]) -> str:
+        """Their one spelling."""
+        return f"{self.first.write(value[0])} {self.second.write(value[1])}"
+
+
 class NamedKeyLine(Spelling[NamedKey]):
     """A key's name, a space, and the raw public key in hex."""
 
@@ -104,6 +139,9 @@ LOG_KEYS: Final = Field("log-key", HASH, 1, 4)
 VERSION: Final = Field("version", Decimal(1))
 TAXONOMY: Final = Field("label", TERM, 1, MAX_TAXONOMY, ascending=True)
 KEY_DELAY: Final = Field("key-delay", Decimal(1, MAX_DELAY), 0, 1)
+ALLOWED: Final = Field("allow", Pair(TYPE_NAME, TERM), 0, MAX_ALLOWED, ascending=True)
+PRIVATE_QUOTA: Final = Field("private-quota", Decimal(1), 0, 1)
+QUOTAS: Final = Field("private-quota-of", Pair(MEMBER_ID, Decimal(1)), 0, MAX_QUOTAS, ascending=True)
 ID: Final = Field("id", MEMBER_ID)
 ROLES: Final = Field("role", OneOf(Role), 1, len(Role), ascending=True)
 NAME: Final = Field("name", _NAME)

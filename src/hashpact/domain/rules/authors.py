@@ -7,7 +7,7 @@ from typing import Final
 from hashpact.domain import standing
 from hashpact.domain.kinds import ADMIN, AnyBody, Case, KeyRotate, Signers, check_threshold
 from hashpact.domain.state import Key, Use
-from hashpact.errors import BadSignatureError, NotPermittedError, UnknownKeyError
+from hashpact.errors import MissingSignatureError, NotPermittedError, UnknownKeyError
 
 GRACE: Final = 30 * 24 * 3600
 """Seconds for which an expired key may still replace itself."""
@@ -42,7 +42,7 @@ def _check_administrators(case: Case, enough: int) -> None:
         raise UnknownKeyError(msg)
     if not named <= signed:
         msg = "the administrator's key that the statement names has not signed it"
-        raise BadSignatureError(msg)
+        raise MissingSignatureError(msg)
     check_threshold(signed, enough)
 
 
@@ -57,7 +57,7 @@ def _signing_key(case: Case) -> Key:
         raise NotPermittedError(msg)
     if not case.signed_by(key.member, key.name, key.public):
         msg = "the key that the statement names has not signed it"
-        raise BadSignatureError(msg)
+        raise MissingSignatureError(msg)
     return key
 
 

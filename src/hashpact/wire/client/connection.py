@@ -1,4 +1,4 @@
-"""The blocking and the asynchronous driver of the calls of wire/client/calls.py; neither decides anything.
+"""The blocking and the asynchronous driver of the steps of wire/client/attempts.py; neither decides anything.
 
 Channels belong to a process, and asynchronous ones to an event loop; in another one they are made again.
 """
@@ -19,7 +19,8 @@ import grpc
 from hashpact.errors import UnavailableError
 from hashpact.wire import errors
 from hashpact.wire.client import forks
-from hashpact.wire.client.calls import Call, Failure, Outcome, Pace, Pause, Probe, Send, Step, Wait, attempts
+from hashpact.wire.client.attempts import Failure, Outcome, Pace, Pause, Probe, Send, Step, Wait, attempts
+from hashpact.wire.client.calls import Call
 from hashpact.wire.client.endpoint import Endpoint
 from hashpact.wire.client.feeds import Feed, Item, Open, Read, results
 from hashpact.wire.client.probe import probe

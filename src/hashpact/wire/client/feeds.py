@@ -14,7 +14,7 @@ from typing import Final, Generic, TypeAlias, TypeVar
 from hashpact.domain.messages import EntriesRequest, EntryDetail, LeafDetail, LeavesRequest
 from hashpact.errors import CorruptError, DeadlineError
 from hashpact.wire import codec, evidence
-from hashpact.wire.client.calls import Failure, Outcome, Pace, Pause, RetryBudget, understood
+from hashpact.wire.client.attempts import Failure, Outcome, Pace, Pause, RetryBudget, understood
 from hashpact.wire.v1 import log_pb2
 
 Result = TypeVar("Result")

@@ -1,0 +1,24 @@
+"""Every alteration of texts, in the order of the recall table, and the texts for boilerplate."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from corpus.texts import edits, letters, posts
+
+ALTERATIONS: Final = (*letters.ALTERATIONS, *edits.ALTERATIONS)
+
+LENGTHS: Final = {"short": (20, 60), "long": (121, 400)}
+"""Of posts and of paragraphs, in characters."""
+
+OWN: Final = 100
+SHARED: Final = 400
+
+
+def boilerplated(language: str, count: int) -> list[str]:
+    """Different texts of 100 characters, each followed by the same 400."""
+    (shared,) = posts.texts(language, 1, SHARED, SHARED, seed=1)
+    return [
+        edits.with_boilerplate(text, shared)
+        for text in posts.texts(language, count, OWN - 5, OWN + 5, seed=2)
+    ]

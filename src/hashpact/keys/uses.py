@@ -1,0 +1,91 @@
+"""The day on which each channel certificate was last used, kept by the server for the members."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from hashpact.domain.ports import Clock
+from hashpact.domain.state import SERIAL_SIZE
+from hashpact.durable import read_bytes, write_private
+from hashpact.errors import ConfigError
+
+MAX_OF_ONE: Final = 1024
+"""Certificates that are kept of a member: those used last."""
+MAX_FILE: Final = 16 * 1024 * 1024
+_KEPT: Final = 31
+"""Days after which a certificate, which lasts 30, is forgotten."""
+_DAY: Final = 24 * 3600
+_LINE: Final = re.compile(rf"([a-z0-9-]{{3,32}}) ([0-9a-f]{{{2 * SERIAL_SIZE}}}) ([0-9]{{1,9}})", re.ASCII)
+
+
+class LastUses:
+    """Notes uses in memory, and keeps them in a file when told to. Any thread may call it.
+
+    ``path`` is the file, which need not exist; lines that cannot be read are passed over. A day is in days
+    since 1970 in UTC.
+    """
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._path = path
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._days: dict[str, dict[bytes, int]] = {}
+        self._changed = False
+        for member, serial, day in _read(path):
+            self._put(member, serial, day)
+
+    def note(self, member: str, serial: bytes) -> None:
+        """A member's certificate of that serial is used now."""
+        today = self._clock() // _DAY
+        known = self._days.get(member)
+        # The usual case needs no lock.
+        if known is not None and known.get(serial) == today:
+            return
+        with self._lock:
+            self._put(member, serial, today)
+            self._changed = True
+
+    def of(self, member: str) -> tuple[tuple[bytes, int], ...]:
+        """The serials of a member's certificates, each with the day of its last use, the newest first."""
+        with self._lock:
+            oldest = self._clock() // _DAY - _KEPT
+            found = [one for one in self._days.get(member, {}).items() if one[1] >= oldest]
+        return tuple(sorted(found, key=lambda one: (-one[1], one[0])))
+
+    def save(self) -> None:
+        """Write the file if anything has changed. Raises ConfigError."""
+        if not self._changed:
+            return
+        with self._lock:
+            self._changed = False
+            oldest = self._clock() // _DAY - _KEPT
+            lines = [
+                f"{member} {serial.hex()} {day}\n"
+                for member, days in sorted(self._days.items())
+                for serial, day in days.items()
+                if day >= oldest
+            ]
+        write_private(self._path, "".join(lines).encode(), replace=True)
+
+    def _put(self, member: str, serial: bytes, day: int) -> None:
+        days = self._days.setdefault(member, {})
+        days.pop(serial, None)
+        days[serial] = day
+        if len(days) > MAX_OF_ONE:
+            del days[next(iter(days))]
+
+
+def _read(path: Path) -> Iterator[tuple[str, bytes, int]]:
+    """The lines of the file that can be read."""
+    try:
+        text = read_bytes(path, MAX_FILE).decode("ascii", "replace") if path.exists() else ""
+    except ConfigError:
+        return
+    for line in text.splitlines():
+        found = _LINE.fullmatch(line)
+        if found is not None:
+            yield found[1], bytes.fromhex(found[2]), int(found[3])
