@@ -12,12 +12,12 @@ import pytest
 from linear import LinearIndex
 
 from hashpact.domain.checks import Hit
-from hashpact.domain.fingerprints import MD5, MINHASH, PDQ, PHASH, SHA256, Fingerprint, FingerprintType
+from hashpact.domain.fingerprints import MD5, MINHASH, PARTS, PDQ, PHASH, SHA256, Fingerprint, FingerprintType
 from hashpact.domain.ports import Index
 from hashpact.errors import InvalidInputError
 from hashpact.lookup import NativeIndex
 
-EVERY_TYPE = (PDQ, PHASH, MINHASH, SHA256, MD5)
+EVERY_TYPE = (PDQ, PHASH, PARTS, MINHASH, SHA256, MD5)
 
 
 @pytest.fixture(params=[NativeIndex, LinearIndex])
@@ -28,8 +28,10 @@ def index(request: pytest.FixtureRequest) -> Index:
 
 
 def fingerprint(kind: FingerprintType, seed: int) -> Fingerprint:
-    """A usable fingerprint: half of its bits are set."""
+    """A usable fingerprint: half of its bits are set, or it has 40 keypoints."""
     rng = np.random.default_rng((seed, kind.size))
+    if kind is PARTS:
+        return Fingerprint(PARTS, rng.integers(0, 256, 40 * 38, dtype=np.uint8).tobytes())
     bits = np.zeros(kind.size * 8, dtype=np.uint8)
     bits[rng.permutation(len(bits))[: len(bits) // 2]] = 1
     return Fingerprint(kind, np.packbits(bits).tobytes())
@@ -57,7 +59,7 @@ def find(index: Index, query: Fingerprint, threshold: float | None = None, limit
 
 @pytest.mark.parametrize("kind", EVERY_TYPE, ids=lambda kind: kind.name)
 def test_an_item_is_found_once_added_and_not_once_removed(index: Index, kind: FingerprintType) -> None:
-    best = 1.0 if kind is MINHASH else 0
+    best = {MINHASH: 1.0, PARTS: 40}.get(kind, 0)
     index.add([(7, fingerprint(kind, 1)), (8, fingerprint(kind, 2))])
     assert find(index, fingerprint(kind, 1)) == [Hit(7, best)]
     assert len(index) == 2

@@ -21,6 +21,7 @@ from hashpact.domain import kinds, statements
 from hashpact.domain.fingerprints import (
     MD5,
     MINHASH,
+    PARTS,
     PDQ,
     PHASH,
     SHA256,
@@ -252,7 +253,9 @@ def submit(*items: bytes, labels: tuple[str, ...] = ("ncii",), **fields: object)
 
 
 def fingerprint(kind: FingerprintType, seed: str) -> Fingerprint:
-    """An ordinary fingerprint: half of the bits of a perceptual code are set."""
+    """An ordinary fingerprint: half of the bits of a perceptual code are set, or there are 40 keypoints."""
+    if kind is PARTS:
+        return Fingerprint(kind, seeded(f"{kind.name} {seed}", 40 * kind.size))
     half = seeded(f"{kind.name} {seed}", kind.size // 2)
     other = bytes(byte ^ 255 for byte in half) if kind.popcount else seeded(f"rest {seed}", kind.size // 2)
     return Fingerprint(kind, half + other)
@@ -277,6 +280,7 @@ def private_part(shared: Fingerprint, seed: str = "nonce") -> bytes:
 
 
 ALL_TYPES = (PDQ, PHASH, MINHASH, SHA256, MD5)
+"""The types that need no policy to be shared."""
 
 
 def check_log(ledger: Log) -> Replay:

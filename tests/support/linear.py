@@ -5,7 +5,10 @@ from __future__ import annotations
 import threading
 from array import array
 from collections.abc import Iterable
+from functools import cache
 from typing import Final
+
+from cells import found
 
 from hashpact.domain.checks import Hit, Hits
 from hashpact.domain.fingerprints import Fingerprint, Measure
@@ -65,7 +68,7 @@ class LinearIndex:
                 score = _score(query, fingerprint)
                 if _within(query.type.measure, score, threshold):
                     hits.append(Hit(item, score))
-        sign = -1 if query.type.measure is Measure.JACCARD else 1
+        sign = -1 if query.type.measure.larger_is_nearer else 1
         nearest = sorted(hits, key=lambda hit: (sign * hit.score, hit.item))[:limit]
         ids, scores = array("Q", (hit.item for hit in nearest)), array("d", (hit.score for hit in nearest))
         return Hits(memoryview(ids), memoryview(scores))
@@ -83,15 +86,22 @@ def _score(query: Fingerprint, other: Fingerprint) -> float:
             starts = range(0, query.type.size, VALUE_BYTES)
             pairs = ((query.value[i : i + VALUE_BYTES], other.value[i : i + VALUE_BYTES]) for i in starts)
             return sum(a == b for a, b in pairs) / len(starts)
+        case Measure.POINTS:
+            return _points(query.value, other.value)
         case Measure.EQUALITY:
             return float(query.value != other.value)
+
+
+@cache
+def _points(query: bytes, other: bytes) -> float:
+    return float(max((placed.points for _, placed in found(query, {0: other}, 2)), default=0))
 
 
 def _within(measure: Measure, score: float, threshold: float) -> bool:
     match measure:
         case Measure.HAMMING:
             return score <= threshold
-        case Measure.JACCARD:
+        case Measure.JACCARD | Measure.POINTS:
             return score >= threshold
         case Measure.EQUALITY:
             return score == 0

@@ -21,20 +21,33 @@ MAX_OFFSET: Final = 32
 
 
 class Hit(NamedTuple):
-    """What an index finds: an item's id, and its distance (Hamming, equality) or similarity (Jaccard)."""
+    """What an index finds: an item's id, and its distance (Hamming, equality), similarity or points."""
 
     item: int
     score: float
 
 
 class Hits(Sequence[Hit]):
-    """Hits in order, as two buffers of as many numbers: ``items`` of 8 bytes without sign, and ``scores``."""
+    """Hits in order, as two buffers of as many numbers: ``items`` of 8 bytes without sign, and ``scores``.
 
-    __slots__ = ("items", "scores")
+    ``truncated``: the search reached its bound on work, so that there may be further hits. ``places``: for
+    hits of keypoints, the four numbers of each `Transform`.
+    """
 
-    def __init__(self, items: memoryview[int], scores: memoryview[int] | memoryview[float]) -> None:
+    __slots__ = ("items", "places", "scores", "truncated")
+
+    def __init__(
+        self,
+        items: memoryview[int],
+        scores: memoryview[int] | memoryview[float],
+        *,
+        truncated: bool = False,
+        places: Sequence[Sequence[float]] | None = None,
+    ) -> None:
         self.items = items
         self.scores = scores
+        self.truncated = truncated
+        self.places = places
 
     def __len__(self) -> int:
         """How many."""
@@ -49,7 +62,8 @@ class Hits(Sequence[Hit]):
     def __getitem__(self, place: int | slice) -> Hit | Hits:
         """One hit, or some of them."""
         if isinstance(place, slice):
-            return Hits(self.items[place], self.scores[place])
+            places = None if self.places is None else self.places[place]
+            return Hits(self.items[place], self.scores[place], truncated=self.truncated, places=places)
         return Hit(self.items[place], self.scores[place])
 
     def __iter__(self) -> Iterator[Hit]:
@@ -139,8 +153,10 @@ class Transform:
 class Match:
     """An entry that is near a query, with the opinions of members on it.
 
-    ``score`` is a Hamming distance in bits, an estimated similarity, or 0 for equality; ``measure`` is
-    which of them. ``shared_at`` is the statement's time in Unix seconds; ``entry`` is the entry's log index.
+    ``score`` is a Hamming distance in bits, an estimated similarity, a number of keypoints, or 0 for
+    equality; ``measure`` is which of them. ``transform`` is where the entry's picture lies in the upload, if
+    it is a match by keypoints: a possible partial copy. ``shared_at`` is the statement's time in Unix
+    seconds; ``entry`` is the entry's log index.
     ``disowned``: the authority that the entry names states that it has not ordered the removal. ``query`` is
     the number, from 0, of the query that the entry is near: the nearest one of several of this type.
     """
@@ -158,6 +174,7 @@ class Match:
     shared_at: int
     disowned: bool = False
     query: int = 0
+    transform: Transform | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,13 +24,18 @@ class Measure(enum.Enum):
     EQUALITY = "equal or not"
     POINTS = "keypoints that agree on one place, larger is nearer"
 
+    @property
+    def larger_is_nearer(self) -> bool:
+        """Whether a score is a similarity or a number of keypoints, and not a distance."""
+        return self in {Measure.JACCARD, Measure.POINTS}
+
 
 @dataclass(frozen=True, slots=True)
 class FingerprintType:
     """One recipe, in one version.
 
-    A value has at least ``count[0]`` and at most ``count[1]`` units of ``size`` bytes; if ``shared`` is not
-    None, one that is shared has ``shared[0]`` to ``shared[1]`` of them. ``default`` and ``ceiling`` bound a
+    A value has at least ``count[0]`` and at most ``count[1]`` units of ``size`` bytes, and an entry at least
+    ``least_shared`` and at most ``most_shared`` of them. ``default`` and ``ceiling`` bound a
     match: the largest Hamming distance, the smallest similarity, or the fewest keypoints, that a check uses
     when it names none, and the widest that it may ask for. ``popcount`` is the range of set bits outside
     which a code is refused. A type that is ``opt_in`` is shared only under labels for which the policy allows
@@ -45,7 +50,8 @@ class FingerprintType:
     popcount: tuple[int, int] | None = None
     min_quality: int | None = None
     count: tuple[int, int] = (1, 1)
-    shared: tuple[int, int] | None = None
+    least_shared: int = 1
+    most_shared: int | None = None
     opt_in: bool = False
     never: frozenset[str] = frozenset()
 
@@ -84,12 +90,13 @@ PARTS: Final = FingerprintType(
     8,
     6,
     count=(8, 300),
-    shared=(32, 128),
+    least_shared=32,
+    most_shared=128,
     opt_in=True,
     never=frozenset({"csam", "minors", "ncii"}),
 )
 
-TYPES: Final = {kind.name: kind for kind in (PDQ, PHASH, MINHASH, SHA256, MD5)}
+TYPES: Final = {kind.name: kind for kind in (PDQ, PHASH, PARTS, MINHASH, SHA256, MD5)}
 
 MAX_QUALITY: Final = 100
 MAX_PRIVATE: Final = 12 * 1024
@@ -200,10 +207,10 @@ class PrivatePart:
     nonce: bytes
 
     def __post_init__(self) -> None:
-        """Refuse what is only to check with, with InvalidInputError: it has more units than an entry may."""
+        """Refuse a fingerprint that only a check may have, with InvalidInputError: it has too many units."""
         kind = self.fingerprint.type
-        if kind.shared is not None:
-            _check_size(kind, len(self.fingerprint.value), kind.shared)
+        if kind.most_shared is not None:
+            _check_size(kind, len(self.fingerprint.value), (kind.least_shared, kind.most_shared))
 
     def text(self) -> bytes:
         """Its bytes, as docs/formats/statement.md writes them; their SHA-256 is the item of a submission."""

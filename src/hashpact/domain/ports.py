@@ -27,7 +27,8 @@ class Index(Protocol):
     An item's id is a whole number below 2^64, given by the caller and unique in the index.
 
     Exactness: for Hamming types and equality every item within the threshold is found; for Jaccard, with
-    the recall that docs/methods states, and never one below the threshold.
+    the recall that docs/methods states, and never one below the threshold; for keypoints what docs/methods
+    defines, up to a bound on work, which ``Hits.truncated`` reports.
     Visibility: an item is found by the first search that starts after ``add`` returns, and by none that
     starts after ``remove`` returns.
     Concurrency: any number of threads may search while one adds or removes; a search does not hold the GIL
@@ -49,7 +50,8 @@ class Index(Protocol):
     def search(self, query: Fingerprint, threshold: float, limit: int) -> Hits:
         """The nearest items of the query's type within ``threshold``, at most ``limit`` of them.
 
-        ``threshold`` is the largest distance in bits, or the smallest similarity (both inclusive); equality
+        ``threshold`` is the largest distance in bits, the smallest similarity, or the fewest keypoints (all
+        inclusive); equality
         ignores it. Nearest first; equal scores in the order of ids.
         """
         ...

@@ -85,9 +85,9 @@ def parts(grey: Image.Image) -> Fingerprint:
             "the keypoints of flat pictures and of texts are in many others, too"
         )
         raise UnusableFingerprintError(msg, field="value")
-    assert PARTS.shared is not None  # noqa: S101 - narrower than what is checked with
-    fewest, most = PARTS.shared
-    return _fingerprint(_working(grey), _SIZE, fewest, most)
+    working = _working(grey)
+    points = _spread(_detected(working), working.shape, _SIZE)[: PARTS.most_shared]
+    return _packed(*_described(working, points), PARTS.least_shared)
 
 
 def parts_to_check(grey: Image.Image) -> tuple[Fingerprint, ...]:
@@ -237,11 +237,6 @@ def _described(working: NDArray[np.uint8], points: Points) -> tuple[Points, NDAr
     if not kept:
         return points[:0], np.zeros((0, 32), np.uint8)
     return points[[point.class_id for point in kept]], descriptors
-
-
-def _fingerprint(working: NDArray[np.uint8], least: float, fewest: int, most: int) -> Fingerprint:
-    points = _spread(_detected(working), working.shape, least)[:most]
-    return _packed(*_described(working, points), fewest)
 
 
 def _packed(points: Points, descriptors: NDArray[np.uint8], fewest: int) -> Fingerprint:

@@ -8,13 +8,14 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from hashpact._kernel import HammingStore, MinHashStore
+from hashpact._kernel import HammingStore, MinHashStore, PartsStore
 from hashpact.domain.checks import Hits
 from hashpact.domain.fingerprints import TYPES, Fingerprint, FingerprintType, Measure
 from hashpact.errors import CorruptError
 from hashpact.lookup.directory import Frozen, IndexFiles, IndexManifest, Located
 from hashpact.lookup.hamming import HammingIndex
 from hashpact.lookup.minhash import VALUES, MinHashIndex
+from hashpact.lookup.parts import PartsIndex
 from hashpact.lookup.shapes import Ids, check_limit, checked_ids
 
 EQUAL: Final = 0
@@ -24,8 +25,8 @@ EQUAL: Final = 0
 class NativeIndex:
     """An index over every fingerprint type; ``hashpact.domain.ports.Index`` is its contract.
 
-    Hamming distance and equality are exact; for MinHash the recall is ``MinHashIndex.recall``. Several
-    threads may also add and remove: they take turns.
+    Hamming distance and equality are exact; for MinHash the recall is ``MinHashIndex.recall``; a search of
+    parts has a bound on work. Several threads may also add and remove: they take turns.
     """
 
     def __init__(self) -> None:
@@ -120,7 +121,7 @@ class _Part(Protocol):
     """The index of one type, in terms of fingerprints' bytes."""
 
     @property
-    def index(self) -> HammingIndex | MinHashIndex: ...
+    def index(self) -> HammingIndex | MinHashIndex | PartsIndex: ...
 
     def add(self, values: Sequence[bytes], ids: Sequence[int]) -> None: ...
 
@@ -130,6 +131,8 @@ class _Part(Protocol):
 def _part(kind: FingerprintType, files: Located | None = None) -> _Part:
     if kind.measure is Measure.JACCARD:
         return _MinHashPart(MinHashIndex() if files is None else MinHashIndex.over(MinHashStore.open(*files)))
+    if kind.measure is Measure.POINTS:
+        return _PicturePart(PartsIndex() if files is None else PartsIndex.over(PartsStore.open(*files)))
     if files is not None:
         index = HammingIndex.over(HammingStore.open(*files))
         if index.width != kind.size:
@@ -174,3 +177,17 @@ class _MinHashPart:
         signature = np.frombuffer(value, dtype=">u4").astype(np.uint32).reshape(1, VALUES)
         _, ids, similarities = self.index.search_batch(signature, threshold, limit=limit)
         return Hits(ids.data, similarities.data)
+
+
+class _PicturePart:
+    def __init__(self, index: PartsIndex) -> None:
+        self.index = index
+
+    def add(self, values: Sequence[bytes], ids: Sequence[int]) -> None:
+        self.index.add(values, ids)
+
+    def search(self, value: bytes, threshold: float, limit: int) -> Hits:
+        found = self.index.search(value, int(threshold), limit)
+        return Hits(
+            found.ids.data, found.points.data, truncated=found.truncated, places=found.transforms.tolist()
+        )

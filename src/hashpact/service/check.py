@@ -51,7 +51,7 @@ class Checker:
                 found[number] = self._search(check.queries[number], share, wanted)
             if short:
                 matches, kept = self.follower.catalog.nearest(found, check.filter, check.limit, wanted)
-        truncated = any(
+        truncated = any(hits.truncated for _, hits in found) or any(
             len(hits) == share and count < check.limit for (_, hits), count in zip(found, kept, strict=True)
         )
         return Answer(tuple(matches), position, truncated)

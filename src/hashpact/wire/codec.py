@@ -7,11 +7,11 @@ that an answer is read as strictly as a request.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 from hashpact.domain import keys, kinds, statements
-from hashpact.domain.checks import DEFAULT_LIMIT, MAX_QUERIES, Answer, Check, Filter, Match, Query
+from hashpact.domain.checks import DEFAULT_LIMIT, MAX_QUERIES, Answer, Check, Filter, Match, Query, Transform
 from hashpact.domain.fingerprints import MAX_PRIVATE, Fingerprint, Measure, commitment, type_named
 from hashpact.domain.kinds import MAX_ITEMS, MAX_LABELS, Submit
 from hashpact.domain.messages import (
@@ -28,12 +28,14 @@ from hashpact.domain.state import SERIAL_SIZE, Key, Member, Opinion, RevokedCert
 from hashpact.domain.statements import MAX_LEAF
 from hashpact.errors import InvalidInputError
 from hashpact.wire.fields import (
+    FIELDS_OF,
     HASH_SIZE,
     count,
     entry_from_name,
     entry_to_name,
     member_from_name,
     member_to_name,
+    number_in,
     optional_id,
     optional_index,
     sized,
@@ -92,11 +94,11 @@ def check_from_wire(request: check_pb2.CheckRequest) -> Check:
 def _query_to_wire(query: Query) -> check_pb2.Query:
     shared = query.fingerprint
     fingerprint = check_pb2.Fingerprint(type=shared.type.name, value=shared.value, quality=shared.quality)
-    if query.threshold is None:
-        return check_pb2.Query(fingerprint=fingerprint)
-    if shared.type.measure is Measure.JACCARD:
-        return check_pb2.Query(fingerprint=fingerprint, min_similarity=query.threshold)
-    return check_pb2.Query(fingerprint=fingerprint, max_distance=int(query.threshold))
+    message = check_pb2.Query(fingerprint=fingerprint)
+    if query.threshold is not None:
+        threshold, _ = FIELDS_OF[shared.type.measure]
+        setattr(message, threshold, number_in(threshold, query.threshold))
+    return message
 
 
 def _query_from_wire(number: int, query: check_pb2.Query) -> Query:
@@ -115,11 +117,11 @@ def _threshold(measure: Measure, query: check_pb2.Query) -> float | None:
     given = query.WhichOneof("threshold")
     if given is None:
         return None
-    wanted = "min_similarity" if measure is Measure.JACCARD else "max_distance"
+    wanted, _ = FIELDS_OF[measure]
     if given != wanted:
         msg = f"the threshold of {query.fingerprint.type} is {wanted}, not {given}"
         raise InvalidInputError(msg, field=given)
-    return query.min_similarity if given == "min_similarity" else query.max_distance
+    return float(getattr(query, given))
 
 
 def _filter_from_wire(narrow: check_pb2.Filter) -> Filter:
@@ -165,27 +167,27 @@ def _match_to_wire(match: Match) -> check_pb2.Match:
         shared_at=match.shared_at,
         disowned=match.disowned,
         query=match.query,
+        transform=None if match.transform is None else check_pb2.Transform(**asdict(match.transform)),
     )
-    if match.measure is Measure.JACCARD:
-        message.similarity = match.score
-    else:
-        message.distance = int(match.score)
+    _, score = FIELDS_OF[match.measure]
+    setattr(message, score, number_in(score, match.score))
     return message
 
 
 def _match_from_wire(number: int, match: check_pb2.Match) -> Match:
     with within(f"matches[{number}]"):
         measure = type_named(match.type).measure
-        wanted = "similarity" if measure is Measure.JACCARD else "distance"
+        _, wanted = FIELDS_OF[measure]
         if match.WhichOneof("score") != wanted:
             msg = f"a match of {match.type} has a {wanted}"
             raise InvalidInputError(msg, field="score")
         count("labels", match.labels, 1, MAX_LABELS)
+        at = match.transform
         return Match(
             entry=entry_from_name(match.entry, "entry"),
             type=match.type,
             measure=measure,
-            score=match.similarity if measure is Measure.JACCARD else match.distance,
+            score=getattr(match, wanted),
             labels=tuple(match.labels),
             basis=spelled("basis", match.basis, kinds.BASIS.spelling).value,
             jurisdictions=tuple(match.jurisdictions),
@@ -195,6 +197,7 @@ def _match_from_wire(number: int, match: check_pb2.Match) -> Match:
             shared_at=whole("shared_at", match.shared_at),
             disowned=match.disowned,
             query=whole("query", match.query),
+            transform=Transform(at.scale, at.rotation, at.x, at.y) if measure is Measure.POINTS else None,
         )
 
 

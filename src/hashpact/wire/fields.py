@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 from google.protobuf.message import Message
 
+from hashpact.domain.fingerprints import Measure
 from hashpact.domain.grammar import Spelling
 from hashpact.domain.kinds import ENTRY, MEMBER_ID
 from hashpact.errors import InvalidInputError
@@ -20,6 +21,14 @@ MAX_NAMED: Final = 64
 HASH_SIZE: Final = 32
 _ENTRIES: Final = "entries/"
 _MEMBERS: Final = "members/"
+
+FIELDS_OF: Final = {
+    Measure.HAMMING: ("max_distance", "distance"),
+    Measure.EQUALITY: ("max_distance", "distance"),
+    Measure.JACCARD: ("min_similarity", "similarity"),
+    Measure.POINTS: ("min_points", "points"),
+}
+"""The fields of a query and of a match that hold a measure's threshold and its score."""
 
 Value = TypeVar("Value")
 
@@ -124,3 +133,8 @@ def whole(field: str, value: int) -> int:
         msg = f"{field} must not be negative"
         raise InvalidInputError(msg, field=field)
     return value
+
+
+def number_in(field: str, value: float) -> float:
+    """A threshold or a score as that field holds it: distances and points are whole numbers."""
+    return int(value) if field.endswith(("distance", "points")) else value

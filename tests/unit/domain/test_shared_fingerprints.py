@@ -61,6 +61,7 @@ def test_the_table_of_types_is_the_one_of_the_design() -> None:
     assert table == {
         ("pdq/1", 32, 31, 31, (112, 144), 50),
         ("phash/1", 8, 6, 10, (16, 48), None),
+        ("parts/1", 38, 8, 6, None, None),
         ("minhash/1", 512, 0.6, 0.5, None, None),
         ("sha256/1", 32, 0, 0, None, None),
         ("md5/1", 16, 0, 0, None, None),
@@ -93,7 +94,7 @@ def test_quality_is_for_pdq_and_from_fifty() -> None:
 
 
 def test_a_type_that_is_not_known_names_those_that_are() -> None:
-    with pytest.raises(InvalidInputError, match="pdq/1, phash/1, minhash/1, sha256/1, md5/1"):
+    with pytest.raises(InvalidInputError, match="pdq/1, phash/1, parts/1, minhash/1, sha256/1, md5/1"):
         type_named("pdq/2")
 
 
@@ -102,6 +103,7 @@ def test_a_type_that_is_not_known_names_those_that_are() -> None:
     [
         (PDQ, [0, 1, 31, 31.0], [-1, 32, 30.5, math.nan, math.inf, -math.inf]),
         (PHASH, [0, 10], [11, -1, 0.5]),
+        (PARTS, [6, 8, 300], [5, 0, 301, 8.5, math.nan, math.inf]),
         (MINHASH, [0.5, 0.6, 1], [0.49, 1.01, 0, 31, math.nan, math.inf]),
         (SHA256, [0], [1, -1, 0.5, math.nan]),
         (MD5, [0], [1]),

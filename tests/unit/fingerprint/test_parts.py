@@ -139,8 +139,9 @@ def test_a_strip_is_refused() -> None:
 
 def test_a_check_may_have_more_than_an_entry(original: Image.Image, entry: Fingerprint) -> None:
     asked, _ = parts_to_check(original)
-    assert PARTS.shared is not None
-    assert len(entry.value) <= PARTS.size * PARTS.shared[1] < len(asked.value) <= PARTS.size * PARTS.count[1]
+    assert PARTS.most_shared is not None
+    most = PARTS.size * PARTS.most_shared
+    assert len(entry.value) <= most < len(asked.value) <= PARTS.size * PARTS.count[1]
     PrivatePart(entry, bytes(32))
     with pytest.raises(InvalidInputError, match="32 to 128 times 38 bytes"):
         PrivatePart(asked, bytes(32))

@@ -107,7 +107,7 @@ def test_a_file_has_the_bytes_that_the_format_says(kind: str, saved: Path) -> No
     assert (file.kind, file.width, file.rows) == {
         "hamming": (1, 8, 700),
         "minhash": (2, 512, 700),
-        "parts": (4, 2056, 700),
+        "parts": (5, 2056, 700),
     }[kind]
     assert np.array_equal(np.frombuffer(file.content("ids"), "<u8"), np.arange(700) * 3 + 1)
     if kind == "hamming":

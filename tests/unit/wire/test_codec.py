@@ -9,19 +9,19 @@ from typing import Any
 import pytest
 from builders import ALL_TYPES, BOTH, NOW, YEAR, Identity, World, fingerprint
 from google.protobuf.message import Message
-from hashpact.wire.v1 import check_pb2, log_pb2
 from hypothesis import given
 from hypothesis import strategies as some
 
 from hashpact.domain import statements
-from hashpact.domain.checks import Answer, Check, Filter, Match, Query
-from hashpact.domain.fingerprints import MD5, MINHASH, PDQ, PHASH, SHA256, Fingerprint, Measure
+from hashpact.domain.checks import Answer, Check, Filter, Match, Query, Transform
+from hashpact.domain.fingerprints import MD5, MINHASH, PARTS, PDQ, PHASH, SHA256, Fingerprint, Measure
 from hashpact.domain.kinds import Submit
 from hashpact.domain.messages import EntriesRequest, EntryDetail, MemberDetail, Page, PageRequest, Submission
 from hashpact.domain.state import Basis, Key, Member, Opinion, Role, Stance
 from hashpact.errors import HashpactError, InvalidInputError
 from hashpact.member.author import Reason
 from hashpact.wire import codec, fields
+from hashpact.wire.v1 import check_pb2, log_pb2
 
 numbers = some.integers(0, 2**63 - 1)
 counts = some.integers(0, 2**31 - 1)
@@ -32,7 +32,7 @@ member_ids = some.text("abz09-", min_size=3, max_size=32)
 
 @some.composite
 def queries(draw: some.DrawFn) -> Query:
-    kind = draw(some.sampled_from(ALL_TYPES))
+    kind = draw(some.sampled_from((*ALL_TYPES, PARTS)))
     shared = fingerprint(kind, draw(some.text("ab", max_size=4)))
     if kind is PDQ and draw(some.booleans()):
         shared = Fingerprint(kind, shared.value, draw(some.integers(50, 100)))
@@ -40,6 +40,8 @@ def queries(draw: some.DrawFn) -> Query:
         return Query(shared)
     if kind.measure is Measure.JACCARD:
         return Query(shared, draw(some.floats(kind.ceiling, 1)))
+    if kind.measure is Measure.POINTS:
+        return Query(shared, draw(some.integers(int(kind.ceiling), 300)))
     return Query(shared, draw(some.integers(0, int(kind.ceiling))))
 
 
@@ -60,9 +62,18 @@ checks = some.builds(
 )
 
 
+transforms = some.builds(
+    Transform,
+    some.floats(1 / 16, 16),
+    some.floats(-180, 180),
+    some.floats(-32, 32),
+    some.floats(-32, 32),
+)
+
+
 @some.composite
 def matches(draw: some.DrawFn) -> Match:
-    kind = draw(some.sampled_from(ALL_TYPES))
+    kind = draw(some.sampled_from((*ALL_TYPES, PARTS)))
     jaccard = kind.measure is Measure.JACCARD
     return Match(
         entry=draw(numbers),
@@ -77,6 +88,7 @@ def matches(draw: some.DrawFn) -> Match:
         disputed_by=draw(counts),
         shared_at=draw(numbers),
         query=draw(some.integers(0, 63)),
+        transform=draw(transforms) if kind is PARTS else None,
     )
 
 
@@ -195,6 +207,14 @@ def picture(**changes: Any) -> check_pb2.Query:  # noqa: ANN401  # any field
         (check_pb2.CheckRequest(queries=[query(max_distance=32)]), "threshold"),
         (check_pb2.CheckRequest(queries=[query(max_distance=-1)]), "threshold"),
         (check_pb2.CheckRequest(queries=[query("minhash/1", 512, min_similarity=0.49)]), "threshold"),
+        (check_pb2.CheckRequest(queries=[query("parts/1", 7 * 38)]), "queries[0].fingerprint.value"),
+        (check_pb2.CheckRequest(queries=[query("parts/1", 301 * 38)]), "queries[0].fingerprint.value"),
+        (
+            check_pb2.CheckRequest(queries=[query("parts/1", 9 * 38, max_distance=9)]),
+            "queries[0].max_distance",
+        ),
+        (check_pb2.CheckRequest(queries=[query("parts/1", 9 * 38, min_points=5)]), "threshold"),
+        (check_pb2.CheckRequest(queries=[query("parts/1", 9 * 38, min_points=301)]), "threshold"),
         (
             check_pb2.CheckRequest(queries=[query("minhash/1", 512, min_similarity=float("nan"))]),
             "threshold",
@@ -244,7 +264,7 @@ def test_no_threshold_is_not_zero() -> None:
         (log_pb2.AppendRequest(statement=bytes(32 * 1024 + 1)), "statement"),
         (log_pb2.AppendRequest(statement=b"x", private=[b"y"] * 257), "private"),
         (log_pb2.AppendRequest(statement=b"x", private=[b"y", b""]), "private[1]"),
-        (log_pb2.AppendRequest(statement=b"x", private=[bytes(8 * 1024 + 1)]), "private[0]"),
+        (log_pb2.AppendRequest(statement=b"x", private=[bytes(12 * 1024 + 1)]), "private[0]"),
     ],
 )
 def test_a_bad_submission_names_its_field(message: log_pb2.AppendRequest, field: str) -> None:
@@ -292,6 +312,11 @@ def test_pages_have_bounds() -> None:
 Change = Callable[[Any], object]
 
 
+def turn_into_parts(match: check_pb2.Match) -> None:
+    """A match of parts/1 without its transform."""
+    match.type, match.points = "parts/1", 9
+
+
 def answers(world: World) -> dict[str, tuple[Callable[[Any], object], Message]]:
     """A good answer of each kind, with what reads it."""
     who = Identity.of("acme")
@@ -312,6 +337,7 @@ def answers(world: World) -> dict[str, tuple[Callable[[Any], object], Message]]:
         ("answer", "position", lambda one: setattr(one, "position", -1)),
         ("answer", "matches[0].score", lambda one: one.matches[0].ClearField("distance")),
         ("answer", "matches[0].score", lambda one: setattr(one.matches[0], "similarity", 0.5)),
+        ("answer", "matches[0].transform", lambda one: turn_into_parts(one.matches[0])),
         ("answer", "matches[0].type", lambda one: setattr(one.matches[0], "type", "pdq/9")),
         ("answer", "matches[0].entry", lambda one: setattr(one.matches[0], "entry", "entries/x")),
         ("answer", "matches[0].member", lambda one: setattr(one.matches[0], "member", "")),
