@@ -49,7 +49,16 @@ def describe() -> dict[str, str | float | int]:
         "load_average": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
     }
-    for name in ("numpy", "faiss-cpu", "threatexchange", "usearch", "datasketch", "rensa"):
+    for name in (
+        "numpy",
+        "pillow",
+        "faiss-cpu",
+        "threatexchange",
+        "usearch",
+        "imagehash",
+        "datasketch",
+        "rensa",
+    ):
         try:
             described[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

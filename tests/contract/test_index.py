@@ -9,15 +9,26 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from builders import winnowed
 from linear import LinearIndex
 
 from hashpact.domain.checks import Hit
-from hashpact.domain.fingerprints import MD5, MINHASH, PARTS, PDQ, PHASH, SHA256, Fingerprint, FingerprintType
+from hashpact.domain.fingerprints import (
+    MD5,
+    MINHASH,
+    PARTS,
+    PDQ,
+    PHASH,
+    SHA256,
+    WINNOW,
+    Fingerprint,
+    FingerprintType,
+)
 from hashpact.domain.ports import Index
 from hashpact.errors import InvalidInputError
 from hashpact.lookup import NativeIndex
 
-EVERY_TYPE = (PDQ, PHASH, PARTS, MINHASH, SHA256, MD5)
+EVERY_TYPE = (PDQ, PHASH, PARTS, MINHASH, WINNOW, SHA256, MD5)
 
 
 @pytest.fixture(params=[NativeIndex, LinearIndex])
@@ -28,7 +39,9 @@ def index(request: pytest.FixtureRequest) -> Index:
 
 
 def fingerprint(kind: FingerprintType, seed: int) -> Fingerprint:
-    """A usable fingerprint: half of its bits are set, or it has 40 keypoints."""
+    """A usable fingerprint: half of its bits are set, or it has 40 keypoints, or 60 hashes."""
+    if kind is WINNOW:
+        return winnowed(np.random.default_rng(seed).integers(0, 2**32, 60).tolist())
     rng = np.random.default_rng((seed, kind.size))
     if kind is PARTS:
         return Fingerprint(PARTS, rng.integers(0, 256, 40 * 38, dtype=np.uint8).tobytes())
@@ -59,7 +72,7 @@ def find(index: Index, query: Fingerprint, threshold: float | None = None, limit
 
 @pytest.mark.parametrize("kind", EVERY_TYPE, ids=lambda kind: kind.name)
 def test_an_item_is_found_once_added_and_not_once_removed(index: Index, kind: FingerprintType) -> None:
-    best = {MINHASH: 1.0, PARTS: 40}.get(kind, 0)
+    best = 40 if kind is PARTS else 1.0 if kind.measure.larger_is_nearer else 0
     index.add([(7, fingerprint(kind, 1)), (8, fingerprint(kind, 2))])
     assert find(index, fingerprint(kind, 1)) == [Hit(7, best)]
     assert len(index) == 2
@@ -102,6 +115,34 @@ def test_similarity_finds_the_most_alike_first_within_an_inclusive_threshold(ind
     assert find(index, query, 0.5) == [Hit(equal, equal / 128) for equal in (128, 100, 77, 76, 64)]
     assert find(index, query, 77 / 128) == [Hit(equal, equal / 128) for equal in (128, 100, 77)]
     assert find(index, query, 0.6, limit=2) == [Hit(128, 1.0), Hit(100, 100 / 128)]
+
+
+def test_containment_finds_the_largest_share_first_within_an_inclusive_threshold(index: Index) -> None:
+    """Each hash is in one text, so a share is a number of hashes."""
+    texts = {inside: [1000 * inside + i for i in range(100)] for inside in (29, 30, 49, 50, 99, 100)}
+    index.add((inside, winnowed(hashes)) for inside, hashes in texts.items())
+    query = winnowed(hash_ for inside, hashes in texts.items() for hash_ in hashes[:inside])
+    assert find(index, query, 0.3) == [Hit(inside, inside / 100) for inside in (100, 99, 50, 49, 30)]
+    assert find(index, query, 0.5) == [Hit(inside, inside / 100) for inside in (100, 99, 50)]
+    assert find(index, query, 0.3, limit=2) == [Hit(100, 1.0), Hit(99, 0.99)]
+
+
+def test_a_hash_of_many_texts_weighs_little_in_each(index: Index) -> None:
+    shared = range(80)
+    index.add((item, winnowed([*shared, *range(1000 * item, 1000 * item + 20)])) for item in range(1, 11))
+    query = winnowed([*shared, *range(1000, 1010)])
+    # 80 hashes at an eighth of the weight, and 10 or none of 20 at the whole of it.
+    assert find(index, query, 0.3)[:2] == [Hit(1, (10 + 10) / 30), Hit(2, 10 / 30)]
+    index.remove(range(2, 10))
+    # Of two texts, they weigh half.
+    assert find(index, query, 0.3) == [Hit(1, (40 + 10) / 60), Hit(10, 40 / 60)]
+
+
+def test_an_upload_may_have_more_hashes_than_an_entry(index: Index) -> None:
+    long = winnowed(range(5, 40_000, 5))
+    assert len(long.value) > 4 * 128
+    index.add([(1, long.shared())])
+    assert find(index, long) == [Hit(1, 1.0)]
 
 
 def test_types_do_not_mix(index: Index) -> None:
@@ -152,6 +193,8 @@ def test_nothing_to_add_is_added(index: Index) -> None:
         (PHASH, 11, 1),
         (MINHASH, 0.4, 1),
         (MINHASH, 1.1, 1),
+        (WINNOW, 0.29, 1),
+        (WINNOW, 1.1, 1),
         (PDQ, 31, 0),
         (MD5, 0, -1),
     ],
@@ -172,7 +215,7 @@ def test_both_give_the_same_answers() -> None:
     native, linear = NativeIndex(), LinearIndex()
     items = []
     for number in range(3000):
-        kind = EVERY_TYPE[number % 5]
+        kind = EVERY_TYPE[number % 6]
         original = fingerprint(kind, number % 40)
         near = {PDQ: lambda f, n=number: moved(f, n % 40), PHASH: lambda f, n=number: moved(f, n % 12)}
         items.append((number, near.get(kind, lambda f: f)(original)))

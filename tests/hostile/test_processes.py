@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from running import BOTH, RunningServer, found
 
-from hashpact._kernel import HammingStore, MinHashStore
+from hashpact._kernel import HammingStore, MinHashStore, WinnowStore
 
 GET_DUMPABLE = """
 import atexit, ctypes, os, sys
@@ -63,8 +63,10 @@ def test_56_a_server_does_not_write_through_a_link(tmp_path: Path) -> None:
     assert (tmp_path / "victim").read_text() == "mine"
 
 
-@pytest.mark.parametrize("store", [HammingStore, MinHashStore])
-def test_56_a_store_of_no_file_is_refused(store: type[HammingStore | MinHashStore], tmp_path: Path) -> None:
+@pytest.mark.parametrize("store", [HammingStore, MinHashStore, WinnowStore])
+def test_56_a_store_of_no_file_is_refused(
+    store: type[HammingStore | MinHashStore | WinnowStore], tmp_path: Path
+) -> None:
     for withdrawn in (None, (os.fspath(tmp_path / "missing"), None)):
         with pytest.raises(ValueError, match="no segment to open"):
             store.open([], withdrawn)

@@ -15,14 +15,14 @@ from builders import fingerprint
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-from hashpact.wire.v1 import certificate_pb2, check_pb2, log_pb2
 from running import BOTH, RunningServer, found
 
 from hashpact.domain.checks import Check, Query
-from hashpact.domain.fingerprints import MD5, MINHASH, PDQ, PHASH, SHA256
+from hashpact.domain.fingerprints import MD5, MINHASH, PDQ, PHASH, SHA256, WINNOW
 from hashpact.member.author import Reason
 from hashpact.member.profile import Profile
 from hashpact.wire import codec
+from hashpact.wire.v1 import certificate_pb2, check_pb2, log_pb2
 
 MINUTES: Final = 10
 SOME: Final = 400
@@ -30,6 +30,7 @@ SOME: Final = 400
 WORDS: Final = (
     "pdq/1",
     "minhash/1",
+    "winnow/1",
     "entries/7",
     "members/acme",
     "ncii",
@@ -134,7 +135,7 @@ class Maker:
 def good_requests(server: RunningServer) -> dict[str, list[bytes]]:
     """Requests that are taken, of each RPC that has any."""
     author = server.author("acme")
-    shared = [fingerprint(kind, "fuzz") for kind in (PDQ, PHASH, MINHASH, SHA256, MD5)]
+    shared = [fingerprint(kind, "fuzz") for kind in (PDQ, PHASH, MINHASH, WINNOW, SHA256, MD5)]
     submissions = [author.submit(shared, Reason(frozenset({"ncii"}))), author.withdraw(7, "mistake")]
     log, v1 = "hashpact.wire.v1.LogService.", log_pb2
     return {

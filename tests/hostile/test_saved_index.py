@@ -16,7 +16,7 @@ from memory import MemoryIndexes
 from running import BOTH, RunningServer, found
 
 from hashpact.cli.main import run
-from hashpact.domain.fingerprints import MD5, MINHASH, PDQ, PHASH, SHA256, Fingerprint
+from hashpact.domain.fingerprints import MD5, MINHASH, PDQ, PHASH, SHA256, WINNOW, Fingerprint
 from hashpact.domain.ports import SavedIndexes
 from hashpact.errors import CorruptError
 from hashpact.home.opening import open_home
@@ -36,7 +36,7 @@ MADE_AGAIN: Final = "the index is made again from the log"
 
 def shared(seed: int) -> list[Fingerprint]:
     """What an entry shares: one of each type."""
-    return [fingerprint(kind, f"{seed} {kind.name}") for kind in (PDQ, PHASH, MINHASH, SHA256, MD5)]
+    return [fingerprint(kind, f"{seed} {kind.name}") for kind in (PDQ, PHASH, MINHASH, WINNOW, SHA256, MD5)]
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +170,7 @@ def test_52_an_index_that_is_registered_too_is_found_by_a_verification(
     faults = [line for line in out.splitlines() if line.startswith("FAULT")]
     if attack is an_item_more:
         assert faults == [
-            "FAULT the saved index finds 41 items, and 40 of them belong to an entry that stands"
+            "FAULT the saved index finds 49 items, and 48 of them belong to an entry that stands"
         ]
     else:
         assert "does not find every item of entry 6" in "".join(faults)

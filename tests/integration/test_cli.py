@@ -65,7 +65,7 @@ def found(line: dict[str, Any], entry: int) -> dict[str, dict[str, Any]]:
     """The matches of one entry in a line of `check --json`, by fingerprint type."""
     assert set(line) == {"file", "position", "matches"}
     for match in line["matches"]:
-        nearness = "similarity" if match["type"] == "minhash/1" else "distance"
+        nearness = {"minhash/1": "similarity", "winnow/1": "share"}.get(match["type"], "distance")
         assert set(match) == MATCH_KEYS | {nearness}
     return {match["type"]: match for match in line["matches"] if match["entry"] == entry}
 
@@ -94,6 +94,24 @@ def test_turned_and_mirrored_copies_are_found_with_variants(place: Place, tmp_pa
         )
         assert "pdq/1" not in found(plain, receipt["entry"])
         assert found(wide, receipt["entry"])["pdq/1"]["distance"] <= 20
+
+
+def test_a_text_is_found_inside_a_longer_one(place: Place, tmp_path: Path) -> None:
+    removed, longer, part = (tmp_path / name for name in ("removed.txt", "longer.txt", "part.txt"))
+    original, others = texts.ORIGINALS[1].original, [each.original for each in texts.ORIGINALS[2:]]
+    removed.write_text(original, "utf-8")
+    longer.write_text("\n\n".join([*others, original, *texts.UNRELATED.values()]), "utf-8")
+    part.write_text("\n\n".join([*others, original[: len(original) * 2 // 5]]), "utf-8")
+    (receipt,) = place.ask("acme-video", "submit", removed, "--label", "fraud")
+    assert receipt["types"] == ["minhash/1", "winnow/1", "sha256/1", "md5/1"]
+
+    whole, some = place.ask("lotus-forum", "check", longer, part)
+    matches = found(whole, receipt["entry"])
+    assert set(matches) == {"winnow/1"}
+    assert matches["winnow/1"]["share"] == 1
+    assert found(some, receipt["entry"]) == {}
+    (some,) = place.ask("lotus-forum", "check", part, "--min-share", "0.1")
+    assert 0.3 <= found(some, receipt["entry"])["winnow/1"]["share"] < 0.5
 
 
 def test_pictures_and_texts_from_submission_to_withdrawal(place: Place, tmp_path: Path) -> None:

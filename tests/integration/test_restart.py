@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import winnowed
 from running import BOTH, RunningServer, found
 
 from hashpact.domain.fingerprints import MD5, MINHASH, PDQ, PHASH, SHA256, Fingerprint
@@ -32,7 +33,7 @@ def fingerprints(seed: int) -> list[Fingerprint]:
         bits = random_.sample(range(kind.size * 8), kind.size * 4)
         value = sum(1 << bit for bit in bits).to_bytes(kind.size)
         made.append(Fingerprint(kind, value, 100 if kind is PDQ else None))
-    return made
+    return [*made, winnowed(random_.sample(range(2**32), 60))]
 
 
 def submit(client: Client, seeds: range) -> dict[int, Receipt]:
@@ -68,7 +69,7 @@ def test_a_restart_goes_on_from_the_saved_index(home: Path) -> None:
         assert server.stop() == 0
     with RunningServer(home, measured=True) as server, Client(server.profile("acme-video")) as client:
         assert replayed(server) == 0
-        assert events(server, "serving")[-1]["items"] == 5 * (ENTRIES - 1)
+        assert events(server, "serving")[-1]["items"] == 6 * (ENTRIES - 1)
         check(client, receipts, {3})
         # Withdrawn from a segment, and added to none.
         client.withdraw(receipts[4].index, "mistake")

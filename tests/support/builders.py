@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import itertools
+import struct
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -25,6 +27,7 @@ from hashpact.domain.fingerprints import (
     PDQ,
     PHASH,
     SHA256,
+    WINNOW,
     Fingerprint,
     FingerprintType,
     PrivatePart,
@@ -253,12 +256,20 @@ def submit(*items: bytes, labels: tuple[str, ...] = ("ncii",), **fields: object)
 
 
 def fingerprint(kind: FingerprintType, seed: str) -> Fingerprint:
-    """An ordinary fingerprint: half of the bits of a perceptual code are set, or there are 40 keypoints."""
+    """An ordinary fingerprint: half of the bits of a code are set, or it has 40 keypoints or 64 hashes."""
     if kind is PARTS:
         return Fingerprint(kind, seeded(f"{kind.name} {seed}", 40 * kind.size))
+    if kind is WINNOW:
+        return winnowed(struct.unpack(">64I", seeded(f"{kind.name} {seed}", 64 * kind.size)))
     half = seeded(f"{kind.name} {seed}", kind.size // 2)
     other = bytes(byte ^ 255 for byte in half) if kind.popcount else seeded(f"rest {seed}", kind.size // 2)
     return Fingerprint(kind, half + other)
+
+
+def winnowed(hashes: Iterable[int]) -> Fingerprint:
+    """The winnow/1 fingerprint of these hashes."""
+    ascending = sorted(set(hashes))
+    return Fingerprint(WINNOW, struct.pack(f">{len(ascending)}I", *ascending))
 
 
 def near(shared: Fingerprint, steps: int) -> Fingerprint:
@@ -279,8 +290,7 @@ def private_part(shared: Fingerprint, seed: str = "nonce") -> bytes:
     return PrivatePart(shared, seeded(seed)).text()
 
 
-ALL_TYPES = (PDQ, PHASH, MINHASH, SHA256, MD5)
-"""The types that need no policy to be shared."""
+ALL_TYPES = (PDQ, PHASH, MINHASH, WINNOW, SHA256, MD5)
 
 
 def check_log(ledger: Log) -> Replay:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import struct
 import threading
 from array import array
+from collections import Counter
 from collections.abc import Iterable
 from functools import cache
 from typing import Final
@@ -16,6 +19,13 @@ from hashpact.errors import InvalidInputError
 
 MAX_ID: Final = 2**64 - 1
 VALUE_BYTES: Final = 4
+COMMON: Final = 8
+"""A hash that is in so many texts, or more, weighs this part of one that is in a single text."""
+WHOLE: Final = math.lcm(*range(1, COMMON + 1))
+FEWEST_HASHES: Final = 8
+FEWEST_COMMON: Final = 4
+SAMPLE: Final = 8192
+"""A query with so many hashes is a sample of a longer text."""
 
 
 class LinearIndex:
@@ -62,20 +72,44 @@ class LinearIndex:
             raise InvalidInputError(msg, field="limit")
         with self._lock:
             items = list(self._items.items())
-        hits = []
-        for item, fingerprint in items:
-            if fingerprint.type == query.type:
-                score = _score(query, fingerprint)
-                if _within(query.type.measure, score, threshold):
-                    hits.append(Hit(item, score))
+        items = [(item, fingerprint) for item, fingerprint in items if fingerprint.type == query.type]
+        if query.type.measure is Measure.CONTAINMENT:
+            scores = contained(query.value, {item: fingerprint.value for item, fingerprint in items})
+        else:
+            scores = {item: _score(query, fingerprint) for item, fingerprint in items}
+        hits = [
+            Hit(item, score)
+            for item, score in scores.items()
+            if _within(query.type.measure, score, threshold)
+        ]
         sign = -1 if query.type.measure.larger_is_nearer else 1
         nearest = sorted(hits, key=lambda hit: (sign * hit.score, hit.item))[:limit]
-        ids, scores = array("Q", (hit.item for hit in nearest)), array("d", (hit.score for hit in nearest))
-        return Hits(memoryview(ids), memoryview(scores))
+        ids = array("Q", (hit.item for hit in nearest))
+        return Hits(memoryview(ids), memoryview(array("d", (hit.score for hit in nearest))))
 
     def __len__(self) -> int:
         """How many items can be found."""
         return len(self._items)
+
+
+def contained(text: bytes, others: dict[int, bytes]) -> dict[int, float]:
+    """The share of each of the other texts that the text contains, as docs/methods/winnow-1.md defines it.
+
+    Those with too few hashes in common are left out.
+    """
+    values = {item: struct.unpack(f">{len(value) // 4}I", value) for item, value in others.items()}
+    texts_with = Counter(hash_ for value in set(values.values()) for hash_ in value)
+    query = struct.unpack(f">{len(text) // 4}I", text)
+    largest = query[-1] if len(query) == SAMPLE else 2**32 - 1
+    found = {}
+    for item, value in values.items():
+        counted = [hash_ for hash_ in value if hash_ <= largest]
+        common = set(counted).intersection(query)
+        if len(counted) >= FEWEST_HASHES and len(common) >= FEWEST_COMMON:
+            # 1/n as a whole number of the least part.
+            weights = {hash_: WHOLE // min(texts_with[hash_], COMMON) for hash_ in counted}
+            found[item] = sum(weights[hash_] for hash_ in common) / sum(weights.values())
+    return found
 
 
 def _score(query: Fingerprint, other: Fingerprint) -> float:
@@ -88,7 +122,7 @@ def _score(query: Fingerprint, other: Fingerprint) -> float:
             return sum(a == b for a, b in pairs) / len(starts)
         case Measure.POINTS:
             return _points(query.value, other.value)
-        case Measure.EQUALITY:
+        case _:
             return float(query.value != other.value)
 
 
@@ -101,7 +135,7 @@ def _within(measure: Measure, score: float, threshold: float) -> bool:
     match measure:
         case Measure.HAMMING:
             return score <= threshold
-        case Measure.JACCARD | Measure.POINTS:
+        case Measure.JACCARD | Measure.CONTAINMENT | Measure.POINTS:
             return score >= threshold
         case Measure.EQUALITY:
             return score == 0

@@ -43,6 +43,16 @@ def random_parts(count: int, seed: int) -> list[bytes]:
     return [entry[: 8 + row % 5].tobytes() for row, entry in enumerate(units)]
 
 
+def random_hashes(count: int, seed: int) -> list[NDArray[np.uint32]]:
+    """Texts of 8 to 128 hashes, some of which share many and some all."""
+    rng = np.random.default_rng(seed)
+    texts = [
+        np.unique(rng.integers(0, 20 * count, rng.integers(8, 129), dtype=np.uint32)) for _ in range(count)
+    ]
+    texts[count // 2 :: 3] = texts[: len(texts[count // 2 :: 3])]
+    return texts
+
+
 def crc32c(data: bytes) -> int:
     """CRC-32C bit by bit, as RFC 3720 defines it; for a few kilobytes."""
     crc = 0xFFFFFFFF

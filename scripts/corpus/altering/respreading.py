@@ -13,7 +13,8 @@ from corpus.altering.cropping import anywhere, centred
 from corpus.seeds import Random
 from PIL import Image, ImageFilter
 
-SCREEN: Final = "photo of a screen; repost chain"
+SCREEN: Final = "photo of a screen"
+CHAIN: Final = "repost chain"
 
 
 def reopened(picture: Picture, quality: int) -> Picture:
@@ -79,6 +80,6 @@ def _heavy(picture: Picture, random: Random) -> bytes:
 
 ALTERATIONS: Final[tuple[Alteration, ...]] = (
     changed("photo of a screen", SCREEN, photo_of_a_screen),
-    encoded("repost light", SCREEN, _light),
-    encoded("repost heavy", SCREEN, _heavy),
+    encoded("repost light", CHAIN, _light),
+    encoded("repost heavy", CHAIN, _heavy),
 )

@@ -11,7 +11,7 @@ from corpus.seeds import Random, generator
 Change: TypeAlias = Callable[[str, Random], str]
 
 LATIN: Final = ("en", "vi", "tr")
-LEFT_TO_RIGHT: Final = ("en", "vi", "zh", "ko", "th", "ru", "tr")
+LEFT_TO_RIGHT: Final = ("en", "vi", "zh", "ko", "ru", "tr")
 ALL: Final = ("en", "vi", "zh", "ko", "th", "ar", "ru", "tr")
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from corpus.seeds import Random
 from corpus.texts.alteration import LATIN, LEFT_TO_RIGHT, Change, TextAlteration
 
+SAME: Final = "case, marks, spacing, width"
 LOOKALIKE: Final = "look-alike letters, stretching, leet"
 
 FILE: Final = Path(__file__).with_name("letters.txt")
@@ -97,6 +98,18 @@ def persian(text: str, _random: Random) -> str:
     return text.translate(str.maketrans("\u064a\u0643", "\u06cc\u06a9"))
 
 
+_TEENCODE: Final = "không ko được dc ph f qu w gi j kh k nh k ch ck"
+TEENCODE: Final = tuple(zip(_TEENCODE.split()[::2], _TEENCODE.split()[1::2], strict=True))
+"""Vietnamese as teenagers write it: some of many habits."""
+
+
+def teencode(text: str, _random: Random) -> str:
+    """The longest replacements first."""
+    for letters, others in TEENCODE:
+        text = text.replace(letters, others)
+    return text
+
+
 def turkish_capitals(text: str, _random: Random) -> str:
     """Upper case by the rules of Turkish."""
     return text.translate({ord("i"): "\u0130", ord("\u0131"): "I"}).upper()
@@ -108,15 +121,15 @@ def eth(text: str, _random: Random) -> str:
 
 
 ALTERATIONS: Final = (
-    TextAlteration("capitals", LOOKALIKE, lambda text, _: text.upper(), ("en", "vi", "ru")),
-    TextAlteration("marks left out", LOOKALIKE, without_marks, ("vi",)),
-    TextAlteration("decomposed", LOOKALIKE, lambda text, _: unicodedata.normalize("NFD", text), ("vi", "ko")),
-    TextAlteration("zero-width spaces", LOOKALIKE, between("\u200b", 0.4)),
-    TextAlteration("zalgo", LOOKALIKE, zalgo, ("en", "vi", "ru")),
-    TextAlteration("spaces between letters", LOOKALIKE, between(" ", 1.0)),
-    TextAlteration("dots between letters", LOOKALIKE, between(".", 1.0)),
-    TextAlteration("full-width", LOOKALIKE, from_block(0xFF21, 0xFF41, 0xFF10), LATIN),
-    TextAlteration("mathematical bold", LOOKALIKE, from_block(0x1D400, 0x1D41A, 0x1D7CE), LATIN),
+    TextAlteration("capitals", SAME, lambda text, _: text.upper(), ("en", "vi", "ru")),
+    TextAlteration("marks left out", SAME, without_marks, ("vi",)),
+    TextAlteration("decomposed", SAME, lambda text, _: unicodedata.normalize("NFD", text), ("vi", "ko")),
+    TextAlteration("zero-width spaces", SAME, between("\u200b", 0.4)),
+    TextAlteration("zalgo", SAME, zalgo, ("en", "vi", "ru")),
+    TextAlteration("spaces between letters", SAME, between(" ", 1.0)),
+    TextAlteration("dots between letters", SAME, between(".", 1.0)),
+    TextAlteration("full-width", SAME, from_block(0xFF21, 0xFF41, 0xFF10), LATIN),
+    TextAlteration("mathematical bold", SAME, from_block(0x1D400, 0x1D41A, 0x1D7CE), LATIN),
     *(
         TextAlteration(f"Cyrillic {share} %", LOOKALIKE, mapped(TABLES["Cyrillic"], share / 100), LATIN)
         for share in (10, 30, 100)
@@ -137,6 +150,8 @@ ALTERATIONS: Final = (
     TextAlteration("tatweel", LOOKALIKE, tatweel, ("ar",)),
     TextAlteration("Persian yeh and kaf", LOOKALIKE, persian, ("ar",)),
     TextAlteration("Turkish capitals", LOOKALIKE, turkish_capitals, ("tr",)),
+    TextAlteration("modifier apostrophes", LOOKALIKE, between("\u02bc", 0.3), ("en", "vi")),
+    TextAlteration("teencode", "", teencode, ("vi",)),
     TextAlteration("eth for d with stroke", LOOKALIKE, eth, ("vi",)),
     TextAlteration("traditional characters", LOOKALIKE, exactly(TABLES["traditional"]), ("zh",)),
     TextAlteration(

@@ -16,7 +16,7 @@ from hashpact.service.follow import Follower, entry_of, item_ids
 _AT_ONCE: Final = 100_000
 """Items that are held in memory at a time, of less than 1 kB each. Equal ones are searched for once."""
 _SAME: Final = 1.0
-"""The similarity of equal signatures; the distance of equal codes is 0."""
+"""The similarity of equal signatures, and the share of equal texts; the distance of equal codes is 0."""
 
 
 def unlike_the_log(ledger: Ledger, index: Index, position: int) -> Iterator[tuple[int | None, str]]:
@@ -73,5 +73,5 @@ def _equal(index: Index, fingerprint: Fingerprint, items: list[int]) -> set[int]
     """The items of that very value. Keypoints may agree on nothing, so theirs are looked up by their ids."""
     if fingerprint.type.measure is Measure.POINTS:
         return {item for item in items if index.holds([item])}
-    exact = _SAME if fingerprint.type.measure is Measure.JACCARD else 0
+    exact = _SAME if fingerprint.type.measure.larger_is_nearer else 0
     return {hit.item for hit in index.search(fingerprint, exact, max(len(index), 1))}

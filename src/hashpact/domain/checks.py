@@ -21,7 +21,7 @@ MAX_OFFSET: Final = 32
 
 
 class Hit(NamedTuple):
-    """What an index finds: an item's id, and its distance (Hamming, equality), similarity or points."""
+    """What an index finds: an item's id, and its distance, similarity, share or number of keypoints."""
 
     item: int
     score: float
@@ -153,12 +153,12 @@ class Transform:
 class Match:
     """An entry that is near a query, with the opinions of members on it.
 
-    ``score`` is a Hamming distance in bits, an estimated similarity, a number of keypoints, or 0 for
-    equality; ``measure`` is which of them. ``transform`` is where the entry's picture lies in the upload, if
-    it is a match by keypoints: a possible partial copy. ``shared_at`` is the statement's time in Unix
-    seconds; ``entry`` is the entry's log index.
-    ``disowned``: the authority that the entry names states that it has not ordered the removal. ``query`` is
-    the number, from 0, of the query that the entry is near: the nearest one of several of this type.
+    ``score`` is a Hamming distance in bits, an estimated similarity, the share of the entry's text that is in
+    the upload, a number of keypoints, or 0 for equality; ``measure`` is which of them. ``transform`` is where
+    the entry's picture lies in the upload, if it is a match by keypoints: a possible partial copy.
+    ``shared_at`` is the statement's time in Unix seconds; ``entry`` is the entry's log index. ``disowned``:
+    the authority that the entry names states that it has not ordered the removal. ``query`` is the number,
+    from 0, of the query that the entry is near: the nearest one of several of this type.
     """
 
     entry: int

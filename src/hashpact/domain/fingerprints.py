@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import operator
+import struct
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -21,13 +23,14 @@ class Measure(enum.Enum):
 
     HAMMING = "distance in bits, smaller is nearer"
     JACCARD = "estimated Jaccard similarity, larger is nearer"
+    CONTAINMENT = "share of the shared text that is in the upload, larger is nearer"
     EQUALITY = "equal or not"
     POINTS = "keypoints that agree on one place, larger is nearer"
 
     @property
     def larger_is_nearer(self) -> bool:
-        """Whether a score is a similarity or a number of keypoints, and not a distance."""
-        return self in {Measure.JACCARD, Measure.POINTS}
+        """Whether a score is a similarity, a share or a number of keypoints, and not a distance."""
+        return self in {Measure.JACCARD, Measure.CONTAINMENT, Measure.POINTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,8 @@ class FingerprintType:
     """One recipe, in one version.
 
     A value has at least ``count[0]`` and at most ``count[1]`` units of ``size`` bytes, and an entry at least
-    ``least_shared`` and at most ``most_shared`` of them. ``default`` and ``ceiling`` bound a
-    match: the largest Hamming distance, the smallest similarity, or the fewest keypoints, that a check uses
+    ``least_shared`` and at most ``most_shared`` of them. ``default`` and ``ceiling`` bound a match: the
+    largest Hamming distance, the smallest similarity or share, or the fewest keypoints, that a check uses
     when it names none, and the widest that it may ask for. ``popcount`` is the range of set bits outside
     which a code is refused. A type that is ``opt_in`` is shared only under labels for which the policy allows
     it, and under those in ``never`` not at all.
@@ -65,6 +68,9 @@ class FingerprintType:
         if self.measure is Measure.JACCARD:
             within = self.ceiling <= wanted <= 1
             bound = f"a similarity from {self.ceiling} to 1"
+        elif self.measure is Measure.CONTAINMENT:
+            within = self.ceiling <= wanted <= 1
+            bound = f"a share from {self.ceiling} to 1"
         elif self.measure is Measure.POINTS:
             fewest, most = int(self.ceiling), self.count[1]
             within = fewest <= wanted <= most and wanted == int(wanted)
@@ -81,6 +87,9 @@ class FingerprintType:
 PDQ: Final = FingerprintType("pdq/1", 32, Measure.HAMMING, 31, 31, (112, 144), 50)
 PHASH: Final = FingerprintType("phash/1", 8, Measure.HAMMING, 6, 10, (16, 48))
 MINHASH: Final = FingerprintType("minhash/1", 512, Measure.JACCARD, 0.60, 0.50)
+WINNOW: Final = FingerprintType(
+    "winnow/1", 4, Measure.CONTAINMENT, 0.50, 0.30, count=(8, 8192), most_shared=128
+)
 SHA256: Final = FingerprintType("sha256/1", 32, Measure.EQUALITY, 0, 0)
 MD5: Final = FingerprintType("md5/1", 16, Measure.EQUALITY, 0, 0)
 PARTS: Final = FingerprintType(
@@ -96,7 +105,7 @@ PARTS: Final = FingerprintType(
     never=frozenset({"csam", "minors", "ncii"}),
 )
 
-TYPES: Final = {kind.name: kind for kind in (PDQ, PHASH, PARTS, MINHASH, SHA256, MD5)}
+TYPES: Final = {kind.name: kind for kind in (PDQ, PHASH, PARTS, MINHASH, WINNOW, SHA256, MD5)}
 
 MAX_QUALITY: Final = 100
 MAX_PRIVATE: Final = 12 * 1024
@@ -128,6 +137,9 @@ class Fingerprint:
     The type may be given by its name, such as ``pdq/1``, and the value as any bytes-like object.
     The constructor raises InvalidInputError for a wrong size, and UnusableFingerprintError for a code whose
     number of set bits or quality is outside the bounds of its type. ``repr`` hides the bytes.
+
+    A winnow/1 value is a set of hashes of 4 bytes, big-endian in ascending order. That of an upload may have
+    more of them than an entry holds: `shared` is the part that an entry does.
     """
 
     type: FingerprintType
@@ -149,6 +161,8 @@ class Fingerprint:
         _check_size(kind, len(data), kind.count)
         if quality is not None:
             self._check_quality(quality)
+        if kind.measure is Measure.CONTAINMENT:
+            _check_ascending(kind, data)
         if kind.popcount is not None:
             low, high = kind.popcount
             ones = int.from_bytes(data).bit_count()
@@ -174,6 +188,13 @@ class Fingerprint:
             )
             raise UnusableFingerprintError(msg, field="quality")
 
+    def shared(self) -> Fingerprint:
+        """The fingerprint as an entry holds it: the first ``most_shared`` units, if there are more."""
+        most = self.type.most_shared
+        if most is None or len(self.value) <= most * self.type.size:
+            return self
+        return Fingerprint(self.type, self.value[: most * self.type.size], self.quality)
+
     def __repr__(self) -> str:
         """Name the type only: a fingerprint must not reach a log by accident."""
         return f"<Fingerprint {self.type.name}>"
@@ -185,6 +206,14 @@ def _check_size(kind: FingerprintType, size: int, count: tuple[int, int]) -> Non
     if rest or not fewest <= units <= most:
         allowed = f"{kind.size}" if fewest == most == 1 else f"{fewest} to {most} times {kind.size}"
         msg = f"a {kind.name} fingerprint has {allowed} bytes, not {size}"
+        raise InvalidInputError(msg, field="value")
+
+
+def _check_ascending(kind: FingerprintType, data: bytes) -> None:
+    """Refuse hashes that are not in ascending order, or are there twice: one set has one spelling."""
+    hashes = struct.unpack(f">{len(data) // kind.size}I", data)
+    if not all(map(operator.lt, hashes, hashes[1:])):
+        msg = f"the hashes of a {kind.name} fingerprint are in ascending order, each once"
         raise InvalidInputError(msg, field="value")
 
 
@@ -200,17 +229,22 @@ def _bytes_of(value: bytes | bytearray | memoryview) -> bytes:
 class PrivatePart:
     """A fingerprint with 32 random bytes: members receive it, the public log only commits to it.
 
-    The nonce keeps an outsider from guessing the fingerprint behind a commitment.
+    The nonce keeps an outsider from guessing the fingerprint behind a commitment. Raises InvalidInputError
+    for a fingerprint that has more than an entry holds.
     """
 
     fingerprint: Fingerprint
     nonce: bytes
 
     def __post_init__(self) -> None:
-        """Refuse a fingerprint that only a check may have, with InvalidInputError: it has too many units."""
-        kind = self.fingerprint.type
-        if kind.most_shared is not None:
-            _check_size(kind, len(self.fingerprint.value), (kind.least_shared, kind.most_shared))
+        """Refuse a fingerprint that only a check may have."""
+        kind, size = self.fingerprint.type, len(self.fingerprint.value)
+        if kind.most_shared is not None and size > kind.most_shared * kind.size:
+            msg = f"an entry has a {kind.name} of at most {kind.most_shared * kind.size} bytes, not {size}"
+            raise InvalidInputError(msg, field="value")
+        if size < kind.least_shared * kind.size:
+            msg = f"an entry has a {kind.name} of at least {kind.least_shared * kind.size} bytes, not {size}"
+            raise InvalidInputError(msg, field="value")
 
     def text(self) -> bytes:
         """Its bytes, as docs/formats/statement.md writes them; their SHA-256 is the item of a submission."""

@@ -1,7 +1,7 @@
 """The front door: a file or a text to all of its fingerprints.
 
     a picture   pdq/1, phash/1, sha256/1, md5/1
-    a text      minhash/1, sha256/1, md5/1
+    a text      minhash/1, winnow/1, sha256/1, md5/1
     other       sha256/1, md5/1
 
 Importing this module is cheap; what a kind of content needs is imported when the first of that kind comes.
@@ -20,6 +20,7 @@ from hashpact.domain.fingerprints import (
     PDQ,
     PHASH,
     SHA256,
+    WINNOW,
     Fingerprint,
     FingerprintType,
     type_named,
@@ -29,12 +30,15 @@ from hashpact.fingerprint import text as texts
 from hashpact.fingerprint.exact import exact
 from hashpact.fingerprint.sniff import HEAD_BYTES, Kind, kind_of, unread_format
 from hashpact.fingerprint.source import Content, name_of, opened, size_of
+from hashpact.fingerprint.winnowing import winnow
 
 _TYPES: Final = {
     Kind.PICTURE: (PDQ, PHASH, SHA256, MD5),
-    Kind.TEXT: (MINHASH, SHA256, MD5),
+    Kind.TEXT: (MINHASH, WINNOW, SHA256, MD5),
     Kind.OTHER: (SHA256, MD5),
 }
+_OF_TEXT: Final = {MINHASH: texts.minhash, WINNOW: winnow}
+"""The perceptual types of a text, and how each is made."""
 _EXACT_ONLY: Final = (
     f"only {SHA256.name} and {MD5.name} are made, which find the same bytes and no altered copy"
 )
@@ -105,7 +109,7 @@ def fingerprints_of_text(text: str, types: Sequence[str] | None = None) -> Finge
         msg = "the text is empty"
         raise UnusableContentError(msg, field="content")
     texts.check_length(text)
-    first, refused = _of_text(text) if MINHASH in wanted else ([], [])
+    first, refused = _of_text(text, wanted)
     return _whole((*first, *exact(io.BytesIO(text.encode()), wanted)), refused, Kind.TEXT)
 
 
@@ -124,14 +128,15 @@ def _read(
     refused: list[tuple[str, str]] = []
     if kind is Kind.PICTURE and (PDQ in chosen or PHASH in chosen):
         found, refused, others = _of_picture(file, size, chosen, variants=variants)
-    if kind is Kind.TEXT and MINHASH in chosen:
+    perceptual = [each.name for each in chosen if each in _OF_TEXT]
+    if kind is Kind.TEXT and perceptual:
         text = _text(file, size)
         if text is not None:
-            found, refused = _of_text(text)
+            found, refused = _of_text(text, chosen)
         elif wanted is None:
             kind = Kind.OTHER
         else:
-            msg = f"no {MINHASH.name}: not UTF-8 throughout"
+            msg = f"no {' and no '.join(perceptual)}: not UTF-8 throughout"
             raise UnusableContentError(msg, field="content")
     seems = unread_format(head, name.strip("'\"")) if kind is Kind.OTHER else None
     if seems is None and kind is Kind.OTHER and _is_nearly_text(head):
@@ -155,12 +160,19 @@ def _whole(
     return Fingerprinted(found, tuple(refused), kind, variants, warnings)
 
 
-def _of_text(text: str) -> tuple[list[Fingerprint], list[tuple[str, str]]]:
-    """The perceptual fingerprint of a text, or why it has none."""
-    try:
-        return [texts.minhash(text)], []
-    except UnusableContentError as exc:
-        return [], [(MINHASH.name, exc.message)]
+def _of_text(
+    text: str, chosen: tuple[FingerprintType, ...]
+) -> tuple[list[Fingerprint], list[tuple[str, str]]]:
+    """The perceptual fingerprints of a text, and why it has not the others."""
+    found: list[Fingerprint] = []
+    refused: list[tuple[str, str]] = []
+    for kind, recipe in _OF_TEXT.items():
+        if kind in chosen:
+            try:
+                found.append(recipe(text))
+            except UnusableContentError as exc:
+                refused.append((kind.name, exc.message))
+    return found, refused
 
 
 def _is_nearly_text(head: bytes) -> bool:

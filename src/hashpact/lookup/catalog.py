@@ -314,7 +314,7 @@ def _remoteness(kind: FingerprintType, scores: NDArray[np.float64]) -> NDArray[n
     match kind.measure:
         case Measure.HAMMING:
             return scores / kind.ceiling
-        case Measure.JACCARD:
+        case Measure.JACCARD | Measure.CONTAINMENT:
             return (1 - scores) / (1 - kind.ceiling)
         case Measure.POINTS:
             most = kind.most_shared or kind.count[1]

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from hashpact._kernel import HammingStore, MinHashStore, PartsStore
+from hashpact._kernel import HammingStore, MinHashStore, PartsStore, WinnowStore
 from hashpact.domain.checks import Hits
 from hashpact.domain.fingerprints import TYPES, Fingerprint, FingerprintType, Measure
 from hashpact.errors import CorruptError
@@ -17,6 +18,7 @@ from hashpact.lookup.hamming import HammingIndex
 from hashpact.lookup.minhash import VALUES, MinHashIndex
 from hashpact.lookup.parts import PartsIndex
 from hashpact.lookup.shapes import Ids, check_limit, checked_ids
+from hashpact.lookup.winnow import WinnowIndex
 
 EQUAL: Final = 0
 """The distance of equal values."""
@@ -25,8 +27,8 @@ EQUAL: Final = 0
 class NativeIndex:
     """An index over every fingerprint type; ``hashpact.domain.ports.Index`` is its contract.
 
-    Hamming distance and equality are exact; for MinHash the recall is ``MinHashIndex.recall``; a search of
-    parts has a bound on work. Several threads may also add and remove: they take turns.
+    Hamming distance and equality are exact, and so are winnowed texts and parts up to a bound on work; for
+    MinHash the recall is ``MinHashIndex.recall``. Several threads may also add and remove: they take turns.
     """
 
     def __init__(self) -> None:
@@ -121,7 +123,7 @@ class _Part(Protocol):
     """The index of one type, in terms of fingerprints' bytes."""
 
     @property
-    def index(self) -> HammingIndex | MinHashIndex | PartsIndex: ...
+    def index(self) -> HammingIndex | MinHashIndex | PartsIndex | WinnowIndex: ...
 
     def add(self, values: Sequence[bytes], ids: Sequence[int]) -> None: ...
 
@@ -131,6 +133,8 @@ class _Part(Protocol):
 def _part(kind: FingerprintType, files: Located | None = None) -> _Part:
     if kind.measure is Measure.JACCARD:
         return _MinHashPart(MinHashIndex() if files is None else MinHashIndex.over(MinHashStore.open(*files)))
+    if kind.measure is Measure.CONTAINMENT:
+        return _WinnowPart(WinnowIndex() if files is None else WinnowIndex.over(WinnowStore.open(*files)))
     if kind.measure is Measure.POINTS:
         return _PicturePart(PartsIndex() if files is None else PartsIndex.over(PartsStore.open(*files)))
     if files is not None:
@@ -191,3 +195,20 @@ class _PicturePart:
         return Hits(
             found.ids.data, found.points.data, truncated=found.truncated, places=found.transforms.tolist()
         )
+
+
+class _WinnowPart:
+    def __init__(self, index: WinnowIndex) -> None:
+        self.index = index
+
+    def add(self, values: Sequence[bytes], ids: Sequence[int]) -> None:
+        self.index.add([_hashes(value) for value in values], ids)
+
+    def search(self, value: bytes, threshold: float, limit: int) -> Hits:
+        ids, shares, truncated = self.index.search(_hashes(value), threshold, limit)
+        return Hits(ids.data, shares.data, truncated=truncated)
+
+
+def _hashes(value: bytes) -> NDArray[np.uint32]:
+    """A fingerprint's hashes, which are big-endian, in the machine's order."""
+    return np.frombuffer(value, dtype=">u4").astype(np.uint32)

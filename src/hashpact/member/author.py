@@ -69,7 +69,7 @@ class Author:
         if removed is not None and removed > self.clock() + _CLOCKS_APART:
             msg = "the content was removed in the future; give the time of the removal"
             raise InvalidInputError(msg, field="removed")
-        private = [PrivatePart(shared, self.entropy(NONCE_SIZE)).text() for shared in fingerprints]
+        private = [PrivatePart(each.shared(), self.entropy(NONCE_SIZE)).text() for each in fingerprints]
         body = Submit(
             labels=tuple(sorted(reason.labels)),
             basis=reason.basis,

@@ -47,7 +47,8 @@ def subject_of(submission: Submission) -> str | None:
 
 def subject_of_content(fingerprints: Iterable[Fingerprint]) -> str:
     """What a submission of these fingerprints is about."""
-    return _digest("submit", *sorted({f"{each.type.name} {each.value.hex()}" for each in fingerprints}))
+    shared = (each.shared() for each in fingerprints)
+    return _digest("submit", *sorted({f"{each.type.name} {each.value.hex()}" for each in shared}))
 
 
 def subject_of_entry(kind: type[Withdraw | GiveOpinion], entry: int) -> str:

@@ -26,6 +26,7 @@ FIELDS_OF: Final = {
     Measure.HAMMING: ("max_distance", "distance"),
     Measure.EQUALITY: ("max_distance", "distance"),
     Measure.JACCARD: ("min_similarity", "similarity"),
+    Measure.CONTAINMENT: ("min_share", "share"),
     Measure.POINTS: ("min_points", "points"),
 }
 """The fields of a query and of a match that hold a measure's threshold and its score."""

@@ -16,7 +16,9 @@
 
 #include "bind/files.hpp"
 #include "minhash/signature.hpp"
-#include "store/batch.hpp"
+#include "store/search.hpp"
+#include "winnow/fingerprint.hpp"
+#include "winnow/search.hpp"
 #include "stores.hpp"
 
 namespace hashpact::binding {
@@ -26,14 +28,17 @@ using namespace nb::literals;
 
 using HammingStore = Owned<Store<HammingSegment>>;
 using MinHashStore = Owned<Store<MinHashSegment>>;
+using WinnowStore = Owned<Store<WinnowSegment>>;
 
 using Ids = nb::ndarray<const std::uint64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Hashes = nb::ndarray<const std::uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Records = nb::ndarray<const std::uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
 inline std::size_t limit_or_none(std::optional<std::size_t> limit) { return limit.value_or(kNoLimit); }
 
 // Records as callers have them become records as the store keeps them.
-inline void prepare(const HammingStore& /*store*/, std::uint64_t* /*codes*/, std::size_t /*count*/) {}
+template <class Store>
+void prepare(const Store& /*store*/, std::uint64_t* /*records*/, std::size_t /*count*/) {}
 
 inline void prepare(const MinHashStore& /*store*/, std::uint64_t* signatures, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) to_planes(signatures + i * kSignatureWords);
@@ -87,7 +92,7 @@ nb::list search(const Store& store, const nb::bytes& record, unsigned radius, st
     std::vector<Hit> hits;
     {
         const nb::gil_scoped_release unlocked;
-        hits = store.search(query, radius, limit_or_none(limit));
+        hits = hashpact::search(store, query, radius, limit_or_none(limit));
     }
     nb::list found;
     for (const Hit& hit : hits) found.append(nb::make_tuple(hit.id, shown(store, hit.distance)));
@@ -101,6 +106,25 @@ nb::object array(std::vector<T>&& values) {
     const nb::capsule owner(kept.get(), [](void* all) noexcept { delete static_cast<std::vector<T>*>(all); });
     std::vector<T>* all = kept.release();
     return nb::ndarray<nb::numpy, T, nb::ndim<1>>(all->data(), {all->size()}, owner).cast();
+}
+
+// The ids and shares of what a text with these hashes contains, and whether the search was cut short.
+inline nb::tuple search_contained(const WinnowStore& store, const Hashes& text, double least,
+                                  std::optional<std::size_t> limit) {
+    std::vector<std::uint64_t> ids;
+    std::vector<double> shares;
+    bool truncated = false;
+    {
+        const nb::gil_scoped_release unlocked;
+        const std::vector<std::uint32_t> hashes(text.data(), text.data() + text.shape(0));
+        const WinnowAnswer answer = hashpact::search(store, hashes, least, limit_or_none(limit));
+        for (const Contained& hit : answer.hits) {
+            ids.push_back(hit.id);
+            shares.push_back(hit.share);
+        }
+        truncated = answer.truncated;
+    }
+    return nb::make_tuple(array(std::move(ids)), array(std::move(shares)), truncated);
 }
 
 template <class Store>
@@ -138,20 +162,26 @@ nb::dict stats(const Store& store) {
 }
 
 template <class Store>
-nb::class_<Store> bind_store(nb::module_& module, const char* name) {
-    return nb::class_<Store>(module, name)
+nb::class_<Store> bind_store(nb::module_& module, const char* name, const char* frozen) {
+    bind_frozen<Store>(module, frozen);
+    return bind_files(nb::class_<Store>(module, name))
         .def("add", &add<Store>, "ids"_a, "records"_a)
         .def("remove", &remove<Store>, "ids"_a)
         .def("known", &known<Store>, "ids"_a)
-        .def("search", &search<Store>, "record"_a, "radius"_a, "limit"_a.none())
-        .def("search_batch", &search_batch<Store>, "records"_a, "radius"_a, "threads"_a, "limit"_a.none())
         .def("stats", &stats<Store>)
         .def("__len__", &Store::size);
 }
 
+// One whose searches look into each layer by itself.
+template <class Store>
+nb::class_<Store> bind_layered(nb::module_& module, const char* name, const char* frozen) {
+    return bind_store<Store>(module, name, frozen)
+        .def("search", &search<Store>, "record"_a, "radius"_a, "limit"_a.none())
+        .def("search_batch", &search_batch<Store>, "records"_a, "radius"_a, "threads"_a, "limit"_a.none());
+}
+
 inline nb::class_<HammingStore> bind_hamming(nb::module_& module) {
-    bind_frozen<HammingStore>(module, "HammingFrozen");
-    return bind_files(bind_store<HammingStore>(module, "HammingStore"))
+    return bind_layered<HammingStore>(module, "HammingStore", "HammingFrozen")
         .def(
             "__init__",
             [](HammingStore* self, std::size_t width, unsigned radius) {
@@ -166,8 +196,7 @@ inline nb::class_<HammingStore> bind_hamming(nb::module_& module) {
 }
 
 inline nb::class_<MinHashStore> bind_minhash(nb::module_& module) {
-    bind_frozen<MinHashStore>(module, "MinHashFrozen");
-    return bind_files(bind_store<MinHashStore>(module, "MinHashStore"))
+    return bind_layered<MinHashStore>(module, "MinHashStore", "MinHashFrozen")
         .def(
             "__init__",
             [](MinHashStore* self, unsigned bands, unsigned values) {
@@ -177,6 +206,12 @@ inline nb::class_<MinHashStore> bind_minhash(nb::module_& module) {
             "bands"_a, "values"_a)
         .def_prop_ro("bands", [](const MinHashStore& store) { return store.options().bands; })
         .def_prop_ro("values", [](const MinHashStore& store) { return store.options().values; });
+}
+
+inline nb::class_<WinnowStore> bind_winnow(nb::module_& module) {
+    return bind_store<WinnowStore>(module, "WinnowStore", "WinnowFrozen")
+        .def("__init__", [](WinnowStore* self) { new (self) WinnowStore(kWinnowWords, {}); })
+        .def("search", &search_contained, "hashes"_a, "least_share"_a, "limit"_a.none());
 }
 
 }  // namespace hashpact::binding

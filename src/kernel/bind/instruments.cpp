@@ -25,7 +25,7 @@ nb::dict touches(const HammingStore& store, const nb::bytes& record, unsigned ra
     if (record.size() != store.words() * sizeof(std::uint64_t)) throw std::invalid_argument("wrong record width");
     std::memcpy(query, record.data(), record.size());
     hashpact::TouchCounter counter;
-    store.search(query, radius, hashpact::binding::limit_or_none(limit));
+    hashpact::search(store, query, radius, hashpact::binding::limit_or_none(limit));
     const hashpact::Touches counts = counter.counts();
     nb::dict out;
     out["probes"] = counts.probes;

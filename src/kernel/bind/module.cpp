@@ -18,4 +18,5 @@ NB_MODULE(_kernel, module) {
     hashpact::binding::bind_hamming(module);
     hashpact::binding::bind_minhash(module);
     hashpact::binding::bind_parts(module);
+    hashpact::binding::bind_winnow(module);
 }

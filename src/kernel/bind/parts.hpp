@@ -48,8 +48,8 @@ inline void add_parts(PartsStore& store, const Ids& ids, const Counts& counts, c
 }
 
 // (ids, points, transforms, truncated). A transform is four numbers: scale, rotation in degrees, x, y.
-inline nb::tuple search_parts(const PartsStore& store, const nb::bytes& units, unsigned points,
-                              std::optional<std::size_t> limit) {
+inline nb::tuple find_parts(const PartsStore& store, const nb::bytes& units, unsigned points,
+                            std::optional<std::size_t> limit) {
     if (units.size() % kUnitBytes != 0) throw std::invalid_argument("wrong width of a keypoint");
     std::vector<std::uint64_t> ids;
     std::vector<std::uint16_t> counts;
@@ -60,7 +60,7 @@ inline nb::tuple search_parts(const PartsStore& store, const nb::bytes& units, u
         const std::size_t count = units.size() / kUnitBytes;
         const nb::gil_scoped_release unlocked;
         constexpr double kDegrees = 57.295779513082320877;
-        const auto found = store.search(PartsQuery(bytes, count), points, limit_or_none(limit));
+        const auto found = search_parts(store, PartsQuery(bytes, count), points, limit_or_none(limit));
         truncated = found.truncated;
         for (const PartsHit& hit : found.hits) {
             const Transform& by = hit.transform;
@@ -82,7 +82,7 @@ inline void bind_parts(nb::module_& module) {
         .def("add", &add_parts, "ids"_a, "counts"_a, "units"_a)
         .def("remove", &remove<PartsStore>, "ids"_a)
         .def("known", &known<PartsStore>, "ids"_a)
-        .def("search", &search_parts, "units"_a, "points"_a, "limit"_a.none())
+        .def("search", &find_parts, "units"_a, "points"_a, "limit"_a.none())
         .def("stats", &stats<PartsStore>)
         .def("__len__", &PartsStore::size);
 }

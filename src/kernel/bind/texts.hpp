@@ -10,11 +10,17 @@
 #include <vector>
 
 #include "minhash/signature.hpp"
+#include "winnow/fingerprint.hpp"
 
 namespace hashpact::binding {
 
 namespace nb = nanobind;
 using namespace nb::literals;
+
+// Appends a value, big-endian.
+inline void append(std::vector<unsigned char>& bytes, std::uint32_t value) {
+    for (int shift = 24; shift >= 0; shift -= 8) bytes.push_back(static_cast<unsigned char>(value >> shift));
+}
 
 inline Signature signature_of(std::string_view text, std::size_t enough) {
     return hashpact::signature_of(reinterpret_cast<const unsigned char*>(text.data()), text.size(), enough);
@@ -32,13 +38,23 @@ inline nb::tuple minhash(const std::vector<nb::bytes>& texts, std::size_t enough
         values.reserve(texts.size() * sizeof(SignatureValues));
         for (const std::string_view text : views) {
             const Signature signature = signature_of(text, enough);
-            for (const std::uint32_t value : signature.values) {
-                for (int shift = 24; shift >= 0; shift -= 8) values.push_back(static_cast<unsigned char>(value >> shift));
-            }
+            for (const std::uint32_t value : signature.values) append(values, value);
             shingles.push_back(signature.shingles);
         }
     }
     return nb::make_tuple(nb::bytes(values.data(), values.size()), shingles);
+}
+
+// The winnowed hashes of a text, big-endian in ascending order: the least `most` of them.
+inline nb::bytes winnow(const nb::bytes& text, std::size_t most) {
+    const std::string_view view(text.c_str(), text.size());
+    std::vector<unsigned char> values;
+    {
+        const nb::gil_scoped_release unlocked;
+        const auto* bytes = reinterpret_cast<const unsigned char*>(view.data());
+        for (const std::uint32_t hash : winnowed(bytes, view.size(), most)) append(values, hash);
+    }
+    return nb::bytes(values.data(), values.size());
 }
 
 inline nb::bytes folded(const nb::bytes& text) {
@@ -54,6 +70,7 @@ inline nb::bytes folded(const nb::bytes& text) {
 inline void bind_texts(nb::module_& module) {
     module.def("fold", &folded, "text"_a);
     module.def("minhash", &minhash, "texts"_a, "enough"_a);
+    module.def("winnow", &winnow, "text"_a, "most"_a);
 }
 
 }  // namespace hashpact::binding

@@ -28,7 +28,6 @@ class HammingSegment {
   public:
     static constexpr FileKind kKind = FileKind::kHamming;
     using Delta = HammingDelta;
-    using Found = Nearest;
 
     // The radius that the tables are laid out for. Any other gives the same answers, perhaps more slowly.
     struct Options {

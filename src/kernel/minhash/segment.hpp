@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "minhash/bands.hpp"
-#include "minhash/copies.hpp"
+#include "store/copies.hpp"
 #include "minhash/tables.hpp"
 #include "store/nearest.hpp"
 #include "store/rows.hpp"
@@ -33,7 +33,6 @@ class MinHashDelta : public Delta {
 class MinHashSegment {
   public:
     using Delta = MinHashDelta;
-    using Found = Nearest;
     struct Options {
         unsigned bands;   // that are needed
         unsigned values;  // of a band

@@ -10,7 +10,7 @@ namespace hashpact {
 
 namespace {
 
-// Postings are compared in pieces, whose results fit into a core's own cache.
+// CellPostings are compared in pieces, whose results fit into a core's own cache.
 constexpr std::uint32_t kPiece = 1024;
 
 // A keypoint of the query that is like one of an entry.
@@ -32,7 +32,7 @@ bool operator<(const Alike& a, const Alike& b) {
 
 class Search {
   public:
-    Search(const Postings& postings, const RowIds& rows, const Tombstones& tombstones, const PartsQuery& query,
+    Search(const CellPostings& postings, const RowIds& rows, const Tombstones& tombstones, const PartsQuery& query,
            PartsFound& found)
         : postings_(postings), rows_(rows), tombstones_(tombstones), query_(query), found_(found) {}
 
@@ -53,13 +53,13 @@ class Search {
     // Compares the postings of the cells near a keypoint, the nearest first.
     void look_up(std::size_t asked) {
         const PartsQuery::Asked& point = query_.asked()[asked];
-        std::array<Postings::Range, kProbes> ranges;
+        std::array<CellPostings::Range, kProbes> ranges;
         for (std::size_t i = 0; i < kProbes; ++i) {
             ranges[i] = postings_.of(point.cells[i]);
             if (ranges[i].begin != ranges[i].end) __builtin_prefetch(postings_.signatures() + ranges[i].begin);
         }
         PartsFound::Left& left = found_.left(asked);
-        for (const Postings::Range& range : ranges) {
+        for (const CellPostings::Range& range : ranges) {
             for (std::uint32_t begin = range.begin; begin < range.end; begin += kPiece) {
                 const std::uint32_t count = std::min({range.end - begin, kPiece, left.compared});
                 left.compared -= count;
@@ -130,7 +130,7 @@ class Search {
         }
     }
 
-    const Postings& postings_;
+    const CellPostings& postings_;
     const RowIds& rows_;
     const Tombstones& tombstones_;
     const PartsQuery& query_;
@@ -161,7 +161,7 @@ PartsFound::Result PartsFound::take() {
     return {std::move(hits_), truncated};
 }
 
-void search_postings(const Postings& postings, const RowIds& rows, const Tombstones& tombstones,
+void search_cells(const CellPostings& postings, const RowIds& rows, const Tombstones& tombstones,
                      const PartsQuery& query, PartsFound& found) {
     Search(postings, rows, tombstones, query, found).run();
 }

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "parts/point.hpp"
-#include "parts/postings.hpp"
+#include "parts/cells.hpp"
 #include "parts/voting.hpp"
 #include "store/rows.hpp"
 
@@ -87,7 +87,7 @@ class PartsFound {
 };
 
 // Gives `found` the entries of these postings that have no tombstone.
-void search_postings(const Postings& postings, const RowIds& rows, const Tombstones& tombstones,
+void search_cells(const CellPostings& postings, const RowIds& rows, const Tombstones& tombstones,
                      const PartsQuery& query, PartsFound& found);
 
 }  // namespace hashpact

@@ -16,7 +16,7 @@ constexpr std::uint32_t kGone = 0xFFFFFFFFU;
 constexpr std::uint32_t kWordsAtOnce = 64;
 
 // The postings of a record.
-void unpack(const std::uint64_t* record, std::size_t row, std::vector<Postings::Posting>& out) {
+void unpack(const std::uint64_t* record, std::size_t row, std::vector<CellPostings::Posting>& out) {
     const std::size_t count = std::min<std::uint64_t>(record[0], kEntryPoints);
     for (std::size_t i = 0; i < count; ++i) {
         Point point;
@@ -26,15 +26,15 @@ void unpack(const std::uint64_t* record, std::size_t row, std::vector<Postings::
     }
 }
 
-Postings unpacked(const Rows& rows) {
-    std::vector<Postings::Posting> all;
+CellPostings unpacked(const Rows& rows) {
+    std::vector<CellPostings::Posting> all;
     for (std::size_t row = 0; row < rows.size(); ++row) unpack(rows.record(row), row, all);
-    return Postings(std::move(all));
+    return CellPostings(std::move(all));
 }
 
-// Postings on their way into others: which row each row becomes, or kGone.
+// CellPostings on their way into others: which row each row becomes, or kGone.
 struct Moving {
-    const Postings* postings;
+    const CellPostings* postings;
     std::vector<std::uint32_t> rows;
 
     std::uint32_t owner(std::uint32_t at) const {
@@ -44,8 +44,8 @@ struct Moving {
         return row == kGone ? kGone : row << kNumberBits | (before & kNumber);
     }
 
-    void gather(std::uint32_t cell, std::vector<Postings::Posting>& out) const {
-        const Postings::Range range = postings->of(cell);
+    void gather(std::uint32_t cell, std::vector<CellPostings::Posting>& out) const {
+        const CellPostings::Range range = postings->of(cell);
         for (std::uint32_t at = range.begin; at < range.end; ++at) {
             const std::uint32_t to = owner(at);
             if (to != kGone) out.push_back({postings->signatures()[at], cell, to, postings->places()[at]});
@@ -53,15 +53,15 @@ struct Moving {
     }
 };
 
-Postings merged(const std::vector<Moving>& all) {
+CellPostings merged(const std::vector<Moving>& all) {
     std::size_t size = 0;
     for (const Moving& each : all) {
         for (std::uint32_t at = 0; at < each.postings->size(); ++at) size += each.owner(at) != kGone ? 1 : 0;
         interruption_point();
     }
-    PostingsWriter writer(size);
+    CellPostingsWriter writer(size);
     std::size_t left = size;
-    std::vector<Postings::Posting> cell;
+    std::vector<CellPostings::Posting> cell;
     for (std::uint32_t word = 0; word < kCells / 64; ++word) {
         if (word % kWordsAtOnce == 0) interruption_point();
         std::uint64_t occupied = 0;
@@ -73,7 +73,7 @@ Postings merged(const std::vector<Moving>& all) {
             std::sort(cell.begin(), cell.end(), [](const auto& a, const auto& b) { return a.owner < b.owner; });
             if (cell.size() > left) throw DamagedSection("the sections about cells are damaged");
             left -= cell.size();
-            for (const Postings::Posting& posting : cell) writer.add(posting);
+            for (const CellPostings::Posting& posting : cell) writer.add(posting);
         }
     }
     if (left != 0) throw DamagedSection("the sections about cells are damaged");
@@ -82,7 +82,8 @@ Postings merged(const std::vector<Moving>& all) {
 
 }  // namespace
 
-PartsSegment::PartsSegment(RowIds rows, Postings postings) : rows_(std::move(rows)), postings_(std::move(postings)) {}
+PartsSegment::PartsSegment(RowIds rows, CellPostings postings)
+    : rows_(std::move(rows)), postings_(std::move(postings)) {}
 
 PartsSegment::PartsSegment(const Rows& rows, const Options& /*options*/)
     : rows_(rows.size(), rows.words), postings_(unpacked(rows)) {
@@ -99,19 +100,19 @@ void PartsSegment::store(Sections& out) const {
 }
 
 void PartsSegment::search(const PartsQuery& query, const Tombstones& tombstones, PartsFound& found) const {
-    if (rows_.size() != 0) search_postings(postings_, rows_, tombstones, query, found);
+    if (rows_.size() != 0) search_cells(postings_, rows_, tombstones, query, found);
 }
 
 void PartsDelta::search(const PartsQuery& query, PartsFound& found) const {
     const std::size_t rows = size();
     if (rows == 0) return;
-    std::vector<Postings::Posting> all;
+    std::vector<CellPostings::Posting> all;
     for (std::size_t row = 0; row < rows; ++row) {
         if (!tombstones().has(row)) unpack(record(row), row, all);
     }
     RowIds ids(rows, words());
     for (std::size_t row = 0; row < rows; ++row) ids.ids[row] = id(row);
-    search_postings(Postings(std::move(all)), ids, tombstones(), query, found);
+    search_cells(CellPostings(std::move(all)), ids, tombstones(), query, found);
 }
 
 std::shared_ptr<Layer<PartsSegment>> Gathering<PartsSegment>::build(const PartsSegment::Options& /*options*/) {
@@ -121,13 +122,13 @@ std::shared_ptr<Layer<PartsSegment>> Gathering<PartsSegment>::build(const PartsS
     };
     std::vector<Moving> moving(sources_.size() + 1);
     std::vector<Row> rows;
-    std::vector<Postings::Posting> loose;
+    std::vector<CellPostings::Posting> loose;
     moving.back().rows.assign(records_.size(), kGone);
     for (std::size_t row = 0; row < records_.size(); ++row) {
         unpack(records_[row].words, row, loose);
         rows.push_back({records_[row].id, &moving.back().rows[row]});
     }
-    const Postings fresh(std::move(loose));
+    const CellPostings fresh(std::move(loose));
     moving.back().postings = &fresh;
     for (std::size_t i = 0; i < sources_.size(); ++i) {
         const PartsSegment& segment = sources_[i]->layer->segment;

@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "parts/postings.hpp"
+#include "parts/cells.hpp"
 #include "parts/search.hpp"
 #include "store/layers.hpp"
 #include "store/rows.hpp"
@@ -24,11 +24,10 @@ class PartsDelta : public Delta {
 class PartsSegment {
   public:
     using Delta = PartsDelta;
-    using Found = PartsFound;
     struct Options {};
     static constexpr FileKind kKind = FileKind::kParts;
 
-    PartsSegment(RowIds rows, Postings postings);
+    PartsSegment(RowIds rows, CellPostings postings);
 
     // Of records in the order of ids.
     PartsSegment(const Rows& rows, const Options& options);
@@ -39,7 +38,7 @@ class PartsSegment {
 
     Options options() const { return {}; }
     const RowIds& rows() const { return rows_; }
-    const Postings& postings() const { return postings_; }
+    const CellPostings& postings() const { return postings_; }
     std::size_t chunks() const { return postings_.cells(); }
     std::size_t bytes() const { return rows_.ids.bytes() + postings_.bytes(); }
 
@@ -48,8 +47,20 @@ class PartsSegment {
 
   private:
     RowIds rows_;
-    Postings postings_;
+    CellPostings postings_;
 };
+
+// The entries of a store for which at least `points` keypoints of the query vote, at most `limit` of them.
+template <class Store>
+PartsFound::Result search_parts(const Store& store, const PartsQuery& query, unsigned points, std::size_t limit) {
+    const auto now = store.view();
+    PartsFound found(points, limit);
+    for (const auto& layer : now->layers) {
+        layer->read([&] { layer->segment.search(query, layer->tombstones, found); });
+    }
+    now->delta->search(query, found);
+    return found.take();
+}
 
 // A segment has no records, so its postings are merged: cell by cell, of all segments at once.
 template <>

@@ -28,10 +28,11 @@ struct Layer {
 
     std::size_t live() const { return segment.rows().size() - tombstones.count(); }
 
-    template <class Query>
-    void search(const Query& query, typename Segment::Found& found) const {
+    // Calls `use()`, which reads the segment. If that is damaged and lies in a file, the error names the file.
+    template <class Use>
+    void read(const Use& use) const {
         try {
-            segment.search(query, tombstones, found);
+            use();
         } catch (const DamagedSection& damage) {
             if (file == nullptr) throw;
             file->fail(damage.what());

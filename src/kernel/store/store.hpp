@@ -118,15 +118,12 @@ class Store {
         return rows;
     }
 
-    // What the segment's kind of collection finds, which is made of the bounds: for a Nearest a radius and a limit.
-    template <class Query, class... Bounds>
-    auto search(const Query& query, Bounds... bounds) const {
-        const std::shared_ptr<Snapshot> now = snapshot();
-        typename Segment::Found found(bounds...);
-        for (const auto& layer : now->layers) layer->search(query, found);
-        now->delta->search(query, found);
-        return found.take();
-    }
+    // What a search sees that begins now. Only the delta and the tombstones still change, and they only grow.
+    struct Snapshot {
+        Layers layers;  // the largest first
+        std::shared_ptr<typename Segment::Delta> delta;
+    };
+    std::shared_ptr<const Snapshot> view() const { return snapshot(); }
 
     // Compares what lies in files with their checksums. Throws CorruptFile.
     void verify() const {
@@ -170,12 +167,6 @@ class Store {
   private:
     using Source = hashpact::Source<Segment>;
     using Delta = typename Segment::Delta;
-
-    // What a search sees. Only the delta and the tombstones still change, and they only grow.
-    struct Snapshot {
-        Layers layers;  // the largest first
-        std::shared_ptr<Delta> delta;
-    };
 
     // Where a record is; no tombstones: nowhere.
     struct Place {

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
+import struct
 
 import pytest
-from builders import ALL_TYPES, fingerprint, near, private_part, seeded
+from builders import ALL_TYPES, fingerprint, near, private_part, seeded, winnowed
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ from hashpact.domain.fingerprints import (
     PHASH,
     SHA256,
     TYPES,
+    WINNOW,
     Fingerprint,
     FingerprintType,
     Measure,
@@ -38,8 +40,9 @@ def code(kind: FingerprintType, ones: int) -> bytes:
 @pytest.mark.parametrize("kind", ALL_TYPES, ids=lambda kind: kind.name)
 def test_every_type_takes_its_own_size_only(kind: FingerprintType) -> None:
     assert fingerprint(kind, "a").type is type_named(kind.name)
+    allowed = "8 to 8192 times 4" if kind is WINNOW else f"{kind.size}"
     for size in (0, kind.size - 1, kind.size + 1):
-        with pytest.raises(InvalidInputError, match=f"has {kind.size} bytes, not {size}") as caught:
+        with pytest.raises(InvalidInputError, match=f"has {allowed} bytes, not {size}") as caught:
             Fingerprint(kind, bytes(size))
         assert not isinstance(caught.value, UnusableFingerprintError)
         assert caught.value.details == {"field": "value"}
@@ -63,6 +66,7 @@ def test_the_table_of_types_is_the_one_of_the_design() -> None:
         ("phash/1", 8, 6, 10, (16, 48), None),
         ("parts/1", 38, 8, 6, None, None),
         ("minhash/1", 512, 0.6, 0.5, None, None),
+        ("winnow/1", 4, 0.5, 0.3, None, None),
         ("sha256/1", 32, 0, 0, None, None),
         ("md5/1", 16, 0, 0, None, None),
     }
@@ -88,13 +92,45 @@ def test_quality_is_for_pdq_and_from_fifty() -> None:
     for quality in (-1, 101):
         with pytest.raises(InvalidInputError, match="from 0 to 100"):
             Fingerprint(PDQ, value, quality)
-    for kind in (PHASH, MINHASH, SHA256, MD5):
+    for kind in (PHASH, MINHASH, WINNOW, SHA256, MD5):
         with pytest.raises(InvalidInputError, match="has no quality"):
             Fingerprint(kind, fingerprint(kind, "a").value, 90)
 
 
+def test_the_hashes_of_a_text_have_one_spelling() -> None:
+    ascending = struct.pack(">9I", 0, 3, 4, 5, 6, 7, 8, 9, 2**32 - 1)
+    assert Fingerprint(WINNOW, ascending).value == ascending
+    for wrong in (
+        struct.pack(">9I", 0, 3, 4, 5, 6, 7, 8, 8, 9),
+        struct.pack(">9I", 3, 0, 4, 5, 6, 7, 8, 9, 10),
+        struct.pack(">9I", 2**32 - 1, *range(8)),
+        struct.pack("<9I", *range(250, 259)),
+        bytes(36),
+    ):
+        with pytest.raises(InvalidInputError, match="in ascending order, each once") as caught:
+            Fingerprint(WINNOW, wrong)
+        assert caught.value.details == {"field": "value"}
+
+
+def test_an_entry_holds_the_first_hashes_of_a_text() -> None:
+    long = winnowed(range(0, 1000, 3))
+    assert long.shared() == winnowed(range(0, 3 * 128, 3))
+    assert long.shared().shared() == long.shared()
+    for short in (winnowed(range(128)), fingerprint(MINHASH, "a"), fingerprint(PDQ, "a")):
+        assert short.shared() is short
+    with pytest.raises(InvalidInputError, match="an entry has a winnow/1 of at most 512 bytes, not 1336"):
+        PrivatePart(long, bytes(32))
+    few, all_of_them = (each.value.hex().encode() for each in (long.shared(), long))
+    written = private_part(long.shared()).replace(few, all_of_them)
+    with pytest.raises(InvalidInputError, match="at most 512 bytes, not 1336"):
+        parse_private(written)
+    with pytest.raises(InvalidInputError, match="8 to 8192 times 4 bytes"):
+        winnowed(range(8193))
+
+
 def test_a_type_that_is_not_known_names_those_that_are() -> None:
-    with pytest.raises(InvalidInputError, match="pdq/1, phash/1, parts/1, minhash/1, sha256/1, md5/1"):
+    known = "pdq/1, phash/1, parts/1, minhash/1, winnow/1, sha256/1, md5/1"
+    with pytest.raises(InvalidInputError, match=known):
         type_named("pdq/2")
 
 
@@ -105,6 +141,7 @@ def test_a_type_that_is_not_known_names_those_that_are() -> None:
         (PHASH, [0, 10], [11, -1, 0.5]),
         (PARTS, [6, 8, 300], [5, 0, 301, 8.5, math.nan, math.inf]),
         (MINHASH, [0.5, 0.6, 1], [0.49, 1.01, 0, 31, math.nan, math.inf]),
+        (WINNOW, [0.3, 0.5, 1], [0.29, 1.01, 0, 31, math.nan, math.inf]),
         (SHA256, [0], [1, -1, 0.5, math.nan]),
         (MD5, [0], [1]),
     ],
@@ -165,6 +202,7 @@ def test_the_largest_private_part_is_far_below_the_limit() -> None:
     assert len(private_part(Fingerprint(PARTS, bytes(128 * PARTS.size)))) < MAX_PRIVATE
     with pytest.raises(MalformedError, match="does not end with a newline"):
         parse_private(EXAMPLE + b"x" * (MAX_PRIVATE - len(EXAMPLE)))
+    assert len(private_part(winnowed(range(2**32 - 128, 2**32)))) < MAX_PRIVATE
     too_long = EXAMPLE + b"x" * (MAX_PRIVATE + 1 - len(EXAMPLE))
     with pytest.raises(MalformedError, match="12289 bytes; the limit is 12288"):
         parse_private(too_long)

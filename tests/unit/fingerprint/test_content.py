@@ -35,7 +35,7 @@ def test_each_kind_has_its_types(tmp_path: Path) -> None:
     video = made(tmp_path / "b", b"\0\0\0\x18ftypmp42" + bytes(200))
 
     assert names(IMAGES / "baseline.jpg") == ["pdq/1", "phash/1", "sha256/1", "md5/1"]
-    assert names(text) == ["minhash/1", "sha256/1", "md5/1"]
+    assert names(text) == ["minhash/1", "winnow/1", "sha256/1", "md5/1"]
     assert names(video) == ["sha256/1", "md5/1"]
     assert fingerprints_of(IMAGES / "baseline.jpg").kind is Kind.PICTURE
     assert fingerprints_of(text).kind is Kind.TEXT
@@ -91,8 +91,9 @@ def test_a_string_has_the_fingerprints_of_a_file_of_its_utf8(tmp_path: Path) -> 
         fingerprints_of_text("")
     short = fingerprints_of_text("abcdefghijklmnopqrstuv")
     assert [each.type.name for each in short.fingerprints] == ["sha256/1", "md5/1"]
-    assert short.refused[0][0] == "minhash/1"
+    assert [name for name, _ in short.refused] == ["minhash/1", "winnow/1"]
     assert "19 distinct shingles" in short.refused[0][1]
+    assert "a text with 6 winnowed hashes is too short, it needs 8" in short.refused[1][1]
     with pytest.raises(UnusableContentError, match="19 distinct shingles"):
         fingerprints_of_text("abcdefghijklmnopqrstuv", ["minhash/1"])
     with pytest.raises(UnusableContentError, match="lone surrogate"):
@@ -131,9 +132,9 @@ def test_stumble_5_a_short_text_has_exact_fingerprints_and_says_why_no_other(tmp
 
     found = fingerprints_of(path)
     assert [each.type.name for each in found.fingerprints] == ["sha256/1", "md5/1"]
-    ((refused, reason),) = found.refused
-    assert refused == "minhash/1"
-    assert reason.startswith("refused minhash/1: a text with 0 distinct shingles is too short")
+    assert [name for name, _ in found.refused] == ["minhash/1", "winnow/1"]
+    assert found.refused[0][1].startswith("refused minhash/1: a text with 0 distinct shingles is too short")
+    assert found.refused[1][1].startswith("refused winnow/1: a text with 0 winnowed hashes is too short")
     assert names(path, ["sha256/1"]) == ["sha256/1"]
 
 
@@ -179,6 +180,8 @@ def test_a_text_is_utf8_throughout_or_it_is_another_file(tmp_path: Path) -> None
     assert fingerprints_of(path).kind is Kind.OTHER
     with pytest.raises(UnusableContentError, match="no minhash/1: not UTF-8 throughout"):
         fingerprints_of(path, ["minhash/1"])
+    with pytest.raises(UnusableContentError, match="no minhash/1 and no winnow/1: not UTF-8 throughout"):
+        fingerprints_of(path, ["minhash/1", "winnow/1"])
 
 
 def test_kinds_are_told_from_the_first_bytes() -> None:

@@ -143,8 +143,10 @@ def test_a_check_may_have_more_than_an_entry(original: Image.Image, entry: Finge
     most = PARTS.size * PARTS.most_shared
     assert len(entry.value) <= most < len(asked.value) <= PARTS.size * PARTS.count[1]
     PrivatePart(entry, bytes(32))
-    with pytest.raises(InvalidInputError, match="32 to 128 times 38 bytes"):
+    with pytest.raises(InvalidInputError, match="an entry has a parts/1 of at most 4864 bytes, not"):
         PrivatePart(asked, bytes(32))
+    with pytest.raises(InvalidInputError, match="an entry has a parts/1 of at least 1216 bytes, not 1178"):
+        PrivatePart(Fingerprint(PARTS, entry.value[: 31 * 38]), bytes(32))
     with pytest.raises(InvalidInputError, match="8 to 300 times 38 bytes"):
         Fingerprint(PARTS, bytes(38 * 301))
 

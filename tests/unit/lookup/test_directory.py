@@ -11,19 +11,31 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import winnowed
 from memory import MemoryIndexes
 
-from hashpact.domain.fingerprints import MD5, MINHASH, PDQ, PHASH, SHA256, Fingerprint, FingerprintType
+from hashpact.domain.fingerprints import (
+    MD5,
+    MINHASH,
+    PDQ,
+    PHASH,
+    SHA256,
+    WINNOW,
+    Fingerprint,
+    FingerprintType,
+)
 from hashpact.errors import ConfigError, CorruptError
 from hashpact.lookup import NativeIndex
 from hashpact.lookup.directory import IndexDirectory, IndexManifest
 
-EVERY_TYPE = (PDQ, PHASH, MINHASH, SHA256, MD5)
+EVERY_TYPE = (PDQ, PHASH, MINHASH, WINNOW, SHA256, MD5)
 ROOT = bytes(range(32))
 
 
 def fingerprint(kind: FingerprintType, seed: int) -> Fingerprint:
-    """A usable fingerprint: half of its bits are set."""
+    """A usable fingerprint: half of its bits are set, or a text has 60 hashes."""
+    if kind is WINNOW:
+        return winnowed(np.random.default_rng(seed).integers(0, 2**32, 60).tolist())
     rng = np.random.default_rng((seed, kind.size))
     bits = np.zeros(kind.size * 8, dtype=np.uint8)
     bits[rng.permutation(len(bits))[: len(bits) // 2]] = 1
@@ -31,7 +43,7 @@ def fingerprint(kind: FingerprintType, seed: int) -> Fingerprint:
 
 
 def items(start: int, stop: int) -> Iterator[tuple[int, Fingerprint]]:
-    return ((item, fingerprint(EVERY_TYPE[item % 5], item)) for item in range(start, stop))
+    return ((item, fingerprint(EVERY_TYPE[item % len(EVERY_TYPE)], item)) for item in range(start, stop))
 
 
 @pytest.fixture
@@ -56,7 +68,7 @@ def reopened(directory: IndexDirectory) -> tuple[NativeIndex, IndexManifest]:
 
 
 def found(index: NativeIndex, item: int) -> bool:
-    kind = EVERY_TYPE[item % 5]
+    kind = EVERY_TYPE[item % len(EVERY_TYPE)]
     hits = index.search(fingerprint(kind, item), kind.default, 10)
     return item in [hit.item for hit in hits]
 
@@ -104,7 +116,7 @@ def test_only_what_is_new_is_written_and_what_is_old_removed(directory: IndexDir
     directory.save(index.freeze(), 2, ROOT)
     second = segments(directory)
     assert first < second
-    assert len(second) == len(first) + 5
+    assert len(second) == len(first) + len(EVERY_TYPE)
     (directory.path / ".pdq-1-00.segment.00.new").write_bytes(b"left by a process that was killed")
     directory.save(filled(100).freeze(), 3, ROOT)
     assert not segments(directory) & second

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from segments import SegmentFile, crc32c, random_codes, random_parts, random_signatures
+from segments import SegmentFile, crc32c, random_codes, random_hashes, random_parts, random_signatures
 
 from hashpact.errors import CorruptError
-from hashpact.lookup import HammingIndex, MinHashIndex, PartsIndex
+from hashpact.lookup import HammingIndex, MinHashIndex, PartsIndex, WinnowIndex
 
-Index = HammingIndex | MinHashIndex | PartsIndex
+Index = HammingIndex | MinHashIndex | PartsIndex | WinnowIndex
 
 
 def hamming(count: int, width: int = 8) -> HammingIndex:
@@ -33,10 +33,15 @@ def parts(count: int) -> PartsIndex:
     return index
 
 
+def winnow(count: int) -> WinnowIndex:
+    return WinnowIndex.build(random_hashes(count, count), np.arange(count) * 3 + 1)
+
+
 KINDS: dict[str, tuple[type[Index], Callable[[int], Index]]] = {
     "hamming": (HammingIndex, hamming),
     "minhash": (MinHashIndex, minhash),
     "parts": (PartsIndex, parts),
+    "winnow": (WinnowIndex, winnow),
 }
 
 
@@ -49,6 +54,9 @@ def answers(index: Index, count: int) -> list[Any]:
         values = random_parts(count, count)[:: max(1, count // 40)]
         found = [index.search(value, points) for value in values for points in (2, 9)]
         return [tuple(getattr(each, "tolist", bool)() for each in one[:3]) for one in found]
+    if isinstance(index, WinnowIndex):
+        texts = random_hashes(count, count)[:: max(1, count // 40)]
+        return [[each.tolist() for each in index.search(text, 0.3)[:2]] for text in texts]
     signatures = random_signatures(count, count)[:: max(1, count // 40)]
     return [index.search(signature, similarity) for signature in signatures for similarity in (0.5, 1.0)]
 
@@ -108,6 +116,7 @@ def test_a_file_has_the_bytes_that_the_format_says(kind: str, saved: Path) -> No
         "hamming": (1, 8, 700),
         "minhash": (2, 512, 700),
         "parts": (5, 2056, 700),
+        "winnow": (4, 512, 700),
     }[kind]
     assert np.array_equal(np.frombuffer(file.content("ids"), "<u8"), np.arange(700) * 3 + 1)
     if kind == "hamming":
@@ -145,12 +154,13 @@ def test_delta_tombstones_and_layers_are_folded_into_one(tmp_path: Path) -> None
 def test_an_opened_index_is_changed_in_memory_only(kind: str, saved: Path) -> None:
     before = saved.read_bytes()
     index = KINDS[kind][0].open(saved)
-    makers: dict[str, Callable[[], Any]] = {
-        "hamming": lambda: random_codes(2000, 8, 5),
-        "minhash": lambda: random_signatures(2000, 5),
-        "parts": lambda: random_parts(2000, 5),
+    made: dict[str, Any] = {
+        "hamming": random_codes(2000, 8, 5),
+        "minhash": random_signatures(2000, 5),
+        "parts": random_parts(2000, 5),
+        "winnow": random_hashes(2000, 5),
     }
-    rows = makers[kind]()
+    rows = made[kind]
     index.add(rows, np.arange(2000) * 3)
     assert index.remove([1, 4, 7]) == 3
     with pytest.raises(ValueError, match="id 10 is in the index already"):

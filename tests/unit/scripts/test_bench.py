@@ -11,7 +11,7 @@ from zipfile import ZipFile
 import pytest
 from clones import ROOT, bare, clone
 
-BENCHMARKS = {"append", "audit", "check-under-history", "lookup", "minhash"}
+BENCHMARKS = {"append", "audit", "check-under-history", "fingerprint", "lookup", "minhash", "quality"}
 
 
 @pytest.mark.parametrize("arguments", [[], ["planting"], ["nothing"]], ids=["none", "no main", "unknown"])

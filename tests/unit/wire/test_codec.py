@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf, nan
 from typing import Any
 
 import pytest
@@ -13,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from hashpact.domain import statements
-from hashpact.domain.checks import Answer, Check, Filter, Match, Query, Transform
-from hashpact.domain.fingerprints import MD5, MINHASH, PARTS, PDQ, PHASH, SHA256, Fingerprint, Measure
+from hashpact.domain.checks import Answer, Check, Filter, Match, Query
+from hashpact.domain.fingerprints import MD5, MINHASH, PDQ, PHASH, SHA256, WINNOW, Fingerprint, Measure
 from hashpact.domain.kinds import Submit
 from hashpact.domain.messages import EntriesRequest, EntryDetail, MemberDetail, Page, PageRequest, Submission
 from hashpact.domain.state import Basis, Key, Member, Opinion, Role, Stance
@@ -32,16 +33,14 @@ member_ids = some.text("abz09-", min_size=3, max_size=32)
 
 @some.composite
 def queries(draw: some.DrawFn) -> Query:
-    kind = draw(some.sampled_from((*ALL_TYPES, PARTS)))
+    kind = draw(some.sampled_from(ALL_TYPES))
     shared = fingerprint(kind, draw(some.text("ab", max_size=4)))
     if kind is PDQ and draw(some.booleans()):
         shared = Fingerprint(kind, shared.value, draw(some.integers(50, 100)))
     if draw(some.booleans()):
         return Query(shared)
-    if kind.measure is Measure.JACCARD:
+    if kind.measure.larger_is_nearer:
         return Query(shared, draw(some.floats(kind.ceiling, 1)))
-    if kind.measure is Measure.POINTS:
-        return Query(shared, draw(some.integers(int(kind.ceiling), 300)))
     return Query(shared, draw(some.integers(0, int(kind.ceiling))))
 
 
@@ -62,24 +61,15 @@ checks = some.builds(
 )
 
 
-transforms = some.builds(
-    Transform,
-    some.floats(1 / 16, 16),
-    some.floats(-180, 180),
-    some.floats(-32, 32),
-    some.floats(-32, 32),
-)
-
-
 @some.composite
 def matches(draw: some.DrawFn) -> Match:
-    kind = draw(some.sampled_from((*ALL_TYPES, PARTS)))
-    jaccard = kind.measure is Measure.JACCARD
+    kind = draw(some.sampled_from(ALL_TYPES))
+    similar = kind.measure in {Measure.JACCARD, Measure.CONTAINMENT}
     return Match(
         entry=draw(numbers),
         type=kind.name,
         measure=kind.measure,
-        score=draw(some.floats(0, 1) if jaccard else some.integers(0, 256)),
+        score=draw(some.floats(0, 1) if similar else some.integers(0, 256)),
         labels=tuple(draw(some.lists(terms, min_size=1, max_size=8))),
         basis=draw(some.sampled_from(["guideline", "law"])),
         jurisdictions=tuple(draw(some.lists(countries, max_size=3))),
@@ -88,7 +78,6 @@ def matches(draw: some.DrawFn) -> Match:
         disputed_by=draw(counts),
         shared_at=draw(numbers),
         query=draw(some.integers(0, 63)),
-        transform=draw(transforms) if kind is PARTS else None,
     )
 
 
@@ -185,6 +174,11 @@ def picture(**changes: Any) -> check_pb2.Query:  # noqa: ANN401  # any field
     return message
 
 
+def of_text(**changes: Any) -> check_pb2.Query:  # noqa: ANN401  # any field
+    value = fingerprint(WINNOW, "1").value
+    return check_pb2.Query(fingerprint=check_pb2.Fingerprint(type="winnow/1", value=value), **changes)
+
+
 @pytest.mark.parametrize(
     ("message", "field"),
     [
@@ -200,29 +194,16 @@ def picture(**changes: Any) -> check_pb2.Query:  # noqa: ANN401  # any field
         (check_pb2.CheckRequest(queries=[picture(quality=101)]), "queries[0].fingerprint.quality"),
         (check_pb2.CheckRequest(queries=[picture(quality=-1)]), "queries[0].fingerprint.quality"),
         (check_pb2.CheckRequest(queries=[query(min_similarity=0.6)]), "queries[0].min_similarity"),
-        (
-            check_pb2.CheckRequest(queries=[query("minhash/1", 512, max_distance=3)]),
-            "queries[0].max_distance",
-        ),
+        (check_pb2.CheckRequest(queries=[of_text(max_distance=3)]), "queries[0].max_distance"),
         (check_pb2.CheckRequest(queries=[query(max_distance=32)]), "threshold"),
         (check_pb2.CheckRequest(queries=[query(max_distance=-1)]), "threshold"),
         (check_pb2.CheckRequest(queries=[query("minhash/1", 512, min_similarity=0.49)]), "threshold"),
-        (check_pb2.CheckRequest(queries=[query("parts/1", 7 * 38)]), "queries[0].fingerprint.value"),
-        (check_pb2.CheckRequest(queries=[query("parts/1", 301 * 38)]), "queries[0].fingerprint.value"),
-        (
-            check_pb2.CheckRequest(queries=[query("parts/1", 9 * 38, max_distance=9)]),
-            "queries[0].max_distance",
-        ),
-        (check_pb2.CheckRequest(queries=[query("parts/1", 9 * 38, min_points=5)]), "threshold"),
-        (check_pb2.CheckRequest(queries=[query("parts/1", 9 * 38, min_points=301)]), "threshold"),
-        (
-            check_pb2.CheckRequest(queries=[query("minhash/1", 512, min_similarity=float("nan"))]),
-            "threshold",
-        ),
-        (
-            check_pb2.CheckRequest(queries=[query("minhash/1", 512, min_similarity=float("inf"))]),
-            "threshold",
-        ),
+        (check_pb2.CheckRequest(queries=[query("minhash/1", 512, min_similarity=nan)]), "threshold"),
+        (check_pb2.CheckRequest(queries=[query("minhash/1", 512, min_similarity=inf)]), "threshold"),
+        (check_pb2.CheckRequest(queries=[of_text(min_similarity=0.6)]), "queries[0].min_similarity"),
+        (check_pb2.CheckRequest(queries=[of_text(min_share=0.2)]), "threshold"),
+        (check_pb2.CheckRequest(queries=[of_text(min_share=nan)]), "threshold"),
+        (check_pb2.CheckRequest(queries=[query("winnow/1", 32)]), "queries[0].fingerprint.value"),
         (request(limit=1001), "limit"),
         (request(limit=-21), "limit"),
         (request(min_position=-1), "min_position"),
@@ -312,11 +293,6 @@ def test_pages_have_bounds() -> None:
 Change = Callable[[Any], object]
 
 
-def turn_into_parts(match: check_pb2.Match) -> None:
-    """A match of parts/1 without its transform."""
-    match.type, match.points = "parts/1", 9
-
-
 def answers(world: World) -> dict[str, tuple[Callable[[Any], object], Message]]:
     """A good answer of each kind, with what reads it."""
     who = Identity.of("acme")
@@ -337,7 +313,6 @@ def answers(world: World) -> dict[str, tuple[Callable[[Any], object], Message]]:
         ("answer", "position", lambda one: setattr(one, "position", -1)),
         ("answer", "matches[0].score", lambda one: one.matches[0].ClearField("distance")),
         ("answer", "matches[0].score", lambda one: setattr(one.matches[0], "similarity", 0.5)),
-        ("answer", "matches[0].transform", lambda one: turn_into_parts(one.matches[0])),
         ("answer", "matches[0].type", lambda one: setattr(one.matches[0], "type", "pdq/9")),
         ("answer", "matches[0].entry", lambda one: setattr(one.matches[0], "entry", "entries/x")),
         ("answer", "matches[0].member", lambda one: setattr(one.matches[0], "member", "")),

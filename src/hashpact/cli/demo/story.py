@@ -14,7 +14,7 @@ from typing import Final
 
 from hashpact.cli.demo.stage import Original, clearinghouse, given_originals, own_originals, unrelated
 from hashpact.domain.checks import Filter, Match
-from hashpact.domain.fingerprints import TYPES, Measure
+from hashpact.domain.fingerprints import TYPES
 from hashpact.domain.state import Receipt
 from hashpact.errors import HashpactError, NotPermittedError, UnknownLabelError
 from hashpact.fingerprint.content import fingerprints_of
@@ -195,7 +195,7 @@ def _nearest(matches: Sequence[Match]) -> str:
         first.setdefault(match.type, match)
     return ", ".join(
         f"{name} {first[name].score:.2f}"
-        if first[name].measure is Measure.JACCARD
+        if first[name].measure.larger_is_nearer
         else f"{name} {int(first[name].score)}"
         for name in TYPES
         if name in first

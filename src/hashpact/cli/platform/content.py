@@ -57,8 +57,9 @@ class _Files:
 def fingerprint(files: tuple[str, ...], types: tuple[str, ...], *, as_json: bool) -> None:
     """Fingerprint files; nothing leaves this machine.
 
-    A picture has pdq/1 and phash/1, a text minhash/1, every file sha256/1 and md5/1. A type that this
-    content cannot have is named with the reason.
+    A picture has pdq/1 and phash/1, a text minhash/1 and winnow/1, every file sha256/1 and md5/1. Of winnow/1
+    all hashes are shown that a check has; an entry holds the first 128. A type that this content cannot have
+    is named with the reason.
     """
     work = _Files(files, types, as_json=as_json)
     for path, found in work:
@@ -113,6 +114,12 @@ def fingerprint(files: tuple[str, ...], types: tuple[str, ...], *, as_json: bool
     type=click.FloatRange(0, 1),
     help="Of minhash/1, how much must be alike. [0.6]",
 )
+@click.option(
+    "--min-share",
+    metavar="SHARE",
+    type=click.FloatRange(0, 1),
+    help="Of winnow/1, how much of the shared text the file must contain. [0.5]",
+)
 @click.option("--type", "types", type=_TYPES, multiple=True, help="Only this type; may be repeated.")
 @click.option("--variants", is_flag=True, help="Find a picture's copies that were mirrored or turned, too.")
 @client_options
@@ -127,6 +134,7 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     min_position: int,
     max_distance: int | None,
     min_similarity: float | None,
+    min_share: float | None,
     types: tuple[str, ...],
     connect: Connect,
     *,
@@ -153,7 +161,7 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     with connect() as client:
         for path, found in work:
             looked_for = (*found.fingerprints, *found.variants)
-            queries = [_query(each, max_distance, min_similarity) for each in looked_for]
+            queries = [_query(each, max_distance, min_similarity, min_share) for each in looked_for]
             answer = client.check(queries, filter=narrow, limit=limit, min_position=min_position)
             matched = matched or bool(answer.matches)
             if as_json:
@@ -190,13 +198,15 @@ def limits_of(found: Fingerprinted) -> dict[str, object]:
     return shown
 
 
-def _query(shared: Fingerprint, distance: int | None, similarity: float | None) -> Query:
+def _query(shared: Fingerprint, distance: int | None, similarity: float | None, share: float | None) -> Query:
     """The query of a fingerprint; a threshold looser than its type's ceiling is the ceiling."""
     match shared.type.measure:
         case Measure.HAMMING if distance is not None:
             return Query(shared, min(distance, shared.type.ceiling))
         case Measure.JACCARD if similarity is not None:
             return Query(shared, max(similarity, shared.type.ceiling))
+        case Measure.CONTAINMENT if share is not None:
+            return Query(shared, max(share, shared.type.ceiling))
         case _:
             return Query(shared)
 
@@ -209,11 +219,12 @@ def _shown(fingerprint: Fingerprint) -> dict[str, object]:
 
 
 def _match(match: Match) -> dict[str, object]:
-    alike = match.measure is Measure.JACCARD
+    name = {Measure.JACCARD: "similarity", Measure.CONTAINMENT: "share"}.get(match.measure, "distance")
+    score = round(match.score, 4) if match.measure.larger_is_nearer else int(match.score)
     return {
         "entry": match.entry,
         "type": match.type,
-        **({"similarity": round(match.score, 4)} if alike else {"distance": int(match.score)}),
+        name: score,
         "labels": list(match.labels),
         "basis": match.basis,
         "member": match.member,
@@ -245,7 +256,7 @@ def _cells(matches: Sequence[Match]) -> tuple[object, ...]:
     first = matches[0]
     near: dict[str, str] = {}
     for match in matches:
-        score = f"{match.score:.2f}" if match.measure is Measure.JACCARD else str(int(match.score))
+        score = f"{match.score:.2f}" if match.measure.larger_is_nearer else str(int(match.score))
         near.setdefault(match.type, "" if match.measure is Measure.EQUALITY else f" {score}")
     return (
         first.entry,

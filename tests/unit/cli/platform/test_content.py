@@ -45,8 +45,8 @@ def test_a_text_that_is_too_short_says_so_and_the_next_file_goes_on(
     captured = capsys.readouterr()
     first, second, third = [json.loads(line) for line in captured.out.splitlines()]
     assert [each["type"] for each in first["fingerprints"]] == ["sha256/1", "md5/1"]
-    (refused,) = first["refused"]
-    assert "too short" in refused["reason"]
+    assert [each["type"] for each in first["refused"]] == ["minhash/1", "winnow/1"]
+    assert all("too short" in each["reason"] for each in first["refused"])
     assert "No such file" in str(second["error"])
     assert third["file"] == str(long)
     assert len(captured.err.splitlines()) == 1

@@ -1,4 +1,4 @@
-#include "parts/postings.hpp"
+#include "parts/cells.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -9,23 +9,23 @@ namespace {
 
 constexpr std::size_t kWords = kCells / 64;
 
-bool before(const Postings::Posting& a, const Postings::Posting& b) {
+bool before(const CellPostings::Posting& a, const CellPostings::Posting& b) {
     return a.cell != b.cell ? a.cell < b.cell : a.owner < b.owner;
 }
 
 }  // namespace
 
-Postings::Postings(Room /*room*/, std::size_t size)
+CellPostings::CellPostings(Room /*room*/, std::size_t size)
     : bits_(kWords), ranks_(kWords), signatures_(size, kSectionPadding), owners_(size), places_(size) {}
 
-Postings::Postings(std::vector<Posting> all) {
+CellPostings::CellPostings(std::vector<Posting> all) {
     std::sort(all.begin(), all.end(), before);
-    PostingsWriter writer(all.size());
+    CellPostingsWriter writer(all.size());
     for (const Posting& posting : all) writer.add(posting);
     *this = writer.finish();
 }
 
-Postings::Postings(const SegmentFile& file) {
+CellPostings::CellPostings(const SegmentFile& file) {
     const std::uint64_t cells = file.number("cells");
     const std::uint64_t points = file.number("points");
     if (file.number("words") != kWordsVersion) file.fail("it is for other visual words");
@@ -38,7 +38,7 @@ Postings::Postings(const SegmentFile& file) {
     places_ = file.array<std::uint32_t>("points.places", points);
 }
 
-void Postings::store(Sections& out) const {
+void CellPostings::store(Sections& out) const {
     out.add("words", std::uint64_t{kWordsVersion});
     out.add("cells", std::uint64_t{cells()});
     out.add("points", std::uint64_t{size()});
@@ -50,13 +50,13 @@ void Postings::store(Sections& out) const {
     out.add("points.places", places_);
 }
 
-std::size_t Postings::bytes() const {
+std::size_t CellPostings::bytes() const {
     return bits_.bytes() + ranks_.bytes() + begins_.bytes() + signatures_.bytes() + owners_.bytes() + places_.bytes();
 }
 
-void Postings::damaged() { throw DamagedSection("the sections about cells are damaged"); }
+void CellPostings::damaged() { throw DamagedSection("the sections about cells are damaged"); }
 
-void PostingsWriter::add(const Postings::Posting& posting) {
+void CellPostingsWriter::add(const CellPostings::Posting& posting) {
     if (posting.cell != cell_) {
         cell_ = posting.cell;
         made_.bits_[cell_ / 64] |= std::uint64_t{1} << cell_ % 64;
@@ -68,7 +68,7 @@ void PostingsWriter::add(const Postings::Posting& posting) {
     ++next_;
 }
 
-Postings PostingsWriter::finish() {
+CellPostings CellPostingsWriter::finish() {
     begins_.push_back(next_);
     made_.begins_ = Array<std::uint32_t>(begins_.size());
     std::copy(begins_.begin(), begins_.end(), made_.begins_.data());

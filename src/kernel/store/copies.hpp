@@ -1,4 +1,4 @@
-// Which rows of a segment have the signature of an earlier row: one text posted a million times is in the bands once.
+// Which rows of a segment have the record of an earlier row: a search looks one text posted a million times up once.
 #pragma once
 
 #include <cstddef>
@@ -13,14 +13,14 @@ namespace hashpact {
 
 class Copies {
   public:
-    // Sets `firsts` to the first row with each signature, in ascending order.
+    // Sets `firsts` to the first row with each record, in ascending order.
     Copies(const Rows& rows, std::vector<std::uint32_t>& firsts);
 
     // Those of a file. Throws CorruptFile.
     explicit Copies(const SegmentFile& file);
     void store(Sections& out) const;
 
-    // How many rows are the first with their signature.
+    // How many rows are the first with their record.
     std::size_t distinct() const { return rows_ - copies_.size(); }
     std::size_t bytes() const { return originals_.bytes() + begins_.bytes() + copies_.bytes(); }
 

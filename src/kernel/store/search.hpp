@@ -1,4 +1,4 @@
-// Many searches at once, over a few threads.
+// Searches that look into each layer by itself: one, or many at once over a few threads.
 #pragma once
 
 #include <algorithm>
@@ -14,6 +14,18 @@
 
 namespace hashpact {
 
+// The hits of a query, nearest first, equal distances in the order of ids.
+template <class Store>
+std::vector<Hit> search(const Store& store, const std::uint64_t* query, unsigned radius, std::size_t limit) {
+    const auto now = store.view();
+    Nearest nearest(radius, limit);
+    for (const auto& layer : now->layers) {
+        layer->read([&] { layer->segment.search(query, layer->tombstones, nearest); });
+    }
+    now->delta->search(query, nearest);
+    return nearest.take();
+}
+
 // The hits of each of `count` queries. `threads` is how many run at the same time, the caller's among them.
 template <class Store>
 std::vector<std::vector<Hit>> search_batch(const Store& store, const std::uint64_t* queries, std::size_t count,
@@ -25,7 +37,7 @@ std::vector<std::vector<Hit>> search_batch(const Store& store, const std::uint64
     const auto work = [&] {
         try {
             for (std::size_t i = next++; i < count; i = next++) {
-                hits[i] = store.search(queries + i * store.words(), radius, limit);
+                hits[i] = search(store, queries + i * store.words(), radius, limit);
             }
         } catch (...) {
             next = count;

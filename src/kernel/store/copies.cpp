@@ -1,4 +1,4 @@
-#include "minhash/copies.hpp"
+#include "store/copies.hpp"
 
 #include <algorithm>
 #include <utility>

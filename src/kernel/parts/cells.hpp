@@ -1,7 +1,7 @@
 // Which entries have a keypoint in a cell: an inverted file in flat arrays.
 //
-// A keypoint takes 16 bytes, and a cell with any 4 bytes more. Which cells have any is a bit of each, so that looking for
-// an empty one, and most are in a small segment, reads nothing else.
+// A keypoint takes 16 bytes, and a cell with any 4 bytes more. Which cells have any is a bit of each, so that looking
+// for an empty one, and most are in a small segment, reads nothing else.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,7 @@ static_assert(kEntryPoints == 1U << kNumberBits, "a number for each keypoint");
 // So many rows leave room for the number.
 constexpr std::size_t kMaxPartsRows = (std::size_t{1} << (32 - kNumberBits)) - 1;
 
-class Postings {
+class CellPostings {
   public:
     struct Posting {
         std::uint64_t signature;
@@ -35,13 +35,13 @@ class Postings {
     };
 
     // Of none.
-    Postings() : Postings(std::vector<Posting>()) {}
+    CellPostings() : CellPostings(std::vector<Posting>()) {}
 
     // They are sorted by cell and owner here.
-    explicit Postings(std::vector<Posting> all);
+    explicit CellPostings(std::vector<Posting> all);
 
     // Those of a file. Throws CorruptFile.
-    explicit Postings(const SegmentFile& file);
+    explicit CellPostings(const SegmentFile& file);
     void store(Sections& out) const;
 
     std::size_t size() const { return owners_.size(); }
@@ -65,10 +65,10 @@ class Postings {
     const std::uint32_t* places() const { return places_.data(); }
 
   private:
-    friend class PostingsWriter;
+    friend class CellPostingsWriter;
 
     struct Room {};
-    Postings(Room /*room*/, std::size_t size);
+    CellPostings(Room /*room*/, std::size_t size);
 
     Range range(std::uint32_t at) const {
         if (at >= cells() || begins_[at] > begins_[at + 1] || begins_[at + 1] > size()) damaged();
@@ -84,18 +84,18 @@ class Postings {
     Array<std::uint32_t> places_;
 };
 
-// Postings in the order of their cells, one after the other.
-class PostingsWriter {
+// CellPostings in the order of their cells, one after the other.
+class CellPostingsWriter {
   public:
-    explicit PostingsWriter(std::size_t size) : made_(Postings::Room(), size) {}
+    explicit CellPostingsWriter(std::size_t size) : made_(CellPostings::Room(), size) {}
 
-    void add(const Postings::Posting& posting);
+    void add(const CellPostings::Posting& posting);
 
     // After all `size` of them.
-    Postings finish();
+    CellPostings finish();
 
   private:
-    Postings made_;
+    CellPostings made_;
     std::vector<std::uint32_t> begins_;
     std::uint32_t next_ = 0;
     std::uint32_t cell_ = kCells;
