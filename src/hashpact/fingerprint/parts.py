@@ -139,6 +139,11 @@ def agreement(
     return Agreement(len(kept), float((apart <= _NEAR).mean()))
 
 
+def reduced(grey: Image.Image) -> Image.Image:
+    """The picture that everything here is made of: its long side has 640 pixels."""
+    return _sized(grey, LONG_SIDE, larger=True)
+
+
 def plain_share(grey: Image.Image) -> float:
     """The share of a picture that its most common grey tone covers, with the tones next to it.
 
@@ -176,7 +181,7 @@ def _sized(grey: Image.Image, side: int, *, larger: bool) -> Image.Image:
 
 
 def _working(grey: Image.Image) -> NDArray[np.uint8]:
-    sized = _sized(grey, LONG_SIDE, larger=True)
+    sized = reduced(grey)
     if min(sized.size) < _SHORTEST:
         msg = (
             f"refused {PARTS.name}: the picture is more than {LONG_SIDE // _SHORTEST} times longer than wide"

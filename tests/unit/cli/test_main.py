@@ -83,7 +83,7 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
         ),
         (["withdraw", "-1", "--reason", "x", "--profile", "p"], "-1"),
         (["withdraw", "1_2", "--reason", "x", "--profile", "p"], "'1_2' is not an entry"),
-        (["fingerprint", "--type", "pdq/2", "x.jpg"], "'pdq/1', 'phash/1', 'parts/1', 'minhash/1'"),
+        (["fingerprint", "--type", "pdq/2", "x.jpg"], "'pdq/1', 'phash/1', 'minhash/1'"),
         (["submit", "--label", "x", "--removed", "noon", "--profile", "p", "f"], "'noon' is not a time"),
         (["submit", "--label", "x", "--basis", "law", "--profile", "p", "f"], "--authority and --article"),
         (["submit", "--label", "x", "--article", "a-1", "--profile", "p", "f"], "--authority and --article"),
