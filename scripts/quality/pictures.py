@@ -30,6 +30,7 @@ class Job:
     set: str
     sample: int | None
     number: int
+    parts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +57,21 @@ def listed(name: str, sample: int | None) -> list[pictures.Named]:
     return dict(pictures.of_layouts(sample or pictures.LAYOUT))[name]
 
 
+PIXELS: Final = "hashpact, pixels"
+"""In codes: what matches by parts are compared with."""
+
+
 def altered(job: Job) -> Made:
     """A picture of the recall set with all of its copies."""
     named = listed(job.set, job.sample)[job.number]
     picture = named.draw()
     made = Made(job.number)
-    made.shared[ORIGINAL] = _shared(original(picture, generator(named.name)))
+    made.shared[ORIGINAL] = _shared(original(picture, generator(named.name)), parts=job.parts)
     for alteration in ALTERATIONS:
         shared, copy = alteration.pair(picture, named.name)
         if alteration.shared is not original:
-            made.shared[alteration.name] = _shared(shared)
-        made.asked[alteration.name] = _asked(copy)
+            made.shared[alteration.name] = _shared(shared, parts=job.parts)
+        made.asked[alteration.name] = _asked(copy, parts=job.parts)
     return made
 
 
@@ -74,21 +79,29 @@ def alone(job: Job) -> Made:
     """A picture that is shared, and of which each side asks as well."""
     named = listed(job.set, job.sample)[job.number]
     file = original(named.draw(), generator(named.name))
-    return Made(job.number, {ORIGINAL: _shared(file)}, {ORIGINAL: _asked(file)})
+    return Made(
+        job.number, {ORIGINAL: _shared(file, parts=job.parts)}, {ORIGINAL: _asked(file, parts=job.parts)}
+    )
 
 
-def _shared(file: bytes) -> Codes:
-    return {ours.NAME: ours.shared(file)} | {peer.name: peer.shared(file) for peer in peers.of_pictures()}
+def _shared(file: bytes, *, parts: bool) -> Codes:
+    return {ours.NAME: ours.shared(file, parts=parts)} | {
+        peer.name: peer.shared(file) for peer in peers.of_pictures()
+    }
 
 
-def _asked(file: bytes) -> Codes:
-    return {ours.NAME: ours.asked(file)} | {peer.name: peer.asked(file) for peer in peers.of_pictures()}
+def _asked(file: bytes, *, parts: bool) -> Codes:
+    picture = ours.pixels(file) if parts else None
+    made: Codes = {ours.NAME: ours.asked(file, picture), PIXELS: picture}
+    return made | {peer.name: peer.asked(file) for peer in peers.of_pictures()}
 
 
-def recall(sample: int | None, processes: int | None, distances: Distances) -> list[Row]:
+def recall(
+    sample: int | None, processes: int | None, distances: Distances, *, parts: bool = False
+) -> list[Row]:
     """A row for each alteration: what of its copies each side found."""
     originals = listed("recall", sample)
-    jobs = [Job("recall", sample, number) for number in range(len(originals))]
+    jobs = [Job("recall", sample, number, parts) for number in range(len(originals))]
     done = list(working.each("copies of pictures", altered, jobs, processes))
     houses = {name: ours.Clearinghouse() for made in done for name in made.shared}
     for made in done:
@@ -109,7 +122,7 @@ def recall(sample: int | None, processes: int | None, distances: Distances) -> l
 
 def _found(house: ours.Clearinghouse, number: int, shared: Codes, asked: Codes) -> set[str]:
     """The sides, and the types of ours, that find the picture; what else they return is counted as false."""
-    found = house.find(asked[ours.NAME])
+    found = house.find(asked[ours.NAME], asked[PIXELS])
     right = {one for one in found if one.number == number}
     sides = {ours.NAME for one in right if one.strength in ours.CERTAIN}
     sides |= {ours.ANY for one in right if one.strength != "weak"}
@@ -125,15 +138,17 @@ def _found(house: ours.Clearinghouse, number: int, shared: Codes, asked: Codes) 
     return sides
 
 
-def different(sample: int | None, processes: int | None, distances: Distances) -> Row:
+def different(sample: int | None, processes: int | None, distances: Distances, *, parts: bool = False) -> Row:
     """How many pairs of different pictures match, for each side."""
-    return _pairs("distinct", listed("distinct", sample), sample, processes, distances)
+    return _pairs("distinct", listed("distinct", sample), sample, processes, distances, parts=parts)
 
 
-def layouts(sample: int | None, processes: int | None) -> list[Row]:
+def layouts(sample: int | None, processes: int | None, *, parts: bool = False) -> list[Row]:
     """The same for different pictures of each layout."""
     count = pictures.LAYOUT if sample is None else min(sample, pictures.LAYOUT)
-    return [_pairs(name, some, count, processes, None) for name, some in pictures.of_layouts(count)]
+    return [
+        _pairs(name, some, count, processes, None, parts=parts) for name, some in pictures.of_layouts(count)
+    ]
 
 
 def _pairs(
@@ -142,15 +157,18 @@ def _pairs(
     sample: int | None,
     processes: int | None,
     distances: Distances | None,
+    *,
+    parts: bool,
 ) -> Row:
-    jobs = [Job(name, sample, number) for number in range(len(some))]
+    jobs = [Job(name, sample, number, parts) for number in range(len(some))]
     done = list(working.each(f"pairs: {name}", alone, jobs, processes))
     house = ours.Clearinghouse()
     for made in done:
         house.share(made.number, made.shared[ORIGINAL][ours.NAME])
     matched: dict[str, set[tuple[int, int]]] = {}
     for made in done:
-        for found in house.find(made.asked[ORIGINAL][ours.NAME]):
+        asked = made.asked[ORIGINAL]
+        for found in house.find(asked[ours.NAME], asked[PIXELS]):
             if found.number != made.number:
                 pair = min(found.number, made.number), max(found.number, made.number)
                 side = ours.NAME if found.strength in ours.CERTAIN else f"{ours.NAME}, {found.strength}"

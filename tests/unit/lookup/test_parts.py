@@ -14,7 +14,7 @@ from voting import UNIT, exact
 
 from hashpact import _kernel
 from hashpact.errors import InvalidInputError
-from hashpact.fingerprint.parts import parts, parts_to_check
+from hashpact.fingerprint.parts.keypoints import parts, parts_to_check
 from hashpact.lookup import PartsIndex
 from hashpact.lookup.parts import Found
 

@@ -12,7 +12,7 @@ from hashpact.domain.fingerprints import PARTS, PDQ, Fingerprint, parse_private
 from hashpact.domain.kinds import Policy
 from hashpact.domain.messages import Submission
 from hashpact.errors import MalformedError, NotPermittedError
-from hashpact.fingerprint.parts import agreement, parts, parts_to_check
+from hashpact.fingerprint.parts.keypoints import agreement, parts, parts_to_check
 from hashpact.lookup import NativeIndex
 from hashpact.lookup.catalog import EntryCatalog
 from hashpact.member.author import Reason

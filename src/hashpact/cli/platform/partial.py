@@ -13,7 +13,7 @@ from hashpact.domain.checks import Match
 from hashpact.domain.fingerprints import PARTS, Fingerprint, Measure
 from hashpact.errors import HashpactError, InvalidInputError
 from hashpact.fingerprint.content import Fingerprinted
-from hashpact.fingerprint.partial import Pictured, parts_of, pictured
+from hashpact.fingerprint.parts.pictured import Pictured, parts_of, pictured
 from hashpact.fingerprint.sniff import Kind
 from hashpact.fingerprint.source import Content, opened
 

@@ -14,8 +14,9 @@ from PIL import Image
 from hashpact.domain.checks import Transform
 from hashpact.domain.fingerprints import PARTS, Fingerprint, parse_private
 from hashpact.errors import InvalidInputError, UnusableContentError
-from hashpact.fingerprint import images, parts
-from hashpact.fingerprint.parts import Agreement
+from hashpact.fingerprint import images
+from hashpact.fingerprint.parts import keypoints as parts
+from hashpact.fingerprint.parts.keypoints import Agreement
 from hashpact.fingerprint.source import Content, name_of, opened, size_of
 
 Made = TypeVar("Made")

@@ -14,8 +14,8 @@ from voting import Placed, exact, units
 from hashpact.domain.checks import Transform
 from hashpact.domain.fingerprints import PARTS, Fingerprint, PrivatePart
 from hashpact.errors import InvalidInputError, UnusableFingerprintError
-from hashpact.fingerprint import parts as recipe
-from hashpact.fingerprint.parts import agreement, parts, parts_to_check, plain_share
+from hashpact.fingerprint.parts import keypoints as recipe
+from hashpact.fingerprint.parts.keypoints import agreement, parts, parts_to_check, plain_share
 
 ENOUGH = int(PARTS.default)
 
@@ -176,7 +176,7 @@ import sys
 sys.modules["cv2"] = None
 from PIL import Image
 from hashpact.errors import ConfigError
-from hashpact.fingerprint.parts import parts_to_check
+from hashpact.fingerprint.parts.keypoints import parts_to_check
 try:
     parts_to_check(Image.effect_noise((300, 300), 90))
 except ConfigError as error:
