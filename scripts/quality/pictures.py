@@ -151,7 +151,7 @@ def layouts(sample: int | None, processes: int | None, *, parts: bool = False) -
     ]
 
 
-def _pairs(
+def _pairs(  # noqa: PLR0913 - what is compared, and how
     name: str,
     some: Sequence[pictures.Named],
     sample: int | None,
