@@ -13,9 +13,9 @@ from typing import Final
 
 from hashpact import Fingerprint, fingerprints_of, fingerprints_of_text
 from hashpact.domain.checks import Query, Transform
-from hashpact.domain.fingerprints import PARTS, TYPES, Measure, PrivatePart
+from hashpact.domain.fingerprints import MD5, PARTS, SHA256, TYPES, PrivatePart
 from hashpact.errors import HashpactError
-from hashpact.fingerprint.parts.pictured import Pictured, parts_of, pictured
+from hashpact.fingerprint.parts.pictured import parts_of, pictured
 from hashpact.lookup.native import NativeIndex
 
 NAME: Final = "hashpact"
@@ -47,14 +47,14 @@ def shared(content: bytes | str, *, parts: bool = False) -> tuple[Fingerprint, .
         made = fingerprints_of_text(content) if isinstance(content, str) else fingerprints_of(content)
     except HashpactError:
         return ()
-    found = _perceptual(made.fingerprints)
+    found = tuple(one.shared() for one in _perceptual(made.fingerprints))
     if parts and not isinstance(content, str):
         with suppress(HashpactError):
             return (*found, parts_of(content))
     return found
 
 
-def asked(content: bytes | str, picture: Pictured | None = None) -> tuple[Query, ...]:
+def asked(content: bytes | str, *, parts: bool = False) -> tuple[Query, ...]:
     """What a platform asks about an upload, with every default view of it, and by its parts."""
     try:
         if isinstance(content, str):
@@ -64,19 +64,14 @@ def asked(content: bytes | str, picture: Pictured | None = None) -> tuple[Query,
     except HashpactError:
         return ()
     found = _perceptual((*made.fingerprints, *made.variants))
-    return tuple(map(Query, found if picture is None else (*found, *picture.queries)))
-
-
-def pixels(content: bytes) -> Pictured | None:
-    """What a platform keeps of an upload to compare matches by parts with; None if it has too few."""
-    try:
-        return pictured(content)
-    except HashpactError:
-        return None
+    if parts and not isinstance(content, str):
+        with suppress(HashpactError):
+            found = (*found, *pictured(content).queries)
+    return tuple(map(Query, found))
 
 
 def _perceptual(all_of_them: Iterable[Fingerprint]) -> tuple[Fingerprint, ...]:
-    return tuple(one for one in all_of_them if one.type.measure is not Measure.EQUALITY)
+    return tuple(one for one in all_of_them if one.type not in (SHA256, MD5))
 
 
 class Clearinghouse:
@@ -94,10 +89,10 @@ class Clearinghouse:
         self._index.add(enumerate(fingerprints, first))
         self._parts |= {item: one for item, one in enumerate(fingerprints, first) if one.type is PARTS}
 
-    def find(self, queries: Sequence[Query], picture: Pictured | None = None) -> list[Found]:
+    def find(self, queries: Sequence[Query], content: bytes | str) -> list[Found]:
         """Every match at the types' own thresholds: at most one for each number and type, the best.
 
-        A match by parts is possible, and counts if the pixels of the upload agree.
+        A match by parts is possible if the pixels of the upload agree, and weak if not.
         """
         best: dict[tuple[int, str], Found] = {}
         for query in queries:
@@ -106,26 +101,40 @@ class Clearinghouse:
             for place, hit in enumerate(hits):
                 number = self._numbers[hit.item]
                 strength = "near"
-                if hits.places is not None:
-                    confirmed = picture is not None and self._agrees(
-                        hit.item, Transform(*hits.places[place]), picture, query
-                    )
-                    strength = "possible" if confirmed else "weak"
+                if hits.places is not None and not isinstance(content, str):
+                    agrees = self._agrees(hit.item, Transform(*hits.places[place]), content, query)
+                    strength = "possible" if agrees else "weak"
                 found = Found(number, kind.name, hit.score, strength)
                 before = best.get((number, kind.name))
-                if before is None or nearer(found, before) or before.strength == "weak" != strength:
+                if before is None or before.strength == "weak" or nearer(found, before):
                     best[number, kind.name] = found
         return list(best.values())
 
-    def _agrees(self, item: int, place: Transform, picture: Pictured, query: Query) -> bool:
+    def _agrees(self, item: int, place: Transform, content: bytes, query: Query) -> bool:
         """Whether the pixels of the upload, or of its mirror image, agree with the entry's keypoints."""
+        picture = pictured(content)
         private = PrivatePart(self._parts[item], bytes(32)).text()
         mirrored = query.fingerprint == picture.queries[1]
         return picture.agreement((private,), place, mirrored=mirrored).confirmed
 
 
+def graded(strength: str) -> str:
+    """The name under which matches of a strength are counted."""
+    return NAME if strength in CERTAIN else f"{NAME}, {strength}"
+
+
+def sides(found: Sequence[Found], number: int) -> set[str]:
+    """As what it counts that these were found about a copy of that number."""
+    right = [one for one in found if one.number == number]
+    counted = {one.type for one in right}
+    counted |= {NAME for one in right if one.strength in CERTAIN}
+    counted |= {ANY for one in right if one.strength != "weak"}
+    counted |= {OTHER for one in found if one.number != number and one.strength in CERTAIN}
+    return counted
+
+
 def nearer(one: Found, other: Found) -> bool:
     """Whether a score is better than another one of the same type."""
-    if TYPES[one.type].measure is Measure.HAMMING:
-        return one.score < other.score
-    return one.score > other.score
+    if TYPES[one.type].measure.larger_is_nearer:
+        return one.score > other.score
+    return one.score < other.score

@@ -15,14 +15,14 @@ from hashpact.cli.output import complain, emit, error_fields, one_line, rfc3339,
 from hashpact.cli.platform.partial import PartialCheck
 from hashpact.cli.platform.pieces import STDIN
 from hashpact.domain.checks import DEFAULT_LIMIT, MAX_LIMIT, Answer, Filter, Match, Query
-from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure
+from hashpact.domain.fingerprints import PARTS, TYPES, Fingerprint, Measure
 from hashpact.domain.state import Basis
 from hashpact.errors import InvalidInputError
 from hashpact.fingerprint.content import Fingerprinted, fingerprints_of
 from hashpact.fingerprint.sniff import Kind
 
 _BASES: Final = click.Choice([basis.value for basis in Basis])
-_TYPES: Final = click.Choice([name for name, kind in TYPES.items() if not kind.opt_in])
+_TYPES: Final = click.Choice([name for name in TYPES if name != PARTS.name])
 _SHARES: Final = {Measure.JACCARD: "similarity", Measure.CONTAINMENT: "share"}
 _SCORES: Final = {**_SHARES, Measure.POINTS: "points"}
 
@@ -37,13 +37,15 @@ class _Files:
         self._types = types or None
         self._variants = variants
         self._as_json = as_json
+        self.key: bytes | None = None
+        """The key of the log that is asked, for folded/1."""
         self.failed = False
 
     def __iter__(self) -> Iterator[tuple[str, Fingerprinted]]:
         for name in with_progress(self._names, "files", len(self._names)):
             content = sys.stdin.buffer if name == STDIN else name
             try:
-                found = fingerprints_of(content, self._types, variants=self._variants)
+                found = fingerprints_of(content, self._types, variants=self._variants, key=self.key)
             except InvalidInputError as error:
                 self.failed = True
                 if self._as_json:
@@ -117,7 +119,7 @@ def fingerprint(files: tuple[str, ...], types: tuple[str, ...], *, as_json: bool
     "--min-similarity",
     metavar="SHARE",
     type=click.FloatRange(0, 1),
-    help="Of minhash/1, how much must be alike. [0.6]",
+    help="Of minhash/1, how much must be alike. [0.6, of a short text 0.47]",
 )
 @click.option(
     "--min-share",
@@ -172,6 +174,7 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     work = _Files(files, types, variants=variants, as_json=as_json)
     matched = False
     with connect() as client:
+        work.key = client.profile.genesis
         for path, found in work:
             partial = PartialCheck(path, path, found.kind if parts else Kind.OTHER)
             looked_for = (*found.fingerprints, *found.variants, *partial.queries)

@@ -15,7 +15,7 @@ from hashpact.cli.platform import pieces
 from hashpact.cli.platform.content import limits_of, show_warnings
 from hashpact.cli.platform.pieces import Piece, Terms
 from hashpact.domain import statements
-from hashpact.domain.fingerprints import TYPES, parse_private
+from hashpact.domain.fingerprints import PARTS, TYPES, parse_private
 from hashpact.domain.kinds import Submit
 from hashpact.domain.messages import EntryDetail, Submission
 from hashpact.domain.state import Basis, Receipt
@@ -32,7 +32,7 @@ from hashpact.fingerprint.content import Fingerprinted
 if TYPE_CHECKING:
     from hashpact.member.clients import Client
 
-_TYPES: Final = click.Choice([name for name, kind in TYPES.items() if not kind.opt_in])
+_TYPES: Final = click.Choice([name for name in TYPES if name != PARTS.name])
 
 _OF_ONE: Final = (InvalidInputError, NotFoundError, ConflictError)
 """Errors of one row of a table, after which the others are shared all the same."""
@@ -179,7 +179,7 @@ class _Run:
             complain("there is nothing to share: no file, or no row, was found")
         for number, piece in enumerate(with_progress(found, "pieces", len(found))):
             try:
-                content, terms = piece.read(), piece.terms()
+                content, terms = piece.read(client.profile.genesis), piece.terms()
             except InvalidInputError as error:
                 if len(found) == 1:
                     raise
