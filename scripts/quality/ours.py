@@ -11,9 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from hashpact import Fingerprint, fingerprints_of, fingerprints_of_text
+from hashpact import Fingerprint, Fingerprinted, fingerprints_of, fingerprints_of_text
 from hashpact.domain.checks import Query, Transform
-from hashpact.domain.fingerprints import MD5, PARTS, SHA256, TYPES, PrivatePart
+from hashpact.domain.fingerprints import FOLDED, MD5, PARTS, SHA256, TYPES, PrivatePart
 from hashpact.errors import HashpactError
 from hashpact.fingerprint.parts.pictured import parts_of, pictured
 from hashpact.lookup.native import NativeIndex
@@ -22,11 +22,15 @@ NAME: Final = "hashpact"
 CERTAIN: Final = frozenset({"same", "near"})
 """The strengths that count as found without parts, and of which no unrelated pair may have one."""
 
+KEY: Final = bytes(range(32))
+"""Of the log: folded/1 is keyed with it. Its matches are weak, and only some policies allow them."""
+
 ANY: Final = "hashpact, possible"
+WEAK: Final = "hashpact, weak"
 OTHER: Final = "hashpact, another one as well"
 REFUSED: Final = "hashpact, refused"
-"""In counts: found at any strength but `weak`; a match with a picture that is not the original; a copy that
-has no fingerprint to search for."""
+"""In counts: found at any strength but `weak`; found at all; a match with a picture that is not the original;
+a copy that has no fingerprint to search for."""
 
 LIMIT: Final = 1000
 
@@ -44,7 +48,7 @@ class Found:
 def shared(content: bytes | str, *, parts: bool = False) -> tuple[Fingerprint, ...]:
     """What a platform shares of content that it has removed; the exact fingerprints are left out."""
     try:
-        made = fingerprints_of_text(content) if isinstance(content, str) else fingerprints_of(content)
+        made = _of_text(content) if isinstance(content, str) else fingerprints_of(content)
     except HashpactError:
         return ()
     found = tuple(one.shared() for one in _perceptual(made.fingerprints))
@@ -57,10 +61,7 @@ def shared(content: bytes | str, *, parts: bool = False) -> tuple[Fingerprint, .
 def asked(content: bytes | str, *, parts: bool = False) -> tuple[Query, ...]:
     """What a platform asks about an upload, with every default view of it, and by its parts."""
     try:
-        if isinstance(content, str):
-            made = fingerprints_of_text(content)
-        else:
-            made = fingerprints_of(content, variants=True)
+        made = _of_text(content) if isinstance(content, str) else fingerprints_of(content, variants=True)
     except HashpactError:
         return ()
     found = _perceptual((*made.fingerprints, *made.variants))
@@ -68,6 +69,10 @@ def asked(content: bytes | str, *, parts: bool = False) -> tuple[Query, ...]:
         with suppress(HashpactError):
             found = (*found, *pictured(content).queries)
     return tuple(map(Query, found))
+
+
+def _of_text(text: str) -> Fingerprinted:
+    return fingerprints_of_text(text, key=KEY)
 
 
 def _perceptual(all_of_them: Iterable[Fingerprint]) -> tuple[Fingerprint, ...]:
@@ -97,10 +102,10 @@ class Clearinghouse:
         best: dict[tuple[int, str], Found] = {}
         for query in queries:
             kind = query.fingerprint.type
-            hits = self._index.search(query.fingerprint, kind.threshold(query.threshold), LIMIT)
+            hits = self._index.search(query.fingerprint, query.within(), LIMIT)
             for place, hit in enumerate(hits):
                 number = self._numbers[hit.item]
-                strength = "near"
+                strength = "weak" if kind == FOLDED else "near"
                 if hits.places is not None and not isinstance(content, str):
                     agrees = self._agrees(hit.item, Transform(*hits.places[place]), content, query)
                     strength = "possible" if agrees else "weak"
@@ -129,6 +134,7 @@ def sides(found: Sequence[Found], number: int) -> set[str]:
     counted = {one.type for one in right}
     counted |= {NAME for one in right if one.strength in CERTAIN}
     counted |= {ANY for one in right if one.strength != "weak"}
+    counted |= {WEAK for _ in right}
     counted |= {OTHER for one in found if one.number != number and one.strength in CERTAIN}
     return counted
 

@@ -131,11 +131,19 @@ def test_a_hash_of_many_texts_weighs_little_in_each(index: Index) -> None:
     shared = range(80)
     index.add((item, winnowed([*shared, *range(1000 * item, 1000 * item + 20)])) for item in range(1, 11))
     query = winnowed([*shared, *range(1000, 1010)])
-    # 80 hashes at an eighth of the weight, and 10 or none of 20 at the whole of it.
-    assert find(index, query, 0.3)[:2] == [Hit(1, (10 + 10) / 30), Hit(2, 10 / 30)]
+    # 80 hashes at a 64th of the weight, and 10 of 20 at the whole of it.
+    assert find(index, query, 0.3) == [Hit(1, (80 / 64 + 10) / (80 / 64 + 20))]
     index.remove(range(2, 10))
-    # Of two texts, they weigh half.
-    assert find(index, query, 0.3) == [Hit(1, (40 + 10) / 60), Hit(10, 40 / 60)]
+    # Of two texts, they weigh a quarter.
+    assert find(index, query, 0.3) == [Hit(1, (20 + 10) / 40), Hit(10, 20 / 40)]
+
+
+def test_what_is_common_weighs_little_only_beside_what_is_rare(index: Index) -> None:
+    """In the variants of one message nine tenths and more are common: that is the message."""
+    message = range(120)
+    index.add((item, winnowed([*message, *range(1000 * item, 1000 * item + 8)])) for item in range(1, 31))
+    query = winnowed([*message, *range(100_000, 100_400)])
+    assert find(index, query) == [Hit(item, 120 / 128) for item in range(1, 31)]
 
 
 def test_an_upload_may_have_more_hashes_than_an_entry(index: Index) -> None:

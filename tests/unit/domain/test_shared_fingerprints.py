@@ -122,7 +122,7 @@ def test_quality_is_for_pdq_and_from_fifty() -> None:
             Fingerprint(kind, fingerprint(kind, "a").value, 90)
 
 
-def test_the_hashes_of_a_text_have_one_spelling() -> None:
+def test_60_the_hashes_of_a_text_have_one_spelling() -> None:
     ascending = struct.pack(">9I", 0, 3, 4, 5, 6, 7, 8, 9, 2**32 - 1)
     assert Fingerprint(WINNOW, ascending).value == ascending
     for wrong in (

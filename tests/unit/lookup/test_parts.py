@@ -154,7 +154,7 @@ def test_the_answer_does_not_depend_on_how_entries_came(shared: list[bytes]) -> 
     assert [answer(single.search(query, 6)) for query in queries] == before
 
 
-def test_60_a_crowd_costs_no_more_than_the_bounds_and_is_said_to_be_one() -> None:
+def test_61_a_crowd_costs_no_more_than_the_bounds_and_is_said_to_be_one() -> None:
     """20 000 entries with the query's own keypoints: more alike than a search may look at."""
     rng = np.random.default_rng(11)
     entry = random_entry(rng, 32).tobytes()
@@ -175,7 +175,7 @@ def test_60_a_crowd_costs_no_more_than_the_bounds_and_is_said_to_be_one() -> Non
     assert index.search(moved(other, rng, 8, 60).tobytes(), 8).ids.tolist() == [10**9]
 
 
-def test_60_entries_that_are_all_at_one_place_are_no_match() -> None:
+def test_61_entries_that_are_all_at_one_place_are_no_match() -> None:
     rng = np.random.default_rng(12)
     entry = random_entry(rng)
     entry["x"], entry["y"] = 30000, 30000

@@ -70,7 +70,7 @@ def test_a_partial_copy_is_found_with_its_place(world: World, ledger: MemoryLedg
 
 
 @pytest.mark.parametrize("label", ["ncii", "ncii hate"])
-def test_60_parts_are_refused_under_a_label_that_the_policy_does_not_allow(
+def test_61_parts_are_refused_under_a_label_that_the_policy_does_not_allow(
     world: World, ledger: MemoryLedger, label: str
 ) -> None:
     size = ledger.head().size
@@ -81,7 +81,7 @@ def test_60_parts_are_refused_under_a_label_that_the_policy_does_not_allow(
 
 
 @pytest.mark.parametrize("label", ["csam", "minors", "ncii"])
-def test_60_no_policy_can_allow_parts_where_they_would_reveal_a_victim(label: str) -> None:
+def test_61_no_policy_can_allow_parts_where_they_would_reveal_a_victim(label: str) -> None:
     with pytest.raises(MalformedError, match=f"allow parts/1 {label}"):
         Policy(2, (label,), allowed=(("parts/1", label),)).check()
 

@@ -64,7 +64,7 @@ def test_a_bad_check_names_its_field(units: int, threshold: dict[str, Any], fiel
     assert refused.value.details["field"] == field
 
 
-def test_60_a_bad_match_names_its_field() -> None:
+def test_61_a_bad_match_names_its_field() -> None:
     for change, field in (
         (lambda one: one.ClearField("transform"), "matches[0].transform"),
         (lambda one: setattr(one.transform, "scale", float("nan")), "matches[0].transform"),
