@@ -30,7 +30,7 @@ ORIGINAL: Final = ""
 
 @dataclass(frozen=True, slots=True)
 class Set:
-    """A set of pictures by its name, or ``sample`` of it; with ``parts``, shared and checked by these, too."""
+    """A set of pictures by its name, or ``sample`` of it; ``parts``: by these as well."""
 
     name: str
     sample: int | None
