@@ -6,6 +6,7 @@ missed, and a refused copy is a miss as well.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ from typing import Final
 
 from hashpact import Fingerprint, Fingerprinted, fingerprints_of, fingerprints_of_text
 from hashpact.domain.checks import Query, Transform
-from hashpact.domain.fingerprints import FOLDED, MD5, PARTS, SHA256, TYPES, PrivatePart
+from hashpact.domain.fingerprints import MD5, PARTS, SHA256, TYPES, FingerprintType, PrivatePart
+from hashpact.domain.matching.strength import strength_of
+from hashpact.domain.matching.views import DERIVED
 from hashpact.errors import HashpactError
 from hashpact.fingerprint.parts.pictured import parts_of, pictured
 from hashpact.lookup.native import NativeIndex
@@ -61,14 +64,14 @@ def shared(content: bytes | str, *, parts: bool = False) -> tuple[Fingerprint, .
 def asked(content: bytes | str, *, parts: bool = False) -> tuple[Query, ...]:
     """What a platform asks about an upload, with every default view of it, and by its parts."""
     try:
-        made = _of_text(content) if isinstance(content, str) else fingerprints_of(content, variants=True)
+        made = _of_text(content) if isinstance(content, str) else fingerprints_of(content, views=DERIVED)
     except HashpactError:
         return ()
-    found = _perceptual((*made.fingerprints, *made.variants))
+    found = tuple(query for query in made.queries if query.fingerprint.type not in (SHA256, MD5))
     if parts and not isinstance(content, str):
         with suppress(HashpactError):
-            found = (*found, *pictured(content).queries)
-    return tuple(map(Query, found))
+            return (*found, *map(Query, pictured(content).queries))
+    return found
 
 
 def _of_text(text: str) -> Fingerprinted:
@@ -95,32 +98,35 @@ class Clearinghouse:
         self._parts |= {item: one for item, one in enumerate(fingerprints, first) if one.type is PARTS}
 
     def find(self, queries: Sequence[Query], content: bytes | str) -> list[Found]:
-        """Every match at the types' own thresholds: at most one for each number and type, the best.
+        """Every match within the queries' thresholds: at most one for each number and type, the best.
 
-        A match by parts is possible if the pixels of the upload agree, and weak if not.
+        A match by parts is left out unless the pixels of the upload agree.
         """
-        best: dict[tuple[int, str], Found] = {}
+        best: dict[tuple[int, str], tuple[float, Query]] = {}
         for query in queries:
             kind = query.fingerprint.type
             hits = self._index.search(query.fingerprint, query.within(), LIMIT)
-            for place, hit in enumerate(hits):
-                number = self._numbers[hit.item]
-                strength = "weak" if kind == FOLDED else "near"
-                if hits.places is not None and not isinstance(content, str):
-                    agrees = self._agrees(hit.item, Transform(*hits.places[place]), content, query)
-                    strength = "possible" if agrees else "weak"
-                found = Found(number, kind.name, hit.score, strength)
-                before = best.get((number, kind.name))
-                if before is None or before.strength == "weak" or nearer(found, before):
-                    best[number, kind.name] = found
-        return list(best.values())
+            for rank, hit in enumerate(hits):
+                place = self._numbers[hit.item], kind.name
+                if place in best and not nearer(kind, hit.score, best[place][0]):
+                    continue
+                if hits.places is None or self._agrees(hit.item, hits.places[rank], content, query):
+                    best[place] = hit.score, query
+        types = Counter(number for number, name in best if name != PARTS.name)
+        found = []
+        for (number, name), (score, query) in best.items():
+            agreed = types[number] > 1
+            strength = strength_of(TYPES[name], score, query.view, query.texture, agreed=agreed)
+            found.append(Found(number, name, score, strength.value))
+        return found
 
-    def _agrees(self, item: int, place: Transform, content: bytes, query: Query) -> bool:
+    def _agrees(self, item: int, place: Sequence[float], content: bytes | str, query: Query) -> bool:
         """Whether the pixels of the upload, or of its mirror image, agree with the entry's keypoints."""
+        assert isinstance(content, bytes)  # noqa: S101 - of a text there are no parts
         picture = pictured(content)
         private = PrivatePart(self._parts[item], bytes(32)).text()
         mirrored = query.fingerprint == picture.queries[1]
-        return picture.agreement((private,), place, mirrored=mirrored).confirmed
+        return picture.agreement((private,), Transform(*place), mirrored=mirrored).confirmed
 
 
 def graded(strength: str) -> str:
@@ -139,8 +145,6 @@ def sides(found: Sequence[Found], number: int) -> set[str]:
     return counted
 
 
-def nearer(one: Found, other: Found) -> bool:
-    """Whether a score is better than another one of the same type."""
-    if TYPES[one.type].measure.larger_is_nearer:
-        return one.score > other.score
-    return one.score < other.score
+def nearer(kind: FingerprintType, one: float, other: float) -> bool:
+    """Whether a score is better than another one of that type."""
+    return one > other if kind.measure.larger_is_nearer else one < other

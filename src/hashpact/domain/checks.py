@@ -6,10 +6,12 @@ A match is a signal, never a verdict. No part of a check is stored.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple, overload
 
-from hashpact.domain.fingerprints import Fingerprint, Measure
+from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure
+from hashpact.domain.matching.strength import Strength, strength_of
+from hashpact.domain.matching.views import PictureView, Texture
 from hashpact.errors import InvalidInputError
 
 MAX_QUERIES: Final = 64
@@ -73,10 +75,16 @@ class Hits(Sequence[Hit]):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One fingerprint to look for, within ``threshold`` (None: the type's default for it)."""
+    """One fingerprint to look for, within ``threshold`` (None: the type's default for it).
+
+    ``view`` is what of the content it is, and ``texture`` that picture's. A client keeps both to itself, and
+    grades matches by them.
+    """
 
     fingerprint: Fingerprint
     threshold: float | None = None
+    view: PictureView = PictureView.WHOLE
+    texture: Texture = Texture.ORDINARY
 
     def within(self) -> float:
         """The threshold that applies. Raises InvalidInputError if it reaches beyond the type's ceiling."""
@@ -164,7 +172,8 @@ class Match:
     the entry's picture lies in the upload, if it is a match by keypoints: a possible partial copy.
     ``shared_at`` is the statement's time in Unix seconds; ``entry`` is the entry's log index. ``disowned``:
     the authority that the entry names states that it has not ordered the removal. ``query`` is the number,
-    from 0, of the query that the entry is near: the nearest one of several of this type.
+    from 0, of the query that the entry is near: the nearest one of several of this type. ``view`` and
+    ``strength`` are what a client adds: of what the query is, and how much the match says.
     """
 
     entry: int
@@ -181,6 +190,8 @@ class Match:
     disowned: bool = False
     query: int = 0
     transform: Transform | None = None
+    view: PictureView = PictureView.WHOLE
+    strength: Strength | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,3 +204,27 @@ class Answer:
     matches: tuple[Match, ...]
     position: int
     truncated: bool = False
+
+    def graded(self, queries: Sequence[Query], least: Strength = Strength.WEAK) -> Answer:
+        """The answer to these ``queries`` with each match's strength, without those weaker than ``least``.
+
+        An entry that is near by two perceptual types counts as found twice. Keypoints do not count for that:
+        pictures of one layout have many in common, and only the pixels tell them apart.
+        """
+        kinds: dict[int, set[str]] = {}
+        for match in self.matches:
+            if match.measure not in {Measure.EQUALITY, Measure.POINTS}:
+                kinds.setdefault(match.entry, set()).add(match.type)
+        found = []
+        for match in self.matches:
+            query = queries[match.query]
+            strength = strength_of(
+                TYPES[match.type],
+                match.score,
+                query.view,
+                query.texture,
+                agreed=len(kinds.get(match.entry, ())) > 1,
+            )
+            if strength.reaches(least):
+                found.append(replace(match, view=query.view, strength=strength))
+        return replace(self, matches=tuple(found))

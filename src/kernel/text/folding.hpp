@@ -25,8 +25,8 @@ extern const unsigned char kReplacements[];
 extern const unsigned char kSigns[];
 extern const std::uint32_t kFlags[];
 
-// A piece of folded text. A character, or two or three, that repeat what is before them are dropped: as long as it
-// has no such repetition it can get one only at its end, so none is left, and nothing more than kUnsettled
+// A piece of folded text. An h after a c is dropped, because Vietnamese is also written without it, and so is a
+// character, or two or three, that repeat what is before them: as long as the text has no such repetition it can get one only at its end, so none is left, and nothing more than kUnsettled
 // characters goes with the one that is appended.
 class Folded {
   public:
@@ -61,7 +61,7 @@ class Folded {
         start[1] = *start + static_cast<std::uint32_t>(size);
         std::uint32_t* const at = letters_.data() + kBefore + characters_;
         *at = letter;
-        if (letter == at[-1]) return;
+        if (letter == at[-1] || (letter == 'h' && at[-1] == 'c')) return;
         if (letter == at[-2] && at[-1] == at[-3]) {
             characters_ -= 1;
         } else if (letter == at[-3] && at[-1] == at[-4] && at[-2] == at[-5]) {

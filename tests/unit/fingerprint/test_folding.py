@@ -122,6 +122,7 @@ def test_folding_undoes(way: str) -> None:
         ("35.000₫", "35.000đ"),
         ("phở", "fở"),
         ("quá", "wá"),
+        ("khi chưa ăn gì", "ki ckưa ăn j"),
         ("kỳ cục quá", "cỳ kục cuá"),
         ("cornbine", "combine"),
     ],
@@ -189,7 +190,7 @@ def test_every_character_folds_to_letters_and_numbers_that_fold_to_themselves() 
         left.update(once)
 
     assert {unicodedata.category(character)[0] for character in left} <= {"L", "N"}
-    assert {c for c in left if c.isascii()} == set("abcdeghijnoprstuvxyz")
+    assert {c for c in left if c.isascii()} == set("abcdeghinoprstuvxyz")
     assert left.isdisjoint("\u115f\u1160\u3164\uffa0")
     assert fold("\u0378\ue000\ud800\U000f0000") == ""
 
@@ -242,9 +243,11 @@ def test_look_alikes_of_the_standard_are_one_letter() -> None:
 
 
 def without_repetitions(text: str) -> str:
-    """The rule written out: no one, two or three characters that are before themselves."""
+    """The rule written out: no h after a c, no one, two or three characters that are before themselves."""
     out = ""
     for character in text:
+        if out.endswith("c") and character == "h":
+            continue
         out += character
         for size in (1, 2, 3):
             if len(out) >= 2 * size and out[-size:] == out[-2 * size : -size]:
@@ -260,7 +263,7 @@ PLAIN = st.characters(exclude_categories=["Cs"]).filter(
 
 
 @CHECKED
-@given(st.text(PLAIN) | st.text("aabcAB \u0301아가", max_size=3000))
+@given(st.text(PLAIN) | st.text("aabchHqAB \u0301아가", max_size=3000))
 @example("\u1112\u1161\u11ab\u1100\u116e\u11a8")
 @example("\u03b1\u0345\u0301\u0313 \u03b1\u0301\u0345")
 @example("A\u030a\u0327 I\u0307 \u0131\u0307 \u1e9b\u0323 \u0d46\u0d3e \uff76\uff9e")

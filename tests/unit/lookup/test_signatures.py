@@ -133,8 +133,8 @@ def finalised(h: int) -> int:
 
 
 def test_shingles_are_counted_no_further_than_asked() -> None:
-    text = b"abcdeghijnoprstuvxyz" * 100  # 20 letters that fold to themselves
-    for enough, counted in ((0, 0), (1, 1), (19, 19), (20, 20), (21, 20)):
+    text = b"abcdeghinoprstuvxyz" * 100  # 20 letters that fold to themselves
+    for enough, counted in ((0, 0), (1, 1), (18, 18), (19, 19), (20, 19)):
         assert _kernel.minhash([text], enough)[1] == [counted]
     assert _kernel.minhash([b"banase", b"abc", b""], 20)[1] == [3, 0, 0]
     assert _kernel.minhash([], 20) == (b"", [])
