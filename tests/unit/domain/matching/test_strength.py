@@ -88,7 +88,11 @@ def test_a_client_grades_an_answer_by_its_queries() -> None:
         Query(phash, 10, PictureView.WHOLE),
         Query(phash, 8, PictureView.PART, Texture.TEXT_LIKE),
     )
-    matches = (match(1, "pdq/1", 20, 0), match(1, "phash/1", 10, 1), match(2, "phash/1", 10, 1))
+    matches: tuple[Match, ...] = (
+        match(1, "pdq/1", 20, 0),
+        match(1, "phash/1", 10, 1),
+        match(2, "phash/1", 10, 1),
+    )
     matches += (match(3, "phash/1", 2, 2), match(4, "pdq/1", 4, 0))
     answer = Answer(matches, 9, truncated=True)
     graded = answer.graded(queries)
