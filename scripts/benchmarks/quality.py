@@ -36,9 +36,11 @@ def measure(options: argparse.Namespace) -> tuple[Report, Distances]:
     if not options.texts:
         say("pictures")
         report["pictures"] = {
-            "recall": pictures.recall(sample, processes, distances),
-            "different": pictures.different(sample and 20 * sample, processes, distances),
-            "layouts": pictures.layouts(sample, processes),
+            "recall": pictures.recall(sample, processes, distances, parts=options.parts),
+            "different": pictures.different(
+                sample and 20 * sample, processes, distances, parts=options.parts
+            ),
+            "layouts": pictures.layouts(sample, processes, parts=options.parts),
         }
     if not options.pictures:
         say("texts")
@@ -106,13 +108,15 @@ def show(report: Report) -> None:
         found = report["pictures"]
         print_table("Copies of pictures found, % (Wilson, 95 %)", page.picture_rows(found["recall"]))
         print_table("Pairs of different pictures that match", page.pair_rows([found["different"]]))
-        for pair in found["different"]["which"]:
-            print("  ", *pair, sep="  ")
+        for one, other in found["different"]["which"]:
+            print(f"    {one}   {other}")
         print_table("Pairs of different pictures of one layout that match", page.pair_rows(found["layouts"]))
     if "texts" in report:
         found = report["texts"]
         print_table("Copies of texts found, % (Wilson, 95 %)", page.text_rows(found["recall"]))
         print_table("Pairs of different texts that match", page.pair_rows(found["different"]))
+        for one, other in (pair for row in found["different"] for pair in row["which"]):
+            print(f"    {one}\n    {other}\n")
         print_table("100 characters before the same 400", page.pair_rows(found["boilerplate"]))
         print_table("Posts without any fingerprint", found["without"])
     print_table("Promises", report["promises"])

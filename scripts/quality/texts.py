@@ -17,6 +17,7 @@ from quality import ours, peers, working
 from quality.distances import Distances
 
 from hashpact.domain.checks import Query
+from hashpact.domain.fingerprints import FOLDED
 
 Row = dict[str, Any]
 
@@ -147,6 +148,7 @@ def _pairs(texts: Sequence[str], peer_pairs: int) -> tuple[Row, Distances]:
         "pairs": len(texts) * (len(texts) - 1) // 2,
         "refused": sum(not some for some in shared),
         "matched": {side: len(pairs) for side, pairs in matched.items()},
+        "which": [[texts[one], texts[other]] for one, other in sorted(matched.get(ours.NAME, set()))[:5]],
         "peers": {peer.name: _by_peer(peer, texts, peer_pairs) for peer in peers.of_texts()},
     }
     return row, distances
@@ -173,8 +175,10 @@ def without(sample: int | None) -> list[Row]:
         for _ in range(sample or POSTS):
             length = max(SHORTEST, round(float(random.lognormal(0, SPREAD)) * MEDIAN))
             texts.append(posts.text(language, random, length, length + 4))
-        refused = sum(not ours.shared(text) for text in texts)
-        rows.append({"language": language, "posts": len(texts), "refused": refused})
+        made = [{one.type.name for one in ours.shared(text)} for text in texts]
+        row: Row = {"language": language, "posts": len(texts), "refused": sum(not names for names in made)}
+        row["only folded/1"] = sum(names == {FOLDED.name} for names in made)
+        rows.append(row)
     return rows
 
 

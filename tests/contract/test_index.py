@@ -16,6 +16,7 @@ from hashpact.domain.checks import Hit
 from hashpact.domain.fingerprints import (
     MD5,
     MINHASH,
+    PARTS,
     PDQ,
     PHASH,
     SHA256,
@@ -27,7 +28,7 @@ from hashpact.domain.ports import Index
 from hashpact.errors import InvalidInputError
 from hashpact.lookup import NativeIndex
 
-EVERY_TYPE = (PDQ, PHASH, MINHASH, WINNOW, SHA256, MD5)
+EVERY_TYPE = (PDQ, PHASH, PARTS, MINHASH, WINNOW, SHA256, MD5)
 
 
 @pytest.fixture(params=[NativeIndex, LinearIndex])
@@ -38,10 +39,12 @@ def index(request: pytest.FixtureRequest) -> Index:
 
 
 def fingerprint(kind: FingerprintType, seed: int) -> Fingerprint:
-    """A usable fingerprint: half of its bits are set, or a text has 60 hashes."""
+    """A usable fingerprint: half of its bits are set, or it has 40 keypoints, or 60 hashes."""
     if kind is WINNOW:
         return winnowed(np.random.default_rng(seed).integers(0, 2**32, 60).tolist())
     rng = np.random.default_rng((seed, kind.size))
+    if kind is PARTS:
+        return Fingerprint(PARTS, rng.integers(0, 256, 40 * 38, dtype=np.uint8).tobytes())
     bits = np.zeros(kind.size * 8, dtype=np.uint8)
     bits[rng.permutation(len(bits))[: len(bits) // 2]] = 1
     return Fingerprint(kind, np.packbits(bits).tobytes())
@@ -69,7 +72,7 @@ def find(index: Index, query: Fingerprint, threshold: float | None = None, limit
 
 @pytest.mark.parametrize("kind", EVERY_TYPE, ids=lambda kind: kind.name)
 def test_an_item_is_found_once_added_and_not_once_removed(index: Index, kind: FingerprintType) -> None:
-    best = 1.0 if kind.measure.larger_is_nearer else 0
+    best = 40 if kind is PARTS else 1.0 if kind.measure.larger_is_nearer else 0
     index.add([(7, fingerprint(kind, 1)), (8, fingerprint(kind, 2))])
     assert find(index, fingerprint(kind, 1)) == [Hit(7, best)]
     assert len(index) == 2
@@ -128,11 +131,19 @@ def test_a_hash_of_many_texts_weighs_little_in_each(index: Index) -> None:
     shared = range(80)
     index.add((item, winnowed([*shared, *range(1000 * item, 1000 * item + 20)])) for item in range(1, 11))
     query = winnowed([*shared, *range(1000, 1010)])
-    # 80 hashes at an eighth of the weight, and 10 or none of 20 at the whole of it.
-    assert find(index, query, 0.3)[:2] == [Hit(1, (10 + 10) / 30), Hit(2, 10 / 30)]
+    # 80 hashes at a 64th of the weight, and 10 of 20 at the whole of it.
+    assert find(index, query, 0.3) == [Hit(1, (80 / 64 + 10) / (80 / 64 + 20))]
     index.remove(range(2, 10))
-    # Of two texts, they weigh half.
-    assert find(index, query, 0.3) == [Hit(1, (40 + 10) / 60), Hit(10, 40 / 60)]
+    # Of two texts, they weigh a quarter.
+    assert find(index, query, 0.3) == [Hit(1, (20 + 10) / 40), Hit(10, 20 / 40)]
+
+
+def test_what_is_common_weighs_little_only_beside_what_is_rare(index: Index) -> None:
+    """In the variants of one message nine tenths and more are common: that is the message."""
+    message = range(120)
+    index.add((item, winnowed([*message, *range(1000 * item, 1000 * item + 8)])) for item in range(1, 31))
+    query = winnowed([*message, *range(100_000, 100_400)])
+    assert find(index, query) == [Hit(item, 120 / 128) for item in range(1, 31)]
 
 
 def test_an_upload_may_have_more_hashes_than_an_entry(index: Index) -> None:

@@ -15,10 +15,14 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "store/checksum.hpp"
+#include "store/search.hpp"
 #include "stores.hpp"
+#include "winnow/fingerprint.hpp"
+#include "winnow/search.hpp"
 
 namespace {
 
@@ -28,6 +32,7 @@ using Bytes = std::vector<unsigned char>;
 using Random = std::mt19937_64;
 using HammingStore = hashpact::Store<hashpact::HammingSegment>;
 using MinHashStore = hashpact::Store<hashpact::MinHashSegment>;
+using WinnowStore = hashpact::Store<hashpact::WinnowSegment>;
 
 // More than any delta has.
 constexpr std::size_t kMore = 2500;
@@ -73,7 +78,7 @@ std::uint64_t odd_value(Random& random) {
 
 // --- Valid files -----------------------------------------------------------------------------------------------------
 
-// A kind of store, and how one is filled and asked.
+// A kind of store, and how one is filled and asked: of winnowed texts a radius is the share that is missing, per mille.
 template <class Store>
 struct Sample {
     unsigned words;
@@ -82,13 +87,26 @@ struct Sample {
     std::vector<unsigned> radii;
 };
 
+// Makes a record one of some hashes in ascending order.
+void sort_hashes(std::uint64_t* record, Random& random) {
+    std::vector<std::uint32_t> hashes(hashpact::kEntryHashes);
+    std::memcpy(hashes.data(), record, 4 * hashes.size());
+    std::sort(hashes.begin(), hashes.end());
+    for (std::size_t i = 9 + below(random, hashes.size() - 8); i < hashes.size(); ++i) hashes[i] = hashes[i - 1];
+    std::memcpy(record, hashes.data(), 4 * hashes.size());
+}
+
 // Near-copies of a few records, so that buckets and groups are crowded.
+template <class Store>
 std::vector<std::uint64_t> make_records(std::size_t rows, unsigned words, Random& random) {
     std::vector<std::uint64_t> records(rows * words);
     for (std::uint64_t& word : records) word = random();
     for (std::size_t row = 0; row < rows; row += 2) {
         for (unsigned i = 0; i < words; ++i) records[row * words + i] = records[i];
         records[row * words + below(random, words)] ^= std::uint64_t{1} << below(random, 64);
+    }
+    for (std::size_t row = 0; std::is_same_v<Store, WinnowStore> && row < rows; ++row) {
+        sort_hashes(records.data() + row * words, random);
     }
     return records;
 }
@@ -101,13 +119,25 @@ void fill(Store& store, std::size_t first, const std::vector<std::uint64_t>& rec
 }
 
 template <class Store>
+std::vector<Hit> ask(const Store& store, const std::uint64_t* query, unsigned radius, std::size_t limit) {
+    return hashpact::search(store, query, radius, limit);
+}
+std::vector<Hit> ask(const WinnowStore& store, const std::uint64_t* query, unsigned radius, std::size_t limit) {
+    const hashpact::WinnowValues text(query);
+    const auto found = hashpact::search(store, {text.begin(), text.end()}, 1 - radius / 1000.0, limit);
+    std::vector<Hit> hits;
+    for (const auto& hit : found.hits) hits.push_back({static_cast<std::uint32_t>(hit.share * 1e9), hit.id});
+    return hits;
+}
+
+template <class Store>
 std::vector<std::vector<Hit>> answers(const Store& store, const Sample<Store>& sample) {
     std::vector<std::vector<Hit>> all;
     for (std::size_t i = 0; i < kQueries; ++i) {
         for (const unsigned radius : sample.radii) {
             const std::uint64_t* query = sample.queries.data() + i * sample.words;
-            all.push_back(store.search(query, radius, hashpact::kNoLimit));
-            all.push_back(store.search(query, radius, 3));
+            all.push_back(ask(store, query, radius, hashpact::kNoLimit));
+            all.push_back(ask(store, query, radius, 3));
         }
     }
     return all;
@@ -227,7 +257,7 @@ bool use(const std::string& path, const Sample<Store>& sample, const std::vector
         if (random() % 8 == 0) {
             // Ids of the file may be anything: what is added may be there already.
             try {
-                fill(store, 5'000'000, make_records(kMore, store.words(), random));
+                fill(store, 5'000'000, make_records<Store>(kMore, store.words(), random));
                 store.settle();
                 store.freeze().save(path + ".again");
             } catch (const std::invalid_argument&) {
@@ -251,9 +281,9 @@ class Target {
            Random& random)
         : sample_(sample), path_(directory + "/" + name) {
         Store store(sample.words, sample.options);
-        const std::vector<std::uint64_t> records = make_records(rows, sample.words, random);
+        const std::vector<std::uint64_t> records = make_records<Store>(rows, sample.words, random);
         fill(store, 0, records);
-        sample_.queries = make_records(kQueries, sample.words, random);
+        sample_.queries = make_records<Store>(kQueries, sample.words, random);
         const std::size_t shared = std::min(records.size(), sample_.queries.size() / 2);
         std::copy_n(records.begin(), shared, sample_.queries.begin());
         store.freeze().save(path_);
@@ -282,7 +312,7 @@ class TombstonesTarget {
     TombstonesTarget(const std::string& directory, Random& random) : path_(directory + "/tombstones") {
         HammingStore store(1, {7});
         for (std::size_t i = 0; i < 2; ++i) {
-            fill(store, i * 5000, make_records(5000 / (1 + 19 * i), 1, random));
+            fill(store, i * 5000, make_records<HammingStore>(5000 / (1 + 19 * i), 1, random));
             layers_.emplace_back(path_ + std::to_string(i), std::nullopt);
         }
         store.freeze();
@@ -349,6 +379,8 @@ int main(int count, char** arguments) {
     Target<HammingStore> short_tables(directory, "short", 3000, short_codes, random);
     Target<HammingStore> tables(directory, "tables", 12'000, codes, random);
     Target<MinHashStore> bands(directory, "bands", 400, signatures, random);
+    const Sample<WinnowStore> winnowed{hashpact::kWinnowWords, {}, {}, {0, 500, 900}};
+    Target<WinnowStore> texts(directory, "texts", 400, winnowed, random);
     TombstonesTarget tombstones(directory, random);
 
     const auto start = std::chrono::steady_clock::now();
@@ -360,8 +392,9 @@ int main(int count, char** arguments) {
         refused += short_tables.once(random) ? 1 : 0;
         refused += tables.once(random) ? 1 : 0;
         refused += bands.once(random) ? 1 : 0;
+        refused += texts.once(random) ? 1 : 0;
         refused += tombstones.once(random) ? 1 : 0;
-        files += 6;
+        files += 7;
     }
     std::printf("%zu altered files, %zu of them refused\n", files, refused);
     return refused == 0 || refused == files ? 1 : 0;

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import struct
 import threading
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Final
+
+from cells import found
 
 from hashpact.domain.checks import Hit, Hits
 from hashpact.domain.fingerprints import Fingerprint, Measure
@@ -16,9 +18,10 @@ from hashpact.errors import InvalidInputError
 
 MAX_ID: Final = 2**64 - 1
 VALUE_BYTES: Final = 4
-COMMON: Final = 8
-"""A hash that is in so many texts, or more, weighs this part of one that is in a single text."""
-WHOLE: Final = math.lcm(*range(1, COMMON + 1))
+MOST_COMMON: Final = 8
+"""The commonness of a hash that is in so many texts, as a power of two, or in more."""
+RANGE: Final = 3
+"""A hash weighs at least this part of a rare one, as a power of four."""
 FEWEST_HASHES: Final = 8
 FEWEST_COMMON: Final = 4
 SAMPLE: Final = 8192
@@ -104,12 +107,16 @@ def contained(text: bytes, others: dict[int, bytes]) -> dict[int, float]:
     largest = query[-1] if len(query) == SAMPLE else 2**32 - 1
     found = {}
     for item, value in values.items():
-        counted = [hash_ for hash_ in value if hash_ <= largest]
-        common = set(counted).intersection(query)
-        if len(counted) >= FEWEST_HASHES and len(common) >= FEWEST_COMMON:
-            # 1/n as a whole number of the least part.
-            weights = {hash_: WHOLE // min(texts_with[hash_], COMMON) for hash_ in counted}
-            found[item] = sum(weights[hash_] for hash_ in common) / sum(weights.values())
+        common_by = {
+            hash_: min(texts_with[hash_].bit_length() - 1, MOST_COMMON) for hash_ in value if hash_ <= largest
+        }
+        inside = set(common_by).intersection(query)
+        if len(common_by) >= FEWEST_HASHES and len(inside) >= FEWEST_COMMON:
+            own = sorted(common_by.values())[1 + len(common_by) // 10]
+            weights = {
+                hash_: 4.0 ** -min(max(commonness - own, 0), RANGE) for hash_, commonness in common_by.items()
+            }
+            found[item] = sum(weights[hash_] for hash_ in inside) / sum(weights.values())
     return found
 
 
@@ -121,15 +128,22 @@ def _score(query: Fingerprint, other: Fingerprint) -> float:
             starts = range(0, query.type.size, VALUE_BYTES)
             pairs = ((query.value[i : i + VALUE_BYTES], other.value[i : i + VALUE_BYTES]) for i in starts)
             return sum(a == b for a, b in pairs) / len(starts)
+        case Measure.POINTS:
+            return _points(query.value, other.value)
         case _:
             return float(query.value != other.value)
+
+
+@cache
+def _points(query: bytes, other: bytes) -> float:
+    return float(max((placed.points for _, placed in found(query, {0: other}, 2)), default=0))
 
 
 def _within(measure: Measure, score: float, threshold: float) -> bool:
     match measure:
         case Measure.HAMMING:
             return score <= threshold
-        case Measure.JACCARD | Measure.CONTAINMENT:
+        case Measure.JACCARD | Measure.CONTAINMENT | Measure.POINTS:
             return score >= threshold
         case Measure.EQUALITY:
             return score == 0

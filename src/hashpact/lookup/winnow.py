@@ -25,10 +25,10 @@ MOST_HASHES: Final = WINNOW.most_shared or 0
 class WinnowIndex(SavedIndex):
     """Texts as sets of 1 to 128 winnowed hashes (``winnow/1``), found by what a longer text contains of them.
 
-    A hash that n different texts of the index have weighs 1/n, and at least 1/8: what many texts share counts
-    for little. The share of a text that another one contains is the weight of the hashes that both have, by
+    What many texts of the index have in common counts for little: docs/methods/winnow-1.md says how much a
+    hash weighs. The share of a text that another one contains is the weight of the hashes that both have, by
     the weight of all of its own. It depends on the texts that the index holds when a search begins, not on
-    the order in which they came. docs/methods/winnow-1.md has the reasons.
+    the order in which they came.
 
     Threads and visibility: as in HammingIndex.
     """

@@ -68,8 +68,7 @@ class Checker:
         alike: dict[tuple[str, float], list[int]] = {}
         for number in numbers:
             query = check.queries[number]
-            kind = query.fingerprint.type
-            alike.setdefault((kind.name, kind.threshold(query.threshold)), []).append(number)
+            alike.setdefault((query.fingerprint.type.name, query.within()), []).append(number)
         found: dict[int, Hits] = {}
         for (_, threshold), some in alike.items():
             for first in range(0, len(some), _TOGETHER):

@@ -10,15 +10,11 @@
 #include "winnow/fingerprint.hpp"
 #include "winnow/part.hpp"
 #include "winnow/tables.hpp"
+#include "winnow/weight.hpp"
 
 namespace hashpact {
 
 namespace {
-
-// Weights are whole numbers, so that sums are exact in any order: shares of the least common multiple of 1 to kCommon.
-constexpr std::uint32_t kUnit = 840;
-constexpr std::uint32_t kLeast = kUnit / kCommon;
-static_assert(kUnit % 8 == 0 && kUnit % 7 == 0 && kUnit % 6 == 0 && kUnit % 5 == 0 && kCommon == 8);
 
 // So many hashes are looked up at a time, that memory is asked for ahead.
 constexpr std::size_t kAtOnce = 16;
@@ -50,12 +46,9 @@ class Search {
     WinnowAnswer run() {
         look_up();
         gather();
-        for (const Candidate& candidate : candidates_) {
-            if (candidate.bound < floor_ || weighing_.has_ended()) break;
-            score(candidate);
-        }
+        for (const Candidate& candidate : candidates_) score(candidate);
         shrink();
-        return {std::move(hits_), truncated_ || reading_.has_ended() || weighing_.has_ended()};
+        return {std::move(hits_), truncated_ || counting_.has_ended() || weighing_.has_ended()};
     }
 
   private:
@@ -64,10 +57,10 @@ class Search {
         std::size_t first;  // of its places in `found_`, and how many there are
         std::size_t count;
         std::size_t postings;
-        std::uint32_t weight;
+        std::uint32_t commonness;
     };
 
-    // Finds the postings of each hash of the text, and what it weighs.
+    // Finds the postings of each hash of the text, and how common it is.
     void look_up() {
         for (std::size_t first = 0; first < text_.size(); first += kAtOnce) {
             const std::size_t end = std::min(first + kAtOnce, text_.size());
@@ -87,7 +80,9 @@ class Search {
                 hashes_.push_back(hash);
             }
         }
-        for (Hash& hash : hashes_) hash.weight = weight(found_.data() + hash.first, hash.count, reading_);
+        for (Hash& hash : hashes_) {
+            hash.commonness = commonness(found_.data() + hash.first, hash.count, counting_);
+        }
     }
 
     void find(std::uint32_t hash, std::vector<Found>& found) const {
@@ -99,27 +94,49 @@ class Search {
         }
     }
 
-    // What a hash weighs that these postings are of. Whatever the budget leaves out is not counted.
-    std::uint32_t weight(const Found* found, std::size_t count, Budget& budget) {
-        std::array<std::pair<std::size_t, std::uint32_t>, kCommon> seen;  // parts and rows of different records
-        std::uint32_t different = 0;
+    // How common a hash is that these postings are of, as far as the budget lasts.
+    std::uint32_t commonness(const Found* found, std::size_t count, Budget& budget) {
+        std::size_t texts = 0;  // that can be found, in the part with the most of them
+        bool may_repeat = count > 1;
+        for (const Found* each = found; each != found + count && texts < kCounted; ++each) {
+            if (parts_[each->part].is_delta()) {
+                may_repeat = true;
+            } else {
+                texts = std::max(texts, live_in(*each, budget));
+            }
+        }
+        if (may_repeat && texts < kCounted) texts = different_in(found, count, budget);
+        std::uint32_t commonness = 0;
+        while (commonness < kMostCommon && texts >> (commonness + 1) != 0) ++commonness;
+        return commonness;
+    }
+
+    // How many of the postings are of rows that can be found; counted up to kCounted.
+    std::size_t live_in(const Found& found, Budget& budget) {
+        const Part& part = parts_[found.part];
+        if (part.is_whole()) return std::min(found.range.size(), kCounted);
+        std::size_t live = 0;
+        part.read([&] {
+            for (std::size_t i = found.range.begin; i < found.range.end && live < kCounted; ++i) {
+                if (is_live(found.part, row_at(part, i), budget)) ++live;
+            }
+        });
+        return live;
+    }
+
+    // How many different records have a hash that several parts have; counted up to kCounted.
+    std::size_t different_in(const Found* found, std::size_t count, Budget& budget) {
+        seen_.clear();
         for (const Found* each = found; each != found + count; ++each) {
             const Part& part = parts_[each->part];
             part.read([&] {
-                for (std::size_t i = each->range.begin; i < each->range.end && different < kCommon; ++i) {
+                for (std::size_t i = each->range.begin; i < each->range.end && seen_.size() < kCounted; ++i) {
                     const std::uint32_t row = row_at(part, i);
-                    if (!is_live(each->part, row, budget)) continue;
-                    const auto same = [&](const auto& one) {
-                        if (one.first == each->part && part.are_different()) return false;
-                        const std::uint64_t* record = parts_[one.first].record(one.second);
-                        return std::equal(record, record + kWinnowWords, part.record(row));
-                    };
-                    const auto end = seen.begin() + different;
-                    if (std::none_of(seen.begin(), end, same)) seen[different++] = {each->part, row};
+                    if (is_live(each->part, row, budget)) seen_.add(parts_, each->part, row);
                 }
             });
         }
-        return kUnit / std::max(different, 1U);
+        return seen_.size();
     }
 
     // Whether a row with that record can be found. A text that was withdrawn many times is looked through once.
@@ -152,30 +169,26 @@ class Search {
         });
         std::size_t affordable = 0;
         std::size_t postings = 0;
-        while (affordable < order.size() && postings + hashes_[order[affordable]].postings <= reading_.left()) {
+        while (affordable < order.size() && postings + hashes_[order[affordable]].postings <= kWinnowBudget) {
             postings += hashes_[order[affordable++]].postings;
         }
-        // A row that has only hashes which are not read is missed if it has enough of them, and then so is one that
-        // would need them. If there are too few, any candidate may have them all.
-        std::uint32_t unread = 0;
-        std::uint32_t unread_weight = 0;
-        if (order.size() - affordable >= kFewestCommon) {
+        // A row is missed that has only hashes which are not read, and one that would need them: if there are enough
+        // of them for either. Else any candidate may have them all.
+        std::uint32_t unread = static_cast<std::uint32_t>(order.size() - affordable);
+        if (unread >= kFewestCommon) {
             truncated_ = true;
-        } else {
-            for (std::size_t i = affordable; i < order.size(); ++i) unread_weight += hashes_[order[i]].weight;
-            unread = static_cast<std::uint32_t>(order.size() - affordable);
+            unread = 0;
         }
         order.resize(affordable);
         for (std::size_t part = 0; part < parts_.size(); ++part) {
-            count(part, order).each([&](std::uint32_t row, std::uint32_t common, std::uint32_t weight) {
-                Candidate candidate{part, row, common + unread, weight + unread_weight, 1.0};
-                if (candidate.common < kFewestCommon) return;
-                candidate.bound = bound(candidate);
-                if (candidate.bound >= floor_) candidates_.push_back(candidate);
+            count(part, order).each([&](std::uint32_t row, std::uint32_t common, std::uint32_t rarity) {
+                const std::size_t hashes = parts_[part].hashes(row);
+                if (common + unread < kFewestCommon || !may_have_share(common + unread, hashes)) return;
+                candidates_.push_back({part, row, ratio(rarity, kCounted * hashes)});
             });
         }
         std::sort(candidates_.begin(), candidates_.end(), [](const Candidate& a, const Candidate& b) {
-            if (a.bound != b.bound) return a.bound > b.bound;
+            if (a.evidence != b.evidence) return a.evidence > b.evidence;
             return a.part != b.part ? a.part < b.part : a.row < b.row;
         });
     }
@@ -183,37 +196,37 @@ class Search {
     // Counts, for the rows of a part, which of these hashes of the text they have.
     Counts count(std::size_t number, const std::vector<std::size_t>& some) const {
         const Part& part = parts_[number];
-        std::vector<std::pair<Postings::Range, std::uint32_t>> ranges;
+        std::vector<std::pair<Postings::Range, std::size_t>> ranges;
         std::size_t postings = 0;
         for (const std::size_t i : some) {
             for (std::size_t k = hashes_[i].first; k < hashes_[i].first + hashes_[i].count; ++k) {
                 if (found_[k].part != number) continue;
-                ranges.emplace_back(found_[k].range, hashes_[i].weight);
+                ranges.emplace_back(found_[k].range, kCounted >> hashes_[i].commonness);
                 postings += found_[k].range.size();
             }
         }
         Counts counts(postings);
         part.read([&] {
-            for (const auto& [range, weight] : ranges) {
+            for (const auto& [range, rarity] : ranges) {
                 for (std::size_t place = range.begin; place < range.end; ++place) {
                     if (place + kAtOnce < range.end) counts.expect(part.postings().row(place + kAtOnce));
-                    counts.add(row_at(part, place), weight);
+                    counts.add(row_at(part, place), rarity);
                 }
             }
         });
         return counts;
     }
 
-    // The share if all hashes that are not in the text were common ones.
-    double bound(const Candidate& candidate) const {
-        if (is_sample_) return 1;
-        const std::size_t hashes = parts_[candidate.part].hashes(candidate.row);
-        const std::size_t others = hashes > candidate.common ? hashes - candidate.common : 0;
-        return ratio(candidate.weight, others * kLeast);
+    // Whether a record can have the share if its common hashes weigh most and the others least.
+    bool may_have_share(std::uint32_t common, std::size_t hashes) const {
+        if (is_sample_ || hashes <= common) return true;
+        return share_of(std::uint64_t{common} * kWhole, (hashes - common) * kLeast) >= floor_;
     }
 
-    static double ratio(std::uint64_t inside, std::uint64_t outside) {
-        return static_cast<double>(inside) / static_cast<double>(inside + outside);
+    static double share_of(std::uint64_t inside, std::uint64_t outside) { return ratio(inside, inside + outside); }
+
+    static double ratio(std::uint64_t part, std::uint64_t whole) {
+        return static_cast<double>(part) / static_cast<double>(whole);
     }
 
     // Adds the rows with a candidate's record to the hits if its share is large enough, and the budget lasts.
@@ -221,41 +234,50 @@ class Search {
         if (!weighing_.spend(kLookUp)) return;
         const WinnowValues values(parts_[candidate.part].record(candidate.row));
         std::array<std::uint32_t, kEntryHashes> others;
-        std::size_t others_count = 0;
-        std::size_t common = 0;
-        std::uint64_t inside = 0;
+        std::size_t others_size = 0;
+        Tally inside;
+        Tally all;
         for (const std::uint32_t hash : values) {
             if (hash > largest_) break;
             const std::uint32_t number = numbers_[hash];
             if (number == Numbers::kNone) {
-                others[others_count++] = hash;
+                others[others_size++] = hash;
             } else {
-                inside += hashes_[number].weight;
-                ++common;
+                inside.add(hashes_[number].commonness);
+                all.add(hashes_[number].commonness);
             }
         }
-        if (common < kFewestCommon || common + others_count < kFewestHashes) return;
-        std::uint64_t outside = others_count * kLeast;  // those that are not weighed yet are taken for common
-        for (std::size_t i = 0; i < others_count; ++i) {
-            if (ratio(inside, outside) < floor_) return;
-            outside += weight_outside(others[i]) - kLeast;
+        const std::size_t hashes = inside.size() + others_size;
+        if (inside.size() < kFewestCommon || hashes < kFewestHashes) return;
+        const std::size_t passed = std::min(1 + hashes / 10, hashes - 1);
+        // While some are not counted, its own hashes are at most as common as those that are, and the others weigh
+        // least if its own are as rare as can be.
+        Tally outside;
+        for (std::size_t i = 0; i < others_size; ++i) {
+            const std::uint64_t least = outside.weigh(0) + (others_size - i) * kLeast;
+            if (share_of(inside.weigh(all.rarest_but(passed)), least) < floor_) return;
+            const std::uint32_t commonness = commonness_outside(others[i]);
             if (weighing_.has_ended()) return;
+            outside.add(commonness);
+            all.add(commonness);
         }
-        if (ratio(inside, outside) >= floor_) take(candidate, ratio(inside, outside));
+        const std::uint32_t own = all.rarest_but(passed);
+        const double share = share_of(inside.weigh(own), outside.weigh(own));
+        if (share >= floor_) take(candidate, share);
     }
 
-    // What a hash weighs that is not in the text.
-    std::uint32_t weight_outside(std::uint32_t hash) {
+    // How common a hash is that is not in the text.
+    std::uint32_t commonness_outside(std::uint32_t hash) {
         const auto known = outside_.find(hash);
         if (known != outside_.end()) return known->second;
-        std::uint32_t weighed = kLeast;
+        std::uint32_t found = 0;
         if (weighing_.spend(kLookUp)) {
-            std::vector<Found> found;
-            find(hash, found);
-            weighed = weight(found.data(), found.size(), weighing_);
+            std::vector<Found> places;
+            find(hash, places);
+            found = commonness(places.data(), places.size(), weighing_);
         }
-        outside_[hash] = weighed;
-        return weighed;
+        outside_[hash] = found;
+        return found;
     }
 
     void take(const Candidate& candidate, double share) {
@@ -292,9 +314,10 @@ class Search {
     Numbers numbers_;  // of the text's hashes among `hashes_`
     std::vector<Found> found_;
     std::vector<Candidate> candidates_;
-    std::unordered_map<std::uint32_t, std::uint32_t> outside_;  // weights
-    std::unordered_map<std::uint64_t, bool> withdrawn_;  // whether a copy of a withdrawn row can be found
-    Budget reading_{kWinnowBudget};
+    std::unordered_map<std::uint32_t, std::uint32_t> outside_;  // how common hashes are that are not in the text
+    std::unordered_map<std::uint64_t, bool> withdrawn_;         // whether a copy of a withdrawn row can be found
+    Distinct seen_;
+    Budget counting_{kCountingBudget};
     Budget weighing_{kWinnowBudget};
     bool truncated_ = false;
     std::vector<Contained> hits_;

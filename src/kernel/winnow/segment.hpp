@@ -11,11 +11,15 @@
 #include <vector>
 
 #include "store/copies.hpp"
+#include "store/memory.hpp"
 #include "store/rows.hpp"
 #include "store/segment_file.hpp"
 #include "winnow/postings.hpp"
 
 namespace hashpact {
+
+// Of each row, how many hashes it has, and above these 8 bits a hash of its record: by which most records differ.
+Array<std::uint32_t> marks_of(const std::uint64_t* records, std::size_t rows);
 
 // The newest records.
 class WinnowDelta : public Delta {
@@ -26,6 +30,7 @@ class WinnowDelta : public Delta {
     struct Indexed {
         std::size_t rows;
         Postings postings;
+        Array<std::uint32_t> marks;
     };
     std::shared_ptr<const Indexed> indexed() const;
 
@@ -54,8 +59,7 @@ class WinnowSegment {
     const Copies& copies() const { return copies_; }
     const Postings& postings() const { return postings_; }  // of one row of each record
 
-    // How many hashes a row has, as far as an unverified file can be trusted.
-    std::size_t hashes(std::uint32_t row) const { return sizes_[row]; }
+    const Array<std::uint32_t>& marks() const { return marks_; }
 
   private:
     WinnowSegment(Rows rows, std::vector<std::uint32_t> firsts);
@@ -65,7 +69,7 @@ class WinnowSegment {
     Rows rows_;
     Copies copies_;
     Postings postings_;
-    Array<std::uint8_t> sizes_;  // of each row
+    Array<std::uint32_t> marks_;
 };
 
 }  // namespace hashpact

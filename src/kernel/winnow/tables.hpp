@@ -11,9 +11,7 @@ namespace hashpact {
 struct Candidate {
     std::size_t part;
     std::uint32_t row;
-    std::uint32_t common;  // hashes
-    std::uint32_t weight;  // of these
-    double bound;          // that its share does not exceed
+    double evidence;  // how rare the hashes are, for each of its own
 };
 
 // The rows of one part that have some of the text's hashes: a hash table with open addressing, never more than half
@@ -28,15 +26,15 @@ class Counts {
     // Asks for the memory of a row that is to be added soon.
     void expect(std::uint32_t row) const { __builtin_prefetch(&slots_[place(row)], 1); }
 
-    // Adds a hash of that weight. A row has at most 128, so that the sum of their weights takes 17 bits.
-    void add(std::uint32_t row, std::uint32_t weight) {
+    // Adds a hash of that rarity, at most 256. A row has at most 128, so that the sum takes 16 bits.
+    void add(std::uint32_t row, std::size_t rarity) {
         std::size_t at = place(row);
         while (slots_[at].counted != 0 && slots_[at].row != row) at = (at + 1) & (slots_.size() - 1);
         slots_[at].row = row;
-        slots_[at].counted += kOne | weight;
+        slots_[at].counted += kOne + static_cast<std::uint32_t>(rarity);
     }
 
-    // Calls `use(row, hashes, weight)`.
+    // Calls `use(row, hashes, rarity)`.
     template <class Use>
     void each(const Use& use) const {
         for (const Slot& slot : slots_) {
@@ -49,7 +47,7 @@ class Counts {
 
     struct Slot {
         std::uint32_t row = 0;
-        std::uint32_t counted = 0;  // how many hashes, and what they weigh; 0: free
+        std::uint32_t counted = 0;  // how many hashes, and their rarities; 0: free
     };
 
     std::size_t place(std::uint32_t row) const { return row * 0x9E3779B97F4A7C15U >> (64 - bits_); }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from typing import Final
 
-from hashpact.domain.fingerprints import MINHASH, PDQ, PHASH, FingerprintType, Measure
+from hashpact.domain.fingerprints import FOLDED, MINHASH, PDQ, PHASH, FingerprintType, Measure
 from hashpact.domain.matching.views import PictureView, Texture
 
 
@@ -26,6 +26,9 @@ class Strength(enum.StrEnum):
         order = list(Strength)
         return order.index(self) <= order.index(least)
 
+
+_PARTIAL: Final = (Measure.CONTAINMENT,)
+"""What is shared is in the upload, among other things: a quotation in an answer as well as a copy."""
 
 _SAME: Final = {PDQ.name: 10.0, PHASH.name: 0.0, MINHASH.name: 0.9}
 """What is as near as two encodings of the same content."""
@@ -62,11 +65,14 @@ def strength_of(
     another perceptual type is near the same entry.
     """
     if kind.measure is Measure.EQUALITY:
-        return Strength.SAME
+        return Strength.WEAK if kind == FOLDED else Strength.SAME
+    if kind.measure is Measure.POINTS:
+        return Strength.POSSIBLE
+    if kind.measure in _PARTIAL:
+        return Strength.NEAR if agreed else Strength.POSSIBLE
     if texture is Texture.TEXT_LIKE:
-        if kind == PDQ and score <= _NEAR_TEXT_LIKE:
-            return Strength.NEAR
-        return Strength.POSSIBLE if agreed else Strength.WEAK
+        unagreed = Strength.NEAR if kind == PDQ and score <= _NEAR_TEXT_LIKE else Strength.WEAK
+        return Strength.POSSIBLE if agreed and unagreed is Strength.WEAK else unagreed
     whole = view is PictureView.WHOLE and texture is Texture.ORDINARY
     if whole and kind.name in _SAME and _within(kind, score, _SAME):
         return Strength.SAME

@@ -88,13 +88,9 @@ def test_a_client_grades_an_answer_by_its_queries() -> None:
         Query(phash, 10, PictureView.WHOLE),
         Query(phash, 8, PictureView.PART, Texture.TEXT_LIKE),
     )
-    matches: tuple[Match, ...] = (
-        match(1, "pdq/1", 20, 0),
-        match(1, "phash/1", 10, 1),
-        match(2, "phash/1", 10, 1),
-    )
-    matches += (match(3, "phash/1", 2, 2), match(4, "pdq/1", 4, 0))
-    answer = Answer(matches, 9, truncated=True)
+    near = (match(1, "pdq/1", 20, 0), match(1, "phash/1", 10, 1), match(2, "phash/1", 10, 1))
+    others = (match(3, "phash/1", 2, 2), match(4, "pdq/1", 4, 0))
+    answer = Answer((*near, *others), 9, truncated=True)
     graded = answer.graded(queries)
     # Entry 1 is near by both types.
     assert [each.strength for each in graded.matches] == [NEAR, NEAR, POSSIBLE, WEAK, SAME]
@@ -111,3 +107,10 @@ def test_views_are_known_by_their_names() -> None:
     assert all(view.meaning for view in PictureView)
     with pytest.raises(InvalidInputError, match="views are of whole, shown, black, frame"):
         views_named(["upside-down"])
+
+
+def test_what_is_contained_is_possible_and_what_is_folded_is_weak() -> None:
+    assert strength_of(TYPES["winnow/1"], 1.0) is POSSIBLE
+    assert strength_of(TYPES["winnow/1"], 0.5, agreed=True) is NEAR
+    assert strength_of(TYPES["folded/1"], 0) is WEAK
+    assert strength_of(TYPES["sha256/1"], 0) is SAME
