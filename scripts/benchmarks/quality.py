@@ -36,9 +36,11 @@ def measure(options: argparse.Namespace) -> tuple[Report, Distances]:
     if not options.texts:
         say("pictures")
         report["pictures"] = {
-            "recall": pictures.recall(sample, processes, distances),
-            "different": pictures.different(sample and 20 * sample, processes, distances),
-            "layouts": pictures.layouts(sample, processes),
+            "recall": pictures.recall(sample, processes, distances, parts=options.parts),
+            "different": pictures.different(
+                sample and 20 * sample, processes, distances, parts=options.parts
+            ),
+            "layouts": pictures.layouts(sample, processes, parts=options.parts),
         }
     if not options.pictures:
         say("texts")

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from hashpact import Fingerprint, Fingerprinted, fingerprints_of, fingerprints_of_text
-from hashpact.domain.checks import Query
-from hashpact.domain.fingerprints import MD5, SHA256, TYPES, FingerprintType
+from hashpact.domain.checks import Query, Transform
+from hashpact.domain.fingerprints import MD5, PARTS, SHA256, TYPES, FingerprintType, PrivatePart
 from hashpact.domain.matching.strength import strength_of
 from hashpact.domain.matching.views import DERIVED
 from hashpact.errors import HashpactError
+from hashpact.fingerprint.parts.pictured import parts_of, pictured
 from hashpact.lookup.native import NativeIndex
 
 NAME: Final = "hashpact"
@@ -43,22 +45,30 @@ class Found:
     strength: str
 
 
-def shared(content: bytes | str) -> tuple[Fingerprint, ...]:
+def shared(content: bytes | str, *, parts: bool = False) -> tuple[Fingerprint, ...]:
     """What a platform shares of content that it has removed; the exact fingerprints are left out."""
     try:
         made = _of_text(content) if isinstance(content, str) else fingerprints_of(content)
     except HashpactError:
         return ()
-    return tuple(one.shared() for one in _perceptual(made.fingerprints))
+    found = tuple(one.shared() for one in _perceptual(made.fingerprints))
+    if parts and not isinstance(content, str):
+        with suppress(HashpactError):
+            return (*found, parts_of(content))
+    return found
 
 
-def asked(content: bytes | str) -> tuple[Query, ...]:
-    """What a platform asks about an upload, with every default view of it."""
+def asked(content: bytes | str, *, parts: bool = False) -> tuple[Query, ...]:
+    """What a platform asks about an upload, with every default view of it, and by its parts."""
     try:
         made = _of_text(content) if isinstance(content, str) else fingerprints_of(content, views=DERIVED)
     except HashpactError:
         return ()
-    return tuple(query for query in made.queries if query.fingerprint.type not in (SHA256, MD5))
+    found = tuple(query for query in made.queries if query.fingerprint.type not in (SHA256, MD5))
+    if parts and not isinstance(content, str):
+        with suppress(HashpactError):
+            return (*found, *map(Query, pictured(content).queries))
+    return found
 
 
 def _of_text(text: str) -> Fingerprinted:
@@ -75,29 +85,45 @@ class Clearinghouse:
     def __init__(self) -> None:
         self._index = NativeIndex()
         self._numbers: list[int] = []
+        self._parts: dict[int, Fingerprint] = {}
 
     def share(self, number: int, fingerprints: Sequence[Fingerprint]) -> None:
         """Make content findable under a number, which may have more than one form."""
         first = len(self._numbers)
         self._numbers += [number] * len(fingerprints)
         self._index.add(enumerate(fingerprints, first))
+        self._parts |= {item: one for item, one in enumerate(fingerprints, first) if one.type is PARTS}
 
-    def find(self, queries: Sequence[Query], _content: bytes | str) -> list[Found]:
-        """Every match within the queries' thresholds: at most one for each number and type, the best."""
+    def find(self, queries: Sequence[Query], content: bytes | str) -> list[Found]:
+        """Every match within the queries' thresholds: at most one for each number and type, the best.
+
+        A match by parts is left out unless the pixels of the upload agree.
+        """
         best: dict[tuple[int, str], tuple[float, Query]] = {}
         for query in queries:
             kind = query.fingerprint.type
-            for hit in self._index.search(query.fingerprint, query.within(), LIMIT):
+            hits = self._index.search(query.fingerprint, query.within(), LIMIT)
+            for rank, hit in enumerate(hits):
                 place = self._numbers[hit.item], kind.name
-                if place not in best or nearer(kind, hit.score, best[place][0]):
+                if place in best and not nearer(kind, hit.score, best[place][0]):
+                    continue
+                if hits.places is None or self._agrees(hit.item, hits.places[rank], content, query):
                     best[place] = hit.score, query
-        types = Counter(number for number, _ in best)
+        types = Counter(number for number, name in best if name != PARTS.name)
         found = []
         for (number, name), (score, query) in best.items():
             agreed = types[number] > 1
             strength = strength_of(TYPES[name], score, query.view, query.texture, agreed=agreed)
             found.append(Found(number, name, score, strength.value))
         return found
+
+    def _agrees(self, item: int, place: Sequence[float], content: bytes | str, query: Query) -> bool:
+        """Whether the pixels of the upload, or of its mirror image, agree with the entry's keypoints."""
+        assert isinstance(content, bytes)  # noqa: S101 - of a text there are no parts
+        picture = pictured(content)
+        private = PrivatePart(self._parts[item], bytes(32)).text()
+        mirrored = query.fingerprint == picture.queries[1]
+        return picture.agreement((private,), Transform(*place), mirrored=mirrored).confirmed
 
 
 def is_sure(strength: str) -> bool:

@@ -64,7 +64,7 @@ checks = some.builds(
 @some.composite
 def matches(draw: some.DrawFn) -> Match:
     kind = draw(some.sampled_from(ALL_TYPES))
-    similar = kind.measure.larger_is_nearer
+    similar = kind.measure in {Measure.JACCARD, Measure.CONTAINMENT}
     return Match(
         entry=draw(numbers),
         type=kind.name,
@@ -245,7 +245,7 @@ def test_no_threshold_is_not_zero() -> None:
         (log_pb2.AppendRequest(statement=bytes(32 * 1024 + 1)), "statement"),
         (log_pb2.AppendRequest(statement=b"x", private=[b"y"] * 257), "private"),
         (log_pb2.AppendRequest(statement=b"x", private=[b"y", b""]), "private[1]"),
-        (log_pb2.AppendRequest(statement=b"x", private=[bytes(8 * 1024 + 1)]), "private[0]"),
+        (log_pb2.AppendRequest(statement=b"x", private=[bytes(12 * 1024 + 1)]), "private[0]"),
     ],
 )
 def test_a_bad_submission_names_its_field(message: log_pb2.AppendRequest, field: str) -> None:

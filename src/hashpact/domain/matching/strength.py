@@ -66,6 +66,8 @@ def strength_of(
     """
     if kind.measure is Measure.EQUALITY:
         return Strength.WEAK if kind == FOLDED else Strength.SAME
+    if kind.measure is Measure.POINTS:
+        return Strength.POSSIBLE
     if kind.measure in _PARTIAL:
         return Strength.NEAR if agreed else Strength.POSSIBLE
     if texture is Texture.TEXT_LIKE:
