@@ -92,7 +92,7 @@ class Clearinghouse:
         first = len(self._numbers)
         self._numbers += [number] * len(fingerprints)
         self._index.add(enumerate(fingerprints, first))
-        self._parts |= {item: one for item, one in enumerate(fingerprints, first) if one.type is PARTS}
+        self._parts |= {item: one for item, one in enumerate(fingerprints, first) if one.type == PARTS}
 
     def find(self, queries: Sequence[Query], content: bytes | str) -> list[Found]:
         """Every match within the queries' thresholds: at most one for each number and type, the best.
