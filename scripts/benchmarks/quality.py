@@ -106,13 +106,15 @@ def show(report: Report) -> None:
         found = report["pictures"]
         print_table("Copies of pictures found, % (Wilson, 95 %)", page.picture_rows(found["recall"]))
         print_table("Pairs of different pictures that match", page.pair_rows([found["different"]]))
-        for pair in found["different"]["which"]:
-            print("  ", *pair, sep="  ")
+        for one, other in found["different"]["which"]:
+            print(f"    {one}   {other}")
         print_table("Pairs of different pictures of one layout that match", page.pair_rows(found["layouts"]))
     if "texts" in report:
         found = report["texts"]
         print_table("Copies of texts found, % (Wilson, 95 %)", page.text_rows(found["recall"]))
         print_table("Pairs of different texts that match", page.pair_rows(found["different"]))
+        for one, other in (pair for row in found["different"] for pair in row["which"]):
+            print(f"    {one}\n    {other}\n")
         print_table("100 characters before the same 400", page.pair_rows(found["boilerplate"]))
         print_table("Posts without any fingerprint", found["without"])
     print_table("Promises", report["promises"])

@@ -64,19 +64,16 @@ class Distances:
                 best = _best(kind, [apart(kind, query, table) for query in queries])
                 self._count(kind, "copies", _best(kind, list(best[:, None])))
 
-    def unrelated(self, asked: Sequence[Sequence[Query]], shared: Sequence[Sequence[Fingerprint]]) -> None:
-        """Ordered pairs of different content: the best that the queries about one reach with the other."""
+    def unrelated(self, number: int, asked: Sequence[Query], shared: Sequence[Sequence[Fingerprint]]) -> None:
+        """Content ``number`` with every other that was shared: the best that a query about it reaches."""
         for kind in KINDS:
             mine = [(owner, one) for owner, some in enumerate(shared) for one in some if one.type == kind]
-            if not mine:
-                continue
-            owners = np.array([owner for owner, _ in mine])
-            table = rows([one for _, one in mine])
-            for number, some in enumerate(asked):
-                queries = _of(kind, some)
-                if queries:
-                    best = _best(kind, [apart(kind, query, table) for query in queries])
-                    self._count(kind, "unrelated", best[owners != number])
+            queries = _of(kind, asked)
+            if mine and queries:
+                owners = np.array([owner for owner, _ in mine])
+                table = rows([one for _, one in mine])
+                best = _best(kind, [apart(kind, query, table) for query in queries])
+                self._count(kind, "unrelated", best[owners != number])
 
     def add(self, other: Distances) -> None:
         """Take in what another one has counted."""

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from hashpact import Fingerprint, fingerprints_of, fingerprints_of_text
+from hashpact import Fingerprint, Fingerprinted, fingerprints_of, fingerprints_of_text
 from hashpact.domain.checks import Query
-from hashpact.domain.fingerprints import TYPES, Measure
+from hashpact.domain.fingerprints import FOLDED, MD5, SHA256, TYPES
 from hashpact.errors import HashpactError
 from hashpact.lookup.native import NativeIndex
 
@@ -20,11 +20,15 @@ NAME: Final = "hashpact"
 CERTAIN: Final = frozenset({"same", "near"})
 """The strengths that count as found without parts, and of which no unrelated pair may have one."""
 
+KEY: Final = bytes(range(32))
+"""Of the log: folded/1 is keyed with it. Its matches are weak, and only some policies allow them."""
+
 ANY: Final = "hashpact, possible"
+WEAK: Final = "hashpact, weak"
 OTHER: Final = "hashpact, another one as well"
 REFUSED: Final = "hashpact, refused"
-"""In counts: found at any strength but `weak`; a match with a picture that is not the original; a copy that
-has no fingerprint to search for."""
+"""In counts: found at any strength but `weak`; found at all; a match with a picture that is not the original;
+a copy that has no fingerprint to search for."""
 
 LIMIT: Final = 1000
 
@@ -42,7 +46,7 @@ class Found:
 def shared(content: bytes | str) -> tuple[Fingerprint, ...]:
     """What a platform shares of content that it has removed; the exact fingerprints are left out."""
     try:
-        made = fingerprints_of_text(content) if isinstance(content, str) else fingerprints_of(content)
+        made = _of_text(content) if isinstance(content, str) else fingerprints_of(content)
     except HashpactError:
         return ()
     return tuple(one.shared() for one in _perceptual(made.fingerprints))
@@ -51,17 +55,18 @@ def shared(content: bytes | str) -> tuple[Fingerprint, ...]:
 def asked(content: bytes | str) -> tuple[Query, ...]:
     """What a platform asks about an upload, with every default view of it."""
     try:
-        if isinstance(content, str):
-            made = fingerprints_of_text(content)
-        else:
-            made = fingerprints_of(content, variants=True)
+        made = _of_text(content) if isinstance(content, str) else fingerprints_of(content, variants=True)
     except HashpactError:
         return ()
     return tuple(map(Query, _perceptual((*made.fingerprints, *made.variants))))
 
 
+def _of_text(text: str) -> Fingerprinted:
+    return fingerprints_of_text(text, key=KEY)
+
+
 def _perceptual(all_of_them: Iterable[Fingerprint]) -> tuple[Fingerprint, ...]:
-    return tuple(one for one in all_of_them if one.type.measure is not Measure.EQUALITY)
+    return tuple(one for one in all_of_them if one.type not in (SHA256, MD5))
 
 
 class Clearinghouse:
@@ -77,22 +82,39 @@ class Clearinghouse:
         self._numbers += [number] * len(fingerprints)
         self._index.add(enumerate(fingerprints, first))
 
-    def find(self, queries: Sequence[Query]) -> list[Found]:
+    def find(self, queries: Sequence[Query], _content: bytes | str) -> list[Found]:
         """Every match at the types' own thresholds: at most one for each number and type, the best."""
         best: dict[tuple[int, str], Found] = {}
         for query in queries:
             kind = query.fingerprint.type
-            for hit in self._index.search(query.fingerprint, kind.threshold(query.threshold), LIMIT):
+            strength = "weak" if kind == FOLDED else "near"
+            for hit in self._index.search(query.fingerprint, query.within(), LIMIT):
                 number = self._numbers[hit.item]
-                found = Found(number, kind.name, hit.score, "near")
+                found = Found(number, kind.name, hit.score, strength)
                 before = best.get((number, kind.name))
                 if before is None or nearer(found, before):
                     best[number, kind.name] = found
         return list(best.values())
 
 
+def graded(strength: str) -> str:
+    """The name under which matches of a strength are counted."""
+    return NAME if strength in CERTAIN else f"{NAME}, {strength}"
+
+
+def sides(found: Sequence[Found], number: int) -> set[str]:
+    """As what it counts that these were found about a copy of that number."""
+    right = [one for one in found if one.number == number]
+    counted = {one.type for one in right}
+    counted |= {NAME for one in right if one.strength in CERTAIN}
+    counted |= {ANY for one in right if one.strength != "weak"}
+    counted |= {WEAK for _ in right}
+    counted |= {OTHER for one in found if one.number != number and one.strength in CERTAIN}
+    return counted
+
+
 def nearer(one: Found, other: Found) -> bool:
     """Whether a score is better than another one of the same type."""
-    if TYPES[one.type].measure is Measure.HAMMING:
-        return one.score < other.score
-    return one.score > other.score
+    if TYPES[one.type].measure.larger_is_nearer:
+        return one.score > other.score
+    return one.score < other.score

@@ -139,7 +139,7 @@ def plot(report: Row, distances: Distances) -> None:
     matplotlib: Any = importlib.import_module("matplotlib")
     matplotlib.use("svg")
     # The same figures give the same file.
-    matplotlib.rcParams.update({"svg.hashsalt": "hashpact", "font.size": 8})
+    matplotlib.rcParams.update({"svg.hashsalt": "hashpact", "svg.fonttype": "none", "font.size": 8})
     pyplot: Any = importlib.import_module("matplotlib.pyplot")
     if "pictures" in report:
         rows = picture_rows(report["pictures"]["recall"])
@@ -165,7 +165,7 @@ def _recall(pyplot: Any, rows: Sequence[Row], name: str, others: Sequence[str]) 
             if row.get(other) is not None:
                 axes.plot([row[other]], [place], mark, color="#7f7f7f", markersize=4)
     axes.set_yticks(range(len(rows)), [row["copy"] for row in rows])
-    axes.invert_yaxis()
+    axes.set_ylim(len(rows), -1)
     axes.set_xlim(-2, 102)
     axes.set_xlabel(f"found, %: o hashpact with its interval, x {others[0]}, + {others[1]}")
     axes.grid(visible=True, axis="x", alpha=0.3)

@@ -91,29 +91,43 @@ def _threatexchange() -> list[PicturePeer]:
     pdqhash: Any = importlib.import_module("pdqhash")
 
     @functools.lru_cache(maxsize=2)
-    def plain(content: bytes) -> list[bytes]:
+    def plain(content: bytes) -> tuple[bytes, ...]:
         with contextlib.suppress(Exception):  # a peer that fails on a file finds nothing
             code = signal.hash_from_bytes(content)
-            return [bytes.fromhex(code)] if code else []
-        return []
+            return (bytes.fromhex(code),) if code else ()
+        return ()
 
-    def views(content: bytes) -> list[bytes]:
-        """The 8 positions in one pass of the same code, and its removal of black borders at its default."""
-        found = plain(content)
+    def alone(content: bytes) -> list[bytes]:
+        return list(plain(content))
+
+    def positions(content: bytes) -> list[bytes]:
+        """The 8 positions of what is shared, from one pass: turning what is asked would find the same."""
+        found = list(plain(content))
         with contextlib.suppress(Exception), Image.open(io.BytesIO(content)) as image:
-            codes, quality = pdqhash.compute_dihedral(np.asarray(image.convert("RGB")))
-            if quality >= signal.QUALITY_THRESHOLD:
-                found = found + [np.packbits(np.asarray(code, np.uint8)).tobytes() for code in codes]
+            codes, _ = pdqhash.compute_dihedral(np.asarray(image.convert("RGB")))
+            found += [np.packbits(np.asarray(code, np.uint8)).tobytes() for code in codes if found]
+        return found
+
+    def unframed(content: bytes) -> list[bytes]:
+        """Also without black borders, as its own function takes them off at its default."""
+        found = list(plain(content))
         with contextlib.suppress(Exception), tempfile.NamedTemporaryFile() as file:
             file.write(content)
             file.flush()
-            found = found + plain(photo.unletterbox(Path(file.name)))
+            inner = photo.unletterbox(Path(file.name))
+            if _size(inner) != _size(content):
+                found += plain(inner)
         return found
 
     return [
-        PicturePeer("threatexchange PDQ 31", 31, plain, plain),
-        PicturePeer("threatexchange PDQ 31, its views", 31, plain, views),
+        PicturePeer("threatexchange PDQ 31", 31, alone, alone),
+        PicturePeer("threatexchange PDQ 31, its views", 31, positions, unframed),
     ]
+
+
+def _size(content: bytes) -> tuple[int, int]:
+    with Image.open(io.BytesIO(content)) as image:
+        return image.size
 
 
 def _by_imagehash(function: Callable[[Image.Image], Any], content: bytes) -> list[bytes]:
@@ -161,19 +175,12 @@ def _tlsh() -> TextPeer:
     )
 
 
-def pairs_within(
-    shared: Sequence[Sequence[bytes]], asked: Sequence[Sequence[bytes]], radius: int
-) -> set[tuple[int, int]]:
-    """The pairs of different pictures of which some asked code lies within ``radius`` of some shared one."""
+def within(shared: Sequence[Sequence[bytes]], asked: Sequence[bytes], radius: int) -> set[int]:
+    """Which of those who shared have a code within ``radius`` of one that is asked."""
     owners = np.repeat(np.arange(len(shared)), [len(codes) for codes in shared])
     table = np.frombuffer(b"".join(code for codes in shared for code in codes), np.uint8)
-    found: set[tuple[int, int]] = set()
-    if not len(owners):
-        return found
-    table = table.reshape(len(owners), -1)
-    for number, codes in enumerate(asked):
-        for code in codes:
-            apart = np.bitwise_count(table ^ np.frombuffer(code, np.uint8)).sum(axis=1, dtype=np.int64)
-            near = owners[apart <= radius].tolist()
-            found |= {(min(number, other), max(number, other)) for other in near if other != number}
+    found: set[int] = set()
+    for code in asked if len(owners) else ():
+        apart = np.bitwise_count(table.reshape(len(owners), -1) ^ np.frombuffer(code, np.uint8))
+        found |= set(owners[apart.sum(axis=1, dtype=np.int64) <= radius].tolist())
     return found

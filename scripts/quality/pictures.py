@@ -1,4 +1,8 @@
-"""Pictures: which altered copies are found, and which pairs of different pictures match."""
+"""Pictures: which altered copies are found, and which pairs of different pictures match.
+
+First every picture of a set is shared with all sides, then each side is asked about the copies of each
+picture, among all that was shared.
+"""
 
 from __future__ import annotations
 
@@ -18,37 +22,26 @@ from quality.intervals import Share
 
 Row = dict[str, Any]
 Codes = dict[str, Any]
-"""For each side's name: fingerprints of ours, bytes of a peer's."""
+"""For each side's name what it shares: fingerprints of ours, bytes of a peer's."""
 
 ORIGINAL: Final = ""
+"""The form of a picture that is shared for most alterations; the others have the alteration's name."""
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """One picture of a list, and what is done with it."""
+class Set:
+    """A set of pictures by its name, or ``sample`` of it."""
 
-    set: str
+    name: str
     sample: int | None
-    number: int
 
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """What the sides make of a picture and its copies.
-
-    ``shared`` holds the codes of the shared file, by the name of the alteration if that has a file of its own
-    and by `ORIGINAL` otherwise. ``asked`` holds those of the copies by the names of the alterations, or of
-    the shared file itself.
-    """
-
-    number: int
-    shared: dict[str, Codes] = field(default_factory=dict)
-    asked: dict[str, Codes] = field(default_factory=dict)
+    def pictures(self) -> list[pictures.Named]:
+        """The pictures, the same in every process."""
+        return _listed(self.name, self.sample)
 
 
 @functools.cache
-def listed(name: str, sample: int | None) -> list[pictures.Named]:
-    """The pictures of a set, the same in every process."""
+def _listed(name: str, sample: int | None) -> list[pictures.Named]:
     if name == "recall":
         return pictures.for_recall(sample)
     if name == "distinct":
@@ -56,122 +49,139 @@ def listed(name: str, sample: int | None) -> list[pictures.Named]:
     return dict(pictures.of_layouts(sample or pictures.LAYOUT))[name]
 
 
-def altered(job: Job) -> Made:
-    """A picture of the recall set with all of its copies."""
-    named = listed(job.set, job.sample)[job.number]
+@dataclass(frozen=True)
+class Shared:
+    """What all sides hold of a set: for each picture its forms."""
+
+    of: Set
+    forms: list[dict[str, Codes]]
+
+    @functools.cached_property
+    def houses(self) -> dict[str, ours.Clearinghouse]:
+        """For each form an index of ours: it has those pictures that are shared in this form."""
+        found: dict[str, ours.Clearinghouse] = {}
+        for number, forms in enumerate(self.forms):
+            for form, codes in forms.items():
+                found.setdefault(form, ours.Clearinghouse()).share(number, codes[ours.NAME])
+        return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the indexes, which each process builds for itself."""
+        return {"of": self.of, "forms": self.forms}
+
+
+@dataclass(slots=True)
+class Counted:
+    """What came of one picture: the sides that found each copy, or the pairs that each side matched."""
+
+    found: dict[str, set[str]] = field(default_factory=dict)
+    matched: dict[str, set[tuple[int, int]]] = field(default_factory=dict)
+    distances: Distances = field(default_factory=Distances)
+
+
+def _share(of: Set, number: int) -> dict[str, Codes]:
+    """Every form in which a picture is shared."""
+    named = of.pictures()[number]
     picture = named.draw()
-    made = Made(job.number)
-    made.shared[ORIGINAL] = _shared(original(picture, generator(named.name)))
+    forms = {ORIGINAL: original(picture, generator(named.name))}
+    if of.name == "recall":
+        own = (one for one in ALTERATIONS if one.shared is not original)
+        forms |= {one.name: one.pair(picture, named.name)[0] for one in own}
+    return {
+        form: {ours.NAME: ours.shared(file)} | {peer.name: peer.shared(file) for peer in peers.of_pictures()}
+        for form, file in forms.items()
+    }
+
+
+def share(of: Set, processes: int | None) -> Shared:
+    """The whole set, shared with all sides."""
+    numbers = range(len(of.pictures()))
+    return Shared(of, list(working.each(f"sharing: {of.name}", _share, of, numbers, processes)))
+
+
+def _copies(shared: Shared, number: int) -> Counted:
+    """Asks about every copy of a picture."""
+    named = shared.of.pictures()[number]
+    picture = named.draw()
+    counted = Counted()
     for alteration in ALTERATIONS:
-        shared, copy = alteration.pair(picture, named.name)
-        if alteration.shared is not original:
-            made.shared[alteration.name] = _shared(shared)
-        made.asked[alteration.name] = _asked(copy)
-    return made
+        form = alteration.name if alteration.name in shared.forms[number] else ORIGINAL
+        _, copy = alteration.pair(picture, named.name)
+        codes, asked = shared.forms[number][form], ours.asked(copy)
+        counted.distances.copies(codes[ours.NAME], asked)
+        sides = ours.sides(shared.houses[form].find(asked, copy), number)
+        if not asked:
+            sides.add(ours.REFUSED)
+        for peer in peers.of_pictures():
+            apart = peers.nearest(codes[peer.name], peer.asked(copy))
+            if apart is not None and apart <= peer.radius:
+                sides.add(peer.name)
+        counted.found[alteration.name] = sides
+    return counted
 
 
-def alone(job: Job) -> Made:
-    """A picture that is shared, and of which each side asks as well."""
-    named = listed(job.set, job.sample)[job.number]
+def _others(shared: Shared, number: int) -> Counted:
+    """Asks about a picture that is shared itself: the others that match."""
+    named = shared.of.pictures()[number]
     file = original(named.draw(), generator(named.name))
-    return Made(job.number, {ORIGINAL: _shared(file)}, {ORIGINAL: _asked(file)})
+    asked = ours.asked(file)
+    counted = Counted()
+    for found in shared.houses[ORIGINAL].find(asked, file):
+        if found.number != number:
+            for side in (ours.graded(found.strength), found.type):
+                counted.matched.setdefault(side, set()).add(_pair(number, found.number))
+    every = [forms[ORIGINAL] for forms in shared.forms]
+    counted.distances.unrelated(number, asked, [codes[ours.NAME] for codes in every])
+    for peer in peers.of_pictures():
+        near = peers.within([codes[peer.name] for codes in every], peer.asked(file), peer.radius)
+        counted.matched[peer.name] = {_pair(number, other) for other in near if other != number}
+    return counted
 
 
-def _shared(file: bytes) -> Codes:
-    return {ours.NAME: ours.shared(file)} | {peer.name: peer.shared(file) for peer in peers.of_pictures()}
-
-
-def _asked(file: bytes) -> Codes:
-    return {ours.NAME: ours.asked(file)} | {peer.name: peer.asked(file) for peer in peers.of_pictures()}
+def _pair(one: int, other: int) -> tuple[int, int]:
+    return min(one, other), max(one, other)
 
 
 def recall(sample: int | None, processes: int | None, distances: Distances) -> list[Row]:
     """A row for each alteration: what of its copies each side found."""
-    originals = listed("recall", sample)
-    jobs = [Job("recall", sample, number) for number in range(len(originals))]
-    done = list(working.each("copies of pictures", altered, jobs, processes))
-    houses = {name: ours.Clearinghouse() for made in done for name in made.shared}
-    for made in done:
-        for name, codes in made.shared.items():
-            houses[name].share(made.number, codes[ours.NAME])
-    rows = []
-    for alteration in ALTERATIONS:
-        house = houses.get(alteration.name, houses[ORIGINAL])
-        counted: Counter[str] = Counter()
-        for made in done:
-            shared = made.shared.get(alteration.name, made.shared[ORIGINAL])
-            asked = made.asked[alteration.name]
-            counted.update(_found(house, made.number, shared, asked))
-            distances.copies(shared[ours.NAME], asked[ours.NAME])
-        rows.append({"copy": alteration.name, "row": alteration.row, "of": len(done), "found": dict(counted)})
-    return rows
-
-
-def _found(house: ours.Clearinghouse, number: int, shared: Codes, asked: Codes) -> set[str]:
-    """The sides, and the types of ours, that find the picture; what else they return is counted as false."""
-    found = house.find(asked[ours.NAME])
-    right = {one for one in found if one.number == number}
-    sides = {ours.NAME for one in right if one.strength in ours.CERTAIN}
-    sides |= {ours.ANY for one in right if one.strength != "weak"}
-    sides |= {one.type for one in right}
-    if any(one.number != number and one.strength in ours.CERTAIN for one in found):
-        sides.add(ours.OTHER)
-    if not asked[ours.NAME]:
-        sides.add(ours.REFUSED)
-    for peer in peers.of_pictures():
-        apart = peers.nearest(shared[peer.name], asked[peer.name])
-        if apart is not None and apart <= peer.radius:
-            sides.add(peer.name)
-    return sides
+    shared = share(Set("recall", sample), processes)
+    numbers = range(len(shared.forms))
+    found: dict[str, Counter[str]] = {one.name: Counter() for one in ALTERATIONS}
+    for counted in working.each("copies of pictures", _copies, shared, numbers, processes):
+        distances.add(counted.distances)
+        for name, sides in counted.found.items():
+            found[name].update(sides)
+    return [
+        {"copy": one.name, "row": one.row, "of": len(numbers), "found": dict(found[one.name])}
+        for one in ALTERATIONS
+    ]
 
 
 def different(sample: int | None, processes: int | None, distances: Distances) -> Row:
     """How many pairs of different pictures match, for each side."""
-    return _pairs("distinct", listed("distinct", sample), sample, processes, distances)
+    return _pairs(Set("distinct", sample), processes, distances)
 
 
 def layouts(sample: int | None, processes: int | None) -> list[Row]:
     """The same for different pictures of each layout."""
     count = pictures.LAYOUT if sample is None else min(sample, pictures.LAYOUT)
-    return [_pairs(name, some, count, processes, None) for name, some in pictures.of_layouts(count)]
+    return [_pairs(Set(name, count), processes, Distances()) for name, _ in pictures.of_layouts(0)]
 
 
-def _pairs(
-    name: str,
-    some: Sequence[pictures.Named],
-    sample: int | None,
-    processes: int | None,
-    distances: Distances | None,
-) -> Row:
-    jobs = [Job(name, sample, number) for number in range(len(some))]
-    done = list(working.each(f"pairs: {name}", alone, jobs, processes))
-    house = ours.Clearinghouse()
-    for made in done:
-        house.share(made.number, made.shared[ORIGINAL][ours.NAME])
+def _pairs(of: Set, processes: int | None, distances: Distances) -> Row:
+    shared = share(of, processes)
+    count = len(shared.forms)
     matched: dict[str, set[tuple[int, int]]] = {}
-    for made in done:
-        for found in house.find(made.asked[ORIGINAL][ours.NAME]):
-            if found.number != made.number:
-                pair = min(found.number, made.number), max(found.number, made.number)
-                side = ours.NAME if found.strength in ours.CERTAIN else f"{ours.NAME}, {found.strength}"
-                matched.setdefault(side, set()).add(pair)
-                matched.setdefault(found.type, set()).add(pair)
-    if distances is not None:
-        distances.unrelated(
-            [made.asked[ORIGINAL][ours.NAME] for made in done],
-            [made.shared[ORIGINAL][ours.NAME] for made in done],
-        )
-    for peer in peers.of_pictures():
-        matched[peer.name] = peers.pairs_within(
-            [made.shared[ORIGINAL][peer.name] for made in done],
-            [made.asked[ORIGINAL][peer.name] for made in done],
-            peer.radius,
-        )
+    for counted in working.each(f"pairs: {of.name}", _others, shared, range(count), processes):
+        distances.add(counted.distances)
+        for side, pairs in counted.matched.items():
+            matched.setdefault(side, set()).update(pairs)
+    some = of.pictures()
     return {
-        "set": name,
-        "pictures": len(done),
-        "pairs": len(done) * (len(done) - 1) // 2,
-        "refused": sum(not made.shared[ORIGINAL][ours.NAME] for made in done),
+        "set": of.name,
+        "pictures": count,
+        "pairs": count * (count - 1) // 2,
+        "refused": sum(not forms[ORIGINAL][ours.NAME] for forms in shared.forms),
         "matched": {side: len(pairs) for side, pairs in matched.items()},
         "which": [
             [some[one].name, some[other].name] for one, other in sorted(matched.get(ours.NAME, set()))[:20]

@@ -17,6 +17,7 @@ from quality import ours, peers, working
 from quality.distances import Distances
 
 from hashpact.domain.checks import Query
+from hashpact.domain.fingerprints import FOLDED
 
 Row = dict[str, Any]
 
@@ -51,7 +52,7 @@ def originals(job: Job) -> list[str]:
     return found + posts.texts(job.language, job.count - len(found), least, most)
 
 
-def altered(job: Job) -> list[Row]:
+def altered(_given: None, job: Job) -> list[Row]:
     """A row for each alteration of the texts of one language and length."""
     texts = originals(job)
     house = ours.Clearinghouse()
@@ -68,7 +69,7 @@ def altered(job: Job) -> list[Row]:
         for number, text in enumerate(texts):
             copy = alteration.copy(text)
             asked = ours.asked(copy)
-            counted.update(_found(house, number, asked))
+            counted.update(ours.sides(house.find(asked, copy), number) | _refused(asked))
             distances.copies(shared[number], asked)
             for peer in peers.of_texts():
                 one, other = made[peer.name][number], peer.made(copy)
@@ -87,26 +88,22 @@ def altered(job: Job) -> list[Row]:
     return rows
 
 
-def _found(house: ours.Clearinghouse, number: int, asked: Sequence[Query]) -> set[str]:
-    right = {one for one in house.find(asked) if one.number == number}
-    sides = {ours.NAME for one in right if one.strength in ours.CERTAIN}
-    sides |= {ours.ANY for one in right if one.strength != "weak"}
-    sides |= {one.type for one in right}
-    if not asked:
-        sides.add(ours.REFUSED)
-    return sides
+def _refused(asked: Sequence[Query]) -> set[str]:
+    return set() if asked else {ours.REFUSED}
 
 
 def recall(sample: int | None, processes: int | None, distances: Distances) -> list[Row]:
     """A row for each alteration, language and length."""
     jobs = [Job(language, length, sample or RECALL) for language in ALL for length in LENGTHS]
-    rows = list(itertools.chain.from_iterable(working.each("copies of texts", altered, jobs, processes)))
+    rows = list(
+        itertools.chain.from_iterable(working.each("copies of texts", altered, None, jobs, processes))
+    )
     for row in rows:
         distances.add(row.pop("distances"))
     return rows
 
 
-def compared(job: Job) -> Row:
+def compared(_given: None, job: Job) -> Row:
     """How many pairs of different texts match, of one language and length."""
     least, most = LENGTHS[job.length]
     texts = catalogs.distinct(job.language, job.count, least, most)
@@ -117,7 +114,7 @@ def compared(job: Job) -> Row:
 def different(sample: int | None, processes: int | None, distances: Distances) -> list[Row]:
     """A row for each language and length."""
     jobs = [Job(language, length, sample or count) for language in ALL for length, count in DISTINCT.items()]
-    rows = list(working.each("pairs of texts", compared, jobs, processes))
+    rows = list(working.each("pairs of texts", compared, None, jobs, processes))
     for row in rows:
         distances.add(row.pop("distances"))
     return rows
@@ -138,21 +135,20 @@ def _pairs(texts: Sequence[str], peer_pairs: int) -> tuple[Row, Distances]:
     for number, some in enumerate(shared):
         house.share(number, some)
     matched: dict[str, set[tuple[int, int]]] = {}
-    asked = [ours.asked(text) for text in texts]
-    for number, queries in enumerate(asked):
-        for found in house.find(queries):
+    distances = Distances()
+    for number, queries in enumerate(map(ours.asked, texts)):
+        for found in house.find(queries, texts[number]):
             if found.number != number:
                 pair = min(number, found.number), max(number, found.number)
-                side = ours.NAME if found.strength in ours.CERTAIN else f"{ours.NAME}, {found.strength}"
-                matched.setdefault(side, set()).add(pair)
+                matched.setdefault(ours.graded(found.strength), set()).add(pair)
                 matched.setdefault(found.type, set()).add(pair)
-    distances = Distances()
-    distances.unrelated(asked, shared)
+        distances.unrelated(number, queries, shared)
     row: Row = {
         "texts": len(texts),
         "pairs": len(texts) * (len(texts) - 1) // 2,
         "refused": sum(not some for some in shared),
         "matched": {side: len(pairs) for side, pairs in matched.items()},
+        "which": [[texts[one], texts[other]] for one, other in sorted(matched.get(ours.NAME, set()))[:5]],
         "peers": {peer.name: _by_peer(peer, texts, peer_pairs) for peer in peers.of_texts()},
     }
     return row, distances
@@ -179,8 +175,10 @@ def without(sample: int | None) -> list[Row]:
         for _ in range(sample or POSTS):
             length = max(SHORTEST, round(float(random.lognormal(0, SPREAD)) * MEDIAN))
             texts.append(posts.text(language, random, length, length + 4))
-        refused = sum(not ours.shared(text) for text in texts)
-        rows.append({"language": language, "posts": len(texts), "refused": refused})
+        made = [{one.type.name for one in ours.shared(text)} for text in texts]
+        row: Row = {"language": language, "posts": len(texts), "refused": sum(not names for names in made)}
+        row["only folded/1"] = sum(names == {FOLDED.name} for names in made)
+        rows.append(row)
     return rows
 
 

@@ -15,6 +15,9 @@ from PIL import Image, ImageDraw, ImageFilter
 
 Draw: TypeAlias = Callable[[Random], Image.Image]
 
+CONTRAST: Final = 60
+"""Of an icon's symbol with what is behind it: grey tones of 256."""
+
 SIZES: Final = ((512, 512), (640, 480), (720, 540), (800, 450), (540, 720), (600, 600))
 
 
@@ -67,17 +70,37 @@ def logo(random: Random) -> Image.Image:
 
 
 def icon(random: Random) -> Image.Image:
-    """A rounded square with a symbol of one or two shapes."""
+    """A rounded square, filled by a symbol of one to three shapes that are lighter or darker than it."""
     side = int(random.choice((256, 384, 512)))
     drawn = Image.new("RGB", (side, side), (255, 255, 255))
     draw = ImageDraw.Draw(drawn)
-    edge = side // 12
-    draw.rounded_rectangle((edge, edge, side - edge, side - edge), side / 5, fill=colour(random))
-    inner = Image.new("RGB", (side // 2, side // 2), drawn.getpixel((side // 2, edge * 2)))
+    edge = side // 16
+    back = colour(random)
+    draw.rounded_rectangle((edge, edge, side - edge, side - edge), side / 5, fill=back)
     for _ in range(int(random.integers(1, 4))):
-        _shape(ImageDraw.Draw(inner), inner.size, random)
-    drawn.paste(inner, (side // 4, side // 4))
+        wide, high = random.uniform(0.3, 0.7, 2) * side
+        x, y = random.uniform(0.12, 0.88, 2) * (side - wide, side - high)
+        fill = colour(random)
+        while abs(_lightness(fill) - _lightness(back)) < CONTRAST:
+            fill = colour(random)
+        where = (x, y, x + wide, y + high)
+        match int(random.integers(4)):
+            case 0:
+                draw.ellipse(where, fill=fill)
+            case 1:
+                start = float(random.uniform(0, 360))
+                draw.pieslice(where, start, start + float(random.uniform(90, 270)), fill=fill)
+            case 2:
+                draw.rounded_rectangle(where, min(wide, high) / 4, fill=fill)
+            case _:
+                corners = random.uniform(0, 1, (int(random.integers(3, 8)), 2)) * (wide, high) + (x, y)
+                draw.polygon([tuple(corner) for corner in corners.tolist()], fill=fill)
     return drawn
+
+
+def _lightness(of: tuple[int, int, int]) -> float:
+    red, green, blue = of
+    return 0.3 * red + 0.59 * green + 0.11 * blue
 
 
 def flat(random: Random) -> Image.Image:

@@ -28,6 +28,9 @@ LOCALES: Final = {
     "ru": ("ru",),
     "tr": ("tr",),
 }
+FEWEST: Final = 15
+"""Characters of a string: shorter ones are names of buttons, and lists of such are no sentences."""
+
 _MARKUP: Final = re.compile(r"<[^>]*>|%\([^)]*\)[a-z]|%[-+0-9.]*[a-zA-Z]|\{[^}]*\}|[_&](?=\w)|\\n")
 _SPACES: Final = re.compile(r"\s+")
 
@@ -45,7 +48,7 @@ def _clean(text: str) -> str:
 
 @functools.cache
 def strings(language: str) -> tuple[str, ...]:
-    """Every different string of a language; English ones are those that were translated."""
+    """Every different string of a language that is long enough; in English those that were translated."""
     found: dict[str, None] = {}
     for place in _places():
         for locale in LOCALES["vi" if language == "en" else language]:
@@ -54,8 +57,10 @@ def strings(language: str) -> tuple[str, ...]:
                     catalog: dict[object, str] = gettext.GNUTranslations(opened)._catalog  # type: ignore[attr-defined]  # noqa: SLF001 - there is no public way to list it
                 for key, value in catalog.items():
                     source = key[0] if isinstance(key, tuple) else str(key)
+                    if not source:  # the catalog's own head
+                        continue
                     text = _clean(source.rpartition("\x04")[2] if language == "en" else value)
-                    if text and (language == "en" or text != _clean(source)):
+                    if len(text) >= FEWEST and (language == "en" or text != _clean(source)):
                         found[text] = None
     return tuple(found)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from corpus.texts import edits, letters, posts
+from corpus.texts import catalogs, edits, letters, posts
 
 ALTERATIONS: Final = (*letters.ALTERATIONS, *edits.ALTERATIONS)
 
@@ -16,9 +16,13 @@ SHARED: Final = 400
 
 
 def boilerplated(language: str, count: int) -> list[str]:
-    """Different texts of 100 characters, each followed by the same 400."""
-    (shared,) = posts.texts(language, 1, SHARED, SHARED, seed=1)
-    return [
-        edits.with_boilerplate(text, shared)
-        for text in posts.texts(language, count, OWN - 5, OWN + 5, seed=2)
-    ]
+    """Different texts of about 100 characters, each followed by the same 400.
+
+    From catalogs as far as there are any: texts of our own repeat phrases, and are not quite different.
+    """
+    (shared,) = catalogs.distinct(language, 1, SHARED, SHARED, seed=3) or posts.texts(
+        language, 1, SHARED, SHARED, seed=1
+    )
+    found = catalogs.distinct(language, count, OWN - 5, OWN + 5, seed=2)
+    found += posts.texts(language, count - len(found), OWN - 5, OWN + 5, seed=2)
+    return [edits.with_boilerplate(text, shared) for text in found]

@@ -66,10 +66,16 @@ class Hits(Sequence[Hit]):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One fingerprint to look for, within ``threshold`` (None: the type's default)."""
+    """One fingerprint to look for, within ``threshold`` (None: the type's default for it)."""
 
     fingerprint: Fingerprint
     threshold: float | None = None
+
+    def within(self) -> float:
+        """The threshold that applies. Raises InvalidInputError if it reaches beyond the type's ceiling."""
+        kind = self.fingerprint.type
+        wanted = kind.default_for(self.fingerprint.value) if self.threshold is None else self.threshold
+        return kind.threshold(wanted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,8 @@ class FingerprintType:
     ``most_shared`` of them. ``default`` and ``ceiling`` bound a match: the largest Hamming distance, or the
     smallest similarity or share, that a check uses when it names none, and the widest that it may ask for.
     ``popcount`` is the range of set bits outside which a code is refused. A type that is ``opt_in`` is shared
-    only under labels for which the policy allows it, and under those in ``never`` not at all.
+    only under labels for which the policy allows it, and under those in ``never`` not at all. ``small`` is
+    the default for sketches of small sets: of fewer than so many elements, as `elements` estimates them.
     """
 
     name: str
@@ -54,6 +55,13 @@ class FingerprintType:
     most_shared: int | None = None
     opt_in: bool = False
     never: frozenset[str] = frozenset()
+    small: tuple[int, float] | None = None
+
+    def default_for(self, value: bytes) -> float:
+        """The threshold of a check with ``value`` that names none."""
+        if self.small is not None and elements(value) < self.small[0]:
+            return self.small[1]
+        return self.default
 
     def threshold(self, wanted: float | None) -> float:
         """The threshold of a check: ``wanted`` if it is within the ceiling, the default if it is None.
@@ -79,14 +87,15 @@ class FingerprintType:
 
 PDQ: Final = FingerprintType("pdq/1", 32, Measure.HAMMING, 31, 31, (112, 144), 50)
 PHASH: Final = FingerprintType("phash/1", 8, Measure.HAMMING, 6, 10, (16, 48))
-MINHASH: Final = FingerprintType("minhash/1", 512, Measure.JACCARD, 0.60, 0.50)
+MINHASH: Final = FingerprintType("minhash/1", 512, Measure.JACCARD, 0.60, 0.45, small=(50, 0.50))
 WINNOW: Final = FingerprintType(
     "winnow/1", 4, Measure.CONTAINMENT, 0.50, 0.30, count=(8, 8192), most_shared=128
 )
+FOLDED: Final = FingerprintType("folded/1", 32, Measure.EQUALITY, 0, 0, opt_in=True)
 SHA256: Final = FingerprintType("sha256/1", 32, Measure.EQUALITY, 0, 0)
 MD5: Final = FingerprintType("md5/1", 16, Measure.EQUALITY, 0, 0)
 
-TYPES: Final = {kind.name: kind for kind in (PDQ, PHASH, MINHASH, WINNOW, SHA256, MD5)}
+TYPES: Final = {kind.name: kind for kind in (PDQ, PHASH, MINHASH, WINNOW, FOLDED, SHA256, MD5)}
 
 MAX_QUALITY: Final = 100
 MAX_PRIVATE: Final = 8 * 1024
@@ -100,6 +109,16 @@ _NONCE: Final = Field("nonce", Hex(32))
 _FORM: Final = Form(_FIRST_LINE, _TYPE, _VALUE, _QUALITY, _NONCE)
 _JUST_READ: Final = 512
 """Private parts that are remembered: an append reads up to 256, and then its index reads them again."""
+
+
+def elements(sketch: bytes) -> float:
+    """How many elements the set behind a minhash/1 has: about one in eleven off, one standard deviation.
+
+    The least of n evenly spread hashes is 1/(n + 1) on average (Cohen, Size-Estimation Framework with
+    Applications to Transitive Closure and Reachability, 1997).
+    """
+    values: tuple[int, ...] = struct.unpack(f">{len(sketch) // 4}I", sketch)
+    return len(values) * 0xFFFFFFFF / max(sum(values), 1) - 1
 
 
 def type_named(name: str) -> FingerprintType:

@@ -1,7 +1,7 @@
 """The front door: a file or a text to all of its fingerprints.
 
     a picture   pdq/1, phash/1, sha256/1, md5/1
-    a text      minhash/1, winnow/1, sha256/1, md5/1
+    a text      minhash/1, winnow/1, sha256/1, md5/1; a short one folded/1 too, with a log's key
     other       sha256/1, md5/1
 
 Importing this module is cheap; what a kind of content needs is imported when the first of that kind comes.
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from hashpact.domain.fingerprints import (
+    FOLDED,
     MD5,
     MINHASH,
     PDQ,
@@ -28,17 +29,22 @@ from hashpact.domain.fingerprints import (
 from hashpact.errors import InvalidInputError, UnusableContentError, UnusableFingerprintError
 from hashpact.fingerprint import text as texts
 from hashpact.fingerprint.exact import exact
-from hashpact.fingerprint.sniff import HEAD_BYTES, Kind, kind_of, unread_format
+from hashpact.fingerprint.reading.encodings import Decoded, decoded
+from hashpact.fingerprint.sniff import HEAD_BYTES, Kind, is_nearly_text, kind_of, unread_format
 from hashpact.fingerprint.source import Content, name_of, opened, size_of
 from hashpact.fingerprint.winnowing import winnow
 
 _TYPES: Final = {
     Kind.PICTURE: (PDQ, PHASH, SHA256, MD5),
-    Kind.TEXT: (MINHASH, WINNOW, SHA256, MD5),
+    Kind.TEXT: (MINHASH, WINNOW, FOLDED, SHA256, MD5),
     Kind.OTHER: (SHA256, MD5),
 }
-_OF_TEXT: Final = {MINHASH: texts.minhash, WINNOW: winnow}
-"""The perceptual types of a text, and how each is made."""
+_OF_TEXT: Final[dict[FingerprintType, Callable[[str, bytes], Fingerprint]]] = {
+    MINHASH: lambda text, _: texts.minhash(text),
+    WINNOW: lambda text, _: winnow(text),
+    FOLDED: texts.folded,
+}
+"""The perceptual types of a text, and how each is made of it and the key of a log."""
 _EXACT_ONLY: Final = (
     f"only {SHA256.name} and {MD5.name} are made, which find the same bytes and no altered copy"
 )
@@ -51,7 +57,8 @@ class Fingerprinted:
     ``fingerprints`` has at most one of each type, perceptual ones first. ``refused`` pairs the name of a
     type with why this content cannot have it. ``kind`` is what the content was read as. ``variants`` are
     those of the content in other positions, if they were asked for: to check with, never to share.
-    ``warnings`` name content that could not be read as what its first bytes or its name say.
+    ``warnings`` name content that could not be read as what its first bytes or its name say, and texts that
+    were read otherwise than as plain UTF-8.
     """
 
     fingerprints: tuple[Fingerprint, ...]
@@ -62,7 +69,11 @@ class Fingerprinted:
 
 
 def fingerprints_of(
-    content: Content, types: Sequence[str] | None = None, *, variants: bool = False
+    content: Content,
+    types: Sequence[str] | None = None,
+    *,
+    variants: bool = False,
+    key: bytes | None = None,
 ) -> Fingerprinted:
     """The fingerprints of a file or of bytes: of those ``types``, or of all that its kind can have.
 
@@ -72,8 +83,10 @@ def fingerprints_of(
     With ``variants``, a picture that has pdq/1 also has the pdq/1 of its rotations and mirror images: up to
     seven more, from the same decoding and for little more time.
 
-    The content decides the kind: a picture by its signature, a text by being UTF-8 without NUL in
-    its first 64 KiB. Memory is bounded by the limits of ``images`` and ``text``, not by the size of the file.
+    With ``key``, the pinned hash of a log's genesis statement, a short text has folded/1 too.
+
+    The content decides the kind: a picture by its signature, a text by what `encodings` can read. Memory is
+    bounded by the limits of ``images`` and ``text``, not by the size of the file.
     A perceptual type that this content cannot have, because a text is short or a picture flat, is in
     ``refused``; the exact types remain.
 
@@ -83,10 +96,10 @@ def fingerprints_of(
     refused. InvalidInputError, for a type that this kind of content cannot have; and,
     before the file is looked at, for a type that is unknown.
     """
-    wanted = _wanted(types)
+    wanted = _wanted(types, key)
     try:
         with opened(content) as file:
-            return _read(file, name_of(content), wanted, variants=variants)
+            return _read(file, name_of(content), wanted, key, variants=variants)
     except UnusableContentError as exc:
         msg = f"{name_of(content)}: {exc.message}"
         raise UnusableContentError(msg, **exc.details) from exc
@@ -98,23 +111,30 @@ def fingerprints_of(
         raise UnusableContentError(msg, field="content") from exc
 
 
-def fingerprints_of_text(text: str, types: Sequence[str] | None = None) -> Fingerprinted:
+def fingerprints_of_text(
+    text: str, types: Sequence[str] | None = None, *, key: bytes | None = None
+) -> Fingerprinted:
     """The fingerprints of ``text``: what ``fingerprints_of`` gives for a file of its UTF-8 bytes.
 
     Raises UnusableContentError for a text that is empty, over the limit, has lone surrogates or too few
     shingles; InvalidInputError for a type that is unknown or that a text cannot have.
     """
-    wanted = _chosen(_wanted(types), Kind.TEXT)
+    wanted = _chosen(_wanted(types, key), Kind.TEXT)
     if not text:
         msg = "the text is empty"
         raise UnusableContentError(msg, field="content")
     texts.check_length(text)
-    first, refused = _of_text(text, wanted)
+    first, refused = _of_text(text, wanted, key, asked=types is not None)
     return _whole((*first, *exact(io.BytesIO(text.encode()), wanted)), refused, Kind.TEXT)
 
 
 def _read(
-    file: BinaryIO, name: str, wanted: tuple[FingerprintType, ...] | None, *, variants: bool
+    file: BinaryIO,
+    name: str,
+    wanted: tuple[FingerprintType, ...] | None,
+    key: bytes | None,
+    *,
+    variants: bool,
 ) -> Fingerprinted:
     head = file.read(HEAD_BYTES)
     if not head:
@@ -128,22 +148,25 @@ def _read(
     refused: list[tuple[str, str]] = []
     if kind is Kind.PICTURE and (PDQ in chosen or PHASH in chosen):
         found, refused, others = _of_picture(file, size, chosen, variants=variants)
+    warnings: list[str] = []
     perceptual = [each.name for each in chosen if each in _OF_TEXT]
     if kind is Kind.TEXT and perceptual:
         text = _text(file, size)
         if text is not None:
-            found, refused = _of_text(text, chosen)
+            found, refused = _of_text(text.text, chosen, key, asked=wanted is not None)
+            warnings += [text.remark] if text.remark else []
         elif wanted is None:
             kind = Kind.OTHER
         else:
-            msg = f"no {' and no '.join(perceptual)}: not UTF-8 throughout"
+            msg = f"no {' and no '.join(perceptual)}: a text only at first"
             raise UnusableContentError(msg, field="content")
-    seems = unread_format(head, name.strip("'\"")) if kind is Kind.OTHER else None
-    if seems is None and kind is Kind.OTHER and _is_nearly_text(head):
-        seems = "a text that is not UTF-8 throughout"
-    warnings = () if seems is None else (f"seems to be {seems}, which is not read: {_EXACT_ONLY}",)
+    if kind is Kind.OTHER:
+        seems = unread_format(head, name.strip("'\""))
+        if seems is None and is_nearly_text(head):
+            seems = "a text in an encoding that is not recognised"
+        warnings += [] if seems is None else [f"seems to be {seems}, which is not read: {_EXACT_ONLY}"]
     file.seek(0)
-    return _whole((*found, *exact(file, chosen)), refused, kind, others, warnings)
+    return _whole((*found, *exact(file, chosen)), refused, kind, others, tuple(warnings))
 
 
 def _whole(
@@ -161,24 +184,21 @@ def _whole(
 
 
 def _of_text(
-    text: str, chosen: tuple[FingerprintType, ...]
+    text: str, chosen: tuple[FingerprintType, ...], key: bytes | None, *, asked: bool
 ) -> tuple[list[Fingerprint], list[tuple[str, str]]]:
-    """The perceptual fingerprints of a text, and why it has not the others."""
+    """The perceptual fingerprints of a text, and why it has none of the others.
+
+    folded/1 is for few texts, so that its refusal is named only if it was asked for.
+    """
     found: list[Fingerprint] = []
     refused: list[tuple[str, str]] = []
     for kind, recipe in _OF_TEXT.items():
-        if kind in chosen:
+        if kind in chosen and not (kind is FOLDED and key is None):
             try:
-                found.append(recipe(text))
+                found.append(recipe(text, key or b""))
             except UnusableContentError as exc:
-                refused.append((kind.name, exc.message))
+                refused += [(kind.name, exc.message)] if asked or kind is not FOLDED else []
     return found, refused
-
-
-def _is_nearly_text(head: bytes) -> bool:
-    """Whether most of ``head`` reads as text: no NUL, and few letters that are not UTF-8."""
-    decoded = head.decode("utf-8", "replace")
-    return "\0" not in decoded and decoded.count("\ufffd") * 20 <= len(decoded)
 
 
 def _of_picture(
@@ -211,8 +231,8 @@ def _of_picture(
     return found, refused, others
 
 
-def _text(file: BinaryIO, size: int) -> str | None:
-    """The whole of ``file`` as text, or None if it is not UTF-8 after all.
+def _text(file: BinaryIO, size: int) -> Decoded | None:
+    """The whole of ``file`` as text, or None if it is none after all.
 
     Raises UnusableContentError if it is too long, without reading it.
     """
@@ -222,21 +242,22 @@ def _text(file: BinaryIO, size: int) -> str | None:
         # The file may have grown since it was opened.
         size = len(whole)
         if size <= texts.MAX_BYTES:
-            try:
-                return whole.decode()
-            except UnicodeDecodeError:
-                return None
+            return decoded(whole)
     msg = f"{texts.too_long(size)}; {SHA256.name} and {MD5.name} can still be asked for"
     raise UnusableContentError(msg, field="content")
 
 
-def _wanted(types: Sequence[str] | None) -> tuple[FingerprintType, ...] | None:
+def _wanted(types: Sequence[str] | None, key: bytes | None) -> tuple[FingerprintType, ...] | None:
     if types is None:
         return None
     if isinstance(types, str) or not types:
         msg = "types must be a sequence of one or more names of fingerprint types"
         raise InvalidInputError(msg, field="types")
-    return tuple(map(type_named, types))
+    wanted = tuple(map(type_named, types))
+    if FOLDED in wanted and key is None:
+        msg = f"{FOLDED.name} needs the key of a log: give the pinned hash of its genesis statement"
+        raise InvalidInputError(msg, field="types")
+    return wanted
 
 
 def _chosen(wanted: tuple[FingerprintType, ...] | None, kind: Kind) -> tuple[FingerprintType, ...]:

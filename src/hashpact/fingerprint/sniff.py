@@ -6,9 +6,10 @@ Standard library only, so that asking does not load Pillow. A name's extension d
 
 from __future__ import annotations
 
-import codecs
 import enum
 from typing import Final
+
+from hashpact.fingerprint.reading.encodings import decoded
 
 HEAD_BYTES: Final = 65536
 """How much of a file is looked at, in bytes."""
@@ -62,10 +63,20 @@ class Kind(enum.Enum):
 
 
 def kind_of(head: bytes) -> Kind:
-    """The kind of a file that begins with ``head``, its first HEAD_BYTES bytes or all of it if shorter."""
+    """The kind of a file that begins with ``head``, its first HEAD_BYTES bytes or all of it if shorter.
+
+    A text that begins like a picture is a text, if all of it is there to be seen.
+    """
     if picture_format(head) is not None:
-        return Kind.PICTURE
-    return Kind.TEXT if _is_text(head) else Kind.OTHER
+        text = decoded(head) if len(head) < HEAD_BYTES else None
+        return Kind.PICTURE if text is None or text.remark else Kind.TEXT
+    return Kind.OTHER if decoded(head) is None else Kind.TEXT
+
+
+def is_nearly_text(head: bytes) -> bool:
+    """Whether content of the kind OTHER seems to be a text all the same, in an encoding that is not known."""
+    plain = sum(head.count(byte) for byte in b" \n,.etaoinrs")
+    return b"\0" not in head and plain * 3 > len(head)
 
 
 def picture_format(head: bytes) -> str | None:
@@ -98,14 +109,3 @@ def unread_format(head: bytes, name: str) -> str | None:
     if head[4:8] == b"ftyp":
         return "a HEIC picture" if head[8:12] in _HEIF_BRANDS else "a video (MP4 or QuickTime)"
     return _UNREAD_NAMES.get(name.rpartition(".")[2].lower())
-
-
-def _is_text(head: bytes) -> bool:
-    """Whether ``head`` begins a UTF-8 text: no NUL, and no invalid sequence but one cut at the end."""
-    if b"\0" in head:
-        return False
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(head, final=len(head) < HEAD_BYTES)
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -1,21 +1,29 @@
-"""Text to fingerprint: folding, shingles and minhash/1.
+"""Text to fingerprint: folding, shingles, minhash/1, and folded/1 of the shortest.
 
-The recipe and the reasons for its steps are in docs/methods/minhash-1.md.
+The recipes and the reasons for their steps are in docs/methods/minhash-1.md and folded-1.md.
 """
 
 from __future__ import annotations
 
+import hmac
 from typing import Final
 
 from hashpact import _kernel
-from hashpact.domain.fingerprints import MINHASH, Fingerprint
+from hashpact.domain.fingerprints import FOLDED, MINHASH, Fingerprint
 from hashpact.errors import UnusableContentError
+from hashpact.fingerprint.reading.post import message
 
 MAX_BYTES: Final = 1024 * 1024
 """The longest text, in bytes of UTF-8."""
 
-MIN_SHINGLES: Final = 20
-"""The fewest distinct shingles: a shorter text is a common phrase, and would match too much."""
+MIN_SHINGLES: Final = 10
+"""The fewest distinct shingles: of a shorter text, one changed word leaves nothing to recognise it by."""
+
+SHORT_SHINGLES: Final = 20
+"""A text with fewer distinct shingles is short: often a common phrase, and the kind that has folded/1."""
+
+MIN_LETTERS: Final = 4
+"""The fewest letters of a folded text that has folded/1."""
 
 SHINGLE: Final = 4
 """The length of a shingle, in code points of the folded text."""
@@ -28,10 +36,10 @@ SEED: Final = 1
 def fold(text: str) -> str:
     """The form in which texts are compared: letters and numbers only. Folding it again changes nothing.
 
-    In this order: NFKC; casefold; NFD and no combining marks; đ to d; 0 1 3 4 5 7 @ $ to o i e a s t a s;
-    only letters and numbers (Unicode categories L and N), without the four Hangul fillers. What is left
-    of Hangul are its jamo, of Thai the consonants and those vowels that are not marks. All of it character
-    by character, by a table of Unicode 15.1 whatever this Python's own (src/kernel/folding.txt).
+    Compatibility characters, capitals and marks are undone (NFKC, case folding, NFD); characters that look
+    alike or are written for one another are one, digits and signs for letters among them; of repetitions one
+    is left; and no spaces and no punctuation are. All of it by a table of Unicode 15.1 whatever this
+    Python's own (src/kernel/text/folding.txt). docs/methods/minhash-1.md has each step.
     """
     return _kernel.fold(text.encode(errors="ignore")).decode()
 
@@ -42,20 +50,51 @@ def shingles(folded: str) -> set[str]:
 
 
 def minhash(text: str) -> Fingerprint:
-    """The minhash/1 fingerprint of ``text``, as it is before folding.
+    """The minhash/1 fingerprint of ``text``, as it is before folding: of its `message`, if that is enough.
 
     Raises UnusableContentError for a text over MAX_BYTES, with fewer than MIN_SHINGLES distinct shingles
     once folded, or with lone surrogates.
     """
     check_length(text)
-    value, (found,) = _kernel.minhash([text.encode()], MIN_SHINGLES)
+    value, found = _sketch(text)
     if found < MIN_SHINGLES:
         msg = (
             f"refused {MINHASH.name}: a text with {found} distinct shingles is too short "
-            f"to be told from others, it needs {MIN_SHINGLES}"
+            f"to be distinguished from others, it needs {MIN_SHINGLES}"
         )
         raise UnusableContentError(msg, field="content")
     return Fingerprint(MINHASH, value)
+
+
+def folded(text: str, key: bytes) -> Fingerprint:
+    """The folded/1 fingerprint of a short text: HMAC-SHA256, with ``key``, of its folded message.
+
+    ``key`` is the pinned hash of the log's genesis statement, so that each log has other values.
+
+    Raises UnusableContentError for a text over MAX_BYTES, with SHORT_SHINGLES or more distinct shingles or
+    with fewer than MIN_LETTERS letters once folded, or with lone surrogates.
+    """
+    check_length(text)
+    _, found = _sketch(text)
+    if found >= SHORT_SHINGLES:
+        msg = f"refused {FOLDED.name}: the text is long enough for {MINHASH.name}"
+        raise UnusableContentError(msg, field="content")
+    letters = fold(message(text))
+    if len(letters) < MIN_LETTERS:
+        letters = fold(text)
+    if len(letters) < MIN_LETTERS:
+        msg = f"refused {FOLDED.name}: a text with {len(letters)} letters, it needs {MIN_LETTERS}"
+        raise UnusableContentError(msg, field="content")
+    return Fingerprint(FOLDED, hmac.digest(key, letters.encode(), "sha256"))
+
+
+def _sketch(text: str) -> tuple[bytes, int]:
+    """The value of minhash/1, and how many distinct shingles it is of, counted up to SHORT_SHINGLES."""
+    body = message(text)
+    value, (found,) = _kernel.minhash([body.encode()], SHORT_SHINGLES)
+    if found < MIN_SHINGLES and body != text:
+        value, (found,) = _kernel.minhash([text.encode()], SHORT_SHINGLES)
+    return value, found
 
 
 def check_length(text: str) -> None:

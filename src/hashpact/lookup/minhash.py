@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hashpact._kernel import MinHashStore
-from hashpact.domain.fingerprints import MINHASH
 from hashpact.errors import InvalidInputError
 from hashpact.lookup.saved import SavedIndex
 from hashpact.lookup.shapes import (
@@ -25,8 +24,8 @@ from hashpact.lookup.shapes import (
 
 VALUES: Final = 128
 
-LOWEST: Final = MINHASH.ceiling
-"""The similarity to which ``recall`` applies: the lowest that a check may ask for."""
+LOWEST: Final = 0.50
+"""The similarity to which ``recall`` applies. A search for a lower one reads every band and finds fewer."""
 
 BAND_VALUES: Final = 4
 """Values in a band; docs/decisions/minhash.md explains why four."""

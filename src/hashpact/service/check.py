@@ -59,8 +59,7 @@ class Checker:
     def _search(self, query: Query, limit: int, wanted: Callable[[], bool]) -> tuple[FingerprintType, Hits]:
         if not wanted():
             raise CancelledError
-        kind = query.fingerprint.type
-        return kind, self.index.search(query.fingerprint, kind.threshold(query.threshold), limit)
+        return query.fingerprint.type, self.index.search(query.fingerprint, query.within(), limit)
 
     def _check_labels(self, narrow: Filter) -> None:
         """Refuse a label that no entry can have: it would silently keep nothing."""

@@ -64,12 +64,15 @@ void transpose(SignatureValues& rows) {
 std::vector<unsigned char> fold(const unsigned char* text, std::size_t size) {
     std::vector<unsigned char> all;
     Folded piece;
-    for (std::size_t at = 0; at < size;) {
-        at += fold_character(text + at, size - at, piece);
-        if (at < size && !piece.full()) continue;
-        all.insert(all.end(), piece.text(), piece.text() + piece.bytes());
-        piece.keep(0);
+    Folding folding(text, size);
+    while (!folding.done()) {
+        folding.next(piece);
+        if (!piece.full()) continue;
+        const std::size_t settled = piece.characters() - Folded::kContext;
+        all.insert(all.end(), piece.text(), piece.text() + piece.starts()[settled]);
+        piece.keep(Folded::kContext);
     }
+    all.insert(all.end(), piece.text(), piece.text() + piece.bytes());
     return all;
 }
 
@@ -78,14 +81,21 @@ Signature signature_of(const unsigned char* text, std::size_t size, std::size_t 
     signature.values.fill(0xFFFFFFFFU);
     Distinct distinct(enough);
     Folded piece;
-    for (std::size_t at = 0; at < size;) {
-        at += fold_character(text + at, size - at, piece);
-        if (piece.characters() < kShingle || (at < size && !piece.full())) continue;
-        const std::size_t shingles = piece.characters() - kShingle + 1;
+    const auto take = [&](std::size_t characters) {
+        if (characters < kShingle) return;
+        const std::size_t shingles = characters - kShingle + 1;
         distinct.count(piece, shingles);
         kernels().signatures->lower(piece.text(), piece.starts(), shingles, signature.values.data());
-        piece.keep(kShingle - 1);
+    };
+    Folding folding(text, size);
+    while (!folding.done()) {
+        folding.next(piece);
+        if (!piece.full()) continue;
+        take(piece.characters() - Folded::kUnsettled);
+        // Shingles that are taken twice lower nothing.
+        piece.keep(Folded::kContext);
     }
+    take(piece.characters());
     signature.shingles = distinct.found();
     return signature;
 }

@@ -8,9 +8,11 @@ import struct
 
 import pytest
 from builders import ALL_TYPES, fingerprint, near, private_part, seeded, winnowed
+from datasketch import MinHash  # type: ignore[import-untyped]  # it carries no types
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hashpact.domain.checks import Query
 from hashpact.domain.fingerprints import (
     MAX_PRIVATE,
     MD5,
@@ -25,6 +27,7 @@ from hashpact.domain.fingerprints import (
     Measure,
     PrivatePart,
     commitment,
+    elements,
     parse_private,
     type_named,
 )
@@ -63,11 +66,32 @@ def test_the_table_of_types_is_the_one_of_the_design() -> None:
     assert table == {
         ("pdq/1", 32, 31, 31, (112, 144), 50),
         ("phash/1", 8, 6, 10, (16, 48), None),
-        ("minhash/1", 512, 0.6, 0.5, None, None),
+        ("minhash/1", 512, 0.6, 0.45, None, None),
         ("winnow/1", 4, 0.5, 0.3, None, None),
+        ("folded/1", 32, 0, 0, None, None),
         ("sha256/1", 32, 0, 0, None, None),
         ("md5/1", 16, 0, 0, None, None),
     }
+
+
+@pytest.mark.parametrize("size", [1, 10, 30, 49, 51, 100, 1000])
+def test_a_sketch_of_a_small_set_has_a_lower_default(size: int) -> None:
+    sketch = MinHash(num_perm=128, seed=1, scheme="affine32")
+    sketch.update_batch([f"{size}-{number}".encode() for number in range(size)])
+    value = sketch.hashvalues.astype(">u4").tobytes()
+
+    assert elements(value) == pytest.approx(sketch.count(), rel=1e-6)
+    # Four standard deviations.
+    assert elements(value) == pytest.approx(size, rel=4 / 128**0.5, abs=1)
+    assert MINHASH.default_for(value) == (0.50 if sketch.count() < 50 else 0.60)
+    assert Query(Fingerprint(MINHASH, value)).within() == MINHASH.default_for(value)
+    assert Query(Fingerprint(MINHASH, value), 0.8).within() == 0.8
+
+
+def test_the_extremes_of_a_sketch() -> None:
+    assert elements(b"\xff" * 512) == 0
+    assert elements(bytes(512)) > 1e9
+    assert PDQ.default_for(bytes(32)) == PDQ.default
 
 
 @pytest.mark.parametrize(("kind", "low", "high"), [(PDQ, 112, 144), (PHASH, 16, 48)])
@@ -127,7 +151,8 @@ def test_an_entry_holds_the_first_hashes_of_a_text() -> None:
 
 
 def test_a_type_that_is_not_known_names_those_that_are() -> None:
-    with pytest.raises(InvalidInputError, match="pdq/1, phash/1, minhash/1, winnow/1, sha256/1, md5/1"):
+    known = "pdq/1, phash/1, minhash/1, winnow/1, folded/1, sha256/1, md5/1"
+    with pytest.raises(InvalidInputError, match=known):
         type_named("pdq/2")
 
 
@@ -136,7 +161,7 @@ def test_a_type_that_is_not_known_names_those_that_are() -> None:
     [
         (PDQ, [0, 1, 31, 31.0], [-1, 32, 30.5, math.nan, math.inf, -math.inf]),
         (PHASH, [0, 10], [11, -1, 0.5]),
-        (MINHASH, [0.5, 0.6, 1], [0.49, 1.01, 0, 31, math.nan, math.inf]),
+        (MINHASH, [0.45, 0.6, 1], [0.44, 1.01, 0, 31, math.nan, math.inf]),
         (WINNOW, [0.3, 0.5, 1], [0.29, 1.01, 0, 31, math.nan, math.inf]),
         (SHA256, [0], [1, -1, 0.5, math.nan]),
         (MD5, [0], [1]),

@@ -46,6 +46,11 @@ TEXTS = {
         "\ufeffĐƯỜNG ﬁne Ⓣⓔⓧⓣ, Straße İstanbul; H4CK3R $ALE @ 100% n\u0303o\u200b\u00ads\u3164ó: ½ kg, "
         "２０２６, x²"  # noqa: RUF001 - full width on purpose
     ),
+    "look-alikes": (
+        "Тһе ѕmaІІ ρrint, ᴛᴜʀɴᴇᴅ 🅾🅵🅵 and ⓢⓣⓡⓔⓣⓒⓗⓔⓓ wayyyy toooo far; ıstanbul, Ðà Nẵng, "  # noqa: RUF001 - on purpose
+        "كتاب علی مـــرحبا, 這個國家, 싫어어어어 ㅋㅋㅋ, \u202e.sdrawkcab\u202c 🇻🇳 🇱 🇪 🇹"
+    ),
+    "signs": "+h!5 1$ wr!++en w!+h s!gns: no( one, n0+ a 8!+ (closed) brackets!",
 }
 
 

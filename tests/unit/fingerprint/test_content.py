@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import os
 import subprocess
 import sys
@@ -89,13 +90,13 @@ def test_a_string_has_the_fingerprints_of_a_file_of_its_utf8(tmp_path: Path) -> 
     assert [each.type.name for each in fingerprints_of_text(TEXT, ["md5/1"]).fingerprints] == ["md5/1"]
     with pytest.raises(UnusableContentError, match="the text is empty"):
         fingerprints_of_text("")
-    short = fingerprints_of_text("abcdefghijklmnopqrstuv")
+    short = fingerprints_of_text("abcdeghinopr")
     assert [each.type.name for each in short.fingerprints] == ["sha256/1", "md5/1"]
     assert [name for name, _ in short.refused] == ["minhash/1", "winnow/1"]
-    assert "19 distinct shingles" in short.refused[0][1]
-    assert "a text with 6 winnowed hashes is too short, it needs 8" in short.refused[1][1]
-    with pytest.raises(UnusableContentError, match="19 distinct shingles"):
-        fingerprints_of_text("abcdefghijklmnopqrstuv", ["minhash/1"])
+    assert "9 distinct shingles" in short.refused[0][1]
+    assert "winnowed hashes is too short, it needs 8" in short.refused[1][1]
+    with pytest.raises(UnusableContentError, match="9 distinct shingles"):
+        fingerprints_of_text("abcdeghinopr", ["minhash/1"])
     with pytest.raises(UnusableContentError, match="lone surrogate"):
         fingerprints_of_text("\udcff", ["sha256/1"])
 
@@ -149,7 +150,7 @@ def test_stumble_5_a_short_text_has_exact_fingerprints_and_says_why_no_other(tmp
         ("a", b"\0\0\0\x18ftypisom\0\0\2\0isom" + bytes(99), "a video"),
         ("a.webm", b"\x1a\x45\xdf\xa3" + bytes(99), "a Matroska or WebM video"),
         ("picture.PNG", bytes(99), "a picture"),
-        ("a", "Chữ có dấu, rồi một byte hỏng: ".encode() * 9 + b"\xff \xe1", "not UTF-8 throughout"),
+        ("a", "où est passée la fête à côté de l'été, là-bas".encode("latin-1"), "not recognised"),
     ],
 )
 def test_stumble_5_what_cannot_be_read_as_what_it_seems_to_be_is_named(
@@ -173,15 +174,63 @@ def test_a_text_over_the_limit_can_still_have_exact_fingerprints(tmp_path: Path)
     assert names(path, ["sha256/1", "md5/1"]) == ["sha256/1", "md5/1"]
 
 
-def test_a_text_is_utf8_throughout_or_it_is_another_file(tmp_path: Path) -> None:
-    path = made(tmp_path / "late", b"a" * HEAD_BYTES + b"\xff")
+def test_a_text_is_one_throughout_or_it_is_another_file(tmp_path: Path) -> None:
+    path = made(tmp_path / "late", b"a" * HEAD_BYTES + b"\0")
 
     assert names(path) == ["sha256/1", "md5/1"]
     assert fingerprints_of(path).kind is Kind.OTHER
-    with pytest.raises(UnusableContentError, match="no minhash/1: not UTF-8 throughout"):
+    with pytest.raises(UnusableContentError, match="no minhash/1: a text only at first"):
         fingerprints_of(path, ["minhash/1"])
-    with pytest.raises(UnusableContentError, match="no minhash/1 and no winnow/1: not UTF-8 throughout"):
+    with pytest.raises(UnusableContentError, match="no minhash/1 and no winnow/1: a text only at first"):
         fingerprints_of(path, ["minhash/1", "winnow/1"])
+
+
+@pytest.mark.parametrize(
+    ("content", "remark"),
+    [
+        (TEXT[:30].encode() + b"\xff" + TEXT[30:].encode(), "not UTF-8 throughout: read with 1 wrong byte"),
+        (TEXT.encode() + "ệ".encode()[:2], "not UTF-8 throughout: read with 1 wrong byte"),
+        (TEXT.encode("utf-16"), "read as UTF-16"),
+        (("GIF89a " + TEXT).encode(), None),
+    ],
+)
+def test_a_text_that_is_not_plain_utf_8_is_read_and_its_reading_named(
+    tmp_path: Path, content: bytes, remark: str | None
+) -> None:
+    found = fingerprints_of(made(tmp_path / "a", content))
+
+    assert found.kind is Kind.TEXT
+    assert [warning.startswith(remark or "") for warning in found.warnings] == [True] * (remark is not None)
+    (made_of, *_) = found.fingerprints
+    plain = fingerprints_of_text(TEXT).fingerprints[0]
+    assert sum(a == b for a, b in zip(made_of.value, plain.value, strict=True)) > 400
+
+
+def test_a_short_text_has_folded_with_the_key_of_a_log() -> None:
+    key = bytes(range(32))
+    (shared, *exact) = fingerprints_of_text("Cút  đi!", key=key).fingerprints
+
+    assert shared.type.name == "folded/1"
+    assert shared.value == hmac.digest(key, b"cutdi", "sha256")
+    assert [each.type.name for each in exact] == ["sha256/1", "md5/1"]
+    # The same words, as people write them.
+    for copy in ("CUT DI", "c.ú.t đ.i", "cuuuuut đi", "@minh cút đi #hot", "СUT DI"):  # noqa: RUF001 - Cyrillic
+        assert fingerprints_of_text(copy, ["folded/1"], key=key).fingerprints == (shared,)
+    assert fingerprints_of_text("cút di", key=bytes(32)).fingerprints[0] != shared
+    # One that minhash/1 finds, and one with too few letters, have none, and nobody has to read of it.
+    assert "folded/1" not in names_of_text(TEXT, key=key)
+    assert "folded/1" not in names_of_text("cút", key=key)
+    with pytest.raises(UnusableContentError, match=r"refused folded/1: a text with 3 letters, it needs 4"):
+        fingerprints_of_text("cút", ["folded/1"], key=key)
+    with pytest.raises(UnusableContentError, match=r"refused folded/1: the text is long enough"):
+        fingerprints_of_text(TEXT, ["folded/1"], key=key)
+    with pytest.raises(InvalidInputError, match="needs the key of a log"):
+        fingerprints_of_text("cút đi", ["folded/1"])
+
+
+def names_of_text(text: str, *, key: bytes) -> list[str]:
+    """The types of a text's fingerprints."""
+    return [each.type.name for each in fingerprints_of_text(text, key=key).fingerprints]
 
 
 def test_kinds_are_told_from_the_first_bytes() -> None:
@@ -191,8 +240,8 @@ def test_kinds_are_told_from_the_first_bytes() -> None:
     assert kind_of(b"\xef\xbb\xbf" + TEXT.encode()) is Kind.TEXT
     assert kind_of(cut) is Kind.TEXT
     assert kind_of("ệ".encode()[:2]) is Kind.OTHER
-    assert kind_of(TEXT.encode("utf-16")) is Kind.OTHER
-    assert kind_of(TEXT.encode("cp1258", "replace")) is Kind.OTHER
+    assert kind_of(TEXT.encode("utf-16")) is Kind.TEXT
+    assert kind_of(TEXT.encode("utf-16-le")) is Kind.OTHER
     assert kind_of(b"a\0b") is Kind.OTHER
     assert kind_of(b"BMW and other words that begin with a signature") is Kind.TEXT
     assert kind_of(b"GIF is a format") is Kind.TEXT

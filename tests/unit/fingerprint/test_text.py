@@ -7,9 +7,6 @@ import json
 import random
 import re
 import struct
-import subprocess
-import sys
-import time
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from datasketch import MinHash  # type: ignore[import-untyped]  # it carries no types
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashpact.domain.fingerprints import MINHASH, Fingerprint
@@ -61,7 +58,7 @@ TEENCODE = {
     "qu": "w",
     "rồi": "r",
 }
-LOOK_ALIKES = str.maketrans("oieast", "01345" + "7")
+LOOK_ALIKES = str.maketrans("oieast", "013457")
 
 
 def jaccard(one: str, other: str) -> float:
@@ -101,10 +98,9 @@ def test_the_recipe_written_out_without_datasketch() -> None:
 
 
 def test_a_long_text_is_as_datasketch_has_it() -> None:
-    words = random.Random(3).choices("abcdefghijklmnopqrstuvwxyz", k=20_000)
-    text = "".join(words)
+    text = "".join(random.Random(3).choices("abcdefghijklmnopqrstuvwxyz", k=20_000))
     whole = MinHash(num_perm=128, seed=1, scheme="affine32")
-    whole.update_batch([each.encode() for each in shingles(text)])
+    whole.update_batch([each.encode() for each in shingles(fold(text))])
 
     assert minhash(text).value == whole.hashvalues.astype(">u4").tobytes()
 
@@ -181,98 +177,7 @@ def test_unrelated_texts_stay_apart() -> None:
         assert estimate(minhash(one), minhash(other)) < 0.35
 
 
-def test_the_steps_of_folding() -> None:
-    assert fold("ĐƯỜNG đi") == "duongdi"
-    assert fold("Straße ﬁn İstanbul \u017f") == "strassefinistanbuls"
-    assert fold("013457@$") == "oieastas"
-    assert fold("2689") == "2689"
-    assert fold("½ x² ①") == "i2x2i"
-    assert fold("¡!?.,-_/#%&*()[]\n\t€") == ""
-    # The iota below is the one mark that casefold makes a letter.
-    assert fold("\u1fb3") == fold("\u03b1\u0345") == "\u03b1\u03b9"
-    # Thai: the vowels and tones written above and below are marks, the others letters.
-    assert fold("กินน้ำ") == "กนนา"
-    # Hangul: jamo, so that three of four shingles cross a syllable.
-    assert fold("한국") == unicodedata.normalize("NFD", "한국")
-    assert fold("人人生而自由。") == "人人生而自由"
-
-
-def test_every_character_folds_to_letters_and_numbers_that_fold_to_themselves() -> None:
-    left: set[str] = set()
-    for code in range(sys.maxunicode + 1):
-        character = chr(code)
-        # Unassigned, private and surrogate code points, which are nine in ten, fold to nothing.
-        if unicodedata.category(character) in {"Cn", "Co", "Cs"}:
-            continue
-        once = fold(character)
-        assert fold(once) == once, hex(code)
-        left.update(once)
-
-    assert {unicodedata.category(character)[0] for character in left} == {"L", "N"}
-    assert left.isdisjoint("ABCđ013457@$\u115f\u1160\u3164\uffa0")
-    assert fold("\u0378\ue000\ud800\U000f0000") == ""
-
-
-CHECKED = settings(derandomize=True, database=None, deadline=None, max_examples=150)
-
-
-@CHECKED
-@given(st.text())
-@example("\u1100\u200b\u1161")
-@example("\u03b1\u200d\u0345")
-def test_folding_twice_is_folding_once(text: str) -> None:
-    assert fold(fold(text)) == fold(text)
-
-
-@CHECKED
-@given(st.text())
-def test_canonically_equal_texts_fold_alike(text: str) -> None:
-    assert fold(unicodedata.normalize("NFD", text)) == fold(unicodedata.normalize("NFC", text)) == fold(text)
-
-
-def by_the_book(text: str) -> str:
-    """The recipe of docs/methods, with what this Python knows of Unicode."""
-    plain = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold())
-    plain = "".join(c for c in plain if not unicodedata.combining(c))
-    plain = plain.translate(str.maketrans("đ013457@$", "doieastas"))
-    return "".join(c for c in plain if unicodedata.category(c)[0] in "LN" and c not in "\u115f\u1160")
-
-
-# The table is of Unicode 15.1. What this Python does not know, or what it alone knows, is nothing to compare.
-NEWER = tuple(map(int, unicodedata.unidata_version.split("."))) > (15, 1, 0)
-
-
-def test_the_table_is_the_recipe_for_every_character() -> None:
-    compared = 0
-    for code in range(sys.maxunicode + 1):
-        character = chr(code)
-        if unicodedata.category(character) not in {"Cn", "Co", "Cs"}:
-            folded = fold(character)
-            compared += 1
-            assert folded == by_the_book(character) or (NEWER and folded == ""), hex(code)
-    assert compared > 140_000
-
-
-@CHECKED
-@given(st.text(st.characters(exclude_categories=["Cn", "Cs"]).filter(lambda c: fold(c) == by_the_book(c))))
-@example("\u1112\u1161\u11ab\u1100\u116e\u11a8")
-@example("\u03b1\u0345\u0301\u0313 \u03b1\u0301\u0345")
-@example("A\u030a\u0327 I\u0307 \u0131\u0307 \u1e9b\u0323 \u0d46\u0d3e \uff76\uff9e")
-def test_folding_a_text_is_folding_its_characters(text: str) -> None:
-    assert fold(text) == by_the_book(text) == "".join(map(fold, text))
-
-
-def test_the_table_is_what_the_script_writes() -> None:
-    """For a Python that knows Unicode 15.1: nothing in the table was made by hand."""
-    root = Path(__file__).parents[3]
-    table = (root / "src/kernel/text/folding.txt").read_text(encoding="ascii")
-    assert "From Unicode 15.1.0" in table
-    if unicodedata.unidata_version == "15.1.0":
-        command = [sys.executable, str(root / "scripts/generate-folding"), "--unicode"]
-        assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == table
-
-
-@settings(CHECKED, max_examples=40)
+@settings(derandomize=True, database=None, deadline=None, max_examples=40)
 @given(st.integers(0, 2**32), st.floats(0, 1))
 def test_the_estimate_is_near_the_true_similarity(seed: int, share: float) -> None:
     chance = random.Random(seed)
@@ -291,10 +196,10 @@ def test_shingles_are_runs_of_four_code_points() -> None:
 
 
 def test_a_short_text_is_refused_by_number() -> None:
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    assert minhash(letters[:23]).type is MINHASH
-    with pytest.raises(UnusableContentError, match=r"19 distinct shingles.* needs 20"):
-        minhash(letters[:22])
+    letters = "abcdeghinoprstuvxyz"
+    assert minhash(letters[:13]).type is MINHASH
+    with pytest.raises(UnusableContentError, match=r"9 distinct shingles.* needs 10"):
+        minhash(letters[:12])
     for empty in ("", "   ", "!!! ...", "\U0001f525" * 100, "la " * 1000):
         with pytest.raises(UnusableContentError, match="distinct shingles is too short"):
             minhash(empty)
@@ -311,12 +216,3 @@ def test_the_limit_is_in_bytes_and_named(character: str) -> None:
 def test_lone_surrogates_are_refused() -> None:
     with pytest.raises(UnusableContentError, match="lone surrogate at character 3"):
         minhash("abc\ud800" + PROSE[0])
-
-
-@pytest.mark.parametrize("run", ["\u0301\u0316", "\u0f73", "\uff9e" + "\u0301" * 30, "\u0345\u0301\u0316"])
-def test_a_long_run_of_marks_is_folded_in_linear_time(run: str) -> None:
-    # Unicode normalisation takes six seconds for 40 000 of them, and time that grows with their square.
-    hostile = "a" + run * (MAX_BYTES // len(run.encode()) // 2)
-    started = time.process_time()
-    fold(hostile)
-    assert time.process_time() - started < 0.5

@@ -79,7 +79,7 @@ def test_a_long_text_has_its_least_hashes_and_an_entry_fewer() -> None:
 
 @pytest.mark.parametrize(
     ("text", "found"),
-    [("", 0), ("abcdefghi", 0), ("abcdefghij", 1), ("hello " * 2000, 2), ("chào buổi sáng mọi người", 4)],
+    [("", 0), ("aeohnrstu", 0), ("aeohnrstup", 1), ("tests " * 2000, 0), ("chào buổi tối các bạn", 4)],
 )
 def test_a_common_phrase_is_refused(text: str, found: int) -> None:
     assert len(recipe(text)) == found

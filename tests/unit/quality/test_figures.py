@@ -88,7 +88,10 @@ def test_distances_are_of_the_nearest_query() -> None:
 
 def test_unrelated_pairs_are_all_but_a_content_with_itself() -> None:
     counted = Distances()
-    counted.unrelated([[Query(pdq(0))], [Query(pdq(3))], []], [[pdq(0)], [pdq(3)], [pdq(8)]])
+    shared = [[pdq(0)], [pdq(3)], [pdq(8)]]
+    queries: list[list[Query]] = [[Query(pdq(0))], [Query(pdq(3))], []]
+    for number, asked in enumerate(queries):
+        counted.unrelated(number, asked, shared)
     found = counted.report()["pdq/1"]["unrelated"]
     assert {place: count for place, count in enumerate(found) if count} == {3: 2, 8: 1, 5: 1}
 
@@ -121,10 +124,9 @@ def test_the_nearest_codes_are_those_of_brute_force(shared: list[bytes], asked: 
     every = [apart(one, other) for one in shared for other in asked]
     assert peers.nearest(shared, asked) == min(every, default=None)
     lists = [[code] for code in shared]
-    within = peers.pairs_within(lists, lists, 20)
-    assert within == {
-        (i, j) for j in range(len(shared)) for i in range(j) if apart(shared[i], shared[j]) <= 20
-    }
+    for code in asked:
+        near = {number for number, other in enumerate(shared) if apart(code, other) <= 20}
+        assert peers.within(lists, [code], 20) == near
 
 
 def test_imagehash_is_asked_as_its_documentation_does() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from appending import refuse
 from builders import (
+    LABELS,
     NOW,
     YEAR,
     Identity,
@@ -22,8 +23,8 @@ from builders import (
 from memory import MemoryLedger
 from trees import merkle_root
 
-from hashpact.domain.fingerprints import PDQ, SHA256, Fingerprint, commitment
-from hashpact.domain.kinds import MAX_KEY_LIFE
+from hashpact.domain.fingerprints import FOLDED, PDQ, SHA256, Fingerprint, commitment
+from hashpact.domain.kinds import MAX_KEY_LIFE, Policy
 from hashpact.domain.messages import Submission
 from hashpact.domain.state import Leaf
 from hashpact.errors import (
@@ -148,6 +149,23 @@ def test_private_parts_are_neither_missing_nor_extra(appender: Appender, world: 
         appender, "acme", Submission(opinion.statement, good.private), InvalidInputError, "2 .* for 0 items"
     )
     assert appender.append("acme", good).index == 6
+
+
+def test_an_opt_in_type_is_shared_under_the_labels_that_the_policy_allows(
+    appender: Appender, world: World
+) -> None:
+    phrase = fingerprint(FOLDED, "phrase")
+    under_both = Reason(frozenset({"hate", "ncii"}))
+    not_allowed = "does not allow folded/1 under the label"
+    shared = world.author("acme").submit([phrase, SHARED], NCII)
+    refuse(appender, "acme", shared, NotPermittedError, f"{not_allowed} 'ncii'")
+    policy = world.by_admins(Policy(2, LABELS, allowed=(("folded/1", "hate"),)))
+    appender.append(None, Submission(policy, ()))
+    refuse(appender, "acme", shared, NotPermittedError, f"{not_allowed} 'ncii'")
+    both = world.author("acme").submit([phrase], under_both)
+    refuse(appender, "acme", both, NotPermittedError, f"{not_allowed} 'ncii'")
+    hate = world.author("acme").submit([phrase, SHARED], Reason(frozenset({"hate"})))
+    assert appender.append("acme", hate).index == 7
 
 
 def test_private_parts_are_what_the_items_commit_to(appender: Appender, world: World) -> None:

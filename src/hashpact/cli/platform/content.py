@@ -32,13 +32,15 @@ class _Files:
         self._types = types or None
         self._variants = variants
         self._as_json = as_json
+        self.key: bytes | None = None
+        """The key of the log that is asked, for folded/1."""
         self.failed = False
 
     def __iter__(self) -> Iterator[tuple[str, Fingerprinted]]:
         for name in with_progress(self._names, "files", len(self._names)):
             content = sys.stdin.buffer if name == STDIN else name
             try:
-                found = fingerprints_of(content, self._types, variants=self._variants)
+                found = fingerprints_of(content, self._types, variants=self._variants, key=self.key)
             except InvalidInputError as error:
                 self.failed = True
                 if self._as_json:
@@ -112,7 +114,7 @@ def fingerprint(files: tuple[str, ...], types: tuple[str, ...], *, as_json: bool
     "--min-similarity",
     metavar="SHARE",
     type=click.FloatRange(0, 1),
-    help="Of minhash/1, how much must be alike. [0.6]",
+    help="Of minhash/1, how much must be alike. [0.6, of a short text 0.5]",
 )
 @click.option(
     "--min-share",
@@ -159,6 +161,7 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     work = _Files(files, types, variants=variants, as_json=as_json)
     matched = False
     with connect() as client:
+        work.key = client.profile.genesis
         for path, found in work:
             looked_for = (*found.fingerprints, *found.variants)
             queries = [_query(each, max_distance, min_similarity, min_share) for each in looked_for]

@@ -68,11 +68,12 @@ class Terms:
 class Piece:
     """One piece of content: its name for people, how to fingerprint it, and the terms it is shared on.
 
-    ``read`` raises InvalidInputError, as does ``terms`` for a row that breaks the format.
+    ``read`` takes the key of the log, for folded/1, which is made only if it is named. It raises
+    InvalidInputError, as does ``terms`` for a row that breaks the format.
     """
 
     name: str
-    read: Callable[[], Fingerprinted]
+    read: Callable[[bytes], Fingerprinted]
     terms: Callable[[], Terms]
 
 
@@ -107,10 +108,9 @@ def rows(path: str, types: Sequence[str] | None, terms: Terms) -> list[Piece]:
         raise InvalidInputError(msg, field="csv") from error
 
 
-def _content(name: str, types: Sequence[str] | None) -> Fingerprinted:
-    if name == STDIN:
-        return fingerprints_of(sys.stdin.buffer, types)
-    return fingerprints_of(name, types)
+def _content(name: str, types: Sequence[str] | None, key: bytes) -> Fingerprinted:
+    content = sys.stdin.buffer if name == STDIN else name
+    return fingerprints_of(content, types, key=key if types else None)
 
 
 def _below(directory: str, failed: Callable[[OSError], None]) -> Iterator[str]:
@@ -133,13 +133,14 @@ def _row(name: str, columns: list[str], cells: list[str], types: Sequence[str] |
     row = {column: cell.strip() for column, cell in zip(columns, cells, strict=False) if cell.strip()}
     path = row.get("path")
 
-    def read() -> Fingerprinted:
+    def read(key: bytes) -> Fingerprinted:
         if len(cells) != len(columns) or (path is None) == ("value" not in row):
             msg = f"a row has {len(columns)} cells, and either a path or a type and a value"
             raise InvalidInputError(msg, field="csv")
         if path is None:
             return _given(row, types)
-        return fingerprints_of(path, _BETWEEN.split(row["type"]) if "type" in row else types)
+        named = _BETWEEN.split(row["type"]) if "type" in row else types
+        return fingerprints_of(path, named, key=key if named else None)
 
     return Piece(name if path is None else path, read, lambda: _terms(row, terms))
 

@@ -171,7 +171,7 @@ class _Run:
             complain("there is nothing to share: no file, or no row, was found")
         for number, piece in enumerate(with_progress(found, "pieces", len(found))):
             try:
-                content, terms = piece.read(), piece.terms()
+                content, terms = piece.read(client.profile.genesis), piece.terms()
             except InvalidInputError as error:
                 if len(found) == 1:
                     raise

@@ -55,7 +55,7 @@ def test_rows_have_terms_of_their_own(tmp_path: Path) -> None:
     plain, own = pieces.rows(str(table), None, TERMS)
     assert plain.terms() == TERMS
     assert own.terms() == Terms(("a", "b"), "law", "ministry", "art-1", ("DE", "FR"), 5)
-    assert [each.type.name for each in own.read().fingerprints] == ["sha256/1", "md5/1"]
+    assert [each.type.name for each in own.read(bytes(32)).fingerprints] == ["sha256/1", "md5/1"]
     assert plain.name == f"{table}:2"
 
 
@@ -93,4 +93,4 @@ def test_a_row_that_is_wrong_is_refused_when_it_is_read(row: str, said: str, tmp
     table.write_text(f"path,type,value,label,removed\n{row}\n")
     (piece,) = pieces.rows(str(table), None, TERMS)
     with pytest.raises(InvalidInputError, match=said.replace("4 cells", "5 cells")):
-        piece.read()
+        piece.read(bytes(32))

@@ -1,0 +1,1 @@
+"""How a text is read: bytes to letters, and what of a post is its message."""
