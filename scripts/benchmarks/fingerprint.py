@@ -99,7 +99,8 @@ def pdq(pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> tuple[list[bytes], int]:
     """PDQ by our kernel, of an array of RGB."""
     made = _kernel.Pdq(pixels.shape[1], pixels.shape[0])
     made.add(pixels)
-    return made.finish()
+    codes, quality, _ = made.finish()
+    return codes, quality
 
 
 def pictures(megapixels: Sequence[float], rounds: int) -> list[Row]:

@@ -6,13 +6,16 @@ missed, and a refused copy is a miss as well.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from hashpact import Fingerprint, Fingerprinted, fingerprints_of, fingerprints_of_text
 from hashpact.domain.checks import Query
-from hashpact.domain.fingerprints import FOLDED, MD5, SHA256, TYPES
+from hashpact.domain.fingerprints import MD5, SHA256, TYPES, FingerprintType
+from hashpact.domain.matching.strength import strength_of
+from hashpact.domain.matching.views import DERIVED
 from hashpact.errors import HashpactError
 from hashpact.lookup.native import NativeIndex
 
@@ -55,10 +58,10 @@ def shared(content: bytes | str) -> tuple[Fingerprint, ...]:
 def asked(content: bytes | str) -> tuple[Query, ...]:
     """What a platform asks about an upload, with every default view of it."""
     try:
-        made = _of_text(content) if isinstance(content, str) else fingerprints_of(content, variants=True)
+        made = _of_text(content) if isinstance(content, str) else fingerprints_of(content, views=DERIVED)
     except HashpactError:
         return ()
-    return tuple(map(Query, _perceptual((*made.fingerprints, *made.variants))))
+    return tuple(query for query in made.queries if query.fingerprint.type not in (SHA256, MD5))
 
 
 def _of_text(text: str) -> Fingerprinted:
@@ -83,18 +86,21 @@ class Clearinghouse:
         self._index.add(enumerate(fingerprints, first))
 
     def find(self, queries: Sequence[Query], _content: bytes | str) -> list[Found]:
-        """Every match at the types' own thresholds: at most one for each number and type, the best."""
-        best: dict[tuple[int, str], Found] = {}
+        """Every match within the queries' thresholds: at most one for each number and type, the best."""
+        best: dict[tuple[int, str], tuple[float, Query]] = {}
         for query in queries:
             kind = query.fingerprint.type
-            strength = "weak" if kind == FOLDED else "near"
             for hit in self._index.search(query.fingerprint, query.within(), LIMIT):
-                number = self._numbers[hit.item]
-                found = Found(number, kind.name, hit.score, strength)
-                before = best.get((number, kind.name))
-                if before is None or nearer(found, before):
-                    best[number, kind.name] = found
-        return list(best.values())
+                place = self._numbers[hit.item], kind.name
+                if place not in best or nearer(kind, hit.score, best[place][0]):
+                    best[place] = hit.score, query
+        types = Counter(number for number, _ in best)
+        found = []
+        for (number, name), (score, query) in best.items():
+            agreed = types[number] > 1
+            strength = strength_of(TYPES[name], score, query.view, query.texture, agreed=agreed)
+            found.append(Found(number, name, score, strength.value))
+        return found
 
 
 def graded(strength: str) -> str:
@@ -113,8 +119,6 @@ def sides(found: Sequence[Found], number: int) -> set[str]:
     return counted
 
 
-def nearer(one: Found, other: Found) -> bool:
-    """Whether a score is better than another one of the same type."""
-    if TYPES[one.type].measure.larger_is_nearer:
-        return one.score > other.score
-    return one.score < other.score
+def nearer(kind: FingerprintType, one: float, other: float) -> bool:
+    """Whether a score is better than another one of that type."""
+    return one > other if kind.measure.larger_is_nearer else one < other

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hashpact.domain.checks import Answer, Filter, Match, Query
     from hashpact.domain.fingerprints import TYPES, Fingerprint, FingerprintType
+    from hashpact.domain.matching.strength import Strength
+    from hashpact.domain.matching.views import DERIVED, PictureView
     from hashpact.domain.messages import EntryDetail, LeafDetail, MemberDetail, Submission
     from hashpact.domain.state import Basis, Entry, Key, Member, Opinion, Receipt, Role, Stance
     from hashpact.errors import (
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     """The version of the package that is installed."""
 
 __all__ = [
+    "DERIVED",
     "TYPES",
     "AlreadySharedError",
     "Answer",
@@ -89,6 +92,7 @@ __all__ = [
     "NotPermittedError",
     "Opinion",
     "OverloadedError",
+    "PictureView",
     "Profile",
     "ProfileWarning",
     "ProofError",
@@ -99,6 +103,7 @@ __all__ = [
     "Role",
     "SignedCheckpoint",
     "Stance",
+    "Strength",
     "Submission",
     "UnauthenticatedError",
     "UnavailableError",
@@ -116,6 +121,8 @@ _HOMES = {
     "hashpact.domain.fingerprints": ("TYPES", "Fingerprint", "FingerprintType"),
     "hashpact.domain.messages": ("EntryDetail", "LeafDetail", "MemberDetail", "Submission"),
     "hashpact.domain.state": ("Basis", "Entry", "Key", "Member", "Opinion", "Receipt", "Role", "Stance"),
+    "hashpact.domain.matching.strength": ("Strength",),
+    "hashpact.domain.matching.views": ("DERIVED", "PictureView"),
     "hashpact.fingerprint.content": ("Fingerprinted", "fingerprints_of", "fingerprints_of_text"),
     "hashpact.log.checkpoint": ("Checkpoint", "SignedCheckpoint"),
     "hashpact.member.author": ("Author", "Reason"),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from commands import Done, here, process
-from PIL import Image
+from PIL import Image, ImageOps
 from running import RunningServer
 
 from hashpact.cli.demo import pictures, texts
@@ -18,6 +18,7 @@ from hashpact.cli.demo import pictures, texts
 BRIDGE = Path(__file__).resolve().parents[3] / "shared" / "data" / "bridge"
 ORIGIN = "test.example/hashpact"
 MATCH_KEYS = {"entry", "type", "labels", "basis", "member", "endorsed_by", "disputed_by", "shared_at"}
+MATCH_KEYS |= {"view", "strength"}
 
 
 @dataclass
@@ -83,17 +84,49 @@ def test_every_altered_copy_of_a_photograph_is_found(place: Place) -> None:
         assert (match["labels"], match["basis"], match["member"]) == (["ncii"], "guideline", "acme-video")
 
 
-def test_turned_and_mirrored_copies_are_found_with_variants(place: Place, tmp_path: Path) -> None:
+def test_altered_copies_are_found_in_views_which_can_be_chosen(place: Place, tmp_path: Path) -> None:
     picture = pictures.write_original(pictures.draw("hills", 11), tmp_path / "hills.jpg")
     (receipt,) = place.ask("acme-video", "submit", picture, "--label", "ncii")
-    for turn in (Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_90):
-        turned = tmp_path / f"{turn.name}.jpg"
-        Image.open(picture).transpose(turn).save(turned)
-        (plain,), (wide,) = (
-            place.ask("lotus-forum", "check", turned, *more) for more in ((), ("--variants",))
+    original = Image.open(picture)
+    for name, copy, view in (
+        ("mirrored", ImageOps.mirror(original), "turned"),
+        ("turned", original.transpose(Image.Transpose.ROTATE_90), "turned"),
+        ("framed", ImageOps.expand(original, 40, "darkred"), "part"),
+    ):
+        copy.save(tmp_path / f"{name}.jpg")
+        (plain,), (wide,), (one,), (other,) = (
+            place.ask("lotus-forum", "check", tmp_path / f"{name}.jpg", *more)
+            for more in (("--views", "none"), (), ("--views", view), ("--views", "black, frame"))
         )
-        assert "pdq/1" not in found(plain, receipt["entry"])
-        assert found(wide, receipt["entry"])["pdq/1"]["distance"] <= 20
+        assert not found(plain, receipt["entry"]).keys() & {"pdq/1", "phash/1"}
+        assert not found(other, receipt["entry"]).keys() & {"pdq/1", "phash/1"}
+        for answer in (wide, one):
+            match = found(answer, receipt["entry"])["pdq/1"]
+            assert (match["view"], match["strength"]) == (view, "near")
+            assert match["distance"] <= 20
+        (same,) = place.ask(
+            "lotus-forum", "check", tmp_path / f"{name}.jpg", "--strength", "same", "--type", "pdq/1"
+        )
+        assert same["matches"] == []
+    (itself,) = place.ask("lotus-forum", "check", picture, "--strength", "same")
+    assert found(itself, receipt["entry"])["pdq/1"]["strength"] == "same"
+    table = place.run("lotus-forum", "check", tmp_path / "framed.jpg").out
+    assert "\tnear\t" in table
+    assert " part" in table
+    refused = place.run("lotus-forum", "check", picture, "--views", "sideways")
+    assert refused.status == 2
+    assert "views are of whole, shown" in refused.err
+
+
+def test_other_posts_in_one_layout_are_shown_only_on_demand(place: Place) -> None:
+    viewed = Path(__file__).resolve().parents[1] / "vectors" / "viewed"
+    (receipt,) = place.ask("acme-video", "submit", viewed / "screenshot-a.png", "--label", "fraud")
+    (strong,), (all_of_them,) = (
+        place.ask("lotus-forum", "check", viewed / "screenshot-b.png", *more)
+        for more in ((), ("--strength", "weak"))
+    )
+    assert found(strong, receipt["entry"]) == {}
+    assert found(all_of_them, receipt["entry"])["phash/1"]["strength"] == "weak"
 
 
 def test_a_text_is_found_inside_a_longer_one(place: Place, tmp_path: Path) -> None:
@@ -184,7 +217,7 @@ def test_what_people_see(place: Place, tmp_path: Path) -> None:
     assert submitted.out == f"{picture}: entry {entry} with pdq/1, phash/1, sha256/1, md5/1\n"
     checked = place.run("lotus-forum", "check", picture)
     assert checked.out.startswith(f"{picture}: 1 entry at position ")
-    assert f"\n{entry}\tmd5/1, pdq/1 0, phash/1 0, sha256/1\t" in checked.out
+    assert f"\n{entry}\tsame\tmd5/1, pdq/1 0, phash/1 0, sha256/1\t" in checked.out
     endorsed = place.run("lotus-forum", "opinion", entry, "--stance", "endorse")
     assert endorsed.out.startswith(f"entry {entry}: endorse, leaf ")
     assert "lotus-forum endorse" in place.run("acme-video", "entry", entry).out
@@ -278,10 +311,11 @@ def test_the_program_in_the_readme_runs(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     picture = pictures.write_original(pictures.draw("hills", 23), tmp_path / "upload.jpg")
+    pictures.write_original(pictures.draw("town", 23), tmp_path / "removed.jpg")
     (shared,) = place.ask("acme-video", "submit", picture, "--label", "ncii")
     readme = Path(__file__).resolve().parents[2] / "README.md"
     (program,) = re.findall(r"^```python\n(.*?)^```$", readme.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     monkeypatch.chdir(tmp_path)
     assert program.count('"lotus-forum"') == 1
     exec(program.replace('"lotus-forum"', repr(str(place.enrol("river-social")))), {})  # noqa: S102 - our README
-    assert f"{shared['entry']} pdq/1 0 ('ncii',) acme-video 0\n" in capsys.readouterr().out
+    assert f"{shared['entry']} same whole ('ncii',) acme-video 0\n" in capsys.readouterr().out

@@ -6,7 +6,7 @@ import struct
 import threading
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from hashpact.domain.checks import Hit, Hits
@@ -83,6 +83,10 @@ class LinearIndex:
         nearest = sorted(hits, key=lambda hit: (sign * hit.score, hit.item))[:limit]
         ids = array("Q", (hit.item for hit in nearest))
         return Hits(memoryview(ids), memoryview(array("d", (hit.score for hit in nearest))))
+
+    def search_all(self, queries: Sequence[Fingerprint], threshold: float, limit: int) -> list[Hits]:
+        """What ``search`` finds for each."""
+        return [self.search(query, threshold, limit) for query in queries]
 
     def __len__(self) -> int:
         """How many items can be found."""

@@ -6,10 +6,12 @@ A match is a signal, never a verdict. No part of a check is stored.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple, overload
 
-from hashpact.domain.fingerprints import Fingerprint, Measure
+from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure
+from hashpact.domain.matching.strength import Strength, strength_of
+from hashpact.domain.matching.views import PictureView, Texture
 from hashpact.errors import InvalidInputError
 
 MAX_QUERIES: Final = 64
@@ -66,10 +68,16 @@ class Hits(Sequence[Hit]):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One fingerprint to look for, within ``threshold`` (None: the type's default for it)."""
+    """One fingerprint to look for, within ``threshold`` (None: the type's default for it).
+
+    ``view`` is what of the content it is, and ``texture`` that picture's. A client keeps both to itself, and
+    grades matches by them.
+    """
 
     fingerprint: Fingerprint
     threshold: float | None = None
+    view: PictureView = PictureView.WHOLE
+    texture: Texture = Texture.ORDINARY
 
     def within(self) -> float:
         """The threshold that applies. Raises InvalidInputError if it reaches beyond the type's ceiling."""
@@ -131,7 +139,8 @@ class Match:
     the upload, or 0 for equality; ``measure`` is which of them. ``shared_at`` is the statement's time in Unix
     seconds; ``entry`` is the entry's log index. ``disowned``: the authority that the entry names states that
     it has not ordered the removal. ``query`` is the number, from 0, of the query that the entry is near: the
-    nearest one of several of this type.
+    nearest one of several of this type. ``view`` and ``strength`` are what a client adds: of what the query
+    is, and how much the match says.
     """
 
     entry: int
@@ -147,6 +156,8 @@ class Match:
     shared_at: int
     disowned: bool = False
     query: int = 0
+    view: PictureView = PictureView.WHOLE
+    strength: Strength | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,3 +170,26 @@ class Answer:
     matches: tuple[Match, ...]
     position: int
     truncated: bool = False
+
+    def graded(self, queries: Sequence[Query], least: Strength = Strength.WEAK) -> Answer:
+        """The answer to these ``queries`` with each match's strength, without those weaker than ``least``.
+
+        An entry that is near by two perceptual types counts as found twice.
+        """
+        kinds: dict[int, set[str]] = {}
+        for match in self.matches:
+            if match.measure is not Measure.EQUALITY:
+                kinds.setdefault(match.entry, set()).add(match.type)
+        found = []
+        for match in self.matches:
+            query = queries[match.query]
+            strength = strength_of(
+                TYPES[match.type],
+                match.score,
+                query.view,
+                query.texture,
+                agreed=len(kinds.get(match.entry, ())) > 1,
+            )
+            if strength.reaches(least):
+                found.append(replace(match, view=query.view, strength=strength))
+        return replace(self, matches=tuple(found))

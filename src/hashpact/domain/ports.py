@@ -56,6 +56,10 @@ class Index(Protocol):
         """
         ...
 
+    def search_all(self, queries: Sequence[Fingerprint], threshold: float, limit: int) -> list[Hits]:
+        """What ``search`` finds for each of several queries of one type, in less time than one by one."""
+        ...
+
     def __len__(self) -> int:
         """How many items can be found."""
         ...

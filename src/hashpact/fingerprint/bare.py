@@ -1,20 +1,30 @@
 """A picture file without its metadata, which is what Pillow is shown of it.
 
 Pillow keeps comments, profiles, EXIF data and texts. A file can make it hold far more than the pixels need,
-or work for minutes before the first pixel, and no fingerprint depends on any of them. So they are left out of
-JPEG, PNG and GIF files. What else makes decoding dear is counted: scans (JPEG), parts (JPEG, PNG, GIF, WebP),
-boxes (AVIF) and runs (BMP).
+or work for minutes before the first pixel, and no fingerprint to share depends on any of them. So they are
+left out of JPEG, PNG and GIF files; the two that a viewer heeds are read here, as far as they are of ordinary
+size. What else makes decoding dear is counted: scans (JPEG), parts (JPEG, PNG, GIF, WebP), boxes (AVIF) and
+runs (BMP).
 """
 
 from __future__ import annotations
 
+import bisect
 import io
+import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Final, cast
 
 from hashpact.errors import UnusableContentError
+from hashpact.fingerprint.views.hidden import CHUNK, made_chunk, shown_frame
+from hashpact.fingerprint.views.metadata import (
+    MAX_PROFILE,
+    orientation_in,
+    profile_in_chunk,
+    profile_of_parts,
+)
 
 MAX_SCANS: Final = 100
 """The most scans of a JPEG. Each is a pass over the whole picture, however few bytes it has.
@@ -49,11 +59,19 @@ _BLOCK: Final = 64 * 1024
 class Bare:
     """A file for Pillow.
 
-    ``coefficients`` is how many bytes of them libjpeg keeps until it has read all scans.
+    ``coefficients`` is how many bytes of them libjpeg keeps until it has read all scans. ``orientation`` is
+    that of EXIF, 1 to 8, and ``profile`` an ICC profile; both are None where Pillow itself reads them (WebP,
+    AVIF). ``longer`` is there if a JPEG has no end marker: the file with one, as ``file`` is, and with more
+    bytes in front of it. ``moving`` is a file of the first frame if an animated PNG begins with a picture
+    that is no frame.
     """
 
     file: BinaryIO
     coefficients: int = 0
+    orientation: int | None = None
+    profile: bytes | None = None
+    longer: BinaryIO | None = None
+    moving: BinaryIO | None = None
 
 
 def bare(file: BinaryIO, size: int, name: str) -> Bare:
@@ -69,34 +87,45 @@ def bare(file: BinaryIO, size: int, name: str) -> Bare:
 
 
 class _Spliced:
-    """``head``, and behind it the bytes of ``file`` from ``start`` to ``end``: what Pillow asks of a file."""
+    """Bytes, and ranges of ``file``, one behind the other: what Pillow asks of a file."""
 
-    def __init__(self, head: bytes, file: BinaryIO, start: int, end: int) -> None:
-        self._head, self._file, self._start = head, file, start
-        self._size = len(head) + end - start
+    def __init__(self, file: BinaryIO, parts: Sequence[bytes | tuple[int, int]]) -> None:
+        self._file, self._parts = file, parts
+        sizes = (len(part) if isinstance(part, bytes) else part[1] - part[0] for part in parts)
+        self._ends = list(itertools.accumulate(sizes))
         self._at = 0
 
     def read(self, size: int = -1) -> bytes:
-        end = self._size if size < 0 else min(self._at + size, self._size)
-        data = self._head[self._at : end]
-        behind = self._at + len(data) - len(self._head)
-        if behind >= 0 and self._at + len(data) < end:
-            self._file.seek(self._start + behind)
-            data += self._file.read(end - self._at - len(data))
-        self._at += len(data)
-        return data
+        end = self._ends[-1] if size < 0 else min(self._at + size, self._ends[-1])
+        found = []
+        while self._at < end:
+            number = bisect.bisect_right(self._ends, self._at)
+            part, stop = self._parts[number], min(end, self._ends[number])
+            # From the end of the part: how far away it is.
+            first, last = self._at - self._ends[number], stop - self._ends[number]
+            if isinstance(part, bytes):
+                data = part[len(part) + first : len(part) + last]
+            else:
+                self._file.seek(part[1] + first)
+                data = self._file.read(last - first)
+            if not data:
+                break
+            found.append(data)
+            self._at += len(data)
+        return b"".join(found)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._at = offset + (0, self._at, self._size)[whence]
+        self._at = offset + (0, self._at, self._ends[-1])[whence]
         return self._at
 
     def tell(self) -> int:
         return self._at
 
 
-def _spliced(head: bytes | bytearray, file: BinaryIO, start: int, end: int) -> BinaryIO:
-    _check_head(len(head))
-    return cast("BinaryIO", _Spliced(bytes(head), file, start, end))
+def _spliced(file: BinaryIO, *parts: bytes | bytearray | tuple[int, int]) -> BinaryIO:
+    held = [bytes(part) if isinstance(part, bytearray) else part for part in parts]
+    _check_head(sum(len(part) for part in held if isinstance(part, bytes)))
+    return cast("BinaryIO", _Spliced(file, held))
 
 
 def _over(limit: int, unit: str) -> UnusableContentError:
@@ -121,12 +150,16 @@ _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {_DHT, _JPG, _DAC}
 _PROGRESSIVE: Final = (0xC2, 0xC6, 0xCA, 0xCE)
 _ALONE: Final = frozenset((*range(1, 0xC0), _SOI))
 """Markers without parameters."""
+_EXIF, _ICC = 0xE1, 0xE2
+_JUNK: Final = bytes(range(17, 241, 7)) * 4
+"""No marker and no padding: a decoder that still wants pixels takes it for some."""
+
 # JFIF in APP0 and Adobe in APP14 say how colours are stored.
 _METADATA: Final = frozenset((*range(0xE1, 0xEE), 0xEF, 0xFE))
 
 
 def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes, int]]:
-    """Each segment up to the end of the image: its marker, all of its bytes, and where it ends.
+    """Each segment up to and with the end of the image: its marker, all of its bytes, and where it ends.
 
     They are found as libjpeg finds them: what lies between segments, in or outside of a scan, is passed over.
     """
@@ -144,10 +177,8 @@ def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes, int]]:
             # The first byte of a marker may be the last one of this block.
             at += len(block) - 1
         marker, at = found[0][1], at + found.start()
-        if marker == _EOI:
-            return
         length = 0
-        if marker not in _ALONE:
+        if marker not in _ALONE and marker != _EOI:
             file.seek(at + 2)
             length = int.from_bytes(file.read(2))
             if length < 2:  # noqa: PLR2004 - it counts itself
@@ -157,14 +188,18 @@ def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes, int]]:
         segment = file.read(2 + length)
         at += 2 + length
         yield marker, segment, at
+        if marker == _EOI:
+            return
 
 
 def _jpeg(file: BinaryIO, size: int) -> Bare:
     head = bytearray(b"\xff\xd8")
     frame = b""
-    start = scans = 0
+    start = scans = held = 0
     whole = True
-    for marker, segment, end in _segments(file):
+    orientation = marker = 0
+    profile: list[bytes] = []
+    for marker, segment, after in _segments(file):
         if marker in _FRAMES:
             frame = frame or segment[4:]
             whole = whole and marker not in _PROGRESSIVE
@@ -172,17 +207,29 @@ def _jpeg(file: BinaryIO, size: int) -> Bare:
             scans += 1
             if scans > MAX_SCANS:
                 raise _over(MAX_SCANS, "scans")
+        if start == 0 and marker == _EXIF and segment[4:10] == b"Exif\0\0":
+            orientation = orientation or orientation_in(segment[10:])
+        if start == 0 and marker == _ICC and segment[4:16] == b"ICC_PROFILE\0":
+            held += len(segment)
+            profile = [*profile, segment[16:]] if held <= MAX_PROFILE else []
         if start == 0 and marker not in _METADATA:
             head += segment
             _check_head(len(head))
         if start == 0 and marker == _SOS:
-            start = end
+            start = after
             # A scan of fewer components than the picture has is one of many.
             whole = whole and segment[4:5] == frame[5:6]
     if start == 0:
         msg = "no scan"
         raise ValueError(msg)
-    return Bare(_spliced(head, file, start, size), 0 if whole else _coefficients(frame))
+    end = b"" if marker == _EOI else b"\xff\xd9"
+    return Bare(
+        _spliced(file, head, (start, size), end),
+        0 if whole else _coefficients(frame),
+        orientation or 1,
+        profile_of_parts(profile),
+        longer=_spliced(file, head, (start, size), _JUNK + end) if end else None,
+    )
 
 
 def _coefficients(frame: bytes) -> int:
@@ -198,27 +245,53 @@ def _coefficients(frame: bytes) -> int:
 
 
 # --- PNG: the critical chunks ------------------------------------------------------------------------------
-def _png(file: BinaryIO, _size: int) -> Bare:
-    head = bytearray(file.read(8))
-    start = end = 0
-    at = len(head)
+_MOST_COLOURS: Final = 256
+
+
+def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int, int]]:
+    """Each chunk: its name, its length, where it begins and where it ends. ``file`` is at its data."""
+    at = 8
     for parts in range(MAX_PARTS + 2):
         _check_parts(parts, "chunks")
         file.seek(at)
         length, kind = int.from_bytes(file.read(4)), file.read(4)
-        if kind == b"IDAT":
-            start, end = start or at, at + 12 + length
-        elif start or len(kind) < 4:  # noqa: PLR2004 - the name of a chunk
-            break
-        elif kind in (b"IHDR", b"PLTE"):
-            _check_head(len(head) + length)
-            file.seek(at)
-            head += file.read(12 + length)
-        at += 12 + length
+        if len(kind) < 4:  # noqa: PLR2004 - the name of a chunk
+            return
+        end = at + CHUNK + length
+        yield kind, length, at, end
+        at = end
+
+
+def _png(file: BinaryIO, size: int) -> Bare:
+    head = bytearray(file.read(8))
+    start = end = orientation = 0
+    profile: bytes | None = None
+    animated = hidden = False
+    for kind, length, at, after in _chunks(file):
+        match kind:
+            case b"IDAT":
+                hidden = hidden or (animated and start == 0)
+                start, end = start or at, after
+            case _ if start:
+                break
+            case b"IHDR" | b"PLTE":
+                _check_head(len(head) + length)
+                file.seek(at)
+                head += file.read(CHUNK + length)
+            case b"tRNS" if length <= _MOST_COLOURS:
+                head += made_chunk(kind, file.read(length))
+            case b"acTL" | b"fcTL":
+                # With its control in front, the first picture is a frame.
+                animated = kind == b"acTL"
+            case b"eXIf" if length <= _BLOCK:
+                orientation = orientation_in(file.read(length))
+            case b"iCCP" if length <= MAX_PROFILE:
+                profile = profile_in_chunk(file.read(length))
     if start == 0:
         msg = "no chunk of pixels"
         raise ValueError(msg)
-    return Bare(_spliced(head, file, start, end))
+    moving = shown_frame(file, bytes(head), end, size) if hidden else None
+    return Bare(_spliced(file, head, (start, end)), 0, orientation or 1, profile, moving=moving)
 
 
 # --- GIF: all but the extensions that are not about the first frame ----------------------------------------
@@ -243,7 +316,7 @@ def _gif(file: BinaryIO, size: int) -> Bare:
                 block = _sub_block(file)
             if label == _CONTROL and first:
                 head += b"!" + label + bytes((len(first),)) + first + b"\0"
-    return Bare(_spliced(head, file, file.tell() - 1, size))
+    return Bare(_spliced(file, head, (file.tell() - 1, size)), 0, 1)
 
 
 def _sub_block(file: BinaryIO) -> bytes:
@@ -260,7 +333,7 @@ def _bmp(file: BinaryIO, size: int) -> Bare:
     compression = 0 if head[14] == _OLDEST else int.from_bytes(head[30:34], "little")
     if compression in (1, 2) and size > MAX_RUNS:
         raise _over(MAX_RUNS, "bytes of run lengths")
-    return Bare(file)
+    return Bare(file, 0, 1)
 
 
 def _webp(file: BinaryIO, size: int) -> Bare:

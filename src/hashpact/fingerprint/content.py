@@ -10,10 +10,12 @@ Importing this module is cheap; what a kind of content needs is imported when th
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
+from hashpact.domain.checks import Query
 from hashpact.domain.fingerprints import (
     FOLDED,
     MD5,
@@ -24,8 +26,10 @@ from hashpact.domain.fingerprints import (
     WINNOW,
     Fingerprint,
     FingerprintType,
+    Measure,
     type_named,
 )
+from hashpact.domain.matching.views import PictureView, views_named
 from hashpact.errors import InvalidInputError, UnusableContentError, UnusableFingerprintError
 from hashpact.fingerprint import text as texts
 from hashpact.fingerprint.exact import exact
@@ -54,17 +58,18 @@ _EXACT_ONLY: Final = (
 class Fingerprinted:
     """What came of one file or text.
 
-    ``fingerprints`` has at most one of each type, perceptual ones first. ``refused`` pairs the name of a
-    type with why this content cannot have it. ``kind`` is what the content was read as. ``variants`` are
-    those of the content in other positions, if they were asked for: to check with, never to share.
-    ``warnings`` name content that could not be read as what its first bytes or its name say, and texts that
-    were read otherwise than as plain UTF-8.
+    ``fingerprints`` has one of each type, perceptual ones first; of a picture with transparency also those of
+    what is seen of it over white, if they are others. ``refused`` pairs the name of a type with why this
+    content cannot have it. ``kind`` is what the content was read as. ``queries`` are what to check with,
+    never to share: the fingerprints, and those of the views that were asked for. ``warnings`` name content
+    that could not be read as what its first bytes or its name say, and texts that were read otherwise than as
+    plain UTF-8.
     """
 
     fingerprints: tuple[Fingerprint, ...]
     refused: tuple[tuple[str, str], ...]
     kind: Kind
-    variants: tuple[Fingerprint, ...] = ()
+    queries: tuple[Query, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -72,7 +77,7 @@ def fingerprints_of(
     content: Content,
     types: Sequence[str] | None = None,
     *,
-    variants: bool = False,
+    views: Collection[PictureView | str] = (),
     key: bytes | None = None,
 ) -> Fingerprinted:
     """The fingerprints of a file or of bytes: of those ``types``, or of all that its kind can have.
@@ -80,8 +85,9 @@ def fingerprints_of(
     ``content`` is a path, the bytes themselves, or a file that is open in binary mode, as `source.opened`
     takes them.
 
-    With ``variants``, a picture that has pdq/1 also has the pdq/1 of its rotations and mirror images: up to
-    seven more, from the same decoding and for little more time.
+    With ``views``, a picture's ``queries`` are also of these views, from the same decoding: `DERIVED` are all
+    that there are. A picture whose fingerprints are refused because it has too little structure may still
+    have queries.
 
     With ``key``, the pinned hash of a log's genesis statement, a short text has folded/1 too.
 
@@ -94,12 +100,13 @@ def fingerprints_of(
     UnusableContentError, for a file that is missing, unreadable, empty or not a regular file; for a
     picture or a text that is damaged or outside the limits; and if every type that was asked for was
     refused. InvalidInputError, for a type that this kind of content cannot have; and,
-    before the file is looked at, for a type that is unknown.
+    before the file is looked at, for a type or a view that is unknown.
     """
     wanted = _wanted(types, key)
+    chosen = views_named(views)
     try:
         with opened(content) as file:
-            return _read(file, name_of(content), wanted, key, variants=variants)
+            return _read(file, name_of(content), wanted, chosen, key)
     except UnusableContentError as exc:
         msg = f"{name_of(content)}: {exc.message}"
         raise UnusableContentError(msg, **exc.details) from exc
@@ -132,9 +139,8 @@ def _read(
     file: BinaryIO,
     name: str,
     wanted: tuple[FingerprintType, ...] | None,
+    views: frozenset[PictureView],
     key: bytes | None,
-    *,
-    variants: bool,
 ) -> Fingerprinted:
     head = file.read(HEAD_BYTES)
     if not head:
@@ -144,10 +150,10 @@ def _read(
     kind = kind_of(head)
     chosen = _chosen(wanted, kind)
     found: list[Fingerprint] = []
-    others: tuple[Fingerprint, ...] = ()
+    derived: tuple[Query, ...] = ()
     refused: list[tuple[str, str]] = []
     if kind is Kind.PICTURE and (PDQ in chosen or PHASH in chosen):
-        found, refused, others = _of_picture(file, size, chosen, variants=variants)
+        found, refused, derived = _of_picture(file, size, chosen, views)
     warnings: list[str] = []
     perceptual = [each.name for each in chosen if each in _OF_TEXT]
     if kind is Kind.TEXT and perceptual:
@@ -166,21 +172,24 @@ def _read(
             seems = "a text in an encoding that is not recognised"
         warnings += [] if seems is None else [f"seems to be {seems}, which is not read: {_EXACT_ONLY}"]
     file.seek(0)
-    return _whole((*found, *exact(file, chosen)), refused, kind, others, tuple(warnings))
+    return _whole((*found, *exact(file, chosen)), refused, kind, derived, tuple(warnings))
 
 
 def _whole(
     found: tuple[Fingerprint, ...],
     refused: list[tuple[str, str]],
     kind: Kind,
-    variants: tuple[Fingerprint, ...] = (),
+    derived: tuple[Query, ...] = (),
     warnings: tuple[str, ...] = (),
 ) -> Fingerprinted:
-    """The result. Raises UnusableContentError if every type was refused."""
-    if not found:
+    """The result. Raises UnusableContentError if every type was refused and there is nothing to check."""
+    # The content itself is among what was derived, in a form that more can be found by.
+    others = (each for each in found if not derived or each.type.measure is Measure.EQUALITY)
+    queries = (*derived, *map(Query, others))
+    if not found and not derived:
         msg = "; ".join(reason for _, reason in refused)
         raise UnusableContentError(msg, field="content")
-    return Fingerprinted(found, tuple(refused), kind, variants, warnings)
+    return Fingerprinted(found, tuple(refused), kind, queries, warnings)
 
 
 def _of_text(
@@ -202,33 +211,38 @@ def _of_text(
 
 
 def _of_picture(
-    file: BinaryIO, size: int, chosen: tuple[FingerprintType, ...], *, variants: bool
-) -> tuple[list[Fingerprint], list[tuple[str, str]], tuple[Fingerprint, ...]]:
+    file: BinaryIO, size: int, chosen: tuple[FingerprintType, ...], views: frozenset[PictureView]
+) -> tuple[list[Fingerprint], list[tuple[str, str]], tuple[Query, ...]]:
     from hashpact.fingerprint import images  # noqa: PLC0415 - late: Pillow
 
     picture = images.decode(file, size)
 
-    from hashpact.fingerprint import perceptual  # noqa: PLC0415 - later: numpy, when decoders have freed theirs
+    from hashpact.fingerprint import perceptual  # noqa: PLC0415 - later: numpy, once decoders are done
 
     reduced = perceptual.reduced(picture)
-    # A picture is large, and phash needs memory, too.
-    del picture
     found: list[Fingerprint] = []
     refused: list[tuple[str, str]] = []
-    others: tuple[Fingerprint, ...] = ()
-    recipes: dict[FingerprintType, Callable[[], tuple[Fingerprint, ...]]] = {
-        PDQ: lambda: perceptual.pdq_variants(reduced) if variants else (perceptual.pdq(reduced),),
-        PHASH: lambda: (perceptual.phash(reduced),),
-    }
-    for kind, recipe in recipes.items():
-        if kind in chosen:
-            try:
-                first, *more = recipe()
-                found.append(first)
-                others = (*others, *more)
-            except UnusableFingerprintError as exc:
-                refused.append((kind.name, exc.message))
-    return found, refused, others
+    recipes = [each for each in ((PDQ, perceptual.pdq), (PHASH, perceptual.phash)) if each[0] in chosen]
+    for kind, recipe in recipes:
+        try:
+            found.append(recipe(reduced))
+        except UnusableFingerprintError as exc:
+            refused.append((kind.name, exc.message))
+    if picture.transparent:
+        seen = perceptual.reduced(picture.over(images.WHITE))
+        for _, recipe in recipes:
+            with suppress(UnusableFingerprintError):
+                found += [
+                    each for each in (recipe(seen),) if each.value not in (other.value for other in found)
+                ]
+    if not views:
+        return found, refused, ()
+
+    from hashpact.fingerprint.views import derive  # noqa: PLC0415 - late: not to share with
+
+    other = images.other_frame(file, size) if picture.moving and PictureView.FRAME in views else None
+    queries = derive.derived(picture, reduced, other, {PictureView.WHOLE, *views})
+    return found, refused, tuple(each for each in queries if each.fingerprint.type in chosen)
 
 
 def _text(file: BinaryIO, size: int) -> Decoded | None:

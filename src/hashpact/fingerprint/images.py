@@ -3,7 +3,7 @@
 The recipe, shared by pdq/1 and phash/1 (docs/methods): the first frame, decoded by Pillow, converted by
 ``convert("RGB")``. So a palette is looked up, CMYK is converted without a colour profile, transparency is
 discarded and the colour under it shows. 16-bit grey, which Pillow would clip, keeps its high byte.
-EXIF orientation and colour profiles are not applied.
+EXIF orientation and colour profiles are not applied, only reported: views heed them.
 
 Pillow holds 4 bytes a pixel, which is 200 MB for the largest picture. RGB is made of it in bands, so that
 nothing else has that size. What a decoder needs beside it is counted before it starts, and refused above
@@ -16,13 +16,14 @@ import re
 import threading
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageChops, UnidentifiedImageError
 
 from hashpact.errors import UnusableContentError
-from hashpact.fingerprint.bare import bare
+from hashpact.fingerprint.bare import Bare, bare
 from hashpact.fingerprint.sniff import PICTURE_FORMATS, picture_format
 
 MAX_PIXELS: Final = 8192 * 6144
@@ -55,8 +56,25 @@ _COPIES: Final = {"WEBP": 3, "AVIF": 3}
 In the other formats it is read in small pieces.
 """
 
+WHITE: Final = 255
+BLACK: Final = 0
+
 _BAND: Final = 1024 * 1024
 """About so many pixels are RGB at the same time."""
+
+_WITH_ALPHA: Final = ("RGBA", "LA", "PA", "RGBa", "La")
+
+_MOVING: Final = ("GIF", "WEBP")
+"""The formats of which a frame in the middle is looked at."""
+
+_ORIENTATION: Final = 0x0112
+"""The number of its tag in EXIF."""
+
+_FRAME_PIXELS: Final = 8 * 1024 * 1024
+"""The most pixels of all frames that are decoded to reach one in the middle."""
+
+_MOST_MOVING: Final = 64 * 1024 * 1024
+"""The largest file, in bytes, of which frames are counted."""
 
 # warnings.catch_warnings changes the whole process, so only one thread at a time may be inside.
 _opening: Final = threading.Lock()
@@ -64,21 +82,52 @@ _opening: Final = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A decoded picture, in the mode of Pillow that its file has."""
+    """A decoded picture, in the mode of Pillow that its file has.
+
+    ``orientation`` is that of EXIF, 1 to 8. ``profile`` is an ICC profile, if the file has one of ordinary
+    size. ``transparency`` is Pillow's note of which colours are transparent, where the mode does not show it.
+    ``moving`` is whether the file may have other frames. Transparency is discarded, unless there is a grey
+    ``background`` to look at the picture over.
+    """
 
     image: Image.Image
+    orientation: int = 1
+    profile: bytes | None = None
+    transparency: bytes | int | tuple[int, ...] | None = None
+    moving: bool = False
+    background: int | None = None
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height, in pixels."""
         return self.image.size
 
-    def bands(self) -> Iterator[Image.Image]:
-        """The picture in RGB, as pictures of its full width that follow each other from top to bottom."""
+    @property
+    def transparent(self) -> bool:
+        """Whether a part of it may be transparent."""
+        return self.transparency is not None or self.image.mode in _WITH_ALPHA
+
+    def over(self, background: int) -> Picture:
+        """What is seen of it over a grey ``background``."""
+        return replace(self, background=background)
+
+    def bands(self, step: int = 1) -> Iterator[Image.Image]:
+        """The picture in RGB, as pictures of its full width that follow each other from top to bottom.
+
+        Their heights are multiples of ``step``, but for the last one's.
+        """
         width, height = self.image.size
-        rows = max(_BAND // width, 1)
+        rows = max(_BAND // width // step, 1) * step
         for top in range(0, height, rows):
-            yield _rgb(self.image.crop((0, top, width, min(top + rows, height))))
+            band = self.image.crop((0, top, width, min(top + rows, height)))
+            yield _rgb(band) if self.background is None else self._composed(band, self.background)
+
+    def _composed(self, band: Image.Image, background: int) -> Image.Image:
+        if self.transparency is not None:
+            band.info["transparency"] = self.transparency
+        above = band.convert("RGBA")
+        below = Image.new("RGBA", above.size, (background, background, background, 255))
+        return Image.alpha_composite(below, above).convert("RGB")
 
 
 def decode(file: BinaryIO, size: int) -> Picture:
@@ -91,6 +140,45 @@ def decode(file: BinaryIO, size: int) -> Picture:
     here and in ``bare`` (it names the limit and the number), and for one that is damaged, cut short, or of a
     variant that Pillow cannot read.
     """
+    name = _name(file, size)
+    with _damage(name):
+        _check_memory(size * _COPIES.get(name, 0), name)
+        shown = bare(file, size, name)
+        picture = _decoded(shown.file, shown, size, name)
+        if shown.longer is not None:
+            # libjpeg takes missing pixels for grey. If any are missing, it takes the bytes that follow for
+            # them.
+            _check_memory(2 * picture.image.width * picture.image.height * 4 + shown.coefficients, name)
+            other = _decoded(shown.longer, shown, size, name)
+            if ImageChops.difference(picture.image, other.image).getbbox() is not None:
+                msg = "the image file is truncated"
+                raise OSError(msg)
+        return picture
+
+
+def other_frame(file: BinaryIO, size: int) -> Picture | None:
+    """What an animation shows, if its first picture may not be it: a frame in the middle, by its number.
+
+    Of an animated PNG whose first picture is not a frame it is the first frame. None if there is none that
+    can be read at a bounded cost: the picture itself could be, so that this is no reason to refuse it.
+    """
+    name = _name(file, size)
+    with suppress(UnusableContentError), _damage(name):
+        shown = bare(file, size, name)
+        if shown.moving is not None:
+            return _decoded(shown.moving, shown, size, name)
+        if name in _MOVING and size <= _MOST_MOVING:
+            with _open(shown.file, name) as image:
+                reach = _FRAME_PIXELS // (image.width * image.height)
+                number = min(getattr(image, "n_frames", 1) // 2, reach)
+                if number:
+                    image.seek(number)
+                    image.load()
+                    return Picture(image.copy())
+    return None
+
+
+def _name(file: BinaryIO, size: int) -> str:
     file.seek(0)
     name = picture_format(file.read(64))
     if name is None:
@@ -99,22 +187,33 @@ def decode(file: BinaryIO, size: int) -> Picture:
     if size > MAX_FILE_BYTES:
         msg = f"a picture file of {size} bytes is over the limit of {MAX_FILE_BYTES} bytes"
         raise UnusableContentError(msg, field="content")
+    return name
+
+
+@contextmanager
+def _damage(name: str) -> Iterator[None]:
+    """Turn whatever a decoder raises into UnusableContentError."""
     try:
-        copies = size * _COPIES.get(name, 0)
-        _check_memory(copies, name)
-        shown = bare(file, size, name)
-        with _open(shown.file, name) as image:
-            _check_size(*image.size)
-            pixels = image.width * image.height * _PIXEL.get(name, 4)
-            _check_memory(pixels + shown.coefficients + copies, name)
-            image.load()
-            # Without this note the pixels are the same, and Pillow does not warn that transparency is lost.
-            image.info.pop("transparency", None)
-            return Picture(image)
+        yield
     except UnusableContentError:
         raise
     except Exception as exc:  # A hostile file makes Pillow's decoders raise almost anything.
         raise UnusableContentError(_reason(exc, name), field="content") from exc
+
+
+def _decoded(file: BinaryIO, shown: Bare, size: int, name: str) -> Picture:
+    with _open(file, name) as image:
+        _check_size(*image.size)
+        pixels = image.width * image.height * _PIXEL.get(name, 4)
+        _check_memory(pixels + shown.coefficients + size * _COPIES.get(name, 0), name)
+        image.load()
+        # Without this note the pixels are the same, and Pillow does not warn that transparency is lost.
+        transparency = image.info.pop("transparency", None)
+        if shown.orientation is None:
+            orientation, profile = image.getexif().get(_ORIENTATION, 1), image.info.get("icc_profile")
+        else:
+            orientation, profile = shown.orientation, shown.profile
+        return Picture(image, orientation, profile, transparency, shown.moving is not None or name in _MOVING)
 
 
 def _open(file: BinaryIO, name: str) -> Image.Image:

@@ -1,15 +1,16 @@
 """Pictures to perceptual fingerprints: pdq/1 and phash/1.
 
-The recipes are in docs/methods/pdq-1.md and phash-1.md. imagehash is imported when first used: together with
-scipy it would cost every command a good part of a second.
+The recipes are in docs/methods/pdq-1.md and phash-1.md. The cosine transform of phash is written out here:
+imagehash takes scipy for it, which would cost every command a good part of a second.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from hashpact import _kernel
@@ -17,17 +18,46 @@ from hashpact.domain.fingerprints import PDQ, PHASH, Fingerprint
 from hashpact.errors import UnusableFingerprintError
 from hashpact.fingerprint.images import Picture
 
+POSITIONS: Final = 8
+"""As a picture is; rotated by 90, 180 and 270 degrees counterclockwise; upside down; mirrored left to right;
+mirrored at the diagonal from top left; mirrored at the other one."""
+
+_SIDE: Final = 32
+"""Of this many pixels is the square of which phash takes the frequencies."""
+
+_KEPT: Final = 8
+
+_COSINES: Final = np.array(
+    [[2 * np.cos(np.pi * k * (2 * n + 1) / (2 * _SIDE)) for n in range(_SIDE)] for k in range(_KEPT)]
+)
+"""The first rows of the discrete cosine transform of type II, without normalisation."""
+
+_NOISE: Final = 8.0
+"""What a copy of good quality changes a frequency of phash by."""
+
+MOST_DOUBTFUL: Final = 96
+"""Photographs have 20 to 50 doubtful bits, of which small noise changes few; symmetric pictures have 110 and
+more, and their copies are 60 bits away."""
+
+_DOUBTFUL_OF_PHASH: Final = 20
+"""Half of so many bits is the widest distance of phash/1. Photographs have 0 to 3, symmetric pictures 32."""
+
+
+_APART: Final = 4
+"""Codes of photographs have rows that differ in 8 bits and more in all; unlike patterns share one code."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reduced:
     """What is left of a picture once it has been read: a quarter of its memory.
 
-    ``codes`` are of PDQ, in the order of ``pdq_variants``, and have one ``quality``. ``grey`` is the picture
-    in Pillow's mode L.
+    ``codes`` are of PDQ, in all POSITIONS, and have one ``quality``. ``doubtful`` is how many bits of the
+    first one are a matter of chance. ``grey`` is the picture in Pillow's mode L.
     """
 
     codes: tuple[bytes, ...]
     quality: int
+    doubtful: int
     grey: Image.Image
 
 
@@ -41,41 +71,81 @@ def reduced(picture: Picture) -> Reduced:
         made.add(np.asarray(band))
         grey.paste(band.convert("L"), (0, top))
         top += band.height
-    codes, quality = made.finish()
-    return Reduced(tuple(codes), quality, grey)
+    codes, quality, doubtful = made.finish()
+    return Reduced(tuple(codes), quality, doubtful, grey)
 
 
 def pdq(of: Reduced) -> Fingerprint:
     """The pdq/1 fingerprint, with its quality: of the full resolution, equal to the reference's to the bit.
 
-    Raises UnusableFingerprintError for a picture with too little structure.
+    Raises UnusableFingerprintError for a picture with too little structure, or of which a copy would not
+    match.
     """
-    return Fingerprint(PDQ, of.codes[0], of.quality)
-
-
-def pdq_variants(of: Reduced) -> tuple[Fingerprint, ...]:
-    """The pdq/1 fingerprints of a picture, equal to ``pdq(of)``, and of its rotations and mirror images.
-
-    In this order: as it is; rotated by 90, 180 and 270 degrees counterclockwise; upside down; mirrored left
-    to right; mirrored at the diagonal from top left; mirrored at the other diagonal. All come from one
-    transform, so that those after the first are some bits off what the turned pixels would give: how many is
-    in docs/methods/pdq-1.md. They are for checking, never to be shared.
-
-    Raises as ``pdq`` does. Of the others, one that is refused is left out.
-    """
-    found = [pdq(of)]
-    for code in of.codes[1:]:
-        with suppress(UnusableFingerprintError):
-            found.append(Fingerprint(PDQ, code, of.quality))
-    return tuple(found)
+    found = Fingerprint(PDQ, of.codes[0], of.quality)
+    if of.doubtful > MOST_DOUBTFUL:
+        raise _doubtful(PDQ.name, of.doubtful, PDQ.size)
+    return found
 
 
 def phash(of: Reduced) -> Fingerprint:
     """The phash/1 fingerprint. Its bytes are those of imagehash's own hex string.
 
-    Raises UnusableFingerprintError for a picture with too little structure.
+    Raises UnusableFingerprintError as ``pdq`` does.
     """
-    import imagehash  # noqa: PLC0415 - late
+    frequencies = transformed(of.grey)
+    found = Fingerprint(PHASH, phash_codes(frequencies)[0])
+    doubtful = _doubtful_bits(frequencies)
+    if doubtful > _DOUBTFUL_OF_PHASH:
+        raise _doubtful(PHASH.name, doubtful, PHASH.size)
+    if not is_distinctive(frequencies):
+        msg = (
+            f"refused {PHASH.name}: its rows, or its columns, are one and the same but for {_APART} bits "
+            "at most, as those of patterns are, so that it would match too much"
+        )
+        raise UnusableFingerprintError(msg, field="value")
+    return found
 
-    bits = imagehash.phash(of.grey, hash_size=8).hash
-    return Fingerprint(PHASH, np.packbits(bits).tobytes())
+
+def is_distinctive(frequencies: NDArray[np.float64]) -> bool:
+    """Whether a phash says enough to find copies, and nothing but copies."""
+    if _doubtful_bits(frequencies) > _DOUBTFUL_OF_PHASH:
+        return False
+    bits = frequencies > np.median(frequencies)
+    for lines in (bits, bits.T):
+        # How far each line is from each other one or from its opposite, whichever is nearer.
+        apart = (lines[:, np.newaxis] ^ lines[np.newaxis]).sum(axis=2)
+        if np.minimum(apart, _KEPT - apart).sum(axis=1).min() <= _APART:
+            return False
+    return True
+
+
+def _doubtful_bits(frequencies: NDArray[np.float64]) -> int:
+    """How many bits of phash are a matter of chance, because their frequency is as good as the median."""
+    return int((np.abs(frequencies - np.median(frequencies)) < _NOISE).sum())
+
+
+def transformed(grey: Image.Image) -> NDArray[np.float64]:
+    """The 8 x 8 lowest frequencies of a picture in mode L, as imagehash takes them."""
+    pixels = np.asarray(grey.resize((_SIDE, _SIDE), Image.Resampling.LANCZOS), dtype=np.float64)
+    found: NDArray[np.float64] = _COSINES @ pixels @ _COSINES.T
+    return found
+
+
+def phash_codes(frequencies: NDArray[np.float64]) -> list[bytes]:
+    """The codes of phash of a picture in all POSITIONS.
+
+    Mirroring a picture changes the sign of its odd frequencies, and nothing else.
+    """
+    odd = np.where(np.arange(_KEPT) % 2, -1.0, 1.0)
+    across, down = frequencies * odd, frequencies * odd[:, np.newaxis]
+    both = across * odd[:, np.newaxis]
+    turned = (frequencies, across.T, both, down.T, down, across, frequencies.T, both.T)
+    return [np.packbits(each > np.median(each)).tobytes() for each in turned]
+
+
+def _doubtful(name: str, doubtful: int, size: int) -> UnusableFingerprintError:
+    msg = (
+        f"refused {name}: {doubtful} of {size * 8} bits are a matter of chance, as in bars and "
+        "symmetric pictures, so that a copy would not match"
+    )
+    return UnusableFingerprintError(msg, field="value")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Protocol
@@ -98,10 +99,15 @@ class NativeIndex:
 
     def search(self, query: Fingerprint, threshold: float, limit: int) -> Hits:
         """The nearest items of the query's type within ``threshold``, at most ``limit`` of them."""
-        if query.type.measure is not Measure.EQUALITY:
-            query.type.threshold(threshold)
+        return self.search_all([query], threshold, limit)[0]
+
+    def search_all(self, queries: Sequence[Fingerprint], threshold: float, limit: int) -> list[Hits]:
+        """What ``search`` finds for each of some queries of one type."""
+        kind = queries[0].type
+        if kind.measure is not Measure.EQUALITY:
+            kind.threshold(threshold)
         check_limit(limit)
-        return self._parts[query.type.name].search(query.value, threshold, limit)
+        return self._parts[kind.name].search([query.value for query in queries], threshold, limit)
 
     def __len__(self) -> int:
         """How many items can be found."""
@@ -126,7 +132,7 @@ class _Part(Protocol):
 
     def add(self, values: Sequence[bytes], ids: Sequence[int]) -> None: ...
 
-    def search(self, value: bytes, threshold: float, limit: int) -> Hits: ...
+    def search(self, values: Sequence[bytes], threshold: float, limit: int) -> list[Hits]: ...
 
 
 def _part(kind: FingerprintType, files: Located | None = None) -> _Part:
@@ -152,17 +158,16 @@ class _HammingPart:
         rows = np.frombuffer(b"".join(values), dtype=np.uint8).reshape(-1, self.index.width)
         self.index.add(rows, ids)
 
-    def search(self, value: bytes, threshold: float, limit: int) -> Hits:
-        code = np.frombuffer(value, dtype=np.uint8).reshape(1, -1)
-        _, ids, distances = self.index.search_batch(code, int(threshold), limit=limit)
-        return Hits(ids.data, distances.data)
+    def search(self, values: Sequence[bytes], threshold: float, limit: int) -> list[Hits]:
+        codes = np.frombuffer(b"".join(values), dtype=np.uint8).reshape(-1, self.index.width)
+        return _hits(*self.index.search_batch(codes, int(threshold), limit=limit))
 
 
 class _EqualPart(_HammingPart):
     """Equal bytes are those at distance 0."""
 
-    def search(self, value: bytes, threshold: float, limit: int) -> Hits:  # noqa: ARG002 - equality ignores it
-        return super().search(value, EQUAL, limit)
+    def search(self, values: Sequence[bytes], threshold: float, limit: int) -> list[Hits]:  # noqa: ARG002 - equality ignores it
+        return super().search(values, EQUAL, limit)
 
 
 class _MinHashPart:
@@ -174,10 +179,9 @@ class _MinHashPart:
         rows = np.frombuffer(b"".join(values), dtype=">u4").astype(np.uint32).reshape(-1, VALUES)
         self.index.add(rows, ids)
 
-    def search(self, value: bytes, threshold: float, limit: int) -> Hits:
-        signature = np.frombuffer(value, dtype=">u4").astype(np.uint32).reshape(1, VALUES)
-        _, ids, similarities = self.index.search_batch(signature, threshold, limit=limit)
-        return Hits(ids.data, similarities.data)
+    def search(self, values: Sequence[bytes], threshold: float, limit: int) -> list[Hits]:
+        signatures = np.frombuffer(b"".join(values), dtype=">u4").astype(np.uint32).reshape(-1, VALUES)
+        return _hits(*self.index.search_batch(signatures, threshold, limit=limit))
 
 
 class _WinnowPart:
@@ -187,9 +191,20 @@ class _WinnowPart:
     def add(self, values: Sequence[bytes], ids: Sequence[int]) -> None:
         self.index.add([_hashes(value) for value in values], ids)
 
-    def search(self, value: bytes, threshold: float, limit: int) -> Hits:
-        ids, shares, truncated = self.index.search(_hashes(value), threshold, limit)
-        return Hits(ids.data, shares.data, truncated=truncated)
+    def search(self, values: Sequence[bytes], threshold: float, limit: int) -> list[Hits]:
+        found = (self.index.search(_hashes(value), threshold, limit) for value in values)
+        return [Hits(ids.data, shares.data, truncated=truncated) for ids, shares, truncated in found]
+
+
+def _hits(
+    offsets: NDArray[np.int64], ids: NDArray[np.uint64], scores: NDArray[np.uint16] | NDArray[np.float64]
+) -> list[Hits]:
+    """The hits of each query of a batch."""
+    whole = Hits(ids.data, scores.data)
+    if len(ids) == 0 or len(offsets) == 2:  # noqa: PLR2004 - nothing, or what the only query found
+        return [whole] * (len(offsets) - 1)
+    ends = offsets.tolist()
+    return [whole[one:end] for one, end in itertools.pairwise(ends)]
 
 
 def _hashes(value: bytes) -> NDArray[np.uint32]:

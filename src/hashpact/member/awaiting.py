@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self, TypeVar
 
 from hashpact.clock import unix_time
 from hashpact.domain.checks import DEFAULT_LIMIT, Answer, Filter, Query
+from hashpact.domain.matching.strength import Strength
+from hashpact.domain.matching.views import DERIVED, PictureView
 from hashpact.domain.messages import (
     Appended,
     EntriesRequest,
@@ -26,6 +28,7 @@ from hashpact.domain.ports import Clock, Entropy
 from hashpact.domain.renewal import MAX_DAYS
 from hashpact.domain.state import Basis, Charter, Receipt, Stance
 from hashpact.errors import HashpactError
+from hashpact.fingerprint.source import Content
 from hashpact.governance.drafts import Draft
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
 from hashpact.member.clients import PACE, TIMEOUT, loaded
@@ -65,21 +68,35 @@ class AsyncClient:
         """The member's profile, with the keys of the log that are known by now."""
         return self._operations.profile
 
-    async def check(
+    async def check(  # noqa: PLR0913  # what narrows a check
         self,
         fingerprints: Iterable[Fingerprintable | Query],
         *,
         filter: Filter = EVERYTHING,  # noqa: A002  # the word of the API
         limit: int = DEFAULT_LIMIT,
         min_position: int = 0,
+        strength: Strength | str = Strength.POSSIBLE,
         timeout: float | None = None,  # noqa: ASYNC109  # it is over all tries
     ) -> Answer:
-        """The entries near 1 to 64 fingerprints, nearest first. A match is a signal, never a verdict.
+        """The entries near 1 to 64 fingerprints, nearest first, as `Client.check`."""
+        call = self._operations.check(fingerprints, filter, limit, min_position, strength)
+        return await self._run(call, timeout)
 
-        A Query sets a threshold of its own. ``min_position``, the tree_size of a receipt, makes the answer
-        reflect that statement.
-        """
-        return await self._run(self._operations.check(fingerprints, filter, limit, min_position), timeout)
+    async def check_file(  # noqa: PLR0913  # what narrows a check
+        self,
+        content: Content,
+        *,
+        types: Sequence[str] | None = None,
+        views: Collection[PictureView | str] = DERIVED,
+        filter: Filter = EVERYTHING,  # noqa: A002  # the word of the API
+        limit: int = DEFAULT_LIMIT,
+        min_position: int = 0,
+        strength: Strength | str = Strength.POSSIBLE,
+        timeout: float | None = None,  # noqa: ASYNC109  # as above
+    ) -> Answer:
+        """The entries that a file, or bytes, may be a copy of, as `Client.check_file`."""
+        rest = (filter, limit, min_position, strength)
+        return await self._through(self._operations.check_file(content, types, views, rest), timeout)
 
     async def submit(  # noqa: PLR0913  # the fields of a submission
         self,

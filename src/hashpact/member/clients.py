@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
 from hashpact.clock import unix_time
 from hashpact.domain.checks import DEFAULT_LIMIT, Answer, Filter, Query
+from hashpact.domain.matching.strength import Strength
+from hashpact.domain.matching.views import DERIVED, PictureView
 from hashpact.domain.messages import (
     Appended,
     EntriesRequest,
@@ -27,6 +29,7 @@ from hashpact.domain.ports import Clock, Entropy
 from hashpact.domain.renewal import MAX_DAYS
 from hashpact.domain.state import Basis, Charter, Receipt, Stance
 from hashpact.errors import HashpactError
+from hashpact.fingerprint.source import Content
 from hashpact.governance.drafts import Draft
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
 from hashpact.member.operations import Fingerprintable, Local, Operations, Steps, reason_of
@@ -89,21 +92,43 @@ class Client:
         """The member's profile, with the log's keys that are known so far."""
         return self._operations.profile
 
-    def check(
+    def check(  # noqa: PLR0913  # what narrows a check
         self,
         fingerprints: Iterable[Fingerprintable | Query],
         *,
         filter: Filter = EVERYTHING,  # noqa: A002  # the word of the API
         limit: int = DEFAULT_LIMIT,
         min_position: int = 0,
+        strength: Strength | str = Strength.POSSIBLE,
         timeout: float | None = None,
     ) -> Answer:
         """The entries near 1 to 64 fingerprints, nearest first. A match is a signal, never a verdict.
 
         A Query sets a threshold of its own. ``min_position``, the tree_size of a receipt, makes the answer
-        reflect that statement.
+        reflect that statement. Matches weaker than ``strength`` are left out.
         """
-        return self._run(self._operations.check(fingerprints, filter, limit, min_position), timeout)
+        call = self._operations.check(fingerprints, filter, limit, min_position, strength)
+        return self._run(call, timeout)
+
+    def check_file(  # noqa: PLR0913  # what narrows a check
+        self,
+        content: Content,
+        *,
+        types: Sequence[str] | None = None,
+        views: Collection[PictureView | str] = DERIVED,
+        filter: Filter = EVERYTHING,  # noqa: A002  # the word of the API
+        limit: int = DEFAULT_LIMIT,
+        min_position: int = 0,
+        strength: Strength | str = Strength.POSSIBLE,
+        timeout: float | None = None,
+    ) -> Answer:
+        """The entries that a file, or bytes, may be a copy of: as `check`, of its fingerprints and ``views``.
+
+        ``types`` and the errors are those of `hashpact.fingerprints_of`. A match names the view that it is
+        of.
+        """
+        rest = (filter, limit, min_position, strength)
+        return self._through(self._operations.check_file(content, types, views, rest), timeout)
 
     def submit(  # noqa: PLR0913  # the fields of a submission
         self,

@@ -15,6 +15,8 @@ from hashpact.domain import statements
 from hashpact.domain.checks import Answer, Check, Filter, Query
 from hashpact.domain.fingerprints import Fingerprint
 from hashpact.domain.kinds import GiveOpinion, Withdraw
+from hashpact.domain.matching.strength import Strength
+from hashpact.domain.matching.views import PictureView
 from hashpact.domain.messages import (
     MAX_PAGE,
     Appended,
@@ -37,6 +39,8 @@ from hashpact.errors import (
     NotPermittedError,
     ProofError,
 )
+from hashpact.fingerprint.content import Fingerprinted, fingerprints_of
+from hashpact.fingerprint.source import Content
 from hashpact.governance.drafts import Draft
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
 from hashpact.member.author import Author, Reason
@@ -88,11 +92,30 @@ class Operations:
         self.profile = profile
 
     def check(
-        self, items: Iterable[Fingerprintable | Query], narrow: Filter, limit: int, min_position: int
+        self,
+        items: Iterable[Fingerprintable | Query],
+        narrow: Filter,
+        limit: int,
+        min_position: int,
+        strength: Strength | str,
     ) -> Call[Answer]:
-        """The call that asks for the entries near these."""
+        """The call that asks for the entries near these, and grades how near they are."""
         queries = tuple(item if isinstance(item, Query) else Query(_adopt(item)) for item in items)
-        return calls.check(Check(queries, narrow, limit, min_position))
+        least = _chosen(Strength, strength, "strength")
+        asked = calls.check(Check(queries, narrow, limit, min_position))
+        return Call(asked.method, asked.request, lambda data: asked.read(data).graded(queries, least))
+
+    def check_file(
+        self,
+        content: Content,
+        types: Sequence[str] | None,
+        views: Collection[PictureView | str],
+        rest: tuple[Filter, int, int, Strength | str],
+    ) -> Steps[Answer]:
+        """The steps of checking a file; ``rest`` is what `check` takes besides the queries."""
+        found: Fingerprinted = yield Local(partial(fingerprints_of, content, types, views=views))
+        answer: Answer = yield self.check(found.queries, *rest)
+        return answer
 
     def submit(
         self, items: Iterable[Fingerprintable], reason: Reason, removed: int | None, *, again: bool

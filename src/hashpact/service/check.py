@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import Final
 
-from hashpact.domain.checks import MAX_LIMIT, MAX_QUERIES, Answer, Check, Filter, Hits, Query
+from hashpact.domain.checks import MAX_LIMIT, MAX_QUERIES, Answer, Check, Filter, Hits
 from hashpact.domain.fingerprints import FingerprintType
 from hashpact.domain.kinds import unknown_label
 from hashpact.domain.ports import Index, Ledger
@@ -15,6 +15,9 @@ from hashpact.service.follow import Follower
 
 BUDGET: Final = MAX_QUERIES * (MAX_LIMIT + 24)
 """Items that one check considers at most, an equal share for each query: more than the largest limit."""
+_TOGETHER: Final = 8
+"""Queries that are looked for at once: until they are done nobody asks whether the caller still waits."""
+
 _FEW: Final = 4
 """The nearest items are tried alone if a query may consider so many times more."""
 
@@ -30,15 +33,16 @@ class Checker:
     def check(self, check: Check, wanted: Callable[[], bool] = lambda: True) -> Answer:
         """The nearest matches that the filter keeps, at most one an entry and type, at most ``limit``.
 
-        ``wanted`` is whether the caller still waits; it is asked before each query and while entries are
-        read. Raises CancelledError if not, UnavailableError if the index has not reached ``min_position``,
-        and UnknownLabelError if the filter names a label that the policy does not have.
+        ``wanted`` is whether the caller still waits; it is asked before every few queries and while entries
+        are read. Raises CancelledError if not, UnavailableError if the index has not reached
+        ``min_position``, and UnknownLabelError if the filter names a label that the policy does not have.
         """
         position = self.follower.reach(check.min_position)
         self._check_labels(check.filter)
         share = BUDGET // len(check.queries)
         wide = check.limit * _FEW > share
-        found = [self._search(query, share if wide else check.limit, wanted) for query in check.queries]
+        numbers = range(len(check.queries))
+        found = self._search(check, numbers, share if wide else check.limit, wanted)
         matches, kept = self.follower.catalog.nearest(found, check.filter, check.limit, wanted)
         if not wide:
             # Most filters keep most entries, so few queries need more than their nearest items.
@@ -47,19 +51,33 @@ class Checker:
                 for number, (_, hits) in enumerate(found)
                 if len(hits) == check.limit and kept[number] < check.limit
             ]
-            for number in short:
-                found[number] = self._search(check.queries[number], share, wanted)
             if short:
+                again = self._search(check, short, share, wanted)
+                for number, hits in zip(short, again, strict=True):
+                    found[number] = hits
                 matches, kept = self.follower.catalog.nearest(found, check.filter, check.limit, wanted)
         truncated = any(hits.truncated for _, hits in found) or any(
             len(hits) == share and count < check.limit for (_, hits), count in zip(found, kept, strict=True)
         )
         return Answer(tuple(matches), position, truncated)
 
-    def _search(self, query: Query, limit: int, wanted: Callable[[], bool]) -> tuple[FingerprintType, Hits]:
-        if not wanted():
-            raise CancelledError
-        return query.fingerprint.type, self.index.search(query.fingerprint, query.within(), limit)
+    def _search(
+        self, check: Check, numbers: Sequence[int], limit: int, wanted: Callable[[], bool]
+    ) -> list[tuple[FingerprintType, Hits]]:
+        """What each query of these numbers finds, in their order; those alike are looked for together."""
+        alike: dict[tuple[str, float], list[int]] = {}
+        for number in numbers:
+            query = check.queries[number]
+            alike.setdefault((query.fingerprint.type.name, query.within()), []).append(number)
+        found: dict[int, Hits] = {}
+        for (_, threshold), some in alike.items():
+            for first in range(0, len(some), _TOGETHER):
+                if not wanted():
+                    raise CancelledError
+                batch = some[first : first + _TOGETHER]
+                fingerprints = [check.queries[number].fingerprint for number in batch]
+                found.update(zip(batch, self.index.search_all(fingerprints, threshold, limit), strict=True))
+        return [(check.queries[number].fingerprint.type, found[number]) for number in numbers]
 
     def _check_labels(self, narrow: Filter) -> None:
         """Refuse a label that no entry can have: it would silently keep nothing."""

@@ -21,7 +21,7 @@ inline void add_band(Pdq& pdq, const Band& band) {
     if (band.shape(1) != pdq.width() || band.shape(2) != 3) throw std::invalid_argument("wrong width");
     if (band.shape(0) > pdq.missing()) throw std::invalid_argument("too many rows");
     const nb::gil_scoped_release unlocked;
-    for (std::size_t row = 0; row < band.shape(0); ++row) pdq.add(band.data() + row * band.shape(1) * 3);
+    pdq.add(band.data(), band.shape(0));
 }
 
 inline nb::tuple finish(Pdq& pdq) {
@@ -29,7 +29,7 @@ inline nb::tuple finish(Pdq& pdq) {
     const Pdq::Result result = pdq.finish();
     nb::list codes;
     for (const Pdq::Code& code : result.codes) codes.append(nb::bytes(code.data(), code.size()));
-    return nb::make_tuple(codes, result.quality);
+    return nb::make_tuple(codes, result.quality, result.doubtful);
 }
 
 inline void bind_pictures(nb::module_& module) {

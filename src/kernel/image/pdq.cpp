@@ -4,12 +4,23 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "isa/cpu.hpp"
+
 namespace hashpact {
 
 namespace {
 
 constexpr double kPi = 3.14159265358979323846;
 
+constexpr std::size_t kBits = Pdq::kFrequencies * Pdq::kFrequencies;
+
+// Rows of more pixels are worked on one by one: a block of them would be too large.
+constexpr std::size_t kWidest = std::size_t{1} << 16;
+
+// The most that a copy of good quality changes a frequency by.
+constexpr float kNoise = 0.5F;
+
+using Samples = std::array<std::array<float, Pdq::kSamples>, Pdq::kSamples>;
 using Frequencies = std::array<std::array<float, Pdq::kFrequencies>, Pdq::kFrequencies>;
 
 // Half of what a sample stands for, rounded up: two passes of it cover the whole.
@@ -17,6 +28,25 @@ std::size_t window_of(std::size_t length) { return (length + 2 * Pdq::kSamples -
 
 // Where on an axis of that length a sample is taken: the middle of its share.
 std::size_t place(std::size_t sample, std::size_t length) { return (2 * sample + 1) * length / (2 * Pdq::kSamples); }
+
+// Where on an axis the samples are taken, and behind them those of the mirrored axis. An even window reaches one place
+// further ahead than back, in each of the two passes, so that a mirrored one is found two places before. (Of 129 to 256
+// pixels the last sample would be found before the first place, and is half a pixel off.)
+std::array<std::size_t, 2 * Pdq::kSamples> places_of(std::size_t length) {
+    std::array<std::size_t, 2 * Pdq::kSamples> places;
+    const std::size_t before = window_of(length) % 2 == 0 ? 2 : 0;
+    for (std::size_t i = 0; i < Pdq::kSamples; ++i) {
+        places[i] = place(i, length);
+        const std::size_t mirrored = length - 1 - places[i];
+        places[Pdq::kSamples + i] = mirrored - std::min(mirrored, before);
+    }
+    return places;
+}
+
+// As the kernels have it.
+float luma_of(const std::uint8_t* pixel) {
+    return static_cast<float>(299 * pixel[0] + 587 * pixel[1] + 114 * pixel[2]) / 1000;
+}
 
 // The moving average of a row. At its ends the window is cut off.
 void average_row(const float* in, float* out, std::size_t length) {
@@ -38,7 +68,7 @@ void average_row(const float* in, float* out, std::size_t length) {
 }
 
 // The share of large differences between neighbours, in percent and at most 100.
-int quality_of(const std::array<std::array<float, Pdq::kSamples>, Pdq::kSamples>& samples) {
+int quality_of(const Samples& samples) {
     int gradients = 0;
     for (std::size_t i = 0; i < Pdq::kSamples; ++i) {
         for (std::size_t j = 0; j + 1 < Pdq::kSamples; ++j) {
@@ -64,7 +94,7 @@ Cosines cosines() {
     return all;
 }
 
-Frequencies frequencies_of(const std::array<std::array<float, Pdq::kSamples>, Pdq::kSamples>& samples) {
+Frequencies frequencies_of(const Samples& samples) {
     static const Cosines matrix = cosines();
     Cosines half{};
     for (std::size_t i = 0; i < Pdq::kFrequencies; ++i) {
@@ -81,46 +111,69 @@ Frequencies frequencies_of(const std::array<std::array<float, Pdq::kSamples>, Pd
     return whole;
 }
 
+float median_of(const Frequencies& frequencies) {
+    const float* all = frequencies[0].data();
+    std::array<float, kBits> sorted;
+    std::copy(all, all + kBits, sorted.begin());
+    // The lower one of the two in the middle.
+    std::nth_element(sorted.begin(), sorted.begin() + kBits / 2 - 1, sorted.end());
+    return sorted[kBits / 2 - 1];
+}
+
 // The first bit is the last of the code's bytes.
 Pdq::Code code_of(const Frequencies& frequencies) {
     const float* all = frequencies[0].data();
-    constexpr std::size_t bits = Pdq::kFrequencies * Pdq::kFrequencies;
-    std::array<float, bits> sorted;
-    std::copy(all, all + bits, sorted.begin());
-    // The lower one of the two in the middle.
-    std::nth_element(sorted.begin(), sorted.begin() + bits / 2 - 1, sorted.end());
-    const float median = sorted[bits / 2 - 1];
+    const float median = median_of(frequencies);
     Pdq::Code code{};
-    for (std::size_t i = 0; i < bits; ++i) {
+    for (std::size_t i = 0; i < kBits; ++i) {
         if (all[i] > median) code[code.size() - 1 - i / 8] |= static_cast<std::uint8_t>(1U << i % 8);
     }
     return code;
 }
 
-// A turned or mirrored picture has the same frequencies, transposed or not, some of them negative: in frequency
-// (i, j) a cosine is odd at the middle of its axis if its number, which is i + 1 or j + 1, is odd.
-struct Turn {
-    bool transposed;
-    unsigned down;    // 1: those that are odd along the columns change their sign
-    unsigned across;  // 1: those that are odd along the rows
-};
+// Which bits are a matter of chance: their frequency is so near the median that the noise of a lossy copy decides on
+// which side it is, or that the mirrored picture, whose samples are not quite at the same places, has it on the other.
+using Doubts = std::array<bool, kBits>;
 
-constexpr std::array<Turn, Pdq::kVariants> kTurns{{{false, 0, 0},
-                                                   {true, 0, 1},
-                                                   {false, 1, 1},
-                                                   {true, 1, 0},
-                                                   {false, 1, 0},
-                                                   {false, 0, 1},
-                                                   {true, 0, 0},
-                                                   {true, 1, 1}}};
+void doubt_noise(const Frequencies& frequencies, Doubts& doubts) {
+    const float median = median_of(frequencies);
+    for (std::size_t i = 0; i < kBits; ++i) doubts[i] |= std::abs(frequencies[0].data()[i] - median) < kNoise;
+}
 
-Frequencies turned(const Frequencies& from, const Turn& turn) {
-    Frequencies to;
+// In frequency (i, j) a cosine is odd at the middle of its axis if its number, which is i + 1 or j + 1, is odd.
+void doubt_mirrored(Frequencies frequencies, const Frequencies& mirrored, bool down, Doubts& doubts) {
     for (std::size_t i = 0; i < Pdq::kFrequencies; ++i) {
         for (std::size_t j = 0; j < Pdq::kFrequencies; ++j) {
-            const bool negative = ((turn.down * (i + 1) + turn.across * (j + 1)) & 1) != 0;
-            (turn.transposed ? to[j][i] : to[i][j]) = negative ? -from[i][j] : from[i][j];
+            if ((down ? i : j) % 2 == 0) frequencies[i][j] = -frequencies[i][j];
         }
+    }
+    const Pdq::Code one = code_of(frequencies);
+    const Pdq::Code other = code_of(mirrored);
+    for (std::size_t i = 0; i < kBits; ++i) {
+        doubts[i] |= (((one[one.size() - 1 - i / 8] ^ other[one.size() - 1 - i / 8]) >> i % 8) & 1) != 0;
+    }
+}
+
+// How a picture is turned or mirrored: which of its axes are mirrored, and whether they are swapped afterwards.
+struct Turn {
+    bool transposed;
+    bool down;
+    bool across;
+};
+
+constexpr std::array<Turn, Pdq::kVariants> kTurns{{{false, false, false},
+                                                   {true, false, true},
+                                                   {false, true, true},
+                                                   {true, true, false},
+                                                   {false, true, false},
+                                                   {false, false, true},
+                                                   {true, false, false},
+                                                   {true, true, true}}};
+
+Frequencies transposed(const Frequencies& from) {
+    Frequencies to;
+    for (std::size_t i = 0; i < Pdq::kFrequencies; ++i) {
+        for (std::size_t j = 0; j < Pdq::kFrequencies; ++j) to[j][i] = from[i][j];
     }
     return to;
 }
@@ -131,77 +184,150 @@ ColumnAverage::ColumnAverage(std::size_t width, std::size_t height)
     : width_(width), height_(height), window_(window_of(height)), sums_(width), window_rows_(width * window_) {}
 
 bool ColumnAverage::next(const float* row, float* out) {
-    float* const oldest = window_rows_.data() + taken_ % window_ * width_;
-    float* const sums = sums_.data();
     if (taken_ < height_) ++count_;
     if (taken_ >= window_) --count_;
     // What is not in the picture is zero, and leaves a sum as it is.
-    for (std::size_t j = 0; j < width_; ++j) {
-        sums[j] = sums[j] + row[j] - oldest[j];
-        oldest[j] = row[j];
-    }
-    if (taken_++ < ahead()) return false;
-    const float count = static_cast<float>(count_);
-    for (std::size_t j = 0; j < width_; ++j) out[j] = sums[j] / count;
-    return true;
+    kernels().pictures->down(row, width_, static_cast<float>(count_), sums_.data(),
+                             window_rows_.data() + taken_ % window_ * width_, out);
+    return taken_++ >= ahead();
 }
 
 Pdq::Pdq(std::size_t width, std::size_t height)
     : width_(width),
       height_(height),
-      luma_(width),
-      along_(width),
-      down_(width),
+      together_(width <= kWidest ? kPictureRows : 1),
+      luma_(width * together_),
+      along_(width * together_),
+      down_(width * together_),
+      second_along_(width * together_),
+      columns_(places_of(width)),
+      lines_(places_of(height)),
       first_(width, height),
-      second_(kSamples, height) {}
+      second_(kPlaces, height) {}
 
-void Pdq::add(const std::uint8_t* rgb) {
-    ++rows_;
-    for (std::size_t j = 0; j < width_; ++j) {
-        luma_[j] = static_cast<float>(rgb[3 * j] * 0.299 + rgb[3 * j + 1] * 0.587 + rgb[3 * j + 2] * 0.114);
+void Pdq::add(const std::uint8_t* rgb, std::size_t count) {
+    rows_ += count;
+    while (count != 0) {
+        const std::size_t some = std::min(count, together_ - held_);
+        if (together_ == 1) {
+            for (std::size_t j = 0; j < width_; ++j) luma_[j] = luma_of(rgb + 3 * j);
+        } else {
+            kernels().pictures->luma(rgb, width_, some, held_, luma_.data());
+        }
+        held_ += some;
+        rgb += 3 * width_ * some;
+        count -= some;
+        if (held_ == together_) work();
     }
+}
+
+// Works on the rows that are held.
+void Pdq::work() {
     // The reference takes a picture of this size for the samples themselves.
     if (width_ == kSamples && height_ == kSamples) {
-        keep(luma_.data());
+        for (std::size_t r = 0; r < held_; ++r) {
+            std::array<float, kPlaces> columns;
+            for (std::size_t j = 0; j < kPlaces; ++j) columns[j] = luma_[columns_[j] * together_ + r];
+            keep(columns.data());
+        }
+        held_ = 0;
         return;
     }
-    average_row(luma_.data(), along_.data(), width_);
-    average(along_.data());
+    std::array<float*, kPictureRows> rows{};
+    if (together_ == 1) {
+        average_row(luma_.data(), along_.data(), width_);
+        rows[0] = along_.data();
+    } else {
+        for (std::size_t r = 0; r < held_; ++r) rows[r] = luma_.data() + r * width_;
+        kernels().pictures->along(luma_.data(), width_, window_of(width_), true, along_.data());
+        kernels().pictures->split(along_.data(), width_, held_, rows.data());
+    }
+    for (std::size_t r = 0; r < held_; ++r) average(rows[r]);
+    held_ = 0;
 }
 
-// The rest of the first pass, and the second.
+// The rest of the first pass.
 void Pdq::average(const float* row) {
-    if (!first_.next(row, down_.data())) return;
-    average_row(down_.data(), along_.data(), width_);
-    std::array<float, kSamples> columns;
-    for (std::size_t j = 0; j < kSamples; ++j) columns[j] = along_[place(j, width_)];
-    sample(columns.data());
+    if (!first_.next(row, down_.data() + pending_ * width_)) return;
+    if (++pending_ == together_) sample_rows();
 }
 
-void Pdq::sample(const float* row) {
-    std::array<float, kSamples> columns;
-    if (second_.next(row, columns.data())) keep(columns.data());
+// The second pass along the rows that are pending, of which only the sampled columns are divided.
+void Pdq::sample_rows() {
+    std::array<float, kPlaces> columns;
+    if (together_ == 1) {
+        if (pending_ == 0) return;
+        average_row(down_.data(), second_along_.data(), width_);
+        for (std::size_t j = 0; j < kPlaces; ++j) columns[j] = second_along_[columns_[j]];
+        pending_ = 0;
+        sample(columns.data());
+        return;
+    }
+    std::array<const float*, kPictureRows> rows{};
+    for (std::size_t r = 0; r < pending_; ++r) rows[r] = down_.data() + r * width_;
+    kernels().pictures->join(rows.data(), width_, pending_, along_.data());
+    kernels().pictures->along(along_.data(), width_, window_of(width_), false, second_along_.data());
+    for (std::size_t r = 0; r < pending_; ++r) {
+        for (std::size_t j = 0; j < kPlaces; ++j) {
+            columns[j] = second_along_[columns_[j] * together_ + r] / in_window(columns_[j]);
+        }
+        sample(columns.data());
+    }
+    pending_ = 0;
+}
+
+// How many columns are in the window of that one.
+float Pdq::in_window(std::size_t column) const {
+    const std::size_t window = window_of(width_);
+    const std::size_t last = column + window / 2;
+    const std::size_t first = last < window ? 0 : last - window + 1;
+    return static_cast<float>(std::min(last, width_ - 1) - first + 1);
+}
+
+void Pdq::sample(const float* columns) {
+    std::array<float, kPlaces> averaged;
+    if (second_.next(columns, averaged.data())) keep(averaged.data());
 }
 
 // Keeps a row that has come out of all averages for each sample that is taken of it.
 void Pdq::keep(const float* columns) {
-    for (std::size_t i = 0; i < kSamples; ++i) {
-        if (place(i, height_) == averaged_) std::copy(columns, columns + kSamples, samples_[i].begin());
+    for (std::size_t i = 0; i < kPlaces; ++i) {
+        if (lines_[i] == averaged_) std::copy(columns, columns + kPlaces, samples_[i].begin());
     }
     ++averaged_;
 }
 
+// The samples of the picture with its columns, its rows, or both mirrored.
+Samples Pdq::samples(bool down, bool across) const {
+    Samples found;
+    for (std::size_t i = 0; i < kSamples; ++i) {
+        const float* from = samples_[(down ? kSamples : 0) + i].data() + (across ? kSamples : 0);
+        std::copy(from, from + kSamples, found[i].begin());
+    }
+    return found;
+}
+
 Pdq::Result Pdq::finish() {
+    if (held_ != 0) work();
     if (averaged_ < height_) {
-        constexpr std::array<float, kSamples> nothing{};
+        constexpr std::array<float, kPlaces> nothing{};
         std::fill(luma_.begin(), luma_.end(), 0.0F);
         for (std::size_t i = first_.ahead(); i != 0; --i) average(luma_.data());
+        sample_rows();
         for (std::size_t i = second_.ahead(); i != 0; --i) sample(nothing.data());
     }
     Result result;
-    result.quality = quality_of(samples_);
-    const Frequencies frequencies = frequencies_of(samples_);
-    for (std::size_t i = 0; i < kVariants; ++i) result.codes[i] = code_of(turned(frequencies, kTurns[i]));
+    result.quality = quality_of(samples(false, false));
+    const Frequencies upright = frequencies_of(samples(false, false));
+    for (std::size_t i = 0; i < kVariants; ++i) {
+        const Frequencies found = frequencies_of(samples(kTurns[i].down, kTurns[i].across));
+        result.codes[i] = code_of(kTurns[i].transposed ? transposed(found) : found);
+    }
+    Doubts doubts{};
+    doubt_noise(upright, doubts);
+    doubt_mirrored(upright, frequencies_of(samples(true, false)), true, doubts);
+    doubt_mirrored(upright, frequencies_of(samples(false, true)), false, doubts);
+    result.doubtful = static_cast<int>(std::count(doubts.begin(), doubts.end(), true));
     return result;
 }
 

@@ -22,7 +22,8 @@ class ColumnAverage {
     // How many rows come in before the first comes out, hence how many are asked for behind the last.
     std::size_t ahead() const { return window_ / 2; }
 
-    // Takes the next row, zeros behind the last one. Returns whether there is an averaged row, which `out` then is.
+    // Takes the next row, zeros behind the last one. Returns whether there is an averaged row, which `out` then is; it
+    // is overwritten in any case.
     bool next(const float* row, float* out);
 
   private:
@@ -42,11 +43,13 @@ class Pdq {
     static constexpr std::size_t kVariants = 8;
     using Code = std::array<std::uint8_t, kFrequencies * kFrequencies / 8>;
 
-    // The picture as it is; rotated by 90, 180 and 270 degrees counterclockwise; upside down; left to right; mirrored
-    // at the diagonal from top left, and at the other. All are of one transform.
+    // The codes are of the picture as it is; rotated by 90, 180 and 270 degrees counterclockwise; upside down; left to
+    // right; mirrored at the diagonal from top left, and at the other. `doubtful` is how many bits of the first one are
+    // a matter of chance, because their frequency is as good as the median.
     struct Result {
         std::array<Code, kVariants> codes;
         int quality;
+        int doubtful;
     };
 
     // Of a picture with that many pixels, at least 1 x 1.
@@ -55,29 +58,40 @@ class Pdq {
     std::size_t width() const { return width_; }
     std::size_t missing() const { return height_ - rows_; }
 
-    // Takes the next row: `width` times red, green, blue. Not more rows than the picture has.
-    void add(const std::uint8_t* rgb);
+    // Takes the next rows, each `width` times red, green, blue. Not more rows than the picture has.
+    void add(const std::uint8_t* rgb, std::size_t count);
 
     // After the last row, once.
     Result finish();
 
   private:
-    using Samples = std::array<std::array<float, kSamples>, kSamples>;
+    // Samples are taken twice: as the picture is, and as it is mirrored.
+    static constexpr std::size_t kPlaces = 2 * kSamples;
 
+    void work();
     void average(const float* row);
-    void sample(const float* row);
+    void sample_rows();
+    void sample(const float* columns);
     void keep(const float* columns);
+    float in_window(std::size_t column) const;
+    std::array<std::array<float, kSamples>, kSamples> samples(bool down, bool across) const;
 
     std::size_t width_;
     std::size_t height_;
     std::size_t rows_ = 0;
     std::size_t averaged_ = 0;   // rows that have come out of all averages
-    std::vector<float> luma_;
-    std::vector<float> along_;   // a row, averaged along itself
-    std::vector<float> down_;    // the same, averaged along the columns
+    std::size_t together_;       // rows that are worked on together: those of a block, or one of a very wide picture
+    std::size_t held_ = 0;       // rows in the block of luma
+    std::size_t pending_ = 0;    // rows that have come out of the first pass, and not gone into the second
+    std::vector<float> luma_;    // a block; afterwards its rows, averaged along themselves
+    std::vector<float> along_;   // a block, averaged along its rows
+    std::vector<float> down_;    // rows, averaged along the columns, too
+    std::vector<float> second_along_;
+    std::array<std::size_t, kPlaces> columns_;  // where samples are taken in a row
+    std::array<std::size_t, kPlaces> lines_;    // and which rows have any
     ColumnAverage first_;
     ColumnAverage second_;       // of the columns that are sampled only
-    Samples samples_{};
+    std::array<std::array<float, kPlaces>, kPlaces> samples_{};
 };
 
 }  // namespace hashpact

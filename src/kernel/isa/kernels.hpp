@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "isa/picture_kernels.hpp"
 #include "isa/signature_kernels.hpp"
 
 namespace hashpact {
@@ -66,6 +67,9 @@ struct Kernels {
 
     // The loops over MinHash signatures.
     const SignatureKernels* signatures;
+
+    // The loops over rows of pictures.
+    const PictureKernels* pictures;
 };
 
 // Defined where the build has the instruction set; cpu.cpp knows which.

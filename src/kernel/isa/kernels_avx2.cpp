@@ -48,5 +48,5 @@ struct Avx2 {
 }  // namespace
 
 namespace hashpact {
-const Kernels kAvx2Kernels = table<Avx2>("avx2", &kAvx2Signatures);
+const Kernels kAvx2Kernels = table<Avx2>("avx2", &kAvx2Signatures, &kAvx2Pictures);
 }

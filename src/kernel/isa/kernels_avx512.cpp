@@ -75,5 +75,5 @@ struct Avx512 {
 }  // namespace
 
 namespace hashpact {
-const Kernels kAvx512Kernels = table<Avx512>("avx512", &kAvx512Signatures);
+const Kernels kAvx512Kernels = table<Avx512>("avx512", &kAvx512Signatures, &kAvx512Pictures);
 }

@@ -49,5 +49,5 @@ struct Generic {
 }  // namespace
 
 namespace hashpact {
-const Kernels kGenericKernels = table<Generic>("generic", &kGenericSignatures);
+const Kernels kGenericKernels = table<Generic>("generic", &kGenericSignatures, &kGenericPictures);
 }

@@ -239,7 +239,8 @@ unsigned least_sums(const std::uint64_t* sums, std::size_t blocks, unsigned boun
 }
 
 template <class Isa>
-constexpr hashpact::Kernels table(const char* name, const hashpact::SignatureKernels* signatures) {
+constexpr hashpact::Kernels table(const char* name, const hashpact::SignatureKernels* signatures,
+                                  const hashpact::PictureKernels* pictures) {
     return {name,
             &filter<Isa>,
             &distances<Isa>,
@@ -247,7 +248,8 @@ constexpr hashpact::Kernels table(const char* name, const hashpact::SignatureKer
             &add_slices<Isa>,
             &sums_within<Isa>,
             &least_sums<Isa>,
-            signatures};
+            signatures,
+            pictures};
 }
 
 }  // namespace

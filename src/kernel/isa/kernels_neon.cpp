@@ -42,5 +42,5 @@ struct Neon {
 }  // namespace
 
 namespace hashpact {
-const Kernels kNeonKernels = table<Neon>("neon", &kNeonSignatures);
+const Kernels kNeonKernels = table<Neon>("neon", &kNeonSignatures, &kNeonPictures);
 }

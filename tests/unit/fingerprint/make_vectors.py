@@ -108,8 +108,10 @@ def write_pictures() -> None:
 
 
 def described(made: Fingerprinted) -> dict[str, object]:
-    """The fingerprints as JSON: type to hex, and the quality beside them."""
-    found: dict[str, object] = {each.type.name: each.value.hex() for each in made.fingerprints}
+    """The first fingerprint of each type as JSON: type to hex, and the quality beside them."""
+    found: dict[str, object] = {}
+    for each in made.fingerprints:
+        found.setdefault(each.type.name, each.value.hex())
     qualities = [each.quality for each in made.fingerprints if each.quality is not None]
     return found | ({"quality": qualities[0]} if qualities else {})
 

@@ -106,4 +106,4 @@ def test_markers_are_found_wherever_blocks_end(monkeypatch: pytest.MonkeyPatch) 
     # Fill bytes, restarts and zeros are no segments.
     monkeypatch.setattr(bare, "_BLOCK", 5)
     odd = b"\xff\xd8ab\xff\xff\xff\xe1\0\3x\xff\0\xff\xd3\xff\x01c\xff\xfe\0\2\xff\xd9\xff\xda"
-    assert [marker for marker, _, _ in bare._segments(io.BytesIO(odd))] == [0xE1, 0x01, 0xFE]
+    assert [marker for marker, _, _ in bare._segments(io.BytesIO(odd))] == [0xE1, 0x01, 0xFE, 0xD9]

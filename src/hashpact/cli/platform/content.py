@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 import click
@@ -14,23 +15,32 @@ from hashpact.cli.output import complain, emit, error_fields, one_line, rfc3339,
 from hashpact.cli.platform.pieces import STDIN
 from hashpact.domain.checks import DEFAULT_LIMIT, MAX_LIMIT, Answer, Filter, Match, Query
 from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure
+from hashpact.domain.matching.strength import Strength
+from hashpact.domain.matching.views import DERIVED, PictureView, views_named
 from hashpact.domain.state import Basis
 from hashpact.errors import InvalidInputError
 from hashpact.fingerprint.content import Fingerprinted, fingerprints_of
 
 _BASES: Final = click.Choice([basis.value for basis in Basis])
 _TYPES: Final = click.Choice(list(TYPES))
+_ALL: Final = "all"
+_NONE: Final = "none"
 
 
 class _Files:
     """The fingerprints of one piece of content after the other; one without any is reported and skipped."""
 
     def __init__(
-        self, names: Sequence[str], types: Sequence[str] | None, *, variants: bool = False, as_json: bool
+        self,
+        names: Sequence[str],
+        types: Sequence[str] | None,
+        views: Collection[PictureView] = (),
+        *,
+        as_json: bool,
     ) -> None:
         self._names = names
         self._types = types or None
-        self._variants = variants
+        self._views = views
         self._as_json = as_json
         self.key: bytes | None = None
         """The key of the log that is asked, for folded/1."""
@@ -40,7 +50,7 @@ class _Files:
         for name in with_progress(self._names, "files", len(self._names)):
             content = sys.stdin.buffer if name == STDIN else name
             try:
-                found = fingerprints_of(content, self._types, variants=self._variants, key=self.key)
+                found = fingerprints_of(content, self._types, views=self._views, key=self.key)
             except InvalidInputError as error:
                 self.failed = True
                 if self._as_json:
@@ -123,7 +133,20 @@ def fingerprint(files: tuple[str, ...], types: tuple[str, ...], *, as_json: bool
     help="Of winnow/1, how much of the shared text the file must contain. [0.5]",
 )
 @click.option("--type", "types", type=_TYPES, multiple=True, help="Only this type; may be repeated.")
-@click.option("--variants", is_flag=True, help="Find a picture's copies that were mirrored or turned, too.")
+@click.option(
+    "--views",
+    metavar="NAMES",
+    default=_ALL,
+    callback=lambda _context, _option, value: _views(value),
+    help=f"Views of a picture, with commas between: {', '.join(view.value for view in DERIVED)}. [all]",
+)
+@click.option(
+    "--strength",
+    type=click.Choice([each.value for each in Strength]),
+    default=Strength.POSSIBLE.value,
+    show_default=True,
+    help="The weakest matches to show.",
+)
 @client_options
 @json_option
 def check(  # noqa: PLR0913, PLR0917 - an argument for each option
@@ -138,17 +161,19 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     min_similarity: float | None,
     min_share: float | None,
     types: tuple[str, ...],
+    views: frozenset[PictureView],
+    strength: str,
     connect: Connect,
     *,
     without_disputed: bool,
     without_disowned: bool,
-    variants: bool,
     as_json: bool,
 ) -> None:
     """Look for shared entries that files are copies of; - is one piece of content on standard input.
 
-    Only fingerprints are sent, and the server keeps none of them. A match is a signal, never a verdict. The
-    exit status is 0 if anything matched, 1 if nothing did, and 2 if a file could not be read.
+    Only fingerprints are sent, and the server keeps none of them. A picture is also looked for as it was
+    before somebody may have framed, cropped, turned or screenshotted it: in views. A match is a signal, never
+    a verdict. The exit status is 0 if anything matched, 1 if nothing did, and 2 if a file could not be read.
     """
     narrow = Filter(
         frozenset(labels),
@@ -158,14 +183,15 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
         without_disputed,
         without_disowned,
     )
-    work = _Files(files, types, variants=variants, as_json=as_json)
+    work = _Files(files, types, views, as_json=as_json)
     matched = False
     with connect() as client:
         work.key = client.profile.genesis
         for path, found in work:
-            looked_for = (*found.fingerprints, *found.variants)
-            queries = [_query(each, max_distance, min_similarity, min_share) for each in looked_for]
-            answer = client.check(queries, filter=narrow, limit=limit, min_position=min_position)
+            queries = [_within(each, max_distance, min_similarity, min_share) for each in found.queries]
+            answer = client.check(
+                queries, filter=narrow, limit=limit, min_position=min_position, strength=strength
+            )
             matched = matched or bool(answer.matches)
             if as_json:
                 matches = [_match(each) for each in answer.matches]
@@ -201,17 +227,30 @@ def limits_of(found: Fingerprinted) -> dict[str, object]:
     return shown
 
 
-def _query(shared: Fingerprint, distance: int | None, similarity: float | None, share: float | None) -> Query:
-    """The query of a fingerprint; a threshold looser than its type's ceiling is the ceiling."""
-    match shared.type.measure:
+def _views(names: str) -> frozenset[PictureView]:
+    """The views that an option names: with commas between, or all, or none."""
+    if names in (_ALL, _NONE):
+        return frozenset(DERIVED if names == _ALL else ())
+    try:
+        return views_named(names.replace(" ", "").split(","))
+    except InvalidInputError as error:
+        msg = f"{error.message}, or {_ALL} or {_NONE}"
+        raise click.BadParameter(msg) from error
+
+
+def _within(query: Query, distance: int | None, similarity: float | None, share: float | None) -> Query:
+    """The query with the threshold of an option, at most its type's ceiling; views keep one that is less."""
+    kind = query.fingerprint.type
+    match kind.measure:
         case Measure.HAMMING if distance is not None:
-            return Query(shared, min(distance, shared.type.ceiling))
+            widest = kind.ceiling if query.view is PictureView.WHOLE else kind.threshold(query.threshold)
+            return replace(query, threshold=min(distance, widest))
         case Measure.JACCARD if similarity is not None:
-            return Query(shared, max(similarity, shared.type.ceiling))
+            return replace(query, threshold=max(similarity, kind.ceiling))
         case Measure.CONTAINMENT if share is not None:
-            return Query(shared, max(share, shared.type.ceiling))
+            return replace(query, threshold=max(share, kind.ceiling))
         case _:
-            return Query(shared)
+            return query
 
 
 def _shown(fingerprint: Fingerprint) -> dict[str, object]:
@@ -228,6 +267,8 @@ def _match(match: Match) -> dict[str, object]:
         "entry": match.entry,
         "type": match.type,
         name: score,
+        "view": match.view.value,
+        **({} if match.strength is None else {"strength": match.strength.value}),
         "labels": list(match.labels),
         "basis": match.basis,
         "member": match.member,
@@ -249,7 +290,7 @@ def _show_answer(path: str, answer: Answer) -> None:
         complain(f"{one_line(path)!r}: too much is near it to consider all; there may be further matches")
     if entries:
         show_table(
-            ("entry", "near by", "labels", "basis", "member", "for", "against"),
+            ("entry", "strength", "near by", "labels", "basis", "member", "for", "against"),
             ([str(cell) for cell in _cells(matches)] for matches in entries.values()),
         )
 
@@ -260,9 +301,12 @@ def _cells(matches: Sequence[Match]) -> tuple[object, ...]:
     near: dict[str, str] = {}
     for match in matches:
         score = f"{match.score:.2f}" if match.measure.larger_is_nearer else str(int(match.score))
-        near.setdefault(match.type, "" if match.measure is Measure.EQUALITY else f" {score}")
+        view = "" if match.view is PictureView.WHOLE else f" {match.view.value}"
+        near.setdefault(match.type, view if match.measure is Measure.EQUALITY else f" {score}{view}")
+    strengths = [match.strength for match in matches if match.strength is not None]
     return (
         first.entry,
+        next((each.value for each in Strength if each in strengths), ""),
         ", ".join(f"{name}{score}" for name, score in near.items()),
         ", ".join(first.labels),
         first.basis,

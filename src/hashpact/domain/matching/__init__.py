@@ -1,0 +1,1 @@
+"""What a check looks for, and how much what it finds says."""

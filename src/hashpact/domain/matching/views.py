@@ -1,0 +1,67 @@
+"""Views: what an upload may be of a picture that was shared, and what a check looks for of each.
+
+A view is derived from the upload and compared with shared fingerprints. It is never shared itself.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Collection
+from typing import Final
+
+from hashpact.errors import InvalidInputError
+
+
+class PictureView(enum.StrEnum):
+    """What was compared: the content as it is stored, or something that was derived from it."""
+
+    WHOLE = "whole"
+    SHOWN = "shown"
+    BLACK = "black"
+    FRAME = "frame"
+    TURNED = "turned"
+    PART = "part"
+    PADDED = "padded"
+    TILTED = "tilted"
+
+    @property
+    def meaning(self) -> str:
+        """What it is, in words."""
+        return _MEANINGS[self]
+
+
+_MEANINGS: Final = {
+    PictureView.WHOLE: "the content as it is stored",
+    PictureView.SHOWN: "as a viewer shows it: oriented, in its colours, on white",
+    PictureView.BLACK: "a transparent picture on black",
+    PictureView.FRAME: "another frame of an animation",
+    PictureView.TURNED: "rotated by quarter turns, mirrored",
+    PictureView.PART: "without a border, or the panel of a screenshot or of a frame",
+    PictureView.PADDED: "larger by reflection, against crops",
+    PictureView.TILTED: "rotated by a degree or two",
+}
+
+
+class Texture(enum.StrEnum):
+    """How well a picture can be distinguished from others.
+
+    FAINT has too little structure for a pdq/1 that is shared. TEXT_LIKE has one or two tones nearly
+    everywhere, as a screenshot of text has: other texts in its layout have nearly the same codes.
+    """
+
+    ORDINARY = "ordinary"
+    FAINT = "faint"
+    TEXT_LIKE = "text-like"
+
+
+DERIVED: Final = tuple(view for view in PictureView if view is not PictureView.WHOLE)
+"""All views but the content itself: what a check of a picture looks for besides it."""
+
+
+def views_named(names: Collection[PictureView | str]) -> frozenset[PictureView]:
+    """The views of these names. Raises InvalidInputError for one that is unknown, listing the known ones."""
+    try:
+        return frozenset(map(PictureView, (names,) if isinstance(names, str) else names))
+    except ValueError:
+        msg = f"views are of {', '.join(view.value for view in PictureView)}"
+        raise InvalidInputError(msg, field="views") from None

@@ -1,0 +1,70 @@
+"""A picture as a viewer shows it, at the size that views are made from."""
+
+from __future__ import annotations
+
+import io
+from typing import Final
+
+from PIL import Image, ImageChops, ImageCms, ImageStat
+
+from hashpact.fingerprint.images import Picture
+
+LONG: Final = 1024
+"""The longer side of the picture that views are made from, in pixels, unless the picture itself is
+smaller."""
+
+_VISIBLE: Final = 6.0
+"""By how much a profile must change colours on average, of 255, to be applied."""
+
+_TRANSPOSES: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What puts a picture of each orientation upright (CIPA DC-008, orientation)."""
+
+
+def shown(picture: Picture) -> Image.Image:
+    """The picture in RGB with its orientation and its profile applied."""
+    small = _coloured(reduced(picture), picture.profile)
+    turn = _TRANSPOSES.get(picture.orientation)
+    return small if turn is None else small.transpose(turn)
+
+
+def reduced(picture: Picture) -> Image.Image:
+    """The picture in RGB, with a longer side of LONG at most; each pixel is the average of its share."""
+    width, height = picture.size
+    factor = max(1, max(width, height) // LONG)
+    small = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+    top = 0
+    for band in picture.bands(factor):
+        part = band.reduce(factor) if factor > 1 else band
+        small.paste(part, (0, top))
+        top += part.height
+    longest = max(small.size)
+    if longest <= LONG:
+        return small
+    size = (max(1, small.width * LONG // longest), max(1, small.height * LONG // longest))
+    return small.resize(size, Image.Resampling.BOX)
+
+
+def _coloured(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """The image in sRGB; the same object if the profile cannot be read or changes little."""
+    if profile is None:
+        return image
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        mode = {"RGB": "RGB", "GRAY": "L"}.get(source.profile.xcolor_space.strip())
+        if mode is None:  # of printing inks: a decoder has converted them already
+            return image
+        given = image.convert(mode)
+        made = ImageCms.profileToProfile(given, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image
+    if made is None or max(ImageStat.Stat(ImageChops.difference(image, made)).mean) < _VISIBLE:
+        return image
+    return made
