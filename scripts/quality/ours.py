@@ -6,7 +6,7 @@ missed, and a refused copy is a miss as well.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,7 +14,7 @@ from typing import Final
 from hashpact import Fingerprint, Fingerprinted, fingerprints_of, fingerprints_of_text
 from hashpact.domain.checks import Query
 from hashpact.domain.fingerprints import MD5, SHA256, TYPES, FingerprintType
-from hashpact.domain.matching.strength import strength_of
+from hashpact.domain.matching.strength import Strength, is_alone, strength_of
 from hashpact.domain.matching.views import DERIVED
 from hashpact.errors import HashpactError
 from hashpact.lookup.native import NativeIndex
@@ -94,11 +94,16 @@ class Clearinghouse:
                 place = self._numbers[hit.item], kind.name
                 if place not in best or nearer(kind, hit.score, best[place][0]):
                     best[place] = hit.score, query
-        types = Counter(number for number, _ in best)
+        near: dict[int, set[str]] = defaultdict(set)
+        for number, name in best:
+            near[number].add(name)
+        asks = {query.fingerprint.type.name for query in queries}
         found = []
         for (number, name), (score, query) in best.items():
-            agreed = types[number] > 1
+            agreed = len(near[number]) > 1
             strength = strength_of(TYPES[name], score, query.view, query.texture, agreed=agreed)
+            if is_alone(TYPES[name], query.fingerprint, asks, near[number]):
+                strength = Strength.WEAK
             found.append(Found(number, name, score, strength.value))
         return found
 
