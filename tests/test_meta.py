@@ -58,7 +58,7 @@ ROOMS = {
     "_kernel": room("lookup.shapes", "numpy"),  # a stub: types only
     "_instruments": room("_kernel"),  # as above; only the benchmarks use it
     "lookup": room("errors domain durable _kernel", "numpy"),
-    "fingerprint": room("errors domain _kernel", "PIL numpy imagehash datasketch"),
+    "fingerprint": room("errors domain _kernel", "PIL cv2 numpy imagehash datasketch"),
     # Of the log the arithmetic of edges, which it stores, and the layout of tiles, which it reads and writes.
     "storage": room("errors log.tree log.tiles log.lines domain durable", "apsw"),
     "keys": room("errors domain durable", "cryptography"),

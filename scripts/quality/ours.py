@@ -8,30 +8,29 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from hashpact import Fingerprint, Fingerprinted, fingerprints_of, fingerprints_of_text
-from hashpact.domain.checks import Query
-from hashpact.domain.fingerprints import MD5, SHA256, TYPES, FingerprintType
+from hashpact.domain.checks import Query, Transform
+from hashpact.domain.fingerprints import MD5, PARTS, SHA256, TYPES, FingerprintType, PrivatePart
 from hashpact.domain.matching.strength import Strength, is_alone, strength_of
 from hashpact.domain.matching.views import DERIVED
 from hashpact.errors import HashpactError
+from hashpact.fingerprint.parts.pictured import parts_of, pictured
 from hashpact.lookup.native import NativeIndex
 
 NAME: Final = "hashpact"
-CERTAIN: Final = frozenset({"same", "near"})
-"""The strengths that count as found without parts, and of which no unrelated pair may have one."""
+SURE: Final = "hashpact, same or near"
+WEAK: Final = "hashpact, weak too"
+OTHER: Final = "hashpact, another one as well"
+REFUSED: Final = "hashpact, refused"
+"""In counts: found at any strength but `weak`; found as the same or near, of which no unrelated pair may be;
+found at all; a match with a picture that is not the original; a copy without a fingerprint to search for."""
 
 KEY: Final = bytes(range(32))
 """Of the log: folded/1 is keyed with it. Its matches are weak, and only some policies allow them."""
-
-ANY: Final = "hashpact, possible"
-WEAK: Final = "hashpact, weak"
-OTHER: Final = "hashpact, another one as well"
-REFUSED: Final = "hashpact, refused"
-"""In counts: found at any strength but `weak`; found at all; a match with a picture that is not the original;
-a copy that has no fingerprint to search for."""
 
 LIMIT: Final = 1000
 
@@ -46,22 +45,30 @@ class Found:
     strength: str
 
 
-def shared(content: bytes | str) -> tuple[Fingerprint, ...]:
+def shared(content: bytes | str, *, parts: bool = False) -> tuple[Fingerprint, ...]:
     """What a platform shares of content that it has removed; the exact fingerprints are left out."""
     try:
         made = _of_text(content) if isinstance(content, str) else fingerprints_of(content)
     except HashpactError:
         return ()
-    return tuple(one.shared() for one in _perceptual(made.fingerprints))
+    found = tuple(one.shared() for one in _perceptual(made.fingerprints))
+    if parts and not isinstance(content, str):
+        with suppress(HashpactError):
+            return (*found, parts_of(content))
+    return found
 
 
-def asked(content: bytes | str) -> tuple[Query, ...]:
-    """What a platform asks about an upload, with every default view of it."""
+def asked(content: bytes | str, *, parts: bool = False) -> tuple[Query, ...]:
+    """What a platform asks about an upload, with every default view of it, and by its parts."""
     try:
         made = _of_text(content) if isinstance(content, str) else fingerprints_of(content, views=DERIVED)
     except HashpactError:
         return ()
-    return tuple(query for query in made.queries if query.fingerprint.type not in (SHA256, MD5))
+    found = tuple(query for query in made.queries if query.fingerprint.type not in (SHA256, MD5))
+    if parts and not isinstance(content, str):
+        with suppress(HashpactError):
+            return (*found, *map(Query, pictured(content).queries))
+    return found
 
 
 def _of_text(text: str) -> Fingerprinted:
@@ -78,25 +85,34 @@ class Clearinghouse:
     def __init__(self) -> None:
         self._index = NativeIndex()
         self._numbers: list[int] = []
+        self._parts: dict[int, Fingerprint] = {}
 
     def share(self, number: int, fingerprints: Sequence[Fingerprint]) -> None:
         """Make content findable under a number, which may have more than one form."""
         first = len(self._numbers)
         self._numbers += [number] * len(fingerprints)
         self._index.add(enumerate(fingerprints, first))
+        self._parts |= {item: one for item, one in enumerate(fingerprints, first) if one.type == PARTS}
 
-    def find(self, queries: Sequence[Query], _content: bytes | str) -> list[Found]:
-        """Every match within the queries' thresholds: at most one for each number and type, the best."""
+    def find(self, queries: Sequence[Query], content: bytes | str) -> list[Found]:
+        """Every match within the queries' thresholds: at most one for each number and type, the best.
+
+        A match by parts is left out unless the pixels of the upload agree.
+        """
         best: dict[tuple[int, str], tuple[float, Query]] = {}
         for query in queries:
             kind = query.fingerprint.type
-            for hit in self._index.search(query.fingerprint, query.within(), LIMIT):
+            hits = self._index.search(query.fingerprint, query.within(), LIMIT)
+            for rank, hit in enumerate(hits):
                 place = self._numbers[hit.item], kind.name
-                if place not in best or nearer(kind, hit.score, best[place][0]):
+                if place in best and not nearer(kind, hit.score, best[place][0]):
+                    continue
+                if hits.places is None or self._agrees(hit.item, hits.places[rank], content, query):
                     best[place] = hit.score, query
         near: dict[int, set[str]] = defaultdict(set)
         for number, name in best:
-            near[number].add(name)
+            if name != PARTS.name:
+                near[number].add(name)
         asks = {query.fingerprint.type.name for query in queries}
         found = []
         for (number, name), (score, query) in best.items():
@@ -107,20 +123,33 @@ class Clearinghouse:
             found.append(Found(number, name, score, strength.value))
         return found
 
+    def _agrees(self, item: int, place: Sequence[float], content: bytes | str, query: Query) -> bool:
+        """Whether the pixels of the upload, or of its mirror image, agree with the entry's keypoints."""
+        assert isinstance(content, bytes)  # noqa: S101 - of a text there are no parts
+        picture = pictured(content)
+        private = PrivatePart(self._parts[item], bytes(32)).text()
+        mirrored = query.fingerprint == picture.queries[1]
+        return picture.agreement((private,), Transform(*place), mirrored=mirrored).confirmed
+
+
+def is_sure(strength: str) -> bool:
+    """Whether that strength is one that no unrelated pair may have."""
+    return strength in ("same", "near")
+
 
 def graded(strength: str) -> str:
-    """The name under which matches of a strength are counted."""
-    return NAME if strength in CERTAIN else f"{NAME}, {strength}"
+    """The name under which pairs that match at a strength are counted."""
+    return SURE if is_sure(strength) else f"{NAME}, {strength}"
 
 
 def sides(found: Sequence[Found], number: int) -> set[str]:
     """As what it counts that these were found about a copy of that number."""
     right = [one for one in found if one.number == number]
     counted = {one.type for one in right}
-    counted |= {NAME for one in right if one.strength in CERTAIN}
-    counted |= {ANY for one in right if one.strength != "weak"}
+    counted |= {NAME for one in right if one.strength != "weak"}
+    counted |= {SURE for one in right if is_sure(one.strength)}
     counted |= {WEAK for _ in right}
-    counted |= {OTHER for one in found if one.number != number and one.strength in CERTAIN}
+    counted |= {OTHER for one in found if one.number != number and is_sure(one.strength)}
     return counted
 
 

@@ -30,10 +30,11 @@ ORIGINAL: Final = ""
 
 @dataclass(frozen=True, slots=True)
 class Set:
-    """A set of pictures by its name, or ``sample`` of it."""
+    """A set of pictures by its name, or ``sample`` of it; ``parts``: by these as well."""
 
     name: str
     sample: int | None
+    parts: bool = False
 
     def pictures(self) -> list[pictures.Named]:
         """The pictures, the same in every process."""
@@ -88,7 +89,8 @@ def _share(of: Set, number: int) -> dict[str, Codes]:
         own = (one for one in ALTERATIONS if one.shared is not original)
         forms |= {one.name: one.pair(picture, named.name)[0] for one in own}
     return {
-        form: {ours.NAME: ours.shared(file)} | {peer.name: peer.shared(file) for peer in peers.of_pictures()}
+        form: {ours.NAME: ours.shared(file, parts=of.parts)}
+        | {peer.name: peer.shared(file) for peer in peers.of_pictures()}
         for form, file in forms.items()
     }
 
@@ -107,7 +109,7 @@ def _copies(shared: Shared, number: int) -> Counted:
     for alteration in ALTERATIONS:
         form = alteration.name if alteration.name in shared.forms[number] else ORIGINAL
         _, copy = alteration.pair(picture, named.name)
-        codes, asked = shared.forms[number][form], ours.asked(copy)
+        codes, asked = shared.forms[number][form], ours.asked(copy, parts=shared.of.parts)
         counted.distances.copies(codes[ours.NAME], asked)
         sides = ours.sides(shared.houses[form].find(asked, copy), number)
         if not asked:
@@ -124,7 +126,7 @@ def _others(shared: Shared, number: int) -> Counted:
     """Asks about a picture that is shared itself: the others that match."""
     named = shared.of.pictures()[number]
     file = original(named.draw(), generator(named.name))
-    asked = ours.asked(file)
+    asked = ours.asked(file, parts=shared.of.parts)
     counted = Counted()
     for found in shared.houses[ORIGINAL].find(asked, file):
         if found.number != number:
@@ -142,9 +144,11 @@ def _pair(one: int, other: int) -> tuple[int, int]:
     return min(one, other), max(one, other)
 
 
-def recall(sample: int | None, processes: int | None, distances: Distances) -> list[Row]:
+def recall(
+    sample: int | None, processes: int | None, distances: Distances, *, parts: bool = False
+) -> list[Row]:
     """A row for each alteration: what of its copies each side found."""
-    shared = share(Set("recall", sample), processes)
+    shared = share(Set("recall", sample, parts), processes)
     numbers = range(len(shared.forms))
     found: dict[str, Counter[str]] = {one.name: Counter() for one in ALTERATIONS}
     for counted in working.each("copies of pictures", _copies, shared, numbers, processes):
@@ -157,15 +161,15 @@ def recall(sample: int | None, processes: int | None, distances: Distances) -> l
     ]
 
 
-def different(sample: int | None, processes: int | None, distances: Distances) -> Row:
+def different(sample: int | None, processes: int | None, distances: Distances, *, parts: bool = False) -> Row:
     """How many pairs of different pictures match, for each side."""
-    return _pairs(Set("distinct", sample), processes, distances)
+    return _pairs(Set("distinct", sample, parts), processes, distances)
 
 
-def layouts(sample: int | None, processes: int | None) -> list[Row]:
+def layouts(sample: int | None, processes: int | None, *, parts: bool = False) -> list[Row]:
     """The same for different pictures of each layout."""
     count = pictures.LAYOUT if sample is None else min(sample, pictures.LAYOUT)
-    return [_pairs(Set(name, count), processes, Distances()) for name, _ in pictures.of_layouts(0)]
+    return [_pairs(Set(name, count, parts), processes, Distances()) for name, _ in pictures.of_layouts(0)]
 
 
 def _pairs(of: Set, processes: int | None, distances: Distances) -> Row:
@@ -184,7 +188,7 @@ def _pairs(of: Set, processes: int | None, distances: Distances) -> Row:
         "refused": sum(not forms[ORIGINAL][ours.NAME] for forms in shared.forms),
         "matched": {side: len(pairs) for side, pairs in matched.items()},
         "which": [
-            [some[one].name, some[other].name] for one, other in sorted(matched.get(ours.NAME, set()))[:20]
+            [some[one].name, some[other].name] for one, other in sorted(matched.get(ours.SURE, set()))[:20]
         ],
     }
 

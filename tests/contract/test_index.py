@@ -16,6 +16,7 @@ from hashpact.domain.checks import Hit
 from hashpact.domain.fingerprints import (
     MD5,
     MINHASH,
+    PARTS,
     PDQ,
     PHASH,
     SHA256,
@@ -27,7 +28,7 @@ from hashpact.domain.ports import Index
 from hashpact.errors import InvalidInputError
 from hashpact.lookup import NativeIndex
 
-EVERY_TYPE = (PDQ, PHASH, MINHASH, WINNOW, SHA256, MD5)
+EVERY_TYPE = (PDQ, PHASH, PARTS, MINHASH, WINNOW, SHA256, MD5)
 
 
 @pytest.fixture(params=[NativeIndex, LinearIndex])
@@ -38,10 +39,12 @@ def index(request: pytest.FixtureRequest) -> Index:
 
 
 def fingerprint(kind: FingerprintType, seed: int) -> Fingerprint:
-    """A usable fingerprint: half of its bits are set, or a text has 60 hashes."""
+    """A usable fingerprint: half of its bits are set, or it has 40 keypoints, or 60 hashes."""
     if kind is WINNOW:
         return winnowed(np.random.default_rng(seed).integers(0, 2**32, 60).tolist())
     rng = np.random.default_rng((seed, kind.size))
+    if kind is PARTS:
+        return Fingerprint(PARTS, rng.integers(0, 256, 40 * 38, dtype=np.uint8).tobytes())
     bits = np.zeros(kind.size * 8, dtype=np.uint8)
     bits[rng.permutation(len(bits))[: len(bits) // 2]] = 1
     return Fingerprint(kind, np.packbits(bits).tobytes())
@@ -69,7 +72,7 @@ def find(index: Index, query: Fingerprint, threshold: float | None = None, limit
 
 @pytest.mark.parametrize("kind", EVERY_TYPE, ids=lambda kind: kind.name)
 def test_an_item_is_found_once_added_and_not_once_removed(index: Index, kind: FingerprintType) -> None:
-    best = 1.0 if kind.measure.larger_is_nearer else 0
+    best = 40 if kind is PARTS else 1.0 if kind.measure.larger_is_nearer else 0
     index.add([(7, fingerprint(kind, 1)), (8, fingerprint(kind, 2))])
     assert find(index, fingerprint(kind, 1)) == [Hit(7, best)]
     assert len(index) == 2

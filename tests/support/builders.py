@@ -23,6 +23,7 @@ from hashpact.domain import kinds, statements
 from hashpact.domain.fingerprints import (
     MD5,
     MINHASH,
+    PARTS,
     PDQ,
     PHASH,
     SHA256,
@@ -255,7 +256,9 @@ def submit(*items: bytes, labels: tuple[str, ...] = ("ncii",), **fields: object)
 
 
 def fingerprint(kind: FingerprintType, seed: str) -> Fingerprint:
-    """An ordinary fingerprint: half of the bits of a perceptual code are set, and a text has 64 hashes."""
+    """An ordinary fingerprint: half of the bits of a code are set, or it has 40 keypoints or 64 hashes."""
+    if kind is PARTS:
+        return Fingerprint(kind, seeded(f"{kind.name} {seed}", 40 * kind.size))
     if kind is WINNOW:
         return winnowed(struct.unpack(">64I", seeded(f"{kind.name} {seed}", 64 * kind.size)))
     half = seeded(f"{kind.name} {seed}", kind.size // 2)

@@ -7,7 +7,10 @@ import threading
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Final
+
+from cells import found
 
 from hashpact.domain.checks import Hit, Hits
 from hashpact.domain.fingerprints import Fingerprint, Measure
@@ -125,15 +128,22 @@ def _score(query: Fingerprint, other: Fingerprint) -> float:
             starts = range(0, query.type.size, VALUE_BYTES)
             pairs = ((query.value[i : i + VALUE_BYTES], other.value[i : i + VALUE_BYTES]) for i in starts)
             return sum(a == b for a, b in pairs) / len(starts)
+        case Measure.POINTS:
+            return _points(query.value, other.value)
         case _:
             return float(query.value != other.value)
+
+
+@cache
+def _points(query: bytes, other: bytes) -> float:
+    return float(max((placed.points for _, placed in found(query, {0: other}, 2)), default=0))
 
 
 def _within(measure: Measure, score: float, threshold: float) -> bool:
     match measure:
         case Measure.HAMMING:
             return score <= threshold
-        case Measure.JACCARD | Measure.CONTAINMENT:
+        case Measure.JACCARD | Measure.CONTAINMENT | Measure.POINTS:
             return score >= threshold
         case Measure.EQUALITY:
             return score == 0

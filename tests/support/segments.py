@@ -34,6 +34,15 @@ def random_signatures(count: int, seed: int) -> NDArray[np.uint32]:
     return signatures
 
 
+def random_parts(count: int, seed: int) -> list[bytes]:
+    """Keypoints of entries, 8 to 12 of each, of which some entries are alike."""
+    rng = np.random.default_rng(seed)
+    units = rng.integers(0, 256, (count, 12, 38), dtype=np.uint8)
+    units[count // 2 :: 3] = units[: len(units[count // 2 :: 3])]
+    units[::7, :, :4] ^= 1
+    return [entry[: 8 + row % 5].tobytes() for row, entry in enumerate(units)]
+
+
 def random_hashes(count: int, seed: int) -> list[NDArray[np.uint32]]:
     """Texts of 8 to 128 hashes, some of which share many and some all."""
     rng = np.random.default_rng(seed)

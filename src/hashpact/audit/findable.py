@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final
 
 from hashpact.domain import standing
-from hashpact.domain.fingerprints import Fingerprint, parse_private
+from hashpact.domain.fingerprints import Fingerprint, Measure, parse_private
 from hashpact.domain.ports import Index, Ledger, Snapshot
 from hashpact.lookup.catalog import EntryCatalog
 from hashpact.service.follow import Follower, entry_of, item_ids
@@ -47,7 +47,7 @@ def _differences(ledger: Ledger, view: Snapshot, index: Index, stop: int) -> Ite
             wanted[fingerprint].append(item)
         missing: set[int] = set()
         for fingerprint, items in wanted.items():
-            there = _equal(index, fingerprint)
+            there = _equal(index, fingerprint, items)
             found += len(there.intersection(items))
             missing.update(entry_of(item) for item in items if item not in there)
         for number in sorted(missing - {named}):  # an entry's items can be in two batches
@@ -69,7 +69,9 @@ def _expected(ledger: Ledger, view: Snapshot, stop: int) -> Iterator[tuple[int, 
             yield from zip(item_ids(number), fingerprints, strict=False)
 
 
-def _equal(index: Index, fingerprint: Fingerprint) -> set[int]:
-    """The items of that very value."""
+def _equal(index: Index, fingerprint: Fingerprint, items: list[int]) -> set[int]:
+    """The items of that very value. Keypoints may agree on nothing, so theirs are looked up by their ids."""
+    if fingerprint.type.measure is Measure.POINTS:
+        return {item for item in items if index.holds([item])}
     exact = _SAME if fingerprint.type.measure.larger_is_nearer else 0
     return {hit.item for hit in index.search(fingerprint, exact, max(len(index), 1))}

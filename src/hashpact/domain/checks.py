@@ -17,10 +17,13 @@ from hashpact.errors import InvalidInputError
 MAX_QUERIES: Final = 64
 MAX_LIMIT: Final = 1000
 DEFAULT_LIMIT: Final = 20
+MAX_SCALE: Final = 16
+HALF_TURN: Final = 180
+MAX_OFFSET: Final = 32
 
 
 class Hit(NamedTuple):
-    """What an index finds: an item's id, and its distance (Hamming, equality), similarity or share."""
+    """What an index finds: an item's id, and its distance, similarity, share or number of keypoints."""
 
     item: int
     score: float
@@ -29,10 +32,11 @@ class Hit(NamedTuple):
 class Hits(Sequence[Hit]):
     """Hits in order, as two buffers of as many numbers: ``items`` of 8 bytes without sign, and ``scores``.
 
-    ``truncated``: the search reached its bound on work, so that there may be further hits.
+    ``truncated``: the search reached its bound on work, so that there may be further hits. ``places``: for
+    hits of keypoints, the four numbers of each `Transform`.
     """
 
-    __slots__ = ("items", "scores", "truncated")
+    __slots__ = ("items", "places", "scores", "truncated")
 
     def __init__(
         self,
@@ -40,10 +44,12 @@ class Hits(Sequence[Hit]):
         scores: memoryview[int] | memoryview[float],
         *,
         truncated: bool = False,
+        places: Sequence[Sequence[float]] | None = None,
     ) -> None:
         self.items = items
         self.scores = scores
         self.truncated = truncated
+        self.places = places
 
     def __len__(self) -> int:
         """How many."""
@@ -58,7 +64,8 @@ class Hits(Sequence[Hit]):
     def __getitem__(self, place: int | slice) -> Hit | Hits:
         """One hit, or some of them."""
         if isinstance(place, slice):
-            return Hits(self.items[place], self.scores[place], truncated=self.truncated)
+            places = None if self.places is None else self.places[place]
+            return Hits(self.items[place], self.scores[place], truncated=self.truncated, places=places)
         return Hit(self.items[place], self.scores[place])
 
     def __iter__(self) -> Iterator[Hit]:
@@ -132,15 +139,41 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Transform:
+    """Where an entry's picture lies in the upload: scaled, then turned, then moved.
+
+    Places are in units of each picture's long side, from its top left corner, y downwards. ``scale`` is the
+    size of the entry's picture in the upload, ``rotation`` in degrees clockwise, and ``x`` and ``y`` are
+    where its top left corner comes to lie. The constructor raises InvalidInputError for what no index finds.
+    """
+
+    scale: float
+    rotation: float
+    x: float
+    y: float
+
+    def __post_init__(self) -> None:
+        """Refuse a scale beyond 16 times, and places that are not near the upload."""
+        scaled = 1 / MAX_SCALE <= self.scale <= MAX_SCALE and abs(self.rotation) <= HALF_TURN
+        if not (scaled and abs(self.x) <= MAX_OFFSET and abs(self.y) <= MAX_OFFSET):
+            msg = (
+                f"a transform scales by 1/{MAX_SCALE} to {MAX_SCALE}, turns by up to {HALF_TURN} degrees and "
+                f"moves by up to {MAX_OFFSET} long sides"
+            )
+            raise InvalidInputError(msg, field="transform")
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """An entry that is near a query, with the opinions of members on it.
 
     ``score`` is a Hamming distance in bits, an estimated similarity, the share of the entry's text that is in
-    the upload, or 0 for equality; ``measure`` is which of them. ``shared_at`` is the statement's time in Unix
-    seconds; ``entry`` is the entry's log index. ``disowned``: the authority that the entry names states that
-    it has not ordered the removal. ``query`` is the number, from 0, of the query that the entry is near: the
-    nearest one of several of this type. ``view`` and ``strength`` are what a client adds: of what the query
-    is, and how much the match says.
+    the upload, a number of keypoints, or 0 for equality; ``measure`` is which of them. ``transform`` is where
+    the entry's picture lies in the upload, if it is a match by keypoints: a possible partial copy.
+    ``shared_at`` is the statement's time in Unix seconds; ``entry`` is the entry's log index. ``disowned``:
+    the authority that the entry names states that it has not ordered the removal. ``query`` is the number,
+    from 0, of the query that the entry is near: the nearest one of several of this type. ``view`` and
+    ``strength`` are what a client adds: of what the query is, and how much the match says.
     """
 
     entry: int
@@ -156,6 +189,7 @@ class Match:
     shared_at: int
     disowned: bool = False
     query: int = 0
+    transform: Transform | None = None
     view: PictureView = PictureView.WHOLE
     strength: Strength | None = None
 
@@ -176,14 +210,15 @@ class Answer:
     ) -> Answer:
         """The answer to these ``queries`` with each match's strength, without those weaker than ``least``.
 
-        An entry that is near by two perceptual types counts as found twice. An answer that is truncated, or
-        has as many matches as the ``limit``, does not show by which types an entry is not near.
+        An entry that is near by two perceptual types counts as found twice. Keypoints do not count for that:
+        pictures of one layout have many in common, and only the pixels tell them apart. An answer that is
+        truncated, or has as many matches as the ``limit``, does not show by which types an entry is not near.
         """
         asked = {query.fingerprint.type.name for query in queries}
         complete = not self.truncated and len(self.matches) < limit
         kinds: dict[int, set[str]] = {}
         for match in self.matches:
-            if match.measure is not Measure.EQUALITY:
+            if match.measure not in {Measure.EQUALITY, Measure.POINTS}:
                 kinds.setdefault(match.entry, set()).add(match.type)
         found = []
         for match in self.matches:

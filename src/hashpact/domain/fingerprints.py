@@ -25,23 +25,25 @@ class Measure(enum.Enum):
     JACCARD = "estimated Jaccard similarity, larger is nearer"
     CONTAINMENT = "share of the shared text that is in the upload, larger is nearer"
     EQUALITY = "equal or not"
+    POINTS = "keypoints that agree on one place, larger is nearer"
 
     @property
     def larger_is_nearer(self) -> bool:
-        """Whether a score is a similarity or a share, and not a distance."""
-        return self in {Measure.JACCARD, Measure.CONTAINMENT}
+        """Whether a score is a similarity, a share or a number of keypoints, and not a distance."""
+        return self in {Measure.JACCARD, Measure.CONTAINMENT, Measure.POINTS}
 
 
 @dataclass(frozen=True, slots=True)
 class FingerprintType:
     """One recipe, in one version.
 
-    A value has at least ``count[0]`` and at most ``count[1]`` units of ``size`` bytes, and an entry at most
-    ``most_shared`` of them. ``default`` and ``ceiling`` bound a match: the largest Hamming distance, or the
-    smallest similarity or share, that a check uses when it names none, and the widest that it may ask for.
-    ``popcount`` is the range of set bits outside which a code is refused. A type that is ``opt_in`` is shared
-    only under labels for which the policy allows it, and under those in ``never`` not at all. ``small`` is
-    the default for sketches of small sets: of fewer than so many elements, as `elements` estimates them.
+    A value has at least ``count[0]`` and at most ``count[1]`` units of ``size`` bytes, and an entry at least
+    ``least_shared`` and at most ``most_shared`` of them. ``default`` and ``ceiling`` bound a match: the
+    largest Hamming distance, the smallest similarity or share, or the fewest keypoints, that a check uses
+    when it names none, and the widest that it may ask for. ``popcount`` is the range of set bits outside
+    which a code is refused. A type that is ``opt_in`` is shared only under labels for which the policy allows
+    it, and under those in ``never`` not at all. ``small`` is the default for sketches of small sets: of fewer
+    than so many elements, as `elements` estimates them.
     """
 
     name: str
@@ -52,6 +54,7 @@ class FingerprintType:
     popcount: tuple[int, int] | None = None
     min_quality: int | None = None
     count: tuple[int, int] = (1, 1)
+    least_shared: int = 1
     most_shared: int | None = None
     opt_in: bool = False
     never: frozenset[str] = frozenset()
@@ -76,6 +79,10 @@ class FingerprintType:
         elif self.measure is Measure.CONTAINMENT:
             within = self.ceiling <= wanted <= 1
             bound = f"a share from {self.ceiling} to 1"
+        elif self.measure is Measure.POINTS:
+            fewest, most = int(self.ceiling), self.count[1]
+            within = fewest <= wanted <= most and wanted == int(wanted)
+            bound = f"a whole number of keypoints from {fewest} to {most}"
         else:
             within = 0 <= wanted <= self.ceiling and wanted == int(wanted)
             bound = f"a whole distance from 0 to {int(self.ceiling)}"
@@ -87,18 +94,30 @@ class FingerprintType:
 
 PDQ: Final = FingerprintType("pdq/1", 32, Measure.HAMMING, 31, 31, (112, 144), 50)
 PHASH: Final = FingerprintType("phash/1", 8, Measure.HAMMING, 6, 10, (16, 48))
-MINHASH: Final = FingerprintType("minhash/1", 512, Measure.JACCARD, 0.60, 0.45, small=(50, 0.50))
+MINHASH: Final = FingerprintType("minhash/1", 512, Measure.JACCARD, 0.60, 0.40, small=(50, 0.45))
 WINNOW: Final = FingerprintType(
     "winnow/1", 4, Measure.CONTAINMENT, 0.50, 0.30, count=(8, 8192), most_shared=128
 )
 FOLDED: Final = FingerprintType("folded/1", 32, Measure.EQUALITY, 0, 0, opt_in=True)
+PARTS: Final = FingerprintType(
+    "parts/1",
+    38,
+    Measure.POINTS,
+    8,
+    6,
+    count=(8, 300),
+    least_shared=32,
+    most_shared=128,
+    opt_in=True,
+    never=frozenset({"csam", "minors", "ncii"}),
+)
 SHA256: Final = FingerprintType("sha256/1", 32, Measure.EQUALITY, 0, 0)
 MD5: Final = FingerprintType("md5/1", 16, Measure.EQUALITY, 0, 0)
 
-TYPES: Final = {kind.name: kind for kind in (PDQ, PHASH, MINHASH, WINNOW, FOLDED, SHA256, MD5)}
+TYPES: Final = {kind.name: kind for kind in (PDQ, PHASH, PARTS, MINHASH, WINNOW, FOLDED, SHA256, MD5)}
 
 MAX_QUALITY: Final = 100
-MAX_PRIVATE: Final = 8 * 1024
+MAX_PRIVATE: Final = 12 * 1024
 
 _FIRST_LINE: Final = "hashpact/private/v1"
 TYPE_NAME: Final = Word("[a-z0-9]+/[1-9][0-9]*", "a fingerprint type such as pdq/1")
@@ -158,7 +177,7 @@ class Fingerprint:
         object.__setattr__(self, "type", kind)
         object.__setattr__(self, "value", data)
         object.__setattr__(self, "quality", quality)
-        _check_size(kind, len(data))
+        _check_size(kind, len(data), kind.count)
         if quality is not None:
             self._check_quality(quality)
         if kind.measure is Measure.CONTAINMENT:
@@ -200,8 +219,8 @@ class Fingerprint:
         return f"<Fingerprint {self.type.name}>"
 
 
-def _check_size(kind: FingerprintType, size: int) -> None:
-    fewest, most = kind.count
+def _check_size(kind: FingerprintType, size: int, count: tuple[int, int]) -> None:
+    fewest, most = count
     units, rest = divmod(size, kind.size)
     if rest or not fewest <= units <= most:
         allowed = f"{kind.size}" if fewest == most == 1 else f"{fewest} to {most} times {kind.size}"
@@ -238,10 +257,12 @@ class PrivatePart:
 
     def __post_init__(self) -> None:
         """Refuse a fingerprint that only a check may have."""
-        kind = self.fingerprint.type
-        size = len(self.fingerprint.value)
+        kind, size = self.fingerprint.type, len(self.fingerprint.value)
         if kind.most_shared is not None and size > kind.most_shared * kind.size:
             msg = f"an entry has a {kind.name} of at most {kind.most_shared * kind.size} bytes, not {size}"
+            raise InvalidInputError(msg, field="value")
+        if size < kind.least_shared * kind.size:
+            msg = f"an entry has a {kind.name} of at least {kind.least_shared * kind.size} bytes, not {size}"
             raise InvalidInputError(msg, field="value")
 
     def text(self) -> bytes:

@@ -29,7 +29,8 @@ class Index(Protocol):
     Exactness: for Hamming types and equality every item within the threshold is found; for Jaccard, with
     the recall that docs/methods states, and never one below the threshold; for containment, every one unless
     the hits say that they are truncated. A share depends on how many other items have the same hashes, and so
-    on what the index holds, but not on how it came to hold it.
+    on what the index holds, but not on how it came to hold it. For keypoints, those that docs/methods
+    defines, unless the hits are truncated.
     Visibility: an item is found by the first search that starts after ``add`` returns, and by none that
     starts after ``remove`` returns.
     Concurrency: any number of threads may search while one adds or removes; a search does not hold the GIL
@@ -51,8 +52,8 @@ class Index(Protocol):
     def search(self, query: Fingerprint, threshold: float, limit: int) -> Hits:
         """The nearest items of the query's type within ``threshold``, at most ``limit`` of them.
 
-        ``threshold`` is the largest distance in bits, or the smallest similarity or share (all inclusive);
-        equality ignores it. Nearest first; equal scores in the order of ids.
+        ``threshold`` is the largest distance in bits, the smallest similarity or share, or the fewest
+        keypoints (all inclusive); equality ignores it. Nearest first; equal scores in the order of ids.
         """
         ...
 

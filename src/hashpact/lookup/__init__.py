@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashpact.lookup.hamming import HammingIndex
 from hashpact.lookup.minhash import MinHashIndex
 from hashpact.lookup.native import NativeIndex
+from hashpact.lookup.parts import PartsIndex
 from hashpact.lookup.signatures import minhash_signature, minhash_signatures
 from hashpact.lookup.winnow import WinnowIndex
 
@@ -12,6 +13,7 @@ __all__ = [
     "HammingIndex",
     "MinHashIndex",
     "NativeIndex",
+    "PartsIndex",
     "WinnowIndex",
     "minhash_signature",
     "minhash_signatures",

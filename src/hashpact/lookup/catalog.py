@@ -17,7 +17,7 @@ from typing import Final, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from hashpact.domain.checks import Filter, Hits, Match
+from hashpact.domain.checks import Filter, Hits, Match, Transform
 from hashpact.domain.fingerprints import TYPES, FingerprintType, Measure
 from hashpact.domain.kinds import MAX_ITEMS
 from hashpact.domain.ports import Ledger, Snapshot
@@ -88,14 +88,15 @@ class _Columns:
 class _Near:
     """The hits of all queries of a check, one after the other: arrays of one length.
 
-    ``query`` is a query's number and ``type`` that of its fingerprint's type; ``remoteness`` is how far away
-    a hit is, from 0 (the same) to 1 (the type's ceiling).
+    ``query`` is a query's number and ``type`` that of its fingerprint's type; ``place`` is the hit's number
+    among those of its query; ``remoteness`` is how far away a hit is, from 0 (the same) to 1 (the type's
+    ceiling).
     """
 
     entry: Numbers
     query: Numbers
     type: Numbers
-    score: NDArray[np.float64]
+    place: Numbers
     remoteness: NDArray[np.float64]
 
     @classmethod
@@ -108,14 +109,18 @@ class _Near:
             (np.concatenate(items) // np.uint64(MAX_ITEMS)).astype(np.int64),
             np.repeat(np.arange(len(found)), lengths),
             np.repeat([_NAMES.index(kind.name) for kind, _ in found], lengths),
-            np.concatenate(scores),
+            np.concatenate([np.arange(length) for length in lengths]),
             np.concatenate(far),
         )
 
     def where(self, kept: Mask | Numbers) -> Self:
         """Some of the hits, in the same order or another."""
         return type(self)(
-            self.entry[kept], self.query[kept], self.type[kept], self.score[kept], self.remoteness[kept]
+            self.entry[kept],
+            self.query[kept],
+            self.type[kept],
+            self.place[kept],
+            self.remoteness[kept],
         )
 
 
@@ -154,7 +159,7 @@ class EntryCatalog:
                 self._hold(near.entry)
                 unknown = self._unknown(near.entry) & ~absent
                 if not unknown.any():
-                    return self._nearest(near, len(found), narrow, limit)
+                    return self._nearest(near, found, narrow, limit)
                 some = np.unique(near.entry[unknown])[:_AT_ONCE].tolist()
                 with self._ledger.snapshot() as view:
                     missing = [index for index in some if not self._learn(view, index)]
@@ -195,7 +200,7 @@ class EntryCatalog:
         return unknown
 
     def _nearest(
-        self, near: _Near, queries: int, narrow: Filter, limit: int
+        self, near: _Near, found: Sequence[tuple[FingerprintType, Hits]], narrow: Filter, limit: int
     ) -> tuple[list[Match], list[int]]:
         kept = near.where(self._standing(near.entry) & self._wanted(near.entry, narrow))
         if narrow.by_opinions:
@@ -206,7 +211,7 @@ class EntryCatalog:
             if narrow.without_disowned:
                 wanted &= ~columns.disowned[kept.entry]
             kept = kept.where(wanted)
-        counts = np.bincount(kept.query, minlength=queries).tolist()
+        counts = np.bincount(kept.query, minlength=len(found)).tolist()
         for query, count in enumerate(counts):
             if count >= limit:  # several items may be of one entry
                 counts[query] = len(np.unique(kept.entry[kept.query == query]))
@@ -217,11 +222,10 @@ class EntryCatalog:
             if len(places) == limit:
                 break
         best = order.where(np.fromiter(places.values(), np.int64, len(places)))
-        matches = zip(
-            best.entry.tolist(), best.type.tolist(), best.score.tolist(), best.query.tolist(), strict=True
-        )
+        numbers = (best.entry, best.query, best.place)
         return [
-            self._match(entry, TYPES[_NAMES[type_]], score, query) for entry, type_, score, query in matches
+            self._match(entry, query, found[query], place)
+            for entry, query, place in zip(*(each.tolist() for each in numbers), strict=True)
         ], counts
 
     def _standing(self, entries: Numbers) -> Mask:
@@ -239,14 +243,15 @@ class EntryCatalog:
         wanted: Mask = np.array([one is not None and one.kept(narrow) for one in each], bool)[places]
         return wanted
 
-    def _match(self, entry: int, kind: FingerprintType, score: float, query: int) -> Match:
+    def _match(self, entry: int, query: int, found: tuple[FingerprintType, Hits], place: int) -> Match:
         columns, terms = self._columns, self._terms[self._columns.terms[entry]]
+        kind, hits = found
         assert terms is not None  # noqa: S101 - only known entries are kept
         return Match(
             entry=entry,
             type=kind.name,
             measure=kind.measure,
-            score=score,
+            score=float(hits.scores[place]),
             labels=terms.labels,
             basis=terms.basis,
             jurisdictions=terms.jurisdictions,
@@ -256,6 +261,7 @@ class EntryCatalog:
             shared_at=int(columns.shared_at[entry]),
             disowned=bool(columns.disowned[entry]),
             query=query,
+            transform=None if hits.places is None else Transform(*hits.places[place]),
         )
 
     def _learn(self, view: Snapshot, index: int) -> bool:
@@ -310,5 +316,8 @@ def _remoteness(kind: FingerprintType, scores: NDArray[np.float64]) -> NDArray[n
             return scores / kind.ceiling
         case Measure.JACCARD | Measure.CONTAINMENT:
             return (1 - scores) / (1 - kind.ceiling)
+        case Measure.POINTS:
+            most = kind.most_shared or kind.count[1]
+            return (most - np.minimum(scores, most)) / (most - kind.ceiling)
         case Measure.EQUALITY:
             return np.zeros(len(scores))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self, TypeAlias
 
-from hashpact._kernel import HammingFrozen, MinHashFrozen, WinnowFrozen
+from hashpact._kernel import HammingFrozen, MinHashFrozen, PartsFrozen, WinnowFrozen
 from hashpact.domain.ports import SavedIndexes
 from hashpact.durable import read_bytes, write_private
 from hashpact.errors import ConfigError, CorruptError
@@ -35,7 +35,7 @@ _MAX_POSITION: Final = 2**63 - 1
 _MAX_CHECKSUM: Final = 2**32 - 1
 _HASH_SIZE: Final = 32
 
-Frozen: TypeAlias = HammingFrozen | MinHashFrozen | WinnowFrozen
+Frozen: TypeAlias = HammingFrozen | MinHashFrozen | PartsFrozen | WinnowFrozen
 
 Located: TypeAlias = tuple[list[tuple[str, int | None]], tuple[str, int | None] | None]
 """What a native store is opened from: segments, and the rows of them that are withdrawn."""

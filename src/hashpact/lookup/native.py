@@ -10,13 +10,14 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hashpact._kernel import HammingStore, MinHashStore, WinnowStore
+from hashpact._kernel import HammingStore, MinHashStore, PartsStore, WinnowStore
 from hashpact.domain.checks import Hits
 from hashpact.domain.fingerprints import TYPES, Fingerprint, FingerprintType, Measure
 from hashpact.errors import CorruptError
 from hashpact.lookup.directory import Frozen, IndexFiles, IndexManifest, Located
 from hashpact.lookup.hamming import HammingIndex
 from hashpact.lookup.minhash import VALUES, MinHashIndex
+from hashpact.lookup.parts import PartsIndex
 from hashpact.lookup.shapes import Ids, check_limit, checked_ids
 from hashpact.lookup.winnow import WinnowIndex
 
@@ -27,8 +28,8 @@ EQUAL: Final = 0
 class NativeIndex:
     """An index over every fingerprint type; ``hashpact.domain.ports.Index`` is its contract.
 
-    Hamming distance and equality are exact, and so are winnowed texts up to a bound on work; for MinHash the
-    recall is ``MinHashIndex.recall``. Several threads may also add and remove: they take turns.
+    Hamming distance and equality are exact, and so are winnowed texts and parts up to a bound on work; for
+    MinHash the recall is ``MinHashIndex.recall``. Several threads may also add and remove: they take turns.
     """
 
     def __init__(self) -> None:
@@ -128,7 +129,7 @@ class _Part(Protocol):
     """The index of one type, in terms of fingerprints' bytes."""
 
     @property
-    def index(self) -> HammingIndex | MinHashIndex | WinnowIndex: ...
+    def index(self) -> HammingIndex | MinHashIndex | PartsIndex | WinnowIndex: ...
 
     def add(self, values: Sequence[bytes], ids: Sequence[int]) -> None: ...
 
@@ -140,6 +141,8 @@ def _part(kind: FingerprintType, files: Located | None = None) -> _Part:
         return _MinHashPart(MinHashIndex() if files is None else MinHashIndex.over(MinHashStore.open(*files)))
     if kind.measure is Measure.CONTAINMENT:
         return _WinnowPart(WinnowIndex() if files is None else WinnowIndex.over(WinnowStore.open(*files)))
+    if kind.measure is Measure.POINTS:
+        return _PicturePart(PartsIndex() if files is None else PartsIndex.over(PartsStore.open(*files)))
     if files is not None:
         index = HammingIndex.over(HammingStore.open(*files))
         if index.width != kind.size:
@@ -182,6 +185,21 @@ class _MinHashPart:
     def search(self, values: Sequence[bytes], threshold: float, limit: int) -> list[Hits]:
         signatures = np.frombuffer(b"".join(values), dtype=">u4").astype(np.uint32).reshape(-1, VALUES)
         return _hits(*self.index.search_batch(signatures, threshold, limit=limit))
+
+
+class _PicturePart:
+    def __init__(self, index: PartsIndex) -> None:
+        self.index = index
+
+    def add(self, values: Sequence[bytes], ids: Sequence[int]) -> None:
+        self.index.add(values, ids)
+
+    def search(self, values: Sequence[bytes], threshold: float, limit: int) -> list[Hits]:
+        every = (self.index.search(value, int(threshold), limit) for value in values)
+        return [
+            Hits(one.ids.data, one.points.data, truncated=one.truncated, places=one.transforms.tolist())
+            for one in every
+        ]
 
 
 class _WinnowPart:

@@ -9,6 +9,8 @@ from hashpact._kernel import (
     HammingStore,
     MinHashFrozen,
     MinHashStore,
+    PartsFrozen,
+    PartsStore,
     WinnowFrozen,
     WinnowStore,
 )
@@ -20,7 +22,7 @@ class SavedIndex:
     Merges run on threads of the kernel, which a forked process does not have: start processes with ``spawn``.
     """
 
-    _store: HammingStore | MinHashStore | WinnowStore
+    _store: HammingStore | MinHashStore | PartsStore | WinnowStore
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write what is in the index now to one file; others may add, remove and search meanwhile.
@@ -29,7 +31,7 @@ class SavedIndex:
         """
         self._store.freeze().save(os.fspath(path))
 
-    def freeze(self) -> HammingFrozen | MinHashFrozen | WinnowFrozen:
+    def freeze(self) -> HammingFrozen | MinHashFrozen | PartsFrozen | WinnowFrozen:
         """The content of the index now, to be written later."""
         return self._store.freeze()
 

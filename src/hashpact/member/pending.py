@@ -23,8 +23,8 @@ from hashpact.durable import alone, read_private, write_private
 from hashpact.errors import ConfigError, MalformedError
 from hashpact.member.paths import ProfilePaths
 
-_MAX_FILE: Final = 4 * 1024 * 1024
-"""Bytes of a pending file: a statement with 256 private parts of 8 KiB each, and a margin."""
+_MAX_FILE: Final = 8 * 1024 * 1024
+"""Bytes of a pending file: a statement with 256 private parts of 12 KiB each, in base64, and a margin."""
 
 _INDEX: Final = Decimal()
 

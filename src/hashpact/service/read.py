@@ -19,7 +19,7 @@ READERS: Final = (Role.CHECK, Role.AUDIT)
 
 _DAY: Final = 24 * 3600
 _LEAVES_AT_ONCE: Final = 16
-"""Leaves that `Reader.entries` holds, each of at most 32 KiB and with its private parts 2 MiB."""
+"""Leaves that `Reader.entries` holds, each of at most 32 KiB and with its private parts 3 MiB."""
 
 
 @dataclass(slots=True)

@@ -40,7 +40,7 @@ _LEAVES_AT_ONCE: Final = 64
 """Of at most 32 KiB each: 2 MiB."""
 
 _PARTS_AT_ONCE: Final = 1024
-"""Of at most 8 KiB each: 8 MiB."""
+"""Of at most 12 KiB each: 12 MiB."""
 
 
 class SqliteTransaction(rows.RowView):

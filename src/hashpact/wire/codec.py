@@ -7,11 +7,11 @@ that an answer is read as strictly as a request.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 from hashpact.domain import keys, kinds, statements
-from hashpact.domain.checks import DEFAULT_LIMIT, MAX_QUERIES, Answer, Check, Filter, Match, Query
+from hashpact.domain.checks import DEFAULT_LIMIT, MAX_QUERIES, Answer, Check, Filter, Match, Query, Transform
 from hashpact.domain.fingerprints import MAX_PRIVATE, Fingerprint, Measure, commitment, type_named
 from hashpact.domain.kinds import MAX_ITEMS, MAX_LABELS, Submit
 from hashpact.domain.messages import (
@@ -121,8 +121,7 @@ def _threshold(measure: Measure, query: check_pb2.Query) -> float | None:
     if given != wanted:
         msg = f"the threshold of {query.fingerprint.type} is {wanted}, not {given}"
         raise InvalidInputError(msg, field=given)
-    value: float = getattr(query, given)
-    return value
+    return float(getattr(query, given))
 
 
 def _filter_from_wire(narrow: check_pb2.Filter) -> Filter:
@@ -168,6 +167,7 @@ def _match_to_wire(match: Match) -> check_pb2.Match:
         shared_at=match.shared_at,
         disowned=match.disowned,
         query=match.query,
+        transform=None if match.transform is None else check_pb2.Transform(**asdict(match.transform)),
     )
     _, score = FIELDS_OF[match.measure]
     setattr(message, score, number_in(score, match.score))
@@ -182,6 +182,7 @@ def _match_from_wire(number: int, match: check_pb2.Match) -> Match:
             msg = f"a match of {match.type} has a {wanted}"
             raise InvalidInputError(msg, field="score")
         count("labels", match.labels, 1, MAX_LABELS)
+        at = match.transform
         return Match(
             entry=entry_from_name(match.entry, "entry"),
             type=match.type,
@@ -196,6 +197,7 @@ def _match_from_wire(number: int, match: check_pb2.Match) -> Match:
             shared_at=whole("shared_at", match.shared_at),
             disowned=match.disowned,
             query=whole("query", match.query),
+            transform=Transform(at.scale, at.rotation, at.x, at.y) if measure is Measure.POINTS else None,
         )
 
 

@@ -27,6 +27,7 @@ FIELDS_OF: Final = {
     Measure.EQUALITY: ("max_distance", "distance"),
     Measure.JACCARD: ("min_similarity", "similarity"),
     Measure.CONTAINMENT: ("min_share", "share"),
+    Measure.POINTS: ("min_points", "points"),
 }
 """The fields of a query and of a match that hold a measure's threshold and its score."""
 
@@ -136,5 +137,5 @@ def whole(field: str, value: int) -> int:
 
 
 def number_in(field: str, value: float) -> float:
-    """A threshold or a score as that field holds it: distances are whole numbers."""
-    return int(value) if field.endswith("distance") else value
+    """A threshold or a score as that field holds it: distances and points are whole numbers."""
+    return int(value) if field.endswith(("distance", "points")) else value

@@ -40,7 +40,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _AT_ONCE: Final = 16
-"""Leaves or entries that a stream holds, each of at most 32 KiB and with its private parts 2 MiB."""
+"""Leaves or entries that a stream holds, each of at most 32 KiB and with its private parts 3 MiB."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@
 #include "bind/classes.hpp"
 #include "bind/files.hpp"
 #include "bind/levels.hpp"
+#include "bind/parts.hpp"
 #include "bind/pictures.hpp"
 #include "bind/texts.hpp"
 
@@ -16,5 +17,6 @@ NB_MODULE(_kernel, module) {
     hashpact::binding::bind_pictures(module);
     hashpact::binding::bind_hamming(module);
     hashpact::binding::bind_minhash(module);
+    hashpact::binding::bind_parts(module);
     hashpact::binding::bind_winnow(module);
 }

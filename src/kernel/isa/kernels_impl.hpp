@@ -104,6 +104,8 @@ std::size_t scan(const std::uint64_t* codes, unsigned words, std::size_t count, 
     switch (words) {
         case 1:
             return scan_words<Isa, 1>(codes, words, count, query, radius, rows, distances);
+        case 2:
+            return scan_words<Isa, 2>(codes, words, count, query, radius, rows, distances);
         case 4:
             return scan_words<Isa, 4>(codes, words, count, query, radius, rows, distances);
         default:

@@ -21,8 +21,7 @@ namespace hashpact {
 // A segment and which of its rows are withdrawn.
 template <class Segment>
 struct Layer {
-    Layer(Rows rows, const typename Segment::Options& options)
-        : segment(std::move(rows), options), tombstones(segment.rows().size()) {}
+    explicit Layer(Segment made) : segment(std::move(made)), tombstones(segment.rows().size()) {}
 
     explicit Layer(std::shared_ptr<const SegmentFile> from)
         : segment(*from), tombstones(segment.rows().size()), file(std::move(from)), stored(file->path()) {}
@@ -84,7 +83,8 @@ struct Source {
     Bits withdrawn;
 };
 
-// Rows on their way into a new segment. They lie elsewhere until then.
+// Rows on their way into a new segment. They lie elsewhere until then. A segment whose rows have no records has another
+// specialization.
 template <class Segment>
 class Gathering {
   public:
@@ -114,7 +114,7 @@ class Gathering {
             std::copy_n(moved_[row].record, words_, rows.records.data() + row * words_);
         }
         moved_ = {};
-        return std::make_shared<Layer<Segment>>(std::move(rows), options);
+        return std::make_shared<Layer<Segment>>(Segment(std::move(rows), options));
     }
 
   private:
@@ -198,7 +198,7 @@ class Frozen {
     static std::uint32_t write(const Segment& segment, const std::string& path) {
         Sections sections;
         segment.store(sections);
-        const Rows& rows = segment.rows();
+        const auto& rows = segment.rows();
         const auto width = static_cast<std::uint32_t>(rows.words * sizeof(std::uint64_t));
         return write_file(path, FileHeader{Segment::kKind, width, rows.size()}, sections);
     }

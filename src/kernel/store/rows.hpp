@@ -21,22 +21,22 @@ constexpr std::size_t kMaxRows = std::size_t{1} << 31;
 // The widest record, in 64-bit words.
 constexpr std::size_t kMaxWords = 64;
 
-struct Rows {
-    Rows(std::size_t rows, unsigned record_words) : words(record_words), ids(rows), records(rows * record_words) {}
+// Ids in ascending order. What belongs to each is elsewhere; it was added as a record of `words` words.
+struct RowIds {
+    RowIds(std::size_t rows, unsigned record_words) : words(record_words), ids(rows) {}
 
-    // Those of a file. Throws CorruptFile.
-    explicit Rows(const SegmentFile& file) : words(words_of(file)) {
-        ids = file.array<std::uint64_t>("ids", file.header().rows);
-        records = file.array<std::uint64_t>("records", file.header().rows * words);
+    // Those of a file, whose records have so many words. Throws CorruptFile.
+    RowIds(const SegmentFile& file, unsigned record_words) : words(record_words) {
+        const FileHeader& header = file.header();
+        if (header.width != record_words * sizeof(std::uint64_t) || header.rows > kMaxRows) {
+            file.fail("its header is damaged");
+        }
+        ids = file.array<std::uint64_t>("ids", header.rows);
     }
 
-    void store(Sections& out) const {
-        out.add("ids", ids);
-        out.add("records", records);
-    }
+    void store(Sections& out) const { out.add("ids", ids); }
 
     std::size_t size() const { return ids.size(); }
-    const std::uint64_t* record(std::size_t row) const { return records.data() + row * words; }
 
     // The row of that id, or kNoRow.
     std::size_t find(std::uint64_t id) const {
@@ -47,13 +47,29 @@ struct Rows {
 
     unsigned words;
     Array<std::uint64_t> ids;
+};
+
+struct Rows : RowIds {
+    Rows(std::size_t rows, unsigned record_words) : RowIds(rows, record_words), records(rows * record_words) {}
+
+    // Those of a file. Throws CorruptFile.
+    explicit Rows(const SegmentFile& file)
+        : RowIds(file, words_of(file)), records(file.array<std::uint64_t>("records", file.header().rows * words)) {}
+
+    void store(Sections& out) const {
+        RowIds::store(out);
+        out.add("records", records);
+    }
+
+    const std::uint64_t* record(std::size_t row) const { return records.data() + row * words; }
+
     Array<std::uint64_t> records;
 
   private:
     static unsigned words_of(const SegmentFile& file) {
         const FileHeader& header = file.header();
         const std::size_t size = header.width / sizeof(std::uint64_t);
-        if (header.width % sizeof(std::uint64_t) != 0 || size < 1 || size > kMaxWords || header.rows > kMaxRows) {
+        if (header.width % sizeof(std::uint64_t) != 0 || size < 1 || size > kMaxWords) {
             file.fail("its header is damaged");
         }
         return static_cast<unsigned>(size);

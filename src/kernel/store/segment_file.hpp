@@ -43,7 +43,7 @@ class DamagedSection : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-enum class FileKind : std::uint32_t { kHamming = 1, kMinHash = 2, kTombstones = 3, kWinnow = 4 };
+enum class FileKind : std::uint32_t { kHamming = 1, kMinHash = 2, kTombstones = 3, kWinnow = 4, kParts = 5 };
 
 struct FileHeader {
     FileKind kind;

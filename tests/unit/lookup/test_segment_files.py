@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from segments import SegmentFile, crc32c, random_codes, random_hashes, random_signatures
+from segments import SegmentFile, crc32c, random_codes, random_hashes, random_parts, random_signatures
 
 from hashpact.errors import CorruptError
-from hashpact.lookup import HammingIndex, MinHashIndex, WinnowIndex
+from hashpact.lookup import HammingIndex, MinHashIndex, PartsIndex, WinnowIndex
 
-Index = HammingIndex | MinHashIndex | WinnowIndex
+Index = HammingIndex | MinHashIndex | PartsIndex | WinnowIndex
 
 
 def hamming(count: int, width: int = 8) -> HammingIndex:
@@ -27,6 +27,12 @@ def minhash(count: int) -> MinHashIndex:
     return MinHashIndex.build(random_signatures(count, count), np.arange(count) * 3 + 1)
 
 
+def parts(count: int) -> PartsIndex:
+    index = PartsIndex()
+    index.add(random_parts(count, count), np.arange(count) * 3 + 1)
+    return index
+
+
 def winnow(count: int) -> WinnowIndex:
     return WinnowIndex.build(random_hashes(count, count), np.arange(count) * 3 + 1)
 
@@ -34,6 +40,7 @@ def winnow(count: int) -> WinnowIndex:
 KINDS: dict[str, tuple[type[Index], Callable[[int], Index]]] = {
     "hamming": (HammingIndex, hamming),
     "minhash": (MinHashIndex, minhash),
+    "parts": (PartsIndex, parts),
     "winnow": (WinnowIndex, winnow),
 }
 
@@ -43,6 +50,10 @@ def answers(index: Index, count: int) -> list[Any]:
     if isinstance(index, HammingIndex):
         queries = [code.tobytes() for code in random_codes(count, index.width, count)[:: max(1, count // 40)]]
         return [index.search(query, distance) for query in queries for distance in (0, 3, 9)]
+    if isinstance(index, PartsIndex):
+        values = random_parts(count, count)[:: max(1, count // 40)]
+        found = [index.search(value, points) for value in values for points in (2, 9)]
+        return [tuple(getattr(each, "tolist", bool)() for each in one[:3]) for one in found]
     if isinstance(index, WinnowIndex):
         texts = random_hashes(count, count)[:: max(1, count // 40)]
         return [[each.tolist() for each in index.search(text, 0.3)[:2]] for text in texts]
@@ -104,6 +115,7 @@ def test_a_file_has_the_bytes_that_the_format_says(kind: str, saved: Path) -> No
     assert (file.kind, file.width, file.rows) == {
         "hamming": (1, 8, 700),
         "minhash": (2, 512, 700),
+        "parts": (5, 2056, 700),
         "winnow": (4, 512, 700),
     }[kind]
     assert np.array_equal(np.frombuffer(file.content("ids"), "<u8"), np.arange(700) * 3 + 1)
@@ -145,6 +157,7 @@ def test_an_opened_index_is_changed_in_memory_only(kind: str, saved: Path) -> No
     made: dict[str, Any] = {
         "hamming": random_codes(2000, 8, 5),
         "minhash": random_signatures(2000, 5),
+        "parts": random_parts(2000, 5),
         "winnow": random_hashes(2000, 5),
     }
     rows = made[kind]

@@ -64,7 +64,7 @@ checks = some.builds(
 @some.composite
 def matches(draw: some.DrawFn) -> Match:
     kind = draw(some.sampled_from(ALL_TYPES))
-    similar = kind.measure.larger_is_nearer
+    similar = kind.measure in {Measure.JACCARD, Measure.CONTAINMENT}
     return Match(
         entry=draw(numbers),
         type=kind.name,
@@ -197,7 +197,7 @@ def of_text(**changes: Any) -> check_pb2.Query:  # noqa: ANN401  # any field
         (check_pb2.CheckRequest(queries=[of_text(max_distance=3)]), "queries[0].max_distance"),
         (check_pb2.CheckRequest(queries=[query(max_distance=32)]), "threshold"),
         (check_pb2.CheckRequest(queries=[query(max_distance=-1)]), "threshold"),
-        (check_pb2.CheckRequest(queries=[query("minhash/1", 512, min_similarity=0.44)]), "threshold"),
+        (check_pb2.CheckRequest(queries=[query("minhash/1", 512, min_similarity=0.39)]), "threshold"),
         (check_pb2.CheckRequest(queries=[query("minhash/1", 512, min_similarity=nan)]), "threshold"),
         (check_pb2.CheckRequest(queries=[query("minhash/1", 512, min_similarity=inf)]), "threshold"),
         (check_pb2.CheckRequest(queries=[of_text(min_similarity=0.6)]), "queries[0].min_similarity"),
@@ -245,7 +245,7 @@ def test_no_threshold_is_not_zero() -> None:
         (log_pb2.AppendRequest(statement=bytes(32 * 1024 + 1)), "statement"),
         (log_pb2.AppendRequest(statement=b"x", private=[b"y"] * 257), "private"),
         (log_pb2.AppendRequest(statement=b"x", private=[b"y", b""]), "private[1]"),
-        (log_pb2.AppendRequest(statement=b"x", private=[bytes(8 * 1024 + 1)]), "private[0]"),
+        (log_pb2.AppendRequest(statement=b"x", private=[bytes(12 * 1024 + 1)]), "private[0]"),
     ],
 )
 def test_a_bad_submission_names_its_field(message: log_pb2.AppendRequest, field: str) -> None:

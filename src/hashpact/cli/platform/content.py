@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Final
 
 import click
@@ -12,17 +12,21 @@ import click
 from hashpact.cli import exits
 from hashpact.cli.options import Connect, client_options, example, files_argument, json_option
 from hashpact.cli.output import complain, emit, error_fields, one_line, rfc3339, show_table, with_progress
+from hashpact.cli.platform.partial import PartialCheck
 from hashpact.cli.platform.pieces import STDIN
 from hashpact.domain.checks import DEFAULT_LIMIT, MAX_LIMIT, Answer, Filter, Match, Query
-from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure
+from hashpact.domain.fingerprints import PARTS, TYPES, Fingerprint, Measure
 from hashpact.domain.matching.strength import Strength
 from hashpact.domain.matching.views import DERIVED, PictureView, views_named
 from hashpact.domain.state import Basis
 from hashpact.errors import InvalidInputError
 from hashpact.fingerprint.content import Fingerprinted, fingerprints_of
+from hashpact.fingerprint.sniff import Kind
 
 _BASES: Final = click.Choice([basis.value for basis in Basis])
-_TYPES: Final = click.Choice(list(TYPES))
+_TYPES: Final = click.Choice([name for name in TYPES if name != PARTS.name])
+_SHARES: Final = {Measure.JACCARD: "similarity", Measure.CONTAINMENT: "share"}
+_SCORES: Final = {**_SHARES, Measure.POINTS: "points"}
 _ALL: Final = "all"
 _NONE: Final = "none"
 
@@ -124,7 +128,7 @@ def fingerprint(files: tuple[str, ...], types: tuple[str, ...], *, as_json: bool
     "--min-similarity",
     metavar="SHARE",
     type=click.FloatRange(0, 1),
-    help="Of minhash/1, how much must be alike. [0.6, of a short text 0.5]",
+    help="Of minhash/1, how much must be alike. [0.6, of a short text 0.45]",
 )
 @click.option(
     "--min-share",
@@ -140,6 +144,7 @@ def fingerprint(files: tuple[str, ...], types: tuple[str, ...], *, as_json: bool
     callback=lambda _context, _option, value: _views(value),
     help=f"Views of a picture, with commas between: {', '.join(view.value for view in DERIVED)}. [all]",
 )
+@click.option("--parts", is_flag=True, help="Find pictures that a picture shows a part of, or has inside.")
 @click.option(
     "--strength",
     type=click.Choice([each.value for each in Strength]),
@@ -167,6 +172,7 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     *,
     without_disputed: bool,
     without_disowned: bool,
+    parts: bool,
     as_json: bool,
 ) -> None:
     """Look for shared entries that files are copies of; - is one piece of content on standard input.
@@ -174,6 +180,9 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     Only fingerprints are sent, and the server keeps none of them. A picture is also looked for as it was
     before somebody may have framed, cropped, turned or screenshotted it: in views. A match is a signal, never
     a verdict. The exit status is 0 if anything matched, 1 if nothing did, and 2 if a file could not be read.
+
+    A match of parts/1 is a possible partial copy: so many points agree. Then the removed picture's keypoints
+    are read, and compared at the pixels: with an agreement under one half, it is another picture.
     """
     narrow = Filter(
         frozenset(labels),
@@ -183,18 +192,24 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
         without_disputed,
         without_disowned,
     )
+    if parts and STDIN in files:
+        msg = "--parts reads a picture twice, and standard input only once; name a file"
+        raise click.UsageError(msg)
     work = _Files(files, types, views, as_json=as_json)
     matched = False
     with connect() as client:
         work.key = client.profile.genesis
         for path, found in work:
-            queries = [_within(each, max_distance, min_similarity, min_share) for each in found.queries]
+            partial = PartialCheck(path, path, found.kind if parts else Kind.OTHER)
+            looked_for = (*found.queries, *map(Query, partial.queries))
+            queries = [_within(each, max_distance, min_similarity, min_share) for each in looked_for]
             answer = client.check(
                 queries, filter=narrow, limit=limit, min_position=min_position, strength=strength
             )
             matched = matched or bool(answer.matches)
+            agreed = partial.agreements(client, answer.matches, len(looked_for) - 1)
             if as_json:
-                matches = [_match(each) for each in answer.matches]
+                matches = [_match(each, agreed) for each in answer.matches]
                 bounded = {"truncated": True} if answer.truncated else {}
                 emit(
                     {
@@ -206,7 +221,7 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
                     }
                 )
             else:
-                _show_answer(path, answer)
+                _show_answer(path, answer, agreed)
     if work.failed or not matched:
         raise click.exceptions.Exit(exits.MISUSED if work.failed else exits.NO)
 
@@ -260,13 +275,16 @@ def _shown(fingerprint: Fingerprint) -> dict[str, object]:
     return shown
 
 
-def _match(match: Match) -> dict[str, object]:
-    name = {Measure.JACCARD: "similarity", Measure.CONTAINMENT: "share"}.get(match.measure, "distance")
-    score = round(match.score, 4) if match.measure.larger_is_nearer else int(match.score)
+def _match(match: Match, agreed: Mapping[int, float]) -> dict[str, object]:
+    name = _SCORES.get(match.measure, "distance")
+    place = {} if match.transform is None else {"transform": asdict(match.transform)}
+    seen = {"agreement": round(agreed[match.entry], 4)} if place and match.entry in agreed else {}
     return {
         "entry": match.entry,
         "type": match.type,
-        name: score,
+        name: round(match.score, 4) if match.measure in _SHARES else int(match.score),
+        **place,
+        **seen,
         "view": match.view.value,
         **({} if match.strength is None else {"strength": match.strength.value}),
         "labels": list(match.labels),
@@ -279,7 +297,7 @@ def _match(match: Match) -> dict[str, object]:
     }
 
 
-def _show_answer(path: str, answer: Answer) -> None:
+def _show_answer(path: str, answer: Answer, agreed: Mapping[int, float]) -> None:
     entries: dict[int, list[Match]] = {}
     for match in answer.matches:  # nearest first
         entries.setdefault(match.entry, []).append(match)
@@ -291,16 +309,18 @@ def _show_answer(path: str, answer: Answer) -> None:
     if entries:
         show_table(
             ("entry", "strength", "near by", "labels", "basis", "member", "for", "against"),
-            ([str(cell) for cell in _cells(matches)] for matches in entries.values()),
+            ([str(cell) for cell in _cells(matches, agreed)] for matches in entries.values()),
         )
 
 
-def _cells(matches: Sequence[Match]) -> tuple[object, ...]:
+def _cells(matches: Sequence[Match], agreed: Mapping[int, float]) -> tuple[object, ...]:
     """An entry's row: the nearest match of each type, and what members say of the entry."""
     first = matches[0]
     near: dict[str, str] = {}
     for match in matches:
-        score = f"{match.score:.2f}" if match.measure.larger_is_nearer else str(int(match.score))
+        score = f"{match.score:.2f}" if match.measure in _SHARES else str(int(match.score))
+        if match.transform is not None and match.entry in agreed:
+            score += f" ({agreed[match.entry]:.0%} at the pixels)"
         view = "" if match.view is PictureView.WHOLE else f" {match.view.value}"
         near.setdefault(match.type, view if match.measure is Measure.EQUALITY else f" {score}{view}")
     strengths = [match.strength for match in matches if match.strength is not None]

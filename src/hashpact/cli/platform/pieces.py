@@ -22,6 +22,7 @@ from typing import Final
 import click
 
 from hashpact.cli.options import moment
+from hashpact.cli.platform.partial import kept, with_parts
 from hashpact.domain.fingerprints import Fingerprint
 from hashpact.domain.state import Basis
 from hashpact.errors import InvalidInputError
@@ -78,14 +79,21 @@ class Piece:
 
 
 def named(
-    names: Sequence[str], types: Sequence[str] | None, terms: Terms, failed: Callable[[OSError], None]
+    names: Sequence[str],
+    types: Sequence[str] | None,
+    terms: Terms,
+    failed: Callable[[OSError], None],
+    *,
+    parts: bool = False,
 ) -> list[Piece]:
     """The files of these names, all below each directory among them, and standard input for ``-``.
+
+    ``parts``: pictures with their parts.
 
     Names that begin with a dot are passed over in a directory; ``failed`` is given what cannot be listed.
     """
     return [
-        Piece(name, partial(_content, name, types), lambda: terms)
+        Piece(name, partial(_content, name, types, parts=parts), lambda: terms)
         for given in names
         for name in (_below(given, failed) if os.path.isdir(given) else (given,))  # noqa: PTH112 - any bytes
     ]
@@ -108,9 +116,10 @@ def rows(path: str, types: Sequence[str] | None, terms: Terms) -> list[Piece]:
         raise InvalidInputError(msg, field="csv") from error
 
 
-def _content(name: str, types: Sequence[str] | None, key: bytes) -> Fingerprinted:
-    content = sys.stdin.buffer if name == STDIN else name
-    return fingerprints_of(content, types, key=key if types else None)
+def _content(name: str, types: Sequence[str] | None, key: bytes, *, parts: bool) -> Fingerprinted:
+    content = kept(name, STDIN) if parts else sys.stdin.buffer if name == STDIN else name
+    found = fingerprints_of(content, types, key=key if types else None)
+    return with_parts(found, content) if parts else found
 
 
 def _below(directory: str, failed: Callable[[OSError], None]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from hashpact.cli.platform import pieces
 from hashpact.cli.platform.content import limits_of, show_warnings
 from hashpact.cli.platform.pieces import Piece, Terms
 from hashpact.domain import statements
-from hashpact.domain.fingerprints import TYPES, parse_private
+from hashpact.domain.fingerprints import PARTS, TYPES, parse_private
 from hashpact.domain.kinds import Submit
 from hashpact.domain.messages import EntryDetail, Submission
 from hashpact.domain.state import Basis, Receipt
@@ -32,13 +32,15 @@ from hashpact.fingerprint.content import Fingerprinted
 if TYPE_CHECKING:
     from hashpact.member.clients import Client
 
+_TYPES: Final = click.Choice([name for name in TYPES if name != PARTS.name])
+
 _OF_ONE: Final = (InvalidInputError, NotFoundError, ConflictError)
 """Errors of one row of a table, after which the others are shared all the same."""
 
 _NO_OPTIONS: Final[dict[str, Any]] = {
     **dict.fromkeys(("labels", "jurisdictions", "types"), ()),
     **dict.fromkeys(("authority", "article", "removed")),
-    **dict.fromkeys(("again", "dry_run"), False),
+    **dict.fromkeys(("again", "dry_run", "parts"), False),
     "basis": Basis.GUIDELINE.value,
 }
 """What the options about new statements are if none is given."""
@@ -69,9 +71,8 @@ _NO_OPTIONS: Final[dict[str, Any]] = {
 @click.option(
     "--removed", metavar="TIME", type=moment, help="When it was removed: RFC 3339, or Unix seconds. [now]"
 )
-@click.option(
-    "--type", "types", type=click.Choice(list(TYPES)), multiple=True, help="Only this type; may be repeated."
-)
+@click.option("--type", "types", type=_TYPES, multiple=True, help="Only this type; may be repeated.")
+@click.option("--parts", is_flag=True, help="Of pictures also parts/1, where the policy allows it.")
 @click.option("--again", is_flag=True, help="Make another entry of what this profile shares already.")
 @click.option(
     "--dry-run", is_flag=True, help="Show what would be shared, and send nothing; labels are not looked up."
@@ -95,6 +96,9 @@ def submit(
     is one piece of content on standard input. What this profile shares already is named and left as it is,
     so a run that was interrupted goes on when the same command is given again. On other terms, such as
     another label, that is an error.
+
+    With --parts, pictures are also shared by their keypoints, which find crops and collages of them and
+    reveal more of them than other types do. The policy says for which labels (hashpact labels).
 
     A table (--csv) is UTF-8 with a header, and each row is one entry: the column path names a file, or type
     and value (in hex) give fingerprints. The columns label, basis, authority, article, jurisdiction and
@@ -126,11 +130,15 @@ def _share(  # noqa: PLR0913 - an argument for each option
     connect: Connect,
     *,
     types: Sequence[str],
+    parts: bool,
     again: bool,
     dry_run: bool,
     **options: Any,  # noqa: ANN401 - the fields of Terms
 ) -> None:
     terms = Terms(**options)
+    if table is not None and parts:
+        msg = "--parts is for files; a table has no column for them"
+        raise click.UsageError(msg)
     if table is None and not terms.labels:
         msg = "Missing option '--label'."
         raise click.UsageError(msg)
@@ -139,7 +147,7 @@ def _share(  # noqa: PLR0913 - an argument for each option
             terms.check()
         except InvalidInputError as error:
             raise click.UsageError(error.message) from error
-        found = pieces.named(files, types or None, terms, run.fail)
+        found = pieces.named(files, types or None, terms, run.fail, parts=parts)
     else:
         found = pieces.rows(table, types or None, terms)
     with connect() as client:

@@ -77,6 +77,8 @@ def strength_of(
     """
     if kind.measure is Measure.EQUALITY:
         return Strength.WEAK if kind == FOLDED else Strength.SAME
+    if kind.measure is Measure.POINTS:
+        return Strength.POSSIBLE
     if texture is Texture.TEXT_LIKE:
         unagreed = Strength.NEAR if kind == PDQ and score <= _NEAR_TEXT_LIKE else Strength.WEAK
         return Strength.POSSIBLE if agreed and unagreed is Strength.WEAK else unagreed

@@ -1,0 +1,42 @@
+"""Pictures with as much texture as a photograph, drawn from a seed, and copies of them."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+
+def picture(seed: int, size: tuple[int, int] = (800, 600)) -> Image.Image:
+    """Clouds of several sizes, with shapes of all sizes on them: other ones for each seed."""
+    random = np.random.RandomState(seed)
+    width, height = size
+    grey = np.zeros((height, width))
+    for cells, strength in ((4, 70), (16, 40), (48, 25), (120, 15)):
+        noise = Image.fromarray(random.uniform(-1, 1, (cells * 3 // 4, cells)).astype(np.float32))
+        grey += strength * np.asarray(noise.resize(size, Image.Resampling.BICUBIC))
+    drawn = Image.fromarray((grey + 128).clip(0, 255).astype(np.uint8))
+    draw = ImageDraw.Draw(drawn)
+    for _ in range(90):
+        x, y = random.randint(0, width), random.randint(0, height)
+        reach = int(6 * 2 ** random.uniform(0, 3.5))
+        box = (x, y, x + random.randint(4, 4 + reach), y + random.randint(4, 4 + reach))
+        shape = (draw.ellipse, draw.rectangle)[random.randint(2)]
+        shape(box, fill=int(random.randint(256)), outline=int(random.randint(256)))
+    return drawn
+
+
+def stored(grey: Image.Image, quality: int = 70) -> Image.Image:
+    """The picture after it was a JPEG."""
+    file = io.BytesIO()
+    grey.save(file, "JPEG", quality=quality)
+    return Image.open(io.BytesIO(file.getvalue())).convert("L")
+
+
+def inset(grey: Image.Image, by: float, at: tuple[float, float], canvas: Image.Image) -> Image.Image:
+    """The canvas with a smaller copy of the picture, whose corner lies at these shares of its sides."""
+    small = grey.resize((round(grey.width * by), round(grey.height * by)), Image.Resampling.BICUBIC)
+    framed = canvas.copy()
+    framed.paste(small, (round(at[0] * canvas.width), round(at[1] * canvas.height)))
+    return stored(framed)
