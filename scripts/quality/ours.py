@@ -6,7 +6,7 @@ missed, and a refused copy is a miss as well.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from typing import Final
 from hashpact import Fingerprint, Fingerprinted, fingerprints_of, fingerprints_of_text
 from hashpact.domain.checks import Query, Transform
 from hashpact.domain.fingerprints import MD5, PARTS, SHA256, TYPES, FingerprintType, PrivatePart
-from hashpact.domain.matching.strength import strength_of
+from hashpact.domain.matching.strength import Strength, is_alone, strength_of
 from hashpact.domain.matching.views import DERIVED
 from hashpact.errors import HashpactError
 from hashpact.fingerprint.parts.pictured import parts_of, pictured
@@ -109,11 +109,17 @@ class Clearinghouse:
                     continue
                 if hits.places is None or self._agrees(hit.item, hits.places[rank], content, query):
                     best[place] = hit.score, query
-        types = Counter(number for number, name in best if name != PARTS.name)
+        near: dict[int, set[str]] = defaultdict(set)
+        for number, name in best:
+            if name != PARTS.name:
+                near[number].add(name)
+        asks = {query.fingerprint.type.name for query in queries}
         found = []
         for (number, name), (score, query) in best.items():
-            agreed = types[number] > 1
+            agreed = len(near[number]) > 1
             strength = strength_of(TYPES[name], score, query.view, query.texture, agreed=agreed)
+            if is_alone(TYPES[name], query.fingerprint, asks, near[number]):
+                strength = Strength.WEAK
             found.append(Found(number, name, score, strength.value))
         return found
 
