@@ -29,6 +29,13 @@ _DETECTED: Final = 432
 _SHORTEST: Final = 64
 """The least short side of the working picture, in pixels."""
 _CONTRAST: Final = 0.01
+_EDGES: Final = 10
+"""The largest ratio of curvatures of a keypoint: beyond it, it lies on an edge."""
+_FAINT_CONTRAST: Final = 0.004
+_FAINT_EDGES: Final = 20
+_SMALLER: Final = 0.8
+_ENOUGH: Final = 128
+"""Keypoints with which a picture is not smooth: the faint ones cost as much time again."""
 _SIZE: Final = 4.4
 """The least size of a keypoint that is shared, in pixels: one that a copy at half the size still has."""
 _QUERY_SIZE: Final = 3.5
@@ -48,6 +55,8 @@ _FEWEST: Final = 8
 _TONES: Final = 256
 """The long side of the picture whose grey tones are counted."""
 _PLAIN: Final = 0.5
+_FLAT_TONES: Final = 3
+_FLAT: Final = 0.6
 _UNIT: Final = np.dtype(
     [("descriptor", "u1", 32), ("x", ">u2"), ("y", ">u2"), ("size", "u1"), ("angle", "u1")]
 )
@@ -78,7 +87,7 @@ def parts(grey: Image.Image) -> Fingerprint:
     Raises UnusableFingerprintError for a flat or text-like picture, for one with fewer than 32 keypoints and
     for one that is too narrow; ConfigError if OpenCV is not installed.
     """
-    plain = plain_share(grey)
+    plain = tones_share(grey, 1)
     if plain > _PLAIN:
         msg = (
             f"refused {PARTS.name}: one grey tone covers {plain:.0%} of the picture; "
@@ -86,7 +95,7 @@ def parts(grey: Image.Image) -> Fingerprint:
         )
         raise UnusableFingerprintError(msg, field="value")
     working = _working(grey)
-    points = _spread(_detected(working), working.shape, _SIZE)[: PARTS.most_shared]
+    points = _found(working, _SIZE, _ENOUGH, flat=_is_flat(grey))
     return _packed(*_described(working, points), PARTS.least_shared)
 
 
@@ -99,7 +108,7 @@ def parts_to_check(grey: Image.Image) -> tuple[Fingerprint, ...]:
     """
     working = _working(grey)
     fewest, most = PARTS.count
-    points = _spread(_detected(working), working.shape, _QUERY_SIZE)[:most]
+    points = _found(working, _QUERY_SIZE, most, flat=_is_flat(grey))
     mirrored = points.copy()
     mirrored[:, 0] = working.shape[1] - 1 - points[:, 0]
     mirrored[:, 3] = (180 - points[:, 3]) % 360
@@ -144,15 +153,25 @@ def reduced(grey: Image.Image) -> Image.Image:
     return _sized(grey, LONG_SIDE, larger=True)
 
 
-def plain_share(grey: Image.Image) -> float:
-    """The share of a picture that its most common grey tone covers, with the tones next to it.
+def tones_share(grey: Image.Image, count: int) -> float:
+    """The share of a picture that its ``count`` most common grey tones cover, each with those next to it.
 
     Counted with a long side of at most 256 pixels: over half of a screenshot of text is background, and of
     a photograph seldom.
     """
     tones = np.bincount(np.asarray(_sized(grey, _TONES, larger=False)).ravel(), minlength=256)
-    near = np.convolve(tones, (1, 1, 1), "same")
-    return float(near.max() / tones.sum())
+    whole, covered = tones.sum(), 0
+    for _ in range(count):
+        near = np.convolve(tones, (1, 1, 1), "same")
+        most = int(near.argmax())
+        covered += int(near[most])
+        tones[max(most - 1, 0) : most + 2] = 0
+    return float(covered / whole)
+
+
+def _is_flat(grey: Image.Image) -> bool:
+    """Whether it is drawn in a few tones: the edges of simple shapes are in many other pictures, too."""
+    return tones_share(grey, _FLAT_TONES) > _FLAT
 
 
 def _opencv() -> ModuleType:
@@ -190,12 +209,22 @@ def _working(grey: Image.Image) -> NDArray[np.uint8]:
     return np.asarray(sized, dtype=np.uint8)
 
 
-def _detected(working: NDArray[np.uint8]) -> Points:
+def _found(working: NDArray[np.uint8], least: float, most: int, *, flat: bool) -> Points:
+    """At most so many keypoints; of a picture that is smooth and not flat, fainter and smaller ones, too."""
+    points = _spread(_detected(working, _CONTRAST, _EDGES), working.shape, least)
+    if len(points) >= _ENOUGH or flat:
+        return points[:most]
+    every = _detected(working, _FAINT_CONTRAST, _FAINT_EDGES)
+    smaller = _spread(every[every[:, 2] < least], working.shape, _SMALLER * least)
+    return np.concatenate([_spread(every, working.shape, least), smaller])[:most]
+
+
+def _detected(working: NDArray[np.uint8], contrast: float, edges: float) -> Points:
     """The keypoints of the difference of Gaussians (Lowe, 2004), in pixels of ``working``."""
     cv2 = _opencv()
     by = _DETECTED / LONG_SIDE
     small = cv2.resize(working, None, fx=by, fy=by, interpolation=cv2.INTER_AREA)
-    found = cv2.SIFT_create(contrastThreshold=_CONTRAST).detect(small)
+    found = cv2.SIFT_create(contrastThreshold=contrast, edgeThreshold=edges).detect(small)
     points = np.array([(*p.pt, p.size, p.angle, p.response) for p in found]).reshape(-1, 5)
     points[:, :2] = (points[:, :2] + 0.5) / by - 0.5
     points[:, 2] /= by

@@ -15,7 +15,7 @@ from hashpact.domain.checks import Transform
 from hashpact.domain.fingerprints import PARTS, Fingerprint, PrivatePart
 from hashpact.errors import InvalidInputError, UnusableFingerprintError
 from hashpact.fingerprint.parts import keypoints as recipe
-from hashpact.fingerprint.parts.keypoints import agreement, parts, parts_to_check, plain_share
+from hashpact.fingerprint.parts.keypoints import agreement, parts, parts_to_check, tones_share
 
 ENOUGH = int(PARTS.default)
 
@@ -118,7 +118,7 @@ def page(lines: int) -> Image.Image:
 @pytest.mark.parametrize("name", ["png", "jpeg"])
 def test_a_text_is_refused_as_an_entry_and_can_be_checked(name: str) -> None:
     text = page(30) if name == "png" else stored(page(30))
-    assert plain_share(text) > 0.5
+    assert tones_share(text, 1) > 0.5
     with pytest.raises(UnusableFingerprintError, match=r"one grey tone covers [5-9]\d% of the picture"):
         parts(text)
     assert len(parts_to_check(text)) == 2
