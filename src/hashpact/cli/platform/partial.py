@@ -13,11 +13,11 @@ from hashpact.domain.checks import Match
 from hashpact.domain.fingerprints import PARTS, Fingerprint, Measure
 from hashpact.errors import HashpactError, InvalidInputError
 from hashpact.fingerprint.content import Fingerprinted
-from hashpact.fingerprint.parts.pictured import Pictured, parts_of, pictured
 from hashpact.fingerprint.sniff import Kind
 from hashpact.fingerprint.source import Content, opened
 
 if TYPE_CHECKING:
+    from hashpact.fingerprint.parts.pictured import Pictured
     from hashpact.member.clients import Client
 
 
@@ -33,6 +33,8 @@ def with_parts(found: Fingerprinted, content: Content) -> Fingerprinted:
     """The fingerprints of a picture with its parts/1 before the exact ones, or why it has none."""
     if found.kind is not Kind.PICTURE:
         return found
+    from hashpact.fingerprint.parts.pictured import parts_of  # noqa: PLC0415 - late: Pillow and numpy
+
     try:
         made = parts_of(content)
     except InvalidInputError as error:
@@ -51,6 +53,8 @@ class PartialCheck:
         self._name = name
         self._pictured: Pictured | None = None
         if kind is Kind.PICTURE:
+            from hashpact.fingerprint.parts.pictured import pictured  # noqa: PLC0415 - late, as above
+
             try:
                 self._pictured = pictured(content)
             except InvalidInputError as error:
