@@ -13,7 +13,7 @@ INCLUDES = {
     "store": set(),
     "isa": set(),
     "text": {"isa"},
-    "image": set(),
+    "image": {"isa"},
     "hamming": {"store", "isa", "instruments"},
     "minhash": {"store", "isa", "text"},
     "parts": {"store", "isa"},

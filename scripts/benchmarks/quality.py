@@ -65,14 +65,13 @@ def promises(report: Report) -> list[Promise]:
 
 
 def _of_pictures(report: Report, *, parts: bool) -> list[Promise]:
-    side = ours.ANY if parts else ours.NAME
-    kept = floors.recalls(floors.PICTURES, pictures.shares(report["recall"], side), parts=parts)
+    kept = floors.recalls(floors.PICTURES, pictures.shares(report["recall"], ours.NAME), parts=parts)
     different = report["different"]
     kept.append(Promise("pairs of different pictures", different["pairs"], least=floors.FEWEST_PICTURE_PAIRS))
-    wrong = different["matched"].get(ours.NAME, 0)
-    kept.append(Promise("of them matched", wrong, most=floors.MOST_PICTURE_PAIRS))
+    wrong = different["matched"].get(ours.SURE, 0)
+    kept.append(Promise("of them the same or near", wrong, most=floors.MOST_PICTURE_PAIRS))
     for row in report["layouts"]:
-        share = Share(row["matched"].get(ours.NAME, 0), row["pairs"])
+        share = Share(row["matched"].get(ours.SURE, 0), row["pairs"])
         kept.append(Promise(f"matched of {row['set']}, %", share.percent, most=floors.MOST_OF_A_LAYOUT))
         if parts and row["set"].startswith("picture posts"):
             also = Share(row["matched"].get(f"{ours.NAME}, possible", 0), row["pairs"])
@@ -89,11 +88,11 @@ def _of_texts(report: Report) -> list[Promise]:
     for length in texts.DISTINCT:
         some = [row for row in report["different"] if row["set"].endswith(length)]
         pairs = sum(row["pairs"] for row in some)
-        wrong = sum(row["matched"].get(ours.NAME, 0) for row in some)
+        wrong = sum(row["matched"].get(ours.SURE, 0) for row in some)
         figure = wrong / pairs * MILLION if pairs else None
         kept.append(Promise(f"{length} texts, a million pairs", figure, most=floors.MOST_TEXT_PAIRS))
     boilerplate = sum(
-        (Share(row["matched"].get(ours.NAME, 0), row["pairs"]) for row in report["boilerplate"]), Share(0, 0)
+        (Share(row["matched"].get(ours.SURE, 0), row["pairs"]) for row in report["boilerplate"]), Share(0, 0)
     )
     kept.append(Promise("boilerplate alone, %", boilerplate.percent, most=floors.MOST_BOILERPLATE))
     without = sum((Share(row["refused"], row["posts"]) for row in report["without"]), Share(0, 0))

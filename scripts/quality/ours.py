@@ -6,7 +6,7 @@ missed, and a refused copy is a miss as well.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,25 +15,22 @@ from typing import Final
 from hashpact import Fingerprint, Fingerprinted, fingerprints_of, fingerprints_of_text
 from hashpact.domain.checks import Query, Transform
 from hashpact.domain.fingerprints import MD5, PARTS, SHA256, TYPES, FingerprintType, PrivatePart
-from hashpact.domain.matching.strength import strength_of
+from hashpact.domain.matching.strength import Strength, is_alone, strength_of
 from hashpact.domain.matching.views import DERIVED
 from hashpact.errors import HashpactError
 from hashpact.fingerprint.parts.pictured import parts_of, pictured
 from hashpact.lookup.native import NativeIndex
 
 NAME: Final = "hashpact"
-CERTAIN: Final = frozenset({"same", "near"})
-"""The strengths that count as found without parts, and of which no unrelated pair may have one."""
+SURE: Final = "hashpact, same or near"
+WEAK: Final = "hashpact, weak too"
+OTHER: Final = "hashpact, another one as well"
+REFUSED: Final = "hashpact, refused"
+"""In counts: found at any strength but `weak`; found as the same or near, of which no unrelated pair may be;
+found at all; a match with a picture that is not the original; a copy without a fingerprint to search for."""
 
 KEY: Final = bytes(range(32))
 """Of the log: folded/1 is keyed with it. Its matches are weak, and only some policies allow them."""
-
-ANY: Final = "hashpact, possible"
-WEAK: Final = "hashpact, weak"
-OTHER: Final = "hashpact, another one as well"
-REFUSED: Final = "hashpact, refused"
-"""In counts: found at any strength but `weak`; found at all; a match with a picture that is not the original;
-a copy that has no fingerprint to search for."""
 
 LIMIT: Final = 1000
 
@@ -95,7 +92,7 @@ class Clearinghouse:
         first = len(self._numbers)
         self._numbers += [number] * len(fingerprints)
         self._index.add(enumerate(fingerprints, first))
-        self._parts |= {item: one for item, one in enumerate(fingerprints, first) if one.type is PARTS}
+        self._parts |= {item: one for item, one in enumerate(fingerprints, first) if one.type == PARTS}
 
     def find(self, queries: Sequence[Query], content: bytes | str) -> list[Found]:
         """Every match within the queries' thresholds: at most one for each number and type, the best.
@@ -112,11 +109,17 @@ class Clearinghouse:
                     continue
                 if hits.places is None or self._agrees(hit.item, hits.places[rank], content, query):
                     best[place] = hit.score, query
-        types = Counter(number for number, name in best if name != PARTS.name)
+        near: dict[int, set[str]] = defaultdict(set)
+        for number, name in best:
+            if name != PARTS.name:
+                near[number].add(name)
+        asks = {query.fingerprint.type.name for query in queries}
         found = []
         for (number, name), (score, query) in best.items():
-            agreed = types[number] > 1
+            agreed = len(near[number]) > 1
             strength = strength_of(TYPES[name], score, query.view, query.texture, agreed=agreed)
+            if is_alone(TYPES[name], query.fingerprint, asks, near[number]):
+                strength = Strength.WEAK
             found.append(Found(number, name, score, strength.value))
         return found
 
@@ -129,19 +132,24 @@ class Clearinghouse:
         return picture.agreement((private,), Transform(*place), mirrored=mirrored).confirmed
 
 
+def is_sure(strength: str) -> bool:
+    """Whether that strength is one that no unrelated pair may have."""
+    return strength in ("same", "near")
+
+
 def graded(strength: str) -> str:
-    """The name under which matches of a strength are counted."""
-    return NAME if strength in CERTAIN else f"{NAME}, {strength}"
+    """The name under which pairs that match at a strength are counted."""
+    return SURE if is_sure(strength) else f"{NAME}, {strength}"
 
 
 def sides(found: Sequence[Found], number: int) -> set[str]:
     """As what it counts that these were found about a copy of that number."""
     right = [one for one in found if one.number == number]
     counted = {one.type for one in right}
-    counted |= {NAME for one in right if one.strength in CERTAIN}
-    counted |= {ANY for one in right if one.strength != "weak"}
+    counted |= {NAME for one in right if one.strength != "weak"}
+    counted |= {SURE for one in right if is_sure(one.strength)}
     counted |= {WEAK for _ in right}
-    counted |= {OTHER for one in found if one.number != number and one.strength in CERTAIN}
+    counted |= {OTHER for one in found if one.number != number and is_sure(one.strength)}
     return counted
 
 

@@ -70,7 +70,7 @@ def text_rows(rows: Sequence[Row]) -> list[Row]:
 
 def pair_rows(rows: Sequence[Row]) -> list[Row]:
     """A row for each set of different content: how many pairs each side matches."""
-    sides = [ours.NAME, *_sides(rows, "matched")]
+    sides = list(dict.fromkeys([ours.SURE, *_sides(rows, "matched")]))
     return [
         {
             "set": row["set"],

@@ -188,7 +188,7 @@ def _pairs(of: Set, processes: int | None, distances: Distances) -> Row:
         "refused": sum(not forms[ORIGINAL][ours.NAME] for forms in shared.forms),
         "matched": {side: len(pairs) for side, pairs in matched.items()},
         "which": [
-            [some[one].name, some[other].name] for one, other in sorted(matched.get(ours.NAME, set()))[:20]
+            [some[one].name, some[other].name] for one, other in sorted(matched.get(ours.SURE, set()))[:20]
         ],
     }
 

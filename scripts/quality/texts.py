@@ -148,7 +148,7 @@ def _pairs(texts: Sequence[str], peer_pairs: int) -> tuple[Row, Distances]:
         "pairs": len(texts) * (len(texts) - 1) // 2,
         "refused": sum(not some for some in shared),
         "matched": {side: len(pairs) for side, pairs in matched.items()},
-        "which": [[texts[one], texts[other]] for one, other in sorted(matched.get(ours.NAME, set()))[:5]],
+        "which": [[texts[one], texts[other]] for one, other in sorted(matched.get(ours.SURE, set()))[:5]],
         "peers": {peer.name: _by_peer(peer, texts, peer_pairs) for peer in peers.of_texts()},
     }
     return row, distances

@@ -124,12 +124,11 @@ std::vector<Hit> ask(const Store& store, const std::uint64_t* query, unsigned ra
 }
 std::vector<Hit> ask(const WinnowStore& store, const std::uint64_t* query, unsigned radius, std::size_t limit) {
     const hashpact::WinnowValues text(query);
-    const auto found = hashpact::search(store, {text.begin(), text.end()}, 1 - radius / 1000.0, limit);
     std::vector<Hit> hits;
+    const auto found = hashpact::search(store, {text.begin(), text.end()}, 1 - radius / 1000.0, limit);
     for (const auto& hit : found.hits) hits.push_back({static_cast<std::uint32_t>(hit.share * 1e9), hit.id});
     return hits;
 }
-
 template <class Store>
 std::vector<std::vector<Hit>> answers(const Store& store, const Sample<Store>& sample) {
     std::vector<std::vector<Hit>> all;

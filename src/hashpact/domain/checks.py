@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple, overload
 
 from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure
-from hashpact.domain.matching.strength import Strength, strength_of
+from hashpact.domain.matching.strength import Strength, is_alone, strength_of
 from hashpact.domain.matching.views import PictureView, Texture
 from hashpact.errors import InvalidInputError
 
@@ -205,26 +205,27 @@ class Answer:
     position: int
     truncated: bool = False
 
-    def graded(self, queries: Sequence[Query], least: Strength = Strength.WEAK) -> Answer:
+    def graded(
+        self, queries: Sequence[Query], least: Strength = Strength.WEAK, limit: int = MAX_LIMIT
+    ) -> Answer:
         """The answer to these ``queries`` with each match's strength, without those weaker than ``least``.
 
         An entry that is near by two perceptual types counts as found twice. Keypoints do not count for that:
-        pictures of one layout have many in common, and only the pixels tell them apart.
+        pictures of one layout have many in common, and only the pixels tell them apart. An answer that is
+        truncated, or has as many matches as the ``limit``, does not show by which types an entry is not near.
         """
+        asked = {query.fingerprint.type.name for query in queries}
+        complete = not self.truncated and len(self.matches) < limit
         kinds: dict[int, set[str]] = {}
         for match in self.matches:
             if match.measure not in {Measure.EQUALITY, Measure.POINTS}:
                 kinds.setdefault(match.entry, set()).add(match.type)
         found = []
         for match in self.matches:
-            query = queries[match.query]
-            strength = strength_of(
-                TYPES[match.type],
-                match.score,
-                query.view,
-                query.texture,
-                agreed=len(kinds.get(match.entry, ())) > 1,
-            )
+            query, kind, near = queries[match.query], TYPES[match.type], kinds.get(match.entry, set())
+            strength = strength_of(kind, match.score, query.view, query.texture, agreed=len(near) > 1)
+            if complete and is_alone(kind, query.fingerprint, asked, near):
+                strength = Strength.WEAK
             if strength.reaches(least):
                 found.append(replace(match, view=query.view, strength=strength))
         return replace(self, matches=tuple(found))

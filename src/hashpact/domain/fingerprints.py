@@ -94,7 +94,7 @@ class FingerprintType:
 
 PDQ: Final = FingerprintType("pdq/1", 32, Measure.HAMMING, 31, 31, (112, 144), 50)
 PHASH: Final = FingerprintType("phash/1", 8, Measure.HAMMING, 6, 10, (16, 48))
-MINHASH: Final = FingerprintType("minhash/1", 512, Measure.JACCARD, 0.60, 0.45, small=(50, 0.50))
+MINHASH: Final = FingerprintType("minhash/1", 512, Measure.JACCARD, 0.60, 0.40, small=(50, 0.45))
 WINNOW: Final = FingerprintType(
     "winnow/1", 4, Measure.CONTAINMENT, 0.50, 0.30, count=(8, 8192), most_shared=128
 )

@@ -13,7 +13,7 @@ import io
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from hashpact.domain.checks import Query
 from hashpact.domain.fingerprints import (
@@ -37,6 +37,10 @@ from hashpact.fingerprint.reading.encodings import Decoded, decoded
 from hashpact.fingerprint.sniff import HEAD_BYTES, Kind, is_nearly_text, kind_of, unread_format
 from hashpact.fingerprint.source import Content, name_of, opened, size_of
 from hashpact.fingerprint.winnowing import winnow
+
+if TYPE_CHECKING:
+    from hashpact.fingerprint.images import Picture
+    from hashpact.fingerprint.views.shown import Seen
 
 _TYPES: Final = {
     Kind.PICTURE: (PDQ, PHASH, SHA256, MD5),
@@ -220,6 +224,10 @@ def _of_picture(
     from hashpact.fingerprint import perceptual  # noqa: PLC0415 - later: numpy, once decoders are done
 
     reduced = perceptual.reduced(picture)
+    on_white = perceptual.reduced(picture.over(images.WHITE)) if picture.transparent else None
+    seen = _seen(picture, file, size, views) if views else None
+    # A picture is large, and phash needs memory, too.
+    del picture
     found: list[Fingerprint] = []
     refused: list[tuple[str, str]] = []
     recipes = [each for each in ((PDQ, perceptual.pdq), (PHASH, perceptual.phash)) if each[0] in chosen]
@@ -228,21 +236,27 @@ def _of_picture(
             found.append(recipe(reduced))
         except UnusableFingerprintError as exc:
             refused.append((kind.name, exc.message))
-    if picture.transparent:
-        seen = perceptual.reduced(picture.over(images.WHITE))
+    if on_white is not None:
+        known = {each.value for each in found}
         for _, recipe in recipes:
             with suppress(UnusableFingerprintError):
-                found += [
-                    each for each in (recipe(seen),) if each.value not in (other.value for other in found)
-                ]
-    if not views:
+                made = recipe(on_white)
+                found += [made] if made.value not in known else []
+    if seen is None:
         return found, refused, ()
 
     from hashpact.fingerprint.views import derive  # noqa: PLC0415 - late: not to share with
 
-    other = images.other_frame(file, size) if picture.moving and PictureView.FRAME in views else None
-    queries = derive.derived(picture, reduced, other, {PictureView.WHOLE, *views})
+    queries = derive.derived(seen, reduced, {PictureView.WHOLE, *views})
     return found, refused, tuple(each for each in queries if each.fingerprint.type in chosen)
+
+
+def _seen(picture: Picture, file: BinaryIO, size: int, views: frozenset[PictureView]) -> Seen:
+    from hashpact.fingerprint import images  # noqa: PLC0415 - late: Pillow
+    from hashpact.fingerprint.views import shown  # noqa: PLC0415 - late: not to share with
+
+    moving = picture.moving and PictureView.FRAME in views
+    return shown.seen(picture, images.other_frame(file, size) if moving else None)
 
 
 def _text(file: BinaryIO, size: int) -> Decoded | None:

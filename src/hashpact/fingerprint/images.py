@@ -244,7 +244,7 @@ def _rgb(image: Image.Image) -> Image.Image:
         import numpy as np  # noqa: PLC0415 - late: a decoder needs the memory first
 
         image = Image.fromarray((np.asarray(image, dtype=np.uint16) >> 8).astype(np.uint8))
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _too_large(pixels: int) -> str:

@@ -103,7 +103,7 @@ class Operations:
         queries = tuple(item if isinstance(item, Query) else Query(_adopt(item)) for item in items)
         least = _chosen(Strength, strength, "strength")
         asked = calls.check(Check(queries, narrow, limit, min_position))
-        return Call(asked.method, asked.request, lambda data: asked.read(data).graded(queries, least))
+        return Call(asked.method, asked.request, lambda data: asked.read(data).graded(queries, least, limit))
 
     def check_file(
         self,

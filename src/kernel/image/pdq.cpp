@@ -199,7 +199,7 @@ Pdq::Pdq(std::size_t width, std::size_t height)
       luma_(width * together_),
       along_(width * together_),
       down_(width * together_),
-      second_along_(width * together_),
+      second_along_(together_ == 1 ? 0 : width * together_),
       columns_(places_of(width)),
       lines_(places_of(height)),
       first_(width, height),
@@ -257,8 +257,8 @@ void Pdq::sample_rows() {
     std::array<float, kPlaces> columns;
     if (together_ == 1) {
         if (pending_ == 0) return;
-        average_row(down_.data(), second_along_.data(), width_);
-        for (std::size_t j = 0; j < kPlaces; ++j) columns[j] = second_along_[columns_[j]];
+        average_row(down_.data(), along_.data(), width_);
+        for (std::size_t j = 0; j < kPlaces; ++j) columns[j] = along_[columns_[j]];
         pending_ = 0;
         sample(columns.data());
         return;

@@ -84,9 +84,9 @@ class Pdq {
     std::size_t held_ = 0;       // rows in the block of luma
     std::size_t pending_ = 0;    // rows that have come out of the first pass, and not gone into the second
     std::vector<float> luma_;    // a block; afterwards its rows, averaged along themselves
-    std::vector<float> along_;   // a block, averaged along its rows
+    std::vector<float> along_;   // a block, averaged along its rows; afterwards pending rows as a block
     std::vector<float> down_;    // rows, averaged along the columns, too
-    std::vector<float> second_along_;
+    std::vector<float> second_along_;  // sums along those rows
     std::array<std::size_t, kPlaces> columns_;  // where samples are taken in a row
     std::array<std::size_t, kPlaces> lines_;    // and which rows have any
     ColumnAverage first_;

@@ -68,7 +68,7 @@ def test_the_table_of_types_is_the_one_of_the_design() -> None:
         ("pdq/1", 32, 31, 31, (112, 144), 50),
         ("phash/1", 8, 6, 10, (16, 48), None),
         ("parts/1", 38, 8, 6, None, None),
-        ("minhash/1", 512, 0.6, 0.45, None, None),
+        ("minhash/1", 512, 0.6, 0.4, None, None),
         ("winnow/1", 4, 0.5, 0.3, None, None),
         ("folded/1", 32, 0, 0, None, None),
         ("sha256/1", 32, 0, 0, None, None),
@@ -85,7 +85,7 @@ def test_a_sketch_of_a_small_set_has_a_lower_default(size: int) -> None:
     assert elements(value) == pytest.approx(sketch.count(), rel=1e-6)
     # Four standard deviations.
     assert elements(value) == pytest.approx(size, rel=4 / 128**0.5, abs=1)
-    assert MINHASH.default_for(value) == (0.50 if sketch.count() < 50 else 0.60)
+    assert MINHASH.default_for(value) == (0.45 if sketch.count() < 50 else 0.60)
     assert Query(Fingerprint(MINHASH, value)).within() == MINHASH.default_for(value)
     assert Query(Fingerprint(MINHASH, value), 0.8).within() == 0.8
 
@@ -164,7 +164,7 @@ def test_a_type_that_is_not_known_names_those_that_are() -> None:
         (PDQ, [0, 1, 31, 31.0], [-1, 32, 30.5, math.nan, math.inf, -math.inf]),
         (PHASH, [0, 10], [11, -1, 0.5]),
         (PARTS, [6, 8, 300], [5, 0, 301, 8.5, math.nan, math.inf]),
-        (MINHASH, [0.45, 0.6, 1], [0.44, 1.01, 0, 31, math.nan, math.inf]),
+        (MINHASH, [0.4, 0.6, 1], [0.39, 1.01, 0, 31, math.nan, math.inf]),
         (WINNOW, [0.3, 0.5, 1], [0.29, 1.01, 0, 31, math.nan, math.inf]),
         (SHA256, [0], [1, -1, 0.5, math.nan]),
         (MD5, [0], [1]),

@@ -188,8 +188,11 @@ def test_a_text_is_one_throughout_or_it_is_another_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "remark"),
     [
-        (TEXT[:30].encode() + b"\xff" + TEXT[30:].encode(), "not UTF-8 throughout: read with 1 wrong byte"),
-        (TEXT.encode() + "ệ".encode()[:2], "not UTF-8 throughout: read with 1 wrong byte"),
+        (
+            TEXT[:30].encode() + b"\xff" + TEXT[30:].encode(),
+            "not UTF-8 throughout; wrong bytes and cut letters left out: 1",
+        ),
+        (TEXT.encode() + "ệ".encode()[:2], "not UTF-8 throughout; wrong bytes and cut letters left out: 1"),
         (TEXT.encode("utf-16"), "read as UTF-16"),
         (("GIF89a " + TEXT).encode(), None),
     ],

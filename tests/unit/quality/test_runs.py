@@ -73,7 +73,7 @@ def test_pairs_are_counted_once_and_named(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(pictures, "distinct", lambda _sample: some)
     distances = Distances()
     row = of_pictures.different(3, 1, distances)
-    assert row["matched"][ours.NAME] == 1
+    assert row["matched"][ours.SURE] == 1
     assert row["matched"]["imagehash phash 6"] == 1
     assert row["which"] == [["a", "a again"]]
     assert row["pairs"] == 3
@@ -117,10 +117,10 @@ def a_report() -> dict[str, object]:
         "texts": {
             "recall": [],
             "different": [
-                {"set": "en, short", "pairs": 1_000_000, "matched": {ours.NAME: 5}},
+                {"set": "en, short", "pairs": 1_000_000, "matched": {ours.SURE: 5}},
                 {"set": "en, long", "pairs": 1_000_000, "matched": {}},
             ],
-            "boilerplate": [{"pairs": 100, "matched": {ours.NAME: 1}}],
+            "boilerplate": [{"pairs": 100, "matched": {ours.SURE: 1}}],
             "without": [{"posts": 100, "refused": 5}],
         },
     }
@@ -135,8 +135,8 @@ def test_bounds_on_false_matches_are_kept_at_their_bounds() -> None:
 @pytest.mark.parametrize("which", range(5))
 def test_a_figure_beyond_its_bound_breaks_a_promise(which: int) -> None:
     report: dict[str, dict[str, list[dict[str, object]]]] = a_report()  # type: ignore[assignment]  # nested
-    broken: dict[str, object] = {"pairs": 1000, "matched": {ours.NAME: 1000}, "posts": 100, "refused": 6}
-    report["pictures"]["different"]["matched"] = {ours.NAME: int(which == 0)}  # type: ignore[call-overload]  # a row
+    broken: dict[str, object] = {"pairs": 1000, "matched": {ours.SURE: 1000}, "posts": 100, "refused": 6}
+    report["pictures"]["different"]["matched"] = {ours.SURE: int(which == 0)}  # type: ignore[call-overload]  # a row
     if which:
         place = [
             ("pictures", "layouts"),

@@ -180,7 +180,7 @@ def test_private_parts_are_what_the_items_commit_to(appender: Appender, world: W
 @pytest.mark.parametrize(
     ("private", "error", "message"),
     [
-        (b"x" * 8193, MalformedError, "8193 bytes; the limit is 8192"),
+        (b"x" * 12289, MalformedError, "12289 bytes; the limit is 12288"),
         (b"junk\n", MalformedError, "first line"),
         (private_part(SHARED).replace(b"pdq/1", b"pdq/9"), InvalidInputError, "unknown fingerprint type"),
         (

@@ -197,7 +197,7 @@ def of_text(**changes: Any) -> check_pb2.Query:  # noqa: ANN401  # any field
         (check_pb2.CheckRequest(queries=[of_text(max_distance=3)]), "queries[0].max_distance"),
         (check_pb2.CheckRequest(queries=[query(max_distance=32)]), "threshold"),
         (check_pb2.CheckRequest(queries=[query(max_distance=-1)]), "threshold"),
-        (check_pb2.CheckRequest(queries=[query("minhash/1", 512, min_similarity=0.44)]), "threshold"),
+        (check_pb2.CheckRequest(queries=[query("minhash/1", 512, min_similarity=0.39)]), "threshold"),
         (check_pb2.CheckRequest(queries=[query("minhash/1", 512, min_similarity=nan)]), "threshold"),
         (check_pb2.CheckRequest(queries=[query("minhash/1", 512, min_similarity=inf)]), "threshold"),
         (check_pb2.CheckRequest(queries=[of_text(min_similarity=0.6)]), "queries[0].min_similarity"),

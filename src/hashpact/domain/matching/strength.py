@@ -7,9 +7,20 @@ measured distances of copies and of unrelated content: docs/methods/views.md.
 from __future__ import annotations
 
 import enum
+from collections.abc import Collection
 from typing import Final
 
-from hashpact.domain.fingerprints import FOLDED, MINHASH, PDQ, PHASH, FingerprintType, Measure
+from hashpact.domain.fingerprints import (
+    FOLDED,
+    MINHASH,
+    PDQ,
+    PHASH,
+    WINNOW,
+    Fingerprint,
+    FingerprintType,
+    Measure,
+    elements,
+)
 from hashpact.domain.matching.views import PictureView, Texture
 
 
@@ -27,13 +38,10 @@ class Strength(enum.StrEnum):
         return order.index(self) <= order.index(least)
 
 
-_PARTIAL: Final = (Measure.CONTAINMENT,)
-"""What is shared is in the upload, among other things: a quotation in an answer as well as a copy."""
-
 _SAME: Final = {PDQ.name: 10.0, PHASH.name: 0.0, MINHASH.name: 0.9}
 """What is as near as two encodings of the same content."""
 
-_NEAR: Final = {PDQ.name: 31.0, PHASH.name: 8.0, MINHASH.name: 0.6}
+_NEAR: Final = {PDQ.name: 31.0, PHASH.name: 8.0, MINHASH.name: 0.6, WINNOW.name: 0.8}
 """What is as near as an edited copy, while no unrelated content is."""
 
 _NEAR_DERIVED: Final = {PictureView.PADDED: 6.0, PictureView.TILTED: 6.0, PictureView.TURNED: 4.0}
@@ -46,6 +54,9 @@ _NEAR_FAINT: Final = {
     PictureView.TURNED: 0.0,
 }
 """The same for phash/1 of a faint picture; of other views, never."""
+
+_LONG: Final = 60
+"""Shingles of a text which, if another one is like it, is long enough for winnow/1, and so is the other."""
 
 _NEAR_TEXT_LIKE: Final = 16.0
 """The same for pdq/1 of a picture of text, and never for phash/1."""
@@ -62,14 +73,12 @@ def strength_of(
     """The strength of a match of that type and score.
 
     ``view`` is what the query is of, and ``texture`` that picture's. ``agreed`` is whether a fingerprint of
-    another perceptual type is near the same entry.
+    another perceptual type is near the same entry. A match that `is_alone` is weak instead.
     """
     if kind.measure is Measure.EQUALITY:
         return Strength.WEAK if kind == FOLDED else Strength.SAME
     if kind.measure is Measure.POINTS:
         return Strength.POSSIBLE
-    if kind.measure in _PARTIAL:
-        return Strength.NEAR if agreed else Strength.POSSIBLE
     if texture is Texture.TEXT_LIKE:
         unagreed = Strength.NEAR if kind == PDQ and score <= _NEAR_TEXT_LIKE else Strength.WEAK
         return Strength.POSSIBLE if agreed and unagreed is Strength.WEAK else unagreed
@@ -77,6 +86,21 @@ def strength_of(
     if whole and kind.name in _SAME and _within(kind, score, _SAME):
         return Strength.SAME
     return Strength.NEAR if agreed or _is_near(kind, score, view, texture) else Strength.POSSIBLE
+
+
+def is_alone(
+    found: FingerprintType, query: Fingerprint, asked: Collection[str], near: Collection[str]
+) -> bool:
+    """Whether a match of a text lacks another one that copies have, so that only boilerplate may be alike.
+
+    ``asked`` names the types that a check has asked for, and ``near`` those by which the entry is near.
+    """
+    return (
+        found == MINHASH
+        and WINNOW.name in asked
+        and WINNOW.name not in near
+        and elements(query.value) >= _LONG
+    )
 
 
 def _is_near(kind: FingerprintType, score: float, view: PictureView, texture: Texture) -> bool:

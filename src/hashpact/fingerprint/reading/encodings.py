@@ -99,7 +99,7 @@ def decoded(data: bytes) -> Decoded | None:
     # Of Vietnamese in another encoding, one letter in three or four is wrong.
     if _is_readable(text):
         count = text.count("\ufffd")
-        return Decoded(text, f"not UTF-8 throughout: read with {count} wrong bytes or cut letters left out")
+        return Decoded(text, f"not UTF-8 throughout; wrong bytes and cut letters left out: {count}")
     likely, name = max((_likeness(table(data[:SAMPLE])), name) for name, table in _TABLES.items())
     if likely < _LIKELY:
         return None

@@ -18,7 +18,6 @@ from hashpact.domain.checks import Query
 from hashpact.domain.fingerprints import PDQ, PHASH, Fingerprint, FingerprintType
 from hashpact.domain.matching.views import PictureView, Texture
 from hashpact.errors import UnusableFingerprintError
-from hashpact.fingerprint.images import BLACK, WHITE, Picture
 from hashpact.fingerprint.perceptual import (
     MOST_DOUBTFUL,
     Reduced,
@@ -26,8 +25,8 @@ from hashpact.fingerprint.perceptual import (
     phash_codes,
     transformed,
 )
-from hashpact.fingerprint.views import shown
 from hashpact.fingerprint.views.panels import boxes
+from hashpact.fingerprint.views.shown import Seen
 
 MIN_QUALITY: Final = 20
 """The least quality of a query. One for sharing needs 50, because it is compared with every upload."""
@@ -108,14 +107,12 @@ class Views:
             self.add(PHASH, phash_codes(frequencies)[0], view, texture)
 
 
-def derived(
-    picture: Picture, of: Reduced, other: Picture | None, wanted: Collection[PictureView]
-) -> tuple[Query, ...]:
+def derived(seen: Seen, of: Reduced, wanted: Collection[PictureView]) -> tuple[Query, ...]:
     """The queries of those ``wanted`` views of a picture, in the order of `PictureView`.
 
-    ``of`` is what its recipes are made from, and ``other`` another frame, of an animation.
+    ``of`` is what its recipes are made from.
     """
-    making = _Making(picture, of, other)
+    making = _Making(seen, of)
     for view in PictureView:
         if view in wanted:
             making.add(view)
@@ -125,14 +122,12 @@ def derived(
 class _Making:
     """The views of one picture, one after the other."""
 
-    def __init__(self, picture: Picture, of: Reduced, other: Picture | None) -> None:
+    def __init__(self, seen: Seen, of: Reduced) -> None:
         self.views = Views()
-        self._picture, self._of, self._other = picture, of, other
-        plain = shown.reduced(picture)
-        self._texture = texture_of(plain, of.quality)
-        self._plain = picture.orientation == 1 and picture.profile is None and not picture.transparent
+        self._seen, self._of = seen, of
+        self._texture = texture_of(seen.stored, of.quality)
         # What a viewer shows, from which the other views are made.
-        self._base = plain if self._plain else shown.shown(_on_white(picture))
+        self._base = seen.shown or seen.stored
         frequencies = transformed(of.grey)
         self._phash = phash_codes(frequencies) if is_distinctive(frequencies) else []
         self._thumb = self._base.convert("L")
@@ -156,12 +151,15 @@ class _Making:
     def _images(self, view: PictureView) -> Iterator[Image.Image]:
         if view is PictureView.PART:
             yield from parts(self._base)
-        elif view is PictureView.SHOWN and not self._plain:
-            yield self._base
-        elif view is PictureView.BLACK and self._picture.transparent:
-            yield shown.shown(self._picture.over(BLACK))
-        elif view is PictureView.FRAME and self._other is not None:
-            yield shown.shown(_on_white(self._other))
+            return
+        seen = self._seen
+        found = {
+            PictureView.SHOWN: seen.shown,
+            PictureView.BLACK: seen.black,
+            PictureView.FRAME: seen.frame,
+        }[view]
+        if found is not None:
+            yield found
 
     def _add_codes(self, which: slice, view: PictureView, *, only_pdq: bool = False) -> None:
         if _is_usable(self._of.quality, self._of.doubtful):
@@ -178,10 +176,6 @@ class _Making:
 def _is_usable(quality: int, doubtful: int) -> bool:
     """Whether a code of PDQ can find anything."""
     return quality >= MIN_QUALITY and doubtful <= MOST_DOUBTFUL
-
-
-def _on_white(picture: Picture) -> Picture:
-    return picture.over(WHITE) if picture.transparent else picture
 
 
 def parts(image: Image.Image) -> Iterator[Image.Image]:

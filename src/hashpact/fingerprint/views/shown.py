@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from typing import Final
 
 from PIL import Image, ImageChops, ImageCms, ImageStat
 
-from hashpact.fingerprint.images import Picture
+from hashpact.fingerprint.images import BLACK, WHITE, Picture
 
 LONG: Final = 1024
 """The longer side of the picture that views are made from, in pixels, unless the picture itself is
@@ -26,6 +27,35 @@ _TRANSPOSES: Final = {
     8: Image.Transpose.ROTATE_90,
 }
 """What puts a picture of each orientation upright (CIPA DC-008, orientation)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A picture as it is stored, and what viewers show of it if that is something else. All are small RGB.
+
+    ``black`` is the picture over black, if any of it may be transparent, and ``frame`` another one of an
+    animation.
+    """
+
+    stored: Image.Image
+    shown: Image.Image | None
+    black: Image.Image | None
+    frame: Image.Image | None
+
+
+def seen(picture: Picture, other: Picture | None) -> Seen:
+    """What there is to see of a picture, and of another frame."""
+    plain = picture.orientation == 1 and picture.profile is None and not picture.transparent
+    return Seen(
+        reduced(picture),
+        None if plain else shown(_on_white(picture)),
+        shown(picture.over(BLACK)) if picture.transparent else None,
+        None if other is None else shown(_on_white(other)),
+    )
+
+
+def _on_white(picture: Picture) -> Picture:
+    return picture.over(WHITE) if picture.transparent else picture
 
 
 def shown(picture: Picture) -> Image.Image:

@@ -45,6 +45,21 @@ def test_a_directory_stands_for_the_files_below_it(tmp_path: Path) -> None:
     assert all(piece.terms() == TERMS for piece in found)
 
 
+def test_an_opt_in_type_of_a_text_is_made_only_if_it_is_named(tmp_path: Path) -> None:
+    file, table = tmp_path / "post.txt", tmp_path / "t.csv"
+    file.write_text("cút đi", encoding="utf-8")
+    table.write_text(f"path,type\n{file},folded/1\n{file},\n")
+    key = bytes(range(32))
+    (named,) = pieces.named([str(file)], ["folded/1", "md5/1"], TERMS, lambda _: None)
+    (plain,) = pieces.named([str(file)], None, TERMS, lambda _: None)
+    by_row, by_default = pieces.rows(str(table), None, TERMS)
+    for piece, made in ((named, {"folded/1", "md5/1"}), (by_row, {"folded/1"})):
+        assert {each.type.name for each in piece.read(key).fingerprints} == made
+    for piece in (plain, by_default):
+        assert {each.type.name for each in piece.read(key).fingerprints} == {"sha256/1", "md5/1"}
+    assert named.read(key).fingerprints[0] != named.read(bytes(32)).fingerprints[0]
+
+
 def test_rows_have_terms_of_their_own(tmp_path: Path) -> None:
     table = tmp_path / "t.csv"
     table.write_text(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from builders import winnowed
 
 from hashpact.domain.checks import Answer, Match, Query
 from hashpact.domain.fingerprints import (
@@ -19,6 +20,7 @@ from hashpact.domain.fingerprints import (
 from hashpact.domain.matching.strength import Strength, strength_of
 from hashpact.domain.matching.views import DERIVED, PictureView, Texture, views_named
 from hashpact.errors import InvalidInputError
+from hashpact.fingerprint.text import minhash
 
 SAME, NEAR, POSSIBLE, WEAK = Strength
 
@@ -109,8 +111,30 @@ def test_views_are_known_by_their_names() -> None:
         views_named(["upside-down"])
 
 
-def test_what_is_contained_is_possible_and_what_is_folded_is_weak() -> None:
-    assert strength_of(TYPES["winnow/1"], 1.0) is POSSIBLE
+def test_what_is_like_an_entry_as_a_whole_but_does_not_contain_its_own_words_is_weak() -> None:
+    """Texts before the same boilerplate are so; short texts have too few words of their own to tell."""
+    long, short = (minhash(" ".join(f"word{n * n}" for n in range(count))) for count in (80, 4))
+    text = winnowed(range(64))
+    for similarity in (0.55, 0.7, 0.95):
+        both = (match(1, "minhash/1", similarity, 0), match(1, "winnow/1", 0.5, 1))
+        only = (match(1, "minhash/1", similarity, 0),)
+        alone = Answer(only, 9)
+        assert alone.graded((Query(long), Query(text))).matches[0].strength is WEAK
+        unconfirmed = strength_of(MINHASH, similarity)
+        assert alone.graded((Query(short), Query(text))).matches[0].strength is unconfirmed
+        assert alone.graded((Query(long),)).matches[0].strength is unconfirmed
+        assert (
+            Answer(only, 9, truncated=True).graded((Query(long), Query(text))).matches[0].strength
+            is unconfirmed
+        )
+        assert alone.graded((Query(long), Query(text)), limit=1).matches[0].strength is unconfirmed
+        agreed = Answer(both, 9).graded((Query(long), Query(text))).matches
+        assert [each.strength for each in agreed] == [SAME if similarity > 0.9 else NEAR, NEAR]
+
+
+def test_what_is_contained_whole_is_near_and_what_is_folded_is_weak() -> None:
+    assert strength_of(TYPES["winnow/1"], 0.8) is NEAR
+    assert strength_of(TYPES["winnow/1"], 0.79) is POSSIBLE
     assert strength_of(TYPES["winnow/1"], 0.5, agreed=True) is NEAR
     assert strength_of(TYPES["folded/1"], 0) is WEAK
     assert strength_of(TYPES["sha256/1"], 0) is SAME
