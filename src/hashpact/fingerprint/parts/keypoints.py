@@ -29,10 +29,8 @@ _DETECTED: Final = 432
 _SHORTEST: Final = 64
 """The least short side of the working picture, in pixels."""
 _CONTRAST: Final = 0.01
-_EDGES: Final = 10
-"""The largest ratio of curvatures of a keypoint: beyond it, it lies on an edge."""
 _FAINT_CONTRAST: Final = 0.004
-_FAINT_EDGES: Final = 20
+
 _SMALLER: Final = 0.8
 _ENOUGH: Final = 128
 """Keypoints with which a picture is not smooth: the faint ones cost as much time again."""
@@ -211,20 +209,20 @@ def _working(grey: Image.Image) -> NDArray[np.uint8]:
 
 def _found(working: NDArray[np.uint8], least: float, most: int, *, flat: bool) -> Points:
     """At most so many keypoints; of a picture that is smooth and not flat, fainter and smaller ones, too."""
-    points = _spread(_detected(working, _CONTRAST, _EDGES), working.shape, least)
+    points = _spread(_detected(working, _CONTRAST), working.shape, least)
     if len(points) >= _ENOUGH or flat:
         return points[:most]
-    every = _detected(working, _FAINT_CONTRAST, _FAINT_EDGES)
+    every = _detected(working, _FAINT_CONTRAST)
     smaller = _spread(every[every[:, 2] < least], working.shape, _SMALLER * least)
     return np.concatenate([_spread(every, working.shape, least), smaller])[:most]
 
 
-def _detected(working: NDArray[np.uint8], contrast: float, edges: float) -> Points:
+def _detected(working: NDArray[np.uint8], contrast: float) -> Points:
     """The keypoints of the difference of Gaussians (Lowe, 2004), in pixels of ``working``."""
     cv2 = _opencv()
     by = _DETECTED / LONG_SIDE
     small = cv2.resize(working, None, fx=by, fy=by, interpolation=cv2.INTER_AREA)
-    found = cv2.SIFT_create(contrastThreshold=contrast, edgeThreshold=edges).detect(small)
+    found = cv2.SIFT_create(contrastThreshold=contrast).detect(small)
     points = np.array([(*p.pt, p.size, p.angle, p.response) for p in found]).reshape(-1, 5)
     points[:, :2] = (points[:, :2] + 0.5) / by - 0.5
     points[:, 2] /= by
