@@ -25,6 +25,7 @@ from PIL import Image, ImageChops, UnidentifiedImageError
 from hashpact.errors import UnusableContentError
 from hashpact.fingerprint.bare import Bare, bare
 from hashpact.fingerprint.sniff import PICTURE_FORMATS, picture_format
+from hashpact.fingerprint.views.counting import frames_in_gif
 
 MAX_PIXELS: Final = 8192 * 6144
 """The largest picture that is decoded, in pixels (width times height): a camera's 50 megapixels."""
@@ -72,9 +73,6 @@ _ORIENTATION: Final = 0x0112
 
 _FRAME_PIXELS: Final = 8 * 1024 * 1024
 """The most pixels of all frames that are decoded to reach one in the middle."""
-
-_MOST_MOVING: Final = 64 * 1024 * 1024
-"""The largest file, in bytes, of which frames are counted."""
 
 # warnings.catch_warnings changes the whole process, so only one thread at a time may be inside.
 _opening: Final = threading.Lock()
@@ -167,10 +165,13 @@ def other_frame(file: BinaryIO, size: int) -> Picture | None:
         shown = bare(file, size, name)
         if shown.moving is not None:
             return _decoded(shown.moving, shown, size, name)
-        if name in _MOVING and size <= _MOST_MOVING:
+        if name in _MOVING:
+            counted = frames_in_gif(file) if name == "GIF" else None
+            shown.file.seek(0)
             with _open(shown.file, name) as image:
                 reach = _FRAME_PIXELS // (image.width * image.height)
-                number = min(getattr(image, "n_frames", 1) // 2, reach)
+                frames = getattr(image, "n_frames", 1) if counted is None else counted
+                number = min(frames // 2, reach)
                 if number:
                     image.seek(number)
                     image.load()

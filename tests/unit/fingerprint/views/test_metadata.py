@@ -82,7 +82,7 @@ def test_large_and_damaged_profiles_are_passed_over() -> None:
     assert profile_of_parts([]) is None
 
 
-def test_profiles_of_gigabytes_take_no_memory() -> None:
+def test_more_profile_than_is_held_is_passed_over() -> None:
     bare = written("JPEG")
     # 64 KiB each, and more of them than are held.
     part = b"\xff\xe2\xff\xffICC_PROFILE\0\1\1" + bytes(65_519)
