@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -67,13 +67,13 @@ class Stub:
     seen: list[Submission] = field(default_factory=list)
     late: bool = False
 
-    def append(self, caller: str | None, submission: Submission) -> Leaf:
+    def append_all(self, caller: str | None, submissions: Sequence[Submission]) -> list[Leaf]:
         """Fail or append."""
-        self.seen.append(submission)
-        receipt = self.real.append(caller, submission) if self.late else None
+        self.seen += submissions
+        leaves = self.real.append_all(caller, submissions) if self.late else None
         if self.errors:
             raise self.errors.pop(0)
-        return receipt or self.real.append(caller, submission)
+        return leaves or self.real.append_all(caller, submissions)
 
 
 async def served(house: Clearinghouse, **changes: Any) -> None:  # noqa: ANN401  # stand-ins of any class
@@ -172,10 +172,10 @@ async def test_an_append_is_finished_when_its_caller_has_gone(
     broken = CommitFailedError("the disk is full")
 
     class Slow:
-        def append(self, caller: str, submission: Submission) -> Leaf:
+        def append_all(self, caller: str, submissions: Sequence[Submission]) -> list[Leaf]:
             entered.set()
             go.wait(60)
-            real.append(caller, submission)
+            real.append_all(caller, submissions)
             raise broken
 
     await served(founded, appender=Slow())
@@ -197,9 +197,9 @@ async def test_a_slow_append_holds_up_no_check(founded: Clearinghouse, connect: 
     real = founded.services.intake.appender
 
     class Slow:
-        def append(self, caller: str, submission: Submission) -> Leaf:
+        def append_all(self, caller: str, submissions: Sequence[Submission]) -> list[Leaf]:
             go.wait(60)
-            return real.append(caller, submission)
+            return real.append_all(caller, submissions)
 
     await served(founded, appender=Slow())
     caller = connect(founded.profile("acme"))

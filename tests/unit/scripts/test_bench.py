@@ -11,7 +11,16 @@ from zipfile import ZipFile
 import pytest
 from clones import ROOT, bare, clone
 
-BENCHMARKS = {"append", "audit", "check-under-history", "fingerprint", "lookup", "minhash", "quality"}
+BENCHMARKS = {
+    "append",
+    "audit",
+    "check-under-history",
+    "fingerprint",
+    "lookup",
+    "minhash",
+    "parts",
+    "quality",
+}
 
 
 @pytest.mark.parametrize("arguments", [[], ["planting"], ["nothing"]], ids=["none", "no main", "unknown"])
