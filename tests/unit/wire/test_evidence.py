@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as some
 
+from hashpact.domain.fingerprints import MAX_PRIVATE
 from hashpact.domain.messages import LeafDetail, LeavesRequest
 from hashpact.domain.state import Receipt
 from hashpact.errors import InvalidInputError
@@ -93,7 +94,7 @@ def answers() -> dict[str, tuple[Callable[[Any], object], Message]]:
         ("leaf", "index", lambda one: setattr(one, "index", -1)),
         ("leaf", "statement", lambda one: setattr(one, "statement", bytes(32769))),
         ("leaf", "private", lambda one: one.private.extend([b"x"] * 256)),
-        ("leaf", "private[1]", lambda one: one.private.append(bytes(8193))),
+        ("leaf", "private[1]", lambda one: one.private.append(bytes(MAX_PRIVATE + 1))),
         ("inclusion", "leaf_hash", lambda one: setattr(one, "leaf_hash", b"")),
         ("inclusion", "proof[0]", lambda one: one.proof.__setitem__(0, b"x")),
         ("checkpoint", "checkpoint", lambda one: setattr(one, "checkpoint", b"")),

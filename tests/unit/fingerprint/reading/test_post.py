@@ -52,7 +52,14 @@ def test_a_post_of_nothing_else_keeps_what_it_has() -> None:
 
 @pytest.mark.parametrize("run", ["#", "@", "#a", "@a ", "a.", "a.b/", "RT @a ", "# ", "#a ", "\n#", "/"])
 def test_hostile_posts_take_linear_time(run: str) -> None:
-    hostile = run * (1_000_000 // len(run))
-    started = time.process_time()
-    message(hostile)
-    assert time.process_time() - started < 1
+    """Eight times the length takes eight times as long, and not sixty-four; the least of three is compared."""
+
+    def seconds(length: int) -> float:
+        hostile, taken = run * (length // len(run)), []
+        for _ in range(3):
+            started = time.process_time()
+            message(hostile)
+            taken.append(time.process_time() - started)
+        return max(min(taken), 0.01)
+
+    assert seconds(800_000) < 30 * seconds(100_000)
