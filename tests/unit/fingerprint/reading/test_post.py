@@ -52,7 +52,7 @@ def test_a_post_of_nothing_else_keeps_what_it_has() -> None:
 
 @pytest.mark.parametrize("run", ["#", "@", "#a", "@a ", "a.", "a.b/", "RT @a ", "# ", "#a ", "\n#", "/"])
 def test_hostile_posts_take_linear_time(run: str) -> None:
-    """Eight times the length takes eight times as long, and not sixty-four; the least of three is compared."""
+    """Eight times the length takes eight times as long, not sixty-four; the least of three is compared."""
 
     def seconds(length: int) -> float:
         hostile, taken = run * (length // len(run)), []
