@@ -6,16 +6,14 @@ missed, and a refused copy is a miss as well.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from hashpact import Fingerprint, Fingerprinted, fingerprints_of, fingerprints_of_text
-from hashpact.domain.checks import Query, Transform
+from hashpact.domain.checks import Answer, Match, Query, Transform
 from hashpact.domain.fingerprints import MD5, PARTS, SHA256, TYPES, FingerprintType, PrivatePart
-from hashpact.domain.matching.strength import Strength, is_alone, strength_of
 from hashpact.domain.matching.views import DERIVED
 from hashpact.errors import HashpactError
 from hashpact.fingerprint.parts.pictured import parts_of, pictured
@@ -99,8 +97,8 @@ class Clearinghouse:
 
         A match by parts is left out unless the pixels of the upload agree.
         """
-        best: dict[tuple[int, str], tuple[float, Query]] = {}
-        for query in queries:
+        best: dict[tuple[int, str], tuple[float, int]] = {}
+        for asked_as, query in enumerate(queries):
             kind = query.fingerprint.type
             hits = self._index.search(query.fingerprint, query.within(), LIMIT)
             for rank, hit in enumerate(hits):
@@ -108,20 +106,15 @@ class Clearinghouse:
                 if place in best and not nearer(kind, hit.score, best[place][0]):
                     continue
                 if hits.places is None or self._agrees(hit.item, hits.places[rank], content, query):
-                    best[place] = hit.score, query
-        near: dict[int, set[str]] = defaultdict(set)
-        for number, name in best:
-            if name != PARTS.name:
-                near[number].add(name)
-        asks = {query.fingerprint.type.name for query in queries}
-        found = []
-        for (number, name), (score, query) in best.items():
-            agreed = len(near[number]) > 1
-            strength = strength_of(TYPES[name], score, query.view, query.texture, agreed=agreed)
-            if is_alone(TYPES[name], query.fingerprint, asks, near[number]):
-                strength = Strength.WEAK
-            found.append(Found(number, name, score, strength.value))
-        return found
+                    best[place] = hit.score, asked_as
+        matches = (
+            Match(
+                number, name, TYPES[name].measure, score, (), "guideline", (), NAME, 0, 0, 0, query=asked_as
+            )
+            for (number, name), (score, asked_as) in best.items()
+        )
+        graded = Answer(tuple(matches), len(self._numbers)).graded(queries, limit=len(best) + 1)
+        return [Found(match.entry, match.type, match.score, str(match.strength)) for match in graded.matches]
 
     def _agrees(self, item: int, place: Sequence[float], content: bytes | str, query: Query) -> bool:
         """Whether the pixels of the upload, or of its mirror image, agree with the entry's keypoints."""

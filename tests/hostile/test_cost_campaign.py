@@ -117,7 +117,7 @@ def say_on_and_on(address: str, begun: Event, end: Event, directory: Path, entri
 
 
 def revoke_on_and_on(address: str, begun: Event, end: Event, home: Path, entry: int) -> None:
-    """Revoke a key that signed thousands of entries, with an early and a late cutoff in turns."""
+    """Revoke a key that signed thousands of entries, alternately with an early and a late cutoff."""
     del address
     with open_home(home) as opened:
         with opened.ledger.snapshot() as view:

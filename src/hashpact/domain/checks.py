@@ -15,6 +15,8 @@ from hashpact.domain.matching.views import PictureView, Texture
 from hashpact.errors import InvalidInputError
 
 MAX_QUERIES: Final = 64
+MAX_SETS: Final = 8
+"""Queries of many hashes or keypoints among them: one takes up to 25 ms, and a code about 20 us."""
 MAX_LIMIT: Final = 1000
 DEFAULT_LIMIT: Final = 20
 MAX_SCALE: Final = 16
@@ -116,7 +118,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A whole check: at most 64 queries, at most 1000 matches, nearest first."""
+    """A whole check: at most 64 queries, 8 of them of sets, and at most 1000 matches, nearest first."""
 
     queries: tuple[Query, ...]
     filter: Filter = field(default_factory=Filter)
@@ -127,6 +129,10 @@ class Check:
         """Refuse a check without queries or past its bounds, with InvalidInputError."""
         if not 1 <= len(self.queries) <= MAX_QUERIES:
             msg = f"a check has 1 to {MAX_QUERIES} fingerprints, not {len(self.queries)}"
+            raise InvalidInputError(msg, field="queries")
+        large = sum(query.fingerprint.type.is_set for query in self.queries)
+        if large > MAX_SETS:
+            msg = f"a check has at most {MAX_SETS} fingerprints of winnow/1 and parts/1 together, not {large}"
             raise InvalidInputError(msg, field="queries")
         if not 1 <= self.limit <= MAX_LIMIT:
             msg = f"limit must be from 1 to {MAX_LIMIT}"

@@ -60,6 +60,11 @@ class FingerprintType:
     never: frozenset[str] = frozenset()
     small: tuple[int, float] | None = None
 
+    @property
+    def is_set(self) -> bool:
+        """Whether a value is a set of many units, such as hashes or keypoints, and not one code."""
+        return self.count[1] > 1
+
     def default_for(self, value: bytes) -> float:
         """The threshold of a check with ``value`` that names none."""
         if self.small is not None and elements(value) < self.small[0]:

@@ -97,7 +97,7 @@ def write(drafts: Iterable[Draft]) -> bytes:
 
 
 def name_of(drafts: Sequence[Draft]) -> str:
-    """The name of a file of statements, whoever has signed it: the SHA-256 of their texts, in hex."""
+    """The name of a file of statements, the same with any signatures: the SHA-256 of the texts, in hex."""
     return hashlib.sha256(b"".join(draft.text for draft in drafts)).hexdigest()
 
 

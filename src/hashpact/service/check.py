@@ -16,8 +16,7 @@ from hashpact.service.follow import Follower
 BUDGET: Final = MAX_QUERIES * (MAX_LIMIT + 24)
 """Items that one check considers at most, an equal share for each query: more than the largest limit."""
 _TOGETHER: Final = 8
-"""Queries that are looked for at once: until they are done nobody asks whether the caller still waits."""
-
+"""Codes that are looked for at once: until they are done nobody asks whether the caller still waits."""
 _FEW: Final = 4
 """The nearest items are tried alone if a query may consider so many times more."""
 
@@ -71,10 +70,11 @@ class Checker:
             alike.setdefault((query.fingerprint.type.name, query.within()), []).append(number)
         found: dict[int, Hits] = {}
         for (_, threshold), some in alike.items():
-            for first in range(0, len(some), _TOGETHER):
+            together = 1 if check.queries[some[0]].fingerprint.type.is_set else _TOGETHER
+            for first in range(0, len(some), together):
                 if not wanted():
                     raise CancelledError
-                batch = some[first : first + _TOGETHER]
+                batch = some[first : first + together]
                 fingerprints = [check.queries[number].fingerprint for number in batch]
                 found.update(zip(batch, self.index.search_all(fingerprints, threshold, limit), strict=True))
         return [(check.queries[number].fingerprint.type, found[number]) for number in numbers]

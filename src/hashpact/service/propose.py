@@ -35,6 +35,8 @@ MAX_WAITING: Final = 64
 """Proposals that wait at the same time."""
 MAX_OF_ONE: Final = 16
 """Those of them that only one administrator has signed, for each administrator."""
+MAX_STATEMENTS: Final = 256
+"""Statements of one proposal: they are appended in one transaction, for which all other appends wait."""
 MAX_BYTES: Final = 4 * 1024 * 1024
 """Their bytes altogether: they are listed in one message."""
 
@@ -55,12 +57,15 @@ class Proposals:
         If not all who must sign have signed, they wait, and the result is empty. A proposal of the same
         statements adds its signatures to those that wait.
 
-        Raises MalformedError for a file that holds anything else; NotPermittedError for a statement that is
-        not the administrators'; BadSignatureError unless an administrator has signed each, and for a
-        signature that does not verify or that nobody is known by; OverloadedError if too many wait; and the
-        error of any other rule that they break.
+        Raises MalformedError for a file that holds anything else, InvalidInputError for too many statements,
+        NotPermittedError for one that is not the administrators'. Raises BadSignatureError unless an
+        administrator has signed each, and for a signature that does not verify by a known key;
+        OverloadedError if too many wait; and the error of any other rule that they break.
         """
         proposed = drafts.parse(data)
+        if len(proposed) > MAX_STATEMENTS:
+            msg = f"a proposal of {len(proposed)} statements; the limit is {MAX_STATEMENTS}"
+            raise InvalidInputError(msg, field="statements")
         with self._lock:
             charter = self._charter()
             if (logged := self._logged(proposed)) is not None:

@@ -6,18 +6,14 @@ As in wire/codec.py, a ``from_wire`` function refuses what is missing, of the wr
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
 from hashpact.domain.messages import Appended
 from hashpact.domain.statements import MAX_LEAF
 from hashpact.governance.drafts import MAX_FILE
-from hashpact.service.propose import MAX_WAITING
+from hashpact.service.propose import MAX_STATEMENTS, MAX_WAITING
 from hashpact.wire.evidence import receipt_from_wire, receipt_to_wire
 from hashpact.wire.fields import count, limited, within
 from hashpact.wire.v1 import governance_pb2, log_pb2
-
-MAX_STATEMENTS: Final = 1024
-"""The most statements of one proposal."""
 
 
 def proposal_to_wire(statements: bytes) -> governance_pb2.ProposeRequest:

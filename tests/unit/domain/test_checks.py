@@ -6,7 +6,7 @@ import pytest
 from builders import fingerprint
 
 from hashpact.domain.checks import MAX_LIMIT, MAX_QUERIES, Check, Filter, Query
-from hashpact.domain.fingerprints import MINHASH, PDQ
+from hashpact.domain.fingerprints import MINHASH, PARTS, PDQ, WINNOW, FingerprintType
 from hashpact.errors import InvalidInputError
 
 QUERY = Query(fingerprint(PDQ, "a"))
@@ -24,6 +24,14 @@ def test_the_number_of_queries_is_bounded(count: int) -> None:
     with pytest.raises(InvalidInputError, match=f"1 to 64 fingerprints, not {count}") as caught:
         Check((QUERY,) * count)
     assert caught.value.details == {"field": "queries"}
+
+
+@pytest.mark.parametrize("kinds", [(WINNOW,) * 9, (PARTS,) * 9, (WINNOW, PARTS) * 4 + (WINNOW,)])
+def test_41_queries_of_many_hashes_or_keypoints_are_fewer(kinds: tuple[FingerprintType, ...]) -> None:
+    queries = [Query(fingerprint(kind, "a")) for kind in kinds]
+    assert len(Check((*queries[:8], *[QUERY] * 56)).queries) == 64
+    with pytest.raises(InvalidInputError, match="at most 8 fingerprints of winnow/1 and parts/1"):
+        Check(tuple(queries))
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1001])

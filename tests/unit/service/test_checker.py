@@ -15,7 +15,7 @@ from linear import LinearIndex
 from memory import MemoryLedger
 
 from hashpact.domain.checks import Answer, Check, Filter, Hits, Match, Query
-from hashpact.domain.fingerprints import MINHASH, PDQ, PHASH, SHA256, Fingerprint, Measure
+from hashpact.domain.fingerprints import MINHASH, PDQ, PHASH, SHA256, WINNOW, Fingerprint, Measure
 from hashpact.domain.state import Basis, Stance
 from hashpact.errors import NotPermittedError, UnavailableError, UnknownLabelError
 from hashpact.lookup.catalog import EntryCatalog
@@ -303,6 +303,13 @@ def test_41_a_check_whose_caller_has_left_stops_before_the_next_few_queries() ->
     with pytest.raises(CancelledError):
         house.checker.check(Check(tuple(Query(BASE) for _ in range(64)), limit=1), lambda: next(waiting))
     assert index.asked == [1] * 16
+    # Queries that each take long are looked for one by one.
+    index.asked.clear()
+    waiting = iter([True, True, False])
+    texts = tuple(Query(fingerprint(WINNOW, str(number))) for number in range(8))
+    with pytest.raises(CancelledError):
+        house.checker.check(Check(texts, limit=1), lambda: next(waiting))
+    assert index.asked == [1] * 2
 
 
 def test_the_search_widens_past_an_entry_of_many_near_items(house: House) -> None:

@@ -136,6 +136,7 @@ def test_59_what_no_signature_can_make_good_is_refused_and_does_not_wait(desk: D
     member = Draft.of(desk.world.statement(MemberSuspend("acme", "x"), Identity.of("acme")))
     bad: list[tuple[bytes, type[HashpactError], str]] = [
         (b"junk", MalformedError, "not a file of statements"),
+        (drafts.write([desk.draft(policy(), alice)] * 257), InvalidInputError, "257 statements"),
         (drafts.write([desk.draft(policy())]), BadSignatureError, "no administrator"),
         (drafts.write([desk.draft(policy(), mallory)]), BadSignatureError, "alice2"),
         (drafts.write([desk.draft(policy(), alice, mallory)]), BadSignatureError, "alice2"),

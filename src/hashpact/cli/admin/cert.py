@@ -139,8 +139,8 @@ def revoke(
 ) -> None:
     """Revoke a certificate: the server refuses it at once, and ends its streams within a second.
 
-    A member does so for its own certificates; one administrator alone for any, at the home. `hashpact cert
-    list` shows the serials of a profile.
+    A member does so for its own certificates; one administrator alone for any, with a profile or at the home.
+    `hashpact cert list` shows the serials of a profile.
     """
     owner = member or side.own
     if owner is None:

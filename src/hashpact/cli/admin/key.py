@@ -159,7 +159,7 @@ def suspend(
 ) -> None:
     """Suspend a key at once: it signs nothing until administrators resume it.
 
-    A member does so for its own keys; one administrator alone for any key, at the home.
+    A member does so for its own keys; one administrator alone for any key, with a profile or at the home.
     """
     target = _target(side, member, name)
     body = KeySuspend(target.member, target.id, reason)
@@ -178,7 +178,7 @@ def suspend(
 def resume(
     name: str, reason: str, member: str | None, side: Access, *, as_json: bool, **acting: object
 ) -> None:
-    """Lift the suspension of a key, as administrators at the home."""
+    """Lift the suspension of a key, as administrators."""
     target = _target(side, member, name)
     body = KeyResume(target.member, target.id, reason)
     say(side, body, SigningOptions(**acting), as_json=as_json)  # type: ignore[arg-type]  # click's values
@@ -214,7 +214,7 @@ def revoke(  # noqa: PLR0913 - an argument for each option
 ) -> None:
     """Revoke a key for ever, and say from which leaf on what it signed does not stand.
 
-    A member does so for its own keys; administrators for any key, at the home.
+    A member does so for its own keys; administrators for any key, with a profile or at the home.
     """
     target = _target(side, member, name)
     body = KeyRevoke(target.member, target.id, _size(side) if cutoff is None else cutoff, reason)

@@ -195,7 +195,7 @@ def show(member_id: str, side: Access, *, as_json: bool) -> None:
 def suspend(member_id: str, reason: str, side: Access, *, as_json: bool, **acting: object) -> None:
     """Suspend a member at once: it can say and ask nothing until administrators resume it.
 
-    A member does so for itself; one administrator alone for any member, at the home.
+    A member does so for itself; one administrator alone for any member, with a profile or at the home.
     """
     body = MemberSuspend(member_id, reason)
     say(side, body, SigningOptions(**acting, needed=1), as_json=as_json)  # type: ignore[arg-type]  # click's values
@@ -210,7 +210,7 @@ def suspend(member_id: str, reason: str, side: Access, *, as_json: bool, **actin
 @acting_options
 @json_option
 def resume(member_id: str, reason: str, side: Access, *, as_json: bool, **acting: object) -> None:
-    """Lift the suspension of a member, as administrators at the home."""
+    """Lift the suspension of a member, as administrators."""
     body = MemberResume(member_id, reason)
     say(side, body, SigningOptions(**acting), as_json=as_json)  # type: ignore[arg-type]  # click's values
 
@@ -227,7 +227,7 @@ def resume(member_id: str, reason: str, side: Access, *, as_json: bool, **acting
 def roles(
     member_id: str, roles: frozenset[Role], reason: str, side: Access, *, as_json: bool, **acting: object
 ) -> None:
-    """Replace the roles of a member, as administrators at the home.
+    """Replace the roles of a member, as administrators.
 
     Its open streams end within a second; it may call again for what its new roles allow.
     """
