@@ -5,7 +5,12 @@ No content, fingerprint, key or exception text is ever given to it.
 
 from __future__ import annotations
 
+import json
 import sys
+import threading
+from collections import deque
+from datetime import UTC, datetime
+from typing import Final
 
 import structlog
 from structlog.typing import FilteringBoundLogger
@@ -23,3 +28,46 @@ def event_log() -> FilteringBoundLogger:
         wrapper_class=structlog.make_filtering_bound_logger("info"),
     )
     return log
+
+
+MOST: Final = 20_000
+"""Lines that wait to be written at most; what is too much is counted."""
+
+
+class CallLog:
+    """A line of log for each RPC, written a few times a second, all that there are at once.
+
+    A call only leaves its facts here. What is not written yet is lost if the process is killed.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[datetime, dict[str, object]]] = deque()
+        self._dropped = 0
+        self._writing = threading.Lock()
+
+    def record(self, facts: dict[str, object]) -> None:
+        """Have a line written. Any thread may call it."""
+        if len(self._waiting) < MOST:
+            self._waiting.append((datetime.now(UTC), facts))
+        else:
+            self._dropped += 1
+
+    def flush(self) -> None:
+        """Write what waits."""
+        with self._writing:
+            lines = [
+                _line("info", "rpc", at, facts)
+                for at, facts in (self._waiting.popleft() for _ in range(len(self._waiting)))
+            ]
+            if self._dropped:
+                dropped, self._dropped = self._dropped, 0
+                lines.append(_line("warning", "rpcs not logged", datetime.now(UTC), {"count": dropped}))
+            if lines:
+                sys.stderr.write("".join(lines))
+                sys.stderr.flush()
+
+
+def _line(level: str, event: str, at: datetime, facts: dict[str, object]) -> str:
+    """A line as `event_log` writes them."""
+    stamp = at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return f"{json.dumps({**facts, 'event': event, 'level': level, 'timestamp': stamp})}\n"

@@ -25,7 +25,7 @@ from hashpact.config import EVERYWHERE, split_address
 from hashpact.domain.ports import Log
 from hashpact.durable import write_public
 from hashpact.errors import CorruptError
-from hashpact.events import event_log
+from hashpact.events import CallLog, event_log
 from hashpact.home.clock import CheckedClock
 from hashpact.home.listening import Listening
 from hashpact.home.opening import Home, open_home
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from hashpact.lookup.native import NativeIndex
 
 _SWITCH: Final = 0.001
-"""Seconds for which a thread keeps others from running Python: the loop must not wait long for it."""
+"""Seconds for which a thread keeps others from running Python: a short check must not wait long for it."""
 _GRACE: Final = 5.0
 """Seconds that calls under way get when the server stops."""
 
@@ -139,10 +139,10 @@ async def _serve_members(
 ) -> None:
     # gRPC and the index are loaded by the one command that serves, so that the others start quickly.
     from hashpact.lookup.directory import IndexDirectory  # noqa: PLC0415  # see above
-    from hashpact.wire.guard import AccessLog, Guard  # noqa: PLC0415  # see above
-    from hashpact.wire.handlers import Services  # noqa: PLC0415  # see above
-    from hashpact.wire.identity import Gate  # noqa: PLC0415  # see above
-    from hashpact.wire.server import build_server, server_credentials  # noqa: PLC0415  # see above
+    from hashpact.wire.server.guard import AccessLog, Guard  # noqa: PLC0415  # see above
+    from hashpact.wire.server.handlers import Services  # noqa: PLC0415  # see above
+    from hashpact.wire.server.identity import Gate  # noqa: PLC0415  # see above
+    from hashpact.wire.server.transport import build_server, server_credentials  # noqa: PLC0415  # see above
 
     host, port = split_address("listen", listen)
     log = stop.log
@@ -162,7 +162,8 @@ async def _serve_members(
     signing = SigningGuard(home.ledger, home.open_log_key(), quorum)
     sealing = None if home.full else Sealing(signing, home.publisher(), stop)
     uses = LastUses(home.paths.uses, unix_time)
-    upkeep = Upkeep(home, follower, trust, stop, sealing, saver, uses)
+    calls = CallLog()
+    upkeep = Upkeep(home, follower, trust, stop, sealing, saver, uses, calls)
     await upkeep.prepare()
     intake = Intake(Appender(home.ledger, clock), follower, signing, stop.on_fault)
     services = Services(
@@ -175,13 +176,14 @@ async def _serve_members(
         Proposals(intake, home.ledger, home.waiting(), unix_time),
         uses,
     )
-    gate = Gate(home.charter().origin, home.ledger.snapshot, unix_time, uses.note)
-    guard = Guard(gate, log, time.monotonic, access=AccessLog(home.config.access_log))
+    gate = Gate(home.charter().origin, home.ledger.snapshot, unix_time, lambda: follower.changes, uses.note)
+    access = AccessLog(home.config.access_log)
+    guard = Guard(gate, log, calls.record, time.monotonic, access=access)
     credentials = server_credentials(trust.tls, trust)
     listening = Listening(home.paths.home, host, port)
     with listening.claimed():
         server = build_server(services, guard, address=listen, credentials=credentials)
-        await server.start()
+        server.start()
     address = _joined(host, server.port)
     if not home.full:
         _record_address(home, host, server.port)
@@ -192,7 +194,7 @@ async def _serve_members(
         await stop.event.wait()
         stop.serving = False
         log.info("stopping", position=follower.position)
-    await server.stop(_GRACE)
+    await asyncio.to_thread(server.stop, _GRACE)
     listening.close()
     await upkeep.finish()
     if quorum is not None:

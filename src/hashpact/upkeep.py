@@ -15,6 +15,7 @@ from structlog.typing import FilteringBoundLogger
 
 from hashpact.domain.ports import Log
 from hashpact.errors import CommitFailedError, ConfigError, HashpactError, UnavailableError
+from hashpact.events import CallLog
 from hashpact.home.lease import REFRESH, Lease
 from hashpact.home.opening import Home
 from hashpact.home.reserve import Reserve
@@ -41,6 +42,8 @@ _FAR: Final = 100_000
 """So many leaves must be replayed at most, and some, when a server starts after a crash."""
 _NOTE: Final = 60.0
 """Seconds between two times that the last uses of certificates are written down."""
+_FLUSH: Final = 0.25
+"""Seconds between two times that the lines of log of calls are written."""
 _DAY: Final = 24 * 3600
 
 
@@ -161,6 +164,13 @@ async def _save(saver: IndexSaver[Mapping[str, Frozen]], log: FilteringBoundLogg
         log.info("saved the index", position=position)
 
 
+async def _flush(calls: CallLog) -> None:
+    """Write what was logged of calls."""
+    while True:
+        await asyncio.sleep(_FLUSH)
+        await asyncio.to_thread(calls.flush)
+
+
 async def _note(uses: LastUses, log: FilteringBoundLogger) -> None:
     """Write down now and then which certificates were used."""
     while True:
@@ -186,6 +196,7 @@ class Upkeep:
     sealing: Sealing | None
     saver: IndexSaver[Mapping[str, Frozen]] | None
     uses: LastUses
+    calls: CallLog
 
     async def prepare(self) -> None:
         """What is done before the first call is answered: sign and publish what is not yet."""
@@ -199,6 +210,7 @@ class Upkeep:
             _follow(self.home.ledger, self.follower, self.stop.log),
             _watch(self.trust),
             _hold(self.home.lease(), self.stop),
+            _flush(self.calls),
         ]
         if self.sealing is not None:
             work += [self.sealing.run(), _note(self.uses, self.stop.log)]
@@ -213,6 +225,7 @@ class Upkeep:
 
     async def finish(self) -> None:
         """Seal and save once more, when no call is under way. Raises what ended the server, if it failed."""
+        self.calls.flush()
         if self.stop.failure is not None:
             if self.sealing is not None:
                 await self.sealing.publish()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -57,7 +58,7 @@ async def rotate(house: Clearinghouse, version: int) -> Identity:
 async def serve(house: Clearinghouse, guard: SigningGuard, prover: Prover | None = None) -> None:
     """Stop the server, and start another on the same port."""
     port = house.server.port
-    await house.server.stop(0)
+    await asyncio.to_thread(house.server.stop, 0)
     house.alter(guard=guard, prover=prover or Prover(house.ledger))
     await house.start(port)
 

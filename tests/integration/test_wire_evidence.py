@@ -13,6 +13,7 @@ import grpc
 import pytest
 from builders import Identity, World, check_log, fingerprint
 from clearinghouse import Clearinghouse, Connect
+from hashpact.wire.v1 import log_pb2, log_pb2_grpc
 
 from hashpact.domain.fingerprints import MINHASH, PDQ, FingerprintType
 from hashpact.domain.messages import LeafDetail, Submission
@@ -26,8 +27,7 @@ from hashpact.member.awaiting import AsyncClient
 from hashpact.service.prove import Prover
 from hashpact.service.sign import SigningGuard
 from hashpact.wire.client import calls
-from hashpact.wire.server import Limits
-from hashpact.wire.v1 import log_pb2, log_pb2_grpc
+from hashpact.wire.server.transport import Limits
 
 NCII = Reason(frozenset({"ncii"}))
 PICTURE = fingerprint(PDQ, "one")
@@ -165,7 +165,7 @@ async def test_a_stream_goes_on_at_a_server_that_comes_back(founded: Clearinghou
     waiting = asyncio.create_task(caller("leaves"))
     assert await asyncio.to_thread(halfway.wait, 10)
     port = founded.server.port
-    stopping = asyncio.create_task(founded.server.stop(0))
+    stopping = asyncio.create_task(asyncio.to_thread(founded.server.stop, 0))
     await asyncio.sleep(0.1)
     gone.set()
     await stopping

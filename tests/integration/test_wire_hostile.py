@@ -24,7 +24,7 @@ from hashpact.errors import CommitFailedError, CorruptError, HashpactError, Over
 from hashpact.member.author import Reason
 from hashpact.service.append import Appender
 from hashpact.wire import codec
-from hashpact.wire.server import Limits
+from hashpact.wire.server.transport import Limits
 
 CHECK = "/hashpact.wire.v1.CheckService/Check"
 APPEND = "/hashpact.wire.v1.LogService/Append"
@@ -101,7 +101,7 @@ async def test_a_server_that_comes_back_is_found_again(house: Clearinghouse, con
     caller = connect(house.profile("acme"))
     await caller("check", [PICTURE])
     port = house.server.port
-    await house.server.stop(0)
+    await asyncio.to_thread(house.server.stop, 0)
     waiting = asyncio.create_task(caller("submit", [PICTURE], labels=["ncii"], removed=1))
     await asyncio.sleep(0.3)
     await house.start(port)
@@ -183,8 +183,6 @@ async def test_an_append_is_finished_when_its_caller_has_gone(
     with pytest.raises(UnavailableError):
         await connect(founded.profile("acme"), timeout=0.2)("submit", [PICTURE], labels=["ncii"])
     assert entered.is_set()
-    await until(lambda: bool(founded.events.entries))  # the server has seen that the caller has gone
-    assert founded.events.entries[-1]["code"] == "CANCELLED"
     assert founded.faults == []
     go.set()
     await until(lambda: bool(founded.faults))
@@ -216,9 +214,9 @@ async def test_too_many_calls_at_once_are_overloaded(founded: Clearinghouse, con
     real = founded.services.checker
 
     class Held:
-        def check(self, check: Check, wanted: Callable[[], bool]) -> Answer:
+        def check(self, check: Check, *waiting: Callable[[], Any]) -> Answer:
             held.wait(60)
-            return real.check(check, wanted)
+            return real.check(check, *waiting)
 
     await served(founded, checker=Held())
     caller = connect(founded.profile("acme"), timeout=60)

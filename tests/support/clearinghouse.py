@@ -32,10 +32,10 @@ from hashpact.service.prove import Prover
 from hashpact.service.read import PrivateParts, Reader
 from hashpact.service.renew import Renewer
 from hashpact.wire.client.endpoint import Endpoint
-from hashpact.wire.guard import Guard
-from hashpact.wire.handlers import Services
-from hashpact.wire.identity import Gate
-from hashpact.wire.server import Limits, Server, build_server, server_credentials
+from hashpact.wire.server.guard import Guard
+from hashpact.wire.server.handlers import Services
+from hashpact.wire.server.identity import Gate
+from hashpact.wire.server.transport import Limits, Server, build_server, server_credentials
 
 HOST = "127.0.0.1"
 
@@ -56,7 +56,6 @@ class Clearinghouse:
     limits: Limits = field(default_factory=Limits)
     recheck: float = 0.2
     unread: float = 60.0
-    member_calls: int = 400
     renewed: Callable[[], Tls | None] = lambda: None
     server: Server = field(init=False)
     started: bool = False
@@ -100,12 +99,17 @@ class Clearinghouse:
         self.server = build_server(
             self.services,
             Guard(
-                Gate(self.world.origin, self.ledger.snapshot, self.world.clock),
+                Gate(
+                    self.world.origin,
+                    self.ledger.snapshot,
+                    self.world.clock,
+                    lambda: self.services.intake.follower.changes,
+                ),
                 log,
+                lambda facts: log.info("rpc", **facts),
                 time.monotonic,
                 recheck=self.recheck,
                 unread=self.unread,
-                member_calls=self.member_calls,
             ),
             address=f"{listen}:{port}",
             credentials=server_credentials(
@@ -114,7 +118,7 @@ class Clearinghouse:
             limits=self.limits,
         )
         self.services.intake.follower.catch_up()
-        await self.server.start()
+        self.server.start()
         self.started = True
         return self.server
 
@@ -144,7 +148,7 @@ class Clearinghouse:
     async def stop(self) -> None:
         """Stop the server, if there is one."""
         if self.started:
-            await self.server.stop(0)
+            await asyncio.to_thread(self.server.stop, 0)
 
 
 class Caller:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +20,8 @@ _TOGETHER: Final = 8
 """Codes that are looked for at once: until they are done nobody asks whether the caller still waits."""
 _FEW: Final = 4
 """The nearest items are tried alone if a query may consider so many times more."""
+_SHORT: Final = 8
+"""Codes of one check that are looked for without waiting for a turn, if they are no sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +32,34 @@ class Checker:
     index: Index
     follower: Follower
 
-    def check(self, check: Check, wanted: Callable[[], bool] = lambda: True) -> Answer:
+    def check(
+        self,
+        check: Check,
+        wanted: Callable[[], bool] = lambda: True,
+        turn: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> Answer:
         """The nearest matches that the filter keeps, at most one an entry and type, at most ``limit``.
 
         ``wanted`` is whether the caller still waits; it is asked before every few queries and while entries
-        are read. Raises CancelledError if not, UnavailableError if the index has not reached
-        ``min_position``, and UnknownLabelError if the filter names a label that the policy does not have.
+        are read. What takes long is done within ``turn``, which may wait until others have had theirs. Raises
+        CancelledError if nobody waits, UnavailableError if the index has not reached ``min_position``, and
+        UnknownLabelError if the filter names a label that the policy does not have.
         """
         position = self.follower.reach(check.min_position)
         self._check_labels(check.filter)
+        with ExitStack() as stack:
+            if _takes_long(check):
+                stack.enter_context(turn())
+                turn = nullcontext
+            return self._answer(check, position, wanted, turn)
+
+    def _answer(
+        self,
+        check: Check,
+        position: int,
+        wanted: Callable[[], bool],
+        turn: Callable[[], AbstractContextManager[object]],
+    ) -> Answer:
         share = BUDGET // len(check.queries)
         wide = check.limit * _FEW > share
         numbers = range(len(check.queries))
@@ -51,10 +73,11 @@ class Checker:
                 if len(hits) == check.limit and kept[number] < check.limit
             ]
             if short:
-                again = self._search(check, short, share, wanted)
-                for number, hits in zip(short, again, strict=True):
-                    found[number] = hits
-                matches, kept = self.follower.catalog.nearest(found, check.filter, check.limit, wanted)
+                with turn():
+                    again = self._search(check, short, share, wanted)
+                    for number, hits in zip(short, again, strict=True):
+                        found[number] = hits
+                    matches, kept = self.follower.catalog.nearest(found, check.filter, check.limit, wanted)
         truncated = any(hits.truncated for _, hits in found) or any(
             len(hits) == share and count < check.limit for (_, hits), count in zip(found, kept, strict=True)
         )
@@ -89,3 +112,12 @@ class Checker:
         unknown = sorted(narrow.labels.difference(known))
         if unknown:
             raise unknown_label(unknown[0], known)
+
+
+def _takes_long(check: Check) -> bool:
+    """Whether a check is more than a few codes, or asks for so many matches that it may consider all."""
+    return (
+        len(check.queries) > _SHORT
+        or check.limit * _FEW > BUDGET // len(check.queries)
+        or any(query.fingerprint.type.is_set for query in check.queries)
+    )

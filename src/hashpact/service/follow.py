@@ -13,7 +13,7 @@ from typing import Final, Generic, TypeVar
 
 from hashpact.domain import standing, statements
 from hashpact.domain.fingerprints import parse_private
-from hashpact.domain.kinds import MAX_ITEMS, GiveOpinion, KeyRevoke, Void, Withdraw
+from hashpact.domain.kinds import MAX_ITEMS, GiveOpinion, KeyRevoke, Submit, Void, Withdraw
 from hashpact.domain.ports import Catalog, Index, Ledger
 from hashpact.domain.state import Entry, Leaf
 from hashpact.errors import BehindError, CorruptError, MalformedError, UnavailableError
@@ -24,6 +24,10 @@ _KIND_LINES: Final = tuple(
     f"\n{statements.KIND.name} {body.kind}\n".encode() for body in (Withdraw, Void, GiveOpinion, KeyRevoke)
 )
 """The kinds of statements that change what a check answers of earlier entries."""
+_OF_ENTRIES: Final = tuple(
+    f"\n{statements.KIND.name} {body.kind}\n".encode() for body in (Submit, Withdraw, Void, GiveOpinion)
+)
+"""The kinds of statements that change nothing of members, keys and policy."""
 _STEP: Final = 64
 """Entries that are settled while an append waits."""
 
@@ -50,6 +54,7 @@ class Follower:
         self._position = position
         # Ahead of the position while a catch-up runs or after one failed: these must not be added again.
         self._added = position
+        self._changes = 0
         # Members of whose entries more or fewer stand: the index from which on what they signed may have
         # changed, and the last entry that is settled.
         self._unsettled: dict[str, tuple[int, int]] = {}
@@ -58,6 +63,11 @@ class Follower:
     def position(self) -> int:
         """The tree size that the index reflects."""
         return self._position
+
+    @property
+    def changes(self) -> int:
+        """How many statements about members, keys and policy were followed."""
+        return self._changes
 
     def catch_up(self) -> int:
         """Apply every committed leaf that is not in the index yet; returns the new position.
@@ -73,6 +83,8 @@ class Follower:
             for leaf in self._ledger.leaves(start, stop):
                 if any(line in leaf.data for line in _KIND_LINES):
                     self._apply(leaf)
+                if not any(line in leaf.data for line in _OF_ENTRIES):
+                    self._changes += 1
             self._position = self._added = stop
             return stop
 

@@ -1,14 +1,12 @@
 """The RPCs: decode, one call, encode. The guard has admitted the caller before and answers errors after.
 
-Services block: an append waits for the disk, a check scans an index. They run in the threads of a pool, one
-for each kind of call, and so does what takes long to decode or to encode. So one slow call delays no other,
-and health answers in between.
+Each kind of call has the threads of a pool of its own. What takes long waits there for the member's turn.
 docs/decisions/wire.md has the measurement.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, TypeVar
@@ -23,8 +21,9 @@ from hashpact.service.prove import Prover
 from hashpact.service.read import READERS, PrivateParts, Reader
 from hashpact.service.renew import Renewer
 from hashpact.wire import codec, evidence, fields, proposals
-from hashpact.wire.identity import CALLER, require, require_administrator
-from hashpact.wire.pools import Pool
+from hashpact.wire.server.identity import CALLER, require, require_administrator
+from hashpact.wire.server.pools import Pool
+from hashpact.wire.server.streams import Context
 from hashpact.wire.v1 import (
     certificate_pb2,
     certificate_pb2_grpc,
@@ -69,7 +68,7 @@ class Pools:
     def close(self) -> None:
         """Begin no more work, and wait for what is at work."""
         for pool in (self.checks, self.streams, self.reads, self.appends):
-            pool.close()
+            pool.shutdown(cancel_futures=True)
 
 
 class CheckHandler(check_pb2_grpc.CheckServiceServicer):
@@ -79,18 +78,18 @@ class CheckHandler(check_pb2_grpc.CheckServiceServicer):
         self._checker = checker
         self._pool = pool
 
-    async def Check(  # noqa: N802  # gRPC names it
+    def Check(  # noqa: N802  # gRPC names it
         self,
         request: check_pb2.CheckRequest,
-        context: object,  # noqa: ARG002  # gRPC passes it
+        context: Context,
     ) -> check_pb2.CheckResponse:
         """The entries near some fingerprints."""
         require(Role.CHECK)
-
-        def answer(wanted: Callable[[], bool]) -> check_pb2.CheckResponse:
-            return codec.answer_to_wire(self._checker.check(codec.check_from_wire(request), wanted))
-
-        return await self._pool.run(CALLER.get().id, answer)
+        wanted, member = context.is_active, CALLER.get().id
+        check = codec.check_from_wire(request)
+        return codec.answer_to_wire(
+            self._checker.check(check, wanted, lambda: self._pool.turn(member, wanted))
+        )
 
 
 class LogHandler(log_pb2_grpc.LogServiceServicer):
@@ -100,10 +99,10 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         self._services = services
         self._pools = pools
 
-    async def Append(  # noqa: N802  # gRPC names it
+    def Append(  # noqa: N802  # gRPC names it
         self,
         request: log_pb2.AppendRequest,
-        context: object,  # noqa: ARG002  # gRPC passes it
+        context: Context,
     ) -> log_pb2.AppendResponse:
         """The receipt of a statement that is durable, signed and can be found.
 
@@ -111,26 +110,28 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         """
         caller, intake = CALLER.get().id, self._services.intake
         submission = codec.submission_from_wire(request)
-        receipt = await self._pools.appends.run(caller, lambda _: intake.append(caller, submission))
+        with self._pools.appends.turn(caller, context.is_active):
+            receipt = intake.append(caller, submission)
         return evidence.receipt_to_wire(receipt)
 
-    async def GetEntry(  # noqa: N802  # gRPC names it
+    def GetEntry(  # noqa: N802  # gRPC names it
         self,
         request: log_pb2.GetEntryRequest,
-        context: object,  # noqa: ARG002  # gRPC passes it
+        context: Context,
     ) -> log_pb2.GetEntryResponse:
         """An entry as it stands."""
         index, caller, services = fields.entry_from_name(request.name), CALLER.get(), self._services
-        entry = await self._read(
-            lambda: codec.detail_to_wire(services.private.permitted(caller, services.reader.entry(index)))
+        entry = self._read(
+            context,
+            lambda: codec.detail_to_wire(services.private.permitted(caller, services.reader.entry(index))),
         )
         return log_pb2.GetEntryResponse(entry=entry)
 
-    async def ListEntries(  # noqa: N802  # gRPC names it
+    def ListEntries(  # noqa: N802  # gRPC names it
         self,
         request: log_pb2.ListEntriesRequest,
-        context: object,  # noqa: ARG002  # gRPC passes it
-    ) -> AsyncIterator[log_pb2.ListEntriesResponse]:
+        context: Context,
+    ) -> Iterator[log_pb2.ListEntriesResponse]:
         """Entries in order. The next are read when the transport has taken those before."""
         asked = codec.entries_request_from_wire(request)
         entries, caller = self._services.reader.entries(asked.start, asked.stop), CALLER.get()
@@ -139,88 +140,87 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
             log_pb2.ListEntriesResponse(entry=codec.detail_to_wire(private.permitted(caller, detail)))
             for detail in entries
         )
-        async for message in _streamed(self._pools.streams, messages):
-            yield message
+        yield from _in_turns(self._pools.streams, messages, context)
 
-    async def ListMembers(  # noqa: N802  # gRPC names it
+    def ListMembers(  # noqa: N802  # gRPC names it
         self,
         request: log_pb2.ListMembersRequest,
-        context: object,  # noqa: ARG002  # gRPC passes it
+        context: Context,
     ) -> log_pb2.ListMembersResponse:
         """A page of members."""
         asked = codec.page_request_from_wire(request)
-        return await self._read(lambda: codec.page_to_wire(self._services.reader.page(asked)))
+        return self._read(context, lambda: codec.page_to_wire(self._services.reader.page(asked)))
 
-    async def GetPolicy(  # noqa: N802  # gRPC names it
+    def GetPolicy(  # noqa: N802  # gRPC names it
         self,
         request: log_pb2.GetPolicyRequest,  # noqa: ARG002  # it is empty
-        context: object,  # noqa: ARG002  # gRPC passes it
+        context: Context,
     ) -> log_pb2.GetPolicyResponse:
         """The policy in force."""
-        return evidence.policy_to_wire(await self._read(self._services.reader.policy))
+        return evidence.policy_to_wire(self._read(context, self._services.reader.policy))
 
-    async def ListRoots(  # noqa: N802  # gRPC names it
+    def ListRoots(  # noqa: N802  # gRPC names it
         self,
         request: log_pb2.ListRootsRequest,
-        context: object,  # noqa: ARG002  # gRPC passes it
+        context: Context,
     ) -> log_pb2.ListRootsResponse:
         """The genesis and root statements, from leaf 0 on."""
         start = evidence.roots_request_from_wire(request)
-        return await self._read(lambda: evidence.roots_to_wire(self._services.prover.roots(start)))
+        return self._read(context, lambda: evidence.roots_to_wire(self._services.prover.roots(start)))
 
-    async def GetCheckpoint(  # noqa: N802  # gRPC names it
+    def GetCheckpoint(  # noqa: N802  # gRPC names it
         self,
         request: log_pb2.GetCheckpointRequest,  # noqa: ARG002  # it is empty
-        context: object,  # noqa: ARG002  # gRPC passes it
+        context: Context,
     ) -> log_pb2.GetCheckpointResponse:
         """The newest signed checkpoint."""
-        return evidence.checkpoint_to_wire(await self._read(self._services.prover.checkpoint))
+        return evidence.checkpoint_to_wire(self._read(context, self._services.prover.checkpoint))
 
-    async def GetInclusionProof(  # noqa: N802  # gRPC names it
+    def GetInclusionProof(  # noqa: N802  # gRPC names it
         self,
         request: log_pb2.GetInclusionProofRequest,
-        context: object,  # noqa: ARG002  # gRPC passes it
+        context: Context,
     ) -> log_pb2.GetInclusionProofResponse:
         """That a leaf is in a tree."""
         prover = self._services.prover
         index, size = request.index, request.tree_size
-        return evidence.inclusion_to_wire(*await self._read(lambda: prover.inclusion(index, size)))
+        return evidence.inclusion_to_wire(*self._read(context, lambda: prover.inclusion(index, size)))
 
-    async def GetConsistencyProof(  # noqa: N802  # gRPC names it
+    def GetConsistencyProof(  # noqa: N802  # gRPC names it
         self,
         request: log_pb2.GetConsistencyProofRequest,
-        context: object,  # noqa: ARG002  # gRPC passes it
+        context: Context,
     ) -> log_pb2.GetConsistencyProofResponse:
         """That one tree begins with another."""
         prover = self._services.prover
         old, new = request.old_size, request.new_size
-        return evidence.consistency_to_wire(await self._read(lambda: prover.consistency(old, new)))
+        return evidence.consistency_to_wire(self._read(context, lambda: prover.consistency(old, new)))
 
-    async def GetTile(  # noqa: N802  # gRPC names it
+    def GetTile(  # noqa: N802  # gRPC names it
         self,
         request: log_pb2.GetTileRequest,
-        context: object,  # noqa: ARG002  # gRPC passes it
+        context: Context,
     ) -> log_pb2.GetTileResponse:
         """A tile."""
         path = evidence.tile_request_from_wire(request)
-        return evidence.tile_to_wire(await self._read(lambda: self._services.prover.tile(path)))
+        return evidence.tile_to_wire(self._read(context, lambda: self._services.prover.tile(path)))
 
-    async def ListLeaves(  # noqa: N802  # gRPC names it
+    def ListLeaves(  # noqa: N802  # gRPC names it
         self,
         request: log_pb2.ListLeavesRequest,
-        context: object,  # noqa: ARG002  # gRPC passes it
-    ) -> AsyncIterator[log_pb2.ListLeavesResponse]:
+        context: Context,
+    ) -> Iterator[log_pb2.ListLeavesResponse]:
         """Leaves in order. The next is read when the transport has taken the one before."""
         asked = evidence.leaves_request_from_wire(request)
         if asked.with_private:
             require(*READERS)
         found = self._services.prover.leaves(asked.start, asked.stop, private=asked.with_private)
         leaves = self._services.private.counted(CALLER.get(), found)
-        async for message in _streamed(self._pools.streams, map(evidence.leaf_to_wire, leaves)):
-            yield message
+        yield from _in_turns(self._pools.streams, map(evidence.leaf_to_wire, leaves), context)
 
-    async def _read(self, work: Callable[[], Result]) -> Result:
-        return await self._pools.reads.run(CALLER.get().id, lambda _: work())
+    def _read(self, context: Context, work: Callable[[], Result]) -> Result:
+        with self._pools.reads.turn(CALLER.get().id, context.is_active):
+            return work()
 
 
 class CertificateHandler(certificate_pb2_grpc.CertificateServiceServicer):
@@ -231,21 +231,22 @@ class CertificateHandler(certificate_pb2_grpc.CertificateServiceServicer):
         self._uses = uses
         self._pool = pool
 
-    async def Renew(  # noqa: N802  # gRPC names it
+    def Renew(  # noqa: N802  # gRPC names it
         self,
         request: certificate_pb2.RenewRequest,
-        context: object,  # noqa: ARG002  # gRPC passes it
+        context: Context,
     ) -> certificate_pb2.RenewResponse:
         """A new certificate for the caller's channel."""
         caller = CALLER.get().id
         renewal = Renewal(request.certificate_request, request.proof)
-        certificate = await self._pool.run(caller, lambda _: self._renewer.renew(caller, renewal))
+        with self._pool.turn(caller, context.is_active):
+            certificate = self._renewer.renew(caller, renewal)
         return certificate_pb2.RenewResponse(certificate=certificate)
 
-    async def ListUses(  # noqa: N802  # gRPC names it
+    def ListUses(  # noqa: N802  # gRPC names it
         self,
         request: certificate_pb2.ListUsesRequest,  # noqa: ARG002  # it is empty
-        context: object,  # noqa: ARG002  # gRPC passes it
+        context: Context,  # noqa: ARG002  # gRPC passes it
     ) -> certificate_pb2.ListUsesResponse:
         """The caller's certificates, each with the day of its last use."""
         return evidence.uses_to_wire(self._uses.of(CALLER.get().id))
@@ -258,35 +259,37 @@ class GovernanceHandler(governance_pb2_grpc.GovernanceServiceServicer):
         self._waiting = waiting
         self._pool = pool
 
-    async def Propose(  # noqa: N802  # gRPC names it
+    def Propose(  # noqa: N802  # gRPC names it
         self,
         request: governance_pb2.ProposeRequest,
-        context: object,  # noqa: ARG002  # gRPC passes it
+        context: Context,
     ) -> governance_pb2.ProposeResponse:
         """What of a proposal is in the log now; nothing while it waits for signatures.
 
         As with an append, one that has begun is finished even if the caller disconnects.
         """
         require_administrator()
-        data, waiting = proposals.proposal_from_wire(request), self._waiting
-        appended = await self._pool.run(CALLER.get().id, lambda _: waiting.propose(data))
-        return proposals.appended_to_wire(appended)
+        data = proposals.proposal_from_wire(request)
+        with self._pool.turn(CALLER.get().id, context.is_active):
+            return proposals.appended_to_wire(self._waiting.propose(data))
 
-    async def ListProposals(  # noqa: N802  # gRPC names it
+    def ListProposals(  # noqa: N802  # gRPC names it
         self,
         request: governance_pb2.ListProposalsRequest,  # noqa: ARG002  # it is empty
-        context: object,  # noqa: ARG002  # gRPC passes it
+        context: Context,
     ) -> governance_pb2.ListProposalsResponse:
         """The proposals that wait."""
         require_administrator()
-        found = await self._pool.run(CALLER.get().id, lambda _: self._waiting.all())
-        return proposals.proposals_to_wire(found)
+        with self._pool.turn(CALLER.get().id, context.is_active):
+            return proposals.proposals_to_wire(self._waiting.all())
 
 
-async def _streamed(pool: Pool, items: Iterator[Item]) -> AsyncIterator[Item]:
-    """The items of a blocking iterator, a few at a time, in one place and a thread of the caller's."""
+def _in_turns(pool: Pool, items: Iterator[Item], context: Context) -> Iterator[Item]:
+    """The items of an iterator that takes long, a few at a time, each time in a turn of the caller's."""
     member = CALLER.get().id
-    with pool.place(member):
-        while chunk := await pool.work(member, lambda _: list(islice(items, _AT_ONCE))):
-            for item in chunk:
-                yield item
+    more = True
+    while more:
+        with pool.turn(member, context.is_active):
+            some = list(islice(items, _AT_ONCE))
+        yield from some
+        more = bool(some)

@@ -5,10 +5,9 @@ Everything is an argument: nothing here reads a configuration or keeps a global.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -17,8 +16,8 @@ from grpc_reflection.v1alpha import reflection
 from hashpact.errors import ConfigError
 from hashpact.keys.certificates import Tls
 from hashpact.wire.codec import MAX_MESSAGE
-from hashpact.wire.guard import Guard
-from hashpact.wire.handlers import (
+from hashpact.wire.server.guard import Guard, Handler
+from hashpact.wire.server.handlers import (
     CertificateHandler,
     CheckHandler,
     GovernanceHandler,
@@ -26,7 +25,9 @@ from hashpact.wire.handlers import (
     Pools,
     Services,
 )
-from hashpact.wire.pools import Pool
+from hashpact.wire.server.identity import CHECK
+from hashpact.wire.server.pools import Pool
+from hashpact.wire.server.turns import Turns
 from hashpact.wire.v1 import (
     certificate_pb2,
     certificate_pb2_grpc,
@@ -42,6 +43,10 @@ CHECK_SERVICE: Final = check_pb2.DESCRIPTOR.services_by_name["CheckService"].ful
 CERTIFICATE_SERVICE: Final = certificate_pb2.DESCRIPTOR.services_by_name["CertificateService"].full_name
 GOVERNANCE_SERVICE: Final = governance_pb2.DESCRIPTOR.services_by_name["GovernanceService"].full_name
 LOG_SERVICE: Final = log_pb2.DESCRIPTOR.services_by_name["LogService"].full_name
+APPENDS: Final = frozenset(
+    {f"/{LOG_SERVICE}/Append", f"/{GOVERNANCE_SERVICE}/Propose", f"/{GOVERNANCE_SERVICE}/ListProposals"}
+)
+"""The methods that write, or read beside those that do."""
 SERVICES: Final = (CHECK_SERVICE, LOG_SERVICE, CERTIFICATE_SERVICE, GOVERNANCE_SERVICE)
 
 CONNECTIONS: Final = 2000
@@ -64,9 +69,10 @@ class Limits:
     spread over new processes and a revoked certificate's channel does not live on; a call under way then
     has ``connection_grace`` to end.
 
-    ``checks`` threads answer checks, of which a member has half at most; an append may wait for the disk or
-    for witnesses, so there are many of those. A member has so many calls of each kind under way at most, in
-    one process: ``member_calls`` checks, appends and reads each, and ``member_streams``.
+    ``checks`` threads answer checks at a time, and half of them those that take long; an append may wait for
+    the disk or for witnesses, so there are many of those. A member has so many calls of each kind under way
+    at most, in one process: ``member_calls`` checks, appends and reads each, and ``member_streams`` of all
+    ``streams``.
     """
 
     connections: int = CONNECTIONS
@@ -82,21 +88,23 @@ class Limits:
     checks: int = 2
     appends: int = 64
     reads: int = 2
-    streams: int = 2
+    streams: int = 256
     member_calls: int = 128
     member_streams: int = 16
 
     def pools(self) -> Pools:
         """The threads of each kind of call."""
 
-        def pool(name: str, threads: int, calls: int) -> Pool:
-            return Pool(name, threads=threads, calls=calls, working=max(1, threads // 2))
+        def pool(name: str, running: int, slots: int) -> Pool:
+            turns = Turns(slots, max(1, slots // 2))
+            return Pool(name, running, 4 * self.member_calls, self.member_calls, turns)
 
         return Pools(
-            checks=pool("check", self.checks, self.member_calls),
-            appends=pool("append", self.appends, self.member_calls),
-            reads=pool("read", self.reads, self.member_calls),
-            streams=pool("stream", self.streams, self.member_streams),
+            checks=pool("check", self.checks, max(1, self.checks // 2)),
+            appends=pool("append", self.appends, self.appends),
+            reads=pool("read", self.reads, self.reads),
+            # A stream waits for its caller again and again, so all that there are may run.
+            streams=Pool("stream", self.streams, self.streams, self.member_streams, Turns(2, 1)),
         )
 
     def options(self) -> list[tuple[str, int]]:
@@ -120,35 +128,60 @@ class Server:
     """One gRPC server. Make it with `build_server`."""
 
     def __init__(
-        self,
-        server: grpc.aio.Server,
-        state: health.aio.HealthServicer,
-        pools: Pools,
-        port: int,
+        self, server: grpc.Server, state: health.HealthServicer, guard: Guard, pools: Pools, port: int
     ) -> None:
         self.port = port
         self._server = server
         self._health = state
+        self._guard = guard
         self._pools = pools
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Listen, and report SERVING."""
-        await self._server.start()
-        await self.set_serving(serving=True)
+        self._server.start()
+        self.set_serving(serving=True)
 
-    async def set_serving(self, *, serving: bool) -> None:
+    def set_serving(self, *, serving: bool) -> None:
         """Report SERVING or NOT_SERVING for every service, as when the index has fallen behind."""
         for name in ("", *SERVICES):
-            await self._health.set(name, _SERVING if serving else _NOT_SERVING)
+            self._health.set(name, _SERVING if serving else _NOT_SERVING)
 
-    async def stop(self, grace: float) -> None:
+    def stop(self, grace: float) -> None:
         """Report NOT_SERVING, accept no more calls, give those under way ``grace`` seconds, and end.
 
         An append that has begun is finished even after that: its bytes may be on the disk already.
         """
-        await self._health.enter_graceful_shutdown()
-        await self._server.stop(grace)
-        await asyncio.to_thread(self._pools.close)
+        self._health.enter_graceful_shutdown()
+        self._server.stop(grace).wait()
+        self._guard.close()
+        self._pools.close()
+
+
+class _Registry:
+    """Takes the handlers of services as a gRPC server does, and gives the server guarded ones."""
+
+    def __init__(self, server: grpc.Server, guard: Guard, pools: Pools) -> None:
+        self._server = server
+        self._guard = guard
+        self._pools = pools
+
+    def add_generic_rpc_handlers(self, handlers: object) -> None:
+        """Leave them alone: they are registered by name, too."""
+
+    def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Handler]) -> None:
+        """Guard the handlers of a service."""
+        guarded = {}
+        for name, handler in handlers.items():
+            method = f"/{service}/{name}"
+            guarded[name] = self._guard.before(method, handler, self._pool(method, handler))
+        self._server.add_registered_method_handlers(service, guarded)
+
+    def _pool(self, method: str, handler: Handler) -> Pool:
+        if method == CHECK:
+            return self._pools.checks
+        if method in APPENDS:
+            return self._pools.appends
+        return self._pools.streams if handler.response_streaming else self._pools.reads
 
 
 def build_server(
@@ -161,32 +194,32 @@ def build_server(
 ) -> Server:
     """A server that is bound to ``address`` (host:port; port 0 picks one) and not started yet.
 
-    Must be called in the running event loop that will serve. Raises ConfigError if the address or the
-    credentials cannot be used.
+    Raises ConfigError if the address or the credentials cannot be used.
     """
     bounds = limits or Limits()
-    server = grpc.aio.server(
-        interceptors=(guard,), options=bounds.options(), maximum_concurrent_rpcs=bounds.concurrent_rpcs
-    )
     pools = bounds.pools()
-    state = health.aio.HealthServicer()
-    check_pb2_grpc.add_CheckServiceServicer_to_server(CheckHandler(services.checker, pools.checks), server)
-    log_pb2_grpc.add_LogServiceServicer_to_server(LogHandler(services, pools), server)
+    server = grpc.server(
+        pools.reads, options=bounds.options(), maximum_concurrent_rpcs=bounds.concurrent_rpcs
+    )
+    state = health.HealthServicer()
+    registry: Any = _Registry(server, guard, pools)  # has of a server what the generated functions use
+    check_pb2_grpc.add_CheckServiceServicer_to_server(CheckHandler(services.checker, pools.checks), registry)
+    log_pb2_grpc.add_LogServiceServicer_to_server(LogHandler(services, pools), registry)
     certificate_pb2_grpc.add_CertificateServiceServicer_to_server(
-        CertificateHandler(services.renewer, services.uses, pools.reads), server
+        CertificateHandler(services.renewer, services.uses, pools.reads), registry
     )
     governance_pb2_grpc.add_GovernanceServiceServicer_to_server(
-        GovernanceHandler(services.proposals, pools.appends), server
+        GovernanceHandler(services.proposals, pools.appends), registry
     )
-    health_pb2_grpc.add_HealthServicer_to_server(state, server)
+    health_pb2_grpc.add_HealthServicer_to_server(state, registry)
     names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
-    reflection.enable_server_reflection(names, server)
+    reflection.enable_server_reflection(names, registry)
     try:
         port = server.add_secure_port(address, credentials)
     except RuntimeError as error:
         msg = f"cannot listen on {address}: check the address, the port and the server's certificate"
         raise ConfigError(msg) from error
-    return Server(server, state, pools, port)
+    return Server(server, state, guard, pools, port)
 
 
 def server_credentials(tls: Tls, renewed: Callable[[], Tls | None]) -> grpc.ServerCredentials:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from hashpact.domain.state import Key, Member, RevokedCertificate, Role, State, Use
 from hashpact.errors import NotPermittedError, UnauthenticatedError
 from hashpact.keys.certificates import VOUCHER, Tls
-from hashpact.wire.identity import CALLER, CHECK, CHECKING, MENDING, Gate, require
+from hashpact.wire.server.identity import CALLER, CHECK, CHECKING, MENDING, Gate, require
 
 ORIGIN = "test.example/log"
 URI = "hashpact://test.example/log/member/acme"
@@ -34,7 +34,7 @@ def gate(member: Member | None = ACME, *keys: Key) -> Gate:
     state = State()
     for record in (*((member,) if member else ()), *(keys or (KEY, OTHER))):
         state.put(record)
-    return Gate(ORIGIN, lambda: nullcontext(state), lambda: NOW)
+    return Gate(ORIGIN, lambda: nullcontext(state), lambda: NOW, lambda: 0)
 
 
 GATE = gate()
@@ -80,6 +80,33 @@ def test_a_good_channel_is_its_member() -> None:
 def test_a_suspended_member_is_refused() -> None:
     with pytest.raises(NotPermittedError, match="'acme' is suspended"):
         gate(replace(ACME, suspended_at=7)).admit(peer(), METHOD)
+
+
+def test_a_certificate_is_looked_up_anew_after_a_change_and_every_second() -> None:
+    state, moments, changes, used = State(), [NOW], [0], []
+    state.put(ACME)
+    state.put(KEY)
+    looked = Gate(
+        ORIGIN,
+        lambda: nullcontext(state),
+        lambda: moments[-1],
+        lambda: changes[-1],
+        lambda member, serial: used.append((member, serial)),
+    )
+    assert looked.admit(peer(), METHOD) is ACME
+    state.put(replace(ACME, suspended_at=7))
+    assert looked.admit(peer(), METHOD) is ACME  # nothing is known of the change yet
+    assert len(used) == 1
+    changes.append(1)
+    with pytest.raises(NotPermittedError, match="'acme' is suspended"):
+        looked.admit(peer(), METHOD)
+    state.put(ACME)
+    assert looked.admit(peer(), METHOD) is ACME  # a refusal is not kept
+    state.put(replace(ACME, suspended_at=7))
+    moments.append(NOW + 1)  # another process has taken the statement, and this one has not followed yet
+    with pytest.raises(NotPermittedError, match="'acme' is suspended"):
+        looked.admit(peer(), METHOD)
+    assert len(used) == 2
 
 
 @pytest.mark.parametrize(

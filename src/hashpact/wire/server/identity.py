@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from hashpact.domain import statements
@@ -29,7 +29,7 @@ from hashpact.keys.certificates import Shown, member_uri, shown
 from hashpact.service.renew import voucher
 
 CALLER: Final[ContextVar[Member]] = ContextVar("hashpact_caller")
-"""The member whose RPC this is; set by the interceptor before a servicer runs."""
+"""The member whose RPC this is; set by the guard before a servicer runs."""
 
 CHECK: Final = "/hashpact.wire.v1.CheckService/Check"
 
@@ -54,17 +54,47 @@ _ADMINISTRATORS: Final = Member(ADMIN, frozenset(), 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
-    """Lets members of one clearinghouse in.
+class _Admitted:
+    """Whom a certificate lets in, and for which methods."""
 
-    ``snapshot`` gives a view of the state; ``clock`` is the server's, in Unix seconds. ``used`` is called
-    with the member and the serial of each certificate that is let in.
+    member: Member
+    check_only: bool
+    key: str
+    hindered: str | None
+
+    def check(self, method: str) -> None:
+        """Raise NotPermittedError unless the certificate is good for that method."""
+        if self.hindered is not None and method not in MENDING:
+            msg = (
+                f"the key {self.member.id}/{self.key} vouched for this certificate, and is not in force: "
+                f"{self.hindered}; get another certificate (hashpact cert renew)"
+            )
+            raise NotPermittedError(msg)
+        if self.check_only and method not in CHECKING:
+            msg = f"this certificate of {self.member.id!r} is for checks only"
+            raise NotPermittedError(msg)
+
+
+@dataclass(slots=True)
+class Gate:
+    """Lets members of one clearinghouse in. Any thread may ask it.
+
+    ``snapshot`` gives a view of the state; ``clock`` is the server's, in Unix seconds. ``changes`` counts the
+    statements about members, keys and certificates that this process has followed: what is known of a
+    certificate is looked up anew after each, and every second, because another process may be ahead and
+    because keys expire. ``used`` is called with the member and the serial of a certificate that is looked up.
     """
 
     origin: str
     snapshot: Callable[[], AbstractContextManager[View]]
     clock: Clock
+    changes: Callable[[], int]
     used: Callable[[str, bytes], None] = lambda _member, _serial: None
+    # What was looked up at that second after so many changes, by the certificate's PEM. All of it is replaced
+    # at once, so that no thread puts what is outdated where others find it.
+    _known: tuple[tuple[int, int], dict[bytes, _Admitted]] = field(
+        default_factory=lambda: ((0, -1), {}), init=False, repr=False
+    )
 
     def admit(self, peer: Mapping[str, Iterable[bytes]], method: str) -> Member:
         """The member at the other end of a channel, from gRPC's ``auth_context()``, for a call of ``method``.
@@ -79,7 +109,24 @@ class Gate:
             msg = "TLS 1.3 is required"
             raise UnauthenticatedError(msg)
         pem = list(peer.get("x509_pem_cert", ()))
-        certificate = shown(pem[0]) if len(pem) == 1 else Shown()
+        admitted = self._admitted(pem[0] if len(pem) == 1 else b"")
+        admitted.check(method)
+        return admitted.member
+
+    def _admitted(self, pem: bytes) -> _Admitted:
+        now = (self.clock(), self.changes())
+        then, known = self._known
+        if then != now:
+            known = {}
+            self._known = now, known
+        admitted = known.get(pem)
+        if admitted is None:
+            # Looked up after the changes were counted: it may be newer than they are, and never older.
+            admitted = known[pem] = self._look_up(shown(pem) if pem else Shown())
+        return admitted
+
+    def _look_up(self, certificate: Shown) -> _Admitted:
+        """Whom a certificate lets in. Raises as `admit`."""
         member_id = self._member_id(certificate.names)
         with self.snapshot() as view:
             member = _ADMINISTRATORS if member_id == ADMIN else view.member(member_id)
@@ -92,27 +139,14 @@ class Gate:
             if any(one.serial == certificate.serial for one in member.revoked):
                 msg = f"this certificate of {member_id!r} is revoked"
                 raise NotPermittedError(msg)
-            self._check_voucher(view, member_id, certificate, method)
-        if certificate.check_only and method not in CHECKING:
-            msg = f"this certificate of {member_id!r} is for checks only"
-            raise NotPermittedError(msg)
-        self.used(member_id, certificate.serial)
-        return member
-
-    def _check_voucher(self, view: View, member_id: str, certificate: Shown, method: str) -> None:
-        """Refuse a certificate whose voucher is not in force, unless the method mends that."""
-        named = certificate.voucher
-        found = None if named is None else voucher(view, member_id, named, self.clock())
+            named = certificate.voucher
+            found = None if named is None else voucher(view, member_id, named, self.clock())
         if found is None:
             msg = f"the client certificate names no key of {member_id!r} that vouched for it"
             raise UnauthenticatedError(msg)
+        self.used(member_id, certificate.serial)
         key, hindered = found
-        if hindered is not None and method not in MENDING:
-            msg = (
-                f"the key {member_id}/{key.name} vouched for this certificate, and is not in force: "
-                f"{hindered}; get another certificate (hashpact cert renew)"
-            )
-            raise NotPermittedError(msg)
+        return _Admitted(member, certificate.check_only, key.name, hindered)
 
     def _member_id(self, names: tuple[str | None, ...]) -> str:
         if len(names) != 1 or names[0] is None:

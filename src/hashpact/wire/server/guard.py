@@ -1,0 +1,222 @@
+"""What every RPC passes through: identity, the size and form of its request, its errors, one line of log.
+
+Nothing of a request or an answer is logged, nor an exception's text, which could repeat them.
+"""
+
+from __future__ import annotations
+
+import enum
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import CancelledError
+from typing import Any, Final, Self, TypeAlias, cast
+
+import grpc
+from google.protobuf.message import DecodeError
+from grpc_status import rpc_status
+from structlog.typing import FilteringBoundLogger
+
+from hashpact.domain.state import Member
+from hashpact.errors import HashpactError, InvalidInputError, is_fault
+from hashpact.wire import errors
+from hashpact.wire.codec import MAX_CHECK, MAX_MESSAGE
+from hashpact.wire.server.identity import CALLER, CHECK, Gate
+from hashpact.wire.server.pools import Pool
+from hashpact.wire.server.streams import Context, Stream, StreamWatch
+
+LIMITS: Final[Mapping[str, int]] = {CHECK: MAX_CHECK}
+"""The largest requests of those RPCs that have a bound of their own, in bytes as encoded."""
+
+RECHECK: Final = 1.0
+"""Seconds after which a stream's caller must still be a member, with the roles that it had."""
+
+UNREAD: Final = 30.0
+"""Seconds for which a stream waits for its caller to read on."""
+
+# Of generated code or of gRPC itself, with messages of any type; subscripts exist in the stubs only.
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Read: TypeAlias = "Callable[[bytes], Any] | None"
+
+
+class AccessLog(enum.Enum):
+    """For which RPCs there is a line of log, and whether that of a check names its member."""
+
+    OFF = "off"
+    ERRORS = "errors"
+    CALLS = "calls"
+    MEMBERS = "members"
+
+
+class Guard:
+    """Stands before every handler.
+
+    ``record`` takes what is to be logged of each RPC that ``access`` asks for, and ``log`` what went wrong in
+    the server itself; ``timer`` counts seconds, from any moment.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917  # each bounds something else
+        self,
+        gate: Gate,
+        log: FilteringBoundLogger,
+        record: Callable[[dict[str, object]], None],
+        timer: Callable[[], float],
+        limits: Mapping[str, int] = LIMITS,
+        recheck: float = RECHECK,
+        unread: float = UNREAD,
+        access: AccessLog = AccessLog.CALLS,
+    ) -> None:
+        self._gate = gate
+        self._record = record
+        self._limits = limits
+        self._access = access
+        self.log = log
+        self.timer = timer
+        self._streams = StreamWatch(self.admit, recheck=recheck, unread=unread)
+
+    def admit(self, context: Context, method: str) -> Member:
+        """The member that calls a method. Raises as `Gate.admit`."""
+        # The stub gives another type than the values have.
+        peer = cast("Mapping[str, Iterable[bytes]]", context.auth_context())
+        return self._gate.admit(peer, method)
+
+    def before(self, method: str, handler: Handler, pool: Pool) -> Handler:
+        """The handler of a method, guarded, to be run by a pool."""
+        make: Any
+        if handler.response_streaming:
+            guarded, make = self._streaming(method, handler, pool), grpc.stream_stream_rpc_method_handler
+        else:
+            guarded, make = self._unary(method, handler, pool), grpc.stream_unary_rpc_method_handler
+        guarded.experimental_thread_pool = pool
+        # A stream of requests is gRPC's to read.
+        early = handler.request_deserializer if handler.request_streaming else None
+        made: Handler = make(guarded, early, handler.response_serializer)
+        return made
+
+    def record(self, facts: dict[str, object]) -> None:
+        """Have what is to be known of an RPC logged, if it is asked for."""
+        if self._access is AccessLog.OFF or (self._access is AccessLog.ERRORS and facts["code"] == "OK"):
+            return
+        if facts["rpc"] == CHECK and self._access is not AccessLog.MEMBERS:
+            del facts["member"]
+        self._record(facts)
+
+    def close(self) -> None:
+        """Look after no stream any more."""
+        self._streams.close()
+
+    def _unary(self, method: str, handler: Handler, pool: Pool) -> Any:  # noqa: ANN401  # of any message
+        """The request comes as a stream, so that the caller is let in before it is waited for."""
+        behaviour: Any = handler.unary_unary
+        read = handler.request_deserializer
+        limit = self._limits.get(method, MAX_MESSAGE)
+
+        def guarded(requests: Iterator[bytes], context: Context) -> Any:  # noqa: ANN401  # a message of any type
+            with _Call(self, method, context, pool) as call:
+                call.admit()
+                return behaviour(_read(read, call.receive(requests), limit), context)
+
+        return guarded
+
+    def _streaming(self, method: str, handler: Handler, pool: Pool) -> Any:  # noqa: ANN401  # as above
+        behaviour: Any = handler.stream_stream if handler.request_streaming else handler.unary_stream
+        read = handler.request_deserializer
+        limit = self._limits.get(method, MAX_MESSAGE)
+
+        def guarded(requests: Iterator[Any], context: Context) -> Iterator[Any]:
+            with _Call(self, method, context, pool) as call:
+                stream = Stream(context, method, call.admit(), self.timer)
+                with self._streams.over(stream):
+                    asked = (
+                        requests if handler.request_streaming else _read(read, call.receive(requests), limit)
+                    )
+                    yield from stream.messages(behaviour(asked, context))
+
+        return guarded
+
+
+class _Call:
+    """One RPC: lets its caller in, counts it, answers its error, has it logged."""
+
+    __slots__ = ("_context", "_counted", "_guard", "_member", "_method", "_pool", "_since")
+
+    def __init__(self, guard: Guard, method: str, context: Context, pool: Pool) -> None:
+        self._member: str | None = None
+        self._counted = False
+        self._guard = guard
+        self._method = method
+        self._context = context
+        self._pool = pool
+        self._since = guard.timer()
+
+    def __enter__(self) -> Self:
+        """There is nothing to set up."""
+        return self
+
+    def admit(self) -> Member:
+        """Let the caller in. Raises as `Gate.admit`, and OverloadedError if it has too many calls."""
+        member = self._guard.admit(self._context, self._method)
+        self._member = member.id
+        self._pool.enter(member.id)
+        self._counted = True
+        CALLER.set(member)
+        return member
+
+    def receive(self, requests: Iterator[bytes]) -> bytes:
+        """The one request of the call. Raises InvalidInputError if there is none."""
+        try:
+            return self._pool.receive(requests.__next__, self._context.cancel)
+        except StopIteration:
+            msg = "the call has no request"
+            raise InvalidInputError(msg, field="request") from None
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """Answer an error, and have the RPC logged."""
+        facts: dict[str, object] = {"rpc": self._method, "member": self._member}
+        status = None
+        if error is None:
+            facts["code"] = _code(self._context)
+        elif isinstance(error, HashpactError):
+            status = errors.to_status(error)
+            facts |= {"code": errors.status_of(error).name, "reason": error.code}
+            if is_fault(error):
+                self._guard.log.error(
+                    "rpc failed", rpc=self._method, reason=error.code, message=error.message
+                )
+        elif isinstance(error, (CancelledError, GeneratorExit, grpc.RpcError)):
+            facts["code"] = "CANCELLED"
+        else:
+            # Whatever a handler raises, the caller gets INTERNAL.
+            status = errors.internal()
+            facts["code"] = "INTERNAL"
+            self._guard.log.error("rpc crashed", rpc=self._method, **_trace(error))
+        if self._counted and self._member is not None:
+            self._pool.leave(self._member)
+        facts["duration_ms"] = round((self._guard.timer() - self._since) * 1000, 3)
+        self._guard.record(facts)
+        if status is not None:
+            self._context.abort_with_status(rpc_status.to_status(status))
+        if isinstance(error, CancelledError):
+            self._context.abort(grpc.StatusCode.CANCELLED, "the caller has left")
+
+
+def _code(context: Any) -> object:  # noqa: ANN401  # its stub omits code()
+    """The name of the status that a handler has set, if it has."""
+    code = context.code()
+    return "OK" if code is None else getattr(code, "name", code)
+
+
+def _read(read: Read, data: bytes, limit: int) -> Any:  # noqa: ANN401  # any message
+    if len(data) > limit:
+        msg = f"the request has {len(data)} bytes; the limit is {limit}"
+        raise InvalidInputError(msg, field="request")
+    try:
+        return data if read is None else read(data)
+    except DecodeError:
+        msg = "the request is not a protobuf message of its type"
+        raise InvalidInputError(msg, field="request") from None
+
+
+def _trace(error: BaseException) -> dict[str, str]:
+    """The type and the place of an exception, without its text."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    return {"exception": f"{type(error).__module__}.{type(error).__qualname__}", "traceback": frames}

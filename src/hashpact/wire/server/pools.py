@@ -1,0 +1,243 @@
+"""Pools: the threads that answer one kind of call, shared fairly by the members.
+
+A synchronous gRPC server keeps a thread for each call that it has begun. Few of a pool's threads run at a
+time, because more would only fight for the interpreter. One that has to wait steps aside, and another runs in
+its place: for its turn at work that takes long, or for a request that the caller holds back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import Any, Final, TypeAlias, TypeVar
+
+from hashpact.errors import OverloadedError
+from hashpact.wire.server.turns import Turns
+
+Result = TypeVar("Result")
+
+PATIENCE: Final = 0.002
+"""Seconds for which a thread may wait for a request before another runs in its place, if calls wait."""
+RECEIVE: Final = 10.0
+"""Seconds after which a call whose request has not arrived is given up."""
+IDLE: Final = 16
+"""Threads that are kept when there is nothing to do."""
+_LOOK: Final = 0.02
+"""Seconds between two looks at whether the caller of a call that waits for its turn has left."""
+_SWEEP: Final = 1.0
+"""Seconds between two looks at calls whose requests have not arrived, when no call waits."""
+
+_Box: TypeAlias = "SimpleQueue[_Job | None]"
+
+
+@dataclass(slots=True)
+class _Job:
+    work: Callable[[], Any]
+    done: Future[Any] = field(default_factory=Future)
+
+    def run(self) -> None:
+        if not self.done.set_running_or_notify_cancel():
+            return
+        try:
+            result = self.work()
+        except BaseException as error:  # noqa: BLE001  # whatever it is, it is the future's
+            self.done.set_exception(error)
+        else:
+            self.done.set_result(result)
+
+
+@dataclass(slots=True)
+class _Receiving:
+    """A thread that waits for a request."""
+
+    since: float
+    give_up: Callable[[], object]
+    aside: bool = False
+
+
+class Pool(ThreadPoolExecutor):
+    """At most ``threads`` threads for one kind of call, of which ``running`` run at a time.
+
+    A member has at most ``calls`` calls under way, and ``turns`` share out the work among the members. It is
+    an executor because gRPC wants one; the thread that ran last runs next, while its memory is warm.
+    """
+
+    def __init__(self, name: str, running: int, threads: int, calls: int, turns: Turns) -> None:
+        super().__init__(1)  # it starts no thread: all that would is replaced here
+        self._name = name
+        self._running_limit = running
+        self._threads_limit = threads
+        self._calls_limit = calls
+        self._turns = turns
+        self._lock = threading.Lock()
+        self._running = 0
+        self._started: set[threading.Thread] = set()
+        self._idle: list[_Box] = []
+        self._queue: deque[_Job] = deque()
+        self._calls: Counter[str] = Counter()
+        self._receiving: dict[int, _Receiving] = {}
+        self._pressed = threading.Event()
+        self._closed = False
+        self._watch = threading.Thread(target=self._look_after, name=f"hashpact-{name}-watch", daemon=True)
+        self._watch.start()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ANN401  # as its base
+        """Have a call answered. Raises RuntimeError once the pool is closed."""
+        job = _Job(lambda: fn(*args, **kwargs))
+        with self._lock:
+            if self._closed:
+                msg = f"the pool of {self._name} calls is closed"
+                raise RuntimeError(msg)
+            self._queue.append(job)
+            self._begin()
+            waits = bool(self._queue)
+        if waits:
+            self._pressed.set()
+        return job.done
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002  # as its base
+        """Begin no more calls, and wait for those that are under way."""
+        with self._lock:
+            self._closed = True
+            dropped = list(self._queue) if cancel_futures else []
+            if cancel_futures:
+                self._queue.clear()
+            for box in self._idle:
+                box.put(None)
+            self._idle.clear()
+            started = list(self._started)
+        for job in dropped:
+            job.done.cancel()
+        self._pressed.set()
+        if wait:
+            for thread in started:
+                thread.join()
+
+    def enter(self, member: str) -> None:
+        """Count a call of a member's until `leave`; OverloadedError if it has too many."""
+        with self._lock:
+            if self._calls[member] >= self._calls_limit:
+                have = f"{member!r} has {self._calls_limit} {self._name} calls under way"
+                msg = f"{have}, the most it may; try again"
+                raise OverloadedError(msg)
+            self._calls[member] += 1
+
+    def leave(self, member: str) -> None:
+        """A call of a member's has ended."""
+        with self._lock:
+            self._calls[member] -= 1
+            if not self._calls[member]:
+                del self._calls[member]
+
+    @contextlib.contextmanager
+    def turn(self, member: str, wanted: Callable[[], bool]) -> Iterator[None]:
+        """A slot for work, for the length of the block. Raises CancelledError if the caller leaves before."""
+        if not wanted():
+            raise CancelledError
+        turn = self._turns.take(member)
+        if turn is not None:
+            with self._aside():
+                while not turn.wait(_LOOK):
+                    if not wanted():
+                        self._turns.leave(member, turn)
+                        raise CancelledError
+        try:
+            yield
+        finally:
+            self._turns.give_back(member)
+
+    def receive(self, read: Callable[[], Result], give_up: Callable[[], object]) -> Result:
+        """What ``read`` waits for: a request, which is on its way or may never come.
+
+        ``give_up`` is called in another thread to end the waiting.
+        """
+        me, receiving = threading.get_ident(), _Receiving(time.monotonic(), give_up)
+        self._receiving[me] = receiving
+        try:
+            return read()
+        finally:
+            with self._lock:
+                del self._receiving[me]
+                if receiving.aside:
+                    self._running += 1
+
+    @contextlib.contextmanager
+    def _aside(self) -> Iterator[None]:
+        """Let another thread run while this one waits."""
+        with self._lock:
+            self._step_aside()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running += 1
+
+    def _step_aside(self) -> None:
+        self._running -= 1
+        self._begin()
+
+    def _begin(self) -> None:
+        """Have the next call answered, if one waits and may run."""
+        if not self._queue or self._running >= self._running_limit:
+            return
+        if self._idle:
+            self._running += 1
+            self._idle.pop().put(self._queue.popleft())
+        elif len(self._started) < self._threads_limit:
+            self._running += 1
+            thread = threading.Thread(
+                target=self._work, args=(self._queue.popleft(),), name=f"hashpact-{self._name}", daemon=True
+            )
+            self._started.add(thread)
+            thread.start()
+
+    def _work(self, first: _Job) -> None:
+        """Answer calls until there are more idle threads than may run, or the pool is closed."""
+        box: _Box = SimpleQueue()
+        job: _Job | None = first
+        while job is not None:
+            job.run()
+            job = self._next(box) or box.get()
+
+    def _next(self, box: _Box) -> _Job | None:
+        with self._lock:
+            if self._queue and self._running <= self._running_limit:
+                return self._queue.popleft()
+            self._running -= 1
+            if self._closed or len(self._idle) >= IDLE:
+                self._started.discard(threading.current_thread())
+                box.put(None)
+            else:
+                self._idle.append(box)
+            return None
+
+    def _look_after(self) -> None:
+        """Put threads aside whose requests do not arrive, while calls wait; give calls up after a while."""
+        while not self._closed:
+            self._pressed.wait(_SWEEP)
+            with self._lock:
+                if not self._queue:
+                    self._pressed.clear()
+            self._put_aside()
+            if self._queue:
+                time.sleep(PATIENCE)
+
+    def _put_aside(self) -> None:
+        now = time.monotonic()
+        late: list[_Receiving] = []
+        with self._lock:
+            for receiving in self._receiving.copy().values():
+                waited = now - receiving.since
+                if self._queue and waited > PATIENCE and not receiving.aside:
+                    receiving.aside = True
+                    self._step_aside()
+                if waited > RECEIVE:
+                    late.append(receiving)
+        for receiving in late:
+            receiving.give_up()

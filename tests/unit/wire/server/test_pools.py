@@ -1,0 +1,196 @@
+"""Pools: no member takes all of a pool, and a call that waits lets others run."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future
+from typing import Any
+
+import pytest
+
+from hashpact.errors import OverloadedError
+from hashpact.wire.server import pools
+from hashpact.wire.server.pools import Pool
+from hashpact.wire.server.turns import Turns
+
+SOON = 60
+"""Seconds after which a test fails that waits for something."""
+
+
+class Work:
+    """Work that begins and ends when a test wants."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Semaphore(0)
+        self.go = threading.Event()
+
+    def __call__(self, result: str = "done") -> str:
+        """Wait for the test."""
+        self.begun.release()
+        assert self.go.wait(SOON)
+        return result
+
+    def begins(self, times: int = 1) -> None:
+        """Wait until it has begun so often."""
+        for _ in range(times):
+            assert self.begun.acquire(timeout=SOON)
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has not begun again."""
+        return not self.begun.acquire(blocking=False)
+
+
+def always() -> bool:
+    return True
+
+
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    """Sixteen threads, of which two run; one slot for what takes long; three calls a member."""
+    pool = Pool("check", 2, 16, 3, Turns(1, 1))
+    yield pool
+    pool.shutdown(cancel_futures=True)
+
+
+def results(futures: list[Future[Any]]) -> list[Any]:
+    return [future.result(SOON) for future in futures]
+
+
+def test_two_run_at_a_time_and_the_others_follow(pool: Pool) -> None:
+    work = Work()
+    calls = [pool.submit(work, str(number)) for number in range(8)]
+    work.begins(2)
+    assert work.waits
+    work.go.set()
+    assert results(calls) == [str(number) for number in range(8)]
+
+
+def test_the_thread_that_ran_last_runs_next(pool: Pool) -> None:
+    both = Work()
+    first = [pool.submit(both) for _ in range(2)]
+    both.begins(2)
+    both.go.set()
+    results(first)
+    threads = {pool.submit(threading.get_ident).result(SOON) for _ in range(100)}
+    assert len(threads) <= 2
+
+
+def test_an_error_of_the_work_is_the_futures(pool: Pool) -> None:
+    def fails() -> None:
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        pool.submit(fails).result(SOON)
+    assert pool.submit(str).result(SOON) == ""
+
+
+def test_44_a_member_has_so_many_calls_under_way(pool: Pool) -> None:
+    for _ in range(3):
+        pool.enter("acme")
+    with pytest.raises(OverloadedError, match="'acme' has 3 check calls under way"):
+        pool.enter("acme")
+    pool.enter("bravo")
+    pool.leave("acme")
+    pool.enter("acme")
+
+
+def long(pool: Pool, member: str, work: Work, wanted: Callable[[], bool] = always) -> str:
+    """Work that takes long, in a turn."""
+    with pool.turn(member, wanted):
+        return work(member)
+
+
+def test_41_work_that_takes_long_leaves_threads_to_others(pool: Pool) -> None:
+    greedy, modest = Work(), Work()
+    calls = [pool.submit(long, pool, "acme", greedy) for _ in range(6)]
+    greedy.begins()
+    # Five wait for their turns, and two threads could not have come so far.
+    other = pool.submit(modest)
+    modest.begins()
+    assert greedy.waits
+    modest.go.set()
+    greedy.go.set()
+    assert results(calls) == ["acme"] * 6
+    assert other.result(SOON) == "done"
+
+
+def test_41_a_turn_that_nobody_waits_for_is_not_taken(pool: Pool) -> None:
+    work, there = Work(), threading.Event()
+    there.set()
+    held = pool.submit(long, pool, "acme", work)
+    work.begins()
+    left = pool.submit(long, pool, "acme", work, there.is_set)
+    kept = pool.submit(long, pool, "acme", work)
+    there.clear()
+    with pytest.raises(CancelledError):
+        left.result(SOON)
+    work.go.set()
+    assert results([held, kept]) == ["acme"] * 2
+    with pytest.raises(CancelledError):
+        pool.submit(long, pool, "acme", work, there.is_set).result(SOON)
+
+
+def test_41_requests_that_do_not_arrive_leave_threads_to_others(pool: Pool) -> None:
+    arrive = Work()
+    held = [pool.submit(pool.receive, arrive, lambda: None) for _ in range(6)]
+    # Each is put aside for the next, though but two run at a time.
+    arrive.begins(6)
+    assert pool.submit(str).result(SOON) == ""
+    arrive.go.set()
+    assert results(held) == ["done"] * 6
+    again = Work()
+    after = [pool.submit(again) for _ in range(4)]
+    again.begins(2)
+    assert again.waits  # those that were put aside are counted again
+    again.go.set()
+    results(after)
+
+
+def test_41_a_call_whose_request_never_arrives_is_given_up(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "RECEIVE", 0.0)
+    gone = threading.Event()
+
+    def read() -> str:
+        assert gone.wait(SOON)
+        return "cancelled"
+
+    assert pool.submit(pool.receive, read, gone.set).result(SOON) == "cancelled"
+
+
+def test_threads_end_when_there_is_nothing_to_do() -> None:
+    pool = Pool("append", 64, 64, 64, Turns(64, 64))
+    work = Work()
+    calls = [pool.submit(work) for _ in range(40)]
+    work.begins(40)
+    busy = threading.active_count()
+    work.go.set()
+    results(calls)
+    for _ in itertools.repeat(None, 10_000):
+        if threading.active_count() <= busy - 40 + pools.IDLE:
+            break
+        pool.submit(str).result(SOON)
+    assert threading.active_count() <= busy - 40 + pools.IDLE
+    pool.shutdown()
+
+
+def test_a_pool_that_is_closed_finishes_what_runs_and_begins_nothing(pool: Pool) -> None:
+    work = Work()
+    running = [pool.submit(work) for _ in range(2)]
+    work.begins(2)
+    waiting = pool.submit(work)
+    closing = threading.Thread(target=lambda: pool.shutdown(cancel_futures=True))
+    closing.start()
+    with pytest.raises(CancelledError):
+        waiting.result(SOON)
+    assert closing.is_alive()
+    work.go.set()
+    closing.join(SOON)
+    assert results(running) == ["done"] * 2
+    assert work.waits
+    with pytest.raises(RuntimeError, match="closed"):
+        pool.submit(work)
