@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 from collections import deque
 from datetime import UTC, datetime
 from typing import Final
@@ -41,14 +42,14 @@ class CallLog:
     """
 
     def __init__(self) -> None:
-        self._waiting: deque[tuple[datetime, dict[str, object]]] = deque()
+        self._waiting: deque[tuple[float, dict[str, object]]] = deque()
         self._dropped = 0
         self._writing = threading.Lock()
 
     def record(self, facts: dict[str, object]) -> None:
         """Have a line written. Any thread may call it."""
         if len(self._waiting) < MOST:
-            self._waiting.append((datetime.now(UTC), facts))
+            self._waiting.append((time.time(), facts))
         else:
             self._dropped += 1
 
@@ -61,13 +62,14 @@ class CallLog:
             ]
             if self._dropped:
                 dropped, self._dropped = self._dropped, 0
-                lines.append(_line("warning", "rpcs not logged", datetime.now(UTC), {"count": dropped}))
+                lines.append(_line("warning", "rpcs not logged", time.time(), {"count": dropped}))
             if lines:
                 sys.stderr.write("".join(lines))
                 sys.stderr.flush()
 
 
-def _line(level: str, event: str, at: datetime, facts: dict[str, object]) -> str:
+def _line(level: str, event: str, at: float, facts: dict[str, object]) -> str:
     """A line as `event_log` writes them."""
-    stamp = at.isoformat(timespec="microseconds").replace("+00:00", "Z")
-    return f"{json.dumps({**facts, 'event': event, 'level': level, 'timestamp': stamp})}\n"
+    moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds")
+    facts |= {"event": event, "level": level, "timestamp": moment.replace("+00:00", "Z")}
+    return f"{json.dumps(facts)}\n"

@@ -32,7 +32,7 @@ class Hit(NamedTuple):
 
 
 class Hits(Sequence[Hit]):
-    """Hits in order, as two buffers of as many numbers: ``items`` of 8 bytes without sign, and ``scores``.
+    """Hits in order, as two sequences of as many numbers: ``items``, which fit into 8 bytes, and ``scores``.
 
     ``truncated``: the search reached its bound on work, so that there may be further hits. ``places``: for
     hits of keypoints, the four numbers of each `Transform`.
@@ -42,8 +42,8 @@ class Hits(Sequence[Hit]):
 
     def __init__(
         self,
-        items: memoryview[int],
-        scores: memoryview[int] | memoryview[float],
+        items: Sequence[int],
+        scores: Sequence[int] | Sequence[float],
         *,
         truncated: bool = False,
         places: Sequence[Sequence[float]] | None = None,

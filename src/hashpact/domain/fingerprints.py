@@ -78,23 +78,28 @@ class FingerprintType:
         """
         if wanted is None:
             return self.default
-        if self.measure is Measure.JACCARD:
-            within = self.ceiling <= wanted <= 1
-            bound = f"a similarity from {self.ceiling} to 1"
-        elif self.measure is Measure.CONTAINMENT:
-            within = self.ceiling <= wanted <= 1
-            bound = f"a share from {self.ceiling} to 1"
-        elif self.measure is Measure.POINTS:
-            fewest, most = int(self.ceiling), self.count[1]
-            within = fewest <= wanted <= most and wanted == int(wanted)
-            bound = f"a whole number of keypoints from {fewest} to {most}"
-        else:
-            within = 0 <= wanted <= self.ceiling and wanted == int(wanted)
-            bound = f"a whole distance from 0 to {int(self.ceiling)}"
+        match self.measure:
+            case Measure.JACCARD | Measure.CONTAINMENT:
+                within = self.ceiling <= wanted <= 1
+            case Measure.POINTS:
+                within = self.ceiling <= wanted <= self.count[1] and wanted == int(wanted)
+            case _:
+                within = 0 <= wanted <= self.ceiling and wanted == int(wanted)
         if not within:
-            msg = f"the threshold for {self.name} must be {bound}"
+            msg = f"the threshold for {self.name} must be {self._bound()}"
             raise InvalidInputError(msg, field="threshold")
         return wanted
+
+    def _bound(self) -> str:
+        match self.measure:
+            case Measure.JACCARD:
+                return f"a similarity from {self.ceiling} to 1"
+            case Measure.CONTAINMENT:
+                return f"a share from {self.ceiling} to 1"
+            case Measure.POINTS:
+                return f"a whole number of keypoints from {int(self.ceiling)} to {self.count[1]}"
+            case _:
+                return f"a whole distance from 0 to {int(self.ceiling)}"
 
 
 PDQ: Final = FingerprintType("pdq/1", 32, Measure.HAMMING, 31, 31, (112, 144), 50)

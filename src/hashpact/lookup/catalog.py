@@ -102,7 +102,7 @@ class _Near:
     @classmethod
     def of(cls, found: Sequence[tuple[FingerprintType, Hits]]) -> Self:
         lengths = [len(hits) for _, hits in found]
-        items = [np.asarray(hits.items) for _, hits in found]
+        items = [np.asarray(hits.items, np.uint64) for _, hits in found]
         scores = [np.asarray(hits.scores, np.float64) for _, hits in found]
         far = [_remoteness(kind, score) for (kind, _), score in zip(found, scores, strict=True)]
         return cls(

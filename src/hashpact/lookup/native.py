@@ -162,6 +162,9 @@ class _HammingPart:
         self.index.add(rows, ids)
 
     def search(self, values: Sequence[bytes], threshold: float, limit: int) -> list[Hits]:
+        if len(values) == 1:
+            found = self.index.search(values[0], int(threshold), limit)
+            return [Hits([item for item, _ in found], [distance for _, distance in found])]
         codes = np.frombuffer(b"".join(values), dtype=np.uint8).reshape(-1, self.index.width)
         return _hits(*self.index.search_batch(codes, int(threshold), limit=limit))
 

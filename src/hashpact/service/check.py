@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
@@ -47,11 +47,10 @@ class Checker:
         """
         position = self.follower.reach(check.min_position)
         self._check_labels(check.filter)
-        with ExitStack() as stack:
-            if _takes_long(check):
-                stack.enter_context(turn())
-                turn = nullcontext
-            return self._answer(check, position, wanted, turn)
+        if _takes_long(check):
+            with turn():
+                return self._answer(check, position, wanted, nullcontext)
+        return self._answer(check, position, wanted, turn)
 
     def _answer(
         self,
@@ -64,6 +63,8 @@ class Checker:
         wide = check.limit * _FEW > share
         numbers = range(len(check.queries))
         found = self._search(check, numbers, share if wide else check.limit, wanted)
+        if not any(hits.items for _, hits in found):
+            return Answer((), position, any(hits.truncated for _, hits in found))
         matches, kept = self.follower.catalog.nearest(found, check.filter, check.limit, wanted)
         if not wide:
             # Most filters keep most entries, so few queries need more than their nearest items.

@@ -83,8 +83,15 @@ def check_to_wire(check: Check) -> check_pb2.CheckRequest:
 def check_from_wire(request: check_pb2.CheckRequest) -> Check:
     """The check that a request asks for."""
     count("queries", request.queries, 1, MAX_QUERIES)
+    queries = []
+    for number, query in enumerate(request.queries):
+        try:
+            queries.append(_query_from_wire(query))
+        except InvalidInputError:
+            with within(f"queries[{number}]"):
+                raise
     return Check(
-        queries=tuple(_query_from_wire(number, query) for number, query in enumerate(request.queries)),
+        queries=tuple(queries),
         filter=_filter_from_wire(request.filter) if request.HasField("filter") else EVERYTHING,
         limit=request.limit or DEFAULT_LIMIT,
         min_position=request.min_position,
@@ -101,16 +108,18 @@ def _query_to_wire(query: Query) -> check_pb2.Query:
     return message
 
 
-def _query_from_wire(number: int, query: check_pb2.Query) -> Query:
-    with within(f"queries[{number}]"):
-        if not query.HasField("fingerprint"):
-            msg = "a query has a fingerprint"
-            raise InvalidInputError(msg, field="fingerprint")
+def _query_from_wire(query: check_pb2.Query) -> Query:
+    if not query.HasField("fingerprint"):
+        msg = "a query has a fingerprint"
+        raise InvalidInputError(msg, field="fingerprint")
+    shared = query.fingerprint
+    quality = shared.quality if shared.HasField("quality") else None
+    try:
+        fingerprint = Fingerprint(type_named(shared.type), shared.value, quality)
+    except InvalidInputError:
         with within("fingerprint"):
-            shared = query.fingerprint
-            quality = shared.quality if shared.HasField("quality") else None
-            fingerprint = Fingerprint(type_named(shared.type), shared.value, quality)
-        return Query(fingerprint, _threshold(fingerprint.type.measure, query))
+            raise
+    return Query(fingerprint, _threshold(fingerprint.type.measure, query))
 
 
 def _threshold(measure: Measure, query: check_pb2.Query) -> float | None:

@@ -13,7 +13,8 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -36,16 +37,21 @@ _SWEEP: Final = 1.0
 _Box: TypeAlias = "SimpleQueue[_Job | None]"
 
 
-@dataclass(slots=True)
 class _Job:
-    work: Callable[[], Any]
-    done: Future[Any] = field(default_factory=Future)
+    """A call that is to be answered, and what becomes of it."""
+
+    __slots__ = ("_args", "_fn", "done")
+
+    def __init__(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self._fn = fn
+        self._args = args
+        self.done: Future[Any] = Future()
 
     def run(self) -> None:
         if not self.done.set_running_or_notify_cancel():
             return
         try:
-            result = self.work()
+            result = self._fn(*self._args)
         except BaseException as error:  # noqa: BLE001  # whatever it is, it is the future's
             self.done.set_exception(error)
         else:
@@ -89,7 +95,7 @@ class Pool(ThreadPoolExecutor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ANN401  # as its base
         """Have a call answered. Raises RuntimeError once the pool is closed."""
-        job = _Job(lambda: fn(*args, **kwargs))
+        job = _Job(partial(fn, **kwargs) if kwargs else fn, args)
         with self._lock:
             if self._closed:
                 msg = f"the pool of {self._name} calls is closed"
@@ -97,7 +103,7 @@ class Pool(ThreadPoolExecutor):
             self._queue.append(job)
             self._begin()
             waits = bool(self._queue)
-        if waits:
+        if waits and not self._pressed.is_set():
             self._pressed.set()
         return job.done
 
