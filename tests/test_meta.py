@@ -80,7 +80,7 @@ ROOMS = {
     ),
     "audit": room("errors log domain clock durable config storage lookup keys service wire member home"),
     "witness": room("errors log domain clock events durable config storage keys http", "cryptography"),
-    "upkeep": room("errors domain lookup keys.uses service home", "structlog"),
+    "upkeep": room("errors domain events lookup keys.uses service home", "structlog"),
     "server": room(
         "errors log domain clock events durable config storage lookup keys service wire http home audit "
         "upkeep",

@@ -197,7 +197,7 @@ async def test_47_an_open_stream_ends(house: Clearinghouse, connect: Connect, ho
         watch = stub.Watch(health_pb2.HealthCheckRequest(), timeout=60)
         assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
         said = house.world.author("acme").say(bodies[how])
-        house.services.intake.appender.append("acme", said)
+        house.services.intake.append("acme", said)
         with pytest.raises(grpc.aio.AioRpcError, match=r"revoked|suspended") as ended:
             await watch.read()
         assert ended.value.code() is grpc.StatusCode.PERMISSION_DENIED

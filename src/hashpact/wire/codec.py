@@ -8,6 +8,7 @@ that an answer is read as strictly as a request.
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any, Final
 
 from hashpact.domain import keys, kinds, statements
@@ -31,6 +32,7 @@ from hashpact.wire.fields import (
     FIELDS_OF,
     HASH_SIZE,
     count,
+    each,
     entry_from_name,
     entry_to_name,
     member_from_name,
@@ -83,15 +85,8 @@ def check_to_wire(check: Check) -> check_pb2.CheckRequest:
 def check_from_wire(request: check_pb2.CheckRequest) -> Check:
     """The check that a request asks for."""
     count("queries", request.queries, 1, MAX_QUERIES)
-    queries = []
-    for number, query in enumerate(request.queries):
-        try:
-            queries.append(_query_from_wire(query))
-        except InvalidInputError:
-            with within(f"queries[{number}]"):
-                raise
     return Check(
-        queries=tuple(queries),
+        queries=each("queries", request.queries, _query_from_wire),
         filter=_filter_from_wire(request.filter) if request.HasField("filter") else EVERYTHING,
         limit=request.limit or DEFAULT_LIMIT,
         min_position=request.min_position,
@@ -159,7 +154,7 @@ def answer_to_wire(answer: Answer) -> check_pb2.CheckResponse:
 
 def answer_from_wire(response: check_pb2.CheckResponse) -> Answer:
     """The answer in a response."""
-    matches = tuple(_match_from_wire(number, match) for number, match in enumerate(response.matches))
+    matches = each("matches", response.matches, _match_from_wire)
     return Answer(matches, whole("position", response.position), response.truncated)
 
 
@@ -183,31 +178,30 @@ def _match_to_wire(match: Match) -> check_pb2.Match:
     return message
 
 
-def _match_from_wire(number: int, match: check_pb2.Match) -> Match:
-    with within(f"matches[{number}]"):
-        measure = type_named(match.type).measure
-        _, wanted = FIELDS_OF[measure]
-        if match.WhichOneof("score") != wanted:
-            msg = f"a match of {match.type} has a {wanted}"
-            raise InvalidInputError(msg, field="score")
-        count("labels", match.labels, 1, MAX_LABELS)
-        at = match.transform
-        return Match(
-            entry=entry_from_name(match.entry, "entry"),
-            type=match.type,
-            measure=measure,
-            score=getattr(match, wanted),
-            labels=tuple(match.labels),
-            basis=spelled("basis", match.basis, kinds.BASIS.spelling).value,
-            jurisdictions=tuple(match.jurisdictions),
-            member=member_from_name(match.member, "member"),
-            endorsed_by=whole("endorsed_by", match.endorsed_by),
-            disputed_by=whole("disputed_by", match.disputed_by),
-            shared_at=whole("shared_at", match.shared_at),
-            disowned=match.disowned,
-            query=whole("query", match.query),
-            transform=Transform(at.scale, at.rotation, at.x, at.y) if measure is Measure.POINTS else None,
-        )
+def _match_from_wire(match: check_pb2.Match) -> Match:
+    measure = type_named(match.type).measure
+    _, wanted = FIELDS_OF[measure]
+    if match.WhichOneof("score") != wanted:
+        msg = f"a match of {match.type} has a {wanted}"
+        raise InvalidInputError(msg, field="score")
+    count("labels", match.labels, 1, MAX_LABELS)
+    at = match.transform
+    return Match(
+        entry=entry_from_name(match.entry, "entry"),
+        type=match.type,
+        measure=measure,
+        score=getattr(match, wanted),
+        labels=tuple(match.labels),
+        basis=spelled("basis", match.basis, kinds.BASIS.spelling).value,
+        jurisdictions=tuple(match.jurisdictions),
+        member=member_from_name(match.member, "member"),
+        endorsed_by=whole("endorsed_by", match.endorsed_by),
+        disputed_by=whole("disputed_by", match.disputed_by),
+        shared_at=whole("shared_at", match.shared_at),
+        disowned=match.disowned,
+        query=whole("query", match.query),
+        transform=Transform(at.scale, at.rotation, at.x, at.y) if measure is Measure.POINTS else None,
+    )
 
 
 def submission_to_wire(submission: Submission) -> log_pb2.AppendRequest:
@@ -292,27 +286,22 @@ def detail_from_wire(response: log_pb2.GetEntryResponse | log_pb2.ListEntriesRes
             reason = spelled("voiding.reason", message.voiding.reason, kinds.REASON.spelling)
             struck = whole("voiding.index", message.voiding.index)
             entry = replace(entry, voided_at=struck, voided_reason=reason)
-        opinions = tuple(
-            _opinion_from_wire(entry.index, number, given) for number, given in enumerate(message.opinions)
-        )
+        opinions = each("opinions", message.opinions, partial(_opinion_from_wire, entry.index))
     private, withheld = tuple(message.private), message.private_withheld
     return EntryDetail(entry, message.statement, private, opinions, message.stands, withheld)
 
 
-def _opinion_from_wire(entry: int, number: int, opinion: log_pb2.Opinion) -> Opinion:
-    with within(f"opinions[{number}]"):
-        return Opinion(
-            entry=entry,
-            member=member_from_name(opinion.member, "member"),
-            stance=spelled("stance", opinion.stance, kinds.STANCE.spelling),
-            index=whole("index", opinion.index),
-            key=sized("key", opinion.key, HASH_SIZE),
-            reason=(
-                spelled("reason", opinion.reason, kinds.REASON.spelling)
-                if opinion.HasField("reason")
-                else None
-            ),
-        )
+def _opinion_from_wire(entry: int, opinion: log_pb2.Opinion) -> Opinion:
+    return Opinion(
+        entry=entry,
+        member=member_from_name(opinion.member, "member"),
+        stance=spelled("stance", opinion.stance, kinds.STANCE.spelling),
+        index=whole("index", opinion.index),
+        key=sized("key", opinion.key, HASH_SIZE),
+        reason=(
+            spelled("reason", opinion.reason, kinds.REASON.spelling) if opinion.HasField("reason") else None
+        ),
+    )
 
 
 def entries_request_to_wire(request: EntriesRequest) -> log_pb2.ListEntriesRequest:
@@ -348,7 +337,7 @@ def page_to_wire(page: Page) -> log_pb2.ListMembersResponse:
 
 def page_from_wire(response: log_pb2.ListMembersResponse) -> Page:
     """The page in a response."""
-    members = tuple(_member_from_wire(number, member) for number, member in enumerate(response.members))
+    members = each("members", response.members, _member_from_wire)
     return Page(members, response.next_page_token)
 
 
@@ -372,38 +361,36 @@ def _member_to_wire(detail: MemberDetail) -> log_pb2.Member:
     )
 
 
-def _member_from_wire(number: int, message: log_pb2.Member) -> MemberDetail:
-    with within(f"members[{number}]"):
-        roles = some("roles", message.roles, kinds.ROLES.spelling)
-        enrolled = whole("enrolled_at", message.enrolled_at)
-        suspended = optional_index(message, "suspended_at")
-        revoked = tuple(
-            RevokedCertificate(
-                sized("revoked.serial", one.serial, SERIAL_SIZE),
-                whole("revoked.revoked_at", one.revoked_at),
-                whole("revoked.until", one.until),
-            )
-            for one in message.revoked
+def _member_from_wire(message: log_pb2.Member) -> MemberDetail:
+    roles = some("roles", message.roles, kinds.ROLES.spelling)
+    enrolled = whole("enrolled_at", message.enrolled_at)
+    suspended = optional_index(message, "suspended_at")
+    revoked = tuple(
+        RevokedCertificate(
+            sized("revoked.serial", one.serial, SERIAL_SIZE),
+            whole("revoked.revoked_at", one.revoked_at),
+            whole("revoked.until", one.until),
         )
-        member = Member(member_from_name(message.name), frozenset(roles), enrolled, suspended, revoked)
-        found = tuple(_key_from_wire(member.id, nth, key) for nth, key in enumerate(message.keys))
-        return MemberDetail(member, found)
+        for one in message.revoked
+    )
+    member = Member(member_from_name(message.name), frozenset(roles), enrolled, suspended, revoked)
+    found = each("keys", message.keys, partial(_key_from_wire, member.id))
+    return MemberDetail(member, found)
 
 
-def _key_from_wire(member_id: str, number: int, message: log_pb2.Key) -> Key:
-    with within(f"keys[{number}]"):
-        public = sized("public_key", message.public_key, keys.KEY_SIZE)
-        if message.id != keys.key_id(public):
-            msg = "the id is not that of the public key"
-            raise InvalidInputError(msg, field="id")
-        numbers: dict[str, Any] = {field: whole(field, getattr(message, field)) for field in _NUMBERS}
-        numbers |= {field: optional_index(message, field) for field in _OPTIONAL_NUMBERS}
-        numbers |= {field: optional_id(message, field) for field in _OPTIONAL_IDS}
-        return Key(
-            id=message.id,
-            member=member_id,
-            name=spelled("name", message.name, kinds.NAME.spelling),
-            public=public,
-            use=spelled("use", message.use, kinds.USE.spelling),
-            **numbers,
-        )
+def _key_from_wire(member_id: str, message: log_pb2.Key) -> Key:
+    public = sized("public_key", message.public_key, keys.KEY_SIZE)
+    if message.id != keys.key_id(public):
+        msg = "the id is not that of the public key"
+        raise InvalidInputError(msg, field="id")
+    numbers: dict[str, Any] = {field: whole(field, getattr(message, field)) for field in _NUMBERS}
+    numbers |= {field: optional_index(message, field) for field in _OPTIONAL_NUMBERS}
+    numbers |= {field: optional_id(message, field) for field in _OPTIONAL_IDS}
+    return Key(
+        id=message.id,
+        member=member_id,
+        name=spelled("name", message.name, kinds.NAME.spelling),
+        public=public,
+        use=spelled("use", message.use, kinds.USE.spelling),
+        **numbers,
+    )

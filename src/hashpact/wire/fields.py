@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
-from typing import Final, TypeVar
+from collections.abc import Callable, Iterable, Sequence, Sized
+from typing import Any, Final, TypeVar
 
 from google.protobuf.message import Message
 
@@ -50,6 +50,18 @@ class within:  # noqa: N801  # used as a statement, like contextlib.suppress
         if isinstance(error, InvalidInputError):
             field = error.details.get("field")
             error.details["field"] = self._path if field is None else f"{self._path}.{field}"
+
+
+def each(field: str, messages: Iterable[Message], read: Callable[[Any], Value]) -> tuple[Value, ...]:
+    """What is read of each message; an InvalidInputError names the one that it is of."""
+    found = []
+    for number, message in enumerate(messages):
+        try:
+            found.append(read(message))
+        except InvalidInputError:
+            with within(f"{field}[{number}]"):
+                raise
+    return tuple(found)
 
 
 def named(name: str, collection: str, spelling: Spelling[Value], field: str) -> Value:
