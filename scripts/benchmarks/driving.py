@@ -32,9 +32,12 @@ class Target:
 
 @dataclass(slots=True)
 class Turn:
-    """What the calls of one round have cost one server; microseconds of its CPU for a call, seconds else."""
+    """The calls to one server in one round.
 
-    target: str
+    ``us``: microseconds of the server's processor time for a call. On the wall, ``seconds`` are those of the
+    whole turn, and ``waited`` those of each call.
+    """
+
     us: float
     seconds: float
     waited: list[float] = field(repr=False)
@@ -90,8 +93,8 @@ def drive(method: Method, requests: Sequence[bytes], at_once: int) -> list[float
 
 def rounds(
     targets: Sequence[Target], requests: Sequence[bytes], at_once: int, count: int, calls: int
-) -> list[list[Turn]]:
-    """So many rounds, in each of which every target has its turn of as many ``calls``.
+) -> list[dict[str, Turn]]:
+    """So many rounds, in each of which every target has its turn of as many ``calls``; the turns by name.
 
     Some calls before each turn are not counted. Who is first changes from round to round.
     """
@@ -101,7 +104,7 @@ def rounds(
             first = number % len(targets)
             asked = [requests[(number * calls + place) % len(requests)] for place in range(calls)]
             order = [*targets[first:], *targets[:first]]
-            played.append([_turn(target, asked, at_once) for target in order])
+            played.append({target.name: _turn(target, asked, at_once) for target in order})
     return played
 
 
@@ -111,4 +114,4 @@ def _turn(target: Target, requests: Sequence[bytes], at_once: int) -> Turn:
     waited = drive(target.method, requests, at_once)
     seconds = time.perf_counter() - start
     spent = target.server.seconds() - busy
-    return Turn(target.name, spent / len(requests) * MICROSECONDS, seconds, waited)
+    return Turn(spent / len(requests) * MICROSECONDS, seconds, waited)

@@ -4,8 +4,8 @@
 
 It uses the certificates of a home and requires one of every client, as the home's server does. Each file of
 the directory ANSWERS is a method of `SERVICE` that answers its bytes to anything. *aio* is `grpc.aio` on
-uvloop, *sync* a `grpc.server` with two threads; all else is as gRPC has it by default. It prints its HOST:PORT
-once it answers, and runs until SIGTERM.
+uvloop, *sync* a `grpc.server` with two threads; all else is as gRPC has it by default. It prints its
+HOST:PORT once it answers, and runs until SIGTERM.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ def always_async(answer: bytes) -> Callable[[bytes, object], Any]:
 
 def listen(server: Any, methods: Mapping[str, Callable[[bytes, object], Any]], home: Path) -> str:  # noqa: ANN401 - of either kind
     """Add the methods as generated code does, and bind a free port; gives the HOST:PORT."""
-    handlers = {name: grpc.unary_unary_rpc_method_handler(method) for name, method in methods.items()}
+    handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+        name: grpc.unary_unary_rpc_method_handler(method) for name, method in methods.items()
+    }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
     server.add_registered_method_handlers(SERVICE, handlers)
     return f"127.0.0.1:{server.add_secure_port('127.0.0.1:0', credentials(home))}"

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import secrets
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.append import MEMBER, REASON, author_of
+from benchmarks.append import MEMBER, REASON, author_of, random_codes
 from benchmarks.processes import running
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -18,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from hashpact.cli.demo.stage import BOTH, ORIGIN
 from hashpact.clock import unix_time
 from hashpact.config import HomeConfig
-from hashpact.domain.fingerprints import MD5, PDQ, PHASH, SHA256, Fingerprint, FingerprintType
+from hashpact.domain.fingerprints import MD5, PDQ, PHASH, SHA256, Fingerprint
 from hashpact.home.enrolling import enrol_member
 from hashpact.home.founding import create_home
 from hashpact.home.opening import open_home
@@ -34,7 +32,6 @@ OTHERS: Final = 10
 """Items of pdq for one of each other type."""
 KNOWN: Final = 1000
 """Items that are remembered, so that checks can be made that match."""
-QUALITY: Final = 87
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +41,6 @@ class Stock:
     home: Path
     profile: Profile
     known: tuple[Fingerprint, ...]
-
-
-def random_codes(kind: FingerprintType) -> Iterator[Fingerprint]:
-    """Codes of a type without end, at random among those that are not refused."""
-    fewest, most = kind.popcount or (0, kind.size * 8)
-    quality = None if kind.min_quality is None else QUALITY
-    while True:
-        value = secrets.token_bytes(kind.size)
-        if fewest <= int.from_bytes(value).bit_count() <= most:
-            yield Fingerprint(kind, value, quality)
 
 
 def command_of(home: Path) -> list[str]:
