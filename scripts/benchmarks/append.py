@@ -14,6 +14,7 @@ and verifies each receipt. With --check it exits with 1 unless the service appen
 from __future__ import annotations
 
 import argparse
+import itertools
 import secrets
 import sys
 import tempfile
@@ -32,7 +33,7 @@ from benchmarks.timing import blocks_of
 from hashpact.cli.demo.stage import ORIGIN, clearinghouse
 from hashpact.clock import unix_time
 from hashpact.config import HomeConfig
-from hashpact.domain.fingerprints import PDQ, Fingerprint
+from hashpact.domain.fingerprints import PDQ, Fingerprint, FingerprintType
 from hashpact.domain.messages import Submission
 from hashpact.domain.state import Role
 from hashpact.home.enrolling import enrol_member
@@ -48,6 +49,7 @@ MEMBER: Final = "acme-video"
 WANTED: Final = 20_000
 """Items a second."""
 ROUNDS: Final = 10
+QUALITY: Final = 87
 REASON: Final = Reason(frozenset({"other"}), jurisdictions=frozenset({"VN"}))
 
 Given = TypeVar("Given")
@@ -65,10 +67,19 @@ NOTES: Final = (
 )
 
 
+def random_codes(kind: FingerprintType) -> Iterator[Fingerprint]:
+    """Codes of a type without end, at random among those that are not refused."""
+    fewest, most = kind.popcount or (0, kind.size * 8)
+    quality = None if kind.min_quality is None else QUALITY
+    while True:
+        value = secrets.token_bytes(kind.size)
+        if fewest <= int.from_bytes(value).bit_count() <= most:
+            yield Fingerprint(kind, value, quality)
+
+
 def fingerprints(count: int) -> list[Fingerprint]:
-    """Codes as photographs have them: half of the bits are set."""
-    halves = [secrets.token_bytes(PDQ.size // 2) for _ in range(count)]
-    return [Fingerprint(PDQ, half + bytes(byte ^ 255 for byte in half), 87) for half in halves]
+    """So many codes of pdq."""
+    return list(itertools.islice(random_codes(PDQ), count))
 
 
 def author_of(profile: Profile) -> Author:
