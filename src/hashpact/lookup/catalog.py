@@ -8,11 +8,12 @@ statements the key has signed.
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
-from typing import Final, Self, TypeAlias
+from typing import Any, Final, Self, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,10 +30,14 @@ _NEVER: Final = int(np.iinfo(np.int64).max)
 _AT_ONCE: Final = 256
 """Entries that are read from the ledger while other checks wait."""
 
+FEW: Final = 16
+"""So many hits of a check are looked at one by one: an operation on arrays costs as much as ten of them."""
+
 _NAMES: Final = tuple(sorted(TYPES))
 """The fingerprint types by number, in the order of their names."""
 
 Numbers: TypeAlias = NDArray[np.int64]
+Scores = TypeVar("Scores", float, NDArray[np.float64])
 Mask: TypeAlias = NDArray[np.bool_]
 
 
@@ -148,15 +153,15 @@ class EntryCatalog:
         wanted: Callable[[], bool] = lambda: True,
     ) -> tuple[list[Match], list[int]]:
         """The nearest entries that stand and that the filter keeps, and how many each query is near."""
-        if not any(hits for _, hits in found):
-            return [], [0] * len(found)
+        if sum(len(hits) for _, hits in found) <= FEW:
+            return self._nearest_of_few(found, narrow, limit)
         near = _Near.of(found)
         if near.entry.max(initial=0) >= len(self._columns):
             near = near.where(near.entry < self._ledger.head().size)
         absent = np.zeros(len(near.entry), bool)
         while wanted():
             with self._lock:
-                self._hold(near.entry)
+                self._hold(int(near.entry.max(initial=0)))
                 unknown = self._unknown(near.entry) & ~absent
                 if not unknown.any():
                     return self._nearest(near, found, narrow, limit)
@@ -187,11 +192,10 @@ class EntryCatalog:
                 self._counting += 1
             return min(changed, default=None)
 
-    def _hold(self, entries: Numbers) -> None:
-        """Make room for these entries."""
-        length = int(entries.max(initial=0)) + 1
-        if length > len(self._columns):
-            self._columns.grow(length)
+    def _hold(self, entry: int) -> None:
+        """Make room for the entries up to this one."""
+        if entry >= len(self._columns):
+            self._columns.grow(entry + 1)
 
     def _unknown(self, entries: Numbers) -> Mask:
         """Which entries are to be read: those not known, and those whose opinions may stand or fall since."""
@@ -227,6 +231,66 @@ class EntryCatalog:
             self._match(entry, query, found[query], place)
             for entry, query, place in zip(*(each.tolist() for each in numbers), strict=True)
         ], counts
+
+    def _nearest_of_few(
+        self, found: Sequence[tuple[FingerprintType, Hits]], narrow: Filter, limit: int
+    ) -> tuple[list[Match], list[int]]:
+        """As `_nearest`, without arrays."""
+        near = [
+            (item // MAX_ITEMS, query, place)
+            for query, (_, hits) in enumerate(found)
+            for place, item in enumerate(hits.items)
+        ]
+        farthest = max(near, default=(0, 0, 0))[0]
+        if farthest >= len(self._columns):
+            size = self._ledger.head().size
+            near = [one for one in near if one[0] < size]
+            farthest = max(near, default=(0, 0, 0))[0]
+        best: dict[tuple[int, str], tuple[int, int, int]] = {}
+        entries: list[set[int]] = [set() for _ in found]
+        counts = [0] * len(found)
+        with self._lock:
+            self._hold(farthest)
+            self._learn_all({entry for entry, _, _ in near})
+            kept = [one for one in near if self._keeps(one[0], narrow)]
+            for entry, query, _ in kept:
+                counts[query] += 1
+                entries[query].add(entry)
+            for one in sorted(kept, key=lambda one: _order(one, found)):
+                best.setdefault((one[0], found[one[1]][0].name), one)
+            matches = [
+                self._match(entry, query, found[query], place)
+                for entry, query, place in itertools.islice(best.values(), limit)
+            ]
+        return matches, [
+            count if count < limit else len(some) for count, some in zip(counts, entries, strict=True)
+        ]
+
+    def _learn_all(self, entries: set[int]) -> None:
+        """Read those of some entries that are not known."""
+        columns = self._columns
+        unknown = [
+            entry
+            for entry in entries
+            if columns.terms[entry] == 0 or columns.counted[entry] not in {0, self._counting}
+        ]
+        if unknown:
+            with self._ledger.snapshot() as view:
+                for entry in unknown:
+                    self._learn(view, entry)
+
+    def _keeps(self, entry: int, narrow: Filter) -> bool:
+        """Whether an entry stands, and the filter keeps it."""
+        columns, terms = self._columns, self._terms[self._columns.terms[entry]]
+        return bool(
+            terms is not None
+            and entry < self._stand_below[columns.key[entry]]
+            and not columns.withdrawn_at[entry] < self._stand_below[columns.withdrawn_by[entry]]
+            and terms.kept(narrow)
+            and columns.endorsed[entry] >= narrow.min_endorsed_by
+            and not (narrow.without_disputed and columns.disputed[entry])
+            and not (narrow.without_disowned and columns.disowned[entry])
+        )
 
     def _standing(self, entries: Numbers) -> Mask:
         """Which entries stand, as `standing.entry_stands` has it, apart from voided ones."""
@@ -306,11 +370,18 @@ class EntryCatalog:
         return number
 
 
+def _order(near: tuple[int, int, int], found: Sequence[tuple[FingerprintType, Hits]]) -> tuple[Any, ...]:
+    """The nearest first; then by entry, type and query, and as they were found."""
+    entry, query, place = near
+    kind, hits = found[query]
+    return _remoteness(kind, hits.scores[place]), entry, kind.name, query, place
+
+
 def _stand_below(key: Key) -> int:
     return _NEVER if key.stands_below is None else key.stands_below
 
 
-def _remoteness(kind: FingerprintType, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+def _remoteness(kind: FingerprintType, scores: Scores) -> Scores:
     match kind.measure:
         case Measure.HAMMING:
             return scores / kind.ceiling
@@ -318,6 +389,7 @@ def _remoteness(kind: FingerprintType, scores: NDArray[np.float64]) -> NDArray[n
             return (1 - scores) / (1 - kind.ceiling)
         case Measure.POINTS:
             most = kind.most_shared or kind.count[1]
-            return (most - np.minimum(scores, most)) / (most - kind.ceiling)
+            beyond: Scores = (most - np.minimum(scores, most)) / (most - kind.ceiling)
+            return beyond
         case Measure.EQUALITY:
-            return np.zeros(len(scores))
+            return scores * 0.0

@@ -18,6 +18,7 @@ from hashpact.domain.checks import Answer, Check, Filter, Hits, Match, Query
 from hashpact.domain.fingerprints import MINHASH, PDQ, PHASH, SHA256, WINNOW, Fingerprint, Measure
 from hashpact.domain.state import Basis, Stance
 from hashpact.errors import NotPermittedError, UnavailableError, UnknownLabelError
+from hashpact.lookup import catalog
 from hashpact.lookup.catalog import EntryCatalog
 from hashpact.member.author import Reason
 from hashpact.service.check import BUDGET, Checker
@@ -85,6 +86,12 @@ class House:
     ) -> list[int]:
         """The entries that match, nearest first."""
         return [match.entry for match in self.ask(*queries, narrow=narrow, limit=limit).matches]
+
+
+@pytest.fixture(autouse=True, params=[catalog.FEW, -1], ids=["one by one", "in arrays"])
+def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The catalog has one way for few hits and another for many, which answer the same."""
+    monkeypatch.setattr(catalog, "FEW", request.param)
 
 
 @pytest.fixture
