@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from builders import check_log, fingerprint
-from governing import admin, governed, here, refused, told
+from governing import admin, check_on, governed, here, refused, told
 from running import RunningServer
 
 from hashpact.domain.fingerprints import SHA256
@@ -97,13 +97,6 @@ def test_48_a_check_only_profile_checks_and_does_nothing_else(home: Path, member
         check_log(opened.ledger)
 
 
-def check_on(client: Client) -> None:
-    """Check until it is refused."""
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        client.check(PICTURE)
-
-
 def test_48_any_number_are_issued_listed_and_revoked_one_by_one(home: Path, member: Path) -> None:
     (first, serial), (second, other) = issue(member, "first", "--days", "3"), issue(member, "second")
     listed = {line["serial"]: line for line in here("cert", "list", "--profile", member)}
@@ -119,7 +112,7 @@ def test_48_any_number_are_issued_listed_and_revoked_one_by_one(home: Path, memb
     signer = ("--home", home, "--key", admin(home, "1"))
     here("cert", "revoke", other, "--reason", "machine-lost", "--member", "lotus-forum", *signer)
     with Client(second) as client, pytest.raises(NotPermittedError, match="is revoked"):
-        check_on(client)  # until the server has followed what another process has appended
+        check_on(client, PICTURE)
     listed = {line["serial"]: line for line in here("cert", "list", "--profile", member)}
     assert sorted(line["state"] for line in listed.values()) == ["key in use", "revoked", "revoked"]
     at_home = here("cert", "list", "--home", home, "--member", "lotus-forum")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from builders import check_log, fingerprint
-from governing import admin, governed, here, join, keys, refused, told
+from governing import admin, check_on, governed, here, join, keys, refused, told
 from running import ORIGIN, RunningServer
 
 from hashpact.domain.fingerprints import PDQ
@@ -145,7 +145,7 @@ def test_a_suspended_member_is_refused_until_it_is_resumed(home: Path, server: R
         reason = ("lotus-forum", "--reason", "keys-stolen", "--home", home)
         here("member", "suspend", *reason, "--key", admin(home, "1"))
         with pytest.raises(NotPermittedError, match="suspended"):
-            client.check(PICTURE)
+            check_on(client, PICTURE)
         assert here("member", "show", "lotus-forum", "--home", home)[0]["suspended_index"] is not None
         assert "suspended" in told("member", "list", "--home", home)
         draft = home.parent / "resume.note"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import time
+from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ from running import BOTH, ORIGIN, RunningServer, found
 
 from hashpact.cli import exits
 from hashpact.cli.main import run
+from hashpact.domain.fingerprints import Fingerprint
+from hashpact.member.clients import Client
 
 
 def governed(directory: Path) -> Path:
@@ -50,6 +54,13 @@ def told(*arguments: str | Path) -> str:
     with redirect_stdout(out), redirect_stderr(err):
         assert run([str(argument) for argument in arguments]) == 0, err.getvalue()
     return out.getvalue()
+
+
+def check_on(client: Client, fingerprints: Sequence[Fingerprint]) -> None:
+    """Check until it is refused: a server follows within a second what another process appends."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        client.check(fingerprints)
 
 
 def admin(home: Path, name: str) -> Path:

@@ -53,10 +53,6 @@ inline double shown(const MinHashStore& /*store*/, std::uint32_t distance) {
     return 1 - static_cast<double>(distance) / kSignatureValues;
 }
 
-// A search of one Hamming code among so many, for so many hits, takes at most some 25 us.
-constexpr std::size_t kShortSize = std::size_t{1} << 21;
-constexpr std::size_t kShortLimit = 128;
-
 // The records as aligned words. Throws std::invalid_argument if they have another width than the store's.
 template <class Store>
 std::vector<std::uint64_t> words_of(const Store& store, const Records& records) {
@@ -87,28 +83,6 @@ std::optional<std::uint64_t> known(const Store& store, const Ids& ids) {
     return store.known(ids.data(), ids.shape(0));
 }
 
-// Lets other threads run Python meanwhile, if wanted.
-class Unlocked {
-  public:
-    explicit Unlocked(bool wanted) {
-        if (wanted) released_.emplace();
-    }
-
-  private:
-    std::optional<nb::gil_scoped_release> released_;
-};
-
-// Whether a search takes less than the exchange of the GIL, which is 20 to 40 us of processor time in a busy server.
-template <class Store>
-bool is_short(const Store&, std::size_t, std::optional<std::size_t>) {
-    return false;
-}
-
-template <>
-inline bool is_short(const HammingStore& store, std::size_t queries, std::optional<std::size_t> limit) {
-    return queries == 1 && limit && *limit <= kShortLimit && store.size() <= kShortSize;
-}
-
 template <class Store>
 nb::list search(const Store& store, const nb::bytes& record, unsigned radius, std::optional<std::size_t> limit) {
     std::uint64_t query[kMaxWords];
@@ -117,7 +91,7 @@ nb::list search(const Store& store, const nb::bytes& record, unsigned radius, st
     prepare(store, query, 1);
     std::vector<Hit> hits;
     {
-        const Unlocked unlocked(!is_short(store, 1, limit));
+        const nb::gil_scoped_release unlocked;
         hits = hashpact::search(store, query, radius, limit_or_none(limit));
     }
     nb::list found;
@@ -160,7 +134,7 @@ nb::tuple search_batch(const Store& store, const Records& records, unsigned radi
     std::vector<std::uint64_t> ids;
     std::vector<decltype(shown(store, 0))> distances;
     {
-        const Unlocked unlocked(!is_short(store, records.shape(0), limit));
+        const nb::gil_scoped_release unlocked;
         const std::vector<std::uint64_t> queries = words_of(store, records);
         const auto all =
             hashpact::search_batch(store, queries.data(), records.shape(0), radius, limit_or_none(limit), threads);

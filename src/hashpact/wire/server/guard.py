@@ -124,7 +124,7 @@ class Guard:
 
         def guarded(requests: Iterator[Any], context: Context) -> Iterator[Any]:
             with _Call(self, method, context, pool) as call:
-                stream = Stream(context, method, call.admit(), self.timer)
+                stream = call.stream = Stream(context, method, call.admit(), self.timer)
                 with self._streams.over(stream):
                     asked = (
                         requests if handler.request_streaming else _read(read, call.receive(requests), limit)
@@ -137,9 +137,10 @@ class Guard:
 class _Call:
     """One RPC: lets its caller in, counts it, answers its error, has it logged."""
 
-    __slots__ = ("_context", "_counted", "_guard", "_member", "_method", "_pool", "_since")
+    __slots__ = ("_context", "_counted", "_guard", "_member", "_method", "_pool", "_since", "stream")
 
     def __init__(self, guard: Guard, method: str, context: Context, pool: Pool) -> None:
+        self.stream: Stream | None = None
         self._member: str | None = None
         self._counted = False
         self._guard = guard
@@ -173,6 +174,10 @@ class _Call:
         """Answer an error, and have the RPC logged."""
         facts: dict[str, object] = {"rpc": self._method, "member": self._member}
         status = None
+        cancelled = isinstance(error, CancelledError)
+        left = cancelled or isinstance(error, (GeneratorExit, grpc.RpcError))
+        if left and self.stream is not None and self.stream.ending is not None:
+            error = self.stream.ending  # it is the server that has ended it
         if error is None:
             facts["code"] = _code(self._context)
         elif isinstance(error, HashpactError):
@@ -182,7 +187,7 @@ class _Call:
                 self._guard.log.error(
                     "rpc failed", rpc=self._method, reason=error.code, message=error.message
                 )
-        elif isinstance(error, (CancelledError, GeneratorExit, grpc.RpcError)):
+        elif left:
             facts["code"] = "CANCELLED"
         else:
             # Whatever a handler raises, the caller gets INTERNAL.
@@ -193,9 +198,9 @@ class _Call:
             self._pool.leave(self._member)
         facts["duration_ms"] = round((self._guard.timer() - self._since) * 1000, 3)
         self._guard.record(facts)
-        if status is not None:
+        if status is not None and not left:
             self._context.abort_with_status(rpc_status.to_status(status))
-        if isinstance(error, CancelledError):
+        if cancelled:
             self._context.abort(grpc.StatusCode.CANCELLED, "the caller has left")
 
 

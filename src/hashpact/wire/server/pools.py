@@ -90,8 +90,7 @@ class Pool(ThreadPoolExecutor):
         self._receiving: dict[int, _Receiving] = {}
         self._pressed = threading.Event()
         self._closed = False
-        self._watch = threading.Thread(target=self._look_after, name=f"hashpact-{name}-watch", daemon=True)
-        self._watch.start()
+        self._watch: threading.Thread | None = None
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ANN401  # as its base
         """Have a call answered. Raises RuntimeError once the pool is closed."""
@@ -117,7 +116,7 @@ class Pool(ThreadPoolExecutor):
             for box in self._idle:
                 box.put(None)
             self._idle.clear()
-            started = list(self._started)
+            started = [*self._started, *([] if self._watch is None else [self._watch])]
         for job in dropped:
             job.done.cancel()
         self._pressed.set()
@@ -202,6 +201,11 @@ class Pool(ThreadPoolExecutor):
             )
             self._started.add(thread)
             thread.start()
+            if self._watch is None:
+                self._watch = threading.Thread(
+                    target=self._look_after, name=f"{thread.name}-watch", daemon=True
+                )
+                self._watch.start()
 
     def _work(self, first: _Job) -> None:
         """Answer calls until there are more idle threads than may run, or the pool is closed."""

@@ -72,8 +72,7 @@ class StreamWatch:
         self._streams: set[Stream] = set()
         self._changed = threading.Condition()
         self._closed = False
-        self._thread = threading.Thread(target=self._run, name="hashpact-streams", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
 
     @contextlib.contextmanager
     def over(self, stream: Stream) -> Iterator[None]:
@@ -81,6 +80,9 @@ class StreamWatch:
         with self._changed:
             self._streams.add(stream)
             self._changed.notify()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="hashpact-streams", daemon=True)
+                self._thread.start()
         try:
             yield
         finally:
@@ -92,7 +94,8 @@ class StreamWatch:
         with self._changed:
             self._closed = True
             self._changed.notify()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
 
     def _run(self) -> None:
         while True:
