@@ -3,6 +3,7 @@
     saver.py search FILE     open, say the hits of a search, wait for a line, say them again
     saver.py full FILE       save where the file size limit forbids it
     saver.py over FILE       save two indexes over each other for ever
+    saver.py compacted DIR   add to an index, merge it and save it in a directory, for ever
     saver.py fork            search in a forked process, and end it as any other
     saver.py memory          run out of memory in the background, then get more
 
@@ -22,9 +23,11 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from segments import random_codes
+from segments import ROUND, phash, random_codes
 
-from hashpact.lookup import HammingIndex
+from hashpact.lookup import HammingIndex, NativeIndex
+from hashpact.lookup.directory import IndexDirectory
+from hashpact.storage.sqlite import SqliteLedger
 
 SIZES = (40_000, 50_000)
 """Of the two indexes that are saved over each other."""
@@ -75,6 +78,22 @@ def over(path: Path) -> None:
     say("ready")
     for index in itertools.cycle(indexes):
         index.save(path)
+
+
+def compacted(path: Path) -> None:
+    """Go on from what was saved: at position n the index holds the first n * ROUND items."""
+    directory = IndexDirectory(path / "segments", SqliteLedger.open(path / "register.db").indexes)
+    opened = NativeIndex.open(directory)
+    index, position = (NativeIndex(), 0) if opened is None else (opened[0], opened[1].position)
+    say("ready")
+    while True:
+        index.add((item, phash(item)) for item in range(position * ROUND, (position + 1) * ROUND))
+        index.freeze()  # a second segment
+        for _ in index.compaction():
+            time.sleep(0.001)
+        position += 1
+        directory.save(index.freeze(), position, bytes(32))
+        say(f"saved {position}")
 
 
 def grow(index: HammingIndex, start: int) -> int:
@@ -134,6 +153,8 @@ def main() -> None:
             full(Path(path))
         case ["over", path]:
             over(Path(path))
+        case ["compacted", path]:
+            compacted(Path(path))
         case ["fork"]:
             fork()
         case ["memory"]:

@@ -112,9 +112,7 @@ class Compacted(RuleBasedStateMachine):
 
 
 TestCompacted = Compacted.TestCase
-TestCompacted.settings = settings(
-    max_examples=40, stateful_step_count=25, derandomize=True, deadline=None
-)
+TestCompacted.settings = settings(max_examples=40, stateful_step_count=25, derandomize=True, deadline=None)
 
 
 @pytest.fixture
@@ -143,7 +141,7 @@ def test_no_more_bytes_are_merged_than_the_caller_allows(several: NativeIndex) -
     assert 0 < segments(several).count(1) < len(EVERY_TYPE)
 
 
-def test_a_merge_that_is_no_longer_waited_for_ends_by_itself_and_no_other_begins(several: NativeIndex) -> None:
+def test_a_merge_that_nobody_waits_for_ends_by_itself_and_is_the_last(several: NativeIndex) -> None:
     steps = several.compaction()
     next(steps)
     del steps

@@ -12,9 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from segments import random_codes
+from segments import ROUND, phash, random_codes
 
-from hashpact.lookup import HammingIndex
+from hashpact.domain.fingerprints import PHASH
+from hashpact.lookup import HammingIndex, NativeIndex
+from hashpact.lookup.directory import IndexFiles
+from hashpact.storage.sqlite import SqliteLedger
 
 SAVER = Path(__file__).with_name("saver.py")
 TESTS = SAVER.parents[2] / "support"
@@ -103,6 +106,40 @@ def test_sigkill_leaves_the_old_file_or_the_new_one(tmp_path: Path, seed: int) -
     assert sizes == {40_000, 50_000}
     assert drafts, "no kill came in the middle of a save"
     assert all(file.name.startswith(".a.segment.") and file.name.endswith(".new") for file in drafts)
+
+
+def test_sigkill_while_a_merged_index_is_saved_leaves_one_that_is_right(tmp_path: Path) -> None:
+    register = SqliteLedger.create(tmp_path / "register.db")
+    random_ = random.Random(1)
+    answered = position = interrupted = 0
+    for _ in range(KILLS):
+        process = start("compacted", tmp_path)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(random_.uniform(0, LONGEST))
+        process.kill()
+        out, _ = process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        answered = max([answered, *(int(line.split()[1]) for line in out.splitlines())])
+        directory = IndexFiles(tmp_path / "segments", register.indexes)
+        opened = NativeIndex.open(directory)
+        if opened is None:
+            assert answered == 0
+            continue
+        index, manifest = opened
+        assert manifest.position in {answered, answered + 1}
+        position = manifest.position
+        assert len(index) == position * ROUND
+        for item in (0, position * ROUND // 2, position * ROUND - 1):
+            assert [hit.item for hit in index.search(phash(item), 0, 5)] == [item]
+        assert len(manifest.parts[PHASH.name].segments) == 1
+        named = {file.name for file in manifest.files()} | {"manifest", "lock"}
+        interrupted += any(file.name not in named for file in directory.path.iterdir())
+        if interrupted > 1 and position > 3:
+            break
+    assert interrupted > 1, "no kill came in the middle of a save"
+    assert position > 3
+    register.close()
 
 
 def test_a_forked_process_can_search_and_end() -> None:
