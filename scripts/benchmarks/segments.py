@@ -1,0 +1,147 @@
+"""Searches among codes in one segment and in several, mapped and in memory of their own, in one run.
+
+    scripts/bench segments [--sizes 1e5,1e6] [--queries 2000] [--json] [--check]
+
+The several segments are those of a server that was filled in batches: 93 %, 6.7 % and 0.3 % of the codes, and
+64. *mapped*: saved, opened and verified, as when a server starts. *memory*: as they were built, on huge pages
+where the system gives them. *cold*: before each query a buffer larger than the caches is read, for what a
+server does between two checks. Times are of the processor; contenders take turns. With --check it exits with
+1 unless several segments take at least 1.3 times as long as one, hot and cold, among 1e6 codes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from benchmarks import machine
+from benchmarks.lookup import apart, sizes
+from benchmarks.machine import say
+from benchmarks.planting import RADIUS, WIDTH, Codes, random_codes
+from benchmarks.report import print_json, print_table
+from benchmarks.timing import Side, interleave, ratio
+
+from hashpact import _kernel
+from hashpact.lookup import HammingIndex
+
+SHARES: Final = (0.93, 0.067)
+"""Of the two largest of the several segments."""
+SMALLEST: Final = 64
+LIMIT: Final = 100
+BUFFER: Final = 96 << 20
+"""Bytes that are read before a cold query: three times the third-level cache of a large server processor."""
+COLD_SHARE: Final = 5
+"""One cold query for so many hot ones: the buffer takes some milliseconds."""
+WANTED: Final = 1.3
+SIZE: Final = 1_000_000
+
+NOTES: Final = (
+    "us: of processor time, the median. ratio: this / one segment in memory, with caches as warm.",
+    "merge: wall time of making one segment of the several, in the background at a low priority.",
+)
+
+
+def filled(codes: Codes, bounds: list[int]) -> HammingIndex:
+    """An index whose segments end there."""
+    index = HammingIndex(WIDTH)
+    for first, stop in pairwise([0, *bounds]):
+        index.add(codes[first:stop], np.arange(first, stop, dtype=np.uint64))
+        index.freeze()
+    index.settle()
+    return index
+
+
+@contextmanager
+def mapped(index: HammingIndex) -> Iterator[HammingIndex]:
+    """The same segments, in files."""
+    frozen = index.freeze()
+    with tempfile.TemporaryDirectory(prefix="hashpact-bench-") as folder:
+        names = [str(Path(folder) / f"{layer}.segment") for layer in range(frozen.layers())]
+        files = [(name, frozen.write_layer(layer, name)) for layer, name in enumerate(names)]
+        opened = HammingIndex.over(_kernel.HammingStore.open([*files], None))
+        opened.verify()
+        yield opened
+
+
+def measure(size: int, count: int) -> list[dict[str, Any]]:
+    """A row for each way to keep that many codes, hot and cold."""
+    rng = np.random.default_rng(size)
+    codes = random_codes(size, rng)
+    queries = [query.tobytes() for query in random_codes(count, rng)]
+    buffer = np.ones(BUFFER, dtype=np.uint8)
+    bounds = [int(size * SHARES[0]), int(size * sum(SHARES)), size - SMALLEST, size]
+    say(f"building {size:,} codes")
+    several, one = filled(codes, bounds), filled(codes, bounds)
+    start = time.perf_counter()
+    one.compact()
+    while one.compacting:
+        time.sleep(0.001)
+    merge = time.perf_counter() - start
+    with mapped(several) as several_mapped, mapped(one) as one_mapped:
+        kept = {
+            "several, mapped": several_mapped,
+            "several, memory": several,
+            "one, mapped": one_mapped,
+            "one, memory": one,
+        }
+
+        def side(name: str, index: HammingIndex, *, cold: bool) -> Side:
+            def chill(_i: int, _answer: object) -> None:
+                if cold:
+                    buffer[::64].sum()
+
+            return Side(name, lambda i: index.search(queries[i], RADIUS, LIMIT), chill)
+
+        rows = []
+        for cold in (False, True):
+            say(f"{'cold' if cold else 'hot'} queries")
+            sides = [side(name, index, cold=cold) for name, index in kept.items()]
+            timings = interleave(sides, count // COLD_SHARE if cold else count)
+            best = timings[-1].p50
+            rows += [
+                {
+                    "codes": size,
+                    "caches": "cold" if cold else "hot",
+                    "segments": one_side.name,
+                    "sizes": " ".join(str(rows) for rows, _ in kept[one_side.name].stats()["segments"]),
+                    "p50_us": timing.p50,
+                    "ratio": ratio(timing.p50, best),
+                    "merge_s": merge if one_side.name == "one, memory" and not cold else None,
+                }
+                for one_side, timing in zip(sides, timings, strict=True)
+            ]
+        return rows
+
+
+def main() -> int:
+    """Measure, then print."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench segments",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--sizes", type=sizes, default=sizes("1e5,1e6"), help="numbers of codes")
+    parser.add_argument("--queries", type=int, default=2000, help="how many each contender is asked")
+    parser.add_argument("--json", action="store_true", help="JSON instead of tables")
+    parser.add_argument("--check", action="store_true", help=f"exit with 1 unless one saves {WANTED} times")
+    options = parser.parse_args()
+    rows = [row for size in options.sizes for row in apart(measure, size, options.queries)]
+    report = {"machine": machine.describe() | {"instruction_set": _kernel.level()}, "rows": rows}
+    if options.json:
+        print_json(report)
+    else:
+        print_table(f"Searches at radius {RADIUS}, {8 * WIDTH} bits, by where the codes are", rows, NOTES)
+    slow = [row for row in rows if row["codes"] == SIZE and row["segments"] == "several, mapped"]
+    return int(options.check and (not slow or any(row["ratio"] < WANTED for row in slow)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
