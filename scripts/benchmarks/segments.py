@@ -15,8 +15,9 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -45,8 +46,17 @@ SIZE: Final = 1_000_000
 
 NOTES: Final = (
     "us: of processor time, the median. ratio: this / one segment in memory, with caches as warm.",
-    "merge: wall time of making one segment of the several, in the background at a low priority.",
+    "huge: what lies on huge pages; of a file that is the page cache's, which all processes share.",
 )
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One way to keep the codes, and how many bytes of it lie on huge pages."""
+
+    name: str
+    index: HammingIndex
+    huge: int
 
 
 def filled(codes: Codes, bounds: list[int]) -> HammingIndex:
@@ -76,49 +86,53 @@ def measure(size: int, count: int) -> list[dict[str, Any]]:
     rng = np.random.default_rng(size)
     codes = random_codes(size, rng)
     queries = [query.tobytes() for query in random_codes(count, rng)]
-    buffer = np.ones(BUFFER, dtype=np.uint8)
     bounds = [int(size * SHARES[0]), int(size * sum(SHARES)), size - SMALLEST, size]
-    say(f"building {size:,} codes")
-    several, one = filled(codes, bounds), filled(codes, bounds)
-    start = time.perf_counter()
-    one.compact()
-    while one.compacting:
-        time.sleep(0.001)
-    merge = time.perf_counter() - start
-    with mapped(several) as several_mapped, mapped(one) as one_mapped:
-        kept = {
-            "several, mapped": several_mapped,
-            "several, memory": several,
-            "one, mapped": one_mapped,
-            "one, memory": one,
+    with ExitStack() as stack:
+        kept: list[Kept] = []
+
+        def keep(name: str, make: Callable[[], HammingIndex]) -> HammingIndex:
+            say(f"{size:,} codes, {name}")
+            before = machine.on_huge_pages()
+            index = make()
+            kept.append(Kept(name, index, machine.on_huge_pages() - before))
+            return index
+
+        several = keep("several, memory", lambda: filled(codes, bounds))
+        one = keep("one, memory", lambda: filled(codes, [size]))
+        keep("several, mapped", lambda: stack.enter_context(mapped(several)))
+        keep("one, mapped", lambda: stack.enter_context(mapped(one)))
+        rows = [row for cold in (False, True) for row in asked(kept, queries, cold=cold)]
+        say("merging")
+        start = time.perf_counter()
+        several.compact()
+        while several.compacting:
+            time.sleep(0.001)
+        return [*rows, {"codes": size, "merge_s": time.perf_counter() - start}]
+
+
+def asked(kept: Sequence[Kept], queries: Sequence[bytes], *, cold: bool) -> Iterator[dict[str, Any]]:
+    """The rows of one run of queries."""
+    buffer = np.ones(BUFFER if cold else 1, dtype=np.uint8)
+
+    def side(one: Kept) -> Side:
+        return Side(
+            one.name, lambda i: one.index.search(queries[i], RADIUS, LIMIT), lambda *_: buffer[::64].sum()
+        )
+
+    say("cold queries" if cold else "hot queries")
+    timings = interleave([side(one) for one in kept], len(queries) // (COLD_SHARE if cold else 1))
+    base = next(timing for one, timing in zip(kept, timings, strict=True) if one.name == "one, memory")
+    for one, timing in zip(kept, timings, strict=True):
+        yield {
+            "codes": len(one.index),
+            "caches": "cold" if cold else "hot",
+            "segments": one.name,
+            "sizes": " ".join(str(rows) for rows, _ in one.index.stats()["segments"]),
+            "MB": one.index.stats()["bytes"] / 1e6,
+            "huge_MB": one.huge / 1e6,
+            "p50_us": timing.p50,
+            "ratio": ratio(timing.p50, base.p50),
         }
-
-        def side(name: str, index: HammingIndex, *, cold: bool) -> Side:
-            def chill(_i: int, _answer: object) -> None:
-                if cold:
-                    buffer[::64].sum()
-
-            return Side(name, lambda i: index.search(queries[i], RADIUS, LIMIT), chill)
-
-        rows = []
-        for cold in (False, True):
-            say(f"{'cold' if cold else 'hot'} queries")
-            sides = [side(name, index, cold=cold) for name, index in kept.items()]
-            timings = interleave(sides, count // COLD_SHARE if cold else count)
-            best = timings[-1].p50
-            rows += [
-                {
-                    "codes": size,
-                    "caches": "cold" if cold else "hot",
-                    "segments": one_side.name,
-                    "sizes": " ".join(str(rows) for rows, _ in kept[one_side.name].stats()["segments"]),
-                    "p50_us": timing.p50,
-                    "ratio": ratio(timing.p50, best),
-                    "merge_s": merge if one_side.name == "one, memory" and not cold else None,
-                }
-                for one_side, timing in zip(sides, timings, strict=True)
-            ]
-        return rows
 
 
 def main() -> int:
@@ -133,12 +147,18 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="JSON instead of tables")
     parser.add_argument("--check", action="store_true", help=f"exit with 1 unless one saves {WANTED} times")
     options = parser.parse_args()
-    rows = [row for size in options.sizes for row in apart(measure, size, options.queries)]
-    report = {"machine": machine.describe() | {"instruction_set": _kernel.level()}, "rows": rows}
+    every = [row for size in options.sizes for row in apart(measure, size, options.queries)]
+    rows, merges = [row for row in every if "p50_us" in row], [row for row in every if "merge_s" in row]
+    report = {
+        "machine": machine.describe() | {"instruction_set": _kernel.level()},
+        "rows": rows,
+        "merges": merges,
+    }
     if options.json:
         print_json(report)
     else:
         print_table(f"Searches at radius {RADIUS}, {8 * WIDTH} bits, by where the codes are", rows, NOTES)
+        print_table("Several segments made into one, in the background at a low priority", merges)
     slow = [row for row in rows if row["codes"] == SIZE and row["segments"] == "several, mapped"]
     return int(options.check and (not slow or any(row["ratio"] < WANTED for row in slow)))
 
