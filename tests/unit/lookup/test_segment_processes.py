@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -23,6 +25,8 @@ SAVER = Path(__file__).with_name("saver.py")
 TESTS = SAVER.parents[2] / "support"
 KILLS = 200
 """At most; what is looked for comes within the first twenty on a machine that is not busy."""
+HUGE = 2 << 20
+"""Bytes of a huge page, on the processors that we know."""
 LONGEST = 0.1
 """Seconds that a process may save before it is killed."""
 
@@ -140,6 +144,30 @@ def test_sigkill_while_a_merged_index_is_saved_leaves_one_that_is_right(tmp_path
     assert interrupted > 1, "no kill came in the middle of a save"
     assert position > 3
     register.close()
+
+
+def on_huge_pages(path: Path) -> int:
+    """Bytes of a file that this process has mapped on huge pages."""
+    maps = Path("/proc/self/smaps").read_text("ascii")
+    _, _, of_file = maps.partition(str(path))
+    found = re.search(r"^FilePmdMapped: +(\d+) kB$", of_file, re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what lies on huge pages")
+def test_a_saved_index_is_mapped_on_huge_pages_where_the_file_system_can(tmp_path: Path) -> None:
+    path, plain = tmp_path / "a.segment", tmp_path / "plain"
+    with plain.open("wb", buffering=0) as file:
+        for _ in range(4):
+            file.write(bytes(HUGE))
+    with plain.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
+        assert sum(mapped[::4096]) == 0
+        if not on_huge_pages(plain):
+            pytest.skip("this file system has no huge pages, or none are free")
+    saved(path, 1_000_000)
+    index = HammingIndex.open(path)
+    index.verify()
+    assert on_huge_pages(path) > path.stat().st_size / 2 > 8 * HUGE
 
 
 def test_a_forked_process_can_search_and_end() -> None:
