@@ -5,6 +5,7 @@
     saver.py over FILE       save two indexes over each other for ever
     saver.py compacted DIR   add to an index, merge it and save it in a directory, for ever
     saver.py fork            search in a forked process, and end it as any other
+    saver.py crowded         run out of memory while segments are merged into one, then get more
     saver.py memory          run out of memory in the background, then get more
 
 Each line on standard output is one event.
@@ -35,6 +36,10 @@ SIZES = (40_000, 50_000)
 LIMIT = 64 * 1024
 ROOM = 16 << 20
 """Bytes that are left for what a writer merges itself, and too few for what the background merges."""
+
+
+LITTLE = 1 << 20
+"""Fewer bytes than any process has: it gets no more, but for small things."""
 
 
 def say(event: str) -> None:
@@ -144,6 +149,30 @@ def memory() -> None:
     say(f"settled {len(index.stats()['segments'])}")
 
 
+def crowded() -> None:
+    """Ask for one segment without memory for it, which nobody hears of, and with."""
+    index = build(300_000)
+    index.add(random_codes(20_000, 8, 2), np.arange(300_000, 320_000))
+    index.settle()
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    index.compact()  # starts the threads, which need memory themselves
+    index.settle()
+    index.add(random_codes(20_000, 8, 3), np.arange(320_000, 340_000))
+    index.settle()
+    before = hits(index)
+    resource.setrlimit(resource.RLIMIT_AS, (LITTLE, hard))
+    index.compact()
+    while index.compacting:
+        time.sleep(0.001)
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    assert hits(index) == before
+    say(f"kept {len(index.stats()['segments'])}")
+    index.add(random_codes(1, 8, 1), [340_000])
+    index.compact()
+    index.settle()
+    say(f"merged {len(index.stats()['segments'])} of {len(index)}")
+
+
 def main() -> None:
     """Do what the command line says."""
     match sys.argv[1:]:
@@ -157,6 +186,8 @@ def main() -> None:
             compacted(Path(path))
         case ["fork"]:
             fork()
+        case ["crowded"]:
+            crowded()
         case ["memory"]:
             memory()
 

@@ -157,9 +157,9 @@ def on_huge_pages(path: Path) -> int:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what lies on huge pages")
 def test_a_saved_index_is_mapped_on_huge_pages_where_the_file_system_can(tmp_path: Path) -> None:
     path, plain = tmp_path / "a.segment", tmp_path / "plain"
-    with plain.open("wb", buffering=0) as file:
+    with plain.open("wb", buffering=0) as written:
         for _ in range(4):
-            file.write(bytes(HUGE))
+            written.write(bytes(HUGE))
     with plain.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
         assert sum(mapped[::4096]) == 0
         if not on_huge_pages(plain):
@@ -184,3 +184,11 @@ def test_what_fails_in_the_background_is_raised_by_the_next_add() -> None:
     refused, settled = run("memory")
     assert refused == "refused"
     assert int(settled.removeprefix("settled ")) <= 3
+
+
+@pytest.mark.skipif(
+    "asan" in os.environ.get("LD_PRELOAD", ""), reason="the address sanitizer reserves more than any limit"
+)
+def test_segments_stay_as_they_are_if_there_is_too_little_memory_for_one() -> None:
+    """The next add does not hear of it: nothing depends on one segment."""
+    assert run("crowded") == ["kept 2", "merged 1 of 340001"]
