@@ -139,7 +139,8 @@ class Store {
     }
 
     // Asks the background for one layer without withdrawn rows, of all that is there now. That costs a pass over the
-    // whole store, and memory for a second one. If there is too little of it, everything stays as it is.
+    // whole store, and memory for a second one. If there is too little of it, everything stays as it is. While this is
+    // under way, to ask again changes nothing: what came since stays beside the one layer.
     void compact() {
         const std::lock_guard<std::mutex> turn(*writing_);
         if (compaction_ != Compaction::kNone) return;
