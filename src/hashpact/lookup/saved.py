@@ -42,8 +42,8 @@ class SavedIndex:
     def compact(self) -> None:
         """Have the background merge all segments into one, without what was removed; nobody waits for that.
 
-        It needs memory for a second index. If there is too little, the segments stay as they are. What is added
-        while it is under way stays beside that segment.
+        It needs memory for a second index; if there is too little, the segments stay as they are. What is
+        added while it is under way stays beside the new segment.
         """
         self._store.compact()
 
