@@ -41,6 +41,11 @@ def available() -> int:
     return _field("/proc/meminfo", "MemAvailable")
 
 
+def on_huge_pages() -> int:
+    """Bytes of this process, of its own and of mapped files, that lie on huge pages."""
+    return sum(_field("/proc/self/smaps_rollup", name) for name in ("AnonHugePages", "FilePmdMapped"))
+
+
 def describe() -> dict[str, str | float | int]:
     """For the head of a report: the figures mean little without it."""
     described: dict[str, str | float | int] = {

@@ -37,7 +37,7 @@ from hashpact.log import proofs
 from hashpact.service.append import Appender, Intake
 from hashpact.service.check import Checker
 from hashpact.service.cosign import Quorum, WitnessLink
-from hashpact.service.follow import Follower, IndexSaver, check_reflects
+from hashpact.service.follow import Compactor, Follower, IndexSaver, check_reflects
 from hashpact.service.propose import Proposals
 from hashpact.service.prove import Prover
 from hashpact.service.read import PrivateParts, Reader
@@ -155,6 +155,7 @@ async def _serve_members(
     # It counts from where the follower stands now: what is replayed next is to be saved.
     saver = IndexSaver(follower, home.ledger, index.freeze, segments.save) if may_save else None
     position = await asyncio.to_thread(follower.catch_up)
+    compactor = Compactor(follower, index.compaction, time.monotonic)
     reader, clock = Reader(home.ledger), home.clock()
     quorum = _quorum(home, clock)
     for complaint in await asyncio.to_thread(_check_witnesses, home.ledger, quorum):
@@ -163,7 +164,7 @@ async def _serve_members(
     sealing = None if home.full else Sealing(signing, home.publisher(), stop)
     uses = LastUses(home.paths.uses, unix_time)
     calls = CallLog()
-    upkeep = Upkeep(home, follower, trust, stop, sealing, saver, uses, calls)
+    upkeep = Upkeep(home, follower, trust, stop, sealing, saver, compactor, uses, calls)
     await upkeep.prepare()
     intake = Intake(Appender(home.ledger, clock), follower, signing, stop.on_fault)
     services = Services(

@@ -21,7 +21,7 @@ from hashpact.home.opening import Home
 from hashpact.home.reserve import Reserve
 from hashpact.home.trust import ServerTrust
 from hashpact.keys.uses import LastUses
-from hashpact.service.follow import Follower, IndexSaver
+from hashpact.service.follow import Compactor, Follower, IndexSaver
 from hashpact.service.publish import Publisher
 from hashpact.service.sign import SigningGuard
 
@@ -36,10 +36,14 @@ _SEAL: Final = 1.0
 """Seconds between two times that the log is published; each append is signed before it is answered."""
 _ALARM: Final = 10.0
 """Seconds until sealing is tried again when it cannot be, with a line of log each time."""
-_LOOK: Final = 10.0
+_LOOK: Final = 2.0
 """Seconds between two looks at how far the index has moved since it was saved."""
-_FAR: Final = 100_000
-"""So many leaves must be replayed at most, and some, when a server starts after a crash."""
+_FAR: Final = 200_000
+"""So many items must be replayed at most, and some, when a server starts after a crash: 2.5 seconds' work."""
+_CALM: Final = 10.0
+"""Seconds between two looks at whether the index is to be merged into one segment."""
+_STEP: Final = 0.01
+"""Seconds between two looks at whether that is done."""
 _NOTE: Final = 60.0
 """Seconds between two times that the last uses of certificates are written down."""
 _FLUSH: Final = 0.25
@@ -153,10 +157,31 @@ async def _keep(saver: IndexSaver[Mapping[str, Frozen]], log: FilteringBoundLogg
             await _save(saver, log)
 
 
-async def _save(saver: IndexSaver[Mapping[str, Frozen]], log: FilteringBoundLogger) -> None:
+async def _compact(
+    compactor: Compactor, saver: IndexSaver[Mapping[str, Frozen]], log: FilteringBoundLogger
+) -> None:
+    """Merge the index's segments into one now and then, and save it at once, so that a stop need not."""
+    while True:
+        await asyncio.sleep(_CALM)
+        if await _through(compactor.when_calm()):
+            await _save(saver, log, again=True)
+
+
+async def _through(steps: Iterator[None]) -> bool:
+    """Wait until the steps are done; False if there were none."""
+    some = False
+    for _ in steps:
+        some = True
+        await asyncio.sleep(_STEP)
+    return some
+
+
+async def _save(
+    saver: IndexSaver[Mapping[str, Frozen]], log: FilteringBoundLogger, *, again: bool = False
+) -> None:
     """Save the index; a failure is logged."""
     try:
-        position = await asyncio.to_thread(saver.save)
+        position = await asyncio.to_thread(saver.save, again=again)
     except (HashpactError, OSError) as error:
         # The log has everything: the next start takes longer, that is all.
         log.warning("cannot save the index", reason=str(error))
@@ -195,6 +220,7 @@ class Upkeep:
     stop: Stop
     sealing: Sealing | None
     saver: IndexSaver[Mapping[str, Frozen]] | None
+    compactor: Compactor
     uses: LastUses
     calls: CallLog
 
@@ -216,6 +242,7 @@ class Upkeep:
             work += [self.sealing.run(), _note(self.uses, self.stop.log)]
         if self.saver is not None:
             work.append(_keep(self.saver, self.stop.log))
+            work.append(_compact(self.compactor, self.saver, self.stop.log))
         tasks = [asyncio.create_task(each) for each in work]
         try:
             yield
@@ -234,4 +261,5 @@ class Upkeep:
         if self.sealing is not None:
             await _save_uses(self.uses, self.stop.log)
         if self.saver is not None:
-            await _save(self.saver, self.stop.log)
+            merged = await _through(self.compactor.at_stop())
+            await _save(self.saver, self.stop.log, again=merged)

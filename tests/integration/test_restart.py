@@ -92,6 +92,20 @@ def test_a_restart_goes_on_from_the_saved_index(home: Path) -> None:
     assert not events(server, "the index is made again from the log")
 
 
+def test_a_stop_leaves_one_segment_of_each_type(home: Path) -> None:
+    """So that the next start searches one, however often the server was stopped before."""
+    receipts: dict[int, Receipt] = {}
+    for start, stop in ((0, ENTRIES), (ENTRIES, ENTRIES + 2)):
+        with RunningServer(home, measured=True) as server, Client(server.profile("acme-video")) as client:
+            receipts |= submit(client, range(start, stop))
+            assert server.stop() == 0
+    names = [file.name for file in (home / "segments").glob("*.segment")]
+    assert len(names) == len({name.rsplit("-", 2)[0] for name in names}) == 6
+    with RunningServer(home, measured=True) as server, Client(server.profile("acme-video")) as client:
+        assert replayed(server) == 0
+        check(client, receipts, set())
+
+
 def test_a_damaged_index_is_made_again_from_the_log(home: Path) -> None:
     with RunningServer(home, measured=True) as server, Client(server.profile("acme-video")) as client:
         receipts = submit(client, range(3))

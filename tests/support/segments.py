@@ -9,9 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hashpact.domain.fingerprints import PHASH, Fingerprint
+
 HEADER = struct.Struct("<8sIIIIQQII12xI")
 ENTRY = struct.Struct("<24sQQII16x")
 MAGIC = b"\x89HPSEG\r\n"
+ROUND = 3000
+"""Items that are added before each save of a merged index."""
 BEHIND = 64
 """So many bytes follow the last section."""
 
@@ -23,6 +27,12 @@ def random_codes(count: int, width: int, seed: int) -> NDArray[np.uint8]:
     codes[count // 2 :: 3] = codes[: len(codes[count // 2 :: 3])]
     codes[::7, 0] ^= 5
     return codes
+
+
+def phash(number: int) -> Fingerprint:
+    """A code of its own for each number below 2^32, half of whose bits are set."""
+    half = (number * 0x9E3779B1 % 2**32).to_bytes(4)
+    return Fingerprint(PHASH, half + bytes(byte ^ 255 for byte in half))
 
 
 def random_signatures(count: int, seed: int) -> NDArray[np.uint32]:

@@ -239,6 +239,9 @@ class IndexDirectory(IndexFiles):
             for kind, part in parts.items()
         }
         manifest = IndexManifest(position, root, written)
+        if saved is not None and self._register.known()[-1] != saved.digest:
+            # A save was cut short after it had registered. Another one like it must not push this one out.
+            self._register.keep(saved.digest)
         self._register.keep(manifest.digest)
         write_private(self.path / MANIFEST, manifest.to_text().encode(), replace=True)
         used = {file.name for file in manifest.files()}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
 import numpy as np
@@ -66,6 +67,24 @@ class NativeIndex:
         """The content of the index now, for `IndexDirectory.save`; the index can be used meanwhile."""
         with self._writing:
             return {name: part.index.freeze() for name, part in self._parts.items()}
+
+    def compaction(self, beside: int = 0, most_bytes: float = math.inf) -> Iterator[None]:
+        """Merge each type's segments into one: the steps of that, between which the caller waits a little.
+
+        Types with at most ``beside`` items outside of their largest segment stay as they are, and so do those
+        that do not fit into ``most_bytes`` together with those before. The background does the work, one type
+        after the other, and needs memory for a second index of that type; no search and no writer waits. The
+        iteration may be left at any step. A merge that has begun then goes on until the index is gone.
+        """
+        for part in self._parts.values():
+            stats = part.index.stats()
+            sizes = [rows for rows, _ in stats["segments"]]
+            if sum(sizes[1:]) + stats["delta"] > beside and stats["bytes"] <= most_bytes:
+                most_bytes -= stats["bytes"]
+                part.index.compact()
+                yield
+                while part.index.compacting:
+                    yield
 
     def add(self, items: Iterable[tuple[int, Fingerprint]]) -> None:
         """Make the items findable: all of them, or none.

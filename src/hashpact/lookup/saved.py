@@ -39,6 +39,19 @@ class SavedIndex:
         """Compare every byte of the opened files with their checksums. Raises CorruptError."""
         self._store.verify()
 
+    def compact(self) -> None:
+        """Have the background merge all segments into one, without what was removed; nobody waits for that.
+
+        It needs memory for a second index; if there is too little, the segments stay as they are. What is
+        added while it is under way stays beside the new segment.
+        """
+        self._store.compact()
+
+    @property
+    def compacting(self) -> bool:
+        """Whether what `compact` asked for is still to be done."""
+        return self._store.compacting()
+
     def settle(self) -> None:
         """Wait until no merge is due or under way: for tests and benchmarks. Searches never need it."""
         self._store.settle()

@@ -7,6 +7,7 @@ what there may be to find: after a revocation it is settled in small steps, besi
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Generic, TypeVar
@@ -30,6 +31,20 @@ _OF_ENTRIES: Final = tuple(
 """The kinds of statements that change nothing of members, keys and policy."""
 _STEP: Final = 64
 """Entries that are settled while an append waits."""
+_LEAF_WORK: Final = 3
+"""What reading a leaf costs in a replay, in items: 25 to 35 us beside the 10 us of each of its items."""
+_END_WORK: Final = 15
+"""What applying a withdrawal or an annulment costs beside reading its leaf, in items."""
+_CALM: Final = 1000
+"""Items that may come between two looks at an index that is to be merged."""
+_BESIDE: Final = 2048
+"""Items of a type that are left beside its largest segment: as many as are compared one by one anyway."""
+_REST: Final = 99
+"""How many times as long as a merge took it is not done again."""
+_QUICK: Final = 256 << 20
+"""Bytes of an index that are merged and written in about two seconds."""
+_PATIENCE: Final = 3.0
+"""Seconds that a stop waits for a merge."""
 
 
 def item_ids(entry: int, items: int = MAX_ITEMS) -> range:
@@ -55,6 +70,7 @@ class Follower:
         # Ahead of the position while a catch-up runs or after one failed: these must not be added again.
         self._added = position
         self._changes = 0
+        self._work = 0
         # Members of whose entries more or fewer stand: the index from which on what they signed may have
         # changed, and the last entry that is settled.
         self._unsettled: dict[str, tuple[int, int]] = {}
@@ -69,6 +85,11 @@ class Follower:
         """How many statements about members, keys and policy were followed."""
         return self._changes
 
+    @property
+    def work(self) -> int:
+        """What was followed so far, measured by what replaying it costs: an added item is 1, about 10 us."""
+        return self._work
+
     def catch_up(self) -> int:
         """Apply every committed leaf that is not in the index yet; returns the new position.
 
@@ -80,11 +101,13 @@ class Follower:
             for entry, private in self._ledger.private(self._added, stop):
                 self._add(entry, private)
                 self._added = entry + 1
+                self._work += len(private)
             for leaf in self._ledger.leaves(start, stop):
                 if any(line in leaf.data for line in _KIND_LINES):
                     self._apply(leaf)
                 if not any(line in leaf.data for line in _OF_ENTRIES):
                     self._changes += 1
+            self._work += _LEAF_WORK * (stop - start)
             self._position = self._added = stop
             return stop
 
@@ -103,6 +126,7 @@ class Follower:
                 self.catalog.forget(entry)
             case Withdraw(entry) | Void(entry):
                 self.catalog.forget(entry)
+                self._work += _END_WORK
                 with self._ledger.snapshot() as view:
                     found = view.entry(entry)
                     if found is not None and not standing.entry_stands(view, found):
@@ -191,28 +215,71 @@ class IndexSaver(Generic[Frozen]):
         self._freeze = freeze
         self._write = write
         self._lock = threading.Lock()
-        self._saved = follower.position
+        self._saved, self._saved_work = follower.position, follower.work
 
     @property
     def behind(self) -> int:
-        """How many leaves the index reflects beyond the saved position."""
-        return self._follower.position - self._saved
+        """What a start from the saved position would have to replay, in items as `Follower.work` counts."""
+        return self._follower.work - self._saved_work
 
-    def save(self) -> int:
-        """Save the index if it has moved; returns the saved position.
+    def save(self, *, again: bool = False) -> int:
+        """Save the index if it has moved, or ``again`` because it lies otherwise; returns the saved position.
 
         Raises what ``write`` raises, and UnavailableError if the index is between two positions.
         """
         with self._lock:
-            if self.behind:
+            if again or self.behind:
                 while self._follower.settle():
                     pass
                 with self._follower.paused() as position:
-                    frozen = self._freeze()
-                (leaf,) = self._ledger.leaves(position - 1, position)
-                self._write(frozen, position, leaf.root)
-                self._saved = position
+                    frozen, work = self._freeze(), self._follower.work
+                if position:
+                    (leaf,) = self._ledger.leaves(position - 1, position)
+                    self._write(frozen, position, leaf.root)
+                self._saved, self._saved_work = position, work
             return self._saved
+
+
+class Compactor:
+    """Decides when the segments of a follower's index are merged into one.
+
+    Each segment costs every search some microseconds, but a merge rewrites the whole index. An index in use
+    is merged while little is added, and not again before the merge has taken less than a hundredth of the
+    time. An index that is about to be closed is merged if that is quick.
+
+    ``merge(beside, most_bytes)`` is the index's: it yields between steps and takes next to no time itself.
+    """
+
+    def __init__(
+        self,
+        follower: Follower,
+        merge: Callable[[int, float], Iterator[None]],
+        now: Callable[[], float],
+    ) -> None:
+        """``now`` returns seconds that only grow."""
+        self._follower = follower
+        self._merge = merge
+        self._now = now
+        self._seen = follower.work
+        self._rests_until = -math.inf
+
+    def when_calm(self) -> Iterator[None]:
+        """The steps of a merge, to be waited between; none if it is not due. Ask again every few seconds."""
+        calm = self._follower.work - self._seen <= _CALM
+        self._seen = self._follower.work
+        start = self._now()
+        if calm and start >= self._rests_until:
+            yield from self._merge(_BESIDE, math.inf)
+            end = self._now()
+            self._rests_until = end + _REST * (end - start)
+
+    def at_stop(self) -> Iterator[None]:
+        """The steps of a merge that is small, and given up if it takes too long."""
+        end = self._now() + _PATIENCE
+        for _ in self._merge(0, _QUICK):
+            if self._now() >= end:
+                return
+            yield
 
 
 def check_reflects(ledger: Ledger, position: int, root: bytes) -> None:

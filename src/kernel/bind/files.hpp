@@ -81,6 +81,8 @@ nb::class_<Store> bind_files(nb::class_<Store> store) {
             "files"_a, "tombstones"_a.none(), unlocked)
         .def("verify", &Store::verify, unlocked)
         .def("freeze", [](Store& frozen) { return std::make_unique<Frozen>(frozen.freeze()); }, unlocked)
+        .def("compact", &Store::compact, unlocked)
+        .def("compacting", &Store::compacting, unlocked)
         .def("settle", &Store::settle, unlocked);
     return store;
 }

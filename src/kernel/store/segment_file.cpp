@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstring>
 #include <random>
+#include <vector>
 
 #include "store/checksum.hpp"
 
@@ -88,18 +89,22 @@ class Draft {
     void write(const void* data, std::size_t size) {
         const auto* at = static_cast<const unsigned char*>(data);
         while (size > 0) {
-            const ssize_t written = uninterrupted([&] { return ::write(descriptor_, at, size); });
-            if (written < 0) throw FileError(errno, path_);
-            at += written;
-            size -= static_cast<std::size_t>(written);
+            const std::size_t some = std::min(size, kPiece - held_);
+            std::memcpy(piece_.data() + held_, at, some);
+            held_ += some;
+            at += some;
+            size -= some;
+            if (held_ == kPiece) flush();
         }
     }
 
     void rewind() {
+        flush();
         if (::lseek(descriptor_, 0, SEEK_SET) < 0) throw FileError(errno, path_);
     }
 
     void publish() {
+        flush();
         if (uninterrupted([&] { return ::fsync(descriptor_); }) != 0) throw FileError(errno, path_);
         if (::rename(name_.c_str(), path_.c_str()) != 0) throw FileError(errno, path_);
         published_ = true;
@@ -112,17 +117,33 @@ class Draft {
     }
 
   private:
+    // The page cache keeps what one call wrote in as large a page as fits it, if the file system can (ext4 from Linux
+    // 6.16 on, XFS). Whole huge pages at their own offsets are mapped as such, by every process that maps the file.
+    static constexpr std::size_t kPiece = std::size_t{2} << 20;
+
+    void flush() {
+        const unsigned char* at = piece_.data();
+        while (held_ > 0) {
+            const ssize_t written = uninterrupted([&] { return ::write(descriptor_, at, held_); });
+            if (written < 0) throw FileError(errno, path_);
+            at += written;
+            held_ -= static_cast<std::size_t>(written);
+        }
+    }
+
     std::string path_;
     std::string directory_;
     std::string name_;
     int descriptor_ = -1;
+    std::vector<unsigned char> piece_ = std::vector<unsigned char>(kPiece);
+    std::size_t held_ = 0;  // bytes of it that are not written yet
     bool published_ = false;
 };
 
 }  // namespace
 
 std::uint32_t write_file(const std::string& path, const FileHeader& header, const Sections& sections) {
-    constexpr std::size_t kPiece = std::size_t{1} << 20;  // still in the cache when it is written
+    constexpr std::size_t kBlock = std::size_t{256} << 10;  // still in the cache when it is copied
     const unsigned char zeros[kAlignment + kSectionPadding] = {};
 
     std::vector<TableEntry> table(sections.all().size());
@@ -139,8 +160,8 @@ std::uint32_t write_file(const std::string& path, const FileHeader& header, cons
         entry.bytes = section.bytes;
         entry.value_bytes = section.value_bytes;
         const auto* data = static_cast<const unsigned char*>(section.data);
-        for (std::size_t at = 0; at < section.bytes; at += kPiece) {
-            const std::size_t size = std::min(kPiece, section.bytes - at);
+        for (std::size_t at = 0; at < section.bytes; at += kBlock) {
+            const std::size_t size = std::min(kBlock, section.bytes - at);
             entry.checksum = crc32c(data + at, size, entry.checksum);
             draft.write(data + at, size);
         }

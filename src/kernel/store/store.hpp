@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -24,6 +25,7 @@
 #include "store/background.hpp"
 #include "store/layers.hpp"
 #include "store/rows.hpp"
+#include "store/snapshot.hpp"
 
 namespace hashpact {
 
@@ -43,7 +45,8 @@ class Store {
     using SegmentType = Segment;
     using Frozen = hashpact::Frozen<Segment>;
     using Layer = hashpact::Layer<Segment>;
-    using Layers = std::vector<std::shared_ptr<Layer>>;
+    using Snapshot = hashpact::Snapshot<Segment>;
+    using Layers = typename Snapshot::Layers;
 
     Store(unsigned words, const Options& options)
         : words_(words),
@@ -79,7 +82,7 @@ class Store {
         const std::lock_guard<std::mutex> turn(*writing_);
         const std::shared_ptr<Snapshot> now = snapshot();
         const std::vector<std::uint64_t> sorted = sorted_once(ids, count);
-        if (const auto known = first_known(*now, sorted)) {
+        if (const auto known = now->first_known(sorted)) {
             throw std::invalid_argument("id " + std::to_string(*known) + " is in the index already");
         }
         if (now->delta->size() + count <= now->delta->capacity()) {
@@ -95,7 +98,7 @@ class Store {
         const std::shared_ptr<Snapshot> now = snapshot();
         std::size_t removed = 0;
         for (std::size_t i = 0; i < count; ++i) {
-            const Place place = find(*now, ids[i]);
+            const auto place = now->find(ids[i]);
             if (place.tombstones == nullptr) continue;
             place.tombstones->set(place.row);
             ++removed;
@@ -108,21 +111,12 @@ class Store {
     std::optional<std::uint64_t> known(const std::uint64_t* ids, std::size_t count) const {
         std::vector<std::uint64_t> sorted(ids, ids + count);
         std::sort(sorted.begin(), sorted.end());
-        return first_known(*snapshot(), sorted);
+        return snapshot()->first_known(sorted);
     }
 
-    std::size_t size() const {
-        const std::shared_ptr<Snapshot> now = snapshot();
-        std::size_t rows = now->delta->size() - now->delta->tombstones().count();
-        for (const auto& layer : now->layers) rows += layer->live();
-        return rows;
-    }
+    std::size_t size() const { return snapshot()->size(); }
 
-    // What a search sees that begins now. Only the delta and the tombstones still change, and they only grow.
-    struct Snapshot {
-        Layers layers;  // the largest first
-        std::shared_ptr<typename Segment::Delta> delta;
-    };
+    // What a search sees that begins now.
     std::shared_ptr<const Snapshot> view() const { return snapshot(); }
 
     // Compares what lies in files with their checksums. Throws CorruptFile.
@@ -144,11 +138,32 @@ class Store {
         return Frozen(std::move(sources), words_, options_, writing_);
     }
 
+    // Asks the background for one layer without withdrawn rows, of all that is there now. That costs a pass over the
+    // whole store, and memory for a second one. If there is too little of it, everything stays as it is. While this is
+    // under way, to ask again changes nothing: what came since stays beside the one layer.
+    void compact() {
+        const std::lock_guard<std::mutex> turn(*writing_);
+        if (compaction_ != Compaction::kNone) return;
+        if (const auto now = snapshot(); now->delta->size() != 0) fold(*now, nullptr, nullptr, 0);
+        if (snapshot()->is_compact()) return;
+        compaction_ = Compaction::kWanted;
+        wake();
+    }
+
+    // Whether that is still to be done.
+    bool compacting() const {
+        const std::lock_guard<std::mutex> turn(*writing_);
+        return compaction_ != Compaction::kNone;
+    }
+
     // Merges until nothing is due, and waits for what the background merges meanwhile.
     void settle() {
         background_.rethrow();
-        while (merge()) continue;
-        while (is_merging()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        while (true) {
+            while (merge()) continue;
+            if (!is_merging() && !compacting()) break;
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
         background_.rethrow();
     }
 
@@ -168,11 +183,8 @@ class Store {
     using Source = hashpact::Source<Segment>;
     using Delta = typename Segment::Delta;
 
-    // Where a record is; no tombstones: nowhere.
-    struct Place {
-        Tombstones* tombstones;
-        std::size_t row;
-    };
+    // What `compact` asked for, and whether a thread has taken it on.
+    enum class Compaction { kNone, kWanted, kRunning };
 
     // A layer joins a merge unless it is this many times larger than all smaller ones together.
     // Each layer costs a search some microseconds, whatever its size, so there should be few; how often a record is
@@ -217,40 +229,12 @@ class Store {
         }
     }
 
-    static Place find(const Snapshot& now, std::uint64_t id) {
-        const std::size_t size = now.delta->size();
-        for (std::size_t row = 0; row < size; ++row) {
-            if (now.delta->id(row) == id && !now.delta->tombstones().has(row)) return {&now.delta->tombstones(), row};
-        }
-        return find_in_layers(now, id);
-    }
-
-    static Place find_in_layers(const Snapshot& now, std::uint64_t id) {
-        for (const auto& layer : now.layers) {
-            const std::size_t row = layer->segment.rows().find(id);
-            if (row != kNoRow && !layer->tombstones.has(row)) return {&layer->tombstones, row};
-        }
-        return {nullptr, 0};
-    }
-
     static std::vector<std::uint64_t> sorted_once(const std::uint64_t* ids, std::size_t count) {
         std::vector<std::uint64_t> sorted(ids, ids + count);
         std::sort(sorted.begin(), sorted.end());
         const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
         if (twice != sorted.end()) throw std::invalid_argument("id " + std::to_string(*twice) + " is given twice");
         return sorted;
-    }
-
-    static std::optional<std::uint64_t> first_known(const Snapshot& now, const std::vector<std::uint64_t>& sorted) {
-        const std::size_t size = now.delta->size();
-        for (std::size_t row = 0; row < size; ++row) {
-            const std::uint64_t id = now.delta->id(row);
-            if (std::binary_search(sorted.begin(), sorted.end(), id) && !now.delta->tombstones().has(row)) return id;
-        }
-        for (const std::uint64_t id : sorted) {
-            if (find_in_layers(now, id).tombstones != nullptr) return id;
-        }
-        return std::nullopt;
     }
 
     // Moves the delta, the new records and the small layers that are not much larger into one new layer.
@@ -284,6 +268,11 @@ class Store {
 
     // The layers that should become one; none if nothing is due.
     Layers due() const {
+        if (compaction_ == Compaction::kWanted) {
+            // All of them, once what is under way has ended.
+            const std::shared_ptr<Snapshot> now = snapshot();
+            return now->is_merging() ? Layers() : now->layers;
+        }
         Layers idle;
         for (const auto& layer : snapshot()->layers) {
             if (layer->merging) continue;
@@ -303,10 +292,15 @@ class Store {
     // Merges what is due, without keeping any writer from its turn meanwhile. False if nothing is.
     bool merge() {
         std::vector<Source> sources;
+        bool all = false;
         {
             const std::lock_guard<std::mutex> turn(*writing_);
+            // A merge may have done it meanwhile.
+            if (compaction_ == Compaction::kWanted && snapshot()->is_compact()) compaction_ = Compaction::kNone;
             for (auto& layer : due()) sources.emplace_back(std::move(layer));
             for (const Source& source : sources) source.layer->merging = true;
+            all = compaction_ == Compaction::kWanted && !sources.empty();
+            if (all) compaction_ = Compaction::kRunning;
         }
         if (sources.empty()) return false;
         std::shared_ptr<Layer> merged;
@@ -317,9 +311,13 @@ class Store {
         } catch (...) {
             const std::lock_guard<std::mutex> turn(*writing_);
             for (const Source& source : sources) source.layer->merging = false;
-            throw;
+            if (!all) throw;
+            compaction_ = Compaction::kNone;
+            if (!is_refusal(std::current_exception())) throw;
+            return false;
         }
         const std::lock_guard<std::mutex> turn(*writing_);
+        if (all) compaction_ = Compaction::kNone;
         for (const Source& source : sources) {
             for_each_bit(source.layer->tombstones.bits(), source.withdrawn, [&](std::size_t row) {
                 merged->tombstones.set(merged->segment.rows().find(source.layer->segment.rows().ids[row]));
@@ -338,10 +336,22 @@ class Store {
         return true;
     }
 
+    // Too little memory for one segment, or too many rows. Nobody needs to hear of that: nothing depends on it.
+    static bool is_refusal(const std::exception_ptr& thrown) {
+        try {
+            std::rethrow_exception(thrown);
+        } catch (const std::bad_alloc&) {
+            return true;
+        } catch (const std::length_error&) {
+            return true;
+        } catch (...) {
+            return false;
+        }
+    }
+
     bool is_merging() const {
         const std::lock_guard<std::mutex> turn(*writing_);
-        const std::shared_ptr<Snapshot> now = snapshot();
-        return std::any_of(now->layers.begin(), now->layers.end(), [](const auto& layer) { return layer->merging; });
+        return snapshot()->is_merging();
     }
 
     // Merges, and gives back the memory of layers that no search reads any more: a search that did it itself would
@@ -363,6 +373,7 @@ class Store {
     const std::shared_ptr<std::mutex> writing_ = std::make_shared<std::mutex>();
     mutable std::mutex publishing_;  // held for the copy of a pointer, never longer
     std::shared_ptr<Snapshot> current_;
+    Compaction compaction_ = Compaction::kNone;  // the writers take turns at it
     Layers retired_;         // no longer in a snapshot that a search can get
     Background background_;  // the last, so that it stops first
 };

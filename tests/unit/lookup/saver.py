@@ -3,7 +3,9 @@
     saver.py search FILE     open, say the hits of a search, wait for a line, say them again
     saver.py full FILE       save where the file size limit forbids it
     saver.py over FILE       save two indexes over each other for ever
+    saver.py compacted DIR   add to an index, merge it and save it in a directory, for ever
     saver.py fork            search in a forked process, and end it as any other
+    saver.py crowded         run out of memory while segments are merged into one, then get more
     saver.py memory          run out of memory in the background, then get more
 
 Each line on standard output is one event.
@@ -22,9 +24,11 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from segments import random_codes
+from segments import ROUND, phash, random_codes
 
-from hashpact.lookup import HammingIndex
+from hashpact.lookup import HammingIndex, NativeIndex
+from hashpact.lookup.directory import IndexDirectory
+from hashpact.storage.sqlite import SqliteLedger
 
 SIZES = (40_000, 50_000)
 """Of the two indexes that are saved over each other."""
@@ -32,6 +36,10 @@ SIZES = (40_000, 50_000)
 LIMIT = 64 * 1024
 ROOM = 16 << 20
 """Bytes that are left for what a writer merges itself, and too few for what the background merges."""
+
+
+LITTLE = 1 << 20
+"""Fewer bytes than any process has: it gets no more, but for small things."""
 
 
 def say(event: str) -> None:
@@ -75,6 +83,22 @@ def over(path: Path) -> None:
     say("ready")
     for index in itertools.cycle(indexes):
         index.save(path)
+
+
+def compacted(path: Path) -> None:
+    """Go on from what was saved: at position n the index holds the first n * ROUND items."""
+    directory = IndexDirectory(path / "segments", SqliteLedger.open(path / "register.db").indexes)
+    opened = NativeIndex.open(directory)
+    index, position = (NativeIndex(), 0) if opened is None else (opened[0], opened[1].position)
+    say("ready")
+    while True:
+        index.add((item, phash(item)) for item in range(position * ROUND, (position + 1) * ROUND))
+        index.freeze()  # a second segment
+        for _ in index.compaction():
+            time.sleep(0.001)
+        position += 1
+        directory.save(index.freeze(), position, bytes(32))
+        say(f"saved {position}")
 
 
 def grow(index: HammingIndex, start: int) -> int:
@@ -125,6 +149,30 @@ def memory() -> None:
     say(f"settled {len(index.stats()['segments'])}")
 
 
+def crowded() -> None:
+    """Ask for one segment without memory for it, which nobody hears of, and with."""
+    index = build(300_000)
+    index.add(random_codes(20_000, 8, 2), np.arange(300_000, 320_000))
+    index.settle()
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    index.compact()  # starts the threads, which need memory themselves
+    index.settle()
+    index.add(random_codes(20_000, 8, 3), np.arange(320_000, 340_000))
+    index.settle()
+    before = hits(index)
+    resource.setrlimit(resource.RLIMIT_AS, (LITTLE, hard))
+    index.compact()
+    while index.compacting:
+        time.sleep(0.001)
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    assert hits(index) == before
+    say(f"kept {len(index.stats()['segments'])}")
+    index.add(random_codes(1, 8, 1), [340_000])
+    index.compact()
+    index.settle()
+    say(f"merged {len(index.stats()['segments'])} of {len(index)}")
+
+
 def main() -> None:
     """Do what the command line says."""
     match sys.argv[1:]:
@@ -134,8 +182,12 @@ def main() -> None:
             full(Path(path))
         case ["over", path]:
             over(Path(path))
+        case ["compacted", path]:
+            compacted(Path(path))
         case ["fork"]:
             fork()
+        case ["crowded"]:
+            crowded()
         case ["memory"]:
             memory()
 

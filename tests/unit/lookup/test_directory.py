@@ -82,6 +82,34 @@ def test_nothing_saved_is_nothing_opened(directory: IndexDirectory) -> None:
     assert NativeIndex.open(directory) is None
 
 
+class Cut(MemoryIndexes):
+    """A register after whose use the process ends, if it is to."""
+
+    ends = False
+
+    def keep(self, digest: bytes) -> None:
+        """Register, and end."""
+        super().keep(digest)
+        if self.ends:
+            raise SystemExit
+
+
+def test_an_index_is_believed_after_several_saves_that_ended_before_it_was_replaced(tmp_path: Path) -> None:
+    register = Cut()
+    directory = IndexDirectory(tmp_path / "segments", register)
+    directory.save(filled(100).freeze(), 17, ROOT)
+    register.ends = True
+    for position in (18, 19, 20):
+        with pytest.raises(SystemExit):
+            directory.save(filled(100 + position).freeze(), position, ROOT)
+        index, manifest = reopened(directory)
+        assert (len(index), manifest.position) == (100, 17)
+    register.ends = False
+    directory.save(filled(200).freeze(), 21, ROOT)
+    assert reopened(directory)[1].position == 21
+    directory.close()
+
+
 def test_what_was_saved_is_opened_with_what_was_withdrawn(directory: IndexDirectory) -> None:
     index = filled(4000)
     index.remove(range(0, 4000, 3))

@@ -58,6 +58,19 @@ class HammingHistory(RuleBasedStateMachine):
         self.index.settle()
 
     @rule()
+    def compact(self) -> None:
+        """Ask for one segment, and go on while it is made."""
+        self.index.compact()
+
+    @rule()
+    def compact_and_settle(self) -> None:
+        """Wait for one segment."""
+        self.index.compact()
+        self.index.settle()
+        assert len(self.index.stats()["segments"]) <= 1
+        assert (self.index.stats()["tombstones"], self.index.stats()["delta"]) == (0, 0)
+
+    @rule()
     def save(self) -> None:
         """Save, and go on with what is in memory."""
         self.index.save(self.path)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from hashpact.lookup import HammingIndex
 LARGE = 300_000
 MORE = 50_000
 """More than an eighth of LARGE, by which a merge of both is due."""
+SEVERAL = (300_000, 320_000, 322_100, 322_150)
+"""Where the segments of an index end that are left as they are."""
 GONE = np.arange(0, LARGE + MORE, 7)
 NEW = random_codes(100, 8, 1)
 # Both are made beforehand: what a test does during a merge has to be quicker than the merge.
@@ -36,6 +39,10 @@ def merging() -> HammingIndex:
 
 def is_merging(index: HammingIndex) -> bool:
     return len(index.stats()["segments"]) > 1
+
+
+def is_compacting(index: HammingIndex) -> bool:
+    return index.compacting
 
 
 def numbered(count: int) -> NDArray[np.uint8]:
@@ -88,6 +95,76 @@ def test_mostly_withdrawn_layers_are_rebuilt_in_the_background() -> None:
     index.settle()
     assert [rows for rows, _ in index.stats()["segments"]] == [LARGE - 160_000]
     assert index.stats()["tombstones"] == 0
+
+
+@pytest.fixture
+def several() -> HammingIndex:
+    """An index of three segments and a delta, of which no merge is due: each is much larger than the next."""
+    index = HammingIndex(8)
+    for start, stop in pairwise((0, *SEVERAL)):
+        index.add(numbered(stop)[start:], np.arange(start, stop))
+    index.settle()
+    assert [rows for rows, _ in index.stats()["segments"]] == [300_000, 20_000, 2_100]
+    assert index.stats()["delta"] == 50
+    return index
+
+
+def test_a_compaction_makes_one_segment_without_what_is_withdrawn(several: HammingIndex) -> None:
+    several.remove(GONE[:40_000])
+    before = [several.search(query.tobytes(), 12) for query in NEW[:50]]
+    several.compact()
+    assert is_compacting(several)
+    assert [several.search(query.tobytes(), 12) for query in NEW[:50]] == before
+    several.settle()
+    assert not is_compacting(several)
+    assert [rows for rows, _ in several.stats()["segments"]] == [SEVERAL[-1] - 40_000]
+    assert (several.stats()["tombstones"], several.stats()["delta"]) == (0, 0)
+    assert [several.search(query.tobytes(), 12) for query in NEW[:50]] == before
+
+
+def test_nobody_waits_for_a_compaction_and_what_happens_meanwhile_stays(several: HammingIndex) -> None:
+    several.compact()
+    for item in range(len(NEW)):
+        several.add(NEW[item : item + 1], [10**9 + item])
+        assert several.remove([item]) == 1
+        assert several.search(code(item), 0) == []
+        assert several.search(code(item + 1000), 0) == [(item + 1000, 0)]
+    assert is_compacting(several)
+    several.settle()
+    assert len(several) == SEVERAL[-1]
+    assert several.known(range(len(NEW))) is None
+    assert several.search(NEW[7].tobytes(), 0) == [(10**9 + 7, 0)]
+    assert len(several.stats()["segments"]) == 1
+
+
+def test_a_compaction_takes_in_what_a_merge_under_way_makes(merging: HammingIndex) -> None:
+    merging.compact()
+    merging.compact()
+    assert is_merging(merging)
+    merging.settle()
+    assert merging.stats()["segments"][0][0] == LARGE + MORE
+    assert not is_merging(merging)
+
+
+def test_a_compact_index_has_nothing_to_do() -> None:
+    index = HammingIndex(8)
+    index.compact()
+    assert not is_compacting(index)
+    index.add(NEW, np.arange(len(NEW)))
+    index.compact()  # of the delta it makes a segment at once
+    assert not is_compacting(index)
+    assert index.stats()["segments"] == [(100, index.stats()["segments"][0][1])]
+    index.remove(range(100))
+    index.compact()
+    index.settle()
+    assert (index.stats()["segments"], len(index)) == ([], 0)
+
+
+def test_a_compaction_does_not_outlive_its_index(several: HammingIndex) -> None:
+    threads = threading.active_count()
+    several.compact()
+    del several
+    assert threading.active_count() == threads
 
 
 def test_saving_during_a_merge_keeps_one_moment(merging: HammingIndex, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -10,11 +11,11 @@ from builders import World, check_log, fingerprint
 from linear import LinearIndex
 from memory import MemoryLedger
 
-from hashpact.domain.fingerprints import PDQ, Fingerprint
+from hashpact.domain.fingerprints import PDQ, SHA256, Fingerprint
 from hashpact.errors import CorruptError, UnavailableError
 from hashpact.lookup.catalog import EntryCatalog
 from hashpact.member.author import Reason
-from hashpact.service.follow import Follower, IndexSaver, check_reflects
+from hashpact.service.follow import Compactor, Follower, IndexSaver, check_reflects
 
 NCII = Reason(frozenset({"ncii"}))
 
@@ -77,13 +78,98 @@ def test_only_an_index_that_has_moved_is_saved(world: World, ledger: MemoryLedge
     assert (keeper.behind, keeper.save()) == (0, 0)
     share(world, ledger, "a", "b")
     follower.catch_up()
-    assert keeper.behind == 8
+    assert keeper.behind == 8 * 3 + 2  # leaves and items
     assert keeper.save() == keeper.save() == 8
     share(world, ledger, "c")
     assert keeper.behind == 0
     follower.catch_up()
     assert keeper.save() == 9
     assert disk.saved == [(2, 8, root(ledger, 8)), (3, 9, root(ledger, 9))]
+
+
+def test_an_index_is_as_far_behind_as_it_has_items_to_replay(world: World, ledger: MemoryLedger) -> None:
+    """An entry may have 256 of them: what a start must replay does not follow from the number of leaves."""
+    index, disk = LinearIndex(), Disk()
+    follower = Follower(ledger, index, EntryCatalog(ledger))
+    keeper = IndexSaver(follower, ledger, index.__len__, disk.write)
+    follower.catch_up()
+    keeper.save()
+    many = [fingerprint(SHA256, str(number)) for number in range(256)]
+    world.appender(ledger).append("acme", world.author("acme").submit(many, NCII))
+    follower.catch_up()
+    assert keeper.behind == 256 + 3
+    world.appender(ledger).append("acme", world.author("acme").withdraw(6, "mistake"))
+    follower.catch_up()
+    assert keeper.behind == 256 + 3 + 3 + 15
+    keeper.save()
+    assert keeper.behind == 0
+
+
+def test_an_index_that_has_not_moved_is_saved_again_if_asked(world: World, ledger: MemoryLedger) -> None:
+    """Its segments may have been merged since."""
+    index, disk = LinearIndex(), Disk()
+    follower = Follower(ledger, index, EntryCatalog(ledger))
+    keeper = IndexSaver(follower, ledger, index.__len__, disk.write)
+    assert keeper.save(again=True) == 0
+    assert disk.saved == []  # of an empty log there is nothing to save
+    share(world, ledger, "a")
+    follower.catch_up()
+    assert keeper.save() == keeper.save(again=True) == 7
+    assert disk.saved == [(1, 7, root(ledger, 7))] * 2
+
+
+@dataclass(slots=True)
+class Merging:
+    """An index whose merges take so many steps, of a second each, and what was asked of it."""
+
+    steps: int
+    time: float = 0.0
+    asked: list[tuple[int, float]] = field(default_factory=list)
+
+    def merge(self, beside: int, most_bytes: float) -> Iterator[None]:
+        """Merge in steps, while the clock runs."""
+        self.asked.append((beside, most_bytes))
+        for _ in range(self.steps):
+            yield
+            self.time += 1
+
+    def now(self) -> float:
+        """The seconds so far."""
+        return self.time
+
+
+def test_an_index_is_merged_when_little_is_added_and_then_rests(world: World, ledger: MemoryLedger) -> None:
+    index, merging = LinearIndex(), Merging(2)
+    follower = Follower(ledger, index, EntryCatalog(ledger))
+    compactor = Compactor(follower, merging.merge, merging.now)
+    follower.catch_up()
+    assert len(list(compactor.when_calm())) == 2
+    assert merging.asked == [(2048, math.inf)]
+    merging.time += 197
+    assert list(compactor.when_calm()) == []
+    merging.time += 1
+    for _ in range(4):
+        many = [fingerprint(SHA256, str(number)) for number in range(256)]
+        world.appender(ledger).append("acme", world.author("acme").submit(many, NCII))
+    follower.catch_up()
+    assert list(compactor.when_calm()) == []  # much came since the last look
+    assert len(list(compactor.when_calm())) == 2
+
+
+def test_a_merge_that_had_nothing_to_do_is_tried_again_at_the_next_look(ledger: MemoryLedger) -> None:
+    index, merging = LinearIndex(), Merging(0)
+    compactor = Compactor(Follower(ledger, index, EntryCatalog(ledger)), merging.merge, merging.now)
+    assert [list(compactor.when_calm()) for _ in range(3)] == [[], [], []]
+    assert len(merging.asked) == 3
+
+
+def test_a_stop_waits_for_a_merge_of_bounded_size_and_time(ledger: MemoryLedger) -> None:
+    index = LinearIndex()
+    follower = Follower(ledger, index, EntryCatalog(ledger))
+    quick, slow = Merging(2), Merging(1000)
+    assert len(list(Compactor(follower, quick.merge, quick.now).at_stop())) == 2
+    assert quick.asked == [(0, 256 << 20)]
+    assert len(list(Compactor(follower, slow.merge, slow.now).at_stop())) == slow.time == 3
 
 
 def test_what_could_not_be_saved_is_saved_later(ledger: MemoryLedger) -> None:
@@ -93,7 +179,7 @@ def test_what_could_not_be_saved_is_saved_later(ledger: MemoryLedger) -> None:
     follower.catch_up()
     with pytest.raises(OSError, match="No space"):
         keeper.save()
-    assert keeper.behind == 6
+    assert keeper.behind == 6 * 3
     disk.full = False
     assert keeper.save() == 6
 
