@@ -178,8 +178,7 @@ async def _serve_members(
         uses,
     )
     gate = Gate(home.charter().origin, home.ledger.snapshot, unix_time, lambda: follower.changes, uses.note)
-    access = AccessLog(home.config.access_log)
-    guard = Guard(gate, log, calls.record, time.monotonic, access=access)
+    guard = Guard(gate, log, calls.record, time.monotonic, access=AccessLog(home.config.access_log))
     credentials = server_credentials(trust.tls, trust)
     listening = Listening(home.paths.home, host, port)
     with listening.claimed():
