@@ -20,6 +20,7 @@ BENCHMARKS = {
     "minhash",
     "parts",
     "quality",
+    "segments",
     "serve",
 }
 
