@@ -272,6 +272,22 @@ def test_searches_run_while_others_add_and_remove(index: Index) -> None:
     assert len(index) == 50
 
 
+@pytest.mark.parametrize("kind", [PDQ, PHASH, MINHASH, SHA256, MD5], ids=lambda kind: kind.name)
+def test_packed_values_find_what_each_finds_alone(index: Index, kind: FingerprintType) -> None:
+    shared = [fingerprint(kind, seed) for seed in range(30)]
+    index.add(enumerate([*shared, *shared[:10]]))  # ten of them twice
+    asked = [*shared[5:], *(fingerprint(kind, seed) for seed in range(100, 140)), shared[0], shared[0]]
+    values = b"".join(query.value for query in asked)
+    for limit in (1, 5):
+        found = index.search_packed(kind, values, kind.default, limit)
+        each = {number: index.search(query, kind.default, limit) for number, query in enumerate(asked)}
+        assert {number: list(hits) for number, hits in found.items()} == {
+            number: list(hits) for number, hits in each.items() if hits
+        }
+        assert list(found) == sorted(found)
+        assert len(found) >= 27
+
+
 def test_a_search_leaves_the_gil_to_others() -> None:
     """No thread is made to give up the GIL here: another one runs only while a search has let it go."""
     crowd = fingerprint(PDQ, 1)

@@ -12,7 +12,8 @@ from clearinghouse import Clearinghouse, Connect
 from imagehash import ImageHash
 
 from hashpact.domain.checks import Filter, Query
-from hashpact.domain.fingerprints import MINHASH, PDQ, PHASH, SHA256, Measure
+from hashpact.domain.fingerprints import MINHASH, PDQ, PHASH, SHA256, WINNOW, Measure
+from hashpact.domain.matching.strength import Strength
 from hashpact.domain.state import Basis, Role, Stance
 from hashpact.errors import (
     BadSignatureError,
@@ -187,3 +188,50 @@ async def test_several_channels_and_threads(house: Clearinghouse, connect: Conne
     assert len({receipt.index for receipt in receipts}) == 12
     answers = await asyncio.gather(*(caller("check", [one]) for one in shared))
     assert [answer.matches[0].entry for answer in answers] == [receipt.index for receipt in receipts]
+
+
+async def test_many_fingerprints_are_answered_each_by_itself_in_their_order(
+    house: Clearinghouse, connect: Connect
+) -> None:
+    caller = connect(house.profile("acme"))
+    shared = [fingerprint(PDQ, "one"), fingerprint(SHA256, "two")]
+    receipt = await caller("submit", shared, labels=["ncii"])
+    asked = [
+        Query(near(shared[0], 20), 19),
+        fingerprint(PDQ, "stranger"),
+        *[fingerprint(SHA256, str(number)) for number in range(5000)],  # more than a call has
+        shared[1],
+        near(shared[0], 3),
+    ]
+    answers = await caller("check_many", asked, min_position=receipt.tree_size)
+    assert len(answers) == len(asked)
+    found = {number: answer.matches for number, answer in enumerate(answers) if answer.matches}
+    assert {
+        number: (match.entry, match.type, match.score, match.query, match.strength)
+        for number, (match,) in found.items()
+    } == {
+        5002: (receipt.index, "sha256/1", 0, 0, Strength.SAME),
+        5003: (receipt.index, "pdq/1", 3, 0, Strength.SAME),
+    }
+    assert not await caller("check_many", [])
+    for wrong, message in (
+        ([fingerprint(WINNOW, "set")], "ask with a check"),
+        ([Query(shared[0], 32)], "threshold for pdq/1"),
+    ):
+        with pytest.raises(InvalidInputError, match=message):
+            await caller("check_many", wrong)
+    with pytest.raises(InvalidInputError, match="limit must be"):
+        await caller("check_many", shared, limit=65)
+    checks = [event for event in house.events.entries if event["rpc"].endswith("CheckBatch")]
+    assert len(checks) == 2
+    assert not any("member" in event for event in checks)
+
+
+async def test_many_fingerprints_need_the_role_to_check(house: Clearinghouse, connect: Connect) -> None:
+    who = Identity.of("late")
+    house.world.administrators(house.ledger).enrol("late", frozenset({Role.CONTRIBUTE}), who.key, who.private)
+    with pytest.raises(NotPermittedError, match="does not have the role 'check'"):
+        await connect(house.profile("late"))("check_many", [fingerprint(PDQ, "one")])
+    only = house.member("acme", check_only=True)
+    answers = await connect(house.profile("acme", house.tls(only)))("check_many", [fingerprint(PDQ, "one")])
+    assert [answer.matches for answer in answers] == [()]

@@ -13,7 +13,7 @@ from typing import Final
 from cells import found
 
 from hashpact.domain.checks import Hit, Hits
-from hashpact.domain.fingerprints import Fingerprint, Measure
+from hashpact.domain.fingerprints import Fingerprint, FingerprintType, Measure
 from hashpact.errors import InvalidInputError
 
 MAX_ID: Final = 2**64 - 1
@@ -86,6 +86,15 @@ class LinearIndex:
         nearest = sorted(hits, key=lambda hit: (sign * hit.score, hit.item))[:limit]
         ids = array("Q", (hit.item for hit in nearest))
         return Hits(memoryview(ids), memoryview(array("d", (hit.score for hit in nearest))))
+
+    def search_packed(
+        self, kind: FingerprintType, values: bytes, threshold: float, limit: int
+    ) -> dict[int, Hits]:
+        """What ``search`` finds for each value, of those with hits."""
+        size = kind.size
+        each = [Fingerprint(kind, values[at : at + size]) for at in range(0, len(values), size)]
+        every = {number: self.search(query, threshold, limit) for number, query in enumerate(each)}
+        return {number: hits for number, hits in every.items() if hits}
 
     def search_all(self, queries: Sequence[Fingerprint], threshold: float, limit: int) -> list[Hits]:
         """What ``search`` finds for each."""

@@ -61,6 +61,15 @@ class Index(Protocol):
         """What ``search`` finds for each of several queries of one type, in less time than one by one."""
         ...
 
+    def search_packed(
+        self, kind: FingerprintType, values: bytes, threshold: float, limit: int
+    ) -> dict[int, Hits]:
+        """What ``search`` finds for each of many values of one size, one after the other: of those with hits.
+
+        The key is the value's number, from 0, in ascending order.
+        """
+        ...
+
     def __len__(self) -> int:
         """How many items can be found."""
         ...

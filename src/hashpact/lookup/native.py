@@ -6,7 +6,7 @@ import itertools
 import math
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hashpact._kernel import HammingStore, MinHashStore, PartsStore, WinnowStore
 from hashpact.domain.checks import Hits
 from hashpact.domain.fingerprints import TYPES, Fingerprint, FingerprintType, Measure
-from hashpact.errors import CorruptError
+from hashpact.errors import CorruptError, InvalidInputError
 from hashpact.lookup.directory import Frozen, IndexFiles, IndexManifest, Located
 from hashpact.lookup.hamming import HammingIndex
 from hashpact.lookup.minhash import VALUES, MinHashIndex
@@ -24,6 +24,9 @@ from hashpact.lookup.winnow import WinnowIndex
 
 EQUAL: Final = 0
 """The distance of equal values."""
+
+_Scores: TypeAlias = NDArray[np.uint16] | NDArray[np.float64]
+_Found: TypeAlias = tuple[NDArray[np.int64], NDArray[np.uint64], _Scores]
 
 
 class NativeIndex:
@@ -129,6 +132,19 @@ class NativeIndex:
         check_limit(limit)
         return self._parts[kind.name].search([query.value for query in queries], threshold, limit)
 
+    def search_packed(
+        self, kind: FingerprintType, values: bytes, threshold: float, limit: int
+    ) -> dict[int, Hits]:
+        """What ``search`` finds for each of many values of one size, of those with hits."""
+        if kind.measure is not Measure.EQUALITY:
+            kind.threshold(threshold)
+        check_limit(limit)
+        part = self._parts[kind.name]
+        if not isinstance(part, _HammingPart | _MinHashPart):
+            msg = f"the values of {kind.name} have no one size"
+            raise InvalidInputError(msg, field="type")
+        return _some(*part.batch(values, threshold, limit))
+
     def __len__(self) -> int:
         """How many items can be found."""
         return sum(len(part.index) for part in self._parts.values())
@@ -182,17 +198,24 @@ class _HammingPart:
 
     def search(self, values: Sequence[bytes], threshold: float, limit: int) -> list[Hits]:
         if len(values) == 1:
-            found = self.index.search(values[0], int(threshold), limit)
+            found = self.index.search(values[0], int(self._within(threshold)), limit)
             return [Hits([item for item, _ in found], [distance for _, distance in found])]
-        codes = np.frombuffer(b"".join(values), dtype=np.uint8).reshape(-1, self.index.width)
-        return _hits(*self.index.search_batch(codes, int(threshold), limit=limit))
+        return _hits(*self.batch(b"".join(values), threshold, limit))
+
+    def batch(self, values: bytes, threshold: float, limit: int) -> _Found:
+        """The hits of values that follow each other."""
+        codes = np.frombuffer(values, dtype=np.uint8).reshape(-1, self.index.width)
+        return self.index.search_batch(codes, int(self._within(threshold)), limit=limit)
+
+    def _within(self, threshold: float) -> float:
+        return threshold
 
 
 class _EqualPart(_HammingPart):
     """Equal bytes are those at distance 0."""
 
-    def search(self, values: Sequence[bytes], threshold: float, limit: int) -> list[Hits]:  # noqa: ARG002 - equality ignores it
-        return super().search(values, EQUAL, limit)
+    def _within(self, threshold: float) -> float:  # noqa: ARG002 - equality ignores it
+        return EQUAL
 
 
 class _MinHashPart:
@@ -205,8 +228,12 @@ class _MinHashPart:
         self.index.add(rows, ids)
 
     def search(self, values: Sequence[bytes], threshold: float, limit: int) -> list[Hits]:
-        signatures = np.frombuffer(b"".join(values), dtype=">u4").astype(np.uint32).reshape(-1, VALUES)
-        return _hits(*self.index.search_batch(signatures, threshold, limit=limit))
+        return _hits(*self.batch(b"".join(values), threshold, limit))
+
+    def batch(self, values: bytes, threshold: float, limit: int) -> _Found:
+        """The hits of values that follow each other."""
+        signatures = np.frombuffer(values, dtype=">u4").astype(np.uint32).reshape(-1, VALUES)
+        return self.index.search_batch(signatures, threshold, limit=limit)
 
 
 class _PicturePart:
@@ -236,15 +263,21 @@ class _WinnowPart:
         return [Hits(ids.data, shares.data, truncated=truncated) for ids, shares, truncated in found]
 
 
-def _hits(
-    offsets: NDArray[np.int64], ids: NDArray[np.uint64], scores: NDArray[np.uint16] | NDArray[np.float64]
-) -> list[Hits]:
+def _hits(offsets: NDArray[np.int64], ids: NDArray[np.uint64], scores: _Scores) -> list[Hits]:
     """The hits of each query of a batch."""
     whole = Hits(ids.data, scores.data)
     if len(ids) == 0 or len(offsets) == 2:  # noqa: PLR2004 - nothing, or what the only query found
         return [whole] * (len(offsets) - 1)
     ends = offsets.tolist()
     return [whole[one:end] for one, end in itertools.pairwise(ends)]
+
+
+def _some(offsets: NDArray[np.int64], ids: NDArray[np.uint64], scores: _Scores) -> dict[int, Hits]:
+    """The hits of those queries of a batch that have any."""
+    whole = Hits(ids.data, scores.data)
+    some = np.flatnonzero(np.diff(offsets))
+    starts, ends = offsets[some].tolist(), offsets[some + 1].tolist()
+    return {number: whole[start:end] for number, start, end in zip(some.tolist(), starts, ends, strict=True)}
 
 
 def _hashes(value: bytes) -> NDArray[np.uint32]:

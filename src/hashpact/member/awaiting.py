@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from hashpact.clock import unix_time
+from hashpact.domain.batches import DEFAULT_EACH
 from hashpact.domain.checks import DEFAULT_LIMIT, Answer, Filter, Query
 from hashpact.domain.matching.strength import Strength
 from hashpact.domain.matching.views import DERIVED, PictureView
@@ -31,8 +32,9 @@ from hashpact.errors import HashpactError
 from hashpact.fingerprint.source import Content
 from hashpact.governance.drafts import Draft
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
+from hashpact.member.arguments import Fingerprintable
 from hashpact.member.clients import PACE, TIMEOUT, loaded
-from hashpact.member.operations import Fingerprintable, Local, Operations, Steps, reason_of
+from hashpact.member.operations import Local, Operations, Steps, reason_of
 from hashpact.member.profile import Profile
 from hashpact.wire.client import calls, feeds
 from hashpact.wire.client.attempts import checked_timeout
@@ -81,6 +83,21 @@ class AsyncClient:
         """The entries near 1 to 64 fingerprints, nearest first, as `Client.check`."""
         call = self._operations.check(fingerprints, filter, limit, min_position, strength)
         return await self._run(call, timeout)
+
+    async def check_many(  # noqa: PLR0913  # what narrows a check
+        self,
+        fingerprints: Iterable[Fingerprintable | Query],
+        *,
+        filter: Filter = EVERYTHING,  # noqa: A002  # the word of the API
+        limit: int = DEFAULT_EACH,
+        min_position: int = 0,
+        strength: Strength | str = Strength.POSSIBLE,
+        timeout: float | None = None,  # noqa: ASYNC109  # it is over all tries
+    ) -> AsyncIterator[Answer]:
+        """The answers to any number of fingerprints, in their order, as `Client.check_many`."""
+        for call in self._operations.check_many(fingerprints, filter, limit, min_position, strength):
+            for answer in await self._run(call, timeout):
+                yield answer
 
     async def check_file(  # noqa: PLR0913  # what narrows a check
         self,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Self, TypeVar
 
 from hashpact.clock import unix_time
+from hashpact.domain.batches import DEFAULT_EACH
 from hashpact.domain.checks import DEFAULT_LIMIT, Answer, Filter, Query
 from hashpact.domain.matching.strength import Strength
 from hashpact.domain.matching.views import DERIVED, PictureView
@@ -32,7 +33,8 @@ from hashpact.errors import HashpactError
 from hashpact.fingerprint.source import Content
 from hashpact.governance.drafts import Draft
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
-from hashpact.member.operations import Fingerprintable, Local, Operations, Steps, reason_of
+from hashpact.member.arguments import Fingerprintable
+from hashpact.member.operations import Local, Operations, Steps, reason_of
 from hashpact.member.profile import Profile
 from hashpact.wire.client import calls, feeds
 from hashpact.wire.client.attempts import Pace, checked_timeout
@@ -109,6 +111,25 @@ class Client:
         """
         call = self._operations.check(fingerprints, filter, limit, min_position, strength)
         return self._run(call, timeout)
+
+    def check_many(  # noqa: PLR0913  # what narrows a check
+        self,
+        fingerprints: Iterable[Fingerprintable | Query],
+        *,
+        filter: Filter = EVERYTHING,  # noqa: A002  # the word of the API
+        limit: int = DEFAULT_EACH,
+        min_position: int = 0,
+        strength: Strength | str = Strength.POSSIBLE,
+        timeout: float | None = None,
+    ) -> Iterator[Answer]:
+        """The answers to any number of fingerprints, each of which is looked for by itself, in their order.
+
+        They are read and sent as their answers are asked for, up to 4096 in a call. ``limit`` is of each, at
+        most 64, and ``timeout`` of each call. `check` takes sets (winnow/1, parts/1), which are
+        InvalidInputError here.
+        """
+        for call in self._operations.check_many(fingerprints, filter, limit, min_position, strength):
+            yield from self._run(call, timeout)
 
     def check_file(  # noqa: PLR0913  # what narrows a check
         self,

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import enum
 import hashlib
 import warnings
-from collections.abc import Callable, Collection, Generator, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from hashpact.domain import statements
 from hashpact.domain.checks import Answer, Check, Filter, Query
-from hashpact.domain.fingerprints import Fingerprint
 from hashpact.domain.kinds import GiveOpinion, Withdraw
 from hashpact.domain.matching.strength import Strength
 from hashpact.domain.matching.views import PictureView
@@ -43,7 +41,9 @@ from hashpact.fingerprint.content import Fingerprinted, fingerprints_of
 from hashpact.fingerprint.source import Content
 from hashpact.governance.drafts import Draft
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
+from hashpact.member.arguments import Fingerprintable, adopted, chosen, names, query
 from hashpact.member.author import Author, Reason
+from hashpact.member.batches import batches
 from hashpact.member.pending import (
     Outbox,
     says_the_same,
@@ -56,14 +56,6 @@ from hashpact.member.roots import RootChain, check_included
 from hashpact.wire.client import calls
 from hashpact.wire.client.calls import Call
 
-if TYPE_CHECKING:
-    from datasketch import MinHash  # type: ignore[import-untyped]  # ships no type information
-    from imagehash import ImageHash
-
-Fingerprintable: TypeAlias = "Fingerprint | ImageHash | MinHash"
-"""A fingerprint, or an object of a library from which one can be made."""
-
-Choice = TypeVar("Choice", bound=enum.Enum)
 Outcome = TypeVar("Outcome")
 
 _REFUSALS: Final = (InvalidInputError, NotPermittedError, NotFoundError, ConflictError)
@@ -100,10 +92,21 @@ class Operations:
         strength: Strength | str,
     ) -> Call[Answer]:
         """The call that asks for the entries near these, and grades how near they are."""
-        queries = tuple(item if isinstance(item, Query) else Query(_adopt(item)) for item in items)
-        least = _chosen(Strength, strength, "strength")
+        queries = tuple(map(query, items))
+        least = chosen(Strength, strength, "strength")
         asked = calls.check(Check(queries, narrow, limit, min_position))
         return Call(asked.method, asked.request, lambda data: asked.read(data).graded(queries, least, limit))
+
+    def check_many(
+        self,
+        items: Iterable[Fingerprintable | Query],
+        narrow: Filter,
+        limit: int,
+        min_position: int,
+        strength: Strength | str,
+    ) -> Iterator[Call[list[Answer]]]:
+        """The calls that ask for each of these by itself."""
+        return batches(map(query, items), narrow, limit, min_position, chosen(Strength, strength, "strength"))
 
     def check_file(
         self,
@@ -121,7 +124,7 @@ class Operations:
         self, items: Iterable[Fingerprintable], reason: Reason, removed: int | None, *, again: bool
     ) -> Steps[Receipt]:
         """The steps of sharing these fingerprints. Raises AlreadySharedError, unless ``again``."""
-        fingerprints = [_adopt(item) for item in items]
+        fingerprints = [adopted(item) for item in items]
         fresh = self.author.submit(fingerprints, reason, removed)
         subject = subject_of_content(fingerprints)
         return self._once(subject, fresh, again=again, removed=removed is not None)
@@ -134,8 +137,8 @@ class Operations:
         self, entry: int, stance: Stance | str, reason: str | None, *, replace: bool
     ) -> Steps[Receipt]:
         """The steps of giving an opinion."""
-        chosen = _chosen(Stance, stance, "stance")
-        opinion = self.author.opinion(entry, chosen, reason, replace=replace)
+        given = chosen(Stance, stance, "stance")
+        opinion = self.author.opinion(entry, given, reason, replace=replace)
         return self._once(subject_of_entry(GiveOpinion, entry), opinion)
 
     def _once(
@@ -365,14 +368,6 @@ def _forgotten(outbox: Outbox, subject: str, done: Submission) -> None:
         warnings.warn(f"a pending statement is still there: {error}", ProfileWarning, stacklevel=3)
 
 
-def _adopt(item: Fingerprintable) -> Fingerprint:
-    if isinstance(item, Fingerprint):
-        return item
-    from hashpact.fingerprint.adopt import adopt  # noqa: PLC0415  # imported only for such an object
-
-    return adopt(item)
-
-
 def reason_of(
     labels: Iterable[str],
     basis: Basis | str,
@@ -381,17 +376,4 @@ def reason_of(
     jurisdictions: Iterable[str],
 ) -> Reason:
     """The reason from a caller's arguments. Raises InvalidInputError for an unknown basis."""
-    return Reason(_names(labels), _chosen(Basis, basis, "basis"), authority, article, _names(jurisdictions))
-
-
-def _names(values: Iterable[str]) -> frozenset[str]:
-    """The names in an iterable; a string is one name, not its letters."""
-    return frozenset((values,) if isinstance(values, str) else values)
-
-
-def _chosen(choices: type[Choice], value: Choice | str, field: str) -> Choice:
-    try:
-        return choices(value)
-    except ValueError:
-        msg = f"{field} is one of {', '.join(each.value for each in choices)}"
-        raise InvalidInputError(msg, field=field) from None
+    return Reason(names(labels), chosen(Basis, basis, "basis"), authority, article, names(jurisdictions))

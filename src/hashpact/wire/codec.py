@@ -43,6 +43,7 @@ from hashpact.wire.fields import (
     sized,
     some,
     spelled,
+    threshold_from_wire,
     whole,
     within,
 )
@@ -71,14 +72,8 @@ def check_to_wire(check: Check) -> check_pb2.CheckRequest:
         limit=check.limit,
         min_position=check.min_position,
     )
-    narrow = check.filter
-    if narrow != EVERYTHING:
-        request.filter.labels[:] = sorted(narrow.labels)
-        request.filter.bases[:] = sorted(narrow.bases)
-        request.filter.jurisdictions[:] = sorted(narrow.jurisdictions)
-        request.filter.min_endorsed_by = narrow.min_endorsed_by
-        request.filter.without_disputed = narrow.without_disputed
-        request.filter.without_disowned = narrow.without_disowned
+    if check.filter != EVERYTHING:
+        request.filter.CopyFrom(filter_to_wire(check.filter))
     return request
 
 
@@ -87,7 +82,7 @@ def check_from_wire(request: check_pb2.CheckRequest) -> Check:
     count("queries", request.queries, 1, MAX_QUERIES)
     return Check(
         queries=each("queries", request.queries, _query_from_wire),
-        filter=_filter_from_wire(request.filter) if request.HasField("filter") else EVERYTHING,
+        filter=filter_from_wire(request.filter) if request.HasField("filter") else EVERYTHING,
         limit=request.limit or DEFAULT_LIMIT,
         min_position=request.min_position,
     )
@@ -114,21 +109,23 @@ def _query_from_wire(query: check_pb2.Query) -> Query:
     except InvalidInputError:
         with within("fingerprint"):
             raise
-    return Query(fingerprint, _threshold(fingerprint.type.measure, query))
+    return Query(fingerprint, threshold_from_wire(fingerprint.type, query))
 
 
-def _threshold(measure: Measure, query: check_pb2.Query) -> float | None:
-    given = query.WhichOneof("threshold")
-    if given is None:
-        return None
-    wanted, _ = FIELDS_OF[measure]
-    if given != wanted:
-        msg = f"the threshold of {query.fingerprint.type} is {wanted}, not {given}"
-        raise InvalidInputError(msg, field=given)
-    return float(getattr(query, given))
+def filter_to_wire(narrow: Filter) -> check_pb2.Filter:
+    """What narrows a check, in a request."""
+    return check_pb2.Filter(
+        labels=sorted(narrow.labels),
+        bases=sorted(narrow.bases),
+        jurisdictions=sorted(narrow.jurisdictions),
+        min_endorsed_by=narrow.min_endorsed_by,
+        without_disputed=narrow.without_disputed,
+        without_disowned=narrow.without_disowned,
+    )
 
 
-def _filter_from_wire(narrow: check_pb2.Filter) -> Filter:
+def filter_from_wire(narrow: check_pb2.Filter) -> Filter:
+    """What narrows a check."""
     with within("filter"):
         if narrow.min_endorsed_by < 0:
             msg = "min_endorsed_by must not be negative"
@@ -148,17 +145,18 @@ def _filter_from_wire(narrow: check_pb2.Filter) -> Filter:
 
 def answer_to_wire(answer: Answer) -> check_pb2.CheckResponse:
     """The response to a check."""
-    matches = [_match_to_wire(match) for match in answer.matches]
+    matches = [match_to_wire(match) for match in answer.matches]
     return check_pb2.CheckResponse(matches=matches, position=answer.position, truncated=answer.truncated)
 
 
 def answer_from_wire(response: check_pb2.CheckResponse) -> Answer:
     """The answer in a response."""
-    matches = each("matches", response.matches, _match_from_wire)
+    matches = each("matches", response.matches, match_from_wire)
     return Answer(matches, whole("position", response.position), response.truncated)
 
 
-def _match_to_wire(match: Match) -> check_pb2.Match:
+def match_to_wire(match: Match) -> check_pb2.Match:
+    """A match, in a response."""
     message = check_pb2.Match(
         entry=entry_to_name(match.entry),
         type=match.type,
@@ -178,7 +176,8 @@ def _match_to_wire(match: Match) -> check_pb2.Match:
     return message
 
 
-def _match_from_wire(match: check_pb2.Match) -> Match:
+def match_from_wire(match: check_pb2.Match) -> Match:
+    """The match in a response."""
     measure = type_named(match.type).measure
     _, wanted = FIELDS_OF[measure]
     if match.WhichOneof("score") != wanted:

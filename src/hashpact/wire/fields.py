@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from google.protobuf.message import Message
 
-from hashpact.domain.fingerprints import Measure
+from hashpact.domain.fingerprints import FingerprintType, Measure
 from hashpact.domain.grammar import Spelling
 from hashpact.domain.kinds import ENTRY, MEMBER_ID
 from hashpact.errors import InvalidInputError
@@ -146,6 +146,18 @@ def whole(field: str, value: int) -> int:
         msg = f"{field} must not be negative"
         raise InvalidInputError(msg, field=field)
     return value
+
+
+def threshold_from_wire(kind: FingerprintType, message: Message) -> float | None:
+    """The threshold that a message sets for a type, if it does."""
+    given = message.WhichOneof("threshold")
+    if given is None:
+        return None
+    wanted, _ = FIELDS_OF[kind.measure]
+    if given != wanted:
+        msg = f"the threshold of {kind.name} is {wanted}, not {given}"
+        raise InvalidInputError(msg, field=given)
+    return float(getattr(message, given))
 
 
 def number_in(field: str, value: float) -> float:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from hashpact.domain import statements
+from hashpact.domain.batches import Batch, BatchAnswer
 from hashpact.domain.checks import Answer, Check
 from hashpact.domain.messages import (
     Appended,
@@ -29,7 +30,7 @@ from hashpact.errors import (
 )
 from hashpact.governance import drafts
 from hashpact.governance.drafts import Draft
-from hashpact.wire import codec, evidence, fields, proposals
+from hashpact.wire import batches, codec, evidence, fields, proposals
 from hashpact.wire.v1 import certificate_pb2, check_pb2, governance_pb2, log_pb2
 
 Result = TypeVar("Result")
@@ -73,6 +74,21 @@ def check(asked: Check) -> Call[Answer]:
         return answer
 
     return Call(f"{_CHECK}Check", codec.check_to_wire(asked).SerializeToString(), read)
+
+
+def check_batch(asked: Batch) -> Call[BatchAnswer]:
+    """A batch. A match of a fingerprint that was not asked, or of another type, is corrupt."""
+
+    def read(data: bytes) -> BatchAnswer:
+        answer = batches.batch_answer_from_wire(check_pb2.CheckBatchResponse.FromString(data))
+        for match in answer.matches:
+            kind = asked.type_of(match.query)
+            if kind is None or kind.name != match.type:
+                msg = f"the server answered fingerprint {match.query} with a match of {match.type}"
+                raise CorruptError(msg)
+        return answer
+
+    return Call(f"{_CHECK}CheckBatch", batches.batch_to_wire(asked).SerializeToString(), read)
 
 
 def append(submission: Submission, log: PinnedLog | None) -> Call[Receipt]:

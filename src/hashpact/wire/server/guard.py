@@ -20,7 +20,7 @@ from hashpact.domain.state import Member
 from hashpact.errors import HashpactError, InvalidInputError, is_fault
 from hashpact.wire import errors
 from hashpact.wire.codec import MAX_CHECK, MAX_MESSAGE
-from hashpact.wire.server.identity import CALLER, CHECK, Gate
+from hashpact.wire.server.identity import CALLER, CHECK, CHECKS, Gate
 from hashpact.wire.server.pools import Pool
 from hashpact.wire.server.streams import Context, Stream, StreamWatch
 
@@ -96,7 +96,7 @@ class Guard:
         """Have what is to be known of an RPC logged, if it is asked for."""
         if self._access is AccessLog.OFF or (self._access is AccessLog.ERRORS and facts["code"] == "OK"):
             return
-        if facts["rpc"] == CHECK and self._access is not AccessLog.MEMBERS:
+        if facts["rpc"] in CHECKS and self._access is not AccessLog.MEMBERS:
             del facts["member"]
         self._record(facts)
 

@@ -20,7 +20,7 @@ from hashpact.service.propose import Proposals
 from hashpact.service.prove import Prover
 from hashpact.service.read import READERS, PrivateParts, Reader
 from hashpact.service.renew import Renewer
-from hashpact.wire import codec, evidence, fields, proposals
+from hashpact.wire import batches, codec, evidence, fields, proposals
 from hashpact.wire.server.identity import CALLER, require, require_administrator
 from hashpact.wire.server.pools import Pool
 from hashpact.wire.server.streams import Context
@@ -89,6 +89,19 @@ class CheckHandler(check_pb2_grpc.CheckServiceServicer):
         check = codec.check_from_wire(request)
         return codec.answer_to_wire(
             self._checker.check(check, wanted, lambda: self._pool.turn(member, wanted))
+        )
+
+    def CheckBatch(  # noqa: N802  # gRPC names it
+        self,
+        request: check_pb2.CheckBatchRequest,
+        context: Context,
+    ) -> check_pb2.CheckBatchResponse:
+        """The entries near each of many fingerprints."""
+        require(Role.CHECK)
+        wanted, member = context.is_active, CALLER.get().id
+        batch = batches.batch_from_wire(request)
+        return batches.batch_answer_to_wire(
+            self._checker.check_batch(batch, wanted, lambda: self._pool.turn(member, wanted))
         )
 
 

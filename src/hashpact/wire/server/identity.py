@@ -32,6 +32,7 @@ CALLER: Final[ContextVar[Member]] = ContextVar("hashpact_caller")
 """The member whose RPC this is; set by the guard before a servicer runs."""
 
 CHECK: Final = "/hashpact.wire.v1.CheckService/Check"
+CHECKS: Final = frozenset({CHECK, f"{CHECK}Batch"})
 
 _TLS: Final = b"TLSv1.3"
 _LOG: Final = "/hashpact.wire.v1.LogService/"
@@ -47,7 +48,7 @@ MENDING: Final = frozenset(
     }
 )
 """What a caller may do whose certificate was vouched for by a key that is no longer in force."""
-CHECKING: Final = _HEALTH | {CHECK}
+CHECKING: Final = _HEALTH | CHECKS
 """What the holder of a check-only certificate may do."""
 
 _ADMINISTRATORS: Final = Member(ADMIN, frozenset(), 0)

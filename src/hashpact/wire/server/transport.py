@@ -25,7 +25,7 @@ from hashpact.wire.server.handlers import (
     Pools,
     Services,
 )
-from hashpact.wire.server.identity import CHECK
+from hashpact.wire.server.identity import CHECKS
 from hashpact.wire.server.pools import Pool
 from hashpact.wire.server.turns import Turns
 from hashpact.wire.v1 import (
@@ -177,7 +177,7 @@ class _Registry:
         self._server.add_registered_method_handlers(service, guarded)
 
     def _pool(self, method: str, handler: Handler) -> Pool:
-        if method == CHECK:
+        if method in CHECKS:
             return self._pools.checks
         if method in APPENDS:
             return self._pools.appends

@@ -1,0 +1,154 @@
+"""A batch: many fingerprints, each of which is looked for by itself, as for a queue of uploads.
+
+Their values are packed by type. Sets of hashes or keypoints are no part of it: each of those is work for a
+check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Self
+
+from hashpact.domain.checks import Answer, Filter, Match, Query
+from hashpact.domain.fingerprints import Fingerprint, FingerprintType
+from hashpact.errors import InvalidInputError
+
+MAX_BATCH: Final = 4096
+"""Fingerprints of one batch."""
+MAX_EACH: Final = 64
+"""Matches of each fingerprint, at most."""
+DEFAULT_EACH: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Values of one type, one after the other, to be looked for within ``threshold`` (None: the default).
+
+    The constructor raises InvalidInputError for a type of sets or a wrong size, and UnusableFingerprintError,
+    which names the value by its number, for one that must not be compared. ``repr`` hides the bytes.
+    """
+
+    type: FingerprintType
+    values: bytes = field(repr=False)
+    threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse values that are no fingerprints of the type."""
+        if self.type.is_set:
+            msg = f"{self.type.name} cannot be packed: ask with a check"
+            raise InvalidInputError(msg, field="type")
+        if not self.values or len(self.values) % self.type.size:
+            msg = f"the values of {self.type.name} have {self.type.size} bytes each, not {len(self.values)}"
+            raise InvalidInputError(msg, field="values")
+        self.type.threshold(self.threshold)
+        if self.type.popcount is not None:
+            self._check_bits(*self.type.popcount)
+
+    def __len__(self) -> int:
+        """How many values."""
+        return len(self.values) // self.type.size
+
+    @property
+    def within(self) -> float:
+        """The threshold that applies."""
+        return self.type.threshold(self.threshold)
+
+    def some(self, start: int, count: int) -> bytes:
+        """So many of the values, or those that there are, from that one on."""
+        return self.values[start * self.type.size : (start + count) * self.type.size]
+
+    def _check_bits(self, low: int, high: int) -> None:
+        size, values = self.type.size, self.values
+        for start in range(0, len(values), size):
+            if not low <= int.from_bytes(values[start : start + size]).bit_count() <= high:
+                number = start // size
+                try:
+                    Fingerprint(self.type, self.some(number, 1))
+                except InvalidInputError as error:
+                    error.details["field"] = f"values[{number}]"
+                    raise
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """1 to 4096 fingerprints, the filter of all their matches, and how many of each, from 1 to 64."""
+
+    packed: tuple[Packed, ...]
+    filter: Filter = field(default_factory=Filter)
+    limit: int = DEFAULT_EACH
+    min_position: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse a batch past its bounds, with InvalidInputError."""
+        if not 1 <= len(self) <= MAX_BATCH:
+            msg = f"a batch has 1 to {MAX_BATCH} fingerprints, not {len(self)}"
+            raise InvalidInputError(msg, field="packed")
+        if not 1 <= self.limit <= MAX_EACH:
+            msg = f"limit must be from 1 to {MAX_EACH}"
+            raise InvalidInputError(msg, field="limit")
+        if self.min_position < 0:
+            msg = "min_position must not be negative"
+            raise InvalidInputError(msg, field="min_position")
+
+    def __len__(self) -> int:
+        """How many fingerprints."""
+        return sum(len(packed) for packed in self.packed)
+
+    def type_of(self, number: int) -> FingerprintType | None:
+        """The type of a fingerprint of the batch, by its number; None if there is no such number."""
+        for packed in self.packed:
+            if number < len(packed):
+                return packed.type
+            number -= len(packed)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAnswer:
+    """The matches of a batch, each with the number of its fingerprint as its ``query``.
+
+    Those of one fingerprint follow each other, the nearest first. ``truncated`` has the numbers of the
+    fingerprints that may have further matches.
+    """
+
+    matches: tuple[Match, ...]
+    position: int
+    truncated: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """Queries in a caller's order, and which numbers they have in a batch, packed by type and threshold."""
+
+    queries: tuple[Query, ...]
+    packed: tuple[Packed, ...]
+    numbers: tuple[int, ...]
+
+    @classmethod
+    def of(cls, queries: Sequence[Query]) -> Self:
+        """Pack queries by type and threshold. Raises InvalidInputError as `Packed`."""
+        groups: dict[tuple[FingerprintType, float], list[int]] = {}
+        for number, query in enumerate(queries):
+            groups.setdefault((query.fingerprint.type, query.within()), []).append(number)
+        packed = tuple(
+            Packed(kind, b"".join(queries[number].fingerprint.value for number in some), threshold)
+            for (kind, threshold), some in groups.items()
+        )
+        places = [0] * len(queries)
+        for place, number in enumerate(number for some in groups.values() for number in some):
+            places[number] = place
+        return cls(tuple(queries), packed, tuple(places))
+
+    def answers(self, answer: BatchAnswer) -> list[Answer]:
+        """What each of the queries found, in the caller's order, as if it had been asked alone."""
+        found: list[list[Match]] = [[] for _ in self.queries]
+        for match in answer.matches:
+            found[match.query].append(match)
+        truncated = set(answer.truncated)
+        return [
+            Answer(
+                tuple(replace(match, query=0) for match in found[place]), answer.position, place in truncated
+            )
+            for place in self.numbers
+        ]

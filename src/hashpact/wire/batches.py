@@ -1,0 +1,62 @@
+"""Batches across the wire: many fingerprints in one request, packed by type."""
+
+from __future__ import annotations
+
+import itertools
+
+from hashpact.domain.batches import DEFAULT_EACH, MAX_BATCH, Batch, BatchAnswer, Packed
+from hashpact.domain.fingerprints import type_named
+from hashpact.errors import InvalidInputError
+from hashpact.wire.codec import EVERYTHING, filter_from_wire, filter_to_wire, match_from_wire, match_to_wire
+from hashpact.wire.fields import FIELDS_OF, count, each, number_in, threshold_from_wire, whole
+from hashpact.wire.v1 import check_pb2
+
+
+def batch_to_wire(batch: Batch) -> check_pb2.CheckBatchRequest:
+    """The request of a batch."""
+    return check_pb2.CheckBatchRequest(
+        packed=map(_packed_to_wire, batch.packed),
+        filter=None if batch.filter == EVERYTHING else filter_to_wire(batch.filter),
+        limit=batch.limit,
+        min_position=batch.min_position,
+    )
+
+
+def batch_from_wire(request: check_pb2.CheckBatchRequest) -> Batch:
+    """The batch that a request asks for."""
+    count("packed", request.packed, 1, MAX_BATCH)
+    return Batch(
+        packed=each("packed", request.packed, _packed_from_wire),
+        filter=filter_from_wire(request.filter) if request.HasField("filter") else EVERYTHING,
+        limit=request.limit or DEFAULT_EACH,
+        min_position=request.min_position,
+    )
+
+
+def batch_answer_to_wire(answer: BatchAnswer) -> check_pb2.CheckBatchResponse:
+    """The response to a batch."""
+    return check_pb2.CheckBatchResponse(
+        matches=map(match_to_wire, answer.matches), position=answer.position, truncated=answer.truncated
+    )
+
+
+def batch_answer_from_wire(response: check_pb2.CheckBatchResponse) -> BatchAnswer:
+    """The answer in a response."""
+    matches = each("matches", response.matches, match_from_wire)
+    if any(one.query > other.query for one, other in itertools.pairwise(matches)):
+        msg = "the matches of a batch come in the order of its fingerprints"
+        raise InvalidInputError(msg, field="matches")
+    return BatchAnswer(matches, whole("position", response.position), tuple(response.truncated))
+
+
+def _packed_to_wire(packed: Packed) -> check_pb2.Packed:
+    message = check_pb2.Packed(type=packed.type.name, values=packed.values)
+    threshold, _ = FIELDS_OF[packed.type.measure]
+    if packed.threshold is not None:
+        setattr(message, threshold, number_in(threshold, packed.threshold))
+    return message
+
+
+def _packed_from_wire(packed: check_pb2.Packed) -> Packed:
+    kind = type_named(packed.type)
+    return Packed(kind, packed.values, threshold_from_wire(kind, packed))
