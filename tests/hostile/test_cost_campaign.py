@@ -18,7 +18,6 @@ import grpc
 import pytest
 from crowds import Event, append, beside, high, latencies, near_the_centre
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hashpact.wire.v1 import check_pb2_grpc, log_pb2, log_pb2_grpc
 from running import BOTH, RunningServer, found
 
 from hashpact.domain.checks import Check, Filter, Query
@@ -33,6 +32,7 @@ from hashpact.member.clients import Client
 from hashpact.member.profile import Profile
 from hashpact.wire import codec
 from hashpact.wire.server.transport import CONNECTIONS
+from hashpact.wire.v1 import check_pb2_grpc, log_pb2, log_pb2_grpc
 
 CHECKS = 600
 TRIED = 12_000

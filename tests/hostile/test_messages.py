@@ -9,13 +9,13 @@ import grpc
 import pytest
 from builders import World, fingerprint
 from clearinghouse import Clearinghouse
-from hashpact.wire.v1 import check_pb2, log_pb2
 
 from hashpact.domain.checks import Check, Query
 from hashpact.domain.fingerprints import PDQ
 from hashpact.member.author import Reason
 from hashpact.wire import codec
 from hashpact.wire.codec import MAX_CHECK, MAX_MESSAGE
+from hashpact.wire.v1 import check_pb2, log_pb2
 
 CHECK = "/hashpact.wire.v1.CheckService/Check"
 APPEND = "/hashpact.wire.v1.LogService/Append"

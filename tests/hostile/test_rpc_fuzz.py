@@ -15,7 +15,6 @@ from builders import fingerprint
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-from hashpact.wire.v1 import certificate_pb2, check_pb2, log_pb2
 from running import BOTH, RunningServer, found
 
 from hashpact.domain.checks import Check, Query
@@ -23,6 +22,7 @@ from hashpact.domain.fingerprints import MD5, MINHASH, PDQ, PHASH, SHA256, WINNO
 from hashpact.member.author import Reason
 from hashpact.member.profile import Profile
 from hashpact.wire import codec
+from hashpact.wire.v1 import certificate_pb2, check_pb2, log_pb2
 
 MINUTES: Final = 10
 SOME: Final = 400

@@ -13,7 +13,6 @@ import grpc
 import pytest
 from builders import Identity, World, check_log, fingerprint
 from clearinghouse import Clearinghouse, Connect
-from hashpact.wire.v1 import log_pb2, log_pb2_grpc
 
 from hashpact.domain.fingerprints import MINHASH, PDQ, FingerprintType
 from hashpact.domain.messages import LeafDetail, Submission
@@ -28,6 +27,7 @@ from hashpact.service.prove import Prover
 from hashpact.service.sign import SigningGuard
 from hashpact.wire.client import calls
 from hashpact.wire.server.transport import Limits
+from hashpact.wire.v1 import log_pb2, log_pb2_grpc
 
 NCII = Reason(frozenset({"ncii"}))
 PICTURE = fingerprint(PDQ, "one")

@@ -431,7 +431,8 @@ def test_each_fingerprint_of_a_batch_is_answered_as_by_itself(
 
 
 def test_41_a_batch_takes_a_turn_for_every_few_and_ends_when_nobody_waits(house: House) -> None:
-    turns, left = [], iter([True, True, False])
+    turns: list[int] = []
+    left = iter([True, True, False])
 
     def turn() -> nullcontext[None]:
         turns.append(len(turns))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from builders import fingerprint
-from hashpact.wire.v1 import check_pb2
 
 from hashpact.domain.batches import DEFAULT_EACH, Batch, BatchAnswer, Packed
 from hashpact.domain.checks import Filter, Match
@@ -12,6 +11,7 @@ from hashpact.domain.fingerprints import MINHASH, PDQ, SHA256, Measure
 from hashpact.errors import CorruptError, InvalidInputError
 from hashpact.wire import batches
 from hashpact.wire.client import calls
+from hashpact.wire.v1 import check_pb2
 
 PICTURE = fingerprint(PDQ, "one").value
 BATCH = Batch(

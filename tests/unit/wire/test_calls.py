@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 from builders import World, fingerprint
-from hashpact.wire.v1 import log_pb2
 from hypothesis import given
 from hypothesis import strategies as some
 from memory import MemoryLedger
@@ -45,6 +44,7 @@ from hashpact.wire.client.attempts import (
     checked_timeout,
 )
 from hashpact.wire.client.calls import Call
+from hashpact.wire.v1 import log_pb2
 
 AWAY = Failure(UnavailableError("away"))
 SAID = Failure(UnavailableError("not now"), answered=True)

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from builders import ALL_TYPES, BOTH, NOW, YEAR, Identity, World, fingerprint
 from google.protobuf.message import Message
-from hashpact.wire.v1 import check_pb2, log_pb2
 from hypothesis import given
 from hypothesis import strategies as some
 
@@ -23,6 +22,7 @@ from hashpact.domain.state import Basis, Key, Member, Opinion, Role, Stance
 from hashpact.errors import HashpactError, InvalidInputError
 from hashpact.member.author import Reason
 from hashpact.wire import codec, fields
+from hashpact.wire.v1 import check_pb2, log_pb2
 
 numbers = some.integers(0, 2**63 - 1)
 counts = some.integers(0, 2**31 - 1)

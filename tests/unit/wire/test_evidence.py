@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from google.protobuf.message import Message
-from hashpact.wire.v1 import log_pb2
 from hypothesis import given
 from hypothesis import strategies as some
 
@@ -16,6 +15,7 @@ from hashpact.domain.messages import LeafDetail, LeavesRequest
 from hashpact.domain.state import Receipt
 from hashpact.errors import InvalidInputError
 from hashpact.wire import evidence
+from hashpact.wire.v1 import log_pb2
 
 numbers = some.integers(0, 2**63 - 1)
 hashes = some.binary(min_size=32, max_size=32)

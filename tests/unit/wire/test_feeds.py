@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 import pytest
 from builders import World, fingerprint
-from hashpact.wire.v1 import log_pb2
 from memory import MemoryLedger
 
 from hashpact.domain.fingerprints import PDQ
@@ -25,6 +24,7 @@ from hashpact.wire import codec, evidence
 from hashpact.wire.client import feeds
 from hashpact.wire.client.attempts import Failure, Outcome, Pace, Probe, Wait
 from hashpact.wire.client.feeds import Feed, Item, Open, Read, results
+from hashpact.wire.v1 import log_pb2
 
 AWAY = Failure(UnavailableError("away"))
 SAID = Failure(UnavailableError("not now"), answered=True)

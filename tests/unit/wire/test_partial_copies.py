@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from builders import NOW, fingerprint
-from hashpact.wire.v1 import check_pb2
 from hypothesis import given
 from hypothesis import strategies as some
 
@@ -14,6 +13,7 @@ from hashpact.domain.checks import Answer, Check, Match, Query, Transform
 from hashpact.domain.fingerprints import PARTS, Measure
 from hashpact.errors import InvalidInputError
 from hashpact.wire import codec
+from hashpact.wire.v1 import check_pb2
 
 transforms = some.builds(
     Transform,
