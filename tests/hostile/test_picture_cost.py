@@ -126,6 +126,28 @@ def test_45_a_decoder_that_needs_more_is_refused_by_its_header(
     assert done.peak < LITTLE
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+@pytest.mark.parametrize("frames", [1, 2])
+def test_45_a_stream_that_is_larger_than_its_header_is_refused_before_it_is_decoded(
+    mode: str, frames: int, tmp_path: Path
+) -> None:
+    size, said = (6000, 4000), (64, 64)
+    flat = Image.new(mode, size, (9, 99, 200, 120)[: len(mode)])
+    more: dict[str, Any] = {"save_all": True, "append_images": [flat]} if frames > 1 else {}
+    flat.save(tmp_path / "true.avif", speed=10, **more)
+    data = (tmp_path / "true.avif").read_bytes()
+    for form in (">II", ">HH"):
+        data = data.replace(struct.pack(form, *size), struct.pack(form, *said))
+    fixed = [struct.pack(">II", *(side << 16 for side in sides)) for sides in (size, said)]
+    (tmp_path / "false.avif").write_bytes(data.replace(*fixed))
+    with Image.open(tmp_path / "false.avif") as image:
+        assert image.size == said
+    for name in ("true.avif", "false.avif"):
+        done = process("fingerprint", tmp_path / name)
+        assert "decoding this AVIF picture takes 57600" in done.error
+        assert done.peak < LITTLE
+
+
 def scans(count: int) -> bytes:
     """A progressive JPEG of ten scans, the last of which stands there again and again."""
     whole = (IMAGES / "progressive.jpg").read_bytes()

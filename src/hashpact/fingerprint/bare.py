@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final, cast
 
 from hashpact.errors import UnusableContentError
+from hashpact.fingerprint.reading.avif import TooManyError, stream_pixels
 from hashpact.fingerprint.views.hidden import CHUNK, made_chunk, shown_frame
 from hashpact.fingerprint.views.metadata import (
     MAX_PROFILE,
@@ -63,7 +64,8 @@ class Bare:
     that of EXIF, 1 to 8, and ``profile`` an ICC profile; both are None where Pillow itself reads them (WebP,
     AVIF). ``longer`` is there if a JPEG has no end marker: the file with one, as ``file`` is, and with more
     bytes in front of it. ``moving`` is a file of the first frame if an animated PNG begins with a picture
-    that is no frame.
+    that is no frame. ``pixels`` is how many the largest picture of an AVIF file's streams has, whatever its
+    header says.
     """
 
     file: BinaryIO
@@ -72,6 +74,7 @@ class Bare:
     profile: bytes | None = None
     longer: BinaryIO | None = None
     moving: BinaryIO | None = None
+    pixels: int = 0
 
 
 def bare(file: BinaryIO, size: int, name: str) -> Bare:
@@ -349,6 +352,7 @@ def _webp(file: BinaryIO, size: int) -> Bare:
 def _avif(file: BinaryIO, size: int) -> Bare:
     """ISO 14496-12, 4.2: a box of size 1 has its size behind its name, one of size 0 goes to the end."""
     at, boxes = 0, 0
+    heads = []
     while at < size:
         file.seek(at)
         length, kind = int.from_bytes(file.read(4)), file.read(4)
@@ -358,8 +362,14 @@ def _avif(file: BinaryIO, size: int) -> Bare:
         boxes += 8 if kind == b"mdat" else length
         if boxes > MAX_BOXES:
             raise _over(MAX_BOXES, "bytes of boxes")
+        if kind in {b"meta", b"moov"}:
+            start = file.tell()
+            heads.append((kind, file.read(max(at + length - start, 0)), start))
         at += length
-    return Bare(file)
+    try:
+        return Bare(file, pixels=stream_pixels(file, size, heads, MAX_PARTS))
+    except TooManyError:
+        raise _over(MAX_PARTS, "units of its streams") from None
 
 
 _READERS: Final[dict[str, Callable[[BinaryIO, int], Bare]]] = {

@@ -205,7 +205,7 @@ def _damage(name: str) -> Iterator[None]:
 def _decoded(file: BinaryIO, shown: Bare, size: int, name: str) -> Picture:
     with _open(file, name) as image:
         _check_size(*image.size)
-        pixels = image.width * image.height * _PIXEL.get(name, 4)
+        pixels = max(image.width * image.height, shown.pixels) * _PIXEL.get(name, 4)
         _check_memory(pixels + shown.coefficients + size * _COPIES.get(name, 0), name)
         image.load()
         # Without this note the pixels are the same, and Pillow does not warn that transparency is lost.
