@@ -138,8 +138,8 @@ def test_45_a_stream_that_is_larger_than_its_header_is_refused_before_it_is_deco
     data = (tmp_path / "true.avif").read_bytes()
     for form in (">II", ">HH"):
         data = data.replace(struct.pack(form, *size), struct.pack(form, *said))
-    fixed = [struct.pack(">II", *(side << 16 for side in sides)) for sides in (size, said)]
-    (tmp_path / "false.avif").write_bytes(data.replace(*fixed))
+    fixed, wrong = (struct.pack(">II", *(side << 16 for side in sides)) for sides in (size, said))
+    (tmp_path / "false.avif").write_bytes(data.replace(fixed, wrong))
     with Image.open(tmp_path / "false.avif") as image:
         assert image.size == said
     for name in ("true.avif", "false.avif"):
