@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -48,9 +49,15 @@ from hashpact.upkeep import Sealing, Stop, Upkeep
 if TYPE_CHECKING:
     from hashpact.lookup.directory import IndexDirectory
     from hashpact.lookup.native import NativeIndex
+    from hashpact.wire.server.guard import Guard
+    from hashpact.wire.server.handlers import Services
 
 _SWITCH: Final = 0.001
 """Seconds for which a thread keeps others from running Python: a short check must not wait long for it."""
+_REPLAYED: Final = 2000
+"""Leaves that are replayed between two looks at whether the server is to stop."""
+_TELL: Final = 5.0
+"""Seconds between two events that say how far a start has come."""
 _GRACE: Final = 5.0
 """Seconds that calls under way get when the server stops."""
 
@@ -134,76 +141,139 @@ async def _health(home: Home, stop: Stop) -> AsyncIterator[None]:
         await door.close()
 
 
-async def _serve_members(
-    home: Home, listen: str, ready: Callable[[str, str], None], stop: Stop, *, verify: bool
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What answers and keeps one home, before it is followed to the log's end."""
+
+    index: NativeIndex
+    follower: Follower
+    quorum: Quorum | None
+    upkeep: Upkeep
+    services: Services
+    segments: IndexDirectory
+    trust: ServerTrust
+
+
+async def _put_together(home: Home, stop: Stop, *, verify: bool) -> _Parts:
     # gRPC and the index are loaded by the one command that serves, so that the others start quickly.
     from hashpact.lookup.directory import IndexDirectory  # noqa: PLC0415  # see above
-    from hashpact.wire.server.guard import AccessLog, Guard  # noqa: PLC0415  # see above
     from hashpact.wire.server.handlers import Services  # noqa: PLC0415  # see above
-    from hashpact.wire.server.identity import Gate  # noqa: PLC0415  # see above
-    from hashpact.wire.server.transport import build_server, server_credentials  # noqa: PLC0415  # see above
 
-    host, port = split_address("listen", listen)
-    log = stop.log
-    trust = ServerTrust(home, log)
+    trust = ServerTrust(home, stop.log)
     authority = home.open_authority() if home.paths.ca_key.exists() else None
     segments = IndexDirectory(home.paths.segments, home.ledger.indexes)
-    index, position = await asyncio.to_thread(_open_index, home.ledger, segments, log, verify=verify)
+    index, position = await asyncio.to_thread(_open_index, home.ledger, segments, stop.log, verify=verify)
     follower = _follower(home.ledger, index, position)
     may_save = segments.may_save and not home.full
     # It counts from where the follower stands now: what is replayed next is to be saved.
     saver = IndexSaver(follower, home.ledger, index.freeze, segments.save) if may_save else None
-    position = await asyncio.to_thread(follower.catch_up)
     compactor = Compactor(follower, index.compaction, time.monotonic)
-    reader, clock = Reader(home.ledger), home.clock()
+    clock = home.clock()
     quorum = _quorum(home, clock)
-    for complaint in await asyncio.to_thread(_check_witnesses, home.ledger, quorum):
-        log.warning("cannot ask a witness", reason=complaint)
     signing = SigningGuard(home.ledger, home.open_log_key(), quorum)
     sealing = None if home.full else Sealing(signing, home.publisher(), stop)
     uses = LastUses(home.paths.uses, unix_time)
-    calls = CallLog()
-    upkeep = Upkeep(home, follower, trust, stop, sealing, saver, compactor, uses, calls)
-    await upkeep.prepare()
+    upkeep = Upkeep(home, follower, trust, stop, sealing, saver, compactor, uses, CallLog())
     intake = Intake(Appender(home.ledger, clock), follower, signing, stop.on_fault)
     services = Services(
         intake,
         Checker(home.ledger, index, follower),
-        reader,
+        Reader(home.ledger),
         PrivateParts(home.ledger, unix_time),
         Prover(home.ledger),
         Renewer(home.charter().origin, authority, home.ledger, unix_time),
         Proposals(intake, home.ledger, home.waiting(), unix_time),
         uses,
     )
-    gate = Gate(home.charter().origin, home.ledger.snapshot, unix_time, lambda: follower.changes, uses.note)
-    guard = Guard(gate, log, calls.record, time.monotonic, access=AccessLog(home.config.access_log))
-    credentials = server_credentials(trust.tls, trust)
+    return _Parts(index, follower, quorum, upkeep, services, segments, trust)
+
+
+def _guard(home: Home, parts: _Parts, log: FilteringBoundLogger) -> Guard:
+    from hashpact.wire.server.guard import AccessLog, Guard  # noqa: PLC0415  # as above
+    from hashpact.wire.server.identity import Gate  # noqa: PLC0415  # as above
+
+    gate = Gate(
+        home.charter().origin,
+        home.ledger.snapshot,
+        unix_time,
+        lambda: parts.follower.changes,
+        parts.services.uses.note,
+    )
+    access = AccessLog(home.config.access_log)
+    return Guard(gate, log, parts.upkeep.calls.record, time.monotonic, access=access)
+
+
+async def _serve_members(
+    home: Home, listen: str, ready: Callable[[str, str], None], stop: Stop, *, verify: bool
+) -> None:
+    from hashpact.wire.server.transport import build_server, server_credentials  # noqa: PLC0415  # as above
+
+    host, port = split_address("listen", listen)
+    parts = await _put_together(home, stop, verify=verify)
+    guard = _guard(home, parts, stop.log)
     listening = Listening(home.paths.home, host, port)
+    if listening.is_shared():
+        # Others of this home answer there; whoever came here instead would have to wait.
+        await _replay(home.ledger, parts.follower, stop)
+    guard.hold(lambda: _progress(home.ledger, parts.follower))
     with listening.claimed():
-        server = build_server(services, guard, address=listen, credentials=credentials)
-        server.start()
-    address = _joined(host, server.port)
+        credentials = server_credentials(parts.trust.tls, parts.trust)
+        server = build_server(parts.services, guard, address=listen, credentials=credentials)
+        server.start(serving=False)
+    try:
+        await _replay(home.ledger, parts.follower, stop)
+        for complaint in await asyncio.to_thread(_check_witnesses, home.ledger, parts.quorum):
+            stop.log.warning("cannot ask a witness", reason=complaint)
+        if not stop.event.is_set():
+            await parts.upkeep.prepare()
+            guard.release()
+            server.set_serving(serving=True)
+            await _until_stopped(home, parts, _joined(host, server.port), ready, stop)
+    finally:
+        await asyncio.to_thread(server.stop, _GRACE)
+        listening.close()
+    await parts.upkeep.finish()
+    if parts.quorum is not None:
+        parts.quorum.close()
+    parts.segments.close()
+
+
+async def _until_stopped(
+    home: Home, parts: _Parts, address: str, ready: Callable[[str, str], None], stop: Stop
+) -> None:
+    origin = home.charter().origin
     if not home.full:
-        _record_address(home, host, server.port)
-    log.info("serving", origin=home.charter().origin, address=address, position=position, items=len(index))
+        _record_address(home, address)
+    position, items = parts.follower.position, len(parts.index)
+    stop.log.info("serving", origin=origin, address=address, position=position, items=items)
     stop.serving = True
-    ready(home.charter().origin, address)
-    with upkeep.running():
+    ready(origin, address)
+    with parts.upkeep.running():
         await stop.event.wait()
         stop.serving = False
-        log.info("stopping", position=follower.position)
-    await asyncio.to_thread(server.stop, _GRACE)
-    listening.close()
-    await upkeep.finish()
-    if quorum is not None:
-        quorum.close()
-    segments.close()
+        stop.log.info("stopping", position=parts.follower.position)
 
 
-def _record_address(home: Home, host: str, port: int) -> None:
+async def _replay(ledger: Log, follower: Follower, stop: Stop) -> None:
+    """Follow the log to its end, in steps of which a stop waits for one at most."""
+    told = time.monotonic()
+    while not stop.event.is_set() and follower.position < ledger.head().size:
+        await asyncio.to_thread(follower.catch_up, _REPLAYED)
+        if time.monotonic() - told > _TELL:
+            told = time.monotonic()
+            stop.log.info("starting", reason=_progress(ledger, follower))
+
+
+def _progress(ledger: Log, follower: Follower) -> str:
+    return (
+        f"the server is starting: it has read {follower.position} of the log's {ledger.head().size} leaves; "
+        "try again"
+    )
+
+
+def _record_address(home: Home, address: str) -> None:
     """Let members who are enrolled from now on find this server, unless hashpact.toml says otherwise."""
+    host, port = split_address("listen", address)
     reachable = "localhost" if host in EVERYWHERE else host
     write_public(home.paths.bound, f"{_joined(reachable, port)}\n".encode(), replace=True)
 

@@ -162,6 +162,29 @@ async def test_a_stream_ends_when_its_caller_is_suspended(house: Clearinghouse) 
         assert ended.value.code() is grpc.StatusCode.PERMISSION_DENIED
 
 
+async def test_a_server_that_starts_says_how_far_it_is(founded: Clearinghouse, connect: Connect) -> None:
+    await founded.start()
+    read = [7]
+    founded.guard.hold(lambda: f"the server is starting: it has read {read[-1]} of the log's 9 leaves")
+    founded.server.set_serving(serving=False)
+    async with founded.channel(founded.tls(founded.member("acme"))) as channel:
+        answer = await health(channel).Check(health_pb2.HealthCheckRequest(), timeout=60)
+        assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
+        watch = health(channel).Watch(health_pb2.HealthCheckRequest(), timeout=60)
+        assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        caller = connect(founded.profile("acme"))
+        for number in (7, 8):
+            read.append(number)
+            with pytest.raises(UnavailableError, match=f"it has read {number} of the log's 9 leaves"):
+                await caller("check", PICTURE, timeout=0.5)
+        with pytest.raises(NotPermittedError, match="not enrolled"):
+            await connect(founded.profile("stranger"))("check", PICTURE)
+        founded.guard.release()
+        founded.server.set_serving(serving=True)
+        assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
+        await caller("check", PICTURE)
+
+
 async def test_stopping_says_not_serving_first(house: Clearinghouse) -> None:
     async with house.channel(house.tls(house.member("acme"))) as channel:
         watch = health(channel).Watch(health_pb2.HealthCheckRequest(), timeout=20)

@@ -58,6 +58,7 @@ class Clearinghouse:
     unread: float = 60.0
     renewed: Callable[[], Tls | None] = lambda: None
     server: Server = field(init=False)
+    guard: Guard = field(init=False)
     started: bool = False
     authority: Credential = field(init=False)
     services: Services = field(init=False)
@@ -96,21 +97,22 @@ class Clearinghouse:
         log = structlog.wrap_logger(
             None, processors=[self.events], wrapper_class=structlog.make_filtering_bound_logger("info")
         )
+        self.guard = Guard(
+            Gate(
+                self.world.origin,
+                self.ledger.snapshot,
+                self.world.clock,
+                lambda: self.services.intake.follower.changes,
+            ),
+            log,
+            lambda facts: log.info("rpc", **facts),
+            time.monotonic,
+            recheck=self.recheck,
+            unread=self.unread,
+        )
         self.server = build_server(
             self.services,
-            Guard(
-                Gate(
-                    self.world.origin,
-                    self.ledger.snapshot,
-                    self.world.clock,
-                    lambda: self.services.intake.follower.changes,
-                ),
-                log,
-                lambda facts: log.info("rpc", **facts),
-                time.monotonic,
-                recheck=self.recheck,
-                unread=self.unread,
-            ),
+            self.guard,
             address=f"{listen}:{port}",
             credentials=server_credentials(
                 self.tls(certificates.issue_server(self.authority, hosts, wall_clock)), self.renewed

@@ -35,6 +35,10 @@ class Listening:
         self._port = port
         self._lock: int | None = None
 
+    def is_shared(self) -> bool:
+        """Whether somebody listens on the port: another process of the home, or else `claimed` refuses."""
+        return self._port != 0 and _is_taken(self._host, self._port)
+
     @contextlib.contextmanager
     def claimed(self) -> Iterator[None]:
         """Bind the port in this block. Raises ConfigError if another program or another home has it."""

@@ -18,6 +18,7 @@ from hashpact.domain.kinds import MAX_ITEMS, GiveOpinion, KeyRevoke, Submit, Voi
 from hashpact.domain.ports import Catalog, Index, Ledger
 from hashpact.domain.state import Entry, Leaf
 from hashpact.errors import BehindError, CorruptError, MalformedError, UnavailableError
+from hashpact.log.lines import MAX_INTEGER
 
 Frozen = TypeVar("Frozen")
 
@@ -90,14 +91,15 @@ class Follower:
         """What was followed so far, measured by what replaying it costs: an added item is 1, about 10 us."""
         return self._work
 
-    def catch_up(self) -> int:
-        """Apply every committed leaf that is not in the index yet; returns the new position.
+    def catch_up(self, most: int = MAX_INTEGER) -> int:
+        """Apply every committed leaf that is not in the index yet, or so many; returns the new position.
 
         After an error it may be called again: what was added before the error stays, and is not added twice.
         Entries are added before the statements that end them are applied, which are always later.
         """
         with self._lock:
-            start, stop = self._position, self._ledger.head().size
+            start = self._position
+            stop = min(self._ledger.head().size, start + most)
             for entry, private in self._ledger.private(self._added, stop):
                 self._add(entry, private)
                 self._added = entry + 1

@@ -83,3 +83,12 @@ def test_two_processes_do_not_look_at_the_same_time(tmp_path: Path, monkeypatch:
     with first.claimed(), pytest.raises(ConfigError, match="about to bind"), second.claimed():
         pass
     first.close()
+
+
+def test_a_port_is_shared_while_somebody_has_it(tmp_path: Path) -> None:
+    with socket.socket() as one:
+        one.bind((HOST, 0))
+        port = one.getsockname()[1]
+        assert Listening(tmp_path, HOST, port).is_shared()
+    assert not Listening(tmp_path, HOST, port).is_shared()
+    assert not Listening(tmp_path, HOST, 0).is_shared()

@@ -126,6 +126,23 @@ def test_two_followers_at_different_times_hold_the_same(
     assert [found(early, one) for one in shared] == [found(late, one) for one in shared]
 
 
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_a_log_may_be_followed_in_steps(
+    world: World, ledger: MemoryLedger, appender: Appender, most: int
+) -> None:
+    author = world.author("acme")
+    shared = [fingerprint(PDQ, str(number)) for number in range(4)]
+    entries = [appender.append("acme", author.submit([one], NCII)).index for one in shared]
+    appender.append("acme", author.withdraw(entries[1], "mistake"))
+    index = LinearIndex()
+    follower = Follower(ledger, index, EntryCatalog(ledger))
+    positions = []
+    while follower.position < ledger.head().size:
+        positions.append(follower.catch_up(most))
+    assert positions == [*range(most, ledger.head().size, most), ledger.head().size]
+    assert [len(found(index, one)) for one in shared] == [1, 0, 1, 1]
+
+
 def test_reach_catches_up_only_as_far_as_it_must(
     world: World, ledger: MemoryLedger, appender: Appender
 ) -> None:

@@ -17,10 +17,10 @@ from grpc_status import rpc_status
 from structlog.typing import FilteringBoundLogger
 
 from hashpact.domain.state import Member
-from hashpact.errors import HashpactError, InvalidInputError, is_fault
+from hashpact.errors import HashpactError, InvalidInputError, UnavailableError, is_fault
 from hashpact.wire import errors
 from hashpact.wire.codec import MAX_CHECK, MAX_MESSAGE
-from hashpact.wire.server.identity import CALLER, CHECK, CHECKS, Gate
+from hashpact.wire.server.identity import CALLER, CHECK, CHECKS, HEALTH, Gate
 from hashpact.wire.server.pools import Pool
 from hashpact.wire.server.streams import Context, Stream, StreamWatch
 
@@ -71,7 +71,22 @@ class Guard:
         self._access = access
         self.log = log
         self.timer = timer
+        self._held: Callable[[], str] | None = None
         self._streams = StreamWatch(self.admit, recheck=recheck, unread=unread)
+
+    def hold(self, why: Callable[[], str]) -> None:
+        """Refuse every call but those of health with UnavailableError, which says why, until `release`."""
+        self._held = why
+
+    def release(self) -> None:
+        """Let calls through."""
+        self._held = None
+
+    def check_released(self, method: str) -> None:
+        """Raise UnavailableError while calls of that method are held."""
+        held = self._held
+        if held is not None and method not in HEALTH:
+            raise UnavailableError(held())
 
     def admit(self, context: Context, method: str) -> Member:
         """The member that calls a method. Raises as `Gate.admit`."""
@@ -157,6 +172,7 @@ class _Call:
         """Let the caller in. Raises as `Gate.admit`, and OverloadedError if it has too many calls."""
         member = self._guard.admit(self._context, self._method)
         self._member = member.id
+        self._guard.check_released(self._method)
         self._pool.enter(member.id)
         self._counted = True
         CALLER.set(member)

@@ -36,7 +36,7 @@ CHECKS: Final = frozenset({CHECK, f"{CHECK}Batch"})
 
 _TLS: Final = b"TLSv1.3"
 _LOG: Final = "/hashpact.wire.v1.LogService/"
-_HEALTH: Final = frozenset({"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"})
+HEALTH: Final = frozenset({"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"})
 MENDING: Final = frozenset(
     {
         "/hashpact.wire.v1.CertificateService/Renew",
@@ -48,7 +48,7 @@ MENDING: Final = frozenset(
     }
 )
 """What a caller may do whose certificate was vouched for by a key that is no longer in force."""
-CHECKING: Final = _HEALTH | CHECKS
+CHECKING: Final = HEALTH | CHECKS
 """What the holder of a check-only certificate may do."""
 
 _ADMINISTRATORS: Final = Member(ADMIN, frozenset(), 0)

@@ -136,10 +136,10 @@ class Server:
         self._guard = guard
         self._pools = pools
 
-    def start(self) -> None:
-        """Listen, and report SERVING."""
+    def start(self, *, serving: bool = True) -> None:
+        """Listen, and report SERVING, or NOT_SERVING while calls are held (`Guard.hold`)."""
+        self.set_serving(serving=serving)
         self._server.start()
-        self.set_serving(serving=True)
 
     def set_serving(self, *, serving: bool) -> None:
         """Report SERVING or NOT_SERVING for every service, as when the index has fallen behind."""
