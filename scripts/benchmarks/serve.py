@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import grpc
-from benchmarks import batches, echo, machine
+from benchmarks import batching, echo, machine
 from benchmarks.append import random_codes
 from benchmarks.check_under_history import near
 from benchmarks.driving import Target, Turn, channel_to, rounds
@@ -134,7 +134,7 @@ def of_size(
         endpoint = stocked.profile.endpoint
         ours = stack.enter_context(running(command_of(stocked.home), directory / "server.log"))
         channel = stack.enter_context(channel_to(endpoint, ours.address))
-        batched = list(batches.rows_of(stocked, ours, channel, count, batches_each))
+        batched = list(batching.rows_of(stocked, ours, channel, count, batches_each))
         prepared = list(cases(stocked, channel))
         servers = {OURS: ours, **stack.enter_context(echoes(stocked.home, prepared, directory))}
         channels = {OURS: channel} | {
@@ -211,7 +211,7 @@ def show(report: Mapping[str, Any]) -> None:
     ):
         shown = ("entries", "case", "in_flight", *columns)
         print_table(title, [{column: row[column] for column in shown} for row in report["rows"]], notes)
-    batches.show(report["batches"])
+    batching.show(report["batches"])
     print_table("Promises", report["promises"])
 
 
@@ -244,7 +244,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="exit with 1 unless the promises hold")
     options = parser.parse_args()
     report = measure(options.sizes, options.rounds, options.calls, options.batches)
-    held = [*promises(report["rows"]), *batches.promises(report["batches"])]
+    held = [*promises(report["rows"]), *batching.promises(report["batches"])]
     report["promises"] = [promise.row() for promise in held]
     if options.json:
         print_json(report)

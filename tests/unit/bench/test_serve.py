@@ -15,7 +15,7 @@ from typing import Any
 
 import grpc
 import pytest
-from benchmarks import batches, serve
+from benchmarks import batching, serve
 from benchmarks.driving import Turn, drive
 from benchmarks.processes import Server, running
 from benchmarks.serve import AIO, BOUNDS, FLIGHTS, FOUR, FOUR_MATCH, MATCH, MISS, OURS, SYNC
@@ -132,7 +132,7 @@ def test_the_promises_are_kept_at_their_bounds_and_each_can_be_missed() -> None:
 
 def test_a_batch_costs_what_its_turn_took_for_a_code_and_shares_are_of_one_round() -> None:
     played = [Turn(us, 1.0, [0.025] * 3) for us in (20_000, 40_000, 30_000)]
-    found = batches.figures(played, [19.0, 20.0, 27.0])
+    found = batching.figures(played, [19.0, 20.0, 27.0])
     assert (found["us"], found["kernel_us"]) == (30, 20)
     assert found["share_of_rounds"] == [0.95, 0.5, 0.9]
     assert found["share"] == 0.9
@@ -144,7 +144,7 @@ def test_a_batch_costs_what_its_turn_took_for_a_code_and_shares_are_of_one_round
 def a_batch(entries: int, share: float, rate: float) -> dict[str, Any]:
     return {
         "entries": entries,
-        "batch": batches.SOME,
+        "batch": batching.SOME,
         "in_flight": 4,
         "share": share,
         "checks/s/core": rate,
@@ -159,7 +159,7 @@ def test_the_promises_of_batches_are_kept_at_their_bounds_and_each_can_be_missed
     entries: int, share: float | None, rate: float
 ) -> None:
     def missed(share: float, rate: float) -> list[str]:
-        held = batches.promises([a_batch(entries, share, rate)])
+        held = batching.promises([a_batch(entries, share, rate)])
         return [promise.what.partition("in flight")[2] for promise in held if not promise.kept]
 
     least = 0.0 if share is None else share
@@ -169,8 +169,8 @@ def test_the_promises_of_batches_are_kept_at_their_bounds_and_each_can_be_missed
 
 
 def test_those_that_match_are_spread_over_a_batch() -> None:
-    assert list(batches.places(0)) == []
-    assert list(batches.places(10)) == list(range(0, 1000, 100))
+    assert list(batching.places(0)) == []
+    assert list(batching.places(10)) == list(range(0, 1000, 100))
 
 
 def test_a_small_run_has_all_cases_of_a_real_server(
@@ -186,7 +186,7 @@ def test_a_small_run_has_all_cases_of_a_real_server(
     batched = {
         (row["batch"], row["in_flight"]) for row in report["batches"] if row["us"] > row["kernel_us"] > 0
     }
-    assert batched == set(itertools.product(batches.CASES, batches.FLIGHTS))
+    assert batched == set(itertools.product(batching.CASES, batching.FLIGHTS))
     missed = sum(promise["verdict"] == "FAIL" for promise in report["promises"])
     assert printed.err.count("missed: ") == missed
     assert status == (missed > 0)
