@@ -104,11 +104,12 @@ def rounds(
             first = number % len(targets)
             asked = [requests[(number * calls + place) % len(requests)] for place in range(calls)]
             order = [*targets[first:], *targets[:first]]
-            played.append({target.name: _turn(target, asked, at_once) for target in order})
+            played.append({target.name: turn(target, asked, at_once) for target in order})
     return played
 
 
-def _turn(target: Target, requests: Sequence[bytes], at_once: int) -> Turn:
+def turn(target: Target, requests: Sequence[bytes], at_once: int) -> Turn:
+    """The calls to one server, so many at once, after some that are not counted."""
     drive(target.method, requests[: max(1, len(requests) // _WARM_SHARE)], at_once)
     busy, start = target.server.seconds(), time.perf_counter()
     waited = drive(target.method, requests, at_once)

@@ -274,6 +274,8 @@ def _hits(offsets: NDArray[np.int64], ids: NDArray[np.uint64], scores: _Scores) 
 
 def _some(offsets: NDArray[np.int64], ids: NDArray[np.uint64], scores: _Scores) -> dict[int, Hits]:
     """The hits of those queries of a batch that have any."""
+    if len(ids) == 0:
+        return {}
     whole = Hits(ids.data, scores.data)
     some = np.flatnonzero(np.diff(offsets))
     starts, ends = offsets[some].tolist(), offsets[some + 1].tolist()

@@ -15,7 +15,7 @@ from typing import Any
 
 import grpc
 import pytest
-from benchmarks import serve
+from benchmarks import batching, serve
 from benchmarks.driving import Turn, drive
 from benchmarks.processes import Server, running
 from benchmarks.serve import AIO, BOUNDS, FLIGHTS, FOUR, FOUR_MATCH, MATCH, MISS, OURS, SYNC
@@ -130,18 +130,67 @@ def test_the_promises_are_kept_at_their_bounds_and_each_can_be_missed() -> None:
         assert missed.what == f"1,000: {case}, {flight} in flight / {echoed} echo"
 
 
+def test_a_batch_costs_what_its_turn_took_for_a_code_and_shares_are_of_one_round() -> None:
+    played = [Turn(us, 1.0, [0.025] * 3) for us in (20_000, 40_000, 30_000)]
+    found = batching.figures(played, [19.0, 20.0, 27.0])
+    assert (found["us"], found["kernel_us"]) == (30, 20)
+    assert found["share_of_rounds"] == [0.95, 0.5, 0.9]
+    assert found["share"] == 0.9
+    assert found["checks/s/core"] == pytest.approx(33_333, abs=1)
+    assert found["kernel_checks/s"] == 50_000
+    assert found["p50_ms"] == 25
+
+
+def a_batch(entries: int, share: float, rate: float) -> dict[str, Any]:
+    return {
+        "entries": entries,
+        "batch": batching.SOME,
+        "in_flight": 4,
+        "share": share,
+        "checks/s/core": rate,
+    }
+
+
+@pytest.mark.parametrize(
+    ("entries", "share", "rate"),
+    [(100_000, None, 35_000), (1_000_000, 0.95, 35_000), (10_000_000, 0.95, 15_000)],
+)
+def test_the_promises_of_batches_are_kept_at_their_bounds_and_each_can_be_missed(
+    entries: int, share: float | None, rate: float
+) -> None:
+    def missed(share: float, rate: float) -> list[str]:
+        held = batching.promises([a_batch(entries, share, rate)])
+        return [promise.what.partition("in flight")[2] for promise in held if not promise.kept]
+
+    least = 0.0 if share is None else share
+    assert missed(least, rate) == []
+    assert missed(least, rate - 1) == [", checks/s/core"]
+    assert missed(least - 0.001, rate) == ([] if share is None else [" / the kernel"])
+
+
+def test_those_that_match_are_spread_over_a_batch() -> None:
+    assert list(batching.places(0)) == []
+    assert list(batching.places(10)) == list(range(0, 1000, 100))
+
+
 def test_a_small_run_has_all_cases_of_a_real_server(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arguments = ["serve", "--sizes", "500", "--rounds", "1", "--calls", "20", "--json", "--check"]
-    monkeypatch.setattr(sys, "argv", arguments)
+    arguments = "serve --sizes 500 --rounds 1 --calls 20 --batches 3 --json --check"
+    monkeypatch.setattr(sys, "argv", arguments.split())
     status = serve.main()
     printed = capsys.readouterr()
     report = json.loads(printed.out)
     measured = {(row["case"], row["in_flight"]) for row in report["rows"] if row["ours_us"] > 0}
     assert measured == set(itertools.product((MISS, MATCH, FOUR, FOUR_MATCH), FLIGHTS))
+    batched = {
+        (row["batch"], row["in_flight"]) for row in report["batches"] if row["us"] > row["kernel_us"] > 0
+    }
+    assert batched == set(itertools.product(batching.CASES, batching.FLIGHTS))
     missed = sum(promise["verdict"] == "FAIL" for promise in report["promises"])
     assert printed.err.count("missed: ") == missed
     assert status == (missed > 0)
     serve.show(report)
-    assert "Promises" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "Batches" in shown
+    assert "Promises" in shown

@@ -60,6 +60,32 @@ def test_a_value_that_is_no_ordinary_picture_s_is_refused_by_its_number() -> Non
     assert refused.value.details["field"] == "values[2]"
 
 
+def with_bits(kind: FingerprintType, ones: int) -> bytes:
+    """A value with so many bits set."""
+    return ((1 << ones) - 1).to_bytes(kind.size)
+
+
+@given(st.sampled_from([PDQ, PHASH]), st.data())
+def test_the_first_value_is_refused_that_a_fingerprint_would_be(
+    kind: FingerprintType, data: st.DataObject
+) -> None:
+    assert kind.popcount is not None
+    low, high = kind.popcount
+    ordinary = st.sampled_from([low, low + 1, high - 1, high])
+    ones = data.draw(st.lists(ordinary, min_size=1, max_size=40))
+    odd = st.sampled_from([0, low - 1, high + 1, kind.size * 8 - 1, kind.size * 8])
+    for place, count in data.draw(st.dictionaries(st.integers(0, len(ones) - 1), odd)).items():
+        ones[place] = count
+    values = b"".join(with_bits(kind, count) for count in ones)
+    refused = next((place for place, count in enumerate(ones) if not low <= count <= high), None)
+    if refused is None:
+        assert len(Packed(kind, values)) == len(ones)
+        return
+    with pytest.raises(UnusableFingerprintError, match=f": {ones[refused]} of ") as error:
+        Packed(kind, values)
+    assert error.value.details["field"] == f"values[{refused}]"
+
+
 def test_a_threshold_is_within_the_ceiling() -> None:
     assert Packed(PDQ, PICTURE, 0).within == 0
     assert Packed(PDQ, PICTURE).within == PDQ.default
