@@ -23,8 +23,8 @@ from benchmarks.stocking import Stock
 from benchmarks.timing import MICROSECONDS, no_collections, percentile, ratio
 
 from hashpact._kernel import HammingStore
-from hashpact.domain.batches import DEFAULT_EACH, Batch, Packed
 from hashpact.domain.fingerprints import PDQ
+from hashpact.domain.matching.batches import DEFAULT_EACH, Batch, Packed
 from hashpact.home.opening import open_home
 from hashpact.lookup import HammingIndex
 from hashpact.lookup.directory import IndexFiles

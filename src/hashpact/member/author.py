@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import enum
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from hashpact.domain import statements
 from hashpact.domain.fingerprints import Fingerprint, PrivatePart, commitment
@@ -23,6 +24,8 @@ from hashpact.domain.renewal import MAX_DAYS, Renewal, Voucher
 from hashpact.domain.state import Basis, Stance
 from hashpact.domain.statements import REQUEST_SIZE, Statement
 from hashpact.errors import InvalidInputError
+
+Choice = TypeVar("Choice", bound=enum.Enum)
 
 NONCE_SIZE: Final = 32
 
@@ -133,3 +136,28 @@ class Author:
             for key, signer in ((self.key, self.signer), *others)
         ]
         return statements.sign(statement, signers)
+
+
+def reason_of(
+    labels: Iterable[str],
+    basis: Basis | str,
+    authority: str | None,
+    article: str | None,
+    jurisdictions: Iterable[str],
+) -> Reason:
+    """The reason from a caller's arguments. Raises InvalidInputError for an unknown basis."""
+    return Reason(names(labels), chosen(Basis, basis, "basis"), authority, article, names(jurisdictions))
+
+
+def names(values: Iterable[str]) -> frozenset[str]:
+    """The names in an iterable; a string is one name, not its letters."""
+    return frozenset((values,) if isinstance(values, str) else values)
+
+
+def chosen(choices: type[Choice], value: Choice | str, field: str) -> Choice:
+    """The one of the choices that a caller names. Raises InvalidInputError."""
+    try:
+        return choices(value)
+    except ValueError:
+        msg = f"{field} is one of {', '.join(each.value for each in choices)}"
+        raise InvalidInputError(msg, field=field) from None

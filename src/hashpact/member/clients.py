@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final, Self, TypeVar
 
 from hashpact.clock import unix_time
-from hashpact.domain.batches import DEFAULT_EACH
 from hashpact.domain.checks import DEFAULT_LIMIT, Answer, Filter, Query
+from hashpact.domain.matching.batches import DEFAULT_EACH
 from hashpact.domain.matching.strength import Strength
 from hashpact.domain.matching.views import DERIVED, PictureView
 from hashpact.domain.messages import (
@@ -33,8 +33,8 @@ from hashpact.errors import HashpactError
 from hashpact.fingerprint.source import Content
 from hashpact.governance.drafts import Draft
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
-from hashpact.member.arguments import Fingerprintable
-from hashpact.member.operations import Local, Operations, Steps, reason_of
+from hashpact.member.author import reason_of
+from hashpact.member.operations import Fingerprintable, Local, Operations, Steps
 from hashpact.member.profile import Profile
 from hashpact.wire.client import calls, feeds
 from hashpact.wire.client.attempts import Pace, checked_timeout

@@ -8,10 +8,11 @@ import warnings
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
 from hashpact.domain import statements
 from hashpact.domain.checks import Answer, Check, Filter, Query
+from hashpact.domain.fingerprints import Fingerprint
 from hashpact.domain.kinds import GiveOpinion, Withdraw
 from hashpact.domain.matching.strength import Strength
 from hashpact.domain.matching.views import PictureView
@@ -25,7 +26,7 @@ from hashpact.domain.messages import (
     Submission,
 )
 from hashpact.domain.ports import Clock, Entropy
-from hashpact.domain.state import Basis, Charter, Receipt, Stance
+from hashpact.domain.state import Charter, Receipt, Stance
 from hashpact.errors import (
     AlreadySharedError,
     ClockSkewError,
@@ -41,9 +42,7 @@ from hashpact.fingerprint.content import Fingerprinted, fingerprints_of
 from hashpact.fingerprint.source import Content
 from hashpact.governance.drafts import Draft
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
-from hashpact.member.arguments import Fingerprintable, adopted, chosen, names, query
-from hashpact.member.author import Author, Reason
-from hashpact.member.batches import batches
+from hashpact.member.author import Author, Reason, chosen
 from hashpact.member.pending import (
     Outbox,
     says_the_same,
@@ -55,6 +54,14 @@ from hashpact.member.profile import Profile, ProfileWarning
 from hashpact.member.roots import RootChain, check_included
 from hashpact.wire.client import calls
 from hashpact.wire.client.calls import Call
+from hashpact.wire.client.many import check_many
+
+if TYPE_CHECKING:
+    from datasketch import MinHash  # type: ignore[import-untyped]  # ships no type information
+    from imagehash import ImageHash
+
+Fingerprintable: TypeAlias = "Fingerprint | ImageHash | MinHash"
+"""A fingerprint, or an object of a library from which one can be made."""
 
 Outcome = TypeVar("Outcome")
 
@@ -92,7 +99,7 @@ class Operations:
         strength: Strength | str,
     ) -> Call[Answer]:
         """The call that asks for the entries near these, and grades how near they are."""
-        queries = tuple(map(query, items))
+        queries = tuple(map(_query, items))
         least = chosen(Strength, strength, "strength")
         asked = calls.check(Check(queries, narrow, limit, min_position))
         return Call(asked.method, asked.request, lambda data: asked.read(data).graded(queries, least, limit))
@@ -106,7 +113,9 @@ class Operations:
         strength: Strength | str,
     ) -> Iterator[Call[list[Answer]]]:
         """The calls that ask for each of these by itself."""
-        return batches(map(query, items), narrow, limit, min_position, chosen(Strength, strength, "strength"))
+        return check_many(
+            map(_query, items), narrow, limit, min_position, chosen(Strength, strength, "strength")
+        )
 
     def check_file(
         self,
@@ -124,7 +133,7 @@ class Operations:
         self, items: Iterable[Fingerprintable], reason: Reason, removed: int | None, *, again: bool
     ) -> Steps[Receipt]:
         """The steps of sharing these fingerprints. Raises AlreadySharedError, unless ``again``."""
-        fingerprints = [adopted(item) for item in items]
+        fingerprints = [_adopted(item) for item in items]
         fresh = self.author.submit(fingerprints, reason, removed)
         subject = subject_of_content(fingerprints)
         return self._once(subject, fresh, again=again, removed=removed is not None)
@@ -368,12 +377,13 @@ def _forgotten(outbox: Outbox, subject: str, done: Submission) -> None:
         warnings.warn(f"a pending statement is still there: {error}", ProfileWarning, stacklevel=3)
 
 
-def reason_of(
-    labels: Iterable[str],
-    basis: Basis | str,
-    authority: str | None,
-    article: str | None,
-    jurisdictions: Iterable[str],
-) -> Reason:
-    """The reason from a caller's arguments. Raises InvalidInputError for an unknown basis."""
-    return Reason(names(labels), chosen(Basis, basis, "basis"), authority, article, names(jurisdictions))
+def _query(item: Fingerprintable | Query) -> Query:
+    return item if isinstance(item, Query) else Query(_adopted(item))
+
+
+def _adopted(item: Fingerprintable) -> Fingerprint:
+    if isinstance(item, Fingerprint):
+        return item
+    from hashpact.fingerprint.adopt import adopt  # noqa: PLC0415  # imported only for such an object
+
+    return adopt(item)

@@ -8,10 +8,10 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Final
 
-from hashpact.domain.batches import Batch, BatchAnswer
 from hashpact.domain.checks import MAX_LIMIT, MAX_QUERIES, Answer, Check, Filter, Hits, Match
 from hashpact.domain.fingerprints import FingerprintType
 from hashpact.domain.kinds import unknown_label
+from hashpact.domain.matching.batches import Batch, BatchAnswer
 from hashpact.domain.ports import Index, Ledger
 from hashpact.service.follow import Follower
 

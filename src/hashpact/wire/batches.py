@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 
-from hashpact.domain.batches import DEFAULT_EACH, MAX_BATCH, Batch, BatchAnswer, Packed
 from hashpact.domain.fingerprints import type_named
+from hashpact.domain.matching.batches import DEFAULT_EACH, MAX_BATCH, Batch, BatchAnswer, Packed
 from hashpact.errors import InvalidInputError
 from hashpact.wire.codec import EVERYTHING, filter_from_wire, filter_to_wire, match_from_wire, match_to_wire
 from hashpact.wire.fields import FIELDS_OF, count, each, number_in, threshold_from_wire, whole

@@ -2,92 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from concurrent.futures import CancelledError
-from contextlib import nullcontext
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from builders import BOTH, Identity, World, check_log, fingerprint, near
+from builders import BOTH, Identity, check_log, fingerprint, near
+from checking import BASE, House, Stubborn
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from linear import LinearIndex
-from memory import MemoryLedger
 
-from hashpact.domain.batches import Batch, Packed, Packing
-from hashpact.domain.checks import Answer, Check, Filter, Hits, Match, Query
+from hashpact.domain.checks import Answer, Check, Filter, Match, Query
 from hashpact.domain.fingerprints import MINHASH, PDQ, PHASH, SHA256, WINNOW, Fingerprint, Measure
 from hashpact.domain.state import Basis, Stance
 from hashpact.errors import NotPermittedError, UnavailableError, UnknownLabelError
 from hashpact.lookup import catalog
-from hashpact.lookup.catalog import EntryCatalog
-from hashpact.member.author import Reason
-from hashpact.service.check import BUDGET, Checker
-from hashpact.service.follow import Follower, entry_of
-
-BASE = fingerprint(PDQ, "base")
-MEMBERS = ("acme", "bravo", "carol", "delta")
-
-
-class Stubborn(LinearIndex):
-    """An index that forgets nothing, and keeps count of how much it was asked for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked: list[int] = []
-
-    def remove(self, items: Iterable[int]) -> None:
-        """Nothing."""
-
-    def search(self, query: Fingerprint, threshold: float, limit: int) -> Hits:
-        """Search as ever."""
-        self.asked.append(limit)
-        return super().search(query, threshold, limit)
-
-
-@dataclass(slots=True)
-class House:
-    """A clearinghouse with four members and an index, as a check sees it."""
-
-    world: World = field(default_factory=World)
-    ledger: MemoryLedger = field(default_factory=MemoryLedger)
-    index: LinearIndex = field(default_factory=LinearIndex)
-    follower: Follower = field(init=False)
-    checker: Checker = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Found the log."""
-        self.world.found(self.ledger, *MEMBERS)
-        self.follower = Follower(self.ledger, self.index, EntryCatalog(self.ledger))
-        self.checker = Checker(self.ledger, self.index, self.follower)
-
-    def share(self, *shared: Fingerprint, by: str = "acme", label: str = "ncii", **reason: object) -> int:
-        """Submit; the entry's index."""
-        why = Reason(frozenset({label}), **reason)  # type: ignore[arg-type]  # each test passes the right type
-        submission = self.world.author(by).submit(shared, why)
-        return self.world.appender(self.ledger).append(by, submission).index
-
-    def say(self, entry: int, stance: Stance, *by: str) -> None:
-        """Give opinions."""
-        for member in by:
-            self.world.appender(self.ledger).append(member, self.world.author(member).opinion(entry, stance))
-
-    def withdraw(self, entry: int, by: str = "acme") -> None:
-        """Withdraw an entry."""
-        self.world.appender(self.ledger).append(by, self.world.author(by).withdraw(entry, "mistake"))
-
-    def ask(self, *queries: Query | Fingerprint, narrow: Filter | None = None, limit: int = 20) -> Answer:
-        """Check at the newest position."""
-        asked = tuple(query if isinstance(query, Query) else Query(query) for query in queries)
-        size = self.ledger.head().size
-        return self.checker.check(Check(asked, narrow or Filter(), limit, min_position=size))
-
-    def entries(
-        self, *queries: Query | Fingerprint, narrow: Filter | None = None, limit: int = 20
-    ) -> list[int]:
-        """The entries that match, nearest first."""
-        return [match.entry for match in self.ask(*queries, narrow=narrow, limit=limit).matches]
+from hashpact.service.check import BUDGET
+from hashpact.service.follow import entry_of
 
 
 @pytest.fixture(autouse=True, params=[catalog.FEW, -1], ids=["one by one", "in arrays"])
@@ -397,69 +327,3 @@ def test_a_member_enrolled_later_can_be_endorsing(house: House) -> None:
 def test_a_filter_by_a_label_that_no_entry_can_have_is_refused(house: House) -> None:
     with pytest.raises(UnknownLabelError, match="unknown label 'ncci'; known are fraud, hate, ncii"):
         house.ask(BASE, narrow=Filter(labels=frozenset({"ncii", "ncci"})))
-
-
-@settings(max_examples=30)
-@given(
-    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 8), st.sampled_from(MEMBERS)), max_size=12),
-    st.lists(st.tuples(st.integers(0, 7), st.integers(0, 12)), min_size=1, max_size=8),
-    st.sampled_from([Filter(), Filter(labels=frozenset({"hate"})), Filter(without_disputed=True)]),
-    st.integers(1, 3),
-)
-def test_each_fingerprint_of_a_batch_is_answered_as_by_itself(
-    shared: list[tuple[int, int, str]], asked: list[tuple[int, int]], narrow: Filter, limit: int
-) -> None:
-    house = House()
-    for number, (seed, steps, member) in enumerate(shared):
-        pair = near(fingerprint(PDQ, str(seed)), steps), fingerprint(SHA256, str(seed))
-        entry = house.share(*pair, by=member, label=("ncii", "hate")[number % 2])
-        if number % 3 == 0:
-            house.say(entry, Stance.DISPUTE, *(one for one in MEMBERS[:2] if one != member))
-        if number % 4 == 3:
-            house.withdraw(entry, member)
-    queries = [
-        Query(near(fingerprint(PDQ, str(seed)), steps) if steps else fingerprint(SHA256, str(seed)))
-        for seed, steps in asked
-    ]
-    packing = Packing.of(queries)
-    position = house.ledger.head().size
-    answer = house.checker.check_batch(Batch(packing.packed, narrow, limit, position))
-    assert [(one.matches, one.position, one.truncated) for one in packing.answers(answer)] == [
-        (alone.matches, alone.position, alone.truncated)
-        for alone in (house.ask(query, narrow=narrow, limit=limit) for query in queries)
-    ]
-
-
-def test_41_a_batch_takes_a_turn_for_every_few_and_ends_when_nobody_waits(house: House) -> None:
-    turns: list[int] = []
-    left = iter([True, True, False])
-
-    def turn() -> nullcontext[None]:
-        turns.append(len(turns))
-        return nullcontext()
-
-    batch = Batch((Packed(SHA256, bytes(32) * 1000),))
-    assert house.checker.check_batch(batch, turn=turn).matches == ()
-    assert len(turns) == 4
-    with pytest.raises(CancelledError):
-        house.checker.check_batch(batch, lambda: next(left), turn)
-    assert len(turns) == 6
-
-
-def test_41_a_batch_considers_a_bounded_number_of_items(house: House) -> None:
-    for number in range(20):
-        house.share(near(BASE, number % 8), label="ncii" if number else "hate")
-    house.follower.catch_up()
-    few = Batch((Packed(PDQ, BASE.value * 8),), Filter(labels=frozenset({"hate"})), limit=1)
-    assert [match.query for match in house.checker.check_batch(few).matches] == list(range(8))
-    many = Batch((Packed(PDQ, BASE.value * 4096),), Filter(labels=frozenset({"hate"})), limit=1)
-    answer = house.checker.check_batch(many)
-    assert len(answer.matches) + len(answer.truncated) >= 4096
-
-
-def test_a_batch_with_an_unknown_label_or_position_is_refused(house: House) -> None:
-    packed = (Packed(PDQ, BASE.value),)
-    with pytest.raises(UnknownLabelError):
-        house.checker.check_batch(Batch(packed, Filter(labels=frozenset({"nonsense"}))))
-    with pytest.raises(UnavailableError):
-        house.checker.check_batch(Batch(packed, min_position=10**6))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from builders import fingerprint
 
-from hashpact.domain.batches import DEFAULT_EACH, Batch, BatchAnswer, Packed
 from hashpact.domain.checks import Filter, Match
 from hashpact.domain.fingerprints import MINHASH, PDQ, SHA256, Measure
+from hashpact.domain.matching.batches import DEFAULT_EACH, Batch, BatchAnswer, Packed
 from hashpact.errors import CorruptError, InvalidInputError
 from hashpact.wire import batches
 from hashpact.wire.client import calls

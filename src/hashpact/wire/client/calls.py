@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from hashpact.domain import statements
-from hashpact.domain.batches import Batch, BatchAnswer
 from hashpact.domain.checks import Answer, Check
+from hashpact.domain.matching.batches import Batch, BatchAnswer
 from hashpact.domain.messages import (
     Appended,
     EntryDetail,

@@ -7,7 +7,6 @@ from builders import fingerprint, near
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashpact.domain.batches import MAX_BATCH, MAX_EACH, Batch, BatchAnswer, Packed, Packing
 from hashpact.domain.checks import Match, Query
 from hashpact.domain.fingerprints import (
     MD5,
@@ -20,6 +19,7 @@ from hashpact.domain.fingerprints import (
     FingerprintType,
     Measure,
 )
+from hashpact.domain.matching.batches import MAX_BATCH, MAX_EACH, Batch, BatchAnswer, Packed, Packing
 from hashpact.errors import InvalidInputError, UnusableFingerprintError
 
 PICTURE = fingerprint(PDQ, "one").value

@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 
-from hashpact.domain.batches import MAX_BATCH, Batch, Packing
 from hashpact.domain.checks import Answer, Filter, Query
+from hashpact.domain.matching.batches import MAX_BATCH, Batch, Packing
 from hashpact.domain.matching.strength import Strength
 from hashpact.wire.client import calls
 from hashpact.wire.client.calls import Call
 
 
-def batches(
+def check_many(
     queries: Iterable[Query], narrow: Filter, limit: int, min_position: int, least: Strength
 ) -> Iterator[Call[list[Answer]]]:
     """The calls that ask for each of these queries by itself; each answers as many as a batch has.

@@ -1,0 +1,97 @@
+"""Batches: each fingerprint is answered as if it had been asked alone, in turns and within bounds."""
+
+from __future__ import annotations
+
+from concurrent.futures import CancelledError
+from contextlib import nullcontext
+
+import pytest
+from builders import fingerprint, near
+from checking import BASE, MEMBERS, House
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hashpact.domain.checks import Filter, Query
+from hashpact.domain.fingerprints import PDQ, SHA256
+from hashpact.domain.matching.batches import Batch, Packed, Packing
+from hashpact.domain.state import Stance
+from hashpact.errors import UnavailableError, UnknownLabelError
+from hashpact.lookup import catalog
+
+
+@pytest.fixture(autouse=True, params=[catalog.FEW, -1], ids=["one by one", "in arrays"])
+def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The catalog has one way for few hits and another for many, which answer the same."""
+    monkeypatch.setattr(catalog, "FEW", request.param)
+
+
+@pytest.fixture
+def house() -> House:
+    """A clearinghouse that has no entries yet."""
+    return House()
+
+
+@settings(max_examples=30)
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 8), st.sampled_from(MEMBERS)), max_size=12),
+    st.lists(st.tuples(st.integers(0, 7), st.integers(0, 12)), min_size=1, max_size=8),
+    st.sampled_from([Filter(), Filter(labels=frozenset({"hate"})), Filter(without_disputed=True)]),
+    st.integers(1, 3),
+)
+def test_each_fingerprint_of_a_batch_is_answered_as_by_itself(
+    shared: list[tuple[int, int, str]], asked: list[tuple[int, int]], narrow: Filter, limit: int
+) -> None:
+    house = House()
+    for number, (seed, steps, member) in enumerate(shared):
+        pair = near(fingerprint(PDQ, str(seed)), steps), fingerprint(SHA256, str(seed))
+        entry = house.share(*pair, by=member, label=("ncii", "hate")[number % 2])
+        if number % 3 == 0:
+            house.say(entry, Stance.DISPUTE, *(one for one in MEMBERS[:2] if one != member))
+        if number % 4 == 3:
+            house.withdraw(entry, member)
+    queries = [
+        Query(near(fingerprint(PDQ, str(seed)), steps) if steps else fingerprint(SHA256, str(seed)))
+        for seed, steps in asked
+    ]
+    packing = Packing.of(queries)
+    position = house.ledger.head().size
+    answer = house.checker.check_batch(Batch(packing.packed, narrow, limit, position))
+    assert [(one.matches, one.position, one.truncated) for one in packing.answers(answer)] == [
+        (alone.matches, alone.position, alone.truncated)
+        for alone in (house.ask(query, narrow=narrow, limit=limit) for query in queries)
+    ]
+
+
+def test_41_a_batch_takes_a_turn_for_every_few_and_ends_when_nobody_waits(house: House) -> None:
+    turns: list[int] = []
+    left = iter([True, True, False])
+
+    def turn() -> nullcontext[None]:
+        turns.append(len(turns))
+        return nullcontext()
+
+    batch = Batch((Packed(SHA256, bytes(32) * 1000),))
+    assert house.checker.check_batch(batch, turn=turn).matches == ()
+    assert len(turns) == 4
+    with pytest.raises(CancelledError):
+        house.checker.check_batch(batch, lambda: next(left), turn)
+    assert len(turns) == 6
+
+
+def test_41_a_batch_considers_a_bounded_number_of_items(house: House) -> None:
+    for number in range(20):
+        house.share(near(BASE, number % 8), label="ncii" if number else "hate")
+    house.follower.catch_up()
+    few = Batch((Packed(PDQ, BASE.value * 8),), Filter(labels=frozenset({"hate"})), limit=1)
+    assert [match.query for match in house.checker.check_batch(few).matches] == list(range(8))
+    many = Batch((Packed(PDQ, BASE.value * 4096),), Filter(labels=frozenset({"hate"})), limit=1)
+    answer = house.checker.check_batch(many)
+    assert len(answer.matches) + len(answer.truncated) >= 4096
+
+
+def test_a_batch_with_an_unknown_label_or_position_is_refused(house: House) -> None:
+    packed = (Packed(PDQ, BASE.value),)
+    with pytest.raises(UnknownLabelError):
+        house.checker.check_batch(Batch(packed, Filter(labels=frozenset({"nonsense"}))))
+    with pytest.raises(UnavailableError):
+        house.checker.check_batch(Batch(packed, min_position=10**6))
