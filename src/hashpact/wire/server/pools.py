@@ -70,15 +70,16 @@ class _Receiving:
 class Pool(ThreadPoolExecutor):
     """At most ``threads`` threads for one kind of call, of which ``running`` run at a time.
 
-    A member has at most ``calls`` calls under way, and ``turns`` share out the work among the members. It is
-    an executor because gRPC wants one; the thread that ran last runs next, while its memory is warm.
+    A member has at most ``calls`` calls under way, and no more than there are threads left: so members that
+    take all they can get do not take all threads together. ``turns`` share out the work among the members. It
+    is an executor because gRPC wants one; the thread that ran last runs next, while its memory is warm.
     """
 
     def __init__(self, name: str, running: int, threads: int, calls: int, turns: Turns) -> None:
         super().__init__(1)  # it starts no thread: all that would is replaced here
         self._name = name
         self._running_limit = running
-        self._threads_limit = threads
+        self.threads = threads
         self._calls_limit = calls
         self._turns = turns
         self._lock = threading.Lock()
@@ -87,6 +88,7 @@ class Pool(ThreadPoolExecutor):
         self._idle: list[_Box] = []
         self._queue: deque[_Job] = deque()
         self._calls: Counter[str] = Counter()
+        self._under_way = 0
         self._receiving: dict[int, _Receiving] = {}
         self._pressed = threading.Event()
         self._closed = False
@@ -127,16 +129,18 @@ class Pool(ThreadPoolExecutor):
     def enter(self, member: str) -> None:
         """Count a call of a member's until `leave`; OverloadedError if it has too many."""
         with self._lock:
-            if self._calls[member] >= self._calls_limit:
-                have = f"{member!r} has {self._calls_limit} {self._name} calls under way"
-                msg = f"{have}, the most it may; try again"
+            has = self._calls[member]
+            if has >= min(self._calls_limit, self.threads - self._under_way):
+                msg = f"{member!r} has {has} {self._name} calls under way, the most it may; try again"
                 raise OverloadedError(msg)
             self._calls[member] += 1
+            self._under_way += 1
 
     def leave(self, member: str) -> None:
         """A call of a member's has ended."""
         with self._lock:
             self._calls[member] -= 1
+            self._under_way -= 1
             if not self._calls[member]:
                 del self._calls[member]
 
@@ -194,7 +198,7 @@ class Pool(ThreadPoolExecutor):
         if self._idle:
             self._running += 1
             self._idle.pop().put(self._queue.popleft())
-        elif len(self._started) < self._threads_limit:
+        elif len(self._started) < self.threads:
             self._running += 1
             thread = threading.Thread(
                 target=self._work, args=(self._queue.popleft(),), name=f"hashpact-{self._name}", daemon=True

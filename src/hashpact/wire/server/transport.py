@@ -72,11 +72,12 @@ class Limits:
     ``checks`` threads answer checks at a time, and half of them those that take long; an append may wait for
     the disk or for witnesses, so there are many of those. A member has so many calls of each kind under way
     at most, in one process: ``member_calls`` checks, appends and reads each, and ``member_streams`` of all
-    ``streams``.
+    ``streams``. ``concurrent_rpcs`` is more than all pools have threads: gRPC refuses what is beyond it
+    without a look at the caller.
     """
 
     connections: int = CONNECTIONS
-    concurrent_rpcs: int = 1000
+    concurrent_rpcs: int = 2048
     streams_per_connection: int = 100
     connection_age: float = 300
     connection_grace: float = 60

@@ -13,6 +13,7 @@ import pytest
 from hashpact.errors import OverloadedError
 from hashpact.wire.server import pools
 from hashpact.wire.server.pools import Pool
+from hashpact.wire.server.transport import Limits
 from hashpact.wire.server.turns import Turns
 
 SOON = 60
@@ -95,6 +96,27 @@ def test_44_a_member_has_so_many_calls_under_way(pool: Pool) -> None:
     pool.enter("bravo")
     pool.leave("acme")
     pool.enter("acme")
+
+
+def test_44_members_that_take_all_they_can_get_leave_threads_to_others() -> None:
+    pool = Pool("check", 2, 64, 16, Turns(1, 1))
+    taken = {}
+    for member in ("acme", "bravo", "carol", "dora", "emil"):
+        for number in range(16):
+            try:
+                pool.enter(member)
+            except OverloadedError:
+                break
+            taken[member] = number + 1
+    assert taken == {"acme": 16, "bravo": 16, "carol": 16, "dora": 8, "emil": 4}
+    pool.enter("an innocent")
+
+
+def test_44_grpc_takes_more_calls_than_the_pools_have_threads() -> None:
+    limits = Limits()
+    pools = limits.pools()
+    held = sum(pool.threads for pool in (pools.checks, pools.appends, pools.reads, pools.streams))
+    assert limits.concurrent_rpcs > held
 
 
 def long(pool: Pool, member: str, work: Work, wanted: Callable[[], bool] = always) -> str:
