@@ -25,6 +25,10 @@ def batch_to_wire(batch: Batch) -> check_pb2.CheckBatchRequest:
 def batch_from_wire(request: check_pb2.CheckBatchRequest) -> Batch:
     """The batch that a request asks for."""
     count("packed", request.packed, 1, MAX_BATCH)
+    kinds = each("packed", request.packed, lambda packed: type_named(packed.type))
+    # Each value is looked at next: not more of them than a batch has.
+    asked = sum(len(packed.values) // kind.size for packed, kind in zip(request.packed, kinds, strict=True))
+    count("packed", range(asked), 0, MAX_BATCH)
     return Batch(
         packed=each("packed", request.packed, _packed_from_wire),
         filter=filter_from_wire(request.filter) if request.HasField("filter") else EVERYTHING,

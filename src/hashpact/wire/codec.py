@@ -55,6 +55,9 @@ MAX_MESSAGE: Final = 8 * 1024 * 1024
 MAX_CHECK: Final = 1024 * 1024
 """The largest CheckRequest, in bytes as encoded."""
 
+MAX_CHECK_BATCH: Final = 2304 * 1024
+"""The largest CheckBatchRequest, in bytes as encoded: 4096 of the largest values, each packed by itself."""
+
 EVERYTHING: Final = Filter()
 """The filter that narrows nothing."""
 

@@ -7,10 +7,12 @@ from builders import fingerprint
 
 from hashpact.domain.checks import Filter, Match
 from hashpact.domain.fingerprints import MINHASH, PDQ, SHA256, Measure
-from hashpact.domain.matching.batches import DEFAULT_EACH, Batch, BatchAnswer, Packed
+from hashpact.domain.matching.batches import DEFAULT_EACH, MAX_BATCH, Batch, BatchAnswer, Packed
 from hashpact.errors import CorruptError, InvalidInputError
 from hashpact.wire import batches
 from hashpact.wire.client import calls
+from hashpact.wire.server.guard import LIMITS
+from hashpact.wire.server.identity import CHECK_BATCH
 from hashpact.wire.v1 import check_pb2
 
 PICTURE = fingerprint(PDQ, "one").value
@@ -35,6 +37,20 @@ def test_a_batch_is_read_as_it_was_sent() -> None:
     assert batches.batch_from_wire(check_pb2.CheckBatchRequest.FromString(sent)) == BATCH
     plain = check_pb2.CheckBatchRequest(packed=[check_pb2.Packed(type="pdq/1", values=PICTURE)])
     assert batches.batch_from_wire(plain) == Batch((Packed(PDQ, PICTURE),), limit=DEFAULT_EACH)
+
+
+def test_41_the_largest_batch_is_within_its_limit_of_bytes() -> None:
+    value = fingerprint(MINHASH, "two").value
+    packed = [check_pb2.Packed(type="minhash/1", values=value, min_similarity=0.5)] * MAX_BATCH
+    largest = check_pb2.CheckBatchRequest(packed=packed, limit=64, min_position=10**9)
+    assert len(largest.SerializeToString()) < LIMITS[CHECK_BATCH] - 64 * 1024
+
+
+def test_41_no_value_is_looked_at_if_there_are_too_many() -> None:
+    # Had they been, the error would name the first, of which no bit is set.
+    packed = [check_pb2.Packed(type="phash/1", values=bytes(8 * 4096))] * 2
+    with pytest.raises(InvalidInputError, match="packed: want 0 to 4096, not 8192"):
+        batches.batch_from_wire(check_pb2.CheckBatchRequest(packed=packed))
 
 
 def test_an_answer_is_read_as_it_was_sent() -> None:

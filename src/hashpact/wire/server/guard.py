@@ -19,12 +19,12 @@ from structlog.typing import FilteringBoundLogger
 from hashpact.domain.state import Member
 from hashpact.errors import HashpactError, InvalidInputError, UnavailableError, is_fault
 from hashpact.wire import errors
-from hashpact.wire.codec import MAX_CHECK, MAX_MESSAGE
-from hashpact.wire.server.identity import CALLER, CHECK, CHECKS, HEALTH, Gate
+from hashpact.wire.codec import MAX_CHECK, MAX_CHECK_BATCH, MAX_MESSAGE
+from hashpact.wire.server.identity import CALLER, CHECK, CHECK_BATCH, CHECKS, HEALTH, Gate
 from hashpact.wire.server.pools import Pool
 from hashpact.wire.server.streams import Context, Stream, StreamWatch
 
-LIMITS: Final[Mapping[str, int]] = {CHECK: MAX_CHECK}
+LIMITS: Final[Mapping[str, int]] = {CHECK: MAX_CHECK, CHECK_BATCH: MAX_CHECK_BATCH}
 """The largest requests of those RPCs that have a bound of their own, in bytes as encoded."""
 
 RECHECK: Final = 1.0

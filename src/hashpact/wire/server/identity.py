@@ -32,7 +32,8 @@ CALLER: Final[ContextVar[Member]] = ContextVar("hashpact_caller")
 """The member whose RPC this is; set by the guard before a servicer runs."""
 
 CHECK: Final = "/hashpact.wire.v1.CheckService/Check"
-CHECKS: Final = frozenset({CHECK, f"{CHECK}Batch"})
+CHECK_BATCH: Final = f"{CHECK}Batch"
+CHECKS: Final = frozenset({CHECK, CHECK_BATCH})
 
 _TLS: Final = b"TLSv1.3"
 _LOG: Final = "/hashpact.wire.v1.LogService/"
