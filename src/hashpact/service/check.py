@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -23,8 +23,12 @@ _FEW: Final = 4
 """The nearest items are tried alone if a query may consider so many times more."""
 _MOST_EACH: Final = 1024
 """Items that one fingerprint of a batch is considered with at most."""
+_MOST_MATCHES: Final = 16 * 1024
+"""Matches of one batch: an equal share for each fingerprint, the default limit in the largest batch."""
 _STRIDE: Final = 256
 """Fingerprints of a batch that are looked for in one turn: 3 to 10 ms."""
+_PIECE: Final = 512
+"""Items that are considered in one turn, or those of one fingerprint if they are more: 2 to 5 ms."""
 _SHORT: Final = 8
 """Codes of one check that are looked for without waiting for a turn, if they are no sets."""
 
@@ -65,11 +69,14 @@ class Checker:
     ) -> BatchAnswer:
         """The nearest matches of each fingerprint that the filter keeps, at most one an entry.
 
-        ``wanted`` and the errors are those of `check`; there is a ``turn`` for every few fingerprints.
+        ``wanted`` and the errors are those of `check`; there is a ``turn`` for every few fingerprints, and for
+        every few items that are near them. In a large batch each has fewer matches than the limit says, and
+        is ``truncated`` if there are more.
         """
         position = self.follower.reach(batch.min_position)
         self._check_labels(batch.filter)
         share = min(BUDGET // len(batch), _MOST_EACH)
+        limit = min(batch.limit, _MOST_MATCHES // len(batch))
         matches: list[Match] = []
         truncated: list[int] = []
         first = 0
@@ -80,14 +87,17 @@ class Checker:
                 some = packed.some(start, _STRIDE)
                 with turn():
                     found = self.index.search_packed(packed.type, some, packed.within, share)
-                    for number, hits in found.items():
-                        near, (kept,) = self.follower.catalog.nearest(
-                            [(packed.type, hits)], batch.filter, batch.limit, wanted
-                        )
-                        query = first + start + number
-                        matches += [replace(match, query=query) for match in near]
-                        if hits.truncated or (len(hits) == share and kept < batch.limit):
-                            truncated.append(query)
+                for piece in _pieces(found):
+                    with turn():
+                        for number, hits in piece:
+                            near, (kept,) = self.follower.catalog.nearest(
+                                [(packed.type, hits)], batch.filter, limit, wanted
+                            )
+                            query = first + start + number
+                            matches += [replace(match, query=query) for match in near]
+                            fewer = len(hits) == share and kept < limit
+                            if hits.truncated or fewer or limit < min(kept, batch.limit):
+                                truncated.append(query)
             first += len(packed)
         return BatchAnswer(tuple(matches), position, tuple(truncated))
 
@@ -152,6 +162,19 @@ class Checker:
         unknown = sorted(narrow.labels.difference(known))
         if unknown:
             raise unknown_label(unknown[0], known)
+
+
+def _pieces(found: Mapping[int, Hits]) -> Iterator[list[tuple[int, Hits]]]:
+    """What fingerprints have found, a few items at a time."""
+    piece, items = [], 0
+    for number, hits in found.items():
+        piece.append((number, hits))
+        items += len(hits)
+        if items >= _PIECE:
+            yield piece
+            piece, items = [], 0
+    if piece:
+        yield piece
 
 
 def _takes_long(check: Check) -> bool:

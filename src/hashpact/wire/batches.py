@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Final
 
 from hashpact.domain.fingerprints import type_named
 from hashpact.domain.matching.batches import DEFAULT_EACH, MAX_BATCH, Batch, BatchAnswer, Packed
@@ -10,6 +13,9 @@ from hashpact.errors import InvalidInputError
 from hashpact.wire.codec import EVERYTHING, filter_from_wire, filter_to_wire, match_from_wire, match_to_wire
 from hashpact.wire.fields import FIELDS_OF, count, each, number_in, threshold_from_wire, whole
 from hashpact.wire.v1 import check_pb2
+
+_AT_ONCE: Final = 512
+"""Matches that are put into a response in one turn: 2 to 3 ms."""
 
 
 def batch_to_wire(batch: Batch) -> check_pb2.CheckBatchRequest:
@@ -37,11 +43,15 @@ def batch_from_wire(request: check_pb2.CheckBatchRequest) -> Batch:
     )
 
 
-def batch_answer_to_wire(answer: BatchAnswer) -> check_pb2.CheckBatchResponse:
-    """The response to a batch."""
-    return check_pb2.CheckBatchResponse(
-        matches=map(match_to_wire, answer.matches), position=answer.position, truncated=answer.truncated
-    )
+def batch_answer_to_wire(
+    answer: BatchAnswer, turn: Callable[[], AbstractContextManager[object]] = nullcontext
+) -> check_pb2.CheckBatchResponse:
+    """The response to a batch, made in a ``turn`` for every few matches."""
+    response = check_pb2.CheckBatchResponse(position=answer.position, truncated=answer.truncated)
+    for start in range(0, len(answer.matches), _AT_ONCE):
+        with turn():
+            response.matches.extend(map(match_to_wire, answer.matches[start : start + _AT_ONCE]))
+    return response
 
 
 def batch_answer_from_wire(response: check_pb2.CheckBatchResponse) -> BatchAnswer:

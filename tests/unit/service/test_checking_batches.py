@@ -89,6 +89,27 @@ def test_41_a_batch_considers_a_bounded_number_of_items(house: House) -> None:
     assert len(answer.matches) + len(answer.truncated) >= 4096
 
 
+def test_41_a_batch_in_a_crowd_takes_many_turns_and_has_a_bounded_number_of_matches(house: House) -> None:
+    shared = [house.share(BASE) for _ in range(20)]
+    house.follower.catch_up()
+    turns: list[int] = []
+
+    def turn() -> nullcontext[None]:
+        turns.append(len(turns))
+        return nullcontext()
+
+    whole = house.checker.check_batch(Batch((Packed(PDQ, BASE.value * 256),), limit=64), turn=turn)
+    assert len(whole.matches) == 20 * 256
+    assert whole.truncated == ()
+    assert len(turns) > 20 * 256 // 1024
+    cut = house.checker.check_batch(Batch((Packed(PDQ, BASE.value * 1024),), limit=64))
+    assert [match.entry for match in cut.matches] == shared[:16] * 1024
+    assert cut.truncated == tuple(range(1024))
+    few = house.checker.check_batch(Batch((Packed(PDQ, BASE.value * 1024),), limit=16))
+    assert few.matches == cut.matches
+    assert few.truncated == ()
+
+
 def test_a_batch_with_an_unknown_label_or_position_is_refused(house: House) -> None:
     packed = (Packed(PDQ, BASE.value),)
     with pytest.raises(UnknownLabelError):

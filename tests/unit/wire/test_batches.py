@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 from builders import fingerprint
 
@@ -57,6 +59,18 @@ def test_an_answer_is_read_as_it_was_sent() -> None:
     answer = BatchAnswer((match(0), match(0), match(2)), 8, (1, 2))
     sent = batches.batch_answer_to_wire(answer).SerializeToString()
     assert batches.batch_answer_from_wire(check_pb2.CheckBatchResponse.FromString(sent)) == answer
+
+
+def test_41_an_answer_is_made_in_turns() -> None:
+    turns: list[int] = []
+
+    def turn() -> nullcontext[None]:
+        turns.append(len(turns))
+        return nullcontext()
+
+    answer = BatchAnswer((match(0),) * 5000, 8)
+    assert len(batches.batch_answer_to_wire(answer, turn).matches) == 5000
+    assert len(turns) >= 5
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ docs/decisions/wire.md has the measurement.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, TypeVar
@@ -100,9 +101,11 @@ class CheckHandler(check_pb2_grpc.CheckServiceServicer):
         require(Role.CHECK)
         wanted, member = context.is_active, CALLER.get().id
         batch = batches.batch_from_wire(request)
-        return batches.batch_answer_to_wire(
-            self._checker.check_batch(batch, wanted, lambda: self._pool.turn(member, wanted))
-        )
+
+        def turn() -> AbstractContextManager[None]:
+            return self._pool.turn(member, wanted)
+
+        return batches.batch_answer_to_wire(self._checker.check_batch(batch, wanted, turn), turn)
 
 
 class LogHandler(log_pb2_grpc.LogServiceServicer):
