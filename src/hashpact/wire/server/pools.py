@@ -199,24 +199,31 @@ class Pool(ThreadPoolExecutor):
             self._running += 1
             self._idle.pop().put(self._queue.popleft())
         elif len(self._started) < self.threads:
-            self._running += 1
-            thread = threading.Thread(
-                target=self._work, args=(self._queue.popleft(),), name=f"hashpact-{self._name}", daemon=True
-            )
-            self._started.add(thread)
-            thread.start()
-            if self._watch is None:
-                self._watch = threading.Thread(
-                    target=self._look_after, name=f"{thread.name}-watch", daemon=True
-                )
-                self._watch.start()
+            # The system may have no thread to give. gRPC would end with submit's error; so the call waits.
+            with contextlib.suppress(RuntimeError):
+                self._start()
 
-    def _work(self, first: _Job) -> None:
-        """Answer calls until there are more idle threads than may run, or the pool is closed."""
+    def _start(self) -> None:
+        """Have the next call answered by another thread."""
+        if self._watch is None:
+            watch = threading.Thread(
+                target=self._look_after, name=f"hashpact-{self._name}-watch", daemon=True
+            )
+            watch.start()
+            self._watch = watch
         box: _Box = SimpleQueue()
-        job: _Job | None = first
+        thread = threading.Thread(target=self._work, args=(box,), name=f"hashpact-{self._name}", daemon=True)
+        thread.start()
+        self._started.add(thread)
+        self._running += 1
+        box.put(self._queue.popleft())
+
+    def _work(self, box: _Box) -> None:
+        """Answer calls until there are more idle threads than may run, or the pool is closed."""
+        job = box.get()
         while job is not None:
             job.run()
+            job = None  # an idle thread keeps nothing of its last call
             job = self._next(box) or box.get()
 
     def _next(self, box: _Box) -> _Job | None:
@@ -246,6 +253,7 @@ class Pool(ThreadPoolExecutor):
         now = time.monotonic()
         late: list[_Receiving] = []
         with self._lock:
+            self._begin()  # what found no thread
             for receiving in self._receiving.copy().values():
                 waited = now - receiving.since
                 if self._queue and waited > PATIENCE and not receiving.aside:

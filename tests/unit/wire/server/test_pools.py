@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from typing import Any
@@ -182,6 +183,30 @@ def test_41_a_call_whose_request_never_arrives_is_given_up(
         return "cancelled"
 
     assert pool.submit(pool.receive, read, gone.set).result(SOON) == "cancelled"
+
+
+def test_a_call_waits_while_the_system_has_no_thread_to_give(pool: Pool) -> None:
+    usual = threading.stack_size(1 << 46)  # more than there is
+    try:
+        waiting = pool.submit(str)
+    finally:
+        threading.stack_size(usual)
+    assert results([pool.submit(str), waiting]) == ["", ""]
+    for _ in range(2):
+        pool.submit(str).result(SOON)
+
+
+def test_an_idle_thread_keeps_nothing_of_its_last_call(pool: Pool) -> None:
+    class Call:
+        """What a call holds: its request, its connection."""
+
+    call = Call()
+    kept = weakref.ref(call)
+    gone = threading.Event()
+    weakref.finalize(call, gone.set)
+    pool.submit(id, call).result(SOON)
+    del call
+    assert gone.wait(SOON), kept()
 
 
 def test_threads_end_when_there_is_nothing_to_do() -> None:
