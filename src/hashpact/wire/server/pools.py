@@ -30,7 +30,9 @@ RECEIVE: Final = 10.0
 IDLE: Final = 16
 """Threads that are kept when there is nothing to do."""
 _LOOK: Final = 0.02
-"""Seconds between two looks at whether the caller of a call that waits for its turn has left."""
+"""Seconds between two looks at whether the caller of a call that waits for its turn has left, at least."""
+_LOOKS: Final = 500
+"""Looks a second that all calls of a pool take together: each wakes a thread."""
 _SWEEP: Final = 1.0
 """Seconds between two looks at calls whose requests have not arrived, when no call waits."""
 
@@ -89,6 +91,7 @@ class Pool(ThreadPoolExecutor):
         self._queue: deque[_Job] = deque()
         self._calls: Counter[str] = Counter()
         self._under_way = 0
+        self._waiting = 0
         self._receiving: dict[int, _Receiving] = {}
         self._pressed = threading.Event()
         self._closed = False
@@ -152,7 +155,7 @@ class Pool(ThreadPoolExecutor):
         turn = self._turns.take(member)
         if turn is not None:
             with self._aside():
-                while not turn.wait(_LOOK):
+                while not turn.wait(max(_LOOK, self._waiting / _LOOKS)):
                     if not wanted():
                         self._turns.leave(member, turn)
                         raise CancelledError
@@ -180,11 +183,13 @@ class Pool(ThreadPoolExecutor):
     def _aside(self) -> Iterator[None]:
         """Let another thread run while this one waits."""
         with self._lock:
+            self._waiting += 1
             self._step_aside()
         try:
             yield
         finally:
             with self._lock:
+                self._waiting -= 1
                 self._running += 1
 
     def _step_aside(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
@@ -154,6 +155,28 @@ def test_41_a_turn_that_nobody_waits_for_is_not_taken(pool: Pool) -> None:
     assert results([held, kept]) == ["acme"] * 2
     with pytest.raises(CancelledError):
         pool.submit(long, pool, "acme", work, there.is_set).result(SOON)
+
+
+def test_41_calls_that_wait_do_not_keep_the_others_from_running() -> None:
+    pool, work, looks = Pool("check", 2, 256, 256, Turns(1, 1)), Work(), itertools.count()
+    last = Work()
+
+    def wanted() -> bool:
+        next(looks)
+        return True
+
+    held = pool.submit(long, pool, "acme", work)
+    work.begins()
+    waiting = [pool.submit(long, pool, "acme", last, wanted) for _ in range(200)]
+    pool.submit(str).result(SOON)  # all of them wait by now, and each has looked once
+    since, looked = time.monotonic(), next(looks)
+    for _ in range(2000):
+        pool.submit(str).result(SOON)
+    assert next(looks) - looked <= 200 + 2 * 500 * (time.monotonic() - since)
+    last.go.set()
+    work.go.set()
+    results([held, *waiting])
+    pool.shutdown()
 
 
 def test_41_requests_that_do_not_arrive_leave_threads_to_others(pool: Pool) -> None:
