@@ -69,9 +69,9 @@ class Checker:
     ) -> BatchAnswer:
         """The nearest matches of each fingerprint that the filter keeps, at most one an entry.
 
-        ``wanted`` and the errors are those of `check`; there is a ``turn`` for every few fingerprints, and for
-        every few items that are near them. In a large batch each has fewer matches than the limit says, and
-        is ``truncated`` if there are more.
+        ``wanted`` and the errors are those of `check`; there is a ``turn`` for every few fingerprints, and
+        for every few items that are near them. In a large batch each has fewer matches than the limit says,
+        and is ``truncated`` if there are more.
         """
         position = self.follower.reach(batch.min_position)
         self._check_labels(batch.filter)
