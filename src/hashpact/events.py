@@ -5,6 +5,7 @@ No content, fingerprint, key or exception text is ever given to it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import threading
@@ -63,7 +64,8 @@ class CallLog:
             if self._dropped:
                 dropped, self._dropped = self._dropped, 0
                 lines.append(_line("warning", "rpcs not logged", time.time(), {"count": dropped}))
-            if lines:
+            # What reads the log may be gone, or its disk full: no reason for the server to stop.
+            with contextlib.suppress(OSError, ValueError):
                 sys.stderr.write("".join(lines))
                 sys.stderr.flush()
 

@@ -1,0 +1,59 @@
+"""The lines of log of calls: written together, bounded, and no reason to stop."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+
+import pytest
+
+from hashpact import events
+from hashpact.events import CallLog
+
+
+def test_lines_are_written_together_and_in_order(capsys: pytest.CaptureFixture[str]) -> None:
+    calls = CallLog()
+    for number in range(3):
+        calls.record({"rpc": "/x/Y", "code": "OK", "duration_ms": number})
+    assert capsys.readouterr().err == ""
+    calls.flush()
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["duration_ms"] for line in lines] == [0, 1, 2]
+    assert {(line["event"], line["level"], line["rpc"]) for line in lines} == {("rpc", "info", "/x/Y")}
+    assert all(line["timestamp"].endswith("Z") for line in lines)
+    calls.flush()
+    assert capsys.readouterr().err == ""
+
+
+def test_what_is_too_much_is_counted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "MOST", 2)
+    calls = CallLog()
+    for number in range(5):
+        calls.record({"number": number})
+    calls.flush()
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line.get("number") for line in lines] == [0, 1, None]
+    assert (lines[2]["event"], lines[2]["level"], lines[2]["count"]) == ("rpcs not logged", "warning", 3)
+
+
+class Full(io.StringIO):
+    """A stream that cannot be written."""
+
+    def write(self, text: str) -> int:
+        """Fail as on a full disk."""
+        raise OSError(28, "No space left on device")
+
+
+def test_a_log_that_cannot_be_written_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = CallLog()
+    calls.record({"number": 1})
+    monkeypatch.setattr(sys, "stderr", Full())
+    calls.flush()
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr(sys, "stderr", closed)
+    calls.record({"number": 2})
+    calls.flush()
