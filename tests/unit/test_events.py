@@ -42,7 +42,7 @@ def test_what_is_too_much_is_counted(
 class Full(io.StringIO):
     """A stream that cannot be written."""
 
-    def write(self, text: str) -> int:
+    def write(self, _: str) -> int:
         """Fail as on a full disk."""
         raise OSError(28, "No space left on device")
 
