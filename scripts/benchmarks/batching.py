@@ -49,7 +49,7 @@ TIMEOUT: Final = 60.0
 NOTES: Final = (
     f"us: user and system time for a code, of calls with {CODES:,}; median of the rounds.",
     "checks/s/core: 1e6 / us. share: median of kernel us / us in the same round.",
-    "kernel: one thread searches the saved index for a whole batch at once, in turns with the server.",
+    "kernel: one thread searches the saved index for a whole batch at once, in the same round.",
 )
 
 

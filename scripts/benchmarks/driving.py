@@ -1,4 +1,4 @@
-"""One client process that calls several servers in turns, with requests whose bytes are made once."""
+"""One client that calls several servers one after another, with requests whose bytes are made once."""
 
 from __future__ import annotations
 

@@ -3,10 +3,10 @@
     scripts/bench serve [--sizes 1e5] [--rounds 7] [--calls 1500] [--batches 24] [--json] [--check]
 
 A size is the number of pdq items in the log; it has a tenth as many of each of phash, sha256 and md5, and 256
-items in a leaf. `hashpact serve` and two echoes (benchmarks/echo.py) are up at once, each in a process of its
-own, and one client calls them in turns. The cost is the server's processor time, user and system, by the
-system's accounting. Batches of 1000 codes are measured beside the kernel's own search in the same index. With
---check it exits with 1 if a promise about the cost does not hold.
+items in a leaf. `hashpact serve` and two echoes (benchmarks/echo.py) run at the same time, each in its own
+process, and in each round one client calls them one after another. The cost is the server's processor time,
+user and system, by the system's accounting. Batches of 1000 codes are measured beside the kernel's own search
+in the same index. With --check it exits with 1 if a promise about the cost does not hold.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import secrets
 import select
@@ -59,6 +61,22 @@ def ready_line(process: subprocess.Popen[bytes], log: Path) -> str:
         assert more, f"the server did not start:\n{log.read_text()}"
         line += more
     return line.decode().strip()
+
+
+def answered(port: int, path: str) -> tuple[int, bytes]:
+    """Status and body of an answer over plain HTTP."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", path)
+    response = connection.getresponse()
+    found = response.status, response.read()
+    connection.close()
+    return found
+
+
+def health_port(log: str) -> int:
+    """The plain port of a server that was started with HASHPACT_HEALTH, from its log."""
+    (line,) = [line for line in log.splitlines() if json.loads(line)["event"] == "health"]
+    return int(json.loads(line)["address"].rpartition(":")[2])
 
 
 class RunningServer:

@@ -30,8 +30,8 @@ _NEVER: Final = int(np.iinfo(np.int64).max)
 _AT_ONCE: Final = 256
 """Entries that are read from the ledger while other checks wait."""
 
-FEW: Final = 16
-"""So many hits of a check are looked at one by one: an operation on arrays costs as much as ten of them."""
+FEW: Final = 32
+"""Up to this many hits are judged one by one: arrays pay off only beyond about forty."""
 
 _NAMES: Final = tuple(sorted(TYPES))
 """The fingerprint types by number, in the order of their names."""

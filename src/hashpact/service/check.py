@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from hashpact.domain.checks import MAX_LIMIT, MAX_QUERIES, Answer, Check, Filter, Hits, Match
 from hashpact.domain.fingerprints import FingerprintType
@@ -75,31 +75,30 @@ class Checker:
         """
         position = self.follower.reach(batch.min_position)
         self._check_labels(batch.filter)
-        share = min(BUDGET // len(batch), _MOST_EACH)
-        limit = min(batch.limit, _MOST_MATCHES // len(batch))
+        bounds = _Bounds(min(BUDGET // len(batch), _MOST_EACH), min(batch.limit, _MOST_MATCHES // len(batch)))
         matches: list[Match] = []
         truncated: list[int] = []
-        first = 0
-        for packed in batch.packed:
-            for start in range(0, len(packed), _STRIDE):
-                if not wanted():
-                    raise CancelledError
-                some = packed.some(start, _STRIDE)
+        for first, packed, some in batch.strides(_STRIDE):
+            if not wanted():
+                raise CancelledError
+            with turn():
+                found = self.index.search_packed(packed.type, some, packed.within, bounds.items)
+            for piece in _pieces(found):
                 with turn():
-                    found = self.index.search_packed(packed.type, some, packed.within, share)
-                for piece in _pieces(found):
-                    with turn():
-                        for number, hits in piece:
-                            near, (kept,) = self.follower.catalog.nearest(
-                                [(packed.type, hits)], batch.filter, limit, wanted
-                            )
-                            query = first + start + number
-                            matches += [replace(match, query=query) for match in near]
-                            fewer = len(hits) == share and kept < limit
-                            if hits.truncated or fewer or limit < min(kept, batch.limit):
-                                truncated.append(query)
-            first += len(packed)
+                    for number, hits in piece:
+                        near, more = self._near(packed.type, hits, batch, bounds, wanted)
+                        matches += [replace(match, query=first + number) for match in near]
+                        if more:
+                            truncated.append(first + number)
         return BatchAnswer(tuple(matches), position, tuple(truncated))
+
+    def _near(
+        self, kind: FingerprintType, hits: Hits, batch: Batch, bounds: _Bounds, wanted: Callable[[], bool]
+    ) -> tuple[list[Match], bool]:
+        """The matches of one fingerprint of a batch, and whether there may be more that the batch wants."""
+        near, (kept,) = self.follower.catalog.nearest([(kind, hits)], batch.filter, bounds.matches, wanted)
+        unseen = hits.truncated or (len(hits) == bounds.items and kept < bounds.matches)
+        return near, unseen or bounds.matches < min(kept, batch.limit)
 
     def _answer(
         self,
@@ -162,6 +161,13 @@ class Checker:
         unknown = sorted(narrow.labels.difference(known))
         if unknown:
             raise unknown_label(unknown[0], known)
+
+
+class _Bounds(NamedTuple):
+    """How many items a fingerprint of a batch is considered with, and how many matches it has."""
+
+    items: int
+    matches: int
 
 
 def _pieces(found: Mapping[int, Hits]) -> Iterator[list[tuple[int, Hits]]]:

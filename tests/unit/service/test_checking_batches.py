@@ -17,6 +17,7 @@ from hashpact.domain.matching.batches import Batch, Packed, Packing
 from hashpact.domain.state import Stance
 from hashpact.errors import UnavailableError, UnknownLabelError
 from hashpact.lookup import catalog
+from hashpact.service.check import BUDGET
 
 
 @pytest.fixture(autouse=True, params=[catalog.FEW, -1], ids=["one by one", "in arrays"])
@@ -79,14 +80,19 @@ def test_41_a_batch_takes_a_turn_for_every_few_and_ends_when_nobody_waits(house:
 
 
 def test_41_a_batch_considers_a_bounded_number_of_items(house: House) -> None:
-    for number in range(20):
-        house.share(near(BASE, number % 8), label="ncii" if number else "hate")
+    for _ in range(20):
+        house.share(BASE)
+    wanted = house.share(near(BASE, 8), label="hate")  # behind all the others
     house.follower.catch_up()
-    few = Batch((Packed(PDQ, BASE.value * 8),), Filter(labels=frozenset({"hate"})), limit=1)
-    assert [match.query for match in house.checker.check_batch(few).matches] == list(range(8))
-    many = Batch((Packed(PDQ, BASE.value * 4096),), Filter(labels=frozenset({"hate"})), limit=1)
-    answer = house.checker.check_batch(many)
-    assert len(answer.matches) + len(answer.truncated) >= 4096
+    narrow = Filter(labels=frozenset({"hate"}))
+    few = house.checker.check_batch(Batch((Packed(PDQ, BASE.value * 8),), narrow, limit=1))
+    assert [(match.entry, match.query) for match in few.matches] == [(wanted, query) for query in range(8)]
+    assert few.truncated == ()
+    share = BUDGET // 4096
+    assert share < 20
+    many = house.checker.check_batch(Batch((Packed(PDQ, BASE.value * 4096),), narrow, limit=1))
+    assert many.matches == ()
+    assert many.truncated == tuple(range(4096))
 
 
 def test_41_a_batch_in_a_crowd_takes_many_turns_and_has_a_bounded_number_of_matches(house: House) -> None:

@@ -6,7 +6,7 @@ check.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
@@ -101,6 +101,14 @@ class Batch:
     def __len__(self) -> int:
         """How many fingerprints."""
         return sum(len(packed) for packed in self.packed)
+
+    def strides(self, count: int) -> Iterator[tuple[int, Packed, bytes]]:
+        """The values, at most ``count`` of one type at a time: the first one's number, of which, and they."""
+        before = 0
+        for packed in self.packed:
+            for start in range(0, len(packed), count):
+                yield before + start, packed, packed.some(start, count)
+            before += len(packed)
 
     def type_of(self, number: int) -> FingerprintType | None:
         """The type of a fingerprint of the batch, by its number; None if there is no such number."""

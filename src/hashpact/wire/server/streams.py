@@ -116,6 +116,8 @@ class StreamWatch:
             roles = self._admit(stream.context, stream.method).roles
         except HashpactError as error:
             return error
+        except Exception:  # noqa: BLE001  # a caller that cannot be looked up is not let go on, nor are others
+            return HashpactError("the server could not look up the caller")
         if roles != stream.caller.roles:
             return NotPermittedError("the member's roles have changed; call again")
         if stream.unread() >= self._unread:
