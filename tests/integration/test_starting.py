@@ -19,9 +19,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from running import BOTH, UNMEASURED, answered, found, health_port, log_size
 
 from hashpact.domain.fingerprints import PDQ
-from hashpact.errors import UnavailableError
 from hashpact.member.clients import Client
 from hashpact.member.profile import Profile
+from hashpact.wire.server.identity import CHECK
 
 PICTURE = [fingerprint(PDQ, "one")]
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -61,13 +61,17 @@ class Start:
 
     def health(self) -> int:
         """What its health service answers."""
-        tls = self.profile.endpoint.tls
-        credentials = grpc.ssl_channel_credentials(tls.authority, tls.key, tls.certificate)
-        endpoint = self.profile.endpoint
-        with grpc.secure_channel(f"{endpoint.host}:{endpoint.port}", credentials) as channel:
+        with self.channel() as channel:
             stub: Any = health_pb2_grpc.HealthStub(channel)  # its methods have no types
             answer: int = stub.Check(health_pb2.HealthCheckRequest(), timeout=60).status
             return answer
+
+    def channel(self) -> grpc.Channel:
+        """A bare channel, which does not ask again."""
+        tls = self.profile.endpoint.tls
+        credentials = grpc.ssl_channel_credentials(tls.authority, tls.key, tls.certificate)
+        endpoint = self.profile.endpoint
+        return grpc.secure_channel(f"{endpoint.host}:{endpoint.port}", credentials)
 
 
 @pytest.fixture
@@ -83,11 +87,15 @@ def test_a_server_listens_while_it_replays_and_says_how_far_it_is(start: Start) 
     size = log_size(start.home)
     assert start.health() == NOT_SERVING
     assert answered(health_port(start.log.read_text()), "/readyz") == (503, b"not serving\n")
+    with start.channel() as channel:
+        ask: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(CHECK)
+        with pytest.raises(grpc.RpcError, match=f"it has read 0 of the log's {size} leaves") as held:
+            ask(b"", timeout=60)
+        failed: Any = held.value  # it is a call, too
+        assert failed.code() is grpc.StatusCode.UNAVAILABLE
+    start.go_on()
+    assert start.says().startswith("serving test.example/log on ")
     with Client(start.profile) as client:
-        with pytest.raises(UnavailableError, match=f"it has read 0 of the log's {size} leaves"):
-            client.check(PICTURE, timeout=1)
-        start.go_on()
-        assert start.says().startswith("serving test.example/log on ")
         client.check(PICTURE)
     assert start.health() == SERVING
 
