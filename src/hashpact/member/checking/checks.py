@@ -16,11 +16,11 @@ from hashpact.member.author import chosen
 from hashpact.member.checking.circuit import Circuit
 from hashpact.member.checking.options import (
     CheckOptions,
+    CheckTerms,
     ContentOptions,
     OnUnavailable,
     ReadContent,
     Reading,
-    CheckTerms,
     check_names,
 )
 from hashpact.member.checking.results import CheckResult
