@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -32,10 +33,11 @@ def connections(pid: int, port: int) -> int:
         with contextlib.suppress(FileNotFoundError):  # closed meanwhile
             inodes.add(str(entry.readlink()).removeprefix("socket:[").removesuffix("]"))
     count = 0
-    for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:
-        fields = line.split()
-        local, state, inode = fields[1], fields[3], fields[9]
-        count += inode in inodes and state == "01" and int(local.rpartition(":")[2], 16) == port
+    for table in ("tcp", "tcp6"):  # gRPC's sockets are of both families
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            local, state, inode = fields[1], fields[3], fields[9]
+            count += inode in inodes and state == "01" and int(local.rpartition(":")[2], 16) == port
     return count
 
 
@@ -54,10 +56,11 @@ def kind(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401  # either class
 @pytest.fixture
 def pair(home: Path) -> Iterator[tuple[RunningServer, RunningServer, int]]:
     """Two processes of one server on one port."""
-    with RunningServer(home) as first:
-        port = int(first.address.rsplit(":", 1)[1])
-        with RunningServer(home, port=port) as second:
-            yield first, second, port
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with RunningServer(home, port=port) as first, RunningServer(home, port=port) as second:
+        yield first, second, port
 
 
 async def test_channels_reach_both_processes_and_one_that_is_killed_fails_no_call(
@@ -95,22 +98,19 @@ async def test_calls_avoid_a_process_that_hangs(
     kind: Any,  # noqa: ANN401  # either class
 ) -> None:
     first, second, port = pair
-    caller = Caller(kind(first.profile("acme-video"), channels=8, on_unavailable="open"))
-    while not connections(second.process.pid, port) or not connections(first.process.pid, port):
-        await caller("check", CODE)
-        if connections(first.process.pid, port) + connections(second.process.pid, port) == 8:
-            pytest.skip("the kernel has given all connections to one process")
-    for _ in range(8):
+    caller = Caller(kind(first.profile("acme-video"), channels=16, on_unavailable="open"))
+    for _ in range(16):
         await caller("check", CODE)
     hung = connections(second.process.pid, port)
+    assert 0 < hung < 16
     os.kill(second.process.pid, signal.SIGSTOP)
     try:
-        answers = [await caller("check", CODE, timeout=0.5) for _ in range(200)]
+        answers = [(await caller("check", CODE, timeout=0.5)).checked for _ in range(100)]
     finally:
         os.kill(second.process.pid, signal.SIGCONT)
-    # Each of its channels costs a call now and then: at first, and when it is tried again.
-    assert sum(not answer.checked for answer in answers) <= 6 * hung
-    assert answers[-1].checked or answers[-2].checked or answers[-3].checked
+    # Each of its channels costs a call at first, and once more now and then when it is tried again.
+    assert answers.count(False) <= 4 * hung
+    assert answers.count(True) >= 30
     await caller("close")
 
 

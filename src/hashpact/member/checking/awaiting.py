@@ -25,7 +25,7 @@ from hashpact.member.operations import Operations
 from hashpact.member.profile import Profile
 from hashpact.wire.client.attempts import checked_timeout
 from hashpact.wire.client.calls import Call
-from hashpact.wire.client.connection import AsyncConnection
+from hashpact.wire.client.connection import AsyncConnection, checked_channels
 
 Result = TypeVar("Result")
 
@@ -48,7 +48,7 @@ class AsyncCheckClient:
         self.timeout = checked_timeout(timeout)
         self._operations = Operations(loaded(profile), clock, entropy)
         self.author = self._operations.author
-        self.circuit = Circuit(PACE.timer, PACE.draw)
+        self.circuit = Circuit(PACE.timer, PACE.draw, checked_channels(channels))
         self._checks = Checks(self.profile.genesis, self.circuit, on_unavailable)
         endpoint = replace(self.profile.endpoint, proxy=proxy)
         self._connection = AsyncConnection(endpoint, replace(PACE, retry_refused=retry_refused), channels)

@@ -25,7 +25,7 @@ from hashpact.member.operations import Operations
 from hashpact.member.profile import Profile
 from hashpact.wire.client.attempts import Pace, checked_timeout
 from hashpact.wire.client.calls import Call
-from hashpact.wire.client.connection import Connection
+from hashpact.wire.client.connection import Connection, checked_channels
 
 TIMEOUT: Final = 10.0
 """Seconds that a call may take, over all its tries."""
@@ -57,7 +57,7 @@ class CheckClient:
         self.timeout = checked_timeout(timeout)
         self._operations = Operations(loaded(profile), clock, entropy)
         self.author = self._operations.author
-        self.circuit = Circuit(PACE.timer, PACE.draw)
+        self.circuit = Circuit(PACE.timer, PACE.draw, checked_channels(channels))
         self._checks = Checks(self.profile.genesis, self.circuit, on_unavailable)
         endpoint = replace(self.profile.endpoint, proxy=proxy)
         self._connection = Connection(endpoint, replace(PACE, retry_refused=retry_refused), channels)

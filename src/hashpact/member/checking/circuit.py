@@ -12,8 +12,9 @@ from hashpact.errors import BehindError, CertificateError, HashpactError, Unavai
 from hashpact.wire.client import forks
 
 FAILURES: Final = 3
-"""How many checks in a row must fail before the circuit opens. Of checks that are under way together only one
-counts: a pause of the server makes all of them late, and is over when they fail."""
+"""How many checks in a row must fail before the circuit opens, or as many as there are channels if these are
+more. Of checks that are under way together only one counts: a pause of the server makes all of them late, and
+is over when they fail."""
 
 FIRST: Final = 1.0
 CEILING: Final = 30.0
@@ -31,7 +32,7 @@ class CircuitState(enum.StrEnum):
 class Circuit:
     """Whether a client's checks are sent. Any number of threads and tasks may share one; it survives a fork.
 
-    closed      Every check is sent. It opens when `FAILURES` in a row have failed.
+    closed      Every check is sent. It opens when several in a row have failed: `FAILURES`.
     open        No check is sent; each raises UnavailableError at once. This lasts 1 second at first, and up
                 to 30 when trials fail, less up to half at random, so that clients do not return together.
     half-open   The next check is sent as a trial, and no other one until that has ended. An answer closes
@@ -43,9 +44,10 @@ class Circuit:
     ``timer`` is in seconds from any moment, ``draw`` from 0 to 1.
     """
 
-    def __init__(self, timer: Callable[[], float], draw: Callable[[], float]) -> None:
+    def __init__(self, timer: Callable[[], float], draw: Callable[[], float], channels: int = 1) -> None:
         self._timer = timer
         self._draw = draw
+        self._most = max(FAILURES, channels)
         self._lock = threading.Lock()
         self._failures = 0
         self._failed_at = timer()
@@ -58,7 +60,7 @@ class Circuit:
     @property
     def state(self) -> CircuitState:
         """The state at this moment."""
-        if self._failures < FAILURES:
+        if self._failures < self._most:
             return CircuitState.CLOSED
         waits = not self._trial and self._timer() < self._until
         return CircuitState.OPEN if waits else CircuitState.HALF_OPEN
@@ -88,7 +90,7 @@ class Circuit:
     def _admit(self) -> tuple[float, bool]:
         with self._lock:
             now = self._timer()
-            if self._failures < FAILURES:
+            if self._failures < self._most:
                 return now, False
             if not self._trial and now >= self._until:
                 self._trial = True
@@ -102,9 +104,9 @@ class Circuit:
         with self._lock:
             now = self._timer()
             self._trial = self._trial and not trial
-            if self._failures >= FAILURES and trial:
+            if self._failures >= self._most and trial:
                 self._period = min(2 * self._period, CEILING)
-            elif self._failures >= FAILURES or began < self._failed_at:
+            elif self._failures >= self._most or began < self._failed_at:
                 return
             else:
                 self._failures += 1

@@ -54,7 +54,7 @@ class Connection:
     def __init__(self, endpoint: Endpoint, pace: Pace, channels: int = 1) -> None:
         self._endpoint = endpoint
         self._pace = pace
-        self._count = checked_channels(channels)
+        self._count = channels
         self._opening = threading.Lock()
         self._process = 0
         self._spread: Spread[grpc.Channel] = Spread(0, self._channel, pace.timer)
@@ -153,7 +153,7 @@ class AsyncConnection:
     def __init__(self, endpoint: Endpoint, pace: Pace, channels: int = 1) -> None:
         self._endpoint = endpoint
         self._pace = pace
-        self._count = checked_channels(channels)
+        self._count = channels
         self._home: tuple[int, asyncio.AbstractEventLoop] | None = None
         self._spread: Spread[grpc.aio.Channel] = Spread(0, self._channel, pace.timer)
 

@@ -76,6 +76,15 @@ def test_it_opens_when_checks_in_a_row_fail(circuit: Circuit, error: HashpactErr
         ask(circuit)
 
 
+def test_as_many_checks_must_fail_as_there_are_channels(timer: Timer) -> None:
+    """One that hangs may be of a process that others of the channels do not lead to."""
+    circuit = Circuit(timer, lambda: 0.0, channels=16)
+    for _ in range(16):
+        assert circuit.state is CircuitState.CLOSED
+        ask(circuit, DeadlineError("late"))
+    assert circuit.state is CircuitState.OPEN
+
+
 @pytest.mark.parametrize("error", ANSWERS, ids=lambda error: type(error).__name__)
 def test_a_refusal_is_an_answer(circuit: Circuit, timer: Timer, error: HashpactError) -> None:
     for _ in range(3 * FAILURES):
