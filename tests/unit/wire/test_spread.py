@@ -74,7 +74,7 @@ def test_calls_under_way_are_as_many_on_each_channel(count: int, ends: list[int]
         lane = one.enter_context(made.spread.lane())
         assert under_way[lane.channel] == fewest or lane.channel == made.made - 1
         under_way[lane.channel] += 1
-        one.callback(lambda channel=lane.channel: under_way.subtract([channel]))
+        one.callback(under_way.subtract, [lane.channel])
         running.append(one)
 
 

@@ -75,8 +75,9 @@ class _Work:
     def summary(self) -> str:
         """How many files there were, in a line."""
         files = "1 file" if self.read == 1 else f"{self.read} files"
+        where = f" at position {self.position}" if self.read else ""
         unread = f", {self.unread} could not be read" if self.unread else ""
-        return f"{files} checked at position {self.position}: {self.matched} matched{unread}"
+        return f"{files} checked{where}: {self.matched} matched{unread}"
 
     def failed(self, name: str, error: HashpactError) -> None:
         """Something could not be read."""

@@ -52,6 +52,11 @@ def circuit(timer: Timer) -> Circuit:
     return Circuit(timer, lambda: 0.0)
 
 
+def is_in(circuit: Circuit, state: CircuitState) -> bool:
+    """Whether it is in that state now."""
+    return circuit.state is state
+
+
 def ask(circuit: Circuit, error: BaseException | None = None) -> None:
     """One check that ends so."""
     with suppress(*(() if error is None else (type(error),))), circuit.asking():
@@ -62,14 +67,14 @@ def ask(circuit: Circuit, error: BaseException | None = None) -> None:
 def open_up(circuit: Circuit) -> None:
     for _ in range(FAILURES):
         ask(circuit, UnavailableError("nobody listens"))
-    assert circuit.state is CircuitState.OPEN
+    assert is_in(circuit, CircuitState.OPEN)
 
 
 @pytest.mark.parametrize("error", SILENCE, ids=lambda error: type(error).__name__)
 def test_it_opens_when_checks_in_a_row_fail(circuit: Circuit, error: HashpactError) -> None:
     for _ in range(FAILURES - 1):
         ask(circuit, error)
-        assert circuit.state is CircuitState.CLOSED
+        assert is_in(circuit, CircuitState.CLOSED)
     ask(circuit)
     open_up(circuit)
     with pytest.raises(UnavailableError, match=r"not asked.* next try is in 1.0 s \(nobody listens\)"):
@@ -80,31 +85,31 @@ def test_as_many_checks_must_fail_as_there_are_channels(timer: Timer) -> None:
     """One that hangs may be of a process that others of the channels do not lead to."""
     circuit = Circuit(timer, lambda: 0.0, channels=16)
     for _ in range(16):
-        assert circuit.state is CircuitState.CLOSED
+        assert is_in(circuit, CircuitState.CLOSED)
         ask(circuit, DeadlineError("late"))
-    assert circuit.state is CircuitState.OPEN
+    assert is_in(circuit, CircuitState.OPEN)
 
 
 @pytest.mark.parametrize("error", ANSWERS, ids=lambda error: type(error).__name__)
 def test_a_refusal_is_an_answer(circuit: Circuit, timer: Timer, error: HashpactError) -> None:
     for _ in range(3 * FAILURES):
         ask(circuit, error)
-        assert circuit.state is CircuitState.CLOSED
+        assert is_in(circuit, CircuitState.CLOSED)
     open_up(circuit)
     timer.now += FIRST
     ask(circuit, error)
-    assert circuit.state is CircuitState.CLOSED
+    assert is_in(circuit, CircuitState.CLOSED)
 
 
 def test_one_check_is_tried_and_the_others_are_not_sent(circuit: Circuit, timer: Timer) -> None:
     open_up(circuit)
     timer.now += FIRST
-    assert circuit.state is CircuitState.HALF_OPEN
+    assert is_in(circuit, CircuitState.HALF_OPEN)
     with circuit.asking():
-        assert circuit.state is CircuitState.HALF_OPEN
+        assert is_in(circuit, CircuitState.HALF_OPEN)
         with pytest.raises(UnavailableError, match="another check tries again now"):
             ask(circuit)
-    assert circuit.state is CircuitState.CLOSED
+    assert is_in(circuit, CircuitState.CLOSED)
 
 
 def test_trials_that_fail_are_ever_farther_apart(circuit: Circuit, timer: Timer) -> None:
@@ -112,7 +117,7 @@ def test_trials_that_fail_are_ever_farther_apart(circuit: Circuit, timer: Timer)
     waits = []
     for _ in range(7):
         began = timer.now
-        while circuit.state is CircuitState.OPEN:
+        while is_in(circuit, CircuitState.OPEN):
             timer.now += 0.5
         waits.append(timer.now - began)
         ask(circuit, UnavailableError("still"))
@@ -121,7 +126,7 @@ def test_trials_that_fail_are_ever_farther_apart(circuit: Circuit, timer: Timer)
     ask(circuit)
     open_up(circuit)
     timer.now += FIRST
-    assert circuit.state is CircuitState.HALF_OPEN
+    assert is_in(circuit, CircuitState.HALF_OPEN)
 
 
 @pytest.mark.parametrize(("draw", "wait"), [(0.0, FIRST), (0.5, 0.75 * FIRST), (1.0, FIRST / 2)])
@@ -129,9 +134,9 @@ def test_clients_do_not_return_together(timer: Timer, draw: float, wait: float) 
     circuit = Circuit(timer, lambda: draw)
     open_up(circuit)
     timer.now += wait - 0.01
-    assert circuit.state is CircuitState.OPEN
+    assert is_in(circuit, CircuitState.OPEN)
     timer.now += 0.02
-    assert circuit.state is CircuitState.HALF_OPEN
+    assert is_in(circuit, CircuitState.HALF_OPEN)
 
 
 def test_checks_that_were_under_way_together_count_as_one(circuit: Circuit, timer: Timer) -> None:
@@ -144,7 +149,7 @@ def test_checks_that_were_under_way_together_count_as_one(circuit: Circuit, time
             running.push(late)
             with pytest.raises(DeadlineError):
                 running.close()
-        assert (circuit.state is CircuitState.CLOSED) == (number < FAILURES)
+        assert (is_in(circuit, CircuitState.CLOSED)) == (number < FAILURES)
 
 
 def late(*_: object) -> bool:
@@ -159,16 +164,16 @@ def test_a_trial_that_is_cancelled_passes_to_the_next_check(
     open_up(circuit)
     timer.now += FIRST
     ask(circuit, end)
-    assert circuit.state is CircuitState.HALF_OPEN
+    assert is_in(circuit, CircuitState.HALF_OPEN)
     with circuit.asking():
         pass
-    assert circuit.state is CircuitState.CLOSED
+    assert is_in(circuit, CircuitState.CLOSED)
 
 
 def test_a_check_from_before_that_is_answered_closes_it(circuit: Circuit) -> None:
     with circuit.asking():
         open_up(circuit)
-    assert circuit.state is CircuitState.CLOSED
+    assert is_in(circuit, CircuitState.CLOSED)
 
 
 def test_a_fork_in_the_middle_of_a_trial_leaves_it_to_the_parent(circuit: Circuit, timer: Timer) -> None:
@@ -177,10 +182,10 @@ def test_a_fork_in_the_middle_of_a_trial_leaves_it_to_the_parent(circuit: Circui
     with circuit.asking():
         circuit._lock.acquire()  # as another thread would at that moment
         circuit.forked()
-        assert circuit.state is CircuitState.HALF_OPEN
+        assert is_in(circuit, CircuitState.HALF_OPEN)
         with circuit.asking():
             pass
-    assert circuit.state is CircuitState.CLOSED
+    assert is_in(circuit, CircuitState.CLOSED)
 
 
 def test_of_many_threads_one_has_the_trial(circuit: Circuit, timer: Timer) -> None:
@@ -205,7 +210,7 @@ def test_of_many_threads_one_has_the_trial(circuit: Circuit, timer: Timer) -> No
     for thread in threads:
         thread.join()
     assert (len(sent), len(refused)) == (1, 15)
-    assert circuit.state is CircuitState.CLOSED
+    assert is_in(circuit, CircuitState.CLOSED)
 
 
 class CircuitMachine(RuleBasedStateMachine):
@@ -254,7 +259,7 @@ class CircuitMachine(RuleBasedStateMachine):
             self.unanswered += 1
         elif not isinstance(outcome, KeyboardInterrupt):
             self.unanswered = 0
-            assert self.circuit.state is CircuitState.CLOSED
+            assert is_in(self.circuit, CircuitState.CLOSED)
 
     @staticmethod
     def _raise(error: BaseException) -> bool:
@@ -264,7 +269,7 @@ class CircuitMachine(RuleBasedStateMachine):
     def it_opens_only_after_failures(self) -> None:
         """It is closed as long as not so many have failed in a row."""
         if self.unanswered < FAILURES:
-            assert self.circuit.state is CircuitState.CLOSED
+            assert is_in(self.circuit, CircuitState.CLOSED)
 
 
 TestCircuitMachine = CircuitMachine.TestCase
