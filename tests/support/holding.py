@@ -52,9 +52,9 @@ def held_at_first(merge: Callable[..., Iterator[None]]) -> Callable[..., Iterato
 
 
 if os.environ["HASHPACT_TEST_HOLD"] == "save":
-    IndexDirectory._write = held_after(IndexDirectory._write)  # type: ignore[method-assign]
+    IndexDirectory._write = held_after(IndexDirectory._write)  # type: ignore[method-assign]  # it is to stand there
 else:
-    NativeIndex.compaction = held_at_first(NativeIndex.compaction)  # type: ignore[method-assign]
+    NativeIndex.compaction = held_at_first(NativeIndex.compaction)  # type: ignore[method-assign]  # as above
 
 if __name__ == "__main__":
     sys.exit(run(sys.argv[1:]))
