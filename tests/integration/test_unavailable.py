@@ -17,6 +17,7 @@ from clearinghouse import Caller
 from running import BOTH, RunningServer, found
 
 from hashpact import AsyncClient, CircuitState, Client, Fingerprint, UnavailableError
+from hashpact.member.checking.blocking import CHANNELS
 
 CODE = [Fingerprint("sha256/1", bytes(32))]
 OPEN, CLOSED = CircuitState.OPEN, CircuitState.CLOSED
@@ -60,7 +61,7 @@ async def test_a_killed_server_opens_the_circuit_and_a_new_one_closes_it(
         waits.append(time.monotonic() - began)
         assert not answer.checked
         assert "does not answer" in answer.error.message
-    assert len(waits) == 3
+    assert len(waits) == CHANNELS
     # It does not ask any more: a hundred of these would have taken fifty seconds.
     began = time.monotonic()
     answers = [await caller("check", CODE) for _ in range(100)]

@@ -35,8 +35,9 @@ class Client(CheckClient):
 
     A check that the server does not answer in time raises UnavailableError. With ``on_unavailable="open"``,
     for the client or for one call, it returns a result that is not ``checked`` and has the ``error`` instead.
-    After three such checks in a row, ``circuit`` opens: checks end at once, and now and then one of them is
-    sent, until one is answered; `Circuit` has the states. Statements are always sent.
+    After as many such checks in a row as there are channels, and at least three, ``circuit`` opens: checks
+    end at once, and now and then one of them is sent, until one is answered; `Circuit` has the states.
+    Statements are always sent.
 
     ``channels`` spreads calls over several connections, and so over the processes of one server; a call goes
     to another one if the connection of the first fails. With ``proxy`` off, a proxy that the environment

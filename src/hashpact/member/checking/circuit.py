@@ -32,7 +32,7 @@ class CircuitState(enum.StrEnum):
 class Circuit:
     """Whether a client's checks are sent. Any number of threads and tasks may share one; it survives a fork.
 
-    closed      Every check is sent. It opens when several in a row have failed: `FAILURES`.
+    closed      Every check is sent. It opens when several in a row have failed, as `FAILURES` says.
     open        No check is sent; each raises UnavailableError at once. This lasts 1 second at first, and up
                 to 30 when trials fail, less up to half at random, so that clients do not return together.
     half-open   The next check is sent as a trial, and no other one until that has ended. An answer closes
