@@ -106,6 +106,19 @@ def internal() -> status_pb2.Status:
     return to_status(HashpactError("internal error; the operator's log has it"))
 
 
+def metadata(error: HashpactError) -> dict[str, str]:
+    """The details of an error, cut as `to_status` cuts them."""
+    return {name: _cut(value, _MAX_DETAIL) for name, value in error.details.items()}
+
+
+def of(code: int, reason: str, message: str, details: Mapping[str, str]) -> HashpactError:
+    """The error of a reason, or of a status code (of google.rpc.Code) if this version does not know it."""
+    fallback = next((FALLBACK[known] for known in FALLBACK if known.value[0] == code), HashpactError)
+    error = REASONS.get(reason, fallback)(message)
+    error.details.update(details)
+    return error
+
+
 def from_rpc(failed: grpc.RpcError) -> HashpactError:
     """The error of a failed call, of either kind of client.
 
@@ -116,9 +129,7 @@ def from_rpc(failed: grpc.RpcError) -> HashpactError:
     info = _find(failed, error_details_pb2.ErrorInfo())
     if info is None or info.domain != DOMAIN:
         return FALLBACK.get(code, HashpactError)(message)
-    error = REASONS.get(info.reason, FALLBACK.get(code, HashpactError))(message)
-    error.details.update(info.metadata)
-    return error
+    return of(code.value[0], info.reason, message, info.metadata)
 
 
 def is_answer(failed: grpc.RpcError) -> bool:
@@ -134,13 +145,13 @@ def retry_after(failed: grpc.RpcError) -> float:
 
 
 def _details(error: HashpactError, message: str) -> Iterator[Message]:
-    metadata = {name: _cut(value, _MAX_DETAIL) for name, value in error.details.items()}
-    yield error_details_pb2.ErrorInfo(reason=error.code, domain=DOMAIN, metadata=metadata)
-    field = metadata.get("field")
+    known = metadata(error)
+    yield error_details_pb2.ErrorInfo(reason=error.code, domain=DOMAIN, metadata=known)
+    field = known.get("field")
     if isinstance(error, errors.InvalidInputError) and field is not None:
         violation = error_details_pb2.BadRequest.FieldViolation(field=field, description=message)
         yield error_details_pb2.BadRequest(field_violations=[violation])
-    resource = metadata.get("resource")
+    resource = known.get("resource")
     if isinstance(error, errors.NotFoundError) and resource is not None:
         kind, _, _ = resource.partition("/")
         yield error_details_pb2.ResourceInfo(resource_type=kind, resource_name=resource)

@@ -65,6 +65,8 @@ class Pools:
     appends: Pool
     reads: Pool
     streams: Pool
+    conversations: Pool
+    """It counts them only: they keep no threads, and those of the checks answer them."""
 
     def close(self) -> None:
         """Begin no more work, and wait for what is at work."""
@@ -106,6 +108,14 @@ class CheckHandler(check_pb2_grpc.CheckServiceServicer):
             return self._pool.turn(member, wanted)
 
         return batches.batch_answer_to_wire(self._checker.check_batch(batch, wanted, turn), turn)
+
+    def CheckStream(  # noqa: N802  # gRPC names it
+        self,
+        request_iterator: Iterator[check_pb2.CheckStreamRequest],
+        context: Context,
+    ) -> Iterator[check_pb2.CheckStreamResponse]:
+        """Never called: `conversations` answers these calls, which keep no thread."""
+        raise NotImplementedError
 
 
 class LogHandler(log_pb2_grpc.LogServiceServicer):
