@@ -48,7 +48,7 @@ from hashpact.wire.codec import EVERYTHING
 
 Result = TypeVar("Result")
 
-Wanted: TypeAlias = Iterable[Fingerprintable | Query]
+Wanted: TypeAlias = Iterable["Fingerprintable | Query"]
 """What `check` takes of one upload."""
 
 

@@ -49,6 +49,7 @@ STATUS: Final[Mapping[type[HashpactError], grpc.StatusCode]] = {
     errors.OverloadedError: _Code.RESOURCE_EXHAUSTED,
     errors.UnavailableError: _Code.UNAVAILABLE,
     errors.BehindError: _Code.UNAVAILABLE,
+    errors.StoppingError: _Code.UNAVAILABLE,
     errors.CommitFailedError: _Code.UNAVAILABLE,
     errors.CertificateError: _Code.UNAVAILABLE,
     errors.DeadlineError: _Code.DEADLINE_EXCEEDED,

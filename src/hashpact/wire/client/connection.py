@@ -12,11 +12,12 @@ import os
 import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
+from dataclasses import replace
 from typing import Final, TypeVar
 
 import grpc
 
-from hashpact.errors import UnavailableError
+from hashpact.errors import HashpactError, UnavailableError
 from hashpact.wire import errors
 from hashpact.wire.client import forks
 from hashpact.wire.client.attempts import Failure, Outcome, Pace, Pause, Probe, Send, Step, Wait, attempts
@@ -273,7 +274,12 @@ class AsyncConnection:
 
     async def read(self, messages: AsyncIterator[bytes]) -> bytes | Failure | None:
         """The next message of a stream; None at its end."""
-        return await _anext(messages, self._endpoint)
+        outcome = await _anext(messages, self._endpoint)
+        if isinstance(outcome, Failure) and not outcome.answered and type(outcome.error) is HashpactError:
+            # When the server ends a stream while grpc.aio writes to it, grpc.aio reports INTERNAL in place of
+            # the server's status. Another try gets that status, unless it is well by then.
+            return replace(outcome, error=UnavailableError(f"the stream broke off ({outcome.error.message})"))
+        return outcome
 
     async def close(self) -> None:
         """Close the channels; calls under way are cancelled."""

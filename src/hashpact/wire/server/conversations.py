@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError
 
 from hashpact.domain.checks import Answer
 from hashpact.domain.state import Member, Role
-from hashpact.errors import HashpactError, InvalidInputError, UnavailableError
+from hashpact.errors import HashpactError, InvalidInputError, StoppingError, UnavailableError
 from hashpact.service.check import Checker
 from hashpact.wire import streamed
 from hashpact.wire.server.guard import OpenCall
@@ -93,7 +93,6 @@ class Conversation:
     _dropping: bool = field(default=False, init=False)  # what waits is not answered any more
     _sending_since: float | None = field(default=None, init=False)
     _finished: bool = field(default=False, init=False)
-    _error: BaseException | None = field(default=None, init=False)
 
     @property
     def context(self) -> Context:
@@ -165,7 +164,7 @@ class Conversation:
         try:
             self._pool.submit(self._work)
         except RuntimeError:  # the pool is closed
-            self._finish(UnavailableError("the server is stopping; ask again"))
+            self._finish(StoppingError("the server is stopping; ask again"))
 
     def _work(self) -> None:
         """Answer some of what waits; end if nothing will follow."""
@@ -225,20 +224,25 @@ class Conversation:
             self._submit()
 
     def _finish(self, error: BaseException | None) -> None:
-        with self._lock:
-            if self._finished:
-                return
-            self._finished = True
-            self._error = error
-        self._call.finish(error)
+        """End the call, with its status; what is counted and logged is so before the caller knows."""
+        if self._over(error):
+            self._call.finish(error)
 
     def _ended(self) -> None:
         """The call is over: finished, or given up by its caller or by the server."""
+        self._over(self._ending or CancelledError())
         with self._lock:
-            error = self._error if self._finished else (self._ending or CancelledError())
             self._waiting.clear()
+
+    def _over(self, error: BaseException | None) -> bool:
+        """Note the end of the call; whether it was not noted before."""
+        with self._lock:
+            if self._finished:
+                return False
+            self._finished = True
         self._forget(self)
         self._call.over(error)
+        return True
 
 
 def _bounded(data: bytes) -> _Request:

@@ -13,7 +13,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from hashpact.errors import ConfigError, UnavailableError
+from hashpact.errors import ConfigError, StoppingError
 from hashpact.keys.certificates import Tls
 from hashpact.wire.codec import MAX_MESSAGE
 from hashpact.wire.server.conversations import Conversations
@@ -165,7 +165,7 @@ class Server:
         An append that has begun is finished even after that: its bytes may be on the disk already.
         """
         self._health.enter_graceful_shutdown()
-        self._conversations.drain(UnavailableError("the server is stopping; ask again"))
+        self._conversations.drain(StoppingError("the server is stopping; ask again"))
         self._server.stop(grace).wait()
         self._guard.close()
         self._pools.close()
