@@ -165,6 +165,8 @@ class Conversation:
             self._pool.submit(self._work)
         except RuntimeError:  # the pool is closed
             self._finish(StoppingError("the server is stopping; ask again"))
+        except Exception as error:  # noqa: BLE001  # whatever it is, the call ends with it
+            self._finish(error)
 
     def _work(self) -> None:
         """Answer some of what waits; end if nothing will follow."""
@@ -179,7 +181,7 @@ class Conversation:
                 # As for each call of its own: the caller may have been suspended since the last ones.
                 require_of(self._call.admit(), Role.CHECK)
                 self._respond(some)
-            else:
+            elif self.context.is_active():  # the requests of a caller who has left end, too
                 self._finish(self._ending)
         except BaseException as error:  # noqa: BLE001  # whatever it is, the call ends with it
             self._finish(error)

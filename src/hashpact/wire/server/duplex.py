@@ -17,6 +17,10 @@ from hashpact.wire.server.streams import Context
 
 _NO_FLAGS: Final = 0
 _grpc: Any = _server
+_RECEIVING: Final = _grpc._RECEIVE_MESSAGE_TOKEN  # noqa: SLF001  # see above
+_SENDING: Final = _grpc._SEND_MESSAGE_TOKEN  # noqa: SLF001  # see above
+_is_active: Final = _grpc._is_rpc_state_active  # noqa: SLF001  # see above
+_completed: Final = _grpc._possibly_finish_call  # noqa: SLF001  # see above
 
 
 class Duplex:
@@ -35,50 +39,43 @@ class Duplex:
         # The connection's, so it does not change while the call lasts. The stub gives another type.
         self.peer = cast("Mapping[str, tuple[bytes, ...]]", context.auth_context())
 
-    @property
-    def active(self) -> bool:
-        """Whether the caller still waits, and no status has been sent."""
-        return self._context.is_active()
-
     def read(self, then: Callable[[bytes | None], None]) -> None:
         """Have ``then`` called with the next message, None at the end. One at a time.
 
         It is not called if the call is over by now.
         """
-
-        def received(event: Any) -> Any:  # noqa: ANN401  # gRPC's own
-            with self._state.condition:
-                done = _grpc._possibly_finish_call(self._state, _grpc._RECEIVE_MESSAGE_TOKEN)  # noqa: SLF001
-            then(event.batch_operations[0].message())
-            return done
-
-        self._start((cygrpc.ReceiveMessageOperation(_NO_FLAGS),), received, _grpc._RECEIVE_MESSAGE_TOKEN)  # noqa: SLF001
+        operation = cygrpc.ReceiveMessageOperation(_NO_FLAGS)
+        self._start((operation,), _RECEIVING, lambda event: then(event.batch_operations[0].message()))
 
     def write(self, message: bytes, then: Callable[[], None]) -> None:
         """Send a message, and have ``then`` called once the transport has taken it. One at a time.
 
         It is not called if the call is over by now.
         """
-
-        def sent(_event: object) -> Any:  # noqa: ANN401  # as above
-            with self._state.condition:
-                done = _grpc._possibly_finish_call(self._state, _grpc._SEND_MESSAGE_TOKEN)  # noqa: SLF001
-            then()
-            return done
-
-        self._start((cygrpc.SendMessageOperation(message, _NO_FLAGS),), sent, _grpc._SEND_MESSAGE_TOKEN)  # noqa: SLF001
+        operation = cygrpc.SendMessageOperation(message, _NO_FLAGS)
+        self._start((operation,), _SENDING, lambda _: then())
 
     def finish(self) -> None:
         """End the call, with the status that its context has."""
         self._send(None)
 
-    def _start(self, operations: tuple[Any, ...], then: Callable[[Any], Any], token: str) -> None:
+    def _start(self, operations: tuple[Any, ...], token: str, then: Callable[[Any], None]) -> None:
         state = self._state
+
+        def completed(event: Any) -> Any:  # noqa: ANN401  # gRPC's own
+            with state.condition:
+                done = _completed(state, token)
+            try:
+                then(event)
+            except Exception:  # noqa: BLE001  # it would end the thread that serves all calls
+                self._context.cancel()
+            return done
+
         with state.condition:
-            if not _grpc._is_rpc_state_active(state):  # noqa: SLF001
+            if not _is_active(state):
                 return
-            if token == _grpc._SEND_MESSAGE_TOKEN and state.initial_metadata_allowed:  # noqa: SLF001
+            if token == _SENDING and state.initial_metadata_allowed:
                 state.initial_metadata_allowed = False
                 operations = (cygrpc.SendInitialMetadataOperation(None, _NO_FLAGS), *operations)
-            self._call.start_server_batch(operations, then)
+            self._call.start_server_batch(operations, completed)
             state.due.add(token)
