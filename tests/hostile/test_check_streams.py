@@ -192,8 +192,8 @@ async def test_44_no_more_requests_are_read_than_may_wait(founded: Clearinghouse
                 await stream.write(large)
                 sent += 1
 
-        sending = asyncio.create_task(send())
         await stream.write(REQUEST)
+        sending = asyncio.create_task(send())
         await asyncio.to_thread(counted.asked.wait, 60)
         done, _ = await asyncio.wait([sending], timeout=1)
         assert not done
