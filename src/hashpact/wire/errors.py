@@ -107,7 +107,7 @@ def internal() -> status_pb2.Status:
     return to_status(HashpactError("internal error; the operator's log has it"))
 
 
-def metadata(error: HashpactError) -> dict[str, str]:
+def cut_details(error: HashpactError) -> dict[str, str]:
     """The details of an error, cut as `to_status` cuts them."""
     return {name: _cut(value, _MAX_DETAIL) for name, value in error.details.items()}
 
@@ -146,19 +146,23 @@ def retry_after(failed: grpc.RpcError) -> float:
 
 
 def _details(error: HashpactError, message: str) -> Iterator[Message]:
-    known = metadata(error)
-    yield error_details_pb2.ErrorInfo(reason=error.code, domain=DOMAIN, metadata=known)
-    field = known.get("field")
+    metadata = cut_details(error)
+    yield error_details_pb2.ErrorInfo(reason=error.code, domain=DOMAIN, metadata=metadata)
+    field = metadata.get("field")
     if isinstance(error, errors.InvalidInputError) and field is not None:
         violation = error_details_pb2.BadRequest.FieldViolation(field=field, description=message)
         yield error_details_pb2.BadRequest(field_violations=[violation])
-    resource = known.get("resource")
+    resource = metadata.get("resource")
     if isinstance(error, errors.NotFoundError) and resource is not None:
         kind, _, _ = resource.partition("/")
         yield error_details_pb2.ResourceInfo(resource_type=kind, resource_name=resource)
-    if status_of(error) is _Code.UNAVAILABLE:
+    member, wait = metadata.get("member"), metadata.get("retry_after")
+    if isinstance(error, errors.OverloadedError) and member is not None:
+        violation = error_details_pb2.QuotaFailure.Violation(subject=f"members/{member}", description=message)
+        yield error_details_pb2.QuotaFailure(violations=[violation])
+    if wait is not None or status_of(error) is _Code.UNAVAILABLE:
         info = error_details_pb2.RetryInfo()
-        info.retry_delay.FromMilliseconds(int(RETRY_AFTER * 1000))
+        info.retry_delay.FromMilliseconds(int(float(wait or RETRY_AFTER) * 1000))
         yield info
 
 

@@ -30,7 +30,7 @@ def outcome_to_wire(number: int, outcome: Answer | HashpactError) -> check_pb2.S
         return check_pb2.StreamedAnswer(request=number, answer=codec.answer_to_wire(outcome))
     status = errors.to_status(outcome)
     refusal = check_pb2.Refusal(
-        code=status.code, reason=outcome.code, message=status.message, details=errors.metadata(outcome)
+        code=status.code, reason=outcome.code, message=status.message, details=errors.cut_details(outcome)
     )
     return check_pb2.StreamedAnswer(request=number, refusal=refusal)
 

@@ -13,9 +13,16 @@ from functools import partial
 from typing import Final, TypeAlias
 
 from hashpact.domain.checks import Answer
-from hashpact.errors import CorruptError, DeadlineError, HashpactError, InvalidInputError, UnavailableError
+from hashpact.errors import (
+    CorruptError,
+    DeadlineError,
+    HashpactError,
+    InvalidInputError,
+    OverloadedError,
+    UnavailableError,
+)
 from hashpact.wire import streamed
-from hashpact.wire.client.attempts import Failure, Outcome, Pace, Pause, RetryBudget, understood
+from hashpact.wire.client.attempts import MAX_TIMEOUT, Failure, Outcome, Pace, Pause, RetryBudget, understood
 from hashpact.wire.client.calls import Call
 from hashpact.wire.client.feeds import Item, Read
 from hashpact.wire.v1 import check_pb2
@@ -69,7 +76,7 @@ class Flow:
         self._sent = 0  # how many of those that are pending the stream has been given
         self._number = 0  # of the next answer
         self._closed = False
-        self.failed: UnavailableError | None = None
+        self.failed: Failure | None = None
 
     @property
     def full(self) -> bool:
@@ -138,8 +145,8 @@ class Flow:
                 msg = f"the server answered request {one.request} of a stream in place of {self._number}"
                 raise CorruptError(msg)
             outcome = streamed.outcome_from_wire(one, upload.answer)
-            if isinstance(outcome, UnavailableError):
-                self.failed = outcome
+            if isinstance(outcome, UnavailableError | OverloadedError):
+                self.failed = Failure(outcome, answered=True, retry_after=_wait(outcome))
                 return found
             self._pending.popleft()
             self._sent -= 1
@@ -205,7 +212,7 @@ def _conversation(flow: Flow, timeout: float) -> Generator[FlowStep, Outcome, tu
             heard = True
             yield Item(one)
         if flow.failed is not None:
-            return heard, Failure(flow.failed, answered=True)
+            return heard, flow.failed
     if isinstance(outcome, Failure):
         return heard, outcome
     if flow.unanswered:
@@ -217,3 +224,12 @@ def _conversation(flow: Flow, timeout: float) -> Generator[FlowStep, Outcome, tu
 def _lost(failure: Failure) -> bool:
     """Whether it was the stream that failed, and not what was asked."""
     return failure.passing or isinstance(failure.error, DeadlineError)
+
+
+def _wait(refusal: HashpactError) -> float:
+    """The seconds that a refusal asks to wait; 0 if it names none."""
+    try:
+        wait = float(refusal.details.get("retry_after", 0))
+    except ValueError:
+        return 0.0
+    return wait if 0 <= wait <= MAX_TIMEOUT else 0.0

@@ -8,7 +8,7 @@ caller does not read, takes memory only, and the more requests are in flight, th
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError
 
 from hashpact.domain.checks import Answer
 from hashpact.domain.state import Member, Role
-from hashpact.errors import HashpactError, InvalidInputError, StoppingError, UnavailableError
+from hashpact.errors import HashpactError, InvalidInputError, OverloadedError, StoppingError, UnavailableError
 from hashpact.service.check import Checker
 from hashpact.wire import streamed
 from hashpact.wire.server.guard import OpenCall
@@ -36,27 +36,47 @@ TOGETHER: Final = 16
 RESPONSE: Final = 256 * 1024
 """Bytes of a response, after which no more answers are put into it."""
 
+AGAIN: Final = 1.0
+"""Seconds that a caller is asked to wait whose member has too many open."""
+
 _Request: TypeAlias = bytes | InvalidInputError
 """A request as it came, or what is wrong with it."""
 
 
 class Conversations:
-    """The conversations of one server; ``pool`` answers them, beside other checks."""
+    """The conversations of one server; ``pool`` answers them, beside other checks.
 
-    def __init__(self, checker: Checker, pool: Pool) -> None:
+    There are ``most`` at a time. A member has at most ``each`` of them, and no more than there are places
+    left, so that members that take all they can get do not take all together.
+    """
+
+    def __init__(self, checker: Checker, pool: Pool, most: int, each: int) -> None:
         self._checker = checker
         self._pool = pool
+        self._most = most
+        self._each = each
         self._lock = threading.Lock()
         self._open: set[Conversation] = set()
+        self._of: Counter[str] = Counter()
         self._ending: HashpactError | None = None
 
     def begin(self, call: OpenCall) -> Conversation:
-        """A call's conversation. Raises NotPermittedError if it has no right to check, or as `drain` says."""
+        """A call's conversation.
+
+        Raises NotPermittedError if the caller has no right to check, OverloadedError if it has too many, and
+        what the server is drained with.
+        """
+        member = call.caller.id
         require_of(call.caller, Role.CHECK)
         conversation = Conversation(call, self._checker, self._pool, self._forget)
         with self._lock:
             if self._ending is not None:
                 raise self._ending
+            has = self._of[member]
+            if has >= min(self._each, self._most - len(self._open)):
+                msg = f"{member!r} has {has} check streams open, the most it may; try again"
+                raise OverloadedError(msg, member=member, retry_after=str(AGAIN))
+            self._of[member] += 1
             self._open.add(conversation)
         return conversation
 
@@ -69,8 +89,12 @@ class Conversations:
             conversation.drain(error)
 
     def _forget(self, conversation: Conversation) -> None:
+        member = conversation.caller.id
         with self._lock:
             self._open.discard(conversation)
+            self._of[member] -= 1
+            if not self._of[member]:
+                del self._of[member]
 
 
 @dataclass(eq=False, slots=True)
@@ -162,7 +186,7 @@ class Conversation:
 
     def _submit(self) -> None:
         try:
-            self._pool.submit(self._work)
+            self._pool.work(self.caller.id, self._work)
         except RuntimeError:  # the pool is closed
             self._finish(StoppingError("the server is stopping; ask again"))
         except Exception as error:  # noqa: BLE001  # whatever it is, the call ends with it
@@ -212,7 +236,7 @@ class Conversation:
             return self._checker.check(check, wanted, lambda: self._pool.turn(self.caller.id, wanted))
         except DecodeError:
             return InvalidInputError("the request is not a protobuf message of its type", field="request")
-        except (InvalidInputError, UnavailableError) as error:
+        except (InvalidInputError, OverloadedError, UnavailableError) as error:
             return error
 
     def _written(self, answered: int, taken: int) -> None:

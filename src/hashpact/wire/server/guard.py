@@ -137,14 +137,14 @@ class Guard:
         made: Handler = make(guarded, early, handler.response_serializer)
         return made
 
-    def lasting(self, method: str, begin: Callable[[OpenCall], Going], pool: Pool, places: Pool) -> Handler:
+    def lasting(self, method: str, begin: Callable[[OpenCall], Going], pool: Pool) -> Handler:
         """The handler of a method whose calls keep no thread: ``begin`` makes what keeps one going.
 
-        ``pool`` runs what begins it, and ``places`` counts the calls.
+        ``pool`` runs what begins it. Neither counts the calls: what is begun does.
         """
 
         def guarded(_: object, context: Context, send: Callable[[Any], None]) -> None:
-            call, watching = _Call(self, method, context, places), ExitStack()
+            call, watching = _Call(self, method, context, pool), ExitStack()
 
             def over(error: BaseException | None) -> None:
                 watching.close()
@@ -156,7 +156,7 @@ class Guard:
                 duplex.finish()
 
             try:
-                caller = call.admit()
+                caller = call.let_in()
                 duplex = Duplex(context, send)
                 again = partial(self._gate.admit, duplex.peer, method)
                 going = begin(OpenCall(context, method, caller, duplex, self.timer, again, finish, over))
@@ -235,12 +235,17 @@ class _Call:
 
     def admit(self) -> Member:
         """Let the caller in. Raises as `Gate.admit`, and OverloadedError if it has too many calls."""
-        member = self._guard.admit(self._context, self._method)
-        self._member = member.id
-        self._guard.check_released(self._method)
+        member = self.let_in()
         self._pool.enter(member.id)
         self._counted = True
         CALLER.set(member)
+        return member
+
+    def let_in(self) -> Member:
+        """Let the caller in, for a call that is counted elsewhere. Raises as `Gate.admit`."""
+        member = self._guard.admit(self._context, self._method)
+        self._member = member.id
+        self._guard.check_released(self._method)
         return member
 
     def receive(self, requests: Iterator[bytes]) -> bytes:

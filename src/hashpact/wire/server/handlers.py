@@ -65,8 +65,6 @@ class Pools:
     appends: Pool
     reads: Pool
     streams: Pool
-    conversations: Pool
-    """It counts them only: they keep no threads, and those of the checks answer them."""
 
     def close(self) -> None:
         """Begin no more work, and wait for what is at work."""

@@ -111,6 +111,10 @@ class Pool(ThreadPoolExecutor):
             self._pressed.set()
         return job.done
 
+    def work(self, member: str, fn: Callable[[], object]) -> None:  # noqa: ARG002  # whose turn it is
+        """Have a thread do some work for a member's open call. Raises RuntimeError as `submit`."""
+        self.submit(fn)
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002  # as its base
         """Begin no more calls, and wait for those that are under way."""
         with self._lock:

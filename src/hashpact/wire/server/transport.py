@@ -110,7 +110,6 @@ class Limits:
             reads=pool("read", self.reads, self.reads),
             # A stream waits for its caller again and again, so all that there are may run.
             streams=Pool("stream", self.streams, self.streams, self.member_streams, Turns(2, 1)),
-            conversations=Pool("check stream", 1, self.conversations, self.member_conversations, Turns(1, 1)),
         )
 
     def options(self) -> list[tuple[str, int]]:
@@ -189,8 +188,7 @@ class _Registry:
         for name, handler in handlers.items():
             method = f"/{service}/{name}"
             if method == CHECK_STREAM:
-                begin, places = self._conversations.begin, self._pools.conversations
-                guarded[name] = self._guard.lasting(method, begin, self._pools.checks, places)
+                guarded[name] = self._guard.lasting(method, self._conversations.begin, self._pools.checks)
                 continue
             guarded[name] = self._guard.before(method, handler, self._pool(method, handler))
         self._server.add_registered_method_handlers(service, guarded)
@@ -221,7 +219,8 @@ def build_server(
         pools.reads, options=bounds.options(), maximum_concurrent_rpcs=bounds.concurrent_rpcs
     )
     state = health.HealthServicer()
-    conversations = Conversations(services.checker, pools.checks)
+    bound = (bounds.conversations, bounds.member_conversations)
+    conversations = Conversations(services.checker, pools.checks, *bound)
     registry: Any = _Registry(
         server, guard, pools, conversations
     )  # has of a server what the generated functions use
