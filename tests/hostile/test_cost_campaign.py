@@ -32,7 +32,7 @@ from hashpact.member.clients import Client
 from hashpact.member.profile import Profile
 from hashpact.wire import codec
 from hashpact.wire.server.transport import CONNECTIONS
-from hashpact.wire.v1 import check_pb2_grpc, log_pb2, log_pb2_grpc
+from hashpact.wire.v1 import check_pb2, check_pb2_grpc, log_pb2, log_pb2_grpc
 
 CHECKS = 600
 TRIED = 12_000

@@ -175,8 +175,10 @@ def test_a_server_that_is_behind_is_asked_again_from_there() -> None:
 
 @pytest.mark.parametrize("wait", ["0.7", "soon", "-1", "nan"])
 def test_a_refusal_may_say_how_long_to_wait(wait: str) -> None:
-    behind = BehindError("behind", retry_after=wait)
-    script = Script(uploads(1), [response(0, behind), response(0, 0), None])
+    refusal = check_pb2.Refusal(reason="BEHIND", message="behind", details={"retry_after": wait})
+    behind = check_pb2.StreamedAnswer(request=0, refusal=refusal)
+    refused = check_pb2.CheckStreamResponse(answers=[behind]).SerializeToString()
+    script = Script(uploads(1), [refused, response(0, 0), None])
     assert script.run() == [0]
     assert script.waits == [0.7 if wait == "0.7" else 0.1]
 
