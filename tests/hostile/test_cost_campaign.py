@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import select
@@ -31,6 +32,7 @@ from hashpact.member.author import Reason
 from hashpact.member.clients import Client
 from hashpact.member.profile import Profile
 from hashpact.wire import codec
+from hashpact.wire.server.identity import CHECK_STREAM
 from hashpact.wire.server.transport import CONNECTIONS
 from hashpact.wire.v1 import check_pb2, check_pb2_grpc, log_pb2, log_pb2_grpc
 
@@ -150,15 +152,29 @@ def stream_and_read_nothing(address: str, begun: Event, end: Event, directory: P
     """Open 1 000 check streams over ten connections, ask on each for all it takes, and read no answer."""
     profile = Profile.load(directory / "acme").at(address)
     check = Check((Query(near_the_centre(10**6, 1)),), limit=1000)
-    request = check_pb2.CheckStreamRequest(check=codec.check_to_wire(check))
-    with contextlib.ExitStack() as stack:
-        stubs = [check_pb2_grpc.CheckServiceStub(stack.enter_context(channel(profile))) for _ in range(10)]
+    request = check_pb2.CheckStreamRequest(check=codec.check_to_wire(check)).SerializeToString()
+
+    async def ask(stream: grpc.aio.StreamStreamCall[bytes, bytes]) -> None:
+        with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            while True:
+                await stream.write(request)
+
+    async def attack() -> None:
+        tls = profile.endpoint.tls
+        credentials = grpc.ssl_channel_credentials(tls.authority, tls.key, tls.certificate)
+        channels = [grpc.aio.secure_channel(address, credentials) for _ in range(10)]
         while not end.is_set():
-            streams = [stub.CheckStream(itertools.repeat(request, 500)) for stub in stubs for _ in range(100)]
-            time.sleep(5)
+            streams: list[grpc.aio.StreamStreamCall[bytes, bytes]] = [
+                one.stream_stream(CHECK_STREAM)() for one in channels for _ in range(100)
+            ]
+            asking = [asyncio.create_task(ask(stream)) for stream in streams]
+            await asyncio.sleep(5)
             begun.set()
             for stream in streams:
                 stream.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
+
+    asyncio.run(attack())
 
 
 @pytest.mark.slow

@@ -36,6 +36,8 @@ TOGETHER: Final = 16
 RESPONSE: Final = 256 * 1024
 """Bytes of a response, after which no more answers are put into it."""
 
+PIECE: Final = 0.002
+"""Seconds after which no more answers are put into a response, so that others have their turn."""
 AGAIN: Final = 1.0
 """Seconds that a caller is asked to wait whose member has too many open."""
 
@@ -211,12 +213,12 @@ class Conversation:
             self._finish(error)
 
     def _respond(self, some: list[_Request]) -> None:
-        response, size = check_pb2.CheckStreamResponse(), 0
+        response, size, since = check_pb2.CheckStreamResponse(), 0, self._call.timer()
         for number, request in enumerate(some, self._number):
             answer = streamed.outcome_to_wire(number, self._outcome(request))
             response.answers.append(answer)
             size += answer.ByteSize()
-            if size > RESPONSE:
+            if size > RESPONSE or self._call.timer() - since > PIECE:
                 break
         answered = len(response.answers)
         self._number += answered
