@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar, Unpack
 
@@ -23,9 +24,12 @@ from hashpact.member.checking.results import CheckResult
 from hashpact.member.checking.steps import Local, Steps
 from hashpact.member.operations import Operations
 from hashpact.member.profile import Profile
+from hashpact.wire.client import flow
 from hashpact.wire.client.attempts import checked_timeout
 from hashpact.wire.client.calls import Call
 from hashpact.wire.client.connection import AsyncConnection, checked_channels
+from hashpact.wire.client.flow import IN_FLIGHT
+from hashpact.wire.client.flowing import Upload
 
 Result = TypeVar("Result")
 
@@ -79,6 +83,29 @@ class AsyncCheckClient:
         for steps in self._checks.many(fingerprints, options):
             for one in await self._through(steps, timeout):
                 yield one
+
+    async def check_stream(
+        self,
+        uploads: AsyncIterable[Iterable[Fingerprintable | Query]]
+        | Iterable[Iterable[Fingerprintable | Query]],
+        *,
+        in_flight: int = IN_FLIGHT,
+        timeout: float | None = None,  # noqa: ASYNC109  # it is for each upload
+        **options: Unpack[CheckOptions],
+    ) -> AsyncIterator[Answer | HashpactError]:
+        """The answer to each of a flow of uploads, in their order, as `Client.check_stream`.
+
+        A task reads ``uploads``, which may be asynchronous.
+        """
+
+        async def asked() -> AsyncIterator[Upload]:
+            async for upload in _each(uploads):
+                yield flow.asked(partial(self._checks.call, upload, options))
+
+        seconds = self.timeout if timeout is None else checked_timeout(timeout)
+        async with contextlib.aclosing(self._connection.flow(asked(), in_flight, seconds)) as found:
+            async for outcome in found:
+                yield outcome
 
     async def check_file(
         self,
@@ -154,3 +181,13 @@ class AsyncCheckClient:
     async def _run(self, call: Call[Result], timeout: float | None = None) -> Result:  # noqa: ASYNC109  # as above
         seconds = self.timeout if timeout is None else checked_timeout(timeout)
         return await self._connection.run(call, seconds)
+
+
+async def _each(items: AsyncIterable[Result] | Iterable[Result]) -> AsyncIterator[Result]:
+    """The items of an iterable of either kind."""
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            yield item
+    else:
+        for item in items:
+            yield item

@@ -55,6 +55,17 @@ class Checks:
         check_names(options, CheckOptions)
         return self._one(tuple(map(_query, items)), CheckTerms.of(options, self._choice))
 
+    def call(self, items: Iterable[Fingerprintable | Query], options: CheckOptions) -> Call[Answer]:
+        """The call that looks for the entries near these, and grades how near they are."""
+        check_names(options, CheckOptions)
+        queries, terms = tuple(map(_query, items)), CheckTerms.of(options, self._choice)
+        asked = calls.check(terms.check(queries))
+
+        def read(data: bytes) -> Answer:
+            return asked.read(data).graded(queries, terms.least, terms.limit)
+
+        return Call(asked.method, asked.request, read)
+
     def many(
         self, items: Iterable[Fingerprintable | Query], options: CheckOptions
     ) -> Iterator[Steps[list[Answer]]]:
