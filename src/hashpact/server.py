@@ -6,12 +6,11 @@ The home itself is `hashpact.home`; the member's side is put together in `hashpa
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import resource
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -26,7 +25,6 @@ from hashpact.config import EVERYWHERE, split_address
 from hashpact.domain.ports import Log
 from hashpact.durable import write_public
 from hashpact.errors import CorruptError
-from hashpact.events import CallLog, event_log
 from hashpact.home.clock import CheckedClock
 from hashpact.home.listening import Listening
 from hashpact.home.opening import Home, open_home
@@ -35,6 +33,7 @@ from hashpact.http.client import WitnessClient
 from hashpact.keys.passphrase import Passphrases
 from hashpact.keys.uses import LastUses
 from hashpact.log import proofs
+from hashpact.observing.observation import Observation
 from hashpact.service.append import Appender, Intake
 from hashpact.service.check import Checker
 from hashpact.service.cosign import Quorum, WitnessLink
@@ -112,33 +111,17 @@ def _check_state(home: Home) -> None:
 
 
 async def _serve(home: Home, listen: str, ready: Callable[[str, str], None], *, verify: bool) -> None:
-    log = event_log()
-    stop = Stop(asyncio.get_running_loop(), log, home.reserve())
+    observation = Observation(home.config)
+    stop = Stop(asyncio.get_running_loop(), observation.log, home.reserve())
+    observation.serving = lambda: stop.serving
     if home.full:
-        log.error("the disk is full", home=str(home.paths.home), mode="read-only: free space and restart")
+        stop.log.error(
+            "the disk is full", home=str(home.paths.home), mode="read-only: free space and restart"
+        )
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_, stop.event.set)
-    async with _health(home, stop):
-        await _serve_members(home, listen, ready, stop, verify=verify)
-
-
-@contextlib.asynccontextmanager
-async def _health(home: Home, stop: Stop) -> AsyncIterator[None]:
-    """The health port, if the configuration has one, for the length of the block."""
-    if home.config.health is None:
-        yield
-        return
-    from hashpact.http.door import Door  # noqa: PLC0415  # Starlette is loaded where it is used
-    from hashpact.http.health import health_app  # noqa: PLC0415  # as above
-
-    host, port = split_address("health", home.config.health)
-    door = Door(health_app(lambda: stop.serving), stop.log)
-    bound = await door.open(host, port)
-    stop.log.info("health", address=_joined(host, bound))
-    try:
-        yield
-    finally:
-        await door.close()
+    async with observation.running():
+        await _serve_members(home, listen, ready, stop, observation, verify=verify)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +137,7 @@ class _Parts:
     trust: ServerTrust
 
 
-async def _put_together(home: Home, stop: Stop, *, verify: bool) -> _Parts:
+async def _put_together(home: Home, stop: Stop, observation: Observation, *, verify: bool) -> _Parts:
     # gRPC and the index are loaded by the one command that serves, so that the others start quickly.
     from hashpact.lookup.directory import IndexDirectory  # noqa: PLC0415  # see above
     from hashpact.wire.server.handlers import Services  # noqa: PLC0415  # see above
@@ -173,8 +156,8 @@ async def _put_together(home: Home, stop: Stop, *, verify: bool) -> _Parts:
     signing = SigningGuard(home.ledger, home.open_log_key(), quorum)
     sealing = None if home.full else Sealing(signing, home.publisher(), stop)
     uses = LastUses(home.paths.uses, unix_time)
-    upkeep = Upkeep(home, follower, trust, stop, sealing, saver, compactor, uses, CallLog())
-    intake = Intake(Appender(home.ledger, clock), follower, signing, stop.on_fault)
+    upkeep = Upkeep(home, follower, trust, stop, sealing, saver, compactor, uses, observation.flush)
+    intake = Intake(Appender(observation.timed(home.ledger), clock), follower, signing, stop.on_fault)
     services = Services(
         intake,
         Checker(home.ledger, index, follower),
@@ -188,7 +171,7 @@ async def _put_together(home: Home, stop: Stop, *, verify: bool) -> _Parts:
     return _Parts(index, follower, quorum, upkeep, services, segments, trust)
 
 
-def _guard(home: Home, parts: _Parts, log: FilteringBoundLogger) -> Guard:
+def _guard(home: Home, parts: _Parts, observation: Observation) -> Guard:
     from hashpact.wire.server.guard import AccessLog, Guard  # noqa: PLC0415  # as above
     from hashpact.wire.server.identity import Gate  # noqa: PLC0415  # as above
 
@@ -199,18 +182,30 @@ def _guard(home: Home, parts: _Parts, log: FilteringBoundLogger) -> Guard:
         lambda: parts.follower.changes,
         parts.services.uses.note,
     )
-    access = AccessLog(home.config.access_log)
-    return Guard(gate, log, parts.upkeep.calls.record, time.monotonic, access=access)
+    return Guard(
+        gate,
+        observation.log,
+        observation.calls.record,
+        time.monotonic,
+        access=AccessLog(observation.access_log),
+        ended=observation.ended,
+    )
 
 
-async def _serve_members(
-    home: Home, listen: str, ready: Callable[[str, str], None], stop: Stop, *, verify: bool
+async def _serve_members(  # noqa: PLR0913  # what the command gives, and what all of it shares
+    home: Home,
+    listen: str,
+    ready: Callable[[str, str], None],
+    stop: Stop,
+    observation: Observation,
+    *,
+    verify: bool,
 ) -> None:
     from hashpact.wire.server.transport import build_server, server_credentials  # noqa: PLC0415  # as above
 
     host, port = split_address("listen", listen)
-    parts = await _put_together(home, stop, verify=verify)
-    guard = _guard(home, parts, stop.log)
+    parts = await _put_together(home, stop, observation, verify=verify)
+    guard = _guard(home, parts, observation)
     listening = Listening(home.paths.home, host, port)
     if listening.is_shared():
         # Others of this home answer there; whoever came here instead would have to wait.
@@ -219,6 +214,9 @@ async def _serve_members(
     with listening.claimed():
         credentials = server_credentials(parts.trust.tls, parts.trust)
         server = build_server(parts.services, guard, address=listen, credentials=credentials)
+        observation.observe(
+            home, parts.trust, parts.follower, parts.index, server.loads, parts.upkeep.unsaved
+        )
         server.start(serving=False)
     try:
         await _replay(home.ledger, parts.follower, stop)

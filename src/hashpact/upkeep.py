@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -15,7 +16,6 @@ from structlog.typing import FilteringBoundLogger
 
 from hashpact.domain.ports import Log
 from hashpact.errors import CommitFailedError, ConfigError, HashpactError, UnavailableError
-from hashpact.events import CallLog
 from hashpact.home.lease import REFRESH, Lease
 from hashpact.home.opening import Home
 from hashpact.home.reserve import Reserve
@@ -46,8 +46,6 @@ _STEP: Final = 0.01
 """Seconds between two looks at whether that is done."""
 _NOTE: Final = 60.0
 """Seconds between two times that the last uses of certificates are written down."""
-_FLUSH: Final = 0.25
-"""Seconds between two times that the lines of log of calls are written."""
 _DAY: Final = 24 * 3600
 
 
@@ -140,7 +138,8 @@ async def _follow(ledger: Log, follower: Follower, log: FilteringBoundLogger) ->
         pause = _POLL
         try:
             if ledger.head().size != follower.position:
-                await asyncio.to_thread(follower.catch_up)
+                position = await asyncio.to_thread(follower.catch_up)
+                log.debug("followed the log", position=position)
             if follower.unsettled:
                 await asyncio.to_thread(follower.settle)
                 pause = 0
@@ -163,16 +162,18 @@ async def _compact(
     """Merge the index's segments into one now and then, and save it at once, so that a stop need not."""
     while True:
         await asyncio.sleep(_CALM)
-        if await _through(compactor.when_calm()):
+        if await _merged(compactor.when_calm(), log):
             await _save(saver, log, again=True)
 
 
-async def _through(steps: Iterator[None]) -> bool:
-    """Wait until the steps are done; False if there were none."""
-    some = False
+async def _merged(steps: Iterator[None], log: FilteringBoundLogger) -> bool:
+    """Wait until the steps of a merge are done; False if there were none."""
+    some, start = False, time.monotonic()
     for _ in steps:
         some = True
         await asyncio.sleep(_STEP)
+    if some:
+        log.info("merged the index", seconds=round(time.monotonic() - start, 3))
     return some
 
 
@@ -180,20 +181,14 @@ async def _save(
     saver: IndexSaver[Mapping[str, Frozen]], log: FilteringBoundLogger, *, again: bool = False
 ) -> None:
     """Save the index; a failure is logged."""
+    start = time.monotonic()
     try:
         position = await asyncio.to_thread(saver.save, again=again)
     except (HashpactError, OSError) as error:
         # The log has everything: the next start takes longer, that is all.
         log.warning("cannot save the index", reason=str(error))
     else:
-        log.info("saved the index", position=position)
-
-
-async def _flush(calls: CallLog) -> None:
-    """Write what was logged of calls."""
-    while True:
-        await asyncio.sleep(_FLUSH)
-        await asyncio.to_thread(calls.flush)
+        log.info("saved the index", position=position, seconds=round(time.monotonic() - start, 3))
 
 
 async def _note(uses: LastUses, log: FilteringBoundLogger) -> None:
@@ -212,7 +207,10 @@ async def _save_uses(uses: LastUses, log: FilteringBoundLogger) -> None:
 
 @dataclass(slots=True)
 class Upkeep:
-    """The upkeep of one home that is served; ``sealing`` and ``saver`` are None if nothing may be written."""
+    """The upkeep of one home that is served; ``sealing`` and ``saver`` are None if nothing may be written.
+
+    ``flush`` writes the lines of log of calls that wait.
+    """
 
     home: Home
     follower: Follower
@@ -222,7 +220,13 @@ class Upkeep:
     saver: IndexSaver[Mapping[str, Frozen]] | None
     compactor: Compactor
     uses: LastUses
-    calls: CallLog
+    flush: Callable[[], None]
+
+    @property
+    def unsaved(self) -> Callable[[], int] | None:
+        """What a start after a crash would replay, as `IndexSaver.behind`; None if nothing may be written."""
+        saver = self.saver
+        return None if saver is None else lambda: saver.behind
 
     async def prepare(self) -> None:
         """What is done before the first call is answered: sign and publish what is not yet."""
@@ -236,7 +240,6 @@ class Upkeep:
             _follow(self.home.ledger, self.follower, self.stop.log),
             _watch(self.trust),
             _hold(self.home.lease(), self.stop),
-            _flush(self.calls),
         ]
         if self.sealing is not None:
             work += [self.sealing.run(), _note(self.uses, self.stop.log)]
@@ -252,7 +255,7 @@ class Upkeep:
 
     async def finish(self) -> None:
         """Seal and save once more, when no call is under way. Raises what ended the server, if it failed."""
-        self.calls.flush()
+        self.flush()
         if self.stop.failure is not None:
             if self.sealing is not None:
                 await self.sealing.publish()
@@ -261,5 +264,5 @@ class Upkeep:
         if self.sealing is not None:
             await _save_uses(self.uses, self.stop.log)
         if self.saver is not None:
-            merged = await _through(self.compactor.at_stop())
+            merged = await _merged(self.compactor.at_stop(), self.stop.log)
             await _save(self.saver, self.stop.log, again=merged)
