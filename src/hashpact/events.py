@@ -40,7 +40,7 @@ def event_log(form: str = "json", level: str = "info", seen: Seen | None = None)
     """
 
     def pass_on(_logger: object, _method: str, event: Event) -> Event:
-        if seen is not None:
+        if seen is not None and event["level"] != "debug":
             seen(event)
         if _LEVELS[event["level"]] < _LEVELS[level]:
             raise structlog.DropEvent

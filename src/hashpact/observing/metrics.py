@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_left
 from collections import Counter as Tally
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import prometheus_client
@@ -27,6 +27,19 @@ _CALLS: Final = (
 _DISK: Final = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _WORK: Final = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 
+ALARMS: Final = (
+    ("error", "append failed"),
+    ("error", "cannot load the certificates; the old ones are still in use"),
+    ("error", "http request failed"),
+    ("error", "rpc crashed"),
+    ("error", "rpc failed"),
+    ("error", "the disk is full"),
+    ("warning", "cannot follow the log"),
+    ("warning", "cannot save the index"),
+    ("warning", "cannot seal the log"),
+)
+"""Level and name of the events that are counted from 0 on: Prometheus does not see a counter's first step."""
+
 # A series more for each metric, which nothing here reads.
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no types
 
@@ -39,6 +52,20 @@ class Durations(Histogram):
         self._sum.inc(sum(seconds))
         for bucket, count in Tally(bisect_left(self._upper_bounds, each) for each in seconds).items():
             self._buckets[bucket].inc(count)
+
+
+class Level:
+    """A gauge that is not there before it has a value: 0 would be one, and the smallest of all processes."""
+
+    def __init__(self, make: Callable[[], Gauge]) -> None:
+        self._make = make
+        self._gauge: Gauge | None = None
+
+    def set(self, value: float, *labels: str) -> None:
+        """Set the value, of a gauge with labels that for these. One thread sets."""
+        if self._gauge is None:
+            self._gauge = self._make()
+        (self._gauge.labels(*labels) if labels else self._gauge).set(value)
 
 
 class Metrics:
@@ -75,7 +102,7 @@ class Metrics:
         self.index_lag = gauge("index_lag_leaves", "leaves that the index does not reflect yet")
         self.index_items = gauge("index_items", "fingerprints in the index", "type")
         self.index_segments = gauge("index_segments", "segments of the index", "type")
-        self.index_bytes = gauge("index_bytes", "memory of the index, mapped files included", "type")
+        self.index_bytes = gauge("index_bytes", "memory that the index takes", "type")
         self.index_unsaved = gauge("index_unsaved_items", "what a start after a crash would replay")
         self.unsigned = gauge("unsigned_leaves", "leaves that no kept checkpoint covers", mode="livemin")
         self.published = gauge("checkpoint_time_seconds", "when the checkpoint was published, in Unix time")
@@ -89,6 +116,8 @@ class Metrics:
         self.keys = gauge(
             "member_keys_ending", "members' keys in use that expire within so many days", "days"
         )
+        for level, event in ALARMS:
+            self.events.labels(level, event)
 
     def seen(self, event: Any) -> None:  # noqa: ANN401  # an event of the log, a mapping
         """Count an event, and take in how long it says that it took."""
@@ -114,10 +143,10 @@ class Metrics:
         name, what, names = self._named(f"{name}_total", what, labels)
         return Counter(name, what, names, registry=self.registry)
 
-    def _gauge(self, name: str, what: str, labels: str = "", mode: Any = "livemax") -> Gauge:  # noqa: ANN401  # a literal
+    def _gauge(self, name: str, what: str, labels: str = "", mode: Any = "livemax") -> Level:  # noqa: ANN401  # a literal
         """``mode`` is how the values of live processes become one."""
         name, what, names = self._named(name, what, labels)
-        return Gauge(name, what, names, registry=self.registry, multiprocess_mode=mode)
+        return Level(lambda: Gauge(name, what, names, registry=self.registry, multiprocess_mode=mode))
 
     def _named(self, name: str, what: str, labels: str) -> tuple[str, str, tuple[str, ...]]:
         names = tuple(labels.split())

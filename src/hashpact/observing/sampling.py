@@ -62,7 +62,7 @@ class Sampler:
 
     def __post_init__(self) -> None:
         """Set what does not change."""
-        self.metrics.build.labels(version("hashpact")).set(1)
+        self.metrics.build.set(1, version("hashpact"))
         self.metrics.started.set(time.time())
 
     def sample(self) -> None:
@@ -85,8 +85,8 @@ class Sampler:
         self.metrics.max_files.set(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         if self.sources is not None:
             for pool, (under_way, queued) in self.sources.loads().items():
-                self.metrics.in_flight.labels(pool).set(under_way)
-                self.metrics.queued.labels(pool).set(queued)
+                self.metrics.in_flight.set(under_way, pool)
+                self.metrics.queued.set(queued, pool)
 
     def _log(self, sources: Sources) -> None:
         # In this order, so that what is read later is not behind only because it was read earlier.
@@ -107,28 +107,33 @@ class Sampler:
 
     def _index(self, sources: Sources) -> None:
         for kind, (items, segments, size) in sources.index.sizes().items():
-            self.metrics.index_items.labels(kind).set(items)
-            self.metrics.index_segments.labels(kind).set(segments)
-            self.metrics.index_bytes.labels(kind).set(size)
+            self.metrics.index_items.set(items, kind)
+            self.metrics.index_segments.set(segments, kind)
+            self.metrics.index_bytes.set(size, kind)
         if sources.unsaved is not None:
             self.metrics.index_unsaved.set(sources.unsaved())
 
     def _disk(self, home: Home) -> None:
         for name, path in (("db", home.paths.db), ("wal", Path(f"{home.paths.db}-wal"))):
-            self.metrics.database.labels(name).set(path.stat().st_size if path.exists() else 0)
+            self.metrics.database.set(path.stat().st_size if path.exists() else 0, name)
         disk = os.statvfs(home.paths.home)
         self.metrics.free.set(disk.f_bavail * disk.f_frsize)
 
     def _expiries(self, sources: Sources) -> None:
         tls = sources.trust.tls
         for name, pem in (("server", tls.certificate), ("authority", tls.authority)):
-            self.metrics.certificate.labels(name).set(certificates.expires(pem))
+            self.metrics.certificate.set(certificates.expires(pem), name)
         if time.monotonic() >= self._keys_at + _HOUR:
             self._keys_at = time.monotonic()
-            keys = [key for member in sources.home.members() for key in member.keys]
+            keys = [
+                key
+                for one in sources.home.members()
+                for key in one.keys
+                if one.member.suspended_at is key.suspended_at is None
+            ]
             left = [ending.days for ending in Registry(keys, unix_time()).endings()]
             for days in KEY_DAYS:
-                self.metrics.keys.labels(str(days)).set(sum(one < days for one in left))
+                self.metrics.keys.set(sum(one < days for one in left), str(days))
 
 
 def _size_of(published: Path) -> int:
