@@ -34,12 +34,14 @@ _SAMPLE: Final = 4
 class Observation:
     """What one server process tells: ``log`` is its log of events, ``calls`` that of its calls.
 
-    ``serving`` is whether the process serves; it is set once that is known.
+    ``serving`` is whether the process serves; it is set once that is known. Without ``ports`` it opens no
+    HTTP port: another process, which shares its metrics, answers for it (`observing.metrics`).
     """
 
-    def __init__(self, config: HomeConfig) -> None:
+    def __init__(self, config: HomeConfig, *, ports: bool = True) -> None:
         """Raises ConfigError if spans are asked for and OpenTelemetry is not installed."""
         self._config = config
+        self._ports = ports
         self.serving: Callable[[], bool] = lambda: False
         self._metrics = self._sampler = self._spans = self._meter = None
         if config.metrics is not None:
@@ -135,7 +137,7 @@ class Observation:
     def _apps(self) -> list[tuple[tuple[str, ...], str, Starlette]]:
         """The apps that are asked for: what each is called, its HOST:PORT and itself."""
         health, metrics = self._config.health, self._config.metrics
-        if health is None and metrics is None:
+        if not self._ports or (health is None and metrics is None):
             return []
         from hashpact.http.plain import Exposition, plain_app  # noqa: PLC0415  # Starlette, if asked for
 

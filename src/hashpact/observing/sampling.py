@@ -52,7 +52,7 @@ class Sources:
 
 @dataclass(slots=True)
 class Sampler:
-    """Sets the gauges of a process; of its home only once there are ``sources``."""
+    """Sets the gauges of a process; of a server and its home only once there are ``sources``."""
 
     metrics: Metrics
     serving: Callable[[], bool]
@@ -69,6 +69,7 @@ class Sampler:
         """Read all that there is to read. Raises HashpactError, OSError; what was set before stays."""
         self._process()
         if self.sources is not None:
+            self._calls(self.sources)
             self._log(self.sources)
             self._index(self.sources)
             self._disk(self.sources.home)
@@ -78,15 +79,16 @@ class Sampler:
         cpu = time.process_time()
         self.metrics.cpu_seconds.inc(cpu - self._cpu)
         self._cpu = cpu
-        self.metrics.serving.set(self.serving())
         pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
         self.metrics.memory.set(int(pages) * _PAGE)
         self.metrics.files.set(sum(1 for _ in Path("/proc/self/fd").iterdir()))
         self.metrics.max_files.set(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
-        if self.sources is not None:
-            for pool, (under_way, queued) in self.sources.loads().items():
-                self.metrics.in_flight.set(under_way, pool)
-                self.metrics.queued.set(queued, pool)
+
+    def _calls(self, sources: Sources) -> None:
+        self.metrics.serving.set(self.serving())
+        for pool, (under_way, queued) in sources.loads().items():
+            self.metrics.in_flight.set(under_way, pool)
+            self.metrics.queued.set(queued, pool)
 
     def _log(self, sources: Sources) -> None:
         # In this order, so that what is read later is not behind only because it was read earlier.
