@@ -260,6 +260,7 @@ async def _replay(ledger: Log, follower: Follower, stop: Stop) -> None:
         if time.monotonic() - told > _TELL:
             told = time.monotonic()
             stop.log.info("starting", reason=_progress(ledger, follower))
+    stop.log.debug("followed the log", position=follower.position)
 
 
 def _progress(ledger: Log, follower: Follower) -> str:
