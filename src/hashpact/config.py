@@ -26,6 +26,7 @@ EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  # compared with,
 WITNESS_LISTEN: Final = "127.0.0.1:8480"
 ACCESS_LOG: Final = ("off", "errors", "calls", "members")
 """For which calls the event log has a line; only with `members` a check's line names its member."""
+MAX_WORKERS: Final = 256
 MAX_SIZE: Final = 64 * 1024
 """Bytes that a configuration file may have."""
 
@@ -42,7 +43,7 @@ _URL: Final = re.compile(
 _MAX_PORT: Final = 65535
 _OVERRIDDEN: Final = ("listen", "address", "health", "metrics", "traces", *_CHOICES)
 """Values of hashpact.toml that the environment overrides."""
-_HOME_KEYS: Final = frozenset({"origin", "quorum", "witness", *_OVERRIDDEN})
+_HOME_KEYS: Final = frozenset({"origin", "quorum", "witness", "workers", *_OVERRIDDEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ class HomeConfig:
     a checkpoint before anybody sees it. ``health`` is the HOST:PORT of the health port, which speaks plain
     HTTP (None: no such port), ``metrics`` that of the metrics port, which may be the same one. ``traces`` is
     the URL of an OpenTelemetry collector (None: no spans). ``access_log`` is one of `ACCESS_LOG`; of the log
-    of events, ``log_format`` is json or text, ``log_level`` debug, info, warning or error.
+    of events, ``log_format`` is json or text, ``log_level`` debug, info, warning or error. So many
+    ``workers`` answer members (None: one for each processor).
     """
 
     origin: str
@@ -77,6 +79,7 @@ class HomeConfig:
     access_log: str = "calls"
     log_format: str = "json"
     log_level: str = "info"
+    workers: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no server could keep to, with ConfigError."""
@@ -84,10 +87,7 @@ class HomeConfig:
         bound = split_address("listen", self.listen)
         if self.address is not None:
             split_address("address", self.address)
-        for name, plain in (("health", self.health), ("metrics", self.metrics)):
-            if plain is not None and split_address(name, plain) == bound and bound[1] != 0:
-                msg = f"hashpact.toml: {name} and listen name one port; {name} needs a port of its own"
-                raise ConfigError(msg, field=name)
+        self._check_plain(bound)
         if self.traces is not None and not _URL.fullmatch(self.traces):
             msg = f"hashpact.toml: traces is like http://127.0.0.1:4317, not {self.traces!r}"
             raise ConfigError(msg, field="traces")
@@ -95,6 +95,9 @@ class HomeConfig:
             if getattr(self, name) not in words:
                 msg = f"hashpact.toml: {name} is one of {', '.join(words)}, not {getattr(self, name)!r}"
                 raise ConfigError(msg, field=name)
+        if self.workers is not None and not 1 <= self.workers <= MAX_WORKERS:
+            msg = f"hashpact.toml: workers must be from 1 to {MAX_WORKERS}"
+            raise ConfigError(msg, field="workers")
         if not 0 <= self.quorum <= len(self.witnesses):
             msg = f"hashpact.toml: quorum must be from 0 to the number of witnesses, {len(self.witnesses)}"
             raise ConfigError(msg, field="quorum")
@@ -105,6 +108,12 @@ class HomeConfig:
         if min(len(names), len(keys)) < len(self.witnesses):
             msg = "hashpact.toml: two witnesses have one name or one key"
             raise ConfigError(msg, field="witness")
+
+    def _check_plain(self, bound: tuple[str, int]) -> None:
+        for name, plain in (("health", self.health), ("metrics", self.metrics)):
+            if plain is not None and split_address(name, plain) == bound and bound[1] != 0:
+                msg = f"hashpact.toml: {name} and listen name one port; {name} needs a port of its own"
+                raise ConfigError(msg, field=name)
 
     @property
     def hosts(self) -> list[str]:
@@ -120,7 +129,10 @@ class HomeConfig:
         """
         loaded = load_table("hashpact.toml", text)
         witnesses = loaded.pop("witness", [])
-        quorum = loaded.pop("quorum", None)
+        quorum = _number("quorum", loaded.pop("quorum", None))
+        workers = _number("workers", loaded.pop("workers", None))
+        if number := environ.get(f"{ENVIRONMENT_PREFIX}WORKERS"):
+            workers = int(number) if re.fullmatch("[0-9]{1,9}", number) else -1
         values = checked_values("hashpact.toml", loaded, _HOME_KEYS, {"origin"})
         for name in _OVERRIDDEN:
             override = environ.get(ENVIRONMENT_PREFIX + name.upper())
@@ -130,11 +142,8 @@ class HomeConfig:
         if quorum is None and parsed:
             msg = "hashpact.toml: quorum is missing: how many witnesses must cosign, 0 for none"
             raise ConfigError(msg, field="quorum")
-        if isinstance(quorum, bool) or not isinstance(quorum, int | None):
-            msg = "hashpact.toml: quorum must be a number"
-            raise ConfigError(msg, field="quorum")
         strings = {name: str(value) for name, value in values.items()}
-        return cls(**strings, witnesses=parsed, quorum=quorum or 0)
+        return cls(**strings, witnesses=parsed, quorum=quorum or 0, workers=workers)
 
     def to_toml(self) -> str:
         """The file's text."""
@@ -144,6 +153,7 @@ class HomeConfig:
             return f'# {name} = "{example}"' if value is None else f'{name} = "{value}"'
 
         address = line("address", "HOST:PORT")
+        workers = "# workers = 2" if self.workers is None else f"workers = {self.workers}"
         return (
             "# A clearinghouse. HASHPACT_LISTEN and so on in the environment override this file.\n"
             f'origin = "{self.origin}"  # fixed at genesis; do not change\n'
@@ -155,6 +165,7 @@ class HomeConfig:
             f'access_log = "{self.access_log}"  # off, errors, calls, or members: also who checks\n'
             f'log_format = "{self.log_format}"  # json or text\n'
             f'log_level = "{self.log_level}"  # debug, info, warning or error\n'
+            f"{workers}  # processes that answer members; else one for each processor\n"
             + (f"quorum = {self.quorum}  # so many witnesses must cosign\n" if self.witnesses else "")
             + "".join(
                 f'\n[[witness]]\nkey = "{_witness_key(one.witness)}"\nurl = "{one.url}"\n'
@@ -295,6 +306,18 @@ def split_address(field: str, address: str) -> tuple[str, int]:
         msg = f"{field} must be HOST:PORT, such as 127.0.0.1:8443 or [::1]:8443, not {address!r}"
         raise ConfigError(msg, field=field)
     return found["host"].strip("[]"), int(found["port"])
+
+
+def _number(field: str, value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | None):
+        msg = f"hashpact.toml: {field} must be a number"
+        raise ConfigError(msg, field=field)
+    return value
+
+
+def join_address(host: str, port: int) -> str:
+    """HOST:PORT, the host in brackets where its colons need them."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _moment(field: str, text: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -129,6 +130,36 @@ def test_health_is_on_a_port_of_its_own(server: RunningServer) -> None:
     assert answered(port, "/readyz") == (200, b"serving\n")
     assert answered(port, "/metrics")[0] == 404
     assert answered(plain_port(server.log, "metrics"), "/readyz")[0] == 404
+
+
+def test_workers_are_counted_together_and_what_one_has_counted_stays(tmp_path: Path) -> None:
+    home = found(tmp_path, {"acme-video": BOTH})
+    with RunningServer(
+        home, "--workers", "2", HASHPACT_METRICS="127.0.0.1:0", HASHPACT_HEALTH="localhost:0"
+    ) as server:
+        assert answered(plain_port(server.log, "health"), "/readyz") == (200, b"serving\n")
+        checks = ("hashpact_rpc_duration_seconds_count", "CheckService/Check", "OK")
+        work(server)
+        scraped(
+            server,
+            lambda found: (
+                found.get(checks) == 5
+                and found.get(("hashpact_serving",)) == 2
+                and found.get(("hashpact_index_position",)) == found.get(("hashpact_log_leaves",)) == 5
+                and found["hashpact_commit_duration_seconds_count",] == 1
+                and found.get(("hashpact_index_unsaved_items",), 0) > 0
+            ),
+        )
+        events = [json.loads(line) for line in server.log.splitlines()]
+        workers = [one["pid"] for one in events if one["event"] == "serving" and "pid" in one]
+        assert len(workers) == 2
+        for worker in workers:
+            os.kill(worker, signal.SIGKILL)
+        replaced = ("hashpact_events_total", "a process ended and is replaced", "error")
+        scraped(server, lambda found: found[replaced] == found["hashpact_serving",] == 2)
+        work(server)
+        scraped(server, lambda found: found.get(checks) == 10)
+        assert server.stop() == 0
 
 
 def test_one_port_for_both(tmp_path: Path) -> None:

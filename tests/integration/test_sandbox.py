@@ -22,12 +22,18 @@ from hashpact.member.profile import Profile
 UNIT = ROOT / "deploy" / "hashpact.service"
 
 
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may set the limits of a unit")
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd's lists of calls are not here")
-def test_it_serves_within_the_limits_of_its_unit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_it_serves_within_the_limits_of_its_unit(tmp_path: Path, workers: str) -> None:
     home = found(tmp_path, {"acme-video": BOTH})
     log = tmp_path / "serve.log"
-    serve = ["hashpact", "serve", str(home), "--listen", "127.0.0.1:0"]
+    serve = ["hashpact", "serve", str(home), "--listen", "127.0.0.1:0", "--workers", workers]
     with log.open("wb") as stream:
         process = subprocess.Popen(
             [sys.executable, sandbox.__file__, str(UNIT), str(home), *serve],
@@ -49,10 +55,13 @@ def test_it_serves_within_the_limits_of_its_unit(tmp_path: Path) -> None:
             if process.wait(30) == sandbox.CANNOT:
                 pytest.skip(f"this machine cannot set the limits: {log.read_text()}")
             raise
-        limits = Path(f"/proc/{process.pid}/status").read_text()
-        assert re.search(r"(?m)^CapBnd:\s+0{16}$", limits)
-        assert re.search(r"(?m)^NoNewPrivs:\s+1$", limits)
-        assert re.search(r"(?m)^Seccomp:\s+2$", limits)
+        processes = [process.pid, *children(process.pid)]
+        assert len(processes) >= 3 or workers == "1"
+        for pid in processes:
+            limits = Path(f"/proc/{pid}/status").read_text()
+            assert re.search(r"(?m)^CapBnd:\s+0{16}$", limits)
+            assert re.search(r"(?m)^NoNewPrivs:\s+1$", limits)
+            assert re.search(r"(?m)^Seccomp:\s+2$", limits)
         with Client(Profile.load(tmp_path / "acme-video").at(address)) as client:
             client.submit([fingerprint(PDQ, "1")], labels=["fraud"])
             assert len(client.check([fingerprint(PDQ, "1")]).matches) == 1

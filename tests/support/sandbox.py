@@ -3,8 +3,9 @@
 python sandbox.py UNIT HOME COMMAND ...
 
 HOME is what the unit's ReadWritePaths= names. It needs root, as systemd does, and libseccomp, which systemd
-has. Of the unit's options these are applied: ProtectSystem=strict, ReadWritePaths=, NoNewPrivileges=,
-CapabilityBoundingSet=, MemoryDenyWriteExecute=, RestrictAddressFamilies=, SystemCallFilter= and
+has. Of the unit's options these are applied: ProtectSystem=strict, ReadWritePaths=, PrivateTmp=,
+NoNewPrivileges=, CapabilityBoundingSet=, MemoryDenyWriteExecute= (not of processes that it starts),
+RestrictAddressFamilies=, SystemCallFilter= and
 SystemCallErrorNumber=EPERM. Before the command starts, what each forbids is tried, and must fail. The exit
 status is 77, and the reason on stderr, if the machine cannot set the limits.
 """
@@ -64,14 +65,14 @@ def expect(what: str, status: int) -> None:
         cannot(what)
 
 
-def read_only_but(home: Path) -> None:
-    """Make every file system read-only for this process, except a directory."""
+def read_only_but(*writable: Path) -> None:
+    """Make every file system read-only for this process, except these directories."""
     if LIBC.unshare(_CLONE_NEWNS) != 0:
         cannot("unshare")
     expect("private mounts", LIBC.mount(None, b"/", None, _MS_REC | _MS_PRIVATE, None))
-    where = os.fsencode(home)
     points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text("utf-8").splitlines()]
-    expect("bind", LIBC.mount(where, where, None, _MS_BIND, None))
+    for where in map(os.fsencode, writable):
+        expect("bind", LIBC.mount(where, where, None, _MS_BIND, None))
     for point in dict.fromkeys(points):
         if not point.startswith(("/proc", "/sys", "/dev")):
             path = point.encode().decode("unicode_escape").encode()
@@ -154,7 +155,11 @@ def main(unit: str, home: str, *command: str) -> None:
     words = [word for line in options["SystemCallFilter"] if line[0] != "~" for word in line.split()]
     but = [word for line in options["SystemCallFilter"] if line[0] == "~" for word in line[1:].split()]
     calls = expanded(words) - expanded(but)
-    read_only_but(Path(home))
+    # The private /tmp is another directory here, since the home of a test is in /tmp.
+    private = Path(home).parent / "private-tmp"
+    private.mkdir()
+    os.environ["TMPDIR"] = str(private)
+    read_only_but(Path(home), private)
     for capability in range(64):
         LIBC.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)  # those that there are; root has the others no more
     expect("no new privileges", LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))

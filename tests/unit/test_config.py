@@ -36,7 +36,10 @@ WITNESSES = tuple(
 )
 NORTH = note.verifier_key("w.example/north", Identity.of("north").public, cosignature.KIND)
 LOG = note.verifier_key("t", Identity.of("log").public)
-KNOWN = "access_log, address, health, listen, log_format, log_level, metrics, origin, quorum, traces, witness"
+KNOWN = (
+    "access_log, address, health, listen, log_format, log_level, "
+    "metrics, origin, quorum, traces, witness, workers"
+)
 
 
 @pytest.mark.parametrize(

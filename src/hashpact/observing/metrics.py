@@ -28,6 +28,7 @@ _DISK: Final = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2,
 _WORK: Final = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 
 ALARMS: Final = (
+    ("error", "a process ended and is replaced"),
     ("error", "append failed"),
     ("error", "cannot load the certificates; the old ones are still in use"),
     ("error", "http request failed"),
@@ -87,7 +88,9 @@ class Metrics:
 
         self.build = gauge("build_info", "1; the version is a label", "version", mode="livemax")
         self.serving = gauge("serving", "processes that serve", mode="livesum")
-        self.started = gauge("start_time_seconds", "when the newest process started, in Unix time")
+        self.started = gauge(
+            "start_time_seconds", "when the oldest process started, in Unix time", mode="livemin"
+        )
         self.read_only = gauge(
             "read_only", "1 if the disk was full at the start, so that nothing is appended"
         )
@@ -135,6 +138,12 @@ class Metrics:
             multiprocess.MultiProcessCollector(shared)  # type: ignore[no-untyped-call]  # it has no types
         return prometheus_client.generate_latest(self.registry if shared is None else shared)
 
+    @staticmethod
+    def forget(process: int) -> None:
+        """Leave out the gauges of a process that has ended; what it has counted stays."""
+        if DIRECTORY in os.environ:
+            multiprocess.mark_process_dead(process)  # type: ignore[no-untyped-call]  # it has no types
+
     def _durations(self, name: str, what: str, bounds: Iterable[float], labels: str = "") -> Durations:
         name, what, names = self._named(f"{name}_seconds", what, labels)
         return Durations(name, what, names, registry=self.registry, buckets=tuple(bounds))
@@ -152,9 +161,3 @@ class Metrics:
         names = tuple(labels.split())
         self.labels[f"hashpact_{name}"] = names
         return f"hashpact_{name}", f"{what[0].upper()}{what[1:]}.", names
-
-
-def forget(process: int) -> None:
-    """Count the gauges of a process that has ended no more; what it has counted stays."""
-    if DIRECTORY in os.environ:
-        multiprocess.mark_process_dead(process)  # type: ignore[no-untyped-call]  # it has no types

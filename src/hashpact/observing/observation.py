@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import TYPE_CHECKING, Final
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from hashpact.config import HomeConfig, split_address
+from structlog.typing import FilteringBoundLogger
+
+from hashpact.config import HomeConfig, join_address, split_address
 from hashpact.domain.ports import Ledger
 from hashpact.errors import HashpactError
 from hashpact.events import CallLog, event_log
@@ -25,20 +29,38 @@ if TYPE_CHECKING:
     from hashpact.observing.sampling import SizedIndex
     from hashpact.wire.server.ended import Ended
 
+Loads: TypeAlias = Callable[[], Mapping[str, tuple[int, int]]]
+"""What returns of each pool its calls under way and those that wait."""
+
 _FLUSH: Final = 0.25
 """Seconds between two times that the lines of log of calls are written, and calls counted."""
 _SAMPLE: Final = 4
 """So many times that, and the gauges are set."""
 
 
+@contextlib.contextmanager
+def sharing(config: HomeConfig) -> Iterator[None]:
+    """Have the processes that are started in the block share their metrics with this one, if there are any.
+
+    It must begin before this process has made an `Observation`.
+    """
+    if config.metrics is None:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="hashpact-metrics-", ignore_cleanup_errors=True) as directory:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
+        yield
+
+
 class Observation:
     """What one server process tells: ``log`` is its log of events, ``calls`` that of its calls.
 
-    ``serving`` is whether the process serves; it is set once that is known. Without ``ports`` it opens no
-    HTTP port: another process, which shares its metrics, answers for it (`observing.metrics`).
+    ``process`` is how the log names it, if there are several. ``serving`` is whether it serves, set once that
+    is known. Without ``ports`` it opens no HTTP port: another process, which shares its metrics, answers
+    for it (`sharing`).
     """
 
-    def __init__(self, config: HomeConfig, *, ports: bool = True) -> None:
+    def __init__(self, config: HomeConfig, process: str = "", *, ports: bool = True) -> None:
         """Raises ConfigError if spans are asked for and OpenTelemetry is not installed."""
         self._config = config
         self._ports = ports
@@ -51,8 +73,9 @@ class Observation:
             self._metrics = Metrics()
             self._sampler = Sampler(self._metrics, self._is_serving)
         seen = None if self._metrics is None else self._metrics.seen
-        self.log = event_log(config.log_format, config.log_level, seen)
-        self.calls = CallLog(config.log_format)
+        log = event_log(config.log_format, config.log_level, seen)
+        self.log: FilteringBoundLogger = log.bind(process=process) if process else log
+        self.calls = CallLog(config.log_format, process)
         if config.traces is not None:
             from hashpact.observing.tracing import Spans  # noqa: PLC0415  # as above
 
@@ -82,7 +105,7 @@ class Observation:
         trust: ServerTrust,
         follower: Follower,
         index: SizedIndex,
-        loads: Callable[[], Mapping[str, tuple[int, int]]],
+        loads: Loads | None,
         unsaved: Callable[[], int] | None,
     ) -> None:
         """Read the gauges from these parts from now on (`Sources`), if there are any."""
@@ -107,6 +130,11 @@ class Observation:
                 self.flush()
                 if self._spans is not None:
                     await asyncio.to_thread(self._spans.close)
+
+    def forget(self, process: int) -> None:
+        """Leave out the gauges of a process that has ended, whose metrics this one shares."""
+        if self._metrics is not None:
+            self._metrics.forget(process)
 
     def flush(self) -> None:
         """Write the lines of log of calls that wait, and take calls into metrics and spans."""
@@ -165,4 +193,4 @@ class Observation:
         bound = await door.open(host, port)
         stack.push_async_callback(door.close)
         for name in names:
-            self.log.info(name, address=f"[{host}]:{bound}" if ":" in host else f"{host}:{bound}")
+            self.log.info(name, address=join_address(host, bound))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import resource
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +20,7 @@ from hashpact.home.trust import ServerTrust
 from hashpact.keys import certificates
 from hashpact.keys.expiry import KEY_DAYS, Registry
 from hashpact.observing.metrics import Metrics
+from hashpact.observing.observation import Loads
 from hashpact.service.follow import Follower
 
 _HOUR: Final = 3600.0
@@ -36,17 +37,17 @@ class SizedIndex(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The parts of a server that its gauges are read from.
+    """The parts of a process that its gauges are read from.
 
-    ``loads`` returns of each pool its calls under way and those that wait; ``unsaved`` what a start after a
-    crash would replay (None: this process does not save the index).
+    ``loads`` returns of each pool its calls under way and those that wait (None: it answers nobody);
+    ``unsaved`` what a start after a crash would replay (None: it does not save the index).
     """
 
     home: Home
     trust: ServerTrust
     follower: Follower
     index: SizedIndex
-    loads: Callable[[], Mapping[str, tuple[int, int]]]
+    loads: Loads | None
     unsaved: Callable[[], int] | None
 
 
@@ -68,8 +69,8 @@ class Sampler:
     def sample(self) -> None:
         """Read all that there is to read. Raises HashpactError, OSError; what was set before stays."""
         self._process()
+        self._calls(None if self.sources is None else self.sources.loads)
         if self.sources is not None:
-            self._calls(self.sources)
             self._log(self.sources)
             self._index(self.sources)
             self._disk(self.sources.home)
@@ -84,9 +85,10 @@ class Sampler:
         self.metrics.files.set(sum(1 for _ in Path("/proc/self/fd").iterdir()))
         self.metrics.max_files.set(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
-    def _calls(self, sources: Sources) -> None:
-        self.metrics.serving.set(self.serving())
-        for pool, (under_way, queued) in sources.loads().items():
+    def _calls(self, loads: Loads | None) -> None:
+        # A process that answers nobody counts for none, but it is there when all others are gone.
+        self.metrics.serving.set(loads is not None and self.serving())
+        for pool, (under_way, queued) in ({} if loads is None else loads()).items():
             self.metrics.in_flight.set(under_way, pool)
             self.metrics.queued.set(queued, pool)
 

@@ -141,11 +141,11 @@ sys.stdin.readline()
 """
 DOOR = """
 import sys
-from hashpact.observing.metrics import Metrics, forget
+from hashpact.observing.metrics import Metrics
 metrics = Metrics()
 print(metrics.exposed().decode(), end="\\0", flush=True)
 sys.stdin.readline()
-forget(int(sys.argv[1]))
+metrics.forget(int(sys.argv[1]))
 print(metrics.exposed().decode(), end="\\0", flush=True)
 """
 

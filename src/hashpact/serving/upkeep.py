@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -26,7 +26,8 @@ from hashpact.service.publish import Publisher
 from hashpact.service.sign import SigningGuard
 
 if TYPE_CHECKING:
-    from hashpact.lookup.directory import Frozen
+    from hashpact.lookup.directory import Frozen, IndexDirectory
+    from hashpact.serving.adopting import Adopter
 
 _POLL: Final = 0.05
 """Seconds between two looks at the ledger's head, for leaves that other processes append."""
@@ -148,24 +149,6 @@ async def _follow(ledger: Log, follower: Follower, log: FilteringBoundLogger) ->
             pause = _PAUSE
 
 
-async def _keep(saver: IndexSaver[Mapping[str, Frozen]], log: FilteringBoundLogger) -> None:
-    """Save the index whenever it has moved far enough."""
-    while True:
-        await asyncio.sleep(_LOOK)
-        if saver.behind >= _FAR:
-            await _save(saver, log)
-
-
-async def _compact(
-    compactor: Compactor, saver: IndexSaver[Mapping[str, Frozen]], log: FilteringBoundLogger
-) -> None:
-    """Merge the index's segments into one now and then, and save it at once, so that a stop need not."""
-    while True:
-        await asyncio.sleep(_CALM)
-        if await _merged(compactor.when_calm(), log):
-            await _save(saver, log, again=True)
-
-
 async def _merged(steps: Iterator[None], log: FilteringBoundLogger) -> bool:
     """Wait until the steps of a merge are done; False if there were none."""
     some, start = False, time.monotonic()
@@ -177,18 +160,72 @@ async def _merged(steps: Iterator[None], log: FilteringBoundLogger) -> bool:
     return some
 
 
-async def _save(
-    saver: IndexSaver[Mapping[str, Frozen]], log: FilteringBoundLogger, *, again: bool = False
-) -> None:
-    """Save the index; a failure is logged."""
-    start = time.monotonic()
+@dataclass(slots=True)
+class Keeping:
+    """What one process of a home does for all: it seals the log, and merges and saves the index.
+
+    The index is saved by the process that has claimed that right; another one tries again and again.
+    """
+
+    segments: IndexDirectory
+    saver: IndexSaver[Mapping[str, Frozen]]
+    compactor: Compactor
+    sealing: Sealing
+    log: FilteringBoundLogger
+
+    def tasks(self) -> list[Coroutine[None, None, None]]:
+        """What runs until it is cancelled."""
+        return [self.sealing.run(), self._save_often(), self._compact()]
+
+    async def finish(self) -> None:
+        """Merge, if that is quick, and save once more."""
+        if self.segments.claim():
+            merged = await _merged(self.compactor.at_stop(), self.log)
+            await self._save(again=merged)
+        self.segments.close()
+
+    async def _save_often(self) -> None:
+        """Save the index whenever it has moved far enough."""
+        while True:
+            await asyncio.sleep(_LOOK)
+            if self.saver.behind >= _FAR and self.segments.claim():
+                await self._save()
+
+    async def _compact(self) -> None:
+        """Merge the index's segments into one now and then, and save it at once, so that a stop need not."""
+        while True:
+            await asyncio.sleep(_CALM)
+            if self.segments.claim() and await _merged(self.compactor.when_calm(), self.log):
+                await self._save(again=True)
+
+    async def _save(self, *, again: bool = False) -> None:
+        """Save the index; a failure is logged."""
+        start = time.monotonic()
+        try:
+            position = await asyncio.to_thread(self.saver.save, again=again)
+        except (HashpactError, OSError) as error:
+            # The log has everything: the next start takes longer, that is all.
+            self.log.warning("cannot save the index", reason=str(error))
+        else:
+            self.log.info("saved the index", position=position, seconds=round(time.monotonic() - start, 3))
+
+
+async def _adopt(adopter: Adopter, log: FilteringBoundLogger) -> None:
+    """Take over what another process saves of the index."""
+    adopting = True
     try:
-        position = await asyncio.to_thread(saver.save, again=again)
-    except (HashpactError, OSError) as error:
-        # The log has everything: the next start takes longer, that is all.
-        log.warning("cannot save the index", reason=str(error))
-    else:
-        log.info("saved the index", position=position, seconds=round(time.monotonic() - start, 3))
+        while True:
+            await asyncio.sleep(_LOOK)
+            try:
+                position = await asyncio.to_thread(adopter.adopt, lambda: adopting)
+            except (HashpactError, OSError) as error:
+                log.warning("cannot take over the saved index", reason=str(error))
+                await asyncio.sleep(_ALARM)
+            else:
+                if position is not None:
+                    log.info("took over the saved index", position=position)
+    finally:
+        adopting = False
 
 
 async def _note(uses: LastUses, log: FilteringBoundLogger) -> None:
@@ -207,7 +244,7 @@ async def _save_uses(uses: LastUses, log: FilteringBoundLogger) -> None:
 
 @dataclass(slots=True)
 class Upkeep:
-    """The upkeep of one home that is served; ``sealing`` and ``saver`` are None if nothing may be written.
+    """The upkeep of one process: ``keeping`` if it keeps the home, ``adopter`` if another one does.
 
     ``flush`` writes the lines of log of calls that wait.
     """
@@ -216,22 +253,21 @@ class Upkeep:
     follower: Follower
     trust: ServerTrust
     stop: Stop
-    sealing: Sealing | None
-    saver: IndexSaver[Mapping[str, Frozen]] | None
-    compactor: Compactor
+    keeping: Keeping | None
+    adopter: Adopter | None
     uses: LastUses
     flush: Callable[[], None]
 
     @property
     def unsaved(self) -> Callable[[], int] | None:
-        """What a start after a crash would replay, as `IndexSaver.behind`; None if nothing may be written."""
-        saver = self.saver
-        return None if saver is None else lambda: saver.behind
+        """What a start after a crash would replay, as `IndexSaver.behind`; None if this one saves nothing."""
+        keeping = self.keeping
+        return None if keeping is None else lambda: keeping.saver.behind
 
     async def prepare(self) -> None:
         """What is done before the first call is answered: sign and publish what is not yet."""
-        if self.sealing is not None:
-            await self.sealing.once()
+        if self.keeping is not None:
+            await self.keeping.sealing.once()
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
@@ -241,11 +277,12 @@ class Upkeep:
             _watch(self.trust),
             _hold(self.home.lease(), self.stop),
         ]
-        if self.sealing is not None:
-            work += [self.sealing.run(), _note(self.uses, self.stop.log)]
-        if self.saver is not None:
-            work.append(_keep(self.saver, self.stop.log))
-            work.append(_compact(self.compactor, self.saver, self.stop.log))
+        if not self.home.full:
+            work.append(_note(self.uses, self.stop.log))
+        if self.keeping is not None:
+            work += self.keeping.tasks()
+        if self.adopter is not None:
+            work.append(_adopt(self.adopter, self.stop.log))
         tasks = [asyncio.create_task(each) for each in work]
         try:
             yield
@@ -257,12 +294,11 @@ class Upkeep:
         """Seal and save once more, when no call is under way. Raises what ended the server, if it failed."""
         self.flush()
         if self.stop.failure is not None:
-            if self.sealing is not None:
-                await self.sealing.publish()
+            if self.keeping is not None:
+                await self.keeping.sealing.publish()
             raise self.stop.failure
         await self.prepare()
-        if self.sealing is not None:
+        if not self.home.full:
             await _save_uses(self.uses, self.stop.log)
-        if self.saver is not None:
-            merged = await _merged(self.compactor.at_stop(), self.stop.log)
-            await _save(self.saver, self.stop.log, again=merged)
+        if self.keeping is not None:
+            await self.keeping.finish()
