@@ -67,6 +67,9 @@ def sent(client: Client) -> list[Fingerprint]:
     ]
     asked += packed
     list(client.check_many(packed))
+    streamed = [fingerprint(PDQ, f"streamed {number}") for number in range(EACH)]
+    asked += streamed
+    list(client.check_stream([each] for each in streamed))
     late = fingerprint(PDQ, "late")
     first, *rest, last = SHARED.value
     near = Fingerprint(PDQ, bytes([first ^ 3, *rest, last ^ 3]))  # a match, which is not what was shared
