@@ -53,7 +53,8 @@ ROOMS = {
     "clock": room(),
     "events": room(others="structlog"),
     "durable": room("errors"),
-    "config": room("errors log domain"),
+    "settings": room("errors"),
+    "config": room("errors log domain settings"),
     # The native kernel stands beside the rooms: lookup and fingerprint use it, and neither the other.
     "_kernel": room("lookup.shapes", "numpy"),  # a stub: types only
     "_instruments": room("_kernel"),  # as above; only the benchmarks use it
@@ -80,8 +81,12 @@ ROOMS = {
     ),
     "audit": room("errors log domain clock durable config storage lookup keys service wire member home"),
     "witness": room("errors log domain clock events durable config storage keys http", "cryptography"),
+    "observing": room(
+        "errors domain clock events config keys service wire.server.ended http home",
+        "structlog prometheus_client opentelemetry starlette",
+    ),
     "serving": room(
-        "errors log domain clock events durable config storage lookup keys service wire http home audit",
+        "errors log domain clock durable config storage lookup keys service wire http home audit observing",
         "structlog uvloop",
     ),
     "__init__": room("errors log.checkpoint domain fingerprint member"),

@@ -7,10 +7,8 @@ which carry the name that goes with the key.
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import re
-import tomllib
-from collections.abc import Collection, Container, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Final, Self
 
@@ -20,6 +18,7 @@ from hashpact.domain.statements import LOG, MEMBER
 from hashpact.errors import ConfigError, InvalidInputError
 from hashpact.log import cosignature, note
 from hashpact.log.cosignature import Witness
+from hashpact.settings import checked_values, load_table
 
 ENVIRONMENT_PREFIX: Final = "HASHPACT_"
 DEFAULT_LISTEN: Final = "127.0.0.1:8443"
@@ -32,11 +31,17 @@ MAX_SIZE: Final = 64 * 1024
 """Bytes that a configuration file may have."""
 
 _HOST_PORT: Final = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})")
+_CHOICES: Final = {
+    "access_log": ACCESS_LOG,
+    "log_format": ("json", "text"),
+    "log_level": ("debug", "info", "warning", "error"),
+}
+"""The values of hashpact.toml that are one of a few words."""
 _URL: Final = re.compile(
     r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?", re.ASCII
 )
 _MAX_PORT: Final = 65535
-_OVERRIDDEN: Final = ("listen", "address", "health", "access_log")
+_OVERRIDDEN: Final = ("listen", "address", "health", "metrics", "traces", *_CHOICES)
 """Values of hashpact.toml that the environment overrides."""
 _HOME_KEYS: Final = frozenset({"origin", "quorum", "witness", "workers", *_OVERRIDDEN})
 
@@ -57,8 +62,10 @@ class HomeConfig:
     one). ``address`` is the HOST:PORT that members connect to, written into their profiles (None: where the
     server is bound); the server's certificate must name its host. ``quorum`` of the ``witnesses`` must cosign
     a checkpoint before anybody sees it. ``health`` is the HOST:PORT of the health port, which speaks plain
-    HTTP (None: no such port). ``access_log`` is one of `ACCESS_LOG`. So many ``workers`` answer members
-    (None: one for each processor).
+    HTTP (None: no such port), ``metrics`` that of the metrics port, which may be the same one. ``traces`` is
+    the URL of an OpenTelemetry collector (None: no spans). ``access_log`` is one of `ACCESS_LOG`; of the log
+    of events, ``log_format`` is json or text, ``log_level`` debug, info, warning or error. So many
+    ``workers`` answer members (None: one for each processor).
     """
 
     origin: str
@@ -67,7 +74,11 @@ class HomeConfig:
     witnesses: tuple[WitnessAt, ...] = ()
     quorum: int = 0
     health: str | None = None
+    metrics: str | None = None
+    traces: str | None = None
     access_log: str = "calls"
+    log_format: str = "json"
+    log_level: str = "info"
     workers: int | None = None
 
     def __post_init__(self) -> None:
@@ -76,12 +87,14 @@ class HomeConfig:
         bound = split_address("listen", self.listen)
         if self.address is not None:
             split_address("address", self.address)
-        if self.health is not None and split_address("health", self.health) == bound and bound[1] != 0:
-            msg = "hashpact.toml: health and listen name one port; health needs a port of its own"
-            raise ConfigError(msg, field="health")
-        if self.access_log not in ACCESS_LOG:
-            msg = f"hashpact.toml: access_log is one of {', '.join(ACCESS_LOG)}, not {self.access_log!r}"
-            raise ConfigError(msg, field="access_log")
+        self._check_plain(bound)
+        if self.traces is not None and not _URL.fullmatch(self.traces):
+            msg = f"hashpact.toml: traces is like http://127.0.0.1:4317, not {self.traces!r}"
+            raise ConfigError(msg, field="traces")
+        for name, words in _CHOICES.items():
+            if getattr(self, name) not in words:
+                msg = f"hashpact.toml: {name} is one of {', '.join(words)}, not {getattr(self, name)!r}"
+                raise ConfigError(msg, field=name)
         if self.workers is not None and not 1 <= self.workers <= MAX_WORKERS:
             msg = f"hashpact.toml: workers must be from 1 to {MAX_WORKERS}"
             raise ConfigError(msg, field="workers")
@@ -96,6 +109,12 @@ class HomeConfig:
             msg = "hashpact.toml: two witnesses have one name or one key"
             raise ConfigError(msg, field="witness")
 
+    def _check_plain(self, bound: tuple[str, int]) -> None:
+        for name, plain in (("health", self.health), ("metrics", self.metrics)):
+            if plain is not None and split_address(name, plain) == bound and bound[1] != 0:
+                msg = f"hashpact.toml: {name} and listen name one port; {name} needs a port of its own"
+                raise ConfigError(msg, field=name)
+
     @property
     def hosts(self) -> list[str]:
         """What the server's certificate names: this machine, and what members will connect to."""
@@ -108,13 +127,13 @@ class HomeConfig:
 
         Raises ConfigError. The origin never comes from the environment: it belongs to the log.
         """
-        loaded = _loaded("hashpact.toml", text)
+        loaded = load_table("hashpact.toml", text)
         witnesses = loaded.pop("witness", [])
         quorum = _number("quorum", loaded.pop("quorum", None))
         workers = _number("workers", loaded.pop("workers", None))
         if number := environ.get(f"{ENVIRONMENT_PREFIX}WORKERS"):
             workers = int(number) if re.fullmatch("[0-9]{1,9}", number) else -1
-        values = _values("hashpact.toml", loaded, _HOME_KEYS, {"origin"})
+        values = checked_values("hashpact.toml", loaded, _HOME_KEYS, {"origin"})
         for name in _OVERRIDDEN:
             override = environ.get(ENVIRONMENT_PREFIX + name.upper())
             if override:
@@ -128,16 +147,24 @@ class HomeConfig:
 
     def to_toml(self) -> str:
         """The file's text."""
-        address = '# address = "HOST:PORT"' if self.address is None else f'address = "{self.address}"'
-        health = '# health = "127.0.0.1:9090"' if self.health is None else f'health = "{self.health}"'
+
+        def line(name: str, example: str) -> str:
+            value = getattr(self, name)
+            return f'# {name} = "{example}"' if value is None else f'{name} = "{value}"'
+
+        address = line("address", "HOST:PORT")
         workers = "# workers = 2" if self.workers is None else f"workers = {self.workers}"
         return (
             "# A clearinghouse. HASHPACT_LISTEN and so on in the environment override this file.\n"
             f'origin = "{self.origin}"  # fixed at genesis; do not change\n'
             f'listen = "{self.listen}"  # where the server binds\n'
             f"{address}  # what members connect to, if not where it binds; new profiles carry it\n"
-            f"{health}  # health over plain HTTP: /healthz and /readyz\n"
+            f"{line('health', '127.0.0.1:9090')}  # health over plain HTTP: /livez and /readyz\n"
+            f"{line('metrics', '127.0.0.1:9464')}  # metrics for Prometheus over plain HTTP: /metrics\n"
+            f"{line('traces', 'http://127.0.0.1:4317')}  # where OpenTelemetry spans go (OTLP over gRPC)\n"
             f'access_log = "{self.access_log}"  # off, errors, calls, or members: also who checks\n'
+            f'log_format = "{self.log_format}"  # json or text\n'
+            f'log_level = "{self.log_level}"  # debug, info, warning or error\n'
             f"{workers}  # processes that answer members; else one for each processor\n"
             + (f"quorum = {self.quorum}  # so many witnesses must cosign\n" if self.witnesses else "")
             + "".join(
@@ -181,10 +208,10 @@ class ProfileConfig:
     def parse(cls, text: str) -> Self:
         """The file's values. Raises ConfigError."""
         known = {field.name for field in fields(cls)}
-        loaded = _loaded("profile.toml", text)
+        loaded = load_table("profile.toml", text)
         if "check_only" in loaded:
             known = known - _SIGNS | {"check_only"}
-        values = _values("profile.toml", loaded, known, known, lists={"log_key"})
+        values = checked_values("profile.toml", loaded, known, known, lists={"log_key"})
         if values.pop("check_only", "yes") != "yes":
             msg = 'profile.toml: check_only is "yes", or not there'
             raise ConfigError(msg, field="check_only")
@@ -241,7 +268,9 @@ class WitnessConfig:
     def parse(cls, text: str) -> Self:
         """The file's values. Raises ConfigError."""
         known = {"key", "listen", "logs"}
-        values = _values("witness.toml", _loaded("witness.toml", text), known, known, lists={"logs"})
+        values = checked_values(
+            "witness.toml", load_table("witness.toml", text), known, known, lists={"logs"}
+        )
         logs = tuple(log_key("witness.toml: logs", key) for key in values.pop("logs"))
         return cls(_witness("witness.toml", str(values["key"])), str(values["listen"]), logs)
 
@@ -286,6 +315,11 @@ def _number(field: str, value: object) -> int | None:
     return value
 
 
+def join_address(host: str, port: int) -> str:
+    """HOST:PORT, the host in brackets where its colons need them."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _moment(field: str, text: str) -> int:
     try:
         moment = dt.datetime.fromisoformat(text)
@@ -325,7 +359,7 @@ def _witnesses(tables: object) -> tuple[WitnessAt, ...]:
         raise ConfigError(msg, field="witness")
     found = []
     for table in tables:
-        values = _values(where, table, {"key", "url"}, {"key", "url"})
+        values = checked_values(where, table, {"key", "url"}, {"key", "url"})
         witness = _witness(where, str(values["key"]))
         if not _URL.fullmatch(str(values["url"])):
             msg = f"{where}: url is like https://witness.example/prefix, not {values['url']!r}"
@@ -359,40 +393,3 @@ def _spelt(file: str, known: Field[str], text: str, name: str) -> None:
     except ValueError as error:
         msg = f"{file}: {name}: {error}, not {text!r}"
         raise ConfigError(msg, field=name) from error
-
-
-def _loaded(name: str, text: str) -> dict[str, object]:
-    try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # also a number of too many digits, and too deep a nesting
-        msg = f"{name} is not valid TOML: {error}"
-        raise ConfigError(msg) from error
-
-
-def _values(
-    name: str,
-    values: Mapping[str, object],
-    known: Collection[str],
-    required: Iterable[str],
-    lists: Container[str] = (),
-) -> dict[str, str | list[str]]:
-    """The values of a TOML table that has no others than ``known``: strings, or lists of them."""
-    found: dict[str, str | list[str]] = {}
-    for key, value in values.items():
-        if key not in known:
-            possible = sorted(known)
-            near = difflib.get_close_matches(key, possible, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            msg = f"{name}: unknown value {key!r}; known are {', '.join(possible)}{hint}"
-            raise ConfigError(msg, field=key)
-        strings = value if key in lists else [value]
-        if not isinstance(strings, list) or not all(isinstance(one, str) for one in strings):
-            wanted = "a list of strings" if key in lists else "a string"
-            msg = f"{name}: {key} must be {wanted} in quotes"
-            raise ConfigError(msg, field=key)
-        found[key] = strings if key in lists else strings[0]
-    for key in sorted(required):
-        if key not in found:
-            msg = f"{name}: {key} is missing"
-            raise ConfigError(msg, field=key)
-    return found

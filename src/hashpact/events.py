@@ -1,4 +1,4 @@
-"""The event log of a server or a witness: one JSON object a line on standard error.
+"""The event log of a server or a witness: one event a line on standard error, as JSON or as text.
 
 No content, fingerprint, key or exception text is ever given to it.
 """
@@ -12,24 +12,50 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import structlog
 from structlog.typing import FilteringBoundLogger
 
+Event: TypeAlias = MutableMapping[str, Any]
+Seen: TypeAlias = Callable[[Event], None]
 
-def event_log() -> FilteringBoundLogger:
-    """A logger of events from level info on, each with its level and its time in UTC."""
+_LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+_TEXT: Final = structlog.processors.LogfmtRenderer(
+    key_order=("timestamp", "level", "event"), bool_as_flag=False
+)
+
+
+def render(form: str, event: Event) -> str:
+    """An event as a line, without its end: an object of JSON, or text of the form ``name=value``."""
+    return json.dumps(event) if form == "json" else _TEXT(None, "", event)
+
+
+def event_log(form: str = "json", level: str = "info", seen: Seen | None = None) -> FilteringBoundLogger:
+    """A logger of events from ``level`` on, each with its level and its time in UTC.
+
+    ``form`` is json or text. ``seen`` is called with every event from level info on, whether it is written
+    or not; any thread may log.
+    """
+
+    def pass_on(_logger: object, _method: str, event: Event) -> Event:
+        if seen is not None and event["level"] != "debug":
+            seen(event)
+        if _LEVELS[event["level"]] < _LEVELS[level]:
+            raise structlog.DropEvent
+        return event
+
     log: FilteringBoundLogger = structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),
         processors=[
             structlog.processors.add_log_level,
+            pass_on,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
+            lambda _logger, _method, event: render(form, event),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger("info"),
+        wrapper_class=structlog.make_filtering_bound_logger("debug" if level == "debug" else "info"),
     )
     return log
 
@@ -44,8 +70,9 @@ class CallLog:
     A call only leaves its facts here. What is not written yet is lost if the process is killed.
     """
 
-    def __init__(self, process: str = "") -> None:
-        """``process`` is how the lines name this one, if several write to one log."""
+    def __init__(self, form: str = "json", process: str = "") -> None:
+        """``form`` is json or text; ``process`` names this one in its lines, if several write to one log."""
+        self._form = form
         self._named = {"process": process} if process else {}
         self._waiting: deque[tuple[float, dict[str, object]]] = deque()
         self._dropped = 0
@@ -62,19 +89,25 @@ class CallLog:
         """Write what waits."""
         with self._writing:
             lines = [
-                _line("info", "rpc", at, self._named | facts)
+                self._line("info", "rpc", at, self._named | facts)
                 for at, facts in (self._waiting.popleft() for _ in range(len(self._waiting)))
             ]
             if self._dropped:
                 dropped, self._dropped = self._dropped, 0
                 lines.append(
-                    _line("warning", "rpcs not logged", time.time(), self._named | {"count": dropped})
+                    self._line("warning", "rpcs not logged", time.time(), self._named | {"count": dropped})
                 )
             # What reads the log may be gone, or its disk full: no reason for the server to stop.
             with contextlib.suppress(OSError, ValueError):
                 for piece in _pieces(lines):
                     sys.stderr.write(piece)
                     sys.stderr.flush()
+
+    def _line(self, level: str, event: str, at: float, facts: dict[str, object]) -> str:
+        """A line as `event_log` writes them."""
+        moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds")
+        facts |= {"event": event, "level": level, "timestamp": moment.replace("+00:00", "Z")}
+        return f"{render(self._form, facts)}\n"
 
 
 def _pieces(lines: Sequence[str]) -> Iterator[str]:
@@ -87,10 +120,3 @@ def _pieces(lines: Sequence[str]) -> Iterator[str]:
         piece += line
     if piece:
         yield piece
-
-
-def _line(level: str, event: str, at: float, facts: dict[str, object]) -> str:
-    """A line as `event_log` writes them."""
-    moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds")
-    facts |= {"event": event, "level": level, "timestamp": moment.replace("+00:00", "Z")}
-    return f"{json.dumps(facts)}\n"

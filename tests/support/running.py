@@ -74,10 +74,15 @@ def answered(port: int, path: str) -> tuple[int, bytes]:
     return found
 
 
+def plain_port(log: str, name: str) -> int:
+    """The port of plain HTTP of the last server that was started with it, health or metrics, from its log."""
+    lines = [line for line in log.splitlines() if json.loads(line)["event"] == name]
+    return int(json.loads(lines[-1])["address"].rpartition(":")[2])
+
+
 def health_port(log: str) -> int:
     """The plain port of a server that was started with HASHPACT_HEALTH, from its log."""
-    (line,) = [line for line in log.splitlines() if json.loads(line)["event"] == "health"]
-    return int(json.loads(line)["address"].rpartition(":")[2])
+    return plain_port(log, "health")
 
 
 class RunningServer:

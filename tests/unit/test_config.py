@@ -36,6 +36,10 @@ WITNESSES = tuple(
 )
 NORTH = note.verifier_key("w.example/north", Identity.of("north").public, cosignature.KIND)
 LOG = note.verifier_key("t", Identity.of("log").public)
+KNOWN = (
+    "access_log, address, health, listen, log_format, log_level, "
+    "metrics, origin, quorum, traces, witness, workers"
+)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +49,7 @@ LOG = note.verifier_key("t", Identity.of("log").public)
         HomeConfig("t", "0.0.0.0:1", "hashpact.example.org:8443"),
         HomeConfig("t", "[::1]:0", "[2001:db8::1]:443"),
         HomeConfig("t", witnesses=WITNESSES, quorum=2),
+        HomeConfig("t", health="a:1", metrics="a:1", traces="https://otel.example:4317", log_level="debug"),
         HomeConfig("t", witnesses=WITNESSES[:1], quorum=0),
     ],
 )
@@ -81,7 +86,7 @@ def test_the_environment_overrides_all_but_the_origin() -> None:
         ('listen = "a:1"', "origin is missing"),
         (
             'origin = "t"\nport = "1"',
-            "unknown value 'port'; known are access_log, address, health, listen, origin, quorum, witness",
+            f"unknown value 'port'; known are {KNOWN}",
         ),
         ("origin = 1", "origin must be a string"),
         ('origin = "t"\nlisten = 8443', "listen must be a string"),
@@ -93,6 +98,11 @@ def test_the_environment_overrides_all_but_the_origin() -> None:
         ('origin = "t"\nlisten = "8443"', "listen must be HOST:PORT"),
         ('origin = "t"\naddress = "a:65536"', "address must be HOST:PORT"),
         ('origin = "t"\nhealth = "9090"', "health must be HOST:PORT"),
+        ('origin = "t"\nmetrics = "9464"', "metrics must be HOST:PORT"),
+        ('origin = "t"\nmetrics = "127.0.0.1:8443"', "metrics needs a port of its own"),
+        ('origin = "t"\ntraces = "127.0.0.1:4317"', "traces is like http://127.0.0.1:4317"),
+        ('origin = "t"\nlog_format = "xml"', "log_format is one of json, text, not 'xml'"),
+        ('origin = "t"\nlog_level = "loud"', "log_level is one of debug, info, warning, error, not 'loud'"),
     ],
 )
 def test_a_home_that_cannot_be_meant_is_refused(text: str, said: str) -> None:
@@ -217,7 +227,9 @@ def test_a_log_is_named_by_its_key() -> None:
 def test_stumble_10_a_misspelt_key_is_named_with_the_nearest_and_all_known_ones() -> None:
     with pytest.raises(ConfigError) as caught:
         HomeConfig.parse('origin = "t"\nlisten_ = "127.0.0.1:1"', {})
-    known = "known are access_log, address, health, listen, origin, quorum, witness, workers"
-    assert caught.value.message == f"hashpact.toml: unknown value 'listen_'; {known}; did you mean 'listen'?"
+    assert (
+        caught.value.message
+        == f"hashpact.toml: unknown value 'listen_'; known are {KNOWN}; did you mean 'listen'?"
+    )
     with pytest.raises(ConfigError, match="access_log is one of off, errors, calls, members, not 'loud'"):
         HomeConfig.parse('origin = "t"', {"HASHPACT_ACCESS_LOG": "loud"})

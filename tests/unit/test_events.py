@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from hashpact import events
-from hashpact.events import CallLog
+from hashpact.events import CallLog, event_log
 
 
 def test_lines_are_written_together_and_in_order(capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,3 +57,25 @@ def test_a_log_that_cannot_be_written_is_no_failure(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(sys, "stderr", closed)
     calls.record({"number": 2})
     calls.flush()
+
+
+def test_the_log_is_json_or_text_from_a_level_on(capsys: pytest.CaptureFixture[str]) -> None:
+    seen: list[str] = []
+    for form, level in (("json", "info"), ("text", "debug"), ("json", "error")):
+        log = event_log(form, level, lambda event: seen.append(event["event"]))
+        log.debug("one", at=1)
+        log.info("two three", value='a "b"\nc', none=None)
+    first, second, third = capsys.readouterr().err.splitlines()
+    assert json.loads(first)["event"] == "two three"
+    assert second.partition(" ")[2] == "level=debug event=one at=1"
+    assert third.partition(" ")[2] == r'level=info event="two three" value="a \"b\"\nc" none='
+    assert second.startswith("timestamp=2")
+    assert seen == ["two three"] * 3  # whether they are written or not
+
+
+def test_lines_of_calls_can_be_text(capsys: pytest.CaptureFixture[str]) -> None:
+    calls = CallLog("text")
+    calls.record({"rpc": "/x/Y", "member": None, "code": "OK"})
+    calls.flush()
+    line = capsys.readouterr().err
+    assert line.endswith(" level=info event=rpc rpc=/x/Y member= code=OK\n")

@@ -150,6 +150,14 @@ class NativeIndex:
             raise InvalidInputError(msg, field="type")
         return _some(*part.batch(values, threshold, limit))
 
+    def sizes(self) -> dict[str, tuple[int, int, int]]:
+        """Of each type the items that can be found, its segments, and the bytes of memory that they take."""
+        found = {}
+        for name, part in self._parts.items():
+            stats = part.index.stats()
+            found[name] = len(part.index), len(stats["segments"]), stats["bytes"]
+        return found
+
     def __len__(self) -> int:
         """How many items can be found."""
         return sum(len(part.index) for part in self._parts.values())

@@ -22,11 +22,10 @@ from structlog.typing import FilteringBoundLogger
 from hashpact.audit.auditor import Auditor
 from hashpact.audit.source import ledger_source
 from hashpact.clock import unix_time
-from hashpact.config import EVERYWHERE, split_address
+from hashpact.config import EVERYWHERE, join_address, split_address
 from hashpact.domain.ports import Log
 from hashpact.durable import write_public
 from hashpact.errors import CorruptError
-from hashpact.events import CallLog, event_log
 from hashpact.home.clock import CheckedClock
 from hashpact.home.listening import Listening
 from hashpact.home.opening import Home, open_home
@@ -35,6 +34,7 @@ from hashpact.http.client import WitnessClient
 from hashpact.keys.passphrase import Passphrases
 from hashpact.keys.uses import LastUses
 from hashpact.log import proofs
+from hashpact.observing.observation import Loads, Observation
 from hashpact.service.append import Appender, Intake
 from hashpact.service.check import Checker
 from hashpact.service.cosign import Quorum, WitnessLink
@@ -45,7 +45,6 @@ from hashpact.service.read import PrivateParts, Reader
 from hashpact.service.renew import Renewer
 from hashpact.service.sign import SigningGuard
 from hashpact.serving.duty import ALONE, Duty
-from hashpact.serving.health import health_port, joined
 from hashpact.serving.upkeep import Keeping, Sealing, Stop, Upkeep
 
 if TYPE_CHECKING:
@@ -144,17 +143,19 @@ async def _run(  # noqa: PLR0913 - as `run`
     leash: int | None,
 ) -> None:
     loop = asyncio.get_running_loop()
-    log = event_log().bind(process=duty.name) if duty.name else event_log()
-    stop = Stop(loop, log, home.reserve())
+    observation = Observation(home.config, duty.name, ports=duty.answers and duty.keeps)
+    stop = Stop(loop, observation.log, home.reserve())
+    observation.serving = lambda: stop.serving
     if home.full and duty.keeps:
-        log.error("the disk is full", home=str(home.paths.home), mode="read-only: free space and restart")
+        stop.log.error(
+            "the disk is full", home=str(home.paths.home), mode="read-only: free space and restart"
+        )
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_, stop.event.set)
     if leash is not None:
         loop.add_reader(leash, stop.event.set)
-    alone = duty.answers and duty.keeps
-    async with health_port(home.config.health if alone else None, lambda: stop.serving, log):
-        parts = await _put_together(home, stop, duty, verify=verify)
+    async with observation.running():
+        parts = await _put_together(home, stop, duty, observation, verify=verify)
         if duty.answers:
             await _answer(home, parts, listen, ready, duty)
         else:
@@ -174,9 +175,16 @@ class _Parts:
     trust: ServerTrust
     uses: LastUses
     upkeep: Upkeep
+    observation: Observation
+
+    def observe(self, home: Home, loads: Loads | None = None) -> None:
+        """Have the gauges read from now on; ``loads`` are those of the pools, if there are any."""
+        self.observation.observe(home, self.trust, self.follower, self.index, loads, self.upkeep.unsaved)
 
 
-async def _put_together(home: Home, stop: Stop, duty: Duty, *, verify: bool) -> _Parts:
+async def _put_together(
+    home: Home, stop: Stop, duty: Duty, observation: Observation, *, verify: bool
+) -> _Parts:
     # The index is loaded by the one command that serves, so that the others start quickly.
     from hashpact.lookup.directory import IndexDirectory, IndexFiles  # noqa: PLC0415  # see above
     from hashpact.serving.adopting import Adopter  # noqa: PLC0415  # see above
@@ -199,8 +207,8 @@ async def _put_together(home: Home, stop: Stop, duty: Duty, *, verify: bool) -> 
         compactor = Compactor(follower, index.compaction, time.monotonic)
         keeping = Keeping(segments, saver, compactor, Sealing(signing, home.publisher(), stop), stop.log)
     adopter = None if duty.keeps else Adopter(home.ledger, files, index, follower, saved)
-    upkeep = Upkeep(home, follower, trust, stop, keeping, adopter, uses, CallLog(duty.name))
-    return _Parts(stop, index, follower, clock, quorum, signing, trust, uses, upkeep)
+    upkeep = Upkeep(home, follower, trust, stop, keeping, adopter, uses, observation.flush)
+    return _Parts(stop, index, follower, clock, quorum, signing, trust, uses, upkeep, observation)
 
 
 def _services(home: Home, parts: _Parts) -> Services:
@@ -208,7 +216,8 @@ def _services(home: Home, parts: _Parts) -> Services:
     from hashpact.wire.server.handlers import Services  # noqa: PLC0415  # see above
 
     authority = home.open_authority() if home.paths.ca_key.exists() else None
-    intake = Intake(Appender(home.ledger, parts.clock), parts.follower, parts.signing, parts.stop.on_fault)
+    ledger = parts.observation.timed(home.ledger)
+    intake = Intake(Appender(ledger, parts.clock), parts.follower, parts.signing, parts.stop.on_fault)
     return Services(
         intake,
         Checker(home.ledger, parts.index, parts.follower),
@@ -232,8 +241,9 @@ def _guard(home: Home, parts: _Parts) -> Guard:
         lambda: parts.follower.changes,
         parts.uses.note,
     )
-    access = AccessLog(home.config.access_log)
-    return Guard(gate, parts.stop.log, parts.upkeep.calls.record, time.monotonic, access=access)
+    seen = parts.observation
+    access = AccessLog(seen.access_log)
+    return Guard(gate, seen.log, seen.calls.record, time.monotonic, access=access, ended=seen.ended)
 
 
 async def _answer(
@@ -253,13 +263,14 @@ async def _answer(
     with listening.claimed():
         credentials = server_credentials(parts.trust.tls, parts.trust)
         server = build_server(services, guard, address=listen, credentials=credentials)
+        parts.observe(home, server.loads)
         server.start(serving=False)
     try:
         await _begin(home, parts)
         if not stop.event.is_set():
             guard.release()
             server.set_serving(serving=True)
-            address = joined(host, server.port)
+            address = join_address(host, server.port)
             if not home.full and duty.keeps:
                 record_address(home, address)
             await _until_stopped(home, parts, address, ready)
@@ -271,6 +282,7 @@ async def _answer(
 
 async def _keep(home: Home, parts: _Parts, ready: Callable[[str, str], None]) -> None:
     """Keep the home until the process is to stop, without answering anybody."""
+    parts.observe(home)
     await _begin(home, parts)
     if not parts.stop.event.is_set():
         await _until_stopped(home, parts, "", ready)
@@ -319,6 +331,7 @@ async def _replay(ledger: Log, follower: Follower, stop: Stop) -> None:
         if time.monotonic() - told > _TELL:
             told = time.monotonic()
             stop.log.info("starting", reason=_progress(ledger, follower))
+    stop.log.debug("followed the log", position=follower.position)
 
 
 def _progress(ledger: Log, follower: Follower) -> str:
@@ -332,7 +345,7 @@ def record_address(home: Home, address: str) -> None:
     """Let members who are enrolled from now on find this server, unless hashpact.toml says otherwise."""
     host, port = split_address("listen", address)
     reachable = "localhost" if host in EVERYWHERE else host
-    write_public(home.paths.bound, f"{joined(reachable, port)}\n".encode(), replace=True)
+    write_public(home.paths.bound, f"{join_address(reachable, port)}\n".encode(), replace=True)
 
 
 def _quorum(home: Home, clock: CheckedClock) -> Quorum | None:

@@ -17,17 +17,15 @@ from pathlib import Path
 from typing import Final
 
 import uvloop
-from structlog.typing import FilteringBoundLogger
 
-from hashpact.config import split_address
+from hashpact.config import join_address, split_address
 from hashpact.errors import ConfigError, CorruptError, HashpactError
-from hashpact.events import event_log
 from hashpact.home.listening import Listening
 from hashpact.home.opening import Home, open_home
 from hashpact.keys.passphrase import Passphrases
+from hashpact.observing.observation import Observation, sharing
 from hashpact.serving.child import Child, Order
 from hashpact.serving.duty import Duty
-from hashpact.serving.health import health_port, joined
 from hashpact.serving.process import check_home, record_address
 
 KEEPER: Final = "keeper"
@@ -59,9 +57,9 @@ def supervise(  # noqa: PLR0913 - what `serve` is given, and how many
         if home.paths.ca_key.exists():
             home.open_authority()
         host, port = split_address("listen", listen or home.config.listen)
-        with contextlib.closing(Listening(home.paths.home, host, port)) as listening:
+        with sharing(home.config), contextlib.closing(Listening(home.paths.home, host, port)) as listening:
             bound = listening.reserve()
-            supervisor = _Supervisor(home, joined(host, bound), passphrases, verify=verify)
+            supervisor = _Supervisor(home, join_address(host, bound), passphrases, verify=verify)
             uvloop.run(supervisor.run(workers, ready))
 
 
@@ -73,7 +71,9 @@ class _Supervisor:
         self._address = address
         self._passphrases = passphrases
         self._verify = verify
-        self._log: FilteringBoundLogger = event_log().bind(process="supervisor")
+        self._observation = Observation(home.config, "supervisor")
+        self._observation.serving = self._answers
+        self._log = self._observation.log
         self._places: dict[str, Child] = {}
         self._children: set[Child] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -89,7 +89,7 @@ class _Supervisor:
         for signal_ in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signal_, self._over.set)
         loop.add_signal_handler(signal.SIGHUP, reload.set)
-        async with health_port(self._home.config.health, self._answers, self._log):
+        async with self._observation.running():
             try:
                 await self._start_all(workers)
                 if not self._over.is_set():
@@ -154,8 +154,11 @@ class _Supervisor:
 
     async def _watch(self, child: Child) -> None:
         """Wait until a process ends; replace it, or end the others, if its place was not given to another."""
+        pid = child.pid
         await child.ended.wait()
         self._children.discard(child)
+        if pid is not None:
+            self._observation.forget(pid)
         duty = child.order.duty
         if self._over.is_set() or self._places.get(duty.name) is not child:
             return

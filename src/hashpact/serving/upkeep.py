@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -15,7 +16,6 @@ from structlog.typing import FilteringBoundLogger
 
 from hashpact.domain.ports import Log
 from hashpact.errors import CommitFailedError, ConfigError, HashpactError, UnavailableError
-from hashpact.events import CallLog
 from hashpact.home.lease import REFRESH, Lease
 from hashpact.home.opening import Home
 from hashpact.home.reserve import Reserve
@@ -47,8 +47,6 @@ _STEP: Final = 0.01
 """Seconds between two looks at whether that is done."""
 _NOTE: Final = 60.0
 """Seconds between two times that the last uses of certificates are written down."""
-_FLUSH: Final = 0.25
-"""Seconds between two times that the lines of log of calls are written."""
 _DAY: Final = 24 * 3600
 
 
@@ -141,7 +139,8 @@ async def _follow(ledger: Log, follower: Follower, log: FilteringBoundLogger) ->
         pause = _POLL
         try:
             if ledger.head().size != follower.position:
-                await asyncio.to_thread(follower.catch_up)
+                position = await asyncio.to_thread(follower.catch_up)
+                log.debug("followed the log", position=position)
             if follower.unsettled:
                 await asyncio.to_thread(follower.settle)
                 pause = 0
@@ -150,12 +149,14 @@ async def _follow(ledger: Log, follower: Follower, log: FilteringBoundLogger) ->
             pause = _PAUSE
 
 
-async def _through(steps: Iterator[None]) -> bool:
-    """Wait until the steps are done; False if there were none."""
-    some = False
+async def _merged(steps: Iterator[None], log: FilteringBoundLogger) -> bool:
+    """Wait until the steps of a merge are done; False if there were none."""
+    some, start = False, time.monotonic()
     for _ in steps:
         some = True
         await asyncio.sleep(_STEP)
+    if some:
+        log.info("merged the index", seconds=round(time.monotonic() - start, 3))
     return some
 
 
@@ -179,7 +180,7 @@ class Keeping:
     async def finish(self) -> None:
         """Merge, if that is quick, and save once more."""
         if self.segments.claim():
-            merged = await _through(self.compactor.at_stop())
+            merged = await _merged(self.compactor.at_stop(), self.log)
             await self._save(again=merged)
         self.segments.close()
 
@@ -194,18 +195,19 @@ class Keeping:
         """Merge the index's segments into one now and then, and save it at once, so that a stop need not."""
         while True:
             await asyncio.sleep(_CALM)
-            if self.segments.claim() and await _through(self.compactor.when_calm()):
+            if self.segments.claim() and await _merged(self.compactor.when_calm(), self.log):
                 await self._save(again=True)
 
     async def _save(self, *, again: bool = False) -> None:
         """Save the index; a failure is logged."""
+        start = time.monotonic()
         try:
             position = await asyncio.to_thread(self.saver.save, again=again)
         except (HashpactError, OSError) as error:
             # The log has everything: the next start takes longer, that is all.
             self.log.warning("cannot save the index", reason=str(error))
         else:
-            self.log.info("saved the index", position=position)
+            self.log.info("saved the index", position=position, seconds=round(time.monotonic() - start, 3))
 
 
 async def _adopt(adopter: Adopter, log: FilteringBoundLogger) -> None:
@@ -226,13 +228,6 @@ async def _adopt(adopter: Adopter, log: FilteringBoundLogger) -> None:
         adopting = False
 
 
-async def _flush(calls: CallLog) -> None:
-    """Write what was logged of calls."""
-    while True:
-        await asyncio.sleep(_FLUSH)
-        await asyncio.to_thread(calls.flush)
-
-
 async def _note(uses: LastUses, log: FilteringBoundLogger) -> None:
     """Write down now and then which certificates were used."""
     while True:
@@ -249,7 +244,10 @@ async def _save_uses(uses: LastUses, log: FilteringBoundLogger) -> None:
 
 @dataclass(slots=True)
 class Upkeep:
-    """The upkeep of one process: ``keeping`` if it keeps the home, ``adopter`` if another one does."""
+    """The upkeep of one process: ``keeping`` if it keeps the home, ``adopter`` if another one does.
+
+    ``flush`` writes the lines of log of calls that wait.
+    """
 
     home: Home
     follower: Follower
@@ -258,7 +256,13 @@ class Upkeep:
     keeping: Keeping | None
     adopter: Adopter | None
     uses: LastUses
-    calls: CallLog
+    flush: Callable[[], None]
+
+    @property
+    def unsaved(self) -> Callable[[], int] | None:
+        """What a start after a crash would replay, as `IndexSaver.behind`; None if this one saves nothing."""
+        keeping = self.keeping
+        return None if keeping is None else lambda: keeping.saver.behind
 
     async def prepare(self) -> None:
         """What is done before the first call is answered: sign and publish what is not yet."""
@@ -272,7 +276,6 @@ class Upkeep:
             _follow(self.home.ledger, self.follower, self.stop.log),
             _watch(self.trust),
             _hold(self.home.lease(), self.stop),
-            _flush(self.calls),
         ]
         if not self.home.full:
             work.append(_note(self.uses, self.stop.log))
@@ -289,7 +292,7 @@ class Upkeep:
 
     async def finish(self) -> None:
         """Seal and save once more, when no call is under way. Raises what ended the server, if it failed."""
-        self.calls.flush()
+        self.flush()
         if self.stop.failure is not None:
             if self.keeping is not None:
                 await self.keeping.sealing.publish()

@@ -17,7 +17,6 @@ from typing import Any, Final, Protocol, Self, TypeAlias, cast
 import grpc
 from google.protobuf.message import DecodeError
 from google.rpc import status_pb2  # type: ignore[import-untyped]  # ships no type information
-from grpc_status import rpc_status
 from structlog.typing import FilteringBoundLogger
 
 from hashpact.domain.state import Member
@@ -25,6 +24,7 @@ from hashpact.errors import HashpactError, InvalidInputError, UnavailableError, 
 from hashpact.wire import errors
 from hashpact.wire.codec import MAX_CHECK, MAX_CHECK_BATCH, MAX_MESSAGE
 from hashpact.wire.server.duplex import Duplex
+from hashpact.wire.server.ended import Ended, Refusal, caller_class, named
 from hashpact.wire.server.identity import CALLER, CHECK, CHECK_BATCH, CHECKS, HEALTH, Gate
 from hashpact.wire.server.pools import Pool
 from hashpact.wire.server.streams import Context, Stream, StreamWatch, Watched
@@ -81,7 +81,8 @@ class Guard:
     """Stands before every handler.
 
     ``record`` takes what is to be logged of each RPC that ``access`` asks for, and ``log`` what went wrong in
-    the server itself; ``timer`` counts seconds, from any moment.
+    the server itself; ``ended`` hears of every RPC, and must not take long. ``timer`` counts seconds, from
+    any moment.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917  # each bounds something else
@@ -94,11 +95,13 @@ class Guard:
         recheck: float = RECHECK,
         unread: float = UNREAD,
         access: AccessLog = AccessLog.CALLS,
+        ended: Callable[[Ended], None] | None = None,
     ) -> None:
         self._gate = gate
         self._record = record
         self._limits = limits
         self._access = access
+        self.ended = ended
         self.log = log
         self.timer = timer
         self._held: Callable[[], str] | None = None
@@ -137,6 +140,10 @@ class Guard:
         made: Handler = make(guarded, early, handler.response_serializer)
         return made
 
+    def is_logged(self, code: str) -> bool:
+        """Whether an RPC that ended with that status has a line of log."""
+        return self._access is not AccessLog.OFF and (self._access is not AccessLog.ERRORS or code != "OK")
+
     def lasting(self, method: str, begin: Callable[[OpenCall], Going], pool: Pool) -> Handler:
         """The handler of a method whose calls keep no thread: ``begin`` makes what keeps one going.
 
@@ -152,7 +159,7 @@ class Guard:
 
             def finish(error: BaseException | None) -> None:
                 if error is not None:
-                    _set_status(context, error)
+                    _set_status(context, error, call.request)
                 duplex.finish()
 
             try:
@@ -173,9 +180,7 @@ class Guard:
         return made
 
     def record(self, facts: dict[str, object]) -> None:
-        """Have what is to be known of an RPC logged, if it is asked for."""
-        if self._access is AccessLog.OFF or (self._access is AccessLog.ERRORS and facts["code"] == "OK"):
-            return
+        """Have what is to be known of an RPC logged."""
         if facts["rpc"] in CHECKS and self._access is not AccessLog.MEMBERS:
             del facts["member"]
         self._record(facts)
@@ -217,11 +222,14 @@ class Guard:
 class _Call:
     """One RPC: lets its caller in, counts it, answers its error, has it logged."""
 
-    __slots__ = ("_context", "_counted", "_guard", "_member", "_method", "_pool", "_since", "stream")
+    __slots__ = (
+        "_context", "_counted", "_guard", "_member", "_method", "_named", "_pool", "_since", "stream",
+    )  # fmt: skip
 
     def __init__(self, guard: Guard, method: str, context: Context, pool: Pool) -> None:
         self.stream: Stream | None = None
-        self._member: str | None = None
+        self._member: Member | None = None
+        self._named: tuple[str, str | None] | None = None
         self._counted = False
         self._guard = guard
         self._method = method
@@ -244,7 +252,7 @@ class _Call:
     def let_in(self) -> Member:
         """Let the caller in, for a call that is counted elsewhere. Raises as `Gate.admit`."""
         member = self._guard.admit(self._context, self._method)
-        self._member = member.id
+        self._member = member
         self._guard.check_released(self._method)
         return member
 
@@ -260,57 +268,83 @@ class _Call:
         """Answer an error, and have the RPC logged."""
         status = self.ended(error)
         if status is not None:
-            self._context.abort_with_status(rpc_status.to_status(status))
+            self._context.abort_with_status(Refusal(status, self.request))
         if isinstance(error, CancelledError):
             self._context.abort(grpc.StatusCode.CANCELLED, "the caller has left")
 
     def ended(self, error: BaseException | None) -> status_pb2.Status | None:
         """Have the RPC logged; the status of its error, for a caller who has not left."""
-        facts: dict[str, object] = {"rpc": self._method, "member": self._member}
-        status = None
+        code, reason, status = "OK", None, None
         left = isinstance(error, (CancelledError, GeneratorExit, grpc.RpcError))
         if left and self.stream is not None and self.stream.ending is not None:
             error = self.stream.ending  # it is the server that has ended it
         if error is None:
-            facts["code"] = _code(self._context)
+            code = _code(self._context)
         elif isinstance(error, HashpactError):
             status = errors.to_status(error)
-            facts |= {"code": errors.status_of(error).name, "reason": error.code}
+            code, reason = errors.status_of(error).name, error.code
             if is_fault(error):
-                self._guard.log.error(
-                    "rpc failed", rpc=self._method, reason=error.code, message=error.message
-                )
+                self._fault("rpc failed", reason=reason, message=error.message)
         elif left:
-            facts["code"] = "CANCELLED"
+            code = "CANCELLED"
         else:
             # Whatever a handler raises, the caller gets INTERNAL.
             status = errors.internal()
-            facts["code"] = "INTERNAL"
-            self._guard.log.error("rpc crashed", rpc=self._method, **_trace(error))
+            code = reason = HashpactError.code
+            self._fault("rpc crashed", **_trace(error))
         if self._counted and self._member is not None:
-            self._pool.leave(self._member)
-        facts["duration_ms"] = round((self._guard.timer() - self._since) * 1000, 3)
-        self._guard.record(facts)
+            self._pool.leave(self._member.id)
+        self._tell(code, reason)
         return None if left else status
 
+    def _tell(self, code: str, reason: str | None) -> None:
+        """Have the RPC counted and logged, if it is to be."""
+        guard = self._guard
+        seconds = guard.timer() - self._since
+        if guard.is_logged(code):
+            member = None if self._member is None else self._member.id
+            facts: dict[str, object] = {"rpc": self._method, "member": member, "code": code}
+            if reason is not None:
+                facts["reason"] = reason
+            facts |= {"duration_ms": round(seconds * 1000, 3), "request": self.request}
+            guard.record(facts)
+        if guard.ended is not None:
+            request, trace = self._names()
+            caller = "" if reason is None else caller_class(self._member)
+            guard.ended(Ended(self._method, code, seconds, reason, caller, request, trace))
 
-def _set_status(context: Context, error: BaseException) -> None:
+    def _fault(self, event: str, **facts: str) -> None:
+        """Log a fault of the server."""
+        self._guard.log.error(event, rpc=self._method, request=self.request, **facts)
+
+    @property
+    def request(self) -> str:
+        """The call's request id."""
+        return self._names()[0]
+
+    def _names(self) -> tuple[str, str | None]:
+        """The call's request id, and the caller's span."""
+        if self._named is None:
+            self._named = named(self._context.invocation_metadata())
+        return self._named
+
+
+def _set_status(context: Context, error: BaseException, request: str) -> None:
     """The status of an error, in place of an exception."""
     if isinstance(error, CancelledError):
         context.set_code(grpc.StatusCode.CANCELLED)
         return
-    status = rpc_status.to_status(
-        errors.to_status(error) if isinstance(error, HashpactError) else errors.internal()
-    )
+    known = errors.to_status(error) if isinstance(error, HashpactError) else errors.internal()
+    status = Refusal(known, request)
     context.set_code(status.code)
     context.set_details(status.details)
     context.set_trailing_metadata(status.trailing_metadata)
 
 
-def _code(context: Any) -> object:  # noqa: ANN401  # its stub omits code()
+def _code(context: Any) -> str:  # noqa: ANN401  # its stub omits code()
     """The name of the status that a handler has set, if it has."""
     code = context.code()
-    return "OK" if code is None else getattr(code, "name", code)
+    return "OK" if code is None else str(getattr(code, "name", code))
 
 
 def _read(read: Read, data: bytes, limit: int) -> Any:  # noqa: ANN401  # any message

@@ -163,6 +163,11 @@ class Pool(ThreadPoolExecutor):
             for thread in started:
                 thread.join()
 
+    @property
+    def load(self) -> tuple[int, int]:
+        """How many calls are under way, and how many wait for a thread."""
+        return self._under_way, len(self._queue)
+
     def enter(self, member: str) -> None:
         """Count a call of a member's until `leave`; OverloadedError if it has too many."""
         with self._lock:

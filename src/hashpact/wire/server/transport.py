@@ -158,6 +158,12 @@ class Server:
         for name in ("", *SERVICES):
             self._health.set(name, _SERVING if serving else _NOT_SERVING)
 
+    def loads(self) -> dict[str, tuple[int, int]]:
+        """Of each pool the calls that are under way, and those that wait for a thread."""
+        pools = self._pools
+        some = {"check": pools.checks, "append": pools.appends, "read": pools.reads, "stream": pools.streams}
+        return {name: pool.load for name, pool in some.items()}
+
     def stop(self, grace: float) -> None:
         """Report NOT_SERVING, accept no more calls, give those under way ``grace`` seconds, and end.
 
