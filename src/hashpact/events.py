@@ -48,7 +48,8 @@ def event_log(form: str = "json", level: str = "info", seen: Seen | None = None)
         return event
 
     log: FilteringBoundLogger = structlog.wrap_logger(
-        structlog.PrintLogger(sys.stderr),
+        # A line and its end in one write: CallLog, and other processes, write to the same place.
+        structlog.WriteLogger(sys.stderr),
         processors=[
             structlog.processors.add_log_level,
             pass_on,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import subprocess
 import sys
+from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -79,3 +83,42 @@ def test_lines_of_calls_can_be_text(capsys: pytest.CaptureFixture[str]) -> None:
     calls.flush()
     line = capsys.readouterr().err
     assert line.endswith(" level=info event=rpc rpc=/x/Y member= code=OK\n")
+
+
+WRITING = """
+import sys, threading
+from hashpact.events import CallLog, event_log
+def events():
+    log = event_log()
+    for number in range(400):
+        log.info("event", number=number)
+def calls():
+    waiting = CallLog()
+    for number in range(400):
+        for _ in range(40):
+            waiting.record({"rpc": "/x/Y", "number": number})
+        waiting.flush()
+sys.setswitchinterval(1e-6)
+threads = [threading.Thread(target=work) for work in (events, events, calls)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+
+COPY = [sys.executable, "-c", "import shutil, sys; shutil.copyfileobj(sys.stdin.buffer, sys.stdout.buffer)"]
+
+
+@pytest.mark.parametrize("pipe", [False, True], ids=["file", "pipe"])
+def test_no_thread_or_process_writes_into_the_line_of_another(tmp_path: Path, *, pipe: bool) -> None:
+    log = tmp_path / "log"
+    with log.open("ab") as file, contextlib.ExitStack() as stack:
+        end: IO[bytes] = file
+        if pipe:
+            through = stack.enter_context(subprocess.Popen(COPY, stdin=subprocess.PIPE, stdout=file))
+            assert through.stdin is not None
+            end = through.stdin
+        writers = [subprocess.Popen([sys.executable, "-c", WRITING], stderr=end) for _ in range(3)]
+        assert [writer.wait(120) for writer in writers] == [0, 0, 0]
+        if pipe:
+            end.close()
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert len(lines) == 3 * (2 * 400 + 400 * 40)

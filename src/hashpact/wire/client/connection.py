@@ -343,7 +343,9 @@ def _failure(error: grpc.RpcError, endpoint: Endpoint) -> Failure:
     answered = errors.is_answer(error)
     if error.code() is grpc.StatusCode.UNAVAILABLE and not answered:
         translated = UnavailableError(f"{endpoint.silent()} ({translated.message})")
-    elif error.code() is grpc.StatusCode.CANCELLED and "fork" in translated.message.lower():
-        translated = UnavailableError(f"the call was lost in a fork ({translated.message})")
+    elif error.code() is grpc.StatusCode.CANCELLED and not answered:
+        # Nobody here has cancelled it: a server does so to what reaches it while it closes, gRPC in a fork.
+        reason = f"the call was lost in a fork, or with the server ({translated.message})"
+        translated = UnavailableError(reason)
     translated.__cause__ = error
     return Failure(translated, answered, errors.retry_after(error))
