@@ -131,7 +131,7 @@ class Guard:
             guarded, make = self._streaming(method, handler, pool), grpc.stream_stream_rpc_method_handler
         else:
             guarded, make = self._unary(method, handler, pool), grpc.stream_unary_rpc_method_handler
-        guarded.experimental_thread_pool = pool
+        guarded.experimental_thread_pool, guarded.method = pool, method
         # A stream of requests is gRPC's to read.
         early = handler.request_deserializer if handler.request_streaming else None
         made: Handler = make(guarded, early, handler.response_serializer)
@@ -167,7 +167,7 @@ class Guard:
             going.start()
 
         run: Any = guarded
-        run.experimental_thread_pool = pool
+        run.experimental_thread_pool, run.method = pool, method
         run.experimental_non_blocking = True
         made: Handler = grpc.stream_stream_rpc_method_handler(run)
         return made
@@ -217,12 +217,11 @@ class Guard:
 class _Call:
     """One RPC: lets its caller in, counts it, answers its error, has it logged."""
 
-    __slots__ = ("_context", "_counted", "_guard", "_member", "_method", "_pool", "_since", "stream")
+    __slots__ = ("_context", "_guard", "_member", "_method", "_pool", "_since", "stream")
 
     def __init__(self, guard: Guard, method: str, context: Context, pool: Pool) -> None:
         self.stream: Stream | None = None
         self._member: str | None = None
-        self._counted = False
         self._guard = guard
         self._method = method
         self._context = context
@@ -234,10 +233,8 @@ class _Call:
         return self
 
     def admit(self) -> Member:
-        """Let the caller in. Raises as `Gate.admit`, and OverloadedError if it has too many calls."""
+        """Let the caller in. Raises as `Gate.admit`."""
         member = self.let_in()
-        self._pool.enter(member.id)
-        self._counted = True
         CALLER.set(member)
         return member
 
@@ -287,8 +284,6 @@ class _Call:
             status = errors.internal()
             facts["code"] = "INTERNAL"
             self._guard.log.error("rpc crashed", rpc=self._method, **_trace(error))
-        if self._counted and self._member is not None:
-            self._pool.leave(self._member)
         facts["duration_ms"] = round((self._guard.timer() - self._since) * 1000, 3)
         self._guard.record(facts)
         return None if left else status

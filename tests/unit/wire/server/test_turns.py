@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from hashpact.wire.server.turns import Turns
+from hashpact.wire.server.turns import ALONE, FairQueue, Turns
 
 
 def waits(turns: Turns, member: str) -> threading.Event:
@@ -55,3 +55,79 @@ def test_a_turn_that_nobody_waits_for_any_more_goes_to_the_next() -> None:
     turns.give_back("carol")
     assert not second.is_set()
     assert turns.take("acme") is None
+
+
+def taken(queue: FairQueue[str], count: int) -> str:
+    """The next items, each done before the one after it."""
+    found = ""
+    for _ in range(count):
+        item = queue.take()
+        queue.done(item)
+        found += item
+    return found
+
+
+def test_65_a_member_that_had_nothing_lately_comes_first() -> None:
+    queue: FairQueue[str] = FairQueue(2)
+    for _ in range(9):
+        queue.put("a", "a")
+    assert taken(queue, 3) == "aaa"
+    queue.put("b", "b")
+    queue.put("b", "b")
+    queue.put("c", "c")
+    assert len(queue) == 3
+    # a's next had its place already; after it they come in turn.
+    assert taken(queue, 5) == "bcaba"
+    assert taken(queue, 4) == "aaaa"
+    assert not queue.ready()
+
+
+def test_65_who_waits_is_not_overtaken_without_end() -> None:
+    queue: FairQueue[str] = FairQueue(9)
+    for _ in range(9):
+        queue.put("a", "a")
+    queue.put("b", "b")
+    queue.put("c", "c")
+    for _ in range(6):  # each comes again as soon as it is done
+        taken(queue, 2)
+        queue.put("b", "b")
+        queue.put("c", "c")
+    assert "a" in taken(queue, 3)
+
+
+def test_65_a_member_has_its_part_unless_it_is_alone() -> None:
+    queue: FairQueue[str] = FairQueue(1)
+    queue.put("b", "b")
+    assert taken(queue, 1) == "b"
+    for _ in range(ALONE + 3):
+        queue.put("a", "a")
+    assert queue.take() == "a"
+    assert not queue.ready()
+    assert len(queue) == 1
+    queue.done("a")
+    assert queue.ready()
+    assert taken(queue, ALONE - 1) == "a" * (ALONE - 1)
+    assert queue.take() == "a"
+    assert queue.ready()  # alone by now
+    queue.put("b", "b")
+    assert taken(queue, 1) in "ab"
+
+
+def test_65_what_waits_for_something_else_does_not_count() -> None:
+    queue: FairQueue[str] = FairQueue(1)
+    queue.put("b", "b")
+    assert taken(queue, 1) == "b"
+    queue.put("a", "a")
+    queue.put("a", "a")
+    assert queue.take() == "a"
+    assert not queue.ready()
+    queue.done("a")
+    assert queue.take() == "a"
+    queue.again("a")
+    queue.put("a", "a")
+    queue.done("a")
+    assert not queue.ready()
+    queue.done("a")
+    assert queue.ready()
+    assert queue.clear() == ["a"]
+    assert not queue.ready()
