@@ -40,6 +40,7 @@ LONG, SHORT = 30.0, 0.05
 ADMIN = NamedKey("admin/one", b"\x01" * 32)
 CHARTER = Charter("log.example", (ADMIN, NamedKey("admin/two", b"\x02" * 32)), 2, (b"\x03" * 32,))
 CHARTER = replace(CHARTER, allowed=(("parts/1", "ncii"),), private_quota=9, quotas=(("acme", 2**40),))
+CHARTER = replace(CHARTER, rates=(("check", 9), ("submit", 2**40)), rates_of=(("acme", ("submit", 1)),))
 MEMBER = Member("acme-video", frozenset({Role.CHECK, Role.CONTRIBUTE}), 3)
 KEY = Key(b"\x11" * 32, "acme-video", "acme-video/first", b"\x12" * 32, 1_800_000_000, 4)
 ENTRY = Entry(5, MEMBER.id, ("ncii", "minor"), Basis.GUIDELINE, None, None, ("VN", "DE"), 1, 2, 256, KEY.id)
@@ -134,13 +135,8 @@ def test_a_new_ledger_is_empty(ledger: Ledger) -> None:
 def test_what_is_appended_is_there_after_the_block(ledger: Ledger) -> None:
     first = append(ledger, b"one", [b"p0", b"p1"], RECORDS)
     second = append(ledger, b"two")
-    assert everything(ledger) == (
-        Head(2, second.edge),
-        [first, second],
-        [(0, (b"p0", b"p1"))],
-        [0, 1],
-        ALL,
-    )
+    parts = [(0, (b"p0", b"p1"))]
+    assert everything(ledger) == (Head(2, second.edge), [first, second], parts, [0, 1], ALL)
 
 
 def test_only_the_transaction_sees_what_it_has_staged(ledger: Ledger) -> None:

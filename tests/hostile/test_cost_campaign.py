@@ -9,7 +9,6 @@ import select
 import signal
 import socket
 import ssl
-import tempfile
 import threading
 import time
 from dataclasses import replace
@@ -17,8 +16,9 @@ from pathlib import Path
 
 import grpc
 import pytest
-from crowds import Event, append, beside, high, latencies, near_the_centre
+from crowds import CHECKS, Event, append, beside, compare, latencies, near_the_centre, peak
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from frames import context
 from running import BOTH, RunningServer, found
 
 from hashpact.domain.checks import Check, Filter, Query
@@ -36,7 +36,6 @@ from hashpact.wire.server.identity import CHECK_STREAM
 from hashpact.wire.server.transport import CONNECTIONS
 from hashpact.wire.v1 import check_pb2, check_pb2_grpc, log_pb2, log_pb2_grpc
 
-CHECKS = 600
 TRIED = 12_000
 """Connections to have at once: more than a server takes."""
 ANEW = 100
@@ -45,8 +44,6 @@ COST = 112 << 10
 """Bytes of memory that a connection takes at most."""
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
 """The beginning of HTTP/2, with empty settings."""
-ALLOWED = 2.0
-"""How many times its quiet 99th percentile an innocent member's may be."""
 NCII = Reason(frozenset({"ncii"}))
 
 
@@ -57,20 +54,6 @@ def crowded(directory: Path, size: int) -> tuple[Path, list[int]]:
         author = server.author("bravo")
     crowd = [author.submit([near_the_centre(number)], NCII) for number in range(size)]
     return home, append(home, "bravo", crowd)
-
-
-def compare(
-    server: RunningServer, name: str, attack: contextlib.AbstractContextManager[None], checks: int = CHECKS
-) -> None:
-    """Hold the latency of an innocent member beside an attack against that before and after."""
-    before = latencies(server.profile("carol"), checks)
-    with attack:
-        beside_it = latencies(server.profile("carol"), checks)
-    after = latencies(server.profile("carol"), checks)
-    quiet = high(before + after)
-    said = f"{name}: p99 {high(beside_it) * 1e3:.2f} ms, quiet {quiet * 1e3:.2f} ms"
-    print(f"\n{said}, ratio {high(beside_it) / quiet:.2f}")  # noqa: T201 - the campaign's result
-    assert high(beside_it) <= ALLOWED * quiet
 
 
 def channel(profile: Profile) -> grpc.Channel:
@@ -277,18 +260,6 @@ class Crowd:
             return True
 
 
-def context(tls: Tls) -> ssl.SSLContext:
-    """What a member's connections are made with."""
-    made = ssl.create_default_context(cadata=tls.authority.decode())
-    made.check_hostname = False
-    made.set_alpn_protocols(["h2"])
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(tls.certificate + tls.key)
-        file.flush()
-        made.load_cert_chain(file.name)
-    return made
-
-
 def crowd_the_door(address: str, begun: Event, end: Event, tls: Tls | None) -> None:
     """Try to have thousands of connections at once, and more all the time."""
     crowd = Crowd(address, tls)
@@ -314,9 +285,3 @@ def test_38_44_many_connections_cost_little_and_keep_nobody_out(tmp_path: Path, 
         print(f"memory grew by {grown >> 20} MB at most")  # noqa: T201 - as above
         assert grown < CONNECTIONS * COST
         assert "Traceback" not in server.log
-
-
-def peak(server: RunningServer) -> int:
-    """The most bytes of memory that the server's process has had."""
-    status = Path(f"/proc/{server.process.pid}/status").read_text()
-    return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))

@@ -6,7 +6,7 @@ import multiprocessing
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +22,9 @@ from hashpact.member.clients import Client
 from hashpact.member.profile import Profile
 from hashpact.service.append import Appender
 
+CHECKS: Final = 600
+ALLOWED: Final = 2.0
+"""How many times its quiet 99th percentile an innocent member's may be."""
 CENTRE: Final = fingerprint(PDQ, "the centre of a crowd")
 
 
@@ -89,4 +92,35 @@ def beside(
         process.kill()
 
 
-__all__ = ["CENTRE", "Event", "append", "beside", "high", "latencies", "near_the_centre"]
+def compare(
+    server: RunningServer, name: str, attack: AbstractContextManager[None], checks: int = CHECKS
+) -> None:
+    """Hold the latency of an innocent member beside an attack against that before and after."""
+    before = latencies(server.profile("carol"), checks)
+    with attack:
+        beside_it = latencies(server.profile("carol"), checks)
+    after = latencies(server.profile("carol"), checks)
+    quiet = high(before + after)
+    said = f"{name}: p99 {high(beside_it) * 1e3:.2f} ms, quiet {quiet * 1e3:.2f} ms"
+    print(f"\n{said}, ratio {high(beside_it) / quiet:.2f}")  # noqa: T201 - the campaign's result
+    assert high(beside_it) <= ALLOWED * quiet
+
+
+def peak(server: RunningServer) -> int:
+    """The most bytes of memory that the server's process has had."""
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
+
+
+__all__ = [
+    "CENTRE",
+    "CHECKS",
+    "Event",
+    "append",
+    "beside",
+    "compare",
+    "high",
+    "latencies",
+    "near_the_centre",
+    "peak",
+]

@@ -105,7 +105,8 @@ class PolicyDetail:
     """The policy: its version (0 before the first), its labels, and the seconds that new keys wait.
 
     ``allowed`` are pairs of an opt-in fingerprint type and a label under which it may be shared;
-    ``private_quota`` is how many private parts of others a member reads in a day, None for any number.
+    ``private_quota`` is how many private parts of others a member reads in a day, None for any number;
+    ``rates`` are kinds of statements, or ``check``, each with how many a member makes in a minute.
     """
 
     version: int
@@ -113,3 +114,4 @@ class PolicyDetail:
     key_delay: int
     allowed: tuple[tuple[str, str], ...] = ()
     private_quota: int | None = None
+    rates: tuple[tuple[str, int], ...] = ()

@@ -27,8 +27,7 @@ class Leaf:
     """One committed statement with its signatures.
 
     ``data`` are the bytes that were received. ``hash`` is the RFC 6962 leaf hash, ``edge`` the right edge of
-    the tree whose last leaf this is, ``root`` that tree's root. ``member`` and ``request`` are the
-    statement's, by which a retry finds it; ``time`` is the statement's too, in Unix seconds.
+    the tree whose last leaf this is, ``root`` that tree's root. The others are the statement's.
     """
 
     index: int
@@ -143,6 +142,8 @@ class Charter:
     allowed: tuple[tuple[str, str], ...] = ()
     private_quota: int | None = None
     quotas: tuple[tuple[str, int], ...] = ()
+    rates: tuple[tuple[str, int], ...] = ()
+    rates_of: tuple[tuple[str, tuple[str, int]], ...] = ()
 
 
 SERIAL_SIZE: Final = 20
@@ -351,8 +352,7 @@ class State:
 
     def opinions(self, entry: int) -> tuple[Opinion, ...]:
         """The opinions on that entry, by member id."""
-        given = self.stances.get(entry, {})
-        return tuple(given[member] for member in sorted(given))
+        return tuple(given for _, given in sorted(self.stances.get(entry, {}).items()))
 
     def request(self, member_id: str, request: bytes) -> int | None:
         """The leaf of that request."""

@@ -110,6 +110,13 @@ def parse(data: bytes) -> SignedStatement:
     return SignedStatement(data, opened, read(opened.text))
 
 
+def kind_of(data: bytes) -> str:
+    """The kind that a statement names in its third line, of which nothing else is read; "" if it is none."""
+    found = _KIND_LINE.match(data)
+    kind = "" if found is None else found[1].decode("ascii")
+    return kind if kind in KINDS else ""
+
+
 def read(text: bytes) -> Statement:
     """Read the text of a statement. Raises MalformedError, naming the field and the line."""
     found = _KIND_LINE.match(text)

@@ -241,6 +241,7 @@ class Operations:
             key_delay=policy.key_delay,
             allowed=policy.allowed,
             private_quota=policy.private_quota,
+            rates=policy.rates,
         )
 
     def roots(self) -> Steps[RootChain]:

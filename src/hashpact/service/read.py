@@ -60,7 +60,7 @@ class PrivateParts:
         with self.ledger.snapshot() as view:
             charter = view.charter()
         quota = None if charter is None else dict(charter.quotas).get(caller.id, charter.private_quota)
-        today = self.clock() // _DAY
+        today, passed = divmod(self.clock(), _DAY)
         with self._lock:
             if today != self._day:
                 self._day, self._read = today, Counter()
@@ -69,7 +69,8 @@ class PrivateParts:
                     f"{caller.id!r} has read its quota of {quota} private parts today; "
                     "it begins anew at 00:00 UTC, and the policy can raise it"
                 )
-                raise OverloadedError(msg)
+                wait = str(_DAY - passed)
+                raise OverloadedError(msg, member=caller.id, quota="private", retry_after=wait)
             self._read[caller.id] += count
 
 
@@ -145,4 +146,5 @@ class Reader:
             charter.key_delay or 0,
             charter.allowed,
             charter.private_quota,
+            charter.rates,
         )

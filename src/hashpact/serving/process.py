@@ -211,8 +211,9 @@ async def _put_together(
     return _Parts(stop, index, follower, clock, quorum, signing, trust, uses, upkeep, observation)
 
 
-def _services(home: Home, parts: _Parts) -> Services:
+def _services(home: Home, parts: _Parts, duty: Duty) -> Services:
     # gRPC is loaded by a process that answers, not by one that keeps.
+    from hashpact.wire.server.admission.quotas import Quotas  # noqa: PLC0415  # see above
     from hashpact.wire.server.handlers import Services  # noqa: PLC0415  # see above
 
     authority = home.open_authority() if home.paths.ca_key.exists() else None
@@ -227,6 +228,7 @@ def _services(home: Home, parts: _Parts) -> Services:
         Renewer(home.charter().origin, authority, home.ledger, unix_time),
         Proposals(intake, home.ledger, home.waiting(), unix_time),
         parts.uses,
+        Quotas(home.charter, time.monotonic, duty.workers),
     )
 
 
@@ -253,7 +255,7 @@ async def _answer(
     from hashpact.wire.server.transport import build_server, server_credentials  # noqa: PLC0415  # as above
 
     host, port = split_address("listen", listen)
-    services, stop = _services(home, parts), parts.stop
+    services, stop = _services(home, parts, duty), parts.stop
     guard = _guard(home, parts)
     listening = Listening(home.paths.home, host, port)
     if not duty.early or (duty.keeps and listening.is_shared()):

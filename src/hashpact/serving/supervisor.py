@@ -113,7 +113,9 @@ class _Supervisor:
 
     async def _start_all(self, workers: int) -> None:
         """Start every process, and wait until all are ready."""
-        answering = [Duty(keeps=False, name=f"worker-{number}") for number in range(1, workers + 1)]
+        answering = [
+            Duty(keeps=False, name=f"worker-{number}", workers=workers) for number in range(1, workers + 1)
+        ]
         keeper = self._start(Duty(answers=False, name=KEEPER), verify=self._verify)
         if self._verify:
             # It makes the index again and saves it: the others open that one.

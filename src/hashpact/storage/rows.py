@@ -44,7 +44,7 @@ _REVOKED: Final = struct.Struct(f">{SERIAL_SIZE}sqq")
 
 _CHARTER: Final = (
     "origin, admin_names, admin_keys, threshold, log_keys, policy_version, labels, key_delay, root_version, "
-    "single_admin, since, allowed, private_quota, quotas"
+    "single_admin, since, allowed, private_quota, quotas, rates, rates_of"
 )
 _MEMBER: Final = "id, roles, enrolled_at, suspended_at, revoked"
 _KEY: Final = (
@@ -190,7 +190,9 @@ def _row_of(record: Record) -> tuple[str, str, _Values]:
             root = (record.root_version, int(record.single_admin), record.since)
             allowed = _array(f"{name} {label}" for name, label in record.allowed)
             quotas = _array(f"{member} {quota}" for member, quota in record.quotas)
-            bounds = (allowed, record.private_quota, quotas)
+            rates = _array(f"{kind} {most}" for kind, most in record.rates)
+            rates_of = _array(f"{who} {kind} {most}" for who, (kind, most) in record.rates_of)
+            bounds = (allowed, record.private_quota, quotas, rates, rates_of)
             return "charters", _CHARTER, (*values, *policy, *root, *bounds)
         case Member():
             roles = _array(sorted(role.value for role in record.roles))
@@ -264,7 +266,7 @@ def _values_of_entry(entry: Entry) -> _Values:
 def _charter_of(row: Row) -> Charter:
     origin, names, keys, threshold, log_keys, version, labels, delay, root, single, since, *bounds = row
     admins = tuple(NamedKey(*admin) for admin in zip(_words(names), hashes(keys), strict=True))
-    allowed, quota, quotas = bounds
+    allowed, quota, quotas, rates, rates_of = bounds
     return Charter(
         origin,
         admins,
@@ -279,6 +281,8 @@ def _charter_of(row: Row) -> Charter:
         tuple((name, label) for name, label in map(str.split, _words(allowed))),
         quota,
         tuple((member, int(number)) for member, number in map(str.split, _words(quotas))),
+        tuple((kind, int(most)) for kind, most in map(str.split, _words(rates))),
+        tuple((member, (kind, int(most))) for member, kind, most in map(str.split, _words(rates_of))),
     )
 
 

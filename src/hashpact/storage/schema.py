@@ -74,7 +74,9 @@ CREATE TABLE charters (
   since INTEGER NOT NULL,
   allowed TEXT NOT NULL,
   private_quota INTEGER,
-  quotas TEXT NOT NULL
+  quotas TEXT NOT NULL,
+  rates TEXT NOT NULL,
+  rates_of TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE members (

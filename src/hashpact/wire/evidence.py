@@ -168,6 +168,7 @@ def policy_to_wire(policy: PolicyDetail) -> log_pb2.GetPolicyResponse:
         key_delay=policy.key_delay,
         allowed=[log_pb2.Allowed(type=name, label=label) for name, label in policy.allowed],
         private_quota=policy.private_quota,
+        rates=[log_pb2.Rate(kind=kind, most=most) for kind, most in policy.rates],
     )
 
 
@@ -181,8 +182,10 @@ def policy_from_wire(response: log_pb2.GetPolicyResponse) -> PolicyDetail:
         for one in response.allowed
     )
     quota = optional_index(response, "private_quota")
+    count("rates", response.rates, 0, MAX_TAXONOMY)
+    rates = tuple((spelled("rates", one.kind, TERM), whole("rates", one.most)) for one in response.rates)
     version, delay = whole("version", response.version), whole("key_delay", response.key_delay)
-    return PolicyDetail(version, labels, delay, allowed, quota)
+    return PolicyDetail(version, labels, delay, allowed, quota, rates)
 
 
 def uses_to_wire(uses: Iterable[tuple[bytes, int]]) -> certificate_pb2.ListUsesResponse:

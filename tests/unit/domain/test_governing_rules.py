@@ -28,6 +28,7 @@ from hashpact.domain.kinds import (
     Void,
     Withdraw,
 )
+from hashpact.domain.kinds.lines import RATED
 from hashpact.domain.rules.replay import Replay, replay
 from hashpact.domain.state import Basis, Role, Stance, Use
 from hashpact.errors import (
@@ -253,9 +254,43 @@ def test_a_policy_bounds_what_is_read_and_says_what_changes(log: Replay, world: 
     assert policy.changes(charter) == policy.changes(charter)[:1]
 
 
+def test_37_a_policy_says_what_members_do_in_a_minute(log: Replay, world: World) -> None:
+    before = log.state.charter()
+    assert before is not None
+    policy = Policy(
+        2,
+        LABELS,
+        rates=(("check", 600), ("submit", 60)),
+        rates_of=(("acme", ("submit", 9)), ("bolt", ("check", 1))),
+    )
+    take(log, world.by_admins(policy))
+    charter = log.state.charter()
+    assert charter is not None
+    assert (charter.rates, charter.rates_of) == (policy.rates, policy.rates_of)
+    assert policy.describe()[-4:] == [
+        "A member makes at most 600 queries in checks in a minute.",
+        "A member makes at most 60 submit statements in a minute.",
+        "The member acme makes at most 9 submit statements in a minute.",
+        "The member bolt makes at most 1 queries in checks in a minute.",
+    ]
+    assert policy.changes(before) == policy.changes(before)[:1]
+    assert "Until now: A member makes at most 60 submit statements in a minute." in Policy(3, LABELS).changes(
+        charter
+    )
+
+
+def test_37_every_kind_that_members_make_can_have_a_rate() -> None:
+    made = {kind for kind, body in KINDS.items() if body.signers & Signers.MEMBERS}
+    assert set(RATED) == made | {"check"}
+    assert "check" not in KINDS
+
+
 @pytest.mark.parametrize(
     ("field", "policy"),
     [
+        ("rate", Policy(2, LABELS, rates=(("root", 1),))),
+        ("rate", Policy(2, LABELS, rates=(("submit", 1), ("submit", 2)))),
+        ("rate-of", Policy(2, LABELS, rates_of=(("acme", ("submit", 1)), ("acme", ("submit", 2))))),
         ("allow", Policy(2, LABELS, allowed=(("pdq/1", LABELS[0]),))),
         ("allow", Policy(2, LABELS, allowed=(("nothing/1", LABELS[0]),))),
         ("private-quota-of", Policy(2, LABELS, quotas=(("acme", 1), ("acme", 2)))),

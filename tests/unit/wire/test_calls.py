@@ -279,3 +279,10 @@ def test_a_timeout_is_a_number_of_seconds_up_to_a_day(seconds: float) -> None:
         checked_timeout(seconds)
     assert refused.value.details == {"field": "timeout"}
     assert [checked_timeout(good) for good in (0.001, 1, MAX_TIMEOUT)] == [0.001, 1, MAX_TIMEOUT]
+
+
+def test_37_a_quota_that_says_when_is_asked_again_then_and_no_other() -> None:
+    over = Failure(OverloadedError("over"), answered=True, retry_after=3.0)
+    assert Backoff().delay(1, over, 10, 0) == 3.0
+    assert Backoff().delay(1, over, 2.9, 0) is None
+    assert Backoff().delay(1, replace(over, retry_after=0.0), 10, 0) is None

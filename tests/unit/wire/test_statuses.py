@@ -135,6 +135,10 @@ def test_the_standard_details_say_what_they_can() -> None:
     assert details_of(domain.NotFoundError("m", resource="entries/1")) == ["ErrorInfo", "ResourceInfo"]
     assert details_of(domain.UnavailableError("m")) == ["ErrorInfo", "RetryInfo"]
     assert details_of(domain.DeadlineError("m")) == ["ErrorInfo"]
+    assert details_of(domain.OverloadedError("m")) == ["ErrorInfo"]
+    over = domain.OverloadedError("m", member="acme", quota="submit", retry_after="1.500")
+    assert details_of(over) == ["ErrorInfo", "QuotaFailure", "RetryInfo"]
+    assert errors.retry_after(over_the_wire(errors.to_status(over))) == 1.5
     assert errors.retry_after(over_the_wire(errors.to_status(domain.UnavailableError("m")))) == 0.1
 
 

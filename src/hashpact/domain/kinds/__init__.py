@@ -21,7 +21,6 @@ from hashpact.domain.kinds.governing import (
     MemberResume,
     MemberRoles,
     MemberSuspend,
-    Policy,
     Root,
 )
 from hashpact.domain.kinds.keyring import (
@@ -62,6 +61,7 @@ from hashpact.domain.kinds.lines import (
     USE,
     NamedKeyLine,
 )
+from hashpact.domain.kinds.policy import Policy
 
 AnyBody: TypeAlias = (
     Genesis

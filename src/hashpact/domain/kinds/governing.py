@@ -1,4 +1,4 @@
-"""Governance and membership: rules 1, 7, 8, 13 and 18."""
+"""Governance and membership: rules 1, 8, 13 and 18."""
 
 from __future__ import annotations
 
@@ -6,27 +6,21 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Final
 
 from hashpact.domain import keys
-from hashpact.domain.fingerprints import TYPES
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.kinds import moment
 from hashpact.domain.kinds.body import ADMIN, Body, Case, Signers, check_threshold, why
 from hashpact.domain.kinds.keyring import begins, check_unseen
 from hashpact.domain.kinds.lines import (
     ADMINS,
-    ALLOWED,
     ID,
-    KEY_DELAY,
     LOG_KEYS,
-    PRIVATE_QUOTA,
-    QUOTAS,
     REASON,
     ROLES,
-    TAXONOMY,
     THRESHOLD,
     VERSION,
 )
 from hashpact.domain.state import Charter, Member, RecentTimes, Record, Role, View
-from hashpact.errors import ConflictError, InvalidInputError, MalformedError, NotFoundError
+from hashpact.errors import ConflictError, InvalidInputError, NotFoundError
 
 _SHARED: Final = 2
 """The least threshold of a log that was not founded by a single administrator."""
@@ -114,80 +108,6 @@ class Root(Body):
         check_threshold(case.signed_among(self.admins), self.threshold)
         after = replace(before, admins=self.admins, threshold=self.threshold, log_keys=self.log_keys)
         return (replace(after, root_version=self.version, since=case.index),)
-
-
-@dataclass(frozen=True, slots=True)
-class Policy(Body):
-    """The labels that entries may have, how long a newly enrolled key waits, in seconds, and what is bounded.
-
-    ``allowed`` are pairs of a fingerprint type that is opt-in and a label under which it may be shared.
-    ``private_quota`` is how many private parts of others a member reads in a day, and ``quotas`` the numbers
-    of the members for which there is another one. A new version replaces the one before.
-    """
-
-    kind: ClassVar[str] = "policy"
-    signers: ClassVar[Signers] = Signers.THRESHOLD
-    version: Annotated[int, VERSION]
-    labels: Annotated[tuple[str, ...], TAXONOMY]
-    key_delay: Annotated[int | None, KEY_DELAY] = None
-    allowed: Annotated[tuple[tuple[str, str], ...], ALLOWED] = ()
-    private_quota: Annotated[int | None, PRIVATE_QUOTA] = None
-    quotas: Annotated[tuple[tuple[str, int], ...], QUOTAS] = ()
-
-    def check(self) -> None:
-        """Refuse a type that is not opt-in, a label that it never has or the policy lacks, a member twice."""
-        for name, label in self.allowed:
-            kind = TYPES.get(name)
-            if label not in self.labels or kind is None or not kind.opt_in or label in kind.never:
-                msg = f"allow {name} {label}: want a type that is opt-in, and a label of this policy for it"
-                raise MalformedError(msg, field="allow")
-        if len({member for member, _ in self.quotas}) != len(self.quotas):
-            msg = "private-quota-of names a member twice"
-            raise MalformedError(msg, field="private-quota-of")
-
-    def summary(self) -> str:
-        """Its version and labels."""
-        return f"version {self.version}, labels {', '.join(self.labels)}"
-
-    def describe(self) -> list[str]:
-        """Its labels and the delay."""
-        return [
-            f"Set version {self.version} of the policy.",
-            f"Its labels: {', '.join(self.labels)}.",
-            f"A newly enrolled key waits {self.key_delay or 0} s before it signs.",
-            *(f"Fingerprints of type {name} may be shared under {label}." for name, label in self.allowed),
-            f"A member reads {_parts(self.private_quota)} of others in a day.",
-            *(f"The member {member} reads {_parts(quota)} in a day." for member, quota in self.quotas),
-        ]
-
-    def changes(self, charter: Charter) -> list[str]:
-        """Which labels are new, which are gone, and the delay until now."""
-        new = [label for label in self.labels if label not in charter.labels]
-        gone = [label for label in charter.labels if label not in self.labels]
-        lines = [f"New labels: {', '.join(new) or 'none'}. No longer: {', '.join(gone) or 'none'}."]
-        if gone:
-            lines.append("Entries keep the labels that they have.")
-        if (self.key_delay or 0) != (charter.key_delay or 0):
-            lines.append(f"Until now a newly enrolled key waits {charter.key_delay or 0} s.")
-        lines += [
-            f"No longer to be shared: {name} under {label}."
-            for name, label in charter.allowed
-            if (name, label) not in self.allowed
-        ]
-        if (self.private_quota, self.quotas) != (charter.private_quota, charter.quotas):
-            raised = "".join(f", {member} {_parts(quota)}" for member, quota in charter.quotas)
-            lines.append(f"Until now a member reads {_parts(charter.private_quota)} in a day{raised}.")
-        return lines
-
-    def effect(self, case: Case) -> tuple[Record, ...]:
-        """The charter with the new labels and delay."""
-        before = case.charter
-        if self.version != before.policy_version + 1:
-            msg = f"the policy's version must be {before.policy_version + 1}"
-            raise ConflictError(msg)
-        after = replace(before, policy_version=self.version, labels=self.labels, key_delay=self.key_delay)
-        bounds = replace(after, allowed=self.allowed, private_quota=self.private_quota, quotas=self.quotas)
-        return (replace(bounds, since=case.index),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,7 +293,3 @@ def _check_offices(body: Genesis | Root, least: int) -> None:
     if not least <= body.threshold <= len(admins):
         msg = f"the threshold must be from {least} to {len(admins)}, the number of administrators"
         raise InvalidInputError(msg, field="threshold")
-
-
-def _parts(quota: int | None) -> str:
-    return "any number of private parts" if quota is None else f"at most {quota} private parts"

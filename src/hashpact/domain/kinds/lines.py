@@ -28,6 +28,11 @@ MAX_ALLOWED: Final = 256
 """Pairs of a type and a label that a policy allows."""
 MAX_QUOTAS: Final = 64
 """Members for which a policy has a quota of their own."""
+RATED: Final = (
+    *("cert-revoke", "check", "key-revoke", "key-rotate", "key-suspend", "member-suspend"),
+    *("opinion", "submit", "withdraw"),
+)
+"""What a policy bounds by the minute: the kinds of statements that members make, and queries of checks."""
 
 Choice = TypeVar("Choice", bound=enum.Enum)
 One = TypeVar("One")
@@ -142,6 +147,9 @@ KEY_DELAY: Final = Field("key-delay", Decimal(1, MAX_DELAY), 0, 1)
 ALLOWED: Final = Field("allow", Pair(TYPE_NAME, TERM), 0, MAX_ALLOWED, ascending=True)
 PRIVATE_QUOTA: Final = Field("private-quota", Decimal(1), 0, 1)
 QUOTAS: Final = Field("private-quota-of", Pair(MEMBER_ID, Decimal(1)), 0, MAX_QUOTAS, ascending=True)
+_RATE: Final = Pair(Word("|".join(RATED), f"one of {', '.join(RATED)}"), Decimal(1))
+RATES: Final = Field("rate", _RATE, 0, len(RATED), ascending=True)
+RATES_OF: Final = Field("rate-of", Pair(MEMBER_ID, _RATE), 0, MAX_QUOTAS * len(RATED), ascending=True)
 ID: Final = Field("id", MEMBER_ID)
 ROLES: Final = Field("role", OneOf(Role), 1, len(Role), ascending=True)
 NAME: Final = Field("name", _NAME)

@@ -20,6 +20,7 @@ from hashpact.errors import (
     DeadlineError,
     HashpactError,
     InvalidInputError,
+    OverloadedError,
     UnavailableError,
 )
 from hashpact.wire.client.calls import Call, Result
@@ -69,7 +70,8 @@ class Failure:
     def passing(self) -> bool:
         """Whether the same bytes may succeed later."""
         lasting = isinstance(self.error, CertificateError | DeadlineError)
-        return isinstance(self.error, UnavailableError) and not lasting
+        later = isinstance(self.error, OverloadedError) and self.retry_after > 0
+        return later or (isinstance(self.error, UnavailableError) and not lasting)
 
 
 Pause: TypeAlias = Probe | Wait
@@ -87,8 +89,8 @@ class Backoff:
     def delay(self, tries: int, failure: Failure, remaining: float, draw: float) -> float | None:
         """How long to wait after the ``tries``-th failed try (from 1); None to give up.
 
-        Only UNAVAILABLE is tried again, and only if there is time left. ``draw``, from 0 to 1, shortens the
-        wait by up to half, so that many clients do not return at once.
+        Only UNAVAILABLE is tried again, and a quota that names a time, and only if there is time left.
+        ``draw``, from 0 to 1, shortens the wait by up to half, so that many clients do not return at once.
         """
         if not failure.passing:
             return None

@@ -21,9 +21,10 @@ from hashpact.domain.state import Member, Role
 from hashpact.errors import HashpactError, InvalidInputError, OverloadedError, StoppingError, UnavailableError
 from hashpact.service.check import Checker
 from hashpact.wire import streamed
+from hashpact.wire.server.admission.pools import Pool
+from hashpact.wire.server.admission.quotas import Quotas
 from hashpact.wire.server.guard import OpenCall
 from hashpact.wire.server.identity import require_of
-from hashpact.wire.server.pools import Pool
 from hashpact.wire.server.streams import Context
 from hashpact.wire.v1 import check_pb2
 
@@ -52,9 +53,10 @@ class Conversations:
     left, so that members that take all they can get do not take all together.
     """
 
-    def __init__(self, checker: Checker, pool: Pool, most: int, each: int) -> None:
+    def __init__(self, checker: Checker, pool: Pool, quotas: Quotas, most: int, each: int) -> None:
         self._checker = checker
         self._pool = pool
+        self._quotas = quotas
         self._most = most
         self._each = each
         self._lock = threading.Lock()
@@ -70,7 +72,7 @@ class Conversations:
         """
         member = call.caller.id
         require_of(call.caller, Role.CHECK)
-        conversation = Conversation(call, self._checker, self._pool, self._forget)
+        conversation = Conversation(call, self._checker, self._pool, self._quotas, self._forget)
         with self._lock:
             if self._ending is not None:
                 raise self._ending
@@ -106,6 +108,7 @@ class Conversation:
     _call: OpenCall
     _checker: Checker
     _pool: Pool
+    _quotas: Quotas
     _forget: Callable[[Conversation], None]
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     _waiting: deque[_Request] = field(default_factory=deque, init=False)
@@ -235,7 +238,8 @@ class Conversation:
         wanted = self.context.is_active
         try:
             check = streamed.request_from_wire(check_pb2.CheckStreamRequest.FromString(request))
-            return self._checker.check(check, wanted, lambda: self._pool.turn(self.caller.id, wanted))
+            with self._quotas.asking(self.caller.id, len(check.queries)):
+                return self._checker.check(check, wanted, lambda: self._pool.turn(self.caller.id, wanted))
         except DecodeError:
             return InvalidInputError("the request is not a protobuf message of its type", field="request")
         except (InvalidInputError, OverloadedError, UnavailableError) as error:

@@ -23,10 +23,10 @@ from hashpact.domain.state import Member
 from hashpact.errors import HashpactError, InvalidInputError, UnavailableError, is_fault
 from hashpact.wire import errors
 from hashpact.wire.codec import MAX_CHECK, MAX_CHECK_BATCH, MAX_MESSAGE
+from hashpact.wire.server.admission.pools import Pool
 from hashpact.wire.server.duplex import Duplex
 from hashpact.wire.server.ended import Ended, Refusal, caller_class, named
 from hashpact.wire.server.identity import CALLER, CHECK, CHECK_BATCH, CHECKS, HEALTH, Gate
-from hashpact.wire.server.pools import Pool
 from hashpact.wire.server.streams import Context, Stream, StreamWatch, Watched
 
 LIMITS: Final[Mapping[str, int]] = {CHECK: MAX_CHECK, CHECK_BATCH: MAX_CHECK_BATCH}
@@ -134,7 +134,7 @@ class Guard:
             guarded, make = self._streaming(method, handler, pool), grpc.stream_stream_rpc_method_handler
         else:
             guarded, make = self._unary(method, handler, pool), grpc.stream_unary_rpc_method_handler
-        guarded.experimental_thread_pool = pool
+        guarded.experimental_thread_pool, guarded.method = pool, method
         # A stream of requests is gRPC's to read.
         early = handler.request_deserializer if handler.request_streaming else None
         made: Handler = make(guarded, early, handler.response_serializer)
@@ -174,7 +174,7 @@ class Guard:
             going.start()
 
         run: Any = guarded
-        run.experimental_thread_pool = pool
+        run.experimental_thread_pool, run.method = pool, method
         run.experimental_non_blocking = True
         made: Handler = grpc.stream_stream_rpc_method_handler(run)
         return made
@@ -184,6 +184,19 @@ class Guard:
         if facts["rpc"] in CHECKS and self._access is not AccessLog.MEMBERS:
             del facts["member"]
         self._record(facts)
+
+    def refused(
+        self, method: str, member: str, error: HashpactError, metadata: Iterable[tuple[str, str | bytes]]
+    ) -> grpc.Status:
+        """Have a call counted and logged that is refused before its caller is let in; its status."""
+        request, trace = named(metadata)
+        code = errors.status_of(error).name
+        if self.is_logged(code):
+            facts = {"rpc": method, "member": member, "code": code, "reason": error.code}
+            self.record(facts | {"duration_ms": 0.0, "request": request})
+        if self.ended is not None:
+            self.ended(Ended(method, code, 0.0, error.code, caller_class(None), request, trace))
+        return Refusal(errors.to_status(error), request)
 
     def close(self) -> None:
         """Look after no stream any more."""
@@ -222,15 +235,12 @@ class Guard:
 class _Call:
     """One RPC: lets its caller in, counts it, answers its error, has it logged."""
 
-    __slots__ = (
-        "_context", "_counted", "_guard", "_member", "_method", "_named", "_pool", "_since", "stream",
-    )  # fmt: skip
+    __slots__ = ("_context", "_guard", "_member", "_method", "_named", "_pool", "_since", "stream")
 
     def __init__(self, guard: Guard, method: str, context: Context, pool: Pool) -> None:
         self.stream: Stream | None = None
         self._member: Member | None = None
         self._named: tuple[str, str | None] | None = None
-        self._counted = False
         self._guard = guard
         self._method = method
         self._context = context
@@ -242,10 +252,8 @@ class _Call:
         return self
 
     def admit(self) -> Member:
-        """Let the caller in. Raises as `Gate.admit`, and OverloadedError if it has too many calls."""
+        """Let the caller in. Raises as `Gate.admit`."""
         member = self.let_in()
-        self._pool.enter(member.id)
-        self._counted = True
         CALLER.set(member)
         return member
 
@@ -292,8 +300,6 @@ class _Call:
             status = errors.internal()
             code = reason = HashpactError.code
             self._fault("rpc crashed", **_trace(error))
-        if self._counted and self._member is not None:
-            self._pool.leave(self._member.id)
         self._tell(code, reason)
         return None if left else status
 

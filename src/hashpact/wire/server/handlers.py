@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, TypeVar
 
+from hashpact.domain import statements
 from hashpact.domain.renewal import Renewal
 from hashpact.domain.state import Role
 from hashpact.keys.uses import LastUses
@@ -22,8 +23,9 @@ from hashpact.service.prove import Prover
 from hashpact.service.read import READERS, PrivateParts, Reader
 from hashpact.service.renew import Renewer
 from hashpact.wire import batches, codec, evidence, fields, proposals
+from hashpact.wire.server.admission.pools import Pool
+from hashpact.wire.server.admission.quotas import Quotas
 from hashpact.wire.server.identity import CALLER, require, require_administrator
-from hashpact.wire.server.pools import Pool
 from hashpact.wire.server.streams import Context
 from hashpact.wire.v1 import (
     certificate_pb2,
@@ -55,6 +57,7 @@ class Services:
     renewer: Renewer
     proposals: Proposals
     uses: LastUses
+    quotas: Quotas = field(default_factory=Quotas)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +78,10 @@ class Pools:
 class CheckHandler(check_pb2_grpc.CheckServiceServicer):
     """Answers checks."""
 
-    def __init__(self, checker: Checker, pool: Pool) -> None:
+    def __init__(self, checker: Checker, pool: Pool, quotas: Quotas) -> None:
         self._checker = checker
         self._pool = pool
+        self._quotas = quotas
 
     def Check(  # noqa: N802  # gRPC names it
         self,
@@ -88,9 +92,9 @@ class CheckHandler(check_pb2_grpc.CheckServiceServicer):
         require(Role.CHECK)
         wanted, member = context.is_active, CALLER.get().id
         check = codec.check_from_wire(request)
-        return codec.answer_to_wire(
-            self._checker.check(check, wanted, lambda: self._pool.turn(member, wanted))
-        )
+        with self._quotas.asking(member, len(check.queries)):
+            answer = self._checker.check(check, wanted, lambda: self._pool.turn(member, wanted))
+        return codec.answer_to_wire(answer)
 
     def CheckBatch(  # noqa: N802  # gRPC names it
         self,
@@ -105,7 +109,8 @@ class CheckHandler(check_pb2_grpc.CheckServiceServicer):
         def turn() -> AbstractContextManager[None]:
             return self._pool.turn(member, wanted)
 
-        return batches.batch_answer_to_wire(self._checker.check_batch(batch, wanted, turn), turn)
+        with self._quotas.asking(member, len(batch)):
+            return batches.batch_answer_to_wire(self._checker.check_batch(batch, wanted, turn), turn)
 
     def CheckStream(  # noqa: N802  # gRPC names it
         self,
@@ -133,6 +138,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         An append that has begun is finished even if the caller disconnects.
         """
         caller, intake = CALLER.get().id, self._services.intake
+        self._services.quotas.take(caller, statements.kind_of(request.statement))
         submission = codec.submission_from_wire(request)
         with self._pools.appends.turn(caller, context.is_active):
             receipt = intake.append(caller, submission)

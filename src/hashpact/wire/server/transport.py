@@ -16,6 +16,9 @@ from grpc_reflection.v1alpha import reflection
 from hashpact.errors import ConfigError, StoppingError
 from hashpact.keys.certificates import Tls
 from hashpact.wire.codec import MAX_MESSAGE
+from hashpact.wire.server.admission.arrivals import Refusals
+from hashpact.wire.server.admission.pools import Arrivals, Pool
+from hashpact.wire.server.admission.turns import Turns
 from hashpact.wire.server.conversations import Conversations
 from hashpact.wire.server.guard import Guard, Handler
 from hashpact.wire.server.handlers import (
@@ -27,8 +30,6 @@ from hashpact.wire.server.handlers import (
     Services,
 )
 from hashpact.wire.server.identity import CHECK_STREAM, CHECKS
-from hashpact.wire.server.pools import Pool
-from hashpact.wire.server.turns import Turns
 from hashpact.wire.v1 import (
     certificate_pb2,
     certificate_pb2_grpc,
@@ -63,6 +64,8 @@ _NOT_SERVING: Final = health_pb2.HealthCheckResponse.NOT_SERVING
 class Limits:
     """The bounds of one server; times in seconds.
 
+    A call has ``headers`` bytes of metadata at most.
+
     Above ``connections`` a new one is closed at once. One in a handshake counts; it ends after ``handshake``,
     and one without a call after ``connection_idle``, so that an unused connection gives its place back.
 
@@ -78,6 +81,7 @@ class Limits:
     the caller.
     """
 
+    headers: int = 8192
     connections: int = CONNECTIONS
     concurrent_rpcs: int = 2048
     streams_per_connection: int = 100
@@ -97,19 +101,28 @@ class Limits:
     conversations: int = 1024
     member_conversations: int = 16
 
-    def pools(self) -> Pools:
-        """The threads of each kind of call."""
+    def pools(self, arrivals: Callable[[str], Arrivals] = lambda _name: Arrivals()) -> Pools:
+        """The threads of each kind of call; ``arrivals`` of a kind are those of its calls."""
 
         def pool(name: str, running: int, slots: int) -> Pool:
-            turns = Turns(slots, max(1, slots // 2))
-            return Pool(name, running, 4 * self.member_calls, self.member_calls, turns)
+            turns, each = Turns(slots, max(1, slots // 2)), max(1, running // 2)
+            calls = self.member_calls
+            return Pool(name, running, 4 * calls, calls, turns, each, arrivals(name))
 
         return Pools(
             checks=pool("check", self.checks, max(1, self.checks // 2)),
             appends=pool("append", self.appends, self.appends),
             reads=pool("read", self.reads, self.reads),
             # A stream waits for its caller again and again, so all that there are may run.
-            streams=Pool("stream", self.streams, self.streams, self.member_streams, Turns(2, 1)),
+            streams=Pool(
+                "stream",
+                self.streams,
+                self.streams,
+                self.member_streams,
+                Turns(2, 1),
+                self.streams,
+                arrivals("stream"),
+            ),
         )
 
     def options(self) -> list[tuple[str, int]]:
@@ -117,6 +130,9 @@ class Limits:
         return [
             ("grpc.so_reuseport", 1),
             ("grpc.max_receive_message_length", MAX_MESSAGE),
+            # gRPC would take some of those in between, and not others.
+            ("grpc.max_metadata_size", self.headers),
+            ("grpc.absolute_max_metadata_size", self.headers),
             ("grpc.max_allowed_incoming_connections", self.connections),
             ("grpc.max_connection_idle_ms", int(self.connection_idle * _SECOND)),
             ("grpc.max_concurrent_streams", self.streams_per_connection),
@@ -132,21 +148,19 @@ class Limits:
 class Server:
     """One gRPC server. Make it with `build_server`."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  # what it stops, in this order
+    def __init__(
         self,
         server: grpc.Server,
         state: health.HealthServicer,
         conversations: Conversations,
-        guard: Guard,
-        pools: Pools,
+        parts: tuple[Guard, Pools, Refusals],
         port: int,
     ) -> None:
         self.port = port
         self._server = server
         self._health = state
         self._conversations = conversations
-        self._guard = guard
-        self._pools = pools
+        self._parts = parts
 
     def start(self, *, serving: bool = True) -> None:
         """Listen, and report SERVING, or NOT_SERVING while calls are held (`Guard.hold`)."""
@@ -160,7 +174,7 @@ class Server:
 
     def loads(self) -> dict[str, tuple[int, int]]:
         """Of each pool the calls that are under way, and those that wait for a thread."""
-        pools = self._pools
+        _, pools, _ = self._parts
         some = {"check": pools.checks, "append": pools.appends, "read": pools.reads, "stream": pools.streams}
         return {name: pool.load for name, pool in some.items()}
 
@@ -172,8 +186,8 @@ class Server:
         self._health.enter_graceful_shutdown()
         self._conversations.drain(StoppingError("the server is stopping; ask again"))
         self._server.stop(grace).wait()
-        self._guard.close()
-        self._pools.close()
+        for part in self._parts:
+            part.close()
 
 
 class _Registry:
@@ -220,17 +234,24 @@ def build_server(
     Raises ConfigError if the address or the credentials cannot be used.
     """
     bounds = limits or Limits()
-    pools = bounds.pools()
+    refusals, quotas = Refusals(guard.refused), services.quotas
+    others = refusals.arrivals()
+    arrivals = {
+        "check": refusals.arrivals(quotas.before_check),
+        "append": refusals.arrivals(quotas.before_append),
+    }
+    pools = bounds.pools(lambda name: arrivals.get(name, others))
     server = grpc.server(
         pools.reads, options=bounds.options(), maximum_concurrent_rpcs=bounds.concurrent_rpcs
     )
     state = health.HealthServicer()
     bound = (bounds.conversations, bounds.member_conversations)
-    conversations = Conversations(services.checker, pools.checks, *bound)
+    conversations = Conversations(services.checker, pools.checks, quotas, *bound)
     registry: Any = _Registry(
         server, guard, pools, conversations
     )  # has of a server what the generated functions use
-    check_pb2_grpc.add_CheckServiceServicer_to_server(CheckHandler(services.checker, pools.checks), registry)
+    checks = CheckHandler(services.checker, pools.checks, quotas)
+    check_pb2_grpc.add_CheckServiceServicer_to_server(checks, registry)
     log_pb2_grpc.add_LogServiceServicer_to_server(LogHandler(services, pools), registry)
     certificate_pb2_grpc.add_CertificateServiceServicer_to_server(
         CertificateHandler(services.renewer, services.uses, pools.reads), registry
@@ -246,7 +267,7 @@ def build_server(
     except RuntimeError as error:
         msg = f"cannot listen on {address}: check the address, the port and the server's certificate"
         raise ConfigError(msg) from error
-    return Server(server, state, conversations, guard, pools, port)
+    return Server(server, state, conversations, (guard, pools, refusals), port)
 
 
 def server_credentials(tls: Tls, renewed: Callable[[], Tls | None]) -> grpc.ServerCredentials:

@@ -6,6 +6,7 @@ import itertools
 import threading
 import time
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from typing import Any
@@ -13,10 +14,10 @@ from typing import Any
 import pytest
 
 from hashpact.errors import OverloadedError
-from hashpact.wire.server import pools
-from hashpact.wire.server.pools import Pool
+from hashpact.wire.server.admission import pools
+from hashpact.wire.server.admission.pools import Arrivals, Pool
+from hashpact.wire.server.admission.turns import Turns
 from hashpact.wire.server.transport import Limits
-from hashpact.wire.server.turns import Turns
 
 SOON = 60
 """Seconds after which a test fails that waits for something."""
@@ -52,10 +53,15 @@ def always() -> bool:
 
 @pytest.fixture
 def pool() -> Iterator[Pool]:
-    """Sixteen threads, of which two run; one slot for what takes long; three calls a member."""
-    pool = Pool("check", 2, 16, 3, Turns(1, 1))
+    """Sixteen threads, of which two run; one slot for what takes long; sixteen calls a member."""
+    pool = Pool("check", 2, 16, 16, Turns(1, 1), 1)
     yield pool
     pool.shutdown(cancel_futures=True)
+
+
+def first(args: tuple[Any, ...]) -> str:
+    """The member whose call it is, in pools that are told so."""
+    return str(args[0])
 
 
 def results(futures: list[Future[Any]]) -> list[Any]:
@@ -90,28 +96,88 @@ def test_an_error_of_the_work_is_the_futures(pool: Pool) -> None:
     assert pool.submit(str).result(SOON) == ""
 
 
-def test_44_a_member_has_so_many_calls_under_way(pool: Pool) -> None:
-    for _ in range(3):
-        pool.enter("acme")
-    with pytest.raises(OverloadedError, match="'acme' has 3 check calls under way"):
-        pool.enter("acme")
-    pool.enter("bravo")
-    pool.leave("acme")
-    pool.enter("acme")
+def test_44_a_member_has_so_many_calls_under_way() -> None:
+    pool, work = Pool("check", 2, 16, 3, Turns(1, 1), 1, Arrivals(first)), Work()
+    calls = [pool.submit(work, "acme") for _ in range(3)]
+    with pytest.raises(OverloadedError, match="'acme' has 3 check calls under way") as caught:
+        pool.submit(work, "acme").result(SOON)
+    assert caught.value.details == {"member": "acme", "retry_after": "0.1"}
+    calls.append(pool.submit(work, "bravo"))
+    work.go.set()
+    assert results(calls) == ["acme"] * 3 + ["bravo"]
+    assert pool.submit(work, "acme").result(SOON) == "acme"
+    pool.shutdown()
 
 
 def test_44_members_that_take_all_they_can_get_leave_threads_to_others() -> None:
-    pool = Pool("check", 2, 64, 16, Turns(1, 1))
-    taken = {}
+    pool, work = Pool("check", 2, 64, 16, Turns(1, 1), 1, Arrivals(first)), Work()
+    taken: Counter[str] = Counter()
     for member in ("acme", "bravo", "carol", "dora", "emil"):
-        for number in range(16):
-            try:
-                pool.enter(member)
-            except OverloadedError:
-                break
-            taken[member] = number + 1
+        for _ in range(16):
+            call = pool.submit(work, member)
+            taken[member] += not (call.done() and call.exception())
     assert taken == {"acme": 16, "bravo": 16, "carol": 16, "dora": 8, "emil": 4}
-    pool.enter("an innocent")
+    innocent = pool.submit(work, "an innocent")
+    work.go.set()
+    assert innocent.result(SOON) == "an innocent"
+    pool.shutdown()
+
+
+def test_37_a_call_that_is_hindered_is_refused_at_once() -> None:
+    refused = []
+
+    def hindrance(member: str) -> OverloadedError | None:
+        return OverloadedError("over its rate") if member == "acme" else None
+
+    arrivals = Arrivals(first, hindrance, lambda member, args, error: refused.append((member, args, error)))
+    pool = Pool("check", 2, 16, 3, Turns(1, 1), 1, arrivals)
+    pool.submit(str, "acme").result(SOON)
+    assert pool.submit(str, "bravo").result(SOON) == "bravo"
+    ((member, args, error),) = refused
+    assert (member, args, error.message) == ("acme", ("acme",), "over its rate")
+    pool.shutdown()
+
+
+def test_65_a_member_with_many_calls_leaves_a_thread_to_others_and_comes_in_turn() -> None:
+    pool = Pool("check", 2, 64, 64, Turns(1, 1), 1, Arrivals(first))
+    order: list[str] = []
+    pool.submit(str, "bravo").result(SOON)
+    pool.submit(str, "acme").result(SOON)  # acme is not alone
+    work = Work()
+    greedy = [pool.submit(work, "acme") for _ in range(6)]
+    work.begins()
+    assert pool.submit(str, "bravo").result(SOON) == "bravo"  # while one of acme's runs, and five wait
+    assert work.waits
+    hold = Work()
+    held = pool.submit(hold, "carol")
+    hold.begins()
+    lined = [pool.submit(order.append, name) for name in ("acme", "acme", "bravo", "acme")]
+    hold.go.set()
+    work.go.set()
+    results([*greedy, held, *lined])
+    assert order.index("bravo") == 0
+    pool.shutdown()
+
+
+def test_65_a_member_that_is_alone_has_all_threads(pool: Pool) -> None:
+    work = Work()
+    calls = [pool.submit(work) for _ in range(4)]
+    work.begins(2)
+    work.go.set()
+    results(calls)
+
+
+def test_65_a_request_that_does_not_arrive_delays_no_other_call_of_its_member() -> None:
+    pool = Pool("check", 2, 16, 16, Turns(1, 1), 1, Arrivals(lambda _args: names.pop(0)))
+    names = ["bravo", "acme", "acme"]
+    pool.submit(str).result(SOON)
+    arrive = Work()
+    held = pool.submit(pool.receive, arrive, lambda: None)
+    arrive.begins()
+    assert pool.submit(str).result(SOON) == ""
+    arrive.go.set()
+    held.result(SOON)
+    pool.shutdown()
 
 
 def test_44_grpc_takes_more_calls_than_the_pools_have_threads() -> None:
@@ -158,7 +224,7 @@ def test_41_a_turn_that_nobody_waits_for_is_not_taken(pool: Pool) -> None:
 
 
 def test_41_calls_that_wait_do_not_keep_the_others_from_running() -> None:
-    pool, work, looks = Pool("check", 2, 256, 256, Turns(1, 1)), Work(), itertools.count()
+    pool, work, looks = Pool("check", 2, 512, 256, Turns(1, 1), 1), Work(), itertools.count()
     last = Work()
 
     def wanted() -> bool:
@@ -233,7 +299,7 @@ def test_an_idle_thread_keeps_nothing_of_its_last_call(pool: Pool) -> None:
 
 
 def test_threads_end_when_there_is_nothing_to_do() -> None:
-    pool = Pool("append", 64, 64, 64, Turns(64, 64))
+    pool = Pool("append", 64, 128, 64, Turns(64, 64), 32)
     work = Work()
     calls = [pool.submit(work) for _ in range(40)]
     work.begins(40)

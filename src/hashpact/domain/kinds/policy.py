@@ -1,0 +1,130 @@
+"""The policy: the labels that entries may have, and bounds that the server keeps. Rule 7."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar
+
+from hashpact.domain.fingerprints import TYPES
+from hashpact.domain.kinds.body import Body, Case, Signers
+from hashpact.domain.kinds.lines import (
+    ALLOWED,
+    KEY_DELAY,
+    PRIVATE_QUOTA,
+    QUOTAS,
+    RATES,
+    RATES_OF,
+    TAXONOMY,
+    VERSION,
+)
+from hashpact.domain.state import Charter, Record
+from hashpact.errors import ConflictError, MalformedError
+
+
+@dataclass(frozen=True, slots=True)
+class Policy(Body):
+    """The labels that entries may have, how long a newly enrolled key waits, in seconds, and what is bounded.
+
+    ``allowed`` are pairs of a fingerprint type that is opt-in and a label under which it may be shared.
+    ``private_quota`` is how many private parts of others a member reads in a day, and ``quotas`` the numbers
+    of the members for which there is another one. ``rates`` are kinds of statements, or ``check`` for the
+    queries of checks, each with how many a member makes in a minute; ``rates_of`` are those of members for
+    which there is another number. A new version replaces the one before.
+    """
+
+    kind: ClassVar[str] = "policy"
+    signers: ClassVar[Signers] = Signers.THRESHOLD
+    version: Annotated[int, VERSION]
+    labels: Annotated[tuple[str, ...], TAXONOMY]
+    key_delay: Annotated[int | None, KEY_DELAY] = None
+    allowed: Annotated[tuple[tuple[str, str], ...], ALLOWED] = ()
+    private_quota: Annotated[int | None, PRIVATE_QUOTA] = None
+    quotas: Annotated[tuple[tuple[str, int], ...], QUOTAS] = ()
+    rates: Annotated[tuple[tuple[str, int], ...], RATES] = ()
+    rates_of: Annotated[tuple[tuple[str, tuple[str, int]], ...], RATES_OF] = ()
+
+    def check(self) -> None:
+        """Refuse a type that is not opt-in, a label that it never has or the policy lacks, a member twice."""
+        for name, label in self.allowed:
+            kind = TYPES.get(name)
+            if label not in self.labels or kind is None or not kind.opt_in or label in kind.never:
+                msg = f"allow {name} {label}: want a type that is opt-in, and a label of this policy for it"
+                raise MalformedError(msg, field="allow")
+        if len({member for member, _ in self.quotas}) != len(self.quotas):
+            msg = "private-quota-of names a member twice"
+            raise MalformedError(msg, field="private-quota-of")
+        if len({kind for kind, _ in self.rates}) != len(self.rates):
+            msg = "rate names a kind twice"
+            raise MalformedError(msg, field="rate")
+        if len({(member, kind) for member, (kind, _) in self.rates_of}) != len(self.rates_of):
+            msg = "rate-of names a kind twice for one member"
+            raise MalformedError(msg, field="rate-of")
+
+    def summary(self) -> str:
+        """Its version and labels."""
+        return f"version {self.version}, labels {', '.join(self.labels)}"
+
+    def describe(self) -> list[str]:
+        """Its labels and the delay."""
+        return [
+            f"Set version {self.version} of the policy.",
+            f"Its labels: {', '.join(self.labels)}.",
+            f"A newly enrolled key waits {self.key_delay or 0} s before it signs.",
+            *(f"Fingerprints of type {name} may be shared under {label}." for name, label in self.allowed),
+            f"A member reads {_parts(self.private_quota)} of others in a day.",
+            *(f"The member {member} reads {_parts(quota)} in a day." for member, quota in self.quotas),
+            *_by_the_minute(self),
+        ]
+
+    def changes(self, charter: Charter) -> list[str]:
+        """Which labels are new, which are gone, and the delay until now."""
+        new = [label for label in self.labels if label not in charter.labels]
+        gone = [label for label in charter.labels if label not in self.labels]
+        lines = [f"New labels: {', '.join(new) or 'none'}. No longer: {', '.join(gone) or 'none'}."]
+        if gone:
+            lines.append("Entries keep the labels that they have.")
+        if (self.key_delay or 0) != (charter.key_delay or 0):
+            lines.append(f"Until now a newly enrolled key waits {charter.key_delay or 0} s.")
+        lines += [
+            f"No longer to be shared: {name} under {label}."
+            for name, label in charter.allowed
+            if (name, label) not in self.allowed
+        ]
+        if (self.private_quota, self.quotas) != (charter.private_quota, charter.quotas):
+            raised = "".join(f", {member} {_parts(quota)}" for member, quota in charter.quotas)
+            lines.append(f"Until now a member reads {_parts(charter.private_quota)} in a day{raised}.")
+        lines += [
+            f"Until now: {line}" for line in _by_the_minute(charter) if line not in _by_the_minute(self)
+        ]
+        return lines
+
+    def effect(self, case: Case) -> tuple[Record, ...]:
+        """The charter with the new labels and delay."""
+        before = case.charter
+        if self.version != before.policy_version + 1:
+            msg = f"the policy's version must be {before.policy_version + 1}"
+            raise ConflictError(msg)
+        after = replace(before, policy_version=self.version, labels=self.labels, key_delay=self.key_delay)
+        bounds = replace(after, allowed=self.allowed, private_quota=self.private_quota, quotas=self.quotas)
+        rated = replace(bounds, rates=self.rates, rates_of=self.rates_of)
+        return (replace(rated, since=case.index),)
+
+
+def _parts(quota: int | None) -> str:
+    return "any number of private parts" if quota is None else f"at most {quota} private parts"
+
+
+def _by_the_minute(bounds: Policy | Charter) -> list[str]:
+    """How much members do in a minute, described for people."""
+    return [
+        *(f"A member makes at most {_rate(rate)} in a minute." for rate in bounds.rates),
+        *(
+            f"The member {member} makes at most {_rate(rate)} in a minute."
+            for member, rate in bounds.rates_of
+        ),
+    ]
+
+
+def _rate(rate: tuple[str, int]) -> str:
+    kind, most = rate
+    return f"{most} queries in checks" if kind == "check" else f"{most} {kind} statements"
