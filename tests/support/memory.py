@@ -128,6 +128,16 @@ class _Transaction(_View):
         self.staged.append((leaf, tuple(private)))
         self.head = Head(leaf.index + 1, leaf.edge)
 
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Keep what the block stages, or nothing of it if it ends with an exception."""
+        before = _copy(self._state), self.head, self.staged.copy()
+        try:
+            yield
+        except BaseException:
+            self._state, self.head, self.staged = before
+            raise
+
 
 class MemoryTree:
     """The hashes that a ledger's leaves carry."""

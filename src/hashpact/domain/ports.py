@@ -137,6 +137,10 @@ class Transaction(View, Protocol):
         """
         ...
 
+    def savepoint(self) -> AbstractContextManager[None]:
+        """Keep what the block stages, or nothing of it if it ends with an exception."""
+        ...
+
 
 class Ledger(Protocol):
     """The durable log with the state that follows from it.

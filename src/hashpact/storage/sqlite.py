@@ -61,10 +61,7 @@ class SqliteTransaction(rows.RowView):
         if leaf.index != self._size:
             msg = f"leaf {leaf.index} does not follow a log of size {self._size}"
             raise CorruptError(msg, index=str(leaf.index))
-        if not self._connection.in_transaction:
-            # Without one, SQLite would commit each leaf by itself.
-            msg = "the transaction has ended, or a failure of the disk has ended it"
-            raise UnavailableError(msg)
+        self._check_open()
         try:
             with self._savepoint():
                 self._write(leaf, private, records)
@@ -95,7 +92,7 @@ class SqliteTransaction(rows.RowView):
         row = (checkpoint.size, checkpoint.note)
         self.stage("INSERT INTO checkpoints (size, note) VALUES (?, ?)", row)
 
-    def stage(self, sql: str, bindings: Bindings) -> None:
+    def stage(self, sql: str, bindings: Bindings = ()) -> None:
         """Stage one statement of SQL. Raises CommitFailedError as in `append`."""
         try:
             self._connection.execute(sql, bindings)
@@ -104,13 +101,37 @@ class SqliteTransaction(rows.RowView):
             raise _commit_failed(self._connection.filename, exc) from exc
 
     @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Keep what the block stages, or nothing of it if it ends with an exception.
+
+        Raises UnavailableError if the transaction has ended, CommitFailedError as `append`.
+        """
+        self._check_open()
+        size = self._size
+        self.stage("SAVEPOINT unit")
+        try:
+            yield
+        except BaseException:
+            self._size = size
+            if self._connection.in_transaction:  # SQLite has rolled back by itself after some failures
+                self.stage("ROLLBACK TO unit; RELEASE unit")
+            raise
+        self.stage("RELEASE unit")
+
+    def _check_open(self) -> None:
+        if not self._connection.in_transaction:
+            # Without one, SQLite would commit each leaf, or each savepoint, by itself.
+            msg = "the transaction has ended, or a failure of the disk has ended it"
+            raise UnavailableError(msg)
+
+    @contextmanager
     def _savepoint(self) -> Iterator[None]:
         """Stage the block whole or not at all, even if the transaction goes on after an error."""
         self._connection.execute("SAVEPOINT leaf")
         try:
             yield
         except BaseException:
-            if self._connection.in_transaction:  # SQLite has rolled back by itself after some failures
+            if self._connection.in_transaction:  # as above
                 self._connection.execute("ROLLBACK TO leaf; RELEASE leaf")
             raise
         self._connection.execute("RELEASE leaf")
