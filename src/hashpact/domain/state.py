@@ -21,21 +21,26 @@ class Head:
     size: int
     edge: tuple[bytes, ...]
 
+    def after(self, leaf: Leaf) -> Head:
+        """The head once the leaf, which must be the next, is appended."""
+        kept = self.edge[: len(self.edge) - len(leaf.nodes)]
+        return Head(leaf.index + 1, (*kept, leaf.nodes[-1] if leaf.nodes else leaf.hash))
+
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """One committed statement with its signatures.
 
-    ``data`` are the bytes that were received. ``hash`` is the RFC 6962 leaf hash, ``edge`` the right edge of
-    the tree whose last leaf this is, ``root`` that tree's root. ``member`` and ``request`` are the
-    statement's, by which a retry finds it; ``time`` is the statement's too, in Unix seconds.
+    ``data`` are the bytes that were received. ``hash`` is the RFC 6962 leaf hash, ``nodes`` the roots of the
+    perfect subtrees of 2, 4, 8 ... leaves that end with this leaf (`log.tree.completed`). ``member`` and
+    ``request`` are the statement's, by which a retry finds it; ``time`` is the statement's too, in Unix
+    seconds.
     """
 
     index: int
     data: bytes
     hash: bytes
-    root: bytes
-    edge: tuple[bytes, ...]
+    nodes: tuple[bytes, ...]
     member: str
     request: bytes
     time: int

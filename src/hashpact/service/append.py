@@ -158,19 +158,17 @@ class _Staging:
         _check_allowed(self.transaction.charter(), statement.body, opened.fingerprints)
         records = rules.decide(self.transaction, head.size, signed)
         hash_ = tree.leaf_hash(signed.data)
-        edge = tree.extend(head.size, head.edge, hash_)
         leaf = Leaf(
             index=head.size,
             data=signed.data,
             hash=hash_,
-            root=tree.root(edge),
-            edge=edge,
+            nodes=tree.completed(head.size, head.edge, hash_),
             member=statement.member,
             request=statement.request,
             time=statement.time,
         )
         self.transaction.append(leaf, opened.private, records)
-        self.head = Head(leaf.index + 1, edge)
+        self.head = head.after(leaf)
         return leaf
 
     def _known(self, index: int, added: Sequence[tuple[Leaf, Opened]]) -> Leaf:

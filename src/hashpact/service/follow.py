@@ -15,9 +15,10 @@ from typing import Final, Generic, TypeVar
 from hashpact.domain import standing, statements
 from hashpact.domain.fingerprints import Fingerprint, parse_private
 from hashpact.domain.kinds import MAX_ITEMS, AnyBody, GiveOpinion, KeyRevoke, Submit, Void, Withdraw
-from hashpact.domain.ports import Catalog, Index, Ledger
+from hashpact.domain.ports import Catalog, Index, Ledger, Log
 from hashpact.domain.state import Entry, Leaf
 from hashpact.errors import BehindError, CorruptError, MalformedError, UnavailableError
+from hashpact.log import tree
 from hashpact.log.lines import MAX_INTEGER
 
 Frozen = TypeVar("Frozen")
@@ -231,7 +232,7 @@ class IndexSaver(Generic[Frozen]):
     def __init__(
         self,
         follower: Follower,
-        ledger: Ledger,
+        ledger: Log,
         freeze: Callable[[], Frozen],
         write: Callable[[Frozen, int, bytes], None],
     ) -> None:
@@ -260,8 +261,7 @@ class IndexSaver(Generic[Frozen]):
                 with self._follower.paused() as position:
                     frozen, work = self._freeze(), self._follower.work
                 if position:
-                    (leaf,) = self._ledger.leaves(position - 1, position)
-                    self._write(frozen, position, leaf.root)
+                    self._write(frozen, position, tree.root(self._ledger.tree.edge(position)))
                 self._saved, self._saved_work = position, work
             return self._saved
 
@@ -308,8 +308,8 @@ class Compactor:
             yield
 
 
-def check_reflects(ledger: Ledger, position: int, root: bytes) -> None:
+def check_reflects(ledger: Log, position: int, root: bytes) -> None:
     """Raise CorruptError unless the log had that root at that position; else the index is of another log."""
-    if [leaf.root for leaf in ledger.leaves(position - 1, position)] != [root]:
+    if position > ledger.head().size or tree.root(ledger.tree.edge(position)) != root:
         msg = f"the saved index reflects position {position} of another log"
         raise CorruptError(msg)

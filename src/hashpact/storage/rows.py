@@ -57,7 +57,7 @@ _ENTRY: Final = (
 )
 _OPINION: Final = "entry, member, stance, idx, key, reason"
 _TIMES: Final = "one, signers, moments"
-LEAF: Final = "idx, data, hash, root, edge, member, request, time"
+LEAF: Final = "idx, data, hash, nodes, member, request, time"
 
 
 def hashes(blob: bytes) -> tuple[bytes, ...]:
@@ -79,8 +79,8 @@ def decoded(convert: Callable[[Row], _T], row: Row, which: str = "a stored row",
 
 def leaf_of(row: Row) -> Leaf:
     """The leaf in a row of the columns LEAF."""
-    index, data, leaf_hash, root, edge, *rest = row
-    return Leaf(index, data, leaf_hash, root, hashes(edge), *rest)
+    index, data, leaf_hash, nodes, *rest = row
+    return Leaf(index, data, leaf_hash, hashes(nodes), *rest)
 
 
 def put(connection: apsw.Connection, record: Record) -> None:

@@ -68,7 +68,7 @@ def check(path: Path) -> int:
                 assert entry is not None, f"entry {leaf.index}"
                 assert entry.member == leaf.member, f"entry {leaf.index}"
                 assert view.request(leaf.member, leaf.request) == leaf.index, f"request of {leaf.index}"
-                head = Head(leaf.index + 1, leaf.edge)
+                head = head.after(leaf)
             assert head == ledger.head()
             assert view.entry(head.size) is None
         assert len(private) == head.size
