@@ -10,7 +10,7 @@ import itertools
 import statistics
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -175,12 +175,13 @@ def measure(
 ) -> dict[str, list[dict[str, Any]]]:
     """The rows of every case: a median of the rounds for each side, who takes turns at being first."""
     found: dict[str, list[dict[str, Any]]] = {}
+    cases: dict[str, Callable[[Side], dict[str, float]]] = {
+        f"single, {FLIGHT} in flight": lambda side: singles(side, count),
+        f"batches of {items}, SDK": lambda side: batches(side, max(8, count // 4), items),
+        "checks beside batches": lambda side: checks_beside(side, max(8, count // 2), items),
+    }
     with sides(directory, interpreters) as made:
-        for case, run in (
-            (f"single, {FLIGHT} in flight", lambda side: singles(side, count)),
-            (f"batches of {items}, SDK", lambda side: batches(side, max(8, count // 4), items)),
-            ("checks beside batches", lambda side: checks_beside(side, max(8, count // 2), items)),
-        ):
+        for case, run in cases.items():
             say(case)
             played = []
             for number in range(rounds):

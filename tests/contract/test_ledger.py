@@ -83,7 +83,7 @@ def append(
 
 def append_many(ledger: Ledger, count: int, parts: Callable[[int], Sequence[bytes]]) -> list[Leaf]:
     """Append ``count`` leaves in one transaction."""
-    head, leaves = ledger.head(), []
+    leaves, head = [], ledger.head()
     with ledger.begin() as transaction:
         for index in range(head.size, head.size + count):
             leaf = leaf_after(head, b"leaf %d" % index)
@@ -234,8 +234,7 @@ def test_snapshots_of_different_sizes_stand_side_by_side(ledger: Ledger) -> None
 def test_a_leaf_that_does_not_follow_is_refused(ledger: Ledger, index: int) -> None:
     append_many(ledger, 2, lambda _: ())
     before = everything(ledger)
-    leaf = leaf_after(ledger.head(), b"elsewhere")
-    wrong = replace(leaf, index=index)
+    wrong = replace(leaf_after(ledger.head(), b"elsewhere"), index=index)
     with ledger.begin() as transaction, pytest.raises(CorruptError) as caught:
         transaction.append(wrong, [b"p"], RECORDS)
     assert caught.value.details["index"] == str(index)

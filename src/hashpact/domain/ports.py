@@ -286,6 +286,10 @@ class Publication(Protocol):
         """Publish a file. A full tile takes the place of its partial ones."""
         ...
 
+    def extend(self, path: str, before: str, data: bytes) -> None:
+        """Publish a file that has the bytes of the file ``before``, which stays, and then these."""
+        ...
+
 
 class Waiting(Protocol):
     """Files of statements that wait for signatures, each under a name of 64 hex digits.

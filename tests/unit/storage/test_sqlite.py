@@ -301,7 +301,7 @@ def test_a_log_without_a_head_is_refused(filled: Path) -> None:
     assert "no head" in refusal(filled, CorruptError).message
 
 
-@pytest.mark.parametrize("gone", [0, 2, 3])
+@pytest.mark.parametrize("gone", [0, 1, 2])
 def test_a_missing_leaf_is_named_when_it_is_read(filled: Path, gone: int) -> None:
     run(filled, f"DELETE FROM leaves WHERE idx = {gone}")  # noqa: S608  # a number of this test
     with closing(SqliteLedger.open(filled)) as ledger:
