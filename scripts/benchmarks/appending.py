@@ -178,7 +178,7 @@ def measure(
     cases: dict[str, Callable[[Side], dict[str, float]]] = {
         f"single, {FLIGHT} in flight": lambda side: singles(side, count),
         f"batches of {items}, SDK": lambda side: batches(side, max(8, count // 4), items),
-        "checks beside batches": lambda side: checks_beside(side, max(8, count // 2), items),
+        "checks beside batches": lambda side: checks_beside(side, 2 * count, items),
     }
     with sides(directory, interpreters) as made:
         for case, run in cases.items():

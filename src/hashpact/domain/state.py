@@ -1,7 +1,7 @@
 """The state that the log adds up to: its records, and the view of them that the rules use.
 
-Records are values. A statement's effect is a list of records to put; a record with the same identity
-replaces the one before. `State` keeps them in memory; a ledger keeps them in tables.
+A statement's effect is a list of records, which are values, to put in place of those with the same
+identity. `State` keeps them in memory; a ledger keeps them in tables.
 """
 
 from __future__ import annotations
@@ -23,18 +23,17 @@ class Head:
 
     def after(self, leaf: Leaf) -> Head:
         """The head once the leaf, which must be the next, is appended."""
-        kept = self.edge[: len(self.edge) - len(leaf.nodes)]
-        return Head(leaf.index + 1, (*kept, leaf.nodes[-1] if leaf.nodes else leaf.hash))
+        last = (leaf.hash, *leaf.nodes)[-1]
+        return Head(leaf.index + 1, (*self.edge[: len(self.edge) - len(leaf.nodes)], last))
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """One committed statement with its signatures.
 
-    ``data`` are the bytes that were received. ``hash`` is the RFC 6962 leaf hash, ``nodes`` the roots of the
-    perfect subtrees of 2, 4, 8 ... leaves that end with this leaf (`log.tree.completed`). ``member`` and
-    ``request`` are the statement's, by which a retry finds it; ``time`` is the statement's too, in Unix
-    seconds.
+    ``data`` are the bytes that were received, ``hash`` their RFC 6962 leaf hash, ``nodes`` the roots of the
+    perfect subtrees of 2, 4, 8 ... leaves that end with it (`log.tree.completed`). ``member``, ``request``
+    (by which a retry finds it) and ``time`` (in Unix seconds) are the statement's.
     """
 
     index: int
@@ -150,15 +149,11 @@ class Charter:
     quotas: tuple[tuple[str, int], ...] = ()
 
 
-SERIAL_SIZE: Final = 20
-"""Bytes of a certificate's serial number, as RFC 5280 bounds it."""
+SERIAL_SIZE: Final = 20  # bytes of a certificate's serial number, as RFC 5280 bounds it
 
 
 class RevokedCertificate(NamedTuple):
-    """A channel certificate that is refused: its 20-byte serial, and the index of its revocation.
-
-    The certificate has expired by the moment ``until``, in Unix seconds.
-    """
+    """A revoked certificate: its 20-byte serial, the revocation's index, when it has expired (Unix time)."""
 
     serial: bytes
     revoked_at: int
@@ -185,10 +180,10 @@ class Key:
 
     It signs from the moment ``valid_from``; once replaced, at index ``rotated_at`` by the key
     ``rotated_by``, until the moment ``retires`` (both Unix seconds). ``enrolled_by`` is the id of the key
-    whose rotation added it, None if administrators enrolled it. Revoked at index ``revoked_at`` by the key
-    ``revoked_by`` (None: by the administrators), what it signed at or after the index ``cutoff`` does not
-    stand. Whether a rotation or a revocation stands is decided in `hashpact.domain.standing`: what the key
-    has signed stands below the index ``stands_below`` (None: all of it).
+    whose rotation added it, None if administrators did. Revoked at index ``revoked_at`` by the key
+    ``revoked_by`` (None: administrators), what it signed from index ``cutoff`` on does not stand. Whether a
+    rotation or a revocation stands is decided in `hashpact.domain.standing`: what the key has signed stands
+    below the index ``stands_below`` (None: all of it).
     """
 
     id: bytes

@@ -33,6 +33,7 @@ from hashpact.errors import (
     is_fault,
 )
 from hashpact.log import tree
+from hashpact.log.lines import MAX_INTEGER
 from hashpact.service.follow import Follower
 from hashpact.service.sign import SigningGuard
 
@@ -320,8 +321,7 @@ class Intake:
         calls: list[_Call] = []
         try:
             with self._writing:
-                with self._joining:
-                    calls, self._waiting = self._waiting, []
+                calls = self._gathered()
                 left = self._write(calls)
                 if left and not self.guard.waits:
                     self._signing.join()
@@ -331,16 +331,22 @@ class Intake:
             for call in left:
                 self._answer(call)
         except BaseException as error:  # noqa: BLE001 - any exception must reach the calls of the group
-            for call in calls:
+            for call in calls or self._gathered():
                 if not call.receipts.done():
                     call.receipts.set_exception(error)
+
+    def _gathered(self) -> list[_Call]:
+        """The calls that have come until now; the next one begins another group."""
+        with self._joining:
+            calls, self._waiting = self._waiting, []
+        return calls
 
     def _write(self, calls: Sequence[_Call]) -> list[_Call]:
         """Append what the calls bring; returns those that wait for a signature, the others are answered."""
         self.guard.check_sound()
         group = self.appender.append_group([call.unit for call in calls])
         self.follower.take([(leaf, one.signed.statement.body, one.fingerprints) for leaf, one in group.added])
-        left = []
+        left, first = [], min((leaf.index for leaf, _ in group.added), default=MAX_INTEGER)
         for call, outcome in zip(calls, group.outcomes, strict=True):
             if isinstance(outcome, Exception):
                 call.receipts.set_exception(outcome)
@@ -348,7 +354,7 @@ class Intake:
             call.leaves = outcome
             self.follower.reach(max((leaf.index + 1 for leaf in outcome), default=0))
             # A retry must not wait for witnesses that its receipt does not need.
-            if all(map(self.guard.covers, outcome)):
+            if all(leaf.index < first and self.guard.covers(leaf) for leaf in outcome):
                 self._answer(call)
             else:
                 left.append(call)

@@ -205,7 +205,7 @@ class Slow:
     def __init__(self) -> None:
         self.asked, self.go = threading.Semaphore(0), threading.Semaphore(10)
 
-    def cosign(self, note: bytes, size: int, consistency: Callable[[int], tuple[bytes, ...]]) -> bytes:  # noqa: ARG002
+    def cosign(self, note: bytes, size: int, consistency: Callable[[int], tuple[bytes, ...]]) -> bytes:  # noqa: ARG002  # of the protocol
         """The note as it is."""
         self.asked.release()
         assert self.go.acquire(timeout=LONG)
