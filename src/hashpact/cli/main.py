@@ -5,11 +5,9 @@ Each command is imported when it is called, so that `hashpact --help` answers at
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import io
 import os
-import resource
 import sys
 import traceback
 from collections.abc import Sequence
@@ -21,6 +19,7 @@ from hashpact.cli import exits
 from hashpact.cli.options import example
 from hashpact.cli.output import complain, one_line, report
 from hashpact.errors import HashpactError, InvalidInputError
+from hashpact.keys.core_dumps import forbid_core_dumps
 
 COMMANDS: Final = {
     "init": ("admin.home:init", "Make the home of a new clearinghouse."),
@@ -52,8 +51,6 @@ COMMANDS: Final = {
     "demo": ("demo.command:demo", "Play the whole path on this machine."),
 }
 """Where each command is below hashpact.cli, and its line in the help."""
-
-_PR_SET_DUMPABLE: Final = 4  # of <linux/prctl.h>
 
 
 class _ReaderGoneError(Exception):
@@ -101,7 +98,7 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """The entry point of the command."""
-    _forbid_core_dumps()
+    forbid_core_dumps()
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -162,13 +159,6 @@ def _crashed(error: Exception) -> str:
     return (
         f"internal error: {type(error).__name__} in {place.filename}, line {place.lineno}; please report it"
     )
-
-
-def _forbid_core_dumps() -> None:
-    """Keep private keys out of core dumps: none is written, nor given to a program that collects them."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":  # a program that collects dumps gets them whatever the limit is
-        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def _open_closed_streams() -> None:
