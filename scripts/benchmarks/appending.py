@@ -81,12 +81,21 @@ def sides(directory: Path, interpreters: Mapping[str, str]) -> Iterator[list[Sid
             below = directory / name
             below.mkdir()
             subprocess.run([python, "-P", founding.__file__, below, MEMBER, ORIGIN], check=True)  # noqa: S603 - our own
-            command = [python, "-m", "hashpact", "serve", str(below / "home"), "--listen", "127.0.0.1:0"]
-            server = stack.enter_context(running(command, below / "server.log"))
+            server = stack.enter_context(running(_command(python, below / "home"), below / "server.log"))
             profile = Profile.load(below / MEMBER)
             channel = stack.enter_context(channel_to(profile.endpoint, server.address))
             made.append(Side(name, server, below, author_of(profile), channel))
         yield made
+
+
+def _command(python: str, home: Path) -> list[str]:
+    """How the home is served: in one process, whose processor time is counted."""
+    serve = [python, "-m", "hashpact", "serve"]
+    known = subprocess.run([*serve, "--help"], check=True, capture_output=True, text=True)  # noqa: S603 - our own
+    one = (
+        ["--workers", "1"] if "--workers" in known.stdout else []
+    )  # older ones have no other
+    return [*serve, str(home), "--listen", "127.0.0.1:0", *one]
 
 
 def singles(side: Side, count: int) -> dict[str, float]:
