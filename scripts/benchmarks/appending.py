@@ -92,9 +92,7 @@ def _command(python: str, home: Path) -> list[str]:
     """How the home is served: in one process, whose processor time is counted."""
     serve = [python, "-m", "hashpact", "serve"]
     known = subprocess.run([*serve, "--help"], check=True, capture_output=True, text=True)  # noqa: S603 - our own
-    one = (
-        ["--workers", "1"] if "--workers" in known.stdout else []
-    )  # older ones have no other
+    one = ["--workers", "1"] if "--workers" in known.stdout else []  # older ones have no other
     return [*serve, str(home), "--listen", "127.0.0.1:0", *one]
 
 

@@ -2,7 +2,7 @@
 
 `Appender` decides and writes. `Intake` does what a caller waits for: it appends, brings the index level, has
 a checkpoint signed and returns the receipt. The ledger has one writer, so calls that come while it writes
-form a group: one transaction, in which each fails alone, and one checkpoint.
+form a group: one transaction, in which each fails alone. Groups share checkpoints.
 docs/decisions/group-commit.md explains why.
 """
 
@@ -323,10 +323,8 @@ class Intake:
             with self._writing:
                 calls = self._gathered()
                 left = self._write(calls)
-                if left and not self.guard.waits:
-                    self._signing.join()
-            if left and self.guard.waits:
-                # The next group must not wait for witnesses meanwhile.
+            if left:
+                # Meanwhile the next group is committed; a signature may take long, if there are witnesses.
                 self._signing.join()
             for call in left:
                 self._answer(call)

@@ -74,11 +74,6 @@ class SigningGuard:
         self._last: tuple[KeptCheckpoint, Head] | None = None
         self._refusal: CorruptError | None = None
 
-    @property
-    def waits(self) -> bool:
-        """Whether a signature waits for witnesses."""
-        return self._cosigners is not None
-
     def check_sound(self) -> None:
         """Raise the CorruptError that stopped signing, if there is one."""
         if self._refusal is not None:
