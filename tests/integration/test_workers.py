@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,11 +19,13 @@ from typing import Any, Self
 
 import pytest
 from builders import check_log
-from running import BOTH, RunningServer, answered, found, health_port
+from running import BOTH, ORIGIN, UNMEASURED, RunningServer, answered, found, health_port, ready_line
 
+from hashpact.config import HomeConfig
 from hashpact.domain.fingerprints import PDQ, Fingerprint
 from hashpact.domain.state import Receipt
 from hashpact.errors import HashpactError, UnavailableError
+from hashpact.home.founding import create_home
 from hashpact.home.opening import open_home
 from hashpact.member.clients import Client
 from hashpact.member.profile import Profile
@@ -292,6 +297,45 @@ def test_an_index_that_is_made_again_is_shared_by_all(home: Path) -> None:
         on_each_worker(profile, server, ask)
         (event,) = events(server, "the index is made again from the log")
         assert event["process"] == "keeper"
+
+
+def test_a_passphrase_is_typed_once_for_all_processes(tmp_path: Path) -> None:
+    home, log = tmp_path / "home", tmp_path / "serve.log"
+    create_home(home, HomeConfig(ORIGIN), admins=2, threshold=2, passphrase=b"correct horse")
+    ours, theirs = pty.openpty()
+    environ = {name: value for name, value in os.environ.items() if "PASSPHRASE" not in name}
+    command = [
+        sys.executable,
+        "-m",
+        "hashpact",
+        "serve",
+        str(home),
+        "--listen",
+        "127.0.0.1:0",
+        "--workers",
+        "2",
+    ]
+    with (
+        log.open("wb") as errors,
+        subprocess.Popen(
+            command,
+            stdin=theirs,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,
+            env={**environ, **UNMEASURED},
+        ) as server,
+    ):
+        try:
+            eventually(lambda: "Passphrase of" in log.read_text())
+            os.write(ours, b"correct horse\n")
+            assert ready_line(server, log).startswith(f"serving {ORIGIN} on ")
+        finally:
+            server.terminate()
+            os.close(ours)
+            os.close(theirs)
+    assert server.returncode == 0
+    assert "correct horse" not in log.read_text()
 
 
 @pytest.mark.parametrize("listen", ["203.0.113.1:0", "no-such-host.invalid:0"])

@@ -16,6 +16,7 @@ from hashpact.config import DEFAULT_LISTEN, EVERYWHERE, MAX_WORKERS, HomeConfig,
 from hashpact.domain.kinds import MAX_ADMINS
 from hashpact.home.founding import create_home
 from hashpact.home.opening import open_home, read_config
+from hashpact.serving.processors import processors
 
 _SHARED: Final = 2
 """How many administrators a home has, and how many of them must sign, unless an option says so."""
@@ -132,7 +133,7 @@ def serve(home: Path, listen: str | None, workers: int | None, *, verify: bool) 
         click.echo(f"serving {origin} on {address}")
         sys.stdout.flush()
 
-    count = workers or read_config(home, os.environ).workers or len(os.sched_getaffinity(0))
+    count = workers or read_config(home, os.environ).workers or processors()
     if count == 1:
         from hashpact.serving import process  # noqa: PLC0415 - late: gRPC and the index load here
 
