@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks import machine
-from benchmarks.append import MEMBER, REASON, author_of, fingerprints
 from benchmarks.machine import say
 from benchmarks.report import print_json, print_table
+from benchmarks.submissions import MEMBER, REASON, author_of, fingerprints
 
 from hashpact.audit import run
 from hashpact.audit.auditor import Report

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import grpc
 import numpy as np
-from benchmarks.append import random_codes
 from benchmarks.check_under_history import near
 from benchmarks.driving import Target, Turn, turn
 from benchmarks.gate import Promise
@@ -20,6 +19,7 @@ from benchmarks.machine import say
 from benchmarks.processes import Server
 from benchmarks.report import print_table
 from benchmarks.stocking import Stock
+from benchmarks.submissions import random_codes
 from benchmarks.timing import MICROSECONDS, no_collections, percentile, ratio
 
 from hashpact._kernel import HammingStore

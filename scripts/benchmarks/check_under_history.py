@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks import machine
-from benchmarks.append import REASON, fingerprints
 from benchmarks.machine import say
 from benchmarks.report import print_json, print_table
+from benchmarks.submissions import REASON, fingerprints
 from benchmarks.timing import Side, interleave, ratio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 

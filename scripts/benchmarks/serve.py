@@ -25,7 +25,6 @@ from typing import Any, Final
 
 import grpc
 from benchmarks import batching, echo, machine, streaming
-from benchmarks.append import random_codes
 from benchmarks.check_under_history import near
 from benchmarks.driving import Target, Turn, channel_to, rounds
 from benchmarks.gate import Promise
@@ -33,6 +32,7 @@ from benchmarks.machine import say
 from benchmarks.processes import Server, running
 from benchmarks.report import figure, print_json, print_table
 from benchmarks.stocking import TYPES, Stock, command_of, stock
+from benchmarks.submissions import random_codes
 from benchmarks.timing import percentile, ratio
 
 from hashpact.domain.checks import Check, Query

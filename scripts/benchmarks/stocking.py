@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.append import MEMBER, REASON, author_of, random_codes
 from benchmarks.processes import running
+from benchmarks.submissions import MEMBER, REASON, author_of, random_codes
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -25,12 +25,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks import loading, machine
-from benchmarks.append import MEMBER, random_codes
 from benchmarks.gate import Promise
 from benchmarks.machine import say
 from benchmarks.processes import Server, running
 from benchmarks.report import figure, print_json, print_table
 from benchmarks.stocking import stock
+from benchmarks.submissions import MEMBER, random_codes
 from benchmarks.timing import ratio
 
 from hashpact.domain.checks import Check, Query

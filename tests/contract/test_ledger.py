@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 from typing import TypeAlias
 
@@ -83,12 +84,12 @@ def append(
 
 def append_many(ledger: Ledger, count: int, parts: Callable[[int], Sequence[bytes]]) -> list[Leaf]:
     """Append ``count`` leaves in one transaction."""
-    head, leaves = ledger.head(), []
+    leaves, head = [], ledger.head()
     with ledger.begin() as transaction:
         for index in range(head.size, head.size + count):
             leaf = leaf_after(head, b"leaf %d" % index)
             transaction.append(leaf, parts(index), ())
-            head = Head(leaf.index + 1, leaf.edge)
+            head = head.after(leaf)
             leaves.append(leaf)
     return leaves
 
@@ -135,8 +136,8 @@ def test_a_new_ledger_is_empty(ledger: Ledger) -> None:
 def test_what_is_appended_is_there_after_the_block(ledger: Ledger) -> None:
     first = append(ledger, b"one", [b"p0", b"p1"], RECORDS)
     second = append(ledger, b"two")
-    parts = [(0, (b"p0", b"p1"))]
-    assert everything(ledger) == (Head(2, second.edge), [first, second], parts, [0, 1], ALL)
+    head, parts = Head(0, ()).after(first).after(second), [(0, (b"p0", b"p1"))]
+    assert everything(ledger) == (head, [first, second], parts, [0, 1], ALL)
 
 
 def test_only_the_transaction_sees_what_it_has_staged(ledger: Ledger) -> None:
@@ -182,7 +183,7 @@ def test_an_exception_in_the_block_undoes_all_of_it(ledger: Ledger, error: type[
 
 def test_an_exception_after_several_appends_undoes_each(ledger: Ledger) -> None:
     first = leaf_after(Head(0, ()), b"one")
-    second = leaf_after(Head(1, first.edge), b"two")
+    second = leaf_after(Head(0, ()).after(first), b"two")
     with pytest.raises(ZeroDivisionError):
         abandon(ledger, [(first, [MEMBER]), (second, [KEY])], ZeroDivisionError)
     assert everything(ledger) == (Head(0, ()), [], [], [], NOTHING)
@@ -193,7 +194,7 @@ def test_several_appends_of_one_block_keep_their_order(ledger: Ledger) -> None:
     assert list(ledger.leaves(0, 5)) == leaves
     assert [leaf.index for leaf in leaves] == [0, 1, 2, 3, 4]
     assert list(ledger.private(0, 5)) == [(index, (b"%d" % index,)) for index in range(5)]
-    assert ledger.head() == Head(5, leaves[-1].edge)
+    assert ledger.head() == reduce(Head.after, leaves, Head(0, ()))
 
 
 def test_a_block_that_appends_nothing_changes_nothing(ledger: Ledger) -> None:
@@ -229,8 +230,7 @@ def test_snapshots_of_different_sizes_stand_side_by_side(ledger: Ledger) -> None
 def test_a_leaf_that_does_not_follow_is_refused(ledger: Ledger, index: int) -> None:
     append_many(ledger, 2, lambda _: ())
     before = everything(ledger)
-    leaf = leaf_after(ledger.head(), b"elsewhere")
-    wrong = Leaf(index, leaf.data, leaf.hash, leaf.root, leaf.edge, leaf.member, leaf.request, leaf.time)
+    wrong = replace(leaf_after(ledger.head(), b"elsewhere"), index=index)
     with ledger.begin() as transaction, pytest.raises(CorruptError) as caught:
         transaction.append(wrong, [b"p"], RECORDS)
     assert caught.value.details["index"] == str(index)
@@ -255,7 +255,7 @@ def test_a_refused_append_leaves_nothing_and_the_others_go_on(ledger: Ledger) ->
     with ledger.begin() as transaction:
         first = leaf_after(Head(0, ()), b"one")
         transaction.append(first, [b"p"], [MEMBER])
-        head = Head(1, first.edge)
+        head = Head(0, ()).after(first)
         with pytest.raises(RequestReusedError):
             transaction.append(leaf_after(head, b"two", request=first.request), [b"q"], [ENTRY])
         assert transaction.entry(ENTRY.index) is None

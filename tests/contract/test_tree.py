@@ -15,7 +15,7 @@ from memory import MemoryLedger
 from trees import merkle_root, right_edge
 
 from hashpact.domain.ports import Checkpoints, Tree
-from hashpact.domain.state import Head, KeptCheckpoint, Leaf
+from hashpact.domain.state import KeptCheckpoint, Leaf
 from hashpact.errors import ConflictError, CorruptError, NotFoundError
 from hashpact.storage.sqlite import SqliteLedger
 
@@ -41,7 +41,7 @@ def append(ledger: AnyLedger, count: int) -> list[Leaf]:
         for index in range(head.size, head.size + count):
             leaf = leaf_after(head, b"leaf %d" % index)
             transaction.append(leaf, (), ())
-            head = Head(leaf.index + 1, leaf.edge)
+            head = head.after(leaf)
             leaves.append(leaf)
     return leaves
 

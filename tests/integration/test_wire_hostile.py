@@ -18,11 +18,10 @@ from grpc_status import rpc_status
 
 from hashpact.domain.checks import Answer, Check, Query
 from hashpact.domain.fingerprints import PDQ
-from hashpact.domain.messages import EntryDetail, Page, PageRequest, Submission
-from hashpact.domain.state import Leaf
+from hashpact.domain.messages import EntryDetail, Page, PageRequest
 from hashpact.errors import CommitFailedError, CorruptError, HashpactError, OverloadedError, UnavailableError
 from hashpact.member.author import Reason
-from hashpact.service.append import Appender
+from hashpact.service.append import Appender, Group, Unit
 from hashpact.wire import codec
 from hashpact.wire.server.transport import Limits
 
@@ -64,16 +63,16 @@ class Stub:
 
     real: Appender
     errors: list[Exception] = field(default_factory=list)
-    seen: list[Submission] = field(default_factory=list)
+    seen: list[bytes] = field(default_factory=list)
     late: bool = False
 
-    def append_all(self, caller: str | None, submissions: Sequence[Submission]) -> list[Leaf]:
+    def append_group(self, units: Sequence[Unit]) -> Group:
         """Fail or append."""
-        self.seen += submissions
-        leaves = self.real.append_all(caller, submissions) if self.late else None
+        self.seen += [one.signed.data for unit in units for one in unit]
+        group = self.real.append_group(units) if self.late else None
         if self.errors:
             raise self.errors.pop(0)
-        return leaves or self.real.append_all(caller, submissions)
+        return group or self.real.append_group(units)
 
 
 async def served(house: Clearinghouse, **changes: Any) -> None:  # noqa: ANN401  # stand-ins of any class
@@ -172,10 +171,10 @@ async def test_an_append_is_finished_when_its_caller_has_gone(
     broken = CommitFailedError("the disk is full")
 
     class Slow:
-        def append_all(self, caller: str, submissions: Sequence[Submission]) -> list[Leaf]:
+        def append_group(self, units: Sequence[Unit]) -> Group:
             entered.set()
             go.wait(60)
-            real.append_all(caller, submissions)
+            real.append_group(units)
             raise broken
 
     await served(founded, appender=Slow())
@@ -195,9 +194,9 @@ async def test_a_slow_append_holds_up_no_check(founded: Clearinghouse, connect: 
     real = founded.services.intake.appender
 
     class Slow:
-        def append_all(self, caller: str, submissions: Sequence[Submission]) -> list[Leaf]:
+        def append_group(self, units: Sequence[Unit]) -> Group:
             go.wait(60)
-            return real.append_all(caller, submissions)
+            return real.append_group(units)
 
     await served(founded, appender=Slow())
     caller = connect(founded.profile("acme"))

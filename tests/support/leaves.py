@@ -13,6 +13,6 @@ def leaf_after(
 ) -> Leaf:
     """A leaf that follows ``head``; its request id is made from the data unless it is given."""
     leaf_hash = tree.leaf_hash(data)
-    edge = tree.extend(head.size, head.edge, leaf_hash)
+    nodes = tree.completed(head.size, head.edge, leaf_hash)
     request = hashlib.sha256(data).digest()[:16] if request is None else request
-    return Leaf(head.size, data, leaf_hash, tree.root(edge), edge, member, request, time)
+    return Leaf(head.size, data, leaf_hash, nodes, member, request, time)

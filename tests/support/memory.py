@@ -28,7 +28,6 @@ from hashpact.domain.state import (
     State,
 )
 from hashpact.errors import ConflictError, CorruptError, NotFoundError, RequestReusedError, UnavailableError
-from hashpact.log import tree
 
 WAIT: Final = 5.0
 """Seconds that a write waits for the one before it."""
@@ -126,7 +125,17 @@ class _Transaction(_View):
             raise RequestReusedError(msg)
         self._state.take(leaf.index, (leaf.member, leaf.request), records)
         self.staged.append((leaf, tuple(private)))
-        self.head = Head(leaf.index + 1, leaf.edge)
+        self.head = self.head.after(leaf)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Keep what the block stages, or nothing of it if it ends with an exception."""
+        before = _copy(self._state), self.head, self.staged.copy()
+        try:
+            yield
+        except BaseException:
+            self._state, self.head, self.staged = before
+            raise
 
 
 class MemoryTree:
@@ -139,11 +148,14 @@ class MemoryTree:
         """The root of the perfect subtree of 2^level leaves that starts at number * 2^level."""
         last = ((number + 1) << level) - 1
         leaf = self._leaf(last)
-        return tree.subtree(self.edge(last), level, leaf.hash) if level else leaf.hash
+        return leaf.nodes[level - 1] if level else leaf.hash
 
     def edge(self, size: int) -> tuple[bytes, ...]:
         """The right edge of the tree of the first ``size`` leaves."""
-        return self._leaf(size - 1).edge if size else ()
+        if size:
+            self._leaf(size - 1)
+        levels = [level for level in reversed(range(size.bit_length())) if size >> level & 1]
+        return tuple(self.node(level, (size >> level) - 1) for level in levels)
 
     def extent(self) -> int:
         """As many leaves as the head counts: nothing else stores any here."""

@@ -15,6 +15,7 @@ from hashpact.domain.rules.replay import replay
 from hashpact.errors import HashpactError
 from hashpact.log import tree
 from hashpact.storage import rows
+from hashpact.storage.private import pack, unpack
 
 FAR = 1_000_000
 
@@ -44,13 +45,13 @@ class Forger:
         """The leaves as a list to edit; written back with new numbers.
 
         What is stored beside a leaf stays with its bytes, unless everything that takes no key is to be
-        rebuilt: hashes, edges, roots, requests, times, the head, and every row of the state.
+        rebuilt: hashes, requests, times, the head, and every row of the state.
         """
         with closing(apsw.Connection(str(self._path))) as connection:
             stored = list(connection.execute(f"SELECT {rows.LEAF} FROM leaves ORDER BY idx"))  # noqa: S608  # a constant
             private: dict[int, list[bytes]] = {}
-            for index, data in connection.execute("SELECT leaf, data FROM private ORDER BY leaf, number"):
-                private.setdefault(index, []).append(data)
+            for index, data in connection.execute("SELECT leaf, data FROM private"):
+                private[index] = list(unpack(data))
             beside = {bytes(row[1]): row[2:] for row in stored}
             count = len(stored)
             edited = [Stored(row[1], private.get(row[0], [])) for row in stored]
@@ -60,21 +61,20 @@ class Forger:
                 edge: tuple[bytes, ...] = ()
                 for index, leaf in enumerate(edited):
                     hash_ = tree.leaf_hash(leaf.data)
+                    nodes = tree.completed(index, edge, hash_)
                     edge = tree.extend(index, edge, hash_)
-                    values = (hash_, tree.root(edge), b"".join(edge), *_named(leaf.data, index))
+                    values = (hash_, b"".join(nodes), *_named(leaf.data, index))
                     if not rebuild and len(edited) == count and leaf.data not in beside:
                         values = stored[index][2:]
                     elif not rebuild and leaf.data in beside:
                         values = beside[leaf.data]
-                    marks = ", ".join("?" * 8)
+                    marks = ", ".join("?" * 7)
                     connection.execute(
                         f"INSERT INTO leaves ({rows.LEAF}) VALUES ({marks})",  # noqa: S608  # a constant
                         (index, leaf.data, *values),
                     )
-                    connection.executemany(
-                        "INSERT INTO private VALUES (?, ?, ?)",
-                        [(index, number, part) for number, part in enumerate(leaf.private)],
-                    )
+                    if leaf.private:
+                        connection.execute("INSERT INTO private VALUES (?, ?)", (index, pack(leaf.private)))
                 if rebuild:
                     self._rebuild(connection, edited, edge)
 

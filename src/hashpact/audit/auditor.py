@@ -237,6 +237,7 @@ class Auditor:
         leaf_hash = tree.leaf_hash(data)
         for tile, hashes in self._rows.add(self._edge, leaf_hash):
             self._compare_tile(tile, hashes)
+        nodes = tree.completed(index, self._edge, leaf_hash)
         self._edge = tree.extend(index, self._edge, leaf_hash)
         statement = self._replay.apply(data)
         for fault in self._replay.faults:
@@ -244,22 +245,23 @@ class Auditor:
         self._replay.faults.clear()
         self._counts["malformed" if statement is None else statement.body.kind] += 1
         if statement is not None:
-            self._compare_leaf(reported, leaf_hash, statement)
+            self._compare_leaf(reported, (leaf_hash, nodes), statement)
         known = self._audited
         if known is not None and known.checkpoint.size == self._size and self._root != known.checkpoint.root:
             message = f"the first {self._size} leaves are not those that were audited: it is another history"
             self._find("checkpoint", 0, message, audited=known.data, checkpoint=self._served())
 
-    def _compare_leaf(self, reported: ReportedLeaf, leaf_hash: bytes, statement: Statement) -> None:
+    def _compare_leaf(
+        self, reported: ReportedLeaf, hashes: tuple[bytes, tuple[bytes, ...]], statement: Statement
+    ) -> None:
         """Compare the values stored beside a leaf with those derived from its bytes."""
         index, stored = reported.index, reported.stored
         if stored is not None:
             derived = Leaf(
                 index=index,
                 data=reported.data,
-                hash=leaf_hash,
-                root=self._root,
-                edge=self._edge,
+                hash=hashes[0],
+                nodes=hashes[1],
                 member=statement.member,
                 request=statement.request,
                 time=statement.time,

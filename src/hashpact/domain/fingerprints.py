@@ -9,7 +9,9 @@ from __future__ import annotations
 import enum
 import hashlib
 import operator
+import re
 import struct
+from binascii import unhexlify
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -136,8 +138,14 @@ _VALUE: Final = Field("value", Hex(None))
 _QUALITY: Final = Field("quality", Decimal(0, MAX_QUALITY), 0, 1)
 _NONCE: Final = Field("nonce", Hex(32))
 _FORM: Final = Form(_FIRST_LINE, _TYPE, _VALUE, _QUALITY, _NONCE)
-_JUST_READ: Final = 512
-"""Private parts that are remembered: an append reads up to 256, and then its index reads them again."""
+_KINDS: Final = {name.encode(): kind for name, kind in TYPES.items()}
+_SPELT: Final = re.compile(
+    rb"%b\ntype ([a-z0-9/]+)\nvalue ([0-9a-f]+)\n(?:quality ([1-9]?[0-9]|100)\n)?nonce ([0-9a-f]{64})\n"
+    % _FIRST_LINE.encode()
+)
+"""Every text that `_FORM` reads, and some that it does not, because of their type or an odd digit."""
+_JUST_READ: Final = 4096
+"""Private parts that are remembered: those of the appends of a group, which are read again to be stored."""
 
 
 def elements(sketch: bytes) -> float:
@@ -306,5 +314,10 @@ def parse_private(data: bytes) -> PrivatePart:
     if len(data) > MAX_PRIVATE:
         msg = f"a private part of {len(data)} bytes; the limit is {MAX_PRIVATE}"
         raise MalformedError(msg, field="private")
-    (name,), (value,), quality, (nonce,) = _FORM.read(data)
-    return PrivatePart(Fingerprint(type_named(name), value, *quality), nonce)
+    found = _SPELT.fullmatch(data)
+    kind = None if found is None else _KINDS.get(found[1])
+    if found is None or kind is None or len(found[2]) % 2:
+        (name,), (value,), rated, (nonce,) = _FORM.read(data)  # says what is wrong with it
+        return PrivatePart(Fingerprint(type_named(name), value, *rated), nonce)
+    quality = None if found[3] is None else int(found[3])
+    return PrivatePart(Fingerprint(kind, unhexlify(found[2]), quality), unhexlify(found[4]))

@@ -137,6 +137,10 @@ class Transaction(View, Protocol):
         """
         ...
 
+    def savepoint(self) -> AbstractContextManager[None]:
+        """Keep what the block stages, or nothing of it if it ends with an exception."""
+        ...
+
 
 class Ledger(Protocol):
     """The durable log with the state that follows from it.
@@ -280,6 +284,10 @@ class Publication(Protocol):
 
     def put(self, path: str, data: bytes) -> None:
         """Publish a file. A full tile takes the place of its partial ones."""
+        ...
+
+    def extend(self, path: str, before: str, data: bytes) -> None:
+        """Publish a file that has the bytes of the file ``before``, which stays, and then these."""
         ...
 
 

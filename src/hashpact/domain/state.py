@@ -1,7 +1,7 @@
 """The state that the log adds up to: its records, and the view of them that the rules use.
 
-Records are values. A statement's effect is a list of records to put; a record with the same identity
-replaces the one before. `State` keeps them in memory; a ledger keeps them in tables.
+A statement's effect is a list of records to put in place of those with the same identity: values.
+`State` keeps them in memory; a ledger keeps them in tables.
 """
 
 from __future__ import annotations
@@ -21,20 +21,25 @@ class Head:
     size: int
     edge: tuple[bytes, ...]
 
+    def after(self, leaf: Leaf) -> Head:
+        """The head once the leaf, which must be the next, is appended."""
+        last = (leaf.hash, *leaf.nodes)[-1]
+        return Head(leaf.index + 1, (*self.edge[: len(self.edge) - len(leaf.nodes)], last))
+
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """One committed statement with its signatures.
 
-    ``data`` are the bytes that were received. ``hash`` is the RFC 6962 leaf hash, ``edge`` the right edge of
-    the tree whose last leaf this is, ``root`` that tree's root. The others are the statement's.
+    ``data`` are the bytes that were received, ``hash`` their RFC 6962 leaf hash, ``nodes`` the roots of the
+    perfect subtrees of 2, 4, 8 ... leaves that end with it (`log.tree.completed`). A retry finds it by
+    ``member`` and ``request``. ``time`` is the statement's, in Unix seconds.
     """
 
     index: int
     data: bytes
     hash: bytes
-    root: bytes
-    edge: tuple[bytes, ...]
+    nodes: tuple[bytes, ...]
     member: str
     request: bytes
     time: int
@@ -44,9 +49,8 @@ class Leaf:
 class Receipt:
     """What a member gets for a statement: its place in the log, and the proof that it is there.
 
-    ``leaf_hash``, ``root`` and each hash of ``proof`` are 32-byte RFC 6962 hashes; ``proof`` leads from the
-    leaf to the root of the first ``tree_size`` leaves. ``checkpoint`` are the bytes of the signed checkpoint
-    of that tree: the first kept one that holds the leaf, so that the receipt of a statement never changes.
+    ``proof`` leads from ``leaf_hash`` to ``root``, that of the first ``tree_size`` leaves, as in RFC 6962.
+    ``checkpoint`` has the bytes of that tree's: the first kept one with the leaf, so a receipt never changes.
     """
 
     index: int
@@ -146,15 +150,11 @@ class Charter:
     rates_of: tuple[tuple[str, tuple[str, int]], ...] = ()
 
 
-SERIAL_SIZE: Final = 20
-"""Bytes of a certificate's serial number, as RFC 5280 bounds it."""
+SERIAL_SIZE: Final = 20  # bytes of a certificate's serial number, as RFC 5280 bounds it
 
 
 class RevokedCertificate(NamedTuple):
-    """A channel certificate that is refused: its 20-byte serial, and the index of its revocation.
-
-    The certificate has expired by the moment ``until``, in Unix seconds.
-    """
+    """A revoked certificate: its 20-byte serial, the revocation's index, when it has expired (Unix time)."""
 
     serial: bytes
     revoked_at: int
@@ -181,10 +181,10 @@ class Key:
 
     It signs from the moment ``valid_from``; once replaced, at index ``rotated_at`` by the key
     ``rotated_by``, until the moment ``retires`` (both Unix seconds). ``enrolled_by`` is the id of the key
-    whose rotation added it, None if administrators enrolled it. Revoked at index ``revoked_at`` by the key
-    ``revoked_by`` (None: by the administrators), what it signed at or after the index ``cutoff`` does not
-    stand. Whether a rotation or a revocation stands is decided in `hashpact.domain.standing`: what the key
-    has signed stands below the index ``stands_below`` (None: all of it).
+    whose rotation added it, None if administrators did. Revoked at index ``revoked_at`` by the key
+    ``revoked_by`` (None: administrators), what it signed from index ``cutoff`` on does not stand. Whether a
+    rotation or a revocation stands is decided in `hashpact.domain.standing`: what the key has signed stands
+    below the index ``stands_below`` (None: all of it).
     """
 
     id: bytes

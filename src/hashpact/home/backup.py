@@ -24,6 +24,7 @@ from hashpact.durable import new_directory, private_draft, read_bytes, sync_dire
 from hashpact.errors import ConfigError, CorruptError
 from hashpact.home.archive import DB, LIMIT, MANIFEST, NAMES, Manifest, PackedFile, contents
 from hashpact.home.paths import HomePaths
+from hashpact.log import tree
 from hashpact.service.integrity import LogKeys
 from hashpact.service.publish import check_reaches
 from hashpact.storage.copying import copied_ledger
@@ -132,13 +133,13 @@ def _head(database: Path) -> tuple[str, int, str]:
     """Origin, tree size and root of a ledger that no other process has open, once it has been checked."""
     with closing(open_ledger(database)) as ledger:
         size = ledger.head().size
-        leaf = next(ledger.leaves(size - 1, size), None)
+        root = tree.root(ledger.tree.edge(size))
         with ledger.snapshot() as view:
             charter = view.charter()
-    if leaf is None or charter is None:
+    if charter is None:
         msg = f"{database} has no genesis statement"
         raise ConfigError(msg)
-    return charter.origin, size, leaf.root.hex()
+    return charter.origin, size, root.hex()
 
 
 class _Readable(Protocol):

@@ -29,15 +29,25 @@ def extend(size: int, edge: tuple[bytes, ...], leaf: bytes) -> tuple[bytes, ...]
 
     Each trailing one-bit of ``size`` is a perfect subtree that the new leaf completes into a larger one.
     """
+    nodes = completed(size, edge, leaf)
+    return (*edge[: len(edge) - len(nodes)], nodes[-1] if nodes else leaf)
+
+
+def completed(size: int, edge: tuple[bytes, ...], leaf: bytes) -> tuple[bytes, ...]:
+    """The roots of the perfect subtrees of 2, 4, 8 ... leaves that end with the leaf hash ``leaf``.
+
+    It is appended to the tree of that size and edge. There are as many as ``size`` has trailing one-bits: one
+    for each leaf, on average.
+    """
     if len(edge) != size.bit_count():
         msg = f"a tree of size {size} has {size.bit_count()} hashes in its right edge, not {len(edge)}"
         raise ValueError(msg)
-    subtrees = list(edge)
-    node = leaf
-    while size & 1:
-        node = node_hash(subtrees.pop(), node)
-        size >>= 1
-    return (*subtrees, node)
+    nodes, node = [], leaf
+    ones = (size ^ (size + 1)).bit_length() - 1
+    for left in reversed(edge[len(edge) - ones :]):
+        node = node_hash(left, node)
+        nodes.append(node)
+    return tuple(nodes)
 
 
 def root(edge: tuple[bytes, ...]) -> bytes:

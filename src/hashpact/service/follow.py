@@ -13,23 +13,24 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Generic, TypeVar
 
 from hashpact.domain import standing, statements
-from hashpact.domain.fingerprints import parse_private
-from hashpact.domain.kinds import MAX_ITEMS, GiveOpinion, KeyRevoke, Submit, Void, Withdraw
-from hashpact.domain.ports import Catalog, Index, Ledger
+from hashpact.domain.fingerprints import Fingerprint, parse_private
+from hashpact.domain.kinds import MAX_ITEMS, AnyBody, GiveOpinion, KeyRevoke, Submit, Void, Withdraw
+from hashpact.domain.ports import Catalog, Index, Ledger, Log
 from hashpact.domain.state import Entry, Leaf
 from hashpact.errors import BehindError, CorruptError, MalformedError, UnavailableError
+from hashpact.log import tree
 from hashpact.log.lines import MAX_INTEGER
 
 Frozen = TypeVar("Frozen")
 
-_KIND_LINES: Final = tuple(
-    f"\n{statements.KIND.name} {body.kind}\n".encode() for body in (Withdraw, Void, GiveOpinion, KeyRevoke)
-)
+_CHANGING: Final = (Withdraw, Void, GiveOpinion, KeyRevoke)
 """The kinds of statements that change what a check answers of earlier entries."""
-_OF_ENTRIES: Final = tuple(
-    f"\n{statements.KIND.name} {body.kind}\n".encode() for body in (Submit, Withdraw, Void, GiveOpinion)
-)
+_OF_ENTRIES: Final = (Submit, Withdraw, Void, GiveOpinion)
 """The kinds of statements that change nothing of members, keys and policy."""
+_CHANGING_LINES, _OF_ENTRIES_LINES = (
+    tuple(f"\n{statements.KIND.name} {body.kind}\n".encode() for body in kinds)
+    for kinds in (_CHANGING, _OF_ENTRIES)
+)
 _STEP: Final = 64
 """Entries that are settled while an append waits."""
 _LEAF_WORK: Final = 3
@@ -98,31 +99,51 @@ class Follower:
         Entries are added before the statements that end them are applied, which are always later.
         """
         with self._lock:
-            start = self._position
-            stop = min(self._ledger.head().size, start + most)
-            for entry, private in self._ledger.private(self._added, stop):
-                self._add(entry, private)
-                self._added = entry + 1
-                self._work += len(private)
-            for leaf in self._ledger.leaves(start, stop):
-                if any(line in leaf.data for line in _KIND_LINES):
-                    self._apply(leaf)
-                if not any(line in leaf.data for line in _OF_ENTRIES):
-                    self._changes += 1
-            self._work += _LEAF_WORK * (stop - start)
-            self._position = self._added = stop
-            return stop
+            return self._catch_up(most)
 
-    def _add(self, entry: int, private: Sequence[bytes]) -> None:
-        fingerprints = [parse_private(part).fingerprint for part in private]
+    def take(self, added: Sequence[tuple[Leaf, AnyBody, Sequence[Fingerprint]]]) -> None:
+        """Apply leaves that this process has just committed, as `catch_up` would, without reading them again.
+
+        They follow each other; those before them are caught up with first.
+        """
+        if not added:
+            return
+        with self._lock:
+            first = added[0][0].index
+            if self._position < first or self._added != self._position:
+                self._catch_up(first - self._position)
+            for leaf, body, fingerprints in added:
+                if leaf.index == self._position == self._added:  # else another thread was quicker
+                    if fingerprints:
+                        self._add(leaf.index, fingerprints)
+                    self._added = leaf.index + 1
+                    self._work += _LEAF_WORK + len(fingerprints)
+                    self._apply(leaf.index, body)
+                    self._changes += not isinstance(body, _OF_ENTRIES)
+                    self._position = self._added
+
+    def _catch_up(self, most: int) -> int:
+        start = self._position
+        stop = min(self._ledger.head().size, start + most)
+        for entry, private in self._ledger.private(self._added, stop):
+            self._add(entry, _fingerprints(private))
+            self._added = entry + 1
+            self._work += len(private)
+        for leaf in self._ledger.leaves(start, stop):
+            if any(line in leaf.data for line in _CHANGING_LINES):
+                with contextlib.suppress(MalformedError):  # it has no effect
+                    self._apply(leaf.index, statements.parse(leaf.data).statement.body)
+            if not any(line in leaf.data for line in _OF_ENTRIES_LINES):
+                self._changes += 1
+        self._work += _LEAF_WORK * (stop - start)
+        self._position = self._added = stop
+        return stop
+
+    def _add(self, entry: int, fingerprints: Sequence[Fingerprint]) -> None:
         self._index.add(zip(item_ids(entry), fingerprints, strict=False))
 
-    def _apply(self, leaf: Leaf) -> None:
+    def _apply(self, index: int, body: AnyBody) -> None:
         """Take in a statement that changes what a check answers of earlier entries."""
-        try:
-            body = statements.parse(leaf.data).statement.body
-        except MalformedError:
-            return  # it has no effect
         match body:
             case GiveOpinion(entry):
                 self.catalog.forget(entry)
@@ -136,7 +157,7 @@ class Follower:
             case KeyRevoke():
                 # It may undo other revocations of the member's keys, so all that these have signed counts.
                 since = self.catalog.weigh(body.id)
-                if since is not None and since < leaf.index:
+                if since is not None and since < index:
                     before, _ = self._unsettled.get(body.id, (since, -1))
                     self._unsettled[body.id] = (min(since, before), -1)
 
@@ -168,7 +189,7 @@ class Follower:
         if found is not self._index.holds(ids):
             if found:
                 for _, private in self._ledger.private(entry.index, entry.index + 1):
-                    self._add(entry.index, private)
+                    self._add(entry.index, _fingerprints(private))
             else:
                 self._index.remove(ids)
 
@@ -212,6 +233,10 @@ class Follower:
         return reached
 
 
+def _fingerprints(private: Sequence[bytes]) -> list[Fingerprint]:
+    return [parse_private(part).fingerprint for part in private]
+
+
 class IndexSaver(Generic[Frozen]):
     """Saves a follower's index, together with the position that it reflects.
 
@@ -222,7 +247,7 @@ class IndexSaver(Generic[Frozen]):
     def __init__(
         self,
         follower: Follower,
-        ledger: Ledger,
+        ledger: Log,
         freeze: Callable[[], Frozen],
         write: Callable[[Frozen, int, bytes], None],
     ) -> None:
@@ -251,8 +276,7 @@ class IndexSaver(Generic[Frozen]):
                 with self._follower.paused() as position:
                     frozen, work = self._freeze(), self._follower.work
                 if position:
-                    (leaf,) = self._ledger.leaves(position - 1, position)
-                    self._write(frozen, position, leaf.root)
+                    self._write(frozen, position, tree.root(self._ledger.tree.edge(position)))
                 self._saved, self._saved_work = position, work
             return self._saved
 
@@ -299,8 +323,8 @@ class Compactor:
             yield
 
 
-def check_reflects(ledger: Ledger, position: int, root: bytes) -> None:
+def check_reflects(ledger: Log, position: int, root: bytes) -> None:
     """Raise CorruptError unless the log had that root at that position; else the index is of another log."""
-    if [leaf.root for leaf in ledger.leaves(position - 1, position)] != [root]:
+    if position > ledger.head().size or tree.root(ledger.tree.edge(position)) != root:
         msg = f"the saved index reflects position {position} of another log"
         raise CorruptError(msg)

@@ -145,15 +145,11 @@ def _after(head: Head, leaf: Leaf) -> Head:
     if leaf.index != head.size:
         raise corrupt(head.size, f"leaf {head.size} is missing")
     hash_ = tree.leaf_hash(leaf.data)
-    edge = tree.extend(head.size, head.edge, hash_)
-    for name, stored, derived in (
-        ("hash", leaf.hash, hash_),
-        ("edge", leaf.edge, edge),
-        ("root", leaf.root, tree.root(edge)),
-    ):
+    nodes = tree.completed(head.size, head.edge, hash_)
+    for name, stored, derived in (("hash is", leaf.hash, hash_), ("nodes are", leaf.nodes, nodes)):
         if stored != derived:
-            raise corrupt(leaf.index, f"the {name} stored with leaf {leaf.index} is not that of its bytes")
-    return Head(leaf.index + 1, edge)
+            raise corrupt(leaf.index, f"the {name} not that of the bytes of leaf {leaf.index}")
+    return head.after(leaf)
 
 
 def _misfit(start: int, kept: KeptCheckpoint) -> CorruptError:

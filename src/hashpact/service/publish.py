@@ -13,6 +13,7 @@ from hashpact.domain.ports import Log, Publication
 from hashpact.errors import CorruptError, NotFoundError, ProofError
 from hashpact.log import tiles, tree
 from hashpact.log.checkpoint import Checkpoint
+from hashpact.log.tiles import Tile
 from hashpact.service.integrity import LogKeys
 from hashpact.service.prove import tile_of
 
@@ -58,11 +59,25 @@ class Publisher:
             since = done if self._whole else 0
             for tile in itertools.chain(tiles.tiles(size, since), tiles.entries(size, since)):
                 if self._whole or not self._publication.has(tile.path):
-                    self._publication.put(tile.path, tile_of(self._log, tile))
+                    self._put(tile, done)
             if latest.size > done:
                 self._publication.put(CHECKPOINT, latest.note)
             self._whole = True
         return size
+
+    def _put(self, tile: Tile, done: int) -> None:
+        """Publish a tile. A bundle of leaves that is still partial adds the new ones to the one before.
+
+        A full one is made from the ledger, so that a partial one that was damaged does not live on in it.
+        """
+        start = tile.number * tiles.WIDTH
+        if tile.level is None and start < done and tile.width < tiles.WIDTH:
+            before = Tile(None, tile.number, done - start).path
+            if self._whole and self._publication.has(before):
+                new = (leaf.data for leaf in self._log.leaves(done, start + tile.width))
+                self._publication.extend(tile.path, before, tiles.encode_entries(new))
+                return
+        self._publication.put(tile.path, tile_of(self._log, tile))
 
     def _done(self) -> int:
         published = self._published()

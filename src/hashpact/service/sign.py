@@ -16,7 +16,8 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import lru_cache
+from typing import Final, Protocol
 
 from hashpact.domain.keys import Signer
 from hashpact.domain.ports import Log
@@ -25,6 +26,10 @@ from hashpact.errors import ConflictError, CorruptError, ProofError, Unavailable
 from hashpact.log import checkpoint, proofs, tree
 from hashpact.log.checkpoint import SINGLE_ADMIN, Checkpoint
 from hashpact.service.integrity import EMPTY, Integrity, LogKeys, corrupt
+
+_CHECKPOINTS: Final = 64
+_NODES: Final = 4096
+"""Remembered subtrees, of 32 bytes: those of a few hundred receipts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,9 @@ class SigningGuard:
         self._key = key
         self._cosigners = cosigners
         self._integrity = Integrity(log, key.origin, LogKeys(log))
+        # Neither a kept checkpoint nor a subtree ever changes, and many receipts need the same ones.
+        self._read = lru_cache(_CHECKPOINTS)(self._integrity.read)
+        self._node = lru_cache(_NODES)(log.tree.node)
         self._lock = threading.Lock()
         self._last: tuple[KeptCheckpoint, Head] | None = None
         self._refusal: CorruptError | None = None
@@ -109,8 +117,8 @@ class SigningGuard:
             self.sign()
             kept = next(self._log.checkpoints.since(leaf.index + 1))
         with self._refusing():
-            signed = self._integrity.read(kept)
-            proof = proofs.inclusion(leaf.index, kept.size, self._log.tree.node)
+            signed = self._read(kept)
+            proof = proofs.inclusion(leaf.index, kept.size, self._node)
             try:
                 proofs.verify_inclusion(leaf.hash, leaf.index, kept.size, proof, signed.root)
             except ProofError as error:

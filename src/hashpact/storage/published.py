@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from hashpact.durable import read_bytes, write_public
+from hashpact.durable import extend_public, read_bytes, write_public
 from hashpact.errors import ConfigError, CorruptError
 from hashpact.log import tiles
 from hashpact.log.lines import HASH_SIZE
@@ -59,15 +59,23 @@ class PublishedLog:
 
     def put(self, path: str, data: bytes) -> None:
         """Write a file whole and durably, below directories that are made for it."""
+        file = self._place(path)
+        write_public(file, data, replace=True)
+        # Partial tiles lie in a directory named after the full one; their readers then use the full one.
+        shutil.rmtree(file.with_name(f"{file.name}.p"), ignore_errors=True)
+
+    def extend(self, path: str, before: str, data: bytes) -> None:
+        """As `put`; what both files have in common is written once if the file system can share it."""
+        extend_public(self._place(path), self._directory / before, data)
+
+    def _place(self, path: str) -> Path:
         file = self._directory / path
         try:
             file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         except OSError as exc:
             msg = f"cannot make {file.parent}: {exc.strerror}"
             raise ConfigError(msg) from exc
-        write_public(file, data, replace=True)
-        # Partial tiles lie in a directory named after the full one; their readers then use the full one.
-        shutil.rmtree(file.with_name(f"{file.name}.p"), ignore_errors=True)
+        return file
 
 
 class Mirror:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Final, TypeAlias, TypeVar
 
 import apsw
@@ -39,6 +40,8 @@ _T = TypeVar("_T")
 _Values: TypeAlias = tuple[str | bytes | int | None, ...]
 
 HASH_SIZE: Final = 32
+_REMEMBERED: Final = 256
+"""Rows of a table whose records are remembered: each append reads the same charter, member and key."""
 _REVOKED: Final = struct.Struct(f">{SERIAL_SIZE}sqq")
 """A revoked certificate. Every call of its member reads it, so it is no JSON."""
 
@@ -57,7 +60,7 @@ _ENTRY: Final = (
 )
 _OPINION: Final = "entry, member, stance, idx, key, reason"
 _TIMES: Final = "one, signers, moments"
-LEAF: Final = "idx, data, hash, root, edge, member, request, time"
+LEAF: Final = "idx, data, hash, nodes, member, request, time"
 
 
 def hashes(blob: bytes) -> tuple[bytes, ...]:
@@ -79,8 +82,8 @@ def decoded(convert: Callable[[Row], _T], row: Row, which: str = "a stored row",
 
 def leaf_of(row: Row) -> Leaf:
     """The leaf in a row of the columns LEAF."""
-    index, data, leaf_hash, root, edge, *rest = row
-    return Leaf(index, data, leaf_hash, root, hashes(edge), *rest)
+    index, data, leaf_hash, nodes, *rest = row
+    return Leaf(index, data, leaf_hash, hashes(nodes), *rest)
 
 
 def put(connection: apsw.Connection, record: Record) -> None:
@@ -263,6 +266,7 @@ def _values_of_entry(entry: Entry) -> _Values:
     )
 
 
+@lru_cache(_REMEMBERED)
 def _charter_of(row: Row) -> Charter:
     origin, names, keys, threshold, log_keys, version, labels, delay, root, single, since, *bounds = row
     admins = tuple(NamedKey(*admin) for admin in zip(_words(names), hashes(keys), strict=True))
@@ -286,6 +290,7 @@ def _charter_of(row: Row) -> Charter:
     )
 
 
+@lru_cache(_REMEMBERED)
 def _member_of(row: Row) -> Member:
     member_id, roles, enrolled, suspended, listed = row
     try:
@@ -295,6 +300,7 @@ def _member_of(row: Row) -> Member:
     return Member(member_id, frozenset(Role(role) for role in _words(roles)), enrolled, suspended, revoked)
 
 
+@lru_cache(_REMEMBERED)
 def _key_of(row: Row) -> Key:
     key_id, member, name, public, expires, enrolled_at, use, *rest = row
     return Key(key_id, member, name, public, expires, enrolled_at, Use(use), *rest)

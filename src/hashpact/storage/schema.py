@@ -5,20 +5,20 @@ docs/formats/home.md describes the columns.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import apsw
 
 from hashpact.errors import ConfigError, CorruptError
-from hashpact.log import tree
 from hashpact.storage.connection import run, translated
 from hashpact.storage.definitions import check_definitions
-from hashpact.storage.rows import hashes
+from hashpact.storage.tree import stored_edge
 
 APPLICATION_ID: Final = 0x48504354
 """What ``file`` and SQLite read in the header of our databases: "HPCT"."""
 
-VERSION: Final = 1
+VERSION: Final = 2
 """The schema's version, SQLite's ``user_version``. A change of the tables raises it."""
 
 # The state's tables do not refer to each other: which record may follow which is decided in
@@ -36,18 +36,15 @@ CREATE TABLE leaves (
   request BLOB NOT NULL,
   time INTEGER NOT NULL,
   hash BLOB NOT NULL CHECK (length(hash) = 32),
-  root BLOB NOT NULL CHECK (length(root) = 32),
-  edge BLOB NOT NULL CHECK (length(edge) > 0 AND length(edge) % 32 = 0),
+  nodes BLOB NOT NULL CHECK (length(nodes) % 32 = 0),
   data BLOB NOT NULL,
   UNIQUE (member, request)
 ) STRICT;
 
 CREATE TABLE private (
-  leaf INTEGER NOT NULL REFERENCES leaves (idx),
-  number INTEGER NOT NULL,
-  data BLOB NOT NULL,
-  PRIMARY KEY (leaf, number)
-) STRICT, WITHOUT ROWID;
+  leaf INTEGER PRIMARY KEY REFERENCES leaves (idx),
+  data BLOB NOT NULL
+) STRICT;
 
 CREATE TABLE checkpoints (
   size INTEGER PRIMARY KEY CHECK (size > 0),
@@ -190,28 +187,31 @@ def check(connection: apsw.Connection, *, head: bool) -> None:
 
 
 def _check_head(connection: apsw.Connection) -> None:
-    # One statement, so that a commit of another process cannot fall between two reads.
-    rows = run(
-        connection,
-        "SELECT size, head.edge, idx, leaves.edge, root FROM head LEFT JOIN leaves "
-        "ON idx = (SELECT max(idx) FROM leaves)",
-    )
-    if not rows:
-        msg = f"{connection.filename} is damaged: it has no head"
-        raise CorruptError(msg)
-    size, head_edge, last, leaf_edge, root = rows[0]
-    if size == 0 and head_edge == b"" and last is None:
-        return
-    if last != size - 1:
-        first_wrong = 0 if last is None else min(size, last + 1)
-        msg = (
-            f"{connection.filename} is damaged: the head counts {size} leaves, "
-            f"but the last one stored is {'none' if last is None else f'index {last}'}"
-        )
-        raise CorruptError(msg, index=str(first_wrong))
-    if head_edge != leaf_edge or tree.root(hashes(head_edge)) != root:
-        msg = f"{connection.filename} is damaged: the head is not that of the last leaf, index {last}"
-        raise CorruptError(msg, index=str(last))
+    run(connection, "BEGIN")  # so that a commit of another process cannot fall between two reads
+    try:
+        heads = run(connection, "SELECT size, edge FROM head")
+        if not heads:
+            msg = f"{connection.filename} is damaged: it has no head"
+            raise CorruptError(msg)
+        size, edge = heads[0]
+        last = run(connection, "SELECT max(idx) FROM leaves")[0][0]
+        if last != (size - 1 if size else None):
+            first_wrong = 0 if last is None else min(size, last + 1)
+            msg = (
+                f"{connection.filename} is damaged: the head counts {size} leaves, "
+                f"but the last one stored is {'none' if last is None else f'index {last}'}"
+            )
+            raise CorruptError(msg, index=str(first_wrong))
+        try:
+            stored = b"".join(stored_edge(partial(run, connection), size))
+        except CorruptError as error:
+            msg = f"{connection.filename} is damaged: {error.message}"
+            raise CorruptError(msg, **error.details) from error
+        if edge != stored:
+            msg = f"{connection.filename} is damaged: the head is not that of the last leaf, index {last}"
+            raise CorruptError(msg, index=str(last))
+    finally:
+        run(connection, "ROLLBACK")
 
 
 def _number(connection: apsw.Connection, pragma: str) -> int:

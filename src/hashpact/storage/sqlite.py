@@ -10,8 +10,6 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from typing import Final, Self
 
@@ -30,8 +28,8 @@ from hashpact.errors import (
 )
 from hashpact.storage import rows, schema
 from hashpact.storage.connection import Bindings, Readers, Row, close, connect, run
-from hashpact.storage.indexes import SqliteIndexes
-from hashpact.storage.tree import SqliteCheckpoints, SqliteTree
+from hashpact.storage.private import pack, unpack
+from hashpact.storage.tree import SqliteCheckpoints, SqliteIndexes, SqliteTree
 
 WAIT: Final = 5.0
 """Seconds that a write waits for the one before it."""
@@ -39,16 +37,16 @@ WAIT: Final = 5.0
 _LEAVES_AT_ONCE: Final = 64
 """Of at most 32 KiB each: 2 MiB."""
 
-_PARTS_AT_ONCE: Final = 1024
-"""Of at most 12 KiB each: 12 MiB."""
+_BLOBS_AT_ONCE: Final = 16
+"""Of at most 1.5 MiB each: 24 MiB."""
 
 
 class SqliteTransaction(rows.RowView):
     """The one writer's view, which sees what it has staged."""
 
-    def __init__(self, connection: apsw.Connection, size: int) -> None:
+    def __init__(self, connection: apsw.Connection, head: Head) -> None:
         super().__init__(connection)
-        self._size = size
+        self._head = head
         self.failure: apsw.Error | None = None
 
     def append(self, leaf: Leaf, private: Sequence[bytes], records: Sequence[Record]) -> None:
@@ -58,13 +56,10 @@ class SqliteTransaction(rows.RowView):
         RequestReusedError if the member used the request id before, and CommitFailedError if the disk
         fails, after which the transaction cannot be committed.
         """
-        if leaf.index != self._size:
-            msg = f"leaf {leaf.index} does not follow a log of size {self._size}"
+        if leaf.index != self._head.size:
+            msg = f"leaf {leaf.index} does not follow a log of size {self._head.size}"
             raise CorruptError(msg, index=str(leaf.index))
-        if not self._connection.in_transaction:
-            # Without one, SQLite would commit each leaf by itself.
-            msg = "the transaction has ended, or a failure of the disk has ended it"
-            raise UnavailableError(msg)
+        self._check_open()
         try:
             with self._savepoint():
                 self._write(leaf, private, records)
@@ -77,7 +72,6 @@ class SqliteTransaction(rows.RowView):
         except apsw.Error as exc:
             self.failure = exc
             raise _commit_failed(self._connection.filename, exc) from exc
-        self._size += 1
 
     def keep(self, checkpoint: KeptCheckpoint) -> None:
         """Stage a checkpoint.
@@ -85,9 +79,9 @@ class SqliteTransaction(rows.RowView):
         Raises ConflictError if one of its size or a larger one is kept, CorruptError if its size is more than
         the log's, and CommitFailedError as in `append`.
         """
-        if checkpoint.size > self._size:
-            msg = f"a checkpoint of size {checkpoint.size} of a log of size {self._size}"
-            raise CorruptError(msg, index=str(self._size))
+        if checkpoint.size > self._head.size:
+            msg = f"a checkpoint of size {checkpoint.size} of a log of size {self._head.size}"
+            raise CorruptError(msg, index=str(self._head.size))
         largest = run(self._connection, "SELECT max(size) FROM checkpoints")[0][0]
         if largest is not None and largest >= checkpoint.size:
             msg = f"a checkpoint of size {largest} is kept already"
@@ -95,7 +89,7 @@ class SqliteTransaction(rows.RowView):
         row = (checkpoint.size, checkpoint.note)
         self.stage("INSERT INTO checkpoints (size, note) VALUES (?, ?)", row)
 
-    def stage(self, sql: str, bindings: Bindings) -> None:
+    def stage(self, sql: str, bindings: Bindings = ()) -> None:
         """Stage one statement of SQL. Raises CommitFailedError as in `append`."""
         try:
             self._connection.execute(sql, bindings)
@@ -104,31 +98,55 @@ class SqliteTransaction(rows.RowView):
             raise _commit_failed(self._connection.filename, exc) from exc
 
     @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Keep what the block stages, or nothing of it if it ends with an exception.
+
+        Raises UnavailableError if the transaction has ended, CommitFailedError as `append`.
+        """
+        self._check_open()
+        head = self._head
+        self.stage("SAVEPOINT unit")
+        try:
+            yield
+        except BaseException:
+            self._head = head
+            if self._connection.in_transaction:  # SQLite has rolled back by itself after some failures
+                self.stage("ROLLBACK TO unit; RELEASE unit")
+            raise
+        self.stage("RELEASE unit")
+
+    def _check_open(self) -> None:
+        if not self._connection.in_transaction:
+            # Without one, SQLite would commit each leaf, or each savepoint, by itself.
+            msg = "the transaction has ended, or a failure of the disk has ended it"
+            raise UnavailableError(msg)
+
+    @contextmanager
     def _savepoint(self) -> Iterator[None]:
         """Stage the block whole or not at all, even if the transaction goes on after an error."""
         self._connection.execute("SAVEPOINT leaf")
         try:
             yield
         except BaseException:
-            if self._connection.in_transaction:  # SQLite has rolled back by itself after some failures
+            if self._connection.in_transaction:  # as above
                 self._connection.execute("ROLLBACK TO leaf; RELEASE leaf")
             raise
         self._connection.execute("RELEASE leaf")
 
     def _write(self, leaf: Leaf, private: Sequence[bytes], records: Sequence[Record]) -> None:
-        edge = b"".join(leaf.edge)
         execute = self._connection.execute
+        nodes = b"".join(leaf.nodes)
         execute(
-            f"INSERT INTO leaves ({rows.LEAF}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  # a constant
-            (leaf.index, leaf.data, leaf.hash, leaf.root, edge, leaf.member, leaf.request, leaf.time),
+            f"INSERT INTO leaves ({rows.LEAF}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  # a constant
+            (leaf.index, leaf.data, leaf.hash, nodes, leaf.member, leaf.request, leaf.time),
         )
-        self._connection.executemany(
-            "INSERT INTO private (leaf, number, data) VALUES (?, ?, ?)",
-            ((leaf.index, number, part) for number, part in enumerate(private)),
-        )
+        if private:
+            execute("INSERT INTO private (leaf, data) VALUES (?, ?)", (leaf.index, pack(private)))
         for record in records:
             rows.put(self._connection, record)
-        execute("UPDATE head SET size = ?, edge = ?", (leaf.index + 1, edge))
+        head = self._head.after(leaf)
+        execute("UPDATE head SET size = ?, edge = ?", (head.size, b"".join(head.edge)))
+        self._head = head
 
 
 class SqliteLedger:
@@ -248,9 +266,16 @@ class SqliteLedger:
                 index += 1
 
     def private(self, start: int, stop: int) -> Iterator[tuple[int, Sequence[bytes]]]:
-        """``(index, private parts in item order)`` of the leaves that have any, read as in `leaves`."""
-        for index, parts in groupby(self._parts(start, min(stop, self.head().size)), key=itemgetter(0)):
-            yield index, tuple(data for _, _, data in parts)
+        """``(index, private parts in item order)`` of the leaves that have any, read as in `leaves`.
+
+        Raises CorruptError, naming the index, for parts that cannot be read.
+        """
+        sql = "SELECT leaf, data FROM private WHERE leaf >= ? AND leaf < ? ORDER BY leaf LIMIT ?"
+        stop = min(stop, self.head().size)
+        while chunk := self._read(sql, (start, stop, _BLOBS_AT_ONCE)):
+            for row in chunk:
+                yield row[0], rows.decoded(_parts_of, row, "a private part", index=str(row[0]))
+            start = chunk[-1][0] + 1
 
     def head(self) -> Head:
         """The committed head: one row read."""
@@ -267,16 +292,6 @@ class SqliteLedger:
                 self._closed = True
                 self._readers.close()
                 close(self._writer)
-
-    def _parts(self, start: int, stop: int) -> Iterator[Row]:
-        sql = (
-            "SELECT leaf, number, data FROM private WHERE (leaf, number) > (?, ?) AND leaf < ? "
-            "ORDER BY leaf, number LIMIT ?"
-        )
-        leaf, number = start, -1
-        while chunk := self._read(sql, (leaf, number, stop, _PARTS_AT_ONCE)):
-            yield from chunk
-            leaf, number, _ = chunk[-1]
 
     def _read(self, sql: str, bindings: Bindings = ()) -> list[Row]:
         with self._reader() as connection:
@@ -314,15 +329,14 @@ class SqliteLedger:
                 raise CommitFailedError(msg)
             yield
 
-    def _begin(self) -> int:
-        """Take SQLite's write lock; the size of the log under it."""
+    def _begin(self) -> Head:
+        """Take SQLite's write lock; the head under it."""
         run(self._writer, "BEGIN IMMEDIATE")
         try:
-            size: int = run(self._writer, "SELECT size FROM head")[0][0]
+            return rows.decoded(_head_of, run(self._writer, "SELECT size, edge FROM head")[0])
         except BaseException:
             self._roll_back(None)
             raise
-        return size
 
     def _commit(self, failure: apsw.Error | None) -> None:
         """Commit what is staged, unless staging it has failed already."""
@@ -361,6 +375,10 @@ def _commit_failed(name: str, failure: apsw.Error) -> CommitFailedError:
         f"a commit to {name} failed ({failure}): nothing of it was answered ok; "
         "this process must stop and start again"
     )
+
+
+def _parts_of(row: Row) -> tuple[bytes, ...]:
+    return unpack(row[1])
 
 
 def _head_of(row: Row) -> Head:

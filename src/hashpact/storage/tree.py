@@ -1,7 +1,7 @@
-"""The stored tree and the signed checkpoints of a ledger in SQLite: its `Tree` and its `Checkpoints`.
+"""The tree of a ledger in SQLite, its signed checkpoints, and the register of saved indexes.
 
-The tree needs no table of its own: each leaf is stored with the right edge of the tree that ends with it, and
-an edge is made of the roots of perfect subtrees.
+The tree needs no table of its own: each leaf is stored with the roots of the perfect subtrees that end with
+it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ from typing import Final, Protocol, TypeAlias
 
 from hashpact.domain.state import Head, KeptCheckpoint
 from hashpact.errors import CorruptError, NotFoundError
-from hashpact.log import tree
 from hashpact.storage.connection import Bindings, Row
-from hashpact.storage.rows import HASH_SIZE, hashes
+from hashpact.storage.rows import HASH_SIZE
 
 Read: TypeAlias = Callable[[str, Bindings], list[Row]]
 
 _AT_ONCE: Final = 256
+_KEPT: Final = 2
+"""The newest, and the one before, whose manifest is still there if the process ends before it is replaced."""
+_ENDS: Final = "SELECT idx, hash, nodes FROM leaves WHERE idx IN ({})"
+"""The leaves that end subtrees."""
 
 
 class Writer(Protocol):
@@ -26,6 +29,14 @@ class Writer(Protocol):
 
     def keep(self, checkpoint: KeptCheckpoint) -> None:
         """As `Checkpoints.keep`, once the transaction is committed."""
+        ...
+
+
+class Stager(Protocol):
+    """A transaction that can stage a statement of SQL."""
+
+    def stage(self, sql: str, bindings: Bindings) -> None:
+        """Run it, to be committed with the transaction. Raises CommitFailedError."""
         ...
 
 
@@ -41,28 +52,17 @@ class SqliteTree:
         last = ((number + 1) << level) - 1
         if number < 0:
             raise _beyond(last)
-        # The edge before the subtree's last leaf holds all its left parts.
-        found = self._read(
-            "SELECT idx, hash, edge FROM leaves WHERE idx BETWEEN ? AND ? ORDER BY idx",
-            (last - (level > 0), last),
-        )
-        if not found or found[-1][0] != last:
+        found = self._read(_ENDS.format("?"), (last,))
+        if not found:
             raise self._missing(last)
-        leaf: bytes = found[-1][1]
-        if level == 0:
-            return leaf
-        if found[0][0] != last - 1:
-            raise self._missing(last - 1)
-        return tree.subtree(_edge(found[0][2], last), level, leaf)
+        return _ended(found[0], level)
 
     def edge(self, size: int) -> tuple[bytes, ...]:
         """The right edge of the tree of the first ``size`` leaves."""
-        if size == 0:
-            return ()
-        found = self._read("SELECT edge FROM leaves WHERE idx = ?", (size - 1,))
-        if not found:
-            raise self._missing(size - 1)
-        return _edge(found[0][0], size)
+        try:
+            return stored_edge(self._read, size)
+        except NotFoundError as error:
+            raise self._missing(size - 1) from error
 
     def extent(self) -> int:
         """One more than the highest index at which a leaf is stored."""
@@ -105,12 +105,54 @@ class SqliteCheckpoints:
             at_once = _AT_ONCE
 
 
-def _edge(blob: bytes, size: int) -> tuple[bytes, ...]:
-    """The edge that is stored for a tree of that size. Raises CorruptError if it cannot be one."""
-    if len(blob) != HASH_SIZE * size.bit_count():
-        msg = f"the edge that is stored with leaf {size - 1} is not that of a tree of size {size}"
-        raise CorruptError(msg, index=str(size - 1))
-    return hashes(blob)
+class SqliteIndexes:
+    """The digests in their table. ``begin`` opens the ledger's one write transaction."""
+
+    def __init__(self, read: Read, begin: Callable[[], AbstractContextManager[Stager]]) -> None:
+        self._read = read
+        self._begin = begin
+
+    def keep(self, digest: bytes) -> None:
+        """Register one more, durably, and forget all but the last two."""
+        with self._begin() as transaction:
+            transaction.stage("INSERT INTO indexes (digest) VALUES (?)", (digest,))
+            forgotten = "DELETE FROM indexes WHERE number <= (SELECT max(number) FROM indexes) - ?"
+            transaction.stage(forgotten, (_KEPT,))
+
+    def known(self) -> tuple[bytes, ...]:
+        """Those that are registered, the oldest first."""
+        return tuple(digest for (digest,) in self._read("SELECT digest FROM indexes ORDER BY number", ()))
+
+
+def stored_edge(read: Read, size: int) -> tuple[bytes, ...]:
+    """The right edge of the tree of the first ``size`` leaves, as it is stored.
+
+    Each of its subtrees ends with another leaf. Raises NotFoundError if there is no leaf ``size - 1``,
+    CorruptError for another that is missing, and for one that is stored with too few nodes.
+    """
+    levels = [level for level in range(size.bit_length()) if size >> level & 1]
+    lasts = [(size >> level << level) - 1 for level in levels]
+    found = {row[0]: row for row in read(_ENDS.format(", ".join("?" * len(lasts))), lasts)} if lasts else {}
+    for last in lasts:
+        if last not in found:
+            raise (
+                _beyond(last)
+                if last == size - 1
+                else CorruptError(f"leaf {last} is missing", index=str(last))
+            )
+    edge = [_ended(found[last], level) for level, last in zip(levels, lasts, strict=True)]
+    return tuple(reversed(edge))
+
+
+def _ended(row: Row, level: int) -> bytes:
+    """The root of the subtree of 2^level leaves that ends with the leaf of a row of `_ENDS`."""
+    index, hash_, nodes = row
+    ends = (index ^ (index + 1)).bit_length() - 1
+    if len(nodes) != ends * HASH_SIZE:
+        msg = f"leaf {index} ends {ends} subtrees, and {len(nodes)} bytes of their roots are stored with it"
+        raise CorruptError(msg, index=str(index))
+    root: bytes = nodes[(level - 1) * HASH_SIZE : level * HASH_SIZE] if level else hash_
+    return root
 
 
 def _beyond(index: int) -> NotFoundError:

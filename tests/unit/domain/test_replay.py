@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from builders import (
     BOTH,
@@ -76,11 +78,9 @@ def test_an_empty_log_adds_up_to_nothing() -> None:
 
 def _leaf(head: Head, data: bytes) -> Leaf:
     digest = tree.leaf_hash(data)
-    edge = tree.extend(head.size, head.edge, digest)
+    nodes = tree.completed(head.size, head.edge, digest)
     statement = statements.parse(data).statement
-    return Leaf(
-        head.size, data, digest, tree.root(edge), edge, statement.member, statement.request, statement.time
-    )
+    return Leaf(head.size, data, digest, nodes, statement.member, statement.request, statement.time)
 
 
 def test_check_log_notices_what_an_operator_slips_in(world: World) -> None:
@@ -95,16 +95,14 @@ def test_check_log_notices_what_an_operator_slips_in(world: World) -> None:
         check_log(ledger)
 
 
-def test_check_log_notices_a_wrong_edge_and_a_missing_private_part(world: World) -> None:
-    for edge, private in ((bytes(32), True), (b"", False)):
+def test_check_log_notices_a_wrong_node_and_a_missing_private_part(world: World) -> None:
+    for node, private in ((bytes(32), True), (b"", False)):
         ledger = MemoryLedger()
         world.found(ledger, "acme")
         item = private_part(fingerprint(SHA256, "a"))
         leaf = _leaf(ledger.head(), world.leaf(submit(commitment(item)), Identity.of("acme")))
-        if edge:
-            leaf = Leaf(
-                leaf.index, leaf.data, leaf.hash, leaf.root, (edge,), leaf.member, leaf.request, leaf.time
-            )
+        if node:
+            leaf = replace(leaf, nodes=(node,))
         records = rules.decide(check_log(ledger).state, leaf.index, statements.parse(leaf.data))
         with ledger.begin() as transaction:
             transaction.append(leaf, [item] if private else (), records)

@@ -190,10 +190,10 @@ class Dishonest(MemoryLedger):
     def slip_in(self, data: bytes) -> None:
         """Append a leaf past every rule; it gets no records, as in a follower's own fold."""
         digest, head = tree.leaf_hash(data), self.head()
-        edge = tree.extend(head.size, head.edge, digest)
+        nodes = tree.completed(head.size, head.edge, digest)
         request = data[:16].ljust(16, b"\0") + head.size.to_bytes(8)
         with self.begin() as transaction:
-            transaction.append(Leaf(head.size, data, digest, tree.root(edge), edge, "?", request, 0), (), ())
+            transaction.append(Leaf(head.size, data, digest, nodes, "?", request, 0), (), ())
 
 
 def test_a_withdrawal_that_breaks_a_rule_removes_nothing(world: World) -> None:

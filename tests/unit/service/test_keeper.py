@@ -13,6 +13,7 @@ from memory import MemoryLedger
 
 from hashpact.domain.fingerprints import PDQ, SHA256, Fingerprint
 from hashpact.errors import CorruptError, UnavailableError
+from hashpact.log import tree
 from hashpact.lookup.catalog import EntryCatalog
 from hashpact.member.author import Reason
 from hashpact.service.follow import Compactor, Follower, IndexSaver, check_reflects
@@ -67,8 +68,7 @@ def share(world: World, ledger: MemoryLedger, *names: str) -> None:
 
 
 def root(ledger: MemoryLedger, position: int) -> bytes:
-    (leaf,) = ledger.leaves(position - 1, position)
-    return leaf.root
+    return tree.root(ledger.tree.edge(position))
 
 
 def test_only_an_index_that_has_moved_is_saved(world: World, ledger: MemoryLedger) -> None:

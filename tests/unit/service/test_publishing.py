@@ -104,6 +104,30 @@ def test_a_restored_home_has_every_tile_again(world: World, ledger: MemoryLedger
     assert files(tmp_path / "log") == before
 
 
+def test_a_partial_bundle_grows_from_the_one_before_and_a_full_one_is_made_anew(
+    world: World, ledger: MemoryLedger, published: PublishedLog, tmp_path: Path
+) -> None:
+    publisher = Publisher(ledger, world.origin, published)
+    world.guard(ledger).sign()
+    publisher.publish()
+    bundles = tmp_path / "log" / "tile" / "entries"
+    first = (bundles / "000.p" / "4").read_bytes()
+    damaged = first[:-1] + b"?"
+    (bundles / "000.p" / "4").write_bytes(damaged)
+    grow(world, ledger, 3)
+    publisher.publish()
+    new = tiles.encode_entries(leaf.data for leaf in ledger.leaves(4, 7))
+    assert (bundles / "000.p" / "7").read_bytes() == damaged + new
+    (bundles / "000.p" / "7").unlink()  # then it is made from the ledger
+    grow(world, ledger, 2)
+    publisher.publish()
+    assert (bundles / "000.p" / "9").read_bytes().startswith(first + new)
+    (bundles / "000.p" / "9").write_bytes(damaged)
+    grow(world, ledger, 260)
+    publisher.publish()
+    assert (bundles / "000").read_bytes() == tiles.encode_entries(one.data for one in ledger.leaves(0, 256))
+
+
 @dataclass
 class Recording:
     """A publication that writes down what is put, and fails when it is told to."""
@@ -124,6 +148,10 @@ class Recording:
     def has(self, path: str) -> bool:
         """Whether it was put."""
         return path in self.files
+
+    def extend(self, path: str, before: str, data: bytes) -> None:
+        """Put both."""
+        self.put(path, self.files[before] + data)
 
     def put(self, path: str, data: bytes) -> None:
         """Write it down, or fail."""

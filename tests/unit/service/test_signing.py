@@ -21,7 +21,7 @@ from hashpact.domain.messages import Submission
 from hashpact.domain.pinned import PinnedLog
 from hashpact.domain.state import Head, KeptCheckpoint, Leaf
 from hashpact.errors import CorruptError, DeadlineError, ProofError, UnavailableError
-from hashpact.log import proofs
+from hashpact.log import proofs, tree
 from hashpact.member.author import Reason
 from hashpact.service.sign import LogKey, SigningGuard
 from hashpact.storage.sqlite import SqliteLedger
@@ -36,7 +36,7 @@ UPDATE leaves SET idx = 5 WHERE idx = 6;
 UPDATE leaves SET idx = 6 WHERE idx = -1
 """
 EXTRA = """
-INSERT INTO leaves SELECT 8, 'x', request, time, hash, root, edge, data FROM leaves WHERE idx = 7
+INSERT INTO leaves SELECT 8, 'x', request, time, hash, nodes, data FROM leaves WHERE idx = 7
 """
 
 
@@ -69,12 +69,12 @@ def submit(world: World, ledger: SqliteLedger, count: int = 1) -> list[Leaf]:
 def rewrite(ledger: SqliteLedger, meddle: Callable[[str], None], index: int) -> None:
     """Change the bytes of a leaf, and everything that follows from them up to the head."""
     leaves = list(ledger.leaves(0, ledger.head().size))
-    head = Head(index, leaves[index - 1].edge if index else ())
+    head = Head(index, ledger.tree.edge(index))
     for leaf in leaves[index:]:
         data = leaf.data if leaf.index != index else leaf.data.replace(b"time 18", b"time 17")
         new = leaf_after(head, data)
-        head = Head(new.index + 1, new.edge)
-        values = {"data": new.data, "hash": new.hash, "root": new.root, "edge": b"".join(new.edge)}
+        head = head.after(new)
+        values = {"data": new.data, "hash": new.hash, "nodes": b"".join(new.nodes)}
         changes = ", ".join(f"{column} = x'{value.hex()}'" for column, value in values.items())
         meddle(f"UPDATE leaves SET {changes} WHERE idx = {new.index}")  # noqa: S608  # of this test
     meddle(f"UPDATE head SET edge = x'{b''.join(head.edge).hex()}'")  # noqa: S608  # of this test
@@ -136,16 +136,16 @@ def test_guards_that_sign_at_once_keep_one_checkpoint_a_size(world: World, ledge
         ("UPDATE leaves SET data = CAST(data || x'0a' AS BLOB) WHERE idx = 6", 6),
         ("UPDATE leaves SET data = x'' WHERE idx = 6", 6),
         ("UPDATE leaves SET hash = zeroblob(32) WHERE idx = 6", 6),
-        ("UPDATE leaves SET edge = zeroblob(96) WHERE idx = 6", 6),
-        ("UPDATE leaves SET edge = zeroblob(64) WHERE idx = 6", 6),
-        ("UPDATE leaves SET edge = x'01' WHERE idx = 6", 6),
-        ("UPDATE leaves SET root = zeroblob(32) WHERE idx = 6", 6),
+        ("UPDATE leaves SET nodes = zeroblob(96) WHERE idx = 7", 7),
+        ("UPDATE leaves SET nodes = zeroblob(64) WHERE idx = 7", 7),
+        ("UPDATE leaves SET nodes = zeroblob(32) WHERE idx = 6", 6),
+        ("UPDATE leaves SET nodes = x'01' WHERE idx = 6", 6),
         ("DELETE FROM private WHERE leaf = 6; DELETE FROM leaves WHERE idx = 6", 6),
         ("DELETE FROM private WHERE leaf = 7; DELETE FROM leaves WHERE idx = 7", 7),
         (SWAP, 5),
         ("UPDATE head SET edge = zeroblob(32)", 7),
         (EXTRA, 8),
-        ("UPDATE head SET size = 7, edge = (SELECT edge FROM leaves WHERE idx = 6)", 7),
+        ("UPDATE head SET size = 7, edge = zeroblob(96)", 7),
         ("UPDATE head SET size = 9", 8),
     ],
 )
@@ -160,7 +160,7 @@ def test_34_what_is_changed_since_the_last_signature_is_named(
     assert [one.size for one in ledger.checkpoints.since(0)] == [FOUNDED]
 
 
-@pytest.mark.parametrize("column", ["data", "hash", "edge", "root"])
+@pytest.mark.parametrize("column", ["data", "hash", "nodes"])
 @pytest.mark.parametrize("index", [0, 3, 6, 7])
 def test_34_a_full_check_names_what_is_changed_long_after(
     world: World, ledger: SqliteLedger, meddle: Callable[[str], None], column: str, index: int
@@ -170,7 +170,7 @@ def test_34_a_full_check_names_what_is_changed_long_after(
     guard.sign()
     assert world.integrity(ledger).check().size == FOUNDED + 4
     (leaf,) = ledger.leaves(index, index + 1)
-    flipped = bytearray(b"".join(leaf.edge) if column == "edge" else getattr(leaf, column))
+    flipped = bytearray(b"".join(leaf.nodes) or bytes(33) if column == "nodes" else getattr(leaf, column))
     flipped[len(flipped) // 2] ^= 1
     meddle(f"UPDATE leaves SET {column} = x'{flipped.hex()}' WHERE idx = {index}")  # noqa: S608  # of this test
     with pytest.raises(CorruptError) as caught:
@@ -261,7 +261,7 @@ def test_a_log_shorter_than_its_checkpoint_is_refused(
     guard.sign()
     meddle(
         "DELETE FROM private; DELETE FROM leaves WHERE idx > 3; "
-        "UPDATE head SET size = 4, edge = (SELECT edge FROM leaves WHERE idx = 3)"
+        "UPDATE head SET size = 4, edge = (SELECT substr(nodes, 33) FROM leaves WHERE idx = 3)"
     )
     assert refused(guard) == "4"
     assert refused(world.guard(ledger)) == "4"
@@ -272,10 +272,10 @@ def test_a_log_shorter_than_its_checkpoint_is_refused(
 def test_a_refusal_is_for_good(world: World, ledger: SqliteLedger, meddle: Callable[[str], None]) -> None:
     guard = world.guard(ledger)
     guard.check_sound()
-    root = next(ledger.leaves(1, 2)).root
-    meddle("UPDATE leaves SET root = zeroblob(32) WHERE idx = 1")
+    (node,) = next(ledger.leaves(1, 2)).nodes
+    meddle("UPDATE leaves SET nodes = zeroblob(32) WHERE idx = 1")
     assert refused(guard) == "1"
-    meddle(f"UPDATE leaves SET root = x'{root.hex()}' WHERE idx = 1")  # noqa: S608  # of this test
+    meddle(f"UPDATE leaves SET nodes = x'{node.hex()}' WHERE idx = 1")  # noqa: S608  # of this test
     assert refused(guard) == "1"
     with pytest.raises(CorruptError):
         guard.check_sound()
@@ -371,5 +371,5 @@ def test_without_a_quorum_nothing_is_kept_and_the_next_try_covers_it(
     assert b"\xe2\x80\x94 witness " in receipt.checkpoint
     assert [size for size, _ in witnesses.asked] == [FOUNDED + 1, FOUNDED + 2]
     for size, proof in witnesses.asked:
-        roots = [leaf.root for leaf in ledger.leaves(0, size)]
+        roots = [tree.root(ledger.tree.edge(one)) for one in range(1, size + 1)]
         proofs.verify_consistency(1, roots[0], size, roots[-1], proof)

@@ -20,12 +20,13 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
 from leaves import leaf_after
 
-from hashpact.domain.state import Basis, Entry, Head
+from hashpact.domain.state import Basis, Entry, Head, Leaf
 from hashpact.errors import CommitFailedError, ConfigError, UnavailableError
 from hashpact.storage.sqlite import SqliteLedger
 
@@ -43,16 +44,39 @@ BREATH = 0.001
 """Seconds between two appends, in which another process gets its turn."""
 
 
+def entry_of(leaf: Leaf) -> Entry:
+    """An entry at the leaf."""
+    return Entry(
+        leaf.index, leaf.member, ("ncii",), Basis.GUIDELINE, None, None, ("VN",), 1, 2, PARTS, bytes(32)
+    )
+
+
 def append(ledger: SqliteLedger, member: str = "acme-video") -> int:
     """Append one leaf with all that may belong to one; its index."""
     with ledger.begin() as transaction:
         head = ledger.head()
         leaf = leaf_after(head, b"%d " % head.size * 500, member)
-        entry = Entry(
-            leaf.index, member, ("ncii",), Basis.GUIDELINE, None, None, ("VN",), 1, 2, PARTS, bytes(32)
-        )
+        entry = entry_of(leaf)
         transaction.append(leaf, [b"%d" % number * 900 for number in range(PARTS)], [entry])
     return leaf.index
+
+
+def append_group(ledger: SqliteLedger) -> int:
+    """Append two leaves with a refused one between them, each in a savepoint; the last one's index."""
+    with ledger.begin() as transaction:
+        head = ledger.head()
+        for refused in (False, True, False):
+            leaf = leaf_after(head, b"%d " % head.size * 500)
+            entry = entry_of(leaf)
+            with suppress(ZeroDivisionError), transaction.savepoint():
+                transaction.append(leaf, [b"%d" % number * 900 for number in range(PARTS)], [entry])
+                if refused:
+                    raise ZeroDivisionError
+                head = head.after(leaf)
+    return head.size - 1
+
+
+APPENDS = {"one": append, "group": append_group}
 
 
 def check(path: Path) -> int:
@@ -68,7 +92,7 @@ def check(path: Path) -> int:
                 assert entry is not None, f"entry {leaf.index}"
                 assert entry.member == leaf.member, f"entry {leaf.index}"
                 assert view.request(leaf.member, leaf.request) == leaf.index, f"request of {leaf.index}"
-                head = Head(leaf.index + 1, leaf.edge)
+                head = head.after(leaf)
             assert head == ledger.head()
             assert view.entry(head.size) is None
         assert len(private) == head.size
@@ -129,14 +153,14 @@ class Fault(apsw.VFS):
             raise apsw.IOError(errno.EIO, os.strerror(errno.EIO))
 
 
-def try_once(path: Path, how: str, at: int) -> None:
+def try_once(path: Path, how: str, at: int, what: str) -> None:
     """Append once with a fault at the ``at``-th write or sync, and say what came of it."""
     fault = Fault(how)
     ledger = SqliteLedger.open(path)
     size = ledger.head().size
     fault.arm(at)
     try:
-        say(f"ack {append(ledger)}")
+        say(f"ack {APPENDS[what](ledger)}")
     except CommitFailedError:
         say("refused")
         assert ledger.head().size == size, "a failed commit is visible"
@@ -150,14 +174,14 @@ def try_once(path: Path, how: str, at: int) -> None:
         say("not-closed")
 
 
-def sweep(path: Path, how: str) -> None:
+def sweep(path: Path, how: str, what: str = "one") -> None:
     """`try_once` in a process of its own for each place of the fault, and some places too late to matter."""
     for at in range(1, 41):
         say(f"try {at}")
         child = os.fork()
         if child == 0:
             try:
-                try_once(path, how, at)
+                try_once(path, how, at, what)
             except BaseException as exc:
                 say(f"bug {exc!r}")
                 raise

@@ -6,6 +6,7 @@ import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from functools import reduce
 from pathlib import Path
 
 import pytest
@@ -141,7 +142,7 @@ def test_any_history_leaves_what_state_has(
             after, staged = head, []
             for (data, member, parts), records in appends:
                 leaf = leaf_after(after, data, member, b"%d" % after.size, len(data))
-                after = Head(leaf.index + 1, leaf.edge)
+                after = after.after(leaf)
                 staged.append((leaf, parts, records))
             for ledger in ledgers:
                 with suppress(AbandonedError), ledger.begin() as transaction:
@@ -192,7 +193,7 @@ def test_readers_and_writers_in_many_threads(kind: str, tmp_path: Path) -> None:
             head = ledger.head()
             leaves = list(ledger.leaves(0, head.size))
             assert [leaf.index for leaf in leaves] == list(range(head.size))
-            assert not leaves or leaves[-1].edge == head.edge
+            assert reduce(Head.after, leaves, Head(0, ())) == head
             assert [parts for _, parts in ledger.private(0, head.size)] == [(v.data, b"2") for v in leaves]
             with ledger.snapshot() as view:
                 charter, last = view.charter(), view.member("last")
@@ -215,7 +216,7 @@ def test_readers_and_writers_in_many_threads(kind: str, tmp_path: Path) -> None:
     head = Head(0, ())
     for leaf in ledger.leaves(0, 1000):
         assert leaf == leaf_after(head, leaf.data, leaf.member)
-        head = Head(leaf.index + 1, leaf.edge)
+        head = head.after(leaf)
     assert head == ledger.head()
     assert head.size == writers * each
     ledger.close()

@@ -65,9 +65,9 @@ def events(*arguments: str | Path) -> list[str]:
     return lines
 
 
-def attempts(path: Path, how: str) -> list[list[str]]:
+def attempts(path: Path, how: str, what: str = "one") -> list[list[str]]:
     """The events of each attempt of a sweep."""
-    text = "\n".join(events("sweep", path, how))
+    text = "\n".join(events("sweep", path, how, what))
     assert "bug" not in text
     return [part.splitlines()[1:] for part in text.split("try ")[1:]]
 
@@ -103,6 +103,18 @@ def test_29_a_kill_at_every_write_and_sync(path: Path) -> None:
     assert synced_after_the_last_write >= 2
     assert "fault write" in faults(tried, answered=True)  # of the checkpoint at the close
     assert any(attempt[-1].endswith("ended") for attempt in tried)  # the sweep got to the end
+
+
+def test_29_a_kill_at_every_write_and_sync_of_a_group(path: Path) -> None:
+    """Whatever the moment, all of the group is there afterwards or nothing; and what was refused, never."""
+    size, killed = 0, 0
+    for attempt in attempts(path, "kill", "group"):
+        now, how = re.fullmatch(r"size (\d+) (killed|ended)", attempt[-1]).groups()  # type: ignore[union-attr]  # as above
+        answered = any(event.startswith("ack") for event in attempt)
+        assert int(now) - size in ({2} if answered else {0, 2})
+        killed += how == "killed" and not answered
+        size = int(now)
+    assert killed >= 15
 
 
 def test_30_an_error_at_every_write_and_sync(path: Path) -> None:

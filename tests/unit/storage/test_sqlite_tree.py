@@ -26,7 +26,7 @@ def ledger(tmp_path: Path) -> Iterator[SqliteLedger]:
             for index in range(LEAVES):
                 leaf = leaf_after(head, b"leaf %d" % index)
                 transaction.append(leaf, (), ())
-                head = Head(leaf.index + 1, leaf.edge)
+                head = head.after(leaf)
         yield opened
 
 
@@ -41,9 +41,7 @@ def meddle(tmp_path: Path) -> Callable[[str], None]:
     return run
 
 
-@pytest.mark.parametrize(
-    ("gone", "level", "number"), [(3, 0, 3), (7, 1, 3), (6, 1, 3), (7, 3, 0), (6, 3, 0), (0, 0, 0)]
-)
+@pytest.mark.parametrize(("gone", "level", "number"), [(3, 0, 3), (7, 1, 3), (7, 3, 0), (0, 0, 0)])
 def test_a_missing_leaf_is_named(
     ledger: SqliteLedger, meddle: Callable[[str], None], gone: int, level: int, number: int
 ) -> None:
@@ -56,27 +54,31 @@ def test_a_missing_leaf_is_named(
     assert caught.value.details["index"] == str(gone)
 
 
-@pytest.mark.parametrize("edge", ["zeroblob(32)", "zeroblob(33)", "zeroblob(128)"])
-def test_an_edge_of_another_length_is_named(
-    ledger: SqliteLedger, meddle: Callable[[str], None], edge: str
+@pytest.mark.parametrize("index", [3, 6])
+@pytest.mark.parametrize("nodes", ["zeroblob(32)", "zeroblob(33)", "zeroblob(128)"])
+def test_nodes_of_another_length_are_named(
+    ledger: SqliteLedger, meddle: Callable[[str], None], nodes: str, index: int
 ) -> None:
-    sql = f"UPDATE leaves SET edge = {edge} WHERE idx = 6"  # noqa: S608  # of this test's own values
+    sql = f"UPDATE leaves SET nodes = {nodes} WHERE idx = {index}"  # noqa: S608  # of this test's own values
     meddle("PRAGMA ignore_check_constraints = ON; " + sql)
     with pytest.raises(CorruptError) as caught:
         ledger.tree.edge(7)
-    assert caught.value.details["index"] == "6"
-
-
-def test_an_edge_too_short_for_a_node_is_named(ledger: SqliteLedger, meddle: Callable[[str], None]) -> None:
-    meddle("UPDATE leaves SET edge = zeroblob(64) WHERE idx = 6")
+    assert caught.value.details["index"] == str(index)
     with pytest.raises(CorruptError) as caught:
-        ledger.tree.node(3, 0)
-    assert caught.value.details["index"] == "6"
+        ledger.tree.node(2 if index == 3 else 0, 0 if index == 3 else 6)
+    assert caught.value.details["index"] == str(index)
+
+
+def test_a_leaf_that_ends_a_subtree_further_back_is_named(
+    ledger: SqliteLedger, meddle: Callable[[str], None]
+) -> None:
+    meddle("DELETE FROM leaves WHERE idx = 3")
+    with pytest.raises(CorruptError) as caught:
+        ledger.tree.edge(7)
+    assert caught.value.details["index"] == "3"
 
 
 def test_a_leaf_past_the_head_is_seen(ledger: SqliteLedger, meddle: Callable[[str], None]) -> None:
-    meddle(
-        "INSERT INTO leaves SELECT 9, 'x', request, time, hash, root, edge, data FROM leaves WHERE idx = 8"
-    )
+    meddle("INSERT INTO leaves SELECT 9, 'x', request, time, hash, nodes, data FROM leaves WHERE idx = 8")
     assert ledger.tree.extent() == LEAVES + 1
     assert ledger.head().size == LEAVES
