@@ -128,7 +128,7 @@ def fingerprint(files: tuple[str, ...], types: tuple[str, ...], *, as_json: bool
     "--min-similarity",
     metavar="SHARE",
     type=click.FloatRange(0, 1),
-    help="Of minhash/1, how much must be alike. [0.6, of a short text 0.45]",
+    help="Of minhash/1, how much must be alike. [0.6, of short texts 0.4 to 0.5]",
 )
 @click.option(
     "--min-share",
