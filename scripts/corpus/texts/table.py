@@ -22,7 +22,7 @@ def boilerplated(language: str, count: int) -> list[str]:
     """Different texts of about 100 characters, each followed by the same 400.
 
     From catalogs as far as there are any: texts of our own repeat phrases, and are not quite different. One
-    that has a run of the boilerplate in its own part is left out: there the others do contain what is its own.
+    that has a run of the boilerplate in its own part is left out: the others do contain what is its own.
     """
     (shared,) = catalogs.distinct(language, 1, SHARED, SHARED, seed=3) or posts.texts(
         language, 1, SHARED, SHARED, seed=1

@@ -152,6 +152,7 @@ def fingerprint(files: tuple[str, ...], types: tuple[str, ...], *, as_json: bool
     show_default=True,
     help="The weakest matches to show.",
 )
+@click.option("--explain", is_flag=True, help="Say of each match what is alike, and what that means.")
 @client_options
 @json_option
 def check(  # noqa: PLR0913, PLR0917 - an argument for each option
@@ -173,6 +174,7 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     without_disputed: bool,
     without_disowned: bool,
     parts: bool,
+    explain: bool,
     as_json: bool,
 ) -> None:
     """Look for shared entries that files are copies of; - is one piece of content on standard input.
@@ -222,6 +224,8 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
                 )
             else:
                 _show_answer(path, answer, agreed)
+                for each in answer.matches if explain else ():
+                    click.echo(f"{each.entry} by {each.type}, {each.strength}: {each.reason}")
     if work.failed or not matched:
         raise click.exceptions.Exit(exits.MISUSED if work.failed else exits.NO)
 
@@ -286,7 +290,7 @@ def _match(match: Match, agreed: Mapping[int, float]) -> dict[str, object]:
         **place,
         **seen,
         "view": match.view.value,
-        **({} if match.strength is None else {"strength": match.strength.value}),
+        **({} if match.strength is None else {"strength": match.strength.value, "reason": match.reason}),
         "labels": list(match.labels),
         "basis": match.basis,
         "member": match.member,
