@@ -56,7 +56,7 @@ COMMANDS: Final = {
 
 _PR_SET_DUMPABLE: Final = 4  # of <linux/prctl.h>
 
-_ALLOCATIONS: Final = 10_000
+_ALLOCATIONS: Final = 50_000
 """After so many new objects garbage is looked for, instead of after 700. A command imports a hundred thousand
 that stay, and looking through them took 50 ms of a check's half second."""
 

@@ -7,7 +7,7 @@ imagehash takes scipy for it, which would cost every command a good part of a se
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,7 +110,7 @@ def is_distinctive(frequencies: NDArray[np.float64]) -> bool:
     """Whether a phash says enough to find copies, and nothing but copies."""
     if _doubtful_bits(frequencies) > _DOUBTFUL_OF_PHASH:
         return False
-    bits = frequencies > np.median(frequencies)
+    bits = frequencies > median(frequencies, None)
     for lines in (bits, bits.T):
         # How far each line is from each other one or from its opposite, whichever is nearer.
         apart = (lines[:, np.newaxis] ^ lines[np.newaxis]).sum(axis=2)
@@ -121,7 +121,14 @@ def is_distinctive(frequencies: NDArray[np.float64]) -> bool:
 
 def _doubtful_bits(frequencies: NDArray[np.float64]) -> int:
     """How many bits of phash are a matter of chance, because their frequency is as good as the median."""
-    return int((np.abs(frequencies - np.median(frequencies)) < _NOISE).sum())
+    return int((np.abs(frequencies - median(frequencies, None)) < _NOISE).sum())
+
+
+def median(values: NDArray[Any], axis: int | None) -> NDArray[np.float64]:
+    """What numpy's own function gives, which first loads a module for masked arrays: 20 ms of a command."""
+    ordered = np.sort(values, axis=axis)
+    size = len(ordered)
+    return np.asarray(ordered[(size - 1) // 2 : size // 2 + 1].mean(axis=0))
 
 
 def transformed(grey: Image.Image) -> NDArray[np.float64]:
@@ -140,7 +147,7 @@ def phash_codes(frequencies: NDArray[np.float64]) -> list[bytes]:
     across, down = frequencies * odd, frequencies * odd[:, np.newaxis]
     both = across * odd[:, np.newaxis]
     turned = (frequencies, across.T, both, down.T, down, across, frequencies.T, both.T)
-    return [np.packbits(each > np.median(each)).tobytes() for each in turned]
+    return [np.packbits(each > median(each, None)).tobytes() for each in turned]
 
 
 def _doubtful(name: str, doubtful: int, size: int) -> UnusableFingerprintError:

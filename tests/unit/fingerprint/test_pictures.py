@@ -23,7 +23,7 @@ from hashpact.domain.fingerprints import PDQ, PHASH, Fingerprint
 from hashpact.errors import InvalidInputError, UnusableContentError, UnusableFingerprintError
 from hashpact.fingerprint import images, perceptual
 from hashpact.fingerprint.content import fingerprints_of
-from hashpact.fingerprint.perceptual import Reduced, pdq, phash, phash_codes, transformed
+from hashpact.fingerprint.perceptual import Reduced, median, pdq, phash, phash_codes, transformed
 from hashpact.fingerprint.sniff import Kind
 
 ROOT = Path(__file__).parents[3]
@@ -388,3 +388,11 @@ def test_altered_photographs_stay_within_the_default_distance() -> None:
     assert apart(original["pdq/1"].value, bytes.fromhex(published)) <= CONFORMANT
     assert max(by_pdq for by_pdq, _ in distances.values()) <= PDQ.default
     assert max(by_phash for _, by_phash in distances.values()) <= PHASH.default
+
+
+def test_a_median_is_that_of_numpy() -> None:
+    rng = np.random.default_rng(5)
+    for size in (1, 2, 3, 64, 65):
+        values = rng.normal(size=(size, 3)) * rng.integers(1, 1000)
+        assert median(values, None) == np.median(values)
+        assert np.array_equal(median(values, 0), np.median(values, axis=0))

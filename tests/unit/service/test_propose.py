@@ -27,7 +27,8 @@ from hashpact.governance.drafts import Draft
 from hashpact.lookup.catalog import EntryCatalog
 from hashpact.service.append import MAX_AGE, Intake
 from hashpact.service.follow import Follower
-from hashpact.service.propose import MAX_OF_ONE, MAX_WAITING, Proposals
+from hashpact.governance.drafts import MAX_WAITING
+from hashpact.service.propose import MAX_OF_ONE, Proposals
 
 
 @dataclass(slots=True)
