@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 
 import pytest
@@ -21,6 +22,9 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("fixed")
+
+# A server that a test starts is one process, unless the test says otherwise.
+os.environ.setdefault("HASHPACT_WORKERS", "1")
 
 
 @pytest.fixture

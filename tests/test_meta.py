@@ -80,16 +80,14 @@ ROOMS = {
     ),
     "audit": room("errors log domain clock durable config storage lookup keys service wire member home"),
     "witness": room("errors log domain clock events durable config storage keys http", "cryptography"),
-    "upkeep": room("errors domain events lookup keys.uses service home", "structlog"),
-    "server": room(
-        "errors log domain clock events durable config storage lookup keys service wire http home audit "
-        "upkeep",
+    "serving": room(
+        "errors log domain clock events durable config storage lookup keys service wire http home audit",
         "structlog uvloop",
     ),
     "__init__": room("errors log.checkpoint domain fingerprint member"),
     "cli": room(
         "errors log.checkpoint domain clock config fingerprint keys governance member home audit witness "
-        "server",
+        "serving",
         "click rich PIL numpy",
     ),
     "__main__": room("cli"),
@@ -282,7 +280,7 @@ def fake(tmp_path: Path) -> Path:
         "log/note.py": "from hashpact.errors import MalformedError\n",
         "service/append.py": "from hashpact.domain import rules\nfrom hashpact.log import note\n",
         "wire/codec.py": "import grpc\nfrom hashpact.service import append\n",
-        "server.py": "from hashpact.wire import codec\nfrom hashpact.service import append\nimport os\n",
+        "serving/process.py": "import os\nfrom hashpact.wire import codec\nfrom hashpact.home import paths\n",
     }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
@@ -302,7 +300,7 @@ def fake(tmp_path: Path) -> Path:
         ("domain/rules.py", "from ..service import append\n"),
         ("domain/rules.py", "from .. import service\n"),
         ("domain/rules.py", "import importlib\nimportlib.import_module('hashpact.service.append')\n"),
-        ("domain/rules.py", "from hashpact import server\n"),
+        ("domain/rules.py", "from hashpact import serving\n"),
         ("domain/rules.py", "from hashpact import Client\n"),
         ("log/note.py", "from hashpact.domain import keys\n"),
         ("log/note.py", "from hashpact.domain import rules\n"),
@@ -331,7 +329,7 @@ def test_the_checker_sees_names_that_are_used_twice(fake: Path) -> None:
     for room in ("log", "wire", "service"):
         (fake / room / "server.py").write_text("")
     places = "log/note.py, wire/codec.py"
-    assert name_faults(fake) == [f"the class Note is in {places}", "4 files are named server.py"]
+    assert name_faults(fake) == [f"the class Note is in {places}", "3 files are named server.py"]
 
 
 def test_the_checker_sees_sizes_and_names(fake: Path) -> None:

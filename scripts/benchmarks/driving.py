@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeAlias
 
 import grpc
@@ -19,6 +20,8 @@ _TIMEOUT = 60.0
 _WARM_SHARE = 8
 
 Method: TypeAlias = "grpc.UnaryUnaryMultiCallable[bytes, bytes]"
+Driven: TypeAlias = Callable[[Sequence[bytes], int], list[float]]
+"""Sends requests, so many in flight, and gives the seconds that each took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +113,18 @@ def rounds(
 
 def turn(target: Target, requests: Sequence[bytes], at_once: int) -> Turn:
     """The calls to one server, so many at once, after some that are not counted."""
-    drive(target.method, requests[: max(1, len(requests) // _WARM_SHARE)], at_once)
-    busy, start = target.server.seconds(), time.perf_counter()
-    waited = drive(target.method, requests, at_once)
+    return spent(target.server, partial(drive, target.method), requests, at_once)
+
+
+def spent(
+    server: Server,
+    driven: Driven,
+    requests: Sequence[bytes],
+    at_once: int,
+) -> Turn:
+    """What ``driven`` makes a server spend on requests, so many at once, after some that are not counted."""
+    driven(requests[: max(1, len(requests) // _WARM_SHARE)], at_once)
+    busy, start = server.seconds(), time.perf_counter()
+    waited = driven(requests, at_once)
     seconds = time.perf_counter() - start
-    spent = target.server.seconds() - busy
-    return Turn(spent / len(requests) * MICROSECONDS, seconds, waited)
+    return Turn((server.seconds() - busy) / len(requests) * MICROSECONDS, seconds, waited)

@@ -6,7 +6,8 @@ A size is the number of pdq items in the log; it has a tenth as many of each of 
 items in a leaf. `hashpact serve` and two echoes (benchmarks/echo.py) run at the same time, each in its own
 process, and in each round one client calls them one after another. The cost is the server's processor time,
 user and system, by the system's accounting. Batches of 1000 codes are measured beside the kernel's own search
-in the same index. With --check it exits with 1 if a promise about the cost does not hold.
+in the same index, and checks on a stream beside the same checks as calls. With --check it exits with 1 if a
+promise about the cost does not hold.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import grpc
-from benchmarks import batching, echo, machine
+from benchmarks import batching, echo, machine, streaming
 from benchmarks.append import random_codes
 from benchmarks.check_under_history import near
 from benchmarks.driving import Target, Turn, channel_to, rounds
@@ -123,10 +124,8 @@ def echoes(home: Path, prepared: Sequence[Case], directory: Path) -> Iterator[di
         yield started
 
 
-def of_size(
-    entries: int, count: int, calls_each: int, batches_each: int
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The lines of one size: of checks, and of batches."""
+def of_size(entries: int, count: int, calls_each: int, batches_each: int) -> dict[str, list[dict[str, Any]]]:
+    """The lines of one size: of checks (rows), of batches and of streams."""
     with tempfile.TemporaryDirectory(prefix="hashpact-bench-") as name, contextlib.ExitStack() as stack:
         directory = Path(name)
         say(f"a home with {entries:,} pdq items")
@@ -136,12 +135,15 @@ def of_size(
         channel = stack.enter_context(channel_to(endpoint, ours.address))
         batched = list(batching.rows_of(stocked, ours, channel, count, batches_each))
         prepared = list(cases(stocked, channel))
+        both = [streaming.Asked.of(case.name, case.method, case.requests) for case in prepared]
+        streams = list(streaming.rows_of(both, ours, channel, count, calls_each))
         servers = {OURS: ours, **stack.enter_context(echoes(stocked.home, prepared, directory))}
         channels = {OURS: channel} | {
             kind: stack.enter_context(channel_to(endpoint, servers[kind].address)) for kind in (AIO, SYNC)
         }
         checked = list(_unary(prepared, servers, channels, count, calls_each))
-    return [{"entries": entries, **row} for row in checked], [{"entries": entries, **row} for row in batched]
+    found = {"rows": checked, "batches": batched, "streams": streams}
+    return {kind: [{"entries": entries, **row} for row in rows] for kind, rows in found.items()}
 
 
 def _unary(
@@ -186,8 +188,7 @@ def measure(sizes: Sequence[int], count: int, calls_each: int, batches_each: int
         "machine": described,
         "rounds": count,
         "calls": calls_each,
-        "rows": [row for rows, _ in measured for row in rows],
-        "batches": [row for _, rows in measured for row in rows],
+        **{kind: [row for of in measured for row in of[kind]] for kind in ("rows", "batches", "streams")},
     }
 
 
@@ -212,6 +213,7 @@ def show(report: Mapping[str, Any]) -> None:
         shown = ("entries", "case", "in_flight", *columns)
         print_table(title, [{column: row[column] for column in shown} for row in report["rows"]], notes)
     batching.show(report["batches"])
+    streaming.show(report["streams"])
     print_table("Promises", report["promises"])
 
 
@@ -244,7 +246,11 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="exit with 1 unless the promises hold")
     options = parser.parse_args()
     report = measure(options.sizes, options.rounds, options.calls, options.batches)
-    held = [*promises(report["rows"]), *batching.promises(report["batches"])]
+    held = [
+        *promises(report["rows"]),
+        *batching.promises(report["batches"]),
+        *streaming.promises(report["streams"], MISS),
+    ]
     report["promises"] = [promise.row() for promise in held]
     if options.json:
         print_json(report)

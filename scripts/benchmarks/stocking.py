@@ -45,7 +45,7 @@ class Stock:
 
 def command_of(home: Path) -> list[str]:
     """How the home is served, at a free port."""
-    return [sys.executable, "-m", "hashpact", "serve", str(home), "--listen", "127.0.0.1:0"]
+    return [sys.executable, "-m", "hashpact", "serve", str(home), "--listen", "127.0.0.1:0", "--workers", "1"]
 
 
 def stock(directory: Path, entries: int) -> Stock:

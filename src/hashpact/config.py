@@ -27,6 +27,7 @@ EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  # compared with,
 WITNESS_LISTEN: Final = "127.0.0.1:8480"
 ACCESS_LOG: Final = ("off", "errors", "calls", "members")
 """For which calls the event log has a line; only with `members` a check's line names its member."""
+MAX_WORKERS: Final = 256
 MAX_SIZE: Final = 64 * 1024
 """Bytes that a configuration file may have."""
 
@@ -37,7 +38,7 @@ _URL: Final = re.compile(
 _MAX_PORT: Final = 65535
 _OVERRIDDEN: Final = ("listen", "address", "health", "access_log")
 """Values of hashpact.toml that the environment overrides."""
-_HOME_KEYS: Final = frozenset({"origin", "quorum", "witness", *_OVERRIDDEN})
+_HOME_KEYS: Final = frozenset({"origin", "quorum", "witness", "workers", *_OVERRIDDEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ class HomeConfig:
     one). ``address`` is the HOST:PORT that members connect to, written into their profiles (None: where the
     server is bound); the server's certificate must name its host. ``quorum`` of the ``witnesses`` must cosign
     a checkpoint before anybody sees it. ``health`` is the HOST:PORT of the health port, which speaks plain
-    HTTP (None: no such port). ``access_log`` is one of `ACCESS_LOG`.
+    HTTP (None: no such port). ``access_log`` is one of `ACCESS_LOG`. So many ``workers`` answer members
+    (None: one for each processor).
     """
 
     origin: str
@@ -66,6 +68,7 @@ class HomeConfig:
     quorum: int = 0
     health: str | None = None
     access_log: str = "calls"
+    workers: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no server could keep to, with ConfigError."""
@@ -79,6 +82,9 @@ class HomeConfig:
         if self.access_log not in ACCESS_LOG:
             msg = f"hashpact.toml: access_log is one of {', '.join(ACCESS_LOG)}, not {self.access_log!r}"
             raise ConfigError(msg, field="access_log")
+        if self.workers is not None and not 1 <= self.workers <= MAX_WORKERS:
+            msg = f"hashpact.toml: workers must be from 1 to {MAX_WORKERS}"
+            raise ConfigError(msg, field="workers")
         if not 0 <= self.quorum <= len(self.witnesses):
             msg = f"hashpact.toml: quorum must be from 0 to the number of witnesses, {len(self.witnesses)}"
             raise ConfigError(msg, field="quorum")
@@ -104,7 +110,10 @@ class HomeConfig:
         """
         loaded = _loaded("hashpact.toml", text)
         witnesses = loaded.pop("witness", [])
-        quorum = loaded.pop("quorum", None)
+        quorum = _number("quorum", loaded.pop("quorum", None))
+        workers = _number("workers", loaded.pop("workers", None))
+        if number := environ.get(f"{ENVIRONMENT_PREFIX}WORKERS"):
+            workers = int(number) if re.fullmatch("[0-9]{1,9}", number) else -1
         values = _values("hashpact.toml", loaded, _HOME_KEYS, {"origin"})
         for name in _OVERRIDDEN:
             override = environ.get(ENVIRONMENT_PREFIX + name.upper())
@@ -114,16 +123,14 @@ class HomeConfig:
         if quorum is None and parsed:
             msg = "hashpact.toml: quorum is missing: how many witnesses must cosign, 0 for none"
             raise ConfigError(msg, field="quorum")
-        if isinstance(quorum, bool) or not isinstance(quorum, int | None):
-            msg = "hashpact.toml: quorum must be a number"
-            raise ConfigError(msg, field="quorum")
         strings = {name: str(value) for name, value in values.items()}
-        return cls(**strings, witnesses=parsed, quorum=quorum or 0)
+        return cls(**strings, witnesses=parsed, quorum=quorum or 0, workers=workers)
 
     def to_toml(self) -> str:
         """The file's text."""
         address = '# address = "HOST:PORT"' if self.address is None else f'address = "{self.address}"'
         health = '# health = "127.0.0.1:9090"' if self.health is None else f'health = "{self.health}"'
+        workers = "# workers = 2" if self.workers is None else f"workers = {self.workers}"
         return (
             "# A clearinghouse. HASHPACT_LISTEN and so on in the environment override this file.\n"
             f'origin = "{self.origin}"  # fixed at genesis; do not change\n'
@@ -131,6 +138,7 @@ class HomeConfig:
             f"{address}  # what members connect to, if not where it binds; new profiles carry it\n"
             f"{health}  # health over plain HTTP: /healthz and /readyz\n"
             f'access_log = "{self.access_log}"  # off, errors, calls, or members: also who checks\n'
+            f"{workers}  # processes that answer members; else one for each processor\n"
             + (f"quorum = {self.quorum}  # so many witnesses must cosign\n" if self.witnesses else "")
             + "".join(
                 f'\n[[witness]]\nkey = "{_witness_key(one.witness)}"\nurl = "{one.url}"\n'
@@ -269,6 +277,13 @@ def split_address(field: str, address: str) -> tuple[str, int]:
         msg = f"{field} must be HOST:PORT, such as 127.0.0.1:8443 or [::1]:8443, not {address!r}"
         raise ConfigError(msg, field=field)
     return found["host"].strip("[]"), int(found["port"])
+
+
+def _number(field: str, value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | None):
+        msg = f"hashpact.toml: {field} must be a number"
+        raise ConfigError(msg, field=field)
+    return value
 
 
 def _moment(field: str, text: str) -> int:

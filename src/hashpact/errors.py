@@ -172,6 +172,13 @@ class BehindError(UnavailableError):
     fault = False
 
 
+class StoppingError(UnavailableError):
+    """The server is stopping, and has ended a stream; what has no answer can be asked for again."""
+
+    code = "STOPPING"
+    fault = False
+
+
 class CommitFailedError(UnavailableError):
     """The disk refused a commit. Nothing of it was answered; the process must stop and start again."""
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import select
 import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -42,7 +44,9 @@ class CallLog:
     A call only leaves its facts here. What is not written yet is lost if the process is killed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, process: str = "") -> None:
+        """``process`` is how the lines name this one, if several write to one log."""
+        self._named = {"process": process} if process else {}
         self._waiting: deque[tuple[float, dict[str, object]]] = deque()
         self._dropped = 0
         self._writing = threading.Lock()
@@ -58,16 +62,31 @@ class CallLog:
         """Write what waits."""
         with self._writing:
             lines = [
-                _line("info", "rpc", at, facts)
+                _line("info", "rpc", at, self._named | facts)
                 for at, facts in (self._waiting.popleft() for _ in range(len(self._waiting)))
             ]
             if self._dropped:
                 dropped, self._dropped = self._dropped, 0
-                lines.append(_line("warning", "rpcs not logged", time.time(), {"count": dropped}))
+                lines.append(
+                    _line("warning", "rpcs not logged", time.time(), self._named | {"count": dropped})
+                )
             # What reads the log may be gone, or its disk full: no reason for the server to stop.
             with contextlib.suppress(OSError, ValueError):
-                sys.stderr.write("".join(lines))
-                sys.stderr.flush()
+                for piece in _pieces(lines):
+                    sys.stderr.write(piece)
+                    sys.stderr.flush()
+
+
+def _pieces(lines: Sequence[str]) -> Iterator[str]:
+    """The lines, as many at once as a pipe takes in one piece: others may write to the same one."""
+    piece = ""
+    for line in lines:
+        if piece and len(piece) + len(line) > select.PIPE_BUF:
+            yield piece
+            piece = ""
+        piece += line
+    if piece:
+        yield piece
 
 
 def _line(level: str, event: str, at: float, facts: dict[str, object]) -> str:

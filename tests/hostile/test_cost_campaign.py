@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import select
@@ -31,8 +32,9 @@ from hashpact.member.author import Reason
 from hashpact.member.clients import Client
 from hashpact.member.profile import Profile
 from hashpact.wire import codec
+from hashpact.wire.server.identity import CHECK_STREAM
 from hashpact.wire.server.transport import CONNECTIONS
-from hashpact.wire.v1 import check_pb2_grpc, log_pb2, log_pb2_grpc
+from hashpact.wire.v1 import check_pb2, check_pb2_grpc, log_pb2, log_pb2_grpc
 
 CHECKS = 600
 TRIED = 12_000
@@ -146,6 +148,35 @@ def read_nothing(address: str, begun: Event, end: Event, directory: Path) -> Non
                 stream.cancel()
 
 
+def stream_and_read_nothing(address: str, begun: Event, end: Event, directory: Path) -> None:
+    """Open 1 000 check streams over ten connections, ask on each for all it takes, and read no answer."""
+    profile = Profile.load(directory / "acme").at(address)
+    check = Check((Query(near_the_centre(10**6, 1)),), limit=1000)
+    request = check_pb2.CheckStreamRequest(check=codec.check_to_wire(check)).SerializeToString()
+
+    async def ask(stream: grpc.aio.StreamStreamCall[bytes, bytes]) -> None:
+        with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            while True:
+                await stream.write(request)
+
+    async def attack() -> None:
+        tls = profile.endpoint.tls
+        credentials = grpc.ssl_channel_credentials(tls.authority, tls.key, tls.certificate)
+        channels = [grpc.aio.secure_channel(address, credentials) for _ in range(10)]
+        while not end.is_set():
+            streams: list[grpc.aio.StreamStreamCall[bytes, bytes]] = [
+                one.stream_stream(CHECK_STREAM)() for one in channels for _ in range(100)
+            ]
+            asking = [asyncio.create_task(ask(stream)) for stream in streams]
+            await asyncio.sleep(5)
+            begun.set()
+            for stream in streams:
+                stream.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
+
+    asyncio.run(attack())
+
+
 @pytest.mark.slow
 def test_41_checks_in_a_crowd_delay_nobody(tmp_path: Path) -> None:
     home, _ = crowded(tmp_path, 5000)
@@ -180,6 +211,18 @@ def test_44_streams_that_are_not_read_delay_nobody(tmp_path: Path) -> None:
     with RunningServer(home) as server:
         before = server.memory
         compare(server, "unread streams", beside(read_nothing, server, tmp_path))
+        grown = server.memory - before
+        print(f"memory grew by {grown >> 20} MB")  # noqa: T201 - as above
+        assert grown < 64 << 20
+        assert "Traceback" not in server.log
+
+
+@pytest.mark.slow
+def test_44_check_streams_that_are_not_read_delay_nobody(tmp_path: Path) -> None:
+    home, _ = crowded(tmp_path, 2000)
+    with RunningServer(home) as server:
+        before = server.memory
+        compare(server, "unread check streams", beside(stream_and_read_nothing, server, tmp_path))
         grown = server.memory - before
         print(f"memory grew by {grown >> 20} MB")  # noqa: T201 - as above
         assert grown < 64 << 20

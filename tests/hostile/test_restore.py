@@ -162,8 +162,9 @@ def another_machine(home: Path) -> Iterator[None]:
         thread.join()
 
 
-def test_33_two_machines_on_one_home_are_refused(home: Path) -> None:
-    with RunningServer(home, measured=True) as server:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_33_two_machines_on_one_home_are_refused(home: Path, workers: str) -> None:
+    with RunningServer(home, "--workers", workers, measured=True) as server:
         with Client(server.profile("acme-video")) as client:
             client.submit([fingerprint(PDQ, "1")], labels=["other"])
         with another_machine(home):

@@ -21,7 +21,7 @@ from hashpact.domain.checks import Check, Query
 from hashpact.domain.fingerprints import MD5, MINHASH, PDQ, PHASH, SHA256, WINNOW
 from hashpact.member.author import Reason
 from hashpact.member.profile import Profile
-from hashpact.wire import codec
+from hashpact.wire import codec, streamed
 from hashpact.wire.v1 import certificate_pb2, check_pb2, log_pb2
 
 MINUTES: Final = 10
@@ -138,10 +138,10 @@ def good_requests(server: RunningServer) -> dict[str, list[bytes]]:
     shared = [fingerprint(kind, "fuzz") for kind in (PDQ, PHASH, MINHASH, WINNOW, SHA256, MD5)]
     submissions = [author.submit(shared, Reason(frozenset({"ncii"}))), author.withdraw(7, "mistake")]
     log, v1 = "hashpact.wire.v1.LogService.", log_pb2
+    check = Check(tuple(map(Query, shared)))
     return {
-        "hashpact.wire.v1.CheckService.Check": [
-            codec.check_to_wire(Check(tuple(map(Query, shared)))).SerializeToString()
-        ],
+        "hashpact.wire.v1.CheckService.Check": [codec.check_to_wire(check).SerializeToString()],
+        "hashpact.wire.v1.CheckService.CheckStream": [streamed.request_to_wire(check).SerializeToString()],
         f"{log}Append": [codec.submission_to_wire(one).SerializeToString() for one in submissions],
         f"{log}GetEntry": [v1.GetEntryRequest(name="entries/7").SerializeToString()],
         f"{log}GetTile": [v1.GetTileRequest(path="tile/entries/000.p/7").SerializeToString()],

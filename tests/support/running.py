@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -82,12 +83,18 @@ def health_port(log: str) -> int:
 class RunningServer:
     """`hashpact serve` of a home as a process of its own; ``address`` is the HOST:PORT it answers on.
 
-    ``options`` are those of the command. Its coverage is measured only if that is asked for: it then takes
-    twice as long to start.
+    ``options`` are those of the command, of which ``program`` may be another form. Its coverage is measured
+    only if that is asked for: it then takes twice as long to start.
     """
 
     def __init__(
-        self, home: Path, *options: str, port: int = 0, measured: bool = False, **environ: str
+        self,
+        home: Path,
+        *options: str,
+        port: int = 0,
+        measured: bool = False,
+        program: Sequence[str] = ("-m", "hashpact"),
+        **environ: str,
     ) -> None:
         self._directory = home.parent
         self.log_path = home.parent / "serve.log"
@@ -95,8 +102,7 @@ class RunningServer:
             self.process = subprocess.Popen(
                 [
                     sys.executable,
-                    "-m",
-                    "hashpact",
+                    *program,
                     "serve",
                     str(home),
                     "--listen",

@@ -217,7 +217,7 @@ def test_a_log_is_named_by_its_key() -> None:
 def test_stumble_10_a_misspelt_key_is_named_with_the_nearest_and_all_known_ones() -> None:
     with pytest.raises(ConfigError) as caught:
         HomeConfig.parse('origin = "t"\nlisten_ = "127.0.0.1:1"', {})
-    known = "known are access_log, address, health, listen, origin, quorum, witness"
+    known = "known are access_log, address, health, listen, origin, quorum, witness, workers"
     assert caught.value.message == f"hashpact.toml: unknown value 'listen_'; {known}; did you mean 'listen'?"
     with pytest.raises(ConfigError, match="access_log is one of off, errors, calls, members, not 'loud'"):
         HomeConfig.parse('origin = "t"', {"HASHPACT_ACCESS_LOG": "loud"})

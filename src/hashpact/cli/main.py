@@ -5,12 +5,10 @@ Each command is imported when it is called, so that `hashpact --help` answers at
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import importlib
 import io
 import os
-import resource
 import sys
 import traceback
 from collections.abc import Sequence
@@ -22,6 +20,7 @@ from hashpact.cli import exits
 from hashpact.cli.options import example
 from hashpact.cli.output import complain, one_line, report
 from hashpact.errors import HashpactError, InvalidInputError
+from hashpact.keys.core_dumps import forbid_core_dumps
 
 COMMANDS: Final = {
     "init": ("admin.home:init", "Make the home of a new clearinghouse."),
@@ -54,12 +53,9 @@ COMMANDS: Final = {
 }
 """Where each command is below hashpact.cli, and its line in the help."""
 
-_PR_SET_DUMPABLE: Final = 4  # of <linux/prctl.h>
-
 _ALLOCATIONS: Final = 50_000
-"""After so many new objects garbage is looked for, instead of after 700. A command imports a hundred thousand
-that stay, and looking through them took 50 ms of a check's half second."""
-
+"""After so many new objects garbage is looked for, instead of after 700: those that a command imports stay, and
+looking through them again and again took 20 ms of a check's half second."""
 
 class _ReaderGoneError(Exception):
     """The process that read our output has ended."""
@@ -107,7 +103,7 @@ def cli() -> None:
 def main() -> NoReturn:
     """The entry point of the command."""
     gc.set_threshold(_ALLOCATIONS)
-    _forbid_core_dumps()
+    forbid_core_dumps()
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -168,13 +164,6 @@ def _crashed(error: Exception) -> str:
     return (
         f"internal error: {type(error).__name__} in {place.filename}, line {place.lineno}; please report it"
     )
-
-
-def _forbid_core_dumps() -> None:
-    """Keep private keys out of core dumps: none is written, nor given to a program that collects them."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":  # a program that collects dumps gets them whatever the limit is
-        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def _open_closed_streams() -> None:

@@ -30,14 +30,31 @@ class Listening:
     """The claim of one process on HOST:PORT for the home in ``directory``; port 0 needs none."""
 
     def __init__(self, directory: Path, host: str, port: int) -> None:
+        self._directory = directory
         self._path = directory / f"serving-{port}.lock"
         self._host = host
         self._port = port
         self._lock: int | None = None
+        self._reserved: socket.socket | None = None
 
     def is_shared(self) -> bool:
         """Whether somebody listens on the port: another process of the home, or else `claimed` refuses."""
         return self._port != 0 and _is_taken(self._host, self._port)
+
+    def reserve(self) -> int:
+        """Claim the port for processes that bind it, until `close`, and return it: a free one for port 0.
+
+        Raises ConfigError as `claimed` does, and if the host cannot be bound.
+        """
+        if self._port != 0:
+            with self.claimed():
+                return self._port
+        self._reserved = _bound(self._host)
+        self._port = self._reserved.getsockname()[1]
+        self._path = self._directory / f"serving-{self._port}.lock"
+        self._lock = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_SH)
+        return self._port
 
     @contextlib.contextmanager
     def claimed(self) -> Iterator[None]:
@@ -62,6 +79,8 @@ class Listening:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+        if self._reserved is not None:
+            self._reserved.close()
 
     def _is_ours(self) -> bool:
         """Whether another process of this home holds its claim on the port."""
@@ -106,6 +125,24 @@ def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, Any]]:
     except OSError:
         return []
     return [(family, address) for family, _, _, _, address in found]
+
+
+def _bound(host: str) -> socket.socket:
+    """A socket on a free port that does not listen, so that no connection comes to it."""
+    found = _addresses(host, 0)
+    if not found:
+        msg = f"cannot find the address of {host}; check listen"
+        raise ConfigError(msg, field="listen")
+    family, address = found[0]
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        bound.bind(address)
+    except OSError as error:
+        bound.close()
+        msg = f"cannot listen on {host}: {error.strerror or error}"
+        raise ConfigError(msg, field="listen") from error
+    return bound
 
 
 def _holds(where: tuple[socket.AddressFamily, Any]) -> bool:

@@ -30,12 +30,12 @@ class Passphrases:
     """Where passphrases come from: ``environ``, else ``prompt``, if there is somebody to ask.
 
     ``prompt`` asks with a text; with True it asks twice and takes only what was typed the same both times.
-    What has opened one file is tried on the next before anybody is asked again.
+    What has opened one file, ``known``, is tried on the next before anybody is asked again.
     """
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     prompt: Callable[[str, bool], str] | None = None
-    _known: list[bytes] = field(default_factory=list, init=False, repr=False)
+    known: list[bytes] = field(default_factory=list, repr=False)
 
     def __call__(self, file: str) -> Iterator[bytes]:
         """The passphrases to try on that file (`pkcs8.Passphrases`): each in NFC, then as it was given."""
@@ -43,16 +43,16 @@ class Passphrases:
         if given is not None:
             yield from _spellings(given)
             return
-        yield from tuple(self._known)
+        yield from tuple(self.known)
         if self.prompt is None:
             msg = f"{file} is encrypted; set {FILE} or {VALUE}, or run at a terminal"
             raise ConfigError(msg)
         for _ in range(_TRIES):
             typed = self.prompt(f"Passphrase of {file}", False).encode()  # noqa: FBT003 - named by the class
             for spelling in _spellings(typed):
-                self._known.append(spelling)
+                self.known.append(spelling)
                 yield spelling
-                self._known.remove(spelling)  # asked for another: it was wrong
+                self.known.remove(spelling)  # asked for another: it was wrong
 
     def for_new_keys(self, *, unencrypted: bool, as_before: bool = False) -> bytes | None:
         """The passphrase under which to write new keys; None only if they are wanted ``unencrypted``.
@@ -65,8 +65,8 @@ class Passphrases:
             return None
         given = self._given()
         passphrase = None if given is None else _composed(given)
-        if passphrase is None and as_before and self._known:
-            passphrase = self._known[-1]
+        if passphrase is None and as_before and self.known:
+            passphrase = self.known[-1]
         if passphrase is None:
             if self.prompt is None:
                 msg = f"no passphrase for new keys: set {FILE} or {VALUE}, or say --unencrypted"
@@ -75,7 +75,7 @@ class Passphrases:
         if len(passphrase) < MIN_SIZE:
             msg = f"a passphrase has at least {MIN_SIZE} characters"
             raise ConfigError(msg)
-        self._known.append(passphrase)
+        self.known.append(passphrase)
         return passphrase
 
     def _given(self) -> bytes | None:

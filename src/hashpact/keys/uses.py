@@ -1,4 +1,7 @@
-"""The day on which each channel certificate was last used, kept by the server for the members."""
+"""The day on which each channel certificate was last used, kept by the server for the members.
+
+Processes of one home keep one file: each adds what it has seen to what the others have written.
+"""
 
 from __future__ import annotations
 
@@ -34,9 +37,7 @@ class LastUses:
         self._clock = clock
         self._lock = threading.Lock()
         self._days: dict[str, dict[bytes, int]] = {}
-        self._changed = False
-        for member, serial, day in _read(path):
-            self._put(member, serial, day)
+        self._take_in()
 
     def note(self, member: str, serial: bytes) -> None:
         """A member's certificate of that serial is used now."""
@@ -47,7 +48,6 @@ class LastUses:
             return
         with self._lock:
             self._put(member, serial, today)
-            self._changed = True
 
     def of(self, member: str) -> tuple[tuple[bytes, int], ...]:
         """The serials of a member's certificates, each with the day of its last use, the newest first."""
@@ -57,19 +57,27 @@ class LastUses:
         return tuple(sorted(found, key=lambda one: (-one[1], one[0])))
 
     def save(self) -> None:
-        """Write the file if anything has changed. Raises ConfigError."""
-        if not self._changed:
-            return
+        """Take in what others wrote, and write the file if it lacks anything. Raises ConfigError."""
         with self._lock:
-            self._changed = False
+            written = self._take_in()
             oldest = self._clock() // _DAY - _KEPT
             lines = [
-                f"{member} {serial.hex()} {day}\n"
+                _line(member, serial, day)
                 for member, days in sorted(self._days.items())
                 for serial, day in days.items()
                 if day >= oldest
             ]
-        write_private(self._path, "".join(lines).encode(), replace=True)
+        if set(lines) != written:
+            write_private(self._path, "".join(lines).encode(), replace=True)
+
+    def _take_in(self) -> set[str]:
+        """Add what the file has of later uses; its lines."""
+        written = set()
+        for member, serial, day in _read(self._path):
+            written.add(_line(member, serial, day))
+            if day > self._days.get(member, {}).get(serial, -1):
+                self._put(member, serial, day)
+        return written
 
     def _put(self, member: str, serial: bytes, day: int) -> None:
         days = self._days.setdefault(member, {})
@@ -77,6 +85,10 @@ class LastUses:
         days[serial] = day
         if len(days) > MAX_OF_ONE:
             del days[next(iter(days))]
+
+
+def _line(member: str, serial: bytes, day: int) -> str:
+    return f"{member} {serial.hex()} {day}\n"
 
 
 def _read(path: Path) -> Iterator[tuple[str, bytes, int]]:

@@ -160,6 +160,7 @@ class IndexFiles:
         """Nothing is read yet, and nothing is made."""
         self.path = path
         self._register = register
+        self._verified: set[bytes] = set()
 
     def manifest(self) -> IndexManifest | None:
         """What was saved last, or None. Raises CorruptError if it cannot be read or is not registered."""
@@ -178,17 +179,27 @@ class IndexFiles:
             raise CorruptError(msg)
         return manifest
 
+    def discard(self) -> None:
+        """Forget what was saved: nothing is opened until something is saved again. Raises OSError."""
+        (self.path / MANIFEST).unlink(missing_ok=True)
+
     def locate(self, part: Part) -> Located:
         """A part's files, for a native store to open."""
         withdrawn = None if part.withdrawn is None else self._located(part.withdrawn)
         return [self._located(file) for file in part.segments], withdrawn
 
     def verify(self, part: Part) -> None:
-        """Compare every byte of a part's files with their SHA-256. Raises CorruptError, OSError."""
+        """Compare every byte of a part's files with their SHA-256. Raises CorruptError, OSError.
+
+        A file is read once: one that is saved never changes, and its name is not given again.
+        """
         for file in part.files():
+            if file.sha256 in self._verified:
+                continue
             if _sha256(self.path / file.name) != file.sha256:
                 msg = f"{self.path / file.name} is not the file that was saved"
                 raise CorruptError(msg)
+            self._verified.add(file.sha256)
 
     def _located(self, file: File) -> tuple[str, int | None]:
         return os.fspath(self.path / file.name), file.checksum
@@ -197,9 +208,9 @@ class IndexFiles:
 class IndexDirectory(IndexFiles):
     """The files of an index, for all processes of one machine. Any may read; only one may save.
 
-    The first process that saves keeps that right until it closes the directory or ends, however it ends. A
-    saved file is never changed. It is removed when a later save does not need it; processes that have it
-    mapped can still read it.
+    The process that has claimed the right to save keeps it until it closes the directory or ends, however it
+    ends. A saved file is never changed. It is removed when a later save does not need it; processes that have
+    it mapped can still read it.
     """
 
     def __init__(self, path: Path, register: SavedIndexes) -> None:
@@ -211,11 +222,14 @@ class IndexDirectory(IndexFiles):
         except OSError as exc:
             msg = f"cannot use {path}: {exc.strerror}; check its owner and mode"
             raise ConfigError(msg) from exc
+
+    def claim(self) -> bool:
+        """Whether this process may save, now or since it asked before; False while another one may."""
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.may_save = True
         except BlockingIOError:
-            self.may_save = False
+            return False
+        return True
 
     def close(self) -> None:
         """Let another process save."""

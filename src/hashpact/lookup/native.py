@@ -66,6 +66,11 @@ class NativeIndex:
                 return index, manifest
         return None
 
+    def become(self, other: NativeIndex) -> None:
+        """Hold what ``other`` holds, which is not used any more. A search sees one or the other whole."""
+        with self._writing:
+            self._parts = other._parts
+
     def freeze(self) -> Mapping[str, Frozen]:
         """The content of the index now, for `IndexDirectory.save`; the index can be used meanwhile."""
         with self._writing:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self, TypeAlias, TypeVar
 
 from hashpact.clock import unix_time
 from hashpact.domain.checks import DEFAULT_LIMIT, Answer, Filter, Query
@@ -36,13 +38,18 @@ from hashpact.member.author import reason_of
 from hashpact.member.clients import PACE, TIMEOUT, loaded
 from hashpact.member.operations import Fingerprintable, Local, Operations, Steps
 from hashpact.member.profile import Profile
-from hashpact.wire.client import calls, feeds
+from hashpact.wire.client import calls, feeds, flow
 from hashpact.wire.client.attempts import checked_timeout
 from hashpact.wire.client.calls import Call
 from hashpact.wire.client.connection import AsyncConnection
+from hashpact.wire.client.flow import IN_FLIGHT
+from hashpact.wire.client.flowing import Upload
 from hashpact.wire.codec import EVERYTHING
 
 Result = TypeVar("Result")
+
+Wanted: TypeAlias = Iterable["Fingerprintable | Query"]
+"""What `check` takes of one upload."""
 
 
 class AsyncClient:
@@ -98,6 +105,33 @@ class AsyncClient:
         for call in self._operations.check_many(fingerprints, filter, limit, min_position, strength):
             for answer in await self._run(call, timeout):
                 yield answer
+
+    async def check_stream(  # noqa: PLR0913  # what narrows a check
+        self,
+        uploads: AsyncIterable[Iterable[Fingerprintable | Query]]
+        | Iterable[Iterable[Fingerprintable | Query]],
+        *,
+        filter: Filter = EVERYTHING,  # noqa: A002  # the word of the API
+        limit: int = DEFAULT_LIMIT,
+        min_position: int = 0,
+        strength: Strength | str = Strength.POSSIBLE,
+        in_flight: int = IN_FLIGHT,
+        timeout: float | None = None,  # noqa: ASYNC109  # it is for each upload
+    ) -> AsyncIterator[Answer | HashpactError]:
+        """The answer to each of a flow of uploads, in their order, as `Client.check_stream`.
+
+        A task reads ``uploads``, which may be asynchronous.
+        """
+        operations, rest = self._operations, (filter, limit, min_position, strength)
+
+        async def asked() -> AsyncIterator[Upload]:
+            async for upload in _each(uploads):
+                yield flow.asked(partial(operations.check, upload, *rest))
+
+        seconds = self.timeout if timeout is None else checked_timeout(timeout)
+        async with contextlib.aclosing(self._connection.flow(asked(), in_flight, seconds)) as found:
+            async for outcome in found:
+                yield outcome
 
     async def check_file(  # noqa: PLR0913  # what narrows a check
         self,
@@ -272,3 +306,13 @@ class AsyncClient:
     async def _run(self, call: Call[Result], timeout: float | None = None) -> Result:  # noqa: ASYNC109  # as above
         seconds = self.timeout if timeout is None else checked_timeout(timeout)
         return await self._connection.run(call, seconds)
+
+
+async def _each(items: AsyncIterable[Result] | Iterable[Result]) -> AsyncIterator[Result]:
+    """The items of an iterable of either kind."""
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            yield item
+    else:
+        for item in items:
+            yield item

@@ -188,6 +188,21 @@ class Follower:
                 raise UnavailableError(msg)
             yield self._position
 
+    def replace(self, ahead: Follower, replace: Callable[[], None]) -> bool:
+        """Go on with the index of another follower, which is brought level; False if it cannot be used now.
+
+        ``ahead`` has an index and a catalog of its own, of the same ledger, and nobody else uses it. Bring it
+        near the log's end before, so that no check waits long. ``replace`` puts its index in the place of
+        this one's.
+        """
+        with self._lock:
+            if self._added != self._position or ahead.position > self._position:
+                return False
+            ahead.catch_up(self._position - ahead.position)
+            replace()
+            self._unsettled = dict(ahead._unsettled)
+            return True
+
     def reach(self, position: int) -> int:
         """The index's position, at least ``position``; BehindError if the log is shorter."""
         reached = self._position if self._position >= position else self.catch_up()

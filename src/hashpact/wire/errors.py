@@ -49,6 +49,7 @@ STATUS: Final[Mapping[type[HashpactError], grpc.StatusCode]] = {
     errors.OverloadedError: _Code.RESOURCE_EXHAUSTED,
     errors.UnavailableError: _Code.UNAVAILABLE,
     errors.BehindError: _Code.UNAVAILABLE,
+    errors.StoppingError: _Code.UNAVAILABLE,
     errors.CommitFailedError: _Code.UNAVAILABLE,
     errors.CertificateError: _Code.UNAVAILABLE,
     errors.DeadlineError: _Code.DEADLINE_EXCEEDED,
@@ -106,6 +107,19 @@ def internal() -> status_pb2.Status:
     return to_status(HashpactError("internal error; the operator's log has it"))
 
 
+def cut_details(error: HashpactError) -> dict[str, str]:
+    """The details of an error, cut as `to_status` cuts them."""
+    return {name: _cut(value, _MAX_DETAIL) for name, value in error.details.items()}
+
+
+def of(code: int, reason: str, message: str, details: Mapping[str, str]) -> HashpactError:
+    """The error of a reason, or of a status code (of google.rpc.Code) if this version does not know it."""
+    fallback = next((FALLBACK[known] for known in FALLBACK if known.value[0] == code), HashpactError)
+    error = REASONS.get(reason, fallback)(message)
+    error.details.update(details)
+    return error
+
+
 def from_rpc(failed: grpc.RpcError) -> HashpactError:
     """The error of a failed call, of either kind of client.
 
@@ -116,9 +130,7 @@ def from_rpc(failed: grpc.RpcError) -> HashpactError:
     info = _find(failed, error_details_pb2.ErrorInfo())
     if info is None or info.domain != DOMAIN:
         return FALLBACK.get(code, HashpactError)(message)
-    error = REASONS.get(info.reason, FALLBACK.get(code, HashpactError))(message)
-    error.details.update(info.metadata)
-    return error
+    return of(code.value[0], info.reason, message, info.metadata)
 
 
 def is_answer(failed: grpc.RpcError) -> bool:
@@ -134,7 +146,7 @@ def retry_after(failed: grpc.RpcError) -> float:
 
 
 def _details(error: HashpactError, message: str) -> Iterator[Message]:
-    metadata = {name: _cut(value, _MAX_DETAIL) for name, value in error.details.items()}
+    metadata = cut_details(error)
     yield error_details_pb2.ErrorInfo(reason=error.code, domain=DOMAIN, metadata=metadata)
     field = metadata.get("field")
     if isinstance(error, errors.InvalidInputError) and field is not None:
@@ -144,9 +156,13 @@ def _details(error: HashpactError, message: str) -> Iterator[Message]:
     if isinstance(error, errors.NotFoundError) and resource is not None:
         kind, _, _ = resource.partition("/")
         yield error_details_pb2.ResourceInfo(resource_type=kind, resource_name=resource)
-    if status_of(error) is _Code.UNAVAILABLE:
+    member, wait = metadata.get("member"), metadata.get("retry_after")
+    if isinstance(error, errors.OverloadedError) and member is not None:
+        violation = error_details_pb2.QuotaFailure.Violation(subject=f"members/{member}", description=message)
+        yield error_details_pb2.QuotaFailure(violations=[violation])
+    if wait is not None or status_of(error) is _Code.UNAVAILABLE:
         info = error_details_pb2.RetryInfo()
-        info.retry_delay.FromMilliseconds(int(RETRY_AFTER * 1000))
+        info.retry_delay.FromMilliseconds(int(float(wait or RETRY_AFTER) * 1000))
         yield info
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import grpc
 import pytest
-from benchmarks import batching, serve
+from benchmarks import batching, serve, streaming
 from benchmarks.driving import Turn, drive
 from benchmarks.processes import Server, running
 from benchmarks.serve import AIO, BOUNDS, FLIGHTS, FOUR, FOUR_MATCH, MATCH, MISS, OURS, SYNC
@@ -168,6 +168,22 @@ def test_the_promises_of_batches_are_kept_at_their_bounds_and_each_can_be_missed
     assert missed(least - 0.001, rate) == ([] if share is None else [" / the kernel"])
 
 
+def test_a_message_is_compared_with_a_call_of_the_same_round_and_its_promise_can_be_missed() -> None:
+    played = [
+        {"unary": Turn(unary, 1.0, [0.1]), "stream": Turn(stream, 2.0, [0.002] * 4)}
+        for unary, stream in ((100, 50), (400, 240), (100, 90))
+    ]
+    found = streaming.figures(played)
+    assert (found["stream_us"], found["unary_us"], found["x_unary"]) == (90, 100, 0.6)
+    assert found["x_unary_of_rounds"] == [0.5, 0.6, 0.9]
+    assert (found["messages/s"], found["p50_ms"]) == (2, 2)
+    row = {"entries": 1000, "case": MISS, "in_flight": 16, **found}
+    (promise,) = streaming.promises([row, row | {"case": MATCH}, row | {"in_flight": 1}], MISS)
+    assert promise.kept
+    (promise,) = streaming.promises([row | {"x_unary": 0.61}], MISS)
+    assert not promise.kept
+
+
 def test_those_that_match_are_spread_over_a_batch() -> None:
     assert list(batching.places(0)) == []
     assert list(batching.places(10)) == list(range(0, 1000, 100))
@@ -187,10 +203,13 @@ def test_a_small_run_has_all_cases_of_a_real_server(
         (row["batch"], row["in_flight"]) for row in report["batches"] if row["us"] > row["kernel_us"] > 0
     }
     assert batched == set(itertools.product(batching.CASES, batching.FLIGHTS))
+    streamed = {(row["case"], row["in_flight"]) for row in report["streams"] if row["stream_us"] > 0}
+    assert streamed == set(itertools.product((MISS, MATCH, FOUR, FOUR_MATCH), streaming.FLIGHTS))
     missed = sum(promise["verdict"] == "FAIL" for promise in report["promises"])
     assert printed.err.count("missed: ") == missed
     assert status == (missed > 0)
     serve.show(report)
     shown = capsys.readouterr().out
     assert "Batches" in shown
+    assert "Streams" in shown
     assert "Promises" in shown

@@ -45,6 +45,23 @@ def test_what_was_saved_is_known_after_a_restart(tmp_path: Path, clock: FakeCloc
     assert again.of("acme") == uses.of("acme") != ()
 
 
+def test_two_processes_of_a_home_keep_what_both_have_seen(tmp_path: Path, clock: FakeClock) -> None:
+    today = clock.now // DAY
+    one, other = LastUses(tmp_path / "uses", clock), LastUses(tmp_path / "uses", clock)
+    one.note("acme", ONE)
+    other.note("acme", TWO)
+    one.save()
+    other.save()
+    one.save()
+    for uses in (one, other, LastUses(tmp_path / "uses", clock)):
+        assert uses.of("acme") == ((ONE, today), (TWO, today))
+    clock.now += DAY
+    other.note("acme", ONE)
+    other.save()
+    one.save()
+    assert one.of("acme") == ((ONE, today + 1), (TWO, today))
+
+
 def test_a_certificate_that_has_ended_is_forgotten(tmp_path: Path, clock: FakeClock) -> None:
     uses = LastUses(tmp_path / "uses", clock)
     uses.note("acme", ONE)

@@ -50,7 +50,7 @@ def items(start: int, stop: int) -> Iterator[tuple[int, Fingerprint]]:
 def directory(tmp_path: Path) -> Iterator[IndexDirectory]:
     """An empty directory that this process may save to."""
     opened = IndexDirectory(tmp_path / "segments", MemoryIndexes())
-    assert opened.may_save
+    assert opened.claim()
     yield opened
     opened.close()
 
@@ -212,9 +212,10 @@ def test_a_manifest_cannot_name_a_file_elsewhere() -> None:
 
 def test_one_process_at_a_time_may_save(tmp_path: Path) -> None:
     directory = IndexDirectory(tmp_path, MemoryIndexes())
+    assert directory.claim()
     script = (
         "import sys; from pathlib import Path; from hashpact.lookup.directory import IndexDirectory\n"
-        "print(IndexDirectory(Path(sys.argv[1]), None).may_save)"
+        "print(IndexDirectory(Path(sys.argv[1]), None).claim())"
     )
 
     def other() -> str:
@@ -224,6 +225,7 @@ def test_one_process_at_a_time_may_save(tmp_path: Path) -> None:
         return done.stdout.strip()
 
     assert other() == "False"
+    assert directory.claim()
     directory.close()
     assert other() == "True"
 

@@ -22,6 +22,7 @@ BENCHMARKS = {
     "quality",
     "segments",
     "serve",
+    "workers",
 }
 
 

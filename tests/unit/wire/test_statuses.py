@@ -158,7 +158,10 @@ def test_faults_are_the_servers_own() -> None:
     }
     assert is_fault(ValueError("m"))
     own = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DATA_LOSS, grpc.StatusCode.INTERNAL}
-    assert {cls.__name__ for cls in EVERY if errors.STATUS[cls] in own} == faults | {"BehindError"}
+    assert {cls.__name__ for cls in EVERY if errors.STATUS[cls] in own} == faults | {
+        "BehindError",
+        "StoppingError",
+    }
 
 
 def test_the_page_says_the_same() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from pathlib import Path
 from typing import Final
@@ -11,10 +12,11 @@ import click
 
 from hashpact.cli.options import example, home_argument, json_option, passphrases, unencrypted_option
 from hashpact.cli.output import emit, one_line
-from hashpact.config import DEFAULT_LISTEN, EVERYWHERE, HomeConfig, split_address
+from hashpact.config import DEFAULT_LISTEN, EVERYWHERE, MAX_WORKERS, HomeConfig, split_address
 from hashpact.domain.kinds import MAX_ADMINS
 from hashpact.home.founding import create_home
-from hashpact.home.opening import open_home
+from hashpact.home.opening import open_home, read_config
+from hashpact.serving.processors import processors
 
 _SHARED: Final = 2
 """How many administrators a home has, and how many of them must sign, unless an option says so."""
@@ -103,18 +105,26 @@ def init(  # noqa: PLR0913, PLR0917 - an argument for each option
     click.echo(f"- hashpact serve {shown}")
 
 
-@click.command(epilog=example("hashpact serve /srv/hashpact --listen 127.0.0.1:8443"))
+@click.command(epilog=example("hashpact serve /srv/hashpact --listen 127.0.0.1:8443 --workers 4"))
 @home_argument
 @click.option("--listen", metavar="HOST:PORT", help="Where to bind, instead of what hashpact.toml says.")
 @click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(1, MAX_WORKERS),
+    help="How many processes answer. [hashpact.toml, else one for each processor]",
+)
+@click.option(
     "--verify", is_flag=True, help="Derive the whole log again first: hashes, checkpoints, state, index."
 )
-def serve(home: Path, listen: str | None, *, verify: bool) -> None:
+def serve(home: Path, listen: str | None, workers: int | None, *, verify: bool) -> None:
     """Serve a home until it is told to stop (SIGTERM, or Ctrl-C).
 
     Prints `serving ORIGIN on HOST:PORT` once it answers; port 0 stands for any free one. Events go to stderr,
-    one JSON object a line. The passphrase of encrypted keys comes from HASHPACT_PASSPHRASE_FILE,
-    HASHPACT_PASSPHRASE or the terminal.
+    one JSON object a line. With several workers, a keeper beside them saves the index, and SIGHUP replaces
+    one process after the other; with one, a single process does everything.
+
+    The passphrase of encrypted keys comes from HASHPACT_PASSPHRASE_FILE, HASHPACT_PASSPHRASE or the terminal.
     """
     secrets = passphrases()
 
@@ -123,9 +133,15 @@ def serve(home: Path, listen: str | None, *, verify: bool) -> None:
         click.echo(f"serving {origin} on {address}")
         sys.stdout.flush()
 
-    from hashpact import server  # noqa: PLC0415 - late: gRPC and the index load when a home is served
+    count = workers or read_config(home, os.environ).workers or processors()
+    if count == 1:
+        from hashpact.serving import process  # noqa: PLC0415 - late: gRPC and the index load here
 
-    server.serve(home, listen, ready, secrets, verify=verify)
+        process.serve(home, listen, ready, secrets, verify=verify)
+    else:
+        from hashpact.serving import supervisor  # noqa: PLC0415 - late: so does what several need
+
+        supervisor.supervise(home, listen, ready, secrets, workers=count, verify=verify)
 
 
 def _governance(admins: int | None, threshold: int | None, *, single_admin: bool) -> tuple[int, int]:

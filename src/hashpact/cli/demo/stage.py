@@ -123,7 +123,7 @@ def clearinghouse(directory: Path) -> Iterator[dict[str, Client]]:
 @contextlib.contextmanager
 def _serving(home: Path, log: Path) -> Iterator[str]:
     """`hashpact serve` of a home; gives the HOST:PORT at which it answers."""
-    command = [sys.executable, "-m", "hashpact", "serve", str(home)]
+    command = [sys.executable, "-m", "hashpact", "serve", str(home), "--workers", "1"]
     with (
         log.open("wb") as errors,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,  # noqa: S603 - our own command

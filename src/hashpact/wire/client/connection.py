@@ -11,18 +11,21 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
+from dataclasses import replace
 from typing import Final, TypeVar
 
 import grpc
 
-from hashpact.errors import UnavailableError
+from hashpact.errors import HashpactError, UnavailableError
 from hashpact.wire import errors
 from hashpact.wire.client import forks
 from hashpact.wire.client.attempts import Failure, Outcome, Pace, Pause, Probe, Send, Step, Wait, attempts
 from hashpact.wire.client.calls import Call
 from hashpact.wire.client.endpoint import Endpoint
 from hashpact.wire.client.feeds import Feed, Item, Open, Read, results
+from hashpact.wire.client.flow import Outcomes
+from hashpact.wire.client.flowing import Upload, flowing, flowing_async
 from hashpact.wire.client.probe import probe
 from hashpact.wire.codec import MAX_MESSAGE
 
@@ -95,9 +98,10 @@ class Connection:
                     return _failure(error, self._endpoint)
                 return answer
             case Probe() | Wait():
-                return self._pause(step)
+                return self.pause(step)
 
-    def _pause(self, step: Pause) -> Outcome:
+    def pause(self, step: Pause) -> Outcome:
+        """Do a step between two tries."""
         match step:
             case Probe(timeout):
                 return probe(self._endpoint, timeout)
@@ -128,8 +132,27 @@ class Connection:
                         case Item(result):
                             yield result
                         case Probe() | Wait():
-                            outcome = self._pause(step)
+                            outcome = self.pause(step)
                     step = steps.send(outcome)
+
+    def flow(self, uploads: Iterable[Upload], in_flight: int, timeout: float) -> Iterator[Outcomes]:
+        """The outcomes of uploads, each read when it is asked for. Raises what `flowing` raises."""
+        return flowing(uploads, in_flight, timeout, self._pace, self)
+
+    @contextlib.contextmanager
+    def open(self, method: str, requests: Iterator[bytes], timeout: float) -> Iterator[Iterator[bytes]]:
+        """A stream with those requests, cancelled after the block."""
+        with forks.under_way():
+            opened: grpc.StreamStreamMultiCallable[bytes, bytes] = self._next().stream_stream(method)
+            messages = opened(requests, timeout=timeout)
+            try:
+                yield messages
+            finally:
+                messages.cancel()
+
+    def read(self, messages: Iterator[bytes]) -> bytes | Failure | None:
+        """The next message of a stream; None at its end."""
+        return _next(messages, self._endpoint)
 
     def close(self) -> None:
         """Close the channels; calls under way are cancelled."""
@@ -187,9 +210,10 @@ class AsyncConnection:
                     return _failure(error, self._endpoint)
                 return answer
             case Probe() | Wait():
-                return await self._pause(step)
+                return await self.pause(step)
 
-    async def _pause(self, step: Pause) -> Outcome:
+    async def pause(self, step: Pause) -> Outcome:
+        """Do a step between two tries."""
         match step:
             case Probe(timeout):
                 return await asyncio.to_thread(probe, self._endpoint, timeout)
@@ -221,8 +245,41 @@ class AsyncConnection:
                         case Item(result):
                             yield result
                         case Probe() | Wait():
-                            outcome = await self._pause(step)
+                            outcome = await self.pause(step)
                     step = steps.send(outcome)
+
+    async def flow(
+        self,
+        uploads: AsyncIterable[Upload],
+        in_flight: int,
+        timeout: float,  # noqa: ASYNC109  # it is for each upload
+    ) -> AsyncGenerator[Outcomes, None]:
+        """The outcomes of uploads, each read when it is asked for. Raises what `flowing_async` raises."""
+        self._open()
+        async with contextlib.aclosing(flowing_async(uploads, in_flight, timeout, self._pace, self)) as found:
+            async for outcome in found:
+                yield outcome
+
+    @contextlib.contextmanager
+    def open(
+        self, method: str, requests: AsyncIterator[bytes], timeout: float
+    ) -> Iterator[AsyncIterator[bytes]]:
+        """A stream with those requests, cancelled after the block."""
+        opened: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = next(self._turn).stream_stream(method)
+        call = opened(requests, timeout=timeout)
+        try:
+            yield aiter(call)
+        finally:
+            call.cancel()
+
+    async def read(self, messages: AsyncIterator[bytes]) -> bytes | Failure | None:
+        """The next message of a stream; None at its end."""
+        outcome = await _anext(messages, self._endpoint)
+        if isinstance(outcome, Failure) and not outcome.answered and type(outcome.error) is HashpactError:
+            # When the server ends a stream while grpc.aio writes to it, grpc.aio reports INTERNAL in place of
+            # the server's status. Another try gets that status, unless it is well by then.
+            return replace(outcome, error=UnavailableError(f"the stream broke off ({outcome.error.message})"))
+        return outcome
 
     async def close(self) -> None:
         """Close the channels; calls under way are cancelled."""

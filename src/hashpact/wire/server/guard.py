@@ -9,10 +9,14 @@ import enum
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
-from typing import Any, Final, Self, TypeAlias, cast
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Protocol, Self, TypeAlias, cast
 
 import grpc
 from google.protobuf.message import DecodeError
+from google.rpc import status_pb2  # type: ignore[import-untyped]  # ships no type information
 from grpc_status import rpc_status
 from structlog.typing import FilteringBoundLogger
 
@@ -20,9 +24,10 @@ from hashpact.domain.state import Member
 from hashpact.errors import HashpactError, InvalidInputError, UnavailableError, is_fault
 from hashpact.wire import errors
 from hashpact.wire.codec import MAX_CHECK, MAX_CHECK_BATCH, MAX_MESSAGE
+from hashpact.wire.server.duplex import Duplex
 from hashpact.wire.server.identity import CALLER, CHECK, CHECK_BATCH, CHECKS, HEALTH, Gate
 from hashpact.wire.server.pools import Pool
-from hashpact.wire.server.streams import Context, Stream, StreamWatch
+from hashpact.wire.server.streams import Context, Stream, StreamWatch, Watched
 
 LIMITS: Final[Mapping[str, int]] = {CHECK: MAX_CHECK, CHECK_BATCH: MAX_CHECK_BATCH}
 """The largest requests of those RPCs that have a bound of their own, in bytes as encoded."""
@@ -45,6 +50,31 @@ class AccessLog(enum.Enum):
     ERRORS = "errors"
     CALLS = "calls"
     MEMBERS = "members"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCall:
+    """A call that goes on after its handler has returned, with its caller as admitted.
+
+    ``admit`` admits the caller again, and raises as it did before. ``finish`` ends the call, with the status
+    of an error if there is one. ``over`` is called once, when the call has ended.
+    """
+
+    context: Context
+    method: str
+    caller: Member
+    duplex: Duplex
+    timer: Callable[[], float]
+    admit: Callable[[], Member]
+    finish: Callable[[BaseException | None], None]
+    over: Callable[[BaseException | None], None]
+
+
+class Going(Watched, Protocol):
+    """What keeps a call going."""
+
+    def start(self) -> None:
+        """Begin, when all is set up."""
 
 
 class Guard:
@@ -105,6 +135,41 @@ class Guard:
         # A stream of requests is gRPC's to read.
         early = handler.request_deserializer if handler.request_streaming else None
         made: Handler = make(guarded, early, handler.response_serializer)
+        return made
+
+    def lasting(self, method: str, begin: Callable[[OpenCall], Going], pool: Pool) -> Handler:
+        """The handler of a method whose calls keep no thread: ``begin`` makes what keeps one going.
+
+        ``pool`` runs what begins it. Neither counts the calls: what is begun does.
+        """
+
+        def guarded(_: object, context: Context, send: Callable[[Any], None]) -> None:
+            call, watching = _Call(self, method, context, pool), ExitStack()
+
+            def over(error: BaseException | None) -> None:
+                watching.close()
+                call.ended(error)
+
+            def finish(error: BaseException | None) -> None:
+                if error is not None:
+                    _set_status(context, error)
+                duplex.finish()
+
+            try:
+                caller = call.let_in()
+                duplex = Duplex(context, send)
+                again = partial(self._gate.admit, duplex.peer, method)
+                going = begin(OpenCall(context, method, caller, duplex, self.timer, again, finish, over))
+            except BaseException as error:
+                call.__exit__(type(error), error, None)
+                raise
+            watching.enter_context(self._streams.over(going))
+            going.start()
+
+        run: Any = guarded
+        run.experimental_thread_pool = pool
+        run.experimental_non_blocking = True
+        made: Handler = grpc.stream_stream_rpc_method_handler(run)
         return made
 
     def record(self, facts: dict[str, object]) -> None:
@@ -170,12 +235,17 @@ class _Call:
 
     def admit(self) -> Member:
         """Let the caller in. Raises as `Gate.admit`, and OverloadedError if it has too many calls."""
-        member = self._guard.admit(self._context, self._method)
-        self._member = member.id
-        self._guard.check_released(self._method)
+        member = self.let_in()
         self._pool.enter(member.id)
         self._counted = True
         CALLER.set(member)
+        return member
+
+    def let_in(self) -> Member:
+        """Let the caller in, for a call that is counted elsewhere. Raises as `Gate.admit`."""
+        member = self._guard.admit(self._context, self._method)
+        self._member = member.id
+        self._guard.check_released(self._method)
         return member
 
     def receive(self, requests: Iterator[bytes]) -> bytes:
@@ -188,10 +258,17 @@ class _Call:
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         """Answer an error, and have the RPC logged."""
+        status = self.ended(error)
+        if status is not None:
+            self._context.abort_with_status(rpc_status.to_status(status))
+        if isinstance(error, CancelledError):
+            self._context.abort(grpc.StatusCode.CANCELLED, "the caller has left")
+
+    def ended(self, error: BaseException | None) -> status_pb2.Status | None:
+        """Have the RPC logged; the status of its error, for a caller who has not left."""
         facts: dict[str, object] = {"rpc": self._method, "member": self._member}
         status = None
-        cancelled = isinstance(error, CancelledError)
-        left = cancelled or isinstance(error, (GeneratorExit, grpc.RpcError))
+        left = isinstance(error, (CancelledError, GeneratorExit, grpc.RpcError))
         if left and self.stream is not None and self.stream.ending is not None:
             error = self.stream.ending  # it is the server that has ended it
         if error is None:
@@ -214,10 +291,20 @@ class _Call:
             self._pool.leave(self._member)
         facts["duration_ms"] = round((self._guard.timer() - self._since) * 1000, 3)
         self._guard.record(facts)
-        if status is not None and not left:
-            self._context.abort_with_status(rpc_status.to_status(status))
-        if cancelled:
-            self._context.abort(grpc.StatusCode.CANCELLED, "the caller has left")
+        return None if left else status
+
+
+def _set_status(context: Context, error: BaseException) -> None:
+    """The status of an error, in place of an exception."""
+    if isinstance(error, CancelledError):
+        context.set_code(grpc.StatusCode.CANCELLED)
+        return
+    status = rpc_status.to_status(
+        errors.to_status(error) if isinstance(error, HashpactError) else errors.internal()
+    )
+    context.set_code(status.code)
+    context.set_details(status.details)
+    context.set_trailing_metadata(status.trailing_metadata)
 
 
 def _code(context: Any) -> object:  # noqa: ANN401  # its stub omits code()

@@ -107,6 +107,14 @@ class CheckHandler(check_pb2_grpc.CheckServiceServicer):
 
         return batches.batch_answer_to_wire(self._checker.check_batch(batch, wanted, turn), turn)
 
+    def CheckStream(  # noqa: N802  # gRPC names it
+        self,
+        request_iterator: Iterator[check_pb2.CheckStreamRequest],
+        context: Context,
+    ) -> Iterator[check_pb2.CheckStreamResponse]:
+        """Never called: `conversations` answers these calls, which keep no thread."""
+        raise NotImplementedError
+
 
 class LogHandler(log_pb2_grpc.LogServiceServicer):
     """Appends statements, and answers reads and proofs."""

@@ -33,7 +33,8 @@ CALLER: Final[ContextVar[Member]] = ContextVar("hashpact_caller")
 
 CHECK: Final = "/hashpact.wire.v1.CheckService/Check"
 CHECK_BATCH: Final = f"{CHECK}Batch"
-CHECKS: Final = frozenset({CHECK, CHECK_BATCH})
+CHECK_STREAM: Final = f"{CHECK}Stream"
+CHECKS: Final = frozenset({CHECK, CHECK_BATCH, CHECK_STREAM})
 
 _TLS: Final = b"TLSv1.3"
 _LOG: Final = "/hashpact.wire.v1.LogService/"
@@ -168,7 +169,11 @@ class Gate:
 
 def require(*roles: Role) -> None:
     """Raise NotPermittedError unless the calling member has one of the roles."""
-    member = CALLER.get()
+    require_of(CALLER.get(), *roles)
+
+
+def require_of(member: Member, *roles: Role) -> None:
+    """Raise NotPermittedError unless a member has one of the roles."""
     if member.roles.isdisjoint(roles):
         names = " or ".join(repr(role.value) for role in roles)
         msg = f"{member.id!r} does not have the role {names}"

@@ -89,6 +89,7 @@ class Pool(ThreadPoolExecutor):
         self._started: set[threading.Thread] = set()
         self._idle: list[_Box] = []
         self._queue: deque[_Job] = deque()
+        self._lanes: dict[str, deque[Callable[[], object]]] = {}
         self._calls: Counter[str] = Counter()
         self._under_way = 0
         self._waiting = 0
@@ -110,6 +111,39 @@ class Pool(ThreadPoolExecutor):
         if waits and not self._pressed.is_set():
             self._pressed.set()
         return job.done
+
+    def work(self, member: str, fn: Callable[[], object]) -> None:
+        """Have a thread do some work for an open call of a member's.
+
+        One piece of a member's is done at a time, and the next one behind all that waits by then: a member
+        with many open calls delays others by one. Raises RuntimeError as `submit`.
+        """
+        with self._lock:
+            lane = self._lanes.get(member)
+            if lane is not None:
+                lane.append(fn)
+                return
+            self._lanes[member] = deque([fn])
+        self._submit_next(member)
+
+    def _submit_next(self, member: str) -> None:
+        try:
+            self.submit(self._go_along, member)
+        except RuntimeError:
+            del self._lanes[member]
+            raise
+
+    def _go_along(self, member: str) -> None:
+        """Do the next piece of work of a member's."""
+        try:
+            self._lanes[member].popleft()()
+        finally:
+            with self._lock:
+                more = bool(self._lanes[member])
+                if not more:
+                    del self._lanes[member]
+            if more:
+                self._submit_next(member)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002  # as its base
         """Begin no more calls, and wait for those that are under way."""

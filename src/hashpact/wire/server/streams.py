@@ -6,7 +6,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import grpc
 
@@ -14,6 +14,28 @@ from hashpact.domain.state import Member
 from hashpact.errors import HashpactError, NotPermittedError, OverloadedError
 
 Context: TypeAlias = grpc.ServicerContext
+
+
+class Watched(Protocol):
+    """A call that lasts."""
+
+    @property
+    def context(self) -> Context:
+        """GRPC's context of the call."""
+
+    @property
+    def method(self) -> str:
+        """The method's path."""
+
+    @property
+    def caller(self) -> Member:
+        """The member, as it was when the call began."""
+
+    def unread(self) -> float:
+        """The seconds for which the caller has not taken a message that is offered to it."""
+
+    def end(self, error: HashpactError) -> None:
+        """End with that error; or without it, if asked again."""
 
 
 @dataclass(eq=False, slots=True)
@@ -69,13 +91,13 @@ class StreamWatch:
         self._admit = admit
         self._pause = min(recheck, unread)
         self._unread = unread
-        self._streams: set[Stream] = set()
+        self._streams: set[Watched] = set()
         self._changed = threading.Condition()
         self._closed = False
         self._thread: threading.Thread | None = None
 
     @contextlib.contextmanager
-    def over(self, stream: Stream) -> Iterator[None]:
+    def over(self, stream: Watched) -> Iterator[None]:
         """Look after a stream for the length of the block."""
         with self._changed:
             self._streams.add(stream)
@@ -110,7 +132,7 @@ class StreamWatch:
                 if error is not None:
                     stream.end(error)
 
-    def _fault(self, stream: Stream) -> HashpactError | None:
+    def _fault(self, stream: Watched) -> HashpactError | None:
         """Why a stream has to end, if it has."""
         try:
             roles = self._admit(stream.context, stream.method).roles

@@ -13,9 +13,10 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from hashpact.errors import ConfigError
+from hashpact.errors import ConfigError, StoppingError
 from hashpact.keys.certificates import Tls
 from hashpact.wire.codec import MAX_MESSAGE
+from hashpact.wire.server.conversations import Conversations
 from hashpact.wire.server.guard import Guard, Handler
 from hashpact.wire.server.handlers import (
     CertificateHandler,
@@ -25,7 +26,7 @@ from hashpact.wire.server.handlers import (
     Pools,
     Services,
 )
-from hashpact.wire.server.identity import CHECKS
+from hashpact.wire.server.identity import CHECK_STREAM, CHECKS
 from hashpact.wire.server.pools import Pool
 from hashpact.wire.server.turns import Turns
 from hashpact.wire.v1 import (
@@ -71,9 +72,10 @@ class Limits:
 
     ``checks`` threads answer checks at a time, and half of them those that take long; an append may wait for
     the disk or for witnesses, so there are many of those. A member has so many calls of each kind under way
-    at most, in one process: ``member_calls`` checks, appends and reads each, and ``member_streams`` of all
-    ``streams``. ``concurrent_rpcs`` is more than all pools have threads: gRPC refuses what is beyond it
-    without a look at the caller.
+    at most, in one process: ``member_calls`` checks, appends and reads each, ``member_streams`` of all
+    ``streams``, and ``member_conversations`` of all ``conversations`` (CheckStream), which keep no threads.
+    ``concurrent_rpcs`` is more than all pools have threads: gRPC refuses what is beyond it without a look at
+    the caller.
     """
 
     connections: int = CONNECTIONS
@@ -92,6 +94,8 @@ class Limits:
     streams: int = 256
     member_calls: int = 128
     member_streams: int = 16
+    conversations: int = 1024
+    member_conversations: int = 16
 
     def pools(self) -> Pools:
         """The threads of each kind of call."""
@@ -128,12 +132,19 @@ class Limits:
 class Server:
     """One gRPC server. Make it with `build_server`."""
 
-    def __init__(
-        self, server: grpc.Server, state: health.HealthServicer, guard: Guard, pools: Pools, port: int
+    def __init__(  # noqa: PLR0913, PLR0917  # what it stops, in this order
+        self,
+        server: grpc.Server,
+        state: health.HealthServicer,
+        conversations: Conversations,
+        guard: Guard,
+        pools: Pools,
+        port: int,
     ) -> None:
         self.port = port
         self._server = server
         self._health = state
+        self._conversations = conversations
         self._guard = guard
         self._pools = pools
 
@@ -153,6 +164,7 @@ class Server:
         An append that has begun is finished even after that: its bytes may be on the disk already.
         """
         self._health.enter_graceful_shutdown()
+        self._conversations.drain(StoppingError("the server is stopping; ask again"))
         self._server.stop(grace).wait()
         self._guard.close()
         self._pools.close()
@@ -161,8 +173,9 @@ class Server:
 class _Registry:
     """Takes the handlers of services as a gRPC server does, and gives the server guarded ones."""
 
-    def __init__(self, server: grpc.Server, guard: Guard, pools: Pools) -> None:
+    def __init__(self, server: grpc.Server, guard: Guard, pools: Pools, conversations: Conversations) -> None:
         self._server = server
+        self._conversations = conversations
         self._guard = guard
         self._pools = pools
 
@@ -174,6 +187,9 @@ class _Registry:
         guarded = {}
         for name, handler in handlers.items():
             method = f"/{service}/{name}"
+            if method == CHECK_STREAM:
+                guarded[name] = self._guard.lasting(method, self._conversations.begin, self._pools.checks)
+                continue
             guarded[name] = self._guard.before(method, handler, self._pool(method, handler))
         self._server.add_registered_method_handlers(service, guarded)
 
@@ -203,7 +219,11 @@ def build_server(
         pools.reads, options=bounds.options(), maximum_concurrent_rpcs=bounds.concurrent_rpcs
     )
     state = health.HealthServicer()
-    registry: Any = _Registry(server, guard, pools)  # has of a server what the generated functions use
+    bound = (bounds.conversations, bounds.member_conversations)
+    conversations = Conversations(services.checker, pools.checks, *bound)
+    registry: Any = _Registry(
+        server, guard, pools, conversations
+    )  # has of a server what the generated functions use
     check_pb2_grpc.add_CheckServiceServicer_to_server(CheckHandler(services.checker, pools.checks), registry)
     log_pb2_grpc.add_LogServiceServicer_to_server(LogHandler(services, pools), registry)
     certificate_pb2_grpc.add_CertificateServiceServicer_to_server(
@@ -220,7 +240,7 @@ def build_server(
     except RuntimeError as error:
         msg = f"cannot listen on {address}: check the address, the port and the server's certificate"
         raise ConfigError(msg) from error
-    return Server(server, state, guard, pools, port)
+    return Server(server, state, conversations, guard, pools, port)
 
 
 def server_credentials(tls: Tls, renewed: Callable[[], Tls | None]) -> grpc.ServerCredentials:

@@ -264,3 +264,36 @@ def test_a_pool_that_is_closed_finishes_what_runs_and_begins_nothing(pool: Pool)
     assert work.waits
     with pytest.raises(RuntimeError, match="closed"):
         pool.submit(work)
+
+
+def test_the_work_of_a_members_open_calls_is_done_one_piece_at_a_time(pool: Pool) -> None:
+    first, second, other = Work(), Work(), Work()
+    for work in (first, second):
+        pool.work("acme", work)
+    first.begins()
+    pool.work("bolt", other)
+    other.begins()  # a thread was free, and acme has only one
+    assert second.waits
+    first.go.set()
+    second.begins()
+    for work in (second, other):
+        work.go.set()
+    again = Work()
+    again.go.set()
+    pool.work("acme", again)
+    again.begins()
+
+
+def test_work_that_fails_keeps_none_of_its_member_back(pool: Pool) -> None:
+    def fail() -> None:
+        msg = "a mistake"
+        raise ValueError(msg)
+
+    after = Work()
+    after.go.set()
+    for work in (fail, fail, after):
+        pool.work("acme", work)
+    after.begins()
+    pool.shutdown()
+    with pytest.raises(RuntimeError, match="closed"):
+        pool.work("acme", after)

@@ -1,4 +1,4 @@
-"""The composition root of a server: puts index, services and wire over a home, and serves it.
+"""The composition root of a process that serves a home: index, services and wire over it.
 
 The home itself is `hashpact.home`; the member's side is put together in `hashpact.member`.
 """
@@ -6,12 +6,12 @@ The home itself is `hashpact.home`; the member's side is put together in `hashpa
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import os
 import resource
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -44,10 +44,12 @@ from hashpact.service.prove import Prover
 from hashpact.service.read import PrivateParts, Reader
 from hashpact.service.renew import Renewer
 from hashpact.service.sign import SigningGuard
-from hashpact.upkeep import Sealing, Stop, Upkeep
+from hashpact.serving.duty import ALONE, Duty
+from hashpact.serving.health import health_port, joined
+from hashpact.serving.upkeep import Keeping, Sealing, Stop, Upkeep
 
 if TYPE_CHECKING:
-    from hashpact.lookup.directory import IndexDirectory
+    from hashpact.lookup.directory import IndexFiles, IndexManifest
     from hashpact.lookup.native import NativeIndex
     from hashpact.wire.server.guard import Guard
     from hashpact.wire.server.handlers import Services
@@ -70,7 +72,7 @@ def serve(
     *,
     verify: bool = False,
 ) -> None:
-    """Serve a home until SIGTERM or SIGINT; ``listen`` replaces the configuration's HOST:PORT.
+    """Serve a home in this process alone until SIGTERM or SIGINT; ``listen`` replaces the configuration's.
 
     ``passphrases`` open its keys (None: from the environment). With ``verify`` every leaf is compared first,
     and every row of the state with what the leaves add up to; the index is then made again from them.
@@ -82,17 +84,38 @@ def serve(
 
     On a full disk it answers all that writes nothing; an append is refused with UnavailableError.
     """
-    _raise_file_limit()
     with open_home(directory, passphrases, reserve=True) as home:
-        home.publisher().check()
-        if verify:
-            home.integrity().check()
-            _check_state(home)
-        if not home.full:
-            home.lease().claim()
-        sys.setswitchinterval(_SWITCH)
-        uvloop.run(_serve(home, listen or home.config.listen, ready, verify=verify))
-        home.lease().give_back()
+        check_home(home, verify=verify)
+        run(home, listen or home.config.listen, ready, verify=verify)
+
+
+def check_home(home: Home, *, verify: bool) -> None:
+    """Raise CorruptError if the ledger lacks what was published; with ``verify``, if anything is wrong."""
+    home.publisher().check()
+    if verify:
+        home.integrity().check()
+        _check_state(home)
+
+
+def run(  # noqa: PLR0913 - what a process is started with
+    home: Home,
+    listen: str,
+    ready: Callable[[str, str], None],
+    duty: Duty = ALONE,
+    *,
+    verify: bool = False,
+    leash: int | None = None,
+) -> None:
+    """Do a duty for an open home until SIGTERM or SIGINT, or until the file ``leash`` can be read.
+
+    With ``verify`` no saved index is believed. Raises as `serve` does.
+    """
+    _raise_file_limit()
+    if not home.full:
+        home.lease().claim()
+    sys.setswitchinterval(_SWITCH)
+    uvloop.run(_run(home, listen, ready, duty, verify=verify, leash=leash))
+    home.lease().give_back()
 
 
 def _raise_file_limit() -> None:
@@ -111,84 +134,94 @@ def _check_state(home: Home) -> None:
         raise CorruptError(msg, **known)
 
 
-async def _serve(home: Home, listen: str, ready: Callable[[str, str], None], *, verify: bool) -> None:
-    log = event_log()
-    stop = Stop(asyncio.get_running_loop(), log, home.reserve())
-    if home.full:
+async def _run(  # noqa: PLR0913 - as `run`
+    home: Home,
+    listen: str,
+    ready: Callable[[str, str], None],
+    duty: Duty,
+    *,
+    verify: bool,
+    leash: int | None,
+) -> None:
+    loop = asyncio.get_running_loop()
+    log = event_log().bind(process=duty.name) if duty.name else event_log()
+    stop = Stop(loop, log, home.reserve())
+    if home.full and duty.keeps:
         log.error("the disk is full", home=str(home.paths.home), mode="read-only: free space and restart")
     for signal_ in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signal_, stop.event.set)
-    async with _health(home, stop):
-        await _serve_members(home, listen, ready, stop, verify=verify)
-
-
-@contextlib.asynccontextmanager
-async def _health(home: Home, stop: Stop) -> AsyncIterator[None]:
-    """The health port, if the configuration has one, for the length of the block."""
-    if home.config.health is None:
-        yield
-        return
-    from hashpact.http.door import Door  # noqa: PLC0415  # Starlette is loaded where it is used
-    from hashpact.http.health import health_app  # noqa: PLC0415  # as above
-
-    host, port = split_address("health", home.config.health)
-    door = Door(health_app(lambda: stop.serving), stop.log)
-    bound = await door.open(host, port)
-    stop.log.info("health", address=_joined(host, bound))
-    try:
-        yield
-    finally:
-        await door.close()
+        loop.add_signal_handler(signal_, stop.event.set)
+    if leash is not None:
+        loop.add_reader(leash, stop.event.set)
+    alone = duty.answers and duty.keeps
+    async with health_port(home.config.health if alone else None, lambda: stop.serving, log):
+        parts = await _put_together(home, stop, duty, verify=verify)
+        if duty.answers:
+            await _answer(home, parts, listen, ready, duty)
+        else:
+            await _keep(home, parts, ready)
 
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """What answers and keeps one home, before it is followed to the log's end."""
+    """What one process needs for its duty, before the log is followed to its end."""
 
+    stop: Stop
     index: NativeIndex
     follower: Follower
+    clock: CheckedClock
     quorum: Quorum | None
-    upkeep: Upkeep
-    services: Services
-    segments: IndexDirectory
+    signing: SigningGuard
     trust: ServerTrust
+    uses: LastUses
+    upkeep: Upkeep
 
 
-async def _put_together(home: Home, stop: Stop, *, verify: bool) -> _Parts:
-    # gRPC and the index are loaded by the one command that serves, so that the others start quickly.
-    from hashpact.lookup.directory import IndexDirectory  # noqa: PLC0415  # see above
-    from hashpact.wire.server.handlers import Services  # noqa: PLC0415  # see above
+async def _put_together(home: Home, stop: Stop, duty: Duty, *, verify: bool) -> _Parts:
+    # The index is loaded by the one command that serves, so that the others start quickly.
+    from hashpact.lookup.directory import IndexDirectory, IndexFiles  # noqa: PLC0415  # see above
+    from hashpact.serving.adopting import Adopter  # noqa: PLC0415  # see above
 
     trust = ServerTrust(home, stop.log)
-    authority = home.open_authority() if home.paths.ca_key.exists() else None
-    segments = IndexDirectory(home.paths.segments, home.ledger.indexes)
-    index, position = await asyncio.to_thread(_open_index, home.ledger, segments, stop.log, verify=verify)
-    follower = _follower(home.ledger, index, position)
-    may_save = segments.may_save and not home.full
-    # It counts from where the follower stands now: what is replayed next is to be saved.
-    saver = IndexSaver(follower, home.ledger, index.freeze, segments.save) if may_save else None
-    compactor = Compactor(follower, index.compaction, time.monotonic)
+    keeps = duty.keeps and not home.full
+    register = home.ledger.indexes
+    segments = IndexDirectory(home.paths.segments, register) if keeps else None
+    files = segments or IndexFiles(home.paths.segments, register)
+    index, saved = await asyncio.to_thread(_open_index, home, files, stop.log, verify=verify)
+    follower = _follower(home.ledger, index, 0 if saved is None else saved.position)
     clock = home.clock()
     quorum = _quorum(home, clock)
     signing = SigningGuard(home.ledger, home.open_log_key(), quorum)
-    sealing = None if home.full else Sealing(signing, home.publisher(), stop)
     uses = LastUses(home.paths.uses, unix_time)
-    upkeep = Upkeep(home, follower, trust, stop, sealing, saver, compactor, uses, CallLog())
-    intake = Intake(Appender(home.ledger, clock), follower, signing, stop.on_fault)
-    services = Services(
+    keeping = None
+    if segments is not None:
+        # The saver counts from where the follower stands now: what is replayed next is to be saved.
+        saver = IndexSaver(follower, home.ledger, index.freeze, segments.save)
+        compactor = Compactor(follower, index.compaction, time.monotonic)
+        keeping = Keeping(segments, saver, compactor, Sealing(signing, home.publisher(), stop), stop.log)
+    adopter = None if duty.keeps else Adopter(home.ledger, files, index, follower, saved)
+    upkeep = Upkeep(home, follower, trust, stop, keeping, adopter, uses, CallLog(duty.name))
+    return _Parts(stop, index, follower, clock, quorum, signing, trust, uses, upkeep)
+
+
+def _services(home: Home, parts: _Parts) -> Services:
+    # gRPC is loaded by a process that answers, not by one that keeps.
+    from hashpact.wire.server.handlers import Services  # noqa: PLC0415  # see above
+
+    authority = home.open_authority() if home.paths.ca_key.exists() else None
+    intake = Intake(Appender(home.ledger, parts.clock), parts.follower, parts.signing, parts.stop.on_fault)
+    return Services(
         intake,
-        Checker(home.ledger, index, follower),
+        Checker(home.ledger, parts.index, parts.follower),
         Reader(home.ledger),
         PrivateParts(home.ledger, unix_time),
         Prover(home.ledger),
         Renewer(home.charter().origin, authority, home.ledger, unix_time),
         Proposals(intake, home.ledger, home.waiting(), unix_time),
-        uses,
+        parts.uses,
     )
-    return _Parts(index, follower, quorum, upkeep, services, segments, trust)
 
 
-def _guard(home: Home, parts: _Parts, log: FilteringBoundLogger) -> Guard:
+def _guard(home: Home, parts: _Parts) -> Guard:
     from hashpact.wire.server.guard import AccessLog, Guard  # noqa: PLC0415  # as above
     from hashpact.wire.server.identity import Gate  # noqa: PLC0415  # as above
 
@@ -197,55 +230,79 @@ def _guard(home: Home, parts: _Parts, log: FilteringBoundLogger) -> Guard:
         home.ledger.snapshot,
         unix_time,
         lambda: parts.follower.changes,
-        parts.services.uses.note,
+        parts.uses.note,
     )
     access = AccessLog(home.config.access_log)
-    return Guard(gate, log, parts.upkeep.calls.record, time.monotonic, access=access)
+    return Guard(gate, parts.stop.log, parts.upkeep.calls.record, time.monotonic, access=access)
 
 
-async def _serve_members(
-    home: Home, listen: str, ready: Callable[[str, str], None], stop: Stop, *, verify: bool
+async def _answer(
+    home: Home, parts: _Parts, listen: str, ready: Callable[[str, str], None], duty: Duty
 ) -> None:
+    """Answer members until the process is to stop."""
     from hashpact.wire.server.transport import build_server, server_credentials  # noqa: PLC0415  # as above
 
     host, port = split_address("listen", listen)
-    parts = await _put_together(home, stop, verify=verify)
-    guard = _guard(home, parts, stop.log)
+    services, stop = _services(home, parts), parts.stop
+    guard = _guard(home, parts)
     listening = Listening(home.paths.home, host, port)
-    if listening.is_shared():
+    if not duty.early or (duty.keeps and listening.is_shared()):
         # Others of this home answer there; whoever came here instead would have to wait.
         await _replay(home.ledger, parts.follower, stop)
     guard.hold(lambda: _progress(home.ledger, parts.follower))
     with listening.claimed():
         credentials = server_credentials(parts.trust.tls, parts.trust)
-        server = build_server(parts.services, guard, address=listen, credentials=credentials)
+        server = build_server(services, guard, address=listen, credentials=credentials)
         server.start(serving=False)
     try:
-        await _replay(home.ledger, parts.follower, stop)
-        for complaint in await asyncio.to_thread(_check_witnesses, home.ledger, parts.quorum):
-            stop.log.warning("cannot ask a witness", reason=complaint)
+        await _begin(home, parts)
         if not stop.event.is_set():
-            await parts.upkeep.prepare()
             guard.release()
             server.set_serving(serving=True)
-            await _until_stopped(home, parts, _joined(host, server.port), ready, stop)
+            address = joined(host, server.port)
+            if not home.full and duty.keeps:
+                record_address(home, address)
+            await _until_stopped(home, parts, address, ready)
     finally:
         await asyncio.to_thread(server.stop, _GRACE)
         listening.close()
+    await _end(parts)
+
+
+async def _keep(home: Home, parts: _Parts, ready: Callable[[str, str], None]) -> None:
+    """Keep the home until the process is to stop, without answering anybody."""
+    await _begin(home, parts)
+    if not parts.stop.event.is_set():
+        await _until_stopped(home, parts, "", ready)
+    await _end(parts)
+
+
+async def _begin(home: Home, parts: _Parts) -> None:
+    """Follow the log to its end, and do what is to be done before anybody is answered."""
+    await _replay(home.ledger, parts.follower, parts.stop)
+    for complaint in await asyncio.to_thread(_check_witnesses, home.ledger, parts.quorum):
+        parts.stop.log.warning("cannot ask a witness", reason=complaint)
+    if not parts.stop.event.is_set():
+        await parts.upkeep.prepare()
+
+
+async def _end(parts: _Parts) -> None:
     await parts.upkeep.finish()
     if parts.quorum is not None:
         parts.quorum.close()
-    parts.segments.close()
 
 
-async def _until_stopped(
-    home: Home, parts: _Parts, address: str, ready: Callable[[str, str], None], stop: Stop
-) -> None:
-    origin = home.charter().origin
-    if not home.full:
-        _record_address(home, address)
+async def _until_stopped(home: Home, parts: _Parts, address: str, ready: Callable[[str, str], None]) -> None:
+    origin, stop = home.charter().origin, parts.stop
     position, items = parts.follower.position, len(parts.index)
-    stop.log.info("serving", origin=origin, address=address, position=position, items=items)
+    stop.log.info(
+        "serving" if address else "keeping",
+        origin=origin,
+        **({"address": address} if address else {}),
+        position=position,
+        items=items,
+        pid=os.getpid(),
+    )
     stop.serving = True
     ready(origin, address)
     with parts.upkeep.running():
@@ -271,11 +328,11 @@ def _progress(ledger: Log, follower: Follower) -> str:
     )
 
 
-def _record_address(home: Home, address: str) -> None:
+def record_address(home: Home, address: str) -> None:
     """Let members who are enrolled from now on find this server, unless hashpact.toml says otherwise."""
     host, port = split_address("listen", address)
     reachable = "localhost" if host in EVERYWHERE else host
-    write_public(home.paths.bound, f"{_joined(reachable, port)}\n".encode(), replace=True)
+    write_public(home.paths.bound, f"{joined(reachable, port)}\n".encode(), replace=True)
 
 
 def _quorum(home: Home, clock: CheckedClock) -> Quorum | None:
@@ -294,32 +351,29 @@ def _check_witnesses(ledger: Log, quorum: Quorum | None) -> list[str]:
     return quorum.check(latest.note, lambda old: proofs.consistency(old, latest.size, ledger.tree.node))
 
 
-def _joined(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def _open_index(
-    ledger: Log, segments: IndexDirectory, log: FilteringBoundLogger, *, verify: bool
-) -> tuple[NativeIndex, int]:
-    """The index that was saved last and its position, or an empty one to be filled from the log.
+    home: Home, files: IndexFiles, log: FilteringBoundLogger, *, verify: bool
+) -> tuple[NativeIndex, IndexManifest | None]:
+    """The index that was saved last and its manifest, or an empty one to be filled from the log.
 
-    With ``verify`` nothing that is saved is believed.
+    With ``verify`` nothing that is saved is believed, nor kept.
     """
     from hashpact.lookup.native import NativeIndex  # noqa: PLC0415  # only the command that serves needs it
 
     if verify:
         log.info("the index is made again from the log", reason="--verify believes no saved index")
-        return NativeIndex(), 0
+        files.discard()
+        return NativeIndex(), None
     try:
-        opened = NativeIndex.open(segments)
+        opened = NativeIndex.open(files)
         if opened is not None:
             index, saved = opened
-            check_reflects(ledger, saved.position, saved.root)
+            check_reflects(home.ledger, saved.position, saved.root)
             log.info("opened the index", position=saved.position, items=len(index))
-            return index, saved.position
+            return index, saved
     except (CorruptError, OSError) as error:
         log.warning("the index is made again from the log", reason=str(error))
-    return NativeIndex(), 0
+    return NativeIndex(), None
 
 
 def _follower(ledger: Log, index: NativeIndex, position: int) -> Follower:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -26,7 +26,8 @@ from hashpact.service.publish import Publisher
 from hashpact.service.sign import SigningGuard
 
 if TYPE_CHECKING:
-    from hashpact.lookup.directory import Frozen
+    from hashpact.lookup.directory import Frozen, IndexDirectory
+    from hashpact.serving.adopting import Adopter
 
 _POLL: Final = 0.05
 """Seconds between two looks at the ledger's head, for leaves that other processes append."""
@@ -149,24 +150,6 @@ async def _follow(ledger: Log, follower: Follower, log: FilteringBoundLogger) ->
             pause = _PAUSE
 
 
-async def _keep(saver: IndexSaver[Mapping[str, Frozen]], log: FilteringBoundLogger) -> None:
-    """Save the index whenever it has moved far enough."""
-    while True:
-        await asyncio.sleep(_LOOK)
-        if saver.behind >= _FAR:
-            await _save(saver, log)
-
-
-async def _compact(
-    compactor: Compactor, saver: IndexSaver[Mapping[str, Frozen]], log: FilteringBoundLogger
-) -> None:
-    """Merge the index's segments into one now and then, and save it at once, so that a stop need not."""
-    while True:
-        await asyncio.sleep(_CALM)
-        if await _through(compactor.when_calm()):
-            await _save(saver, log, again=True)
-
-
 async def _through(steps: Iterator[None]) -> bool:
     """Wait until the steps are done; False if there were none."""
     some = False
@@ -176,17 +159,71 @@ async def _through(steps: Iterator[None]) -> bool:
     return some
 
 
-async def _save(
-    saver: IndexSaver[Mapping[str, Frozen]], log: FilteringBoundLogger, *, again: bool = False
-) -> None:
-    """Save the index; a failure is logged."""
+@dataclass(slots=True)
+class Keeping:
+    """What one process of a home does for all: it seals the log, and merges and saves the index.
+
+    The index is saved by the process that has claimed that right; another one tries again and again.
+    """
+
+    segments: IndexDirectory
+    saver: IndexSaver[Mapping[str, Frozen]]
+    compactor: Compactor
+    sealing: Sealing
+    log: FilteringBoundLogger
+
+    def tasks(self) -> list[Coroutine[None, None, None]]:
+        """What runs until it is cancelled."""
+        return [self.sealing.run(), self._save_often(), self._compact()]
+
+    async def finish(self) -> None:
+        """Merge, if that is quick, and save once more."""
+        if self.segments.claim():
+            merged = await _through(self.compactor.at_stop())
+            await self._save(again=merged)
+        self.segments.close()
+
+    async def _save_often(self) -> None:
+        """Save the index whenever it has moved far enough."""
+        while True:
+            await asyncio.sleep(_LOOK)
+            if self.saver.behind >= _FAR and self.segments.claim():
+                await self._save()
+
+    async def _compact(self) -> None:
+        """Merge the index's segments into one now and then, and save it at once, so that a stop need not."""
+        while True:
+            await asyncio.sleep(_CALM)
+            if self.segments.claim() and await _through(self.compactor.when_calm()):
+                await self._save(again=True)
+
+    async def _save(self, *, again: bool = False) -> None:
+        """Save the index; a failure is logged."""
+        try:
+            position = await asyncio.to_thread(self.saver.save, again=again)
+        except (HashpactError, OSError) as error:
+            # The log has everything: the next start takes longer, that is all.
+            self.log.warning("cannot save the index", reason=str(error))
+        else:
+            self.log.info("saved the index", position=position)
+
+
+async def _adopt(adopter: Adopter, log: FilteringBoundLogger) -> None:
+    """Take over what another process saves of the index."""
+    adopting = True
     try:
-        position = await asyncio.to_thread(saver.save, again=again)
-    except (HashpactError, OSError) as error:
-        # The log has everything: the next start takes longer, that is all.
-        log.warning("cannot save the index", reason=str(error))
-    else:
-        log.info("saved the index", position=position)
+        while True:
+            await asyncio.sleep(_LOOK)
+            try:
+                position = await asyncio.to_thread(adopter.adopt, lambda: adopting)
+            except (HashpactError, OSError) as error:
+                log.warning("cannot take over the saved index", reason=str(error))
+                await asyncio.sleep(_ALARM)
+            else:
+                if position is not None:
+                    log.info("took over the saved index", position=position)
+    finally:
+        adopting = False
 
 
 async def _flush(calls: CallLog) -> None:
@@ -212,22 +249,21 @@ async def _save_uses(uses: LastUses, log: FilteringBoundLogger) -> None:
 
 @dataclass(slots=True)
 class Upkeep:
-    """The upkeep of one home that is served; ``sealing`` and ``saver`` are None if nothing may be written."""
+    """The upkeep of one process: ``keeping`` if it keeps the home, ``adopter`` if another one does."""
 
     home: Home
     follower: Follower
     trust: ServerTrust
     stop: Stop
-    sealing: Sealing | None
-    saver: IndexSaver[Mapping[str, Frozen]] | None
-    compactor: Compactor
+    keeping: Keeping | None
+    adopter: Adopter | None
     uses: LastUses
     calls: CallLog
 
     async def prepare(self) -> None:
         """What is done before the first call is answered: sign and publish what is not yet."""
-        if self.sealing is not None:
-            await self.sealing.once()
+        if self.keeping is not None:
+            await self.keeping.sealing.once()
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
@@ -238,11 +274,12 @@ class Upkeep:
             _hold(self.home.lease(), self.stop),
             _flush(self.calls),
         ]
-        if self.sealing is not None:
-            work += [self.sealing.run(), _note(self.uses, self.stop.log)]
-        if self.saver is not None:
-            work.append(_keep(self.saver, self.stop.log))
-            work.append(_compact(self.compactor, self.saver, self.stop.log))
+        if not self.home.full:
+            work.append(_note(self.uses, self.stop.log))
+        if self.keeping is not None:
+            work += self.keeping.tasks()
+        if self.adopter is not None:
+            work.append(_adopt(self.adopter, self.stop.log))
         tasks = [asyncio.create_task(each) for each in work]
         try:
             yield
@@ -254,12 +291,11 @@ class Upkeep:
         """Seal and save once more, when no call is under way. Raises what ended the server, if it failed."""
         self.calls.flush()
         if self.stop.failure is not None:
-            if self.sealing is not None:
-                await self.sealing.publish()
+            if self.keeping is not None:
+                await self.keeping.sealing.publish()
             raise self.stop.failure
         await self.prepare()
-        if self.sealing is not None:
+        if not self.home.full:
             await _save_uses(self.uses, self.stop.log)
-        if self.saver is not None:
-            merged = await _through(self.compactor.at_stop())
-            await _save(self.saver, self.stop.log, again=merged)
+        if self.keeping is not None:
+            await self.keeping.finish()

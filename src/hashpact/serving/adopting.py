@@ -1,0 +1,62 @@
+"""Adopting: a process that answers goes on with the index that another one of its home has saved.
+
+So all of them share the files of one index, which the kernel maps into each, and none merges it for itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from hashpact.domain.ports import Log
+from hashpact.lookup.catalog import EntryCatalog
+from hashpact.lookup.directory import IndexFiles, IndexManifest
+from hashpact.lookup.native import NativeIndex
+from hashpact.service.follow import Follower, check_reflects
+
+_STEP: Final = 2000
+"""Leaves that are replayed between two looks at whether that is still wanted."""
+
+
+class Adopter:
+    """Puts a saved index in the place of a follower's, and replays onto it what has come since.
+
+    Any thread may call it, one at a time. Checks go on meanwhile, with the index as it was.
+    """
+
+    def __init__(
+        self,
+        ledger: Log,
+        files: IndexFiles,
+        index: NativeIndex,
+        follower: Follower,
+        held: IndexManifest | None,
+    ) -> None:
+        """``index`` is the follower's; ``held`` is what it was opened from, if anything was saved."""
+        self._ledger = ledger
+        self._files = files
+        self._index = index
+        self._follower = follower
+        self._held = held
+
+    def adopt(self, wanted: Callable[[], bool]) -> int | None:
+        """Take over what was saved since, if anything was; the position at which it was saved.
+
+        Raises CorruptError if the files are not what was saved, OSError if they cannot be read.
+        """
+        if self._files.manifest() == self._held:
+            return None
+        opened = NativeIndex.open(self._files)
+        if opened is None:
+            return None
+        fresh, saved = opened
+        check_reflects(self._ledger, saved.position, saved.root)
+        ahead = Follower(self._ledger, fresh, EntryCatalog(self._ledger), saved.position)
+        while wanted() and ahead.position < self._follower.position:
+            ahead.catch_up(min(_STEP, self._follower.position - ahead.position))
+        while wanted() and ahead.settle():
+            pass
+        if not wanted() or not self._follower.replace(ahead, lambda: self._index.become(fresh)):
+            return None
+        self._held = saved
+        return saved.position

@@ -1,0 +1,33 @@
+"""The benchmark of several workers: what it makes of a turn, and a small run of all of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+from benchmarks import workers
+from benchmarks.workers import Turn, rows_of
+
+
+def test_what_the_clients_took_is_subtracted() -> None:
+    assert Turn(1000, 1.0, 1.0).alone(1) == 1000
+    assert Turn(1000, 1.2, 0.8).alone(1) == 1000
+    assert Turn(1000, 0.5, 0.5).alone(1) == 2000
+    assert Turn(1000, 1.0, 1.0).alone(2) == 2000
+    one, two = rows_of([{1: Turn(1000, 1.0, 1.0), 2: Turn(900, 1.0, 1.0)}])
+    assert (one["x_one"], two["x_one"], two["alone_calls/s"]) == (1.0, 1.8, 1800)
+    assert (one["us_a_call"], one["client_cores"]) == (1000, 1.0)
+
+
+def test_a_small_run_measures_both(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--size", "600", "--rounds", "1", "--seconds", "0.3", "--json"]
+    monkeypatch.setattr(sys, "argv", ["workers", *options])
+    assert workers.main() == 0
+    report = json.loads(capsys.readouterr().out)
+    assert [row["workers"] for row in report["rows"]] == [1, 2]
+    assert all(row["calls/s"] > 0 and row["server_cores"] > 0 for row in report["rows"])
+    (promise,) = report["promises"]
+    assert promise["verdict"] in {"pass", "FAIL"}
