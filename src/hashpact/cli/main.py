@@ -54,8 +54,9 @@ COMMANDS: Final = {
 """Where each command is below hashpact.cli, and its line in the help."""
 
 _ALLOCATIONS: Final = 50_000
-"""After so many new objects garbage is looked for, instead of after 700: those that a command imports stay, and
-looking through them again and again took 20 ms of a check's half second."""
+"""After so many new objects garbage is looked for, instead of after 700. What a command imports stays, and
+looking through it again and again took 20 ms of a check's half second."""
+
 
 class _ReaderGoneError(Exception):
     """The process that read our output has ended."""
