@@ -47,12 +47,7 @@ _NEAR: Final = {PDQ.name: 31.0, PHASH.name: 6.0, MINHASH.name: 0.6, WINNOW.name:
 _NEAR_TURNED: Final = 4.0
 """The same for phash/1 of the other positions: there are seven, each one more chance to be near."""
 
-_NEAR_FAINT: Final = {
-    PictureView.WHOLE: 6.0,
-    PictureView.SHOWN: 6.0,
-    PictureView.PART: 4.0,
-    PictureView.TURNED: 0.0,
-}
+_NEAR_FAINT: Final = {PictureView.WHOLE: 4.0, PictureView.SHOWN: 4.0, PictureView.PART: 4.0}
 """The same for phash/1 of a faint picture; of other views, never."""
 
 _LONG: Final = 60
