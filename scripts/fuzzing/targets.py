@@ -7,20 +7,16 @@ write, so nothing has two spellings. A target takes any bytes and raises Asserti
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from hashpact.domain import fingerprints, statements
-from hashpact.domain.checks import Transform
-from hashpact.domain.fingerprints import PARTS, Fingerprint
 from hashpact.errors import InvalidInputError
 from hashpact.governance import drafts
 from hashpact.log import checkpoint, note, receipt, tiles, witnessing
 from hashpact.log.tiles import Tile
-from hashpact.lookup import PartsIndex
 
 DOCUMENTS: Final = Path(__file__).resolve().parents[2] / "docs" / "formats"
 MAX_INPUT: Final = 8192
@@ -105,38 +101,6 @@ def fuzz_tile(data: bytes) -> None:
         same(b"".join(tiles.parse_hashes(tile, data[1:])), data[1:])
 
 
-def fuzz_parts(data: bytes) -> None:
-    """Keypoints: those of an upload, looked for among the first of them and those read from the other end.
-
-    Whatever is found has as many keypoints as it says at most, and a transform that an answer can carry.
-    """
-    with contextlib.suppress(InvalidInputError):
-        asked = Fingerprint(PARTS, data)
-        backwards = b"".join(data[at - PARTS.size : at] for at in range(len(data), 0, -PARTS.size))
-        index = PartsIndex()
-        index.add([asked.shared().value, Fingerprint(PARTS, backwards).shared().value], [1, 2])
-        found = index.search(data, int(PARTS.ceiling))
-        try:
-            placed = [Transform(*map(float, place)) for place in found.transforms]
-        except InvalidInputError as exc:
-            msg = f"found a transform that no answer can carry: {exc.message}"
-            raise AssertionError(msg) from exc
-        same(bytes(len(placed)), bytes(len(found.ids)))
-        most = min(len(data) // PARTS.size, PARTS.most_shared or 0)
-        if any(not PARTS.ceiling <= points <= most for points in found.points.tolist()):
-            msg = f"found {found.points.tolist()} of {most} keypoints"
-            raise AssertionError(msg)
-
-
-def keypoints(count: int) -> bytes:
-    """So many keypoints that are spread over a picture and unlike each other."""
-    units = []
-    for number in range(count):
-        mixed = hashlib.sha256(number.to_bytes(2)).digest()
-        units.append(mixed + mixed[:4] + bytes((40, number % 256)))
-    return b"".join(units)
-
-
 TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "note": fuzz_note,
     "statement": fuzz_statement,
@@ -146,7 +110,6 @@ TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "receipt": fuzz_receipt,
     "witnessing": fuzz_witnessing,
     "tile": fuzz_tile,
-    "parts": fuzz_parts,
 }
 
 
@@ -178,7 +141,6 @@ def seeds(target: str) -> list[bytes]:
             b"\x01" + tiles.encode_entries([b"leaf", b""]),
             b"\x01" + bytes(64),
         ],
-        "parts": lambda: [keypoints(8), keypoints(40), 20 * keypoints(1)],
     }[target]()
 
 
