@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hashpact.domain.checks import Answer, Filter, Match, Query
+    from hashpact.domain.checks import Answer, Filter, Match, NearEntry, Query, Unchecked
     from hashpact.domain.fingerprints import TYPES, Fingerprint, FingerprintType
     from hashpact.domain.matching.strength import Strength
     from hashpact.domain.matching.views import DERIVED, PictureView
@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
     from hashpact.member.author import Author, Reason
     from hashpact.member.awaiting import AsyncClient
+    from hashpact.member.checking.circuit import Circuit, CircuitState
+    from hashpact.member.checking.options import CheckOptions, ContentOptions, OnUnavailable
+    from hashpact.member.checking.results import CheckResult
     from hashpact.member.clients import Client
     from hashpact.member.profile import Profile, ProfileWarning
 
@@ -64,12 +67,17 @@ __all__ = [
     "Basis",
     "BehindError",
     "CertificateError",
+    "CheckOptions",
+    "CheckResult",
     "Checkpoint",
+    "Circuit",
+    "CircuitState",
     "Client",
     "ClockSkewError",
     "CommitFailedError",
     "ConfigError",
     "ConflictError",
+    "ContentOptions",
     "CorruptError",
     "DeadlineError",
     "Entry",
@@ -88,8 +96,10 @@ __all__ = [
     "Member",
     "MemberDetail",
     "MissingSignatureError",
+    "NearEntry",
     "NotFoundError",
     "NotPermittedError",
+    "OnUnavailable",
     "Opinion",
     "OverloadedError",
     "PictureView",
@@ -107,6 +117,7 @@ __all__ = [
     "Submission",
     "UnauthenticatedError",
     "UnavailableError",
+    "Unchecked",
     "UnknownKeyError",
     "UnknownLabelError",
     "UnusableContentError",
@@ -117,7 +128,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "hashpact.domain.checks": ("Answer", "Filter", "Match", "Query"),
+    "hashpact.domain.checks": ("Answer", "Filter", "Match", "NearEntry", "Query", "Unchecked"),
     "hashpact.domain.fingerprints": ("TYPES", "Fingerprint", "FingerprintType"),
     "hashpact.domain.messages": ("EntryDetail", "LeafDetail", "MemberDetail", "Submission"),
     "hashpact.domain.state": ("Basis", "Entry", "Key", "Member", "Opinion", "Receipt", "Role", "Stance"),
@@ -127,6 +138,9 @@ _HOMES = {
     "hashpact.log.checkpoint": ("Checkpoint", "SignedCheckpoint"),
     "hashpact.member.author": ("Author", "Reason"),
     "hashpact.member.awaiting": ("AsyncClient",),
+    "hashpact.member.checking.circuit": ("Circuit", "CircuitState"),
+    "hashpact.member.checking.options": ("CheckOptions", "ContentOptions", "OnUnavailable"),
+    "hashpact.member.checking.results": ("CheckResult",),
     "hashpact.member.clients": ("Client",),
     "hashpact.member.profile": ("Profile", "ProfileWarning"),
 }

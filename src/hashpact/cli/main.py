@@ -43,7 +43,7 @@ COMMANDS: Final = {
     "audit": ("public.audit:audit", "Derive a whole log again from its leaves."),
     "fingerprint": ("platform.content:fingerprint", "Fingerprint files; nothing leaves this machine."),
     "submit": ("platform.submit:submit", "Share fingerprints of removed files."),
-    "check": ("platform.content:check", "Look for shared entries that files are copies of."),
+    "check": ("platform.check:check", "Look for shared entries that files are copies of."),
     "list": ("platform.listing:list_entries", "List entries in the order of the log."),
     "labels": ("platform.labels:labels", "List the labels of the policy in force."),
     "entry": ("platform.entry:entry", "Show an entry and what members say of it."),

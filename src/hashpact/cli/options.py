@@ -174,7 +174,7 @@ def _connect(profile: Path, address: str | None, timeout: float, *, proxy: bool)
         complain(f"{ending.level}: {ending.text}; run: {ending.remedy}")
     reached = loaded if address is None else loaded.at(address)
     # Somebody waits: a refused connection is reported at once.
-    return Client(reached, timeout=timeout, proxy=proxy, retry_refused=False)
+    return Client(reached, timeout=timeout, channels=1, proxy=proxy, retry_refused=False)
 
 
 def _member(profile: Path) -> str:

@@ -86,19 +86,22 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     console.print(table, width=min(console.width, _COLUMNS))
 
 
-def with_progress(items: Iterable[Item], what: str, total: int | None = None) -> Iterator[Item]:
+def with_progress(
+    items: Iterable[Item], what: str, total: int | None = None, *, few: bool = False
+) -> Iterator[Item]:
     """The items, with a progress bar on stderr while they are worked through.
 
     There is none for a single item, none unless stderr is a terminal, and none if results go to that same
-    terminal meanwhile: they are progress enough.
+    terminal meanwhile: they are progress enough, unless only a ``few`` items have any, which are shown above.
     """
-    if total == 1 or not sys.stderr.isatty() or (total is not None and sys.stdout.isatty()):
+    shared = sys.stdout.isatty()
+    if total == 1 or not sys.stderr.isatty() or (total is not None and shared and not few):
         yield from items
         return
     from rich.console import Console  # noqa: PLC0415 - late: only for people at a terminal
     from rich.progress import Progress  # noqa: PLC0415 - late, as above
 
-    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
+    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=shared and few) as progress:
         yield from progress.track(items, total=total, description=what)
 
 

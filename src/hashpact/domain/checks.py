@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, NamedTuple, overload
+from typing import ClassVar, Final, NamedTuple, NoReturn, overload
 
 from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure
 from hashpact.domain.matching.reasons import reason_of
 from hashpact.domain.matching.strength import Strength, is_alone, strength_of
 from hashpact.domain.matching.views import PictureView, Texture
-from hashpact.errors import InvalidInputError
+from hashpact.errors import HashpactError, InvalidInputError
 
 MAX_QUERIES: Final = 64
 MAX_SETS: Final = 8
@@ -204,15 +204,53 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
+class NearEntry:
+    """An entry that a check has found, with its ``matches``: at least one, the nearest first."""
+
+    matches: tuple[Match, ...]
+
+    @property
+    def nearest(self) -> Match:
+        """The nearest match, which also has what the entry and its opinions say."""
+        return self.matches[0]
+
+    @property
+    def entry(self) -> int:
+        """The entry's log index."""
+        return self.nearest.entry
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that the entry was shared with."""
+        return self.nearest.labels
+
+    @property
+    def strength(self) -> Strength | None:
+        """The greatest strength of the matches; None if they are not graded."""
+        found = {match.strength for match in self.matches}
+        return next((each for each in Strength if each in found), None)
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The matches of a check, and the tree size that they reflect.
 
     ``truncated``: the check came near more items than it may consider, so that there may be further matches.
+    ``checked`` is False only of an `Unchecked`.
     """
 
+    checked: ClassVar[bool] = True
     matches: tuple[Match, ...]
     position: int
     truncated: bool = False
+
+    @property
+    def entries(self) -> tuple[NearEntry, ...]:
+        """The matches by entry, the nearest entry first."""
+        found: dict[int, list[Match]] = {}
+        for match in self.matches:
+            found.setdefault(match.entry, []).append(match)
+        return tuple(NearEntry(tuple(matches)) for matches in found.values())
 
     def graded(
         self, queries: Sequence[Query], least: Strength = Strength.WEAK, limit: int = MAX_LIMIT
@@ -241,3 +279,50 @@ class Answer:
                 reason = reason_of(kind, match.score, strength, *seen, agreed=agreed, alone=alone)
                 found.append(replace(match, view=query.view, strength=strength, reason=reason))
         return replace(self, matches=tuple(found))
+
+
+class Unchecked(Answer):
+    """What stands in place of an answer if nothing was checked, and the ``error`` that says why.
+
+    It has no matches, which is something else than having found none: ``matches`` and whatever depends on
+    them raise an error of the same class.
+    """
+
+    __slots__ = ("error",)
+    checked: ClassVar[bool] = False
+    error: HashpactError
+
+    def __init__(self, error: HashpactError) -> None:
+        # Without the traceback, whose frames keep content and fingerprints in memory.
+        object.__setattr__(self, "error", type(error)(error.message, **error.details))
+
+    @property
+    def matches(self) -> tuple[Match, ...]:
+        """Raises the error."""
+        return self._none()
+
+    @property
+    def position(self) -> int:
+        """Raises the error."""
+        return self._none()
+
+    @property
+    def truncated(self) -> bool:
+        """Raises the error."""
+        return self._none()
+
+    def _none(self) -> NoReturn:
+        msg = f"nothing was checked: {self.error.message}"
+        raise type(self.error)(msg, **self.error.details)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return f"<Unchecked: {self.error.code}>"
+
+    def __reduce__(self) -> tuple[type[Unchecked], tuple[HashpactError]]:
+        return Unchecked, (self.error,)

@@ -2,20 +2,8 @@
 
 from __future__ import annotations
 
-import random
-import secrets
-import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
-from functools import partial
-from pathlib import Path
-from typing import Final, Self, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
 
-from hashpact.clock import unix_time
-from hashpact.domain.checks import DEFAULT_LIMIT, Answer, Filter, Query
-from hashpact.domain.matching.batches import DEFAULT_EACH
-from hashpact.domain.matching.strength import Strength
-from hashpact.domain.matching.views import DERIVED, PictureView
 from hashpact.domain.messages import (
     Appended,
     EntriesRequest,
@@ -27,33 +15,17 @@ from hashpact.domain.messages import (
     Submission,
 )
 from hashpact.domain.pinned import check_extends
-from hashpact.domain.ports import Clock, Entropy
 from hashpact.domain.renewal import MAX_DAYS
 from hashpact.domain.state import Basis, Charter, Receipt, Stance
-from hashpact.errors import HashpactError
-from hashpact.fingerprint.source import Content
 from hashpact.governance.drafts import Draft
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
 from hashpact.member.author import reason_of
-from hashpact.member.operations import Fingerprintable, Local, Operations, Steps
-from hashpact.member.profile import Profile
-from hashpact.wire.client import calls, feeds, flow
-from hashpact.wire.client.attempts import Pace, checked_timeout
-from hashpact.wire.client.calls import Call
-from hashpact.wire.client.connection import Connection
-from hashpact.wire.client.flow import IN_FLIGHT
-from hashpact.wire.codec import EVERYTHING
-
-TIMEOUT: Final = 10.0
-"""Seconds that a call may take, over all its tries."""
-
-PACE: Final = Pace(time.monotonic, random.random)
-"""The clock and the jitter of retries; jitter only has to differ between clients."""
-
-Result = TypeVar("Result")
+from hashpact.member.checking.blocking import CheckClient
+from hashpact.member.checking.checks import Fingerprintable
+from hashpact.wire.client import calls, feeds
 
 
-class Client:
+class Client(CheckClient):
     """A member's blocking client. Any number of threads may share one; close it, or use ``with``.
 
     ``profile`` is a Profile or its directory. ``timeout`` is in seconds, above 0 and at most a day, over all
@@ -61,7 +33,14 @@ class Client:
     in the profile until its receipt has arrived. If the same submission is requested again after a crash, the
     kept bytes are sent instead of newly signed ones, so nothing is submitted twice.
 
-    ``channels`` spreads calls over several connections. With ``proxy`` off, a proxy that the environment
+    A check that the server does not answer in time raises UnavailableError. With ``on_unavailable="open"``,
+    for the client or for one call, it returns a result that is not ``checked`` and has the ``error`` instead.
+    After as many such checks in a row as there are channels, and at least three, ``circuit`` opens: checks
+    end at once, and now and then one of them is sent, until one is answered; `Circuit` has the states.
+    Statements are always sent.
+
+    ``channels`` spreads calls over several connections, and so over the processes of one server; a call goes
+    to another one if the connection of the first fails. With ``proxy`` off, a proxy that the environment
     names (``https_proxy`` and the like) is not used. With ``retry_refused`` off, a call fails at once when
     the connection is refused, instead of waiting for a server that is starting again.
 
@@ -73,108 +52,6 @@ class Client:
     ``author`` signs the member's statements, for `append`. A log key that the profile does not pin is
     accepted if root statements lead to it from the pinned genesis; the profile then pins it.
     """
-
-    def __init__(  # noqa: PLR0913  # the settings of a client
-        self,
-        profile: Profile | Path | str,
-        *,
-        timeout: float = TIMEOUT,
-        channels: int = 1,
-        proxy: bool = True,
-        retry_refused: bool = True,
-        clock: Clock = unix_time,
-        entropy: Entropy = secrets.token_bytes,
-    ) -> None:
-        self.timeout = checked_timeout(timeout)
-        self._operations = Operations(loaded(profile), clock, entropy)
-        self.author = self._operations.author
-        endpoint = replace(self.profile.endpoint, proxy=proxy)
-        self._connection = Connection(endpoint, replace(PACE, retry_refused=retry_refused), channels)
-
-    @property
-    def profile(self) -> Profile:
-        """The member's profile, with the log's keys that are known so far."""
-        return self._operations.profile
-
-    def check(  # noqa: PLR0913  # what narrows a check
-        self,
-        fingerprints: Iterable[Fingerprintable | Query],
-        *,
-        filter: Filter = EVERYTHING,  # noqa: A002  # the word of the API
-        limit: int = DEFAULT_LIMIT,
-        min_position: int = 0,
-        strength: Strength | str = Strength.POSSIBLE,
-        timeout: float | None = None,
-    ) -> Answer:
-        """The entries near 1 to 64 fingerprints, nearest first. A match is a signal, never a verdict.
-
-        A Query sets a threshold of its own. ``min_position``, the tree_size of a receipt, makes the answer
-        reflect that statement. Matches weaker than ``strength`` are left out.
-        """
-        call = self._operations.check(fingerprints, filter, limit, min_position, strength)
-        return self._run(call, timeout)
-
-    def check_many(  # noqa: PLR0913  # what narrows a check
-        self,
-        fingerprints: Iterable[Fingerprintable | Query],
-        *,
-        filter: Filter = EVERYTHING,  # noqa: A002  # the word of the API
-        limit: int = DEFAULT_EACH,
-        min_position: int = 0,
-        strength: Strength | str = Strength.POSSIBLE,
-        timeout: float | None = None,
-    ) -> Iterator[Answer]:
-        """The answers to any number of fingerprints, each of which is looked for by itself, in their order.
-
-        They are read and sent as their answers are asked for, up to 4096 in a call. ``limit`` is of each, at
-        most 64, and ``timeout`` of each call. `check` takes sets (winnow/1, parts/1), which are
-        InvalidInputError here.
-        """
-        for call in self._operations.check_many(fingerprints, filter, limit, min_position, strength):
-            yield from self._run(call, timeout)
-
-    def check_stream(  # noqa: PLR0913  # what narrows a check
-        self,
-        uploads: Iterable[Iterable[Fingerprintable | Query]],
-        *,
-        filter: Filter = EVERYTHING,  # noqa: A002  # the word of the API
-        limit: int = DEFAULT_LIMIT,
-        min_position: int = 0,
-        strength: Strength | str = Strength.POSSIBLE,
-        in_flight: int = IN_FLIGHT,
-        timeout: float | None = None,
-    ) -> Iterator[Answer | HashpactError]:
-        """The answer to each of a flow of uploads, in their order: as `check`, at a fraction of its cost.
-
-        Another thread reads ``uploads``, each of which is what `check` takes; at most ``in_flight`` wait for
-        their answers. An upload that cannot be checked has its InvalidInputError in place of an answer, and
-        the others go on. When a connection is lost, what has no answer is asked for again; ``timeout`` is how
-        long answers may stay away. Close the iterator to leave early.
-        """
-        operations, rest = self._operations, (filter, limit, min_position, strength)
-        asked = (flow.asked(partial(operations.check, upload, *rest)) for upload in uploads)
-        seconds = self.timeout if timeout is None else checked_timeout(timeout)
-        return self._connection.flow(asked, in_flight, seconds)
-
-    def check_file(  # noqa: PLR0913  # what narrows a check
-        self,
-        content: Content,
-        *,
-        types: Sequence[str] | None = None,
-        views: Collection[PictureView | str] = DERIVED,
-        filter: Filter = EVERYTHING,  # noqa: A002  # the word of the API
-        limit: int = DEFAULT_LIMIT,
-        min_position: int = 0,
-        strength: Strength | str = Strength.POSSIBLE,
-        timeout: float | None = None,
-    ) -> Answer:
-        """The entries that a file, or bytes, may be a copy of: as `check`, of its fingerprints and ``views``.
-
-        ``types`` and the errors are those of `hashpact.fingerprints_of`. A match names the view that it is
-        of.
-        """
-        rest = (filter, limit, min_position, strength)
-        return self._through(self._operations.check_file(content, types, views, rest), timeout)
 
     def submit(  # noqa: PLR0913  # the fields of a submission
         self,
@@ -312,36 +189,3 @@ class Client:
         Each has the day of its last use, in days since 1970 in UTC.
         """
         return self._run(calls.uses())
-
-    def close(self) -> None:
-        """Close the channel."""
-        self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _through(self, steps: Steps[Result], timeout: float | None = None) -> Result:
-        """Run the steps in order and return their outcome. Each call has ``timeout`` seconds."""
-        try:
-            step = next(steps)
-            while True:
-                try:
-                    result = step.do() if isinstance(step, Local) else self._run(step, timeout)
-                except HashpactError as error:
-                    step = steps.throw(error)
-                else:
-                    step = steps.send(result)
-        except StopIteration as end:
-            outcome: Result = end.value
-            return outcome
-
-    def _run(self, call: Call[Result], timeout: float | None = None) -> Result:
-        return self._connection.run(call, self.timeout if timeout is None else checked_timeout(timeout))
-
-
-def loaded(profile: Profile | Path | str) -> Profile:
-    """The profile, read from its directory if that is given."""
-    return profile if isinstance(profile, Profile) else Profile.load(profile)

@@ -1,21 +1,17 @@
-"""Operations: what the two clients share. Turns requests into statements, calls and work on the profile."""
+"""Operations: statements and the log, for both clients. Requests become calls and work on the profile."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import warnings
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 from hashpact.domain import statements
-from hashpact.domain.checks import Answer, Check, Filter, Query
-from hashpact.domain.fingerprints import Fingerprint
 from hashpact.domain.kinds import GiveOpinion, Withdraw
-from hashpact.domain.matching.strength import Strength
-from hashpact.domain.matching.views import PictureView
 from hashpact.domain.messages import (
     MAX_PAGE,
     Appended,
@@ -38,11 +34,11 @@ from hashpact.errors import (
     NotPermittedError,
     ProofError,
 )
-from hashpact.fingerprint.content import Fingerprinted, fingerprints_of
-from hashpact.fingerprint.source import Content
 from hashpact.governance.drafts import Draft
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
 from hashpact.member.author import Author, Reason, chosen
+from hashpact.member.checking.checks import Fingerprintable, adopted
+from hashpact.member.checking.steps import Local, Steps
 from hashpact.member.pending import (
     Outbox,
     says_the_same,
@@ -54,14 +50,6 @@ from hashpact.member.profile import Profile, ProfileWarning
 from hashpact.member.roots import RootChain, check_included
 from hashpact.wire.client import calls
 from hashpact.wire.client.calls import Call
-from hashpact.wire.client.many import check_many
-
-if TYPE_CHECKING:
-    from datasketch import MinHash  # type: ignore[import-untyped]  # ships no type information
-    from imagehash import ImageHash
-
-Fingerprintable: TypeAlias = "Fingerprint | ImageHash | MinHash"
-"""A fingerprint, or an object of a library from which one can be made."""
 
 Outcome = TypeVar("Outcome")
 
@@ -72,17 +60,6 @@ _TERMS: Final = ("labels", "basis", "authority", "article", "jurisdictions")
 """The fields of an entry, and of the statement that makes it, on whose terms content is shared."""
 
 
-@dataclass(frozen=True, slots=True)
-class Local(Generic[Outcome]):
-    """Work on the profile's files; the asynchronous client does it in a thread."""
-
-    do: Callable[[], Outcome]
-
-
-Steps: TypeAlias = Generator[Call[Any] | Local[Any], Any, Outcome]
-"""A generator of calls and local work. Each is sent back its result or error; the outcome is returned."""
-
-
 class Operations:
     """Turns a caller's requests into calls, for both clients."""
 
@@ -90,50 +67,11 @@ class Operations:
         self.author = Author(profile.origin, profile.member, profile.key, profile.signer, clock, entropy)
         self.profile = profile
 
-    def check(
-        self,
-        items: Iterable[Fingerprintable | Query],
-        narrow: Filter,
-        limit: int,
-        min_position: int,
-        strength: Strength | str,
-    ) -> Call[Answer]:
-        """The call that asks for the entries near these, and grades how near they are."""
-        queries = tuple(map(_query, items))
-        least = chosen(Strength, strength, "strength")
-        asked = calls.check(Check(queries, narrow, limit, min_position))
-        return Call(asked.method, asked.request, lambda data: asked.read(data).graded(queries, least, limit))
-
-    def check_many(
-        self,
-        items: Iterable[Fingerprintable | Query],
-        narrow: Filter,
-        limit: int,
-        min_position: int,
-        strength: Strength | str,
-    ) -> Iterator[Call[list[Answer]]]:
-        """The calls that ask for each of these by itself."""
-        return check_many(
-            map(_query, items), narrow, limit, min_position, chosen(Strength, strength, "strength")
-        )
-
-    def check_file(
-        self,
-        content: Content,
-        types: Sequence[str] | None,
-        views: Collection[PictureView | str],
-        rest: tuple[Filter, int, int, Strength | str],
-    ) -> Steps[Answer]:
-        """The steps of checking a file; ``rest`` is what `check` takes besides the queries."""
-        found: Fingerprinted = yield Local(partial(fingerprints_of, content, types, views=views))
-        answer: Answer = yield self.check(found.queries, *rest)
-        return answer
-
     def submit(
         self, items: Iterable[Fingerprintable], reason: Reason, removed: int | None, *, again: bool
     ) -> Steps[Receipt]:
         """The steps of sharing these fingerprints. Raises AlreadySharedError, unless ``again``."""
-        fingerprints = [_adopted(item) for item in items]
+        fingerprints = [adopted(item) for item in items]
         fresh = self.author.submit(fingerprints, reason, removed)
         subject = subject_of_content(fingerprints)
         return self._once(subject, fresh, again=again, removed=removed is not None)
@@ -375,15 +313,3 @@ def _forgotten(outbox: Outbox, subject: str, done: Submission) -> None:
         outbox.forget(subject, done)
     except (ConfigError, OSError) as error:
         warnings.warn(f"a pending statement is still there: {error}", ProfileWarning, stacklevel=3)
-
-
-def _query(item: Fingerprintable | Query) -> Query:
-    return item if isinstance(item, Query) else Query(_adopted(item))
-
-
-def _adopted(item: Fingerprintable) -> Fingerprint:
-    if isinstance(item, Fingerprint):
-        return item
-    from hashpact.fingerprint.adopt import adopt  # noqa: PLC0415  # imported only for such an object
-
-    return adopt(item)

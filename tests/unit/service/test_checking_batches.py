@@ -11,13 +11,15 @@ from checking import BASE, MEMBERS, House
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hashpact.domain.checks import Filter, Query
-from hashpact.domain.fingerprints import PDQ, SHA256
-from hashpact.domain.matching.batches import Batch, Packed, Packing
+from hashpact.domain.checks import Check, Filter, Query
+from hashpact.domain.fingerprints import MINHASH, PDQ, PHASH, SHA256, Fingerprint, FingerprintType
+from hashpact.domain.matching.batches import Batch, Packed, Packing, together
 from hashpact.domain.state import Stance
 from hashpact.errors import UnavailableError, UnknownLabelError
 from hashpact.lookup import catalog
 from hashpact.service.check import BUDGET
+
+KINDS = st.sampled_from([PDQ, PHASH, MINHASH, SHA256])
 
 
 @pytest.fixture(autouse=True, params=[catalog.FEW, -1], ids=["one by one", "in arrays"])
@@ -61,6 +63,38 @@ def test_each_fingerprint_of_a_batch_is_answered_as_by_itself(
         (alone.matches, alone.position, alone.truncated)
         for alone in (house.ask(query, narrow=narrow, limit=limit) for query in queries)
     ]
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(
+        st.lists(st.tuples(KINDS, st.integers(0, 3), st.integers(0, 8)), min_size=1, max_size=4), max_size=8
+    ),
+    st.lists(st.tuples(KINDS, st.integers(0, 4), st.integers(0, 12)), min_size=1, max_size=12),
+    st.integers(1, 5),
+)
+def test_the_answers_of_a_batch_put_together_are_those_of_one_check(
+    shared: list[list[tuple[FingerprintType, int, int]]],
+    asked: list[tuple[FingerprintType, int, int]],
+    limit: int,
+) -> None:
+    house = House()
+    for entry in shared:
+        house.share(*{one.value: one for one in (of(*each) for each in entry)}.values())
+    queries = [Query(of(*each)) for each in asked]
+    position = house.ledger.head().size
+    packing = Packing.of(queries)
+    answers = packing.answers(
+        house.checker.check_batch(Batch(packing.packed, limit=limit, min_position=position))
+    )
+    alone = house.checker.check(Check(tuple(queries), limit=limit, min_position=position))
+    assert together(answers, limit) == alone
+
+
+def of(kind: FingerprintType, seed: int, steps: int) -> Fingerprint:
+    """A fingerprint, so many steps from one of a few."""
+    made = fingerprint(kind, str(seed))
+    return made if kind is SHA256 else near(made, steps)
 
 
 def test_41_a_batch_takes_a_turn_for_every_few_and_ends_when_nobody_waits(house: House) -> None:

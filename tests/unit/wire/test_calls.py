@@ -142,6 +142,19 @@ def test_what_the_server_says_is_not_probed() -> None:
     assert not any(isinstance(step, Probe) for step in script.steps)
 
 
+def test_another_channel_is_tried_at_once_and_while_there_is_time() -> None:
+    elsewhere = replace(AWAY, elsewhere=True)
+    script = Script([elsewhere, elsewhere, b"four"])
+    assert script.run() == 4
+    assert script.steps == [Send(10)] * 3
+    script = Script([elsewhere] * 9 + [None], each=3)
+    with pytest.raises(UnavailableError):
+        script.run()
+    assert [type(step) for step in script.steps] == [Send] * 4 + [Probe]
+    with pytest.raises(UnavailableError):
+        Script([elsewhere, None]).run(replace(CALL, idempotent=False))
+
+
 def test_a_certificate_problem_ends_it() -> None:
     problem = CertificateError("certificate problem: expired")
     with pytest.raises(CertificateError) as raised:

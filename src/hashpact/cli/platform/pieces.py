@@ -14,7 +14,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -23,6 +23,7 @@ import click
 
 from hashpact.cli.options import moment
 from hashpact.cli.platform.partial import kept, with_parts
+from hashpact.cli.platform.walking import below
 from hashpact.domain.fingerprints import Fingerprint
 from hashpact.domain.state import Basis
 from hashpact.errors import InvalidInputError
@@ -90,12 +91,13 @@ def named(
 
     ``parts``: pictures with their parts.
 
-    Names that begin with a dot are passed over in a directory; ``failed`` is given what cannot be listed.
+    In a directory, names that begin with a dot and links that lead out of it are passed over; ``failed`` is
+    given what cannot be listed.
     """
     return [
         Piece(name, partial(_content, name, types, parts=parts), lambda: terms)
         for given in names
-        for name in (_below(given, failed) if os.path.isdir(given) else (given,))  # noqa: PTH112 - any bytes
+        for name in (below(given, failed) if os.path.isdir(given) else (given,))  # noqa: PTH112 - any bytes
     ]
 
 
@@ -120,12 +122,6 @@ def _content(name: str, types: Sequence[str] | None, key: bytes, *, parts: bool)
     content = kept(name, STDIN) if parts else sys.stdin.buffer if name == STDIN else name
     found = fingerprints_of(content, types, key=key if types else None)
     return with_parts(found, content) if parts else found
-
-
-def _below(directory: str, failed: Callable[[OSError], None]) -> Iterator[str]:
-    for here, directories, files in os.walk(directory, onerror=failed):
-        directories[:] = sorted(name for name in directories if not name.startswith("."))
-        yield from (os.path.join(here, name) for name in sorted(files) if not name.startswith("."))  # noqa: PTH118 - as above
 
 
 def _check_header(path: str, columns: list[str]) -> None:

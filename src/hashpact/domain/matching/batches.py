@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
 from hashpact.domain.checks import Answer, Filter, Match, Query
-from hashpact.domain.fingerprints import Fingerprint, FingerprintType
+from hashpact.domain.fingerprints import TYPES, Fingerprint, FingerprintType, Measure
 from hashpact.errors import InvalidInputError
 
 MAX_BATCH: Final = 4096
@@ -167,3 +167,32 @@ class Packing:
             )
             for place in self.numbers
         ]
+
+
+def together(answers: Sequence[Answer], limit: int) -> Answer:
+    """The answer to one check of several queries, from the answers to each of them, in their order.
+
+    As in a check, an entry has one match of each type, that of its nearest query, and the nearest ones come
+    first. ``answers`` are of one batch, and have as many matches as ``limit`` says, or are truncated.
+    """
+    found = [replace(match, query=query) for query, one in enumerate(answers) for match in one.matches]
+    nearest: dict[tuple[int, str], Match] = {}
+    for match in sorted(found, key=lambda each: (_remoteness(each), each.entry, each.type, each.query)):
+        nearest.setdefault((match.entry, match.type), match)
+    return Answer(
+        tuple(nearest.values())[:limit],
+        answers[0].position,
+        any(one.truncated for one in answers),
+    )
+
+
+def _remoteness(found: Match) -> float:
+    """How far away a match is, from 0 (the same) to 1 (at its type's ceiling), as a server orders them."""
+    kind = TYPES[found.type]
+    match kind.measure:
+        case Measure.HAMMING:
+            return found.score / kind.ceiling
+        case Measure.EQUALITY:
+            return 0.0
+        case _:
+            return (1 - found.score) / (1 - kind.ceiling)

@@ -57,12 +57,13 @@ class Failure:
     """A try that failed.
 
     ``answered`` is whether a Hashpact server sent it, and not the channel; ``retry_after`` is the seconds
-    that the server asks to wait.
+    that the server asks to wait. ``elsewhere`` is whether the next try goes to another channel.
     """
 
     error: HashpactError
     answered: bool = False
     retry_after: float = 0.0
+    elsewhere: bool = False
 
     @property
     def passing(self) -> bool:
@@ -149,8 +150,10 @@ class RetryBudget:
 
         Raises the failure's error when no further try is useful or allowed; CertificateError if a probe finds
         that the channel will always fail; UnavailableError if it finds that connections are refused and
-        these are not retried. One probe at most.
+        these are not retried. One probe at most. Another channel is tried at once.
         """
+        if failure.passing and failure.elsewhere and again and self.left() > 0:
+            return
         self._tries += 1
         if failure.passing and not failure.answered and not self._probed:
             self._probed = True

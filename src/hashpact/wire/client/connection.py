@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import os
 import threading
 import time
@@ -17,7 +16,7 @@ from typing import Final, TypeVar
 
 import grpc
 
-from hashpact.errors import HashpactError, UnavailableError
+from hashpact.errors import HashpactError, InvalidInputError, UnavailableError
 from hashpact.wire import errors
 from hashpact.wire.client import forks
 from hashpact.wire.client.attempts import Failure, Outcome, Pace, Pause, Probe, Send, Step, Wait, attempts
@@ -27,9 +26,13 @@ from hashpact.wire.client.feeds import Feed, Item, Open, Read, results
 from hashpact.wire.client.flow import Outcomes
 from hashpact.wire.client.flowing import Upload, flowing, flowing_async
 from hashpact.wire.client.probe import probe
+from hashpact.wire.client.spread import Spread
 from hashpact.wire.codec import MAX_MESSAGE
 
 Result = TypeVar("Result")
+
+MAX_CHANNELS: Final = 64
+"""The most connections of a client."""
 
 _OPTIONS: Final = (
     # A tile of 256 leaves of the largest size is a little larger than any request may be.
@@ -57,8 +60,8 @@ class Connection:
         self._count = channels
         self._opening = threading.Lock()
         self._process = 0
-        self._channels: list[grpc.Channel] = []
-        self._turn: Iterator[grpc.Channel] = iter(())
+        self._spread: Spread[grpc.Channel] = Spread(0, self._channel, pace.timer)
+        forks.remember(self)
 
     def run(self, call: Call[Result], timeout: float) -> Result:
         """The result of a call, within ``timeout`` seconds. Raises what `attempts` raises."""
@@ -71,32 +74,34 @@ class Connection:
             result: Result = end.value
             return result
 
-    def _next(self) -> grpc.Channel:
-        """The channel whose turn it is; a forked process makes channels of its own."""
+    def forked(self) -> None:
+        """In a forked process: a thread that is gone may have held the lock."""
+        self._opening = threading.Lock()
+
+    def _here(self) -> Spread[grpc.Channel]:
+        """The channels of this process: one that was forked makes channels of its own."""
         if self._process != os.getpid():
             with self._opening:
                 if self._process != os.getpid():
-                    credentials, address = self._endpoint.credentials(), self._endpoint.address
-                    options = _options(self._endpoint)
-                    self._channels = [
-                        grpc.secure_channel(address, credentials, options=options) for _ in range(self._count)
-                    ]
-                    self._turn = itertools.cycle(self._channels)
+                    self._spread = Spread(self._count, self._channel, self._pace.timer)
                     self._process = os.getpid()
-        return next(self._turn)
+        return self._spread
+
+    def _channel(self) -> grpc.Channel:
+        endpoint = self._endpoint
+        return grpc.secure_channel(endpoint.address, endpoint.credentials(), options=_options(endpoint))
 
     def _do(self, call: Call[Result], step: Step) -> Outcome:
         match step:
             case Send(timeout):
-                try:
-                    with forks.under_way():
-                        method: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._next().unary_unary(
-                            call.method
-                        )
+                with forks.under_way(), (spread := self._here()).lane() as lane:
+                    method: grpc.UnaryUnaryMultiCallable[bytes, bytes] = lane.channel.unary_unary(call.method)
+                    try:
                         answer = method(call.request, timeout=timeout)
-                except grpc.RpcError as error:
-                    return _failure(error, self._endpoint)
-                return answer
+                    except grpc.RpcError as error:
+                        return spread.failed(lane, _failure(error, self._endpoint))
+                    spread.answered(lane)
+                    return answer
             case Probe() | Wait():
                 return self.pause(step)
 
@@ -114,6 +119,7 @@ class Connection:
         steps = results(feed, timeout, self._pace)
         with contextlib.ExitStack() as running:
             messages: Iterator[bytes] = iter(())
+            spread, lane = self._here(), None
             with contextlib.suppress(StopIteration):
                 step = next(steps)
                 while True:
@@ -122,13 +128,16 @@ class Connection:
                         case Open(request, left):
                             running.close()
                             running.enter_context(forks.under_way())
-                            method: grpc.UnaryStreamMultiCallable[bytes, bytes] = self._next().unary_stream(
+                            lane = running.enter_context(spread.lane())
+                            method: grpc.UnaryStreamMultiCallable[bytes, bytes] = lane.channel.unary_stream(
                                 feed.method
                             )
                             messages = method(request, timeout=left)
                             running.callback(messages.cancel)
                         case Read():
                             outcome = _next(messages, self._endpoint)
+                            if isinstance(outcome, Failure) and lane is not None:
+                                outcome = spread.failed(lane, outcome)
                         case Item(result):
                             yield result
                         case Probe() | Wait():
@@ -142,8 +151,8 @@ class Connection:
     @contextlib.contextmanager
     def open(self, method: str, requests: Iterator[bytes], timeout: float) -> Iterator[Iterator[bytes]]:
         """A stream with those requests, cancelled after the block."""
-        with forks.under_way():
-            opened: grpc.StreamStreamMultiCallable[bytes, bytes] = self._next().stream_stream(method)
+        with forks.under_way(), self._here().lane() as lane:
+            opened: grpc.StreamStreamMultiCallable[bytes, bytes] = lane.channel.stream_stream(method)
             messages = opened(requests, timeout=timeout)
             try:
                 yield messages
@@ -157,7 +166,7 @@ class Connection:
     def close(self) -> None:
         """Close the channels; calls under way are cancelled."""
         if self._process == os.getpid():
-            for channel in self._channels:
+            for channel in self._spread.channels:
                 channel.close()
 
 
@@ -169,8 +178,7 @@ class AsyncConnection:
         self._pace = pace
         self._count = channels
         self._home: tuple[int, asyncio.AbstractEventLoop] | None = None
-        self._channels: list[grpc.aio.Channel] = []
-        self._turn: Iterator[grpc.aio.Channel] = iter(())
+        self._spread: Spread[grpc.aio.Channel] = Spread(0, self._channel, pace.timer)
 
     async def run(self, call: Call[Result], timeout: float) -> Result:  # noqa: ASYNC109  # it is over all tries
         """The result of a call, within ``timeout`` seconds. Raises what `attempts` raises."""
@@ -189,26 +197,27 @@ class AsyncConnection:
         forks.check()
         home = (os.getpid(), asyncio.get_running_loop())
         if self._home != home:
-            credentials, options = self._endpoint.credentials(), _options(self._endpoint)
-            self._channels = [
-                grpc.aio.secure_channel(self._endpoint.address, credentials, options=options)
-                for _ in range(self._count)
-            ]
-            self._turn = itertools.cycle(self._channels)
+            self._spread = Spread(self._count, self._channel, self._pace.timer)
             self._home = home
             forks.opened(self)
+
+    def _channel(self) -> grpc.aio.Channel:
+        endpoint = self._endpoint
+        return grpc.aio.secure_channel(endpoint.address, endpoint.credentials(), options=_options(endpoint))
 
     async def _do(self, call: Call[Result], step: Step) -> Outcome:
         match step:
             case Send(timeout):
-                method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = next(self._turn).unary_unary(
-                    call.method
-                )
-                try:
-                    answer = await method(call.request, timeout=timeout)
-                except grpc.RpcError as error:
-                    return _failure(error, self._endpoint)
-                return answer
+                with (spread := self._spread).lane() as lane:
+                    method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = lane.channel.unary_unary(
+                        call.method
+                    )
+                    try:
+                        answer = await method(call.request, timeout=timeout)
+                    except grpc.RpcError as error:
+                        return spread.failed(lane, _failure(error, self._endpoint))
+                    spread.answered(lane)
+                    return answer
             case Probe() | Wait():
                 return await self.pause(step)
 
@@ -227,6 +236,7 @@ class AsyncConnection:
         steps = results(feed, timeout, self._pace)
         with contextlib.ExitStack() as running:
             messages: AsyncIterator[bytes] = _nothing()
+            spread, lane = self._spread, None
             with contextlib.suppress(StopIteration):
                 step = next(steps)
                 while True:
@@ -234,14 +244,17 @@ class AsyncConnection:
                     match step:
                         case Open(request, left):
                             running.close()
-                            method: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = next(
-                                self._turn
-                            ).unary_stream(feed.method)
+                            lane = running.enter_context(spread.lane())
+                            method: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = (
+                                lane.channel.unary_stream(feed.method)
+                            )
                             call = method(request, timeout=left)
                             running.callback(call.cancel)
                             messages = aiter(call)
                         case Read():
                             outcome = await _anext(messages, self._endpoint)
+                            if isinstance(outcome, Failure) and lane is not None:
+                                outcome = spread.failed(lane, outcome)
                         case Item(result):
                             yield result
                         case Probe() | Wait():
@@ -265,12 +278,13 @@ class AsyncConnection:
         self, method: str, requests: AsyncIterator[bytes], timeout: float
     ) -> Iterator[AsyncIterator[bytes]]:
         """A stream with those requests, cancelled after the block."""
-        opened: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = next(self._turn).stream_stream(method)
-        call = opened(requests, timeout=timeout)
-        try:
-            yield aiter(call)
-        finally:
-            call.cancel()
+        with self._spread.lane() as lane:
+            opened: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = lane.channel.stream_stream(method)
+            call = opened(requests, timeout=timeout)
+            try:
+                yield aiter(call)
+            finally:
+                call.cancel()
 
     async def read(self, messages: AsyncIterator[bytes]) -> bytes | Failure | None:
         """The next message of a stream; None at its end."""
@@ -284,9 +298,17 @@ class AsyncConnection:
     async def close(self) -> None:
         """Close the channels; calls under way are cancelled."""
         if self._home == (os.getpid(), asyncio.get_running_loop()):
-            for channel in self._channels:
+            for channel in self._spread.channels:
                 await channel.close()
         forks.closed(self)
+
+
+def checked_channels(count: int) -> int:
+    """A number of channels. Raises InvalidInputError unless it is from 1 to `MAX_CHANNELS`."""
+    if count in range(1, MAX_CHANNELS + 1):
+        return count
+    msg = f"channels is a number from 1 to {MAX_CHANNELS}, not {count!r}"
+    raise InvalidInputError(msg, field="channels")
 
 
 def _options(endpoint: Endpoint) -> tuple[tuple[str, int], ...]:

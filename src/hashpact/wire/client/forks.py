@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Protocol
 from weakref import WeakSet
 
 from hashpact.errors import UnavailableError
@@ -17,6 +17,16 @@ from hashpact.errors import UnavailableError
 _OFF: Final = {"0", "f", "false", "n", "no"}
 _calls: Final[set[object]] = set()
 _awaiting: Final[WeakSet[object]] = WeakSet()
+
+
+class Forkable(Protocol):
+    """What must be put right in a forked process, where locks may be held by threads that are gone."""
+
+    def forked(self) -> None:
+        """Put it right; called in the new process while it has one thread."""
+
+
+_remembered: Final[WeakSet[Forkable]] = WeakSet()
 
 
 class _Process:
@@ -60,10 +70,17 @@ def check() -> None:
         raise UnavailableError(msg)
 
 
+def remember(thing: Forkable) -> None:
+    """Call its ``forked`` in every process that is forked while it exists."""
+    _remembered.add(thing)
+
+
 def _forked() -> None:
     unaided = os.environ.get("GRPC_ENABLE_FORK_SUPPORT", "").lower() in _OFF and _Process.used
     _Process.broken = _Process.broken or unaided or bool(_calls) or bool(_awaiting)
     _calls.clear()
+    for thing in list(_remembered):
+        thing.forked()
 
 
 os.register_at_fork(after_in_child=_forked)

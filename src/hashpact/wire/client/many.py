@@ -1,39 +1,20 @@
-"""Checks of many fingerprints, a batch after the other."""
+"""A batch of checks as one call."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 
 from hashpact.domain.checks import Answer, Filter, Query
-from hashpact.domain.matching.batches import MAX_BATCH, Batch, Packing
-from hashpact.domain.matching.strength import Strength
+from hashpact.domain.matching.batches import Batch, Packing
 from hashpact.wire.client import calls
 from hashpact.wire.client.calls import Call
 
 
-def check_many(
-    queries: Iterable[Query], narrow: Filter, limit: int, min_position: int, least: Strength
-) -> Iterator[Call[list[Answer]]]:
-    """The calls that ask for each of these queries by itself; each answers as many as a batch has.
+def check_many(queries: Sequence[Query], narrow: Filter, limit: int, min_position: int) -> Call[list[Answer]]:
+    """The call that asks for each of 1 to 4096 queries by itself, and has an answer to each, in their order.
 
-    Queries are taken as they are needed. Raises InvalidInputError for one that cannot be packed.
+    Raises InvalidInputError for a query that cannot be packed.
     """
-    waiting = iter(queries)
-    while some := list(itertools.islice(waiting, MAX_BATCH)):
-        yield _batch(Packing.of(some), narrow, limit, min_position, least)
-
-
-def _batch(
-    packing: Packing, narrow: Filter, limit: int, min_position: int, least: Strength
-) -> Call[list[Answer]]:
+    packing = Packing.of(queries)
     asked = calls.check_batch(Batch(packing.packed, narrow, limit, min_position))
-
-    def read(data: bytes) -> list[Answer]:
-        answers = packing.answers(asked.read(data))
-        return [
-            answer.graded([query], least, limit)
-            for query, answer in zip(packing.queries, answers, strict=True)
-        ]
-
-    return Call(asked.method, asked.request, read)
+    return Call(asked.method, asked.request, lambda data: packing.answers(asked.read(data)))

@@ -1,0 +1,382 @@
+"""The command that looks for shared entries that files are copies of."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from hashpact.cli import exits
+from hashpact.cli.options import Connect, client_options, example, json_option
+from hashpact.cli.output import complain, emit, one_line, rfc3339, show_table, with_progress
+from hashpact.cli.platform.content import TYPE_CHOICE, limits_of, show_unread, show_warnings
+from hashpact.cli.platform.partial import PartialCheck
+from hashpact.cli.platform.pieces import STDIN
+from hashpact.cli.platform.walking import below
+from hashpact.domain.checks import DEFAULT_LIMIT, MAX_LIMIT, Filter, Match, NearEntry, Query
+from hashpact.domain.fingerprints import Measure
+from hashpact.domain.matching.strength import Strength
+from hashpact.domain.matching.views import DERIVED, PictureView, views_named
+from hashpact.domain.state import Basis
+from hashpact.errors import HashpactError, InvalidInputError, UnusableContentError
+from hashpact.fingerprint.content import Fingerprinted
+from hashpact.fingerprint.source import Content
+
+if TYPE_CHECKING:
+    from hashpact.member.checking.results import CheckResult
+    from hashpact.member.clients import Client
+
+_BASES: Final = click.Choice([basis.value for basis in Basis])
+_SHARES: Final = {Measure.JACCARD: "similarity", Measure.CONTAINMENT: "share"}
+_SCORES: Final = {**_SHARES, Measure.POINTS: "points"}
+_ALL: Final = "all"
+_NONE: Final = "none"
+
+
+@dataclass(slots=True)
+class _Work:
+    """The names that a command was given, with all files below the directories among them.
+
+    ``read`` and ``matched`` count files, and ``unread`` what could not be read, directories among it.
+    """
+
+    given: Sequence[str]
+    as_json: bool
+    read: int = 0
+    matched: int = 0
+    unread: int = 0
+    position: int = 0
+    directories: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Look at the names."""
+        self.directories = any(map(os.path.isdir, self.given))
+
+    def contents(self) -> Iterator[Content]:
+        """Each file's path, or standard input, with a progress bar."""
+        total = None
+        if sys.stderr.isatty():
+            total = sum(1 for _ in self._names(lambda _: None))
+        few = self.directories and not self.as_json
+        for name in with_progress(self._names(self._unlisted), "files", total, few=few):
+            yield sys.stdin.buffer if name == STDIN else name
+
+    def count(self, result: CheckResult) -> None:
+        """A file was checked."""
+        self.read += 1
+        self.matched += bool(result.matches)
+        self.position = max(self.position, result.position)
+
+    def summary(self) -> str:
+        """How many files there were, in a line."""
+        files = "1 file" if self.read == 1 else f"{self.read} files"
+        where = f" at position {self.position}" if self.read else ""
+        unread = f", {self.unread} could not be read" if self.unread else ""
+        return f"{files} checked{where}: {self.matched} matched{unread}"
+
+    def failed(self, name: str, error: HashpactError) -> None:
+        """Something could not be read."""
+        self.unread += 1
+        show_unread(name, error, as_json=self.as_json)
+
+    def status(self) -> int:
+        """The exit status."""
+        return exits.MISUSED if self.unread else exits.OK if self.matched else exits.NO
+
+    def _names(self, failed: Callable[[OSError], None]) -> Iterator[str]:
+        for name in self.given:
+            yield from below(name, failed) if os.path.isdir(name) else (name,)  # noqa: PTH112 - any bytes
+
+    def _unlisted(self, error: OSError) -> None:
+        name = os.fsdecode(error.filename)
+        msg = f"{name!r}: cannot be listed: {error.strerror}"
+        self.failed(name, UnusableContentError(msg, field="content"))
+
+
+@dataclass(slots=True)
+class _Looking:
+    """What is looked for of each file: within the thresholds of options, and by parts if asked for."""
+
+    max_distance: int | None
+    min_similarity: float | None
+    min_share: float | None
+    parts: bool
+    waiting: deque[tuple[PartialCheck, int]] = field(default_factory=deque)
+    """The partial checks of files whose results are still to come, with their numbers of queries."""
+
+    def queries(self, content: Content, made: Fingerprinted) -> Iterable[Query]:
+        """The queries of a file."""
+        found = [*made.queries]
+        if self.parts:
+            partial = PartialCheck(name_of(content), content, made.kind)
+            found += map(Query, partial.queries)
+            self.waiting.append((partial, len(found)))
+        return [self._within(each) for each in found]
+
+    def agreements(self, client: Client, result: CheckResult) -> dict[int, float]:
+        """What the pixels say of the matches of the next file that was read."""
+        if not self.parts:
+            return {}
+        partial, queries = self.waiting.popleft()
+        return partial.agreements(client, result.matches, queries - 1)
+
+    def _within(self, query: Query) -> Query:
+        """The query within an option's threshold, at most its type's ceiling; views keep one that is less."""
+        kind = query.fingerprint.type
+        match kind.measure:
+            case Measure.HAMMING if self.max_distance is not None:
+                widest = kind.ceiling if query.view is PictureView.WHOLE else kind.threshold(query.threshold)
+                return replace(query, threshold=min(self.max_distance, widest))
+            case Measure.JACCARD if self.min_similarity is not None:
+                return replace(query, threshold=max(self.min_similarity, kind.ceiling))
+            case Measure.CONTAINMENT if self.min_share is not None:
+                return replace(query, threshold=max(self.min_share, kind.ceiling))
+            case _:
+                return query
+
+
+@click.command(
+    epilog=example(
+        "hashpact check --json --without-disputed --profile lotus-forum upload.jpg",
+        "hashpact check --profile lotus-forum /srv/uploads",
+    )
+)
+@click.argument("files", metavar="FILE|DIR...", nargs=-1, required=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, MAX_LIMIT),
+    default=DEFAULT_LIMIT,
+    show_default=True,
+    help="Matches a file.",
+)
+@click.option(
+    "--label", "labels", metavar="LABEL", multiple=True, help="Only entries with it; may be repeated."
+)
+@click.option("--basis", "bases", type=_BASES, multiple=True, help="Only entries removed on this basis.")
+@click.option(
+    "--jurisdiction", "jurisdictions", metavar="CC", multiple=True, help="Only entries that name it."
+)
+@click.option(
+    "--min-endorsed-by", metavar="N", type=click.IntRange(min=0), default=0, help="Only entries so endorsed."
+)
+@click.option("--without-disputed", is_flag=True, help="Leave out entries that any member disputes.")
+@click.option("--without-disowned", is_flag=True, help="Leave out entries that their authority disowns.")
+@click.option(
+    "--min-position",
+    metavar="SIZE",
+    type=click.IntRange(min=0),
+    default=0,
+    help="A receipt's tree_size to reflect.",
+)
+@click.option(
+    "--max-distance",
+    metavar="BITS",
+    type=click.IntRange(min=0),
+    help="Of pdq/1 and phash/1, how many bits may differ. [31 and 6]",
+)
+@click.option(
+    "--min-similarity",
+    metavar="SHARE",
+    type=click.FloatRange(0, 1),
+    help="Of minhash/1, how much must be alike. [0.6, of short texts 0.4 to 0.5]",
+)
+@click.option(
+    "--min-share",
+    metavar="SHARE",
+    type=click.FloatRange(0, 1),
+    help="Of winnow/1, how much of the shared text the file must contain. [0.5]",
+)
+@click.option("--type", "types", type=TYPE_CHOICE, multiple=True, help="Only this type; may be repeated.")
+@click.option(
+    "--views",
+    metavar="NAMES",
+    default=_ALL,
+    callback=lambda _context, _option, value: _views(value),
+    help=f"Views of a picture, with commas between: {', '.join(view.value for view in DERIVED)}. [all]",
+)
+@click.option("--parts", is_flag=True, help="Find pictures that a picture shows a part of, or has inside.")
+@click.option(
+    "--strength",
+    type=click.Choice([each.value for each in Strength]),
+    default=Strength.POSSIBLE.value,
+    show_default=True,
+    help="The weakest matches to show.",
+)
+@click.option("--explain", is_flag=True, help="Say of each match what is alike, and what that means.")
+@client_options
+@json_option
+def check(  # noqa: PLR0913, PLR0917 - an argument for each option
+    files: tuple[str, ...],
+    limit: int,
+    labels: tuple[str, ...],
+    bases: tuple[str, ...],
+    jurisdictions: tuple[str, ...],
+    min_endorsed_by: int,
+    min_position: int,
+    max_distance: int | None,
+    min_similarity: float | None,
+    min_share: float | None,
+    types: tuple[str, ...],
+    views: frozenset[PictureView],
+    strength: str,
+    connect: Connect,
+    *,
+    without_disputed: bool,
+    without_disowned: bool,
+    parts: bool,
+    explain: bool,
+    as_json: bool,
+) -> None:
+    """Look for shared entries that files are copies of; - is one piece of content on standard input.
+
+    Only fingerprints are sent, and the server keeps none of them. A picture is also looked for as it was
+    before somebody may have framed, cropped, turned or screenshotted it: in views. A match is a signal, never
+    a verdict. The exit status is 0 if anything matched, 1 if nothing did, and 2 if a file could not be read.
+
+    Of a directory, every file below it is checked. Names that begin with a dot, and links that lead out of
+    the directory, are passed over. Each file with a match has a line, with its nearest entry, and the last
+    line counts the files; --json shows every file. A file that cannot be read does not stop the others.
+
+    A match of parts/1 is a possible partial copy: so many points agree. Then the removed picture's keypoints
+    are read, and compared at the pixels: with an agreement under one half, it is another picture.
+    """
+    narrow = Filter(
+        frozenset(labels),
+        frozenset(bases),
+        frozenset(jurisdictions),
+        min_endorsed_by,
+        without_disputed,
+        without_disowned,
+    )
+    if parts and STDIN in files:
+        msg = "--parts reads a picture twice, and standard input only once; name a file"
+        raise click.UsageError(msg)
+    work = _Work(files, as_json)
+    looking = _Looking(max_distance, min_similarity, min_share, parts)
+    with connect() as client:
+        results = client.check_files(
+            work.contents(),
+            types=types or None,
+            views=views,
+            queries=looking.queries,
+            filter=narrow,
+            limit=limit,
+            min_position=min_position,
+            strength=strength,
+        )
+        for result in results:
+            name = name_of(result.content)
+            if result.made is None:
+                assert result.error is not None  # noqa: S101 - else it would have been read
+                work.failed(name, result.error)
+                continue
+            show_warnings(name, result.made)
+            work.count(result)
+            agreed = looking.agreements(client, result)
+            if as_json:
+                _emit_result(name, result, agreed)
+            else:
+                _show_result(name, result, agreed, rows=work.directories)
+                for each in result.matches if explain else ():
+                    click.echo(f"{each.entry} by {each.type}, {each.strength}: {each.reason}")
+    if work.directories and not as_json:
+        click.echo(work.summary())
+    raise click.exceptions.Exit(work.status())
+
+
+def name_of(content: Content) -> str:
+    """The name by which content was given."""
+    return content if isinstance(content, str) else STDIN
+
+
+def _views(names: str) -> frozenset[PictureView]:
+    """The views that an option names: with commas between, or all, or none."""
+    if names in (_ALL, _NONE):
+        return frozenset(DERIVED if names == _ALL else ())
+    try:
+        return views_named(names.replace(" ", "").split(","))
+    except InvalidInputError as error:
+        msg = f"{error.message}, or {_ALL} or {_NONE}"
+        raise click.BadParameter(msg) from error
+
+
+def _match(match: Match, agreed: Mapping[int, float]) -> dict[str, object]:
+    name = _SCORES.get(match.measure, "distance")
+    place = {} if match.transform is None else {"transform": asdict(match.transform)}
+    seen = {"agreement": round(agreed[match.entry], 4)} if place and match.entry in agreed else {}
+    return {
+        "entry": match.entry,
+        "type": match.type,
+        name: round(match.score, 4) if match.measure in _SHARES else int(match.score),
+        **place,
+        **seen,
+        "view": match.view.value,
+        **({} if match.strength is None else {"strength": match.strength.value, "reason": match.reason}),
+        "labels": list(match.labels),
+        "basis": match.basis,
+        "member": match.member,
+        "endorsed_by": match.endorsed_by,
+        "disputed_by": match.disputed_by,
+        "shared_at": rfc3339(match.shared_at),
+        **({"disowned": True} if match.disowned else {}),
+    }
+
+
+def _emit_result(name: str, result: CheckResult, agreed: Mapping[int, float]) -> None:
+    bounded = {"truncated": True} if result.truncated else {}
+    matches = [_match(each, agreed) for each in result.matches]
+    limits = {} if result.made is None else limits_of(result.made)
+    emit({"file": name, "position": result.position, "matches": matches, **bounded, **limits})
+
+
+def _show_result(name: str, result: CheckResult, agreed: Mapping[int, float], *, rows: bool) -> None:
+    """Print what was found: a table, or with ``rows`` one line, and none if nothing was found."""
+    if result.truncated:
+        complain(f"{one_line(name)!r}: too much is near it to consider all; there may be further matches")
+    entries = result.entries
+    if rows:
+        if entries:
+            click.echo(f"{one_line(name)}: {_line(entries, agreed)}")
+        return
+    count = len(entries)
+    what = "no match" if not count else "1 entry" if count == 1 else f"{count} entries"
+    click.echo(f"{one_line(name)}: {what} at position {result.position}")
+    if entries:
+        show_table(
+            ("entry", "strength", "near by", "labels", "basis", "member", "for", "against"),
+            ([str(cell) for cell in _cells(entry, agreed)] for entry in entries),
+        )
+
+
+def _line(entries: Sequence[NearEntry], agreed: Mapping[int, float]) -> str:
+    """The nearest entry, and how many others there are."""
+    entry, strength, near, labels, basis, member, *_ = _cells(entries[0], agreed)
+    others = "" if len(entries) == 1 else f", and {len(entries) - 1} more"
+    return one_line(f"entry {entry}, {strength} by {near} ({labels}; {basis}; {member}){others}")
+
+
+def _cells(entry: NearEntry, agreed: Mapping[int, float]) -> tuple[object, ...]:
+    """An entry's row: the nearest match of each type, and what members say of the entry."""
+    first = entry.nearest
+    near: dict[str, str] = {}
+    for match in entry.matches:
+        score = f"{match.score:.2f}" if match.measure in _SHARES else str(int(match.score))
+        if match.transform is not None and match.entry in agreed:
+            score += f" ({agreed[match.entry]:.0%} at the pixels)"
+        view = "" if match.view is PictureView.WHOLE else f" {match.view.value}"
+        near.setdefault(match.type, view if match.measure is Measure.EQUALITY else f" {score}{view}")
+    return (
+        first.entry,
+        "" if entry.strength is None else entry.strength.value,
+        ", ".join(f"{name}{score}" for name, score in near.items()),
+        ", ".join(first.labels),
+        first.basis,
+        first.member,
+        first.endorsed_by,
+        f"{first.disputed_by}, disowned" if first.disowned else first.disputed_by,
+    )

@@ -1,0 +1,199 @@
+"""The steps of checks, for both clients: what is sent in which calls, and what is made of the answers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+
+from hashpact.domain.checks import MAX_QUERIES, Answer, Query, Unchecked
+from hashpact.domain.fingerprints import Fingerprint
+from hashpact.domain.matching.batches import DEFAULT_EACH, MAX_BATCH, MAX_EACH, together
+from hashpact.errors import CertificateError, InvalidInputError, UnavailableError
+from hashpact.fingerprint.source import Content
+from hashpact.member.author import chosen
+from hashpact.member.checking.circuit import Circuit
+from hashpact.member.checking.options import (
+    CheckOptions,
+    CheckTerms,
+    ContentOptions,
+    OnUnavailable,
+    ReadContent,
+    Reading,
+    check_names,
+)
+from hashpact.member.checking.results import CheckResult
+from hashpact.member.checking.steps import Local, Steps
+from hashpact.wire.client import calls
+from hashpact.wire.client.calls import Call
+from hashpact.wire.client.many import check_many
+
+if TYPE_CHECKING:
+    from datasketch import MinHash  # type: ignore[import-untyped]  # ships no type information
+    from imagehash import ImageHash
+
+Fingerprintable: TypeAlias = "Fingerprint | ImageHash | MinHash"
+"""A fingerprint, or an object of a library from which one can be made."""
+
+Result = TypeVar("Result")
+
+AT_A_TIME: Final = MAX_BATCH // MAX_QUERIES
+"""Pieces of content that are read before a call is made: the queries of so many fit into one batch."""
+
+
+class Checks:
+    """The checks of a client: through its circuit, and by its choice if the server does not answer."""
+
+    def __init__(self, key: bytes, circuit: Circuit, on_unavailable: OnUnavailable | str) -> None:
+        self._key = key
+        self._circuit = circuit
+        self._choice = chosen(OnUnavailable, on_unavailable, "on_unavailable")
+
+    def check(self, items: Iterable[Fingerprintable | Query], options: CheckOptions) -> Steps[Answer]:
+        """The steps of looking for the entries near these."""
+        check_names(options, CheckOptions)
+        return self._one(tuple(map(_query, items)), CheckTerms.of(options, self._choice))
+
+    def call(self, items: Iterable[Fingerprintable | Query], options: CheckOptions) -> Call[Answer]:
+        """The call that looks for the entries near these, and grades how near they are."""
+        check_names(options, CheckOptions)
+        queries, terms = tuple(map(_query, items)), CheckTerms.of(options, self._choice)
+        asked = calls.check(terms.check(queries))
+
+        def read(data: bytes) -> Answer:
+            return asked.read(data).graded(queries, terms.least, terms.limit)
+
+        return Call(asked.method, asked.request, read)
+
+    def many(
+        self, items: Iterable[Fingerprintable | Query], options: CheckOptions
+    ) -> Iterator[Steps[list[Answer]]]:
+        """The steps of looking for each of these by itself, of a batch at a time."""
+        check_names(options, CheckOptions)
+        terms = CheckTerms.of(options, self._choice, DEFAULT_EACH)
+        waiting = map(_query, items)
+        while queries := list(itertools.islice(waiting, MAX_BATCH)):
+            yield self._each(queries, terms)
+
+    def file(self, content: Content, options: ContentOptions) -> Steps[CheckResult]:
+        """The steps of checking a file."""
+        terms, reading = self._split(options)
+        return self._content(partial(reading.file, content), terms)
+
+    def bytes(self, data: bytes | bytearray | memoryview, options: ContentOptions) -> Steps[CheckResult]:
+        """The steps of checking bytes."""
+        terms, reading = self._split(options)
+        return self._content(partial(reading.bytes, data), terms)
+
+    def text(self, text: str, options: ContentOptions) -> Steps[CheckResult]:
+        """The steps of checking a text."""
+        terms, reading = self._split(options)
+        return self._content(partial(reading.text, text), terms)
+
+    def files(
+        self, contents: Iterable[Content], options: ContentOptions
+    ) -> Iterator[Steps[list[CheckResult]]]:
+        """The steps of checking many files, of some at a time."""
+        terms, reading = self._split(options)
+        waiting = iter(contents)
+        for first in waiting:
+            yield self._some(
+                itertools.chain((first,), itertools.islice(waiting, AT_A_TIME - 1)), reading, terms
+            )
+
+    def _split(self, options: ContentOptions) -> tuple[CheckTerms, Reading]:
+        check_names(options, ContentOptions)
+        return CheckTerms.of(options, self._choice), Reading(self._key, options)
+
+    def _one(self, queries: tuple[Query, ...], terms: CheckTerms) -> Steps[Answer]:
+        call = calls.check(terms.check(queries))
+        answer = yield from self._asked(call, terms, lambda unchecked: unchecked)
+        return answer.graded(queries, terms.least, terms.limit) if answer.checked else answer
+
+    def _each(self, queries: list[Query], terms: CheckTerms) -> Steps[list[Answer]]:
+        return [
+            answer.graded([query], terms.least, terms.limit) if answer.checked else answer
+            for query, answer in zip(
+                queries, (yield from self._batch(queries, terms.limit, terms)), strict=True
+            )
+        ]
+
+    def _content(self, read: Callable[[], ReadContent], terms: CheckTerms) -> Steps[CheckResult]:
+        one: ReadContent = yield Local(read)
+        return CheckResult(one.content, (yield from self._one(one.queries, terms)), one.made)
+
+    def _some(
+        self, contents: Iterable[Content], reading: Reading, terms: CheckTerms
+    ) -> Steps[list[CheckResult]]:
+        """In one batch what it can have, and the rest by itself, as what the batch did not answer in full."""
+        read: list[ReadContent | CheckResult] = []
+        for content in contents:
+            try:
+                read.append((yield Local(partial(reading.file, content))))
+            except InvalidInputError as error:
+                read.append(CheckResult(content, Unchecked(error), None))
+        packable = [one for one in read if isinstance(one, ReadContent) and one.packable]
+        answers = iter((yield from self._packed(packable, terms)))
+        results = []
+        for one in read:
+            if isinstance(one, ReadContent):
+                answer = next(answers) if one.packable else None
+                if answer is None:
+                    answer = yield from self._one(one.queries, terms)
+                results.append(CheckResult(one.content, answer, one.made))
+            else:
+                results.append(one)
+        return results
+
+    def _packed(self, read: list[ReadContent], terms: CheckTerms) -> Steps[list[Answer | None]]:
+        """The answers to all of these from one batch; None for one that a batch does not answer in full."""
+        if len(read) < 2:  # noqa: PLR2004 - a batch is worth it for two
+            return [None] * len(read)
+        each = min(terms.limit, MAX_EACH)
+        found = iter((yield from self._batch([query for one in read for query in one.queries], each, terms)))
+        answers: list[Answer | None] = []
+        for one in read:
+            some = list(itertools.islice(found, len(one.queries)))
+            if not some[0].checked:
+                answers.append(some[0])
+            elif any(_is_cut(answer, each, terms.limit) for answer in some):
+                answers.append(None)
+            else:
+                answers.append(together(some, terms.limit).graded(one.queries, terms.least, terms.limit))
+        return answers
+
+    def _batch(self, queries: list[Query], each: int, terms: CheckTerms) -> Steps[list[Answer]]:
+        call = check_many(queries, terms.filter, each, terms.min_position)
+        return self._asked(call, terms, lambda unchecked: [unchecked] * len(queries))
+
+    def _asked(
+        self, call: Call[Result], terms: CheckTerms, instead: Callable[[Unchecked], Result]
+    ) -> Steps[Result]:
+        """A call through the circuit; if the server does not answer and the caller chose so, ``instead``."""
+        try:
+            with self._circuit.asking():
+                result: Result = yield call
+        except UnavailableError as error:
+            if not terms.passes or isinstance(error, CertificateError):
+                raise
+            return instead(Unchecked(error))
+        return result
+
+
+def _is_cut(answer: Answer, each: int, limit: int) -> bool:
+    """Whether a check of its own may have more for a query than a batch that was asked for ``each``."""
+    return answer.truncated or (each < limit and len(answer.matches) >= each)
+
+
+def _query(item: Fingerprintable | Query) -> Query:
+    return item if isinstance(item, Query) else Query(adopted(item))
+
+
+def adopted(item: Fingerprintable) -> Fingerprint:
+    """The fingerprint that a caller gave, made of an object of another library if it is none."""
+    if isinstance(item, Fingerprint):
+        return item
+    from hashpact.fingerprint.adopt import adopt  # noqa: PLC0415  # imported only for such an object
+
+    return adopt(item)

@@ -1,0 +1,144 @@
+"""What a caller chooses for a check."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Self, TypedDict
+
+from hashpact.domain.checks import DEFAULT_LIMIT, MAX_QUERIES, Check, Filter, Query
+from hashpact.domain.fingerprints import type_named
+from hashpact.domain.matching.strength import Strength
+from hashpact.domain.matching.views import DERIVED, PictureView, views_named
+from hashpact.errors import InvalidInputError
+from hashpact.fingerprint.content import Fingerprinted, fingerprints_of, fingerprints_of_text
+from hashpact.fingerprint.source import Content
+from hashpact.member.author import chosen
+from hashpact.wire.codec import EVERYTHING
+
+
+class OnUnavailable(enum.StrEnum):
+    """What a check ends with if the server does not answer in time: a result that says so, or an error."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class CheckOptions(TypedDict, total=False):
+    """What narrows a check.
+
+    ``filter`` keeps some entries. ``limit`` is the most matches: by default 20 of a check or a piece of
+    content, and 4 of each fingerprint of many. ``min_position``, the tree_size of a receipt, makes the answer
+    reflect that statement. Matches weaker than ``strength``, by default possible, are left out.
+    ``on_unavailable`` is used instead of the client's.
+    """
+
+    filter: Filter
+    limit: int
+    min_position: int
+    strength: Strength | str
+    on_unavailable: OnUnavailable | str | None
+
+
+class ContentOptions(CheckOptions, total=False):
+    """What narrows a check of content, and what of the content is looked for.
+
+    ``types`` and ``views`` are those of `hashpact.fingerprints_of`: by default all types, and all views of a
+    picture. ``queries`` is given the content and what was made of it, and returns what to look for instead
+    of its ``queries``: with other thresholds, say.
+    """
+
+    types: Sequence[str] | None
+    views: Collection[PictureView | str]
+    queries: Callable[[Content, Fingerprinted], Iterable[Query]]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckTerms:
+    """The options of a check, complete. ``passes``: a result takes the place of UnavailableError."""
+
+    filter: Filter
+    limit: int
+    min_position: int
+    least: Strength
+    passes: bool
+
+    @classmethod
+    def of(cls, options: CheckOptions, choice: OnUnavailable, limit: int = DEFAULT_LIMIT) -> Self:
+        """Complete ``options`` with a client's ``choice``. Raises InvalidInputError for an unknown word."""
+        given = options.get("on_unavailable")
+        if given is not None:
+            choice = chosen(OnUnavailable, given, "on_unavailable")
+        return cls(
+            options.get("filter", EVERYTHING),
+            options.get("limit", limit),
+            options.get("min_position", 0),
+            chosen(Strength, options.get("strength", Strength.POSSIBLE), "strength"),
+            choice is OnUnavailable.OPEN,
+        )
+
+    def check(self, queries: tuple[Query, ...]) -> Check:
+        """The check of these queries."""
+        return Check(queries, self.filter, self.limit, self.min_position)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadContent:
+    """Content that was read, what was made of it, and what is looked for."""
+
+    content: Content
+    made: Fingerprinted
+    queries: tuple[Query, ...]
+
+    @property
+    def packable(self) -> bool:
+        """Whether a batch can have it: sets are work for a check of their own."""
+        some = 0 < len(self.queries) <= MAX_QUERIES
+        return some and not any(query.fingerprint.type.is_set for query in self.queries)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How content is read. ``key`` is the pinned hash of the log's genesis, for folded/1.
+
+    Raises InvalidInputError for a type or a view that is unknown, which would be wrong of every content.
+    """
+
+    key: bytes
+    options: ContentOptions
+
+    def __post_init__(self) -> None:
+        """Look at the names."""
+        for name in self.options.get("types") or ():
+            type_named(name)
+        views_named(self.options.get("views", ()))
+
+    def file(self, content: Content) -> ReadContent:
+        """A file, or bytes. Raises as `fingerprints_of`."""
+        types, views = self.options.get("types"), self.options.get("views", DERIVED)
+        return self._of(content, fingerprints_of(content, types, views=views, key=self.key))
+
+    def bytes(self, data: object) -> ReadContent:
+        """Bytes, and nothing else. Raises as `fingerprints_of`."""
+        if not isinstance(data, bytes | bytearray | memoryview):
+            msg = f"bytes are checked here, not {type(data).__name__}; check_file takes a path or a file"
+            raise InvalidInputError(msg, field="data")
+        return self.file(data)
+
+    def text(self, text: str) -> ReadContent:
+        """A text. Raises as `fingerprints_of_text`."""
+        made = fingerprints_of_text(text, self.options.get("types"), key=self.key)
+        return self._of(text.encode(), made)
+
+    def _of(self, content: Content, made: Fingerprinted) -> ReadContent:
+        queries = self.options.get("queries")
+        return ReadContent(content, made, made.queries if queries is None else tuple(queries(content, made)))
+
+
+def check_names(options: CheckOptions, known: type[CheckOptions]) -> None:
+    """Raise TypeError for an option that a method does not have, as Python does for other arguments."""
+    for name in options:
+        if name not in known.__annotations__:
+            msg = f"unexpected option {name!r}; the options are {', '.join(known.__annotations__)}"
+            raise TypeError(msg)

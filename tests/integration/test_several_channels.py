@@ -1,0 +1,174 @@
+"""Several channels of one client: over the processes of a server, past a broken one, and past GOAWAYs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import fingerprint
+from clearinghouse import Caller, Clearinghouse, Connect
+from running import BOTH, RunningServer, found
+
+from hashpact import AsyncClient, Client, Fingerprint, InvalidInputError, UnavailableError
+from hashpact.domain.fingerprints import PDQ
+from hashpact.service.check import Checker
+
+CODE = [Fingerprint("sha256/1", bytes(32))]
+
+
+def connections(pid: int, port: int) -> int:
+    """How many connections to a port a process holds."""
+    inodes = set()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            inodes.add(str(entry.readlink()).removeprefix("socket:[").removesuffix("]"))
+    count = 0
+    for table in ("tcp", "tcp6"):  # gRPC's sockets are of both families
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            local, state, inode = fields[1], fields[3], fields[9]
+            count += inode in inodes and state == "01" and int(local.rpartition(":")[2], 16) == port
+    return count
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home with the member acme-video."""
+    return found(tmp_path, {"acme-video": BOTH})
+
+
+@pytest.fixture(params=[Client, AsyncClient], ids=["blocking", "awaiting"])
+def kind(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401  # either class
+    """Either client."""
+    return request.param
+
+
+@pytest.fixture
+def pair(home: Path) -> Iterator[tuple[RunningServer, RunningServer, int]]:
+    """Two processes of one server on one port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with RunningServer(home, port=port) as first, RunningServer(home, port=port) as second:
+        yield first, second, port
+
+
+async def test_channels_reach_both_processes_and_one_that_is_killed_fails_no_call(
+    pair: tuple[RunningServer, RunningServer, int],
+    kind: Any,  # noqa: ANN401  # either class
+) -> None:
+    first, second, port = pair
+    # The kernel chooses the process of each connection, so that with 16 both have some but once in 32 000.
+    caller = Caller(kind(first.profile("acme-video"), channels=16))
+    for _ in range(16):
+        await caller("check", CODE)
+    before = connections(first.process.pid, port), connections(second.process.pid, port)
+    assert sum(before) == 16
+    assert min(before) > 0
+    answers: list[bool] = []
+    some = asyncio.Event()
+
+    async def checking() -> None:
+        while len(answers) < 300:
+            answers.append((await caller("check", CODE, timeout=20)).checked)
+            if len(answers) == 50:
+                some.set()
+
+    async def killing() -> None:
+        await some.wait()
+        await asyncio.to_thread(second.kill)
+
+    await asyncio.gather(killing(), *(checking() for _ in range(8)))
+    assert all(answers)
+    await caller("close")
+
+
+async def test_calls_avoid_a_process_that_hangs(
+    pair: tuple[RunningServer, RunningServer, int],
+    kind: Any,  # noqa: ANN401  # either class
+) -> None:
+    first, second, port = pair
+    caller = Caller(kind(first.profile("acme-video"), channels=16, on_unavailable="open"))
+    for _ in range(16):
+        await caller("check", CODE)
+    hung = connections(second.process.pid, port)
+    assert 0 < hung < 16
+    os.kill(second.process.pid, signal.SIGSTOP)
+    try:
+        answers = [(await caller("check", CODE, timeout=0.5)).checked for _ in range(100)]
+    finally:
+        os.kill(second.process.pid, signal.SIGCONT)
+    # Each of its channels costs a call at first, and once more now and then when it is tried again.
+    assert answers.count(False) <= 4 * hung
+    assert answers.count(True) >= 30
+    await caller("close")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+async def test_connections_that_end_of_age_fail_no_call(
+    founded: Clearinghouse, connect: Connect, monkeypatch: pytest.MonkeyPatch, channels: int
+) -> None:
+    # Of calls that take longer than the grace, those end in an error of the channel, and are sent again.
+    founded.limits = replace(founded.limits, connection_age=0.2, connection_grace=0.05)
+    check, asked = Checker.check, []
+
+    def slow(self: Checker, *args: Any, **options: Any) -> Any:  # noqa: ANN401  # as they are
+        asked.append(time.monotonic())
+        time.sleep(0.03)
+        return check(self, *args, **options)
+
+    monkeypatch.setattr(Checker, "check", slow)
+    await founded.start()
+    caller = connect(founded.profile("acme"), channels=channels)
+    answers: list[bool] = []
+    began = time.monotonic()
+
+    async def checking() -> None:
+        while time.monotonic() - began < 3:
+            answers.append((await caller("check", [fingerprint(PDQ, "one")], timeout=30)).checked)
+
+    await asyncio.gather(*(checking() for _ in range(6)))
+    assert all(answers)
+    assert len(answers) > 30
+    assert len(asked) >= len(answers)
+
+
+@pytest.mark.parametrize("channels", [0, -1, 65, "2"])
+async def test_a_number_of_channels_that_is_none(
+    house: Clearinghouse, connect: Connect, channels: int
+) -> None:
+    with pytest.raises(InvalidInputError, match="channels is a number from 1 to 64"):
+        connect(house.profile("acme"), channels=channels)
+
+
+def test_threads_find_the_channel_that_works(pair: tuple[RunningServer, RunningServer, int]) -> None:
+    first, second, _ = pair
+    failed: list[UnavailableError] = []
+    with Client(first.profile("acme-video"), channels=8) as client:
+        for _ in range(8):
+            client.check(CODE)
+        second.kill()
+
+        def run() -> None:
+            try:
+                for _ in range(20):
+                    client.check(CODE, timeout=20)
+            except UnavailableError as error:
+                failed.append(error)
+
+        threads = [threading.Thread(target=run) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert failed == []
