@@ -18,7 +18,7 @@ from hashpact.cli.demo import pictures, texts
 BRIDGE = Path(__file__).resolve().parents[3] / "shared" / "data" / "bridge"
 ORIGIN = "test.example/hashpact"
 MATCH_KEYS = {"entry", "type", "labels", "basis", "member", "endorsed_by", "disputed_by", "shared_at"}
-MATCH_KEYS |= {"view", "strength"}
+MATCH_KEYS |= {"view", "strength", "reason"}
 
 
 @dataclass
@@ -104,6 +104,7 @@ def test_altered_copies_are_found_in_views_which_can_be_chosen(place: Place, tmp
             match = found(answer, receipt["entry"])["pdq/1"]
             assert (match["view"], match["strength"]) == (view, "near")
             assert match["distance"] <= 20
+            assert match["reason"].startswith({"turned": "The upload in", "part": "A part of"}[view])
         (same,) = place.ask(
             "lotus-forum", "check", tmp_path / f"{name}.jpg", "--strength", "same", "--type", "pdq/1"
         )
@@ -113,6 +114,9 @@ def test_altered_copies_are_found_in_views_which_can_be_chosen(place: Place, tmp
     table = place.run("lotus-forum", "check", tmp_path / "framed.jpg").out
     assert "\tnear\t" in table
     assert " part" in table
+    assert "without a border" not in table
+    explained = place.run("lotus-forum", "check", tmp_path / "framed.jpg", "--explain").out
+    assert f"{receipt['entry']} by pdq/1, near: A part of the upload, without a border" in explained
     refused = place.run("lotus-forum", "check", picture, "--views", "sideways")
     assert refused.status == 2
     assert "views are of whole, shown" in refused.err

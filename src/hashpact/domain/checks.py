@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final, NamedTuple, NoReturn, overload
 
 from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure
+from hashpact.domain.matching.reasons import reason_of
 from hashpact.domain.matching.strength import Strength, is_alone, strength_of
 from hashpact.domain.matching.views import PictureView, Texture
 from hashpact.errors import HashpactError, InvalidInputError
@@ -178,8 +179,9 @@ class Match:
     the entry's picture lies in the upload, if it is a match by keypoints: a possible partial copy.
     ``shared_at`` is the statement's time in Unix seconds; ``entry`` is the entry's log index. ``disowned``:
     the authority that the entry names states that it has not ordered the removal. ``query`` is the number,
-    from 0, of the query that the entry is near: the nearest one of several of this type. ``view`` and
-    ``strength`` are what a client adds: of what the query is, and how much the match says.
+    from 0, of the query that the entry is near: the nearest one of several of this type. ``view``,
+    ``strength`` and ``reason`` are what a client adds: of what the query is, how much the match says, and
+    why, in sentences.
     """
 
     entry: int
@@ -198,6 +200,7 @@ class Match:
     transform: Transform | None = None
     view: PictureView = PictureView.WHOLE
     strength: Strength | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +255,9 @@ class Answer:
     def graded(
         self, queries: Sequence[Query], least: Strength = Strength.WEAK, limit: int = MAX_LIMIT
     ) -> Answer:
-        """The answer to these ``queries`` with each match's strength, without those weaker than ``least``.
+        """The answer to these ``queries`` with each match's strength and its reason.
+
+        Those weaker than ``least`` are left out.
 
         An entry that is near by two perceptual types counts as found twice. Keypoints do not count for that:
         pictures of one layout have many in common, and only the pixels tell them apart. An answer that is
@@ -267,11 +272,12 @@ class Answer:
         found = []
         for match in self.matches:
             query, kind, near = queries[match.query], TYPES[match.type], kinds.get(match.entry, set())
-            strength = strength_of(kind, match.score, query.view, query.texture, agreed=len(near) > 1)
-            if complete and is_alone(kind, query.fingerprint, asked, near):
-                strength = Strength.WEAK
+            seen, agreed = (query.view, query.texture), len(near) > 1
+            alone = complete and is_alone(kind, query.fingerprint, asked, near)
+            strength = Strength.WEAK if alone else strength_of(kind, match.score, *seen, agreed=agreed)
             if strength.reaches(least):
-                found.append(replace(match, view=query.view, strength=strength))
+                reason = reason_of(kind, match.score, strength, *seen, agreed=agreed, alone=alone)
+                found.append(replace(match, view=query.view, strength=strength, reason=reason))
         return replace(self, matches=tuple(found))
 
 

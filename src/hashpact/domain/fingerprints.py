@@ -44,8 +44,8 @@ class FingerprintType:
     largest Hamming distance, the smallest similarity or share, or the fewest keypoints, that a check uses
     when it names none, and the widest that it may ask for. ``popcount`` is the range of set bits outside
     which a code is refused. A type that is ``opt_in`` is shared only under labels for which the policy allows
-    it, and under those in ``never`` not at all. ``small`` is the default for sketches of small sets: of fewer
-    than so many elements, as `elements` estimates them.
+    it, and under those in ``never`` not at all. ``small`` has the defaults for sketches of small sets: each
+    for those of fewer than so many elements, as `elements` estimates them, in ascending order.
     """
 
     name: str
@@ -60,7 +60,7 @@ class FingerprintType:
     most_shared: int | None = None
     opt_in: bool = False
     never: frozenset[str] = frozenset()
-    small: tuple[int, float] | None = None
+    small: tuple[tuple[int, float], ...] = ()
 
     @property
     def is_set(self) -> bool:
@@ -69,9 +69,10 @@ class FingerprintType:
 
     def default_for(self, value: bytes) -> float:
         """The threshold of a check with ``value`` that names none."""
-        if self.small is not None and elements(value) < self.small[0]:
-            return self.small[1]
-        return self.default
+        if not self.small:
+            return self.default
+        size = elements(value)
+        return next((default for fewer, default in self.small if size < fewer), self.default)
 
     def threshold(self, wanted: float | None) -> float:
         """The threshold of a check: ``wanted`` if it is within the ceiling, the default if it is None.
@@ -106,7 +107,9 @@ class FingerprintType:
 
 PDQ: Final = FingerprintType("pdq/1", 32, Measure.HAMMING, 31, 31, (112, 144), 50)
 PHASH: Final = FingerprintType("phash/1", 8, Measure.HAMMING, 6, 10, (16, 48))
-MINHASH: Final = FingerprintType("minhash/1", 512, Measure.JACCARD, 0.60, 0.40, small=(50, 0.45))
+MINHASH: Final = FingerprintType(
+    "minhash/1", 512, Measure.JACCARD, 0.60, 0.40, small=((25, 0.40), (35, 0.45), (50, 0.50))
+)
 WINNOW: Final = FingerprintType(
     "winnow/1", 4, Measure.CONTAINMENT, 0.50, 0.30, count=(8, 8192), most_shared=128
 )

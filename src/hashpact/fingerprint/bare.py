@@ -19,7 +19,7 @@ from typing import BinaryIO, Final, cast
 
 from hashpact.errors import UnusableContentError
 from hashpact.fingerprint.reading.avif import TooManyError, stream_pixels
-from hashpact.fingerprint.views.hidden import CHUNK, made_chunk, shown_frame
+from hashpact.fingerprint.views.hidden import CHUNK, animation, made_chunk, shown_frame
 from hashpact.fingerprint.views.metadata import (
     MAX_PROFILE,
     orientation_in,
@@ -64,8 +64,8 @@ class Bare:
     that of EXIF, 1 to 8, and ``profile`` an ICC profile; both are None where Pillow itself reads them (WebP,
     AVIF). ``longer`` is there if a JPEG has no end marker: the file with one, as ``file`` is, and with more
     bytes in front of it. ``moving`` is a file of the first frame if an animated PNG begins with a picture
-    that is no frame. ``pixels`` is how many the largest picture of an AVIF file's streams has, whatever its
-    header says.
+    that is no frame, and ``frames`` one of all frames if it begins with a frame. ``pixels`` is how many the
+    largest picture of an AVIF file's streams has, whatever its header says.
     """
 
     file: BinaryIO
@@ -74,6 +74,7 @@ class Bare:
     profile: bytes | None = None
     longer: BinaryIO | None = None
     moving: BinaryIO | None = None
+    frames: BinaryIO | None = None
     pixels: int = 0
 
 
@@ -267,7 +268,7 @@ def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int, int]]:
 
 def _png(file: BinaryIO, size: int) -> Bare:
     head = bytearray(file.read(8))
-    start = end = orientation = 0
+    start = end = orientation = first = 0
     profile: bytes | None = None
     animated = hidden = False
     for kind, length, at, after in _chunks(file):
@@ -285,6 +286,7 @@ def _png(file: BinaryIO, size: int) -> Bare:
                 head += made_chunk(kind, file.read(length))
             case b"acTL" | b"fcTL":
                 # With its control in front, the first picture is a frame.
+                first = at if animated and kind == b"fcTL" else 0
                 animated = kind == b"acTL"
             case b"eXIf" if length <= _BLOCK:
                 orientation = orientation_in(file.read(length))
@@ -294,7 +296,11 @@ def _png(file: BinaryIO, size: int) -> Bare:
         msg = "no chunk of pixels"
         raise ValueError(msg)
     moving = shown_frame(file, bytes(head), end, size) if hidden else None
-    return Bare(_spliced(file, head, (start, end)), 0, orientation or 1, profile, moving=moving)
+    several = animation(file, first, size) if first else None
+    frames = None if several is None else _spliced(file, head, several[0], *several[1])
+    return Bare(
+        _spliced(file, head, (start, end)), 0, orientation or 1, profile, moving=moving, frames=frames
+    )
 
 
 # --- GIF: all but the extensions that are not about the first frame ----------------------------------------

@@ -65,8 +65,8 @@ _BAND: Final = 1024 * 1024
 
 _WITH_ALPHA: Final = ("RGBA", "LA", "PA", "RGBa", "La")
 
-_MOVING: Final = ("GIF", "WEBP")
-"""The formats of which a frame in the middle is looked at."""
+_MOVING: Final = ("AVIF", "GIF", "WEBP")
+"""The formats of which a frame in the middle is looked at, as of animated PNG."""
 
 _ORIENTATION: Final = 0x0112
 """The number of its tag in EXIF."""
@@ -165,10 +165,11 @@ def other_frame(file: BinaryIO, size: int) -> Picture | None:
         shown = bare(file, size, name)
         if shown.moving is not None:
             return _decoded(shown.moving, shown, size, name)
-        if name in _MOVING:
+        if shown.frames is not None or name in _MOVING:
             counted = frames_in_gif(file) if name == "GIF" else None
-            shown.file.seek(0)
-            with _open(shown.file, name) as image:
+            frames_of = shown.frames or shown.file
+            frames_of.seek(0)
+            with _open(frames_of, name) as image:
                 reach = _FRAME_PIXELS // (image.width * image.height)
                 frames = getattr(image, "n_frames", 1) if counted is None else counted
                 number = min(frames // 2, reach)
@@ -214,7 +215,8 @@ def _decoded(file: BinaryIO, shown: Bare, size: int, name: str) -> Picture:
             orientation, profile = image.getexif().get(_ORIENTATION, 1), image.info.get("icc_profile")
         else:
             orientation, profile = shown.orientation, shown.profile
-        return Picture(image, orientation, profile, transparency, shown.moving is not None or name in _MOVING)
+        moving = shown.moving is not None or shown.frames is not None or name in _MOVING
+        return Picture(image, orientation, profile, transparency, moving)
 
 
 def _open(file: BinaryIO, name: str) -> Image.Image:

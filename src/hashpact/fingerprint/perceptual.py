@@ -1,13 +1,14 @@
 """Pictures to perceptual fingerprints: pdq/1 and phash/1.
 
 The recipes are in docs/methods/pdq-1.md and phash-1.md. The cosine transform of phash is written out here:
-imagehash takes scipy for it, which would cost every command a good part of a second.
+imagehash takes scipy for it, which would cost every command a good part of a second. The kernel makes the
+pixels that it is of, as Pillow does, of pictures that are not higher than wide.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,27 +53,25 @@ class Reduced:
     """What is left of a picture once it has been read: a quarter of its memory.
 
     ``codes`` are of PDQ, in all POSITIONS, and have one ``quality``. ``doubtful`` is how many bits of the
-    first one are a matter of chance. ``grey`` is the picture in Pillow's mode L.
+    first one are a matter of chance. ``small`` is the picture in grey, 32 x 32, as Pillow makes it with
+    LANCZOS.
     """
 
     codes: tuple[bytes, ...]
     quality: int
     doubtful: int
-    grey: Image.Image
+    small: NDArray[np.uint8]
 
 
 def reduced(picture: Picture) -> Reduced:
     """All that the recipes need of ``picture``, from one pass over its bands."""
     width, height = picture.size
-    made = _kernel.Pdq(width, height)
-    grey = Image.new("L", (width, height))
-    top = 0
+    made, small = _kernel.Pdq(width, height), _Small(width, height)
     for band in picture.bands():
         made.add(np.asarray(band))
-        grey.paste(band.convert("L"), (0, top))
-        top += band.height
+        small.add(band.convert("L"))
     codes, quality, doubtful = made.finish()
-    return Reduced(tuple(codes), quality, doubtful, grey)
+    return Reduced(tuple(codes), quality, doubtful, small.finish())
 
 
 def pdq(of: Reduced) -> Fingerprint:
@@ -92,7 +91,7 @@ def phash(of: Reduced) -> Fingerprint:
 
     Raises UnusableFingerprintError as ``pdq`` does.
     """
-    frequencies = transformed(of.grey)
+    frequencies = transformed(of.small)
     found = Fingerprint(PHASH, phash_codes(frequencies)[0])
     doubtful = _doubtful_bits(frequencies)
     if doubtful > _DOUBTFUL_OF_PHASH:
@@ -110,7 +109,7 @@ def is_distinctive(frequencies: NDArray[np.float64]) -> bool:
     """Whether a phash says enough to find copies, and nothing but copies."""
     if _doubtful_bits(frequencies) > _DOUBTFUL_OF_PHASH:
         return False
-    bits = frequencies > np.median(frequencies)
+    bits = frequencies > median(frequencies, None)
     for lines in (bits, bits.T):
         # How far each line is from each other one or from its opposite, whichever is nearer.
         apart = (lines[:, np.newaxis] ^ lines[np.newaxis]).sum(axis=2)
@@ -121,14 +120,55 @@ def is_distinctive(frequencies: NDArray[np.float64]) -> bool:
 
 def _doubtful_bits(frequencies: NDArray[np.float64]) -> int:
     """How many bits of phash are a matter of chance, because their frequency is as good as the median."""
-    return int((np.abs(frequencies - np.median(frequencies)) < _NOISE).sum())
+    return int((np.abs(frequencies - median(frequencies, None)) < _NOISE).sum())
 
 
-def transformed(grey: Image.Image) -> NDArray[np.float64]:
-    """The 8 x 8 lowest frequencies of a picture in mode L, as imagehash takes them."""
-    pixels = np.asarray(grey.resize((_SIDE, _SIDE), Image.Resampling.LANCZOS), dtype=np.float64)
-    found: NDArray[np.float64] = _COSINES @ pixels @ _COSINES.T
+def median(values: NDArray[Any], axis: int | None) -> NDArray[np.float64]:
+    """What numpy's own function gives, which first loads a module for masked arrays: 20 ms of a command."""
+    ordered = np.sort(values, axis=axis)
+    size = len(ordered)
+    return np.asarray(ordered[(size - 1) // 2 : size // 2 + 1].mean(axis=0))
+
+
+def transformed(small: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The 8 x 8 lowest frequencies of 32 x 32 grey pixels, as imagehash takes them."""
+    found: NDArray[np.float64] = _COSINES @ small.astype(np.float64) @ _COSINES.T
     return found
+
+
+def made_small(grey: Image.Image) -> NDArray[np.uint8]:
+    """A picture in mode L as 32 x 32 pixels."""
+    small = _Small(*grey.size)
+    small.add(grey)
+    return small.finish()
+
+
+class _Small:
+    """Makes a picture in mode L small, from bands of it: to the bit as Pillow's LANCZOS.
+
+    The kernel does it in a third of the time where Pillow begins with the rows, as it does unless a picture
+    is higher than wide.
+    """
+
+    def __init__(self, width: int, height: int) -> None:
+        self._by_rows = _kernel.Lanczos(width, height) if width >= height else None
+        self._whole = None if width >= height else Image.new("L", (width, height))
+        self._top = 0
+
+    def add(self, band: Image.Image) -> None:
+        """The next rows."""
+        if self._by_rows is not None:
+            self._by_rows.add(np.asarray(band))
+        if self._whole is not None:
+            self._whole.paste(band, (0, self._top))
+        self._top += band.height
+
+    def finish(self) -> NDArray[np.uint8]:
+        """The small picture, after the last row."""
+        if self._by_rows is not None:
+            return np.frombuffer(self._by_rows.finish(), dtype=np.uint8).reshape(_SIDE, _SIDE)
+        assert self._whole is not None  # noqa: S101 - either way of the two
+        return np.asarray(self._whole.resize((_SIDE, _SIDE), Image.Resampling.LANCZOS))
 
 
 def phash_codes(frequencies: NDArray[np.float64]) -> list[bytes]:
@@ -140,7 +180,7 @@ def phash_codes(frequencies: NDArray[np.float64]) -> list[bytes]:
     across, down = frequencies * odd, frequencies * odd[:, np.newaxis]
     both = across * odd[:, np.newaxis]
     turned = (frequencies, across.T, both, down.T, down, across, frequencies.T, both.T)
-    return [np.packbits(each > np.median(each)).tobytes() for each in turned]
+    return [np.packbits(each > median(each, None)).tobytes() for each in turned]
 
 
 def _doubtful(name: str, doubtful: int, size: int) -> UnusableFingerprintError:

@@ -24,6 +24,10 @@ from hashpact.log import note
 
 MAX_FILE: Final = 1024 * 1024
 """Bytes that a file of statements may have."""
+MAX_STATEMENTS: Final = 256
+"""Statements that are proposed together: they are appended in one transaction, and other appends wait."""
+MAX_WAITING: Final = 64
+"""Proposals that wait at the same time."""
 
 _START: Final = re.compile(b"(?m)^(?=" + re.escape(FIRST_LINE.encode()) + b"\n)")
 

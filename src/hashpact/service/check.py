@@ -136,20 +136,23 @@ class Checker:
         self, check: Check, numbers: Sequence[int], limit: int, wanted: Callable[[], bool]
     ) -> list[tuple[FingerprintType, Hits]]:
         """What each query of these numbers finds, in their order; those alike are looked for together."""
+        queries = check.queries
         alike: dict[tuple[str, float], list[int]] = {}
         for number in numbers:
-            query = check.queries[number]
-            alike.setdefault((query.fingerprint.type.name, query.within()), []).append(number)
+            query = queries[number]
+            # The index checks a threshold that was asked for, once for all that have it.
+            threshold = query.within() if query.threshold is None else query.threshold
+            alike.setdefault((query.fingerprint.type.name, threshold), []).append(number)
         found: dict[int, Hits] = {}
         for (_, threshold), some in alike.items():
-            together = 1 if check.queries[some[0]].fingerprint.type.is_set else _TOGETHER
+            together = 1 if queries[some[0]].fingerprint.type.is_set else _TOGETHER
             for first in range(0, len(some), together):
                 if not wanted():
                     raise CancelledError
                 batch = some[first : first + together]
-                fingerprints = [check.queries[number].fingerprint for number in batch]
+                fingerprints = [queries[number].fingerprint for number in batch]
                 found.update(zip(batch, self.index.search_all(fingerprints, threshold, limit), strict=True))
-        return [(check.queries[number].fingerprint.type, found[number]) for number in numbers]
+        return [(queries[number].fingerprint.type, found[number]) for number in numbers]
 
     def _check_labels(self, narrow: Filter) -> None:
         """Refuse a label that no entry can have: it would silently keep nothing."""

@@ -28,15 +28,11 @@ from hashpact.errors import (
     OverloadedError,
 )
 from hashpact.governance import drafts
-from hashpact.governance.drafts import Draft
+from hashpact.governance.drafts import MAX_STATEMENTS, MAX_WAITING, Draft
 from hashpact.service.append import MAX_AGE, Intake
 
-MAX_WAITING: Final = 64
-"""Proposals that wait at the same time."""
 MAX_OF_ONE: Final = 16
 """Those of them that only one administrator has signed, for each administrator."""
-MAX_STATEMENTS: Final = 256
-"""Statements of one proposal: they are appended in one transaction, for which all other appends wait."""
 MAX_BYTES: Final = 4 * 1024 * 1024
 """Their bytes altogether: they are listed in one message."""
 

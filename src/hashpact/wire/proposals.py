@@ -9,8 +9,7 @@ from collections.abc import Iterable
 
 from hashpact.domain.messages import Appended
 from hashpact.domain.statements import MAX_LEAF
-from hashpact.governance.drafts import MAX_FILE
-from hashpact.service.propose import MAX_STATEMENTS, MAX_WAITING
+from hashpact.governance.drafts import MAX_FILE, MAX_STATEMENTS, MAX_WAITING
 from hashpact.wire.evidence import receipt_from_wire, receipt_to_wire
 from hashpact.wire.fields import count, limited, within
 from hashpact.wire.v1 import governance_pb2, log_pb2

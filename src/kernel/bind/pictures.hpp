@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <stdexcept>
 
+#include "image/lanczos.hpp"
 #include "image/pdq.hpp"
 
 namespace hashpact::binding {
@@ -22,6 +23,21 @@ inline void add_band(Pdq& pdq, const Band& band) {
     if (band.shape(0) > pdq.missing()) throw std::invalid_argument("too many rows");
     const nb::gil_scoped_release unlocked;
     pdq.add(band.data(), band.shape(0));
+}
+
+using Grey = nb::ndarray<const std::uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+inline void add_grey(Lanczos& small, const Grey& band) {
+    if (band.shape(1) != small.width()) throw std::invalid_argument("wrong width");
+    if (band.shape(0) > small.missing()) throw std::invalid_argument("too many rows");
+    const nb::gil_scoped_release unlocked;
+    small.add(band.data(), band.shape(0));
+}
+
+inline nb::bytes finish_square(const Lanczos& small) {
+    if (small.missing() != 0) throw std::invalid_argument("rows are missing");
+    const Lanczos::Square square = small.finish();
+    return nb::bytes(square.data(), square.size());
 }
 
 inline nb::tuple finish(Pdq& pdq) {
@@ -43,6 +59,16 @@ inline void bind_pictures(nb::module_& module) {
             "width"_a, "height"_a)
         .def("add", &add_band, "band"_a)
         .def("finish", &finish);
+    nb::class_<Lanczos>(module, "Lanczos")
+        .def(
+            "__init__",
+            [](Lanczos* self, std::size_t width, std::size_t height) {
+                if (width == 0 || height == 0) throw std::invalid_argument("a picture without pixels");
+                new (self) Lanczos(width, height);
+            },
+            "width"_a, "height"_a)
+        .def("add", &add_grey, "band"_a)
+        .def("finish", &finish_square);
 }
 
 }  // namespace hashpact::binding

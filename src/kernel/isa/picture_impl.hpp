@@ -10,6 +10,14 @@ namespace {
 
 using hashpact::kPictureRows;
 
+// As many pixels as weights. Apart from what uses them: to GCC a type with such an attribute is without it in the template
+// that declares it.
+template <unsigned kBytes>
+struct Lanes {
+    typedef int Weights __attribute__((vector_size(kBytes)));
+    typedef unsigned char Pixels __attribute__((vector_size(kBytes / sizeof(int))));
+};
+
 template <unsigned kBytes>
 struct Pictures {
     typedef float Floats __attribute__((vector_size(kBytes)));
@@ -154,12 +162,31 @@ struct Pictures {
             out[j] = sums[j] / count;
         }
     }
+
+    using Weights = typename Lanes<kBytes>::Weights;
+    using Pixels = typename Lanes<kBytes>::Pixels;
+
+    static std::int32_t weigh(const std::uint8_t* pixels, const std::int32_t* weights, std::size_t count) {
+        Weights sums{};
+        std::size_t i = 0;
+        for (; i + kLanes <= count; i += kLanes) {
+            Pixels some;
+            Weights theirs;
+            memcpy(&some, pixels + i, sizeof some);
+            memcpy(&theirs, weights + i, sizeof theirs);
+            sums += __builtin_convertvector(some, Weights) * theirs;
+        }
+        std::int32_t sum = 0;
+        for (std::size_t k = 0; k < kLanes; ++k) sum += sums[k];
+        for (; i < count; ++i) sum += pixels[i] * weights[i];
+        return sum;
+    }
 };
 
 template <unsigned kBytes>
 constexpr hashpact::PictureKernels picture_kernels() {
     using P = Pictures<kBytes>;
-    return {&P::luma, &P::along, &P::split, &P::join, &P::down};
+    return {&P::luma, &P::along, &P::split, &P::join, &P::down, &P::weigh};
 }
 
 }  // namespace

@@ -27,6 +27,9 @@ struct PictureKernels {
 
     // Adds a row to sums and subtracts the oldest row, which is replaced. Writes the sums divided by `count`.
     void (*down)(const float* row, std::size_t length, float count, float* sums, float* oldest, float* out);
+
+    // The sum of `count` pixels times their weights. It and every part of it fits into 32 bits.
+    std::int32_t (*weigh)(const std::uint8_t* pixels, const std::int32_t* weights, std::size_t count);
 };
 
 extern const PictureKernels kGenericPictures;

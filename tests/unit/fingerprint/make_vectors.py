@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from hashpact.fingerprint.content import Fingerprinted, fingerprints_of, fingerprints_of_text
+from hashpact.fingerprint.parts.pictured import parts_of
 from hashpact.fingerprint.text import fold
 
 VECTORS = Path(__file__).parents[2] / "vectors"
@@ -116,6 +117,12 @@ def described(made: Fingerprinted) -> dict[str, object]:
     return found | ({"quality": qualities[0]} if qualities else {})
 
 
+def pictured() -> list[tuple[str, Path]]:
+    """Pictures that have parts/1, by their names: of those in other files there would be the same again."""
+    names = ("images/rgb.png", "viewed/clean.png", "viewed/sticker.flattened-on-white.jpg")
+    return [(name, VECTORS / name) for name in names]
+
+
 def main() -> None:
     """Write the pictures, unless there are any, and all of the vectors."""
     IMAGES.mkdir(parents=True, exist_ok=True)
@@ -126,7 +133,8 @@ def main() -> None:
         name: {"text": text, "folded": fold(text), **described(fingerprints_of_text(text))}
         for name, text in TEXTS.items()
     }
-    vectors = {"pictures": pictures, "texts": texts}
+    parts = {name: parts_of(path).value.hex() for name, path in pictured()}
+    vectors = {"pictures": pictures, "texts": texts, "parts": parts}
     whole = json.dumps(vectors, indent=1, ensure_ascii=True) + "\n"
     (VECTORS / "fingerprints.json").write_text(whole, encoding="utf-8")
 

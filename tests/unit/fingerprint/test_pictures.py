@@ -198,7 +198,7 @@ def test_every_code_and_quality_is_the_reference_s(
     assert made.codes[0] == np.packbits(bits.astype(np.bool_)).tobytes()
     if drawn in ("noise", "shapes"):
         theirs = str(imagehash.phash(Image.fromarray(pixels), hash_size=8))
-        assert phash_codes(transformed(made.grey))[0].hex() == theirs
+        assert phash_codes(transformed(made.small))[0].hex() == theirs
 
 
 def test_the_kernel_takes_whole_pictures_only() -> None:
@@ -237,7 +237,7 @@ def test_positions_are_the_picture_turned_and_mirrored(size: tuple[int, int], mo
     with Image.open(IMAGES / "rgb.png") as picture:
         pixels = np.asarray(picture.resize(size, Image.Resampling.BICUBIC))
     made = reduced(pixels)
-    by_phash = phash_codes(transformed(made.grey))
+    by_phash = phash_codes(transformed(made.small))
 
     assert len(made.codes) == len(by_phash) == len(TURNED) == perceptual.POSITIONS
     for turn, code, other in zip(TURNED, made.codes, by_phash, strict=True):

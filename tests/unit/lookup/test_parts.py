@@ -8,11 +8,15 @@ from collections.abc import Iterator
 import cells
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pictured import inset, picture, stored
 from voting import UNIT, exact
 
 from hashpact import _kernel
+from hashpact.domain.checks import Transform
+from hashpact.domain.fingerprints import PARTS
 from hashpact.errors import InvalidInputError
 from hashpact.fingerprint.parts.keypoints import parts, parts_to_check
 from hashpact.lookup import PartsIndex
@@ -235,3 +239,30 @@ def test_searches_leave_the_gil_to_others(shared: list[bytes]) -> None:
     for thread in threads:
         thread.join()
     assert [hits[0] for hits in answers] == [expected[0]] * 4
+
+
+@st.composite
+def keypoints(draw: st.DrawFn, fewest: int, most: int) -> bytes:
+    """Any keypoints, of which many may be alike, in one place, or at the ends of their ranges."""
+    descriptors = draw(st.lists(st.binary(min_size=32, max_size=32), min_size=1, max_size=6))
+    ends = st.sampled_from([0, 1, 255, 256, 32768, 65535]) | st.integers(0, 65535)
+    point = st.tuples(st.sampled_from(descriptors), ends, ends, st.integers(0, 255), st.integers(0, 255))
+    units = draw(st.lists(point, min_size=fewest, max_size=most))
+    return b"".join(
+        descriptor + x.to_bytes(2) + y.to_bytes(2) + bytes((size, angle))
+        for descriptor, x, y, size, angle in units
+    )
+
+
+@given(entries=st.lists(keypoints(1, 128), min_size=1, max_size=4), asked=keypoints(1, 300))
+@settings(max_examples=60, deadline=None)
+def test_whatever_keypoints_are_given_a_match_is_one_that_an_answer_can_carry(
+    entries: list[bytes], asked: bytes
+) -> None:
+    index = index_of(entries)
+    for query in (asked, *entries):
+        found = index.search(query, 2)
+        most = [min(len(query), len(entries[item])) // PARTS.size for item in found.ids.tolist()]
+        assert all(2 <= points <= bound for points, bound in zip(found.points.tolist(), most, strict=True))
+        for place in found.transforms.tolist():
+            Transform(*place)

@@ -23,11 +23,11 @@ from hashpact.errors import (
     OverloadedError,
 )
 from hashpact.governance import drafts
-from hashpact.governance.drafts import Draft
+from hashpact.governance.drafts import MAX_WAITING, Draft
 from hashpact.lookup.catalog import EntryCatalog
 from hashpact.service.append import MAX_AGE, Intake
 from hashpact.service.follow import Follower
-from hashpact.service.propose import MAX_OF_ONE, MAX_WAITING, Proposals
+from hashpact.service.propose import MAX_OF_ONE, Proposals
 
 
 @dataclass(slots=True)

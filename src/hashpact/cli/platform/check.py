@@ -183,7 +183,7 @@ class _Looking:
     "--min-similarity",
     metavar="SHARE",
     type=click.FloatRange(0, 1),
-    help="Of minhash/1, how much must be alike. [0.6, of a short text 0.45]",
+    help="Of minhash/1, how much must be alike. [0.6, of short texts 0.4 to 0.5]",
 )
 @click.option(
     "--min-share",
@@ -207,6 +207,7 @@ class _Looking:
     show_default=True,
     help="The weakest matches to show.",
 )
+@click.option("--explain", is_flag=True, help="Say of each match what is alike, and what that means.")
 @client_options
 @json_option
 def check(  # noqa: PLR0913, PLR0917 - an argument for each option
@@ -228,6 +229,7 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     without_disputed: bool,
     without_disowned: bool,
     parts: bool,
+    explain: bool,
     as_json: bool,
 ) -> None:
     """Look for shared entries that files are copies of; - is one piece of content on standard input.
@@ -280,6 +282,8 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
                 _emit_result(name, result, agreed)
             else:
                 _show_result(name, result, agreed, rows=work.directories)
+                for each in result.matches if explain else ():
+                    click.echo(f"{each.entry} by {each.type}, {each.strength}: {each.reason}")
     if work.directories and not as_json:
         click.echo(work.summary())
     raise click.exceptions.Exit(work.status())
@@ -312,7 +316,7 @@ def _match(match: Match, agreed: Mapping[int, float]) -> dict[str, object]:
         **place,
         **seen,
         "view": match.view.value,
-        **({} if match.strength is None else {"strength": match.strength.value}),
+        **({} if match.strength is None else {"strength": match.strength.value, "reason": match.reason}),
         "labels": list(match.labels),
         "basis": match.basis,
         "member": match.member,

@@ -41,18 +41,13 @@ class Strength(enum.StrEnum):
 _SAME: Final = {PDQ.name: 10.0, PHASH.name: 0.0, MINHASH.name: 0.9}
 """What is as near as two encodings of the same content."""
 
-_NEAR: Final = {PDQ.name: 31.0, PHASH.name: 8.0, MINHASH.name: 0.6, WINNOW.name: 0.8}
+_NEAR: Final = {PDQ.name: 31.0, PHASH.name: 6.0, MINHASH.name: 0.6, WINNOW.name: 0.8}
 """What is as near as an edited copy, while no unrelated content is."""
 
-_NEAR_DERIVED: Final = {PictureView.PADDED: 6.0, PictureView.TILTED: 6.0, PictureView.TURNED: 4.0}
-"""The same for phash/1 of derived views: each is one more chance to be near by accident."""
+_NEAR_TURNED: Final = 4.0
+"""The same for phash/1 of the other positions: there are seven, each one more chance to be near."""
 
-_NEAR_FAINT: Final = {
-    PictureView.WHOLE: 6.0,
-    PictureView.SHOWN: 6.0,
-    PictureView.PART: 4.0,
-    PictureView.TURNED: 0.0,
-}
+_NEAR_FAINT: Final = {PictureView.WHOLE: 4.0, PictureView.SHOWN: 4.0, PictureView.PART: 4.0}
 """The same for phash/1 of a faint picture; of other views, never."""
 
 _LONG: Final = 60
@@ -106,10 +101,9 @@ def is_alone(
 def _is_near(kind: FingerprintType, score: float, view: PictureView, texture: Texture) -> bool:
     if kind != PHASH:
         return _within(kind, score, _NEAR)
-    bound = _NEAR[PHASH.name]
-    return score <= (
-        _NEAR_FAINT.get(view, -1.0) if texture is Texture.FAINT else _NEAR_DERIVED.get(view, bound)
-    )
+    if texture is Texture.FAINT:
+        return score <= _NEAR_FAINT.get(view, -1.0)
+    return score <= (_NEAR_TURNED if view is PictureView.TURNED else _NEAR[PHASH.name])
 
 
 def _within(kind: FingerprintType, score: float, bounds: dict[str, float]) -> bool:

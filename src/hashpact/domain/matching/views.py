@@ -24,23 +24,6 @@ class PictureView(enum.StrEnum):
     PADDED = "padded"
     TILTED = "tilted"
 
-    @property
-    def meaning(self) -> str:
-        """What it is, in words."""
-        return _MEANINGS[self]
-
-
-_MEANINGS: Final = {
-    PictureView.WHOLE: "the content as it is stored",
-    PictureView.SHOWN: "as a viewer shows it: oriented, in its colours, on white",
-    PictureView.BLACK: "a transparent picture on black",
-    PictureView.FRAME: "another frame of an animation",
-    PictureView.TURNED: "rotated by quarter turns, mirrored",
-    PictureView.PART: "without a border, or the panel of a screenshot or of a frame",
-    PictureView.PADDED: "larger by reflection, against crops",
-    PictureView.TILTED: "rotated by a degree or two",
-}
-
 
 class Texture(enum.StrEnum):
     """How well a picture can be distinguished from others.

@@ -22,6 +22,7 @@ from hashpact.fingerprint.perceptual import (
     MOST_DOUBTFUL,
     Reduced,
     is_distinctive,
+    made_small,
     phash_codes,
     transformed,
 )
@@ -102,7 +103,7 @@ class Views:
 
     def add_phash(self, image: Image.Image, view: PictureView, texture: Texture) -> None:
         """The code of phash of an image."""
-        frequencies = transformed(image.convert("L"))
+        frequencies = transformed(made_small(image.convert("L")))
         if is_distinctive(frequencies):
             self.add(PHASH, phash_codes(frequencies)[0], view, texture)
 
@@ -128,7 +129,7 @@ class _Making:
         self._texture = texture_of(seen.stored, of.quality)
         # What a viewer shows, from which the other views are made.
         self._base = seen.shown or seen.stored
-        frequencies = transformed(of.grey)
+        frequencies = transformed(of.small)
         self._phash = phash_codes(frequencies) if is_distinctive(frequencies) else []
         self._thumb = self._base.convert("L")
         self._thumb.thumbnail((_THUMB, _THUMB), Image.Resampling.BOX)

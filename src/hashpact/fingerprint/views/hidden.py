@@ -1,4 +1,4 @@
-"""The first frame of an animated PNG that begins with a picture which is none of its frames.
+"""The frames of an animated PNG, and the first one if the file begins with a picture which is none of them.
 
 Viewers that know animations show the frames, others the picture, so the two may be unlike.
 """
@@ -16,6 +16,8 @@ _MOST: Final = 16 * 1024 * 1024
 """The most bytes of the frame, which is held in memory."""
 
 _MOST_CHUNKS: Final = 4096
+
+_OF_FRAMES: Final = (b"fcTL", b"IDAT", b"fdAT")
 
 
 def shown_frame(file: BinaryIO, head: bytes, at: int, size: int) -> BinaryIO | None:
@@ -45,6 +47,32 @@ def shown_frame(file: BinaryIO, head: bytes, at: int, size: int) -> BinaryIO | N
         if at >= size:
             break
     return io.BytesIO(head + b"".join(found)) if found else None
+
+
+def animation(file: BinaryIO, at: int, size: int) -> tuple[bytes, list[tuple[int, int]]] | None:
+    """What a decoder needs of the frames: the chunk that counts them, and the ranges of the others.
+
+    ``at`` is where the first chunk of frames or pixels begins, and ``size`` is the file's. Frames that are
+    there count, up to _MOST_CHUNKS, whatever their number in the file. None if there is but one.
+    """
+    ranges: list[tuple[int, int]] = []
+    frames = 0
+    for _ in range(_MOST_CHUNKS):
+        file.seek(at)
+        length, kind = int.from_bytes(file.read(4)), file.read(4)
+        after = at + CHUNK + length
+        if after > size:
+            break
+        frames += kind == b"fcTL"
+        if kind in _OF_FRAMES:
+            if ranges and ranges[-1][1] == at:
+                ranges[-1] = (ranges[-1][0], after)
+            else:
+                ranges.append((at, after))
+        at = after
+    if frames < 2:  # noqa: PLR2004 - one frame does not move
+        return None
+    return made_chunk(b"acTL", frames.to_bytes(4) + bytes(4)), ranges
 
 
 def made_chunk(kind: bytes, data: bytes) -> bytes:

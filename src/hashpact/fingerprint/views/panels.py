@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
+from hashpact.fingerprint.perceptual import median
+
 Shares: TypeAlias = NDArray[np.uint8]
 """Of each row or column, what share of it is the frame's: from 0 to 255."""
 
@@ -133,7 +135,7 @@ def _edge_colours(image: Image.Image) -> list[NDArray[np.float64]]:
         (width - 2, 0, width, height),
     ):
         pixels = np.asarray(image.crop(edge)).reshape(-1, 3).astype(np.int16)
-        colour = np.median(pixels, axis=0)
+        colour = median(pixels, 0)
         flat = np.abs(pixels - colour).max(axis=1) <= _FLAT
         if flat.mean() >= _EDGE and not any(
             np.abs(colour - each).max() <= _TOLERANCE / 2 for each in colours
@@ -212,7 +214,7 @@ def _sharp(detail: NDArray[np.float64], steps: NDArray[np.float64]) -> tuple[int
     ``detail`` is how much the pixels of each row differ from each other, and ``steps`` from the row before.
     """
     size = len(steps)
-    least = max(_STEP, _OUTLIER * float(np.median(steps)))
+    least = max(_STEP, _OUTLIER * float(median(steps, None)))
     lines = [int(line) for line in np.argsort(-steps, kind="stable")[:_LINES] if steps[line] >= least]
     sums = np.concatenate([[0.0], np.cumsum(detail)])
 

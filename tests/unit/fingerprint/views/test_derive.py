@@ -228,6 +228,43 @@ def test_the_first_picture_of_an_animation_is_what_is_shared() -> None:
     assert apart(hidden, shown) > 100
 
 
+@pytest.mark.parametrize("kind", ["PNG", "AVIF", "WEBP", "GIF"])
+def test_the_middle_frame_of_an_animation_finds_what_its_first_one_hides(kind: str) -> None:
+    """Four frames of which the first is black; those after it come as changes to the ones before."""
+    with Image.open(CLEAN) as image:
+        shown = image.convert("RGB")
+    frames = [shown, shown.point(lambda value: min(255, value + 3)), shown]
+    file = io.BytesIO()
+    Image.new("RGB", shown.size).save(file, kind, save_all=True, append_images=frames, duration=200)
+    (code, *_) = fingerprints_of(CLEAN).fingerprints
+    found = fingerprints_of(file.getvalue(), views=[PictureView.FRAME]).queries
+    (other,) = (
+        each.fingerprint
+        for each in found
+        if (each.view, each.fingerprint.type) == (PictureView.FRAME, code.type)
+    )
+    assert apart(code.value, other.value) <= 10
+    assert not any(each.view is PictureView.FRAME for each in fingerprints_of(CLEAN, views=DERIVED).queries)
+
+
+def test_damaged_frames_of_an_animated_png_leave_its_first_one() -> None:
+    with Image.open(CLEAN) as image:
+        shown = image.convert("RGB")
+    file = io.BytesIO()
+    Image.new("RGB", shown.size).save(file, "PNG", save_all=True, append_images=[shown])
+    whole = file.getvalue()
+    assert images.other_frame(io.BytesIO(whole), len(whole)) is not None
+    at = whole.index(b"fdAT")
+    damaged = whole[: at + 20] + bytes(100) + whole[at + 120 :]
+    assert images.other_frame(io.BytesIO(damaged), len(damaged)) is None
+    for data in (damaged, whole[:at]):
+        assert images.decode(io.BytesIO(data), len(data)).image.getextrema() == ((0, 0),) * 3
+    # The number of frames that the file names is not believed.
+    many = whole.replace(b"acTL" + (2).to_bytes(4), b"acTL" + (2**31 - 1).to_bytes(4))
+    assert many != whole
+    assert images.other_frame(io.BytesIO(many), len(many)) is not None
+
+
 def test_a_still_gif_and_a_damaged_animation_have_no_other_frame() -> None:
     still = written(Image.open(CLEAN).convert("P"), "GIF")
     assert images.other_frame(io.BytesIO(still), len(still)) is None
