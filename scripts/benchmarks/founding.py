@@ -15,7 +15,7 @@ from hashpact.home.founding import create_home
 from hashpact.home.opening import open_home
 
 
-def main(directory: Path, member: str, origin: str) -> None:
+def found(directory: Path, member: str, origin: str) -> None:
     """The home in ``directory``/home, the profile in ``directory``/``member``."""
     create_home(directory / "home", HomeConfig(origin), admins=2, threshold=2, passphrase=None)
     with open_home(directory / "home") as home:
@@ -24,4 +24,4 @@ def main(directory: Path, member: str, origin: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
+    found(Path(sys.argv[1]), sys.argv[2], sys.argv[3])

@@ -19,6 +19,7 @@
     ├── OverloadedError              a quota or a bound of the server is reached
     ├── UnavailableError             cannot answer now; the same call may succeed later
     │   ├── BehindError              the index, or the log, does not reach the position asked for
+    │   ├── StoppingError            the server stops; another one may answer
     │   ├── CommitFailedError        the disk refused a commit; the process stops and starts again
     │   ├── CertificateError         the TLS channel was refused; retrying will not help
     │   └── DeadlineError            the call's time ran out; its outcome is unknown

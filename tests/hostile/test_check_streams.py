@@ -113,7 +113,7 @@ async def until(reached: Callable[[], object]) -> None:
 async def test_44_idle_streams_keep_no_threads_and_hold_nobody_up(
     founded: Clearinghouse, connect: Connect
 ) -> None:
-    founded.limits = Limits(conversations=1000, member_conversations=500)
+    founded.limits = Limits(conversations=1000, member_conversations=500, member_calls=500)
     await founded.start()
     async with contextlib.AsyncExitStack() as stack:
         channels = [await stack.enter_async_context(channel(founded)) for _ in range(5)]

@@ -220,8 +220,7 @@ def test_a_source_that_is_away_gives_no_verdict(source: Altered) -> None:
     "changed",
     [
         {"hash": bytes(32)},
-        {"root": bytes(32)},
-        {"edge": ()},
+        {"nodes": (bytes(32),)},
         {"member": "bolt"},
         {"request": b""},
         {"time": 1},

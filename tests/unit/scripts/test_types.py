@@ -26,6 +26,14 @@ def always_there() -> set[str]:
     """The distributions that the environment of scripts/check is sure to have."""
     extras = PROJECT["project"]["optional-dependencies"]
     lines = [*PROJECT["project"]["dependencies"], *extras["dev"], *extras["test"]]
+    ours = re.compile(rf"{PROJECT['project']['name']}\[(.*)\]")
+    lines += [
+        each
+        for line in lines
+        if (own := ours.match(line))
+        for name in own[1].split(",")
+        for each in extras[name]
+    ]
     names = [re.match(r"[\w.-]+", line) for line in lines]
     return {normalised(name[0]) for name in names if name}
 
