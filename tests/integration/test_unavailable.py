@@ -85,7 +85,7 @@ async def test_a_server_that_hangs_opens_the_circuit_by_its_deadlines(
     with RunningServer(home) as server:
         caller = Caller(kind(server.profile("acme-video"), channels=1))
         assert (await caller("check", CODE)).checked
-        os.kill(server.process.pid, signal.SIGSTOP)
+        server.pause()
         for _ in range(3):
             answer = await caller("check", CODE, timeout=0.2, on_unavailable="open")
             assert answer.error.code == "DEADLINE"
@@ -102,7 +102,7 @@ async def test_a_trial_that_is_cancelled_does_not_keep_the_others_out(home: Path
     with RunningServer(home) as server:
         client = AsyncClient(server.profile("acme-video"), channels=1)
         assert (await client.check(CODE)).checked
-        os.kill(server.process.pid, signal.SIGSTOP)
+        server.pause()
         while client.circuit.state is CLOSED:
             await client.check(CODE, timeout=0.1, on_unavailable="open")
         await until(lambda: client.circuit.state, CircuitState.HALF_OPEN)
@@ -172,7 +172,7 @@ def test_a_circuit_survives_a_fork(home: Path) -> None:
                 program.stdin.flush()
 
             assert program.stdout.readline() == "connected\n"
-            os.kill(server.process.pid, signal.SIGSTOP)
+            server.pause()
             goes_on()
             assert program.stdout.readline() == "child open\n"
             os.kill(server.process.pid, signal.SIGCONT)

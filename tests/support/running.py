@@ -85,6 +85,14 @@ def health_port(log: str) -> int:
     return plain_port(log, "health")
 
 
+def state(task: Path) -> str:
+    """The letter of a thread's state, as in /proc; X if it has ended."""
+    try:
+        return (task / "stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
+
+
 class RunningServer:
     """`hashpact serve` of a home as a process of its own; ``address`` is the HOST:PORT it answers on.
 
@@ -146,6 +154,13 @@ class RunningServer:
         """Bytes of memory that the process has."""
         pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGESIZE")
+
+    def pause(self) -> None:
+        """SIGSTOP, and wait until every thread stands still: until then a call may still be answered."""
+        self.process.send_signal(signal.SIGSTOP)
+        tasks = Path(f"/proc/{self.process.pid}/task")
+        while any(state(task) not in "TXZ" for task in tasks.iterdir()):
+            time.sleep(0.001)
 
     def kill(self) -> int:
         """SIGKILL; the exit status."""
