@@ -44,16 +44,16 @@ class Listening:
     def reserve(self) -> int:
         """Claim the port for processes that bind it, until `close`, and return it: a free one for port 0.
 
-        Raises ConfigError as `claimed` does, and if the host cannot be bound.
+        Another home is refused even while none of these processes listens. Raises ConfigError as `claimed`
+        does, and if the host cannot be bound.
         """
-        if self._port != 0:
-            with self.claimed():
-                return self._port
-        self._reserved = _bound(self._host)
-        self._port = self._reserved.getsockname()[1]
-        self._path = self._directory / f"serving-{self._port}.lock"
-        self._lock = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_SH)
+        with self.claimed():
+            self._reserved = _bound(self._host, self._port)
+        if self._port == 0:
+            self._port = self._reserved.getsockname()[1]
+            self._path = self._directory / f"serving-{self._port}.lock"
+            self._lock = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._lock, fcntl.LOCK_SH)
         return self._port
 
     @contextlib.contextmanager
@@ -127,22 +127,21 @@ def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, Any]]:
     return [(family, address) for family, _, _, _, address in found]
 
 
-def _bound(host: str) -> socket.socket:
-    """A socket on a free port that does not listen, so that no connection comes to it."""
-    found = _addresses(host, 0)
-    if not found:
-        msg = f"cannot find the address of {host}; check listen"
-        raise ConfigError(msg, field="listen")
-    family, address = found[0]
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        bound.bind(address)
-    except OSError as error:
-        bound.close()
-        msg = f"cannot listen on {host}: {error.strerror or error}"
-        raise ConfigError(msg, field="listen") from error
-    return bound
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket on the port that does not listen, so that no connection comes to it."""
+    reason = "its address is not known"
+    for family, address in _addresses(host, port):
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            bound.bind(address)
+        except OSError as error:
+            bound.close()
+            reason = error.strerror or str(error)
+        else:
+            return bound
+    msg = f"cannot listen on {host}, port {port}: {reason}; check listen"
+    raise ConfigError(msg, field="listen")
 
 
 def _holds(where: tuple[socket.AddressFamily, Any]) -> bool:

@@ -16,7 +16,6 @@ from structlog.typing import FilteringBoundLogger
 
 from hashpact.config import HomeConfig, join_address, split_address
 from hashpact.domain.ports import Ledger
-from hashpact.errors import HashpactError
 from hashpact.events import CallLog, event_log
 from hashpact.home.opening import Home
 from hashpact.home.trust import ServerTrust
@@ -158,7 +157,7 @@ class Observation:
         assert self._sampler is not None  # noqa: S101  # it is asked before
         try:
             self._sampler.sample()
-        except (HashpactError, OSError) as error:
+        except Exception as error:  # noqa: BLE001  # no gauge is worth the lines of log that follow
             # The next time may do; meanwhile the gauges stay, and the time of the last scrape does not.
             self.log.debug("cannot read the gauges", reason=type(error).__name__)
 

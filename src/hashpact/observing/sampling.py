@@ -67,7 +67,7 @@ class Sampler:
         self.metrics.started.set(time.time())
 
     def sample(self) -> None:
-        """Read all that there is to read. Raises HashpactError, OSError; what was set before stays."""
+        """Read all that there is to read. What was set before an error stays."""
         self._process()
         self._calls(None if self.sources is None else self.sources.loads)
         if self.sources is not None:

@@ -1,6 +1,7 @@
-"""Adopting: a process that answers goes on with the index that another one of its home has saved.
+"""The saved index: opened at the start, and taken over later by a process that does not save it itself.
 
-So all of them share the files of one index, which the kernel maps into each, and none merges it for itself.
+So all processes of a home share the files of one index, which the kernel maps into each, and only the keeper
+merges it.
 """
 
 from __future__ import annotations
@@ -8,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from structlog.typing import FilteringBoundLogger
+
 from hashpact.domain.ports import Log
+from hashpact.errors import CorruptError
 from hashpact.lookup.catalog import EntryCatalog
 from hashpact.lookup.directory import IndexFiles, IndexManifest
 from hashpact.lookup.native import NativeIndex
@@ -16,6 +20,29 @@ from hashpact.service.follow import Follower, check_reflects
 
 _STEP: Final = 2000
 """Leaves that are replayed between two looks at whether that is still wanted."""
+
+
+def open_index(
+    ledger: Log, files: IndexFiles, log: FilteringBoundLogger, *, verify: bool
+) -> tuple[NativeIndex, IndexManifest | None]:
+    """The index that was saved last and its manifest, or an empty one to be filled from the log.
+
+    With ``verify`` nothing that is saved is believed, nor kept.
+    """
+    if verify:
+        log.info("the index is made again from the log", reason="--verify believes no saved index")
+        files.discard()
+        return NativeIndex(), None
+    try:
+        opened = NativeIndex.open(files)
+        if opened is not None:
+            index, saved = opened
+            check_reflects(ledger, saved.position, saved.root)
+            log.info("opened the index", position=saved.position, items=len(index))
+            return index, saved
+    except (CorruptError, OSError) as error:
+        log.warning("the index is made again from the log", reason=str(error))
+    return NativeIndex(), None
 
 
 class Adopter:

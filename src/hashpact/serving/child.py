@@ -46,7 +46,8 @@ class Child:
     """A process that carries out an order. Belongs to the event loop in which it is made.
 
     ``ready`` is set once it does its duty, and ``ended`` once it has ended: with ``failure``, if it could say
-    why, and ``status``, its exit status or, below 0, the signal that ended it.
+    why, and ``status``, its exit status or, below 0, the signal that ended it. It is ``retired`` once the
+    supervisor itself has begun to replace it.
     """
 
     def __init__(self, order: Order) -> None:
@@ -56,6 +57,7 @@ class Child:
         self.ended = asyncio.Event()
         self.failure: HashpactError | None = None
         self.status: int | None = None
+        self.retired = False
         self._loop = asyncio.get_running_loop()
         self.born = self._loop.time()
         self._pipe, theirs = _SPAWN.Pipe()

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import uvloop
-from structlog.typing import FilteringBoundLogger
 
 from hashpact.audit.auditor import Auditor
 from hashpact.audit.source import ledger_source
@@ -38,7 +37,7 @@ from hashpact.observing.observation import Loads, Observation
 from hashpact.service.append import Appender, Intake
 from hashpact.service.check import Checker
 from hashpact.service.cosign import Quorum, WitnessLink
-from hashpact.service.follow import Compactor, Follower, IndexSaver, check_reflects
+from hashpact.service.follow import Compactor, Follower, IndexSaver
 from hashpact.service.propose import Proposals
 from hashpact.service.prove import Prover
 from hashpact.service.read import PrivateParts, Reader
@@ -48,7 +47,6 @@ from hashpact.serving.duty import ALONE, Duty
 from hashpact.serving.upkeep import Keeping, Sealing, Stop, Upkeep
 
 if TYPE_CHECKING:
-    from hashpact.lookup.directory import IndexFiles, IndexManifest
     from hashpact.lookup.native import NativeIndex
     from hashpact.wire.server.guard import Guard
     from hashpact.wire.server.handlers import Services
@@ -86,6 +84,7 @@ def serve(
     with open_home(directory, passphrases, reserve=True) as home:
         check_home(home, verify=verify)
         run(home, listen or home.config.listen, ready, verify=verify)
+        home.lease().give_back()
 
 
 def check_home(home: Home, *, verify: bool) -> None:
@@ -114,7 +113,6 @@ def run(  # noqa: PLR0913 - what a process is started with
         home.lease().claim()
     sys.setswitchinterval(_SWITCH)
     uvloop.run(_run(home, listen, ready, duty, verify=verify, leash=leash))
-    home.lease().give_back()
 
 
 def _raise_file_limit() -> None:
@@ -153,13 +151,18 @@ async def _run(  # noqa: PLR0913 - as `run`
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_, stop.event.set)
     if leash is not None:
-        loop.add_reader(leash, stop.event.set)
+        loop.add_reader(leash, _leave, loop, leash, stop)
     async with observation.running():
         parts = await _put_together(home, stop, duty, observation, verify=verify)
         if duty.answers:
             await _answer(home, parts, listen, ready, duty)
         else:
             await _keep(home, parts, ready)
+
+
+def _leave(loop: asyncio.AbstractEventLoop, leash: int, stop: Stop) -> None:
+    loop.remove_reader(leash)  # the end of a file can be read again and again
+    stop.event.set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,16 +189,17 @@ async def _put_together(
     home: Home, stop: Stop, duty: Duty, observation: Observation, *, verify: bool
 ) -> _Parts:
     # The index is loaded by the one command that serves, so that the others start quickly.
+    from hashpact.lookup.catalog import EntryCatalog  # noqa: PLC0415  # see above
     from hashpact.lookup.directory import IndexDirectory, IndexFiles  # noqa: PLC0415  # see above
-    from hashpact.serving.adopting import Adopter  # noqa: PLC0415  # see above
+    from hashpact.serving.adopting import Adopter, open_index  # noqa: PLC0415  # see above
 
     trust = ServerTrust(home, stop.log)
     keeps = duty.keeps and not home.full
     register = home.ledger.indexes
     segments = IndexDirectory(home.paths.segments, register) if keeps else None
     files = segments or IndexFiles(home.paths.segments, register)
-    index, saved = await asyncio.to_thread(_open_index, home, files, stop.log, verify=verify)
-    follower = _follower(home.ledger, index, 0 if saved is None else saved.position)
+    index, saved = await asyncio.to_thread(open_index, home.ledger, files, stop.log, verify=verify)
+    follower = Follower(home.ledger, index, EntryCatalog(home.ledger), 0 if saved is None else saved.position)
     clock = home.clock()
     quorum = _quorum(home, clock)
     signing = SigningGuard(home.ledger, home.open_log_key(), quorum)
@@ -287,6 +291,8 @@ async def _keep(home: Home, parts: _Parts, ready: Callable[[str, str], None]) ->
     parts.observe(home)
     await _begin(home, parts)
     if not parts.stop.event.is_set():
+        # What was replayed is saved first: workers that start after it open that.
+        await parts.upkeep.save()
         await _until_stopped(home, parts, "", ready)
     await _end(parts)
 
@@ -364,34 +370,3 @@ def _check_witnesses(ledger: Log, quorum: Quorum | None) -> list[str]:
     if quorum is None or latest is None:
         return []
     return quorum.check(latest.note, lambda old: proofs.consistency(old, latest.size, ledger.tree.node))
-
-
-def _open_index(
-    home: Home, files: IndexFiles, log: FilteringBoundLogger, *, verify: bool
-) -> tuple[NativeIndex, IndexManifest | None]:
-    """The index that was saved last and its manifest, or an empty one to be filled from the log.
-
-    With ``verify`` nothing that is saved is believed, nor kept.
-    """
-    from hashpact.lookup.native import NativeIndex  # noqa: PLC0415  # only the command that serves needs it
-
-    if verify:
-        log.info("the index is made again from the log", reason="--verify believes no saved index")
-        files.discard()
-        return NativeIndex(), None
-    try:
-        opened = NativeIndex.open(files)
-        if opened is not None:
-            index, saved = opened
-            check_reflects(home.ledger, saved.position, saved.root)
-            log.info("opened the index", position=saved.position, items=len(index))
-            return index, saved
-    except (CorruptError, OSError) as error:
-        log.warning("the index is made again from the log", reason=str(error))
-    return NativeIndex(), None
-
-
-def _follower(ledger: Log, index: NativeIndex, position: int) -> Follower:
-    from hashpact.lookup.catalog import EntryCatalog  # noqa: PLC0415  # only the command that serves needs it
-
-    return Follower(ledger, index, EntryCatalog(ledger), position)

@@ -52,8 +52,9 @@ def supervise(  # noqa: PLR0913 - what `serve` is given, and how many
     """
     with open_home(directory, passphrases, reserve=True) as home:
         check_home(home, verify=verify)
-        # Asks for the passphrase, once: the processes have nobody to ask.
+        # Asks for the passphrases, once: the processes have nobody to ask.
         home.open_log_key()
+        home.open_credential(home.paths.server_key, home.paths.server_cert)
         if home.paths.ca_key.exists():
             home.open_authority()
         host, port = split_address("listen", listen or home.config.listen)
@@ -61,6 +62,7 @@ def supervise(  # noqa: PLR0913 - what `serve` is given, and how many
             bound = listening.reserve()
             supervisor = _Supervisor(home, join_address(host, bound), passphrases, verify=verify)
             uvloop.run(supervisor.run(workers, ready))
+        home.lease().give_back()
 
 
 class _Supervisor:
@@ -116,18 +118,23 @@ class _Supervisor:
         answering = [
             Duty(keeps=False, name=f"worker-{number}", workers=workers) for number in range(1, workers + 1)
         ]
-        keeper = self._start(Duty(answers=False, name=KEEPER), verify=self._verify)
+        self._start(Duty(answers=False, name=KEEPER), verify=self._verify)
         if self._verify:
             # It makes the index again and saves it: the others open that one.
-            await self._unless_over(keeper.settled())
+            await self._all_ready()
         for duty in answering:
             if not self._over.is_set():
                 self._start(duty)
-        while not self._over.is_set():
-            waiting = [child for child in self._places.values() if not child.ready.is_set()]
-            if not waiting:
-                break
+        await self._all_ready()
+
+    async def _all_ready(self) -> None:
+        """Wait until each place has a process that is ready; one that ends before is replaced meanwhile."""
+        while waiting := [child for child in self._places.values() if not child.ready.is_set()]:
             await self._unless_over(waiting[0].settled())
+            if waiting[0].ended.is_set():
+                await self._unless_over(asyncio.sleep(_PAUSES[0]))
+            if self._over.is_set():
+                return
 
     def _begin(self, ready: Callable[[str, str], None]) -> None:
         self._begun = True
@@ -138,13 +145,13 @@ class _Supervisor:
         ready(origin, self._address)
 
     def _start(self, duty: Duty, *, verify: bool = False) -> Child:
-        """Start a process in the place of its duty, at once."""
+        """Start a process in the place of its duty, at once. Raises OSError."""
         child = self._spawn(duty, verify=verify)
         self._places[duty.name] = child
         return child
 
     def _spawn(self, duty: Duty, *, verify: bool = False) -> Child:
-        """Start a process that has no place yet."""
+        """Start a process that has no place yet. Raises OSError."""
         directory = self._home.paths.home.resolve()
         child = Child(Order(directory, self._address, duty, tuple(self._passphrases.known), verify=verify))
         self._log.info("started a process", name=duty.name, pid=child.pid)
@@ -162,7 +169,7 @@ class _Supervisor:
         if pid is not None:
             self._observation.forget(pid)
         duty = child.order.duty
-        if self._over.is_set() or self._places.get(duty.name) is not child:
+        if self._over.is_set() or child.retired or self._places.get(duty.name) is not child:
             return
         failure = child.failure
         if failure is not None and (not self._begun or (child.ready.is_set() and _is_final(failure))):
@@ -172,8 +179,18 @@ class _Supervisor:
         reason = f"status {child.status}" if failure is None else failure.message
         self._log.error("a process ended and is replaced", name=duty.name, reason=reason)
         await self._unless_over(asyncio.sleep(self._pause(child)))
-        if not self._over.is_set() and self._places.get(duty.name) is child:
-            self._start(replace(duty, early=False))
+        # A check of the whole log that was cut short begins again.
+        await self._refill(child, verify=child.order.verify and not child.ready.is_set())
+
+    async def _refill(self, child: Child, *, verify: bool = False) -> None:
+        """Start another process in the place of one that has ended, as soon as the system can."""
+        duty = replace(child.order.duty, early=False)
+        while not self._over.is_set() and self._places.get(duty.name) is child:
+            try:
+                self._start(duty, verify=verify)
+            except OSError as error:
+                self._log.error("cannot start a process", name=duty.name, reason=error.strerror)
+                await self._unless_over(asyncio.sleep(_PAUSES[-1]))
 
     def _pause(self, child: Child) -> float:
         """Seconds to wait before a process that has ended is replaced."""
@@ -198,7 +215,11 @@ class _Supervisor:
 
     async def _replace(self, name: str) -> bool:
         """Put a new worker in the place of another once it is ready; False if it does not become so."""
-        new = self._spawn(replace(self._places[name].order.duty, early=False))
+        try:
+            new = self._spawn(replace(self._places[name].order.duty, early=False))
+        except OSError as error:
+            self._log.error("cannot reload; the other processes go on as they are", reason=error.strerror)
+            return False
         await self._unless_over(new.settled())
         if new.ended.is_set() or not new.ready.is_set():
             if new.ended.is_set():
@@ -212,11 +233,13 @@ class _Supervisor:
 
     async def _replace_keeper(self) -> None:
         """End the keeper in order, then start another: only one may save the index."""
-        old = self._places.pop(KEEPER)
+        old = self._places[KEEPER]
+        old.retired = True
         old.stop()
         await self._unless_over(old.ended.wait())
+        await self._refill(old)
         if not self._over.is_set():
-            await self._unless_over(self._start(old.order.duty).settled())
+            await self._unless_over(self._places[KEEPER].settled())
 
     async def _stop_all(self) -> None:
         """End the workers in order, then the keeper, which seals and saves what they leave."""

@@ -188,8 +188,12 @@ class Keeping:
         """Save the index whenever it has moved far enough."""
         while True:
             await asyncio.sleep(_LOOK)
-            if self.saver.behind >= _FAR and self.segments.claim():
-                await self._save()
+            await self.save_if_far()
+
+    async def save_if_far(self) -> None:
+        """Save the index if it has moved far enough, and this process may."""
+        if self.saver.behind >= _FAR and self.segments.claim():
+            await self._save()
 
     async def _compact(self) -> None:
         """Merge the index's segments into one now and then, and save it at once, so that a stop need not."""
@@ -269,9 +273,14 @@ class Upkeep:
         if self.keeping is not None:
             await self.keeping.sealing.once()
 
+    async def save(self) -> None:
+        """Save the index if it has moved far, and this process keeps it."""
+        if self.keeping is not None:
+            await self.keeping.save_if_far()
+
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """The tasks that run for the length of the block."""
+        """The tasks that run for the length of the block. A defect in one of them ends the process."""
         work = [
             _follow(self.home.ledger, self.follower, self.stop.log),
             _watch(self.trust),
@@ -284,11 +293,20 @@ class Upkeep:
         if self.adopter is not None:
             work.append(_adopt(self.adopter, self.stop.log))
         tasks = [asyncio.create_task(each) for each in work]
+        for task in tasks:
+            task.add_done_callback(self._ended)
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Stop if a task was not cancelled: without it the process would go on with what is out of date."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self.stop.log.error("upkeep crashed", reason=type(error).__name__)
+            self.stop.end(UnavailableError(f"the upkeep of the home failed: {type(error).__name__}"))
 
     async def finish(self) -> None:
         """Seal and save once more, when no call is under way. Raises what ended the server, if it failed."""

@@ -92,3 +92,26 @@ def test_a_port_is_shared_while_somebody_has_it(tmp_path: Path) -> None:
         assert Listening(tmp_path, HOST, port).is_shared()
     assert not Listening(tmp_path, HOST, port).is_shared()
     assert not Listening(tmp_path, HOST, 0).is_shared()
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_a_reserved_port_is_its_home_s_even_while_nobody_listens(tmp_path: Path, *, fixed: bool) -> None:
+    homes = [tmp_path / "one", tmp_path / "two"]
+    for home in homes:
+        home.mkdir()
+    with listener() as free:
+        port = free.getsockname()[1]
+    first = Listening(homes[0], HOST, port if fixed else 0)
+    port = first.reserve()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((HOST, port)).close()
+    second, other = (Listening(home, HOST, port) for home in homes)
+    with second.claimed(), listener(port):
+        socket.create_connection((HOST, port)).close()
+    with pytest.raises(ConfigError, match="another clearinghouse"), other.claimed():
+        pass
+    for each in (first, second):
+        each.close()
+    with other.claimed():
+        pass
+    other.close()
