@@ -22,8 +22,6 @@ from hashpact.errors import ConfigError
 _PRIVATE: Final = 0o600
 _PUBLIC: Final = 0o644
 _OTHERS: Final = 0o077
-_MOST: Final = 1 << 30
-"""Bytes of one call that copies."""
 _NAME: Final = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
 
 
@@ -51,22 +49,26 @@ def write_public(path: Path, data: bytes, *, replace: bool = False) -> None:
     _write(path, data, _PUBLIC, replace=replace)
 
 
-def extend_public(path: Path, before: Path, data: bytes) -> None:
-    """As `write_public` of the bytes in ``before`` followed by ``data``.
+def extend_public(path: Path, before: Path, size: int, data: bytes) -> bool:
+    """As `write_public` of the ``size`` bytes in ``before`` and then ``data``; False if it has not so many.
 
     A file system that can share blocks between files (XFS, Btrfs) writes only the new ones.
     """
+    if not before.is_file() or before.stat().st_size != size:
+        return False
     with _draft(path, _PUBLIC, replace=True) as file, before.open("rb") as source:
-        try:
-            while os.copy_file_range(source.fileno(), file.fileno(), _MOST):
-                pass
-        except (OSError, AttributeError):  # not on this file system, not between these two, or not Linux
+        copied = 0
+        with contextlib.suppress(OSError, AttributeError):  # not on this file system, or not Linux
+            while count := os.copy_file_range(source.fileno(), file.fileno(), size - copied):
+                copied += count
+        if copied != size:
             source.seek(0)
             file.truncate(0)
             file.seek(0)
             shutil.copyfileobj(source, file)
         file.seek(0, os.SEEK_END)
         file.write(data)
+    return True
 
 
 def private_draft(path: Path) -> contextlib.AbstractContextManager[BinaryIO]:

@@ -235,9 +235,9 @@ class Auditor:
                     "leaf", 0, "leaf 0 is not the genesis statement that is pinned", **{"leaf-0": data}
                 )
         leaf_hash = tree.leaf_hash(data)
-        for tile, hashes in self._rows.add(self._edge, leaf_hash):
-            self._compare_tile(tile, hashes)
         nodes = tree.completed(index, self._edge, leaf_hash)
+        for tile, hashes in self._rows.add((leaf_hash, *nodes)):
+            self._compare_tile(tile, hashes)
         self._edge = tree.extend(index, self._edge, leaf_hash)
         statement = self._replay.apply(data)
         for fault in self._replay.faults:
@@ -346,8 +346,11 @@ class _Rows:
         self._levels: list[list[bytes]] = []
         self._size = 0
 
-    def add(self, edge: tuple[bytes, ...], leaf_hash: bytes) -> Iterator[tuple[Tile, Sequence[bytes]]]:
-        """Add a leaf after the tree with that right edge; the tiles that it makes full."""
+    def add(self, nodes: Sequence[bytes]) -> Iterator[tuple[Tile, Sequence[bytes]]]:
+        """Add a leaf: its hash, and the roots of the subtrees of 2, 4 ... leaves that it ends.
+
+        Gives the tiles that become full.
+        """
         self._size += 1
         for level in count():
             if self._size % (1 << level * HEIGHT):
@@ -355,7 +358,7 @@ class _Rows:
             if level == len(self._levels):
                 self._levels.append([])
             row = self._levels[level]
-            row.append(tree.subtree(edge, level * HEIGHT, leaf_hash))
+            row.append(nodes[level * HEIGHT])
             if len(row) == WIDTH:
                 yield Tile(level, (self._size >> level * HEIGHT) // WIDTH - 1), tuple(row)
                 row.clear()

@@ -286,8 +286,11 @@ class Publication(Protocol):
         """Publish a file. A full tile takes the place of its partial ones."""
         ...
 
-    def extend(self, path: str, before: str, data: bytes) -> None:
-        """Publish a file that has the bytes of the file ``before``, which stays, and then these."""
+    def extend(self, path: str, before: str, size: int, data: bytes) -> bool:
+        """Publish a file that has the bytes of the file ``before``, which stays, and then these.
+
+        False, and nothing is published, unless that file has ``size`` bytes.
+        """
         ...
 
 

@@ -58,18 +58,3 @@ def root(edge: tuple[bytes, ...]) -> bytes:
     for subtree in reversed(larger):
         node = node_hash(subtree, node)
     return node
-
-
-def subtree(edge: tuple[bytes, ...], level: int, leaf: bytes) -> bytes:
-    """The root of the perfect subtree of 2^level leaves that the leaf hash ``leaf`` completes.
-
-    ``edge`` is that of the tree before the leaf, whose size has at least ``level`` trailing one-bits: its
-    last ``level`` hashes are the subtree's left parts.
-    """
-    if level > len(edge):
-        msg = f"a leaf after an edge of {len(edge)} hashes completes no subtree of level {level}"
-        raise ValueError(msg)
-    node = leaf
-    for left in reversed(edge[len(edge) - level :]):
-        node = node_hash(left, node)
-    return node

@@ -179,6 +179,10 @@ class IndexFiles:
             raise CorruptError(msg)
         return manifest
 
+    def keep(self, manifest: IndexManifest) -> None:
+        """Forget which other files were verified."""
+        self._verified &= {file.sha256 for file in manifest.files()}
+
     def discard(self) -> None:
         """Forget what was saved: nothing is opened until something is saved again. Raises OSError."""
         (self.path / MANIFEST).unlink(missing_ok=True)

@@ -63,6 +63,7 @@ class NativeIndex:
                     msg = f"{exc.filename} is missing"
                     raise CorruptError(msg) from exc
             else:
+                directory.keep(manifest)
                 return index, manifest
         return None
 

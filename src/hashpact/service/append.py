@@ -343,16 +343,19 @@ class Intake:
         """Append what the calls bring; returns those that wait for a signature, the others are answered."""
         self.guard.check_sound()
         group = self.appender.append_group([call.unit for call in calls])
-        self.follower.take([(leaf, one.signed.statement.body, one.fingerprints) for leaf, one in group.added])
-        left, first = [], min((leaf.index for leaf, _ in group.added), default=MAX_INTEGER)
+        taken = []
         for call, outcome in zip(calls, group.outcomes, strict=True):
             if isinstance(outcome, Exception):
                 call.receipts.set_exception(outcome)
-                continue
-            call.leaves = outcome
-            self.follower.reach(max((leaf.index + 1 for leaf in outcome), default=0))
+            else:
+                call.leaves = outcome
+                taken.append(call)
+        self.follower.take([(leaf, one.signed.statement.body, one.fingerprints) for leaf, one in group.added])
+        left, first = [], min((leaf.index for leaf, _ in group.added), default=MAX_INTEGER)
+        for call in taken:
+            self.follower.reach(max((leaf.index + 1 for leaf in call.leaves), default=0))
             # A retry must not wait for witnesses that its receipt does not need.
-            if all(leaf.index < first and self.guard.covers(leaf) for leaf in outcome):
+            if all(leaf.index < first and self.guard.covers(leaf) for leaf in call.leaves):
                 self._answer(call)
             else:
                 left.append(call)

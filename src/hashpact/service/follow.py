@@ -124,7 +124,8 @@ class Follower:
 
     def _catch_up(self, most: int) -> int:
         start = self._position
-        stop = min(self._ledger.head().size, start + most)
+        # What an earlier one has added before it failed is not added again, however little is asked for.
+        stop = max(self._added, min(self._ledger.head().size, start + most))
         for entry, private in self._ledger.private(self._added, stop):
             self._add(entry, _fingerprints(private))
             self._added = entry + 1

@@ -27,17 +27,18 @@ class LogKeys:
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._version = 0
-        self._keys: tuple[bytes, ...] = ()
+        self._known: tuple[int, tuple[bytes, ...]] = (0, ())
 
     def __call__(self) -> tuple[bytes, ...]:
         """The keys, those in force first."""
+        known = self._known  # in one piece: several threads ask
         with self._log.snapshot() as view:
             charter = view.charter()
-            if charter is not None and charter.root_version != self._version:
-                keys = (key for one in reversed(view.charters()) for key in one.log_keys)
-                self._version, self._keys = charter.root_version, tuple(dict.fromkeys(keys))
-        return self._keys
+            if charter is None or charter.root_version == known[0]:
+                return known[1]
+            keys = (key for one in reversed(view.charters()) for key in one.log_keys)
+            self._known = known = (charter.root_version, tuple(dict.fromkeys(keys)))
+        return known[1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ class Publisher:
         self._keys = LogKeys(log)
         self._publication = publication
         self._whole = False
+        # The last partial bundle that this process has published: its path and bytes.
+        self._bundle = ("", 0)
 
     def check(self) -> None:
         """Raise CorruptError unless the ledger holds the published log, and at least as much of it.
@@ -68,16 +70,21 @@ class Publisher:
     def _put(self, tile: Tile, done: int) -> None:
         """Publish a tile. A bundle of leaves that is still partial adds the new ones to the one before.
 
-        A full one is made from the ledger, so that a partial one that was damaged does not live on in it.
+        That is one that this process has published, of as many bytes. A full one is made from the ledger, so
+        that a partial one that was damaged does not live on in it.
         """
         start = tile.number * tiles.WIDTH
         if tile.level is None and start < done and tile.width < tiles.WIDTH:
-            before = Tile(None, tile.number, done - start).path
-            if self._whole and self._publication.has(before):
-                new = (leaf.data for leaf in self._log.leaves(done, start + tile.width))
-                self._publication.extend(tile.path, before, tiles.encode_entries(new))
-                return
-        self._publication.put(tile.path, tile_of(self._log, tile))
+            before, size = self._bundle
+            if before == Tile(None, tile.number, done - start).path:
+                new = tiles.encode_entries(leaf.data for leaf in self._log.leaves(done, start + tile.width))
+                if self._publication.extend(tile.path, before, size, new):
+                    self._bundle = (tile.path, size + len(new))
+                    return
+        data = tile_of(self._log, tile)
+        self._publication.put(tile.path, data)
+        if tile.level is None:
+            self._bundle = (tile.path, len(data))
 
     def _done(self) -> int:
         published = self._published()

@@ -64,9 +64,9 @@ class PublishedLog:
         # Partial tiles lie in a directory named after the full one; their readers then use the full one.
         shutil.rmtree(file.with_name(f"{file.name}.p"), ignore_errors=True)
 
-    def extend(self, path: str, before: str, data: bytes) -> None:
+    def extend(self, path: str, before: str, size: int, data: bytes) -> bool:
         """As `put`; what both files have in common is written once if the file system can share it."""
-        extend_public(self._place(path), self._directory / before, data)
+        return extend_public(self._place(path), self._directory / before, size, data)
 
     def _place(self, path: str) -> Path:
         file = self._directory / path

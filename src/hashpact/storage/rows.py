@@ -41,7 +41,9 @@ _Values: TypeAlias = tuple[str | bytes | int | None, ...]
 
 HASH_SIZE: Final = 32
 _REMEMBERED: Final = 256
-"""Rows of a table whose records are remembered: each append reads the same charter, member and key."""
+"""Rows of a table whose records are remembered: each append reads the same member and key."""
+_CHARTERS: Final = 8
+"""The same of charters, which may be large."""
 _REVOKED: Final = struct.Struct(f">{SERIAL_SIZE}sqq")
 """A revoked certificate. Every call of its member reads it, so it is no JSON."""
 
@@ -266,7 +268,7 @@ def _values_of_entry(entry: Entry) -> _Values:
     )
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(_CHARTERS)
 def _charter_of(row: Row) -> Charter:
     origin, names, keys, threshold, log_keys, version, labels, delay, root, single, since, *bounds = row
     admins = tuple(NamedKey(*admin) for admin in zip(_words(names), hashes(keys), strict=True))

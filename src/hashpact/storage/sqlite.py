@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self
@@ -61,7 +61,7 @@ class SqliteTransaction(rows.RowView):
             raise CorruptError(msg, index=str(leaf.index))
         self._check_open()
         try:
-            with self._savepoint():
+            with self._savepoint("leaf", self._connection.execute):
                 self._write(leaf, private, records)
         except apsw.ConstraintError as exc:
             if self.request(leaf.member, leaf.request) is not None:
@@ -105,15 +105,12 @@ class SqliteTransaction(rows.RowView):
         """
         self._check_open()
         head = self._head
-        self.stage("SAVEPOINT unit")
         try:
-            yield
+            with self._savepoint("unit", self.stage):
+                yield
         except BaseException:
             self._head = head
-            if self._connection.in_transaction:  # SQLite has rolled back by itself after some failures
-                self.stage("ROLLBACK TO unit; RELEASE unit")
             raise
-        self.stage("RELEASE unit")
 
     def _check_open(self) -> None:
         if not self._connection.in_transaction:
@@ -122,16 +119,16 @@ class SqliteTransaction(rows.RowView):
             raise UnavailableError(msg)
 
     @contextmanager
-    def _savepoint(self) -> Iterator[None]:
+    def _savepoint(self, name: str, execute: Callable[[str], object]) -> Iterator[None]:
         """Stage the block whole or not at all, even if the transaction goes on after an error."""
-        self._connection.execute("SAVEPOINT leaf")
+        execute(f"SAVEPOINT {name}")
         try:
             yield
         except BaseException:
-            if self._connection.in_transaction:  # as above
-                self._connection.execute("ROLLBACK TO leaf; RELEASE leaf")
+            if self._connection.in_transaction:  # SQLite has rolled back by itself after some failures
+                execute(f"ROLLBACK TO {name}; RELEASE {name}")
             raise
-        self._connection.execute("RELEASE leaf")
+        execute(f"RELEASE {name}")
 
     def _write(self, leaf: Leaf, private: Sequence[bytes], records: Sequence[Record]) -> None:
         execute = self._connection.execute

@@ -9,6 +9,7 @@ from builders import Identity, World, check_log, fingerprint
 from linear import LinearIndex
 from memory import MemoryLedger
 
+from hashpact.domain import statements
 from hashpact.domain.fingerprints import MINHASH, PDQ, SHA256, Fingerprint
 from hashpact.domain.kinds import Withdraw
 from hashpact.domain.rules.replay import replay
@@ -182,6 +183,58 @@ def test_a_follower_goes_on_after_an_error(world: World, ledger: MemoryLedger, a
     assert (len(index), follower.position) == (2, 0)
     assert follower.catch_up() == 11
     assert [len(found(index, fingerprint(PDQ, str(number)))) for number in range(4)] == [0, 1, 1, 1]
+
+
+class Flaky(MemoryLedger):
+    """A ledger whose leaves cannot be read once."""
+
+    fails = False
+
+    def leaves(self, start: int, stop: int) -> Iterator[Leaf]:
+        """Fail, once."""
+        if self.fails:
+            self.fails = False
+            raise OSError(24, "Too many open files")
+        return super().leaves(start, stop)
+
+
+def test_what_was_added_before_an_error_is_not_added_again_by_the_append_itself(world: World) -> None:
+    ledger, index = Flaky(), LinearIndex()
+    world.found(ledger, "acme", "bravo")
+    follower = Follower(ledger, index, EntryCatalog(ledger))
+    follower.catch_up()
+    shared = [fingerprint(PDQ, str(number)) for number in range(2)]
+    taken = []
+    for one in shared:
+        submission = world.author("acme").submit([one], NCII)
+        leaf = world.appender(ledger).append("acme", submission)
+        taken.append((leaf, statements.parse(leaf.data).statement.body, [one]))
+    ledger.fails = True
+    with pytest.raises(OSError, match="open files"):
+        follower.catch_up()
+    assert (len(index), follower.position) == (2, 6)
+    follower.take(taken)
+    assert (len(index), follower.position, follower.catch_up()) == (2, 8, 8)
+    follower.take(taken)  # as when another thread was quicker
+    assert (len(index), follower.position) == (2, 8)
+    assert [len(found(index, one)) for one in shared] == [1, 1]
+
+
+def test_an_append_is_taken_in_after_what_others_have_appended(
+    world: World, ledger: MemoryLedger, appender: Appender
+) -> None:
+    index, plain = LinearIndex(), LinearIndex()
+    follower = Follower(ledger, index, EntryCatalog(ledger))
+    author = world.author("acme")
+    others = appender.append("acme", author.submit([fingerprint(PDQ, "others")], NCII))
+    mine = appender.append("acme", author.submit([fingerprint(PDQ, "mine")], NCII))
+    gone = appender.append("acme", author.withdraw(others.index, "mistake"))
+    bodies = [statements.parse(leaf.data).statement.body for leaf in (mine, gone)]
+    follower.take([(mine, bodies[0], [fingerprint(PDQ, "mine")]), (gone, bodies[1], [])])
+    assert follower.position == gone.index + 1
+    Follower(ledger, plain, EntryCatalog(ledger)).catch_up()
+    assert len(index) == len(plain) == 1
+    assert found(index, fingerprint(PDQ, "mine")) == [mine.index * 256]
 
 
 class Dishonest(MemoryLedger):

@@ -118,11 +118,15 @@ def test_a_partial_bundle_grows_from_the_one_before_and_a_full_one_is_made_anew(
     publisher.publish()
     new = tiles.encode_entries(leaf.data for leaf in ledger.leaves(4, 7))
     assert (bundles / "000.p" / "7").read_bytes() == damaged + new
-    (bundles / "000.p" / "7").unlink()  # then it is made from the ledger
-    grow(world, ledger, 2)
-    publisher.publish()
-    assert (bundles / "000.p" / "9").read_bytes().startswith(first + new)
-    (bundles / "000.p" / "9").write_bytes(damaged)
+    for number, damage in enumerate((None, damaged, damaged + new + b"?")):  # then it is made from the ledger
+        before = bundles / "000.p" / str(7 + 2 * number)
+        if damage is None:
+            before.unlink()
+        else:
+            before.write_bytes(damage)
+        grow(world, ledger, 2)
+        publisher.publish()
+        assert (bundles / "000.p" / str(9 + 2 * number)).read_bytes().startswith(first + new)
     grow(world, ledger, 260)
     publisher.publish()
     assert (bundles / "000").read_bytes() == tiles.encode_entries(one.data for one in ledger.leaves(0, 256))
@@ -149,9 +153,12 @@ class Recording:
         """Whether it was put."""
         return path in self.files
 
-    def extend(self, path: str, before: str, data: bytes) -> None:
+    def extend(self, path: str, before: str, size: int, data: bytes) -> bool:
         """Put both."""
+        if len(self.files.get(before, b"")) != size:
+            return False
         self.put(path, self.files[before] + data)
+        return True
 
     def put(self, path: str, data: bytes) -> None:
         """Write it down, or fail."""

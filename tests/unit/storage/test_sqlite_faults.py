@@ -108,18 +108,25 @@ def test_29_a_kill_at_every_write_and_sync(path: Path) -> None:
 def test_29_a_kill_at_every_write_and_sync_of_a_group(path: Path) -> None:
     """Whatever the moment, all of the group is there afterwards or nothing; and what was refused, never."""
     size, killed = 0, 0
-    for attempt in attempts(path, "kill", "group"):
+    tried = attempts(path, "kill", "group")
+    for attempt in tried:
         now, how = re.fullmatch(r"size (\d+) (killed|ended)", attempt[-1]).groups()  # type: ignore[union-attr]  # as above
         answered = any(event.startswith("ack") for event in attempt)
         assert int(now) - size in ({2} if answered else {0, 2})
         killed += how == "killed" and not answered
         size = int(now)
     assert killed >= 15
+    before = faults(tried, answered=False)
+    assert before.count("fault write") >= 15
+    assert before.count("fault sync") >= 3
+    assert any(event.startswith("ack") for attempt in tried for event in attempt)
+    assert any(attempt[-1].endswith("ended") for attempt in tried)  # the sweep got to the end
 
 
-def test_30_an_error_at_every_write_and_sync(path: Path) -> None:
+@pytest.mark.parametrize(("leaves", "form"), [(1, ()), (2, ("group",))], ids=["one", "group"])
+def test_30_an_error_at_every_write_and_sync(path: Path, leaves: int, form: tuple[str, ...]) -> None:
     """Each fault is an EIO in the middle of that write, or in place of that sync."""
-    tried = attempts(path, "io")
+    tried = attempts(path, "io", *form)
     size = 0
     for attempt in tried:
         answered = attempt[0].startswith("ack")
@@ -128,7 +135,7 @@ def test_30_an_error_at_every_write_and_sync(path: Path) -> None:
                 ["fault write", "refused", "refused-again"],
                 ["fault sync", "refused", "refused-again"],
             )
-        size += answered
+        size += leaves * answered
         assert attempt[-1] == f"size {size} ended"
     before = faults(tried, answered=False)
     assert before.count("fault write") >= 15
