@@ -25,7 +25,7 @@ from hashpact.member.author import Reason
 from hashpact.member.clients import Client
 from hashpact.member.profile import Profile
 from hashpact.wire import codec
-from hashpact.wire.server.admission.arrivals import EACH, HOLD
+from hashpact.wire.server.admission.refusals import EACH, HOLD
 from hashpact.wire.v1 import check_pb2_grpc, log_pb2_grpc
 
 REASON = Reason(frozenset({"ncii"}))

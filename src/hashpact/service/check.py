@@ -61,6 +61,10 @@ class Checker:
                 return self._answer(check, position, wanted, nullcontext)
         return self._answer(check, position, wanted, turn)
 
+    def may_wait(self, check: Check) -> bool:
+        """Whether answering that check may have to wait for the disk."""
+        return check.min_position > self.follower.position or bool(check.filter.labels)
+
     def check_batch(
         self,
         batch: Batch,

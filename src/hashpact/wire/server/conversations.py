@@ -23,9 +23,9 @@ from hashpact.service.check import Checker
 from hashpact.wire import streamed
 from hashpact.wire.server.admission.pools import Pool
 from hashpact.wire.server.admission.quotas import Quotas
-from hashpact.wire.server.guard import OpenCall
+from hashpact.wire.server.calls import Call
 from hashpact.wire.server.identity import require_of
-from hashpact.wire.server.streams import Context
+from hashpact.wire.server.reception import OpenCall
 from hashpact.wire.v1 import check_pb2
 
 IN_FLIGHT: Final = 64
@@ -124,9 +124,9 @@ class Conversation:
     _finished: bool = field(default=False, init=False)
 
     @property
-    def context(self) -> Context:
-        """GRPC's context of the call."""
-        return self._call.context
+    def call(self) -> Call:
+        """The call itself."""
+        return self._call.call
 
     @property
     def method(self) -> str:
@@ -140,7 +140,7 @@ class Conversation:
 
     def start(self) -> None:
         """Wait for the first request."""
-        if not self.context.add_callback(self._ended):
+        if not self.call.on_end(self._ended):
             self._ended()
         self._read_on()
 
@@ -152,7 +152,7 @@ class Conversation:
     def end(self, error: HashpactError) -> None:
         """End with that error once no thread is at work for it; or at once and without it, if asked again."""
         if self._dropping:
-            self.context.cancel()
+            self.call.cancel()
         self._dropping = True
         self.drain(error)
 
@@ -171,7 +171,7 @@ class Conversation:
             if full or self._reading or self._last or self._ending is not None:
                 return
             self._reading = True
-        self._call.duplex.read(self._received)
+        self.call.read(self._received)
 
     def _received(self, data: bytes | None) -> None:
         with self._lock:
@@ -210,7 +210,7 @@ class Conversation:
                 # As for each call of its own: the caller may have been suspended since the last ones.
                 require_of(self._call.admit(), Role.CHECK)
                 self._respond(some)
-            elif self.context.is_active():  # the requests of a caller who has left end, too
+            elif self.call.active:  # the requests of a caller who has left end, too
                 self._finish(self._ending)
         except BaseException as error:  # noqa: BLE001  # whatever it is, the call ends with it
             self._finish(error)
@@ -229,13 +229,13 @@ class Conversation:
             self._waiting.extendleft(reversed(some[answered:]))
         self._sending_since = self._call.timer()
         taken = sum(map(_size, some[:answered]))
-        self._call.duplex.write(response.SerializeToString(), lambda: self._written(answered, taken))
+        self.call.write(response.SerializeToString(), lambda: self._written(answered, taken))
 
     def _outcome(self, request: _Request) -> Answer | HashpactError:
         """What becomes of one request. Raises what the whole call ends with."""
         if isinstance(request, InvalidInputError):
             return request
-        wanted = self.context.is_active
+        wanted = self.call.context.is_active
         try:
             check = streamed.request_from_wire(check_pb2.CheckStreamRequest.FromString(request))
             with self._quotas.asking(self.caller.id, len(check.queries)):

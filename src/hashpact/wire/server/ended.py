@@ -74,3 +74,12 @@ class Refusal(grpc.Status):
         self.code = plain.code
         self.details = plain.details
         self.trailing_metadata = (*plain.trailing_metadata, (REQUEST_ID, request))
+
+
+class Gone(grpc.Status):
+    """The status of a call whose caller has left."""
+
+    def __init__(self) -> None:
+        self.code = grpc.StatusCode.CANCELLED
+        self.details = "the caller has left"
+        self.trailing_metadata = ()

@@ -23,10 +23,10 @@ from hashpact.service.prove import Prover
 from hashpact.service.read import READERS, PrivateParts, Reader
 from hashpact.service.renew import Renewer
 from hashpact.wire import batches, codec, evidence, fields, proposals
-from hashpact.wire.server.admission.pools import Pool
+from hashpact.wire.server.admission.pools import AT_ONCE, Deferred, Pool
 from hashpact.wire.server.admission.quotas import Quotas
+from hashpact.wire.server.calls import Context
 from hashpact.wire.server.identity import CALLER, require, require_administrator
-from hashpact.wire.server.streams import Context
 from hashpact.wire.v1 import (
     certificate_pb2,
     certificate_pb2_grpc,
@@ -72,7 +72,7 @@ class Pools:
     def close(self) -> None:
         """Begin no more work, and wait for what is at work."""
         for pool in (self.checks, self.streams, self.reads, self.appends):
-            pool.shutdown(cancel_futures=True)
+            pool.close()
 
 
 class CheckHandler(check_pb2_grpc.CheckServiceServicer):
@@ -92,6 +92,8 @@ class CheckHandler(check_pb2_grpc.CheckServiceServicer):
         require(Role.CHECK)
         wanted, member = context.is_active, CALLER.get().id
         check = codec.check_from_wire(request)
+        if AT_ONCE.get() and self._checker.may_wait(check):
+            raise Deferred
         with self._quotas.asking(member, len(check.queries)):
             answer = self._checker.check(check, wanted, lambda: self._pool.turn(member, wanted))
         return codec.answer_to_wire(answer)

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
-import grpc
-
 from hashpact.domain.state import Member
 from hashpact.errors import HashpactError, NotPermittedError, OverloadedError
+from hashpact.wire.server.calls import Call
 
-Context: TypeAlias = grpc.ServicerContext
+Peer: TypeAlias = Mapping[str, Iterable[bytes]]
 
 
 class Watched(Protocol):
     """A call that lasts."""
 
     @property
-    def context(self) -> Context:
-        """GRPC's context of the call."""
+    def call(self) -> Call:
+        """The call itself."""
 
     @property
     def method(self) -> str:
@@ -42,7 +41,7 @@ class Watched(Protocol):
 class Stream:
     """A stream of messages to a caller; ``timer`` counts seconds, from any moment."""
 
-    context: Context
+    call: Call
     method: str
     caller: Member
     timer: Callable[[], float]
@@ -68,7 +67,7 @@ class Stream:
     def end(self, error: HashpactError) -> None:
         """End with that error before the next message; or without it, if asked again, wherever it waits."""
         if self.ending is not None:
-            self.context.cancel()
+            self.call.cancel()
         self.ending = error
         # A generator is at work in its own thread; what else can be closed waits for news to send.
         if not isinstance(self._source, Generator):
@@ -87,7 +86,7 @@ class StreamWatch:
     is not read for ``unread`` seconds ends.
     """
 
-    def __init__(self, admit: Callable[[Context, str], Member], *, recheck: float, unread: float) -> None:
+    def __init__(self, admit: Callable[[Peer, str], Member], *, recheck: float, unread: float) -> None:
         self._admit = admit
         self._pause = min(recheck, unread)
         self._unread = unread
@@ -135,7 +134,7 @@ class StreamWatch:
     def _fault(self, stream: Watched) -> HashpactError | None:
         """Why a stream has to end, if it has."""
         try:
-            roles = self._admit(stream.context, stream.method).roles
+            roles = self._admit(stream.call.peer, stream.method).roles
         except HashpactError as error:
             return error
         except Exception:  # noqa: BLE001  # a caller that cannot be looked up is not let go on, nor are others

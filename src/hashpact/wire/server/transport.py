@@ -7,20 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from hashpact.errors import ConfigError, StoppingError
+from hashpact.errors import ConfigError, OverloadedError, StoppingError
 from hashpact.keys.certificates import Tls
 from hashpact.wire.codec import MAX_MESSAGE
-from hashpact.wire.server.admission.arrivals import Refusals
-from hashpact.wire.server.admission.pools import Arrivals, Pool
+from hashpact.wire.server.admission.pools import Pool
+from hashpact.wire.server.admission.refusals import Refusals
 from hashpact.wire.server.admission.turns import Turns
+from hashpact.wire.server.calls import Call, Entrance
 from hashpact.wire.server.conversations import Conversations
-from hashpact.wire.server.guard import Guard, Handler
+from hashpact.wire.server.guard import Guard
 from hashpact.wire.server.handlers import (
     CertificateHandler,
     CheckHandler,
@@ -29,7 +31,9 @@ from hashpact.wire.server.handlers import (
     Pools,
     Services,
 )
-from hashpact.wire.server.identity import CHECK_STREAM, CHECKS
+from hashpact.wire.server.identity import CHECK, CHECK_STREAM, CHECKS
+from hashpact.wire.server.loop import Loop
+from hashpact.wire.server.reception import Handler, Reception
 from hashpact.wire.v1 import (
     certificate_pb2,
     certificate_pb2_grpc,
@@ -60,6 +64,14 @@ _SERVING: Final = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING: Final = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
+Hindrance: TypeAlias = Callable[[str], OverloadedError | None]
+"""Gives a reason why a member's calls are refused, if there is one."""
+
+
+def none(_member: str) -> None:
+    """No reason."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The bounds of one server; times in seconds.
@@ -77,13 +89,10 @@ class Limits:
     the disk or for witnesses, so there are many of those. A member has so many calls of each kind under way
     at most, in one process: ``member_calls`` checks, appends and reads each, ``member_streams`` of all
     ``streams``, and ``member_conversations`` of all ``conversations`` (CheckStream), which keep no threads.
-    ``concurrent_rpcs`` is more than all pools have threads: gRPC refuses what is beyond it without a look at
-    the caller.
     """
 
     headers: int = 8192
     connections: int = CONNECTIONS
-    concurrent_rpcs: int = 2048
     streams_per_connection: int = 100
     connection_age: float = 300
     connection_grace: float = 60
@@ -101,13 +110,17 @@ class Limits:
     conversations: int = 1024
     member_conversations: int = 16
 
-    def pools(self, arrivals: Callable[[str], Arrivals] = lambda _name: Arrivals()) -> Pools:
-        """The threads of each kind of call; ``arrivals`` of a kind are those of its calls."""
+    def pools(
+        self,
+        hindrances: Mapping[str, Hindrance] = MappingProxyType({}),
+        crashed: Callable[[Exception], None] = lambda _error: None,
+    ) -> Pools:
+        """The threads of each kind of call; ``hindrances`` by the name of the pool."""
 
         def pool(name: str, running: int, slots: int) -> Pool:
             turns, each = Turns(slots, max(1, slots // 2)), max(1, running // 2)
-            calls = self.member_calls
-            return Pool(name, running, 4 * calls, calls, turns, each, arrivals(name))
+            calls, hindrance = self.member_calls, hindrances.get(name, none)
+            return Pool(name, running, 4 * calls, calls, turns, each, hindrance, crashed)
 
         return Pools(
             checks=pool("check", self.checks, max(1, self.checks // 2)),
@@ -121,7 +134,8 @@ class Limits:
                 self.member_streams,
                 Turns(2, 1),
                 self.streams,
-                arrivals("stream"),
+                none,
+                crashed,
             ),
         )
 
@@ -145,27 +159,23 @@ class Limits:
         ]
 
 
+@dataclass(frozen=True, slots=True)
 class Server:
-    """One gRPC server. Make it with `build_server`."""
+    """One gRPC server, which listens on ``port``. Make it with `build_server`."""
 
-    def __init__(
-        self,
-        server: grpc.Server,
-        state: health.HealthServicer,
-        conversations: Conversations,
-        parts: tuple[Guard, Pools, Refusals],
-        port: int,
-    ) -> None:
-        self.port = port
-        self._server = server
-        self._health = state
-        self._conversations = conversations
-        self._parts = parts
+    port: int
+    _server: grpc.Server
+    _loop: Loop
+    _health: health.HealthServicer
+    _conversations: Conversations
+    _guard: Guard
+    _pools: Pools
+    _refusals: Refusals
 
     def start(self, *, serving: bool = True) -> None:
         """Listen, and report SERVING, or NOT_SERVING while calls are held (`Guard.hold`)."""
         self.set_serving(serving=serving)
-        self._server.start()
+        self._loop.start(self._server)
 
     def set_serving(self, *, serving: bool) -> None:
         """Report SERVING or NOT_SERVING for every service, as when the index has fallen behind."""
@@ -174,9 +184,11 @@ class Server:
 
     def loads(self) -> dict[str, tuple[int, int]]:
         """Of each pool the calls that are under way, and those that wait for a thread."""
-        _, pools, _ = self._parts
+        pools = self._pools
         some = {"check": pools.checks, "append": pools.appends, "read": pools.reads, "stream": pools.streams}
-        return {name: pool.load for name, pool in some.items()}
+        loads = {name: pool.load for name, pool in some.items()}
+        under_way, waiting = loads["check"]
+        return loads | {"check": (under_way, waiting + self._loop.waiting)}
 
     def stop(self, grace: float) -> None:
         """Report NOT_SERVING, accept no more calls, give those under way ``grace`` seconds, and end.
@@ -186,32 +198,35 @@ class Server:
         self._health.enter_graceful_shutdown()
         self._conversations.drain(StoppingError("the server is stopping; ask again"))
         self._server.stop(grace).wait()
-        for part in self._parts:
+        for part in (self._guard, self._pools, self._refusals):
             part.close()
 
 
 class _Registry:
-    """Takes the handlers of services as a gRPC server does, and gives the server guarded ones."""
+    """Takes the handlers of services as a gRPC server does, and gives the server ours."""
 
-    def __init__(self, server: grpc.Server, guard: Guard, pools: Pools, conversations: Conversations) -> None:
+    def __init__(
+        self, server: grpc.Server, reception: Reception, pools: Pools, conversations: Conversations
+    ) -> None:
         self._server = server
         self._conversations = conversations
-        self._guard = guard
+        self._reception = reception
         self._pools = pools
 
     def add_generic_rpc_handlers(self, handlers: object) -> None:
         """Leave them alone: they are registered by name, too."""
 
     def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Handler]) -> None:
-        """Guard the handlers of a service."""
-        guarded = {}
+        """Have the calls of a service received."""
+        received = {}
         for name, handler in handlers.items():
             method = f"/{service}/{name}"
             if method == CHECK_STREAM:
-                guarded[name] = self._guard.lasting(method, self._conversations.begin, self._pools.checks)
+                received[name] = self._reception.lasting(method, self._conversations.begin)
                 continue
-            guarded[name] = self._guard.before(method, handler, self._pool(method, handler))
-        self._server.add_registered_method_handlers(service, guarded)
+            pool = self._pool(method, handler)
+            received[name] = self._reception.handler(method, handler, pool, short=method == CHECK)
+        self._server.add_registered_method_handlers(service, received)
 
     def _pool(self, method: str, handler: Handler) -> Pool:
         if method in CHECKS:
@@ -234,22 +249,17 @@ def build_server(
     Raises ConfigError if the address or the credentials cannot be used.
     """
     bounds = limits or Limits()
-    refusals, quotas = Refusals(guard.refused), services.quotas
-    others = refusals.arrivals()
-    arrivals = {
-        "check": refusals.arrivals(quotas.before_check),
-        "append": refusals.arrivals(quotas.before_append),
-    }
-    pools = bounds.pools(lambda name: arrivals.get(name, others))
-    server = grpc.server(
-        pools.reads, options=bounds.options(), maximum_concurrent_rpcs=bounds.concurrent_rpcs
-    )
+    refusals, quotas, loop = Refusals(), services.quotas, Loop(guard.crashed)
+    hindrances = {"check": quotas.before_check, "append": quotas.before_append}
+    pools = bounds.pools(hindrances, guard.crashed)
+    loop.ticks += [pool.retry for pool in (pools.checks, pools.appends, pools.reads, pools.streams)]
+    # What has no handler is answered without a thread, and what has one has an executor of its own.
+    server = grpc.server(Entrance(Call.cancel), options=bounds.options())
     state = health.HealthServicer()
     bound = (bounds.conversations, bounds.member_conversations)
     conversations = Conversations(services.checker, pools.checks, quotas, *bound)
-    registry: Any = _Registry(
-        server, guard, pools, conversations
-    )  # has of a server what the generated functions use
+    # It has of a server what the generated functions use.
+    registry: Any = _Registry(server, Reception(guard, loop, refusals), pools, conversations)
     checks = CheckHandler(services.checker, pools.checks, quotas)
     check_pb2_grpc.add_CheckServiceServicer_to_server(checks, registry)
     log_pb2_grpc.add_LogServiceServicer_to_server(LogHandler(services, pools), registry)
@@ -267,7 +277,7 @@ def build_server(
     except RuntimeError as error:
         msg = f"cannot listen on {address}: check the address, the port and the server's certificate"
         raise ConfigError(msg) from error
-    return Server(server, state, conversations, (guard, pools, refusals), port)
+    return Server(port, server, loop, state, conversations, guard, pools, refusals)
 
 
 def server_credentials(tls: Tls, renewed: Callable[[], Tls | None]) -> grpc.ServerCredentials:

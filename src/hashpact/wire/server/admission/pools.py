@@ -1,32 +1,24 @@
-"""Pools: the threads that answer one kind of call, shared fairly by the members.
+"""Pools: the threads that do what takes long for one kind of call, shared fairly by the members.
 
-A synchronous gRPC server keeps a thread for each call that it has begun. Few of a pool's threads run at a
-time, because more would only fight for the interpreter. One that has to wait steps aside, and another runs in
-its place: for its turn at work that takes long, or for a request that the caller holds back.
+Few of a pool's threads run at a time, because more would only fight for the interpreter. One that has to wait
+for its turn at work that takes long steps aside, and another runs in its place.
 """
 
 from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import CancelledError
+from contextvars import ContextVar
 from functools import partial
 from queue import SimpleQueue
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Final, NamedTuple, TypeAlias
 
 from hashpact.errors import OverloadedError
 from hashpact.wire.server.admission.turns import FairQueue, Turns
 
-Result = TypeVar("Result")
-
-PATIENCE: Final = 0.002
-"""Seconds for which a thread may wait for a request before another runs in its place, if calls wait."""
-RECEIVE: Final = 10.0
-"""Seconds after which a call whose request has not arrived is given up."""
 IDLE: Final = 16
 """Threads that are kept when there is nothing to do."""
 AGAIN: Final = 0.1
@@ -35,72 +27,33 @@ _LOOK: Final = 0.02
 """Seconds between two looks at whether the caller of a call that waits for its turn has left, at least."""
 _LOOKS: Final = 500
 """Looks a second that all calls of a pool take together: each wakes a thread."""
-_SWEEP: Final = 1.0
-"""Seconds between two looks at calls whose requests have not arrived, when no call waits."""
+AT_ONCE: Final[ContextVar[bool]] = ContextVar("hashpact_at_once", default=False)
+"""Whether the work is done in a thread that must not wait."""
+
+
+class Deferred(Exception):  # noqa: N818  # it is no error
+    """The work takes long: it is to be done again in a thread of its pool, from the beginning."""
+
+
+class _Job(NamedTuple):
+    """Work of a member's."""
+
+    member: str
+    work: Callable[[], object]
+
 
 _Box: TypeAlias = "SimpleQueue[_Job | None]"
 
 
-class _Job:
-    """A call that is to be answered, and what becomes of it."""
-
-    __slots__ = ("_args", "_fn", "counted", "done", "member")
-
-    def __init__(self, member: str, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        self.member = member
-        self.counted = False
-        self._fn = fn
-        self._args = args
-        self.done: Future[Any] = Future()
-
-    def run(self) -> None:
-        if not self.done.set_running_or_notify_cancel():
-            return
-        try:
-            result = self._fn(*self._args)
-        except BaseException as error:  # noqa: BLE001  # whatever it is, it is the future's
-            self.done.set_exception(error)
-        else:
-            self.done.set_result(result)
-
-
-@dataclass(slots=True)
-class _Receiving:
-    """A thread that waits for a request of a member's."""
-
-    member: str
-    since: float
-    give_up: Callable[[], object]
-    aside: bool = False
-
-
-def _raise(_member: str, _args: tuple[Any, ...], error: OverloadedError) -> None:
-    raise error
-
-
-@dataclass(frozen=True, slots=True)
-class Arrivals:
-    """Whose call arrives, from what an executor gets of it, and what becomes of one that is refused.
-
-    ``member`` names the member, ``hindrance`` a reason why none of its calls is taken now, and ``refuse``
-    answers a call of a member's with an error; without these all calls are of one member, and the error is
-    the call's result.
-    """
-
-    member: Callable[[tuple[Any, ...]], str] = lambda _args: ""
-    hindrance: Callable[[str], OverloadedError | None] = lambda _member: None
-    refuse: Callable[[str, tuple[Any, ...], OverloadedError], None] = _raise
-
-
-class Pool(ThreadPoolExecutor):
+class Pool:
     """At most ``threads`` threads for one kind of call, of which ``running`` run at a time.
 
     ``each`` of those that run are one member's, or all if it is alone.
 
-    A member has at most ``calls`` calls that wait or are under way, and no more than there are threads left:
-    so members that take all they can get do not take all threads together. Those that wait are begun in a
-    fair order of the members. ``turns`` share out the work that takes long. It is an executor because gRPC
-    wants one; the thread that ran last runs next, while its memory is warm.
+    A member has at most ``calls`` calls that have entered and not left, and no more than there are threads
+    left: so members that take all they can get do not take all threads together. ``hindrance`` gives a reason
+    why no call of a member enters now. Those that wait are begun in a fair order of the members. ``turns``
+    share out the work that takes long. The thread that ran last runs next, while its memory is warm.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917  # each bounds something else
@@ -111,15 +64,16 @@ class Pool(ThreadPoolExecutor):
         calls: int,
         turns: Turns,
         each: int,
-        arrivals: Arrivals = Arrivals(),
+        hindrance: Callable[[str], OverloadedError | None] = lambda _member: None,
+        crashed: Callable[[Exception], None] = lambda _error: None,
     ) -> None:
-        super().__init__(1)  # it starts no thread: all that would is replaced here
         self._name = name
         self._running_limit = running
         self.threads = threads
         self._calls_limit = calls
         self._turns = turns
-        self._arrivals = arrivals
+        self._hindrance = hindrance
+        self._crashed = crashed
         self._lock = threading.Lock()
         self._running = 0
         self._started: set[threading.Thread] = set()
@@ -129,50 +83,41 @@ class Pool(ThreadPoolExecutor):
         self._calls: Counter[str] = Counter()
         self._under_way = 0
         self._waiting = 0
-        self._receiving: dict[int, _Receiving] = {}
         self._members: dict[int, str] = {}
-        self._pressed = threading.Event()
         self._closed = False
-        self._watch: threading.Thread | None = None
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ANN401  # as its base
-        """Have a call answered, or refused. Raises RuntimeError once the pool is closed."""
-        member = self._arrivals.member(args)
-        refused = self._arrivals.hindrance(member)
-        job = _Job(member, partial(fn, **kwargs) if kwargs else fn, args)
+    def enter(self, member: str) -> None:
+        """Count a call of a member's until it leaves. Raises OverloadedError if it may have no more."""
+        hindered = self._hindrance(member)
+        if hindered is not None:
+            raise hindered
         with self._lock:
-            if refused is None:
-                refused = self._too_many(member)
-            if refused is None:
-                self._put(job)
-                job.counted = True
-                self._calls[member] += 1
-                self._under_way += 1
-        if refused is not None:
-            job = _Job(member, self._arrivals.refuse, (member, args, refused))
-            job.run()
-        else:
-            self._press()
-        return job.done
+            has = self._calls[member]
+            if has >= min(self._calls_limit, self.threads - self._under_way):
+                msg = f"{member!r} has {has} {self._name} calls under way, the most it may; try again"
+                raise OverloadedError(msg, member=member, retry_after=str(AGAIN))
+            self._calls[member] = has + 1
+            self._under_way += 1
 
-    def _too_many(self, member: str) -> OverloadedError | None:
-        has = self._calls[member]
-        if has < min(self._calls_limit, self.threads - self._under_way):
-            return None
-        msg = f"{member!r} has {has} {self._name} calls under way, the most it may; try again"
-        return OverloadedError(msg, member=member, retry_after=str(AGAIN))
+    def leave(self, member: str) -> None:
+        """Count a call that has entered no more."""
+        with self._lock:
+            self._under_way -= 1
+            self._calls[member] -= 1
+            if not self._calls[member]:
+                del self._calls[member]
+
+    def submit(self, member: str, work: Callable[[], object]) -> None:
+        """Have a thread do some work of a member's. Raises RuntimeError once the pool is closed."""
+        with self._lock:
+            self._put(_Job(member, work))
 
     def _put(self, job: _Job) -> None:
-        """Have a job done, at once if it may run."""
         if self._closed:
             msg = f"the pool of {self._name} calls is closed"
             raise RuntimeError(msg)
         self._queue.put(job.member, job)
         self._begin()
-
-    def _press(self) -> None:
-        if self._queue and not self._pressed.is_set():
-            self._pressed.set()
 
     def work(self, member: str, fn: Callable[[], object]) -> None:
         """Have a thread do some work for an open call of a member's.
@@ -190,12 +135,10 @@ class Pool(ThreadPoolExecutor):
 
     def _submit_next(self, member: str) -> None:
         try:
-            with self._lock:
-                self._put(_Job(member, self._go_along, (member,)))
+            self.submit(member, partial(self._go_along, member))
         except RuntimeError:
             del self._lanes[member]
             raise
-        self._press()
 
     def _go_along(self, member: str) -> None:
         """Do the next piece of work of a member's."""
@@ -209,21 +152,22 @@ class Pool(ThreadPoolExecutor):
             if more:
                 self._submit_next(member)
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002  # as its base
-        """Begin no more calls, and wait for those that are under way."""
+    def retry(self) -> None:
+        """Begin what waits because the system had no thread to give."""
+        with self._lock:
+            self._begin()
+
+    def close(self) -> None:
+        """Drop what waits, begin nothing more, and wait for what is under way."""
         with self._lock:
             self._closed = True
-            dropped = self._queue.clear() if cancel_futures else []
+            self._queue.clear()
             for box in self._idle:
                 box.put(None)
             self._idle.clear()
-            started = [*self._started, *([] if self._watch is None else [self._watch])]
-        for job in dropped:
-            job.done.cancel()
-        self._pressed.set()
-        if wait:
-            for thread in started:
-                thread.join()
+            started = list(self._started)
+        for thread in started:
+            thread.join()
 
     @property
     def load(self) -> tuple[int, int]:
@@ -232,7 +176,12 @@ class Pool(ThreadPoolExecutor):
 
     @contextlib.contextmanager
     def turn(self, member: str, wanted: Callable[[], bool]) -> Iterator[None]:
-        """A slot for work, for the length of the block. Raises CancelledError if the caller leaves before."""
+        """A slot for work, for the length of the block.
+
+        Raises CancelledError if the caller leaves before, and Deferred in a thread that must not wait.
+        """
+        if AT_ONCE.get():
+            raise Deferred
         if not wanted():
             raise CancelledError
         turn = self._turns.take(member)
@@ -247,65 +196,36 @@ class Pool(ThreadPoolExecutor):
         finally:
             self._turns.give_back(member)
 
-    def receive(self, read: Callable[[], Result], give_up: Callable[[], object]) -> Result:
-        """What ``read`` waits for: a request, which is on its way or may never come.
-
-        ``give_up`` is called in another thread to end the waiting.
-        """
-        me = threading.get_ident()
-        receiving = _Receiving(self._members.get(me, ""), time.monotonic(), give_up)
-        self._receiving[me] = receiving
-        try:
-            return read()
-        finally:
-            with self._lock:
-                del self._receiving[me]
-                if receiving.aside:
-                    self._go_on(receiving.member)
-
     @contextlib.contextmanager
     def _aside(self) -> Iterator[None]:
         """Let another thread run while this one waits."""
         member = self._members.get(threading.get_ident(), "")
         with self._lock:
             self._waiting += 1
-            self._step_aside(member)
+            self._running -= 1
+            self._queue.done(member)
+            self._begin()
         try:
             yield
         finally:
             with self._lock:
                 self._waiting -= 1
-                self._go_on(member)
-
-    def _step_aside(self, member: str) -> None:
-        self._running -= 1
-        self._queue.done(member)
-        self._begin()
-
-    def _go_on(self, member: str) -> None:
-        self._running += 1
-        self._queue.again(member)
+                self._running += 1
+                self._queue.again(member)
 
     def _begin(self) -> None:
-        """Have the next call answered, if one waits and may run."""
+        """Have the next piece of work done, if one waits and may run."""
         if not self._queue.ready() or self._running >= self._running_limit:
             return
         if self._idle:
             self._running += 1
             self._idle.pop().put(self._queue.take())
         elif len(self._started) < self.threads:
-            # The system may have no thread to give. gRPC would end with submit's error; so the call waits.
-            with contextlib.suppress(RuntimeError):
+            with contextlib.suppress(RuntimeError):  # the system has no thread to give: `retry`
                 self._start()
 
     def _start(self) -> None:
-        """Have the next call answered by another thread."""
-        if self._watch is None:
-            watch = threading.Thread(
-                target=self._look_after, name=f"hashpact-{self._name}-watch", daemon=True
-            )
-            watch.start()
-            self._watch = watch
+        """Have the next piece of work done by another thread."""
         box: _Box = SimpleQueue()
         thread = threading.Thread(target=self._work, args=(box,), name=f"hashpact-{self._name}", daemon=True)
         thread.start()
@@ -314,25 +234,22 @@ class Pool(ThreadPoolExecutor):
         box.put(self._queue.take())
 
     def _work(self, box: _Box) -> None:
-        """Answer calls until there are more idle threads than may run, or the pool is closed."""
+        """Do pieces of work until there are more idle threads than may run, or the pool is closed."""
         me, job = threading.get_ident(), box.get()
         while job is not None:
-            member, counted = job.member, job.counted
-            self._members[me] = member
-            job.run()
+            member = self._members[me] = job.member
+            try:
+                job.work()
+            except Exception as error:  # noqa: BLE001  # it would end the thread, and others count on it
+                self._crashed(error)
             job = None  # an idle thread keeps nothing of its last call
-            job = self._next(box, member, counted=counted) or box.get()
+            job = self._next(box, member) or box.get()
         self._members.pop(me, None)
 
-    def _next(self, box: _Box, member: str, *, counted: bool) -> _Job | None:
-        """The next job, after one of that member's."""
+    def _next(self, box: _Box, member: str) -> _Job | None:
+        """The next piece of work, after one of that member's."""
         with self._lock:
             self._queue.done(member)
-            if counted:
-                self._under_way -= 1
-                self._calls[member] -= 1
-                if not self._calls[member]:
-                    del self._calls[member]
             if self._queue.ready() and self._running <= self._running_limit:
                 return self._queue.take()
             self._running -= 1
@@ -342,29 +259,3 @@ class Pool(ThreadPoolExecutor):
             else:
                 self._idle.append(box)
             return None
-
-    def _look_after(self) -> None:
-        """Put threads aside whose requests do not arrive, while calls wait; give calls up after a while."""
-        while not self._closed:
-            self._pressed.wait(_SWEEP)
-            with self._lock:
-                if not self._queue:
-                    self._pressed.clear()
-            self._put_aside()
-            if self._queue:
-                time.sleep(PATIENCE)
-
-    def _put_aside(self) -> None:
-        now = time.monotonic()
-        late: list[_Receiving] = []
-        with self._lock:
-            self._begin()  # what found no thread
-            for receiving in self._receiving.copy().values():
-                waited = now - receiving.since
-                if self._queue and waited > PATIENCE and not receiving.aside:
-                    receiving.aside = True
-                    self._step_aside(receiving.member)
-                if waited > RECEIVE:
-                    late.append(receiving)
-        for receiving in late:
-            receiving.give_up()

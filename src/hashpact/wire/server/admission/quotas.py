@@ -17,6 +17,7 @@ from typing import Final
 from hashpact.domain.kinds import ADMIN
 from hashpact.domain.state import Charter
 from hashpact.errors import OverloadedError
+from hashpact.wire.server.admission.pools import Deferred
 
 CHECK: Final = "check"
 """What a policy calls the fingerprints that a member asks about."""
@@ -76,7 +77,7 @@ class Quotas:
         self._rates_of: dict[tuple[str, str], int] = {}
 
     def take(self, member: str, kind: str, count: int = 1) -> None:
-        """Count so many of a kind, or raise OverloadedError."""
+        """Count so many of a kind. Raises OverloadedError."""
         if member == ADMIN:
             return
         self._refresh()
@@ -107,11 +108,20 @@ class Quotas:
             self._asking[member] += count
         try:
             yield
+        except Deferred:
+            self._give_back(member, CHECK, count)  # it is asked again
+            raise
         finally:
             with self._lock:
                 self._asking[member] -= count
                 if not self._asking[member]:
                     del self._asking[member]
+
+    def _give_back(self, member: str, kind: str, count: int) -> None:
+        with self._lock:
+            bucket = self._buckets.get((member, kind))
+            if bucket is not None:
+                bucket.level += count
 
     def before_check(self, member: str) -> OverloadedError | None:
         """Why a check of that member is refused unread, if it is."""

@@ -1,0 +1,301 @@
+"""How calls are received: each is let in, counted, read and answered, in the serving thread or by a pool.
+
+All but the answer is done in gRPC's serving thread, and so are short answers to checks: `loop`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from hashpact.domain.state import Member
+from hashpact.errors import HashpactError, InvalidInputError, StoppingError
+from hashpact.wire.codec import MAX_MESSAGE
+from hashpact.wire.server import calls
+from hashpact.wire.server.admission.pools import AT_ONCE, Deferred, Pool
+from hashpact.wire.server.admission.refusals import Refusals
+from hashpact.wire.server.calls import Call
+from hashpact.wire.server.guard import LEFT, Guard, Rpc
+from hashpact.wire.server.identity import CALLER
+from hashpact.wire.server.loop import Loop
+from hashpact.wire.server.streams import Stream, Watched
+
+SHORT: Final = 1024
+"""Bytes of a request, as encoded, that may be answered in the serving thread: a few codes."""
+RECEIVE: Final = 10.0
+"""Seconds after which a call whose request has not arrived is given up."""
+
+# Of generated code or of gRPC itself, with messages of any type; subscripts exist in the stubs only.
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCall:
+    """A call that goes on after its handler has returned, with its caller as admitted.
+
+    ``admit`` admits the caller again, and raises as it did before. ``finish`` ends the call, with the status
+    of an error if there is one. ``over`` is called once, when the call has ended.
+    """
+
+    call: Call
+    method: str
+    caller: Member
+    timer: Callable[[], float]
+    admit: Callable[[], Member]
+    finish: Callable[[BaseException | None], None]
+    over: Callable[[BaseException | None], None]
+
+
+class Going(Watched, Protocol):
+    """What keeps a call going."""
+
+    def start(self) -> None:
+        """Begin, when all is set up."""
+
+
+@dataclass(slots=True)
+class Reception:
+    """Receives the calls of a server, past a guard."""
+
+    guard: Guard
+    loop: Loop
+    refusals: Refusals
+    _receiving: dict[int, tuple[float, Call]] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self.loop.ticks.append(self._give_up)
+
+    def handler(self, method: str, handler: Handler, pool: Pool, *, short: bool = False) -> Handler:
+        """The handler of a method for gRPC; ``short`` if some calls may be answered in the serving thread."""
+        limit = self.guard.limits.get(method, MAX_MESSAGE)
+        if handler.response_streaming:
+            route: _Route = _Streamed(self, method, pool, handler, limit)
+        else:
+            route = _Unary(self, method, pool, handler, limit, short=short)
+        return calls.handler(calls.Entrance(route.arrived))
+
+    def lasting(self, method: str, begin: Callable[[OpenCall], Going]) -> Handler:
+        """The handler of a method whose calls keep no thread: ``begin`` makes what keeps one going."""
+
+        def arrived(call: Call) -> None:
+            rpc, watching = Rpc(self.guard, method, call), ExitStack()
+
+            def over(error: BaseException | None) -> None:
+                watching.close()
+                rpc.ended(error)
+
+            def finish(error: BaseException | None) -> None:
+                if error is None:
+                    call.answer(None)
+                else:
+                    call.refuse(rpc.status(error))
+
+            try:
+                caller = rpc.let_in()
+                again = partial(self.guard.admit, call.peer, method)
+                going = begin(OpenCall(call, method, caller, self.guard.timer, again, finish, over))
+            except Exception as error:  # noqa: BLE001  # whatever it is, it is answered
+                self.refuse(rpc, error)
+                return
+            watching.enter_context(self.guard.streams.over(going))
+            going.start()
+
+        return calls.handler(calls.Entrance(arrived))
+
+    def refuse(self, rpc: Rpc, error: Exception) -> None:
+        """Answer a call with an error, unread and after a while. Those not let in count as one member's."""
+        member = "" if rpc.caller is None else rpc.caller.id
+        details = error.details if isinstance(error, HashpactError) else {}
+        wait = float(details.get("retry_after", 0))
+        self.refusals.refuse(member, min(wait, rpc.call.left / 2), partial(rpc.refused, error))
+
+    def receive(self, call: Call, then: Callable[[bytes | None], None]) -> bool:
+        """Have ``then`` called with the one request of a call, or None if none comes; False if it is over."""
+        place = id(call)
+
+        def received(data: bytes | None) -> None:
+            del self._receiving[place]
+            then(data)
+
+        self._receiving[place] = (self.guard.timer(), call)
+        if call.read(received):
+            return True
+        del self._receiving[place]
+        return False
+
+    def _give_up(self) -> None:
+        """End the calls whose requests have not arrived for too long."""
+        now = self.guard.timer()
+        for since, call in list(self._receiving.values()):
+            if now - since <= RECEIVE:
+                break  # the others are younger
+            call.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """What becomes of the calls of one method."""
+
+    reception: Reception
+    method: str
+    pool: Pool
+    handler: Handler
+    limit: int
+
+    def arrived(self, call: Call) -> None:
+        """A call has arrived: let it in, count it, and wait for its request."""
+        rpc = Rpc(self.reception.guard, self.method, call)
+        try:
+            caller = rpc.let_in()
+            self.pool.enter(caller.id)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is answered
+            self.reception.refuse(rpc, error)
+            return
+        visit = _Visit(rpc, caller)
+        if not self.begin(visit):
+            self.pool.leave(caller.id)
+            rpc.ended(CancelledError())
+
+    def begin(self, visit: _Visit) -> bool:
+        """Wait for a call's request; False if the call is over."""
+        return self.reception.receive(visit.rpc.call, partial(self.received, visit))
+
+    def received(self, visit: _Visit, data: bytes | None) -> None:
+        """A call's request has arrived."""
+        self.submit(visit, data)
+
+    def submit(self, visit: _Visit, data: bytes | None) -> None:
+        """Have a thread answer a call."""
+        try:
+            self.pool.submit(visit.caller.id, partial(self.serve, visit, data))
+        except RuntimeError:  # the pool is closed
+            self.pool.leave(visit.caller.id)
+            visit.rpc.refused(StoppingError("the server is stopping; ask again"))
+
+    def serve(self, visit: _Visit, data: bytes | None) -> None:
+        """Answer a call in this thread."""
+        raise NotImplementedError
+
+    def read(self, data: bytes | None) -> Any:  # noqa: ANN401  # any message
+        """A request, decoded. Raises InvalidInputError."""
+        read = self.handler.request_deserializer
+        if data is None:
+            msg = "the call has no request"
+            raise InvalidInputError(msg, field="request")
+        if len(data) > self.limit:
+            msg = f"the request has {len(data)} bytes; the limit is {self.limit}"
+            raise InvalidInputError(msg, field="request")
+        try:
+            return data if read is None else read(data)
+        except DecodeError:
+            msg = "the request is not a protobuf message of its type"
+            raise InvalidInputError(msg, field="request") from None
+
+
+class _Visit(NamedTuple):
+    """A call that has been let in, and its caller as admitted."""
+
+    rpc: Rpc
+    caller: Member
+
+
+@dataclass(frozen=True, slots=True)
+class _Unary(_Route):
+    """Calls with one request and one answer; ``short`` if the loop may answer some of them."""
+
+    short: bool
+
+    def received(self, visit: _Visit, data: bytes | None) -> None:
+        """A request that may be answered soon waits for the loop, any other for a thread."""
+        if self.short and data is not None and len(data) <= SHORT:
+            self.reception.loop.soon(visit.caller.id, partial(self._serve_at_once, visit, data))
+        else:
+            self.submit(visit, data)
+
+    def _serve_at_once(self, visit: _Visit, data: bytes) -> None:
+        """Answer a call in the serving thread, unless that would take long."""
+        try:
+            visit.rpc.call.run(self._answer, visit, data, True)  # noqa: FBT003  # it takes no names
+        except Deferred:
+            self.submit(visit, data)
+
+    def serve(self, visit: _Visit, data: bytes | None) -> None:
+        """Answer a call in this thread."""
+        visit.rpc.call.run(self._answer, visit, data, False)  # noqa: FBT003  # it takes no names
+
+    def _answer(self, visit: _Visit, data: bytes | None, at_once: bool) -> None:  # noqa: FBT001  # as above
+        rpc, caller = visit
+        CALLER.set(caller)
+        AT_ONCE.set(at_once)
+        error, message = None, b""
+        try:
+            message = self._message(rpc.call, data)
+        except Deferred:
+            raise
+        except BaseException as raised:  # noqa: BLE001  # whatever it is, it is answered
+            error = raised
+        # Before it is answered: a caller with an answer may ask again.
+        self.pool.leave(caller.id)
+        rpc.ended(error)
+        if error is None:
+            rpc.call.answer(message)
+        else:
+            rpc.call.refuse(rpc.status(error))
+
+    def _message(self, call: Call, data: bytes | None) -> bytes:
+        if not call.active:
+            raise CancelledError
+        handler: Any = self.handler  # of generated code or of gRPC itself
+        message: bytes = handler.response_serializer(handler.unary_unary(self.read(data), call.context))
+        return message
+
+
+class _Streamed(_Route):
+    """Calls with a stream of answers, which keep a thread."""
+
+    __slots__ = ()
+
+    def begin(self, visit: _Visit) -> bool:
+        """A stream of requests is read by its handler."""
+        if not self.handler.request_streaming:
+            return super().begin(visit)
+        self.submit(visit, None)
+        return True
+
+    def serve(self, visit: _Visit, data: bytes | None) -> None:
+        """Answer a call in this thread."""
+        try:
+            visit.rpc.call.stream(partial(self._messages, visit, data), self.handler.response_serializer)
+        finally:
+            self.pool.leave(visit.caller.id)
+
+    def _messages(self, visit: _Visit, data: bytes | None) -> Iterator[Any]:
+        (rpc, caller), guard = visit, self.reception.guard
+        CALLER.set(caller)
+        stream = rpc.stream = Stream(rpc.call, self.method, caller, guard.timer)
+        try:
+            with guard.streams.over(stream):
+                yield from stream.messages(self._source(rpc.call, data))
+        except BaseException as error:
+            rpc.ended(error)
+            if isinstance(error, LEFT) and not isinstance(error, CancelledError):
+                raise
+            rpc.call.context.abort_with_status(rpc.status(error))
+        rpc.ended(None)
+
+    def _source(self, call: Call, data: bytes | None) -> Iterator[Any]:
+        handler: Any = self.handler  # of generated code or of gRPC itself
+        if handler.request_streaming:
+            found: Iterator[Any] = handler.stream_stream(
+                call.requests(handler.request_deserializer), call.context
+            )
+        else:
+            found = handler.unary_stream(self.read(data), call.context)
+        return found
