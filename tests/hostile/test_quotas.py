@@ -126,7 +126,8 @@ def test_65_checks_beyond_a_rate_are_refused_unread_and_the_sdk_waits(tmp_path: 
         assert 0 < retry.retry_delay.ToTimedelta().total_seconds() <= 60 * MAX_QUERIES / rate + 0.1
     lines = [json.loads(line) for line in server.log.splitlines()]
     took = [line["duration_ms"] for line in lines if line.get("code") == "RESOURCE_EXHAUSTED"]
-    assert set(took) == {0.0}  # gRPC has shown whose call it is, before a thread was taken for it
+    assert took
+    assert max(took) < 10  # it has not waited for its request, nor for a thread; the hold is not counted
 
 
 def test_65_the_uploads_of_a_stream_count_as_checks_do_and_the_sdk_waits(tmp_path: Path) -> None:

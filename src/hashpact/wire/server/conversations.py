@@ -23,7 +23,7 @@ from hashpact.service.check import Checker
 from hashpact.wire import streamed
 from hashpact.wire.server.admission.pools import Pool
 from hashpact.wire.server.admission.quotas import Quotas
-from hashpact.wire.server.calls import Call
+from hashpact.wire.server.core.calls import Call
 from hashpact.wire.server.identity import require_of
 from hashpact.wire.server.reception import OpenCall
 from hashpact.wire.v1 import check_pb2
@@ -140,7 +140,7 @@ class Conversation:
 
     def start(self) -> None:
         """Wait for the first request."""
-        if not self.call.on_end(self._ended):
+        if not self.call.add_callback(self._ended):
             self._ended()
         self._read_on()
 
@@ -210,7 +210,7 @@ class Conversation:
                 # As for each call of its own: the caller may have been suspended since the last ones.
                 require_of(self._call.admit(), Role.CHECK)
                 self._respond(some)
-            elif self.call.active:  # the requests of a caller who has left end, too
+            elif self.call.is_active():  # the requests of a caller who has left end, too
                 self._finish(self._ending)
         except BaseException as error:  # noqa: BLE001  # whatever it is, the call ends with it
             self._finish(error)
@@ -235,7 +235,7 @@ class Conversation:
         """What becomes of one request. Raises what the whole call ends with."""
         if isinstance(request, InvalidInputError):
             return request
-        wanted = self.call.context.is_active
+        wanted = self.call.is_active
         try:
             check = streamed.request_from_wire(check_pb2.CheckStreamRequest.FromString(request))
             with self._quotas.asking(self.caller.id, len(check.queries)):

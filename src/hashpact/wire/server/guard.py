@@ -9,7 +9,7 @@ import enum
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
-from typing import Any, Final
+from typing import Final
 
 import grpc
 from structlog.typing import FilteringBoundLogger
@@ -18,7 +18,7 @@ from hashpact.domain.state import Member
 from hashpact.errors import HashpactError, UnavailableError, is_fault
 from hashpact.wire import errors
 from hashpact.wire.codec import MAX_CHECK, MAX_CHECK_BATCH
-from hashpact.wire.server.calls import Call
+from hashpact.wire.server.core.calls import Call
 from hashpact.wire.server.ended import Ended, Gone, Refusal, caller_class, named
 from hashpact.wire.server.identity import CHECK, CHECK_BATCH, CHECKS, HEALTH, Gate
 from hashpact.wire.server.streams import Peer, Stream, StreamWatch
@@ -31,9 +31,6 @@ RECHECK: Final = 1.0
 
 UNREAD: Final = 30.0
 """Seconds for which a stream waits for its caller to read on."""
-
-LEFT: Final = (CancelledError, GeneratorExit, grpc.RpcError)
-"""What is raised where a caller has left."""
 
 
 class AccessLog(enum.Enum):
@@ -135,11 +132,12 @@ class Rpc:
     def ended(self, error: BaseException | None) -> None:
         """Have the RPC counted and logged."""
         code, reason = "OK", None
-        left = isinstance(error, LEFT)
+        left = isinstance(error, CancelledError)
         if left and self.stream is not None and self.stream.ending is not None:
             error = self.stream.ending  # it is the server that has ended it
         if error is None:
-            code = _code(self.call.context)
+            given = self.call.code()
+            code = "OK" if given is None else given.name
         elif isinstance(error, HashpactError):
             code, reason = errors.status_of(error).name, error.code
             if is_fault(error):
@@ -159,11 +157,18 @@ class Rpc:
         known = errors.to_status(error) if isinstance(error, HashpactError) else errors.internal()
         return Refusal(known, self.request)
 
-    def refused(self, error: BaseException) -> None:
-        """The call ends unread, with the status of an error, as if it had just arrived."""
-        self._since = self._guard.timer()
+    def end(self, error: BaseException | None, message: bytes | None = None) -> None:
+        """End the call, with a last message or the status of an error."""
         self.ended(error)
-        self.call.refuse(self.status(error))
+        if error is None:
+            self.call.answer(message)
+        else:
+            self.call.refuse(self.status(error))
+
+    def refused(self, error: BaseException) -> None:
+        """End the call unread, with the status of an error, as if it had just arrived."""
+        self._since = self._guard.timer()
+        self.end(error)
 
     def _tell(self, code: str, reason: str | None) -> None:
         """Have the RPC counted and logged, if it is to be."""
@@ -191,12 +196,6 @@ class Rpc:
         if self._named is None:
             self._named = named(self.call.metadata)
         return self._named
-
-
-def _code(context: Any) -> str:  # noqa: ANN401  # its stub omits code()
-    """The name of the status that a handler has set, if it has."""
-    code = context.code()
-    return "OK" if code is None else str(getattr(code, "name", code))
 
 
 def _trace(error: BaseException) -> dict[str, str]:

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
+
+import grpc
 
 from hashpact.domain import statements
 from hashpact.domain.renewal import Renewal
@@ -25,7 +27,6 @@ from hashpact.service.renew import Renewer
 from hashpact.wire import batches, codec, evidence, fields, proposals
 from hashpact.wire.server.admission.pools import AT_ONCE, Deferred, Pool
 from hashpact.wire.server.admission.quotas import Quotas
-from hashpact.wire.server.calls import Context
 from hashpact.wire.server.identity import CALLER, require, require_administrator
 from hashpact.wire.v1 import (
     certificate_pb2,
@@ -38,6 +39,8 @@ from hashpact.wire.v1 import (
     log_pb2_grpc,
 )
 
+Context: TypeAlias = grpc.ServicerContext
+"""In fact a `core.calls.Call`."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 

@@ -18,13 +18,12 @@ from google.protobuf.message import DecodeError
 from hashpact.domain.state import Member
 from hashpact.errors import HashpactError, InvalidInputError, StoppingError
 from hashpact.wire.codec import MAX_MESSAGE
-from hashpact.wire.server import calls
 from hashpact.wire.server.admission.pools import AT_ONCE, Deferred, Pool
 from hashpact.wire.server.admission.refusals import Refusals
-from hashpact.wire.server.calls import Call
-from hashpact.wire.server.guard import LEFT, Guard, Rpc
+from hashpact.wire.server.core.calls import Call
+from hashpact.wire.server.core.loop import Loop
+from hashpact.wire.server.guard import Guard, Rpc
 from hashpact.wire.server.identity import CALLER
-from hashpact.wire.server.loop import Loop
 from hashpact.wire.server.streams import Stream, Watched
 
 SHORT: Final = 1024
@@ -72,20 +71,21 @@ class Reception:
     def __post_init__(self) -> None:
         self.loop.ticks.append(self._give_up)
 
-    def handler(self, method: str, handler: Handler, pool: Pool, *, short: bool = False) -> Handler:
-        """The handler of a method for gRPC; ``short`` if some calls may be answered in the serving thread."""
+    def serve(self, method: str, handler: Handler, pool: Pool, *, short: bool = False) -> None:
+        """Have a handler answer the calls of a method: in the serving thread, if they can be ``short``."""
         limit = self.guard.limits.get(method, MAX_MESSAGE)
         if handler.response_streaming:
             route: _Route = _Streamed(self, method, pool, handler, limit)
         else:
             route = _Unary(self, method, pool, handler, limit, short=short)
-        return calls.handler(calls.Entrance(route.arrived))
+        self.loop.serve(method, route.arrived)
 
-    def lasting(self, method: str, begin: Callable[[OpenCall], Going]) -> Handler:
-        """The handler of a method whose calls keep no thread: ``begin`` makes what keeps one going."""
+    def last(self, method: str, begin: Callable[[OpenCall], Going]) -> None:
+        """Have the calls of a method go on without a thread: ``begin`` makes what keeps one going."""
 
         def arrived(call: Call) -> None:
             rpc, watching = Rpc(self.guard, method, call), ExitStack()
+            call.watch()
 
             def over(error: BaseException | None) -> None:
                 watching.close()
@@ -93,7 +93,7 @@ class Reception:
 
             def finish(error: BaseException | None) -> None:
                 if error is None:
-                    call.answer(None)
+                    call.answer()
                 else:
                     call.refuse(rpc.status(error))
 
@@ -107,14 +107,14 @@ class Reception:
             watching.enter_context(self.guard.streams.over(going))
             going.start()
 
-        return calls.handler(calls.Entrance(arrived))
+        self.loop.serve(method, arrived)
 
     def refuse(self, rpc: Rpc, error: Exception) -> None:
         """Answer a call with an error, unread and after a while. Those not let in count as one member's."""
         member = "" if rpc.caller is None else rpc.caller.id
         details = error.details if isinstance(error, HashpactError) else {}
         wait = float(details.get("retry_after", 0))
-        self.refusals.refuse(member, min(wait, rpc.call.left / 2), partial(rpc.refused, error))
+        self.refusals.refuse(member, min(wait, rpc.call.time_remaining() / 2), partial(rpc.refused, error))
 
     def receive(self, call: Call, then: Callable[[bytes | None], None]) -> bool:
         """Have ``then`` called with the one request of a call, or None if none comes; False if it is over."""
@@ -139,7 +139,7 @@ class Reception:
             call.cancel()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Route:
     """What becomes of the calls of one method."""
 
@@ -165,6 +165,7 @@ class _Route:
 
     def begin(self, visit: _Visit) -> bool:
         """Wait for a call's request; False if the call is over."""
+        visit.rpc.call.watch()
         return self.reception.receive(visit.rpc.call, partial(self.received, visit))
 
     def received(self, visit: _Visit, data: bytes | None) -> None:
@@ -206,11 +207,17 @@ class _Visit(NamedTuple):
     caller: Member
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Unary(_Route):
     """Calls with one request and one answer; ``short`` if the loop may answer some of them."""
 
     short: bool
+
+    def begin(self, visit: _Visit) -> bool:
+        """Wait for a call's request; False if the call is over."""
+        if self.short:
+            return self.reception.receive(visit.rpc.call, partial(self.received, visit))
+        return super().begin(visit)
 
     def received(self, visit: _Visit, data: bytes | None) -> None:
         """A request that may be answered soon waits for the loop, any other for a thread."""
@@ -219,21 +226,28 @@ class _Unary(_Route):
         else:
             self.submit(visit, data)
 
+    def submit(self, visit: _Visit, data: bytes | None) -> None:
+        """Have a thread answer a call."""
+        visit.rpc.call.watch()
+        super().submit(visit, data)
+
     def _serve_at_once(self, visit: _Visit, data: bytes) -> None:
         """Answer a call in the serving thread, unless that would take long."""
+        AT_ONCE.set(True)
         try:
-            visit.rpc.call.run(self._answer, visit, data, True)  # noqa: FBT003  # it takes no names
+            self._answer(visit, data)
         except Deferred:
             self.submit(visit, data)
+        finally:
+            AT_ONCE.set(False)
 
     def serve(self, visit: _Visit, data: bytes | None) -> None:
         """Answer a call in this thread."""
-        visit.rpc.call.run(self._answer, visit, data, False)  # noqa: FBT003  # it takes no names
+        self._answer(visit, data)
 
-    def _answer(self, visit: _Visit, data: bytes | None, at_once: bool) -> None:  # noqa: FBT001  # as above
+    def _answer(self, visit: _Visit, data: bytes | None) -> None:
         rpc, caller = visit
         CALLER.set(caller)
-        AT_ONCE.set(at_once)
         error, message = None, b""
         try:
             message = self._message(rpc.call, data)
@@ -243,24 +257,18 @@ class _Unary(_Route):
             error = raised
         # Before it is answered: a caller with an answer may ask again.
         self.pool.leave(caller.id)
-        rpc.ended(error)
-        if error is None:
-            rpc.call.answer(message)
-        else:
-            rpc.call.refuse(rpc.status(error))
+        rpc.end(error, message)
 
     def _message(self, call: Call, data: bytes | None) -> bytes:
-        if not call.active:
+        if not call.is_active():
             raise CancelledError
         handler: Any = self.handler  # of generated code or of gRPC itself
-        message: bytes = handler.response_serializer(handler.unary_unary(self.read(data), call.context))
+        message: bytes = handler.response_serializer(handler.unary_unary(self.read(data), call))
         return message
 
 
 class _Streamed(_Route):
     """Calls with a stream of answers, which keep a thread."""
-
-    __slots__ = ()
 
     def begin(self, visit: _Visit) -> bool:
         """A stream of requests is read by its handler."""
@@ -271,31 +279,25 @@ class _Streamed(_Route):
 
     def serve(self, visit: _Visit, data: bytes | None) -> None:
         """Answer a call in this thread."""
-        try:
-            visit.rpc.call.stream(partial(self._messages, visit, data), self.handler.response_serializer)
-        finally:
-            self.pool.leave(visit.caller.id)
-
-    def _messages(self, visit: _Visit, data: bytes | None) -> Iterator[Any]:
         (rpc, caller), guard = visit, self.reception.guard
         CALLER.set(caller)
+        write: Any = self.handler.response_serializer
         stream = rpc.stream = Stream(rpc.call, self.method, caller, guard.timer)
+        error = None
         try:
             with guard.streams.over(stream):
-                yield from stream.messages(self._source(rpc.call, data))
-        except BaseException as error:
-            rpc.ended(error)
-            if isinstance(error, LEFT) and not isinstance(error, CancelledError):
-                raise
-            rpc.call.context.abort_with_status(rpc.status(error))
-        rpc.ended(None)
+                for message in stream.messages(self._source(rpc.call, data)):
+                    rpc.call.send(write(message))
+        except BaseException as raised:  # noqa: BLE001  # whatever it is, it is answered
+            error = raised
+        self.pool.leave(caller.id)
+        rpc.end(error)
 
     def _source(self, call: Call, data: bytes | None) -> Iterator[Any]:
         handler: Any = self.handler  # of generated code or of gRPC itself
         if handler.request_streaming:
-            found: Iterator[Any] = handler.stream_stream(
-                call.requests(handler.request_deserializer), call.context
-            )
+            requests = map(handler.request_deserializer, call.requests())
+            found: Iterator[Any] = handler.stream_stream(requests, call)
         else:
-            found = handler.unary_stream(self.read(data), call.context)
+            found = handler.unary_stream(self.read(data), call)
         return found

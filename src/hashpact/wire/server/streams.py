@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeAlias
 
 from hashpact.domain.state import Member
 from hashpact.errors import HashpactError, NotPermittedError, OverloadedError
-from hashpact.wire.server.calls import Call
+from hashpact.wire.server.core.calls import Call
 
 Peer: TypeAlias = Mapping[str, Iterable[bytes]]
 

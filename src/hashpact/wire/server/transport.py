@@ -20,8 +20,8 @@ from hashpact.wire.codec import MAX_MESSAGE
 from hashpact.wire.server.admission.pools import Pool
 from hashpact.wire.server.admission.refusals import Refusals
 from hashpact.wire.server.admission.turns import Turns
-from hashpact.wire.server.calls import Call, Entrance
 from hashpact.wire.server.conversations import Conversations
+from hashpact.wire.server.core.loop import Loop
 from hashpact.wire.server.guard import Guard
 from hashpact.wire.server.handlers import (
     CertificateHandler,
@@ -32,7 +32,6 @@ from hashpact.wire.server.handlers import (
     Services,
 )
 from hashpact.wire.server.identity import CHECK, CHECK_STREAM, CHECKS
-from hashpact.wire.server.loop import Loop
 from hashpact.wire.server.reception import Handler, Reception
 from hashpact.wire.v1 import (
     certificate_pb2,
@@ -164,7 +163,6 @@ class Server:
     """One gRPC server, which listens on ``port``. Make it with `build_server`."""
 
     port: int
-    _server: grpc.Server
     _loop: Loop
     _health: health.HealthServicer
     _conversations: Conversations
@@ -175,7 +173,7 @@ class Server:
     def start(self, *, serving: bool = True) -> None:
         """Listen, and report SERVING, or NOT_SERVING while calls are held (`Guard.hold`)."""
         self.set_serving(serving=serving)
-        self._loop.start(self._server)
+        self._loop.start()
 
     def set_serving(self, *, serving: bool) -> None:
         """Report SERVING or NOT_SERVING for every service, as when the index has fallen behind."""
@@ -197,36 +195,31 @@ class Server:
         """
         self._health.enter_graceful_shutdown()
         self._conversations.drain(StoppingError("the server is stopping; ask again"))
-        self._server.stop(grace).wait()
+        self._loop.stop(grace)
         for part in (self._guard, self._pools, self._refusals):
             part.close()
 
 
 class _Registry:
-    """Takes the handlers of services as a gRPC server does, and gives the server ours."""
+    """Takes the handlers of services as a gRPC server does."""
 
-    def __init__(
-        self, server: grpc.Server, reception: Reception, pools: Pools, conversations: Conversations
-    ) -> None:
-        self._server = server
-        self._conversations = conversations
+    def __init__(self, reception: Reception, pools: Pools, conversations: Conversations) -> None:
         self._reception = reception
         self._pools = pools
+        self._conversations = conversations
 
     def add_generic_rpc_handlers(self, handlers: object) -> None:
         """Leave them alone: they are registered by name, too."""
 
     def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Handler]) -> None:
         """Have the calls of a service received."""
-        received = {}
         for name, handler in handlers.items():
             method = f"/{service}/{name}"
             if method == CHECK_STREAM:
-                received[name] = self._reception.lasting(method, self._conversations.begin)
-                continue
-            pool = self._pool(method, handler)
-            received[name] = self._reception.handler(method, handler, pool, short=method == CHECK)
-        self._server.add_registered_method_handlers(service, received)
+                self._reception.last(method, self._conversations.begin)
+            else:
+                pool = self._pool(method, handler)
+                self._reception.serve(method, handler, pool, short=method == CHECK)
 
     def _pool(self, method: str, handler: Handler) -> Pool:
         if method in CHECKS:
@@ -249,17 +242,15 @@ def build_server(
     Raises ConfigError if the address or the credentials cannot be used.
     """
     bounds = limits or Limits()
-    refusals, quotas, loop = Refusals(), services.quotas, Loop(guard.crashed)
+    refusals, quotas, loop = Refusals(), services.quotas, Loop(bounds.options(), guard.crashed)
     hindrances = {"check": quotas.before_check, "append": quotas.before_append}
     pools = bounds.pools(hindrances, guard.crashed)
     loop.ticks += [pool.retry for pool in (pools.checks, pools.appends, pools.reads, pools.streams)]
-    # What has no handler is answered without a thread, and what has one has an executor of its own.
-    server = grpc.server(Entrance(Call.cancel), options=bounds.options())
     state = health.HealthServicer()
     bound = (bounds.conversations, bounds.member_conversations)
     conversations = Conversations(services.checker, pools.checks, quotas, *bound)
     # It has of a server what the generated functions use.
-    registry: Any = _Registry(server, Reception(guard, loop, refusals), pools, conversations)
+    registry: Any = _Registry(Reception(guard, loop, refusals), pools, conversations)
     checks = CheckHandler(services.checker, pools.checks, quotas)
     check_pb2_grpc.add_CheckServiceServicer_to_server(checks, registry)
     log_pb2_grpc.add_LogServiceServicer_to_server(LogHandler(services, pools), registry)
@@ -272,12 +263,11 @@ def build_server(
     health_pb2_grpc.add_HealthServicer_to_server(state, registry)
     names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, registry)
-    try:
-        port = server.add_secure_port(address, credentials)
-    except RuntimeError as error:
+    port = loop.listen(address, credentials)
+    if not port:
         msg = f"cannot listen on {address}: check the address, the port and the server's certificate"
-        raise ConfigError(msg) from error
-    return Server(port, server, loop, state, conversations, guard, pools, refusals)
+        raise ConfigError(msg)
+    return Server(port, loop, state, conversations, guard, pools, refusals)
 
 
 def server_credentials(tls: Tls, renewed: Callable[[], Tls | None]) -> grpc.ServerCredentials:

@@ -18,10 +18,11 @@ OFTEN = 0.001
 NEVER = 60.0
 
 
-class Context:
-    """What a stream asks of gRPC."""
+class Call:
+    """What a stream asks of a call."""
 
     def __init__(self) -> None:
+        self.peer: dict[str, tuple[bytes, ...]] = {}
         self.cancelled = threading.Event()
 
     def cancel(self) -> None:
@@ -29,10 +30,10 @@ class Context:
         self.cancelled.set()
 
 
-def stream(context: Context, seconds: float = 0.0) -> Stream:
+def stream(call: Call, seconds: float = 0.0) -> Stream:
     """A stream, by a clock that moves on so much each time."""
-    call: Any = context  # has what is asked of it
-    return Stream(call, "/any/Method", ACME, itertools.count(step=seconds).__next__)
+    own: Any = call  # has what is asked of it
+    return Stream(own, "/any/Method", ACME, itertools.count(step=seconds).__next__)
 
 
 def watch(admitted: Any, *, unread: float = NEVER) -> StreamWatch:  # noqa: ANN401 - a member or an error
@@ -63,7 +64,7 @@ def endless() -> Iterator[int]:
 def test_50_a_stream_ends_before_its_next_message(
     admitted: object, error: type[HashpactError], message: str
 ) -> None:
-    watching, watched = watch(admitted), stream(Context())
+    watching, watched = watch(admitted), stream(Call())
     with watching.over(watched), pytest.raises(error, match=message):
         for _ in watched.messages(endless()):
             pass
@@ -71,12 +72,12 @@ def test_50_a_stream_ends_before_its_next_message(
 
 
 def test_44_a_stream_that_is_not_read_is_cancelled_where_it_waits() -> None:
-    context = Context()
-    watching, watched = watch(ACME, unread=1.0), stream(context, seconds=1.0)
+    call = Call()
+    watching, watched = watch(ACME, unread=1.0), stream(call, seconds=1.0)
     with watching.over(watched):
         messages = watched.messages(endless())
         assert next(messages) == 0
-        assert context.cancelled.wait(60)
+        assert call.cancelled.wait(60)
         with pytest.raises(OverloadedError, match="was not read for 1 s"):
             next(messages)
     watching.close()
@@ -93,17 +94,17 @@ def test_what_waits_for_news_is_closed() -> None:
         def close(self) -> None:
             closed.set()
 
-    watching, watched = watch(NotPermittedError("'acme' is suspended")), stream(Context())
+    watching, watched = watch(NotPermittedError("'acme' is suspended")), stream(Call())
     with watching.over(watched), pytest.raises(NotPermittedError, match="is suspended"):
         list(watched.messages(News()))
     watching.close()
 
 
 def test_a_stream_that_may_go_on_is_left_alone() -> None:
-    context = Context()
-    watching, watched = watch(ACME), stream(context)
+    call = Call()
+    watching, watched = watch(ACME), stream(call)
     with watching.over(watched):
         assert list(watched.messages(range(1000))) == list(range(1000))
     watching.close()
     assert watched.ending is None
-    assert not context.cancelled.is_set()
+    assert not call.cancelled.is_set()

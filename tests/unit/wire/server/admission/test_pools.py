@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import itertools
 import threading
 import time
@@ -15,9 +17,8 @@ import pytest
 
 from hashpact.errors import OverloadedError
 from hashpact.wire.server.admission import pools
-from hashpact.wire.server.admission.pools import Arrivals, Pool
+from hashpact.wire.server.admission.pools import AT_ONCE, Deferred, Pool
 from hashpact.wire.server.admission.turns import Turns
-from hashpact.wire.server.transport import Limits
 
 SOON = 60
 """Seconds after which a test fails that waits for something."""
@@ -56,12 +57,21 @@ def pool() -> Iterator[Pool]:
     """Sixteen threads, of which two run; one slot for what takes long; sixteen calls a member."""
     pool = Pool("check", 2, 16, 16, Turns(1, 1), 1)
     yield pool
-    pool.shutdown(cancel_futures=True)
+    pool.close()
 
 
-def first(args: tuple[Any, ...]) -> str:
-    """The member whose call it is, in pools that are told so."""
-    return str(args[0])
+def submit(pool: Pool, member: str, work: Callable[..., Any], *args: object) -> Future[Any]:
+    """Have a thread do some work of a member's; what becomes of it."""
+    done: Future[Any] = Future()
+
+    def job() -> None:
+        try:
+            done.set_result(work(*args))
+        except BaseException as error:  # noqa: BLE001 - it is the future's
+            done.set_exception(error)
+
+    pool.submit(member, job)
+    return done
 
 
 def results(futures: list[Future[Any]]) -> list[Any]:
@@ -70,7 +80,7 @@ def results(futures: list[Future[Any]]) -> list[Any]:
 
 def test_two_run_at_a_time_and_the_others_follow(pool: Pool) -> None:
     work = Work()
-    calls = [pool.submit(work, str(number)) for number in range(8)]
+    calls = [submit(pool, "acme", work, str(number)) for number in range(8)]
     work.begins(2)
     assert work.waits
     work.go.set()
@@ -79,11 +89,11 @@ def test_two_run_at_a_time_and_the_others_follow(pool: Pool) -> None:
 
 def test_the_thread_that_ran_last_runs_next(pool: Pool) -> None:
     both = Work()
-    first = [pool.submit(both) for _ in range(2)]
+    first = [submit(pool, "acme", both) for _ in range(2)]
     both.begins(2)
     both.go.set()
     results(first)
-    threads = {pool.submit(threading.get_ident).result(SOON) for _ in range(100)}
+    threads = {submit(pool, "acme", threading.get_ident).result(SOON) for _ in range(100)}
     assert len(threads) <= 2
 
 
@@ -92,102 +102,89 @@ def test_an_error_of_the_work_is_the_futures(pool: Pool) -> None:
         raise KeyError
 
     with pytest.raises(KeyError):
-        pool.submit(fails).result(SOON)
-    assert pool.submit(str).result(SOON) == ""
+        submit(pool, "acme", fails).result(SOON)
+    assert submit(pool, "acme", str).result(SOON) == ""
 
 
 def test_44_a_member_has_so_many_calls_under_way() -> None:
-    pool, work = Pool("check", 2, 16, 3, Turns(1, 1), 1, Arrivals(first)), Work()
-    calls = [pool.submit(work, "acme") for _ in range(3)]
+    pool = Pool("check", 2, 16, 3, Turns(1, 1), 1)
+    for _ in range(3):
+        pool.enter("acme")
     with pytest.raises(OverloadedError, match="'acme' has 3 check calls under way") as caught:
-        pool.submit(work, "acme").result(SOON)
+        pool.enter("acme")
     assert caught.value.details == {"member": "acme", "retry_after": "0.1"}
-    calls.append(pool.submit(work, "bravo"))
-    work.go.set()
-    assert results(calls) == ["acme"] * 3 + ["bravo"]
-    assert pool.submit(work, "acme").result(SOON) == "acme"
-    pool.shutdown()
+    pool.enter("bravo")
+    assert pool.load == (4, 0)
+    pool.leave("acme")
+    pool.enter("acme")
+    with pytest.raises(OverloadedError):
+        pool.enter("acme")
 
 
 def test_44_members_that_take_all_they_can_get_leave_threads_to_others() -> None:
-    pool, work = Pool("check", 2, 64, 16, Turns(1, 1), 1, Arrivals(first)), Work()
+    pool = Pool("check", 2, 64, 16, Turns(1, 1), 1)
     taken: Counter[str] = Counter()
     for member in ("acme", "bravo", "carol", "dora", "emil"):
-        for _ in range(16):
-            call = pool.submit(work, member)
-            taken[member] += not (call.done() and call.exception())
+        with contextlib.suppress(OverloadedError):
+            for _ in range(16):
+                pool.enter(member)
+                taken[member] += 1
     assert taken == {"acme": 16, "bravo": 16, "carol": 16, "dora": 8, "emil": 4}
-    innocent = pool.submit(work, "an innocent")
-    work.go.set()
-    assert innocent.result(SOON) == "an innocent"
-    pool.shutdown()
+    pool.enter("an innocent")
 
 
-def test_37_a_call_that_is_hindered_is_refused_at_once() -> None:
-    refused = []
-
+def test_37_a_call_that_is_hindered_does_not_enter() -> None:
     def hindrance(member: str) -> OverloadedError | None:
         return OverloadedError("over its rate") if member == "acme" else None
 
-    arrivals = Arrivals(first, hindrance, lambda member, args, error: refused.append((member, args, error)))
-    pool = Pool("check", 2, 16, 3, Turns(1, 1), 1, arrivals)
-    pool.submit(str, "acme").result(SOON)
-    assert pool.submit(str, "bravo").result(SOON) == "bravo"
-    ((member, args, error),) = refused
-    assert (member, args, error.message) == ("acme", ("acme",), "over its rate")
-    pool.shutdown()
+    pool = Pool("check", 2, 16, 3, Turns(1, 1), 1, hindrance)
+    with pytest.raises(OverloadedError, match="over its rate"):
+        pool.enter("acme")
+    pool.enter("bravo")
+    assert pool.load == (1, 0)
+
+
+def test_what_takes_long_is_deferred_where_nobody_may_wait(pool: Pool) -> None:
+    def at_once() -> None:
+        AT_ONCE.set(True)
+        with pool.turn("acme", always):
+            pass
+
+    with pytest.raises(Deferred):
+        contextvars.copy_context().run(at_once)
+    assert submit(pool, "acme", long, pool, "acme", str).result(SOON) == "acme"
 
 
 def test_65_a_member_with_many_calls_leaves_a_thread_to_others_and_comes_in_turn() -> None:
-    pool = Pool("check", 2, 64, 64, Turns(1, 1), 1, Arrivals(first))
+    pool = Pool("check", 2, 64, 64, Turns(1, 1), 1)
     order: list[str] = []
-    pool.submit(str, "bravo").result(SOON)
-    pool.submit(str, "acme").result(SOON)  # acme is not alone
+    submit(pool, "bravo", str, "bravo").result(SOON)
+    submit(pool, "acme", str, "acme").result(SOON)  # acme is not alone
     work = Work()
-    greedy = [pool.submit(work, "acme") for _ in range(6)]
+    greedy = [submit(pool, "acme", work, "acme") for _ in range(6)]
     work.begins()
-    assert pool.submit(str, "bravo").result(SOON) == "bravo"  # while one of acme's runs, and five wait
+    assert submit(pool, "bravo", str, "bravo").result(SOON) == "bravo"  # beside one of acme's
     assert work.waits
     hold = Work()
-    held = pool.submit(hold, "carol")
+    held = submit(pool, "carol", hold, "carol")
     hold.begins()
-    lined = [pool.submit(order.append, name) for name in ("acme", "acme", "bravo", "acme")]
+    lined = [submit(pool, name, order.append, name) for name in ("acme", "acme", "bravo", "acme")]
     hold.go.set()
     work.go.set()
     results([*greedy, held, *lined])
     assert order.index("bravo") == 0
-    pool.shutdown()
+    pool.close()
 
 
 def test_65_a_member_that_is_alone_has_all_threads(pool: Pool) -> None:
     work = Work()
-    calls = [pool.submit(work) for _ in range(4)]
+    calls = [submit(pool, "acme", work) for _ in range(4)]
     work.begins(2)
     work.go.set()
     results(calls)
 
 
-def test_65_a_request_that_does_not_arrive_delays_no_other_call_of_its_member() -> None:
-    pool = Pool("check", 2, 16, 16, Turns(1, 1), 1, Arrivals(lambda _args: names.pop(0)))
-    names = ["bravo", "acme", "acme"]
-    pool.submit(str).result(SOON)
-    arrive = Work()
-    held = pool.submit(pool.receive, arrive, lambda: None)
-    arrive.begins()
-    assert pool.submit(str).result(SOON) == ""
-    arrive.go.set()
-    held.result(SOON)
-    pool.shutdown()
-
-
-def test_44_grpc_takes_more_calls_than_the_pools_have_threads() -> None:
-    limits = Limits()
-    pools = limits.pools()
-    held = sum(pool.threads for pool in (pools.checks, pools.appends, pools.reads, pools.streams))
-    assert limits.concurrent_rpcs > held
-
-
-def long(pool: Pool, member: str, work: Work, wanted: Callable[[], bool] = always) -> str:
+def long(pool: Pool, member: str, work: Callable[[str], str], wanted: Callable[[], bool] = always) -> str:
     """Work that takes long, in a turn."""
     with pool.turn(member, wanted):
         return work(member)
@@ -195,10 +192,10 @@ def long(pool: Pool, member: str, work: Work, wanted: Callable[[], bool] = alway
 
 def test_41_work_that_takes_long_leaves_threads_to_others(pool: Pool) -> None:
     greedy, modest = Work(), Work()
-    calls = [pool.submit(long, pool, "acme", greedy) for _ in range(6)]
+    calls = [submit(pool, "acme", long, pool, "acme", greedy) for _ in range(6)]
     greedy.begins()
     # Five wait for their turns, and two threads could not have come so far.
-    other = pool.submit(modest)
+    other = submit(pool, "acme", modest)
     modest.begins()
     assert greedy.waits
     modest.go.set()
@@ -210,17 +207,17 @@ def test_41_work_that_takes_long_leaves_threads_to_others(pool: Pool) -> None:
 def test_41_a_turn_that_nobody_waits_for_is_not_taken(pool: Pool) -> None:
     work, there = Work(), threading.Event()
     there.set()
-    held = pool.submit(long, pool, "acme", work)
+    held = submit(pool, "acme", long, pool, "acme", work)
     work.begins()
-    left = pool.submit(long, pool, "acme", work, there.is_set)
-    kept = pool.submit(long, pool, "acme", work)
+    left = submit(pool, "acme", long, pool, "acme", work, there.is_set)
+    kept = submit(pool, "acme", long, pool, "acme", work)
     there.clear()
     with pytest.raises(CancelledError):
         left.result(SOON)
     work.go.set()
     assert results([held, kept]) == ["acme"] * 2
     with pytest.raises(CancelledError):
-        pool.submit(long, pool, "acme", work, there.is_set).result(SOON)
+        submit(pool, "acme", long, pool, "acme", work, there.is_set).result(SOON)
 
 
 def test_41_calls_that_wait_do_not_keep_the_others_from_running() -> None:
@@ -231,58 +228,31 @@ def test_41_calls_that_wait_do_not_keep_the_others_from_running() -> None:
         next(looks)
         return True
 
-    held = pool.submit(long, pool, "acme", work)
+    held = submit(pool, "acme", long, pool, "acme", work)
     work.begins()
-    waiting = [pool.submit(long, pool, "acme", last, wanted) for _ in range(200)]
-    pool.submit(str).result(SOON)  # all of them wait by now, and each has looked once
+    waiting = [submit(pool, "acme", long, pool, "acme", last, wanted) for _ in range(200)]
+    submit(pool, "acme", str).result(SOON)  # all of them wait by now, and each has looked once
     since, looked = time.monotonic(), next(looks)
     for _ in range(2000):
-        pool.submit(str).result(SOON)
+        submit(pool, "acme", str).result(SOON)
     assert next(looks) - looked <= 200 + 2 * 500 * (time.monotonic() - since)
     last.go.set()
     work.go.set()
     results([held, *waiting])
-    pool.shutdown()
-
-
-def test_41_requests_that_do_not_arrive_leave_threads_to_others(pool: Pool) -> None:
-    arrive = Work()
-    held = [pool.submit(pool.receive, arrive, lambda: None) for _ in range(6)]
-    # Each is put aside for the next, though but two run at a time.
-    arrive.begins(6)
-    assert pool.submit(str).result(SOON) == ""
-    arrive.go.set()
-    assert results(held) == ["done"] * 6
-    again = Work()
-    after = [pool.submit(again) for _ in range(4)]
-    again.begins(2)
-    assert again.waits  # those that were put aside are counted again
-    again.go.set()
-    results(after)
-
-
-def test_41_a_call_whose_request_never_arrives_is_given_up(
-    pool: Pool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pools, "RECEIVE", 0.0)
-    gone = threading.Event()
-
-    def read() -> str:
-        assert gone.wait(SOON)
-        return "cancelled"
-
-    assert pool.submit(pool.receive, read, gone.set).result(SOON) == "cancelled"
+    pool.close()
 
 
 def test_a_call_waits_while_the_system_has_no_thread_to_give(pool: Pool) -> None:
     usual = threading.stack_size(1 << 46)  # more than there is
     try:
-        waiting = pool.submit(str)
+        waiting = submit(pool, "acme", str)
     finally:
         threading.stack_size(usual)
-    assert results([pool.submit(str), waiting]) == ["", ""]
+    assert not waiting.done()
+    pool.retry()
+    assert waiting.result(SOON) == ""
     for _ in range(2):
-        pool.submit(str).result(SOON)
+        submit(pool, "acme", str).result(SOON)
 
 
 def test_an_idle_thread_keeps_nothing_of_its_last_call(pool: Pool) -> None:
@@ -293,7 +263,7 @@ def test_an_idle_thread_keeps_nothing_of_its_last_call(pool: Pool) -> None:
     kept = weakref.ref(call)
     gone = threading.Event()
     weakref.finalize(call, gone.set)
-    pool.submit(id, call).result(SOON)
+    submit(pool, "acme", id, call).result(SOON)
     del call
     assert gone.wait(SOON), kept()
 
@@ -301,7 +271,7 @@ def test_an_idle_thread_keeps_nothing_of_its_last_call(pool: Pool) -> None:
 def test_threads_end_when_there_is_nothing_to_do() -> None:
     pool = Pool("append", 64, 128, 64, Turns(64, 64), 32)
     work = Work()
-    calls = [pool.submit(work) for _ in range(40)]
+    calls = [submit(pool, "acme", work) for _ in range(40)]
     work.begins(40)
     busy = threading.active_count()
     work.go.set()
@@ -309,27 +279,27 @@ def test_threads_end_when_there_is_nothing_to_do() -> None:
     for _ in itertools.repeat(None, 10_000):
         if threading.active_count() <= busy - 40 + pools.IDLE:
             break
-        pool.submit(str).result(SOON)
+        submit(pool, "acme", str).result(SOON)
     assert threading.active_count() <= busy - 40 + pools.IDLE
-    pool.shutdown()
+    pool.close()
 
 
 def test_a_pool_that_is_closed_finishes_what_runs_and_begins_nothing(pool: Pool) -> None:
     work = Work()
-    running = [pool.submit(work) for _ in range(2)]
+    running = [submit(pool, "acme", work) for _ in range(2)]
     work.begins(2)
-    waiting = pool.submit(work)
-    closing = threading.Thread(target=lambda: pool.shutdown(cancel_futures=True))
+    waiting = submit(pool, "acme", work)
+    closing = threading.Thread(target=pool.close)
     closing.start()
-    with pytest.raises(CancelledError):
-        waiting.result(SOON)
+    closing.join(0.01)
     assert closing.is_alive()
     work.go.set()
     closing.join(SOON)
     assert results(running) == ["done"] * 2
+    assert not waiting.done()
     assert work.waits
     with pytest.raises(RuntimeError, match="closed"):
-        pool.submit(work)
+        submit(pool, "acme", work)
 
 
 def test_the_work_of_a_members_open_calls_is_done_one_piece_at_a_time(pool: Pool) -> None:
@@ -360,6 +330,6 @@ def test_work_that_fails_keeps_none_of_its_member_back(pool: Pool) -> None:
     for work in (fail, fail, after):
         pool.work("acme", work)
     after.begins()
-    pool.shutdown()
+    pool.close()
     with pytest.raises(RuntimeError, match="closed"):
         pool.work("acme", after)

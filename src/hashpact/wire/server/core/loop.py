@@ -1,0 +1,170 @@
+"""The serving thread: it takes what happens on the connections, and does short work itself in between.
+
+A thread of its own for each check would cost more than most checks do: to pass a call on, and to wake up.
+So work that never waits and takes well under a millisecond is done here, one piece at a time, in a fair order
+of the members. What happened meanwhile is looked at first, so that all who ask stand in that order.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import grpc
+from grpc._cython import cygrpc  # type: ignore[attr-defined]  # an extension module without stubs
+
+from hashpact.wire.server.admission.turns import FairQueue
+from hashpact.wire.server.core.calls import Call
+
+EVENTS: Final = 32
+"""Events that are taken before the next piece of work, at most: in a flood none would be done otherwise."""
+TICK: Final = 1.0
+"""Seconds between two calls of what is to be called now and then."""
+
+_NOW: Final = 0.0
+_TIMEOUT: Final = cygrpc.CompletionType.queue_timeout
+_SHUTDOWN: Final = "shutdown"
+_UNKNOWN: Final = "unknown"
+
+
+class _Unknown(grpc.Status):
+    """The status of a call of a method that there is not."""
+
+    code = grpc.StatusCode.UNIMPLEMENTED
+    details = "Method not found!"
+    trailing_metadata = ()
+
+
+class Loop:
+    """A gRPC server, with ``options`` as `grpc.server` takes them.
+
+    ``crashed`` is called with what anything that is called here raises; it would end the serving thread.
+    """
+
+    def __init__(self, options: Sequence[tuple[str, int]], crashed: Callable[[Exception], None]) -> None:
+        self.ticks: list[Callable[[], None]] = []
+        """Called about each second."""
+        self._crashed = crashed
+        self._work: FairQueue[tuple[str, Callable[[], None]]] = FairQueue(1)
+        self._arrived: dict[str, Callable[[Call], None]] = {_UNKNOWN: _refuse}
+        self._lock = threading.Lock()
+        self._requested: set[str] = set()  # that gRPC is to tell of
+        self._calls: set[Call] = set()
+        self._stopping = False
+        self._stopped = threading.Event()
+        self._stopped.set()
+        self._queue = cygrpc.CompletionQueue()
+        self._server = cygrpc.Server(tuple(options), False)  # noqa: FBT003  # no xDS
+        self._server.register_completion_queue(self._queue)
+
+    @property
+    def waiting(self) -> int:
+        """How many members have work that waits."""
+        return len(self._work)
+
+    def serve(self, method: str, arrived: Callable[[Call], None]) -> None:
+        """Have ``arrived`` called with each call of a method, before the start."""
+        self._server.register_method(method)
+        self._arrived[method] = arrived
+
+    def listen(self, address: str, credentials: grpc.ServerCredentials) -> int:
+        """Bind an address, HOST:PORT; the port, 0 if it cannot be bound."""
+        inner: Any = credentials
+        return int(self._server.add_http2_port(address.encode(), inner._credentials))  # noqa: SLF001  # as `calls`
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._stopped.clear()
+        self._server.start()
+        for method in self._arrived:
+            self._request(method)
+        threading.Thread(target=self._run, name="hashpact-serving", daemon=True).start()
+
+    def stop(self, grace: float) -> None:
+        """Accept no more calls, cancel those that are under way after so many seconds, and end."""
+        with self._lock:
+            if not self._stopping and not self._stopped.is_set():
+                self._stopping = True
+                self._requested.add(_SHUTDOWN)
+                self._server.shutdown(self._queue, _SHUTDOWN)
+        if not self._stopped.wait(grace):
+            with self._lock:
+                if not self._stopped.is_set():
+                    self._server.cancel_all_calls()
+            self._stopped.wait()
+
+    def soon(self, member: str, work: Callable[[], None]) -> None:
+        """Have a piece of work done for a member, which must not wait. For the serving thread alone."""
+        self._work.put(member, (member, work))
+
+    def _request(self, method: str) -> None:
+        """Be told of the next call of a method."""
+        with self._lock:
+            if self._stopping:
+                return
+            self._requested.add(method)
+            if method == _UNKNOWN:
+                self._server.request_call(self._queue, self._queue, method)
+            else:
+                self._server.request_registered_call(self._queue, self._queue, method, method)
+
+    def _run(self) -> None:
+        poll, queue, events, ticked = self._queue.poll, self._work, 0, time.time()
+        while self._requested or self._calls or queue.ready():
+            now = time.time()
+            if now - ticked >= TICK:
+                ticked = now
+                for tick in self.ticks:
+                    self._safely(tick)
+            waits = queue.ready()
+            if waits and events >= EVENTS:
+                events = 0
+                self._do()
+                continue
+            event = poll(_NOW if waits else now + TICK)
+            if event.completion_type != _TIMEOUT:
+                events += 1
+                self._take(event)
+            elif waits:
+                events = 0
+                self._do()
+            # An event may hold the last reference to a call, which must be gone before the next poll.
+            event = None
+        with self._lock:
+            self._server.destroy()
+            self._stopped.set()
+
+    def _take(self, event: Any) -> None:  # noqa: ANN401  # the core's own
+        tag = event.tag
+        if tag.__class__ is not str:
+            self._safely(tag, event)
+            return
+        self._requested.discard(tag)
+        if tag == _SHUTDOWN:
+            return
+        if event.success:
+            call = Call(event, self._calls.discard)
+            self._calls.add(call)
+            if not self._safely(self._arrived[tag], call):
+                call.cancel()
+        self._request(tag)
+
+    def _do(self) -> None:
+        member, work = self._work.take()
+        self._safely(work)
+        self._work.done(member)
+
+    def _safely(self, work: Callable[..., None], *args: object) -> bool:
+        """Whether it has raised nothing."""
+        try:
+            work(*args)
+        except Exception as error:  # noqa: BLE001  # it would end the thread that serves all calls
+            self._crashed(error)
+            return False
+        return True
+
+
+def _refuse(call: Call) -> None:
+    call.refuse(_Unknown())
