@@ -141,6 +141,13 @@ class Checker:
     ) -> list[tuple[FingerprintType, Hits]]:
         """What each query of these numbers finds, in their order; those alike are looked for together."""
         queries = check.queries
+        if len(numbers) == 1:
+            if not wanted():
+                raise CancelledError
+            query = queries[numbers[0]]
+            kind, threshold = query.fingerprint.type, query.threshold
+            within = query.within() if threshold is None else threshold
+            return [(kind, self.index.search(query.fingerprint, within, limit))]
         alike: dict[tuple[str, float], list[int]] = {}
         for number in numbers:
             query = queries[number]

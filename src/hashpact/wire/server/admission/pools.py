@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextvars import ContextVar
@@ -80,7 +80,7 @@ class Pool:
         self._idle: list[_Box] = []
         self._queue: FairQueue[_Job] = FairQueue(each)
         self._lanes: dict[str, deque[Callable[[], object]]] = {}
-        self._calls: Counter[str] = Counter()
+        self._calls: dict[str, int] = {}
         self._under_way = 0
         self._waiting = 0
         self._members: dict[int, str] = {}
@@ -92,7 +92,7 @@ class Pool:
         if hindered is not None:
             raise hindered
         with self._lock:
-            has = self._calls[member]
+            has = self._calls.get(member, 0)
             if has >= min(self._calls_limit, self.threads - self._under_way):
                 msg = f"{member!r} has {has} {self._name} calls under way, the most it may; try again"
                 raise OverloadedError(msg, member=member, retry_after=str(AGAIN))
@@ -103,9 +103,9 @@ class Pool:
         """Count a call that has entered no more."""
         with self._lock:
             self._under_way -= 1
-            self._calls[member] -= 1
-            if not self._calls[member]:
-                del self._calls[member]
+            has = self._calls.pop(member)
+            if has > 1:
+                self._calls[member] = has - 1
 
     def submit(self, member: str, work: Callable[[], object]) -> None:
         """Have a thread do some work of a member's. Raises RuntimeError once the pool is closed."""

@@ -8,10 +8,9 @@ spread over them, and a member with a single one gets a share only.
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Final
 
 from hashpact.domain.kinds import ADMIN
@@ -71,7 +70,7 @@ class Quotas:
         self._lock = threading.Lock()
         self._buckets: dict[tuple[str, str], _Bucket] = {}
         self._slips: dict[str, _Bucket] = {}
-        self._asking: Counter[str] = Counter()
+        self._asking: dict[str, int] = {}
         self._read: float | None = None
         self._rates: dict[str, int] = {}
         self._rates_of: dict[tuple[str, str], int] = {}
@@ -95,32 +94,29 @@ class Quotas:
                 slips.level = max(slips.level - 1, 0.0)
         raise error
 
-    @contextlib.contextmanager
-    def asking(self, member: str, count: int) -> Iterator[None]:
-        """Count the fingerprints of a check while it is answered. Raises OverloadedError."""
+    def asking(self, member: str, count: int) -> AbstractContextManager[None]:
+        """Count the fingerprints of a check for the length of a block. Raises OverloadedError."""
+        return _Asking(self, member, count)
+
+    def begin(self, member: str, count: int) -> None:
+        """Count the fingerprints of a check until `end`. Raises OverloadedError."""
         self.take(member, CHECK, count)
         with self._lock:
-            asked = self._asking[member]
+            asked = self._asking.get(member, 0)
             # One that is alone is taken whatever its size.
             if asked and asked + count > self._at_once:
                 msg = f"{member!r} asks about {asked} fingerprints now, and may about {self._at_once}"
                 raise _overloaded(msg, member, CHECK, AGAIN)
-            self._asking[member] += count
-        try:
-            yield
-        except Deferred:
-            self._give_back(member, CHECK, count)  # it is asked again
-            raise
-        finally:
-            with self._lock:
-                self._asking[member] -= count
-                if not self._asking[member]:
-                    del self._asking[member]
+            self._asking[member] = asked + count
 
-    def _give_back(self, member: str, kind: str, count: int) -> None:
+    def end(self, member: str, count: int, *, again: bool) -> None:
+        """Count them no more; if they are to be asked ``again``, they were not asked yet."""
         with self._lock:
-            bucket = self._buckets.get((member, kind))
-            if bucket is not None:
+            left = self._asking.pop(member) - count
+            if left:
+                self._asking[member] = left
+            bucket = self._buckets.get((member, CHECK))
+            if again and bucket is not None:
                 bucket.level += count
 
     def before_check(self, member: str) -> OverloadedError | None:
@@ -169,6 +165,23 @@ class Quotas:
         if charter is not None:
             self._rates = dict(charter.rates)
             self._rates_of = {(member, kind): most for member, (kind, most) in charter.rates_of}
+
+
+class _Asking:
+    """What `Quotas.asking` counts; a generator would cost a check twice as much."""
+
+    __slots__ = ("_count", "_member", "_quotas")
+
+    def __init__(self, quotas: Quotas, member: str, count: int) -> None:
+        self._quotas = quotas
+        self._member = member
+        self._count = count
+
+    def __enter__(self) -> None:
+        self._quotas.begin(self._member, self._count)
+
+    def __exit__(self, kind: type[BaseException] | None, _error: object, _trace: object) -> None:
+        self._quotas.end(self._member, self._count, again=kind is Deferred)
 
 
 def _overloaded(msg: str, member: str, quota: str, wait: float) -> OverloadedError:

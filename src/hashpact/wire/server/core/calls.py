@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError
-from functools import cached_property, partial
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, Final, TypeAlias
 
@@ -45,12 +45,9 @@ class Call:
         self._over = over
         self._then: list[Callable[[], None]] | None = []
         self.metadata: Metadata = event.invocation_metadata
-
-    @cached_property
-    def peer(self) -> Mapping[str, tuple[bytes, ...]]:
+        known = cygrpc.auth_context(event.call) or {}
+        self.peer: Mapping[str, tuple[bytes, ...]] = {key.decode(): values for key, values in known.items()}
         """What is known of the other end of the connection, which is the same for the whole call."""
-        known = cygrpc.auth_context(self._call) or {}
-        return {key.decode(): values for key, values in known.items()}
 
     def time_remaining(self) -> float:
         """The seconds until the caller gives up; 0 after that."""

@@ -47,6 +47,7 @@ class Loop:
         self.ticks: list[Callable[[], None]] = []
         """Called about each second."""
         self._crashed = crashed
+        self._first: Callable[[], None] | None = None
         self._work: FairQueue[tuple[str, Callable[[], None]]] = FairQueue(1)
         self._arrived: dict[str, Callable[[Call], None]] = {_UNKNOWN: _refuse}
         self._lock = threading.Lock()
@@ -62,7 +63,7 @@ class Loop:
     @property
     def waiting(self) -> int:
         """How many members have work that waits."""
-        return len(self._work)
+        return len(self._work) + (self._first is not None)
 
     def serve(self, method: str, arrived: Callable[[Call], None]) -> None:
         """Have ``arrived`` called with each call of a method, before the start."""
@@ -97,7 +98,10 @@ class Loop:
 
     def soon(self, member: str, work: Callable[[], None]) -> None:
         """Have a piece of work done for a member, which must not wait. For the serving thread alone."""
-        self._work.put(member, (member, work))
+        if self._first is None and not self._work:
+            self._first = work  # nobody waits, so there is no order to keep
+        else:
+            self._work.put(member, (member, work))
 
     def _request(self, method: str) -> None:
         """Be told of the next call of a method."""
@@ -112,13 +116,13 @@ class Loop:
 
     def _run(self) -> None:
         poll, queue, events, ticked = self._queue.poll, self._work, 0, time.time()
-        while self._requested or self._calls or queue.ready():
+        while self._requested or self._calls or self._first or queue:
             now = time.time()
             if now - ticked >= TICK:
                 ticked = now
                 for tick in self.ticks:
                     self._safely(tick)
-            waits = queue.ready()
+            waits = self._first is not None or queue
             if waits and events >= EVENTS:
                 events = 0
                 self._do()
@@ -152,6 +156,11 @@ class Loop:
         self._request(tag)
 
     def _do(self) -> None:
+        work = self._first
+        if work is not None:
+            self._first = None
+            self._safely(work)
+            return
         member, work = self._work.take()
         self._safely(work)
         self._work.done(member)
