@@ -98,6 +98,12 @@ class Catalog(Protocol):
         """
         ...
 
+    def nearest_at_once(
+        self, found: Sequence[tuple[FingerprintType, Hits]], narrow: Filter, limit: int
+    ) -> tuple[list[Match], list[int]] | None:
+        """As `nearest`, or None if that would wait for a disk or another thread, or take long."""
+        ...
+
     def forget(self, entry: int) -> None:
         """A statement has changed the entry, or the opinions on it."""
         ...

@@ -33,6 +33,10 @@ _AT_ONCE: Final = 256
 FEW: Final = 32
 """Up to this many hits are judged one by one: arrays pay off only beyond about forty."""
 
+_Place: TypeAlias = tuple[int, int, int]
+"""An entry, the number of the query that has found it, and where in its hits."""
+_NONE: Final[_Place] = (0, 0, 0)
+
 _NAMES: Final = tuple(sorted(TYPES))
 """The fingerprint types by number, in the order of their names."""
 
@@ -154,7 +158,14 @@ class EntryCatalog:
     ) -> tuple[list[Match], list[int]]:
         """The nearest entries that stand and that the filter keeps, and how many each query is near."""
         if sum(len(hits) for _, hits in found) <= FEW:
-            return self._nearest_of_few(found, narrow, limit)
+            near_few = _near_of(found)
+            if max(near_few, default=_NONE)[0] >= len(self._columns):
+                size = self._ledger.head().size
+                near_few = [one for one in near_few if one[0] < size]
+            with self._lock:
+                self._hold(max(near_few, default=_NONE)[0])
+                self._learn_all(near_few)
+                return self._nearest_of_few(near_few, found, narrow, limit)
         near = _Near.of(found)
         if near.entry.max(initial=0) >= len(self._columns):
             near = near.where(near.entry < self._ledger.head().size)
@@ -170,6 +181,20 @@ class EntryCatalog:
                     missing = [index for index in some if not self._learn(view, index)]
             absent |= np.isin(near.entry, missing)
         raise CancelledError
+
+    def nearest_at_once(
+        self, found: Sequence[tuple[FingerprintType, Hits]], narrow: Filter, limit: int
+    ) -> tuple[list[Match], list[int]] | None:
+        """As `nearest`, or None if an entry is to be read, or another thread is at work."""
+        if sum(len(hits) for _, hits in found) > FEW or not self._lock.acquire(blocking=False):
+            return None
+        try:
+            near = _near_of(found)
+            if max(near, default=_NONE)[0] < len(self._columns) and all(self._knows(one[0]) for one in near):
+                return self._nearest_of_few(near, found, narrow, limit)
+        finally:
+            self._lock.release()
+        return None
 
     def forget(self, entry: int) -> None:
         """A statement has changed the entry, or the opinions on it."""
@@ -233,51 +258,41 @@ class EntryCatalog:
         ], counts
 
     def _nearest_of_few(
-        self, found: Sequence[tuple[FingerprintType, Hits]], narrow: Filter, limit: int
+        self,
+        near: Sequence[_Place],
+        found: Sequence[tuple[FingerprintType, Hits]],
+        narrow: Filter,
+        limit: int,
     ) -> tuple[list[Match], list[int]]:
         """As `_nearest`, without arrays."""
-        near = [
-            (item // MAX_ITEMS, query, place)
-            for query, (_, hits) in enumerate(found)
-            for place, item in enumerate(hits.items)
-        ]
-        farthest = max(near, default=(0, 0, 0))[0]
-        if farthest >= len(self._columns):
-            size = self._ledger.head().size
-            near = [one for one in near if one[0] < size]
-            farthest = max(near, default=(0, 0, 0))[0]
-        best: dict[tuple[int, str], tuple[int, int, int]] = {}
+        best: dict[tuple[int, str], _Place] = {}
         entries: list[set[int]] = [set() for _ in found]
         counts = [0] * len(found)
-        with self._lock:
-            self._hold(farthest)
-            self._learn_all({entry for entry, _, _ in near})
-            kept = [one for one in near if self._keeps(one[0], narrow)]
-            for entry, query, _ in kept:
-                counts[query] += 1
-                entries[query].add(entry)
-            for one in sorted(kept, key=lambda one: _order(one, found)):
-                best.setdefault((one[0], found[one[1]][0].name), one)
-            matches = [
-                self._match(entry, query, found[query], place)
-                for entry, query, place in itertools.islice(best.values(), limit)
-            ]
+        kept = [one for one in near if self._keeps(one[0], narrow)]
+        for entry, query, _ in kept:
+            counts[query] += 1
+            entries[query].add(entry)
+        for one in sorted(kept, key=lambda one: _order(one, found)) if len(kept) > 1 else kept:
+            best.setdefault((one[0], found[one[1]][0].name), one)
+        matches = [
+            self._match(entry, query, found[query], place)
+            for entry, query, place in itertools.islice(best.values(), limit)
+        ]
         return matches, [
             count if count < limit else len(some) for count, some in zip(counts, entries, strict=True)
         ]
 
-    def _learn_all(self, entries: set[int]) -> None:
-        """Read those of some entries that are not known."""
-        columns = self._columns
-        unknown = [
-            entry
-            for entry in entries
-            if columns.terms[entry] == 0 or columns.counted[entry] not in {0, self._counting}
-        ]
+    def _learn_all(self, near: Sequence[_Place]) -> None:
+        """Read those entries that are not known."""
+        unknown = {entry for entry, _, _ in near if not self._knows(entry)}
         if unknown:
             with self._ledger.snapshot() as view:
                 for entry in unknown:
                     self._learn(view, entry)
+
+    def _knows(self, entry: int) -> bool:
+        columns = self._columns
+        return columns.terms[entry] != 0 and columns.counted[entry] in {0, self._counting}
 
     def _keeps(self, entry: int, narrow: Filter) -> bool:
         """Whether an entry stands, and the filter keeps it."""
@@ -370,7 +385,15 @@ class EntryCatalog:
         return number
 
 
-def _order(near: tuple[int, int, int], found: Sequence[tuple[FingerprintType, Hits]]) -> tuple[Any, ...]:
+def _near_of(found: Sequence[tuple[FingerprintType, Hits]]) -> list[_Place]:
+    return [
+        (item // MAX_ITEMS, query, place)
+        for query, (_, hits) in enumerate(found)
+        for place, item in enumerate(hits.items)
+    ]
+
+
+def _order(near: _Place, found: Sequence[tuple[FingerprintType, Hits]]) -> tuple[Any, ...]:
     """The nearest first; then by entry, type and query, and as they were found."""
     entry, query, place = near
     kind, hits = found[query]

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from hashpact.domain.checks import MAX_LIMIT, MAX_QUERIES, Answer, Check, Filter, Hits, Match
+from hashpact.domain.checks import MAX_LIMIT, MAX_QUERIES, Answer, Check, Filter, Hits, Match, Query
 from hashpact.domain.fingerprints import FingerprintType
 from hashpact.domain.kinds import unknown_label
 from hashpact.domain.matching.batches import Batch, BatchAnswer
@@ -19,6 +19,8 @@ BUDGET: Final = MAX_QUERIES * (MAX_LIMIT + 24)
 """Items that one check considers at most, an equal share for each query: more than the largest limit."""
 _TOGETHER: Final = 8
 """Codes that are looked for at once: until they are done nobody asks whether the caller still waits."""
+_ALONE: Final = 4
+"""Codes of one check that are looked for one by one: to put them together would cost more than it saves."""
 _FEW: Final = 4
 """The nearest items are tried alone if a query may consider so many times more."""
 _MOST_EACH: Final = 1024
@@ -46,24 +48,24 @@ class Checker:
         check: Check,
         wanted: Callable[[], bool] = lambda: True,
         turn: Callable[[], AbstractContextManager[object]] = nullcontext,
+        waits: Callable[[], None] = lambda: None,
     ) -> Answer:
         """The nearest matches that the filter keeps, at most one an entry and type, at most ``limit``.
 
         ``wanted`` is whether the caller still waits; it is asked before every few queries and while entries
-        are read. What takes long is done within ``turn``, which may wait until others have had theirs. Raises
-        CancelledError if nobody waits, UnavailableError if the index has not reached ``min_position``, and
+        are read. What takes long is done within ``turn``, which may wait until others have had theirs, and
+        ``waits`` is called before what may wait for the disk or for another thread. Raises CancelledError if
+        nobody waits, UnavailableError if the index has not reached ``min_position``, and
         UnknownLabelError if the filter names a label that the policy does not have.
         """
+        if check.min_position > self.follower.position or check.filter.labels:
+            waits()
         position = self.follower.reach(check.min_position)
         self._check_labels(check.filter)
         if _takes_long(check):
             with turn():
-                return self._answer(check, position, wanted, nullcontext)
-        return self._answer(check, position, wanted, turn)
-
-    def may_wait(self, check: Check) -> bool:
-        """Whether answering that check may have to wait for the disk."""
-        return check.min_position > self.follower.position or bool(check.filter.labels)
+                return self._answer(check, position, wanted, nullcontext, waits)
+        return self._answer(check, position, wanted, turn, waits)
 
     def check_batch(
         self,
@@ -110,6 +112,7 @@ class Checker:
         position: int,
         wanted: Callable[[], bool],
         turn: Callable[[], AbstractContextManager[object]],
+        waits: Callable[[], None],
     ) -> Answer:
         share = BUDGET // len(check.queries)
         wide = check.limit * _FEW > share
@@ -117,7 +120,11 @@ class Checker:
         found = self._search(check, numbers, share if wide else check.limit, wanted)
         if not any(hits.items for _, hits in found):
             return Answer((), position, any(hits.truncated for _, hits in found))
-        matches, kept = self.follower.catalog.nearest(found, check.filter, check.limit, wanted)
+        nearest = self.follower.catalog.nearest_at_once(found, check.filter, check.limit)
+        if nearest is None:
+            waits()
+            nearest = self.follower.catalog.nearest(found, check.filter, check.limit, wanted)
+        matches, kept = nearest
         if not wide:
             # Most filters keep most entries, so few queries need more than their nearest items.
             short = [
@@ -141,19 +148,13 @@ class Checker:
     ) -> list[tuple[FingerprintType, Hits]]:
         """What each query of these numbers finds, in their order; those alike are looked for together."""
         queries = check.queries
-        if len(numbers) == 1:
-            if not wanted():
-                raise CancelledError
-            query = queries[numbers[0]]
-            kind, threshold = query.fingerprint.type, query.threshold
-            within = query.within() if threshold is None else threshold
-            return [(kind, self.index.search(query.fingerprint, within, limit))]
+        if len(numbers) <= _ALONE:
+            some = [queries[number] for number in numbers]
+            return [(query.fingerprint.type, self._search_one(query, limit, wanted)) for query in some]
         alike: dict[tuple[str, float], list[int]] = {}
         for number in numbers:
             query = queries[number]
-            # The index checks a threshold that was asked for, once for all that have it.
-            threshold = query.within() if query.threshold is None else query.threshold
-            alike.setdefault((query.fingerprint.type.name, threshold), []).append(number)
+            alike.setdefault((query.fingerprint.type.name, _threshold(query)), []).append(number)
         found: dict[int, Hits] = {}
         for (_, threshold), some in alike.items():
             together = 1 if queries[some[0]].fingerprint.type.is_set else _TOGETHER
@@ -164,6 +165,11 @@ class Checker:
                 fingerprints = [queries[number].fingerprint for number in batch]
                 found.update(zip(batch, self.index.search_all(fingerprints, threshold, limit), strict=True))
         return [(queries[number].fingerprint.type, found[number]) for number in numbers]
+
+    def _search_one(self, query: Query, limit: int, wanted: Callable[[], bool]) -> Hits:
+        if not wanted():
+            raise CancelledError
+        return self.index.search(query.fingerprint, _threshold(query), limit)
 
     def _check_labels(self, narrow: Filter) -> None:
         """Refuse a label that no entry can have: it would silently keep nothing."""
@@ -182,6 +188,11 @@ class _Bounds(NamedTuple):
 
     items: int
     matches: int
+
+
+def _threshold(query: Query) -> float:
+    """The threshold of a query. The index checks one that was asked for, once for all that have it."""
+    return query.within() if query.threshold is None else query.threshold
 
 
 def _pieces(found: Mapping[int, Hits]) -> Iterator[list[tuple[int, Hits]]]:

@@ -25,7 +25,7 @@ from hashpact.service.prove import Prover
 from hashpact.service.read import READERS, PrivateParts, Reader
 from hashpact.service.renew import Renewer
 from hashpact.wire import batches, codec, evidence, fields, proposals
-from hashpact.wire.server.admission.pools import AT_ONCE, Deferred, Pool
+from hashpact.wire.server.admission.pools import Pool, wait
 from hashpact.wire.server.admission.quotas import Quotas
 from hashpact.wire.server.identity import CALLER, require, require_administrator
 from hashpact.wire.v1 import (
@@ -95,10 +95,8 @@ class CheckHandler(check_pb2_grpc.CheckServiceServicer):
         require(Role.CHECK)
         wanted, member = context.is_active, CALLER.get().id
         check = codec.check_from_wire(request)
-        if AT_ONCE.get() and self._checker.may_wait(check):
-            raise Deferred
         with self._quotas.asking(member, len(check.queries)):
-            answer = self._checker.check(check, wanted, lambda: self._pool.turn(member, wanted))
+            answer = self._checker.check(check, wanted, lambda: self._pool.turn(member, wanted), wait)
         return codec.answer_to_wire(answer)
 
     def CheckBatch(  # noqa: N802  # gRPC names it

@@ -35,6 +35,12 @@ class Deferred(Exception):  # noqa: N818  # it is no error
     """The work takes long: it is to be done again in a thread of its pool, from the beginning."""
 
 
+def wait() -> None:
+    """Called before what may wait. Raises Deferred in a thread that must not."""
+    if AT_ONCE.get():
+        raise Deferred
+
+
 class _Job(NamedTuple):
     """Work of a member's."""
 
@@ -180,8 +186,7 @@ class Pool:
 
         Raises CancelledError if the caller leaves before, and Deferred in a thread that must not wait.
         """
-        if AT_ONCE.get():
-            raise Deferred
+        wait()
         if not wanted():
             raise CancelledError
         turn = self._turns.take(member)
