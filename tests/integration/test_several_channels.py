@@ -19,7 +19,7 @@ from builders import fingerprint
 from clearinghouse import Caller, Clearinghouse, Connect
 from running import BOTH, RunningServer, found
 
-from hashpact import AsyncClient, Client, Fingerprint, InvalidInputError, UnavailableError
+from hashpact import AsyncClient, Client, DeadlineError, Fingerprint, InvalidInputError, UnavailableError
 from hashpact.domain.fingerprints import PDQ
 from hashpact.service.check import Checker
 
@@ -112,6 +112,35 @@ async def test_calls_avoid_a_process_that_hangs(
     assert answers.count(False) <= 4 * hung
     assert answers.count(True) >= 30
     await caller("close")
+
+
+@pytest.mark.parametrize(("method", "given"), [("check_stream", [CODE]), ("entries", 0)])
+async def test_a_stream_that_hangs_is_a_failure_of_its_channel_and_one_that_is_read_ends_that(
+    home: Path,
+    kind: Any,  # noqa: ANN401  # either class
+    method: str,
+    given: Any,  # noqa: ANN401  # what the method takes
+) -> None:
+    with RunningServer(home) as server:
+        client = kind(server.profile("acme-video"), channels=2, timeout=0.5)
+        caller = Caller(client)
+        await caller("submit", CODE, labels=["other"], timeout=30)
+        await caller("check", CODE, timeout=30)
+        lanes = client._connection._spread._lanes
+        assert [lane.until for lane in lanes] == [0, 0]
+        server.pause()
+        try:
+            with pytest.raises((UnavailableError, DeadlineError)):
+                await caller(method, given)
+        finally:
+            os.kill(server.process.pid, signal.SIGCONT)
+        assert sum(lane.until > 0 for lane in lanes) == 1
+        for lane in lanes:
+            lane.until, lane.period = time.monotonic() + 60, 16
+        client.timeout = 30
+        assert len(await caller(method, given)) == 1
+        assert sorted((lane.until > 0, lane.period) for lane in lanes) == [(False, 1), (True, 16)]
+        await caller("close")
 
 
 @pytest.mark.parametrize("channels", [1, 3])
