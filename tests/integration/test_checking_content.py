@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import fingerprint
 from clearinghouse import Clearinghouse, Connect, wall_clock
 from PIL import Image, ImageOps
 
@@ -126,6 +127,11 @@ async def test_what_cannot_be_read_is_an_error_and_of_many_a_result(
         ("check_text", "x", {"strength": "strong"}, "strength is one of"),
         ("check_text", "x", {"on_unavailable": "ajar"}, "on_unavailable is one of open, closed"),
         ("check_text", "x", {"limits": 3}, "unexpected option 'limits'"),
+        ("check_file", b"x", {"limit": 2000}, "limit must be from 1 to 1000"),
+        ("check_files", [b"\x00one", b"\x00two"], {"limit": 2000}, "limit must be from 1 to 1000"),
+        ("check_files", [b"x"], {"min_position": -1}, "min_position must not be negative"),
+        ("check_many", [], {"limit": 65}, "limit must be from 1 to 64"),
+        ("check_files", [b"x"], {"timeout": -1}, "timeout is a number of seconds above 0"),
         ("check", [], {"views": ()}, "unexpected option 'views'"),
         ("check_many", [], {"views": ()}, "unexpected option 'views'"),
     ],
@@ -218,6 +224,32 @@ async def test_what_is_looked_for_can_be_chosen(
 
     result = await caller("check_file", path, queries=tight, min_position=receipt.tree_size)
     assert {match.score for match in result.matches} == {0}
+
+
+async def test_of_many_a_wrong_choice_of_what_is_looked_for_is_an_error_of_one(
+    house: Clearinghouse, connect: Connect
+) -> None:
+    caller = connect(house.profile("acme"))
+    code = fingerprints_of(b"\x00good").fingerprints[0]
+    chosen = {
+        b"\x00far": [Query(fingerprint(PDQ, "1"), 999)],
+        b"\x00none": [],
+        b"\x00many": [Query(code)] * 65,
+        b"\x00good": [Query(code)],
+        b"\x00also": [Query(code)],
+    }
+
+    def queries(content: Any, _: object) -> list[Query]:  # noqa: ANN401  # what was given
+        return chosen[content]
+
+    results = await caller("check_files", list(chosen), queries=queries)
+    assert [result.checked for result in results] == [False, False, False, True, True]
+    for result in results:
+        assert result.made.fingerprints == fingerprints_of(result.content).fingerprints
+        if not result.checked:
+            with pytest.raises(InvalidInputError) as alone:
+                await caller("check_file", result.content, queries=queries)
+            assert result.error.message == alone.value.message
 
 
 def test_an_unchecked_answer_never_looks_like_no_match() -> None:

@@ -13,11 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from clearinghouse import Caller
+from clearinghouse import Caller, Clearinghouse, Connect
 from running import BOTH, RunningServer, found
 
-from hashpact import AsyncClient, CircuitState, Client, Fingerprint, UnavailableError
-from hashpact.member.checking.blocking import CHANNELS
+from hashpact import AsyncClient, CircuitState, Client, Fingerprint, InvalidInputError, UnavailableError
+from hashpact.member.checking.circuit import FAILURES
+from hashpact.member.checking.either import CHANNELS
 
 CODE = [Fingerprint("sha256/1", bytes(32))]
 OPEN, CLOSED = CircuitState.OPEN, CircuitState.CLOSED
@@ -116,6 +117,25 @@ async def test_a_trial_that_is_cancelled_does_not_keep_the_others_out(home: Path
         os.kill(server.process.pid, signal.SIGCONT)
         assert (await client.check(CODE)).checked
         await client.close()
+
+
+@pytest.mark.parametrize("wrong", [0, -1, "soon", float("nan")])
+async def test_a_wrong_timeout_does_not_move_the_circuit(
+    house: Clearinghouse, connect: Connect, wrong: object
+) -> None:
+    caller = connect(house.profile("acme"), channels=1)
+    circuit, away = caller.client.circuit, UnavailableError("away")
+    for _ in range(FAILURES - 1):
+        with pytest.raises(UnavailableError), circuit.asking():
+            raise away
+    checks = (("check", CODE), ("check_many", CODE), ("check_bytes", b"x"), ("check_files", [b"x"]))
+    for method, given in checks:
+        with pytest.raises(InvalidInputError, match="timeout is a number"):
+            await caller(method, given, timeout=wrong)
+    assert circuit.state is CLOSED
+    with pytest.raises(UnavailableError), circuit.asking():
+        raise away
+    assert circuit.state is OPEN
 
 
 def test_statements_are_sent_however_many_checks_have_failed(home: Path) -> None:
