@@ -12,7 +12,8 @@ class Reached:
     """The largest tree size of the receipts that a client got in this process, ``size``; 0 before the first.
 
     As the ``min_position`` of a check it makes a process of the server read its log first if its index is
-    behind. Only a server that has lost statements cannot reach it. Any number of threads may share it; it survives a fork.
+    behind. Only a server that has lost statements cannot reach it. Any number of threads may share it; it
+    survives a fork.
     """
 
     def __init__(self) -> None:
