@@ -147,7 +147,7 @@ async def test_a_stream_that_hangs_is_a_failure_of_its_channel_and_one_that_is_r
 async def test_connections_that_end_of_age_fail_no_call(
     founded: Clearinghouse, connect: Connect, monkeypatch: pytest.MonkeyPatch, channels: int
 ) -> None:
-    # Every seventh takes longer than a connection lasts: it ends in an error of the channel, and is sent again.
+    # Every seventh takes longer than a connection lasts: it ends with that, and is sent again.
     founded.limits = replace(founded.limits, connection_age=0.2, connection_grace=0.05)
     check, asked = Checker.check, []
 
