@@ -291,7 +291,7 @@ async def test_open_says_that_nothing_was_checked_and_never_hides_a_refusal(
     house: Clearinghouse, connect: Connect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     asked = [Query(one) for one in fingerprints_of(b"\x00other").fingerprints]
-    late = connect(house.profile("acme"), on_unavailable="open", timeout=0.3)
+    late = connect(house.profile("acme"), on_unavailable="open", timeout=0.3, channels=1)
     closed = connect(house.profile("acme"), timeout=0.3)
     stranger = connect(house.profile("stranger"), on_unavailable="open")
     with pytest.raises(NotPermittedError):
@@ -300,6 +300,7 @@ async def test_open_says_that_nothing_was_checked_and_never_hides_a_refusal(
     refused = connect(house.profile("acme", house.tls(house.member("acme"), other)))
     with pytest.raises(CertificateError):
         await refused("check", asked, on_unavailable="open")
+    assert (await late("check", asked, timeout=30)).checked  # it is connected now
     monkeypatch.setattr(Checker, "check", away)
     monkeypatch.setattr(Checker, "check_batch", away)
     answer = await late("check", asked)
