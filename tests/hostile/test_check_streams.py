@@ -13,6 +13,7 @@ import grpc
 import pytest
 from builders import fingerprint, near
 from clearinghouse import HOST, Clearinghouse, Connect
+from waits import until
 
 from hashpact.domain.checks import Answer, Check, Query
 from hashpact.domain.fingerprints import PDQ
@@ -99,15 +100,6 @@ def codes(house: Clearinghouse) -> list[str]:
 def over(house: Clearinghouse) -> bool:
     """Whether a stream has ended by itself: seldom, the end of its requests is seen before its caller's."""
     return not {"CANCELLED", "OK"}.isdisjoint(codes(house))
-
-
-async def until(reached: Callable[[], object]) -> None:
-    """Wait for something that comes about by itself."""
-    async with asyncio.timeout(60):
-        while True:
-            if reached():
-                return
-            await asyncio.sleep(0.01)
 
 
 async def test_44_idle_streams_keep_no_threads_and_hold_nobody_up(

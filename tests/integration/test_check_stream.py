@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from builders import fingerprint, near
 from clearinghouse import Clearinghouse, Connect
 from running import BOTH, RunningServer, found
+from waits import until
 
 from hashpact.domain.checks import Answer, Filter
 from hashpact.domain.fingerprints import PDQ, SHA256, Fingerprint
@@ -37,14 +37,6 @@ def upload(number: int) -> list[Fingerprint]:
     """The fingerprints of one: every third is a copy of one of the first pictures."""
     code = near(PICTURES[number // 3 % 5], 2) if number % 3 == 0 else fingerprint(PDQ, f"new {number}")
     return [fingerprint(SHA256, f"bytes {number}"), code]
-
-
-def wait_until(reached: Callable[[], object]) -> None:
-    """Wait for something that comes about by itself."""
-    end = time.monotonic() + 60
-    while not reached():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def matched(outcome: Answer | HashpactError) -> list[tuple[int, int]]:
@@ -173,7 +165,7 @@ async def test_a_stream_that_is_idle_is_opened_again_when_an_upload_comes(house:
             assert list(outcomes) == []
 
     under_way = asyncio.create_task(asyncio.to_thread(conversation))
-    await asyncio.to_thread(wait_until, lambda: house.events.entries)
+    await until(lambda: house.events.entries)
     ended.set()
     await asyncio.wait_for(under_way, 60)
     assert [one["code"] for one in house.events.entries] == ["OK"] * len(house.events.entries)
@@ -240,7 +232,7 @@ async def test_a_server_that_stops_answers_what_it_has_read(house: Clearinghouse
             outcomes.extend(client.check_stream(map(upload, range(1_000_000))))
 
     under_way = asyncio.create_task(asyncio.to_thread(conversation))
-    await asyncio.to_thread(wait_until, lambda: len(outcomes) > 100)
+    await until(lambda: len(outcomes) > 100)
     await asyncio.to_thread(house.server.stop, 60)  # which does not wait that long: the stream ends
     with pytest.raises(UnavailableError):
         await asyncio.wait_for(under_way, 60)

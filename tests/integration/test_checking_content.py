@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import fingerprint
 from clearinghouse import Clearinghouse, Connect, wall_clock
 from PIL import Image, ImageOps
 
@@ -126,6 +127,11 @@ async def test_what_cannot_be_read_is_an_error_and_of_many_a_result(
         ("check_text", "x", {"strength": "strong"}, "strength is one of"),
         ("check_text", "x", {"on_unavailable": "ajar"}, "on_unavailable is one of open, closed"),
         ("check_text", "x", {"limits": 3}, "unexpected option 'limits'"),
+        ("check_file", b"x", {"limit": 2000}, "limit must be from 1 to 1000"),
+        ("check_files", [b"\x00one", b"\x00two"], {"limit": 2000}, "limit must be from 1 to 1000"),
+        ("check_files", [b"x"], {"min_position": -1}, "min_position must not be negative"),
+        ("check_many", [], {"limit": 65}, "limit must be from 1 to 64"),
+        ("check_files", [b"x"], {"timeout": -1}, "timeout is a number of seconds above 0"),
         ("check", [], {"views": ()}, "unexpected option 'views'"),
         ("check_many", [], {"views": ()}, "unexpected option 'views'"),
     ],
@@ -220,6 +226,32 @@ async def test_what_is_looked_for_can_be_chosen(
     assert {match.score for match in result.matches} == {0}
 
 
+async def test_of_many_a_wrong_choice_of_what_is_looked_for_is_an_error_of_one(
+    house: Clearinghouse, connect: Connect
+) -> None:
+    caller = connect(house.profile("acme"))
+    code = fingerprints_of(b"\x00good").fingerprints[0]
+    chosen = {
+        b"\x00far": [Query(fingerprint(PDQ, "1"), 999)],
+        b"\x00none": [],
+        b"\x00many": [Query(code)] * 65,
+        b"\x00good": [Query(code)],
+        b"\x00also": [Query(code)],
+    }
+
+    def queries(content: Any, _: object) -> list[Query]:  # noqa: ANN401  # what was given
+        return chosen[content]
+
+    results = await caller("check_files", list(chosen), queries=queries)
+    assert [result.checked for result in results] == [False, False, False, True, True]
+    for result in results:
+        assert result.made.fingerprints == fingerprints_of(result.content).fingerprints
+        if not result.checked:
+            with pytest.raises(InvalidInputError) as alone:
+                await caller("check_file", result.content, queries=queries)
+            assert result.error.message == alone.value.message
+
+
 def test_an_unchecked_answer_never_looks_like_no_match() -> None:
     error = UnavailableError("away", position="7")
     answer = Unchecked(error)
@@ -259,7 +291,7 @@ async def test_open_says_that_nothing_was_checked_and_never_hides_a_refusal(
     house: Clearinghouse, connect: Connect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     asked = [Query(one) for one in fingerprints_of(b"\x00other").fingerprints]
-    late = connect(house.profile("acme"), on_unavailable="open", timeout=0.3)
+    late = connect(house.profile("acme"), on_unavailable="open", timeout=0.3, channels=1)
     closed = connect(house.profile("acme"), timeout=0.3)
     stranger = connect(house.profile("stranger"), on_unavailable="open")
     with pytest.raises(NotPermittedError):
@@ -268,17 +300,22 @@ async def test_open_says_that_nothing_was_checked_and_never_hides_a_refusal(
     refused = connect(house.profile("acme", house.tls(house.member("acme"), other)))
     with pytest.raises(CertificateError):
         await refused("check", asked, on_unavailable="open")
+    assert (await late("check", asked, timeout=30)).checked  # it is connected now
     monkeypatch.setattr(Checker, "check", away)
     monkeypatch.setattr(Checker, "check_batch", away)
     answer = await late("check", asked)
-    assert (answer.checked, answer.error.code) == (False, "UNAVAILABLE")
+    silent = {"UNAVAILABLE", "DEADLINE"}  # the last try may have no time left
+    assert not answer.checked
+    assert answer.error.code in silent
     many = await late("check_many", asked * 3)
     assert [one.checked for one in many] == [False] * 6
     result = await late("check_text", TEXT)
-    assert (result.checked, result.error.message) == (False, "not today")
+    assert not result.checked
+    assert result.error.code in silent
     assert result.made.fingerprints[0].type is MINHASH
     results = await late("check_files", [b"\x00one", b"\x00two", tmp_path / "missing"])
-    assert [result.error.code for result in results] == ["UNAVAILABLE", "UNAVAILABLE", "UNUSABLE_CONTENT"]
+    assert {result.error.code for result in results[:2]} <= silent
+    assert results[2].error.code == "UNUSABLE_CONTENT"
     with pytest.raises(UnavailableError):
         await late("check", asked, on_unavailable="closed")
     for method, given in (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -115,6 +116,9 @@ def test_an_empty_directory_has_no_match(server: RunningServer, tmp_path: Path) 
 
 
 def test_a_terminal_has_a_bar_with_the_matches_above(server: RunningServer, uploads: Path) -> None:
+    (uploads / "z").mkdir()
+    for number in range(100):  # the first call has 64 files: while it is answered, others are still to come
+        (uploads / "z" / f"{number}.bin").write_bytes(bytes([0, number]))
     main, other = pty.openpty()
     environ = {**os.environ, "TERM": "xterm", "COLUMNS": "200"}
     with subprocess.Popen(
@@ -130,10 +134,13 @@ def test_a_terminal_has_a_bar_with_the_matches_above(server: RunningServer, uplo
         assert running.wait() == 0
     os.close(main)
     text = shown.decode()
-    assert "files" in text
-    assert "100%" in text or "5/5" in text or "━" in text
+    shown_of_all = [int(percent) for percent in re.findall(r"files .*?(\d+)%", text)]
+    assert (shown_of_all[0], shown_of_all[-1]) == (0, 100)
+    assert shown_of_all == sorted(shown_of_all)
     assert text.count("entry 4, same by") == 3
-    assert "5 files checked at position 5: 3 matched" in text
+    assert text.rindex("entry 4, same by") < text.rindex("100%")
+    # At the end the bar's line is erased.
+    assert text.rpartition("\x1b[2K")[2] == "105 files checked at position 5: 3 matched\r\n"
 
 
 def test_memory_does_not_grow_with_the_number_of_files(server: RunningServer, tmp_path: Path) -> None:

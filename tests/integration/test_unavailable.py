@@ -9,18 +9,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from clearinghouse import Caller
+from clearinghouse import Caller, Clearinghouse, Connect
 from running import BOTH, RunningServer, found
+from waits import until
 
-from hashpact import AsyncClient, CircuitState, Client, Fingerprint, UnavailableError
-from hashpact.member.checking.blocking import CHANNELS
+from hashpact import AsyncClient, CircuitState, Client, Fingerprint, InvalidInputError, UnavailableError
+from hashpact.member.checking.circuit import FAILURES
+from hashpact.member.checking.either import CHANNELS
 
 CODE = [Fingerprint("sha256/1", bytes(32))]
-OPEN, CLOSED = CircuitState.OPEN, CircuitState.CLOSED
+OPEN, CLOSED, HALF_OPEN = CircuitState.OPEN, CircuitState.CLOSED, CircuitState.HALF_OPEN
 
 
 @pytest.fixture
@@ -38,12 +39,6 @@ def kind(request: pytest.FixtureRequest) -> type[Client | AsyncClient]:
 
 def port_of(server: RunningServer) -> int:
     return int(server.address.rsplit(":", 1)[1])
-
-
-async def until(circuit: Callable[[], CircuitState], state: CircuitState) -> None:
-    """Wait until a circuit is in a state."""
-    while circuit() is not state:  # noqa: ASYNC110 - only a clock changes it
-        await asyncio.sleep(0.01)
 
 
 async def test_a_killed_server_opens_the_circuit_and_a_new_one_closes_it(
@@ -71,9 +66,9 @@ async def test_a_killed_server_opens_the_circuit_and_a_new_one_closes_it(
     assert sum("not asked" in answer.error.message for answer in answers) >= 90
     with RunningServer(home, port=port):
         async with asyncio.timeout(60):
-            await until(lambda: circuit.state, CircuitState.HALF_OPEN)
+            await until(lambda: circuit.state is HALF_OPEN)
             while not (await caller("check", CODE)).checked:
-                await until(lambda: circuit.state, CircuitState.HALF_OPEN)
+                await until(lambda: circuit.state is HALF_OPEN)
         assert circuit.state is CLOSED
         assert all([(await caller("check", CODE)).checked for _ in range(10)])
         await caller("close")
@@ -92,7 +87,7 @@ async def test_a_server_that_hangs_opens_the_circuit_by_its_deadlines(
         assert caller.client.circuit.state is OPEN
         os.kill(server.process.pid, signal.SIGCONT)
         async with asyncio.timeout(60):
-            await until(lambda: caller.client.circuit.state, CircuitState.HALF_OPEN)
+            await until(lambda: caller.client.circuit.state is HALF_OPEN)
             assert (await caller("check", CODE)).checked
         assert caller.client.circuit.state is CLOSED
         await caller("close")
@@ -105,7 +100,7 @@ async def test_a_trial_that_is_cancelled_does_not_keep_the_others_out(home: Path
         server.pause()
         while client.circuit.state is CLOSED:
             await client.check(CODE, timeout=0.1, on_unavailable="open")
-        await until(lambda: client.circuit.state, CircuitState.HALF_OPEN)
+        await until(lambda: client.circuit.state is HALF_OPEN)
         trial = asyncio.create_task(client.check(CODE, timeout=60))
         await asyncio.sleep(0)
         with pytest.raises(UnavailableError, match="another check tries again now"):
@@ -116,6 +111,25 @@ async def test_a_trial_that_is_cancelled_does_not_keep_the_others_out(home: Path
         os.kill(server.process.pid, signal.SIGCONT)
         assert (await client.check(CODE)).checked
         await client.close()
+
+
+@pytest.mark.parametrize("wrong", [0, -1, "soon", float("nan")])
+async def test_a_wrong_timeout_does_not_move_the_circuit(
+    house: Clearinghouse, connect: Connect, wrong: object
+) -> None:
+    caller = connect(house.profile("acme"), channels=1)
+    circuit, away = caller.client.circuit, UnavailableError("away")
+    for _ in range(FAILURES - 1):
+        with pytest.raises(UnavailableError), circuit.asking():
+            raise away
+    checks = (("check", CODE), ("check_many", CODE), ("check_bytes", b"x"), ("check_files", [b"x"]))
+    for method, given in checks:
+        with pytest.raises(InvalidInputError, match="timeout is a number"):
+            await caller(method, given, timeout=wrong)
+    assert circuit.state is CLOSED
+    with pytest.raises(UnavailableError), circuit.asking():
+        raise away
+    assert circuit.state is OPEN
 
 
 def test_statements_are_sent_however_many_checks_have_failed(home: Path) -> None:

@@ -15,6 +15,7 @@ from builders import fingerprint
 from clearinghouse import Clearinghouse, Connect
 from google.rpc import error_details_pb2  # type: ignore[import-untyped]  # ships no type information
 from grpc_status import rpc_status
+from waits import until
 
 from hashpact.domain.checks import Answer, Check, Query
 from hashpact.domain.fingerprints import PDQ
@@ -152,15 +153,6 @@ async def test_a_failed_commit_reaches_the_process_and_a_refusal_does_not(
     assert crashed["exception"] == "builtins.ZeroDivisionError"
     assert "test_wire_hostile.py" in crashed["traceback"]
     assert "secret" not in repr(founded.events.entries)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for it, for 5 seconds at most."""
-    for _ in range(500):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    pytest.fail("it did not come about")
 
 
 async def test_an_append_is_finished_when_its_caller_has_gone(

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,6 +19,7 @@ from typing import Any, Self
 import pytest
 from builders import check_log
 from running import BOTH, ORIGIN, UNMEASURED, RunningServer, answered, found, health_port, ready_line
+from waits import wait_until
 
 from hashpact.config import HomeConfig
 from hashpact.domain.fingerprints import PDQ, Fingerprint
@@ -32,8 +32,6 @@ from hashpact.member.profile import Profile
 
 HOLDING = Path(__file__).parent.parent / "support" / "holding.py"
 PROCESSES = {"keeper", "worker-1", "worker-2"}
-PATIENCE = 60.0
-"""Seconds for which an event is awaited on the slowest machine."""
 
 
 @pytest.fixture
@@ -49,14 +47,6 @@ def events(server: RunningServer, name: str) -> list[dict[str, Any]]:
     """What the processes have logged under that name, in whole lines."""
     lines = server.log.rpartition("\n")[0].splitlines()
     return [event for event in map(json.loads, lines) if event["event"] == name]
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    """Wait until that holds."""
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def processes(server: RunningServer) -> dict[str, int]:
@@ -107,7 +97,7 @@ def on_each_worker(profile: Profile, server: RunningServer, ask: Callable[[Clien
         calls = events(server, "rpc")[before:]
         return {one["process"] for one in calls if one["rpc"].endswith("/Check")} >= PROCESSES - {"keeper"}
 
-    eventually(asked)
+    wait_until(asked)
     return {one["process"] for one in events(server, "rpc")[before:]}
 
 
@@ -146,7 +136,7 @@ class Checks:
     def more(self) -> None:
         """Wait until some more are answered."""
         before = self.answered
-        eventually(lambda: self.answered > before + 20)
+        wait_until(lambda: self.answered > before + 20)
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
@@ -186,7 +176,7 @@ def test_each_process_that_is_killed_is_replaced_while_the_others_answer(home: P
             for name in sorted(PROCESSES):
                 killed = processes(server)[name]
                 os.kill(killed, signal.SIGKILL)
-                eventually(partial(replaced, server, name, killed))
+                wait_until(partial(replaced, server, name, killed))
                 checks.more()
         assert checks.wrong == []
         lost = events(server, "a process ended and is replaced")
@@ -206,7 +196,7 @@ def test_a_reload_replaces_every_process_and_drops_no_call(home: Path) -> None:
         config.write_text(config.read_text().replace('"calls"', '"off"'))
         with Checks(profile, receipt, 1) as checks:
             server.process.send_signal(signal.SIGHUP)
-            eventually(lambda: len(events(server, "reloaded")) == 1)
+            wait_until(lambda: len(events(server, "reloaded")) == 1)
             checks.more()
         assert (checks.failures, checks.wrong) == ([], [])
         after = processes(server)
@@ -225,7 +215,7 @@ def test_a_reload_with_a_broken_configuration_leaves_all_as_it_was(home: Path) -
         text = config.read_text()
         config.write_text(text + "junk = 1\n")
         server.process.send_signal(signal.SIGHUP)
-        eventually(lambda: bool(events(server, "cannot reload; the other processes go on as they are")))
+        wait_until(lambda: bool(events(server, "cannot reload; the other processes go on as they are")))
         (refused,) = events(server, "cannot reload; the other processes go on as they are")
         assert "junk" in refused["reason"]
         assert not any(map(ended, before.values()))
@@ -241,7 +231,7 @@ def test_when_the_supervisor_is_killed_all_end_and_the_next_start_has_everything
             receipts = {seed: submit(client, seed) for seed in range(5)}
         all_of_them = processes(server)
         server.kill()
-        eventually(lambda: all(map(ended, all_of_them.values())))
+        wait_until(lambda: all(map(ended, all_of_them.values())))
     port = int(server.address.rpartition(":")[2])
     with RunningServer(home, "--workers", "2", port=port) as again:
         with Client(again.profile("acme-video")) as client:
@@ -266,15 +256,15 @@ def test_a_keeper_that_is_killed_in_the_middle_of_its_work_leaves_the_index_whol
         with Client(server.profile("acme-video")) as client:
             receipts = {seed: submit(client, seed) for seed in range(5)}
             server.process.send_signal(signal.SIGHUP)
-            eventually(held.exists)
+            wait_until(held.exists)
             pid = int(held.read_text())
             assert pid == processes(server)["keeper"]
             assert not events(server, "saved the index")
             os.kill(pid, signal.SIGKILL)
-            eventually(lambda: processes(server)["keeper"] != pid)
+            wait_until(lambda: processes(server)["keeper"] != pid)
             for seed, receipt in receipts.items():
                 assert [match.entry for match in client.check([code(seed)]).matches] == [receipt.index]
-            eventually(lambda: len(events(server, "reloaded")) == 1)
+            wait_until(lambda: len(events(server, "reloaded")) == 1)
             receipts[5] = submit(client, 5)
         assert server.stop() == 0
         assert len(events(server, "saved the index")) == 1
@@ -328,7 +318,7 @@ def test_a_passphrase_is_typed_once_for_all_processes(tmp_path: Path) -> None:
         ) as server,
     ):
         try:
-            eventually(lambda: "Passphrase of" in log.read_text())
+            wait_until(lambda: "Passphrase of" in log.read_text())
             os.write(ours, b"correct horse\n")
             assert ready_line(server, log).startswith(f"serving {ORIGIN} on ")
         finally:

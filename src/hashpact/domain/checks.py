@@ -135,14 +135,19 @@ class Check:
         if large > MAX_SETS:
             msg = f"a check has at most {MAX_SETS} fingerprints of winnow/1 and parts/1 together, not {large}"
             raise InvalidInputError(msg, field="queries")
-        if not 1 <= self.limit <= MAX_LIMIT:
-            msg = f"limit must be from 1 to {MAX_LIMIT}"
-            raise InvalidInputError(msg, field="limit")
-        if self.min_position < 0:
-            msg = "min_position must not be negative"
-            raise InvalidInputError(msg, field="min_position")
+        check_bounds(self.limit, MAX_LIMIT, self.min_position)
         for query in self.queries:
             query.fingerprint.type.threshold(query.threshold)
+
+
+def check_bounds(limit: int, most: int, min_position: int) -> None:
+    """Raise InvalidInputError unless the limit is from 1 to ``most``, and the position is not negative."""
+    if not 1 <= limit <= most:
+        msg = f"limit must be from 1 to {most}"
+        raise InvalidInputError(msg, field="limit")
+    if min_position < 0:
+        msg = "min_position must not be negative"
+        raise InvalidInputError(msg, field="min_position")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import struct
 from binascii import unhexlify
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from hashpact.domain.grammar import Decimal, Field, Form, Hex, Word
 from hashpact.errors import InvalidInputError, MalformedError, UnusableFingerprintError
@@ -33,6 +33,9 @@ class Measure(enum.Enum):
     def larger_is_nearer(self) -> bool:
         """Whether a score is a similarity, a share or a number of keypoints, and not a distance."""
         return self in {Measure.JACCARD, Measure.CONTAINMENT, Measure.POINTS}
+
+
+Scores = TypeVar("Scores")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,26 @@ class FingerprintType:
             msg = f"the threshold for {self.name} must be {self._bound()}"
             raise InvalidInputError(msg, field="threshold")
         return wanted
+
+    def remoteness(self, score: Scores) -> Scores:
+        """How far away a hit is, from 0 (the same) to 1 (at the ceiling), by which hits of types compare.
+
+        ``score`` is a number, or a numpy array of numbers.
+        """
+        number: Any = score
+        far: Scores
+        match self.measure:
+            case Measure.HAMMING:
+                far = number / self.ceiling
+            case Measure.JACCARD | Measure.CONTAINMENT:
+                far = (1 - number) / (1 - self.ceiling)
+            case Measure.POINTS:
+                most = self.most_shared or self.count[1]
+                missing = most - 1.0 * number  # as floats: the index's own numbers may have no sign
+                far = missing * (missing > 0) / (most - self.ceiling)
+            case Measure.EQUALITY:
+                far = 0.0 * number
+        return far
 
     def _bound(self) -> str:
         match self.measure:

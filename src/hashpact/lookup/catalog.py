@@ -13,13 +13,13 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
-from typing import Any, Final, Self, TypeAlias, TypeVar
+from typing import Any, Final, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hashpact.domain.checks import Filter, Hits, Match, Transform
-from hashpact.domain.fingerprints import TYPES, FingerprintType, Measure
+from hashpact.domain.fingerprints import TYPES, FingerprintType
 from hashpact.domain.kinds import MAX_ITEMS
 from hashpact.domain.ports import Ledger, Snapshot
 from hashpact.domain.state import Entry, Key, Stance
@@ -41,7 +41,6 @@ _NAMES: Final = tuple(sorted(TYPES))
 """The fingerprint types by number, in the order of their names."""
 
 Numbers: TypeAlias = NDArray[np.int64]
-Scores = TypeVar("Scores", float, NDArray[np.float64])
 Mask: TypeAlias = NDArray[np.bool_]
 
 
@@ -113,7 +112,7 @@ class _Near:
         lengths = [len(hits) for _, hits in found]
         items = [np.asarray(hits.items, np.uint64) for _, hits in found]
         scores = [np.asarray(hits.scores, np.float64) for _, hits in found]
-        far = [_remoteness(kind, score) for (kind, _), score in zip(found, scores, strict=True)]
+        far = [kind.remoteness(score) for (kind, _), score in zip(found, scores, strict=True)]
         return cls(
             (np.concatenate(items) // np.uint64(MAX_ITEMS)).astype(np.int64),
             np.repeat(np.arange(len(found)), lengths),
@@ -397,22 +396,8 @@ def _order(near: _Place, found: Sequence[tuple[FingerprintType, Hits]]) -> tuple
     """The nearest first; then by entry, type and query, and as they were found."""
     entry, query, place = near
     kind, hits = found[query]
-    return _remoteness(kind, hits.scores[place]), entry, kind.name, query, place
+    return kind.remoteness(hits.scores[place]), entry, kind.name, query, place
 
 
 def _stand_below(key: Key) -> int:
     return _NEVER if key.stands_below is None else key.stands_below
-
-
-def _remoteness(kind: FingerprintType, scores: Scores) -> Scores:
-    match kind.measure:
-        case Measure.HAMMING:
-            return scores / kind.ceiling
-        case Measure.JACCARD | Measure.CONTAINMENT:
-            return (1 - scores) / (1 - kind.ceiling)
-        case Measure.POINTS:
-            most = kind.most_shared or kind.count[1]
-            beyond: Scores = (most - np.minimum(scores, most)) / (most - kind.ceiling)
-            return beyond
-        case Measure.EQUALITY:
-            return scores * 0.0

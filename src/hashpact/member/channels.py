@@ -13,7 +13,7 @@ from hashpact.errors import ConfigError
 from hashpact.keys import certificates, pkcs8
 from hashpact.keys.certificates import Shown
 from hashpact.keys.passphrase import Passphrases
-from hashpact.member.checking.blocking import TIMEOUT
+from hashpact.member.checking.either import TIMEOUT
 from hashpact.member.clients import Client
 from hashpact.member.paths import ProfilePaths
 from hashpact.member.profile import CERTIFICATE, Profile, config_of

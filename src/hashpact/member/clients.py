@@ -33,7 +33,8 @@ class Client(CheckClient):
     in the profile until its receipt has arrived. If the same submission is requested again after a crash, the
     kept bytes are sent instead of newly signed ones, so nothing is submitted twice.
 
-    A check that the server does not answer in time raises UnavailableError. With ``on_unavailable="open"``,
+    A check reflects what the same client has stated before, whichever process of the server answers it. A
+    check that the server does not answer in time raises UnavailableError. With ``on_unavailable="open"``,
     for the client or for one call, it returns a result that is not ``checked`` and has the ``error`` instead.
     After as many such checks in a row as there are channels, and at least three, ``circuit`` opens: checks
     end at once, and now and then one of them is sent, until one is answered; `Circuit` has the states.

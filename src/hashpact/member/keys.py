@@ -36,7 +36,7 @@ from hashpact.keys import certificates, pkcs8
 from hashpact.keys.passphrase import Passphrases
 from hashpact.keys.pkcs8 import write_key
 from hashpact.member.author import Author
-from hashpact.member.checking.blocking import TIMEOUT
+from hashpact.member.checking.either import TIMEOUT
 from hashpact.member.clients import Client
 from hashpact.member.paths import ProfilePaths
 from hashpact.member.profile import CERTIFICATE, Profile, ProfileWarning, config_of

@@ -38,6 +38,7 @@ from hashpact.governance.drafts import Draft
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
 from hashpact.member.author import Author, Reason, chosen
 from hashpact.member.checking.checks import Fingerprintable, adopted
+from hashpact.member.checking.reached import Reached
 from hashpact.member.checking.steps import Local, Steps
 from hashpact.member.pending import (
     Outbox,
@@ -66,6 +67,7 @@ class Operations:
     def __init__(self, profile: Profile, clock: Clock, entropy: Entropy) -> None:
         self.author = Author(profile.origin, profile.member, profile.key, profile.signer, clock, entropy)
         self.profile = profile
+        self.reached = Reached()
 
     def submit(
         self, items: Iterable[Fingerprintable], reason: Reason, removed: int | None, *, again: bool
@@ -184,6 +186,7 @@ class Operations:
             receipt = yield from self.believed(lambda: calls.append(submission, self.profile.log))
         except LogKeyError:
             receipt = yield from self._append_again(submission)
+        self.reached.note(receipt)
         yield Local(partial(self.profile.keep, submission, receipt, subject))
         return receipt
 
@@ -191,6 +194,7 @@ class Operations:
         """The steps of proposing administrators' statements; empty if they wait for signatures."""
         found = yield from self.believed(lambda: calls.propose(proposal, self.profile.log))
         for one in found:
+            self.reached.note(one.receipt)
             yield Local(partial(self.profile.keep, Submission(one.statement), one.receipt))
         return found
 

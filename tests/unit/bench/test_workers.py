@@ -30,4 +30,23 @@ def test_a_small_run_measures_both(
     assert [row["workers"] for row in report["rows"]] == [1, 2]
     assert all(row["calls/s"] > 0 and row["server_cores"] > 0 for row in report["rows"])
     (promise,) = report["promises"]
-    assert promise["verdict"] in {"pass", "FAIL"}
+    assert promise["measured"] == report["rows"][1]["x_one"]
+    assert promise["verdict"] == ("pass" if promise["measured"] >= workers.GAIN else "FAIL")
+
+
+@pytest.mark.parametrize(("gain", "verdict", "status"), [(workers.GAIN, "pass", 0), (1.0, "FAIL", 1)])
+def test_check_is_an_error_if_two_workers_gain_too_little(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    gain: float,
+    verdict: str,
+    status: int,
+) -> None:
+    turns = [{1: Turn(1000, 1.0, 0.0), 2: Turn(1000 * gain, 2.0, 0.0)}]
+    report = {"machine": {"load_average": 0}, "rows": list(rows_of(turns))}
+    monkeypatch.setattr(workers, "measure", lambda *_: report)
+    monkeypatch.setattr(sys, "argv", ["workers", "--check", "--json"])
+    assert workers.main() == status
+    out, err = capsys.readouterr()
+    assert [row["verdict"] for row in json.loads(out)["promises"]] == [verdict]
+    assert bool(err) == bool(status)

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
@@ -17,6 +16,7 @@ import grouping
 import pytest
 from builders import Identity, World, check_log, fingerprint, private_part, sign, submit
 from linear import LinearIndex
+from waits import wait_until
 
 from hashpact.domain.fingerprints import PDQ, commitment
 from hashpact.domain.messages import Submission
@@ -136,16 +136,8 @@ class Calls:
         """Begin these once the group before them is at the gate; they have joined the next one then."""
         assert self.gate.entered.acquire(timeout=LONG)
         begun = self.begin(*waiting)
-        until(lambda: len(self.intake._waiting) == len(waiting))
+        wait_until(lambda: len(self.intake._waiting) == len(waiting))
         return begun
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for it."""
-    end = time.monotonic() + LONG
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.001)
 
 
 def test_calls_that_wait_share_a_commit_and_a_checkpoint(world: World, ledger: SqliteLedger) -> None:
@@ -227,7 +219,7 @@ def test_a_group_is_committed_while_the_one_before_waits_for_witnesses(
     assert slow.asked.acquire(timeout=LONG)
     calls.gate.go.release()
     (second,) = calls.begin(submission(world, "b"))
-    until(lambda: ledger.head().size == FOUNDED + 2)
+    wait_until(lambda: ledger.head().size == FOUNDED + 2)
     assert not first.done()
     assert not second.done()
     slow.go.release()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from running import ORIGIN, found
+from waits import until
 
 from hashpact.errors import ConfigError, HashpactError, UnavailableError
 from hashpact.home.opening import Home, open_home
@@ -62,13 +63,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     monkeypatch.setattr(supervisor, "_PAUSES", (0.001, 0.002))
     with open_home(found(tmp_path, {})) as opened:
         yield opened
-
-
-async def until(holds: Callable[[], object]) -> None:
-    """Let the others run until that holds."""
-    async with asyncio.timeout(30):
-        while not holds():  # noqa: ASYNC110 - nothing tells when it does
-            await asyncio.sleep(0.001)
 
 
 def started(name: str) -> list[FakeChild]:

@@ -138,6 +138,22 @@ def test_a_bad_upload_has_its_error_in_its_place() -> None:
     assert refused.run() == [0, InvalidInputError, 2]
 
 
+def test_a_bad_upload_that_comes_with_a_good_one_while_nothing_is_asked_has_its_error_too() -> None:
+    flow = Flow(10)
+    flow.ask(upload(0))
+    assert sent(flow) == [0]
+    assert len(flow.answered(response(0, 0))) == 1
+    for one in (BAD, upload(1), BAD):
+        flow.ask(one)
+    assert sent(flow) == [1]
+    refused, answer, last = flow.answered(response(1, 1))
+    assert (refused, last) == (BAD, BAD)
+    assert isinstance(answer, Answer)
+    flow.ask(BAD)
+    with pytest.raises(CorruptError):  # nothing was asked
+        flow.answered(response(2, 2))
+
+
 @pytest.mark.parametrize("lost", [AWAY, STOPPING, LATE])
 def test_what_has_no_answer_is_asked_for_again_at_once_after_a_loss(lost: Failure) -> None:
     replies: list[Outcome] = [response(0, 0, 1), lost, response(0, 2), lost, response(0, 3, 4), None]

@@ -125,6 +125,11 @@ class _Looking:
         partial, queries = self.waiting.popleft()
         return partial.agreements(client, result.matches, queries - 1)
 
+    def forget(self, result: CheckResult) -> None:
+        """The next file was not checked: its partial check is not needed, if it was read."""
+        if self.parts and result.made is not None:
+            self.waiting.popleft()
+
     def _within(self, query: Query) -> Query:
         """The query within an option's threshold, at most its type's ceiling; views keep one that is less."""
         kind = query.fingerprint.type
@@ -271,8 +276,9 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
         )
         for result in results:
             name = name_of(result.content)
-            if result.made is None:
+            if result.made is None or result.error is not None:
                 assert result.error is not None  # noqa: S101 - else it would have been read
+                looking.forget(result)
                 work.failed(name, result.error)
                 continue
             show_warnings(name, result.made)

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
-from hashpact.domain.checks import Answer, Filter, Match, Query
-from hashpact.domain.fingerprints import TYPES, Fingerprint, FingerprintType, Measure
+from hashpact.domain.checks import Answer, Filter, Match, Query, check_bounds
+from hashpact.domain.fingerprints import TYPES, Fingerprint, FingerprintType
 from hashpact.errors import InvalidInputError
 
 MAX_BATCH: Final = 4096
@@ -91,12 +91,7 @@ class Batch:
         if not 1 <= len(self) <= MAX_BATCH:
             msg = f"a batch has 1 to {MAX_BATCH} fingerprints, not {len(self)}"
             raise InvalidInputError(msg, field="packed")
-        if not 1 <= self.limit <= MAX_EACH:
-            msg = f"limit must be from 1 to {MAX_EACH}"
-            raise InvalidInputError(msg, field="limit")
-        if self.min_position < 0:
-            msg = "min_position must not be negative"
-            raise InvalidInputError(msg, field="min_position")
+        check_bounds(self.limit, MAX_EACH, self.min_position)
 
     def __len__(self) -> int:
         """How many fingerprints."""
@@ -177,7 +172,7 @@ def together(answers: Sequence[Answer], limit: int) -> Answer:
     """
     found = [replace(match, query=query) for query, one in enumerate(answers) for match in one.matches]
     nearest: dict[tuple[int, str], Match] = {}
-    for match in sorted(found, key=lambda each: (_remoteness(each), each.entry, each.type, each.query)):
+    for match in sorted(found, key=lambda each: (_remote(each), each.entry, each.type, each.query)):
         nearest.setdefault((match.entry, match.type), match)
     return Answer(
         tuple(nearest.values())[:limit],
@@ -186,13 +181,6 @@ def together(answers: Sequence[Answer], limit: int) -> Answer:
     )
 
 
-def _remoteness(found: Match) -> float:
-    """How far away a match is, from 0 (the same) to 1 (at its type's ceiling), as a server orders them."""
-    kind = TYPES[found.type]
-    match kind.measure:
-        case Measure.HAMMING:
-            return found.score / kind.ceiling
-        case Measure.EQUALITY:
-            return 0.0
-        case _:
-            return (1 - found.score) / (1 - kind.ceiling)
+def _remote(found: Match) -> float:
+    """How far away a match is, as a server orders them."""
+    return TYPES[found.type].remoteness(found.score)

@@ -4,63 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Self, TypeVar, Unpack
 
-from hashpact.clock import unix_time
 from hashpact.domain.checks import Answer, Query
-from hashpact.domain.ports import Clock, Entropy
 from hashpact.errors import HashpactError
 from hashpact.fingerprint.source import Content
-from hashpact.member.checking.blocking import CHANNELS, PACE, TIMEOUT, loaded
-from hashpact.member.checking.checks import Checks, Fingerprintable
-from hashpact.member.checking.circuit import Circuit
-from hashpact.member.checking.options import CheckOptions, ContentOptions, OnUnavailable
+from hashpact.member.checking.checks import Fingerprintable
+from hashpact.member.checking.either import EitherClient
+from hashpact.member.checking.options import CheckOptions, ContentOptions
 from hashpact.member.checking.results import CheckResult
 from hashpact.member.checking.steps import Local, Steps
-from hashpact.member.operations import Operations
-from hashpact.member.profile import Profile
 from hashpact.wire.client import flow
-from hashpact.wire.client.attempts import checked_timeout
+from hashpact.wire.client.attempts import Pace
 from hashpact.wire.client.calls import Call
-from hashpact.wire.client.connection import AsyncConnection, checked_channels
+from hashpact.wire.client.connection import AsyncConnection
+from hashpact.wire.client.endpoint import Endpoint
 from hashpact.wire.client.flow import IN_FLIGHT
 from hashpact.wire.client.flowing import Upload
 
 Result = TypeVar("Result")
 
 
-class AsyncCheckClient:
-    """What `AsyncClient` is built on: its settings, its connections, and its checks."""
+class AsyncCheckClient(EitherClient[AsyncConnection]):
+    """What `AsyncClient` is built on: its connections, and its checks."""
 
-    def __init__(  # noqa: PLR0913  # the settings of a client
-        self,
-        profile: Profile | Path | str,
-        *,
-        timeout: float = TIMEOUT,
-        on_unavailable: OnUnavailable | str = OnUnavailable.CLOSED,
-        channels: int = CHANNELS,
-        proxy: bool = True,
-        retry_refused: bool = True,
-        clock: Clock = unix_time,
-        entropy: Entropy = secrets.token_bytes,
-    ) -> None:
-        self.timeout = checked_timeout(timeout)
-        self._operations = Operations(loaded(profile), clock, entropy)
-        self.author = self._operations.author
-        self.circuit = Circuit(PACE.timer, PACE.draw, checked_channels(channels))
-        self._checks = Checks(self.profile.genesis, self.circuit, on_unavailable)
-        endpoint = replace(self.profile.endpoint, proxy=proxy)
-        self._connection = AsyncConnection(endpoint, replace(PACE, retry_refused=retry_refused), channels)
-
-    @property
-    def profile(self) -> Profile:
-        """The member's profile, with the log's keys that are known so far."""
-        return self._operations.profile
+    @staticmethod
+    def _connect(endpoint: Endpoint, pace: Pace, channels: int) -> AsyncConnection:
+        """As `EitherClient` has it."""
+        return AsyncConnection(endpoint, pace, channels)
 
     async def check(
         self,
@@ -102,7 +75,7 @@ class AsyncCheckClient:
             async for upload in _each(uploads):
                 yield flow.asked(partial(self._checks.call, upload, options))
 
-        seconds = self.timeout if timeout is None else checked_timeout(timeout)
+        seconds = self._seconds(timeout)
         async with contextlib.aclosing(self._connection.flow(asked(), in_flight, seconds)) as found:
             async for outcome in found:
                 yield outcome
@@ -162,6 +135,7 @@ class AsyncCheckClient:
     async def _through(self, steps: Steps[Result], timeout: float | None = None) -> Result:  # noqa: ASYNC109  # as above
         """As that of `Client`."""
         with contextlib.closing(steps):
+            seconds = self._seconds(timeout)
             try:
                 step = next(steps)
                 while True:
@@ -169,7 +143,7 @@ class AsyncCheckClient:
                         if isinstance(step, Local):
                             result = await asyncio.to_thread(step.do)
                         else:
-                            result = await self._run(step, timeout)
+                            result = await self._connection.run(step, seconds)
                     except HashpactError as error:
                         step = steps.throw(error)
                     else:
@@ -179,8 +153,7 @@ class AsyncCheckClient:
                 return outcome
 
     async def _run(self, call: Call[Result], timeout: float | None = None) -> Result:  # noqa: ASYNC109  # as above
-        seconds = self.timeout if timeout is None else checked_timeout(timeout)
-        return await self._connection.run(call, seconds)
+        return await self._connection.run(call, self._seconds(timeout))
 
 
 async def _each(items: AsyncIterable[Result] | Iterable[Result]) -> AsyncIterator[Result]:

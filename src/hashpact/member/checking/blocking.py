@@ -3,73 +3,35 @@
 from __future__ import annotations
 
 import contextlib
-import random
-import secrets
-import time
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Final, Self, TypeVar, Unpack
+from typing import Self, TypeVar, Unpack
 
-from hashpact.clock import unix_time
 from hashpact.domain.checks import Answer, Query
-from hashpact.domain.ports import Clock, Entropy
 from hashpact.errors import HashpactError
 from hashpact.fingerprint.source import Content
-from hashpact.member.checking.checks import Checks, Fingerprintable
-from hashpact.member.checking.circuit import Circuit
-from hashpact.member.checking.options import CheckOptions, ContentOptions, OnUnavailable
+from hashpact.member.checking.checks import Fingerprintable
+from hashpact.member.checking.either import EitherClient
+from hashpact.member.checking.options import CheckOptions, ContentOptions
 from hashpact.member.checking.results import CheckResult
 from hashpact.member.checking.steps import Local, Steps
-from hashpact.member.operations import Operations
-from hashpact.member.profile import Profile
 from hashpact.wire.client import flow
-from hashpact.wire.client.attempts import Pace, checked_timeout
+from hashpact.wire.client.attempts import Pace
 from hashpact.wire.client.calls import Call
-from hashpact.wire.client.connection import Connection, checked_channels
+from hashpact.wire.client.connection import Connection
+from hashpact.wire.client.endpoint import Endpoint
 from hashpact.wire.client.flow import IN_FLIGHT
-
-TIMEOUT: Final = 10.0
-"""Seconds that a call may take, over all its tries."""
-
-CHANNELS: Final = 4
-"""Connections of a client. Of two, the kernel gives both to one of two processes half of the time; of four,
-each process has some, seven times in eight. What a call costs the client does not depend on their number."""
-
-PACE: Final = Pace(time.monotonic, random.random)
-"""The clock and the jitter of retries; jitter only has to differ between clients."""
 
 Result = TypeVar("Result")
 
 
-class CheckClient:
-    """What `Client` is built on: its settings, its connections, and its checks."""
+class CheckClient(EitherClient[Connection]):
+    """What `Client` is built on: its connections, and its checks."""
 
-    def __init__(  # noqa: PLR0913  # the settings of a client
-        self,
-        profile: Profile | Path | str,
-        *,
-        timeout: float = TIMEOUT,
-        on_unavailable: OnUnavailable | str = OnUnavailable.CLOSED,
-        channels: int = CHANNELS,
-        proxy: bool = True,
-        retry_refused: bool = True,
-        clock: Clock = unix_time,
-        entropy: Entropy = secrets.token_bytes,
-    ) -> None:
-        self.timeout = checked_timeout(timeout)
-        self._operations = Operations(loaded(profile), clock, entropy)
-        self.author = self._operations.author
-        self.circuit = Circuit(PACE.timer, PACE.draw, checked_channels(channels))
-        self._checks = Checks(self.profile.genesis, self.circuit, on_unavailable)
-        endpoint = replace(self.profile.endpoint, proxy=proxy)
-        self._connection = Connection(endpoint, replace(PACE, retry_refused=retry_refused), channels)
-
-    @property
-    def profile(self) -> Profile:
-        """The member's profile, with the log's keys that are known so far."""
-        return self._operations.profile
+    @staticmethod
+    def _connect(endpoint: Endpoint, pace: Pace, channels: int) -> Connection:
+        """As `EitherClient` has it."""
+        return Connection(endpoint, pace, channels)
 
     def check(
         self,
@@ -117,8 +79,7 @@ class CheckClient:
         early.
         """
         asked = (flow.asked(partial(self._checks.call, upload, options)) for upload in uploads)
-        seconds = self.timeout if timeout is None else checked_timeout(timeout)
-        return self._connection.flow(asked, in_flight, seconds)
+        return self._connection.flow(asked, in_flight, self._seconds(timeout))
 
     def check_file(
         self, content: Content, *, timeout: float | None = None, **options: Unpack[ContentOptions]
@@ -171,11 +132,12 @@ class CheckClient:
     def _through(self, steps: Steps[Result], timeout: float | None = None) -> Result:
         """Run the steps in order and return their outcome. Each call has ``timeout`` seconds."""
         with contextlib.closing(steps):
+            seconds = self._seconds(timeout)  # a wrong one is an error before any step
             try:
                 step = next(steps)
                 while True:
                     try:
-                        result = step.do() if isinstance(step, Local) else self._run(step, timeout)
+                        result = step.do() if isinstance(step, Local) else self._connection.run(step, seconds)
                     except HashpactError as error:
                         step = steps.throw(error)
                     else:
@@ -185,9 +147,4 @@ class CheckClient:
                 return outcome
 
     def _run(self, call: Call[Result], timeout: float | None = None) -> Result:
-        return self._connection.run(call, self.timeout if timeout is None else checked_timeout(timeout))
-
-
-def loaded(profile: Profile | Path | str) -> Profile:
-    """The profile, read from its directory if that is given."""
-    return profile if isinstance(profile, Profile) else Profile.load(profile)
+        return self._connection.run(call, self._seconds(timeout))

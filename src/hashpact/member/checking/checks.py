@@ -23,6 +23,7 @@ from hashpact.member.checking.options import (
     Reading,
     check_names,
 )
+from hashpact.member.checking.reached import Reached
 from hashpact.member.checking.results import CheckResult
 from hashpact.member.checking.steps import Local, Steps
 from hashpact.wire.client import calls
@@ -45,20 +46,23 @@ AT_A_TIME: Final = MAX_BATCH // MAX_QUERIES
 class Checks:
     """The checks of a client: through its circuit, and by its choice if the server does not answer."""
 
-    def __init__(self, key: bytes, circuit: Circuit, on_unavailable: OnUnavailable | str) -> None:
+    def __init__(
+        self, key: bytes, circuit: Circuit, on_unavailable: OnUnavailable | str, reached: Reached
+    ) -> None:
         self._key = key
         self._circuit = circuit
+        self._reached = reached
         self._choice = chosen(OnUnavailable, on_unavailable, "on_unavailable")
 
     def check(self, items: Iterable[Fingerprintable | Query], options: CheckOptions) -> Steps[Answer]:
         """The steps of looking for the entries near these."""
         check_names(options, CheckOptions)
-        return self._one(tuple(map(_query, items)), CheckTerms.of(options, self._choice))
+        return self._one(tuple(map(_query, items)), self._terms(options))
 
     def call(self, items: Iterable[Fingerprintable | Query], options: CheckOptions) -> Call[Answer]:
         """The call that looks for the entries near these, and grades how near they are."""
         check_names(options, CheckOptions)
-        queries, terms = tuple(map(_query, items)), CheckTerms.of(options, self._choice)
+        queries, terms = tuple(map(_query, items)), self._terms(options)
         asked = calls.check(terms.check(queries))
 
         def read(data: bytes) -> Answer:
@@ -71,7 +75,7 @@ class Checks:
     ) -> Iterator[Steps[list[Answer]]]:
         """The steps of looking for each of these by itself, of a batch at a time."""
         check_names(options, CheckOptions)
-        terms = CheckTerms.of(options, self._choice, DEFAULT_EACH)
+        terms = CheckTerms.of(options, self._choice, self._reached.size, DEFAULT_EACH, MAX_EACH)
         waiting = map(_query, items)
         while queries := list(itertools.islice(waiting, MAX_BATCH)):
             yield self._each(queries, terms)
@@ -104,7 +108,10 @@ class Checks:
 
     def _split(self, options: ContentOptions) -> tuple[CheckTerms, Reading]:
         check_names(options, ContentOptions)
-        return CheckTerms.of(options, self._choice), Reading(self._key, options)
+        return self._terms(options), Reading(self._key, options)
+
+    def _terms(self, options: CheckOptions) -> CheckTerms:
+        return CheckTerms.of(options, self._choice, self._reached.size)
 
     def _one(self, queries: tuple[Query, ...], terms: CheckTerms) -> Steps[Answer]:
         call = calls.check(terms.check(queries))
@@ -126,13 +133,20 @@ class Checks:
     def _some(
         self, contents: Iterable[Content], reading: Reading, terms: CheckTerms
     ) -> Steps[list[CheckResult]]:
-        """In one batch what it can have, and the rest by itself, as what the batch did not answer in full."""
+        """The results of some files, of which one call checks most.
+
+        A file has a call of its own if it has fingerprints that a batch cannot hold, or if the batch cut its
+        answer.
+        """
         read: list[ReadContent | CheckResult] = []
         for content in contents:
+            some = None
             try:
-                read.append((yield Local(partial(reading.file, content))))
+                some = yield Local(partial(reading.file, content))
+                terms.check(some.queries)
+                read.append(some)
             except InvalidInputError as error:
-                read.append(CheckResult(content, Unchecked(error), None))
+                read.append(CheckResult(content, Unchecked(error), some and some.made))
         packable = [one for one in read if isinstance(one, ReadContent) and one.packable]
         answers = iter((yield from self._packed(packable, terms)))
         results = []

@@ -1,4 +1,4 @@
-"""A circuit: it stops checks from asking a server that does not answer, and finds out when it does again."""
+"""A circuit breaker: while a server does not answer, checks fail at once, and now and then one is sent."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self, TypedDict
 
-from hashpact.domain.checks import DEFAULT_LIMIT, MAX_QUERIES, Check, Filter, Query
+from hashpact.domain.checks import DEFAULT_LIMIT, MAX_LIMIT, Check, Filter, Query, check_bounds
 from hashpact.domain.fingerprints import type_named
 from hashpact.domain.matching.strength import Strength
 from hashpact.domain.matching.views import DERIVED, PictureView, views_named
@@ -30,8 +30,9 @@ class CheckOptions(TypedDict, total=False):
 
     ``filter`` keeps some entries. ``limit`` is the most matches: by default 20 of a check or a piece of
     content, and 4 of each fingerprint of many. ``min_position``, the tree_size of a receipt, makes the answer
-    reflect that statement. Matches weaker than ``strength``, by default possible, are left out.
-    ``on_unavailable`` is used instead of the client's.
+    reflect that statement. By default it is the largest tree_size of the receipts that this client got, so
+    that the answer reflects the client's own statements; 0 takes the server's index as it is. Matches weaker
+    than ``strength``, by default possible, are left out. ``on_unavailable`` is used instead of the client's.
     """
 
     filter: Filter
@@ -65,21 +66,33 @@ class CheckTerms:
     passes: bool
 
     @classmethod
-    def of(cls, options: CheckOptions, choice: OnUnavailable, limit: int = DEFAULT_LIMIT) -> Self:
-        """Complete ``options`` with a client's ``choice``. Raises InvalidInputError for an unknown word."""
+    def of(
+        cls,
+        options: CheckOptions,
+        choice: OnUnavailable,
+        since: int,
+        limit: int = DEFAULT_LIMIT,
+        most: int = MAX_LIMIT,
+    ) -> Self:
+        """Complete ``options`` with a client's ``choice`` and the position ``since`` which it checks.
+
+        Raises InvalidInputError for an unknown word, for a limit over ``most``, and for a negative position.
+        """
         given = options.get("on_unavailable")
         if given is not None:
             choice = chosen(OnUnavailable, given, "on_unavailable")
+        limit, position = options.get("limit", limit), options.get("min_position", since)
+        check_bounds(limit, most, position)
         return cls(
             options.get("filter", EVERYTHING),
-            options.get("limit", limit),
-            options.get("min_position", 0),
+            limit,
+            position,
             chosen(Strength, options.get("strength", Strength.POSSIBLE), "strength"),
             choice is OnUnavailable.OPEN,
         )
 
     def check(self, queries: tuple[Query, ...]) -> Check:
-        """The check of these queries."""
+        """The check of these queries. Raises InvalidInputError."""
         return Check(queries, self.filter, self.limit, self.min_position)
 
 
@@ -94,8 +107,7 @@ class ReadContent:
     @property
     def packable(self) -> bool:
         """Whether a batch can have it: sets are work for a check of their own."""
-        some = 0 < len(self.queries) <= MAX_QUERIES
-        return some and not any(query.fingerprint.type.is_set for query in self.queries)
+        return not any(query.fingerprint.type.is_set for query in self.queries)
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,9 @@ class Failure:
 
 Pause: TypeAlias = Probe | Wait
 Step: TypeAlias = Send | Pause
-Outcome: TypeAlias = bytes | Failure | UnavailableError | None
+Heard: TypeAlias = bytes | Failure | None
+"""What a call or a read of a stream ends with: a message, a failure, or the end of the stream."""
+Outcome: TypeAlias = Heard | UnavailableError
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,15 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+)
 from dataclasses import replace
 from typing import Final, TypeVar
 
@@ -19,14 +27,25 @@ import grpc
 from hashpact.errors import HashpactError, InvalidInputError, UnavailableError
 from hashpact.wire import errors
 from hashpact.wire.client import forks
-from hashpact.wire.client.attempts import Failure, Outcome, Pace, Pause, Probe, Send, Step, Wait, attempts
+from hashpact.wire.client.attempts import (
+    Failure,
+    Heard,
+    Outcome,
+    Pace,
+    Pause,
+    Probe,
+    Send,
+    Step,
+    Wait,
+    attempts,
+)
 from hashpact.wire.client.calls import Call
 from hashpact.wire.client.endpoint import Endpoint
 from hashpact.wire.client.feeds import Feed, Item, Open, Read, results
 from hashpact.wire.client.flow import Outcomes
 from hashpact.wire.client.flowing import Upload, flowing, flowing_async
 from hashpact.wire.client.probe import probe
-from hashpact.wire.client.spread import Spread
+from hashpact.wire.client.spread import Lane, Spread
 from hashpact.wire.codec import MAX_MESSAGE
 
 Result = TypeVar("Result")
@@ -99,9 +118,8 @@ class Connection:
                     try:
                         answer = method(call.request, timeout=timeout)
                     except grpc.RpcError as error:
-                        return spread.failed(lane, _failure(error, self._endpoint))
-                    spread.answered(lane)
-                    return answer
+                        return spread.heard(lane, _failure(error, self._endpoint))
+                    return spread.heard(lane, answer)
             case Probe() | Wait():
                 return self.pause(step)
 
@@ -118,8 +136,9 @@ class Connection:
         """The results of a feed, each read when it is asked for. Raises what `results` raises."""
         steps = results(feed, timeout, self._pace)
         with contextlib.ExitStack() as running:
-            messages: Iterator[bytes] = iter(())
-            spread, lane = self._here(), None
+            messages: Iterator[bytes]
+            lane: Lane[grpc.Channel]
+            spread = self._here()
             with contextlib.suppress(StopIteration):
                 step = next(steps)
                 while True:
@@ -135,9 +154,7 @@ class Connection:
                             messages = method(request, timeout=left)
                             running.callback(messages.cancel)
                         case Read():
-                            outcome = _next(messages, self._endpoint)
-                            if isinstance(outcome, Failure) and lane is not None:
-                                outcome = spread.failed(lane, outcome)
+                            outcome = spread.heard(lane, _next(messages, self._endpoint))
                         case Item(result):
                             yield result
                         case Probe() | Wait():
@@ -149,19 +166,15 @@ class Connection:
         return flowing(uploads, in_flight, timeout, self._pace, self)
 
     @contextlib.contextmanager
-    def open(self, method: str, requests: Iterator[bytes], timeout: float) -> Iterator[Iterator[bytes]]:
-        """A stream with those requests, cancelled after the block."""
-        with forks.under_way(), self._here().lane() as lane:
+    def open(self, method: str, requests: Iterator[bytes], timeout: float) -> Iterator[Callable[[], Heard]]:
+        """What reads a stream with those requests, which is cancelled after the block."""
+        with forks.under_way(), (spread := self._here()).lane() as lane:
             opened: grpc.StreamStreamMultiCallable[bytes, bytes] = lane.channel.stream_stream(method)
             messages = opened(requests, timeout=timeout)
             try:
-                yield messages
+                yield lambda: spread.heard(lane, _next(messages, self._endpoint))
             finally:
                 messages.cancel()
-
-    def read(self, messages: Iterator[bytes]) -> bytes | Failure | None:
-        """The next message of a stream; None at its end."""
-        return _next(messages, self._endpoint)
 
     def close(self) -> None:
         """Close the channels; calls under way are cancelled."""
@@ -215,9 +228,8 @@ class AsyncConnection:
                     try:
                         answer = await method(call.request, timeout=timeout)
                     except grpc.RpcError as error:
-                        return spread.failed(lane, _failure(error, self._endpoint))
-                    spread.answered(lane)
-                    return answer
+                        return spread.heard(lane, _failure(error, self._endpoint))
+                    return spread.heard(lane, answer)
             case Probe() | Wait():
                 return await self.pause(step)
 
@@ -235,8 +247,9 @@ class AsyncConnection:
         self._open()
         steps = results(feed, timeout, self._pace)
         with contextlib.ExitStack() as running:
-            messages: AsyncIterator[bytes] = _nothing()
-            spread, lane = self._spread, None
+            messages: AsyncIterator[bytes]
+            lane: Lane[grpc.aio.Channel]
+            spread = self._spread
             with contextlib.suppress(StopIteration):
                 step = next(steps)
                 while True:
@@ -252,9 +265,7 @@ class AsyncConnection:
                             running.callback(call.cancel)
                             messages = aiter(call)
                         case Read():
-                            outcome = await _anext(messages, self._endpoint)
-                            if isinstance(outcome, Failure) and lane is not None:
-                                outcome = spread.failed(lane, outcome)
+                            outcome = spread.heard(lane, await _anext(messages, self._endpoint))
                         case Item(result):
                             yield result
                         case Probe() | Wait():
@@ -276,24 +287,20 @@ class AsyncConnection:
     @contextlib.contextmanager
     def open(
         self, method: str, requests: AsyncIterator[bytes], timeout: float
-    ) -> Iterator[AsyncIterator[bytes]]:
-        """A stream with those requests, cancelled after the block."""
-        with self._spread.lane() as lane:
+    ) -> Iterator[Callable[[], Awaitable[Heard]]]:
+        """What reads a stream with those requests, which is cancelled after the block."""
+        with (spread := self._spread).lane() as lane:
             opened: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = lane.channel.stream_stream(method)
             call = opened(requests, timeout=timeout)
+            messages = aiter(call)
+
+            async def read() -> Heard:
+                return spread.heard(lane, _broken_off(await _anext(messages, self._endpoint)))
+
             try:
-                yield aiter(call)
+                yield read
             finally:
                 call.cancel()
-
-    async def read(self, messages: AsyncIterator[bytes]) -> bytes | Failure | None:
-        """The next message of a stream; None at its end."""
-        outcome = await _anext(messages, self._endpoint)
-        if isinstance(outcome, Failure) and not outcome.answered and type(outcome.error) is HashpactError:
-            # When the server ends a stream while grpc.aio writes to it, grpc.aio reports INTERNAL in place of
-            # the server's status. Another try gets that status, unless it is well by then.
-            return replace(outcome, error=UnavailableError(f"the stream broke off ({outcome.error.message})"))
-        return outcome
 
     async def close(self) -> None:
         """Close the channels; calls under way are cancelled."""
@@ -316,7 +323,7 @@ def _options(endpoint: Endpoint) -> tuple[tuple[str, int], ...]:
     return (*_OPTIONS, ("grpc.enable_http_proxy", int(endpoint.way() is not None)))
 
 
-def _next(messages: Iterator[bytes], endpoint: Endpoint) -> bytes | Failure | None:
+def _next(messages: Iterator[bytes], endpoint: Endpoint) -> Heard:
     """The next message of a stream, None at its end."""
     try:
         return next(messages, None)
@@ -324,18 +331,22 @@ def _next(messages: Iterator[bytes], endpoint: Endpoint) -> bytes | Failure | No
         return _failure(error, endpoint)
 
 
-async def _anext(messages: AsyncIterator[bytes], endpoint: Endpoint) -> bytes | Failure | None:
+async def _anext(messages: AsyncIterator[bytes], endpoint: Endpoint) -> Heard:
     try:
         return await anext(messages, None)
     except grpc.RpcError as error:
         return _failure(error, endpoint)
 
 
-async def _nothing() -> AsyncIterator[bytes]:
-    """A stream that is not open."""
-    none: tuple[bytes, ...] = ()
-    for message in none:
-        yield message
+def _broken_off(outcome: Heard) -> Heard:
+    """The outcome of a read of a stream that grpc.aio also writes to.
+
+    When the server ends such a stream while grpc.aio writes, grpc.aio reports INTERNAL in place of the
+    server's status. Another try gets that status, unless it is well by then.
+    """
+    if isinstance(outcome, Failure) and not outcome.answered and type(outcome.error) is HashpactError:
+        return replace(outcome, error=UnavailableError(f"the stream broke off ({outcome.error.message})"))
+    return outcome
 
 
 def _failure(error: grpc.RpcError, endpoint: Endpoint) -> Failure:

@@ -140,6 +140,7 @@ class Flow:
         """
         found: list[Outcomes] = []
         for one in check_pb2.CheckStreamResponse.FromString(data).answers:
+            found += self.refused()  # those that came while nothing was asked
             upload = self._pending[0] if self._sent else None
             if one.request != self._number or not isinstance(upload, Asked):
                 msg = f"the server answered request {one.request} of a stream in place of {self._number}"

@@ -23,7 +23,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol, TypeAlias
 
 from hashpact.errors import InvalidInputError
-from hashpact.wire.client.attempts import Failure, Outcome, Pace, Pause, Probe, Wait
+from hashpact.wire.client.attempts import Heard, Outcome, Pace, Pause, Probe, Wait
 from hashpact.wire.client.feeds import Item, Read
 from hashpact.wire.client.flow import METHOD, Asked, Await, Converse, Flow, FlowStep, Outcomes, outcomes
 
@@ -31,30 +31,24 @@ Upload: TypeAlias = Asked | InvalidInputError
 
 
 class Line(Protocol):
-    """Opens streams, reads them and pauses, for a blocking client."""
+    """Opens streams and pauses, for a blocking client."""
 
     def open(
         self, method: str, requests: Iterator[bytes], timeout: float
-    ) -> AbstractContextManager[Iterator[bytes]]:
-        """The messages of a stream with those requests, for the length of the block."""
-
-    def read(self, messages: Iterator[bytes]) -> bytes | Failure | None:
-        """The next message of a stream; None at its end."""
+    ) -> AbstractContextManager[Callable[[], Heard]]:
+        """What reads the next message of a stream with those requests, for the length of the block."""
 
     def pause(self, step: Pause) -> Outcome:
         """Do a step between two tries."""
 
 
 class AsyncLine(Protocol):
-    """Opens streams, reads them and pauses, for a client that awaits."""
+    """Opens streams and pauses, for a client that awaits."""
 
     def open(
         self, method: str, requests: AsyncIterator[bytes], timeout: float
-    ) -> AbstractContextManager[AsyncIterator[bytes]]:
-        """The messages of a stream with those requests, for the length of the block."""
-
-    def read(self, messages: AsyncIterator[bytes]) -> Awaitable[bytes | Failure | None]:
-        """The next message of a stream; None at its end."""
+    ) -> AbstractContextManager[Callable[[], Awaitable[Heard]]]:
+        """What reads the next message of a stream with those requests, for the length of the block."""
 
     def pause(self, step: Pause) -> Awaitable[Outcome]:
         """Do a step between two tries."""
@@ -66,7 +60,7 @@ def flowing(
     """The outcomes of uploads, in their order. Raises what `outcomes` raises, and what ``uploads`` does."""
     flow = Flow(bound)
     steps, shared = outcomes(flow, timeout, pace), _Shared(flow, pace.timer)
-    messages: Iterator[bytes] = iter(())
+    read: Callable[[], Heard]
     with contextlib.closing(shared), contextlib.ExitStack() as stream:
         threading.Thread(target=shared.feed, args=(uploads,), name="hashpact-uploads", daemon=True).start()
         outcome: Outcome = None
@@ -77,9 +71,9 @@ def flowing(
                     shared.wait()
                 case Converse(left):
                     stream.close()
-                    messages = stream.enter_context(line.open(METHOD, shared.requests(left / 2), left))
+                    read = stream.enter_context(line.open(METHOD, shared.requests(left / 2), left))
                 case Read():
-                    outcome = line.read(messages)
+                    outcome = read()
                 case Item(result):
                     yield result
                 case Probe() | Wait():
@@ -169,7 +163,7 @@ async def flowing_async(
     """As `flowing`, for one event loop."""
     flow = Flow(bound)
     steps, shared = outcomes(flow, timeout, pace), _Looped(flow, pace.timer)
-    messages: AsyncIterator[bytes]
+    read: Callable[[], Awaitable[Heard]]
     feeding = asyncio.create_task(shared.feed(uploads))
     try:
         with contextlib.ExitStack() as stream:
@@ -181,9 +175,9 @@ async def flowing_async(
                         await shared.wait()
                     case Converse(left):
                         stream.close()
-                        messages = stream.enter_context(line.open(METHOD, shared.requests(left / 2), left))
+                        read = stream.enter_context(line.open(METHOD, shared.requests(left / 2), left))
                     case Read():
-                        outcome = await line.read(messages)
+                        outcome = await read()
                     case Item(result):
                         yield result
                     case Probe() | Wait():

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 
 from hashpact.errors import DeadlineError
-from hashpact.wire.client.attempts import Failure
+from hashpact.wire.client.attempts import Failure, Heard
 
 Channel = TypeVar("Channel")
 
@@ -60,26 +60,22 @@ class Spread(Generic[Channel]):
             with self._lock:
                 lane.under_way -= 1
 
-    def failed(self, lane: Lane[Channel], failure: Failure) -> Failure:
-        """The failure of a call, with whether another channel may do better; this one is passed over then.
+    def heard(self, lane: Lane[Channel], outcome: Heard) -> Heard:
+        """The outcome of a call, or of a read of a stream, on this channel.
 
-        What a server answers is no failure of its channel.
+        A channel that failed is passed over, and its failure states whether another one may do better. What a
+        server answers is no failure of its channel.
         """
-        silent = not failure.answered and (failure.passing or isinstance(failure.error, DeadlineError))
-        if not silent:
-            self.answered(lane)
-            return failure
+        if not isinstance(outcome, Failure) or not _silent(outcome):
+            lane.until, lane.period = 0.0, _FIRST
+            return outcome
         with self._lock:
             now = self._timer()
             if lane.until <= now:
                 lane.until = now + lane.period
                 lane.period = min(2 * lane.period, _CEILING)
             others = len(self._lanes) < self._count or any(one.until <= now for one in self._lanes)
-        return replace(failure, elsewhere=others and self._count > 1)
-
-    def answered(self, lane: Lane[Channel]) -> None:
-        """The server answers on this channel."""
-        lane.until, lane.period = 0.0, _FIRST
+        return replace(outcome, elsewhere=others and self._count > 1)
 
     @property
     def channels(self) -> list[Channel]:
@@ -98,3 +94,8 @@ class Spread(Generic[Channel]):
                 lane = min(inturn, key=lambda one: (one.until > now, one.under_way))
             lane.under_way += 1
             return lane
+
+
+def _silent(failure: Failure) -> bool:
+    """Whether nothing came from a server, and may come later or on another channel."""
+    return not failure.answered and (failure.passing or isinstance(failure.error, DeadlineError))

@@ -1,0 +1,29 @@
+"""Waiting in a test for what comes about by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+PATIENCE: Final = 60.0
+"""Seconds after which a test that still waits fails."""
+
+_PAUSE: Final = 0.002
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    """Wait until that holds. Raises TimeoutError."""
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        if time.monotonic() > end:
+            raise TimeoutError
+        time.sleep(_PAUSE)
+
+
+async def until(holds: Callable[[], object]) -> None:
+    """Let other tasks run until that holds. Raises TimeoutError."""
+    async with asyncio.timeout(PATIENCE):
+        while not holds():  # noqa: ASYNC110 - no event tells when it does
+            await asyncio.sleep(_PAUSE)
