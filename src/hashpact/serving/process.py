@@ -83,7 +83,7 @@ def serve(
     """
     with open_home(directory, passphrases, reserve=True) as home:
         check_home(home, verify=verify)
-        run(home, listen or home.config.listen, ready, verify=verify)
+        run(home, home.config.bound_at(listen), ready, verify=verify)
         home.lease().give_back()
 
 

@@ -57,7 +57,7 @@ def supervise(  # noqa: PLR0913 - what `serve` is given, and how many
         home.open_credential(home.paths.server_key, home.paths.server_cert)
         if home.paths.ca_key.exists():
             home.open_authority()
-        host, port = split_address("listen", listen or home.config.listen)
+        host, port = split_address("listen", home.config.bound_at(listen))
         with sharing(home.config), contextlib.closing(Listening(home.paths.home, host, port)) as listening:
             bound = listening.reserve()
             supervisor = _Supervisor(home, join_address(host, bound), passphrases, verify=verify)
