@@ -123,7 +123,7 @@ def test_every_kind_is_said_in_plain_words_and_can_be_composed(world: World, bod
     told = describe.describe(draft.statement)
     assert all(line.endswith((".", ":")) or line.startswith("  ") for line in told)
     assert told[-2:] == [
-        f"The administrators of the log {world.origin} say so.",
+        f"Stated by the administrators of the log {world.origin}.",
         "Written 2027-01-15 08:00 UTC.",
     ]
     values: dict[str, list[str]] = {}
@@ -139,7 +139,7 @@ def test_a_member_and_a_change_of_governance_are_named_in_words(world: World) ->
     told = describe.describe(drafter(world).draft(ROOT).statement, charter)
     assert "New: carol. No longer: bob." in told
     submission = statements.parse(world.author("acme").withdraw(3, "mistake").statement)
-    assert "The member acme says so." in describe.describe(submission.statement)
+    assert "Stated by the member acme." in describe.describe(submission.statement)
     assert describe.needed(drafter(world).draft(KeySuspend("acme", KEY, "lost")).statement, charter) == 1
     assert describe.needed(drafter(world).draft(Void(1, "x")).statement, charter) == 2
     genesis = statements.parse(world.genesis()).statement

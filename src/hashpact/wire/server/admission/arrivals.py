@@ -1,4 +1,4 @@
-"""Calls as they arrive: whose each is, and how one is refused before a thread is taken for it.
+"""Arriving calls: finds the member of each, and refuses one before it takes a thread.
 
 gRPC passes a call to an executor with what it knows of the connection. That is no public interface, so a
 test holds it against the grpcio that is installed.
@@ -51,11 +51,11 @@ class Refusals:
     """Answers the calls that the pools of a gRPC server refuse, with the status that ``refused`` gives.
 
     A refusal is held for as long as the caller is asked to wait, a second at most and half of the time that
-    its call has left; and of one member there are so many in a second. So calling again at once does not make
-    for more of them. Above the number that may be held a call is refused at once.
+    its call has left, and a member gets at most `EACH` a second. So calling again at once does not bring more
+    refusals. When too many are held, a call is refused at once.
 
-    An executor gets: what runs a function in the call's context, the function, the event that the call
-    arrived, gRPC's state of it, and the handler.
+    gRPC passes an executor five things: what runs a function in the call's context, the function, the event
+    with which the call arrived, its state, and the handler.
     """
 
     def __init__(self, refused: Refused) -> None:
@@ -69,7 +69,7 @@ class Refusals:
         self._thread: threading.Thread | None = None
 
     def arrivals(self, hindrance: Callable[[str], OverloadedError | None] = lambda _member: None) -> Arrivals:
-        """How a pool takes calls that may be refused for that reason, too."""
+        """The `Arrivals` of a pool; ``hindrance`` is another reason to refuse a call."""
         return Arrivals(_member, hindrance, self.refuse)
 
     def refuse(self, member: str, args: tuple[Any, ...], error: OverloadedError) -> None:
@@ -91,7 +91,7 @@ class Refusals:
             self._answer(member, args, error)
 
     def close(self) -> None:
-        """Hold nothing any more."""
+        """Answer all held refusals, and hold no more."""
         with self._changed:
             self._closed = True
             self._changed.notify()

@@ -30,7 +30,7 @@ RECEIVE: Final = 10.0
 IDLE: Final = 16
 """Threads that are kept when there is nothing to do."""
 AGAIN: Final = 0.1
-"""Seconds that a caller is asked to wait whose member has too many calls under way."""
+"""Seconds that a caller is asked to wait if its member has too many calls under way."""
 _LOOK: Final = 0.02
 """Seconds between two looks at whether the caller of a call that waits for its turn has left, at least."""
 _LOOKS: Final = 500
@@ -66,7 +66,7 @@ class _Job:
 
 @dataclass(slots=True)
 class _Receiving:
-    """A thread that waits for a request of a member's."""
+    """A thread that waits for a member's request."""
 
     member: str
     since: float
@@ -80,11 +80,11 @@ def _raise(_member: str, _args: tuple[Any, ...], error: OverloadedError) -> None
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """Whose call arrives, from what an executor gets of it, and what becomes of one that is refused.
+    """Finds the member of an arriving call, from the arguments of `submit`, and answers refused calls.
 
-    ``member`` names the member, ``hindrance`` a reason why none of its calls is taken now, and ``refuse``
-    answers a call of a member's with an error; without these all calls are of one member, and the error is
-    the call's result.
+    ``member`` names the member, ``hindrance`` is an error if none of its calls is taken now, and ``refuse``
+    answers a member's call with an error. By default all calls belong to one member, and the error is the
+    call's result.
     """
 
     member: Callable[[tuple[Any, ...]], str] = lambda _args: ""
@@ -95,12 +95,12 @@ class Arrivals:
 class Pool(ThreadPoolExecutor):
     """At most ``threads`` threads for one kind of call, of which ``running`` run at a time.
 
-    ``each`` of those that run are one member's, or all if it is alone.
+    At most ``each`` of those that run answer one member; all of them if it is alone.
 
     A member has at most ``calls`` calls that wait or are under way, and no more than there are threads left:
-    so members that take all they can get do not take all threads together. Those that wait are begun in a
-    fair order of the members. ``turns`` share out the work that takes long. It is an executor because gRPC
-    wants one; the thread that ran last runs next, while its memory is warm.
+    so members at their limits cannot take all threads together. Calls that wait begin in a fair order of the
+    members. ``turns`` limits the work that takes long. It is an executor because gRPC wants one. The thread
+    that ran last runs next, while its memory is warm.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917  # each bounds something else
@@ -175,10 +175,10 @@ class Pool(ThreadPoolExecutor):
             self._pressed.set()
 
     def work(self, member: str, fn: Callable[[], object]) -> None:
-        """Have a thread do some work for an open call of a member's.
+        """Have a thread do some work for a member's open call.
 
-        One piece of a member's is done at a time, and the next one behind all that waits by then: a member
-        with many open calls delays others by one. Raises RuntimeError as `submit`.
+        One piece of a member's work is done at a time, and the next one joins the end of the queue. So a
+        member with many open calls delays others by one piece. Raises RuntimeError as `submit`.
         """
         with self._lock:
             lane = self._lanes.get(member)
@@ -198,7 +198,7 @@ class Pool(ThreadPoolExecutor):
         self._press()
 
     def _go_along(self, member: str) -> None:
-        """Do the next piece of work of a member's."""
+        """Do the next piece of a member's work."""
         try:
             self._lanes[member].popleft()()
         finally:
@@ -248,7 +248,7 @@ class Pool(ThreadPoolExecutor):
             self._turns.give_back(member)
 
     def receive(self, read: Callable[[], Result], give_up: Callable[[], object]) -> Result:
-        """What ``read`` waits for: a request, which is on its way or may never come.
+        """The request that ``read`` waits for, which may never arrive.
 
         ``give_up`` is called in another thread to end the waiting.
         """
@@ -344,7 +344,7 @@ class Pool(ThreadPoolExecutor):
             return None
 
     def _look_after(self) -> None:
-        """Put threads aside whose requests do not arrive, while calls wait; give calls up after a while."""
+        """While calls wait, do not count threads whose requests are late; cancel calls that are very late."""
         while not self._closed:
             self._pressed.wait(_SWEEP)
             with self._lock:
