@@ -9,8 +9,8 @@ this left, one durable commit for a submission. The two take turns.
 Through a server, over mutual TLS: submissions of one item, signed beforehand, 16 in flight; batches through
 the SDK, which makes, keeps and signs each submission and verifies and keeps each receipt; the disk that they
 take; and checks, one after another, alone and beside batches. With --beside, the server of another checkout
-(whose CHECKOUT/.venv has it installed) has the same in turns, in the same run: the first promise is about the
-two. With --check it exits with 1 if a promise does not hold.
+(whose CHECKOUT/.venv has it installed) is measured alternately in the same run; the first promise is about
+the two. With --check it exits with 1 if a promise does not hold.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def timed(work: Callable[[Given], object], given: Given) -> float:
 
 
 def at_the_home(directory: Path, batches: int, items: int) -> Iterator[tuple[str, float]]:
-    """Seconds of each batch, by the service and by bare inserts, in turns."""
+    """Seconds of each batch, alternating between the service and bare inserts."""
     path = directory / "home"
     create_home(path, HomeConfig(ORIGIN), admins=2, threshold=2, passphrase=None)
     with open_home(path) as home, closing(Insert(directory / "bare.db")) as insert:

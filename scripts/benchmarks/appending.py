@@ -1,6 +1,6 @@
 """Appends through a server process: single ones, batches, their disk, and the checks beside them.
 
-The servers of several checkouts may be measured in turns in one run: each founds its own home.
+The servers of several checkouts may be measured alternately in one run: each founds its own home.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def compare(name: SetName, size: int, options: Options) -> Compared:
     task = Task(among.codes, queries, LIMIT_OF_SKEWED if name == "skewed" else None)
     contenders = [*lineup(task, patient=options.patient), *multihash.contenders(task)]
     entrants = [Entrant(contender) for contender in contenders]
-    say(f"asking {len(entrants)} contenders {len(queries):,} queries in turns")
+    say(f"asking {len(entrants)} contenders {len(queries):,} queries, alternating")
     timings = interleave([entrant.side() for entrant in entrants], len(queries), budget=SECONDS_EACH)
     truth = _truth(entrants, task)
     for entrant in entrants:

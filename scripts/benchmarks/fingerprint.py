@@ -252,7 +252,7 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--megapixels", type=float, nargs="+", default=list(MEGAPIXELS))
+    parser.add_argument("--megapixels", type=float, nargs="+", default=list(MEGAPIXELS), help="of pictures")
     parser.add_argument("--lengths", type=int, nargs="+", default=list(LENGTHS), help="of texts")
     parser.add_argument("--rounds", type=int, default=9, help="calls of each contender")
     parser.add_argument("--json", action="store_true", help="JSON instead of tables")

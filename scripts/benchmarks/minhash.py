@@ -273,7 +273,7 @@ def main() -> int:
     )
     parser.add_argument("--size", type=float, default=1e6, help="texts that hashpact holds")
     parser.add_argument("--peer-size", type=float, default=1e5, help="texts that the others hold")
-    parser.add_argument("--queries", type=int, default=1000)
+    parser.add_argument("--queries", type=int, default=1000, help="how many each contender is asked")
     parser.add_argument("--json", action="store_true", help="JSON instead of tables")
     parser.add_argument("--check", action="store_true", help="exit with 1 unless the promises hold")
     options = parser.parse_args()

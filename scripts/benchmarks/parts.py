@@ -124,9 +124,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--entries", type=int, nargs="+", default=list(ENTRIES))
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--entries", type=int, nargs="+", default=list(ENTRIES), help="entries of the index")
+    parser.add_argument("--json", action="store_true", help="JSON instead of tables")
+    parser.add_argument("--check", action="store_true", help="exit with 1 unless the promises hold")
     options = parser.parse_args()
     say("pictures")
     greys = [named.draw().convert("L") for named in pictures.for_recall(PICTURES)]

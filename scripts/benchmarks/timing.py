@@ -78,7 +78,7 @@ def blocks_of(count: int, blocks: int) -> list[range]:
 
 
 def interleave(sides: Sequence[Side], count: int, *, blocks: int = 10, budget: float = 60.0) -> list[Timings]:
-    """Calls 0 to ``count`` of every side, in turns; each side takes about ``budget`` seconds at most."""
+    """Calls 0 to ``count`` of every side, alternating; each side takes about ``budget`` seconds at most."""
     runs = blocks_of(count, blocks)
     timings = [Timings() for _ in sides]
     with no_collections():

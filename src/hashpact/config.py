@@ -7,6 +7,7 @@ which carry the name that goes with the key.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -18,7 +19,7 @@ from hashpact.domain.statements import LOG, MEMBER
 from hashpact.errors import ConfigError, InvalidInputError
 from hashpact.log import cosignature, note
 from hashpact.log.cosignature import Witness
-from hashpact.settings import checked_values, load_table
+from hashpact.settings import checked_number, checked_values, load_table
 
 ENVIRONMENT_PREFIX: Final = "HASHPACT_"
 DEFAULT_LISTEN: Final = "127.0.0.1:8443"
@@ -84,10 +85,9 @@ class HomeConfig:
     def __post_init__(self) -> None:
         """Refuse what no server could keep to, with ConfigError."""
         _spelt("hashpact.toml", LOG, self.origin, "origin")
-        bound = split_address("listen", self.listen)
         if self.address is not None:
             split_address("address", self.address)
-        self._check_plain(bound)
+        self._check_ports("listen", self.listen)
         if self.traces is not None and not _URL.fullmatch(self.traces):
             msg = f"hashpact.toml: traces is like http://127.0.0.1:4317, not {self.traces!r}"
             raise ConfigError(msg, field="traces")
@@ -95,9 +95,6 @@ class HomeConfig:
             if getattr(self, name) not in words:
                 msg = f"hashpact.toml: {name} is one of {', '.join(words)}, not {getattr(self, name)!r}"
                 raise ConfigError(msg, field=name)
-        if self.workers is not None and not 1 <= self.workers <= MAX_WORKERS:
-            msg = f"hashpact.toml: workers must be from 1 to {MAX_WORKERS}"
-            raise ConfigError(msg, field="workers")
         if not 0 <= self.quorum <= len(self.witnesses):
             msg = f"hashpact.toml: quorum must be from 0 to the number of witnesses, {len(self.witnesses)}"
             raise ConfigError(msg, field="quorum")
@@ -109,11 +106,21 @@ class HomeConfig:
             msg = "hashpact.toml: two witnesses have one name or one key"
             raise ConfigError(msg, field="witness")
 
-    def _check_plain(self, bound: tuple[str, int]) -> None:
-        for name, plain in (("health", self.health), ("metrics", self.metrics)):
-            if plain is not None and split_address(name, plain) == bound and bound[1] != 0:
-                msg = f"hashpact.toml: {name} and listen name one port; {name} needs a port of its own"
-                raise ConfigError(msg, field=name)
+    def bound_at(self, listen: str | None) -> str:
+        """The HOST:PORT to bind: ``listen`` of the command line if there is one. Raises ConfigError."""
+        if listen is not None:
+            self._check_ports("--listen", listen)
+        return listen or self.listen
+
+    def _check_ports(self, name: str, listen: str) -> None:
+        """Refuse two addresses that cannot both be bound. Health and metrics may have one."""
+        given = {name: listen, "health": self.health, "metrics": self.metrics}
+        named = [(one, text, split_address(one, text)) for one, text in given.items() if text is not None]
+        for (one, text, (host, port)), (other, second, (its, same)) in itertools.combinations(named, 2):
+            one_door = one == "health" and host == its
+            if port == same != 0 and not one_door and (host == its or {host, its} & EVERYWHERE):
+                msg = f"{one} ({text}) and {other} ({second}) clash; {other} needs a port of its own"
+                raise ConfigError(msg, field=other)
 
     @property
     def hosts(self) -> list[str]:
@@ -129,10 +136,13 @@ class HomeConfig:
         """
         loaded = load_table("hashpact.toml", text)
         witnesses = loaded.pop("witness", [])
-        quorum = _number("quorum", loaded.pop("quorum", None))
-        workers = _number("workers", loaded.pop("workers", None))
-        if number := environ.get(f"{ENVIRONMENT_PREFIX}WORKERS"):
-            workers = int(number) if re.fullmatch("[0-9]{1,9}", number) else -1
+        quorum = checked_number(
+            "hashpact.toml: quorum", loaded.pop("quorum", None), 0, note.MAX_SIGNATURES - 1
+        )
+        workers = checked_number("hashpact.toml: workers", loaded.pop("workers", None), 1, MAX_WORKERS)
+        if given := environ.get(f"{ENVIRONMENT_PREFIX}WORKERS"):
+            number = int(given) if re.fullmatch("[0-9]{1,9}", given) else given
+            workers = checked_number(f"{ENVIRONMENT_PREFIX}WORKERS", number, 1, MAX_WORKERS)
         values = checked_values("hashpact.toml", loaded, _HOME_KEYS, {"origin"})
         for name in _OVERRIDDEN:
             override = environ.get(ENVIRONMENT_PREFIX + name.upper())
@@ -306,13 +316,6 @@ def split_address(field: str, address: str) -> tuple[str, int]:
         msg = f"{field} must be HOST:PORT, such as 127.0.0.1:8443 or [::1]:8443, not {address!r}"
         raise ConfigError(msg, field=field)
     return found["host"].strip("[]"), int(found["port"])
-
-
-def _number(field: str, value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | None):
-        msg = f"hashpact.toml: {field} must be a number"
-        raise ConfigError(msg, field=field)
-    return value
 
 
 def join_address(host: str, port: int) -> str:

@@ -1,4 +1,4 @@
-"""The values of a TOML table, read strictly: known names, each a string or a list of strings."""
+"""The values of a TOML table, read strictly: known names, each a string, a list of strings or a number."""
 
 from __future__ import annotations
 
@@ -48,3 +48,14 @@ def checked_values(
             msg = f"{name}: {key} is missing"
             raise ConfigError(msg, field=key)
     return found
+
+
+def checked_number(name: str, value: object, low: int, high: int) -> int | None:
+    """The value called ``name``: a whole number within bounds, or None. Raises ConfigError."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        field = name.rsplit(maxsplit=1)[-1]
+        msg = f"{name} must be a number from {low} to {high}, such as {field}={low + 1}, not {value!r}"
+        raise ConfigError(msg, field=field)
+    return value

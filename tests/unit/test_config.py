@@ -94,12 +94,23 @@ def test_the_environment_overrides_all_but_the_origin() -> None:
         ("origin = " + "[" * 30_000, "not valid TOML"),
         ('origin = "test.example/log"\nquorum = ' + "9" * 5_000, "not valid TOML"),
         ('origin = "a\\u001b[2Jb"', "origin: want an origin such as example.org/log"),
-        ('origin = "test.example/log"\nhealth = "127.0.0.1:8443"', "health needs a port of its own"),
+        ('origin = "test.example/log"\nhealth = "127.0.0.1:8443"', "listen .* and health .* clash"),
         ('origin = "t"\nlisten = "8443"', "listen must be HOST:PORT"),
         ('origin = "t"\naddress = "a:65536"', "address must be HOST:PORT"),
         ('origin = "t"\nhealth = "9090"', "health must be HOST:PORT"),
         ('origin = "t"\nmetrics = "9464"', "metrics must be HOST:PORT"),
-        ('origin = "t"\nmetrics = "127.0.0.1:8443"', "metrics needs a port of its own"),
+        (
+            'origin = "t"\nmetrics = "127.0.0.1:8443"',
+            r"listen \(127.0.0.1:8443\) and metrics \(127.0.0.1:8443\) clash; metrics needs a",
+        ),
+        ('origin = "t"\nlisten = "0.0.0.0:9"\nmetrics = "127.0.0.1:9"', "listen .* and metrics .* clash"),
+        ('origin = "t"\nhealth = "[::]:9"\nmetrics = "[::1]:9"', "health .* and metrics .* clash"),
+        (
+            'origin = "t"\nworkers = "two"',
+            "toml: workers must be a number from 1 to 256, such as workers=2, not 'two'",
+        ),
+        ('origin = "t"\nworkers = 0', "workers must be a number from 1 to 256, such as workers=2, not 0"),
+        ('origin = "t"\nworkers = true', "workers must be .* not True"),
         ('origin = "t"\ntraces = "127.0.0.1:4317"', "traces is like http://127.0.0.1:4317"),
         ('origin = "t"\nlog_format = "xml"', "log_format is one of json, text, not 'xml'"),
         ('origin = "t"\nlog_level = "loud"', "log_level is one of debug, info, warning, error, not 'loud'"),
@@ -108,6 +119,29 @@ def test_the_environment_overrides_all_but_the_origin() -> None:
 def test_a_home_that_cannot_be_meant_is_refused(text: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         HomeConfig.parse(text, {})
+
+
+@pytest.mark.parametrize("given", ["x", "two", "0", "257", "-1", "2.0", " 2", "9" * 30])
+def test_workers_of_the_environment_that_are_no_number_are_quoted_with_the_variable(given: str) -> None:
+    said = "^HASHPACT_WORKERS must be a number from 1 to 256, such as HASHPACT_WORKERS=2, not '?" + given
+    with pytest.raises(ConfigError, match=said):
+        HomeConfig.parse('origin = "t"', {"HASHPACT_WORKERS": given})
+
+
+def test_workers_of_the_environment_come_before_those_of_the_file() -> None:
+    assert HomeConfig.parse('origin = "t"\nworkers = 3', {"HASHPACT_WORKERS": "2"}).workers == 2
+    assert HomeConfig.parse('origin = "t"\nworkers = 3', {"HASHPACT_WORKERS": ""}).workers == 3
+
+
+@pytest.mark.parametrize("name", ["health", "metrics"])
+@pytest.mark.parametrize("listen", ["127.0.0.1:9", "0.0.0.0:9"])
+def test_an_address_of_the_command_line_must_not_be_that_of_a_plain_port(listen: str, name: str) -> None:
+    config = HomeConfig.parse(f'origin = "t"\n{name} = "127.0.0.1:9"', {})
+    said = rf"^--listen \({listen}\) and {name} \(127.0.0.1:9\) clash; {name} needs a port of its own$"
+    with pytest.raises(ConfigError, match=said):
+        config.bound_at(listen)
+    assert config.bound_at("127.0.0.1:10") == "127.0.0.1:10"
+    assert config.bound_at(None) == DEFAULT_LISTEN
 
 
 @pytest.mark.parametrize(
@@ -153,8 +187,8 @@ TABLE = f'[[witness]]\nkey = "{NORTH}"\nurl = "https://w.example"\n'
         (TABLE, "quorum is missing"),
         ("quorum = 1\n", "quorum must be from 0 to the number of witnesses, 0"),
         ("quorum = 2\n" + TABLE, "quorum must be from 0 to the number of witnesses, 1"),
-        ("quorum = -1\n" + TABLE, "quorum must be from 0"),
-        ('quorum = "1"\n' + TABLE, "quorum must be a number"),
+        ("quorum = -1\n" + TABLE, "quorum must be a number from 0 to 15"),
+        ('quorum = "1"\n' + TABLE, "quorum must be a number from 0 to 15, such as quorum=1, not '1'"),
         ("quorum = true\n" + TABLE, "quorum must be a number"),
         ("quorum = 1.0\n" + TABLE, "quorum must be a number"),
         ("quorum = 1\n" + TABLE + TABLE, "two witnesses have one name or one key"),

@@ -24,7 +24,7 @@ from hashpact.keys.core_dumps import forbid_core_dumps
 
 COMMANDS: Final = {
     "init": ("admin.home:init", "Make the home of a new clearinghouse."),
-    "serve": ("admin.home:serve", "Serve a home until it is told to stop."),
+    "serve": ("admin.home:serve", "Serve a home until SIGTERM or Ctrl-C."),
     "backup": ("admin.backup:backup", "Copy a home into one new archive."),
     "restore": ("admin.backup:restore", "Make a home of a backup again."),
     "member": (
@@ -54,8 +54,8 @@ COMMANDS: Final = {
 """Where each command is below hashpact.cli, and its line in the help."""
 
 _ALLOCATIONS: Final = 50_000
-"""After so many new objects garbage is looked for, instead of after 700. What a command imports stays, and
-looking through it again and again took 20 ms of a check's half second."""
+"""New objects after which Python collects garbage, instead of 700. What a command imports stays, and looking
+through it again and again is a noticeable part of a short command."""
 
 
 class _ReaderGoneError(Exception):
@@ -146,7 +146,7 @@ def _failed(error: Exception, *, as_json: bool) -> int:
             return exits.status_of(error)
         case OSError():
             _discard_output()
-            complain(_told(error))
+            complain(_described(error))
             return exits.NO_OUTPUT if error.filename is None else exits.MISUSED
         case _:  # its text may quote content, so it is not shown
             report(HashpactError(_crashed(error)), as_json=as_json)
@@ -177,7 +177,7 @@ def _open_closed_streams() -> None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - for the process
 
 
-def _told(error: OSError) -> str:
+def _described(error: OSError) -> str:
     reason = error.strerror or str(error) or type(error).__name__
     return reason if error.filename is None else f"{one_line(os.fsdecode(error.filename))}: {reason}"
 

@@ -54,7 +54,7 @@ reason_option: Final = click.option(
 )
 
 files_argument: Final = click.argument("files", metavar="FILE...", nargs=-1, required=True)
-"""Paths are not looked at here: what is wrong with one is told where it is read, and the others go on."""
+"""Paths are not checked here: a bad one is reported where it is read, and the others go on."""
 
 home_argument: Final = click.argument("home", metavar="HOME", type=Path)
 
@@ -184,7 +184,7 @@ def _member(profile: Path) -> str:
 
 
 def passphrases() -> Passphrases:
-    """Passphrases from the environment, or from whoever sits at the terminal."""
+    """Passphrases from the environment, or asked for at the terminal."""
     return Passphrases(prompt=_prompt if sys.stdin.isatty() else None)
 
 

@@ -32,9 +32,9 @@ def describe(statement: Statement, charter: Charter | None = None) -> list[str]:
     return [
         *body.describe(),
         *(body.changes(charter) if charter is not None else ()),
-        f"The administrators of the log {statement.log} say so."
+        f"Stated by the administrators of the log {statement.log}."
         if author == ADMIN
-        else f"The member {author} says so.",
+        else f"Stated by the member {author}.",
         f"Written {utc(statement.time)}.",
     ]
 

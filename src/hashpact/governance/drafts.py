@@ -11,10 +11,10 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from hashpact.domain import keys, statements
-from hashpact.domain.grammar import Form
+from hashpact.domain.grammar import Field, Form
 from hashpact.domain.keys import NamedKey, Signer
 from hashpact.domain.kinds import ADMIN, KINDS, AnyBody, fields_of
 from hashpact.domain.state import Charter
@@ -138,6 +138,7 @@ def compose(kind: str, values: Mapping[str, Sequence[str]]) -> AnyBody:
     text = f"{kind}\n"
     for field in fields:
         given = values.get(field.name, ())
+        _check_spelt(field, given)
         text += "".join(f"{field.name} {value}\n" for value in (sorted(given) if field.ascending else given))
     try:
         data = text.encode("ascii")
@@ -145,6 +146,16 @@ def compose(kind: str, values: Mapping[str, Sequence[str]]) -> AnyBody:
         msg = "a value is not ASCII text"
         raise MalformedError(msg, field="text") from error
     return KINDS[kind].of(Form(kind, *fields).read(data))
+
+
+def _check_spelt(field: Field[Any], values: Sequence[str]) -> None:
+    """Refuse a value that is misspelt, and quote it: what administrators state is public."""
+    for value in values:
+        try:
+            field.spelling.read(value)
+        except ValueError as error:
+            msg = f"{field.name}={value!r}: {error}"
+            raise MalformedError(msg, field=field.name) from error
 
 
 def signatures(draft: Draft, charter: Charter | None) -> list[Signature]:

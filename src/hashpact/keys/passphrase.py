@@ -57,7 +57,7 @@ class Passphrases:
     def for_new_keys(self, *, unencrypted: bool, as_before: bool = False) -> bytes | None:
         """The passphrase under which to write new keys; None only if they are wanted ``unencrypted``.
 
-        ``as_before``: whoever has just opened a key with one is not asked again.
+        ``as_before``: the passphrase that has just opened a key is used again, without asking.
 
         Raises ConfigError if there is none, or it is shorter than 12 bytes.
         """

@@ -26,7 +26,7 @@ _LINE: Final = re.compile(rf"([a-z0-9-]{{3,32}}) ([0-9a-f]{{{2 * SERIAL_SIZE}}})
 
 
 class LastUses:
-    """Notes uses in memory, and keeps them in a file when told to. Any thread may call it.
+    """Notes uses in memory, and writes them to a file on request. Any thread may call it.
 
     ``path`` is the file, which need not exist; lines that cannot be read are passed over. A day is in days
     since 1970 in UTC.
@@ -57,7 +57,7 @@ class LastUses:
         return tuple(sorted(found, key=lambda one: (-one[1], one[0])))
 
     def save(self) -> None:
-        """Take in what others wrote, and write the file if it lacks anything. Raises ConfigError."""
+        """Take in what others wrote, and write the file if anything is missing in it. Raises ConfigError."""
         with self._lock:
             written = self._take_in()
             oldest = self._clock() // _DAY - _KEPT

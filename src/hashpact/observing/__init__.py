@@ -1,1 +1,1 @@
-"""What a server tells its operator: metrics, events, spans, and the HTTP ports that show them."""
+"""What a server shows its operator: metrics, events, spans, and the HTTP ports that show them."""

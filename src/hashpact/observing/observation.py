@@ -1,6 +1,6 @@
-"""Puts together what a server tells its operator, as its configuration asks: log, metrics, spans, ports.
+"""Puts together what a server shows its operator, by its configuration: log, metrics, spans, ports.
 
-What is not asked for is not loaded.
+What is not configured is not loaded.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from hashpact.wire.server.ended import Ended
 
 Loads: TypeAlias = Callable[[], Mapping[str, tuple[int, int]]]
-"""What returns of each pool its calls under way and those that wait."""
+"""Returns, for each pool, the number of calls under way and of those that wait."""
 
 _FLUSH: Final = 0.25
 """Seconds between two times that the lines of log of calls are written, and calls counted."""
 _SAMPLE: Final = 4
-"""So many times that, and the gauges are set."""
+"""Of these, how many pass between two times that the gauges are set."""
 
 
 @contextlib.contextmanager
@@ -52,7 +52,7 @@ def sharing(config: HomeConfig) -> Iterator[None]:
 
 
 class Observation:
-    """What one server process tells: ``log`` is its log of events, ``calls`` that of its calls.
+    """The log, metrics and spans of one server process: ``log`` has its events, ``calls`` its calls.
 
     ``process`` is how the log names it, if there are several. ``serving`` is whether it serves, set once that
     is known. Without ``ports`` it opens no HTTP port: another process, which shares its metrics, answers
@@ -86,7 +86,7 @@ class Observation:
 
     @property
     def ended(self) -> Callable[[Ended], None] | None:
-        """What takes each call that has ended; None if nothing is made of them but lines of log."""
+        """Takes each call that has ended; None if calls are only logged."""
         return None if self._meter is None else self._meter.record
 
     @property

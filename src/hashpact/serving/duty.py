@@ -13,8 +13,8 @@ class Duty:
     One that ``answers`` has the port and its own copy of what changes in the index. One that ``keeps`` signs
     and publishes what nobody has, merges the index and saves it, for all. ``name`` is how the log of events
     calls it, empty for a process that is alone. A process that is ``early`` binds the port before it has read
-    the whole log, and says NOT_SERVING until then; otherwise it binds when it can answer. So many
-    ``workers`` answer in all, and share what a member may ask for.
+    the whole log, and says NOT_SERVING until then; otherwise it binds when it can answer. ``workers``
+    is the number of processes that answer, which share a member's rates.
     """
 
     answers: bool = True

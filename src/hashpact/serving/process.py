@@ -54,9 +54,9 @@ if TYPE_CHECKING:
 _SWITCH: Final = 0.001
 """Seconds for which a thread keeps others from running Python: a short check must not wait long for it."""
 _REPLAYED: Final = 2000
-"""Leaves that are replayed between two looks at whether the server is to stop."""
-_TELL: Final = 5.0
-"""Seconds between two events that say how far a start has come."""
+"""Leaves that are replayed before the server looks again whether it must stop."""
+_REPORT: Final = 5.0
+"""Seconds between two events that report the progress of a start."""
 _GRACE: Final = 5.0
 """Seconds that calls under way get when the server stops."""
 
@@ -75,7 +75,7 @@ def serve(
     and every row of the state with what the leaves add up to; the index is then made again from them.
 
     ``ready`` is called with the origin and the bound HOST:PORT once the server answers. Raises ConfigError
-    for a home or an address that cannot be used, CorruptError for a damaged ledger or one that lacks what was
+    for a home or an address that cannot be used, CorruptError for a damaged ledger or one without what was
     published, and CommitFailedError when the disk refused a commit: then the process must end, and a new one
     start from what is on the disk.
 
@@ -83,12 +83,12 @@ def serve(
     """
     with open_home(directory, passphrases, reserve=True) as home:
         check_home(home, verify=verify)
-        run(home, listen or home.config.listen, ready, verify=verify)
+        run(home, home.config.bound_at(listen), ready, verify=verify)
         home.lease().give_back()
 
 
 def check_home(home: Home, *, verify: bool) -> None:
-    """Raise CorruptError if the ledger lacks what was published; with ``verify``, if anything is wrong."""
+    """Raise CorruptError if what was published is not in the ledger; with ``verify``, on any fault."""
     home.publisher().check()
     if verify:
         home.integrity().check()
@@ -263,7 +263,7 @@ async def _answer(
     guard = _guard(home, parts)
     listening = Listening(home.paths.home, host, port)
     if not duty.early or (duty.keeps and listening.is_shared()):
-        # Others of this home answer there; whoever came here instead would have to wait.
+        # Other processes of this home answer there; a caller that reached this one would have to wait.
         await _replay(home.ledger, parts.follower, stop)
     guard.hold(lambda: _progress(home.ledger, parts.follower))
     with listening.claimed():
@@ -333,11 +333,11 @@ async def _until_stopped(home: Home, parts: _Parts, address: str, ready: Callabl
 
 async def _replay(ledger: Log, follower: Follower, stop: Stop) -> None:
     """Follow the log to its end, in steps of which a stop waits for one at most."""
-    told = time.monotonic()
+    reported = time.monotonic()
     while not stop.event.is_set() and follower.position < ledger.head().size:
         await asyncio.to_thread(follower.catch_up, _REPLAYED)
-        if time.monotonic() - told > _TELL:
-            told = time.monotonic()
+        if time.monotonic() - reported > _REPORT:
+            reported = time.monotonic()
             stop.log.info("starting", reason=_progress(ledger, follower))
     stop.log.debug("followed the log", position=follower.position)
 
@@ -365,7 +365,7 @@ def _quorum(home: Home, clock: CheckedClock) -> Quorum | None:
 
 
 def _check_witnesses(ledger: Log, quorum: Quorum | None) -> list[str]:
-    """Raise CorruptError if a witness knows a larger log; tell of those that cannot be asked."""
+    """Raise CorruptError if a witness knows a larger log; returns why some could not be asked."""
     latest = ledger.checkpoints.latest()
     if quorum is None or latest is None:
         return []

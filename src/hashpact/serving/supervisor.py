@@ -33,10 +33,10 @@ KEEPER: Final = "keeper"
 _SHORT: Final = 10.0
 """Seconds of life below which a process that ends is not replaced at once."""
 _PAUSES: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
-"""Seconds until it is, the longer the oftener that happens."""
+"""Seconds until it is: longer each time that this happens again."""
 
 
-def supervise(  # noqa: PLR0913 - what `serve` is given, and how many
+def supervise(  # noqa: PLR0913 - the arguments of `serve`, and the number of workers
     directory: Path,
     listen: str | None,
     ready: Callable[[str, str], None],
@@ -57,7 +57,7 @@ def supervise(  # noqa: PLR0913 - what `serve` is given, and how many
         home.open_credential(home.paths.server_key, home.paths.server_cert)
         if home.paths.ca_key.exists():
             home.open_authority()
-        host, port = split_address("listen", listen or home.config.listen)
+        host, port = split_address("listen", home.config.bound_at(listen))
         with sharing(home.config), contextlib.closing(Listening(home.paths.home, host, port)) as listening:
             bound = listening.reserve()
             supervisor = _Supervisor(home, join_address(host, bound), passphrases, verify=verify)
@@ -85,7 +85,7 @@ class _Supervisor:
         self._begun = False
 
     async def run(self, workers: int, ready: Callable[[str, str], None]) -> None:
-        """Serve with so many workers. Raises what ended it, if it failed."""
+        """Serve with that many workers. Raises the error that ended it, if one did."""
         loop = asyncio.get_running_loop()
         reload = asyncio.Event()
         for signal_ in (signal.SIGTERM, signal.SIGINT):

@@ -1,4 +1,4 @@
-"""scripts/bench: lists its benchmarks without an environment, and otherwise makes its own."""
+"""scripts/bench: lists and describes its benchmarks without an environment, and otherwise makes its own."""
 
 from __future__ import annotations
 
@@ -38,6 +38,30 @@ def test_without_a_benchmark_it_lists_them_and_makes_no_environment(
     assert listed
     assert set(listed[1].split()) == BENCHMARKS
     assert not (tmp_path / "build").exists()
+
+
+def test_help_lists_the_benchmarks(tmp_path: Path) -> None:
+    command = [str(clone(tmp_path) / "scripts" / "bench"), "--help"]
+    run = subprocess.run(command, env=bare(PYTHON="/bin/false"), capture_output=True, text=True, check=True)
+    listed = re.search(r"^There are: (.*)$", run.stdout, re.MULTILINE)
+    assert listed
+    assert set(listed[1].split()) == BENCHMARKS
+
+
+@pytest.mark.parametrize("name", sorted(BENCHMARKS))
+def test_help_of_a_benchmark_needs_nothing_but_python(tmp_path: Path, name: str) -> None:
+    base = clone(tmp_path)
+    # Isolated, and without site-packages: only the standard library can be imported.
+    (tmp_path / "python").write_text(f'#!/bin/sh\nexec {sys.executable} -I -S "$@"\n')
+    (tmp_path / "python").chmod(0o755)
+    command = [str(base / "scripts" / "bench"), name, "--help"]
+    environ = bare(PYTHON=str(tmp_path / "python"))
+    run = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+    assert f"scripts/bench {name} [--" in run.stdout
+    source = (base / "scripts" / "benchmarks" / f"{name.replace('-', '_')}.py").read_text()
+    for option in re.findall(r'add_argument\(\s*"(--[a-z-]+)"', source):
+        assert re.search(rf"^  {option} +\S", run.stdout, re.MULTILINE), option
+    assert not (base / "build").exists()
 
 
 def write_wheel(directory: Path, name: str, version: str, needs: str = "") -> None:

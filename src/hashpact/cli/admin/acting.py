@@ -41,7 +41,7 @@ named_option: Final = click.option(
 
 
 def acting_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options by which administrators say something; a command gets them as ``keys, draft, named``."""
+    """The options of statements by administrators; a command gets them as ``keys, draft, named``."""
     for option in (named_option, draft_option, key_option):
         command = option(command)
     return command
@@ -49,7 +49,7 @@ def acting_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @dataclass(frozen=True, slots=True)
 class SigningOptions:
-    """How administrators say something: ``needed`` of them sign (None: the threshold), or it is drafted."""
+    """How administrators make a statement: ``needed`` of them sign (None: the threshold), or draft it."""
 
     keys: Sequence[Path] = ()
     draft: Path | None = None

@@ -19,7 +19,7 @@ from hashpact.home.opening import open_home, read_config
 from hashpact.serving.processors import processors
 
 _SHARED: Final = 2
-"""How many administrators a home has, and how many of them must sign, unless an option says so."""
+"""The administrators of a home, and how many of them must sign, unless options choose other numbers."""
 
 
 @click.command(
@@ -30,7 +30,10 @@ _SHARED: Final = 2
 )
 @home_argument
 @click.option(
-    "--origin", metavar="ORIGIN", required=True, help="The log's name for ever, such as example.org/hashpact."
+    "--origin",
+    metavar="ORIGIN",
+    required=True,
+    help="The log's permanent name, such as example.org/hashpact.",
 )
 @click.option(
     "--single-admin", is_flag=True, help="One administrator alone; every reader of the log can see it."
@@ -118,7 +121,7 @@ def init(  # noqa: PLR0913, PLR0917 - an argument for each option
     "--verify", is_flag=True, help="Derive the whole log again first: hashes, checkpoints, state, index."
 )
 def serve(home: Path, listen: str | None, workers: int | None, *, verify: bool) -> None:
-    """Serve a home until it is told to stop (SIGTERM, or Ctrl-C).
+    """Serve a home until SIGTERM or Ctrl-C.
 
     Prints `serving ORIGIN on HOST:PORT` once it answers; port 0 stands for any free one. Events go to stderr,
     one JSON object a line. With several workers, a keeper beside them saves the index, and SIGHUP replaces

@@ -93,13 +93,13 @@ def expiring(side: Access, *, as_json: bool) -> None:
         found += ending_certificates(side.home, now)
     for each in found:
         if as_json:
-            told = {
+            row = {
                 "what": each.what,
                 "level": each.level,
                 "days": each.days,
                 "expires": rfc3339(each.expires),
             }
-            emit(told)
+            emit(row)
         else:
             click.echo(f"{each.level}: {each.text}")
     if found:
@@ -212,7 +212,7 @@ def revoke(  # noqa: PLR0913 - an argument for each option
     as_json: bool,
     **acting: object,
 ) -> None:
-    """Revoke a key for ever, and say from which leaf on what it signed does not stand.
+    """Revoke a key permanently, and from which leaf on its statements do not stand.
 
     A member does so for its own keys; administrators for any key, with a profile or at the home.
     """
@@ -228,7 +228,7 @@ def revoke(  # noqa: PLR0913 - an argument for each option
 def new(file: Path, *, unencrypted: bool, as_json: bool) -> None:
     """Make a key of an administrator, or of the log, on the machine that is to have it.
 
-    Prints its public half, which goes to whoever proposes the next root.
+    Prints its public half, which the proposer of the next root needs.
     """
     from hashpact.member.keys import make_key  # noqa: PLC0415 - late: a group's help does without it
 

@@ -96,8 +96,8 @@ class _Story:
         self._reach(self._clients[original.neighbour].opinion(original.entry, "dispute"))
         yield self._finds(act, f"{original.name}, disputed by {original.neighbour}", copy, original)
         counts = {match.disputed_by for match in self._check(copy, _ANY) if match.entry == original.entry}
-        told = str(max(counts, default=0))
-        yield Row(act, f"{original.name}, how many dispute it", "1", told, "", counts == {1})
+        count = str(max(counts, default=0))
+        yield Row(act, f"{original.name}, how many dispute it", "1", count, "", counts == {1})
         without = Filter(without_disputed=True)
         yield self._misses(act, f"{original.name}, disputed entries left out", copy, original, without)
 
@@ -154,7 +154,7 @@ class _Story:
         matches = self._check(path, narrow)
         entries = _entries(matches)
         good = entries == {original.entry} if self._strict else original.entry in entries
-        return Row(act, checked, f"entry {original.entry}", _told(entries), _nearest(matches), good)
+        return Row(act, checked, f"entry {original.entry}", _named(entries), _nearest(matches), good)
 
     def _misses(self, act: str, checked: str, path: Path, original: Original, narrow: Filter = _ANY) -> Row:
         """A check that must not find the original's entry."""
@@ -162,12 +162,12 @@ class _Story:
         entries = _entries(matches)
         good = not entries if self._strict else original.entry not in entries
         expected = _NOTHING if self._strict else f"not entry {original.entry}"
-        return Row(act, checked, expected, _told(entries), _nearest(matches), good)
+        return Row(act, checked, expected, _named(entries), _nearest(matches), good)
 
     def _nothing(self, act: str, checked: str, path: Path) -> Row:
         """A check that must find nothing at all."""
         matches = self._check(path, _ANY)
-        return Row(act, checked, _NOTHING, _told(_entries(matches)), _nearest(matches), not matches)
+        return Row(act, checked, _NOTHING, _named(_entries(matches)), _nearest(matches), not matches)
 
     def _check(self, path: Path, narrow: Filter) -> tuple[Match, ...]:
         fingerprints = fingerprints_of(path).fingerprints
@@ -182,7 +182,7 @@ def _entries(matches: Sequence[Match]) -> set[int]:
     return {match.entry for match in matches}
 
 
-def _told(entries: set[int]) -> str:
+def _named(entries: set[int]) -> str:
     if not entries:
         return _NOTHING
     return f"{'entry' if len(entries) == 1 else 'entries'} {', '.join(map(str, sorted(entries)))}"

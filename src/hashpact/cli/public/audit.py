@@ -1,4 +1,4 @@
-"""The command by which anybody checks a log: audit; and log verify, the same for whoever has the home."""
+"""The commands that check a log: audit, for anybody, and log verify, at its home."""
 
 from __future__ import annotations
 

@@ -83,9 +83,9 @@ def receipt(  # noqa: PLR0913 - an argument for each option
         if as_json:
             emit(shown)
             continue
-        told = "{file}: leaf {index} of {origin}, {kind} by {member} at {time}, in a signed tree of {size}"
+        line = "{file}: leaf {index} of {origin}, {kind} by {member} at {time}, in a signed tree of {size}"
         by = "; by a key that the log has replaced" if proved.key_replaced else ""
-        click.echo(one_line(told.format(**shown) + by))
+        click.echo(one_line(line.format(**shown) + by))
     if failed:
         raise click.exceptions.Exit(1)
 

@@ -31,7 +31,7 @@ def witness() -> None:
 )
 @_directory
 @click.option(
-    "--name", metavar="NAME", required=True, help="Its name for ever, such as witness.example/north."
+    "--name", metavar="NAME", required=True, help="Its permanent name, such as witness.example/north."
 )
 @click.option(
     "--log",
@@ -70,7 +70,7 @@ def new(  # noqa: PLR0913 - an argument for each option
 @_directory
 @click.option("--listen", metavar="HOST:PORT", help="Where to bind, instead of what witness.toml says.")
 def serve(directory: Path, listen: str | None) -> None:
-    """Serve a witness until it is told to stop (SIGTERM, or Ctrl-C).
+    """Serve a witness until SIGTERM or Ctrl-C.
 
     Prints `serving NAME on HOST:PORT` once it answers; port 0 stands for any free one. Events go to stderr,
     one JSON object a line. It speaks HTTP: put a proxy with TLS before it.

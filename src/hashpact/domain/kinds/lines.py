@@ -84,10 +84,11 @@ class Yes(Spelling[bool]):
 
 @dataclass(frozen=True, slots=True)
 class Pair(Spelling[tuple[One, Other]], Generic[One, Other]):
-    """Two values with a space between them; the first has none in it."""
+    """Two values with a space between them; the first has none in it. ``described`` says what to write."""
 
     first: Spelling[One]
     second: Spelling[Other]
+    described: str = ""
 
     @property
     def pattern(self) -> str:
@@ -97,7 +98,7 @@ class Pair(Spelling[tuple[One, Other]], Generic[One, Other]):
     @property
     def wanted(self) -> str:
         """What both want."""
-        return f"{self.first.wanted}, a space and {self.second.wanted}"
+        return self.described or f"{self.first.wanted}, a space and {self.second.wanted}"
 
     def value(self, text: str) -> tuple[One, Other]:
         """The two values."""
@@ -147,9 +148,15 @@ KEY_DELAY: Final = Field("key-delay", Decimal(1, MAX_DELAY), 0, 1)
 ALLOWED: Final = Field("allow", Pair(TYPE_NAME, TERM), 0, MAX_ALLOWED, ascending=True)
 PRIVATE_QUOTA: Final = Field("private-quota", Decimal(1), 0, 1)
 QUOTAS: Final = Field("private-quota-of", Pair(MEMBER_ID, Decimal(1)), 0, MAX_QUOTAS, ascending=True)
-_RATE: Final = Pair(Word("|".join(RATED), f"one of {', '.join(RATED)}"), Decimal(1))
+_KINDS: Final = f"kinds are {', '.join(RATED)}"
+_RATE: Final = Pair(
+    Word("|".join(RATED), _KINDS), Decimal(1), f"a kind and a number, such as 'check 600'; {_KINDS}"
+)
 RATES: Final = Field("rate", _RATE, 0, len(RATED), ascending=True)
-RATES_OF: Final = Field("rate-of", Pair(MEMBER_ID, _RATE), 0, MAX_QUOTAS * len(RATED), ascending=True)
+_RATE_OF: Final = Pair(
+    MEMBER_ID, _RATE, f"a member's id, a kind and a number, such as 'acme-video check 600'; {_KINDS}"
+)
+RATES_OF: Final = Field("rate-of", _RATE_OF, 0, MAX_QUOTAS * len(RATED), ascending=True)
 ID: Final = Field("id", MEMBER_ID)
 ROLES: Final = Field("role", OneOf(Role), 1, len(Role), ascending=True)
 NAME: Final = Field("name", _NAME)

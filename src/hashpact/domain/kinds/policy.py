@@ -44,7 +44,7 @@ class Policy(Body):
     rates_of: Annotated[tuple[tuple[str, tuple[str, int]], ...], RATES_OF] = ()
 
     def check(self) -> None:
-        """Refuse a type that is not opt-in, a label that it never has or the policy lacks, a member twice."""
+        """Refuse a type that is not opt-in, a label that is not listed or never allowed, a repetition."""
         for name, label in self.allowed:
             kind = TYPES.get(name)
             if label not in self.labels or kind is None or not kind.opt_in or label in kind.never:

@@ -85,8 +85,8 @@ class Limits:
     has ``connection_grace`` to end.
 
     ``checks`` threads answer checks at a time, and half of them those that take long; an append may wait for
-    the disk or for witnesses, so there are many of those. A member has so many calls of each kind under way
-    at most, in one process: ``member_calls`` checks, appends and reads each, ``member_streams`` of all
+    the disk or for witnesses, so there are many of those. In one process a member has at most
+    ``member_calls`` checks, appends and reads each under way, ``member_streams`` of all
     ``streams``, and ``member_conversations`` of all ``conversations`` (CheckStream), which keep no threads.
     """
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import json
 from pathlib import Path
 
@@ -91,6 +93,27 @@ def test_init_does_not_touch_a_directory_in_use(home: Path, capsys: pytest.Captu
     assert captured.err.count("\n") == 1
     assert "not an empty directory" in captured.err
     assert sorted(home.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("WORKERS=x", "HASHPACT_WORKERS must be a number from 1 to 256, such as HASHPACT_WORKERS=2, not 'x'"),
+        ("METRICS=127.0.0.1:9464", "--listen (0.0.0.0:9464) and metrics (127.0.0.1:9464) clash"),
+        ("HEALTH=0.0.0.0:9464", "--listen (0.0.0.0:9464) and health (0.0.0.0:9464) clash"),
+    ],
+)
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_serve_names_in_one_line_the_setting_that_cannot_be(
+    setting: str, said: str, workers: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, _, value = setting.partition("=")
+    monkeypatch.setenv(f"HASHPACT_{name}", value)
+    serve = ["serve", str(home), "--listen", "0.0.0.0:9464", "--workers", workers]
+    with contextlib.redirect_stderr(io.StringIO()) as err:
+        assert run(serve) == 2
+    assert err.getvalue().startswith(f"hashpact: {said}")
+    assert err.getvalue().count("\n") == 1
 
 
 @pytest.mark.parametrize(

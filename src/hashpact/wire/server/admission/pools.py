@@ -22,7 +22,7 @@ from hashpact.wire.server.admission.turns import FairQueue, Turns
 IDLE: Final = 16
 """Threads that are kept when there is nothing to do."""
 AGAIN: Final = 0.1
-"""Seconds that a caller is asked to wait whose member has too many calls under way."""
+"""Seconds that a caller is asked to wait if its member has too many calls under way."""
 _LOOK: Final = 0.02
 """Seconds between two looks at whether the caller of a call that waits for its turn has left, at least."""
 _LOOKS: Final = 500
@@ -54,7 +54,7 @@ _Box: TypeAlias = "SimpleQueue[_Job | None]"
 class Pool:
     """At most ``threads`` threads for one kind of call, of which ``running`` run at a time.
 
-    ``each`` of those that run are one member's, or all if it is alone.
+    At most ``each`` of those that run answer one member; all of them if it is alone.
 
     A member has at most ``calls`` calls that have entered and not left, and no more than there are threads
     left: so members that take all they can get do not take all threads together. ``hindrance`` gives a reason
@@ -126,10 +126,10 @@ class Pool:
         self._begin()
 
     def work(self, member: str, fn: Callable[[], object]) -> None:
-        """Have a thread do some work for an open call of a member's.
+        """Have a thread do some work for a member's open call.
 
-        One piece of a member's is done at a time, and the next one behind all that waits by then: a member
-        with many open calls delays others by one. Raises RuntimeError as `submit`.
+        One piece of a member's work is done at a time, and the next one joins the end of the queue. So a
+        member with many open calls delays others by one piece. Raises RuntimeError as `submit`.
         """
         with self._lock:
             lane = self._lanes.get(member)
@@ -147,7 +147,7 @@ class Pool:
             raise
 
     def _go_along(self, member: str) -> None:
-        """Do the next piece of work of a member's."""
+        """Do the next piece of a member's work."""
         try:
             self._lanes[member].popleft()()
         finally:

@@ -1,7 +1,7 @@
-"""Quotas: how much a member may do in a minute, by the policy, and about how much it may ask at once.
+"""Quotas: what a member may do in a minute, by the policy, and how much it may ask about at once.
 
 A bucket for each member and kind holds a minute's number and fills evenly. What is asked for is counted after
-it is let in, so that a batch of any size passes, and the next one waits the longer. The counts are this
+it is let in: a batch of any size passes, and the next one waits longer. The counts are this
 process's own and begin anew with it. Of several processes on one home each gives out its share: connections
 spread over them, and a member with a single one gets a share only.
 """
@@ -19,16 +19,16 @@ from hashpact.errors import OverloadedError
 from hashpact.wire.server.admission.pools import Deferred
 
 CHECK: Final = "check"
-"""What a policy calls the fingerprints that a member asks about."""
+"""The kind by which a policy bounds the fingerprints that a member asks about."""
 AT_ONCE: Final = 16 * 1024
 """Fingerprints that a member may be asking about at once: four of the largest batches."""
 AGAIN: Final = 0.1
-"""Seconds that a caller is asked to wait whose member asks about too many at once."""
+"""Seconds that a caller is asked to wait if its member asks about too many at once."""
 MINUTE: Final = 60.0
 _FRESH: Final = 1.0
-"""Seconds for which a policy is believed to be the one in force."""
+"""Seconds after which the policy is read again."""
 _SLIPS: Final = 32.0
-"""Appends beyond its rate that a member may send before those that follow are not looked at for a while."""
+"""Appends beyond its rate that a member may send before further ones are refused unread for a while."""
 _FORGIVEN: Final = 8.0
 """Of these, how many are forgotten in a second."""
 
@@ -120,14 +120,14 @@ class Quotas:
                 bucket.level += count
 
     def before_check(self, member: str) -> OverloadedError | None:
-        """Why a check of that member is refused unread, if it is."""
+        """The error with which a check of that member is refused unread; None if it is not."""
         if not self._buckets or self._is_stale():
             return None
         with self._lock:
             return self._over(member, CHECK)
 
     def before_append(self, member: str) -> OverloadedError | None:
-        """Why an append of that member is refused unread, if it is: too many were refused before."""
+        """The error with which an append is refused unread, after too many that were refused; or None."""
         if member not in self._slips:
             return None
         with self._lock:
@@ -157,7 +157,7 @@ class Quotas:
         return self._read is None or self._timer() - self._read >= _FRESH
 
     def _refresh(self) -> None:
-        """Look for another policy, now and then."""
+        """Read the policy again, if that was a while ago."""
         if not self._is_stale():
             return
         self._read = self._timer()
