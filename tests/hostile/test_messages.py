@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeAlias
 
 import grpc
 import pytest
 from builders import World, fingerprint
-from clearinghouse import Clearinghouse
+from clearinghouse import HOST, Clearinghouse
+from frames import Withheld, context
 
 from hashpact.domain.checks import Check, Query
 from hashpact.domain.fingerprints import PDQ
 from hashpact.member.author import Reason
 from hashpact.wire import codec
 from hashpact.wire.codec import MAX_CHECK, MAX_MESSAGE
+from hashpact.wire.server.admission.pools import COMING
 from hashpact.wire.v1 import check_pb2, log_pb2
 
 CHECK = "/hashpact.wire.v1.CheckService/Check"
@@ -111,6 +115,21 @@ async def test_20_a_message_of_nine_mebibytes_is_refused_before_it_is_read(
     code, details, _ = await raw(APPEND, big)
     assert code is INVALID, details
     assert house.ledger.head().size == size
+
+
+async def test_38_what_arrives_of_a_members_large_requests_is_bounded(house: Clearinghouse) -> None:
+    tls = house.tls(house.member("acme"))
+    calls = Withheld((HOST, house.server.port), context(tls), APPEND, 3 * COMING, MAX_MESSAGE // 4)
+
+    def send() -> None:
+        with contextlib.closing(calls):
+            while calls.all_but_one < COMING:
+                calls.send()
+                assert not calls.ended
+
+    await asyncio.to_thread(send)
+    # Of the others gRPC has taken in what it does of any call, and it will not take more.
+    assert sorted(calls.sent.values())[-COMING - 1] <= 64 * 1024
 
 
 async def test_20_a_compressed_bomb_is_refused(raw: Raw) -> None:

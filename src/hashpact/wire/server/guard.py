@@ -267,7 +267,7 @@ class _Call:
     def receive(self, requests: Iterator[bytes]) -> bytes:
         """The one request of the call. Raises InvalidInputError if there is none."""
         try:
-            return self._pool.receive(requests.__next__, self._context.cancel)
+            return self._pool.receive(requests.__next__, self._context.is_active, self._context.cancel)
         except StopIteration:
             msg = "the call has no request"
             raise InvalidInputError(msg, field="request") from None

@@ -27,6 +27,8 @@ PATIENCE: Final = 0.002
 """Seconds for which a thread may wait for a request before another runs in its place, if calls wait."""
 RECEIVE: Final = 10.0
 """Seconds after which a call whose request has not arrived is given up."""
+COMING: Final = 8
+"""Requests of a member's that a pool receives at a time: gRPC keeps what has arrived of each, up to 8 MiB."""
 IDLE: Final = 16
 """Threads that are kept when there is nothing to do."""
 AGAIN: Final = 0.1
@@ -119,6 +121,7 @@ class Pool(ThreadPoolExecutor):
         self.threads = threads
         self._calls_limit = calls
         self._turns = turns
+        self._coming = Turns(threads, COMING)
         self._arrivals = arrivals
         self._lock = threading.Lock()
         self._running = 0
@@ -233,35 +236,45 @@ class Pool(ThreadPoolExecutor):
     @contextlib.contextmanager
     def turn(self, member: str, wanted: Callable[[], bool]) -> Iterator[None]:
         """A slot for work, for the length of the block. Raises CancelledError if the caller leaves before."""
+        with self._slot(self._turns, member, wanted):
+            yield
+
+    @contextlib.contextmanager
+    def _slot(self, turns: Turns, member: str, wanted: Callable[[], bool]) -> Iterator[None]:
         if not wanted():
             raise CancelledError
-        turn = self._turns.take(member)
+        turn = turns.take(member)
         if turn is not None:
             with self._aside():
                 while not turn.wait(max(_LOOK, self._waiting / _LOOKS)):
                     if not wanted():
-                        self._turns.leave(member, turn)
+                        turns.leave(member, turn)
                         raise CancelledError
         try:
             yield
         finally:
-            self._turns.give_back(member)
+            turns.give_back(member)
 
-    def receive(self, read: Callable[[], Result], give_up: Callable[[], object]) -> Result:
+    def receive(
+        self, read: Callable[[], Result], wanted: Callable[[], bool], give_up: Callable[[], object]
+    ) -> Result:
         """What ``read`` waits for: a request, which is on its way or may never come.
 
-        ``give_up`` is called in another thread to end the waiting.
+        ``give_up`` is called in another thread to end the waiting. Raises CancelledError as `turn`: so many
+        requests of a member's are received at a time, and others of its calls wait.
         """
         me = threading.get_ident()
-        receiving = _Receiving(self._members.get(me, ""), time.monotonic(), give_up)
-        self._receiving[me] = receiving
-        try:
-            return read()
-        finally:
-            with self._lock:
-                del self._receiving[me]
-                if receiving.aside:
-                    self._go_on(receiving.member)
+        member = self._members.get(me, "")
+        with self._slot(self._coming, member, wanted):
+            receiving = _Receiving(member, time.monotonic(), give_up)
+            self._receiving[me] = receiving
+            try:
+                return read()
+            finally:
+                with self._lock:
+                    del self._receiving[me]
+                    if receiving.aside:
+                        self._go_on(member)
 
     @contextlib.contextmanager
     def _aside(self) -> Iterator[None]:

@@ -172,7 +172,7 @@ def test_65_a_request_that_does_not_arrive_delays_no_other_call_of_its_member() 
     names = ["bravo", "acme", "acme"]
     pool.submit(str).result(SOON)
     arrive = Work()
-    held = pool.submit(pool.receive, arrive, lambda: None)
+    held = pool.submit(pool.receive, arrive, always, lambda: None)
     arrive.begins()
     assert pool.submit(str).result(SOON) == ""
     arrive.go.set()
@@ -247,7 +247,7 @@ def test_41_calls_that_wait_do_not_keep_the_others_from_running() -> None:
 
 def test_41_requests_that_do_not_arrive_leave_threads_to_others(pool: Pool) -> None:
     arrive = Work()
-    held = [pool.submit(pool.receive, arrive, lambda: None) for _ in range(6)]
+    held = [pool.submit(pool.receive, arrive, always, lambda: None) for _ in range(6)]
     # Each is put aside for the next, though but two run at a time.
     arrive.begins(6)
     assert pool.submit(str).result(SOON) == ""
@@ -271,7 +271,7 @@ def test_41_a_call_whose_request_never_arrives_is_given_up(
         assert gone.wait(SOON)
         return "cancelled"
 
-    assert pool.submit(pool.receive, read, gone.set).result(SOON) == "cancelled"
+    assert pool.submit(pool.receive, read, always, gone.set).result(SOON) == "cancelled"
 
 
 def test_a_call_waits_while_the_system_has_no_thread_to_give(pool: Pool) -> None:
