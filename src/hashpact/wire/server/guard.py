@@ -127,6 +127,10 @@ class Guard:
         peer = cast("Mapping[str, Iterable[bytes]]", context.auth_context())
         return self._gate.admit(peer, method)
 
+    def bars(self, pem: bytes, method: str) -> bool:
+        """Whether a certificate is known to let nobody in for a method (`Gate.bars`)."""
+        return self._gate.bars(pem, method)
+
     def before(self, method: str, handler: Handler, pool: Pool) -> Handler:
         """The handler of a method, guarded, to be run by a pool."""
         make: Any

@@ -24,7 +24,7 @@ from hashpact.domain import statements
 from hashpact.domain.kinds import ADMIN
 from hashpact.domain.ports import Clock
 from hashpact.domain.state import Member, Role, View
-from hashpact.errors import NotPermittedError, UnauthenticatedError
+from hashpact.errors import HashpactError, NotPermittedError, UnauthenticatedError
 from hashpact.keys.certificates import Shown, member_uri, shown
 from hashpact.service.renew import voucher
 
@@ -52,6 +52,9 @@ MENDING: Final = frozenset(
 """What a caller may do whose certificate was vouched for by a key that is no longer in force."""
 CHECKING: Final = HEALTH | CHECKS
 """What the holder of a check-only certificate may do."""
+
+_BARRED: Final = 4096
+"""Certificates and methods for which it is known that they let nobody in, at most: each of 1 KB."""
 
 _ADMINISTRATORS: Final = Member(ADMIN, frozenset(), 0)
 
@@ -98,6 +101,7 @@ class Gate:
     _known: tuple[tuple[int, int], dict[bytes, _Admitted]] = field(
         default_factory=lambda: ((0, -1), {}), init=False, repr=False
     )
+    _barred: set[tuple[bytes, str]] = field(default_factory=set, init=False, repr=False)
 
     def admit(self, peer: Mapping[str, Iterable[bytes]], method: str) -> Member:
         """The member at the other end of a channel, from gRPC's ``auth_context()``, for a call of ``method``.
@@ -111,10 +115,22 @@ class Gate:
         if list(peer.get("ssl_tls_version", ())) != [_TLS]:
             msg = "TLS 1.3 is required"
             raise UnauthenticatedError(msg)
-        pem = list(peer.get("x509_pem_cert", ()))
-        admitted = self._admitted(pem[0] if len(pem) == 1 else b"")
-        admitted.check(method)
+        found = list(peer.get("x509_pem_cert", ()))
+        pem = found[0] if len(found) == 1 else b""
+        try:
+            admitted = self._admitted(pem)
+            admitted.check(method)
+        except HashpactError:
+            if len(self._barred) >= _BARRED:
+                self._barred.clear()
+            self._barred.add((pem, method))
+            raise
+        self._barred.discard((pem, method))
         return admitted.member
+
+    def bars(self, pem: bytes, method: str) -> bool:
+        """Whether a certificate let nobody in at its last call of that method. It is not looked up now."""
+        return (pem, method) in self._barred
 
     def _admitted(self, pem: bytes) -> _Admitted:
         now = (self.clock(), self.changes())

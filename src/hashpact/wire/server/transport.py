@@ -236,7 +236,7 @@ def build_server(
     Raises ConfigError if the address or the credentials cannot be used.
     """
     bounds = limits or Limits()
-    refusals, quotas = Refusals(guard.refused), services.quotas
+    refusals, quotas = Refusals(guard.refused, guard.bars), services.quotas
     others = refusals.arrivals()
     arrivals = {
         "check": refusals.arrivals(quotas.before_check),

@@ -109,6 +109,29 @@ def test_a_certificate_is_looked_up_anew_after_a_change_and_every_second() -> No
     assert len(used) == 2
 
 
+def test_it_is_known_which_certificates_let_nobody_in_for_what() -> None:
+    state = State()
+    state.put(ACME)
+    state.put(KEY)
+    asked = Gate(ORIGIN, lambda: nullcontext(state), lambda: NOW, lambda: len(state.entries))
+    check_only = certificate(
+        x509.UniformResourceIdentifier(URI), voucher=b"\x30\x25\x04\x20" + bytes(32) + b"\x01\x01\xff"
+    )
+    assert not asked.bars(GOOD, METHOD)
+    with pytest.raises(NotPermittedError, match="is for checks only"):
+        asked.admit(peer(x509_pem_cert=[check_only]), METHOD)
+    assert asked.bars(check_only, METHOD)
+    assert not asked.bars(check_only, CHECK)
+    assert not asked.bars(GOOD, METHOD)
+    state.put(replace(ACME, suspended_at=7))
+    with pytest.raises(NotPermittedError, match="'acme' is suspended"):
+        asked.admit(peer(), METHOD)
+    assert asked.bars(GOOD, METHOD)
+    state.put(ACME)
+    asked.admit(peer(), METHOD)
+    assert not asked.bars(GOOD, METHOD)
+
+
 @pytest.mark.parametrize(
     "changes",
     [

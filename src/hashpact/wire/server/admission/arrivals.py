@@ -6,6 +6,7 @@ test holds it against the grpcio that is installed.
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import threading
@@ -35,18 +36,6 @@ HELD_EACH: Final = 1024
 """Those of one member."""
 
 
-def _member(args: tuple[Any, ...]) -> str:
-    """The member that the certificate at the other end of a call's connection names, or "".
-
-    It is not admitted yet: it may be unknown or suspended, and the certificate revoked.
-    """
-    call = getattr(args[1], "call", None) if len(args) > 1 else None
-    peer = {} if call is None else cygrpc.auth_context(call) or {}
-    pem = tuple(peer.get(b"x509_pem_cert", ()))
-    names = shown(bytes(pem[0])).names if len(pem) == 1 else ()
-    return (names[0] or "").rpartition("/")[2] if len(names) == 1 else ""
-
-
 class Refusals:
     """Answers the calls that the pools of a gRPC server refuse, with the status that ``refused`` gives.
 
@@ -54,12 +43,18 @@ class Refusals:
     its call has left; and of one member there are so many in a second. So calling again at once does not make
     for more of them. Above the number that may be held a call is refused at once.
 
+    ``bars`` knows certificates that let nobody in, such as a revoked one. Their calls are no member's, so
+    that a thief's do not count as its victim's.
+
     An executor gets: what runs a function in the call's context, the function, the event that the call
     arrived, gRPC's state of it, and the handler.
     """
 
-    def __init__(self, refused: Refused) -> None:
+    def __init__(
+        self, refused: Refused, bars: Callable[[bytes, str], bool] = lambda _pem, _method: False
+    ) -> None:
         self._refused = refused
+        self._bars = bars
         self._numbers = itertools.count()
         self._held: list[tuple[float, int, str, tuple[Any, ...], OverloadedError]] = []
         self._of: Counter[str] = Counter()
@@ -70,7 +65,7 @@ class Refusals:
 
     def arrivals(self, hindrance: Callable[[str], OverloadedError | None] = lambda _member: None) -> Arrivals:
         """How a pool takes calls that may be refused for that reason, too."""
-        return Arrivals(_member, hindrance, self.refuse)
+        return Arrivals(self._member, hindrance, self.refuse)
 
     def refuse(self, member: str, args: tuple[Any, ...], error: OverloadedError) -> None:
         """Answer with the error's status, after a while."""
@@ -85,8 +80,11 @@ class Refusals:
                 heapq.heappush(self._held, (at, next(self._numbers), member, args, error))
                 self._changed.notify()
                 if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name="hashpact-refusals", daemon=True)
-                    self._thread.start()
+                    thread = threading.Thread(target=self._run, name="hashpact-refusals", daemon=True)
+                    # The system may have no thread to give; then this one waits for the next refusal.
+                    with contextlib.suppress(RuntimeError):
+                        thread.start()
+                        self._thread = thread
         if not held:
             self._answer(member, args, error)
 
@@ -97,6 +95,19 @@ class Refusals:
             self._changed.notify()
         if self._thread is not None:
             self._thread.join()
+
+    def _member(self, args: tuple[Any, ...]) -> str:
+        """The member that the certificate at the other end of a call's connection names, or "".
+
+        It is not admitted yet: it may be unknown or suspended, and the certificate revoked.
+        """
+        if len(args) < 4:  # noqa: PLR2004  # see above
+            return ""
+        pem = tuple((cygrpc.auth_context(args[1].call) or {}).get(b"x509_pem_cert", ()))
+        if len(pem) != 1 or self._bars(pem[0], args[3].method):
+            return ""
+        names = shown(pem[0]).names
+        return (names[0] or "").rpartition("/")[2] if len(names) == 1 else ""
 
     def _run(self) -> None:
         while True:
