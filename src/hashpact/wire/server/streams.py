@@ -100,11 +100,12 @@ class StreamWatch:
     def over(self, stream: Watched) -> Iterator[None]:
         """Look after a stream for the length of the block."""
         with self._changed:
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="hashpact-streams", daemon=True)
+                thread.start()
+                self._thread = thread
             self._streams.add(stream)
             self._changed.notify()
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="hashpact-streams", daemon=True)
-                self._thread.start()
         try:
             yield
         finally:

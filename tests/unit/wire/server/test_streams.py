@@ -107,3 +107,16 @@ def test_a_stream_that_may_go_on_is_left_alone() -> None:
     watching.close()
     assert watched.ending is None
     assert not context.cancelled.is_set()
+
+
+def test_streams_are_looked_after_once_the_system_has_a_thread_to_give() -> None:
+    context, looked = Context(), watch(NotPermittedError("'acme' is suspended"))
+    usual = threading.stack_size(1 << 46)  # more than there is
+    try:
+        with pytest.raises(RuntimeError), looked.over(stream(Context())):
+            pass
+    finally:
+        threading.stack_size(usual)
+    with looked.over(stream(context)):
+        assert context.cancelled.wait(NEVER)
+    looked.close()
