@@ -187,9 +187,11 @@ class Server:
         """
         self._health.enter_graceful_shutdown()
         self._conversations.drain(StoppingError("the server is stopping; ask again"))
+        guard, pools, refusals = self._parts
+        refusals.close()  # those that are held would take of the grace, and some be lost
         self._server.stop(grace).wait()
-        for part in self._parts:
-            part.close()
+        guard.close()
+        pools.close()
 
 
 class _Registry:
