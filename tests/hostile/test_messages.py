@@ -12,6 +12,7 @@ import pytest
 from builders import World, fingerprint
 from clearinghouse import HOST, Clearinghouse
 from frames import Withheld, context
+from grpc_reflection.v1alpha.reflection import SERVICE_NAME
 
 from hashpact.domain.checks import Check, Query
 from hashpact.domain.fingerprints import PDQ
@@ -169,3 +170,16 @@ async def test_20_an_append_in_odd_bytes_has_the_same_effect_or_none(
     assert got is code, details
     leaves = [leaf.data for leaf in house.ledger.leaves(size, size + 9)]
     assert leaves == ([submission.statement] if code is OK else [])
+
+
+async def test_20_a_stream_that_cannot_be_read_does_not_keep_a_server_from_stopping(
+    house: Clearinghouse,
+) -> None:
+    method = f"/{SERVICE_NAME}/ServerReflectionInfo"
+    async with house.channel(house.tls(house.member("acme"))) as channel:
+        asked: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(method)
+        for _ in range(20):
+            streams = [asked(iter([b"\xff"]), timeout=60) for _ in range(14)]
+            assert {await stream.code() for stream in streams} == {INVALID}
+    async with asyncio.timeout(30):
+        await house.stop()

@@ -139,9 +139,8 @@ class Guard:
         else:
             guarded, make = self._unary(method, handler, pool), grpc.stream_unary_rpc_method_handler
         guarded.experimental_thread_pool, guarded.method = pool, method
-        # A stream of requests is gRPC's to read.
-        early = handler.request_deserializer if handler.request_streaming else None
-        made: Handler = make(guarded, early, handler.response_serializer)
+        # What gRPC itself cannot read it answers twice, and then a server's end waits for that call forever.
+        made: Handler = make(guarded, None, handler.response_serializer)
         return made
 
     def is_logged(self, code: str) -> bool:
@@ -229,7 +228,9 @@ class Guard:
                 stream = call.stream = Stream(context, method, call.admit(), self.timer)
                 with self._streams.over(stream):
                     asked = (
-                        requests if handler.request_streaming else _read(read, call.receive(requests), limit)
+                        (_read(read, data, limit) for data in requests)
+                        if handler.request_streaming
+                        else _read(read, call.receive(requests), limit)
                     )
                     yield from stream.messages(behaviour(asked, context))
 
