@@ -191,7 +191,7 @@ def test_43_revocations_delay_nobody(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_44_streams_that_are_not_read_delay_nobody(tmp_path: Path) -> None:
     home, _ = crowded(tmp_path, 2000)
-    with RunningServer(home) as server:
+    with RunningServer(home, "--workers", "1") as server:
         before = server.memory
         compare(server, "unread streams", beside(read_nothing, server, tmp_path))
         grown = server.memory - before
@@ -203,7 +203,7 @@ def test_44_streams_that_are_not_read_delay_nobody(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_44_check_streams_that_are_not_read_delay_nobody(tmp_path: Path) -> None:
     home, _ = crowded(tmp_path, 2000)
-    with RunningServer(home) as server:
+    with RunningServer(home, "--workers", "1") as server:
         before = server.memory
         compare(server, "unread check streams", beside(stream_and_read_nothing, server, tmp_path))
         grown = server.memory - before
@@ -275,7 +275,7 @@ def crowd_the_door(address: str, begun: Event, end: Event, tls: Tls | None) -> N
 @pytest.mark.parametrize("kind", ["idle", "half-open"])
 def test_38_44_many_connections_cost_little_and_keep_nobody_out(tmp_path: Path, kind: str) -> None:
     home = found(tmp_path, {"acme": BOTH, "carol": frozenset({Role.CHECK})})
-    with RunningServer(home) as server:
+    with RunningServer(home, "--workers", "1") as server:
         tls = server.profile("acme").endpoint.tls if kind == "idle" else None
         latencies(server.profile("carol"), CHECKS)
         before = server.memory

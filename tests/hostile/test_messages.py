@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeAlias
 
 import grpc
 import pytest
 from builders import World, fingerprint
-from clearinghouse import Clearinghouse
+from clearinghouse import HOST, Clearinghouse
+from frames import Withheld, context
+from grpc_reflection.v1alpha.reflection import SERVICE_NAME
 
 from hashpact.domain.checks import Check, Query
 from hashpact.domain.fingerprints import PDQ
 from hashpact.member.author import Reason
 from hashpact.wire import codec
 from hashpact.wire.codec import MAX_CHECK, MAX_MESSAGE
+from hashpact.wire.server.admission.receiving import COMING
 from hashpact.wire.v1 import check_pb2, log_pb2
 
 CHECK = "/hashpact.wire.v1.CheckService/Check"
@@ -113,6 +118,21 @@ async def test_20_a_message_of_nine_mebibytes_is_refused_before_it_is_read(
     assert house.ledger.head().size == size
 
 
+async def test_38_what_arrives_of_a_members_large_requests_is_bounded(house: Clearinghouse) -> None:
+    tls = house.tls(house.member("acme"))
+    calls = Withheld((HOST, house.server.port), context(tls), APPEND, 3 * COMING, MAX_MESSAGE // 4)
+
+    def send() -> None:
+        with contextlib.closing(calls):
+            while calls.all_but_one < COMING:
+                calls.send()
+                assert not calls.ended
+
+    await asyncio.to_thread(send)
+    # Of the others gRPC has taken in what it does of any call, and it will not take more.
+    assert sorted(calls.sent.values())[-COMING - 1] <= 64 * 1024
+
+
 async def test_20_a_compressed_bomb_is_refused(raw: Raw) -> None:
     bomb = bytes(4 * MAX_MESSAGE)
     code, _, _ = await raw(APPEND, bomb, compression=grpc.Compression.Gzip)
@@ -150,3 +170,16 @@ async def test_20_an_append_in_odd_bytes_has_the_same_effect_or_none(
     assert got is code, details
     leaves = [leaf.data for leaf in house.ledger.leaves(size, size + 9)]
     assert leaves == ([submission.statement] if code is OK else [])
+
+
+async def test_20_a_stream_that_cannot_be_read_does_not_keep_a_server_from_stopping(
+    house: Clearinghouse,
+) -> None:
+    method = f"/{SERVICE_NAME}/ServerReflectionInfo"
+    async with house.channel(house.tls(house.member("acme"))) as channel:
+        asked: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(method)
+        for _ in range(20):
+            streams = [asked(iter([b"\xff"]), timeout=60) for _ in range(14)]
+            assert {await stream.code() for stream in streams} == {INVALID}
+    async with asyncio.timeout(30):
+        await house.stop()

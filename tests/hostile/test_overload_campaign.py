@@ -95,7 +95,7 @@ def grown(server: RunningServer, before: int) -> None:
 @pytest.mark.parametrize("connections", [1, 10])
 def test_37_appends_beyond_a_members_rate_delay_nobody(tmp_path: Path, connections: int) -> None:
     home = home_of(tmp_path, ("submit", RATE))
-    with RunningServer(home) as server:
+    with RunningServer(home, "--workers", "1") as server:
         author = server.author("acme")
         reason = Reason(frozenset({"ncii"}))
         said = [author.submit([fingerprint(PDQ, f"{number}")], reason) for number in range(1000)]
@@ -119,7 +119,7 @@ def test_65_checks_of_one_member_without_pause_delay_nobody(
     tmp_path: Path, queried: int, under_way: int
 ) -> None:
     home = home_of(tmp_path)
-    with RunningServer(home) as server:
+    with RunningServer(home, "--workers", "1") as server:
         tls = server.profile("acme").endpoint.tls
         latencies(server.profile("carol"), CHECKS)
         before = server.memory
@@ -151,7 +151,7 @@ def ask_without_pause(  # noqa: PLR0913, PLR0917 - as above
 @pytest.mark.slow
 def test_66_two_hundred_connections_of_one_member_delay_nobody(tmp_path: Path) -> None:
     home = home_of(tmp_path, ("check", 60_000))
-    with RunningServer(home) as server:
+    with RunningServer(home, "--workers", "1") as server:
         tls = server.profile("acme").endpoint.tls
         latencies(server.profile("carol"), CHECKS)
         before = server.memory

@@ -166,7 +166,7 @@ def fuzz(directory: Path, share: Callable[[int, float], float]) -> tuple[Counter
     ``share`` is how much of the work is done after so many calls and seconds.
     """
     home = found(directory, {"acme": BOTH})
-    with RunningServer(home) as server:
+    with RunningServer(home, "--workers", "1") as server:
         profile: Profile = server.profile("acme")
         maker = Maker(random.Random(20), good_requests(server))
         rng, seen, early = random.Random(21), Counter[str](), 0

@@ -5,7 +5,10 @@ The orders of steps are those of docs/operations/keys.md.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +22,7 @@ from governing import admin, governed, here, join, keys, refused
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from running import RunningServer
 
+from hashpact.domain.checks import Answer, Check, Query
 from hashpact.domain.fingerprints import SHA256
 from hashpact.domain.kinds import AnyBody, CertRevoke, KeyRevoke, KeySuspend
 from hashpact.errors import HashpactError, NotPermittedError
@@ -26,6 +30,10 @@ from hashpact.home.opening import open_home
 from hashpact.keys.certificates import shown
 from hashpact.member.channels import own
 from hashpact.member.clients import Client
+from hashpact.service.check import Checker
+from hashpact.wire import codec
+from hashpact.wire.server.transport import Limits
+from hashpact.wire.v1 import check_pb2_grpc
 
 PICTURE = [fingerprint(SHA256, "shared before the theft")]
 LABELS = ["other"]
@@ -204,3 +212,53 @@ async def test_47_an_open_stream_ends(house: Clearinghouse, connect: Connect, ho
         caller = connect(house.profile("acme", house.tls(credential)))
         with pytest.raises(NotPermittedError, match=r"revoked|suspended"):
             await caller("check", PICTURE)
+
+
+async def test_47_a_revoked_certificates_calls_do_not_count_as_its_members(founded: Clearinghouse) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    @dataclass
+    class Held:
+        """A checker that waits."""
+
+        real: Checker
+
+        def check(self, check: Check, *waiting: Callable[[], Any]) -> Answer:
+            """Answer once the test wants it."""
+            begun.set()
+            assert go.wait(60)
+            return self.real.check(check, *waiting)
+
+    async def arrived(count: int, last: Any = None) -> None:  # noqa: ANN401  # a call
+        """Wait until so many calls are under way, or the last one has been refused."""
+        async with asyncio.timeout(60):
+            while True:
+                if founded.server.loads()["check"][0] == count or (last is not None and last.done()):
+                    return
+                await asyncio.sleep(0.01)
+
+    most = 2
+    founded.limits = Limits(checks=1, member_calls=most)
+    founded.alter(checker=Held(founded.services.checker))
+    await founded.start()
+    stolen = founded.member("acme")
+    revoked = CertRevoke("acme", shown(stolen.certificate).serial, "stolen")
+    founded.services.intake.append("acme", founded.world.author("acme").say(revoked))
+    request = codec.check_to_wire(Check((Query(PICTURE[0]),)))
+    members = (stolen, founded.member("acme"), founded.member("bolt"))
+    async with contextlib.AsyncExitStack() as stack:
+        channels = [await stack.enter_async_context(founded.channel(founded.tls(one))) for one in members]
+        stubs: list[Any] = [check_pb2_grpc.CheckServiceStub(channel) for channel in channels]
+        thief, victim, other = stubs
+        with pytest.raises(grpc.aio.AioRpcError, match="is revoked"):
+            await thief.Check(request, timeout=60)
+        calls = [other.Check(request, timeout=60)]
+        await asyncio.to_thread(begun.wait, 60)
+        calls += [thief.Check(request, timeout=60) for _ in range(most)]
+        await arrived(len(calls))
+        calls += [victim.Check(request, timeout=60) for _ in range(most)]
+        await arrived(len(calls), calls[-1])
+        go.set()
+        codes = [await call.code() for call in calls]
+    ok, denied = grpc.StatusCode.OK, grpc.StatusCode.PERMISSION_DENIED
+    assert codes == [ok, *[denied] * most, *[ok] * most]

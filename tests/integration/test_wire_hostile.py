@@ -213,8 +213,7 @@ async def test_too_many_calls_at_once_are_overloaded(founded: Clearinghouse, con
     await served(founded, checker=Held())
     caller = connect(founded.profile("acme"), timeout=60)
     checks = [asyncio.create_task(caller("check", [PICTURE])) for _ in range(2)]
-    while founded.server.loads()["check"][0] < 2:
-        await asyncio.sleep(0.01)
+    await until(lambda: founded.server.loads()["check"][0] == 2)
     with pytest.raises(OverloadedError, match="has 2 check calls under way"):
         await caller("check", [PICTURE], timeout=1)  # it is asked to try again, and does until then
     held.set()

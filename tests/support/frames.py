@@ -130,3 +130,49 @@ class Connection:
     def close(self) -> None:
         """End it."""
         self._socket.close()
+
+
+class Withheld(Connection):
+    """Calls of messages of ``size`` bytes, of which the last one is never sent.
+
+    ``sent`` counts the bytes of each that the server has let in.
+    """
+
+    def __init__(
+        self, address: tuple[str, int], made: ssl.SSLContext, method: str, most: int, size: int
+    ) -> None:
+        super().__init__(address, made, method, most)
+        self._size = size
+        self._initial = 65535
+        self._granted: dict[int, int] = {}
+        self.sent = dict.fromkeys(range(1, 2 * most, 2), 0)
+        for stream in self.sent:
+            self._unsent += frame(_HEADERS, _HEADERS_END, stream, self._headers)
+
+    @property
+    def all_but_one(self) -> int:
+        """How many messages lack their last byte only."""
+        return sum(sent == self._size - 1 for sent in self.sent.values())
+
+    def send(self) -> None:
+        """Send of each message as much as the server lets in now, and read what has arrived."""
+        self.look()
+        for stream, sent in self.sent.items():
+            allowed = self._initial + self._granted.get(stream, 0) - sent
+            size = min(allowed, self._window, 16384, self._size - 1 - sent)
+            prefix = b"" if sent else b"\0" + (self._size - 5).to_bytes(4)
+            if size <= len(prefix) or self._unsent:
+                continue
+            self._unsent += frame(_DATA, 0, stream, prefix + bytes(size - len(prefix)))
+            self.sent[stream] += size
+            self._window -= size
+            self.flush()
+
+    def _take(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
+        if kind == _WINDOW and stream:
+            self._granted[stream] = self._granted.get(stream, 0) + int.from_bytes(payload)
+        elif kind == _SETTINGS:
+            for at in range(0, len(payload), 6):
+                if payload[at : at + 2] == b"\0\4":
+                    self._initial = int.from_bytes(payload[at + 2 : at + 6])
+        super()._take(kind, flags, stream, payload)

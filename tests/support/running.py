@@ -151,7 +151,7 @@ class RunningServer:
 
     @property
     def memory(self) -> int:
-        """Bytes of memory that the process has."""
+        """Bytes of memory that the process has: with several, the one that supervises the others."""
         pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGESIZE")
 

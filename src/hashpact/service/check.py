@@ -149,8 +149,8 @@ class Checker:
         """What each query of these numbers finds, in their order; those alike are looked for together."""
         queries = check.queries
         if len(numbers) <= _ALONE:
-            some = [queries[number] for number in numbers]
-            return [(query.fingerprint.type, self._search_one(query, limit, wanted)) for query in some]
+            few = [queries[number] for number in numbers]
+            return [(query.fingerprint.type, self._search_one(query, limit, wanted)) for query in few]
         alike: dict[tuple[str, float], list[int]] = {}
         for number in numbers:
             query = queries[number]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
@@ -19,6 +19,7 @@ from hashpact.domain.state import Member
 from hashpact.errors import HashpactError, InvalidInputError, StoppingError
 from hashpact.wire.codec import MAX_MESSAGE
 from hashpact.wire.server.admission.pools import AT_ONCE, Deferred, Pool
+from hashpact.wire.server.admission.receiving import Receiving
 from hashpact.wire.server.admission.refusals import Refusals
 from hashpact.wire.server.core.calls import Call
 from hashpact.wire.server.core.loop import Loop
@@ -28,8 +29,6 @@ from hashpact.wire.server.streams import Stream, Watched
 
 SHORT: Final = 1024
 """Bytes of a request, as encoded, that may be answered in the serving thread: a few codes."""
-RECEIVE: Final = 10.0
-"""Seconds after which a call whose request has not arrived is given up."""
 
 # Of generated code or of gRPC itself, with messages of any type; subscripts exist in the stubs only.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -59,25 +58,22 @@ class Going(Watched, Protocol):
         """Begin, when all is set up."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Reception:
     """Receives the calls of a server, past a guard."""
 
     guard: Guard
     loop: Loop
     refusals: Refusals
-    _receiving: dict[int, tuple[float, Call]] = field(default_factory=dict, init=False)
-
-    def __post_init__(self) -> None:
-        self.loop.ticks.append(self._give_up)
 
     def serve(self, method: str, handler: Handler, pool: Pool, *, short: bool = False) -> None:
         """Have a handler answer the calls of a method: in the serving thread, if they can be ``short``."""
-        limit = self.guard.limits.get(method, MAX_MESSAGE)
+        limit, receiving = self.guard.limits.get(method, MAX_MESSAGE), Receiving(self.guard.timer)
         if handler.response_streaming:
-            route: _Route = _Streamed(self, method, pool, handler, limit)
+            route: _Route = _Streamed(self, method, pool, receiving, handler, limit)
         else:
-            route = _Unary(self, method, pool, handler, limit, short=short)
+            route = _Unary(self, method, pool, receiving, handler, limit, short=short)
+        self.loop.ticks.append(receiving.give_up)
         self.loop.serve(method, route.arrived)
 
     def last(self, method: str, begin: Callable[[OpenCall], Going]) -> None:
@@ -116,28 +112,6 @@ class Reception:
         wait = float(details.get("retry_after", 0))
         self.refusals.refuse(member, min(wait, rpc.call.time_remaining() / 2), partial(rpc.refused, error))
 
-    def receive(self, call: Call, then: Callable[[bytes | None], None]) -> bool:
-        """Have ``then`` called with the one request of a call, or None if none comes; False if it is over."""
-        place = id(call)
-
-        def received(data: bytes | None) -> None:
-            del self._receiving[place]
-            then(data)
-
-        self._receiving[place] = (self.guard.timer(), call)
-        if call.read(received):
-            return True
-        del self._receiving[place]
-        return False
-
-    def _give_up(self) -> None:
-        """End the calls whose requests have not arrived for too long."""
-        now = self.guard.timer()
-        for since, call in list(self._receiving.values()):
-            if now - since <= RECEIVE:
-                break  # the others are younger
-            call.cancel()
-
 
 @dataclass(frozen=True)
 class _Route:
@@ -146,6 +120,7 @@ class _Route:
     reception: Reception
     method: str
     pool: Pool
+    receiving: Receiving
     handler: Handler
     limit: int
 
@@ -158,15 +133,12 @@ class _Route:
         except Exception as error:  # noqa: BLE001  # whatever it is, it is answered
             self.reception.refuse(rpc, error)
             return
-        visit = _Visit(rpc, caller)
-        if not self.begin(visit):
-            self.pool.leave(caller.id)
-            rpc.ended(CancelledError())
+        self.begin(_Visit(rpc, caller))
 
-    def begin(self, visit: _Visit) -> bool:
-        """Wait for a call's request; False if the call is over."""
+    def begin(self, visit: _Visit) -> None:
+        """Wait for a call's request."""
         visit.rpc.call.watch()
-        return self.reception.receive(visit.rpc.call, partial(self.received, visit))
+        self.receiving.receive(visit.caller.id, visit.rpc.call, partial(self.received, visit))
 
     def received(self, visit: _Visit, data: bytes | None) -> None:
         """A call's request has arrived."""
@@ -213,11 +185,11 @@ class _Unary(_Route):
 
     short: bool
 
-    def begin(self, visit: _Visit) -> bool:
-        """Wait for a call's request; False if the call is over."""
-        if self.short:
-            return self.reception.receive(visit.rpc.call, partial(self.received, visit))
-        return super().begin(visit)
+    def begin(self, visit: _Visit) -> None:
+        """Wait for a call's request. One that may be answered at once is not watched: its caller waits."""
+        if not self.short:
+            visit.rpc.call.watch()
+        self.receiving.receive(visit.caller.id, visit.rpc.call, partial(self.received, visit))
 
     def received(self, visit: _Visit, data: bytes | None) -> None:
         """A request that may be answered soon waits for the loop, any other for a thread."""
@@ -270,12 +242,13 @@ class _Unary(_Route):
 class _Streamed(_Route):
     """Calls with a stream of answers, which keep a thread."""
 
-    def begin(self, visit: _Visit) -> bool:
-        """A stream of requests is read by its handler."""
-        if not self.handler.request_streaming:
-            return super().begin(visit)
-        self.submit(visit, None)
-        return True
+    def begin(self, visit: _Visit) -> None:
+        """Wait for a call's request; a stream of them is read by its handler."""
+        if self.handler.request_streaming:
+            visit.rpc.call.watch()
+            self.submit(visit, None)
+        else:
+            super().begin(visit)
 
     def serve(self, visit: _Visit, data: bytes | None) -> None:
         """Answer a call in this thread."""
@@ -296,8 +269,7 @@ class _Streamed(_Route):
     def _source(self, call: Call, data: bytes | None) -> Iterator[Any]:
         handler: Any = self.handler  # of generated code or of gRPC itself
         if handler.request_streaming:
-            requests = map(handler.request_deserializer, call.requests())
-            found: Iterator[Any] = handler.stream_stream(requests, call)
+            found: Iterator[Any] = handler.stream_stream(map(self.read, call.requests()), call)
         else:
             found = handler.unary_stream(self.read(data), call)
         return found

@@ -101,14 +101,21 @@ class StreamWatch:
         with self._changed:
             self._streams.add(stream)
             self._changed.notify()
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="hashpact-streams", daemon=True)
-                self._thread.start()
+        self.retry()
         try:
             yield
         finally:
             with self._changed:
                 self._streams.discard(stream)
+
+    def retry(self) -> None:
+        """Begin to look after streams, if there are any. The system may have had no thread to give before."""
+        with self._changed:
+            if self._streams and self._thread is None and not self._closed:
+                thread = threading.Thread(target=self._run, name="hashpact-streams", daemon=True)
+                with contextlib.suppress(RuntimeError):
+                    thread.start()
+                    self._thread = thread
 
     def close(self) -> None:
         """Look after none any more."""

@@ -108,3 +108,18 @@ def test_a_stream_that_may_go_on_is_left_alone() -> None:
     watching.close()
     assert watched.ending is None
     assert not call.cancelled.is_set()
+
+
+def test_streams_are_looked_after_once_the_system_has_a_thread_to_give() -> None:
+    call, watching = Call(), watch(NotPermittedError("'acme' is suspended"))
+    usual = threading.stack_size(1 << 46)  # more than there is
+    try:
+        looked = watching.over(stream(call))
+        looked.__enter__()
+    finally:
+        threading.stack_size(usual)
+    assert not call.cancelled.wait(10 * OFTEN)
+    watching.retry()
+    assert call.cancelled.wait(NEVER)
+    looked.__exit__(None, None, None)
+    watching.close()

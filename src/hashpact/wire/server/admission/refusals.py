@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import threading
@@ -48,8 +49,11 @@ class Refusals:
                 heapq.heappush(self._held, (at, next(self._numbers), member, answer))
                 self._changed.notify()
                 if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name="hashpact-refusals", daemon=True)
-                    self._thread.start()
+                    thread = threading.Thread(target=self._run, name="hashpact-refusals", daemon=True)
+                    # The system may have no thread to give; then this one waits for the next refusal.
+                    with contextlib.suppress(RuntimeError):
+                        thread.start()
+                        self._thread = thread
         if not held:
             answer()
 

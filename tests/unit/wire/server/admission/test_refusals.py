@@ -1,0 +1,55 @@
+"""Refusals: every call that is refused as it arrives gets its answer, whatever the system lacks meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from typing import Any
+
+import grpc
+import pytest
+from clearinghouse import Clearinghouse
+
+from hashpact.wire.server.transport import Limits
+from hashpact.wire.v1 import check_pb2, check_pb2_grpc
+
+REFUSED = grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+@contextlib.asynccontextmanager
+async def refusing(house: Clearinghouse) -> Any:  # noqa: ANN401  # a stub has no types
+    """What checks at a server that takes no checks."""
+    house.limits = Limits(member_calls=0)
+    await house.start()
+    async with house.channel(house.tls(house.member("acme"))) as channel:
+        await channel.channel_ready()
+        yield check_pb2_grpc.CheckServiceStub(channel)
+
+
+async def test_a_refusal_waits_while_the_system_has_no_thread_to_give(
+    founded: Clearinghouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, lacking = threading.Thread.start, threading.Event()
+
+    def start_later(thread: threading.Thread) -> None:
+        if thread.name == "hashpact-refusals" and not lacking.is_set():
+            lacking.set()
+            msg = "can't start new thread"
+            raise RuntimeError(msg)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_later)
+    async with refusing(founded) as stub:
+        first = stub.Check(check_pb2.CheckRequest(), timeout=60)
+        await asyncio.to_thread(lacking.wait, 60)
+        second = stub.Check(check_pb2.CheckRequest(), timeout=60)
+        assert [await call.code() for call in (first, second)] == [REFUSED] * 2
+
+
+async def test_refusals_that_are_held_are_answered_before_a_server_stops(founded: Clearinghouse) -> None:
+    async with refusing(founded) as stub:
+        calls = [stub.Check(check_pb2.CheckRequest(), timeout=60) for _ in range(100)]
+        await calls[10].code()  # the others are held by then, the last one for half a second
+        await asyncio.to_thread(founded.server.stop, 0.1)
+        assert {await call.code() for call in calls} == {REFUSED}
