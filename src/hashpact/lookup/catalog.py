@@ -157,14 +157,13 @@ class EntryCatalog:
     ) -> tuple[list[Match], list[int]]:
         """The nearest entries that stand and that the filter keeps, and how many each query is near."""
         if sum(len(hits) for _, hits in found) <= FEW:
-            near_few = _near_of(found)
-            if max(near_few, default=_NONE)[0] >= len(self._columns):
-                size = self._ledger.head().size
-                near_few = [one for one in near_few if one[0] < size]
+            few = _near_of(found)
+            if max(few, default=_NONE)[0] >= len(self._columns):
+                few = [one for one in few if one[0] < self._ledger.head().size]
             with self._lock:
-                self._hold(max(near_few, default=_NONE)[0])
-                self._learn_all(near_few)
-                return self._nearest_of_few(near_few, found, narrow, limit)
+                self._hold(max(few, default=_NONE)[0])
+                self._learn_all(few)
+                return self._nearest_of_few(few, found, narrow, limit)
         near = _Near.of(found)
         if near.entry.max(initial=0) >= len(self._columns):
             near = near.where(near.entry < self._ledger.head().size)
@@ -385,11 +384,8 @@ class EntryCatalog:
 
 
 def _near_of(found: Sequence[tuple[FingerprintType, Hits]]) -> list[_Place]:
-    return [
-        (item // MAX_ITEMS, query, place)
-        for query, (_, hits) in enumerate(found)
-        for place, item in enumerate(hits.items)
-    ]
+    hits_of = enumerate(hits.items for _, hits in found)
+    return [(item // MAX_ITEMS, query, at) for query, items in hits_of for at, item in enumerate(items)]
 
 
 def _order(near: _Place, found: Sequence[tuple[FingerprintType, Hits]]) -> tuple[Any, ...]:

@@ -23,7 +23,7 @@ from hashpact.service.check import Checker
 from hashpact.wire import streamed
 from hashpact.wire.server.admission.pools import Pool
 from hashpact.wire.server.admission.quotas import Quotas
-from hashpact.wire.server.core.calls import Call
+from hashpact.wire.server.core.incoming import IncomingCall
 from hashpact.wire.server.identity import require_of
 from hashpact.wire.server.reception import OpenCall
 from hashpact.wire.v1 import check_pb2
@@ -124,7 +124,7 @@ class Conversation:
     _finished: bool = field(default=False, init=False)
 
     @property
-    def call(self) -> Call:
+    def call(self) -> IncomingCall:
         """The call itself."""
         return self._call.call
 

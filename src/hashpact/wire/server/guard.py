@@ -18,7 +18,7 @@ from hashpact.domain.state import Member
 from hashpact.errors import HashpactError, UnavailableError, is_fault
 from hashpact.wire import errors
 from hashpact.wire.codec import MAX_CHECK, MAX_CHECK_BATCH
-from hashpact.wire.server.core.calls import Call
+from hashpact.wire.server.core.incoming import IncomingCall
 from hashpact.wire.server.ended import Ended, Gone, Refusal, caller_class, named
 from hashpact.wire.server.identity import CHECK, CHECK_BATCH, CHECKS, HEALTH, Gate
 from hashpact.wire.server.streams import Peer, Stream, StreamWatch
@@ -114,7 +114,7 @@ class Rpc:
 
     __slots__ = ("_guard", "_named", "_since", "call", "caller", "method", "stream")
 
-    def __init__(self, guard: Guard, method: str, call: Call) -> None:
+    def __init__(self, guard: Guard, method: str, call: IncomingCall) -> None:
         self.stream: Stream | None = None
         self.call = call
         self.method = method

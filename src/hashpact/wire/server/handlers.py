@@ -40,7 +40,7 @@ from hashpact.wire.v1 import (
 )
 
 Context: TypeAlias = grpc.ServicerContext
-"""In fact a `core.calls.Call`."""
+"""In fact a `core.incoming.IncomingCall`."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 

@@ -21,7 +21,7 @@ from hashpact.wire.codec import MAX_MESSAGE
 from hashpact.wire.server.admission.pools import AT_ONCE, Deferred, Pool
 from hashpact.wire.server.admission.receiving import Receiving
 from hashpact.wire.server.admission.refusals import Refusals
-from hashpact.wire.server.core.calls import Call
+from hashpact.wire.server.core.incoming import IncomingCall
 from hashpact.wire.server.core.loop import Loop
 from hashpact.wire.server.guard import Guard, Rpc
 from hashpact.wire.server.identity import CALLER
@@ -42,7 +42,7 @@ class OpenCall:
     of an error if there is one. ``over`` is called once, when the call has ended.
     """
 
-    call: Call
+    call: IncomingCall
     method: str
     caller: Member
     timer: Callable[[], float]
@@ -79,7 +79,7 @@ class Reception:
     def last(self, method: str, begin: Callable[[OpenCall], Going]) -> None:
         """Have the calls of a method go on without a thread: ``begin`` makes what keeps one going."""
 
-        def arrived(call: Call) -> None:
+        def arrived(call: IncomingCall) -> None:
             rpc, watching = Rpc(self.guard, method, call), ExitStack()
             call.watch()
 
@@ -124,7 +124,7 @@ class _Route:
     handler: Handler
     limit: int
 
-    def arrived(self, call: Call) -> None:
+    def arrived(self, call: IncomingCall) -> None:
         """A call has arrived: let it in, count it, and wait for its request."""
         rpc = Rpc(self.reception.guard, self.method, call)
         try:
@@ -231,7 +231,7 @@ class _Unary(_Route):
         self.pool.leave(caller.id)
         rpc.end(error, message)
 
-    def _message(self, call: Call, data: bytes | None) -> bytes:
+    def _message(self, call: IncomingCall, data: bytes | None) -> bytes:
         if not call.is_active():
             raise CancelledError
         handler: Any = self.handler  # of generated code or of gRPC itself
@@ -266,7 +266,7 @@ class _Streamed(_Route):
         self.pool.leave(caller.id)
         rpc.end(error)
 
-    def _source(self, call: Call, data: bytes | None) -> Iterator[Any]:
+    def _source(self, call: IncomingCall, data: bytes | None) -> Iterator[Any]:
         handler: Any = self.handler  # of generated code or of gRPC itself
         if handler.request_streaming:
             found: Iterator[Any] = handler.stream_stream(map(self.read, call.requests()), call)

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeAlias
 
 from hashpact.domain.state import Member
 from hashpact.errors import HashpactError, NotPermittedError, OverloadedError
-from hashpact.wire.server.core.calls import Call
+from hashpact.wire.server.core.incoming import IncomingCall
 
 Peer: TypeAlias = Mapping[str, Iterable[bytes]]
 
@@ -19,7 +19,7 @@ class Watched(Protocol):
     """A call that lasts."""
 
     @property
-    def call(self) -> Call:
+    def call(self) -> IncomingCall:
         """The call itself."""
 
     @property
@@ -41,7 +41,7 @@ class Watched(Protocol):
 class Stream:
     """A stream of messages to a caller; ``timer`` counts seconds, from any moment."""
 
-    call: Call
+    call: IncomingCall
     method: str
     caller: Member
     timer: Callable[[], float]

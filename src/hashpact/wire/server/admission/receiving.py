@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from hashpact.wire.server.core.calls import Call
+from hashpact.wire.server.core.incoming import IncomingCall
 
 COMING: Final = 8
 """Requests of a member's that are received at a time."""
@@ -25,11 +25,11 @@ class Receiving:
 
     def __init__(self, timer: Callable[[], float]) -> None:
         self._timer = timer
-        self._coming: dict[Call, float] = {}
+        self._coming: dict[IncomingCall, float] = {}
         self._of: dict[str, int] = {}
-        self._waiting: dict[str, deque[tuple[Call, _Then]]] = {}
+        self._waiting: dict[str, deque[tuple[IncomingCall, _Then]]] = {}
 
-    def receive(self, member: str, call: Call, then: _Then) -> None:
+    def receive(self, member: str, call: IncomingCall, then: _Then) -> None:
         """Have ``then`` called once, with the one request of a call, or None if none comes."""
         if self._of.get(member, 0) < COMING:
             self._begin(member, call, then)
@@ -44,7 +44,7 @@ class Receiving:
                 break  # the others are younger
             call.cancel()
 
-    def _begin(self, member: str, call: Call, then: _Then) -> None:
+    def _begin(self, member: str, call: IncomingCall, then: _Then) -> None:
         def received(data: bytes | None) -> None:
             del self._coming[call]
             self._end(member)

@@ -16,7 +16,7 @@ import grpc
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # an extension module without stubs
 
 from hashpact.wire.server.admission.turns import FairQueue
-from hashpact.wire.server.core.calls import Call
+from hashpact.wire.server.core.incoming import IncomingCall
 
 EVENTS: Final = 32
 """Events that are taken before the next piece of work, at most: in a flood none would be done otherwise."""
@@ -49,10 +49,10 @@ class Loop:
         self._crashed = crashed
         self._first: Callable[[], None] | None = None
         self._work: FairQueue[tuple[str, Callable[[], None]]] = FairQueue(1)
-        self._arrived: dict[str, Callable[[Call], None]] = {_UNKNOWN: _refuse}
+        self._arrived: dict[str, Callable[[IncomingCall], None]] = {_UNKNOWN: _refuse}
         self._lock = threading.Lock()
         self._requested: set[str] = set()  # that gRPC is to tell of
-        self._calls: set[Call] = set()
+        self._calls: set[IncomingCall] = set()
         self._stopping = False
         self._stopped = threading.Event()
         self._stopped.set()
@@ -65,7 +65,7 @@ class Loop:
         """How many members have work that waits."""
         return len(self._work) + (self._first is not None)
 
-    def serve(self, method: str, arrived: Callable[[Call], None]) -> None:
+    def serve(self, method: str, arrived: Callable[[IncomingCall], None]) -> None:
         """Have ``arrived`` called with each call of a method, before the start."""
         self._server.register_method(method)
         self._arrived[method] = arrived
@@ -73,7 +73,7 @@ class Loop:
     def listen(self, address: str, credentials: grpc.ServerCredentials) -> int:
         """Bind an address, HOST:PORT; the port, 0 if it cannot be bound."""
         inner: Any = credentials
-        return int(self._server.add_http2_port(address.encode(), inner._credentials))  # noqa: SLF001  # as `calls`
+        return int(self._server.add_http2_port(address.encode(), inner._credentials))  # noqa: SLF001  # as `incoming`
 
     def start(self) -> None:
         """Begin to serve."""
@@ -149,7 +149,7 @@ class Loop:
         if tag == _SHUTDOWN:
             return
         if event.success:
-            call = Call(event, self._calls.discard)
+            call = IncomingCall(event, self._calls.discard)
             self._calls.add(call)
             if not self._safely(self._arrived[tag], call):
                 call.cancel()
@@ -175,5 +175,5 @@ class Loop:
         return True
 
 
-def _refuse(call: Call) -> None:
+def _refuse(call: IncomingCall) -> None:
     call.refuse(_Unknown())

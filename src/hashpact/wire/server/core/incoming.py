@@ -25,7 +25,7 @@ _CODES: Final = {code: getattr(cygrpc.StatusCode, code.name.lower()) for code in
 _OK: Final = _CODES[grpc.StatusCode.OK]
 
 
-class Call:
+class IncomingCall:
     """One call. Its functions may be called in any thread.
 
     What is passed to `read`, `write` and `add_callback` is called in the serving thread, which must not wait:
@@ -35,7 +35,7 @@ class Call:
     Servicers get it as their context, and may use of `grpc.ServicerContext` what it has.
     """
 
-    def __init__(self, event: Any, over: Callable[[Call], None]) -> None:  # noqa: ANN401  # the core's own
+    def __init__(self, event: Any, over: Callable[[IncomingCall], None]) -> None:  # noqa: ANN401  # the core's own
         self._call = event.call
         self._deadline: float = event.call_details.deadline
         self._lock = threading.Lock()
