@@ -17,6 +17,7 @@ from builders import check_log
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from running import BOTH, ORIGIN, RunningServer, found
+from waits import wait_until
 
 from hashpact.clock import unix_time
 from hashpact.config import HomeConfig, split_address
@@ -238,6 +239,13 @@ def test_no_fingerprint_or_label_of_a_call_is_logged(server: RunningServer) -> N
             assert spelling not in server.log
     assert "ncii" not in server.log
     assert "sarcasm" not in server.log
+
+
+def test_a_reload_of_one_process_is_refused_in_the_log_and_ends_nothing(server: RunningServer) -> None:
+    server.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "nothing is reloaded" in server.log)
+    with Client(server.profile("acme-video")) as client:
+        assert client.check([CODE]).matches == ()
 
 
 def test_sigterm_ends_the_server_well(server: RunningServer) -> None:

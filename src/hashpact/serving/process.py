@@ -150,7 +150,9 @@ async def _run(  # noqa: PLR0913 - as `run`
         )
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_, stop.event.set)
-    if leash is not None:
+    if leash is None:  # else the supervisor takes it
+        loop.add_signal_handler(signal.SIGHUP, _cannot_reload, stop)
+    else:
         loop.add_reader(leash, _leave, loop, leash, stop)
     async with observation.running():
         parts = await _put_together(home, stop, duty, observation, verify=verify)
@@ -158,6 +160,13 @@ async def _run(  # noqa: PLR0913 - as `run`
             await _answer(home, parts, listen, ready, duty)
         else:
             await _keep(home, parts, ready)
+
+
+def _cannot_reload(stop: Stop) -> None:
+    """Go on: the signal's default would end the server, and a service manager would not start it again."""
+    stop.log.warning(
+        "nothing is reloaded", reason="one process reads hashpact.toml when it starts: restart it"
+    )
 
 
 def _leave(loop: asyncio.AbstractEventLoop, leash: int, stop: Stop) -> None:
