@@ -9,7 +9,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -152,6 +152,8 @@ async def test_connections_that_end_of_age_fail_no_call(
     check, asked = Checker.check, []
 
     def slow(self: Checker, *args: Any, **options: Any) -> Any:  # noqa: ANN401  # as they are
+        wait: Callable[[], None] = args[-1]
+        wait()  # in a thread that may
         asked.append(time.monotonic())
         time.sleep(0.03 if len(asked) % 7 else 0.5)
         return check(self, *args, **options)

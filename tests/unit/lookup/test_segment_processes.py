@@ -131,7 +131,8 @@ def test_sigkill_while_a_merged_index_is_saved_leaves_one_that_is_right(tmp_path
             assert answered == 0
             continue
         index, manifest = opened
-        assert manifest.position in {answered, answered + 1}
+        # It may have been killed between a save and its answer, the one before too.
+        assert manifest.position - max(answered, position) in {0, 1}
         position = manifest.position
         assert len(index) == position * ROUND
         for item in (0, position * ROUND // 2, position * ROUND - 1):
