@@ -1,8 +1,9 @@
 """Conversations: CheckStream's calls, each of which answers one check after another while it lasts.
 
-No thread waits for a message: gRPC's serving thread puts it into the conversation's queue, and a thread of
-the checks' pool answers as many as there are by then, in one response. So an idle conversation, or one whose
-caller does not read, takes memory only, and the more requests are in flight, the less each of them costs.
+No thread waits for a message: the serving thread puts it into the conversation's queue, and answers as many
+as there are by then, in one response; a thread of the checks' pool does that if one takes long. So an idle
+conversation, or one whose caller does not read, takes memory only, and the more requests are in flight, the
+less each of them costs.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -21,9 +23,10 @@ from hashpact.domain.state import Member, Role
 from hashpact.errors import HashpactError, InvalidInputError, OverloadedError, StoppingError, UnavailableError
 from hashpact.service.check import Checker
 from hashpact.wire import streamed
-from hashpact.wire.server.admission.pools import Pool
+from hashpact.wire.server.admission.pools import AT_ONCE, SHORT, Deferred, Pool, wait
 from hashpact.wire.server.admission.quotas import Quotas
 from hashpact.wire.server.core.incoming import IncomingCall
+from hashpact.wire.server.core.loop import Loop
 from hashpact.wire.server.identity import require_of
 from hashpact.wire.server.reception import OpenCall
 from hashpact.wire.v1 import check_pb2
@@ -39,6 +42,8 @@ RESPONSE: Final = 256 * 1024
 
 PIECE: Final = 0.002
 """Seconds after which no more answers are put into a response, so that others have their turn."""
+PIECE_AT_ONCE: Final = 0.0005
+"""The same in the serving thread, for which all calls wait."""
 AGAIN: Final = 1.0
 """Seconds that a caller is asked to wait whose member has too many open."""
 
@@ -53,8 +58,11 @@ class Conversations:
     left, so that members that take all they can get do not take all together.
     """
 
-    def __init__(self, checker: Checker, pool: Pool, quotas: Quotas, most: int, each: int) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917  # what answers them, and their bounds
+        self, checker: Checker, loop: Loop, pool: Pool, quotas: Quotas, most: int, each: int
+    ) -> None:
         self._checker = checker
+        self._loop = loop
         self._pool = pool
         self._quotas = quotas
         self._most = most
@@ -72,7 +80,7 @@ class Conversations:
         """
         member = call.caller.id
         require_of(call.caller, Role.CHECK)
-        conversation = Conversation(call, self._checker, self._pool, self._quotas, self._forget)
+        conversation = Conversation(call, self._checker, self._loop, self._pool, self._quotas, self._forget)
         with self._lock:
             if self._ending is not None:
                 raise self._ending
@@ -107,6 +115,7 @@ class Conversation:
 
     _call: OpenCall
     _checker: Checker
+    _loop: Loop
     _pool: Pool
     _quotas: Quotas
     _forget: Callable[[Conversation], None]
@@ -190,6 +199,20 @@ class Conversation:
             self._submit()
 
     def _submit(self) -> None:
+        """Have what waits answered."""
+        self._loop.soon(self.caller.id, self._work_at_once)
+
+    def _work_at_once(self) -> None:
+        AT_ONCE.set(True)
+        try:
+            self._work()
+        except Deferred:
+            self._defer()
+        finally:
+            AT_ONCE.set(False)
+
+    def _defer(self) -> None:
+        """Have what waits answered by a thread."""
         try:
             self._pool.work(self.caller.id, self._work)
         except RuntimeError:  # the pool is closed
@@ -212,21 +235,31 @@ class Conversation:
                 self._respond(some)
             elif self.call.is_active():  # the requests of a caller who has left end, too
                 self._finish(self._ending)
+        except Deferred:
+            raise
         except BaseException as error:  # noqa: BLE001  # whatever it is, the call ends with it
             self._finish(error)
 
     def _respond(self, some: list[_Request]) -> None:
+        """Answer some requests, as many as there is time for. Raises Deferred if the first takes too long."""
+        piece = PIECE_AT_ONCE if AT_ONCE.get() else PIECE
         response, size, since = check_pb2.CheckStreamResponse(), 0, self._call.timer()
         for number, request in enumerate(some, self._number):
-            answer = streamed.outcome_to_wire(number, self._outcome(request))
+            try:
+                outcome = self._outcome(request)
+            except Deferred:
+                break
+            answer = streamed.outcome_to_wire(number, outcome)
             response.answers.append(answer)
             size += answer.ByteSize()
-            if size > RESPONSE or self._call.timer() - since > PIECE:
+            if size > RESPONSE or self._call.timer() - since > piece:
                 break
         answered = len(response.answers)
         self._number += answered
         with self._lock:
             self._waiting.extendleft(reversed(some[answered:]))
+        if not answered:
+            raise Deferred
         self._sending_since = self._call.timer()
         taken = sum(map(_size, some[:answered]))
         self.call.write(response.SerializeToString(), lambda: self._written(answered, taken))
@@ -235,11 +268,17 @@ class Conversation:
         """What becomes of one request. Raises what the whole call ends with."""
         if isinstance(request, InvalidInputError):
             return request
+        if len(request) > SHORT:
+            wait()
         wanted = self.call.is_active
+
+        def turn() -> AbstractContextManager[None]:
+            return self._pool.turn(self.caller.id, wanted)
+
         try:
             check = streamed.request_from_wire(check_pb2.CheckStreamRequest.FromString(request))
             with self._quotas.asking(self.caller.id, len(check.queries)):
-                return self._checker.check(check, wanted, lambda: self._pool.turn(self.caller.id, wanted))
+                return self._checker.check(check, wanted, turn, wait)
         except DecodeError:
             return InvalidInputError("the request is not a protobuf message of its type", field="request")
         except (InvalidInputError, OverloadedError, UnavailableError) as error:

@@ -10,7 +10,7 @@ from concurrent.futures import CancelledError
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError
 from hashpact.domain.state import Member
 from hashpact.errors import HashpactError, InvalidInputError, StoppingError
 from hashpact.wire.codec import MAX_MESSAGE
-from hashpact.wire.server.admission.pools import AT_ONCE, Deferred, Pool
+from hashpact.wire.server.admission.pools import AT_ONCE, SHORT, Deferred, Pool
 from hashpact.wire.server.admission.receiving import Receiving
 from hashpact.wire.server.admission.refusals import Refusals
 from hashpact.wire.server.core.incoming import IncomingCall
@@ -26,9 +26,6 @@ from hashpact.wire.server.core.loop import Loop
 from hashpact.wire.server.guard import Guard, Rpc
 from hashpact.wire.server.identity import CALLER
 from hashpact.wire.server.streams import Stream, Watched
-
-SHORT: Final = 1024
-"""Bytes of a request, as encoded, that may be answered in the serving thread: a few codes."""
 
 # Of generated code or of gRPC itself, with messages of any type; subscripts exist in the stubs only.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"

@@ -252,7 +252,7 @@ def build_server(
     loop.ticks += [pool.retry for pool in (pools.checks, pools.appends, pools.reads, pools.streams)]
     state = health.HealthServicer()
     bound = (bounds.conversations, bounds.member_conversations)
-    conversations = Conversations(services.checker, pools.checks, quotas, *bound)
+    conversations = Conversations(services.checker, loop, pools.checks, quotas, *bound)
     # It has of a server what the generated functions use.
     registry: Any = _Registry(Reception(guard, loop, refusals), pools, conversations)
     checks = CheckHandler(services.checker, pools.checks, quotas)

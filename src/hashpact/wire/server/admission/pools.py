@@ -27,6 +27,8 @@ _LOOK: Final = 0.02
 """Seconds between two looks at whether the caller of a call that waits for its turn has left, at least."""
 _LOOKS: Final = 500
 """Looks a second that all calls of a pool take together: each wakes a thread."""
+SHORT: Final = 1024
+"""Bytes of a request, as encoded, that may be answered in a thread that must not wait: a few codes."""
 AT_ONCE: Final[ContextVar[bool]] = ContextVar("hashpact_at_once", default=False)
 """Whether the work is done in a thread that must not wait."""
 
