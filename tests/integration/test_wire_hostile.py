@@ -220,6 +220,19 @@ async def test_too_many_calls_at_once_are_overloaded(founded: Clearinghouse, con
     assert all(isinstance(answer, Answer) for answer in await asyncio.gather(*checks))
 
 
+async def test_no_call_of_a_member_within_its_bound_is_refused_by_grpc(founded: Clearinghouse) -> None:
+    """Its core counts calls that have just ended, too."""
+    await served(founded)
+    async with founded.channel(founded.tls(founded.member("acme"))) as channel:
+        ask: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(CHECK)
+
+        async def asking() -> None:
+            for _ in range(40):
+                await ask(REQUEST, timeout=60)
+
+        await asyncio.gather(*(asking() for _ in range(Limits().member_calls)))
+
+
 async def test_41_requests_that_are_held_back_hold_no_others_up(
     founded: Clearinghouse, connect: Connect
 ) -> None:

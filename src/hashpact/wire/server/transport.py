@@ -75,7 +75,8 @@ def none(_member: str) -> None:
 class Limits:
     """The bounds of one server; times in seconds.
 
-    A call has ``headers`` bytes of metadata at most.
+    A call has ``headers`` bytes of metadata at most, and a connection ``streams_per_connection`` calls: twice
+    what a member may have under way, because gRPC counts those that have just ended, and refuses any above.
 
     Above ``connections`` a new one is closed at once. One in a handshake counts; it ends after ``handshake``,
     and one without a call after ``connection_idle``, so that an unused connection gives its place back.
@@ -92,7 +93,7 @@ class Limits:
 
     headers: int = 8192
     connections: int = CONNECTIONS
-    streams_per_connection: int = 100
+    streams_per_connection: int = 256
     connection_age: float = 300
     connection_grace: float = 60
     connection_idle: float = 30
