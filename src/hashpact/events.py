@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 import structlog
@@ -106,9 +107,14 @@ class CallLog:
 
     def _line(self, level: str, event: str, at: float, facts: dict[str, object]) -> str:
         """A line as `event_log` writes them."""
-        moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds")
-        facts |= {"event": event, "level": level, "timestamp": moment.replace("+00:00", "Z")}
+        second, part = divmod(at, 1)
+        facts |= {"event": event, "level": level, "timestamp": f"{_second(second)}.{int(part * 1e6):06}Z"}
         return f"{render(self._form, facts)}\n"
+
+
+@lru_cache(1)
+def _second(second: float) -> str:
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def _pieces(lines: Sequence[str]) -> Iterator[str]:
