@@ -175,9 +175,13 @@ def test_33_two_machines_on_one_home_are_refused(home: Path, workers: str) -> No
             refused = served(home)
     assert refused.returncode != 0
     assert "in use on another machine (elsewhere)" in refused.stderr
-    # It has gone without a word, as after a power cut.
+
+
+def test_33_a_machine_that_has_gone_without_a_word_is_waited_for(home: Path) -> None:
+    # As after a power cut.
+    (home / "machine").write_text(f"other-boot elsewhere {secrets.token_hex(8)}\n")
     with RunningServer(home, measured=True) as server:
         with Client(server.profile("acme-video")) as client:
-            client.submit([fingerprint(PDQ, "2")], labels=["other"])
+            client.submit([fingerprint(PDQ, "1")], labels=["other"])
         assert server.stop() == 0
     assert not (home / "machine").exists()

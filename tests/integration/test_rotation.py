@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -34,7 +35,9 @@ from hashpact.member.profile import Profile, ProfileWarning
 
 KILLED = """
 import os, signal, sys
-profile, left = sys.argv[1], int(sys.argv[2])
+import hashpact.cli.admin.key, hashpact.member.keys
+from hashpact.cli.main import run
+profile, *command = sys.argv[1:]
 def hook(event, arguments):
     global left
     if event not in {"open", "os.rename", "os.link", "os.remove"} or profile not in str(arguments[0]):
@@ -44,11 +47,46 @@ def hook(event, arguments):
     left -= 1
     if left == 0:
         os.kill(os.getpid(), signal.SIGKILL)
-sys.addaudithook(hook)
-from hashpact.cli.main import run
-sys.exit(run(sys.argv[3:]))
+for line in sys.stdin:
+    left, child = int(line), os.fork()
+    if child == 0:
+        os.dup2(2, 1)
+        sys.addaudithook(hook)
+        os._exit(run(command))
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
-"""Runs a command, and kills it at its n-th change of a file below a directory."""
+"""Runs a command for each number that it reads, and kills it at its n-th change of a file below a directory.
+
+Each runs in a fork of this one, which has imported what it needs and has no thread. Prints the exit statuses.
+"""
+
+
+class Killed:
+    """Runs a command on a profile again and again, and kills it."""
+
+    def __init__(self, profile: Path, command: list[str]) -> None:
+        self.log = profile.parent / "killed.log"
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", KILLED, str(profile), *command],
+                env={**os.environ, **UNMEASURED},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+
+    def at(self, change: int) -> int:
+        """The exit status of the command that is killed at that change."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{change}\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        """No more of them."""
+        self._process.communicate()
 
 
 def found_with(members: int, directory: Path) -> Path:
@@ -98,19 +136,16 @@ def test_a_rotation_that_is_killed_leaves_a_profile_that_works_and_goes_on(
         "--json",
     ]
     killed = 0
-    while True:
-        command = [sys.executable, "-c", KILLED, str(profile), str(killed + 1), *rotate]
-        done = subprocess.run(command, env={**os.environ, **UNMEASURED}, check=False, capture_output=True)
-        if done.returncode != -signal.SIGKILL:
-            break
-        killed += 1
-        if overlap:
-            submit(profile, f"between {killed}")
-        assert run(rotate) == 0
-        submit(profile, f"after {killed}")
-        assert len(list(profile.glob("member-*.key"))) == 1
-        assert not (profile / "rotation").exists()
-    assert done.returncode == 0, done.stderr
+    with closing(Killed(profile, rotate)) as command:
+        while (status := command.at(killed + 1)) == -signal.SIGKILL:
+            killed += 1
+            if overlap:
+                submit(profile, f"between {killed}")
+            assert run(rotate) == 0
+            submit(profile, f"after {killed}")
+            assert len(list(profile.glob("member-*.key"))) == 1
+            assert not (profile / "rotation").exists()
+    assert status == 0, command.log.read_text()
     # A new key, the statement, the receipt and profile.toml, each at several points, and the old key's end.
     assert killed >= 10
     with open_home(home) as opened:

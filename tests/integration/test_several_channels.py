@@ -105,7 +105,7 @@ async def test_calls_avoid_a_process_that_hangs(
     assert 0 < hung < 16
     second.pause()
     try:
-        answers = [(await caller("check", CODE, timeout=0.5)).checked for _ in range(100)]
+        answers = [(await caller("check", CODE, timeout=0.2)).checked for _ in range(100)]
     finally:
         os.kill(second.process.pid, signal.SIGCONT)
     # Each of its channels costs a call at first, and once more now and then when it is tried again.

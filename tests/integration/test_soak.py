@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from builders import check_log
 from running import BOTH, RunningServer, found
-from soaking import Answered, History, Shared, Soak, occurrences
+from soaking import Answered, History, Queries, Shared, Soak
 
 from hashpact.domain.state import Receipt, Role
 from hashpact.home.opening import open_home
@@ -75,14 +75,12 @@ def test_the_oracle_sees_what_is_wrong() -> None:
 
 
 def test_a_query_is_found_in_a_file_wherever_it_is() -> None:
-    queries = np.frombuffer(random.Random(1).randbytes(32 * 20), np.uint8).reshape(-1, 32)
-    one = bytes(queries[7])
+    values = np.frombuffer(random.Random(1).randbytes(32 * 20), np.uint8).reshape(-1, 32)
+    one, occurrences = bytes(values[7]), Queries(values).occurrences
     for before in range(9):
-        assert occurrences(b"x" * before + one + b"y", queries) == 1
-        assert occurrences(b"x" * before + one.hex().upper().encode(), queries) == 1
-    assert (
-        occurrences(one[:-1], queries) == occurrences(b"", queries) == occurrences(one[1:] * 9, queries) == 0
-    )
+        assert occurrences(b"x" * before + one + b"y") == 1
+        assert occurrences(b"x" * before + one.hex().upper().encode()) == 1
+    assert occurrences(one[:-1]) == occurrences(b"") == occurrences(one[1:] * 9) == 0
 
 
 def disturb(server: RunningServer, soak: Soak, random_: random.Random, seconds: float) -> tuple[int, int]:
@@ -128,10 +126,11 @@ def test_every_answer_is_what_the_log_says_while_processes_are_killed(tmp_path: 
     assert killed + reloads > seconds / KILL / 2
     assert len(events(server, "a process ended and is replaced")) >= killed
     assert min(soak.rotations, len(soak.withdrawn), len(soak.receipts), len(soak.answers) / 10) > seconds / 60
-    queries = np.frombuffer(b"".join(answer.query for answer in soak.answers), np.uint8).reshape(-1, 32)
+    asked = b"".join(answer.query for answer in soak.answers)
+    queries = Queries(np.frombuffer(asked, np.uint8).reshape(-1, 32))
     for path in (server.log_path, *home.rglob("*")):
         if path.is_file():
-            assert occurrences(path.read_bytes(), queries) == 0, path
+            assert queries.occurrences(path.read_bytes()) == 0, path
     print(  # noqa: T201 - the figures of a long run
         f"{seconds} s: {len(soak.answers)} answers, {len(soak.receipts)} items, "
         f"{len(soak.withdrawn)} withdrawals, {soak.rotations} rotations, {killed} kills, {reloads} reloads, "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +58,18 @@ def cells(descriptors: NDArray[np.uint8]) -> NDArray[np.int64]:
     return cell
 
 
+@lru_cache(64)
+def probed(query: bytes) -> NDArray[np.int64]:
+    """The cells that are looked into for each keypoint of a query."""
+    return near(units(query)["descriptor"])
+
+
+@lru_cache(4096)
+def filed(entry: bytes) -> NDArray[np.int64]:
+    """The cells of an entry's keypoints."""
+    return cells(units(entry)["descriptor"])
+
+
 def coarse(some: NDArray[np.void]) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
     """As `voting.fine`, of what an index keeps: ten bits of each coordinate, six of size and direction."""
     place = ((some["x"] >> 6) + 0.5) / 1024 + 1j * (((some["y"] >> 6) + 0.5) / 1024)
@@ -70,12 +82,11 @@ def coarse(some: NDArray[np.void]) -> tuple[NDArray[np.complex128], NDArray[np.c
 def found(query: bytes, entries: Mapping[int, bytes], points: int) -> list[tuple[int, Placed]]:
     """The entries for which so many keypoints agree, most first."""
     asked = units(query)
-    probed = near(asked["descriptor"])
     hits = []
     for number, entry in entries.items():
         shared = units(entry)
         distances = apart(signatures(asked["descriptor"]), signatures(shared["descriptor"]))
-        seen = (probed[:, :, None] == cells(shared["descriptor"])).any(axis=1)
+        seen = (probed(query)[:, :, None] == filed(entry)).any(axis=1)
         pairs = np.argwhere(seen & (distances <= RADIUS))
         order = np.lexsort((pairs[:, 1], pairs[:, 0], distances[pairs[:, 0], pairs[:, 1]]))
         pairs = pairs[order[:MOST_VOTES]]

@@ -52,7 +52,7 @@ def served(home: Path) -> dict[str, object]:
     with RunningServer(home) as server, Client(server.profile("acme"), timeout=3) as client:
         return {
             "found": [bool(client.check([code]).matches) for code in (CODE, LAST)],
-            "refused": refusal(lambda: client.submit([LATER], labels={"fraud"}, again=True)),
+            "refused": refusal(lambda: client.submit([LATER], labels={"fraud"}, again=True, timeout=1)),
             "ended": server.stop(),
             "reserve": (home / "reserve").exists(),
         }
@@ -78,7 +78,7 @@ def run(directory: Path) -> dict[str, object]:
         held = (home / "reserve").stat()
         reports["made"] = {"mode": held.st_mode & 0o777, "size": held.st_size, "room": held.st_blocks * 512}
         fill(disk)
-        reports["lost"] = refusal(lambda: client.submit([LATER], labels={"fraud"}))
+        reports["lost"] = refusal(lambda: client.submit([LATER], labels={"fraud"}, timeout=1))
         reports["ended"] = server.wait()
         reports["reserve"] = (home / "reserve").exists()
     with open_home(home) as opened:

@@ -112,20 +112,19 @@ def contained(text: bytes, others: dict[int, bytes]) -> dict[int, float]:
     """
     values = {item: struct.unpack(f">{len(value) // 4}I", value) for item, value in others.items()}
     texts_with = Counter(hash_ for value in set(values.values()) for hash_ in value)
+    commonness = {hash_: min(count.bit_length() - 1, MOST_COMMON) for hash_, count in texts_with.items()}
     query = struct.unpack(f">{len(text) // 4}I", text)
     largest = query[-1] if len(query) == SAMPLE else 2**32 - 1
-    found = {}
+    asked, found = set(query), {}
     for item, value in values.items():
-        common_by = {
-            hash_: min(texts_with[hash_].bit_length() - 1, MOST_COMMON) for hash_ in value if hash_ <= largest
-        }
-        inside = set(common_by).intersection(query)
-        if len(common_by) >= FEWEST_HASHES and len(inside) >= FEWEST_COMMON:
-            own = sorted(common_by.values())[1 + len(common_by) // 10]
-            weights = {
-                hash_: 4.0 ** -min(max(commonness - own, 0), RANGE) for hash_, commonness in common_by.items()
-            }
-            found[item] = sum(weights[hash_] for hash_ in inside) / sum(weights.values())
+        sample = [hash_ for hash_ in value if hash_ <= largest]
+        inside = asked.intersection(sample)
+        if len(sample) >= FEWEST_HASHES and len(inside) >= FEWEST_COMMON:
+            common = sorted(commonness[hash_] for hash_ in sample)
+            own = common[1 + len(common) // 10]
+            weights = [4.0 ** -min(max(each - own, 0), RANGE) for each in range(MOST_COMMON + 1)]
+            share = sum(weights[commonness[hash_]] for hash_ in inside)
+            found[item] = share / sum(weights[each] for each in common)
     return found
 
 

@@ -230,19 +230,46 @@ class History:
         return right
 
 
-def occurrences(data: bytes, needles: NDArray[np.uint8]) -> int:
-    """How many of some values of 32 bytes, an array of shape (n, 32), occur in the data, raw or in hex."""
-    spelt = b"".join(bytes(each).hex().encode() for each in needles)
-    in_hex = np.frombuffer(spelt, np.uint8).reshape(-1, 64)
-    return _occurrences(data, needles) + _occurrences(data.lower(), in_hex)
+@dataclass(frozen=True, slots=True)
+class Needles:
+    """Values of one size that are looked for in many files, by the first eight bytes of each."""
+
+    size: int
+    values: frozenset[bytes]
+    starts: NDArray[np.uint64]
+    marks: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, rows: NDArray[np.uint8]) -> Self:
+        """Those of an array of shape (n, size)."""
+        starts = rows[:, :8].copy().view(np.uint64).ravel()
+        marks = np.zeros(1 << 20, np.bool_)
+        marks[cls._mark(starts)] = True
+        return cls(rows.shape[1], frozenset(map(bytes, rows)), starts, marks)
+
+    def count(self, data: bytes) -> int:
+        """How many of them occur in the data: few words have the mark of a start, and fewer are one."""
+        found = 0
+        for shift in range(8 if len(data) >= self.size else 0):
+            words = np.frombuffer(data, np.uint64, (len(data) - shift) // 8, shift)
+            marked = np.flatnonzero(self.marks[self._mark(words)])
+            places = marked[np.isin(words[marked], self.starts)] * 8 + shift
+            found += sum(data[place : place + self.size] in self.values for place in places.tolist())
+        return found
+
+    @staticmethod
+    def _mark(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """Twenty bits that depend on all of a word."""
+        return words * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(44)
 
 
-def _occurrences(data: bytes, needles: NDArray[np.uint8]) -> int:
-    """How many rows occur in the data: first those whose first eight bytes do."""
-    size, starts = needles.shape[1], needles[:, :8].copy().view(np.uint64).ravel()
-    values, found = {bytes(row) for row in needles}, 0
-    for shift in range(8 if len(data) >= size else 0):
-        words = np.frombuffer(data, np.uint64, (len(data) - shift) // 8, shift)
-        places = np.flatnonzero(np.isin(words, starts)) * 8 + shift
-        found += sum(data[place : place + size] in values for place in places.tolist())
-    return found
+class Queries:
+    """Values of 32 bytes, an array of shape (n, 32), that are to be nowhere."""
+
+    def __init__(self, values: NDArray[np.uint8]) -> None:
+        spelt = b"".join(bytes(each).hex().encode() for each in values)
+        self._raw, self._hex = Needles.of(values), Needles.of(np.frombuffer(spelt, np.uint8).reshape(-1, 64))
+
+    def occurrences(self, data: bytes) -> int:
+        """How many of them occur in the data, raw or in hex."""
+        return self._raw.count(data) + self._hex.count(data.lower())

@@ -125,14 +125,14 @@ def test_no_stream_takes_an_endorsement_or_dispute_back_by_a_mere_seen() -> None
                 kind, drawn = "opinion", newest + drawn % 16
             submission = stream.next((kind, way, drawn), folded.state)
             one = statements.parse(submission.statement).statement
-            before = copy.deepcopy(folded.state)
-            folded.apply(submission.statement)
             if not (isinstance(one.body, GiveOpinion) and one.body.stance is Stance.SEEN):
+                folded.apply(submission.statement)
                 continue
             said = any(
                 given.member == one.member and given.stance is not Stance.SEEN
-                for given in standing.opinions(before, one.body.entry)
+                for given in standing.opinions(folded.state, one.body.entry)
             )
+            folded.apply(submission.statement)
             if folded.faults and folded.faults[-1].index == folded.size - 1:
                 refused += "--replace" in str(folded.faults[-1].error)
             else:

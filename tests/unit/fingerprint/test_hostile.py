@@ -155,17 +155,17 @@ print((peak() - before) // 1024)
 
 
 def test_bombs_cost_little_memory(tmp_path: Path) -> None:
-    # A valid PNG of 900 megapixels in 110 kB; one with 100 MB in a text chunk; 100 MB of text; 200 MB of NUL.
-    (tmp_path / "pixels.png").write_bytes(png(30_000, 30_000))
-    text = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(100_000_000), 1))
+    # A valid PNG of 400 megapixels in 50 kB; one with 40 MB in a text chunk; 40 MB of text; 40 MB of NUL.
+    (tmp_path / "pixels.png").write_bytes(png(20_000, 20_000))
+    text = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(40_000_000), 1))
     (tmp_path / "text.png").write_bytes(png(64, 64, text))
     with (tmp_path / "long.txt").open("wb") as file:
-        for _ in range(100):
+        for _ in range(40):
             file.write(b"a long, long text. \n" * 50_000)
     with (tmp_path / "video").open("wb") as file:
         file.write(b"\0")
-        file.truncate(200_000_000)
-    assert (tmp_path / "pixels.png").stat().st_size < 200_000
+        file.truncate(40_000_000)
+    assert (tmp_path / "pixels.png").stat().st_size < 100_000
 
     paths = [str(tmp_path / name) for name in ("pixels.png", "text.png", "long.txt", "video")]
     command = [sys.executable, "-c", MEASURE, str(IMAGES / "rgb.png"), *paths]
@@ -173,10 +173,10 @@ def test_bombs_cost_little_memory(tmp_path: Path) -> None:
     run = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     pixels, in_chunk, long, video, megabytes = run.stdout.splitlines()
 
-    assert "a picture of 900000000 pixels is over the limit of 50331648 pixels" in pixels
+    assert "a picture of 400000000 pixels is over the limit of 50331648 pixels" in pixels
     # The text is no pixel, and never inflated.
     assert in_chunk == "2"
-    assert "a text of 100000000 bytes is over the limit of 1048576 bytes" in long
+    assert "a text of 40000000 bytes is over the limit of 1048576 bytes" in long
     assert video == "2"
     assert int(megabytes) < 16
     assert run.stderr == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from pathlib import Path
 
@@ -18,6 +19,12 @@ from quality import texts as of_texts
 from quality.distances import Distances
 
 
+@functools.cache
+def drawn(seed: int) -> Image.Image:
+    """One of the pictures, drawn once for all tests."""
+    return landscape(generator("run", seed))
+
+
 @pytest.fixture(autouse=True)
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A shelf without packages, and as pictures of recall three drawn ones and a blank one."""
@@ -26,12 +33,9 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(photographs, "IN_WHEELS", {})
     photographs.files.cache_clear()
     of_pictures._listed.cache_clear()
-    drawn = [
-        pictures.Named(f"drawn {seed}", "landscape", lambda seed=seed: landscape(generator("run", seed)))  # type: ignore[misc]  # a default has no type
-        for seed in range(3)
-    ]
+    some = [pictures.Named(f"drawn {seed}", "landscape", functools.partial(drawn, seed)) for seed in range(3)]
     blank = pictures.Named("blank", "flat", lambda: Image.new("RGB", (300, 200), "white"))
-    monkeypatch.setattr(pictures, "for_recall", lambda _sample: [*drawn, blank])
+    monkeypatch.setattr(pictures, "for_recall", lambda _sample: [*some, blank])
     few = {"JPEG q90", "mirror", "inverted", "transparent, uploaded on white"}
     kept = tuple(one for one in picture_table.ALTERATIONS if one.name in few)
     monkeypatch.setattr(of_pictures, "ALTERATIONS", kept)

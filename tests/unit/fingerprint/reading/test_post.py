@@ -55,11 +55,10 @@ def test_hostile_posts_take_linear_time(run: str) -> None:
     """Eight times the length takes eight times as long, not sixty-four; the least of three is compared."""
 
     def seconds(length: int) -> float:
-        hostile, taken = run * (length // len(run)), []
-        for _ in range(3):
-            started = time.process_time()
-            message(hostile)
-            taken.append(time.process_time() - started)
-        return max(min(taken), 0.01)
+        hostile = run * (length // len(run))
+        started = time.process_time()
+        message(hostile)
+        return time.process_time() - started
 
-    assert seconds(800_000) < 30 * seconds(100_000)
+    bound = 30 * max(min(seconds(30_000) for _ in range(3)), 0.01)
+    assert any(seconds(240_000) < bound for _ in range(3))
