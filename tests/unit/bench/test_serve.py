@@ -15,10 +15,10 @@ from typing import Any
 
 import grpc
 import pytest
-from benchmarks import batching, serve, streaming
+from benchmarks import batching, exchange, serve, streaming
 from benchmarks.driving import Turn, drive
 from benchmarks.processes import Server, running
-from benchmarks.serve import AIO, BOUNDS, FLIGHTS, FOUR, FOUR_MATCH, MATCH, MISS, OURS, SYNC
+from benchmarks.serve import AIO, BOUNDS, FLIGHTS, FOUR, FOUR_MATCH, MATCH, MISS, OURS, SWEEP, SYNC
 
 BUSY = """
 import sys, threading, time
@@ -184,6 +184,17 @@ def test_a_message_is_compared_with_a_call_of_the_same_round_and_its_promise_can
     assert not promise.kept
 
 
+def test_theirs_is_compared_within_a_round() -> None:
+    played = [
+        {OURS: Turn(us, 1.0, [0.001] * 4), exchange.THEIRS: Turn(theirs, 2.0, [0.002] * 4)}
+        for us, theirs in ((100, 500), (50, 150), (200, 800))
+    ]
+    found = exchange.figures(played, OURS)
+    assert (found["ours_us"], found["theirs_us"], found["x"]) == (100, 500, 4)
+    assert found["x_of_rounds"] == [3, 4, 5]
+    assert (found["ours_calls/s"], found["theirs_calls/s"]) == (4, 2)
+
+
 def test_those_that_match_are_spread_over_a_batch() -> None:
     assert list(batching.places(0)) == []
     assert list(batching.places(10)) == list(range(0, 1000, 100))
@@ -198,7 +209,8 @@ def test_a_small_run_has_all_cases_of_a_real_server(
     printed = capsys.readouterr()
     report = json.loads(printed.out)
     measured = {(row["case"], row["in_flight"]) for row in report["rows"] if row["ours_us"] > 0}
-    assert measured == set(itertools.product((MISS, MATCH, FOUR, FOUR_MATCH), FLIGHTS))
+    expected = set(itertools.product((MATCH, FOUR, FOUR_MATCH), FLIGHTS))
+    assert measured == expected | set(itertools.product((MISS,), SWEEP))
     batched = {
         (row["batch"], row["in_flight"]) for row in report["batches"] if row["us"] > row["kernel_us"] > 0
     }
