@@ -166,8 +166,8 @@ class Rpc:
             else:
                 self.call.refuse(self.status(error))
         except Exception as failure:  # noqa: BLE001  # the caller would wait, and so would the server's stop
-            self.call.cancel()
             self._guard.crashed(failure, rpc=self.method)
+            self.call.cancel()
 
     def refused(self, error: BaseException) -> None:
         """End the call unread, with the status of an error, as if it had just arrived."""
