@@ -6,6 +6,7 @@ No content, fingerprint, key or exception text is ever given to it.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import select
 import sys
@@ -50,7 +51,7 @@ def event_log(form: str = "json", level: str = "info", seen: Seen | None = None)
 
     log: FilteringBoundLogger = structlog.wrap_logger(
         # A line and its end in one write: CallLog, and other processes, write to the same place.
-        structlog.WriteLogger(sys.stderr),
+        structlog.WriteLogger(_STANDARD_ERROR),
         processors=[
             structlog.processors.add_log_level,
             pass_on,
@@ -61,6 +62,21 @@ def event_log(form: str = "json", level: str = "info", seen: Seen | None = None)
     )
     return log
 
+
+class _StandardError(io.TextIOBase):
+    """Standard error. What reads it may be gone, or its disk full: no reason for the server to stop."""
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
+
+
+_STANDARD_ERROR: Final[Any] = _StandardError()  # as much of a TextIO as is used
 
 MOST: Final = 20_000
 """Lines that wait to be written at most; what is too much is counted."""
@@ -99,11 +115,9 @@ class CallLog:
                 lines.append(
                     self._line("warning", "rpcs not logged", time.time(), self._named | {"count": dropped})
                 )
-            # What reads the log may be gone, or its disk full: no reason for the server to stop.
-            with contextlib.suppress(OSError, ValueError):
-                for piece in _pieces(lines):
-                    sys.stderr.write(piece)
-                    sys.stderr.flush()
+            for piece in _pieces(lines):
+                _STANDARD_ERROR.write(piece)
+                _STANDARD_ERROR.flush()
 
     def _line(self, level: str, event: str, at: float, facts: dict[str, object]) -> str:
         """A line as `event_log` writes them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeAlias
 
@@ -11,16 +12,18 @@ import grpc
 import pytest
 from builders import World, fingerprint
 from clearinghouse import HOST, Clearinghouse
-from frames import Withheld, context
+from frames import Connection, Withheld, context
 from grpc_reflection.v1alpha.reflection import SERVICE_NAME
 
 from hashpact.domain.checks import Check, Query
-from hashpact.domain.fingerprints import PDQ
+from hashpact.domain.fingerprints import PDQ, SHA256
 from hashpact.member.author import Reason
+from hashpact.member.awaiting import AsyncClient
 from hashpact.wire import codec
 from hashpact.wire.codec import MAX_CHECK, MAX_MESSAGE
 from hashpact.wire.server.admission.receiving import COMING
-from hashpact.wire.v1 import check_pb2, log_pb2
+from hashpact.wire.server.transport import Limits
+from hashpact.wire.v1 import check_pb2, check_pb2_grpc, log_pb2
 
 CHECK = "/hashpact.wire.v1.CheckService/Check"
 APPEND = "/hashpact.wire.v1.LogService/Append"
@@ -131,6 +134,37 @@ async def test_38_what_arrives_of_a_members_large_requests_is_bounded(house: Cle
     await asyncio.to_thread(send)
     # Of the others gRPC has taken in what it does of any call, and it will not take more.
     assert sorted(calls.sent.values())[-COMING - 1] <= 64 * 1024
+
+
+async def test_38_what_a_member_leaves_unread_of_its_answers_is_bounded(founded: Clearinghouse) -> None:
+    """They are kept in memory, and count for nothing else: the calls have been answered."""
+    author, code = founded.world.author("acme"), fingerprint(SHA256, "one")
+    for _ in range(64):
+        founded.services.intake.append("acme", author.submit([code], Reason(frozenset({"ncii"}))))
+    founded.limits = Limits(untaken=64 * 1024)
+    await founded.start()
+    check = codec.check_to_wire(Check((Query(code),), limit=64))
+    address, made = (HOST, founded.server.port), context(founded.tls(founded.member("acme")))
+    calls = Connection(address, made, CHECK, 100, timeout=600, window=0)
+
+    def ask() -> None:
+        while sum(event["event"] == "rpc" for event in founded.events.entries) < 100:
+            calls.call(check.SerializeToString())
+            calls.look()
+
+    async def bolt() -> check_pb2.CheckResponse:
+        async with founded.channel(founded.tls(founded.member("bolt"))) as channel:
+            return await check_pb2_grpc.CheckServiceStub(channel).Check(check, timeout=60)
+
+    with contextlib.closing(calls):
+        await asyncio.to_thread(ask)
+        codes = Counter(event["code"] for event in founded.events.entries if event["event"] == "rpc")
+        whole = 64 * 1024 // (await bolt()).ByteSize()
+        assert whole < codes["OK"] <= whole + 1 + Limits().checks  # those that are worked out at that moment
+        assert codes.keys() == {"OK", "RESOURCE_EXHAUSTED"}
+    profile = founded.profile("acme")  # a member that reads, or whose connection has ended, is answered again
+    async with AsyncClient(profile, timeout=60) as client:
+        assert len((await client.check([code], limit=64)).matches) == 64
 
 
 async def test_20_a_compressed_bomb_is_refused(raw: Raw) -> None:

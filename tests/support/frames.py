@@ -53,15 +53,26 @@ def _fields(method: str, timeout: int) -> bytes:
 
 
 class Connection:
-    """A member's connection that makes calls of one method, ``most`` at once: a server allows 100."""
+    """A member's connection that makes calls of one method, ``most`` at once: a server allows 256.
 
-    def __init__(
-        self, address: tuple[str, int], made: ssl.SSLContext, method: str, most: int, timeout: int = 20
+    It takes ``window`` bytes of each answer.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917  # as many as a connection has
+        self,
+        address: tuple[str, int],
+        made: ssl.SSLContext,
+        method: str,
+        most: int,
+        timeout: int = 20,
+        window: int = 65535,
     ) -> None:
         plain = socket.create_connection(address, timeout=10)
         self._socket = made.wrap_socket(plain, server_hostname=address[0])
         self._socket.sendall(
-            PREFACE + frame(_SETTINGS, 0, 0) + frame(_WINDOW, 0, 0, struct.pack(">I", 1 << 30))
+            PREFACE
+            + frame(_SETTINGS, 0, 0, b"\0\4" + window.to_bytes(4))
+            + frame(_WINDOW, 0, 0, struct.pack(">I", 1 << 30))
         )
         self._socket.settimeout(0)
         self._headers = _fields(method, timeout)

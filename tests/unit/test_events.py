@@ -63,6 +63,16 @@ def test_a_log_that_cannot_be_written_is_no_failure(monkeypatch: pytest.MonkeyPa
     calls.flush()
 
 
+def test_an_event_that_cannot_be_written_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    closed = io.StringIO()
+    closed.close()
+    for stream in (Full(), closed):
+        monkeypatch.setattr(sys, "stderr", stream)
+        event_log(seen=lambda event: seen.append(event["event"])).error("rpc failed")
+    assert seen == ["rpc failed"] * 2
+
+
 def test_the_log_is_json_or_text_from_a_level_on(capsys: pytest.CaptureFixture[str]) -> None:
     seen: list[str] = []
     for form, level in (("json", "info"), ("text", "debug"), ("json", "error")):

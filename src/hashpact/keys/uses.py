@@ -58,26 +58,23 @@ class LastUses:
 
     def save(self) -> None:
         """Take in what others wrote, and write the file if anything is missing in it. Raises ConfigError."""
+        written = self._take_in()
+        oldest = self._clock() // _DAY - _KEPT
         with self._lock:
-            written = self._take_in()
-            oldest = self._clock() // _DAY - _KEPT
-            lines = [
-                _line(member, serial, day)
-                for member, days in sorted(self._days.items())
-                for serial, day in days.items()
-                if day >= oldest
-            ]
+            known = {member: list(days.items()) for member, days in sorted(self._days.items())}
+        uses = ((member, *use) for member, some in known.items() for use in some)
+        lines = [_line(member, serial, day) for member, serial, day in uses if day >= oldest]
         if set(lines) != written:
             write_private(self._path, "".join(lines).encode(), replace=True)
 
     def _take_in(self) -> set[str]:
         """Add what the file has of later uses; its lines."""
-        written = set()
-        for member, serial, day in _read(self._path):
-            written.add(_line(member, serial, day))
-            if day > self._days.get(member, {}).get(serial, -1):
-                self._put(member, serial, day)
-        return written
+        found = list(_read(self._path))  # before the lock: who calls the server waits for it in `note`
+        with self._lock:
+            for member, serial, day in found:
+                if day > self._days.get(member, {}).get(serial, -1):
+                    self._put(member, serial, day)
+        return {_line(*one) for one in found}
 
     def _put(self, member: str, serial: bytes, day: int) -> None:
         days = self._days.setdefault(member, {})

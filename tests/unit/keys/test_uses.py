@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PosixPath
 
 import pytest
 from builders import FakeClock, seeded
@@ -60,6 +62,27 @@ def test_two_processes_of_a_home_keep_what_both_have_seen(tmp_path: Path, clock:
     other.save()
     one.save()
     assert one.of("acme") == ((ONE, today + 1), (TWO, today))
+
+
+class SlowPath(PosixPath):
+    """A file that is read only once something else is done."""
+
+    before: Callable[[], object] = staticmethod(lambda: None)
+
+    def exists(self) -> bool:
+        """Whether it is there, after a while."""
+        self.before()
+        return super().exists()
+
+
+def test_a_use_is_noted_while_the_file_is_read(tmp_path: Path, clock: FakeClock) -> None:
+    """The thread that serves all calls notes uses; it must not wait for the disk."""
+    path = SlowPath(tmp_path / "uses")
+    uses = LastUses(path, clock)
+    with ThreadPoolExecutor() as threads:
+        path.before = lambda: threads.submit(uses.note, "acme", ONE).result(60)
+        uses.save()
+    assert LastUses(tmp_path / "uses", clock).of("acme") == uses.of("acme") != ()
 
 
 def test_a_certificate_that_has_ended_is_forgotten(tmp_path: Path, clock: FakeClock) -> None:

@@ -158,12 +158,16 @@ class Rpc:
         return Refusal(known, self.request)
 
     def end(self, error: BaseException | None, message: bytes | None = None) -> None:
-        """End the call, with a last message or the status of an error."""
-        self.ended(error)
-        if error is None:
-            self.call.answer(message)
-        else:
-            self.call.refuse(self.status(error))
+        """End the call, with a last message or the status of an error; without one if that fails."""
+        try:
+            self.ended(error)
+            if error is None:
+                self.call.answer(message)
+            else:
+                self.call.refuse(self.status(error))
+        except Exception as failure:  # noqa: BLE001  # the caller would wait, and so would the server's stop
+            self._guard.crashed(failure, rpc=self.method)
+            self.call.cancel()
 
     def refused(self, error: BaseException) -> None:
         """End the call unread, with the status of an error, as if it had just arrived."""

@@ -21,6 +21,7 @@ from hashpact.wire.codec import MAX_MESSAGE
 from hashpact.wire.server.admission.pools import AT_ONCE, SHORT, Deferred, Pool
 from hashpact.wire.server.admission.receiving import Receiving
 from hashpact.wire.server.admission.refusals import Refusals
+from hashpact.wire.server.admission.untaken import Untaken
 from hashpact.wire.server.core.incoming import IncomingCall
 from hashpact.wire.server.core.loop import Loop
 from hashpact.wire.server.guard import Guard, Rpc
@@ -62,6 +63,7 @@ class Reception:
     guard: Guard
     loop: Loop
     refusals: Refusals
+    untaken: Untaken
 
     def serve(self, method: str, handler: Handler, pool: Pool, *, short: bool = False) -> None:
         """Have a handler answer the calls of a method: in the serving thread, if they can be ``short``."""
@@ -219,18 +221,20 @@ class _Unary(_Route):
         CALLER.set(caller)
         error, message = None, b""
         try:
-            message = self._message(rpc.call, data)
+            message = self._message(rpc.call, data, caller.id)
         except Deferred:
             raise
         except BaseException as raised:  # noqa: BLE001  # whatever it is, it is answered
             error = raised
         # Before it is answered: a caller with an answer may ask again.
         self.pool.leave(caller.id)
+        self.reception.untaken.give(caller.id, rpc.call, len(message))
         rpc.end(error, message)
 
-    def _message(self, call: IncomingCall, data: bytes | None) -> bytes:
+    def _message(self, call: IncomingCall, data: bytes | None, member: str) -> bytes:
         if not call.is_active():
             raise CancelledError
+        self.reception.untaken.check(member)
         handler: Any = self.handler  # of generated code or of gRPC itself
         message: bytes = handler.response_serializer(handler.unary_unary(self.read(data), call))
         return message

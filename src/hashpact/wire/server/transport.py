@@ -20,6 +20,7 @@ from hashpact.wire.codec import MAX_MESSAGE
 from hashpact.wire.server.admission.pools import Pool
 from hashpact.wire.server.admission.refusals import Refusals
 from hashpact.wire.server.admission.turns import Turns
+from hashpact.wire.server.admission.untaken import Untaken
 from hashpact.wire.server.conversations import Conversations
 from hashpact.wire.server.core.loop import Loop
 from hashpact.wire.server.guard import Guard
@@ -89,6 +90,7 @@ class Limits:
     the disk or for witnesses, so there are many of those. In one process a member has at most
     ``member_calls`` checks, appends and reads each under way, ``member_streams`` of all
     ``streams``, and ``member_conversations`` of all ``conversations`` (CheckStream), which keep no threads.
+    It is answered until ``untaken`` bytes of its answers wait for it to read them.
     """
 
     headers: int = 8192
@@ -109,6 +111,7 @@ class Limits:
     member_streams: int = 16
     conversations: int = 1024
     member_conversations: int = 16
+    untaken: int = 64 * 1024 * 1024
 
     def pools(
         self,
@@ -255,7 +258,7 @@ def build_server(
     bound = (bounds.conversations, bounds.member_conversations)
     conversations = Conversations(services.checker, loop, pools.checks, quotas, *bound)
     # It has of a server what the generated functions use.
-    registry: Any = _Registry(Reception(guard, loop, refusals), pools, conversations)
+    registry: Any = _Registry(Reception(guard, loop, refusals, Untaken(bounds.untaken)), pools, conversations)
     checks = CheckHandler(services.checker, pools.checks, quotas)
     check_pb2_grpc.add_CheckServiceServicer_to_server(checks, registry)
     log_pb2_grpc.add_LogServiceServicer_to_server(LogHandler(services, pools), registry)

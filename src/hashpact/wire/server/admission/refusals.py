@@ -62,7 +62,9 @@ class Refusals:
         with self._changed:
             self._closed = True
             self._changed.notify()
-        if self._thread is not None:
+        if self._thread is None:
+            self._run()  # the system had no thread to give for those that are held
+        else:
             self._thread.join()
 
     def _run(self) -> None:

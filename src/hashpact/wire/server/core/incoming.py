@@ -187,6 +187,6 @@ class IncomingCall:
             if self._under_way or not (self._ended or self._cancelled) or self._then is None:
                 return
             callbacks, self._then = self._then, None
+        self._over(self)  # first: a callback may raise
         for callback in callbacks:
             callback()
-        self._over(self)

@@ -118,7 +118,7 @@ class Loop:
         poll, queue, events, ticked = self._queue.poll, self._work, 0, time.time()
         while self._requested or self._calls or self._first or queue:
             now = time.time()
-            if now - ticked >= TICK:
+            if abs(now - ticked) >= TICK:  # the machine's clock may have been set back
                 ticked = now
                 for tick in self.ticks:
                     self._safely(tick)

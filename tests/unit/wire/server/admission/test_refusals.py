@@ -53,3 +53,23 @@ async def test_refusals_that_are_held_are_answered_before_a_server_stops(founded
         await calls[10].code()  # the others are held by then, the last one for half a second
         await asyncio.to_thread(founded.server.stop, 0.1)
         assert {await call.code() for call in calls} == {REFUSED}
+
+
+async def test_refusals_that_no_thread_could_hold_are_answered_before_a_server_stops(
+    founded: Clearinghouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, refused = threading.Thread.start, threading.Event()
+
+    def start_others(thread: threading.Thread) -> None:
+        if thread.name == "hashpact-refusals":
+            refused.set()
+            msg = "can't start new thread"
+            raise RuntimeError(msg)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_others)
+    async with refusing(founded) as stub:
+        call = stub.Check(check_pb2.CheckRequest(), timeout=60)
+        await asyncio.to_thread(refused.wait, 60)
+        await asyncio.wait_for(asyncio.to_thread(founded.server.stop, 0), 60)
+        assert await call.code() == REFUSED

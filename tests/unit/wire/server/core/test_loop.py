@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
+from queue import SimpleQueue
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
 import pytest
 
+from hashpact.wire.server.core import loop
 from hashpact.wire.server.core.incoming import IncomingCall
 from hashpact.wire.server.core.loop import EVENTS, Loop
 
@@ -222,6 +226,42 @@ def test_what_raises_is_told_and_ends_nothing_else() -> None:
     house.loop.stop(0)
     assert {type(crash) for crash in house.crashes} == {ValueError}
     assert len(house.crashes) >= 2
+
+
+def test_a_callback_that_raises_does_not_keep_a_server_from_stopping() -> None:
+    house, stopped = House(), threading.Event()
+
+    def fail() -> None:
+        msg = "a mistake"
+        raise ValueError(msg)
+
+    def arrived(call: IncomingCall) -> None:
+        call.add_callback(fail)
+        call.read(call.answer)
+
+    def stop() -> None:
+        house.loop.stop(0)
+        stopped.set()
+
+    house.arrived = arrived
+    with house.start() as channel:
+        assert unary(channel)(b"hello", timeout=SOON) == b"hello"
+    threading.Thread(target=stop, daemon=True).start()
+    assert stopped.wait(SOON)
+    assert [type(crash) for crash in house.crashes] == [ValueError]
+
+
+def test_ticks_go_on_when_the_clock_is_set_back(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks: SimpleQueue[None] = SimpleQueue()
+    house.loop.ticks.append(lambda: ticks.put(None))
+    with house.start():
+        ticks.get(timeout=SOON)
+        real = time.time
+        monkeypatch.setattr(loop, "time", SimpleNamespace(time=lambda: real() - 3600))
+        while not ticks.empty():
+            ticks.get()
+        for _ in range(2):
+            ticks.get(timeout=SOON)
 
 
 def test_a_server_that_stops_cancels_what_is_under_way_after_its_grace(house: House) -> None:
