@@ -22,6 +22,7 @@ from hashpact.member.awaiting import AsyncClient
 from hashpact.wire import codec
 from hashpact.wire.codec import MAX_CHECK, MAX_MESSAGE
 from hashpact.wire.server.admission.receiving import COMING
+from hashpact.wire.server.admission.untaken import CALL
 from hashpact.wire.server.transport import Limits
 from hashpact.wire.v1 import check_pb2, check_pb2_grpc, log_pb2
 
@@ -141,7 +142,7 @@ async def test_38_what_a_member_leaves_unread_of_its_answers_is_bounded(founded:
     author, code = founded.world.author("acme"), fingerprint(SHA256, "one")
     for _ in range(64):
         founded.services.intake.append("acme", author.submit([code], Reason(frozenset({"ncii"}))))
-    founded.limits = Limits(untaken=64 * 1024)
+    founded.limits = Limits(untaken=8 * CALL)
     await founded.start()
     check = codec.check_to_wire(Check((Query(code),), limit=64))
     address, made = (HOST, founded.server.port), context(founded.tls(founded.member("acme")))
@@ -159,7 +160,7 @@ async def test_38_what_a_member_leaves_unread_of_its_answers_is_bounded(founded:
     with contextlib.closing(calls):
         await asyncio.to_thread(ask)
         codes = Counter(event["code"] for event in founded.events.entries if event["event"] == "rpc")
-        whole = 64 * 1024 // (await bolt()).ByteSize()
+        whole = 8 * CALL // (CALL + (await bolt()).ByteSize())
         assert whole < codes["OK"] <= whole + 1 + Limits().checks  # those that are worked out at that moment
         assert codes.keys() == {"OK", "RESOURCE_EXHAUSTED"}
     profile = founded.profile("acme")  # a member that reads, or whose connection has ended, is answered again

@@ -21,7 +21,7 @@ from hashpact.wire.codec import MAX_MESSAGE
 from hashpact.wire.server.admission.pools import AT_ONCE, SHORT, Deferred, Pool
 from hashpact.wire.server.admission.receiving import Receiving
 from hashpact.wire.server.admission.refusals import Refusals
-from hashpact.wire.server.admission.untaken import Untaken
+from hashpact.wire.server.admission.untaken import CALL, Untaken
 from hashpact.wire.server.core.incoming import IncomingCall
 from hashpact.wire.server.core.loop import Loop
 from hashpact.wire.server.guard import Guard, Rpc
@@ -228,7 +228,7 @@ class _Unary(_Route):
             error = raised
         # Before it is answered: a caller with an answer may ask again.
         self.pool.leave(caller.id)
-        self.reception.untaken.give(caller.id, rpc.call, len(message))
+        self.reception.untaken.give(caller.id, rpc.call, CALL + len(message))
         rpc.end(error, message)
 
     def _message(self, call: IncomingCall, data: bytes | None, member: str) -> bytes:

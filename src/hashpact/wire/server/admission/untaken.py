@@ -11,6 +11,8 @@ from hashpact.wire.server.core.incoming import IncomingCall
 
 AGAIN: Final = 1.0
 """Seconds that a caller is asked to wait if its member does not take its answers."""
+CALL: Final = 16 * 1024
+"""Bytes that gRPC keeps of a call beside its answer, about."""
 _MEMBERS: Final = 4
 """So many members may leave all of theirs untaken before each has less."""
 
