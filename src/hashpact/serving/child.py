@@ -28,6 +28,8 @@ _SPAWN: Final = multiprocessing.get_context("spawn")
 _READY: Final = "ready"
 _FAILED: Final = 1
 """The exit status of a child that has sent why it failed."""
+PATIENCE: Final = 60.0
+"""Seconds after which a child that was told to end is killed: a keeper may save a large index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,14 @@ class Child:
                 wait.cancel()
 
     def stop(self) -> None:
-        """Have it end in order; nothing if it has ended."""
+        """Have it end in order, or by force after a while; nothing if it has ended."""
         if not self.ended.is_set():
             self._process.terminate()
+            self._loop.call_later(PATIENCE, self._kill)
+
+    def _kill(self) -> None:
+        if not self.ended.is_set():
+            self._process.kill()
 
     def _hear(self) -> bool:
         """Take in what it has sent; False at the end."""
