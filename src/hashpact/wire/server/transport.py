@@ -19,10 +19,10 @@ from hashpact.keys.certificates import Tls
 from hashpact.wire.codec import MAX_MESSAGE
 from hashpact.wire.server.admission.pools import Pool
 from hashpact.wire.server.admission.refusals import Refusals
-from hashpact.wire.server.admission.turns import Turns
 from hashpact.wire.server.admission.untaken import Untaken
 from hashpact.wire.server.conversations import Conversations
 from hashpact.wire.server.core.loop import Loop
+from hashpact.wire.server.core.turns import Turns
 from hashpact.wire.server.guard import Guard
 from hashpact.wire.server.handlers import (
     CertificateHandler,

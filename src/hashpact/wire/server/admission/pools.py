@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from typing import Final, NamedTuple, TypeAlias
 
 from hashpact.errors import OverloadedError
-from hashpact.wire.server.admission.turns import FairQueue, Turns
+from hashpact.wire.server.core.turns import FairQueue, Turns
 
 IDLE: Final = 16
 """Threads that are kept when there is nothing to do."""

@@ -15,8 +15,8 @@ from typing import Any, Final
 import grpc
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # an extension module without stubs
 
-from hashpact.wire.server.admission.turns import FairQueue
 from hashpact.wire.server.core.incoming import IncomingCall
+from hashpact.wire.server.core.turns import FairQueue
 
 EVENTS: Final = 32
 """Events that are taken before the next piece of work, at most: in a flood none would be done otherwise."""

@@ -18,7 +18,7 @@ import pytest
 from hashpact.errors import OverloadedError
 from hashpact.wire.server.admission import pools
 from hashpact.wire.server.admission.pools import AT_ONCE, Deferred, Pool
-from hashpact.wire.server.admission.turns import Turns
+from hashpact.wire.server.core.turns import Turns
 
 SOON = 60
 """Seconds after which a test fails that waits for something."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from hashpact.wire.server.admission.turns import ALONE, FairQueue, Turns
+from hashpact.wire.server.core.turns import ALONE, FairQueue, Turns
 
 
 def waits(turns: Turns, member: str) -> threading.Event:
