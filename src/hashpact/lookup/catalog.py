@@ -35,7 +35,6 @@ FEW: Final = 32
 
 _Place: TypeAlias = tuple[int, int, int]
 """An entry, the number of the query that has found it, and where in its hits."""
-_NONE: Final[_Place] = (0, 0, 0)
 
 _NAMES: Final = tuple(sorted(TYPES))
 """The fingerprint types by number, in the order of their names."""
@@ -123,13 +122,8 @@ class _Near:
 
     def where(self, kept: Mask | Numbers) -> Self:
         """Some of the hits, in the same order or another."""
-        return type(self)(
-            self.entry[kept],
-            self.query[kept],
-            self.type[kept],
-            self.place[kept],
-            self.remoteness[kept],
-        )
+        entry, query, type_, place = (one[kept] for one in (self.entry, self.query, self.type, self.place))
+        return type(self)(entry, query, type_, place, self.remoteness[kept])
 
 
 class EntryCatalog:
@@ -158,10 +152,9 @@ class EntryCatalog:
         """The nearest entries that stand and that the filter keeps, and how many each query is near."""
         if sum(len(hits) for _, hits in found) <= FEW:
             few = _near_of(found)
-            if max(few, default=_NONE)[0] >= len(self._columns):
+            if any(entry >= len(self._columns) for entry, _, _ in few):
                 few = [one for one in few if one[0] < self._ledger.head().size]
             with self._lock:
-                self._hold(max(few, default=_NONE)[0])
                 self._learn_all(few)
                 return self._nearest_of_few(few, found, narrow, limit)
         near = _Near.of(found)
@@ -188,11 +181,10 @@ class EntryCatalog:
             return None
         try:
             near = _near_of(found)
-            if max(near, default=_NONE)[0] < len(self._columns) and all(self._knows(one[0]) for one in near):
-                return self._nearest_of_few(near, found, narrow, limit)
+            known = all(self._knows(entry) for entry, _, _ in near)
+            return self._nearest_of_few(near, found, narrow, limit) if known else None
         finally:
             self._lock.release()
-        return None
 
     def forget(self, entry: int) -> None:
         """A statement has changed the entry, or the opinions on it."""
@@ -263,9 +255,13 @@ class EntryCatalog:
         limit: int,
     ) -> tuple[list[Match], list[int]]:
         """As `_nearest`, without arrays."""
+        counts = [0] * len(found)
+        if len(near) == 1:  # as most checks that match
+            ((entry, query, place),) = near
+            counts[query] = int(self._keeps(entry, narrow))
+            return [self._match(entry, query, found[query], place)] * counts[query], counts
         best: dict[tuple[int, str], _Place] = {}
         entries: list[set[int]] = [set() for _ in found]
-        counts = [0] * len(found)
         kept = [one for one in near if self._keeps(one[0], narrow)]
         for entry, query, _ in kept:
             counts[query] += 1
@@ -284,13 +280,15 @@ class EntryCatalog:
         """Read those entries that are not known."""
         unknown = {entry for entry, _, _ in near if not self._knows(entry)}
         if unknown:
+            self._hold(max(unknown))
             with self._ledger.snapshot() as view:
                 for entry in unknown:
                     self._learn(view, entry)
 
     def _knows(self, entry: int) -> bool:
         columns = self._columns
-        return columns.terms[entry] != 0 and columns.counted[entry] in {0, self._counting}
+        known = entry < len(columns) and columns.terms[entry] != 0
+        return known and columns.counted[entry] in {0, self._counting}
 
     def _keeps(self, entry: int, narrow: Filter) -> bool:
         """Whether an entry stands, and the filter keeps it."""

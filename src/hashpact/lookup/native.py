@@ -128,7 +128,11 @@ class NativeIndex:
 
     def search(self, query: Fingerprint, threshold: float, limit: int) -> Hits:
         """The nearest items of the query's type within ``threshold``, at most ``limit`` of them."""
-        return self.search_all([query], threshold, limit)[0]
+        kind = query.type
+        if kind.measure is not Measure.EQUALITY:
+            kind.threshold(threshold)
+        check_limit(limit)
+        return self._parts[kind.name].search([query.value], threshold, limit)[0]
 
     def search_all(self, queries: Sequence[Fingerprint], threshold: float, limit: int) -> list[Hits]:
         """What ``search`` finds for each of some queries of one type."""
