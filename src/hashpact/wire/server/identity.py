@@ -24,7 +24,7 @@ from hashpact.domain import statements
 from hashpact.domain.kinds import ADMIN
 from hashpact.domain.ports import Clock
 from hashpact.domain.state import Member, Role, View
-from hashpact.errors import NotPermittedError, UnauthenticatedError
+from hashpact.errors import HashpactError, NotPermittedError, UnauthenticatedError
 from hashpact.keys.certificates import Shown, member_uri, shown
 from hashpact.service.renew import voucher
 
@@ -52,6 +52,9 @@ MENDING: Final = frozenset(
 """What a caller may do whose certificate was vouched for by a key that is no longer in force."""
 CHECKING: Final = HEALTH | CHECKS
 """What the holder of a check-only certificate may do."""
+
+LOOKS: Final = 16
+"""How often in a second a certificate that is refused is looked up, in case it is good by now."""
 
 _ADMINISTRATORS: Final = Member(ADMIN, frozenset(), 0)
 
@@ -98,6 +101,8 @@ class Gate:
     _known: tuple[tuple[int, int], dict[bytes, _Admitted]] = field(
         default_factory=lambda: ((0, -1), {}), init=False, repr=False
     )
+    # In the same second, the certificates that were refused: how often, and why.
+    _refused: dict[bytes, tuple[int, HashpactError]] = field(default_factory=dict, init=False, repr=False)
 
     def admit(self, peer: Mapping[str, Iterable[bytes]], method: str) -> Member:
         """The member at the other end of a channel, from gRPC's ``auth_context()``, for a call of ``method``.
@@ -121,11 +126,18 @@ class Gate:
         then, known = self._known
         if then != now:
             known = {}
-            self._known = now, known
+            self._known, self._refused = (now, known), {}
         admitted = known.get(pem)
         if admitted is None:
+            times, error = self._refused.get(pem, (0, None))
+            if error is not None and times >= LOOKS:
+                raise _again(error)
             # Looked up after the changes were counted: it may be newer than they are, and never older.
-            admitted = known[pem] = self._look_up(shown(pem) if pem else Shown())
+            try:
+                admitted = known[pem] = self._look_up(shown(pem) if pem else Shown())
+            except (NotPermittedError, UnauthenticatedError) as refusal:
+                self._refused[pem] = times + 1, _again(refusal)
+                raise
         return admitted
 
     def _look_up(self, certificate: Shown) -> _Admitted:
@@ -165,6 +177,11 @@ class Gate:
             msg = f"the URI of the client certificate must be {member_uri(self.origin, '<id>')}"
             raise UnauthenticatedError(msg)
         return member_id
+
+
+def _again(error: HashpactError) -> HashpactError:
+    """The same error, without the traceback of that one, which would keep what it has passed."""
+    return type(error)(error.message, **error.details)
 
 
 def require(*roles: Role) -> None:

@@ -5,6 +5,7 @@ All but the answer is done in gRPC's serving thread, and so are short answers to
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import ExitStack
@@ -113,7 +114,7 @@ class Reception:
 
 
 @dataclass(frozen=True)
-class _Route:
+class _Route(ABC):
     """What becomes of the calls of one method."""
 
     reception: Reception
@@ -151,9 +152,9 @@ class _Route:
             self.pool.leave(visit.caller.id)
             visit.rpc.refused(StoppingError("the server is stopping; ask again"))
 
+    @abstractmethod
     def serve(self, visit: _Visit, data: bytes | None) -> None:
         """Answer a call in this thread."""
-        raise NotImplementedError
 
     def read(self, data: bytes | None) -> Any:  # noqa: ANN401  # any message
         """A request, decoded. Raises InvalidInputError."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import itertools
 from contextlib import nullcontext
 from contextvars import copy_context
 from dataclasses import replace
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from hashpact.domain.state import Key, Member, RevokedCertificate, Role, State, Use
 from hashpact.errors import NotPermittedError, UnauthenticatedError
 from hashpact.keys.certificates import VOUCHER, Tls
-from hashpact.wire.server.identity import CALLER, CHECK, CHECKING, MENDING, Gate, require
+from hashpact.wire.server.identity import CALLER, CHECK, CHECKING, LOOKS, MENDING, Gate, require
 
 ORIGIN = "test.example/log"
 URI = "hashpact://test.example/log/member/acme"
@@ -107,6 +108,25 @@ def test_a_certificate_is_looked_up_anew_after_a_change_and_every_second() -> No
     with pytest.raises(NotPermittedError, match="'acme' is suspended"):
         looked.admit(peer(), METHOD)
     assert len(used) == 2
+
+
+def test_47_a_certificate_that_is_refused_is_looked_up_so_often_in_a_second() -> None:
+    state, moments, looks = State(), [NOW], itertools.count()
+    state.put(replace(ACME, suspended_at=7))
+    state.put(KEY)
+
+    def snapshot() -> Any:  # noqa: ANN401  # a context
+        next(looks)
+        return nullcontext(state)
+
+    looked = Gate(ORIGIN, snapshot, lambda: moments[-1], lambda: 0)
+    for _ in range(3 * LOOKS):
+        with pytest.raises(NotPermittedError, match="'acme' is suspended"):
+            looked.admit(peer(), METHOD)
+    assert next(looks) == LOOKS
+    state.put(ACME)
+    moments.append(NOW + 1)
+    assert looked.admit(peer(), METHOD) is ACME
 
 
 @pytest.mark.parametrize(
