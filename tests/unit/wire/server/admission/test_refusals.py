@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import threading
 from typing import Any
 
@@ -27,19 +28,25 @@ async def refusing(house: Clearinghouse) -> Any:  # noqa: ANN401  # a stub has n
         yield check_pb2_grpc.CheckServiceStub(channel)
 
 
-async def test_a_refusal_waits_while_the_system_has_no_thread_to_give(
-    founded: Clearinghouse, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    start, lacking = threading.Thread.start, threading.Event()
+def without_thread(monkeypatch: pytest.MonkeyPatch, times: int = 1000) -> threading.Event:
+    """Have the system give no thread for refusals, so many times; the event says that one was wanted."""
+    start, wanted, tried = threading.Thread.start, threading.Event(), itertools.count()
 
-    def start_later(thread: threading.Thread) -> None:
-        if thread.name == "hashpact-refusals" and not lacking.is_set():
-            lacking.set()
+    def start_others(thread: threading.Thread) -> None:
+        if thread.name == "hashpact-refusals" and next(tried) < times:
+            wanted.set()
             msg = "can't start new thread"
             raise RuntimeError(msg)
         start(thread)
 
-    monkeypatch.setattr(threading.Thread, "start", start_later)
+    monkeypatch.setattr(threading.Thread, "start", start_others)
+    return wanted
+
+
+async def test_a_refusal_waits_while_the_system_has_no_thread_to_give(
+    founded: Clearinghouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacking = without_thread(monkeypatch, times=1)
     async with refusing(founded) as stub:
         first = stub.Check(check_pb2.CheckRequest(), timeout=60)
         await asyncio.to_thread(lacking.wait, 60)
@@ -58,16 +65,7 @@ async def test_refusals_that_are_held_are_answered_before_a_server_stops(founded
 async def test_refusals_that_no_thread_could_hold_are_answered_before_a_server_stops(
     founded: Clearinghouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start, refused = threading.Thread.start, threading.Event()
-
-    def start_others(thread: threading.Thread) -> None:
-        if thread.name == "hashpact-refusals":
-            refused.set()
-            msg = "can't start new thread"
-            raise RuntimeError(msg)
-        start(thread)
-
-    monkeypatch.setattr(threading.Thread, "start", start_others)
+    refused = without_thread(monkeypatch)
     async with refusing(founded) as stub:
         call = stub.Check(check_pb2.CheckRequest(), timeout=60)
         await asyncio.to_thread(refused.wait, 60)
