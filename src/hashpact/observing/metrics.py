@@ -77,7 +77,7 @@ class Metrics:
         self.labels: dict[str, tuple[str, ...]] = {}
         durations, counter, gauge = self._durations, self._counter, self._gauge
         self.rpc_seconds = durations(
-            "rpc_duration", "how long calls took in their handlers", _CALLS, "rpc code"
+            "rpc_duration", "how long calls took, from the whole request to the answer", _CALLS, "rpc code"
         )
         self.refused = counter("refused_calls", "calls that ended with an error", "reason caller")
         self.events = counter("events", "events of the log from level info on", "level event")

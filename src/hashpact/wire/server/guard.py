@@ -129,6 +129,10 @@ class Rpc:
         self._guard.check_released(self.method)
         return caller
 
+    def restart(self) -> None:
+        """Count its time from now on: the request is there, which the caller may have held back."""
+        self._since = self._guard.timer()
+
     def ended(self, error: BaseException | None) -> None:
         """Have the RPC counted and logged."""
         code, reason = "OK", None
@@ -171,7 +175,7 @@ class Rpc:
 
     def refused(self, error: BaseException) -> None:
         """End the call unread, with the status of an error, as if it had just arrived."""
-        self._since = self._guard.timer()
+        self.restart()
         self.end(error)
 
     def _tell(self, code: str, reason: str | None) -> None:

@@ -142,6 +142,7 @@ class _Route(ABC):
 
     def received(self, visit: _Visit, data: bytes | None) -> None:
         """A call's request has arrived."""
+        visit.rpc.restart()
         self.submit(visit, data)
 
     def submit(self, visit: _Visit, data: bytes | None) -> None:
@@ -193,6 +194,7 @@ class _Unary(_Route):
 
     def received(self, visit: _Visit, data: bytes | None) -> None:
         """A request that may be answered soon waits for the loop, any other for a thread."""
+        visit.rpc.restart()
         if self.short and data is not None and len(data) <= SHORT:
             self.reception.loop.soon(visit.caller.id, partial(self._serve_at_once, visit, data))
         else:

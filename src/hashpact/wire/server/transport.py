@@ -86,10 +86,10 @@ class Limits:
     spread over new processes and a revoked certificate's channel does not live on; a call under way then
     has ``connection_grace`` to end.
 
-    ``checks`` threads answer checks at a time, and half of them those that take long; an append may wait for
-    the disk or for witnesses, so there are many of those. In one process a member has at most
-    ``member_calls`` checks, appends and reads each under way, ``member_streams`` of all
-    ``streams``, and ``member_conversations`` of all ``conversations`` (CheckStream), which keep no threads.
+    ``checks`` threads answer the checks that are not short, and half of them those that take long; an append
+    may wait for the disk or for witnesses, so there are many threads for those. In one process a member has
+    at most ``member_calls`` checks, appends and reads each under way, ``member_streams`` of all ``streams``,
+    and ``member_conversations`` of all ``conversations`` (CheckStream), which keep no threads.
     It is answered until ``untaken`` bytes of its answers wait for it to read them.
     """
 

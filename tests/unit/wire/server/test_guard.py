@@ -6,8 +6,10 @@ import asyncio
 
 import grpc
 from clearinghouse import Clearinghouse
+from waits import until
 
 from hashpact.wire.server.ended import Ended
+from hashpact.wire.server.identity import CHECK
 from hashpact.wire.v1 import check_pb2, check_pb2_grpc
 
 
@@ -26,3 +28,22 @@ async def test_a_call_that_cannot_be_counted_ends_and_the_server_can_stop(founde
     crashes = [event["exception"] for event in founded.events.entries if event["event"] == "rpc crashed"]
     assert crashes == ["builtins.ValueError"] * 2
     await asyncio.wait_for(asyncio.to_thread(founded.server.stop, 0), 60)
+
+
+async def test_the_time_for_which_a_caller_holds_its_request_back_is_not_the_servers(
+    founded: Clearinghouse,
+) -> None:
+    ended: list[Ended] = []
+    await founded.start()
+    founded.guard.ended = ended.append
+    seconds = [0.0]
+    founded.guard.timer = lambda: seconds[0]
+    async with founded.channel(founded.tls(founded.member("acme"))) as channel:
+        method: grpc.aio.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(CHECK)
+        call = method(timeout=60)
+        await until(lambda: founded.server.loads()["check"][0])
+        seconds[0] = 9.0
+        await call.write(b"\xff")
+        await call.done_writing()
+        assert await call.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert [(one.code, one.seconds) for one in ended] == [("INVALID_ARGUMENT", 0.0)]
