@@ -6,6 +6,7 @@ works on a copy of the state, so a write costs time in proportion to the state's
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,10 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from hashpact.domain.ports import Snapshot, Transaction
+from hashpact.domain.ports import ALONE, Snapshot, Transaction
 from hashpact.domain.state import (
     Charter,
+    Enclosed,
     Entry,
+    Filing,
     Head,
     KeptCheckpoint,
     Key,
@@ -75,6 +78,18 @@ class _View:
         """The opinions on that entry, by member id."""
         return self._state.opinions(entry)
 
+    def filing(self, index: int) -> Filing | None:
+        """The filing at that index."""
+        return self._state.filing(index)
+
+    def filings(self, kind: str, about: str) -> tuple[Filing, ...]:
+        """The filings of that kind about that, in order."""
+        return self._state.filings(kind, about)
+
+    def newest(self, kind: str, about: str, member: str) -> Filing | None:
+        """The member's newest of that kind about that."""
+        return self._state.newest(kind, about, member)
+
     def request(self, member_id: str, request: bytes) -> int | None:
         """The leaf of that request."""
         return self._state.request(member_id, request)
@@ -90,6 +105,11 @@ class _View:
     def records(self) -> Iterator[Record]:
         """Every record."""
         return self._state.records()
+
+    def filed(self, kind: str, after: int, limit: int) -> tuple[Filing, ...]:
+        """The first ``limit`` filings of that kind after that index."""
+        found = sorted(self._state.filed.items())
+        return tuple(one for index, one in found if one.kind == kind and index > after)[:limit]
 
     def members(self, after: str, limit: int) -> tuple[Member, ...]:
         """The first ``limit`` members after that id."""
@@ -109,9 +129,11 @@ class _Transaction(_View):
     def __init__(self, state: State, head: Head) -> None:
         super().__init__(state)
         self.head = head
-        self.staged: list[tuple[Leaf, tuple[bytes, ...]]] = []
+        self.staged: list[tuple[Leaf, tuple[bytes, ...], Enclosed]] = []
 
-    def append(self, leaf: Leaf, private: Sequence[bytes], records: Sequence[Record]) -> None:
+    def append(
+        self, leaf: Leaf, private: Sequence[bytes], records: Sequence[Record], enclosed: Enclosed = ALONE
+    ) -> None:
         """Stage one leaf with all that belongs to it, or nothing of it.
 
         Raises CorruptError if ``leaf.index`` is not the head's size, RequestReusedError if the member used
@@ -124,7 +146,7 @@ class _Transaction(_View):
             msg = f"{leaf.member} used this request id before"
             raise RequestReusedError(msg)
         self._state.take(leaf.index, (leaf.member, leaf.request), records)
-        self.staged.append((leaf, tuple(private)))
+        self.staged.append((leaf, tuple(private), enclosed))
         self.head = self.head.after(leaf)
 
     @contextmanager
@@ -241,7 +263,7 @@ class MemoryLedger:
         self._writing = threading.Lock()
         self._version = _Version(Head(0, ()), State())
         # Only ever extended, and before the version that counts the new leaves is set.
-        self._leaves: list[tuple[Leaf, tuple[bytes, ...]]] = []
+        self._leaves: list[tuple[Leaf, tuple[bytes, ...], Enclosed]] = []
         self.tree = MemoryTree(self)
         self.checkpoints = MemoryCheckpoints(self)
         self.indexes = MemoryIndexes()
@@ -279,6 +301,17 @@ class MemoryLedger:
             if parts := self._leaves[index][1]:
                 yield index, parts
 
+    def confidential(self, start: int, stop: int) -> Iterator[tuple[int, Sequence[bytes]]]:
+        """``(index, private parts in order)`` of those filings that have any."""
+        for index in range(max(start, 0), min(stop, self.head().size)):
+            if parts := self._leaves[index][2].confidential:
+                yield index, tuple(parts)
+
+    def document(self, digest: bytes) -> bytes | None:
+        """The document with that SHA-256."""
+        kept = (document for _, _, enclosed in self._leaves for document in enclosed.documents)
+        return next((one for one in kept if hashlib.sha256(one).digest() == digest), None)
+
     def head(self) -> Head:
         """The committed head."""
         return self._version.head
@@ -295,6 +328,9 @@ def _copy(state: State) -> State:
         registry=state.registry.copy(),
         entries=state.entries.copy(),
         stances={entry: given.copy() for entry, given in state.stances.items()},
+        filed=state.filed.copy(),
+        filed_about={about: indexes.copy() for about, indexes in state.filed_about.items()},
+        filed_last=state.filed_last.copy(),
         requests=state.requests.copy(),
         recent=state.recent,
     )

@@ -32,7 +32,7 @@ from hashpact.audit.records import Difference, differences, records_of, unlike
 from hashpact.audit.source import ReportedLeaf, Source
 from hashpact.domain import keys
 from hashpact.domain.fingerprints import commitment
-from hashpact.domain.kinds import Submit, moment
+from hashpact.domain.kinds import moment
 from hashpact.domain.ports import Clock
 from hashpact.domain.rules.replay import Replay
 from hashpact.domain.state import Entry, Leaf, Record
@@ -269,11 +269,9 @@ class Auditor:
             wrong = stored != derived and unlike(stored, derived)
             if wrong:
                 self._find("stored", index, f"leaf {index}: {wrong} stored with it is not that of its bytes")
-        if reported.private is not None:
-            items = statement.body.items if isinstance(statement.body, Submit) else ()
-            if tuple(commitment(part) for part in reported.private) != items:
-                message = f"leaf {index}: its private parts are not what its items commit to"
-                self._find("private", index, message)
+        parts = reported.private
+        if parts is not None and tuple(map(commitment, parts)) != statement.body.commitments():
+            self._find("private", index, f"leaf {index}: its private parts are not what it commits to")
 
     def _compare_partial(self) -> None:
         """Compare the tiles that are not full yet, which are there for the newest checkpoint."""

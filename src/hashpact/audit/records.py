@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 from hashpact.domain import standing
-from hashpact.domain.state import Charter, Entry, Key, Member, Opinion, RecentTimes, Record, State
+from hashpact.domain.state import Charter, Entry, Filing, Key, Member, Opinion, RecentTimes, Record, State
 
 Identity: TypeAlias = tuple[str, *tuple[Any, ...]]
 
@@ -59,11 +59,12 @@ def records_of(state: State, entries: Iterable[int], *, only_standing: bool) -> 
         if entry is not None:
             yield entry
         yield from standing.opinions(state, index) if only_standing else state.opinions(index)
+    yield from state.filed.values()
     if state.times().signers:
         yield state.times()
 
 
-def _identity(record: Record) -> Identity:
+def _identity(record: Record) -> Identity:  # noqa: PLR0911 - one for each kind of record
     """What two records have in common if one replaces the other. Charters never replace each other."""
     match record:
         case Charter():
@@ -76,6 +77,8 @@ def _identity(record: Record) -> Identity:
             return "entry", record.index
         case Opinion():
             return "opinion", record.entry, record.member
+        case Filing():
+            return "filing", record.index
         case RecentTimes():
             return ("times",)
 
@@ -89,6 +92,8 @@ def _difference(record: Record, what: str) -> Difference:
             index = entry = record.index
         case Opinion():
             index, entry = record.index, record.entry
+        case Filing():
+            index = record.index
         case Charter() | RecentTimes():
             pass
     name = " ".join(str(part) for part in _identity(record))

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from hashpact.domain.ports import Log, Snapshot
-from hashpact.domain.state import Charter, Entry, Head, Key, Leaf, Member, Opinion, RecentTimes, Record
+from hashpact.domain.state import (
+    Charter,
+    Entry,
+    Filing,
+    Head,
+    Key,
+    Leaf,
+    Member,
+    Opinion,
+    RecentTimes,
+    Record,
+)
 from hashpact.errors import CorruptError
 from hashpact.log import tiles
 from hashpact.log.tiles import Tile
 
-EVERY_KIND: Final[frozenset[type[Record]]] = frozenset({Charter, Member, Key, Entry, Opinion, RecentTimes})
+EVERY_KIND: Final[frozenset[type[Record]]] = frozenset(
+    {Charter, Member, Key, Entry, Opinion, Filing, RecentTimes}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +120,8 @@ class LedgerSource:
 
     def leaves(self, start: int, stop: int) -> Iterator[ReportedLeaf]:
         """The leaves with all that is stored beside them."""
-        private = self._log.private(start, stop)
+        both = (self._log.private(start, stop), self._log.confidential(start, stop))
+        private = heapq.merge(*both, key=lambda found: found[0])
         index, parts = next(private, (stop, ()))
         for leaf in self._log.leaves(start, stop):
             while index < leaf.index:

@@ -17,10 +17,14 @@ MAX_PAGE: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A signed statement to append: the leaf's bytes, and the private parts in the order of its items."""
+    """A signed statement to append: the leaf's bytes, the private parts in the order of its commitments.
+
+    ``documents`` are those that it names, unless the server has them already.
+    """
 
     statement: bytes
     private: Sequence[bytes] = ()
+    documents: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from hashpact.domain.checks import Filter, Hits, Match
 from hashpact.domain.fingerprints import Fingerprint, FingerprintType
-from hashpact.domain.state import Entry, Evidence, Head, KeptCheckpoint, Leaf, Member, Record, View
+from hashpact.domain.state import (
+    Enclosed,
+    Entry,
+    Evidence,
+    Filing,
+    Head,
+    KeptCheckpoint,
+    Leaf,
+    Member,
+    Record,
+    View,
+)
 
 Clock: TypeAlias = Callable[[], int]
 """Seconds since 1970 in UTC."""
+
+ALONE: Final = Enclosed()
+"""Nothing beside a leaf."""
 
 Entropy: TypeAlias = Callable[[int], bytes]
 """Returns that many unpredictable bytes; ``secrets.token_bytes`` outside tests."""
@@ -127,6 +141,10 @@ class Snapshot(View, Protocol):
         """The first ``limit`` entries of that member with an index above ``after``, in order."""
         ...
 
+    def filed(self, kind: str, after: int, limit: int) -> tuple[Filing, ...]:
+        """The first ``limit`` filings of that kind with an index above ``after``, in order."""
+        ...
+
     def records(self) -> Iterator[Record]:
         """Every record of the state, whether or not it follows from a leaf; the charters first, in order."""
         ...
@@ -135,8 +153,12 @@ class Snapshot(View, Protocol):
 class Transaction(View, Protocol):
     """The one writer's view of a ledger, and its only way to change it."""
 
-    def append(self, leaf: Leaf, private: Sequence[bytes], records: Sequence[Record]) -> None:
-        """Stage one leaf, its private parts and the state rows it puts.
+    def append(
+        self, leaf: Leaf, private: Sequence[bytes], records: Sequence[Record], enclosed: Enclosed = ALONE
+    ) -> None:
+        """Stage one leaf, an entry's private parts, the state rows it puts, and what is enclosed.
+
+        A document that is kept already is kept once.
 
         ``leaf.index`` must be the head's size, including staged leaves. Raises CorruptError if it is not,
         RequestReusedError if the member used the request before; then nothing of the leaf is staged.
@@ -173,7 +195,15 @@ class Ledger(Protocol):
         ...
 
     def private(self, start: int, stop: int) -> Iterator[tuple[int, Sequence[bytes]]]:
-        """``(index, private parts in item order)`` of the leaves in that range that have any, in order."""
+        """``(index, private parts in item order)`` of the entries in that range, in order."""
+        ...
+
+    def confidential(self, start: int, stop: int) -> Iterator[tuple[int, Sequence[bytes]]]:
+        """``(index, private parts in order)`` of the filings in that range that have any, in order."""
+        ...
+
+    def document(self, digest: bytes) -> bytes | None:
+        """The document with that SHA-256, None if it is not kept."""
         ...
 
     def head(self) -> Head:

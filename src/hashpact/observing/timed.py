@@ -39,6 +39,14 @@ class TimedLedger:
         """As the ledger's."""
         return self.ledger.private(start, stop)
 
+    def confidential(self, start: int, stop: int) -> Iterator[tuple[int, Sequence[bytes]]]:
+        """As the ledger's."""
+        return self.ledger.confidential(start, stop)
+
+    def document(self, digest: bytes) -> bytes | None:
+        """As the ledger's."""
+        return self.ledger.document(digest)
+
     def head(self) -> Head:
         """As the ledger's."""
         return self.ledger.head()

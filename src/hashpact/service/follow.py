@@ -14,7 +14,7 @@ from typing import Final, Generic, TypeVar
 
 from hashpact.domain import standing, statements
 from hashpact.domain.fingerprints import Fingerprint, parse_private
-from hashpact.domain.kinds import MAX_ITEMS, AnyBody, GiveOpinion, KeyRevoke, Submit, Void, Withdraw
+from hashpact.domain.kinds import MAX_ITEMS, AnyBody, GiveOpinion, KeyRevoke, Ruling, Submit, Void, Withdraw
 from hashpact.domain.ports import Catalog, Index, Ledger, Log
 from hashpact.domain.state import Entry, Leaf
 from hashpact.errors import BehindError, CorruptError, MalformedError, UnavailableError
@@ -23,9 +23,9 @@ from hashpact.log.lines import MAX_INTEGER
 
 Frozen = TypeVar("Frozen")
 
-_CHANGING: Final = (Withdraw, Void, GiveOpinion, KeyRevoke)
+_CHANGING: Final = (Withdraw, Void, GiveOpinion, KeyRevoke, Ruling)
 """The kinds of statements that change what a check answers of earlier entries."""
-_OF_ENTRIES: Final = (Submit, Withdraw, Void, GiveOpinion)
+_OF_ENTRIES: Final = (Submit, Withdraw, Void, GiveOpinion, Ruling)
 """The kinds of statements that change nothing of members, keys and policy."""
 _CHANGING_LINES, _OF_ENTRIES_LINES = (
     tuple(f"\n{statements.KIND.name} {body.kind}\n".encode() for body in kinds)
@@ -148,7 +148,7 @@ class Follower:
         match body:
             case GiveOpinion(entry):
                 self.catalog.forget(entry)
-            case Withdraw(entry) | Void(entry):
+            case Withdraw(entry=int(entry)) | Void(entry=int(entry)) | Ruling(entry=int(entry)):
                 self.catalog.forget(entry)
                 self._work += _END_WORK
                 with self._ledger.snapshot() as view:

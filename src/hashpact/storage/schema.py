@@ -18,7 +18,7 @@ from hashpact.storage.tree import stored_edge
 APPLICATION_ID: Final = 0x48504354
 """What ``file`` and SQLite read in the header of our databases: "HPCT"."""
 
-VERSION: Final = 2
+VERSION: Final = 3
 """The schema's version, SQLite's ``user_version``. A change of the tables raises it."""
 
 # The state's tables do not refer to each other: which record may follow which is decided in
@@ -43,6 +43,16 @@ CREATE TABLE leaves (
 
 CREATE TABLE private (
   leaf INTEGER PRIMARY KEY REFERENCES leaves (idx),
+  data BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE confidential (
+  leaf INTEGER PRIMARY KEY REFERENCES leaves (idx),
+  data BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE documents (
+  digest BLOB PRIMARY KEY CHECK (length(digest) = 32),
   data BLOB NOT NULL
 ) STRICT;
 
@@ -73,7 +83,8 @@ CREATE TABLE charters (
   private_quota INTEGER,
   quotas TEXT NOT NULL,
   rates TEXT NOT NULL,
-  rates_of TEXT NOT NULL
+  rates_of TEXT NOT NULL,
+  terms TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE members (
@@ -136,6 +147,20 @@ CREATE TABLE opinions (
   reason TEXT,
   PRIMARY KEY (entry, member)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE filings (
+  idx INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,
+  about TEXT NOT NULL,
+  member TEXT NOT NULL,
+  key BLOB NOT NULL,
+  moment INTEGER NOT NULL,
+  lines BLOB NOT NULL
+) STRICT;
+
+CREATE INDEX filings_of_kind ON filings (kind, idx);
+
+CREATE INDEX filings_about ON filings (about, kind, member, idx);
 
 CREATE TABLE times (
   one INTEGER PRIMARY KEY CHECK (one = 1),

@@ -6,9 +6,10 @@ domain/ports.py, for the threads of a process and for all processes of one machi
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self
@@ -16,19 +17,18 @@ from typing import Final, Self
 import apsw
 
 from hashpact.domain.ports import Snapshot
-from hashpact.domain.state import Head, KeptCheckpoint, Leaf, Record
+from hashpact.domain.state import Head, Leaf
 from hashpact.durable import sync_directory
 from hashpact.errors import (
     CommitFailedError,
     ConfigError,
-    ConflictError,
     CorruptError,
-    RequestReusedError,
     UnavailableError,
 )
 from hashpact.storage import rows, schema
 from hashpact.storage.connection import Bindings, Readers, Row, close, connect, run
-from hashpact.storage.private import pack, unpack
+from hashpact.storage.private import unpack
+from hashpact.storage.transaction import SqliteTransaction, commit_failed
 from hashpact.storage.tree import SqliteCheckpoints, SqliteIndexes, SqliteTree
 
 WAIT: Final = 5.0
@@ -39,111 +39,6 @@ _LEAVES_AT_ONCE: Final = 64
 
 _BLOBS_AT_ONCE: Final = 16
 """Of at most 1.5 MiB each: 24 MiB."""
-
-
-class SqliteTransaction(rows.RowView):
-    """The one writer's view, which sees what it has staged."""
-
-    def __init__(self, connection: apsw.Connection, head: Head) -> None:
-        super().__init__(connection)
-        self._head = head
-        self.failure: apsw.Error | None = None
-
-    def append(self, leaf: Leaf, private: Sequence[bytes], records: Sequence[Record]) -> None:
-        """Stage one leaf with its private parts and records, or nothing of it.
-
-        Raises CorruptError if ``leaf.index`` is not the head's size or a hash does not have 32 bytes,
-        RequestReusedError if the member used the request id before, and CommitFailedError if the disk
-        fails, after which the transaction cannot be committed.
-        """
-        if leaf.index != self._head.size:
-            msg = f"leaf {leaf.index} does not follow a log of size {self._head.size}"
-            raise CorruptError(msg, index=str(leaf.index))
-        self._check_open()
-        try:
-            with self._savepoint("leaf", self._connection.execute):
-                self._write(leaf, private, records)
-        except apsw.ConstraintError as exc:
-            if self.request(leaf.member, leaf.request) is not None:
-                msg = f"{leaf.member} used this request id before"
-                raise RequestReusedError(msg) from exc
-            msg = f"leaf {leaf.index} cannot be stored: {exc}"
-            raise CorruptError(msg, index=str(leaf.index)) from exc
-        except apsw.Error as exc:
-            self.failure = exc
-            raise _commit_failed(self._connection.filename, exc) from exc
-
-    def keep(self, checkpoint: KeptCheckpoint) -> None:
-        """Stage a checkpoint.
-
-        Raises ConflictError if one of its size or a larger one is kept, CorruptError if its size is more than
-        the log's, and CommitFailedError as in `append`.
-        """
-        if checkpoint.size > self._head.size:
-            msg = f"a checkpoint of size {checkpoint.size} of a log of size {self._head.size}"
-            raise CorruptError(msg, index=str(self._head.size))
-        largest = run(self._connection, "SELECT max(size) FROM checkpoints")[0][0]
-        if largest is not None and largest >= checkpoint.size:
-            msg = f"a checkpoint of size {largest} is kept already"
-            raise ConflictError(msg)
-        row = (checkpoint.size, checkpoint.note)
-        self.stage("INSERT INTO checkpoints (size, note) VALUES (?, ?)", row)
-
-    def stage(self, sql: str, bindings: Bindings = ()) -> None:
-        """Stage one statement of SQL. Raises CommitFailedError as in `append`."""
-        try:
-            self._connection.execute(sql, bindings)
-        except apsw.Error as exc:
-            self.failure = exc
-            raise _commit_failed(self._connection.filename, exc) from exc
-
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        """Keep what the block stages, or nothing of it if it ends with an exception.
-
-        Raises UnavailableError if the transaction has ended, CommitFailedError as `append`.
-        """
-        self._check_open()
-        head = self._head
-        try:
-            with self._savepoint("unit", self.stage):
-                yield
-        except BaseException:
-            self._head = head
-            raise
-
-    def _check_open(self) -> None:
-        if not self._connection.in_transaction:
-            # Without one, SQLite would commit each leaf, or each savepoint, by itself.
-            msg = "the transaction has ended, or a failure of the disk has ended it"
-            raise UnavailableError(msg)
-
-    @contextmanager
-    def _savepoint(self, name: str, execute: Callable[[str], object]) -> Iterator[None]:
-        """Stage the block whole or not at all, even if the transaction goes on after an error."""
-        execute(f"SAVEPOINT {name}")
-        try:
-            yield
-        except BaseException:
-            if self._connection.in_transaction:  # SQLite has rolled back by itself after some failures
-                execute(f"ROLLBACK TO {name}; RELEASE {name}")
-            raise
-        execute(f"RELEASE {name}")
-
-    def _write(self, leaf: Leaf, private: Sequence[bytes], records: Sequence[Record]) -> None:
-        execute = self._connection.execute
-        nodes = b"".join(leaf.nodes)
-        execute(
-            f"INSERT INTO leaves ({rows.LEAF}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  # a constant
-            (leaf.index, leaf.data, leaf.hash, nodes, leaf.member, leaf.request, leaf.time),
-        )
-        if private:
-            execute("INSERT INTO private (leaf, data) VALUES (?, ?)", (leaf.index, pack(private)))
-        for record in records:
-            rows.put(self._connection, record)
-        head = self._head.after(leaf)
-        execute("UPDATE head SET size = ?, edge = ?", (head.size, b"".join(head.edge)))
-        self._head = head
 
 
 class SqliteLedger:
@@ -267,7 +162,25 @@ class SqliteLedger:
 
         Raises CorruptError, naming the index, for parts that cannot be read.
         """
-        sql = "SELECT leaf, data FROM private WHERE leaf >= ? AND leaf < ? ORDER BY leaf LIMIT ?"
+        return self._parts("private", start, stop)
+
+    def confidential(self, start: int, stop: int) -> Iterator[tuple[int, Sequence[bytes]]]:
+        """``(index, private parts in order)`` of the filings that have any, as `private`."""
+        return self._parts("confidential", start, stop)
+
+    def document(self, digest: bytes) -> bytes | None:
+        """The document with that SHA-256. Raises CorruptError if what is kept is another."""
+        kept = self._read("SELECT data FROM documents WHERE digest = ?", (digest,))
+        if not kept:
+            return None
+        data: bytes = kept[0][0]
+        if hashlib.sha256(data).digest() != digest:
+            msg = f"{self._path} is damaged: the document {digest.hex()} is another"
+            raise CorruptError(msg)
+        return data
+
+    def _parts(self, table: str, start: int, stop: int) -> Iterator[tuple[int, Sequence[bytes]]]:
+        sql = f"SELECT leaf, data FROM {table} WHERE leaf >= ? AND leaf < ? ORDER BY leaf LIMIT ?"  # noqa: S608  # a constant
         stop = min(stop, self.head().size)
         while chunk := self._read(sql, (start, stop, _BLOBS_AT_ONCE)):
             for row in chunk:
@@ -344,7 +257,7 @@ class SqliteLedger:
                 failure = exc
         if failure is not None:
             self._roll_back(failure)
-            raise _commit_failed(str(self._path), failure) from failure
+            raise commit_failed(str(self._path), failure) from failure
 
     def _roll_back(self, failure: apsw.Error | None) -> None:
         """Undo what is staged. After a failure of the disk, or of the rollback, nothing more is written."""
@@ -365,13 +278,6 @@ def _checked(path: Path, wait: float, *, head: bool, alone: bool) -> apsw.Connec
         connection.close()
         raise
     return connection
-
-
-def _commit_failed(name: str, failure: apsw.Error) -> CommitFailedError:
-    return CommitFailedError(
-        f"a commit to {name} failed ({failure}): nothing of it was answered ok; "
-        "this process must stop and start again"
-    )
 
 
 def _parts_of(row: Row) -> tuple[bytes, ...]:

@@ -7,30 +7,29 @@ that an answer is read as strictly as a request.
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from typing import Any, Final
 
 from hashpact.domain import keys, kinds, statements
 from hashpact.domain.checks import DEFAULT_LIMIT, MAX_QUERIES, Answer, Check, Filter, Match, Query, Transform
-from hashpact.domain.fingerprints import MAX_PRIVATE, Fingerprint, Measure, commitment, type_named
-from hashpact.domain.kinds import MAX_ITEMS, MAX_LABELS, Submit
+from hashpact.domain.fingerprints import Fingerprint, Measure, type_named
+from hashpact.domain.kinds import MAX_ITEMS, MAX_LABELS
+from hashpact.domain.kinds.conduct.words import MAX_WORDS
 from hashpact.domain.messages import (
     DEFAULT_PAGE,
     MAX_PAGE,
     EntriesRequest,
-    EntryDetail,
     MemberDetail,
     Page,
     PageRequest,
     Submission,
 )
-from hashpact.domain.state import SERIAL_SIZE, Key, Member, Opinion, RevokedCertificate
+from hashpact.domain.state import SERIAL_SIZE, Key, Member, RevokedCertificate
 from hashpact.domain.statements import MAX_LEAF
 from hashpact.errors import InvalidInputError
 from hashpact.wire.fields import (
     FIELDS_OF,
-    HASH_SIZE,
     count,
     each,
     entry_from_name,
@@ -57,6 +56,9 @@ MAX_CHECK: Final = 1024 * 1024
 
 MAX_CHECK_BATCH: Final = 2304 * 1024
 """The largest CheckBatchRequest, in bytes as encoded: 4096 of the largest values, each packed by itself."""
+
+MAX_DOCUMENTS: Final = 2
+"""Documents of one statement."""
 
 EVERYTHING: Final = Filter()
 """The filter that narrows nothing."""
@@ -208,7 +210,9 @@ def match_from_wire(match: check_pb2.Match) -> Match:
 
 def submission_to_wire(submission: Submission) -> log_pb2.AppendRequest:
     """The request that appends a submission."""
-    return log_pb2.AppendRequest(statement=submission.statement, private=submission.private)
+    return log_pb2.AppendRequest(
+        statement=submission.statement, private=submission.private, documents=submission.documents
+    )
 
 
 def submission_from_wire(request: log_pb2.AppendRequest) -> Submission:
@@ -216,94 +220,13 @@ def submission_from_wire(request: log_pb2.AppendRequest) -> Submission:
     if not 0 < len(request.statement) <= MAX_LEAF:
         msg = f"statement has {len(request.statement)} bytes; want 1 to {MAX_LEAF}"
         raise InvalidInputError(msg, field="statement")
-    count("private", request.private, 0, MAX_ITEMS)
+    count("private", request.private, 0, MAX_ITEMS + 1)
+    count("documents", request.documents, 0, MAX_DOCUMENTS)
     for number, part in enumerate(request.private):
-        if not 0 < len(part) <= MAX_PRIVATE:
-            msg = f"private part {number} has {len(part)} bytes; want 1 to {MAX_PRIVATE}"
+        if not 0 < len(part) <= MAX_WORDS:
+            msg = f"private part {number} has {len(part)} bytes; want 1 to {MAX_WORDS}"
             raise InvalidInputError(msg, field=f"private[{number}]")
-    return Submission(request.statement, tuple(request.private))
-
-
-def detail_to_wire(detail: EntryDetail) -> log_pb2.Entry:
-    """The message of an entry."""
-    entry = detail.entry
-    opinions = [
-        log_pb2.Opinion(
-            member=member_to_name(given.member),
-            stance=given.stance.value,
-            index=given.index,
-            key=given.key,
-            reason=given.reason,
-        )
-        for given in detail.opinions
-    ]
-    message = log_pb2.Entry(
-        name=entry_to_name(entry.index),
-        statement=detail.statement,
-        private=detail.private,
-        member=member_to_name(entry.member),
-        opinions=opinions,
-        stands=detail.stands,
-        private_withheld=detail.withheld,
-    )
-    if entry.withdrawn_at is not None:
-        message.withdrawal.index = entry.withdrawn_at
-        message.withdrawal.reason = entry.withdrawn_reason or ""
-        message.withdrawal.key = entry.withdrawn_by or b""
-    if entry.voided_at is not None:
-        message.voiding.index = entry.voided_at
-        message.voiding.reason = entry.voided_reason or ""
-    return message
-
-
-def detail_from_wire(response: log_pb2.GetEntryResponse | log_pb2.ListEntriesResponse) -> EntryDetail:
-    """The entry in a response.
-
-    Its fields are read from the statement's bytes, and the private parts, unless they are withheld, must be
-    those it commits to.
-    """
-    if not response.HasField("entry"):
-        msg = "an answer has an entry"
-        raise InvalidInputError(msg, field="entry")
-    message = response.entry
-    with within("entry"):
-        statement = statements.parse(message.statement).statement
-        submit = statement.body
-        if not isinstance(submit, Submit) or statement.member != member_from_name(message.member, "member"):
-            msg = "the statement is not a submission of the entry's member"
-            raise InvalidInputError(msg, field="statement")
-        if tuple(map(commitment, message.private)) != (() if message.private_withheld else submit.items):
-            msg = "the private parts are not those that the statement commits to"
-            raise InvalidInputError(msg, field="private")
-        entry = submit.entry(entry_from_name(message.name), statement.member, statement.key, statement.time)
-        if message.HasField("withdrawal"):
-            ended = message.withdrawal
-            entry = replace(
-                entry,
-                withdrawn_at=whole("withdrawal.index", ended.index),
-                withdrawn_reason=spelled("withdrawal.reason", ended.reason, kinds.REASON.spelling),
-                withdrawn_by=sized("withdrawal.key", ended.key, HASH_SIZE),
-            )
-        if message.HasField("voiding"):
-            reason = spelled("voiding.reason", message.voiding.reason, kinds.REASON.spelling)
-            struck = whole("voiding.index", message.voiding.index)
-            entry = replace(entry, voided_at=struck, voided_reason=reason)
-        opinions = each("opinions", message.opinions, partial(_opinion_from_wire, entry.index))
-    private, withheld = tuple(message.private), message.private_withheld
-    return EntryDetail(entry, message.statement, private, opinions, message.stands, withheld)
-
-
-def _opinion_from_wire(entry: int, opinion: log_pb2.Opinion) -> Opinion:
-    return Opinion(
-        entry=entry,
-        member=member_from_name(opinion.member, "member"),
-        stance=spelled("stance", opinion.stance, kinds.STANCE.spelling),
-        index=whole("index", opinion.index),
-        key=sized("key", opinion.key, HASH_SIZE),
-        reason=(
-            spelled("reason", opinion.reason, kinds.REASON.spelling) if opinion.HasField("reason") else None
-        ),
-    )
+    return Submission(request.statement, tuple(request.private), tuple(request.documents))
 
 
 def entries_request_to_wire(request: EntriesRequest) -> log_pb2.ListEntriesRequest:

@@ -21,7 +21,7 @@ from hashpact.domain.messages import EntriesRequest, EntryDetail, MemberDetail, 
 from hashpact.domain.state import Basis, Key, Member, Opinion, Role, Stance
 from hashpact.errors import HashpactError, InvalidInputError
 from hashpact.member.author import Reason
-from hashpact.wire import codec, fields
+from hashpact.wire import codec, details, fields
 from hashpact.wire.v1 import check_pb2, log_pb2
 
 numbers = some.integers(0, 2**63 - 1)
@@ -148,8 +148,8 @@ def test_entries_come_back(world: World) -> None:
     shared = submission(world)
     for detail in (entry_of(shared), entry_of(shared, **ENDED)):
         for answer in (log_pb2.GetEntryResponse, log_pb2.ListEntriesResponse):
-            message: Any = answer(entry=codec.detail_to_wire(detail))
-            assert codec.detail_from_wire(sent(message)) == detail
+            message: Any = answer(entry=details.entry_to_wire(detail))
+            assert details.entry_from_wire(sent(message)) == detail
 
 
 @given(some.builds(EntriesRequest, some.integers(0, 2**63 - 1), some.integers(0, 2**63 - 1)))
@@ -302,7 +302,10 @@ def answers(world: World) -> dict[str, tuple[Callable[[Any], object], Message]]:
     return {
         "answer": (codec.answer_from_wire, codec.answer_to_wire(Answer((found,), 9))),
         "page": (codec.page_from_wire, codec.page_to_wire(Page((member,)))),
-        "entry": (codec.detail_from_wire, log_pb2.ListEntriesResponse(entry=codec.detail_to_wire(withdrawn))),
+        "entry": (
+            details.entry_from_wire,
+            log_pb2.ListEntriesResponse(entry=details.entry_to_wire(withdrawn)),
+        ),
         "entries": (codec.entries_request_from_wire, log_pb2.ListEntriesRequest(start=1, stop=2)),
     }
 
@@ -354,10 +357,10 @@ def test_a_bad_answer_names_its_field(world: World, kind: str, field: str, chang
 
 
 def test_an_entry_that_is_no_submission_is_refused(world: World) -> None:
-    message = log_pb2.GetEntryResponse(entry=codec.detail_to_wire(entry_of(submission(world))))
+    message = log_pb2.GetEntryResponse(entry=details.entry_to_wire(entry_of(submission(world))))
     message.entry.statement = world.author("acme").withdraw(3, "mistake").statement
     with pytest.raises(InvalidInputError):
-        codec.detail_from_wire(message)
+        details.entry_from_wire(message)
 
 
 @given(some.binary(max_size=200))
@@ -365,7 +368,7 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     for kind, read in (
         (check_pb2.CheckRequest, codec.check_from_wire),
         (log_pb2.AppendRequest, codec.submission_from_wire),
-        (log_pb2.GetEntryResponse, codec.detail_from_wire),
+        (log_pb2.GetEntryResponse, details.entry_from_wire),
         (log_pb2.ListEntriesRequest, codec.entries_request_from_wire),
         (log_pb2.ListMembersResponse, codec.page_from_wire),
     ):

@@ -20,7 +20,7 @@ from hashpact.errors import (
 )
 from hashpact.member.author import Reason
 from hashpact.service.read import Reader
-from hashpact.wire import codec, evidence
+from hashpact.wire import codec, details, evidence
 from hashpact.wire.client import feeds
 from hashpact.wire.client.attempts import Failure, Outcome, Pace, Probe, Wait
 from hashpact.wire.client.feeds import Feed, Item, Open, Read, results
@@ -135,7 +135,7 @@ def test_entries_are_asked_for_from_where_they_ended_and_come_in_order(world: Wo
     shared = world.author("acme").submit([fingerprint(PDQ, "1")], Reason(frozenset({"ncii"})))
     index = world.appender(ledger).append("acme", shared).index
     detail = Reader(ledger).entry(index)
-    data = log_pb2.ListEntriesResponse(entry=codec.detail_to_wire(detail)).SerializeToString()
+    data = log_pb2.ListEntriesResponse(entry=details.entry_to_wire(detail)).SerializeToString()
     feed = feeds.entries(EntriesRequest(1, index + 1))
     assert feed.start == 1
     rest = EntriesRequest(3, index + 1)

@@ -13,6 +13,23 @@ from typing import Any, Final, TypeAlias
 
 from hashpact.domain.grammar import Field
 from hashpact.domain.kinds.body import ADMIN, Body, Case, Signers, check_threshold, lines_of, utc
+from hashpact.domain.kinds.conduct import (
+    ActionDone,
+    Appeal,
+    Contact,
+    ContactConfirm,
+    Decision,
+    Methods,
+    Notice,
+    Practice,
+    Question,
+    ReceiptConfirm,
+    Reply,
+    Review,
+    Ruling,
+    Tally,
+    Training,
+)
 from hashpact.domain.kinds.entries import GiveOpinion, Submit, Void, Withdraw, unknown_label
 from hashpact.domain.kinds.governing import (
     ClockMend,
@@ -82,6 +99,21 @@ AnyBody: TypeAlias = (
     | GiveOpinion
     | Void
     | ClockMend
+    | Contact
+    | ContactConfirm
+    | Notice
+    | ReceiptConfirm
+    | Decision
+    | Appeal
+    | Ruling
+    | Question
+    | Reply
+    | Methods
+    | Training
+    | Practice
+    | Tally
+    | Review
+    | ActionDone
 )
 
 KINDS: Final[dict[str, type[AnyBody]]] = {body.kind: body for body in typing.get_args(AnyBody)}
@@ -122,11 +154,16 @@ __all__ = [
     "STANCE",
     "TERM",
     "USE",
+    "ActionDone",
     "AnyBody",
+    "Appeal",
     "Body",
     "Case",
     "CertRevoke",
     "ClockMend",
+    "Contact",
+    "ContactConfirm",
+    "Decision",
     "Genesis",
     "GiveOpinion",
     "KeyEnrol",
@@ -138,11 +175,21 @@ __all__ = [
     "MemberResume",
     "MemberRoles",
     "MemberSuspend",
+    "Methods",
     "NamedKeyLine",
+    "Notice",
     "Policy",
+    "Practice",
+    "Question",
+    "ReceiptConfirm",
+    "Reply",
+    "Review",
     "Root",
+    "Ruling",
     "Signers",
     "Submit",
+    "Tally",
+    "Training",
     "Void",
     "Withdraw",
     "check_threshold",

@@ -84,6 +84,8 @@ class Body(ABC):
     __slots__ = ()
     kind: ClassVar[str]
     signers: ClassVar[Signers]
+    texts: ClassVar[frozenset[str]] = frozenset()
+    """The texts that the words of such a statement must have (`kinds.conduct.words`)."""
 
     @abstractmethod
     def summary(self) -> str:
@@ -108,6 +110,19 @@ class Body(ABC):
     def brings(self, member: str) -> tuple[tuple[str, NamedKey], ...]:
         """The keys that it adds, each after its holder's id; ``member`` makes the statement."""
         del member
+        return ()
+
+    def fingerprints(self) -> tuple[bytes, ...]:
+        """The commitments to the fingerprints that go with it, in order."""
+        return ()
+
+    def commitments(self) -> tuple[bytes, ...]:
+        """The commitments to its private parts, in order: the fingerprints, and then the words if any."""
+        words: bytes | None = getattr(self, "words", None)
+        return self.fingerprints() if words is None else (*self.fingerprints(), words)
+
+    def documents(self) -> tuple[bytes, ...]:
+        """The SHA-256 of each document that it names: they are kept beside the log."""
         return ()
 
     def counted(self, times: RecentTimes, time: int) -> RecentTimes:

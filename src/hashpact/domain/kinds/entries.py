@@ -47,6 +47,10 @@ class Submit(Body):
             msg = "basis law, and only it, names an authority and an article"
             raise MalformedError(msg, field="basis")
 
+    def fingerprints(self) -> tuple[bytes, ...]:
+        """Its items."""
+        return self.items
+
     def summary(self) -> str:
         """How many fingerprints, their labels and the basis."""
         law = "" if self.authority is None else f" {self.authority} {self.article}"
@@ -62,11 +66,9 @@ class Submit(Body):
         if member is None or Role.CONTRIBUTE not in member.roles:
             msg = f"{case.member!r} does not have the role contribute"
             raise NotPermittedError(msg)
-        for label in self.labels:
-            if label not in case.charter.labels:
-                raise unknown_label(label, case.charter.labels)
+        check_labels(case, self.labels)
         if self.authority is not None:
-            _check_authority(case.view, self.authority)
+            check_authority(case.view, self.authority)
         return (self.entry(case.index, case.member, case.key, case.time),)
 
     def entry(self, index: int, member: str, key: bytes, time: int) -> Entry:
@@ -88,7 +90,11 @@ class Submit(Body):
 
 @dataclass(frozen=True, slots=True)
 class Withdraw(Body):
-    """The contributor takes its entry back; it stops matching and stays in the log."""
+    """The contributor takes its entry back; it stops matching and stays in the log.
+
+    A member that represents the people whom content harms withdraws an entry under a label with priority:
+    nothing that others state keeps such an entry matching.
+    """
 
     kind: ClassVar[str] = "withdraw"
     signers: ClassVar[Signers] = Signers.MEMBER
@@ -105,12 +111,11 @@ class Withdraw(Body):
 
     def effect(self, case: Case) -> tuple[Record, ...]:
         """The entry, withdrawn."""
-        entry = _standing_entry(case.view, self.entry)
-        if entry.member != case.member:
+        entry = standing_entry(case.view, self.entry)
+        if entry.member != case.member and not _represented(case, entry):
             msg = f"only {entry.member!r}, who submitted entry {entry.index}, can withdraw it"
             raise NotPermittedError(msg)
-        ended = replace(entry, withdrawn_at=case.index, withdrawn_reason=self.reason)
-        return (replace(ended, withdrawn_by=case.key),)
+        return (withdrawn(case, entry, self.reason),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +154,7 @@ class GiveOpinion(Body):
 
     def effect(self, case: Case) -> tuple[Record, ...]:
         """The member's new opinion of the entry."""
-        entry = _standing_entry(case.view, self.entry)
+        entry = standing_entry(case.view, self.entry)
         if entry.member == case.member:
             msg = "a member gives no opinion on its own entry; it can withdraw it"
             raise NotPermittedError(msg)
@@ -190,14 +195,15 @@ class Void(Body):
 
     def effect(self, case: Case) -> tuple[Record, ...]:
         """The entry, struck, whether it is withdrawn or not."""
-        entry = _entry(case.view, self.entry)
+        entry = any_entry(case.view, self.entry)
         if entry.voided_at is not None:
             msg = f"entry {entry.index} is voided"
             raise ConflictError(msg)
         return (replace(entry, voided_at=case.index, voided_reason=self.reason),)
 
 
-def _check_authority(view: View, member_id: str) -> None:
+def check_authority(view: View, member_id: str) -> None:
+    """Raise NotFoundError or NotPermittedError unless that is a member with the role authority."""
     authority = view.member(member_id)
     if authority is None:
         msg = f"the authority {member_id!r} is not enrolled"
@@ -207,13 +213,21 @@ def _check_authority(view: View, member_id: str) -> None:
         raise NotPermittedError(msg)
 
 
+def check_labels(case: Case, labels: Iterable[str]) -> None:
+    """Raise UnknownLabelError for a label that the policy does not have."""
+    for label in labels:
+        if label not in case.charter.labels:
+            raise unknown_label(label, case.charter.labels)
+
+
 def unknown_label(label: str, known: Iterable[str]) -> UnknownLabelError:
     """The error for a label that the policy does not have; it lists the known ones."""
     names = ", ".join(known)
     return UnknownLabelError(f"unknown label {label!r}; known are {names}", field="label", known=names)
 
 
-def _entry(view: View, index: int) -> Entry:
+def any_entry(view: View, index: int) -> Entry:
+    """The entry at that index, whether it stands or not. Raises NotFoundError."""
     entry = view.entry(index)
     if entry is None:
         msg = f"there is no entry {index}"
@@ -221,8 +235,21 @@ def _entry(view: View, index: int) -> Entry:
     return entry
 
 
-def _standing_entry(view: View, index: int) -> Entry:
-    entry = _entry(view, index)
+def withdrawn(case: Case, entry: Entry, reason: str) -> Entry:
+    """The entry, withdrawn by this statement."""
+    ended = replace(entry, withdrawn_at=case.index, withdrawn_reason=reason)
+    return replace(ended, withdrawn_by=case.key)
+
+
+def _represented(case: Case, entry: Entry) -> bool:
+    member = case.view.member(case.member)
+    represents = member is not None and Role.REPRESENT in member.roles
+    return represents and case.charter.terms.has_priority(entry.labels)
+
+
+def standing_entry(view: View, index: int) -> Entry:
+    """The entry at that index. Raises NotFoundError, and ConflictError if it does not stand."""
+    entry = any_entry(view, index)
     if entry.voided_at is not None:
         msg = f"entry {index} is voided"
         raise ConflictError(msg)

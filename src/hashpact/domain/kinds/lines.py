@@ -28,9 +28,14 @@ MAX_ALLOWED: Final = 256
 """Pairs of a type and a label that a policy allows."""
 MAX_QUOTAS: Final = 64
 """Members for which a policy has a quota of their own."""
+MAX_CLOCK: Final = 366 * 24 * 3600
+"""Seconds for which a clock of a policy may run."""
+MAX_PANEL: Final = 32
+"""Members of the panel of appeals."""
 RATED: Final = (
-    *("cert-revoke", "check", "key-revoke", "key-rotate", "key-suspend", "member-suspend"),
-    *("opinion", "submit", "withdraw"),
+    *("action-done", "appeal", "cert-revoke", "check", "contact", "contact-confirm", "decision"),
+    *("key-revoke", "key-rotate", "key-suspend", "member-suspend", "notice", "opinion", "practice"),
+    *("question", "receipt-confirm", "reply", "review", "ruling", "submit", "tally", "training", "withdraw"),
 )
 """What a policy bounds by the minute: the kinds of statements that members make, and queries of checks."""
 
@@ -157,6 +162,14 @@ _RATE_OF: Final = Pair(
     MEMBER_ID, _RATE, f"a member's id, a kind and a number, such as 'acme-video check 600'; {_KINDS}"
 )
 RATES_OF: Final = Field("rate-of", _RATE_OF, 0, MAX_QUOTAS * len(RATED), ascending=True)
+_CLOCK: Final = Pair(TERM, Decimal(1, MAX_CLOCK), "a clock class and its seconds, such as 'urgent 21600'")
+CLOCK_CLASSES: Final = Field("clock", _CLOCK, 0, MAX_TAXONOMY, ascending=True)
+_PRIORITY: Final = Pair(TERM, TERM, "a label and the clock class that is its longest: 'minors vulnerable'")
+PRIORITIES: Final = Field("priority", _PRIORITY, 0, MAX_TAXONOMY, ascending=True)
+PANEL: Final = Field("panel", MEMBER_ID, 0, MAX_PANEL, ascending=True)
+QUORUM: Final = Field("quorum", Decimal(2, MAX_PANEL), 0, 1)
+TEXTS: Final = Field("texts", HASH, 0, 1)
+TALLY_STEP: Final = Field("tally-step", Decimal(1), 0, 1)
 ID: Final = Field("id", MEMBER_ID)
 ROLES: Final = Field("role", OneOf(Role), 1, len(Role), ascending=True)
 NAME: Final = Field("name", _NAME)

@@ -6,18 +6,24 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 from hashpact.domain.fingerprints import TYPES
-from hashpact.domain.kinds.body import Body, Case, Signers
+from hashpact.domain.kinds.body import Body, Case, Signers, short
 from hashpact.domain.kinds.lines import (
     ALLOWED,
+    CLOCK_CLASSES,
     KEY_DELAY,
+    PANEL,
+    PRIORITIES,
     PRIVATE_QUOTA,
+    QUORUM,
     QUOTAS,
     RATES,
     RATES_OF,
+    TALLY_STEP,
     TAXONOMY,
+    TEXTS,
     VERSION,
 )
-from hashpact.domain.state import Charter, Record
+from hashpact.domain.state import Charter, Record, Terms
 from hashpact.errors import ConflictError, MalformedError
 
 
@@ -29,7 +35,8 @@ class Policy(Body):
     ``private_quota`` is how many private parts of others a member reads in a day, and ``quotas`` the numbers
     of the members for which there is another one. ``rates`` are kinds of statements, or ``check`` for the
     queries of checks, each with how many a member makes in a minute; ``rates_of`` are those of members for
-    which there is another number. A new version replaces the one before.
+    which there is another number. The clocks, priorities, panel and quorum, the document that explains the
+    labels, and the step of tallies are as in `Terms`. A new version replaces the one before.
     """
 
     kind: ClassVar[str] = "policy"
@@ -42,6 +49,22 @@ class Policy(Body):
     quotas: Annotated[tuple[tuple[str, int], ...], QUOTAS] = ()
     rates: Annotated[tuple[tuple[str, int], ...], RATES] = ()
     rates_of: Annotated[tuple[tuple[str, tuple[str, int]], ...], RATES_OF] = ()
+    clocks: Annotated[tuple[tuple[str, int], ...], CLOCK_CLASSES] = ()
+    priorities: Annotated[tuple[tuple[str, str], ...], PRIORITIES] = ()
+    panel: Annotated[tuple[str, ...], PANEL] = ()
+    quorum: Annotated[int | None, QUORUM] = None
+    texts_document: Annotated[bytes | None, TEXTS] = None
+    tally_step: Annotated[int | None, TALLY_STEP] = None
+
+    @property
+    def terms(self) -> Terms:
+        """What it states about the code of conduct."""
+        rounded = self.tally_step or 1
+        return Terms(self.clocks, self.priorities, self.panel, self.quorum, self.texts_document, rounded)
+
+    def documents(self) -> tuple[bytes, ...]:
+        """The document that explains the labels."""
+        return () if self.texts_document is None else (self.texts_document,)
 
     def check(self) -> None:
         """Refuse a type that is not opt-in, a label that is not listed or never allowed, a repetition."""
@@ -59,6 +82,22 @@ class Policy(Body):
         if len({(member, kind) for member, (kind, _) in self.rates_of}) != len(self.rates_of):
             msg = "rate-of names a kind twice for one member"
             raise MalformedError(msg, field="rate-of")
+        self._check_terms()
+
+    def _check_terms(self) -> None:
+        """Refuse a repetition, a priority of nothing, and a panel that can decide nothing."""
+        for name, pairs in (("clock", self.clocks), ("priority", self.priorities)):
+            if len({first for first, _ in pairs}) != len(pairs):
+                msg = f"{name} names a class or label twice"
+                raise MalformedError(msg, field=name)
+        classes = self.terms.classes()
+        for label, longest in self.priorities:
+            if label not in self.labels or longest not in classes:
+                msg = f"priority {label} {longest}: want a label of this policy and one of its clock classes"
+                raise MalformedError(msg, field="priority")
+        if (self.quorum or 0) > len(self.panel) or bool(self.panel) is not (self.quorum is not None):
+            msg = "want a quorum of at most as many as the panel has, and none without a panel"
+            raise MalformedError(msg, field="quorum")
 
     def summary(self) -> str:
         """Its version and labels."""
@@ -74,6 +113,7 @@ class Policy(Body):
             f"A member reads {_parts(self.private_quota)} of others in a day.",
             *(f"The member {member} reads {_parts(quota)} in a day." for member, quota in self.quotas),
             *_by_the_minute(self),
+            *_conduct(self.terms),
         ]
 
     def changes(self, charter: Charter) -> list[str]:
@@ -96,6 +136,9 @@ class Policy(Body):
         lines += [
             f"Until now: {line}" for line in _by_the_minute(charter) if line not in _by_the_minute(self)
         ]
+        lines += [
+            f"Until now: {line}" for line in _conduct(charter.terms) if line not in _conduct(self.terms)
+        ]
         return lines
 
     def effect(self, case: Case) -> tuple[Record, ...]:
@@ -107,7 +150,7 @@ class Policy(Body):
         after = replace(before, policy_version=self.version, labels=self.labels, key_delay=self.key_delay)
         bounds = replace(after, allowed=self.allowed, private_quota=self.private_quota, quotas=self.quotas)
         rated = replace(bounds, rates=self.rates, rates_of=self.rates_of)
-        return (replace(rated, since=case.index),)
+        return (replace(rated, terms=self.terms, since=case.index),)
 
 
 def _parts(quota: int | None) -> str:
@@ -128,3 +171,17 @@ def _by_the_minute(bounds: Policy | Charter) -> list[str]:
 def _rate(rate: tuple[str, int]) -> str:
     kind, most = rate
     return f"{most} queries in checks" if kind == "check" else f"{most} {kind} statements"
+
+
+def _conduct(terms: Terms) -> list[str]:
+    """The terms of the code of conduct, described for people."""
+    return [
+        *(f"A clock of the class {name} runs for {seconds} s." for name, seconds in terms.clocks),
+        *(
+            f"{label} has priority: its clocks run as {longest} at most."
+            for label, longest in terms.priorities
+        ),
+        *([f"{terms.quorum} of {', '.join(terms.panel)} decide on appeals."] if terms.panel else []),
+        *([f"The document {short(terms.texts)} explains the labels."] if terms.texts is not None else []),
+        *([f"Tallies are rounded to multiples of {terms.tally_step}."] if terms.tally_step > 1 else []),
+    ]

@@ -24,7 +24,8 @@ the moment. The rules, in the order in which they are tried:
     signature proves nothing are refused, in every kind.
 10. A submission is made by a member with the role ``contribute``; its labels are in the policy; with basis
     ``law`` its authority is a member with the role ``authority``.
-11. A withdrawal is made by the contributor of an entry that stands.
+11. A withdrawal is made by the contributor of an entry that stands, or, if a label of it has priority, by a
+    member with the role ``represent``.
 12. An opinion is given on another member's entry that stands. ``seen`` takes the place of an endorsement or
     dispute of the same member that stands only if it has ``replace``. ``disown`` is given only by the
     authority that the entry names.
@@ -41,8 +42,26 @@ the moment. The rules, in the order in which they are tried:
 18. A ``clock-mend`` is judged at its own time. No time before it counts as later, and no key waits longer
     than one that it would enrol.
 19. A certificate is revoked once, and at most 256 that have not expired are of one member.
+20. A contact point is confirmed while it is valid. Its newest statement counts.
+21. A notice is given by a member with the role ``notify``, to members with a contact point for notices that
+    is valid at its moment, about an entry that stands or about fingerprints. Its labels and its clock class
+    are in the policy; with basis ``law`` its authority is a member with the role ``authority``.
+22. A notice's receipt is confirmed once by each addressee.
+23. A decision is made by an addressee, at most 16 times for one notice. No time in it is more than 600
+    seconds after its moment.
+24. An appeal is about an entry that stands or a decision that stands. A member has one about it that waits
+    for a ruling.
+25. A ruling is made once, by the entry's contributor or whose decision it is; or, when that member has
+    rejected the appeal or its clock has run out, by a member of the policy's panel that did not make the
+    appeal. With the first an entry is withdrawn, or disputed by a member whose decision followed it; with the
+    panel's quorum it is struck.
+26. A question goes to a member with the role ``authority``. A reply is made once, by the authority that the
+    matter names, to a question, an appeal, or a decision by which nothing was removed.
+27. The labels of a tally are in the policy, and its numbers multiples of the policy's step.
+28. A member signs the same review of a quarter once.
+29. An action that is done is one of a review that stands, and what did it is in the log.
 
-What each kind does under rules 7 to 19 is its effect, in `hashpact.domain.kinds`. What stands is derived from
+What each kind does under rules 7 to 29 is its effect, in `hashpact.domain.kinds`. What stands is derived from
 the records, by `hashpact.domain.standing`. A server also checks its clock before it accepts a statement.
 """
 

@@ -30,7 +30,7 @@ from hashpact.errors import (
 )
 from hashpact.governance import drafts
 from hashpact.governance.drafts import Draft
-from hashpact.wire import batches, codec, evidence, fields, proposals
+from hashpact.wire import batches, codec, details, evidence, fields, proposals
 from hashpact.wire.v1 import certificate_pb2, check_pb2, governance_pb2, log_pb2
 
 Result = TypeVar("Result")
@@ -142,7 +142,7 @@ def entry(index: int) -> Call[EntryDetail]:
     """Getting an entry."""
 
     def read(data: bytes) -> EntryDetail:
-        detail = codec.detail_from_wire(log_pb2.GetEntryResponse.FromString(data))
+        detail = details.entry_from_wire(log_pb2.GetEntryResponse.FromString(data))
         if detail.entry.index != index:
             msg = f"asked for entry {index}, the server answered with entry {detail.entry.index}"
             raise CorruptError(msg)

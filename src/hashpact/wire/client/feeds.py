@@ -13,7 +13,7 @@ from typing import Final, Generic, TypeAlias, TypeVar
 
 from hashpact.domain.messages import EntriesRequest, EntryDetail, LeafDetail, LeavesRequest
 from hashpact.errors import CorruptError, DeadlineError
-from hashpact.wire import codec, evidence
+from hashpact.wire import codec, details, evidence
 from hashpact.wire.client.attempts import Failure, Outcome, Pace, Pause, RetryBudget, understood
 from hashpact.wire.v1 import log_pb2
 
@@ -60,7 +60,7 @@ def entries(asked: EntriesRequest) -> Feed[EntryDetail]:
         return codec.entries_request_to_wire(EntriesRequest(at, asked.stop)).SerializeToString()
 
     def read(at: int, data: bytes) -> tuple[EntryDetail, int]:
-        detail = codec.detail_from_wire(log_pb2.ListEntriesResponse.FromString(data))
+        detail = details.entry_from_wire(log_pb2.ListEntriesResponse.FromString(data))
         index = detail.entry.index
         if index < at or (asked.stop and index >= asked.stop):
             msg = f"asked for entries from {at} up to {asked.stop}, the server sent entry {index}"

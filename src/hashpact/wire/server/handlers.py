@@ -24,7 +24,7 @@ from hashpact.service.propose import Proposals
 from hashpact.service.prove import Prover
 from hashpact.service.read import READERS, PrivateParts, Reader
 from hashpact.service.renew import Renewer
-from hashpact.wire import batches, codec, evidence, fields, proposals
+from hashpact.wire import batches, codec, details, evidence, fields, proposals
 from hashpact.wire.server.admission.pools import Pool, wait
 from hashpact.wire.server.admission.quotas import Quotas
 from hashpact.wire.server.identity import CALLER, require, require_administrator
@@ -156,7 +156,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         index, caller, services = fields.entry_from_name(request.name), CALLER.get(), self._services
         entry = self._read(
             context,
-            lambda: codec.detail_to_wire(services.private.permitted(caller, services.reader.entry(index))),
+            lambda: details.entry_to_wire(services.private.permitted(caller, services.reader.entry(index))),
         )
         return log_pb2.GetEntryResponse(entry=entry)
 
@@ -170,7 +170,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         entries, caller = self._services.reader.entries(asked.start, asked.stop), CALLER.get()
         private = self._services.private
         messages = (
-            log_pb2.ListEntriesResponse(entry=codec.detail_to_wire(private.permitted(caller, detail)))
+            log_pb2.ListEntriesResponse(entry=details.entry_to_wire(private.permitted(caller, detail)))
             for detail in entries
         )
         yield from _in_turns(self._pools.streams, messages, context)

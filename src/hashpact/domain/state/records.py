@@ -1,17 +1,14 @@
-"""The state that the log adds up to: its records, and the view of them that the rules use.
-
-A statement's effect is a list of records to put in place of those with the same identity: values.
-`State` keeps them in memory; a ledger keeps them in tables.
-"""
+"""Records: the values that the state consists of, each put in place of the one with the same identity."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, Protocol, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from hashpact.domain.keys import NamedKey
+from hashpact.domain.state.terms import Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +40,18 @@ class Leaf:
     member: str
     request: bytes
     time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosed:
+    """What is kept beside a leaf that is a filing: private parts and documents.
+
+    The parts are ``confidential``: the members whom the statement concerns read them, and not all that check.
+    ``documents`` are kept by their SHA-256.
+    """
+
+    confidential: Sequence[bytes] = ()
+    documents: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +97,28 @@ class Role(enum.Enum):
     """What a member may do; opinions are open to every member.
 
     Members with the role check or audit read the private parts of all entries, every member those of its own.
-    An authority may be named by entries with basis law.
+    An authority may be named by entries and notices with basis law. A member that represents the people whom
+    content harms may withdraw any entry under a label with priority.
     """
 
     CHECK = "check"
     CONTRIBUTE = "contribute"
     AUDIT = "audit"
     AUTHORITY = "authority"
+    NOTIFY = "notify"
+    REPRESENT = "represent"
 
     @property
     def power(self) -> str:
         """What a member with the role may do, after "may"."""
-        return "be named as an authority" if self is Role.AUTHORITY else self.value
+        return _POWERS.get(self, self.value)
+
+
+_POWERS: Final = {
+    Role.AUTHORITY: "be named as an authority",
+    Role.NOTIFY: "give notice",
+    Role.REPRESENT: "withdraw entries for the people whom they harm",
+}
 
 
 class Use(enum.Enum):
@@ -148,6 +167,7 @@ class Charter:
     quotas: tuple[tuple[str, int], ...] = ()
     rates: tuple[tuple[str, int], ...] = ()
     rates_of: tuple[tuple[str, tuple[str, int]], ...] = ()
+    terms: Terms = field(default_factory=Terms)
 
 
 SERIAL_SIZE: Final = 20  # bytes of a certificate's serial number, as RFC 5280 bounds it
@@ -266,135 +286,22 @@ class RecentTimes:
     signers: tuple[SignerTime, ...] = ()
 
 
-Record: TypeAlias = Charter | Member | Key | Entry | Opinion | RecentTimes
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """A statement of the code of conduct as it is kept: the fields of its kind, and what it is about.
+
+    ``index`` is its leaf's, ``moment`` when it was made (`kinds.moment`), in Unix seconds, and ``key`` signed
+    it. ``about`` is the index of the statement that it concerns, in decimal, or a word as the kind defines.
+    ``lines`` are its fields as they are spelled. What follows from filings is derived, and never kept.
+    """
+
+    index: int
+    kind: str
+    about: str
+    member: str
+    key: bytes
+    moment: int
+    lines: bytes
 
 
-class View(Protocol):
-    """The queries on the state that the rules may make. Every answer reflects one and the same tree size."""
-
-    def charter(self) -> Charter | None:
-        """The charter in force, None before the genesis statement."""
-        ...
-
-    def charters(self) -> tuple[Charter, ...]:
-        """Every charter that was ever in force, in order."""
-        ...
-
-    def member(self, member_id: str) -> Member | None:
-        """The member of that id."""
-        ...
-
-    def key(self, key_id: bytes) -> Key | None:
-        """The member's key of that 32-byte id, whatever its standing."""
-        ...
-
-    def keys(self, member_id: str) -> tuple[Key, ...]:
-        """The member's keys in the order in which they were enrolled, those of one statement by id."""
-        ...
-
-    def entry(self, index: int) -> Entry | None:
-        """The entry whose leaf has that index."""
-        ...
-
-    def opinions(self, entry: int) -> tuple[Opinion, ...]:
-        """The opinions on that entry, at most one a member, in the order of their members' ids."""
-        ...
-
-    def request(self, member_id: str, request: bytes) -> int | None:
-        """The index of the leaf with that request id of that member."""
-        ...
-
-    def waiting(self, moment: int) -> tuple[Key, ...]:
-        """The keys whose ``valid_from`` is later than that moment, in the order of their ids."""
-        ...
-
-    def times(self) -> RecentTimes:
-        """The times of the last signers, from which the log's moment follows; none before the first leaf."""
-        ...
-
-
-@dataclass(slots=True)
-class State:
-    """A View kept in dictionaries: what `replay` adds up, and what the memory ledger holds."""
-
-    history: list[Charter] = field(default_factory=list)
-    members: dict[str, Member] = field(default_factory=dict)
-    registry: dict[bytes, Key] = field(default_factory=dict)
-    entries: dict[int, Entry] = field(default_factory=dict)
-    stances: dict[int, dict[str, Opinion]] = field(default_factory=dict)
-    requests: dict[tuple[str, bytes], int] = field(default_factory=dict)
-    recent: RecentTimes = field(default_factory=RecentTimes)
-
-    def charter(self) -> Charter | None:
-        """The newest charter."""
-        return self.history[-1] if self.history else None
-
-    def charters(self) -> tuple[Charter, ...]:
-        """Every charter, in order."""
-        return tuple(self.history)
-
-    def member(self, member_id: str) -> Member | None:
-        """The member of that id."""
-        return self.members.get(member_id)
-
-    def key(self, key_id: bytes) -> Key | None:
-        """The key of that id."""
-        return self.registry.get(key_id)
-
-    def keys(self, member_id: str) -> tuple[Key, ...]:
-        """The member's keys by enrolment."""
-        found = (key for key in self.registry.values() if key.member == member_id)
-        return tuple(sorted(found, key=lambda key: (key.enrolled_at, key.id)))
-
-    def entry(self, index: int) -> Entry | None:
-        """The entry at that index."""
-        return self.entries.get(index)
-
-    def opinions(self, entry: int) -> tuple[Opinion, ...]:
-        """The opinions on that entry, by member id."""
-        return tuple(given for _, given in sorted(self.stances.get(entry, {}).items()))
-
-    def request(self, member_id: str, request: bytes) -> int | None:
-        """The leaf of that request."""
-        return self.requests.get((member_id, request))
-
-    def waiting(self, moment: int) -> tuple[Key, ...]:
-        """The keys that begin later than that."""
-        return tuple(key for _, key in sorted(self.registry.items()) if key.valid_from > moment)
-
-    def times(self) -> RecentTimes:
-        """The times of the last signers."""
-        return self.recent
-
-    def records(self) -> Iterator[Record]:
-        """Every record; the charters first, in order."""
-        yield from self.history
-        yield from self.members.values()
-        yield from self.registry.values()
-        yield from self.entries.values()
-        for given in self.stances.values():
-            yield from given.values()
-        if self.recent.signers:
-            yield self.recent
-
-    def take(self, index: int, said: tuple[str, bytes], records: Iterable[Record]) -> None:
-        """Take in the leaf at that index: its statement's member and request id, and its records."""
-        self.requests[said] = index
-        for record in records:
-            self.put(record)
-
-    def put(self, record: Record) -> None:
-        """Add the record, or replace the one with its identity."""
-        match record:
-            case Charter():
-                self.history.append(record)
-            case Member():
-                self.members[record.id] = record
-            case Key():
-                self.registry[record.id] = record
-            case Entry():
-                self.entries[record.index] = record
-            case Opinion():
-                self.stances.setdefault(record.entry, {})[record.member] = record
-            case RecentTimes():
-                self.recent = record
+Record: TypeAlias = Charter | Member | Key | Entry | Opinion | Filing | RecentTimes

@@ -1,0 +1,60 @@
+"""The state that the log adds up to: its records, and the view of them that the rules use.
+
+A statement's effect is a list of records to put in place of those with the same identity: values.
+`State` keeps them in memory; a ledger keeps them in tables.
+"""
+
+from __future__ import annotations
+
+from hashpact.domain.state.records import (
+    SERIAL_SIZE,
+    Basis,
+    Charter,
+    Enclosed,
+    Entry,
+    Evidence,
+    Filing,
+    Head,
+    KeptCheckpoint,
+    Key,
+    Leaf,
+    Member,
+    Opinion,
+    Receipt,
+    RecentTimes,
+    Record,
+    RevokedCertificate,
+    Role,
+    SignerTime,
+    Stance,
+    Use,
+)
+from hashpact.domain.state.terms import Terms
+from hashpact.domain.state.view import State, View
+
+__all__ = [
+    "SERIAL_SIZE",
+    "Basis",
+    "Charter",
+    "Enclosed",
+    "Entry",
+    "Evidence",
+    "Filing",
+    "Head",
+    "KeptCheckpoint",
+    "Key",
+    "Leaf",
+    "Member",
+    "Opinion",
+    "Receipt",
+    "RecentTimes",
+    "Record",
+    "RevokedCertificate",
+    "Role",
+    "SignerTime",
+    "Stance",
+    "State",
+    "Terms",
+    "Use",
+    "View",
+]

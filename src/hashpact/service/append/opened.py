@@ -1,0 +1,97 @@
+"""Submissions after the checks that do not need the log: their form, their caller, and what is enclosed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from hashpact.domain import statements
+from hashpact.domain.fingerprints import Fingerprint, commitment, parse_private
+from hashpact.domain.kinds import AnyBody, Submit
+from hashpact.domain.kinds.conduct.words import Words, parse_words
+from hashpact.domain.messages import Submission
+from hashpact.domain.ports import ALONE
+from hashpact.domain.state import Enclosed
+from hashpact.domain.statements import SignedStatement
+from hashpact.errors import (
+    InvalidInputError,
+    MalformedError,
+    NotPermittedError,
+)
+
+MAX_DOCUMENT: Final = 256 * 1024
+"""Bytes of a document that a statement names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A submission after the checks that do not need the log.
+
+    ``private`` are an entry's private parts and ``fingerprints`` those in them. What goes with a statement of
+    another kind is ``enclosed``.
+    """
+
+    signed: SignedStatement
+    private: tuple[bytes, ...]
+    fingerprints: tuple[Fingerprint, ...]
+    enclosed: Enclosed = ALONE
+
+
+Unit: TypeAlias = Sequence[Opened]
+"""Statements that are appended together: all of them, or none."""
+
+
+def opened(caller: str | None, submissions: Sequence[Submission]) -> Unit:
+    """The parsed statements, after the checks that do not need the log; raises as `Appender.append`."""
+    return [_open(caller, submission) for submission in submissions]
+
+
+def _open(caller: str | None, submission: Submission) -> Opened:
+    signed = statements.parse(submission.statement)
+    member = signed.statement.member
+    if caller is not None and member != caller:
+        msg = f"the statement is by {member!r}, the channel is of {caller!r}"
+        raise NotPermittedError(msg)
+    body = signed.statement.body
+    wanted = body.commitments()
+    if len(submission.private) != len(wanted):
+        msg = f"{len(submission.private)} private parts for {len(wanted)} commitments"
+        raise InvalidInputError(msg, field="private")
+    for number, (item, private) in enumerate(zip(wanted, submission.private, strict=True)):
+        if commitment(private) != item:
+            msg = f"private part {number} is not what item {number} commits to"
+            raise MalformedError(msg, field="private")
+    shared = submission.private[: len(body.fingerprints())]
+    fingerprints = tuple(parse_private(part).fingerprint for part in shared)
+    if isinstance(body, Submit):
+        return Opened(signed, tuple(submission.private), fingerprints)
+    for words in submission.private[len(shared) :]:
+        _check_complete(body, parse_words(words))
+    enclosed = Enclosed(tuple(submission.private), _named(body, submission.documents))
+    return Opened(signed, (), (), enclosed)
+
+
+def _check_complete(body: AnyBody, words: Words) -> None:
+    """Refuse words that are not those of the statement's kind, and name each text that is missing."""
+    missing, foreign = sorted(body.texts - words.given()), sorted(words.given() - body.texts)
+    if missing:
+        msg = f"the {body.kind} is incomplete: it lacks {', '.join(missing)}"
+        raise MalformedError(msg, field=missing[0], missing=", ".join(missing))
+    if foreign:
+        msg = f"the words of a {body.kind} have no {foreign[0]}"
+        raise MalformedError(msg, field=foreign[0])
+
+
+def _named(body: AnyBody, documents: Sequence[bytes]) -> tuple[bytes, ...]:
+    """The documents, each of which the statement names."""
+    digests = body.documents()
+    for document in documents:
+        if len(document) > MAX_DOCUMENT:
+            msg = f"a document of {len(document)} bytes; the limit is {MAX_DOCUMENT}"
+            raise InvalidInputError(msg, field="documents")
+        if hashlib.sha256(document).digest() not in digests:
+            msg = "a document is enclosed that the statement does not name"
+            raise InvalidInputError(msg, field="documents")
+    return tuple(documents)

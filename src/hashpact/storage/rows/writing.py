@@ -1,0 +1,146 @@
+"""Records to rows."""
+
+from __future__ import annotations
+
+import json
+from typing import TypeAlias
+
+import apsw
+
+from hashpact.domain.state import (
+    Charter,
+    Entry,
+    Filing,
+    Key,
+    Member,
+    Opinion,
+    RecentTimes,
+    Record,
+    Terms,
+)
+from hashpact.storage.rows.columns import (
+    CHARTER,
+    ENTRY,
+    FILING,
+    KEY,
+    MEMBER,
+    OPINION,
+    REVOKED,
+    TIMES,
+    array,
+)
+
+_Values: TypeAlias = tuple[str | bytes | int | None, ...]
+
+
+def put(connection: apsw.Connection, record: Record) -> None:
+    """Add the record, or replace the one with its identity. Raises apsw.Error."""
+    table, columns, values = _row_of(record)
+    marks = ", ".join("?" * len(values))
+    sql = f"REPLACE INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608  # constants of this module
+    connection.execute(sql, values)
+
+
+def _row_of(record: Record) -> tuple[str, str, _Values]:  # noqa: PLR0911 - one for each table
+    """Table, columns and values of the record."""
+    match record:
+        case Charter():
+            names = array(admin.name for admin in record.admins)
+            keys = b"".join(admin.public for admin in record.admins)
+            log_keys = b"".join(record.log_keys)
+            values = (record.origin, names, keys, record.threshold, log_keys)
+            policy = (record.policy_version, array(record.labels), record.key_delay)
+            root = (record.root_version, int(record.single_admin), record.since)
+            allowed = array(f"{name} {label}" for name, label in record.allowed)
+            quotas = array(f"{member} {quota}" for member, quota in record.quotas)
+            rates = array(f"{kind} {most}" for kind, most in record.rates)
+            rates_of = array(f"{who} {kind} {most}" for who, (kind, most) in record.rates_of)
+            bounds = (allowed, record.private_quota, quotas, rates, rates_of, _written(record.terms))
+            return "charters", CHARTER, (*values, *policy, *root, *bounds)
+        case Member():
+            roles = array(sorted(role.value for role in record.roles))
+            revoked = b"".join(REVOKED.pack(*one) for one in record.revoked)
+            return "members", MEMBER, (record.id, roles, record.enrolled_at, record.suspended_at, revoked)
+        case Key():
+            return "keys", KEY, _values_of_key(record)
+        case Entry():
+            return "entries", ENTRY, _values_of_entry(record)
+        case Opinion():
+            return "opinions", OPINION, _values_of_opinion(record)
+        case Filing():
+            return "filings", FILING, _values_of_filing(record)
+        case RecentTimes():
+            signers = array(each.signer for each in record.signers)
+            return "times", TIMES, (1, signers, json.dumps([each.time for each in record.signers]))
+
+
+def _values_of_key(key: Key) -> _Values:
+    return (
+        key.id,
+        key.member,
+        key.name,
+        key.public,
+        key.expires,
+        key.enrolled_at,
+        key.use.value,
+        key.valid_from,
+        key.enrolled_by,
+        key.rotated_at,
+        key.rotated_by,
+        key.retires,
+        key.suspended_at,
+        key.revoked_at,
+        key.revoked_by,
+        key.cutoff,
+        key.stands_below,
+    )
+
+
+def _values_of_opinion(opinion: Opinion) -> _Values:
+    return (
+        opinion.entry,
+        opinion.member,
+        opinion.stance.value,
+        opinion.index,
+        opinion.key,
+        opinion.reason,
+    )
+
+
+def _values_of_filing(filing: Filing) -> _Values:
+    return (
+        filing.index,
+        filing.kind,
+        filing.about,
+        filing.member,
+        filing.key,
+        filing.moment,
+        filing.lines,
+    )
+
+
+def _written(terms: Terms) -> str:
+    texts = None if terms.texts is None else terms.texts.hex()
+    values = (terms.clocks, terms.priorities, terms.panel, terms.quorum, texts, terms.tally_step)
+    return json.dumps(values, separators=(",", ":"))
+
+
+def _values_of_entry(entry: Entry) -> _Values:
+    return (
+        entry.index,
+        entry.member,
+        array(entry.labels),
+        entry.basis.value,
+        entry.authority,
+        entry.article,
+        array(entry.jurisdictions),
+        entry.removed_at,
+        entry.shared_at,
+        entry.items,
+        entry.key,
+        entry.withdrawn_at,
+        entry.withdrawn_reason,
+        entry.withdrawn_by,
+        entry.voided_at,
+        entry.voided_reason,
+    )

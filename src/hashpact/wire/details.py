@@ -1,0 +1,110 @@
+"""Entries and messages: an entry as members see it, in both directions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from hashpact.domain import kinds, statements
+from hashpact.domain.fingerprints import commitment
+from hashpact.domain.kinds import Submit
+from hashpact.domain.messages import (
+    EntryDetail,
+)
+from hashpact.domain.state import Opinion
+from hashpact.errors import InvalidInputError
+from hashpact.wire.fields import (
+    HASH_SIZE,
+    each,
+    entry_from_name,
+    entry_to_name,
+    member_from_name,
+    member_to_name,
+    sized,
+    spelled,
+    whole,
+    within,
+)
+from hashpact.wire.v1 import log_pb2
+
+
+def entry_to_wire(detail: EntryDetail) -> log_pb2.Entry:
+    """The message of an entry."""
+    entry = detail.entry
+    opinions = [
+        log_pb2.Opinion(
+            member=member_to_name(given.member),
+            stance=given.stance.value,
+            index=given.index,
+            key=given.key,
+            reason=given.reason,
+        )
+        for given in detail.opinions
+    ]
+    message = log_pb2.Entry(
+        name=entry_to_name(entry.index),
+        statement=detail.statement,
+        private=detail.private,
+        member=member_to_name(entry.member),
+        opinions=opinions,
+        stands=detail.stands,
+        private_withheld=detail.withheld,
+    )
+    if entry.withdrawn_at is not None:
+        message.withdrawal.index = entry.withdrawn_at
+        message.withdrawal.reason = entry.withdrawn_reason or ""
+        message.withdrawal.key = entry.withdrawn_by or b""
+    if entry.voided_at is not None:
+        message.voiding.index = entry.voided_at
+        message.voiding.reason = entry.voided_reason or ""
+    return message
+
+
+def entry_from_wire(response: log_pb2.GetEntryResponse | log_pb2.ListEntriesResponse) -> EntryDetail:
+    """The entry in a response.
+
+    Its fields are read from the statement's bytes, and the private parts, unless they are withheld, must be
+    those it commits to.
+    """
+    if not response.HasField("entry"):
+        msg = "an answer has an entry"
+        raise InvalidInputError(msg, field="entry")
+    message = response.entry
+    with within("entry"):
+        statement = statements.parse(message.statement).statement
+        submit = statement.body
+        if not isinstance(submit, Submit) or statement.member != member_from_name(message.member, "member"):
+            msg = "the statement is not a submission of the entry's member"
+            raise InvalidInputError(msg, field="statement")
+        if tuple(map(commitment, message.private)) != (() if message.private_withheld else submit.items):
+            msg = "the private parts are not those that the statement commits to"
+            raise InvalidInputError(msg, field="private")
+        entry = submit.entry(entry_from_name(message.name), statement.member, statement.key, statement.time)
+        if message.HasField("withdrawal"):
+            ended = message.withdrawal
+            entry = replace(
+                entry,
+                withdrawn_at=whole("withdrawal.index", ended.index),
+                withdrawn_reason=spelled("withdrawal.reason", ended.reason, kinds.REASON.spelling),
+                withdrawn_by=sized("withdrawal.key", ended.key, HASH_SIZE),
+            )
+        if message.HasField("voiding"):
+            reason = spelled("voiding.reason", message.voiding.reason, kinds.REASON.spelling)
+            struck = whole("voiding.index", message.voiding.index)
+            entry = replace(entry, voided_at=struck, voided_reason=reason)
+        opinions = each("opinions", message.opinions, partial(_opinion_from_wire, entry.index))
+    private, withheld = tuple(message.private), message.private_withheld
+    return EntryDetail(entry, message.statement, private, opinions, message.stands, withheld)
+
+
+def _opinion_from_wire(entry: int, opinion: log_pb2.Opinion) -> Opinion:
+    return Opinion(
+        entry=entry,
+        member=member_from_name(opinion.member, "member"),
+        stance=spelled("stance", opinion.stance, kinds.STANCE.spelling),
+        index=whole("index", opinion.index),
+        key=sized("key", opinion.key, HASH_SIZE),
+        reason=(
+            spelled("reason", opinion.reason, kinds.REASON.spelling) if opinion.HasField("reason") else None
+        ),
+    )
