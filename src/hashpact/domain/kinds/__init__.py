@@ -16,6 +16,7 @@ from hashpact.domain.kinds.body import ADMIN, Body, Case, Signers, check_thresho
 from hashpact.domain.kinds.conduct import (
     ActionDone,
     Appeal,
+    AuthorityReply,
     Contact,
     ContactConfirm,
     Decision,
@@ -24,7 +25,6 @@ from hashpact.domain.kinds.conduct import (
     Practice,
     Question,
     ReceiptConfirm,
-    Reply,
     Review,
     Ruling,
     Tally,
@@ -107,7 +107,7 @@ AnyBody: TypeAlias = (
     | Appeal
     | Ruling
     | Question
-    | Reply
+    | AuthorityReply
     | Methods
     | Training
     | Practice
@@ -157,6 +157,7 @@ __all__ = [
     "ActionDone",
     "AnyBody",
     "Appeal",
+    "AuthorityReply",
     "Body",
     "Case",
     "CertRevoke",
@@ -182,7 +183,6 @@ __all__ = [
     "Practice",
     "Question",
     "ReceiptConfirm",
-    "Reply",
     "Review",
     "Root",
     "Ruling",

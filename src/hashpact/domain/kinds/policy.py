@@ -23,7 +23,7 @@ from hashpact.domain.kinds.lines import (
     TEXTS,
     VERSION,
 )
-from hashpact.domain.state import Charter, Record, Terms
+from hashpact.domain.state import Charter, ConductTerms, Record
 from hashpact.errors import ConflictError, MalformedError
 
 
@@ -36,7 +36,7 @@ class Policy(Body):
     of the members for which there is another one. ``rates`` are kinds of statements, or ``check`` for the
     queries of checks, each with how many a member makes in a minute; ``rates_of`` are those of members for
     which there is another number. The clocks, priorities, panel and quorum, the document that explains the
-    labels, and the step of tallies are as in `Terms`. A new version replaces the one before.
+    labels, and the step of tallies are as in `ConductTerms`. A new version replaces the one before.
     """
 
     kind: ClassVar[str] = "policy"
@@ -57,10 +57,12 @@ class Policy(Body):
     tally_step: Annotated[int | None, TALLY_STEP] = None
 
     @property
-    def terms(self) -> Terms:
+    def terms(self) -> ConductTerms:
         """What it states about the code of conduct."""
         rounded = self.tally_step or 1
-        return Terms(self.clocks, self.priorities, self.panel, self.quorum, self.texts_document, rounded)
+        return ConductTerms(
+            self.clocks, self.priorities, self.panel, self.quorum, self.texts_document, rounded
+        )
 
     def documents(self) -> tuple[bytes, ...]:
         """The document that explains the labels."""
@@ -173,7 +175,7 @@ def _rate(rate: tuple[str, int]) -> str:
     return f"{most} queries in checks" if kind == "check" else f"{most} {kind} statements"
 
 
-def _conduct(terms: Terms) -> list[str]:
+def _conduct(terms: ConductTerms) -> list[str]:
     """The terms of the code of conduct, described for people."""
     return [
         *(f"A clock of the class {name} runs for {seconds} s." for name, seconds in terms.clocks),

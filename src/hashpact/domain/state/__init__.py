@@ -29,13 +29,14 @@ from hashpact.domain.state.records import (
     Stance,
     Use,
 )
-from hashpact.domain.state.terms import Terms
+from hashpact.domain.state.terms import ConductTerms
 from hashpact.domain.state.view import State, View
 
 __all__ = [
     "SERIAL_SIZE",
     "Basis",
     "Charter",
+    "ConductTerms",
     "Enclosed",
     "Entry",
     "Evidence",
@@ -54,7 +55,6 @@ __all__ = [
     "SignerTime",
     "Stance",
     "State",
-    "Terms",
     "Use",
     "View",
 ]

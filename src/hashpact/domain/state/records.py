@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
 from hashpact.domain.keys import NamedKey
-from hashpact.domain.state.terms import Terms
+from hashpact.domain.state.terms import ConductTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ class Charter:
     quotas: tuple[tuple[str, int], ...] = ()
     rates: tuple[tuple[str, int], ...] = ()
     rates_of: tuple[tuple[str, tuple[str, int]], ...] = ()
-    terms: Terms = field(default_factory=Terms)
+    terms: ConductTerms = field(default_factory=ConductTerms)
 
 
 SERIAL_SIZE: Final = 20  # bytes of a certificate's serial number, as RFC 5280 bounds it

@@ -22,7 +22,7 @@ CLOCKS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class ConductTerms:
     """The clocks, the labels with priority, the panel of appeals, and how reported numbers are rounded.
 
     ``clocks`` are clock classes with their seconds, in the place of `CLOCKS` or beside them. ``priorities``

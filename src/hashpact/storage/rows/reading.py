@@ -12,6 +12,7 @@ from hashpact.domain.keys import NamedKey
 from hashpact.domain.state import (
     Basis,
     Charter,
+    ConductTerms,
     Entry,
     Filing,
     Key,
@@ -24,7 +25,6 @@ from hashpact.domain.state import (
     Role,
     SignerTime,
     Stance,
-    Terms,
     Use,
 )
 from hashpact.errors import CorruptError
@@ -65,10 +65,10 @@ def leaf_of(row: Row) -> Leaf:
     return Leaf(index, data, leaf_hash, hashes(nodes), *rest)
 
 
-def terms_of(text: str) -> Terms:
+def terms_of(text: str) -> ConductTerms:
     """The terms in their column."""
     clocks, priorities, panel, quorum, texts, step = json.loads(text)
-    return Terms(
+    return ConductTerms(
         tuple((name, int(seconds)) for name, seconds in clocks),
         tuple((label, name) for label, name in priorities),
         tuple(panel),

@@ -9,6 +9,7 @@ import apsw
 
 from hashpact.domain.state import (
     Charter,
+    ConductTerms,
     Entry,
     Filing,
     Key,
@@ -16,7 +17,6 @@ from hashpact.domain.state import (
     Opinion,
     RecentTimes,
     Record,
-    Terms,
 )
 from hashpact.storage.rows.columns import (
     CHARTER,
@@ -119,7 +119,7 @@ def _values_of_filing(filing: Filing) -> _Values:
     )
 
 
-def _written(terms: Terms) -> str:
+def _written(terms: ConductTerms) -> str:
     texts = None if terms.texts is None else terms.texts.hex()
     values = (terms.clocks, terms.priorities, terms.panel, terms.quorum, texts, terms.tally_step)
     return json.dumps(values, separators=(",", ":"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hashpact.domain.kinds.conduct.appeals import Appeal, Question, Reply, Ruling
+from hashpact.domain.kinds.conduct.appeals import Appeal, AuthorityReply, Question, Ruling
 from hashpact.domain.kinds.conduct.contacts import Contact, ContactConfirm
 from hashpact.domain.kinds.conduct.notices import Decision, Notice, ReceiptConfirm
 from hashpact.domain.kinds.conduct.review import ActionDone, Methods, Practice, Review, Tally, Training
@@ -10,6 +10,7 @@ from hashpact.domain.kinds.conduct.review import ActionDone, Methods, Practice, 
 __all__ = [
     "ActionDone",
     "Appeal",
+    "AuthorityReply",
     "Contact",
     "ContactConfirm",
     "Decision",
@@ -18,7 +19,6 @@ __all__ = [
     "Practice",
     "Question",
     "ReceiptConfirm",
-    "Reply",
     "Review",
     "Ruling",
     "Tally",

@@ -15,11 +15,11 @@ from hashpact.domain.kinds.conduct.spelling import (
     ADDRESSEE,
     ANSWERED,
     APPEAL,
+    APPEAL_OUTCOME,
     MORE_WORDS,
     RULED_ENTRY,
-    VERDICT,
     WORDS,
-    Verdict,
+    AppealOutcome,
 )
 from hashpact.domain.kinds.entries import any_entry, check_authority, standing_entry, withdrawn
 from hashpact.domain.kinds.lines import REASON
@@ -89,14 +89,14 @@ class Ruling(Filed):
     kind: ClassVar[str] = "ruling"
     texts: ClassVar[frozenset[str]] = frozenset({"explanation"})
     appeal: Annotated[int, APPEAL]
-    verdict: Annotated[Verdict, VERDICT]
+    outcome: Annotated[AppealOutcome, APPEAL_OUTCOME]
     entry: Annotated[int | None, RULED_ENTRY]
     reason: Annotated[str, REASON]
     words: Annotated[bytes | None, MORE_WORDS] = None
 
     def check(self) -> None:
         """Refuse to end an entry by an appeal that is rejected."""
-        if self.entry is not None and self.verdict is not Verdict.UPHELD:
+        if self.entry is not None and self.outcome is not AppealOutcome.UPHELD:
             msg = "only an appeal that is upheld ends or disputes an entry"
             raise MalformedError(msg, field="entry")
 
@@ -106,13 +106,13 @@ class Ruling(Filed):
         return str(self.appeal)
 
     def summary(self) -> str:
-        """The appeal, the verdict and the reason."""
-        return f"appeal {self.appeal}: {self.verdict.value}{self._entry()}, {self.reason}"
+        """The appeal, the outcome and the reason."""
+        return f"appeal {self.appeal}: {self.outcome.value}{self._entry()}, {self.reason}"
 
     def describe(self) -> list[str]:
-        """The appeal, the verdict and what follows."""
+        """The appeal, the outcome and what follows."""
         follows = [] if self.entry is None else [f"It withdraws, strikes or disputes entry {self.entry}."]
-        return [f"Rule on appeal {self.appeal}: {self.verdict.value}.", *follows, why(self.reason)]
+        return [f"Rule on appeal {self.appeal}: {self.outcome.value}.", *follows, why(self.reason)]
 
     def effect(self, case: Case) -> tuple[Record, ...]:
         """The filing, and the entry or opinion that follows from it."""
@@ -140,7 +140,7 @@ class Ruling(Filed):
     def _check_entry(self, case: Case, appeal: Appeal) -> None:
         """The line entry names the entry that the appeal is about, and is there if it must be."""
         if appeal.entry is not None:
-            wanted = appeal.entry if self.verdict is Verdict.UPHELD else None
+            wanted = appeal.entry if self.outcome is AppealOutcome.UPHELD else None
             if self.entry != wanted:
                 msg = f"want the line entry {wanted}" if wanted is not None else "want no line entry"
                 raise ConflictError(msg, field="entry")
@@ -156,7 +156,7 @@ class Ruling(Filed):
         upheld = {
             each.member
             for each in standing_filings(case.view, Ruling, self.appeal)
-            if Ruling.read(each).verdict is Verdict.UPHELD
+            if Ruling.read(each).outcome is AppealOutcome.UPHELD
         }
         quorum = case.charter.terms.quorum
         return quorum is not None and len((upheld | {case.member}) & set(case.charter.terms.panel)) >= quorum
@@ -200,7 +200,7 @@ class Question(Filed):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply(Filed):
+class AuthorityReply(Filed):
     """An authority answers what a member has said back: a decision, an appeal or a question."""
 
     kind: ClassVar[str] = "reply"
@@ -229,7 +229,7 @@ class Reply(Filed):
         if filing is None or case.member not in awaited_from(case.view, filing):
             msg = f"no reply to leaf {self.about} is awaited from {case.member!r}"
             raise NotPermittedError(msg)
-        if newest(case.view, Reply, self.about, case.member) is not None:
+        if newest(case.view, AuthorityReply, self.about, case.member) is not None:
             msg = f"{case.member!r} has replied to leaf {self.about} already"
             raise ConflictError(msg)
 
@@ -286,7 +286,7 @@ def _check_panel(case: Case, appeal: Filing, owner: str) -> None:
         msg = f"{case.member!r} made appeal {appeal.index}, and does not rule on it"
         raise NotPermittedError(msg)
     first = newest(case.view, Ruling, appeal.index, owner)
-    if first is not None and Ruling.read(first).verdict is Verdict.UPHELD:
+    if first is not None and Ruling.read(first).outcome is AppealOutcome.UPHELD:
         msg = f"{owner!r} has upheld appeal {appeal.index}; there is nothing left to rule on"
         raise ConflictError(msg)
     if first is None and case.moment <= appeal.moment + terms.seconds("appeal"):

@@ -24,7 +24,7 @@ from hashpact.domain.kinds.conduct.spelling import (
     URGENCY,
     WORDS,
     Channel,
-    Finding,
+    Judgement,
     Outcome,
     Point,
 )
@@ -164,9 +164,9 @@ class Decision(Filed):
     kind: ClassVar[str] = "decision"
     notice: Annotated[int, NOTICE]
     outcome: Annotated[Outcome, OUTCOME]
-    guidelines: Annotated[Finding, GUIDELINES]
+    guidelines: Annotated[Judgement, GUIDELINES]
     clause: Annotated[str | None, CLAUSE]
-    law: Annotated[Finding, LAW]
+    law: Annotated[Judgement, LAW]
     article: Annotated[str | None, ARTICLE]
     acted: Annotated[int | None, ACTED]
     notified: Annotated[int | None, NOTIFIED]
@@ -178,13 +178,13 @@ class Decision(Filed):
             (self.guidelines, self.clause, ("guidelines", "clause")),
             (self.law, self.article, ("law", "article")),
         ):
-            if (finding is Finding.BREACH) is not (rule is not None):
+            if (finding is Judgement.BREACH) is not (rule is not None):
                 msg = f"{names[0]} breach, and only it, names the {names[1]}"
                 raise MalformedError(msg, field=names[1])
         if self.outcome.acted is not (self.acted is not None):
             msg = "an outcome of removed or restricted, and only it, has the time acted"
             raise MalformedError(msg, field="acted")
-        if self.outcome.acted and Finding.BREACH not in {self.guidelines, self.law}:
+        if self.outcome.acted and Judgement.BREACH not in {self.guidelines, self.law}:
             msg = f"content is {self.outcome.value} for a breach of the guidelines or of the law"
             raise MalformedError(msg, field="outcome")
         if (self.notified is None) is not (self.notified_by is None):

@@ -58,7 +58,7 @@ class Outcome(enum.Enum):
         return self in {Outcome.REMOVED, Outcome.RESTRICTED}
 
 
-class Finding(enum.Enum):
+class Judgement(enum.Enum):
     """The result of judging content by a set of rules."""
 
     BREACH = "breach"
@@ -66,7 +66,7 @@ class Finding(enum.Enum):
     NOT_JUDGED = "not-judged"
 
 
-class Verdict(enum.Enum):
+class AppealOutcome(enum.Enum):
     """The result of an appeal."""
 
     UPHELD = "upheld"
@@ -124,15 +124,15 @@ CHANNEL: Final = Field("channel", OneOf(Channel))
 URGENCY: Final = Field("clock", TERM)
 NOTICE: Final = Field("notice", _INDEX)
 OUTCOME: Final = Field("outcome", OneOf(Outcome))
-GUIDELINES: Final = Field("guidelines", OneOf(Finding))
+GUIDELINES: Final = Field("guidelines", OneOf(Judgement))
 CLAUSE: Final = Field("clause", TERM, 0, 1)
-LAW: Final = Field("law", OneOf(Finding))
+LAW: Final = Field("law", OneOf(Judgement))
 ACTED: Final = Field("acted", SECONDS, 0, 1)
 NOTIFIED: Final = Field("notified", SECONDS, 0, 1)
 NOTIFIED_BY: Final = Field("notified-by", TERM, 0, 1)
 
 APPEAL: Final = Field("appeal", _INDEX)
-VERDICT: Final = Field("verdict", OneOf(Verdict))
+APPEAL_OUTCOME: Final = Field("outcome", OneOf(AppealOutcome))
 RULED_ENTRY: Final = Field("entry", _INDEX, 0, 1)
 ANSWERED: Final = Field("about", _INDEX)
 
