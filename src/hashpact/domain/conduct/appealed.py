@@ -1,0 +1,77 @@
+"""Appeals: who rules on them, how they stand, and what they have led to."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from hashpact.domain.conduct import clocks
+from hashpact.domain.conduct.clocks import Standing
+from hashpact.domain.kinds import Appeal, Ruling
+from hashpact.domain.kinds.conduct.appeals import concerned
+from hashpact.domain.kinds.conduct.filed import standing_filings
+from hashpact.domain.kinds.conduct.spelling import AppealOutcome
+from hashpact.domain.state import Filing, View
+from hashpact.errors import ConflictError, NotFoundError
+
+
+class Stage(enum.Enum):
+    """Whose turn it is, or how an appeal has ended."""
+
+    OWNER = "owner"
+    PANEL = "panel"
+    UPHELD = "upheld"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class AppealCase:
+    """An appeal as it stands at a moment.
+
+    ``owner`` is the member that rules on it first, None if the decision it is about does not stand any more.
+    ``due`` is when the owner's time runs out. ``rulings`` are those that stand, in the order of the log.
+    """
+
+    filing: Filing
+    appeal: Appeal
+    owner: str | None
+    due: int
+    rulings: tuple[Filing, ...]
+    stage: Stage
+    standing: Standing
+
+
+def appeal_case(view: View, filing: Filing, now: int) -> AppealCase:
+    """The appeal at the moment ``now``; what was stated later does not count."""
+    appeal = Appeal.read(filing)
+    try:
+        owner = concerned(view, appeal)
+    except (ConflictError, NotFoundError):
+        owner = None
+    until = clocks.due(view, filing, "appeal")
+    rulings = tuple(one for one in standing_filings(view, Ruling, filing.index) if one.moment <= now)
+    own = next((one for one in rulings if one.member == owner), None)
+    standing = clocks.standing_at(now, filing.moment, until, None if own is None else own.moment)
+    stage = _stage(view, own, rulings, overdue=standing is Standing.OVERDUE)
+    return AppealCase(filing, appeal, owner, until, rulings, stage, standing)
+
+
+def _stage(view: View, own: Filing | None, rulings: tuple[Filing, ...], *, overdue: bool) -> Stage:
+    """Who rules next, or how it has ended: the owner upholds it, or a quorum of the panel decides."""
+    if own is not None and _outcome(own) is AppealOutcome.UPHELD:
+        return Stage.UPHELD
+    votes = [one for one in rulings if one is not own]
+    charter = view.charter()
+    quorum = None if charter is None else charter.terms.quorum
+    for outcome, stage in ((AppealOutcome.UPHELD, Stage.UPHELD), (AppealOutcome.REJECTED, Stage.REJECTED)):
+        if quorum is not None and sum(_outcome(one) is outcome for one in votes) >= quorum:
+            return stage
+    if own is None and not overdue:
+        return Stage.OWNER
+    if quorum is None:
+        return Stage.OWNER if own is None else Stage.REJECTED
+    return Stage.PANEL
+
+
+def _outcome(filing: Filing) -> AppealOutcome:
+    return Ruling.read(filing).outcome
