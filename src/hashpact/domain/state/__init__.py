@@ -29,10 +29,11 @@ from hashpact.domain.state.records import (
     Stance,
     Use,
 )
-from hashpact.domain.state.terms import ConductTerms
+from hashpact.domain.state.terms import CLOCKS, ConductTerms
 from hashpact.domain.state.view import State, View
 
 __all__ = [
+    "CLOCKS",
     "SERIAL_SIZE",
     "Basis",
     "Charter",
