@@ -90,9 +90,14 @@ ROOMS = {
         "structlog uvloop",
     ),
     "__init__": room("errors log.checkpoint domain fingerprint member"),
+    # It plays everybody: those who run a clearinghouse, and its members.
+    "demo": room(
+        "errors log domain clock config storage fingerprint keys governance service member home",
+        "cryptography PIL numpy",
+    ),
     "cli": room(
         "errors log.checkpoint domain clock config fingerprint keys governance member home audit witness "
-        "serving",
+        "serving demo",
         "click rich PIL numpy",
     ),
     "__main__": room("cli"),

@@ -31,7 +31,7 @@ from benchmarks.report import figure, print_json, print_table
 from benchmarks.submissions import MEMBER, REASON, author_of, fingerprints
 from benchmarks.timing import blocks_of
 
-from hashpact.cli.demo.stage import ORIGIN
+from hashpact.demo.stage import ORIGIN
 from hashpact.clock import unix_time
 from hashpact.config import HomeConfig
 from hashpact.domain.messages import Submission

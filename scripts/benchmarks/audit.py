@@ -24,7 +24,7 @@ from benchmarks.submissions import MEMBER, REASON, author_of, fingerprints
 from hashpact.audit import run
 from hashpact.audit.auditor import Report
 from hashpact.audit.run import AuditSettings
-from hashpact.cli.demo.stage import clearinghouse
+from hashpact.demo.stage import clearinghouse
 from hashpact.clock import unix_time
 from hashpact.home.opening import open_home
 from hashpact.keys.passphrase import Passphrases

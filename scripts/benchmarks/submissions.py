@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator
 from typing import Final
 
-from hashpact.cli.demo.stage import ORIGIN
+from hashpact.demo.stage import ORIGIN
 from hashpact.clock import unix_time
 from hashpact.domain.fingerprints import PDQ, Fingerprint, FingerprintType
 from hashpact.member.author import Author, Reason

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from commands import process
 
-from hashpact.cli.demo import pictures
+from hashpact.demo import pictures
 
 
 def png(path: Path, side: int) -> Path:

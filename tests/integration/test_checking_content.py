@@ -14,7 +14,7 @@ from builders import fingerprint
 from clearinghouse import Clearinghouse, Connect, wall_clock
 from PIL import Image, ImageOps
 
-from hashpact.cli.demo import pictures
+from hashpact.demo import pictures
 from hashpact.domain.checks import Answer, Query, Unchecked
 from hashpact.domain.fingerprints import FOLDED, MINHASH, PDQ, SHA256
 from hashpact.errors import (

@@ -13,7 +13,7 @@ from commands import Done, here, process
 from PIL import Image, ImageOps
 from running import RunningServer
 
-from hashpact.cli.demo import pictures, texts
+from hashpact.demo import pictures, texts
 
 BRIDGE = Path(__file__).resolve().parents[3] / "shared" / "data" / "bridge"
 ORIGIN = "test.example/hashpact"

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from running import BOTH, RunningServer, found
 
-from hashpact.cli.demo import pictures
+from hashpact.demo import pictures
 from hashpact.fingerprint.content import fingerprints_of
 from hashpact.member.clients import Client
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hashpact.cli.demo import pictures, stage, texts
-from hashpact.cli.demo.story import Row
 from hashpact.cli.main import run
+from hashpact.demo import pictures, stage, texts
+from hashpact.demo.story import Row
 from hashpact.errors import UnavailableError
 
 
@@ -55,7 +55,7 @@ def test_what_is_not_as_expected_fails(
     def mixed_up(directory: Path) -> list[tuple[str, Path]]:
         return [("a copy that is called unrelated", directory / "hills-1.jpg")]
 
-    monkeypatch.setattr("hashpact.cli.demo.story.unrelated", mixed_up)
+    monkeypatch.setattr("hashpact.demo.story.unrelated", mixed_up)
     assert run(["demo"]) == 1
     out = capsys.readouterr().out
     assert out.splitlines()[-1] == "demo: 52 checks, 51 as expected"

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from running import UNMEASURED, ready_line
 
-from hashpact.cli.demo import pictures, texts
+from hashpact.demo import pictures, texts
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 PORT = ":8443"

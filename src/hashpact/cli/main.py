@@ -49,7 +49,7 @@ COMMANDS: Final = {
     "entry": ("platform.entry:entry", "Show an entry and what members say of it."),
     "withdraw": ("platform.entry:withdraw", "Take back an entry of one's own."),
     "opinion": ("platform.entry:opinion", "Endorse or dispute another member's entry."),
-    "demo": ("demo.command:demo", "Play the whole path on this machine."),
+    "demo": ("public.demo:demo", "Play the whole path on this machine."),
 }
 """Where each command is below hashpact.cli, and its line in the help."""
 

@@ -75,22 +75,31 @@ class Administrators:
         self, threshold: int, log_keys: tuple[bytes, ...], labels: Iterable[str] = DEFAULT_LABELS
     ) -> list[Leaf]:
         """Write the first two leaves: genesis, and the policy with these labels."""
+        return self.found_by(threshold, log_keys, Policy(1, tuple(sorted(labels))))
+
+    def found_by(self, threshold: int, log_keys: tuple[bytes, ...], policy: Policy) -> list[Leaf]:
+        """Write the first two leaves: genesis, and that policy."""
         admins = tuple(named for named, _ in self.signers)
-        return self.say(Genesis(admins, threshold, log_keys), Policy(1, tuple(sorted(labels))))
+        return self.say(Genesis(admins, threshold, log_keys), policy)
 
     def enrol(self, member_id: str, roles: frozenset[Role], key: NamedKey, owner: Signer) -> list[Leaf]:
         """Enrol a member with its first key, which signs its own enrolment: both, or neither.
 
         ``key.name`` is the key's name without the member's.
         """
-        enrolment = KeyEnrol(member_id, key.name, key.public, Use.SIGN, self.clock() + KEY_LIFE)
-        drafts = [self._signed(MemberEnrol(member_id, roles)), self._signed(enrolment)]
-        drafts[1] = drafts[1].signed(key_name(member_id, key.name), key.public, owner)
-        return self._append(drafts)
+        return self._append([self._signed(MemberEnrol(member_id, roles)), self._key(member_id, key, owner)])
+
+    def enrol_key(self, member_id: str, key: NamedKey, owner: Signer) -> list[Leaf]:
+        """Enrol another key of a member, which signs its own enrolment."""
+        return self._append([self._key(member_id, key, owner)])
 
     def say(self, *bodies: AnyBody) -> list[Leaf]:
         """Append statements of these bodies, signed by every administrator at hand: all, or none."""
         return self._append([self._signed(body) for body in bodies])
+
+    def _key(self, member_id: str, key: NamedKey, owner: Signer) -> Draft:
+        enrolment = KeyEnrol(member_id, key.name, key.public, Use.SIGN, self.clock() + KEY_LIFE)
+        return self._signed(enrolment).signed(key_name(member_id, key.name), key.public, owner)
 
     def _signed(self, body: AnyBody) -> Draft:
         first, _ = self.signers[0]

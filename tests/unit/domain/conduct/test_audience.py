@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from noticing import ROLES, Noticed
 
@@ -9,7 +11,7 @@ from hashpact.domain.conduct.audience import may_read
 from hashpact.domain.kinds.conduct.spelling import AppealOutcome, Outcome
 from hashpact.domain.state import Basis, Member, Role
 
-BY_LAW = {"basis": Basis.LAW, "authority": "council", "article": "decree-13-5"}
+BY_LAW: dict[str, Any] = {"basis": Basis.LAW, "authority": "council", "article": "decree-13-5"}
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from builders import NOW, Identity
 from folding import take
@@ -12,7 +14,7 @@ from hashpact.domain.conduct.replies import AwaitedReply, awaited
 from hashpact.domain.kinds.conduct.spelling import Outcome
 from hashpact.domain.state import CLOCKS, Basis
 
-BY_LAW = {"basis": Basis.LAW, "authority": "council", "article": "decree-13-5"}
+BY_LAW: dict[str, Any] = {"basis": Basis.LAW, "authority": "council", "article": "decree-13-5"}
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hashpact.cli.demo import pictures, texts
+from hashpact.demo import pictures, texts
 from hashpact.domain.fingerprints import MINHASH, PDQ, PHASH, Fingerprint
 from hashpact.errors import UnusableContentError
 from hashpact.fingerprint.content import fingerprints_of, fingerprints_of_text

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from hashpact.cli.demo.stage import Original, clearinghouse, given_originals, own_originals, unrelated
+from hashpact.demo.stage import Original, clearinghouse, given_originals, own_originals, unrelated
 from hashpact.domain.checks import Filter, Match
 from hashpact.domain.fingerprints import TYPES
 from hashpact.domain.state import Receipt

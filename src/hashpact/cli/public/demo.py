@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
-from hashpact.cli.demo.story import Row, play
 from hashpact.cli.options import example, json_option
 from hashpact.cli.output import emit, show_table, with_progress
+from hashpact.demo.story import Row, play
 
 
 @click.command(epilog=example("hashpact demo", "hashpact demo photo.jpg another.jpg"))

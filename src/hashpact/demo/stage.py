@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from hashpact.cli.demo import pictures, texts
 from hashpact.config import HomeConfig
+from hashpact.demo import pictures, texts
 from hashpact.domain.fingerprints import MINHASH, PDQ, PHASH
 from hashpact.domain.state import Role
 from hashpact.errors import UnavailableError, UnusableContentError

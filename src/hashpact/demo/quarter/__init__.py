@@ -1,0 +1,1 @@
+"""A quarter played with a simulated clock: the statements of a code of conduct."""
