@@ -9,8 +9,8 @@ import asyncio
 import contextlib
 import os
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Final, TypeAlias
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import TYPE_CHECKING, Final
 
 from structlog.typing import FilteringBoundLogger
 
@@ -25,11 +25,8 @@ from hashpact.service.follow import Follower
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-    from hashpact.observing.sampling import SizedIndex
+    from hashpact.observing.sampling import Loads, SizedIndex
     from hashpact.wire.server.ended import Ended
-
-Loads: TypeAlias = Callable[[], Mapping[str, tuple[int, int]]]
-"""Returns, for each pool, the number of calls under way and of those that wait."""
 
 _FLUSH: Final = 0.25
 """Seconds between two times that the lines of log of calls are written, and calls counted."""

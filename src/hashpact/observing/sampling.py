@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from hashpact.clock import unix_time
 from hashpact.home.opening import Home
@@ -20,8 +20,10 @@ from hashpact.home.trust import ServerTrust
 from hashpact.keys import certificates
 from hashpact.keys.expiry import KEY_DAYS, Registry
 from hashpact.observing.metrics import Metrics
-from hashpact.observing.observation import Loads
 from hashpact.service.follow import Follower
+
+Loads: TypeAlias = Callable[[], Mapping[str, tuple[int, int]]]
+"""Returns, for each pool, the number of calls under way and of those that wait."""
 
 _HOUR: Final = 3600.0
 _PAGE: Final = resource.getpagesize()

@@ -33,7 +33,7 @@ from hashpact.http.client import WitnessClient
 from hashpact.keys.passphrase import Passphrases
 from hashpact.keys.uses import LastUses
 from hashpact.log import proofs
-from hashpact.observing.observation import Loads, Observation
+from hashpact.observing.observation import Observation
 from hashpact.service.append import Appender, Intake
 from hashpact.service.check import Checker
 from hashpact.service.cosign import Quorum, WitnessLink
@@ -48,6 +48,7 @@ from hashpact.serving.upkeep import Keeping, Sealing, Stop, Upkeep
 
 if TYPE_CHECKING:
     from hashpact.lookup.native import NativeIndex
+    from hashpact.observing.sampling import Loads
     from hashpact.wire.server.guard import Guard
     from hashpact.wire.server.handlers import Services
 
