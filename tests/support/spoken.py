@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hashpact.domain.grammar import MAX_INTEGER, Decimal, Field, Hex, Spelling
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.kinds import KINDS, MEMBER_ID, NAME, TERM, AnyBody, Submit, fields_of
-from hashpact.domain.kinds.lines import ALLOWED, NamedKeyLine, OneOf, Pair, Yes
+from hashpact.domain.kinds.conduct.spelling import Counted
+from hashpact.domain.kinds.lines import ALLOWED, PRIORITIES, NamedKeyLine, OneOf, Pair, Yes
 from hashpact.domain.state import Basis
 from hashpact.domain.statements import Statement
 from hashpact.errors import MalformedError
@@ -37,6 +38,7 @@ def values(spelling: Spelling[Any]) -> st.SearchStrategy[Any]:
         Hex: lambda one: st.binary(min_size=one.size, max_size=one.size),
         NamedKeyLine: lambda _: st.builds(NamedKey, NAMES, HASHES),
         OneOf: lambda one: st.sampled_from(one.choices),
+        Counted: lambda _: st.tuples(SLUGS, NUMBERS, st.just(0), st.just(0)),
         Pair: lambda pair: st.tuples(values(pair.first), values(pair.second)),
         Yes: lambda _: st.sampled_from([True]),
     }
@@ -51,7 +53,10 @@ def ascending(elements: st.SearchStrategy[str], low: int, high: int) -> st.Searc
 
 def lines(field: Field[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
     """The values on the lines of a field, within its bounds."""
-    if field == ALLOWED:  # only what other lines of the same policy name goes together with them
+    if field in (
+        ALLOWED,
+        PRIORITIES,
+    ):  # they go with other lines of the same policy
         return st.just(())
     drawn = st.lists(values(field.spelling), min_size=field.low, max_size=min(field.high, _MANY), unique=True)
     return drawn.map(lambda some: tuple(sorted(some, key=field.spelling.write) if field.ascending else some))

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+import filed as conduct
 import pytest
 from builders import BOTH, LABELS, YEAR, Identity, World, fingerprint, private_part, seeded, sign, submit
+from filed import DOCUMENT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +30,7 @@ from hashpact.domain.kinds import (
     MemberResume,
     MemberRoles,
     MemberSuspend,
+    Notice,
     Policy,
     Root,
     Signers,
@@ -35,6 +38,7 @@ from hashpact.domain.kinds import (
     Void,
     Withdraw,
 )
+from hashpact.domain.kinds.conduct.filed import Filed
 from hashpact.domain.messages import Submission
 from hashpact.domain.rules.replay import Replay
 from hashpact.domain.state import Basis, Key, Role, Stance, State, Use
@@ -47,7 +51,10 @@ NAMES: Final = ("1", "2", "3", "spare")
 ADMINS: Final = ("alice", "bob", "carol", "dave")
 _WAYS: Final = 30
 _DAY: Final = 24 * 3600
-_OFTEN: Final = ("submit", "submit", "withdraw", "opinion", "key-rotate", "key-revoke")
+_OFTEN: Final = (
+    *("submit", "submit", "withdraw", "opinion", "key-rotate", "key-revoke"),
+    *("contact", "contact", "notice", "notice", "decision", "appeal", "ruling"),
+)
 _DRAWN: Final = (*(kind for kind in KINDS if kind != "genesis"), *_OFTEN)
 
 STEPS: Final = st.lists(
@@ -121,18 +128,18 @@ class Stream:
                 data = sign(self.world.statement(body, by, member=other), by, *others, *owners)
             case _:
                 data = sign(statement, by, *others, *owners)
-        self.past.append(Submission(data, private))
+        self.past.append(Submission(data, private, [DOCUMENT] if body.documents() else []))
         return self.past[-1]
 
     def _speaker(self, body: AnyBody, number: int, state: State, about: Key) -> Identity:
         """Whose key it is that speaks: mostly one that may, of the member that the statement concerns."""
         entry = state.entry(body.entry) if isinstance(body, Withdraw) else None
-        member = about.member if entry is None else entry.member
+        member = conduct.about(body, state) or (about.member if entry is None else entry.member)
         able = [
             key
             for key in state.registry.values()
             if key.suspended_at is None and key.revoked_at is None and key.rotated_at is None
-            if number % 9 == 0 or isinstance(body, Submit | GiveOpinion) or key.member == member
+            if number % 9 == 0 or isinstance(body, Submit | GiveOpinion | Notice) or key.member == member
             if number % 9 == 0 or key.use is Use.SIGN or isinstance(body, KeyRotate)
         ]
         if isinstance(body, KeyRotate) and number % 4:
@@ -156,7 +163,16 @@ class Stream:
                 return Root(version, named, 1 + number // 4 % 3, self.world.log_keys), [], admins
             case "policy":
                 delay = None if number % 3 else 2 * _DAY
-                return Policy(1 + number // 64 % 4, LABELS[: 1 + number % 3], delay), [], []
+                panel = MEMBERS if number % 5 else ()
+                policy = Policy(
+                    1 + number // 64 % 4,
+                    LABELS[: 1 + number % 3],
+                    delay,
+                    priorities=(("fraud", "urgent"),),
+                    panel=panel,
+                    quorum=2 if panel else None,
+                )
+                return policy, [], []
             case "member-enrol":
                 return MemberEnrol(member, BOTH if number % 5 else frozenset({Role.CHECK})), [], []
             case "key-enrol":
@@ -168,6 +184,8 @@ class Stream:
                 return KeyRotate(key.id, new.name, new.public, expires, overlap), [], [new]
             case "submit":
                 return *_submission(number), []
+            case _ if issubclass(KINDS[kind], Filed):
+                return *conduct.filed(kind, number, state, self.world.clock(), member), []
             case _:
                 return self._short(kind, number, entry, key), [], []
 

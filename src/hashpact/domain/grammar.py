@@ -275,17 +275,30 @@ class Form:
         self._spelt = re.compile(b"".join(patterns), re.MULTILINE)
 
     def read(self, data: bytes) -> list[tuple[Any, ...]]:
-        """The values of each field. Raises MalformedError, which names the field."""
+        """The values of each field. Raises MalformedError, naming the field, or all lines that it lacks."""
         found = self._spelt.fullmatch(data)
         if found is not None:
             try:
                 return [read(text) for read, text in zip(self._values, found.groups(), strict=True)]
             except (ValueError, MalformedError):
                 pass  # the reader says which line it is
+        missing = self._missing(data)
+        if len(missing) > 1:
+            names = ", ".join(missing)
+            msg = f"the text is incomplete: it lacks the lines {names}"
+            raise MalformedError(msg, field=missing[0], missing=names)
         reader = FieldReader(data, self._first_line)
         values = [reader.take(field) for field in self.fields]
         reader.end()
         return values
+
+    def _missing(self, data: bytes) -> list[str]:
+        """The names of the fields that must have a line and have none anywhere in the text."""
+        first, *lines = data.split(b"\n")
+        if first != self._first_line.encode() or not _TEXT.fullmatch(data):
+            return []
+        names = {line.partition(b" ")[0] for line in lines}
+        return [field.name for field in self.fields if field.low and field.name.encode() not in names]
 
 
 def _refuse(message: str, field: str, line: int | None = None) -> NoReturn:

@@ -15,7 +15,7 @@ from hashpact.audit.auditor import Auditor
 from hashpact.audit.source import EVERY_KIND, ReportedLeaf
 from hashpact.domain import standing
 from hashpact.domain.rules.replay import replay
-from hashpact.domain.state import Charter, Head, RecentTimes, Record
+from hashpact.domain.state import Charter, Filing, Head, RecentTimes, Record
 from hashpact.log import checkpoint, tiles, tree
 from hashpact.log.checkpoint import Checkpoint
 from hashpact.log.tiles import Tile
@@ -56,9 +56,9 @@ class Careless:
 
 
 class Serving(Careless):
-    """The same, but telling its state as a server does: no charters, and only the opinions that stand."""
+    """The same, but as a server tells its state: no charters or filings, only opinions that stand."""
 
-    reports = EVERY_KIND - {Charter, RecentTimes}
+    reports = EVERY_KIND - {Charter, Filing, RecentTimes}
     only_standing = True
 
     def records(self, entries: Sequence[int]) -> Iterator[Record]:

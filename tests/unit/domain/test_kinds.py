@@ -13,6 +13,7 @@ from folding import refuse, take
 
 from hashpact.domain import statements
 from hashpact.domain.kinds import ADMIN, KINDS, Body, Case, GiveOpinion, Signers
+from hashpact.domain.kinds.conduct.filed import Filed
 from hashpact.domain.kinds.lines import ID, REASON
 from hashpact.domain.rules.replay import replay
 from hashpact.domain.state import Charter, Record, Stance
@@ -28,7 +29,8 @@ def test_a_kind_is_declared_whole(kind: str) -> None:
     declared = KINDS[kind]
     assert declared.kind == kind
     assert not inspect.isabstract(declared)
-    assert {"summary", "describe", "effect"} <= vars(declared).keys()
+    own = vars(declared).keys() | (vars(Filed).keys() if issubclass(declared, Filed) else set())
+    assert {"summary", "describe", "effect"} <= own
     assert declared.__doc__ is not None
     assert declared.__doc__.splitlines()[0].endswith(".")
     number = [Signers.THRESHOLD in declared.signers, Signers.ONE_ADMINISTRATOR in declared.signers]
@@ -53,7 +55,7 @@ def test_a_kind_has_a_summary_and_a_description(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_administrator_is_enough_for_what_says_so(kind: str) -> None:
     charter = Charter("test.example/log", (), 7, ())
-    enough = {"member-suspend", "key-suspend", "cert-revoke"}
+    enough = {"member-suspend", "key-suspend", "cert-revoke", "methods"}
     assert KINDS[kind].administrators(charter) == (1 if kind in enough else 7)
 
 

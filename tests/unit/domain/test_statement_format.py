@@ -11,9 +11,11 @@ from documented import LOG, TEXT, blocks, section, table
 from hashpact.domain import fingerprints, statements
 from hashpact.domain.fingerprints import commitment, parse_private
 from hashpact.domain.grammar import Field
-from hashpact.domain.kinds import ADMIN, KINDS, Signers, Submit, fields_of
+from hashpact.domain.kinds import ADMIN, KINDS, Notice, Signers, Submit, fields_of
+from hashpact.domain.kinds.conduct import words as words_module
+from hashpact.domain.kinds.conduct.words import parse_words
 from hashpact.domain.rules.replay import Replay, replay
-from hashpact.domain.state import Stance
+from hashpact.domain.state import CLOCKS, Stance
 from hashpact.domain.statements import FIRST_LINE
 
 Value = TypeVar("Value")
@@ -27,7 +29,7 @@ def times(field: Field[Value]) -> str:
 
 
 def test_the_examples_are_a_log_without_faults() -> None:
-    assert len(LOG) == len(blocks("statement")) == 21
+    assert len(LOG) == len(blocks("statement")) == 39
     folded = replay(LOG)
     assert folded.faults == []
     assert {statements.parse(leaf).statement.body.kind for leaf in LOG} == KINDS.keys()
@@ -51,6 +53,22 @@ def test_the_examples_write_themselves_back() -> None:
         assert leaf.startswith(statements.parse(leaf).statement.text() + b"\n")
     for private in blocks("private"):
         assert parse_private(private).text() == private
+
+
+def test_the_words_are_those_of_the_notice() -> None:
+    (words,) = blocks("words")
+    assert parse_words(words).text() == words
+    body = statements.parse(LOG[26]).statement.body
+    assert isinstance(body, Notice)
+    assert commitment(words) == body.words
+    assert table("Words") == [(field.name, times(field)) for field in words_module._FORM.fields]
+    assert f"at most {words_module.MAX_WORDS} bytes" in section("Words")
+    assert f"1 to {words_module.MAX_TEXT} characters" in section("Words")
+
+
+def test_the_clock_classes_are_those_of_the_code() -> None:
+    listed = re.findall(r"`([a-z]+)` ([0-9]+)[,.]", section("Kind `policy`").replace("\n", " "))
+    assert {name: int(seconds) for name, seconds in listed} == CLOCKS
 
 
 def test_the_private_parts_are_those_of_the_submission() -> None:

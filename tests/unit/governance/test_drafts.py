@@ -160,7 +160,7 @@ def test_a_member_and_a_change_of_governance_are_named_in_words(world: World) ->
         (
             "policy",
             {"version": ["2"], "label": ["ncii"], "rate": ["submit 60", "chekc 600"]},
-            "^rate='chekc 600': want a kind and a number, such as 'check 600'; kinds are cert-revoke, ",
+            "^rate='chekc 600': want a kind and a number, such as 'check 600'; kinds are action-done, ",
         ),
         (
             "policy",

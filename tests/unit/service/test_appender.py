@@ -141,12 +141,16 @@ def test_private_parts_are_neither_missing_nor_extra(appender: Appender, world: 
             "acme",
             Submission(good.statement, private),
             InvalidInputError,
-            f"{len(private)} private parts for 2 items",
+            f"{len(private)} private parts for 2 commitments",
         )
         assert error.details == {"field": "private"}
     opinion = world.author("acme").withdraw(6, "mistake")
     refuse(
-        appender, "acme", Submission(opinion.statement, good.private), InvalidInputError, "2 .* for 0 items"
+        appender,
+        "acme",
+        Submission(opinion.statement, good.private),
+        InvalidInputError,
+        "2 .* for 0 commitments",
     )
     assert appender.append("acme", good).index == 6
 

@@ -243,9 +243,10 @@ def test_no_threshold_is_not_zero() -> None:
     [
         (log_pb2.AppendRequest(), "statement"),
         (log_pb2.AppendRequest(statement=bytes(32 * 1024 + 1)), "statement"),
-        (log_pb2.AppendRequest(statement=b"x", private=[b"y"] * 257), "private"),
+        (log_pb2.AppendRequest(statement=b"x", private=[b"y"] * 258), "private"),
         (log_pb2.AppendRequest(statement=b"x", private=[b"y", b""]), "private[1]"),
-        (log_pb2.AppendRequest(statement=b"x", private=[bytes(12 * 1024 + 1)]), "private[0]"),
+        (log_pb2.AppendRequest(statement=b"x", private=[bytes(32 * 1024 + 1)]), "private[0]"),
+        (log_pb2.AppendRequest(statement=b"x", documents=[b"z"] * 3), "documents"),
     ],
 )
 def test_a_bad_submission_names_its_field(message: log_pb2.AppendRequest, field: str) -> None:
