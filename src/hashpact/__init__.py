@@ -10,6 +10,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hashpact.domain.checks import Answer, Filter, Match, NearEntry, Query, Unchecked
+    from hashpact.domain.conduct.answers import (
+        AppealDetail,
+        ContactDetail,
+        FiledDetail,
+        MattersRequest,
+        NoticeDetail,
+        ReplyDetail,
+    )
+    from hashpact.domain.conduct.clocks import Standing
     from hashpact.domain.fingerprints import TYPES, Fingerprint, FingerprintType
     from hashpact.domain.matching.strength import Strength
     from hashpact.domain.matching.views import DERIVED, PictureView
@@ -46,7 +55,8 @@ if TYPE_CHECKING:
     )
     from hashpact.fingerprint.content import Fingerprinted, fingerprints_of, fingerprints_of_text
     from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
-    from hashpact.member.author import Author, Reason
+    from hashpact.member import papers
+    from hashpact.member.author import Author, Paper, Reason
     from hashpact.member.awaiting import AsyncClient
     from hashpact.member.checking.circuit import Circuit, CircuitState
     from hashpact.member.checking.options import CheckOptions, ContentOptions, OnUnavailable
@@ -62,6 +72,7 @@ __all__ = [
     "TYPES",
     "AlreadySharedError",
     "Answer",
+    "AppealDetail",
     "AsyncClient",
     "Author",
     "BadSignatureError",
@@ -78,11 +89,13 @@ __all__ = [
     "CommitFailedError",
     "ConfigError",
     "ConflictError",
+    "ContactDetail",
     "ContentOptions",
     "CorruptError",
     "DeadlineError",
     "Entry",
     "EntryDetail",
+    "FiledDetail",
     "Filter",
     "Fingerprint",
     "FingerprintType",
@@ -94,15 +107,18 @@ __all__ = [
     "LogKeyError",
     "MalformedError",
     "Match",
+    "MattersRequest",
     "Member",
     "MemberDetail",
     "MissingSignatureError",
     "NearEntry",
     "NotFoundError",
     "NotPermittedError",
+    "NoticeDetail",
     "OnUnavailable",
     "Opinion",
     "OverloadedError",
+    "Paper",
     "PictureView",
     "Profile",
     "ProfileWarning",
@@ -110,10 +126,12 @@ __all__ = [
     "Query",
     "Reason",
     "Receipt",
+    "ReplyDetail",
     "RequestReusedError",
     "Role",
     "SignedCheckpoint",
     "Stance",
+    "Standing",
     "StoppingError",
     "Strength",
     "Submission",
@@ -127,10 +145,15 @@ __all__ = [
     "__version__",
     "fingerprints_of",
     "fingerprints_of_text",
+    "papers",
 ]
 
 _HOMES = {
     "hashpact.domain.checks": ("Answer", "Filter", "Match", "NearEntry", "Query", "Unchecked"),
+    "hashpact.domain.conduct.answers": (
+        *("AppealDetail", "ContactDetail", "FiledDetail", "MattersRequest", "NoticeDetail", "ReplyDetail"),
+    ),
+    "hashpact.domain.conduct.clocks": ("Standing",),
     "hashpact.domain.fingerprints": ("TYPES", "Fingerprint", "FingerprintType"),
     "hashpact.domain.messages": ("EntryDetail", "LeafDetail", "MemberDetail", "Submission"),
     "hashpact.domain.state": ("Basis", "Entry", "Key", "Member", "Opinion", "Receipt", "Role", "Stance"),
@@ -138,7 +161,7 @@ _HOMES = {
     "hashpact.domain.matching.views": ("DERIVED", "PictureView"),
     "hashpact.fingerprint.content": ("Fingerprinted", "fingerprints_of", "fingerprints_of_text"),
     "hashpact.log.checkpoint": ("Checkpoint", "SignedCheckpoint"),
-    "hashpact.member.author": ("Author", "Reason"),
+    "hashpact.member.author": ("Author", "Paper", "Reason"),
     "hashpact.member.awaiting": ("AsyncClient",),
     "hashpact.member.checking.circuit": ("Circuit", "CircuitState"),
     "hashpact.member.checking.options": ("CheckOptions", "ContentOptions", "OnUnavailable"),
@@ -156,6 +179,8 @@ def __getattr__(name: str) -> object:
 
         return version("hashpact")
     homes = (home for home, names in _HOMES.items() if name in names)
+    if name == "papers":
+        return import_module("hashpact.member.papers")
     home = "hashpact.errors" if name.endswith("Error") else next(homes, None)
     if home is None or name not in __all__:
         msg = f"module {__name__!r} has no attribute {name!r}"

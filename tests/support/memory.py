@@ -106,10 +106,10 @@ class _View:
         """Every record."""
         return self._state.records()
 
-    def filed(self, kind: str, after: int, limit: int) -> tuple[Filing, ...]:
-        """The first ``limit`` filings of that kind after that index."""
+    def filed(self, kinds: Sequence[str], after: int, limit: int) -> tuple[Filing, ...]:
+        """The first ``limit`` filings of these kinds after that index."""
         found = sorted(self._state.filed.items())
-        return tuple(one for index, one in found if one.kind == kind and index > after)[:limit]
+        return tuple(one for index, one in found if one.kind in kinds and index > after)[:limit]
 
     def members(self, after: str, limit: int) -> tuple[Member, ...]:
         """The first ``limit`` members after that id."""

@@ -141,8 +141,8 @@ class Snapshot(View, Protocol):
         """The first ``limit`` entries of that member with an index above ``after``, in order."""
         ...
 
-    def filed(self, kind: str, after: int, limit: int) -> tuple[Filing, ...]:
-        """The first ``limit`` filings of that kind with an index above ``after``, in order."""
+    def filed(self, kinds: Sequence[str], after: int, limit: int) -> tuple[Filing, ...]:
+        """The first ``limit`` filings of these kinds with an index above ``after``, in order."""
         ...
 
     def records(self) -> Iterator[Record]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from hashpact.domain import statements
@@ -18,6 +18,7 @@ from hashpact.domain.kinds import (
     Submit,
     Withdraw,
 )
+from hashpact.domain.kinds.conduct.words import Words
 from hashpact.domain.messages import Submission
 from hashpact.domain.ports import Clock, Entropy
 from hashpact.domain.renewal import MAX_DAYS, Renewal, Voucher
@@ -46,6 +47,19 @@ class Reason:
     authority: str | None = None
     article: str | None = None
     jurisdictions: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A statement without its commitments: ``body`` makes it of those to its fingerprints and to its words.
+
+    ``texts`` are its words by their names, ``documents`` what it names.
+    """
+
+    body: Callable[[Sequence[bytes], bytes | None], AnyBody]
+    texts: Mapping[str, str] = field(default_factory=dict)
+    fingerprints: tuple[Fingerprint, ...] = ()
+    documents: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +123,18 @@ class Author:
         """A statement of any other kind, without private parts."""
         return Submission(self._sign(body))
 
+    def file(self, paper: Paper) -> Submission:
+        """A statement of the code of conduct, with its words and what else goes with it."""
+        shared = [PrivatePart(each.shared(), self.entropy(NONCE_SIZE)).text() for each in paper.fingerprints]
+        words = Words(self.entropy(NONCE_SIZE), **paper.texts).text() if paper.texts else None
+        body = paper.body([commitment(part) for part in shared], None if words is None else commitment(words))
+        private = shared if words is None else [*shared, words]
+        return Submission(self._sign(body), private, paper.documents)
+
     def again(self, kept: Submission) -> Submission:
         """The same statement signed anew: another time and request id, and the same private parts."""
-        return Submission(self._sign(statements.parse(kept.statement).statement.body), kept.private)
+        body = statements.parse(kept.statement).statement.body
+        return Submission(self._sign(body), kept.private, kept.documents)
 
     def renewal(self, request: bytes, days: int = MAX_DAYS, *, check_only: bool = False) -> Renewal:
         """The renewal that asks for a certificate of so many days for a certificate request (PEM).

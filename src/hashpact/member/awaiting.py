@@ -5,6 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 
+from hashpact.domain.conduct.answers import (
+    EVERY,
+    AppealDetail,
+    ContactDetail,
+    FiledDetail,
+    Matters,
+    MattersRequest,
+    NoticeDetail,
+    ReplyDetail,
+    following,
+)
 from hashpact.domain.messages import (
     Appended,
     EntriesRequest,
@@ -20,10 +31,10 @@ from hashpact.domain.renewal import MAX_DAYS
 from hashpact.domain.state import Basis, Charter, Receipt, Stance
 from hashpact.governance.drafts import Draft
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
-from hashpact.member.author import reason_of
+from hashpact.member.author import Paper, reason_of
 from hashpact.member.checking.awaiting import AsyncCheckClient
 from hashpact.member.checking.checks import Fingerprintable
-from hashpact.wire.client import calls, feeds
+from hashpact.wire.client import calls, desk, feeds
 
 
 class AsyncClient(AsyncCheckClient):
@@ -141,6 +152,53 @@ class AsyncClient(AsyncCheckClient):
         feed = feeds.leaves(LeavesRequest(start, stop, private))
         async for leaf in self._connection.stream(feed, self.timeout):
             yield self._operations.leaf(leaf)
+
+    async def state(self, paper: Paper, *, timeout: float | None = None) -> Receipt:  # noqa: ASYNC109  # as above
+        """State something of the code of conduct, such as a notice or a decision; `hashpact.papers` makes it.
+
+        Words and documents go with it. The receipt is verified and kept as with a submission.
+        """
+        return await self._through(self._operations.file(paper), timeout)
+
+    async def contacts(self) -> tuple[ContactDetail, ...]:
+        """The contact points of all members, by member and what they are for."""
+        return await self._run(desk.contacts())
+
+    async def notices(self, asked: MattersRequest = EVERY) -> AsyncIterator[NoticeDetail]:
+        """The notices that concern the member, as they stand for each addressee, in the order of the log."""
+        page: Matters[NoticeDetail] | None = None
+        while page is None or page.next_after is not None:
+            page = await self._run(desk.notices(following(asked, page)))
+            for matter in page.matters:
+                yield matter
+
+    async def appeals(self, asked: MattersRequest = EVERY) -> AsyncIterator[AppealDetail]:
+        """The appeals as they stand, in the order of the log."""
+        page: Matters[AppealDetail] | None = None
+        while page is None or page.next_after is not None:
+            page = await self._run(desk.appeals(following(asked, page)))
+            for matter in page.matters:
+                yield matter
+
+    async def replies(self, asked: MattersRequest = EVERY) -> AsyncIterator[ReplyDetail]:
+        """The replies that are awaited from authorities, or were given, in the order of the log."""
+        page: Matters[ReplyDetail] | None = None
+        while page is None or page.next_after is not None:
+            page = await self._run(desk.replies(following(asked, page)))
+            for matter in page.matters:
+                yield matter
+
+    async def filings(self, kind: str, asked: MattersRequest = EVERY) -> AsyncIterator[FiledDetail]:
+        """What members have reported to all: statements of a kind such as training, practice or review."""
+        page: Matters[FiledDetail] | None = None
+        while page is None or page.next_after is not None:
+            page = await self._run(desk.filings(kind, following(asked, page)))
+            for matter in page.matters:
+                yield matter
+
+    async def document(self, digest: bytes) -> bytes:
+        """The document with that SHA-256, which a statement names."""
+        return await self._run(desk.document(digest))
 
     async def certificate(self, request: bytes, days: int = MAX_DAYS, *, check_only: bool = False) -> bytes:
         """A new certificate for the member's channel, for a certificate request's key; both in PEM.

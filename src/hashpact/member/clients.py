@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from hashpact.domain.conduct.answers import (
+    EVERY,
+    AppealDetail,
+    ContactDetail,
+    FiledDetail,
+    Matters,
+    MattersRequest,
+    NoticeDetail,
+    ReplyDetail,
+    following,
+)
 from hashpact.domain.messages import (
     Appended,
     EntriesRequest,
@@ -19,10 +30,10 @@ from hashpact.domain.renewal import MAX_DAYS
 from hashpact.domain.state import Basis, Charter, Receipt, Stance
 from hashpact.governance.drafts import Draft
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
-from hashpact.member.author import reason_of
+from hashpact.member.author import Paper, reason_of
 from hashpact.member.checking.blocking import CheckClient
 from hashpact.member.checking.checks import Fingerprintable
-from hashpact.wire.client import calls, feeds
+from hashpact.wire.client import calls, desk, feeds
 
 
 class Client(CheckClient):
@@ -174,6 +185,49 @@ class Client(CheckClient):
         """
         feed = feeds.leaves(LeavesRequest(start, stop, private))
         yield from map(self._operations.leaf, self._connection.stream(feed, self.timeout))
+
+    def state(self, paper: Paper, *, timeout: float | None = None) -> Receipt:
+        """State something of the code of conduct, such as a notice or a decision; `hashpact.papers` makes it.
+
+        Words and documents go with it. The receipt is verified and kept as with a submission.
+        """
+        return self._through(self._operations.file(paper), timeout)
+
+    def contacts(self) -> tuple[ContactDetail, ...]:
+        """The contact points of all members, by member and what they are for."""
+        return self._run(desk.contacts())
+
+    def notices(self, asked: MattersRequest = EVERY) -> Iterator[NoticeDetail]:
+        """The notices that concern the member, as they stand for each addressee, in the order of the log."""
+        page: Matters[NoticeDetail] | None = None
+        while page is None or page.next_after is not None:
+            page = self._run(desk.notices(following(asked, page)))
+            yield from page.matters
+
+    def appeals(self, asked: MattersRequest = EVERY) -> Iterator[AppealDetail]:
+        """The appeals as they stand, in the order of the log."""
+        page: Matters[AppealDetail] | None = None
+        while page is None or page.next_after is not None:
+            page = self._run(desk.appeals(following(asked, page)))
+            yield from page.matters
+
+    def replies(self, asked: MattersRequest = EVERY) -> Iterator[ReplyDetail]:
+        """The replies that are awaited from authorities, or were given, in the order of the log."""
+        page: Matters[ReplyDetail] | None = None
+        while page is None or page.next_after is not None:
+            page = self._run(desk.replies(following(asked, page)))
+            yield from page.matters
+
+    def filings(self, kind: str, asked: MattersRequest = EVERY) -> Iterator[FiledDetail]:
+        """What members have reported to all: statements of a kind such as training, practice or review."""
+        page: Matters[FiledDetail] | None = None
+        while page is None or page.next_after is not None:
+            page = self._run(desk.filings(kind, following(asked, page)))
+            yield from page.matters
+
+    def document(self, digest: bytes) -> bytes:
+        """The document with that SHA-256, which a statement names."""
+        return self._run(desk.document(digest))
 
     def certificate(self, request: bytes, days: int = MAX_DAYS, *, check_only: bool = False) -> bytes:
         """A new certificate for the member's channel, for the key of a certificate request; both in PEM.

@@ -36,7 +36,7 @@ from hashpact.errors import (
 )
 from hashpact.governance.drafts import Draft
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
-from hashpact.member.author import Author, Reason, chosen
+from hashpact.member.author import Author, Paper, Reason, chosen
 from hashpact.member.checking.checks import Fingerprintable, adopted
 from hashpact.member.checking.reached import Reached
 from hashpact.member.checking.steps import Local, Steps
@@ -89,6 +89,13 @@ class Operations:
         given = chosen(Stance, stance, "stance")
         opinion = self.author.opinion(entry, given, reason, replace=replace)
         return self._once(subject_of_entry(GiveOpinion, entry), opinion)
+
+    def file(self, paper: Paper) -> Steps[Receipt]:
+        """The steps of stating something of the code of conduct."""
+        fresh = self.author.file(paper)
+        subject = subject_of(fresh)
+        assert subject is not None  # noqa: S101  # every such kind has one
+        return self._once(subject, fresh)
 
     def _once(
         self, subject: str, fresh: Submission, *, again: bool = True, removed: bool = False

@@ -7,9 +7,10 @@ the content that is submitted, or the entry that it is about. docs/formats/home.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,7 @@ from hashpact.domain import statements
 from hashpact.domain.fingerprints import Fingerprint, commitment, parse_private
 from hashpact.domain.grammar import Decimal
 from hashpact.domain.kinds import GiveOpinion, Submit, Withdraw
+from hashpact.domain.kinds.conduct.filed import Filed
 from hashpact.domain.messages import Submission
 from hashpact.durable import alone, read_private, write_private
 from hashpact.errors import ConfigError, MalformedError
@@ -27,6 +29,8 @@ _MAX_FILE: Final = 8 * 1024 * 1024
 """Bytes of a pending file: a statement with 256 private parts of 12 KiB each, in base64, and a margin."""
 
 _INDEX: Final = Decimal()
+_DOCUMENT: Final = b"hashpact/document/v1\n"
+"""The first line of a document in a pending file; its base64 follows."""
 
 
 def subject_of(submission: Submission) -> str | None:
@@ -41,6 +45,8 @@ def subject_of(submission: Submission) -> str | None:
             return subject_of_entry(Withdraw, entry)
         case GiveOpinion(entry):
             return subject_of_entry(GiveOpinion, entry)
+        case Filed() as filed:
+            return _subject_of_filing(filed, submission.private)
         case _:
             return None
 
@@ -56,6 +62,14 @@ def subject_of_entry(kind: type[Withdraw | GiveOpinion], entry: int) -> str:
     return _digest(kind.kind, str(entry))
 
 
+def _subject_of_filing(filed: Filed, private: Sequence[bytes]) -> str:
+    """What a statement of the code of conduct is about: all that its author chose, but for the nonces."""
+    hidden = {f"{name} {digest.hex()}" for digest in filed.commitments() for name in ("item", "words")}
+    lines = [line for line in filed.write().splitlines() if line not in hidden]
+    nonces = [line for part in private for line in part.decode("ascii").splitlines()]
+    return _digest(filed.kind, *lines, *(line for line in nonces if not line.startswith("nonce ")))
+
+
 def _digest(*lines: str) -> str:
     return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
 
@@ -68,6 +82,8 @@ def says_the_same(kept: Submission, fresh: Submission, *, removed: bool) -> bool
     before, now = (statements.parse(each.statement).statement.body for each in (kept, fresh))
     if isinstance(before, Submit) and isinstance(now, Submit):
         before = replace(before, items=now.items, removed=before.removed if removed else now.removed)
+    if isinstance(before, Filed):  # its subject is all that its author chose
+        return True
     return before == now
 
 
@@ -150,21 +166,23 @@ class Outbox:
 
 
 def _data(submission: Submission) -> bytes:
-    """The statement, then its private parts with an empty line before each; within they have none."""
-    return b"\n".join([submission.statement, *submission.private])
+    """The statement, its private parts and documents, each after an empty line; within they have none."""
+    documents = [_DOCUMENT + base64.b64encode(document) + b"\n" for document in submission.documents]
+    return b"\n".join([submission.statement, *submission.private, *documents])
 
 
 def _parse(path: Path) -> Submission:
     data = read_private(path, _MAX_FILE)
     text, _, rest = data.partition(b"\n\n")
     signatures, *parts = rest.removesuffix(b"\n").split(b"\n\n")
-    kept = Submission(text + b"\n\n" + signatures + b"\n", tuple(part + b"\n" for part in parts))
+    private = tuple(part + b"\n" for part in parts if not part.startswith(_DOCUMENT))
     try:
+        documents = [base64.b64decode(part[len(_DOCUMENT) :]) for part in parts if part.startswith(_DOCUMENT)]
+        kept = Submission(text + b"\n\n" + signatures + b"\n", private, tuple(documents))
         body = statements.parse(kept.statement).statement.body
-    except MalformedError as error:
+    except (MalformedError, ValueError) as error:
         raise _damaged(path) from error
-    items = body.items if isinstance(body, Submit) else ()
-    if items != tuple(map(commitment, kept.private)) or _data(kept) != data:
+    if body.commitments() != tuple(map(commitment, kept.private)) or _data(kept) != data:
         raise _damaged(path)
     return kept
 

@@ -36,6 +36,7 @@ from hashpact.log import proofs
 from hashpact.observing.observation import Observation
 from hashpact.service.append import Appender, Intake
 from hashpact.service.check import Checker
+from hashpact.service.conduct import Desk
 from hashpact.service.cosign import Quorum, WitnessLink
 from hashpact.service.follow import Compactor, Follower, IndexSaver
 from hashpact.service.propose import Proposals
@@ -242,6 +243,7 @@ def _services(home: Home, parts: _Parts, duty: Duty) -> Services:
         Renewer(home.charter().origin, authority, home.ledger, unix_time),
         Proposals(intake, home.ledger, home.waiting(), unix_time),
         parts.uses,
+        Desk(home.ledger, unix_time),
         Quotas(home.charter, time.monotonic, duty.workers),
     )
 

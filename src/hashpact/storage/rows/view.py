@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
 import apsw
@@ -129,10 +129,12 @@ class RowView:
             except apsw.Error as exc:
                 raise translated(exc, self._connection.filename) from exc
 
-    def filed(self, kind: str, after: int, limit: int) -> tuple[Filing, ...]:
-        """The first ``limit`` filings of that kind after that index."""
-        sql = f"SELECT {FILING} FROM filings WHERE kind = ? AND idx > ? ORDER BY idx LIMIT ?"  # noqa: S608  # constants
-        return tuple(decoded(filing_of, row) for row in run(self._connection, sql, (kind, after, limit)))
+    def filed(self, kinds: Sequence[str], after: int, limit: int) -> tuple[Filing, ...]:
+        """The first ``limit`` filings of these kinds after that index."""
+        marks = ", ".join("?" * len(kinds))
+        sql = f"SELECT {FILING} FROM filings WHERE kind IN ({marks}) AND idx > ? ORDER BY idx LIMIT ?"  # noqa: S608  # constants and marks
+        rows = run(self._connection, sql, (*kinds, after, limit))
+        return tuple(decoded(filing_of, row) for row in rows)
 
     def members(self, after: str, limit: int) -> tuple[Member, ...]:
         """The first ``limit`` members after that id."""

@@ -20,6 +20,7 @@ from hashpact.domain.state import Role
 from hashpact.keys.uses import LastUses
 from hashpact.service.append import Intake
 from hashpact.service.check import Checker
+from hashpact.service.conduct import Desk
 from hashpact.service.propose import Proposals
 from hashpact.service.prove import Prover
 from hashpact.service.read import READERS, PrivateParts, Reader
@@ -60,6 +61,7 @@ class Services:
     renewer: Renewer
     proposals: Proposals
     uses: LastUses
+    desk: Desk
     quotas: Quotas = field(default_factory=Quotas)
 
 

@@ -20,6 +20,7 @@ from hashpact.wire.codec import MAX_MESSAGE
 from hashpact.wire.server.admission.pools import Pool
 from hashpact.wire.server.admission.refusals import Refusals
 from hashpact.wire.server.admission.untaken import Untaken
+from hashpact.wire.server.conduct import ConductHandler
 from hashpact.wire.server.conversations import Conversations
 from hashpact.wire.server.core.loop import Loop
 from hashpact.wire.server.core.turns import Turns
@@ -39,6 +40,8 @@ from hashpact.wire.v1 import (
     certificate_pb2_grpc,
     check_pb2,
     check_pb2_grpc,
+    conduct_pb2,
+    conduct_pb2_grpc,
     governance_pb2,
     governance_pb2_grpc,
     log_pb2,
@@ -47,13 +50,14 @@ from hashpact.wire.v1 import (
 
 CHECK_SERVICE: Final = check_pb2.DESCRIPTOR.services_by_name["CheckService"].full_name
 CERTIFICATE_SERVICE: Final = certificate_pb2.DESCRIPTOR.services_by_name["CertificateService"].full_name
+CONDUCT_SERVICE: Final = conduct_pb2.DESCRIPTOR.services_by_name["ConductService"].full_name
 GOVERNANCE_SERVICE: Final = governance_pb2.DESCRIPTOR.services_by_name["GovernanceService"].full_name
 LOG_SERVICE: Final = log_pb2.DESCRIPTOR.services_by_name["LogService"].full_name
 APPENDS: Final = frozenset(
     {f"/{LOG_SERVICE}/Append", f"/{GOVERNANCE_SERVICE}/Propose", f"/{GOVERNANCE_SERVICE}/ListProposals"}
 )
 """The methods that write, or read beside those that do."""
-SERVICES: Final = (CHECK_SERVICE, LOG_SERVICE, CERTIFICATE_SERVICE, GOVERNANCE_SERVICE)
+SERVICES: Final = (CHECK_SERVICE, LOG_SERVICE, CERTIFICATE_SERVICE, GOVERNANCE_SERVICE, CONDUCT_SERVICE)
 
 CONNECTIONS: Final = 2000
 """The most connections of one process. An idle one costs 70 to 92 KB, one in a handshake 20 to 45 KB: so they
@@ -267,6 +271,9 @@ def build_server(
     )
     governance_pb2_grpc.add_GovernanceServiceServicer_to_server(
         GovernanceHandler(services.proposals, pools.appends), registry
+    )
+    conduct_pb2_grpc.add_ConductServiceServicer_to_server(
+        ConductHandler(services.desk, pools.reads), registry
     )
     health_pb2_grpc.add_HealthServicer_to_server(state, registry)
     names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)

@@ -1,0 +1,85 @@
+"""Calls of ConductService: matters of the code of conduct, as they stand."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+from hashpact.domain.conduct.answers import (
+    AppealDetail,
+    ContactDetail,
+    FiledDetail,
+    Matters,
+    MattersRequest,
+    NoticeDetail,
+    ReplyDetail,
+)
+from hashpact.errors import CorruptError
+from hashpact.wire import matters
+from hashpact.wire.client.calls import Call
+from hashpact.wire.v1 import conduct_pb2
+
+_CONDUCT: Final = "/hashpact.wire.v1.ConductService/"
+
+
+def contacts() -> Call[tuple[ContactDetail, ...]]:
+    """Listing the contact points of all members."""
+
+    def read(data: bytes) -> tuple[ContactDetail, ...]:
+        return matters.contacts_from_wire(conduct_pb2.ListContactsResponse.FromString(data))
+
+    return Call(f"{_CONDUCT}ListContacts", b"", read)
+
+
+def notices(asked: MattersRequest) -> Call[Matters[NoticeDetail]]:
+    """Listing a page of notices."""
+
+    def read(data: bytes) -> Matters[NoticeDetail]:
+        return matters.notices_from_wire(conduct_pb2.ListNoticesResponse.FromString(data))
+
+    request = matters.notices_request_to_wire(asked)
+    return Call(f"{_CONDUCT}ListNotices", request.SerializeToString(), read)
+
+
+def appeals(asked: MattersRequest) -> Call[Matters[AppealDetail]]:
+    """Listing a page of appeals."""
+
+    def read(data: bytes) -> Matters[AppealDetail]:
+        return matters.appeals_from_wire(conduct_pb2.ListAppealsResponse.FromString(data))
+
+    request = matters.appeals_request_to_wire(asked)
+    return Call(f"{_CONDUCT}ListAppeals", request.SerializeToString(), read)
+
+
+def replies(asked: MattersRequest) -> Call[Matters[ReplyDetail]]:
+    """Listing a page of replies that are awaited or were given."""
+
+    def read(data: bytes) -> Matters[ReplyDetail]:
+        return matters.replies_from_wire(conduct_pb2.ListRepliesResponse.FromString(data))
+
+    request = matters.replies_request_to_wire(asked)
+    return Call(f"{_CONDUCT}ListReplies", request.SerializeToString(), read)
+
+
+def filings(kind: str, asked: MattersRequest) -> Call[Matters[FiledDetail]]:
+    """Listing a page of what members report to all."""
+
+    def read(data: bytes) -> Matters[FiledDetail]:
+        return matters.filings_from_wire(conduct_pb2.ListFilingsResponse.FromString(data))
+
+    request = matters.filings_request_to_wire(kind, asked)
+    return Call(f"{_CONDUCT}ListFilings", request.SerializeToString(), read)
+
+
+def document(digest: bytes) -> Call[bytes]:
+    """Getting a document. One that does not have the digest is a CorruptError."""
+
+    def read(data: bytes) -> bytes:
+        found = conduct_pb2.GetDocumentResponse.FromString(data).document
+        if hashlib.sha256(found).digest() != digest:
+            msg = "the server answered with another document than the statement names"
+            raise CorruptError(msg)
+        return found
+
+    request = conduct_pb2.GetDocumentRequest(digest=digest)
+    return Call(f"{_CONDUCT}GetDocument", request.SerializeToString(), read)
