@@ -57,7 +57,11 @@ def join(staffed: Clearinghouse, connect: Connect) -> Join:
 
 async def reach(caller: Caller, **fields: Any) -> int:  # noqa: ANN401  # of any type
     """Name a contact point for notices."""
-    given = {"valid_from": NOW, "valid_to": NOW + 300 * DAY, "languages": ["vi", "en"]} | fields
+    given: dict[str, Any] = {
+        "valid_from": NOW,
+        "valid_to": NOW + 300 * DAY,
+        "languages": ["vi", "en"],
+    } | fields
     receipt = await caller("state", papers.contact("notices", ADDRESS, **given))
     return int(receipt.index)
 

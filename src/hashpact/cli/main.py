@@ -49,6 +49,18 @@ COMMANDS: Final = {
     "entry": ("platform.entry:entry", "Show an entry and what members say of it."),
     "withdraw": ("platform.entry:withdraw", "Take back an entry of one's own."),
     "opinion": ("platform.entry:opinion", "Endorse or dispute another member's entry."),
+    "contact": ("conduct.contact:contact", "Name contact points, confirm them, and see those of others."),
+    "notice": ("conduct.notice:notice", "Give notice of content, and work through the notices one has got."),
+    "appeal": ("conduct.appeal:appeal", "Appeal against entries and decisions, and rule on appeals."),
+    "question": ("conduct.appeal:question", "Ask authorities."),
+    "reply": ("conduct.appeal:reply", "See which replies are awaited from authorities, and give them."),
+    "practice": ("conduct.reports:practice", "Share documents about what works, with the members."),
+    "training": ("conduct.reports:training", "Record that reviewers were trained."),
+    "tally": (
+        "conduct.reports:tally",
+        "Report how many uploads were checked, and what became of the matches.",
+    ),
+    "review": ("conduct.reports:review", "Sign the joint review of a quarter, and state what was done."),
     "demo": ("public.demo:demo", "Play the whole path on this machine."),
 }
 """Where each command is below hashpact.cli, and its line in the help."""

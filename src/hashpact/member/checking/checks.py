@@ -27,8 +27,7 @@ from hashpact.member.checking.reached import Reached
 from hashpact.member.checking.results import CheckResult
 from hashpact.member.checking.steps import Local, Steps
 from hashpact.wire.client import calls
-from hashpact.wire.client.calls import Call
-from hashpact.wire.client.many import check_many
+from hashpact.wire.client.calls import Call, check_many
 
 if TYPE_CHECKING:
     from datasketch import MinHash  # type: ignore[import-untyped]  # ships no type information

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from hashpact.domain import statements
-from hashpact.domain.checks import Answer, Check
-from hashpact.domain.matching.batches import Batch, BatchAnswer
+from hashpact.domain.checks import Answer, Check, Filter, Query
+from hashpact.domain.matching.batches import Batch, BatchAnswer, Packing
 from hashpact.domain.messages import (
     Appended,
     EntryDetail,
@@ -89,6 +89,16 @@ def check_batch(asked: Batch) -> Call[BatchAnswer]:
         return answer
 
     return Call(f"{_CHECK}CheckBatch", batches.batch_to_wire(asked).SerializeToString(), read)
+
+
+def check_many(queries: Sequence[Query], narrow: Filter, limit: int, min_position: int) -> Call[list[Answer]]:
+    """Asking for each of 1 to 4096 queries by itself; its result has an answer to each, in their order.
+
+    Raises InvalidInputError for a query that cannot be packed.
+    """
+    packing = Packing.of(queries)
+    asked = check_batch(Batch(packing.packed, narrow, limit, min_position))
+    return Call(asked.method, asked.request, lambda data: packing.answers(asked.read(data)))
 
 
 def append(submission: Submission, log: PinnedLog | None) -> Call[Receipt]:
