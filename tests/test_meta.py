@@ -90,14 +90,16 @@ ROOMS = {
         "structlog uvloop",
     ),
     "__init__": room("errors log.checkpoint domain fingerprint member"),
+    "report": room("errors log domain", pure=True),
     # It plays everybody: those who run a clearinghouse, and its members.
     "demo": room(
-        "errors log domain clock config storage fingerprint keys governance service member home",
+        "errors log domain clock config durable storage fingerprint keys governance service member home "
+        "report",
         "cryptography PIL numpy",
     ),
     "cli": room(
         "errors log.checkpoint domain clock config fingerprint keys governance member home audit witness "
-        "serving demo",
+        "serving report demo durable",
         "click rich PIL numpy",
     ),
     "__main__": room("cli"),

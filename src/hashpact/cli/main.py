@@ -61,6 +61,10 @@ COMMANDS: Final = {
         "Report how many uploads were checked, and what became of the matches.",
     ),
     "review": ("conduct.reports:review", "Sign the joint review of a quarter, and state what was done."),
+    "report": (
+        "public.report:report",
+        "Report on a quarter such as 2026Q4, from the leaves of a log and nothing else.",
+    ),
     "demo": ("public.demo:demo", "Play the whole path on this machine."),
 }
 """Where each command is below hashpact.cli, and its line in the help."""

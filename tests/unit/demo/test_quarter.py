@@ -8,7 +8,7 @@ from pathlib import Path
 
 from builders import check_audit
 
-from hashpact.demo.quarter.playing import bounds, play_quarter
+from hashpact.demo.quarter.playing import play_quarter
 from hashpact.domain.kinds import KINDS
 from hashpact.domain.rules.replay import Replay, replay
 from hashpact.storage.ledgers import open_ledger
@@ -42,8 +42,3 @@ def test_a_seed_makes_one_log_that_keeps_every_rule(tmp_path: Path) -> None:
     assert kinds.keys() <= KINDS.keys()
     assert played(tmp_path / "b", 1)[0] == first
     assert played(tmp_path / "c", 2)[0] != first
-
-
-def test_a_quarter_begins_and_ends_at_midnight_utc() -> None:
-    assert bounds("2026Q4") == (1_790_812_800, 1_798_761_600)
-    assert bounds("2027Q1")[0] == bounds("2026Q4")[1]

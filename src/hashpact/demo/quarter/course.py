@@ -37,6 +37,7 @@ from hashpact.domain.kinds.keyring import KeyRevoke
 from hashpact.domain.state import Basis, Stance
 from hashpact.errors import HashpactError
 from hashpact.member.author import Reason
+from hashpact.report.quarter import Quarter
 
 _HOUR: Final = 3600
 _ENTRIES: Final = 6.0
@@ -100,7 +101,7 @@ class Course:
             self._at(self.start, self.stop - self.start, self._rotate, platform)
         theft = self.start + 40 * DAY
         self._at(theft, 1, self._theft, "delta-chat")
-        for number, month in enumerate(self._months()):
+        for number, month in enumerate(Quarter.parse(self.quarter).months):
             end = self.start + (number + 1) * (self.stop - self.start) // 3 - DAY
             for platform in PLATFORMS[:-1]:
                 self._at(end, DAY // 2, self._tally, platform, month)
@@ -262,7 +263,7 @@ class Course:
         """The review of the quarter before, which four members and an authority sign, with two actions."""
         minutes = b"Minutes: two actions are agreed.\n"
         actions = (("publish-methods", self.stop), ("train-reviewers", self.stop - 10 * DAY))
-        body = Review(_before(self.quarter), hashlib.sha256(minutes).digest(), actions)
+        body = Review(str(Quarter.parse(self.quarter).later(-1)), hashlib.sha256(minutes).digest(), actions)
         leaves = [
             self.cast.says(member, body, documents=[minutes]).index
             for member in (*PLATFORMS[:4], AUTHORITIES[0])
@@ -274,10 +275,6 @@ class Course:
         """The private part of a fingerprint that addressees are asked to look for."""
         value, nonce = self.cast.seeded(32).hex(), self.cast.seeded(32).hex()
         return f"hashpact/private/v1\ntype sha256/1\nvalue {value}\nnonce {nonce}\n".encode()
-
-    def _months(self) -> list[str]:
-        year, number = int(self.quarter[:4]), int(self.quarter[-1])
-        return [f"{year}-{month:02d}" for month in range(3 * number - 2, 3 * number + 1)]
 
     def _some(self, mean: float) -> int:
         """A number that is so large on average, from 0 to twice that."""
@@ -301,9 +298,3 @@ class Course:
     def _in(self, seconds: int, event: Callable[..., object], *values: object) -> None:
         """Let something happen after so many seconds."""
         self._at(self.cast.clock() + seconds, 60, event, *values)
-
-
-def _before(quarter: str) -> str:
-    """The quarter before."""
-    year, number = int(quarter[:4]), int(quarter[-1])
-    return f"{year}Q{number - 1}" if number > 1 else f"{year - 1}Q4"

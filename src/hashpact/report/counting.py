@@ -1,0 +1,259 @@
+"""Counting: from what is stated in a quarter to figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from hashpact.domain import standing
+from hashpact.domain.conduct.appealed import Stage, appeal_case
+from hashpact.domain.conduct.cases import NoticeCase, cases_of
+from hashpact.domain.conduct.clocks import Standing
+from hashpact.domain.conduct.points import points_of
+from hashpact.domain.conduct.replies import ANSWERABLE, awaited
+from hashpact.domain.kinds import (
+    ActionDone,
+    Appeal,
+    ClockMend,
+    KeyRevoke,
+    KeyRotate,
+    KeySuspend,
+    MemberSuspend,
+    Notice,
+    Practice,
+    Review,
+    Ruling,
+    Submit,
+    Tally,
+    Training,
+    Void,
+    Withdraw,
+)
+from hashpact.domain.kinds.conduct.filed import Filed, stands
+from hashpact.domain.state import Basis, Filing, Stance
+from hashpact.report.figures import OVERALL, Figure, Sheet, nearest_rank
+from hashpact.report.gathering import Gathered, Stated
+from hashpact.report.quarter import Quarter
+
+DAY: Final = 24 * 3600
+_ENDORSED: Final = 2
+"""Members that endorse an entry which is counted as endorsed by several."""
+_OF_MEMBER: Final[Mapping[type, str]] = {
+    KeyRotate: "keys.rotated",
+    Practice: "practices",
+    Review: "reviews.signed",
+}
+_INCIDENTS: Final = (KeyRevoke, KeySuspend, MemberSuspend, Void, ClockMend)
+
+
+def count(gathered: Gathered, quarter: Quarter) -> tuple[Figure, ...]:
+    """The figures of a quarter."""
+    sheet = Sheet(gathered, quarter)
+    for one in gathered.stated:
+        if sheet.within(one.moment):
+            _count(sheet, one)
+    _reports(sheet)
+    _times(sheet)
+    for label in sorted({name.split(".")[2] for name in _names(sheet) if name.startswith("notices.label.")}):
+        sheet.rate(f"rate.removed.{label}", f"notices.label.{label}.acted", f"notices.label.{label}.answered")
+    for name, part in (
+        ("rate.within-24h", "notices.within-24h"),
+        ("rate.within-clock", "notices.within-clock"),
+        ("rate.acted", "notices.acted"),
+        ("rate.feedback", "notices.feedback"),
+    ):
+        sheet.rate(name, part, "notices.valid" if "within" in name else "notices.answered")
+    for member in sorted(gathered.state.members):
+        for point in points_of(gathered.state, member, sheet.as_of):
+            if point.overdue:
+                sheet.count("contacts.overdue", [member], point.filing.index)
+    _actions(sheet)
+    return sheet.figures()
+
+
+def _names(sheet: Sheet) -> set[str]:
+    return {figure.name for figure in sheet.figures()}
+
+
+def _count(sheet: Sheet, one: Stated) -> None:
+    """Count what one statement of the quarter stands for."""
+    filing = sheet.gathered.state.filing(one.index)
+    if isinstance(one.body, Filed) and (filing is None or not stands(sheet.gathered.state, filing)):
+        return
+    counter = _COUNTERS.get(type(one.body))
+    if counter is not None:
+        counter(sheet, one)
+    name = _OF_MEMBER.get(type(one.body))
+    if name is not None:
+        sheet.count(name, [one.member], one.index)
+    if filing is not None and isinstance(one.body, ANSWERABLE):
+        _awaited(sheet, filing)
+    if isinstance(one.body, _INCIDENTS):
+        about = getattr(one.body, "id", None)
+        sheet.count("incidents", [] if about is None else [about], one.index)
+
+
+def _awaited(sheet: Sheet, filing: Filing) -> None:
+    """Count the replies that are awaited to a filing."""
+    for reply in awaited(sheet.gathered.state, filing, sheet.as_of):
+        sheet.count("replies.awaited", [reply.authority], filing.index)
+        name = "open" if reply.standing is Standing.DUE_SOON else reply.standing.value
+        sheet.count(f"replies.{name}", [reply.authority], filing.index)
+
+
+def _ended(sheet: Sheet, one: Stated) -> None:
+    """Count a statement that has ended an entry: the newest that did."""
+    index = getattr(one.body, "entry", None)
+    entry = None if index is None else sheet.gathered.state.entry(index)
+    if entry is not None and one.index in {entry.withdrawn_at, entry.voided_at}:
+        sheet.count("entries.ended", [entry.member], one.index)
+
+
+def _suspended(sheet: Sheet, one: Stated) -> None:
+    assert isinstance(one.body, MemberSuspend)  # noqa: S101  # as `_COUNTERS` has it
+    sheet.count("suspensions", [one.body.id], one.index)
+
+
+def _notice(sheet: Sheet, one: Stated) -> None:
+    """Count a notice, for each of its addressees."""
+    filing = sheet.gathered.state.filing(one.index)
+    assert filing is not None  # noqa: S101  # `_count` has looked
+    for case in cases_of(sheet.gathered.state, filing, sheet.as_of):
+        _case(sheet, case)
+
+
+def _case(sheet: Sheet, case: NoticeCase) -> None:
+    """Count a notice for one addressee."""
+    leaf, who = case.filing.index, [case.member]
+
+    def tick(name: str) -> None:
+        sheet.count_of(f"notices.{name}", who, leaf)
+
+    tick("valid")
+    tick(f"channel.{case.notice.channel.value}")
+    tick(f"basis.{case.notice.basis.value}")
+    if case.confirmed_at is not None:
+        tick("confirmed")
+    if case.standing.waits:
+        tick("overdue" if case.standing is Standing.OVERDUE else "open")
+        return
+    tick("answered")
+    first, decision = case.decisions[0], case.decision
+    assert decision is not None  # noqa: S101  # it is answered
+    if first.moment - case.filing.moment <= DAY:
+        tick("within-24h")
+    if case.standing is Standing.ANSWERED:
+        tick("within-clock")
+    if decision.outcome.acted:
+        tick("acted")
+    if decision.notified is not None:
+        tick("feedback")
+    tick(f"outcome.{decision.outcome.value}")
+    for label in case.notice.labels:
+        tick(f"label.{label}.answered")
+        if decision.outcome.acted:
+            tick(f"label.{label}.acted")
+
+
+def _times(sheet: Sheet) -> None:
+    """The median and the 95th percentile of the seconds from a notice to the first decision on it."""
+    state = sheet.gathered.state
+    for scope in sheet.scopes("notices.answered"):
+        leaves = sorted(set(sheet.leaves(scope, "notices.answered")))
+        seconds = [
+            case.decisions[0].moment - case.filing.moment
+            for leaf in leaves
+            for filing in [state.filing(leaf)]
+            if filing is not None
+            for case in cases_of(state, filing, sheet.as_of)
+            if case.decisions and scope in {OVERALL, case.member}
+        ]
+        for name, of_hundred in (("median", 50), ("95th", 95)):
+            value = nearest_rank(seconds, of_hundred)
+            sheet.made(Figure(scope, f"notices.seconds.{name}", value, "seconds", tuple(leaves)))
+
+
+def _appeal(sheet: Sheet, one: Stated) -> None:
+    filing = sheet.gathered.state.filing(one.index)
+    assert filing is not None  # noqa: S101  # as above
+    case = appeal_case(sheet.gathered.state, filing, sheet.as_of)
+    who = [] if case.owner is None else [case.owner]
+    sheet.count("appeals.made", who, filing.index)
+    if case.stage in {Stage.UPHELD, Stage.REJECTED}:
+        sheet.count(f"appeals.{case.stage.value}", who, filing.index)
+        if any(ruled.member != case.owner for ruled in case.rulings):
+            sheet.count("appeals.by-panel", who, filing.index)
+    else:
+        late = case.standing is Standing.OVERDUE
+        sheet.count("appeals.overdue" if late else "appeals.open", who, filing.index)
+
+
+def _entry(sheet: Sheet, one: Stated) -> None:
+    state = sheet.gathered.state
+    entry = state.entry(one.index)
+    if entry is None or not standing.stands(state, entry.key, entry.index):
+        return
+    who = [entry.member]
+    sheet.count("entries.shared", who, entry.index)
+    if entry.basis is Basis.LAW:
+        sheet.count("entries.by-law", who, entry.index)
+        if entry.authority is not None:
+            sheet.count("entries.asked-for", [entry.authority], entry.index)
+    given = [opinion.stance for opinion in standing.opinions(state, entry.index)]
+    if Stance.DISPUTE in given:
+        sheet.count("entries.disputed", who, entry.index)
+    if given.count(Stance.ENDORSE) >= _ENDORSED:
+        sheet.count("entries.endorsed-by-two", who, entry.index)
+
+
+def _reports(sheet: Sheet) -> None:
+    """Add what members have reported of the quarter's months, whenever they did: tallies and trainings."""
+    state = sheet.gathered.state
+    for month in sheet.quarter.months:
+        for filing in state.filings(Training.kind, month):
+            if stands(state, filing):
+                sheet.count("trainings", [filing.member], filing.index)
+        reported = {filing.member: filing for filing in state.filings(Tally.kind, month)}
+        for filing in reported.values():  # a member's newest of the month
+            if stands(state, filing):
+                _tally(sheet, filing, Tally.read(filing))
+
+
+def _tally(sheet: Sheet, filing: Filing, body: Tally) -> None:
+    sheet.add("uploads.checked", filing.member, filing.index, body.checked)
+    for _, matched, acted, stood in body.counts:
+        sheet.add("uploads.matched", filing.member, filing.index, matched)
+        sheet.add("uploads.acted", filing.member, filing.index, acted)
+        sheet.add("uploads.let-stand", filing.member, filing.index, stood)
+
+
+def _actions(sheet: Sheet) -> None:
+    """What became of the actions that the review of the quarter before has agreed on."""
+    state = sheet.gathered.state
+    before = str(sheet.quarter.later(-1))
+    agreed: dict[str, tuple[int, int]] = {}
+    done: dict[str, int] = {}
+    for filing in state.filings(Review.kind, before):
+        if stands(state, filing):
+            for action, until in Review.read(filing).actions:
+                agreed.setdefault(action, (filing.index, until))
+            for later in state.filings(ActionDone.kind, str(filing.index)):
+                if stands(state, later) and later.moment <= sheet.as_of:
+                    done.setdefault(ActionDone.read(later).action, later.index)
+    for action, (leaf, until) in sorted(agreed.items()):
+        sheet.count("actions.agreed", [], leaf)
+        if action in done:
+            sheet.count("actions.done", [], done[action])
+        else:
+            sheet.count("actions.late" if until < sheet.as_of else "actions.open", [], leaf)
+
+
+_COUNTERS: Final[Mapping[type, Callable[[Sheet, Stated], None]]] = {
+    Notice: _notice,
+    Appeal: _appeal,
+    Submit: _entry,
+    Withdraw: _ended,
+    Ruling: _ended,
+    MemberSuspend: _suspended,
+}
+"""What is done with a statement of the quarter, by its kind."""
