@@ -87,14 +87,15 @@ class Noticed:
 
     world: World = field(default_factory=World)
     log: Replay = field(default_factory=Replay)
+    leaves: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Found the log, with a contact point for notices of each platform."""
-        take(self.log, self.world.genesis())
-        take(self.log, self.world.by_admins(POLICY))
+        self.takes(self.world.genesis())
+        self.takes(self.world.by_admins(POLICY))
         for member, roles in ROLES.items():
-            take(self.log, self.world.member(member, frozenset(roles)))
-            take(self.log, self.world.key(Identity.of(member)))
+            self.takes(self.world.member(member, frozenset(roles)))
+            self.takes(self.world.key(Identity.of(member)))
         for member in ("acme", "bravo"):
             self.contact(member)
 
@@ -104,7 +105,12 @@ class Noticed:
 
     def says(self, member: str, body: AnyBody) -> int:
         """Fold a statement of that member; its index."""
-        return take(self.log, self.leaf(member, body))
+        return self.takes(self.leaf(member, body))
+
+    def takes(self, leaf: bytes) -> int:
+        """Fold a leaf that keeps the rules; its index."""
+        self.leaves.append(leaf)
+        return take(self.log, leaf)
 
     def filing(self, index: int) -> Filing:
         """The filing at that index."""
