@@ -31,9 +31,9 @@ from benchmarks.report import figure, print_json, print_table
 from benchmarks.submissions import MEMBER, REASON, author_of, fingerprints
 from benchmarks.timing import blocks_of
 
-from hashpact.demo.stage import ORIGIN
 from hashpact.clock import unix_time
 from hashpact.config import HomeConfig
+from hashpact.demo.stage import ORIGIN
 from hashpact.domain.messages import Submission
 from hashpact.domain.state import Role
 from hashpact.home.enrolling import enrol_member

@@ -24,8 +24,8 @@ from benchmarks.submissions import MEMBER, REASON, author_of, fingerprints
 from hashpact.audit import run
 from hashpact.audit.auditor import Report
 from hashpact.audit.run import AuditSettings
-from hashpact.demo.stage import clearinghouse
 from hashpact.clock import unix_time
+from hashpact.demo.stage import clearinghouse
 from hashpact.home.opening import open_home
 from hashpact.keys.passphrase import Passphrases
 from hashpact.member.clients import Client

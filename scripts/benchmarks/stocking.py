@@ -13,9 +13,9 @@ from benchmarks.submissions import MEMBER, REASON, author_of, random_codes
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from hashpact.demo.stage import BOTH, ORIGIN
 from hashpact.clock import unix_time
 from hashpact.config import HomeConfig
+from hashpact.demo.stage import BOTH, ORIGIN
 from hashpact.domain.fingerprints import MD5, PDQ, PHASH, SHA256, Fingerprint
 from hashpact.home.enrolling import enrol_member
 from hashpact.home.founding import create_home

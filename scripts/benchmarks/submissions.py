@@ -7,8 +7,8 @@ import secrets
 from collections.abc import Iterator
 from typing import Final
 
-from hashpact.demo.stage import ORIGIN
 from hashpact.clock import unix_time
+from hashpact.demo.stage import ORIGIN
 from hashpact.domain.fingerprints import PDQ, Fingerprint, FingerprintType
 from hashpact.member.author import Author, Reason
 from hashpact.member.profile import Profile

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -12,13 +16,17 @@ import click
 from hashpact.cli.conduct.shown import zone_option
 from hashpact.cli.options import example, json_option, passphrases
 from hashpact.cli.output import complain, emit, progress_of, rfc3339, show_table
-from hashpact.errors import CorruptError
+from hashpact.errors import ConfigError, CorruptError
 
 if TYPE_CHECKING:
     from hashpact.report.gathering import Gathered
     from hashpact.report.report import QuarterReport
 
-_FORMATS: Final = ("text", "json", "csv", "html")
+_FORMATS: Final = ("text", "json", "csv", "html", "pdf")
+_BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
+"""Browsers that print a page as PDF without a window."""
+_PRINTING: Final = 60.0
+"""Seconds that printing may take."""
 
 
 @click.command(
@@ -124,7 +132,39 @@ def _written(made: QuarterReport, form: str, language: str, zone: str) -> bytes 
         return serial.to_json(made)
     if form == "csv":
         return serial.to_csv(made)
+    if form == "pdf":
+        return _printed(page.to_html(made, language, zone))
     return page.to_html(made, language, zone) if form == "html" else None
+
+
+def _printed(html: bytes) -> bytes:
+    """The page as PDF, printed by a browser. Raises ConfigError if there is none, or it fails."""
+    browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    if browser is None:
+        msg = f"PDF is printed by a browser: install one of {', '.join(_BROWSERS)}, or print the HTML"
+        raise ConfigError(msg, field="format")
+    with tempfile.TemporaryDirectory(prefix="hashpact-report-") as name:
+        page, printed = Path(name, "report.html"), Path(name, "report.pdf")
+        page.write_bytes(html)
+        sandbox = [] if os.geteuid() else ["--no-sandbox"]  # Chromium has none for root
+        command = [
+            browser,
+            "--headless",
+            *sandbox,
+            "--no-pdf-header-footer",
+            f"--user-data-dir={name}/profile",
+        ]
+        try:
+            subprocess.run(  # noqa: S603  # a browser of the system, on a page of ours
+                [*command, f"--print-to-pdf={printed}", page.as_uri()],
+                check=True,
+                capture_output=True,
+                timeout=_PRINTING,
+            )
+            return printed.read_bytes()
+        except (OSError, subprocess.SubprocessError) as error:
+            msg = f"{browser} did not print the page: {error}"
+            raise ConfigError(msg, field="format") from error
 
 
 def _show(made: QuarterReport, language: str) -> None:
