@@ -2,10 +2,10 @@
 
     scripts/bench replay [--size 20000] [--rounds 3] [--json] [--check]
 
-Both logs have as many statements. In one all are submissions. In the other a tenth are notices, each with the
-confirmation of its receipt and a decision. They are replayed in turns, from signed bytes to the state, with
-all signatures verified, one thread. With --check it exits with 1 unless the log with notices replays at no less
-than 70 % of the rate of the other; the promise is about --size 1000000, which takes a quarter of an hour.
+Both logs have as many statements. In one all are submissions. In the other a tenth are notices, each with
+the confirmation of its receipt and a decision. They are replayed in turns, from signed bytes to the state,
+with all signatures verified, one thread. With --check it exits with 1 unless the log with notices replays at
+no less than 70 % of the rate of the other; the promise is about --size 1000000, a quarter of an hour.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from running import BOTH, RunningServer, found
 from hashpact.cli import exits
 from hashpact.domain.fingerprints import PDQ
 from hashpact.domain.state import Role
-from hashpact.governance.labels import EXPLANATIONS
+from hashpact.governance.labels import TEXTS
 from hashpact.member.clients import Client
 
 
@@ -77,8 +77,14 @@ def test_stumble_8_a_reason_is_shown_with_its_opinion(server: RunningServer) -> 
 
 def test_stumble_7_labels_have_an_explanation(server: RunningServer) -> None:
     lines = run(server, "labels", "--json").lines
-    assert {line["label"]: line["explanation"] for line in lines} == EXPLANATIONS
-    assert f"ncii\t{EXPLANATIONS['ncii']}\n" in run(server, "labels").out
+    assert {line["label"]: line["explanation"] for line in lines} == {
+        label: of["en"].users for label, of in TEXTS.items()
+    }
+    assert f"ncii\t{TEXTS['ncii']['en'].users}\n" in run(server, "labels").out
+    assert f"ncii\t{TEXTS['ncii']['vi'].users}\n" in run(server, "labels", "--lang", "vi").out
+    assert (
+        f"hate\t{TEXTS['hate']['vi'].reviewers}\n" in run(server, "labels", "--lang", "vi", "--reviewers").out
+    )
 
 
 def test_stumble_7_a_profile_can_be_tried(server: RunningServer, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ COMMANDS: Final = {
     "submit": ("platform.submit:submit", "Share fingerprints of removed files."),
     "check": ("platform.check:check", "Look for shared entries that files are copies of."),
     "list": ("platform.listing:list_entries", "List entries in the order of the log."),
-    "labels": ("platform.labels:labels", "List the labels of the policy in force."),
+    "labels": ("platform.labels:labels", "List the labels of the policy in force, each with what it is for."),
     "entry": ("platform.entry:entry", "Show an entry and what members say of it."),
     "withdraw": ("platform.entry:withdraw", "Take back an entry of one's own."),
     "opinion": ("platform.entry:opinion", "Endorse or dispute another member's entry."),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-from hashpact.domain.state import Entry, Key, Member, Opinion, Receipt
+from hashpact.domain.state import ConductTerms, Entry, Key, Member, Opinion, Receipt
 
 MAX_ROOTS: Final = 100
 """Root statements of one answer, each of at most 32 KiB."""
@@ -111,6 +111,7 @@ class PolicyDetail:
     ``allowed`` are pairs of an opt-in fingerprint type and a label under which it may be shared;
     ``private_quota`` is how many private parts of others a member reads in a day, None for any number;
     ``rates`` are kinds of statements, or ``check``, each with how many a member makes in a minute.
+    ``terms`` is what it states about the code of conduct, with every clock class.
     """
 
     version: int
@@ -119,3 +120,4 @@ class PolicyDetail:
     allowed: tuple[tuple[str, str], ...] = ()
     private_quota: int | None = None
     rates: tuple[tuple[str, int], ...] = ()
+    terms: ConductTerms = field(default_factory=ConductTerms)

@@ -77,10 +77,14 @@ class Administrators:
         """Write the first two leaves: genesis, and the policy with these labels."""
         return self.found_by(threshold, log_keys, Policy(1, tuple(sorted(labels))))
 
-    def found_by(self, threshold: int, log_keys: tuple[bytes, ...], policy: Policy) -> list[Leaf]:
-        """Write the first two leaves: genesis, and that policy."""
+    def found_by(
+        self, threshold: int, log_keys: tuple[bytes, ...], policy: Policy, documents: Sequence[bytes] = ()
+    ) -> list[Leaf]:
+        """Write the first two leaves: genesis, and that policy with its documents."""
         admins = tuple(named for named, _ in self.signers)
-        return self.say(Genesis(admins, threshold, log_keys), policy)
+        genesis = self._signed(Genesis(admins, threshold, log_keys))
+        founding = Submission(self._signed(policy).data, documents=documents)
+        return self.append([Submission(genesis.data), founding])
 
     def enrol(self, member_id: str, roles: frozenset[Role], key: NamedKey, owner: Signer) -> list[Leaf]:
         """Enrol a member with its first key, which signs its own enrolment: both, or neither.

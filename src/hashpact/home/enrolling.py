@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -82,12 +83,25 @@ def administrators(home: Home, files: Sequence[Path] = (), needed: int | None = 
     return Administrators(charter.origin, signers, append, unix_time, secrets.token_bytes)
 
 
-def submit_drafts(home: Home, drafts: Sequence[Draft]) -> list[Leaf]:
-    """Append signed statements to the log of a home: all of them, or none."""
+def submit_drafts(home: Home, drafts: Sequence[Draft], documents: Sequence[bytes] = ()) -> list[Leaf]:
+    """Append signed statements to the log of a home: all of them, or none.
+
+    Each of the ``documents`` goes with the statements that name it.
+    """
+    digests = {hashlib.sha256(document).digest(): document for document in documents}
     # The clocks that a mend repairs may have been the witnesses' too, whose cosignatures are kept.
     mends = all(isinstance(draft.statement.body, kinds.ClockMend) for draft in drafts)
     appender = Appender(home.ledger, unix_time if mends else home.clock())
-    return appender.append_all(None, [Submission(draft.data) for draft in drafts])
+    return appender.append_all(
+        None,
+        [
+            Submission(
+                draft.data,
+                documents=[digests[one] for one in draft.statement.body.documents() if one in digests],
+            )
+            for draft in drafts
+        ],
+    )
 
 
 def refuse_in_vain(home: Home, draft: Draft) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import secrets
 from functools import partial
 from pathlib import Path
@@ -12,9 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hashpact.clock import unix_time
 from hashpact.config import HomeConfig
 from hashpact.domain import statements
+from hashpact.domain.kinds import Policy
 from hashpact.domain.state import Leaf
 from hashpact.durable import new_directory, write_public
 from hashpact.governance.administer import Administrators
+from hashpact.governance.labels import DEFAULT_LABELS, PRIORITIES, TEXTS, write_texts
 from hashpact.home.paths import HomePaths
 from hashpact.keys import certificates, pkcs8
 from hashpact.keys.pkcs8 import write_key
@@ -57,7 +60,14 @@ def create_home(
             append = partial(Appender(ledger, unix_time).append_all, None)
             founders = Administrators(config.origin, signers, append, unix_time, secrets.token_bytes)
             public = log_key.public_key().public_bytes_raw()
-            leaves = founders.found(threshold, (public,))
+            texts = write_texts(TEXTS)
+            policy = Policy(
+                1,
+                tuple(sorted(DEFAULT_LABELS)),
+                priorities=PRIORITIES,
+                texts_document=hashlib.sha256(texts).digest(),
+            )
+            leaves = founders.found_by(threshold, (public,), policy, [texts])
             SigningGuard(ledger, LogKey(config.origin, public, log_key)).sign()
             Publisher(ledger, config.origin, PublishedLog(paths.log)).publish()
             return leaves

@@ -147,4 +147,5 @@ class Reader:
             charter.allowed,
             charter.private_quota,
             charter.rates,
+            replace(charter.terms, clocks=tuple(sorted(charter.terms.classes().items()))),
         )

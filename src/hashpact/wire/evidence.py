@@ -10,13 +10,23 @@ from collections.abc import Iterable
 from typing import Final
 
 from hashpact.domain.fingerprints import MAX_PRIVATE, TYPE_NAME
-from hashpact.domain.kinds import MAX_ALLOWED, MAX_ITEMS, MAX_TAXONOMY, TERM
+from hashpact.domain.kinds import MAX_ALLOWED, MAX_ITEMS, MAX_TAXONOMY, MEMBER_ID, TERM
 from hashpact.domain.messages import MAX_ROOTS, LeafDetail, LeavesRequest, PolicyDetail
-from hashpact.domain.state import SERIAL_SIZE, Receipt
+from hashpact.domain.state import CLOCKS, SERIAL_SIZE, ConductTerms, Receipt
 from hashpact.domain.statements import MAX_LEAF
 from hashpact.errors import InvalidInputError
 from hashpact.keys.uses import MAX_OF_ONE
-from hashpact.wire.fields import HASH_SIZE, count, limited, optional_index, sized, spelled, whole, within
+from hashpact.wire.fields import (
+    HASH_SIZE,
+    count,
+    limited,
+    optional_id,
+    optional_index,
+    sized,
+    spelled,
+    whole,
+    within,
+)
 from hashpact.wire.v1 import certificate_pb2, log_pb2
 
 MAX_PROOF: Final = 64
@@ -169,6 +179,12 @@ def policy_to_wire(policy: PolicyDetail) -> log_pb2.GetPolicyResponse:
         allowed=[log_pb2.Allowed(type=name, label=label) for name, label in policy.allowed],
         private_quota=policy.private_quota,
         rates=[log_pb2.Rate(kind=kind, most=most) for kind, most in policy.rates],
+        texts=policy.terms.texts,
+        clocks=[log_pb2.ClockClass(name=name, seconds=seconds) for name, seconds in policy.terms.clocks],
+        priorities=[log_pb2.Priority(label=label, clock=clock) for label, clock in policy.terms.priorities],
+        panel=policy.terms.panel,
+        quorum=policy.terms.quorum or 0,
+        tally_step=policy.terms.tally_step,
     )
 
 
@@ -185,7 +201,23 @@ def policy_from_wire(response: log_pb2.GetPolicyResponse) -> PolicyDetail:
     count("rates", response.rates, 0, MAX_TAXONOMY)
     rates = tuple((spelled("rates", one.kind, TERM), whole("rates", one.most)) for one in response.rates)
     version, delay = whole("version", response.version), whole("key_delay", response.key_delay)
-    return PolicyDetail(version, labels, delay, allowed, quota, rates)
+    return PolicyDetail(version, labels, delay, allowed, quota, rates, _terms_from_wire(response))
+
+
+def _terms_from_wire(response: log_pb2.GetPolicyResponse) -> ConductTerms:
+    for field in ("clocks", "priorities", "panel"):
+        count(field, getattr(response, field), 0, MAX_TAXONOMY + len(CLOCKS))
+    return ConductTerms(
+        tuple((spelled("clocks", one.name, TERM), whole("clocks", one.seconds)) for one in response.clocks),
+        tuple(
+            (spelled("priorities", one.label, TERM), spelled("priorities", one.clock, TERM))
+            for one in response.priorities
+        ),
+        tuple(spelled("panel", member, MEMBER_ID) for member in response.panel),
+        whole("quorum", response.quorum) or None,
+        optional_id(response, "texts"),
+        max(1, whole("tally_step", response.tally_step)),
+    )
 
 
 def uses_to_wire(uses: Iterable[tuple[bytes, int]]) -> certificate_pb2.ListUsesResponse:

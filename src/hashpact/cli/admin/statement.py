@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from hashpact.cli.admin.acting import NAME_DIGITS, named_option, propose, write_draft
+from hashpact.cli.conduct.shown import read_file
 from hashpact.cli.options import Access, example, home_argument, json_option, passphrases, side_options
 from hashpact.cli.output import emit, one_line, rfc3339, show_table
 from hashpact.domain.kinds import ADMIN
@@ -156,9 +157,12 @@ def sign(  # noqa: PLR0913 - an argument for each option
     )
 )
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=Path)
+@click.option(
+    "--document", "named", metavar="FILE", multiple=True, type=Path, help="A document that a statement names."
+)
 @side_options
 @json_option
-def submit(side: Access, files: tuple[Path, ...], *, as_json: bool) -> None:
+def submit(side: Access, files: tuple[Path, ...], named: tuple[Path, ...], *, as_json: bool) -> None:
     """Append a file's statements to the log: all of them, or none.
 
     Several files are copies of one, signed by different people; their signatures are put together. With an
@@ -170,6 +174,9 @@ def submit(side: Access, files: tuple[Path, ...], *, as_json: bool) -> None:
         msg = f"nobody has signed the {unsigned[0]} statement"
         raise ConfigError(msg)
     if side.connect is not None:
+        if named:
+            msg = "documents are enclosed at the home: say --home"
+            raise click.UsageError(msg)
         with side.connect() as client:
             propose(client, merged, as_json=as_json)
         return
@@ -178,7 +185,7 @@ def submit(side: Access, files: tuple[Path, ...], *, as_json: bool) -> None:
 
     assert side.home is not None  # noqa: S101 - one of them is given
     with open_home(side.home) as opened:
-        leaves = submit_drafts(opened, merged)
+        leaves = submit_drafts(opened, merged, [read_file(path) for path in named])
     for each, leaf in zip(merged, leaves, strict=True):
         kind = each.statement.body.kind
         if as_json:
