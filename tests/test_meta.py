@@ -60,10 +60,11 @@ ROOMS = {
     "_instruments": room("_kernel"),  # as above; only the benchmarks use it
     "lookup": room("errors domain durable _kernel", "numpy"),
     "fingerprint": room("errors domain _kernel", "PIL cv2 numpy imagehash datasketch"),
+    "report": room("errors log domain", pure=True),
     # Of the log the arithmetic of edges, which it stores, and the layout of tiles, which it reads and writes.
     "storage": room("errors log.tree log.tiles log.lines domain durable", "apsw"),
     "keys": room("errors domain durable", "cryptography"),
-    "governance": room("errors log domain durable keys", "cryptography"),
+    "governance": room("errors log domain durable keys report", "cryptography"),
     "service": room("errors log domain keys.certificates governance.drafts", pure=True),
     "wire": room(
         "errors domain keys.certificates keys.uses governance.drafts service",
@@ -86,11 +87,11 @@ ROOMS = {
         "structlog prometheus_client opentelemetry starlette",
     ),
     "serving": room(
-        "errors log domain clock durable config storage lookup keys service wire http home audit observing",
+        "errors log domain clock durable config storage lookup keys governance service wire http home audit "
+        "observing",
         "structlog uvloop",
     ),
     "__init__": room("errors log.checkpoint domain fingerprint member"),
-    "report": room("errors log domain", pure=True),
     # It plays everybody: those who run a clearinghouse, and its members.
     "demo": room(
         "errors log domain clock config durable storage fingerprint keys governance service member home "

@@ -196,3 +196,20 @@ def test_what_is_reported_is_listed(server: RunningServer, tmp_path: Path) -> No
         assert line["summary"] in run(server, group, "list").out
     bad = run(server, "tally", "report", "--month", "2026-10", "--checked", "1", "--count", "hate many")
     assert (bad.status, "a label and three numbers" in bad.err) == (exits.MISUSED, True)
+
+
+def test_the_methods_statement_is_published_once_and_shown(server: RunningServer) -> None:
+    home = server.log_path.parent / "home"
+    missing = run(server, "methods", "show")
+    assert (missing.status, "no methods statement is published yet" in missing.err) == (exits.REFUSED, True)
+    first = here("methods", "publish", home, "--json")
+    assert first.status == exits.OK, first.err
+    again = here("methods", "publish", home, "--json")
+    assert (first.lines[0]["new"], again.lines[0]["new"]) == (True, False)
+    assert again.lines[0]["index"] == first.lines[0]["index"]
+    (line,) = run(server, "methods", "show", "--json").lines
+    assert line["index"] == first.lines[0]["index"]
+    assert line["format"] == "hashpact/methods/v1"
+    shown = run(server, "methods", "show", "--lang", "vi")
+    assert "Kết quả trùng chỉ là tín hiệu" in shown.out
+    assert "pdq/1" in shown.out

@@ -61,6 +61,10 @@ COMMANDS: Final = {
         "Report how many uploads were checked, and what became of the matches.",
     ),
     "review": ("conduct.reports:review", "Sign the joint review of a quarter, and state what was done."),
+    "methods": (
+        "public.methods:methods",
+        "See how content is found and what is kept, as it is published in the log.",
+    ),
     "report": (
         "public.report:report",
         "Report on a quarter such as 2026Q4, from the leaves of a log and nothing else.",

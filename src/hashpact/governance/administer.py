@@ -97,9 +97,13 @@ class Administrators:
         """Enrol another key of a member, which signs its own enrolment."""
         return self._append([self._key(member_id, key, owner)])
 
-    def say(self, *bodies: AnyBody) -> list[Leaf]:
-        """Append statements of these bodies, signed by every administrator at hand: all, or none."""
-        return self._append([self._signed(body) for body in bodies])
+    def say(self, *bodies: AnyBody, documents: Sequence[bytes] = ()) -> list[Leaf]:
+        """Append statements of these bodies, signed by every administrator at hand: all, or none.
+
+        ``documents`` are those that each of them names.
+        """
+        drafts = [self._signed(body) for body in bodies]
+        return self.append([Submission(draft.data, documents=documents) for draft in drafts])
 
     def _key(self, member_id: str, key: NamedKey, owner: Signer) -> Draft:
         enrolment = KeyEnrol(member_id, key.name, key.public, Use.SIGN, self.clock() + KEY_LIFE)

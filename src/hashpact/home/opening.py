@@ -47,6 +47,16 @@ class Home:
     passphrases: pkcs8.Passphrases = field(repr=False)
     full: bool = False
 
+    @property
+    def published_settings(self) -> dict[str, object]:
+        """The settings of its server that its methods statement has."""
+        config = self.config
+        return {
+            "access_log": config.access_log,
+            "traces": config.traces is not None,
+            "witnesses": [config.quorum, len(config.witnesses)],
+        }
+
     def charter(self) -> Charter:
         """The charter in force. Raises ConfigError if the log has no genesis."""
         with self.ledger.snapshot() as view:

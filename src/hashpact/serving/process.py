@@ -22,9 +22,11 @@ from hashpact.audit.auditor import Auditor
 from hashpact.audit.source import ledger_source
 from hashpact.clock import unix_time
 from hashpact.config import EVERYWHERE, join_address, split_address
+from hashpact.domain.kinds import ADMIN, Methods
 from hashpact.domain.ports import Log
 from hashpact.durable import write_public
 from hashpact.errors import CorruptError
+from hashpact.governance.publishing import published
 from hashpact.home.clock import CheckedClock
 from hashpact.home.listening import Listening
 from hashpact.home.opening import Home, open_home
@@ -335,12 +337,23 @@ async def _until_stopped(home: Home, parts: _Parts, address: str, ready: Callabl
         items=items,
         pid=os.getpid(),
     )
+    _warn_of_methods(home, stop)
     stop.serving = True
     ready(origin, address)
     with parts.upkeep.running():
         await stop.event.wait()
         stop.serving = False
         stop.log.info("stopping", position=parts.follower.position)
+
+
+def _warn_of_methods(home: Home, stop: Stop) -> None:
+    """Warn if the log has a methods statement that says something else than this server does."""
+    with home.ledger.snapshot() as view:
+        if view.newest(Methods.kind, Methods.kind, ADMIN) is None:
+            return
+        _, found = published(view, home.published_settings)
+    if found is None:
+        stop.log.warning("the methods statement is out of date", remedy="hashpact methods publish")
 
 
 async def _replay(ledger: Log, follower: Follower, stop: Stop) -> None:

@@ -1,0 +1,81 @@
+"""The commands methods: show the methods statement, and publish it in the log."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import click
+
+from hashpact.cli.conduct.shown import show
+from hashpact.cli.options import Connect, client_options, example, home_argument, json_option
+from hashpact.cli.output import emit
+from hashpact.domain.kinds import Methods
+from hashpact.errors import NotFoundError
+
+
+@click.group()
+def methods() -> None:
+    """See how content is found and what is kept, as it is published in the log."""
+
+
+@methods.command(
+    "show",
+    epilog=example("hashpact methods show --profile acme-video", "hashpact methods show --lang vi --json"),
+)
+@click.option("--lang", "language", type=click.Choice(["en", "vi"]), default="en", show_default=True)
+@client_options
+@json_option
+def show_methods(language: str, connect: Connect, *, as_json: bool) -> None:
+    """Show the methods statement in force."""
+    from hashpact.report.methods import parse_methods  # noqa: PLC0415 - late: with the rest of the room
+
+    with connect() as client:
+        newest = max(client.filings(Methods.kind), key=lambda one: one.filing.index, default=None)
+        if newest is None:
+            msg = (
+                "no methods statement is published yet; an administrator runs: hashpact methods publish HOME"
+            )
+            raise NotFoundError(msg, resource="methods")
+        value = parse_methods(client.document(Methods.read(newest.filing).document))
+    if as_json:
+        emit({"index": newest.filing.index, **value})
+        return
+    for one in value["fingerprints"]:
+        measured = one["measured"]
+        found = "" if measured is None else f", {_share(measured)}"
+        click.echo(f"{one['type']:18}{one['compared_by']}, within {one['threshold']:g}{found}")
+    for name in ("policy", "quorums", "keys", "settings"):
+        show({key: str(part) for key, part in value[name].items()})
+    for note in value["notes"].values():
+        click.echo(note[language])
+
+
+@methods.command("publish", epilog=example("hashpact methods publish /srv/hashpact"))
+@home_argument
+@json_option
+def publish_methods(home: Path, *, as_json: bool) -> None:
+    """Sign the methods statement of this version and configuration into the log, if it is a new one.
+
+    One administrator's key, at the home, is enough.
+    """
+    from hashpact.governance.publishing import publish, published  # noqa: PLC0415 - late: help does without it
+    from hashpact.home.enrolling import administrators  # noqa: PLC0415 - late, as above
+    from hashpact.home.opening import open_home  # noqa: PLC0415 - late, as above
+
+    with open_home(home) as opened:
+        with opened.ledger.snapshot() as view:
+            document, found = published(view, opened.published_settings)
+        index = publish(administrators(opened, needed=1), document) if found is None else found.index
+    digest = hashlib.sha256(document).hexdigest()
+    if as_json:
+        emit({"index": index, "sha256": digest, "new": found is None})
+    else:
+        click.echo(f"methods statement {digest}: leaf {index}{'' if found is None else ', as before'}")
+
+
+def _share(measured: dict[str, int]) -> str:
+    copies = 100 * measured["found"] / measured["copies"]
+    return (
+        f"{copies:.1f} % of altered copies, {measured['matched']} of {measured['unrelated']} unrelated pairs"
+    )
