@@ -213,3 +213,21 @@ def test_the_methods_statement_is_published_once_and_shown(server: RunningServer
     shown = run(server, "methods", "show", "--lang", "vi")
     assert "Kết quả trùng chỉ là tín hiệu" in shown.out
     assert "pdq/1" in shown.out
+
+
+def test_a_watch_says_what_waits(server: RunningServer) -> None:
+    index = given(server, "--entry", str(_an_entry(server)))
+    lines = run(server, "notice", "watch", "--once", "--json").lines
+    (line,) = [one for one in lines if one["notice"] == index]
+    assert (line["type"], line["by"]) == ("notice.new", "rights-watch")
+    assert EXPLANATION not in str(lines)
+    needs = run(server, "notice", "watch", "--once", "--webhook", "https://a.example/")
+    assert (needs.status, "--secret-file" in needs.err) == (exits.MISUSED, True)
+
+
+def _an_entry(server: RunningServer) -> int:
+    """An entry that stands."""
+    first = next((one["entry"] for one in run(server, "list", "--json").lines), None)
+    if first is not None:
+        return int(first)
+    return shared(server, server.log_path.parent)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import itertools
 from typing import Final
 
+from hashpact.domain.kinds import Contact, Methods
+from hashpact.domain.kinds.conduct.filed import Filed
 from hashpact.domain.pinned import PinnedLog
 from hashpact.domain.ports import Log, Publication
 from hashpact.errors import CorruptError, NotFoundError, ProofError
@@ -18,6 +20,11 @@ from hashpact.service.integrity import LogKeys
 from hashpact.service.prove import tile_of
 
 CHECKPOINT: Final = "checkpoint"
+DOCUMENTS: Final = "documents"
+"""The directory of public documents, each under its SHA-256 in hex."""
+_PUBLIC: Final[tuple[type[Filed], ...]] = (Contact, Methods)
+"""The kinds whose documents are for everybody."""
+_CHUNK: Final = 500
 
 _RECOVER: Final = "; restore a copy of the ledger that is no older (docs/operations/backup.md)"
 
@@ -31,6 +38,7 @@ class Publisher:
         self._keys = LogKeys(log)
         self._publication = publication
         self._whole = False
+        self._filed = 0
         # The last partial bundle that this process has published: its path and bytes.
         self._bundle = ("", 0)
 
@@ -62,10 +70,32 @@ class Publisher:
             for tile in itertools.chain(tiles.tiles(size, since), tiles.entries(size, since)):
                 if self._whole or not self._publication.has(tile.path):
                     self._put(tile, done)
+            self._put_documents()
             if latest.size > done:
                 self._publication.put(CHECKPOINT, latest.note)
             self._whole = True
         return size
+
+    def _put_documents(self) -> None:
+        """Publish the documents that are for everybody: label texts, methods statements, procedures.
+
+        They are named by their SHA-256, so one that is there is never another. What members share among
+        themselves, such as minutes, is not published.
+        """
+        digests: list[bytes] = []
+        with self._log.snapshot() as view:
+            for charter in view.charters():
+                digests += [] if charter.terms.texts is None else [charter.terms.texts]
+            kinds = {kind.kind: kind for kind in _PUBLIC}
+            while chunk := view.filed(tuple(kinds), self._filed, _CHUNK):
+                for filing in chunk:
+                    digests += kinds[filing.kind].read(filing).documents()
+                self._filed = chunk[-1].index
+        for digest in digests:
+            path = f"{DOCUMENTS}/{digest.hex()}"
+            document = None if self._publication.has(path) else self._log.document(digest)
+            if document is not None:
+                self._publication.put(path, document)
 
     def _put(self, tile: Tile, done: int) -> None:
         """Publish a tile. A bundle of leaves that is still partial adds the new ones to the one before.

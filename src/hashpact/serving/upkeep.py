@@ -14,6 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 from structlog.typing import FilteringBoundLogger
 
+from hashpact.clock import unix_time
+from hashpact.domain.conduct.cases import NoticeCase
+from hashpact.domain.conduct.clocks import Standing
+from hashpact.domain.conduct.watching import DueWatch
 from hashpact.domain.ports import Log
 from hashpact.errors import CommitFailedError, ConfigError, HashpactError, UnavailableError
 from hashpact.home.lease import REFRESH, Lease
@@ -48,6 +52,8 @@ _STEP: Final = 0.01
 _NOTE: Final = 60.0
 """Seconds between two times that the last uses of certificates are written down."""
 _DAY: Final = 24 * 3600
+_REMINDED: Final = frozenset({Standing.DUE_SOON, Standing.OVERDUE})
+"""How a notice stands when a line of log says so."""
 
 
 @dataclass(slots=True)
@@ -232,6 +238,32 @@ async def _adopt(adopter: Adopter, log: FilteringBoundLogger) -> None:
         adopting = False
 
 
+async def _remind(ledger: Log, clock: Callable[[], int], log: FilteringBoundLogger) -> None:
+    """Write a line for each notice that is due soon, and for each that is overdue, once."""
+    watch = DueWatch()
+
+    def look() -> list[NoticeCase]:
+        with ledger.snapshot() as view:
+            return watch.changes(view, clock())
+
+    while True:
+        try:
+            for case in await asyncio.to_thread(look):
+                if case.standing in _REMINDED:
+                    log.warning(
+                        "a notice waits",
+                        state=case.standing.value,
+                        notice=case.filing.index,
+                        member=case.member,
+                        clock=case.notice.clock,
+                        priority=case.priority,
+                        due=case.due,
+                    )
+        except HashpactError as error:
+            log.warning("cannot look at the notices", reason=error.code)
+        await asyncio.sleep(_NOTE)
+
+
 async def _note(uses: LastUses, log: FilteringBoundLogger) -> None:
     """Write down now and then which certificates were used."""
     while True:
@@ -290,6 +322,7 @@ class Upkeep:
             work.append(_note(self.uses, self.stop.log))
         if self.keeping is not None:
             work += self.keeping.tasks()
+            work.append(_remind(self.home.ledger, unix_time, self.stop.log))
         if self.adopter is not None:
             work.append(_adopt(self.adopter, self.stop.log))
         tasks = [asyncio.create_task(each) for each in work]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import threading
 from collections.abc import Iterator
@@ -10,13 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from builders import World, check_log, fingerprint
+from builders import LABELS, NOW, World, check_log, fingerprint
 from memory import MemoryLedger
 from trees import Oracle
 
 from hashpact.domain.fingerprints import PDQ
+from hashpact.domain.kinds import Methods, Policy
 from hashpact.errors import ConfigError, CorruptError
 from hashpact.log import tiles, tree
+from hashpact.member import papers
 from hashpact.member.author import Reason
 from hashpact.service.prove import Prover
 from hashpact.service.publish import Publisher
@@ -264,3 +267,27 @@ def test_the_prover_and_the_files_say_the_same(
     prover = Prover(ledger)
     for path, data in files(tmp_path / "log").items():
         assert (prover.checkpoint() if path == "checkpoint" else prover.tile(path)) == data
+
+
+def test_documents_for_everybody_are_published_and_those_of_members_are_not(
+    world: World, ledger: MemoryLedger, published: PublishedLog, tmp_path: Path
+) -> None:
+    texts, methods, procedure, practice = (name.encode() for name in ("texts", "methods", "how", "practice"))
+    digest = {one: hashlib.sha256(one).digest() for one in (texts, methods, procedure, practice)}
+    administrators, author = world.administrators(ledger), world.author("acme")
+    administrators.say(Policy(2, LABELS, texts_document=digest[texts]), documents=[texts])
+    administrators.say(Methods(digest[methods]), documents=[methods])
+    reached = papers.contact(
+        "notices", "desk", valid_from=NOW, valid_to=NOW + 9, languages=["vi"], procedure=procedure
+    )
+    for paper in (reached, papers.practice(["review"], practice)):
+        world.appender(ledger).append("acme", author.file(paper))
+    world.guard(ledger).sign()
+    publisher = Publisher(ledger, world.origin, published)
+    publisher.publish()
+    found = files(tmp_path / "log")
+    shown = {path: data for path, data in found.items() if path.startswith("documents/")}
+    assert shown == {f"documents/{digest[one].hex()}": one for one in (texts, methods, procedure)}
+    grow(world, ledger, 1)
+    publisher.publish()
+    assert files(tmp_path / "log").keys() >= found.keys() - {path for path in found if ".p/" in path}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -11,6 +14,7 @@ from hashpact.cli.conduct.shown import (
     due_option,
     explanation_options,
     local,
+    read_text,
     show,
     standing_option,
     state,
@@ -19,7 +23,7 @@ from hashpact.cli.conduct.shown import (
     zone_option,
 )
 from hashpact.cli.options import Connect, client_options, entry_index, example, json_option, moment
-from hashpact.cli.output import emit, show_table
+from hashpact.cli.output import complain, emit, show_table
 from hashpact.domain.conduct.answers import MattersRequest, NoticeDetail
 from hashpact.domain.conduct.clocks import Standing
 from hashpact.domain.fingerprints import parse_private
@@ -27,6 +31,7 @@ from hashpact.domain.kinds import Decision
 from hashpact.domain.kinds.conduct.spelling import Channel, Outcome
 from hashpact.errors import NotFoundError
 
+_WAITING: Final = frozenset(standing for standing in Standing if standing.waits)
 _notice = click.argument("notice", metavar="NOTICE", type=entry_index)
 
 
@@ -236,6 +241,95 @@ def decide(  # noqa: PLR0913, PLR0917 - an argument for each option
         notified_by=notified_by,
     )
     state(connect, paper, f"notice {notice} decided: {outcome}", as_json=as_json)
+
+
+@notice.command(
+    epilog=example(
+        "hashpact notice watch --profile acme-video",
+        "hashpact notice watch --webhook https://acme.example/hook --secret-file secret --profile acme-video",
+    )
+)
+@click.option("--webhook", metavar="URL", help="Post each event there too, signed (Standard Webhooks).")
+@click.option(
+    "--secret-file", metavar="FILE", type=Path, help="With --webhook: the file with its whsec_... secret."
+)
+@click.option(
+    "--every", type=click.FloatRange(min=0.1, max=3600), default=10.0, show_default=True, metavar="SECONDS"
+)
+@click.option("--once", is_flag=True, help="Look once, and end.")
+@zone_option
+@client_options
+@json_option
+def watch(  # noqa: PLR0913 - an argument for each option
+    webhook: str | None,
+    secret_file: Path | None,
+    every: float,
+    zone: str,
+    connect: Connect,
+    *,
+    once: bool,
+    as_json: bool,
+) -> None:
+    """Say which notices to this member are new, due soon, overdue, or answered, as it happens.
+
+    An event has no fingerprint and no words in it; `notice show` has.
+    """
+    from hashpact.domain.conduct.watching import Changes  # noqa: PLC0415 - late: only here
+
+    changes = Changes()
+    with connect() as client, _hooked(webhook, secret_file) as post:
+        own = client.profile.member
+        while True:
+            known = frozenset(changes.waiting)
+            waiting = MattersRequest(to=own, standings=_WAITING)
+            cases = {one.case.filing.index: one.case for one in client.notices(waiting)}
+            for index in known - cases.keys():  # answered since
+                for one in client.notices(MattersRequest(to=own, index=index)):
+                    cases[one.case.filing.index] = one.case
+            for case in changes.of(cases[index] for index in sorted(cases)):
+                event = "new" if case.filing.index not in known else case.standing.value
+                fields = {
+                    "type": f"notice.{event}",
+                    "notice": case.filing.index,
+                    "by": case.filing.member,
+                    "labels": list(case.notice.labels),
+                    "priority": case.priority,
+                    **times("due", case.due, zone),
+                }
+                post(fields)
+                if as_json:
+                    emit(fields)
+                else:
+                    click.echo(f"notice {case.filing.index}: {event}, due {local(case.due, zone)}")
+            if once:
+                return
+            time.sleep(every)
+
+
+@contextlib.contextmanager
+def _hooked(url: str | None, secret_file: Path | None) -> Iterator[Callable[[Mapping[str, object]], object]]:
+    """What posts an event to the webhook; without one, nothing does."""
+    if url is None:
+        yield lambda _event: None
+        return
+    if secret_file is None:
+        msg = "--webhook needs --secret-file, a file with whsec_ and the base64 of at least 24 bytes"
+        raise click.UsageError(msg)
+    from hashpact.clock import unix_time  # noqa: PLC0415 - late: only here
+    from hashpact.member.watching.webhook import Webhook, secret_of  # noqa: PLC0415 - late: only here
+
+    hook = Webhook(url, secret_of(read_text(secret_file)), unix_time, _given_up)
+    try:
+        yield hook.post
+        hook.flush()
+    finally:
+        hook.close()
+        if hook.dropped:
+            complain(f"the webhook was too slow: {hook.dropped} events were dropped")
+
+
+def _given_up(message_id: str) -> None:
+    complain(f"the webhook has not taken the event {message_id}")
 
 
 def _fields(detail: NoticeDetail, zone: str) -> dict[str, object]:

@@ -1,0 +1,1 @@
+"""What a member's machine does with notices as they come and fall due."""
