@@ -2,9 +2,9 @@
 
     scripts/bench withdrawals [--workers 2] [--count 200] [--json] [--check]
 
-A platform shares entries under the label minors, one after the other. Once each of several connections
-finds one, a member with the role represent withdraws it, and the connections ask until none finds it. There
-are more of them than workers, so each worker answers some. With --check it exits with 1 unless the 99th percentile is
+A platform shares entries under the label minors, one after the other. Once each of several connections finds
+one, a member with the role represent withdraws it, and the connections ask until none finds it. They are more
+than the workers, so that each worker answers some. With --check it exits with 1 unless the 99th percentile is
 under a second.
 """
 

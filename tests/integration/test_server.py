@@ -170,7 +170,7 @@ REFUSED: list[tuple[str, Callable[[Author], Submission], type[HashpactError], st
         "private part missing",
         lambda author: replace(author.submit([CODE], FRAUD), private=()),
         InvalidInputError,
-        "0 private parts for 1 items",
+        "0 private parts for 1 commitments",
     ),
 ]
 

@@ -297,7 +297,9 @@ class Form:
         first, *lines = data.split(b"\n")
         if first != self._first_line.encode() or not _TEXT.fullmatch(data):
             return []
-        names = {line.partition(b" ")[0] for line in lines}
+        names = {line.partition(b" ")[0] for line in lines if line}
+        if not names <= {field.name.encode() for field in self.fields}:
+            return []  # it has something else besides
         return [field.name for field in self.fields if field.low and field.name.encode() not in names]
 
 

@@ -29,7 +29,7 @@ from hashpact.errors import CorruptError, InvalidInputError, NotFoundError
 LISTED: Final = frozenset({"action-done", "methods", "practice", "review", "tally", "training"})
 """The kinds that `Desk.filings` lists: what is reported to all members."""
 
-_LOOKED_AT: Final = 2000
+_LOOKED_AT: Final = 500
 """Filings that are looked at for one page; a page may be short, and the next one goes on."""
 _CHUNK: Final = 100
 _MEMBERS: Final = 1000

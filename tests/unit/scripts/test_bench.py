@@ -20,8 +20,10 @@ BENCHMARKS = {
     "minhash",
     "parts",
     "quality",
+    "replay",
     "segments",
     "serve",
+    "withdrawals",
     "workers",
 }
 

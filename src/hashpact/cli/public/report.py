@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,8 +89,8 @@ def report(  # noqa: PLR0913, PLR0917 - an argument for each option
     if data is None:
         _show(made, language)
     elif out is None:
-        sys.stdout.flush()
-        click.echo(data, nl=False)
+        # JSON is ASCII. The others are UTF-8, whatever the terminal's encoding is.
+        click.echo(data.decode("ascii") if data.isascii() else data, nl=False)
     else:
         from hashpact.durable import write_public  # noqa: PLC0415 - late, as above
 
