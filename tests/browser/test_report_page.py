@@ -1,5 +1,6 @@
 """The report's page in a real browser: headless Chromium, driven by Playwright, with the rules of axe-core.
 
+A picture of each page is kept in the directory HASHPACT_ARTEFACTS, if that is set.
 Needs Debian's ``chromium`` (or CHROMIUM, the path of another one) and the extra ``browser``; skips without.
 """
 
@@ -83,7 +84,8 @@ def test_the_page_is_whole_quiet_and_accessible(
         assert table.locator("thead th").count() == table.locator("tbody tr").first.locator("th, td").count()
     found = axe.Axe().run(page).response["violations"]
     assert [one["id"] for one in found if one["impact"] in SERIOUS] == []
-    page.screenshot(path=tmp_path / f"report-{language}-{look}.png", full_page=True)
+    kept = Path(os.environ.get("HASHPACT_ARTEFACTS") or tmp_path)
+    page.screenshot(path=kept / f"report-{language}-{look}.png", full_page=True)
     page.close()
 
 
