@@ -18,7 +18,7 @@ from hashpact.clock import unix_time
 from hashpact.domain.conduct.cases import NoticeCase
 from hashpact.domain.conduct.clocks import Standing
 from hashpact.domain.conduct.watching import DueWatch
-from hashpact.domain.ports import Log
+from hashpact.domain.ports import Ledger, Log
 from hashpact.errors import CommitFailedError, ConfigError, HashpactError, UnavailableError
 from hashpact.home.lease import REFRESH, Lease
 from hashpact.home.opening import Home
@@ -238,8 +238,13 @@ async def _adopt(adopter: Adopter, log: FilteringBoundLogger) -> None:
         adopting = False
 
 
-async def _remind(ledger: Log, clock: Callable[[], int], log: FilteringBoundLogger) -> None:
-    """Write a line for each notice that is due soon, and for each that is overdue, once."""
+async def remind(
+    ledger: Ledger, clock: Callable[[], int], log: FilteringBoundLogger, pause: float = _NOTE
+) -> None:
+    """Write a line for each notice that is due soon, and for each that is overdue, once.
+
+    It looks again after so many seconds, until it is cancelled.
+    """
     watch = DueWatch()
 
     def look() -> list[NoticeCase]:
@@ -261,7 +266,7 @@ async def _remind(ledger: Log, clock: Callable[[], int], log: FilteringBoundLogg
                     )
         except HashpactError as error:
             log.warning("cannot look at the notices", reason=error.code)
-        await asyncio.sleep(_NOTE)
+        await asyncio.sleep(pause)
 
 
 async def _note(uses: LastUses, log: FilteringBoundLogger) -> None:
@@ -322,7 +327,7 @@ class Upkeep:
             work.append(_note(self.uses, self.stop.log))
         if self.keeping is not None:
             work += self.keeping.tasks()
-            work.append(_remind(self.home.ledger, unix_time, self.stop.log))
+            work.append(remind(self.home.ledger, unix_time, self.stop.log))
         if self.adopter is not None:
             work.append(_adopt(self.adopter, self.stop.log))
         tasks = [asyncio.create_task(each) for each in work]
