@@ -26,7 +26,7 @@ LANGUAGES = ("en", "vi")
 Browser: TypeAlias = Any
 """Playwright's; its types are there only with the extra."""
 SERIOUS = {"serious", "critical"}
-SECTIONS = ["clocks", "labels", "trend", "overview", "members", "context"]
+SECTIONS = ["clocks", "labels", "trend", "overview", "members", "actions", "context"]
 CHARTS = ["clocks-0", "clocks-1", "labels-0", "trend-0"]
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium; Debian has it as the package chromium")

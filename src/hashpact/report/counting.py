@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from hashpact.domain import standing
+from hashpact.domain.conduct.agreed import AgreedAction, agreed
 from hashpact.domain.conduct.appealed import Stage, appeal_case
 from hashpact.domain.conduct.cases import NoticeCase, cases_of
 from hashpact.domain.conduct.clocks import Standing
-from hashpact.domain.conduct.points import points_of
+from hashpact.domain.conduct.points import point_at
 from hashpact.domain.conduct.replies import ANSWERABLE, awaited
 from hashpact.domain.kinds import (
-    ActionDone,
     Appeal,
     ClockMend,
+    Contact,
+    ContactConfirm,
+    GiveOpinion,
     KeyRevoke,
     KeyRotate,
     KeySuspend,
@@ -30,6 +34,7 @@ from hashpact.domain.kinds import (
     Withdraw,
 )
 from hashpact.domain.kinds.conduct.filed import Filed, stands
+from hashpact.domain.kinds.conduct.spelling import Point
 from hashpact.domain.state import Basis, Filing, Stance
 from hashpact.report.figures import OVERALL, Figure, Sheet, nearest_rank
 from hashpact.report.gathering import Gathered, Stated
@@ -43,6 +48,32 @@ _OF_MEMBER: Final[Mapping[type, str]] = {
     Practice: "practices",
     Review: "reviews.signed",
 }
+_GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
+    "actions.agreed": ("actions.done", "actions.late", "actions.open"),
+    "appeals.made": (
+        *("appeals.by-panel", "appeals.open", "appeals.overdue"),
+        *("appeals.rejected", "appeals.upheld"),
+    ),
+    "contacts.overdue": (),
+    "entries.asked-for": (),
+    "entries.shared": (
+        *("entries.by-law", "entries.disputed"),
+        *("entries.ended", "entries.endorsed-by-two"),
+    ),
+    "incidents": (),
+    "keys.rotated": (),
+    "notices.valid": (
+        *("notices.acted", "notices.answered", "notices.confirmed", "notices.feedback", "notices.open"),
+        *("notices.overdue", "notices.within-24h", "notices.within-clock"),
+    ),
+    "practices": (),
+    "replies.awaited": ("replies.answered", "replies.answered-late", "replies.open", "replies.overdue"),
+    "reviews.signed": (),
+    "suspensions": (),
+    "trainings": (),
+    "uploads.checked": ("uploads.acted", "uploads.let-stand", "uploads.matched"),
+}
+"""Figures that are there though nothing was counted for them; see `Sheet.complete`."""
 _INCIDENTS: Final = (KeyRevoke, KeySuspend, MemberSuspend, Void, ClockMend)
 
 
@@ -52,7 +83,13 @@ def count(gathered: Gathered, quarter: Quarter) -> tuple[Figure, ...]:
     for one in gathered.stated:
         if sheet.within(one.moment):
             _count(sheet, one)
+    _opinions(sheet)
+    _contacts(sheet)
     _reports(sheet)
+    for action in actions(gathered, quarter):
+        sheet.count("actions.agreed", [], action.agreed)
+        sheet.count(f"actions.{action.standing}", [], action.agreed if action.done is None else action.done)
+    sheet.complete(_GROUPS)
     _times(sheet)
     for label in sorted({name.split(".")[2] for name in _names(sheet) if name.startswith("notices.label.")}):
         sheet.rate(f"rate.removed.{label}", f"notices.label.{label}.acted", f"notices.label.{label}.answered")
@@ -63,12 +100,12 @@ def count(gathered: Gathered, quarter: Quarter) -> tuple[Figure, ...]:
         ("rate.feedback", "notices.feedback"),
     ):
         sheet.rate(name, part, "notices.valid" if "within" in name else "notices.answered")
-    for member in sorted(gathered.state.members):
-        for point in points_of(gathered.state, member, sheet.as_of):
-            if point.overdue:
-                sheet.count("contacts.overdue", [member], point.filing.index)
-    _actions(sheet)
     return sheet.figures()
+
+
+def actions(gathered: Gathered, quarter: Quarter) -> tuple[AgreedAction, ...]:
+    """What the review of the quarter before has agreed on, as it stands at the quarter's end."""
+    return agreed(gathered.state, str(quarter.later(-1)), quarter.as_of(gathered.newest))
 
 
 def _names(sheet: Sheet) -> set[str]:
@@ -102,10 +139,14 @@ def _awaited(sheet: Sheet, filing: Filing) -> None:
 
 
 def _ended(sheet: Sheet, one: Stated) -> None:
-    """Count a statement that has ended an entry: the newest that did."""
+    """Count a statement that has ended an entry which was not ended before it."""
+    state = sheet.gathered.state
     index = getattr(one.body, "entry", None)
-    entry = None if index is None else sheet.gathered.state.entry(index)
-    if entry is not None and one.index in {entry.withdrawn_at, entry.voided_at}:
+    entry = None if index is None else state.entry(index)
+    if entry is None:
+        return
+    ends = [entry.voided_at, entry.withdrawn_at if standing.withdrawn(state, entry) else None]
+    if one.index == min((end for end in ends if end is not None), default=None):
         sheet.count("entries.ended", [entry.member], one.index)
 
 
@@ -160,6 +201,8 @@ def _times(sheet: Sheet) -> None:
     state = sheet.gathered.state
     for scope in sheet.scopes("notices.answered"):
         leaves = sorted(set(sheet.leaves(scope, "notices.answered")))
+        if not leaves:
+            continue
         seconds = [
             case.decisions[0].moment - case.filing.moment
             for leaf in leaves
@@ -199,11 +242,52 @@ def _entry(sheet: Sheet, one: Stated) -> None:
         sheet.count("entries.by-law", who, entry.index)
         if entry.authority is not None:
             sheet.count("entries.asked-for", [entry.authority], entry.index)
-    given = [opinion.stance for opinion in standing.opinions(state, entry.index)]
-    if Stance.DISPUTE in given:
-        sheet.count("entries.disputed", who, entry.index)
-    if given.count(Stance.ENDORSE) >= _ENDORSED:
-        sheet.count("entries.endorsed-by-two", who, entry.index)
+
+
+def _opinions(sheet: Sheet) -> None:
+    """Count the shared entries that others endorse or dispute, at the end of the quarter."""
+    state = sheet.gathered.state
+    given: dict[int, dict[str, tuple[Stance, bytes, int]]] = defaultdict(dict)
+    for one in sheet.gathered.stated:
+        body = one.body
+        if one.moment > sheet.as_of:
+            continue
+        if isinstance(body, GiveOpinion):
+            given[body.entry][one.member] = body.stance, one.key, one.index
+        elif isinstance(body, Ruling) and body.entry is not None:
+            appeal = state.filing(body.appeal)
+            entry = state.entry(body.entry)
+            if appeal is None or entry is None or Appeal.read(appeal).decision is None:
+                continue  # a ruling about an entry ends it
+            if entry.member != one.member:
+                given[body.entry][one.member] = Stance.DISPUTE, one.key, one.index
+    for index in list(sheet.leaves(OVERALL, "entries.shared")):
+        entry = state.entry(index)
+        assert entry is not None  # noqa: S101  # it was counted
+        stances = [stance for stance, key, at in given[index].values() if standing.stands(state, key, at)]
+        if Stance.DISPUTE in stances:
+            sheet.count("entries.disputed", [entry.member], index)
+        if stances.count(Stance.ENDORSE) >= _ENDORSED:
+            sheet.count("entries.endorsed-by-two", [entry.member], index)
+
+
+def _contacts(sheet: Sheet) -> None:
+    """Count the contact points that were to be confirmed again at the end of the quarter."""
+    state = sheet.gathered.state
+    for point in Point:
+        confirmed = _newest(sheet, ContactConfirm, point.value)
+        for member, filing in _newest(sheet, Contact, point.value).items():
+            later = confirmed.get(member, filing)
+            since = later.moment if later.index > filing.index else filing.moment
+            if point_at(filing, since, sheet.as_of).overdue:
+                sheet.count("contacts.overdue", [member], filing.index)
+
+
+def _newest(sheet: Sheet, kind: type[Filed], about: str) -> dict[str, Filing]:
+    """Each member's newest filing of that kind about that at the end of the quarter, if it stands."""
+    state = sheet.gathered.state
+    found = {one.member: one for one in state.filings(kind.kind, about) if one.moment <= sheet.as_of}
+    return {member: one for member, one in found.items() if stands(state, one)}
 
 
 def _reports(sheet: Sheet) -> None:
@@ -221,31 +305,9 @@ def _reports(sheet: Sheet) -> None:
 
 def _tally(sheet: Sheet, filing: Filing, body: Tally) -> None:
     sheet.add("uploads.checked", filing.member, filing.index, body.checked)
-    for _, matched, acted, stood in body.counts:
-        sheet.add("uploads.matched", filing.member, filing.index, matched)
-        sheet.add("uploads.acted", filing.member, filing.index, acted)
-        sheet.add("uploads.let-stand", filing.member, filing.index, stood)
-
-
-def _actions(sheet: Sheet) -> None:
-    """What became of the actions that the review of the quarter before has agreed on."""
-    state = sheet.gathered.state
-    before = str(sheet.quarter.later(-1))
-    agreed: dict[str, tuple[int, int]] = {}
-    done: dict[str, int] = {}
-    for filing in state.filings(Review.kind, before):
-        if stands(state, filing):
-            for action, until in Review.read(filing).actions:
-                agreed.setdefault(action, (filing.index, until))
-            for later in state.filings(ActionDone.kind, str(filing.index)):
-                if stands(state, later) and later.moment <= sheet.as_of:
-                    done.setdefault(ActionDone.read(later).action, later.index)
-    for action, (leaf, until) in sorted(agreed.items()):
-        sheet.count("actions.agreed", [], leaf)
-        if action in done:
-            sheet.count("actions.done", [], done[action])
-        else:
-            sheet.count("actions.late" if until < sheet.as_of else "actions.open", [], leaf)
+    for place, name in enumerate(("matched", "acted", "let-stand"), 1):
+        total = sum(int(count[place]) for count in body.counts)
+        sheet.add(f"uploads.{name}", filing.member, filing.index, total)
 
 
 _COUNTERS: Final[Mapping[type, Callable[[Sheet, Stated], None]]] = {
@@ -254,6 +316,7 @@ _COUNTERS: Final[Mapping[type, Callable[[Sheet, Stated], None]]] = {
     Submit: _entry,
     Withdraw: _ended,
     Ruling: _ended,
+    Void: _ended,
     MemberSuspend: _suspended,
 }
 """What is done with a statement of the quarter, by its kind."""

@@ -1,7 +1,7 @@
 """Figures: what the report counts, and the leaves behind each number.
 
 docs/methods/report.md defines every figure. Nothing here reads a clock: what is open or overdue is so at the
-end of the quarter, or at the moment of the newest statement if that is earlier.
+quarter's last second, or at the moment of the newest statement if that is earlier.
 """
 
 from __future__ import annotations
@@ -50,12 +50,11 @@ class Sheet:
     _leaves: dict[tuple[str, str], list[int]] = field(default_factory=lambda: defaultdict(list))
     _sums: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     _made: list[Figure] = field(default_factory=list)
-    _reported: set[str] = field(default_factory=set)
 
     @property
     def as_of(self) -> int:
-        """The moment at which the figures are so: the quarter's end, or the newest statement's moment."""
-        return min(self.quarter.stop, self.gathered.newest)
+        """The moment at which the figures are so: the quarter's last second, or the newest statement's."""
+        return self.quarter.as_of(self.gathered.newest)
 
     def within(self, moment: int) -> bool:
         """Whether a statement of that moment belongs to the quarter."""
@@ -74,10 +73,19 @@ class Sheet:
 
     def add(self, name: str, scope: str, leaf: int, number: int) -> None:
         """Add a number that a member has reported."""
-        self._reported.add(name)
         for one in (scope, OVERALL):
             self._leaves[one, name].append(leaf)
             self._sums[one, name] += number
+
+    def complete(self, groups: Mapping[str, Iterable[str]]) -> None:
+        """Let figures be 0 that nothing was counted for: ``groups`` has the names that go with a name.
+
+        All together have every name; a member has those that go with a name that it has.
+        """
+        for name, others in groups.items():
+            for scope in {*self.scopes(name), OVERALL}:
+                for one in (name, *others):
+                    self._leaves[scope, one] += ()
 
     def made(self, figure: Figure) -> None:
         """Add a figure that is no count."""
@@ -103,15 +111,20 @@ class Sheet:
             Figure(
                 scope,
                 name,
-                self._sums[scope, name] if name in self._reported else len(leaves),
+                self._sums[scope, name] if is_reported(name) else len(leaves),
                 "count",
                 _sorted(leaves),
-                name in self._reported,
+                is_reported(name),
             )
             for (scope, name), leaves in self._leaves.items()
         )
         found = [*counted, *self._made]
         return tuple(sorted(found, key=lambda one: (one.scope != OVERALL, one.scope, one.name)))
+
+
+def is_reported(name: str) -> bool:
+    """Whether a figure is what members have reported, and nothing that follows from the log."""
+    return name.startswith("uploads.")
 
 
 def percent(some: int, every: int) -> str:

@@ -13,11 +13,15 @@ from hashpact.log import tree
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """A statement that keeps the rules: its leaf's index, its moment in Unix seconds, its member and body."""
+    """A statement that keeps the rules: its leaf's index, its moment in Unix seconds, its member and body.
+
+    ``key`` is the id of the key that signed it.
+    """
 
     index: int
     moment: int
     member: str
+    key: bytes
     body: AnyBody
 
 
@@ -58,5 +62,5 @@ def gather(leaves: Iterable[bytes]) -> Gathered:
         if statement is not None and len(folded.faults) == faults:
             found.origin = found.origin or statement.log
             said = moment.newest(folded.state.times())
-            found.stated.append(Stated(index, said, statement.member, statement.body))
+            found.stated.append(Stated(index, said, statement.member, statement.key, statement.body))
     return found

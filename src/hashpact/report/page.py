@@ -55,6 +55,7 @@ def to_html(report: QuarterReport, language: str, zone: str) -> bytes:
         _section("trend", say("trend"), _trend(report, language)),
         _section("overview", say("overview"), _table(report, OVERALL, language, say("overview"))),
         _section("members", say("members"), "".join(_members(report, language))),
+        _section("actions", say("actions"), _actions(report, language, zone)),
         _section("context", say("context"), _context(language)),
     ]
     page = (
@@ -92,14 +93,14 @@ def _clocks(report: QuarterReport, language: str) -> str:
     for number, rate in enumerate(_RATES):
         heading = figure_name(rate, language)
         bars = [
-            (names.get(scope, scope), _number(one.value), f"{one.value} %")
+            (names.get(scope, scope), _number(one.value), _written(one, language))
             for scope in scopes
             for one in [found[f"{scope}/{rate}"]]
         ]
         chart = charts.bars(f"clocks-{number}", heading, bars)
         parts.append(f"<figure>{chart}<figcaption>{escape(heading)}</figcaption></figure>")
     rows = [
-        (names.get(scope, scope), *(str(found[f"{scope}/{rate}"].value) for rate in _RATES))
+        (names.get(scope, scope), *(_bare(found[f"{scope}/{rate}"].value, language) for rate in _RATES))
         for scope in scopes
     ]
     heads = [text("member", language), *(f"{figure_name(rate, language)}, %" for rate in _RATES)]
@@ -111,7 +112,7 @@ def _labels(report: QuarterReport, language: str) -> str:
     rates = [one for one in of_scope(report.figures, OVERALL) if one.name.startswith(_LABEL_RATE)]
     named = [(one.name.removeprefix(_LABEL_RATE), one) for one in rates]
     heading = text("labels", language)
-    bars = [(label, _number(one.value), f"{one.value} %") for label, one in named]
+    bars = [(label, _number(one.value), _written(one, language)) for label, one in named]
     heads = [text("label", language), text("percent", language)]
     table = _rows(escape(heading), heads, [(label, str(one.value)) for label, one in named], numbers=(1,))
     return f"<figure>{charts.bars('labels-0', heading, bars)}</figure>{table}"
@@ -132,12 +133,8 @@ def _trend(report: QuarterReport, language: str) -> str:
         for rate in rates
     ]
     heading = text("trend", language)
-    nothing = text("none", language)
     rows = [
-        (
-            figure_name(name, language),
-            *(nothing if values[place] is None else str(values[place]) for _, values in report.trend),
-        )
+        (figure_name(name, language), *(_bare(values[place], language) for _, values in report.trend))
         for place, name in enumerate(TREND)
     ]
     chart = charts.lines("trend-0", heading, quarters, series)
@@ -153,6 +150,25 @@ def _trend(report: QuarterReport, language: str) -> str:
 def _members(report: QuarterReport, language: str) -> Iterable[str]:
     for member in report.members:
         yield f"<h3>{escape(member)}</h3>\n{_table(report, member, language, escape(member))}"
+
+
+def _actions(report: QuarterReport, language: str, zone: str) -> str:
+    """What the review of the quarter before has agreed on, with the statement that did each."""
+    heads = [text(key, language) for key in ("action", "until", "standing", "done-by")]
+    rows = [
+        (
+            one.action,
+            _local(one.until, zone),
+            text("done-late" if one.done is not None and one.late else one.standing, language),
+            text("nobody", language)
+            if one.done is None
+            else text("by-leaf", language, member=one.member, leaf=one.done if one.by is None else one.by),
+        )
+        for one in report.actions
+    ]
+    if not rows:
+        return f'<p class="note">{escape(text("no-actions", language))}</p>\n'
+    return _rows(escape(text("actions", language)), heads, rows, numbers=())
 
 
 def _context(language: str) -> str:
@@ -183,8 +199,15 @@ def _rows(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], num
 
 def _written(figure: Figure, language: str) -> str:
     """The value of a figure with its unit."""
+    if figure.value == "-":
+        return text("none", language)
     unit = "" if figure.unit == "count" else f" {text(figure.unit, language)}"
     return f"{figure.value}{unit}"
+
+
+def _bare(value: int | str | None, language: str) -> str:
+    """A value without its unit."""
+    return text("none", language) if value in {None, "-"} else str(value)
 
 
 def _source(figure: Figure, language: str) -> str:

@@ -41,6 +41,10 @@ class Quarter:
         """The first second after it."""
         return self.later(1).start
 
+    def as_of(self, newest: int) -> int:
+        """The moment that a report is as of: the quarter's last second, or the newest statement's moment."""
+        return min(self.stop - 1, newest)
+
     def later(self, quarters: int) -> Quarter:
         """The quarter so many later, or earlier if it is negative."""
         year, number = divmod(self.year * _QUARTERS + self.number - 1 + quarters, _QUARTERS)

@@ -1,98 +1,337 @@
-"""Recount: the numbers again from the leaves that a report names, each read by itself.
+"""Recount: every figure a second time, by a plain path of its own.
 
-It uses nothing of how figures are counted: only the statements' own fields and moments.
+It reads the statements themselves, in the order of the log: no filing, and nothing that `counting` or
+`hashpact.domain.conduct` derives. Of the fold it takes which statements keep the rules, the moment of each,
+which keys are revoked, and which ruling has struck an entry. What differs from a report is an error of one of
+the two.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from hashpact.domain.kinds import Decision, Notice, Tally
+from hashpact.domain import standing
+from hashpact.domain.kinds.body import ADMIN
+from hashpact.domain.state import ConductTerms
 from hashpact.report.figures import Figure
 from hashpact.report.gathering import Gathered, Stated
-from hashpact.report.report import QuarterReport
+from hashpact.report.quarter import Quarter
+from hashpact.report.report import TREND, QuarterReport
 
-_KINDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "actions": ("review", "action-done"),
-    "appeals": ("appeal",),
-    "contacts": ("contact",),
-    "entries": ("submit", "withdraw", "ruling"),
-    "incidents": ("key-revoke", "key-suspend", "member-suspend", "void", "clock-mend"),
-    "keys": ("key-rotate",),
-    "notices": ("notice",),
-    "practices": ("practice",),
-    "rate": ("notice",),
-    "replies": ("question", "decision", "appeal"),
-    "reviews": ("review",),
-    "suspensions": ("member-suspend",),
-    "trainings": ("training",),
-    "uploads": ("tally",),
-}
-"""The kinds of the statements that may be behind a figure, by the first word of its name."""
-_TALLIED: Final = {"checked": None, "matched": 1, "acted": 2, "let-stand": 3}
-_DAY: Final = 24 * 3600
+_DAY: Final = 86_400
+_CONFIRM: Final = 90 * _DAY
+_ONE_EACH: Final = {"practice": "practices", "review": "reviews.signed"}
+_INCIDENTS: Final = ("key-revoke", "key-suspend", "member-suspend", "void", "clock-mend")
+_ALL: Final = "all"
 
 
 def disagreements(report: QuarterReport, gathered: Gathered) -> Iterator[str]:
-    """Every figure that the leaves behind it do not bear out, described."""
-    stated = {one.index: one for one in gathered.stated}
-    for figure in report.figures:
-        wrong = _wrong(figure, stated)
-        if wrong is not None:
-            yield f"{figure.id}: {wrong}"
+    """Every figure of a report that is not as the leaves have it, described; also one that is left out."""
+    book = Book(gathered, report.quarter)
+    stated = {figure.id: figure for figure in report.figures}
+    for name in sorted(stated.keys() | book.found.keys()):
+        figure = stated.get(name)
+        value, leaves = book.found.get(name, _nothing(figure))
+        if figure is None:
+            if leaves:
+                yield f"{name}: left out, but the leaves have {value}"
+        elif figure.value != value:
+            yield f"{name}: {figure.value}, but the leaves have {value}"
+        elif figure.leaves != leaves:
+            yield f"{name}: {figure.value}, but it is not these leaves that are behind it"
+    for quarter, values in report.trend:
+        found = book.found if quarter == report.quarter else Book(gathered, quarter).found
+        for name, told in zip(TREND, values, strict=True):
+            again, _ = found.get(f"{_ALL}/{name}", (told if told in {None, 0, "-"} else None, ()))
+            if told != again:
+                yield f"{_ALL}/{name}: {told} in {quarter}, but the leaves have {again}"
 
 
-def _wrong(figure: Figure, stated: Mapping[int, Stated]) -> str | None:
-    """What the leaves behind a figure say against it."""
-    missing = [leaf for leaf in figure.leaves if leaf not in stated]
-    if missing:
-        return f"leaf {missing[0]} is no statement that counts"
-    behind = [stated[leaf] for leaf in figure.leaves]
-    kinds = _KINDS[figure.name.partition(".")[0]]
-    foreign = [one for one in behind if one.body.kind not in kinds]
-    if foreign:
-        return f"leaf {foreign[0].index} is a {foreign[0].body.kind}"
-    if figure.unit == "count":
-        found = _counted(figure, behind)
-        return None if found == figure.value else f"{figure.value}, but the leaves have {found}"
-    if figure.name in {"rate.within-24h", "rate.within-clock", "rate.acted", "rate.feedback"}:
-        return _rated(figure, behind, stated)
-    return None
+def _nothing(figure: Figure | None) -> tuple[int | str | None, tuple[int, ...]]:
+    """What a figure is that nothing was counted for."""
+    return {"count": 0, "percent": "-"}.get("" if figure is None else figure.unit), ()
 
 
-def _counted(figure: Figure, behind: list[Stated]) -> int:
-    """The number again: leaves, or what tallies add up to."""
-    name = figure.name.partition(".")[2]
-    if not figure.reported:
-        return len(behind)
-    place = _TALLIED[name]
-    total = 0
-    for one in {one.index: one for one in behind}.values():
-        body: Any = one.body
-        assert isinstance(body, Tally)  # noqa: S101  # its kind was looked at
-        total += body.checked if place is None else sum(int(count[place]) for count in body.counts)
-    return total
+@dataclass(slots=True)
+class Book:
+    """The figures of a quarter, recounted: ``found`` has for each its value and the leaves behind it."""
 
+    gathered: Gathered
+    quarter: Quarter
+    found: dict[str, tuple[int | str | None, tuple[int, ...]]] = field(default_factory=dict)
+    _last: int = 0
+    _of: dict[str, list[Stated]] = field(default_factory=lambda: defaultdict(list))
+    _every: dict[int, Any] = field(default_factory=dict)
+    _behind: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    _seconds: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
 
-def _rated(figure: Figure, behind: list[Stated], stated: Mapping[int, Stated]) -> str | None:
-    """Whether a rate within 24 hours can be: no more than were decided on within a day at all."""
-    if figure.name != "rate.within-24h" or figure.value == "-":
-        return None
-    notices = {one.index: one for one in behind}
-    first: dict[tuple[int, str], int] = {}
-    for one in stated.values():
-        body = one.body
-        if isinstance(body, Decision) and body.notice in notices:
-            first.setdefault((body.notice, one.member), one.moment)
-    possible = 0
-    for index, one in notices.items():
-        assert isinstance(one.body, Notice)  # noqa: S101  # as above
-        for member in one.body.addressees:
-            decided = first.get((index, member))
-            in_time = decided is not None and decided - one.moment <= _DAY
-            possible += in_time and figure.scope in {"all", member}
-    most = 100 * possible / len(behind)
-    return (
-        None if float(figure.value) <= most + 0.05 else f"{figure.value} %, but at most {most:.1f} % can be"
-    )
+    def __post_init__(self) -> None:
+        """Count."""
+        self._last = min(self.quarter.stop - 1, self.gathered.newest)
+        for one in self.gathered.stated:
+            self._of[one.body.kind].append(one)
+            self._every[one.index] = one
+        for count in (self._notices, self._appeals, self._replies, self._entries, self._ends, self._contacts):
+            count()
+        self._others()
+        self._actions()
+        for name, behind in self._behind.items():
+            self.found[name] = len(behind), tuple(sorted(behind))
+        self._tallies()
+        for scope in sorted({name.partition("/")[0] for name in self._behind}):
+            self._rates(scope)
+
+    def _stands(self, one: Stated) -> bool:
+        return one.member == ADMIN or standing.stands(self.gathered.state, one.key, one.index)
+
+    def _standing(self, kind: str) -> list[Stated]:
+        return [one for one in self._of[kind] if self._stands(one)]
+
+    def _within(self, some: Iterable[Stated]) -> list[Stated]:
+        return [one for one in some if self.quarter.start <= one.moment < self.quarter.stop]
+
+    def _until(self, some: Iterable[Stated]) -> list[Stated]:
+        return [one for one in some if one.moment <= self._last]
+
+    def _body(self, index: int | None, kind: str) -> Any:  # noqa: ANN401 - of any kind
+        """The statement of that kind at that index, if it stands."""
+        one = None if index is None else self._every.get(index)
+        return one if one is not None and one.body.kind == kind and self._stands(one) else None
+
+    def _terms(self, index: int) -> ConductTerms:
+        before: list[Any] = [one.body for one in self._of["policy"] if one.index <= index]
+        return before[-1].terms if before else ConductTerms()
+
+    def _tick(self, name: str, leaf: int, *members: str | None) -> None:
+        for scope in (*(member for member in members if member is not None), _ALL):
+            self._behind[f"{scope}/{name}"].append(leaf)
+
+    def _notices(self) -> None:
+        given, arrived = defaultdict(list), set()
+        for one in self._until(self._standing("decision")):
+            given[self._any(one).notice, one.member].append(one)
+        for one in self._until(self._standing("receipt-confirm")):
+            arrived.add((self._any(one).notice, one.member))
+        for one in self._within(self._standing("notice")):
+            notice = self._any(one)
+            limit = self._terms(one.index).seconds(notice.clock, notice.labels)
+            for member in notice.addressees:
+                self._notice(one, member, given[one.index, member], limit)
+                if (one.index, member) in arrived:
+                    self._tick("notices.confirmed", one.index, member)
+
+    def _notice(self, one: Stated, member: str, given: list[Stated], limit: int) -> None:
+        notice = self._any(one)
+        names = ["valid", f"channel.{notice.channel.value}", f"basis.{notice.basis.value}"]
+        if given:
+            took, decision = given[0].moment - one.moment, self._any(given[-1])
+            names += ["answered", f"outcome.{decision.outcome.value}"]
+            names += [name for name, most in (("within-24h", _DAY), ("within-clock", limit)) if took <= most]
+            names += ["feedback"] if decision.notified is not None else []
+            names += [f"label.{label}.answered" for label in notice.labels]
+            if decision.outcome.value in {"removed", "restricted"}:
+                names += ["acted", *(f"label.{label}.acted" for label in notice.labels)]
+            for scope in (member, _ALL):
+                self._seconds[scope].append(took)
+        else:
+            names.append("overdue" if self._last - one.moment > limit else "open")
+        for name in names:
+            self._tick(f"notices.{name}", one.index, member)
+
+    def _appeals(self) -> None:
+        charter = self.gathered.state.charter()
+        quorum = None if charter is None else charter.terms.quorum
+        ruled: dict[int, list[Stated]] = defaultdict(list)
+        for one in self._until(self._standing("ruling")):
+            ruled[self._any(one).appeal].append(one)
+        for one in self._within(self._standing("appeal")):
+            appeal = self._any(one)
+            about = self._every.get(appeal.entry) or self._body(appeal.decision, "decision")
+            owner = None if about is None else about.member
+            results = [(each.member, self._any(each).outcome.value) for each in ruled[one.index]]
+            own = [outcome for member, outcome in results if member == owner]
+            panel = [outcome for member, outcome in results if member != owner]
+            ended = "upheld" if "upheld" in own else None
+            for outcome in ("upheld", "rejected"):
+                if ended is None and quorum is not None and panel.count(outcome) >= quorum:
+                    ended = outcome
+            if ended is None and own and quorum is None:
+                ended = "rejected"
+            late = not own and self._last - one.moment > self._terms(one.index).seconds("appeal")
+            names = ["made", ended or ("overdue" if late else "open")]
+            names += ["by-panel"] if ended and panel else []
+            for name in names:
+                self._tick(f"appeals.{name}", one.index, owner)
+
+    def _replies(self) -> None:
+        given = {
+            (self._any(one).about, one.member): one.moment for one in self._until(self._standing("reply"))
+        }
+        for kind, asked in (("question", None), ("decision", self._of_decision), ("appeal", self._of_appeal)):
+            for one in self._within(self._standing(kind)):
+                authority = self._any(one).addressee if asked is None else asked(one)
+                if authority is None:
+                    continue
+                limit = self._terms(one.index).seconds("reply")
+                replied = given.get((one.index, authority))
+                if replied is None:
+                    name = "overdue" if self._last - one.moment > limit else "open"
+                else:
+                    name = "answered" if replied - one.moment <= limit else "answered-late"
+                self._tick("replies.awaited", one.index, authority)
+                self._tick(f"replies.{name}", one.index, authority)
+
+    def _of_decision(self, one: Stated) -> str | None:
+        """The authority that a decision says back to: it has not done what was asked."""
+        decision = self._any(one)
+        if decision.outcome.value in {"removed", "restricted"}:
+            return None
+        return self._asking(decision)
+
+    def _of_appeal(self, one: Stated) -> str | None:
+        appeal = self._any(one)
+        if appeal.entry is not None:
+            authority: str | None = self._every[appeal.entry].body.authority
+            return authority
+        decided = self._body(appeal.decision, "decision")
+        return None if decided is None else self._asking(decided.body)
+
+    def _asking(self, decision: Any) -> str | None:  # noqa: ANN401 - a body
+        notice = self._body(decision.notice, "notice")
+        return None if notice is None else notice.body.authority
+
+    def _entries(self) -> None:
+        given: dict[int, dict[str, tuple[Stated, str]]] = defaultdict(dict)
+        for one in self._until(self.gathered.stated):
+            body = self._any(one)
+            if body.kind == "opinion":
+                given[body.entry][one.member] = one, body.stance.value
+            elif body.kind == "ruling" and body.entry is not None and self._disputes(one):
+                given[body.entry][one.member] = one, "dispute"
+        for one in self._within(self._standing("submit")):
+            stances = [stance for by, stance in given[one.index].values() if self._stands(by)]
+            entry = self._any(one)
+            self._tick("entries.shared", one.index, one.member)
+            if entry.basis.value == "law":
+                self._tick("entries.by-law", one.index, one.member)
+                self._tick("entries.asked-for", one.index, entry.authority)
+            if "dispute" in stances:
+                self._tick("entries.disputed", one.index, one.member)
+            if stances.count("endorse") > 1:
+                self._tick("entries.endorsed-by-two", one.index, one.member)
+
+    def _disputes(self, one: Stated) -> bool:
+        ruling = self._any(one)
+        about_decision = self._every[ruling.appeal].body.decision is not None
+        return about_decision and self._every[ruling.entry].member != one.member
+
+    def _ends(self) -> None:
+        withdrawn: dict[int, Stated] = {}
+        struck: dict[int, Stated] = {}
+        for one in self.gathered.stated:
+            body = self._any(one)
+            if body.kind == "void":
+                struck[body.entry] = one
+            elif body.kind == "withdraw":
+                withdrawn[body.entry] = one
+            elif body.kind == "ruling" and body.entry is not None:
+                entry = self.gathered.state.entry(body.entry)
+                if one.member == self._every[body.entry].member:
+                    withdrawn[body.entry] = one
+                elif entry is not None and entry.voided_at == one.index:
+                    struck[body.entry] = one
+        for index in withdrawn.keys() | struck.keys():
+            newest = withdrawn.get(index)
+            ends = [one for one in (struck.get(index), newest) if one is not None and self._stands(one)]
+            for one in self._within(sorted(ends, key=lambda one: one.index)[:1]):
+                self._tick("entries.ended", one.index, self._every[index].member)
+
+    def _contacts(self) -> None:
+        named = {(one.member, self._any(one).point): one for one in self._until(self._of["contact"])}
+        seen = {(one.member, self._any(one).point): one for one in self._until(self._of["contact-confirm"])}
+        for which, one in named.items():
+            point, again = self._any(one), seen.get(which, one)
+            since = again.moment if again.index > one.index and self._stands(again) else one.moment
+            live = point.valid_from <= self._last < point.valid_to
+            if live and self._stands(one) and self._last - since > _CONFIRM:
+                self._tick("contacts.overdue", one.index, one.member)
+
+    def _others(self) -> None:
+        for kind, name in _ONE_EACH.items():
+            for one in self._within(self._standing(kind)):
+                self._tick(name, one.index, one.member)
+        for one in self._within(self._of["key-rotate"]):
+            self._tick("keys.rotated", one.index, one.member)
+        for one in self._within(self._of["member-suspend"]):
+            self._tick("suspensions", one.index, self._any(one).id)
+        for kind in _INCIDENTS:
+            for one in self._within(self._of[kind]):
+                self._tick("incidents", one.index, getattr(one.body, "id", None))
+        for one in self._standing("training"):
+            if self._any(one).month in self.quarter.months:
+                self._tick("trainings", one.index, one.member)
+
+    def _actions(self) -> None:
+        before = str(self.quarter.later(-1))
+        reviews = [one for one in self._until(self._standing("review")) if self._any(one).quarter == before]
+        signed = {one.index for one in reviews}
+        done: dict[str, int] = {}
+        for one in self._until(self._standing("action-done")):
+            if self._any(one).review in signed:
+                done.setdefault(self._any(one).action, one.index)
+        named: set[str] = set()
+        for one in reviews:
+            for action, until in self._any(one).actions:
+                if action not in named:
+                    named.add(action)
+                    self._tick("actions.agreed", one.index)
+                    standing_ = "done" if action in done else "late" if until < self._last else "open"
+                    self._tick(f"actions.{standing_}", done.get(action, one.index))
+
+    def _tallies(self) -> None:
+        newest = {(one.member, self._any(one).month): one for one in self._of["tally"]}
+        sums: dict[str, tuple[int, tuple[int, ...]]] = {}
+        counters: dict[str, Callable[[Any], int]] = {
+            "checked": lambda body: body.checked,
+            "matched": lambda body: sum(count[1] for count in body.counts),
+            "acted": lambda body: sum(count[2] for count in body.counts),
+            "let-stand": lambda body: sum(count[3] for count in body.counts),
+        }
+        for (member, month), one in newest.items():
+            if month in self.quarter.months and self._stands(one):
+                for name, counter in counters.items():
+                    for scope in (member, _ALL):
+                        total, leaves = sums.get(f"{scope}/uploads.{name}", (0, ()))
+                        leaves = tuple(sorted((*leaves, one.index)))
+                        sums[f"{scope}/uploads.{name}"] = total + counter(self._any(one)), leaves
+        self.found.update(sums)
+
+    def _rates(self, scope: str) -> None:
+        """The rates and times, from what was counted."""
+        parts = [("within-24h", "valid"), ("within-clock", "valid")]
+        parts += [("acted", "answered"), ("feedback", "answered")]
+        named = [(f"rate.{part}", f"notices.{part}", f"notices.{whole}") for part, whole in parts]
+        for name in list(self._behind):
+            of, _, what = name.partition("/")
+            if of == scope and what.startswith("notices.label.") and what.endswith(".answered"):
+                label = what.removeprefix("notices.label.").removesuffix(".answered")
+                named.append((f"rate.removed.{label}", f"notices.label.{label}.acted", what))
+        for rate, part, whole in named:
+            every = self._behind.get(f"{scope}/{whole}", [])
+            if every:
+                some = len(self._behind.get(f"{scope}/{part}", []))
+                tenths = (2000 * some + len(every)) // (2 * len(every))
+                self.found[f"{scope}/{rate}"] = f"{tenths // 10}.{tenths % 10}", tuple(sorted(every))
+        seconds = sorted(self._seconds[scope])
+        leaves = tuple(sorted(set(self._behind.get(f"{scope}/notices.answered", []))))
+        for name, of_hundred in (("median", 50), ("95th", 95)) if seconds else ():
+            rank = (len(seconds) * of_hundred + 99) // 100
+            self.found[f"{scope}/notices.seconds.{name}"] = seconds[rank - 1], leaves
+
+    @staticmethod
+    def _any(one: Stated) -> Any:  # noqa: ANN401 - its kind says which
+        """The fields of a statement."""
+        return one.body

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from hashpact.domain.conduct.agreed import AgreedAction
 from hashpact.errors import InvalidInputError, NotFoundError
-from hashpact.report.counting import count
+from hashpact.report.counting import actions, count
 from hashpact.report.figures import OVERALL, Figure, by_id
 from hashpact.report.gathering import Gathered, gather
 from hashpact.report.quarter import Quarter
@@ -44,7 +45,7 @@ class QuarterReport:
     """The report on a quarter, of the first ``size`` leaves of a log. Times are in Unix seconds.
 
     ``root`` is the root of their tree. ``trend`` has for each quarter its figures named in `TREND`, in order;
-    a figure that there is not is None.
+    a figure that there is not is None. ``actions`` are those of the review of the quarter before.
     """
 
     origin: str
@@ -55,6 +56,7 @@ class QuarterReport:
     members: tuple[str, ...]
     figures: tuple[Figure, ...]
     trend: tuple[tuple[Quarter, tuple[int | str | None, ...]], ...]
+    actions: tuple[AgreedAction, ...] = ()
 
 
 def make(leaves: Iterable[bytes], quarter: Quarter) -> tuple[QuarterReport, Gathered]:
@@ -72,7 +74,8 @@ def make(leaves: Iterable[bytes], quarter: Quarter) -> tuple[QuarterReport, Gath
     trend = []
     for past in range(QUARTERS - 1, -1, -1):
         of = quarter.later(-past)
-        found = by_id(count(gathered, of)) if past else {}
+        begun = of.stop > gathered.stated[0].moment
+        found = by_id(count(gathered, of)) if past and begun else {}
         trend.append((of, found))
     figures = count(gathered, quarter)
     trend[-1] = (quarter, by_id(figures))
@@ -81,12 +84,13 @@ def make(leaves: Iterable[bytes], quarter: Quarter) -> tuple[QuarterReport, Gath
         size=gathered.size,
         root=gathered.root,
         quarter=quarter,
-        as_of=min(quarter.stop, gathered.newest),
+        as_of=quarter.as_of(gathered.newest),
         members=tuple(sorted({one.scope for one in figures} - {OVERALL})),
         figures=figures,
         trend=tuple(
             (of, tuple(_value(found.get(f"{OVERALL}/{name}")) for name in TREND)) for of, found in trend
         ),
+        actions=actions(gathered, quarter),
     )
     return report, gathered
 

@@ -34,6 +34,19 @@ def to_json(report: QuarterReport) -> bytes:
             for figure in report.figures
         },
         "trend": {str(quarter): dict(zip(TREND, values, strict=True)) for quarter, values in report.trend},
+        "actions": [
+            {
+                "action": one.action,
+                "until": one.until,
+                "standing": one.standing,
+                "late": one.late,
+                "agreed": one.agreed,
+                "done": one.done,
+                "member": one.member,
+                "by": one.by,
+            }
+            for one in report.actions
+        ],
         "context": [
             {"year": year, "within_24h": within, "removed": removed, "feedback": feedback}
             for year, within, removed, feedback in EUROPE

@@ -32,9 +32,13 @@ def points_of(view: View, member: str, now: int) -> Iterator[ContactPoint]:
         filing = newest(view, Contact, point.value, member)
         if filing is None:
             continue
-        contact = Contact.read(filing)
-        if contact.valid_to <= contact.valid_from:
-            continue
-        seen = confirmed(view, filing)
-        live = contact.valid_from <= now < contact.valid_to
-        yield ContactPoint(filing, contact, seen, live, live and now - seen > CONFIRM_EVERY)
+        found = point_at(filing, confirmed(view, filing), now)
+        if found.contact.valid_to > found.contact.valid_from:
+            yield found
+
+
+def point_at(filing: Filing, confirmed_at: int, now: int) -> ContactPoint:
+    """The contact point of a filing at the moment ``now``, last confirmed at that moment."""
+    contact = Contact.read(filing)
+    live = contact.valid_from <= now < contact.valid_to
+    return ContactPoint(filing, contact, confirmed_at, live, live and now - confirmed_at > CONFIRM_EVERY)
