@@ -273,7 +273,6 @@ def _opinions(sheet: Sheet) -> None:
 
 def _contacts(sheet: Sheet) -> None:
     """Count the contact points that were to be confirmed again at the end of the quarter."""
-    state = sheet.gathered.state
     for point in Point:
         confirmed = _newest(sheet, ContactConfirm, point.value)
         for member, filing in _newest(sheet, Contact, point.value).items():

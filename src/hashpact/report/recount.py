@@ -52,7 +52,8 @@ def disagreements(report: QuarterReport, gathered: Gathered) -> Iterator[str]:
 
 def _nothing(figure: Figure | None) -> tuple[int | str | None, tuple[int, ...]]:
     """What a figure is that nothing was counted for."""
-    return {"count": 0, "percent": "-"}.get("" if figure is None else figure.unit), ()
+    values: dict[str, int | str] = {"count": 0, "percent": "-"}
+    return None if figure is None else values.get(figure.unit), ()
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -25,19 +26,6 @@ from hashpact.report.report import QuarterReport, make
 QUARTER = Quarter(2027, 1)
 BY_LAW: dict[str, Any] = {"basis": Basis.LAW, "authority": "council", "article": "decree-13-5"}
 MEMBERS = tuple(ROLES)
-OTHERS = ("entry", "law-entry", "notice", "law-notice", "review")
-ABOUT = ("arrived", "decide", "opinion", "withdraw", "void", "appeal", "counter", "rule", "reply", "done")
-ALONE = ("wait", "ask", "contact", "confirm", "training", "tally", "practice", "revoke")
-STEPS = st.lists(
-    st.tuples(
-        st.sampled_from((*OTHERS, *ABOUT, *ALONE)),
-        st.sampled_from(MEMBERS),
-        st.integers(0, 99),
-        st.integers(0, 9),
-    ),
-    max_size=40,
-)
-Step = tuple[str, str, int, int]
 
 
 class Anything(Noticed):
@@ -53,66 +41,85 @@ class Anything(Noticed):
         """Take these steps."""
         made: dict[str, list[int]] = defaultdict(list)
         for step, who, at, number in steps:
-            made[step].append(self._step(step, who, number, lambda *kinds, at=at: _one_of(made, kinds, at)))
+            made[step].append(TAKEN[step](self, who, number, partial(_one_of, made, at)))
 
-    def _step(self, step: str, who: str, number: int, one: Callable[..., int]) -> int:
-        labels = (LABELS[number % 3],)
-        entry = one("entry", "law-entry")
-        match step:
-            case "wait":
-                self.world.clock.now += (1, 3600, 6 * 3600, 86_400, 8 * 86_400)[number % 5]
-            case "entry" | "law-entry":
-                return self.entry(who, labels, **(BY_LAW if step == "law-entry" else {}))
-            case "notice":
-                to = ("acme", "bravo") if number % 2 else ("acme",)
-                return self.notice(*to, labels=labels, clock=("code", "urgent")[number % 2])
-            case "law-notice":
-                return self.notice("acme", by="council", channel=Channel.AUTHORITY, **BY_LAW)
-            case "arrived":
-                return self.arrived(one("notice", "law-notice"), who)
-            case "decide":
-                fields = {"notified": NOW, "notified_by": "mail"} if number % 2 else {}
-                return self.decide(one("notice", "law-notice"), list(Outcome)[number % 5], who, **fields)
-            case "opinion":
-                return self.says(who, GiveOpinion(entry, list(Stance)[number % 3]))
-            case "withdraw":
-                return self.says(who, Withdraw(entry, "mistake"))
-            case "void":
-                return self.takes(self.world.by_admins(Void(entry, "mistake")))
-            case "appeal":
-                return self.appeal(entry=entry, by=who)
-            case "counter":
-                return self.appeal(decision=one("decide"), by=who)
-            case "rule":
-                outcome = list(AppealOutcome)[number % 2]
-                upheld = outcome is AppealOutcome.UPHELD and number % 3 > 0
-                return self.rule(one("appeal", "counter"), outcome, who, entry if upheld else None)
-            case "reply":
-                return self.reply(one("ask", "decide", "appeal", "counter"))
-            case "done":
-                return self.says(who, ActionDone(one("review"), ("train", "publish")[number % 2], None))
-            case "ask":
-                return self.ask(by=who)
-            case "contact":
-                return self.contact(who, lasts=(0, 10**6, 10**7)[number % 3])
-            case "confirm":
-                return self.confirm(who)
-            case "training":
-                return self.says(who, Training(("children",), f"2027-0{number % 5 + 1}", Heads.FEW))
-            case "tally":
-                counts = tuple((label, number + 2, 1, number) for label in LABELS)
-                return self.says(who, Tally(f"2027-0{number % 5 + 1}", 100 + number, counts))
-            case "practice":
-                return self.says(who, Practice(("children",), bytes(32)))
-            case "review":
-                actions = (("publish", NOW), ("train", self.world.clock.now + number * 3600))
-                return self.says(who, Review("2026Q4", bytes(32), actions[number % 2 :]))
-            case "revoke":
-                self.takes(self.world.revoke(Identity.of(who), max(0, self.log.size - number)))
+    def waits(self, number: int) -> int:
+        """Let time pass."""
+        self.world.clock.now += (1, 3600, 6 * 3600, 86_400, 8 * 86_400)[number % 5]
         return self.log.size - 1
 
+    def decides(self, index: int, who: str, number: int) -> int:
+        """Decide on a notice, and inform the notifier or not."""
+        informed: dict[str, Any] = {"notified": NOW, "notified_by": "mail"} if number % 2 else {}
+        return self.decide(index, list(Outcome)[number % 5], who, **informed)
 
-def _one_of(made: dict[str, list[int]], kinds: tuple[str, ...], at: int) -> int:
+    def rules(self, index: int, who: str, number: int, entry: int) -> int:
+        """Rule on an appeal, with a line that names an entry or without."""
+        if number % 2:
+            return self.rule(index, AppealOutcome.REJECTED, who)
+        return self.rule(index, AppealOutcome.UPHELD, who, entry if number % 3 else None)
+
+    def reviews(self, who: str, number: int) -> int:
+        """Sign the review, with one action or two."""
+        actions = (("publish", NOW), ("train", self.world.clock.now + number * 3600))
+        return self.says(who, Review("2026Q4", bytes(32), actions[number % 2 :]))
+
+    def tallies(self, who: str, number: int) -> int:
+        """Report on a month."""
+        counts = tuple((label, number + 2, 1, number) for label in LABELS)
+        return self.says(who, Tally(_month(number), 100 + number, counts))
+
+
+Pick = Callable[..., int]
+"""Picks a leaf that one of these steps has made."""
+ENTRIES = ("entry", "law-entry")
+TAKEN: dict[str, Callable[[Anything, str, int, Pick], int]] = {
+    "wait": lambda log, _who, n, _one: log.waits(n),
+    "entry": lambda log, who, n, _one: log.entry(who, (LABELS[n % 3],)),
+    "law-entry": lambda log, who, n, _one: log.entry(who, (LABELS[n % 3],), **BY_LAW),
+    "notice": lambda log, _who, n, _one: log.notice(
+        *("acme", "bravo")[: 1 + n % 2], labels=(LABELS[n % 3],), clock=("code", "urgent")[n % 2]
+    ),
+    "law-notice": lambda log, _who, _n, _one: log.notice(
+        "acme", by="council", channel=Channel.AUTHORITY, **BY_LAW
+    ),
+    "arrived": lambda log, who, _n, one: log.arrived(one("notice", "law-notice"), who),
+    "decide": lambda log, who, n, one: log.decides(one("notice", "law-notice"), who, n),
+    "opinion": lambda log, who, n, one: log.says(who, GiveOpinion(one(*ENTRIES), list(Stance)[n % 3])),
+    "withdraw": lambda log, who, _n, one: log.says(who, Withdraw(one(*ENTRIES), "mistake")),
+    "void": lambda log, _who, _n, one: log.takes(log.world.by_admins(Void(one(*ENTRIES), "mistake"))),
+    "appeal": lambda log, who, _n, one: log.appeal(entry=one(*ENTRIES), by=who),
+    "counter": lambda log, who, _n, one: log.appeal(decision=one("decide"), by=who),
+    "rule": lambda log, who, n, one: log.rules(one("appeal", "counter"), who, n, one(*ENTRIES)),
+    "reply": lambda log, _who, _n, one: log.reply(one("ask", "decide", "appeal", "counter")),
+    "done": lambda log, who, n, one: log.says(
+        who, ActionDone(one("review"), ("train", "publish")[n % 2], None)
+    ),
+    "ask": lambda log, who, _n, _one: log.ask(by=who),
+    "contact": lambda log, who, n, _one: log.contact(who, lasts=(0, 10**6, 10**7)[n % 3]),
+    "confirm": lambda log, who, _n, _one: log.confirm(who),
+    "training": lambda log, who, n, _one: log.says(who, Training(("children",), _month(n), Heads.FEW)),
+    "tally": lambda log, who, n, _one: log.tallies(who, n),
+    "practice": lambda log, who, _n, _one: log.says(who, Practice(("children",), bytes(32))),
+    "review": lambda log, who, n, _one: log.reviews(who, n),
+    "revoke": lambda log, who, n, _one: log.takes(
+        log.world.revoke(Identity.of(who), max(0, log.log.size - n))
+    ),
+}
+Step = tuple[str, str, int, int]
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(sorted(TAKEN)), st.sampled_from(MEMBERS), st.integers(0, 99), st.integers(0, 9)
+    ),
+    max_size=40,
+)
+
+
+def _month(number: int) -> str:
+    return f"2027-0{number % 5 + 1}"
+
+
+def _one_of(made: dict[str, list[int]], at: int, *kinds: str) -> int:
     """One of the leaves that these steps have made."""
     leaves = [leaf for kind in kinds for leaf in made[kind]]
     return leaves[at % len(leaves)] if leaves else 1

@@ -13,7 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from noticing import LABELS, Noticed
 
-from hashpact.domain.kinds import ActionDone, GiveOpinion, Review, Tally, Training, Void, Withdraw
+from hashpact.domain.kinds import (
+    ActionDone,
+    GiveOpinion,
+    MemberSuspend,
+    Review,
+    Tally,
+    Training,
+    Void,
+    Withdraw,
+)
 from hashpact.domain.kinds.conduct.spelling import AppealOutcome, Channel, Heads, Outcome
 from hashpact.domain.state import Basis, Stance
 from hashpact.errors import InvalidInputError, NotFoundError
@@ -231,7 +240,33 @@ def test_contact_points_that_were_not_confirmed(made: Noticed) -> None:
     assert values(made, "all/contacts.overdue") == [0]
     made.world.clock.now = QUARTER.later(1).start + 40 * DAY
     made.says("bravo", Training(("children",), "2027-05", Heads.FEW))
-    assert figures(made, QUARTER.later(1))["all/contacts.overdue"].value == 2
+    following = QUARTER.later(1)
+    assert figures(made, following)["all/contacts.overdue"].value == 2
+    made.world.clock.now = following.stop - 1
+    made.confirm("acme")
+    assert figures(made, following)["all/contacts.overdue"].value == 1
+    made.world.clock.now = following.stop
+    made.confirm("bravo")
+    made.contact("bravo")
+    assert figures(made, following)["all/contacts.overdue"].value == 1
+
+
+def test_an_action_that_is_done_after_the_quarter_is_late_in_it(made: Noticed) -> None:
+    index = made.says("acme", Review("2026Q4", bytes(32), (("train", QUARTER.stop - 10),)))
+    made.world.clock.now = QUARTER.stop - 1
+    made.says("bravo", Training(("children",), "2027-01", Heads.FEW))
+    made.world.clock.now = QUARTER.stop
+    made.says("bravo", ActionDone(index, "train", None))
+    assert values(made, "all/actions.late", "all/actions.done") == [1, 0]
+
+
+def test_rotations_and_suspensions(made: Noticed) -> None:
+    old, new = Identity.of("acme"), Identity.of("acme", "2")
+    made.takes(made.world.rotate(old, new))
+    made.takes(made.world.suspend(new, made.world.admins[0]))
+    made.takes(made.world.leaf(MemberSuspend("bravo", "asked-for"), made.world.admins[0]))
+    names = ("acme/keys.rotated", "acme/incidents", "bravo/incidents", "bravo/suspensions", "all/incidents")
+    assert values(made, *names) == [1, 1, 1, 1, 2]
 
 
 MEMBERS = ("acme", "bravo")
