@@ -151,13 +151,16 @@ def filter_from_wire(narrow: check_pb2.Filter) -> Filter:
 def answer_to_wire(answer: Answer) -> check_pb2.CheckResponse:
     """The response to a check."""
     matches = [match_to_wire(match) for match in answer.matches]
-    return check_pb2.CheckResponse(matches=matches, position=answer.position, truncated=answer.truncated)
+    return check_pb2.CheckResponse(
+        matches=matches, position=answer.position, truncated=answer.truncated, texts=answer.texts
+    )
 
 
 def answer_from_wire(response: check_pb2.CheckResponse) -> Answer:
     """The answer in a response."""
     matches = each("matches", response.matches, match_from_wire)
-    return Answer(matches, whole("position", response.position), response.truncated)
+    texts = optional_id(response, "texts")
+    return Answer(matches, whole("position", response.position), response.truncated, texts)
 
 
 def match_to_wire(match: Match) -> check_pb2.Match:
