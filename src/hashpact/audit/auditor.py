@@ -291,7 +291,9 @@ class Auditor:
                 self._find("document", index, f"leaf {index} names a document: {error}")
                 continue
             if data is None:
-                self._find("document", index, f"leaf {index} names a document that is missing: {digest.hex()}")
+                self._find(
+                    "document", index, f"leaf {index} names a document that is missing: {digest.hex()}"
+                )
             elif hashlib.sha256(data).digest() != digest:
                 message = f"leaf {index} names a document, and there is another under {digest.hex()}"
                 self._find("document", index, message, **{f"document-{digest.hex()}": data})

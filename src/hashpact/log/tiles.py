@@ -69,7 +69,7 @@ def parse_path(path: str) -> Tile:
 
 
 def document_path(digest: bytes) -> str:
-    """Where a document that is for everybody is served, by its SHA-256: beside the tiles, and not one of theirs."""
+    """Where a document that is for everybody is served, by its SHA-256. It is no part of C2SP's layout."""
     return f"documents/{digest.hex()}"
 
 
