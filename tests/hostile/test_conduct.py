@@ -14,11 +14,10 @@ from clearinghouse import Caller, Clearinghouse, Connect
 from hashpact.domain.conduct.clocks import Standing
 from hashpact.domain.fingerprints import SHA256
 from hashpact.domain.kinds import KeyRevoke
-from hashpact.domain.messages import Submission
+from hashpact.domain.messages import MAX_DOCUMENT, Submission
 from hashpact.domain.state import Role
 from hashpact.errors import HashpactError, InvalidInputError, MalformedError, NotFoundError
 from hashpact.member import papers
-from hashpact.service.append import MAX_DOCUMENT
 
 SECRET = "the victim lives in the street of silver"  # noqa: S105  # what must not be read
 DAY = 24 * 3600

@@ -84,10 +84,11 @@ class AsyncClient(AsyncCheckClient):
         self,
         proposal: Sequence[Draft],
         *,
+        documents: Sequence[bytes] = (),
         timeout: float | None = None,  # noqa: ASYNC109  # as above
     ) -> tuple[Appended, ...]:
         """Append administrators' statements, or let them wait for signatures, as `Client.propose`."""
-        return await self._through(self._operations.propose(proposal), timeout)
+        return await self._through(self._operations.propose(proposal, documents), timeout)
 
     async def charter(self) -> Charter:
         """Who governs the log, as `Client.charter`."""

@@ -116,13 +116,20 @@ class Client(CheckClient):
         """
         return self._through(self._operations.append(submission), timeout)
 
-    def propose(self, proposal: Sequence[Draft], *, timeout: float | None = None) -> tuple[Appended, ...]:
+    def propose(
+        self,
+        proposal: Sequence[Draft],
+        *,
+        documents: Sequence[bytes] = (),
+        timeout: float | None = None,
+    ) -> tuple[Appended, ...]:
         """Append administrators' statements, all or none, and get each with its receipt, in order.
 
         Empty if not all who must sign have signed: the statements then wait at the server for the others'
-        signatures, and the same statements proposed by them are appended with all. For administrators only.
+        signatures, and the same statements proposed by them are appended with all. The ``documents`` that the
+        statements name are needed with the last signature. For administrators only.
         """
-        return self._through(self._operations.propose(proposal), timeout)
+        return self._through(self._operations.propose(proposal, documents), timeout)
 
     def charter(self) -> Charter:
         """Who governs the log. The offices are proved; the policy is as the server states it."""

@@ -18,6 +18,7 @@ from hashpact.domain.kinds import MAX_ITEMS, MAX_LABELS
 from hashpact.domain.kinds.conduct.words import MAX_WORDS
 from hashpact.domain.messages import (
     DEFAULT_PAGE,
+    MAX_DOCUMENTS,
     MAX_PAGE,
     EntriesRequest,
     MemberDetail,
@@ -56,9 +57,6 @@ MAX_CHECK: Final = 1024 * 1024
 
 MAX_CHECK_BATCH: Final = 2304 * 1024
 """The largest CheckBatchRequest, in bytes as encoded: 4096 of the largest values, each packed by itself."""
-
-MAX_DOCUMENTS: Final = 2
-"""Documents of one statement."""
 
 EVERYTHING: Final = Filter()
 """The filter that narrows nothing."""

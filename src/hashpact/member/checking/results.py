@@ -55,7 +55,7 @@ class CheckResult:
 
     @property
     def texts(self) -> bytes | None:
-        """The SHA-256 of the document that explains the labels, if anything matched. Raises ``error`` if any."""
+        """The SHA-256 of what explains the labels, if there are matches. Raises ``error`` if there is one."""
         return self.answer.texts
 
     @property

@@ -304,9 +304,9 @@ class GovernanceHandler(governance_pb2_grpc.GovernanceServiceServicer):
         As with an append, one that has begun is finished even if the caller disconnects.
         """
         require_administrator()
-        data = proposals.proposal_from_wire(request)
+        data, documents = proposals.proposal_from_wire(request)
         with self._pool.turn(CALLER.get().id, context.is_active):
-            return proposals.appended_to_wire(self._waiting.propose(data))
+            return proposals.appended_to_wire(self._waiting.propose(data, documents))
 
     def ListProposals(  # noqa: N802  # gRPC names it
         self,
