@@ -1,7 +1,6 @@
-"""Follower and Checker: what a ruling, a panel or a representative ends is not matched, and returns with a key.
+"""Follower and Checker: what a ruling, a panel or a representative ends is not matched.
 
-Each is looked at in the index, in the catalog and in the state, over each ledger, and by a follower that comes
-late.
+Each is looked at in the index, the catalog and the state, over each ledger; a late follower agrees.
 """
 
 from __future__ import annotations
