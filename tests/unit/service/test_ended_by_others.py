@@ -21,7 +21,7 @@ from hashpact.domain.kinds import AnyBody, Appeal, Contact, Ruling, Withdraw
 from hashpact.domain.kinds.conduct.spelling import AppealOutcome, Point
 from hashpact.domain.kinds.conduct.words import Words
 from hashpact.domain.messages import Submission
-from hashpact.domain.ports import Ledger
+from hashpact.domain.ports import Log
 from hashpact.lookup.catalog import EntryCatalog
 from hashpact.service.check import Checker
 from hashpact.service.follow import Follower
@@ -34,7 +34,7 @@ UPHELD, REJECTED = AppealOutcome.UPHELD, AppealOutcome.REJECTED
 class House:
     """The members of `noticing`, with a follower that is level whenever somebody looks."""
 
-    ledger: Ledger
+    ledger: Log
     world: World = field(default_factory=World)
 
     def __post_init__(self) -> None:

@@ -146,7 +146,8 @@ class RowView:
 
         Each search follows an index and ends at the limit, however many entries there are.
         """
-        searches = [("member", member_id), *(("withdrawn_by", key.id) for key in self.keys(member_id))]
+        searches: list[tuple[str, str | bytes]] = [("member", member_id)]
+        searches += [("withdrawn_by", key.id) for key in self.keys(member_id)]
         found: dict[int, Entry] = {}
         for column, value in searches:
             sql = f"SELECT {ENTRY} FROM entries WHERE {column} = ? AND idx > ? ORDER BY idx LIMIT ?"  # noqa: S608  # constants
