@@ -160,9 +160,14 @@ class AsyncClient(AsyncCheckClient):
         """
         return await self._through(self._operations.file(paper), timeout)
 
-    async def contacts(self) -> tuple[ContactDetail, ...]:
+    async def contacts(self) -> AsyncIterator[ContactDetail]:
         """The contact points of all members, by member and what they are for."""
-        return await self._run(desk.contacts())
+        after: str | None = ""
+        while after is not None:
+            page = await self._run(desk.contacts(after))
+            for contact in page.contacts:
+                yield contact
+            after = page.next_after
 
     async def notices(self, asked: MattersRequest = EVERY) -> AsyncIterator[NoticeDetail]:
         """The notices that concern the member, as they stand for each addressee, in the order of the log."""

@@ -193,9 +193,13 @@ class Client(CheckClient):
         """
         return self._through(self._operations.file(paper), timeout)
 
-    def contacts(self) -> tuple[ContactDetail, ...]:
+    def contacts(self) -> Iterator[ContactDetail]:
         """The contact points of all members, by member and what they are for."""
-        return self._run(desk.contacts())
+        after: str | None = ""
+        while after is not None:
+            page = self._run(desk.contacts(after))
+            yield from page.contacts
+            after = page.next_after
 
     def notices(self, asked: MattersRequest = EVERY) -> Iterator[NoticeDetail]:
         """The notices that concern the member, as they stand for each addressee, in the order of the log."""

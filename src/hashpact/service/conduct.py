@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from hashpact.domain.conduct.answers import (
     AppealDetail,
     ContactDetail,
+    Contacts,
     FiledDetail,
     Matters,
     MattersRequest,
@@ -32,9 +33,21 @@ LISTED: Final = frozenset({"action-done", "methods", "practice", "review", "tall
 _LOOKED_AT: Final = 500
 """Filings that are looked at for one page; a page may be short, and the next one goes on."""
 _CHUNK: Final = 100
-_MEMBERS: Final = 1000
+_MEMBERS: Final = 100
+"""Members that are looked at for one page of contact points, at most."""
+_PAGE: Final = 1024 * 1024
+"""Bytes after which a page ends: a notice alone may have 2 MiB, and as many addressees as there may be."""
 
-_Matter = TypeVar("_Matter")
+
+class _Sized(Protocol):
+    """What a page has."""
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+
+
+_Matter = TypeVar("_Matter", bound=_Sized)
 _Derive = Callable[[Snapshot, Filing], Iterator[_Matter]]
 
 
@@ -45,14 +58,19 @@ class Desk:
     ledger: Ledger
     clock: Clock
 
-    def contacts(self) -> tuple[ContactDetail, ...]:
-        """The contact points of all members, by member and by what they are for."""
-        now, found, after = self.clock(), [], ""
+    def contacts(self, after: str) -> Contacts:
+        """The contact points of members whose ids sort after that one, by member and what they are for."""
+        now, size = self.clock(), 0
+        found: list[ContactDetail] = []
         with self.ledger.snapshot() as view:
-            while members := view.members(after, _MEMBERS):
-                found += [point for member in members for point in points_of(view, member.id, now)]
-                after = members[-1].id
-            return tuple(ContactDetail(point, self._detail(view, point.filing, None)) for point in found)
+            members = view.members(after, _MEMBERS)
+            for member in members:
+                for point in points_of(view, member.id, now):
+                    found.append(ContactDetail(point, self._detail(view, point.filing, None)))
+                    size += found[-1].contact.size
+                if size >= _PAGE:
+                    return Contacts(tuple(found), member.id)
+        return Contacts(tuple(found), members[-1].id if len(members) == _MEMBERS else None)
 
     def notices(self, caller: Member, asked: MattersRequest) -> Matters[NoticeDetail]:
         """The notices that concern the caller, as they stand for each addressee."""
@@ -127,14 +145,16 @@ class Desk:
                 filing = view.filing(asked.index)
                 one = [] if filing is None or filing.kind not in kinds else [filing]
                 return Matters(tuple(matter for each in one for matter in derive(view, each)))
-            after, looked_at = asked.after, 0
+            after, looked_at, size = asked.after, 0, 0
             while looked_at < _LOOKED_AT:
                 chunk = view.filed(kinds, after, _CHUNK)
                 for filing in chunk:
-                    found += derive(view, filing)
+                    more = list(derive(view, filing))
+                    found += more
+                    size += sum(one.size for one in more)
                     after = filing.index
                     looked_at += 1
-                    if len(found) >= asked.size:
+                    if len(found) >= asked.size or size >= _PAGE:
                         return Matters(tuple(found), after)
                 if len(chunk) < _CHUNK:
                     return Matters(tuple(found))

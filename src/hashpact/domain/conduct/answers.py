@@ -32,6 +32,11 @@ class FiledDetail:
     private: tuple[bytes, ...] = ()
     withheld: bool = False
 
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return len(self.statement) + sum(map(len, self.private))
+
 
 @dataclass(frozen=True, slots=True)
 class MattersRequest:
@@ -72,6 +77,11 @@ class NoticeDetail:
     notice: FiledDetail
     decisions: tuple[FiledDetail, ...] = ()
 
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return self.notice.size + sum(one.size for one in self.decisions)
+
 
 @dataclass(frozen=True, slots=True)
 class AppealDetail:
@@ -80,6 +90,11 @@ class AppealDetail:
     case: AppealCase
     appeal: FiledDetail
     rulings: tuple[FiledDetail, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return self.appeal.size + sum(one.size for one in self.rulings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +105,11 @@ class ReplyDetail:
     matter: FiledDetail
     reply: FiledDetail | None = field(default=None)
 
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return self.matter.size + (0 if self.reply is None else self.reply.size)
+
 
 @dataclass(frozen=True, slots=True)
 class ContactDetail:
@@ -97,6 +117,14 @@ class ContactDetail:
 
     point: ContactPoint
     contact: FiledDetail
+
+
+@dataclass(frozen=True, slots=True)
+class Contacts:
+    """A page of contact points; ``next_after`` is the member to go on after, None on the last page."""
+
+    contacts: tuple[ContactDetail, ...] = ()
+    next_after: str | None = None
 
 
 def following(asked: MattersRequest, page: Matters[Matter] | None) -> MattersRequest:

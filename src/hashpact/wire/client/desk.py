@@ -7,7 +7,7 @@ from typing import Final
 
 from hashpact.domain.conduct.answers import (
     AppealDetail,
-    ContactDetail,
+    Contacts,
     FiledDetail,
     Matters,
     MattersRequest,
@@ -22,13 +22,14 @@ from hashpact.wire.v1 import conduct_pb2
 _CONDUCT: Final = "/hashpact.wire.v1.ConductService/"
 
 
-def contacts() -> Call[tuple[ContactDetail, ...]]:
-    """Listing the contact points of all members."""
+def contacts(after: str) -> Call[Contacts]:
+    """Listing a page of contact points: those of members after that one."""
 
-    def read(data: bytes) -> tuple[ContactDetail, ...]:
+    def read(data: bytes) -> Contacts:
         return matters.contacts_from_wire(conduct_pb2.ListContactsResponse.FromString(data))
 
-    return Call(f"{_CONDUCT}ListContacts", b"", read)
+    request = matters.contacts_request_to_wire(after)
+    return Call(f"{_CONDUCT}ListContacts", request.SerializeToString(), read)
 
 
 def notices(asked: MattersRequest) -> Call[Matters[NoticeDetail]]:

@@ -27,11 +27,12 @@ class ConductHandler(conduct_pb2_grpc.ConductServiceServicer):
 
     def ListContacts(  # noqa: N802  # gRPC names it
         self,
-        request: conduct_pb2.ListContactsRequest,  # noqa: ARG002  # it is empty
+        request: conduct_pb2.ListContactsRequest,
         context: Context,
     ) -> conduct_pb2.ListContactsResponse:
-        """The contact points of all members."""
-        return matters.contacts_to_wire(self._read(context, self._desk.contacts))
+        """A page of contact points."""
+        after = matters.contacts_request_from_wire(request)
+        return matters.contacts_to_wire(self._read(context, lambda: self._desk.contacts(after)))
 
     def ListNotices(  # noqa: N802  # gRPC names it
         self,
