@@ -13,6 +13,7 @@ import binascii
 import contextlib
 import hashlib
 import hmac
+import http.client
 import json
 import queue
 import secrets
@@ -65,6 +66,16 @@ def checked_url(url: str) -> str:
         msg = "a webhook is an https:// address, or http:// on this machine"
         raise InvalidInputError(msg, field="webhook")
     return url
+
+
+class _Here(urllib.request.HTTPRedirectHandler):
+    """Follows no redirection: an event goes to the address that the member has named, and nowhere else."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Leave it an error."""
+
+
+_OPENER: Final = urllib.request.build_opener(_Here)
 
 
 @dataclass(slots=True)
@@ -123,7 +134,7 @@ class Webhook:
     def _delivered(self, message_id: str, body: bytes) -> bool:
         """Whether the receiver has taken an event, at one of the tries."""
         for pause in (*self.pauses, None):
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, http.client.HTTPException):
                 self._send(message_id, body)
                 return True
             if pause is None or self._closed.wait(pause):
@@ -131,7 +142,7 @@ class Webhook:
         return False
 
     def _send(self, message_id: str, body: bytes) -> None:
-        """Send an event once. Raises OSError if it is not taken."""
+        """Send an event once. Raises OSError or HTTPException if it is not taken."""
         now = self.clock()
         request = urllib.request.Request(  # noqa: S310  # its scheme was checked
             self.url,
@@ -143,5 +154,5 @@ class Webhook:
                 "webhook-signature": signature(self.secret, message_id, now, body),
             },
         )
-        with urllib.request.urlopen(request, timeout=TIMEOUT):  # noqa: S310  # as above
+        with _OPENER.open(request, timeout=TIMEOUT):
             pass
