@@ -1,19 +1,22 @@
-"""67 to 70: reading what is for others, another's answers, documents that nobody named, floods of words."""
+"""67 to 71: reading what is for others, another's answers, documents that nobody named, floods of words."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import grpc
 import pytest
 from builders import NOW, Identity, fingerprint
 from clearinghouse import Caller, Clearinghouse, Connect
 
 from hashpact.domain.conduct.answers import MAX_MATTERS, MattersRequest
 from hashpact.domain.conduct.clocks import Standing
+from hashpact.domain.conduct.watching import Seen
 from hashpact.domain.fingerprints import MINHASH, SHA256
 from hashpact.domain.kinds import MAX_ITEMS, KeyRevoke
 from hashpact.domain.kinds.conduct.spelling import Point
@@ -218,3 +221,29 @@ async def test_70_contact_points_come_in_pages(house: Clearinghouse, join: Join)
     assert [(one.contact.filing.member, one.point.contact.point) for one in found] == [
         (member, point) for member in members for point in Point
     ]
+
+
+async def test_71_one_who_watches_without_end_takes_no_more_than_its_share(
+    house: Clearinghouse, join: Join
+) -> None:
+    await noticed(join)
+    most = house.limits.member_streams
+    async with contextlib.AsyncExitStack() as watching:
+        channel = await watching.enter_async_context(house.channel(house.tls(house.member("acme"))))
+        method = channel.unary_stream("/hashpact.wire.v1.ConductService/WatchNotices")
+        opened = [method(b"") for _ in range(most)]
+        for one in opened:
+            assert await one.read() is not grpc.aio.EOF
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await method(b"").read()
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert [one.detail for one in await join("nosy")("watch_notices", follow=False)] == [None]
+        for one in opened:
+            one.cancel()
+
+
+@pytest.mark.parametrize("place", [(2**63 - 1, 2**63 - 1), (2**63 - 1, 0), (0, 2**63 - 1)])
+async def test_71_a_place_of_no_log_to_go_on_from(join: Join, place: tuple[int, int]) -> None:
+    await noticed(join)
+    found = await join("acme")("watch_notices", Seen(*place), follow=False)
+    assert all(one.seen.position < 100 for one in found[-1:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterable, Sequence
 
 from hashpact.domain.conduct.answers import (
@@ -12,10 +13,12 @@ from hashpact.domain.conduct.answers import (
     FiledDetail,
     Matters,
     MattersRequest,
+    NoticeChange,
     NoticeDetail,
     ReplyDetail,
     following,
 )
+from hashpact.domain.conduct.watching import NOTHING, Seen
 from hashpact.domain.messages import (
     Appended,
     EntriesRequest,
@@ -176,6 +179,26 @@ class AsyncClient(AsyncCheckClient):
             page = await self._run(desk.notices(following(asked, page)))
             for matter in page.matters:
                 yield matter
+
+    async def watch_notices(
+        self, seen: Seen = NOTHING, *, follow: bool = True
+    ) -> AsyncIterator[NoticeChange]:
+        """The notices to the member that wait, then each change of one as it happens, without end.
+
+        As `Client.watch_notices`.
+        """
+        patience = self.timeout
+        while True:
+            stream = self._connection.stream(desk.changes(seen), patience)
+            async with contextlib.aclosing(stream) as changes:
+                async for change in changes:
+                    seen = change.seen
+                    yield change
+                    if change.detail is None and not follow:
+                        return
+                    if change.detail is None and patience < desk.WATCHED:
+                        break
+            patience = max(self.timeout, desk.WATCHED)
 
     async def appeals(self, asked: MattersRequest = EVERY) -> AsyncIterator[AppealDetail]:
         """The appeals as they stand, in the order of the log."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 
 from hashpact.domain.conduct.answers import (
@@ -11,10 +12,12 @@ from hashpact.domain.conduct.answers import (
     FiledDetail,
     Matters,
     MattersRequest,
+    NoticeChange,
     NoticeDetail,
     ReplyDetail,
     following,
 )
+from hashpact.domain.conduct.watching import NOTHING, Seen
 from hashpact.domain.messages import (
     Appended,
     EntriesRequest,
@@ -207,6 +210,26 @@ class Client(CheckClient):
         while page is None or page.next_after is not None:
             page = self._run(desk.notices(following(asked, page)))
             yield from page.matters
+
+    def watch_notices(self, seen: Seen = NOTHING, *, follow: bool = True) -> Iterator[NoticeChange]:
+        """The notices to the member that wait, then each change of one as it happens, without end.
+
+        Those with priority come first. When that is all for now, and every few seconds after that, comes one
+        without a ``detail``, after the first of which it ends unless it is to ``follow``. Goes on from what
+        was ``seen``, which each change has: some may come again then, none is left out. Once the server has
+        answered, it raises UnavailableError only after 5 minutes of silence.
+        """
+        patience = self.timeout
+        while True:
+            with contextlib.closing(self._connection.stream(desk.changes(seen), patience)) as changes:
+                for change in changes:
+                    seen = change.seen
+                    yield change
+                    if change.detail is None and not follow:
+                        return
+                    if change.detail is None and patience < desk.WATCHED:
+                        break
+            patience = max(self.timeout, desk.WATCHED)
 
     def appeals(self, asked: MattersRequest = EVERY) -> Iterator[AppealDetail]:
         """The appeals as they stand, in the order of the log."""

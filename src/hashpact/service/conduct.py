@@ -13,14 +13,17 @@ from hashpact.domain.conduct.answers import (
     FiledDetail,
     Matters,
     MattersRequest,
+    NoticeChange,
     NoticeDetail,
     ReplyDetail,
 )
 from hashpact.domain.conduct.appealed import appeal_case
 from hashpact.domain.conduct.audience import may_read
-from hashpact.domain.conduct.cases import cases_of
+from hashpact.domain.conduct.cases import case_of, cases_of
+from hashpact.domain.conduct.clocks import Standing
 from hashpact.domain.conduct.points import points_of
 from hashpact.domain.conduct.replies import ANSWERABLE, awaited
+from hashpact.domain.conduct.watching import MemberWatch, Seen
 from hashpact.domain.kinds import Appeal, Notice
 from hashpact.domain.kinds.conduct.filed import stands
 from hashpact.domain.ports import Clock, Ledger, Snapshot
@@ -91,6 +94,34 @@ class Desk:
                     yield NoticeDetail(case, notice, decisions)
 
         return self._page((Notice.kind,), asked, derive)
+
+    def changes(self, caller: Member, watch: MemberWatch) -> Iterator[NoticeChange | None]:
+        """What has changed of the notices to the caller since the watch has looked: first what has priority.
+
+        None after each stretch of the log that was looked at. If all is taken, the watch has seen it.
+        """
+        size, now, since = self.ledger.head().size, self.clock(), watch.seen
+        if not watch.is_due(size, now):
+            return
+        found: dict[int, tuple[tuple[bool, int, int], Standing | None]] = {}
+        more = True
+        while more:
+            with self.ledger.snapshot() as view:
+                changed, more = watch.look(view, size, now)
+            found |= {one.case.filing.index: (one.case.order, one.before) for one in changed}
+            yield None
+        seen = Seen(size, now)
+        waiting = sorted(found.items(), key=lambda one: one[1][0])
+        for number, (index, (_, known)) in enumerate(waiting, 1):
+            with self.ledger.snapshot() as view:
+                filing = view.filing(index)
+                if filing is None:
+                    continue
+                case = case_of(view, filing, caller.id, now)
+                decisions = tuple(self._detail(view, one, caller) for one in case.decisions)
+                detail = NoticeDetail(case, self._detail(view, filing, caller), decisions)
+            yield NoticeChange(detail, known, seen if number == len(waiting) else since)
+        watch.seen = seen
 
     def appeals(self, caller: Member, asked: MattersRequest) -> Matters[AppealDetail]:
         """The appeals as they stand."""

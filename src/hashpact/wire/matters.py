@@ -18,6 +18,7 @@ from hashpact.domain.conduct.answers import (
     FiledDetail,
     Matters,
     MattersRequest,
+    NoticeChange,
     NoticeDetail,
     ReplyDetail,
 )
@@ -26,6 +27,7 @@ from hashpact.domain.conduct.cases import NoticeCase
 from hashpact.domain.conduct.clocks import Standing
 from hashpact.domain.conduct.points import ContactPoint
 from hashpact.domain.conduct.replies import AwaitedReply
+from hashpact.domain.conduct.watching import Seen
 from hashpact.domain.fingerprints import commitment
 from hashpact.domain.kinds import TERM, Appeal, Contact, Notice
 from hashpact.domain.kinds.conduct.filed import Filed
@@ -207,6 +209,36 @@ def case_from_wire(message: conduct_pb2.NoticeCase, before: FiledDetail | None =
         priority=message.priority,
     )
     return NoticeDetail(case, notice, decisions)
+
+
+def watch_request_to_wire(seen: Seen) -> conduct_pb2.WatchNoticesRequest:
+    """The request to watch from there on."""
+    return conduct_pb2.WatchNoticesRequest(position=seen.position, moment=seen.moment)
+
+
+def watch_request_from_wire(request: conduct_pb2.WatchNoticesRequest) -> Seen:
+    """What the caller has seen."""
+    return Seen(whole("position", request.position), whole("moment", request.moment))
+
+
+def change_to_wire(change: NoticeChange) -> conduct_pb2.WatchNoticesResponse:
+    """The message of a change."""
+    return conduct_pb2.WatchNoticesResponse(
+        case=None if change.detail is None else case_to_wire(change.detail),
+        before="" if change.before is None else change.before.value,
+        position=change.seen.position,
+        moment=change.seen.moment,
+    )
+
+
+def change_from_wire(message: conduct_pb2.WatchNoticesResponse) -> NoticeChange:
+    """The change in a message."""
+    with within("case"):
+        detail = case_from_wire(message.case) if message.HasField("case") else None
+    known = spelled("before", message.before, _STANDING) if message.before else None
+    return NoticeChange(
+        detail, known, Seen(whole("position", message.position), whole("moment", message.moment))
+    )
 
 
 def appeals_request_to_wire(asked: MattersRequest) -> conduct_pb2.ListAppealsRequest:

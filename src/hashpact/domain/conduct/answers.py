@@ -10,6 +10,7 @@ from hashpact.domain.conduct.cases import NoticeCase
 from hashpact.domain.conduct.clocks import Standing
 from hashpact.domain.conduct.points import ContactPoint
 from hashpact.domain.conduct.replies import AwaitedReply
+from hashpact.domain.conduct.watching import Seen
 from hashpact.domain.state import Filing
 
 DEFAULT_MATTERS: Final = 50
@@ -81,6 +82,19 @@ class NoticeDetail:
     def size(self) -> int:
         """Its bytes."""
         return self.notice.size + sum(one.size for one in self.decisions)
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeChange:
+    """A notice to the member that stands otherwise than ``before``, which is None of a new one.
+
+    ``detail`` is None when that is all for now. ``seen`` is where to go on from after a break: what came
+    after it comes again, and nothing is left out.
+    """
+
+    detail: NoticeDetail | None
+    before: Standing | None
+    seen: Seen
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,11 @@ class Webhook:
         except queue.Full:
             self.dropped += 1
 
+    @property
+    def idle(self) -> bool:
+        """Whether each event so far was received, or given up."""
+        return not self._events.unfinished_tasks
+
     def flush(self) -> None:
         """Wait until what was posted so far is received, or given up."""
         self._events.join()
