@@ -16,7 +16,7 @@ from clearinghouse import Caller, Clearinghouse, Connect
 
 from hashpact.domain.conduct.answers import MAX_MATTERS, MattersRequest
 from hashpact.domain.conduct.clocks import Standing
-from hashpact.domain.conduct.watching import Seen
+from hashpact.domain.conduct.watching import WatchPlace
 from hashpact.domain.fingerprints import MINHASH, SHA256
 from hashpact.domain.kinds import MAX_ITEMS, KeyRevoke
 from hashpact.domain.kinds.conduct.spelling import Point
@@ -31,6 +31,7 @@ from hashpact.wire.codec import MAX_MESSAGE
 
 SECRET = "the victim lives in the street of silver"  # noqa: S105  # what must not be read
 DAY = 24 * 3600
+WATCH = "/hashpact.wire.v1.ConductService/WatchNotices"
 Join = Callable[[str], Caller]
 
 
@@ -230,7 +231,7 @@ async def test_71_one_who_watches_without_end_takes_no_more_than_its_share(
     most = house.limits.member_streams
     async with contextlib.AsyncExitStack() as watching:
         channel = await watching.enter_async_context(house.channel(house.tls(house.member("acme"))))
-        method = channel.unary_stream("/hashpact.wire.v1.ConductService/WatchNotices")
+        method: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(WATCH)
         opened = [method(b"") for _ in range(most)]
         for one in opened:
             assert await one.read() is not grpc.aio.EOF
@@ -245,5 +246,5 @@ async def test_71_one_who_watches_without_end_takes_no_more_than_its_share(
 @pytest.mark.parametrize("place", [(2**63 - 1, 2**63 - 1), (2**63 - 1, 0), (0, 2**63 - 1)])
 async def test_71_a_place_of_no_log_to_go_on_from(join: Join, place: tuple[int, int]) -> None:
     await noticed(join)
-    found = await join("acme")("watch_notices", Seen(*place), follow=False)
+    found = await join("acme")("watch_notices", WatchPlace(*place), follow=False)
     assert all(one.seen.position < 100 for one in found[-1:])

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 import pytest
 from builders import NOW, Identity, fingerprint
 from clearinghouse import Caller, Clearinghouse, Connect
 
 from hashpact.domain.conduct.answers import NoticeChange
-from hashpact.domain.conduct.watching import NOTHING, Seen
+from hashpact.domain.conduct.watching import NOTHING, WatchPlace
 from hashpact.domain.fingerprints import SHA256
 from hashpact.domain.kinds import KeySuspend, Policy
 from hashpact.domain.state import Role
@@ -61,7 +61,7 @@ async def give(watch: Caller, to: str = "acme", label: str = "hate") -> int:
     return int((await watch("state", paper)).index)
 
 
-async def changes(caller: Caller, seen: Seen = NOTHING) -> AsyncIterator[NoticeChange]:
+async def changes(caller: Caller, seen: WatchPlace = NOTHING) -> AsyncGenerator[NoticeChange, None]:
     """What either client watches, without end."""
     if isinstance(caller.client, AsyncClient):
         async with contextlib.aclosing(caller.client.watch_notices(seen)) as found:
@@ -74,7 +74,7 @@ async def changes(caller: Caller, seen: Seen = NOTHING) -> AsyncIterator[NoticeC
             yield await asyncio.to_thread(next, blocking)
 
 
-async def told(found: AsyncIterator[NoticeChange], count: int) -> tuple[list[Told], Seen]:
+async def told(found: AsyncIterator[NoticeChange], count: int) -> tuple[list[Told], WatchPlace]:
     """The next so many changes, and what was seen with the last."""
     got: list[Told] = []
     seen = NOTHING

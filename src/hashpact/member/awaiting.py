@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 
 from hashpact.domain.conduct.answers import (
     EVERY,
@@ -18,7 +18,7 @@ from hashpact.domain.conduct.answers import (
     ReplyDetail,
     following,
 )
-from hashpact.domain.conduct.watching import NOTHING, Seen
+from hashpact.domain.conduct.watching import NOTHING, WatchPlace
 from hashpact.domain.messages import (
     Appended,
     EntriesRequest,
@@ -181,8 +181,8 @@ class AsyncClient(AsyncCheckClient):
                 yield matter
 
     async def watch_notices(
-        self, seen: Seen = NOTHING, *, follow: bool = True
-    ) -> AsyncIterator[NoticeChange]:
+        self, seen: WatchPlace = NOTHING, *, follow: bool = True
+    ) -> AsyncGenerator[NoticeChange, None]:
         """The notices to the member that wait, then each change of one as it happens, without end.
 
         As `Client.watch_notices`.

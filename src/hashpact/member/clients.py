@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
 from hashpact.domain.conduct.answers import (
     EVERY,
@@ -17,7 +17,7 @@ from hashpact.domain.conduct.answers import (
     ReplyDetail,
     following,
 )
-from hashpact.domain.conduct.watching import NOTHING, Seen
+from hashpact.domain.conduct.watching import NOTHING, WatchPlace
 from hashpact.domain.messages import (
     Appended,
     EntriesRequest,
@@ -211,7 +211,9 @@ class Client(CheckClient):
             page = self._run(desk.notices(following(asked, page)))
             yield from page.matters
 
-    def watch_notices(self, seen: Seen = NOTHING, *, follow: bool = True) -> Iterator[NoticeChange]:
+    def watch_notices(
+        self, seen: WatchPlace = NOTHING, *, follow: bool = True
+    ) -> Generator[NoticeChange, None, None]:
         """The notices to the member that wait, then each change of one as it happens, without end.
 
         Those with priority come first. When that is all for now, and every few seconds after that, comes one

@@ -23,7 +23,7 @@ from hashpact.domain.conduct.cases import case_of, cases_of
 from hashpact.domain.conduct.clocks import Standing
 from hashpact.domain.conduct.points import points_of
 from hashpact.domain.conduct.replies import ANSWERABLE, awaited
-from hashpact.domain.conduct.watching import MemberWatch, Seen
+from hashpact.domain.conduct.watching import MemberWatch, WatchPlace
 from hashpact.domain.kinds import Appeal, Notice
 from hashpact.domain.kinds.conduct.filed import stands
 from hashpact.domain.ports import Clock, Ledger, Snapshot
@@ -110,7 +110,7 @@ class Desk:
                 changed, more = watch.look(view, size, now)
             found |= {one.case.filing.index: (one.case.order, one.before) for one in changed}
             yield None
-        seen = Seen(size, now)
+        seen = WatchPlace(size, now)
         waiting = sorted(found.items(), key=lambda one: one[1][0])
         for number, (index, (_, known)) in enumerate(waiting, 1):
             with self.ledger.snapshot() as view:

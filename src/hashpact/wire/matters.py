@@ -27,7 +27,7 @@ from hashpact.domain.conduct.cases import NoticeCase
 from hashpact.domain.conduct.clocks import Standing
 from hashpact.domain.conduct.points import ContactPoint
 from hashpact.domain.conduct.replies import AwaitedReply
-from hashpact.domain.conduct.watching import Seen
+from hashpact.domain.conduct.watching import WatchPlace
 from hashpact.domain.fingerprints import commitment
 from hashpact.domain.kinds import TERM, Appeal, Contact, Notice
 from hashpact.domain.kinds.conduct.filed import Filed
@@ -90,12 +90,13 @@ def filed_from_wire(message: conduct_pb2.Filing) -> FiledDetail:
 
 def contacts_request_to_wire(after: str) -> conduct_pb2.ListContactsRequest:
     """The request for contact points of members after that one."""
-    return conduct_pb2.ListContactsRequest(after=member_to_name(after) if after else "")
+    return conduct_pb2.ListContactsRequest(page_token=member_to_name(after) if after else "")
 
 
 def contacts_request_from_wire(request: conduct_pb2.ListContactsRequest) -> str:
     """The member after whom a page of contact points begins."""
-    return member_from_name(request.after, "after") if request.after else ""
+    token = request.page_token
+    return member_from_name(token, "page_token") if token else ""
 
 
 def contacts_to_wire(page: Contacts) -> conduct_pb2.ListContactsResponse:
@@ -110,7 +111,7 @@ def contacts_to_wire(page: Contacts) -> conduct_pb2.ListContactsResponse:
             )
             for one in page.contacts
         ],
-        next_after="" if page.next_after is None else member_to_name(page.next_after),
+        next_page_token="" if page.next_after is None else member_to_name(page.next_after),
     )
 
 
@@ -128,7 +129,8 @@ def contacts_from_wire(response: conduct_pb2.ListContactsResponse) -> Contacts:
         )
         return ContactDetail(point, detail)
 
-    after = member_from_name(response.next_after, "next_after") if response.next_after else None
+    token = response.next_page_token
+    after = member_from_name(token, "next_page_token") if token else None
     return Contacts(each("contacts", response.contacts, read), after)
 
 
@@ -211,14 +213,14 @@ def case_from_wire(message: conduct_pb2.NoticeCase, before: FiledDetail | None =
     return NoticeDetail(case, notice, decisions)
 
 
-def watch_request_to_wire(seen: Seen) -> conduct_pb2.WatchNoticesRequest:
+def watch_request_to_wire(seen: WatchPlace) -> conduct_pb2.WatchNoticesRequest:
     """The request to watch from there on."""
     return conduct_pb2.WatchNoticesRequest(position=seen.position, moment=seen.moment)
 
 
-def watch_request_from_wire(request: conduct_pb2.WatchNoticesRequest) -> Seen:
+def watch_request_from_wire(request: conduct_pb2.WatchNoticesRequest) -> WatchPlace:
     """What the caller has seen."""
-    return Seen(whole("position", request.position), whole("moment", request.moment))
+    return WatchPlace(whole("position", request.position), whole("moment", request.moment))
 
 
 def change_to_wire(change: NoticeChange) -> conduct_pb2.WatchNoticesResponse:
@@ -237,7 +239,7 @@ def change_from_wire(message: conduct_pb2.WatchNoticesResponse) -> NoticeChange:
         detail = case_from_wire(message.case) if message.HasField("case") else None
     known = spelled("before", message.before, _STANDING) if message.before else None
     return NoticeChange(
-        detail, known, Seen(whole("position", message.position), whole("moment", message.moment))
+        detail, known, WatchPlace(whole("position", message.position), whole("moment", message.moment))
     )
 
 

@@ -10,7 +10,7 @@ from hashpact.domain.conduct.cases import NoticeCase
 from hashpact.domain.conduct.clocks import Standing
 from hashpact.domain.conduct.points import ContactPoint
 from hashpact.domain.conduct.replies import AwaitedReply
-from hashpact.domain.conduct.watching import Seen
+from hashpact.domain.conduct.watching import WatchPlace
 from hashpact.domain.state import Filing
 
 DEFAULT_MATTERS: Final = 50
@@ -94,7 +94,7 @@ class NoticeChange:
 
     detail: NoticeDetail | None
     before: Standing | None
-    seen: Seen
+    seen: WatchPlace
 
 
 @dataclass(frozen=True, slots=True)

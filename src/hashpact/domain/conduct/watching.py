@@ -1,7 +1,7 @@
 """Watching: what changes with notices as statements and time go on.
 
 How a case stood at an earlier place of the log and moment follows from its statements. So one who watches can
-go on after a break from what was `Seen`, and nobody has to remember it in between.
+go on after a break from what was `WatchPlace`, and nobody has to remember it in between.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ _STRETCH: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class WatchPlace:
     """How far somebody has watched: the first ``position`` leaves, at the ``moment`` in Unix seconds."""
 
     position: int = 0
     moment: int = 0
 
 
-NOTHING: Final = Seen()
+NOTHING: Final = WatchPlace()
 """What one has seen who begins to watch."""
 
 
-def before(case: NoticeCase, seen: Seen) -> Standing | None:
+def before(case: NoticeCase, seen: WatchPlace) -> Standing | None:
     """How a case stood when that was seen; None if its notice was not there yet."""
     if case.filing.index >= seen.position:
         return None
@@ -59,7 +59,7 @@ class MemberWatch:
     """
 
     member: str
-    seen: Seen
+    seen: WatchPlace
     _after: int = field(default=0, init=False)
     _began: int | None = field(default=None, init=False)
     # The notices that wait, each with the next moment at which time alone changes how it stands.

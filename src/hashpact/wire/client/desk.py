@@ -15,7 +15,7 @@ from hashpact.domain.conduct.answers import (
     NoticeDetail,
     ReplyDetail,
 )
-from hashpact.domain.conduct.watching import Seen
+from hashpact.domain.conduct.watching import WatchPlace
 from hashpact.errors import CorruptError
 from hashpact.wire import matters
 from hashpact.wire.client.calls import Call
@@ -47,7 +47,7 @@ def notices(asked: MattersRequest) -> Call[Matters[NoticeDetail]]:
     return Call(f"{_CONDUCT}ListNotices", request.SerializeToString(), read)
 
 
-def changes(seen: Seen) -> Feed[NoticeChange]:
+def changes(seen: WatchPlace) -> Feed[NoticeChange]:
     """Watching the notices to the member, from what was seen on, over as many streams as needed."""
     place = [seen]
 

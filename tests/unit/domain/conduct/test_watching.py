@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from memory import MemoryLedger
 from noticing import Noticed
 
-from hashpact.domain.conduct.watching import NOTHING, DueWatch, MemberWatch, Seen
+from hashpact.domain.conduct.watching import NOTHING, DueWatch, MemberWatch, WatchPlace
 from hashpact.domain.kinds.conduct.spelling import Outcome
 
 DAY = 24 * 3600
@@ -61,7 +61,7 @@ def seen_by(made: Noticed, watch: MemberWatch, ledger: MemoryLedger, now: int) -
         with ledger.snapshot() as view:
             changes, more = watch.look(view, size, now)
         found += changes
-    watch.seen = Seen(size, now)
+    watch.seen = WatchPlace(size, now)
     return [
         (one.case.filing.index, None if one.before is None else one.before.value, one.case.standing.value)
         for one in found

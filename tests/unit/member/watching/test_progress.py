@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from builders import NOW
 
-from hashpact.domain.conduct.watching import NOTHING, Seen
+from hashpact.domain.conduct.watching import NOTHING, WatchPlace
 from hashpact.errors import ConfigError
 from hashpact.member.watching.progress import load, save
 
@@ -16,10 +16,10 @@ from hashpact.member.watching.progress import load, save
 def test_how_far_one_has_watched_is_kept_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "seen.json"
     assert load(None) == load(file) == NOTHING
-    save(file, Seen(7, NOW))
-    assert load(file) == Seen(7, NOW)
-    save(file, Seen(8, NOW))
-    assert load(file) == Seen(8, NOW)
+    save(file, WatchPlace(7, NOW))
+    assert load(file) == WatchPlace(7, NOW)
+    save(file, WatchPlace(8, NOW))
+    assert load(file) == WatchPlace(8, NOW)
 
 
 @pytest.mark.parametrize(
@@ -33,5 +33,5 @@ def test_a_file_that_says_something_else(tmp_path: Path, text: str) -> None:
 
 
 def test_what_a_file_has_is_plain(tmp_path: Path) -> None:
-    save(tmp_path / "seen.json", Seen(7, NOW))
+    save(tmp_path / "seen.json", WatchPlace(7, NOW))
     assert json.loads((tmp_path / "seen.json").read_text()) == {"position": 7, "moment": NOW}
