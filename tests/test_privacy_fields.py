@@ -48,8 +48,8 @@ BYTES = {
     *("values",),
 }
 STRINGS = {
-    *("authority", "bases", "basis", "by", "clock", "entry", "jurisdictions", "key", "kind", "label"),
-    *("labels", "member", "message", "name", "next_page_token", "owner", "page_token", "panel"),
+    *("authority", "bases", "basis", "before", "by", "clock", "entry", "jurisdictions", "key", "kind"),
+    *("label", "labels", "member", "message", "name", "next_page_token", "owner", "page_token", "panel"),
     *("path", "reason", "roles", "stage", "stance", "standing", "standings", "to", "type", "use"),
     *("value",),
 }

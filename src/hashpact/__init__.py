@@ -15,10 +15,12 @@ if TYPE_CHECKING:
         ContactDetail,
         FiledDetail,
         MattersRequest,
+        NoticeChange,
         NoticeDetail,
         ReplyDetail,
     )
     from hashpact.domain.conduct.clocks import Standing
+    from hashpact.domain.conduct.watching import WatchPlace
     from hashpact.domain.fingerprints import TYPES, Fingerprint, FingerprintType
     from hashpact.domain.matching.strength import Strength
     from hashpact.domain.matching.views import DERIVED, PictureView
@@ -114,6 +116,7 @@ __all__ = [
     "NearEntry",
     "NotFoundError",
     "NotPermittedError",
+    "NoticeChange",
     "NoticeDetail",
     "OnUnavailable",
     "Opinion",
@@ -142,6 +145,7 @@ __all__ = [
     "UnknownLabelError",
     "UnusableContentError",
     "UnusableFingerprintError",
+    "WatchPlace",
     "__version__",
     "fingerprints_of",
     "fingerprints_of_text",
@@ -151,9 +155,11 @@ __all__ = [
 _HOMES = {
     "hashpact.domain.checks": ("Answer", "Filter", "Match", "NearEntry", "Query", "Unchecked"),
     "hashpact.domain.conduct.answers": (
-        *("AppealDetail", "ContactDetail", "FiledDetail", "MattersRequest", "NoticeDetail", "ReplyDetail"),
+        *("AppealDetail", "ContactDetail", "FiledDetail", "MattersRequest", "NoticeChange", "NoticeDetail"),
+        "ReplyDetail",
     ),
     "hashpact.domain.conduct.clocks": ("Standing",),
+    "hashpact.domain.conduct.watching": ("WatchPlace",),
     "hashpact.domain.fingerprints": ("TYPES", "Fingerprint", "FingerprintType"),
     "hashpact.domain.messages": ("EntryDetail", "LeafDetail", "MemberDetail", "Submission"),
     "hashpact.domain.state": ("Basis", "Entry", "Key", "Member", "Opinion", "Receipt", "Role", "Stance"),

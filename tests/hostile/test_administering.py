@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from running import ORIGIN, RunningServer
 from hashpact.domain.fingerprints import SHA256
 from hashpact.errors import NotPermittedError, UnauthenticatedError
 from hashpact.governance import drafts
+from hashpact.governance.labels import TEXTS, write_texts
 from hashpact.home.opening import open_home
 from hashpact.member.clients import Client
 
@@ -105,6 +107,45 @@ def test_59_a_member_joins_while_nobody_but_the_issuer_is_at_the_home(
     here("statement", "sign", other, "--profile", two, "--yes")
     assert [leaf["kind"] for leaf in here("statement", "submit", other, "--profile", two)] == waits["kinds"]
     assert any(row["member"] == "acme-video" for row in here("member", "list", "--profile", two))
+
+
+def test_59_documents_come_with_the_last_signature(
+    home: Path, server: RunningServer, desks: tuple[Path, Path], tmp_path: Path
+) -> None:
+    one, two = desks
+    texts, note = tmp_path / "texts.json", tmp_path / "policy.note"
+    texts.write_bytes(write_texts({"hate": TEXTS["hate"], "ncii": TEXTS["ncii"]}))
+    drafted = ("statement", "draft", home, "policy", "label=hate", "label=ncii")
+    assert "does not explain spam" in refused(*drafted, "label=spam", f"texts=@{texts}", "--out", note)
+    (tmp_path / "pretty.json").write_bytes(texts.read_bytes().replace(b"{", b"{ "))
+    assert "jq -cS" in refused(*drafted, f"texts=@{tmp_path}/pretty.json", "--out", note)
+    assert "--document FILE" in told(*drafted, f"texts=@{texts}", "--out", note)
+    here("statement", "sign", note, "--profile", one, "--yes")
+    (waits,) = here("statement", "submit", note, "--profile", one, "--document", texts)
+    assert waits["kinds"] == ["policy"]
+    other = tmp_path / "other.note"
+    here("statement", "fetch", waits["waiting"], "--out", other, "--profile", two)
+    here("statement", "sign", other, "--profile", two, "--yes")
+    submit = ("statement", "submit", other, "--profile", two)
+    digest = hashlib.sha256(texts.read_bytes()).hexdigest()
+    assert f"enclose the document with the SHA-256 {digest}" in refused(*submit)
+    strange = ("--document", texts, "--document", note)
+    assert "none of the statements names the document" in refused(*submit, *strange)
+    (leaf,) = here(*submit, "--document", texts)
+    assert leaf["kind"] == "policy"
+    assert here(*submit) == here(*submit, "--document", texts)  # it is in the log
+    labels = here("labels", "--profile", tmp_path / "lotus-forum", "--address", server.address)
+    assert {line["label"]: line["texts"] for line in labels} == {"hate": digest, "ncii": digest}
+    # The methods statement, too: one administrator signs it, on another machine than the home's.
+    methods, note = tmp_path / "methods.json", tmp_path / "methods.note"
+    (written,) = here("methods", "publish", home, "--out", methods)
+    assert (written["index"], written["new"]) == (None, True)
+    here("statement", "draft", home, "methods", f"document=@{methods}", "--out", note, "--as", "2")
+    here("statement", "sign", note, "--profile", two, "--yes")
+    (leaf,) = here("statement", "submit", note, "--profile", two, "--document", methods)
+    assert here("methods", "publish", home) == [{**written, "index": leaf["index"], "new": False}]
+    with open_home(home) as opened:
+        check_log(opened.ledger)
 
 
 def test_59_proposals_survive_a_server_that_is_killed(

@@ -1,27 +1,36 @@
-"""67 to 69: reading what is for others, answering in another's name, and documents that nobody named."""
+"""67 to 71: reading what is for others, another's answers, documents that nobody named, floods of words."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import grpc
 import pytest
 from builders import NOW, Identity, fingerprint
 from clearinghouse import Caller, Clearinghouse, Connect
 
+from hashpact.domain.conduct.answers import MAX_MATTERS, MattersRequest
 from hashpact.domain.conduct.clocks import Standing
-from hashpact.domain.fingerprints import SHA256
-from hashpact.domain.kinds import KeyRevoke
-from hashpact.domain.messages import Submission
-from hashpact.domain.state import Role
+from hashpact.domain.conduct.watching import WatchPlace
+from hashpact.domain.fingerprints import MINHASH, SHA256
+from hashpact.domain.kinds import MAX_ITEMS, KeyRevoke
+from hashpact.domain.kinds.conduct.spelling import Point
+from hashpact.domain.messages import MAX_DOCUMENT, Submission
+from hashpact.domain.state import Member, Role
 from hashpact.errors import HashpactError, InvalidInputError, MalformedError, NotFoundError
 from hashpact.member import papers
-from hashpact.service.append import MAX_DOCUMENT
+from hashpact.service.conduct import Desk
+from hashpact.wire import matters
+from hashpact.wire.codec import MAX_MESSAGE
 
 SECRET = "the victim lives in the street of silver"  # noqa: S105  # what must not be read
 DAY = 24 * 3600
+WATCH = "/hashpact.wire.v1.ConductService/WatchNotices"
 Join = Callable[[str], Caller]
 
 
@@ -35,6 +44,14 @@ def join(house: Clearinghouse, connect: Connect) -> Join:
         administrators.enrol(member, frozenset(of), who.key, who.private)
     house.services.intake.follower.catch_up()
     return lambda member: connect(house.profile(member), clock=house.world.clock)
+
+
+def acme_member(house: Clearinghouse) -> Member:
+    """The platform's record."""
+    with house.ledger.snapshot() as view:
+        member = view.member("acme")
+    assert member is not None
+    return member
 
 
 async def noticed(join: Join) -> int:
@@ -150,3 +167,83 @@ async def test_69_words_that_are_not_the_kinds_are_refused(house: Clearinghouse,
         with pytest.raises((InvalidInputError, MalformedError)):
             await acme("append", replace(asked, private=private))
     assert house.ledger.head().size == before
+
+
+async def test_70_notices_of_the_largest_size_hide_no_others(house: Clearinghouse, join: Join) -> None:
+    small = await noticed(join)
+    reached = papers.contact("notices", "desk", valid_from=NOW, valid_to=NOW + 99 * DAY, languages=["vi"])
+    await join("bolt")("state", reached)
+    watch = join("watch")
+    sought = [fingerprint(MINHASH, f"sought {number}") for number in range(MAX_ITEMS)]
+    large = [
+        await watch(
+            "state",
+            papers.notice(
+                ["acme", "bolt"],
+                labels=["hate"],
+                explanation="\U0001f5d1" * 1000,
+                reference=f"case {number}",
+                channel="flagger",
+                clock="code",
+                fingerprints=sought,
+            ),
+        )
+        for number in range(30)
+    ]
+    asked = MattersRequest(size=MAX_MATTERS)
+    found = await join("acme")("notices", asked)
+    assert [one.notice.filing.index for one in found] == [small] + [
+        one.index for one in large for _ in ("acme", "bolt")
+    ]
+    assert all(len(one.notice.private) == MAX_ITEMS + 1 for one in found[1:])
+    page = await asyncio.to_thread(Desk.notices, house.services.desk, acme_member(house), asked)
+    assert len(page.matters) < len(found)
+    assert matters.notices_to_wire(page).ByteSize() < MAX_MESSAGE // 2
+
+
+async def test_70_contact_points_come_in_pages(house: Clearinghouse, join: Join) -> None:
+    administrators = house.world.administrators(house.ledger)
+    members = [f"member-{number:02}" for number in range(12)]
+    for member in members:
+        who = Identity.of(member)
+        administrators.enrol(member, frozenset({Role.CHECK}), who.key, who.private)
+    house.services.intake.follower.catch_up()
+    for member in members:
+        for point in Point:
+            paper = papers.contact(
+                point, "\U0001f5d1" * 2000, valid_from=NOW, valid_to=NOW + 99 * DAY, languages=["vi"]
+            )
+            await join(member)("state", paper)
+    page = house.services.desk.contacts("")
+    assert 0 < len(page.contacts) < len(members) * len(Point)
+    assert matters.contacts_to_wire(page).ByteSize() < MAX_MESSAGE // 2
+    found = await join("nosy")("contacts")
+    assert [(one.contact.filing.member, one.point.contact.point) for one in found] == [
+        (member, point) for member in members for point in Point
+    ]
+
+
+async def test_71_one_who_watches_without_end_takes_no_more_than_its_share(
+    house: Clearinghouse, join: Join
+) -> None:
+    await noticed(join)
+    most = house.limits.member_streams
+    async with contextlib.AsyncExitStack() as watching:
+        channel = await watching.enter_async_context(house.channel(house.tls(house.member("acme"))))
+        method: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(WATCH)
+        opened = [method(b"") for _ in range(most)]
+        for one in opened:
+            assert await one.read() is not grpc.aio.EOF
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await method(b"").read()
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert [one.detail for one in await join("nosy")("watch_notices", follow=False)] == [None]
+        for one in opened:
+            one.cancel()
+
+
+@pytest.mark.parametrize("place", [(2**63 - 1, 2**63 - 1), (2**63 - 1, 0), (0, 2**63 - 1)])
+async def test_71_a_place_of_no_log_to_go_on_from(join: Join, place: tuple[int, int]) -> None:
+    await noticed(join)
+    found = await join("acme")("watch_notices", WatchPlace(*place), follow=False)
+    assert all(one.seen.position < 100 for one in found[-1:])

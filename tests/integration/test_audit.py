@@ -157,6 +157,17 @@ def test_what_a_home_has_published_is_verified_too(place: Place, tmp_path: Path)
     (fault,) = report["faults"]
     assert (fault["topic"], fault["index"]) == ("tile", 0)
     assert fault["message"].startswith("published: tile/0/000.p/")
+    tile.unlink()
+    (document,) = (place.home / "log" / "documents").iterdir()  # what explains the labels
+    kept = document.read_bytes()
+    for spoil in (lambda: document.write_bytes(kept + b" "), document.unlink):
+        spoil()
+        evidence = tmp_path / spoil.__name__
+        assert run(["audit", str(place.home / "log"), "--evidence", str(evidence)]) == 1
+        faults = json.loads((evidence / "report.json").read_text())["faults"]
+        assert [(fault["topic"], fault["index"]) for fault in faults if fault["topic"] != "tile"] == [
+            ("document", 1)
+        ]
     published.write_bytes(b"rubbish")
     assert run([*verify, str(tmp_path / "checkpoint")]) == 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from running import BOTH, RunningServer, found
 from hashpact.demo import pictures
 from hashpact.domain.fingerprints import PDQ, Fingerprint
 from hashpact.fingerprint.content import fingerprints_of
+from hashpact.governance.labels import TEXTS, write_texts
 from hashpact.member.clients import Client
 
 
@@ -47,7 +49,9 @@ def test_stumble_7_standard_input_distances_and_exit_statuses(server: RunningSer
     assert (status, line["file"]) == (0, "-")
     assert [(match["entry"], match["distance"]) for match in line["matches"]] == [(entry, 4)]
     assert check(server, picture, "--max-distance", "4")[0] == 0
-    assert check(server, picture, "--max-distance", "3")[0] == 1
+    assert line["texts"] == hashlib.sha256(write_texts(TEXTS)).hexdigest()
+    status, (line,), _ = check(server, picture, "--max-distance", "3")
+    assert (status, line["matches"], "texts" in line) == (1, [], False)
     assert check(server, picture, "--type", "sha256/1")[0] == 1
     status, (line,), _ = check(server, tmp_path / "missing.jpg")
     assert (status, line["error"]["code"]) == (2, "UNUSABLE_CONTENT")

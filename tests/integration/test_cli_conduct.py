@@ -225,6 +225,24 @@ def test_a_watch_says_what_waits(server: RunningServer) -> None:
     assert (needs.status, "--secret-file" in needs.err) == (exits.MISUSED, True)
 
 
+def test_a_watch_goes_on_from_its_file(server: RunningServer, tmp_path: Path) -> None:
+    seen = tmp_path / "seen.json"
+    watched = ("notice", "watch", "--once", "--json", "--resume", seen)
+    first = given(server, "--entry", str(_an_entry(server)))
+    assert first in [one["notice"] for one in run(server, *watched).lines]
+    assert run(server, *watched).lines == []
+    second = given(server, "--entry", str(_an_entry(server)))
+    assert run(server, "notice", "decide", str(first), "--outcome", "kept").status == exits.OK
+    lines = run(server, *watched).lines
+    assert sorted((one["notice"], one["type"], one["state"]) for one in lines) == [
+        (first, "notice.answered", "answered"),
+        (second, "notice.new", "open"),
+    ]
+    seen.write_text("nonsense", "utf-8")
+    refused = run(server, *watched)
+    assert (refused.status, str(seen) in refused.err) == (exits.MISUSED, True)
+
+
 def _an_entry(server: RunningServer) -> int:
     """An entry that stands."""
     first = next((one["entry"] for one in run(server, "list", "--json").lines), None)

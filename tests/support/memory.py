@@ -117,9 +117,13 @@ class _View:
         return tuple(self._state.members[member_id] for member_id in found[:limit])
 
     def entries(self, member_id: str, after: int, limit: int) -> tuple[Entry, ...]:
-        """The first ``limit`` entries of that member after that index."""
-        entries = self._state.entries
-        found = sorted(index for index, entry in entries.items() if entry.member == member_id)
+        """The first ``limit`` entries after that index that the member has shared or withdrawn."""
+        entries, ring = self._state.entries, {key.id for key in self._state.keys(member_id)}
+        found = sorted(
+            index
+            for index, entry in entries.items()
+            if entry.member == member_id or entry.withdrawn_by in ring
+        )
         return tuple(entries[index] for index in found if index > after)[:limit]
 
 

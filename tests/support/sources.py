@@ -17,6 +17,8 @@ class Altered:
         self.honest = honest
         self.reports = honest.reports
         self.only_standing = False
+        self.only_published = False
+        self.documents: dict[bytes, bytes | None] = {}
         self.notes: list[bytes] = list(honest.checkpoints())
         self.stop: int | None = None
         self.told: dict[int, ReportedLeaf | Exception] = {}
@@ -48,6 +50,10 @@ class Altered:
         if isinstance(given, Exception):
             raise given
         return given
+
+    def document(self, digest: bytes) -> bytes | None:
+        """What is put in place of a document, or the document."""
+        return self.documents[digest] if digest in self.documents else self.honest.document(digest)
 
     def records(self, _entries: Sequence[int]) -> Iterator[Record]:
         """The state, whatever is asked for."""

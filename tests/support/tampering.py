@@ -81,7 +81,7 @@ class Forger:
     @staticmethod
     def _rebuild(connection: apsw.Connection, leaves: list[Stored], edge: tuple[bytes, ...]) -> None:
         folded = replay(leaf.data for leaf in leaves)
-        for table in ("charters", "members", "keys", "entries", "opinions", "times"):
+        for table in ("charters", "members", "keys", "entries", "opinions", "filings", "times"):
             connection.execute(f"DELETE FROM {table}")  # noqa: S608  # names of tables
         for record in folded.state.records():
             rows.put(connection, record)

@@ -9,11 +9,12 @@ What is compared, as the leaves come:
 5. Every signed checkpoint is signed by a log key that was in force at its size, and has the tree's root.
 6. The log begins with the tree of the checkpoint that was audited last.
 7. Every hash tile holds the tree's hashes.
+8. Every document that a statement names is there, and is that document; from tiles, those that are published.
 
 And at the end:
 
-8. The state that the source reports, record by record, is the one derived from the leaves.
-9. The newest statement is not older than was asked for.
+9. The state that the source reports, record by record, is the one derived from the leaves.
+10. The newest statement is not older than was asked for.
 
 Nothing that the source reports is taken on trust, and a source that withholds a leaf is at fault as well.
 Memory is bounded by what the log's members have signed; the audit stops at a log with too many faults.
@@ -32,7 +33,7 @@ from hashpact.audit.records import Difference, differences, records_of, unlike
 from hashpact.audit.source import ReportedLeaf, Source
 from hashpact.domain import keys
 from hashpact.domain.fingerprints import commitment
-from hashpact.domain.kinds import moment
+from hashpact.domain.kinds import AnyBody, moment
 from hashpact.domain.ports import Clock
 from hashpact.domain.rules.replay import Replay
 from hashpact.domain.state import Entry, Leaf, Record
@@ -117,6 +118,7 @@ class Auditor:
         self._rows = _Rows()
         self._first = b""
         self._counts: Counter[str] = Counter()
+        self._documents: set[bytes] = set()
         self._findings: list[Finding] = []
         self._newest: SignedCheckpoint | None = None
 
@@ -240,6 +242,8 @@ class Auditor:
             self._compare_tile(tile, hashes)
         self._edge = tree.extend(index, self._edge, leaf_hash)
         statement = self._replay.apply(data)
+        if statement is not None and not self._replay.faults:
+            self._compare_documents(index, statement.body)
         for fault in self._replay.faults:
             self._find("leaf", index, f"leaf {index}: {fault.error}", **{f"leaf-{index}": data})
         self._replay.faults.clear()
@@ -272,6 +276,27 @@ class Auditor:
         parts = reported.private
         if parts is not None and tuple(map(commitment, parts)) != statement.body.commitments():
             self._find("private", index, f"leaf {index}: its private parts are not what it commits to")
+
+    def _compare_documents(self, index: int, body: AnyBody) -> None:
+        """Look for each document that a statement names, once."""
+        if self._source.only_published and not body.published:
+            return
+        for digest in body.documents():
+            if digest in self._documents:
+                continue
+            self._documents.add(digest)
+            try:
+                data = self._source.document(digest)
+            except (CorruptError, NotFoundError) as error:
+                self._find("document", index, f"leaf {index} names a document: {error}")
+                continue
+            if data is None:
+                self._find(
+                    "document", index, f"leaf {index} names a document that is missing: {digest.hex()}"
+                )
+            elif hashlib.sha256(data).digest() != digest:
+                message = f"leaf {index} names a document, and there is another under {digest.hex()}"
+                self._find("document", index, message, **{f"document-{digest.hex()}": data})
 
     def _compare_partial(self) -> None:
         """Compare the tiles that are not full yet, which are there for the newest checkpoint."""

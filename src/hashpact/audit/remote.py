@@ -11,7 +11,7 @@ from hashpact.domain.messages import MAX_PAGE, EntriesRequest, LeavesRequest, Pa
 from hashpact.domain.state import Entry, Head, Key, Member, Opinion, Record
 from hashpact.log.tiles import Tile
 from hashpact.storage.published import Mirror
-from hashpact.wire.client import calls, feeds
+from hashpact.wire.client import calls, desk, feeds
 from hashpact.wire.client.calls import Call
 from hashpact.wire.client.connection import Connection
 
@@ -25,10 +25,11 @@ _GAP: Final = 256
 
 
 class TileSource:
-    """A mirror as a source: signed leaves and tiles, no state."""
+    """A mirror as a source: signed leaves, tiles, and the documents that are for everybody; no state."""
 
     reports: Final[frozenset[type[Record]]] = frozenset()
     only_standing = False
+    only_published = True
 
     def __init__(self, mirror: Mirror) -> None:
         self._mirror = mirror
@@ -49,6 +50,10 @@ class TileSource:
         """The bytes of a hash tile."""
         return self._mirror.hashes(tile)
 
+    def document(self, digest: bytes) -> bytes:
+        """The bytes of a document that is for everybody."""
+        return self._mirror.document(digest)
+
     def records(self, _entries: Sequence[int]) -> Iterator[Record]:
         """Nothing: tiles hold no state."""
         return iter(())
@@ -59,6 +64,7 @@ class ServerSource:
 
     reports: Final[frozenset[type[Record]]] = frozenset({Member, Key, Entry, Opinion})
     only_standing = True
+    only_published = False
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -79,6 +85,10 @@ class ServerSource:
     def tile(self, tile: Tile) -> bytes:
         """The bytes of a hash tile."""
         return self._run(calls.tile(tile.path))
+
+    def document(self, digest: bytes) -> bytes:
+        """The bytes of a document."""
+        return self._run(desk.document(digest))
 
     def records(self, entries: Sequence[int]) -> Iterator[Record]:
         """The members with their keys, and these entries with their opinions."""

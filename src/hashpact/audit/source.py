@@ -68,6 +68,10 @@ class Source(Protocol):
         """The bytes of a hash tile, None if it has no tiles."""
         ...
 
+    def document(self, digest: bytes) -> bytes | None:
+        """What it has as the document with that SHA-256, None if nothing."""
+        ...
+
     def records(self, entries: Sequence[int]) -> Iterator[Record]:
         """The state as it reports it: members, their keys, and at least these entries with their opinions.
 
@@ -83,6 +87,11 @@ class Source(Protocol):
     @property
     def only_standing(self) -> bool:
         """Whether it reports only the opinions that stand, as members see them."""
+        ...
+
+    @property
+    def only_published(self) -> bool:
+        """Whether it has, of the documents that statements name, only those that are for everybody."""
         ...
 
 
@@ -102,6 +111,11 @@ class LedgerSource:
     @property
     def only_standing(self) -> bool:
         """False: it reports every opinion, whether it stands or not."""
+        return False
+
+    @property
+    def only_published(self) -> bool:
+        """False: it has every document."""
         return False
 
     def checkpoints(self) -> Iterator[bytes]:
@@ -131,6 +145,10 @@ class LedgerSource:
     def tile(self, tile: Tile) -> bytes:
         """The bytes of a hash tile, from the stored tree."""
         return tiles.hashes(tile, self._log.tree.node)
+
+    def document(self, digest: bytes) -> bytes | None:
+        """The document that is stored under that SHA-256."""
+        return self._log.document(digest)
 
     def records(self, _entries: Sequence[int]) -> Iterator[Record]:
         """Every row of the state's tables at that moment."""

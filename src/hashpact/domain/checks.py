@@ -241,13 +241,15 @@ class Answer:
     """The matches of a check, and the tree size that they reflect.
 
     ``truncated``: the check came near more items than it may consider, so that there may be further matches.
-    ``checked`` is False only of an `Unchecked`.
+    ``texts`` is the SHA-256 of the document that explains the labels (`Client.document`), if there are
+    matches and the policy has one. ``checked`` is False only of an `Unchecked`.
     """
 
     checked: ClassVar[bool] = True
     matches: tuple[Match, ...]
     position: int
     truncated: bool = False
+    texts: bytes | None = field(default=None, compare=False)
 
     @property
     def entries(self) -> tuple[NearEntry, ...]:
@@ -313,6 +315,11 @@ class Unchecked(Answer):
 
     @property
     def truncated(self) -> bool:
+        """Raises the error."""
+        return self._none()
+
+    @property
+    def texts(self) -> bytes | None:
         """Raises the error."""
         return self._none()
 

@@ -8,6 +8,10 @@ from typing import Final
 
 from hashpact.domain.state import ConductTerms, Entry, Key, Member, Opinion, Receipt
 
+MAX_DOCUMENT: Final = 256 * 1024
+"""Bytes of a document that a statement names."""
+MAX_DOCUMENTS: Final = 2
+"""Documents that go with one statement, or with one proposal."""
 MAX_ROOTS: Final = 100
 """Root statements of one answer, each of at most 32 KiB."""
 DEFAULT_PAGE: Final = 100

@@ -138,7 +138,7 @@ class Snapshot(View, Protocol):
         ...
 
     def entries(self, member_id: str, after: int, limit: int) -> tuple[Entry, ...]:
-        """The first ``limit`` entries of that member with an index above ``after``, in order."""
+        """The first ``limit`` entries above ``after`` that the member has shared or withdrawn, in order."""
         ...
 
     def filed(self, kinds: Sequence[str], after: int, limit: int) -> tuple[Filing, ...]:

@@ -134,7 +134,7 @@ def entry_stands(view: View, entry: Entry) -> bool:
 
 
 def withdrawn(view: View, entry: Entry) -> bool:
-    """Whether its contributor has withdrawn the entry by a statement that stands."""
+    """Whether its contributor or a representative has withdrawn the entry by a statement that stands."""
     if entry.withdrawn_at is None or entry.withdrawn_by is None:
         return False
     return stands(view, entry.withdrawn_by, entry.withdrawn_at)

@@ -17,6 +17,7 @@ from hashpact.domain import keys, statements
 from hashpact.domain.grammar import Field, Form
 from hashpact.domain.keys import NamedKey, Signer
 from hashpact.domain.kinds import ADMIN, KINDS, AnyBody, fields_of
+from hashpact.domain.messages import Submission
 from hashpact.domain.state import Charter
 from hashpact.domain.statements import FIRST_LINE, Statement, key_name
 from hashpact.errors import BadSignatureError, InvalidInputError, MalformedError
@@ -120,6 +121,23 @@ def merge(files: Sequence[Sequence[Draft]]) -> list[Draft]:
             for ours, theirs in zip(merged, other, strict=True)
         ]
     return merged
+
+
+def submissions(proposal: Sequence[Draft], documents: Sequence[bytes] = ()) -> list[Submission]:
+    """What is appended: each statement, with those of the documents that it names.
+
+    Raises InvalidInputError for a document that none of them names.
+    """
+    given = {hashlib.sha256(document).digest(): document for document in documents}
+    named = [draft.statement.body.documents() for draft in proposal]
+    unknown = given.keys() - {digest for digests in named for digest in digests}
+    if unknown:
+        msg = f"none of the statements names the document with the SHA-256 {min(unknown).hex()}"
+        raise InvalidInputError(msg, field="documents")
+    return [
+        Submission(draft.data, documents=tuple(given[digest] for digest in digests if digest in given))
+        for draft, digests in zip(proposal, named, strict=True)
+    ]
 
 
 def compose(kind: str, values: Mapping[str, Sequence[str]]) -> AnyBody:

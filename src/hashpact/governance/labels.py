@@ -7,12 +7,14 @@ the labels and texts below. They say under which rule content was removed, neutr
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, NoReturn
 
 from hashpact.domain.kinds import TERM
+from hashpact.domain.messages import MAX_DOCUMENT
 from hashpact.errors import MalformedError
 
 FORMAT: Final = "hashpact/texts/v1"
@@ -20,6 +22,11 @@ REQUIRED: Final = ("en", "vi")
 """The languages in which each label is explained."""
 MAX_TEXT: Final = 500
 """Characters of one text."""
+_LANGUAGE: Final = re.compile("[a-z]{2,3}(-[a-z0-9]{2,8})*")
+"""A language tag, in small letters."""
+_CATEGORIES: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_DIRECTIONS: Final = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+"""No text has letters of these: control characters, line breaks, and what turns the direction of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,21 +115,24 @@ PRIORITIES: Final = tuple((label, "vulnerable") for label in ("csam", "minors", 
 
 def write_texts(texts: Texts) -> bytes:
     """The document of these texts: one spelling. Raises MalformedError."""
-    labels = {
-        label: {language: asdict(one) for language, one in of.items()} for label, of in sorted(texts.items())
-    }
-    document = json.dumps(
-        {"format": FORMAT, "labels": labels}, ensure_ascii=False, sort_keys=True, separators=(",", ":")
-    )
-    data = document.encode("utf-8") + b"\n"
+    data = _written(texts)
     if parse_texts(data) != texts:
         msg = "the texts cannot be written: a label, a language or a text is none"
         raise MalformedError(msg, field="texts")
     return data
 
 
+def _written(texts: Texts) -> bytes:
+    labels = {label: {language: asdict(one) for language, one in of.items()} for label, of in texts.items()}
+    value = {"format": FORMAT, "labels": labels}
+    document = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return document.encode("utf-8", "surrogatepass") + b"\n"
+
+
 def parse_texts(data: bytes) -> dict[str, dict[str, LabelTexts]]:
     """The texts in a document. Raises MalformedError, which names what is wrong."""
+    if len(data) > MAX_DOCUMENT:
+        _refuse(f"{len(data)} bytes; the limit is {MAX_DOCUMENT}")
     try:
         value: Any = json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -133,7 +143,10 @@ def parse_texts(data: bytes) -> dict[str, dict[str, LabelTexts]]:
     labels = value["labels"]
     if not isinstance(labels, dict) or not labels:
         _refuse("want labels")
-    return {label: _languages(label, of) for label, of in labels.items()}
+    texts = {label: _languages(label, of) for label, of in labels.items()}
+    if _written(texts) != data:
+        _refuse("it is not in its one spelling; write it with: jq -cS .")
+    return texts
 
 
 def explained(texts: Texts, label: str, language: str) -> LabelTexts | None:
@@ -142,9 +155,12 @@ def explained(texts: Texts, label: str, language: str) -> LabelTexts | None:
     return of.get(language) or of.get(REQUIRED[0])
 
 
-def missing(texts: Texts, labels: Iterable[str]) -> list[str]:
-    """The labels that have no texts."""
-    return [label for label in labels if label not in texts]
+def check_explains(document: bytes, labels: Iterable[str]) -> None:
+    """Raise MalformedError unless it is a document of texts that explains each of the labels."""
+    texts = parse_texts(document)
+    without = [label for label in labels if label not in texts]
+    if without:
+        _refuse(f"it does not explain {', '.join(without)}")
 
 
 def _languages(label: str, of: object) -> dict[str, LabelTexts]:
@@ -159,13 +175,16 @@ def _languages(label: str, of: object) -> dict[str, LabelTexts]:
 
 
 def _texts(label: str, language: str, one: object) -> LabelTexts:
-    if not language.isascii() or not language.islower() or not isinstance(one, dict):
+    if _LANGUAGE.fullmatch(language) is None or not isinstance(one, dict):
         _refuse(f"{label}: {language!r} is no language with texts")
     if one.keys() != {"users", "reviewers"}:
         _refuse(f"{label}, {language}: want users and reviewers")
     for text in one.values():
         bad = not isinstance(text, str) or not 0 < len(text) <= MAX_TEXT
-        if bad or any(unicodedata.category(letter) in {"Cc", "Cs", "Zl", "Zp"} for letter in text):
+        if bad or any(
+            unicodedata.category(letter) in _CATEGORIES or unicodedata.bidirectional(letter) in _DIRECTIONS
+            for letter in text
+        ):
             _refuse(f"{label}, {language}: want 1 to {MAX_TEXT} characters without line breaks")
     return LabelTexts(**one)
 

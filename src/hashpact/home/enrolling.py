@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -14,12 +13,11 @@ from hashpact.clock import unix_time
 from hashpact.config import MAX_SIZE, ProfileConfig
 from hashpact.domain import kinds, rules
 from hashpact.domain.keys import KEY_LIFE, NamedKey
-from hashpact.domain.messages import Submission
 from hashpact.domain.state import Charter, Leaf, Role
 from hashpact.durable import new_directory, read_bytes, write_private, write_public
 from hashpact.errors import ConfigError, NotFoundError, NotPermittedError
 from hashpact.governance.administer import Administrators, Drafter
-from hashpact.governance.drafts import Draft
+from hashpact.governance.drafts import Draft, submissions
 from hashpact.governance.joining import Join, Welcome
 from hashpact.home.opening import Home
 from hashpact.home.paths import HomePaths
@@ -88,20 +86,10 @@ def submit_drafts(home: Home, drafts: Sequence[Draft], documents: Sequence[bytes
 
     Each of the ``documents`` goes with the statements that name it.
     """
-    digests = {hashlib.sha256(document).digest(): document for document in documents}
     # The clocks that a mend repairs may have been the witnesses' too, whose cosignatures are kept.
     mends = all(isinstance(draft.statement.body, kinds.ClockMend) for draft in drafts)
     appender = Appender(home.ledger, unix_time if mends else home.clock())
-    return appender.append_all(
-        None,
-        [
-            Submission(
-                draft.data,
-                documents=[digests[one] for one in draft.statement.body.documents() if one in digests],
-            )
-            for draft in drafts
-        ],
-    )
+    return appender.append_all(None, submissions(drafts, documents))
 
 
 def refuse_in_vain(home: Home, draft: Draft) -> None:

@@ -68,6 +68,11 @@ def parse_path(path: str) -> Tile:
     raise InvalidInputError(msg, field="path")
 
 
+def document_path(digest: bytes) -> str:
+    """Where a document that is for everybody is served, by its SHA-256. It is no part of C2SP's layout."""
+    return f"documents/{digest.hex()}"
+
+
 def tiles(size: int, since: int = 0) -> Iterator[Tile]:
     """The hash tiles of a tree of ``size``, level by level, that a tree of size ``since`` did not have.
 

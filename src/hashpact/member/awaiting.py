@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 
 from hashpact.domain.conduct.answers import (
     EVERY,
@@ -12,10 +13,12 @@ from hashpact.domain.conduct.answers import (
     FiledDetail,
     Matters,
     MattersRequest,
+    NoticeChange,
     NoticeDetail,
     ReplyDetail,
     following,
 )
+from hashpact.domain.conduct.watching import NOTHING, WatchPlace
 from hashpact.domain.messages import (
     Appended,
     EntriesRequest,
@@ -84,10 +87,11 @@ class AsyncClient(AsyncCheckClient):
         self,
         proposal: Sequence[Draft],
         *,
+        documents: Sequence[bytes] = (),
         timeout: float | None = None,  # noqa: ASYNC109  # as above
     ) -> tuple[Appended, ...]:
         """Append administrators' statements, or let them wait for signatures, as `Client.propose`."""
-        return await self._through(self._operations.propose(proposal), timeout)
+        return await self._through(self._operations.propose(proposal, documents), timeout)
 
     async def charter(self) -> Charter:
         """Who governs the log, as `Client.charter`."""
@@ -160,9 +164,14 @@ class AsyncClient(AsyncCheckClient):
         """
         return await self._through(self._operations.file(paper), timeout)
 
-    async def contacts(self) -> tuple[ContactDetail, ...]:
+    async def contacts(self) -> AsyncIterator[ContactDetail]:
         """The contact points of all members, by member and what they are for."""
-        return await self._run(desk.contacts())
+        after: str | None = ""
+        while after is not None:
+            page = await self._run(desk.contacts(after))
+            for contact in page.contacts:
+                yield contact
+            after = page.next_after
 
     async def notices(self, asked: MattersRequest = EVERY) -> AsyncIterator[NoticeDetail]:
         """The notices that concern the member, as they stand for each addressee, in the order of the log."""
@@ -171,6 +180,26 @@ class AsyncClient(AsyncCheckClient):
             page = await self._run(desk.notices(following(asked, page)))
             for matter in page.matters:
                 yield matter
+
+    async def watch_notices(
+        self, seen: WatchPlace = NOTHING, *, follow: bool = True
+    ) -> AsyncGenerator[NoticeChange, None]:
+        """The notices to the member that wait, then each change of one as it happens, without end.
+
+        As `Client.watch_notices`.
+        """
+        patience = self.timeout
+        while True:
+            stream = self._connection.stream(desk.changes(seen), patience)
+            async with contextlib.aclosing(stream) as changes:
+                async for change in changes:
+                    seen = change.seen
+                    yield change
+                    if change.detail is None and not follow:
+                        return
+                    if change.detail is None and patience < desk.WATCHED:
+                        break
+            patience = max(self.timeout, desk.WATCHED)
 
     async def appeals(self, asked: MattersRequest = EVERY) -> AsyncIterator[AppealDetail]:
         """The appeals as they stand, in the order of the log."""

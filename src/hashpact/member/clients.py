@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import contextlib
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
 from hashpact.domain.conduct.answers import (
     EVERY,
@@ -11,10 +12,12 @@ from hashpact.domain.conduct.answers import (
     FiledDetail,
     Matters,
     MattersRequest,
+    NoticeChange,
     NoticeDetail,
     ReplyDetail,
     following,
 )
+from hashpact.domain.conduct.watching import NOTHING, WatchPlace
 from hashpact.domain.messages import (
     Appended,
     EntriesRequest,
@@ -116,13 +119,20 @@ class Client(CheckClient):
         """
         return self._through(self._operations.append(submission), timeout)
 
-    def propose(self, proposal: Sequence[Draft], *, timeout: float | None = None) -> tuple[Appended, ...]:
+    def propose(
+        self,
+        proposal: Sequence[Draft],
+        *,
+        documents: Sequence[bytes] = (),
+        timeout: float | None = None,
+    ) -> tuple[Appended, ...]:
         """Append administrators' statements, all or none, and get each with its receipt, in order.
 
         Empty if not all who must sign have signed: the statements then wait at the server for the others'
-        signatures, and the same statements proposed by them are appended with all. For administrators only.
+        signatures, and the same statements proposed by them are appended with all. The ``documents`` that the
+        statements name are needed with the last signature. For administrators only.
         """
-        return self._through(self._operations.propose(proposal), timeout)
+        return self._through(self._operations.propose(proposal, documents), timeout)
 
     def charter(self) -> Charter:
         """Who governs the log. The offices are proved; the policy is as the server states it."""
@@ -193,9 +203,13 @@ class Client(CheckClient):
         """
         return self._through(self._operations.file(paper), timeout)
 
-    def contacts(self) -> tuple[ContactDetail, ...]:
+    def contacts(self) -> Iterator[ContactDetail]:
         """The contact points of all members, by member and what they are for."""
-        return self._run(desk.contacts())
+        after: str | None = ""
+        while after is not None:
+            page = self._run(desk.contacts(after))
+            yield from page.contacts
+            after = page.next_after
 
     def notices(self, asked: MattersRequest = EVERY) -> Iterator[NoticeDetail]:
         """The notices that concern the member, as they stand for each addressee, in the order of the log."""
@@ -203,6 +217,28 @@ class Client(CheckClient):
         while page is None or page.next_after is not None:
             page = self._run(desk.notices(following(asked, page)))
             yield from page.matters
+
+    def watch_notices(
+        self, seen: WatchPlace = NOTHING, *, follow: bool = True
+    ) -> Generator[NoticeChange, None, None]:
+        """The notices to the member that wait, then each change of one as it happens, without end.
+
+        Those with priority come first. When that is all for now, and every few seconds after that, comes one
+        without a ``detail``, after the first of which it ends unless it is to ``follow``. Goes on from what
+        was ``seen``, which each change has: some may come again then, none is left out. Once the server has
+        answered, it raises UnavailableError only after 5 minutes of silence.
+        """
+        patience = self.timeout
+        while True:
+            with contextlib.closing(self._connection.stream(desk.changes(seen), patience)) as changes:
+                for change in changes:
+                    seen = change.seen
+                    yield change
+                    if change.detail is None and not follow:
+                        return
+                    if change.detail is None and patience < desk.WATCHED:
+                        break
+            patience = max(self.timeout, desk.WATCHED)
 
     def appeals(self, asked: MattersRequest = EVERY) -> Iterator[AppealDetail]:
         """The appeals as they stand, in the order of the log."""

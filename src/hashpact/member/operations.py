@@ -197,9 +197,11 @@ class Operations:
         yield Local(partial(self.profile.keep, submission, receipt, subject))
         return receipt
 
-    def propose(self, proposal: Sequence[Draft]) -> Steps[tuple[Appended, ...]]:
+    def propose(
+        self, proposal: Sequence[Draft], documents: Sequence[bytes] = ()
+    ) -> Steps[tuple[Appended, ...]]:
         """The steps of proposing administrators' statements; empty if they wait for signatures."""
-        found = yield from self.believed(lambda: calls.propose(proposal, self.profile.log))
+        found = yield from self.believed(lambda: calls.propose(proposal, self.profile.log, documents))
         for one in found:
             self.reached.note(one.receipt)
             yield Local(partial(self.profile.keep, Submission(one.statement), one.receipt))

@@ -141,7 +141,7 @@ class Checker:
         truncated = any(hits.truncated for _, hits in found) or any(
             len(hits) == share and count < check.limit for (_, hits), count in zip(found, kept, strict=True)
         )
-        return Answer(tuple(matches), position, truncated)
+        return Answer(tuple(matches), position, truncated, self.follower.texts if matches else None)
 
     def _search(
         self, check: Check, numbers: Sequence[int], limit: int, wanted: Callable[[], bool]

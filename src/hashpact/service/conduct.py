@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from hashpact.domain.conduct.answers import (
     AppealDetail,
     ContactDetail,
+    Contacts,
     FiledDetail,
     Matters,
     MattersRequest,
+    NoticeChange,
     NoticeDetail,
     ReplyDetail,
 )
 from hashpact.domain.conduct.appealed import appeal_case
 from hashpact.domain.conduct.audience import may_read
-from hashpact.domain.conduct.cases import cases_of
+from hashpact.domain.conduct.cases import case_of, cases_of
+from hashpact.domain.conduct.clocks import Standing
 from hashpact.domain.conduct.points import points_of
 from hashpact.domain.conduct.replies import ANSWERABLE, awaited
+from hashpact.domain.conduct.watching import MemberWatch, WatchPlace
 from hashpact.domain.kinds import Appeal, Notice
 from hashpact.domain.kinds.conduct.filed import stands
 from hashpact.domain.ports import Clock, Ledger, Snapshot
@@ -32,9 +36,21 @@ LISTED: Final = frozenset({"action-done", "methods", "practice", "review", "tall
 _LOOKED_AT: Final = 500
 """Filings that are looked at for one page; a page may be short, and the next one goes on."""
 _CHUNK: Final = 100
-_MEMBERS: Final = 1000
+_MEMBERS: Final = 100
+"""Members that are looked at for one page of contact points, at most."""
+_PAGE: Final = 1024 * 1024
+"""Bytes after which a page ends: a notice alone may have 2 MiB, and as many addressees as there may be."""
 
-_Matter = TypeVar("_Matter")
+
+class _Sized(Protocol):
+    """What a page has."""
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+
+
+_Matter = TypeVar("_Matter", bound=_Sized)
 _Derive = Callable[[Snapshot, Filing], Iterator[_Matter]]
 
 
@@ -45,14 +61,19 @@ class Desk:
     ledger: Ledger
     clock: Clock
 
-    def contacts(self) -> tuple[ContactDetail, ...]:
-        """The contact points of all members, by member and by what they are for."""
-        now, found, after = self.clock(), [], ""
+    def contacts(self, after: str) -> Contacts:
+        """The contact points of members whose ids sort after that one, by member and what they are for."""
+        now, size = self.clock(), 0
+        found: list[ContactDetail] = []
         with self.ledger.snapshot() as view:
-            while members := view.members(after, _MEMBERS):
-                found += [point for member in members for point in points_of(view, member.id, now)]
-                after = members[-1].id
-            return tuple(ContactDetail(point, self._detail(view, point.filing, None)) for point in found)
+            members = view.members(after, _MEMBERS)
+            for member in members:
+                for point in points_of(view, member.id, now):
+                    found.append(ContactDetail(point, self._detail(view, point.filing, None)))
+                    size += found[-1].contact.size
+                if size >= _PAGE:
+                    return Contacts(tuple(found), member.id)
+        return Contacts(tuple(found), members[-1].id if len(members) == _MEMBERS else None)
 
     def notices(self, caller: Member, asked: MattersRequest) -> Matters[NoticeDetail]:
         """The notices that concern the caller, as they stand for each addressee."""
@@ -73,6 +94,34 @@ class Desk:
                     yield NoticeDetail(case, notice, decisions)
 
         return self._page((Notice.kind,), asked, derive)
+
+    def changes(self, caller: Member, watch: MemberWatch) -> Iterator[NoticeChange | None]:
+        """What has changed of the notices to the caller since the watch has looked: first what has priority.
+
+        None after each stretch of the log that was looked at. If all is taken, the watch has seen it.
+        """
+        size, now, since = self.ledger.head().size, self.clock(), watch.seen
+        if not watch.is_due(size, now):
+            return
+        found: dict[int, tuple[tuple[bool, int, int], Standing | None]] = {}
+        more = True
+        while more:
+            with self.ledger.snapshot() as view:
+                changed, more = watch.look(view, size, now)
+            found |= {one.case.filing.index: (one.case.order, one.before) for one in changed}
+            yield None
+        seen = WatchPlace(size, now)
+        waiting = sorted(found.items(), key=lambda one: one[1][0])
+        for number, (index, (_, known)) in enumerate(waiting, 1):
+            with self.ledger.snapshot() as view:
+                filing = view.filing(index)
+                if filing is None:
+                    continue
+                case = case_of(view, filing, caller.id, now)
+                decisions = tuple(self._detail(view, one, caller) for one in case.decisions)
+                detail = NoticeDetail(case, self._detail(view, filing, caller), decisions)
+            yield NoticeChange(detail, known, seen if number == len(waiting) else since)
+        watch.seen = seen
 
     def appeals(self, caller: Member, asked: MattersRequest) -> Matters[AppealDetail]:
         """The appeals as they stand."""
@@ -127,14 +176,16 @@ class Desk:
                 filing = view.filing(asked.index)
                 one = [] if filing is None or filing.kind not in kinds else [filing]
                 return Matters(tuple(matter for each in one for matter in derive(view, each)))
-            after, looked_at = asked.after, 0
+            after, looked_at, size = asked.after, 0, 0
             while looked_at < _LOOKED_AT:
                 chunk = view.filed(kinds, after, _CHUNK)
                 for filing in chunk:
-                    found += derive(view, filing)
+                    more = list(derive(view, filing))
+                    found += more
+                    size += sum(one.size for one in more)
                     after = filing.index
                     looked_at += 1
-                    if len(found) >= asked.size:
+                    if len(found) >= asked.size or size >= _PAGE:
                         return Matters(tuple(found), after)
                 if len(chunk) < _CHUNK:
                     return Matters(tuple(found))

@@ -14,7 +14,17 @@ from typing import Final, Generic, TypeVar
 
 from hashpact.domain import standing, statements
 from hashpact.domain.fingerprints import Fingerprint, parse_private
-from hashpact.domain.kinds import MAX_ITEMS, AnyBody, GiveOpinion, KeyRevoke, Ruling, Submit, Void, Withdraw
+from hashpact.domain.kinds import (
+    MAX_ITEMS,
+    AnyBody,
+    GiveOpinion,
+    KeyRevoke,
+    Policy,
+    Ruling,
+    Submit,
+    Void,
+    Withdraw,
+)
 from hashpact.domain.ports import Catalog, Index, Ledger, Log
 from hashpact.domain.state import Entry, Leaf
 from hashpact.errors import BehindError, CorruptError, MalformedError, UnavailableError
@@ -23,7 +33,7 @@ from hashpact.log.lines import MAX_INTEGER
 
 Frozen = TypeVar("Frozen")
 
-_CHANGING: Final = (Withdraw, Void, GiveOpinion, KeyRevoke, Ruling)
+_CHANGING: Final = (Withdraw, Void, GiveOpinion, KeyRevoke, Policy, Ruling)
 """The kinds of statements that change what a check answers of earlier entries."""
 _OF_ENTRIES: Final = (Submit, Withdraw, Void, GiveOpinion, Ruling)
 """The kinds of statements that change nothing of members, keys and policy."""
@@ -76,6 +86,10 @@ class Follower:
         # Members of whose entries more or fewer stand: the index from which on what they signed may have
         # changed, and the last entry that is settled.
         self._unsettled: dict[str, tuple[int, int]] = {}
+        with ledger.snapshot() as view:
+            charter = view.charter()
+        self.texts = None if charter is None else charter.terms.texts
+        """The SHA-256 of the document that explains the labels."""
 
     @property
     def position(self) -> int:
@@ -148,6 +162,8 @@ class Follower:
         match body:
             case GiveOpinion(entry):
                 self.catalog.forget(entry)
+            case Policy():
+                self.texts = body.texts_document
             case Withdraw(entry=int(entry)) | Void(entry=int(entry)) | Ruling(entry=int(entry)):
                 self.catalog.forget(entry)
                 self._work += _END_WORK

@@ -14,7 +14,7 @@ from typing import Final
 
 from hashpact.domain import rules
 from hashpact.domain.kinds import ADMIN
-from hashpact.domain.messages import Appended, Submission
+from hashpact.domain.messages import Appended
 from hashpact.domain.ports import Clock, Ledger, Waiting
 from hashpact.domain.state import Charter
 from hashpact.domain.statements import key_name
@@ -47,11 +47,12 @@ class Proposals:
     clock: Clock
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
-    def propose(self, data: bytes) -> tuple[Appended, ...]:
+    def propose(self, data: bytes, documents: Sequence[bytes] = ()) -> tuple[Appended, ...]:
         """Append a file's statements, all of them or none, with all signatures that are known of them.
 
         If not all who must sign have signed, they wait, and the result is empty. A proposal of the same
-        statements adds its signatures to those that wait.
+        statements adds its signatures to those that wait. The ``documents`` that the statements name are
+        needed once all have signed; they do not wait.
 
         Raises MalformedError for a file that holds anything else, InvalidInputError for too many statements,
         NotPermittedError for one that is not the administrators'. Raises BadSignatureError unless an
@@ -65,12 +66,12 @@ class Proposals:
         with self._lock:
             charter = self._charter()
             if (logged := self._logged(proposed)) is not None:
-                return self._append(logged)
+                return self._append(logged, documents)
             kept, name = self._current(charter), drafts.name_of(proposed)
             merged = drafts.merge([kept.get(name, proposed), proposed])
             check_signed(merged, charter)
             try:
-                appended = self._append(merged)
+                appended = self._append(merged, documents)
             except MissingSignatureError:
                 self._foresee(merged[0])
                 _check_room({**kept, name: merged}, charter)
@@ -79,8 +80,8 @@ class Proposals:
             self.waiting.drop(name)
             return appended
 
-    def _append(self, proposal: Sequence[Draft]) -> tuple[Appended, ...]:
-        receipts = self.intake.append_all(ADMIN, [Submission(draft.data) for draft in proposal])
+    def _append(self, proposal: Sequence[Draft], documents: Sequence[bytes]) -> tuple[Appended, ...]:
+        receipts = self.intake.append_all(ADMIN, drafts.submissions(proposal, documents))
         return tuple(Appended(draft.data, one) for draft, one in zip(proposal, receipts, strict=True))
 
     def _logged(self, proposal: Sequence[Draft]) -> list[Draft] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from typing import Final
 
-from hashpact.domain.kinds import Contact, Methods
+from hashpact.domain.kinds import KINDS
 from hashpact.domain.kinds.conduct.filed import Filed
 from hashpact.domain.pinned import PinnedLog
 from hashpact.domain.ports import Log, Publication
@@ -20,10 +20,8 @@ from hashpact.service.integrity import LogKeys
 from hashpact.service.prove import tile_of
 
 CHECKPOINT: Final = "checkpoint"
-DOCUMENTS: Final = "documents"
-"""The directory of public documents, each under its SHA-256 in hex."""
-_PUBLIC: Final[tuple[type[Filed], ...]] = (Contact, Methods)
-"""The kinds whose documents are for everybody."""
+_PUBLIC: Final = {name: kind for name, kind in KINDS.items() if kind.published and issubclass(kind, Filed)}
+"""The kinds of filings whose documents are for everybody."""
 _CHUNK: Final = 500
 
 _RECOVER: Final = "; restore a copy of the ledger that is no older (docs/operations/backup.md)"
@@ -83,19 +81,20 @@ class Publisher:
         themselves, such as minutes, is not published.
         """
         digests: list[bytes] = []
+        filed = self._filed
         with self._log.snapshot() as view:
             for charter in view.charters():
                 digests += [] if charter.terms.texts is None else [charter.terms.texts]
-            kinds = {kind.kind: kind for kind in _PUBLIC}
-            while chunk := view.filed(tuple(kinds), self._filed, _CHUNK):
+            while chunk := view.filed(tuple(_PUBLIC), filed, _CHUNK):
                 for filing in chunk:
-                    digests += kinds[filing.kind].read(filing).documents()
-                self._filed = chunk[-1].index
+                    digests += _PUBLIC[filing.kind].read(filing).documents()
+                filed = chunk[-1].index
         for digest in digests:
-            path = f"{DOCUMENTS}/{digest.hex()}"
+            path = tiles.document_path(digest)
             document = None if self._publication.has(path) else self._log.document(digest)
             if document is not None:
                 self._publication.put(path, document)
+        self._filed = filed  # only now: if one cannot be written, the next time begins with it
 
     def _put(self, tile: Tile, done: int) -> None:
         """Publish a tile. A bundle of leaves that is still partial adds the new ones to the one before.

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from hashpact.domain.messages import MAX_DOCUMENT
 from hashpact.durable import extend_public, read_bytes, write_public
 from hashpact.errors import ConfigError, CorruptError
 from hashpact.log import tiles
@@ -104,6 +105,10 @@ class Mirror:
             for index, leaf in enumerate(tiles.parse_entries(found, data), first):
                 if start <= index < stop:
                     yield index, leaf
+
+    def document(self, digest: bytes) -> bytes:
+        """The bytes of a document that is for everybody, as the file has them."""
+        return self._read(tiles.document_path(digest), MAX_DOCUMENT)
 
     def _tile(self, tile: Tile) -> tuple[Tile, bytes]:
         """A tile and its bytes: the one that is asked for, or the full one that has taken its place."""

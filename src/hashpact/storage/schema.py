@@ -138,6 +138,8 @@ CREATE TABLE entries (
 
 CREATE INDEX entries_of_member ON entries (member, idx);
 
+CREATE INDEX entries_withdrawn ON entries (withdrawn_by, idx) WHERE withdrawn_by IS NOT NULL;
+
 CREATE TABLE opinions (
   entry INTEGER NOT NULL,
   member TEXT NOT NULL,

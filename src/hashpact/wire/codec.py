@@ -18,6 +18,7 @@ from hashpact.domain.kinds import MAX_ITEMS, MAX_LABELS
 from hashpact.domain.kinds.conduct.words import MAX_WORDS
 from hashpact.domain.messages import (
     DEFAULT_PAGE,
+    MAX_DOCUMENTS,
     MAX_PAGE,
     EntriesRequest,
     MemberDetail,
@@ -56,9 +57,6 @@ MAX_CHECK: Final = 1024 * 1024
 
 MAX_CHECK_BATCH: Final = 2304 * 1024
 """The largest CheckBatchRequest, in bytes as encoded: 4096 of the largest values, each packed by itself."""
-
-MAX_DOCUMENTS: Final = 2
-"""Documents of one statement."""
 
 EVERYTHING: Final = Filter()
 """The filter that narrows nothing."""
@@ -151,13 +149,16 @@ def filter_from_wire(narrow: check_pb2.Filter) -> Filter:
 def answer_to_wire(answer: Answer) -> check_pb2.CheckResponse:
     """The response to a check."""
     matches = [match_to_wire(match) for match in answer.matches]
-    return check_pb2.CheckResponse(matches=matches, position=answer.position, truncated=answer.truncated)
+    return check_pb2.CheckResponse(
+        matches=matches, position=answer.position, truncated=answer.truncated, texts=answer.texts
+    )
 
 
 def answer_from_wire(response: check_pb2.CheckResponse) -> Answer:
     """The answer in a response."""
     matches = each("matches", response.matches, match_from_wire)
-    return Answer(matches, whole("position", response.position), response.truncated)
+    texts = optional_id(response, "texts")
+    return Answer(matches, whole("position", response.position), response.truncated, texts)
 
 
 def match_to_wire(match: Match) -> check_pb2.Match:

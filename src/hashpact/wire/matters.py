@@ -6,7 +6,6 @@ A client reads a filing from the bytes of its statement.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Final, TypeVar
 
 from hashpact.domain import statements
@@ -15,9 +14,11 @@ from hashpact.domain.conduct.answers import (
     MAX_MATTERS,
     AppealDetail,
     ContactDetail,
+    Contacts,
     FiledDetail,
     Matters,
     MattersRequest,
+    NoticeChange,
     NoticeDetail,
     ReplyDetail,
 )
@@ -26,6 +27,7 @@ from hashpact.domain.conduct.cases import NoticeCase
 from hashpact.domain.conduct.clocks import Standing
 from hashpact.domain.conduct.points import ContactPoint
 from hashpact.domain.conduct.replies import AwaitedReply
+from hashpact.domain.conduct.watching import WatchPlace
 from hashpact.domain.fingerprints import commitment
 from hashpact.domain.kinds import TERM, Appeal, Contact, Notice
 from hashpact.domain.kinds.conduct.filed import Filed
@@ -86,7 +88,18 @@ def filed_from_wire(message: conduct_pb2.Filing) -> FiledDetail:
     return FiledDetail(filing, message.statement, message.stands, private, withheld)
 
 
-def contacts_to_wire(contacts: Iterable[ContactDetail]) -> conduct_pb2.ListContactsResponse:
+def contacts_request_to_wire(after: str) -> conduct_pb2.ListContactsRequest:
+    """The request for contact points of members after that one."""
+    return conduct_pb2.ListContactsRequest(page_token=member_to_name(after) if after else "")
+
+
+def contacts_request_from_wire(request: conduct_pb2.ListContactsRequest) -> str:
+    """The member after whom a page of contact points begins."""
+    token = request.page_token
+    return member_from_name(token, "page_token") if token else ""
+
+
+def contacts_to_wire(page: Contacts) -> conduct_pb2.ListContactsResponse:
     """The response that carries contact points."""
     return conduct_pb2.ListContactsResponse(
         contacts=[
@@ -96,12 +109,13 @@ def contacts_to_wire(contacts: Iterable[ContactDetail]) -> conduct_pb2.ListConta
                 live=one.point.live,
                 overdue=one.point.overdue,
             )
-            for one in contacts
-        ]
+            for one in page.contacts
+        ],
+        next_page_token="" if page.next_after is None else member_to_name(page.next_after),
     )
 
 
-def contacts_from_wire(response: conduct_pb2.ListContactsResponse) -> tuple[ContactDetail, ...]:
+def contacts_from_wire(response: conduct_pb2.ListContactsResponse) -> Contacts:
     """The contact points in a response."""
 
     def read(message: conduct_pb2.ContactPoint) -> ContactDetail:
@@ -115,7 +129,9 @@ def contacts_from_wire(response: conduct_pb2.ListContactsResponse) -> tuple[Cont
         )
         return ContactDetail(point, detail)
 
-    return each("contacts", response.contacts, read)
+    token = response.next_page_token
+    after = member_from_name(token, "next_page_token") if token else None
+    return Contacts(each("contacts", response.contacts, read), after)
 
 
 def notices_request_to_wire(asked: MattersRequest) -> conduct_pb2.ListNoticesRequest:
@@ -146,41 +162,85 @@ def notices_request_from_wire(request: conduct_pb2.ListNoticesRequest) -> Matter
 
 
 def notices_to_wire(page: Matters[NoticeDetail]) -> conduct_pb2.ListNoticesResponse:
-    """The response that carries notices."""
-    cases = [
-        conduct_pb2.NoticeCase(
-            notice=filed_to_wire(one.notice),
-            member=member_to_name(one.case.member),
-            due=one.case.due,
-            standing=one.case.standing.value,
-            confirmed_at=one.case.confirmed_at,
-            decisions=map(filed_to_wire, one.decisions),
-            priority=one.case.priority,
-        )
-        for one in page.matters
-    ]
+    """The response that carries notices: each with the first of its cases only."""
+    cases, before = [], None
+    for one in page.matters:
+        cases.append(case_to_wire(one, again=one.notice.filing.index == before))
+        before = one.notice.filing.index
     return conduct_pb2.ListNoticesResponse(cases=cases, next_after=page.next_after or 0)
+
+
+def case_to_wire(one: NoticeDetail, *, again: bool = False) -> conduct_pb2.NoticeCase:
+    """The message of a case; without its notice if the case before was of the same."""
+    return conduct_pb2.NoticeCase(
+        notice=None if again else filed_to_wire(one.notice),
+        member=member_to_name(one.case.member),
+        due=one.case.due,
+        standing=one.case.standing.value,
+        confirmed_at=one.case.confirmed_at,
+        decisions=map(filed_to_wire, one.decisions),
+        priority=one.case.priority,
+    )
 
 
 def notices_from_wire(response: conduct_pb2.ListNoticesResponse) -> Matters[NoticeDetail]:
     """The notices in a response."""
+    before: FiledDetail | None = None
 
     def read(message: conduct_pb2.NoticeCase) -> NoticeDetail:
-        notice = _part("notice", message.notice)
-        decisions = each("decisions", message.decisions, filed_from_wire)
-        case = NoticeCase(
-            filing=notice.filing,
-            notice=_body(Notice, notice, "notice"),
-            member=member_from_name(message.member, "member"),
-            due=whole("due", message.due),
-            confirmed_at=optional_index(message, "confirmed_at"),
-            decisions=tuple(one.filing for one in decisions),
-            standing=spelled("standing", message.standing, _STANDING),
-            priority=message.priority,
-        )
-        return NoticeDetail(case, notice, decisions)
+        nonlocal before
+        found = case_from_wire(message, before)
+        before = found.notice
+        return found
 
     return Matters(each("cases", response.cases, read), whole("next_after", response.next_after) or None)
+
+
+def case_from_wire(message: conduct_pb2.NoticeCase, before: FiledDetail | None = None) -> NoticeDetail:
+    """The case in a message; of the notice ``before`` if it has none itself."""
+    notice = before if before and not message.HasField("notice") else _part("notice", message.notice)
+    decisions = each("decisions", message.decisions, filed_from_wire)
+    case = NoticeCase(
+        filing=notice.filing,
+        notice=_body(Notice, notice, "notice"),
+        member=member_from_name(message.member, "member"),
+        due=whole("due", message.due),
+        confirmed_at=optional_index(message, "confirmed_at"),
+        decisions=tuple(one.filing for one in decisions),
+        standing=spelled("standing", message.standing, _STANDING),
+        priority=message.priority,
+    )
+    return NoticeDetail(case, notice, decisions)
+
+
+def watch_request_to_wire(seen: WatchPlace) -> conduct_pb2.WatchNoticesRequest:
+    """The request to watch from there on."""
+    return conduct_pb2.WatchNoticesRequest(position=seen.position, moment=seen.moment)
+
+
+def watch_request_from_wire(request: conduct_pb2.WatchNoticesRequest) -> WatchPlace:
+    """What the caller has seen."""
+    return WatchPlace(whole("position", request.position), whole("moment", request.moment))
+
+
+def change_to_wire(change: NoticeChange) -> conduct_pb2.WatchNoticesResponse:
+    """The message of a change."""
+    return conduct_pb2.WatchNoticesResponse(
+        case=None if change.detail is None else case_to_wire(change.detail),
+        before="" if change.before is None else change.before.value,
+        position=change.seen.position,
+        moment=change.seen.moment,
+    )
+
+
+def change_from_wire(message: conduct_pb2.WatchNoticesResponse) -> NoticeChange:
+    """The change in a message."""
+    with within("case"):
+        detail = case_from_wire(message.case) if message.HasField("case") else None
+    known = spelled("before", message.before, _STANDING) if message.before else None
+    return NoticeChange(
+        detail, known, WatchPlace(whole("position", message.position), whole("moment", message.moment))
+    )
 
 
 def appeals_request_to_wire(asked: MattersRequest) -> conduct_pb2.ListAppealsRequest:

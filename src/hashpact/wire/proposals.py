@@ -5,9 +5,9 @@ As in wire/codec.py, a ``from_wire`` function refuses what is missing, of the wr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from hashpact.domain.messages import Appended
+from hashpact.domain.messages import MAX_DOCUMENT, MAX_DOCUMENTS, Appended
 from hashpact.domain.statements import MAX_LEAF
 from hashpact.governance.drafts import MAX_FILE, MAX_STATEMENTS, MAX_WAITING
 from hashpact.wire.evidence import receipt_from_wire, receipt_to_wire
@@ -15,14 +15,18 @@ from hashpact.wire.fields import count, limited, within
 from hashpact.wire.v1 import governance_pb2, log_pb2
 
 
-def proposal_to_wire(statements: bytes) -> governance_pb2.ProposeRequest:
-    """The request that proposes a file of statements."""
-    return governance_pb2.ProposeRequest(statements=statements)
+def proposal_to_wire(statements: bytes, documents: Sequence[bytes] = ()) -> governance_pb2.ProposeRequest:
+    """The request that proposes a file of statements, with documents that they name."""
+    return governance_pb2.ProposeRequest(statements=statements, documents=documents)
 
 
-def proposal_from_wire(request: governance_pb2.ProposeRequest) -> bytes:
-    """The file of statements in a request."""
-    return limited("statements", request.statements, MAX_FILE)
+def proposal_from_wire(request: governance_pb2.ProposeRequest) -> tuple[bytes, tuple[bytes, ...]]:
+    """The file of statements in a request, and the documents."""
+    count("documents", request.documents, 0, MAX_DOCUMENTS)
+    documents = (
+        limited(f"documents[{number}]", one, MAX_DOCUMENT) for number, one in enumerate(request.documents)
+    )
+    return limited("statements", request.statements, MAX_FILE), tuple(documents)
 
 
 def appended_to_wire(appended: Iterable[Appended]) -> governance_pb2.ProposeResponse:

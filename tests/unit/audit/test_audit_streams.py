@@ -13,7 +13,7 @@ from trees import Oracle
 
 from hashpact.audit.auditor import Auditor
 from hashpact.audit.source import EVERY_KIND, ReportedLeaf
-from hashpact.domain import standing
+from hashpact.domain import standing, statements
 from hashpact.domain.rules.replay import replay
 from hashpact.domain.state import Charter, Filing, Head, RecentTimes, Record
 from hashpact.log import checkpoint, tiles, tree
@@ -26,6 +26,7 @@ class Careless:
 
     reports = EVERY_KIND
     only_standing = False
+    only_published = False
 
     def __init__(self, world: World, leaves: Sequence[bytes]) -> None:
         self._world = world
@@ -49,6 +50,10 @@ class Careless:
     def tile(self, tile: Tile) -> bytes:
         """By the definition of the tree."""
         return tiles.hashes(tile, self._tree.node)
+
+    def document(self, _digest: bytes) -> bytes | None:
+        """None: it keeps no documents."""
+        return None
 
     def records(self, _entries: Sequence[int]) -> Iterator[Record]:
         """Every one."""
@@ -84,12 +89,18 @@ class Forgetful(Careless):
 
 
 def compare(source: Careless, leaves: Sequence[bytes]) -> int:
-    """Fail unless the auditor finds exactly the leaves that break a rule; how many they are."""
+    """Fail unless the auditor finds exactly the leaves that break a rule; how many they are.
+
+    It finds each document that another leaf is the first to name, too: these sources keep none.
+    """
     report = Auditor(source, FakeClock(), lambda _done, _total: None).run()
-    faults = [fault.index for fault in replay(leaves).faults]
-    assert [(finding.topic, finding.index) for finding in report.findings] == [
-        ("leaf", index) for index in faults
-    ]
+    faults = {fault.index for fault in replay(leaves).faults}
+    wanted, named = [], set[bytes]()
+    for index, leaf in enumerate(leaves):
+        new = () if index in faults else statements.parse(leaf).statement.body.documents()
+        wanted += [("leaf", index)] if index in faults else [("document", index)] * len({*new} - named)
+        named.update(new)
+    assert [(finding.topic, finding.index) for finding in report.findings] == wanted
     assert report.size == len(leaves)
     return len(faults)
 

@@ -1,4 +1,4 @@
-"""What the helps, README.md and docs/operations show is typed where nothing is: each says so in one line."""
+"""What the helps and the pages show is typed where nothing is: each command says so in one line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ import pytest
 from commands import COMMANDS, here
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs" / "operations").glob("*.md")))
+PAGES = (
+    ROOT / "README.md",
+    ROOT / "docs" / "code-of-conduct.md",
+    *sorted((ROOT / "docs" / "operations").glob("*.md")),
+)
 
 # What stands for something that only its user knows.
 KEY = "ab" * 32

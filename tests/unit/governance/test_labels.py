@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ from hashpact.governance.labels import (
     PRIORITIES,
     TEXTS,
     LabelTexts,
+    check_explains,
     explained,
-    missing,
     parse_texts,
     write_texts,
 )
@@ -47,7 +48,7 @@ def test_the_page_has_the_texts() -> None:
 
 
 def test_every_label_of_a_new_log_is_explained_in_both_languages() -> None:
-    assert missing(TEXTS, DEFAULT_LABELS) == []
+    check_explains(write_texts(TEXTS), DEFAULT_LABELS)
     assert {label for label, _ in PRIORITIES} < set(DEFAULT_LABELS)
     for of in TEXTS.values():
         assert of.keys() == {"en", "vi"}
@@ -77,10 +78,13 @@ def test_another_language_falls_back_to_english() -> None:
         (lambda value: value["labels"].update({"Bad": value["labels"]["hate"]}), "texts of 'Bad'"),
         (lambda value: value["labels"]["hate"].pop("vi"), "hate: want texts in en and vi"),
         (lambda value: value["labels"]["hate"].update(EN={}), "is no language"),
+        (lambda value: value["labels"]["hate"].update({"e n": {}}), "is no language"),
         (lambda value: value["labels"]["hate"]["en"].update(more="x"), "want users and reviewers"),
         (lambda value: value["labels"]["hate"]["en"].update(users=""), "want 1 to 500 characters"),
         (lambda value: value["labels"]["hate"]["en"].update(users="x" * (MAX_TEXT + 1)), "want 1 to 500"),
         (lambda value: value["labels"]["hate"]["en"].update(users="a\nb"), "without line breaks"),
+        (lambda value: value["labels"]["hate"]["en"].update(users="a\u202eb"), "without line breaks"),
+        (lambda value: value["labels"]["hate"]["en"].update(users="a\ud800"), "without line breaks"),
         (lambda value: value["labels"]["hate"]["en"].update(users=7), "want 1 to 500"),
     ],
 )
@@ -95,6 +99,31 @@ def test_what_is_no_document(spoil: Any, message: str) -> None:  # noqa: ANN401 
 def test_bytes_that_are_no_json(data: bytes) -> None:
     with pytest.raises(MalformedError):
         parse_texts(data)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda data: data[:-1],
+        lambda data: data + b"\n",
+        lambda data: data.replace(b'":', b'": ', 1),
+        lambda data: data.replace(b'"format"', b'"format":"other","format"'),  # a key twice
+        lambda data: data.replace("ộ".encode(), b"\\u1ed9", 1),
+        lambda data: json.dumps(json.loads(data), ensure_ascii=False).encode(),
+    ],
+)
+def test_another_spelling_is_refused(spoil: Callable[[bytes], bytes]) -> None:
+    data = write_texts(TEXTS)
+    assert parse_texts(data) == TEXTS
+    with pytest.raises(MalformedError, match="one spelling"):
+        parse_texts(spoil(data))
+
+
+def test_a_document_is_bounded_and_explains_what_it_should() -> None:
+    with pytest.raises(MalformedError, match="the limit is 262144"):
+        parse_texts(b" " * (256 * 1024 + 1))
+    with pytest.raises(MalformedError, match="does not explain spam"):
+        check_explains(write_texts(TEXTS), ["hate", "spam"])
 
 
 def test_texts_that_cannot_be_written_are_refused() -> None:

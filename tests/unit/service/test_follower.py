@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 
 import pytest
@@ -11,7 +12,7 @@ from memory import MemoryLedger
 
 from hashpact.domain import statements
 from hashpact.domain.fingerprints import MINHASH, PDQ, SHA256, Fingerprint
-from hashpact.domain.kinds import Withdraw
+from hashpact.domain.kinds import Policy, Withdraw
 from hashpact.domain.rules.replay import replay
 from hashpact.domain.state import Leaf
 from hashpact.errors import UnavailableError
@@ -265,3 +266,20 @@ def test_a_withdrawal_that_breaks_a_rule_removes_nothing(world: World) -> None:
     assert found(index, fingerprint(PDQ, "a")) == [6 * 256]
     folded = replay(leaf.data for leaf in ledger.leaves(0, 10))
     assert [fault.index for fault in folded.faults] == [7, 8, 9]
+
+
+def test_the_document_that_explains_the_labels_is_the_policys(world: World, ledger: MemoryLedger) -> None:
+    administrators = world.administrators(ledger)
+    follower = Follower(ledger, LinearIndex(), EntryCatalog(ledger))
+    document = b"what the labels mean"
+    digest = hashlib.sha256(document).digest()
+    seen = [follower.texts]
+    for policy, enclosed in (
+        (Policy(2, ("ncii",), texts_document=digest), [document]),
+        (Policy(3, ("ncii",)), []),
+    ):
+        administrators.say(policy, documents=enclosed)
+        seen.append(follower.texts)
+        follower.catch_up()
+        seen += [follower.texts, Follower(ledger, LinearIndex(), EntryCatalog(ledger)).texts]
+    assert seen == [None, None, digest, digest, digest, None, None]

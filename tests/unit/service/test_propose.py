@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -10,7 +11,16 @@ from linear import LinearIndex
 from memory import MemoryLedger, MemoryWaiting
 
 from hashpact.domain import statements
-from hashpact.domain.kinds import AnyBody, KeyEnrol, MemberEnrol, MemberResume, MemberSuspend, Policy, Root
+from hashpact.domain.kinds import (
+    AnyBody,
+    KeyEnrol,
+    MemberEnrol,
+    MemberResume,
+    MemberSuspend,
+    Methods,
+    Policy,
+    Root,
+)
 from hashpact.domain.state import Role, Use
 from hashpact.errors import (
     BadSignatureError,
@@ -106,6 +116,24 @@ def test_one_that_too_few_have_signed_waits_for_the_others(desk: Desk) -> None:
     # Whoever sends it once more gets the leaf that it has become.
     assert desk.propose(second) == desk.propose(first) == [size]
     assert desk.ledger.head().size == size + 1
+
+
+def test_documents_go_with_the_statements_that_name_them(desk: Desk) -> None:
+    alice, bob = desk.world.admins
+    texts, methods = b"texts", b"methods"
+    of = {one: hashlib.sha256(one).digest() for one in (texts, methods)}
+    first = desk.draft(Policy(2, ("fraud",), texts_document=of[texts]), alice)
+    second = desk.draft(Methods(of[methods]), alice)
+    assert desk.proposals.propose(drafts.write([first, second]), [texts]) == ()
+    again = drafts.write([desk.signed_again(first, bob), desk.signed_again(second, bob)])
+    for documents in ([], [texts], [methods]):
+        with pytest.raises(InvalidInputError, match="enclose the document"):
+            desk.proposals.propose(again, documents)
+    with pytest.raises(InvalidInputError, match="none of the statements names"):
+        desk.proposals.propose(again, [texts, methods, b"more"])
+    assert len(desk.proposals.propose(again, [methods, texts])) == 2
+    assert [desk.ledger.document(digest) for digest in of.values()] == [texts, methods]
+    check_log(desk.ledger)
 
 
 def test_a_member_is_admitted_in_one_proposal_or_not_at_all(desk: Desk) -> None:

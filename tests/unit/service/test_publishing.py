@@ -291,3 +291,22 @@ def test_documents_for_everybody_are_published_and_those_of_members_are_not(
     grow(world, ledger, 1)
     publisher.publish()
     assert files(tmp_path / "log").keys() >= found.keys() - {path for path in found if ".p/" in path}
+
+
+def test_a_document_that_could_not_be_written_is_published_the_next_time(
+    world: World, ledger: MemoryLedger, published: PublishedLog, tmp_path: Path
+) -> None:
+    grow(world, ledger, 1)
+    publisher = Publisher(ledger, world.origin, published)
+    publisher.publish()
+    document = b"methods"
+    world.administrators(ledger).say(Methods(hashlib.sha256(document).digest()), documents=[document])
+    world.guard(ledger).sign()
+    before, place = files(tmp_path / "log")["checkpoint"], tmp_path / "log" / "documents"
+    place.write_text("")  # no directory
+    with pytest.raises(ConfigError, match="documents"):
+        publisher.publish()
+    assert files(tmp_path / "log")["checkpoint"] == before
+    place.unlink()
+    publisher.publish()
+    assert [path.read_bytes() for path in place.iterdir()] == [document]

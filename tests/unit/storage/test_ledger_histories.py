@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from hashpact.domain.state import (
     Basis,
     Charter,
     Entry,
+    Filing,
     Head,
     Key,
     Leaf,
@@ -45,6 +47,8 @@ MEMBERS = st.sampled_from(["a", "b", "Ä", "zz"])
 HASHES = st.binary(min_size=32, max_size=32)
 ENTRIES = st.integers(0, 4)
 IDS = st.sampled_from([bytes([n]) * 32 for n in range(4)])
+KINDS = st.sampled_from(["notice", "appeal"])
+ABOUT = st.sampled_from(["4", "Ä"])
 RECORD: st.SearchStrategy[Record] = st.one_of(
     st.builds(
         Charter,
@@ -97,6 +101,7 @@ RECORD: st.SearchStrategy[Record] = st.one_of(
         voided_reason=st.none() | TEXT,
     ),
     st.builds(Opinion, ENTRIES, MEMBERS, st.sampled_from(Stance), NUMBER, IDS, st.none() | TEXT),
+    st.builds(Filing, ENTRIES, KINDS, ABOUT, MEMBERS, IDS, NUMBER, st.binary(max_size=9)),
     st.builds(
         RecentTimes, st.lists(st.builds(SignerTime, MEMBERS, NUMBER), min_size=1, max_size=3).map(tuple)
     ),
@@ -122,6 +127,16 @@ def compare(view: Snapshot, state: State, leaves: list[Leaf]) -> None:
         assert view.key(bytes([number]) * 32) == state.key(bytes([number]) * 32)
         assert view.entry(number) == state.entry(number)
         assert view.opinions(number) == state.opinions(number)
+        assert view.filing(number) == state.filing(number)
+    for kind, about in itertools.product(("notice", "appeal"), ("4", "Ä")):
+        assert view.filings(kind, about) == state.filings(kind, about)
+        for member_id in ["a", "b", "Ä", "zz"]:
+            assert view.newest(kind, about, member_id) == state.newest(kind, about, member_id)
+    filed = [state.filed[index] for index in sorted(state.filed)]
+    for after in (-1, 1):
+        assert (
+            view.filed(("notice", "appeal"), after, 3) == tuple(one for one in filed if one.index > after)[:3]
+        )
     for leaf in leaves:
         assert view.request(leaf.member, leaf.request) == leaf.index
 

@@ -87,6 +87,7 @@ def write_draft(file: Path, drafts: Sequence[Draft], *, as_json: bool) -> None:
         f"- hashpact statement sign {shown} --key FILE       (each who signs, on a machine of their own)"
     )
     click.echo(f"- hashpact statement submit {shown} --home HOME    (within 7 days)")
+    _tell_of_documents(drafts)
 
 
 def say(side: Access, body: AnyBody, acting: SigningOptions, *, as_json: bool) -> None:
@@ -110,9 +111,11 @@ def say(side: Access, body: AnyBody, acting: SigningOptions, *, as_json: bool) -
         click.echo(f"{body.kind}: leaf {receipt.index}")
 
 
-def propose(client: Client, proposal: Sequence[Draft], *, as_json: bool) -> None:
+def propose(
+    client: Client, proposal: Sequence[Draft], documents: Sequence[bytes] = (), *, as_json: bool
+) -> None:
     """Propose statements as an administrator, and print where they are in the log, or that they wait."""
-    appended = client.propose(proposal)
+    appended = client.propose(proposal, documents=documents)
     for draft, one in zip(proposal, appended, strict=False):
         kind = draft.statement.body.kind
         if as_json:
@@ -129,3 +132,11 @@ def propose(client: Client, proposal: Sequence[Draft], *, as_json: bool) -> None
     click.echo(f"- hashpact statement fetch {name} --out FILE --profile DIR")
     click.echo("- hashpact statement sign FILE --profile DIR")
     click.echo("- hashpact statement submit FILE --profile DIR     (within 7 days)")
+    _tell_of_documents(proposal)
+
+
+def _tell_of_documents(drafts: Sequence[Draft]) -> None:
+    if any(draft.statement.body.documents() for draft in drafts):
+        click.echo(
+            "  The last of them encloses what the statements name, unless the log has it: --document FILE"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,13 +13,14 @@ from hashpact.cli.admin.acting import NAME_DIGITS, named_option, propose, write_
 from hashpact.cli.conduct.shown import read_file
 from hashpact.cli.options import Access, example, home_argument, json_option, passphrases, side_options
 from hashpact.cli.output import emit, one_line, rfc3339, show_table
-from hashpact.domain.kinds import ADMIN
+from hashpact.domain.kinds import ADMIN, Policy
 from hashpact.domain.state import Charter
 from hashpact.domain.statements import Statement, key_name, parse
 from hashpact.errors import ConfigError, NotFoundError
 from hashpact.governance import describe, drafts
 from hashpact.governance.drafts import Draft
 from hashpact.governance.exchange import read_statements, sign_statements, write_statements
+from hashpact.governance.labels import check_explains
 
 _file_argument = click.argument("file", metavar="FILE", type=Path)
 
@@ -45,9 +47,9 @@ def draft(  # noqa: PLR0913 - an argument for each option
 ) -> None:
     """Draft a statement of the administrators, of any kind, for them to sign.
 
-    docs/formats/statement.md lists the kinds and their fields. A version and an expiry that are not given are
-    the next version and a year from now. A draft that the rules would refuse however many sign it is refused
-    here.
+    docs/formats/statement.md lists the kinds and their fields. A value @FILE is the SHA-256 of that file. A
+    version and an expiry that are not given are the next version and a year from now. A draft that the rules
+    would refuse however many sign it is refused here.
     """
     from hashpact.clock import unix_time  # noqa: PLC0415 - late: a group's help does without it
     from hashpact.domain.keys import KEY_LIFE  # noqa: PLC0415 - late, as above
@@ -60,7 +62,7 @@ def draft(  # noqa: PLR0913 - an argument for each option
         if not equals:
             msg = f"{value!r} is not FIELD=VALUE"
             raise click.UsageError(msg)
-        given.setdefault(name, []).append(text)
+        given.setdefault(name, []).append(_digest_of(kind, text, values) if text.startswith("@") else text)
     with open_home(home) as opened:
         charter = opened.charter()
         if kind == "policy":
@@ -75,6 +77,16 @@ def draft(  # noqa: PLR0913 - an argument for each option
         for line in describe.describe(made.statement, charter):
             click.echo(one_line(line))
     write_draft(out, [made], as_json=as_json)
+
+
+def _digest_of(kind: str, text: str, values: Sequence[str]) -> str:
+    """The SHA-256, in hex, of the file that ``@FILE`` names; a policy's must explain its labels."""
+    document = read_file(Path(text[1:]))
+    if kind == Policy.kind:
+        check_explains(
+            document, [value.removeprefix("label=") for value in values if value.startswith("label=")]
+        )
+    return hashlib.sha256(document).hexdigest()
 
 
 @statement.command(epilog=example("hashpact statement show void.note --home /srv/hashpact"))
@@ -169,23 +181,21 @@ def submit(side: Access, files: tuple[Path, ...], named: tuple[Path, ...], *, as
     administrator's profile, statements that too few have signed wait at the server for the others'.
     """
     merged = drafts.merge([read_statements(file) for file in files])
+    documents = [read_file(path) for path in named]
     unsigned = [each.statement.body.kind for each in merged if not each.lines]
     if unsigned:
         msg = f"nobody has signed the {unsigned[0]} statement"
         raise ConfigError(msg)
     if side.connect is not None:
-        if named:
-            msg = "documents are enclosed at the home: say --home"
-            raise click.UsageError(msg)
         with side.connect() as client:
-            propose(client, merged, as_json=as_json)
+            propose(client, merged, documents, as_json=as_json)
         return
     from hashpact.home.enrolling import submit_drafts  # noqa: PLC0415 - late: a group's help does without it
     from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
 
     assert side.home is not None  # noqa: S101 - one of them is given
     with open_home(side.home) as opened:
-        leaves = submit_drafts(opened, merged, [read_file(path) for path in named])
+        leaves = submit_drafts(opened, merged, documents)
     for each, leaf in zip(merged, leaves, strict=True):
         kind = each.statement.body.kind
         if as_json:

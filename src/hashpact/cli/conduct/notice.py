@@ -1,12 +1,12 @@
-"""The commands notice: list, show, open, confirm, decide."""
+"""The commands notice: list, show, open, confirm, decide, watch."""
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -31,7 +31,9 @@ from hashpact.domain.kinds import Decision
 from hashpact.domain.kinds.conduct.spelling import Channel, Outcome
 from hashpact.errors import NotFoundError
 
-_WAITING: Final = frozenset(standing for standing in Standing if standing.waits)
+if TYPE_CHECKING:
+    from hashpact.member.watching.webhook import Webhook
+
 _notice = click.argument("notice", metavar="NOTICE", type=entry_index)
 
 
@@ -246,7 +248,8 @@ def decide(  # noqa: PLR0913, PLR0917 - an argument for each option
 @notice.command(
     epilog=example(
         "hashpact notice watch --profile acme-video",
-        "hashpact notice watch --webhook https://acme.example/hook --secret-file secret --profile acme-video",
+        "hashpact notice watch --webhook https://acme.example/hook --secret-file secret --resume seen.json "
+        "--profile acme-video",
     )
 )
 @click.option("--webhook", metavar="URL", help="Post each event there too, signed (Standard Webhooks).")
@@ -254,7 +257,7 @@ def decide(  # noqa: PLR0913, PLR0917 - an argument for each option
     "--secret-file", metavar="FILE", type=Path, help="With --webhook: the file with its whsec_... secret."
 )
 @click.option(
-    "--every", type=click.FloatRange(min=0.1, max=3600), default=10.0, show_default=True, metavar="SECONDS"
+    "--resume", metavar="FILE", type=Path, help="Go on from what this file has, and keep it up to date."
 )
 @click.option("--once", is_flag=True, help="Look once, and end.")
 @zone_option
@@ -263,7 +266,7 @@ def decide(  # noqa: PLR0913, PLR0917 - an argument for each option
 def watch(  # noqa: PLR0913 - an argument for each option
     webhook: str | None,
     secret_file: Path | None,
-    every: float,
+    resume: Path | None,
     zone: str,
     connect: Connect,
     *,
@@ -272,45 +275,42 @@ def watch(  # noqa: PLR0913 - an argument for each option
 ) -> None:
     """Say which notices to this member are new, due soon, overdue, or answered, as it happens.
 
-    An event has no fingerprint and no words in it; `notice show` has.
+    Those that wait come first. An event has no fingerprint and no words in it; `notice show` has.
     """
-    from hashpact.domain.conduct.watching import Changes  # noqa: PLC0415 - late: only here
+    from hashpact.member.watching.progress import load, save  # noqa: PLC0415 - late: only here
 
-    changes = Changes()
-    with connect() as client, _hooked(webhook, secret_file) as post:
-        own = client.profile.member
-        while True:
-            known = frozenset(changes.waiting)
-            waiting = MattersRequest(to=own, standings=_WAITING)
-            cases = {one.case.filing.index: one.case for one in client.notices(waiting)}
-            for index in known - cases.keys():  # answered since
-                for one in client.notices(MattersRequest(to=own, index=index)):
-                    cases[one.case.filing.index] = one.case
-            for case in changes.of(cases[index] for index in sorted(cases)):
-                event = "new" if case.filing.index not in known else case.standing.value
-                fields = {
-                    "type": f"notice.{event}",
-                    "notice": case.filing.index,
-                    "by": case.filing.member,
-                    "labels": list(case.notice.labels),
-                    "priority": case.priority,
-                    **times("due", case.due, zone),
-                }
-                post(fields)
-                if as_json:
-                    emit(fields)
-                else:
-                    click.echo(f"notice {case.filing.index}: {event}, due {local(case.due, zone)}")
-            if once:
-                return
-            time.sleep(every)
+    with connect() as client, _hooked(webhook, secret_file) as hook:
+        for change in client.watch_notices(load(resume), follow=not once):
+            if change.detail is None:
+                if hook is not None and once:
+                    hook.flush()
+                if resume is not None and (hook is None or hook.idle):
+                    save(resume, change.seen)
+                continue
+            case = change.detail.case
+            event = "new" if change.before is None else case.standing.value
+            fields = {
+                "type": f"notice.{event}",
+                "notice": case.filing.index,
+                "by": case.filing.member,
+                "labels": list(case.notice.labels),
+                "state": case.standing.value,
+                "priority": case.priority,
+                **times("due", case.due, zone),
+            }
+            if hook is not None:
+                hook.post(fields)
+            if as_json:
+                emit(fields)
+            else:
+                click.echo(f"notice {case.filing.index}: {event}, due {local(case.due, zone)}")
 
 
 @contextlib.contextmanager
-def _hooked(url: str | None, secret_file: Path | None) -> Iterator[Callable[[Mapping[str, object]], object]]:
-    """What posts an event to the webhook; without one, nothing does."""
+def _hooked(url: str | None, secret_file: Path | None) -> Iterator[Webhook | None]:
+    """The webhook, if there is one."""
     if url is None:
-        yield lambda _event: None
+        yield None
         return
     if secret_file is None:
         msg = "--webhook needs --secret-file, a file with whsec_ and the base64 of at least 24 bytes"
@@ -320,8 +320,7 @@ def _hooked(url: str | None, secret_file: Path | None) -> Iterator[Callable[[Map
 
     hook = Webhook(url, secret_of(read_text(secret_file)), unix_time, _given_up)
     try:
-        yield hook.post
-        hook.flush()
+        yield hook
     finally:
         hook.close()
         if hook.dropped:

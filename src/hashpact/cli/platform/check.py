@@ -337,7 +337,8 @@ def _emit_result(name: str, result: CheckResult, agreed: Mapping[int, float]) ->
     bounded = {"truncated": True} if result.truncated else {}
     matches = [_match(each, agreed) for each in result.matches]
     limits = {} if result.made is None else limits_of(result.made)
-    emit({"file": name, "position": result.position, "matches": matches, **bounded, **limits})
+    texts = {} if result.texts is None else {"texts": result.texts.hex()}
+    emit({"file": name, "position": result.position, "matches": matches, **bounded, **texts, **limits})
 
 
 def _show_result(name: str, result: CheckResult, agreed: Mapping[int, float], *, rows: bool) -> None:

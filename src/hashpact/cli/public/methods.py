@@ -9,7 +9,7 @@ import click
 
 from hashpact.cli.conduct.shown import show
 from hashpact.cli.options import Connect, client_options, example, home_argument, json_option
-from hashpact.cli.output import emit
+from hashpact.cli.output import emit, one_line
 from hashpact.domain.kinds import Methods
 from hashpact.errors import NotFoundError
 
@@ -51,14 +51,25 @@ def show_methods(language: str, connect: Connect, *, as_json: bool) -> None:
         click.echo(note[language])
 
 
-@methods.command("publish", epilog=example("hashpact methods publish /srv/hashpact"))
+@methods.command(
+    "publish",
+    epilog=example(
+        "hashpact methods publish /srv/hashpact",
+        "hashpact methods publish /srv/hashpact --out methods.json      (then: hashpact statement draft)",
+    ),
+)
 @home_argument
+@click.option(
+    "--out", metavar="FILE", type=Path, help="Write the document there, a new file, and sign nothing."
+)
 @json_option
-def publish_methods(home: Path, *, as_json: bool) -> None:
+def publish_methods(home: Path, out: Path | None, *, as_json: bool) -> None:
     """Sign the methods statement of this version and configuration into the log, if it is a new one.
 
-    One administrator's key, at the home, is enough.
+    One administrator's key, at the home, is enough. If it is elsewhere, write the document with --out, then
+    draft the statement: hashpact statement draft HOME methods document=@FILE
     """
+    from hashpact.durable import write_public  # noqa: PLC0415 - late, as below
     from hashpact.governance.publishing import publish, published  # noqa: PLC0415 - late: help does without it
     from hashpact.home.enrolling import administrators  # noqa: PLC0415 - late, as above
     from hashpact.home.opening import open_home  # noqa: PLC0415 - late, as above
@@ -66,10 +77,16 @@ def publish_methods(home: Path, *, as_json: bool) -> None:
     with open_home(home) as opened:
         with opened.ledger.snapshot() as view:
             document, found = published(view, opened.published_settings)
-        index = publish(administrators(opened, needed=1), document) if found is None else found.index
+        if out is not None:
+            write_public(out, document)
+            index = None if found is None else found.index
+        else:
+            index = publish(administrators(opened, needed=1), document) if found is None else found.index
     digest = hashlib.sha256(document).hexdigest()
     if as_json:
         emit({"index": index, "sha256": digest, "new": found is None})
+    elif index is None:
+        click.echo(f"methods statement {digest}: in {one_line(str(out))}, not in the log yet")
     else:
         click.echo(f"methods statement {digest}: leaf {index}{'' if found is None else ', as before'}")
 

@@ -10,6 +10,7 @@ from hashpact.domain.conduct.cases import NoticeCase
 from hashpact.domain.conduct.clocks import Standing
 from hashpact.domain.conduct.points import ContactPoint
 from hashpact.domain.conduct.replies import AwaitedReply
+from hashpact.domain.conduct.watching import WatchPlace
 from hashpact.domain.state import Filing
 
 DEFAULT_MATTERS: Final = 50
@@ -31,6 +32,11 @@ class FiledDetail:
     stands: bool
     private: tuple[bytes, ...] = ()
     withheld: bool = False
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return len(self.statement) + sum(map(len, self.private))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,24 @@ class NoticeDetail:
     notice: FiledDetail
     decisions: tuple[FiledDetail, ...] = ()
 
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return self.notice.size + sum(one.size for one in self.decisions)
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeChange:
+    """A notice to the member that stands otherwise than ``before``, which is None of a new one.
+
+    ``detail`` is None when that is all for now. ``seen`` is where to go on from after a break: what came
+    after it comes again, and nothing is left out.
+    """
+
+    detail: NoticeDetail | None
+    before: Standing | None
+    seen: WatchPlace
+
 
 @dataclass(frozen=True, slots=True)
 class AppealDetail:
@@ -80,6 +104,11 @@ class AppealDetail:
     case: AppealCase
     appeal: FiledDetail
     rulings: tuple[FiledDetail, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return self.appeal.size + sum(one.size for one in self.rulings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +119,11 @@ class ReplyDetail:
     matter: FiledDetail
     reply: FiledDetail | None = field(default=None)
 
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return self.matter.size + (0 if self.reply is None else self.reply.size)
+
 
 @dataclass(frozen=True, slots=True)
 class ContactDetail:
@@ -97,6 +131,14 @@ class ContactDetail:
 
     point: ContactPoint
     contact: FiledDetail
+
+
+@dataclass(frozen=True, slots=True)
+class Contacts:
+    """A page of contact points; ``next_after`` is the member to go on after, None on the last page."""
+
+    contacts: tuple[ContactDetail, ...] = ()
+    next_after: str | None = None
 
 
 def following(asked: MattersRequest, page: Matters[Matter] | None) -> MattersRequest:

@@ -57,3 +57,9 @@ def standing_at(now: int, start: int, until: int, answered: int | None) -> Stand
     if now > until:
         return Standing.OVERDUE
     return Standing.DUE_SOON if (until - now) * DUE_SOON < until - start else Standing.OPEN
+
+
+def next_change(now: int, start: int, until: int) -> int | None:
+    """The first moment after ``now`` at which a matter that nobody answers stands otherwise; None if none."""
+    soon = until - -(-(until - start) // DUE_SOON) + 1
+    return next((moment for moment in (soon, until + 1) if moment > now), None)

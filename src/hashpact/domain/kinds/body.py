@@ -86,6 +86,8 @@ class Body(ABC):
     signers: ClassVar[Signers]
     texts: ClassVar[frozenset[str]] = frozenset()
     """The texts that the words of such a statement must have (`kinds.conduct.words`)."""
+    published: ClassVar[bool] = False
+    """Whether the documents that it names are for everybody, and so published beside the tiles."""
 
     @abstractmethod
     def summary(self) -> str:

@@ -41,6 +41,7 @@ class Policy(Body):
 
     kind: ClassVar[str] = "policy"
     signers: ClassVar[Signers] = Signers.THRESHOLD
+    published: ClassVar[bool] = True
     version: Annotated[int, VERSION]
     labels: Annotated[tuple[str, ...], TAXONOMY]
     key_delay: Annotated[int | None, KEY_DELAY] = None

@@ -54,6 +54,11 @@ class CheckResult:
         return self.answer.truncated
 
     @property
+    def texts(self) -> bytes | None:
+        """The SHA-256 of what explains the labels, if there are matches. Raises ``error`` if there is one."""
+        return self.answer.texts
+
+    @property
     def refused(self) -> tuple[tuple[str, str], ...]:
         """The types that this content cannot have, each with the reason: it was not checked by them."""
         return () if self.made is None else self.made.refused

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Final
 
 from hashpact.domain.kinds import (
     AnyBody,
 )
 from hashpact.domain.kinds.conduct.words import normalised
+from hashpact.domain.messages import MAX_DOCUMENT
 from hashpact.errors import InvalidInputError
 from hashpact.member.author import Paper
-
-MAX_DOCUMENT: Final = 256 * 1024
-"""Bytes of a document."""
 
 
 def plain(body: AnyBody) -> Paper:

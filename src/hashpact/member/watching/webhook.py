@@ -13,6 +13,7 @@ import binascii
 import contextlib
 import hashlib
 import hmac
+import http.client
 import json
 import queue
 import secrets
@@ -67,6 +68,16 @@ def checked_url(url: str) -> str:
     return url
 
 
+class _Here(urllib.request.HTTPRedirectHandler):
+    """Follows no redirection: an event goes to the address that the member has named, and nowhere else."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Leave it an error."""
+
+
+_OPENER: Final = urllib.request.build_opener(_Here)
+
+
 @dataclass(slots=True)
 class Webhook:
     """Posts events to ``url``, one after the other, in a thread of its own. Close it to give it up.
@@ -100,6 +111,11 @@ class Webhook:
         except queue.Full:
             self.dropped += 1
 
+    @property
+    def idle(self) -> bool:
+        """Whether each event so far was received, or given up."""
+        return not self._events.unfinished_tasks
+
     def flush(self) -> None:
         """Wait until what was posted so far is received, or given up."""
         self._events.join()
@@ -123,7 +139,7 @@ class Webhook:
     def _delivered(self, message_id: str, body: bytes) -> bool:
         """Whether the receiver has taken an event, at one of the tries."""
         for pause in (*self.pauses, None):
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, http.client.HTTPException):
                 self._send(message_id, body)
                 return True
             if pause is None or self._closed.wait(pause):
@@ -131,7 +147,7 @@ class Webhook:
         return False
 
     def _send(self, message_id: str, body: bytes) -> None:
-        """Send an event once. Raises OSError if it is not taken."""
+        """Send an event once. Raises OSError or HTTPException if it is not taken."""
         now = self.clock()
         request = urllib.request.Request(  # noqa: S310  # its scheme was checked
             self.url,
@@ -143,5 +159,5 @@ class Webhook:
                 "webhook-signature": signature(self.secret, message_id, now, body),
             },
         )
-        with urllib.request.urlopen(request, timeout=TIMEOUT):  # noqa: S310  # as above
+        with _OPENER.open(request, timeout=TIMEOUT):
             pass

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from hashpact.service.append.appender import MAX_AGE, MAX_SKEW, Appender, Group
 from hashpact.service.append.intake import Coalescer, Intake
-from hashpact.service.append.opened import MAX_DOCUMENT, Opened, Unit, opened
+from hashpact.service.append.opened import Opened, Unit, opened
 
 __all__ = [
     "MAX_AGE",
-    "MAX_DOCUMENT",
     "MAX_SKEW",
     "Appender",
     "Coalescer",

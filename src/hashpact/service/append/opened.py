@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from hashpact.domain import statements
 from hashpact.domain.fingerprints import Fingerprint, commitment, parse_private
 from hashpact.domain.kinds import AnyBody, Submit
 from hashpact.domain.kinds.conduct.words import Words, parse_words
-from hashpact.domain.messages import Submission
+from hashpact.domain.messages import MAX_DOCUMENT, Submission
 from hashpact.domain.ports import ALONE
 from hashpact.domain.state import Enclosed
 from hashpact.domain.statements import SignedStatement
@@ -20,9 +20,6 @@ from hashpact.errors import (
     MalformedError,
     NotPermittedError,
 )
-
-MAX_DOCUMENT: Final = 256 * 1024
-"""Bytes of a document that a statement names."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,10 +142,18 @@ class RowView:
         return tuple(decoded(member_of, row) for row in run(self._connection, sql, (after, limit)))
 
     def entries(self, member_id: str, after: int, limit: int) -> tuple[Entry, ...]:
-        """The first ``limit`` entries of that member after that index."""
-        sql = f"SELECT {ENTRY} FROM entries WHERE member = ? AND idx > ? ORDER BY idx LIMIT ?"  # noqa: S608  # constants
-        rows = run(self._connection, sql, (member_id, after, limit))
-        return tuple(decoded(entry_of, row) for row in rows)
+        """The first ``limit`` entries after that index that the member has shared or withdrawn.
+
+        Each search follows an index and ends at the limit, however many entries there are.
+        """
+        searches: list[tuple[str, str | bytes]] = [("member", member_id)]
+        searches += [("withdrawn_by", key.id) for key in self.keys(member_id)]
+        found: dict[int, Entry] = {}
+        for column, value in searches:
+            sql = f"SELECT {ENTRY} FROM entries WHERE {column} = ? AND idx > ? ORDER BY idx LIMIT ?"  # noqa: S608  # constants
+            rows = run(self._connection, sql, (value, after, limit))
+            found.update((entry.index, entry) for entry in (decoded(entry_of, row) for row in rows))
+        return tuple(found[index] for index in sorted(found)[:limit])
 
 
 def _first(convert: Callable[[Row], _T], rows: list[Row]) -> _T | None:

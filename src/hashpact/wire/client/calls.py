@@ -116,8 +116,10 @@ def append(submission: Submission, log: PinnedLog | None) -> Call[Receipt]:
     return Call(f"{_LOG}Append", codec.submission_to_wire(submission).SerializeToString(), read)
 
 
-def propose(proposal: Sequence[Draft], log: PinnedLog) -> Call[tuple[Appended, ...]]:
-    """A proposal of administrators' statements.
+def propose(
+    proposal: Sequence[Draft], log: PinnedLog, documents: Sequence[bytes] = ()
+) -> Call[tuple[Appended, ...]]:
+    """A proposal of administrators' statements, with documents that they name.
 
     Its result is empty if they wait for signatures, or a verified receipt of each; ProofError for any other.
     """
@@ -133,9 +135,8 @@ def propose(proposal: Sequence[Draft], log: PinnedLog) -> Call[tuple[Appended, .
             log.check_receipt(one.statement, one.receipt)
         return found
 
-    return Call(
-        f"{_GOVERNANCE}Propose", proposals.proposal_to_wire(drafts.write(proposal)).SerializeToString(), read
-    )
+    request = proposals.proposal_to_wire(drafts.write(proposal), documents)
+    return Call(f"{_GOVERNANCE}Propose", request.SerializeToString(), read)
 
 
 def waiting() -> Call[tuple[list[Draft], ...]]:

@@ -16,6 +16,7 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Generator,
     Iterable,
     Iterator,
 )
@@ -132,7 +133,7 @@ class Connection:
                 time.sleep(seconds)
                 return None
 
-    def stream(self, feed: Feed[Result], timeout: float) -> Iterator[Result]:
+    def stream(self, feed: Feed[Result], timeout: float) -> Generator[Result, None, None]:
         """The results of a feed, each read when it is asked for. Raises what `results` raises."""
         steps = results(feed, timeout, self._pace)
         with contextlib.ExitStack() as running:
@@ -242,7 +243,7 @@ class AsyncConnection:
                 await asyncio.sleep(seconds)
                 return None
 
-    async def stream(self, feed: Feed[Result], timeout: float) -> AsyncIterator[Result]:  # noqa: ASYNC109  # it is for each message
+    async def stream(self, feed: Feed[Result], timeout: float) -> AsyncGenerator[Result, None]:  # noqa: ASYNC109  # it is for each message
         """The results of a feed, each read when it is asked for. Raises what `results` raises."""
         self._open()
         steps = results(feed, timeout, self._pace)

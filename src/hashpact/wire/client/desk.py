@@ -7,28 +7,34 @@ from typing import Final
 
 from hashpact.domain.conduct.answers import (
     AppealDetail,
-    ContactDetail,
+    Contacts,
     FiledDetail,
     Matters,
     MattersRequest,
+    NoticeChange,
     NoticeDetail,
     ReplyDetail,
 )
+from hashpact.domain.conduct.watching import WatchPlace
 from hashpact.errors import CorruptError
 from hashpact.wire import matters
 from hashpact.wire.client.calls import Call
+from hashpact.wire.client.feeds import Feed
 from hashpact.wire.v1 import conduct_pb2
 
 _CONDUCT: Final = "/hashpact.wire.v1.ConductService/"
+WATCHED: Final = 300.0
+"""Seconds for which a watch waits to hear anything again; a server ends each stream before."""
 
 
-def contacts() -> Call[tuple[ContactDetail, ...]]:
-    """Listing the contact points of all members."""
+def contacts(after: str) -> Call[Contacts]:
+    """Listing a page of contact points: those of members after that one."""
 
-    def read(data: bytes) -> tuple[ContactDetail, ...]:
+    def read(data: bytes) -> Contacts:
         return matters.contacts_from_wire(conduct_pb2.ListContactsResponse.FromString(data))
 
-    return Call(f"{_CONDUCT}ListContacts", b"", read)
+    request = matters.contacts_request_to_wire(after)
+    return Call(f"{_CONDUCT}ListContacts", request.SerializeToString(), read)
 
 
 def notices(asked: MattersRequest) -> Call[Matters[NoticeDetail]]:
@@ -39,6 +45,21 @@ def notices(asked: MattersRequest) -> Call[Matters[NoticeDetail]]:
 
     request = matters.notices_request_to_wire(asked)
     return Call(f"{_CONDUCT}ListNotices", request.SerializeToString(), read)
+
+
+def changes(seen: WatchPlace) -> Feed[NoticeChange]:
+    """Watching the notices to the member, from what was seen on, over as many streams as needed."""
+    place = [seen]
+
+    def request(_: int) -> bytes:
+        return matters.watch_request_to_wire(place[0]).SerializeToString()
+
+    def read(at: int, data: bytes) -> tuple[NoticeChange, int]:
+        change = matters.change_from_wire(conduct_pb2.WatchNoticesResponse.FromString(data))
+        place[0] = change.seen
+        return change, at + 1
+
+    return Feed(f"{_CONDUCT}WatchNotices", 0, request, read)
 
 
 def appeals(asked: MattersRequest) -> Call[Matters[AppealDetail]]:

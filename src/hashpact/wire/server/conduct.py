@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias, TypeVar
+from collections.abc import Callable, Iterator
+from threading import Event
+from typing import Final, TypeAlias, TypeVar
 
 import grpc
 
+from hashpact.domain.conduct.answers import NoticeChange
+from hashpact.domain.conduct.watching import MemberWatch
+from hashpact.errors import StoppingError
 from hashpact.service.conduct import Desk
 from hashpact.wire import fields, matters
-from hashpact.wire.server.admission.pools import Pool
+from hashpact.wire.server.admission.pools import Pool, in_turns
 from hashpact.wire.server.identity import CALLER
 from hashpact.wire.v1 import conduct_pb2, conduct_pb2_grpc
 
@@ -17,21 +21,37 @@ Context: TypeAlias = grpc.ServicerContext
 """In fact a `core.incoming.IncomingCall`."""
 Result = TypeVar("Result")
 
+LASTS: Final = 240.0
+"""Seconds after which a stream that watches ends, before its connection does; another one goes on."""
+_LOOK: Final = 0.5
+"""Seconds between two looks at what has changed."""
+_STILL: Final = 10.0
+"""Seconds after which a caller hears that nothing has changed."""
+
 
 class ConductHandler(conduct_pb2_grpc.ConductServiceServicer):
-    """Answers questions about matters of the code of conduct."""
+    """Answers questions about matters of the code of conduct.
 
-    def __init__(self, desk: Desk, pool: Pool) -> None:
+    Streams that watch end once ``stopping`` is set. ``timer`` counts seconds, from any moment.
+    """
+
+    def __init__(
+        self, desk: Desk, pool: Pool, streams: Pool, stopping: Event, timer: Callable[[], float]
+    ) -> None:
         self._desk = desk
         self._pool = pool
+        self._streams = streams
+        self._stopping = stopping
+        self._timer = timer
 
     def ListContacts(  # noqa: N802  # gRPC names it
         self,
-        request: conduct_pb2.ListContactsRequest,  # noqa: ARG002  # it is empty
+        request: conduct_pb2.ListContactsRequest,
         context: Context,
     ) -> conduct_pb2.ListContactsResponse:
-        """The contact points of all members."""
-        return matters.contacts_to_wire(self._read(context, self._desk.contacts))
+        """A page of contact points."""
+        after = matters.contacts_request_from_wire(request)
+        return matters.contacts_to_wire(self._read(context, lambda: self._desk.contacts(after)))
 
     def ListNotices(  # noqa: N802  # gRPC names it
         self,
@@ -41,6 +61,28 @@ class ConductHandler(conduct_pb2_grpc.ConductServiceServicer):
         """A page of notices that concern the caller."""
         asked, caller = matters.notices_request_from_wire(request), CALLER.get()
         return matters.notices_to_wire(self._read(context, lambda: self._desk.notices(caller, asked)))
+
+    def WatchNotices(  # noqa: N802  # gRPC names it
+        self,
+        request: conduct_pb2.WatchNoticesRequest,
+        context: Context,
+    ) -> Iterator[conduct_pb2.WatchNoticesResponse]:
+        """What changes of the notices to the caller. It keeps a thread, which waits most of the time."""
+        caller = CALLER.get()
+        watch = MemberWatch(caller.id, matters.watch_request_from_wire(request))
+        ends, quiet = self._timer() + LASTS, float("-inf")
+        while self._timer() < ends:
+            changes = self._desk.changes(caller, watch)
+            for change in in_turns(self._streams, caller.id, changes, context.is_active):
+                if change is not None:
+                    yield matters.change_to_wire(change)
+                    quiet = float("-inf")
+            if self._timer() - quiet >= _STILL:
+                yield matters.change_to_wire(NoticeChange(None, None, watch.seen))
+                quiet = self._timer()
+            if self._stopping.wait(_LOOK):
+                msg = "the server is stopping; go on from the last response"
+                raise StoppingError(msg)
 
     def ListAppeals(  # noqa: N802  # gRPC names it
         self,

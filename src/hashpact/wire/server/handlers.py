@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import Final, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 import grpc
 
@@ -26,7 +25,7 @@ from hashpact.service.prove import Prover
 from hashpact.service.read import READERS, PrivateParts, Reader
 from hashpact.service.renew import Renewer
 from hashpact.wire import batches, codec, details, evidence, fields, proposals
-from hashpact.wire.server.admission.pools import Pool, wait
+from hashpact.wire.server.admission.pools import Pool, in_turns, wait
 from hashpact.wire.server.admission.quotas import Quotas
 from hashpact.wire.server.identity import CALLER, require, require_administrator
 from hashpact.wire.v1 import (
@@ -42,11 +41,7 @@ from hashpact.wire.v1 import (
 
 Context: TypeAlias = grpc.ServicerContext
 """In fact a `core.incoming.IncomingCall`."""
-Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-_AT_ONCE: Final = 16
-"""Leaves or entries that a stream holds, each of at most 32 KiB and with its private parts 3 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +170,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
             log_pb2.ListEntriesResponse(entry=details.entry_to_wire(private.permitted(caller, detail)))
             for detail in entries
         )
-        yield from _in_turns(self._pools.streams, messages, context)
+        yield from in_turns(self._pools.streams, caller.id, messages, context.is_active)
 
     def ListMembers(  # noqa: N802  # gRPC names it
         self,
@@ -250,8 +245,9 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         if asked.with_private:
             require(*READERS)
         found = self._services.prover.leaves(asked.start, asked.stop, private=asked.with_private)
-        leaves = self._services.private.counted(CALLER.get(), found)
-        yield from _in_turns(self._pools.streams, map(evidence.leaf_to_wire, leaves), context)
+        caller = CALLER.get()
+        leaves = map(evidence.leaf_to_wire, self._services.private.counted(caller, found))
+        yield from in_turns(self._pools.streams, caller.id, leaves, context.is_active)
 
     def _read(self, context: Context, work: Callable[[], Result]) -> Result:
         with self._pools.reads.turn(CALLER.get().id, context.is_active):
@@ -304,9 +300,9 @@ class GovernanceHandler(governance_pb2_grpc.GovernanceServiceServicer):
         As with an append, one that has begun is finished even if the caller disconnects.
         """
         require_administrator()
-        data = proposals.proposal_from_wire(request)
+        data, documents = proposals.proposal_from_wire(request)
         with self._pool.turn(CALLER.get().id, context.is_active):
-            return proposals.appended_to_wire(self._waiting.propose(data))
+            return proposals.appended_to_wire(self._waiting.propose(data, documents))
 
     def ListProposals(  # noqa: N802  # gRPC names it
         self,
@@ -317,14 +313,3 @@ class GovernanceHandler(governance_pb2_grpc.GovernanceServiceServicer):
         require_administrator()
         with self._pool.turn(CALLER.get().id, context.is_active):
             return proposals.proposals_to_wire(self._waiting.all())
-
-
-def _in_turns(pool: Pool, items: Iterator[Item], context: Context) -> Iterator[Item]:
-    """The items of an iterator that takes long, a few at a time, each time in a turn of the caller's."""
-    member = CALLER.get().id
-    more = True
-    while more:
-        with pool.turn(member, context.is_active):
-            some = list(islice(items, _AT_ONCE))
-        yield from some
-        more = bool(some)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from threading import Event
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
@@ -176,6 +177,7 @@ class Server:
     _loop: Loop
     _health: health.HealthServicer
     _conversations: Conversations
+    _stopping: Event
     _guard: Guard
     _pools: Pools
     _refusals: Refusals
@@ -205,6 +207,7 @@ class Server:
         """
         self._health.enter_graceful_shutdown()
         self._conversations.drain(StoppingError("the server is stopping; ask again"))
+        self._stopping.set()
         self._refusals.close()  # those that are held would take of the grace, and some be lost
         self._loop.stop(grace)
         self._guard.close()
@@ -253,6 +256,7 @@ def build_server(
     Raises ConfigError if the address or the credentials cannot be used.
     """
     bounds = limits or Limits()
+    stopping = Event()
     refusals, quotas, loop = Refusals(), services.quotas, Loop(bounds.options(), guard.crashed)
     hindrances = {"check": quotas.before_check, "append": quotas.before_append}
     pools = bounds.pools(hindrances, guard.crashed)
@@ -273,7 +277,7 @@ def build_server(
         GovernanceHandler(services.proposals, pools.appends), registry
     )
     conduct_pb2_grpc.add_ConductServiceServicer_to_server(
-        ConductHandler(services.desk, pools.reads), registry
+        ConductHandler(services.desk, pools.reads, pools.streams, stopping, guard.timer), registry
     )
     health_pb2_grpc.add_HealthServicer_to_server(state, registry)
     names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -282,7 +286,7 @@ def build_server(
     if not port:
         msg = f"cannot listen on {address}: check the address, the port and the server's certificate"
         raise ConfigError(msg)
-    return Server(port, loop, state, conversations, guard, pools, refusals)
+    return Server(port, loop, state, conversations, stopping, guard, pools, refusals)
 
 
 def server_credentials(tls: Tls, renewed: Callable[[], Tls | None]) -> grpc.ServerCredentials:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashpact.domain.conduct.clocks import Standing, standing_at
+from hashpact.domain.conduct.clocks import Standing, next_change, standing_at
 
 SECONDS = st.integers(0, 2**40)
 
@@ -25,3 +25,15 @@ def test_an_answer_counts_from_when_it_was_given(start: int, lasts: int, answere
     else:
         assert (found is Standing.ANSWERED) is (answered <= start + lasts)
         assert not found.waits
+
+
+@given(start=st.integers(0, 500), lasts=st.integers(1, 200), now=st.integers(0, 1000))
+def test_the_next_change_is_the_first_moment_at_which_it_stands_otherwise(
+    start: int, lasts: int, now: int
+) -> None:
+    def standing(moment: int) -> Standing:
+        return standing_at(moment, start, start + lasts, None)
+
+    moments = range(now + 1, start + lasts + 3)
+    wanted = next((moment for moment in moments if standing(moment) is not standing(now)), None)
+    assert next_change(now, start, start + lasts) == wanted

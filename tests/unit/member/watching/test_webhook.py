@@ -17,6 +17,8 @@ from hashpact.member.watching.webhook import MAX_WAITING, Webhook, checked_url, 
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105  # of the vector below
 NOW = 1_614_265_330
+NONSENSE = 999
+"""Stands for an answer that is not HTTP."""
 
 
 def test_the_published_vector() -> None:
@@ -34,6 +36,7 @@ class Receiver(HTTPServer):
         self.statuses = statuses
         self.taken: list[tuple[dict[str, str], bytes]] = []
         self.asked = 0
+        self.paths: list[str] = []
 
     @property
     def url(self) -> str:
@@ -49,11 +52,23 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:  # http.server's name
         """Take an event, or refuse it."""
         self.server.asked += 1
+        self.server.paths.append(self.path)
         body = self.rfile.read(int(self.headers["Content-Length"]))
         status = self.server.statuses.pop(0) if self.server.statuses else 204
         if status < 300:
             self.server.taken.append(({name.lower(): value for name, value in self.headers.items()}, body))
+        if status == NONSENSE:
+            self.wfile.write(b"nonsense\r\n\r\n")
+            return
         self.send_response(status)
+        if status // 100 == 3:
+            self.send_header("Location", f"{self.server.url}/elsewhere")
+        self.end_headers()
+
+    def do_GET(self) -> None:  # http.server's name
+        """What a redirection would come to."""
+        self.server.paths.append(self.path)
+        self.send_response(200)
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
@@ -89,7 +104,9 @@ def test_an_event_is_signed_and_has_an_id(receiver: Receiver) -> None:
     assert failed == []
 
 
-@pytest.mark.parametrize("receiver", [[500, 503]], indirect=True)
+@pytest.mark.parametrize(
+    "receiver", [[500, 503], [NONSENSE, NONSENSE], [301, 302], [307, 308]], indirect=True
+)
 def test_an_event_is_tried_again_under_the_same_id(receiver: Receiver) -> None:
     failed: list[str] = []
     posting = hook(receiver.url, failed)
@@ -97,6 +114,7 @@ def test_an_event_is_tried_again_under_the_same_id(receiver: Receiver) -> None:
     posting.flush()
     posting.close()
     assert (receiver.asked, len(receiver.taken), failed) == (3, 1, [])
+    assert receiver.paths == ["/hook"] * 3  # a redirection is not followed
 
 
 @pytest.mark.parametrize("receiver", [[500] * 9], indirect=True)

@@ -36,6 +36,7 @@ class Contact(Filed):
 
     kind: ClassVar[str] = "contact"
     texts: ClassVar[frozenset[str]] = frozenset({"address"})
+    published: ClassVar[bool] = True
     point: Annotated[Point, POINT]
     valid_from: Annotated[int, VALID_FROM]
     valid_to: Annotated[int, VALID_TO]

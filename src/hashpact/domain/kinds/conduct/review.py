@@ -35,6 +35,7 @@ class Methods(Filed):
 
     kind: ClassVar[str] = "methods"
     signers: ClassVar[Signers] = Signers.ONE_ADMINISTRATOR
+    published: ClassVar[bool] = True
     document: Annotated[bytes, DOCUMENT]
 
     @property

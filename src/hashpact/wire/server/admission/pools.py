@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextvars import ContextVar
 from functools import partial
+from itertools import islice
 from queue import SimpleQueue
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from hashpact.errors import OverloadedError
 from hashpact.wire.server.core.turns import FairQueue, Turns
@@ -27,10 +28,14 @@ _LOOK: Final = 0.02
 """Seconds between two looks at whether the caller of a call that waits for its turn has left, at least."""
 _LOOKS: Final = 500
 """Looks a second that all calls of a pool take together: each wakes a thread."""
+_AT_ONCE: Final = 16
+"""Items that a stream holds, each of at most 32 KiB and with its private parts 3 MiB."""
 SHORT: Final = 1024
 """Bytes of a request, as encoded, that may be answered in a thread that must not wait: a few codes."""
 AT_ONCE: Final[ContextVar[bool]] = ContextVar("hashpact_at_once", default=False)
 """Whether the work is done in a thread that must not wait."""
+
+Item = TypeVar("Item")
 
 
 class Deferred(Exception):  # noqa: N818  # it is no error
@@ -266,3 +271,13 @@ class Pool:
             else:
                 self._idle.append(box)
             return None
+
+
+def in_turns(pool: Pool, member: str, items: Iterator[Item], wanted: Callable[[], bool]) -> Iterator[Item]:
+    """The items of an iterator that takes long, a few at a time, each time in a turn of the member's."""
+    more = True
+    while more:
+        with pool.turn(member, wanted):
+            some = list(islice(items, _AT_ONCE))
+        yield from some
+        more = bool(some)
