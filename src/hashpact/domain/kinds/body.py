@@ -24,6 +24,8 @@ from hashpact.errors import MissingSignatureError
 
 ADMIN: Final = "admin"
 """The member id under which administrators make statements; no member can be enrolled with it."""
+RESERVED: Final = {ADMIN: "the administrators", "all": "all members together"}
+"""The ids that no member can have, each with whom it stands for."""
 
 
 class Signers(enum.Flag):

@@ -17,8 +17,8 @@ the moment. The rules, in the order in which they are tried:
     moment is in its time. A recovery key only makes ``key-rotate``; an expired key replaces itself, for 30
     days.
 7.  A policy's version is the one before plus one.
-8.  A member is enrolled once; ``admin`` is no member's id. A suspended member is not suspended again, and
-    only a suspended member is resumed. A member's roles are replaced by others.
+8.  A member is enrolled once; ``admin`` and ``all`` are no member's id. A suspended member is not suspended
+    again, and only a suspended member is resumed. A member's roles are replaced by others.
 9.  A new key is its enrolled member's, under a name that none of the member's keys ever had, was nowhere in
     the log before, expires within 366 days after the moment, and signs the statement. Keys under which a
     signature proves nothing are refused, in every kind.

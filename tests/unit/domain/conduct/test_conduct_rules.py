@@ -29,7 +29,7 @@ from hashpact.domain.kinds import (
 from hashpact.domain.kinds.conduct.contacts import MAX_VALID
 from hashpact.domain.kinds.conduct.notices import CLOCKS_APART, MAX_DECISIONS
 from hashpact.domain.kinds.conduct.spelling import AppealOutcome, Judgement, Outcome, Point
-from hashpact.domain.state import Basis, Entry, Stance
+from hashpact.domain.state import CLOCKS, Basis, Entry, Stance
 from hashpact.errors import (
     ConflictError,
     HashpactError,
@@ -225,6 +225,37 @@ def test_rule_25_the_contributor_withdraws_by_its_ruling(made: Noticed) -> None:
     no(made, "panel-a", Ruling(index, UPHELD, entry, "why"), ConflictError, "nothing left to rule on")
     take(made.log, made.world.revoke(Identity.of("acme"), ruled))
     made.notice(entry=entry)  # the ruling does not stand, and the entry does
+
+
+def test_rule_25_a_ruling_does_not_take_the_place_of_a_withdrawal(made: Noticed) -> None:
+    """Whoever has the contributor's key cannot undo what a representative did, by ruling and revoking it."""
+    entry = made.entry("acme", labels=("minors",))
+    index = made.appeal(entry=entry)
+    withdrawn = made.says("voice", Withdraw(entry, "asked"))
+    ruled = made.rule(index, UPHELD, entry=entry)
+    assert entry_of(made, entry).withdrawn_at == withdrawn
+    take(made.log, made.world.revoke(Identity.of("acme"), ruled))
+    no(made, "watch", notice(entry=entry), ConflictError, "is withdrawn")
+
+
+def test_rule_25_a_ruling_withdraws_what_a_thief_had_withdrawn_in_vain(made: Noticed) -> None:
+    entry = made.entry("acme", labels=("minors",))
+    index = made.appeal(entry=entry)
+    stolen = made.says("voice", Withdraw(entry, "asked"))
+    take(made.log, made.world.revoke(Identity.of("voice"), stolen))
+    ruled = made.rule(index, UPHELD, entry=entry)
+    assert entry_of(made, entry).withdrawn_at == ruled
+
+
+def test_rule_25_a_later_policy_does_not_shorten_the_owners_time(made: Noticed) -> None:
+    entry = made.entry("acme")
+    index = made.appeal(entry=entry)
+    take(made.log, made.world.by_admins(replace(POLICY, version=2, clocks=(("appeal", 60),))))
+    made.world.clock.now += 61
+    ballot = Ruling(index, UPHELD, entry, "looked-again")
+    no(made, "panel-a", ballot, ConflictError, "has not ruled on appeal")
+    made.world.clock.now += CLOCKS["appeal"]
+    made.says("panel-a", ballot)
 
 
 def test_rule_25_a_member_whose_decision_followed_an_entry_disputes_it(made: Noticed) -> None:
