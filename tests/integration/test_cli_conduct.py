@@ -225,6 +225,34 @@ def test_a_watch_says_what_waits(server: RunningServer) -> None:
     assert (needs.status, "--secret-file" in needs.err) == (exits.MISUSED, True)
 
 
+def test_a_watch_that_looks_once_does_not_wait_for_a_receiver_that_is_down(
+    server: RunningServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hashpact.cli.conduct.notice._PATIENCE", 0.01)
+    secret, seen = tmp_path / "secret", tmp_path / "seen.json"
+    secret.write_text(f"whsec_{'A' * 32}", "utf-8")
+    index = given(server, "--entry", str(_an_entry(server)))
+    hook = ("--webhook", "http://127.0.0.1:9/", "--secret-file", secret, "--resume", seen)
+    done = run(server, "notice", "watch", "--once", "--json", *hook)
+    assert index in [one["notice"] for one in done.lines]
+    assert done.status == exits.UNAVAILABLE
+    assert "run the command again to post them" in done.err
+    assert not seen.exists()  # what was not posted comes again
+
+
+def test_a_time_that_no_calendar_has_spoils_no_list(server: RunningServer) -> None:
+    far = 10**17
+    point = ("contact", "set", "press", "--at", "desk", "--language", "vi")
+    assert run(server, *point, "--from", str(far), "--to", str(far + 1)).status == exits.OK
+    lines = run(server, "contact", "list", "--json", member="rights-watch").lines
+    assert str(far) in [one["valid_from"] for one in lines]
+
+
+def test_a_zone_that_there_is_not(server: RunningServer) -> None:
+    refused = run(server, "contact", "list", "--zone", "Mars/Olympus")
+    assert (refused.status, "no time zone 'Mars/Olympus'" in refused.err) == (exits.MISUSED, True)
+
+
 def test_a_watch_goes_on_from_its_file(server: RunningServer, tmp_path: Path) -> None:
     seen = tmp_path / "seen.json"
     watched = ("notice", "watch", "--once", "--json", "--resume", seen)
