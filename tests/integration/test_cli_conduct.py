@@ -248,6 +248,23 @@ def test_a_time_that_no_calendar_has_spoils_no_list(server: RunningServer) -> No
     assert str(far) in [one["valid_from"] for one in lines]
 
 
+@pytest.mark.parametrize(
+    "counts", [("hate 3 2 1", "hate 4 2 1"), ("hate 1_0 2 1",), ("hate 3 2",), ("hate -1 0 0",)]
+)
+def test_no_number_of_a_tally_is_lost_or_guessed(server: RunningServer, counts: tuple[str, ...]) -> None:
+    options = [option for count in counts for option in ("--count", count)]
+    refused = run(server, "tally", "report", "--month", "2026-10", "--checked", "9", *options)
+    assert (refused.status, "hate" in refused.err) == (exits.MISUSED, True)
+
+
+def test_an_action_that_is_named_twice_is_refused(server: RunningServer, tmp_path: Path) -> None:
+    minutes = tmp_path / "minutes.txt"
+    minutes.write_text("agreed\n", "utf-8")
+    twice = [option for year in (2027, 2028) for option in ("--action", f"train {year}-01-01T00:00:00Z")]
+    refused = run(server, "review", "sign", "2026Q3", minutes, *twice)
+    assert (refused.status, "'train' is named twice" in refused.err) == (exits.MISUSED, True)
+
+
 def test_a_zone_that_there_is_not(server: RunningServer) -> None:
     refused = run(server, "contact", "list", "--zone", "Mars/Olympus")
     assert (refused.status, "no time zone 'Mars/Olympus'" in refused.err) == (exits.MISUSED, True)
