@@ -43,7 +43,7 @@ the moment. The rules, in the order in which they are tried:
     than one that it would enrol.
 19. A certificate is revoked once, and at most 256 that have not expired are of one member.
 20. A contact point is confirmed while it is valid. Its newest statement counts.
-21. A notice is given by a member with the role ``notify``, to members with a contact point for notices that
+21. A notice is given by a member with the role ``notify``, to others with a contact point for notices that
     is valid at its moment, about an entry that stands or about fingerprints. Its labels and its clock class
     are in the policy; with basis ``law`` its authority is a member with the role ``authority``.
 22. A notice's receipt is confirmed once by each addressee.

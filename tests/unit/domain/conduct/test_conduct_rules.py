@@ -108,6 +108,11 @@ def test_rule_21_what_a_notice_needs(
     assert made.log.state.filed == before
 
 
+def test_rule_21_nobody_gives_notice_to_itself(made: Noticed) -> None:
+    made.contact("watch")
+    no(made, "watch", notice("acme", "watch"), NotPermittedError, "'watch' gives no notice to itself")
+
+
 def test_rule_21_a_notice_is_about_an_entry_that_stands(made: Noticed) -> None:
     entry = made.entry()
     made.notice("acme", "bravo", entry=entry)

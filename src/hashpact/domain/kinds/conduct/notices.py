@@ -124,6 +124,9 @@ class Notice(Filed):
             check_authority(case.view, self.authority)
         if self.entry is not None:
             standing_entry(case.view, self.entry)
+        if case.member in self.addressees:  # its figures would be what it makes of them
+            msg = f"{case.member!r} gives no notice to itself"
+            raise NotPermittedError(msg)
         for addressee in self.addressees:
             if case.view.member(addressee) is None:
                 msg = f"the addressee {addressee!r} is not enrolled"
