@@ -128,9 +128,7 @@ async def test_a_new_client_follows_the_witnesses_with_its_first_receipt(
         await acme("submit", picture("one"), labels=LABELS)
 
 
-async def test_77_a_checkpoint_that_was_cosigned_a_week_ago_is_stale(
-    house: Clearinghouse, acme: Caller
-) -> None:
+async def test_77_a_checkpoint_cosigned_a_week_ago_is_stale(house: Clearinghouse, acme: Caller) -> None:
     governed(house)
     await tell(house, Prover(house.ledger), cosigned(house))
     await acme("submit", picture("one"), labels=LABELS)

@@ -276,6 +276,8 @@ class Auditor:
         parts = reported.private
         if parts is not None and tuple(map(commitment, parts)) != statement.body.commitments():
             self._find("private", index, f"leaf {index}: its private parts are not what it commits to")
+        if reported.misplaced:
+            self._find("private", index, f"leaf {index}: private parts are stored for it in a wrong place")
 
     def _compare_documents(self, index: int, body: AnyBody) -> None:
         """Look for each document that a statement names, once."""

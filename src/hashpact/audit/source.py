@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from hashpact.domain.kinds import Submit
 from hashpact.domain.ports import Log, Snapshot
 from hashpact.domain.state import (
     Charter,
@@ -21,8 +21,10 @@ from hashpact.domain.state import (
     RecentTimes,
     Record,
 )
+from hashpact.domain.statements import kind_of
 from hashpact.errors import CorruptError
 from hashpact.log import tiles
+from hashpact.log.lines import MAX_INTEGER
 from hashpact.log.tiles import Tile
 
 EVERY_KIND: Final[frozenset[type[Record]]] = frozenset(
@@ -35,13 +37,15 @@ class ReportedLeaf:
     """A leaf as a source reports it.
 
     ``private`` are its private parts in item order, None if the source has none to give. ``stored`` is what
-    the source stores beside the bytes, None if it reports nothing.
+    the source stores beside the bytes, None if it reports nothing. ``misplaced`` is whether private parts are
+    stored for it where those of another kind of statement are, and others read them.
     """
 
     index: int
     data: bytes
     private: Sequence[bytes] | None = None
     stored: Leaf | None = None
+    misplaced: bool = False
 
 
 class Source(Protocol):
@@ -95,6 +99,20 @@ class Source(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class _Beside:
+    """The rows of a table of private parts, by the ascending indices of leaves."""
+
+    rows: Iterator[tuple[int, Sequence[bytes]]]
+    _next: tuple[int, Sequence[bytes]] = (-1, ())
+
+    def of(self, index: int) -> Sequence[bytes] | None:
+        """The parts that are stored for that leaf, None if there is no row."""
+        while self._next[0] < index:
+            self._next = next(self.rows, (MAX_INTEGER, ()))  # no leaf has that index
+        return tuple(self._next[1]) if self._next[0] == index else None
+
+
 class LedgerSource:
     """A ledger as it was at one moment, with all that it stores. Make one with `ledger_source`."""
 
@@ -137,13 +155,15 @@ class LedgerSource:
 
     def leaves(self, start: int, stop: int) -> Iterator[ReportedLeaf]:
         """The leaves with all that is stored beside them."""
-        both = (self._log.private(start, stop), self._log.confidential(start, stop))
-        private = heapq.merge(*both, key=lambda found: found[0])
-        index, parts = next(private, (stop, ()))
+        shared = _Beside(self._log.private(start, stop))
+        confidential = _Beside(self._log.confidential(start, stop))
         for leaf in self._log.leaves(start, stop):
-            while index < leaf.index:
-                index, parts = next(private, (stop, ()))
-            yield ReportedLeaf(leaf.index, leaf.data, parts if index == leaf.index else (), leaf)
+            own, other = shared.of(leaf.index), confidential.of(leaf.index)
+            if kind_of(leaf.data) != Submit.kind:
+                own, other = other, own
+            # Nothing at all is stored for a leaf without private parts.
+            misplaced = other is not None or own == ()
+            yield ReportedLeaf(leaf.index, leaf.data, own or (), leaf, misplaced)
 
     def tile(self, tile: Tile) -> bytes:
         """The bytes of a hash tile, from the stored tree."""
