@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from hashpact.audit.private import GivenEntry
 from hashpact.domain.ports import Log, Snapshot
 from hashpact.domain.state import (
     Charter,
@@ -72,10 +73,11 @@ class Source(Protocol):
         """What it has as the document with that SHA-256, None if nothing."""
         ...
 
-    def records(self, entries: Sequence[int]) -> Iterator[Record]:
+    def records(self, entries: Sequence[int]) -> Iterator[Record | GivenEntry]:
         """The state as it reports it: members, their keys, and at least these entries with their opinions.
 
-        It also reports records that no leaf made, if it can list its records.
+        It also reports records that no leaf made, if it can list its records; and what it gives beside an
+        entry's record, unless it comes with the leaves.
         """
         ...
 
@@ -134,7 +136,7 @@ class LedgerSource:
 
     def leaves(self, start: int, stop: int) -> Iterator[ReportedLeaf]:
         """The leaves with all that is stored beside them."""
-        both = (self._log.private(start, stop), self._log.confidential(start, stop))
+        both = (_readable(read, start, stop) for read in (self._log.private, self._log.confidential))
         private = heapq.merge(*both, key=lambda found: found[0])
         index, parts = next(private, (stop, ()))
         for leaf in self._log.leaves(start, stop):
@@ -153,6 +155,21 @@ class LedgerSource:
     def records(self, _entries: Sequence[int]) -> Iterator[Record]:
         """Every row of the state's tables at that moment."""
         return self._view.records()
+
+
+def _readable(
+    read: Callable[[int, int], Iterator[tuple[int, Sequence[bytes]]]], start: int, stop: int
+) -> Iterator[tuple[int, Sequence[bytes]]]:
+    """The private parts of leaves, without those that cannot be read."""
+    while start < stop:
+        try:
+            yield from read(start, stop)
+        except CorruptError as error:
+            if "index" not in error.details:
+                raise
+            start = int(error.details["index"]) + 1
+        else:
+            return
 
 
 @contextmanager

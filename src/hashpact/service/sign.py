@@ -24,7 +24,7 @@ from hashpact.domain.ports import Log
 from hashpact.domain.state import Charter, Head, KeptCheckpoint, Leaf, Receipt
 from hashpact.errors import ConflictError, CorruptError, ProofError, UnavailableError
 from hashpact.log import checkpoint, proofs, tree
-from hashpact.log.checkpoint import SINGLE_ADMIN, Checkpoint
+from hashpact.log.checkpoint import Checkpoint
 from hashpact.service.integrity import EMPTY, Integrity, LogKeys, corrupt
 
 _CHECKPOINTS: Final = 64
@@ -169,8 +169,7 @@ class SigningGuard:
         if before is None or before.root_version != charter.root_version:
             msg = "a root statement has changed the log's keys"
             raise ConflictError(msg)
-        extensions = (SINGLE_ADMIN,) if charter.single_admin else ()
-        new = Checkpoint(self._key.origin, head.size, root, extensions)
+        new = Checkpoint(self._key.origin, head.size, root)
         note = checkpoint.sign(new, self._key.public, self._key.signer.sign)
         if self._cosigners is not None:
             note = self._cosigners.cosign(note, head.size, lambda old: self._consistency(old, head.size))
