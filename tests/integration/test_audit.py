@@ -16,6 +16,7 @@ from running import BOTH, RunningServer, found
 
 from hashpact.cli.main import run
 from hashpact.domain.fingerprints import PDQ
+from hashpact.domain.state import Role
 from hashpact.home.opening import open_home
 from hashpact.member.clients import Client
 
@@ -164,6 +165,20 @@ def test_73_private_parts_that_are_altered_or_gone_are_named(
         assert {fault["topic"] for fault in report["faults"]} <= {"private", "index"}
         assert report["size"] == report["signed"] == place.entries[-1] + 3
         assert not report["private_withheld"]
+
+
+def test_a_member_that_may_not_read_private_parts_is_told_what_is_not_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = found(tmp_path, {"acme-video": BOTH, "desk": frozenset({Role.NOTIFY})})
+    with RunningServer(home) as server:
+        with Client(server.profile("acme-video")) as acme:
+            acme.submit([fingerprint(PDQ, "one")], labels={"other"})
+        command = ["audit", server.address, "--profile", str(tmp_path / "desk")]
+        assert run(command) == 0
+        assert "private parts of others were not compared" in capsys.readouterr().out
+        assert run([*command, "--json"]) == 0
+        assert told(capsys)["private_withheld"]
 
 
 @pytest.mark.parametrize(
