@@ -58,12 +58,18 @@ class Stated:
         self._connection = self._ledger._writer  # noqa: SLF001 - what a ledger with a tree would write with
         self._base = entries
         self._chance = random.Random(entries)  # noqa: S311 - which entries are withdrawn
+        before = self._pages()
         with self._ledger.begin():
             self.tree = StateTree(self._connection, entries)
             self.root = self.tree.root()
+        self.bytes = (self._pages() - before) / entries
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - all else is the ledger's
         return getattr(self._ledger, name)
+
+    def _pages(self) -> int:
+        """Bytes of the pages in the database."""
+        return int(self._connection.pragma("page_count")) * int(self._connection.pragma("page_size"))
 
     @contextlib.contextmanager
     def begin(self) -> Iterator[Any]:
@@ -179,6 +185,7 @@ def measure(entries: int, count: int, rounds: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="hashpact-bench-") as name:
         say(f"a tree of {entries:,} entries")
         with sides(Path(name), entries) as made:
+            disk = made[-1].ledger.bytes
             for case, (make, size) in CASES.items():
                 say(case)
                 played = []
@@ -192,7 +199,7 @@ def measure(entries: int, count: int, rounds: int) -> dict[str, Any]:
                     }
                     played.append({side.name: turn(side, groups[side.name]) for side in order})
                 rows += rows_of(case, played, count * size)
-    return {"machine": machine.describe(), "entries": entries, "rows": rows}
+    return {"machine": machine.describe(), "entries": entries, "disk": disk, "rows": rows}
 
 
 def rows_of(
@@ -221,7 +228,9 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--entries", type=int, default=1_000_000, help="entries in the tree beforehand")
+    parser.add_argument(
+        "--entries", type=int, default=1_000_000, help="entries in the tree beforehand, at least 1"
+    )
     parser.add_argument("--groups", type=int, default=40, help="groups of a turn")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each home")
     parser.add_argument("--json", action="store_true", help="JSON instead of a table")
@@ -230,7 +239,8 @@ def main() -> int:
     if options.json:
         print_json(report)
     else:
-        print_table(f"Appends beside a tree of {options.entries:,} entries", report["rows"], NOTES)
+        title = f"Appends beside a tree of {options.entries:,} entries, {report['disk']:.0f} bytes each"
+        print_table(title, report["rows"], NOTES)
     return 0
 
 
