@@ -77,7 +77,7 @@ class Stated:
         with self._ledger.begin() as transaction:
             append = transaction.append
 
-            def with_state(leaf: Leaf, private: Any, records: Any, enclosed: Any) -> None:  # noqa: ANN401
+            def with_state(leaf: Leaf, private: Any, records: Any, enclosed: Any) -> None:  # noqa: ANN401 - passed on
                 append(leaf, private, records, enclosed)
                 here = NOTHING
                 for index, value in filter(None, map(place_of, records)):
