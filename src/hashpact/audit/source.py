@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from hashpact.audit.private import GivenEntry
 from hashpact.domain.kinds import Submit
 from hashpact.domain.ports import Log, Snapshot
 from hashpact.domain.state import (
@@ -76,10 +77,11 @@ class Source(Protocol):
         """What it has as the document with that SHA-256, None if nothing."""
         ...
 
-    def records(self, entries: Sequence[int]) -> Iterator[Record]:
+    def records(self, entries: Sequence[int]) -> Iterator[Record | GivenEntry]:
         """The state as it reports it: members, their keys, and at least these entries with their opinions.
 
-        It also reports records that no leaf made, if it can list its records.
+        It also reports records that no leaf made, if it can list its records; and what it gives beside an
+        entry's record, unless it comes with the leaves.
         """
         ...
 
@@ -155,8 +157,8 @@ class LedgerSource:
 
     def leaves(self, start: int, stop: int) -> Iterator[ReportedLeaf]:
         """The leaves with all that is stored beside them."""
-        shared = _Beside(self._log.private(start, stop))
-        confidential = _Beside(self._log.confidential(start, stop))
+        shared = _Beside(_readable(self._log.private, start, stop))
+        confidential = _Beside(_readable(self._log.confidential, start, stop))
         for leaf in self._log.leaves(start, stop):
             own, other = shared.of(leaf.index), confidential.of(leaf.index)
             if kind_of(leaf.data) != Submit.kind:
@@ -176,6 +178,21 @@ class LedgerSource:
     def records(self, _entries: Sequence[int]) -> Iterator[Record]:
         """Every row of the state's tables at that moment."""
         return self._view.records()
+
+
+def _readable(
+    read: Callable[[int, int], Iterator[tuple[int, Sequence[bytes]]]], start: int, stop: int
+) -> Iterator[tuple[int, Sequence[bytes]]]:
+    """The private parts of leaves, without those that cannot be read."""
+    while start < stop:
+        try:
+            yield from read(start, stop)
+        except CorruptError as error:
+            if "index" not in error.details:
+                raise
+            start = int(error.details["index"]) + 1
+        else:
+            return
 
 
 @contextmanager
