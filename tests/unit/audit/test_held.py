@@ -82,10 +82,8 @@ def test_another_history_is_named_with_the_checkpoint_that_was_signed(
     held = HeldLog.of(paths)
     lie = another(world, "0", "other", "2")
     found = faults(world, lie, held)
-    assert (
-        found[0]
-        == f"leaf 5 is not the statement of {paths.receipts / '5.tlog-proof'}, for which the log gave that receipt"
-    )
+    receipt = paths.receipts / "5.tlog-proof"
+    assert found[0] == f"leaf 5 is not the statement of {receipt}, for which the log gave that receipt"
     assert sum("not those that the log signed" in message for message in found) == 3
     root = tree.root(lie.tree.edge(7))
     evidence = [note for _, note in held.unlike_tree(7, root, world.pinned)]
