@@ -14,12 +14,13 @@ INCLUDES = {
     "isa": set(),
     "text": {"isa"},
     "image": {"isa"},
+    "edwards": set(),
     "hamming": {"store", "isa", "instruments"},
     "minhash": {"store", "isa", "text"},
     "parts": {"store", "isa"},
     "winnow": {"store", "minhash"},
     "instruments": {"store"},
-    "bind": {"store", "isa", "text", "image", "hamming", "minhash", "parts", "winnow", "instruments", ""},
+    "bind": {"store", "isa", "text", "image", "hamming", "minhash", "parts", "winnow", "edwards", "instruments", ""},
     "": {"store", "hamming", "minhash", "parts", "winnow"},
 }
 """The folders whose headers each folder includes; "" is src/kernel itself."""

@@ -22,7 +22,7 @@ from benchmarks.report import print_json, print_table
 from benchmarks.submissions import MEMBER, REASON, author_of, fingerprints
 
 from hashpact.audit import run
-from hashpact.audit.auditor import Report
+from hashpact.audit.findings import Report
 from hashpact.audit.run import AuditSettings
 from hashpact.clock import unix_time
 from hashpact.demo.stage import clearinghouse

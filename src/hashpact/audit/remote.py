@@ -54,7 +54,7 @@ class TileSource:
         """The bytes of a document that is for everybody."""
         return self._mirror.document(digest)
 
-    def records(self, _entries: Sequence[int]) -> Iterator[Record]:
+    def records(self, _stop: int, _entries: Sequence[int] | None = None) -> Iterator[Record]:
         """Nothing: tiles hold no state."""
         return iter(())
 
@@ -90,8 +90,8 @@ class ServerSource:
         """The bytes of a document."""
         return self._run(desk.document(digest))
 
-    def records(self, entries: Sequence[int]) -> Iterator[Record]:
-        """The members with their keys, and these entries with their opinions."""
+    def records(self, stop: int, entries: Sequence[int] | None = None) -> Iterator[Record]:
+        """The members with their keys, and the entries with their opinions."""
         page = self._run(calls.members(PageRequest(size=MAX_PAGE)))
         while True:
             for detail in page.members:
@@ -101,10 +101,11 @@ class ServerSource:
                 break
             after = page.members[-1].member.id
             page = self._run(calls.members(PageRequest(page.next_token, MAX_PAGE), after))
-        wanted = frozenset(entries)
-        for start, stop in _spans(entries):
-            for reported in self._connection.stream(feeds.entries(EntriesRequest(start, stop)), TIMEOUT):
-                if reported.entry.index in wanted:
+        wanted = None if entries is None else frozenset(entries)
+        spans = [(0, stop)] if entries is None and stop else _spans(entries or ())
+        for first, last in spans:
+            for reported in self._connection.stream(feeds.entries(EntriesRequest(first, last)), TIMEOUT):
+                if wanted is None or reported.entry.index in wanted:
                     yield reported.entry
                     yield from reported.opinions
 

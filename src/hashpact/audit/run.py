@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from hashpact.audit.auditor import MAX_FINDINGS, Auditor, Finding, Progress, Report
+from hashpact.audit.auditor import audit_whole
 from hashpact.audit.findable import unlike_the_log
+from hashpact.audit.findings import MAX_FINDINGS, Finding, Progress, Report
 from hashpact.audit.remote import ServerSource, TileSource
 from hashpact.audit.source import Source, ledger_source
 from hashpact.clock import unix_time
@@ -139,9 +140,9 @@ def audit(source: Source, known: AuditSettings, progress: Progress) -> Report:
 
 
 def _audited(source: Source, known: AuditSettings, progress: Progress, audited: bytes | None) -> Report:
-    return Auditor(
+    return audit_whole(
         source, unix_time, progress, genesis=known.genesis, audited=audited, max_age=known.max_age
-    ).run()
+    )
 
 
 def _is_checkpoint(data: bytes | None) -> bool:

@@ -72,10 +72,11 @@ class Source(Protocol):
         """What it has as the document with that SHA-256, None if nothing."""
         ...
 
-    def records(self, entries: Sequence[int]) -> Iterator[Record]:
-        """The state as it reports it: members, their keys, and at least these entries with their opinions.
+    def records(self, stop: int, entries: Sequence[int] | None = None) -> Iterator[Record]:
+        """The state as it reports it: members, their keys, and entries below ``stop`` with their opinions.
 
-        It also reports records that no leaf made, if it can list its records.
+        All of these entries, or at least ``entries``, which are in order. It also reports records that no
+        leaf made, if it can list its records.
         """
         ...
 
@@ -150,7 +151,7 @@ class LedgerSource:
         """The document that is stored under that SHA-256."""
         return self._log.document(digest)
 
-    def records(self, _entries: Sequence[int]) -> Iterator[Record]:
+    def records(self, _stop: int, _entries: Sequence[int] | None = None) -> Iterator[Record]:
         """Every row of the state's tables at that moment."""
         return self._view.records()
 

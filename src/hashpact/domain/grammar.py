@@ -9,6 +9,7 @@ a writer would not have produced.
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -21,6 +22,12 @@ MAX_INTEGER: Final = 2**63 - 1
 _TEXT: Final = re.compile(rb"(?:[ -~]+\n)+")
 
 Value = TypeVar("Value")
+
+
+@functools.cache
+def _whole(pattern: str) -> re.Pattern[str]:
+    """The pattern, compiled once: the kinds have some dozens."""
+    return re.compile(pattern)
 
 
 class Spelling(ABC, Generic[Value]):
@@ -52,7 +59,7 @@ class Spelling(ABC, Generic[Value]):
 
     def read(self, text: str) -> Value:
         """The value. Raises ValueError, which describes what is wanted, unless ``text`` is exactly one."""
-        if not re.fullmatch(self.pattern, text):
+        if not _whole(self.pattern).fullmatch(text):
             msg = f"want {self.wanted}"
             raise ValueError(msg)
         return self.value(text)
@@ -165,6 +172,8 @@ class Field(Generic[Value]):
     def write(self, values: tuple[Value, ...]) -> str:
         """The lines of these values. Raises MalformedError if they break the field's bounds."""
         try:
+            if self.high == len(values) == 1:  # as most are
+                return f"{self.name} {self.spelling.write(values[0])}\n"
             texts = [self.spelling.write(value) for value in values]
         except ValueError as error:
             _refuse(f"{self.name}: {error}", self.name)

@@ -68,7 +68,7 @@ def _room(name: str) -> bool:
     return found.f_bavail * found.f_frsize >= _LEAST_ROOM
 
 
-def connect(path: Path, wait: float, *, alone: bool = False) -> apsw.Connection:
+def connect(path: Path, wait: float, *, alone: bool = False, vfs: str | None = None) -> apsw.Connection:
     """A connection to the existing database at ``path`` that waits ``wait`` seconds for a lock.
 
     Commits are durable: with a write-ahead log, ``synchronous=FULL`` syncs it at every commit (NORMAL would
@@ -76,12 +76,13 @@ def connect(path: Path, wait: float, *, alone: bool = False) -> apsw.Connection:
     do not work, because Hashpact has none: those of somebody else have no effect on what it reads and writes.
 
     ``alone`` keeps what processes share about the write-ahead log in memory, so that opening needs no room on
-    the disk. Only this process can then use the database; all its connections must be opened so.
+    the disk. Only this process can then use the database; all its connections must be opened so. ``vfs`` is
+    SQLite's name of the layer by which it reads and writes files, `summing` for one with checksums.
     """
     # An absolute path, because SQLite gives "" and ":memory:" meanings of their own.
     name = str(path.absolute())
     try:
-        vfs = "unix-excl" if alone else None
+        vfs = "unix-excl" if alone else vfs
         connection = apsw.Connection(name, flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
         try:
             connection.set_busy_timeout(int(wait * _MILLISECONDS))

@@ -14,7 +14,7 @@ from hashpact.cli.output import complain, emit, one_line, progress_of, rfc3339
 from hashpact.domain.grammar import Hex
 
 if TYPE_CHECKING:
-    from hashpact.audit.auditor import Progress, Report
+    from hashpact.audit.findings import Progress, Report
     from hashpact.audit.run import AuditSettings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
