@@ -40,7 +40,7 @@ def judged_leaves(
         for batch in batches:
             yield from zip(batch, judged([leaf.data for leaf in batch], known, verifier), strict=True)
         return
-    with closing(Workers(max(1, (os.cpu_count() or 1) - 1))) as workers:
+    with closing(Workers(os.cpu_count() or 1)) as workers:
         for batch, found in workers.judged(batches, lambda leaf: leaf.data, known):
             yield from zip(batch, found, strict=True)
 

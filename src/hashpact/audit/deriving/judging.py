@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from hashpact.domain import keys, statements
+from hashpact.domain.kinds import KINDS
 from hashpact.domain.statements import Statement
 from hashpact.errors import MalformedError
 from hashpact.keys.batches import BatchVerifier, KeySignature
@@ -20,6 +21,10 @@ Named: TypeAlias = tuple[str, bytes]
 """The name under which a key signs notes, and the raw public key."""
 Known: TypeAlias = Mapping[bytes, Named]
 """Keys by their ids."""
+Packed: TypeAlias = (
+    "MalformedError | None | tuple[tuple[str, str, bytes, bytes, int], str, tuple[Any, ...], Named | None]"
+)
+"""A `JudgedLeaf` on its way from one process to another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,25 @@ def judged(leaves: Iterable[bytes], known: Known, verifier: BatchVerifier) -> li
         if good:
             found[place] = replace(found[place], signed=named)
     return found
+
+
+def packed(found: JudgedLeaf) -> Packed:
+    """What is found, as plain values that are pickled in little time."""
+    statement = found.statement
+    if statement is None:
+        return found.error
+    body = statement.body
+    values = tuple([getattr(body, name) for name in body.__match_args__])
+    head = (statement.log, statement.member, statement.key, statement.request, statement.time)
+    return head, body.kind, values, found.signed
+
+
+def unpacked(found: Packed) -> JudgedLeaf:
+    """What was packed."""
+    if not isinstance(found, tuple):
+        return JudgedLeaf(None, found)
+    head, kind, values, signed = found
+    return JudgedLeaf(Statement(*head, KINDS[kind](*values)), None, signed)
 
 
 def signed_by(leaf: bytes, found: JudgedLeaf, named: Named) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import queue
 import signal
@@ -9,7 +10,7 @@ import sys
 import threading
 from typing import IO, Any
 
-from hashpact.audit.deriving.judging import judged
+from hashpact.audit.deriving.judging import judged, packed
 from hashpact.audit.deriving.workers import receive, send
 from hashpact.keys.batches import BatchVerifier
 
@@ -31,10 +32,11 @@ def work(source: IO[bytes], sink: IO[bytes]) -> None:
     threading.Thread(target=read, daemon=True).start()
     verifier = BatchVerifier()
     while (message := waiting.get()) is not None:
-        send(sink, judged(*message, verifier))
+        send(sink, [packed(found) for found in judged(*message, verifier)])
 
 
 if __name__ == "__main__":
+    gc.disable()  # what is made for a batch has no cycles, and there is much of it
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that has started it
     try:
         work(sys.stdin.buffer, sys.stdout.buffer)

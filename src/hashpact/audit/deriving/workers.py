@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Final, TypeVar
 
-from hashpact.audit.deriving.judging import JudgedLeaf, Known
+from hashpact.audit.deriving.judging import JudgedLeaf, Known, unpacked
 from hashpact.errors import HashpactError, UnavailableError
 
 AHEAD: Final = 3
@@ -95,7 +95,7 @@ class Workers:
         except EOFError as exc:
             raise _ended() from exc
         assert isinstance(found, list)  # noqa: S101  # as `worker` sends it
-        return batch, found
+        return batch, [unpacked(one) for one in found]
 
     def close(self) -> None:
         """End the processes."""
