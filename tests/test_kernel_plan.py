@@ -20,7 +20,19 @@ INCLUDES = {
     "parts": {"store", "isa"},
     "winnow": {"store", "minhash"},
     "instruments": {"store"},
-    "bind": {"store", "isa", "text", "image", "hamming", "minhash", "parts", "winnow", "edwards", "instruments", ""},
+    "bind": {
+        "store",
+        "isa",
+        "text",
+        "image",
+        "hamming",
+        "minhash",
+        "parts",
+        "winnow",
+        "edwards",
+        "instruments",
+        "",
+    },
     "": {"store", "hamming", "minhash", "parts", "winnow"},
 }
 """The folders whose headers each folder includes; "" is src/kernel itself."""

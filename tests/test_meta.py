@@ -55,7 +55,7 @@ ROOMS = {
     "durable": room("errors"),
     "settings": room("errors"),
     "config": room("errors log domain settings"),
-    # The native kernel stands beside the rooms: lookup, fingerprint and keys use it, and none another of them.
+    # The native kernel stands beside the rooms that use it: lookup, fingerprint and keys.
     "_kernel": room("lookup.shapes", "numpy"),  # a stub: types only
     "_instruments": room("_kernel"),  # as above; only the benchmarks use it
     "lookup": room("errors domain durable _kernel", "numpy"),

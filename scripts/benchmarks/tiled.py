@@ -1,4 +1,4 @@
-"""Logs of any length as directories of tiles, made without a server and without holding the leaves in memory."""
+"""Logs of any length as directories of tiles, made without a server and without holding their leaves."""
 
 from __future__ import annotations
 

@@ -141,8 +141,8 @@ class Lanczos:
     # wide. ValueError if rows are missing.
     def finish(self) -> bytes: ...
 
-# What verifies Ed25519 signatures of one public key with tables of its multiples: 60 KB for a key, made in the time
-# of a few signatures. ValueError unless the key is the one spelling of a point.
+# What verifies Ed25519 signatures of one public key with tables of its multiples: 60 KB for a key, made in
+# the time of ten signatures. ValueError unless the key is the one spelling of a point.
 class Ed25519Verifier:
     def __init__(self, key: bytes) -> None: ...
     # For each signature a byte, 1 if R is the one spelling of [s] B - [h] A, else 0. `r`, `s` and `h` are 32

@@ -88,7 +88,7 @@ class Auditor:
         self._seen = seen
         self._saved = saved
         self._start = fold.size
-        self._compared = self._start > 0  # before that every entry is asked for
+        self._compared = self._start > 0 and audited is not None  # until then every entry is asked for
         self._touched: set[int] = set()
         self._documents: set[bytes] = set()
         self._findings: list[Finding] = []
@@ -183,6 +183,9 @@ class Auditor:
             message = f"the checkpoint of size {size}: {error}"
             self._find("checkpoint", size - 1, message, **{f"checkpoint-{size}": note})
             return
+        if size < self._start and self._audited is None:
+            message = f"a checkpoint of {size} leaves, fewer than the {self._start} that were read before"
+            self._find("checkpoint", size, message, **{f"checkpoint-{size}": note})
         if size >= self._start and signed.checkpoint.root != self._fold.root:
             last = size - 1
             which = f"leaf {last} is" if before >= last else f"one of the leaves {before} to {last} is"
@@ -296,7 +299,7 @@ class Auditor:
         """
         if not self._source.reports:
             return
-        different = self._different(sorted(self._touched) if self._start else None)
+        different = self._different(sorted(self._touched) if self._compared else None)
         self._compared = True
         for _ in range(_ROUNDS):
             if not different or not self._grown():

@@ -103,7 +103,7 @@ def verify_home(directory: Path, known: AuditSettings, progress: Progress) -> Re
             report = replace(report, findings=(*report.findings, *below))
         wrong = islice(_index_findings(home), MAX_FINDINGS)
         report = replace(report, findings=(*report.findings, *wrong))
-    _write_evidence(known.evidence, report)
+    write_evidence(known.evidence, report)
     return report
 
 
@@ -133,7 +133,7 @@ def audit(source: Source, known: AuditSettings, progress: Progress) -> Report:
             msg = f"{known.last} is not a checkpoint; name one that an audit has kept"
             raise ConfigError(msg)
     report = _audited(source, known, progress, audited)
-    _write_evidence(known.evidence, report)
+    write_evidence(known.evidence, report)
     if not report.findings and known.last is not None and report.checkpoint is not None:
         write_public(known.last, report.checkpoint, replace=True)
     return report
@@ -169,7 +169,7 @@ def summary(report: Report) -> dict[str, object]:
     }
 
 
-def _write_evidence(directory: Path, report: Report) -> None:
+def write_evidence(directory: Path, report: Report) -> None:
     """If anything is wrong, make the directory: report.json, and the bytes that show each fault."""
     if not report.findings:
         return

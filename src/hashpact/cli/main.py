@@ -41,6 +41,10 @@ COMMANDS: Final = {
     "log": ("public.log:log", "Read the log of a home."),
     "receipt": ("public.receipt:receipt", "Verify that receipts prove their statements."),
     "audit": ("public.audit:audit", "Derive a whole log again from its leaves."),
+    "monitor": (
+        "public.monitor:monitor",
+        "Audit a log, follow it, and tell what concerns a member.",
+    ),
     "fingerprint": ("platform.content:fingerprint", "Fingerprint files; nothing leaves this machine."),
     "submit": ("platform.submit:submit", "Share fingerprints of removed files."),
     "check": ("platform.check:check", "Look for shared entries that files are copies of."),

@@ -1,8 +1,8 @@
 """Verifies many Ed25519 signatures in a tenth of the time, by tables of the multiples of each key.
 
-The kernel computes R from the rest of a signature and compares it with the R that the signature has: the equation
-of RFC 8032 without the cofactor, which is OpenSSL's and so that of `domain.keys.verify`. What it accepts is
-accepted; what it refuses is tried again there. docs/decisions/audit.md has the reasons.
+The kernel computes R from the rest of a signature and compares it with the R that the signature has: the
+equation of RFC 8032 without the cofactor, which is OpenSSL's and so that of `domain.keys.verify`. What it
+accepts is accepted; what it refuses is tried again there. docs/decisions/audit.md has the reasons.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ SQLite's failures are raised from this package only as these:
     NotADBError                            ConfigError: another kind of file
     CantOpenError, ReadOnlyError,
     PermissionsError, AuthError            ConfigError: path or permissions
+    IOError of a page's checksum           CorruptError
     CorruptError, SQLError                 CorruptError: pages or tables are not what they should be
     all others (disk full, I/O, memory)    UnavailableError
 """
@@ -48,6 +49,8 @@ def translated(exc: apsw.Error, name: str) -> HashpactError:
                 f"cannot open {name} for writing ({exc}); "
                 "check that it exists and that you may write to it and its directory"
             )
+        case apsw.IOError() if getattr(exc, "extendedresult", None) == apsw.SQLITE_IOERR_DATA:
+            return CorruptError(f"{name} is damaged: a page has another checksum")
         case apsw.CorruptError() | apsw.SQLError():
             return CorruptError(f"{name} is damaged: {exc}")
         case _:

@@ -22,7 +22,7 @@ Named: TypeAlias = tuple[str, bytes]
 Known: TypeAlias = Mapping[bytes, Named]
 """Keys by their ids."""
 Packed: TypeAlias = (
-    "MalformedError | None | tuple[tuple[str, str, bytes, bytes, int], str, tuple[Any, ...], Named | None]"
+    "MalformedError | tuple[tuple[str, str, bytes, bytes, int], str, tuple[Any, ...], Named | None] | None"
 )
 """A `JudgedLeaf` on its way from one process to another."""
 

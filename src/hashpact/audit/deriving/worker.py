@@ -32,7 +32,8 @@ def work(source: IO[bytes], sink: IO[bytes]) -> None:
     threading.Thread(target=read, daemon=True).start()
     verifier = BatchVerifier()
     while (message := waiting.get()) is not None:
-        send(sink, [packed(found) for found in judged(*message, verifier)])
+        leaves, known = message
+        send(sink, [packed(found) for found in judged(leaves, known, verifier)])
 
 
 if __name__ == "__main__":

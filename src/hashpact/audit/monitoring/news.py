@@ -5,6 +5,7 @@ An event follows from the leaf and the state alone, so it is the same however of
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from hashpact.domain.statements import Statement
 Event: TypeAlias = dict[str, Any]
 """What is printed and posted: values that JSON has."""
 
+LASTING: Final = frozenset({"checkpoint", "tile", "source", "stored", "freshness"})
+"""The topics of faults that the next audit meets again while they last."""
 _AGAINST: Final = {Stance.DISPUTE: "entry.disputed", Stance.DISOWN: "entry.disowned"}
 """The opinions that are news for an entry's contributor."""
 
@@ -44,12 +47,26 @@ def news(leaf: Folded, watched: Watched, view: View) -> Iterator[Event]:
         yield {"id": name, "type": kind, **said, "time": statement.time, **facts}
 
 
+def kind_of(finding: Finding) -> str:
+    """The type of a fault's event."""
+    if finding.topic == "freshness":
+        return "log.stale"
+    return "log.forked" if finding.fork else "log.faulty"
+
+
+def named(finding: Finding) -> str:
+    """What tells a fault from others, and stays the same while it lasts."""
+    kind = kind_of(finding)
+    if kind != "log.faulty" or finding.topic in LASTING:
+        return kind if kind != "log.faulty" else f"{kind}/{finding.topic}"
+    told = hashlib.sha256(finding.message.encode()).hexdigest()[:8]
+    return f"{kind}/{finding.topic}/{told}"
+
+
 def found(finding: Finding, size: int) -> Event:
-    """The event of a fault; of a fork, or of a log that is not fresh. Its time is for who tells it to add."""
-    kind = {"freshness": "log.stale"}.get(finding.topic, "log.forked" if finding.fork else "log.faulty")
-    place = "" if finding.index is None or kind == "log.stale" else f"/{finding.index}"
-    name = kind if kind != "log.faulty" else f"{kind}/{finding.topic}{place}"
-    return {"id": name, "type": kind, "leaf": finding.index, "size": size, "message": finding.message}
+    """The event of a fault that an audit of ``size`` leaves has found."""
+    facts = {"topic": finding.topic, "leaf": finding.index, "size": size, "message": finding.message}
+    return {"type": kind_of(finding), **facts}
 
 
 def line_of(event: Event) -> bytes:
@@ -57,9 +74,7 @@ def line_of(event: Event) -> bytes:
     return json.dumps(event, sort_keys=True, separators=(",", ":")).encode("ascii")
 
 
-def _facts(
-    leaf: Folded, statement: Statement, watched: Watched, view: View
-) -> Iterator[tuple[str, Event]]:
+def _facts(leaf: Folded, statement: Statement, watched: Watched, view: View) -> Iterator[tuple[str, Event]]:
     own = watched.member
     if own is not None and statement.member == own:
         yield "leaf.own", {}
@@ -101,4 +116,3 @@ def _about(
                 yield "entry.withdrawn", {"entry": record.index, "reason": record.withdrawn_reason}
         case _:
             pass
-
