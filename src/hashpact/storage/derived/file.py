@@ -50,8 +50,8 @@ CREATE TABLE outbox (
 ) STRICT;
 {STATE_TABLES}
 """
-_TUNING: Final = "PRAGMA cache_size = -131072; PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = MEMORY"
-"""128 MiB of pages: request ids are random, so all pages of their table are in use. One process at a time."""
+_TUNING: Final = "PRAGMA cache_size = -65536; PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = MEMORY"
+"""64 MiB of pages: request ids are random, so all pages of their table are in use. One process at a time."""
 _SCRATCH: Final = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF"
 _WAIT: Final = 1.0
 """Seconds to wait for another process that has the file."""
