@@ -107,17 +107,17 @@ class DerivedFile:
         if not path.exists():
             msg = f"there is no file {path}"
             raise ConfigError(msg)
-        connection = connect(path, _WAIT, vfs=summing())
         try:
-            run(connection, _TUNING)
-            _check(path, connection)
-            return cls(path, connection)
+            connection = connect(path, _WAIT, vfs=summing())
+            try:
+                run(connection, _TUNING)
+                _check(path, connection)
+                return cls(path, connection)
+            except BaseException:
+                connection.close()
+                raise
         except CorruptError as error:
-            connection.close()
             raise StateFileError(error.message) from error
-        except BaseException:
-            connection.close()
-            raise
 
     def _read(self) -> None:
         self._view = GuardedView(self._connection)
