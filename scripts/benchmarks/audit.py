@@ -148,7 +148,9 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="exit with 1 unless the promises hold")
     parser.add_argument("--json", action="store_true", help="JSON instead of a table")
     options = parser.parse_args()
-    report = measure(options.entries) if options.entries else {"machine": machine.describe(), "rows": []}
+    report: dict[str, Any] = {"machine": machine.describe(), "rows": []}
+    if options.entries:
+        report = measure(options.entries)
     rows = long_rows(options.size)
     held = promises(rows)
     report |= {"long": rows, "promises": [one.row() for one in held]}

@@ -130,16 +130,20 @@ class Monitor:
             if isinstance(error, UnavailableError) and not first:
                 self._missed()
             raise
-        if report.checkpoint is None or any(one.topic in _UNSAVED for one in report.findings):
+        findings = report.findings
+        if report.checkpoint is None or any(one.topic in _UNSAVED for one in findings):
             self._forget(first=first)
             told = 0
+            # What else is wrong may not be the log's, and after a fork follows from that.
+            forks = tuple(one for one in findings if one.fork)
+            findings = forks or tuple(one for one in findings if one.topic in LASTING)
         else:
             self._file.keep("verified", report.checkpoint)
             if first:
                 self._queue({"type": "log.audited", "time": self._clock(), **_place(report)})
-        fresh = self._alert(report.findings, report.size)
+        fresh = self._alert(findings, report.size)
         self._fold.save()
-        return Look(report, frozenset(map(kind_of, report.findings)), told, fresh)
+        return Look(report, frozenset(map(kind_of, findings)), told, fresh)
 
     def deliver(self, recipient: Recipient) -> bool:
         """Tell the events that wait, and forget them once they were taken; whether any still wait.
