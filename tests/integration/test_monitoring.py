@@ -22,8 +22,10 @@ from running import BOTH, UNMEASURED, RunningServer, found
 
 from hashpact.cli import exits
 from hashpact.cli.main import run
+from hashpact.domain import statements
 from hashpact.domain.fingerprints import PDQ
 from hashpact.home.opening import open_home
+from hashpact.log import tiles
 from hashpact.member.clients import Client
 
 SECRET = "whsec_" + "QUJD" * 11
@@ -51,7 +53,14 @@ class Watched:
     def mirror(self, name: str) -> Path:
         """The log as it is signed now, as tiles in a directory."""
         with open_home(self.directory / "home") as opened:
-            return mirror(opened.ledger, self.directory / name)
+            place = mirror(opened.ledger, self.directory / name)
+            (place / "documents").mkdir()
+            for leaf in opened.ledger.leaves(0, opened.ledger.head().size):
+                for digest in statements.parse(leaf.data).statement.body.documents():
+                    document = opened.ledger.document(digest)
+                    assert document is not None
+                    (place / tiles.document_path(digest)).write_bytes(document)
+            return place
 
     def dispute(self, entry: int) -> None:
         """Have acme-video dispute an entry."""
@@ -97,14 +106,14 @@ def test_a_member_is_told_what_concerns_it(watched: Watched, capsys: pytest.Capt
 
 
 def test_tiles_are_monitored_without_a_server(watched: Watched, capsys: pytest.CaptureFixture[str]) -> None:
-    tiles = watched.mirror("mirror")
-    arguments = watched.command("--member", "lotus-forum", "--once", place=str(tiles))
+    place = watched.mirror("mirror")
+    arguments = watched.command("--member", "lotus-forum", "--once", place=str(place))
     assert run([*arguments, "--history"]) == exits.NEWS
     events = told(capsys.readouterr().out)
     assert [event["leaf"] for event in events if event["type"] == "leaf.own"] == watched.entries
     assert run([*arguments, "--max-age", "1"]) in {exits.OK, exits.STALE}
     capsys.readouterr()
-    (tiles / "checkpoint").write_bytes(b"no checkpoint\n")
+    (place / "checkpoint").write_bytes(b"no checkpoint\n")
     assert run(arguments) == exits.NO
     (event,) = (one for one in told(capsys.readouterr().out) if one["type"] == "log.faulty")
     assert "not a checkpoint" in event["message"]

@@ -180,7 +180,7 @@ class Monitor:
         Returns whether any is new. A leaf that breaks a rule stays in the log, and is told once.
         """
         before = set(json.loads(self._file.kept("alerts") or b"[]"))
-        now = {named(one): one for one in findings}
+        now = {named(one): one for one in reversed(findings)}  # the first of each name
         for name in sorted(now.keys() - before):
             self._queue({**found(now[name], size), "alert": name, "time": self._clock()})
         gone = before - now.keys() if over else set()
