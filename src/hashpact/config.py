@@ -178,8 +178,7 @@ class HomeConfig:
             f"{workers}  # processes that answer members; else one for each processor\n"
             + (f"quorum = {self.quorum}  # so many witnesses must cosign\n" if self.witnesses else "")
             + "".join(
-                f'\n[[witness]]\nkey = "{_witness_key(one.witness)}"\nurl = "{one.url}"\n'
-                for one in self.witnesses
+                f'\n[[witness]]\nkey = "{one.witness.key}"\nurl = "{one.url}"\n' for one in self.witnesses
             )
         )
 
@@ -287,7 +286,7 @@ class WitnessConfig:
     @property
     def key(self) -> str:
         """The verifier key by which logs and their readers know it."""
-        return _witness_key(self.witness)
+        return self.witness.key
 
     def to_toml(self) -> str:
         """The file's text."""
@@ -350,10 +349,6 @@ def _public(witness: Witness) -> bytes:
     return witness.public
 
 
-def _witness_key(witness: Witness) -> str:
-    return note.verifier_key(witness.name, witness.public, cosignature.KIND)
-
-
 def _witnesses(tables: object) -> tuple[WitnessAt, ...]:
     """What the ``[[witness]]`` tables say."""
     where = "hashpact.toml: witness"
@@ -372,11 +367,14 @@ def _witnesses(tables: object) -> tuple[WitnessAt, ...]:
 
 
 def _witness(where: str, text: str) -> Witness:
-    name, kind, public = _verifier_key(where, text)
-    if kind != cosignature.KIND:
-        msg = f"{where}: {name} is not the Ed25519 cosignature key of a witness"
-        raise ConfigError(msg, field="key")
-    return Witness(name, public)
+    try:
+        witness = Witness.parse(text)
+        if witness.kind == cosignature.ED25519:
+            check_public_key(witness.public)
+    except InvalidInputError as error:
+        msg = f"{where}: {error.message}"
+        raise ConfigError(msg, field="key") from error
+    return witness
 
 
 def _verifier_key(where: str, text: str) -> tuple[str, bytes, bytes]:

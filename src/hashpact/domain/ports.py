@@ -262,6 +262,17 @@ class Checkpoints(Protocol):
         """Those of at least that size, smallest first, that are kept when the iteration begins."""
         ...
 
+    def freshen(self, checkpoint: KeptCheckpoint) -> None:
+        """Keep the latest with other cosignatures beside it, in the place of any that was there.
+
+        Raises ConflictError if it is not of the latest size; then nothing is kept.
+        """
+        ...
+
+    def newest(self) -> KeptCheckpoint | None:
+        """The latest, with the cosignatures that it got last."""
+        ...
+
 
 class SavedIndexes(Protocol):
     """Which saved indexes were written over one ledger, by the SHA-256 of their manifests.

@@ -53,7 +53,9 @@ CREATE TABLE charters (
   quotas TEXT NOT NULL,
   rates TEXT NOT NULL,
   rates_of TEXT NOT NULL,
-  terms TEXT NOT NULL
+  terms TEXT NOT NULL,
+  witnesses TEXT NOT NULL,
+  witness_quorum INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE members (
@@ -171,6 +173,11 @@ CREATE TABLE documents (
 
 CREATE TABLE checkpoints (
   size INTEGER PRIMARY KEY CHECK (size > 0),
+  note BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE freshened (
+  size INTEGER PRIMARY KEY REFERENCES checkpoints (size),
   note BLOB NOT NULL
 ) STRICT;
 

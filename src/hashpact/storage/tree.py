@@ -27,6 +27,10 @@ _ENDS: Final = "SELECT idx, hash, nodes FROM leaves WHERE idx IN ({})"
 class Writer(Protocol):
     """A transaction that can keep a checkpoint."""
 
+    def freshen(self, checkpoint: KeptCheckpoint) -> None:
+        """Stage the latest with other cosignatures."""
+        ...
+
     def keep(self, checkpoint: KeptCheckpoint) -> None:
         """As `Checkpoints.keep`, once the transaction is committed."""
         ...
@@ -90,6 +94,20 @@ class SqliteCheckpoints:
     def latest(self) -> KeptCheckpoint | None:
         """The largest that is kept."""
         found = self._read("SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1", ())
+        return KeptCheckpoint(*found[0]) if found else None
+
+    def freshen(self, checkpoint: KeptCheckpoint) -> None:
+        """Keep the latest with other cosignatures, durably. Raises ConflictError, CommitFailedError."""
+        with self._begin() as transaction:
+            transaction.freshen(checkpoint)
+
+    def newest(self) -> KeptCheckpoint | None:
+        """The latest, with the cosignatures that it got last."""
+        sql = (
+            "SELECT size, ifnull(freshened.note, checkpoints.note) FROM checkpoints "
+            "LEFT JOIN freshened USING (size) ORDER BY size DESC LIMIT 1"
+        )
+        found = self._read(sql, ())
         return KeptCheckpoint(*found[0]) if found else None
 
     def since(self, size: int) -> Iterator[KeptCheckpoint]:

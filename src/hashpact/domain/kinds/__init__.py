@@ -68,6 +68,7 @@ from hashpact.domain.kinds.lines import (
     MAX_LABELS,
     MAX_OVERLAP,
     MAX_TAXONOMY,
+    MAX_WITNESSES,
     MEMBER_ID,
     NAME,
     REASON,
@@ -76,6 +77,7 @@ from hashpact.domain.kinds.lines import (
     STANCE,
     TERM,
     USE,
+    WITNESSES,
     NamedKeyLine,
 )
 from hashpact.domain.kinds.policy import Policy
@@ -145,6 +147,7 @@ __all__ = [
     "MAX_REVOKED",
     "MAX_ROTATIONS",
     "MAX_TAXONOMY",
+    "MAX_WITNESSES",
     "MEMBER_ID",
     "NAME",
     "REASON",
@@ -154,6 +157,7 @@ __all__ = [
     "STANCE",
     "TERM",
     "USE",
+    "WITNESSES",
     "ActionDone",
     "AnyBody",
     "Appeal",

@@ -32,6 +32,7 @@ from hashpact.domain.state.records import (
 )
 from hashpact.domain.state.terms import CLOCKS, ConductTerms
 from hashpact.domain.state.view import State, View
+from hashpact.log.cosignature import Witness
 
 __all__ = [
     "CLOCKS",
@@ -61,4 +62,5 @@ __all__ = [
     "State",
     "Use",
     "View",
+    "Witness",
 ]
