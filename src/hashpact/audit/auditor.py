@@ -14,7 +14,9 @@ What is compared, as the leaves come:
 And at the end:
 
 9. The state that the source reports, record by record, is the one derived from the leaves.
-10. The newest statement is not older than was asked for.
+10. The witnesses that the log names, and those that are demanded besides, vouch for the newest checkpoint of
+    what is read from elsewhere than its home, and have done so lately; of a log without witnesses, the newest
+    statement is not older than was asked for.
 
 Nothing that the source reports is taken on trust, and a source that withholds a leaf is at fault as well.
 What is derived lies in a file (`Fold`), so memory does not grow with the log; an audit may go on from what an
@@ -28,19 +30,27 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
-from hashpact.audit.deriving.batches import judged_leaves
 from hashpact.audit.deriving.fold import Fold, Folded, scratch
+from hashpact.audit.deriving.ordered import judged_leaves
 from hashpact.audit.findings import MAX_FINDINGS, Finding, Progress, Report
-from hashpact.audit.records import Asked, Difference, differences, unlike
+from hashpact.audit.records import Difference, Requested, differences, unlike
 from hashpact.audit.source import ReportedLeaf, Source
+from hashpact.audit.vouching import unvouched
 from hashpact.domain import keys
 from hashpact.domain.fingerprints import commitment
 from hashpact.domain.kinds import AnyBody, moment
 from hashpact.domain.ports import Clock
 from hashpact.domain.state import Entry, Leaf, Opinion, Record
-from hashpact.errors import BadSignatureError, CorruptError, InvalidInputError, MalformedError, NotFoundError
+from hashpact.errors import (
+    BadSignatureError,
+    CorruptError,
+    InvalidInputError,
+    MalformedError,
+    NotFoundError,
+)
 from hashpact.log import checkpoint, tiles
 from hashpact.log.checkpoint import SignedCheckpoint
+from hashpact.log.policy import WitnessPolicy
 from hashpact.log.tiles import HEIGHT, WIDTH, Tile
 
 _ROUNDS: Final = 10
@@ -61,8 +71,9 @@ class Auditor:
     """Audits one log once, from where its fold stands. ``genesis`` is the SHA-256 of leaf 0 that is pinned.
 
     Without ``genesis`` any is accepted. ``audited`` is the signed checkpoint that an earlier audit has ended
-    with. ``max_age`` is how many seconds the newest statement may be old. ``seen`` is called with each leaf
-    once it is folded, ``saved`` every 200,000 leaves.
+    with. ``max_age`` is how many seconds ago witnesses may have cosigned the newest checkpoint (None: 24
+    hours); of a log without witnesses, how old the newest statement may be. ``demands`` is a witness policy
+    besides the log's own. ``seen`` is called with each leaf that is folded, ``saved`` every 200,000 leaves.
     """
 
     def __init__(  # noqa: PLR0913  # what is known beforehand
@@ -75,6 +86,7 @@ class Auditor:
         genesis: bytes | None = None,
         audited: bytes | None = None,
         max_age: int | None = None,
+        demands: WitnessPolicy | None = None,
         seen: Callable[[Folded], None] = lambda _: None,
         saved: Callable[[], None] = lambda: None,
     ) -> None:
@@ -85,6 +97,8 @@ class Auditor:
         self._genesis = genesis
         self._audited = None if audited is None else checkpoint.parse(audited)
         self._max_age = max_age
+        self._demands = demands
+        self._read = True
         self._seen = seen
         self._saved = saved
         self._start = fold.size
@@ -159,6 +173,7 @@ class Auditor:
                 audited=self._audited.data,
             )
         self._compare_partial()
+        self._read = head is None  # as readers do; a home is not asked what its witnesses say
         if head is not None:
             self._extend(head.size)
             if head.edge != self._fold.file.head.edge:
@@ -320,7 +335,7 @@ class Auditor:
 
     def _different(self, entries: Sequence[int] | None) -> list[Difference]:
         self._fold.file.flush()
-        asked = Asked(self._source.reports, self._source.only_standing, entries)
+        asked = Requested(self._source.reports, self._source.only_standing, entries)
         found = differences(self._reported(entries), self._fold.file, asked)
         return list(islice(found, _DIFFERENT))
 
@@ -334,10 +349,18 @@ class Auditor:
                 self._progress(done, total)
 
     def _freshness(self) -> None:
-        newest = moment.newest(self._fold.file.state.times())
-        if self._max_age is not None and self._clock() - newest > self._max_age:
-            message = f"the newest statement is {self._clock() - newest} s old, more than {self._max_age} s"
-            self._find("freshness", self._size - 1, message)
+        """Look whether witnesses vouch for the newest checkpoint, and how old what is newest is."""
+        state, limit, finding = self._fold.file.state, self._max_age, None
+        charter = state.charter() if self._read else None
+        if charter is not None and self._newest is not None and (charter.witnesses or self._demands):
+            finding = unvouched(charter, self._newest, self._demands, self._clock(), limit)
+        else:
+            age = self._clock() - moment.newest(state.times())
+            if limit is not None and age > limit:
+                message = f"the newest statement is {age} s old, more than {limit} s"
+                finding = Finding("freshness", self._size - 1, message)
+        if finding is not None:
+            self._keep(finding)
 
 
 def _start(tile: Tile, place: int) -> int:
@@ -360,8 +383,17 @@ def audit_whole(  # noqa: PLR0913  # as the Auditor
     genesis: bytes | None = None,
     audited: bytes | None = None,
     max_age: int | None = None,
+    demands: WitnessPolicy | None = None,
 ) -> Report:
     """Audit a log from its first leaf. Raises as `Auditor.run`, and UnavailableError as `scratch`."""
     with scratch() as fold:
-        auditor = Auditor(source, clock, progress, fold, genesis=genesis, audited=audited, max_age=max_age)
-        return auditor.run()
+        return Auditor(
+            source,
+            clock,
+            progress,
+            fold,
+            genesis=genesis,
+            audited=audited,
+            max_age=max_age,
+            demands=demands,
+        ).run()

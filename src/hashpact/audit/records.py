@@ -30,7 +30,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Requested:
     """What a source was asked for: records of these ``kinds``, and of the entries only ``entries`` if given.
 
     ``only_standing`` is whether it leaves out opinions that do not stand.
@@ -41,7 +41,7 @@ class Asked:
     entries: Sequence[int] | None = None
 
 
-def differences(reported: Iterable[Record], derived: DerivedFile, asked: Asked) -> Iterator[Difference]:
+def differences(reported: Iterable[Record], derived: DerivedFile, asked: Requested) -> Iterator[Difference]:
     """Every record that is reported wrongly, reported without a leaf, or missing."""
     seen = _Seen()
     for record in reported:
@@ -93,7 +93,7 @@ class _Seen:
         return bits.bit_count() + len(self.others.get(kind, ()))
 
 
-def _derived(record: Record, derived: DerivedFile, asked: Asked) -> Record | None:  # noqa: PLR0911 - one for each kind of record
+def _derived(record: Record, derived: DerivedFile, asked: Requested) -> Record | None:  # noqa: PLR0911 - one for each kind of record
     """The derived record of the same identity, if it was asked for."""
     state = derived.state
     match record:
@@ -114,12 +114,12 @@ def _derived(record: Record, derived: DerivedFile, asked: Asked) -> Record | Non
             return state.times() if state.times().signers else None
 
 
-def _opinions(entry: int, derived: DerivedFile, asked: Asked) -> Iterable[Opinion]:
+def _opinions(entry: int, derived: DerivedFile, asked: Requested) -> Iterable[Opinion]:
     state = derived.state
     return standing.opinions(state, entry) if asked.only_standing else state.opinions(entry)
 
 
-def _wanted(kind: type[Record], derived: DerivedFile, asked: Asked, seen: _Seen) -> Iterator[Record]:
+def _wanted(kind: type[Record], derived: DerivedFile, asked: Requested, seen: _Seen) -> Iterator[Record]:
     """The derived records of a kind that were asked for; none if all of them were met."""
     state = derived.state
     if asked.entries is not None and kind is Entry:

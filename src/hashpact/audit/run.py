@@ -27,6 +27,7 @@ from hashpact.errors import ConfigError, HashpactError, MalformedError
 from hashpact.home.opening import Home, open_home
 from hashpact.keys.passphrase import Passphrases
 from hashpact.log import checkpoint
+from hashpact.log.policy import WitnessPolicy
 from hashpact.lookup.directory import IndexFiles
 from hashpact.lookup.native import NativeIndex
 from hashpact.member.paths import ProfilePaths
@@ -44,13 +45,14 @@ class AuditSettings:
 
     ``genesis`` is the SHA-256 of leaf 0, None to accept any. ``last`` is the file of the checkpoint that
     was audited last, which need not exist yet; None to keep none. ``evidence`` is the directory to make if
-    something is wrong. ``max_age`` is how many seconds the newest statement may be old.
+    something is wrong. ``max_age`` and ``demands`` are as in the `Auditor`.
     """
 
     evidence: Path
     genesis: bytes | None = None
     last: Path | None = None
     max_age: int | None = None
+    demands: WitnessPolicy | None = None
 
 
 def audit_server(
@@ -66,6 +68,7 @@ def audit_server(
         known.genesis or loaded.genesis,
         known.last or ProfilePaths(profile).audited,
         known.max_age,
+        loaded.demands,
     )
     return audit_endpoint(loaded.endpoint, pinned, progress)
 
@@ -141,7 +144,13 @@ def audit(source: Source, known: AuditSettings, progress: Progress) -> Report:
 
 def _audited(source: Source, known: AuditSettings, progress: Progress, audited: bytes | None) -> Report:
     return audit_whole(
-        source, unix_time, progress, genesis=known.genesis, audited=audited, max_age=known.max_age
+        source,
+        unix_time,
+        progress,
+        genesis=known.genesis,
+        audited=audited,
+        max_age=known.max_age,
+        demands=known.demands,
     )
 
 

@@ -48,7 +48,7 @@ COMMANDS: Final = {
     "evidence": ("public.evidence:evidence", "Verify what clients keep when a log contradicts itself."),
     "audit": ("public.audit:audit", "Derive a whole log again from its leaves."),
     "monitor": (
-        "public.monitor:monitor",
+        "platform.monitor:monitor",
         "Audit a log, follow it, and tell what concerns a member.",
     ),
     "fingerprint": ("platform.content:fingerprint", "Fingerprint files; nothing leaves this machine."),

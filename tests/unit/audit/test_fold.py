@@ -18,7 +18,7 @@ from hashpact.audit.deriving.judging import judged, packed, unpacked
 from hashpact.domain.rules.replay import Replay, replay
 from hashpact.domain.state import Charter, Entry, Filing, Key, Member, Opinion, RecentTimes
 from hashpact.errors import ConfigError, UnavailableError
-from hashpact.keys.batches import BatchVerifier
+from hashpact.keys.verifying import BatchVerifier
 from hashpact.log import tree
 from hashpact.storage.derived.file import DerivedFile
 

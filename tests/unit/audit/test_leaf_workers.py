@@ -12,14 +12,14 @@ import pytest
 from builders import Identity, World
 from streams import ordinary, spoken
 
-from hashpact.audit.deriving import batches
-from hashpact.audit.deriving.batches import judged_leaves
+from hashpact.audit.deriving import ordered
 from hashpact.audit.deriving.judging import judged, packed
+from hashpact.audit.deriving.ordered import judged_leaves
 from hashpact.audit.deriving.worker import work
 from hashpact.audit.deriving.workers import Workers, receive, send
 from hashpact.audit.source import ReportedLeaf
 from hashpact.errors import CorruptError, UnavailableError
-from hashpact.keys.batches import BatchVerifier
+from hashpact.keys.verifying import BatchVerifier
 
 
 class Leaves:
@@ -49,9 +49,9 @@ def test_processes_find_what_is_found_without_them(
     known = {key.id: (f"{key.owner}/1", key.public) for key in map(Identity.of, ("acme", "bravo"))}
     wanted = list(zip(leaves, judged(leaves, known, BatchVerifier()), strict=True))
     assert {found.signed for _, found in wanted} >= set(known.values())
-    monkeypatch.setattr(batches, "AT_ONCE", 7)
+    monkeypatch.setattr(ordered, "AT_ONCE", 7)
     for many in (10_000, 1):
-        monkeypatch.setattr(batches, "MANY", many)
+        monkeypatch.setattr(ordered, "MANY", many)
         source: object = Leaves(leaves)
         found = [(one.data, each) for one, each in judged_leaves(source, 0, len(leaves), known)]  # type: ignore[arg-type]  # it is asked for leaves alone
         assert [(data, packed(each)) for data, each in found[:-1]] == [

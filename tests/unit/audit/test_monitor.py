@@ -3,69 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from random import Random
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from builders import NOW, FakeClock, Identity, World, submit
 from grown import Grown
-from streams import EXAMPLES, Step, draw, ordinary, spoken
+from listening import EVERYTHING, Listener, Told, look, silent
 
 from hashpact.audit import auditor
-from hashpact.audit.auditor import audit_whole
-from hashpact.audit.monitoring.monitor import Look, MonitorSettings, opened_monitor
-from hashpact.audit.monitoring.news import Watched
+from hashpact.audit.monitoring.monitor import MonitorSettings, opened_monitor
+from hashpact.audit.monitoring.news import Interest
 from hashpact.domain.kinds import ClockMend, GiveOpinion, MemberRoles, MemberSuspend, Root, Void, Withdraw
-from hashpact.domain.rules.replay import replay
 from hashpact.domain.state import Basis, Role, Stance
 from hashpact.errors import ConfigError, UnavailableError
 from hashpact.log import checkpoint
 from hashpact.storage.derived.file import DerivedFile
 
-Told = list[dict[str, Any]]
 FORKED = frozenset({"log.forked"})
 STALE = frozenset({"log.stale"})
-EVERYTHING = MonitorSettings(Watched("acme", frozenset({"VN"})), history=True)
-
-
-@dataclass
-class Listener:
-    """Takes events; ``busy`` as long as it has not taken all of them, ``full`` if it can take no more."""
-
-    events: Told = field(default_factory=list)
-    busy: bool = False
-    most: int = 1_000_000
-
-    def tell(self, event: dict[str, Any]) -> None:
-        """Keep it."""
-        self.events.append(event)
-
-    def room(self) -> bool:
-        """Whether there is any."""
-        return len(self.events) < self.most
-
-    def taken(self) -> bool:
-        """Unless it is busy."""
-        return not self.busy
-
-
-def silent(_done: int, _total: int) -> None:
-    """Progress that nobody looks at."""
-
-
-def look(
-    path: Path, source: Grown, settings: MonitorSettings = EVERYTHING, now: int = NOW
-) -> tuple[Look, Told]:
-    """One look of a monitor that is opened for it, and what it tells."""
-    listener = Listener()
-    with opened_monitor(path, settings, FakeClock(now)) as monitor:
-        found = monitor.look(source, silent)
-        monitor.deliver(listener)
-    return found, listener.events
 
 
 def kinds(told: Told) -> list[tuple[str, int | None]]:
@@ -95,7 +53,7 @@ def say(source: Grown, *leaves: bytes) -> int:
 
 
 def test_the_first_look_tells_of_the_audit_and_later_ones_of_what_is_new(source: Grown, path: Path) -> None:
-    settings = MonitorSettings(Watched("acme"))
+    settings = MonitorSettings(Interest("acme"))
     acme = Identity.of("acme")
     entry = say(source, source.world.leaf(submit(), acme))
     found, told = look(path, source, settings)
@@ -196,7 +154,7 @@ def test_a_law_based_entry_names_an_authority_that_may_disown_it(source: Grown, 
 def test_a_log_that_is_too_old_or_cannot_be_reached_is_told_once_and_again_when_it_is_over(
     source: Grown, path: Path
 ) -> None:
-    settings = MonitorSettings(Watched("acme"), max_age=100)
+    settings = MonitorSettings(Interest("acme"), max_age=100)
     look(path, source, settings)
     found, told = look(path, source, settings, NOW + 101)
     assert (kinds(told), found.alerts) == ([("log.stale", source.size - 1)], STALE)
@@ -394,61 +352,3 @@ def test_another_monitor_with_the_same_file_is_refused(source: Grown, path: Path
         pytest.raises(UnavailableError, match="locked"),
     ):
         look(path, source)
-
-
-def watched_in_pieces(world: World, leaves: Sequence[bytes], draws: Random) -> None:
-    """A monitor that looks as the log grows, fails, is opened again: as one that looks once, and an audit."""
-    with TemporaryDirectory() as directory:
-        once, often = Path(directory) / "once", Path(directory) / "often"
-        _, wanted = look(once, Grown(world, leaves))
-        source, told = Grown(world, leaves, draws.randrange(1, 9)), Listener()
-        while True:
-            source.torn = draws.choice((None, draws.randrange(source.size)))
-            told.busy = draws.random() < 0.5
-            with opened_monitor(often, EVERYTHING, FakeClock(NOW)) as monitor:
-                try:
-                    found = monitor.look(source, silent)
-                except UnavailableError:
-                    continue
-                finally:
-                    monitor.deliver(told)
-            if source.size == len(leaves):
-                break
-            source.size = min(source.size + draws.randrange(1, 30), len(leaves))
-        told.busy = False
-        with opened_monitor(often, EVERYTHING, FakeClock(NOW)) as monitor:
-            monitor.deliver(told)
-        report = audit_whole(Grown(world, leaves), FakeClock(NOW), silent)
-        assert (found.report.root, found.report.counts) == (report.root, report.counts)
-        assert {one["id"]: one for one in told.events if "size" not in one} == {
-            one["id"]: one for one in wanted if "size" not in one
-        }
-        states = []
-        for path in (once, often):
-            file = DerivedFile.open(path)
-            states.append(
-                [repr(record) for kind in map(type, _every(leaves)) for record in file.records(kind)]
-            )
-            file.close()
-        assert states[0] == states[1]
-        assert {*states[0]} == {repr(record) for record in replay(leaves).state.records()}
-
-
-def _every(leaves: Sequence[bytes]) -> list[object]:
-    """A record of each kind that there is."""
-    return list({type(record): record for record in replay(leaves).state.records()}.values())
-
-
-def watched_stream(steps: list[Step]) -> None:
-    world, leaves = spoken(steps)
-    watched_in_pieces(world, leaves, Random(len(leaves)))  # where it is interrupted
-
-
-@EXAMPLES
-def test_a_monitor_that_is_interrupted_tells_what_one_tells_that_is_not(examples: int) -> None:
-    draw(examples, watched_stream)
-
-
-def test_a_long_log_in_pieces() -> None:
-    world, leaves = spoken(ordinary(7, turn) for turn in range(250))
-    watched_in_pieces(world, leaves, Random(7))  # as above

@@ -14,7 +14,7 @@ from hashpact.domain import keys, statements
 from hashpact.domain.kinds import KINDS
 from hashpact.domain.statements import Statement
 from hashpact.errors import MalformedError
-from hashpact.keys.batches import BatchVerifier, KeySignature
+from hashpact.keys.verifying import BatchVerifier, KeySignature
 from hashpact.log import note
 
 Named: TypeAlias = tuple[str, bytes]

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from hashpact.audit.deriving.judging import judged, packed
 from hashpact.audit.deriving.workers import receive, send
-from hashpact.keys.batches import BatchVerifier
+from hashpact.keys.verifying import BatchVerifier
 
 
 def work(source: IO[bytes], sink: IO[bytes]) -> None:

@@ -18,13 +18,14 @@ from typing import Final, Protocol
 from hashpact.audit.auditor import Auditor
 from hashpact.audit.deriving.fold import Fold, Folded
 from hashpact.audit.findings import Finding, Progress, Report
-from hashpact.audit.monitoring.news import LASTING, Event, Watched, found, kind_of, line_of, named, news
+from hashpact.audit.monitoring.news import LASTING, Event, Interest, found, kind_of, line_of, named, news
 from hashpact.audit.source import Source
 from hashpact.domain import keys
 from hashpact.domain.kinds import moment
 from hashpact.domain.ports import Clock
 from hashpact.errors import BadSignatureError, ConfigError, MalformedError, UnavailableError
 from hashpact.log import checkpoint
+from hashpact.log.policy import WitnessPolicy
 from hashpact.storage.derived.file import DerivedFile
 from hashpact.storage.derived.guarded import StateFileError
 
@@ -37,13 +38,14 @@ _AGAIN: Final = "remove it, and the log is audited from its beginning"
 class MonitorSettings:
     """What a monitor watches for, and what it knows beforehand.
 
-    ``genesis`` is the SHA-256 of leaf 0 that is pinned, None to accept any the first time. ``max_age`` is as
-    for an audit. With ``history`` the leaves of the first audit make events too.
+    ``genesis`` is the SHA-256 of leaf 0 that is pinned, None to accept any the first time. ``max_age``
+    and ``demands`` are as for an audit. With ``history`` the leaves of the first audit make events too.
     """
 
-    watched: Watched = field(default_factory=Watched)
+    watched: Interest = field(default_factory=Interest)
     genesis: bytes | None = None
     max_age: int | None = None
+    demands: WitnessPolicy | None = None
     history: bool = False
 
 
@@ -120,6 +122,7 @@ class Monitor:
             genesis=self._settings.genesis,
             audited=verified,
             max_age=self._settings.max_age,
+            demands=self._settings.demands,
             seen=seen,
             saved=self._fold.save if first else lambda: None,
         )

@@ -20,21 +20,21 @@ from hashpact.domain.statements import Statement
 Event: TypeAlias = dict[str, Any]
 """What is printed and posted: values that JSON has."""
 
-LASTING: Final = frozenset({"checkpoint", "tile", "source", "stored", "freshness"})
+LASTING: Final = frozenset({"checkpoint", "tile", "source", "stored", "quorum", "freshness"})
 """The topics of faults that the next audit meets again while they last."""
 _AGAINST: Final = {Stance.DISPUTE: "entry.disputed", Stance.DISOWN: "entry.disowned"}
 """The opinions that are news for an entry's contributor."""
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class Interest:
     """Whose news it is: a member's, and law-based entries for some jurisdictions, such as VN."""
 
     member: str | None = None
     jurisdictions: frozenset[str] = frozenset()
 
 
-def news(leaf: Folded, watched: Watched, view: View) -> Iterator[Event]:
+def news(leaf: Folded, watched: Interest, view: View) -> Iterator[Event]:
     """The events of one leaf; ``view`` is the state after it. A leaf that breaks a rule has none."""
     statement = leaf.judged.statement
     if statement is None or leaf.error is not None:
@@ -74,7 +74,7 @@ def line_of(event: Event) -> bytes:
     return json.dumps(event, sort_keys=True, separators=(",", ":")).encode("ascii")
 
 
-def _facts(leaf: Folded, statement: Statement, watched: Watched, view: View) -> Iterator[tuple[str, Event]]:
+def _facts(leaf: Folded, statement: Statement, watched: Interest, view: View) -> Iterator[tuple[str, Event]]:
     own = watched.member
     if own is not None and statement.member == own:
         yield "leaf.own", {}

@@ -42,6 +42,15 @@ evidence_option = click.option(
 )
 
 
+max_age_option = click.option(
+    "--max-age",
+    metavar="SECONDS",
+    type=click.IntRange(min=1),
+    help="How long ago witnesses may have cosigned; without witnesses, how old the newest statement may be. "
+    "[24 hours with witnesses]",
+)
+
+
 @click.command(
     epilog=example(
         "hashpact audit hashpact.example.org:8443 --profile lotus-forum",
@@ -65,9 +74,7 @@ evidence_option = click.option(
     type=Path,
     help="The file of the checkpoint audited last; the new one is kept there. [in the profile]",
 )
-@click.option(
-    "--max-age", metavar="SECONDS", type=click.IntRange(min=1), help="How old the newest statement may be."
-)
+@max_age_option
 @evidence_option
 @json_option
 def audit(  # noqa: PLR0913, PLR0917 - an argument for each option

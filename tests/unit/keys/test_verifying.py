@@ -10,8 +10,8 @@ from builders import Identity
 from hashpact._kernel import Ed25519Verifier
 from hashpact.domain import keys
 from hashpact.errors import BadSignatureError
-from hashpact.keys import batches
-from hashpact.keys.batches import ENOUGH, ORDER, BatchVerifier, KeySignature
+from hashpact.keys import verifying
+from hashpact.keys.verifying import ENOUGH, ORDER, BatchVerifier, KeySignature
 
 P = 2**255 - 19
 RFC8032 = (
@@ -54,7 +54,7 @@ SMALL = (
 def natively(signatures: list[KeySignature]) -> list[bool]:
     """What the tables alone say of signatures of one key."""
     table = Ed25519Verifier(signatures[0].public)
-    return batches._accepted(table, signatures)  # what the library is not asked again about
+    return verifying._accepted(table, signatures)  # what the library is not asked again about
 
 
 def library(one: KeySignature) -> bool:
@@ -167,14 +167,14 @@ def test_wrong_sizes_are_refused() -> None:
 
 
 def test_many_keys_are_verified_with_few_tables(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "TABLES", 2)
+    monkeypatch.setattr(verifying, "TABLES", 2)
     made: list[bytes] = []
 
     def making(key: bytes) -> Ed25519Verifier:
         made.append(key)
         return Ed25519Verifier(key)
 
-    monkeypatch.setattr(batches, "Ed25519Verifier", making)
+    monkeypatch.setattr(verifying, "Ed25519Verifier", making)
     who = [Identity.of("many", str(number)) for number in range(3)]
     some = [
         KeySignature(key.public, key.private.sign(b"%d" % turn), b"%d" % turn)

@@ -15,7 +15,7 @@ from hashpact.cli import exits
 from hashpact.cli.hooks import hooked, secret_option, webhook_option
 from hashpact.cli.options import example, json_option, passphrases
 from hashpact.cli.output import complain, emit, one_line, progress_of, rfc3339
-from hashpact.cli.public.audit import evidence_option, genesis_option
+from hashpact.cli.public.audit import evidence_option, genesis_option, max_age_option
 from hashpact.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -71,14 +71,7 @@ def _jurisdictions(
     help="Tell of law-based entries for it, such as VN; may be repeated.",
 )
 @genesis_option
-@click.option(
-    "--max-age",
-    metavar="SECONDS",
-    type=click.IntRange(min=1),
-    default=_DAY,
-    show_default=True,
-    help="How old the newest statement may be.",
-)
+@max_age_option
 @click.option(
     "--every",
     metavar="SECONDS",
@@ -100,7 +93,7 @@ def monitor(  # noqa: PLR0913, PLR0917 - an argument for each option
     member: str | None,
     jurisdictions: frozenset[str],
     genesis: bytes | None,
-    max_age: int,
+    max_age: int | None,
     evidence: Path | None,
     every: float,
     webhook: str | None,
@@ -120,16 +113,19 @@ def monitor(  # noqa: PLR0913, PLR0917 - an argument for each option
     """
     from hashpact.audit.leaves import open_source  # noqa: PLC0415 - late: loads gRPC
     from hashpact.audit.monitoring.monitor import MonitorSettings, opened_monitor  # noqa: PLC0415 - late, as above
-    from hashpact.audit.monitoring.news import Watched  # noqa: PLC0415 - late, as above
+    from hashpact.audit.monitoring.news import Interest  # noqa: PLC0415 - late, as above
     from hashpact.clock import unix_time  # noqa: PLC0415 - late, as above
     from hashpact.member.paths import ProfilePaths  # noqa: PLC0415 - late, as above
     from hashpact.member.profile import config_of  # noqa: PLC0415 - late, as above
+    from hashpact.member.trusting import kept  # noqa: PLC0415 - late, as above
 
-    config = None if profile is None else config_of(ProfilePaths(profile.expanduser()))
-    if config is not None:
+    demands = None
+    if profile is not None:
+        paths = ProfilePaths(profile.expanduser())
+        config, demands = config_of(paths), kept.demands(paths)
         member, genesis = member or config.member, genesis or config.genesis
-    watched = Watched(member, jurisdictions)
-    settings = MonitorSettings(watched, genesis, max_age, history)
+    watched = Interest(member, jurisdictions)
+    settings = MonitorSettings(watched, genesis, max_age, demands, history)
     opening = passphrases()
     beside = evidence or state.with_name(f"{state.name}-evidence")
 

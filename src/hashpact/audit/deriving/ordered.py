@@ -16,7 +16,7 @@ from hashpact.audit.deriving.judging import JudgedLeaf, Known, judged
 from hashpact.audit.deriving.workers import Workers
 from hashpact.audit.source import ReportedLeaf, Source
 from hashpact.errors import CorruptError, HashpactError
-from hashpact.keys.batches import BatchVerifier
+from hashpact.keys.verifying import BatchVerifier
 
 AT_ONCE: Final = 512
 """Leaves that are read, and judged, together: at most 16 MiB of them."""
