@@ -165,7 +165,11 @@ class Follower:
     def __init__(self, arguments: list[str]) -> None:
         command = [sys.executable, "-m", "hashpact", *arguments]
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, env={**os.environ, **UNMEASURED}, text=True
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **UNMEASURED},
+            text=True,
         )
         self.lines: list[str] = []
         self._more = threading.Condition()
@@ -184,13 +188,20 @@ class Follower:
         with self._more:
             assert self._more.wait_for(lambda: len(self.lines) >= count, 60), self.lines
 
+    def complaint(self) -> str:
+        """The next line on stderr."""
+        assert self.process.stderr is not None
+        return self.process.stderr.readline()
+
     def kill(self) -> list[dict[str, Any]]:
         """End it as a power cut would; what it has printed."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         self._reader.join()
         assert self.process.stdout is not None
+        assert self.process.stderr is not None
         self.process.stdout.close()
+        self.process.stderr.close()
         return told("".join(line for line in self.lines if line.endswith("\n")))
 
 
@@ -224,6 +235,23 @@ def test_a_monitor_that_is_killed_between_leaves_tells_every_event(watched: Watc
     assert leaves == {name: event for name, event in wanted.items() if event["type"] != "log.audited"}
     own = [event["leaf"] for event in leaves.values() if event["type"] == "leaf.own"]
     assert sorted(own) == shared
+
+
+def test_a_monitor_outlives_its_server(watched: Watched) -> None:
+    follower = Follower(watched.command("--every", "0.1"))
+    try:
+        follower.wait(1)
+        port = int(watched.server.address.rpartition(":")[2])
+        watched.server.stop()
+        complaint = follower.complaint()
+        with RunningServer(watched.directory / "home", port=port) as server:
+            watched.server = server
+            (own,) = watched.share("lotus-forum", "after")
+            follower.wait(2)
+    finally:
+        events = follower.kill()
+    assert "it looks again every 0.1 s" in complaint
+    assert [(one["type"], one.get("leaf")) for one in events] == [("log.audited", None), ("leaf.own", own)]
 
 
 @dataclass
