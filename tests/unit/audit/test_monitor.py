@@ -240,36 +240,55 @@ def test_a_first_audit_that_was_misled_begins_again(
     source: Grown, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(auditor, "_SAVED", 4)
+    plain = replace(EVERYTHING, history=False)
     for number in range(9):
         say(source, source.world.leaf(submit(bytes([number]) * 32), Identity.of("acme")))
     source.torn = 12
     with pytest.raises(UnavailableError):
-        look(path, source)
-    with opened_monitor(path, EVERYTHING, FakeClock()) as monitor:
+        look(path, source, plain)
+    with opened_monitor(path, plain, FakeClock()) as monitor:
         assert monitor.size == 12  # it goes on from there
     source.torn = None
     whole, source.told = source.told, [*source.told[:-1], source.told[-2]]
     source.note = Grown(source.world, whole).signed()
-    found, _ = look(path, source)
+    found, _ = look(path, source, plain)
     assert found.alerts == {"log.faulty"}
-    with opened_monitor(path, EVERYTHING, FakeClock()) as monitor:
+    with opened_monitor(path, plain, FakeClock()) as monitor:
         assert monitor.size == 0
     source.told, source.note = whole, None
+    _, told = look(path, source, plain)
+    assert kinds(told) == [("log.audited", None), ("log.recovered", None)]
+
+
+def test_a_first_audit_with_history_tells_only_of_leaves_that_are_signed(
+    source: Grown, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auditor, "_SAVED", 4)
+    for number in range(9):
+        say(source, source.world.leaf(submit(bytes([number]) * 32), Identity.of("acme")))
+    source.torn = 12
+    listener = Listener()
+    with opened_monitor(path, EVERYTHING, FakeClock()) as monitor:
+        with pytest.raises(UnavailableError):
+            monitor.look(source, silent)
+        monitor.deliver(listener)
+        assert (listener.events, monitor.size) == ([], 0)
+    source.torn = None
     _, told = look(path, source)
     own = [leaf for kind, leaf in kinds(told) if kind == "leaf.own"]
     assert own == list(range(source.size - 9, source.size))
-    assert kinds(told)[-2:] == [("log.audited", None), ("log.recovered", None)]
 
 
 def test_a_first_audit_that_a_smaller_log_answers_is_a_fault(
     source: Grown, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(auditor, "_SAVED", 2)
+    plain = replace(EVERYTHING, history=False)
     source.torn = source.size - 1
     with pytest.raises(UnavailableError):
-        look(path, source)
+        look(path, source, plain)
     source.torn, source.size = None, 3
-    found, _ = look(path, source)
+    found, _ = look(path, source, plain)
     assert "fewer than the 4 that were read before" in found.report.findings[0].message
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from builders import NOW, FakeClock, Identity, World, submit
 from grown import Grown
-from listening import EVERYTHING, look, silent
+from listening import EVERYTHING, Listener, look, silent
 
 from hashpact.audit.auditor import audit_whole
+from hashpact.audit.monitoring.monitor import opened_monitor
 from hashpact.domain.kinds import Root
 from hashpact.domain.pinned import MAX_AGE
+from hashpact.errors import UnavailableError
 from hashpact.log import cosignature, note
 from hashpact.log.cosignature import Witness
 from hashpact.log.policy import WitnessPolicy
@@ -47,7 +49,9 @@ def found(source: Grown, demands: WitnessPolicy | None = None, max_age: int | No
 
 
 def test_an_audit_wants_the_quorum_that_the_log_names(source: Grown) -> None:
-    forged = cosigned(source, NORTH, SOUTH).replace(b"south ", b"south A", 1)
+    whole = cosigned(source, NORTH, SOUTH)
+    place = len(whole) - 20  # in south's signature
+    forged = whole[:place] + (b"B" if whole[place : place + 1] == b"A" else b"A") + whole[place + 1 :]
     for told, topics in (
         (cosigned(source), ["quorum"]),
         (cosigned(source, NORTH), ["quorum"]),
@@ -92,6 +96,16 @@ def test_a_monitor_keeps_nothing_without_a_quorum_and_tells_of_an_old_one(
     assert [one["type"] for one in told] == ["leaf.own", "log.stale", "log.recovered"]
     source.note = cosigned(source, NORTH, SOUTH)
     assert [one["type"] for one in look(path, source)[1]] == ["log.recovered"]
+    source.gone = True
+    listener = Listener()
+    for later, kinds in ((NOW + MAX_AGE, []), (NOW + MAX_AGE + 1, ["log.stale"])):
+        with opened_monitor(path, EVERYTHING, FakeClock(later)) as monitor:
+            with pytest.raises(UnavailableError):
+                monitor.look(source, silent)
+            monitor.deliver(listener)
+        assert [one["type"] for one in listener.events] == kinds
+    assert "cannot be reached: witnesses cosigned" in listener.events[0]["message"]
+    source.gone = False
     demands = WitnessPolicy.threshold((Witness("witness.example/east", Identity.of("east").public),), 1)
     result, _ = look(path, source, replace(EVERYTHING, demands=demands))
     assert result.alerts == {"log.faulty"}

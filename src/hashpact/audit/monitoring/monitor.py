@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -20,6 +20,7 @@ from hashpact.audit.deriving.fold import Fold, Folded
 from hashpact.audit.findings import Finding, Progress, Report
 from hashpact.audit.monitoring.news import LASTING, Event, Interest, found, kind_of, line_of, named, news
 from hashpact.audit.source import Source
+from hashpact.audit.vouching import unvouched
 from hashpact.domain import keys
 from hashpact.domain.kinds import moment
 from hashpact.domain.ports import Clock
@@ -102,7 +103,7 @@ class Monitor:
         """Audit what is new, and save what it leads to, with its events.
 
         Raises UnavailableError if the log cannot be read now; then the next look begins where this one did,
-        or in the first audit, where it has come to.
+        or in a first audit without history, where it has come to.
         """
         verified = self._file.kept("verified")
         first = verified is None
@@ -124,14 +125,15 @@ class Monitor:
             max_age=self._settings.max_age,
             demands=self._settings.demands,
             seen=seen,
-            saved=self._fold.save if first else lambda: None,
+            # Events are only of leaves that a checkpoint has; without any, a long audit is saved on its way.
+            saved=self._fold.save if first and not self._settings.history else lambda: None,
         )
         try:
             report = auditor.run()
         except BaseException as error:
             self._fold.forget()
-            if isinstance(error, UnavailableError) and not first:
-                self._missed()
+            if isinstance(error, UnavailableError) and verified is not None:
+                self._missed(verified)
             raise
         findings = report.findings
         if report.checkpoint is None or any(one.topic in _UNSAVED for one in findings):
@@ -193,12 +195,18 @@ class Monitor:
         self._file.keep("alerts", json.dumps(sorted(lasting)).encode("ascii"))
         return bool(now.keys() - before)
 
-    def _missed(self) -> None:
+    def _missed(self, verified: bytes) -> None:
         """A look that has not come to the log: what is known of it grows old meanwhile."""
-        age = self._clock() - moment.newest(self._file.state.times())
-        if self._settings.max_age is not None and age > self._settings.max_age:
-            message = f"the log cannot be reached, and its newest known statement is {age} s old"
-            self._alert((Finding("freshness", self._fold.size - 1, message),), self._fold.size, over=False)
+        state, limit, demands = self._file.state, self._settings.max_age, self._settings.demands
+        charter, finding, now = state.charter(), None, self._clock()
+        if charter is not None and (charter.witnesses or demands):
+            finding = unvouched(charter, checkpoint.parse(verified), demands, now, limit)
+        elif limit is not None and now - moment.newest(state.times()) > limit:
+            age = now - moment.newest(state.times())
+            finding = Finding("freshness", self._fold.size - 1, f"the newest known statement is {age} s old")
+        if finding is not None:
+            told = replace(finding, message=f"the log cannot be reached: {finding.message}")
+            self._alert((told,), self._fold.size, over=False)
             self._fold.save()
 
     def _forget(self, *, first: bool) -> None:
