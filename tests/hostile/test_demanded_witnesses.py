@@ -97,7 +97,7 @@ STRIPPED: dict[str, tuple[Callable[[list[bytes]], list[bytes]], str]] = {
 
 
 @pytest.mark.parametrize("how", STRIPPED)
-async def test_a_checkpoint_without_the_quorum_is_not_believed(
+async def test_77_a_checkpoint_without_the_quorum_is_not_believed(
     house: Clearinghouse, acme: Caller, directory: Path, how: str
 ) -> None:
     change, message = STRIPPED[how]
@@ -128,7 +128,7 @@ async def test_a_new_client_follows_the_witnesses_with_its_first_receipt(
         await acme("submit", picture("one"), labels=LABELS)
 
 
-async def test_a_checkpoint_that_was_cosigned_a_week_ago_is_stale(house: Clearinghouse, acme: Caller) -> None:
+async def test_77_a_checkpoint_cosigned_a_week_ago_is_stale(house: Clearinghouse, acme: Caller) -> None:
     governed(house)
     await tell(house, Prover(house.ledger), cosigned(house))
     await acme("submit", picture("one"), labels=LABELS)
@@ -157,7 +157,7 @@ async def test_a_profile_demands_witnesses_of_its_own(
     await caller("submit", picture("two"), labels=LABELS)
 
 
-async def test_a_replaced_key_is_believed_for_trees_up_to_its_successor(
+async def test_77_a_replaced_key_is_believed_for_trees_up_to_its_successor(
     house: Clearinghouse, acme: Caller, directory: Path
 ) -> None:
     world = house.world

@@ -62,7 +62,7 @@ TAILS: dict[str, tuple[Tail, Meaning | None, str]] = {
 
 
 @pytest.mark.parametrize("tail", TAILS)
-async def test_a_history_that_was_shown_once_cannot_be_taken_back(
+async def test_76_a_history_that_was_shown_once_cannot_be_taken_back(
     house: Clearinghouse, acme: Caller, directory: Path, tail: str
 ) -> None:
     make, meaning, message = TAILS[tail]

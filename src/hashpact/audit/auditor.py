@@ -25,22 +25,22 @@ earlier one has saved there. The audit stops at a log with too many faults.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
 from hashpact.audit.deriving.fold import Fold, Folded, scratch
 from hashpact.audit.deriving.ordered import judged_leaves
+from hashpact.audit.deriving.rows import first_leaf
 from hashpact.audit.findings import MAX_FINDINGS, Finding, Progress, Report
-from hashpact.audit.records import Difference, Requested, differences, unlike
-from hashpact.audit.source import ReportedLeaf, Source
+from hashpact.audit.private import GivenEntries, GivenEntry, LeafHashes, wrong_parts
+from hashpact.audit.records import Difference, Requested, differences, entry_of, unlike
+from hashpact.audit.source import ReportedLeaf, Source, wrong_document
 from hashpact.audit.vouching import unvouched
 from hashpact.domain import keys
-from hashpact.domain.fingerprints import commitment
 from hashpact.domain.kinds import AnyBody, moment
 from hashpact.domain.ports import Clock
-from hashpact.domain.state import Entry, Leaf, Opinion, Record
+from hashpact.domain.state import Entry, Leaf, Record
 from hashpact.errors import (
     BadSignatureError,
     CorruptError,
@@ -51,7 +51,7 @@ from hashpact.errors import (
 from hashpact.log import checkpoint, tiles
 from hashpact.log.checkpoint import SignedCheckpoint
 from hashpact.log.policy import WitnessPolicy
-from hashpact.log.tiles import HEIGHT, WIDTH, Tile
+from hashpact.log.tiles import Tile
 
 _ROUNDS: Final = 10
 """How often the differing records of a log that grows during the audit are read again."""
@@ -104,6 +104,8 @@ class Auditor:
         self._start = fold.size
         self._compared = self._start > 0 and audited is not None  # until then every entry is asked for
         self._touched: set[int] = set()
+        self._hashes = LeafHashes(self._start)
+        self._withheld = False
         self._documents: set[bytes] = set()
         self._findings: list[Finding] = []
         self._newest: SignedCheckpoint | None = None
@@ -135,6 +137,9 @@ class Auditor:
             audited=0 if self._audited is None else self._audited.checkpoint.size,
             counts=dict(sorted(self._fold.counts.items())),
             newest=moment.newest(state.times()),
+            administrators=0 if charter is None else len(charter.admins),
+            threshold=0 if charter is None else charter.threshold,
+            withheld=self._withheld,
             findings=tuple(self._findings),
         )
 
@@ -150,6 +155,9 @@ class Auditor:
 
     def _fork(self, index: int, message: str, **evidence: bytes) -> None:
         self._keep(Finding("checkpoint", index, message, evidence, fork=True))
+
+    def _differs(self, found: Difference) -> None:
+        self._keep(Finding(found.topic, found.index, found.message, {}, found.kind, found.member))
 
     def _keep(self, finding: Finding) -> None:
         self._findings.append(finding)
@@ -233,8 +241,10 @@ class Auditor:
             self._find("leaf", index, f"leaf {index}: {leaf.error}", **{f"leaf-{index}": data})
         elif statement is not None:
             self._compare_documents(index, statement.body)
+        if self._source.reports:
+            self._hashes.add(leaf.hash)
         if self._compared and self._source.reports:
-            self._touched.update(entry for record in leaf.records if (entry := _entry_of(record)) is not None)
+            self._touched.update(entry for record in leaf.records if (entry := entry_of(record)) is not None)
         if statement is not None:
             self._compare_leaf(reported, leaf)
         known = self._audited
@@ -259,33 +269,26 @@ class Auditor:
                 request=statement.request,
                 time=statement.time,
             )
-            wrong = stored != derived and unlike(stored, derived)
-            if wrong:
-                self._find("stored", index, f"leaf {index}: {wrong} stored with it is not that of its bytes")
-        parts = reported.private
-        if parts is not None and tuple(map(commitment, parts)) != statement.body.commitments():
-            self._find("private", index, f"leaf {index}: its private parts are not what it commits to")
+            if stored != derived:
+                names = unlike(stored, derived)
+                self._find("stored", index, f"leaf {index}: {names} stored with it is not that of its bytes")
+        kind, member, parts = statement.body.kind, statement.member, reported.private
+        altered = None if parts is None else wrong_parts(statement.body.commitments(), parts)
+        misplaced = "private parts are stored for it in a wrong place" if reported.misplaced else None
+        for wrong in filter(None, (altered, misplaced)):
+            message = f"leaf {index}, a {kind} of {member}: {wrong}"
+            self._differs(Difference(message, index, index, "private", kind, member))
 
     def _compare_documents(self, index: int, body: AnyBody) -> None:
         """Look for each document that a statement names, once."""
         if self._source.only_published and not body.published:
             return
-        for digest in body.documents():
-            if digest in self._documents:
-                continue
+        for digest in (one for one in body.documents() if one not in self._documents):
             self._documents.add(digest)
-            try:
-                data = self._source.document(digest)
-            except (CorruptError, NotFoundError) as error:
-                self._find("document", index, f"leaf {index} names a document: {error}")
-                continue
-            if data is None:
-                self._find(
-                    "document", index, f"leaf {index} names a document that is missing: {digest.hex()}"
-                )
-            elif hashlib.sha256(data).digest() != digest:
-                message = f"leaf {index} names a document, and there is another under {digest.hex()}"
-                self._find("document", index, message, **{f"document-{digest.hex()}": data})
+            wrong, data = wrong_document(self._source, digest)
+            if wrong is not None:
+                evidence = {} if data is None else {f"document-{digest.hex()}": data}
+                self._find("document", index, f"leaf {index} names a document{wrong}", **evidence)
 
     def _compare_partial(self) -> None:
         """Compare the tiles that are not full yet, which are there for the newest checkpoint."""
@@ -298,11 +301,11 @@ class Auditor:
             data = self._source.tile(tile)
             theirs = None if data is None else tiles.parse_hashes(tile, data)
         except (CorruptError, InvalidInputError, NotFoundError) as error:
-            self._find("tile", _start(tile, 0), f"{tile.path}: {error}")
+            self._find("tile", first_leaf(tile, 0), f"{tile.path}: {error}")
             return
         for place, (derived, served) in enumerate(zip(hashes, theirs or hashes, strict=True)):
             if derived != served:
-                index = _start(tile, place)
+                index = first_leaf(tile, place)
                 message = f"{tile.path}: hash {place}, which begins at leaf {index}, is not the tree's"
                 self._find("tile", index, message, **{tile.path.replace("/", "-"): data or b""})
                 return
@@ -322,7 +325,7 @@ class Auditor:
             again = {each.entry for each in different if each.entry is not None}
             different = self._different(sorted(again | self._touched))
         for each in different:
-            self._find("state", each.index, each.message)
+            self._differs(each)
 
     def _grown(self) -> bool:
         """Fold the leaves that the source has signed since; returns whether there were any."""
@@ -335,14 +338,22 @@ class Auditor:
 
     def _different(self, entries: Sequence[int] | None) -> list[Difference]:
         self._fold.file.flush()
+        beside = GivenEntries(self._fold.file.state, self._hashes)
         asked = Requested(self._source.reports, self._source.only_standing, entries)
-        found = differences(self._reported(entries), self._fold.file, asked)
-        return list(islice(found, _DIFFERENT))
+        found = list(islice(differences(self._reported(entries, beside), self._fold.file, asked), _DIFFERENT))
+        self._withheld = self._withheld or beside.withheld
+        given = [beside.wrong[index] for index in sorted(beside.wrong)]
+        return [*given, *(each for each in found if each.entry not in beside.refused)]
 
-    def _reported(self, entries: Sequence[int] | None) -> Iterator[Record]:
+    def _reported(self, entries: Sequence[int] | None, beside: GivenEntries) -> Iterator[Record]:
         done = 0
         total = self._fold.file.count(Entry) if entries is None else len(entries)
         for record in self._source.records(self._size, entries):
+            if isinstance(record, GivenEntry):
+                beside.add(record)
+                if len(beside.wrong) >= MAX_FINDINGS:
+                    return
+                continue
             yield record
             if isinstance(record, Entry):
                 done += 1
@@ -361,18 +372,6 @@ class Auditor:
                 finding = Finding("freshness", self._size - 1, message)
         if finding is not None:
             self._keep(finding)
-
-
-def _start(tile: Tile, place: int) -> int:
-    """The first leaf below one hash of a tile."""
-    return (tile.number * WIDTH + place) << (tile.level or 0) * HEIGHT
-
-
-def _entry_of(record: Record) -> int | None:
-    """The entry that a record is, or is an opinion on."""
-    if isinstance(record, Entry):
-        return record.index
-    return record.entry if isinstance(record, Opinion) else None
 
 
 def audit_whole(  # noqa: PLR0913  # as the Auditor

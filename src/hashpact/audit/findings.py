@@ -18,13 +18,16 @@ class Finding:
     """One difference from what the log's bytes add up to: its topic, and the leaf from which it holds.
 
     ``evidence`` are the bytes that show it, by the name of the file to keep them in. A ``fork`` is a history
-    that contradicts one that the log has signed.
+    that contradicts one that the log has signed. For private parts, ``kind`` and ``member`` are those of the
+    leaf's statement.
     """
 
     topic: str
     index: int | None
     message: str
     evidence: Mapping[str, bytes] = field(default_factory=dict)
+    kind: str | None = None
+    member: str | None = None
     fork: bool = False
 
 
@@ -33,7 +36,9 @@ class Report:
     """The result of an audit. ``checkpoint`` is the newest signed one, None if nothing is signed yet.
 
     ``root`` is that of the tree of all ``size`` leaves; ``genesis`` the SHA-256 of leaf 0. ``counts`` are the
-    statements by kind; ``newest`` is the moment of the newest one, in Unix seconds.
+    statements by kind; ``newest`` is the moment of the newest one, in Unix seconds. Of so many
+    ``administrators`` a ``threshold`` signs, as genesis and root have it in the end. ``withheld`` is whether
+    private parts were left out because the reader may not have them.
     """
 
     origin: str | None
@@ -45,4 +50,7 @@ class Report:
     audited: int
     counts: Mapping[str, int]
     newest: int
+    administrators: int
+    threshold: int
+    withheld: bool
     findings: tuple[Finding, ...]

@@ -21,12 +21,16 @@ Identity: TypeAlias = tuple[str, *tuple[Any, ...]]
 class Difference:
     """One record that is reported differently from the derived one: what is wrong, and the leaf that made it.
 
-    ``entry`` is the entry that it is, or is an opinion on.
+    ``entry`` is the entry that it is, or is an opinion on. ``kind`` and ``member`` are those of the leaf's
+    statement, None if the message does not speak of one leaf.
     """
 
     message: str
     index: int | None
     entry: int | None
+    topic: str = "state"
+    kind: str | None = None
+    member: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,13 @@ def differences(reported: Iterable[Record], derived: DerivedFile, asked: Request
             for record in _wanted(kind, derived, asked, seen):
                 if seen.first(record):
                     yield _difference(record, "is missing")
+
+
+def entry_of(record: Record) -> int | None:
+    """The entry that a record is, or is an opinion on."""
+    if isinstance(record, Entry):
+        return record.index
+    return record.entry if isinstance(record, Opinion) else None
 
 
 def unlike(one: object, other: object) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from hashpact.audit.private import GivenEntry
+from hashpact.domain.kinds import Submit
 from hashpact.domain.ports import Log, Snapshot
 from hashpact.domain.state import (
     Charter,
@@ -21,8 +23,10 @@ from hashpact.domain.state import (
     RecentTimes,
     Record,
 )
-from hashpact.errors import CorruptError
+from hashpact.domain.statements import kind_of
+from hashpact.errors import CorruptError, NotFoundError
 from hashpact.log import tiles
+from hashpact.log.lines import MAX_INTEGER
 from hashpact.log.tiles import Tile
 
 EVERY_KIND: Final[frozenset[type[Record]]] = frozenset(
@@ -35,13 +39,15 @@ class ReportedLeaf:
     """A leaf as a source reports it.
 
     ``private`` are its private parts in item order, None if the source has none to give. ``stored`` is what
-    the source stores beside the bytes, None if it reports nothing.
+    the source stores beside the bytes, None if it reports nothing. ``misplaced`` is whether private parts are
+    stored for it where those of another kind of statement are, and others read them.
     """
 
     index: int
     data: bytes
     private: Sequence[bytes] | None = None
     stored: Leaf | None = None
+    misplaced: bool = False
 
 
 class Source(Protocol):
@@ -72,11 +78,12 @@ class Source(Protocol):
         """What it has as the document with that SHA-256, None if nothing."""
         ...
 
-    def records(self, stop: int, entries: Sequence[int] | None = None) -> Iterator[Record]:
+    def records(self, stop: int, entries: Sequence[int] | None = None) -> Iterator[Record | GivenEntry]:
         """The state as it reports it: members, their keys, and entries below ``stop`` with their opinions.
 
         All of these entries, or at least ``entries``, which are in order. It also reports records that no
-        leaf made, if it can list its records.
+        leaf made, if it can list its records; and what it gives beside an entry's record, unless that comes
+        with the leaves.
         """
         ...
 
@@ -94,6 +101,20 @@ class Source(Protocol):
     def only_published(self) -> bool:
         """Whether it has, of the documents that statements name, only those that are for everybody."""
         ...
+
+
+@dataclass(slots=True)
+class _Beside:
+    """The rows of a table of private parts, by the ascending indices of leaves."""
+
+    rows: Iterator[tuple[int, Sequence[bytes]]]
+    _next: tuple[int, Sequence[bytes]] = (-1, ())
+
+    def of(self, index: int) -> Sequence[bytes] | None:
+        """The parts that are stored for that leaf, None if there is no row."""
+        while self._next[0] < index:
+            self._next = next(self.rows, (MAX_INTEGER, ()))  # no leaf has that index
+        return tuple(self._next[1]) if self._next[0] == index else None
 
 
 class LedgerSource:
@@ -138,13 +159,15 @@ class LedgerSource:
 
     def leaves(self, start: int, stop: int) -> Iterator[ReportedLeaf]:
         """The leaves with all that is stored beside them."""
-        both = (self._log.private(start, stop), self._log.confidential(start, stop))
-        private = heapq.merge(*both, key=lambda found: found[0])
-        index, parts = next(private, (stop, ()))
+        shared = _Beside(_readable(self._log.private, start, stop))
+        confidential = _Beside(_readable(self._log.confidential, start, stop))
         for leaf in self._log.leaves(start, stop):
-            while index < leaf.index:
-                index, parts = next(private, (stop, ()))
-            yield ReportedLeaf(leaf.index, leaf.data, parts if index == leaf.index else (), leaf)
+            own, other = shared.of(leaf.index), confidential.of(leaf.index)
+            if kind_of(leaf.data) != Submit.kind:
+                own, other = other, own
+            # Nothing at all is stored for a leaf without private parts.
+            misplaced = other is not None or own == ()
+            yield ReportedLeaf(leaf.index, leaf.data, own or (), leaf, misplaced)
 
     def tile(self, tile: Tile) -> bytes:
         """The bytes of a hash tile, from the stored tree."""
@@ -159,6 +182,21 @@ class LedgerSource:
         return self._view.records()
 
 
+def _readable(
+    read: Callable[[int, int], Iterator[tuple[int, Sequence[bytes]]]], start: int, stop: int
+) -> Iterator[tuple[int, Sequence[bytes]]]:
+    """The private parts of leaves, without those that cannot be read."""
+    while start < stop:
+        try:
+            yield from read(start, stop)
+        except CorruptError as error:
+            if "index" not in error.details:
+                raise
+            start = int(error.details["index"]) + 1
+        else:
+            return
+
+
 @contextmanager
 def ledger_source(log: Log) -> Iterator[LedgerSource]:
     """The ledger as it is now, for the length of the block, unaffected by appends."""
@@ -168,3 +206,16 @@ def ledger_source(log: Log) -> Iterator[LedgerSource]:
             if log.head() == head:
                 yield LedgerSource(log, view, head)
                 return
+
+
+def wrong_document(source: Source, digest: bytes) -> tuple[str | None, bytes | None]:
+    """What is wrong with the document of that SHA-256, None for nothing; and the bytes of another one."""
+    try:
+        data = source.document(digest)
+    except (CorruptError, NotFoundError) as error:
+        return f": {error}", None
+    if data is None:
+        return f" that is missing: {digest.hex()}", None
+    if hashlib.sha256(data).digest() != digest:
+        return f", and there is another under {digest.hex()}", data
+    return None, None

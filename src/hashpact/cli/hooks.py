@@ -11,9 +11,13 @@ import click
 
 from hashpact.cli.conduct.shown import read_text
 from hashpact.cli.output import complain
+from hashpact.errors import UnavailableError
 
 if TYPE_CHECKING:
     from hashpact.member.watching.webhook import Webhook
+
+_PATIENCE: Final = 30.0
+"""Seconds that a command that looks once waits for the webhook's receiver."""
 
 webhook_option: Final = click.option(
     "--webhook", metavar="URL", help="Post each event there too, signed (Standard Webhooks)."
@@ -46,3 +50,12 @@ def hooked(url: str | None, secret_file: Path | None) -> Iterator[Webhook | None
 
 def _given_up(message_id: str) -> None:
     complain(f"the webhook has not taken the event {message_id}")
+
+
+def flush(hook: Webhook) -> None:
+    """Wait until the receiver has taken what was posted. Raises UnavailableError if it takes too long."""
+    hook.flush(_PATIENCE)
+    if hook.waiting:
+        events = f"{hook.waiting} events in {_PATIENCE:g} s"
+        msg = f"the webhook has not taken {events}; run the command again to post them"
+        raise UnavailableError(msg)

@@ -232,7 +232,7 @@ class Tree(Protocol):
         ...
 
     def extent(self) -> int:
-        """One more than the highest index at which a leaf is stored, whatever the head is.
+        """One more than the highest index at which a leaf or private parts are stored, whatever the head is.
 
         If this is more than a head that is read afterwards, leaves are stored that were never appended.
         """

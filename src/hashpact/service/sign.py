@@ -25,7 +25,7 @@ from hashpact.domain.ports import Log
 from hashpact.domain.state import Charter, Head, KeptCheckpoint, Leaf, Receipt
 from hashpact.errors import ConflictError, CorruptError, ProofError, QuorumError, UnavailableError
 from hashpact.log import checkpoint, proofs, tree
-from hashpact.log.checkpoint import SINGLE_ADMIN, Checkpoint
+from hashpact.log.checkpoint import Checkpoint
 from hashpact.log.policy import WitnessPolicy
 from hashpact.service.integrity import EMPTY, Integrity, LogKeys, corrupt
 
@@ -184,8 +184,7 @@ class SigningGuard:
         if before is None or before.root_version != charter.root_version:
             msg = "a root statement has changed the log's keys"
             raise ConflictError(msg)
-        extensions = (SINGLE_ADMIN,) if charter.single_admin else ()
-        new = Checkpoint(self._key.origin, head.size, root, extensions)
+        new = Checkpoint(self._key.origin, head.size, root)
         return KeptCheckpoint(head.size, self._cosigned(new, charter))
 
     def _cosigned(self, new: Checkpoint, charter: Charter) -> bytes:

@@ -69,9 +69,10 @@ class SqliteTree:
             raise self._missing(size - 1) from error
 
     def extent(self) -> int:
-        """One more than the highest index at which a leaf is stored."""
-        found = self._read("SELECT max(idx) FROM leaves", ())[0][0]
-        return 0 if found is None else int(found) + 1
+        """One more than the highest index at which a leaf, or private parts of one, are stored."""
+        columns = ("idx", "leaves"), ("leaf", "private"), ("leaf", "confidential")
+        found = [self._read(f"SELECT max({index}) FROM {table}", ())[0][0] for index, table in columns]  # noqa: S608  # constants
+        return max((int(index) + 1 for index in found if index is not None), default=0)
 
     def _missing(self, index: int) -> CorruptError | NotFoundError:
         if 0 <= index < self._head().size:

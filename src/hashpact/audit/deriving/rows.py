@@ -60,3 +60,8 @@ class TileRows:
             msg = f"not the rows of a tree of {size} leaves"
             raise ValueError(msg)
         return cls(size, levels)
+
+
+def first_leaf(tile: Tile, place: int) -> int:
+    """The first leaf below one hash of a tile."""
+    return (tile.number * WIDTH + place) << (tile.level or 0) * HEIGHT

@@ -18,7 +18,7 @@ from hashpact.cli.conduct.shown import (
     words_of,
     zone_option,
 )
-from hashpact.cli.hooks import hooked, secret_option, webhook_option
+from hashpact.cli.hooks import flush, hooked, secret_option, webhook_option
 from hashpact.cli.options import Connect, client_options, entry_index, example, json_option, moment
 from hashpact.cli.output import emit, show_table
 from hashpact.domain.conduct.answers import MattersRequest, NoticeDetail
@@ -275,8 +275,8 @@ def watch(  # noqa: PLR0913 - an argument for each option
         for change in client.watch_notices(load(resume), follow=not once):
             if change.detail is None:
                 if hook is not None and once:
-                    hook.flush()
-                if resume is not None and (hook is None or hook.idle):
+                    flush(hook)
+                if resume is not None and (hook is None or not hook.waiting):
                     save(resume, change.seen)
                 continue
             case = change.detail.case

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from hashpact.cli import exits
-from hashpact.cli.hooks import hooked, secret_option, webhook_option
+from hashpact.cli.hooks import flush, hooked, secret_option, webhook_option
 from hashpact.cli.options import example, json_option, passphrases
 from hashpact.cli.output import complain, emit, one_line, progress_of, rfc3339
 from hashpact.cli.public.audit import evidence_option, genesis_option, max_age_option
@@ -168,12 +168,12 @@ class _Teller:
 
     def taken(self) -> bool:
         """Whether all events were taken, or given up."""
-        return self._hook is None or self._hook.idle
+        return self._hook is None or not self._hook.waiting
 
     def flush(self) -> None:
-        """Wait until they were."""
+        """Wait until they were. Raises UnavailableError if that takes too long; they are told again then."""
         if self._hook is not None:
-            self._hook.flush()
+            flush(self._hook)
 
 
 def _follow(
