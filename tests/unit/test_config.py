@@ -7,18 +7,11 @@ from dataclasses import replace
 import pytest
 from builders import Identity
 
-from hashpact.config import (
-    DEFAULT_LISTEN,
-    HomeConfig,
-    ProfileConfig,
-    WitnessAt,
-    WitnessConfig,
-    log_key,
-    split_address,
-)
+from hashpact.config import DEFAULT_LISTEN, HomeConfig, ProfileConfig, WitnessAt, WitnessConfig, log_key
 from hashpact.errors import ConfigError
 from hashpact.log import cosignature, note
 from hashpact.log.cosignature import Witness
+from hashpact.settings import split_address
 
 PROFILE = ProfileConfig(
     "test.example/log",
@@ -38,7 +31,7 @@ NORTH = note.verifier_key("w.example/north", Identity.of("north").public, cosign
 LOG = note.verifier_key("t", Identity.of("log").public)
 KNOWN = (
     "access_log, address, health, listen, log_format, log_level, "
-    "metrics, origin, quorum, traces, witness, workers"
+    "metrics, mirror, origin, publish, quorum, tiles, traces, witness, workers"
 )
 
 
@@ -185,8 +178,8 @@ TABLE = f'[[witness]]\nkey = "{NORTH}"\nurl = "https://w.example"\n'
     ("text", "said"),
     [
         (TABLE, "quorum is missing"),
-        ("quorum = 1\n", "quorum must be from 0 to the number of witnesses, 0"),
-        ("quorum = 2\n" + TABLE, "quorum must be from 0 to the number of witnesses, 1"),
+        ("quorum = 1\n", "quorum must be from 0 to the number of witnesses and mirrors, 0"),
+        ("quorum = 2\n" + TABLE, "quorum must be from 0 to the number of witnesses and mirrors, 1"),
         ("quorum = -1\n" + TABLE, "quorum must be a number from 0 to 15"),
         ('quorum = "1"\n' + TABLE, "quorum must be a number from 0 to 15, such as quorum=1, not '1'"),
         ("quorum = true\n" + TABLE, "quorum must be a number"),

@@ -12,14 +12,15 @@ from hashpact.domain.kinds import KINDS
 from hashpact.domain.kinds.conduct.filed import Filed
 from hashpact.domain.pinned import PinnedLog
 from hashpact.domain.ports import Log, Publication
+from hashpact.domain.state import KeptCheckpoint
 from hashpact.errors import CorruptError, NotFoundError, ProofError
 from hashpact.log import tiles, tree
 from hashpact.log.checkpoint import Checkpoint
+from hashpact.log.note import verifier_key
 from hashpact.log.tiles import Tile
 from hashpact.service.integrity import LogKeys
 from hashpact.service.prove import tile_of
 
-CHECKPOINT: Final = "checkpoint"
 _PUBLIC: Final = {name: kind for name, kind in KINDS.items() if kind.published and issubclass(kind, Filed)}
 """The kinds of filings whose documents are for everybody."""
 _CHUNK: Final = 500
@@ -28,17 +29,23 @@ _RECOVER: Final = "; restore a copy of the ledger that is no older (docs/operati
 
 
 class Publisher:
-    """Brings the published files level with the newest signed checkpoint. Any process of the machine may."""
+    """Brings published files level with the newest signed checkpoint. Any process of the machine may.
 
-    def __init__(self, log: Log, origin: str, publication: Publication) -> None:
+    ``place`` is what its errors call the files.
+    """
+
+    def __init__(self, log: Log, origin: str, publication: Publication, place: str = "log") -> None:
         self._log = log
         self._origin = origin
         self._keys = LogKeys(log)
         self._publication = publication
+        self._place = place
         self._whole = False
         self._filed = 0
         # The last partial bundle that this process has published: its path and bytes.
         self._bundle = ("", 0)
+        # Full tiles whose partial ones have not been removed yet.
+        self._full: set[str] = set()
 
     def check(self) -> None:
         """Raise CorruptError unless the ledger holds the published log, and at least as much of it.
@@ -46,33 +53,52 @@ class Publisher:
         This recognises a ledger from an old backup: others have seen more of the log, and appending to
         less would give the same indexes to other statements.
         """
-        published = self._published()
+        published, _ = self._published()
         if published is not None:
-            check_reaches(self._log, published, "the published checkpoint (log/checkpoint)")
+            check_reaches(self._log, published, f"the published checkpoint ({self._place}/checkpoint)")
 
     def publish(self) -> int:
         """Publish the newest signed checkpoint and the missing tiles; returns the published size.
 
+        A checkpoint of the same size takes the place of the published one if its cosignatures are others.
         The first time it looks for every tile, because a restored home has only the checkpoint. Raises
         CorruptError if what is published is not the beginning of the log, and then puts nothing.
         """
+        self._full -= {path for path in self._full if self._publication.retire(path)}
+        done, note = self._done()
         latest = self._log.checkpoints.latest()
-        done = self._done()
-        if latest is None or (self._whole and latest.size <= done):
+        if latest is None or (self._whole and not _is_newer(latest, done, note)):
             return done
         with self._publication.alone():
             self.check()
-            done = self._done()
+            # Read again: another process may have published a newer one until now.
+            done, note = self._done()
+            latest = self._log.checkpoints.latest() or latest
             size = max(latest.size, done)
             since = done if self._whole else 0
             for tile in itertools.chain(tiles.tiles(size, since), tiles.entries(size, since)):
                 if self._whole or not self._publication.has(tile.path):
                     self._put(tile, done)
+                if tile.width == tiles.WIDTH:
+                    self._full.add(tile.path)
             self._put_documents()
-            if latest.size > done:
-                self._publication.put(CHECKPOINT, latest.note)
+            self._put_governance()
+            if _is_newer(latest, done, note):
+                self._publication.put(tiles.CHECKPOINT, latest.note)
             self._whole = True
         return size
+
+    def _put_governance(self) -> None:
+        """Publish by what the log is recognised: leaf 0, and the keys that sign it now."""
+        with self._log.snapshot() as view:
+            charter = view.charter()
+        genesis = next(self._log.leaves(0, 1), None)
+        if charter is None or genesis is None:  # pragma: no cover  # a signed log has both
+            return
+        keys = "".join(f"{verifier_key(self._origin, public)}\n" for public in charter.log_keys)
+        for path, data in ((tiles.GENESIS, genesis.data), (tiles.LOG_KEYS, keys.encode())):
+            if self._publication.read(path) != data:
+                self._publication.put(path, data)
 
     def _put_documents(self) -> None:
         """Publish the documents that are for everybody: label texts, methods statements, procedures.
@@ -115,19 +141,25 @@ class Publisher:
         if tile.level is None:
             self._bundle = (tile.path, len(data))
 
-    def _done(self) -> int:
-        published = self._published()
-        return 0 if published is None else published.size
+    def _done(self) -> tuple[int, bytes]:
+        """The size of the published checkpoint, and its bytes."""
+        published, data = self._published()
+        return 0 if published is None else published.size, data
 
-    def _published(self) -> Checkpoint | None:
-        data = self._publication.checkpoint()
+    def _published(self) -> tuple[Checkpoint | None, bytes]:
+        data = self._publication.read(tiles.CHECKPOINT)
         if data is None:
-            return None
+            return None, b""
         try:
-            return PinnedLog(self._origin, self._keys()).read(data)
+            return PinnedLog(self._origin, self._keys()).read(data), data
         except ProofError as error:
-            msg = f"log/checkpoint is not a checkpoint of this log: {error}"
+            msg = f"{self._place}/checkpoint is not a checkpoint of this log: {error}"
             raise CorruptError(msg) from error
+
+
+def _is_newer(latest: KeptCheckpoint, done: int, note: bytes) -> bool:
+    """Whether a kept checkpoint is to take the place of a published one of size ``done``."""
+    return latest.size > done or (latest.size == done and latest.note != note)
 
 
 def check_reaches(log: Log, known: Checkpoint, name: str) -> None:
