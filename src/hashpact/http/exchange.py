@@ -127,15 +127,18 @@ def _within(sock: socket.socket, seconds: float) -> Iterator[None]:
     timer = threading.Timer(seconds, end)
     timer.daemon = True
     timer.start()
+    failure = None
     try:
         yield
     except (OSError, http.client.HTTPException, ValueError) as error:
-        if over.is_set():
-            msg = f"no whole answer within {seconds:g} s"
-            raise TimeoutError(msg) from error
-        raise
+        failure = error
     finally:
         timer.cancel()
+    if over.is_set():  # even without a failure: the end of a connection also ends a head
+        msg = f"no whole answer within {seconds:g} s"
+        raise TimeoutError(msg) from failure
+    if failure is not None:
+        raise failure
 
 
 def _read(response: http.client.HTTPResponse, limit: int) -> bytes:
