@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from builders import Identity, World, fingerprint
+from builders import World, fingerprint
 from memory import MemoryLedger
 from storing import STATE, Said, StoringMirror
 
@@ -39,9 +39,7 @@ def ledger(world: World) -> MemoryLedger:
 @pytest.fixture
 def mirror(world: World, tmp_path: Path) -> Iterator[StoringMirror]:
     """A mirror that has nothing yet."""
-    log = Identity.of("log")
-    assert world.log_key.public == log.public
-    with StoringMirror(tmp_path / "mirror", world.origin, log) as made:
+    with StoringMirror(tmp_path / "mirror", world.origin, world.log_key.public) as made:
         yield made
 
 
