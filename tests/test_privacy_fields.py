@@ -16,7 +16,7 @@ from hashpact.domain.grammar import Decimal, Hex, Word
 from hashpact.domain.kinds import KINDS, fields_of
 from hashpact.domain.kinds.conduct import words
 from hashpact.domain.kinds.conduct.spelling import Counted
-from hashpact.domain.kinds.lines import NamedKeyLine, OneOf, Pair, Yes
+from hashpact.domain.kinds.lines import NamedKeyLine, OneOf, Pair, WitnessKey, Yes
 from hashpact.wire.v1 import certificate_pb2, check_pb2, conduct_pb2, governance_pb2, log_pb2
 
 MEMBERS = {"addressee", "authority", "by", "contributor", "id", "member", "owner", "panel", "to"}
@@ -30,13 +30,13 @@ CHOICES = {"basis", "guidelines", "heads", "law", "outcome", "point", "replace",
 NUMBERS = {
     *("about", "acted", "appeal", "by", "checked", "cutoff", "decision", "entry", "expires", "from"),
     *("key-delay", "notice", "notified", "overlap", "private-quota", "quorum", "removed", "review"),
-    *("tally-step", "threshold", "to", "version"),
+    *("tally-step", "threshold", "to", "version", "witness-quorum"),
 }
 HASHES = {
     *("document", "item", "log-key", "minutes", "old", "procedure", "public", "serial", "target", "texts"),
     "words",
 }
-KEYS = {"admin"}
+KEYS = {"admin", "witness"}
 PAIRS = {"private-quota-of", "rate", "rate-of", "action", "allow", "clock", "count", "priority"}
 FREE_TEXTS = {"address", "reference", "explanation"}
 """The only free texts there are; they stand in words, which the log only commits to."""
@@ -65,7 +65,7 @@ def test_every_line_of_a_kind_is_on_a_list(kind: str) -> None:
             assert field.name in NUMBERS, field.name
         elif isinstance(spelling, OneOf | Yes):
             assert field.name in CHOICES | SLUGS, field.name
-        elif isinstance(spelling, NamedKeyLine):
+        elif isinstance(spelling, NamedKeyLine | WitnessKey):
             assert field.name in KEYS, field.name
         elif isinstance(spelling, Pair | Counted):
             assert field.name in PAIRS, field.name

@@ -92,4 +92,4 @@ def write(directory: Path) -> None:
     fork = Checkpoint(ORIGIN, SIZE, tree.leaf_hash(b"fork"))
     put("fork", checkpoint.sign(fork, public, log.sign))
     put("log.key", note.verifier_key(ORIGIN, public).encode())
-    put("witness.key", note.verifier_key(WITNESS, cosigner.public, cosignature.KIND).encode())
+    put("witness.key", note.verifier_key(WITNESS, cosigner.public, cosignature.ED25519).encode())

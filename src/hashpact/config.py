@@ -187,7 +187,7 @@ class HomeConfig:
             f"{workers}  # processes that answer members; else one for each processor\n"
             + (f"quorum = {self.quorum}  # so many witnesses must cosign\n" if self.cosigners else "")
             + "".join(
-                f'\n[[{name}]]\nkey = "{_witness_key(one.witness)}"\nurl = "{one.url}"\n'
+                f'\n[[{name}]]\nkey = "{one.witness.key}"\nurl = "{one.url}"\n'
                 for name, several in (("witness", self.witnesses), ("mirror", self.mirrors))
                 for one in several
             )
@@ -297,7 +297,7 @@ class WitnessConfig:
     @property
     def key(self) -> str:
         """The verifier key by which logs and their readers know it."""
-        return _witness_key(self.witness)
+        return self.witness.key
 
     def to_toml(self) -> str:
         """The file's text."""
@@ -346,10 +346,6 @@ def _public(witness: Witness) -> bytes:
     return witness.public
 
 
-def _witness_key(witness: Witness) -> str:
-    return note.verifier_key(witness.name, witness.public, cosignature.KIND)
-
-
 def _cosigners(name: str, tables: object) -> tuple[WitnessAt, ...]:
     """What the ``[[witness]]`` or ``[[mirror]]`` tables say."""
     where = f"hashpact.toml: {name}"
@@ -368,11 +364,14 @@ def _cosigners(name: str, tables: object) -> tuple[WitnessAt, ...]:
 
 
 def _witness(where: str, text: str) -> Witness:
-    name, kind, public = _verifier_key(where, text)
-    if kind != cosignature.KIND:
-        msg = f"{where}: {name} is not the Ed25519 cosignature key of a witness"
-        raise ConfigError(msg, field="key")
-    return Witness(name, public)
+    try:
+        witness = Witness.parse(text)
+        if witness.kind == cosignature.ED25519:
+            check_public_key(witness.public)
+    except InvalidInputError as error:
+        msg = f"{where}: {error.message}"
+        raise ConfigError(msg, field="key") from error
+    return witness
 
 
 def _verifier_key(where: str, text: str) -> tuple[str, bytes, bytes]:

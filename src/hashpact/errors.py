@@ -25,7 +25,9 @@
     │   └── DeadlineError            the call's time ran out; its outcome is unknown
     ├── CorruptError                 stored bytes are not what the log committed to
     │   └── ProofError               a Merkle proof or receipt does not verify
-    │       └── LogKeyError          no key of the log that is pinned signed the checkpoint
+    │       ├── LogKeyError          no key of the log that is pinned signed the checkpoint
+    │       ├── QuorumError          too few witnesses have cosigned it, or too long ago
+    │       └── ForkError            the log has signed two histories, or takes back what it has signed
     └── ConfigError                  the home, profile or configuration is unusable
 
 Each class has a stable ``code``. The server sends it with a gRPC status, and the SDK raises the same class
@@ -215,6 +217,21 @@ class LogKeyError(ProofError):
     """No key of the log that is pinned signed the checkpoint. Root statements may name another."""
 
     code = "LOG_KEY"
+
+
+class QuorumError(ProofError):
+    """Too few witnesses have cosigned the checkpoint, or their cosignatures are too old to rely on."""
+
+    code = "QUORUM"
+
+
+class ForkError(ProofError):
+    """The log has signed a checkpoint that does not extend an earlier one of its own.
+
+    ``details["evidence"]`` is the file that has both, if it could be written.
+    """
+
+    code = "FORK"
 
 
 class ConfigError(HashpactError):

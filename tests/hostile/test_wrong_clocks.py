@@ -304,7 +304,7 @@ def draft(home: Path, note: Path, *fields: str) -> None:
 def test_46_a_mend_is_taken_although_the_witnesses_clocks_were_wrong_too(tmp_path: Path) -> None:
     home, mend, policy = governed(tmp_path), tmp_path / "mend.note", tmp_path / "policy.note"
     witness = Identity.of("witness.example/north")
-    key = note.verifier_key(witness.owner, witness.public, cosignature.KIND)
+    key = note.verifier_key(witness.owner, witness.public, cosignature.ED25519)
     with (home / "hashpact.toml").open("a") as config:
         config.write(f'quorum = 0\n[[witness]]\nkey = "{key}"\nurl = "http://127.0.0.1:1"\n')
 

@@ -64,7 +64,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 def found(line: dict[str, Any], entry: int) -> dict[str, dict[str, Any]]:
     """The matches of one entry in a line of `check --json`, by fingerprint type."""
-    assert set(line) == {"file", "position", "matches"}
+    assert set(line) == {"file", "position", "matches"} | ({"texts"} & set(line))
     for match in line["matches"]:
         nearness = {"minhash/1": "similarity", "winnow/1": "share"}.get(match["type"], "distance")
         assert set(match) == MATCH_KEYS | {nearness}

@@ -19,7 +19,7 @@ from hashpact.domain.kinds import ADMIN, Root
 from hashpact.domain.messages import LeafDetail, Submission
 from hashpact.domain.pinned import PinnedLog, from_file
 from hashpact.durable import alone
-from hashpact.errors import CorruptError, LogKeyError, ProofError, UnavailableError
+from hashpact.errors import CorruptError, LogKeyError, MalformedError, ProofError, UnavailableError
 from hashpact.home.opening import open_home
 from hashpact.log import checkpoint, tree
 from hashpact.log.checkpoint import Checkpoint
@@ -27,6 +27,8 @@ from hashpact.member.author import Reason
 from hashpact.member.clients import Client
 from hashpact.member.paths import ProfilePaths
 from hashpact.member.profile import Profile, ProfileWarning, config_of
+from hashpact.member.trusting import bundle
+from hashpact.member.trusting.roots import RootChain
 from hashpact.service.prove import Prover
 from hashpact.service.sign import LogKey, SigningGuard
 
@@ -160,7 +162,7 @@ LIES: dict[str, tuple[Callable[..., object], type[Exception], str]] = {
     "past its end": (
         lambda honest, said: honest and (*honest, LeafDetail(SIZE, said(2, ALICE, BOB))),
         ProofError,
-        f"leaf {SIZE}, a root statement, is not in the log of size {SIZE}",
+        f"a tree of {SIZE} leaves by a key for those of more than {SIZE}",
     ),
     "another genesis": (lambda _, said: (LeafDetail(0, said(2, ALICE, BOB)),), ProofError, "another log"),
     "from the beginning again": (
@@ -231,7 +233,9 @@ def test_a_profile_pins_the_key_that_the_server_has_after_a_restart(
             assert after.log_key == (opened.open_log_key().public,)
             roots = [next(opened.ledger.leaves(index, index + 1)).data for index in (0, first.index + 1)]
             check_log(opened.ledger)
-        assert paths.roots.read_bytes() == b"".join(roots)
+        kept_roots = bundle.parse(paths.roots.read_bytes())
+        assert [part.data for part in kept_roots] == roots
+        assert [part.index for part in kept_roots] == [0, first.index + 1]
         # Who opens the profile now needs no root statement; the old receipt is the old key's.
         pinned = Profile.load(paths.directory).log
         kept = from_file((paths.receipts / f"{receipt.index}.tlog-proof").read_bytes(), b"")
@@ -265,16 +269,39 @@ def test_a_root_with_too_few_signatures_changes_nothing(
         assert client.profile.log == pinned
 
 
-def test_new_keys_that_cannot_be_kept_are_a_warning(home: Path) -> None:
+def test_what_the_roots_say_that_cannot_be_kept_is_a_warning(home: Path) -> None:
     directory = home.parent / "acme-video"
     profile = Profile.load(directory)
-    log = PinnedLog(profile.origin, (bytes(32),))
-    assert profile.recognising(profile.log, b"roots") == profile
+    with open_home(home) as opened:
+        (genesis,) = opened.ledger.leaves(0, 1)
+    chain = RootChain(profile.log, profile.genesis)
+    chain.add(LeafDetail(0, genesis.data))
+    log, roots = chain.pinned(), chain.data()
     with alone(directory), pytest.warns(ProfileWarning, match="new keys are not kept"):
-        assert profile.recognising(log, b"roots").log == log
+        assert profile.recognising(log, roots).followed
     assert not ProfilePaths(directory).roots.exists()
-    assert profile.recognising(log, b"roots").log == Profile.load(directory).log == log
+    followed = profile.recognising(log, roots)
+    loaded = Profile.load(directory)
+    assert loaded.log == log == followed.log
+    assert loaded.followed
+    assert followed.recognising(log, b"never written") == followed
     # Another process was quicker, and has followed the log further.
-    assert profile.recognising(replace(log, keys=(bytes(32), bytes(32))), b"late").log != log
-    assert Profile.load(directory).log == log
-    assert ProfilePaths(directory).roots.read_bytes() == b"roots"
+    late = replace(profile, log=PinnedLog(profile.origin, (bytes(32),)))
+    assert late.recognising(log, b"late").log == log
+    assert ProfilePaths(directory).roots.read_bytes() == roots
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"roots", "want 'hashpact/bundle/v1'"),
+        (b"hashpact/bundle/v1\n", "held back"),
+        (b"hashpact/bundle/v1\nprivate 0 0\n\n", "want root statements only"),
+        (b"hashpact/bundle/v1\nroot 0 4\nleaf\n", "not the genesis that is pinned"),
+    ],
+)
+def test_roots_that_were_altered_are_refused(home: Path, data: bytes, message: str) -> None:
+    paths = ProfilePaths(home.parent / "acme-video")
+    paths.roots.write_bytes(data)
+    with pytest.raises((MalformedError, ProofError), match=message):
+        Profile.load(paths.directory)

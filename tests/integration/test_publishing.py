@@ -18,6 +18,7 @@ from storing import StoringMirror
 from waits import wait_until
 from webs import static
 
+from hashpact.cli import main
 from hashpact.clock import unix_time
 from hashpact.config import HomeConfig, WitnessAt
 from hashpact.domain import keys
@@ -125,12 +126,19 @@ def test_a_further_directory_is_published_for_any_web_server(home: Path, tmp_pat
         "checkpoint",
         "genesis",
         "log-keys",
+        "policy",
     }
     secret = item(7).value.hex().encode()
     assert not [path for path, data in theirs.items() if secret in data or b"hashpact/private" in data]
     with static(place) as (url, _):
         assert audited(url)["size"] == size
     assert audited(str(place))["size"] == size
+    (place / "tile" / "0" / "000").write_bytes(bytes(256 * 32))
+    config = HomeConfig(ORIGIN, publish=str(place))
+    HomePaths(home).config.write_text(config.to_toml())
+    assert main.run(["log", "verify", str(home), "--evidence", str(tmp_path / "evidence")]) == 1
+    report = json.loads((tmp_path / "evidence" / "report.json").read_text())
+    assert [fault["message"].partition(":")[0] for fault in report["faults"]] == [str(place)]
 
 
 def test_a_directory_that_cannot_be_written_keeps_nothing_else_from_being_published(

@@ -13,10 +13,11 @@ from hashpact.domain.grammar import MAX_INTEGER, Decimal, Field, Hex, Spelling
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.kinds import KINDS, MEMBER_ID, NAME, TERM, AnyBody, Submit, fields_of
 from hashpact.domain.kinds.conduct.spelling import Counted
-from hashpact.domain.kinds.lines import ALLOWED, PRIORITIES, NamedKeyLine, OneOf, Pair, Yes
+from hashpact.domain.kinds.lines import ALLOWED, PRIORITIES, NamedKeyLine, OneOf, Pair, WitnessKey, Yes
 from hashpact.domain.state import Basis
 from hashpact.domain.statements import Statement
 from hashpact.errors import MalformedError
+from hashpact.log.cosignature import ED25519, Witness
 
 HASHES = st.binary(min_size=32, max_size=32)
 # Drawn from alphabets: by a regular expression it takes ten times as long.
@@ -39,6 +40,7 @@ def values(spelling: Spelling[Any]) -> st.SearchStrategy[Any]:
         NamedKeyLine: lambda _: st.builds(NamedKey, NAMES, HASHES),
         OneOf: lambda one: st.sampled_from(one.choices),
         Counted: lambda _: st.tuples(SLUGS, NUMBERS, st.just(0), st.just(0)),
+        WitnessKey: lambda _: st.builds(Witness, NAMES, HASHES, st.just(ED25519)),
         Pair: lambda pair: st.tuples(values(pair.first), values(pair.second)),
         Yes: lambda _: st.sampled_from([True]),
     }

@@ -27,7 +27,7 @@ WITNESSES = tuple(
     WitnessAt(Witness(f"w.example/{name}", Identity.of(name).public), url)
     for name, url in (("north", "https://w.example/north"), ("east", "http://[::1]:8480/"))
 )
-NORTH = note.verifier_key("w.example/north", Identity.of("north").public, cosignature.KIND)
+NORTH = note.verifier_key("w.example/north", Identity.of("north").public, cosignature.ED25519)
 LOG = note.verifier_key("t", Identity.of("log").public)
 KNOWN = (
     "access_log, address, health, listen, log_format, log_level, "
@@ -194,12 +194,15 @@ TABLE = f'[[witness]]\nkey = "{NORTH}"\nurl = "https://w.example"\n'
         (TABLE.replace("https://w.example", "https://w.example/?a"), "url is like"),
         (TABLE.replace("https://w.example", "https://me:pw@w.example"), "url is like"),
         (TABLE.replace(NORTH, NORTH[:-4]), "key"),
-        (TABLE.replace(NORTH, LOG), "not the Ed25519 cosignature key of a witness"),
+        (TABLE.replace(NORTH, LOG), "is no key for cosignatures"),
         (
-            TABLE.replace(NORTH, note.verifier_key("w", b"\1" + bytes(31), cosignature.KIND)),
+            TABLE.replace(NORTH, note.verifier_key("w", b"\1" + bytes(31), cosignature.ED25519)),
             "point of small order",
         ),
-        (TABLE.replace(NORTH, note.verifier_key("w", bytes(33), cosignature.KIND)), "has 32 bytes"),
+        (
+            TABLE.replace(NORTH, note.verifier_key("w", bytes(33), cosignature.ED25519)),
+            "has 33 bytes, not 32",
+        ),
     ],
 )
 def test_witnesses_that_cannot_be_meant_are_refused(text: str, said: str) -> None:
@@ -208,7 +211,7 @@ def test_witnesses_that_cannot_be_meant_are_refused(text: str, said: str) -> Non
 
 
 def test_one_key_under_two_names_is_one_witness() -> None:
-    same = note.verifier_key("w.example/other", Identity.of("north").public, cosignature.KIND)
+    same = note.verifier_key("w.example/other", Identity.of("north").public, cosignature.ED25519)
     with pytest.raises(ConfigError, match="one name or one key"):
         HomeConfig.parse('origin = "t"\nquorum = 2\n' + TABLE + TABLE.replace(NORTH, same), {})
 
@@ -235,7 +238,7 @@ def test_what_a_witness_writes_it_reads() -> None:
     [
         ('key = "w"\nlisten = "a:1"', "logs is missing"),
         ('key = "w"\nlisten = "a:1"\nlogs = []', "a verifier key is"),
-        (f'key = "{LOG}"\nlisten = "a:1"\nlogs = []', "not the Ed25519 cosignature key of a witness"),
+        (f'key = "{LOG}"\nlisten = "a:1"\nlogs = []', "is no key for cosignatures"),
         (f'key = "{NORTH}"\nlisten = "a"\nlogs = []', "listen must be HOST:PORT"),
         (f'key = "{NORTH}"\nlisten = "a:1"\nlogs = "x"', "logs must be a list of strings"),
         (f'key = "{NORTH}"\nlisten = "a:1"\nlogs = ["x"]', "a verifier key is"),

@@ -89,19 +89,18 @@ def audit_mirror(place: str, known: AuditSettings, progress: Progress) -> Report
 def verify_home(directory: Path, known: AuditSettings, progress: Progress) -> Report:
     """Audit the ledger of a home with all that is stored in it, then what it has published, then its index.
 
-    Its server may run meanwhile. The published checkpoint is one that the ledger must reach.
+    Its server may run meanwhile. The checkpoint published in the home is one that the ledger must reach.
     """
     with open_home(directory, check_head=False) as home:
-        there = (home.paths.log / CHECKPOINT).exists()
-        published = Mirror(Directory(home.paths.log)) if there else None
-        audited = None if published is None else published.checkpoint()
+        places = [place for place in home.published() if (place / CHECKPOINT).exists()]
+        audited = Mirror(Directory(places[0])).checkpoint() if home.paths.log in places else None
         with ledger_source(home.ledger) as source:
             report = _audited(source, known, progress, audited if _is_checkpoint(audited) else None)
-        if published is not None:
-            tiles = _audited(
-                TileSource(published), AuditSettings(known.evidence, report.genesis), progress, None
-            )
-            below = (replace(each, message=f"published: {each.message}") for each in tiles.findings)
+        for place in places:
+            copy = TileSource(Mirror(Directory(place)))
+            tiles = _audited(copy, AuditSettings(known.evidence, report.genesis), progress, None)
+            name = "published" if place == home.paths.log else str(place)
+            below = (replace(each, message=f"{name}: {each.message}") for each in tiles.findings)
             report = replace(report, findings=(*report.findings, *below))
         wrong = islice(_index_findings(home), MAX_FINDINGS)
         report = replace(report, findings=(*report.findings, *wrong))

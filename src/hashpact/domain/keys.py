@@ -1,4 +1,4 @@
-"""Ed25519 keys: their ids, which public keys are refused, signing and verifying.
+"""Keys: their ids, which Ed25519 public keys are refused, signing and verifying.
 
 Sources: RFC 8032 for the curve and its encoding; "Taming the many EdDSAs" (Chalkias et al., 2020) for why
 small-order and non-canonical points must be refused: with one of them, one signature fits every message.
@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
 from hashpact.errors import BadSignatureError, InvalidInputError
 
@@ -19,6 +20,8 @@ ALGORITHM: Final = b"\x01"
 """The algorithm byte of C2SP signed-note for Ed25519. It belongs to the key; no message names it."""
 
 KEY_SIZE: Final = 32
+MLDSA44_SIZE: Final = 1312
+"""Bytes of an ML-DSA-44 public key (FIPS 204), which only witnesses have."""
 KEY_LIFE: Final = 365 * 24 * 3600
 """Seconds for which a newly enrolled key is valid, unless its enrolment states another time."""
 
@@ -33,7 +36,7 @@ class Signer(Protocol):
     """A private key that never leaves its owner; `cryptography`'s Ed25519PrivateKey is one."""
 
     def sign(self, data: bytes, /) -> bytes:
-        """The 64-byte Ed25519 signature of data."""
+        """The signature of data: of 64 bytes if the key is an Ed25519 one."""
         ...
 
 
@@ -66,9 +69,13 @@ def check_public_key(public: bytes) -> None:
 
 
 def verify(public: bytes, signature: bytes, message: bytes) -> None:
-    """Raise BadSignatureError unless ``signature`` is the key's signature of ``message``."""
+    """Raise BadSignatureError unless ``signature`` is the key's signature of ``message``.
+
+    The length of ``public`` says which algorithm it is for: 32 bytes Ed25519, 1312 ML-DSA-44.
+    """
+    key = MLDSA44PublicKey if len(public) == MLDSA44_SIZE else Ed25519PublicKey
     try:
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+        key.from_public_bytes(public).verify(signature, message)
     except (InvalidSignature, ValueError):
         msg = "the signature does not verify"
         raise BadSignatureError(msg) from None

@@ -4,20 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final, Self
 
 from hashpact.domain import keys
-from hashpact.domain.state import Receipt
-from hashpact.errors import BadSignatureError, LogKeyError, MalformedError, ProofError
+from hashpact.domain.state import Charter, Receipt
+from hashpact.errors import BadSignatureError, LogKeyError, MalformedError, ProofError, QuorumError
 from hashpact.log import checkpoint, note, proofs, receipt, tree
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
+from hashpact.log.policy import WitnessPolicy, strictest
+
+MAX_AGE: Final = 24 * 3600
+"""Seconds within which witnesses have to have cosigned the newest checkpoint, unless others are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class PinnedLog:
-    """A log's origin and checkpoint keys, which a reader has learned from a trusted source."""
+    """A log's origin, checkpoint keys and witnesses, which a reader has learned from a trusted source.
+
+    ``since`` is the index of the statement that names the keys: they sign trees that have it, and no others.
+    Each of the ``policies`` wants its quorum of witnesses to have cosigned.
+    """
 
     origin: str
     keys: tuple[bytes, ...]
+    since: int = 0
+    policies: tuple[WitnessPolicy, ...] = ()
+
+    @classmethod
+    def governed(cls, charter: Charter, since: int) -> Self:
+        """The log as the statement at index ``since`` has it, which made that charter."""
+        policy = WitnessPolicy.threshold(charter.witnesses, charter.witness_quorum)
+        return cls(charter.origin, charter.log_keys, since, (policy,) if charter.witnesses else ())
 
     def read(self, data: bytes) -> Checkpoint:
         """The checkpoint in a signed note. Raises as `open`."""
@@ -26,8 +43,8 @@ class PinnedLog:
     def open(self, data: bytes) -> SignedCheckpoint:
         """The checkpoint in a signed note, with the note.
 
-        Raises ProofError unless it is the one spelling of a checkpoint of this log, and LogKeyError if only a
-        signature of one of the log's keys is missing.
+        Raises ProofError unless it is the one spelling of a checkpoint of this log, LogKeyError if only a
+        signature of one of the log's keys is missing, and QuorumError if only cosignatures are.
         """
         try:
             signed = checkpoint.parse(data)
@@ -42,7 +59,46 @@ class PinnedLog:
                 raise ProofError(error.message) from error
             msg = f"{error}: not one that is pinned"
             raise LogKeyError(msg) from error
+        if 0 < signed.checkpoint.size <= self.since:
+            msg = f"a tree of {signed.checkpoint.size} leaves by a key for those of more than {self.since}"
+            raise ProofError(msg)
+        for policy in self.policies:
+            self._check_known(signed, policy)
+        self.vouched(signed)
         return signed
+
+    def vouched(self, signed: SignedCheckpoint) -> int | None:
+        """The time up to which its witnesses vouch for a checkpoint; None if none are wanted.
+
+        Raises QuorumError if they do not.
+        """
+        return strictest(self.policies, signed.note, keys.verify)
+
+    def check_fresh(self, signed: SignedCheckpoint, now: int, max_age: int) -> None:
+        """Raise QuorumError if its witnesses have not vouched for it in the last ``max_age`` seconds.
+
+        If none are wanted, nothing says how old it is, and it passes.
+        """
+        vouched = self.vouched(signed)
+        if vouched is not None and vouched < now - max_age:
+            msg = (
+                f"witnesses cosigned the newest checkpoint {(now - vouched) // 3600} hours ago; the limit is "
+                f"{max_age // 3600}: the server holds newer ones back, or it does not reach its witnesses"
+            )
+            raise QuorumError(msg, cosigned=str(vouched))
+
+    def _check_known(self, signed: SignedCheckpoint, policy: WitnessPolicy) -> None:
+        """Raise LogKeyError unless a log of the policy signed it, if the policy names any."""
+        known = [one.public for one in policy.logs if one.origin == self.origin and one.kind == note.ED25519]
+        if not policy.logs:
+            return
+        try:
+            signs = any(note.verify(signed.note, self.origin, public, keys.verify) for public in known)
+        except BadSignatureError as error:
+            raise ProofError(error.message) from error
+        if not signs:
+            msg = "no log of the witness policy signed the checkpoint"
+            raise LogKeyError(msg)
 
     def check_receipt(self, statement: bytes, given: Receipt) -> None:
         """Raise ProofError unless the receipt is of these very bytes, in a tree that the log has signed.

@@ -311,7 +311,7 @@ class Publication(Protocol):
         ...
 
     def read(self, path: str) -> bytes | None:
-        """The bytes of a file of at most 64 KiB, None if there is none."""
+        """The bytes of a file of at most 1 MiB, None if there is none."""
         ...
 
     def has(self, path: str) -> bool:

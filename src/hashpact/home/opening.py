@@ -115,20 +115,27 @@ class Home:
         """The check of the whole log against itself, leaf by leaf."""
         return Integrity(self.ledger, self.config.origin, LogKeys(self.ledger))
 
-    def publishers(self) -> list[Publisher]:
-        """The publishers of the log: in the home, and in the further directory if there is one.
+    def published(self) -> list[Path]:
+        """The directories where the log is published: in the home, and the further one if there is one.
 
         Raises ConfigError if that one is inside the home, which only its owner can read.
         """
-        origin, further = self.config.origin, self.config.publish
-        made = [Publisher(self.ledger, origin, PublishedLog(self.paths.log))]
-        if further is not None:
-            directory, home = Path(further).resolve(), self.paths.home.resolve()
-            if directory.is_relative_to(home) or home.is_relative_to(directory):
-                msg = f"hashpact.toml: publish is {directory}; name a directory outside the home {home}"
-                raise ConfigError(msg, field="publish")
-            made.append(Publisher(self.ledger, origin, PublishedLog(directory), further))
-        return made
+        if self.config.publish is None:
+            return [self.paths.log]
+        directory, home = Path(self.config.publish).resolve(), self.paths.home.resolve()
+        if directory.is_relative_to(home) or home.is_relative_to(directory):
+            msg = f"hashpact.toml: publish is {directory}; name a directory outside the home {home}"
+            raise ConfigError(msg, field="publish")
+        return [self.paths.log, directory]
+
+    def publishers(self) -> list[Publisher]:
+        """What publishes the log there. Raises ConfigError as `published`."""
+        inside, *further = self.published()
+        places = [(inside, "log"), *((directory, str(directory)) for directory in further)]
+        return [
+            Publisher(self.ledger, self.config.origin, PublishedLog(directory), name)
+            for directory, name in places
+        ]
 
     def open_authority(self) -> Credential:
         """The home's certificate authority, its key opened. Raises ConfigError."""

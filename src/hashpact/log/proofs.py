@@ -68,15 +68,20 @@ def subtree(start: int, stop: int, size: int, node: Node) -> tuple[bytes, ...]:
     return _within(start, stop, 0, size, node, known=True)
 
 
-def verify_inclusion(leaf_hash: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:
-    """Raise ProofError unless the proof shows that leaf hash at ``index`` of the tree."""
+def inclusion_root(leaf_hash: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes:
+    """The root of the tree in which a proof shows that leaf hash at ``index``. Raises ProofError."""
     if not 0 <= index < size:
         msg = f"there is no leaf {index} in a tree of size {size}"
         raise ProofError(msg)
     inner, border = _lengths(0, index, size)
     _check_hashes(proof, inner + border)
-    _check_hashes((leaf_hash, root), 2)
-    if _fold(leaf_hash, proof, index, inner) != root:
+    _check_hashes((leaf_hash,), 1)
+    return _fold(leaf_hash, proof, index, inner)
+
+
+def verify_inclusion(leaf_hash: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:
+    """Raise ProofError unless the proof shows that leaf hash at ``index`` of the tree."""
+    if inclusion_root(leaf_hash, index, size, proof) != root:
         msg = f"the inclusion proof of leaf {index} does not lead to the root of size {size}"
         raise ProofError(msg)
 

@@ -29,7 +29,7 @@ from hashpact.domain.messages import (
     PolicyDetail,
     Submission,
 )
-from hashpact.domain.pinned import check_extends
+from hashpact.domain.pinned import MAX_AGE, check_extends
 from hashpact.domain.renewal import MAX_DAYS
 from hashpact.domain.state import Basis, Charter, Receipt, Stance
 from hashpact.governance.drafts import Draft
@@ -134,9 +134,9 @@ class AsyncClient(AsyncCheckClient):
                 yield member
             call = self._operations.page(page)
 
-    async def checkpoint(self) -> SignedCheckpoint:
-        """The newest signed checkpoint, by a key of the log. Raises ProofError."""
-        return await self._through(self._operations.believed(self._operations.newest))
+    async def checkpoint(self, max_age: int = MAX_AGE) -> SignedCheckpoint:
+        """The newest signed checkpoint, as `Client.checkpoint`."""
+        return await self._through(self._operations.checkpoint(max_age))
 
     async def consistency(self, old: Checkpoint) -> SignedCheckpoint:
         """The newest signed checkpoint, proved to extend an ``old`` one. Raises ProofError."""

@@ -28,7 +28,7 @@ from hashpact.domain.messages import (
     PolicyDetail,
     Submission,
 )
-from hashpact.domain.pinned import check_extends
+from hashpact.domain.pinned import MAX_AGE, check_extends
 from hashpact.domain.renewal import MAX_DAYS
 from hashpact.domain.state import Basis, Charter, Receipt, Stance
 from hashpact.governance.drafts import Draft
@@ -176,9 +176,13 @@ class Client(CheckClient):
             yield from page.members
             call = self._operations.page(page)
 
-    def checkpoint(self) -> SignedCheckpoint:
-        """The newest signed checkpoint, by a key of the log. Raises ProofError."""
-        return self._through(self._operations.believed(self._operations.newest))
+    def checkpoint(self, max_age: int = MAX_AGE) -> SignedCheckpoint:
+        """The newest signed checkpoint, proved to extend those before it as `LogMemory` has it.
+
+        Raises ForkError if the log has shown another history, QuorumError if its witnesses have not cosigned
+        it, or over ``max_age`` seconds ago, and ProofError if it is not the log's.
+        """
+        return self._through(self._operations.checkpoint(max_age))
 
     def consistency(self, old: Checkpoint) -> SignedCheckpoint:
         """The newest signed checkpoint, proved to extend an ``old`` one. Raises ProofError."""

@@ -33,13 +33,18 @@ from hashpact.errors import (
     NotFoundError,
     NotPermittedError,
     ProofError,
+    QuorumError,
+    UnavailableError,
 )
 from hashpact.governance.drafts import Draft
+from hashpact.log import checkpoint
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
 from hashpact.member.author import Author, Paper, Reason, chosen
 from hashpact.member.checking.checks import Fingerprintable, adopted
 from hashpact.member.checking.reached import Reached
 from hashpact.member.checking.steps import Local, Steps
+from hashpact.member.memory import LogMemory
+from hashpact.member.paths import ProfilePaths
 from hashpact.member.pending import (
     Outbox,
     says_the_same,
@@ -48,7 +53,8 @@ from hashpact.member.pending import (
     subject_of_entry,
 )
 from hashpact.member.profile import Profile, ProfileWarning
-from hashpact.member.roots import RootChain, check_included
+from hashpact.member.trusting.contradiction import Contradiction
+from hashpact.member.trusting.roots import RootChain, check_included
 from hashpact.wire.client import calls
 from hashpact.wire.client.calls import Call
 
@@ -68,6 +74,8 @@ class Operations:
         self.author = Author(profile.origin, profile.member, profile.key, profile.signer, clock, entropy)
         self.profile = profile
         self.reached = Reached()
+        self.memory = LogMemory(None if profile.directory is None else ProfilePaths(profile.directory), clock)
+        self._clock = clock
 
     def submit(
         self, items: Iterable[Fingerprintable], reason: Reason, removed: int | None, *, again: bool
@@ -195,6 +203,7 @@ class Operations:
             receipt = yield from self._append_again(submission)
         self.reached.note(receipt)
         yield Local(partial(self.profile.keep, submission, receipt, subject))
+        yield from self._remember(receipt)
         return receipt
 
     def propose(
@@ -205,18 +214,55 @@ class Operations:
         for one in found:
             self.reached.note(one.receipt)
             yield Local(partial(self.profile.keep, Submission(one.statement), one.receipt))
+        if found:
+            yield from self._remember(found[-1].receipt)
         return found
 
     def believed(self, make: Callable[[], Call[Outcome]]) -> Steps[Outcome]:
-        """The steps of a call, made anew if root statements show that the log's key has been replaced."""
+        """The steps of a call, made anew if root statements show that the log's keys or witnesses are others.
+
+        A profile that has not followed them yet does so after its first call, which has to hold then too.
+        """
+        known = self.profile.log
         result: Outcome
         try:
             result = yield make()
-        except LogKeyError:
-            chain = yield from self.roots()
-            self.profile = yield Local(partial(self.profile.recognising, chain.pinned(), chain.data()))
+        except (LogKeyError, QuorumError):
+            yield from self._follow()
             result = yield make()
+        if not self.profile.followed:
+            yield from self._follow()
+            if self.profile.log != known:
+                result = yield make()
         return result
+
+    def _follow(self) -> Steps[None]:
+        """The steps of learning from root statements what the log's keys and witnesses are."""
+        chain = yield from self.roots()
+        self.profile = yield Local(partial(self.profile.recognising, chain.pinned(), chain.data()))
+
+    def checkpoint(self, max_age: int) -> Steps[SignedCheckpoint]:
+        """The steps of getting the newest checkpoint, which extends every one before it.
+
+        Raises ForkError if it does not, and QuorumError if its witnesses cosigned it over ``max_age`` seconds
+        ago.
+        """
+        newest = yield Local(self.memory.newest)
+        signed: SignedCheckpoint = yield from self.believed(self.newest)
+        self.profile.log.check_fresh(signed, self._clock(), max_age)
+        if newest is not None and signed.checkpoint.size < newest.checkpoint.size:
+            what = f"the log had {newest.checkpoint.size} leaves, and shows {signed.checkpoint.size} now"
+            raise (yield Local(partial(self.memory.accuse, Contradiction(signed, newest), what)))
+        yield from self.memory.agrees(signed)
+        return signed
+
+    def _remember(self, receipt: Receipt) -> Steps[None]:
+        """The steps of holding a verified receipt's checkpoint against the remembered one.
+
+        The statement is in the log, so a server that cannot be asked now is asked the next time.
+        """
+        with contextlib.suppress(UnavailableError):
+            yield from self.memory.agrees(checkpoint.parse(receipt.checkpoint))
 
     def _append_again(self, submission: Submission) -> Steps[Receipt]:
         """The calls for a receipt of a statement whose first one is by a key that the log has replaced.
@@ -269,8 +315,7 @@ class Operations:
             for leaf in found:
                 chain.add(leaf)
             at = found[-1].index + 1
-        log = chain.pinned()
-        signed = log.read((yield calls.checkpoint()))
+        signed = self.profile.demanding(chain.pinned()).read((yield calls.checkpoint()))
         for leaf in chain.leaves:
             if leaf.index >= signed.size:
                 msg = f"leaf {leaf.index}, a root statement, is not in the log of size {signed.size}"

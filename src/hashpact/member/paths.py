@@ -65,8 +65,23 @@ class ProfilePaths:
 
     @property
     def roots(self) -> Path:
-        """The root statements that replaced the log's first keys."""
+        """Leaf 0 and the root statements after it, in one bundle: they name the log's keys and witnesses."""
         return self.directory / "roots"
+
+    @property
+    def witnesses(self) -> Path:
+        """The witness policy that the member demands besides the log's own, as C2SP tlog-policy has it."""
+        return self.directory / "witnesses.policy"
+
+    @property
+    def remembered(self) -> Path:
+        """The newest checkpoint that was verified, which every later one has to extend."""
+        return self.directory / "checkpoint"
+
+    @property
+    def evidence(self) -> Path:
+        """The directory of what shows that the log has contradicted itself."""
+        return self.directory / "evidence"
 
     @property
     def audited(self) -> Path:

@@ -20,8 +20,10 @@ from hashpact.keys import certificates, pkcs8
 from hashpact.keys.certificates import Tls
 from hashpact.keys.expiry import CERTIFICATE_DAYS, KEY_DAYS, Ending, ending
 from hashpact.keys.passphrase import Passphrases
+from hashpact.log.policy import WitnessPolicy
 from hashpact.member.paths import ProfilePaths
 from hashpact.member.pending import Outbox, subject_of, subject_of_content
+from hashpact.member.trusting import kept
 from hashpact.settings import split_address
 from hashpact.wire.client.endpoint import Endpoint
 
@@ -37,8 +39,9 @@ class Profile:
     """A member's identity, its signing key, and its channel to the clearinghouse.
 
     A check-only profile has no signing key: its ``signer`` raises ConfigError. ``log`` and ``genesis``, the
-    SHA-256 of leaf 0, identify the log. ``directory`` is where clients keep
-    receipts and the log's new keys; None keeps nothing.
+    SHA-256 of leaf 0, identify the log; ``followed`` once root statements have said what is in ``log``.
+    ``demands`` is the witness policy that holds besides the log's own. ``directory`` is where clients keep
+    receipts and what they learn of the log; None keeps nothing.
     """
 
     origin: str
@@ -50,6 +53,8 @@ class Profile:
     genesis: bytes
     directory: Path | None = None
     key_expires: int | None = None
+    followed: bool = False
+    demands: WitnessPolicy | None = None
 
     @classmethod
     def load(
@@ -82,10 +87,12 @@ class Profile:
             key=named,
             signer=signer,
             endpoint=Endpoint(*split_address("address", config.address), tls),
-            log=PinnedLog(config.origin, config.log_key),
+            log=kept.history(paths, config).now,
             genesis=config.genesis,
             directory=paths.directory,
             key_expires=config.key_expires or None,
+            followed=paths.roots.exists(),
+            demands=kept.demands(paths),
         )
 
     @property
@@ -121,25 +128,31 @@ class Profile:
         except (ConfigError, OSError) as error:
             warnings.warn(f"receipt {receipt.index} is not kept: {error}", ProfileWarning, stacklevel=3)
 
-    def recognising(self, log: PinnedLog, roots: bytes) -> Self:
-        """The same profile with new keys of the log, kept with the root statements that name them.
+    def demanding(self, log: PinnedLog) -> PinnedLog:
+        """The log with the witnesses that the profile demands besides."""
+        return log if self.demands is None else replace(log, policies=(*log.policies, self.demands))
 
-        They replace the old ones in profile.toml in one step, unless another process has changed those. If
-        the file cannot be written, or another process is changing the profile, that is a ProfileWarning: the
+    def recognising(self, log: PinnedLog, roots: bytes) -> Self:
+        """The same profile with the log as its root statements have it, which are kept: a bundle of them.
+
+        New keys replace the old ones in profile.toml in one step, unless another process has changed those.
+        If a file cannot be written, or another process is changing the profile, that is a ProfileWarning: the
         next client follows the root statements again.
         """
-        if self.directory is not None and log != self.log:
+        found = self.demanding(log)
+        if self.directory is not None and (found != self.log or not self.followed):
             paths = ProfilePaths(self.directory)
             try:
                 with alone(paths.directory):
                     config = config_of(paths)
                     if config.log_key == self.log.keys:
                         write_public(paths.roots, roots, replace=True)
-                        config = replace(config, log_key=log.keys)
-                        write_public(paths.config, config.to_toml().encode(), replace=True)
+                        if config.log_key != log.keys:
+                            config = replace(config, log_key=log.keys)
+                            write_public(paths.config, config.to_toml().encode(), replace=True)
             except (ConfigError, OSError) as error:
                 warnings.warn(f"the log's new keys are not kept: {error}", ProfileWarning, stacklevel=3)
-        return replace(self, log=log)
+        return replace(self, log=found, followed=True)
 
     def at(self, address: str) -> Self:
         """The same profile with another HOST:PORT of the clearinghouse. Raises ConfigError."""

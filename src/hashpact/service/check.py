@@ -96,7 +96,8 @@ class Checker:
                         matches += [replace(match, query=first + number) for match in near]
                         if more:
                             truncated.append(first + number)
-        return BatchAnswer(tuple(matches), position, tuple(truncated))
+        texts = self.follower.texts if matches else None
+        return BatchAnswer(tuple(matches), position, tuple(truncated), texts)
 
     def _near(
         self, kind: FingerprintType, hits: Hits, batch: Batch, bounds: _Bounds, wanted: Callable[[], bool]

@@ -24,7 +24,9 @@ KEPT: Final = 3600.0
 """Seconds for which partial tiles stay once the full one is there, for readers of an older checkpoint."""
 
 _LIMIT: Final = 64 * 1024
-"""Bytes that a checkpoint may have, and what is said about the log beside it."""
+"""Bytes that a checkpoint may have."""
+_SMALL: Final = 1024 * 1024
+"""Bytes that what is published about the log beside it may have."""
 _MAX_HASHES: Final = WIDTH * HASH_SIZE
 _MAX_TILE: Final = WIDTH * (MAX_ENTRY + 2)
 
@@ -49,7 +51,7 @@ class PublishedLog:
     def read(self, path: str) -> bytes | None:
         """The bytes of a small file, such as the checkpoint; None if there is none."""
         file = self._directory / path
-        return read_bytes(file, _LIMIT) if file.exists() else None
+        return read_bytes(file, _SMALL) if file.exists() else None
 
     def has(self, path: str) -> bool:
         """Whether the file exists."""

@@ -84,7 +84,9 @@ CREATE TABLE charters (
   quotas TEXT NOT NULL,
   rates TEXT NOT NULL,
   rates_of TEXT NOT NULL,
-  terms TEXT NOT NULL
+  terms TEXT NOT NULL,
+  witnesses TEXT NOT NULL,
+  witness_quorum INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE members (

@@ -11,7 +11,7 @@ from hashpact.domain.fingerprints import type_named
 from hashpact.domain.matching.batches import DEFAULT_EACH, MAX_BATCH, Batch, BatchAnswer, Packed
 from hashpact.errors import InvalidInputError
 from hashpact.wire.codec import EVERYTHING, filter_from_wire, filter_to_wire, match_from_wire, match_to_wire
-from hashpact.wire.fields import FIELDS_OF, count, each, number_in, threshold_from_wire, whole
+from hashpact.wire.fields import FIELDS_OF, count, each, number_in, optional_id, threshold_from_wire, whole
 from hashpact.wire.v1 import check_pb2
 
 _AT_ONCE: Final = 512
@@ -47,7 +47,9 @@ def batch_answer_to_wire(
     answer: BatchAnswer, turn: Callable[[], AbstractContextManager[object]] = nullcontext
 ) -> check_pb2.CheckBatchResponse:
     """The response to a batch, made in a ``turn`` for every few matches."""
-    response = check_pb2.CheckBatchResponse(position=answer.position, truncated=answer.truncated)
+    response = check_pb2.CheckBatchResponse(
+        position=answer.position, truncated=answer.truncated, texts=answer.texts
+    )
     for start in range(0, len(answer.matches), _AT_ONCE):
         with turn():
             response.matches.extend(map(match_to_wire, answer.matches[start : start + _AT_ONCE]))
@@ -60,7 +62,8 @@ def batch_answer_from_wire(response: check_pb2.CheckBatchResponse) -> BatchAnswe
     if any(one.query > other.query for one, other in itertools.pairwise(matches)):
         msg = "the matches of a batch come in the order of its fingerprints"
         raise InvalidInputError(msg, field="matches")
-    return BatchAnswer(matches, whole("position", response.position), tuple(response.truncated))
+    texts = optional_id(response, "texts")
+    return BatchAnswer(matches, whole("position", response.position), tuple(response.truncated), texts)
 
 
 def _packed_to_wire(packed: Packed) -> check_pb2.Packed:

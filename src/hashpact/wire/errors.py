@@ -56,6 +56,8 @@ STATUS: Final[Mapping[type[HashpactError], grpc.StatusCode]] = {
     errors.CorruptError: _Code.DATA_LOSS,
     errors.ProofError: _Code.DATA_LOSS,
     errors.LogKeyError: _Code.DATA_LOSS,
+    errors.QuorumError: _Code.DATA_LOSS,
+    errors.ForkError: _Code.DATA_LOSS,
     errors.ConfigError: _Code.INTERNAL,
 }
 """The status of each class. Total: a test walks the tree of errors.py."""

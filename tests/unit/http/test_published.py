@@ -88,6 +88,7 @@ async def ask(published: Path) -> AsyncIterator[Asking]:
     [
         ("checkpoint", TEXT, "public, max-age=2"),
         ("log-keys", TEXT, "public, max-age=60"),
+        ("policy", TEXT, "public, max-age=60"),
         ("genesis", TEXT, EVER),
         ("tile/0/000", BYTES, EVER),
         ("tile/entries/000", BYTES, EVER),
@@ -145,7 +146,7 @@ async def test_a_caller_that_has_a_file_is_told_so_until_there_is_another(
         "/.checkpoint",
         "/documents/" + "0" * 64,
         "/documents/../checkpoint",
-        "/policy",
+        "/policies",
         "/metrics",
     ],
 )

@@ -27,7 +27,7 @@ def opened(*lines: bytes, text: bytes = TEXT) -> note.Note:
 
 def test_the_message_of_the_specification() -> None:
     text = b"example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n"
-    assert cosignature.message(text, 1679315147) == b"cosignature/v1\ntime 1679315147\n" + text
+    assert cosignature.message(text, WITNESS, 1679315147) == b"cosignature/v1\ntime 1679315147\n" + text
 
 
 def test_the_line_of_the_specification_has_its_time() -> None:
@@ -71,7 +71,7 @@ def test_other_lines_are_passed_over() -> None:
     ],
 )
 def test_what_names_the_witness_and_does_not_verify_is_refused(value: bytes) -> None:
-    line = note.signature_line(WITNESS.name, WITNESS.public, value, cosignature.KIND)
+    line = note.signature_line(WITNESS.name, WITNESS.public, value, cosignature.ED25519)
     with pytest.raises(BadSignatureError):
         cosignature.verify(opened(line), WITNESS, keys.verify)
     assert cosignature.verify(opened(line, LINE), WITNESS, keys.verify) == NOW
@@ -85,8 +85,8 @@ def test_a_cosignature_of_another_checkpoint_is_refused() -> None:
 
 
 def test_a_time_beyond_2_63_has_no_cosignature() -> None:
-    beyond = (2**63).to_bytes(8) + ALICE.private.sign(cosignature.message(TEXT, 2**63))
-    line = note.signature_line(WITNESS.name, WITNESS.public, beyond, cosignature.KIND)
+    beyond = (2**63).to_bytes(8) + ALICE.private.sign(cosignature.message(TEXT, WITNESS, 2**63))
+    line = note.signature_line(WITNESS.name, WITNESS.public, beyond, cosignature.ED25519)
     with pytest.raises(BadSignatureError):
         cosignature.verify(opened(line), WITNESS, keys.verify)
     for time in (-1, 2**63):

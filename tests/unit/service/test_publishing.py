@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
-import stat
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,23 +11,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from builders import LABELS, NOW, Identity, World, check_log, fingerprint
+from builders import LABELS, NOW, World, check_log, fingerprint
 from memory import MemoryLedger
 from trees import Oracle
 
 from hashpact.domain.fingerprints import PDQ
 from hashpact.domain.kinds import Methods, Policy
-from hashpact.domain.state import KeptCheckpoint
 from hashpact.errors import ConfigError, CorruptError
-from hashpact.log import checkpoint, cosignature, tiles, tree
-from hashpact.log.cosignature import Witness
+from hashpact.log import tiles, tree
 from hashpact.log.note import verifier_key
-from hashpact.log.tiles import Tile
 from hashpact.member import papers
 from hashpact.member.author import Reason
 from hashpact.service.prove import Prover
 from hashpact.service.publishing.publish import Publisher
-from hashpact.storage.published import KEPT, Directory, Mirror, PublishedLog
+from hashpact.storage.published import PublishedLog
 from hashpact.storage.sqlite import SqliteLedger
 
 NCII = Reason(frozenset({"ncii"}))
@@ -91,81 +86,6 @@ def test_every_tile_of_the_checkpoint_is_there(
     assert world.pinned.read(found["checkpoint"]).size == 957
     genesis, keys = next(ledger.leaves(0, 1)).data, verifier_key(world.origin, world.log_key.public)
     assert (found["genesis"], found["log-keys"]) == (genesis, f"{keys}\n".encode())
-
-
-def test_partial_tiles_stay_for_readers_of_an_older_checkpoint_and_then_go(
-    world: World, ledger: MemoryLedger, tmp_path: Path
-) -> None:
-    now, place = [0.0], tmp_path / "log"
-    publisher = Publisher(ledger, world.origin, PublishedLog(place, lambda: now[0]))
-    grow(world, ledger, 40)
-    publisher.publish()
-    old = Mirror(Directory(place))
-    size = world.pinned.read(old.checkpoint()).size
-    grow(world, ledger, 256)
-    publisher.publish()
-    now[0] = (place / "tile" / "entries" / "000").stat().st_mtime + KEPT - 1
-    publisher.publish()
-    wanted = [tile.path for tile in (*tiles.tiles(size), *tiles.entries(size))]
-    before = {path: files(place)[path] for path in wanted}  # whoever copies file by file finds them
-    leaves = list(old.leaves(0, size))
-    now[0] += 1
-    publisher.publish()
-    assert not files(place).keys() & before.keys()
-    kept = [tile for tile in (*tiles.tiles(300), *tiles.entries(300)) if tile.width < tiles.WIDTH]
-    assert {path for path in files(place) if ".p/" in path} == {tile.path for tile in kept}
-    # The full ones serve as well.
-    assert list(old.leaves(0, size)) == leaves
-    assert old.hashes(Tile(0, 0, size)) == before[f"tile/0/000.p/{size}"]
-
-
-def test_partial_tiles_that_another_process_left_go_too(
-    world: World, ledger: MemoryLedger, tmp_path: Path
-) -> None:
-    place = tmp_path / "log"
-    for count in (40, 256):
-        grow(world, ledger, count)
-        Publisher(ledger, world.origin, PublishedLog(place)).publish()
-    later = (place / "tile" / "entries" / "000").stat().st_mtime + KEPT
-    publisher = Publisher(ledger, world.origin, PublishedLog(place, lambda: later))
-    for _ in range(2):
-        publisher.publish()
-    assert not (place / "tile" / "entries" / "000.p").exists()
-
-
-def test_a_checkpoint_of_the_same_size_with_other_cosignatures_is_published(
-    world: World, ledger: MemoryLedger, published: PublishedLog, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    grow(world, ledger, 3)
-    publisher = Publisher(ledger, world.origin, published)
-    publisher.publish()
-    before = published.read("checkpoint") or b""
-    north = Identity.of("north")
-    witness = Witness("witness.example/north", north.public)
-    text = checkpoint.parse(before).note.text
-    again = KeptCheckpoint(7, before + cosignature.sign(text, witness, NOW, north.private.sign))
-    monkeypatch.setattr(ledger.checkpoints, "latest", lambda: again)
-    assert publisher.publish() == 7
-    assert published.read("checkpoint") == again.note != before
-    assert Publisher(ledger, world.origin, published).publish() == 7
-
-
-@pytest.mark.parametrize("umask", [0o077, 0o027, 0])
-def test_everybody_can_read_what_is_published_and_the_lock_keeps_no_file(
-    world: World, ledger: MemoryLedger, tmp_path: Path, umask: int
-) -> None:
-    grow(world, ledger, 300)
-    place = tmp_path / "new" / "log"
-    before = os.umask(umask)
-    try:
-        Publisher(ledger, world.origin, PublishedLog(place)).publish()
-    finally:
-        os.umask(before)
-    modes = {stat.S_IMODE(path.stat().st_mode) for path in place.rglob("*") if path.is_file()}
-    assert modes == {0o644}
-    folders = [tmp_path / "new", place, *(path for path in place.rglob("*") if path.is_dir())]
-    assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o755}
-    assert not list(place.rglob(".*"))
 
 
 def test_publishing_twice_writes_nothing(world: World, ledger: MemoryLedger, tmp_path: Path) -> None:
@@ -351,7 +271,7 @@ def test_the_prover_and_the_files_say_the_same(
     Publisher(ledger, world.origin, published).publish()
     prover = Prover(ledger)
     for path, data in files(tmp_path / "log").items():
-        if path not in {"genesis", "log-keys"}:
+        if path not in {"genesis", "log-keys", "policy"}:
             assert (prover.checkpoint() if path == "checkpoint" else prover.tile(path)) == data
 
 

@@ -110,6 +110,18 @@ APPEND = st.tuples(st.binary(max_size=40), MEMBERS, st.lists(st.binary(max_size=
 BLOCK = st.tuples(st.booleans(), st.lists(st.tuples(APPEND, st.lists(RECORD, max_size=5)), max_size=3))
 
 
+def in_order(records: list[Record], last: int) -> list[Record]:
+    """The records without filings of an index up to the last: leaves are filed in the order of the log."""
+    kept: list[Record] = []
+    for record in records:
+        if isinstance(record, Filing):
+            if record.index <= last:
+                continue
+            last = record.index
+        kept.append(record)
+    return kept
+
+
 class AbandonedError(Exception):
     """Ends a block of a random history without a commit."""
 
@@ -154,8 +166,10 @@ def test_any_history_leaves_what_state_has(
         leaves: list[Leaf] = []
         private: list[tuple[int, tuple[bytes, ...]]] = []
         for committed, appends in history:
-            after, staged = head, []
-            for (data, member, parts), records in appends:
+            after, staged, last = head, [], max(state.filed, default=-1)
+            for (data, member, parts), made in appends:
+                records = in_order(made, last)
+                last = max((one.index for one in records if isinstance(one, Filing)), default=last)
                 leaf = leaf_after(after, data, member, b"%d" % after.size, len(data))
                 after = after.after(leaf)
                 staged.append((leaf, parts, records))

@@ -56,7 +56,7 @@ def test_41_no_value_is_looked_at_if_there_are_too_many() -> None:
 
 
 def test_an_answer_is_read_as_it_was_sent() -> None:
-    answer = BatchAnswer((match(0), match(0), match(2)), 8, (1, 2))
+    answer = BatchAnswer((match(0), match(0), match(2)), 8, (1, 2), bytes(32))
     sent = batches.batch_answer_to_wire(answer).SerializeToString()
     assert batches.batch_answer_from_wire(check_pb2.CheckBatchResponse.FromString(sent)) == answer
 

@@ -158,7 +158,7 @@ def test_faults_are_the_servers_own() -> None:
     faults = {cls.__name__ for cls in EVERY if is_fault(cls("m"))}
     assert faults == {
         *("HashpactError", "ConfigError", "UnavailableError", "CommitFailedError", "CertificateError"),
-        *("CorruptError", "ProofError", "LogKeyError"),
+        *("CorruptError", "ProofError", "LogKeyError", "QuorumError", "ForkError"),
     }
     assert is_fault(ValueError("m"))
     own = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DATA_LOSS, grpc.StatusCode.INTERNAL}

@@ -16,7 +16,8 @@ from hashpact.errors import HashpactError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hashpact.member.receipts import LogHistory, Proved
+    from hashpact.member.trusting.receipts import Proved
+    from hashpact.member.trusting.roots import LogHistory
 
 
 def _keys(_context: click.Context, _parameter: click.Parameter, texts: Sequence[str]) -> tuple[bytes, ...]:
@@ -67,7 +68,7 @@ def receipt(  # noqa: PLR0913 - an argument for each option
     if statement is not None and len(files) > 1:
         msg = "--statement is of one receipt; name one, or let each have its .statement beside it"
         raise click.UsageError(msg)
-    from hashpact.member.receipts import verify  # noqa: PLC0415 - late: loads gRPC
+    from hashpact.member.trusting.receipts import verify  # noqa: PLC0415 - late: loads gRPC
 
     log = _known(profile, origin, keys)
     failed = False
@@ -91,15 +92,18 @@ def receipt(  # noqa: PLR0913 - an argument for each option
 
 
 def _known(profile: Path | None, origin: str | None, keys: tuple[bytes, ...]) -> LogHistory:
-    from hashpact.member.receipts import LogHistory  # noqa: PLC0415 - late: loads gRPC
+    from hashpact.member.paths import ProfilePaths  # noqa: PLC0415 - late: loads gRPC
+    from hashpact.member.profile import config_of  # noqa: PLC0415 - late, as above
+    from hashpact.member.trusting import kept  # noqa: PLC0415 - late, as above
+    from hashpact.member.trusting.roots import LogHistory  # noqa: PLC0415 - late, as above
 
     if origin is not None and keys:
-        log = PinnedLog(origin, keys)
-        return LogHistory(log, log)
+        return LogHistory((PinnedLog(origin, keys),))
     if profile is None or origin is not None or keys:
         msg = "say by what the log is known: --profile DIR, or --origin ORIGIN and --log-key HEX"
         raise click.UsageError(msg)
-    return LogHistory.by_profile(profile)
+    paths = ProfilePaths(profile.expanduser())
+    return kept.history(paths, config_of(paths))
 
 
 def _shown(path: Path, origin: str, proved: Proved) -> dict[str, object]:

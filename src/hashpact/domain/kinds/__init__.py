@@ -76,6 +76,7 @@ from hashpact.domain.kinds.lines import (
     STANCE,
     TERM,
     USE,
+    WITNESSES,
     NamedKeyLine,
 )
 from hashpact.domain.kinds.policy import Policy
@@ -154,6 +155,7 @@ __all__ = [
     "STANCE",
     "TERM",
     "USE",
+    "WITNESSES",
     "ActionDone",
     "AnyBody",
     "Appeal",

@@ -18,9 +18,13 @@ from hashpact.domain.kinds.lines import (
     ROLES,
     THRESHOLD,
     VERSION,
+    WITNESS_QUORUM,
+    WITNESSES,
 )
 from hashpact.domain.state import Charter, Member, RecentTimes, Record, Role, View
 from hashpact.errors import ConflictError, InvalidInputError, NotFoundError
+from hashpact.log import cosignature
+from hashpact.log.cosignature import Witness
 
 _SHARED: Final = 2
 """The least threshold of a log that was not founded by a single administrator."""
@@ -28,13 +32,15 @@ _SHARED: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Genesis(Body):
-    """Leaf 0: the administrators' keys, how many must sign, and the log's keys."""
+    """Leaf 0: the administrators' keys, how many must sign, the log's keys, and which witnesses cosign."""
 
     kind: ClassVar[str] = "genesis"
     signers: ClassVar[Signers] = Signers.THRESHOLD
     admins: Annotated[tuple[NamedKey, ...], ADMINS]
     threshold: Annotated[int, THRESHOLD]
     log_keys: Annotated[tuple[bytes, ...], LOG_KEYS]
+    witnesses: Annotated[tuple[Witness, ...], WITNESSES] = ()
+    witness_quorum: Annotated[int | None, WITNESS_QUORUM] = None
 
     def summary(self) -> str:
         """How many must sign."""
@@ -54,7 +60,8 @@ class Genesis(Body):
         _check_offices(self, 1)
         for public in (*(admin.public for admin in self.admins), *self.log_keys):
             keys.check_public_key(public)
-        return Charter(log, self.admins, self.threshold, self.log_keys, single_admin=self.threshold == 1)
+        offices = Charter(log, self.admins, self.threshold, self.log_keys, single_admin=self.threshold == 1)
+        return replace(offices, witnesses=self.witnesses, witness_quorum=self.witness_quorum or 0)
 
     def effect(self, case: Case) -> tuple[Record, ...]:
         """The first charter."""
@@ -63,7 +70,7 @@ class Genesis(Body):
 
 @dataclass(frozen=True, slots=True)
 class Root(Body):
-    """The administrators, the threshold and the log's keys from here on; the genesis is version 1."""
+    """The administrators, the threshold, the log's keys and witnesses from here on; the genesis is 1."""
 
     kind: ClassVar[str] = "root"
     signers: ClassVar[Signers] = Signers.THRESHOLD
@@ -71,6 +78,8 @@ class Root(Body):
     admins: Annotated[tuple[NamedKey, ...], ADMINS]
     threshold: Annotated[int, THRESHOLD]
     log_keys: Annotated[tuple[bytes, ...], LOG_KEYS]
+    witnesses: Annotated[tuple[Witness, ...], WITNESSES] = ()
+    witness_quorum: Annotated[int | None, WITNESS_QUORUM] = None
 
     def summary(self) -> str:
         """Its version, and how many must sign."""
@@ -88,6 +97,7 @@ class Root(Body):
         return [
             f"New: {', '.join(new) or 'none'}. No longer: {', '.join(gone) or 'none'}.",
             f"Until now {charter.threshold} of {len(charter.admins)} must sign.",
+            f"Until now {_cosigning(charter.witnesses, charter.witness_quorum)}.",
         ]
 
     def brings(self, member: str) -> tuple[tuple[str, NamedKey], ...]:
@@ -107,6 +117,7 @@ class Root(Body):
             check_unseen(case.view, public)
         check_threshold(case.signed_among(self.admins), self.threshold)
         after = replace(before, admins=self.admins, threshold=self.threshold, log_keys=self.log_keys)
+        after = replace(after, witnesses=self.witnesses, witness_quorum=self.witness_quorum or 0)
         return (replace(after, root_version=self.version, since=case.index),)
 
 
@@ -277,7 +288,19 @@ def _offices(body: Genesis | Root) -> list[str]:
         f"{body.threshold} of these {len(body.admins)} administrators must sign from then on:",
         *(f"  {admin.name}, public key {admin.public.hex()}" for admin in body.admins),
         f"Checkpoints are signed by: {', '.join(key.hex() for key in body.log_keys)}.",
+        f"From then on {_cosigning(body.witnesses, body.witness_quorum or 0)}.",
+        *(f"  {witness.key}" for witness in body.witnesses),
     ]
+
+
+def _cosigning(witnesses: tuple[Witness, ...], quorum: int) -> str:
+    """How many witnesses must cosign each checkpoint, described for people."""
+    names = list(dict.fromkeys(witness.name for witness in witnesses))
+    return (
+        f"{quorum} of {len(names)} witnesses must cosign: {', '.join(names)}"
+        if names
+        else "no witness must cosign"
+    )
 
 
 def _check_offices(body: Genesis | Root, least: int) -> None:
@@ -293,3 +316,19 @@ def _check_offices(body: Genesis | Root, least: int) -> None:
     if not least <= body.threshold <= len(admins):
         msg = f"the threshold must be from {least} to {len(admins)}, the number of administrators"
         raise InvalidInputError(msg, field="threshold")
+    _check_witnesses(body, admins)
+
+
+def _check_witnesses(body: Genesis | Root, admins: set[bytes]) -> None:
+    """Refuse a witness's key that is another's, under which a signature proves nothing, or an odd quorum."""
+    publics = {witness.public for witness in body.witnesses}
+    if len(publics) != len(body.witnesses) or publics & (admins | set(body.log_keys)):
+        msg = "a witness's key is listed twice, or is also an administrator's or the log's"
+        raise InvalidInputError(msg, field="witness")
+    for witness in body.witnesses:
+        if witness.kind == cosignature.ED25519:
+            keys.check_public_key(witness.public)
+    names = {witness.name for witness in body.witnesses}
+    if (body.witness_quorum is None) != (not names) or (body.witness_quorum or 0) > len(names):
+        msg = f"the quorum must be from 1 to {len(names)}, the number of witnesses, or nothing without them"
+        raise InvalidInputError(msg, field="witness-quorum")

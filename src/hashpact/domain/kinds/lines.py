@@ -11,7 +11,9 @@ from hashpact.domain.fingerprints import TYPE_NAME
 from hashpact.domain.grammar import SLUG, Decimal, Field, Hex, Spelling, Word
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.state import SERIAL_SIZE, Basis, Role, Stance, Use
+from hashpact.errors import MalformedError
 from hashpact.log import note
+from hashpact.log.cosignature import Witness
 
 MAX_ITEMS: Final = 256
 MAX_LABELS: Final = 8
@@ -19,6 +21,8 @@ MAX_TAXONOMY: Final = 64
 """Labels of a policy."""
 MAX_ADMINS: Final = note.MAX_SIGNATURES - 1
 """The most administrators: all of them and the key itself can sign a key's enrolment."""
+MAX_WITNESSES: Final = note.MAX_SIGNATURES - 1
+"""The most witnesses: a checkpoint has room for all their cosignatures and the log's signature."""
 MAX_OVERLAP: Final = 30 * 24 * 3600
 """Seconds for which a replaced key may stay valid beside its successor."""
 MAX_DELAY: Final = 30 * 24 * 3600
@@ -115,6 +119,24 @@ class Pair(Spelling[tuple[One, Other]], Generic[One, Other]):
         return f"{self.first.write(value[0])} {self.second.write(value[1])}"
 
 
+class WitnessKey(Spelling[Witness]):
+    """The public key of a witness, as a C2SP verifier key."""
+
+    pattern = r"[!-*,-~]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+=*"
+    wanted = "the verifier key of a witness, as hashpact witness new prints it"
+
+    def value(self, text: str) -> Witness:
+        """The witness."""
+        try:
+            return Witness.parse(text)
+        except MalformedError as error:
+            raise ValueError(error.message) from error
+
+    def write(self, value: Witness) -> str:
+        """Its one spelling."""
+        return self.read(value.key).key
+
+
 class NamedKeyLine(Spelling[NamedKey]):
     """A key's name, a space, and the raw public key in hex."""
 
@@ -147,6 +169,8 @@ MEMBER_ID: Final = Word("[a-z0-9-]{3,32}", "a member id: 3 to 32 lower-case lett
 ADMINS: Final = Field("admin", NamedKeyLine(), 1, MAX_ADMINS)
 THRESHOLD: Final = Field("threshold", Decimal(1, MAX_ADMINS))
 LOG_KEYS: Final = Field("log-key", HASH, 1, 4)
+WITNESSES: Final = Field("witness", WitnessKey(), 0, MAX_WITNESSES, ascending=True)
+WITNESS_QUORUM: Final = Field("witness-quorum", Decimal(1, MAX_WITNESSES), 0, 1)
 VERSION: Final = Field("version", Decimal(1))
 TAXONOMY: Final = Field("label", TERM, 1, MAX_TAXONOMY, ascending=True)
 KEY_DELAY: Final = Field("key-delay", Decimal(1, MAX_DELAY), 0, 1)

@@ -119,12 +119,13 @@ class BatchAnswer:
     """The matches of a batch, each with the number of its fingerprint as its ``query``.
 
     Those of one fingerprint follow each other, the nearest first. ``truncated`` has the numbers of the
-    fingerprints that may have further matches.
+    fingerprints that may have further matches. ``texts`` is as in `Answer`.
     """
 
     matches: tuple[Match, ...]
     position: int
     truncated: tuple[int, ...] = ()
+    texts: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,10 @@ class Packing:
         truncated = set(answer.truncated)
         return [
             Answer(
-                tuple(replace(match, query=0) for match in found[place]), answer.position, place in truncated
+                tuple(replace(match, query=0) for match in found[place]),
+                answer.position,
+                place in truncated,
+                answer.texts if found[place] else None,
             )
             for place in self.numbers
         ]
@@ -178,6 +182,7 @@ def together(answers: Sequence[Answer], limit: int) -> Answer:
         tuple(nearest.values())[:limit],
         answers[0].position,
         any(one.truncated for one in answers),
+        next((one.texts for one in answers if one.matches), None),
     )
 
 

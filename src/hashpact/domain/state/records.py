@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.state.terms import ConductTerms
+from hashpact.log.cosignature import Witness
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,9 @@ class Charter:
     """Who governs the log: its origin, administrators, threshold and log keys, and the policy.
 
     What the policy has is as in `kinds.Policy`. A ``single_admin`` log was founded with the threshold 1, and
-    only such a log may have it. ``since`` is the index of the statement that made it.
+    only such a log may have it. ``since`` is the index of the statement that made it. ``witness_quorum`` of
+    the ``witnesses`` must have cosigned each checkpoint of a tree that has the root which says so; keys of
+    one name are one witness.
     """
 
     origin: str
@@ -168,6 +171,8 @@ class Charter:
     rates: tuple[tuple[str, int], ...] = ()
     rates_of: tuple[tuple[str, tuple[str, int]], ...] = ()
     terms: ConductTerms = field(default_factory=ConductTerms)
+    witnesses: tuple[Witness, ...] = ()
+    witness_quorum: int = 0
 
 
 SERIAL_SIZE: Final = 20  # bytes of a certificate's serial number, as RFC 5280 bounds it

@@ -6,6 +6,7 @@ The checkpoint is put after every tile of its tree, so a reader of the checkpoin
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Final
 
 from hashpact.domain.kinds import KINDS
@@ -17,6 +18,7 @@ from hashpact.errors import CorruptError, NotFoundError, ProofError
 from hashpact.log import tiles, tree
 from hashpact.log.checkpoint import Checkpoint
 from hashpact.log.note import verifier_key
+from hashpact.log.policy import KnownLog, WitnessPolicy
 from hashpact.log.tiles import Tile
 from hashpact.service.integrity import LogKeys
 from hashpact.service.prove import tile_of
@@ -89,14 +91,21 @@ class Publisher:
         return size
 
     def _put_governance(self) -> None:
-        """Publish by what the log is recognised: leaf 0, and the keys that sign it now."""
+        """Publish by what the log is recognised: leaf 0, the keys that sign it now, and its witnesses."""
         with self._log.snapshot() as view:
             charter = view.charter()
         genesis = next(self._log.leaves(0, 1), None)
         if charter is None or genesis is None:  # pragma: no cover  # a signed log has both
             return
         keys = "".join(f"{verifier_key(self._origin, public)}\n" for public in charter.log_keys)
-        for path, data in ((tiles.GENESIS, genesis.data), (tiles.LOG_KEYS, keys.encode())):
+        policy = WitnessPolicy.threshold(charter.witnesses, charter.witness_quorum)
+        logs = tuple(KnownLog(self._origin, public) for public in charter.log_keys)
+        wanted = {
+            tiles.GENESIS: genesis.data,
+            tiles.LOG_KEYS: keys.encode(),
+            tiles.POLICY: replace(policy, logs=logs).data(),
+        }
+        for path, data in wanted.items():
             if self._publication.read(path) != data:
                 self._publication.put(path, data)
 

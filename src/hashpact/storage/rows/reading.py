@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final, TypeVar
 
 from hashpact.domain.keys import NamedKey
+from hashpact.domain.kinds import WITNESSES
 from hashpact.domain.state import (
     Basis,
     Charter,
@@ -27,7 +28,7 @@ from hashpact.domain.state import (
     Stance,
     Use,
 )
-from hashpact.errors import CorruptError
+from hashpact.errors import CorruptError, MalformedError
 from hashpact.storage.connection import Row
 from hashpact.storage.rows.columns import (
     CHARTER,
@@ -54,7 +55,12 @@ def decoded(convert: Callable[[Row], _T], row: Row, which: str = "a stored row",
     """The row as a value. Raises CorruptError, with these details, if it cannot be decoded."""
     try:
         return convert(row)
-    except (ValueError, TypeError, RecursionError) as exc:  # the last for JSON that is nested too deeply
+    except (
+        ValueError,
+        TypeError,
+        RecursionError,
+        MalformedError,
+    ) as exc:  # the last for JSON that is nested too deeply
         msg = f"{which} cannot be read: {exc}"
         raise CorruptError(msg, **details) from exc
 
@@ -83,7 +89,7 @@ def charter_of(row: Row) -> Charter:
     """A charter, of a row of its columns."""
     origin, names, keys, threshold, log_keys, version, labels, delay, root, single, since, *bounds = row
     admins = tuple(NamedKey(*admin) for admin in zip(words(names), hashes(keys), strict=True))
-    allowed, quota, quotas, rates, rates_of, terms = bounds
+    allowed, quota, quotas, rates, rates_of, terms, witnesses, witness_quorum = bounds
     return Charter(
         origin,
         admins,
@@ -101,6 +107,8 @@ def charter_of(row: Row) -> Charter:
         tuple((kind, int(most)) for kind, most in map(str.split, words(rates))),
         tuple((member, (kind, int(most))) for member, kind, most in map(str.split, words(rates_of))),
         terms_of(terms),
+        tuple(map(WITNESSES.spelling.read, words(witnesses))),
+        witness_quorum,
     )
 
 

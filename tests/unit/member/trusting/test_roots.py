@@ -15,7 +15,8 @@ from hashpact.domain.messages import LeafDetail, Submission
 from hashpact.domain.pinned import PinnedLog
 from hashpact.errors import ProofError
 from hashpact.log import proofs
-from hashpact.member.roots import RootChain, check_included
+from hashpact.member.trusting import bundle
+from hashpact.member.trusting.roots import RootChain, check_included
 from hashpact.service import prove
 from hashpact.service.prove import Prover
 from hashpact.service.sign import LogKey, SigningGuard
@@ -47,7 +48,10 @@ class Statements:
         chain = RootChain(PinnedLog(self.world.origin, (known,)), self.genesis)
         for number, leaf in enumerate((self.first, *leaves)):
             chain.add(LeafDetail(7 * number, leaf))
-        assert chain.data() == b"".join((self.first, *leaves))
+        parts = bundle.parse(chain.data())
+        assert [(part.kind, part.data) for part in parts] == [
+            ("root", leaf) for leaf in (self.first, *leaves)
+        ]
         return chain.pinned()
 
 

@@ -1,0 +1,163 @@
+"""What a client remembers of the log: the newest checkpoint that it has verified, in its profile."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import warnings
+from functools import partial
+from typing import Final
+
+from hashpact.domain.pinned import check_extends
+from hashpact.domain.ports import Clock
+from hashpact.durable import read_bytes, write_public
+from hashpact.errors import ConfigError, ForkError, HashpactError, MalformedError, UnavailableError
+from hashpact.log import checkpoint, proofs
+from hashpact.log.checkpoint import SignedCheckpoint
+from hashpact.member.checking.steps import Local, Steps
+from hashpact.member.paths import ProfilePaths
+from hashpact.member.profile import ProfileWarning
+from hashpact.member.trusting import bundle
+from hashpact.member.trusting.contradiction import Contradiction
+from hashpact.wire.client import calls, forks
+
+PERIOD: Final = 3600
+"""Seconds after which a larger tree is proved to extend the remembered one, or at twice the size."""
+
+
+class LogMemory:
+    """The newest checkpoint that is known to extend all before it; None of a directory keeps it in memory.
+
+    Any number of threads and processes may share a directory. ``seen`` are the largest trees that this
+    process was shown since, which are held against what it is shown next, and are not kept.
+    """
+
+    def __init__(self, paths: ProfilePaths | None, clock: Clock) -> None:
+        self._paths = paths
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._seen: SignedCheckpoint | None = None
+        self._known: SignedCheckpoint | None = None
+        self._proved = 0
+        forks.remember(self)
+
+    def agrees(self, signed: SignedCheckpoint) -> Steps[None]:
+        """The steps of holding a verified checkpoint against the remembered one. Raises ForkError.
+
+        The log is asked for a proof only if one is due.
+        """
+        evidence: Contradiction | None = yield Local(partial(self.see, signed))
+        if evidence is not None:
+            what = f"the log has signed two trees of {signed.checkpoint.size} leaves"
+            raise (yield Local(partial(self.accuse, evidence, what)))
+        if (yield Local(partial(self.is_due, signed))):
+            known = yield Local(self.known)
+            smaller, larger = sorted((known, signed), key=lambda one: one.checkpoint.size)
+            yield from self._extends(smaller, larger)
+            yield Local(partial(self.remember, signed))
+
+    def _extends(self, smaller: SignedCheckpoint, larger: SignedCheckpoint) -> Steps[None]:
+        """The steps of proving that one tree begins with another. Raises ForkError with what shows it."""
+        old, new = smaller.checkpoint, larger.checkpoint
+        root, proof = None, ()
+        try:
+            proof = yield calls.consistency(old.size, new.size)
+            check_extends(old, new, proof)
+        except UnavailableError:
+            raise
+        except HashpactError:
+            with contextlib.suppress(HashpactError):
+                leaf_hash, path = yield calls.inclusion(0, old.size)
+                root = proofs.inclusion_root(leaf_hash, 0, old.size, path)
+                proofs.verify_consistency(old.size, root, new.size, new.root, proof)
+            shown = Contradiction(smaller, larger, root, proof if root is not None else ())
+            what = f"the log does not show that its tree of {new.size} leaves begins with that of {old.size}"
+            raise (yield Local(partial(self.accuse, shown, what))) from None
+
+    def known(self) -> SignedCheckpoint | None:
+        """The remembered checkpoint; None before the first. Raises ConfigError if its file is none."""
+        if self._paths is None or not self._paths.remembered.exists():
+            return self._known
+        path = self._paths.remembered
+        try:
+            found = checkpoint.parse(read_bytes(path, checkpoint.MAX_SIZE))
+        except MalformedError as error:
+            msg = f"{path} is not a checkpoint: {error}; the log's audit tells whether it can be removed"
+            raise ConfigError(msg) from error
+        with self._lock:
+            self._known, self._proved = found, int(path.stat().st_mtime)
+        return found
+
+    def newest(self) -> SignedCheckpoint | None:
+        """The checkpoint of the largest tree that this process knows of."""
+        known = self.known()
+        with self._lock:
+            if self._seen is None or (
+                known is not None and known.checkpoint.size >= self._seen.checkpoint.size
+            ):
+                return known
+            return self._seen
+
+    def is_due(self, signed: SignedCheckpoint) -> bool:
+        """Whether that checkpoint is to be proved to extend the remembered one, or the other way round."""
+        known = self.known()
+        if known is None or known.checkpoint.size == signed.checkpoint.size:
+            return False
+        grown = signed.checkpoint.size.bit_length() > known.checkpoint.size.bit_length()
+        return grown or not 0 <= self._clock() - self._proved < PERIOD
+
+    def see(self, signed: SignedCheckpoint) -> Contradiction | None:
+        """Take note of a verified checkpoint. Returns the evidence if another root of its size is known."""
+        known = self.known()
+        with self._lock:
+            for other in (known, self._seen):
+                if other is not None and contradict(other, signed):
+                    return Contradiction(other, signed)
+            if self._seen is None or signed.checkpoint.size > self._seen.checkpoint.size:
+                self._seen = signed
+        if known is None:
+            self.remember(signed)
+        return None
+
+    def remember(self, signed: SignedCheckpoint) -> None:
+        """Keep a checkpoint that is proved to agree with the remembered one, and when that was.
+
+        If the file cannot be written, that is a ProfileWarning.
+        """
+        known = self.known()
+        larger = known is None or signed.checkpoint.size > known.checkpoint.size
+        with self._lock:
+            self._known, self._proved = signed if larger or known is None else known, self._clock()
+        if self._paths is None:
+            return
+        try:
+            if larger:
+                write_public(self._paths.remembered, signed.data, replace=True)
+            os.utime(self._paths.remembered, (self._proved, self._proved))
+        except (ConfigError, OSError) as error:
+            warnings.warn(f"the checkpoint is not remembered: {error}", ProfileWarning, stacklevel=3)
+
+    def accuse(self, evidence: Contradiction, what: str) -> ForkError:
+        """The error for evidence, which is kept in the profile."""
+        sizes = (evidence.smaller.checkpoint.size, evidence.larger.checkpoint.size)
+        if self._paths is None:
+            return ForkError(what)
+        path = self._paths.evidence / f"fork-{sizes[0]}-{sizes[1]}-{self._clock()}.bundle"
+        try:
+            roots = self._paths.roots.read_bytes() if self._paths.roots.exists() else bundle.FIRST_LINE
+            self._paths.evidence.mkdir(mode=0o700, exist_ok=True)
+            write_public(path, roots + bundle.encode(evidence.parts()).removeprefix(bundle.FIRST_LINE))
+        except (ConfigError, OSError) as error:
+            warnings.warn(f"the evidence is not kept: {error}", ProfileWarning, stacklevel=3)
+            return ForkError(what)
+        return ForkError(f"{what}; both are in {path}: hashpact evidence verify", evidence=str(path))
+
+    def forked(self) -> None:
+        """In a forked process: a thread that is gone may have held the lock."""
+        self._lock = threading.Lock()
+
+
+def contradict(one: SignedCheckpoint, other: SignedCheckpoint) -> bool:
+    """Whether two checkpoints of one log are of one size and have two roots."""
+    return one.checkpoint.size == other.checkpoint.size and one.checkpoint.root != other.checkpoint.root
