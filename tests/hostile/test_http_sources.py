@@ -274,7 +274,7 @@ def test_72_an_older_log_and_a_missing_tile_are_found(mirrored: Path, audit: Aud
     audit.evidence = tmp_path / "second"
     with static(altered) as (url, asked):
         assert audit(url) == 1
-        assert asked[-2:] == ["/tile/entries/001.p/44", "/tile/entries/001"]
+        assert {"/tile/entries/001.p/44", "/tile/entries/001"} <= set(asked)
     assert audit.faults == [("source", 256)]
     assert audit.size == LATE
 

@@ -49,6 +49,7 @@ class HttpExchange:
     timeout: float = 5.0
     whole: float = 10.0
     _connection: http.client.HTTPConnection | None = field(default=None, init=False, repr=False)
+    _over: bool = field(default=False, init=False, repr=False)
 
     def ask(
         self,
@@ -69,7 +70,7 @@ class HttpExchange:
                 return self._asked(method, path, limit, body, headers or {})
             except (OSError, http.client.HTTPException, ValueError, zlib.error) as error:
                 self.close()
-                if not kept or isinstance(error, TimeoutError):
+                if not kept or self._over or isinstance(error, TimeoutError):
                     msg = f"{self.url}: {error!r}"
                     raise UnavailableError(msg) from error
                 kept = False
@@ -80,10 +81,20 @@ class HttpExchange:
             self._connection.close()
             self._connection = None
 
+    def abort(self) -> None:
+        """End a request that is under way in another thread; none is made afterwards."""
+        self._over = True
+        connection = self._connection
+        if connection is not None and connection.sock is not None:
+            _shut(connection.sock)
+
     def _asked(
         self, method: str, path: str, limit: int, body: bytes | None, headers: Mapping[str, str]
     ) -> HttpAnswer:
         connection = self._connected()
+        if self._over:
+            msg = "no further request is made"
+            raise http.client.HTTPException(msg)
         with _within(connection.sock, self.whole):
             above = urlsplit(self.url).path.rstrip("/")
             connection.request(method, f"{above}/{path}", body, {"Accept-Encoding": "identity", **headers})
@@ -121,8 +132,7 @@ def _within(sock: socket.socket, seconds: float) -> Iterator[None]:
 
     def end() -> None:
         over.set()
-        with contextlib.suppress(OSError):
-            socket.socket.shutdown(sock, socket.SHUT_RDWR)  # not the TLS socket's, which would forget its TLS
+        _shut(sock)
 
     timer = threading.Timer(seconds, end)
     timer.daemon = True
@@ -139,6 +149,12 @@ def _within(sock: socket.socket, seconds: float) -> Iterator[None]:
         raise TimeoutError(msg) from failure
     if failure is not None:
         raise failure
+
+
+def _shut(sock: socket.socket) -> None:
+    """Let whoever reads from or writes to a socket go on without it."""
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)  # not the TLS socket's own, which would forget its TLS
 
 
 def _read(response: http.client.HTTPResponse, limit: int) -> bytes:

@@ -27,6 +27,8 @@ _LIMIT: Final = 64 * 1024
 """Bytes that a checkpoint may have."""
 _SMALL: Final = 1024 * 1024
 """Bytes that what is published about the log beside it may have."""
+_AHEAD: Final = 4
+"""So many entry tiles are got ready while one is read."""
 _MAX_HASHES: Final = WIDTH * HASH_SIZE
 _MAX_TILE: Final = WIDTH * (MAX_ENTRY + 2)
 
@@ -89,6 +91,10 @@ class LogFiles(Protocol):
     Damage raises CorruptError. What cannot be given now raises UnavailableError.
     """
 
+    def expect(self, path: str, limit: int) -> None:
+        """Get ready for `read` with the same arguments, if that takes time."""
+        ...
+
     def read(self, path: str, limit: int) -> bytes | None:
         """The bytes of a file of at most ``limit`` bytes, None if there is none. Never reads much more."""
         ...
@@ -99,6 +105,9 @@ class Directory:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+
+    def expect(self, path: str, limit: int) -> None:
+        """Nothing: a file is there at once."""
 
     def read(self, path: str, limit: int) -> bytes | None:
         """The bytes of a file; an irregular or oversized one raises CorruptError."""
@@ -134,8 +143,13 @@ class Mirror:
 
         Raises MalformedError for a tile that is not made of leaves.
         """
-        for number in range(start // WIDTH, -(-stop // WIDTH)):
+        numbers = range(start // WIDTH, -(-stop // WIDTH))
+        for place, number in enumerate(numbers):
             first = number * WIDTH
+            for ahead in numbers[place : place + _AHEAD]:
+                width = min(WIDTH, stop - ahead * WIDTH)
+                self._files.expect(Tile(None, ahead, width).path, _MAX_TILE)
+                self._files.expect(Tile(0, ahead, width).path, _MAX_HASHES)  # an audit compares them next
             found, data = self._tile(Tile(None, number, min(WIDTH, stop - first)), _MAX_TILE)
             for index, leaf in enumerate(tiles.parse_entries(found, data), first):
                 if start <= index < stop:

@@ -6,6 +6,7 @@ import gzip
 import itertools
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -17,7 +18,7 @@ from webs import answered, path_of, scripted, static
 from hashpact.clock import unix_time
 from hashpact.errors import CorruptError, UnavailableError
 from hashpact.http.exchange import HttpExchange
-from hashpact.http.fetching import HttpFiles
+from hashpact.http.fetching import CONNECTIONS, EXPECTED, HttpFiles
 from hashpact.keys import certificates
 
 LIMIT = 1000
@@ -26,8 +27,7 @@ LIMIT = 1000
 @contextmanager
 def files(url: str, *, timeout: float = 5.0, whole: float = 10.0) -> Iterator[HttpFiles]:
     """The files at a URL, without pauses."""
-    pauses = HttpFiles(url, timeout=timeout, whole=whole, pauses=(0, 0), sleep=lambda _seconds: None)
-    with closing(pauses) as made:
+    with closing(HttpFiles(url, timeout=timeout, whole=whole, pauses=(0, 0))) as made:
         yield made
 
 
@@ -216,20 +216,78 @@ def test_a_server_that_says_nothing_is_not_waited_for() -> None:
 def test_a_server_that_is_busy_or_gone_for_a_moment_is_asked_again() -> None:
     some = [b"", answered(b"", "503 Busy"), answered(b"x"), answered(b"", "429 Slow down")]
     said = itertools.chain(some, itertools.repeat(b""))
-    slept: list[float] = []
+    asked = 0
 
     def script(_head: bytes, connection: socket.socket) -> None:
+        nonlocal asked
+        asked += 1
         answer = next(said)
         connection.sendall(answer)
         if not answer:
             connection.shutdown(socket.SHUT_RDWR)
 
-    with scripted(script) as url, closing(HttpFiles(url, pauses=(1, 2), sleep=slept.append)) as found:
+    with scripted(script) as url, files(url) as found:
         assert found.read("checkpoint", LIMIT) == b"x"
-        assert slept == [1, 2]
+        assert asked == 3
         with pytest.raises(UnavailableError, match="Remote"):
             found.read("checkpoint", LIMIT)
-        assert slept == [1, 2, 1, 2]
+        assert asked == 3 + 1 + 2 + 1  # the second time on the connection that had waited
+
+
+def test_files_that_are_expected_come_at_the_same_time() -> None:
+    together = threading.Barrier(CONNECTIONS)
+
+    def script(head: bytes, connection: socket.socket) -> None:
+        if path_of(head) != "/last":
+            together.wait(30)  # none is answered before all are asked for
+        connection.sendall(answered(path_of(head).encode()))
+
+    paths = [f"tile/{number}" for number in range(CONNECTIONS)]
+    with scripted(script) as url, files(url) as found:
+        for path in paths:
+            found.expect(path, LIMIT)
+            found.expect(path, LIMIT)
+        assert found.read("last", LIMIT) == b"/last"
+        assert [found.read(path, LIMIT) for path in paths] == [f"/{path}".encode() for path in paths]
+
+
+def test_files_that_are_expected_and_never_read_are_forgotten() -> None:
+    asked: list[str] = []
+
+    def script(head: bytes, connection: socket.socket) -> None:
+        asked.append(path_of(head))
+        connection.sendall(answered(b"x"))
+
+    with scripted(script) as url, files(url) as found:
+        for number in range(EXPECTED + 1):
+            found.expect(f"{number}", LIMIT)
+        assert [found.read(f"{number}", LIMIT) for number in range(1, EXPECTED + 1)] == [b"x"] * EXPECTED
+        before = asked.count("/0")
+        assert found.read("0", LIMIT) == b"x"
+        assert asked.count("/0") == before + 1
+
+
+def test_closing_ends_what_is_under_way() -> None:
+    begun = threading.Semaphore(0)
+
+    def script(_head: bytes, connection: socket.socket) -> None:
+        begun.release()
+        connection.recv(1)
+
+    started = time.monotonic()
+    with scripted(script) as url, closing(HttpFiles(url, timeout=60, whole=60)) as found:
+        for number in range(EXPECTED):
+            found.expect(f"{number}", LIMIT)
+        for _ in range(CONNECTIONS):
+            assert begun.acquire(timeout=30)
+    assert time.monotonic() - started < 20
+
+
+def test_an_exchange_that_was_aborted_asks_nothing_more() -> None:
+    with scripted(sending(answered(b"x"))) as url, closing(HttpExchange(url)) as exchange:
+        exchange.abort()
+        with pytest.raises(UnavailableError, match="no further request"):
+            exchange.ask("GET", "checkpoint", LIMIT)
 
 
 def test_nobody_there() -> None:
