@@ -1,4 +1,4 @@
-"""Numbers 72 and 73 of the hostile inputs: web servers that show a log, and mirrors that cosign, and lie.
+"""Numbers 80 and 81 of the hostile inputs: web servers that show a log, and mirrors that cosign, and lie.
 
 An audit of a URL reads from a web server what it must not believe: bodies without end, of a wrong length or
 slow, redirections, tiles that were exchanged. It ends in bounded memory and time with a fault or an error,
@@ -118,7 +118,7 @@ def serving(
 FILES = ("checkpoint", "tile/entries/000", "tile/entries/001.p/44", "tile/0/000", "tile/1/000.p/1")
 
 
-def test_72_an_honest_web_server_and_its_directory_give_the_same_report(
+def test_80_an_honest_web_server_and_its_directory_give_the_same_report(
     mirrored: Path, audit: Audit, capsys: pytest.CaptureFixture[str]
 ) -> None:
     capsys.readouterr()
@@ -135,7 +135,7 @@ def test_72_an_honest_web_server_and_its_directory_give_the_same_report(
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_72_a_body_without_end_is_not_read(mirrored: Path, audit: Audit, name: str) -> None:
+def test_80_a_body_without_end_is_not_read(mirrored: Path, audit: Audit, name: str) -> None:
     def endless(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
         while True:
@@ -149,7 +149,7 @@ def test_72_a_body_without_end_is_not_read(mirrored: Path, audit: Audit, name: s
     assert audit.size == EARLY
 
 
-def test_72_a_small_body_that_unpacks_to_gigabytes_is_not_unpacked(mirrored: Path, audit: Audit) -> None:
+def test_80_a_small_body_that_unpacks_to_gigabytes_is_not_unpacked(mirrored: Path, audit: Audit) -> None:
     packing = zlib.compressobj(9, wbits=16 + zlib.MAX_WBITS)
     bomb = b"".join(packing.compress(bytes(1 << 20)) for _ in range(2000)) + packing.flush()
     packed = answered(bomb, "200 OK", "Content-Encoding: gzip")
@@ -162,7 +162,7 @@ def test_72_a_small_body_that_unpacks_to_gigabytes_is_not_unpacked(mirrored: Pat
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("length", [-1, +1, 1 << 40])
-def test_72_a_wrong_length_is_no_verdict_or_a_fault(
+def test_80_a_wrong_length_is_no_verdict_or_a_fault(
     mirrored: Path, audit: Audit, capsys: pytest.CaptureFixture[str], name: str, length: int
 ) -> None:
     data = (mirrored / "late" / name).read_bytes()
@@ -186,7 +186,7 @@ def test_72_a_wrong_length_is_no_verdict_or_a_fault(
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_72_a_slow_answer_has_its_time_and_no_more(
+def test_80_a_slow_answer_has_its_time_and_no_more(
     mirrored: Path, audit: Audit, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     def slow(connection: socket.socket) -> None:
@@ -209,7 +209,7 @@ def test_72_a_slow_answer_has_its_time_and_no_more(
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "http://127.0.0.1:1/x", "gopher://x", "OTHER"])
-def test_72_a_redirection_to_a_file_or_another_host_is_not_followed(
+def test_80_a_redirection_to_a_file_or_another_host_is_not_followed(
     mirrored: Path, audit: Audit, capsys: pytest.CaptureFixture[str], name: str, target: str
 ) -> None:
     with static(mirrored / "late") as (other, asked):
@@ -248,7 +248,7 @@ def other_log(place: Path, size: int) -> Path:
         ("checkpoint", "other/checkpoint", ("checkpoint", 299)),
     ],
 )
-def test_72_an_exchanged_tile_is_found(  # noqa: PLR0913, PLR0917 - what is exchanged by what
+def test_80_an_exchanged_tile_is_found(  # noqa: PLR0913, PLR0917 - what is exchanged by what
     mirrored: Path, audit: Audit, tmp_path: Path, name: str, by: str, wanted: tuple[str, int]
 ) -> None:
     altered = tmp_path / "altered"
@@ -263,7 +263,7 @@ def test_72_an_exchanged_tile_is_found(  # noqa: PLR0913, PLR0917 - what is exch
     assert audit.size == EARLY
 
 
-def test_72_an_older_log_and_a_missing_tile_are_found(mirrored: Path, audit: Audit, tmp_path: Path) -> None:
+def test_80_an_older_log_and_a_missing_tile_are_found(mirrored: Path, audit: Audit, tmp_path: Path) -> None:
     with static(mirrored) as (url, _):
         assert audit(f"{url}/late") == 0
         assert audit(f"{url}/early") == 1
@@ -279,7 +279,7 @@ def test_72_an_older_log_and_a_missing_tile_are_found(mirrored: Path, audit: Aud
     assert audit.size == LATE
 
 
-def test_72_a_full_tile_serves_where_the_partial_one_has_gone(
+def test_80_a_full_tile_serves_where_the_partial_one_has_gone(
     mirrored: Path, audit: Audit, tmp_path: Path
 ) -> None:
     """The log has grown, and been cleaned up, since the checkpoint was read."""
@@ -303,7 +303,7 @@ def test_72_a_full_tile_serves_where_the_partial_one_has_gone(
         "http://",
     ],
 )
-def test_72_a_url_with_credentials_or_a_query_is_refused(
+def test_80_a_url_with_credentials_or_a_query_is_refused(
     url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["audit", url]) != 0
@@ -321,7 +321,7 @@ def test_72_a_url_with_credentials_or_a_query_is_refused(
         ("/add-checkpoint", 422, b"no\n"),
     ],
 )
-def test_73_a_mirror_that_does_not_store_is_not_counted_and_holds_nothing_up(
+def test_81_a_mirror_that_does_not_store_is_not_counted_and_holds_nothing_up(
     tmp_path: Path, path: str, status: int, body: bytes
 ) -> None:
     world, ledger = World(), MemoryLedger()

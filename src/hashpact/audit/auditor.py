@@ -5,7 +5,8 @@ What is compared, as the leaves come:
 1. Leaf 0 is the genesis statement that is pinned.
 2. Every leaf follows the rules: format, signatures, standing. The fold is `rules.Replay`, as everywhere.
 3. What a source stores beside a leaf (hash, edge, root, request) follows from the bytes.
-4. Private parts, where a source gives them, are what their statement's items commit to.
+4. Private parts, where a source gives them, are what their statement's items commit to. None is withheld
+   from a reader who may have them.
 5. Every signed checkpoint is signed by a log key that was in force at its size, and has the tree's root.
 6. The log begins with the tree of the checkpoint that was audited last.
 7. Every hash tile holds the tree's hashes.
@@ -26,13 +27,13 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Final, TypeAlias
 
+from hashpact.audit.private import Beside, GivenEntry, wrong_parts
 from hashpact.audit.records import Difference, differences, records_of, unlike
 from hashpact.audit.source import ReportedLeaf, Source
+from hashpact.audit.tiling import TileRows, first_leaf
 from hashpact.domain import keys
-from hashpact.domain.fingerprints import commitment
 from hashpact.domain.kinds import AnyBody, moment
 from hashpact.domain.ports import Clock
 from hashpact.domain.rules.replay import Replay
@@ -41,7 +42,7 @@ from hashpact.domain.statements import Statement
 from hashpact.errors import BadSignatureError, CorruptError, InvalidInputError, MalformedError, NotFoundError
 from hashpact.log import checkpoint, tiles, tree
 from hashpact.log.checkpoint import SignedCheckpoint
-from hashpact.log.tiles import HEIGHT, WIDTH, Tile
+from hashpact.log.tiles import Tile
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with how many of how many leaves are done, then with the entries whose state is compared."""
@@ -57,13 +58,16 @@ _ROUNDS: Final = 10
 class Finding:
     """One difference from what the log's bytes add up to: its topic, and the leaf from which it holds.
 
-    ``evidence`` are the bytes that show it, by the name of the file to keep them in.
+    ``evidence`` are the bytes that show it, by the name of the file to keep them in. For private parts,
+    ``kind`` and ``member`` are those of the leaf's statement.
     """
 
     topic: str
     index: int | None
     message: str
     evidence: Mapping[str, bytes] = field(default_factory=dict)
+    kind: str | None = None
+    member: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,9 @@ class Report:
     """The result of an audit. ``checkpoint`` is the newest signed one, None if nothing is signed yet.
 
     ``root`` is that of the tree of all ``size`` leaves; ``genesis`` the SHA-256 of leaf 0. ``counts`` are the
-    statements by kind; ``newest`` is the moment of the newest one, in Unix seconds.
+    statements by kind; ``newest`` is the moment of the newest one, in Unix seconds. Of so many
+    ``administrators`` a ``threshold`` signs, as genesis and root have it in the end. ``withheld`` is whether
+    private parts were left out because the reader may not have them.
     """
 
     origin: str | None
@@ -83,6 +89,9 @@ class Report:
     audited: int
     counts: Mapping[str, int]
     newest: int
+    administrators: int
+    threshold: int
+    withheld: bool
     findings: tuple[Finding, ...]
 
 
@@ -115,7 +124,9 @@ class Auditor:
         self._max_age = max_age
         self._replay = Replay()
         self._edge: tuple[bytes, ...] = ()
-        self._rows = _Rows()
+        self._rows = TileRows()
+        self._hashes = bytearray()
+        self._withheld = False
         self._first = b""
         self._counts: Counter[str] = Counter()
         self._documents: set[bytes] = set()
@@ -148,6 +159,9 @@ class Auditor:
             audited=0 if self._audited is None else self._audited.checkpoint.size,
             counts=dict(sorted(self._counts.items())),
             newest=moment.newest(self._replay.state.times()),
+            administrators=0 if charter is None else len(charter.admins),
+            threshold=0 if charter is None else charter.threshold,
+            withheld=self._withheld,
             findings=tuple(self._findings),
         )
 
@@ -163,7 +177,13 @@ class Auditor:
         return b"" if self._newest is None else self._newest.data
 
     def _find(self, topic: str, index: int | None, message: str, **evidence: bytes) -> None:
-        self._findings.append(Finding(topic, index, message, evidence))
+        self._report(Finding(topic, index, message, evidence))
+
+    def _differs(self, found: Difference) -> None:
+        self._report(Finding(found.topic, found.index, found.message, {}, found.kind, found.member))
+
+    def _report(self, finding: Finding) -> None:
+        self._findings.append(finding)
         if len(self._findings) >= MAX_FINDINGS:
             raise _Stop
 
@@ -241,6 +261,7 @@ class Auditor:
         for tile, hashes in self._rows.add((leaf_hash, *nodes)):
             self._compare_tile(tile, hashes)
         self._edge = tree.extend(index, self._edge, leaf_hash)
+        self._hashes += leaf_hash
         statement = self._replay.apply(data)
         if statement is not None and not self._replay.faults:
             self._compare_documents(index, statement.body)
@@ -270,12 +291,16 @@ class Auditor:
                 request=statement.request,
                 time=statement.time,
             )
-            wrong = stored != derived and unlike(stored, derived)
-            if wrong:
-                self._find("stored", index, f"leaf {index}: {wrong} stored with it is not that of its bytes")
-        parts = reported.private
-        if parts is not None and tuple(map(commitment, parts)) != statement.body.commitments():
-            self._find("private", index, f"leaf {index}: its private parts are not what it commits to")
+            if stored != derived:
+                names = unlike(stored, derived)
+                self._find("stored", index, f"leaf {index}: {names} stored with it is not that of its bytes")
+        parts, kind, member = reported.private, statement.body.kind, statement.member
+        wrong = None if parts is None else wrong_parts(statement.body.commitments(), parts)
+        if wrong is not None:
+            message = f"leaf {index}, a {kind} of {member}: {wrong}"
+            self._differs(Difference(message, index, index, "private", kind, member))
+        if reported.misplaced:
+            self._find("private", index, f"leaf {index}: private parts are stored for it in a wrong place")
 
     def _compare_documents(self, index: int, body: AnyBody) -> None:
         """Look for each document that a statement names, once."""
@@ -309,11 +334,11 @@ class Auditor:
             data = self._source.tile(tile)
             theirs = None if data is None else tiles.parse_hashes(tile, data)
         except (CorruptError, InvalidInputError, NotFoundError) as error:
-            self._find("tile", _start(tile, 0), f"{tile.path}: {error}")
+            self._find("tile", first_leaf(tile, 0), f"{tile.path}: {error}")
             return
         for place, (derived, served) in enumerate(zip(hashes, theirs or hashes, strict=True)):
             if derived != served:
-                index = _start(tile, place)
+                index = first_leaf(tile, place)
                 message = f"{tile.path}: hash {place}, which begins at leaf {index}, is not the tree's"
                 self._find("tile", index, message, **{tile.path.replace("/", "-"): data or b""})
                 return
@@ -323,16 +348,16 @@ class Auditor:
         if not self._source.reports:
             return
         entries: Sequence[int] = sorted(self._replay.state.entries)
-        different = list(self._different(entries))
+        different = self._different(entries)
         for _ in range(_ROUNDS):
             before = self._size
             if not different or not self._grown():
                 break
             again = {each.entry for each in different if each.entry is not None}
             entries = sorted(again | {index for index in self._replay.state.entries if index >= before})
-            different = list(self._different(entries))
+            different = self._different(entries)
         for each in different:
-            self._find("state", each.index, each.message)
+            self._differs(each)
 
     def _grown(self) -> bool:
         """Fold the leaves that the source has signed since; returns whether there were any."""
@@ -343,13 +368,22 @@ class Auditor:
             self._compare_partial()
         return self._size > before
 
-    def _different(self, entries: Sequence[int]) -> Iterator[Difference]:
+    def _different(self, entries: Sequence[int]) -> list[Difference]:
+        beside = Beside(self._replay.state, self._hashes)
         wanted = records_of(self._replay.state, entries, only_standing=self._source.only_standing)
-        return differences(self._reported(entries), wanted, self._source.reports)
+        found = list(differences(self._reported(entries, beside), wanted, self._source.reports))
+        self._withheld = self._withheld or beside.withheld
+        given = [beside.wrong[index] for index in sorted(beside.wrong)]
+        return [*given, *(each for each in found if each.entry not in beside.refused)]
 
-    def _reported(self, entries: Sequence[int]) -> Iterator[Record]:
+    def _reported(self, entries: Sequence[int], beside: Beside) -> Iterator[Record]:
         done = 0
         for record in self._source.records(entries):
+            if isinstance(record, GivenEntry):
+                beside.add(record)
+                if len(beside.wrong) >= MAX_FINDINGS:
+                    return
+                continue
             yield record
             if isinstance(record, Entry):
                 done += 1
@@ -360,39 +394,3 @@ class Auditor:
         if self._max_age is not None and self._clock() - newest > self._max_age:
             message = f"the newest statement is {self._clock() - newest} s old, more than {self._max_age} s"
             self._find("freshness", self._size - 1, message)
-
-
-class _Rows:
-    """The hash tiles of a tree as its leaves are added; it holds one tile of each level."""
-
-    def __init__(self) -> None:
-        self._levels: list[list[bytes]] = []
-        self._size = 0
-
-    def add(self, nodes: Sequence[bytes]) -> Iterator[tuple[Tile, Sequence[bytes]]]:
-        """Add a leaf: its hash, and the roots of the subtrees of 2, 4 ... leaves that it ends.
-
-        Gives the tiles that become full.
-        """
-        self._size += 1
-        for level in count():
-            if self._size % (1 << level * HEIGHT):
-                return
-            if level == len(self._levels):
-                self._levels.append([])
-            row = self._levels[level]
-            row.append(nodes[level * HEIGHT])
-            if len(row) == WIDTH:
-                yield Tile(level, (self._size >> level * HEIGHT) // WIDTH - 1), tuple(row)
-                row.clear()
-
-    def partial(self) -> Iterator[tuple[Tile, Sequence[bytes]]]:
-        """The tiles that are not full yet."""
-        for level, row in enumerate(self._levels):
-            if row:
-                yield Tile(level, (self._size >> level * HEIGHT) // WIDTH, len(row)), tuple(row)
-
-
-def _start(tile: Tile, place: int) -> int:
-    """The first leaf below one hash of a tile."""
-    return (tile.number * WIDTH + place) << (tile.level or 0) * HEIGHT

@@ -16,12 +16,16 @@ Identity: TypeAlias = tuple[str, *tuple[Any, ...]]
 class Difference:
     """One record that is reported differently from the derived one: what is wrong, and the leaf that made it.
 
-    ``entry`` is the entry that it is, or is an opinion on.
+    ``entry`` is the entry that it is, or is an opinion on. ``kind`` and ``member`` are those of the leaf's
+    statement, None if the message does not speak of one leaf.
     """
 
     message: str
     index: int | None
     entry: int | None
+    topic: str = "state"
+    kind: str | None = None
+    member: str | None = None
 
 
 def differences(

@@ -67,14 +67,14 @@ def audit_server(
         known.last or ProfilePaths(profile).audited,
         known.max_age,
     )
-    return audit_endpoint(loaded.endpoint, pinned, progress)
+    return audit_endpoint(loaded.endpoint, loaded.member, pinned, progress)
 
 
-def audit_endpoint(endpoint: Endpoint, known: AuditSettings, progress: Progress) -> Report:
-    """Audit the log of the server there, as the member that the channel authenticates."""
+def audit_endpoint(endpoint: Endpoint, reader: str, known: AuditSettings, progress: Progress) -> Report:
+    """Audit the log of the server there, as the member ``reader``, whom the channel authenticates."""
     pace = Pace(time.monotonic, random.random)
     with contextlib.closing(Connection(endpoint, pace)) as connection:
-        return audit(ServerSource(connection), known, progress)
+        return audit(ServerSource(connection, reader), known, progress)
 
 
 def audit_mirror(place: str, known: AuditSettings, progress: Progress) -> Report:
@@ -164,8 +164,19 @@ def summary(report: Report) -> dict[str, object]:
         "audited": report.audited,
         "statements": dict(report.counts),
         "newest": report.newest,
+        "private_withheld": report.withheld,
+        "administrators": report.administrators,
+        "threshold": report.threshold,
+        "single_admin": report.threshold == 1,
         "faults": [
-            {"topic": each.topic, "index": each.index, "message": each.message} for each in report.findings
+            {
+                "topic": each.topic,
+                "index": each.index,
+                "kind": each.kind,
+                "member": each.member,
+                "message": each.message,
+            }
+            for each in report.findings
         ],
     }
 

@@ -68,15 +68,15 @@ class Publisher:
         """
         self._full -= {path for path in self._full if self._publication.retire(path)}
         done, note = self._done()
-        latest = self._log.checkpoints.latest()
-        if latest is None or (self._whole and not _is_newer(latest, done, note)):
+        newest = self._log.checkpoints.newest()
+        if newest is None or (self._whole and not _is_newer(newest, done, note)):
             return done
         with self._publication.alone():
             self.check()
             # Read again: another process may have published a newer one until now.
             done, note = self._done()
-            latest = self._log.checkpoints.latest() or latest
-            size = max(latest.size, done)
+            newest = self._log.checkpoints.newest() or newest
+            size = max(newest.size, done)
             since = done if self._whole else 0
             for tile in itertools.chain(tiles.tiles(size, since), tiles.entries(size, since)):
                 if self._whole or not self._publication.has(tile.path):
@@ -85,8 +85,8 @@ class Publisher:
                     self._full.add(tile.path)
             self._put_documents()
             self._put_governance()
-            if _is_newer(latest, done, note):
-                self._publication.put(tiles.CHECKPOINT, latest.note)
+            if _is_newer(newest, done, note):
+                self._publication.put(tiles.CHECKPOINT, newest.note)
             self._whole = True
         return size
 
@@ -166,9 +166,9 @@ class Publisher:
             raise CorruptError(msg) from error
 
 
-def _is_newer(latest: KeptCheckpoint, done: int, note: bytes) -> bool:
+def _is_newer(newest: KeptCheckpoint, done: int, note: bytes) -> bool:
     """Whether a kept checkpoint is to take the place of a published one of size ``done``."""
-    return latest.size > done or (latest.size == done and latest.note != note)
+    return newest.size > done or (newest.size == done and newest.note != note)
 
 
 def check_reaches(log: Log, known: Checkpoint, name: str) -> None:
