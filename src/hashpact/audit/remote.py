@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, TypeVar
@@ -12,8 +12,9 @@ from hashpact.audit.private import GivenEntry
 from hashpact.audit.source import ReportedLeaf
 from hashpact.domain.messages import MAX_PAGE, EntriesRequest, LeavesRequest, PageRequest
 from hashpact.domain.state import Entry, Head, Key, Member, Opinion, Record
-from hashpact.errors import ConfigError, CorruptError, InvalidInputError
+from hashpact.errors import ConfigError, CorruptError, InvalidInputError, MalformedError
 from hashpact.http.fetching import HttpFiles
+from hashpact.log import checkpoint
 from hashpact.log.tiles import CHECKPOINT, Tile
 from hashpact.settings import URL
 from hashpact.storage.published import Directory, Mirror
@@ -40,10 +41,14 @@ class TileSource:
 
     def __init__(self, mirror: Mirror) -> None:
         self._mirror = mirror
+        self._size = 0
 
     def checkpoints(self) -> Iterator[bytes]:
         """The newest signed checkpoint."""
-        yield self._mirror.checkpoint()
+        newest = self._mirror.checkpoint()
+        with suppress(MalformedError):  # whoever reads it says so
+            self._size = checkpoint.parse(newest).checkpoint.size
+        yield newest
 
     def head(self) -> Head | None:
         """None: only what is signed is read."""
@@ -51,7 +56,8 @@ class TileSource:
 
     def leaves(self, start: int, stop: int) -> Iterator[ReportedLeaf]:
         """The leaves, with nothing stored beside them."""
-        return (ReportedLeaf(index, data) for index, data in self._mirror.leaves(start, stop))
+        leaves = self._mirror.leaves(start, stop, self._size)
+        return (ReportedLeaf(index, data) for index, data in leaves)
 
     def tile(self, tile: Tile) -> bytes:
         """The bytes of a hash tile."""

@@ -138,19 +138,21 @@ class Mirror:
         found, data = self._tile(tile, _MAX_HASHES)
         return data if found == tile else data[: tile.width * HASH_SIZE]
 
-    def leaves(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
-        """``(index, bytes)`` of the leaves with start <= index < stop, in order; holds one tile at a time.
+    def leaves(self, start: int, stop: int, size: int = 0) -> Iterator[tuple[int, bytes]]:
+        """``(index, bytes)`` of the leaves with start <= index < stop, in order; holds few tiles at a time.
 
-        Raises MalformedError for a tile that is not made of leaves.
+        ``size`` is that of a published checkpoint, if it is larger than ``stop``: its tiles are read. Raises
+        MalformedError for a tile that is not made of leaves.
         """
+        size = max(stop, size)
         numbers = range(start // WIDTH, -(-stop // WIDTH))
         for place, number in enumerate(numbers):
             first = number * WIDTH
             for ahead in numbers[place : place + _AHEAD]:
-                width = min(WIDTH, stop - ahead * WIDTH)
+                width = min(WIDTH, size - ahead * WIDTH)
                 self._files.expect(Tile(None, ahead, width).path, _MAX_TILE)
                 self._files.expect(Tile(0, ahead, width).path, _MAX_HASHES)  # an audit compares them next
-            found, data = self._tile(Tile(None, number, min(WIDTH, stop - first)), _MAX_TILE)
+            found, data = self._tile(Tile(None, number, min(WIDTH, size - first)), _MAX_TILE)
             for index, leaf in enumerate(tiles.parse_entries(found, data), first):
                 if start <= index < stop:
                     yield index, leaf

@@ -6,6 +6,7 @@ The checkpoint is put after every tile of its tree, so a reader of the checkpoin
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from dataclasses import replace
 from typing import Final
 
@@ -46,8 +47,8 @@ class Publisher:
         self._filed = 0
         # The last partial bundle that this process has published: its path and bytes.
         self._bundle = ("", 0)
-        # Full tiles whose partial ones have not been removed yet.
-        self._full: set[str] = set()
+        # Full tiles whose partial ones have not been removed yet, the oldest first.
+        self._full: deque[str] = deque()
 
     def check(self) -> None:
         """Raise CorruptError unless the ledger holds the published log, and at least as much of it.
@@ -66,7 +67,8 @@ class Publisher:
         The first time it looks for every tile, because a restored home has only the checkpoint. Raises
         CorruptError if what is published is not the beginning of the log, and then puts nothing.
         """
-        self._full -= {path for path in self._full if self._publication.retire(path)}
+        while self._full and self._publication.retire(self._full[0]):
+            self._full.popleft()
         done, note = self._done()
         newest = self._log.checkpoints.newest()
         if newest is None or (self._whole and not _is_newer(newest, done, note)):
@@ -82,7 +84,7 @@ class Publisher:
                 if self._whole or not self._publication.has(tile.path):
                     self._put(tile, done)
                 if tile.width == tiles.WIDTH:
-                    self._full.add(tile.path)
+                    self._full.append(tile.path)
             self._put_documents()
             self._put_governance()
             if _is_newer(newest, done, note):
