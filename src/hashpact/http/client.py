@@ -10,8 +10,8 @@ from hashpact.errors import UnavailableError
 from hashpact.http.exchange import GZIP, HttpExchange
 from hashpact.service.cosign import Reply
 
-MAX_REPLY: Final = 64 * 1024 + 1024
-"""Bytes of an answer: a ticket of a mirror in base64 is not longer, and cosignatures are not."""
+MAX_REPLY: Final = 128 * 1024
+"""Bytes of an answer: enough for a mirror's largest ticket in base64."""
 TIMEOUT: Final = 5.0
 """Seconds that each step of a request may take: connecting, sending, and each piece of the answer."""
 STORING: Final = 60.0

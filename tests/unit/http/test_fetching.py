@@ -119,6 +119,12 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\nnonsense\r\n", "ValueError|IncompleteRead|cut short"),
         (answered(GZIPPED[:-10], "200 OK", "Content-Encoding: gzip"), "cut short"),
         (answered(GZIPPED + b"more", "200 OK", "Content-Encoding: gzip") + b"", None),
+        (
+            HEAD
+            + b"Transfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n\r\n"
+            + b"%x\r\n%s\r\n4\r\nmore\r\n0\r\n\r\n" % (len(GZIPPED), GZIPPED),
+            "more after its packed data",
+        ),
         (answered(b"nonsense", "200 OK", "Content-Encoding: gzip"), "incorrect header"),
         (answered(b"x", "200 OK", "Content-Encoding: br"), "packed as 'br'"),
         (b"", "Remote"),

@@ -198,3 +198,19 @@ async def test_a_caller_who_takes_no_answer_is_left(published: Path) -> None:
                     turned_away += 1
         assert (status, turned_away > 0) == (200, True)
     await door.close()
+
+
+async def test_a_caller_who_takes_an_answer_slowly_gets_all_of_it(ask: Asking, published: Path) -> None:
+    (published / "tile" / "entries" / "008").write_bytes(bytes(16_000_000))
+
+    def read() -> int:
+        with socket.socket() as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # so that the server has to wait
+            slow.connect(("127.0.0.1", ask.port))
+            slow.sendall(b"GET /tile/entries/008 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+            count = 0
+            while piece := slow.recv(1 << 20):
+                count += len(piece)
+            return count
+
+    assert await asyncio.to_thread(read) > 16_000_000

@@ -172,7 +172,7 @@ LIES = {
     "a signed size": (lying("/add-entries", 202, b"+300\n0\n\n", STATE), "malformed state"),
     "a large ticket": (
         lying("/add-entries", 409, b"300\n0\n%s\n" % base64.b64encode(bytes(2**16)), STATE),
-        "answered with more than|malformed state",
+        "malformed state: line 3: more than 65535 bytes",
     ),
     "refused": (lying("/add-entries", 422, b"the proof\n"), "answered 422: the proof"),
     "redirected": (lying("/add-entries", 307, b""), "answered 307"),
