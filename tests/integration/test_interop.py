@@ -26,7 +26,10 @@ def test_others_accept_what_we_write_and_refuse_what_is_tampered_with() -> None:
     assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-4000:]
     assert "tlog_scales: receipt 65999: accepted" in run.stdout
     assert "tlog_scales: receipt 65999 for another leaf: refused" in run.stdout
+    assert "tlog_scales: root of the tiles over HTTP: accepted" in run.stdout
     assert "SURPRISE" not in run.stdout
     if "aics_witness: not installed" not in run.stdout:
+        assert "aics_tlog: every tile over HTTP: accepted" in run.stdout
+        assert "aics_tlog: tiles with a bit changed over HTTP: refused" in run.stdout
         assert "ours asks aics_witness: a fork: refused" in run.stdout
         assert "aics_witness.feeder asks ours: a fork: refused" in run.stdout
