@@ -134,13 +134,7 @@ def write(directory: Path) -> dict[str, int]:
             nodes = proofs.consistency(old, new, levels.node)
             put(f"consistency/{old}-{new}", b"".join(map(hash_line, nodes)))
     parts = tuple(_proved(log, levels, signed))
-    forked = Checkpoint(ORIGIN, FORKED, tree.leaf_hash(b"fork"))
-    evidence = Contradiction(
-        checkpoint.parse(hands.cosigned(forked)),
-        checkpoint.parse(signed),
-        levels.root(FORKED),
-        proofs.consistency(FORKED, SIZE, levels.node),
-    )
+    evidence = _evidence(hands, levels, signed)
     _check(parts, evidence, log.leaves[0])
     put("bundle", bundle.encode(parts))
     put("evidence.bundle", bundle.encode(evidence.parts()))
@@ -163,6 +157,14 @@ def _proved(log: SpokenLog, levels: Levels, signed: bytes) -> Iterator[BundlePar
         yield BundlePart(bundle.PROOF, index, _receipt(index, levels, signed))
         for part in log.private.get(index, ()):
             yield BundlePart(bundle.PRIVATE, index, part)
+
+
+def _evidence(hands: Hands, levels: Levels, signed: bytes) -> Contradiction:
+    """A smaller tree that the log has signed too, and that the tree of the checkpoint does not begin with."""
+    forked = Checkpoint(ORIGIN, FORKED, tree.leaf_hash(b"fork"))
+    smaller, larger = (checkpoint.parse(each) for each in (hands.cosigned(forked), signed))
+    nodes = proofs.consistency(FORKED, SIZE, levels.node)
+    return Contradiction(smaller, larger, levels.root(FORKED), nodes)
 
 
 def _check(parts: tuple[BundlePart, ...], evidence: Contradiction, genesis: bytes) -> None:
