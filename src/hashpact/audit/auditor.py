@@ -29,7 +29,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from hashpact.audit.private import Beside, GivenEntry, wrong_parts
+from hashpact.audit.private import GivenEntries, GivenEntry, wrong_parts
 from hashpact.audit.records import Difference, differences, records_of, unlike
 from hashpact.audit.source import ReportedLeaf, Source
 from hashpact.audit.tiling import TileRows, first_leaf
@@ -300,7 +300,8 @@ class Auditor:
             message = f"leaf {index}, a {kind} of {member}: {wrong}"
             self._differs(Difference(message, index, index, "private", kind, member))
         if reported.misplaced:
-            self._find("private", index, f"leaf {index}: private parts are stored for it in a wrong place")
+            message = f"leaf {index}, a {kind} of {member}: private parts are stored for it in a wrong place"
+            self._differs(Difference(message, index, index, "private", kind, member))
 
     def _compare_documents(self, index: int, body: AnyBody) -> None:
         """Look for each document that a statement names, once."""
@@ -369,14 +370,14 @@ class Auditor:
         return self._size > before
 
     def _different(self, entries: Sequence[int]) -> list[Difference]:
-        beside = Beside(self._replay.state, self._hashes)
+        beside = GivenEntries(self._replay.state, self._hashes)
         wanted = records_of(self._replay.state, entries, only_standing=self._source.only_standing)
         found = list(differences(self._reported(entries, beside), wanted, self._source.reports))
         self._withheld = self._withheld or beside.withheld
         given = [beside.wrong[index] for index in sorted(beside.wrong)]
         return [*given, *(each for each in found if each.entry not in beside.refused)]
 
-    def _reported(self, entries: Sequence[int], beside: Beside) -> Iterator[Record]:
+    def _reported(self, entries: Sequence[int], beside: GivenEntries) -> Iterator[Record]:
         done = 0
         for record in self._source.records(entries):
             if isinstance(record, GivenEntry):

@@ -45,7 +45,7 @@ def wrong_parts(commitments: Sequence[bytes], parts: Sequence[bytes]) -> str | N
     return f"private part {altered} of {len(wanted)}, counted from 0, is not what it commits to"
 
 
-class Beside:
+class GivenEntries:
     """What is given beside the records of entries, compared with their leaves.
 
     ``hashes`` are those of all leaves, one after another. ``wrong`` holds a difference for an entry's index,

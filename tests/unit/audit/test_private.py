@@ -10,7 +10,7 @@ from builders import FakeClock, World, fingerprint, private_part, seeded
 from memory import MemoryLedger
 
 from hashpact.audit.auditor import Auditor
-from hashpact.audit.private import Beside, GivenEntry, wrong_parts
+from hashpact.audit.private import GivenEntries, GivenEntry, wrong_parts
 from hashpact.audit.source import ledger_source
 from hashpact.domain.fingerprints import PDQ, commitment
 from hashpact.domain.rules.replay import replay
@@ -94,7 +94,7 @@ def test_what_is_given_beside_an_entry_is_its_leafs() -> None:
     hashes = b"".join(map(tree.leaf_hash, leaves))
 
     def found(given: GivenEntry) -> str | None:
-        beside = Beside(replay(leaves).state, hashes)
+        beside = GivenEntries(replay(leaves).state, hashes)
         beside.add(given)
         wrong = next(iter(beside.wrong.values()), None)
         assert beside.refused == ({7} if given.refusal else set())

@@ -23,6 +23,7 @@ BENCHMARKS = {
     "replay",
     "segments",
     "serve",
+    "state",
     "withdrawals",
     "workers",
 }
