@@ -143,6 +143,14 @@ def ask_aics(theirs: ModuleType, case: Case, verdicts: Verdicts) -> None:
     alone = case.without("witness")
     verdicts.refuses("checkpoint without the cosignature that is asked for", verify, alone)
 
+    one, two, root, nodes = case.evidence()
+    for which, part in (("smaller", one), ("larger", two)):
+        verdicts.accepts(f"evidence: the {which} checkpoint", verify, part)
+    smaller, larger = (theirs.parse_checkpoint(theirs.parse_note(part).text) for part in (one, two))
+    shown, sizes = theirs.verify_consistency, (smaller.size, larger.size)
+    verdicts.accepts("evidence: the larger tree", shown, *sizes, root, larger.root, nodes)
+    verdicts.refuses("evidence: a fork as consistent", shown, *sizes, smaller.root, larger.root, nodes)
+
     stated = theirs.parse_checkpoint(theirs.parse_note(signed).text)
     for index, proof, leaf in case.receipts():
         verify_leaf, end = theirs.verify_leaf_inclusion, (stated.size, proof, stated.root)
@@ -155,14 +163,6 @@ def ask_aics(theirs: ModuleType, case: Case, verdicts: Verdicts) -> None:
         name, check = f"consistency of {old} and {new}", theirs.verify_consistency
         verdicts.accepts(name, check, old, new, first, second, proof)
         verdicts.refuses(f"{name}, another root", check, old, new, flipped(first), second, proof)
-
-    one, two, root, nodes = case.evidence()
-    for which, part in (("smaller", one), ("larger", two)):
-        verdicts.accepts(f"evidence: the {which} checkpoint", verify, part)
-    smaller, larger = (theirs.parse_checkpoint(theirs.parse_note(part).text) for part in (one, two))
-    sizes, check = (smaller.size, larger.size), theirs.verify_consistency
-    verdicts.accepts("evidence: the larger tree", check, *sizes, root, larger.root, nodes)
-    verdicts.refuses("evidence: a fork as consistent", check, *sizes, smaller.root, larger.root, nodes)
 
     tiles = theirs.FileSystemTileReader(case.directory)
     verdicts.accepts("every tile", theirs.audit_tiles, tiles, stated.size, stated.root)
