@@ -1,4 +1,6 @@
-"""What implementations by others say of our files: `theirs.py DIRECTORY`; it runs in their environment.
+"""What implementations by others say of our files: `theirs.py DIRECTORY URL`; it runs in their environment.
+
+The files are in the directory, and our HTTP door serves them at the URL.
 
 Nothing of ours is imported here: `parts.py` takes bundles and receipts apart. Every verdict is printed.
 """
@@ -23,9 +25,10 @@ _TIME: Final = 11
 
 @dataclass
 class Case:
-    """The files that `case.py` wrote."""
+    """The files that `case.py` wrote, and the URL where our door serves them, if it does."""
 
     directory: Path
+    url: str = ""
 
     def read(self, path: str) -> bytes:
         """A file's bytes."""
@@ -164,9 +167,12 @@ def ask_aics(theirs: ModuleType, case: Case, verdicts: Verdicts) -> None:
         verdicts.accepts(name, check, old, new, first, second, proof)
         verdicts.refuses(f"{name}, another root", check, old, new, flipped(first), second, proof)
 
-    tiles = theirs.FileSystemTileReader(case.directory)
-    verdicts.accepts("every tile", theirs.audit_tiles, tiles, stated.size, stated.root)
-    verdicts.refuses("tiles with a bit changed", theirs.audit_tiles, Damaged(tiles), stated.size, stated.root)
+    remote = importlib.import_module(f"{theirs.__name__}.remote").HttpTileReader(case.url, proxies={})
+    for where, tiles in (("", theirs.FileSystemTileReader(case.directory)), (" over HTTP", remote)):
+        tree = (stated.size, stated.root)
+        verdicts.accepts(f"every tile{where}", theirs.audit_tiles, tiles, *tree)
+        verdicts.refuses(f"tiles with a bit changed{where}", theirs.audit_tiles, Damaged(tiles), *tree)
+    verdicts.accepts("checkpoint over HTTP", signed.__eq__, remote.read_checkpoint())
 
 
 def ask_scales(theirs: ModuleType, case: Case, verdicts: Verdicts) -> None:
@@ -193,14 +199,19 @@ def ask_scales(theirs: ModuleType, case: Case, verdicts: Verdicts) -> None:
     verdicts.accepts("evidence: the larger tree", shown, root, larger.root_hash)
     verdicts.refuses("evidence: a fork as consistent", shown, smaller.root_hash, larger.root_hash)
 
-    served = theirs.reader.TilesReader(theirs.backend.LocalBackend(case.directory))
-    stated = served.get_checkpoint()
-    verdicts.accepts("root of the tiles", lambda: served.calculate_root_hash() == stated.root_hash)
+    here, there = theirs.backend.LocalBackend(case.directory), theirs.backend.HttpBackend(case.url)
+    stated = theirs.reader.TilesReader(here).get_checkpoint()
+    for where, backend in (("", here), (" over HTTP", there)):
+        served = theirs.reader.TilesReader(backend)
+        verdicts.accepts(f"checkpoint{where}", stated.__eq__, served.get_checkpoint())
+        root = served.calculate_root_hash()
+        verdicts.accepts(f"root of the tiles{where}", root.__eq__, stated.root_hash)
+        for index, proof, leaf in case.receipts():
+            same = (served.get_entry(index), served.get_inclusion_proof(index, stated.size).node_hashes)
+            verdicts.accepts(f"leaf and proof {index} as in the tiles{where}", (leaf, proof).__eq__, same)
     for index, proof, leaf in case.receipts():
         hashed = theirs.tiles.leaf_hash(leaf)
         check = theirs.tlog.InclusionProof(index, stated.size, proof).check
-        same = (served.get_entry(index), served.get_inclusion_proof(index, stated.size).node_hashes)
-        verdicts.accepts(f"leaf and proof {index} as in the tiles", (leaf, proof).__eq__, same)
         verdicts.accepts(f"receipt {index}", check, hashed, stated.root_hash)
         verdicts.refuses(f"receipt {index} for another leaf", check, flipped(hashed), stated.root_hash)
     for old, first, new, second, proof in case.consistency():
@@ -211,7 +222,7 @@ def ask_scales(theirs: ModuleType, case: Case, verdicts: Verdicts) -> None:
 
 def main() -> None:
     """Ask each package that is there."""
-    case = Case(Path(sys.argv[1]))
+    case = Case(Path(sys.argv[1]), sys.argv[2])
     for package, rooms, ask in (
         ("aics_tlog", (), ask_aics),
         ("tlog_scales", ("backend", "reader", "signing", "tiles", "tlog"), ask_scales),

@@ -37,8 +37,11 @@ def test_others_accept_what_we_write_and_refuse_what_is_tampered_with() -> None:
     assert "tlog_scales: receipt 65999 for another leaf: refused" in said
     assert "tlog_scales: checkpoint with another time of lattice: refused" in said
     assert "tlog_scales: evidence: the larger tree: accepted" in said
+    assert "tlog_scales: root of the tiles over HTTP: accepted" in said
     assert "SURPRISE" not in said
     if "aics_witness: not installed" not in said:
+        assert "aics_tlog: every tile over HTTP: accepted" in said
+        assert "aics_tlog: tiles with a bit changed over HTTP: refused" in said
         assert "ours asks aics_witness: a fork: refused" in said
         assert "aics_witness.feeder asks ours: a fork: refused" in said
 
