@@ -1,4 +1,4 @@
-"""A second reader of logs, written from docs/formats/statement.md alone.
+"""A second reader of logs, which follows docs/formats/statement.md.
 
 It shares no code with src/hashpact and is built otherwise on purpose: it keeps the statements themselves and
 derives what stands from them each time, where the first keeps records. Where the two disagree, the document
