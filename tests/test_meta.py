@@ -55,7 +55,7 @@ ROOMS = {
     "durable": room("errors"),
     "settings": room("errors"),
     "config": room("errors log domain settings"),
-    # The native kernel stands beside the rooms: lookup and fingerprint use it, and neither the other.
+    # The native kernel stands beside the rooms that use it: lookup, fingerprint and keys.
     "_kernel": room("lookup.shapes", "numpy"),  # a stub: types only
     "_instruments": room("_kernel"),  # as above; only the benchmarks use it
     "lookup": room("errors domain durable _kernel", "numpy"),
@@ -63,7 +63,7 @@ ROOMS = {
     "report": room("errors log domain", pure=True),
     # Of the log the arithmetic of edges, which it stores, and the layout of tiles, which it reads and writes.
     "storage": room("errors log.tree log.tiles log.lines domain durable", "apsw"),
-    "keys": room("errors domain durable", "cryptography"),
+    "keys": room("errors domain durable _kernel", "cryptography"),
     "governance": room("errors log domain durable keys report", "cryptography"),
     "service": room("errors log domain keys.certificates governance.drafts", pure=True),
     "wire": room(

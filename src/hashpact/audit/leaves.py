@@ -32,7 +32,7 @@ def signed_leaves(
     needed. The signature is not verified here: an audit does that, and the caller compares the root. Raises
     ConfigError if there is no log, and InvalidInputError for more leaves than are signed.
     """
-    with _source(place, profile, passphrases) as source:
+    with open_source(place, profile, passphrases) as source:
         *_, newest = (b"", *source.checkpoints())
         if not newest:
             msg = f"{place}: the log has no signed checkpoint yet"
@@ -49,7 +49,8 @@ def signed_leaves(
 
 
 @contextmanager
-def _source(place: str, profile: Path | None, passphrases: Passphrases) -> Iterator[Source]:
+def open_source(place: str, profile: Path | None, passphrases: Passphrases) -> Iterator[Source]:
+    """The log at a place, for the length of the block. Raises ConfigError if there is none."""
     directory = Path(place)
     if HomePaths(directory).db.exists():
         with open_home(directory) as home, ledger_source(home.ledger) as source:

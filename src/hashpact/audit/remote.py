@@ -57,7 +57,7 @@ class TileSource:
         """The bytes of a document that is for everybody."""
         return self._mirror.document(digest)
 
-    def records(self, _entries: Sequence[int]) -> Iterator[Record]:
+    def records(self, _stop: int, _entries: Sequence[int] | None = None) -> Iterator[Record]:
         """Nothing: tiles hold no state."""
         return iter(())
 
@@ -94,8 +94,8 @@ class ServerSource:
         """The bytes of a document."""
         return self._run(desk.document(digest))
 
-    def records(self, entries: Sequence[int]) -> Iterator[Record | GivenEntry]:
-        """The members with their keys, and these entries with their private parts and opinions."""
+    def records(self, stop: int, entries: Sequence[int] | None = None) -> Iterator[Record | GivenEntry]:
+        """The members with their keys, and the entries with their private parts and opinions."""
         page = self._run(calls.members(PageRequest(size=MAX_PAGE)))
         while True:
             for detail in page.members:
@@ -105,10 +105,11 @@ class ServerSource:
                 break
             after = page.members[-1].member.id
             page = self._run(calls.members(PageRequest(page.next_token, MAX_PAGE), after))
-        wanted = frozenset(entries)
-        for start, stop in _spans(entries):
-            for given, records in self._entries(start, stop):
-                if given.entry in wanted:
+        wanted = None if entries is None else frozenset(entries)
+        spans = [(0, stop)] if entries is None and stop else _spans(entries or ())
+        for first, last in spans:
+            for given, records in self._entries(first, last):
+                if wanted is None or given.entry in wanted:
                     yield given
                     yield from records
 

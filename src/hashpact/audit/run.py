@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from hashpact.audit.auditor import MAX_FINDINGS, Auditor, Finding, Progress, Report
+from hashpact.audit.auditor import audit_whole
 from hashpact.audit.findable import unlike_the_log
+from hashpact.audit.findings import MAX_FINDINGS, Finding, Progress, Report
 from hashpact.audit.remote import ServerSource, TileSource
 from hashpact.audit.source import Source, ledger_source
 from hashpact.clock import unix_time
@@ -26,6 +27,7 @@ from hashpact.errors import ConfigError, HashpactError, MalformedError
 from hashpact.home.opening import Home, open_home
 from hashpact.keys.passphrase import Passphrases
 from hashpact.log import checkpoint
+from hashpact.log.policy import WitnessPolicy
 from hashpact.lookup.directory import IndexFiles
 from hashpact.lookup.native import NativeIndex
 from hashpact.member.paths import ProfilePaths
@@ -43,13 +45,14 @@ class AuditSettings:
 
     ``genesis`` is the SHA-256 of leaf 0, None to accept any. ``last`` is the file of the checkpoint that
     was audited last, which need not exist yet; None to keep none. ``evidence`` is the directory to make if
-    something is wrong. ``max_age`` is how many seconds the newest statement may be old.
+    something is wrong. ``max_age`` and ``demands`` are as in the `Auditor`.
     """
 
     evidence: Path
     genesis: bytes | None = None
     last: Path | None = None
     max_age: int | None = None
+    demands: WitnessPolicy | None = None
 
 
 def audit_server(
@@ -65,6 +68,7 @@ def audit_server(
         known.genesis or loaded.genesis,
         known.last or ProfilePaths(profile).audited,
         known.max_age,
+        loaded.demands,
     )
     return audit_endpoint(loaded.endpoint, loaded.member, pinned, progress)
 
@@ -102,7 +106,7 @@ def verify_home(directory: Path, known: AuditSettings, progress: Progress) -> Re
             report = replace(report, findings=(*report.findings, *below))
         wrong = islice(_index_findings(home), MAX_FINDINGS)
         report = replace(report, findings=(*report.findings, *wrong))
-    _write_evidence(known.evidence, report)
+    write_evidence(known.evidence, report)
     return report
 
 
@@ -132,16 +136,22 @@ def audit(source: Source, known: AuditSettings, progress: Progress) -> Report:
             msg = f"{known.last} is not a checkpoint; name one that an audit has kept"
             raise ConfigError(msg)
     report = _audited(source, known, progress, audited)
-    _write_evidence(known.evidence, report)
+    write_evidence(known.evidence, report)
     if not report.findings and known.last is not None and report.checkpoint is not None:
         write_public(known.last, report.checkpoint, replace=True)
     return report
 
 
 def _audited(source: Source, known: AuditSettings, progress: Progress, audited: bytes | None) -> Report:
-    return Auditor(
-        source, unix_time, progress, genesis=known.genesis, audited=audited, max_age=known.max_age
-    ).run()
+    return audit_whole(
+        source,
+        unix_time,
+        progress,
+        genesis=known.genesis,
+        audited=audited,
+        max_age=known.max_age,
+        demands=known.demands,
+    )
 
 
 def _is_checkpoint(data: bytes | None) -> bool:
@@ -179,7 +189,7 @@ def summary(report: Report) -> dict[str, object]:
     }
 
 
-def _write_evidence(directory: Path, report: Report) -> None:
+def write_evidence(directory: Path, report: Report) -> None:
     """If anything is wrong, make the directory: report.json, and the bytes that show each fault."""
     if not report.findings:
         return

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 import uvloop
 
-from hashpact.audit.auditor import Auditor
+from hashpact.audit.auditor import audit_whole
 from hashpact.audit.source import ledger_source
 from hashpact.clock import unix_time
 from hashpact.config import EVERYWHERE, join_address, split_address
@@ -128,7 +128,7 @@ def _raise_file_limit() -> None:
 def _check_state(home: Home) -> None:
     """Raise CorruptError, naming the leaf, if a home's tables are not what its leaves add up to."""
     with ledger_source(home.ledger) as source:
-        report = Auditor(source, unix_time, lambda *_: None).run()
+        report = audit_whole(source, unix_time, lambda *_: None)
     for finding in report.findings:
         known = {} if finding.index is None else {"index": str(finding.index)}
         msg = f"{finding.message}; see all that is wrong with: hashpact log verify {home.paths.home}"

@@ -14,7 +14,7 @@ from hashpact.cli.output import complain, emit, one_line, progress_of, rfc3339
 from hashpact.domain.grammar import Hex
 
 if TYPE_CHECKING:
-    from hashpact.audit.auditor import Progress, Report
+    from hashpact.audit.findings import Progress, Report
     from hashpact.audit.run import AuditSettings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -31,14 +31,23 @@ def _hash(_context: click.Context, _parameter: click.Parameter, text: str | None
         raise click.BadParameter(str(error)) from error
 
 
-_genesis_option = click.option(
+genesis_option = click.option(
     "--genesis", metavar="SHA256", callback=_hash, help="The SHA-256 of leaf 0, as it was published."
 )
-_evidence_option = click.option(
+evidence_option = click.option(
     "--evidence",
     metavar="DIR",
     type=Path,
-    help="Where to write the evidence if anything is wrong. [evidence/TIME below the home or profile]",
+    help="Where to write the evidence if anything is wrong. [evidence/TIME]",
+)
+
+
+max_age_option = click.option(
+    "--max-age",
+    metavar="SECONDS",
+    type=click.IntRange(min=1),
+    help="How long ago witnesses may have cosigned; without witnesses, how old the newest statement may be. "
+    "[24 hours with witnesses]",
 )
 
 
@@ -57,7 +66,7 @@ _evidence_option = click.option(
     show_envvar=True,
     help="For a server: the profile of a member.",
 )
-@_genesis_option
+@genesis_option
 @click.option(
     "--from",
     "last",
@@ -65,10 +74,8 @@ _evidence_option = click.option(
     type=Path,
     help="The file of the checkpoint audited last; the new one is kept there. [in the profile]",
 )
-@click.option(
-    "--max-age", metavar="SECONDS", type=click.IntRange(min=1), help="How old the newest statement may be."
-)
-@_evidence_option
+@max_age_option
+@evidence_option
 @json_option
 def audit(  # noqa: PLR0913, PLR0917 - an argument for each option
     source: str,
@@ -103,8 +110,8 @@ def audit(  # noqa: PLR0913, PLR0917 - an argument for each option
 
 @click.command(epilog=example("hashpact log verify /srv/hashpact"))
 @home_argument
-@_genesis_option
-@_evidence_option
+@genesis_option
+@evidence_option
 @json_option
 def verify(home: Path, genesis: bytes | None, evidence: Path | None, *, as_json: bool) -> None:
     """Derive the whole log of a home again, and compare it with everything that is stored in the home.

@@ -86,7 +86,7 @@ def decide(view: View, index: int, signed: SignedStatement) -> tuple[Record, ...
     def signed_by(member: str, name: str, public: bytes) -> bool:
         return statements.verify(signed, statements.key_name(member, name), public)
 
-    return _judged(view, index, signed.statement, signed_by)
+    return judge(view, index, signed.statement, signed_by)
 
 
 def foresee(view: View, index: int, statement: Statement) -> tuple[Record, ...]:
@@ -94,12 +94,13 @@ def foresee(view: View, index: int, statement: Statement) -> tuple[Record, ...]:
 
     So a draft that the rules would refuse, however many sign it, is refused before anybody does.
     """
-    return _judged(view, index, statement, lambda *_: True)
+    return judge(view, index, statement, lambda *_: True)
 
 
-def _judged(
+def judge(
     view: View, index: int, statement: Statement, signed_by: Callable[[str, str, bytes], bool]
 ) -> tuple[Record, ...]:
+    """As `decide`, of a statement that is read already; ``signed_by`` is as in `Case`."""
     charter = _charter(view.charter(), index, statement)
     if statement.log != charter.origin:
         msg = f"the statement is for the log {statement.log!r}, this one is {charter.origin!r}"
