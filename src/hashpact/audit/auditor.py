@@ -348,7 +348,7 @@ class Auditor:
     def _reported(self, entries: Sequence[int] | None, beside: GivenEntries) -> Iterator[Record]:
         done = 0
         total = self._fold.file.count(Entry) if entries is None else len(entries)
-        for record in self._source.records(self._size, entries):
+        for record in self._source.records(self._fold.file.entries_end(), entries):
             if isinstance(record, GivenEntry):
                 beside.add(record)
                 if len(beside.wrong) >= MAX_FINDINGS:

@@ -186,6 +186,11 @@ class DerivedFile:
         (table,) = (name for each, name, *_ in STATE if each is kind)
         return int(self._run(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608  # a constant
 
+    def entries_end(self) -> int:
+        """One more than the index of the last entry that was flushed, 0 if there is none."""
+        last = self._run("SELECT max(idx) FROM entries")[0][0]
+        return 0 if last is None else int(last) + 1
+
     def close(self) -> None:
         """Close the file; what is not committed is forgotten."""
         close(self._connection)
