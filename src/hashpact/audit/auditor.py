@@ -17,6 +17,7 @@ And at the end:
 10. The witnesses that the log names, and those that are demanded besides, vouch for the newest checkpoint of
     what is read from elsewhere than its home, and have done so lately; of a log without witnesses, the newest
     statement is not older than was asked for.
+11. The receipts and the checkpoint that a profile keeps are of this log (`HeldWatch`).
 
 Nothing that the source reports is taken on trust, and a source that withholds a leaf is at fault as well.
 What is derived lies in a file (`Fold`), so memory does not grow with the log; an audit may go on from what an
@@ -26,6 +27,7 @@ earlier one has saved there. The audit stops at a log with too many faults.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Final
 
@@ -33,6 +35,7 @@ from hashpact.audit.deriving.fold import Fold, Folded, scratch
 from hashpact.audit.deriving.ordered import judged_leaves
 from hashpact.audit.deriving.rows import first_leaf
 from hashpact.audit.findings import MAX_FINDINGS, Finding, Progress, Report
+from hashpact.audit.held import HeldLog, HeldWatch
 from hashpact.audit.private import GivenEntries, GivenEntry, LeafHashes, wrong_parts
 from hashpact.audit.records import Difference, Requested, differences, entry_of, unlike
 from hashpact.audit.source import ReportedLeaf, Source, wrong_document
@@ -383,16 +386,16 @@ def audit_whole(  # noqa: PLR0913  # as the Auditor
     audited: bytes | None = None,
     max_age: int | None = None,
     demands: WitnessPolicy | None = None,
+    held: HeldLog | None = None,
 ) -> Report:
-    """Audit a log from its first leaf. Raises as `Auditor.run`, and UnavailableError as `scratch`."""
+    """Audit a log from its first leaf, and hold what a profile has of it against that.
+
+    Raises as `Auditor.run`, and UnavailableError as `scratch`.
+    """
     with scratch() as fold:
-        return Auditor(
-            source,
-            clock,
-            progress,
-            fold,
-            genesis=genesis,
-            audited=audited,
-            max_age=max_age,
-            demands=demands,
-        ).run()
+        watch = HeldWatch(held or HeldLog(), fold)
+        report = Auditor(
+            source, clock, progress, fold, genesis=genesis, audited=audited, max_age=max_age, demands=demands,
+            seen=watch.see
+        ).run()  # fmt: skip
+        return replace(report, findings=(*report.findings, *watch.findings(report)))

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
+from hashpact.audit.deriving.fold import Fold, Folded
+from hashpact.audit.findings import MAX_FINDINGS, Finding, Report
 from hashpact.domain.pinned import PinnedLog, from_file
 from hashpact.domain.statements import MAX_LEAF
 from hashpact.durable import read_bytes
@@ -83,22 +85,62 @@ class HeldLog:
             return None
         return f"leaf {index} is not the statement of {file}, for which the log gave that receipt"
 
-    def unlike_tree(self, size: int, root: bytes, log: PinnedLog) -> Iterator[tuple[str, bytes]]:
-        """What is wrong with the trees of that size that are held, each with the checkpoint that says so."""
+    def unlike_tree(self, size: int, root: bytes, log: PinnedLog) -> Iterator[tuple[str, bytes, bool]]:
+        """What is wrong with the trees of that size that are held.
+
+        Each with the checkpoint that says so, and whether the log signed that.
+        """
         for held in self.trees.get(size, ()):
             if held.root == root:
                 continue
             note, signed = _signed(held, log)
             if signed:
-                yield f"the first {size} leaves are not those that the log signed in {held.file}", note
+                yield f"the first {size} leaves are not those that the log signed in {held.file}", note, True
             else:
-                yield f"{held.file} was altered: its checkpoint is not one that the log has signed", note
+                yield (
+                    f"{held.file} was altered: its checkpoint is not one that the log signed",
+                    note,
+                    False,
+                )
 
     def beyond(self, size: int) -> Iterator[str]:
         """What is wrong with those of trees larger than the log: it was rolled back."""
         for larger in sorted(held for held in self.trees if held > size):
             for held in self.trees[larger]:
                 yield f"{held.file} is of {larger} leaves, and the log has {size}: it was rolled back"
+
+
+class HeldWatch:
+    """Compares what is held with a log while an audit folds it into ``fold``."""
+
+    def __init__(self, held: HeldLog, fold: Fold) -> None:
+        self._held = held
+        self._fold = fold
+        self._found = [
+            Finding("held", None, f"{file} cannot be read: {why}") for file, why in held.broken.items()
+        ]
+
+    def see(self, leaf: Folded) -> None:
+        """Compare a leaf that was folded, and the tree that ends with it."""
+        wrong = self._held.unlike_leaf(leaf.index, leaf.hash)
+        if wrong is not None and len(self._found) < MAX_FINDINGS:
+            self._found.append(Finding("held", leaf.index, wrong, {f"leaf-{leaf.index}": leaf.data}))
+        if self._fold.size not in self._held.trees:
+            return
+        charter = self._fold.file.state.charter()
+        log = PinnedLog("", ()) if charter is None else PinnedLog.governed(charter, 0)
+        for message, note, signed in self._held.unlike_tree(self._fold.size, self._fold.root, log):
+            if len(self._found) < MAX_FINDINGS:
+                self._found.append(Finding("held", 0, message, {"held": note}, fork=signed))
+
+    def findings(self, report: Report) -> tuple[Finding, ...]:
+        """All that is wrong, once the audit has ended: of larger trees too, unless it ended early."""
+        if report.checkpoint is not None and report.size >= report.signed:
+            for message in self._held.beyond(report.size):
+                if len(self._found) < MAX_FINDINGS:
+                    evidence = {"checkpoint": report.checkpoint}
+                    self._found.append(Finding("held", report.size, message, evidence, fork=True))
+        return tuple(self._found)
 
 
 def _signed(held: HeldTree, log: PinnedLog) -> tuple[bytes, bool]:

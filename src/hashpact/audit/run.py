@@ -18,6 +18,7 @@ from pathlib import Path
 from hashpact.audit.auditor import audit_whole
 from hashpact.audit.findable import unlike_the_log
 from hashpact.audit.findings import MAX_FINDINGS, Finding, Progress, Report
+from hashpact.audit.held import HeldLog
 from hashpact.audit.remote import ServerSource, TileSource, tile_source
 from hashpact.audit.source import Source, ledger_source
 from hashpact.clock import unix_time
@@ -46,7 +47,7 @@ class AuditSettings:
 
     ``genesis`` is the SHA-256 of leaf 0, None to accept any. ``last`` is the file of the checkpoint that
     was audited last, which need not exist yet; None to keep none. ``evidence`` is the directory to make if
-    something is wrong. ``max_age`` and ``demands`` are as in the `Auditor`.
+    something is wrong. ``max_age`` and ``demands`` are as in the `Auditor`. ``held`` is what a profile holds.
     """
 
     evidence: Path
@@ -54,6 +55,7 @@ class AuditSettings:
     last: Path | None = None
     max_age: int | None = None
     demands: WitnessPolicy | None = None
+    held: HeldLog | None = None
 
 
 def audit_server(
@@ -70,6 +72,7 @@ def audit_server(
         known.last or ProfilePaths(profile).audited,
         known.max_age,
         loaded.demands,
+        HeldLog.of(ProfilePaths(profile)),
     )
     return audit_endpoint(loaded.endpoint, loaded.member, pinned, progress)
 
@@ -153,6 +156,7 @@ def _audited(source: Source, known: AuditSettings, progress: Progress, audited: 
         audited=audited,
         max_age=known.max_age,
         demands=known.demands,
+        held=known.held,
     )
 
 

@@ -47,7 +47,7 @@ def faults(world: World, ledger: MemoryLedger, held: HeldLog) -> list[str]:
         wrong = held.unlike_leaf(leaf.index, leaf.hash)
         found += [] if wrong is None else [wrong]
         root = tree.root(ledger.tree.edge(leaf.index + 1))
-        found += [message for message, _ in held.unlike_tree(leaf.index + 1, root, world.pinned)]
+        found += [message for message, *_ in held.unlike_tree(leaf.index + 1, root, world.pinned)]
     return [*found, *held.beyond(size)]
 
 
@@ -86,7 +86,7 @@ def test_another_history_is_named_with_the_checkpoint_that_was_signed(
     assert found[0] == f"leaf 5 is not the statement of {receipt}, for which the log gave that receipt"
     assert sum("not those that the log signed" in message for message in found) == 3
     root = tree.root(lie.tree.edge(7))
-    evidence = [note for _, note in held.unlike_tree(7, root, world.pinned)]
+    evidence = [note for _, note, _ in held.unlike_tree(7, root, world.pinned)]
     assert evidence == [paths.remembered.read_bytes()] * 2
 
 
@@ -101,7 +101,7 @@ def test_files_that_were_altered_here_are_no_fault_of_the_log(
     (paths.receipts / "5.statement").unlink()
     found = faults(world, ledger, HeldLog.of(paths))
     assert [message.split(": ")[0] for message in found[:2]] == ["4.tlog-proof", "5.tlog-proof"]
-    assert found[2:] == [f"{paths.remembered} was altered: its checkpoint is not one that the log has signed"]
+    assert found[2:] == [f"{paths.remembered} was altered: its checkpoint is not one that the log signed"]
     paths.remembered.write_bytes(b"torn")
     assert paths.remembered in HeldLog.of(paths).broken
 
@@ -111,6 +111,6 @@ def test_a_file_that_goes_away_meanwhile_is_named(
 ) -> None:
     held = HeldLog.of(paths)
     paths.remembered.unlink()
-    found = [message for message, _ in held.unlike_tree(7, bytes(32), world.pinned)]
+    found = [message for message, *_ in held.unlike_tree(7, bytes(32), world.pinned)]
     assert any(f"{paths.remembered} was altered" in message for message in found)
     assert ledger.head().size == 7
