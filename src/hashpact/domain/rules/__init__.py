@@ -70,11 +70,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hashpact.domain import statements
-from hashpact.domain.kinds import ADMIN, Case, Genesis, moment
+from hashpact.domain.kinds import Case, Genesis, moment
 from hashpact.domain.rules import authors
 from hashpact.domain.state import Charter, Record, View
 from hashpact.domain.statements import SignedStatement, Statement
-from hashpact.errors import ConflictError, InvalidInputError, NotPermittedError, RequestReusedError
+from hashpact.errors import ConflictError, InvalidInputError, RequestReusedError
 
 
 def decide(view: View, index: int, signed: SignedStatement) -> tuple[Record, ...]:
@@ -134,7 +134,4 @@ def _charter(before: Charter | None, index: int, statement: Statement) -> Charte
     if before is not None or index != 0:
         msg = "a genesis statement is only ever leaf 0"
         raise ConflictError(msg)
-    if statement.member != ADMIN:
-        msg = f"a genesis statement is made by {ADMIN!r}"
-        raise NotPermittedError(msg)
     return body.proposed(statement.log)
