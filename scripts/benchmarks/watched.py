@@ -19,15 +19,15 @@ WORKERS: Final = os.cpu_count() or 1
 def measured(*arguments: str) -> dict[str, Any]:
     """What a command took, with its start. Raises SystemExit if it has found a fault, or failed."""
     start = time.perf_counter()
-    command = [sys.executable, "-m", "benchmarks.watched", *arguments]
-    ran = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603  # this module
+    program = [sys.executable, "-m", "benchmarks.watched", *arguments]
+    ran = subprocess.run(program, check=False, capture_output=True, text=True)  # noqa: S603  # this module
     seconds = time.perf_counter() - start
     if ran.returncode not in {exits.OK, exits.NEWS}:
         sys.exit(f"{' '.join(arguments)}: {ran.stderr}{ran.stdout}")
     return {"seconds": seconds, **json.loads(ran.stdout.splitlines()[-1])}
 
 
-def main() -> int:
+def command() -> int:
     """Run the command, then print what it took.
 
     The memory is this process's largest, and for each of its workers as much as the largest of them.
@@ -41,4 +41,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command())

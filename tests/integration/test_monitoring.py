@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.server
 import json
 import os
@@ -119,6 +120,19 @@ def test_tiles_are_monitored_without_a_server(watched: Watched, capsys: pytest.C
     assert "not a checkpoint" in event["message"]
     (evidence,) = (watched.directory / "state-evidence").iterdir()
     assert json.loads((evidence / "report.json").read_text())["faults"][0]["topic"] == "checkpoint"
+
+
+def test_a_log_is_monitored_from_the_web(watched: Watched, capsys: pytest.CaptureFixture[str]) -> None:
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=watched.mirror("web"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        place = f"http://127.0.0.1:{server.server_address[1]}"
+        arguments = watched.command("--member", "lotus-forum", "--once", "--history", place=place)
+        assert run(arguments) == exits.NEWS
+        assert run(arguments) == exits.OK
+        server.shutdown()
+    events = told(capsys.readouterr().out)
+    assert [event["leaf"] for event in events if event["type"] == "leaf.own"] == watched.entries
 
 
 def test_a_log_that_was_rolled_back_has_an_exit_status_of_its_own(

@@ -45,7 +45,7 @@ def _jurisdictions(
         "hashpact monitor /mirror/example.org --state log.state --member lotus-forum --once",
     )
 )
-@click.argument("source", metavar="ADDRESS|DIR")
+@click.argument("source", metavar="ADDRESS|URL|DIR")
 @click.option(
     "--state",
     metavar="FILE",
@@ -105,8 +105,8 @@ def monitor(  # noqa: PLR0913, PLR0917 - an argument for each option
 ) -> None:
     """Audit a log, then only what is new in it, and tell what concerns a member.
 
-    ADDRESS is a server's HOST:PORT, DIR a directory of tiles. What was derived stays in the file. An event is
-    told at least once: after a crash one may come again, with the same id.
+    ADDRESS is a server's HOST:PORT, DIR a directory of tiles, URL where such are published. What was derived
+    stays in the file. An event is told at least once: after a crash one may come again, with the same id.
 
     With --once the exit status is 0 if there is nothing new, 10 for news, 11 for a log that is too old, 12
     for a log that contradicts itself, and 1 for any other fault.
