@@ -59,7 +59,7 @@ _DIFFERENT: Final = 100_000
 """Differing records that are read again at most."""
 _REPORTED: Final = 64
 """Leaves between two reports of progress."""
-_SAVED: Final = 200_000
+_SAVED: Final = 500_000
 """Leaves between two calls of ``saved``."""
 
 
@@ -73,7 +73,7 @@ class Auditor:
     Without ``genesis`` any is accepted. ``audited`` is the signed checkpoint that an earlier audit has ended
     with. ``max_age`` is how many seconds ago witnesses may have cosigned the newest checkpoint (None: 24
     hours); of a log without witnesses, how old the newest statement may be. ``demands`` is a witness policy
-    besides the log's own. ``seen`` is called with each leaf that is folded, ``saved`` every 200,000 leaves.
+    besides the log's own. ``seen`` is called with each leaf that is folded, ``saved`` every 500,000 leaves.
     """
 
     def __init__(  # noqa: PLR0913  # what is known beforehand
@@ -348,7 +348,7 @@ class Auditor:
     def _reported(self, entries: Sequence[int] | None, beside: GivenEntries) -> Iterator[Record]:
         done = 0
         total = self._fold.file.count(Entry) if entries is None else len(entries)
-        for record in self._source.records(self._size, entries):
+        for record in self._source.records(self._fold.file.entries_end(), entries):
             if isinstance(record, GivenEntry):
                 beside.add(record)
                 if len(beside.wrong) >= MAX_FINDINGS:

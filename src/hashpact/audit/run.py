@@ -1,4 +1,4 @@
-"""The composition root of an auditor: reads a log from a home, a server or a mirror, and keeps the outcome.
+"""The composition root of an auditor: reads a log from a home, a server or tiles, and keeps the outcome.
 
 An audit that finds nothing wrong keeps its last checkpoint, for the next audit to extend. An audit that finds
 a fault leaves that file alone and writes the evidence.
@@ -18,7 +18,7 @@ from pathlib import Path
 from hashpact.audit.auditor import audit_whole
 from hashpact.audit.findable import unlike_the_log
 from hashpact.audit.findings import MAX_FINDINGS, Finding, Progress, Report
-from hashpact.audit.remote import ServerSource, TileSource
+from hashpact.audit.remote import ServerSource, TileSource, tile_source
 from hashpact.audit.source import Source, ledger_source
 from hashpact.clock import unix_time
 from hashpact.config import MAX_SIZE
@@ -28,12 +28,13 @@ from hashpact.home.opening import Home, open_home
 from hashpact.keys.passphrase import Passphrases
 from hashpact.log import checkpoint
 from hashpact.log.policy import WitnessPolicy
+from hashpact.log.tiles import CHECKPOINT
 from hashpact.lookup.directory import IndexFiles
 from hashpact.lookup.native import NativeIndex
 from hashpact.member.paths import ProfilePaths
 from hashpact.member.profile import Profile
 from hashpact.service.follow import check_reflects
-from hashpact.storage.published import CHECKPOINT, Mirror
+from hashpact.storage.published import Directory, Mirror
 from hashpact.wire.client.attempts import Pace
 from hashpact.wire.client.connection import Connection
 from hashpact.wire.client.endpoint import Endpoint
@@ -80,29 +81,30 @@ def audit_endpoint(endpoint: Endpoint, reader: str, known: AuditSettings, progre
         return audit(ServerSource(connection, reader), known, progress)
 
 
-def audit_mirror(directory: Path, known: AuditSettings, progress: Progress) -> Report:
-    """Audit the log whose checkpoint and tiles lie in a directory. Raises ConfigError if none do."""
-    if not (directory / CHECKPOINT).exists():
-        msg = f"{directory} has no file {CHECKPOINT}: it is no directory of tiles"
-        raise ConfigError(msg)
-    return audit(TileSource(Mirror(directory)), known, progress)
+def audit_mirror(place: str, known: AuditSettings, progress: Progress) -> Report:
+    """Audit the log whose checkpoint and tiles lie in a directory, or below an http or https URL.
+
+    Raises ConfigError if a directory has none.
+    """
+    with tile_source(place) as source:
+        return audit(source, known, progress)
 
 
 def verify_home(directory: Path, known: AuditSettings, progress: Progress) -> Report:
     """Audit the ledger of a home with all that is stored in it, then what it has published, then its index.
 
-    Its server may run meanwhile. The published checkpoint is one that the ledger must reach.
+    Its server may run meanwhile. The checkpoint published in the home is one that the ledger must reach.
     """
     with open_home(directory, check_head=False) as home:
-        published = Mirror(home.paths.log) if (home.paths.log / CHECKPOINT).exists() else None
-        audited = None if published is None else published.checkpoint()
+        places = [place for place in home.published() if (place / CHECKPOINT).exists()]
+        audited = Mirror(Directory(places[0])).checkpoint() if home.paths.log in places else None
         with ledger_source(home.ledger) as source:
             report = _audited(source, known, progress, audited if _is_checkpoint(audited) else None)
-        if published is not None:
-            tiles = _audited(
-                TileSource(published), AuditSettings(known.evidence, report.genesis), progress, None
-            )
-            below = (replace(each, message=f"published: {each.message}") for each in tiles.findings)
+        for place in places:
+            copy = TileSource(Mirror(Directory(place)))
+            tiles = _audited(copy, AuditSettings(known.evidence, report.genesis), progress, None)
+            name = "published" if place == home.paths.log else str(place)
+            below = (replace(each, message=f"{name}: {each.message}") for each in tiles.findings)
             report = replace(report, findings=(*report.findings, *below))
         wrong = islice(_index_findings(home), MAX_FINDINGS)
         report = replace(report, findings=(*report.findings, *wrong))

@@ -31,8 +31,9 @@ TIMEOUT: Final = 8.0
 GRACE: Final = 0.1
 """Seconds that it then waits for the other witnesses."""
 
-_OK: Final = 200
-_CONFLICT: Final = 409
+OK: Final = 200
+CONFLICT: Final = 409
+
 _TRIES: Final = 3
 _WAITING: Final = 2
 
@@ -65,58 +66,72 @@ def _unheard(_witness: str, _time: int) -> None:
     """No-op."""
 
 
-@dataclass(slots=True)
+@dataclass
 class WitnessLink:
-    """One witness of a log, and the size that it reported last."""
+    """One witness of a log, and the size that it reported last.
+
+    ``also`` is another key of it, whose cosignature is taken if it is there.
+    """
 
     witness: Witness
     post: Post = field(repr=False)
     size: int = 0
     heard: Heard = field(default=_unheard, repr=False)
+    also: Witness | None = None
 
     def cosign(self, signed: checkpoint.SignedCheckpoint, consistency: Consistency) -> bytes:
-        """Its cosignature line, verified.
+        """Its cosignature line, verified, and that of its other key if it gave one.
 
         Raises UnavailableError if it gives none, ConflictError if it has cosigned a larger size of the log.
         """
+        return self.verified(signed, self.offer(signed, consistency))
+
+    def close(self) -> None:
+        """Begin no further request; one that is under way ends by itself."""
+
+    def offer(self, signed: checkpoint.SignedCheckpoint, consistency: Consistency) -> bytes:
+        """What it answers once it has taken the checkpoint. Raises as `cosign`."""
         stated = signed.checkpoint
-        reply = Reply(_CONFLICT, b"")
+        reply = Reply(CONFLICT, b"")
         for _ in range(_TRIES):
-            self._check_not_ahead(stated.size)
+            self.check_not_ahead(self.size, stated.size)
             proof = consistency(self.size) if self.size else ()
             reply = self.post(witnessing.encode(self.size, proof, signed.data))
-            if reply.status == _OK:
-                line = self._verified(signed, reply.body)
+            if reply.status == OK:
                 self.size = stated.size
-                return line
-            if reply.status != _CONFLICT:
+                return reply.body
+            if reply.status != CONFLICT:
                 break
             self.size = self._read_size(reply.body)
-        self._check_not_ahead(stated.size)
+        self.check_not_ahead(self.size, stated.size)
+        raise self.refused(reply)
+
+    def refused(self, reply: Reply) -> UnavailableError:
+        """The error for an answer that is no cosignature."""
         text = reply.body[:200].decode("ascii", "replace").strip()
-        msg = f"{self.witness.name} answered {reply.status}: {text}"
-        raise UnavailableError(msg)
+        return UnavailableError(f"{self.witness.name} answered {reply.status}: {text}")
 
-    def _check_not_ahead(self, size: int) -> None:
-        if self.size > size:
-            msg = f"{self.witness.name} has cosigned size {self.size} of this log, more than {size}"
-            raise ConflictError(msg, size=str(self.size))
+    def check_not_ahead(self, known: int, size: int) -> None:
+        """Raise ConflictError if it knows more of the log than the checkpoint's size."""
+        if known > size:
+            msg = f"{self.witness.name} has cosigned size {known} of this log, more than {size}"
+            raise ConflictError(msg, size=str(known))
 
-    def _verified(self, signed: checkpoint.SignedCheckpoint, lines: bytes) -> bytes:
-        """The line of this witness among those it answered with; the others are not verified."""
+    def verified(self, signed: checkpoint.SignedCheckpoint, lines: bytes) -> bytes:
+        """The lines of this witness among those it answered with; the others are not verified."""
         try:
             opened = note.parse(note.join(signed.note.text, [lines]), checkpoint.MAX_SIZE)
-            for line in opened.signatures:
-                alone = note.Note(signed.note.text, (line,))
-                time = cosignature.verify(alone, self.witness, keys.verify)
-                if time is not None:
-                    self.heard(self.witness.name, time)
-                    return line.line()
+            own = _line(opened, self.witness)
+            other = None if self.also is None else _line(opened, self.also)
         except (MalformedError, BadSignatureError) as error:
             msg = f"{self.witness.name} answered with no cosignature of its own: {error}"
             raise UnavailableError(msg) from error
-        msg = f"{self.witness.name} answered with no cosignature of its own"
-        raise UnavailableError(msg)
+        if own is None:
+            msg = f"{self.witness.name} answered with no cosignature of its own"
+            raise UnavailableError(msg)
+        line, time = own
+        self.heard(self.witness.name, time)
+        return line if other is None else line + other[0]
 
     def _read_size(self, body: bytes) -> int:
         try:
@@ -124,6 +139,15 @@ class WitnessLink:
         except MalformedError as error:
             msg = f"{self.witness.name} answered with a malformed size"
             raise UnavailableError(msg) from error
+
+
+def _line(opened: note.Note, witness: Witness) -> tuple[bytes, int] | None:
+    """The first line of that witness's key, and its time. Raises BadSignatureError."""
+    for line in opened.signatures:
+        time = cosignature.verify(note.Note(opened.text, (line,)), witness, keys.verify)
+        if time is not None:
+            return line.line(), time
+    return None
 
 
 class Quorum:
@@ -176,6 +200,7 @@ class Quorum:
     def close(self) -> None:
         """Send no further requests. One that is under way ends by itself."""
         for line in self._lines:
+            line.asked.close()
             line.thread.shutdown(wait=False, cancel_futures=True)
 
     def _ask(self, signed: bytes, consistency: Consistency) -> tuple[list[Future[bytes]], threading.Event]:

@@ -55,9 +55,10 @@ max_age_option = click.option(
     epilog=example(
         "hashpact audit hashpact.example.org:8443 --profile lotus-forum",
         "hashpact audit /mirror/example.org --genesis 9c1f... --from last-checkpoint",
+        "hashpact audit https://log.example.org --genesis 9c1f... --from last-checkpoint",
     )
 )
-@click.argument("source", metavar="ADDRESS|DIR")
+@click.argument("source", metavar="ADDRESS|URL|DIR")
 @click.option(
     "--profile",
     metavar="DIR",
@@ -89,17 +90,19 @@ def audit(  # noqa: PLR0913, PLR0917 - an argument for each option
 ) -> None:
     """Derive a whole log again from its leaves, and compare it with what its server or mirror says.
 
-    ADDRESS is a server's HOST:PORT, DIR a directory of tiles. The exit status is 1 if anything is wrong.
+    ADDRESS is a server's HOST:PORT, URL where its log is published, DIR a directory of tiles.
+    The exit status is 1 if anything is wrong.
     """
     from hashpact.audit import run  # noqa: PLC0415 - late: loads gRPC
+    from hashpact.audit.remote import is_url  # noqa: PLC0415 - as above
 
     beside = profile if profile is not None else Path()
     known = run.AuditSettings(_evidence(evidence, beside), genesis, last, max_age)
-    if Path(source).is_dir():
-        _run(lambda progress: run.audit_mirror(Path(source), known, progress), known, as_json=as_json)
+    if is_url(source) or Path(source).is_dir():
+        _run(lambda progress: run.audit_mirror(source, known, progress), known, as_json=as_json)
         return
     if profile is None:
-        msg = f"{source} is no directory, so it is a server: name a member's profile with --profile"
+        msg = f"{source} is no directory or URL, so it is a server: name a member's profile with --profile"
         raise click.UsageError(msg)
     _run(
         lambda progress: run.audit_server(profile, source, passphrases(), known, progress),
