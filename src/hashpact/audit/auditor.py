@@ -388,10 +388,7 @@ def audit_whole(  # noqa: PLR0913  # as the Auditor
     demands: WitnessPolicy | None = None,
     held: HeldLog | None = None,
 ) -> Report:
-    """Audit a log from its first leaf, and hold what a profile has of it against that.
-
-    Raises as `Auditor.run`, and UnavailableError as `scratch`.
-    """
+    """Audit a log from its first leaf. Raises as `Auditor.run`, and UnavailableError as `scratch`."""
     with scratch() as fold:
         watch = HeldWatch(held or HeldLog(), fold)
         report = Auditor(
