@@ -63,6 +63,7 @@ def show(home: Path, *, as_json: bool) -> None:
                     for admin in charter.admins
                 ],
                 "log_keys": [key.hex() for key in charter.log_keys],
+                "attestation_keys": [key.hex() for key in charter.attestation_keys],
             }
         )
         return
@@ -77,6 +78,8 @@ def show(home: Path, *, as_json: bool) -> None:
     )
     for key in charter.log_keys:
         click.echo(f"checkpoints are signed by {key.hex()}")
+    for key in charter.attestation_keys:
+        click.echo(f"answers to checks are attested by {key.hex()}")
 
 
 @root.command(
@@ -99,6 +102,14 @@ def show(home: Path, *, as_json: bool) -> None:
 @click.option(
     "--log-key", "log_keys", metavar="PUBLIC", type=_public, multiple=True, help="The log's keys. [as now]"
 )
+@click.option(
+    "--attestation-key",
+    "attestation_keys",
+    metavar="PUBLIC",
+    type=_public,
+    multiple=True,
+    help="The keys that attest answers to checks. [as now]",
+)
 @click.option("--out", metavar="FILE", type=Path, required=True, help="The file to write; a new one.")
 @named_option
 @json_option
@@ -108,6 +119,7 @@ def propose(  # noqa: PLR0913, PLR0917 - an argument for each option
     remove: tuple[str, ...],
     threshold: int | None,
     log_keys: tuple[bytes, ...],
+    attestation_keys: tuple[bytes, ...],
     out: Path,
     named: str | None,
     *,
@@ -125,7 +137,13 @@ def propose(  # noqa: PLR0913, PLR0917 - an argument for each option
             raise ConfigError(msg)
         admins = (*(admin for admin in charter.admins if admin.name not in remove), *add)
         body = Root(
-            charter.root_version + 1, admins, threshold or charter.threshold, log_keys or charter.log_keys
+            charter.root_version + 1,
+            admins,
+            threshold or charter.threshold,
+            log_keys or charter.log_keys,
+            charter.witnesses,
+            charter.witness_quorum or None,
+            attestation_keys or charter.attestation_keys,
         )
         draft = drafter(opened, named).draft(body)
     write_draft(out, [draft], as_json=as_json)
