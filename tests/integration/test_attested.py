@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from attesting import KEY, attester_of
-from builders import World, fingerprint
+from attesting import AttestedWorld, attester_of
+from builders import fingerprint
 from clearinghouse import Clearinghouse, Connect
 
 from hashpact.domain.fingerprints import PDQ
@@ -15,7 +15,7 @@ from hashpact.domain.fingerprints import PDQ
 @pytest.fixture
 async def founded() -> AsyncIterator[Clearinghouse]:
     """A clearinghouse whose charter names an attestation key, and which has it."""
-    found = Clearinghouse(World(attestation_keys=(KEY.public,)))
+    found = Clearinghouse(AttestedWorld())
     found.alter(attester=attester_of(found))
     yield found
     await found.stop()
@@ -26,5 +26,4 @@ async def test_smoke(house: Clearinghouse, connect: Connect) -> None:
     shared = fingerprint(PDQ, "a")
     receipt = await call("submit", [shared], labels=["ncii"])
     answer = await call("check", [shared], attest=True)
-    print(answer, answer.attestation.opened())
     assert [m.entry for m in answer.matches] == [receipt.index]

@@ -127,7 +127,6 @@ class World:
     entropy: FakeEntropy = field(default_factory=FakeEntropy)
     admins: tuple[Identity, ...] = (Identity.of(ADMIN, "alice"), Identity.of(ADMIN, "bob"))
     log_keys: tuple[bytes, ...] = (Identity.of("log").public,)
-    attestation_keys: tuple[bytes, ...] = ()
 
     def statement(
         self,
@@ -227,8 +226,7 @@ class World:
     def found(self, ledger: Ledger, *members: str) -> None:
         """Write the founding leaves into an empty ledger, through the services."""
         administrators = self.administrators(ledger)
-        policy = Policy(1, tuple(sorted(LABELS)))
-        administrators.found_by(2, self.log_keys, policy, attestation_keys=self.attestation_keys)
+        administrators.found(2, self.log_keys, LABELS)
         for member_id in members:
             who = Identity.of(member_id)
             administrators.enrol(member_id, BOTH, who.key, who.private)

@@ -24,24 +24,24 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from hashpact.audit.records import Difference, differences, records_of, unlike
+from hashpact.audit.rows import TileRows, start_of
 from hashpact.audit.source import ReportedLeaf, Source
 from hashpact.domain import keys
 from hashpact.domain.fingerprints import commitment
 from hashpact.domain.kinds import AnyBody, moment
 from hashpact.domain.ports import Clock
 from hashpact.domain.rules.replay import Replay
-from hashpact.domain.state import Entry, Leaf, Record
+from hashpact.domain.state import Entry, Leaf, Record, State
 from hashpact.domain.statements import Statement
 from hashpact.errors import BadSignatureError, CorruptError, InvalidInputError, MalformedError, NotFoundError
 from hashpact.log import checkpoint, tiles, tree
 from hashpact.log.checkpoint import SignedCheckpoint
-from hashpact.log.tiles import HEIGHT, WIDTH, Tile
+from hashpact.log.tiles import Tile
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with how many of how many leaves are done, then with the entries whose state is compared."""
@@ -71,7 +71,8 @@ class Report:
     """The result of an audit. ``checkpoint`` is the newest signed one, None if nothing is signed yet.
 
     ``root`` is that of the tree of all ``size`` leaves; ``genesis`` the SHA-256 of leaf 0. ``counts`` are the
-    statements by kind; ``newest`` is the moment of the newest one, in Unix seconds.
+    statements by kind; ``newest`` is the moment of the newest one, in Unix seconds. So many kept ``answers``
+    were compared.
     """
 
     origin: str | None
@@ -84,6 +85,21 @@ class Report:
     counts: Mapping[str, int]
     newest: int
     findings: tuple[Finding, ...]
+    answers: int = 0
+
+
+class Watcher(Protocol):
+    """What else is compared with the log, while an audit derives it."""
+
+    def leaf(
+        self, reported: ReportedLeaf, body: AnyBody | None, state: State, edge: tuple[bytes, ...]
+    ) -> Iterator[Finding]:
+        """What is wrong once a leaf is folded: its body if it has one, the state and right edge then."""
+        ...
+
+    def end(self, size: int) -> Iterator[Finding]:
+        """What is wrong once all ``size`` leaves are folded."""
+        ...
 
 
 class _Stop(Exception):  # noqa: N818  # not an error: there is enough evidence
@@ -94,7 +110,7 @@ class Auditor:
     """Audits one log once. ``genesis`` is the SHA-256 of leaf 0 that is pinned, None to accept any.
 
     ``audited`` is the signed checkpoint that an earlier audit has ended with. ``max_age`` is how many seconds
-    the newest statement may be old.
+    the newest statement may be old. A ``watcher`` follows the leaves.
     """
 
     def __init__(  # noqa: PLR0913  # what is known beforehand
@@ -106,6 +122,7 @@ class Auditor:
         genesis: bytes | None = None,
         audited: bytes | None = None,
         max_age: int | None = None,
+        watcher: Watcher | None = None,
     ) -> None:
         self._source = source
         self._clock = clock
@@ -113,9 +130,10 @@ class Auditor:
         self._genesis = genesis
         self._audited = None if audited is None else checkpoint.parse(audited)
         self._max_age = max_age
+        self._watcher = watcher
         self._replay = Replay()
         self._edge: tuple[bytes, ...] = ()
-        self._rows = _Rows()
+        self._rows = TileRows()
         self._first = b""
         self._counts: Counter[str] = Counter()
         self._documents: set[bytes] = set()
@@ -132,6 +150,8 @@ class Auditor:
             self._tree()
             self._state()
             self._freshness()
+            if self._watcher is not None:
+                self._take(self._watcher.end(self._size))
         except _Stop:
             pass
         except (CorruptError, InvalidInputError, NotFoundError) as error:
@@ -163,9 +183,13 @@ class Auditor:
         return b"" if self._newest is None else self._newest.data
 
     def _find(self, topic: str, index: int | None, message: str, **evidence: bytes) -> None:
-        self._findings.append(Finding(topic, index, message, evidence))
-        if len(self._findings) >= MAX_FINDINGS:
-            raise _Stop
+        self._take((Finding(topic, index, message, evidence),))
+
+    def _take(self, findings: Iterable[Finding]) -> None:
+        for finding in findings:
+            self._findings.append(finding)
+            if len(self._findings) >= MAX_FINDINGS:
+                raise _Stop
 
     def _tree(self) -> None:
         """Fold every leaf, stopping at each size of which a checkpoint is signed."""
@@ -254,6 +278,9 @@ class Auditor:
         if known is not None and known.checkpoint.size == self._size and self._root != known.checkpoint.root:
             message = f"the first {self._size} leaves are not those that were audited: it is another history"
             self._find("checkpoint", 0, message, audited=known.data, checkpoint=self._served())
+        if self._watcher is not None:
+            body = None if statement is None else statement.body
+            self._take(self._watcher.leaf(reported, body, self._replay.state, self._edge))
 
     def _compare_leaf(
         self, reported: ReportedLeaf, hashes: tuple[bytes, tuple[bytes, ...]], statement: Statement
@@ -309,11 +336,11 @@ class Auditor:
             data = self._source.tile(tile)
             theirs = None if data is None else tiles.parse_hashes(tile, data)
         except (CorruptError, InvalidInputError, NotFoundError) as error:
-            self._find("tile", _start(tile, 0), f"{tile.path}: {error}")
+            self._find("tile", start_of(tile, 0), f"{tile.path}: {error}")
             return
         for place, (derived, served) in enumerate(zip(hashes, theirs or hashes, strict=True)):
             if derived != served:
-                index = _start(tile, place)
+                index = start_of(tile, place)
                 message = f"{tile.path}: hash {place}, which begins at leaf {index}, is not the tree's"
                 self._find("tile", index, message, **{tile.path.replace("/", "-"): data or b""})
                 return
@@ -360,39 +387,3 @@ class Auditor:
         if self._max_age is not None and self._clock() - newest > self._max_age:
             message = f"the newest statement is {self._clock() - newest} s old, more than {self._max_age} s"
             self._find("freshness", self._size - 1, message)
-
-
-class _Rows:
-    """The hash tiles of a tree as its leaves are added; it holds one tile of each level."""
-
-    def __init__(self) -> None:
-        self._levels: list[list[bytes]] = []
-        self._size = 0
-
-    def add(self, nodes: Sequence[bytes]) -> Iterator[tuple[Tile, Sequence[bytes]]]:
-        """Add a leaf: its hash, and the roots of the subtrees of 2, 4 ... leaves that it ends.
-
-        Gives the tiles that become full.
-        """
-        self._size += 1
-        for level in count():
-            if self._size % (1 << level * HEIGHT):
-                return
-            if level == len(self._levels):
-                self._levels.append([])
-            row = self._levels[level]
-            row.append(nodes[level * HEIGHT])
-            if len(row) == WIDTH:
-                yield Tile(level, (self._size >> level * HEIGHT) // WIDTH - 1), tuple(row)
-                row.clear()
-
-    def partial(self) -> Iterator[tuple[Tile, Sequence[bytes]]]:
-        """The tiles that are not full yet."""
-        for level, row in enumerate(self._levels):
-            if row:
-                yield Tile(level, (self._size >> level * HEIGHT) // WIDTH, len(row)), tuple(row)
-
-
-def _start(tile: Tile, place: int) -> int:
-    """The first leaf below one hash of a tile."""
-    return (tile.number * WIDTH + place) << (tile.level or 0) * HEIGHT

@@ -60,14 +60,15 @@ class TileSource:
 
 
 class ServerSource:
-    """A server as a source, through a member's connection."""
+    """A server as a source, through a member's connection; ``private``: with entries' private parts."""
 
     reports: Final[frozenset[type[Record]]] = frozenset({Member, Key, Entry, Opinion})
     only_standing = True
     only_published = False
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, private: bool = False) -> None:
         self._connection = connection
+        self._private = private
 
     def checkpoints(self) -> Iterator[bytes]:
         """The newest signed checkpoint."""
@@ -78,9 +79,10 @@ class ServerSource:
         return None
 
     def leaves(self, start: int, stop: int) -> Iterator[ReportedLeaf]:
-        """The leaves, with nothing stored beside them."""
-        feed = feeds.leaves(LeavesRequest(start, stop))
-        return (ReportedLeaf(leaf.index, leaf.statement) for leaf in self._connection.stream(feed, TIMEOUT))
+        """The leaves, with nothing stored beside them but the private parts of entries if they are wanted."""
+        feed = feeds.leaves(LeavesRequest(start, stop, self._private))
+        leaves = self._connection.stream(feed, TIMEOUT)
+        return (ReportedLeaf(leaf.index, leaf.statement, leaf.private or None) for leaf in leaves)
 
     def tile(self, tile: Tile) -> bytes:
         """The bytes of a hash tile."""

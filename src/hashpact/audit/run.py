@@ -10,15 +10,17 @@ import contextlib
 import json
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from hashpact.audit.auditor import MAX_FINDINGS, Auditor, Finding, Progress, Report
+from hashpact.audit.canaries import canaries
 from hashpact.audit.findable import unlike_the_log
 from hashpact.audit.remote import ServerSource, TileSource
 from hashpact.audit.source import Source, ledger_source
+from hashpact.audit.withheld import AnswerAudit
 from hashpact.clock import unix_time
 from hashpact.config import MAX_SIZE
 from hashpact.durable import new_directory, read_bytes, write_private, write_public
@@ -28,8 +30,10 @@ from hashpact.keys.passphrase import Passphrases
 from hashpact.log import checkpoint
 from hashpact.lookup.directory import IndexFiles
 from hashpact.lookup.native import NativeIndex
+from hashpact.member.clients import Client
 from hashpact.member.paths import ProfilePaths
 from hashpact.member.profile import Profile
+from hashpact.member.trusting.answers import AnswerStore
 from hashpact.service.follow import check_reflects
 from hashpact.storage.published import CHECKPOINT, Mirror
 from hashpact.wire.client.attempts import Pace
@@ -43,13 +47,18 @@ class AuditSettings:
 
     ``genesis`` is the SHA-256 of leaf 0, None to accept any. ``last`` is the file of the checkpoint that
     was audited last, which need not exist yet; None to keep none. ``evidence`` is the directory to make if
-    something is wrong. ``max_age`` is how many seconds the newest statement may be old.
+    something is wrong. ``max_age`` is how many seconds the newest statement may be old. ``answers`` are kept
+    answers to compare, for which a server must give private parts. So many ``canaries`` are checked, drawn by
+    the ``seed``.
     """
 
     evidence: Path
     genesis: bytes | None = None
     last: Path | None = None
     max_age: int | None = None
+    answers: AnswerStore | None = None
+    canaries: int = 0
+    seed: int = 0
 
 
 def audit_server(
@@ -60,20 +69,24 @@ def audit_server(
     The profile's genesis is pinned unless another is given, and it keeps the last checkpoint.
     """
     loaded = Profile.load(profile, passphrases).at(address)
-    pinned = AuditSettings(
-        known.evidence,
-        known.genesis or loaded.genesis,
-        known.last or ProfilePaths(profile).audited,
-        known.max_age,
-    )
-    return audit_endpoint(loaded.endpoint, pinned, progress)
+    genesis, last = known.genesis or loaded.genesis, known.last or ProfilePaths(profile).audited
+    pinned = replace(known, genesis=genesis, last=last)
+    with Client(loaded) as client:
+        return audit_endpoint(
+            loaded.endpoint, pinned, progress, canaries(client, known.canaries, known.seed, progress)
+        )
 
 
-def audit_endpoint(endpoint: Endpoint, known: AuditSettings, progress: Progress) -> Report:
-    """Audit the log of the server there, as the member that the channel authenticates."""
+def audit_endpoint(
+    endpoint: Endpoint, known: AuditSettings, progress: Progress, also: Iterable[Finding] = ()
+) -> Report:
+    """Audit the log of the server there, as the member that the channel authenticates.
+
+    Faults that are found ``also`` are looked for in the end.
+    """
     pace = Pace(time.monotonic, random.random)
     with contextlib.closing(Connection(endpoint, pace)) as connection:
-        return audit(ServerSource(connection), known, progress)
+        return audit(ServerSource(connection, private=known.answers is not None), known, progress, also)
 
 
 def audit_mirror(directory: Path, known: AuditSettings, progress: Progress) -> Report:
@@ -119,7 +132,7 @@ def _index_findings(home: Home) -> Iterator[Finding]:
         yield Finding("index", None, f"the saved index cannot be used, a server makes it again: {error}")
 
 
-def audit(source: Source, known: AuditSettings, progress: Progress) -> Report:
+def audit(source: Source, known: AuditSettings, progress: Progress, also: Iterable[Finding] = ()) -> Report:
     """Audit a log, then keep its checkpoint if nothing is wrong, or else the evidence.
 
     Raises ConfigError if what is known cannot be read or the outcome cannot be written, and UnavailableError
@@ -132,6 +145,7 @@ def audit(source: Source, known: AuditSettings, progress: Progress) -> Report:
             msg = f"{known.last} is not a checkpoint; name one that an audit has kept"
             raise ConfigError(msg)
     report = _audited(source, known, progress, audited)
+    report = replace(report, findings=(*report.findings, *also))
     _write_evidence(known.evidence, report)
     if not report.findings and known.last is not None and report.checkpoint is not None:
         write_public(known.last, report.checkpoint, replace=True)
@@ -139,9 +153,17 @@ def audit(source: Source, known: AuditSettings, progress: Progress) -> Report:
 
 
 def _audited(source: Source, known: AuditSettings, progress: Progress, audited: bytes | None) -> Report:
-    return Auditor(
-        source, unix_time, progress, genesis=known.genesis, audited=audited, max_age=known.max_age
+    watcher = None if known.answers is None else AnswerAudit.of(known.answers)
+    report = Auditor(
+        source,
+        unix_time,
+        progress,
+        genesis=known.genesis,
+        audited=audited,
+        max_age=known.max_age,
+        watcher=watcher,
     ).run()
+    return report if watcher is None else replace(report, answers=watcher.compared)
 
 
 def _is_checkpoint(data: bytes | None) -> bool:
@@ -162,6 +184,7 @@ def summary(report: Report) -> dict[str, object]:
         "audited": report.audited,
         "statements": dict(report.counts),
         "newest": report.newest,
+        "answers": report.answers,
         "faults": [
             {"topic": each.topic, "index": each.index, "message": each.message} for each in report.findings
         ],

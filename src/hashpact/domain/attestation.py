@@ -135,7 +135,7 @@ def key_name(origin: str) -> str:
 
 
 def check_signed(parsed: Note, origin: str, publics: tuple[bytes, ...]) -> None:
-    """Raise LogKeyError unless one of the keys signed the note, ProofError if its signature does not verify."""
+    """Raise LogKeyError unless one of the keys signed the note, ProofError for a signature that is wrong."""
     name = key_name(origin)
     try:
         signed = [note.verify(parsed, name, public, keys.verify) for public in publics]

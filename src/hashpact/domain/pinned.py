@@ -22,8 +22,8 @@ class PinnedLog:
     """A log's origin, checkpoint keys and witnesses, which a reader has learned from a trusted source.
 
     ``since`` is the index of the statement that names the keys: they sign trees that have it, and no others.
-    Each of the ``policies`` wants its quorum of witnesses to have cosigned. ``attestation_keys`` attest answers
-    to checks.
+    Each of the ``policies`` wants its quorum of witnesses to have cosigned. ``attestation_keys`` attest
+    answers to checks.
     """
 
     origin: str

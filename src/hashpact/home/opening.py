@@ -29,7 +29,7 @@ from hashpact.keys import pkcs8
 from hashpact.keys.certificates import Credential
 from hashpact.keys.passphrase import Passphrases
 from hashpact.log import note
-from hashpact.service.attest import AttestationKey
+from hashpact.service.attest.attester import AttestationKey
 from hashpact.service.integrity import Integrity, LogKeys
 from hashpact.service.publish import Publisher
 from hashpact.service.read import Reader

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashpact.clock import unix_time
 from hashpact.home.opening import Home
 from hashpact.lookup.catalog import EntryCatalog
-from hashpact.service.attest import Attester
+from hashpact.service.attest.attester import Attester
 from hashpact.service.check import Checker
 
 

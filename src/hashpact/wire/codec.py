@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any, Final
 
 from hashpact.domain import keys, kinds, statements
-from hashpact.domain.attestation import MAX_NOTE, AttestedAnswer
 from hashpact.domain.checks import DEFAULT_LIMIT, MAX_QUERIES, Answer, Check, Filter, Match, Query, Transform
 from hashpact.domain.fingerprints import Fingerprint, Measure, type_named
 from hashpact.domain.kinds import MAX_ITEMS, MAX_LABELS
@@ -29,14 +28,13 @@ from hashpact.domain.messages import (
 )
 from hashpact.domain.state import SERIAL_SIZE, Key, Member, RevokedCertificate
 from hashpact.domain.statements import MAX_LEAF
-from hashpact.errors import InvalidInputError, ProofError
+from hashpact.errors import InvalidInputError
 from hashpact.wire.fields import (
     FIELDS_OF,
     count,
     each,
     entry_from_name,
     entry_to_name,
-    limited,
     member_from_name,
     member_to_name,
     number_in,
@@ -161,16 +159,6 @@ def answer_from_wire(response: check_pb2.CheckResponse) -> Answer:
     matches = each("matches", response.matches, match_from_wire)
     texts = optional_id(response, "texts")
     return Answer(matches, whole("position", response.position), response.truncated, texts)
-
-
-def attested_from_wire(request: bytes, response: check_pb2.CheckResponse) -> AttestedAnswer:
-    """The attested answer in a response to that request. Raises ProofError if there is none."""
-    if not response.HasField("attested"):
-        msg = "the server has answered without the attestation that was asked for"
-        raise ProofError(msg)
-    attested = response.attested
-    with within("attested"):
-        return AttestedAnswer(request, attested.answer, limited("note", attested.note, MAX_NOTE))
 
 
 def match_to_wire(match: Match) -> check_pb2.Match:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+MOST_CANARIES: Final = 1000
+"""Canaries of an audit, at most."""
 _SHOWN: Final = 20
 """As many faults are shown; the evidence has them all."""
 
@@ -45,6 +48,7 @@ _evidence_option = click.option(
 @click.command(
     epilog=example(
         "hashpact audit hashpact.example.org:8443 --profile lotus-forum",
+        "hashpact audit localhost:8443 --profile lotus-forum --answers lotus-forum/answers --canaries 20",
         "hashpact audit /mirror/example.org --genesis 9c1f... --from last-checkpoint",
     )
 )
@@ -68,6 +72,20 @@ _evidence_option = click.option(
 @click.option(
     "--max-age", metavar="SECONDS", type=click.IntRange(min=1), help="How old the newest statement may be."
 )
+@click.option(
+    "--answers",
+    metavar="DIR",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Compare the attested answers that are kept there with the log, each at its position.",
+)
+@click.option(
+    "--canaries",
+    metavar="N",
+    type=click.IntRange(0, MOST_CANARIES),
+    default=0,
+    help="Check for so many of one's own entries, which must be found. [0]",
+)
+@click.option("--seed", metavar="N", type=int, help="Draws the canaries; the same ones again. [random]")
 @_evidence_option
 @json_option
 def audit(  # noqa: PLR0913, PLR0917 - an argument for each option
@@ -76,6 +94,9 @@ def audit(  # noqa: PLR0913, PLR0917 - an argument for each option
     genesis: bytes | None,
     last: Path | None,
     max_age: int | None,
+    answers: Path | None,
+    canaries: int,
+    seed: int | None,
     evidence: Path | None,
     *,
     as_json: bool,
@@ -83,12 +104,27 @@ def audit(  # noqa: PLR0913, PLR0917 - an argument for each option
     """Derive a whole log again from its leaves, and compare it with what its server or mirror says.
 
     ADDRESS is a server's HOST:PORT, DIR a directory of tiles. The exit status is 1 if anything is wrong.
+    --answers and --canaries need a server, and a member with the role check or audit.
     """
     from hashpact.audit import run  # noqa: PLC0415 - late: loads gRPC
+    from hashpact.member.trusting.answers import AnswerStore  # noqa: PLC0415 - late, as above
 
     beside = profile if profile is not None else Path()
-    known = run.AuditSettings(_evidence(evidence, beside), genesis, last, max_age)
+    known = run.AuditSettings(
+        _evidence(evidence, beside),
+        genesis,
+        last,
+        max_age,
+        None if answers is None else AnswerStore(answers, passphrases()),
+        canaries,
+        secrets.randbelow(1 << 32) if seed is None else seed,
+    )
+    if canaries:
+        complain(f"the canaries are drawn by --seed {known.seed}")
     if Path(source).is_dir():
+        if answers is not None or canaries:
+            msg = "--answers and --canaries ask a server; name its HOST:PORT"
+            raise click.UsageError(msg)
         _run(lambda progress: run.audit_mirror(Path(source), known, progress), known, as_json=as_json)
         return
     if profile is None:
@@ -155,6 +191,8 @@ def _show(report: Report, what: str) -> None:
     click.echo(f"{signed}{earlier if not report.findings else ''}")
     click.echo(", ".join(f"{count} {kind}" for kind, count in report.counts.items()))
     click.echo(f"newest statement {rfc3339(report.newest)}")
+    if report.answers:
+        click.echo(f"{report.answers} attested answers compared")
     for finding in report.findings[:_SHOWN]:
         click.echo(f"FAULT {one_line(finding.message)}")
     if len(report.findings) > _SHOWN:

@@ -33,7 +33,7 @@ _SHARED: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Genesis(Body):
-    """Leaf 0: the administrators' keys, how many must sign, the log's keys, witnesses and attestation keys."""
+    """Leaf 0: the administrators' keys, how many must sign, the log's other keys and its witnesses."""
 
     kind: ClassVar[str] = "genesis"
     signers: ClassVar[Signers] = Signers.THRESHOLD

@@ -194,7 +194,7 @@ class Checks:
     def _asked(
         self, asked: Steps[Result], terms: CheckTerms, instead: Callable[[Unchecked], Result]
     ) -> Steps[Result]:
-        """What is asked through the circuit; if the server does not answer and the caller chose so, ``instead``."""
+        """What is asked, through the circuit; ``instead`` if nobody answers and the caller chose so."""
         try:
             with self._circuit.asking():
                 result = yield from asked

@@ -37,8 +37,8 @@ class CheckOptions(TypedDict, total=False):
     than ``strength``, by default possible, are left out. ``on_unavailable`` is used instead of the client's.
 
     ``attest`` asks for an answer that the clearinghouse has signed, which `check` and the checks of content
-    verify: `Answer.attestation`. ``keep`` is the directory, or `AnswerStore`, where it is kept, encrypted, and
-    asks for it too.
+    verify: `Answer.attestation`. ``keep`` asks for it too, and says where it is kept, encrypted: a directory,
+    or an `AnswerStore`, such as the profile's own, ``AnswerStore.of(client.profile)``.
     """
 
     filter: Filter

@@ -6,8 +6,8 @@ kept with the public key alone, so that a service which checks needs no passphra
     hashpact/answer/v1
     <32 bytes: an ephemeral X25519 public key> <AES-256-GCM ciphertext and tag>
 
-The AES key and nonce (32 and 12 bytes) are HKDF-SHA256 of the shared secret, with both public keys as salt and
-the first line as info. The plaintext is an ``AttestedCheck`` message, as proto/hashpact/wire/v1/check.proto has it.
+The AES key and nonce (32 and 12 bytes) are HKDF-SHA256 of the shared secret, with both public keys as salt
+and the first line as info. The plaintext is an ``AttestedCheck`` of proto/hashpact/wire/v1/check.proto.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -26,15 +26,17 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from google.protobuf.message import DecodeError
 
+from hashpact.config import MAX_SIZE
 from hashpact.domain.attestation import AttestedAnswer
 from hashpact.durable import alone, read_bytes, read_private, write_private
-from hashpact.errors import ConfigError, ProofError
+from hashpact.errors import ConfigError, InvalidInputError, ProofError
 from hashpact.keys import pkcs8
 from hashpact.keys.passphrase import Passphrases
+from hashpact.member.paths import ProfilePaths
+from hashpact.member.profile import Profile
+from hashpact.wire import attested as kept
 from hashpact.wire.client import forks
-from hashpact.wire.v1 import check_pb2
 
 FIRST_LINE: Final = b"hashpact/answer/v1\n"
 MAX_KEPT: Final = 10_000
@@ -64,6 +66,21 @@ class AnswerStore:
     _count: int = field(default=-1, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
+    @classmethod
+    def of(
+        cls, profile: Profile, directory: Path | None = None, passphrases: Passphrases | None = None
+    ) -> Self:
+        """The answers of a profile: in ``answers/`` there, or in another directory.
+
+        Their key lies open if the profile's channel key does. Raises ConfigError for a profile without files.
+        """
+        if profile.directory is None:
+            msg = "this profile has no directory to keep answers in"
+            raise ConfigError(msg)
+        paths = ProfilePaths(profile.directory)
+        unencrypted = b"ENCRYPTED" not in read_private(paths.tls, MAX_SIZE)
+        return cls(directory or paths.answers, passphrases or Passphrases(), unencrypted)
+
     def __post_init__(self) -> None:
         """Survive a fork."""
         forks.remember(self)
@@ -84,13 +101,9 @@ class AnswerStore:
         """
         public = self._recipient()
         _, stated = attested.opened()
-        message = check_pb2.AttestedCheck(
-            request=attested.request,
-            attested=check_pb2.Attested(answer=attested.answer, note=attested.note),
-        )
         digest = hashlib.sha256(attested.note).hexdigest()
         path = self.directory / f"{stated.time:010d}-{digest[:16]}{_SUFFIX}"
-        write_private(path, _sealed(message.SerializeToString(), public))
+        write_private(path, _sealed(kept.to_file(attested), public))
         with self._lock:
             self._count = self._count + 1 if self._count >= 0 else sum(1 for _ in self.files())
             full = self._count > MAX_KEPT + _SLACK
@@ -150,11 +163,11 @@ class AnswerStore:
         return key
 
     def _remove_oldest(self) -> None:
-        kept = sorted(self.files())
-        for path in kept[: max(0, len(kept) - MAX_KEPT)]:
+        found = sorted(self.files())
+        for path in found[: max(0, len(found) - MAX_KEPT)]:
             path.unlink(missing_ok=True)
         with self._lock:
-            self._count = min(len(kept), MAX_KEPT)
+            self._count = min(len(found), MAX_KEPT)
 
 
 def _sealed(plain: bytes, recipient: X25519PublicKey) -> bytes:
@@ -173,11 +186,10 @@ def _opened(path: Path, key: X25519PrivateKey) -> AttestedAnswer:
             raise ValueError  # noqa: TRY301 - the same as any other file that is none
         secret = key.exchange(X25519PublicKey.from_public_bytes(public))
         cipher, nonce = _cipher(secret, public + key.public_key().public_bytes_raw())
-        message = check_pb2.AttestedCheck.FromString(cipher.decrypt(nonce, sealed, FIRST_LINE))
-    except (InvalidTag, ValueError, DecodeError) as error:
+        return kept.from_file(cipher.decrypt(nonce, sealed, FIRST_LINE))
+    except (InvalidTag, ValueError, InvalidInputError) as error:
         msg = f"{path} is not an answer that this key has kept, or it was altered"
         raise ProofError(msg) from error
-    return AttestedAnswer(message.request, message.attested.answer, message.attested.note)
 
 
 def _cipher(secret: bytes, salt: bytes) -> tuple[AESGCM, bytes]:

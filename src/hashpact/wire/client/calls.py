@@ -29,6 +29,7 @@ from hashpact.domain.state import Receipt
 from hashpact.errors import CorruptError, ProofError
 from hashpact.governance import drafts
 from hashpact.governance.drafts import Draft
+from hashpact.wire import attested as attestations
 from hashpact.wire import batches, codec, details, evidence, fields, proposals
 from hashpact.wire.v1 import certificate_pb2, check_pb2, governance_pb2, log_pb2
 
@@ -86,7 +87,7 @@ def attested(asked: Check, nonce: bytes, log: PinnedLog, now: int) -> Call[Answe
     sent = request.SerializeToString()
 
     def read(data: bytes) -> Answer:
-        found = codec.attested_from_wire(sent, check_pb2.CheckResponse.FromString(data))
+        found = attestations.response_from_wire(sent, check_pb2.CheckResponse.FromString(data))
         stated = found.verify(log)
         answer = plain.read(found.answer)
         if answer.position != stated.position or stated.position < asked.min_position:

@@ -20,14 +20,14 @@ from hashpact.domain.state import Role
 from hashpact.errors import ConflictError
 from hashpact.keys.uses import LastUses
 from hashpact.service.append import Intake
-from hashpact.service.attest import Attester
+from hashpact.service.attest.attester import Attester
 from hashpact.service.check import Checker
 from hashpact.service.conduct import Desk
 from hashpact.service.propose import Proposals
 from hashpact.service.prove import Prover
 from hashpact.service.read import READERS, PrivateParts, Reader
 from hashpact.service.renew import Renewer
-from hashpact.wire import batches, codec, details, evidence, fields, proposals
+from hashpact.wire import attested, batches, codec, details, evidence, fields, proposals
 from hashpact.wire.server.admission.pools import Pool, in_turns, wait
 from hashpact.wire.server.admission.quotas import Quotas
 from hashpact.wire.server.core.incoming import IncomingCall
@@ -119,7 +119,7 @@ class CheckHandler(check_pb2_grpc.CheckServiceServicer):
             )
         data = codec.answer_to_wire(answer).SerializeToString()
         signed = attester.attest(call.received, data, answer.position)
-        return check_pb2.CheckResponse(attested=check_pb2.Attested(answer=data, note=signed))
+        return attested.response_to_wire(data, signed)
 
     def CheckBatch(  # noqa: N802  # gRPC names it
         self,

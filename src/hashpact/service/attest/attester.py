@@ -6,17 +6,17 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Final, cast
+from typing import Final
 
 from hashpact.domain.attestation import Attestation, key_name
 from hashpact.domain.checks import Answer, Check
 from hashpact.domain.keys import Signer
-from hashpact.domain.ports import Catalog, Clock, Index, Ledger, Log
-from hashpact.domain.state import Head, View
+from hashpact.domain.ports import Catalog, Clock, Ledger, Log
+from hashpact.domain.state import View
 from hashpact.errors import ConflictError, UnavailableError
 from hashpact.log import note, tree
+from hashpact.service.attest.past import checker_at
 from hashpact.service.check import Checker
-from hashpact.service.follow import Follower
 
 _TRIES: Final = 3
 """Times that an answer is sought while the log does not grow, before it is sought in a view of the log."""
@@ -29,32 +29,6 @@ class AttestationKey:
     origin: str
     public: bytes
     signer: Signer = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class PastLedger:
-    """One unchanging view of a log of ``size`` leaves as the ledger of a checker, which asks for no more."""
-
-    view: View
-    size: int
-
-    @contextmanager
-    def snapshot(self) -> Iterator[View]:
-        """The view."""
-        yield self.view
-
-    def head(self) -> Head:
-        """The size, without an edge."""
-        return Head(self.size, ())
-
-
-def checker_at(view: View, size: int, index: Index, catalogs: Callable[[Ledger], Catalog]) -> Checker:
-    """A checker of the log as it was with ``size`` leaves; the ``index`` has the items that stood then.
-
-    ``catalogs`` makes the catalog of a ledger.
-    """
-    ledger = cast("Ledger", PastLedger(view, size))
-    return Checker(ledger, index, Follower(ledger, index, catalogs(ledger), size))
 
 
 class Attester:
