@@ -32,7 +32,7 @@ def test_a_home_has_what_its_options_say(home: Path) -> None:
         assert {"csam", "ncii", "other-illegal"} <= set(charter.labels)
         assert check_log(opened.ledger).size == 2
     private = [path for path in home.rglob("*") if path.suffix == ".key"] + [home / "hashpact.db"]
-    assert len(private) == 6
+    assert len(private) == 7
     assert all(path.stat().st_mode & 0o077 == 0 for path in private)
 
 
