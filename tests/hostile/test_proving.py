@@ -1,7 +1,7 @@
 """An operator who makes entries up, against a member who has every entry proved before believing it.
 
-The operator has the log's key and the ledger, and writes whatever bytes and rows it likes; it does not have the
-keys of administrators and members.
+The operator has the log's key and the ledger, and writes whatever bytes and rows it likes; it does not have
+the keys of administrators and members.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Self
 
 from hashpact.domain import keys
@@ -76,8 +77,9 @@ class Attestation:
 
     def sign(self, public: bytes, signer: Signer) -> bytes:
         """The note, signed by that key."""
-        text = self.text()
-        return note.join(text, [note.signature_line(key_name(self.origin), public, signer.sign(text))])
+        text, name = self.text(), key_name(self.origin)
+        line = note.NoteSignature(name, _short_id(name, public), signer.sign(text))
+        return note.join(text, (line.line(),))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -127,6 +129,9 @@ class AttestedAnswer:
     def __repr__(self) -> str:
         """Name neither the request nor the answer."""
         return "<AttestedAnswer>"
+
+
+_short_id = lru_cache(16)(note.short_id)
 
 
 def key_name(origin: str) -> str:

@@ -75,7 +75,7 @@ _evidence_option = click.option(
 @click.option(
     "--answers",
     metavar="DIR",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=Path,
     help="Compare the attested answers that are kept there with the log, each at its position.",
 )
 @click.option(

@@ -8,13 +8,13 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Final
 
-from hashpact.domain.attestation import Attestation, key_name
+from hashpact.domain.attestation import Attestation
 from hashpact.domain.checks import Answer, Check
 from hashpact.domain.keys import Signer
 from hashpact.domain.ports import Catalog, Clock, Ledger, Log
 from hashpact.domain.state import View
 from hashpact.errors import ConflictError, UnavailableError
-from hashpact.log import note, tree
+from hashpact.log import tree
 from hashpact.service.attest.past import checker_at
 from hashpact.service.check import Checker
 
@@ -36,6 +36,7 @@ class Attester:
 
     An attestation accuses whoever signs a wrong one, so its answer must be that of one position: of the index
     and of the entries' standing as of the same leaf. Without a ``key`` there are no attestations.
+    ``catalogs`` makes the catalog of a ledger.
     """
 
     def __init__(
@@ -51,12 +52,10 @@ class Attester:
         self._log = log
         self._key = key
         self._clock = clock
-        self._root = (0, b"")
+        # Each of these is replaced in one piece, because several threads ask.
+        self._tree = (0, b"")
         self._named = (-1, False)
-        self._line = note.NoteSignature("", b"", b"")
-        if key is not None:
-            name = key_name(key.origin)
-            self._line = note.NoteSignature(name, note.short_id(name, key.public), b"")
+        self._level = -1
 
     def check(
         self,
@@ -76,8 +75,7 @@ class Attester:
             before = follower.still
             answer = self._checker.check(check, wanted, turn, waits)
             if before == answer.position == follower.still:
-                size = self._log.head().size
-                if size == before:
+                if self._is_level(answer.position):
                     return answer
                 waits()
                 follower.catch_up()
@@ -91,9 +89,21 @@ class Attester:
         assert key is not None  # noqa: S101 - `check` has raised
         digests = hashlib.sha256(request).digest(), hashlib.sha256(answer).digest()
         stated = Attestation(key.origin, *digests, position, self._root_at(position), self._clock())
-        text = stated.text()
-        line = note.NoteSignature(self._line.name, self._line.key_id, key.signer.sign(text))
-        return note.join(text, (line.line(),))
+        return stated.sign(key.public, key.signer)
+
+    def _is_level(self, position: int) -> bool:
+        """Whether the catalog knows nothing from behind a position that the index is at.
+
+        It reads entries as they are in the ledger, which another process may have changed already. What it
+        has read up to now is from no later than the head now; if it reads nothing else, that stays so.
+        """
+        reads = self._checker.follower.catalog.reads
+        if reads == self._level:
+            return True
+        if self._log.head().size != position:
+            return False
+        self._level = reads
+        return True
 
     @contextmanager
     def _paused(self) -> Iterator[tuple[View, int]]:
@@ -110,9 +120,9 @@ class Attester:
 
     def _root_at(self, position: int) -> bytes:
         """The root of the tree of so many leaves, derived once for each position that is attested."""
-        known = self._root  # in one piece: several threads ask
+        known = self._tree
         if known[0] != position:
-            self._root = known = (position, tree.root(self._log.tree.edge(position)))
+            self._tree = known = (position, tree.root(self._log.tree.edge(position)))
         return known[1]
 
     def _check_key(self) -> None:
