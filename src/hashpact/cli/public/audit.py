@@ -119,8 +119,6 @@ def audit(  # noqa: PLR0913, PLR0917 - an argument for each option
         canaries,
         secrets.randbelow(1 << 32) if seed is None else seed,
     )
-    if canaries:
-        complain(f"the canaries are drawn by --seed {known.seed}")
     if Path(source).is_dir():
         if answers is not None or canaries:
             msg = "--answers and --canaries ask a server; name its HOST:PORT"
@@ -172,9 +170,13 @@ def _run(
     with progress_of("leaves") as progress:
         report = work(progress)
     if as_json:
-        emit({**summary(report), "evidence": str(known.evidence) if report.findings else None})
+        drawn = {"canaries": known.canaries, "seed": known.seed} if known.canaries else {}
+        evidence = str(known.evidence) if report.findings else None
+        emit({**summary(report), **drawn, "evidence": evidence})
     else:
         _show(report, earlier)
+        if known.canaries:
+            click.echo(f"up to {known.canaries} canaries were drawn by --seed {known.seed}")
         if report.findings:
             click.echo(f"evidence in {one_line(str(known.evidence))}")
     if report.findings:
