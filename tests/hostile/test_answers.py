@@ -26,10 +26,11 @@ from attesting import KEY, OTHER, AttestedWorld, attester_of
 from builders import fingerprint, near
 from clearinghouse import Clearinghouse, Connect
 
-from hashpact.audit.auditor import Auditor, Finding
-from hashpact.audit.canaries import canaries
+from hashpact.audit.answers.canaries import canaries
+from hashpact.audit.answers.withheld import AnswerAudit
+from hashpact.audit.auditor import Auditor
+from hashpact.audit.records import Finding
 from hashpact.audit.remote import ServerSource
-from hashpact.audit.withheld import AnswerAudit
 from hashpact.domain.attestation import AttestedAnswer
 from hashpact.domain.checks import MAX_LIMIT, Answer, Check, Filter, Query
 from hashpact.domain.fingerprints import MINHASH, PDQ, SHA256, Fingerprint
@@ -112,7 +113,7 @@ def audited(house: Clearinghouse, kept: list[AttestedAnswer]) -> list[Finding]:
     watcher = AnswerAudit((Path(f"{number}.answer"), one) for number, one in enumerate(kept))
     pace = Pace(lambda: 0.0, lambda: 0.0)
     with closing(Connection(house.profile("acme").endpoint, pace)) as connection:
-        source = ServerSource(connection, private=True)
+        source = ServerSource(connection, "acme", private=True)
         report = Auditor(source, house.world.clock, lambda *_: None, watcher=watcher).run()
     return [finding for finding in report.findings if finding.topic in {"answer", "private"}]
 

@@ -19,6 +19,7 @@ from running import BOTH, RunningServer, found
 from hashpact.domain.fingerprints import PDQ
 from hashpact.domain.pinned import PinnedLog
 from hashpact.domain.state import Receipt
+from hashpact.errors import ForkError
 from hashpact.home.opening import open_home
 from hashpact.log import tree
 from hashpact.member.clients import Client
@@ -79,11 +80,16 @@ def test_32_the_ledger_of_yesterday_is_refused_and_todays_is_served_again(home: 
 def test_32_a_log_that_went_on_from_yesterday_is_refused_too(home: Path, tmp_path: Path) -> None:
     (tmp_path / "yesterday").mkdir()
     copy_ledger(home, tmp_path / "yesterday")
+    shutil.copytree(home.parent / "acme-video", tmp_path / "profile")
     submit(home, 2)
     published = home / "log"
     published.rename(tmp_path / "log")
     copy_ledger(tmp_path / "yesterday", home)
-    submit(home, 4)
+    with pytest.raises(ForkError, match="two trees of 8 leaves"):  # by what the member has seen
+        submit(home, 2)
+    shutil.rmtree(home.parent / "acme-video")
+    shutil.copytree(tmp_path / "profile", home.parent / "acme-video")
+    submit(home, 2)
     shutil.rmtree(published)
     (tmp_path / "log").rename(published)
     refused = served(home)

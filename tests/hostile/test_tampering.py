@@ -15,7 +15,8 @@ import pytest
 from builders import FakeClock, Identity, World, check_log, fingerprint
 from tampering import Forger, Stored
 
-from hashpact.audit.auditor import Auditor, Finding
+from hashpact.audit.auditor import Auditor
+from hashpact.audit.records import Finding
 from hashpact.audit.source import ledger_source
 from hashpact.domain.fingerprints import PDQ
 from hashpact.domain.state import Stance
@@ -179,6 +180,10 @@ ROWS = [
     ("UPDATE private SET data = substr(data, 1, length(data) - 1) WHERE leaf = 11", 11),
     ("UPDATE private SET data = (SELECT data FROM private WHERE leaf = 12) WHERE leaf = 11", 11),
     ("DELETE FROM private WHERE leaf = 11", 11),
+    ("INSERT INTO private VALUES (3, x'')", 3),
+    ("INSERT INTO confidential VALUES (3, x'')", 3),
+    ("INSERT INTO confidential VALUES (11, x'')", 11),
+    ("INSERT INTO confidential SELECT leaf, data FROM private WHERE leaf = 11", 11),
 ]  # fmt: skip
 
 
@@ -187,9 +192,27 @@ def test_an_edited_row_is_named_by_the_audit(path: Path, sql: str, index: int | 
     Forger(path).sql(sql)
     finding, *more = findings(path)
     assert [each.index for each in more] == ([11] if "SET idx" in sql else [])
-    unreadable = "labels = 'hate'" in sql or "length(data)" in sql
-    assert finding.topic == ("source" if unreadable else "private" if " private " in sql else "state")
+    unreadable = "labels = 'hate'" in sql
+    beside = " private " in sql or " confidential " in sql
+    assert finding.topic == ("source" if unreadable else "private" if beside else "state")
     assert finding.index == index
+
+
+@pytest.mark.parametrize("table", ["private", "confidential"])
+def test_private_parts_that_are_stored_beyond_the_head_are_named(
+    path: Path, world: World, table: str
+) -> None:
+    Forger(path).sql(f"INSERT INTO {table} VALUES ({SIZE}, x'')")  # noqa: S608  # of this test
+    (finding,) = findings(path)
+    assert (finding.topic, finding.index) == ("source", SIZE)
+    assert checked(path, world) == SIZE
+
+
+def test_private_parts_that_are_stored_where_others_read_them_are_named(path: Path) -> None:
+    Forger(path).sql("INSERT INTO confidential SELECT leaf, data FROM private WHERE leaf = 11")
+    Forger(path).sql("DELETE FROM private WHERE leaf = 11")
+    found = [finding.message for finding in findings(path)]
+    assert any("in a wrong place" in message for message in found)
 
 
 def test_a_checkpoint_that_another_key_has_signed(path: Path, world: World) -> None:

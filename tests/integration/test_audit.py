@@ -16,10 +16,12 @@ from running import BOTH, RunningServer, found
 
 from hashpact.cli.main import run
 from hashpact.domain.fingerprints import PDQ
+from hashpact.domain.state import Role
 from hashpact.home.opening import open_home
 from hashpact.member.clients import Client
 
 ENTRIES = 30
+ALONE = "one alone may change who is a member"
 
 
 @dataclass
@@ -123,6 +125,95 @@ def test_a_server_that_tells_another_state_is_found_out(
         assert "hashpact: 2 faults were found" in printed.err
         report = json.loads((evidence / "report.json").read_text())
         assert {fault["index"] for fault in report["faults"]} == {entry, place.entries[-1] + 1}
+
+
+def test_73_private_parts_that_are_altered_or_gone_are_named(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the ledger of the server, which goes on; and the rest of the log is derived and printed as ever."""
+    other, cut, gone = place.entries[4], place.entries[9], place.entries[20]
+    connection = apsw.Connection(str(place.home / "hashpact.db"))
+    connection.execute(
+        "UPDATE private SET data = (SELECT data FROM private WHERE leaf = ?) WHERE leaf = ?", (cut, other)
+    )
+    connection.execute("UPDATE private SET data = substr(data, 1, 20) WHERE leaf = ?", (cut,))
+    connection.execute("DELETE FROM private WHERE leaf = ?", (gone,))
+    connection.close()
+    one = "leaf {}, a submit of acme-video: "
+    damaged = "its entry is withheld: the private parts of entry {} are damaged"
+    missing = "1 of its 1 private parts are missing"
+    for name, arguments, cut_is, gone_is in (
+        ("server", audit(place), damaged.format(cut), damaged.format(gone)),
+        ("home", ["log", "verify", str(place.home)], missing, missing),
+    ):
+        evidence = tmp_path / f"evidence-{name}"
+        assert run([*arguments, "--evidence", str(evidence)]) == 1
+        printed = capsys.readouterr()
+        for index, what in (
+            (other, "private part 0 of 1, counted from 0, is not what it commits to"),
+            (cut, cut_is),
+            (gone, gone_is),
+        ):
+            assert f"FAULT {one.format(index)}{what}" in printed.out
+        assert f"{ENTRIES} submit" in printed.out
+        assert "governed by 2 of 2 administrators\n" in printed.out
+        report = json.loads((evidence / "report.json").read_text())
+        faults = [fault for fault in report["faults"] if fault["topic"] == "private"]
+        assert [(fault["index"], fault["kind"], fault["member"]) for fault in faults] == [
+            (index, "submit", "acme-video") for index in sorted((other, cut, gone))
+        ]
+        assert {fault["topic"] for fault in report["faults"]} <= {"private", "index"}
+        assert report["size"] == report["signed"] == place.entries[-1] + 3
+        assert not report["private_withheld"]
+
+
+def test_a_member_that_may_not_read_private_parts_is_told_what_is_not_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = found(tmp_path, {"acme-video": BOTH, "desk": frozenset({Role.NOTIFY})})
+    with RunningServer(home) as server:
+        with Client(server.profile("acme-video")) as acme:
+            acme.submit([fingerprint(PDQ, "one")], labels={"other"})
+        command = ["audit", server.address, "--profile", str(tmp_path / "desk")]
+        assert run(command) == 0
+        assert "private parts of others were not compared" in capsys.readouterr().out
+        assert run([*command, "--json"]) == 0
+        assert told(capsys)["private_withheld"]
+
+
+@pytest.mark.parametrize(
+    ("more", "threshold", "count", "line"),
+    [
+        ([], 2, 2, "governed by 2 of 2 administrators\n"),
+        (
+            ["--single-admin"],
+            1,
+            1,
+            f"governed by 1 of 1 administrators; {ALONE}\n",
+        ),
+    ],
+)
+def test_who_governs_the_log_is_read_from_its_leaves(  # noqa: PLR0913, PLR0917  # of two fixtures
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    more: list[str],
+    threshold: int,
+    count: int,
+    line: str,
+) -> None:
+    """And from nothing else: the checkpoint says nothing about it."""
+    home = tmp_path / "home"
+    assert run(["init", str(home), "--origin", "test.example/log", "--unencrypted", *more]) == 0
+    text, _, _ = (home / "log" / "checkpoint").read_bytes().partition(b"\n\n")
+    assert len(text.splitlines()) == 3
+    for command in (["log", "verify", str(home)], ["audit", str(home / "log")]):
+        capsys.readouterr()
+        assert run(command) == 0
+        assert line in capsys.readouterr().out
+        assert run([*command, "--json"]) == 0
+        found = told(capsys)
+        assert (found["threshold"], found["administrators"]) == (threshold, count)
+        assert found["single_admin"] == (threshold == 1)
 
 
 def test_a_server_whose_log_is_another_is_found_out(place: Place, tmp_path: Path) -> None:

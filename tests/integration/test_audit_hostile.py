@@ -44,7 +44,7 @@ async def audited(house: Clearinghouse, answer: Answer, evidence: Path) -> Repor
     await house.start()
 
     known, endpoint = AuditSettings(evidence, house.genesis), house.profile("bolt").endpoint
-    audit = asyncio.to_thread(run.audit_endpoint, endpoint, known, lambda _done, _total: None)
+    audit = asyncio.to_thread(run.audit_endpoint, endpoint, "bolt", known, lambda _done, _total: None)
     return await asyncio.wait_for(audit, 30)
 
 
@@ -132,7 +132,6 @@ async def test_entries_that_are_left_out_or_told_otherwise_are_named(
 @pytest.mark.parametrize(
     "change",
     [
-        lambda one: replace(one, private=()),
         lambda one: replace(one, statement=b""),
         lambda one: replace(one, statement=one.statement + bytes(40_000)),
         lambda one: replace(one, statement=one.statement.replace(b"label ncii", b"label NCII")),

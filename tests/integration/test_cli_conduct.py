@@ -225,6 +225,51 @@ def test_a_watch_says_what_waits(server: RunningServer) -> None:
     assert (needs.status, "--secret-file" in needs.err) == (exits.MISUSED, True)
 
 
+def test_a_watch_that_looks_once_does_not_wait_for_a_receiver_that_is_down(
+    server: RunningServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hashpact.cli.conduct.notice._PATIENCE", 0.01)
+    secret, seen = tmp_path / "secret", tmp_path / "seen.json"
+    secret.write_text(f"whsec_{'A' * 32}", "utf-8")
+    index = given(server, "--entry", str(_an_entry(server)))
+    hook = ("--webhook", "http://127.0.0.1:9/", "--secret-file", secret, "--resume", seen)
+    done = run(server, "notice", "watch", "--once", "--json", *hook)
+    assert index in [one["notice"] for one in done.lines]
+    assert done.status == exits.UNAVAILABLE
+    assert "run the command again to post them" in done.err
+    assert not seen.exists()  # what was not posted comes again
+
+
+def test_a_time_that_no_calendar_has_spoils_no_list(server: RunningServer) -> None:
+    far = 10**17
+    point = ("contact", "set", "press", "--at", "desk", "--language", "vi")
+    assert run(server, *point, "--from", str(far), "--to", str(far + 1)).status == exits.OK
+    lines = run(server, "contact", "list", "--json", member="rights-watch").lines
+    assert str(far) in [one["valid_from"] for one in lines]
+
+
+@pytest.mark.parametrize(
+    "counts", [("hate 3 2 1", "hate 4 2 1"), ("hate 1_0 2 1",), ("hate 3 2",), ("hate -1 0 0",)]
+)
+def test_no_number_of_a_tally_is_lost_or_guessed(server: RunningServer, counts: tuple[str, ...]) -> None:
+    options = [option for count in counts for option in ("--count", count)]
+    refused = run(server, "tally", "report", "--month", "2026-10", "--checked", "9", *options)
+    assert (refused.status, "hate" in refused.err) == (exits.MISUSED, True)
+
+
+def test_an_action_that_is_named_twice_is_refused(server: RunningServer, tmp_path: Path) -> None:
+    minutes = tmp_path / "minutes.txt"
+    minutes.write_text("agreed\n", "utf-8")
+    twice = [option for year in (2027, 2028) for option in ("--action", f"train {year}-01-01T00:00:00Z")]
+    refused = run(server, "review", "sign", "2026Q3", minutes, *twice)
+    assert (refused.status, "'train' is named twice" in refused.err) == (exits.MISUSED, True)
+
+
+def test_a_zone_that_there_is_not(server: RunningServer) -> None:
+    refused = run(server, "contact", "list", "--zone", "Mars/Olympus")
+    assert (refused.status, "no time zone 'Mars/Olympus'" in refused.err) == (exits.MISUSED, True)
+
+
 def test_a_watch_goes_on_from_its_file(server: RunningServer, tmp_path: Path) -> None:
     seen = tmp_path / "seen.json"
     watched = ("notice", "watch", "--once", "--json", "--resume", seen)

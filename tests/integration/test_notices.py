@@ -163,7 +163,7 @@ async def test_an_incomplete_notice_names_all_that_it_lacks_and_is_not_sent(
     assert staffed.ledger.head().size == size
 
 
-async def test_only_those_whom_a_notice_concerns_read_it(join: Join) -> None:
+async def test_67_only_those_whom_a_notice_concerns_read_it(join: Join) -> None:
     acme = join("acme")
     await reach(acme)
     council = join("council")

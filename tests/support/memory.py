@@ -202,6 +202,7 @@ class MemoryCheckpoints:
         self._ledger = ledger
         self._lock = threading.Lock()
         self._kept: list[KeptCheckpoint] = []
+        self._fresh: KeptCheckpoint | None = None
 
     def keep(self, checkpoint: KeptCheckpoint) -> None:
         """Keep one more. Raises ConflictError, CorruptError."""
@@ -218,6 +219,20 @@ class MemoryCheckpoints:
     def latest(self) -> KeptCheckpoint | None:
         """The largest that is kept."""
         return self._kept[-1] if self._kept else None
+
+    def freshen(self, checkpoint: KeptCheckpoint) -> None:
+        """Keep the latest with other cosignatures. Raises ConflictError."""
+        with self._lock:
+            if not self._kept or self._kept[-1].size != checkpoint.size:
+                msg = f"a checkpoint of size {checkpoint.size}, which is not the latest"
+                raise ConflictError(msg)
+            self._fresh = checkpoint
+
+    def newest(self) -> KeptCheckpoint | None:
+        """The latest, with the cosignatures that it got last."""
+        with self._lock:
+            latest = self._kept[-1] if self._kept else None
+            return self._fresh if latest and self._fresh and self._fresh.size == latest.size else latest
 
     def since(self, size: int) -> Iterator[KeptCheckpoint]:
         """Those of at least that size that are kept when the iteration begins."""

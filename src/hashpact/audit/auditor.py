@@ -5,7 +5,8 @@ What is compared, as the leaves come:
 1. Leaf 0 is the genesis statement that is pinned.
 2. Every leaf follows the rules: format, signatures, standing. The fold is `rules.Replay`, as everywhere.
 3. What a source stores beside a leaf (hash, edge, root, request) follows from the bytes.
-4. Private parts, where a source gives them, are what their statement's items commit to.
+4. Private parts, where a source gives them, are what their statement's items commit to. None is withheld
+   from a reader who may have them.
 5. Every signed checkpoint is signed by a log key that was in force at its size, and has the tree's root.
 6. The log begins with the tree of the checkpoint that was audited last.
 7. Every hash tile holds the tree's hashes.
@@ -24,19 +25,19 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Protocol, TypeAlias
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
-from hashpact.audit.records import Difference, differences, records_of, unlike
-from hashpact.audit.rows import TileRows, start_of
-from hashpact.audit.source import ReportedLeaf, Source
+from hashpact.audit.private import GivenEntries, GivenEntry, wrong_parts
+from hashpact.audit.records import Difference, Finding, differences, records_of, unlike
+from hashpact.audit.source import ReportedLeaf, Source, Watcher
+from hashpact.audit.tiling import TileRows, first_leaf
 from hashpact.domain import keys
-from hashpact.domain.fingerprints import commitment
 from hashpact.domain.kinds import AnyBody, moment
 from hashpact.domain.ports import Clock
 from hashpact.domain.rules.replay import Replay
-from hashpact.domain.state import Entry, Leaf, Record, State
+from hashpact.domain.state import Entry, Leaf, Record
 from hashpact.domain.statements import Statement
 from hashpact.errors import BadSignatureError, CorruptError, InvalidInputError, MalformedError, NotFoundError
 from hashpact.log import checkpoint, tiles, tree
@@ -54,25 +55,13 @@ _ROUNDS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One difference from what the log's bytes add up to: its topic, and the leaf from which it holds.
-
-    ``evidence`` are the bytes that show it, by the name of the file to keep them in.
-    """
-
-    topic: str
-    index: int | None
-    message: str
-    evidence: Mapping[str, bytes] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Report:
     """The result of an audit. ``checkpoint`` is the newest signed one, None if nothing is signed yet.
 
     ``root`` is that of the tree of all ``size`` leaves; ``genesis`` the SHA-256 of leaf 0. ``counts`` are the
-    statements by kind; ``newest`` is the moment of the newest one, in Unix seconds. So many kept ``answers``
-    were compared.
+    statements by kind; ``newest`` is the moment of the newest one, in Unix seconds. Of so many
+    ``administrators`` a ``threshold`` signs, as genesis and root have it in the end. ``withheld`` is whether
+    private parts were left out because the reader may not have them. So many kept ``answers`` were compared.
     """
 
     origin: str | None
@@ -84,22 +73,11 @@ class Report:
     audited: int
     counts: Mapping[str, int]
     newest: int
+    administrators: int
+    threshold: int
+    withheld: bool
     findings: tuple[Finding, ...]
     answers: int = 0
-
-
-class Watcher(Protocol):
-    """What else is compared with the log, while an audit derives it."""
-
-    def leaf(
-        self, reported: ReportedLeaf, body: AnyBody | None, state: State, edge: tuple[bytes, ...]
-    ) -> Iterator[Finding]:
-        """What is wrong once a leaf is folded: its body if it has one, the state and right edge then."""
-        ...
-
-    def end(self, size: int) -> Iterator[Finding]:
-        """What is wrong once all ``size`` leaves are folded."""
-        ...
 
 
 class _Stop(Exception):  # noqa: N818  # not an error: there is enough evidence
@@ -134,6 +112,8 @@ class Auditor:
         self._replay = Replay()
         self._edge: tuple[bytes, ...] = ()
         self._rows = TileRows()
+        self._hashes = bytearray()
+        self._withheld = False
         self._first = b""
         self._counts: Counter[str] = Counter()
         self._documents: set[bytes] = set()
@@ -150,8 +130,8 @@ class Auditor:
             self._tree()
             self._state()
             self._freshness()
-            if self._watcher is not None:
-                self._take(self._watcher.end(self._size))
+            for finding in () if self._watcher is None else self._watcher.end(self._size):
+                self._report(finding)
         except _Stop:
             pass
         except (CorruptError, InvalidInputError, NotFoundError) as error:
@@ -168,6 +148,9 @@ class Auditor:
             audited=0 if self._audited is None else self._audited.checkpoint.size,
             counts=dict(sorted(self._counts.items())),
             newest=moment.newest(self._replay.state.times()),
+            administrators=0 if charter is None else len(charter.admins),
+            threshold=0 if charter is None else charter.threshold,
+            withheld=self._withheld,
             findings=tuple(self._findings),
         )
 
@@ -183,13 +166,15 @@ class Auditor:
         return b"" if self._newest is None else self._newest.data
 
     def _find(self, topic: str, index: int | None, message: str, **evidence: bytes) -> None:
-        self._take((Finding(topic, index, message, evidence),))
+        self._report(Finding(topic, index, message, evidence))
 
-    def _take(self, findings: Iterable[Finding]) -> None:
-        for finding in findings:
-            self._findings.append(finding)
-            if len(self._findings) >= MAX_FINDINGS:
-                raise _Stop
+    def _differs(self, found: Difference) -> None:
+        self._report(Finding(found.topic, found.index, found.message, {}, found.kind, found.member))
+
+    def _report(self, finding: Finding) -> None:
+        self._findings.append(finding)
+        if len(self._findings) >= MAX_FINDINGS:
+            raise _Stop
 
     def _tree(self) -> None:
         """Fold every leaf, stopping at each size of which a checkpoint is signed."""
@@ -265,6 +250,7 @@ class Auditor:
         for tile, hashes in self._rows.add((leaf_hash, *nodes)):
             self._compare_tile(tile, hashes)
         self._edge = tree.extend(index, self._edge, leaf_hash)
+        self._hashes += leaf_hash
         statement = self._replay.apply(data)
         if statement is not None and not self._replay.faults:
             self._compare_documents(index, statement.body)
@@ -280,7 +266,8 @@ class Auditor:
             self._find("checkpoint", 0, message, audited=known.data, checkpoint=self._served())
         if self._watcher is not None:
             body = None if statement is None else statement.body
-            self._take(self._watcher.leaf(reported, body, self._replay.state, self._edge))
+            for finding in self._watcher.leaf(reported, body, self._replay.state, self._edge):
+                self._report(finding)
 
     def _compare_leaf(
         self, reported: ReportedLeaf, hashes: tuple[bytes, tuple[bytes, ...]], statement: Statement
@@ -297,12 +284,17 @@ class Auditor:
                 request=statement.request,
                 time=statement.time,
             )
-            wrong = stored != derived and unlike(stored, derived)
-            if wrong:
-                self._find("stored", index, f"leaf {index}: {wrong} stored with it is not that of its bytes")
-        parts = reported.private
-        if parts is not None and tuple(map(commitment, parts)) != statement.body.commitments():
-            self._find("private", index, f"leaf {index}: its private parts are not what it commits to")
+            if stored != derived:
+                names = unlike(stored, derived)
+                self._find("stored", index, f"leaf {index}: {names} stored with it is not that of its bytes")
+        parts, kind, member = reported.private, statement.body.kind, statement.member
+        wrong = None if parts is None else wrong_parts(statement.body.commitments(), parts)
+        if wrong is not None:
+            message = f"leaf {index}, a {kind} of {member}: {wrong}"
+            self._differs(Difference(message, index, index, "private", kind, member))
+        if reported.misplaced:
+            message = f"leaf {index}, a {kind} of {member}: private parts are stored for it in a wrong place"
+            self._differs(Difference(message, index, index, "private", kind, member))
 
     def _compare_documents(self, index: int, body: AnyBody) -> None:
         """Look for each document that a statement names, once."""
@@ -336,11 +328,11 @@ class Auditor:
             data = self._source.tile(tile)
             theirs = None if data is None else tiles.parse_hashes(tile, data)
         except (CorruptError, InvalidInputError, NotFoundError) as error:
-            self._find("tile", start_of(tile, 0), f"{tile.path}: {error}")
+            self._find("tile", first_leaf(tile, 0), f"{tile.path}: {error}")
             return
         for place, (derived, served) in enumerate(zip(hashes, theirs or hashes, strict=True)):
             if derived != served:
-                index = start_of(tile, place)
+                index = first_leaf(tile, place)
                 message = f"{tile.path}: hash {place}, which begins at leaf {index}, is not the tree's"
                 self._find("tile", index, message, **{tile.path.replace("/", "-"): data or b""})
                 return
@@ -350,16 +342,16 @@ class Auditor:
         if not self._source.reports:
             return
         entries: Sequence[int] = sorted(self._replay.state.entries)
-        different = list(self._different(entries))
+        different = self._different(entries)
         for _ in range(_ROUNDS):
             before = self._size
             if not different or not self._grown():
                 break
             again = {each.entry for each in different if each.entry is not None}
             entries = sorted(again | {index for index in self._replay.state.entries if index >= before})
-            different = list(self._different(entries))
+            different = self._different(entries)
         for each in different:
-            self._find("state", each.index, each.message)
+            self._differs(each)
 
     def _grown(self) -> bool:
         """Fold the leaves that the source has signed since; returns whether there were any."""
@@ -370,13 +362,22 @@ class Auditor:
             self._compare_partial()
         return self._size > before
 
-    def _different(self, entries: Sequence[int]) -> Iterator[Difference]:
+    def _different(self, entries: Sequence[int]) -> list[Difference]:
+        beside = GivenEntries(self._replay.state, self._hashes)
         wanted = records_of(self._replay.state, entries, only_standing=self._source.only_standing)
-        return differences(self._reported(entries), wanted, self._source.reports)
+        found = list(differences(self._reported(entries, beside), wanted, self._source.reports))
+        self._withheld = self._withheld or beside.withheld
+        given = [beside.wrong[index] for index in sorted(beside.wrong)]
+        return [*given, *(each for each in found if each.entry not in beside.refused)]
 
-    def _reported(self, entries: Sequence[int]) -> Iterator[Record]:
+    def _reported(self, entries: Sequence[int], beside: GivenEntries) -> Iterator[Record]:
         done = 0
         for record in self._source.records(entries):
+            if isinstance(record, GivenEntry):
+                beside.add(record)
+                if len(beside.wrong) >= MAX_FINDINGS:
+                    return
+                continue
             yield record
             if isinstance(record, Entry):
                 done += 1

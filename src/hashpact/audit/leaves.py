@@ -63,6 +63,6 @@ def _source(place: str, profile: Path | None, passphrases: Passphrases) -> Itera
         if profile is None:
             msg = f"{place} is no directory, so it is a server: name a member's profile with --profile"
             raise ConfigError(msg)
-        endpoint = Profile.load(profile, passphrases).at(place).endpoint
-        with closing(Connection(endpoint, Pace(time.monotonic, random.random))) as connection:
-            yield ServerSource(connection)
+        loaded = Profile.load(profile, passphrases).at(place)
+        with closing(Connection(loaded.endpoint, Pace(time.monotonic, random.random))) as connection:
+            yield ServerSource(connection, loaded.member)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias
 
 from hashpact.domain import standing
@@ -16,12 +16,32 @@ Identity: TypeAlias = tuple[str, *tuple[Any, ...]]
 class Difference:
     """One record that is reported differently from the derived one: what is wrong, and the leaf that made it.
 
-    ``entry`` is the entry that it is, or is an opinion on.
+    ``entry`` is the entry that it is, or is an opinion on. ``kind`` and ``member`` are those of the leaf's
+    statement, None if the message does not speak of one leaf.
     """
 
     message: str
     index: int | None
     entry: int | None
+    topic: str = "state"
+    kind: str | None = None
+    member: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One difference from what the log's bytes add up to: its topic, and the leaf from which it holds.
+
+    ``evidence`` are the bytes that show it, by the name of the file to keep them in. For private parts,
+    ``kind`` and ``member`` are those of the leaf's statement.
+    """
+
+    topic: str
+    index: int | None
+    message: str
+    evidence: Mapping[str, bytes] = field(default_factory=dict)
+    kind: str | None = None
+    member: str | None = None
 
 
 def differences(

@@ -6,14 +6,17 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final, TypeVar
 
+from hashpact.audit.private import GivenEntry
 from hashpact.audit.source import ReportedLeaf
 from hashpact.domain.messages import MAX_PAGE, EntriesRequest, LeavesRequest, PageRequest
 from hashpact.domain.state import Entry, Head, Key, Member, Opinion, Record
+from hashpact.errors import CorruptError, InvalidInputError
 from hashpact.log.tiles import Tile
 from hashpact.storage.published import Mirror
 from hashpact.wire.client import calls, desk, feeds
 from hashpact.wire.client.calls import Call
 from hashpact.wire.client.connection import Connection
+from hashpact.wire.fields import entry_from_name
 
 Result = TypeVar("Result")
 
@@ -60,14 +63,18 @@ class TileSource:
 
 
 class ServerSource:
-    """A server as a source, through a member's connection; ``private``: with entries' private parts."""
+    """A server as a source, through the connection of the member ``reader``.
+
+    With ``private``, leaves come with the private parts of entries.
+    """
 
     reports: Final[frozenset[type[Record]]] = frozenset({Member, Key, Entry, Opinion})
     only_standing = True
     only_published = False
 
-    def __init__(self, connection: Connection, *, private: bool = False) -> None:
+    def __init__(self, connection: Connection, reader: str, *, private: bool = False) -> None:
         self._connection = connection
+        self._reader = reader
         self._private = private
 
     def checkpoints(self) -> Iterator[bytes]:
@@ -92,8 +99,8 @@ class ServerSource:
         """The bytes of a document."""
         return self._run(desk.document(digest))
 
-    def records(self, entries: Sequence[int]) -> Iterator[Record]:
-        """The members with their keys, and these entries with their opinions."""
+    def records(self, entries: Sequence[int]) -> Iterator[Record | GivenEntry]:
+        """The members with their keys, and these entries with their private parts and opinions."""
         page = self._run(calls.members(PageRequest(size=MAX_PAGE)))
         while True:
             for detail in page.members:
@@ -105,13 +112,43 @@ class ServerSource:
             page = self._run(calls.members(PageRequest(page.next_token, MAX_PAGE), after))
         wanted = frozenset(entries)
         for start, stop in _spans(entries):
-            for reported in self._connection.stream(feeds.entries(EntriesRequest(start, stop)), TIMEOUT):
-                if reported.entry.index in wanted:
-                    yield reported.entry
-                    yield from reported.opinions
+            for given, records in self._entries(start, stop):
+                if given.entry in wanted:
+                    yield given
+                    yield from records
+
+    def _entries(self, start: int, stop: int) -> Iterator[tuple[GivenEntry, tuple[Entry | Opinion, ...]]]:
+        """What is given of each entry of a span. The others are asked for around one that is refused."""
+        spans = [(start, stop)]
+        while spans:
+            at, stop = spans.pop()
+            try:
+                for sent, commitments in self._connection.stream(
+                    feeds.entries_as_sent(EntriesRequest(at, stop)), TIMEOUT
+                ):
+                    index, at = sent.entry.index, sent.entry.index + 1
+                    given = GivenEntry(
+                        index, sent.statement, commitments, sent.private, self._reader, sent.withheld
+                    )
+                    yield given, (sent.entry, *sent.opinions)
+            except CorruptError as error:
+                refused = _refused(error)
+                if refused is None or not at <= refused < stop:
+                    raise
+                yield GivenEntry(refused, refusal=error.message), ()
+                around = ((refused + 1, stop), (at, refused))
+                spans += [span for span in around if span[0] < span[1]]
 
     def _run(self, call: Call[Result]) -> Result:
         return self._connection.run(call, TIMEOUT)
+
+
+def _refused(error: CorruptError) -> int | None:
+    """The entry that the server says it cannot give, None if the error is about something else."""
+    try:
+        return entry_from_name(error.details.get("resource", ""))
+    except InvalidInputError:
+        return None
 
 
 def _spans(indexes: Sequence[int]) -> Iterator[tuple[int, int]]:

@@ -15,12 +15,13 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from hashpact.audit.auditor import MAX_FINDINGS, Auditor, Finding, Progress, Report
-from hashpact.audit.canaries import canaries
+from hashpact.audit.answers.canaries import canaries
+from hashpact.audit.answers.withheld import AnswerAudit
+from hashpact.audit.auditor import MAX_FINDINGS, Auditor, Progress, Report
 from hashpact.audit.findable import unlike_the_log
+from hashpact.audit.records import Finding
 from hashpact.audit.remote import ServerSource, TileSource
 from hashpact.audit.source import Source, ledger_source
-from hashpact.audit.withheld import AnswerAudit
 from hashpact.clock import unix_time
 from hashpact.config import MAX_SIZE
 from hashpact.durable import new_directory, read_bytes, write_private, write_public
@@ -72,21 +73,25 @@ def audit_server(
     genesis, last = known.genesis or loaded.genesis, known.last or ProfilePaths(profile).audited
     pinned = replace(known, genesis=genesis, last=last)
     with Client(loaded) as client:
-        return audit_endpoint(
-            loaded.endpoint, pinned, progress, canaries(client, known.canaries, known.seed, progress)
-        )
+        also = canaries(client, known.canaries, known.seed, progress)
+        return audit_endpoint(loaded.endpoint, loaded.member, pinned, progress, also)
 
 
 def audit_endpoint(
-    endpoint: Endpoint, known: AuditSettings, progress: Progress, also: Iterable[Finding] = ()
+    endpoint: Endpoint,
+    reader: str,
+    known: AuditSettings,
+    progress: Progress,
+    also: Iterable[Finding] = (),
 ) -> Report:
-    """Audit the log of the server there, as the member that the channel authenticates.
+    """Audit the log of the server there, as the member ``reader``, whom the channel authenticates.
 
     Faults that are found ``also`` are looked for in the end.
     """
     pace = Pace(time.monotonic, random.random)
     with contextlib.closing(Connection(endpoint, pace)) as connection:
-        return audit(ServerSource(connection, private=known.answers is not None), known, progress, also)
+        source = ServerSource(connection, reader, private=known.answers is not None)
+        return audit(source, known, progress, also)
 
 
 def audit_mirror(directory: Path, known: AuditSettings, progress: Progress) -> Report:
@@ -185,8 +190,19 @@ def summary(report: Report) -> dict[str, object]:
         "statements": dict(report.counts),
         "newest": report.newest,
         "answers": report.answers,
+        "private_withheld": report.withheld,
+        "administrators": report.administrators,
+        "threshold": report.threshold,
+        "single_admin": report.threshold == 1,
         "faults": [
-            {"topic": each.topic, "index": each.index, "message": each.message} for each in report.findings
+            {
+                "topic": each.topic,
+                "index": each.index,
+                "kind": each.kind,
+                "member": each.member,
+                "message": each.message,
+            }
+            for each in report.findings
         ],
     }
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from hashpact.audit.private import GivenEntry
+from hashpact.audit.records import Finding
+from hashpact.domain.kinds import AnyBody, Submit
 from hashpact.domain.ports import Log, Snapshot
 from hashpact.domain.state import (
     Charter,
@@ -20,9 +22,12 @@ from hashpact.domain.state import (
     Opinion,
     RecentTimes,
     Record,
+    State,
 )
+from hashpact.domain.statements import kind_of
 from hashpact.errors import CorruptError
 from hashpact.log import tiles
+from hashpact.log.lines import MAX_INTEGER
 from hashpact.log.tiles import Tile
 
 EVERY_KIND: Final[frozenset[type[Record]]] = frozenset(
@@ -35,13 +40,29 @@ class ReportedLeaf:
     """A leaf as a source reports it.
 
     ``private`` are its private parts in item order, None if the source has none to give. ``stored`` is what
-    the source stores beside the bytes, None if it reports nothing.
+    the source stores beside the bytes, None if it reports nothing. ``misplaced`` is whether private parts are
+    stored for it where those of another kind of statement are, and others read them.
     """
 
     index: int
     data: bytes
     private: Sequence[bytes] | None = None
     stored: Leaf | None = None
+    misplaced: bool = False
+
+
+class Watcher(Protocol):
+    """What else is compared with the log, while an audit derives it."""
+
+    def leaf(
+        self, reported: ReportedLeaf, body: AnyBody | None, state: State, edge: tuple[bytes, ...]
+    ) -> Iterator[Finding]:
+        """What is wrong once a leaf is folded: its body if it has one, the state and right edge then."""
+        ...
+
+    def end(self, size: int) -> Iterator[Finding]:
+        """What is wrong once all ``size`` leaves are folded."""
+        ...
 
 
 class Source(Protocol):
@@ -72,10 +93,11 @@ class Source(Protocol):
         """What it has as the document with that SHA-256, None if nothing."""
         ...
 
-    def records(self, entries: Sequence[int]) -> Iterator[Record]:
+    def records(self, entries: Sequence[int]) -> Iterator[Record | GivenEntry]:
         """The state as it reports it: members, their keys, and at least these entries with their opinions.
 
-        It also reports records that no leaf made, if it can list its records.
+        It also reports records that no leaf made, if it can list its records; and what it gives beside an
+        entry's record, unless it comes with the leaves.
         """
         ...
 
@@ -93,6 +115,20 @@ class Source(Protocol):
     def only_published(self) -> bool:
         """Whether it has, of the documents that statements name, only those that are for everybody."""
         ...
+
+
+@dataclass(slots=True)
+class _Beside:
+    """The rows of a table of private parts, by the ascending indices of leaves."""
+
+    rows: Iterator[tuple[int, Sequence[bytes]]]
+    _next: tuple[int, Sequence[bytes]] = (-1, ())
+
+    def of(self, index: int) -> Sequence[bytes] | None:
+        """The parts that are stored for that leaf, None if there is no row."""
+        while self._next[0] < index:
+            self._next = next(self.rows, (MAX_INTEGER, ()))  # no leaf has that index
+        return tuple(self._next[1]) if self._next[0] == index else None
 
 
 class LedgerSource:
@@ -120,9 +156,12 @@ class LedgerSource:
 
     def checkpoints(self) -> Iterator[bytes]:
         """The signed checkpoints up to that moment, and any that the ledger does not reach."""
+        newest = self._log.checkpoints.newest()
         for kept in self._log.checkpoints.since(0):
             if kept.size <= self._head.size or kept.size > self._log.head().size:
                 yield kept.note
+                if newest is not None and newest.size == kept.size and newest.note != kept.note:
+                    yield newest.note
 
     def head(self) -> Head:
         """The head at that moment. Raises CorruptError if leaves are stored beyond the head."""
@@ -134,13 +173,15 @@ class LedgerSource:
 
     def leaves(self, start: int, stop: int) -> Iterator[ReportedLeaf]:
         """The leaves with all that is stored beside them."""
-        both = (self._log.private(start, stop), self._log.confidential(start, stop))
-        private = heapq.merge(*both, key=lambda found: found[0])
-        index, parts = next(private, (stop, ()))
+        shared = _Beside(_readable(self._log.private, start, stop))
+        confidential = _Beside(_readable(self._log.confidential, start, stop))
         for leaf in self._log.leaves(start, stop):
-            while index < leaf.index:
-                index, parts = next(private, (stop, ()))
-            yield ReportedLeaf(leaf.index, leaf.data, parts if index == leaf.index else (), leaf)
+            own, other = shared.of(leaf.index), confidential.of(leaf.index)
+            if kind_of(leaf.data) != Submit.kind:
+                own, other = other, own
+            # Nothing at all is stored for a leaf without private parts.
+            misplaced = other is not None or own == ()
+            yield ReportedLeaf(leaf.index, leaf.data, own or (), leaf, misplaced)
 
     def tile(self, tile: Tile) -> bytes:
         """The bytes of a hash tile, from the stored tree."""
@@ -153,6 +194,21 @@ class LedgerSource:
     def records(self, _entries: Sequence[int]) -> Iterator[Record]:
         """Every row of the state's tables at that moment."""
         return self._view.records()
+
+
+def _readable(
+    read: Callable[[int, int], Iterator[tuple[int, Sequence[bytes]]]], start: int, stop: int
+) -> Iterator[tuple[int, Sequence[bytes]]]:
+    """The private parts of leaves, without those that cannot be read."""
+    while start < stop:
+        try:
+            yield from read(start, stop)
+        except CorruptError as error:
+            if "index" not in error.details:
+                raise
+            start = int(error.details["index"]) + 1
+        else:
+            return
 
 
 @contextmanager

@@ -40,6 +40,12 @@ COMMANDS: Final = {
     "witness": ("public.witness:witness", "Cosign the checkpoints of logs."),
     "log": ("public.log:log", "Read the log of a home."),
     "receipt": ("public.receipt:receipt", "Verify that receipts prove their statements."),
+    "bundle": (
+        "public.bundle:bundle",
+        "Put statements and what proves them into one file.",
+    ),
+    "checkpoint": ("public.checkpoint:checkpoint", "Compare signed checkpoints."),
+    "evidence": ("public.evidence:evidence", "Verify what clients keep when a log contradicts itself."),
     "audit": ("public.audit:audit", "Derive a whole log again from its leaves."),
     "fingerprint": ("platform.content:fingerprint", "Fingerprint files; nothing leaves this machine."),
     "submit": ("platform.submit:submit", "Share fingerprints of removed files."),

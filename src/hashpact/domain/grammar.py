@@ -11,8 +11,9 @@ from __future__ import annotations
 import contextlib
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, NoReturn, TypeVar
+from typing import Any, Final, Generic, NoReturn, TypeAlias, TypeVar
 
 from hashpact.errors import MalformedError
 
@@ -21,6 +22,9 @@ MAX_INTEGER: Final = 2**63 - 1
 _TEXT: Final = re.compile(rb"(?:[ -~]+\n)+")
 
 Value = TypeVar("Value")
+
+Lines: TypeAlias = Mapping[str, str]
+"""What stands on a text's lines, by the names that they begin with; of several with one name any."""
 
 
 class Spelling(ABC, Generic[Value]):
@@ -266,9 +270,15 @@ class FieldReader:
 class Form:
     """A whole text, read with one pattern that is made of its fields' own."""
 
-    def __init__(self, first_line: str, *fields: Field[Any]) -> None:
-        """The text is ``first_line`` and then these fields in order."""
+    def __init__(
+        self, first_line: str, *fields: Field[Any], lacking: Callable[[Lines], list[str]] = lambda _: []
+    ) -> None:
+        """The text is ``first_line`` and then these fields in order.
+
+        ``lacking`` names what a text with these lines lacks besides lines that it must have anyway.
+        """
         self._first_line = first_line
+        self._lacking = lacking
         self.fields = fields
         self._values = [field.values for field in fields]
         patterns = [re.escape(f"{first_line}\n".encode()), *(field.spelt.pattern for field in fields)]
@@ -288,19 +298,25 @@ class Form:
             msg = f"the text is incomplete: it lacks the lines {names}"
             raise MalformedError(msg, field=missing[0], missing=names)
         reader = FieldReader(data, self._first_line)
-        values = [reader.take(field) for field in self.fields]
-        reader.end()
+        try:
+            values = [reader.take(field) for field in self.fields]
+            reader.end()
+        except MalformedError as error:
+            if error.details["field"] in missing:  # and no other line is wrong before its place
+                error.details["missing"] = missing[0]
+            raise
         return values
 
     def _missing(self, data: bytes) -> list[str]:
-        """The names of the fields that must have a line and have none anywhere in the text."""
+        """The fields that must have a line and have none anywhere, and what else the text lacks then."""
         first, *lines = data.split(b"\n")
         if first != self._first_line.encode() or not _TEXT.fullmatch(data):
             return []
-        names = {line.partition(b" ")[0] for line in lines if line}
-        if not names <= {field.name.encode() for field in self.fields}:
+        given = dict(line.decode("ascii").partition(" ")[::2] for line in lines if line)
+        if not given.keys() <= {field.name for field in self.fields}:
             return []  # it has something else besides
-        return [field.name for field in self.fields if field.low and field.name.encode() not in names]
+        missing = [field.name for field in self.fields if field.low and field.name not in given]
+        return [*missing, *self._lacking(given)] if missing else []
 
 
 def _refuse(message: str, field: str, line: int | None = None) -> NoReturn:

@@ -235,7 +235,7 @@ class Tree(Protocol):
         ...
 
     def extent(self) -> int:
-        """One more than the highest index at which a leaf is stored, whatever the head is.
+        """One more than the highest index at which a leaf or private parts are stored, whatever the head is.
 
         If this is more than a head that is read afterwards, leaves are stored that were never appended.
         """
@@ -263,6 +263,17 @@ class Checkpoints(Protocol):
 
     def since(self, size: int) -> Iterator[KeptCheckpoint]:
         """Those of at least that size, smallest first, that are kept when the iteration begins."""
+        ...
+
+    def freshen(self, checkpoint: KeptCheckpoint) -> None:
+        """Keep the latest with other cosignatures beside it, in the place of any that was there.
+
+        Raises ConflictError if it is not of the latest size; then nothing is kept.
+        """
+        ...
+
+    def newest(self) -> KeptCheckpoint | None:
+        """The latest, with the cosignatures that it got last."""
         ...
 
 

@@ -133,7 +133,7 @@ def read(text: bytes) -> Statement:
 
 @functools.cache
 def _form(kind: str) -> Form:
-    return Form(FIRST_LINE, *HEADER, *fields_of(kind))
+    return Form(FIRST_LINE, *HEADER, *fields_of(kind), lacking=KINDS[kind].lacking)
 
 
 def _refuse_kind(text: bytes) -> NoReturn:

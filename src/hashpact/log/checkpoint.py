@@ -6,7 +6,7 @@ A checkpoint is the log's signed statement of its size and root: a note whose te
     <size>
     <base64 of the root>
 
-and extensions, one a line, that describe the log further.
+A reader takes extension lines after the root, as C2SP has it; this log writes none.
 
 Narrower than C2SP: the log's key name is its origin, which therefore is ASCII without spaces and plus signs.
 """
@@ -25,8 +25,6 @@ from hashpact.log.tree import EMPTY_ROOT
 
 MAX_SIZE: Final = 64 * 1024
 """Bytes that a signed checkpoint may have."""
-SINGLE_ADMIN: Final = "single-admin"
-"""The extension of a log in which one administrator alone may change who is a member."""
 
 _ORIGIN: Final = re.compile("[!-*,-~]+")
 _EXTENSION: Final = re.compile("[^\x00-\x1f]+")

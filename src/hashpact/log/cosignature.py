@@ -110,6 +110,6 @@ def verify(opened: note.Note, witness: Witness, check: note.Verify) -> int | Non
 def _counted(data: bytes, field: str) -> bytes:
     """A byte string after its length in one byte, which is from 1 to 255."""
     if not 1 <= len(data) <= 255:  # noqa: PLR2004 - of opaque <1..2^8-1>, RFC 8446
-        msg = f"an ML-DSA-44 cosignature has no room for a {field} of {len(data)} bytes; the limit is 255"
+        msg = f"in an ML-DSA-44 cosignature the {field} has at most 255 bytes, not {len(data)}"
         raise MalformedError(msg, field=field)
     return bytes([len(data)]) + data

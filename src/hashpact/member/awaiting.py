@@ -35,6 +35,7 @@ from hashpact.domain.renewal import MAX_DAYS
 from hashpact.domain.state import Basis, Charter, Receipt, Stance
 from hashpact.governance.drafts import Draft
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
+from hashpact.member import proving
 from hashpact.member.author import Paper, reason_of
 from hashpact.member.checking.awaiting import AsyncCheckClient
 from hashpact.member.checking.checks import Fingerprintable
@@ -160,6 +161,21 @@ class AsyncClient(AsyncCheckClient):
         proof = await self._run(calls.consistency(old.size, new.checkpoint.size))
         check_extends(old, new.checkpoint, proof)
         return new
+
+    async def compare(self, one: bytes, other: bytes) -> tuple[SignedCheckpoint, SignedCheckpoint]:
+        """Two signed checkpoints, the smaller first, once the log has shown that it has one history of both.
+
+        Raises ProofError if one is not the log's, and ForkError if the log does not show it.
+        """
+        return await self._through(proving.compare(self._operations, one, other))
+
+    async def bundle(self, indexes: Iterable[int], *, private: bool = False) -> bytes:
+        """A bundle of these leaves and of the root statements, as docs/formats/bundle.md has it, verified.
+
+        Each leaf is one whose receipt the profile keeps, or an entry. With ``private`` it has the
+        fingerprints, for whoever gets it.
+        """
+        return await self._through(proving.make_bundle(self._operations, indexes, private=private))
 
     async def leaves(
         self, start: int = 0, stop: int = 0, *, private: bool = False

@@ -34,6 +34,7 @@ from hashpact.domain.renewal import MAX_DAYS
 from hashpact.domain.state import Basis, Charter, Receipt, Stance
 from hashpact.governance.drafts import Draft
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
+from hashpact.member import proving
 from hashpact.member.author import Paper, reason_of
 from hashpact.member.checking.blocking import CheckClient
 from hashpact.member.checking.checks import Fingerprintable
@@ -208,6 +209,21 @@ class Client(CheckClient):
         proof = self._run(calls.consistency(old.size, new.checkpoint.size))
         check_extends(old, new.checkpoint, proof)
         return new
+
+    def compare(self, one: bytes, other: bytes) -> tuple[SignedCheckpoint, SignedCheckpoint]:
+        """Two signed checkpoints, the smaller first, once the log has shown that it has one history of both.
+
+        Raises ProofError if one is not the log's, and ForkError if the log does not show it.
+        """
+        return self._through(proving.compare(self._operations, one, other))
+
+    def bundle(self, indexes: Iterable[int], *, private: bool = False) -> bytes:
+        """A bundle of these leaves and of the root statements, as docs/formats/bundle.md has it, verified.
+
+        Each leaf is one whose receipt the profile keeps, or an entry. With ``private`` it has the
+        fingerprints, for whoever gets it.
+        """
+        return self._through(proving.make_bundle(self._operations, indexes, private=private))
 
     def leaves(self, start: int = 0, stop: int = 0, *, private: bool = False) -> Iterator[LeafDetail]:
         """The signed leaves from ``start`` up to ``stop`` (0: all there are), read as they are asked for.

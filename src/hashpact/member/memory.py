@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import threading
 import warnings
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -43,24 +45,31 @@ class LogMemory:
         forks.remember(self)
 
     def agrees(self, signed: SignedCheckpoint) -> Steps[None]:
-        """The steps of holding a verified checkpoint against the remembered one. Raises ForkError.
+        """The steps of holding a verified checkpoint against what is known. Raises ForkError.
 
         The log is asked for a proof only if one is due.
         """
-        evidence: Contradiction | None = yield Local(partial(self.see, signed))
-        if evidence is not None:
-            what = f"the log has signed two trees of {signed.checkpoint.size} leaves"
-            raise (yield Local(partial(self.accuse, evidence, what)))
-        if (yield Local(partial(self.is_due, signed))):
-            known = yield Local(self.known)
-            smaller, larger = sorted((known, signed), key=lambda one: one.checkpoint.size)
-            yield from self._extends(smaller, larger)
+        other: SignedCheckpoint | None = yield Local(partial(self.contradicted, signed))
+        if other is not None:
+            yield from self.extends(other, signed)
+        known: SignedCheckpoint | None = yield Local(self.known)
+        if known is None or self._is_due(known, signed):
+            if known is not None:
+                yield from self.extends(*sorted((known, signed), key=_size))
             yield Local(partial(self.remember, signed))
+        with self._lock:
+            self._seen = max(self._seen or signed, signed, key=_size)
 
-    def _extends(self, smaller: SignedCheckpoint, larger: SignedCheckpoint) -> Steps[None]:
+    def extends(self, smaller: SignedCheckpoint, larger: SignedCheckpoint) -> Steps[None]:
         """The steps of proving that one tree begins with another. Raises ForkError with what shows it."""
         old, new = smaller.checkpoint, larger.checkpoint
-        root, proof = None, ()
+        if old.size == new.size:
+            if old.root != new.root:
+                what = f"the log has signed two trees of {old.size} leaves"
+                raise (yield Local(partial(self.accuse, Contradiction(smaller, larger), what)))
+            return
+        shown = Contradiction(smaller, larger)
+        proof: tuple[bytes, ...] = ()
         try:
             proof = yield calls.consistency(old.size, new.size)
             check_extends(old, new, proof)
@@ -71,7 +80,7 @@ class LogMemory:
                 leaf_hash, path = yield calls.inclusion(0, old.size)
                 root = proofs.inclusion_root(leaf_hash, 0, old.size, path)
                 proofs.verify_consistency(old.size, root, new.size, new.root, proof)
-            shown = Contradiction(smaller, larger, root, proof if root is not None else ())
+                shown = replace(shown, root=root, proof=proof)
             what = f"the log does not show that its tree of {new.size} leaves begins with that of {old.size}"
             raise (yield Local(partial(self.accuse, shown, what))) from None
 
@@ -99,26 +108,18 @@ class LogMemory:
                 return known
             return self._seen
 
-    def is_due(self, signed: SignedCheckpoint) -> bool:
-        """Whether that checkpoint is to be proved to extend the remembered one, or the other way round."""
-        known = self.known()
-        if known is None or known.checkpoint.size == signed.checkpoint.size:
-            return False
-        grown = signed.checkpoint.size.bit_length() > known.checkpoint.size.bit_length()
-        return grown or not 0 <= self._clock() - self._proved < PERIOD
+    def contradicted(self, signed: SignedCheckpoint) -> SignedCheckpoint | None:
+        """Another checkpoint of the same size that is known, and has another root."""
+        size, root = signed.checkpoint.size, signed.checkpoint.root
+        there = (one for one in (self.known(), self._seen) if one is not None)
+        return next((one for one in there if _size(one) == size and one.checkpoint.root != root), None)
 
-    def see(self, signed: SignedCheckpoint) -> Contradiction | None:
-        """Take note of a verified checkpoint. Returns the evidence if another root of its size is known."""
-        known = self.known()
-        with self._lock:
-            for other in (known, self._seen):
-                if other is not None and contradict(other, signed):
-                    return Contradiction(other, signed)
-            if self._seen is None or signed.checkpoint.size > self._seen.checkpoint.size:
-                self._seen = signed
-        if known is None:
-            self.remember(signed)
-        return None
+    def _is_due(self, known: SignedCheckpoint, signed: SignedCheckpoint) -> bool:
+        """Whether that checkpoint is to be proved to extend the remembered one, or the other way round."""
+        if _size(known) == _size(signed):
+            return False
+        grown = _size(signed).bit_length() > _size(known).bit_length()
+        return grown or not 0 <= self._clock() - self._proved < PERIOD
 
     def remember(self, signed: SignedCheckpoint) -> None:
         """Keep a checkpoint that is proved to agree with the remembered one, and when that was.
@@ -126,7 +127,7 @@ class LogMemory:
         If the file cannot be written, that is a ProfileWarning.
         """
         known = self.known()
-        larger = known is None or signed.checkpoint.size > known.checkpoint.size
+        larger = known is None or _size(signed) > _size(known)
         with self._lock:
             self._known, self._proved = signed if larger or known is None else known, self._clock()
         if self._paths is None:
@@ -140,14 +141,16 @@ class LogMemory:
 
     def accuse(self, evidence: Contradiction, what: str) -> ForkError:
         """The error for evidence, which is kept in the profile."""
-        sizes = (evidence.smaller.checkpoint.size, evidence.larger.checkpoint.size)
-        if self._paths is None:
+        paths = self._paths
+        if paths is None:
             return ForkError(what)
-        path = self._paths.evidence / f"fork-{sizes[0]}-{sizes[1]}-{self._clock()}.bundle"
         try:
-            roots = self._paths.roots.read_bytes() if self._paths.roots.exists() else bundle.FIRST_LINE
-            self._paths.evidence.mkdir(mode=0o700, exist_ok=True)
-            write_public(path, roots + bundle.encode(evidence.parts()).removeprefix(bundle.FIRST_LINE))
+            roots = bundle.parse(read_bytes(paths.roots, bundle.MAX_SIZE)) if paths.roots.exists() else ()
+            data = bundle.encode([*roots, *evidence.parts()])
+            sizes = f"{_size(evidence.smaller)}-{_size(evidence.larger)}"
+            path = paths.evidence / f"fork-{sizes}-{hashlib.sha256(data).hexdigest()[:8]}.bundle"
+            paths.evidence.mkdir(mode=0o700, exist_ok=True)
+            write_public(path, data, replace=True)
         except (ConfigError, OSError) as error:
             warnings.warn(f"the evidence is not kept: {error}", ProfileWarning, stacklevel=3)
             return ForkError(what)
@@ -158,6 +161,6 @@ class LogMemory:
         self._lock = threading.Lock()
 
 
-def contradict(one: SignedCheckpoint, other: SignedCheckpoint) -> bool:
-    """Whether two checkpoints of one log are of one size and have two roots."""
-    return one.checkpoint.size == other.checkpoint.size and one.checkpoint.root != other.checkpoint.root
+def _size(signed: SignedCheckpoint) -> int:
+    """The number of leaves of its tree."""
+    return signed.checkpoint.size

@@ -142,16 +142,22 @@ class Profile:
         if self.directory is not None and (found != self.log or not self.followed):
             paths = ProfilePaths(self.directory)
             try:
-                with alone(paths.directory):
-                    config = config_of(paths)
-                    if config.log_key == self.log.keys:
+                if log.keys == self.log.keys:
+                    if not paths.config.exists() or config_of(paths).log_key == log.keys:
                         write_public(paths.roots, roots, replace=True)
-                        if config.log_key != log.keys:
-                            config = replace(config, log_key=log.keys)
-                            write_public(paths.config, config.to_toml().encode(), replace=True)
+                else:
+                    self._replace_keys(paths, log, roots)
             except (ConfigError, OSError) as error:
-                warnings.warn(f"the log's new keys are not kept: {error}", ProfileWarning, stacklevel=3)
+                warnings.warn(f"the log's roots are not kept: {error}", ProfileWarning, stacklevel=3)
         return replace(self, log=found, followed=True)
+
+    def _replace_keys(self, paths: ProfilePaths, log: PinnedLog, roots: bytes) -> None:
+        """Write new keys of the log with the roots that name them, unless another process has."""
+        with alone(paths.directory):
+            config = config_of(paths)
+            if config.log_key == self.log.keys:
+                write_public(paths.roots, roots, replace=True)
+                write_public(paths.config, replace(config, log_key=log.keys).to_toml().encode(), replace=True)
 
     def at(self, address: str) -> Self:
         """The same profile with another HOST:PORT of the clearinghouse. Raises ConfigError."""

@@ -115,6 +115,8 @@ def _names(sheet: Sheet) -> set[str]:
 def _count(sheet: Sheet, one: Stated) -> None:
     """Count what one statement of the quarter stands for."""
     filing = sheet.gathered.state.filing(one.index)
+    if isinstance(one.body, Withdraw | Ruling | Void):
+        _ended(sheet, one)
     if isinstance(one.body, Filed) and (filing is None or not stands(sheet.gathered.state, filing)):
         return
     counter = _COUNTERS.get(type(one.body))
@@ -139,7 +141,10 @@ def _awaited(sheet: Sheet, filing: Filing) -> None:
 
 
 def _ended(sheet: Sheet, one: Stated) -> None:
-    """Count a statement that has ended an entry which was not ended before it."""
+    """Count a statement that has ended an entry which was not ended before it.
+
+    What the panel has struck stays so, also if the key of the last ballot is revoked later.
+    """
     state = sheet.gathered.state
     index = getattr(one.body, "entry", None)
     entry = None if index is None else state.entry(index)
@@ -313,9 +318,6 @@ _COUNTERS: Final[Mapping[type, Callable[[Sheet, Stated], None]]] = {
     Notice: _notice,
     Appeal: _appeal,
     Submit: _entry,
-    Withdraw: _ended,
-    Ruling: _ended,
-    Void: _ended,
     MemberSuspend: _suspended,
 }
 """What is done with a statement of the quarter, by its kind."""

@@ -220,4 +220,8 @@ def _number(value: int | str | None) -> float:
 
 
 def _local(unix: int, zone: str) -> str:
-    return dt.datetime.fromtimestamp(unix, zoneinfo.ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S")
+    named = zoneinfo.ZoneInfo(zone)
+    try:
+        return dt.datetime.fromtimestamp(unix, named).strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, OverflowError, OSError):  # past the year 9999
+        return str(unix)

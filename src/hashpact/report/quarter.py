@@ -12,6 +12,8 @@ from hashpact.errors import InvalidInputError
 _SPELT: Final = re.compile(r"([0-9]{4})Q([1-4])", re.ASCII)
 _QUARTERS: Final = 4
 _MONTHS: Final = 3
+_YEARS: Final = range(1970, 9999)
+"""Years of Unix time of which every quarter, and the one after it, has a date."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -25,8 +27,8 @@ class Quarter:
     def parse(cls, text: str) -> Self:
         """The quarter that is spelt so. Raises InvalidInputError."""
         found = _SPELT.fullmatch(text)
-        if found is None or not int(found[1]):
-            msg = f"{text!r} is not a quarter; write it as 2026Q4"
+        if found is None or int(found[1]) not in _YEARS:
+            msg = f"{text!r} is not a quarter of the years {_YEARS[0]} to {_YEARS[-1]}; write it as 2026Q4"
             raise InvalidInputError(msg, field="quarter")
         return cls(int(found[1]), int(found[2]))
 

@@ -144,7 +144,7 @@ class Book:
 
     def _appeals(self) -> None:
         charter = self.gathered.state.charter()
-        quorum = None if charter is None else charter.terms.quorum
+        nobody = charter is None or charter.terms.quorum is None
         ruled: dict[int, list[Stated]] = defaultdict(list)
         for one in self._until(self._standing("ruling")):
             ruled[self._any(one).appeal].append(one)
@@ -152,20 +152,36 @@ class Book:
             appeal = self._any(one)
             about = self._every.get(appeal.entry) or self._body(appeal.decision, "decision")
             owner = None if about is None else about.member
-            results = [(each.member, self._any(each).outcome.value) for each in ruled[one.index]]
-            own = [outcome for member, outcome in results if member == owner]
-            panel = [outcome for member, outcome in results if member != owner]
-            ended = "upheld" if "upheld" in own else None
+            own = [self._any(each).outcome.value for each in ruled[one.index] if each.member == owner]
+            panel = [each for each in ruled[one.index] if each.member != owner]
+            ended = "upheld" if "upheld" in own or self._struck_by(one.index, appeal.entry) else None
             for outcome in ("upheld", "rejected"):
-                if ended is None and quorum is not None and panel.count(outcome) >= quorum:
+                if ended is None and self._agree(panel, outcome):
                     ended = outcome
-            if ended is None and own and quorum is None:
+            if ended is None and own and nobody:
                 ended = "rejected"
             late = not own and self._last - one.moment > self._terms(one.index).seconds("appeal")
             names = ["made", ended or ("overdue" if late else "open")]
             names += ["by-panel"] if ended and panel else []
             for name in names:
                 self._tick(f"appeals.{name}", one.index, owner)
+
+    def _agree(self, ballots: Iterable[Stated], outcome: str) -> bool:
+        """Whether at one of these ballots there was a quorum for the outcome, by the policy at its leaf."""
+        members: list[str] = []
+        for each in ballots:
+            if self._any(each).outcome.value == outcome:
+                members.append(each.member)
+                terms = self._terms(each.index)
+                if terms.quorum is not None and len(set(members) & set(terms.panel)) >= terms.quorum:
+                    return True
+        return False
+
+    def _struck_by(self, appeal: int, index: int | None) -> bool:
+        """Whether it was a ruling on that appeal by which the panel has struck the entry."""
+        entry = None if index is None else self.gathered.state.entry(index)
+        by = None if entry is None or entry.voided_at is None else self._every[entry.voided_at]
+        return by is not None and by.moment <= self._last and getattr(by.body, "appeal", None) == appeal
 
     def _replies(self) -> None:
         given = {
@@ -240,13 +256,14 @@ class Book:
                 withdrawn[body.entry] = one
             elif body.kind == "ruling" and body.entry is not None:
                 entry = self.gathered.state.entry(body.entry)
-                if one.member == self._every[body.entry].member:
+                if entry is not None and entry.withdrawn_at == one.index:
                     withdrawn[body.entry] = one
                 elif entry is not None and entry.voided_at == one.index:
                     struck[body.entry] = one
         for index in withdrawn.keys() | struck.keys():
             newest = withdrawn.get(index)
-            ends = [one for one in (struck.get(index), newest) if one is not None and self._stands(one)]
+            ends = [one for one in (struck.get(index),) if one is not None]
+            ends += [newest] if newest is not None and self._stands(newest) else []
             for one in self._within(sorted(ends, key=lambda one: one.index)[:1]):
                 self._tick("entries.ended", one.index, self._every[index].member)
 

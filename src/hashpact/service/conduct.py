@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeVar
 
 from hashpact.domain.conduct.answers import (
@@ -23,7 +23,7 @@ from hashpact.domain.conduct.cases import case_of, cases_of
 from hashpact.domain.conduct.clocks import Standing
 from hashpact.domain.conduct.points import points_of
 from hashpact.domain.conduct.replies import ANSWERABLE, awaited
-from hashpact.domain.conduct.watching import MemberWatch, WatchPlace
+from hashpact.domain.conduct.watching import Addressed, MemberWatch, WatchPlace
 from hashpact.domain.kinds import Appeal, Notice
 from hashpact.domain.kinds.conduct.filed import stands
 from hashpact.domain.ports import Clock, Ledger, Snapshot
@@ -60,6 +60,11 @@ class Desk:
 
     ledger: Ledger
     clock: Clock
+    _addressed: Addressed = field(default_factory=Addressed, init=False, repr=False)
+
+    def watch(self, member: str, seen: WatchPlace) -> MemberWatch:
+        """A watch of the notices to that member, from what was seen on."""
+        return MemberWatch(member, seen, self._addressed)
 
     def contacts(self, after: str) -> Contacts:
         """The contact points of members whose ids sort after that one, by member and what they are for."""

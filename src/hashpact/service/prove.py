@@ -20,11 +20,11 @@ class Prover:
 
     def checkpoint(self) -> bytes:
         """The newest signed checkpoint. Raises NotFoundError before the first."""
-        latest = self.log.checkpoints.latest()
-        if latest is None:
+        newest = self.log.checkpoints.newest()
+        if newest is None:
             msg = "nothing of this log is signed yet"
             raise NotFoundError(msg, resource="checkpoint")
-        return latest.note
+        return newest.note
 
     def inclusion(self, index: int, size: int) -> tuple[bytes, tuple[bytes, ...]]:
         """The hash of a leaf, and the proof that it is in the tree of that size.

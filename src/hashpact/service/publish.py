@@ -36,6 +36,7 @@ class Publisher:
         self._keys = LogKeys(log)
         self._publication = publication
         self._whole = False
+        self._shown = b""
         self._filed = 0
         # The last partial bundle that this process has published: its path and bytes.
         self._bundle = ("", 0)
@@ -56,22 +57,22 @@ class Publisher:
         The first time it looks for every tile, because a restored home has only the checkpoint. Raises
         CorruptError if what is published is not the beginning of the log, and then puts nothing.
         """
-        latest = self._log.checkpoints.latest()
+        newest = self._log.checkpoints.newest()
         done = self._done()
-        if latest is None or (self._whole and latest.size <= done):
+        if newest is None or (self._whole and (newest.size < done or newest.note == self._shown)):
             return done
         with self._publication.alone():
             self.check()
             done = self._done()
-            size = max(latest.size, done)
+            size = max(newest.size, done)
             since = done if self._whole else 0
             for tile in itertools.chain(tiles.tiles(size, since), tiles.entries(size, since)):
                 if self._whole or not self._publication.has(tile.path):
                     self._put(tile, done)
             self._put_documents()
-            if latest.size > done:
-                self._publication.put(CHECKPOINT, latest.note)
-            self._whole = True
+            if newest.size >= done and newest.note != self._publication.checkpoint():
+                self._publication.put(CHECKPOINT, newest.note)
+            self._whole, self._shown = True, newest.note
         return size
 
     def _put_documents(self) -> None:

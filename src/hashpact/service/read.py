@@ -81,7 +81,10 @@ class Reader:
     ledger: Ledger
 
     def entry(self, index: int) -> EntryDetail:
-        """The entry at that log index, withdrawn or not. Raises NotFoundError, CorruptError."""
+        """The entry at that log index, withdrawn or not.
+
+        Raises NotFoundError, and CorruptError, whose ``resource`` names the entry, for damaged private parts.
+        """
         found = self._among(index, index + 1)
         if not found:
             msg = f"there is no entry {index}"
@@ -92,7 +95,7 @@ class Reader:
         """The entries with start <= index < stop, in order; 0 stops at the end of the log.
 
         Holds few of them at a time and no view between them: a later entry reflects a later state.
-        Raises CorruptError.
+        Raises CorruptError as `entry`, instead of that entry and a few before it.
         """
         size = self.ledger.head().size
         stop = min(stop or size, size)
@@ -102,7 +105,12 @@ class Reader:
     def _among(self, start: int, stop: int) -> list[EntryDetail]:
         """The entries among some leaves."""
         leaves = list(self.ledger.leaves(start, stop))
-        private = dict(self.ledger.private(start, stop))
+        try:
+            private = dict(self.ledger.private(start, stop))
+        except CorruptError as error:
+            if "index" not in error.details:
+                raise
+            raise _damaged(error.details["index"]) from error
         found = []
         with self.ledger.snapshot() as view:
             for leaf in leaves:
@@ -111,8 +119,7 @@ class Reader:
                     continue
                 parts = private.get(leaf.index, ())
                 if len(parts) != entry.items:
-                    msg = f"some private parts of entry {leaf.index} are missing"
-                    raise CorruptError(msg)
+                    raise _damaged(str(leaf.index))
                 opinions = tuple(standing.opinions(view, leaf.index))
                 stands = standing.entry_stands(view, entry)
                 found.append(EntryDetail(entry, leaf.data, parts, opinions, stands))
@@ -149,3 +156,8 @@ class Reader:
             charter.rates,
             replace(charter.terms, clocks=tuple(sorted(charter.terms.classes().items()))),
         )
+
+
+def _damaged(index: str) -> CorruptError:
+    msg = f"the private parts of entry {index} are damaged; the operator restores them from a backup"
+    return CorruptError(msg, index=index, resource=f"entries/{index}")

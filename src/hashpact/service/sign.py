@@ -19,12 +19,14 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, Protocol
 
+from hashpact.domain import keys
 from hashpact.domain.keys import Signer
 from hashpact.domain.ports import Log
 from hashpact.domain.state import Charter, Head, KeptCheckpoint, Leaf, Receipt
-from hashpact.errors import ConflictError, CorruptError, ProofError, UnavailableError
+from hashpact.errors import ConflictError, CorruptError, ProofError, QuorumError, UnavailableError
 from hashpact.log import checkpoint, proofs, tree
-from hashpact.log.checkpoint import SINGLE_ADMIN, Checkpoint
+from hashpact.log.checkpoint import Checkpoint
+from hashpact.log.policy import WitnessPolicy
 from hashpact.service.integrity import EMPTY, Integrity, LogKeys, corrupt
 
 _CHECKPOINTS: Final = 64
@@ -102,6 +104,22 @@ class SigningGuard:
                 self._last = kept, head
                 return kept
 
+    def freshen(self) -> None:
+        """Have the witnesses cosign the latest checkpoint again: it is still the newest.
+
+        Does nothing without witnesses. Raises as `sign`.
+        """
+        with self._lock, self._refusing():
+            self.check_sound()
+            last = self._verified()
+            if self._cosigners is None or last is None:
+                return
+            kept = last[0]
+            stated = checkpoint.parse(kept.note).checkpoint
+            with contextlib.suppress(ConflictError):  # another process has signed a larger one meanwhile
+                note = self._cosigned(stated, self._in_force())
+                self._log.checkpoints.freshen(KeptCheckpoint(kept.size, note))
+
     def covers(self, leaf: Leaf) -> bool:
         """Whether a kept checkpoint holds the leaf already."""
         latest = self._log.checkpoints.latest()
@@ -162,22 +180,42 @@ class SigningGuard:
                 proofs.verify_consistency(last.size, tree.root(last.edge), head.size, root, proof)
             except ProofError as error:
                 raise self._located(error) from error
+        charter = self._in_force()
+        if before is None or before.root_version != charter.root_version:
+            msg = "a root statement has changed the log's keys"
+            raise ConflictError(msg)
+        new = Checkpoint(self._key.origin, head.size, root)
+        return KeptCheckpoint(head.size, self._cosigned(new, charter))
+
+    def _cosigned(self, new: Checkpoint, charter: Charter) -> bytes:
+        """The checkpoint with the log's signature and those of its witnesses.
+
+        Raises UnavailableError if they are fewer than the charter wants, and as `Cosigners.cosign`.
+        """
+        note = checkpoint.sign(new, self._key.public, self._key.signer.sign)
+        if self._cosigners is not None:
+            note = self._cosigners.cosign(note, new.size, lambda old: self._consistency(old, new.size))
+        wanted = WitnessPolicy.threshold(charter.witnesses, charter.witness_quorum)
+        try:
+            wanted.cosigned(checkpoint.parse(note).note, keys.verify)
+        except QuorumError as error:
+            msg = (
+                f"the last root statement wants {charter.witness_quorum} of the log's witnesses, and "
+                f"hashpact.toml does not reach as many of them: {error}"
+            )
+            raise UnavailableError(msg) from error
+        return note
+
+    def _consistency(self, old: int, new: int) -> tuple[bytes, ...]:
+        return proofs.consistency(old, new, self._log.tree.node)
+
+    def _in_force(self) -> Charter:
+        """The charter. Raises UnavailableError if it does not name the key that signs."""
         charter = self._charter()
         if charter is None or self._key.public not in charter.log_keys:
             msg = "pki/log.key is not a key of the log; put the one there that the last root statement names"
             raise UnavailableError(msg)
-        if before is None or before.root_version != charter.root_version:
-            msg = "a root statement has changed the log's keys"
-            raise ConflictError(msg)
-        extensions = (SINGLE_ADMIN,) if charter.single_admin else ()
-        new = Checkpoint(self._key.origin, head.size, root, extensions)
-        note = checkpoint.sign(new, self._key.public, self._key.signer.sign)
-        if self._cosigners is not None:
-            note = self._cosigners.cosign(note, head.size, lambda old: self._consistency(old, head.size))
-        return KeptCheckpoint(head.size, note)
-
-    def _consistency(self, old: int, new: int) -> tuple[bytes, ...]:
-        return proofs.consistency(old, new, self._log.tree.node)
+        return charter
 
     def _charter(self) -> Charter | None:
         with self._log.snapshot() as view:

@@ -39,6 +39,8 @@ _PAUSE: Final = 1.0
 """Seconds to wait after the log could not be followed."""
 _SEAL: Final = 1.0
 """Seconds between two times that the log is published; each append is signed before it is answered."""
+_FRESH: Final = 3600.0
+"""Seconds after which the witnesses cosign the newest checkpoint again; readers want it within a day."""
 _ALARM: Final = 10.0
 """Seconds until sealing is tried again when it cannot be, with a line of log each time."""
 _LOOK: Final = 2.0
@@ -101,6 +103,12 @@ class Sealing:
         while True:
             await asyncio.sleep(pause)
             pause = _SEAL if await self.once() else _ALARM
+
+    async def refresh(self) -> None:
+        """Have the newest checkpoint cosigned again now and then, the first time at once."""
+        while True:
+            done = await self._logged(self.guard.freshen)
+            await asyncio.sleep(_FRESH if done else _ALARM)
 
     async def once(self) -> bool:
         """Sign and publish what is new; False if that cannot be, which is logged."""
@@ -181,7 +189,7 @@ class Keeping:
 
     def tasks(self) -> list[Coroutine[None, None, None]]:
         """What runs until it is cancelled."""
-        return [self.sealing.run(), self._save_often(), self._compact()]
+        return [self.sealing.run(), self.sealing.refresh(), self._save_often(), self._compact()]
 
     async def finish(self) -> None:
         """Merge, if that is quick, and save once more."""

@@ -61,6 +61,11 @@ CREATE TABLE checkpoints (
   note BLOB NOT NULL
 ) STRICT;
 
+CREATE TABLE freshened (
+  size INTEGER PRIMARY KEY REFERENCES checkpoints (size),
+  note BLOB NOT NULL
+) STRICT;
+
 CREATE TABLE indexes (
   number INTEGER PRIMARY KEY,
   digest BLOB NOT NULL CHECK (length(digest) = 32)

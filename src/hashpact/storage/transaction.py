@@ -72,6 +72,17 @@ class SqliteTransaction(rows.RowView):
         row = (checkpoint.size, checkpoint.note)
         self.stage("INSERT INTO checkpoints (size, note) VALUES (?, ?)", row)
 
+    def freshen(self, checkpoint: KeptCheckpoint) -> None:
+        """Stage the latest checkpoint with other cosignatures.
+
+        Raises ConflictError if it is not of the latest size, and CommitFailedError as in `append`.
+        """
+        if run(self._connection, "SELECT max(size) FROM checkpoints")[0][0] != checkpoint.size:
+            msg = f"a checkpoint of size {checkpoint.size}, which is not the latest"
+            raise ConflictError(msg)
+        self.stage("DELETE FROM freshened")
+        self.stage("INSERT INTO freshened (size, note) VALUES (?, ?)", (checkpoint.size, checkpoint.note))
+
     def stage(self, sql: str, bindings: Bindings = ()) -> None:
         """Stage one statement of SQL. Raises CommitFailedError as in `append`."""
         try:

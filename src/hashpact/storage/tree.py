@@ -27,6 +27,10 @@ _ENDS: Final = "SELECT idx, hash, nodes FROM leaves WHERE idx IN ({})"
 class Writer(Protocol):
     """A transaction that can keep a checkpoint."""
 
+    def freshen(self, checkpoint: KeptCheckpoint) -> None:
+        """Stage the latest with other cosignatures."""
+        ...
+
     def keep(self, checkpoint: KeptCheckpoint) -> None:
         """As `Checkpoints.keep`, once the transaction is committed."""
         ...
@@ -65,9 +69,10 @@ class SqliteTree:
             raise self._missing(size - 1) from error
 
     def extent(self) -> int:
-        """One more than the highest index at which a leaf is stored."""
-        found = self._read("SELECT max(idx) FROM leaves", ())[0][0]
-        return 0 if found is None else int(found) + 1
+        """One more than the highest index at which a leaf, or private parts of one, are stored."""
+        columns = ("idx", "leaves"), ("leaf", "private"), ("leaf", "confidential")
+        found = [self._read(f"SELECT max({index}) FROM {table}", ())[0][0] for index, table in columns]  # noqa: S608  # constants
+        return max((int(index) + 1 for index in found if index is not None), default=0)
 
     def _missing(self, index: int) -> CorruptError | NotFoundError:
         if 0 <= index < self._head().size:
@@ -90,6 +95,20 @@ class SqliteCheckpoints:
     def latest(self) -> KeptCheckpoint | None:
         """The largest that is kept."""
         found = self._read("SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1", ())
+        return KeptCheckpoint(*found[0]) if found else None
+
+    def freshen(self, checkpoint: KeptCheckpoint) -> None:
+        """Keep the latest with other cosignatures, durably. Raises ConflictError, CommitFailedError."""
+        with self._begin() as transaction:
+            transaction.freshen(checkpoint)
+
+    def newest(self) -> KeptCheckpoint | None:
+        """The latest, with the cosignatures that it got last."""
+        sql = (
+            "SELECT size, ifnull(freshened.note, checkpoints.note) FROM checkpoints "
+            "LEFT JOIN freshened USING (size) ORDER BY size DESC LIMIT 1"
+        )
+        found = self._read(sql, ())
         return KeptCheckpoint(*found[0]) if found else None
 
     def since(self, size: int) -> Iterator[KeptCheckpoint]:

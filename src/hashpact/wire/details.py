@@ -66,6 +66,20 @@ def entry_from_wire(response: log_pb2.GetEntryResponse | log_pb2.ListEntriesResp
     Its fields are read from the statement's bytes, and the private parts, unless they are withheld, must be
     those it commits to.
     """
+    detail, commitments = entry_as_sent(response)
+    if tuple(map(commitment, detail.private)) != (() if detail.withheld else commitments):
+        msg = "the private parts are not those that the statement commits to"
+        raise InvalidInputError(msg, field="entry.private")
+    return detail
+
+
+def entry_as_sent(
+    response: log_pb2.GetEntryResponse | log_pb2.ListEntriesResponse,
+) -> tuple[EntryDetail, tuple[bytes, ...]]:
+    """The entry in a response, and the commitments of its statement.
+
+    Its private parts can be any bytes: an auditor compares them itself, names the leaf, and goes on.
+    """
     if not response.HasField("entry"):
         msg = "an answer has an entry"
         raise InvalidInputError(msg, field="entry")
@@ -76,9 +90,6 @@ def entry_from_wire(response: log_pb2.GetEntryResponse | log_pb2.ListEntriesResp
         if not isinstance(submit, Submit) or statement.member != member_from_name(message.member, "member"):
             msg = "the statement is not a submission of the entry's member"
             raise InvalidInputError(msg, field="statement")
-        if tuple(map(commitment, message.private)) != (() if message.private_withheld else submit.items):
-            msg = "the private parts are not those that the statement commits to"
-            raise InvalidInputError(msg, field="private")
         entry = submit.entry(entry_from_name(message.name), statement.member, statement.key, statement.time)
         if message.HasField("withdrawal"):
             ended = message.withdrawal
@@ -94,7 +105,8 @@ def entry_from_wire(response: log_pb2.GetEntryResponse | log_pb2.ListEntriesResp
             entry = replace(entry, voided_at=struck, voided_reason=reason)
         opinions = each("opinions", message.opinions, partial(_opinion_from_wire, entry.index))
     private, withheld = tuple(message.private), message.private_withheld
-    return EntryDetail(entry, message.statement, private, opinions, message.stands, withheld)
+    detail = EntryDetail(entry, message.statement, private, opinions, message.stands, withheld)
+    return detail, submit.items
 
 
 def _opinion_from_wire(entry: int, opinion: log_pb2.Opinion) -> Opinion:

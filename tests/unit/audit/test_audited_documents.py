@@ -8,7 +8,8 @@ from builders import LABELS, FakeClock, World
 from memory import MemoryLedger
 from sources import Altered
 
-from hashpact.audit.auditor import Auditor, Finding
+from hashpact.audit.auditor import Auditor
+from hashpact.audit.records import Finding
 from hashpact.audit.source import ledger_source
 from hashpact.domain.kinds import Policy
 from hashpact.member import papers

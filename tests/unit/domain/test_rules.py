@@ -36,6 +36,7 @@ from hashpact.errors import (
     UnknownKeyError,
     UnknownLabelError,
 )
+from hashpact.report.figures import OVERALL
 
 ACME, BRAVO = Identity.of("acme"), Identity.of("bravo")
 ALICE, BOB = Identity.of(ADMIN, "alice"), Identity.of(ADMIN, "bob")
@@ -206,8 +207,9 @@ def test_rule_08_a_member_is_enrolled_once(world: World, log: Replay) -> None:
     refuse(log, world.member("acme", frozenset({Role.CHECK})), ConflictError, "enrolled already")
 
 
-def test_rule_08_admin_is_no_members_id(world: World, log: Replay) -> None:
-    refuse(log, world.member(ADMIN), InvalidInputError, "reserved")
+@pytest.mark.parametrize("name", [ADMIN, OVERALL])
+def test_rule_08_an_id_that_stands_for_several_is_no_members(world: World, log: Replay, name: str) -> None:
+    refuse(log, world.member(name), InvalidInputError, f"{name!r} is reserved for ")
 
 
 def test_rule_09_a_key_signs_its_own_enrolment(world: World, log: Replay) -> None:

@@ -11,7 +11,7 @@ from builders import ORIGIN, Identity, seeded
 from hashpact.domain import keys
 from hashpact.errors import BadSignatureError, MalformedError
 from hashpact.log import checkpoint, note, tree
-from hashpact.log.checkpoint import SINGLE_ADMIN, Checkpoint
+from hashpact.log.checkpoint import Checkpoint
 
 # c2sp.org/tlog-checkpoint, the example at its head.
 EXAMPLE = (
@@ -48,12 +48,12 @@ def test_what_is_signed_verifies_and_reads_back() -> None:
 
 
 def test_extensions_are_signed_and_kept_in_their_order() -> None:
-    wide = replace(CHECKPOINT, extensions=(SINGLE_ADMIN, "ng\u00f4n ng\u1eef", " "))
+    wide = replace(CHECKPOINT, extensions=("single line", "ng\u00f4n ng\u1eef", " "))
     data = checkpoint.sign(wide, LOG.public, LOG.private.sign)
     signed = checkpoint.parse(data)
     checkpoint.verify(signed, ORIGIN, [LOG.public], keys.verify)
     assert signed.checkpoint == wide
-    changed = checkpoint.parse(data.replace(SINGLE_ADMIN.encode(), b"double-admin"))
+    changed = checkpoint.parse(data.replace(b"single line", b"double line"))
     with pytest.raises(BadSignatureError):
         checkpoint.verify(changed, ORIGIN, [LOG.public], keys.verify)
 

@@ -6,6 +6,7 @@ import base64
 
 import pytest
 from builders import NOW, ORIGIN, Identity, seeded
+from cryptography.hazmat.primitives.asymmetric import mldsa
 
 from hashpact.domain import keys
 from hashpact.errors import BadSignatureError, MalformedError
@@ -92,3 +93,60 @@ def test_a_time_beyond_2_63_has_no_cosignature() -> None:
     for time in (-1, 2**63):
         with pytest.raises(MalformedError):
             cosignature.sign(TEXT, WITNESS, time, ALICE.private.sign)
+
+
+POST_QUANTUM = mldsa.MLDSA44PrivateKey.from_seed_bytes(bytes(range(32)))
+"""The key of a witness that makes cosignatures of type 6."""
+PQ_WITNESS = Witness("witness.example/pq", POST_QUANTUM.public_key().public_bytes_raw(), cosignature.MLDSA44)
+
+
+def test_the_message_of_an_mldsa_cosignature_is_that_of_the_whole_tree() -> None:
+    message = cosignature.message(TEXT, PQ_WITNESS, NOW)
+    name, origin = PQ_WITNESS.name.encode(), ORIGIN.encode()
+    assert message == (
+        b"subtree/v1\n\x00"
+        + bytes([len(name)])
+        + name
+        + NOW.to_bytes(8)
+        + bytes([len(origin)])
+        + origin
+        + bytes(8)
+        + (7).to_bytes(8)
+        + seeded("root")
+    )
+    assert cosignature.message(TEXT + b"an extension\n", PQ_WITNESS, NOW) == message
+
+
+def test_an_mldsa_cosignature_verifies_and_gives_its_time() -> None:
+    line = cosignature.sign(TEXT, PQ_WITNESS, NOW, POST_QUANTUM.sign)
+    assert cosignature.verify(opened(LINE, line), PQ_WITNESS, keys.verify) == NOW
+    assert cosignature.verify(opened(LINE, line), WITNESS, keys.verify) == NOW
+    assert Witness.parse(PQ_WITNESS.key) == PQ_WITNESS
+    payload = base64.b64decode(line.rpartition(b" ")[2])
+    assert payload[:4] == note.short_id(PQ_WITNESS.name, PQ_WITNESS.public, b"\x06")
+    assert len(payload) == 4 + 8 + 2420
+
+
+def test_an_mldsa_cosignature_of_another_tree_time_or_name_does_not_verify() -> None:
+    for text, named, time in (
+        (Checkpoint(ORIGIN, 8, seeded("root")).text(), PQ_WITNESS, NOW),
+        (Checkpoint("other.example/log", 7, seeded("root")).text(), PQ_WITNESS, NOW),
+        (TEXT, Witness("witness.example/qp", PQ_WITNESS.public, PQ_WITNESS.kind), NOW),
+    ):
+        value = time.to_bytes(8) + POST_QUANTUM.sign(cosignature.message(text, named, time))
+        line = note.signature_line(PQ_WITNESS.name, PQ_WITNESS.public, value, cosignature.MLDSA44)
+        with pytest.raises(BadSignatureError, match="does not verify"):
+            cosignature.verify(opened(line), PQ_WITNESS, keys.verify)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "message"),
+    [
+        (b"no checkpoint\n", "w", "at least an origin"),
+        (TEXT, "w" * 256, "the witness has at most 255 bytes, not 256"),
+        (Checkpoint("o" * 256, 7, seeded("root")).text(), "w", "the origin has at most 255 bytes, not 256"),
+    ],
+)
+def test_what_an_mldsa_message_has_no_room_for_is_refused(text: bytes, name: str, message: str) -> None:
+    with pytest.raises(MalformedError, match=message):
+        cosignature.message(text, Witness(name, PQ_WITNESS.public, PQ_WITNESS.kind), NOW)

@@ -30,7 +30,20 @@ def test_quarters_follow_each_other_without_a_gap(quarter: Quarter) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["2026", "2026Q5", "2026Q0", "26Q1", "2026q1", " 2026Q1", "0000Q1", "\uff12026Q1"]
+    "text",
+    [
+        "2026",
+        "2026Q5",
+        "2026Q0",
+        "26Q1",
+        "2026q1",
+        " 2026Q1",
+        "0000Q1",
+        "0001Q1",
+        "1969Q4",
+        "9999Q1",
+        "\uff12026Q1",
+    ],
 )
 def test_what_is_no_quarter(text: str) -> None:
     with pytest.raises(InvalidInputError, match="write it as 2026Q4"):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from builders import NOW, Identity
+from figured import QUARTER, figures, values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from noticing import LABELS, Noticed
@@ -26,14 +27,11 @@ from hashpact.domain.kinds import (
 from hashpact.domain.kinds.conduct.spelling import AppealOutcome, Channel, Heads, Outcome
 from hashpact.domain.state import Basis, Stance
 from hashpact.errors import InvalidInputError, NotFoundError
-from hashpact.report import recount, serial
-from hashpact.report.figures import Figure, by_id, nearest_rank, percent
+from hashpact.report import serial
+from hashpact.report.figures import nearest_rank, percent
 from hashpact.report.page import to_html
-from hashpact.report.quarter import Quarter
 from hashpact.report.report import make, named
 
-QUARTER = Quarter(2027, 1)
-"""The quarter of `NOW`, 2027-01-15."""
 DAY = 24 * 3600
 BY_LAW: dict[str, Any] = {"basis": Basis.LAW, "authority": "council", "article": "decree-13-5"}
 ZONES = ("Asia/Ho_Chi_Minh", "Europe/Berlin", "America/New_York", "UTC")
@@ -42,19 +40,6 @@ ZONES = ("Asia/Ho_Chi_Minh", "Europe/Berlin", "America/New_York", "UTC")
 @pytest.fixture
 def made() -> Noticed:
     return Noticed()
-
-
-def figures(made: Noticed, quarter: Quarter = QUARTER) -> dict[str, Figure]:
-    """The figures of a quarter, each of which the leaves behind it bear out."""
-    report, gathered = make(made.leaves, quarter)
-    assert list(recount.disagreements(report, gathered)) == []
-    return dict(by_id(report.figures))
-
-
-def values(made: Noticed, *names: str) -> list[int | str]:
-    """Some figures, 0 for each that is not there."""
-    found = figures(made)
-    return [found[name].value if name in found else 0 for name in names]
 
 
 def later(made: Noticed, seconds: int) -> None:

@@ -24,6 +24,7 @@ BENCHMARKS = {
     "replay",
     "segments",
     "serve",
+    "state",
     "withdrawals",
     "workers",
 }

@@ -112,6 +112,26 @@ def test_missing_private_parts_are_corruption(world: World, lost: int) -> None:
         list(Reader(ledger).entries(0, 0))
 
 
+@pytest.mark.parametrize(
+    ("details", "resource"), [({"index": "6"}, {"index": "6", "resource": "entries/6"}), ({}, {})]
+)
+def test_private_parts_that_cannot_be_read_name_their_entry(
+    world: World, monkeypatch: pytest.MonkeyPatch, details: dict[str, str], resource: dict[str, str]
+) -> None:
+    """If the ledger says which they are."""
+    ledger = MemoryLedger()
+    fill(world, ledger)
+
+    def unreadable(_start: int, _stop: int) -> Iterator[tuple[int, Sequence[bytes]]]:
+        msg = "a private part cannot be read"
+        raise CorruptError(msg, **details)
+
+    monkeypatch.setattr(ledger, "private", unreadable)
+    with pytest.raises(CorruptError) as caught:
+        list(Reader(ledger).entries(0, 0))
+    assert caught.value.details == resource
+
+
 def test_a_member_is_there_or_not(ledger: MemoryLedger) -> None:
     member = Reader(ledger).member("acme")
     assert member is not None

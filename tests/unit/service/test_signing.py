@@ -330,11 +330,11 @@ def test_no_key_signs_a_tree_from_before_it_was_in_force(
     check_log(ledger)
 
 
-def test_the_checkpoint_of_a_log_with_one_administrator_says_so(tmp_path: Path) -> None:
+def test_the_checkpoint_of_a_log_has_three_lines_whoever_governs_it(tmp_path: Path) -> None:
     alone = World(admins=(Identity.of("admin", "alice"),))
     with closing(SqliteLedger.create(tmp_path / "alone.db")) as ledger:
         alone.administrators(ledger).found(1, alone.log_keys, ("ncii",))
-        assert alone.pinned.read(alone.guard(ledger).sign().note).extensions == ("single-admin",)
+        assert alone.pinned.read(alone.guard(ledger).sign().note).extensions == ()
 
 
 @dataclass

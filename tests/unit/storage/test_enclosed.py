@@ -12,7 +12,8 @@ import pytest
 from builders import NOW, FakeClock, Identity, World, check_log, fingerprint
 from tampering import Forger
 
-from hashpact.audit.auditor import Auditor, Finding
+from hashpact.audit.auditor import Auditor
+from hashpact.audit.records import Finding
 from hashpact.audit.source import ledger_source
 from hashpact.domain.fingerprints import SHA256, commitment
 from hashpact.domain.kinds.conduct.words import Words, parse_words

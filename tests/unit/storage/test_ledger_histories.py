@@ -111,7 +111,7 @@ BLOCK = st.tuples(st.booleans(), st.lists(st.tuples(APPEND, st.lists(RECORD, max
 
 
 def in_order(records: list[Record], last: int) -> list[Record]:
-    """The records without filings of an index up to the last one: leaves are filed in the order of the log."""
+    """The records without filings up to the last index: they come in the order of the log."""
     kept: list[Record] = []
     for record in records:
         if isinstance(record, Filing):

@@ -40,7 +40,7 @@ def test_an_empty_log_is_cosigned_too() -> None:
 
 
 def test_extensions_are_cosigned_as_they_are() -> None:
-    signed = TRUE.signed(5, "single-admin")
+    signed = TRUE.signed(5, "an extension")
     reply = Desk()(witnessing.encode(0, (), signed))
     assert time_of(signed, reply.body) == NOW
 

@@ -46,7 +46,7 @@ _roles_option: Final = click.option(
     type=_roles,
     metavar="ROLES",
     required=True,
-    help="Of check, contribute, audit and authority, separated by commas.",
+    help=f"Of {', '.join(sorted(role.value for role in Role))}; separated by commas.",
 )
 
 

@@ -11,7 +11,8 @@ from hashpact.cli.admin.statement import sign
 from hashpact.cli.options import example, home_argument, json_option
 from hashpact.cli.output import emit, show_table
 from hashpact.domain.keys import NamedKey
-from hashpact.domain.kinds import HASH, MAX_ADMINS, NamedKeyLine, Root
+from hashpact.domain.kinds import HASH, MAX_ADMINS, MAX_WITNESSES, WITNESSES, NamedKeyLine, Root
+from hashpact.domain.state import Witness
 from hashpact.errors import ConfigError
 from hashpact.governance.exchange import read_statements
 
@@ -33,6 +34,16 @@ def _public(text: str) -> bytes:
     except ValueError as error:
         msg = f"{text!r}: {error}"
         raise click.BadParameter(msg) from error
+
+
+def _witnesses(
+    _context: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]
+) -> tuple[Witness, ...]:
+    """Verifier keys of witnesses."""
+    try:
+        return tuple(map(WITNESSES.spelling.read, texts))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 @click.group()
@@ -64,6 +75,8 @@ def show(home: Path, *, as_json: bool) -> None:
                 ],
                 "log_keys": [key.hex() for key in charter.log_keys],
                 "attestation_keys": [key.hex() for key in charter.attestation_keys],
+                "witnesses": [witness.key for witness in charter.witnesses],
+                "witness_quorum": charter.witness_quorum,
             }
         )
         return
@@ -80,11 +93,17 @@ def show(home: Path, *, as_json: bool) -> None:
         click.echo(f"checkpoints are signed by {key.hex()}")
     for key in charter.attestation_keys:
         click.echo(f"answers to checks are attested by {key.hex()}")
+    if charter.witness_quorum:
+        click.echo(f"and cosigned by {charter.witness_quorum} of these witnesses:")
+    for witness in charter.witnesses:
+        click.echo(f"  {witness.key}")
 
 
 @root.command(
     epilog=example(
         "hashpact root propose /srv/hashpact --add alice=PUBLIC --remove 1 --out root.note",
+        "hashpact root propose /srv/hashpact --witness-quorum 1 --out root.note --witness "
+        "witness.example/north+31e337c1+BB1wcKQTZ/xyTxA4jNJBTN+/gb5sOTosHyQ8nDfL28aT",
     )
 )
 @home_argument
@@ -110,6 +129,20 @@ def show(home: Path, *, as_json: bool) -> None:
     multiple=True,
     help="The keys that attest answers to checks. [as now]",
 )
+@click.option(
+    "--witness",
+    "witnesses",
+    metavar="KEY",
+    multiple=True,
+    callback=_witnesses,
+    help="The witnesses that readers demand, by their verifier keys; may be repeated. [as now]",
+)
+@click.option(
+    "--witness-quorum",
+    metavar="N",
+    type=click.IntRange(0, MAX_WITNESSES),
+    help="How many of them must cosign; 0 for no witnesses at all. [as now]",
+)
 @click.option("--out", metavar="FILE", type=Path, required=True, help="The file to write; a new one.")
 @named_option
 @json_option
@@ -120,6 +153,8 @@ def propose(  # noqa: PLR0913, PLR0917 - an argument for each option
     threshold: int | None,
     log_keys: tuple[bytes, ...],
     attestation_keys: tuple[bytes, ...],
+    witnesses: tuple[Witness, ...],
+    witness_quorum: int | None,
     out: Path,
     named: str | None,
     *,
@@ -136,13 +171,15 @@ def propose(  # noqa: PLR0913, PLR0917 - an argument for each option
             msg = f"there is no administrator {unknown[0]!r}"
             raise ConfigError(msg)
         admins = (*(admin for admin in charter.admins if admin.name not in remove), *add)
+        quorum = charter.witness_quorum if witness_quorum is None else witness_quorum
+        named_now = sorted(witnesses or charter.witnesses, key=WITNESSES.spelling.write) if quorum else ()
         body = Root(
             charter.root_version + 1,
             admins,
             threshold or charter.threshold,
             log_keys or charter.log_keys,
-            charter.witnesses,
-            charter.witness_quorum or None,
+            tuple(named_now),
+            quorum or None,
             attestation_keys or charter.attestation_keys,
         )
         draft = drafter(opened, named).draft(body)

@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -29,10 +29,13 @@ from hashpact.domain.conduct.clocks import Standing
 from hashpact.domain.fingerprints import parse_private
 from hashpact.domain.kinds import Decision
 from hashpact.domain.kinds.conduct.spelling import Channel, Outcome
-from hashpact.errors import NotFoundError
+from hashpact.errors import NotFoundError, UnavailableError
 
 if TYPE_CHECKING:
     from hashpact.member.watching.webhook import Webhook
+
+_PATIENCE: Final = 30.0
+"""Seconds that `notice watch --once` waits for the webhook's receiver."""
 
 _notice = click.argument("notice", metavar="NOTICE", type=entry_index)
 
@@ -283,8 +286,8 @@ def watch(  # noqa: PLR0913 - an argument for each option
         for change in client.watch_notices(load(resume), follow=not once):
             if change.detail is None:
                 if hook is not None and once:
-                    hook.flush()
-                if resume is not None and (hook is None or hook.idle):
+                    _flush(hook)
+                if resume is not None and (hook is None or not hook.waiting):
                     save(resume, change.seen)
                 continue
             case = change.detail.case
@@ -325,6 +328,15 @@ def _hooked(url: str | None, secret_file: Path | None) -> Iterator[Webhook | Non
         hook.close()
         if hook.dropped:
             complain(f"the webhook was too slow: {hook.dropped} events were dropped")
+
+
+def _flush(hook: Webhook) -> None:
+    """Wait until the receiver has taken what was posted. Raises UnavailableError if it takes too long."""
+    hook.flush(_PATIENCE)
+    if hook.waiting:
+        events = f"{hook.waiting} events in {_PATIENCE:g} s"
+        msg = f"the webhook has not taken {events}; run the command again to post them"
+        raise UnavailableError(msg)
 
 
 def _given_up(message_id: str) -> None:

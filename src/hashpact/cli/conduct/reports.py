@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -13,6 +15,9 @@ from hashpact.domain.conduct.answers import FiledDetail
 from hashpact.domain.kinds import KINDS
 from hashpact.domain.kinds.conduct.filed import Filed
 from hashpact.domain.kinds.conduct.spelling import Heads
+
+_COUNT: Final = re.compile(r"(\S+) +([0-9]{1,18}) +([0-9]{1,18}) +([0-9]{1,18})", re.ASCII)
+"""A label and three numbers."""
 
 _topics = click.option(
     "--topic", "topics", metavar="SLUG", multiple=True, required=True, help="May be repeated."
@@ -104,14 +109,17 @@ def report_tally(
     """Report a month, in the place of an earlier report of it."""
     from hashpact.member import papers  # noqa: PLC0415 - as above
 
-    by_label = {}
+    by_label: dict[str, tuple[int, int, int]] = {}
     for count in counts:
-        try:
-            label, matched, acted, stood = count.split()
-            by_label[label] = (int(matched), int(acted), int(stood))
-        except ValueError:
+        found = _COUNT.fullmatch(count)
+        if found is None:
             msg = f"{count!r} is not a label and three numbers, such as 'hate 300 200 100'"
-            raise click.BadParameter(msg) from None
+            raise click.BadParameter(msg)
+        label, matched, acted, stood = found.groups()
+        if label in by_label:
+            msg = f"the label {label!r} is counted twice; add its numbers up"
+            raise click.BadParameter(msg)
+        by_label[label] = (int(matched), int(acted), int(stood))
     state(connect, papers.tally(month, checked, by_label), f"tally of {month} reported", as_json=as_json)
 
 
@@ -135,9 +143,12 @@ def sign(quarter: str, minutes: Path, actions: tuple[str, ...], connect: Connect
     """Sign a review. Each member and authority that took part signs the same minutes and actions."""
     from hashpact.member import papers  # noqa: PLC0415 - as above
 
-    agreed = {}
+    agreed: dict[str, int] = {}
     for action in actions:
         slug, _, until = action.partition(" ")
+        if slug in agreed:
+            msg = f"the action {slug!r} is named twice"
+            raise click.BadParameter(msg)
         agreed[slug] = moment(until)
     state(
         connect,

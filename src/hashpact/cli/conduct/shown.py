@@ -93,8 +93,17 @@ def read_file(path: Path) -> bytes:
 
 def local(unix: int, zone: str) -> str:
     """A time in that zone, such as 2026-11-30 17:00:00 +0700. Raises click.UsageError for no zone."""
+    named = zone_named(zone)
     try:
-        return dt.datetime.fromtimestamp(unix, zoneinfo.ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S %z")
+        return dt.datetime.fromtimestamp(unix, named).strftime("%Y-%m-%d %H:%M:%S %z")
+    except (ValueError, OverflowError, OSError):  # past the year 9999
+        return str(unix)
+
+
+def zone_named(zone: str) -> zoneinfo.ZoneInfo:
+    """The time zone of that name. Raises click.UsageError if this machine has none."""
+    try:
+        return zoneinfo.ZoneInfo(zone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         msg = (
             f"no time zone {zone!r} on this machine; name another with --zone, or install the zones (tzdata)"

@@ -195,6 +195,10 @@ def _show(report: Report, what: str) -> None:
     click.echo(f"newest statement {rfc3339(report.newest)}")
     if report.answers:
         click.echo(f"{report.answers} attested answers compared")
+    alone = "; one alone may change who is a member" if report.threshold == 1 else ""
+    click.echo(f"governed by {report.threshold} of {report.administrators} administrators{alone}")
+    if report.withheld:
+        click.echo("private parts of others were not compared: it takes the role check or audit to read them")
     for finding in report.findings[:_SHOWN]:
         click.echo(f"FAULT {one_line(finding.message)}")
     if len(report.findings) > _SHOWN:

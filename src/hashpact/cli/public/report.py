@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from hashpact.cli.conduct.shown import zone_option
+from hashpact.cli.conduct.shown import zone_named, zone_option
 from hashpact.cli.options import example, json_option, passphrases
 from hashpact.cli.output import complain, emit, progress_of, rfc3339, show_table
 from hashpact.errors import ConfigError, CorruptError
@@ -131,9 +131,11 @@ def _written(made: QuarterReport, form: str, language: str, zone: str) -> bytes 
         return serial.to_json(made)
     if form == "csv":
         return serial.to_csv(made)
-    if form == "pdf":
-        return _printed(page.to_html(made, language, zone))
-    return page.to_html(made, language, zone) if form == "html" else None
+    if form == "text":
+        return None
+    zone_named(zone)
+    html = page.to_html(made, language, zone)
+    return _printed(html) if form == "pdf" else html
 
 
 def _printed(html: bytes) -> bytes:

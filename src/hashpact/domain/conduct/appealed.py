@@ -9,7 +9,7 @@ from hashpact.domain.conduct import clocks
 from hashpact.domain.conduct.clocks import Standing
 from hashpact.domain.kinds import Appeal, Ruling
 from hashpact.domain.kinds.conduct.appeals import concerned
-from hashpact.domain.kinds.conduct.filed import standing_filings
+from hashpact.domain.kinds.conduct.filed import standing_filings, terms_at
 from hashpact.domain.kinds.conduct.spelling import AppealOutcome
 from hashpact.domain.state import Filing, View
 from hashpact.errors import ConflictError, NotFoundError
@@ -52,7 +52,10 @@ def appeal_case(view: View, filing: Filing, now: int) -> AppealCase:
     rulings = tuple(one for one in standing_filings(view, Ruling, filing.index) if one.moment <= now)
     own = next((one for one in rulings if one.member == owner), None)
     standing = clocks.standing_at(now, filing.moment, until, None if own is None else own.moment)
-    stage = _stage(view, own, rulings, overdue=standing is Standing.OVERDUE)
+    overdue = standing is Standing.OVERDUE
+    stage = (
+        Stage.UPHELD if _struck(view, filing, appeal, now) else _stage(view, own, rulings, overdue=overdue)
+    )
     return AppealCase(filing, appeal, owner, until, rulings, stage, standing)
 
 
@@ -60,17 +63,33 @@ def _stage(view: View, own: Filing | None, rulings: tuple[Filing, ...], *, overd
     """Who rules next, or how it has ended: the owner upholds it, or a quorum of the panel decides."""
     if own is not None and _outcome(own) is AppealOutcome.UPHELD:
         return Stage.UPHELD
-    votes = [one for one in rulings if one is not own]
-    charter = view.charter()
-    quorum = None if charter is None else charter.terms.quorum
+    ballots = [one for one in rulings if one is not own]
     for outcome, stage in ((AppealOutcome.UPHELD, Stage.UPHELD), (AppealOutcome.REJECTED, Stage.REJECTED)):
-        if quorum is not None and sum(_outcome(one) is outcome for one in votes) >= quorum:
+        if _carried(view, [one for one in ballots if _outcome(one) is outcome]):
             return stage
     if own is None and not overdue:
         return Stage.OWNER
-    if quorum is None:
+    charter = view.charter()
+    if charter is None or charter.terms.quorum is None:
         return Stage.OWNER if own is None else Stage.REJECTED
     return Stage.PANEL
+
+
+def _carried(view: View, ballots: list[Filing]) -> bool:
+    """Whether these ballots for one outcome made a quorum: of the panel that was when the last was cast."""
+    for number, last in enumerate(ballots, 1):
+        terms = terms_at(view, last.index)
+        cast = sum(one.member in terms.panel for one in ballots[:number])
+        if terms.quorum is not None and cast >= terms.quorum:
+            return True
+    return False
+
+
+def _struck(view: View, filing: Filing, appeal: Appeal, now: int) -> bool:
+    """Whether the panel has struck the entry by this appeal; that stays, also if a key is revoked later."""
+    entry = None if appeal.entry is None else view.entry(appeal.entry)
+    rulings = view.filings(Ruling.kind, str(filing.index))
+    return entry is not None and any(one.index == entry.voided_at and one.moment <= now for one in rulings)
 
 
 def _outcome(filing: Filing) -> AppealOutcome:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashpact.domain.conduct import clocks
 from hashpact.domain.conduct.clocks import Standing
 from hashpact.domain.kinds import Decision, Notice, ReceiptConfirm
-from hashpact.domain.kinds.conduct.filed import newest, standing_filings, stands
+from hashpact.domain.kinds.conduct.filed import newest, standing_filings, stands, terms_at
 from hashpact.domain.state import Filing, View
 
 
@@ -44,7 +44,7 @@ class NoticeCase:
 def case_of(view: View, filing: Filing, member: str, now: int) -> NoticeCase:
     """The case of that notice and addressee at the moment ``now``; what was stated later does not count."""
     notice = Notice.read(filing)
-    terms = clocks.terms_at(view, filing.index)
+    terms = terms_at(view, filing.index)
     until = filing.moment + terms.seconds(notice.clock, notice.labels)
     given = tuple(
         one

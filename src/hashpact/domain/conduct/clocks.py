@@ -10,7 +10,8 @@ import enum
 from collections.abc import Iterable
 from typing import Final
 
-from hashpact.domain.state import ConductTerms, Filing, View
+from hashpact.domain.kinds.conduct.filed import terms_at
+from hashpact.domain.state import Filing, View
 
 DUE_SOON: Final = 4
 """A matter is due soon when less than one part in so many of its time is left."""
@@ -29,16 +30,6 @@ class Standing(enum.Enum):
     def waits(self) -> bool:
         """Whether an answer is still awaited."""
         return self not in {Standing.ANSWERED, Standing.ANSWERED_LATE}
-
-
-def terms_at(view: View, index: int) -> ConductTerms:
-    """The terms of the policy that was in force when the leaf at that index was made."""
-    found = ConductTerms()
-    for charter in view.charters():
-        if charter.since > index:
-            break
-        found = charter.terms
-    return found
 
 
 def due(view: View, filing: Filing, name: str, labels: Iterable[str] = ()) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Final
 
 from hashpact.domain.conduct.cases import NoticeCase, case_of, cases_of
@@ -52,16 +53,47 @@ class CaseChange:
 
 
 @dataclass(slots=True)
+class Addressed:
+    """The notices to each member, by index: every notice of a log is read once for all who watch.
+
+    Any thread may call it.
+    """
+
+    _after: int = 0
+    _to: dict[str, list[int]] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock, repr=False)
+
+    def read(self, view: Snapshot) -> bool:
+        """Read the next stretch of notices, and whether more may follow."""
+        with self._lock:
+            stretch = view.filed((Notice.kind,), self._after, _STRETCH)
+            for filing in stretch:
+                for member in Notice.read(filing).addressees:
+                    self._to.setdefault(member, []).append(filing.index)
+                self._after = filing.index
+            return len(stretch) == _STRETCH
+
+    def to(self, member: str, size: int) -> tuple[list[int], int]:
+        """Those to a member that were read, of the first ``size`` leaves; and the last leaf that was."""
+        with self._lock:
+            return [index for index in self._to.get(member, ()) if index < size], min(self._after, size - 1)
+
+
+@dataclass(slots=True)
 class MemberWatch:
     """Watches the notices to one member, from what was ``seen`` on.
 
-    A notice that was given and answered in between is passed over.
+    A notice that was given and answered in between is passed over. Those that there were before it began are
+    in ``known``.
     """
 
     member: str
     seen: WatchPlace
+    known: Addressed = field(default_factory=Addressed)
     _after: int = field(default=0, init=False)
     _began: int | None = field(default=None, init=False)
+    # The notices that were there when it began, and were not looked at yet.
+    _first: list[int] = field(default_factory=list, init=False)
     # The notices that wait, each with the next moment at which time alone changes how it stands.
     _next: dict[int, int] = field(default_factory=dict, init=False)
 
@@ -73,7 +105,13 @@ class MemberWatch:
     def look(self, view: Snapshot, size: int, now: int) -> tuple[list[CaseChange], bool]:
         """What has changed in the next stretch of a log of ``size`` leaves, and whether more follows."""
         if self._began is None:
+            if self.known.read(view):
+                return [], True
             self._began = size
+            self._first, self._after = self.known.to(self.member, size)
+        if self._first:
+            first, self._first = self._first[:_STRETCH], self._first[_STRETCH:]
+            return [change for index in first for change in self._changes(view, index, now)], True
         stretch = view.filed((Notice.kind, Decision.kind), self._after, _STRETCH)
         touched = {index for filing in stretch if (index := self._notice(filing)) is not None}
         more = len(stretch) == _STRETCH

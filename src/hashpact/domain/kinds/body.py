@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, Self
 
-from hashpact.domain.grammar import Field
+from hashpact.domain.grammar import Field, Lines
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.kinds.lines import Yes
 from hashpact.domain.state import Charter, RecentTimes, Record, View
@@ -24,6 +24,8 @@ from hashpact.errors import MissingSignatureError
 
 ADMIN: Final = "admin"
 """The member id under which administrators make statements; no member can be enrolled with it."""
+RESERVED: Final = {ADMIN: "the administrators", "all": "all members together"}
+"""The ids that no member can have, each with whom it stands for."""
 
 
 class Signers(enum.Flag):
@@ -134,6 +136,12 @@ class Body(ABC):
 
     def check(self) -> None:  # noqa: B027 - most kinds have nothing to check
         """Raise MalformedError if fields that are well formed by themselves contradict each other."""
+
+    @classmethod
+    def lacking(cls, lines: Lines) -> list[str]:
+        """What a text with these lines lacks besides those that the kind must have anyway."""
+        del lines
+        return []
 
     @classmethod
     def administrators(cls, charter: Charter) -> int:

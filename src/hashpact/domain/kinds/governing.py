@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Final
 from hashpact.domain import keys
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.kinds import moment
-from hashpact.domain.kinds.body import ADMIN, Body, Case, Signers, check_threshold, why
+from hashpact.domain.kinds.body import ADMIN, RESERVED, Body, Case, Signers, check_threshold, why
 from hashpact.domain.kinds.keyring import begins, check_unseen
 from hashpact.domain.kinds.lines import (
     ADMINS,
@@ -145,8 +145,8 @@ class MemberEnrol(Body):
 
     def effect(self, case: Case) -> tuple[Record, ...]:
         """A new member."""
-        if self.id == ADMIN:
-            msg = f"{ADMIN!r} is reserved for the administrators"
+        if self.id in RESERVED:
+            msg = f"{self.id!r} is reserved for {RESERVED[self.id]}"
             raise InvalidInputError(msg, field="id")
         if case.view.member(self.id) is not None:
             msg = f"the member {self.id!r} is enrolled already"

@@ -17,8 +17,8 @@ the moment. The rules, in the order in which they are tried:
     moment is in its time. A recovery key only makes ``key-rotate``; an expired key replaces itself, for 30
     days.
 7.  A policy's version is the one before plus one.
-8.  A member is enrolled once; ``admin`` is no member's id. A suspended member is not suspended again, and
-    only a suspended member is resumed. A member's roles are replaced by others.
+8.  A member is enrolled once; ``admin`` and ``all`` are no member's id. A suspended member is not suspended
+    again, and only a suspended member is resumed. A member's roles are replaced by others.
 9.  A new key is its enrolled member's, under a name that none of the member's keys ever had, was nowhere in
     the log before, expires within 366 days after the moment, and signs the statement. Keys under which a
     signature proves nothing are refused, in every kind.
@@ -43,7 +43,7 @@ the moment. The rules, in the order in which they are tried:
     than one that it would enrol.
 19. A certificate is revoked once, and at most 256 that have not expired are of one member.
 20. A contact point is confirmed while it is valid. Its newest statement counts.
-21. A notice is given by a member with the role ``notify``, to members with a contact point for notices that
+21. A notice is given by a member with the role ``notify``, to others with a contact point for notices that
     is valid at its moment, about an entry that stands or about fingerprints. Its labels and its clock class
     are in the policy; with basis ``law`` its authority is a member with the role ``authority``.
 22. A notice's receipt is confirmed once by each addressee.

@@ -31,6 +31,7 @@ from hashpact.domain.state.records import (
 )
 from hashpact.domain.state.terms import CLOCKS, ConductTerms
 from hashpact.domain.state.view import State, View
+from hashpact.log.cosignature import Witness
 
 __all__ = [
     "CLOCKS",
@@ -58,4 +59,5 @@ __all__ = [
     "State",
     "Use",
     "View",
+    "Witness",
 ]

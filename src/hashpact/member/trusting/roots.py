@@ -112,6 +112,17 @@ class LogHistory:
         chain.pinned()
         return cls(chain.history().logs)
 
+    @classmethod
+    def from_genesis(cls, roots: Iterable[BundlePart], genesis: bytes) -> Self:
+        """As `of`, for who knows nothing of the log but the SHA-256 of its leaf 0. Raises ProofError too."""
+        chain = RootChain(PinnedLog("", ()), genesis)
+        for part in roots:
+            chain.add(LeafDetail(part.index, part.data))
+        if not chain.leaves:
+            msg = "the file has no root statements, so nothing in it tells what keys the log has"
+            raise ProofError(msg)
+        return cls(chain.history().logs)
+
     @property
     def now(self) -> PinnedLog:
         """The log as its last statement has it."""

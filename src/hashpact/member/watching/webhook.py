@@ -16,6 +16,7 @@ import hmac
 import http.client
 import json
 import queue
+import re
 import secrets
 import threading
 import urllib.request
@@ -36,6 +37,7 @@ PAUSES: Final = (1.0, 5.0, 30.0, 120.0, 600.0)
 TIMEOUT: Final = 10.0
 """Seconds that the receiver may take."""
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_SPELT: Final = re.compile("[!-~]+", re.ASCII)
 _LEAST: Final = 24
 """Bytes that a secret has at least."""
 
@@ -60,10 +62,15 @@ def signature(secret: bytes, message_id: str, timestamp: int, body: bytes) -> st
 
 def checked_url(url: str) -> str:
     """A webhook's address: https, or plain HTTP on this machine. Raises InvalidInputError."""
-    parts = urlsplit(url)
-    plain = parts.scheme == "http" and parts.hostname in _LOOPBACK
-    if not parts.hostname or (parts.scheme != "https" and not plain):
-        msg = "a webhook is an https:// address, or http:// on this machine"
+    try:
+        parts = urlsplit(url)
+        scheme, host, _ = parts.scheme, parts.hostname or "", parts.port
+        host.encode("idna")
+    except ValueError:  # no port, no name, no address of IPv6
+        scheme, host = "", ""
+    plain = scheme == "http" and host in _LOOPBACK
+    if not _SPELT.fullmatch(url) or not host or (scheme != "https" and not plain):
+        msg = "a webhook is an https:// address in ASCII, or http:// on this machine"
         raise InvalidInputError(msg, field="webhook")
     return url
 
@@ -112,13 +119,14 @@ class Webhook:
             self.dropped += 1
 
     @property
-    def idle(self) -> bool:
-        """Whether each event so far was received, or given up."""
-        return not self._events.unfinished_tasks
+    def waiting(self) -> int:
+        """How many events were neither received nor given up so far."""
+        return self._events.unfinished_tasks
 
-    def flush(self) -> None:
-        """Wait until what was posted so far is received, or given up."""
-        self._events.join()
+    def flush(self, timeout: float | None = None) -> None:
+        """Wait until what was posted so far is received, or given up; at most ``timeout`` seconds."""
+        with self._events.all_tasks_done:
+            self._events.all_tasks_done.wait_for(lambda: not self.waiting, timeout)
 
     def close(self) -> None:
         """Post no more. What is under way is ended."""
@@ -139,7 +147,8 @@ class Webhook:
     def _delivered(self, message_id: str, body: bytes) -> bool:
         """Whether the receiver has taken an event, at one of the tries."""
         for pause in (*self.pauses, None):
-            with contextlib.suppress(OSError, http.client.HTTPException):
+            # ValueError: a redirection to what is no address, which urllib reads though nobody follows it.
+            with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
                 self._send(message_id, body)
                 return True
             if pause is None or self._closed.wait(pause):
@@ -147,7 +156,7 @@ class Webhook:
         return False
 
     def _send(self, message_id: str, body: bytes) -> None:
-        """Send an event once. Raises OSError or HTTPException if it is not taken."""
+        """Send an event once. Raises OSError, HTTPException or ValueError if it is not taken."""
         now = self.clock()
         request = urllib.request.Request(  # noqa: S310  # its scheme was checked
             self.url,

@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 from hashpact.domain import statements
 from hashpact.domain.fingerprints import Fingerprint, commitment, parse_private
-from hashpact.domain.kinds import AnyBody, Submit
-from hashpact.domain.kinds.conduct.words import Words, parse_words
+from hashpact.domain.kinds import KINDS, AnyBody, Submit
+from hashpact.domain.kinds.conduct.words import WORDS_BEGIN, Words, parse_words
 from hashpact.domain.messages import MAX_DOCUMENT, Submission
 from hashpact.domain.ports import ALONE
 from hashpact.domain.state import Enclosed
@@ -46,7 +46,10 @@ def opened(caller: str | None, submissions: Sequence[Submission]) -> Unit:
 
 
 def _open(caller: str | None, submission: Submission) -> Opened:
-    signed = statements.parse(submission.statement)
+    try:
+        signed = statements.parse(submission.statement)
+    except MalformedError as error:
+        raise _with_words(error, submission) from error
     member = signed.statement.member
     if caller is not None and member != caller:
         msg = f"the statement is by {member!r}, the channel is of {caller!r}"
@@ -68,6 +71,21 @@ def _open(caller: str | None, submission: Submission) -> Opened:
         _check_complete(body, parse_words(words))
     enclosed = Enclosed(tuple(submission.private), _named(body, submission.documents))
     return Opened(signed, (), (), enclosed)
+
+
+def _with_words(error: MalformedError, submission: Submission) -> MalformedError:
+    """The error of a statement that lacks lines, with the texts that its words lack as well."""
+    lines, kind = error.details.get("missing"), statements.kind_of(submission.statement)
+    if lines is None or not kind:
+        return error
+    words = next((part for part in submission.private if part.startswith(WORDS_BEGIN)), None)
+    try:
+        given = frozenset[str]() if words is None else parse_words(words).given()
+    except MalformedError:
+        return error
+    names = ", ".join([lines, *sorted(KINDS[kind].texts - given)])
+    msg = f"the {kind} is incomplete: it lacks {names}"
+    return MalformedError(msg, field=error.details["field"], missing=names)
 
 
 def _check_complete(body: AnyBody, words: Words) -> None:

@@ -56,16 +56,35 @@ def leaves(asked: LeavesRequest) -> Feed[LeafDetail]:
 def entries(asked: EntriesRequest) -> Feed[EntryDetail]:
     """The entries in order. One that comes twice, too late, or from outside the range is a CorruptError."""
 
+    def read(message: log_pb2.ListEntriesResponse) -> tuple[EntryDetail, int]:
+        detail = details.entry_from_wire(message)
+        return detail, detail.entry.index
+
+    return _entries(asked, read)
+
+
+def entries_as_sent(asked: EntriesRequest) -> Feed[tuple[EntryDetail, tuple[bytes, ...]]]:
+    """The same, each with its statement's commitments, with which its private parts are not compared yet."""
+
+    def read(message: log_pb2.ListEntriesResponse) -> tuple[tuple[EntryDetail, tuple[bytes, ...]], int]:
+        sent = details.entry_as_sent(message)
+        return sent, sent[0].entry.index
+
+    return _entries(asked, read)
+
+
+def _entries(
+    asked: EntriesRequest, convert: Callable[[log_pb2.ListEntriesResponse], tuple[Result, int]]
+) -> Feed[Result]:
     def request(at: int) -> bytes:
         return codec.entries_request_to_wire(EntriesRequest(at, asked.stop)).SerializeToString()
 
-    def read(at: int, data: bytes) -> tuple[EntryDetail, int]:
-        detail = details.entry_from_wire(log_pb2.ListEntriesResponse.FromString(data))
-        index = detail.entry.index
+    def read(at: int, data: bytes) -> tuple[Result, int]:
+        result, index = convert(log_pb2.ListEntriesResponse.FromString(data))
         if index < at or (asked.stop and index >= asked.stop):
             msg = f"asked for entries from {at} up to {asked.stop}, the server sent entry {index}"
             raise CorruptError(msg, index=str(at))
-        return detail, index + 1
+        return result, index + 1
 
     return Feed(f"{_LOG}ListEntries", asked.start, request, read)
 

@@ -9,7 +9,6 @@ from typing import Final, TypeAlias, TypeVar
 import grpc
 
 from hashpact.domain.conduct.answers import NoticeChange
-from hashpact.domain.conduct.watching import MemberWatch
 from hashpact.errors import StoppingError
 from hashpact.service.conduct import Desk
 from hashpact.wire import fields, matters
@@ -69,7 +68,7 @@ class ConductHandler(conduct_pb2_grpc.ConductServiceServicer):
     ) -> Iterator[conduct_pb2.WatchNoticesResponse]:
         """What changes of the notices to the caller. It keeps a thread, which waits most of the time."""
         caller = CALLER.get()
-        watch = MemberWatch(caller.id, matters.watch_request_from_wire(request))
+        watch = self._desk.watch(caller.id, matters.watch_request_from_wire(request))
         ends, quiet = self._timer() + LASTS, float("-inf")
         while self._timer() < ends:
             changes = self._desk.changes(caller, watch)

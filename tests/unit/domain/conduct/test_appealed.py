@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from builders import NOW, Identity
 from folding import take
-from noticing import Noticed
+from noticing import POLICY, Noticed
 
 from hashpact.domain.conduct.appealed import AppealCase, Stage, appeal_case
 from hashpact.domain.conduct.clocks import Standing
@@ -46,6 +48,32 @@ def test_what_the_owner_rejects_goes_to_the_panel(made: Noticed) -> None:
     struck = made.log.state.entry(entry)
     assert struck is not None
     assert struck.voided_reason == "appeal-upheld"
+
+
+def test_a_quorum_is_of_those_who_were_of_the_panel_when_the_last_voted(made: Noticed) -> None:
+    entry = made.entry("acme")
+    index = made.appeal(entry=entry)
+    made.rule(index, REJECTED)
+    made.rule(index, UPHELD, by="panel-a", entry=entry)
+    made.takes(made.world.by_admins(replace(POLICY, version=2, panel=("bravo", "panel-b"))))
+    made.rule(index, UPHELD, by="panel-b", entry=entry)
+    assert case(made, index).stage is Stage.PANEL
+    made.rule(index, UPHELD, by="bravo", entry=entry)
+    assert case(made, index).stage is Stage.UPHELD
+    made.takes(
+        made.world.by_admins(replace(POLICY, version=3, panel=("bravo", "panel-a", "panel-b"), quorum=3))
+    )
+    assert case(made, index).stage is Stage.UPHELD  # a later policy does not open it again
+
+
+def test_what_the_panel_has_struck_stays_upheld_though_a_key_of_it_is_revoked(made: Noticed) -> None:
+    entry = made.entry("acme")
+    index = made.appeal(entry=entry)
+    ruled = made.rule(index, REJECTED)
+    for member in ("panel-a", "panel-b"):
+        ruled = made.rule(index, UPHELD, by=member, entry=entry)
+    take(made.log, made.world.revoke(Identity.of("panel-b"), ruled))
+    assert case(made, index).stage is Stage.UPHELD
 
 
 def test_the_panel_may_reject_too(made: Noticed) -> None:

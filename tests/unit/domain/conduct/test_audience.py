@@ -29,7 +29,7 @@ def test_every_member_reads_where_a_contact_point_is(made: Noticed) -> None:
     assert readers(made, made.contact("bravo")) == set(ROLES)
 
 
-def test_a_notice_is_for_its_addressees_its_author_and_its_authority(made: Noticed) -> None:
+def test_67_a_notice_is_for_its_addressees_its_author_and_its_authority(made: Noticed) -> None:
     assert readers(made, made.notice("acme")) == {"acme", "watch"}
     assert readers(made, made.notice("acme", "bravo", **BY_LAW)) == {"acme", "bravo", "watch", "council"}
 

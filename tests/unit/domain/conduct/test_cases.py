@@ -109,7 +109,7 @@ def test_the_first_decision_stops_the_clock_and_the_last_is_in_force(made: Notic
     assert found.decision.outcome is Outcome.REMOVED
 
 
-def test_a_thief_neither_answers_a_notice_nor_gives_one(made: Noticed) -> None:
+def test_68_a_thief_neither_answers_a_notice_nor_gives_one(made: Noticed) -> None:
     index = made.notice()
     stolen = made.decide(index, Outcome.KEPT)
     take(made.log, made.world.revoke(Identity.of("acme"), stolen))

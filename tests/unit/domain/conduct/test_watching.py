@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from unittest.mock import patch
 
 from builders import NOW
 from hypothesis import given, settings
@@ -10,8 +12,9 @@ from hypothesis import strategies as st
 from memory import MemoryLedger
 from noticing import Noticed
 
-from hashpact.domain.conduct.watching import NOTHING, DueWatch, MemberWatch, WatchPlace
+from hashpact.domain.conduct.watching import NOTHING, Addressed, DueWatch, MemberWatch, WatchPlace
 from hashpact.domain.kinds.conduct.spelling import Outcome
+from hashpact.domain.state import Filing
 
 DAY = 24 * 3600
 Told = tuple[int, str | None, str]
@@ -84,6 +87,49 @@ def test_a_member_sees_its_own_notices_and_each_change_once() -> None:
     assert seen_by(made, watch, ledger, NOW + DAY + 2) == [(first, "overdue", "answered-late")]
     made.decide(first, Outcome.KEPT)
     assert seen_by(made, watch, ledger, NOW + DAY + 3) == []
+
+
+def test_notices_to_others_are_read_once_for_all_who_watch() -> None:
+    made, ledger, known = Noticed(), MemoryLedger(), Addressed()
+    others = [made.notice("bravo") for _ in range(250)]
+    own = [made.notice("acme") for _ in range(120)]
+    for watch in (MemberWatch("acme", NOTHING, known), MemberWatch("acme", NOTHING, known)):
+        assert [index for index, *_ in seen_by(made, watch, ledger, NOW)] == own
+    read: list[int] = []
+
+    ledger._version = type(ledger._version)(ledger._version.head, made.log.state)
+    with ledger.snapshot() as view:
+        honest = view.filed
+
+        def filed(kinds: Sequence[str], after: int, limit: int) -> tuple[Filing, ...]:
+            found = honest(kinds, after, limit)
+            read.extend(one.index for one in found)
+            return found
+
+        with patch.object(type(view), "filed", lambda _, *asked: filed(*asked)):
+            watch = MemberWatch("bravo", NOTHING, known)
+            found, more = [], True
+            while more:
+                changes, more = watch.look(view, len(made.leaves), NOW)
+                found += changes
+    assert [one.case.filing.index for one in found] == others
+    assert read == []
+
+
+def test_a_notice_that_came_while_a_watch_began_is_seen_once() -> None:
+    """Another watch has read further than the view of this one reaches."""
+    made, ledger, known = Noticed(), MemoryLedger(), Addressed()
+    first, size = made.notice("acme"), len(made.leaves)
+    second = made.notice("acme")
+    ledger._version = type(ledger._version)(ledger._version.head, made.log.state)
+    with ledger.snapshot() as view:
+        assert not known.read(view)
+        watch = MemberWatch("acme", NOTHING, known)
+        found, more = [], True
+        while more:
+            changes, more = watch.look(view, size, NOW)
+            found += changes
+    assert [one.case.filing.index for one in found] == [first, second]
 
 
 def test_a_decision_by_a_clock_that_is_ahead_is_seen_when_its_moment_has_come() -> None:

@@ -19,6 +19,8 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105  # of the vector
 NOW = 1_614_265_330
 NONSENSE = 999
 """Stands for an answer that is not HTTP."""
+WRONG_PLACE = 303
+"""Redirects to what is no address."""
 
 
 def test_the_published_vector() -> None:
@@ -62,7 +64,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         self.send_response(status)
         if status // 100 == 3:
-            self.send_header("Location", f"{self.server.url}/elsewhere")
+            elsewhere = "http://[" if status == WRONG_PLACE else f"{self.server.url}/elsewhere"
+            self.send_header("Location", elsewhere)
         self.end_headers()
 
     def do_GET(self) -> None:  # http.server's name
@@ -140,7 +143,39 @@ def test_a_receiver_that_is_not_there_holds_nothing_up() -> None:
     posting.close()
 
 
-@pytest.mark.parametrize("url", ["ftp://a.example/", "http://a.example/", "https://", "a.example", ""])
+def test_who_waits_for_a_receiver_that_is_not_there_waits_no_longer_than_it_wants() -> None:
+    failed: list[str] = []
+    posting = hook("http://127.0.0.1:9/hook", failed, (3600.0,))
+    for number in range(3):
+        posting.post({"notice": number})
+    posting.flush(0.01)
+    assert posting.waiting == 3
+    posting.close()
+
+
+@pytest.mark.parametrize("receiver", [[WRONG_PLACE] * 3], indirect=True)
+def test_a_redirection_to_what_is_no_address_stops_nothing(receiver: Receiver) -> None:
+    failed: list[str] = []
+    posting = hook(receiver.url, failed)
+    for number in range(2):
+        posting.post({"notice": number})
+    posting.flush(60)
+    assert (posting.waiting, len(failed), len(receiver.taken)) == (0, 1, 1)
+    posting.close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("ftp://a.example/", "http://a.example/", "https://", "a.example", "", "https://[", "https://a:b/"),
+        *(
+            "https://a.example:99999/",
+            f"https://{'a' * 64}.example/",
+            "https://a.example/\u00e9",
+            "https://a/ b",
+        ),
+    ],
+)
 def test_an_address_that_is_none(url: str) -> None:
     with pytest.raises(InvalidInputError, match="https:// address"):
         checked_url(url)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Final
 
+from hashpact.domain import standing
 from hashpact.domain.kinds.body import Case, why
-from hashpact.domain.kinds.conduct.filed import Filed, check_role, found, newest, standing_filings
+from hashpact.domain.kinds.conduct.filed import Filed, check_role, found, newest, standing_filings, terms_at
 from hashpact.domain.kinds.conduct.notices import Decision, Notice
 from hashpact.domain.kinds.conduct.spelling import (
     ABOUT_DECISION,
@@ -130,7 +131,10 @@ class Ruling(Filed):
             return records
         entry = any_entry(case.view, self.entry)
         if own and entry.member == case.member:
-            return (*records, withdrawn(case, entry, UPHELD))
+            # A withdrawal that stands is not replaced: it could be a representative's, and the contributor
+            # would undo it by revoking the key of its ruling.
+            ends = not standing.withdrawn(case.view, entry)
+            return (*records, withdrawn(case, entry, UPHELD)) if ends else records
         if own:
             return (*records, Opinion(self.entry, case.member, Stance.DISPUTE, case.index, case.key, UPHELD))
         if entry.voided_at is None and self._quorum(case):
@@ -289,6 +293,6 @@ def _check_panel(case: Case, appeal: Filing, owner: str) -> None:
     if first is not None and Ruling.read(first).outcome is AppealOutcome.UPHELD:
         msg = f"{owner!r} has upheld appeal {appeal.index}; there is nothing left to rule on"
         raise ConflictError(msg)
-    if first is None and case.moment <= appeal.moment + terms.seconds("appeal"):
+    if first is None and case.moment <= appeal.moment + terms_at(case.view, appeal.index).seconds("appeal"):
         msg = f"{owner!r} has not ruled on appeal {appeal.index} yet, and its time is not over"
         raise ConflictError(msg)

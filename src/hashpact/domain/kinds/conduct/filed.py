@@ -13,7 +13,7 @@ from typing import ClassVar, Self, TypeVar
 from hashpact.domain import standing
 from hashpact.domain.grammar import Form
 from hashpact.domain.kinds.body import ADMIN, Body, Case, Signers, lines_of
-from hashpact.domain.state import Filing, Record, Role, View
+from hashpact.domain.state import ConductTerms, Filing, Record, Role, View
 from hashpact.errors import ConflictError, NotFoundError, NotPermittedError
 
 _READ_BACK = 4096
@@ -90,6 +90,16 @@ def found(view: View, kind: type[_Kind], index: int) -> tuple[Filing, _Kind]:
         msg = f"the {kind.kind} {index} does not stand: the key that signed it is revoked"
         raise ConflictError(msg)
     return filing, kind.read(filing)
+
+
+def terms_at(view: View, index: int) -> ConductTerms:
+    """The terms of the policy that was in force when the leaf at that index was made."""
+    found = ConductTerms()
+    for charter in view.charters():
+        if charter.since > index:
+            break
+        found = charter.terms
+    return found
 
 
 def check_role(case: Case, role: Role) -> None:

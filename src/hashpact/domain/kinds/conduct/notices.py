@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final
 
+from hashpact.domain.grammar import Lines
 from hashpact.domain.kinds.body import Case, utc
 from hashpact.domain.kinds.conduct.contacts import live
 from hashpact.domain.kinds.conduct.filed import Filed, check_role, found, newest
@@ -62,9 +63,9 @@ class Notice(Filed):
 
     def check(self) -> None:
         """Refuse a notice about nothing, and one by law that names no authority or no article."""
-        missing = [] if self.entry is not None or self.items else ["entry or item"]
-        if self.basis is Basis.LAW:
-            missing += [name for name in ("authority", "article") if getattr(self, name) is None]
+        given = {"entry": self.entry, "item": self.items or None, "basis": self.basis.value}
+        given |= {"authority": self.authority, "article": self.article}
+        missing = self.lacking({name: str(value) for name, value in given.items() if value is not None})
         if missing:
             msg = f"the notice is incomplete: it lacks {', '.join(missing)}"
             raise MalformedError(msg, field=missing[0], missing=", ".join(missing))
@@ -74,6 +75,14 @@ class Notice(Filed):
         if self.basis is not Basis.LAW and (self.authority, self.article) != (None, None):
             msg = "only basis law names an authority and an article"
             raise MalformedError(msg, field="basis")
+
+    @classmethod
+    def lacking(cls, lines: Lines) -> list[str]:
+        """What it is about; and with basis law its authority and article."""
+        missing = [] if {"entry", "item"} & lines.keys() else ["entry or item"]
+        if lines.get("basis") == Basis.LAW.value:
+            missing += [name for name in ("authority", "article") if name not in lines]
+        return missing
 
     @property
     def subject(self) -> str:
@@ -115,6 +124,9 @@ class Notice(Filed):
             check_authority(case.view, self.authority)
         if self.entry is not None:
             standing_entry(case.view, self.entry)
+        if case.member in self.addressees:  # its figures would be what it makes of them
+            msg = f"{case.member!r} gives no notice to itself"
+            raise NotPermittedError(msg)
         for addressee in self.addressees:
             if case.view.member(addressee) is None:
                 msg = f"the addressee {addressee!r} is not enrolled"

@@ -20,6 +20,8 @@ MAX_WORDS: Final = 32 * 1024
 """Bytes of the words of one statement; a letter outside ASCII takes 6 of them, or 12."""
 
 _FIRST_LINE: Final = "hashpact/words/v1"
+WORDS_BEGIN: Final = f"{_FIRST_LINE}\n".encode()
+"""What words begin with, and no fingerprint does."""
 
 
 class _Text(Spelling[str]):

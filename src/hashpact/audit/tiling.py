@@ -1,4 +1,4 @@
-"""The hash tiles of a tree, as its leaves are added."""
+"""The hash tiles of a tree whose leaves are added one by one."""
 
 from __future__ import annotations
 
@@ -39,6 +39,6 @@ class TileRows:
                 yield Tile(level, (self._size >> level * HEIGHT) // WIDTH, len(row)), tuple(row)
 
 
-def start_of(tile: Tile, place: int) -> int:
+def first_leaf(tile: Tile, place: int) -> int:
     """The first leaf below one hash of a tile."""
     return (tile.number * WIDTH + place) << (tile.level or 0) * HEIGHT

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from hashpact.audit.auditor import Finding
+from hashpact.audit.records import Finding
 from hashpact.audit.source import ReportedLeaf
 from hashpact.domain import standing
 from hashpact.domain.attestation import Attestation, AttestedAnswer, check_signed

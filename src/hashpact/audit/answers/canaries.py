@@ -11,7 +11,8 @@ import random
 from collections.abc import Iterator
 from typing import Final
 
-from hashpact.audit.auditor import Finding, Progress
+from hashpact.audit.auditor import Progress
+from hashpact.audit.records import Finding
 from hashpact.domain.checks import MAX_LIMIT, MAX_SETS, Query
 from hashpact.domain.fingerprints import Fingerprint, Measure, parse_private
 from hashpact.domain.matching.strength import Strength
