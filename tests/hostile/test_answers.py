@@ -5,8 +5,7 @@ a match withheld             audit --answers, if the answer was attested; canari
 a match invented or altered  audit --answers; --prove, at once
 no attestation               the client, at once
 an attestation forged        the client, at once
-of another request           the client, at once
-of another answer            the client, at once
+of another request or answer the client, at once
 of another position or time  the client, at once
 by a replaced key            the client, at once, and audit --answers
 of a tree that the log drops audit --answers
@@ -214,8 +213,8 @@ async def test_an_audit_names_the_answer_and_the_entry_that_was_lied_about(
     await founded.start()
     assert await share(founded, connect) == 6
     assert await share(founded, connect, fingerprint(PDQ, "another")) == 7
-    answer = await attested(founded, connect)  # the client alone cannot know
-    found = await asyncio.to_thread(audited, founded, [kept_of(answer)])
+    kept = kept_of(await attested(founded, connect))  # the client alone cannot know
+    found = await asyncio.to_thread(audited, founded, [kept])
     assert any(finding.message.startswith(f"0.answer: {says}") for finding in found), found
     assert all(SHARED.value not in data for one in found for data in one.evidence.values())
 
@@ -244,8 +243,8 @@ async def test_a_limit_and_a_filter_excuse_no_more_than_they_leave_out(
     assert [one.message.partition(":")[0] for one in found] == ["0.answer", "1.answer", "2.answer"]
     assert {one.index for one in found} == {nearest}
     hidden |= {middle, far}
-    none = kept_of(await attested(founded, connect))
-    assert {one.index for one in await asyncio.to_thread(audited, founded, [none])} == {nearest, middle, far}
+    none = await asyncio.to_thread(audited, founded, [kept_of(await attested(founded, connect))])
+    assert {one.index for one in none} == {nearest, middle, far}
 
 
 def another_request(request: bytes, answer: bytes, position: int) -> tuple[bytes, bytes, int]:
