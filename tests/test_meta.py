@@ -55,7 +55,7 @@ ROOMS = {
     "durable": room("errors"),
     "settings": room("errors"),
     "config": room("errors log domain settings"),
-    # The native kernel stands beside the rooms: lookup and fingerprint use it, and neither the other.
+    # The native kernel stands beside the rooms that use it: lookup, fingerprint and keys.
     "_kernel": room("lookup.shapes", "numpy"),  # a stub: types only
     "_instruments": room("_kernel"),  # as above; only the benchmarks use it
     "lookup": room("errors domain durable _kernel", "numpy"),
@@ -63,7 +63,7 @@ ROOMS = {
     "report": room("errors log domain", pure=True),
     # Of the log the arithmetic of edges, which it stores, and the layout of tiles, which it reads and writes.
     "storage": room("errors log.tree log.tiles log.lines domain durable", "apsw"),
-    "keys": room("errors domain durable", "cryptography"),
+    "keys": room("errors domain durable _kernel", "cryptography"),
     "governance": room("errors log domain durable keys report", "cryptography"),
     "service": room("errors log domain keys.certificates governance.drafts", pure=True),
     "wire": room(
@@ -73,22 +73,26 @@ ROOMS = {
     "http": room("errors log service", "starlette structlog uvicorn"),
     # The kinds of objects that its clients take as they are.
     "member": room(
-        "errors log domain clock durable config fingerprint keys wire governance",
+        "errors log domain clock durable settings config fingerprint keys wire governance",
         "cryptography datasketch imagehash",
     ),
     "home": room(
-        "errors log domain clock durable config storage keys service governance member.paths",
+        "errors log domain clock durable settings config storage keys service governance member.paths",
         "cryptography structlog",
     ),
-    "audit": room("errors log domain clock durable config storage lookup keys service wire member home"),
-    "witness": room("errors log domain clock events durable config storage keys http", "cryptography"),
+    "audit": room(
+        "errors log domain clock durable settings config storage lookup keys service wire http member home"
+    ),
+    "witness": room(
+        "errors log domain clock events durable settings config storage keys http", "cryptography"
+    ),
     "observing": room(
-        "errors domain clock events config keys service wire.server.ended http home",
+        "errors domain clock events settings config keys service wire.server.ended http home",
         "structlog prometheus_client opentelemetry starlette",
     ),
     "serving": room(
-        "errors log domain clock durable config storage lookup keys governance service wire http home audit "
-        "observing",
+        "errors log domain clock durable settings config storage lookup keys governance service wire http "
+        "home audit observing",
         "structlog uvloop",
     ),
     "__init__": room("errors log.checkpoint domain fingerprint member"),
@@ -99,8 +103,8 @@ ROOMS = {
         "cryptography PIL numpy",
     ),
     "cli": room(
-        "errors log.checkpoint domain clock config fingerprint keys governance member home audit witness "
-        "serving report demo durable",
+        "errors log.checkpoint domain clock settings config fingerprint keys governance member home audit "
+        "witness serving report demo durable",
         "click rich PIL numpy",
     ),
     "__main__": room("cli"),

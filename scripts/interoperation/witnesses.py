@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from interoperation.theirs import Case, Verdicts
+from interoperation.theirs import Case
+from interoperation.verdicts import Count, Verdicts
 
 from hashpact.config import log_key
 from hashpact.http.client import WitnessClient
@@ -26,25 +27,22 @@ CLEAN: Final = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(FEEDING.parents[1])}
 START: Final = 20.0
 
 
-def ask(python: Path, directory: Path) -> int:
-    """How many verdicts were not the wanted ones."""
+def ask(python: Path, directory: Path, count: Count) -> None:
+    """Print and count the verdicts."""
     probe = [str(python), "-c", "import aics_witness"]
     if subprocess.run(probe, env=CLEAN, capture_output=True, check=False).returncode:  # noqa: S603 - fixed arguments
-        print("aics_witness: not installed, not asked")
-        return 0
+        count.miss("aics_witness")
+        return
     case = Case(directory)
     with _theirs(python, directory, case.key("log")) as (url, witness):
-        surprises = _ask_theirs(case, url, witness)
+        _ask_theirs(case, url, witness, count)
     with _ours(directory, case.key("log")) as (url, key):
-        command = [str(python), str(FEEDING), str(directory), url, key]
-        fed = subprocess.run(command, env=CLEAN, check=False)  # noqa: S603 - our own code
-    print(f"{surprises + fed.returncode} surprises among witnesses")
-    return surprises + fed.returncode
+        count.run([str(python), str(FEEDING), str(directory), url, key], CLEAN)
 
 
-def _ask_theirs(case: Case, url: str, witness: Witness) -> int:
+def _ask_theirs(case: Case, url: str, witness: Witness, count: Count) -> None:
     known = {(old, new): tuple(nodes) for old, _, new, _, nodes in case.consistency()}
-    verdicts = Verdicts("ours asks aics_witness")
+    verdicts = Verdicts("ours asks aics_witness", count.take)
     asked = WitnessLink(witness, WitnessClient(url))
 
     def cosign(path: str) -> bytes:
@@ -57,7 +55,6 @@ def _ask_theirs(case: Case, url: str, witness: Witness) -> int:
     last = checkpoint.parse(case.read("checkpoint"))
     verdicts.accepts("the same by one that forgot the size", forgetful.cosign, last, lambda _old: ())
     verdicts.refuses("a fork", cosign, "fork")
-    return verdicts.surprises
 
 
 @contextmanager

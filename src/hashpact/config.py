@@ -19,11 +19,10 @@ from hashpact.domain.statements import LOG, MEMBER
 from hashpact.errors import ConfigError, InvalidInputError
 from hashpact.log import cosignature, note
 from hashpact.log.cosignature import Witness
-from hashpact.settings import checked_number, checked_values, load_table
+from hashpact.settings import EVERYWHERE, URL, checked_number, checked_values, load_table, split_address
 
 ENVIRONMENT_PREFIX: Final = "HASHPACT_"
 DEFAULT_LISTEN: Final = "127.0.0.1:8443"
-EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  # compared with, not bound
 WITNESS_LISTEN: Final = "127.0.0.1:8480"
 ACCESS_LOG: Final = ("off", "errors", "calls", "members")
 """For which calls the event log has a line; only with `members` a check's line names its member."""
@@ -31,25 +30,20 @@ MAX_WORKERS: Final = 256
 MAX_SIZE: Final = 64 * 1024
 """Bytes that a configuration file may have."""
 
-_HOST_PORT: Final = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})")
 _CHOICES: Final = {
     "access_log": ACCESS_LOG,
     "log_format": ("json", "text"),
     "log_level": ("debug", "info", "warning", "error"),
 }
 """The values of hashpact.toml that are one of a few words."""
-_URL: Final = re.compile(
-    r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?", re.ASCII
-)
-_MAX_PORT: Final = 65535
-_OVERRIDDEN: Final = ("listen", "address", "health", "metrics", "traces", *_CHOICES)
+_OVERRIDDEN: Final = ("listen", "address", "health", "metrics", "tiles", "publish", "traces", *_CHOICES)
 """Values of hashpact.toml that the environment overrides."""
-_HOME_KEYS: Final = frozenset({"origin", "quorum", "witness", "workers", *_OVERRIDDEN})
+_HOME_KEYS: Final = frozenset({"origin", "quorum", "witness", "mirror", "workers", *_OVERRIDDEN})
 
 
 @dataclass(frozen=True, slots=True)
 class WitnessAt:
-    """A witness that the log asks for cosignatures, and its submission prefix, an http or https URL."""
+    """A witness or mirror that the log asks to cosign, and its submission prefix, an http or https URL."""
 
     witness: Witness
     url: str
@@ -61,9 +55,11 @@ class HomeConfig:
 
     ``origin`` is the log's name, fixed at its genesis. ``listen`` is the HOST:PORT to bind (port 0: any free
     one). ``address`` is the HOST:PORT that members connect to, written into their profiles (None: where the
-    server is bound); the server's certificate must name its host. ``quorum`` of the ``witnesses`` must cosign
-    a checkpoint before anybody sees it. ``health`` is the HOST:PORT of the health port, which speaks plain
-    HTTP (None: no such port), ``metrics`` that of the metrics port, which may be the same one. ``traces`` is
+    server is bound); the server's certificate must name its host. ``quorum`` of ``witnesses`` and ``mirrors``
+    must cosign a checkpoint before anybody sees it. ``health`` is the HOST:PORT of the health port, which
+    speaks plain HTTP (None: no such port), ``metrics`` that of the metrics port, which may be the same one,
+    and ``tiles`` that of the port for everybody, where the published log is. ``publish`` is a further
+    directory for that, outside the home, as an absolute path (None: no other). ``traces`` is
     the URL of an OpenTelemetry collector (None: no spans). ``access_log`` is one of `ACCESS_LOG`; of the log
     of events, ``log_format`` is json or text, ``log_level`` debug, info, warning or error. So many
     ``workers`` answer members (None: one for each processor).
@@ -73,9 +69,12 @@ class HomeConfig:
     listen: str = DEFAULT_LISTEN
     address: str | None = None
     witnesses: tuple[WitnessAt, ...] = ()
+    mirrors: tuple[WitnessAt, ...] = ()
     quorum: int = 0
     health: str | None = None
     metrics: str | None = None
+    tiles: str | None = None
+    publish: str | None = None
     traces: str | None = None
     access_log: str = "calls"
     log_format: str = "json"
@@ -88,23 +87,32 @@ class HomeConfig:
         if self.address is not None:
             split_address("address", self.address)
         self._check_ports("listen", self.listen)
-        if self.traces is not None and not _URL.fullmatch(self.traces):
+        if self.traces is not None and not URL.fullmatch(self.traces):
             msg = f"hashpact.toml: traces is like http://127.0.0.1:4317, not {self.traces!r}"
             raise ConfigError(msg, field="traces")
         for name, words in _CHOICES.items():
             if getattr(self, name) not in words:
                 msg = f"hashpact.toml: {name} is one of {', '.join(words)}, not {getattr(self, name)!r}"
                 raise ConfigError(msg, field=name)
-        if not 0 <= self.quorum <= len(self.witnesses):
-            msg = f"hashpact.toml: quorum must be from 0 to the number of witnesses, {len(self.witnesses)}"
+        if self.publish is not None and not self.publish.startswith("/"):
+            msg = f"hashpact.toml: publish is a directory's absolute path, not {self.publish!r}"
+            raise ConfigError(msg, field="publish")
+        asked = self.cosigners
+        if not 0 <= self.quorum <= len(asked):
+            msg = f"hashpact.toml: quorum must be from 0 to the number of witnesses and mirrors, {len(asked)}"
             raise ConfigError(msg, field="quorum")
-        if len(self.witnesses) >= note.MAX_SIGNATURES:
+        if len(asked) >= note.MAX_SIGNATURES:
             msg = f"hashpact.toml: a checkpoint has room for {note.MAX_SIGNATURES - 1} witnesses at most"
             raise ConfigError(msg, field="witness")
-        names, keys = ({get(one.witness) for one in self.witnesses} for get in (_name, _public))
-        if min(len(names), len(keys)) < len(self.witnesses):
+        names, keys = ({get(one.witness) for one in asked} for get in (_name, _public))
+        if min(len(names), len(keys)) < len(asked):
             msg = "hashpact.toml: two witnesses have one name or one key"
             raise ConfigError(msg, field="witness")
+
+    @property
+    def cosigners(self) -> tuple[WitnessAt, ...]:
+        """All that are asked to cosign: the witnesses, then the mirrors."""
+        return (*self.witnesses, *self.mirrors)
 
     def bound_at(self, listen: str | None) -> str:
         """The HOST:PORT to bind: ``listen`` of the command line if there is one. Raises ConfigError."""
@@ -114,10 +122,10 @@ class HomeConfig:
 
     def _check_ports(self, name: str, listen: str) -> None:
         """Refuse two addresses that cannot both be bound. Health and metrics may have one."""
-        given = {name: listen, "health": self.health, "metrics": self.metrics}
+        given = {name: listen, "health": self.health, "metrics": self.metrics, "tiles": self.tiles}
         named = [(one, text, split_address(one, text)) for one, text in given.items() if text is not None]
         for (one, text, (host, port)), (other, second, (its, same)) in itertools.combinations(named, 2):
-            one_door = one == "health" and host == its
+            one_door = (one, other) == ("health", "metrics") and host == its
             if port == same != 0 and not one_door and (host == its or {host, its} & EVERYWHERE):
                 msg = f"{one} ({text}) and {other} ({second}) clash; {other} needs a port of its own"
                 raise ConfigError(msg, field=other)
@@ -135,7 +143,7 @@ class HomeConfig:
         Raises ConfigError. The origin never comes from the environment: it belongs to the log.
         """
         loaded = load_table("hashpact.toml", text)
-        witnesses = loaded.pop("witness", [])
+        witnesses, mirrors = (_cosigners(name, loaded.pop(name, [])) for name in ("witness", "mirror"))
         quorum = checked_number(
             "hashpact.toml: quorum", loaded.pop("quorum", None), 0, note.MAX_SIGNATURES - 1
         )
@@ -148,12 +156,11 @@ class HomeConfig:
             override = environ.get(ENVIRONMENT_PREFIX + name.upper())
             if override:
                 values[name] = override
-        parsed = _witnesses(witnesses)
-        if quorum is None and parsed:
+        if quorum is None and (witnesses or mirrors):
             msg = "hashpact.toml: quorum is missing: how many witnesses must cosign, 0 for none"
             raise ConfigError(msg, field="quorum")
         strings = {name: str(value) for name, value in values.items()}
-        return cls(**strings, witnesses=parsed, quorum=quorum or 0, workers=workers)
+        return cls(**strings, witnesses=witnesses, mirrors=mirrors, quorum=quorum or 0, workers=workers)
 
     def to_toml(self) -> str:
         """The file's text."""
@@ -171,14 +178,18 @@ class HomeConfig:
             f"{address}  # what members connect to, if not where it binds; new profiles carry it\n"
             f"{line('health', '127.0.0.1:9090')}  # health over plain HTTP: /livez and /readyz\n"
             f"{line('metrics', '127.0.0.1:9464')}  # metrics for Prometheus over plain HTTP: /metrics\n"
+            f"{line('tiles', '127.0.0.1:9480')}  # the log for everybody, over plain HTTP\n"
+            f"{line('publish', '/var/www/log')}  # the same as files, for any web server or object store\n"
             f"{line('traces', 'http://127.0.0.1:4317')}  # where OpenTelemetry spans go (OTLP over gRPC)\n"
             f'access_log = "{self.access_log}"  # off, errors, calls, or members: also who checks\n'
             f'log_format = "{self.log_format}"  # json or text\n'
             f'log_level = "{self.log_level}"  # debug, info, warning or error\n'
             f"{workers}  # processes that answer members; else one for each processor\n"
-            + (f"quorum = {self.quorum}  # so many witnesses must cosign\n" if self.witnesses else "")
+            + (f"quorum = {self.quorum}  # so many witnesses must cosign\n" if self.cosigners else "")
             + "".join(
-                f'\n[[witness]]\nkey = "{one.witness.key}"\nurl = "{one.url}"\n' for one in self.witnesses
+                f'\n[[{name}]]\nkey = "{one.witness.key}"\nurl = "{one.url}"\n'
+                for name, several in (("witness", self.witnesses), ("mirror", self.mirrors))
+                for one in several
             )
         )
 
@@ -308,20 +319,6 @@ def log_key(where: str, text: str) -> tuple[str, bytes]:
     return name, public
 
 
-def split_address(field: str, address: str) -> tuple[str, int]:
-    """Host (without brackets) and port of HOST:PORT. Raises ConfigError naming the field."""
-    found = _HOST_PORT.fullmatch(address)
-    if found is None or int(found["port"]) > _MAX_PORT:
-        msg = f"{field} must be HOST:PORT, such as 127.0.0.1:8443 or [::1]:8443, not {address!r}"
-        raise ConfigError(msg, field=field)
-    return found["host"].strip("[]"), int(found["port"])
-
-
-def join_address(host: str, port: int) -> str:
-    """HOST:PORT, the host in brackets where its colons need them."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def _moment(field: str, text: str) -> int:
     try:
         moment = dt.datetime.fromisoformat(text)
@@ -349,17 +346,17 @@ def _public(witness: Witness) -> bytes:
     return witness.public
 
 
-def _witnesses(tables: object) -> tuple[WitnessAt, ...]:
-    """What the ``[[witness]]`` tables say."""
-    where = "hashpact.toml: witness"
+def _cosigners(name: str, tables: object) -> tuple[WitnessAt, ...]:
+    """What the ``[[witness]]`` or ``[[mirror]]`` tables say."""
+    where = f"hashpact.toml: {name}"
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        msg = f"{where}: write each as a table, under [[witness]]"
-        raise ConfigError(msg, field="witness")
+        msg = f"{where}: write each as a table, under [[{name}]]"
+        raise ConfigError(msg, field=name)
     found = []
     for table in tables:
         values = checked_values(where, table, {"key", "url"}, {"key", "url"})
         witness = _witness(where, str(values["key"]))
-        if not _URL.fullmatch(str(values["url"])):
+        if not URL.fullmatch(str(values["url"])):
             msg = f"{where}: url is like https://witness.example/prefix, not {values['url']!r}"
             raise ConfigError(msg, field="url")
         found.append(WitnessAt(witness, str(values["url"])))

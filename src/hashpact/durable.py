@@ -21,6 +21,7 @@ from hashpact.errors import ConfigError
 
 _PRIVATE: Final = 0o600
 _PUBLIC: Final = 0o644
+_EVERYBODY: Final = 0o755
 _OTHERS: Final = 0o077
 _NAME: Final = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
 
@@ -127,6 +128,23 @@ def alone(directory: Path, *, wait: bool = False) -> Iterator[None]:
         os.close(descriptor)
 
 
+def public_directory(directory: Path) -> None:
+    """Make a directory, and those above it that are missing, which everybody can read whatever the umask.
+
+    One that is there is left as it is. Raises ConfigError.
+    """
+    if directory.is_dir():
+        return
+    try:
+        if not directory.parent.is_dir():
+            public_directory(directory.parent)
+        directory.mkdir(exist_ok=True)
+        directory.chmod(_EVERYBODY)
+    except OSError as exc:
+        msg = f"cannot make {directory}: {exc.strerror}; {_advice(exc)}"
+        raise ConfigError(msg) from exc
+
+
 def read_bytes(path: Path, limit: int) -> bytes:
     """The bytes of a file of at most ``limit`` bytes.
 
@@ -180,6 +198,8 @@ def _draft(path: Path, mode: int, *, replace: bool) -> Iterator[BinaryIO]:
         descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, mode)
         try:
             with os.fdopen(descriptor, "wb") as file:
+                if mode == _PUBLIC:
+                    os.fchmod(descriptor, mode)  # whatever the umask has left of it
                 yield file
                 file.flush()
                 os.fsync(descriptor)

@@ -1,12 +1,27 @@
-"""The values of a TOML table, read strictly: known names, each a string, a list of strings or a number."""
+"""The values of a TOML table, read strictly: known names, each a string, a list of strings or a number.
+
+And the spelling of addresses and URLs in them.
+"""
 
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Collection, Container, Iterable, Mapping
+from typing import Final
 
 from hashpact.errors import ConfigError
+
+EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  # compared with, not bound
+"""The hosts that stand for every address of the machine."""
+URL: Final = re.compile(
+    r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?", re.ASCII
+)
+"""An http or https URL without user, query and fragment."""
+
+_HOST_PORT: Final = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})")
+_MAX_PORT: Final = 65535
 
 
 def load_table(name: str, text: str) -> dict[str, object]:
@@ -59,3 +74,17 @@ def checked_number(name: str, value: object, low: int, high: int) -> int | None:
         msg = f"{name} must be a number from {low} to {high}, such as {field}={low + 1}, not {value!r}"
         raise ConfigError(msg, field=field)
     return value
+
+
+def split_address(field: str, address: str) -> tuple[str, int]:
+    """Host (without brackets) and port of HOST:PORT. Raises ConfigError naming the field."""
+    found = _HOST_PORT.fullmatch(address)
+    if found is None or int(found["port"]) > _MAX_PORT:
+        msg = f"{field} must be HOST:PORT, such as 127.0.0.1:8443 or [::1]:8443, not {address!r}"
+        raise ConfigError(msg, field=field)
+    return found["host"].strip("[]"), int(found["port"])
+
+
+def join_address(host: str, port: int) -> str:
+    """HOST:PORT, the host in brackets where its colons need them."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

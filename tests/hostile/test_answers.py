@@ -28,7 +28,8 @@ from clearinghouse import Clearinghouse, Connect
 from hashpact.audit.answers.canaries import canaries
 from hashpact.audit.answers.withheld import AnswerAudit
 from hashpact.audit.auditor import Auditor
-from hashpact.audit.records import Finding
+from hashpact.audit.deriving.fold import scratch
+from hashpact.audit.findings import Finding
 from hashpact.audit.remote import ServerSource
 from hashpact.domain.attestation import AttestedAnswer
 from hashpact.domain.checks import MAX_LIMIT, Answer, Check, Filter, Query
@@ -112,9 +113,12 @@ def audited(house: Clearinghouse, kept: list[AttestedAnswer]) -> list[Finding]:
     watcher = AnswerAudit((Path(f"{number}.answer"), one) for number, one in enumerate(kept))
     pace = Pace(lambda: 0.0, lambda: 0.0)
     with closing(Connection(house.profile("acme").endpoint, pace)) as connection:
-        source = ServerSource(connection, "acme", private=True)
-        report = Auditor(source, house.world.clock, lambda *_: None, watcher=watcher).run()
-    return [finding for finding in report.findings if finding.topic in {"answer", "private"}]
+        source = ServerSource(connection, "acme", watcher.take)
+        with scratch() as fold:
+            seen = watcher.seen(fold)
+            report = Auditor(source, house.world.clock, lambda *_: None, fold, seen=seen).run()
+    assert {finding.topic for finding in report.findings} <= {"checkpoint"}
+    return list(watcher.end(report.size))
 
 
 async def attested(house: Clearinghouse, connect: Connect, *asked: Fingerprint, **options: Any) -> Answer:  # noqa: ANN401  # of a check

@@ -7,6 +7,7 @@ from builders import LABELS, NOW, YEAR, Identity, World, sign, submit
 from documented import EXAMPLES
 from folding import genesis, refuse, take
 from spoken import WHO, leaf
+from vectoring import curve
 
 from hashpact.domain import statements
 from hashpact.domain.keys import NamedKey
@@ -27,6 +28,8 @@ from hashpact.log import note
 ACME, BRAVO, SECOND = Identity.of("acme"), Identity.of("bravo"), Identity.of("acme", "2")
 ALICE, BOB, CAROL, DAVE = (Identity.of(ADMIN, name) for name in ("alice", "bob", "carol", "dave"))
 NEUTRAL = (1).to_bytes(32, "little")
+MIXED = curve.encode(curve.add(curve.times(5, curve.BASE), curve.TORSION[1]))
+"""A good key and a point of order 8."""
 
 
 @pytest.fixture
@@ -68,7 +71,9 @@ def test_10_one_key_under_two_names_is_no_two_administrators(world: World) -> No
 
 
 @pytest.mark.parametrize(
-    "weak", [NEUTRAL, bytes(32), b"\xff" * 32, b"\2" + bytes(31)], ids=["one", "zero", "high", "off"]
+    "weak",
+    [NEUTRAL, bytes(32), b"\xff" * 32, b"\2" + bytes(31), MIXED],
+    ids=["one", "zero", "high", "off", "mixed"],
 )
 def test_08_weak_keys_in_the_genesis(world: World, weak: bytes) -> None:
     admins = (ALICE.key, BOB.key, NamedKey("weak", weak))
@@ -108,7 +113,9 @@ def test_09_a_key_that_stands_in_the_log_already(world: World, log: Replay) -> N
         refuse(log, world.key(Identity("acme", "2", private)), ConflictError, "is in the log already")
 
 
-@pytest.mark.parametrize("weak", [NEUTRAL, bytes(32), b"\xee" + b"\xff" * 31], ids=["one", "zero", "p+1"])
+@pytest.mark.parametrize(
+    "weak", [NEUTRAL, bytes(32), b"\xee" + b"\xff" * 31, MIXED], ids=["one", "zero", "p+1", "mixed"]
+)
 def test_08_a_weak_key_is_not_enrolled(world: World, log: Replay, weak: bytes) -> None:
     body = KeyEnrol("acme", "2", weak, Use.SIGN, NOW + YEAR)
     refuse(log, world.by_admins(body), InvalidInputError, "the public key is")

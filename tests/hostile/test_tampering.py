@@ -15,8 +15,8 @@ import pytest
 from builders import FakeClock, Identity, World, check_log, fingerprint
 from tampering import Forger, Stored
 
-from hashpact.audit.auditor import Auditor
-from hashpact.audit.records import Finding
+from hashpact.audit.auditor import audit_whole
+from hashpact.audit.findings import Finding
 from hashpact.audit.source import ledger_source
 from hashpact.domain.fingerprints import PDQ
 from hashpact.domain.state import Stance
@@ -61,7 +61,7 @@ def path(tmp_path: Path, world: World) -> Path:
 def findings(path: Path) -> list[Finding]:
     """What an audit of the ledger finds."""
     with closing(SqliteLedger.open(path, check_head=False)) as ledger, ledger_source(ledger) as source:
-        return list(Auditor(source, FakeClock(), lambda _done, _total: None).run().findings)
+        return list(audit_whole(source, FakeClock(), lambda _done, _total: None).findings)
 
 
 def checked(path: Path, world: World) -> int:

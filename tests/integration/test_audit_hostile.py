@@ -13,7 +13,7 @@ from builders import fingerprint
 from clearinghouse import Clearinghouse
 
 from hashpact.audit import run
-from hashpact.audit.auditor import Report
+from hashpact.audit.findings import Report
 from hashpact.audit.run import AuditSettings
 from hashpact.domain.fingerprints import PDQ
 from hashpact.domain.messages import EntryDetail

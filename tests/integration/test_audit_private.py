@@ -12,7 +12,7 @@ from builders import fingerprint, private_part
 from clearinghouse import Clearinghouse
 
 from hashpact.audit import auditor, run
-from hashpact.audit.auditor import Report
+from hashpact.audit.findings import Report
 from hashpact.audit.run import AuditSettings
 from hashpact.domain.fingerprints import PDQ, commitment
 from hashpact.domain.kinds import MemberRoles

@@ -120,7 +120,7 @@ def test_figures_are_explained_and_recounted(server: RunningServer, quarter: str
 
 def test_what_cannot_be_reported_on(server: RunningServer, quarter: str, tmp_path: Path) -> None:
     for arguments, message in (
-        ((quarter, tmp_path), "is neither a home nor a directory of tiles"),
+        ((quarter, tmp_path), "has no file checkpoint: it is no directory of tiles"),
         ((quarter, server.address), "name a member's profile"),
         (("2026", home_of(server)), "write it as 2026Q4"),
         (("9000Q1", home_of(server)), "there is nothing to report yet"),

@@ -20,7 +20,7 @@ from running import BOTH, ORIGIN, RunningServer, found
 from waits import wait_until
 
 from hashpact.clock import unix_time
-from hashpact.config import HomeConfig, split_address
+from hashpact.config import HomeConfig
 from hashpact.domain.checks import Filter
 from hashpact.domain.fingerprints import PDQ, SHA256, Fingerprint
 from hashpact.domain.keys import NamedKey
@@ -46,6 +46,7 @@ from hashpact.home.paths import HomePaths
 from hashpact.keys import certificates
 from hashpact.member.author import Author, Reason
 from hashpact.member.clients import Client
+from hashpact.settings import split_address
 
 CODE = Fingerprint(PDQ, bytes.fromhex("0f1e2d3c4b5a69788796a5b4c3d2e1f0" * 2), 90)
 FRAUD = Reason(frozenset({"fraud"}))

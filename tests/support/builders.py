@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from trees import Oracle
 
-from hashpact.audit.auditor import Auditor
+from hashpact.audit.auditor import audit_whole
 from hashpact.audit.source import ledger_source
 from hashpact.domain import kinds, statements
 from hashpact.domain.fingerprints import (
@@ -329,7 +329,7 @@ def check_log(ledger: Log) -> Replay:
 def check_audit(ledger: Log) -> None:
     """An auditor, to whom the ledger is a stranger's, finds nothing wrong with it."""
     with ledger_source(ledger) as source:
-        report = Auditor(source, FakeClock(), lambda _done, _total: None).run()
+        report = audit_whole(source, FakeClock(), lambda _done, _total: None)
     assert (report.findings, report.size) == ((), ledger.head().size)
 
 

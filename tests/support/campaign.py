@@ -33,8 +33,8 @@ from hashpact.errors import CommitFailedError, HashpactError
 from hashpact.log import tiles
 from hashpact.member.author import Reason
 from hashpact.service.prove import tile_of
-from hashpact.service.publish import Publisher
-from hashpact.storage.published import CHECKPOINT, Mirror, PublishedLog
+from hashpact.service.publishing.publish import Publisher
+from hashpact.storage.published import Directory, Mirror, PublishedLog
 from hashpact.storage.sqlite import SqliteLedger
 
 FOUNDED: Final = 10
@@ -79,8 +79,8 @@ class Clearinghouse:
         latest = self.ledger.checkpoints.latest()
         if latest is None:
             return []
-        found = Mirror(self._published)
-        wrong = [] if found.checkpoint() == latest.note else [CHECKPOINT]
+        found = Mirror(Directory(self._published))
+        wrong = [] if found.checkpoint() == latest.note else [tiles.CHECKPOINT]
         for tile in tiles.tiles(latest.size):
             wrong += [] if found.hashes(tile) == tile_of(self.ledger, tile) else [tile.path]
         leaves = [leaf.data for leaf in self.ledger.leaves(0, latest.size)]

@@ -7,7 +7,6 @@ from pathlib import Path
 from hashpact.domain.ports import Log
 from hashpact.log import tiles
 from hashpact.service.prove import tile_of
-from hashpact.storage.published import CHECKPOINT
 
 
 def mirror(log: Log, directory: Path) -> Path:
@@ -18,5 +17,5 @@ def mirror(log: Log, directory: Path) -> Path:
         path = directory / tile.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(tile_of(log, tile))
-    (directory / CHECKPOINT).write_bytes(latest.note)
+    (directory / tiles.CHECKPOINT).write_bytes(latest.note)
     return directory

@@ -23,7 +23,7 @@ class Altered:
         self.stop: int | None = None
         self.told: dict[int, ReportedLeaf | Exception] = {}
         self.tiles: dict[Tile, bytes | Exception] = {}
-        self.state: list[Record] = list(honest.records(()))
+        self.state: list[Record] = list(honest.records(0))
         self.end: Head | None = honest.head()
 
     def checkpoints(self) -> Iterator[bytes]:
@@ -55,7 +55,7 @@ class Altered:
         """What is put in place of a document, or the document."""
         return self.documents[digest] if digest in self.documents else self.honest.document(digest)
 
-    def records(self, _entries: Sequence[int]) -> Iterator[Record]:
+    def records(self, _stop: int, _entries: Sequence[int] | None = None) -> Iterator[Record]:
         """The state, whatever is asked for."""
         return iter(self.state)
 
@@ -75,13 +75,14 @@ class Growing(Altered):
         super().__init__(honest)
         self.later = self.notes.pop()
         self.end = None
-        self.asked: list[Sequence[int]] = []
+        self.asked: list[Sequence[int] | None] = []
 
-    def records(self, entries: Sequence[int]) -> Iterator[Record]:
+    def records(self, stop: int, entries: Sequence[int] | None = None) -> Iterator[Record]:
         """The state, after which the log is signed to its end."""
         self.asked.append(entries)
         self.notes = [self.later]
-        return (record for record in self.state if _entry(record) in {None, *entries})
+        asked = {None, *(range(stop) if entries is None else entries)}
+        return (record for record in self.state if _entry(record) in asked)
 
 
 def _entry(record: Record) -> int | None:

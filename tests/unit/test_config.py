@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from builders import Identity
 
-from hashpact.config import (
-    DEFAULT_LISTEN,
-    HomeConfig,
-    ProfileConfig,
-    WitnessAt,
-    WitnessConfig,
-    log_key,
-    split_address,
-)
+from hashpact.config import DEFAULT_LISTEN, HomeConfig, ProfileConfig, WitnessAt, WitnessConfig, log_key
 from hashpact.errors import ConfigError
 from hashpact.log import cosignature, note
 from hashpact.log.cosignature import Witness
+from hashpact.settings import split_address
 
 PROFILE = ProfileConfig(
     "test.example/log",
@@ -38,7 +34,7 @@ NORTH = note.verifier_key("w.example/north", Identity.of("north").public, cosign
 LOG = note.verifier_key("t", Identity.of("log").public)
 KNOWN = (
     "access_log, address, health, listen, log_format, log_level, "
-    "metrics, origin, quorum, traces, witness, workers"
+    "metrics, mirror, origin, publish, quorum, tiles, traces, witness, workers"
 )
 
 
@@ -185,8 +181,8 @@ TABLE = f'[[witness]]\nkey = "{NORTH}"\nurl = "https://w.example"\n'
     ("text", "said"),
     [
         (TABLE, "quorum is missing"),
-        ("quorum = 1\n", "quorum must be from 0 to the number of witnesses, 0"),
-        ("quorum = 2\n" + TABLE, "quorum must be from 0 to the number of witnesses, 1"),
+        ("quorum = 1\n", "quorum must be from 0 to the number of witnesses and mirrors, 0"),
+        ("quorum = 2\n" + TABLE, "quorum must be from 0 to the number of witnesses and mirrors, 1"),
         ("quorum = -1\n" + TABLE, "quorum must be a number from 0 to 15"),
         ('quorum = "1"\n' + TABLE, "quorum must be a number from 0 to 15, such as quorum=1, not '1'"),
         ("quorum = true\n" + TABLE, "quorum must be a number"),
@@ -221,6 +217,35 @@ def test_one_key_under_two_names_is_one_witness() -> None:
     same = note.verifier_key("w.example/other", Identity.of("north").public, cosignature.ED25519)
     with pytest.raises(ConfigError, match="one name or one key"):
         HomeConfig.parse('origin = "t"\nquorum = 2\n' + TABLE + TABLE.replace(NORTH, same), {})
+
+
+def test_the_page_on_publishing_shows_a_configuration() -> None:
+    page = Path(__file__).parents[2] / "docs" / "operations" / "publishing.md"
+    (shown,) = re.findall(r"^    tiles = .*?(?=^\S)", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    config = HomeConfig.parse('origin = "t"\nquorum = 1\n' + textwrap.dedent(shown), {})
+    assert (config.tiles, config.publish) == ("127.0.0.1:9480", "/var/www/log")
+    (mirror,) = config.mirrors
+    assert (mirror.witness.name, mirror.url) == ("mirror.example/m1", "https://mirror.example/submit")
+    assert config.cosigners == (mirror,)
+    assert HomeConfig.parse(config.to_toml(), {}) == config
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('publish = "www"', "publish is a directory's absolute path, not 'www'"),
+        ('tiles = "9480"', "tiles must be HOST:PORT"),
+        ('tiles = "127.0.0.1:9"\nhealth = "127.0.0.1:9"', "tiles needs a port of its own"),
+        ('tiles = "0.0.0.0:9"\nmetrics = "127.0.0.1:9"', "tiles needs a port of its own"),
+        ('tiles = "127.0.0.1:9"\nlisten = "127.0.0.1:9"', "tiles needs a port of its own"),
+        ("mirror = 1", r"write each as a table, under \[\[mirror\]\]"),
+        (TABLE.replace("[[witness]]", "[[mirror]]"), "quorum is missing"),
+        ("quorum = 1\n" + TABLE + TABLE.replace("[[witness]]", "[[mirror]]"), "one name or one key"),
+    ],
+)
+def test_publishing_that_cannot_be_meant_is_refused(text: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        HomeConfig.parse('origin = "t"\n' + text, {})
 
 
 def test_a_checkpoint_has_room_for_fifteen_witnesses() -> None:

@@ -45,15 +45,32 @@ def wrong_parts(commitments: Sequence[bytes], parts: Sequence[bytes]) -> str | N
     return f"private part {altered} of {len(wanted)}, counted from 0, is not what it commits to"
 
 
+class LeafHashes:
+    """The hashes of the leaves from ``start`` on, which are added in order."""
+
+    def __init__(self, start: int = 0) -> None:
+        self._start = start
+        self._hashes = bytearray()
+
+    def add(self, leaf_hash: bytes) -> None:
+        """Add that of the next leaf."""
+        self._hashes += leaf_hash
+
+    def of(self, index: int) -> bytes | None:
+        """The hash of a leaf; None of one that an earlier audit has read."""
+        place = (index - self._start) * HASH_SIZE
+        return bytes(self._hashes[place : place + HASH_SIZE]) if place >= 0 else None
+
+
 class GivenEntries:
     """What is given beside the records of entries, compared with their leaves.
 
-    ``hashes`` are those of all leaves, one after another. ``wrong`` holds a difference for an entry's index,
+    ``hashes`` are those of the leaves that were read. ``wrong`` holds a difference for an entry's index,
     ``refused`` the entries of which nothing was given. ``withheld`` is set once private parts were left out
     that the reader may not have, which is no difference.
     """
 
-    def __init__(self, state: State, hashes: bytes | bytearray) -> None:
+    def __init__(self, state: State, hashes: LeafHashes) -> None:
         self._state = state
         self._hashes = hashes
         self.wrong: dict[int, Difference] = {}
@@ -69,7 +86,7 @@ class GivenEntries:
         if given.refusal is not None:
             self.refused.add(entry.index)
             wrong = f"its entry is withheld: {given.refusal}"
-        elif tree.leaf_hash(given.statement) != self._hash(entry.index):
+        elif self._hashes.of(entry.index) not in {None, tree.leaf_hash(given.statement)}:
             topic, wrong = "state", "its entry comes with another statement"
         elif not given.withheld:
             wrong = wrong_parts(given.commitments, given.private)
@@ -81,9 +98,6 @@ class GivenEntries:
             message = f"leaf {entry.index}, a {Submit.kind} of {entry.member}: {wrong}"
             found = Difference(message, entry.index, entry.index, topic, Submit.kind, entry.member)
             self.wrong[entry.index] = found
-
-    def _hash(self, index: int) -> bytes:
-        return bytes(self._hashes[index * HASH_SIZE : (index + 1) * HASH_SIZE])
 
     def _may_read(self, reader: str, entry: Entry) -> bool:
         """Whether a member may read an entry's private parts: its own, or with a role that reads all."""

@@ -1,18 +1,23 @@
-"""Sources of an audit that are not a ledger: a mirror's tiles, and a server through a member's connection."""
+"""Sources of an audit that are not a ledger: published tiles, and a server through a member's connection."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from itertools import pairwise
+from pathlib import Path
 from typing import Final, TypeVar
 
 from hashpact.audit.private import GivenEntry
 from hashpact.audit.source import ReportedLeaf
-from hashpact.domain.messages import MAX_PAGE, EntriesRequest, LeavesRequest, PageRequest
+from hashpact.domain.messages import MAX_PAGE, EntriesRequest, LeafDetail, LeavesRequest, PageRequest
 from hashpact.domain.state import Entry, Head, Key, Member, Opinion, Record
-from hashpact.errors import CorruptError, InvalidInputError
-from hashpact.log.tiles import Tile
-from hashpact.storage.published import Mirror
+from hashpact.errors import ConfigError, CorruptError, InvalidInputError, MalformedError
+from hashpact.http.fetching import HttpFiles
+from hashpact.log import checkpoint
+from hashpact.log.tiles import CHECKPOINT, Tile
+from hashpact.settings import URL
+from hashpact.storage.published import Directory, Mirror
 from hashpact.wire.client import calls, desk, feeds
 from hashpact.wire.client.calls import Call
 from hashpact.wire.client.connection import Connection
@@ -36,10 +41,14 @@ class TileSource:
 
     def __init__(self, mirror: Mirror) -> None:
         self._mirror = mirror
+        self._size = 0
 
     def checkpoints(self) -> Iterator[bytes]:
         """The newest signed checkpoint."""
-        yield self._mirror.checkpoint()
+        newest = self._mirror.checkpoint()
+        with suppress(MalformedError):  # whoever reads it says so
+            self._size = checkpoint.parse(newest).checkpoint.size
+        yield newest
 
     def head(self) -> Head | None:
         """None: only what is signed is read."""
@@ -47,7 +56,8 @@ class TileSource:
 
     def leaves(self, start: int, stop: int) -> Iterator[ReportedLeaf]:
         """The leaves, with nothing stored beside them."""
-        return (ReportedLeaf(index, data) for index, data in self._mirror.leaves(start, stop))
+        leaves = self._mirror.leaves(start, stop, self._size)
+        return (ReportedLeaf(index, data) for index, data in leaves)
 
     def tile(self, tile: Tile) -> bytes:
         """The bytes of a hash tile."""
@@ -57,25 +67,51 @@ class TileSource:
         """The bytes of a document that is for everybody."""
         return self._mirror.document(digest)
 
-    def records(self, _entries: Sequence[int]) -> Iterator[Record]:
+    def records(self, _stop: int, _entries: Sequence[int] | None = None) -> Iterator[Record]:
         """Nothing: tiles hold no state."""
         return iter(())
+
+
+def is_url(place: str) -> bool:
+    """Whether a place where a log is looked for is the URL of published files."""
+    return place.startswith(("http://", "https://"))
+
+
+@contextmanager
+def tile_source(place: str) -> Iterator[TileSource]:
+    """The log that is published at an http or https URL, or in a directory, for the length of the block.
+
+    Raises ConfigError for a URL with user, query or fragment, and for a directory that has no checkpoint.
+    """
+    if not is_url(place):
+        if not (Path(place) / CHECKPOINT).exists():
+            msg = f"{place} has no file {CHECKPOINT}: it is no directory of tiles"
+            raise ConfigError(msg)
+        yield TileSource(Mirror(Directory(Path(place))))
+        return
+    if not URL.fullmatch(place):
+        msg = f"a log's URL is like https://log.example/prefix, without user, query and fragment: {place!r}"
+        raise ConfigError(msg)
+    with closing(HttpFiles(place)) as files:
+        yield TileSource(Mirror(files))
 
 
 class ServerSource:
     """A server as a source, through the connection of the member ``reader``.
 
-    With ``private``, leaves come with the private parts of entries.
+    If given, ``taken`` is called with each leaf that is read, with the private parts of entries.
     """
 
     reports: Final[frozenset[type[Record]]] = frozenset({Member, Key, Entry, Opinion})
     only_standing = True
     only_published = False
 
-    def __init__(self, connection: Connection, reader: str, *, private: bool = False) -> None:
+    def __init__(
+        self, connection: Connection, reader: str, taken: Callable[[LeafDetail], None] | None = None
+    ) -> None:
         self._connection = connection
         self._reader = reader
-        self._private = private
+        self._taken = taken
 
     def checkpoints(self) -> Iterator[bytes]:
         """The newest signed checkpoint."""
@@ -86,10 +122,12 @@ class ServerSource:
         return None
 
     def leaves(self, start: int, stop: int) -> Iterator[ReportedLeaf]:
-        """The leaves, with nothing stored beside them but the private parts of entries if they are wanted."""
-        feed = feeds.leaves(LeavesRequest(start, stop, self._private))
-        leaves = self._connection.stream(feed, TIMEOUT)
-        return (ReportedLeaf(leaf.index, leaf.statement, leaf.private or None) for leaf in leaves)
+        """The leaves, with nothing stored beside them."""
+        feed = feeds.leaves(LeavesRequest(start, stop, self._taken is not None))
+        for leaf in self._connection.stream(feed, TIMEOUT):
+            if self._taken is not None:
+                self._taken(leaf)
+            yield ReportedLeaf(leaf.index, leaf.statement)
 
     def tile(self, tile: Tile) -> bytes:
         """The bytes of a hash tile."""
@@ -99,8 +137,8 @@ class ServerSource:
         """The bytes of a document."""
         return self._run(desk.document(digest))
 
-    def records(self, entries: Sequence[int]) -> Iterator[Record | GivenEntry]:
-        """The members with their keys, and these entries with their private parts and opinions."""
+    def records(self, stop: int, entries: Sequence[int] | None = None) -> Iterator[Record | GivenEntry]:
+        """The members with their keys, and the entries with their private parts and opinions."""
         page = self._run(calls.members(PageRequest(size=MAX_PAGE)))
         while True:
             for detail in page.members:
@@ -110,10 +148,11 @@ class ServerSource:
                 break
             after = page.members[-1].member.id
             page = self._run(calls.members(PageRequest(page.next_token, MAX_PAGE), after))
-        wanted = frozenset(entries)
-        for start, stop in _spans(entries):
-            for given, records in self._entries(start, stop):
-                if given.entry in wanted:
+        wanted = None if entries is None else frozenset(entries)
+        spans = [(0, stop)] if entries is None and stop else _spans(entries or ())
+        for first, last in spans:
+            for given, records in self._entries(first, last):
+                if wanted is None or given.entry in wanted:
                     yield given
                     yield from records
 

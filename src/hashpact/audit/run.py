@@ -1,4 +1,4 @@
-"""The composition root of an auditor: reads a log from a home, a server or a mirror, and keeps the outcome.
+"""The composition root of an auditor: reads a log from a home, a server or tiles, and keeps the outcome.
 
 An audit that finds nothing wrong keeps its last checkpoint, for the next audit to extend. An audit that finds
 a fault leaves that file alone and writes the evidence.
@@ -17,10 +17,11 @@ from pathlib import Path
 
 from hashpact.audit.answers.canaries import canaries
 from hashpact.audit.answers.withheld import AnswerAudit
-from hashpact.audit.auditor import MAX_FINDINGS, Auditor, Progress, Report
+from hashpact.audit.auditor import Auditor
+from hashpact.audit.deriving.fold import scratch
 from hashpact.audit.findable import unlike_the_log
-from hashpact.audit.records import Finding
-from hashpact.audit.remote import ServerSource, TileSource
+from hashpact.audit.findings import MAX_FINDINGS, Finding, Progress, Report
+from hashpact.audit.remote import ServerSource, TileSource, tile_source
 from hashpact.audit.source import Source, ledger_source
 from hashpact.clock import unix_time
 from hashpact.config import MAX_SIZE
@@ -29,6 +30,8 @@ from hashpact.errors import ConfigError, HashpactError, MalformedError
 from hashpact.home.opening import Home, open_home
 from hashpact.keys.passphrase import Passphrases
 from hashpact.log import checkpoint
+from hashpact.log.policy import WitnessPolicy
+from hashpact.log.tiles import CHECKPOINT
 from hashpact.lookup.directory import IndexFiles
 from hashpact.lookup.native import NativeIndex
 from hashpact.member.clients import Client
@@ -36,7 +39,7 @@ from hashpact.member.paths import ProfilePaths
 from hashpact.member.profile import Profile
 from hashpact.member.trusting.answers import AnswerStore
 from hashpact.service.follow import check_reflects
-from hashpact.storage.published import CHECKPOINT, Mirror
+from hashpact.storage.published import Directory, Mirror
 from hashpact.wire.client.attempts import Pace
 from hashpact.wire.client.connection import Connection
 from hashpact.wire.client.endpoint import Endpoint
@@ -48,15 +51,16 @@ class AuditSettings:
 
     ``genesis`` is the SHA-256 of leaf 0, None to accept any. ``last`` is the file of the checkpoint that
     was audited last, which need not exist yet; None to keep none. ``evidence`` is the directory to make if
-    something is wrong. ``max_age`` is how many seconds the newest statement may be old. ``answers`` are kept
-    answers to compare, for which a server must give private parts. So many ``canaries`` are checked, drawn by
-    the ``seed``.
+    something is wrong. ``max_age`` and ``demands`` are as in the `Auditor`. ``answers`` are kept answers to
+    compare, for which a server must give private parts. So many ``canaries`` are checked, drawn by the
+    ``seed``.
     """
 
     evidence: Path
     genesis: bytes | None = None
     last: Path | None = None
     max_age: int | None = None
+    demands: WitnessPolicy | None = None
     answers: AnswerStore | None = None
     canaries: int = 0
     seed: int = 0
@@ -71,7 +75,7 @@ def audit_server(
     """
     loaded = Profile.load(profile, passphrases).at(address)
     genesis, last = known.genesis or loaded.genesis, known.last or ProfilePaths(profile).audited
-    pinned = replace(known, genesis=genesis, last=last)
+    pinned = replace(known, genesis=genesis, last=last, demands=loaded.demands)
     with Client(loaded) as client:
         also = canaries(client, known.canaries, known.seed, progress)
         return audit_endpoint(loaded.endpoint, loaded.member, pinned, progress, also)
@@ -90,37 +94,39 @@ def audit_endpoint(
     """
     pace = Pace(time.monotonic, random.random)
     with contextlib.closing(Connection(endpoint, pace)) as connection:
-        source = ServerSource(connection, reader, private=known.answers is not None)
-        return audit(source, known, progress, also)
+        watcher = None if known.answers is None else AnswerAudit.of(known.answers)
+        source = ServerSource(connection, reader, None if watcher is None else watcher.take)
+        return audit(source, known, progress, also, watcher)
 
 
-def audit_mirror(directory: Path, known: AuditSettings, progress: Progress) -> Report:
-    """Audit the log whose checkpoint and tiles lie in a directory. Raises ConfigError if none do."""
-    if not (directory / CHECKPOINT).exists():
-        msg = f"{directory} has no file {CHECKPOINT}: it is no directory of tiles"
-        raise ConfigError(msg)
-    return audit(TileSource(Mirror(directory)), known, progress)
+def audit_mirror(place: str, known: AuditSettings, progress: Progress) -> Report:
+    """Audit the log whose checkpoint and tiles lie in a directory, or below an http or https URL.
+
+    Raises ConfigError if a directory has none.
+    """
+    with tile_source(place) as source:
+        return audit(source, known, progress)
 
 
 def verify_home(directory: Path, known: AuditSettings, progress: Progress) -> Report:
     """Audit the ledger of a home with all that is stored in it, then what it has published, then its index.
 
-    Its server may run meanwhile. The published checkpoint is one that the ledger must reach.
+    Its server may run meanwhile. The checkpoint published in the home is one that the ledger must reach.
     """
     with open_home(directory, check_head=False) as home:
-        published = Mirror(home.paths.log) if (home.paths.log / CHECKPOINT).exists() else None
-        audited = None if published is None else published.checkpoint()
+        places = [place for place in home.published() if (place / CHECKPOINT).exists()]
+        audited = Mirror(Directory(places[0])).checkpoint() if home.paths.log in places else None
         with ledger_source(home.ledger) as source:
             report = _audited(source, known, progress, audited if _is_checkpoint(audited) else None)
-        if published is not None:
-            tiles = _audited(
-                TileSource(published), AuditSettings(known.evidence, report.genesis), progress, None
-            )
-            below = (replace(each, message=f"published: {each.message}") for each in tiles.findings)
+        for place in places:
+            copy = TileSource(Mirror(Directory(place)))
+            tiles = _audited(copy, AuditSettings(known.evidence, report.genesis), progress, None)
+            name = "published" if place == home.paths.log else str(place)
+            below = (replace(each, message=f"{name}: {each.message}") for each in tiles.findings)
             report = replace(report, findings=(*report.findings, *below))
         wrong = islice(_index_findings(home), MAX_FINDINGS)
         report = replace(report, findings=(*report.findings, *wrong))
-    _write_evidence(known.evidence, report)
+    write_evidence(known.evidence, report)
     return report
 
 
@@ -149,26 +155,37 @@ def audit(source: Source, known: AuditSettings, progress: Progress, also: Iterab
         if not _is_checkpoint(audited):
             msg = f"{known.last} is not a checkpoint; name one that an audit has kept"
             raise ConfigError(msg)
-    report = _audited(source, known, progress, audited)
+    report = _audited(source, known, progress, audited, watcher)
     report = replace(report, findings=(*report.findings, *also))
-    _write_evidence(known.evidence, report)
+    write_evidence(known.evidence, report)
     if not report.findings and known.last is not None and report.checkpoint is not None:
         write_public(known.last, report.checkpoint, replace=True)
     return report
 
 
-def _audited(source: Source, known: AuditSettings, progress: Progress, audited: bytes | None) -> Report:
-    watcher = None if known.answers is None else AnswerAudit.of(known.answers)
-    report = Auditor(
-        source,
-        unix_time,
-        progress,
-        genesis=known.genesis,
-        audited=audited,
-        max_age=known.max_age,
-        watcher=watcher,
-    ).run()
-    return report if watcher is None else replace(report, answers=watcher.compared)
+def _audited(
+    source: Source,
+    known: AuditSettings,
+    progress: Progress,
+    audited: bytes | None,
+    watcher: AnswerAudit | None = None,
+) -> Report:
+    with scratch() as fold:
+        report = Auditor(
+            source,
+            unix_time,
+            progress,
+            fold,
+            genesis=known.genesis,
+            audited=audited,
+            max_age=known.max_age,
+            demands=known.demands,
+            seen=(lambda _: None) if watcher is None else watcher.seen(fold),
+        ).run()
+    if watcher is None:
+        return report
+    findings = (*report.findings, *watcher.end(report.size))
+    return replace(report, answers=watcher.compared, findings=findings)
 
 
 def _is_checkpoint(data: bytes | None) -> bool:
@@ -207,7 +224,7 @@ def summary(report: Report) -> dict[str, object]:
     }
 
 
-def _write_evidence(directory: Path, report: Report) -> None:
+def write_evidence(directory: Path, report: Report) -> None:
     """If anything is wrong, make the directory: report.json, and the bytes that show each fault."""
     if not report.findings:
         return

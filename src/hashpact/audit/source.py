@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from hashpact.audit.private import GivenEntry
-from hashpact.audit.records import Finding
-from hashpact.domain.kinds import AnyBody, Submit
+from hashpact.domain.kinds import Submit
 from hashpact.domain.ports import Log, Snapshot
 from hashpact.domain.state import (
     Charter,
@@ -22,10 +22,9 @@ from hashpact.domain.state import (
     Opinion,
     RecentTimes,
     Record,
-    State,
 )
 from hashpact.domain.statements import kind_of
-from hashpact.errors import CorruptError
+from hashpact.errors import CorruptError, NotFoundError
 from hashpact.log import tiles
 from hashpact.log.lines import MAX_INTEGER
 from hashpact.log.tiles import Tile
@@ -49,20 +48,6 @@ class ReportedLeaf:
     private: Sequence[bytes] | None = None
     stored: Leaf | None = None
     misplaced: bool = False
-
-
-class Watcher(Protocol):
-    """What else is compared with the log, while an audit derives it."""
-
-    def leaf(
-        self, reported: ReportedLeaf, body: AnyBody | None, state: State, edge: tuple[bytes, ...]
-    ) -> Iterator[Finding]:
-        """What is wrong once a leaf is folded: its body if it has one, the state and right edge then."""
-        ...
-
-    def end(self, size: int) -> Iterator[Finding]:
-        """What is wrong once all ``size`` leaves are folded."""
-        ...
 
 
 class Source(Protocol):
@@ -93,11 +78,12 @@ class Source(Protocol):
         """What it has as the document with that SHA-256, None if nothing."""
         ...
 
-    def records(self, entries: Sequence[int]) -> Iterator[Record | GivenEntry]:
-        """The state as it reports it: members, their keys, and at least these entries with their opinions.
+    def records(self, stop: int, entries: Sequence[int] | None = None) -> Iterator[Record | GivenEntry]:
+        """The state as it reports it: members, their keys, and entries below ``stop`` with their opinions.
 
-        It also reports records that no leaf made, if it can list its records; and what it gives beside an
-        entry's record, unless it comes with the leaves.
+        All of these entries, or at least ``entries``, which are in order. It also reports records that no
+        leaf made, if it can list its records; and what it gives beside an entry's record, unless that comes
+        with the leaves.
         """
         ...
 
@@ -191,7 +177,7 @@ class LedgerSource:
         """The document that is stored under that SHA-256."""
         return self._log.document(digest)
 
-    def records(self, _entries: Sequence[int]) -> Iterator[Record]:
+    def records(self, _stop: int, _entries: Sequence[int] | None = None) -> Iterator[Record]:
         """Every row of the state's tables at that moment."""
         return self._view.records()
 
@@ -220,3 +206,16 @@ def ledger_source(log: Log) -> Iterator[LedgerSource]:
             if log.head() == head:
                 yield LedgerSource(log, view, head)
                 return
+
+
+def wrong_document(source: Source, digest: bytes) -> tuple[str | None, bytes | None]:
+    """What is wrong with the document of that SHA-256, None for nothing; and the bytes of another one."""
+    try:
+        data = source.document(digest)
+    except (CorruptError, NotFoundError) as error:
+        return f": {error}", None
+    if data is None:
+        return f" that is missing: {digest.hex()}", None
+    if hashlib.sha256(data).digest() != digest:
+        return f", and there is another under {digest.hex()}", data
+    return None, None

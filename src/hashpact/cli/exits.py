@@ -8,6 +8,9 @@
 4    unavailable, or out of time; the same command may succeed later
 5    the channel's certificate is refused
 6    something stored or received is not what the log committed to
+10   `monitor --once`: nothing is wrong, and there was news
+11   `monitor --once`: the log is older than it may be
+12   `monitor --once`: the log contradicts what it has signed before
 70   an error inside Hashpact (EX_SOFTWARE of sysexits.h)
 74   output could not be written (EX_IOERR)
 130  after Ctrl-C
@@ -28,6 +31,9 @@ REFUSED: Final = 3
 UNAVAILABLE: Final = 4
 CERTIFICATE: Final = 5
 CORRUPT: Final = 6
+NEWS: Final = 10
+STALE: Final = 11
+FORKED: Final = 12
 INTERNAL: Final = 70
 NO_OUTPUT: Final = 74
 INTERRUPTED: Final = 130

@@ -47,6 +47,10 @@ COMMANDS: Final = {
     "checkpoint": ("public.checkpoint:checkpoint", "Compare signed checkpoints."),
     "evidence": ("public.evidence:evidence", "Verify what clients keep when a log contradicts itself."),
     "audit": ("public.audit:audit", "Derive a whole log again from its leaves."),
+    "monitor": (
+        "platform.monitor:monitor",
+        "Audit a log, then only what is new in it, and tell what concerns a member.",
+    ),
     "fingerprint": ("platform.content:fingerprint", "Fingerprint files; nothing leaves this machine."),
     "submit": ("platform.submit:submit", "Share fingerprints of removed files."),
     "check": ("platform.check:check", "Look for shared entries that files are copies of."),

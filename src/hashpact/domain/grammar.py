@@ -9,6 +9,7 @@ a writer would not have produced.
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -25,6 +26,12 @@ Value = TypeVar("Value")
 
 Lines: TypeAlias = Mapping[str, str]
 """What stands on a text's lines, by the names that they begin with; of several with one name any."""
+
+
+@functools.cache
+def _whole(pattern: str) -> re.Pattern[str]:
+    """The pattern, compiled once: the kinds have some dozens."""
+    return re.compile(pattern)
 
 
 class Spelling(ABC, Generic[Value]):
@@ -56,7 +63,7 @@ class Spelling(ABC, Generic[Value]):
 
     def read(self, text: str) -> Value:
         """The value. Raises ValueError, which describes what is wanted, unless ``text`` is exactly one."""
-        if not re.fullmatch(self.pattern, text):
+        if not _whole(self.pattern).fullmatch(text):
             msg = f"want {self.wanted}"
             raise ValueError(msg)
         return self.value(text)
@@ -169,6 +176,8 @@ class Field(Generic[Value]):
     def write(self, values: tuple[Value, ...]) -> str:
         """The lines of these values. Raises MalformedError if they break the field's bounds."""
         try:
+            if self.high == len(values) == 1:  # as most are
+                return f"{self.name} {self.spelling.write(values[0])}\n"
             texts = [self.spelling.write(value) for value in values]
         except ValueError as error:
             _refuse(f"{self.name}: {error}", self.name)

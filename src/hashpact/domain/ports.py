@@ -324,8 +324,8 @@ class Publication(Protocol):
         """Keep every other process of the machine from publishing for the length of the block."""
         ...
 
-    def checkpoint(self) -> bytes | None:
-        """The published checkpoint, None before the first."""
+    def read(self, path: str) -> bytes | None:
+        """The bytes of a file of at most 1 MiB, None if there is none."""
         ...
 
     def has(self, path: str) -> bool:
@@ -333,13 +333,20 @@ class Publication(Protocol):
         ...
 
     def put(self, path: str, data: bytes) -> None:
-        """Publish a file. A full tile takes the place of its partial ones."""
+        """Publish a file, in the place of an earlier one at that path."""
         ...
 
     def extend(self, path: str, before: str, size: int, data: bytes) -> bool:
         """Publish a file that has the bytes of the file ``before``, which stays, and then these.
 
         False, and nothing is published, unless that file has ``size`` bytes.
+        """
+        ...
+
+    def retire(self, path: str) -> bool:
+        """Remove the partial tiles of a full one, unless that was put lately; then False, to be tried again.
+
+        Readers of an older checkpoint may still be on their way to them.
         """
         ...
 

@@ -125,7 +125,12 @@ def read(text: bytes) -> Statement:
         _refuse_kind(text)
     (log,), _, (member,), (key,), (request,), (time,), *values = _form(body.kind).read(text)
     statement = Statement(log, member, key, request, time, body.of(values))
-    if statement.text() != text:
+    # As `Statement.text`, but that the header's values are known to have a spelling: they were just read.
+    header = (
+        f"{FIRST_LINE}\nlog {log}\nkind {body.kind}\nmember {member}\n"
+        f"key {key.hex()}\nrequest {request.hex()}\ntime {time}\n"
+    )
+    if (header + statement.body.write()).encode("ascii") != text:
         msg = "the text is not the one spelling of its statement"
         raise MalformedError(msg, field="text")
     return statement

@@ -26,7 +26,7 @@ from hashpact.home.archive import DB, LIMIT, MANIFEST, NAMES, Manifest, PackedFi
 from hashpact.home.paths import HomePaths
 from hashpact.log import tree
 from hashpact.service.integrity import LogKeys
-from hashpact.service.publish import check_reaches
+from hashpact.service.publishing.publish import check_reaches
 from hashpact.storage.copying import copied_ledger
 from hashpact.storage.ledgers import open_ledger
 

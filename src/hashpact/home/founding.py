@@ -22,7 +22,7 @@ from hashpact.home.paths import HomePaths
 from hashpact.keys import certificates, pkcs8
 from hashpact.keys.pkcs8 import write_key
 from hashpact.service.append import Appender
-from hashpact.service.publish import Publisher
+from hashpact.service.publishing.publish import Publisher
 from hashpact.service.sign import LogKey, SigningGuard
 from hashpact.storage.ledgers import create_ledger
 from hashpact.storage.published import PublishedLog

@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from hashpact.config import EVERYWHERE
 from hashpact.errors import ConfigError
+from hashpact.settings import EVERYWHERE
 
 _WAIT: Final = 10.0
 """Seconds to wait for another process of this machine that is about to bind the same port."""

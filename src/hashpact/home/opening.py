@@ -31,7 +31,7 @@ from hashpact.keys.passphrase import Passphrases
 from hashpact.log import note
 from hashpact.service.attest.attester import AttestationKey
 from hashpact.service.integrity import Integrity, LogKeys
-from hashpact.service.publish import Publisher
+from hashpact.service.publishing.publish import Publisher
 from hashpact.service.read import Reader
 from hashpact.service.sign import LogKey
 from hashpact.storage.ledgers import open_ledger
@@ -55,7 +55,7 @@ class Home:
         return {
             "access_log": config.access_log,
             "traces": config.traces is not None,
-            "witnesses": [config.quorum, len(config.witnesses)],
+            "witnesses": [config.quorum, len(config.cosigners)],
         }
 
     def charter(self) -> Charter:
@@ -103,7 +103,7 @@ class Home:
     def clock(self) -> CheckedClock:
         """The clock by which statements are appended here."""
         latest = self.ledger.checkpoints.latest()
-        witnesses = (one.witness for one in self.config.witnesses)
+        witnesses = (one.witness for one in self.config.cosigners)
         cosigned = [] if latest is None else cosigned_times(latest.note, witnesses)
         return CheckedClock(unix_time, steady_time, cosigned)
 
@@ -123,9 +123,27 @@ class Home:
         """The check of the whole log against itself, leaf by leaf."""
         return Integrity(self.ledger, self.config.origin, LogKeys(self.ledger))
 
-    def publisher(self) -> Publisher:
-        """The publisher of the log in the home."""
-        return Publisher(self.ledger, self.config.origin, PublishedLog(self.paths.log))
+    def published(self) -> list[Path]:
+        """The directories where the log is published: in the home, and the further one if there is one.
+
+        Raises ConfigError if that one is inside the home, which only its owner can read.
+        """
+        if self.config.publish is None:
+            return [self.paths.log]
+        directory, home = Path(self.config.publish).resolve(), self.paths.home.resolve()
+        if directory.is_relative_to(home) or home.is_relative_to(directory):
+            msg = f"hashpact.toml: publish is {directory}; name a directory outside the home {home}"
+            raise ConfigError(msg, field="publish")
+        return [self.paths.log, directory]
+
+    def publishers(self) -> list[Publisher]:
+        """What publishes the log there. Raises ConfigError as `published`."""
+        inside, *further = self.published()
+        places = [(inside, "log"), *((directory, str(directory)) for directory in further)]
+        return [
+            Publisher(self.ledger, self.config.origin, PublishedLog(directory), name)
+            for directory, name in places
+        ]
 
     def open_authority(self) -> Credential:
         """The home's certificate authority, its key opened. Raises ConfigError."""

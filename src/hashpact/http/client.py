@@ -1,20 +1,21 @@
-"""The log's side of HTTP: one request to one witness, bounded in bytes and time."""
+"""The log's side of HTTP: what it posts to a witness or mirror, bounded in bytes and time."""
 
 from __future__ import annotations
 
-import http.client
-import ssl
-import time
+import gzip
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
 
 from hashpact.errors import UnavailableError
+from hashpact.http.exchange import GZIP, HttpExchange
 from hashpact.service.cosign import Reply
 
-MAX_REPLY: Final = 64 * 1024
+MAX_REPLY: Final = 128 * 1024
+"""Bytes of an answer: enough for a mirror's largest ticket in base64."""
 TIMEOUT: Final = 5.0
 """Seconds that each step of a request may take: connecting, sending, and each piece of the answer."""
+STORING: Final = 60.0
+"""Seconds in which a mirror must have stored what one request uploads."""
 
 
 @dataclass(slots=True)
@@ -23,50 +24,47 @@ class WitnessClient:
 
     url: str
     timeout: float = TIMEOUT
-    _connection: http.client.HTTPConnection | None = field(default=None, init=False, repr=False)
+    _exchange: HttpExchange = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Nothing is connected yet."""
+        self._exchange = HttpExchange(self.url, self.timeout, 2 * self.timeout)
 
     def __call__(self, body: bytes) -> Reply:
-        """The answer. Raises UnavailableError if none comes, or more than 64 KiB."""
-        # The witness may have closed a connection that waited; asking once more is safe.
-        kept = self._connection is not None
-        while True:
-            try:
-                return self._post(body)
-            except (OSError, http.client.HTTPException) as error:
-                self.close()
-                if not kept:
-                    msg = f"{self.url}: {error!r}"
-                    raise UnavailableError(msg) from error
-                kept = False
+        """The answer to an add-checkpoint. Raises UnavailableError if none comes, or a too long one."""
+        headers = {"Content-Type": "text/plain; charset=utf-8"}
+        return _posted(self._exchange, "add-checkpoint", body, headers)
 
     def close(self) -> None:
         """Give the connection back; the next request makes a new one."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def _post(self, body: bytes) -> Reply:
-        parts = urlsplit(self.url)
-        end = time.monotonic() + 2 * self.timeout
-        if self._connection is None:
-            self._connection = _connection(parts, self.timeout)
-        headers = {"Content-Type": "text/plain; charset=utf-8"}
-        self._connection.request("POST", f"{parts.path.rstrip('/')}/add-checkpoint", body, headers)
-        response = self._connection.getresponse()
-        data = b""
-        while chunk := response.read1(MAX_REPLY):
-            data += chunk
-            if len(data) > MAX_REPLY or time.monotonic() > end:
-                self.close()
-                msg = f"{self.url} answered with more than {MAX_REPLY} bytes, or too slowly"
-                raise UnavailableError(msg)
-        response.close()  # without this the connection would not take another request
-        return Reply(response.status, data)
+        self._exchange.close()
 
 
-def _connection(parts: SplitResult, timeout: float) -> http.client.HTTPConnection:
-    host = parts.hostname or ""
-    if parts.scheme == "https":
-        context = ssl.create_default_context()
-        return http.client.HTTPSConnection(host, parts.port, timeout=timeout, context=context)
-    return http.client.HTTPConnection(host, parts.port, timeout=timeout)
+@dataclass(slots=True)
+class UploadClient:
+    """Posts leaves to the mirror at ``url``, its submission prefix. It belongs to one thread at a time."""
+
+    url: str
+    timeout: float = STORING
+    _exchange: HttpExchange = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Nothing is connected yet."""
+        self._exchange = HttpExchange(self.url, self.timeout, self.timeout)
+
+    def __call__(self, body: bytes) -> Reply:
+        """The answer to an add-entries. Raises UnavailableError as `WitnessClient`."""
+        headers = {"Content-Type": "application/octet-stream", "Content-Encoding": GZIP}
+        return _posted(self._exchange, "add-entries", gzip.compress(body, 1, mtime=0), headers)
+
+    def close(self) -> None:
+        """As `WitnessClient.close`."""
+        self._exchange.close()
+
+
+def _posted(exchange: HttpExchange, path: str, body: bytes, headers: dict[str, str]) -> Reply:
+    answer = exchange.ask("POST", path, MAX_REPLY, body, headers)
+    if len(answer.body) > MAX_REPLY:
+        msg = f"{exchange.url} answered with more than {MAX_REPLY} bytes"
+        raise UnavailableError(msg)
+    return Reply(answer.status, answer.body)

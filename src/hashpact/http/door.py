@@ -1,8 +1,9 @@
 """The HTTP door: serves one ASGI app with uvicorn, with bounds on connections, sizes and times.
 
 uvicorn bounds the head of a request and the wait between two requests. It has no bound for a connection that
-sends nothing, or slowly, and above its limit it reads each request to answer 503. `_BoundedProtocol` adds
-that bound, and above the limit closes connections at once. TLS is a reverse proxy's business.
+sends nothing, or slowly, nor for one that takes no answer, and above its limit it reads each request to
+answer 503. `_BoundedProtocol` adds these bounds, and above the limit closes connections at once. TLS is a
+reverse proxy's business.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ class DoorLimits:
     ``connections`` a new one takes the place of one that waits so, else of the oldest that has sent nothing
     yet, else it is closed at once. ``head`` bounds the
     bytes of a request line with its headers that is not complete yet, and what may follow an answer of the
-    body that it answers; what arrives complete in one read of the socket (256 KiB) is taken.
+    body that it answers; what arrives complete in one read of the socket (256 KiB) is taken. A caller who
+    takes nothing of an answer for ``stalled`` is left.
     Requests under way get ``grace`` when the door closes.
     """
 
@@ -44,6 +46,7 @@ class DoorLimits:
     head: int = 16 * 1024
     request_time: float = 10.0
     idle_time: int = 60
+    stalled: float = 20.0
     grace: int = 5
 
 
@@ -133,6 +136,7 @@ class _BoundedProtocol(H11Protocol):
         super().__init__(**uvicorns)
         self._limits = limits
         self._timer: asyncio.TimerHandle | None = None
+        self._stall: asyncio.TimerHandle | None = None
         self._unwanted = 0
         self._opened = 0.0
         self._silent = True
@@ -148,7 +152,22 @@ class _BoundedProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._arrived()
+        self._taken()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Wait until the caller takes some of the 64 KiB that are ready for him."""
+        super().pause_writing()
+        self._stall = self.loop.call_later(self._limits.stalled, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._taken()
+        super().resume_writing()
+
+    def _taken(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
 
     def _end_one_that_waits(self) -> bool:
         """End a connection of which no request is under way, so that there is room for this one.

@@ -10,6 +10,7 @@ Rules of the verifiers:
 6. A consistency proof folds to both roots.
 
 Sources: RFC 6962 section 2.1.1 and 2.1.2; the iterative form of transparency-dev/merkle ``proof/verify.go``.
+Proofs of subtrees: draft-ietf-plants-merkle-tree-certs, "Subtree Consistency Proofs".
 """
 
 from __future__ import annotations
@@ -52,6 +53,19 @@ def consistency(old: int, new: int, node: Node) -> tuple[bytes, ...]:
     # If the old tree is exactly this subtree, the verifier has its root already.
     seed = () if number == 0 else (node(shift, number),)
     return (*seed, *_path(shift, number, new, node))
+
+
+def subtree(start: int, stop: int, size: int, node: Node) -> tuple[bytes, ...]:
+    """The proof that the tree of ``size`` has, from leaf ``start`` up to ``stop``, the leaves of a subtree.
+
+    From 0 on that is a consistency proof, of one leaf an inclusion proof. Raises InvalidInputError unless
+    0 <= start < stop <= size and ``start`` is a multiple of the smallest power of two that is not less than
+    stop - start.
+    """
+    if not 0 <= start < stop <= size or start % (1 << (stop - start - 1).bit_length()):
+        msg = f"the leaves {start} to {stop - 1} are no subtree of a tree of size {size}"
+        raise InvalidInputError(msg, field="start")
+    return _within(start, stop, 0, size, node, known=True)
 
 
 def inclusion_root(leaf_hash: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes:
@@ -113,6 +127,21 @@ def _path(level: int, number: int, size: int, node: Node) -> tuple[bytes, ...]:
             path.append(_rest(start, size, node))
         level, number = level + 1, number >> 1
     return tuple(path)
+
+
+def _within(start: int, stop: int, low: int, high: int, node: Node, *, known: bool) -> tuple[bytes, ...]:  # noqa: PLR0913  # two ranges
+    """The proof of a subtree within the leaves from ``low`` to ``high``; SUBTREE_SUBPROOF of the draft.
+
+    ``known`` is whether the verifier has the subtree's hash, and not only leaves to its left.
+    """
+    if (start, stop) == (low, high):
+        return () if known else (_rest(low, high, node),)
+    middle = low + (1 << (high - low - 1).bit_length() - 1)
+    if stop <= middle:
+        return (*_within(start, stop, low, middle, node, known=known), _rest(middle, high, node))
+    if middle <= start:
+        return (*_within(start, stop, middle, high, node, known=known), _rest(low, middle, node))
+    return (*_within(middle, stop, middle, high, node, known=False), _rest(low, middle, node))
 
 
 def _rest(start: int, size: int, node: Node) -> bytes:

@@ -21,6 +21,14 @@ WIDTH: Final = 256
 HEIGHT: Final = 8
 """Levels of the tree from one tile level to the next."""
 ENTRIES: Final = "entries"
+CHECKPOINT: Final = "checkpoint"
+"""Where the newest published checkpoint is."""
+GENESIS: Final = "genesis"
+"""Where the bytes of leaf 0 are, by whose SHA-256 the log is recognised. As the next two, not C2SP's."""
+LOG_KEYS: Final = "log-keys"
+"""Where the verifier keys of the log are that are in force, one a line."""
+POLICY: Final = "policy"
+"""Where the log's witness policy is, as C2SP tlog-policy has it."""
 MAX_ENTRY: Final = 2**16 - 1
 """Bytes that a leaf in an entry tile may have."""
 

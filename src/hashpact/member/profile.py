@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Self
 
-from hashpact.config import MAX_SIZE, ProfileConfig, split_address
+from hashpact.config import MAX_SIZE, ProfileConfig
 from hashpact.domain.fingerprints import Fingerprint
 from hashpact.domain.keys import KEY_SIZE, NamedKey, Signer
 from hashpact.domain.messages import Submission
@@ -24,6 +24,7 @@ from hashpact.log.policy import WitnessPolicy
 from hashpact.member.paths import ProfilePaths
 from hashpact.member.pending import Outbox, subject_of, subject_of_content
 from hashpact.member.trusting import kept
+from hashpact.settings import split_address
 from hashpact.wire.client.endpoint import Endpoint
 
 CERTIFICATE: Final = b"-----BEGIN CERTIFICATE-----"

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Final
 
 from structlog.typing import FilteringBoundLogger
 
-from hashpact.config import HomeConfig, join_address, split_address
+from hashpact.config import HomeConfig
 from hashpact.domain.ports import Ledger
 from hashpact.events import CallLog, event_log
 from hashpact.home.opening import Home
 from hashpact.home.trust import ServerTrust
 from hashpact.observing.timed import TimedLedger
 from hashpact.service.follow import Follower
+from hashpact.settings import join_address, split_address
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette

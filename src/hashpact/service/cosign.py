@@ -31,8 +31,9 @@ TIMEOUT: Final = 8.0
 GRACE: Final = 0.1
 """Seconds that it then waits for the other witnesses."""
 
-_OK: Final = 200
-_CONFLICT: Final = 409
+OK: Final = 200
+CONFLICT: Final = 409
+
 _TRIES: Final = 3
 _WAITING: Final = 2
 
@@ -65,7 +66,7 @@ def _unheard(_witness: str, _time: int) -> None:
     """No-op."""
 
 
-@dataclass(slots=True)
+@dataclass
 class WitnessLink:
     """One witness of a log, and the size that it reported last."""
 
@@ -79,30 +80,40 @@ class WitnessLink:
 
         Raises UnavailableError if it gives none, ConflictError if it has cosigned a larger size of the log.
         """
+        return self.verified(signed, self.offer(signed, consistency))
+
+    def close(self) -> None:
+        """Begin no further request; one that is under way ends by itself."""
+
+    def offer(self, signed: checkpoint.SignedCheckpoint, consistency: Consistency) -> bytes:
+        """What it answers once it has taken the checkpoint. Raises as `cosign`."""
         stated = signed.checkpoint
-        reply = Reply(_CONFLICT, b"")
+        reply = Reply(CONFLICT, b"")
         for _ in range(_TRIES):
-            self._check_not_ahead(stated.size)
+            self.check_not_ahead(self.size, stated.size)
             proof = consistency(self.size) if self.size else ()
             reply = self.post(witnessing.encode(self.size, proof, signed.data))
-            if reply.status == _OK:
-                line = self._verified(signed, reply.body)
+            if reply.status == OK:
                 self.size = stated.size
-                return line
-            if reply.status != _CONFLICT:
+                return reply.body
+            if reply.status != CONFLICT:
                 break
             self.size = self._read_size(reply.body)
-        self._check_not_ahead(stated.size)
+        self.check_not_ahead(self.size, stated.size)
+        raise self.refused(reply)
+
+    def refused(self, reply: Reply) -> UnavailableError:
+        """The error for an answer that is no cosignature."""
         text = reply.body[:200].decode("ascii", "replace").strip()
-        msg = f"{self.witness.name} answered {reply.status}: {text}"
-        raise UnavailableError(msg)
+        return UnavailableError(f"{self.witness.name} answered {reply.status}: {text}")
 
-    def _check_not_ahead(self, size: int) -> None:
-        if self.size > size:
-            msg = f"{self.witness.name} has cosigned size {self.size} of this log, more than {size}"
-            raise ConflictError(msg, size=str(self.size))
+    def check_not_ahead(self, known: int, size: int) -> None:
+        """Raise ConflictError if it knows more of the log than the checkpoint's size."""
+        if known > size:
+            msg = f"{self.witness.name} has cosigned size {known} of this log, more than {size}"
+            raise ConflictError(msg, size=str(known))
 
-    def _verified(self, signed: checkpoint.SignedCheckpoint, lines: bytes) -> bytes:
+    def verified(self, signed: checkpoint.SignedCheckpoint, lines: bytes) -> bytes:
         """The line of this witness among those it answered with; the others are not verified."""
         try:
             opened = note.parse(note.join(signed.note.text, [lines]), checkpoint.MAX_SIZE)
@@ -176,6 +187,7 @@ class Quorum:
     def close(self) -> None:
         """Send no further requests. One that is under way ends by itself."""
         for line in self._lines:
+            line.asked.close()
             line.thread.shutdown(wait=False, cancel_futures=True)
 
     def _ask(self, signed: bytes, consistency: Consistency) -> tuple[list[Future[bytes]], threading.Event]:

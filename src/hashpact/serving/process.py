@@ -6,6 +6,7 @@ The home itself is `hashpact.home`; the member's side is put together in `hashpa
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import resource
 import signal
@@ -18,10 +19,9 @@ from typing import TYPE_CHECKING, Final
 
 import uvloop
 
-from hashpact.audit.auditor import Auditor
+from hashpact.audit.auditor import audit_whole
 from hashpact.audit.source import ledger_source
 from hashpact.clock import unix_time
-from hashpact.config import EVERYWHERE, join_address, split_address
 from hashpact.domain.kinds import ADMIN, Methods
 from hashpact.domain.ports import Log
 from hashpact.durable import write_public
@@ -31,7 +31,6 @@ from hashpact.home.clock import CheckedClock
 from hashpact.home.listening import Listening
 from hashpact.home.opening import Home, open_home
 from hashpact.home.trust import ServerTrust
-from hashpact.http.client import WitnessClient
 from hashpact.keys.passphrase import Passphrases
 from hashpact.keys.uses import LastUses
 from hashpact.log import proofs
@@ -39,7 +38,7 @@ from hashpact.observing.observation import Observation
 from hashpact.service.append import Appender, Intake
 from hashpact.service.check import Checker
 from hashpact.service.conduct import Desk
-from hashpact.service.cosign import Quorum, WitnessLink
+from hashpact.service.cosign import Quorum
 from hashpact.service.follow import Compactor, Follower, IndexSaver
 from hashpact.service.propose import Proposals
 from hashpact.service.prove import Prover
@@ -47,7 +46,9 @@ from hashpact.service.read import PrivateParts, Reader
 from hashpact.service.renew import Renewer
 from hashpact.service.sign import SigningGuard
 from hashpact.serving.duty import ALONE, Duty
+from hashpact.serving.outward import open_log, quorum_of
 from hashpact.serving.upkeep import Keeping, Sealing, Stop, Upkeep
+from hashpact.settings import EVERYWHERE, join_address, split_address
 
 if TYPE_CHECKING:
     from hashpact.lookup.native import NativeIndex
@@ -93,7 +94,8 @@ def serve(
 
 def check_home(home: Home, *, verify: bool) -> None:
     """Raise CorruptError if what was published is not in the ledger; with ``verify``, on any fault."""
-    home.publisher().check()
+    for publisher in home.publishers():
+        publisher.check()
     if verify:
         home.integrity().check()
         _check_state(home)
@@ -128,7 +130,7 @@ def _raise_file_limit() -> None:
 def _check_state(home: Home) -> None:
     """Raise CorruptError, naming the leaf, if a home's tables are not what its leaves add up to."""
     with ledger_source(home.ledger) as source:
-        report = Auditor(source, unix_time, lambda *_: None).run()
+        report = audit_whole(source, unix_time, lambda *_: None)
     for finding in report.findings:
         known = {} if finding.index is None else {"index": str(finding.index)}
         msg = f"{finding.message}; see all that is wrong with: hashpact log verify {home.paths.home}"
@@ -158,7 +160,8 @@ async def _run(  # noqa: PLR0913 - as `run`
         loop.add_signal_handler(signal.SIGHUP, _cannot_reload, stop)
     else:
         loop.add_reader(leash, _leave, loop, leash, stop)
-    async with observation.running():
+    alone = duty.answers and duty.keeps
+    async with observation.running(), open_log(home, stop.log) if alone else contextlib.nullcontext():
         parts = await _put_together(home, stop, duty, observation, verify=verify)
         if duty.answers:
             await _answer(home, parts, listen, ready, duty)
@@ -214,7 +217,7 @@ async def _put_together(
     index, saved = await asyncio.to_thread(open_index, home.ledger, files, stop.log, verify=verify)
     follower = Follower(home.ledger, index, EntryCatalog(home.ledger), 0 if saved is None else saved.position)
     clock = home.clock()
-    quorum = _quorum(home, clock)
+    quorum = quorum_of(home, clock)
     signing = SigningGuard(home.ledger, home.open_log_key(), quorum)
     uses = LastUses(home.paths.uses, unix_time)
     keeping = None
@@ -222,7 +225,7 @@ async def _put_together(
         # The saver counts from where the follower stands now: what is replayed next is to be saved.
         saver = IndexSaver(follower, home.ledger, index.freeze, segments.save)
         compactor = Compactor(follower, index.compaction, time.monotonic)
-        keeping = Keeping(segments, saver, compactor, Sealing(signing, home.publisher(), stop), stop.log)
+        keeping = Keeping(segments, saver, compactor, Sealing(signing, home.publishers(), stop), stop.log)
     adopter = None if duty.keeps else Adopter(home.ledger, files, index, follower, saved)
     upkeep = Upkeep(home, follower, trust, stop, keeping, adopter, uses, observation.flush)
     return _Parts(stop, index, follower, clock, quorum, signing, trust, uses, upkeep, observation)
@@ -382,14 +385,6 @@ def record_address(home: Home, address: str) -> None:
     host, port = split_address("listen", address)
     reachable = "localhost" if host in EVERYWHERE else host
     write_public(home.paths.bound, f"{join_address(reachable, port)}\n".encode(), replace=True)
-
-
-def _quorum(home: Home, clock: CheckedClock) -> Quorum | None:
-    """The witnesses that cosign the log's checkpoints, if it has any; the clock learns of their times."""
-    asked = [
-        WitnessLink(one.witness, WitnessClient(one.url), heard=clock.heard) for one in home.config.witnesses
-    ]
-    return Quorum(asked, home.config.quorum, lambda: home.ledger.head().size) if asked else None
 
 
 def _check_witnesses(ledger: Log, quorum: Quorum | None) -> list[str]:

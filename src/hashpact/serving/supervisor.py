@@ -18,7 +18,6 @@ from typing import Final
 
 import uvloop
 
-from hashpact.config import join_address, split_address
 from hashpact.errors import ConfigError, CorruptError, HashpactError
 from hashpact.home.listening import Listening
 from hashpact.home.opening import Home, open_home
@@ -26,7 +25,9 @@ from hashpact.keys.passphrase import Passphrases
 from hashpact.observing.observation import Observation, sharing
 from hashpact.serving.child import Child, Order
 from hashpact.serving.duty import Duty
+from hashpact.serving.outward import open_log
 from hashpact.serving.process import check_home, record_address
+from hashpact.settings import join_address, split_address
 
 KEEPER: Final = "keeper"
 
@@ -92,7 +93,7 @@ class _Supervisor:
         for signal_ in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signal_, self._over.set)
         loop.add_signal_handler(signal.SIGHUP, reload.set)
-        async with self._observation.running():
+        async with self._observation.running(), open_log(self._home, self._log):
             try:
                 await self._start_all(workers)
                 if not self._over.is_set():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -26,7 +26,7 @@ from hashpact.home.reserve import Reserve
 from hashpact.home.trust import ServerTrust
 from hashpact.keys.uses import LastUses
 from hashpact.service.follow import Compactor, Follower, IndexSaver
-from hashpact.service.publish import Publisher
+from hashpact.service.publishing.publish import Publisher
 from hashpact.service.sign import SigningGuard
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Sealing:
     """Signs and publishes what is appended, by other processes too, while nothing is wrong with it."""
 
     guard: SigningGuard
-    publisher: Publisher
+    publishers: Sequence[Publisher]
     stop: Stop
 
     async def run(self) -> None:
@@ -116,7 +116,7 @@ class Sealing:
 
     async def publish(self) -> bool:
         """Publish what is signed already, as `once`: all that is left to do after a failed commit."""
-        return await self._logged(self.publisher.publish)
+        return await self._logged(self._publish)
 
     async def _logged(self, work: Callable[[], object]) -> bool:
         try:
@@ -130,7 +130,18 @@ class Sealing:
 
     def _seal(self) -> None:
         self.guard.sign()
-        self.publisher.publish()
+        self._publish()
+
+    def _publish(self) -> None:
+        """Publish everywhere; a directory that cannot be written keeps nothing from the others."""
+        failures = []
+        for publisher in self.publishers:
+            try:
+                publisher.publish()
+            except HashpactError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
 
 
 async def _hold(lease: Lease, stop: Stop) -> None:

@@ -7,6 +7,7 @@ SQLite's failures are raised from this package only as these:
     NotADBError                            ConfigError: another kind of file
     CantOpenError, ReadOnlyError,
     PermissionsError, AuthError            ConfigError: path or permissions
+    IOError of a page's checksum           CorruptError
     CorruptError, SQLError                 CorruptError: pages or tables are not what they should be
     all others (disk full, I/O, memory)    UnavailableError
 """
@@ -48,6 +49,8 @@ def translated(exc: apsw.Error, name: str) -> HashpactError:
                 f"cannot open {name} for writing ({exc}); "
                 "check that it exists and that you may write to it and its directory"
             )
+        case apsw.IOError() if getattr(exc, "extendedresult", None) == apsw.SQLITE_IOERR_DATA:
+            return CorruptError(f"{name} is damaged: a page has another checksum")
         case apsw.CorruptError() | apsw.SQLError():
             return CorruptError(f"{name} is damaged: {exc}")
         case _:
@@ -68,7 +71,7 @@ def _room(name: str) -> bool:
     return found.f_bavail * found.f_frsize >= _LEAST_ROOM
 
 
-def connect(path: Path, wait: float, *, alone: bool = False) -> apsw.Connection:
+def connect(path: Path, wait: float, *, alone: bool = False, vfs: str | None = None) -> apsw.Connection:
     """A connection to the existing database at ``path`` that waits ``wait`` seconds for a lock.
 
     Commits are durable: with a write-ahead log, ``synchronous=FULL`` syncs it at every commit (NORMAL would
@@ -76,12 +79,13 @@ def connect(path: Path, wait: float, *, alone: bool = False) -> apsw.Connection:
     do not work, because Hashpact has none: those of somebody else have no effect on what it reads and writes.
 
     ``alone`` keeps what processes share about the write-ahead log in memory, so that opening needs no room on
-    the disk. Only this process can then use the database; all its connections must be opened so.
+    the disk. Only this process can then use the database; all its connections must be opened so. ``vfs`` is
+    SQLite's name of the layer by which it reads and writes files, `summing` for one with checksums.
     """
     # An absolute path, because SQLite gives "" and ":memory:" meanings of their own.
     name = str(path.absolute())
     try:
-        vfs = "unix-excl" if alone else None
+        vfs = "unix-excl" if alone else vfs
         connection = apsw.Connection(name, flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
         try:
             connection.set_busy_timeout(int(wait * _MILLISECONDS))

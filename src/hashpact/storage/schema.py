@@ -21,56 +21,20 @@ APPLICATION_ID: Final = 0x48504354
 VERSION: Final = 3
 """The schema's version, SQLite's ``user_version``. A change of the tables raises it."""
 
-# The state's tables do not refer to each other: which record may follow which is decided in
-# the domain's rules alone. Private parts without their leaf could only be a fault of this package.
-_TABLES: Final = """
+HEAD_TABLE: Final = """
 CREATE TABLE head (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   size INTEGER NOT NULL,
   edge BLOB NOT NULL
 ) STRICT;
 
-CREATE TABLE leaves (
-  idx INTEGER PRIMARY KEY,
-  member TEXT NOT NULL,
-  request BLOB NOT NULL,
-  time INTEGER NOT NULL,
-  hash BLOB NOT NULL CHECK (length(hash) = 32),
-  nodes BLOB NOT NULL CHECK (length(nodes) % 32 = 0),
-  data BLOB NOT NULL,
-  UNIQUE (member, request)
-) STRICT;
+INSERT INTO head VALUES (1, 0, x'');
+"""
+"""The table of the head, of an empty log."""
 
-CREATE TABLE private (
-  leaf INTEGER PRIMARY KEY REFERENCES leaves (idx),
-  data BLOB NOT NULL
-) STRICT;
-
-CREATE TABLE confidential (
-  leaf INTEGER PRIMARY KEY REFERENCES leaves (idx),
-  data BLOB NOT NULL
-) STRICT;
-
-CREATE TABLE documents (
-  digest BLOB PRIMARY KEY CHECK (length(digest) = 32),
-  data BLOB NOT NULL
-) STRICT;
-
-CREATE TABLE checkpoints (
-  size INTEGER PRIMARY KEY CHECK (size > 0),
-  note BLOB NOT NULL
-) STRICT;
-
-CREATE TABLE freshened (
-  size INTEGER PRIMARY KEY REFERENCES checkpoints (size),
-  note BLOB NOT NULL
-) STRICT;
-
-CREATE TABLE indexes (
-  number INTEGER PRIMARY KEY,
-  digest BLOB NOT NULL CHECK (length(digest) = 32)
-) STRICT;
-
+# The state's tables do not refer to each other: which record may follow which is decided in
+# the domain's rules alone.
+STATE_TABLES: Final = """
 CREATE TABLE charters (
   number INTEGER PRIMARY KEY,
   origin TEXT NOT NULL,
@@ -177,9 +141,53 @@ CREATE TABLE times (
   signers TEXT NOT NULL,
   moments TEXT NOT NULL
 ) STRICT;
-
-INSERT INTO head VALUES (1, 0, x'');
 """
+"""The tables of the records, which `storage.rows` reads and writes."""
+
+# Private parts without their leaf could only be a fault of this package.
+_LEDGER_TABLES: Final = """
+CREATE TABLE leaves (
+  idx INTEGER PRIMARY KEY,
+  member TEXT NOT NULL,
+  request BLOB NOT NULL,
+  time INTEGER NOT NULL,
+  hash BLOB NOT NULL CHECK (length(hash) = 32),
+  nodes BLOB NOT NULL CHECK (length(nodes) % 32 = 0),
+  data BLOB NOT NULL,
+  UNIQUE (member, request)
+) STRICT;
+
+CREATE TABLE private (
+  leaf INTEGER PRIMARY KEY REFERENCES leaves (idx),
+  data BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE confidential (
+  leaf INTEGER PRIMARY KEY REFERENCES leaves (idx),
+  data BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE documents (
+  digest BLOB PRIMARY KEY CHECK (length(digest) = 32),
+  data BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE checkpoints (
+  size INTEGER PRIMARY KEY CHECK (size > 0),
+  note BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE freshened (
+  size INTEGER PRIMARY KEY REFERENCES checkpoints (size),
+  note BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE indexes (
+  number INTEGER PRIMARY KEY,
+  digest BLOB NOT NULL CHECK (length(digest) = 32)
+) STRICT;
+"""
+_TABLES: Final = HEAD_TABLE + _LEDGER_TABLES + STATE_TABLES
 
 
 def create(connection: apsw.Connection) -> None:

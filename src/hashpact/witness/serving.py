@@ -6,12 +6,12 @@ import asyncio
 import signal
 from collections.abc import Callable
 
-from hashpact.config import split_address
 from hashpact.events import event_log
 from hashpact.http.door import Door
 from hashpact.http.witness import witness_app
 from hashpact.keys import pkcs8
 from hashpact.keys.passphrase import Passphrases
+from hashpact.settings import split_address
 from hashpact.witness.cosigner import Cosigner
 from hashpact.witness.directory import OpenWitness
 

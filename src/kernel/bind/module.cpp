@@ -3,6 +3,7 @@
 #include <nanobind/nanobind.h>
 
 #include "bind/classes.hpp"
+#include "bind/edwards.hpp"
 #include "bind/files.hpp"
 #include "bind/levels.hpp"
 #include "bind/parts.hpp"
@@ -15,6 +16,7 @@ NB_MODULE(_kernel, module) {
     hashpact::binding::bind_levels(module);
     hashpact::binding::bind_texts(module);
     hashpact::binding::bind_pictures(module);
+    hashpact::binding::bind_edwards(module);
     hashpact::binding::bind_hamming(module);
     hashpact::binding::bind_minhash(module);
     hashpact::binding::bind_parts(module);

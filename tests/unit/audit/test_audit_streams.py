@@ -11,7 +11,7 @@ from builders import FakeClock, World
 from streams import EXAMPLES, Step, draw, ordinary, spoken
 from trees import Oracle
 
-from hashpact.audit.auditor import Auditor
+from hashpact.audit.auditor import audit_whole
 from hashpact.audit.source import EVERY_KIND, ReportedLeaf
 from hashpact.domain import standing, statements
 from hashpact.domain.rules.replay import replay
@@ -55,7 +55,7 @@ class Careless:
         """None: it keeps no documents."""
         return None
 
-    def records(self, _entries: Sequence[int]) -> Iterator[Record]:
+    def records(self, _stop: int, _entries: Sequence[int] | None = None) -> Iterator[Record]:
         """Every one."""
         return replay(self._leaves).state.records()
 
@@ -66,12 +66,12 @@ class Serving(Careless):
     reports = EVERY_KIND - {Charter, Filing, RecentTimes}
     only_standing = True
 
-    def records(self, entries: Sequence[int]) -> Iterator[Record]:
+    def records(self, _stop: int, entries: Sequence[int] | None = None) -> Iterator[Record]:
         """What members see."""
         state = replay(self._leaves).state
         yield from state.members.values()
         yield from state.registry.values()
-        for index in entries:
+        for index in sorted(state.entries) if entries is None else entries:
             yield state.entries[index]
             yield from standing.opinions(state, index)
 
@@ -81,9 +81,9 @@ class Forgetful(Careless):
 
     times: RecentTimes | None = None
 
-    def records(self, entries: Sequence[int]) -> Iterator[Record]:
+    def records(self, stop: int, entries: Sequence[int] | None = None) -> Iterator[Record]:
         """All records but the times, and the false ones if there are any."""
-        yield from (each for each in super().records(entries) if not isinstance(each, RecentTimes))
+        yield from (each for each in super().records(stop, entries) if not isinstance(each, RecentTimes))
         if self.times is not None:
             yield self.times
 
@@ -93,7 +93,7 @@ def compare(source: Careless, leaves: Sequence[bytes]) -> int:
 
     It finds each document that another leaf is the first to name, too: these sources keep none.
     """
-    report = Auditor(source, FakeClock(), lambda _done, _total: None).run()
+    report = audit_whole(source, FakeClock(), lambda _done, _total: None)
     faults = {fault.index for fault in replay(leaves).faults}
     wanted, named = [], set[bytes]()
     for index, leaf in enumerate(leaves):
@@ -126,5 +126,5 @@ def test_times_of_signers_that_are_told_otherwise_are_found() -> None:
     source = Forgetful(world, world.founding("acme"))
     for times, message in ((None, "is missing"), (RecentTimes(), "is reported with another signers")):
         source.times = times
-        (found,) = Auditor(source, FakeClock(), lambda _done, _total: None).run().findings
+        (found,) = audit_whole(source, FakeClock(), lambda _done, _total: None).findings
         assert (found.topic, found.index, found.message) == ("state", None, f"the record times {message}")

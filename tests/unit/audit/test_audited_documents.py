@@ -8,8 +8,8 @@ from builders import LABELS, FakeClock, World
 from memory import MemoryLedger
 from sources import Altered
 
-from hashpact.audit.auditor import Auditor
-from hashpact.audit.records import Finding
+from hashpact.audit.auditor import audit_whole
+from hashpact.audit.findings import Finding
 from hashpact.audit.source import ledger_source
 from hashpact.domain.kinds import Policy
 from hashpact.member import papers
@@ -17,7 +17,7 @@ from hashpact.member import papers
 
 def found(source: Altered) -> tuple[Finding, ...]:
     """What an audit of it finds."""
-    return Auditor(source, FakeClock(), lambda _done, _total: None).run().findings
+    return audit_whole(source, FakeClock(), lambda _done, _total: None).findings
 
 
 def test_documents_are_there_and_are_those_that_are_named() -> None:

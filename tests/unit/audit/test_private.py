@@ -9,8 +9,8 @@ import pytest
 from builders import FakeClock, World, fingerprint, private_part, seeded
 from memory import MemoryLedger
 
-from hashpact.audit.auditor import Auditor
-from hashpact.audit.private import GivenEntries, GivenEntry, wrong_parts
+from hashpact.audit.auditor import audit_whole
+from hashpact.audit.private import GivenEntries, GivenEntry, LeafHashes, wrong_parts
 from hashpact.audit.source import ledger_source
 from hashpact.domain.fingerprints import PDQ, commitment
 from hashpact.domain.rules.replay import replay
@@ -70,7 +70,7 @@ def test_private_parts_that_cannot_be_read_are_named_one_by_one(unreadable: list
     filled(ledger)
     ledger.unreadable = unreadable
     with ledger_source(ledger) as source:
-        report = Auditor(source, FakeClock(), lambda *_: None).run()
+        report = audit_whole(source, FakeClock(), lambda *_: None)
     assert [(each.topic, each.index, each.kind, each.member) for each in report.findings] == [
         ("private", index, "submit", "acme") for index in unreadable
     ]
@@ -81,7 +81,7 @@ def test_a_database_that_cannot_be_read_ends_it() -> None:
     filled(ledger)
     ledger.unreadable, ledger.error = [7], CorruptError("the database is damaged")
     with ledger_source(ledger) as source:
-        (finding,) = Auditor(source, FakeClock(), lambda *_: None).run().findings
+        (finding,) = audit_whole(source, FakeClock(), lambda *_: None).findings
     assert (finding.topic, finding.message) == ("source", "the database is damaged")
 
 
@@ -91,7 +91,10 @@ def test_what_is_given_beside_an_entry_is_its_leafs() -> None:
     leaves = [leaf.data for leaf in ledger.leaves(0, LAST + 1)]
     ((_, parts),) = ledger.private(7, 8)
     good = GivenEntry(7, leaves[7], [commitment(part) for part in parts], parts, "bolt")
-    hashes = b"".join(map(tree.leaf_hash, leaves))
+    hashes, later = LeafHashes(), LeafHashes(8)
+    for leaf in leaves:
+        hashes.add(tree.leaf_hash(leaf))
+    assert (later.of(7), hashes.of(7)) == (None, tree.leaf_hash(leaves[7]))
 
     def found(given: GivenEntry) -> str | None:
         beside = GivenEntries(replay(leaves).state, hashes)

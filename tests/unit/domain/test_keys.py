@@ -9,59 +9,11 @@ from builders import Identity, seeded
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
+from vectoring import curve
+from vectoring.curve import BASE, NEUTRAL, TORSION, L, P, Point, add, encode, lift, times
 
 from hashpact.domain import keys
 from hashpact.errors import BadSignatureError, InvalidInputError
-
-P = 2**255 - 19
-D = -121665 * pow(121666, -1, P) % P
-L = 2**252 + 27742317777372353535851937790883648493
-
-Point = tuple[int, int]
-
-
-def add(first: Point, second: Point) -> Point:
-    """The sum of two points of edwards25519, by the affine formulas of RFC 8032 section 5.1.4."""
-    (x1, y1), (x2, y2) = first, second
-    product = D * x1 * x2 * y1 * y2
-    x = (x1 * y2 + x2 * y1) * pow(1 + product, -1, P)
-    y = (y1 * y2 + x1 * x2) * pow(1 - product, -1, P)
-    return x % P, y % P
-
-
-def multiply(scalar: int, point: Point) -> Point:
-    """The point added to itself so many times."""
-    total = (0, 1)
-    while scalar:
-        if scalar & 1:
-            total = add(total, point)
-        point = add(point, point)
-        scalar >>= 1
-    return total
-
-
-def lift(y: int) -> Point | None:
-    """A point with that y, if there is one."""
-    x_squared = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
-    x = pow(x_squared, (P + 3) // 8, P)
-    if x * x % P != x_squared:
-        x = x * pow(2, (P - 1) // 4, P) % P
-    return (x, y) if x * x % P == x_squared else None
-
-
-def torsion() -> list[Point]:
-    """The eight points whose order divides 8: L times any point has such an order."""
-    y = 2
-    while True:
-        point = lift(y)
-        if point is not None:
-            small = multiply(L, point)
-            if multiply(4, small) != (0, 1):
-                return [multiply(k, small) for k in range(8)]
-        y += 1
-
-
-TORSION = torsion()
 
 
 def encodings(point: Point) -> list[bytes]:
@@ -77,7 +29,7 @@ NON_CANONICAL = sorted(((P + y) | sign << 255).to_bytes(32, "little") for y in r
 
 def test_the_torsion_group_is_what_it_should_be() -> None:
     assert len(set(TORSION)) == 8
-    assert all(multiply(8, point) == (0, 1) for point in TORSION)
+    assert all(times(8, point) == NEUTRAL for point in TORSION)
     # 5 different y; y = 0 and y = 1 have a second, non-canonical encoding; each with two sign bits.
     assert len(SMALL) == 14
 
@@ -128,9 +80,93 @@ def test_a_key_that_is_not_on_the_curve_is_refused() -> None:
     for y in off:
         with pytest.raises(InvalidInputError, match="not a point"):
             keys.check_public_key(y.to_bytes(32, "little"))
-    on = [y for y in range(2, 40) if lift(y) is not None]
-    for y in on:
-        keys.check_public_key(y.to_bytes(32, "little"))
+
+
+@pytest.mark.parametrize("y", [y for y in range(2, 60) if lift(y) is not None])
+def test_of_the_points_of_the_curve_those_of_prime_order_are_keys(y: int) -> None:
+    """One in eight is; the oracle multiplies by L in other coordinates."""
+    point = lift(y)
+    assert point is not None
+    if times(L, point) == NEUTRAL:
+        keys.check_public_key(encode(point))
+    else:
+        with pytest.raises(InvalidInputError, match="mixed order"):
+            keys.check_public_key(encode(point))
+
+
+SECRET = 1_000_003
+MIXED = [add(times(SECRET, BASE), TORSION[number]) for number in range(1, 8)]
+
+
+def cofactored(public: Point, signature: bytes, message: bytes) -> bool:
+    """The equation of ZIP 215: 8 times both sides. The R of the signature is one of `KNOWN`."""
+    first = next(point for point in KNOWN if encode(point) == signature[:32])
+    scalar = int.from_bytes(signature[32:], "little")
+    right = add(first, times(curve.challenge(signature[:32], encode(public), message), public))
+    return times(8 * scalar, BASE) == times(8, right)
+
+
+NONCE = 77
+KNOWN = [add(times(NONCE, BASE), point) for point in TORSION]
+
+
+@pytest.mark.parametrize("point", MIXED, ids=[str(number) for number in range(1, 8)])
+def test_08_keys_of_mixed_order(point: Point) -> None:
+    """What the refusal is for: under such a key, two equations disagree on most signatures."""
+    public = encode(point)
+    with pytest.raises(InvalidInputError, match="mixed order") as caught:
+        keys.check_public_key(public)
+    assert caught.value.details["field"] == "public"
+    agree = []
+    for number in range(16):
+        message = b"message %d" % number
+        signature = curve.made(message, public, SECRET, NONCE)
+        assert cofactored(point, signature, message)
+        try:
+            keys.verify(public, signature, message)
+        except BadSignatureError:
+            agree.append(False)
+        else:
+            agree.append(True)
+    assert not all(agree)
+    keys.verify(public, curve.lucky(b"text", public, SECRET), b"text")
+
+
+def test_the_equation_is_the_one_without_the_cofactor() -> None:
+    """Also under a good key an R with a part of small order is taken by ZIP 215, and not here."""
+    point = times(SECRET, BASE)
+    public = encode(point)
+    keys.check_public_key(public)
+    for first in KNOWN:
+        signature = curve.made(b"text", public, SECRET, NONCE, encode(first))
+        assert cofactored(point, signature, b"text")
+        if first == KNOWN[0]:
+            keys.verify(public, signature, b"text")
+        else:
+            with pytest.raises(BadSignatureError):
+                keys.verify(public, signature, b"text")
+
+
+def test_r_is_compared_and_not_decoded() -> None:
+    public = encode(times(SECRET, BASE))
+    keys.verify(public, curve.made(b"text", public, SECRET, 0, encode(NEUTRAL)), b"text")
+    for other in encodings(NEUTRAL):
+        if other != encode(NEUTRAL):
+            with pytest.raises(BadSignatureError):
+                keys.verify(public, curve.made(b"text", public, SECRET, 0, other), b"text")
+
+
+def test_a_good_key_is_tested_once() -> None:
+    public = seeded("asked twice")
+    while True:
+        try:
+            keys.check_public_key(public)
+            break
+        except InvalidInputError:
+            public = hashlib.sha256(public).digest()
+    before = keys.check_public_key.cache_info()
+    keys.check_public_key(public)
+    assert keys.check_public_key.cache_info() == before._replace(hits=before.hits + 1)
 
 
 @pytest.mark.parametrize("size", [0, 31, 33, 64])

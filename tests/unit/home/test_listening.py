@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hashpact.config import EVERYWHERE
 from hashpact.errors import ConfigError
 from hashpact.home.listening import Listening
+from hashpact.settings import EVERYWHERE
 
 HOST = "127.0.0.1"
 

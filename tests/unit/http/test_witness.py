@@ -293,7 +293,7 @@ async def test_the_client_bounds_what_it_reads() -> None:
 
     listening = await asyncio.start_server(endless, "127.0.0.1", 0)
     client = WitnessClient(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}")
-    with pytest.raises(UnavailableError, match="more than 65536 bytes"):
+    with pytest.raises(UnavailableError, match="more than 131072 bytes"):
         await asyncio.to_thread(client, b"")
     listening.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import subtrees
 from builders import seeded
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,6 +35,33 @@ def test_every_consistency_proof_up_to_size_300() -> None:
             proof = proofs.consistency(old, new, ORACLE.node)
             assert proof == tuple(ORACLE.proof(old, new))
             proofs.verify_consistency(old, root(old), new, root(new), proof)
+
+
+def test_every_subtree_proof_up_to_size_130_has_the_verdict_of_the_draft() -> None:
+    for size in (*range(1, 66), 127, 128, 129, 130):
+        for start in range(size):
+            for stop in range(start + 1, size + 1):
+                if start % (1 << (stop - start - 1).bit_length()):
+                    continue
+                proof = proofs.subtree(start, stop, size, ORACLE.node)
+                subtree = ORACLE.root(start, stop)
+                assert subtrees.proves(start, stop, size, proof, subtree, root(size))
+                assert not subtrees.proves(start, stop, size, proof, seeded("other"), root(size))
+                assert not subtrees.proves(start, stop, size, (*proof, subtree), subtree, root(size))
+                assert not subtrees.proves(start, stop, size, proof[:-1], subtree, root(size)) or not proof
+
+
+def test_proofs_of_subtrees_from_the_first_leaf_and_of_one_leaf_are_the_known_ones() -> None:
+    for size in range(1, SIZE + 1):
+        for place in range(size):
+            assert proofs.subtree(0, place + 1, size, ORACLE.node) == tuple(ORACLE.proof(place + 1, size))
+            assert proofs.subtree(place, place + 1, size, ORACLE.node) == tuple(ORACLE.path(place, 0, size))
+
+
+@pytest.mark.parametrize(("start", "stop"), [(-1, 1), (1, 1), (2, 1), (1, 3), (0, 301), (4, 9), (300, 301)])
+def test_leaves_that_are_no_subtree_have_no_proof(start: int, stop: int) -> None:
+    with pytest.raises(InvalidInputError, match="are no subtree of a tree of size 300"):
+        proofs.subtree(start, stop, SIZE, ORACLE.node)
 
 
 def test_a_proof_in_the_largest_tree_there_can_be() -> None:

@@ -19,10 +19,11 @@ from hashpact.domain.fingerprints import PDQ
 from hashpact.domain.kinds import Methods, Policy
 from hashpact.errors import ConfigError, CorruptError
 from hashpact.log import tiles, tree
+from hashpact.log.note import verifier_key
 from hashpact.member import papers
 from hashpact.member.author import Reason
 from hashpact.service.prove import Prover
-from hashpact.service.publish import Publisher
+from hashpact.service.publishing.publish import Publisher
 from hashpact.storage.published import PublishedLog
 from hashpact.storage.sqlite import SqliteLedger
 
@@ -83,8 +84,8 @@ def test_every_tile_of_the_checkpoint_is_there(
             assert list(tiles.parse_entries(tile, found[tile.path])) == leaves[start : start + tile.width]
     found = files(tmp_path / "log")
     assert world.pinned.read(found["checkpoint"]).size == 957
-    # Full tiles have taken the place of partial ones.
-    assert not [path for path in found if ".p/" in path and path.split(".p/")[0] in found]
+    genesis, keys = next(ledger.leaves(0, 1)).data, verifier_key(world.origin, world.log_key.public)
+    assert (found["genesis"], found["log-keys"]) == (genesis, f"{keys}\n".encode())
 
 
 def test_publishing_twice_writes_nothing(world: World, ledger: MemoryLedger, tmp_path: Path) -> None:
@@ -148,9 +149,9 @@ class Recording:
         """Nobody else is there."""
         yield
 
-    def checkpoint(self) -> bytes | None:
-        """The one that was put."""
-        return self.files.get("checkpoint")
+    def read(self, path: str) -> bytes | None:
+        """What was put."""
+        return self.files.get(path)
 
     def has(self, path: str) -> bool:
         """Whether it was put."""
@@ -171,6 +172,10 @@ class Recording:
         self.order.append(path)
         self.files[path] = data
 
+    def retire(self, _path: str) -> bool:
+        """There is nothing to be removed."""
+        return True
+
 
 def test_the_checkpoint_comes_last_whatever_fails(world: World, ledger: MemoryLedger) -> None:
     grow(world, ledger, 300)
@@ -181,7 +186,7 @@ def test_the_checkpoint_comes_last_whatever_fails(world: World, ledger: MemoryLe
         broken = Recording(fails=fails)
         with pytest.raises(ConfigError):
             Publisher(ledger, world.origin, broken).publish()
-        assert broken.checkpoint() is None
+        assert broken.read("checkpoint") is None
         broken.fails = None
         Publisher(ledger, world.origin, broken).publish()
         assert broken.files == whole.files
@@ -197,7 +202,7 @@ def test_publishers_at_once_never_go_back(world: World, tmp_path: Path) -> None:
             publisher = Publisher(ledger, world.origin, PublishedLog(tmp_path / "log"))
             while not stop.is_set():
                 publisher.publish()
-                data = PublishedLog(tmp_path / "log").checkpoint()
+                data = PublishedLog(tmp_path / "log").read("checkpoint")
                 if data is not None:
                     sizes.append(world.pinned.read(data).size)
 
@@ -231,7 +236,7 @@ def test_32_a_ledger_that_lacks_what_was_published_is_told(world: World, publish
         Publisher(yesterday, world.origin, published).check()
     with pytest.raises(CorruptError):
         Publisher(yesterday, world.origin, published).publish()
-    assert world.pinned.read(published.checkpoint() or b"").root == tree.root(now.head().edge)
+    assert world.pinned.read(published.read("checkpoint") or b"").root == tree.root(now.head().edge)
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"\0" * 100])
@@ -266,7 +271,8 @@ def test_the_prover_and_the_files_say_the_same(
     Publisher(ledger, world.origin, published).publish()
     prover = Prover(ledger)
     for path, data in files(tmp_path / "log").items():
-        assert (prover.checkpoint() if path == "checkpoint" else prover.tile(path)) == data
+        if path not in {"genesis", "log-keys", "policy"}:
+            assert (prover.checkpoint() if path == "checkpoint" else prover.tile(path)) == data
 
 
 def test_documents_for_everybody_are_published_and_those_of_members_are_not(

@@ -12,8 +12,8 @@ import pytest
 from builders import NOW, FakeClock, Identity, World, check_log, fingerprint
 from tampering import Forger
 
-from hashpact.audit.auditor import Auditor
-from hashpact.audit.records import Finding
+from hashpact.audit.auditor import audit_whole
+from hashpact.audit.findings import Finding
 from hashpact.audit.source import ledger_source
 from hashpact.domain.fingerprints import SHA256, commitment
 from hashpact.domain.kinds.conduct.words import Words, parse_words
@@ -71,7 +71,7 @@ def kept(home: Path) -> tuple[dict[int, tuple[bytes, ...]], bytes | None]:
 def findings(home: Path) -> list[Finding]:
     """What `hashpact log verify` finds in the ledger."""
     with closing(SqliteLedger.open(home / "hashpact.db")) as ledger, ledger_source(ledger) as source:
-        return list(Auditor(source, FakeClock(), lambda _done, _total: None).run().findings)
+        return list(audit_whole(source, FakeClock(), lambda _done, _total: None).findings)
 
 
 def test_it_is_kept_apart_and_is_there_after_a_reopen_and_a_restore(tmp_path: Path, home: Path) -> None:

@@ -11,8 +11,7 @@ import random
 from collections.abc import Iterator
 from typing import Final
 
-from hashpact.audit.auditor import Progress
-from hashpact.audit.records import Finding
+from hashpact.audit.findings import Finding, Progress
 from hashpact.domain.checks import MAX_LIMIT, MAX_SETS, Query
 from hashpact.domain.fingerprints import Fingerprint, Measure, parse_private
 from hashpact.domain.matching.strength import Strength

@@ -16,21 +16,21 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from hashpact.audit.records import Finding
-from hashpact.audit.source import ReportedLeaf
+from hashpact.audit.deriving.fold import Fold, Folded
+from hashpact.audit.findings import MAX_FINDINGS, Finding
 from hashpact.domain import standing
 from hashpact.domain.attestation import Attestation, AttestedAnswer, check_signed
 from hashpact.domain.checks import MAX_LIMIT, Answer, Check, Match
 from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure, commitment, parse_private
-from hashpact.domain.kinds import AnyBody
-from hashpact.domain.state import State
+from hashpact.domain.messages import LeafDetail
+from hashpact.domain.state import View
 from hashpact.errors import HashpactError, InvalidInputError, LogKeyError, ProofError
-from hashpact.log import tree
 from hashpact.log.note import Note
 from hashpact.lookup.catalog import EntryCatalog
 from hashpact.lookup.native import NativeIndex
@@ -66,7 +66,7 @@ class _Kept:
 
 
 class AnswerAudit:
-    """Compares kept answers while an audit folds the log: an `auditor.Watcher`."""
+    """Compares kept answers while an audit folds the log. ``compared`` is how many so far."""
 
     def __init__(self, kept: Iterable[tuple[Path, AttestedAnswer]]) -> None:
         self._waiting: dict[int, list[_Kept]] = defaultdict(list)
@@ -82,6 +82,8 @@ class AnswerAudit:
         self._index = NativeIndex()
         self._indexed: dict[int, tuple[Fingerprint, ...]] = {}
         self._stale = False
+        self._private: dict[int, Sequence[bytes]] = {}
+        self.found: list[Finding] = []
         self.compared = 0
 
     @classmethod
@@ -89,28 +91,37 @@ class AnswerAudit:
         """Of all answers that are kept there. Raises ConfigError, and ProofError for a file that is none."""
         return cls(store.answers())
 
-    def leaf(
-        self, reported: ReportedLeaf, body: AnyBody | None, state: State, edge: tuple[bytes, ...]
-    ) -> Iterator[Finding]:
+    def take(self, given: LeafDetail) -> None:
+        """Take what a source has given of a leaf, which is folded later."""
+        if given.index < self._last and given.private:
+            self._private[given.index] = given.private
+
+    def seen(self, fold: Fold) -> Callable[[Folded], None]:
+        """What is called with each leaf once it is folded: an `Auditor`'s ``seen``."""
+        return lambda leaf: self.found.extend(islice(self._leaf(leaf, fold), MAX_FINDINGS - len(self.found)))
+
+    def _leaf(self, leaf: Folded, fold: Fold) -> Iterator[Finding]:
         """Take in a leaf, and compare the answers of the position after it."""
-        index, size = reported.index, reported.index + 1
+        index, size, state = leaf.index, leaf.index + 1, fold.file.state
         if size > self._last:
             return
-        if state.entry(index) is None or body is None:
+        private, statement = self._private.pop(index, ()), leaf.judged.statement
+        if state.entry(index) is None or statement is None:
             self._stale = True
-        elif reported.private is None:
-            yield Finding("private", index, f"the private parts of entry {index} are held back")
-        elif tuple(map(commitment, reported.private)) == body.commitments():  # else the audit reports them
-            self._add(index, [parse_private(part).fingerprint for part in reported.private])
+        elif tuple(map(commitment, private)) == statement.body.commitments():
+            self._add(index, [parse_private(part).fingerprint for part in private])
+        else:
+            yield Finding("private", index, f"the private parts of entry {index} are held back, or altered")
         if size in self._waiting:
             self._place(state)
             for kept in self._waiting.pop(size):
                 self.compared += 1
-                for entry, message in self._wrong(kept, state, tree.root(edge)):
-                    yield kept.finding(message, size - 1 if entry is None else entry)
+                for entry, message in self._wrong(kept, state, fold.root):
+                    yield kept.finding(message, index if entry is None else entry)
 
     def end(self, size: int) -> Iterator[Finding]:
-        """What could not be compared: answers of positions that the log does not have, and other files."""
+        """All that is wrong, once ``size`` leaves are folded; last what could not be compared."""
+        yield from self.found
         yield from self._unreadable
         for position, some in sorted(self._waiting.items()):
             for kept in some:
@@ -121,7 +132,7 @@ class AnswerAudit:
         self._index.add(zip(item_ids(entry), fingerprints, strict=False))
         self._indexed[entry] = tuple(fingerprints)
 
-    def _place(self, state: State) -> None:
+    def _place(self, state: View) -> None:
         """Have the index find the entries that stand in a state, and no others."""
         if not self._stale:
             return
@@ -134,7 +145,7 @@ class AnswerAudit:
             elif not stands:
                 self._index.remove(ids)
 
-    def _wrong(self, kept: _Kept, state: State, root: bytes) -> Iterator[tuple[int | None, str]]:
+    def _wrong(self, kept: _Kept, state: View, root: bytes) -> Iterator[tuple[int | None, str]]:
         """What is wrong with an answer, each with the entry that it is about; at the attested position."""
         charter, stated = state.charter(), kept.stated
         if charter is None or stated.origin != charter.origin:
@@ -161,7 +172,7 @@ class AnswerAudit:
             yield from self._differences(kept, checker, state, expected)
 
     def _differences(
-        self, kept: _Kept, checker: Checker, state: State, expected: Answer
+        self, kept: _Kept, checker: Checker, state: View, expected: Answer
     ) -> Iterator[tuple[int | None, str]]:
         check, answer = kept.check, kept.answer
         whole = checker.check(replace(check, limit=MAX_LIMIT))
@@ -196,7 +207,7 @@ class AnswerAudit:
         exact = (one for one in check.queries if one.fingerprint.type.measure in _EXACT)
         return any(len(self._index.search(one.fingerprint, one.within(), share)) >= share for one in exact)
 
-    def _invented(self, match: Match, check: Check, state: State) -> str:
+    def _invented(self, match: Match, check: Check, state: View) -> str:
         """Why a match that the index does not give is wrong; empty if it may miss it, and it is right."""
         entry = state.entry(match.entry)
         if entry is None:

@@ -38,5 +38,8 @@ def check(home: Path, *, as_json: bool) -> None:
 
 
 def _values(found: HomeConfig) -> dict[str, object]:
-    plain = {each.name: getattr(found, each.name) for each in fields(found) if each.name != "witnesses"}
-    return plain | {"witnesses": [f"{one.witness.name} {one.url}" for one in found.witnesses]}
+    asked = {"witnesses": found.witnesses, "mirrors": found.mirrors}
+    plain = {each.name: getattr(found, each.name) for each in fields(found) if each.name not in asked}
+    return plain | {
+        name: [f"{one.witness.name} {one.url}" for one in several] for name, several in asked.items()
+    }

@@ -12,11 +12,12 @@ import click
 
 from hashpact.cli.options import example, home_argument, json_option, passphrases, unencrypted_option
 from hashpact.cli.output import emit, one_line
-from hashpact.config import DEFAULT_LISTEN, EVERYWHERE, MAX_WORKERS, HomeConfig, split_address
+from hashpact.config import DEFAULT_LISTEN, MAX_WORKERS, HomeConfig
 from hashpact.domain.kinds import MAX_ADMINS
 from hashpact.home.founding import create_home
 from hashpact.home.opening import open_home, read_config
 from hashpact.serving.processors import processors
+from hashpact.settings import EVERYWHERE, split_address
 
 _SHARED: Final = 2
 """The administrators of a home, and how many of them must sign, unless options choose other numbers."""

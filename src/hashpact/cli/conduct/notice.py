@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -14,7 +11,6 @@ from hashpact.cli.conduct.shown import (
     due_option,
     explanation_options,
     local,
-    read_text,
     show,
     standing_option,
     state,
@@ -22,20 +18,15 @@ from hashpact.cli.conduct.shown import (
     words_of,
     zone_option,
 )
+from hashpact.cli.hooks import flush, hooked, secret_option, webhook_option
 from hashpact.cli.options import Connect, client_options, entry_index, example, json_option, moment
-from hashpact.cli.output import complain, emit, show_table
+from hashpact.cli.output import emit, show_table
 from hashpact.domain.conduct.answers import MattersRequest, NoticeDetail
 from hashpact.domain.conduct.clocks import Standing
 from hashpact.domain.fingerprints import parse_private
 from hashpact.domain.kinds import Decision
 from hashpact.domain.kinds.conduct.spelling import Channel, Outcome
-from hashpact.errors import NotFoundError, UnavailableError
-
-if TYPE_CHECKING:
-    from hashpact.member.watching.webhook import Webhook
-
-_PATIENCE: Final = 30.0
-"""Seconds that `notice watch --once` waits for the webhook's receiver."""
+from hashpact.errors import NotFoundError
 
 _notice = click.argument("notice", metavar="NOTICE", type=entry_index)
 
@@ -255,10 +246,8 @@ def decide(  # noqa: PLR0913, PLR0917 - an argument for each option
         "--profile acme-video",
     )
 )
-@click.option("--webhook", metavar="URL", help="Post each event there too, signed (Standard Webhooks).")
-@click.option(
-    "--secret-file", metavar="FILE", type=Path, help="With --webhook: the file with its whsec_... secret."
-)
+@webhook_option
+@secret_option
 @click.option(
     "--resume", metavar="FILE", type=Path, help="Go on from what this file has, and keep it up to date."
 )
@@ -282,11 +271,11 @@ def watch(  # noqa: PLR0913 - an argument for each option
     """
     from hashpact.member.watching.progress import load, save  # noqa: PLC0415 - late: only here
 
-    with connect() as client, _hooked(webhook, secret_file) as hook:
+    with connect() as client, hooked(webhook, secret_file) as hook:
         for change in client.watch_notices(load(resume), follow=not once):
             if change.detail is None:
                 if hook is not None and once:
-                    _flush(hook)
+                    flush(hook)
                 if resume is not None and (hook is None or not hook.waiting):
                     save(resume, change.seen)
                 continue
@@ -307,40 +296,6 @@ def watch(  # noqa: PLR0913 - an argument for each option
                 emit(fields)
             else:
                 click.echo(f"notice {case.filing.index}: {event}, due {local(case.due, zone)}")
-
-
-@contextlib.contextmanager
-def _hooked(url: str | None, secret_file: Path | None) -> Iterator[Webhook | None]:
-    """The webhook, if there is one."""
-    if url is None:
-        yield None
-        return
-    if secret_file is None:
-        msg = "--webhook needs --secret-file, a file with whsec_ and the base64 of at least 24 bytes"
-        raise click.UsageError(msg)
-    from hashpact.clock import unix_time  # noqa: PLC0415 - late: only here
-    from hashpact.member.watching.webhook import Webhook, secret_of  # noqa: PLC0415 - late: only here
-
-    hook = Webhook(url, secret_of(read_text(secret_file)), unix_time, _given_up)
-    try:
-        yield hook
-    finally:
-        hook.close()
-        if hook.dropped:
-            complain(f"the webhook was too slow: {hook.dropped} events were dropped")
-
-
-def _flush(hook: Webhook) -> None:
-    """Wait until the receiver has taken what was posted. Raises UnavailableError if it takes too long."""
-    hook.flush(_PATIENCE)
-    if hook.waiting:
-        events = f"{hook.waiting} events in {_PATIENCE:g} s"
-        msg = f"the webhook has not taken {events}; run the command again to post them"
-        raise UnavailableError(msg)
-
-
-def _given_up(message_id: str) -> None:
-    complain(f"the webhook has not taken the event {message_id}")
 
 
 def _fields(detail: NoticeDetail, zone: str) -> dict[str, object]:

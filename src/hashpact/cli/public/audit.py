@@ -15,7 +15,7 @@ from hashpact.cli.output import complain, emit, one_line, progress_of, rfc3339
 from hashpact.domain.grammar import Hex
 
 if TYPE_CHECKING:
-    from hashpact.audit.auditor import Progress, Report
+    from hashpact.audit.findings import Progress, Report
     from hashpact.audit.run import AuditSettings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -34,14 +34,23 @@ def _hash(_context: click.Context, _parameter: click.Parameter, text: str | None
         raise click.BadParameter(str(error)) from error
 
 
-_genesis_option = click.option(
+genesis_option = click.option(
     "--genesis", metavar="SHA256", callback=_hash, help="The SHA-256 of leaf 0, as it was published."
 )
-_evidence_option = click.option(
+evidence_option = click.option(
     "--evidence",
     metavar="DIR",
     type=Path,
-    help="Where to write the evidence if anything is wrong. [evidence/TIME below the home or profile]",
+    help="Where to write the evidence if anything is wrong. [evidence/TIME]",
+)
+
+
+max_age_option = click.option(
+    "--max-age",
+    metavar="SECONDS",
+    type=click.IntRange(min=1),
+    help="How long ago witnesses may have cosigned; without witnesses, how old the newest statement may be. "
+    "[24 hours with witnesses]",
 )
 
 
@@ -50,9 +59,10 @@ _evidence_option = click.option(
         "hashpact audit hashpact.example.org:8443 --profile lotus-forum",
         "hashpact audit localhost:8443 --profile lotus-forum --answers lotus-forum/answers --canaries 20",
         "hashpact audit /mirror/example.org --genesis 9c1f... --from last-checkpoint",
+        "hashpact audit https://log.example.org --genesis 9c1f... --from last-checkpoint",
     )
 )
-@click.argument("source", metavar="ADDRESS|DIR")
+@click.argument("source", metavar="ADDRESS|URL|DIR")
 @click.option(
     "--profile",
     metavar="DIR",
@@ -61,7 +71,7 @@ _evidence_option = click.option(
     show_envvar=True,
     help="For a server: the profile of a member.",
 )
-@_genesis_option
+@genesis_option
 @click.option(
     "--from",
     "last",
@@ -69,9 +79,7 @@ _evidence_option = click.option(
     type=Path,
     help="The file of the checkpoint audited last; the new one is kept there. [in the profile]",
 )
-@click.option(
-    "--max-age", metavar="SECONDS", type=click.IntRange(min=1), help="How old the newest statement may be."
-)
+@max_age_option
 @click.option(
     "--answers",
     metavar="DIR",
@@ -86,7 +94,7 @@ _evidence_option = click.option(
     help="Check for so many of one's own entries, which must be found. [0]",
 )
 @click.option("--seed", metavar="N", type=int, help="Draws the canaries; the same ones again. [random]")
-@_evidence_option
+@evidence_option
 @json_option
 def audit(  # noqa: PLR0913, PLR0917 - an argument for each option
     source: str,
@@ -103,11 +111,13 @@ def audit(  # noqa: PLR0913, PLR0917 - an argument for each option
 ) -> None:
     """Derive a whole log again from its leaves, and compare it with what its server or mirror says.
 
-    ADDRESS is a server's HOST:PORT, DIR a directory of tiles. The exit status is 1 if anything is wrong.
-    --answers and --canaries need a server, and a member with the role check or audit.
+    ADDRESS is a server's HOST:PORT, URL where its log is published, DIR a directory of tiles.
+    The exit status is 1 if anything is wrong. --answers and --canaries need a server, and a member
+    with the role check or audit.
     """
     from hashpact.audit import run  # noqa: PLC0415 - late: loads gRPC
-    from hashpact.member.trusting.answers import AnswerStore  # noqa: PLC0415 - late, as above
+    from hashpact.audit.remote import is_url  # noqa: PLC0415 - as above
+    from hashpact.member.trusting.answers import AnswerStore  # noqa: PLC0415 - as above
 
     beside = profile if profile is not None else Path()
     known = run.AuditSettings(
@@ -115,18 +125,18 @@ def audit(  # noqa: PLR0913, PLR0917 - an argument for each option
         genesis,
         last,
         max_age,
-        None if answers is None else AnswerStore(answers, passphrases()),
-        canaries,
-        secrets.randbelow(1 << 32) if seed is None else seed,
+        answers=None if answers is None else AnswerStore(answers, passphrases()),
+        canaries=canaries,
+        seed=secrets.randbelow(1 << 32) if seed is None else seed,
     )
-    if Path(source).is_dir():
+    if is_url(source) or Path(source).is_dir():
         if answers is not None or canaries:
             msg = "--answers and --canaries ask a server; name its HOST:PORT"
             raise click.UsageError(msg)
-        _run(lambda progress: run.audit_mirror(Path(source), known, progress), known, as_json=as_json)
+        _run(lambda progress: run.audit_mirror(source, known, progress), known, as_json=as_json)
         return
     if profile is None:
-        msg = f"{source} is no directory, so it is a server: name a member's profile with --profile"
+        msg = f"{source} is no directory or URL, so it is a server: name a member's profile with --profile"
         raise click.UsageError(msg)
     _run(
         lambda progress: run.audit_server(profile, source, passphrases(), known, progress),
@@ -137,8 +147,8 @@ def audit(  # noqa: PLR0913, PLR0917 - an argument for each option
 
 @click.command(epilog=example("hashpact log verify /srv/hashpact"))
 @home_argument
-@_genesis_option
-@_evidence_option
+@genesis_option
+@evidence_option
 @json_option
 def verify(home: Path, genesis: bytes | None, evidence: Path | None, *, as_json: bool) -> None:
     """Derive the whole log of a home again, and compare it with everything that is stored in the home.

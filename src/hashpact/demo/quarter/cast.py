@@ -26,7 +26,7 @@ from hashpact.governance.administer import Administrators
 from hashpact.keys.pkcs8 import named
 from hashpact.member.author import Author
 from hashpact.service.append import Appender
-from hashpact.service.publish import Publisher
+from hashpact.service.publishing.publish import Publisher
 from hashpact.service.sign import LogKey, SigningGuard
 from hashpact.storage.ledgers import create_ledger
 from hashpact.storage.published import PublishedLog

@@ -70,11 +70,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hashpact.domain import statements
-from hashpact.domain.kinds import ADMIN, Case, Genesis, moment
+from hashpact.domain.kinds import Case, Genesis, moment
 from hashpact.domain.rules import authors
 from hashpact.domain.state import Charter, Record, View
 from hashpact.domain.statements import SignedStatement, Statement
-from hashpact.errors import ConflictError, InvalidInputError, NotPermittedError, RequestReusedError
+from hashpact.errors import ConflictError, InvalidInputError, RequestReusedError
 
 
 def decide(view: View, index: int, signed: SignedStatement) -> tuple[Record, ...]:
@@ -86,7 +86,7 @@ def decide(view: View, index: int, signed: SignedStatement) -> tuple[Record, ...
     def signed_by(member: str, name: str, public: bytes) -> bool:
         return statements.verify(signed, statements.key_name(member, name), public)
 
-    return _judged(view, index, signed.statement, signed_by)
+    return judge(view, index, signed.statement, signed_by)
 
 
 def foresee(view: View, index: int, statement: Statement) -> tuple[Record, ...]:
@@ -94,12 +94,13 @@ def foresee(view: View, index: int, statement: Statement) -> tuple[Record, ...]:
 
     So a draft that the rules would refuse, however many sign it, is refused before anybody does.
     """
-    return _judged(view, index, statement, lambda *_: True)
+    return judge(view, index, statement, lambda *_: True)
 
 
-def _judged(
+def judge(
     view: View, index: int, statement: Statement, signed_by: Callable[[str, str, bytes], bool]
 ) -> tuple[Record, ...]:
+    """As `decide`, of a statement that is read already; ``signed_by`` is as in `Case`."""
     charter = _charter(view.charter(), index, statement)
     if statement.log != charter.origin:
         msg = f"the statement is for the log {statement.log!r}, this one is {charter.origin!r}"
@@ -133,7 +134,4 @@ def _charter(before: Charter | None, index: int, statement: Statement) -> Charte
     if before is not None or index != 0:
         msg = "a genesis statement is only ever leaf 0"
         raise ConflictError(msg)
-    if statement.member != ADMIN:
-        msg = f"a genesis statement is made by {ADMIN!r}"
-        raise NotPermittedError(msg)
     return body.proposed(statement.log)

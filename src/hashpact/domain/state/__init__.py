@@ -6,6 +6,7 @@ A statement's effect is a list of records to put in place of those with the same
 
 from __future__ import annotations
 
+from hashpact.domain.state.layered import Drained, LayeredState
 from hashpact.domain.state.records import (
     SERIAL_SIZE,
     Basis,
@@ -39,6 +40,7 @@ __all__ = [
     "Basis",
     "Charter",
     "ConductTerms",
+    "Drained",
     "Enclosed",
     "Entry",
     "Evidence",
@@ -46,6 +48,7 @@ __all__ = [
     "Head",
     "KeptCheckpoint",
     "Key",
+    "LayeredState",
     "Leaf",
     "Member",
     "Opinion",

@@ -110,13 +110,22 @@ class Webhook:
         self._thread = threading.Thread(target=self._run, name="hashpact-webhook", daemon=True)
         self._thread.start()
 
-    def post(self, event: Mapping[str, object]) -> None:
-        """Have an event posted; it is dropped if too many wait."""
+    def post(self, event: Mapping[str, object], name: str | None = None) -> None:
+        """Have an event posted; it is dropped if too many wait.
+
+        An event with a ``name`` has the same id whenever it is posted, so that a receiver knows it again.
+        """
         body = json.dumps(event, sort_keys=True, separators=(",", ":")).encode("ascii")
+        given = secrets.token_hex(12) if name is None else hashlib.sha256(name.encode()).hexdigest()[:24]
         try:
-            self._events.put_nowait((f"msg_{secrets.token_hex(12)}", body))
+            self._events.put_nowait((f"msg_{given}", body))
         except queue.Full:
             self.dropped += 1
+
+    @property
+    def room(self) -> bool:
+        """Whether another event can wait."""
+        return not self._events.full()
 
     @property
     def waiting(self) -> int:

@@ -9,6 +9,6 @@ from __future__ import annotations
 from hashpact.storage.rows.columns import HASH_SIZE, LEAF, hashes
 from hashpact.storage.rows.reading import decoded, leaf_of
 from hashpact.storage.rows.view import RowView
-from hashpact.storage.rows.writing import put
+from hashpact.storage.rows.writing import put, put_all
 
-__all__ = ["HASH_SIZE", "LEAF", "RowView", "decoded", "hashes", "leaf_of", "put"]
+__all__ = ["HASH_SIZE", "LEAF", "RowView", "decoded", "hashes", "leaf_of", "put", "put_all"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import struct
 from collections.abc import Iterable
@@ -45,7 +46,12 @@ def hashes(blob: bytes) -> tuple[bytes, ...]:
 
 def array(words: Iterable[str]) -> str:
     """A list of words, as it is stored."""
-    return json.dumps(list(words), ensure_ascii=False, separators=(",", ":"))
+    return _array(tuple(words))
+
+
+@functools.lru_cache(256)
+def _array(words: tuple[str, ...]) -> str:
+    return json.dumps(words, ensure_ascii=False, separators=(",", ":"))
 
 
 def words(array: str) -> tuple[str, ...]:

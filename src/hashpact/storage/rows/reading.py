@@ -156,13 +156,13 @@ def times_of(row: Row) -> RecentTimes:
     return RecentTimes(tuple(SignerTime(signer, int(time)) for signer, time in pairs))
 
 
-STATE: Final[Sequence[tuple[str, str, str, Callable[[Row], Record]]]] = (
-    ("charters", CHARTER, "number", charter_of),
-    ("members", MEMBER, "id", member_of),
-    ("keys", KEY, "id", key_of),
-    ("entries", ENTRY, "idx", entry_of),
-    ("opinions", OPINION, "entry, member", opinion_of),
-    ("filings", FILING, "idx", filing_of),
-    ("times", TIMES, "one", times_of),
+STATE: Final[Sequence[tuple[type[Record], str, str, str, Callable[[Row], Record]]]] = (
+    (Charter, "charters", CHARTER, "number", charter_of),
+    (Member, "members", MEMBER, "id", member_of),
+    (Key, "keys", KEY, "id", key_of),
+    (Entry, "entries", ENTRY, "idx", entry_of),
+    (Opinion, "opinions", OPINION, "entry, member", opinion_of),
+    (Filing, "filings", FILING, "idx", filing_of),
+    (RecentTimes, "times", TIMES, "one", times_of),
 )
-"""The tables of the state: name, columns, order, and what a row is."""
+"""The tables of the state: of which records, name, columns, order, and what a row is."""

@@ -120,7 +120,14 @@ class RowView:
 
     def records(self) -> Iterator[Record]:
         """Every row of the state's tables. Raises CorruptError that names a row which cannot be read."""
-        for table, columns, order, convert in STATE:
+        for kind, *_ in STATE:
+            yield from self.records_of(kind)
+
+    def records_of(self, kind: type[Record]) -> Iterator[Record]:
+        """Every row of one kind of records, as `records`."""
+        for each, table, columns, order, convert in STATE:
+            if each is not kind:
+                continue
             sql = f"SELECT {columns} FROM {table} ORDER BY {order}"  # noqa: S608  # constants of this module
             try:
                 for row in self._connection.execute(sql):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Iterable
 from typing import TypeAlias
 
 import apsw
@@ -36,9 +38,23 @@ _Values: TypeAlias = tuple[str | bytes | int | None, ...]
 def put(connection: apsw.Connection, record: Record) -> None:
     """Add the record, or replace the one with its identity. Raises apsw.Error."""
     table, columns, values = _row_of(record)
-    marks = ", ".join("?" * len(values))
-    sql = f"REPLACE INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608  # constants of this module
-    connection.execute(sql, values)
+    connection.execute(_sql(table, columns), values)
+
+
+def put_all(connection: apsw.Connection, records: Iterable[Record]) -> None:
+    """Put many records, in order among those of one table. Raises apsw.Error."""
+    of_table: dict[tuple[str, str], list[_Values]] = {}
+    for record in records:
+        table, columns, values = _row_of(record)
+        of_table.setdefault((table, columns), []).append(values)
+    for (table, columns), many in of_table.items():
+        connection.executemany(_sql(table, columns), many)
+
+
+@functools.cache
+def _sql(table: str, columns: str) -> str:
+    marks = ", ".join("?" * (columns.count(",") + 1))
+    return f"REPLACE INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608  # constants of this module
 
 
 def _row_of(record: Record) -> tuple[str, str, _Values]:  # noqa: PLR0911 - one for each table

@@ -6,20 +6,24 @@ The checkpoint is put after every tile of its tree, so a reader of the checkpoin
 from __future__ import annotations
 
 import itertools
+from collections import deque
+from dataclasses import replace
 from typing import Final
 
 from hashpact.domain.kinds import KINDS
 from hashpact.domain.kinds.conduct.filed import Filed
 from hashpact.domain.pinned import PinnedLog
 from hashpact.domain.ports import Log, Publication
+from hashpact.domain.state import KeptCheckpoint
 from hashpact.errors import CorruptError, NotFoundError, ProofError
 from hashpact.log import tiles, tree
 from hashpact.log.checkpoint import Checkpoint
+from hashpact.log.note import verifier_key
+from hashpact.log.policy import KnownLog, WitnessPolicy
 from hashpact.log.tiles import Tile
 from hashpact.service.integrity import LogKeys
 from hashpact.service.prove import tile_of
 
-CHECKPOINT: Final = "checkpoint"
 _PUBLIC: Final = {name: kind for name, kind in KINDS.items() if kind.published and issubclass(kind, Filed)}
 """The kinds of filings whose documents are for everybody."""
 _CHUNK: Final = 500
@@ -28,18 +32,23 @@ _RECOVER: Final = "; restore a copy of the ledger that is no older (docs/operati
 
 
 class Publisher:
-    """Brings the published files level with the newest signed checkpoint. Any process of the machine may."""
+    """Brings published files level with the newest signed checkpoint. Any process of the machine may.
 
-    def __init__(self, log: Log, origin: str, publication: Publication) -> None:
+    ``place`` is what its errors call the files.
+    """
+
+    def __init__(self, log: Log, origin: str, publication: Publication, place: str = "log") -> None:
         self._log = log
         self._origin = origin
         self._keys = LogKeys(log)
         self._publication = publication
+        self._place = place
         self._whole = False
-        self._shown = b""
         self._filed = 0
         # The last partial bundle that this process has published: its path and bytes.
         self._bundle = ("", 0)
+        # Full tiles whose partial ones have not been removed yet, the oldest first.
+        self._full: deque[str] = deque()
 
     def check(self) -> None:
         """Raise CorruptError unless the ledger holds the published log, and at least as much of it.
@@ -47,33 +56,60 @@ class Publisher:
         This recognises a ledger from an old backup: others have seen more of the log, and appending to
         less would give the same indexes to other statements.
         """
-        published = self._published()
+        published, _ = self._published()
         if published is not None:
-            check_reaches(self._log, published, "the published checkpoint (log/checkpoint)")
+            check_reaches(self._log, published, f"the published checkpoint ({self._place}/checkpoint)")
 
     def publish(self) -> int:
         """Publish the newest signed checkpoint and the missing tiles; returns the published size.
 
+        A checkpoint of the same size takes the place of the published one if its cosignatures are others.
         The first time it looks for every tile, because a restored home has only the checkpoint. Raises
         CorruptError if what is published is not the beginning of the log, and then puts nothing.
         """
+        while self._full and self._publication.retire(self._full[0]):
+            self._full.popleft()
+        done, note = self._done()
         newest = self._log.checkpoints.newest()
-        done = self._done()
-        if newest is None or (self._whole and (newest.size < done or newest.note == self._shown)):
+        if newest is None or (self._whole and not _is_newer(newest, done, note)):
             return done
         with self._publication.alone():
             self.check()
-            done = self._done()
+            # Read again: another process may have published a newer one until now.
+            done, note = self._done()
+            newest = self._log.checkpoints.newest() or newest
             size = max(newest.size, done)
             since = done if self._whole else 0
             for tile in itertools.chain(tiles.tiles(size, since), tiles.entries(size, since)):
                 if self._whole or not self._publication.has(tile.path):
                     self._put(tile, done)
+                if tile.width == tiles.WIDTH:
+                    self._full.append(tile.path)
             self._put_documents()
-            if newest.size >= done and newest.note != self._publication.checkpoint():
-                self._publication.put(CHECKPOINT, newest.note)
-            self._whole, self._shown = True, newest.note
+            self._put_governance()
+            if _is_newer(newest, done, note):
+                self._publication.put(tiles.CHECKPOINT, newest.note)
+            self._whole = True
         return size
+
+    def _put_governance(self) -> None:
+        """Publish by what the log is recognised: leaf 0, the keys that sign it now, and its witnesses."""
+        with self._log.snapshot() as view:
+            charter = view.charter()
+        genesis = next(self._log.leaves(0, 1), None)
+        if charter is None or genesis is None:  # pragma: no cover  # a signed log has both
+            return
+        keys = "".join(f"{verifier_key(self._origin, public)}\n" for public in charter.log_keys)
+        policy = WitnessPolicy.threshold(charter.witnesses, charter.witness_quorum)
+        logs = tuple(KnownLog(self._origin, public) for public in charter.log_keys)
+        wanted = {
+            tiles.GENESIS: genesis.data,
+            tiles.LOG_KEYS: keys.encode(),
+            tiles.POLICY: replace(policy, logs=logs).data(),
+        }
+        for path, data in wanted.items():
+            if self._publication.read(path) != data:
+                self._publication.put(path, data)
 
     def _put_documents(self) -> None:
         """Publish the documents that are for everybody: label texts, methods statements, procedures.
@@ -116,19 +152,25 @@ class Publisher:
         if tile.level is None:
             self._bundle = (tile.path, len(data))
 
-    def _done(self) -> int:
-        published = self._published()
-        return 0 if published is None else published.size
+    def _done(self) -> tuple[int, bytes]:
+        """The size of the published checkpoint, and its bytes."""
+        published, data = self._published()
+        return 0 if published is None else published.size, data
 
-    def _published(self) -> Checkpoint | None:
-        data = self._publication.checkpoint()
+    def _published(self) -> tuple[Checkpoint | None, bytes]:
+        data = self._publication.read(tiles.CHECKPOINT)
         if data is None:
-            return None
+            return None, b""
         try:
-            return PinnedLog(self._origin, self._keys()).read(data)
+            return PinnedLog(self._origin, self._keys()).read(data), data
         except ProofError as error:
-            msg = f"log/checkpoint is not a checkpoint of this log: {error}"
+            msg = f"{self._place}/checkpoint is not a checkpoint of this log: {error}"
             raise CorruptError(msg) from error
+
+
+def _is_newer(newest: KeptCheckpoint, done: int, note: bytes) -> bool:
+    """Whether a kept checkpoint is to take the place of a published one of size ``done``."""
+    return newest.size > done or (newest.size == done and newest.note != note)
 
 
 def check_reaches(log: Log, known: Checkpoint, name: str) -> None:
