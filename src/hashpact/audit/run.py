@@ -143,7 +143,13 @@ def _index_findings(home: Home) -> Iterator[Finding]:
         yield Finding("index", None, f"the saved index cannot be used, a server makes it again: {error}")
 
 
-def audit(source: Source, known: AuditSettings, progress: Progress, also: Iterable[Finding] = ()) -> Report:
+def audit(
+    source: Source,
+    known: AuditSettings,
+    progress: Progress,
+    also: Iterable[Finding] = (),
+    watcher: AnswerAudit | None = None,
+) -> Report:
     """Audit a log, then keep its checkpoint if nothing is wrong, or else the evidence.
 
     Raises ConfigError if what is known cannot be read or the outcome cannot be written, and UnavailableError
