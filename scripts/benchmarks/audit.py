@@ -31,14 +31,17 @@ from benchmarks.report import print_json, print_table
 from benchmarks.submissions import MEMBER, REASON, author_of, fingerprints
 from benchmarks.tiled import TiledLog
 from benchmarks.watched import measured
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hashpact.audit import run
 from hashpact.audit.findings import Report
 from hashpact.audit.run import AuditSettings
 from hashpact.clock import unix_time
 from hashpact.demo.stage import clearinghouse
+from hashpact.domain import keys
 from hashpact.home.opening import open_home
 from hashpact.keys.passphrase import Passphrases
+from hashpact.keys.verifying import BatchVerifier, KeySignature
 from hashpact.member.clients import Client
 from hashpact.service.append import Appender
 
@@ -52,6 +55,7 @@ LONG: Final = (
 NEW: Final = 1_000
 GOAL: Final = 10_000_000
 CORES: Final = 2
+SIGNATURES: Final = 2048
 
 
 def fill(home: Path, client: Client, entries: int) -> None:
@@ -119,6 +123,27 @@ def long_rows(size: int) -> list[dict[str, Any]]:
     return rows
 
 
+def signatures() -> list[dict[str, Any]]:
+    """What a signature of one key takes, one by one and in a batch."""
+    key = Ed25519PrivateKey.generate()
+    public = key.public_key().public_bytes_raw()
+    messages = [number.to_bytes(512) for number in range(SIGNATURES)]
+    some = [KeySignature(public, key.sign(message), message) for message in messages]
+    batch = BatchVerifier()
+    batch.verify(some)  # makes the key's table
+
+    def one_by_one() -> None:
+        for one in some:
+            keys.verify(*one)
+
+    rows = []
+    for how, verify in (("one by one", one_by_one), ("in a batch", lambda: batch.verify(some))):
+        start = time.process_time()
+        verify()
+        rows.append({"signatures": how, "cpu_us": (time.process_time() - start) / SIGNATURES * 1e6})
+    return rows
+
+
 def promises(rows: list[dict[str, Any]]) -> list[Promise]:
     """What the long log says about 1e7 leaves."""
     small, large, _, following = rows
@@ -153,12 +178,13 @@ def main() -> int:
         report = measure(options.entries)
     rows = long_rows(options.size)
     held = promises(rows)
-    report |= {"long": rows, "promises": [one.row() for one in held]}
+    report |= {"long": rows, "signatures": signatures(), "promises": [one.row() for one in held]}
     if options.json:
         print_json(report)
     else:
         print_table("Audits of one log", report["rows"], NOTES)
         print_table("A long log of tiles", rows, LONG)
+        print_table("Signatures of one key", report["signatures"])
         print_table("Promises", report["promises"])
     return int(options.check and not all(one.kept for one in held))
 

@@ -38,15 +38,20 @@ _CHOICES: Final = {
 """The values of hashpact.toml that are one of a few words."""
 _OVERRIDDEN: Final = ("listen", "address", "health", "metrics", "tiles", "publish", "traces", *_CHOICES)
 """Values of hashpact.toml that the environment overrides."""
+MLDSA_KEY: Final = "mldsa_key"
 _HOME_KEYS: Final = frozenset({"origin", "quorum", "witness", "mirror", "workers", *_OVERRIDDEN})
 
 
 @dataclass(frozen=True, slots=True)
 class WitnessAt:
-    """A witness or mirror that the log asks to cosign, and its submission prefix, an http or https URL."""
+    """A witness or mirror that the log asks to cosign, and its submission prefix, an http or https URL.
+
+    ``also`` is its ML-DSA-44 key, whose cosignatures are taken too.
+    """
 
     witness: Witness
     url: str
+    also: Witness | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +192,7 @@ class HomeConfig:
             f"{workers}  # processes that answer members; else one for each processor\n"
             + (f"quorum = {self.quorum}  # so many witnesses must cosign\n" if self.cosigners else "")
             + "".join(
-                f'\n[[{name}]]\nkey = "{one.witness.key}"\nurl = "{one.url}"\n'
+                f'\n[[{name}]]\nkey = "{one.witness.key}"\nurl = "{one.url}"\n{mldsa_line(one.also)}'
                 for name, several in (("witness", self.witnesses), ("mirror", self.mirrors))
                 for one in several
             )
@@ -272,44 +277,6 @@ class ProfileConfig:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class WitnessConfig:
-    """What a witness needs to know: its name and key, where it listens, each log's origin and key."""
-
-    witness: Witness
-    listen: str
-    logs: tuple[tuple[str, bytes], ...]
-
-    def __post_init__(self) -> None:
-        """Refuse an address without host or port, with ConfigError."""
-        split_address("listen", self.listen)
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """The file's values. Raises ConfigError."""
-        known = {"key", "listen", "logs"}
-        values = checked_values(
-            "witness.toml", load_table("witness.toml", text), known, known, lists={"logs"}
-        )
-        logs = tuple(log_key("witness.toml: logs", key) for key in values.pop("logs"))
-        return cls(_witness("witness.toml", str(values["key"])), str(values["listen"]), logs)
-
-    @property
-    def key(self) -> str:
-        """The verifier key by which logs and their readers know it."""
-        return self.witness.key
-
-    def to_toml(self) -> str:
-        """The file's text."""
-        logs = "".join(f'  "{note.verifier_key(origin, public)}",\n' for origin, public in self.logs)
-        return (
-            "# A witness. It cosigns the checkpoints of the logs below, and of no others.\n"
-            f'key = "{self.key}"  # the public half of witness.key, with its name; do not change\n'
-            f'listen = "{self.listen}"  # where it binds; put a proxy with TLS before it\n'
-            f"logs = [  # the verifier key of each log; several while a log changes its key\n{logs}]\n"
-        )
-
-
 def log_key(where: str, text: str) -> tuple[str, bytes]:
     """Origin and public key of a log's verifier key. Raises ConfigError, saying where."""
     name, kind, public = _verifier_key(where, text)
@@ -338,6 +305,11 @@ def _hash(field: str, text: str) -> bytes:
         raise ConfigError(msg, field=field) from error
 
 
+def mldsa_line(also: Witness | None) -> str:
+    """The line of an ML-DSA-44 key."""
+    return "" if also is None else f'{MLDSA_KEY} = "{also.key}"\n'
+
+
 def _name(witness: Witness) -> str:
     return witness.name
 
@@ -354,16 +326,28 @@ def _cosigners(name: str, tables: object) -> tuple[WitnessAt, ...]:
         raise ConfigError(msg, field=name)
     found = []
     for table in tables:
-        values = checked_values(where, table, {"key", "url"}, {"key", "url"})
-        witness = _witness(where, str(values["key"]))
+        values = checked_values(where, table, {"key", "url", MLDSA_KEY}, {"key", "url"})
+        witness = witness_key(where, str(values["key"]))
         if not URL.fullmatch(str(values["url"])):
             msg = f"{where}: url is like https://witness.example/prefix, not {values['url']!r}"
             raise ConfigError(msg, field="url")
-        found.append(WitnessAt(witness, str(values["url"])))
+        found.append(WitnessAt(witness, str(values["url"]), mldsa_key(where, values, witness)))
     return tuple(found)
 
 
-def _witness(where: str, text: str) -> Witness:
+def mldsa_key(where: str, values: Mapping[str, object], witness: Witness) -> Witness | None:
+    """The ML-DSA-44 key of a witness, if there is one. Raises ConfigError, saying where."""
+    if MLDSA_KEY not in values:
+        return None
+    also = witness_key(where, str(values[MLDSA_KEY]))
+    if (also.name, also.kind) != (witness.name, cosignature.MLDSA44):
+        msg = f"{where}: {MLDSA_KEY} is not an ML-DSA-44 key of {witness.name}"
+        raise ConfigError(msg, field=MLDSA_KEY)
+    return also
+
+
+def witness_key(where: str, text: str) -> Witness:
+    """The witness of a verifier key. Raises ConfigError, saying where."""
     try:
         witness = Witness.parse(text)
         if witness.kind == cosignature.ED25519:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from builders import Identity
 
-from hashpact.config import DEFAULT_LISTEN, HomeConfig, ProfileConfig, WitnessAt, WitnessConfig, log_key
+from hashpact.config import DEFAULT_LISTEN, HomeConfig, ProfileConfig, WitnessAt, log_key
 from hashpact.errors import ConfigError
 from hashpact.log import cosignature, note
 from hashpact.log.cosignature import Witness
@@ -206,6 +206,11 @@ TABLE = f'[[witness]]\nkey = "{NORTH}"\nurl = "https://w.example"\n'
             TABLE.replace(NORTH, note.verifier_key("w", bytes(33), cosignature.ED25519)),
             "has 33 bytes, not 32",
         ),
+        (TABLE + f'mldsa_key = "{NORTH}"\n', "mldsa_key is not an ML-DSA-44 key of "),
+        (
+            TABLE + f'mldsa_key = "{note.verifier_key("other", bytes(1312), cosignature.MLDSA44)}"\n',
+            "mldsa_key is not an ML-DSA-44 key of ",
+        ),
     ],
 )
 def test_witnesses_that_cannot_be_meant_are_refused(text: str, said: str) -> None:
@@ -256,30 +261,6 @@ def test_a_checkpoint_has_room_for_fifteen_witnesses() -> None:
     assert HomeConfig("t", witnesses=many[:15], quorum=15).quorum == 15
     with pytest.raises(ConfigError, match="15 witnesses at most"):
         HomeConfig("t", witnesses=many, quorum=1)
-
-
-def test_what_a_witness_writes_it_reads() -> None:
-    logs = tuple((origin, Identity.of(key).public) for origin, key in (("t", "a"), ("t", "b"), ("u", "c")))
-    witness = WITNESSES[0].witness
-    for config in (WitnessConfig(witness, "[::1]:0", logs), WitnessConfig(witness, "a:1", ())):
-        assert WitnessConfig.parse(config.to_toml()) == config
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ('key = "w"\nlisten = "a:1"', "logs is missing"),
-        ('key = "w"\nlisten = "a:1"\nlogs = []', "a verifier key is"),
-        (f'key = "{LOG}"\nlisten = "a:1"\nlogs = []', "is no key for cosignatures"),
-        (f'key = "{NORTH}"\nlisten = "a"\nlogs = []', "listen must be HOST:PORT"),
-        (f'key = "{NORTH}"\nlisten = "a:1"\nlogs = "x"', "logs must be a list of strings"),
-        (f'key = "{NORTH}"\nlisten = "a:1"\nlogs = ["x"]', "a verifier key is"),
-        (f'key = "{NORTH}"\nlisten = "a:1"\nlogs = ["{NORTH}"]', "not the Ed25519 key of a log"),
-    ],
-)
-def test_a_witness_that_cannot_be_meant_is_refused(text: str, said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
-        WitnessConfig.parse(text)
 
 
 def test_a_log_is_named_by_its_key() -> None:

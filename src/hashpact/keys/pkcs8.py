@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import padding, serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
@@ -100,6 +101,15 @@ def from_pem(data: bytes, file: str, passphrases: Passphrases) -> Ed25519Private
     key = _load(data, file, passphrases)
     if not isinstance(key, Ed25519PrivateKey):
         msg = f"{file} is not an Ed25519 key"
+        raise ConfigError(msg)
+    return key
+
+
+def mldsa_from_pem(data: bytes, file: str, passphrases: Passphrases) -> MLDSA44PrivateKey:
+    """The key of a file, an ML-DSA-44 key. Raises ConfigError as `decrypt`, and for any other key."""
+    key = _load(data, file, passphrases)
+    if not isinstance(key, MLDSA44PrivateKey):
+        msg = f"{file} is not an ML-DSA-44 key"
         raise ConfigError(msg)
     return key
 

@@ -68,15 +68,19 @@ def _unheard(_witness: str, _time: int) -> None:
 
 @dataclass
 class WitnessLink:
-    """One witness of a log, and the size that it reported last."""
+    """One witness of a log, and the size that it reported last.
+
+    ``also`` is another key of it, whose cosignature is taken if it is there.
+    """
 
     witness: Witness
     post: Post = field(repr=False)
     size: int = 0
     heard: Heard = field(default=_unheard, repr=False)
+    also: Witness | None = None
 
     def cosign(self, signed: checkpoint.SignedCheckpoint, consistency: Consistency) -> bytes:
-        """Its cosignature line, verified.
+        """Its cosignature line, verified, and that of its other key if it gave one.
 
         Raises UnavailableError if it gives none, ConflictError if it has cosigned a larger size of the log.
         """
@@ -114,20 +118,20 @@ class WitnessLink:
             raise ConflictError(msg, size=str(known))
 
     def verified(self, signed: checkpoint.SignedCheckpoint, lines: bytes) -> bytes:
-        """The line of this witness among those it answered with; the others are not verified."""
+        """The lines of this witness among those it answered with; the others are not verified."""
         try:
             opened = note.parse(note.join(signed.note.text, [lines]), checkpoint.MAX_SIZE)
-            for line in opened.signatures:
-                alone = note.Note(signed.note.text, (line,))
-                time = cosignature.verify(alone, self.witness, keys.verify)
-                if time is not None:
-                    self.heard(self.witness.name, time)
-                    return line.line()
+            own = _line(opened, self.witness)
+            other = None if self.also is None else _line(opened, self.also)
         except (MalformedError, BadSignatureError) as error:
             msg = f"{self.witness.name} answered with no cosignature of its own: {error}"
             raise UnavailableError(msg) from error
-        msg = f"{self.witness.name} answered with no cosignature of its own"
-        raise UnavailableError(msg)
+        if own is None:
+            msg = f"{self.witness.name} answered with no cosignature of its own"
+            raise UnavailableError(msg)
+        line, time = own
+        self.heard(self.witness.name, time)
+        return line if other is None else line + other[0]
 
     def _read_size(self, body: bytes) -> int:
         try:
@@ -135,6 +139,15 @@ class WitnessLink:
         except MalformedError as error:
             msg = f"{self.witness.name} answered with a malformed size"
             raise UnavailableError(msg) from error
+
+
+def _line(opened: note.Note, witness: Witness) -> tuple[bytes, int] | None:
+    """The first line of that witness's key, and its time. Raises BadSignatureError."""
+    for line in opened.signatures:
+        time = cosignature.verify(note.Note(opened.text, (line,)), witness, keys.verify)
+        if time is not None:
+            return line.line(), time
+    return None
 
 
 class Quorum:

@@ -40,13 +40,15 @@ async def open_log(home: Home, log: FilteringBoundLogger) -> AsyncIterator[None]
 def quorum_of(home: Home, clock: CheckedClock) -> Quorum | None:
     """Who cosigns the log's checkpoints, if anybody is to; the clock learns of their times."""
     links = [
-        WitnessLink(one.witness, WitnessClient(one.url), heard=clock.heard) for one in home.config.witnesses
+        WitnessLink(one.witness, WitnessClient(one.url), heard=clock.heard, also=one.also)
+        for one in home.config.witnesses
     ]
     links += [
         MirrorLink(
             one.witness,
             WitnessClient(one.url),
             heard=clock.heard,
+            also=one.also,
             upload=UploadClient(one.url),
             contents=Contents.of(home.ledger),
         )

@@ -30,16 +30,20 @@ from hashpact.log.witnessing import AddCheckpoint
 
 @dataclass(frozen=True, slots=True)
 class Cosigner:
-    """A witness. ``logs`` are the public keys of each log by its origin. Any thread may call it."""
+    """A witness. ``logs`` are the public keys of each log by its origin. Any thread may call it.
+
+    ``also`` is another key by which it cosigns, with what signs.
+    """
 
     witness: Witness
     signer: Signer = field(repr=False)
     logs: Mapping[str, tuple[bytes, ...]]
     cosigned: Cosigned
     clock: Clock
+    also: tuple[Witness, Signer] | None = field(default=None, repr=False)
 
     def add(self, body: bytes) -> bytes:
-        """The cosignature line for the checkpoint in a request.
+        """The cosignature lines for the checkpoint in a request, one for each key.
 
         Raises MalformedError, InvalidInputError if the old size is larger than the checkpoint's,
         NotFoundError for a log that is not known, BadSignatureError if none of its keys signed, ProofError
@@ -63,7 +67,9 @@ class Cosigner:
             self._check(request, checkpoint.parse(last.note).checkpoint, last.note, body)
         if last is None or last.size < stated.size:
             self.cosigned.advance(stated.origin, last, KeptCheckpoint(stated.size, request.signed.data))
-        return cosignature.sign(request.signed.note.text, self.witness, self.clock(), self.signer.sign)
+        pairs = [(self.witness, self.signer), *([] if self.also is None else [self.also])]
+        text, time = request.signed.note.text, self.clock()
+        return b"".join(cosignature.sign(text, named, time, signer.sign) for named, signer in pairs)
 
     def _check(self, request: AddCheckpoint, known: Checkpoint, cosigned: bytes, body: bytes) -> None:
         """Rules 2 and 3, against what was cosigned last."""

@@ -118,12 +118,14 @@ def test_a_long_stream_of_every_kind() -> None:
 
 def test_records_are_staged_and_keys_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folding, "STAGED", 16)
+    monkeypatch.setattr(folding, "REQUESTS", 32)
     monkeypatch.setattr(folding, "KNOWN", 2)
     _, leaves = spoken(ordinary(4, turn) for turn in range(120))
     with scratch() as fold:
         for start in range(0, len(leaves), 10):
             advance(fold, leaves[start : start + 10])
-            assert len(fold.file.state.requests) < 16
+            assert len(fold.file.state.filed) < 16
+            assert len(fold.file.state.requests) < 32 + 16
             assert len(fold.known) <= 2
         check(fold, replay(leaves), leaves)
 

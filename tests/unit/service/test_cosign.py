@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+from builders import NOW
+from cryptography.hazmat.primitives.asymmetric import mldsa
 from witnesses import SIZE, TRUE, Desk
 
 from hashpact.domain import keys
 from hashpact.errors import ConflictError, CorruptError, DeadlineError, UnavailableError
 from hashpact.log import checkpoint, cosignature, witnessing
+from hashpact.log.cosignature import Witness
 from hashpact.service.cosign import Quorum, Reply, WitnessLink
 
 
@@ -188,3 +191,25 @@ def test_one_that_another_process_has_cosign_more_between_all_tries_is_ahead(des
     with pytest.raises(ConflictError) as caught:
         link.cosign(checkpoint.parse(TRUE.signed(9)), lambda _old: ())
     assert caught.value.details == {"size": "12"}
+
+
+def test_a_cosignature_by_the_other_key_of_a_witness_is_taken_too(desks: list[Desk]) -> None:
+    asked, other = desks[0].asked, mldsa.MLDSA44PrivateKey.from_seed_bytes(bytes(32))
+    also = Witness(asked.witness.name, other.public_key().public_bytes_raw(), cosignature.MLDSA44)
+    signed = checkpoint.parse(TRUE.signed(9))
+
+    def asking(sign: Callable[[bytes], bytes], also: Witness | None = also) -> bytes:
+        def post(body: bytes) -> Reply:
+            reply = asked.post(body)
+            if reply.status != 200:
+                return reply
+            line = cosignature.sign(signed.note.text, mine, NOW, sign)
+            return Reply(reply.status, reply.body + line)
+
+        return WitnessLink(asked.witness, post, also=also).cosign(signed, lambda old: TRUE.proof(old, 9))
+
+    mine = also
+    assert asking(other.sign).count(b"\n") == 2
+    assert asking(other.sign, None).count(b"\n") == 1
+    with pytest.raises(UnavailableError, match="no cosignature of its own"):
+        asking(lambda _data: bytes(2420))

@@ -10,8 +10,10 @@ import pytest
 from builders import ORIGIN
 from witnesses import LOG, TRUE
 
+from hashpact.domain import keys
 from hashpact.errors import ConfigError
 from hashpact.keys.passphrase import Passphrases
+from hashpact.log import checkpoint, cosignature, note
 from hashpact.witness.directory import create_witness, open_witness
 from hashpact.witness.serving import serve_witness
 
@@ -30,8 +32,12 @@ def test_what_is_made_can_be_opened(tmp_path: Path) -> None:
         assert opened.config == config
         assert (config.witness.name, opened.logs) == (NAME, {ORIGIN: (LOG.public,)})
         assert opened.cosigned_last(ORIGIN) is None
-        line = opened.cosigner(Passphrases()).add(TRUE.request(0, 9))
-        assert line.startswith(f"\u2014 {NAME} ".encode())
+        lines = opened.cosigner(Passphrases()).add(TRUE.request(0, 9))
+        signed = note.parse(note.join(checkpoint.parse(TRUE.signed(9)).note.text, [lines]), 1 << 16)
+        assert config.also is not None
+        times = {cosignature.verify(signed, one, keys.verify) for one in (config.witness, config.also)}
+        assert len(times) == 1
+        assert None not in times
     with open_witness(tmp_path / "w") as opened:
         last = opened.cosigned_last(ORIGIN)
     assert last is not None
@@ -93,3 +99,22 @@ def test_an_address_that_is_taken_is_told(tmp_path: Path) -> None:
         taken.listen()
         with pytest.raises(ConfigError, match="cannot listen on"):
             serve_witness(opened, f"127.0.0.1:{taken.getsockname()[1]}", lambda _address: None)
+
+
+def test_another_or_no_mldsa_key_is_refused(tmp_path: Path) -> None:
+    make(tmp_path / "w")
+    make(tmp_path / "other")
+    with open_witness(tmp_path / "w") as opened:
+        (tmp_path / "other" / "witness-mldsa.key").replace(opened.paths.mldsa_key)
+        with pytest.raises(ConfigError, match=r"witness-mldsa.key is not the key that witness.toml names"):
+            opened.cosigner(Passphrases())
+        (tmp_path / "other" / "witness.key").replace(opened.paths.mldsa_key)
+        with pytest.raises(ConfigError, match="is not an ML-DSA-44 key"):
+            opened.cosigner(Passphrases())
+    # A witness from before it had one goes on with the other key alone.
+    make(tmp_path / "old")
+    config = tmp_path / "old" / "witness.toml"
+    lines = config.read_text().splitlines(keepends=True)
+    config.write_text("".join(line for line in lines if not line.startswith("mldsa_key")))
+    with open_witness(tmp_path / "old") as opened:
+        assert opened.cosigner(Passphrases()).add(TRUE.request(0, 9)).count(b"\n") == 1

@@ -28,6 +28,8 @@ from hashpact.storage.derived.guarded import StateFileError
 
 STAGED: Final = 16_384
 """Leaves whose records are in memory before they are staged in the file: some 20 MB."""
+REQUESTS: Final = 500_000
+"""Request ids that are in memory before they are staged: some 100 MB."""
 KNOWN: Final = 1024
 """Keys that are remembered as those that sign now."""
 
@@ -88,7 +90,7 @@ class Fold:
         self.file.head = Head(index + 1, edge)
         self.counts["malformed" if found.statement is None else found.statement.body.kind] += 1
         if (index + 1) % STAGED == 0:
-            self.file.flush()
+            self.file.flush(requests=len(self.file.state.requests) >= REQUESTS)
         return folded
 
     def _judged(

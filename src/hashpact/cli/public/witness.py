@@ -48,22 +48,33 @@ def witness() -> None:
 def new(  # noqa: PLR0913 - an argument for each option
     directory: Path, name: str, logs: tuple[str, ...], listen: str, *, unencrypted: bool, as_json: bool
 ) -> None:
-    """Make a witness: its key, its configuration, and the record of what it has cosigned."""
+    """Make a witness: its keys, its configuration, and the record of what it has cosigned."""
     from hashpact.witness.directory import create_witness  # noqa: PLC0415 - late: help does without it
 
     keys = tuple(log_key("--log", text) for text in logs)
     passphrase = passphrases().for_new_keys(unencrypted=unencrypted)
-    key = create_witness(directory, name, listen, keys, passphrase).key
+    made = create_witness(directory, name, listen, keys, passphrase)
+    also = None if made.also is None else made.also.key
     if as_json:
-        emit({"witness": str(directory), "name": name, "key": key, "listen": listen, "logs": list(logs)})
+        emit(
+            {
+                "witness": str(directory),
+                "name": name,
+                "key": made.key,
+                "mldsa_key": also,
+                "listen": listen,
+                "logs": list(logs),
+            }
+        )
         return
     click.echo(f"made {one_line(str(directory))}, the witness {name}")
-    click.echo(f"key {key}")
+    click.echo(f"key {made.key}")
+    click.echo(f"mldsa_key {also}")
     click.echo("\nNext:")
     if not logs:
         click.echo(f"- Add the keys of logs to {one_line(str(directory / 'witness.toml'))}.")
     click.echo(f"- hashpact witness serve {one_line(str(directory))}")
-    click.echo("- Give the key, and the URL at which you serve it, to the operators of the logs.")
+    click.echo("- Give the keys, and the URL at which you serve it, to the operators of the logs.")
 
 
 @witness.command(epilog=example("hashpact witness serve /srv/witness"))

@@ -95,13 +95,17 @@ class LayeredState(State):
         if not isinstance(record, RecentTimes):  # of those only the last counts
             self._put.append(record)
 
-    def drain(self) -> Drained:
-        """What was put since, which is now to be put below. Until then nothing else may be asked."""
+    def drain(self, *, requests: bool = True) -> Drained:
+        """What was put since, which is now to be put below. Until then nothing else may be asked.
+
+        Without ``requests`` these stay here.
+        """
         times = (self.recent,) if self.recent.signers else ()
-        requests = sorted((*said, index) for said, index in self.requests.items())
-        drained = Drained((*self._put, *times), tuple(requests))
+        said = sorted((*one, index) for one, index in self.requests.items()) if requests else []
+        drained = Drained((*self._put, *times), tuple(said))
         for held in (self.entries, self.stances, self.filed, self.filed_about, self.filed_last):
             held.clear()
-        self.requests.clear()
+        if requests:
+            self.requests.clear()
         self._put.clear()
         return drained

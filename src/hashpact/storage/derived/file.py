@@ -74,7 +74,7 @@ class DerivedFile:
     def create(cls, path: Path, *, scratch: bool = False) -> Self:
         """A new file of an empty log, readable by its owner only. Raises ConfigError if it cannot be made.
 
-        A ``scratch`` file is for one run: it is not made durable, and nothing in it can be rolled back.
+        A ``scratch`` file is for one run: it is not durable, has no checksums, and cannot be rolled back.
         """
         try:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
@@ -82,9 +82,10 @@ class DerivedFile:
             msg = f"cannot create {path}: {exc.strerror}"
             raise ConfigError(msg) from exc
         try:
-            connection = connect(path, _WAIT, vfs=summing())
+            connection = connect(path, _WAIT, vfs=None if scratch else summing())
             try:
-                connection.reserve_bytes(reserve=SUM_SIZE)
+                if not scratch:
+                    connection.reserve_bytes(reserve=SUM_SIZE)
                 run(connection, _TUNING)
                 run(connection, _SCRATCH if scratch else "PRAGMA journal_mode = WAL")
                 run(connection, f"BEGIN; {_TABLES} COMMIT")
@@ -125,9 +126,12 @@ class DerivedFile:
         ((size, edge),) = self._run("SELECT size, edge FROM head")
         self.head = Head(size, rows.hashes(edge))
 
-    def flush(self) -> None:
-        """Stage what was put, and the head, for the next `commit`."""
-        drained = self.state.drain()
+    def flush(self, *, requests: bool = True) -> None:
+        """Stage what was put, and the head, for the next `commit`; without ``requests`` these stay in memory.
+
+        They are random, so to stage some of them writes pages all over their table: best are many at a time.
+        """
+        drained = self.state.drain(requests=requests)
         with self._writing():
             rows.put_all(self._connection, drained.records)
             self._connection.executemany(
@@ -185,6 +189,11 @@ class DerivedFile:
         """How many records of one kind were flushed."""
         (table,) = (name for each, name, *_ in STATE if each is kind)
         return int(self._run(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608  # a constant
+
+    def entries_end(self) -> int:
+        """One more than the index of the last entry that was flushed, 0 if there is none."""
+        last = self._run("SELECT max(idx) FROM entries")[0][0]
+        return 0 if last is None else int(last) + 1
 
     def close(self) -> None:
         """Close the file; what is not committed is forgotten."""
