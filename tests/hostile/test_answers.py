@@ -189,8 +189,8 @@ def relabelled(answer: Answer) -> Answer:
 
 
 def twice(answer: Answer) -> Answer:
-    """With one match two times."""
-    return replace(answer, matches=(*answer.matches, *answer.matches))
+    """With each match two times."""
+    return replace(answer, matches=2 * answer.matches)
 
 
 def cut(answer: Answer) -> Answer:
@@ -251,18 +251,6 @@ async def test_a_limit_and_a_filter_excuse_no_more_than_they_leave_out(
     assert {one.index for one in none} == {nearest, middle, far}
 
 
-def another_request(request: bytes, answer: bytes, position: int) -> tuple[bytes, bytes, int]:
-    return request + b"\x00", answer, position
-
-
-def another_answer(request: bytes, answer: bytes, position: int) -> tuple[bytes, bytes, int]:
-    return request, answer + b"\x00", position
-
-
-def another_position(request: bytes, answer: bytes, position: int) -> tuple[bytes, bytes, int]:
-    return request, answer, position - 1
-
-
 def attested_by(house: Clearinghouse, kind: type[Attester]) -> Attester:
     """An attester of another class, with the right key."""
     honest = attester_of(house)
@@ -273,9 +261,9 @@ def attested_by(house: Clearinghouse, kind: type[Attester]) -> Attester:
 @pytest.mark.parametrize(
     ("lie", "says"),
     [
-        ({"change": staticmethod(another_request)}, "of another request"),
-        ({"change": staticmethod(another_answer)}, "of another answer"),
-        ({"change": staticmethod(another_position)}, "is attested"),
+        ({"change": staticmethod(lambda request, *rest: (request + b"0", *rest))}, "of another request"),
+        ({"change": staticmethod(lambda one, two, at: (one, two + b"0", at))}, "of another answer"),
+        ({"change": staticmethod(lambda one, two, at: (one, two, at - 1))}, "is attested"),
         ({"after": staticmethod(lambda note: note.replace(b"\nlog ", b"\nlog x"))}, "an attestation of"),
         ({"after": staticmethod(lambda note: note.replace(b"time 1", b"time 2"))}, "forged or altered"),
         ({"after": staticmethod(lambda _: b"")}, "note: want 1 to 2048 bytes"),

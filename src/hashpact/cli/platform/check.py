@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from hashpact.cli import exits
+from hashpact.cli.accountable import Accountable, accountable_options
 from hashpact.cli.options import Connect, client_options, example, json_option
 from hashpact.cli.output import complain, emit, one_line, rfc3339, show_table, with_progress
-from hashpact.cli.platform.accountable import Accountable, accountable_options
 from hashpact.cli.platform.content import TYPE_CHOICE, limits_of, show_unread, show_warnings
 from hashpact.cli.platform.partial import PartialCheck
 from hashpact.cli.platform.pieces import STDIN
