@@ -234,7 +234,7 @@ class Operations:
             result = yield make()
         if not self.profile.followed:
             yield from self._follow()
-            if self.profile.log != known:
+            if replace(self.profile.log, attestation_keys=known.attestation_keys) != known:
                 result = yield make()
         return result
 
