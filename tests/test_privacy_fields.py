@@ -33,8 +33,8 @@ NUMBERS = {
     *("tally-step", "threshold", "to", "version", "witness-quorum"),
 }
 HASHES = {
-    *("document", "item", "log-key", "minutes", "old", "procedure", "public", "serial", "target", "texts"),
-    "words",
+    *("attestation-key", "document", "item", "log-key", "minutes", "old", "procedure", "public", "serial"),
+    *("target", "texts", "words"),
 }
 KEYS = {"admin", "witness"}
 PAIRS = {"private-quota-of", "rate", "rate-of", "action", "allow", "clock", "count", "priority"}
@@ -42,6 +42,7 @@ FREE_TEXTS = {"address", "reference", "explanation"}
 """The only free texts there are; they stand in words, which the log only commits to."""
 
 BYTES = {
+    *("answer", "nonce", "note", "request"),
     *("certificate", "certificate_request", "checkpoint", "data", "digest", "document", "documents"),
     *("enrolled_by", "id", "key", "leaf_hash", "private", "proof", "proposals", "public_key"),
     *("revoked_by", "root_hash", "rotated_by", "serial", "statement", "statements", "texts", "value"),

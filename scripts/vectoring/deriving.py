@@ -51,6 +51,11 @@ def _governance(charter: Charter) -> dict[str, Any]:
         "log_keys": [public.hex() for public in charter.log_keys],
         "witnesses": [witness.key for witness in charter.witnesses],
         "witness_quorum": charter.witness_quorum,
+        **(
+            {"attestation_keys": attesting}
+            if (attesting := [one.hex() for one in charter.attestation_keys])
+            else {}
+        ),
     }
 
 

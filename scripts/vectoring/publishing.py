@@ -10,6 +10,7 @@ from hashpact.domain.rules.replay import replay
 from hashpact.errors import HashpactError
 from vectoring import (
     appealing,
+    attesting,
     deriving,
     enrolling,
     entries,
@@ -31,6 +32,7 @@ GROUPS: Final = (
     founding.roots,
     founding.policies,
     witnessing.witnesses,
+    attesting.attestations,
     enrolling.members,
     enrolling.keys,
     enrolling.requests,

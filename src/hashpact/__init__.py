@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hashpact.domain.attestation import Attestation, AttestedAnswer
     from hashpact.domain.checks import Answer, Filter, Match, NearEntry, Query, Unchecked
     from hashpact.domain.conduct.answers import (
         AppealDetail,
@@ -67,6 +68,8 @@ if TYPE_CHECKING:
     from hashpact.member.checking.results import CheckResult
     from hashpact.member.clients import Client
     from hashpact.member.profile import Profile, ProfileWarning
+    from hashpact.member.trusting.answers import AnswerStore
+    from hashpact.member.trusting.proving import ProvedEntry
 
     __version__: str
     """The version of the package that is installed."""
@@ -76,8 +79,11 @@ __all__ = [
     "TYPES",
     "AlreadySharedError",
     "Answer",
+    "AnswerStore",
     "AppealDetail",
     "AsyncClient",
+    "Attestation",
+    "AttestedAnswer",
     "Author",
     "BadSignatureError",
     "Basis",
@@ -129,6 +135,7 @@ __all__ = [
     "Profile",
     "ProfileWarning",
     "ProofError",
+    "ProvedEntry",
     "Query",
     "QuorumError",
     "Reason",
@@ -157,6 +164,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "hashpact.domain.attestation": ("AttestedAnswer", "Attestation"),
     "hashpact.domain.checks": ("Answer", "Filter", "Match", "NearEntry", "Query", "Unchecked"),
     "hashpact.domain.conduct.answers": (
         *("AppealDetail", "ContactDetail", "FiledDetail", "MattersRequest", "NoticeChange", "NoticeDetail"),
@@ -178,6 +186,8 @@ _HOMES = {
     "hashpact.member.checking.results": ("CheckResult",),
     "hashpact.member.clients": ("Client",),
     "hashpact.member.profile": ("Profile", "ProfileWarning"),
+    "hashpact.member.trusting.answers": ("AnswerStore",),
+    "hashpact.member.trusting.proving": ("ProvedEntry",),
 }
 """Where each public name is defined; those of errors end in Error."""
 

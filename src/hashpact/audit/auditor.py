@@ -27,7 +27,6 @@ earlier one has saved there. The audit stops at a log with too many faults.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import Final
 
@@ -35,7 +34,6 @@ from hashpact.audit.deriving.fold import Fold, Folded, scratch
 from hashpact.audit.deriving.ordered import judged_leaves
 from hashpact.audit.deriving.rows import first_leaf
 from hashpact.audit.findings import MAX_FINDINGS, Finding, Progress, Report
-from hashpact.audit.held import HeldLog, HeldWatch
 from hashpact.audit.private import GivenEntries, GivenEntry, LeafHashes, wrong_parts
 from hashpact.audit.records import Difference, Requested, differences, entry_of, unlike
 from hashpact.audit.source import ReportedLeaf, Source, wrong_document
@@ -386,13 +384,9 @@ def audit_whole(  # noqa: PLR0913  # as the Auditor
     audited: bytes | None = None,
     max_age: int | None = None,
     demands: WitnessPolicy | None = None,
-    held: HeldLog | None = None,
 ) -> Report:
     """Audit a log from its first leaf. Raises as `Auditor.run`, and UnavailableError as `scratch`."""
     with scratch() as fold:
-        watch = HeldWatch(held or HeldLog(), fold)
-        report = Auditor(
-            source, clock, progress, fold, genesis=genesis, audited=audited, max_age=max_age, demands=demands,
-            seen=watch.see
-        ).run()  # fmt: skip
-        return replace(report, findings=(*report.findings, *watch.findings(report)))
+        return Auditor(
+            source, clock, progress, fold, genesis=genesis, audited=audited, max_age=max_age, demands=demands
+        ).run()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from hashpact.audit.private import GivenEntry
 from hashpact.audit.source import ReportedLeaf
-from hashpact.domain.messages import MAX_PAGE, EntriesRequest, LeavesRequest, PageRequest
+from hashpact.domain.messages import MAX_PAGE, EntriesRequest, LeafDetail, LeavesRequest, PageRequest
 from hashpact.domain.state import Entry, Head, Key, Member, Opinion, Record
 from hashpact.errors import ConfigError, CorruptError, InvalidInputError, MalformedError
 from hashpact.http.fetching import HttpFiles
@@ -97,15 +97,21 @@ def tile_source(place: str) -> Iterator[TileSource]:
 
 
 class ServerSource:
-    """A server as a source, through the connection of the member ``reader``."""
+    """A server as a source, through the connection of the member ``reader``.
+
+    If given, ``taken`` is called with each leaf that is read, with the private parts of entries.
+    """
 
     reports: Final[frozenset[type[Record]]] = frozenset({Member, Key, Entry, Opinion})
     only_standing = True
     only_published = False
 
-    def __init__(self, connection: Connection, reader: str) -> None:
+    def __init__(
+        self, connection: Connection, reader: str, taken: Callable[[LeafDetail], None] | None = None
+    ) -> None:
         self._connection = connection
         self._reader = reader
+        self._taken = taken
 
     def checkpoints(self) -> Iterator[bytes]:
         """The newest signed checkpoint."""
@@ -117,8 +123,11 @@ class ServerSource:
 
     def leaves(self, start: int, stop: int) -> Iterator[ReportedLeaf]:
         """The leaves, with nothing stored beside them."""
-        feed = feeds.leaves(LeavesRequest(start, stop))
-        return (ReportedLeaf(leaf.index, leaf.statement) for leaf in self._connection.stream(feed, TIMEOUT))
+        feed = feeds.leaves(LeavesRequest(start, stop, self._taken is not None))
+        for leaf in self._connection.stream(feed, TIMEOUT):
+            if self._taken is not None:
+                self._taken(leaf)
+            yield ReportedLeaf(leaf.index, leaf.statement)
 
     def tile(self, tile: Tile) -> bytes:
         """The bytes of a hash tile."""

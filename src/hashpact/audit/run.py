@@ -10,15 +10,18 @@ import contextlib
 import json
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from hashpact.audit.auditor import audit_whole
+from hashpact.audit.answers.canaries import canaries
+from hashpact.audit.answers.withheld import AnswerAudit
+from hashpact.audit.auditor import Auditor
+from hashpact.audit.deriving.fold import Folded, scratch
 from hashpact.audit.findable import unlike_the_log
 from hashpact.audit.findings import MAX_FINDINGS, Finding, Progress, Report
-from hashpact.audit.held import HeldLog
+from hashpact.audit.held import HeldLog, HeldWatch
 from hashpact.audit.remote import ServerSource, TileSource, tile_source
 from hashpact.audit.source import Source, ledger_source
 from hashpact.clock import unix_time
@@ -32,8 +35,10 @@ from hashpact.log.policy import WitnessPolicy
 from hashpact.log.tiles import CHECKPOINT
 from hashpact.lookup.directory import IndexFiles
 from hashpact.lookup.native import NativeIndex
+from hashpact.member.clients import Client
 from hashpact.member.paths import ProfilePaths
 from hashpact.member.profile import Profile
+from hashpact.member.trusting.answers import AnswerStore
 from hashpact.service.follow import check_reflects
 from hashpact.storage.published import Directory, Mirror
 from hashpact.wire.client.attempts import Pace
@@ -48,6 +53,8 @@ class AuditSettings:
     ``genesis`` is the SHA-256 of leaf 0, None to accept any. ``last`` is the file of the checkpoint that
     was audited last, which need not exist yet; None to keep none. ``evidence`` is the directory to make if
     something is wrong. ``max_age`` and ``demands`` are as in the `Auditor`. ``held`` is what a profile holds.
+    ``answers`` are kept answers to compare, for which a server must give private parts. So many ``canaries``
+    are checked, drawn by the ``seed``.
     """
 
     evidence: Path
@@ -56,6 +63,9 @@ class AuditSettings:
     max_age: int | None = None
     demands: WitnessPolicy | None = None
     held: HeldLog | None = None
+    answers: AnswerStore | None = None
+    canaries: int = 0
+    seed: int = 0
 
 
 def audit_server(
@@ -66,22 +76,30 @@ def audit_server(
     The profile's genesis is pinned unless another is given, and it keeps the last checkpoint.
     """
     loaded = Profile.load(profile, passphrases).at(address)
-    pinned = AuditSettings(
-        known.evidence,
-        known.genesis or loaded.genesis,
-        known.last or ProfilePaths(profile).audited,
-        known.max_age,
-        loaded.demands,
-        HeldLog.of(ProfilePaths(profile)),
-    )
-    return audit_endpoint(loaded.endpoint, loaded.member, pinned, progress)
+    genesis, last = known.genesis or loaded.genesis, known.last or ProfilePaths(profile).audited
+    held = HeldLog.of(ProfilePaths(profile))
+    pinned = replace(known, genesis=genesis, last=last, demands=loaded.demands, held=held)
+    with Client(loaded) as client:
+        also = canaries(client, known.canaries, known.seed, progress)
+        return audit_endpoint(loaded.endpoint, loaded.member, pinned, progress, also)
 
 
-def audit_endpoint(endpoint: Endpoint, reader: str, known: AuditSettings, progress: Progress) -> Report:
-    """Audit the log of the server there, as the member ``reader``, whom the channel authenticates."""
+def audit_endpoint(
+    endpoint: Endpoint,
+    reader: str,
+    known: AuditSettings,
+    progress: Progress,
+    also: Iterable[Finding] = (),
+) -> Report:
+    """Audit the log of the server there, as the member ``reader``, whom the channel authenticates.
+
+    Faults that are found ``also`` are looked for in the end.
+    """
     pace = Pace(time.monotonic, random.random)
     with contextlib.closing(Connection(endpoint, pace)) as connection:
-        return audit(ServerSource(connection, reader), known, progress)
+        watcher = None if known.answers is None else AnswerAudit.of(known.answers)
+        source = ServerSource(connection, reader, None if watcher is None else watcher.take)
+        return audit(source, known, progress, also, watcher)
 
 
 def audit_mirror(place: str, known: AuditSettings, progress: Progress) -> Report:
@@ -128,7 +146,13 @@ def _index_findings(home: Home) -> Iterator[Finding]:
         yield Finding("index", None, f"the saved index cannot be used, a server makes it again: {error}")
 
 
-def audit(source: Source, known: AuditSettings, progress: Progress) -> Report:
+def audit(
+    source: Source,
+    known: AuditSettings,
+    progress: Progress,
+    also: Iterable[Finding] = (),
+    watcher: AnswerAudit | None = None,
+) -> Report:
     """Audit a log, then keep its checkpoint if nothing is wrong, or else the evidence.
 
     Raises ConfigError if what is known cannot be read or the outcome cannot be written, and UnavailableError
@@ -140,24 +164,45 @@ def audit(source: Source, known: AuditSettings, progress: Progress) -> Report:
         if not _is_checkpoint(audited):
             msg = f"{known.last} is not a checkpoint; name one that an audit has kept"
             raise ConfigError(msg)
-    report = _audited(source, known, progress, audited)
+    report = _audited(source, known, progress, audited, watcher)
+    report = replace(report, findings=(*report.findings, *also))
     write_evidence(known.evidence, report)
     if not report.findings and known.last is not None and report.checkpoint is not None:
         write_public(known.last, report.checkpoint, replace=True)
     return report
 
 
-def _audited(source: Source, known: AuditSettings, progress: Progress, audited: bytes | None) -> Report:
-    return audit_whole(
-        source,
-        unix_time,
-        progress,
-        genesis=known.genesis,
-        audited=audited,
-        max_age=known.max_age,
-        demands=known.demands,
-        held=known.held,
-    )
+def _audited(
+    source: Source,
+    known: AuditSettings,
+    progress: Progress,
+    audited: bytes | None,
+    watcher: AnswerAudit | None = None,
+) -> Report:
+    with scratch() as fold:
+        held = HeldWatch(known.held or HeldLog(), fold)
+        looks = [held.see] if watcher is None else [held.see, watcher.seen(fold)]
+
+        def seen(leaf: Folded) -> None:
+            for look in looks:
+                look(leaf)
+
+        report = Auditor(
+            source,
+            unix_time,
+            progress,
+            fold,
+            genesis=known.genesis,
+            audited=audited,
+            max_age=known.max_age,
+            demands=known.demands,
+            seen=seen,
+        ).run()
+        report = replace(report, findings=(*report.findings, *held.findings(report)))
+    if watcher is None:
+        return report
+    findings = (*report.findings, *watcher.end(report.size))
+    return replace(report, answers=watcher.compared, findings=findings)
 
 
 def _is_checkpoint(data: bytes | None) -> bool:
@@ -178,6 +223,7 @@ def summary(report: Report) -> dict[str, object]:
         "audited": report.audited,
         "statements": dict(report.counts),
         "newest": report.newest,
+        "answers": report.answers,
         "private_withheld": report.withheld,
         "administrators": report.administrators,
         "threshold": report.threshold,

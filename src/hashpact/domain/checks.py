@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final, NamedTuple, NoReturn, overload
 
+from hashpact.domain.attestation import AttestedAnswer
 from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure
 from hashpact.domain.matching.reasons import reason_of
 from hashpact.domain.matching.strength import Strength, is_alone, strength_of
@@ -242,7 +243,8 @@ class Answer:
 
     ``truncated``: the check came near more items than it may consider, so that there may be further matches.
     ``texts`` is the SHA-256 of the document that explains the labels (`Client.document`), if there are
-    matches and the policy has one. ``checked`` is False only of an `Unchecked`.
+    matches and the policy has one. ``attestation``, if it was asked for, is what the clearinghouse has signed
+    of it, verified. ``checked`` is False only of an `Unchecked`.
     """
 
     checked: ClassVar[bool] = True
@@ -250,6 +252,7 @@ class Answer:
     position: int
     truncated: bool = False
     texts: bytes | None = field(default=None, compare=False)
+    attestation: AttestedAnswer | None = field(default=None, compare=False, repr=False)
 
     @property
     def entries(self) -> tuple[NearEntry, ...]:
@@ -320,6 +323,11 @@ class Unchecked(Answer):
 
     @property
     def texts(self) -> bytes | None:
+        """Raises the error."""
+        return self._none()
+
+    @property
+    def attestation(self) -> AttestedAnswer | None:
         """Raises the error."""
         return self._none()
 

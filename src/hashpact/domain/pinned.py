@@ -22,19 +22,22 @@ class PinnedLog:
     """A log's origin, checkpoint keys and witnesses, which a reader has learned from a trusted source.
 
     ``since`` is the index of the statement that names the keys: they sign trees that have it, and no others.
-    Each of the ``policies`` wants its quorum of witnesses to have cosigned.
+    Each of the ``policies`` wants its quorum of witnesses to have cosigned. ``attestation_keys`` attest
+    answers to checks.
     """
 
     origin: str
     keys: tuple[bytes, ...]
     since: int = 0
     policies: tuple[WitnessPolicy, ...] = ()
+    attestation_keys: tuple[bytes, ...] = ()
 
     @classmethod
     def governed(cls, charter: Charter, since: int) -> Self:
         """The log as the statement at index ``since`` has it, which made that charter."""
         policy = WitnessPolicy.threshold(charter.witnesses, charter.witness_quorum)
-        return cls(charter.origin, charter.log_keys, since, (policy,) if charter.witnesses else ())
+        policies = (policy,) if charter.witnesses else ()
+        return cls(charter.origin, charter.log_keys, since, policies, charter.attestation_keys)
 
     def read(self, data: bytes) -> Checkpoint:
         """The checkpoint in a signed note. Raises as `open`."""

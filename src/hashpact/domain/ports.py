@@ -93,8 +93,11 @@ class Catalog(Protocol):
     """What checks need to know of a ledger's entries, kept where it costs little to ask.
 
     The follower reports each statement that changes an entry; until then the answer may be the one from
-    before. Any thread may call it.
+    before. Any thread may call it. It has read the ledger ``reads`` times so far; what it reads may be ahead
+    of the follower.
     """
+
+    reads: int
 
     def nearest(
         self,

@@ -78,11 +78,16 @@ class Administrators:
         return self.found_by(threshold, log_keys, Policy(1, tuple(sorted(labels))))
 
     def found_by(
-        self, threshold: int, log_keys: tuple[bytes, ...], policy: Policy, documents: Sequence[bytes] = ()
+        self,
+        threshold: int,
+        log_keys: tuple[bytes, ...],
+        policy: Policy,
+        documents: Sequence[bytes] = (),
+        attestation_keys: tuple[bytes, ...] = (),
     ) -> list[Leaf]:
         """Write the first two leaves: genesis, and that policy with its documents."""
         admins = tuple(named for named, _ in self.signers)
-        genesis = self._signed(Genesis(admins, threshold, log_keys))
+        genesis = self._signed(Genesis(admins, threshold, log_keys, attestation_keys=attestation_keys))
         founding = Submission(self._signed(policy).data, documents=documents)
         return self.append([Submission(genesis.data), founding])
 

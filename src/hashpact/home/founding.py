@@ -49,6 +49,8 @@ def create_home(
             signers.append((pkcs8.named(name, key), key))
         log_key = Ed25519PrivateKey.generate()
         write_key(paths.log_key, pkcs8.to_pem(log_key), passphrase)
+        attesting = Ed25519PrivateKey.generate()
+        write_key(paths.attestation_key, pkcs8.to_pem(attesting), passphrase)
         authority = certificates.make_authority(config.origin, unix_time)
         write_key(paths.ca_key, authority.key, passphrase)
         write_public(paths.ca_cert, authority.certificate)
@@ -67,7 +69,9 @@ def create_home(
                 priorities=PRIORITIES,
                 texts_document=hashlib.sha256(texts).digest(),
             )
-            leaves = founders.found_by(threshold, (public,), policy, [texts])
+            leaves = founders.found_by(
+                threshold, (public,), policy, [texts], (attesting.public_key().public_bytes_raw(),)
+            )
             SigningGuard(ledger, LogKey(config.origin, public, log_key)).sign()
             Publisher(ledger, config.origin, PublishedLog(paths.log)).publish()
             return leaves

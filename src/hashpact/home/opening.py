@@ -29,6 +29,7 @@ from hashpact.keys import pkcs8
 from hashpact.keys.certificates import Credential
 from hashpact.keys.passphrase import Passphrases
 from hashpact.log import note
+from hashpact.service.attest.attester import AttestationKey
 from hashpact.service.integrity import Integrity, LogKeys
 from hashpact.service.publishing.publish import Publisher
 from hashpact.service.read import Reader
@@ -91,6 +92,13 @@ class Home:
         """The key that signs the log's checkpoints. Raises ConfigError if it is not in the home."""
         key = self.open_signer(self.paths.log_key)
         return LogKey(self.config.origin, key.public_key().public_bytes_raw(), key)
+
+    def open_attestation_key(self) -> AttestationKey | None:
+        """The key that attests answers, if it is in the home. Raises ConfigError if it cannot be opened."""
+        if not self.paths.attestation_key.exists():
+            return None
+        key = self.open_signer(self.paths.attestation_key)
+        return AttestationKey(self.config.origin, key.public_key().public_bytes_raw(), key)
 
     def clock(self) -> CheckedClock:
         """The clock by which statements are appended here."""

@@ -89,6 +89,11 @@ class HomePaths:
         """The private key that signs checkpoints."""
         return self.pki / "log.key"
 
+    @property
+    def attestation_key(self) -> Path:
+        """The private key that attests answers to checks, if the home has one."""
+        return self.pki / "attestation.key"
+
     def admin_key(self, name: str) -> Path:
         """The private key of the administrator ``name``. Raises ConfigError unless it is a plain name."""
         return self.pki / f"admin-{plain_name(name)}.key"

@@ -141,6 +141,7 @@ class EntryCatalog:
         self._key_numbers: dict[bytes, int] = {}
         self._stand_below = np.zeros(64, np.int64)
         self._counting = 1
+        self.reads = 0
 
     def nearest(
         self,
@@ -195,6 +196,7 @@ class EntryCatalog:
     def weigh(self, member: str) -> int | None:
         """Take in what stands of what a member's keys have signed, after one was revoked."""
         with self._lock, self._ledger.snapshot() as view:
+            self.reads += 1
             changed = []
             for key in view.keys(member):
                 number, new = self._key_numbers.get(key.id), _stand_below(key)
@@ -341,6 +343,7 @@ class EntryCatalog:
 
     def _learn(self, view: Snapshot, index: int) -> bool:
         """Read an entry and its opinions; False if there is no such entry."""
+        self.reads += 1
         entry = view.entry(index)
         if entry is None:
             return False

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 
+from hashpact.domain.checks import Match, Query
 from hashpact.domain.conduct.answers import (
     EVERY,
     AppealDetail,
@@ -38,6 +39,7 @@ from hashpact.member import proving
 from hashpact.member.author import Paper, reason_of
 from hashpact.member.checking.awaiting import AsyncCheckClient
 from hashpact.member.checking.checks import Fingerprintable
+from hashpact.member.trusting.proving import ProvedEntry
 from hashpact.wire.client import calls, desk, feeds
 
 
@@ -116,6 +118,20 @@ class AsyncClient(AsyncCheckClient):
     async def entry(self, index: int) -> EntryDetail:
         """An entry with its statement, its private parts and what members say of it."""
         return await self._run(calls.entry(index))
+
+    async def prove(self, entry: int, *, timeout: float | None = None) -> ProvedEntry:  # noqa: ASYNC109  # as above
+        """An entry with what proves it, as `Client.prove`."""
+        return await self._through(self._operations.prover().prove(entry), timeout)
+
+    async def prove_matches(
+        self,
+        matches: Sequence[Match],
+        queries: Sequence[Query],
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109  # as above
+    ) -> tuple[ProvedEntry, ...]:
+        """The proved entries of these matches, as `Client.prove_matches`."""
+        return await self._through(self._operations.prover().matches(matches, queries), timeout)
 
     async def entries(self, start: int = 0, stop: int = 0) -> AsyncIterator[EntryDetail]:
         """The entries from log index ``start`` up to ``stop``, as `Client.entries`."""

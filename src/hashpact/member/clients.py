@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Generator, Iterable, Iterator, Sequence
 
+from hashpact.domain.checks import Match, Query
 from hashpact.domain.conduct.answers import (
     EVERY,
     AppealDetail,
@@ -37,6 +38,7 @@ from hashpact.member import proving
 from hashpact.member.author import Paper, reason_of
 from hashpact.member.checking.blocking import CheckClient
 from hashpact.member.checking.checks import Fingerprintable
+from hashpact.member.trusting.proving import ProvedEntry
 from hashpact.wire.client import calls, desk, feeds
 
 
@@ -160,6 +162,22 @@ class Client(CheckClient):
     def entry(self, index: int) -> EntryDetail:
         """An entry with its statement, its private parts and the opinions of members on it."""
         return self._run(calls.entry(index))
+
+    def prove(self, entry: int, *, timeout: float | None = None) -> ProvedEntry:
+        """An entry with what proves it: that its member signed it, and that it is in the log's signed tree.
+
+        Its fingerprints are those that the statement commits to. Raises ProofError if it is not proved.
+        """
+        return self._through(self._operations.prover().prove(entry), timeout)
+
+    def prove_matches(
+        self, matches: Sequence[Match], queries: Sequence[Query], *, timeout: float | None = None
+    ) -> tuple[ProvedEntry, ...]:
+        """The proved entries of these matches, which say what the entries do, and truly how near they are.
+
+        ``queries`` are those that were checked. Raises ProofError for the first match that is not proved.
+        """
+        return self._through(self._operations.prover().matches(matches, queries), timeout)
 
     def entries(self, start: int = 0, stop: int = 0) -> Iterator[EntryDetail]:
         """The entries from log index ``start`` up to ``stop`` (0: all), read as they are asked for."""

@@ -21,6 +21,7 @@ from hashpact.domain.messages import (
     PageRequest,
     Submission,
 )
+from hashpact.domain.pinned import MAX_AGE
 from hashpact.domain.ports import Clock, Entropy
 from hashpact.domain.state import Charter, Receipt, Stance
 from hashpact.errors import (
@@ -54,6 +55,7 @@ from hashpact.member.pending import (
 )
 from hashpact.member.profile import Profile, ProfileWarning
 from hashpact.member.trusting.contradiction import Contradiction
+from hashpact.member.trusting.proving import EntryProver
 from hashpact.member.trusting.roots import RootChain, check_included
 from hashpact.wire.client import calls
 from hashpact.wire.client.calls import Call
@@ -232,7 +234,7 @@ class Operations:
             result = yield make()
         if not self.profile.followed:
             yield from self._follow()
-            if self.profile.log != known:
+            if replace(self.profile.log, attestation_keys=known.attestation_keys) != known:
                 result = yield make()
         return result
 
@@ -323,6 +325,10 @@ class Operations:
             _, proof = yield calls.inclusion(leaf.index, signed.size)
             check_included(leaf, signed, proof)
         return chain
+
+    def prover(self) -> EntryProver:
+        """What proves entries, in the newest tree."""
+        return EntryProver(lambda: self.checkpoint(MAX_AGE), self.roots)
 
     def page(self, before: Page | None) -> Call[Page] | None:
         """The call for the page after ``before``; None if that was the last."""

@@ -79,6 +79,11 @@ class ProfilePaths:
         return self.directory / "checkpoint"
 
     @property
+    def answers(self) -> Path:
+        """The directory of attested answers, encrypted: they hold what was checked."""
+        return self.directory / "answers"
+
+    @property
     def evidence(self) -> Path:
         """The directory of what shows that the log has contradicted itself."""
         return self.directory / "evidence"

@@ -154,6 +154,11 @@ class Outbox:
             msg = f"cannot read {directory}: {error.strerror}; check its owner and mode"
             raise ConfigError(msg) from error
 
+    def entries(self) -> tuple[int, ...]:
+        """Every entry that this profile has shared, withdrawn or not, in order."""
+        subjects = os.listdir(self.paths.shared) if os.path.isdir(self.paths.shared) else ()  # noqa: PTH112, PTH208 - as above
+        return tuple(sorted({entry for subject in subjects for entry in self.shared(subject)}))
+
     def record(self, subject: str, entry: int) -> None:
         """Remember that an entry is of some content.
 

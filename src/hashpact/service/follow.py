@@ -97,6 +97,16 @@ class Follower:
         return self._position
 
     @property
+    def still(self) -> int | None:
+        """The position, if the index is as of exactly that one and nobody changes it now; None otherwise.
+
+        Work that finds the same position before and after has seen the index as of that position alone.
+        """
+        if self._lock.locked() or self._unsettled or self._added != self._position:
+            return None
+        return self._position
+
+    @property
     def changes(self) -> int:
         """How many statements about members, keys and policy were followed."""
         return self._changes

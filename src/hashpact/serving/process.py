@@ -233,15 +233,17 @@ async def _put_together(
 
 def _services(home: Home, parts: _Parts, duty: Duty) -> Services:
     # gRPC is loaded by a process that answers, not by one that keeps.
+    from hashpact.serving.attesting import attester_of  # noqa: PLC0415  # see above
     from hashpact.wire.server.admission.quotas import Quotas  # noqa: PLC0415  # see above
     from hashpact.wire.server.handlers import Services  # noqa: PLC0415  # see above
 
     authority = home.open_authority() if home.paths.ca_key.exists() else None
     ledger = parts.observation.timed(home.ledger)
     intake = Intake(Appender(ledger, parts.clock), parts.follower, parts.signing, parts.stop.on_fault)
+    checker = Checker(home.ledger, parts.index, parts.follower)
     return Services(
         intake,
-        Checker(home.ledger, parts.index, parts.follower),
+        checker,
         Reader(home.ledger),
         PrivateParts(home.ledger, unix_time),
         Prover(home.ledger),
@@ -250,6 +252,7 @@ def _services(home: Home, parts: _Parts, duty: Duty) -> Services:
         parts.uses,
         Desk(home.ledger, unix_time),
         Quotas(home.charter, time.monotonic, duty.workers),
+        attester_of(home, checker),
     )
 
 

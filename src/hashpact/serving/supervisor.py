@@ -55,6 +55,7 @@ def supervise(  # noqa: PLR0913 - the arguments of `serve`, and the number of wo
         check_home(home, verify=verify)
         # Asks for the passphrases, once: the processes have nobody to ask.
         home.open_log_key()
+        home.open_attestation_key()
         home.open_credential(home.paths.server_key, home.paths.server_cert)
         if home.paths.ca_key.exists():
             home.open_authority()

@@ -55,7 +55,8 @@ CREATE TABLE charters (
   rates_of TEXT NOT NULL,
   terms TEXT NOT NULL,
   witnesses TEXT NOT NULL,
-  witness_quorum INTEGER NOT NULL
+  witness_quorum INTEGER NOT NULL,
+  attestation_keys BLOB NOT NULL CHECK (length(attestation_keys) % 32 = 0)
 ) STRICT;
 
 CREATE TABLE members (

@@ -20,7 +20,10 @@ def request_to_wire(check: Check) -> check_pb2.CheckStreamRequest:
 
 
 def request_from_wire(request: check_pb2.CheckStreamRequest) -> Check:
-    """The check that a request asks for."""
+    """The check that a request asks for. Raises InvalidInputError for an attested one: those have calls."""
+    if request.check.attest:
+        msg = "a stream attests no answers; ask for them with Check"
+        raise InvalidInputError(msg, field="check.attest")
     return codec.check_from_wire(request.check)
 
 

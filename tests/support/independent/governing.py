@@ -40,7 +40,11 @@ def office(said: Said, least: int) -> Office:
     need(least <= threshold <= len(admins), "the threshold")
     witnesses, quorum = said.all("witness"), int(said.some("witness-quorum") or 0)
     cosigning(witnesses, quorum, {*admins.values(), *log_keys})
-    return Office(int(said.some("version") or 1), admins, threshold, log_keys, witnesses, quorum)
+    attesting = [bytes.fromhex(public) for public in said.all("attestation-key")]
+    cosigners = {read[2] for read in map(verifier_key, witnesses) if read is not None}
+    need({*admins.values(), *log_keys, *cosigners}.isdisjoint(attesting), "an attestation key is another's")
+    need(all(map(curve.is_key, attesting)), "not a public key")
+    return Office(int(said.some("version") or 1), admins, threshold, log_keys, witnesses, quorum, attesting)
 
 
 def cosigning(witnesses: list[str], quorum: int, others: set[bytes]) -> None:
@@ -67,6 +71,8 @@ def root(world: World, one: Statement) -> Change:
     for public in set(after.admins.values()) - set(before.admins.values()):
         is_new(world, public)
     for public in set(after.log_keys) - set(before.log_keys):
+        is_new(world, public)
+    for public in set(after.attesting) - set(before.attesting):
         is_new(world, public)
     need(len(signers(one.said, after.admins)) >= after.threshold, "too few of the new administrators")
     return lambda: world.offices.append(after)

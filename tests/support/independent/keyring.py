@@ -24,6 +24,7 @@ def is_new(world: World, public: bytes) -> None:
     for office in world.offices:
         need(public not in office.admins.values(), "the key was an administrator's")
         need(public not in office.log_keys, "the key was the log's")
+        need(public not in office.attesting, "the key attested answers")
 
 
 def begins(world: World, moment: int, *, waits: bool) -> int:

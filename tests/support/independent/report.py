@@ -32,6 +32,7 @@ def report(log: Log) -> dict[str, Any]:
             "log_keys": [public.hex() for public in office.log_keys],
             "witnesses": office.witnesses,
             "witness_quorum": office.quorum,
+            **({"attestation_keys": [one.hex() for one in office.attesting]} if office.attesting else {}),
         },
         "policy": [line for line in _policy(world) if line != "tally-step 1"],
         "members": {name: _member(one) for name, one in world.members.items()},

@@ -93,6 +93,7 @@ _WITNESSES = [
     Line("witness", lambda value: verifier_key(value) is not None, 0, 15, ordered=True),
     Line("witness-quorum", number(1, 15), 0),
 ]
+_ATTESTING = Line("attestation-key", digest, 0, 4)
 _ID = Line("id", member)
 _ROLE = Line("role", one_of(*ROLES), 1, 6, ordered=True)
 _REASON = Line("reason", slug)
@@ -130,8 +131,8 @@ POLICY = [
 ]
 
 KINDS: dict[str, list[Line]] = {
-    "genesis": [_ADMIN, _THRESHOLD, _LOG_KEY, *_WITNESSES],
-    "root": [Line("version", number(1)), _ADMIN, _THRESHOLD, _LOG_KEY, *_WITNESSES],
+    "genesis": [_ADMIN, _THRESHOLD, _LOG_KEY, *_WITNESSES, _ATTESTING],
+    "root": [Line("version", number(1)), _ADMIN, _THRESHOLD, _LOG_KEY, *_WITNESSES, _ATTESTING],
     "policy": POLICY,
     "member-enrol": [_ID, _ROLE],
     "member-suspend": [_ID, _REASON],

@@ -33,6 +33,7 @@ class Office:
     log_keys: list[bytes]
     witnesses: list[str]
     quorum: int
+    attesting: list[bytes]
 
 
 @dataclass

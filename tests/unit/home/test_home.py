@@ -32,7 +32,7 @@ def test_a_home_has_what_its_options_say(home: Path) -> None:
         assert {"csam", "ncii", "other-illegal"} <= set(charter.labels)
         assert check_log(opened.ledger).size == 2
     private = [path for path in home.rglob("*") if path.suffix == ".key"] + [home / "hashpact.db"]
-    assert len(private) == 6
+    assert len(private) == 7
     assert all(path.stat().st_mode & 0o077 == 0 for path in private)
 
 
@@ -60,7 +60,7 @@ def test_the_keys_of_a_home_and_a_profile_open_with_their_passphrases(tmp_path: 
     secret, other = b"correct horse battery", b"another horse battery"
     create_home(tmp_path / "home", CONFIG, admins=1, threshold=1, passphrase=secret)
     private = [*(tmp_path / "home" / "pki").glob("*.key")]
-    assert len(private) == 4
+    assert len(private) == 5
     assert all(path.read_bytes().startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY") for path in private)
     with (
         open_home(tmp_path / "home") as opened,

@@ -13,6 +13,7 @@ from clones import ROOT, bare, clone
 
 BENCHMARKS = {
     "append",
+    "attested",
     "audit",
     "check-under-history",
     "fingerprint",

@@ -74,6 +74,7 @@ def show(home: Path, *, as_json: bool) -> None:
                     for admin in charter.admins
                 ],
                 "log_keys": [key.hex() for key in charter.log_keys],
+                "attestation_keys": [key.hex() for key in charter.attestation_keys],
                 "witnesses": [witness.key for witness in charter.witnesses],
                 "witness_quorum": charter.witness_quorum,
             }
@@ -90,6 +91,8 @@ def show(home: Path, *, as_json: bool) -> None:
     )
     for key in charter.log_keys:
         click.echo(f"checkpoints are signed by {key.hex()}")
+    for key in charter.attestation_keys:
+        click.echo(f"answers to checks are attested by {key.hex()}")
     if charter.witness_quorum:
         click.echo(f"and cosigned by {charter.witness_quorum} of these witnesses:")
     for witness in charter.witnesses:
@@ -119,6 +122,14 @@ def show(home: Path, *, as_json: bool) -> None:
     "--log-key", "log_keys", metavar="PUBLIC", type=_public, multiple=True, help="The log's keys. [as now]"
 )
 @click.option(
+    "--attestation-key",
+    "attestation_keys",
+    metavar="PUBLIC",
+    type=_public,
+    multiple=True,
+    help="The keys that attest answers to checks. [as now]",
+)
+@click.option(
     "--witness",
     "witnesses",
     metavar="KEY",
@@ -141,6 +152,7 @@ def propose(  # noqa: PLR0913, PLR0917 - an argument for each option
     remove: tuple[str, ...],
     threshold: int | None,
     log_keys: tuple[bytes, ...],
+    attestation_keys: tuple[bytes, ...],
     witnesses: tuple[Witness, ...],
     witness_quorum: int | None,
     out: Path,
@@ -168,6 +180,7 @@ def propose(  # noqa: PLR0913, PLR0917 - an argument for each option
             log_keys or charter.log_keys,
             tuple(named_now),
             quorum or None,
+            attestation_keys or charter.attestation_keys,
         )
         draft = drafter(opened, named).draft(body)
     write_draft(out, [draft], as_json=as_json)

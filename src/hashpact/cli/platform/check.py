@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from hashpact.cli import exits
+from hashpact.cli.accountable import Accountable, accountable_options
 from hashpact.cli.options import Connect, client_options, example, json_option
 from hashpact.cli.output import complain, emit, one_line, rfc3339, show_table, with_progress
 from hashpact.cli.platform.content import TYPE_CHOICE, limits_of, show_unread, show_warnings
@@ -213,6 +214,7 @@ class _Looking:
     help="The weakest matches to show.",
 )
 @click.option("--explain", is_flag=True, help="Say of each match what is alike, and what that means.")
+@accountable_options
 @client_options
 @json_option
 def check(  # noqa: PLR0913, PLR0917 - an argument for each option
@@ -230,6 +232,7 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     views: frozenset[PictureView],
     strength: str,
     connect: Connect,
+    accountable: Accountable,
     *,
     without_disputed: bool,
     without_disowned: bool,
@@ -268,11 +271,12 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
             work.contents(),
             types=types or None,
             views=views,
-            queries=looking.queries,
+            queries=accountable.watching(looking.queries),
             filter=narrow,
             limit=limit,
             min_position=min_position,
             strength=strength,
+            keep=accountable.store(client),
         )
         for result in results:
             name = name_of(result.content)
@@ -283,6 +287,7 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
                 continue
             show_warnings(name, result.made)
             work.count(result)
+            accountable.prove(client, result)
             agreed = looking.agreements(client, result)
             if as_json:
                 _emit_result(name, result, agreed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+MOST_CANARIES: Final = 1000
+"""Canaries of an audit, at most."""
 _SHOWN: Final = 20
 """As many faults are shown; the evidence has them all."""
 
@@ -54,6 +57,7 @@ max_age_option = click.option(
 @click.command(
     epilog=example(
         "hashpact audit hashpact.example.org:8443 --profile lotus-forum",
+        "hashpact audit localhost:8443 --profile lotus-forum --answers lotus-forum/answers --canaries 20",
         "hashpact audit /mirror/example.org --genesis 9c1f... --from last-checkpoint",
         "hashpact audit https://log.example.org --genesis 9c1f... --from last-checkpoint",
     )
@@ -76,6 +80,20 @@ max_age_option = click.option(
     help="The file of the checkpoint audited last; the new one is kept there. [in the profile]",
 )
 @max_age_option
+@click.option(
+    "--answers",
+    metavar="DIR",
+    type=Path,
+    help="Compare the attested answers that are kept there with the log, each at its position.",
+)
+@click.option(
+    "--canaries",
+    metavar="N",
+    type=click.IntRange(0, MOST_CANARIES),
+    default=0,
+    help="Check for so many of one's own entries, which must be found. [0]",
+)
+@click.option("--seed", metavar="N", type=int, help="Draws the canaries; the same ones again. [random]")
 @evidence_option
 @json_option
 def audit(  # noqa: PLR0913, PLR0917 - an argument for each option
@@ -84,6 +102,9 @@ def audit(  # noqa: PLR0913, PLR0917 - an argument for each option
     genesis: bytes | None,
     last: Path | None,
     max_age: int | None,
+    answers: Path | None,
+    canaries: int,
+    seed: int | None,
     evidence: Path | None,
     *,
     as_json: bool,
@@ -91,14 +112,27 @@ def audit(  # noqa: PLR0913, PLR0917 - an argument for each option
     """Derive a whole log again from its leaves, and compare it with what its server or mirror says.
 
     ADDRESS is a server's HOST:PORT, URL where its log is published, DIR a directory of tiles.
-    The exit status is 1 if anything is wrong.
+    The exit status is 1 if anything is wrong. --answers and --canaries need a server, and a member
+    with the role check or audit.
     """
     from hashpact.audit import run  # noqa: PLC0415 - late: loads gRPC
     from hashpact.audit.remote import is_url  # noqa: PLC0415 - as above
+    from hashpact.member.trusting.answers import AnswerStore  # noqa: PLC0415 - as above
 
     beside = profile if profile is not None else Path()
-    known = run.AuditSettings(_evidence(evidence, beside), genesis, last, max_age)
+    known = run.AuditSettings(
+        _evidence(evidence, beside),
+        genesis,
+        last,
+        max_age,
+        answers=None if answers is None else AnswerStore(answers, passphrases()),
+        canaries=canaries,
+        seed=secrets.randbelow(1 << 32) if seed is None else seed,
+    )
     if is_url(source) or Path(source).is_dir():
+        if answers is not None or canaries:
+            msg = "--answers and --canaries ask a server; name its HOST:PORT"
+            raise click.UsageError(msg)
         _run(lambda progress: run.audit_mirror(source, known, progress), known, as_json=as_json)
         return
     if profile is None:
@@ -146,9 +180,13 @@ def _run(
     with progress_of("leaves") as progress:
         report = work(progress)
     if as_json:
-        emit({**summary(report), "evidence": str(known.evidence) if report.findings else None})
+        drawn = {"canaries": known.canaries, "seed": known.seed} if known.canaries else {}
+        evidence = str(known.evidence) if report.findings else None
+        emit({**summary(report), **drawn, "evidence": evidence})
     else:
         _show(report, earlier)
+        if known.canaries:
+            click.echo(f"up to {known.canaries} canaries were drawn by --seed {known.seed}")
         if report.findings:
             click.echo(f"evidence in {one_line(str(known.evidence))}")
     if report.findings:
@@ -165,6 +203,8 @@ def _show(report: Report, what: str) -> None:
     click.echo(f"{signed}{earlier if not report.findings else ''}")
     click.echo(", ".join(f"{count} {kind}" for kind, count in report.counts.items()))
     click.echo(f"newest statement {rfc3339(report.newest)}")
+    if report.answers:
+        click.echo(f"{report.answers} attested answers compared")
     alone = "; one alone may change who is a member" if report.threshold == 1 else ""
     click.echo(f"governed by {report.threshold} of {report.administrators} administrators{alone}")
     if report.withheld:

@@ -12,6 +12,7 @@ from hashpact.domain.kinds.body import ADMIN, RESERVED, Body, Case, Signers, che
 from hashpact.domain.kinds.keyring import begins, check_unseen
 from hashpact.domain.kinds.lines import (
     ADMINS,
+    ATTESTATION_KEYS,
     ID,
     LOG_KEYS,
     REASON,
@@ -32,7 +33,7 @@ _SHARED: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Genesis(Body):
-    """Leaf 0: the administrators' keys, how many must sign, the log's keys, and which witnesses cosign."""
+    """Leaf 0: the administrators' keys, how many must sign, the log's other keys and its witnesses."""
 
     kind: ClassVar[str] = "genesis"
     signers: ClassVar[Signers] = Signers.THRESHOLD
@@ -41,6 +42,7 @@ class Genesis(Body):
     log_keys: Annotated[tuple[bytes, ...], LOG_KEYS]
     witnesses: Annotated[tuple[Witness, ...], WITNESSES] = ()
     witness_quorum: Annotated[int | None, WITNESS_QUORUM] = None
+    attestation_keys: Annotated[tuple[bytes, ...], ATTESTATION_KEYS] = ()
 
     def summary(self) -> str:
         """How many must sign."""
@@ -58,10 +60,10 @@ class Genesis(Body):
     def proposed(self, log: str) -> Charter:
         """The charter of a log of that origin. Raises InvalidInputError for an impossible office or key."""
         _check_offices(self, 1)
-        for public in (*(admin.public for admin in self.admins), *self.log_keys):
+        for public in (*(admin.public for admin in self.admins), *self.log_keys, *self.attestation_keys):
             keys.check_public_key(public)
         offices = Charter(log, self.admins, self.threshold, self.log_keys, single_admin=self.threshold == 1)
-        return replace(offices, witnesses=self.witnesses, witness_quorum=self.witness_quorum or 0)
+        return _with_others(offices, self)
 
     def effect(self, case: Case) -> tuple[Record, ...]:
         """The first charter."""
@@ -80,6 +82,7 @@ class Root(Body):
     log_keys: Annotated[tuple[bytes, ...], LOG_KEYS]
     witnesses: Annotated[tuple[Witness, ...], WITNESSES] = ()
     witness_quorum: Annotated[int | None, WITNESS_QUORUM] = None
+    attestation_keys: Annotated[tuple[bytes, ...], ATTESTATION_KEYS] = ()
 
     def summary(self) -> str:
         """Its version, and how many must sign."""
@@ -113,11 +116,13 @@ class Root(Body):
             raise ConflictError(msg)
         _check_offices(self, 1 if before.single_admin else _SHARED)
         admins = {admin.public for admin in self.admins} - {admin.public for admin in before.admins}
-        for public in sorted(admins) + [key for key in self.log_keys if key not in before.log_keys]:
+        log_keys = [key for key in self.log_keys if key not in before.log_keys]
+        attestation_keys = [key for key in self.attestation_keys if key not in before.attestation_keys]
+        for public in sorted(admins) + log_keys + attestation_keys:
             check_unseen(case.view, public)
         check_threshold(case.signed_among(self.admins), self.threshold)
         after = replace(before, admins=self.admins, threshold=self.threshold, log_keys=self.log_keys)
-        after = replace(after, witnesses=self.witnesses, witness_quorum=self.witness_quorum or 0)
+        after = _with_others(after, self)
         return (replace(after, root_version=self.version, since=case.index),)
 
 
@@ -290,7 +295,15 @@ def _offices(body: Genesis | Root) -> list[str]:
         f"Checkpoints are signed by: {', '.join(key.hex() for key in body.log_keys)}.",
         f"From then on {_cosigning(body.witnesses, body.witness_quorum or 0)}.",
         *(f"  {witness.key}" for witness in body.witnesses),
+        *(f"Answers to checks are attested by: {key.hex()}." for key in body.attestation_keys),
     ]
+
+
+def _with_others(charter: Charter, body: Genesis | Root) -> Charter:
+    """The charter with the witnesses and attestation keys that a statement names."""
+    quorum = body.witness_quorum or 0
+    found = replace(charter, witnesses=body.witnesses, witness_quorum=quorum)
+    return replace(found, attestation_keys=body.attestation_keys)
 
 
 def _cosigning(witnesses: tuple[Witness, ...], quorum: int) -> str:
@@ -317,6 +330,10 @@ def _check_offices(body: Genesis | Root, least: int) -> None:
         msg = f"the threshold must be from {least} to {len(admins)}, the number of administrators"
         raise InvalidInputError(msg, field="threshold")
     _check_witnesses(body, admins)
+    others = admins | set(body.log_keys) | {witness.public for witness in body.witnesses}
+    if not others.isdisjoint(body.attestation_keys):
+        msg = "an attestation key is also an administrator's, the log's or a witness's"
+        raise InvalidInputError(msg, field="attestation-key")
 
 
 def _check_witnesses(body: Genesis | Root, admins: set[bytes]) -> None:

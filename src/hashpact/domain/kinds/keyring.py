@@ -301,7 +301,7 @@ def check_unseen(view: View, public: bytes) -> None:
     """Refuse a weak or malformed public key, with InvalidInputError, and one that is in the log already."""
     keys.check_public_key(public)
     governing = (
-        public in {admin.public for admin in charter.admins} or public in charter.log_keys
+        public in {*(admin.public for admin in charter.admins), *charter.log_keys, *charter.attestation_keys}
         for charter in view.charters()
     )
     if view.key(keys.key_id(public)) is not None or any(governing):

@@ -169,6 +169,7 @@ MEMBER_ID: Final = Word("[a-z0-9-]{3,32}", "a member id: 3 to 32 lower-case lett
 ADMINS: Final = Field("admin", NamedKeyLine(), 1, MAX_ADMINS)
 THRESHOLD: Final = Field("threshold", Decimal(1, MAX_ADMINS))
 LOG_KEYS: Final = Field("log-key", HASH, 1, 4)
+ATTESTATION_KEYS: Final = Field("attestation-key", HASH, 0, 4)
 WITNESSES: Final = Field("witness", WitnessKey(), 0, MAX_WITNESSES, ascending=True)
 WITNESS_QUORUM: Final = Field("witness-quorum", Decimal(1, MAX_WITNESSES), 0, 1)
 VERSION: Final = Field("version", Decimal(1))

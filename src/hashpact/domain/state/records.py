@@ -152,7 +152,7 @@ class Charter:
     What the policy has is as in `kinds.Policy`. A ``single_admin`` log was founded with the threshold 1, and
     only such a log may have it. ``since`` is the index of the statement that made it. ``witness_quorum`` of
     the ``witnesses`` must have cosigned each checkpoint of a tree that has the root which says so; keys of
-    one name are one witness.
+    one name are one witness. ``attestation_keys`` sign answers to checks.
     """
 
     origin: str
@@ -173,6 +173,7 @@ class Charter:
     terms: ConductTerms = field(default_factory=ConductTerms)
     witnesses: tuple[Witness, ...] = ()
     witness_quorum: int = 0
+    attestation_keys: tuple[bytes, ...] = ()
 
 
 SERIAL_SIZE: Final = 20  # bytes of a certificate's serial number, as RFC 5280 bounds it

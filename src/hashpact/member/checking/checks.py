@@ -13,6 +13,7 @@ from hashpact.domain.matching.batches import DEFAULT_EACH, MAX_BATCH, MAX_EACH, 
 from hashpact.errors import CertificateError, InvalidInputError, UnavailableError
 from hashpact.fingerprint.source import Content
 from hashpact.member.author import chosen
+from hashpact.member.checking.attesting import Attesting
 from hashpact.member.checking.circuit import Circuit
 from hashpact.member.checking.options import (
     CheckOptions,
@@ -22,6 +23,7 @@ from hashpact.member.checking.options import (
     ReadContent,
     Reading,
     check_names,
+    refuse_attested,
 )
 from hashpact.member.checking.reached import Reached
 from hashpact.member.checking.results import CheckResult
@@ -46,11 +48,17 @@ class Checks:
     """The checks of a client: through its circuit, and by its choice if the server does not answer."""
 
     def __init__(
-        self, key: bytes, circuit: Circuit, on_unavailable: OnUnavailable | str, reached: Reached
+        self,
+        key: bytes,
+        circuit: Circuit,
+        on_unavailable: OnUnavailable | str,
+        reached: Reached,
+        attesting: Attesting,
     ) -> None:
         self._key = key
         self._circuit = circuit
         self._reached = reached
+        self._attesting = attesting
         self._choice = chosen(OnUnavailable, on_unavailable, "on_unavailable")
 
     def check(self, items: Iterable[Fingerprintable | Query], options: CheckOptions) -> Steps[Answer]:
@@ -61,6 +69,7 @@ class Checks:
     def call(self, items: Iterable[Fingerprintable | Query], options: CheckOptions) -> Call[Answer]:
         """The call that looks for the entries near these, and grades how near they are."""
         check_names(options, CheckOptions)
+        refuse_attested(options)
         queries, terms = tuple(map(_query, items)), self._terms(options)
         asked = calls.check(terms.check(queries))
 
@@ -74,6 +83,7 @@ class Checks:
     ) -> Iterator[Steps[list[Answer]]]:
         """The steps of looking for each of these by itself, of a batch at a time."""
         check_names(options, CheckOptions)
+        refuse_attested(options)
         terms = CheckTerms.of(options, self._choice, self._reached.size, DEFAULT_EACH, MAX_EACH)
         waiting = map(_query, items)
         while queries := list(itertools.islice(waiting, MAX_BATCH)):
@@ -113,8 +123,9 @@ class Checks:
         return CheckTerms.of(options, self._choice, self._reached.size)
 
     def _one(self, queries: tuple[Query, ...], terms: CheckTerms) -> Steps[Answer]:
-        call = calls.check(terms.check(queries))
-        answer = yield from self._asked(call, terms, lambda unchecked: unchecked)
+        check = terms.check(queries)
+        asked = self._attesting.ask(check, terms.keep) if terms.attest else _steps(calls.check(check))
+        answer = yield from self._asked(asked, terms, lambda unchecked: unchecked)
         return answer.graded(queries, terms.least, terms.limit) if answer.checked else answer
 
     def _each(self, queries: list[Query], terms: CheckTerms) -> Steps[list[Answer]]:
@@ -161,7 +172,7 @@ class Checks:
 
     def _packed(self, read: list[ReadContent], terms: CheckTerms) -> Steps[list[Answer | None]]:
         """The answers to all of these from one batch; None for one that a batch does not answer in full."""
-        if len(read) < 2:  # noqa: PLR2004 - a batch is worth it for two
+        if terms.attest or len(read) < 2:  # noqa: PLR2004 - a batch is worth it for two
             return [None] * len(read)
         each = min(terms.limit, MAX_EACH)
         found = iter((yield from self._batch([query for one in read for query in one.queries], each, terms)))
@@ -178,20 +189,26 @@ class Checks:
 
     def _batch(self, queries: list[Query], each: int, terms: CheckTerms) -> Steps[list[Answer]]:
         call = check_many(queries, terms.filter, each, terms.min_position)
-        return self._asked(call, terms, lambda unchecked: [unchecked] * len(queries))
+        return self._asked(_steps(call), terms, lambda unchecked: [unchecked] * len(queries))
 
     def _asked(
-        self, call: Call[Result], terms: CheckTerms, instead: Callable[[Unchecked], Result]
+        self, asked: Steps[Result], terms: CheckTerms, instead: Callable[[Unchecked], Result]
     ) -> Steps[Result]:
-        """A call through the circuit; if the server does not answer and the caller chose so, ``instead``."""
+        """What is asked, through the circuit; ``instead`` if nobody answers and the caller chose so."""
         try:
             with self._circuit.asking():
-                result: Result = yield call
+                result = yield from asked
         except UnavailableError as error:
             if not terms.passes or isinstance(error, CertificateError):
                 raise
             return instead(Unchecked(error))
         return result
+
+
+def _steps(call: Call[Result]) -> Steps[Result]:
+    """The one step of a call."""
+    result: Result = yield call
+    return result
 
 
 def _is_cut(answer: Answer, each: int, limit: int) -> bool:

@@ -12,6 +12,7 @@ from typing import Final, Generic, TypeVar
 
 from hashpact.clock import unix_time
 from hashpact.domain.ports import Clock, Entropy
+from hashpact.member.checking.attesting import Attesting
 from hashpact.member.checking.checks import Checks
 from hashpact.member.checking.circuit import Circuit
 from hashpact.member.checking.options import OnUnavailable
@@ -54,7 +55,9 @@ class EitherClient(ABC, Generic[Link]):
         self._operations = Operations(read, clock, entropy)
         self.author = self._operations.author
         self.circuit = Circuit(PACE.timer, PACE.draw, checked_channels(channels))
-        self._checks = Checks(read.genesis, self.circuit, on_unavailable, self._operations.reached)
+        operations = self._operations
+        attesting = Attesting(operations.believed, lambda: operations.profile.log, clock, entropy)
+        self._checks = Checks(read.genesis, self.circuit, on_unavailable, operations.reached, attesting)
         endpoint = replace(read.endpoint, proxy=proxy)
         self._connection = self._connect(endpoint, replace(PACE, retry_refused=retry_refused), channels)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self, TypedDict
 
 from hashpact.domain.checks import DEFAULT_LIMIT, MAX_LIMIT, Check, Filter, Query, check_bounds
@@ -15,6 +16,7 @@ from hashpact.errors import InvalidInputError
 from hashpact.fingerprint.content import Fingerprinted, fingerprints_of, fingerprints_of_text
 from hashpact.fingerprint.source import Content
 from hashpact.member.author import chosen
+from hashpact.member.trusting.answers import AnswerStore
 from hashpact.wire.codec import EVERYTHING
 
 
@@ -33,6 +35,10 @@ class CheckOptions(TypedDict, total=False):
     reflect that statement. By default it is the largest tree_size of the receipts that this client got, so
     that the answer reflects the client's own statements; 0 takes the server's index as it is. Matches weaker
     than ``strength``, by default possible, are left out. ``on_unavailable`` is used instead of the client's.
+
+    ``attest`` asks for an answer that the clearinghouse has signed, which `check` and the checks of content
+    verify: `Answer.attestation`. ``keep`` asks for it too, and says where it is kept, encrypted: a directory,
+    or an `AnswerStore`, such as the profile's own, ``AnswerStore.of(client.profile)``.
     """
 
     filter: Filter
@@ -40,6 +46,8 @@ class CheckOptions(TypedDict, total=False):
     min_position: int
     strength: Strength | str
     on_unavailable: OnUnavailable | str | None
+    attest: bool
+    keep: AnswerStore | Path | str | None
 
 
 class ContentOptions(CheckOptions, total=False):
@@ -64,6 +72,8 @@ class CheckTerms:
     min_position: int
     least: Strength
     passes: bool
+    attest: bool = False
+    keep: AnswerStore | None = None
 
     @classmethod
     def of(
@@ -89,6 +99,8 @@ class CheckTerms:
             position,
             chosen(Strength, options.get("strength", Strength.POSSIBLE), "strength"),
             choice is OnUnavailable.OPEN,
+            options.get("attest", False) or options.get("keep") is not None,
+            _store_of(options.get("keep")),
         )
 
     def check(self, queries: tuple[Query, ...]) -> Check:
@@ -146,6 +158,17 @@ class Reading:
     def _of(self, content: Content, made: Fingerprinted) -> ReadContent:
         queries = self.options.get("queries")
         return ReadContent(content, made, made.queries if queries is None else tuple(queries(content, made)))
+
+
+def _store_of(keep: AnswerStore | Path | str | None) -> AnswerStore | None:
+    return keep if keep is None or isinstance(keep, AnswerStore) else AnswerStore(Path(keep))
+
+
+def refuse_attested(options: CheckOptions) -> None:
+    """Raise InvalidInputError if an attestation is asked for, where there is none."""
+    if options.get("attest") or options.get("keep") is not None:
+        msg = "batches and streams are not attested; ask with check, or with the checks of content"
+        raise InvalidInputError(msg, field="attest")
 
 
 def check_names(options: CheckOptions, known: type[CheckOptions]) -> None:

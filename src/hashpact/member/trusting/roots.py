@@ -82,6 +82,12 @@ class RootChain:
         self.pinned()
         return self._replay.state.charters()[-1]
 
+    def charter_at(self, index: int) -> Charter:
+        """The offices by which the statement at that index is judged; those of the genesis for leaf 0."""
+        charters = self._replay.state.charters()
+        before = [charter for charter, leaf in zip(charters, self.leaves, strict=True) if leaf.index < index]
+        return before[-1] if before else charters[0]
+
     def data(self) -> bytes:
         """A file of these statements: a bundle of roots."""
         return bundle.encode(BundlePart(ROOT, leaf.index, leaf.statement) for leaf in self.leaves)

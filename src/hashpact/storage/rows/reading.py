@@ -89,7 +89,8 @@ def charter_of(row: Row) -> Charter:
     """A charter, of a row of its columns."""
     origin, names, keys, threshold, log_keys, version, labels, delay, root, single, since, *bounds = row
     admins = tuple(NamedKey(*admin) for admin in zip(words(names), hashes(keys), strict=True))
-    allowed, quota, quotas, rates, rates_of, terms, witnesses, witness_quorum = bounds
+    allowed, quota, quotas, rates, rates_of, terms, *others = bounds
+    witnesses, witness_quorum, attestation_keys = others
     return Charter(
         origin,
         admins,
@@ -109,6 +110,7 @@ def charter_of(row: Row) -> Charter:
         terms_of(terms),
         tuple(map(WITNESSES.spelling.read, words(witnesses))),
         witness_quorum,
+        hashes(attestation_keys),
     )
 
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 
 from hashpact.domain import statements
+from hashpact.domain.attestation import MAX_SKEW
 from hashpact.domain.checks import Answer, Check, Filter, Query
 from hashpact.domain.matching.batches import Batch, BatchAnswer, Packing
 from hashpact.domain.messages import (
@@ -25,11 +26,10 @@ from hashpact.domain.messages import (
 from hashpact.domain.pinned import PinnedLog
 from hashpact.domain.renewal import Renewal
 from hashpact.domain.state import Receipt
-from hashpact.errors import (
-    CorruptError,
-)
+from hashpact.errors import CorruptError, ProofError
 from hashpact.governance import drafts
 from hashpact.governance.drafts import Draft
+from hashpact.wire import attested as attestations
 from hashpact.wire import batches, codec, details, evidence, fields, proposals
 from hashpact.wire.v1 import certificate_pb2, check_pb2, governance_pb2, log_pb2
 
@@ -74,6 +74,31 @@ def check(asked: Check) -> Call[Answer]:
         return answer
 
     return Call(f"{_CHECK}Check", codec.check_to_wire(asked).SerializeToString(), read)
+
+
+def attested(asked: Check, nonce: bytes, log: PinnedLog, now: int) -> Call[Answer]:
+    """A check with an attested answer, which is verified: of this request, by a key that the log names.
+
+    ``nonce`` is 16 random bytes, ``now`` in Unix seconds. Its result has the attestation. Raises ProofError
+    for one that is missing or proves nothing, LogKeyError if only its key is another.
+    """
+    plain, request = check(asked), codec.check_to_wire(asked)
+    request.attest, request.nonce = True, nonce
+    sent = request.SerializeToString()
+
+    def read(data: bytes) -> Answer:
+        found = attestations.response_from_wire(sent, check_pb2.CheckResponse.FromString(data))
+        stated = found.verify(log)
+        answer = plain.read(found.answer)
+        if answer.position != stated.position or stated.position < asked.min_position:
+            msg = f"the answer is of position {answer.position}, and {stated.position} is attested"
+            raise ProofError(msg)
+        if abs(stated.time - now) > MAX_SKEW:
+            msg = f"the answer was attested at another time: {abs(stated.time - now)} s away"
+            raise ProofError(msg)
+        return replace(answer, attestation=found)
+
+    return Call(plain.method, sent, read)
 
 
 def check_batch(asked: Batch) -> Call[BatchAnswer]:

@@ -9,24 +9,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar, cast
 
 import grpc
 
-from hashpact.domain import statements
+from hashpact.domain import checks, statements
+from hashpact.domain.attestation import NONCE_SIZE
 from hashpact.domain.renewal import Renewal
 from hashpact.domain.state import Role
+from hashpact.errors import ConflictError
 from hashpact.keys.uses import LastUses
 from hashpact.service.append import Intake
+from hashpact.service.attest.attester import Attester
 from hashpact.service.check import Checker
 from hashpact.service.conduct import Desk
 from hashpact.service.propose import Proposals
 from hashpact.service.prove import Prover
 from hashpact.service.read import READERS, PrivateParts, Reader
 from hashpact.service.renew import Renewer
-from hashpact.wire import batches, codec, details, evidence, fields, proposals
+from hashpact.wire import attested, batches, codec, details, evidence, fields, proposals
 from hashpact.wire.server.admission.pools import Pool, in_turns, wait
 from hashpact.wire.server.admission.quotas import Quotas
+from hashpact.wire.server.core.incoming import IncomingCall
 from hashpact.wire.server.identity import CALLER, require, require_administrator
 from hashpact.wire.v1 import (
     certificate_pb2,
@@ -58,6 +62,7 @@ class Services:
     uses: LastUses
     desk: Desk
     quotas: Quotas = field(default_factory=Quotas)
+    attester: Attester | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +83,9 @@ class Pools:
 class CheckHandler(check_pb2_grpc.CheckServiceServicer):
     """Answers checks."""
 
-    def __init__(self, checker: Checker, pool: Pool, quotas: Quotas) -> None:
+    def __init__(self, checker: Checker, pool: Pool, quotas: Quotas, attester: Attester | None) -> None:
         self._checker = checker
+        self._attester = attester
         self._pool = pool
         self._quotas = quotas
 
@@ -92,9 +98,28 @@ class CheckHandler(check_pb2_grpc.CheckServiceServicer):
         require(Role.CHECK)
         wanted, member = context.is_active, CALLER.get().id
         check = codec.check_from_wire(request)
+        if request.attest:
+            return self._attested(request, check, cast("IncomingCall", context))
         with self._quotas.asking(member, len(check.queries)):
             answer = self._checker.check(check, wanted, lambda: self._pool.turn(member, wanted), wait)
         return codec.answer_to_wire(answer)
+
+    def _attested(
+        self, request: check_pb2.CheckRequest, check: checks.Check, call: IncomingCall
+    ) -> check_pb2.CheckResponse:
+        """The entries near some fingerprints, with a signed note over this request and this answer."""
+        attester, member = self._attester, CALLER.get().id
+        fields.sized("nonce", request.nonce, NONCE_SIZE)
+        if attester is None:
+            msg = "this server attests no answers; ask without attest"
+            raise ConflictError(msg)
+        with self._quotas.asking(member, len(check.queries)):
+            answer = attester.check(
+                check, call.is_active, lambda: self._pool.turn(member, call.is_active), wait
+            )
+        data = codec.answer_to_wire(answer).SerializeToString()
+        signed = attester.attest(call.received, data, answer.position)
+        return attested.response_to_wire(data, signed)
 
     def CheckBatch(  # noqa: N802  # gRPC names it
         self,

@@ -239,6 +239,7 @@ class _Unary(_Route):
             raise CancelledError
         self.reception.untaken.check(member)
         handler: Any = self.handler  # of generated code or of gRPC itself
+        call.received = data or b""
         message: bytes = handler.response_serializer(handler.unary_unary(self.read(data), call))
         return message
 

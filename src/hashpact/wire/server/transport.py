@@ -267,7 +267,7 @@ def build_server(
     conversations = Conversations(services.checker, loop, pools.checks, quotas, *bound)
     # It has of a server what the generated functions use.
     registry: Any = _Registry(Reception(guard, loop, refusals, Untaken(bounds.untaken)), pools, conversations)
-    checks = CheckHandler(services.checker, pools.checks, quotas)
+    checks = CheckHandler(services.checker, pools.checks, quotas, services.attester)
     check_pb2_grpc.add_CheckServiceServicer_to_server(checks, registry)
     log_pb2_grpc.add_LogServiceServicer_to_server(LogHandler(services, pools), registry)
     certificate_pb2_grpc.add_CertificateServiceServicer_to_server(

@@ -44,6 +44,8 @@ class IncomingCall:
         self._code: grpc.StatusCode | None = None
         self._over = over
         self._then: list[Callable[[], None]] | None = []
+        self.received = b""
+        """The bytes of the request of a unary call, once it is read."""
         self.metadata: Metadata = event.invocation_metadata
         known = cygrpc.auth_context(event.call) or {}
         self.peer: Mapping[str, tuple[bytes, ...]] = {key.decode(): values for key, values in known.items()}

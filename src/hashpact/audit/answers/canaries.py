@@ -1,0 +1,72 @@
+"""Canaries: asks a server for what the member itself has shared, which a check must find.
+
+The server sees a check like any other: of some of the fingerprints of an entry, pictures' codes changed in a
+few bits as a copy's would be. It can know that the caller has shared them, so this finds a server that loses
+entries or withholds them from everybody, and not one that answers their contributor better than others.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Final
+
+from hashpact.audit.findings import Finding, Progress
+from hashpact.domain.checks import MAX_LIMIT, MAX_SETS, Query
+from hashpact.domain.fingerprints import Fingerprint, Measure, parse_private
+from hashpact.domain.matching.strength import Strength
+from hashpact.member.clients import Client
+
+TOPIC: Final = "canary"
+_TOGETHER: Final = 16
+"""Fingerprints of an entry that are asked for."""
+
+
+def canaries(client: Client, number: int, seed: int, progress: Progress) -> Iterator[Finding]:
+    """What is wrong with the answers to checks for the profile's own entries that stand.
+
+    So many of them are drawn by the ``seed``. Raises what a check raises if the server does not answer.
+    """
+    outbox, draw = client.profile.outbox, random.Random(seed)  # noqa: S311 - repeatable, and no secret
+    own = () if outbox is None else outbox.entries()
+    sample = sorted(draw.sample(own, min(number, len(own))))
+    for done, entry in enumerate(sample, 1):
+        missing = _missing(client, entry, draw)
+        if missing:
+            message = f"a check does not find one's own entry {entry}, which stands, by {', '.join(missing)}"
+            yield Finding(TOPIC, entry, message)
+        progress(done, len(sample))
+
+
+def _missing(client: Client, entry: int, draw: random.Random) -> list[str]:
+    """The types by which an entry is not found, although it stands before and after the check."""
+    detail = client.entry(entry)
+    shared = [parse_private(part).fingerprint for part in detail.private]
+    asked = _asked(shared, draw)
+    if not detail.stands or not asked:
+        return []
+    queries = [Query(_changed(one, draw)) for one in asked]
+    answer = client.check(queries, limit=MAX_LIMIT, strength=Strength.WEAK)
+    found = {match.type for match in answer.matches if match.entry == entry}
+    missing = sorted({one.type.name for one in asked} - found)
+    full = answer.truncated or len(answer.matches) >= MAX_LIMIT
+    return [] if not missing or full or not client.entry(entry).stands else missing
+
+
+def _asked(shared: list[Fingerprint], draw: random.Random) -> list[Fingerprint]:
+    """Some of an entry's fingerprints, those that are certainly found: keypoints may agree on nothing."""
+    sure = [one for one in shared if one.type.measure is not Measure.POINTS]
+    some = draw.sample(sure, min(_TOGETHER, len(sure)))
+    sets = [one for one in some if one.type.is_set]
+    return [one for one in some if not one.type.is_set] + sets[:MAX_SETS]
+
+
+def _changed(shared: Fingerprint, draw: random.Random) -> Fingerprint:
+    """A code of a picture with one bit set and one cleared, as a copy's may have; any other as it is."""
+    if shared.type.measure is not Measure.HAMMING:
+        return shared
+    code, bits = int.from_bytes(shared.value), range(8 * shared.type.size)
+    ones = [bit for bit in bits if code >> bit & 1]
+    zeros = [bit for bit in bits if not code >> bit & 1]
+    code ^= 1 << draw.choice(ones) | 1 << draw.choice(zeros)
+    return Fingerprint(shared.type, code.to_bytes(shared.type.size), shared.quality)

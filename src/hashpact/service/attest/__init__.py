@@ -1,0 +1,1 @@
+"""Attests answers to checks, each of one position of the log exactly."""
