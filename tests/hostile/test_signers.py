@@ -173,10 +173,10 @@ def test_13_the_same_key_id_under_another_name_is_passed_over() -> None:
 )
 def test_11_thresholds_that_are_no_number_of_keys(threshold: bytes) -> None:
     original = leaf(EXAMPLES["genesis"])
-    for changed in (threshold + b"\n", b""):
+    for changed, missing in ((threshold + b"\n", {}), (b"", {"missing": "threshold"})):
         with pytest.raises(MalformedError) as caught:
             statements.parse(original.replace(b"threshold 2\n", changed))
-        assert caught.value.details == {"field": "threshold", "line": "10"}
+        assert caught.value.details == {"field": "threshold", "line": "10"} | missing
 
 
 @pytest.mark.parametrize("revoked", ["by itself", "by its member", "by administrators"])

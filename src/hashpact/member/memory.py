@@ -14,7 +14,15 @@ from typing import Final
 from hashpact.domain.pinned import check_extends
 from hashpact.domain.ports import Clock
 from hashpact.durable import read_bytes, write_public
-from hashpact.errors import ConfigError, ForkError, HashpactError, MalformedError, UnavailableError
+from hashpact.errors import (
+    ConfigError,
+    CorruptError,
+    ForkError,
+    HashpactError,
+    InvalidInputError,
+    MalformedError,
+    NotFoundError,
+)
 from hashpact.log import checkpoint, proofs
 from hashpact.log.checkpoint import SignedCheckpoint
 from hashpact.member.checking.steps import Local, Steps
@@ -73,9 +81,7 @@ class LogMemory:
         try:
             proof = yield calls.consistency(old.size, new.size)
             check_extends(old, new, proof)
-        except UnavailableError:
-            raise
-        except HashpactError:
+        except (CorruptError, InvalidInputError, NotFoundError):
             with contextlib.suppress(HashpactError):
                 leaf_hash, path = yield calls.inclusion(0, old.size)
                 root = proofs.inclusion_root(leaf_hash, 0, old.size, path)

@@ -29,13 +29,14 @@ from hashpact.errors import (
     ClockSkewError,
     ConfigError,
     ConflictError,
+    CorruptError,
+    HashpactError,
     InvalidInputError,
     LogKeyError,
     NotFoundError,
     NotPermittedError,
     ProofError,
     QuorumError,
-    UnavailableError,
 )
 from hashpact.governance.drafts import Draft
 from hashpact.log import checkpoint
@@ -223,8 +224,12 @@ class Operations:
     def believed(self, make: Callable[[], Call[Outcome]]) -> Steps[Outcome]:
         """The steps of a call, made anew if root statements show that the log's keys or witnesses are others.
 
-        A profile that has not followed them yet does so after its first call, which has to hold then too.
+        A profile that has not followed them yet does so first. If the log has signed nothing yet that can be
+        believed, it does so after its first call, which has to hold then too.
         """
+        if not self.profile.followed and (yield calls.roots(0)):
+            with contextlib.suppress(QuorumError):
+                yield from self._follow()
         known = self.profile.log
         result: Outcome
         try:
@@ -261,10 +266,14 @@ class Operations:
     def _remember(self, receipt: Receipt) -> Steps[None]:
         """The steps of holding a verified receipt's checkpoint against the remembered one.
 
-        The statement is in the log, so a server that cannot be asked now is asked the next time.
+        The statement is in the log, so a server that does not answer now is asked the next time.
         """
-        with contextlib.suppress(UnavailableError):
+        try:
             yield from self.memory.agrees(checkpoint.parse(receipt.checkpoint))
+        except CorruptError:
+            raise
+        except HashpactError:
+            return
 
     def _append_again(self, submission: Submission) -> Steps[Receipt]:
         """The calls for a receipt of a statement whose first one is by a key that the log has replaced.
