@@ -228,7 +228,7 @@ def test_a_watch_says_what_waits(server: RunningServer) -> None:
 def test_a_watch_that_looks_once_does_not_wait_for_a_receiver_that_is_down(
     server: RunningServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hashpact.cli.conduct.notice._PATIENCE", 0.01)
+    monkeypatch.setattr("hashpact.cli.hooks._PATIENCE", 0.01)
     secret, seen = tmp_path / "secret", tmp_path / "seen.json"
     secret.write_text(f"whsec_{'A' * 32}", "utf-8")
     index = given(server, "--entry", str(_an_entry(server)))

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from builders import Identity
 from interoperation import golang, speaking
 from interoperation.parts import bundle_parts, proof_parts
 from interoperation.theirs import Case
@@ -22,7 +23,7 @@ from hashpact.member.trusting.bundle import BundlePart
 
 ROOT = Path(__file__).resolve().parents[3]
 NOW = 1_800_000_000
-WITNESSES = [Witness(f"witness.example/{name}", bytes([1]) * 32) for name in ("a", "b")]
+WITNESSES = [Witness(f"witness.example/{name}", Identity.of(name).public) for name in ("a", "b")]
 SAYS = "import sys; [print(line) for line in sys.argv[1:]]; "
 
 
