@@ -295,6 +295,9 @@ def rotate_under_traffic(home: Path, server: RunningServer, members: int, rotati
 
 def rotate_often(traffic: Traffic, rotations: int) -> None:
     """Replace the key of a member so many times, without overlap, each time once it has submitted with it."""
+    deadline = time.monotonic() + 60
+    while not traffic.sent and traffic.failure is None and time.monotonic() < deadline:
+        time.sleep(0.005)
     for _ in range(rotations):
         Rotation(traffic.profile, Passphrases({}), 0, unencrypted=True, timeout=60).run()
         # The first of two may have been under way when the key was replaced; the second was not.

@@ -113,11 +113,16 @@ class _Shared:
         """The step after that outcome; None after the last."""
         with self._changed:
             try:
-                return steps.send(outcome)
+                step = steps.send(outcome)
             except StopIteration:
                 return None
             finally:
                 self._changed.notify_all()
+            if isinstance(step, Converse):
+                self._stream += (
+                    1  # before the lock is free: the stream before gets no request of the next one
+                )
+            return step
 
     def wait(self) -> None:
         """Wait until the flow is stirred."""
@@ -125,11 +130,9 @@ class _Shared:
             self._changed.wait_for(lambda: self._flow.stirred)
 
     def requests(self, seconds: float) -> Iterator[bytes]:
-        """The requests for a stream that is opened now, for so many seconds, or until another is opened."""
+        """The requests for the stream that comes after that step, for so many seconds, or until another does."""
         with self._changed:
-            self._stream += 1
-            number, end = self._stream, self._timer() + seconds
-        return self._requests(number, end)
+            return self._requests(self._stream, self._timer() + seconds)
 
     def _requests(self, number: int, end: float) -> Iterator[bytes]:
         while (request := self._next(number, end)) is not None:
