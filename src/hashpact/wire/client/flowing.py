@@ -130,7 +130,7 @@ class _Shared:
             self._changed.wait_for(lambda: self._flow.stirred)
 
     def requests(self, seconds: float) -> Iterator[bytes]:
-        """The requests for the stream that comes after that step, for so many seconds, or until another does."""
+        """The requests for the stream that is opened next, for so many seconds, or until another is."""
         with self._changed:
             return self._requests(self._stream, self._timer() + seconds)
 
