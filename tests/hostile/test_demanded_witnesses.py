@@ -19,6 +19,7 @@ from hashpact.errors import ProofError, QuorumError, UnavailableError
 from hashpact.log import cosignature, note
 from hashpact.log.cosignature import Witness
 from hashpact.log.policy import WitnessPolicy
+from hashpact.member.memory import PERIOD
 from hashpact.member.trusting import bundle
 from hashpact.member.trusting.roots import LogHistory
 from hashpact.service.prove import Prover
@@ -184,3 +185,21 @@ async def test_77_a_replaced_key_is_believed_for_trees_up_to_its_successor(
     # Nor is the old key one of the newest trees.
     with pytest.raises(ProofError, match="not one that is pinned"):
         told.now.read(receipt.checkpoint)
+
+
+async def test_77_witnesses_that_are_named_later_are_demanded_of_old_profiles_too(
+    house: Clearinghouse, acme: Caller
+) -> None:
+    await acme("submit", picture("one"), labels=LABELS)
+    assert acme.client.profile.log.policies == ()
+    governed(house)
+    lying = cosigned(house)
+    lying.sign()
+    await tell(house, Stripping(house.ledger, STRIPPED["all are stripped"][0]), lying)
+    house.world.clock.now += PERIOD
+    with pytest.raises(QuorumError, match="cosignatures of none"):
+        await acme("checkpoint")
+    assert acme.client.profile.log.policies == ()  # nothing is kept of what could not be believed
+    await tell(house, Prover(house.ledger))
+    await acme("checkpoint")
+    assert acme.client.profile.log.policies

@@ -61,9 +61,10 @@ class LogMemory:
         if other is not None:
             yield from self.extends(other, signed)
         known: SignedCheckpoint | None = yield Local(self.known)
-        if known is None or self._is_due(known, signed):
-            if known is not None:
-                yield from self.extends(*sorted((known, signed), key=_size))
+        if known is None:
+            yield Local(partial(self.remember, signed))
+        elif (yield Local(partial(self.is_due, signed))):
+            yield from self.extends(*sorted((known, signed), key=_size))
             yield Local(partial(self.remember, signed))
         with self._lock:
             self._seen = max(self._seen or signed, signed, key=_size)
@@ -120,9 +121,10 @@ class LogMemory:
         there = (one for one in (self.known(), self._seen) if one is not None)
         return next((one for one in there if _size(one) == size and one.checkpoint.root != root), None)
 
-    def _is_due(self, known: SignedCheckpoint, signed: SignedCheckpoint) -> bool:
+    def is_due(self, signed: SignedCheckpoint) -> bool:
         """Whether that checkpoint is to be proved to extend the remembered one, or the other way round."""
-        if _size(known) == _size(signed):
+        known = self.known()
+        if known is None or _size(known) == _size(signed):
             return False
         grown = _size(signed).bit_length() > _size(known).bit_length()
         return grown or not 0 <= self._clock() - self._proved < PERIOD

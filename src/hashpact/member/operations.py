@@ -251,8 +251,7 @@ class Operations:
     def checkpoint(self, max_age: int) -> Steps[SignedCheckpoint]:
         """The steps of getting the newest checkpoint, which extends every one before it.
 
-        Raises ForkError if it does not, and QuorumError if its witnesses cosigned it over ``max_age`` seconds
-        ago.
+        Raises ForkError if it does not, QuorumError if witnesses cosigned it over ``max_age`` seconds ago.
         """
         newest = yield Local(self.memory.newest)
         signed: SignedCheckpoint = yield from self.believed(self.newest)
@@ -260,8 +259,20 @@ class Operations:
         if newest is not None and signed.checkpoint.size < newest.checkpoint.size:
             what = f"the log had {newest.checkpoint.size} leaves, and shows {signed.checkpoint.size} now"
             raise (yield Local(partial(self.memory.accuse, Contradiction(signed, newest), what)))
-        yield from self.memory.agrees(signed)
+        yield from self._hold(signed)
         return signed
+
+    def _hold(self, signed: SignedCheckpoint) -> Steps[None]:
+        """The steps of holding a verified checkpoint against the remembered one, and against newer roots.
+
+        Those are looked for as often as a proof is due: witnesses may be named that have to vouch for it too.
+        """
+        due = yield Local(partial(self.memory.is_due, signed))
+        if due and (yield calls.roots(self.profile.log.since + 1)):
+            yield from self._follow()
+            if signed.checkpoint.size > self.profile.log.since:
+                self.profile.log.open(signed.data)
+        yield from self.memory.agrees(signed)
 
     def _remember(self, receipt: Receipt) -> Steps[None]:
         """The steps of holding a verified receipt's checkpoint against the remembered one.
@@ -269,7 +280,7 @@ class Operations:
         The statement is in the log, so a server that does not answer now is asked the next time.
         """
         try:
-            yield from self.memory.agrees(checkpoint.parse(receipt.checkpoint))
+            yield from self._hold(checkpoint.parse(receipt.checkpoint))
         except CorruptError:
             raise
         except HashpactError:

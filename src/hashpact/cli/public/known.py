@@ -28,7 +28,7 @@ def _keys(_context: click.Context, _parameter: click.Parameter, texts: Sequence[
         raise click.BadParameter(str(error)) from error
 
 
-def _digest(_context: click.Context, _parameter: click.Parameter, text: str | None) -> bytes | None:
+def digest(_context: click.Context, _parameter: click.Parameter, text: str | None) -> bytes | None:
     """A SHA-256 in hex."""
     try:
         return None if text is None else Hex(32).read(text)
@@ -113,7 +113,7 @@ _profile_option: Final = click.option(
 _genesis_option: Final = click.option(
     "--genesis",
     metavar="SHA256",
-    callback=_digest,
+    callback=digest,
     help="Without a profile: the SHA-256 of leaf 0, as it was published.",
 )
 _origin_option: Final = click.option("--origin", metavar="ORIGIN", help="Without either: the log's name.")
