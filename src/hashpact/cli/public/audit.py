@@ -12,7 +12,7 @@ import click
 
 from hashpact.cli.options import example, home_argument, json_option, passphrases
 from hashpact.cli.output import complain, emit, one_line, progress_of, rfc3339
-from hashpact.domain.grammar import Hex
+from hashpact.cli.public.known import digest
 
 if TYPE_CHECKING:
     from hashpact.audit.findings import Progress, Report
@@ -26,16 +26,8 @@ _SHOWN: Final = 20
 """As many faults are shown; the evidence has them all."""
 
 
-def _hash(_context: click.Context, _parameter: click.Parameter, text: str | None) -> bytes | None:
-    """A SHA-256 in hex."""
-    try:
-        return None if text is None else Hex(32).read(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
 genesis_option = click.option(
-    "--genesis", metavar="SHA256", callback=_hash, help="The SHA-256 of leaf 0, as it was published."
+    "--genesis", metavar="SHA256", callback=digest, help="The SHA-256 of leaf 0, as it was published."
 )
 evidence_option = click.option(
     "--evidence",
