@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from pathlib import Path
 
-import pytest
 from builders import Identity, check_state
 from clearinghouse import Clearinghouse
 from copying import Copying
@@ -46,9 +45,7 @@ def tell_all(house: Clearinghouse) -> None:
         if turn == STEPS // 2:
             append(Submission(house.world.by_admins(Root(2, admins, 2, house.world.log_keys))))
     who = Identity.of("mirror")
-    house.world.administrators(house.ledger).enrol(
-        "mirror", frozenset({Role.AUDIT}), who.key, who.private
-    )
+    house.world.administrators(house.ledger).enrol("mirror", frozenset({Role.AUDIT}), who.key, who.private)
     house.services.intake.guard.sign()
 
 
