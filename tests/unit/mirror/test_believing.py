@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from hashpact.keys.verifying import BatchVerifier
 from hashpact.log import checkpoint, tree
 from hashpact.log.checkpoint import Checkpoint
 from hashpact.log.cosignature import Witness
+from hashpact.log.policy import WitnessPolicy
 from hashpact.mirror import believing
 from hashpact.mirror.alarms import kind_of
 from hashpact.mirror.believing import Announced, Trust
@@ -261,6 +263,11 @@ def test_a_checkpoint_that_was_announced_is_remembered_until_it_is_reached(
     refused(ForkError, "rollback", lambda: copy.replica.announce(lie.signed(), lie.ask), "shows 7 now")
     lie.append(another(world, "lie"), another(world, "another lie"))
     refused(ForkError, "fork", lambda: copy.replica.announce(lie.signed(), lie.ask), "two trees of 9")
+    # One that is larger is held against it, too: its proof is asked for.
+    source.append(another(world, "later"))
+    source.asked.clear()
+    assert copy.replica.announce(source.signed(), source.ask).size == target.size + 1
+    assert source.asked == ["GetConsistencyProof"]
     lie.append(another(world, "a third lie"))
     note = lie.signed()
     error = refused(ForkError, "fork", lambda: copy.replica.announce(note, lie.ask), "do not|does not show")
@@ -360,3 +367,31 @@ def test_a_private_part_that_is_no_fingerprint_is_refused(source: Source, copy: 
     target = copy.replica.announce(source.signed(), source.ask)
     (batch,) = copy.batches(target)
     refused(CorruptError, "private", lambda: copy.take(batch, target), "that is no fingerprint")
+
+
+def test_only_the_leaves_that_are_due_are_taken(source: Source, copy: Copy) -> None:
+    target = copy.replica.announce(source.signed(), source.ask)
+    (batch,) = copy.batches(target)
+    for wrong in (
+        replace(batch, start=1),
+        replace(batch, leaves=()),
+        replace(batch, leaves=(*batch.leaves, batch.leaves[0])),
+    ):
+        refused(CorruptError, "order", partial(copy.take, wrong, target), "where 0 to 6 are due")
+    copy.take(batch, target)
+    refused(CorruptError, "order", lambda: copy.take(batch, target), "where 6 to 6 are due")
+
+
+def test_witnesses_that_are_demanded_later_make_a_checkpoint_fresher(source: Source, copy: Copy) -> None:
+    world = source.world
+    note = source.signed()
+    copy.level(note)
+    wanted = WitnessPolicy.threshold([Witness(NORTH.owner, NORTH.public)], 1)
+    trust = Trust(world.pinned, seeded_genesis(source.ledger), wanted)
+    demanding = Replica(copy.ledger, trust, copy.directory, world.clock)
+    refused(QuorumError, "quorum", lambda: demanding.announce(note, source.ask), "cosignatures of none")
+    cosigned = Cosigning(world, (NORTH,)).cosign(note, 6, None)
+    demanding.announce(cosigned, source.ask)
+    newest = copy.ledger.checkpoints.newest()
+    assert newest is not None
+    assert newest.note == cosigned
