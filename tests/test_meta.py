@@ -67,7 +67,7 @@ ROOMS = {
     "governance": room("errors log domain durable keys report", "cryptography"),
     "service": room("errors log domain keys.certificates governance.drafts", pure=True),
     "wire": room(
-        "errors domain keys.certificates keys.uses governance.drafts service",
+        "errors domain settings keys.certificates keys.uses governance.drafts service",
         GRPC + " cryptography structlog",
     ),
     "http": room("errors log service", "starlette structlog uvicorn"),

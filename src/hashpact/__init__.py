@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hashpact.domain.attestation import Attestation, AttestedAnswer
-    from hashpact.domain.checks import Answer, Filter, Match, NearEntry, Query, Unchecked
+    from hashpact.domain.checks import Answer, Filter, Lag, Match, NearEntry, Query, Unchecked
     from hashpact.domain.conduct.answers import (
         AppealDetail,
         ContactDetail,
@@ -38,9 +38,11 @@ if TYPE_CHECKING:
         ConflictError,
         CorruptError,
         DeadlineError,
+        ElsewhereError,
         ForkError,
         HashpactError,
         InvalidInputError,
+        LaggingError,
         LogKeyError,
         MalformedError,
         MissingSignatureError,
@@ -103,6 +105,7 @@ __all__ = [
     "ContentOptions",
     "CorruptError",
     "DeadlineError",
+    "ElsewhereError",
     "Entry",
     "EntryDetail",
     "FiledDetail",
@@ -114,6 +117,8 @@ __all__ = [
     "HashpactError",
     "InvalidInputError",
     "Key",
+    "Lag",
+    "LaggingError",
     "LeafDetail",
     "LogKeyError",
     "MalformedError",
@@ -165,7 +170,7 @@ __all__ = [
 
 _HOMES = {
     "hashpact.domain.attestation": ("AttestedAnswer", "Attestation"),
-    "hashpact.domain.checks": ("Answer", "Filter", "Match", "NearEntry", "Query", "Unchecked"),
+    "hashpact.domain.checks": ("Answer", "Filter", "Lag", "Match", "NearEntry", "Query", "Unchecked"),
     "hashpact.domain.conduct.answers": (
         *("AppealDetail", "ContactDetail", "FiledDetail", "MattersRequest", "NoticeChange", "NoticeDetail"),
         "ReplyDetail",
