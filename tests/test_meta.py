@@ -95,7 +95,12 @@ ROOMS = {
         "home audit observing",
         "structlog uvloop",
     ),
-    "__init__": room("errors log.checkpoint domain fingerprint member"),
+    "mirror": room(
+        "errors log domain clock events durable settings config storage lookup keys service wire member home "
+        "audit observing serving",
+        "structlog uvloop grpc",
+    ),
+    "__init__": room("errors log.checkpoint domain fingerprint member mirror"),
     # It plays everybody: those who run a clearinghouse, and its members.
     "demo": room(
         "errors log domain clock config durable storage fingerprint keys governance service member home "
@@ -104,7 +109,7 @@ ROOMS = {
     ),
     "cli": room(
         "errors log.checkpoint domain clock settings config fingerprint keys governance member home audit "
-        "witness serving report demo durable",
+        "witness serving mirror report demo durable",
         "click rich PIL numpy",
     ),
     "__main__": room("cli"),

@@ -168,6 +168,10 @@ class Transaction(View, Protocol):
         """
         ...
 
+    def keep(self, checkpoint: KeptCheckpoint) -> None:
+        """Stage a checkpoint, as `Checkpoints.keep`, of what the log has with the staged leaves."""
+        ...
+
     def savepoint(self) -> AbstractContextManager[None]:
         """Keep what the block stages, or nothing of it if it ends with an exception."""
         ...
