@@ -72,6 +72,8 @@ if TYPE_CHECKING:
     from hashpact.member.profile import Profile, ProfileWarning
     from hashpact.member.trusting.answers import AnswerStore
     from hashpact.member.trusting.proving import ProvedEntry
+    from hashpact.mirror.alarms import Alarm
+    from hashpact.mirror.local import Mirror, MirrorWarning
 
     __version__: str
     """The version of the package that is installed."""
@@ -79,6 +81,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DERIVED",
     "TYPES",
+    "Alarm",
     "AlreadySharedError",
     "Answer",
     "AnswerStore",
@@ -126,6 +129,8 @@ __all__ = [
     "MattersRequest",
     "Member",
     "MemberDetail",
+    "Mirror",
+    "MirrorWarning",
     "MissingSignatureError",
     "NearEntry",
     "NotFoundError",
@@ -193,6 +198,8 @@ _HOMES = {
     "hashpact.member.profile": ("Profile", "ProfileWarning"),
     "hashpact.member.trusting.answers": ("AnswerStore",),
     "hashpact.member.trusting.proving": ("ProvedEntry",),
+    "hashpact.mirror.alarms": ("Alarm",),
+    "hashpact.mirror.local": ("Mirror", "MirrorWarning"),
 }
 """Where each public name is defined; those of errors end in Error."""
 

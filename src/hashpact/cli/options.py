@@ -22,6 +22,7 @@ from hashpact.keys.passphrase import Passphrases
 if TYPE_CHECKING:
     from hashpact.domain.messages import MemberDetail
     from hashpact.member.clients import Client
+    from hashpact.mirror.local import Mirror
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -73,6 +74,36 @@ def client_options(command: Command) -> Command:
         return command(connect=_connecting(profile, rest), **rest)
 
     for option in (*_channel_options(), profile_option):
+        connected = option(connected)
+    return cast("Command", connected)
+
+
+def checking_options(command: Command) -> Command:
+    """The options of a command that checks, at a clearinghouse as a member or from a mirror's home.
+
+    It gets ``connect``, and ``mirrored``: whether that opens a mirror, which has the checks of a client and
+    its `entry`, and nothing else.
+    """
+
+    @functools.wraps(command)
+    def connected(  # the options' values, and whatever else the command has
+        *,
+        profile: Path | None,
+        mirror: Path | None,
+        **rest: Any,  # noqa: ANN401  # click's
+    ) -> Any:  # noqa: ANN401  # click's
+        if mirror is None and profile is None:
+            msg = "say --profile DIR for a member of a clearinghouse, or --mirror HOME"
+            raise click.UsageError(msg)
+        connect = _connecting(profile or Path(), rest)
+        if mirror is not None:
+            connect = cast("Connect", functools.partial(_open_mirror, mirror))
+        return command(connect=connect, mirrored=mirror is not None, **rest)
+
+    mirror_option = click.option(
+        "--mirror", metavar="HOME", type=_directory, help="Answer from this mirror's copy, without a server."
+    )
+    for option in (*_channel_options(), _profile_option(required=False), mirror_option):
         connected = option(connected)
     return cast("Command", connected)
 
@@ -142,6 +173,7 @@ def _profile_option(*, required: bool) -> Callable[[Any], Any]:
 
 
 profile_option: Final = _profile_option(required=True)
+optional_profile: Final = _profile_option(required=False)
 
 
 def _channel_options() -> tuple[Callable[[Any], Any], ...]:
@@ -185,6 +217,12 @@ def _connect(profile: Path, address: str | None, ca: Path | None, timeout: float
     reached = loaded.at(loaded.endpoint.address if address is None else address, authority)
     # Somebody waits: a refused connection is reported at once.
     return Client(reached, timeout=timeout, channels=1, proxy=proxy, retry_refused=False)
+
+
+def _open_mirror(home: Path) -> Mirror:
+    from hashpact.mirror.local import Mirror  # noqa: PLC0415  # late, as above
+
+    return Mirror(home, passphrases=passphrases())
 
 
 def _member(profile: Path) -> str:
