@@ -287,6 +287,8 @@ class Answer:
         pictures of one layout have many in common, and only the pixels tell them apart. An answer that is
         truncated, or has as many matches as the ``limit``, does not show by which types an entry is not near.
         """
+        if not self.matches:
+            return self
         asked = {query.fingerprint.type.name for query in queries}
         complete = not self.truncated and len(self.matches) < limit
         kinds: dict[int, set[str]] = {}

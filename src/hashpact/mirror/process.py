@@ -73,8 +73,8 @@ def serve_mirror(home: MirrorHome, ready: Callable[[Served], None], progress: To
     """Copy, and answer from the copy until SIGTERM or SIGINT; with ``once`` only copy until it is level.
 
     Returns how many leaves the copy has in the end. ``ready`` is called once it answers, and ``progress``
-    while the log is copied for the first time. Raises ConfigError for a profile or an address that cannot be used,
-    or if another process answers already; CommitFailedError if the disk refused a commit; with ``once``
+    while the log is copied for the first time. Raises ConfigError for a profile or an address that cannot be
+    used, or if another process answers already; CommitFailedError if the disk refused a commit; with ``once``
     UnavailableError if the source cannot be copied.
     """
     home.profile()  # what is wrong with it is said at once
