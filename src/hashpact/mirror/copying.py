@@ -113,7 +113,14 @@ class Copying:
             else:
                 self.freshness.note(self._replicator.status, self.follower.position)
             self.moved.notify_all()
-        if save and self._replicator is not None:
-            # On a full disk it cannot be written: then the copy is believed to be older after a restart.
+        if save:
+            self.save()
+
+    def save(self) -> None:
+        """Write how the copying stands to the home, if it is this process that copies.
+
+        On a full disk it cannot be written: then the copy is believed to be older after a restart.
+        """
+        if self._replicator is not None:
             with contextlib.suppress(HashpactError):
                 self.freshness.save()
