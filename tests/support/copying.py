@@ -23,7 +23,7 @@ from hashpact.storage.sqlite import SqliteLedger
 
 WAIT = 10.0
 """Seconds after which a test that waits has failed."""
-IMPATIENT = Patience(first=0.01, ceiling=0.05, draw=lambda: 0.0, silence=5.0)
+IMPATIENT = Patience(first=0.01, ceiling=0.05, draw=lambda: 0.0, silence=20.0)
 
 
 def opened(path: Path) -> SqliteLedger:
@@ -92,11 +92,19 @@ class Copying:
             raise error
 
 
-def share(house: Clearinghouse, count: int, items: int = 1) -> int:
-    """Have acme share so many entries; the log's size then."""
-    author = house.world.author("acme")
-    for _ in range(count):
-        at = house.ledger.head().size
-        shown = [fingerprint(PDQ, f"{at} {number}") for number in range(items)]
-        house.services.intake.append("acme", author.submit(shown, Reason(frozenset({"ncii"}))))
+def share(house: Clearinghouse, count: int, items: int = 1, *, at_once: bool = False) -> int:
+    """Have acme share so many entries, each signed by itself or all ``at_once``; the log's size then."""
+    author, at = house.world.author("acme"), house.ledger.head().size
+    fresh = [
+        author.submit(
+            [fingerprint(PDQ, f"{at + one} {number}") for number in range(items)], Reason(frozenset({"ncii"}))
+        )
+        for one in range(count)
+    ]
+    if at_once:
+        house.intake.appender.append_all("acme", fresh)
+        house.intake.guard.sign()
+    else:
+        for submission in fresh:
+            house.intake.append("acme", submission)
     return house.ledger.head().size

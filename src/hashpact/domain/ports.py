@@ -1,7 +1,6 @@
 """What the services need from the outside, and what each adapter promises.
 
-A port is small and its docstring is its contract. ``tests/contract`` runs one suite over every
-implementation.
+A port is small, and its docstring is its contract; ``tests/contract`` tests every implementation by it.
 """
 
 from __future__ import annotations
@@ -161,10 +160,9 @@ class Transaction(View, Protocol):
     ) -> None:
         """Stage one leaf, an entry's private parts, the state rows it puts, and what is enclosed.
 
-        A document that is kept already is kept once.
-
-        ``leaf.index`` must be the head's size, including staged leaves. Raises CorruptError if it is not,
-        RequestReusedError if the member used the request before; then nothing of the leaf is staged.
+        A document is kept once. ``leaf.index`` must be the head's size, including staged leaves. Raises
+        CorruptError if it is not, RequestReusedError if the member used the request before; then nothing of
+        the leaf is staged.
         """
         ...
 

@@ -60,6 +60,8 @@ class Alarm:
 
 def kind_of(error: HashpactError) -> str:
     """The kind of an alarm, as in `Alarm`."""
+    if isinstance(error, OverloadedError) and not error.details:
+        return "malformed"  # no server has sent it: a message is larger than any may be
     return error.details.get("topic") or next(
         (kind for error_type, kind in _KINDS if isinstance(error, error_type)), "fault"
     )

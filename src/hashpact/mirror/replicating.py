@@ -146,9 +146,10 @@ class Replicator:
                 self._tell(heard_at=self.clock())
                 if message.checkpoint is not None:
                     target = self.replica.announce(message.checkpoint, source.ask)
-                    self._copy(messages, target, source.ask)
                     fresh = max(filter(None, (self._status.fresh_at, target.vouched)), default=None)
-                    self._tell(announced=target.size, fresh_at=fresh, trouble=None)
+                    self._tell(announced=target.size, fresh_at=fresh)
+                    self._copy(messages, target, source.ask)
+                    self._tell(trouble=None)
                 elif message.leaves:
                     msg = "leaves were sent that no checkpoint announces"
                     raise CorruptError(msg, topic="order")
@@ -162,7 +163,6 @@ class Replicator:
         left = target.size - start
         if left <= 0:
             return
-        self._tell(announced=target.size)
         batches = self._batches(messages, target)
         for batch, found in judged_batches(batches, _statements, left, self.replica.known):
             copied = self.replica.take(batch, found, target, ask)

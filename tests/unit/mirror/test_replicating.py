@@ -14,7 +14,7 @@ async def test_a_copy_has_what_the_source_has_and_follows_it(house: Clearinghous
     first = share(house, 5)
     with Copying(house, tmp_path) as copy:
         await asyncio.to_thread(copy.reach, first)
-        second = share(house, 300, items=2)
+        second = share(house, 300, items=2, at_once=True)
         await asyncio.to_thread(copy.reach, second)
         status = copy.replicator.status
         assert (status.position, status.announced, status.trouble) == (second, second, None)
