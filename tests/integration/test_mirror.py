@@ -154,10 +154,13 @@ def test_it_answers_from_its_last_state_while_the_source_is_away(home: Path, ser
             Client(again.profile("acme-video")) as other,
         ):
             second = other.submit([fingerprint(PDQ, "two")], labels=["fraud"])
-            wait_until(lambda: asked.check([ONE]).position == second.tree_size)
-            answer = asked.check([ONE])
-            assert answer.lag is not None
-            assert answer.lag.seconds < seen[-1].seconds or answer.lag.seconds <= 1
+
+            def level() -> bool:
+                answer = asked.check([ONE])
+                assert answer.lag is not None
+                return answer.position == second.tree_size and answer.lag.seconds < 2
+
+            wait_until(level)
 
 
 def test_a_copy_that_is_too_old_is_not_answered_from(server: RunningServer) -> None:
@@ -172,8 +175,8 @@ def test_a_copy_that_is_too_old_is_not_answered_from(server: RunningServer) -> N
         assert int(refused.value.details["seconds"]) >= 4000
         with pytest.raises(LaggingError):
             list(asked.check_many([ONE]))
-        (streamed,) = asked.check_stream([[ONE]])
-        assert isinstance(streamed, LaggingError)
+        with pytest.raises(LaggingError):
+            list(asked.check_stream([[ONE]]))
         assert not asked.check([ONE], on_unavailable="open").checked
         with Mirror(mirror.home) as local:
             with pytest.raises(LaggingError):

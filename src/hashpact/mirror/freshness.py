@@ -7,6 +7,7 @@ process that only reads the copy knows it as well. The file is one line of JSON.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -52,6 +53,7 @@ class Freshness:
         self._clock = clock
         self._max_lag = max_lag
         self._mark: object = None
+        self._saving = threading.Lock()
         self._saved = SourceState()
         self.state = SourceState()
         self.load()
@@ -70,9 +72,11 @@ class Freshness:
 
     def save(self) -> None:
         """Write it to the file if it has changed. Raises ConfigError if that is not possible."""
-        if self.state != self._saved:
-            write_private(self._path, json.dumps(asdict(self.state)).encode() + b"\n", replace=True)
-            self._saved = self.state
+        with self._saving:
+            state = self.state
+            if state != self._saved:
+                write_private(self._path, json.dumps(asdict(state)).encode() + b"\n", replace=True)
+                self._saved = state
 
     def load(self) -> None:
         """Read the file if it has changed. One that is damaged is as good as none: the copy is too old."""
