@@ -48,7 +48,7 @@ def mirror(  # noqa: PLR0913 - an argument for each option
     once: bool,
     as_json: bool,
 ) -> None:
-    """Keep a verified copy of a log in HOME, and answer checks from it until SIGTERM or Ctrl-C.
+    """Keep a verified copy of a log, and answer checks from it until SIGTERM or Ctrl-C.
 
     HOME is made at the first start, from the member's profile: the log that it copies is pinned there.
     ADDRESS is the HOST:PORT of a clearinghouse or of another mirror, or unix:PATH of one on this machine.
