@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -27,7 +27,7 @@ from hashpact.domain.kinds import AnyBody, Root, Submit
 from hashpact.domain.messages import Followed, LeafDetail
 from hashpact.domain.ports import Clock, Log
 from hashpact.domain.rules.replay import Fault
-from hashpact.domain.state import Enclosed, Head, KeptCheckpoint, LayeredState, Leaf, Record
+from hashpact.domain.state import Enclosed, Head, KeptCheckpoint, LayeredState, Leaf, RecentTimes, Record
 from hashpact.errors import CorruptError, InvalidInputError, NotFoundError, ProofError
 from hashpact.log import proofs, tree
 from hashpact.mirror.believing import Announced, Ask, Believer, Trust
@@ -183,7 +183,7 @@ class Replica:
                 staged.append(_Staged(leaf, statement.body, fingerprints, sent.private, records))
             if batch.stop == target.size:
                 self._believer.confirm(target, state.charters())
-        return staged, faults
+        return _with_last_times(staged), faults
 
     def _documents(self, staged: Sequence[_Staged], ask: Ask) -> list[Enclosed]:
         """The documents that each leaf names first, as the source has them."""
@@ -197,6 +197,19 @@ class Replica:
                     fetched.add(digest)
             found.append(Enclosed((), tuple(documents)))
         return found
+
+
+def _with_last_times(staged: Sequence[_Staged]) -> list[_Staged]:
+    """The same without the signers' times that a later leaf of the batch replaces."""
+    last = max((place for place, one in enumerate(staged) if one.records), default=0)
+    return [
+        one if place >= last else replace(one, records=tuple(filter(_stays, one.records)))
+        for place, one in enumerate(staged)
+    ]
+
+
+def _stays(record: Record) -> bool:
+    return not isinstance(record, RecentTimes)
 
 
 def _without_effect(sent: LeafDetail, leaf_hash: bytes, nodes: tuple[bytes, ...]) -> Leaf:
