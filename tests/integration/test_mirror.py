@@ -50,10 +50,11 @@ def server(home: Path) -> Iterator[RunningServer]:
         yield running
 
 
-def mirror_of(server: RunningServer, *options: str) -> RunningMirror:
+def mirror_of(server: RunningServer, *options: str, measured: bool = False) -> RunningMirror:
     """A mirror of a server, as its member acme-video."""
     directory = server.log_path.parent
-    return RunningMirror(server.address, directory / "mirror", directory / "acme-video", *options)
+    profile = directory / "acme-video"
+    return RunningMirror(server.address, directory / "mirror", profile, *options, measured=measured)
 
 
 @contextmanager
@@ -238,7 +239,7 @@ def test_the_socket_is_for_its_owner_alone(server: RunningServer) -> None:
 
 def test_over_tls_only_its_members_are_let_in(server: RunningServer, tmp_path: Path) -> None:
     options = ("--listen", f"{HOST}:0")
-    with mirror_of(server, *options) as mirror:
+    with mirror_of(server, *options, measured=True) as mirror:
         with mirror.client(tmp_path / "acme-video") as asked:
             assert asked.check([ONE]).checked
         with (

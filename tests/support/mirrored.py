@@ -21,10 +21,13 @@ HOST = "127.0.0.1"
 class RunningMirror:
     """`hashpact mirror` of the log at an address, as the member whose profile that is.
 
-    It answers at ``socket``, and at ``port`` (HOST:PORT) with the option ``--listen``.
+    It answers at ``socket``, and at ``port`` (HOST:PORT) with the option ``--listen``. Its coverage is
+    measured only if that is asked for.
     """
 
-    def __init__(self, address: str, home: Path, profile: Path, *options: str) -> None:
+    def __init__(
+        self, address: str, home: Path, profile: Path, *options: str, measured: bool = False
+    ) -> None:
         self.home = home
         self.profile_directory = profile
         self.log_path = home.with_name(f"{home.name}.log")
@@ -37,7 +40,7 @@ class RunningMirror:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env={**os.environ, **UNMEASURED},
+                env={**os.environ, **({} if measured else UNMEASURED)},
             )
         try:
             said = json.loads(ready_line(self.process, self.log_path))
