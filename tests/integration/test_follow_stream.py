@@ -61,7 +61,9 @@ async def test_each_batch_proves_that_it_begins_the_checkpoint_before_it(house: 
             proofs.verify_consistency(at, tree.root(edge), signed.size, signed.root, batch.proof)
         larger = share(house, 1)
         again, new = [await asyncio.to_thread(next, messages) for _ in range(2)]
-        assert again.checkpoint == house.ledger.checkpoints.latest().note  # type: ignore[union-attr]
+        latest = house.ledger.checkpoints.latest()
+        assert latest is not None
+        assert again.checkpoint == latest.note
         assert (new.stop, new.proof) == (larger, ())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Self
@@ -50,14 +50,14 @@ class Copying:
         """Open the ledger."""
         self.ledger = opened(self.directory / "hashpact.db")
         profile = self.house.profile(self.member)
-        trust = Trust(profile.log, profile.genesis, self.demands, self.max_age)
+        trust = replace(Trust.of(profile, self.max_age), demands=self.demands)
         self.replica = Replica(self.ledger, trust, self.directory, self.clock)
         self.replicator = Replicator(
             self.replica, connecting(profile), self.clock, self.alarms.put, self._take, self.patience
         )
         self._stop = threading.Event()
         self._errors: list[BaseException] = []
-        self._thread = threading.Thread(target=self._run)
+        self.thread = threading.Thread(target=self._run)
 
     def _run(self) -> None:
         try:
@@ -81,12 +81,12 @@ class Copying:
         return alarm
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self.thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join()
+        self.thread.join()
         self.ledger.close()
         for error in self._errors:
             raise error

@@ -169,11 +169,11 @@ class _Transaction(_View):
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """Keep what the block stages, or nothing of it if it ends with an exception."""
-        before = _copy(self._state), self.head, self.staged.copy()
+        before = _copy(self._state), self.head, self.staged.copy(), self.kept.copy()
         try:
             yield
         except BaseException:
-            self._state, self.head, self.staged = before
+            self._state, self.head, self.staged, self.kept = before
             raise
 
 

@@ -123,9 +123,7 @@ class Believer:
     def confirm(self, announced: Announced, charters: Sequence[Charter]) -> None:
         """Raise as `open` unless a checkpoint is the log's by the charters of the leaves that it has."""
         history = self._governed(charters)
-        if history is None:
-            msg = "the log has no genesis statement"
-            raise ProofError(msg)
+        assert history is not None  # noqa: S101  # the first leaf is the genesis, or there are none
         history.signed(announced.signed.data)
 
     def confirm_later(self, announced: Announced, ask: Ask) -> None:

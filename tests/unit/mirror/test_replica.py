@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 from pathlib import Path
 
+import pytest
 from builders import Identity, check_state
 from clearinghouse import Clearinghouse
 from copying import Copying
 from streams import Stream, ordinary
 
+from hashpact.audit.deriving import ordered
 from hashpact.domain.kinds import KINDS, Root
 from hashpact.domain.messages import Submission
 from hashpact.domain.rules.replay import Replay
@@ -49,9 +51,11 @@ def tell_all(house: Clearinghouse) -> None:
     house.intake.guard.sign()
 
 
+@pytest.mark.parametrize("many", [ordered.MANY, 1], ids=["here", "in processes"])
 async def test_a_copy_of_every_kind_of_statement_has_the_state_of_its_source(
-    house: Clearinghouse, tmp_path: Path
+    house: Clearinghouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: int
 ) -> None:
+    monkeypatch.setattr(ordered, "MANY", many)
     tell_all(house)
     size = house.ledger.head().size
     leaves = list(house.ledger.leaves(0, size))
