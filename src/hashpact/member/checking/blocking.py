@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -100,20 +99,21 @@ class BlockingChecks(ABC):
 
     def _through(self, steps: Steps[Result], timeout: float | None = None) -> Result:
         """Run the steps in order and return their outcome. Each has ``timeout`` seconds."""
-        with contextlib.closing(steps):
+        try:
             seconds = self._seconds(timeout)  # a wrong one is an error before any step
-            try:
-                step = next(steps)
-                while True:
-                    try:
-                        result = self._perform(step, seconds)
-                    except HashpactError as error:
-                        step = steps.throw(error)
-                    else:
-                        step = steps.send(result)
-            except StopIteration as end:
-                outcome: Result = end.value
-                return outcome
+            step = next(steps)
+            while True:
+                try:
+                    result = self._perform(step, seconds)
+                except HashpactError as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(result)
+        except StopIteration as end:
+            outcome: Result = end.value
+            return outcome
+        finally:
+            steps.close()
 
     @abstractmethod
     def _seconds(self, timeout: float | None) -> float:

@@ -88,6 +88,7 @@ class Checks:
         self._attesting = attesting
         self._asks = asks
         self._choice = chosen(OnUnavailable, on_unavailable, "on_unavailable")
+        self._plain = CheckTerms.of({}, self._choice, 0)
 
     def check(self, items: Iterable[Fingerprintable | Query], options: CheckOptions) -> Steps[Answer]:
         """The steps of looking for the entries near these."""
@@ -148,6 +149,8 @@ class Checks:
         return self._terms(options), Reading(self._key, options)
 
     def _terms(self, options: CheckOptions) -> CheckTerms:
+        if not options and not self._reached.size:
+            return self._plain
         return CheckTerms.of(options, self._choice, self._reached.size)
 
     def _one(self, queries: tuple[Query, ...], terms: CheckTerms) -> Steps[Answer]:
