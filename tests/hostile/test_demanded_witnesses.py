@@ -115,7 +115,7 @@ async def test_77_a_checkpoint_cosigned_a_week_ago_is_stale(house: Clearinghouse
         await acme("checkpoint")
     assert (await acme("checkpoint", max_age=7 * MAX_AGE)).checkpoint.size == 8
     # An idle log has its newest checkpoint cosigned again.
-    house.services.intake.guard.freshen()
+    house.intake.guard.freshen()
     await acme("checkpoint")
     kept = house.ledger.checkpoints
     assert kept.latest() != kept.newest()
@@ -142,7 +142,7 @@ async def test_77_a_replaced_key_is_believed_for_trees_up_to_its_successor(
     new = Identity.of("log 2")
     admins = tuple(admin.key for admin in world.admins)
     leaf = world.leaf(Root(2, admins, 2, (new.public,)), *world.admins)
-    house.services.intake.appender.append(None, Submission(leaf))
+    house.intake.appender.append(None, Submission(leaf))
     after = [*submissions(house.ledger), *(another(world, str(number)) for number in range(3))]
     roots = [bundle.BundlePart("root", 0, after[0].statement), bundle.BundlePart("root", 7, leaf)]
     told = LogHistory.of(roots, world.pinned, house.genesis)

@@ -245,7 +245,7 @@ async def test_28_a_checkpoint_that_grows_old_is_an_alarm_until_it_is_cosigned_a
         alarm = await alarmed(copy, "stale")
         assert "ago, and 86400 s are allowed" in alarm.message
         assert (copy.replicator.status.position, copy.replicator.status.fresh_at) == (size, fresh)
-        await asyncio.to_thread(house.services.intake.guard.freshen)
+        await asyncio.to_thread(house.intake.guard.freshen)
         await asyncio.to_thread(copy.reach, share(house, 1))
         assert copy.replicator.status.fresh_at == house.world.clock()
 

@@ -41,7 +41,7 @@ def enrol(house: Clearinghouse, member: str, *roles: Role) -> None:
     """A member with these roles."""
     who = Identity.of(member)
     house.world.administrators(house.ledger).enrol(member, frozenset(roles), who.key, who.private)
-    house.services.intake.follower.catch_up()
+    house.intake.follower.catch_up()
 
 
 async def test_each_batch_proves_that_it_begins_the_checkpoint_before_it(house: Clearinghouse) -> None:
@@ -74,7 +74,7 @@ async def test_a_checkpoint_with_newer_cosignatures_is_sent_again(house: Clearin
     with stream(house, FollowRequest(size)) as messages:
         first = await asyncio.to_thread(next, messages)
         house.world.clock.now += 60
-        await asyncio.to_thread(house.services.intake.guard.freshen)
+        await asyncio.to_thread(house.intake.guard.freshen)
         second = await asyncio.to_thread(next, messages)
     assert first.checkpoint != second.checkpoint
     newest = house.ledger.checkpoints.newest()
@@ -158,7 +158,7 @@ def test_all_who_follow_share_one_look(founded: Clearinghouse) -> None:
     services = founded.services
     sent = Following(services.prover, PrivateParts(founded.ledger, founded.world.clock), timer)
     assert sent.newest() is None
-    kept = services.intake.guard.sign()
+    kept = founded.intake.guard.sign()
     assert sent.newest() is None  # as of a moment ago
     assert sent.newest(at_once=True) == kept
     share(founded, 1)

@@ -102,9 +102,9 @@ def share(house: Clearinghouse, count: int, items: int = 1, *, at_once: bool = F
         for one in range(count)
     ]
     if at_once:
-        house.services.intake.appender.append_all("acme", fresh)
-        house.services.intake.guard.sign()
+        house.intake.appender.append_all("acme", fresh)
+        house.intake.guard.sign()
     else:
         for submission in fresh:
-            house.services.intake.append("acme", submission)
+            house.intake.append("acme", submission)
     return house.ledger.head().size

@@ -102,7 +102,7 @@ def governed(house: Clearinghouse, quorum: int = 2) -> None:
     witnesses = tuple(sorted((Witness(one.owner, one.public) for one in (NORTH, SOUTH)), key=lambda w: w.key))
     admins = tuple(admin.key for admin in world.admins)
     body = Root(2, admins, 2, world.log_keys, witnesses, quorum)
-    house.services.intake.appender.append(None, Submission(world.leaf(body, *world.admins)))
+    house.intake.appender.append(None, Submission(world.leaf(body, *world.admins)))
 
 
 def cosigned(house: Clearinghouse, **how: object) -> SigningGuard:

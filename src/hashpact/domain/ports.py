@@ -109,8 +109,7 @@ class Catalog(Protocol):
 
         ``found`` are each query's type and hits, of all queries of a check. Nearest is by the share of the
         type's ceiling that a hit is away, then by entry and type. Returns also, for each query, how many
-        such entries it has found; beyond the limit it may be any number above. ``wanted`` is whether the
-        caller still waits; raises CancelledError if not.
+        such entries it has found, or any number above the limit. Raises CancelledError unless ``wanted``.
         """
         ...
 

@@ -31,7 +31,7 @@ def tell_all(house: Clearinghouse) -> None:
     """Append statements of every kind that a log may have."""
     stream, folded = Stream(house.world), Replay()
     admins = tuple(admin.key for admin in house.world.admins)
-    appender = house.services.intake.appender
+    appender = house.intake.appender
 
     def fold() -> None:
         for leaf in house.ledger.leaves(folded.size, house.ledger.head().size):
@@ -52,7 +52,7 @@ def tell_all(house: Clearinghouse) -> None:
             append(Submission(house.world.by_admins(Root(2, admins, 2, house.world.log_keys))))
     who = Identity.of("mirror")
     house.world.administrators(house.ledger).enrol("mirror", frozenset({Role.AUDIT}), who.key, who.private)
-    house.services.intake.guard.sign()
+    house.intake.guard.sign()
 
 
 @pytest.mark.parametrize("many", [ordered.MANY, 1], ids=["here", "in processes"])

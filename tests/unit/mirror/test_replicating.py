@@ -67,10 +67,10 @@ async def test_newer_cosignatures_are_kept_and_older_ones_are_not(
     with Copying(house, tmp_path) as copy:
         await asyncio.to_thread(copy.reach, size)
         house.world.clock.now += 60
-        house.services.intake.guard.freshen()
+        house.intake.guard.freshen()
         await asyncio.to_thread(copy.reach, share(house, 1))
         house.world.clock.now += 60
-        house.services.intake.guard.freshen()
+        house.intake.guard.freshen()
         newest = house.ledger.checkpoints.newest()
         assert newest is not None
     copy = Copying(house, tmp_path)

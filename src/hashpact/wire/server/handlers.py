@@ -19,22 +19,19 @@ from hashpact.domain.attestation import NONCE_SIZE
 from hashpact.domain.renewal import Renewal
 from hashpact.domain.state import Role
 from hashpact.errors import ConflictError
-from hashpact.keys.uses import LastUses
-from hashpact.service.append import Intake
 from hashpact.service.attest.attester import Attester
 from hashpact.service.check import Checker
 from hashpact.service.conduct import Desk
 from hashpact.service.following import Following
-from hashpact.service.propose import Proposals
 from hashpact.service.prove import Prover
 from hashpact.service.read import READERS, PrivateParts, Reader
-from hashpact.service.renew import Renewer
 from hashpact.wire import attested, batches, codec, details, evidence, fields, following, proposals
 from hashpact.wire.server.admission.pools import Pool, in_turns, wait
 from hashpact.wire.server.admission.quotas import Quotas
 from hashpact.wire.server.core.incoming import IncomingCall
 from hashpact.wire.server.followers import Followers
 from hashpact.wire.server.identity import CALLER, require, require_administrator
+from hashpact.wire.server.writing import Appends, Proposes, Renews, Uses
 from hashpact.wire.v1 import (
     certificate_pb2,
     certificate_pb2_grpc,
@@ -55,14 +52,14 @@ Result = TypeVar("Result")
 class Services:
     """What the RPCs call."""
 
-    intake: Intake
+    intake: Appends
     checker: Checker
     reader: Reader
     private: PrivateParts
     prover: Prover
-    renewer: Renewer
-    proposals: Proposals
-    uses: LastUses
+    renewer: Renews
+    proposals: Proposes
+    uses: Uses
     desk: Desk
     quotas: Quotas = field(default_factory=Quotas)
     attester: Attester | None = None
@@ -299,7 +296,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
 class CertificateHandler(certificate_pb2_grpc.CertificateServiceServicer):
     """Issues certificates to members, and lists which were used."""
 
-    def __init__(self, renewer: Renewer, uses: LastUses, pool: Pool) -> None:
+    def __init__(self, renewer: Renews, uses: Uses, pool: Pool) -> None:
         self._renewer = renewer
         self._uses = uses
         self._pool = pool
@@ -328,7 +325,7 @@ class CertificateHandler(certificate_pb2_grpc.CertificateServiceServicer):
 class GovernanceHandler(governance_pb2_grpc.GovernanceServiceServicer):
     """Takes in what administrators propose."""
 
-    def __init__(self, waiting: Proposals, pool: Pool) -> None:
+    def __init__(self, waiting: Proposes, pool: Pool) -> None:
         self._waiting = waiting
         self._pool = pool
 
