@@ -160,5 +160,9 @@ def test_all_who_follow_share_one_look(founded: Clearinghouse) -> None:
     assert sent.newest() is None
     kept = founded.intake.guard.sign()
     assert sent.newest() is None  # as of a moment ago
+    assert sent.newest(at_once=True) == kept
+    share(founded, 1)
+    latest = founded.ledger.checkpoints.newest()
+    assert sent.newest() == kept != latest
     timer.now += following.LOOK
-    assert sent.newest() == kept
+    assert sent.newest() == latest

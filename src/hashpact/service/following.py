@@ -29,11 +29,14 @@ class Following:
         self._looked = float("-inf")
         self._newest: KeptCheckpoint | None = None
 
-    def newest(self) -> KeptCheckpoint | None:
-        """The newest signed checkpoint with its newest cosignatures, as of a moment ago; None before one."""
+    def newest(self, *, at_once: bool = False) -> KeptCheckpoint | None:
+        """The newest signed checkpoint with its newest cosignatures, as of a moment ago; None before one.
+
+        With ``at_once`` it is the newest now: another process may have shown it to the caller already.
+        """
         with self._lock:
             now = self._timer()
-            if now - self._looked >= LOOK:
+            if at_once or now - self._looked >= LOOK:
                 self._newest = self._prover.log.checkpoints.newest()
                 self._looked = now
             return self._newest

@@ -3,98 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
-from builders import Identity, World, check_log, fingerprint, private_part, seeded, submit
+from builders import Identity, World, fingerprint, private_part, seeded, submit
 from histories import NORTH, Cosigning, another, history, submissions
 from leaves import leaf_after
 from memory import MemoryLedger
+from sourced import Copy, Source, seeded_genesis, stated
 
-from hashpact.audit.deriving.judging import judged
 from hashpact.domain import rules, statements
 from hashpact.domain.fingerprints import PDQ, commitment
 from hashpact.domain.kinds import Methods, Root
-from hashpact.domain.messages import Followed, Submission
-from hashpact.domain.state import Head
+from hashpact.domain.messages import Submission
 from hashpact.errors import (
     ConfigError,
     CorruptError,
     ForkError,
     HashpactError,
     LogKeyError,
-    NotFoundError,
     ProofError,
     QuorumError,
 )
-from hashpact.keys.verifying import BatchVerifier
-from hashpact.log import checkpoint, tree
-from hashpact.log.checkpoint import Checkpoint
 from hashpact.log.cosignature import Witness
+from hashpact.log.policy import WitnessPolicy
 from hashpact.mirror import believing
 from hashpact.mirror.alarms import kind_of
 from hashpact.mirror.believing import Announced, Trust
-from hashpact.mirror.replica import Copied, Replica
+from hashpact.mirror.replica import Replica
 from hashpact.service import following
-from hashpact.service.following import Following
 from hashpact.service.prove import Prover
-from hashpact.service.read import PrivateParts
-from hashpact.service.sign import LogKey, SigningGuard
-from hashpact.storage.sqlite import SqliteLedger
-from hashpact.wire import evidence
-from hashpact.wire.client.calls import Call
-from hashpact.wire.v1 import conduct_pb2, log_pb2
 
 NEW = Identity.of("log 2")
-
-
-@dataclass
-class Source:
-    """A log that answers the calls of a copy of it, without a wire."""
-
-    world: World
-    ledger: MemoryLedger
-    asked: list[str] = field(default_factory=list)
-    roots: Callable[[int], Any] | None = None
-
-    def ask(self, call: Call[Any]) -> Any:  # noqa: ANN401  # of any call
-        """What it answers."""
-        name, prover = call.method.rpartition("/")[2], Prover(self.ledger)
-        self.asked.append(name)
-        message: Any
-        if name == "ListRoots":
-            start = log_pb2.ListRootsRequest.FromString(call.request).start
-            message = evidence.roots_to_wire((self.roots or prover.roots)(start))
-        elif name == "GetConsistencyProof":
-            sizes = log_pb2.GetConsistencyProofRequest.FromString(call.request)
-            message = evidence.consistency_to_wire(prover.consistency(sizes.old_size, sizes.new_size))
-        elif name == "GetInclusionProof":
-            place = log_pb2.GetInclusionProofRequest.FromString(call.request)
-            message = evidence.inclusion_to_wire(*prover.inclusion(place.index, place.tree_size))
-        else:
-            digest = conduct_pb2.GetDocumentRequest.FromString(call.request).digest
-            document = self.ledger.document(digest)
-            if document is None:
-                msg = "no statement names a document with that SHA-256"
-                raise NotFoundError(msg)
-            message = conduct_pb2.GetDocumentResponse(document=document)
-        return call.read(message.SerializeToString())
-
-    def append(self, *submitted: Submission) -> int:
-        """Append these; the size then."""
-        self.world.appender(self.ledger).append_all(None, submitted)
-        return self.ledger.head().size
-
-    def signed(self, key: Identity | None = None, *witnesses: Identity) -> bytes:
-        """The newest checkpoint, signed by that key and cosigned by these."""
-        who = key or Identity.of("log")
-        cosigners = Cosigning(self.world, witnesses) if witnesses else None
-        SigningGuard(self.ledger, LogKey(self.world.origin, who.public, who.private), cosigners).sign()
-        newest = self.ledger.checkpoints.newest()
-        assert newest is not None
-        return newest.note
 
 
 @pytest.fixture
@@ -103,51 +45,6 @@ def source(world: World) -> Source:
     ledger = MemoryLedger()
     world.found(ledger, "acme", "bolt")
     return Source(world, ledger)
-
-
-@dataclass
-class Copy:
-    """A copy of it."""
-
-    source: Source
-    directory: Path
-
-    def __post_init__(self) -> None:
-        """Nothing is there yet."""
-        genesis = seeded_genesis(self.source.ledger)
-        self.ledger = SqliteLedger.create(self.directory / "copy.db")
-        self.replica = Replica(
-            self.ledger, Trust(self.source.world.pinned, genesis), self.directory, self.source.world.clock
-        )
-
-    def batches(self, target: Announced) -> list[Followed]:
-        """What the source sends up to a target."""
-        world = self.source.world
-        sent = Following(Prover(self.source.ledger), PrivateParts(self.source.ledger, world.clock), float)
-        with self.source.ledger.snapshot() as view:
-            member = view.member("acme")
-        assert member is not None
-        return list(sent.leaves(member, self.replica.position, target.size, private=True))
-
-    def take(self, batch: Followed, target: Announced) -> Copied:
-        """Take a batch."""
-        found = judged([leaf.statement for leaf in batch.leaves], self.replica.known, BatchVerifier())
-        return self.replica.take(batch, found, target, self.source.ask)
-
-    def level(self, note: bytes) -> None:
-        """Take all up to a checkpoint."""
-        target = self.replica.announce(note, self.source.ask)
-        for batch in self.batches(target):
-            self.take(batch, target)
-        check_log(self.ledger)
-        kept = self.ledger.checkpoints.latest()
-        assert kept is not None
-        assert (kept.size, kept.note) == (target.size, note)
-
-
-def seeded_genesis(ledger: MemoryLedger) -> bytes:
-    """The SHA-256 of leaf 0."""
-    return commitment(next(ledger.leaves(0, 1)).data)
 
 
 @pytest.fixture
@@ -199,12 +96,6 @@ def test_a_stretch_with_new_keys_is_copied_in_any_batches(
     stolen = stated(world, head, old)
     refused(LogKeyError, "key", lambda: copy.replica.announce(stolen, source.ask), "not one that is pinned")
     copy.level(source.signed(NEW))
-
-
-def stated(world: World, head: Head, key: Identity) -> bytes:
-    """A checkpoint of that head, whatever the log says of its key and its witnesses."""
-    new = Checkpoint(world.origin, head.size, tree.root(head.edge))
-    return checkpoint.sign(new, key.public, key.private.sign)
 
 
 def test_witnesses_that_a_root_names_are_demanded_of_its_tree(
@@ -261,6 +152,11 @@ def test_a_checkpoint_that_was_announced_is_remembered_until_it_is_reached(
     refused(ForkError, "rollback", lambda: copy.replica.announce(lie.signed(), lie.ask), "shows 7 now")
     lie.append(another(world, "lie"), another(world, "another lie"))
     refused(ForkError, "fork", lambda: copy.replica.announce(lie.signed(), lie.ask), "two trees of 9")
+    # One that is larger is held against it, too: its proof is asked for.
+    source.append(another(world, "later"))
+    source.asked.clear()
+    assert copy.replica.announce(source.signed(), source.ask).size == target.size + 1
+    assert source.asked == ["GetConsistencyProof"]
     lie.append(another(world, "a third lie"))
     note = lie.signed()
     error = refused(ForkError, "fork", lambda: copy.replica.announce(note, lie.ask), "do not|does not show")
@@ -360,3 +256,31 @@ def test_a_private_part_that_is_no_fingerprint_is_refused(source: Source, copy: 
     target = copy.replica.announce(source.signed(), source.ask)
     (batch,) = copy.batches(target)
     refused(CorruptError, "private", lambda: copy.take(batch, target), "that is no fingerprint")
+
+
+def test_only_the_leaves_that_are_due_are_taken(source: Source, copy: Copy) -> None:
+    target = copy.replica.announce(source.signed(), source.ask)
+    (batch,) = copy.batches(target)
+    for wrong in (
+        replace(batch, start=1),
+        replace(batch, leaves=()),
+        replace(batch, leaves=(*batch.leaves, batch.leaves[0])),
+    ):
+        refused(CorruptError, "order", partial(copy.take, wrong, target), "where 0 to 6 are due")
+    copy.take(batch, target)
+    refused(CorruptError, "order", lambda: copy.take(batch, target), "where 6 to 6 are due")
+
+
+def test_witnesses_that_are_demanded_later_make_a_checkpoint_fresher(source: Source, copy: Copy) -> None:
+    world = source.world
+    note = source.signed()
+    copy.level(note)
+    wanted = WitnessPolicy.threshold([Witness(NORTH.owner, NORTH.public)], 1)
+    trust = Trust(world.pinned, seeded_genesis(source.ledger), wanted)
+    demanding = Replica(copy.ledger, trust, copy.directory, world.clock)
+    refused(QuorumError, "quorum", lambda: demanding.announce(note, source.ask), "cosignatures of none")
+    cosigned = Cosigning(world, (NORTH,)).cosign(note, 6, None)
+    demanding.announce(cosigned, source.ask)
+    newest = copy.ledger.checkpoints.newest()
+    assert newest is not None
+    assert newest.note == cosigned

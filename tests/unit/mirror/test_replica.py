@@ -7,18 +7,22 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from builders import Identity, check_state
+from builders import Identity, World, check_state
 from clearinghouse import Clearinghouse
 from copying import Copying
+from leaves import leaf_after
+from memory import MemoryLedger
+from sourced import Copy, Source, stated
 from streams import Stream, ordinary
 
 from hashpact.audit.deriving import ordered
 from hashpact.domain.kinds import KINDS, Root
-from hashpact.domain.messages import Submission
+from hashpact.domain.messages import LeafDetail, Submission
 from hashpact.domain.rules.replay import Replay
-from hashpact.domain.state import Role
+from hashpact.domain.state import Enclosed, KeptCheckpoint, Role
 from hashpact.domain.statements import kind_of
 from hashpact.errors import HashpactError
+from hashpact.service import following
 
 STEPS = 700
 
@@ -80,3 +84,42 @@ async def test_a_copy_of_every_kind_of_statement_has_the_state_of_its_source(
         for digest in named:
             assert copy.ledger.document(digest) == house.ledger.document(digest) is not None
     assert copy.alarms.empty()
+
+
+def test_a_log_half_of_which_breaks_rules_adds_up_to_the_pure_fold(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an operator could have signed: the copy keeps every leaf, and each effect that there is."""
+    stream, folded, ledger = Stream(world), Replay(), MemoryLedger()
+    source = Source(world, ledger)
+
+    def append(submission: Submission) -> None:
+        head, shared = ledger.head(), kind_of(submission.statement) == "submit"
+        folded.apply(submission.statement)
+        leaf = leaf_after(head, submission.statement, "", head.size.to_bytes(16))
+        with ledger.begin() as transaction:
+            documents = Enclosed((), tuple(submission.documents))
+            transaction.append(leaf, submission.private if shared else (), (), documents)
+
+    for submission in stream.founding():
+        append(submission)
+    for turn in range(300):
+        append(stream.next(ordinary(4, turn), folded.state))
+    roots = {charter.root_version: charter.since for charter in reversed(folded.state.charters())}
+    source.roots = lambda start: tuple(
+        LeafDetail(leaf.index, leaf.data)
+        for since in sorted(roots.values())
+        for leaf in ledger.leaves(max(since, start), since + 1)
+    )
+    note = stated(world, ledger.head(), Identity.of("log"))
+    ledger.checkpoints.keep(KeptCheckpoint(ledger.head().size, note))
+    monkeypatch.setattr(following, "MAX_FOLLOWED", 7)
+    copy = Copy(source, tmp_path)
+    target = copy.replica.announce(note, source.ask)
+    faults = [fault for batch in copy.batches(target) for fault in copy.take(batch, target).faults]
+    assert [(one.index, str(one.error)) for one in faults] == [
+        (one.index, str(one.error)) for one in folded.faults
+    ]
+    assert len(faults) > 50
+    check_state(copy.ledger, folded.state)
+    assert copy.ledger.head() == ledger.head()

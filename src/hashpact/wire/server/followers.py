@@ -36,7 +36,7 @@ class Followers:
         at, sent = asked.start, b""
         ends, heard = self.timer() + LASTS, self.timer()
         while self.timer() < ends:
-            newest = self.following.newest()
+            newest = self.following.newest(at_once=not sent)
             if newest is not None and newest.note != sent:
                 sent = newest.note
                 yield Followed(at, sent)
