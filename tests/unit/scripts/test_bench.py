@@ -20,6 +20,7 @@ BENCHMARKS = {
     "follow",
     "lookup",
     "minhash",
+    "mirror",
     "parts",
     "quality",
     "replay",
