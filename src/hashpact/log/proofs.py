@@ -113,7 +113,7 @@ def verify_consistency(
         raise ProofError(msg)
 
 
-def verify_subtree(
+def verify_subtree(  # noqa: PLR0913, PLR0917  # a subtree and a tree
     start: int, stop: int, subtree_root: bytes, size: int, root: bytes, proof: Sequence[bytes]
 ) -> None:
     """Raise ProofError unless the proof shows that a tree has that subtree, from ``start`` up to ``stop``.

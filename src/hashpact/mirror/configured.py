@@ -34,8 +34,8 @@ Value = TypeVar("Value")
 
 _FILE: Final = "mirror.toml"
 _STRINGS: Final = frozenset(
-    {"origin", "genesis", "address", "profile", "listen", "socket", "health", "metrics"}
-    | {"access_log", "log_format", "log_level"}
+    {"origin", "genesis", "address", "profile", "listen", "socket", "http", "health"}
+    | {"metrics", "access_log", "log_format", "log_level"}
 )
 
 
@@ -47,8 +47,8 @@ class MirrorConfig:
     ``address`` is where it copies from: HOST:PORT, or unix:PATH of another mirror on this machine.
     ``profile`` is the directory of the member as whom it does. It answers at the Unix socket ``socket``
     (None: in its home) and, over TLS, at the HOST:PORT ``listen`` (None: not): there only its own member, and
-    ``members`` besides. ``max_lag`` is the age in seconds up to which it answers, 0 for any. The others are
-    those of `HomeConfig`.
+    ``members`` besides. ``max_lag`` is the age in seconds up to which it answers, 0 for any. At the HOST:PORT
+    ``http`` (None: not) it takes and shows the log, and cosigns it. The others are those of `HomeConfig`.
     """
 
     origin: str
@@ -59,6 +59,7 @@ class MirrorConfig:
     socket: str | None = None
     max_lag: int = MAX_LAG
     members: tuple[str, ...] = ()
+    http: str | None = None
     health: str | None = None
     metrics: str | None = None
     access_log: str = "errors"
@@ -70,6 +71,8 @@ class MirrorConfig:
         check_server_address("address", self.address)
         if self.listen is not None:
             split_address("listen", self.listen)
+        if self.http is not None:
+            split_address("http", self.http)
         if self.socket is not None and socket_path("socket", self.socket) is None:
             msg = f"{_FILE}: socket is unix:PATH, not {self.socket!r}"
             raise ConfigError(msg, field="socket")
@@ -132,6 +135,7 @@ class MirrorConfig:
             f"members = [{members}]  # who may ask over TLS, beside the profile's member\n"
             f"{line('socket', 'unix:/run/hashpact/mirror')}  # answer here, not at HOME/socket\n"
             f"max_lag = {self.max_lag}  # seconds: refuse checks if the copy is older; 0 for never\n"
+            f"{line('http', '127.0.0.1:9481')}  # C2SP tlog-mirror over plain HTTP, behind a proxy\n"
             f"{line('health', '127.0.0.1:9091')}  # health over plain HTTP: /livez and /readyz\n"
             f"{line('metrics', '127.0.0.1:9465')}  # metrics for Prometheus over plain HTTP: /metrics\n"
             f'access_log = "{self.access_log}"  # off, errors or calls\n'

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -30,6 +31,7 @@ from hashpact.mirror.copying import Copying
 from hashpact.mirror.freshness import Freshness
 from hashpact.mirror.gate import Elsewhere, MirrorGate
 from hashpact.mirror.home import MirrorHome, renew_certificate
+from hashpact.mirror.storing.serving import storing
 from hashpact.observing.observation import Observation
 from hashpact.service.check import Checker
 from hashpact.service.conduct import Desk
@@ -67,6 +69,7 @@ class Served:
     origin: str
     position: int
     addresses: tuple[str, ...]
+    http: str | None = None
 
 
 def serve_mirror(home: MirrorHome, ready: Callable[[Served], None], progress: Told, *, once: bool) -> int:
@@ -130,17 +133,19 @@ async def _put_together(home: MirrorHome, stop: Stop, observation: Observation) 
     while not stop.event.is_set() and follower.position < ledger.head().size:
         await asyncio.to_thread(follower.catch_up, _REPLAYED)
 
-    def alarmed(alarm: Alarm) -> None:
-        evidence = {} if alarm.evidence is None else {"evidence": str(alarm.evidence)}
-        stop.log.error("the source is not believed", kind=alarm.kind, reason=alarm.message, **evidence)
-
-    def ended(error: HashpactError) -> None:
-        stop.log.error("cannot copy", reason=error.code, message=error.message)
-        if isinstance(error, CommitFailedError):
-            stop.end(error)
-
-    copying = Copying(home, follower, freshness, alarmed, ended)
+    copying = Copying(home, follower, freshness, partial(_alarmed, stop), partial(_ended, stop))
     return _Parts(stop, index, follower, freshness, copying, keeping, observation)
+
+
+def _alarmed(stop: Stop, alarm: Alarm) -> None:
+    evidence = {} if alarm.evidence is None else {"evidence": str(alarm.evidence)}
+    stop.log.error("the source is not believed", kind=alarm.kind, reason=alarm.message, **evidence)
+
+
+def _ended(stop: Stop, error: HashpactError) -> None:
+    stop.log.error("cannot copy", reason=error.code, message=error.message)
+    if isinstance(error, CommitFailedError):
+        stop.end(error)
 
 
 @contextlib.contextmanager
@@ -185,7 +190,11 @@ async def _answer(home: MirrorHome, parts: _Parts, ready: Callable[[Served], Non
     if config.listen is not None:
         renew_certificate(home)
     trust = ServerTrust(home.served, stop.log, ProfilePaths(config.profile).ca_cert)
-    with _listening(home, parts, trust) as (server, addresses):
+    async with contextlib.AsyncExitStack() as stack:
+        server, addresses = stack.enter_context(_listening(home, parts, trust))
+        shown = await stack.enter_async_context(
+            storing(home, stop.log, partial(_alarmed, stop), partial(_ended, stop))
+        )
         age = parts.freshness.age
         parts.observation.observe(
             home.served,
@@ -197,7 +206,7 @@ async def _answer(home: MirrorHome, parts: _Parts, ready: Callable[[Served], Non
             lambda: age(parts.follower.position),
         )
         server.start()
-        served = Served(config.origin, parts.follower.position, addresses)
+        served = Served(config.origin, parts.follower.position, addresses, shown)
         facts = {"origin": config.origin, "source": config.address, "position": served.position}
         stop.log.info(
             "mirroring", address=", ".join(addresses), items=len(parts.index), pid=os.getpid(), **facts

@@ -25,7 +25,7 @@ from hashpact.log import checkpoint, cosignature, note, tree
 from hashpact.log.checkpoint import SignedCheckpoint
 from hashpact.log.cosignature import Witness
 from hashpact.log.mirroring import MirrorState, Package, Upload
-from hashpact.mirror.storing.held import HeldLog
+from hashpact.mirror.storing.held import MirroredLog
 from hashpact.mirror.storing.pending import Pending
 from hashpact.service.prove import Prover
 from hashpact.witness.extending import Extender, KeysOf
@@ -47,7 +47,7 @@ class Depository:
     signer: Signer = field(repr=False)
     keys_of: KeysOf
     pending: Pending
-    held: HeldLog
+    held: MirroredLog
     copy: Log
     clock: Clock
     accuse: Callable[[SignedCheckpoint], object] = field(repr=False)
@@ -84,7 +84,7 @@ class Depository:
         return known
 
     def take(self, target: SignedCheckpoint, package: Package) -> None:
-        """Store the leaves of a package. Raises as `HeldLog.add`."""
+        """Store the leaves of a package. Raises as `MirroredLog.add`."""
         self.held.add(package, target.checkpoint)
 
     def finish(self, target: SignedCheckpoint) -> bytes:
@@ -128,7 +128,7 @@ class Depository:
             self.finish(checkpoint.parse(copied.note))
 
     def check_posted(self) -> None:
-        """Raise ProofError, once it is reported, if the checkpoint that was posted last contradicts the copy."""
+        """Raise ProofError, once it is reported, if the checkpoint posted last contradicts the copy."""
         posted = self.pending.posted.latest(self.origin)
         if posted is not None:
             self._check_copy(checkpoint.parse(posted.note))

@@ -1,4 +1,4 @@
-"""The held log: the public leaves that a mirror stores, with the tree over them and the checkpoint it cosigned.
+"""The held log: the public leaves that a mirror stores, their tree, and the checkpoint that it has cosigned.
 
 It is a ledger of its own beside the copy. Leaves come into it before their checkpoint is published, so the
 fold cannot have judged them yet; and what is in it is for everybody: no private part, no state.
@@ -17,7 +17,7 @@ from hashpact.log.checkpoint import Checkpoint
 from hashpact.log.mirroring import Package
 
 
-class HeldLog:
+class MirroredLog:
     """The leaves from 0 on that are durable in a ledger. Any thread may call it."""
 
     def __init__(self, ledger: Log) -> None:

@@ -6,30 +6,29 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from hashpact.domain.ports import Cosigned, Log
+from hashpact.domain.ports import Checkpoints, Cosigned
 from hashpact.domain.state import Evidence, KeptCheckpoint
 from hashpact.errors import ConflictError
 
 
 @dataclass(slots=True)
 class Pending:
-    """`Cosigned` of one log: the larger of the checkpoint that was posted last and the one that is copied.
+    """`Cosigned` of one log: the largest of what was posted last and what the ``others`` keep.
 
-    So a posted checkpoint has to extend what the mirror has verified by itself. ``accuse`` is called with
-    evidence that is certain. Any thread may call it; one process has it.
+    The others are what is copied, and what is cosigned: so a posted checkpoint has to extend what the mirror
+    has verified by itself. ``accuse`` is called with evidence that is certain. Any thread may call it; one
+    process has it.
     """
 
     posted: Cosigned
-    copy: Log
+    others: tuple[Checkpoints, ...]
     accuse: Callable[[Evidence], object] = field(repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def latest(self, origin: str) -> KeptCheckpoint | None:
         """The newest checkpoint of the log."""
-        posted, copied = self.posted.latest(origin), self.copy.checkpoints.newest()
-        if posted is None or (copied is not None and copied.size >= posted.size):
-            return copied
-        return posted
+        kept = [*(each.newest() for each in self.others), self.posted.latest(origin)]
+        return max((one for one in kept if one is not None), key=lambda one: one.size, default=None)
 
     def advance(self, origin: str, last: KeptCheckpoint | None, new: KeptCheckpoint) -> None:
         """Replace ``last`` by ``new``, as `Cosigned.advance`."""
@@ -46,7 +45,3 @@ class Pending:
         self.posted.keep_evidence(origin, evidence)
         if evidence.certain:
             self.accuse(evidence)
-
-    def close(self) -> None:
-        """Give the files of what was posted back."""
-        self.posted.close()
