@@ -41,6 +41,7 @@ UPLOADS: Final = 8
 SILENCE: Final = 10.0
 """Seconds that an upload may send nothing."""
 
+_DOCUMENTS: Final = "documents/"
 _PIECE: Final = 64 * 1024
 _REST: Final = 32 * 1024 * 1024
 _GZIP_FORMAT: Final = 16 + zlib.MAX_WBITS
@@ -86,6 +87,10 @@ class Storing(Protocol):
         """The bytes of a tile."""
         ...
 
+    def document(self, digest: bytes) -> bytes:
+        """A document that is for everybody."""
+        ...
+
 
 def mirror_app(storing: Storing, log: FilteringBoundLogger) -> Starlette:
     """The app of one mirror; ``log`` gets a line for each answer to a log."""
@@ -107,10 +112,11 @@ def mirror_app(storing: Storing, log: FilteringBoundLogger) -> Starlette:
         path = request.path_params["path"]
         kind = kind_of(path)
         try:
-            data = storing.checkpoint() if path == tiles.CHECKPOINT else storing.tile(path)
+            data = b"" if kind is None else _file(storing, path)
         except (InvalidInputError, NotFoundError):
+            kind = None
+        if kind is None:
             return PlainTextResponse("not found\n", 404, {"Cache-Control": "no-store"})
-        assert kind is not None  # noqa: S101  # of a tile that is there
         headers = {
             "Cache-Control": kind.cached,
             "Content-Type": kind.content_type,
@@ -136,6 +142,15 @@ def mirror_app(storing: Storing, log: FilteringBoundLogger) -> Starlette:
     )
     app.router.redirect_slashes = False
     return app
+
+
+def _file(storing: Storing, path: str) -> bytes:
+    """The bytes of what is shown at a path. Raises InvalidInputError, NotFoundError."""
+    if path == tiles.CHECKPOINT:
+        return storing.checkpoint()
+    if path.startswith(_DOCUMENTS):
+        return storing.document(bytes.fromhex(path.removeprefix(_DOCUMENTS)))
+    return storing.tile(path)
 
 
 @dataclass(slots=True)

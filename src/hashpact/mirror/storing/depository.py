@@ -21,13 +21,14 @@ from hashpact.domain.keys import Signer
 from hashpact.domain.ports import Clock, Log
 from hashpact.domain.state import KeptCheckpoint
 from hashpact.errors import ConflictError, NotFoundError, ProofError
-from hashpact.log import checkpoint, cosignature, note, tree
+from hashpact.log import checkpoint, cosignature, note, tiles, tree
 from hashpact.log.checkpoint import SignedCheckpoint
 from hashpact.log.cosignature import Witness
 from hashpact.log.mirroring import MirrorState, Package, Upload
 from hashpact.mirror.storing.held import MirroredLog
 from hashpact.mirror.storing.pending import Pending
 from hashpact.service.prove import Prover
+from hashpact.service.publishing.publish import public_documents
 from hashpact.witness.extending import Extender, KeysOf
 
 RECENT: Final = 16
@@ -52,6 +53,8 @@ class Depository:
     clock: Clock
     accuse: Callable[[SignedCheckpoint], object] = field(repr=False)
     _recent: OrderedDict[int, SignedCheckpoint] = field(default_factory=OrderedDict, init=False, repr=False)
+    _public: set[bytes] = field(default_factory=set, init=False, repr=False)
+    _filed: int = field(default=0, init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def add_checkpoint(self, body: bytes) -> bytes:
@@ -118,6 +121,19 @@ class Depository:
     def tile(self, path: str) -> bytes:
         """The tile at that path of the cosigned tree. Raises InvalidInputError, NotFoundError."""
         return Prover(self.held.ledger).tile(path)
+
+    def document(self, digest: bytes) -> bytes:
+        """A copied document that is for everybody, by its SHA-256. Raises NotFoundError for any other."""
+        with self._lock:
+            if digest not in self._public:
+                found, self._filed = public_documents(self.copy, self._filed)
+                self._public.update(found)
+            public = digest in self._public
+        document = self.copy.document(digest) if public else None
+        if document is None:
+            msg = "no document that is for everybody"
+            raise NotFoundError(msg, resource=tiles.document_path(digest))
+        return document
 
     def level(self) -> None:
         """Cosign the newest copied checkpoint, if its leaves are stored and no larger one is cosigned."""

@@ -51,7 +51,7 @@ class MirroredLog:
         proofs.verify_subtree(first, stop, tree.root(edge), target.size, target.root, package.proof)
         with self._lock:
             missing = max(self.size - package.start, 0)
-            self._append(package.leaves[missing:])
+            self.store(package.leaves[missing:])
 
     def extend(self, copy: Log, count: int) -> bool:
         """Store at most ``count`` more leaves of a copy, whose tree is verified; False if it has no more.
@@ -64,7 +64,7 @@ class MirroredLog:
             if tree.root(copy.tree.edge(shared)) != tree.root(self.ledger.tree.edge(shared)):
                 msg = f"of the {shared} leaves that were uploaded, some are not those of the copy"
                 raise ForkError(msg, topic="fork")
-            self._append(leaf.data for leaf in copy.leaves(size, min(held, size + count)))
+            self.store(leaf.data for leaf in copy.leaves(size, min(held, size + count)))
             return self.size < held
 
     def check(self, stated: Checkpoint) -> None:
@@ -82,7 +82,8 @@ class MirroredLog:
             else:
                 self.ledger.checkpoints.freshen(kept)
 
-    def _append(self, leaves: Iterable[bytes]) -> None:
+    def store(self, leaves: Iterable[bytes]) -> None:
+        """Store more leaves, whatever they are, in one transaction. Raises CommitFailedError."""
         head = self.ledger.head()
         size, edge = head.size, head.edge
         with self.ledger.begin() as transaction:
