@@ -95,6 +95,7 @@ def test_the_quorum_counts_it_and_everybody_reads_what_it_stores(home: Path) -> 
         with tile_source(f"http://{mirror.http}/{PLACE}") as source:
             report = audit_whole(source, unix_time, lambda *_: None)
         assert (report.size, report.findings) == (size, ())
+        assert report.checkpoint is not None
         assert cosigned(report.checkpoint, cosigner)
         assert mirror.stop() == 0
         with mirror_of(server, "--http", mirror.http):  # what it has stored is there

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
-from hashpact.config import ACCESS_LOG, HomeConfig
+from hashpact.config import ACCESS_LOG, HomeConfig, log_key
 from hashpact.domain.grammar import Hex
 from hashpact.domain.statements import MEMBER
 from hashpact.errors import ConfigError
@@ -48,7 +48,8 @@ class MirrorConfig:
     ``profile`` is the directory of the member as whom it does. It answers at the Unix socket ``socket``
     (None: in its home) and, over TLS, at the HOST:PORT ``listen`` (None: not): there only its own member, and
     ``members`` besides. ``max_lag`` is the age in seconds up to which it answers, 0 for any. At the HOST:PORT
-    ``http`` (None: not) it takes and shows the log, and cosigns it. The others are those of `HomeConfig`.
+    ``http`` (None: not) it takes and shows the log, and cosigns it; ``log_keys`` are verifier keys which may
+    sign trees that it has not copied yet, besides those that it knows. The others are those of `HomeConfig`.
     """
 
     origin: str
@@ -60,6 +61,7 @@ class MirrorConfig:
     max_lag: int = MAX_LAG
     members: tuple[str, ...] = ()
     http: str | None = None
+    log_keys: tuple[str, ...] = ()
     health: str | None = None
     metrics: str | None = None
     access_log: str = "errors"
@@ -73,6 +75,7 @@ class MirrorConfig:
             split_address("listen", self.listen)
         if self.http is not None:
             split_address("http", self.http)
+        self.next_keys()
         if self.socket is not None and socket_path("socket", self.socket) is None:
             msg = f"{_FILE}: socket is unix:PATH, not {self.socket!r}"
             raise ConfigError(msg, field="socket")
@@ -99,6 +102,14 @@ class MirrorConfig:
             log_level=self.log_level,
         )
 
+    def next_keys(self) -> tuple[bytes, ...]:
+        """The public keys of ``log_keys``. Raises ConfigError for one that is none of this log."""
+        found = [log_key(f"{_FILE}: log_keys", text) for text in self.log_keys]
+        if any(origin != self.origin for origin, _ in found):
+            msg = f"{_FILE}: log_keys are keys of {self.origin}"
+            raise ConfigError(msg, field="log_keys")
+        return tuple(public for _, public in found)
+
     @property
     def hosts(self) -> list[str]:
         """What the mirror's certificate names: this machine, and where it listens."""
@@ -110,12 +121,16 @@ class MirrorConfig:
         loaded = load_table(_FILE, text)
         lag = checked_number(f"{_FILE}: max_lag", loaded.pop("max_lag", MAX_LAG), 0, LONGEST)
         required = {"origin", "genesis", "address", "profile"}
-        values = checked_values(_FILE, loaded, {*_STRINGS, "members"}, required, lists={"members"})
-        members, genesis = tuple(values.pop("members", ())), str(values.pop("genesis"))
+        lists = {"members", "log_keys"}
+        values = checked_values(_FILE, loaded, _STRINGS | lists, required, lists=lists)
+        members, keys = tuple(values.pop("members", ())), tuple(values.pop("log_keys", ()))
+        genesis = str(values.pop("genesis"))
         profile = Path(str(values.pop("profile")))
         strings = {name: str(value) for name, value in values.items()}
         pinned = _spelt("genesis", Hex(32).read, genesis)
-        return cls(genesis=pinned, profile=profile, members=members, max_lag=lag or 0, **strings)
+        return cls(
+            genesis=pinned, profile=profile, members=members, log_keys=keys, max_lag=lag or 0, **strings
+        )
 
     def to_toml(self) -> str:
         """The file's text."""
@@ -124,7 +139,7 @@ class MirrorConfig:
             value = getattr(self, name)
             return f'# {name} = "{example}"' if value is None else f'{name} = "{value}"'
 
-        members = ", ".join(f'"{member}"' for member in self.members)
+        members, keys = (", ".join(f'"{one}"' for one in each) for each in (self.members, self.log_keys))
         return (
             "# A mirror: a verified copy of a log, which answers checks.\n"
             f'origin = "{self.origin}"  # of the log that is copied; do not change\n'
@@ -136,6 +151,7 @@ class MirrorConfig:
             f"{line('socket', 'unix:/run/hashpact/mirror')}  # answer here, not at HOME/socket\n"
             f"max_lag = {self.max_lag}  # seconds: refuse checks if the copy is older; 0 for never\n"
             f"{line('http', '127.0.0.1:9481')}  # C2SP tlog-mirror over plain HTTP, behind a proxy\n"
+            f"log_keys = [{keys}]  # the log's next key, while it changes that\n"
             f"{line('health', '127.0.0.1:9091')}  # health over plain HTTP: /livez and /readyz\n"
             f"{line('metrics', '127.0.0.1:9465')}  # metrics for Prometheus over plain HTTP: /metrics\n"
             f'access_log = "{self.access_log}"  # off, errors or calls\n'

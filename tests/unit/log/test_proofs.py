@@ -124,7 +124,7 @@ def test_a_subtree_proof_is_verified_as_the_draft_does() -> None:
                 proofs.verify_subtree(start, stop, subtree, size, root(size), proof)
                 others = [(*proof, subtree), proof[:-1], proof[1:], proof[::-1]]
                 others += [(*proof[:at], seeded("other"), *proof[at + 1 :]) for at in range(len(proof))]
-                others += [(one[:31] for one in proof)]
+                others += [tuple(one[:31] for one in proof)]
                 for other in map(tuple, others):
                     if subtrees.proves(start, stop, size, other, subtree, root(size)):
                         assert other == proof

@@ -33,6 +33,7 @@ def open_depository(home: MirrorHome, on_alarm: Callable[[Alarm], object]) -> It
     """What a mirror stores for everybody; made if it is not there. Raises ConfigError, CorruptError."""
     paths, copy = home.paths, home.served.ledger
     witness, signer = open_cosigner(paths, home.passphrases)
+    following = home.config.next_keys()
     if not paths.held.exists():
         create_ledger(paths.held).close()
     if not paths.posted.exists():
@@ -41,9 +42,11 @@ def open_depository(home: MirrorHome, on_alarm: Callable[[Alarm], object]) -> It
     accuser = Accuser(copy, paths.evidence, believer.roots, on_alarm, unix_time)
 
     def keys_of(signed: SignedCheckpoint) -> tuple[bytes, ...] | None:
-        history = believer.history()
-        known = signed.checkpoint.origin == home.config.origin and history is not None
-        return history.at(signed.checkpoint.size).keys if known and history is not None else None
+        history, stated = believer.history(), signed.checkpoint
+        if history is None or stated.origin != home.config.origin:
+            return None
+        known = history.at(stated.size).keys
+        return known if stated.size <= copy.head().size else (*known, *following)
 
     with (
         contextlib.closing(open_ledger(paths.held)) as held,
