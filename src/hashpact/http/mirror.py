@@ -30,7 +30,7 @@ from structlog.typing import FilteringBoundLogger
 
 from hashpact.errors import ConflictError, HashpactError, InvalidInputError, NotFoundError, UnavailableError
 from hashpact.http.exchange import GZIP
-from hashpact.http.published import kind_of
+from hashpact.http.published import FileKind, kind_of
 from hashpact.http.witness import Verdict, checkpoint_route, response_of, status_of
 from hashpact.log import mirroring, tiles
 from hashpact.log.checkpoint import SignedCheckpoint
@@ -109,13 +109,9 @@ def mirror_app(storing: Storing, log: FilteringBoundLogger) -> Starlette:
         return response
 
     def shown(request: Request) -> Response:
-        path = request.path_params["path"]
-        kind = kind_of(path)
         try:
-            data = b"" if kind is None else _file(storing, path)
+            kind, data = _file(storing, request.path_params["path"])
         except (InvalidInputError, NotFoundError):
-            kind = None
-        if kind is None:
             return PlainTextResponse("not found\n", 404, {"Cache-Control": "no-store"})
         headers = {
             "Cache-Control": kind.cached,
@@ -144,13 +140,17 @@ def mirror_app(storing: Storing, log: FilteringBoundLogger) -> Starlette:
     return app
 
 
-def _file(storing: Storing, path: str) -> bytes:
-    """The bytes of what is shown at a path. Raises InvalidInputError, NotFoundError."""
+def _file(storing: Storing, path: str) -> tuple[FileKind, bytes]:
+    """What is shown at a path, and how it is served. Raises InvalidInputError, NotFoundError."""
+    kind = kind_of(path)
+    if kind is None:
+        msg = "nothing is ever shown there"
+        raise NotFoundError(msg, resource=path)
     if path == tiles.CHECKPOINT:
-        return storing.checkpoint()
+        return kind, storing.checkpoint()
     if path.startswith(_DOCUMENTS):
-        return storing.document(bytes.fromhex(path.removeprefix(_DOCUMENTS)))
-    return storing.tile(path)
+        return kind, storing.document(bytes.fromhex(path.removeprefix(_DOCUMENTS)))
+    return kind, storing.tile(path)
 
 
 @dataclass(slots=True)

@@ -75,7 +75,6 @@ class MirrorConfig:
             split_address("listen", self.listen)
         if self.http is not None:
             split_address("http", self.http)
-        self.next_keys()
         if self.socket is not None and socket_path("socket", self.socket) is None:
             msg = f"{_FILE}: socket is unix:PATH, not {self.socket!r}"
             raise ConfigError(msg, field="socket")
@@ -89,6 +88,7 @@ class MirrorConfig:
         for member in self.members:
             _spelt("members", MEMBER.spelling.read, member)
         self.served()
+        self.next_keys()
 
     def served(self) -> HomeConfig:
         """What a server of the copy needs to know, as the configuration of a home. Raises ConfigError."""
