@@ -8,7 +8,9 @@ from __future__ import annotations
 import gzip
 import hashlib
 import socket
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -248,3 +250,34 @@ def test_82_above_the_limit_uploads_are_told_to_come_again(deposit: Deposit) -> 
     finally:
         for each in silent:
             each.close()
+
+
+def test_82_of_uploads_at_the_same_time_each_leaf_is_stored_once(deposit: Deposit) -> None:
+    start = threading.Barrier(4)
+
+    def race(_: int) -> int:
+        start.wait(60)
+        return deposit.entries(TRUE.upload(4, SIZE))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(race, range(4))) == {200}
+    assert [leaf.data for leaf in deposit.depository.held.ledger.leaves(0, SIZE)] == TRUE.data
+
+
+def test_82_no_more_packages_are_taken_than_a_log_sends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirroring, "MAX_PACKAGES", 2)
+    with Deposit(tmp_path, TRUE) as deposit:
+        assert deposit.checkpoint(TRUE.add_checkpoint(4, SIZE)) == 200
+        assert deposit.entries(TRUE.upload(0, SIZE)) == 202
+        assert deposit.state[0] == 512
+
+
+def test_82_nothing_of_a_leaf_is_logged(deposit: Deposit) -> None:
+    for name, (body, _) in HOSTILE.items():
+        assert deposit.entries(*body) >= 400, name
+    assert deposit.entries(TRUE.upload(4, SIZE)) == 200
+    said = repr(deposit.events.entries)
+    assert "answered an upload" in said
+    assert not any(leaf.hex() in said or repr(leaf)[2:20] in said for leaf in TRUE.data)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import gzip
 import hashlib
 import http.client
+import json
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from builders import Identity
 from commands import here
 from mirrored import HOST, RunningMirror
 from running import BOTH, ORIGIN, RunningServer, found, log_size
@@ -27,10 +30,15 @@ from hashpact.domain.fingerprints import SHA256, Fingerprint
 from hashpact.home.opening import open_home
 from hashpact.home.paths import HomePaths, MirrorPaths
 from hashpact.log import checkpoint, cosignature
+from hashpact.log.checkpoint import Checkpoint
 from hashpact.log.cosignature import Witness
 from hashpact.log.mirroring import Upload, UploadReader
+from hashpact.log.note import verifier_key
 from hashpact.member.author import Author, Reason
 from hashpact.member.clients import Client
+from hashpact.mirror.alarms import Alarm
+from hashpact.mirror.home import configured, open_mirror
+from hashpact.mirror.storing.serving import open_depository
 from hashpact.mirror.storing.signing import read_cosigner
 from hashpact.service.append import Appender
 from hashpact.storage.ledgers import open_ledger
@@ -230,3 +238,40 @@ def test_a_mirror_that_is_killed_in_an_upload_goes_on_where_it_was(
             assert uploads[0].stop >= cut.before + 1500
             assert held(cut.mirror_home) == receipt.tree_size
         assert server.stop() == 0
+
+
+def test_the_next_key_of_a_log_is_believed_for_trees_that_are_not_copied(home: Path) -> None:
+    with RunningServer(home) as server, mirror_of(server) as mirror:
+        assert mirror.stop() == 0
+    size, following = log_size(home), Identity.of("next")
+    with open_home(home) as opened_home:
+        now = opened_home.charter().log_keys
+    stated = [Checkpoint(ORIGIN, at, bytes(32)) for at in (size, size + 1)]
+    old, new = (
+        checkpoint.parse(checkpoint.sign(each, following.public, following.private.sign)) for each in stated
+    )
+    other = Checkpoint("other.example/log", size, bytes(32))
+    stranger = checkpoint.parse(checkpoint.sign(other, following.public, following.private.sign))
+    config = replace(configured(mirror.home), log_keys=(verifier_key(ORIGIN, following.public),))
+    alarms: list[Alarm] = []
+    with (
+        open_mirror(mirror.home, config=config) as opened_mirror,
+        open_depository(opened_mirror, alarms.append) as depository,
+    ):
+        assert depository.keys_of(old) == now
+        assert depository.keys_of(new) == (*now, following.public)
+        assert depository.keys_of(stranger) is None
+    with open_mirror(mirror.home) as opened_mirror, open_depository(opened_mirror, alarms.append) as plain:
+        assert plain.keys_of(new) == now
+    assert alarms == []
+
+
+def test_its_key_is_printed_and_its_name_stays(home: Path) -> None:
+    with RunningServer(home) as server, mirror_of(server) as mirror:
+        key = read_cosigner(MirrorPaths(mirror.home)).key
+        said = here("mirror", "key", str(mirror.home), "--json")
+        assert json.loads(said.out) == {"origin": ORIGIN, "name": NAME, "key": key}
+        renamed = here("mirror", server.address, str(mirror.home), "--name", "mirror.example/m2")
+        assert "--name is for the first start" in renamed.err
+        assert "is not a mirror's home" in here("mirror", "key", str(home / "none")).error
+        assert "Print the verifier key" in here("mirror", "key", "--help").out

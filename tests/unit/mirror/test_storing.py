@@ -20,6 +20,7 @@ from hashpact.domain import keys
 from hashpact.domain.state import KeptCheckpoint
 from hashpact.errors import CommitFailedError, ConfigError, ConflictError, HashpactError, UnavailableError
 from hashpact.home.paths import MirrorPaths
+from hashpact.http.client import UploadClient, WitnessClient
 from hashpact.keys.passphrase import Passphrases
 from hashpact.log import checkpoint, cosignature
 from hashpact.member.paths import ProfilePaths
@@ -28,6 +29,7 @@ from hashpact.mirror.configured import MirrorConfig
 from hashpact.mirror.home import make_mirror
 from hashpact.mirror.storing.filling import Filling
 from hashpact.mirror.storing.signing import open_cosigner, read_cosigner
+from hashpact.service.publishing.mirroring import Contents, MirrorLink
 from hashpact.storage.cosigned import SqliteCosigned
 
 ORIGIN_HASH = hashlib.sha256(ORIGIN.encode()).hexdigest()
@@ -124,6 +126,19 @@ def test_of_two_at_a_time_one_is_told_what_is_newest(deposit: Deposit) -> None:
     with pytest.raises(ConflictError) as caught:
         depository.finish(TRUE.signed(50))
     assert caught.value.details["size"] == "100"
+
+
+def test_a_log_brings_it_level_at_any_size(tmp_path: Path) -> None:
+    """The log's own client: whole and partial packages, from where it is on."""
+    log = PlainLog(1100)
+    with Deposit(tmp_path, log) as deposit:
+        post, upload = WitnessClient(deposit.url), UploadClient(deposit.url)
+        link = MirrorLink(COSIGNER, post, upload=upload, contents=Contents.of(log.ledger))
+        with closing(post), closing(upload):
+            for size in (5, 255, 256, 257, 700, 1100):
+                signed = log.signed(size)
+                line = link.cosign(signed, lambda old, size=size: log.consistency(old, size))  # type: ignore[misc]  # its size is this one
+                assert deposit.state[::2] == (size, signed.data + line)
 
 
 def test_only_what_is_cosigned_is_shown(deposit: Deposit) -> None:
