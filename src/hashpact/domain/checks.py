@@ -102,7 +102,8 @@ class Filter:
     """What narrows a check. An empty set does not narrow.
 
     ``labels``, ``bases`` and ``jurisdictions`` keep entries that have at least one of those named;
-    ``min_endorsed_by`` counts members that endorse, the contributor not among them.
+    ``min_endorsed_by`` counts members that endorse, the contributor not among them. ``without_benign`` leaves
+    out matches that something known to be benign is as near to as the entry is.
     """
 
     labels: frozenset[str] = field(default=frozenset())
@@ -111,6 +112,7 @@ class Filter:
     min_endorsed_by: int = 0
     without_disputed: bool = False
     without_disowned: bool = False
+    without_benign: bool = False
 
     @property
     def by_opinions(self) -> bool:
@@ -177,6 +179,14 @@ class Transform:
 
 
 @dataclass(frozen=True, slots=True)
+class NearBenign:
+    """An entry of the negative collection that is near a query; ``score`` is as in a `Match` of its type."""
+
+    entry: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """An entry that is near a query, with the opinions of members on it.
 
@@ -185,7 +195,8 @@ class Match:
     the entry's picture lies in the upload, if it is a match by keypoints: a possible partial copy.
     ``shared_at`` is the statement's time in Unix seconds; ``entry`` is the entry's log index. ``disowned``:
     the authority that the entry names states that it has not ordered the removal. ``query`` is the number,
-    from 0, of the query that the entry is near: the nearest one of several of this type. ``view``,
+    from 0, of the query that the entry is near: the nearest one of several of this type. ``benign`` is the
+    nearest entry with basis benign, if it is no farther from that query than this entry is. ``view``,
     ``strength`` and ``reason`` are what a client adds: of what the query is, how much the match says, and
     why, in sentences.
     """
@@ -204,6 +215,7 @@ class Match:
     disowned: bool = False
     query: int = 0
     transform: Transform | None = None
+    benign: NearBenign | None = None
     view: PictureView = PictureView.WHOLE
     strength: Strength | None = None
     reason: str = ""
@@ -287,6 +299,10 @@ class Answer:
             strength = Strength.WEAK if alone else strength_of(kind, match.score, *seen, agreed=agreed)
             if strength.reaches(least):
                 reason = reason_of(kind, match.score, strength, *seen, agreed=agreed, alone=alone)
+                if match.benign is not None:
+                    reason += (
+                        f" Entry {match.benign.entry}, which is known to be harmless, is as near or nearer."
+                    )
                 found.append(replace(match, view=query.view, strength=strength, reason=reason))
         return replace(self, matches=tuple(found))
 

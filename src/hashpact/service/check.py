@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from hashpact.domain.checks import MAX_LIMIT, MAX_QUERIES, Answer, Check, Filter, Hits, Match, Query
-from hashpact.domain.fingerprints import FingerprintType
+from hashpact.domain.fingerprints import Fingerprint, FingerprintType
 from hashpact.domain.kinds import unknown_label
 from hashpact.domain.matching.batches import Batch, BatchAnswer
 from hashpact.domain.ports import Index, Ledger
+from hashpact.service.benign import Benign
 from hashpact.service.follow import Follower
 
 BUDGET: Final = MAX_QUERIES * (MAX_LIMIT + 24)
@@ -42,6 +43,11 @@ class Checker:
     ledger: Ledger
     index: Index
     follower: Follower
+
+    @property
+    def benign(self) -> Benign:
+        """The negative collection."""
+        return Benign(self.index, self.follower.catalog)
 
     def check(
         self,
@@ -92,7 +98,8 @@ class Checker:
             for piece in _pieces(found):
                 with turn():
                     for number, hits in piece:
-                        near, more = self._near(packed.type, hits, batch, bounds, wanted)
+                        value = some[number * packed.type.size : (number + 1) * packed.type.size]
+                        near, more = self._near(Fingerprint(packed.type, value), hits, batch, bounds, wanted)
                         matches += [replace(match, query=first + number) for match in near]
                         if more:
                             truncated.append(first + number)
@@ -100,10 +107,15 @@ class Checker:
         return BatchAnswer(tuple(matches), position, tuple(truncated), texts)
 
     def _near(
-        self, kind: FingerprintType, hits: Hits, batch: Batch, bounds: _Bounds, wanted: Callable[[], bool]
+        self, query: Fingerprint, hits: Hits, batch: Batch, bounds: _Bounds, wanted: Callable[[], bool]
     ) -> tuple[list[Match], bool]:
         """The matches of one fingerprint of a batch, and whether there may be more that the batch wants."""
-        near, (kept,) = self.follower.catalog.nearest([(kind, hits)], batch.filter, bounds.matches, wanted)
+        if batch.filter.without_benign:
+            hits = self.benign.cut(query, hits)
+        found = [(query.type, hits)]
+        near, (kept,) = self.follower.catalog.nearest(found, batch.filter, bounds.matches, wanted)
+        if not batch.filter.without_benign:
+            near = self.benign.marked(near, lambda _: query)
         unseen = hits.truncated or (len(hits) == bounds.items and kept < bounds.matches)
         return near, unseen or bounds.matches < min(kept, batch.limit)
 
@@ -118,7 +130,7 @@ class Checker:
         share = BUDGET // len(check.queries)
         wide = check.limit * _FEW > share
         numbers = range(len(check.queries))
-        found = self._search(check, numbers, share if wide else check.limit, wanted)
+        found = self._search(check, numbers, share if wide else check.limit, wanted, waits)
         if not any(hits.items for _, hits in found):
             return Answer((), position, any(hits.truncated for _, hits in found))
         nearest = self.follower.catalog.nearest_at_once(found, check.filter, check.limit)
@@ -135,16 +147,36 @@ class Checker:
             ]
             if short:
                 with turn():
-                    again = self._search(check, short, share, wanted)
+                    again = self._search(check, short, share, wanted, waits)
                     for number, hits in zip(short, again, strict=True):
                         found[number] = hits
                     matches, kept = self.follower.catalog.nearest(found, check.filter, check.limit, wanted)
         truncated = any(hits.truncated for _, hits in found) or any(
             len(hits) == share and count < check.limit for (_, hits), count in zip(found, kept, strict=True)
         )
+        if not check.filter.without_benign:
+            matches = self.benign.marked(matches, lambda number: check.queries[number].fingerprint, waits)
         return Answer(tuple(matches), position, truncated, self.follower.texts if matches else None)
 
     def _search(
+        self,
+        check: Check,
+        numbers: Sequence[int],
+        limit: int,
+        wanted: Callable[[], bool],
+        waits: Callable[[], None],
+    ) -> list[tuple[FingerprintType, Hits]]:
+        """What each query of these numbers finds, without what the filter has as benign."""
+        found = self._found(check, numbers, limit, wanted)
+        if not check.filter.without_benign:
+            return found
+        asked = (check.queries[number].fingerprint for number in numbers)
+        return [
+            (kind, self.benign.cut(query, hits, waits))
+            for query, (kind, hits) in zip(asked, found, strict=True)
+        ]
+
+    def _found(
         self, check: Check, numbers: Sequence[int], limit: int, wanted: Callable[[], bool]
     ) -> list[tuple[FingerprintType, Hits]]:
         """What each query of these numbers finds, in their order; those alike are looked for together."""

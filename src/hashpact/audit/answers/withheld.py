@@ -29,7 +29,7 @@ from hashpact.domain.attestation import Attestation, AttestedAnswer, check_signe
 from hashpact.domain.checks import MAX_LIMIT, Answer, Check, Match
 from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure, commitment, parse_private
 from hashpact.domain.messages import LeafDetail
-from hashpact.domain.state import View
+from hashpact.domain.state import Basis, View
 from hashpact.errors import HashpactError, InvalidInputError, LogKeyError, ProofError
 from hashpact.log.note import Note
 from hashpact.lookup.catalog import EntryCatalog
@@ -109,7 +109,8 @@ class AnswerAudit:
         if state.entry(index) is None or statement is None:
             self._stale = True
         elif tuple(map(commitment, private)) == statement.body.commitments():
-            self._add(index, [parse_private(part).fingerprint for part in private])
+            self._indexed[index] = tuple(parse_private(part).fingerprint for part in private)
+            self._add(index, state)
         else:
             yield Finding("private", index, f"the private parts of entry {index} are held back, or altered")
         if size in self._waiting:
@@ -128,9 +129,10 @@ class AnswerAudit:
                 message = f"attests position {position}, and the log has {size} leaves: leaves were dropped"
                 yield kept.finding(message, size - 1)
 
-    def _add(self, entry: int, fingerprints: Sequence[Fingerprint]) -> None:
-        self._index.add(zip(item_ids(entry), fingerprints, strict=False))
-        self._indexed[entry] = tuple(fingerprints)
+    def _add(self, entry: int, state: View) -> None:
+        record = state.entry(entry)
+        benign = record is not None and record.basis is Basis.BENIGN
+        self._index.add(zip(item_ids(entry), self._indexed[entry], strict=False), benign=benign)
 
     def _place(self, state: View) -> None:
         """Have the index find the entries that stand in a state, and no others."""
@@ -141,7 +143,7 @@ class AnswerAudit:
             record, ids = state.entry(entry), item_ids(entry, len(fingerprints))
             stands = record is not None and standing.entry_stands(state, record)
             if stands and not self._index.holds(ids):
-                self._index.add(zip(ids, fingerprints, strict=True))
+                self._add(entry, state)
             elif not stands:
                 self._index.remove(ids)
 
@@ -238,6 +240,8 @@ def _read(file: str, attested: AttestedAnswer) -> _Kept:
 def _unlike(given: Match, found: Match) -> str:
     """What a match reports otherwise than the log has it; empty if nothing."""
     wrong = [name for name in _REPORTED if getattr(given, name) != getattr(found, name)]
+    if given.measure in _EXACT and given.benign != found.benign:
+        wrong.append("benign")
     if not math.isclose(given.score, found.score, rel_tol=1e-9):
         wrong.append("score")
     return f"reported with another {', '.join(wrong)}" if wrong else ""

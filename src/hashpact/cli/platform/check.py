@@ -7,12 +7,14 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from hashpact.cli import exits
 from hashpact.cli.accountable import Accountable, accountable_options
+from hashpact.cli.narrowing import narrowing_options
 from hashpact.cli.options import Connect, client_options, example, json_option
 from hashpact.cli.output import complain, emit, one_line, rfc3339, show_table, with_progress
 from hashpact.cli.platform.content import TYPE_CHOICE, limits_of, show_unread, show_warnings
@@ -23,7 +25,6 @@ from hashpact.domain.checks import DEFAULT_LIMIT, MAX_LIMIT, Filter, Match, Near
 from hashpact.domain.fingerprints import Measure
 from hashpact.domain.matching.strength import Strength
 from hashpact.domain.matching.views import DERIVED, PictureView, views_named
-from hashpact.domain.state import Basis
 from hashpact.errors import HashpactError, InvalidInputError, UnusableContentError
 from hashpact.fingerprint.content import Fingerprinted
 from hashpact.fingerprint.source import Content
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from hashpact.member.checking.results import CheckResult
     from hashpact.member.clients import Client
 
-_BASES: Final = click.Choice([basis.value for basis in Basis])
 _SHARES: Final = {Measure.JACCARD: "similarity", Measure.CONTAINMENT: "share"}
 _SCORES: Final = {**_SHARES, Measure.POINTS: "points"}
 _ALL: Final = "all"
@@ -160,18 +160,7 @@ class _Looking:
     show_default=True,
     help="Matches a file.",
 )
-@click.option(
-    "--label", "labels", metavar="LABEL", multiple=True, help="Only entries with it; may be repeated."
-)
-@click.option("--basis", "bases", type=_BASES, multiple=True, help="Only entries removed on this basis.")
-@click.option(
-    "--jurisdiction", "jurisdictions", metavar="CC", multiple=True, help="Only entries that name it."
-)
-@click.option(
-    "--min-endorsed-by", metavar="N", type=click.IntRange(min=0), default=0, help="Only entries so endorsed."
-)
-@click.option("--without-disputed", is_flag=True, help="Leave out entries that any member disputes.")
-@click.option("--without-disowned", is_flag=True, help="Leave out entries that their authority disowns.")
+@narrowing_options
 @click.option(
     "--min-position",
     metavar="SIZE",
@@ -220,10 +209,6 @@ class _Looking:
 def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     files: tuple[str, ...],
     limit: int,
-    labels: tuple[str, ...],
-    bases: tuple[str, ...],
-    jurisdictions: tuple[str, ...],
-    min_endorsed_by: int,
     min_position: int,
     max_distance: int | None,
     min_similarity: float | None,
@@ -233,9 +218,8 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     strength: str,
     connect: Connect,
     accountable: Accountable,
+    narrow: Filter,
     *,
-    without_disputed: bool,
-    without_disowned: bool,
     parts: bool,
     explain: bool,
     as_json: bool,
@@ -253,14 +237,6 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     A match of parts/1 is a possible partial copy: so many points agree. Then the removed picture's keypoints
     are read, and compared at the pixels: with an agreement under one half, it is another picture.
     """
-    narrow = Filter(
-        frozenset(labels),
-        frozenset(bases),
-        frozenset(jurisdictions),
-        min_endorsed_by,
-        without_disputed,
-        without_disowned,
-    )
     if parts and STDIN in files:
         msg = "--parts reads a picture twice, and standard input only once; name a file"
         raise click.UsageError(msg)
@@ -317,13 +293,14 @@ def _views(names: str) -> frozenset[PictureView]:
 
 
 def _match(match: Match, agreed: Mapping[int, float]) -> dict[str, object]:
-    name = _SCORES.get(match.measure, "distance")
+    name, near = _SCORES.get(match.measure, "distance"), match.benign
     place = {} if match.transform is None else {"transform": asdict(match.transform)}
     seen = {"agreement": round(agreed[match.entry], 4)} if place and match.entry in agreed else {}
+    shown = partial(round, ndigits=4) if match.measure in _SHARES else int
     return {
         "entry": match.entry,
         "type": match.type,
-        name: round(match.score, 4) if match.measure in _SHARES else int(match.score),
+        name: shown(match.score),
         **place,
         **seen,
         "view": match.view.value,
@@ -335,6 +312,7 @@ def _match(match: Match, agreed: Mapping[int, float]) -> dict[str, object]:
         "disputed_by": match.disputed_by,
         "shared_at": rfc3339(match.shared_at),
         **({"disowned": True} if match.disowned else {}),
+        **({} if near is None else {"benign": {"entry": near.entry, name: shown(near.score)}}),
     }
 
 
@@ -381,6 +359,7 @@ def _cells(entry: NearEntry, agreed: Mapping[int, float]) -> tuple[object, ...]:
         if match.transform is not None and match.entry in agreed:
             score += f" ({agreed[match.entry]:.0%} at the pixels)"
         view = "" if match.view is PictureView.WHOLE else f" {match.view.value}"
+        view += "" if match.benign is None else f" (benign: entry {match.benign.entry})"
         near.setdefault(match.type, view if match.measure is Measure.EQUALITY else f" {score}{view}")
     return (
         first.entry,

@@ -11,7 +11,8 @@ from typing import Final
 from hashpact.domain.attestation import Attestation
 from hashpact.domain.checks import Answer, Check
 from hashpact.domain.keys import Signer
-from hashpact.domain.ports import Catalog, Clock, Ledger, Log
+from hashpact.domain.matching.catalog import Catalog
+from hashpact.domain.ports import Clock, Ledger, Log
 from hashpact.domain.state import View
 from hashpact.errors import ConflictError, UnavailableError
 from hashpact.log import tree

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
 
-from hashpact.domain.ports import Catalog, Index, Ledger
+from hashpact.domain.matching.catalog import Catalog
+from hashpact.domain.ports import Index, Ledger
 from hashpact.domain.state import Head, View
 from hashpact.service.check import Checker
 from hashpact.service.follow import Follower
