@@ -15,7 +15,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 _BASES: Final = click.Choice([basis.value for basis in Basis if basis is not Basis.BENIGN])
 _LISTS: Final = ("labels", "bases", "jurisdictions")
-_OTHERS: Final = ("min_endorsed_by", "without_disputed", "without_disowned", "without_benign")
+_OTHERS: Final = ("min_endorsed_by", "without_disputed", "without_disowned", "without_benign", "agreeing")
 _OPTIONS: Final = (
     click.option(
         "--label", "labels", metavar="LABEL", multiple=True, help="Only entries with it; may be repeated."
@@ -36,6 +36,9 @@ _OPTIONS: Final = (
     click.option(
         "--without-benign", is_flag=True, help="Leave out matches that something harmless is as near to."
     ),
+    click.option(
+        "--agreeing", is_flag=True, help="Leave out matches that another type of fingerprint contradicts."
+    ),
 )
 
 
@@ -44,9 +47,9 @@ def narrowing_options(command: Command) -> Command:
 
     @functools.wraps(command)
     def given(**options: Any) -> Any:  # noqa: ANN401  # click's
-        lists = {name: frozenset(options.pop(name)) for name in _LISTS}
-        others = {name: options.pop(name) for name in _OTHERS}
-        return command(narrow=Filter(**lists, **others), **options)
+        terms: dict[str, Any] = {name: frozenset(options.pop(name)) for name in _LISTS}
+        terms |= {name: options.pop(name) for name in _OTHERS}
+        return command(narrow=Filter(**terms), **options)
 
     narrowed: Callable[..., Any] = given
     for option in reversed(_OPTIONS):

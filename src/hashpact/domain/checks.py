@@ -103,7 +103,8 @@ class Filter:
 
     ``labels``, ``bases`` and ``jurisdictions`` keep entries that have at least one of those named;
     ``min_endorsed_by`` counts members that endorse, the contributor not among them. ``without_benign`` leaves
-    out matches that something known to be benign is as near to as the entry is.
+    out matches that something known to be benign is as near to as the entry is, and ``agreeing`` those that
+    are contradicted.
     """
 
     labels: frozenset[str] = field(default=frozenset())
@@ -113,6 +114,7 @@ class Filter:
     without_disputed: bool = False
     without_disowned: bool = False
     without_benign: bool = False
+    agreeing: bool = False
 
     @property
     def by_opinions(self) -> bool:
@@ -187,6 +189,14 @@ class NearBenign:
 
 
 @dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Another type by which entry and upload are clearly different: ``distance`` bits apart at least."""
+
+    type: str
+    distance: int
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """An entry that is near a query, with the opinions of members on it.
 
@@ -196,7 +206,8 @@ class Match:
     ``shared_at`` is the statement's time in Unix seconds; ``entry`` is the entry's log index. ``disowned``:
     the authority that the entry names states that it has not ordered the removal. ``query`` is the number,
     from 0, of the query that the entry is near: the nearest one of several of this type. ``benign`` is the
-    nearest entry with basis benign, if it is no farther from that query than this entry is. ``view``,
+    nearest entry with basis benign, if it is no farther from that query than this entry is. ``contradicted``:
+    the check asked by another type as well, by which upload and entry are clearly different. ``view``,
     ``strength`` and ``reason`` are what a client adds: of what the query is, how much the match says, and
     why, in sentences.
     """
@@ -216,6 +227,7 @@ class Match:
     query: int = 0
     transform: Transform | None = None
     benign: NearBenign | None = None
+    contradicted: Contradiction | None = None
     view: PictureView = PictureView.WHOLE
     strength: Strength | None = None
     reason: str = ""
@@ -299,12 +311,18 @@ class Answer:
             strength = Strength.WEAK if alone else strength_of(kind, match.score, *seen, agreed=agreed)
             if strength.reaches(least):
                 reason = reason_of(kind, match.score, strength, *seen, agreed=agreed, alone=alone)
-                if match.benign is not None:
-                    reason += (
-                        f" Entry {match.benign.entry}, which is known to be harmless, is as near or nearer."
-                    )
+                reason += "".join(_against(match))
                 found.append(replace(match, view=query.view, strength=strength, reason=reason))
         return replace(self, matches=tuple(found))
+
+
+def _against(match: Match) -> Iterator[str]:
+    """What speaks against a match, in sentences."""
+    if match.benign is not None:
+        yield f" Entry {match.benign.entry}, which is known to be harmless, is as near or nearer."
+    if match.contradicted is not None:
+        other = match.contradicted
+        yield f" But by {other.type} the two differ in {other.distance} bits, as unrelated pictures do."
 
 
 class Unchecked(Answer):

@@ -17,8 +17,9 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from hashpact.domain.checks import Filter, Hits, Match, Transform
-from hashpact.domain.fingerprints import TYPES, FingerprintType
+from hashpact.domain.fingerprints import TYPES, FingerprintType, parse_private
 from hashpact.domain.kinds import MAX_ITEMS
+from hashpact.domain.matching.agreement import Codes, codes
 from hashpact.domain.ports import Ledger, Snapshot
 from hashpact.domain.state import Basis, Entry, Key, MatchTerms, Stance
 from hashpact.lookup.columns import NAMES, EntryColumns, EntryTerms, Mask, NearHits, Numbers
@@ -28,6 +29,9 @@ _NEVER: Final = int(np.iinfo(np.int64).max)
 
 _AT_ONCE: Final = 256
 """Entries that are read from the ledger while other checks wait."""
+
+_MOST_CODES: Final = 65536
+"""Entries of which fingerprints are kept, about half a kilobyte each."""
 
 FEW: Final = 32
 """Up to this many hits are judged one by one: arrays pay off only beyond about forty."""
@@ -55,6 +59,7 @@ class EntryCatalog:
         self._counting = 1
         self._rules = MatchTerms()
         self._ceilings = np.full((1, len(NAMES)), np.inf)
+        self._codes: dict[int, Codes] = {}
         self.reads = 0
 
     def nearest(
@@ -115,16 +120,31 @@ class EntryCatalog:
                 self._ceilings = np.array([self._within(one) for one in self._terms])
 
     def first_benign(self, hits: Hits, waits: Callable[[], None] = lambda: None) -> int | None:
-        """Which of the hits is the first of a benign entry that stands and that nobody disputes.
+        """Which of the hits, at least one, is the first of a benign entry that stands and nobody disputes.
 
         ``waits`` is called before what may wait for the disk or for another thread.
         """
-        entries = [item // MAX_ITEMS for item in hits.items]
-        if self._lock.locked() or not all(map(self._knows, entries)):
+        if self._lock.locked() or not self._knows(hits.items[0] // MAX_ITEMS):
             waits()
         with self._lock:
-            self._learn_all([(entry, 0, 0) for entry in entries])
-            return next((place for place, entry in enumerate(entries) if self._is_benign(entry)), None)
+            for place, item in enumerate(hits.items):  # nearly always the first
+                entry = item // MAX_ITEMS
+                if not self._knows(entry):
+                    self._learn_all([(entry, 0, 0)])
+                if self._is_benign(entry):
+                    return place
+        return None
+
+    def codes(self, entry: int, waits: Callable[[], None] = lambda: None) -> Codes:
+        """The fingerprints of an entry that can disagree with an upload's. They never change."""
+        found = self._codes.get(entry)
+        if found is None:
+            waits()
+            parts = next((parts for _, parts in self._ledger.private(entry, entry + 1)), ())
+            if len(self._codes) >= _MOST_CODES:
+                self._codes.clear()
+            found = self._codes[entry] = codes(parse_private(part).fingerprint for part in parts)
+        return found
 
     def weigh(self, member: str) -> int | None:
         """Take in what stands of what a member's keys have signed, after one was revoked."""

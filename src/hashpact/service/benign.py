@@ -64,15 +64,13 @@ class Benign:
         waits: Callable[[], None] = lambda: None,
     ) -> list[Match]:
         """Matches of one answer, each with what is benign and no farther from its query than its entry is."""
-        nearest: dict[int, NearBenign | None] = {}
         given = list(matches)
-        for number in {match.query for match in given}:
-            asked = query(number)
-            furthest = max(
-                (match.score for match in given if match.query == number), key=asked.type.remoteness
-            )
-            nearest[number] = self.near(asked, furthest, waits)
-        return [_marked(match, nearest[match.query]) for match in given]
+        asked = {match.query: query(match.query) for match in given}
+        furthest: dict[int, float] = {}
+        for match in given:  # of a query, those of one type come nearest first
+            furthest[match.query] = match.score
+        near = {number: self.near(one, furthest[number], waits) for number, one in asked.items()}
+        return [_marked(match, near[match.query]) for match in given]
 
     def refuse(self, shared: Sequence[Fingerprint]) -> None:
         """Raise ConflictError if an entry's fingerprint is within its type's threshold of a benign one."""

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from hashpact.domain.checks import MAX_LIMIT, MAX_QUERIES, Answer, Check, Filter, Hits, Match, Query
 from hashpact.domain.fingerprints import Fingerprint, FingerprintType
 from hashpact.domain.kinds import unknown_label
+from hashpact.domain.matching.agreement import CLEAR, Codes, codes, contradiction
 from hashpact.domain.matching.batches import Batch, BatchAnswer
 from hashpact.domain.ports import Index, Ledger
 from hashpact.service.benign import Benign
@@ -120,6 +121,43 @@ class Checker:
         return near, unseen or bounds.matches < min(kept, batch.limit)
 
     def _answer(
+        self,
+        check: Check,
+        position: int,
+        wanted: Callable[[], bool],
+        turn: Callable[[], AbstractContextManager[object]],
+        waits: Callable[[], None],
+    ) -> Answer:
+        """The answer, each match with what contradicts it, or without those that something does."""
+        upload, asked = codes(query.fingerprint for query in check.queries), check
+        while True:
+            answer = self._nearest(asked, position, wanted, turn, waits)
+            matches = self._judged(answer.matches, upload, waits)
+            if not check.filter.agreeing:
+                return replace(answer, matches=matches)
+            kept = tuple(match for match in matches if match.contradicted is None)
+            enough = len(answer.matches) < asked.limit or len(kept) >= check.limit
+            if enough or asked.limit == MAX_LIMIT:
+                texts = answer.texts if kept else None
+                unseen = answer.truncated or not enough
+                return replace(answer, matches=kept[: check.limit], truncated=unseen, texts=texts)
+            asked = replace(asked, limit=min(_FEW * asked.limit, MAX_LIMIT))
+
+    def _judged(
+        self, matches: tuple[Match, ...], upload: Codes, waits: Callable[[], None]
+    ) -> tuple[Match, ...]:
+        """Matches with the other type by which the upload and the entry are clearly different."""
+        if len(upload) < len(CLEAR):
+            return matches
+        catalog = self.follower.catalog
+        return tuple(
+            replace(match, contradicted=contradiction(match.type, upload, catalog.codes(match.entry, waits)))
+            if match.type in CLEAR
+            else match
+            for match in matches
+        )
+
+    def _nearest(
         self,
         check: Check,
         position: int,

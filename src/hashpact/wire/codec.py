@@ -17,6 +17,7 @@ from hashpact.domain.checks import (
     MAX_QUERIES,
     Answer,
     Check,
+    Contradiction,
     Filter,
     Match,
     NearBenign,
@@ -135,6 +136,7 @@ def filter_to_wire(narrow: Filter) -> check_pb2.Filter:
         without_disputed=narrow.without_disputed,
         without_disowned=narrow.without_disowned,
         without_benign=narrow.without_benign,
+        agreeing=narrow.agreeing,
     )
 
 
@@ -155,6 +157,7 @@ def filter_from_wire(narrow: check_pb2.Filter) -> Filter:
             without_disputed=narrow.without_disputed,
             without_disowned=narrow.without_disowned,
             without_benign=narrow.without_benign,
+            agreeing=narrow.agreeing,
         )
 
 
@@ -194,6 +197,9 @@ def match_to_wire(match: Match) -> check_pb2.Match:
     if match.benign is not None:
         message.benign.entry = entry_to_name(match.benign.entry)
         setattr(message.benign, score, number_in(score, match.benign.score))
+    if match.contradicted is not None:
+        message.contradicted.type = match.contradicted.type
+        message.contradicted.distance = match.contradicted.distance
     return message
 
 
@@ -219,7 +225,14 @@ def match_from_wire(match: check_pb2.Match) -> Match:
         query=whole("query", match.query),
         transform=Transform(at.scale, at.rotation, at.x, at.y) if measure is Measure.POINTS else None,
         benign=_benign_from_wire(match) if match.HasField("benign") else None,
+        contradicted=_contradiction_from_wire(match) if match.HasField("contradicted") else None,
     )
+
+
+def _contradiction_from_wire(match: check_pb2.Match) -> Contradiction:
+    with within("contradicted"):
+        other = match.contradicted
+        return Contradiction(type_named(other.type).name, whole("distance", other.distance))
 
 
 def _benign_from_wire(match: check_pb2.Match) -> NearBenign:

@@ -27,7 +27,7 @@ from hashpact.audit.findings import MAX_FINDINGS, Finding
 from hashpact.domain import standing
 from hashpact.domain.attestation import Attestation, AttestedAnswer, check_signed
 from hashpact.domain.checks import MAX_LIMIT, Answer, Check, Match
-from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure, commitment, parse_private
+from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure, PrivatePart, commitment, parse_private
 from hashpact.domain.messages import LeafDetail
 from hashpact.domain.state import Basis, View
 from hashpact.errors import HashpactError, InvalidInputError, LogKeyError, ProofError
@@ -41,6 +41,7 @@ from hashpact.service.follow import item_ids
 from hashpact.wire import attested as wire
 
 TOPIC: Final = "answer"
+_NO_NONCE: Final = bytes(32)
 _EXACT: Final = frozenset({Measure.HAMMING, Measure.EQUALITY})
 """Measures of which an index finds everything, unless a query is near more items than it may consider."""
 _REPORTED: Final = (
@@ -134,6 +135,12 @@ class AnswerAudit:
         benign = record is not None and record.basis is Basis.BENIGN
         self._index.add(zip(item_ids(entry), self._indexed[entry], strict=False), benign=benign)
 
+    def _parts(self, start: int, stop: int) -> Iterator[tuple[int, Sequence[bytes]]]:
+        """The private parts of those entries of which they are known, with other nonces."""
+        for entry in range(start, stop):
+            if entry in self._indexed:
+                yield entry, [PrivatePart(one, _NO_NONCE).text() for one in self._indexed[entry]]
+
     def _place(self, state: View) -> None:
         """Have the index find the entries that stand in a state, and no others."""
         if not self._stale:
@@ -164,7 +171,7 @@ class AnswerAudit:
         if kept.answer.position != stated.position or stated.position < kept.check.min_position:
             yield None, f"is an answer at position {kept.answer.position}, and attests {stated.position}"
             return
-        checker = checker_at(state, stated.position, self._index, EntryCatalog)
+        checker = checker_at(state, stated.position, self._index, EntryCatalog, self._parts)
         try:
             expected = checker.check(kept.check)
         except InvalidInputError as error:
@@ -222,7 +229,7 @@ class AnswerAudit:
             return "the entry is not so near, or not one that the filter keeps: invented"
         mine = NativeIndex()  # so few items are compared one by one: nothing is missed
         mine.add(zip(item_ids(entry.index), self._indexed[entry.index], strict=False))
-        found = checker_at(state, match.entry + 1, mine, EntryCatalog).check(
+        found = checker_at(state, match.entry + 1, mine, EntryCatalog, self._parts).check(
             replace(check, limit=MAX_LIMIT, min_position=0)
         )
         near = {one.type: one for one in found.matches}.get(match.type)
@@ -242,6 +249,8 @@ def _unlike(given: Match, found: Match) -> str:
     wrong = [name for name in _REPORTED if getattr(given, name) != getattr(found, name)]
     if given.measure in _EXACT and given.benign != found.benign:
         wrong.append("benign")
+    if given.contradicted != found.contradicted:
+        wrong.append("contradicted")
     if not math.isclose(given.score, found.score, rel_tol=1e-9):
         wrong.append("score")
     return f"reported with another {', '.join(wrong)}" if wrong else ""

@@ -312,6 +312,7 @@ def _match(match: Match, agreed: Mapping[int, float]) -> dict[str, object]:
         "disputed_by": match.disputed_by,
         "shared_at": rfc3339(match.shared_at),
         **({"disowned": True} if match.disowned else {}),
+        **({} if match.contradicted is None else {"contradicted": asdict(match.contradicted)}),
         **({} if near is None else {"benign": {"entry": near.entry, name: shown(near.score)}}),
     }
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from hashpact.domain.checks import Filter, Hits, Match
 from hashpact.domain.fingerprints import FingerprintType
+from hashpact.domain.matching.agreement import Codes
 from hashpact.domain.state import MatchTerms
 
 
@@ -47,10 +48,14 @@ class Catalog(Protocol):
         ...
 
     def first_benign(self, hits: Hits, waits: Callable[[], None] = lambda: None) -> int | None:
-        """Which of the hits is the first of a benign entry that stands and that nobody disputes.
+        """Which of the hits, at least one, is the first of a benign entry that stands and nobody disputes.
 
         ``waits`` is called before what may wait for the disk or for another thread.
         """
+        ...
+
+    def codes(self, entry: int, waits: Callable[[], None] = lambda: None) -> Codes:
+        """The fingerprints of an entry that can disagree with an upload's; ``waits`` is as above."""
         ...
 
     def forget(self, entry: int) -> None:

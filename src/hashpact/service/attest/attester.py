@@ -82,7 +82,10 @@ class Attester:
                 follower.catch_up()
         waits()
         with turn(), self._paused() as (view, position):
-            return checker_at(view, position, self._checker.index, self._catalogs).check(check, wanted)
+            private = self._checker.ledger.private
+            return checker_at(view, position, self._checker.index, self._catalogs, private).check(
+                check, wanted
+            )
 
     def attest(self, request: bytes, answer: bytes, position: int) -> bytes:
         """The note over the bytes of a request and its answer, which `check` has given, at that position."""

@@ -1,0 +1,122 @@
+"""A match that another type contradicts says so, and a filter drops it."""
+
+from __future__ import annotations
+
+import pytest
+from builders import fingerprint, near
+from checking import BASE, House
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hashpact.domain.checks import Contradiction, Filter
+from hashpact.domain.fingerprints import MINHASH, PDQ, PHASH, SHA256, Fingerprint
+from hashpact.domain.matching.agreement import CLEAR, codes, contradiction
+from hashpact.domain.matching.batches import Batch, Packed
+from hashpact.errors import InvalidInputError
+from hashpact.service.benign import Benign
+
+PICTURE = fingerprint(PHASH, "picture")
+AGREEING = Filter(agreeing=True)
+
+
+def said(house: House, *asked: Fingerprint, narrow: Filter | None = None) -> list[tuple[int, str, object]]:
+    """Of each match its entry, its type, and what contradicts it."""
+    found = house.ask(*asked, narrow=narrow).matches
+    return [(match.entry, match.type, match.contradicted) for match in found]
+
+
+def test_a_match_says_which_other_type_is_clearly_different() -> None:
+    house = House()
+    entry = house.share(BASE, PICTURE)
+    far = near(BASE, CLEAR["pdq/1"])
+    against = Contradiction("pdq/1", CLEAR["pdq/1"])
+    assert said(house, far, PICTURE) == [(entry, "phash/1", against)]
+    assert said(house, far, PICTURE, narrow=AGREEING) == []
+    closer = near(BASE, CLEAR["pdq/1"] - 1)
+    assert said(house, closer, PICTURE, narrow=AGREEING) == [(entry, "phash/1", None)]
+    other = near(PICTURE, CLEAR["phash/1"])
+    assert said(house, BASE, other) == [(entry, "pdq/1", Contradiction("phash/1", CLEAR["phash/1"]))]
+
+
+def test_one_view_that_agrees_is_enough() -> None:
+    house = House()
+    entry = house.share(BASE, PICTURE)
+    asked = (fingerprint(PDQ, "turned"), near(BASE, 40), PICTURE)
+    assert said(house, *asked, narrow=AGREEING) == [(entry, "phash/1", None)]
+
+
+def test_what_has_one_type_alone_is_not_contradicted() -> None:
+    house = House()
+    alone, file = (
+        house.share(PICTURE),
+        house.share(fingerprint(SHA256, "file"), fingerprint(MINHASH, "text"), BASE),
+    )
+    assert said(house, fingerprint(PDQ, "other"), PICTURE, narrow=AGREEING) == [(alone, "phash/1", None)]
+    asked = (fingerprint(PDQ, "other"), fingerprint(PHASH, "other"), fingerprint(SHA256, "file"))
+    assert said(house, *asked, narrow=AGREEING) == [(file, "sha256/1", None)]
+    assert said(house, PICTURE) == [(alone, "phash/1", None)]
+
+
+def test_what_agrees_is_found_behind_a_crowd_that_does_not() -> None:
+    house = House()
+    for _ in range(30):
+        house.share(PICTURE, fingerprint(PDQ, "other"))
+    agrees = house.share(near(PICTURE, 3), BASE)
+    found = house.ask(near(BASE, 50), PICTURE, narrow=AGREEING, limit=1)
+    assert [(match.entry, match.score) for match in found.matches] == [(agrees, 3)]
+    assert not found.truncated
+
+
+def test_an_answer_says_when_a_crowd_has_used_up_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hashpact.service.check.MAX_LIMIT", 8)
+    house = House()
+    for _ in range(9):
+        house.share(PICTURE, fingerprint(PDQ, "other"))
+    agrees = house.share(near(PICTURE, 3), BASE)
+    found = house.ask(near(BASE, 50), PICTURE, narrow=AGREEING, limit=2)
+    assert (found.matches, found.truncated, found.texts) == ((), True, None)
+    assert agrees
+
+
+def test_a_batch_cannot_ask_for_what_agrees() -> None:
+    with pytest.raises(InvalidInputError, match="a batch does not know what is of one upload"):
+        Batch((Packed(PDQ, BASE.value),), AGREEING)
+
+
+def test_the_fingerprints_of_an_entry_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House()
+    entry = house.share(BASE, PICTURE)
+    before = house.follower.catalog.codes(entry)
+    assert before == codes((BASE, PICTURE))
+    assert house.follower.catalog.codes(entry) is before
+    monkeypatch.setattr("hashpact.lookup.catalog._MOST_CODES", 1)
+    assert house.follower.catalog.codes(house.share(PICTURE)) == codes((PICTURE,))
+    again = house.follower.catalog.codes(entry)
+    assert again == before
+    assert again is not before
+    assert isinstance(house.checker.benign, Benign)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from((PDQ, PHASH)), st.integers(0, 60)), max_size=5),
+    st.lists(st.tuples(st.sampled_from((PDQ, PHASH)), st.integers(0, 60)), max_size=5),
+)
+def test_it_is_the_nearest_pair_that_counts(
+    upload: list[tuple[object, int]], entry: list[tuple[object, int]]
+) -> None:
+    def made(some: list[tuple[object, int]], start: int) -> list[Fingerprint]:
+        return [near(BASE, 2 * n + start) if kind is PDQ else near(PICTURE, n % 30) for kind, n in some]
+
+    asked, shared = made(upload, 0), made(entry, 30)
+    for matched, other in (("pdq/1", PHASH), ("phash/1", PDQ)):
+        apart = [
+            sum((a ^ b).bit_count() for a, b in zip(one.value, two.value, strict=True))
+            for one in asked
+            for two in shared
+            if one.type is two.type is other
+        ]
+        clear = bool(apart) and min(apart) >= CLEAR[other.name]
+        expected = Contradiction(other.name, min(apart)) if clear else None
+        assert contradiction(matched, codes(asked), codes(shared)) == expected
+    assert contradiction("minhash/1", codes(asked), codes(shared)) is None
