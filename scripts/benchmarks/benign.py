@@ -161,7 +161,7 @@ def main() -> int:
     options = parser.parse_args()
     rows = measure(options.items, options.checks)
     kept = [Promise(f"more for {row['check']}, %", row["more, %"], most=MOST) for row in rows]
-    report = {"machine": describe(), "rows": rows, "promises": [one.row() for one in kept]}
+    report: dict[str, Any] = {"machine": describe(), "rows": rows, "promises": [one.row() for one in kept]}
     if options.json:
         print_json(report)
     else:

@@ -189,7 +189,7 @@ class NearBenign:
 
 
 @dataclass(frozen=True, slots=True)
-class Contradiction:
+class Disagreement:
     """Another type by which entry and upload are clearly different: ``distance`` bits apart at least."""
 
     type: str
@@ -227,7 +227,7 @@ class Match:
     query: int = 0
     transform: Transform | None = None
     benign: NearBenign | None = None
-    contradicted: Contradiction | None = None
+    contradicted: Disagreement | None = None
     view: PictureView = PictureView.WHOLE
     strength: Strength | None = None
     reason: str = ""

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from hashpact.domain.checks import MAX_LIMIT, MAX_QUERIES, Answer, Check, Filter, Hits, Match, Query
 from hashpact.domain.fingerprints import Fingerprint, FingerprintType
 from hashpact.domain.kinds import unknown_label
-from hashpact.domain.matching.agreement import CLEAR, Codes, codes, contradiction
+from hashpact.domain.matching.agreement import Codes, can_be_contradicted, codes, contradiction
 from hashpact.domain.matching.batches import Batch, BatchAnswer
 from hashpact.domain.ports import Index, Ledger
 from hashpact.service.benign import Benign
@@ -147,12 +147,12 @@ class Checker:
         self, matches: tuple[Match, ...], upload: Codes, waits: Callable[[], None]
     ) -> tuple[Match, ...]:
         """Matches with the other type by which the upload and the entry are clearly different."""
-        if len(upload) < len(CLEAR):
+        if not upload:
             return matches
         catalog = self.follower.catalog
         return tuple(
-            replace(match, contradicted=contradiction(match.type, upload, catalog.codes(match.entry, waits)))
-            if match.type in CLEAR
+            replace(match, contradicted=contradiction(upload, catalog.codes(match.entry, waits)))
+            if can_be_contradicted(match.type)
             else match
             for match in matches
         )

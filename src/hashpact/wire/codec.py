@@ -17,7 +17,7 @@ from hashpact.domain.checks import (
     MAX_QUERIES,
     Answer,
     Check,
-    Contradiction,
+    Disagreement,
     Filter,
     Match,
     NearBenign,
@@ -229,10 +229,10 @@ def match_from_wire(match: check_pb2.Match) -> Match:
     )
 
 
-def _contradiction_from_wire(match: check_pb2.Match) -> Contradiction:
+def _contradiction_from_wire(match: check_pb2.Match) -> Disagreement:
     with within("contradicted"):
         other = match.contradicted
-        return Contradiction(type_named(other.type).name, whole("distance", other.distance))
+        return Disagreement(type_named(other.type).name, whole("distance", other.distance))
 
 
 def _benign_from_wire(match: check_pb2.Match) -> NearBenign:

@@ -27,7 +27,7 @@ def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
 
 def town(*, mark: bool = True) -> House:
     """A clearinghouse in which bravo may say what is benign."""
-    house = House()
+    house = House(refuses=True)
     house.decree(benign_by=("bravo",), mark_benign=mark)
     return house
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from hashpact.domain import statements
-from hashpact.domain.checks import Answer, Check, Filter, Match, Query
+from hashpact.domain.checks import Answer, Check, Disagreement, Filter, Match, NearBenign, Query
 from hashpact.domain.fingerprints import MD5, MINHASH, PDQ, PHASH, SHA256, WINNOW, Fingerprint, Measure
 from hashpact.domain.kinds import Submit
 from hashpact.domain.messages import EntriesRequest, EntryDetail, MemberDetail, Page, PageRequest, Submission
@@ -65,11 +65,12 @@ checks = some.builds(
 def matches(draw: some.DrawFn) -> Match:
     kind = draw(some.sampled_from(ALL_TYPES))
     similar = kind.measure in {Measure.JACCARD, Measure.CONTAINMENT}
+    scores = some.floats(0, 1) if similar else some.integers(0, 256)
     return Match(
         entry=draw(numbers),
         type=kind.name,
         measure=kind.measure,
-        score=draw(some.floats(0, 1) if similar else some.integers(0, 256)),
+        score=draw(scores),
         labels=tuple(draw(some.lists(terms, min_size=1, max_size=8))),
         basis=draw(some.sampled_from(["guideline", "law"])),
         jurisdictions=tuple(draw(some.lists(countries, max_size=3))),
@@ -78,6 +79,10 @@ def matches(draw: some.DrawFn) -> Match:
         disputed_by=draw(counts),
         shared_at=draw(numbers),
         query=draw(some.integers(0, 63)),
+        benign=draw(some.none() | some.builds(NearBenign, numbers, scores)),
+        contradicted=draw(
+            some.none() | some.builds(Disagreement, some.sampled_from(["pdq/1", "phash/1"]), counts)
+        ),
     )
 
 
@@ -212,6 +217,7 @@ def of_text(**changes: Any) -> check_pb2.Query:  # noqa: ANN401  # any field
         (request(filter=check_pb2.Filter(labels=["NCII"])), "filter.labels"),
         (request(filter=check_pb2.Filter(labels=["x" * 65])), "filter.labels"),
         (request(filter=check_pb2.Filter(bases=["whim"])), "filter.bases"),
+        (request(filter=check_pb2.Filter(bases=["benign"])), "filter.bases"),
         (request(filter=check_pb2.Filter(bases=["law"] * 65)), "filter.bases"),
         (request(filter=check_pb2.Filter(jurisdictions=["vn"])), "filter.jurisdictions"),
         (request(filter=check_pb2.Filter(jurisdictions=["VN"] * 65)), "filter.jurisdictions"),
@@ -317,6 +323,17 @@ def answers(world: World) -> dict[str, tuple[Callable[[Any], object], Message]]:
         ("answer", "position", lambda one: setattr(one, "position", -1)),
         ("answer", "matches[0].score", lambda one: one.matches[0].ClearField("distance")),
         ("answer", "matches[0].score", lambda one: setattr(one.matches[0], "similarity", 0.5)),
+        ("answer", "matches[0].benign.entry", lambda one: setattr(one.matches[0].benign, "distance", 1)),
+        (
+            "answer",
+            "matches[0].benign.score",
+            lambda one: setattr(one.matches[0].benign, "entry", "entries/1"),
+        ),
+        (
+            "answer",
+            "matches[0].contradicted.type",
+            lambda one: setattr(one.matches[0].contradicted, "distance", 1),
+        ),
         ("answer", "matches[0].type", lambda one: setattr(one.matches[0], "type", "pdq/9")),
         ("answer", "matches[0].entry", lambda one: setattr(one.matches[0], "entry", "entries/x")),
         ("answer", "matches[0].member", lambda one: setattr(one.matches[0], "member", "")),

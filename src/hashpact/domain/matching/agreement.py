@@ -1,46 +1,39 @@
-"""Agreement: whether the other fingerprints of a picture say the same as the one by which it matches.
+"""Agreement: whether the pdq/1 of a picture says the same as the phash/1 by which it matches.
 
-A picture and its copy are near by each perceptual type, or at least not as far apart as two pictures that
-are unrelated: of these, half of the bits differ. The bounds come from measured distances
-(docs/methods/quality.md).
+Copies that phash/1 finds are near by pdq/1 as well, or at least not as far apart as two pictures that are
+unrelated: of these, half of the bits differ. The bound comes from measured distances
+(docs/methods/quality.md). The reverse says nothing: a check looks for more views of a picture by pdq/1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
 
-from hashpact.domain.checks import Contradiction
+from hashpact.domain.checks import Disagreement
 from hashpact.domain.fingerprints import PDQ, PHASH, Fingerprint
 
-CLEAR: Final = {PDQ.name: 90, PHASH.name: 20}
-"""Bits from which on the fingerprints of a type disagree clearly, whatever of the picture was compared."""
+CLEAR: Final = 80
+"""Bits of pdq/1 from which on two pictures are clearly different, whatever of them was compared."""
 
-Codes: TypeAlias = Mapping[str, Sequence[int]]
-"""Fingerprints of the types in `CLEAR` as numbers, by type."""
+Codes: TypeAlias = Sequence[int]
+"""The pdq/1 of an upload, in all its views, or of an entry, as numbers."""
 
 
 def codes(fingerprints: Iterable[Fingerprint]) -> Codes:
-    """Those of the fingerprints that can agree or disagree."""
-    found: dict[str, list[int]] = {}
-    for one in fingerprints:
-        if one.type.name in CLEAR:
-            found.setdefault(one.type.name, []).append(int.from_bytes(one.value))
-    return found
+    """Those of the fingerprints that can contradict."""
+    return tuple(int.from_bytes(one.value) for one in fingerprints if one.type == PDQ)
 
 
-def contradiction(matched: str, upload: Codes, entry: Codes) -> Contradiction | None:
-    """Which other type than the ``matched`` one disagrees clearly, and by how many bits at least.
+def can_be_contradicted(matched: str) -> bool:
+    """Whether that is a type of whose matches another one can say that they are none."""
+    return matched == PHASH.name
 
-    A type disagrees if no fingerprint of the upload, in whatever view, is near one of the entry. None if
-    there is no such type, if the upload or the entry has no fingerprint of another type, and for a match by a
-    type that compares no pictures.
+
+def contradiction(upload: Codes, entry: Codes) -> Disagreement | None:
+    """That no pdq/1 of the upload is near one of the entry, and in how many bits they differ at least.
+
+    None if they are not clearly different, and if the upload or the entry has no pdq/1.
     """
-    if matched not in CLEAR:
-        return None
-    for name in sorted(CLEAR.keys() - {matched}):
-        pairs = ((one ^ other).bit_count() for one in upload.get(name, ()) for other in entry.get(name, ()))
-        apart = min(pairs, default=0)
-        if apart >= CLEAR[name]:
-            return Contradiction(name, apart)
-    return None
+    apart = min(((one ^ other).bit_count() for one in upload for other in entry), default=0)
+    return Disagreement(PDQ.name, apart) if apart >= CLEAR else None
