@@ -17,6 +17,7 @@ docs/formats/attestation.md says which bytes these are, and what an attestation 
 from __future__ import annotations
 
 import hashlib
+from binascii import b2a_base64
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Self
@@ -77,9 +78,9 @@ class Attestation:
 
     def sign(self, public: bytes, signer: Signer) -> bytes:
         """The note, signed by that key."""
-        text, name = self.text(), key_name(self.origin)
-        line = note.NoteSignature(name, _short_id(name, public), signer.sign(text))
-        return note.join(text, (line.line(),))
+        text = self.text()
+        before, short = _line_of(self.origin, public)
+        return text + before + b2a_base64(short + signer.sign(text))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -131,7 +132,11 @@ class AttestedAnswer:
         return "<AttestedAnswer>"
 
 
-_short_id = lru_cache(16)(note.short_id)
+@lru_cache(16)
+def _line_of(origin: str, public: bytes) -> tuple[bytes, bytes]:
+    """What stands before the base64 of a key's signature, and the key's id, which is encoded with it."""
+    name = key_name(origin)
+    return note.join(b"", (note.line_start(name),)), note.short_id(name, public)
 
 
 def key_name(origin: str) -> str:

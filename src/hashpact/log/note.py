@@ -48,7 +48,7 @@ class NoteSignature:
 
     def line(self) -> bytes:
         """The line that carries it, with its newline."""
-        return _DASH + self.name.encode() + b" " + base64.b64encode(self.key_id + self.value) + b"\n"
+        return line_start(self.name) + base64.b64encode(self.key_id + self.value) + b"\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,11 @@ class Note:
 
     text: bytes
     signatures: tuple[NoteSignature, ...]
+
+
+def line_start(name: str) -> bytes:
+    """What a signature line has before its base64."""
+    return _DASH + name.encode() + b" "
 
 
 def short_id(name: str, public: bytes, kind: bytes = ED25519) -> bytes:
