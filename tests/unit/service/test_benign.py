@@ -10,12 +10,17 @@ from hypothesis import strategies as st
 
 from hashpact.domain.checks import Filter, Match, NearBenign, Query
 from hashpact.domain.fingerprints import MINHASH, PDQ, PHASH, SHA256, Fingerprint, Measure
+from hashpact.domain.kinds import Policy
 from hashpact.domain.matching.batches import Batch, Packed
-from hashpact.domain.state import Basis, Stance
+from hashpact.domain.messages import PolicyDetail
+from hashpact.domain.state import Basis, Charter, Stance
 from hashpact.errors import ConflictError, NotPermittedError, UnknownLabelError
 from hashpact.lookup import catalog
 from hashpact.service.follow import Follower
+from hashpact.wire.evidence import policy_from_wire, policy_to_wire
 
+PICTURE = fingerprint(PHASH, "picture")
+CEILINGS = (("hate", ("pdq/1", 8)), ("hate", ("phash/1", 1)))
 WITHOUT = Filter(without_benign=True)
 
 
@@ -222,3 +227,34 @@ def test_the_strictest_of_an_entrys_labels_counts() -> None:
     terms = house.decree(ceilings=(("hate", ("pdq/1", 5)), ("ncii", ("pdq/1", 3))))
     assert terms.ceiling(("hate", "ncii"), "pdq/1") == 3
     assert terms.ceiling(("hate",), "phash/1") is None
+
+
+def test_a_graded_match_says_what_speaks_against_it() -> None:
+    house = town()
+    house.share(PICTURE, near(BASE, 90))
+    meme = harmless(house, near(PICTURE, 1))
+    asked = (near(PICTURE, 1), BASE)
+    graded = house.ask(*asked).graded([Query(one) for one in asked])
+    (match,) = graded.matches
+    assert match.reason.endswith(
+        f"Entry {meme}, which is known to be harmless, is as near or nearer. "
+        "But by pdq/1 the two differ in 90 bits, as unrelated pictures do."
+    )
+
+
+def test_people_read_what_a_policy_states_about_matches() -> None:
+    before = Policy(1, ("hate",), benign_by=("acme", "bravo"), mark_benign=True)
+    assert before.describe()[-2:] == [
+        "acme, bravo may say what is benign.",
+        "Submissions near something benign are taken, and their matches say so.",
+    ]
+    after = Policy(2, ("hate",), ceilings=(("hate", ("phash/1", 4)),))
+    assert after.describe()[-1] == "An entry with the label hate matches by phash/1 within 4 bits."
+    charter = Charter("test.example/log", (), 1, (), 1, ("hate",), matching=before.matching)
+    assert after.changes(charter)[-2:] == [f"Until now: {line}" for line in before.describe()[-2:]]
+
+
+def test_a_policy_comes_back_from_the_wire() -> None:
+    matching = Policy(1, ("hate",), benign_by=("acme",), mark_benign=True, ceilings=CEILINGS).matching
+    sent = PolicyDetail(1, ("hate",), 0, matching=matching)
+    assert policy_from_wire(policy_to_wire(sent)).matching == matching
