@@ -2,10 +2,10 @@
 
     scripts/bench benign [--items N] [--checks N] [--json] [--check]
 
-An index and a catalog in this process, without a network. Each check is timed as it is without any benign
-fingerprint, and with them, in turn: a check that matches nothing, one that matches an entry, and one whose
-match something benign is as near as. The figure is the median CPU time of one check. With --check it exits
-with 1 unless the benign ones add less than 20 %.
+An index and a catalog in this process, without a network. Each check is timed over one index, without a look
+at its benign fingerprints and with it, in turn: a check that matches nothing, one that matches an entry, and
+one whose match something benign is as near as. The figure is the median CPU time of one check. With --check
+it exits with 1 unless the benign ones add less than 20 % to the first two; the third says more than before.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ from benchmarks.machine import describe, say
 from benchmarks.report import print_json, print_table
 from numpy.typing import NDArray
 
-from hashpact.domain.checks import Check, Query
+from hashpact.domain.checks import Check, Hits, Query
 from hashpact.domain.fingerprints import PDQ, Fingerprint
 from hashpact.domain.kinds import MAX_ITEMS
 from hashpact.domain.state import Basis, Entry, Key, Use
 from hashpact.lookup import NativeIndex
 from hashpact.lookup.catalog import EntryCatalog
+from hashpact.lookup.native import NOTHING
 from hashpact.service.check import Checker
 from hashpact.service.follow import Follower
 
@@ -110,6 +111,22 @@ def checker(entries: NDArray[np.uint8], benign: NDArray[np.uint8]) -> Checker:
     return Checker(ledger, index, Follower(ledger, index, EntryCatalog(ledger), size))
 
 
+class Blind(NativeIndex):
+    """The same index, which finds nothing benign."""
+
+    def search_benign(self, *_: object) -> Hits:
+        """Nothing."""
+        return NOTHING
+
+
+def blind(over: Checker) -> Checker:
+    """A checker over the same items that looks at nothing benign."""
+    index = Blind()
+    assert isinstance(over.index, NativeIndex)  # noqa: S101 - `checker` has made it
+    index.become(over.index)
+    return Checker(over.ledger, index, over.follower)
+
+
 def timed(over: Checker, checks: Sequence[Check], matches: int) -> float:
     """Microseconds of CPU that one of the checks takes."""
     found = 0
@@ -129,18 +146,19 @@ def measure(items: int, count: int) -> list[dict[str, Any]]:
     # Beside some entries there is something benign, at the distance of the query.
     close = benign.copy()
     close[chosen] = [np.frombuffer(flipped(code, 2 * NEAR), np.uint8) for code in entries[chosen]]
-    without, along, beside = checker(entries, benign[:0]), checker(entries, benign), checker(entries, close)
+    along, beside = checker(entries, benign), checker(entries, close)
     asked = [Check((Query(Fingerprint(PDQ, flipped(entries[n], NEAR))),)) for n in chosen]
     nothing = [Check((Query(Fingerprint(PDQ, code.tobytes())),)) for code in balanced(count, 4)]
     rows = []
-    for name, checks, matches, other in (
+    for name, checks, matches, over in (
         ("no match", nothing, 0, along),
         ("a match", asked, 1, along),
         ("a match, and something benign as near", asked, 1, beside),
     ):
-        for over in (without, other):
-            timed(over, checks, matches)  # what is read once is read
-        took = [(timed(without, checks, matches), timed(other, checks, matches)) for _ in range(ROUNDS)]
+        without = blind(over)
+        for one in (without, over):
+            timed(one, checks, matches)  # what is read once is read
+        took = [(timed(without, checks, matches), timed(over, checks, matches)) for _ in range(ROUNDS)]
         before, after = (statistics.median(each) for each in zip(*took, strict=True))
         more = statistics.median(with_ / bare for bare, with_ in took) - 1
         rows.append({"check": name, "without, us": before, "with, us": after, "more, %": 100 * more})
@@ -160,7 +178,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="exit with 1 unless the promises hold")
     options = parser.parse_args()
     rows = measure(options.items, options.checks)
-    kept = [Promise(f"more for {row['check']}, %", row["more, %"], most=MOST) for row in rows]
+    kept = [Promise(f"more for {row['check']}, %", row["more, %"], most=MOST) for row in rows[:2]]
     report: dict[str, Any] = {"machine": describe(), "rows": rows, "promises": [one.row() for one in kept]}
     if options.json:
         print_json(report)

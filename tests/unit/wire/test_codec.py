@@ -80,9 +80,7 @@ def matches(draw: some.DrawFn) -> Match:
         shared_at=draw(numbers),
         query=draw(some.integers(0, 63)),
         benign=draw(some.none() | some.builds(NearBenign, numbers, scores)),
-        contradicted=draw(
-            some.none() | some.builds(Disagreement, some.sampled_from(["pdq/1", "phash/1"]), counts)
-        ),
+        contradicted=draw(some.none() | some.builds(Disagreement, some.just("pdq/1"), counts)),
     )
 
 
@@ -217,7 +215,6 @@ def of_text(**changes: Any) -> check_pb2.Query:  # noqa: ANN401  # any field
         (request(filter=check_pb2.Filter(labels=["NCII"])), "filter.labels"),
         (request(filter=check_pb2.Filter(labels=["x" * 65])), "filter.labels"),
         (request(filter=check_pb2.Filter(bases=["whim"])), "filter.bases"),
-        (request(filter=check_pb2.Filter(bases=["benign"])), "filter.bases"),
         (request(filter=check_pb2.Filter(bases=["law"] * 65)), "filter.bases"),
         (request(filter=check_pb2.Filter(jurisdictions=["vn"])), "filter.jurisdictions"),
         (request(filter=check_pb2.Filter(jurisdictions=["VN"] * 65)), "filter.jurisdictions"),
@@ -323,17 +320,6 @@ def answers(world: World) -> dict[str, tuple[Callable[[Any], object], Message]]:
         ("answer", "position", lambda one: setattr(one, "position", -1)),
         ("answer", "matches[0].score", lambda one: one.matches[0].ClearField("distance")),
         ("answer", "matches[0].score", lambda one: setattr(one.matches[0], "similarity", 0.5)),
-        ("answer", "matches[0].benign.entry", lambda one: setattr(one.matches[0].benign, "distance", 1)),
-        (
-            "answer",
-            "matches[0].benign.score",
-            lambda one: setattr(one.matches[0].benign, "entry", "entries/1"),
-        ),
-        (
-            "answer",
-            "matches[0].contradicted.type",
-            lambda one: setattr(one.matches[0].contradicted, "distance", 1),
-        ),
         ("answer", "matches[0].type", lambda one: setattr(one.matches[0], "type", "pdq/9")),
         ("answer", "matches[0].entry", lambda one: setattr(one.matches[0], "entry", "entries/x")),
         ("answer", "matches[0].member", lambda one: setattr(one.matches[0], "member", "")),
