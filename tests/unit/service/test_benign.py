@@ -8,6 +8,7 @@ from checking import BASE, House
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hashpact.audit.findable import unlike_the_log
 from hashpact.domain.checks import Filter, Match, NearBenign, Query
 from hashpact.domain.fingerprints import MINHASH, PDQ, PHASH, SHA256, Fingerprint, Measure
 from hashpact.domain.kinds import Policy
@@ -16,7 +17,7 @@ from hashpact.domain.messages import PolicyDetail
 from hashpact.domain.state import Basis, Charter, Stance
 from hashpact.errors import ConflictError, NotPermittedError, UnknownLabelError
 from hashpact.lookup import catalog
-from hashpact.service.follow import Follower
+from hashpact.service.follow import Follower, item_ids
 from hashpact.wire.evidence import policy_from_wire, policy_to_wire
 
 PICTURE = fingerprint(PHASH, "picture")
@@ -157,6 +158,19 @@ def test_an_index_made_anew_knows_what_is_harmless() -> None:
     fresh = House(house.world, house.ledger, founded=True)
     assert isinstance(fresh.follower, Follower)
     assert said(fresh, BASE) == [(entry, NearBenign(meme, 3))]
+
+
+def test_an_audit_of_an_index_finds_what_is_harmless_in_its_place() -> None:
+    house = town()
+    entry, meme = house.share(near(BASE, 9)), harmless(house, near(BASE, 3))
+    size = house.follower.catch_up()
+    assert list(unlike_the_log(house.ledger, house.index, size)) == []
+    ids = [item_ids(one)[0] for one in (entry, meme)]
+    house.index.remove(ids)
+    house.index.add([(ids[0], near(BASE, 9))], benign=True)
+    house.index.add([(ids[1], near(BASE, 3))])
+    wrong = [number for number, _ in unlike_the_log(house.ledger, house.index, size)]
+    assert wrong == [entry, meme, None]
 
 
 @settings(max_examples=60, deadline=None)

@@ -228,7 +228,10 @@ class AnswerAudit:
         if TYPES[match.type].is_set:
             return "the entry is not so near, or not one that the filter keeps: invented"
         mine = NativeIndex()  # so few items are compared one by one: nothing is missed
-        mine.add(zip(item_ids(entry.index), self._indexed[entry.index], strict=False))
+        mine.add(
+            zip(item_ids(entry.index), self._indexed[entry.index], strict=False),
+            benign=entry.basis is Basis.BENIGN,
+        )
         found = checker_at(state, match.entry + 1, mine, EntryCatalog, self._parts).check(
             replace(check, limit=MAX_LIMIT, min_position=0)
         )
