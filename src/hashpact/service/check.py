@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from hashpact.domain.checks import MAX_LIMIT, MAX_QUERIES, Answer, Check, Filter, Hits, Match, Query
@@ -44,11 +44,11 @@ class Checker:
     ledger: Ledger
     index: Index
     follower: Follower
+    benign: Benign = field(init=False)
 
-    @property
-    def benign(self) -> Benign:
-        """The negative collection."""
-        return Benign(self.index, self.follower.catalog)
+    def __post_init__(self) -> None:
+        """Open the negative collection."""
+        object.__setattr__(self, "benign", Benign(self.index, self.follower.catalog))
 
     def check(
         self,
