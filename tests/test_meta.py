@@ -83,6 +83,7 @@ ROOMS = {
     "audit": room(
         "errors log domain clock durable settings config storage lookup keys service wire http member home"
     ),
+    "mirror": room("errors log domain durable wire member audit"),
     "witness": room(
         "errors log domain clock events durable settings config storage keys http", "cryptography"
     ),

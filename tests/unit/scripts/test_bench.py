@@ -17,6 +17,7 @@ BENCHMARKS = {
     "audit",
     "check-under-history",
     "fingerprint",
+    "follow",
     "lookup",
     "minhash",
     "parts",

@@ -269,7 +269,9 @@ def build_server(
     registry: Any = _Registry(Reception(guard, loop, refusals, Untaken(bounds.untaken)), pools, conversations)
     checks = CheckHandler(services.checker, pools.checks, quotas, services.attester)
     check_pb2_grpc.add_CheckServiceServicer_to_server(checks, registry)
-    log_pb2_grpc.add_LogServiceServicer_to_server(LogHandler(services, pools), registry)
+    log_pb2_grpc.add_LogServiceServicer_to_server(
+        LogHandler(services, pools, stopping, guard.timer), registry
+    )
     certificate_pb2_grpc.add_CertificateServiceServicer_to_server(
         CertificateHandler(services.renewer, services.uses, pools.reads), registry
     )
