@@ -13,8 +13,8 @@ from hashpact.domain.fingerprints import Fingerprint, FingerprintType
 from hashpact.domain.kinds import unknown_label
 from hashpact.domain.matching.agreement import Codes, can_be_contradicted, codes, contradiction
 from hashpact.domain.matching.batches import Batch, BatchAnswer
+from hashpact.domain.matching.benign import Benign
 from hashpact.domain.ports import Index, Ledger
-from hashpact.service.benign import Benign
 from hashpact.service.follow import Follower
 
 BUDGET: Final = MAX_QUERIES * (MAX_LIMIT + 24)

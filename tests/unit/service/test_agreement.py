@@ -12,8 +12,8 @@ from hashpact.domain.checks import Disagreement, Filter
 from hashpact.domain.fingerprints import MINHASH, PDQ, PHASH, SHA256, Fingerprint
 from hashpact.domain.matching.agreement import CLEAR, codes, contradiction
 from hashpact.domain.matching.batches import Batch, Packed
+from hashpact.domain.matching.benign import Benign
 from hashpact.errors import InvalidInputError
-from hashpact.service.benign import Benign
 
 PICTURE = fingerprint(PHASH, "picture")
 AGREEING = Filter(agreeing=True)

@@ -45,7 +45,7 @@ class Appender:
     """The only writer of the log. ``clock`` may raise UnavailableError, and then nothing is appended.
 
     ``refuse`` is given the fingerprints of an entry, and raises what they may not be near
-    (`service.benign.Benign.refuse`).
+    (`matching.benign.Benign.refuse`).
     """
 
     ledger: Ledger

@@ -12,10 +12,10 @@ from typing import Final
 
 from hashpact.domain.checks import Hits, Match, NearBenign
 from hashpact.domain.fingerprints import TYPES, Fingerprint, FingerprintType
+from hashpact.domain.kinds import MAX_ITEMS
 from hashpact.domain.matching.catalog import Catalog
 from hashpact.domain.ports import Index
 from hashpact.errors import ConflictError
-from hashpact.service.follow import entry_of
 
 _FIRST: Final = 4
 """Items that are looked at first: nearly always the nearest one counts."""
@@ -42,7 +42,7 @@ class Benign:
                 return None
             place = self.catalog.first_benign(hits, waits)
             if place is not None:
-                return NearBenign(entry_of(hits.items[place]), float(hits.scores[place]))
+                return NearBenign(hits.items[place] // MAX_ITEMS, float(hits.scores[place]))
             if len(hits) < limit:
                 return None
             limit *= _GROWTH
