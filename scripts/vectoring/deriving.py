@@ -77,6 +77,9 @@ def _policy(charter: Charter) -> list[str]:
         terms.quorum,
         terms.texts,
         terms.tally_step if terms.tally_step > 1 else None,
+        charter.matching.benign_by,
+        charter.matching.mark_benign,
+        charter.matching.ceilings,
     )
     return body.write().splitlines()
 

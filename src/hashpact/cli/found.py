@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -24,13 +25,14 @@ _WORTH: Final = 60
 
 
 def _match(match: Match, agreed: Mapping[int, float]) -> dict[str, object]:
-    name = _SCORES.get(match.measure, "distance")
+    name, near = _SCORES.get(match.measure, "distance"), match.benign
     place = {} if match.transform is None else {"transform": asdict(match.transform)}
     seen = {"agreement": round(agreed[match.entry], 4)} if place and match.entry in agreed else {}
+    shown = partial(round, ndigits=4) if match.measure in _SHARES else int
     return {
         "entry": match.entry,
         "type": match.type,
-        name: round(match.score, 4) if match.measure in _SHARES else int(match.score),
+        name: shown(match.score),
         **place,
         **seen,
         "view": match.view.value,
@@ -42,6 +44,8 @@ def _match(match: Match, agreed: Mapping[int, float]) -> dict[str, object]:
         "disputed_by": match.disputed_by,
         "shared_at": rfc3339(match.shared_at),
         **({"disowned": True} if match.disowned else {}),
+        **({} if match.contradicted is None else {"contradicted": asdict(match.contradicted)}),
+        **({} if near is None else {"benign": {"entry": near.entry, name: shown(near.score)}}),
     }
 
 
@@ -103,6 +107,7 @@ def _cells(entry: NearEntry, agreed: Mapping[int, float]) -> tuple[object, ...]:
         if match.transform is not None and match.entry in agreed:
             score += f" ({agreed[match.entry]:.0%} at the pixels)"
         view = "" if match.view is PictureView.WHOLE else f" {match.view.value}"
+        view += "" if match.benign is None else f" (benign: entry {match.benign.entry})"
         near.setdefault(match.type, view if match.measure is Measure.EQUALITY else f" {score}{view}")
     return (
         first.entry,

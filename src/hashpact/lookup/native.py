@@ -25,6 +25,9 @@ from hashpact.lookup.winnow import WinnowIndex
 EQUAL: Final = 0
 """The distance of equal values."""
 
+BENIGN: Final = "benign-"
+"""What the name of a type's part begins with that has the items of the negative collection."""
+
 _Scores: TypeAlias = NDArray[np.uint16] | NDArray[np.float64]
 _Found: TypeAlias = tuple[NDArray[np.int64], NDArray[np.uint64], _Scores]
 
@@ -32,12 +35,15 @@ _Found: TypeAlias = tuple[NDArray[np.int64], NDArray[np.uint64], _Scores]
 class NativeIndex:
     """An index over every fingerprint type; ``hashpact.domain.ports.Index`` is its contract.
 
+    The items of the negative collection are in parts of their own: a check that matches nothing never comes
+    near them.
+
     Hamming distance and equality are exact, and so are winnowed texts and parts up to a bound on work; for
     MinHash the recall is ``MinHashIndex.recall``. Several threads may also add and remove: they take turns.
     """
 
     def __init__(self) -> None:
-        self._parts = {name: _part(kind) for name, kind in TYPES.items()}
+        self._parts = {name: _part(kind) for name, kind in _KINDS.items()}
         self._writing = threading.Lock()
 
     @classmethod
@@ -47,14 +53,14 @@ class NativeIndex:
         Raises CorruptError if the files are not what was saved, OSError if they cannot be read.
         """
         while (manifest := directory.manifest()) is not None:
-            if manifest.parts.keys() != TYPES.keys():
+            if manifest.parts.keys() != _KINDS.keys():
                 msg = f"the manifest in {directory.path} has the parts of another version of Hashpact"
                 raise CorruptError(msg)
             try:
                 index = cls()
                 for name, saved in manifest.parts.items():
                     if saved.segments:
-                        part = _part(TYPES[name], directory.locate(saved))
+                        part = _part(_KINDS[name], directory.locate(saved))
                         directory.verify(saved)
                         index._parts[name] = part
             except FileNotFoundError as exc:
@@ -95,8 +101,8 @@ class NativeIndex:
                 while part.index.compacting:
                     yield
 
-    def add(self, items: Iterable[tuple[int, Fingerprint]]) -> None:
-        """Make the items findable: all of them, or none.
+    def add(self, items: Iterable[tuple[int, Fingerprint]], *, benign: bool = False) -> None:
+        """Make the items findable: all of them, or none. Those that are ``benign`` by `search_benign` alone.
 
         Raises ValueError if an id is there already or is given twice, InvalidInputError if one is not below
         2^64.
@@ -104,7 +110,8 @@ class NativeIndex:
         by_type: dict[str, tuple[list[int], list[bytes]]] = {}
         ids: list[int] = []
         for item, fingerprint in items:
-            some_ids, values = by_type.setdefault(fingerprint.type.name, ([], []))
+            name = BENIGN * benign + fingerprint.type.name
+            some_ids, values = by_type.setdefault(name, ([], []))
             some_ids.append(item)
             values.append(fingerprint.value)
             ids.append(item)
@@ -133,6 +140,11 @@ class NativeIndex:
             kind.threshold(threshold)
         check_limit(limit)
         return self._parts[kind.name].search([query.value], threshold, limit)[0]
+
+    def search_benign(self, query: Fingerprint, threshold: float, limit: int) -> Hits:
+        """As ``search``, of the negative collection."""
+        part = self._parts[BENIGN + query.type.name]
+        return part.search([query.value], threshold, limit)[0] if len(part.index) else NOTHING
 
     def search_all(self, queries: Sequence[Fingerprint], threshold: float, limit: int) -> list[Hits]:
         """What ``search`` finds for each of some queries of one type."""
@@ -176,6 +188,12 @@ class NativeIndex:
             if known is not None:
                 msg = f"id {known} is in the index already"
                 raise ValueError(msg)
+
+
+_KINDS: Final = TYPES | {BENIGN + name: kind for name, kind in TYPES.items()}
+"""The parts of an index by their names, each with the type of its items."""
+
+NOTHING: Final = Hits((), ())
 
 
 class _Part(Protocol):

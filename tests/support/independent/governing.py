@@ -24,6 +24,7 @@ CLOCKS = {
 }
 ED25519 = 4
 """The type of a witness's key that signs with Ed25519."""
+CEILINGS = {"pdq/1": 31, "phash/1": 10}
 OPT_IN = {"folded/1": set[str](), "parts/1": {"csam", "minors", "ncii"}}
 
 
@@ -82,7 +83,14 @@ def policy(world: World, one: Statement) -> Change:
     """The next policy."""
     said = one.said
     need(int(said.one("version")) == len(world.policies) + 1, "the version")
-    for name, words in (("private-quota-of", 1), ("rate", 1), ("rate-of", 2), ("clock", 1), ("priority", 1)):
+    for name, words in (
+        ("private-quota-of", 1),
+        ("rate", 1),
+        ("rate-of", 2),
+        ("clock", 1),
+        ("priority", 1),
+        ("ceiling", 2),
+    ):
         firsts = [tuple(value.split(" ")[:words]) for value in said.all(name)]
         need(len(set(firsts)) == len(firsts), f"{name}: twice")
     labels = said.all("label")
@@ -93,6 +101,9 @@ def policy(world: World, one: Statement) -> Change:
     for value in said.all("priority"):
         label, longest = value.split(" ")
         need(label in labels and longest in classes, "priority")
+    for value in said.all("ceiling"):
+        label, kind, most = value.split(" ")
+        need(label in labels and int(most) <= CEILINGS.get(kind, -1), "ceiling")
     panel, quorum = said.all("panel"), said.some("quorum")
     need(bool(panel) == (quorum is not None), "a quorum with a panel, and only then")
     need(quorum is None or int(quorum) <= len(panel), "the quorum")

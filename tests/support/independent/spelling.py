@@ -101,11 +101,9 @@ _NEW_KEY = [Line("name", short_slug), Line("public", digest)]
 _EXPIRES = Line("expires", time)
 _TARGET = Line("target", digest)
 _LABEL = Line("label", slug, 1, 8, ordered=True)
-_BASIS = [
-    Line("basis", one_of("guideline", "law")),
-    Line("authority", member, 0),
-    Line("article", slug, 0),
-]
+_ORDERED = [Line("authority", member, 0), Line("article", slug, 0)]
+_BASIS = [Line("basis", one_of("guideline", "law")), *_ORDERED]
+_ANY_BASIS = [Line("basis", one_of("guideline", "law", "benign")), *_ORDERED]
 _WORDS, _MORE_WORDS = Line("words", digest), Line("words", digest, 0)
 _POINT = Line("point", one_of(*POINTS))
 _MONTH = Line("month", spelt("[0-9]{4}-(?:0[1-9]|1[0-2])"))
@@ -128,6 +126,9 @@ POLICY = [
     Line("quorum", number(2, 32), 0),
     Line("texts", digest, 0),
     Line("tally-step", number(1), 0),
+    Line("benign-by", member, 0, 64, ordered=True),
+    Line("mark-benign", one_of("yes"), 0),
+    Line("ceiling", row(slug, one_of(*TYPES), number()), 0, 128, ordered=True),
 ]
 
 KINDS: dict[str, list[Line]] = {
@@ -145,7 +146,7 @@ KINDS: dict[str, list[Line]] = {
     "key-revoke": [_ID, _TARGET, Line("cutoff", index), _REASON],
     "submit": [
         _LABEL,
-        *_BASIS,
+        *_ANY_BASIS,
         Line("jurisdiction", spelt("[A-Z]{2}"), 0, 64, ordered=True),
         Line("removed", time),
         Line("item", digest, 1, 256),

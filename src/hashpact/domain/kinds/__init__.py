@@ -53,9 +53,9 @@ from hashpact.domain.kinds.keyring import (
     KeySuspend,
 )
 from hashpact.domain.kinds.lines import (
-    BASIS,
     ENTRY,
     EXPIRES,
+    GROUND,
     HASH,
     ID,
     JURISDICTIONS,
@@ -128,9 +128,9 @@ def fields_of(kind: str) -> tuple[Field[Any], ...]:
 
 __all__ = [
     "ADMIN",
-    "BASIS",
     "ENTRY",
     "EXPIRES",
+    "GROUND",
     "HASH",
     "ID",
     "JURISDICTIONS",

@@ -8,9 +8,10 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
 
-from hashpact.domain.checks import MAX_QUERIES, Answer, Check, Filter, Query, Unchecked
+from hashpact.domain.checks import MAX_QUERIES, Answer, Check, Filter, Query
 from hashpact.domain.fingerprints import Fingerprint
 from hashpact.domain.matching.batches import DEFAULT_EACH, MAX_BATCH, MAX_EACH, together
+from hashpact.domain.unchecked import Unchecked
 from hashpact.errors import CertificateError, InvalidInputError, UnavailableError
 from hashpact.fingerprint.source import Content
 from hashpact.member.author import chosen

@@ -110,16 +110,17 @@ class CheckTerms:
 
 @dataclass(frozen=True, slots=True)
 class ReadContent:
-    """Content that was read, what was made of it, and what is looked for."""
+    """Content that was read, what was made of it, what is looked for, and whether matches must agree."""
 
     content: Content
     made: Fingerprinted
     queries: tuple[Query, ...]
+    agreeing: bool = False
 
     @property
     def packable(self) -> bool:
-        """Whether a batch can have it: sets are work for a check of their own."""
-        return not any(query.fingerprint.type.is_set for query in self.queries)
+        """Whether a batch can have it: sets are work for a check of their own, and so is what must agree."""
+        return not self.agreeing and not any(query.fingerprint.type.is_set for query in self.queries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,8 @@ class Reading:
 
     def _of(self, content: Content, made: Fingerprinted) -> ReadContent:
         queries = self.options.get("queries")
-        return ReadContent(content, made, made.queries if queries is None else tuple(queries(content, made)))
+        asked = made.queries if queries is None else tuple(queries(content, made))
+        return ReadContent(content, made, asked, self.options.get("filter", EVERYTHING).agreeing)
 
 
 def _store_of(keep: AnswerStore | Path | str | None) -> AnswerStore | None:
