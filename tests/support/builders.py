@@ -27,6 +27,7 @@ from hashpact.domain.fingerprints import (
     PDQ,
     PHASH,
     SHA256,
+    TYPES,
     WINNOW,
     Fingerprint,
     FingerprintType,
@@ -291,7 +292,7 @@ def private_part(shared: Fingerprint, seed: str = "nonce") -> bytes:
     return PrivatePart(shared, seeded(seed)).text()
 
 
-ALL_TYPES = (PDQ, PHASH, MINHASH, WINNOW, SHA256, MD5)
+ALL_TYPES = (PDQ, PHASH, MINHASH, WINNOW, SHA256, MD5, TYPES["sha1/1"], TYPES["sha512/1"])
 
 
 def check_log(ledger: Log) -> Replay:
