@@ -59,6 +59,8 @@ ROOMS = {
     "_kernel": room("lookup.shapes", "numpy"),  # a stub: types only
     "_instruments": room("_kernel"),  # as above; only the benchmarks use it
     "lookup": room("errors domain durable _kernel", "numpy"),
+    # What other programs write and read, over streams of bytes.
+    "exchange": room("errors domain", "ijson", pure=True),
     "fingerprint": room("errors domain _kernel", "PIL cv2 numpy imagehash datasketch"),
     "report": room("errors log domain", pure=True),
     # Of the log the arithmetic of edges, which it stores, and the layout of tiles, which it reads and writes.
