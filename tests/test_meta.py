@@ -66,6 +66,7 @@ ROOMS = {
     # Of the log the arithmetic of edges, which it stores, and the layout of tiles, which it reads and writes.
     "storage": room("errors log.tree log.tiles log.lines domain durable", "apsw"),
     "keys": room("errors domain durable _kernel", "cryptography"),
+    "lists": room("errors domain durable lookup keys exchange", "apsw cryptography numpy"),
     "governance": room("errors log domain durable keys report", "cryptography"),
     "service": room("errors log domain keys.certificates governance.drafts", pure=True),
     "wire": room(
@@ -75,7 +76,7 @@ ROOMS = {
     "http": room("errors log service", "starlette structlog uvicorn"),
     # The kinds of objects that its clients take as they are.
     "member": room(
-        "errors log domain clock durable settings config fingerprint keys wire governance",
+        "errors log domain clock durable settings config fingerprint keys lists wire governance",
         "cryptography datasketch imagehash",
     ),
     "home": room(
@@ -105,8 +106,8 @@ ROOMS = {
         "cryptography PIL numpy",
     ),
     "cli": room(
-        "errors log.checkpoint domain clock settings config fingerprint keys governance member home audit "
-        "witness serving report demo durable",
+        "errors log.checkpoint domain clock settings config exchange fingerprint keys lists governance "
+        "member home audit witness serving report demo durable",
         "click rich PIL numpy",
     ),
     "__main__": room("cli"),

@@ -85,7 +85,9 @@ FORMATS: Final = {
     "vics": Format(
         vics.WHAT,
         lambda file, _: vics.read(file),
-        lambda file, rows, by: vics.write(file, rows, by.classes.class_of),
+        lambda file, rows, by: vics.write(
+            file, rows, lambda labels: by.classes.class_of(labels, numbered=True)
+        ),
         by_class=True,
         deletes=False,
     ),

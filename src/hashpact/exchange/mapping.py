@@ -69,10 +69,11 @@ class ClassMap:
         found = {label for each in classes for label in self.labels.get(each, ())}
         return tuple(sorted(found))[:MAX_LABELS] or self.default
 
-    def class_of(self, labels: Iterable[str]) -> str | None:
-        """The first class that becomes one of these labels."""
+    def class_of(self, labels: Iterable[str], *, numbered: bool = False) -> str | None:
+        """The first class that becomes one of these labels, of those that are numbers or that are none."""
         some = set(labels)
-        return next((name for name, made in self.labels.items() if some & set(made)), None)
+        fit = (name for name, made in self.labels.items() if some & set(made))
+        return next((name for name in fit if name.isdecimal() is numbered), None)
 
     @property
     def every(self) -> frozenset[str]:

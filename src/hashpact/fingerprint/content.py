@@ -50,7 +50,7 @@ _TYPES: Final = {
     Kind.TEXT: (MINHASH, WINNOW, FOLDED, SHA256, MD5),
     Kind.OTHER: (SHA256, MD5),
 }
-_ASKED_FOR: Final = (SHA1, SHA512)
+ASKED_FOR: Final = (SHA1, SHA512)
 """Types that are made only if they are asked for: of the same bytes they find nothing that sha256/1 does not,
 unless a list has nothing else."""
 _OF_TEXT: Final[dict[FingerprintType, Callable[[str, bytes], Fingerprint]]] = {
@@ -297,7 +297,7 @@ def _wanted(types: Sequence[str] | None, key: bytes | None) -> tuple[Fingerprint
 def _chosen(wanted: tuple[FingerprintType, ...] | None, kind: Kind) -> tuple[FingerprintType, ...]:
     if wanted is None:
         return _TYPES[kind]
-    possible = (*_TYPES[kind], *_ASKED_FOR)
+    possible = (*_TYPES[kind], *ASKED_FOR)
     wrong = [each.name for each in wanted if each not in possible]
     if wrong:
         what = "neither a picture nor a text that can be read" if kind is Kind.OTHER else f"a {kind.value}"

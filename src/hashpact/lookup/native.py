@@ -114,6 +114,12 @@ class NativeIndex:
             for name, (some_ids, values) in by_type.items():
                 self._parts[name].add(values, some_ids)
 
+    def add_packed(self, kind: FingerprintType, values: bytes, ids: Ids) -> None:
+        """Make the values of a type that follow each other findable, as ``add`` does; no sets of hashes."""
+        with self._writing:
+            self._refuse_known(ids)
+            self._parts[kind.name].add((values,), ids)
+
     def remove(self, items: Iterable[int]) -> None:
         """Make the items unfindable. An id that is not there is passed over."""
         ids = checked_ids(items)
@@ -184,7 +190,7 @@ class _Part(Protocol):
     @property
     def index(self) -> HammingIndex | MinHashIndex | PartsIndex | WinnowIndex: ...
 
-    def add(self, values: Sequence[bytes], ids: Sequence[int]) -> None: ...
+    def add(self, values: Sequence[bytes], ids: Sequence[int] | Ids) -> None: ...
 
     def search(self, values: Sequence[bytes], threshold: float, limit: int) -> list[Hits]: ...
 
@@ -219,7 +225,7 @@ class _HammingPart:
         self.index = index
         self._size = size
 
-    def add(self, values: Sequence[bytes], ids: Sequence[int]) -> None:
+    def add(self, values: Sequence[bytes], ids: Sequence[int] | Ids) -> None:
         self.index.add(self._codes(b"".join(values)), ids)
 
     def search(self, values: Sequence[bytes], threshold: float, limit: int) -> list[Hits]:
@@ -254,7 +260,7 @@ class _MinHashPart:
     def __init__(self, index: MinHashIndex) -> None:
         self.index = index
 
-    def add(self, values: Sequence[bytes], ids: Sequence[int]) -> None:
+    def add(self, values: Sequence[bytes], ids: Sequence[int] | Ids) -> None:
         # A fingerprint's values are big-endian, the index's in the machine's order.
         rows = np.frombuffer(b"".join(values), dtype=">u4").astype(np.uint32).reshape(-1, VALUES)
         self.index.add(rows, ids)
@@ -272,7 +278,7 @@ class _PicturePart:
     def __init__(self, index: PartsIndex) -> None:
         self.index = index
 
-    def add(self, values: Sequence[bytes], ids: Sequence[int]) -> None:
+    def add(self, values: Sequence[bytes], ids: Sequence[int] | Ids) -> None:
         self.index.add(values, ids)
 
     def search(self, values: Sequence[bytes], threshold: float, limit: int) -> list[Hits]:
@@ -287,7 +293,7 @@ class _WinnowPart:
     def __init__(self, index: WinnowIndex) -> None:
         self.index = index
 
-    def add(self, values: Sequence[bytes], ids: Sequence[int]) -> None:
+    def add(self, values: Sequence[bytes], ids: Sequence[int] | Ids) -> None:
         self.index.add([_hashes(value) for value in values], ids)
 
     def search(self, values: Sequence[bytes], threshold: float, limit: int) -> list[Hits]:

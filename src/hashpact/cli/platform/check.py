@@ -13,8 +13,9 @@ import click
 
 from hashpact.cli import exits
 from hashpact.cli.accountable import Accountable, accountable_options
+from hashpact.cli.matches import by_whom, name_fields, named, said_fields
 from hashpact.cli.options import Connect, client_options, example, json_option
-from hashpact.cli.output import complain, emit, one_line, rfc3339, show_table, with_progress
+from hashpact.cli.output import complain, emit, one_line, show_table, with_progress
 from hashpact.cli.platform.content import TYPE_CHOICE, limits_of, show_unread, show_warnings
 from hashpact.cli.platform.partial import PartialCheck
 from hashpact.cli.platform.pieces import STDIN
@@ -294,7 +295,7 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
             else:
                 _show_result(name, result, agreed, rows=work.directories)
                 for each in result.matches if explain else ():
-                    click.echo(f"{each.entry} by {each.type}, {each.strength}: {each.reason}")
+                    click.echo(f"{named(each)} by {each.type}, {each.strength}: {each.reason}")
     if work.directories and not as_json:
         click.echo(work.summary())
     raise click.exceptions.Exit(work.status())
@@ -321,20 +322,14 @@ def _match(match: Match, agreed: Mapping[int, float]) -> dict[str, object]:
     place = {} if match.transform is None else {"transform": asdict(match.transform)}
     seen = {"agreement": round(agreed[match.entry], 4)} if place and match.entry in agreed else {}
     return {
-        "entry": match.entry,
+        **name_fields(match),
         "type": match.type,
         name: round(match.score, 4) if match.measure in _SHARES else int(match.score),
         **place,
         **seen,
         "view": match.view.value,
         **({} if match.strength is None else {"strength": match.strength.value, "reason": match.reason}),
-        "labels": list(match.labels),
-        "basis": match.basis,
-        "member": match.member,
-        "endorsed_by": match.endorsed_by,
-        "disputed_by": match.disputed_by,
-        "shared_at": rfc3339(match.shared_at),
-        **({"disowned": True} if match.disowned else {}),
+        **said_fields(match),
     }
 
 
@@ -369,7 +364,8 @@ def _line(entries: Sequence[NearEntry], agreed: Mapping[int, float]) -> str:
     """The nearest entry, and how many others there are."""
     entry, strength, near, labels, basis, member, *_ = _cells(entries[0], agreed)
     others = "" if len(entries) == 1 else f", and {len(entries) - 1} more"
-    return one_line(f"entry {entry}, {strength} by {near} ({labels}; {basis}; {member}){others}")
+    what = "row" if entries[0].nearest.source else "entry"
+    return one_line(f"{what} {entry}, {strength} by {near} ({labels}; {basis}; {member}){others}")
 
 
 def _cells(entry: NearEntry, agreed: Mapping[int, float]) -> tuple[object, ...]:
@@ -383,12 +379,12 @@ def _cells(entry: NearEntry, agreed: Mapping[int, float]) -> tuple[object, ...]:
         view = "" if match.view is PictureView.WHOLE else f" {match.view.value}"
         near.setdefault(match.type, view if match.measure is Measure.EQUALITY else f" {score}{view}")
     return (
-        first.entry,
+        named(first),
         "" if entry.strength is None else entry.strength.value,
         ", ".join(f"{name}{score}" for name, score in near.items()),
         ", ".join(first.labels),
         first.basis,
-        first.member,
+        by_whom(first),
         first.endorsed_by,
         f"{first.disputed_by}, disowned" if first.disowned else first.disputed_by,
     )

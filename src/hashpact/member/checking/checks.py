@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
@@ -12,6 +13,7 @@ from hashpact.domain.fingerprints import Fingerprint
 from hashpact.domain.matching.batches import DEFAULT_EACH, MAX_BATCH, MAX_EACH, together
 from hashpact.errors import CertificateError, InvalidInputError, UnavailableError
 from hashpact.fingerprint.source import Content
+from hashpact.lists.local import PrivateLists, nearest
 from hashpact.member.author import chosen
 from hashpact.member.checking.attesting import Attesting
 from hashpact.member.checking.circuit import Circuit
@@ -47,18 +49,20 @@ AT_A_TIME: Final = MAX_BATCH // MAX_QUERIES
 class Checks:
     """The checks of a client: through its circuit, and by its choice if the server does not answer."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what a client has
         self,
         key: bytes,
         circuit: Circuit,
         on_unavailable: OnUnavailable | str,
         reached: Reached,
         attesting: Attesting,
+        lists: PrivateLists | None,
     ) -> None:
         self._key = key
         self._circuit = circuit
         self._reached = reached
         self._attesting = attesting
+        self._lists = lists
         self._choice = chosen(OnUnavailable, on_unavailable, "on_unavailable")
 
     def check(self, items: Iterable[Fingerprintable | Query], options: CheckOptions) -> Steps[Answer]:
@@ -74,7 +78,8 @@ class Checks:
         asked = calls.check(terms.check(queries))
 
         def read(data: bytes) -> Answer:
-            return asked.read(data).graded(queries, terms.least, terms.limit)
+            answer = self._beside(asked.read(data), queries, terms)
+            return answer.graded(queries, terms.least, terms.limit)
 
         return Call(asked.method, asked.request, read)
 
@@ -117,28 +122,45 @@ class Checks:
 
     def _split(self, options: ContentOptions) -> tuple[CheckTerms, Reading]:
         check_names(options, ContentOptions)
-        return self._terms(options), Reading(self._key, options)
+        held = tuple if self._lists is None else self._lists.held
+        return self._terms(options), Reading(self._key, options, held)
 
     def _terms(self, options: CheckOptions) -> CheckTerms:
         return CheckTerms.of(options, self._choice, self._reached.size)
 
-    def _one(self, queries: tuple[Query, ...], terms: CheckTerms) -> Steps[Answer]:
+    def _one(
+        self, queries: tuple[Query, ...], terms: CheckTerms, local: tuple[Query, ...] = ()
+    ) -> Steps[Answer]:
         check = terms.check(queries)
         asked = self._attesting.ask(check, terms.keep) if terms.attest else _steps(calls.check(check))
         answer = yield from self._asked(asked, terms, lambda unchecked: unchecked)
-        return answer.graded(queries, terms.least, terms.limit) if answer.checked else answer
+        return (yield from self._graded(answer, (*queries, *local), terms))
+
+    def _graded(self, answer: Answer, queries: Sequence[Query], terms: CheckTerms) -> Steps[Answer]:
+        """The steps of adding what private lists have, and of grading all of it; nothing unchecked."""
+        if not answer.checked:
+            return answer
+        if self._lists is not None:
+            answer = yield Local(partial(self._beside, answer, queries, terms))
+        return answer.graded(queries, terms.least, terms.limit)
+
+    def _beside(self, answer: Answer, queries: Sequence[Query], terms: CheckTerms) -> Answer:
+        """The answer with the matches of private lists beside the clearinghouse's, the nearest first."""
+        found = [] if self._lists is None else self._lists.search(queries, terms.filter, terms.limit)
+        if not found:
+            return answer
+        return replace(answer, matches=tuple(nearest((*answer.matches, *found), terms.limit)))
 
     def _each(self, queries: list[Query], terms: CheckTerms) -> Steps[list[Answer]]:
-        return [
-            answer.graded([query], terms.least, terms.limit) if answer.checked else answer
-            for query, answer in zip(
-                queries, (yield from self._batch(queries, terms.limit, terms)), strict=True
-            )
-        ]
+        answers = yield from self._batch(queries, terms.limit, terms)
+        graded = []
+        for query, answer in zip(queries, answers, strict=True):
+            graded.append((yield from self._graded(answer, (query,), terms)))  # it yields steps
+        return graded
 
     def _content(self, read: Callable[[], ReadContent], terms: CheckTerms) -> Steps[CheckResult]:
         one: ReadContent = yield Local(read)
-        return CheckResult(one.content, (yield from self._one(one.queries, terms)), one.made)
+        return CheckResult(one.content, (yield from self._one(one.queries, terms, one.local)), one.made)
 
     def _some(
         self, contents: Iterable[Content], reading: Reading, terms: CheckTerms
@@ -164,7 +186,7 @@ class Checks:
             if isinstance(one, ReadContent):
                 answer = next(answers) if one.packable else None
                 if answer is None:
-                    answer = yield from self._one(one.queries, terms)
+                    answer = yield from self._one(one.queries, terms, one.local)
                 results.append(CheckResult(one.content, answer, one.made))
             else:
                 results.append(one)
@@ -184,7 +206,8 @@ class Checks:
             elif any(_is_cut(answer, each, terms.limit) for answer in some):
                 answers.append(None)
             else:
-                answers.append(together(some, terms.limit).graded(one.queries, terms.least, terms.limit))
+                whole = together(some, terms.limit)
+                answers.append((yield from self._graded(whole, (*one.queries, *one.local), terms)))
         return answers
 
     def _batch(self, queries: list[Query], each: int, terms: CheckTerms) -> Steps[list[Answer]]:
