@@ -60,7 +60,7 @@ def test_an_import_that_was_interrupted_goes_on_and_sends_nothing_twice(
     share = ("--share", "--map", place.map, "--source", "interrupted")
     before, submit, count = log_size(place.home), Client.submit, 0
 
-    def failing(self: Client, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - as it is
+    def failing(self: Client, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - the types of what is wrapped
         nonlocal count
         receipt = submit(self, *arguments, **options)
         count += 1

@@ -161,7 +161,7 @@ def test_nothing_of_a_private_list_is_sent_or_logged_or_legible_on_disk(
     sent: list[bytes] = []
     run = Connection.run
 
-    def recorded(self: Connection, call: Any, timeout: float) -> Any:  # noqa: ANN401 - as it is
+    def recorded(self: Connection, call: Any, timeout: float) -> Any:  # noqa: ANN401 - the types of what is wrapped
         sent.append(
             bytes(call.request) if isinstance(call.request, bytes) else call.request.SerializeToString()
         )
