@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from hashpact.domain.conduct.watching import WatchPlace
     from hashpact.domain.fingerprints import TYPES, Fingerprint, FingerprintType
     from hashpact.domain.matching.strength import Strength
+    from hashpact.domain.matching.unchecked import Unchecked
     from hashpact.domain.matching.views import DERIVED, PictureView
     from hashpact.domain.messages import EntryDetail, LeafDetail, MemberDetail, Submission
     from hashpact.domain.state import Basis, Entry, Key, Member, Opinion, Receipt, Role, Stance
-    from hashpact.domain.unchecked import Unchecked
     from hashpact.errors import (
         AlreadySharedError,
         BadSignatureError,
@@ -177,7 +177,7 @@ __all__ = [
 _HOMES = {
     "hashpact.domain.attestation": ("AttestedAnswer", "Attestation"),
     "hashpact.domain.checks": ("Answer", "Filter", "Lag", "Match", "NearEntry", "Query"),
-    "hashpact.domain.unchecked": ("Unchecked",),
+    "hashpact.domain.matching.unchecked": ("Unchecked",),
     "hashpact.domain.conduct.answers": (
         *("AppealDetail", "ContactDetail", "FiledDetail", "MattersRequest", "NoticeChange", "NoticeDetail"),
         "ReplyDetail",

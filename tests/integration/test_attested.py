@@ -14,9 +14,9 @@ from hashpact.domain.checks import Query
 from hashpact.domain.fingerprints import PDQ, SHA256
 from hashpact.domain.kinds import MemberRoles
 from hashpact.domain.matching.strength import Strength
+from hashpact.domain.matching.unchecked import Unchecked
 from hashpact.domain.messages import Submission
 from hashpact.domain.state import Role
-from hashpact.domain.unchecked import Unchecked
 from hashpact.errors import ConflictError, InvalidInputError, NotFoundError, NotPermittedError
 from hashpact.member.author import Author, reason_of
 from hashpact.member.checking.attesting import UnkeptWarning

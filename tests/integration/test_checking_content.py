@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 from hashpact.demo import pictures
 from hashpact.domain.checks import Answer, Query
 from hashpact.domain.fingerprints import FOLDED, MINHASH, PDQ, SHA256
-from hashpact.domain.unchecked import Unchecked
+from hashpact.domain.matching.unchecked import Unchecked
 from hashpact.errors import (
     CertificateError,
     InvalidInputError,

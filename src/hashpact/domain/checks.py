@@ -209,7 +209,8 @@ class Match:
     nearest entry with basis benign, if it is no farther from that query than this entry is. ``contradicted``:
     the check asked by another type as well, by which upload and entry are clearly different. ``view``,
     ``strength`` and ``reason`` are what a client adds: of what the query is, how much the match says, and
-    why, in sentences.
+    why, in sentences. ``source`` is the private list that a match is of, and ``key`` its row there, with
+    ``entry`` the row's place; a match of the clearinghouse has neither.
     """
 
     entry: int
@@ -231,6 +232,8 @@ class Match:
     view: PictureView = PictureView.WHOLE
     strength: Strength | None = None
     reason: str = ""
+    source: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,9 +298,9 @@ class Answer:
     @property
     def entries(self) -> tuple[NearEntry, ...]:
         """The matches by entry, the nearest entry first."""
-        found: dict[int, list[Match]] = {}
+        found: dict[tuple[str, int], list[Match]] = {}
         for match in self.matches:
-            found.setdefault(match.entry, []).append(match)
+            found.setdefault((match.source, match.entry), []).append(match)
         return tuple(NearEntry(tuple(matches)) for matches in found.values())
 
     def graded(
@@ -315,13 +318,17 @@ class Answer:
             return self
         asked = {query.fingerprint.type.name for query in queries}
         complete = not self.truncated and len(self.matches) < limit
-        kinds: dict[int, set[str]] = {}
+        kinds: dict[tuple[str, int], set[str]] = {}
         for match in self.matches:
             if match.measure not in {Measure.EQUALITY, Measure.POINTS}:
-                kinds.setdefault(match.entry, set()).add(match.type)
+                kinds.setdefault((match.source, match.entry), set()).add(match.type)
         found = []
         for match in self.matches:
-            query, kind, near = queries[match.query], TYPES[match.type], kinds.get(match.entry, set())
+            query, kind, near = (
+                queries[match.query],
+                TYPES[match.type],
+                kinds.get((match.source, match.entry), set()),
+            )
             seen, agreed = (query.view, query.texture), len(near) > 1
             alone = complete and is_alone(kind, query.fingerprint, asked, near)
             strength = Strength.WEAK if alone else strength_of(kind, match.score, *seen, agreed=agreed)

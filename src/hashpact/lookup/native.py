@@ -16,7 +16,7 @@ from hashpact.domain.checks import Hits
 from hashpact.domain.fingerprints import TYPES, Fingerprint, FingerprintType, Measure
 from hashpact.errors import CorruptError, InvalidInputError
 from hashpact.lookup.directory import Frozen, IndexFiles, IndexManifest, Located
-from hashpact.lookup.hamming import HammingIndex
+from hashpact.lookup.hamming import WORD, HammingIndex
 from hashpact.lookup.minhash import VALUES, MinHashIndex
 from hashpact.lookup.parts import PartsIndex
 from hashpact.lookup.shapes import Ids, check_limit, checked_ids
@@ -121,6 +121,12 @@ class NativeIndex:
             for name, (some_ids, values) in by_type.items():
                 self._parts[name].add(values, some_ids)
 
+    def add_packed(self, kind: FingerprintType, values: bytes, ids: Ids) -> None:
+        """Make the values of a type that follow each other findable, as ``add`` does; no sets of hashes."""
+        with self._writing:
+            self._refuse_known(ids)
+            self._parts[kind.name].add((values,), ids)
+
     def remove(self, items: Iterable[int]) -> None:
         """Make the items unfindable. An id that is not there is passed over."""
         ids = checked_ids(items)
@@ -202,7 +208,7 @@ class _Part(Protocol):
     @property
     def index(self) -> HammingIndex | MinHashIndex | PartsIndex | WinnowIndex: ...
 
-    def add(self, values: Sequence[bytes], ids: Sequence[int]) -> None: ...
+    def add(self, values: Sequence[bytes], ids: Sequence[int] | Ids) -> None: ...
 
     def search(self, values: Sequence[bytes], threshold: float, limit: int) -> list[Hits]: ...
 
@@ -216,32 +222,46 @@ def _part(kind: FingerprintType, files: Located | None = None) -> _Part:
         return _PicturePart(PartsIndex() if files is None else PartsIndex.over(PartsStore.open(*files)))
     if files is not None:
         index = HammingIndex.over(HammingStore.open(*files))
-        if index.width != kind.size:
-            msg = f"{files[0][0][0]}: its codes have {index.width} bytes, those of {kind.name} {kind.size}"
+        if index.width != width_of(kind):
+            msg = (
+                f"{files[0][0][0]}: its codes have {index.width} bytes, those of {kind.name} {width_of(kind)}"
+            )
             raise CorruptError(msg)
     else:
-        index = HammingIndex(kind.size, EQUAL if kind.measure is Measure.EQUALITY else None)
-    return _EqualPart(index) if kind.measure is Measure.EQUALITY else _HammingPart(index)
+        index = HammingIndex(width_of(kind), EQUAL if kind.measure is Measure.EQUALITY else None)
+    part = _EqualPart if kind.measure is Measure.EQUALITY else _HammingPart
+    return part(index, kind.size)
+
+
+def width_of(kind: FingerprintType) -> int:
+    """The bytes that a value takes in an index of codes: whole words, the rest of the last one zero."""
+    return -(-kind.size // WORD) * WORD
 
 
 class _HammingPart:
-    def __init__(self, index: HammingIndex) -> None:
+    def __init__(self, index: HammingIndex, size: int) -> None:
         self.index = index
+        self._size = size
 
-    def add(self, values: Sequence[bytes], ids: Sequence[int]) -> None:
-        rows = np.frombuffer(b"".join(values), dtype=np.uint8).reshape(-1, self.index.width)
-        self.index.add(rows, ids)
+    def add(self, values: Sequence[bytes], ids: Sequence[int] | Ids) -> None:
+        self.index.add(self._codes(b"".join(values)), ids)
 
     def search(self, values: Sequence[bytes], threshold: float, limit: int) -> list[Hits]:
         if len(values) == 1:
-            found = self.index.search(values[0], int(self._within(threshold)), limit)
+            code = values[0].ljust(self.index.width, b"\0")
+            found = self.index.search(code, int(self._within(threshold)), limit)
             return [Hits([item for item, _ in found], [distance for _, distance in found])]
         return _hits(*self.batch(b"".join(values), threshold, limit))
 
     def batch(self, values: bytes, threshold: float, limit: int) -> _Found:
         """The hits of values that follow each other."""
-        codes = np.frombuffer(values, dtype=np.uint8).reshape(-1, self.index.width)
-        return self.index.search_batch(codes, int(self._within(threshold)), limit=limit)
+        return self.index.search_batch(self._codes(values), int(self._within(threshold)), limit=limit)
+
+    def _codes(self, values: bytes) -> NDArray[np.uint8]:
+        """Values that follow each other, as rows of whole words."""
+        codes = np.frombuffer(values, dtype=np.uint8).reshape(-1, self._size)
+        missing = self.index.width - self._size
+        return np.pad(codes, ((0, 0), (0, missing))) if missing else codes
 
     def _within(self, threshold: float) -> float:
         return threshold
@@ -258,7 +278,7 @@ class _MinHashPart:
     def __init__(self, index: MinHashIndex) -> None:
         self.index = index
 
-    def add(self, values: Sequence[bytes], ids: Sequence[int]) -> None:
+    def add(self, values: Sequence[bytes], ids: Sequence[int] | Ids) -> None:
         # A fingerprint's values are big-endian, the index's in the machine's order.
         rows = np.frombuffer(b"".join(values), dtype=">u4").astype(np.uint32).reshape(-1, VALUES)
         self.index.add(rows, ids)
@@ -276,7 +296,7 @@ class _PicturePart:
     def __init__(self, index: PartsIndex) -> None:
         self.index = index
 
-    def add(self, values: Sequence[bytes], ids: Sequence[int]) -> None:
+    def add(self, values: Sequence[bytes], ids: Sequence[int] | Ids) -> None:
         self.index.add(values, ids)
 
     def search(self, values: Sequence[bytes], threshold: float, limit: int) -> list[Hits]:
@@ -291,7 +311,7 @@ class _WinnowPart:
     def __init__(self, index: WinnowIndex) -> None:
         self.index = index
 
-    def add(self, values: Sequence[bytes], ids: Sequence[int]) -> None:
+    def add(self, values: Sequence[bytes], ids: Sequence[int] | Ids) -> None:
         self.index.add([_hashes(value) for value in values], ids)
 
     def search(self, values: Sequence[bytes], threshold: float, limit: int) -> list[Hits]:

@@ -70,7 +70,18 @@ origin = spelt("(?!hashpact/)[a-z0-9](?:[a-z0-9._/-]*[a-z0-9])?", 128)
 ROLES = ("audit", "authority", "check", "contribute", "notify", "represent")
 POINTS = ("appeals", "keys", "notices", "press")
 JUDGED = ("breach", "no-breach", "not-judged")
-TYPES = ("folded/1", "md5/1", "minhash/1", "parts/1", "pdq/1", "phash/1", "sha256/1", "winnow/1")
+TYPES = (
+    "folded/1",
+    "md5/1",
+    "minhash/1",
+    "parts/1",
+    "pdq/1",
+    "phash/1",
+    "sha1/1",
+    "sha256/1",
+    "sha512/1",
+    "winnow/1",
+)
 RATED = (
     *("action-done", "appeal", "cert-revoke", "check", "contact", "contact-confirm", "decision"),
     *("key-revoke", "key-rotate", "key-suspend", "member-suspend", "notice", "opinion", "practice"),

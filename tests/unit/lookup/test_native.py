@@ -120,7 +120,7 @@ TestCompacted.settings = settings(max_examples=40, stateful_step_count=25, deran
 def several() -> NativeIndex:
     """An index with two segments of each type."""
     index = NativeIndex()
-    for start, stop in ((0, 800), (800, 880)):
+    for start, stop in ((0, 1000), (1000, 1100)):
         index.add(items(start, stop))
         index.freeze()
     assert segments(index) == [2] * len(EVERY_TYPE)
