@@ -9,7 +9,7 @@ import json
 import platform
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,7 @@ def drawn() -> Image.Image:
     return Image.fromarray(large)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="a compiler may fuse the reference's sums")
 def test_45_the_largest_picture_has_the_reference_s_code_within_the_memory(
     drawn: Image.Image, tmp_path: Path
@@ -56,6 +57,11 @@ def test_45_the_largest_picture_has_the_reference_s_code_within_the_memory(
     bits, quality = pdqhash.compute(np.asarray(drawn))
     assert found["value"] == np.packbits(bits.astype(np.bool_)).tobytes().hex()
     assert found["quality"] == quality
+
+
+def some(names: Iterable[str], *always: str) -> list[Any]:
+    """The names, those that take long and are much like the others in the long campaign alone."""
+    return [pytest.param(name, marks=() if name in always else pytest.mark.slow) for name in names]
 
 
 WRITERS: dict[str, Callable[[Image.Image, Path], None]] = {
@@ -71,7 +77,7 @@ WRITERS: dict[str, Callable[[Image.Image, Path], None]] = {
 }
 
 
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("name", some(WRITERS, "deep.png", "rgb.bmp", "baseline.jpg"))
 def test_45_the_largest_picture_is_accepted_within_the_memory(
     name: str, drawn: Image.Image, tmp_path: Path
 ) -> None:
@@ -79,7 +85,7 @@ def test_45_the_largest_picture_is_accepted_within_the_memory(
     assert list(made(tmp_path / name)) == ["pdq/1", "phash/1", "sha256/1", "md5/1"]
 
 
-@pytest.mark.parametrize("size", [(3_125_000, 16), (16, 3_125_000)])
+@pytest.mark.parametrize("size", [(3_125_000, 16), pytest.param((16, 3_125_000), marks=pytest.mark.slow)])
 def test_45_fifty_million_pixels_are_accepted_in_any_shape(
     size: tuple[int, int], drawn: Image.Image, tmp_path: Path
 ) -> None:
@@ -127,7 +133,7 @@ def test_45_a_decoder_that_needs_more_is_refused_by_its_header(
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
-@pytest.mark.parametrize("frames", [1, 2])
+@pytest.mark.parametrize("frames", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_45_a_stream_that_is_larger_than_its_header_is_refused_before_it_is_decoded(
     mode: str, frames: int, tmp_path: Path
 ) -> None:

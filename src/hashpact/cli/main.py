@@ -57,6 +57,7 @@ COMMANDS: Final = {
     "import": ("lists.importing:import_list", "Import a list of hashes, as other programs write it."),
     "export": ("lists.exporting:export", "Write a private list, or entries, for other programs."),
     "list-local": ("lists.local_lists:list_local", "See to private lists, which checks consult."),
+    "mirror": ("mirroring.mirror:mirror", "Keep a verified copy of a log, and answer checks from it."),
     "list": ("platform.listing:list_entries", "List entries in the order of the log."),
     "labels": ("platform.labels:labels", "List the labels of the policy in force, each with what it is for."),
     "entry": ("platform.entry:entry", "Show an entry and what members say of it."),
