@@ -56,7 +56,8 @@ CREATE TABLE charters (
   terms TEXT NOT NULL,
   witnesses TEXT NOT NULL,
   witness_quorum INTEGER NOT NULL,
-  attestation_keys BLOB NOT NULL CHECK (length(attestation_keys) % 32 = 0)
+  attestation_keys BLOB NOT NULL CHECK (length(attestation_keys) % 32 = 0),
+  log_mldsa_keys TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE members (

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final, TypeVar
 
 from hashpact.domain.keys import NamedKey
-from hashpact.domain.kinds import WITNESSES
+from hashpact.domain.kinds import LOG_MLDSA_KEYS, WITNESSES
 from hashpact.domain.state import (
     Basis,
     Charter,
@@ -90,7 +90,7 @@ def charter_of(row: Row) -> Charter:
     origin, names, keys, threshold, log_keys, version, labels, delay, root, single, since, *bounds = row
     admins = tuple(NamedKey(*admin) for admin in zip(words(names), hashes(keys), strict=True))
     allowed, quota, quotas, rates, rates_of, terms, *others = bounds
-    witnesses, witness_quorum, attestation_keys = others
+    witnesses, witness_quorum, attestation_keys, mldsa_keys = others
     return Charter(
         origin,
         admins,
@@ -111,6 +111,7 @@ def charter_of(row: Row) -> Charter:
         tuple(map(WITNESSES.spelling.read, words(witnesses))),
         witness_quorum,
         hashes(attestation_keys),
+        tuple(map(LOG_MLDSA_KEYS.spelling.read, words(mldsa_keys))),
     )
 
 
