@@ -113,7 +113,7 @@ def test_a_checkpoint_is_verified_by_the_definition_of_the_cosigned_message() ->
     # A forged line of either key spoils the checkpoint, whatever the other says.
     with pytest.raises(BadSignatureError, match=FORGED):
         verify(altered(whole, "torn"), key, TWO[0])
-    torn = whole.replace(first.splitlines()[-1], first.splitlines()[-1][:-9] + b"AAAAAAA=")
+    torn = whole.replace(first.splitlines()[-1], first.splitlines()[-1][:-8] + b"AAAAAAA=")
     with pytest.raises(BadSignatureError, match="does not verify"):
         verify(torn, key)
 
@@ -180,7 +180,5 @@ def test_more_lines_than_a_checkpoint_has_room_for_are_refused(world: World) -> 
             who, text = Witness(NORTH.owner, NORTH.public), note.parse(signed, 1 << 16).text
             return signed + 15 * cosignature.sign(text, who, 7, NORTH.private.sign)
 
-    with pytest.raises(
-        UnavailableError, match=r"hashpact\.toml has more witnesses than a checkpoint has room"
-    ):
+    with pytest.raises(UnavailableError, match="more witnesses than a checkpoint has room for"):
         SigningGuard(ledger, signing(world), Many()).sign()
