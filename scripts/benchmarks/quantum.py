@@ -158,7 +158,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="JSON instead of tables")
     options = parser.parse_args()
     described = machine.describe()
-    report = {
+    report: dict[str, Any] = {
         "machine": described,
         "rows": list(rows_of(options.leaves, options.rounds)),
         "signatures": list(signatures()),
