@@ -67,7 +67,7 @@ ROOMS = {
     "governance": room("errors log domain durable keys report", "cryptography"),
     "service": room("errors log domain keys.certificates governance.drafts", pure=True),
     "wire": room(
-        "errors domain keys.certificates keys.uses governance.drafts service",
+        "errors domain settings keys.certificates keys.uses governance.drafts service",
         GRPC + " cryptography structlog",
     ),
     "http": room("errors log service", "starlette structlog uvicorn"),
@@ -95,7 +95,12 @@ ROOMS = {
         "home audit observing",
         "structlog uvloop",
     ),
-    "__init__": room("errors log.checkpoint domain fingerprint member"),
+    "mirror": room(
+        "errors log domain clock events durable settings config storage lookup keys service wire member home "
+        "audit observing serving",
+        "structlog uvloop grpc",
+    ),
+    "__init__": room("errors log.checkpoint domain fingerprint member mirror"),
     # It plays everybody: those who run a clearinghouse, and its members.
     "demo": room(
         "errors log domain clock config durable storage fingerprint keys governance service member home "
@@ -104,7 +109,7 @@ ROOMS = {
     ),
     "cli": room(
         "errors log.checkpoint domain clock settings config fingerprint keys governance member home audit "
-        "witness serving report demo durable",
+        "witness serving mirror report demo durable",
         "click rich PIL numpy",
     ),
     "__main__": room("cli"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hashpact.domain.attestation import Attestation, AttestedAnswer
-    from hashpact.domain.checks import Answer, Filter, Match, NearEntry, Query, Unchecked
+    from hashpact.domain.checks import Answer, Filter, Lag, Match, NearEntry, Query, Unchecked
     from hashpact.domain.conduct.answers import (
         AppealDetail,
         ContactDetail,
@@ -38,9 +38,11 @@ if TYPE_CHECKING:
         ConflictError,
         CorruptError,
         DeadlineError,
+        ElsewhereError,
         ForkError,
         HashpactError,
         InvalidInputError,
+        LaggingError,
         LogKeyError,
         MalformedError,
         MissingSignatureError,
@@ -70,6 +72,8 @@ if TYPE_CHECKING:
     from hashpact.member.profile import Profile, ProfileWarning
     from hashpact.member.trusting.answers import AnswerStore
     from hashpact.member.trusting.proving import ProvedEntry
+    from hashpact.mirror.alarms import Alarm
+    from hashpact.mirror.local import Mirror, MirrorWarning
 
     __version__: str
     """The version of the package that is installed."""
@@ -77,6 +81,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DERIVED",
     "TYPES",
+    "Alarm",
     "AlreadySharedError",
     "Answer",
     "AnswerStore",
@@ -103,6 +108,7 @@ __all__ = [
     "ContentOptions",
     "CorruptError",
     "DeadlineError",
+    "ElsewhereError",
     "Entry",
     "EntryDetail",
     "FiledDetail",
@@ -114,6 +120,8 @@ __all__ = [
     "HashpactError",
     "InvalidInputError",
     "Key",
+    "Lag",
+    "LaggingError",
     "LeafDetail",
     "LogKeyError",
     "MalformedError",
@@ -121,6 +129,8 @@ __all__ = [
     "MattersRequest",
     "Member",
     "MemberDetail",
+    "Mirror",
+    "MirrorWarning",
     "MissingSignatureError",
     "NearEntry",
     "NotFoundError",
@@ -165,7 +175,7 @@ __all__ = [
 
 _HOMES = {
     "hashpact.domain.attestation": ("AttestedAnswer", "Attestation"),
-    "hashpact.domain.checks": ("Answer", "Filter", "Match", "NearEntry", "Query", "Unchecked"),
+    "hashpact.domain.checks": ("Answer", "Filter", "Lag", "Match", "NearEntry", "Query", "Unchecked"),
     "hashpact.domain.conduct.answers": (
         *("AppealDetail", "ContactDetail", "FiledDetail", "MattersRequest", "NoticeChange", "NoticeDetail"),
         "ReplyDetail",
@@ -188,6 +198,8 @@ _HOMES = {
     "hashpact.member.profile": ("Profile", "ProfileWarning"),
     "hashpact.member.trusting.answers": ("AnswerStore",),
     "hashpact.member.trusting.proving": ("ProvedEntry",),
+    "hashpact.mirror.alarms": ("Alarm",),
+    "hashpact.mirror.local": ("Mirror", "MirrorWarning"),
 }
 """Where each public name is defined; those of errors end in Error."""
 

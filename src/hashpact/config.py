@@ -19,7 +19,15 @@ from hashpact.domain.statements import LOG, MEMBER
 from hashpact.errors import ConfigError, InvalidInputError
 from hashpact.log import cosignature, note
 from hashpact.log.cosignature import Witness
-from hashpact.settings import EVERYWHERE, URL, checked_number, checked_values, load_table, split_address
+from hashpact.settings import (
+    EVERYWHERE,
+    URL,
+    check_server_address,
+    checked_number,
+    checked_values,
+    load_table,
+    split_address,
+)
 
 ENVIRONMENT_PREFIX: Final = "HASHPACT_"
 DEFAULT_LISTEN: Final = "127.0.0.1:8443"
@@ -209,7 +217,7 @@ class ProfileConfig:
 
     The log's ``origin``, its public keys ``log_key`` and ``genesis``, the SHA-256 of its leaf 0, each of 32
     bytes: by them it is recognised. The member's id, its key's name in the log and end in Unix seconds, the
-    server's HOST:PORT. A check-only profile has no key: its name is empty.
+    server's HOST:PORT, or unix:PATH of a mirror. A check-only profile has no key: its name is empty.
     """
 
     origin: str
@@ -224,7 +232,7 @@ class ProfileConfig:
         """Refuse values that no profile can have, with ConfigError."""
         _spelt("profile.toml", LOG, self.origin, "origin")
         _spelt("profile.toml", MEMBER, self.member, "member")
-        split_address("address", self.address)
+        check_server_address("address", self.address)
         if not self.log_key:
             msg = "profile.toml: log_key needs at least one key"
             raise ConfigError(msg, field="log_key")

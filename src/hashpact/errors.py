@@ -15,10 +15,12 @@
     ├── RequestReusedError           the request id was used for other bytes
     ├── ConflictError                the state of the log forbids it now
     │   ├── ClockSkewError           the statement's time is too far from the server's
-    │   └── AlreadySharedError       the member shares the same content already; names the entry
+    │   ├── AlreadySharedError       the member shares the same content already; names the entry
+    │   └── ElsewhereError           a mirror takes no statements; names the clearinghouse's address
     ├── OverloadedError              a quota or a bound of the server is reached
     ├── UnavailableError             cannot answer now; the same call may succeed later
     │   ├── BehindError              the index, or the log, does not reach the position asked for
+    │   ├── LaggingError             the mirror's copy of the log is older than it may answer from
     │   ├── StoppingError            the server stops; another one may answer
     │   ├── CommitFailedError        the disk refused a commit; the process stops and starts again
     │   ├── CertificateError         the TLS channel was refused; retrying will not help
@@ -155,6 +157,12 @@ class AlreadySharedError(ConflictError):
     code = "ALREADY_SHARED"
 
 
+class ElsewhereError(ConflictError):
+    """A mirror was asked for what only the clearinghouse does. ``details["address"]`` is where that is."""
+
+    code = "ELSEWHERE"
+
+
 class OverloadedError(HashpactError):
     """A quota or a bound of the server is reached."""
 
@@ -172,6 +180,13 @@ class BehindError(UnavailableError):
     """The server has not indexed as much of the log as the call asks for, or the log is not as long."""
 
     code = "BEHIND"
+    fault = False
+
+
+class LaggingError(UnavailableError):
+    """The mirror's copy of the log is older than it may answer from. ``details`` are the lag's fields."""
+
+    code = "LAGGING"
     fault = False
 
 

@@ -6,6 +6,7 @@ And the spelling of addresses and URLs in them.
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import tomllib
 from collections.abc import Collection, Container, Iterable, Mapping
@@ -15,6 +16,10 @@ from hashpact.errors import ConfigError
 
 EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  # compared with, not bound
 """The hosts that stand for every address of the machine."""
+UNIX: Final = "unix:"
+"""What stands before the path of a Unix socket, as gRPC spells it."""
+MAX_SOCKET: Final = 107
+"""Bytes that the path of a Unix socket may have on Linux (`sun_path` of unix(7), without its NUL)."""
 URL: Final = re.compile(
     r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?", re.ASCII
 )
@@ -83,6 +88,26 @@ def split_address(field: str, address: str) -> tuple[str, int]:
         msg = f"{field} must be HOST:PORT, such as 127.0.0.1:8443 or [::1]:8443, not {address!r}"
         raise ConfigError(msg, field=field)
     return found["host"].strip("[]"), int(found["port"])
+
+
+def socket_path(field: str, address: str) -> str | None:
+    """The path of an address ``unix:PATH``; None if it is another. Raises ConfigError naming the field.
+
+    The path is absolute, and no longer than a Unix socket's may be.
+    """
+    if not address.startswith(UNIX):
+        return None
+    path = address.removeprefix(UNIX)
+    if not path.startswith("/") or "\0" in path or len(os.fsencode(path)) > MAX_SOCKET:
+        msg = f"{field} must be unix: and an absolute path of at most {MAX_SOCKET} bytes, not {address!r}"
+        raise ConfigError(msg, field=field)
+    return path
+
+
+def check_server_address(field: str, address: str) -> None:
+    """Raise ConfigError unless an address is HOST:PORT, or unix:PATH of a mirror on this machine."""
+    if socket_path(field, address) is None:
+        split_address(field, address)
 
 
 def join_address(host: str, port: int) -> str:

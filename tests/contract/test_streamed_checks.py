@@ -79,12 +79,12 @@ def wire() -> Iterator[Wire]:
     for number in range(SHARED):
         author = house.world.author("acme")
         shared = [fingerprint(kind, f"entry {number % 7}") for kind in KINDS]
-        house.services.intake.append("acme", author.submit(shared, reasons[number % 2]))
+        house.intake.append("acme", author.submit(shared, reasons[number % 2]))
         entry = house.ledger.head().size - 1
         for every, stance in ((2, Stance.ENDORSE), (3, Stance.DISPUTE)):
             if number % every == 0:
                 opinion = house.world.author("bolt").say(GiveOpinion(entry, stance))
-                house.services.intake.append("bolt", opinion)
+                house.intake.append("bolt", opinion)
     asyncio.run(house.start())
     tls = house.tls(house.member("acme"))
     credentials = grpc.ssl_channel_credentials(tls.authority, tls.key, tls.certificate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -124,6 +125,32 @@ def test_a_checkpoint_of_more_than_the_log_is_refused(ledger: AnyLedger) -> None
     assert ledger.checkpoints.latest() is None
     append(ledger, 1)
     ledger.checkpoints.keep(kept(3))
+
+
+def test_a_checkpoint_is_kept_with_the_leaves_that_it_signs_or_not_at_all(ledger: AnyLedger) -> None:
+    append(ledger, 2)
+    ledger.checkpoints.keep(kept(1))
+    leaf = leaf_after(ledger.head(), b"a leaf")
+    with ledger.begin() as transaction:
+        with pytest.raises(CorruptError):
+            transaction.keep(kept(3))
+        with pytest.raises(ConflictError):
+            transaction.keep(kept(1))
+        with contextlib.suppress(ZeroDivisionError), transaction.savepoint():
+            transaction.append(leaf, (), ())
+            transaction.keep(kept(3))
+            raise ZeroDivisionError
+    with contextlib.suppress(ZeroDivisionError), ledger.begin() as transaction:
+        transaction.append(leaf, (), ())
+        transaction.keep(kept(3))
+        raise ZeroDivisionError
+    assert (ledger.head().size, ledger.checkpoints.latest()) == (2, kept(1))
+    with ledger.begin() as transaction:
+        transaction.append(leaf, (), ())
+        transaction.keep(kept(3))
+        with pytest.raises(ConflictError):
+            transaction.keep(kept(3))
+    assert (ledger.head().size, ledger.checkpoints.latest()) == (3, kept(3))
 
 
 def test_an_iteration_over_checkpoints_ends_where_they_ended(ledger: AnyLedger) -> None:

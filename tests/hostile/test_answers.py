@@ -320,7 +320,7 @@ async def test_a_replaced_attestation_key_attests_nothing_any_more(
         Root(2, admins, 2, world.log_keys, attestation_keys=(OTHER.public,))
     )
     world.guard(founded.ledger).sign()
-    await asyncio.to_thread(founded.services.intake.follower.catch_up)
+    await asyncio.to_thread(founded.intake.follower.catch_up)
     monkeypatch.setattr(Attester, "_check_key", lambda _: None)
     with pytest.raises(ProofError, match="no attestation key"):  # the client follows the root statements
         await attested(founded, connect)

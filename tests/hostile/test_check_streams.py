@@ -141,7 +141,7 @@ async def crowded(house: Clearinghouse) -> Counted:
     author = house.world.author("acme")
     for number in range(CROWD):
         code = near(CENTRE, number % 12)
-        house.services.intake.append("acme", author.submit([code], Reason(frozenset({"ncii"}))))
+        house.intake.append("acme", author.submit([code], Reason(frozenset({"ncii"}))))
     counted = Counted(house.services.checker)
     counted.go.set()
     house.alter(checker=counted)
@@ -253,8 +253,8 @@ async def cut_off(house: Clearinghouse, after: int) -> AsyncIterator[tuple[int, 
 def no_longer_checks(house: Clearinghouse, member: str) -> None:
     """Take a member's right to check away."""
     leaf = house.world.by_admins(MemberRoles(member, frozenset({Role.CONTRIBUTE}), "asked"))
-    house.services.intake.appender.append(None, Submission(leaf))
-    house.services.intake.follower.catch_up()
+    house.intake.appender.append(None, Submission(leaf))
+    house.intake.follower.catch_up()
 
 
 @pytest.mark.parametrize("how", ["suspended", "roles"])
@@ -264,7 +264,7 @@ async def test_47_an_idle_stream_ends_when_its_member_may_not_go_on(house: Clear
         await answered(stream)
         if how == "suspended":
             suspension = house.world.author("acme").say(MemberSuspend("acme", "keys-stolen"))
-            house.services.intake.append("acme", suspension)
+            house.intake.append("acme", suspension)
         else:
             no_longer_checks(house, "acme")
         code, details = await refused(stream)
@@ -282,7 +282,7 @@ async def test_47_what_waits_is_not_answered_once_its_member_is_suspended(founde
             await stream.write(REQUEST)
         await asyncio.to_thread(counted.asked.wait, 60)
         suspension = founded.world.author("acme").say(MemberSuspend("acme", "keys-stolen"))
-        founded.services.intake.append("acme", suspension)
+        founded.intake.append("acme", suspension)
         counted.go.set()
         with contextlib.suppress(grpc.aio.AioRpcError):
             while await stream.read() is not grpc.aio.EOF:

@@ -42,7 +42,7 @@ def join(house: Clearinghouse, connect: Connect) -> Join:
     for member, of in roles.items():
         who = Identity.of(member)
         administrators.enrol(member, frozenset(of), who.key, who.private)
-    house.services.intake.follower.catch_up()
+    house.intake.follower.catch_up()
     return lambda member: connect(house.profile(member), clock=house.world.clock)
 
 
@@ -207,7 +207,7 @@ async def test_70_contact_points_come_in_pages(house: Clearinghouse, join: Join)
     for member in members:
         who = Identity.of(member)
         administrators.enrol(member, frozenset({Role.CHECK}), who.key, who.private)
-    house.services.intake.follower.catch_up()
+    house.intake.follower.catch_up()
     for member in members:
         for point in Point:
             paper = papers.contact(

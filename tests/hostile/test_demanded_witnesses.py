@@ -7,25 +7,32 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from builders import Identity, World
+from builders import Identity
 from clearinghouse import Caller, Clearinghouse, Connect
-from histories import LABELS, another, kept_in, picture, submissions, tell
+from histories import (
+    LABELS,
+    NORTH,
+    Cosigning,
+    another,
+    cosigned,
+    governed,
+    kept_in,
+    picture,
+    submissions,
+    tell,
+)
 from memory import MemoryLedger
 
 from hashpact.domain.kinds import Root
 from hashpact.domain.messages import Submission
 from hashpact.domain.pinned import MAX_AGE, PinnedLog
 from hashpact.errors import ProofError, QuorumError, UnavailableError
-from hashpact.log import cosignature, note
 from hashpact.log.cosignature import Witness
 from hashpact.log.policy import WitnessPolicy
 from hashpact.member.memory import PERIOD
 from hashpact.member.trusting import bundle
 from hashpact.member.trusting.roots import LogHistory
 from hashpact.service.prove import Prover
-from hashpact.service.sign import SigningGuard
-
-NORTH, SOUTH = (Identity.of(f"witness.example/{name}") for name in ("north", "south"))
 
 
 @pytest.fixture
@@ -38,38 +45,6 @@ def directory(house: Clearinghouse, tmp_path: Path) -> Path:
 def acme(house: Clearinghouse, connect: Connect, directory: Path) -> Caller:
     """A client of acme with a profile."""
     return connect(replace(house.profile("acme"), directory=directory), clock=house.world.clock)
-
-
-@dataclass
-class Cosigning:
-    """Witnesses of a log in this process: those that answer, with the time that they tell."""
-
-    world: World
-    who: tuple[Identity, ...] = (NORTH, SOUTH)
-    age: int = 0
-
-    def cosign(self, signed: bytes, size: int, consistency: object) -> bytes:
-        """The checkpoint with their lines."""
-        del size, consistency
-        text, time = note.parse(signed, 1 << 16).text, self.world.clock() - self.age
-        lines = [
-            cosignature.sign(text, Witness(one.owner, one.public), time, one.private.sign) for one in self.who
-        ]
-        return signed + b"".join(lines)
-
-
-def governed(house: Clearinghouse, quorum: int = 2) -> None:
-    """Name the witnesses of the log, by a root statement."""
-    world = house.world
-    witnesses = tuple(sorted((Witness(one.owner, one.public) for one in (NORTH, SOUTH)), key=lambda w: w.key))
-    admins = tuple(admin.key for admin in world.admins)
-    body = Root(2, admins, 2, world.log_keys, witnesses, quorum)
-    house.services.intake.appender.append(None, Submission(world.leaf(body, *world.admins)))
-
-
-def cosigned(house: Clearinghouse, **how: object) -> SigningGuard:
-    """What signs the log, with its witnesses."""
-    return house.world.guard(house.ledger, Cosigning(house.world, **how))  # type: ignore[arg-type]  # of fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +115,7 @@ async def test_77_a_checkpoint_cosigned_a_week_ago_is_stale(house: Clearinghouse
         await acme("checkpoint")
     assert (await acme("checkpoint", max_age=7 * MAX_AGE)).checkpoint.size == 8
     # An idle log has its newest checkpoint cosigned again.
-    house.services.intake.guard.freshen()
+    house.intake.guard.freshen()
     await acme("checkpoint")
     kept = house.ledger.checkpoints
     assert kept.latest() != kept.newest()
@@ -167,7 +142,7 @@ async def test_77_a_replaced_key_is_believed_for_trees_up_to_its_successor(
     new = Identity.of("log 2")
     admins = tuple(admin.key for admin in world.admins)
     leaf = world.leaf(Root(2, admins, 2, (new.public,)), *world.admins)
-    house.services.intake.appender.append(None, Submission(leaf))
+    house.intake.appender.append(None, Submission(leaf))
     after = [*submissions(house.ledger), *(another(world, str(number)) for number in range(3))]
     roots = [bundle.BundlePart("root", 0, after[0].statement), bundle.BundlePart("root", 7, leaf)]
     told = LogHistory.of(roots, world.pinned, house.genesis)

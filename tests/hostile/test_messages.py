@@ -141,7 +141,7 @@ async def test_38_what_a_member_leaves_unread_of_its_answers_is_bounded(founded:
     """They are kept in memory, and count for nothing else: the calls have been answered."""
     author, code = founded.world.author("acme"), fingerprint(SHA256, "one")
     for _ in range(64):
-        founded.services.intake.append("acme", author.submit([code], Reason(frozenset({"ncii"}))))
+        founded.intake.append("acme", author.submit([code], Reason(frozenset({"ncii"}))))
     founded.limits = Limits(untaken=8 * CALL)
     await founded.start()
     check = codec.check_to_wire(Check((Query(code),), limit=64))

@@ -44,7 +44,7 @@ async def test_01_an_exact_replay_gives_the_original_receipt(house: Clearinghous
 async def test_24_the_receipt_of_another_statement_is_refused(
     founded: Clearinghouse, connect: Connect, tmp_path: Path, change: str
 ) -> None:
-    real = founded.services.intake.guard
+    real = founded.intake.guard
 
     class Liar(SigningGuard):
         def receipt(self, leaf: Leaf) -> Receipt:

@@ -146,6 +146,7 @@ def good_requests(server: RunningServer) -> dict[str, list[bytes]]:
         f"{log}GetEntry": [v1.GetEntryRequest(name="entries/7").SerializeToString()],
         f"{log}GetTile": [v1.GetTileRequest(path="tile/entries/000.p/7").SerializeToString()],
         f"{log}ListLeaves": [v1.ListLeavesRequest(with_private=True).SerializeToString()],
+        f"{log}Follow": [v1.FollowRequest(with_private=True).SerializeToString()],
         f"{log}GetInclusionProof": [v1.GetInclusionProofRequest(index=1, tree_size=7).SerializeToString()],
     }
 
@@ -155,7 +156,16 @@ def caller(channel: grpc.Channel, method: MethodDescriptor) -> Callable[[bytes],
     path = f"/{method.containing_service.full_name}/{method.name}"
     if method.server_streaming:
         stream: Any = channel.unary_stream(path)
-        return lambda data: list(stream(data, timeout=30))
+
+        def first(data: bytes) -> list[bytes]:
+            messages = stream(data, timeout=30)
+            try:
+                return [next(messages)]
+            finally:
+                messages.cancel()
+
+        # Who follows waits for more without end.
+        return first if method.name == "Follow" else lambda data: list(stream(data, timeout=30))
     unary: Any = channel.unary_unary(path)
     return lambda data: [unary(data, timeout=30)]
 

@@ -206,7 +206,7 @@ async def test_47_an_open_stream_ends(house: Clearinghouse, connect: Connect, ho
         watch = stub.Watch(health_pb2.HealthCheckRequest(), timeout=60)
         assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
         said = house.world.author("acme").say(bodies[how])
-        house.services.intake.append("acme", said)
+        house.intake.append("acme", said)
         with pytest.raises(grpc.aio.AioRpcError, match=r"revoked|suspended") as ended:
             await watch.read()
         assert ended.value.code() is grpc.StatusCode.PERMISSION_DENIED
@@ -237,7 +237,7 @@ async def test_47_a_revoked_certificates_calls_do_not_count_as_its_members(found
     await founded.start()
     stolen = founded.member("acme")
     revoked = CertRevoke("acme", shown(stolen.certificate).serial, "stolen")
-    founded.services.intake.append("acme", founded.world.author("acme").say(revoked))
+    founded.intake.append("acme", founded.world.author("acme").say(revoked))
     request = codec.check_to_wire(Check((Query(PICTURE[0]),)))
     members = (stolen, founded.member("acme"), founded.member("bolt"))
     async with contextlib.AsyncExitStack() as stack:

@@ -137,6 +137,6 @@ async def test_an_entry_of_a_replaced_key_is_proved(house: Clearinghouse, connec
 async def test_private_parts_are_needed_to_prove(house: Clearinghouse, connect: Connect) -> None:
     receipt = await connect(house.profile("acme"))("submit", [SHARED], labels=["ncii"])
     house.world.administrators(house.ledger).say(MemberRoles("bolt", frozenset({Role.CONTRIBUTE}), "less"))
-    house.services.intake.follower.catch_up()
+    house.intake.follower.catch_up()
     with pytest.raises(NotPermittedError, match="for members that check or audit"):
         await connect(house.profile("bolt"))("prove", receipt.index)

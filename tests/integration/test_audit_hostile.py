@@ -39,7 +39,7 @@ async def audited(house: Clearinghouse, answer: Answer, evidence: Path) -> Repor
     shared = [acme.submit([fingerprint(PDQ, str(number))], reason) for number in range(FIRST, LAST + 1)]
     house.world.appender(house.ledger).append_all("acme", shared)
     house.world.appender(house.ledger).append("acme", acme.withdraw(20, "mistake"))
-    house.services.intake.guard.sign()
+    house.intake.guard.sign()
     house.alter(reader=Liar(house.ledger))
     await house.start()
 

@@ -45,7 +45,7 @@ async def audited(
         for number in range(FIRST, LAST + 1)
     ]
     house.world.appender(house.ledger).append_all("acme", shared)
-    house.services.intake.guard.sign()
+    house.intake.guard.sign()
     house.alter(reader=Liar(house.ledger))
     await house.start()
 

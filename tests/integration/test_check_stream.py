@@ -179,7 +179,7 @@ async def test_a_member_that_is_suspended_gets_no_more_answers(
     def uploads() -> Iterator[list[Fingerprint]]:
         yield from map(upload, range(100))
         suspension = house.world.author("acme").say(MemberSuspend("acme", "keys-stolen"))
-        house.services.intake.append("acme", suspension)
+        house.intake.append("acme", suspension)
         yield from map(upload, range(100_000))
 
     with pytest.raises(NotPermittedError, match="suspended"):

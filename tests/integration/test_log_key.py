@@ -52,7 +52,7 @@ def submission_at(house: Clearinghouse, index: int) -> Submission:
 async def rotate(house: Clearinghouse, version: int) -> Identity:
     """Give the log another key by a root statement, and serve it with that."""
     key = Identity.of(f"log {version}")
-    house.services.intake.appender.append(None, Submission(root(house, version, key)))
+    house.intake.appender.append(None, Submission(root(house, version, key)))
     await serve(house, SigningGuard(house.ledger, LogKey(house.world.origin, key.public, key.private)))
     return key
 
@@ -87,7 +87,7 @@ async def test_a_statement_whose_answer_was_lost_is_answered_under_the_new_key(
 ) -> None:
     caller = connect(house.profile("acme"))
     submission = house.world.author("acme").submit([PICTURE], Reason(frozenset(LABELS)))
-    index = house.services.intake.appender.append("acme", submission).index  # committed, and not signed yet
+    index = house.intake.appender.append("acme", submission).index  # committed, and not signed yet
     await rotate(house, 2)
     assert (await caller("append", submission)).index == index
 
@@ -118,7 +118,7 @@ async def test_a_lie_about_a_statement_from_before_is_refused(house: Clearinghou
     first = await caller("append", submission)
     await rotate(house, 2)
     await caller("submit", [PICTURE], labels=LABELS)
-    await serve(house, house.services.intake.guard, Elsewhere(house.ledger))
+    await serve(house, house.intake.guard, Elsewhere(house.ledger))
     with pytest.raises(ProofError, match="another statement"):
         await caller("append", submission)
 
@@ -191,7 +191,7 @@ async def test_a_key_that_no_root_statement_brings_is_refused(
         return root(house, version, key, *by)
 
     liar = Liar(house.ledger, key, house.world.origin, lambda honest: told(honest, said))  # type: ignore[arg-type,return-value]  # of each lie
-    await serve(house, house.services.intake.guard, liar)
+    await serve(house, house.intake.guard, liar)
     with pytest.raises(error, match=message):
         await caller("checkpoint")
     assert caller.client.profile.log == house.world.pinned

@@ -41,7 +41,7 @@ def staffed(house: Clearinghouse) -> Clearinghouse:
         who = Identity.of(member)
         administrators.enrol(member, frozenset(roles), who.key, who.private)
     administrators.say(Policy(2, LABELS, priorities=(("ncii", "vulnerable"),)))
-    house.services.intake.follower.catch_up()
+    house.intake.follower.catch_up()
     return house
 
 

@@ -171,11 +171,11 @@ async def test_a_statement_whose_answer_was_lost_is_sent_again(
     caller, outbox = acme(house, connect, tmp_path)
     submission = house.world.author("acme").submit([PICTURE], NCII)
     put(outbox, submission)
-    index = house.services.intake.appender.append("acme", submission).index
+    index = house.intake.appender.append("acme", submission).index
     assert (await caller("submit", [PICTURE], labels={"ncii"})).index == index
     opinion = house.world.author("acme").opinion(await share(house, connect), Stance.SEEN)
     put(outbox, opinion)
-    said = house.services.intake.appender.append("acme", opinion).index
+    said = house.intake.appender.append("acme", opinion).index
     ((kept, receipt),) = await caller("resume")
     assert (kept.statement, receipt.index) == (opinion.statement, said)
     assert list(outbox.all()) == []
@@ -197,7 +197,7 @@ async def test_one_that_is_too_old_is_signed_anew_only_if_the_log_has_not_got_it
     there, lost = (house.world.author("acme").submit([one], NCII, removed=7) for one in (PICTURE, other))
     put(outbox, there)
     put(outbox, lost)
-    index = house.services.intake.appender.append("acme", there).index
+    index = house.intake.appender.append("acme", there).index
     house.world.clock.now += LATE
     assert (await caller("submit", [PICTURE], labels={"ncii"})).index == index
     assert (await caller("submit", [other], labels={"ncii"})).index == index + 1
@@ -223,12 +223,10 @@ async def test_a_refusal_is_forgotten_and_a_suspension_is_not(
     # The log has this one, and a suspended member cannot find out.
     submission = house.world.author("acme").submit([PICTURE], NCII)
     put(outbox, submission)
-    index = house.services.intake.appender.append("acme", submission).index
+    index = house.intake.appender.append("acme", submission).index
     admin = house.world.admins[0]
-    house.services.intake.appender.append(
-        None, Submission(house.world.leaf(MemberSuspend("acme", "flood"), admin))
-    )
-    house.services.intake.follower.catch_up()
+    house.intake.appender.append(None, Submission(house.world.leaf(MemberSuspend("acme", "flood"), admin)))
+    house.intake.follower.catch_up()
     stranger = connect(caller.client.profile)
     with pytest.raises(NotPermittedError):
         await stranger("submit", [PICTURE], labels={"ncii"})

@@ -34,7 +34,7 @@ def join(house: Clearinghouse, connect: Connect) -> Join:
         "watch", frozenset({Role.NOTIFY}), Identity.of("watch").key, Identity.of("watch").private
     )
     administrators.say(Policy(2, ("hate", "ncii"), priorities=(("ncii", "vulnerable"),)))
-    house.services.intake.follower.catch_up()
+    house.intake.follower.catch_up()
     return lambda member: connect(house.profile(member), clock=house.world.clock)
 
 
@@ -147,6 +147,6 @@ async def test_a_member_whose_key_is_suspended_watches_no_more(house: Clearingho
     async with contextlib.aclosing(changes(acme)) as found:
         await told(found, 1)
         house.world.administrators(house.ledger).say(KeySuspend("acme", Identity.of("acme").id, "stolen"))
-        house.services.intake.follower.catch_up()
+        house.intake.follower.catch_up()
         with pytest.raises(HashpactError):
             await told(found, 1)

@@ -157,7 +157,7 @@ async def test_a_stream_ends_when_its_caller_is_suspended(house: Clearinghouse) 
         house.server.set_serving(serving=False)
         assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
         suspension = house.world.author("acme").say(MemberSuspend("acme", "keys-stolen"))
-        house.services.intake.append("acme", suspension)
+        house.intake.append("acme", suspension)
         with pytest.raises(grpc.aio.AioRpcError) as ended:
             await watch.read()
         assert ended.value.code() is grpc.StatusCode.PERMISSION_DENIED
@@ -235,8 +235,8 @@ async def test_44_watches_of_health_are_bounded_too(founded: Clearinghouse) -> N
 def give(house: Clearinghouse, member: str, *roles: Role) -> None:
     """Change a member's roles."""
     leaf = house.world.by_admins(MemberRoles(member, frozenset(roles), "asked"))
-    house.services.intake.appender.append(None, Submission(leaf))
-    house.services.intake.follower.catch_up()
+    house.intake.appender.append(None, Submission(leaf))
+    house.intake.follower.catch_up()
 
 
 async def test_49_private_parts_are_for_check_audit_and_their_contributor(

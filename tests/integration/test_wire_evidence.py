@@ -39,7 +39,7 @@ def fill(house: Clearinghouse, count: int, items: int = 1, kind: FingerprintType
     shared = [fingerprint(kind, str(number)) for number in range(items)]
     made = [author.submit(shared, NCII) for _ in range(count)]
     house.world.appender(house.ledger).append_all("acme", made)
-    house.services.intake.guard.sign()
+    house.intake.guard.sign()
     return made
 
 

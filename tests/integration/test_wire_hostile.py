@@ -85,9 +85,7 @@ async def served(house: Clearinghouse, **changes: Any) -> None:  # noqa: ANN401 
 async def test_the_same_bytes_are_sent_until_the_server_answers(
     founded: Clearinghouse, connect: Connect, lost: str
 ) -> None:
-    flaky = Stub(
-        founded.services.intake.appender, [UnavailableError("not now")] * 2, late=lost == "the answer"
-    )
+    flaky = Stub(founded.intake.appender, [UnavailableError("not now")] * 2, late=lost == "the answer")
     await served(founded, appender=flaky)
     size = founded.ledger.head().size
     receipt = await connect(founded.profile("acme"))("submit", [PICTURE], labels=["ncii"])
@@ -125,8 +123,8 @@ async def test_an_answer_that_breaks_the_protocol_is_corrupt(
 
     first = founded.world.author("acme").submit([PICTURE, fingerprint(PDQ, "2")], Reason(frozenset({"ncii"})))
     index = real.ledger.head().size
-    founded.services.intake.appender.append("acme", first)
-    founded.services.intake.appender.append("acme", first)
+    founded.intake.appender.append("acme", first)
+    founded.intake.appender.append("acme", first)
     await served(founded, reader=Liar())
     caller = connect(founded.profile("acme"))
     with pytest.raises(CorruptError):
@@ -140,7 +138,7 @@ async def test_a_failed_commit_reaches_the_process_and_a_refusal_does_not(
 ) -> None:
     broken = CommitFailedError("the disk is full")
     crash = ZeroDivisionError("secret 1234")
-    await served(founded, appender=Stub(founded.services.intake.appender, [broken, crash]))
+    await served(founded, appender=Stub(founded.intake.appender, [broken, crash]))
     caller = connect(founded.profile("acme"))
     with pytest.raises(HashpactError) as internal:
         await caller("submit", [PICTURE], labels=["ncii"])
@@ -158,7 +156,7 @@ async def test_a_failed_commit_reaches_the_process_and_a_refusal_does_not(
 async def test_an_append_is_finished_when_its_caller_has_gone(
     founded: Clearinghouse, connect: Connect
 ) -> None:
-    real = founded.services.intake.appender
+    real = founded.intake.appender
     entered, go = threading.Event(), threading.Event()
     broken = CommitFailedError("the disk is full")
 
@@ -183,7 +181,7 @@ async def test_an_append_is_finished_when_its_caller_has_gone(
 
 async def test_a_slow_append_holds_up_no_check(founded: Clearinghouse, connect: Connect) -> None:
     go = threading.Event()
-    real = founded.services.intake.appender
+    real = founded.intake.appender
 
     class Slow:
         def append_group(self, units: Sequence[Unit]) -> Group:

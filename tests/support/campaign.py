@@ -34,7 +34,7 @@ from hashpact.log import tiles
 from hashpact.member.author import Reason
 from hashpact.service.prove import tile_of
 from hashpact.service.publishing.publish import Publisher
-from hashpact.storage.published import Directory, Mirror, PublishedLog
+from hashpact.storage.published import Directory, PublishedLog, TileCopy
 from hashpact.storage.sqlite import SqliteLedger
 
 FOUNDED: Final = 10
@@ -79,7 +79,7 @@ class Clearinghouse:
         latest = self.ledger.checkpoints.latest()
         if latest is None:
             return []
-        found = Mirror(Directory(self._published))
+        found = TileCopy(Directory(self._published))
         wrong = [] if found.checkpoint() == latest.note else [tiles.CHECKPOINT]
         for tile in tiles.tiles(latest.size):
             wrong += [] if found.hashes(tile) == tile_of(self.ledger, tile) else [tile.path]

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import grpc
 import structlog
@@ -85,10 +85,15 @@ class Clearinghouse:
             Desk(self.ledger, self.world.clock),
         )
 
+    @property
+    def intake(self) -> Intake:
+        """What takes statements here."""
+        return cast("Intake", self.services.intake)
+
     def alter(self, **parts: Any) -> None:  # noqa: ANN401  # of any type
         """Serve with other parts: fields of Services or of its intake."""
         intake = {name: parts.pop(name) for name in ("appender", "guard") if name in parts}
-        self.services = replace(self.services, intake=replace(self.services.intake, **intake), **parts)
+        self.services = replace(self.services, intake=replace(self.intake, **intake), **parts)
 
     def tls(self, credential: Credential, authority: Credential | None = None) -> Tls:
         """One end of a channel."""
@@ -104,7 +109,7 @@ class Clearinghouse:
                 self.world.origin,
                 self.ledger.snapshot,
                 self.world.clock,
-                lambda: self.services.intake.follower.changes,
+                lambda: self.intake.follower.changes,
             ),
             log,
             lambda facts: log.info("rpc", **facts),
@@ -121,7 +126,7 @@ class Clearinghouse:
             ),
             limits=self.limits,
         )
-        self.services.intake.follower.catch_up()
+        self.intake.follower.catch_up()
         self.server.start()
         self.started = True
         return self.server

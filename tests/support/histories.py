@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from builders import YEAR, Identity, World, fingerprint
@@ -12,9 +13,12 @@ from memory import MemoryLedger
 
 from hashpact.config import ProfileConfig
 from hashpact.domain.fingerprints import PDQ, Fingerprint
+from hashpact.domain.kinds import Root
 from hashpact.domain.messages import Submission
 from hashpact.durable import write_public
 from hashpact.errors import ForkError
+from hashpact.log import cosignature, note
+from hashpact.log.cosignature import Witness
 from hashpact.member.author import Reason
 from hashpact.member.paths import ProfilePaths
 from hashpact.member.trusting import bundle
@@ -22,6 +26,7 @@ from hashpact.service.prove import Prover
 from hashpact.service.sign import SigningGuard
 
 LABELS = {"ncii"}
+NORTH, SOUTH = (Identity.of(f"witness.example/{name}") for name in ("north", "south"))
 
 
 def picture(name: str) -> list[Fingerprint]:
@@ -71,3 +76,35 @@ def history(world: World, appended: Iterable[Submission]) -> MemoryLedger:
 def another(world: World, name: str) -> Submission:
     """A submission of bolt."""
     return world.author("bolt").submit(picture(name), Reason(frozenset(LABELS)))
+
+
+@dataclass
+class Cosigning:
+    """Witnesses of a log in this process: those that answer, with the time that they tell."""
+
+    world: World
+    who: tuple[Identity, ...] = (NORTH, SOUTH)
+    age: int = 0
+
+    def cosign(self, signed: bytes, size: int, consistency: object) -> bytes:
+        """The checkpoint with their lines."""
+        del size, consistency
+        text, time = note.parse(signed, 1 << 16).text, self.world.clock() - self.age
+        lines = [
+            cosignature.sign(text, Witness(one.owner, one.public), time, one.private.sign) for one in self.who
+        ]
+        return signed + b"".join(lines)
+
+
+def governed(house: Clearinghouse, quorum: int = 2) -> None:
+    """Name the witnesses of the log, by a root statement."""
+    world = house.world
+    witnesses = tuple(sorted((Witness(one.owner, one.public) for one in (NORTH, SOUTH)), key=lambda w: w.key))
+    admins = tuple(admin.key for admin in world.admins)
+    body = Root(2, admins, 2, world.log_keys, witnesses, quorum)
+    house.intake.appender.append(None, Submission(world.leaf(body, *world.admins)))
+
+
+def cosigned(house: Clearinghouse, **how: object) -> SigningGuard:
+    """What signs the log, with its witnesses."""
+    return house.world.guard(house.ledger, Cosigning(house.world, **how))  # type: ignore[arg-type]  # of fields

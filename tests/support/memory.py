@@ -130,10 +130,12 @@ class _View:
 class _Transaction(_View):
     """The one writer's view, which sees what it has staged."""
 
-    def __init__(self, state: State, head: Head) -> None:
+    def __init__(self, state: State, head: Head, latest: KeptCheckpoint | None) -> None:
         super().__init__(state)
         self.head = head
+        self.latest = latest
         self.staged: list[tuple[Leaf, tuple[bytes, ...], Enclosed]] = []
+        self.kept: list[KeptCheckpoint] = []
 
     def append(
         self, leaf: Leaf, private: Sequence[bytes], records: Sequence[Record], enclosed: Enclosed = ALONE
@@ -153,14 +155,25 @@ class _Transaction(_View):
         self.staged.append((leaf, tuple(private), enclosed))
         self.head = self.head.after(leaf)
 
+    def keep(self, checkpoint: KeptCheckpoint) -> None:
+        """Stage a checkpoint. Raises CorruptError, ConflictError."""
+        if checkpoint.size > self.head.size:
+            msg = f"a checkpoint of size {checkpoint.size} of a log of size {self.head.size}"
+            raise CorruptError(msg, index=str(self.head.size))
+        latest = self.kept[-1] if self.kept else self.latest
+        if latest is not None and latest.size >= checkpoint.size:
+            msg = f"a checkpoint of size {latest.size} is kept already"
+            raise ConflictError(msg)
+        self.kept.append(checkpoint)
+
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """Keep what the block stages, or nothing of it if it ends with an exception."""
-        before = _copy(self._state), self.head, self.staged.copy()
+        before = _copy(self._state), self.head, self.staged.copy(), self.kept.copy()
         try:
             yield
         except BaseException:
-            self._state, self.head, self.staged = before
+            self._state, self.head, self.staged, self.kept = before
             raise
 
 
@@ -297,10 +310,13 @@ class MemoryLedger:
             msg = "the ledger is locked by another writer; try again"
             raise UnavailableError(msg)
         try:
-            transaction = _Transaction(_copy(self._version.state), self._version.head)
+            latest = self.checkpoints.latest()
+            transaction = _Transaction(_copy(self._version.state), self._version.head, latest)
             yield transaction
             self._leaves.extend(transaction.staged)
             self._version = _Version(transaction.head, transaction._state)
+            for one in transaction.kept:
+                self.checkpoints.keep(one)
         finally:
             self._writing.release()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from hashpact.audit.remote import ServerSource, is_url, tile_source
 from hashpact.audit.source import Source, ledger_source
 from hashpact.errors import ConfigError, InvalidInputError
-from hashpact.home.opening import open_home
+from hashpact.home.opening import open_copy
 from hashpact.home.paths import HomePaths
 from hashpact.keys.passphrase import Passphrases
 from hashpact.log import checkpoint
@@ -52,7 +52,7 @@ def open_source(place: str, profile: Path | None, passphrases: Passphrases) -> I
     """The log at a place, for the length of the block. Raises ConfigError if there is none."""
     directory = Path(place)
     if HomePaths(directory).db.exists():
-        with open_home(directory) as home, ledger_source(home.ledger) as source:
+        with open_copy(directory) as home, ledger_source(home.ledger) as source:
             yield source
     elif is_url(place) or directory.is_dir():
         with tile_source(place) as source:

@@ -17,7 +17,7 @@ from hashpact.http.fetching import HttpFiles
 from hashpact.log import checkpoint
 from hashpact.log.tiles import CHECKPOINT, Tile
 from hashpact.settings import URL
-from hashpact.storage.published import Directory, Mirror
+from hashpact.storage.published import Directory, TileCopy
 from hashpact.wire.client import calls, desk, feeds
 from hashpact.wire.client.calls import Call
 from hashpact.wire.client.connection import Connection
@@ -39,7 +39,7 @@ class TileSource:
     only_standing = False
     only_published = True
 
-    def __init__(self, mirror: Mirror) -> None:
+    def __init__(self, mirror: TileCopy) -> None:
         self._mirror = mirror
         self._size = 0
 
@@ -87,13 +87,13 @@ def tile_source(place: str) -> Iterator[TileSource]:
         if not (Path(place) / CHECKPOINT).exists():
             msg = f"{place} has no file {CHECKPOINT}: it is no directory of tiles"
             raise ConfigError(msg)
-        yield TileSource(Mirror(Directory(Path(place))))
+        yield TileSource(TileCopy(Directory(Path(place))))
         return
     if not URL.fullmatch(place):
         msg = f"a log's URL is like https://log.example/prefix, without user, query and fragment: {place!r}"
         raise ConfigError(msg)
     with closing(HttpFiles(place)) as files:
-        yield TileSource(Mirror(files))
+        yield TileSource(TileCopy(files))
 
 
 class ServerSource:

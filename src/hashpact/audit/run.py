@@ -28,7 +28,7 @@ from hashpact.clock import unix_time
 from hashpact.config import MAX_SIZE
 from hashpact.durable import new_directory, read_bytes, write_private, write_public
 from hashpact.errors import ConfigError, HashpactError, MalformedError
-from hashpact.home.opening import Home, open_home
+from hashpact.home.opening import Home, open_copy
 from hashpact.keys.passphrase import Passphrases
 from hashpact.log import checkpoint
 from hashpact.log.policy import WitnessPolicy
@@ -40,7 +40,7 @@ from hashpact.member.paths import ProfilePaths
 from hashpact.member.profile import Profile
 from hashpact.member.trusting.answers import AnswerStore
 from hashpact.service.follow import check_reflects
-from hashpact.storage.published import Directory, Mirror
+from hashpact.storage.published import Directory, TileCopy
 from hashpact.wire.client.attempts import Pace
 from hashpact.wire.client.connection import Connection
 from hashpact.wire.client.endpoint import Endpoint
@@ -116,13 +116,13 @@ def verify_home(directory: Path, known: AuditSettings, progress: Progress) -> Re
 
     Its server may run meanwhile. The checkpoint published in the home is one that the ledger must reach.
     """
-    with open_home(directory, check_head=False) as home:
+    with open_copy(directory, check_head=False) as home:
         places = [place for place in home.published() if (place / CHECKPOINT).exists()]
-        audited = Mirror(Directory(places[0])).checkpoint() if home.paths.log in places else None
+        audited = TileCopy(Directory(places[0])).checkpoint() if home.paths.log in places else None
         with ledger_source(home.ledger) as source:
             report = _audited(source, known, progress, audited if _is_checkpoint(audited) else None)
         for place in places:
-            copy = TileSource(Mirror(Directory(place)))
+            copy = TileSource(TileCopy(Directory(place)))
             tiles = _audited(copy, AuditSettings(known.evidence, report.genesis), progress, None)
             name = "published" if place == home.paths.log else str(place)
             below = (replace(each, message=f"{name}: {each.message}") for each in tiles.findings)

@@ -33,6 +33,11 @@ class Accountable:
     _queries: dict[int, Sequence[Query]] = field(default_factory=dict, init=False)
     """What was looked for of content whose matches are to be proved, by the id of what was made of it."""
 
+    @property
+    def asked(self) -> bool:
+        """Whether anything was asked for."""
+        return self.attest or self.prove_matches or self.answers is not None
+
     def store(self, client: Client) -> AnswerStore | None:
         """Where attested answers are kept; None if none are asked for."""
         if not self.attest and self.answers is None:

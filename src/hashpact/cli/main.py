@@ -54,6 +54,7 @@ COMMANDS: Final = {
     "fingerprint": ("platform.content:fingerprint", "Fingerprint files; nothing leaves this machine."),
     "submit": ("platform.submit:submit", "Share fingerprints of removed files."),
     "check": ("platform.check:check", "Look for shared entries that files are copies of."),
+    "mirror": ("mirroring.mirror:mirror", "Keep a verified copy of a log, and answer checks from it."),
     "list": ("platform.listing:list_entries", "List entries in the order of the log."),
     "labels": ("platform.labels:labels", "List the labels of the policy in force, each with what it is for."),
     "entry": ("platform.entry:entry", "Show an entry and what members say of it."),

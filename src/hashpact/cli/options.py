@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 import click
 
 from hashpact.cli.output import complain
+from hashpact.config import MAX_SIZE
+from hashpact.durable import read_bytes
 from hashpact.keys.passphrase import Passphrases
 
 if TYPE_CHECKING:
     from hashpact.domain.messages import MemberDetail
     from hashpact.domain.state import Witness
     from hashpact.member.clients import Client
+    from hashpact.mirror.local import Mirror
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -67,15 +70,41 @@ def client_options(command: Command) -> Command:
     def connected(  # the options' values, and whatever else the command has
         *,
         profile: Path,
-        address: str | None,
-        timeout: float,
-        no_proxy: bool,
         **rest: Any,  # noqa: ANN401  # click's
     ) -> Any:  # noqa: ANN401  # click's
-        connect = functools.partial(_connect, profile, address, timeout, proxy=not no_proxy)
-        return command(connect=connect, **rest)
+        return command(connect=_connecting(profile, rest), **rest)
 
     for option in (*_channel_options(), profile_option):
+        connected = option(connected)
+    return cast("Command", connected)
+
+
+def checking_options(command: Command) -> Command:
+    """The options of a command that checks, at a clearinghouse as a member or from a mirror's home.
+
+    It gets ``connect``, and ``mirrored``: whether that opens a mirror, which has the checks of a client and
+    its `entry`, and nothing else.
+    """
+
+    @functools.wraps(command)
+    def connected(  # the options' values, and whatever else the command has
+        *,
+        profile: Path | None,
+        mirror: Path | None,
+        **rest: Any,  # noqa: ANN401  # click's
+    ) -> Any:  # noqa: ANN401  # click's
+        if mirror is None and profile is None:
+            msg = "say --profile DIR for a member of a clearinghouse, or --mirror HOME"
+            raise click.UsageError(msg)
+        connect = _connecting(profile or Path(), rest)
+        if mirror is not None:
+            connect = cast("Connect", functools.partial(_open_mirror, mirror))
+        return command(connect=connect, mirrored=mirror is not None, **rest)
+
+    mirror_option = click.option(
+        "--mirror", metavar="HOME", type=_directory, help="Answer from this mirror's copy, without a server."
+    )
+    for option in (*_channel_options(), _profile_option(required=False), mirror_option):
         connected = option(connected)
     return cast("Command", connected)
 
@@ -88,17 +117,14 @@ def side_options(command: Command) -> Command:
         *,
         home: Path | None,
         profile: Path | None,
-        address: str | None,
-        timeout: float,
-        no_proxy: bool,
         **rest: Any,  # noqa: ANN401  # click's
     ) -> Any:  # noqa: ANN401  # click's
         if home is None and profile is None:
             msg = "say --profile DIR for a member, or --home HOME for an administrator"
             raise click.UsageError(msg)
+        connect = _connecting(profile or Path(), rest)
         side = Access(home, None)
         if home is None and profile is not None:
-            connect = functools.partial(_connect, profile, address, timeout, proxy=not no_proxy)
             side = Access(None, connect, _member(profile))
         return command(side=side, **rest)
 
@@ -148,6 +174,7 @@ def _profile_option(*, required: bool) -> Callable[[Any], Any]:
 
 
 profile_option: Final = _profile_option(required=True)
+optional_profile: Final = _profile_option(required=False)
 
 
 def _channel_options() -> tuple[Callable[[Any], Any], ...]:
@@ -158,7 +185,15 @@ def _channel_options() -> tuple[Callable[[Any], Any], ...]:
             metavar="HOST:PORT",
             envvar="HASHPACT_ADDRESS",
             show_envvar=True,
-            help="Where the server is, instead of what the profile says.",
+            help="Where the server is, instead of what the profile says; unix:PATH is a mirror's socket.",
+        ),
+        click.option(
+            "--ca",
+            metavar="FILE",
+            type=Path,
+            envvar="HASHPACT_CA",
+            show_envvar=True,
+            help="By what certificate the server is known, as pki/ca.crt of a mirror. [the profile's]",
         ),
         click.option(
             "--no-proxy", is_flag=True, help="Go to the server directly, whatever proxy https_proxy names."
@@ -166,16 +201,29 @@ def _channel_options() -> tuple[Callable[[Any], Any], ...]:
     )
 
 
-def _connect(profile: Path, address: str | None, timeout: float, *, proxy: bool) -> Client:
+def _connecting(profile: Path, options: dict[str, Any]) -> Connect:
+    """What connects as the channel's options say, which are taken out of a command's."""
+    address, ca, timeout = (options.pop(name) for name in ("address", "ca", "timeout"))
+    return functools.partial(_connect, profile, address, ca, timeout, proxy=not options.pop("no_proxy"))
+
+
+def _connect(profile: Path, address: str | None, ca: Path | None, timeout: float, *, proxy: bool) -> Client:
     from hashpact.member.clients import Client  # noqa: PLC0415  # only commands that connect wait for gRPC to load
     from hashpact.member.profile import Profile  # noqa: PLC0415  # only commands that connect wait for gRPC to load
 
     loaded = Profile.load(profile, passphrases())
     for ending in loaded.endings(int(time.time())):
         complain(f"{ending.level}: {ending.text}; run: {ending.remedy}")
-    reached = loaded if address is None else loaded.at(address)
+    authority = None if ca is None else read_bytes(ca, MAX_SIZE)
+    reached = loaded.at(loaded.endpoint.address if address is None else address, authority)
     # Somebody waits: a refused connection is reported at once.
     return Client(reached, timeout=timeout, channels=1, proxy=proxy, retry_refused=False)
+
+
+def _open_mirror(home: Path) -> Mirror:
+    from hashpact.mirror.local import Mirror  # noqa: PLC0415  # late, as above
+
+    return Mirror(home, passphrases=passphrases())
 
 
 def _member(profile: Path) -> str:

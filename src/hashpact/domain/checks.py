@@ -238,13 +238,26 @@ class NearEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Lag:
+    """How old a mirror's copy of the log is.
+
+    ``statements`` are those of the log that the mirror has heard of and that an answer does not reflect;
+    ``seconds`` are counted since the mirror last knew that it had all of them.
+    """
+
+    statements: int
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The matches of a check, and the tree size that they reflect.
 
     ``truncated``: the check came near more items than it may consider, so that there may be further matches.
     ``texts`` is the SHA-256 of the document that explains the labels (`Client.document`), if there are
     matches and the policy has one. ``attestation``, if it was asked for, is what the clearinghouse has signed
-    of it, verified. ``checked`` is False only of an `Unchecked`.
+    of it, verified. ``lag`` is how old the copy of the log is, if a mirror has answered. ``checked`` is False
+    only of an `Unchecked`.
     """
 
     checked: ClassVar[bool] = True
@@ -253,6 +266,7 @@ class Answer:
     truncated: bool = False
     texts: bytes | None = field(default=None, compare=False)
     attestation: AttestedAnswer | None = field(default=None, compare=False, repr=False)
+    lag: Lag | None = field(default=None, compare=False)
 
     @property
     def entries(self) -> tuple[NearEntry, ...]:
@@ -273,6 +287,8 @@ class Answer:
         pictures of one layout have many in common, and only the pixels tell them apart. An answer that is
         truncated, or has as many matches as the ``limit``, does not show by which types an entry is not near.
         """
+        if not self.matches:
+            return self
         asked = {query.fingerprint.type.name for query in queries}
         complete = not self.truncated and len(self.matches) < limit
         kinds: dict[int, set[str]] = {}
@@ -328,6 +344,11 @@ class Unchecked(Answer):
 
     @property
     def attestation(self) -> AttestedAnswer | None:
+        """Raises the error."""
+        return self._none()
+
+    @property
+    def lag(self) -> Lag | None:
         """Raises the error."""
         return self._none()
 

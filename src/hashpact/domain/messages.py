@@ -17,6 +17,8 @@ MAX_ROOTS: Final = 100
 DEFAULT_PAGE: Final = 100
 MAX_PAGE: Final = 1000
 """Members of one page."""
+MAX_FOLLOWED: Final = 256
+"""Leaves of one message of a stream that follows the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,33 @@ class LeavesRequest:
     start: int = 0
     stop: int = 0
     with_private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FollowRequest:
+    """The leaves from index ``start`` on, as they are signed, until the stream ends."""
+
+    start: int = 0
+    with_private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """One message of a stream that follows the log: a signed checkpoint, or leaves, or only a sign of life.
+
+    ``start`` is the index of the first of the ``leaves``, or of the next one. ``proof`` is the RFC 6962
+    consistency proof from the tree that ends with them to that of the checkpoint which was sent last.
+    """
+
+    start: int
+    checkpoint: bytes | None = None
+    leaves: tuple[LeafDetail, ...] = ()
+    proof: tuple[bytes, ...] = ()
+
+    @property
+    def stop(self) -> int:
+        """The index after the last leaf."""
+        return self.start + len(self.leaves)
 
 
 @dataclass(frozen=True, slots=True)

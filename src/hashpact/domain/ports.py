@@ -1,7 +1,6 @@
 """What the services need from the outside, and what each adapter promises.
 
-A port is small and its docstring is its contract. ``tests/contract`` runs one suite over every
-implementation.
+A port is small, and its docstring is its contract; ``tests/contract`` tests every implementation by it.
 """
 
 from __future__ import annotations
@@ -110,8 +109,7 @@ class Catalog(Protocol):
 
         ``found`` are each query's type and hits, of all queries of a check. Nearest is by the share of the
         type's ceiling that a hit is away, then by entry and type. Returns also, for each query, how many
-        such entries it has found; beyond the limit it may be any number above. ``wanted`` is whether the
-        caller still waits; raises CancelledError if not.
+        such entries it has found, or any number above the limit. Raises CancelledError unless ``wanted``.
         """
         ...
 
@@ -161,11 +159,13 @@ class Transaction(View, Protocol):
     ) -> None:
         """Stage one leaf, an entry's private parts, the state rows it puts, and what is enclosed.
 
-        A document that is kept already is kept once.
-
-        ``leaf.index`` must be the head's size, including staged leaves. Raises CorruptError if it is not,
+        A document is kept once. Raises CorruptError if ``leaf.index`` is not the size with staged leaves,
         RequestReusedError if the member used the request before; then nothing of the leaf is staged.
         """
+        ...
+
+    def keep(self, checkpoint: KeptCheckpoint) -> None:
+        """Stage a checkpoint, as `Checkpoints.keep`, of what the log has with the staged leaves."""
         ...
 
     def savepoint(self) -> AbstractContextManager[None]:
@@ -237,7 +237,7 @@ class Tree(Protocol):
     def extent(self) -> int:
         """One more than the highest index at which a leaf or private parts are stored, whatever the head is.
 
-        If this is more than a head that is read afterwards, leaves are stored that were never appended.
+        If it is more than a head that is read afterwards, leaves are stored that were never appended.
         """
         ...
 
@@ -252,8 +252,8 @@ class Checkpoints(Protocol):
     def keep(self, checkpoint: KeptCheckpoint) -> None:
         """Keep one more.
 
-        Raises ConflictError if one of this size or a larger one is kept already, as when another process was
-        quicker, and CorruptError if the size is more than the ledger's; then nothing is kept.
+        Raises, and keeps nothing: ConflictError if one of at least this size is kept already, as when another
+        process was quicker, CorruptError if the size is more than the ledger's.
         """
         ...
 

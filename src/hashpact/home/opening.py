@@ -24,7 +24,7 @@ from hashpact.errors import ConfigError
 from hashpact.governance.waiting import WaitingFiles
 from hashpact.home.clock import CheckedClock, cosigned_times
 from hashpact.home.lease import Lease, this_machine
-from hashpact.home.paths import HomePaths
+from hashpact.home.paths import HomePaths, MirrorPaths
 from hashpact.home.reserve import Reserve
 from hashpact.keys import pkcs8
 from hashpact.keys.certificates import Credential
@@ -197,9 +197,32 @@ def open_home(
         yield home
 
 
+@contextlib.contextmanager
+def open_copy(directory: Path, *, check_head: bool = True) -> Iterator[Home]:
+    """Open the home of a clearinghouse or of a mirror, to read its log. Raises as `open_home`."""
+    paths = MirrorPaths(directory)
+    if not paths.config.exists():
+        with open_home(directory, check_head=check_head) as home:
+            yield home
+        return
+    with contextlib.closing(open_ledger(paths.db, check_head=check_head)) as ledger:
+        with ledger.snapshot() as view:
+            charter = view.charter()
+        if charter is None:
+            msg = f"{directory} is a mirror that has copied nothing yet; start it with: hashpact mirror"
+            raise ConfigError(msg)
+        yield Home(paths, HomeConfig(charter.origin), ledger, Passphrases())
+
+
 def read_config(directory: Path, environ: Mapping[str, str]) -> HomeConfig:
     """The configuration of a home. Raises ConfigError."""
     path = HomePaths(directory).config
+    if MirrorPaths(directory).config.exists():
+        msg = (
+            f"{directory} is the home of a mirror, not of a clearinghouse; mirror.toml says where that is, "
+            "and the log is changed there"
+        )
+        raise ConfigError(msg)
     if not path.exists():
         msg = f"{directory} is not a home (it has no hashpact.toml); make one with: hashpact init {directory}"
         raise ConfigError(msg)

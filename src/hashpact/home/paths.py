@@ -102,3 +102,38 @@ class HomePaths:
     def admin_key(self, name: str) -> Path:
         """The private key of the administrator ``name``. Raises ConfigError unless it is a plain name."""
         return self.pki / f"admin-{plain_name(name)}.key"
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorPaths(HomePaths):
+    """The files of a mirror: those of a home, whose ledger is a copy, and what belongs to the copying."""
+
+    @property
+    def config(self) -> Path:
+        """The configuration, in TOML."""
+        return self.home / "mirror.toml"
+
+    @property
+    def copied(self) -> Path:
+        """How far the copy reaches, and when its source was last heard, in one line."""
+        return self.home / "copied"
+
+    @property
+    def copying(self) -> Path:
+        """The lock of the process that copies."""
+        return self.home / "copying.lock"
+
+    @property
+    def answering(self) -> Path:
+        """The lock of the process that answers at the socket."""
+        return self.home / "answering.lock"
+
+    @property
+    def socket(self) -> Path:
+        """The Unix socket at which the mirror answers, unless it is told another."""
+        return self.home / "socket"
+
+    @property
+    def evidence(self) -> Path:
+        """The directory of what shows that the log has contradicted itself."""
+        return self.home / "evidence"

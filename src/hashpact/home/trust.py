@@ -22,11 +22,15 @@ _EXPIRES_SOON: Final = 30
 
 
 class ServerTrust:
-    """The server's certificate, and the authorities that it trusts, as the home's files have them now."""
+    """The server's certificate, and the authorities that it trusts, as the home's files have them now.
 
-    def __init__(self, home: Home, log: FilteringBoundLogger) -> None:
+    ``clients`` is the file of those that its clients' certificates are of: at a mirror they are the log's.
+    """
+
+    def __init__(self, home: Home, log: FilteringBoundLogger, clients: Path | None = None) -> None:
         self._home = home
         self._log = log
+        self._clients = home.paths.ca_cert if clients is None else clients
         self._seen = self._marks()
         self.tls = self._read()
         self._failed: object = None
@@ -59,7 +63,7 @@ class ServerTrust:
 
     def _files(self) -> tuple[Path, ...]:
         paths = self._home.paths
-        return paths.server_key, paths.server_cert, paths.ca_cert
+        return paths.server_key, paths.server_cert, self._clients
 
     def _marks(self) -> object:
         """A value that changes whenever one of the files is replaced."""

@@ -205,6 +205,17 @@ def check_server(credential: Credential, trusted: bytes) -> None:
         raise ConfigError(msg)
 
 
+def hosts(certificate: bytes) -> set[str]:
+    """The host names and IP addresses that a server's certificate in PEM names. Raises ConfigError."""
+    try:
+        found = x509.load_pem_x509_certificate(certificate)
+        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (ValueError, x509.ExtensionNotFound) as error:
+        msg = "not a server's certificate in PEM"
+        raise ConfigError(msg) from error
+    return {*names.get_values_for_type(x509.DNSName), *map(str, names.get_values_for_type(x509.IPAddress))}
+
+
 def expires(certificate: bytes) -> int:
     """When a certificate in PEM ends, in Unix seconds. Raises ConfigError if it is none."""
     try:

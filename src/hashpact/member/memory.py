@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import os
 import threading
 import warnings
-from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from hashpact.domain.pinned import check_extends
 from hashpact.domain.ports import Clock
 from hashpact.durable import read_bytes, write_public
 from hashpact.errors import (
     ConfigError,
-    CorruptError,
     ForkError,
-    HashpactError,
-    InvalidInputError,
     MalformedError,
-    NotFoundError,
 )
-from hashpact.log import checkpoint, proofs
+from hashpact.log import checkpoint
 from hashpact.log.checkpoint import SignedCheckpoint
 from hashpact.member.checking.steps import Local, Steps
 from hashpact.member.paths import ProfilePaths
 from hashpact.member.profile import ProfileWarning
 from hashpact.member.trusting import bundle
-from hashpact.member.trusting.contradiction import Contradiction
-from hashpact.wire.client import calls, forks
+from hashpact.member.trusting.contradiction import Contradiction, contradicting
+from hashpact.wire.client import forks
 
 PERIOD: Final = 3600
 """Seconds after which a larger tree is proved to extend the remembered one, or at twice the size."""
@@ -71,25 +63,14 @@ class LogMemory:
 
     def extends(self, smaller: SignedCheckpoint, larger: SignedCheckpoint) -> Steps[None]:
         """The steps of proving that one tree begins with another. Raises ForkError with what shows it."""
-        old, new = smaller.checkpoint, larger.checkpoint
-        if old.size == new.size:
-            if old.root != new.root:
-                what = f"the log has signed two trees of {old.size} leaves"
-                raise (yield Local(partial(self.accuse, Contradiction(smaller, larger), what)))
+        shown: Contradiction | None = yield from contradicting(smaller, larger)
+        if shown is None:
             return
-        shown = Contradiction(smaller, larger)
-        proof: tuple[bytes, ...] = ()
-        try:
-            proof = yield calls.consistency(old.size, new.size)
-            check_extends(old, new, proof)
-        except (CorruptError, InvalidInputError, NotFoundError):
-            with contextlib.suppress(HashpactError):
-                leaf_hash, path = yield calls.inclusion(0, old.size)
-                root = proofs.inclusion_root(leaf_hash, 0, old.size, path)
-                proofs.verify_consistency(old.size, root, new.size, new.root, proof)
-                shown = replace(shown, root=root, proof=proof)
-            what = f"the log does not show that its tree of {new.size} leaves begins with that of {old.size}"
-            raise (yield Local(partial(self.accuse, shown, what))) from None
+        old, new = _size(smaller), _size(larger)
+        what = f"the log does not show that its tree of {new} leaves begins with that of {old}"
+        if old == new:
+            what = f"the log has signed two trees of {old} leaves"
+        raise (yield Local(partial(self.accuse, shown, what)))
 
     def known(self) -> SignedCheckpoint | None:
         """The remembered checkpoint; None before the first. Raises ConfigError if its file is none."""
@@ -154,11 +135,7 @@ class LogMemory:
             return ForkError(what)
         try:
             roots = bundle.parse(read_bytes(paths.roots, bundle.MAX_SIZE)) if paths.roots.exists() else ()
-            data = bundle.encode([*roots, *evidence.parts()])
-            sizes = f"{_size(evidence.smaller)}-{_size(evidence.larger)}"
-            path = paths.evidence / f"fork-{sizes}-{hashlib.sha256(data).hexdigest()[:8]}.bundle"
-            paths.evidence.mkdir(mode=0o700, exist_ok=True)
-            write_public(path, data, replace=True)
+            path = evidence.keep(paths.evidence, roots)
         except (ConfigError, OSError) as error:
             warnings.warn(f"the evidence is not kept: {error}", ProfileWarning, stacklevel=3)
             return ForkError(what)

@@ -24,7 +24,6 @@ from hashpact.log.policy import WitnessPolicy
 from hashpact.member.paths import ProfilePaths
 from hashpact.member.pending import Outbox, subject_of, subject_of_content
 from hashpact.member.trusting import kept
-from hashpact.settings import split_address
 from hashpact.wire.client.endpoint import Endpoint
 
 CERTIFICATE: Final = b"-----BEGIN CERTIFICATE-----"
@@ -86,7 +85,7 @@ class Profile:
             member=config.member,
             key=named,
             signer=signer,
-            endpoint=Endpoint(*split_address("address", config.address), tls),
+            endpoint=Endpoint.at(config.address, tls),
             log=kept.history(paths, config).now,
             genesis=config.genesis,
             directory=paths.directory,
@@ -160,10 +159,13 @@ class Profile:
                 write_public(paths.roots, roots, replace=True)
                 write_public(paths.config, replace(config, log_key=log.keys).to_toml().encode(), replace=True)
 
-    def at(self, address: str) -> Self:
-        """The same profile with another HOST:PORT of the clearinghouse. Raises ConfigError."""
-        host, port = split_address("address", address)
-        return replace(self, endpoint=replace(self.endpoint, host=host, port=port))
+    def at(self, address: str, authority: bytes | None = None) -> Self:
+        """The same profile with another HOST:PORT, of the clearinghouse or of a mirror, or unix:PATH of one.
+
+        ``authority`` is the certificate, in PEM, by which a mirror's is checked. Raises ConfigError.
+        """
+        tls = self.endpoint.tls if authority is None else replace(self.endpoint.tls, authority=authority)
+        return replace(self, endpoint=replace(Endpoint.at(address, tls), proxy=self.endpoint.proxy))
 
     def endings(self, now: int) -> list[Ending]:
         """The expiry warnings due for the statement key and the channel's certificate."""

@@ -30,11 +30,13 @@ _WORK: Final = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 ALARMS: Final = (
     ("error", "a process ended and is replaced"),
     ("error", "append failed"),
+    ("error", "cannot copy"),
     ("error", "cannot load the certificates; the old ones are still in use"),
     ("error", "http request failed"),
     ("error", "rpc crashed"),
     ("error", "rpc failed"),
     ("error", "the disk is full"),
+    ("error", "the source is not believed"),
     ("warning", "cannot follow the log"),
     ("warning", "cannot save the index"),
     ("warning", "cannot seal the log"),
@@ -112,6 +114,12 @@ class Metrics:
         self.unpublished = gauge("unpublished_leaves", "leaves that the published checkpoint does not cover")
         self.database = gauge("database_bytes", "size of the ledger's files", "file")
         self.free = gauge("disk_free_bytes", "space that is left on the disk of the home", mode="livemin")
+        self.mirror_statements = gauge(
+            "mirror_lag_statements", "statements of the log that a mirror has heard of and not copied yet"
+        )
+        self.mirror_seconds = gauge(
+            "mirror_lag_seconds", "how long ago a mirror's copy was last level with the log"
+        )
         self.certificate = gauge(
             "certificate_expiry_time_seconds", "when a certificate of the home expires, in Unix time",
             "certificate", mode="livemin",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from structlog.typing import FilteringBoundLogger
 
 from hashpact.config import HomeConfig
+from hashpact.domain.checks import Lag
 from hashpact.domain.ports import Ledger
 from hashpact.events import CallLog, event_log
 from hashpact.home.opening import Home
@@ -104,12 +105,13 @@ class Observation:
         index: SizedIndex,
         loads: Loads | None,
         unsaved: Callable[[], int] | None,
+        age: Callable[[], Lag | None] | None = None,
     ) -> None:
         """Read the gauges from these parts from now on (`Sources`), if there are any."""
         if self._sampler is not None:
             from hashpact.observing.sampling import Sources  # noqa: PLC0415  # as above
 
-            self._sampler.sources = Sources(home, trust, follower, index, loads, unsaved)
+            self._sampler.sources = Sources(home, trust, follower, index, loads, unsaved, age)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

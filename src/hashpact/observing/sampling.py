@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, Protocol, TypeAlias
 
 from hashpact.clock import unix_time
+from hashpact.domain.checks import Lag
 from hashpact.home.opening import Home
 from hashpact.home.trust import ServerTrust
 from hashpact.keys import certificates
@@ -42,7 +43,8 @@ class Sources:
     """The parts of a process that its gauges are read from.
 
     ``loads`` returns of each pool its calls under way and those that wait (None: it answers nobody);
-    ``unsaved`` what a start after a crash would replay (None: it does not save the index).
+    ``unsaved`` what a start after a crash would replay (None: it does not save the index). ``age`` is
+    how old a mirror's copy is (None: it is the log itself).
     """
 
     home: Home
@@ -51,6 +53,7 @@ class Sources:
     index: SizedIndex
     loads: Loads | None
     unsaved: Callable[[], int] | None
+    age: Callable[[], Lag | None] | None = None
 
 
 @dataclass(slots=True)
@@ -110,6 +113,10 @@ class Sampler:
             self.metrics.published.set(published.stat().st_mtime)
             self.metrics.unpublished.set(max(size - _size_of(published), 0))
         self.metrics.read_only.set(sources.home.full)
+        lag = None if sources.age is None else sources.age()
+        if lag is not None:
+            self.metrics.mirror_statements.set(lag.statements)
+            self.metrics.mirror_seconds.set(lag.seconds)
 
     def _index(self, sources: Sources) -> None:
         for kind, (items, segments, size) in sources.index.sizes().items():

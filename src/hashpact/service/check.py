@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
-from hashpact.domain.checks import MAX_LIMIT, MAX_QUERIES, Answer, Check, Filter, Hits, Match, Query
+from hashpact.domain.checks import MAX_LIMIT, MAX_QUERIES, Answer, Check, Filter, Hits, Lag, Match, Query
 from hashpact.domain.fingerprints import FingerprintType
 from hashpact.domain.kinds import unknown_label
 from hashpact.domain.matching.batches import Batch, BatchAnswer
@@ -35,13 +35,22 @@ _SHORT: Final = 8
 """Codes of one check that are looked for without waiting for a turn, if they are no sets."""
 
 
+def no_lag(_position: int) -> None:
+    """The lag of an answer at the clearinghouse itself: there is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Checker:
-    """Answers checks from an index, and from the follower's catalog for entries and opinions."""
+    """Answers checks from an index, and from the follower's catalog for entries and opinions.
+
+    ``lag`` is asked of each answer, by the position that it reflects: how old the copy of the log is that it
+    is answered from. It raises LaggingError if that is too old to be answered from.
+    """
 
     ledger: Ledger
     index: Index
     follower: Follower
+    lag: Callable[[int], Lag | None] = field(default=no_lag, kw_only=True)
 
     def check(
         self,
@@ -55,17 +64,19 @@ class Checker:
         ``wanted`` is whether the caller still waits; it is asked before every few queries and while entries
         are read. What takes long is done within ``turn``, which may wait until others have had theirs, and
         ``waits`` is called before what may wait for the disk or for another thread. Raises CancelledError if
-        nobody waits, UnavailableError if the index has not reached ``min_position``, and
-        UnknownLabelError if the filter names a label that the policy does not have.
+        nobody waits, UnavailableError if the index has not reached ``min_position``, LaggingError if the copy
+        of the log is too old, and UnknownLabelError if the filter names a label that the policy does not
+        have.
         """
         if check.min_position > self.follower.position or check.filter.labels:
             waits()
         position = self.follower.reach(check.min_position)
+        lag = self.lag(position)
         self._check_labels(check.filter)
         if _takes_long(check):
             with turn():
-                return self._answer(check, position, wanted, nullcontext, waits)
-        return self._answer(check, position, wanted, turn, waits)
+                return self._answer(check, position, lag, wanted, nullcontext, waits)
+        return self._answer(check, position, lag, wanted, turn, waits)
 
     def check_batch(
         self,
@@ -80,6 +91,7 @@ class Checker:
         and is ``truncated`` if there are more.
         """
         position = self.follower.reach(batch.min_position)
+        lag = self.lag(position)
         self._check_labels(batch.filter)
         bounds = _Bounds(min(BUDGET // len(batch), _MOST_EACH), min(batch.limit, _MOST_MATCHES // len(batch)))
         matches: list[Match] = []
@@ -97,7 +109,7 @@ class Checker:
                         if more:
                             truncated.append(first + number)
         texts = self.follower.texts if matches else None
-        return BatchAnswer(tuple(matches), position, tuple(truncated), texts)
+        return BatchAnswer(tuple(matches), position, tuple(truncated), texts, lag)
 
     def _near(
         self, kind: FingerprintType, hits: Hits, batch: Batch, bounds: _Bounds, wanted: Callable[[], bool]
@@ -107,10 +119,11 @@ class Checker:
         unseen = hits.truncated or (len(hits) == bounds.items and kept < bounds.matches)
         return near, unseen or bounds.matches < min(kept, batch.limit)
 
-    def _answer(
+    def _answer(  # noqa: PLR0913, PLR0917  # what is known of the answer, and how it is to be found
         self,
         check: Check,
         position: int,
+        lag: Lag | None,
         wanted: Callable[[], bool],
         turn: Callable[[], AbstractContextManager[object]],
         waits: Callable[[], None],
@@ -120,7 +133,7 @@ class Checker:
         numbers = range(len(check.queries))
         found = self._search(check, numbers, share if wide else check.limit, wanted)
         if not any(hits.items for _, hits in found):
-            return Answer((), position, any(hits.truncated for _, hits in found))
+            return Answer((), position, any(hits.truncated for _, hits in found), lag=lag)
         nearest = self.follower.catalog.nearest_at_once(found, check.filter, check.limit)
         if nearest is None:
             waits()
@@ -142,7 +155,8 @@ class Checker:
         truncated = any(hits.truncated for _, hits in found) or any(
             len(hits) == share and count < check.limit for (_, hits), count in zip(found, kept, strict=True)
         )
-        return Answer(tuple(matches), position, truncated, self.follower.texts if matches else None)
+        texts = self.follower.texts if matches else None
+        return Answer(tuple(matches), position, truncated, texts, lag=lag)
 
     def _search(
         self, check: Check, numbers: Sequence[int], limit: int, wanted: Callable[[], bool]

@@ -125,10 +125,10 @@ class Follower:
         with self._lock:
             return self._catch_up(most)
 
-    def take(self, added: Sequence[tuple[Leaf, AnyBody, Sequence[Fingerprint]]]) -> None:
+    def take(self, added: Sequence[tuple[Leaf, AnyBody | None, Sequence[Fingerprint]]]) -> None:
         """Apply leaves that this process has just committed, as `catch_up` would, without reading them again.
 
-        They follow each other; those before them are caught up with first.
+        They follow each other; those before them are caught up with first. One without a body has no effect.
         """
         if not added:
             return
@@ -142,7 +142,8 @@ class Follower:
                         self._add(leaf.index, fingerprints)
                     self._added = leaf.index + 1
                     self._work += _LEAF_WORK + len(fingerprints)
-                    self._apply(leaf.index, body)
+                    if body is not None:
+                        self._apply(leaf.index, body)
                     self._changes += not isinstance(body, _OF_ENTRIES)
                     self._position = self._added
 

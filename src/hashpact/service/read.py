@@ -45,16 +45,17 @@ class PrivateParts:
             return detail
         if caller.roles.isdisjoint(READERS):
             return replace(detail, private=(), withheld=True)
-        self._take(caller, len(detail.private))
+        self.take(caller, len(detail.private))
         return detail
 
     def counted(self, caller: Member, leaves: Iterable[LeafDetail]) -> Iterator[LeafDetail]:
         """Leaves with their private parts, each of which counts. Raises OverloadedError as `permitted`."""
         for leaf in leaves:
-            self._take(caller, len(leaf.private))
+            self.take(caller, len(leaf.private))
             yield leaf
 
-    def _take(self, caller: Member, count: int) -> None:
+    def take(self, caller: Member, count: int) -> None:
+        """Count private parts that a member is given. Raises OverloadedError as `permitted`."""
         if not count:
             return
         with self.ledger.snapshot() as view:

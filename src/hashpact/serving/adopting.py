@@ -34,15 +34,27 @@ def open_index(
         files.discard()
         return NativeIndex(), None
     try:
-        opened = NativeIndex.open(files)
-        if opened is not None:
-            index, saved = opened
-            check_reflects(ledger, saved.position, saved.root)
-            log.info("opened the index", position=saved.position, items=len(index))
-            return index, saved
+        opened = saved_index(ledger, files)
     except (CorruptError, OSError) as error:
         log.warning("the index is made again from the log", reason=str(error))
-    return NativeIndex(), None
+        opened = None
+    if opened is None:
+        return NativeIndex(), None
+    index, saved = opened
+    log.info("opened the index", position=saved.position, items=len(index))
+    return opened
+
+
+def saved_index(ledger: Log, files: IndexFiles) -> tuple[NativeIndex, IndexManifest] | None:
+    """The index that was saved last over a ledger, and its manifest; None if none was saved.
+
+    Raises CorruptError if the files are not what was saved, or over another log, and OSError.
+    """
+    opened = NativeIndex.open(files)
+    if opened is not None:
+        _, saved = opened
+        check_reflects(ledger, saved.position, saved.root)
+    return opened
 
 
 class Adopter:
@@ -73,11 +85,10 @@ class Adopter:
         """
         if self._files.manifest() == self._held:
             return None
-        opened = NativeIndex.open(self._files)
+        opened = saved_index(self._ledger, self._files)
         if opened is None:
             return None
         fresh, saved = opened
-        check_reflects(self._ledger, saved.position, saved.root)
         ahead = Follower(self._ledger, fresh, EntryCatalog(self._ledger), saved.position)
         while wanted() and ahead.position < self._follower.position:
             ahead.catch_up(min(_STEP, self._follower.position - ahead.position))

@@ -46,6 +46,7 @@ from hashpact.service.read import PrivateParts, Reader
 from hashpact.service.renew import Renewer
 from hashpact.service.sign import SigningGuard
 from hashpact.serving.duty import ALONE, Duty
+from hashpact.serving.indexing import IndexKeeping
 from hashpact.serving.outward import open_log, quorum_of
 from hashpact.serving.upkeep import Keeping, Sealing, Stop, Upkeep
 from hashpact.settings import EVERYWHERE, join_address, split_address
@@ -225,7 +226,9 @@ async def _put_together(
         # The saver counts from where the follower stands now: what is replayed next is to be saved.
         saver = IndexSaver(follower, home.ledger, index.freeze, segments.save)
         compactor = Compactor(follower, index.compaction, time.monotonic)
-        keeping = Keeping(segments, saver, compactor, Sealing(signing, home.publishers(), stop), stop.log)
+        keeping = Keeping(
+            IndexKeeping(segments, saver, compactor, stop.log), Sealing(signing, home.publishers(), stop)
+        )
     adopter = None if duty.keeps else Adopter(home.ledger, files, index, follower, saved)
     upkeep = Upkeep(home, follower, trust, stop, keeping, adopter, uses, observation.flush)
     return _Parts(stop, index, follower, clock, quorum, signing, trust, uses, upkeep, observation)

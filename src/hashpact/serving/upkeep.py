@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -18,39 +17,27 @@ from hashpact.clock import unix_time
 from hashpact.domain.conduct.cases import NoticeCase
 from hashpact.domain.conduct.clocks import Standing
 from hashpact.domain.conduct.watching import DueWatch
-from hashpact.domain.ports import Ledger, Log
+from hashpact.domain.ports import Ledger
 from hashpact.errors import CommitFailedError, ConfigError, HashpactError, UnavailableError
 from hashpact.home.lease import REFRESH, Lease
 from hashpact.home.opening import Home
 from hashpact.home.reserve import Reserve
 from hashpact.home.trust import ServerTrust
 from hashpact.keys.uses import LastUses
-from hashpact.service.follow import Compactor, Follower, IndexSaver
+from hashpact.service.follow import Follower
 from hashpact.service.publishing.publish import Publisher
 from hashpact.service.sign import SigningGuard
+from hashpact.serving.indexing import IndexKeeping, adopt, follow
 
 if TYPE_CHECKING:
-    from hashpact.lookup.directory import Frozen, IndexDirectory
     from hashpact.serving.adopting import Adopter
 
-_POLL: Final = 0.05
-"""Seconds between two looks at the ledger's head, for leaves that other processes append."""
-_PAUSE: Final = 1.0
-"""Seconds to wait after the log could not be followed."""
 _SEAL: Final = 1.0
 """Seconds between two times that the log is published; each append is signed before it is answered."""
 _FRESH: Final = 3600.0
 """Seconds after which the witnesses cosign the newest checkpoint again; readers want it within a day."""
 _ALARM: Final = 10.0
 """Seconds until sealing is tried again when it cannot be, with a line of log each time."""
-_LOOK: Final = 2.0
-"""Seconds between two looks at how far the index has moved since it was saved."""
-_FAR: Final = 200_000
-"""So many items must be replayed at most, and some, when a server starts after a crash: 2.5 seconds' work."""
-_CALM: Final = 10.0
-"""Seconds between two looks at whether the index is to be merged into one segment."""
-_STEP: Final = 0.01
-"""Seconds between two looks at whether that is done."""
 _NOTE: Final = 60.0
 """Seconds between two times that the last uses of certificates are written down."""
 _DAY: Final = 24 * 3600
@@ -156,105 +143,16 @@ async def _hold(lease: Lease, stop: Stop) -> None:
             stop.end(error)
 
 
-async def _follow(ledger: Log, follower: Follower, log: FilteringBoundLogger) -> None:
-    """Apply what other processes append to the same ledger, and settle what revocations have changed."""
-    pause: float = _POLL
-    while True:
-        await asyncio.sleep(pause)
-        pause = _POLL
-        try:
-            if ledger.head().size != follower.position:
-                position = await asyncio.to_thread(follower.catch_up)
-                log.debug("followed the log", position=position)
-            if follower.unsettled:
-                await asyncio.to_thread(follower.settle)
-                pause = 0
-        except HashpactError as error:
-            log.warning("cannot follow the log", reason=error.code, message=error.message)
-            pause = _PAUSE
-
-
-async def _merged(steps: Iterator[None], log: FilteringBoundLogger) -> bool:
-    """Wait until the steps of a merge are done; False if there were none."""
-    some, start = False, time.monotonic()
-    for _ in steps:
-        some = True
-        await asyncio.sleep(_STEP)
-    if some:
-        log.info("merged the index", seconds=round(time.monotonic() - start, 3))
-    return some
-
-
 @dataclass(slots=True)
 class Keeping:
-    """What one process of a home does for all: it seals the log, and merges and saves the index.
+    """What one process of a home does for all: it seals the log, and merges and saves the index."""
 
-    The index is saved by the process that has claimed that right; another one tries again and again.
-    """
-
-    segments: IndexDirectory
-    saver: IndexSaver[Mapping[str, Frozen]]
-    compactor: Compactor
+    index: IndexKeeping
     sealing: Sealing
-    log: FilteringBoundLogger
 
     def tasks(self) -> list[Coroutine[None, None, None]]:
         """What runs until it is cancelled."""
-        return [self.sealing.run(), self.sealing.refresh(), self._save_often(), self._compact()]
-
-    async def finish(self) -> None:
-        """Merge, if that is quick, and save once more."""
-        if self.segments.claim():
-            merged = await _merged(self.compactor.at_stop(), self.log)
-            await self._save(again=merged)
-        self.segments.close()
-
-    async def _save_often(self) -> None:
-        """Save the index whenever it has moved far enough."""
-        while True:
-            await asyncio.sleep(_LOOK)
-            await self.save_if_far()
-
-    async def save_if_far(self) -> None:
-        """Save the index if it has moved far enough, and this process may."""
-        if self.saver.behind >= _FAR and self.segments.claim():
-            await self._save()
-
-    async def _compact(self) -> None:
-        """Merge the index's segments into one now and then, and save it at once, so that a stop need not."""
-        while True:
-            await asyncio.sleep(_CALM)
-            if self.segments.claim() and await _merged(self.compactor.when_calm(), self.log):
-                await self._save(again=True)
-
-    async def _save(self, *, again: bool = False) -> None:
-        """Save the index; a failure is logged."""
-        start = time.monotonic()
-        try:
-            position = await asyncio.to_thread(self.saver.save, again=again)
-        except (HashpactError, OSError) as error:
-            # The log has everything: the next start takes longer, that is all.
-            self.log.warning("cannot save the index", reason=str(error))
-        else:
-            self.log.info("saved the index", position=position, seconds=round(time.monotonic() - start, 3))
-
-
-async def _adopt(adopter: Adopter, log: FilteringBoundLogger) -> None:
-    """Take over what another process saves of the index."""
-    adopting = True
-    try:
-        while True:
-            await asyncio.sleep(_LOOK)
-            try:
-                position = await asyncio.to_thread(adopter.adopt, lambda: adopting)
-            except (HashpactError, OSError) as error:
-                log.warning("cannot take over the saved index", reason=str(error))
-                await asyncio.sleep(_ALARM)
-            else:
-                if position is not None:
-                    log.info("took over the saved index", position=position)
-    finally:
-        adopting = False
+        return [self.sealing.run(), self.sealing.refresh(), *self.index.tasks()]
 
 
 async def remind(
@@ -322,7 +220,7 @@ class Upkeep:
     def unsaved(self) -> Callable[[], int] | None:
         """What a start after a crash would replay, as `IndexSaver.behind`; None if this one saves nothing."""
         keeping = self.keeping
-        return None if keeping is None else lambda: keeping.saver.behind
+        return None if keeping is None else lambda: keeping.index.saver.behind
 
     async def prepare(self) -> None:
         """What is done before the first call is answered: sign and publish what is not yet."""
@@ -332,13 +230,13 @@ class Upkeep:
     async def save(self) -> None:
         """Save the index if it has moved far, and this process keeps it."""
         if self.keeping is not None:
-            await self.keeping.save_if_far()
+            await self.keeping.index.save_if_far()
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """The tasks that run for the length of the block. A defect in one of them ends the process."""
         work = [
-            _follow(self.home.ledger, self.follower, self.stop.log),
+            follow(self.home.ledger, self.follower, self.stop.log),
             _watch(self.trust),
             _hold(self.home.lease(), self.stop),
         ]
@@ -348,7 +246,7 @@ class Upkeep:
             work += self.keeping.tasks()
             work.append(remind(self.home.ledger, unix_time, self.stop.log))
         if self.adopter is not None:
-            work.append(_adopt(self.adopter, self.stop.log))
+            work.append(adopt(self.adopter, self.stop.log))
         tasks = [asyncio.create_task(each) for each in work]
         for task in tasks:
             task.add_done_callback(self._ended)
@@ -376,4 +274,4 @@ class Upkeep:
         if not self.home.full:
             await _save_uses(self.uses, self.stop.log)
         if self.keeping is not None:
-            await self.keeping.finish()
+            await self.keeping.index.finish()

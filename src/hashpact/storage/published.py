@@ -1,6 +1,6 @@
 """The published log as files, a checkpoint and tiles as C2SP tlog-tiles lays them out.
 
-Its home writes them as a `Publication`; a copy is read as a `Mirror`, without a server, from wherever the
+Its home writes them as a `Publication`; a copy is read as a `TileCopy`, without a server, from wherever the
 files are. They hold neither private parts nor state.
 """
 
@@ -123,7 +123,7 @@ class Directory:
         return str(self._directory)
 
 
-class Mirror:
+class TileCopy:
     """A copy of a published log. A missing, oversized or irregular file raises CorruptError."""
 
     def __init__(self, files: LogFiles) -> None:

@@ -10,7 +10,15 @@ from typing import Final
 from hashpact.domain.fingerprints import type_named
 from hashpact.domain.matching.batches import DEFAULT_EACH, MAX_BATCH, Batch, BatchAnswer, Packed
 from hashpact.errors import InvalidInputError
-from hashpact.wire.codec import EVERYTHING, filter_from_wire, filter_to_wire, match_from_wire, match_to_wire
+from hashpact.wire.codec import (
+    EVERYTHING,
+    filter_from_wire,
+    filter_to_wire,
+    lag_from_wire,
+    lag_to_wire,
+    match_from_wire,
+    match_to_wire,
+)
 from hashpact.wire.fields import FIELDS_OF, count, each, number_in, optional_id, threshold_from_wire, whole
 from hashpact.wire.v1 import check_pb2
 
@@ -48,7 +56,10 @@ def batch_answer_to_wire(
 ) -> check_pb2.CheckBatchResponse:
     """The response to a batch, made in a ``turn`` for every few matches."""
     response = check_pb2.CheckBatchResponse(
-        position=answer.position, truncated=answer.truncated, texts=answer.texts
+        position=answer.position,
+        truncated=answer.truncated,
+        texts=answer.texts,
+        lag=lag_to_wire(answer.lag),
     )
     for start in range(0, len(answer.matches), _AT_ONCE):
         with turn():
@@ -63,7 +74,8 @@ def batch_answer_from_wire(response: check_pb2.CheckBatchResponse) -> BatchAnswe
         msg = "the matches of a batch come in the order of its fingerprints"
         raise InvalidInputError(msg, field="matches")
     texts = optional_id(response, "texts")
-    return BatchAnswer(matches, whole("position", response.position), tuple(response.truncated), texts)
+    position, lag = whole("position", response.position), lag_from_wire(response)
+    return BatchAnswer(matches, position, tuple(response.truncated), texts, lag)
 
 
 def _packed_to_wire(packed: Packed) -> check_pb2.Packed:

@@ -12,7 +12,17 @@ from functools import partial
 from typing import Any, Final
 
 from hashpact.domain import keys, kinds, statements
-from hashpact.domain.checks import DEFAULT_LIMIT, MAX_QUERIES, Answer, Check, Filter, Match, Query, Transform
+from hashpact.domain.checks import (
+    DEFAULT_LIMIT,
+    MAX_QUERIES,
+    Answer,
+    Check,
+    Filter,
+    Lag,
+    Match,
+    Query,
+    Transform,
+)
 from hashpact.domain.fingerprints import Fingerprint, Measure, type_named
 from hashpact.domain.kinds import MAX_ITEMS, MAX_LABELS
 from hashpact.domain.kinds.conduct.words import MAX_WORDS
@@ -150,7 +160,11 @@ def answer_to_wire(answer: Answer) -> check_pb2.CheckResponse:
     """The response to a check."""
     matches = [match_to_wire(match) for match in answer.matches]
     return check_pb2.CheckResponse(
-        matches=matches, position=answer.position, truncated=answer.truncated, texts=answer.texts
+        matches=matches,
+        position=answer.position,
+        truncated=answer.truncated,
+        texts=answer.texts,
+        lag=lag_to_wire(answer.lag),
     )
 
 
@@ -158,7 +172,21 @@ def answer_from_wire(response: check_pb2.CheckResponse) -> Answer:
     """The answer in a response."""
     matches = each("matches", response.matches, match_from_wire)
     texts = optional_id(response, "texts")
-    return Answer(matches, whole("position", response.position), response.truncated, texts)
+    position, lag = whole("position", response.position), lag_from_wire(response)
+    return Answer(matches, position, response.truncated, texts, lag=lag)
+
+
+def lag_to_wire(lag: Lag | None) -> check_pb2.Lag | None:
+    """How old the copy of the log is, in a response."""
+    return None if lag is None else check_pb2.Lag(statements=lag.statements, seconds=lag.seconds)
+
+
+def lag_from_wire(response: check_pb2.CheckResponse | check_pb2.CheckBatchResponse) -> Lag | None:
+    """How old the copy of the log is that a response was made from; None if no mirror made it."""
+    if not response.HasField("lag"):
+        return None
+    lag = response.lag
+    return Lag(whole("lag.statements", lag.statements), whole("lag.seconds", lag.seconds))
 
 
 def match_to_wire(match: Match) -> check_pb2.Match:

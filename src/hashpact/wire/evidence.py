@@ -62,7 +62,7 @@ def receipt_from_wire(response: log_pb2.AppendResponse) -> Receipt:
             leaf_hash=sized("leaf_hash", receipt.leaf_hash, HASH_SIZE),
             tree_size=whole("tree_size", receipt.tree_size),
             root=sized("root_hash", receipt.root_hash, HASH_SIZE),
-            proof=_proof_from_wire(receipt.proof),
+            proof=proof_from_wire(receipt.proof),
             checkpoint=limited("checkpoint", receipt.checkpoint, MAX_CHECKPOINT),
         )
 
@@ -84,7 +84,7 @@ def inclusion_to_wire(leaf_hash: bytes, proof: tuple[bytes, ...]) -> log_pb2.Get
 
 def inclusion_from_wire(response: log_pb2.GetInclusionProofResponse) -> tuple[bytes, tuple[bytes, ...]]:
     """Leaf hash and inclusion proof in a response."""
-    return sized("leaf_hash", response.leaf_hash, HASH_SIZE), _proof_from_wire(response.proof)
+    return sized("leaf_hash", response.leaf_hash, HASH_SIZE), proof_from_wire(response.proof)
 
 
 def consistency_to_wire(proof: tuple[bytes, ...]) -> log_pb2.GetConsistencyProofResponse:
@@ -94,7 +94,7 @@ def consistency_to_wire(proof: tuple[bytes, ...]) -> log_pb2.GetConsistencyProof
 
 def consistency_from_wire(response: log_pb2.GetConsistencyProofResponse) -> tuple[bytes, ...]:
     """The consistency proof in a response."""
-    return _proof_from_wire(response.proof)
+    return proof_from_wire(response.proof)
 
 
 def tile_request_from_wire(request: log_pb2.GetTileRequest) -> str:
@@ -164,7 +164,8 @@ def leaf_from_wire(message: log_pb2.ListLeavesResponse) -> LeafDetail:
     )
 
 
-def _proof_from_wire(proof: Iterable[bytes]) -> tuple[bytes, ...]:
+def proof_from_wire(proof: Iterable[bytes]) -> tuple[bytes, ...]:
+    """The hashes of a proof."""
     hashes = tuple(proof)
     count("proof", hashes, 0, MAX_PROOF)
     return tuple(sized(f"proof[{number}]", one, HASH_SIZE) for number, one in enumerate(hashes))

@@ -13,6 +13,7 @@ from builders import World
 from streams import EXAMPLES, Step, draw, ordinary, spoken
 
 from hashpact.audit.deriving import fold as folding
+from hashpact.audit.deriving import judging
 from hashpact.audit.deriving.fold import Fold, scratch
 from hashpact.audit.deriving.judging import judged, packed, unpacked
 from hashpact.domain.rules.replay import Replay, replay
@@ -119,7 +120,7 @@ def test_a_long_stream_of_every_kind() -> None:
 def test_records_are_staged_and_keys_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folding, "STAGED", 16)
     monkeypatch.setattr(folding, "REQUESTS", 32)
-    monkeypatch.setattr(folding, "KNOWN", 2)
+    monkeypatch.setattr(judging, "KNOWN", 2)
     _, leaves = spoken(ordinary(4, turn) for turn in range(120))
     with scratch() as fold:
         for start in range(0, len(leaves), 10):

@@ -67,7 +67,7 @@ def test_processes_find_what_is_found_without_them(
 
 def test_a_process_that_ends_ends_the_work(leaves: list[bytes]) -> None:
     workers = Workers(1)
-    reading = workers.judged(iter([leaves] * 20), bytes, {})
+    reading = workers.judged(iter([leaves] * 20), list, {})
     next(reading)
     workers._processes[0].kill()  # as the kernel does when memory is short
     with pytest.raises(UnavailableError, match="has ended"):
@@ -79,7 +79,7 @@ def test_a_process_ends_with_the_one_that_has_started_it() -> None:
     code = (
         "import os, signal\nfrom hashpact.audit.deriving.workers import Workers\n"
         "some = Workers(2)\n"
-        "list(some.judged(iter([[b'x']] * 2), bytes, {}))\n"
+        "list(some.judged(iter([[b'x']] * 2), list, {}))\n"
         "print(*[one.pid for one in some._processes], flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
     )
     run = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)

@@ -73,7 +73,7 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "said"),
     [
         (["nonsense"], "No such command 'nonsense'"),
-        (["check", "x.jpg"], "Missing option '--profile'"),
+        (["check", "x.jpg"], "say --profile DIR"),
         (["check", "--profile", "p"], "Missing argument 'FILE|DIR...'"),
         (["check", "--profile", "p", "--limit", "0", "x.jpg"], "'--limit'"),
         (["opinion", "12", "--stance", "like", "--profile", "p"], "'endorse', 'dispute', 'seen'"),

@@ -21,7 +21,7 @@ from hashpact.log.note import verifier_key
 from hashpact.log.tiles import Tile
 from hashpact.member.author import Reason
 from hashpact.service.publishing.publish import Publisher
-from hashpact.storage.published import KEPT, Directory, Mirror, PublishedLog
+from hashpact.storage.published import KEPT, Directory, PublishedLog, TileCopy
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_partial_tiles_stay_for_readers_of_an_older_checkpoint_and_then_go(
     publisher = Publisher(ledger, world.origin, PublishedLog(place, lambda: now[0]))
     grow(world, ledger, 40)
     publisher.publish()
-    old = Mirror(Directory(place))
+    old = TileCopy(Directory(place))
     size = world.pinned.read(old.checkpoint()).size
     grow(world, ledger, 256)
     publisher.publish()

@@ -164,6 +164,7 @@ def test_faults_are_the_servers_own() -> None:
     own = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DATA_LOSS, grpc.StatusCode.INTERNAL}
     assert {cls.__name__ for cls in EVERY if errors.STATUS[cls] in own} == faults | {
         "BehindError",
+        "LaggingError",
         "StoppingError",
     }
 

@@ -16,10 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from hashpact.audit.deriving.judging import JudgedLeaf, Named, signed_by
+from hashpact.audit.deriving.judging import Judge, JudgedLeaf
 from hashpact.audit.deriving.rows import TileRows
-from hashpact.domain import keys, statements
-from hashpact.domain.rules import judge
 from hashpact.domain.state import Head, Record
 from hashpact.errors import ConfigError, HashpactError, UnavailableError
 from hashpact.log import tree
@@ -30,8 +28,6 @@ STAGED: Final = 16_384
 """Leaves whose records are in memory before they are staged in the file: some 20 MB."""
 REQUESTS: Final = 500_000
 """Request ids that are in memory before they are staged: some 100 MB."""
-KNOWN: Final = 1024
-"""Keys that are remembered as those that sign now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +52,8 @@ class Fold:
     def __init__(self, file: DerivedFile) -> None:
         """Go on from what the file has. Raises ConfigError if that is not what a fold keeps."""
         self.file = file
-        self.known: dict[bytes, Named] = {}
+        self._judge = Judge()
+        self.known = self._judge.known
         self._load()
 
     @property
@@ -82,7 +79,7 @@ class Fold:
             self._genesis = hashlib.sha256(data).digest()
         leaf_hash = tree.leaf_hash(data)
         nodes = tree.completed(index, head.edge, leaf_hash)
-        records, error = self._judged(index, data, found)
+        records, error = self._judge.records(self.file.state, index, data, found)
         folded = Folded(index, data, found, leaf_hash, nodes, records, error)
         if found.statement is not None and error is None:
             self.file.state.take(index, (found.statement.member, found.statement.request), records)
@@ -92,29 +89,6 @@ class Fold:
         if (index + 1) % STAGED == 0:
             self.file.flush(requests=len(self.file.state.requests) >= REQUESTS)
         return folded
-
-    def _judged(
-        self, index: int, data: bytes, found: JudgedLeaf
-    ) -> tuple[tuple[Record, ...], HashpactError | None]:
-        def signed(member: str, name: str, public: bytes) -> bool:
-            named = (statements.key_name(member, name), public)
-            verified = signed_by(data, found, named)
-            if verified and found.signed != named:
-                self._learn(named)
-            return verified
-
-        if found.statement is None:
-            return (), found.error
-        try:
-            return judge(self.file.state, index, found.statement, signed), None
-        except HashpactError as error:
-            return (), error
-
-    def _learn(self, named: Named) -> None:
-        """Remember a key that signs, in the place of the one that was learned first."""
-        if len(self.known) >= KNOWN:
-            del self.known[next(iter(self.known))]
-        self.known[keys.key_id(named[1])] = named
 
     def save(self) -> None:
         """Make everything durable, with what else was staged in the file."""

@@ -7,13 +7,15 @@ it but that a signature verifies; which keys must have signed a statement is dec
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeAlias
 
 from hashpact.domain import keys, statements
 from hashpact.domain.kinds import KINDS
+from hashpact.domain.rules import judge
+from hashpact.domain.state import Record, View
 from hashpact.domain.statements import Statement
-from hashpact.errors import MalformedError
+from hashpact.errors import HashpactError, MalformedError
 from hashpact.keys.verifying import BatchVerifier, KeySignature
 from hashpact.log import note
 
@@ -25,6 +27,8 @@ Packed: TypeAlias = (
     "MalformedError | tuple[tuple[str, str, bytes, bytes, int], str, tuple[Any, ...], Named | None] | None"
 )
 """A `JudgedLeaf` on its way from one process to another."""
+KNOWN: Final = 1024
+"""Keys that are remembered as those that sign now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,38 @@ def unpacked(found: Packed) -> JudgedLeaf:
         return JudgedLeaf(None, found)
     head, kind, values, signed = found
     return JudgedLeaf(Statement(*head, KINDS[kind](*values)), None, signed)
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Applies the rules to leaves that were judged alone; ``known`` are the keys that have signed lately."""
+
+    known: dict[bytes, Named] = field(default_factory=dict)
+
+    def records(
+        self, view: View, index: int, data: bytes, found: JudgedLeaf
+    ) -> tuple[tuple[Record, ...], HashpactError | None]:
+        """The records that a leaf puts on the state in ``view``; none, and why, if it breaks a rule."""
+
+        def signed(member: str, name: str, public: bytes) -> bool:
+            named = (statements.key_name(member, name), public)
+            verified = signed_by(data, found, named)
+            if verified and found.signed != named:
+                self._learn(named)
+            return verified
+
+        if found.statement is None:
+            return (), found.error
+        try:
+            return judge(view, index, found.statement, signed), None
+        except HashpactError as error:
+            return (), error
+
+    def _learn(self, named: Named) -> None:
+        """Remember a key that signs, in the place of the one that was learned first."""
+        if len(self.known) >= KNOWN:
+            del self.known[next(iter(self.known))]
+        self.known[keys.key_id(named[1])] = named
 
 
 def signed_by(leaf: bytes, found: JudgedLeaf, named: Named) -> bool:

@@ -7,16 +7,18 @@ before them.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
-from typing import Final
+from typing import Final, TypeVar
 
 from hashpact.audit.deriving.judging import JudgedLeaf, Known, judged
 from hashpact.audit.deriving.workers import Workers
 from hashpact.audit.source import ReportedLeaf, Source
 from hashpact.errors import CorruptError, HashpactError
 from hashpact.keys.verifying import BatchVerifier
+
+Batch = TypeVar("Batch")
 
 AT_ONCE: Final = 512
 """Leaves that are read, and judged, together: at most 16 MiB of them."""
@@ -35,14 +37,29 @@ def judged_leaves(
     if start >= stop:
         return
     batches = _batches(source, start, stop)
-    if stop - start < MANY:
+    for batch, found in judged_batches(batches, _data, stop - start, known):
+        yield from zip(batch, found, strict=True)
+
+
+def judged_batches(
+    batches: Iterator[Batch], data: Callable[[Batch], list[bytes]], count: int, known: Known
+) -> Iterator[tuple[Batch, Sequence[JudgedLeaf]]]:
+    """Each batch of leaves with what can be said of them without any state; there are ``count`` in all.
+
+    ``data`` gives the bytes of a batch's leaves. An error of ``batches`` is raised after what came before it.
+    Raises UnavailableError as `Workers.judged`.
+    """
+    if count < MANY:
         verifier = BatchVerifier()
         for batch in batches:
-            yield from zip(batch, judged([leaf.data for leaf in batch], known, verifier), strict=True)
+            yield batch, judged(data(batch), known, verifier)
         return
     with closing(Workers(os.cpu_count() or 1)) as workers:
-        for batch, found in workers.judged(batches, lambda leaf: leaf.data, known):
-            yield from zip(batch, found, strict=True)
+        yield from workers.judged(batches, data, known)
+
+
+def _data(batch: list[ReportedLeaf]) -> list[bytes]:
+    return [leaf.data for leaf in batch]
 
 
 def _batches(source: Source, start: int, stop: int) -> Iterator[list[ReportedLeaf]]:

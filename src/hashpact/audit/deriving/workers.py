@@ -21,7 +21,7 @@ AHEAD: Final = 3
 _LENGTH: Final = 8
 _MODULE: Final = "hashpact.audit.deriving.worker"
 
-Leaf = TypeVar("Leaf")
+Batch = TypeVar("Batch")
 
 
 def send(pipe: IO[bytes], message: object) -> None:
@@ -51,14 +51,14 @@ class Workers:
         ]
 
     def judged(
-        self, batches: Iterator[list[Leaf]], data: Callable[[Leaf], bytes], known: Known
-    ) -> Iterator[tuple[list[Leaf], Sequence[JudgedLeaf]]]:
-        """Each batch with what was found of its leaves, in order; ``data`` are a leaf's bytes.
+        self, batches: Iterator[Batch], data: Callable[[Batch], list[bytes]], known: Known
+    ) -> Iterator[tuple[Batch, Sequence[JudgedLeaf]]]:
+        """Each batch with what was found of its leaves, in order; ``data`` gives the bytes of these.
 
         An error of ``batches`` is raised after what came before it. Raises UnavailableError if a process
         ends.
         """
-        waiting: deque[tuple[int, list[Leaf]]] = deque()
+        waiting: deque[tuple[int, Batch]] = deque()
         number, error = 0, None
         while error is None:
             try:
@@ -69,7 +69,7 @@ class Workers:
             if batch is None:
                 break
             worker = number % len(self._processes)
-            self._send(worker, ([data(leaf) for leaf in batch], dict(known)))
+            self._send(worker, (data(batch), dict(known)))
             waiting.append((worker, batch))
             number += 1
             if len(waiting) >= AHEAD * len(self._processes):
@@ -87,7 +87,7 @@ class Workers:
         except OSError as exc:
             raise _ended() from exc
 
-    def _received(self, worker: int, batch: list[Leaf]) -> tuple[list[Leaf], Sequence[JudgedLeaf]]:
+    def _received(self, worker: int, batch: Batch) -> tuple[Batch, Sequence[JudgedLeaf]]:
         pipe = self._processes[worker].stdout
         assert pipe is not None  # noqa: S101  # it was asked for
         try:

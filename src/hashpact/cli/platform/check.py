@@ -5,21 +5,22 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from hashpact.cli import exits
 from hashpact.cli.accountable import Accountable, accountable_options
-from hashpact.cli.options import Connect, client_options, example, json_option
-from hashpact.cli.output import complain, emit, one_line, rfc3339, show_table, with_progress
-from hashpact.cli.platform.content import TYPE_CHOICE, limits_of, show_unread, show_warnings
+from hashpact.cli.found import age_of, emit_result, show_result
+from hashpact.cli.options import Connect, checking_options, example, json_option
+from hashpact.cli.output import with_progress
+from hashpact.cli.platform.content import TYPE_CHOICE, show_unread, show_warnings
 from hashpact.cli.platform.partial import PartialCheck
 from hashpact.cli.platform.pieces import STDIN
 from hashpact.cli.platform.walking import below
-from hashpact.domain.checks import DEFAULT_LIMIT, MAX_LIMIT, Filter, Match, NearEntry, Query
+from hashpact.domain.checks import DEFAULT_LIMIT, MAX_LIMIT, Filter, Query
 from hashpact.domain.fingerprints import Measure
 from hashpact.domain.matching.strength import Strength
 from hashpact.domain.matching.views import DERIVED, PictureView, views_named
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from hashpact.member.clients import Client
 
 _BASES: Final = click.Choice([basis.value for basis in Basis])
-_SHARES: Final = {Measure.JACCARD: "similarity", Measure.CONTAINMENT: "share"}
-_SCORES: Final = {**_SHARES, Measure.POINTS: "points"}
 _ALL: Final = "all"
 _NONE: Final = "none"
 
@@ -52,6 +51,7 @@ class _Work:
     matched: int = 0
     unread: int = 0
     position: int = 0
+    old: str = ""
     directories: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -72,11 +72,12 @@ class _Work:
         self.read += 1
         self.matched += bool(result.matches)
         self.position = max(self.position, result.position)
+        self.old = age_of(result)
 
     def summary(self) -> str:
         """How many files there were, in a line."""
         files = "1 file" if self.read == 1 else f"{self.read} files"
-        where = f" at position {self.position}" if self.read else ""
+        where = f" at position {self.position}{self.old}" if self.read else ""
         unread = f", {self.unread} could not be read" if self.unread else ""
         return f"{files} checked{where}: {self.matched} matched{unread}"
 
@@ -150,6 +151,7 @@ class _Looking:
     epilog=example(
         "hashpact check --json --without-disputed --profile lotus-forum upload.jpg",
         "hashpact check --profile lotus-forum /srv/uploads",
+        "hashpact check --mirror /srv/mirror upload.jpg",
     )
 )
 @click.argument("files", metavar="FILE|DIR...", nargs=-1, required=True)
@@ -215,7 +217,7 @@ class _Looking:
 )
 @click.option("--explain", is_flag=True, help="Say of each match what is alike, and what that means.")
 @accountable_options
-@client_options
+@checking_options
 @json_option
 def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     files: tuple[str, ...],
@@ -234,6 +236,7 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     connect: Connect,
     accountable: Accountable,
     *,
+    mirrored: bool,
     without_disputed: bool,
     without_disowned: bool,
     parts: bool,
@@ -264,6 +267,9 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     if parts and STDIN in files:
         msg = "--parts reads a picture twice, and standard input only once; name a file"
         raise click.UsageError(msg)
+    if mirrored and accountable.asked:
+        msg = "a mirror signs nothing: leave out --mirror, or --attest, --answers and --prove"
+        raise click.UsageError(msg)
     work = _Work(files, as_json)
     looking = _Looking(max_distance, min_similarity, min_share, parts)
     with connect() as client:
@@ -290,9 +296,9 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
             accountable.prove(client, result)
             agreed = looking.agreements(client, result)
             if as_json:
-                _emit_result(name, result, agreed)
+                emit_result(name, result, agreed)
             else:
-                _show_result(name, result, agreed, rows=work.directories)
+                show_result(name, result, agreed, rows=work.directories)
                 for each in result.matches if explain else ():
                     click.echo(f"{each.entry} by {each.type}, {each.strength}: {each.reason}")
     if work.directories and not as_json:
@@ -314,81 +320,3 @@ def _views(names: str) -> frozenset[PictureView]:
     except InvalidInputError as error:
         msg = f"{error.message}, or {_ALL} or {_NONE}"
         raise click.BadParameter(msg) from error
-
-
-def _match(match: Match, agreed: Mapping[int, float]) -> dict[str, object]:
-    name = _SCORES.get(match.measure, "distance")
-    place = {} if match.transform is None else {"transform": asdict(match.transform)}
-    seen = {"agreement": round(agreed[match.entry], 4)} if place and match.entry in agreed else {}
-    return {
-        "entry": match.entry,
-        "type": match.type,
-        name: round(match.score, 4) if match.measure in _SHARES else int(match.score),
-        **place,
-        **seen,
-        "view": match.view.value,
-        **({} if match.strength is None else {"strength": match.strength.value, "reason": match.reason}),
-        "labels": list(match.labels),
-        "basis": match.basis,
-        "member": match.member,
-        "endorsed_by": match.endorsed_by,
-        "disputed_by": match.disputed_by,
-        "shared_at": rfc3339(match.shared_at),
-        **({"disowned": True} if match.disowned else {}),
-    }
-
-
-def _emit_result(name: str, result: CheckResult, agreed: Mapping[int, float]) -> None:
-    bounded = {"truncated": True} if result.truncated else {}
-    matches = [_match(each, agreed) for each in result.matches]
-    limits = {} if result.made is None else limits_of(result.made)
-    texts = {} if result.texts is None else {"texts": result.texts.hex()}
-    emit({"file": name, "position": result.position, "matches": matches, **bounded, **texts, **limits})
-
-
-def _show_result(name: str, result: CheckResult, agreed: Mapping[int, float], *, rows: bool) -> None:
-    """Print what was found: a table, or with ``rows`` one line, and none if nothing was found."""
-    if result.truncated:
-        complain(f"{one_line(name)!r}: too much is near it to consider all; there may be further matches")
-    entries = result.entries
-    if rows:
-        if entries:
-            click.echo(f"{one_line(name)}: {_line(entries, agreed)}")
-        return
-    count = len(entries)
-    what = "no match" if not count else "1 entry" if count == 1 else f"{count} entries"
-    click.echo(f"{one_line(name)}: {what} at position {result.position}")
-    if entries:
-        show_table(
-            ("entry", "strength", "near by", "labels", "basis", "member", "for", "against"),
-            ([str(cell) for cell in _cells(entry, agreed)] for entry in entries),
-        )
-
-
-def _line(entries: Sequence[NearEntry], agreed: Mapping[int, float]) -> str:
-    """The nearest entry, and how many others there are."""
-    entry, strength, near, labels, basis, member, *_ = _cells(entries[0], agreed)
-    others = "" if len(entries) == 1 else f", and {len(entries) - 1} more"
-    return one_line(f"entry {entry}, {strength} by {near} ({labels}; {basis}; {member}){others}")
-
-
-def _cells(entry: NearEntry, agreed: Mapping[int, float]) -> tuple[object, ...]:
-    """An entry's row: the nearest match of each type, and what members say of the entry."""
-    first = entry.nearest
-    near: dict[str, str] = {}
-    for match in entry.matches:
-        score = f"{match.score:.2f}" if match.measure in _SHARES else str(int(match.score))
-        if match.transform is not None and match.entry in agreed:
-            score += f" ({agreed[match.entry]:.0%} at the pixels)"
-        view = "" if match.view is PictureView.WHOLE else f" {match.view.value}"
-        near.setdefault(match.type, view if match.measure is Measure.EQUALITY else f" {score}{view}")
-    return (
-        first.entry,
-        "" if entry.strength is None else entry.strength.value,
-        ", ".join(f"{name}{score}" for name, score in near.items()),
-        ", ".join(first.labels),
-        first.basis,
-        first.member,
-        first.endorsed_by,
-        f"{first.disputed_by}, disowned" if first.disowned else first.disputed_by,
-    )

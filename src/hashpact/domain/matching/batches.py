@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
-from hashpact.domain.checks import Answer, Filter, Match, Query, check_bounds
+from hashpact.domain.checks import Answer, Filter, Lag, Match, Query, check_bounds
 from hashpact.domain.fingerprints import TYPES, Fingerprint, FingerprintType
 from hashpact.errors import InvalidInputError
 
@@ -119,13 +119,14 @@ class BatchAnswer:
     """The matches of a batch, each with the number of its fingerprint as its ``query``.
 
     Those of one fingerprint follow each other, the nearest first. ``truncated`` has the numbers of the
-    fingerprints that may have further matches. ``texts`` is as in `Answer`.
+    fingerprints that may have further matches. ``texts`` and ``lag`` are as in `Answer`.
     """
 
     matches: tuple[Match, ...]
     position: int
     truncated: tuple[int, ...] = ()
     texts: bytes | None = None
+    lag: Lag | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,7 @@ class Packing:
                 answer.position,
                 place in truncated,
                 answer.texts if found[place] else None,
+                lag=answer.lag,
             )
             for place in self.numbers
         ]
@@ -183,6 +185,7 @@ def together(answers: Sequence[Answer], limit: int) -> Answer:
         answers[0].position,
         any(one.truncated for one in answers),
         next((one.texts for one in answers if one.matches), None),
+        lag=answers[0].lag,
     )
 
 

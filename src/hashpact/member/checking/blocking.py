@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Self, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 from hashpact.domain.checks import Answer, Query
 from hashpact.errors import HashpactError
 from hashpact.fingerprint.source import Content
-from hashpact.member.checking.checks import Fingerprintable
+from hashpact.member.checking.checks import Checks, Fingerprintable
 from hashpact.member.checking.either import EitherClient
 from hashpact.member.checking.options import CheckOptions, ContentOptions
 from hashpact.member.checking.results import CheckResult
@@ -25,13 +25,10 @@ from hashpact.wire.client.flow import IN_FLIGHT
 Result = TypeVar("Result")
 
 
-class CheckClient(EitherClient[Connection]):
-    """What `Client` is built on: its connections, and its checks."""
+class BlockingChecks(ABC):
+    """Checks that block until they are answered."""
 
-    @staticmethod
-    def _connect(endpoint: Endpoint, pace: Pace, channels: int) -> Connection:
-        """As `EitherClient` has it."""
-        return Connection(endpoint, pace, channels)
+    _checks: Checks
 
     def check(
         self,
@@ -61,25 +58,6 @@ class CheckClient(EitherClient[Connection]):
         """
         for steps in self._checks.many(fingerprints, options):
             yield from self._through(steps, timeout)
-
-    def check_stream(
-        self,
-        uploads: Iterable[Iterable[Fingerprintable | Query]],
-        *,
-        in_flight: int = IN_FLIGHT,
-        timeout: float | None = None,
-        **options: Unpack[CheckOptions],
-    ) -> Iterator[Answer | HashpactError]:
-        """The answer to each of a flow of uploads, in their order: as `check`, at a fraction of its cost.
-
-        Another thread reads ``uploads``, each of which is what `check` takes; at most ``in_flight`` wait for
-        their answers. An upload that cannot be checked has its InvalidInputError in place of an answer, and
-        the others go on. When a connection is lost, what has no answer is asked for again; ``timeout`` is how
-        long answers may stay away, and raises whatever ``on_unavailable`` is. Close the iterator to leave
-        early.
-        """
-        asked = (flow.asked(partial(self._checks.call, upload, options)) for upload in uploads)
-        return self._connection.flow(asked, in_flight, self._seconds(timeout))
 
     def check_file(
         self, content: Content, *, timeout: float | None = None, **options: Unpack[ContentOptions]
@@ -119,6 +97,60 @@ class CheckClient(EitherClient[Connection]):
         for steps in self._checks.files(contents, options):
             yield from self._through(steps, timeout)
 
+    def _through(self, steps: Steps[Result], timeout: float | None = None) -> Result:
+        """Run the steps in order and return their outcome. Each has ``timeout`` seconds."""
+        try:
+            seconds = self._seconds(timeout)  # a wrong one is an error before any step
+            step = next(steps)
+            while True:
+                try:
+                    result = self._perform(step, seconds)
+                except HashpactError as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(result)
+        except StopIteration as end:
+            outcome: Result = end.value
+            return outcome
+        finally:
+            steps.close()
+
+    @abstractmethod
+    def _seconds(self, timeout: float | None) -> float:
+        """The seconds that a step has. Raises InvalidInputError for a wrong ``timeout``."""
+
+    @abstractmethod
+    def _perform(self, step: Call[Any] | Local[Any], seconds: float) -> object:
+        """The result of one step."""
+
+
+class CheckClient(EitherClient[Connection], BlockingChecks):
+    """What `Client` is built on: its connections, and its checks."""
+
+    @staticmethod
+    def _connect(endpoint: Endpoint, pace: Pace, channels: int) -> Connection:
+        """As `EitherClient` has it."""
+        return Connection(endpoint, pace, channels)
+
+    def check_stream(
+        self,
+        uploads: Iterable[Iterable[Fingerprintable | Query]],
+        *,
+        in_flight: int = IN_FLIGHT,
+        timeout: float | None = None,
+        **options: Unpack[CheckOptions],
+    ) -> Iterator[Answer | HashpactError]:
+        """The answer to each of a flow of uploads, in their order: as `check`, at a fraction of its cost.
+
+        Another thread reads ``uploads``, each of which is what `check` takes; at most ``in_flight`` wait for
+        their answers. An upload that cannot be checked has its InvalidInputError in place of an answer, and
+        the others go on. When a connection is lost, what has no answer is asked for again; ``timeout`` is how
+        long answers may stay away, and raises whatever ``on_unavailable`` is. Close the iterator to leave
+        early.
+        """
+        asked = (flow.asked(partial(self._checks.call, upload, options)) for upload in uploads)
+        return self._connection.flow(asked, in_flight, self._seconds(timeout))
+
     def close(self) -> None:
         """Close the channels."""
         self._connection.close()
@@ -129,22 +161,8 @@ class CheckClient(EitherClient[Connection]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _through(self, steps: Steps[Result], timeout: float | None = None) -> Result:
-        """Run the steps in order and return their outcome. Each call has ``timeout`` seconds."""
-        with contextlib.closing(steps):
-            seconds = self._seconds(timeout)  # a wrong one is an error before any step
-            try:
-                step = next(steps)
-                while True:
-                    try:
-                        result = step.do() if isinstance(step, Local) else self._connection.run(step, seconds)
-                    except HashpactError as error:
-                        step = steps.throw(error)
-                    else:
-                        step = steps.send(result)
-            except StopIteration as end:
-                outcome: Result = end.value
-                return outcome
+    def _perform(self, step: Call[Any] | Local[Any], seconds: float) -> object:
+        return step.do() if isinstance(step, Local) else self._connection.run(step, seconds)
 
     def _run(self, call: Call[Result], timeout: float | None = None) -> Result:
         return self._connection.run(call, self._seconds(timeout))

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
 
-from hashpact.domain.checks import MAX_QUERIES, Answer, Query, Unchecked
+from hashpact.domain.checks import MAX_QUERIES, Answer, Check, Filter, Query, Unchecked
 from hashpact.domain.fingerprints import Fingerprint
 from hashpact.domain.matching.batches import DEFAULT_EACH, MAX_BATCH, MAX_EACH, together
 from hashpact.errors import CertificateError, InvalidInputError, UnavailableError
 from hashpact.fingerprint.source import Content
 from hashpact.member.author import chosen
-from hashpact.member.checking.attesting import Attesting
-from hashpact.member.checking.circuit import Circuit
+from hashpact.member.checking.attesting import Keeps
 from hashpact.member.checking.options import (
     CheckOptions,
     CheckTerms,
@@ -29,7 +29,7 @@ from hashpact.member.checking.reached import Reached
 from hashpact.member.checking.results import CheckResult
 from hashpact.member.checking.steps import Local, Steps
 from hashpact.wire.client import calls
-from hashpact.wire.client.calls import Call, check_many
+from hashpact.wire.client.calls import Call
 
 if TYPE_CHECKING:
     from datasketch import MinHash  # type: ignore[import-untyped]  # ships no type information
@@ -44,22 +44,51 @@ AT_A_TIME: Final = MAX_BATCH // MAX_QUERIES
 """Pieces of content that are read before a call is made: the queries of so many fit into one batch."""
 
 
-class Checks:
-    """The checks of a client: through its circuit, and by its choice if the server does not answer."""
+class Asks(Protocol):
+    """How checks get their answers: the module `wire.client.calls` by calls, a mirror on this machine."""
 
-    def __init__(
+    def check(self, asked: Check, /) -> Call[Answer] | Local[Answer]:
+        """The step of a check."""
+        ...
+
+    def check_many(
+        self, queries: Sequence[Query], narrow: Filter, limit: int, min_position: int, /
+    ) -> Call[list[Answer]] | Local[list[Answer]]:
+        """The step of looking for each of 1 to 4096 queries by itself."""
+        ...
+
+
+class Attests(Protocol):
+    """Asks for attested answers."""
+
+    def ask(self, check: Check, keep: Keeps | None, /) -> Steps[Answer]:
+        """The steps of a check with an attested answer, which is kept if it is said where."""
+        ...
+
+
+class Checks:
+    """The checks of a client: through its circuit, and by its choice if the server does not answer.
+
+    ``asking`` is entered while a check is sent and answered, as `Circuit.asking`.
+    """
+
+    def __init__(  # noqa: PLR0913  # the parts of a client
         self,
         key: bytes,
-        circuit: Circuit,
+        asking: Callable[[], AbstractContextManager[None]],
         on_unavailable: OnUnavailable | str,
         reached: Reached,
-        attesting: Attesting,
+        attesting: Attests,
+        *,
+        asks: Asks = calls,
     ) -> None:
         self._key = key
-        self._circuit = circuit
+        self._asking = asking
         self._reached = reached
         self._attesting = attesting
+        self._asks = asks
         self._choice = chosen(OnUnavailable, on_unavailable, "on_unavailable")
+        self._plain = CheckTerms.of({}, self._choice, 0)
 
     def check(self, items: Iterable[Fingerprintable | Query], options: CheckOptions) -> Steps[Answer]:
         """The steps of looking for the entries near these."""
@@ -120,11 +149,13 @@ class Checks:
         return self._terms(options), Reading(self._key, options)
 
     def _terms(self, options: CheckOptions) -> CheckTerms:
+        if not options and not self._reached.size:
+            return self._plain
         return CheckTerms.of(options, self._choice, self._reached.size)
 
     def _one(self, queries: tuple[Query, ...], terms: CheckTerms) -> Steps[Answer]:
         check = terms.check(queries)
-        asked = self._attesting.ask(check, terms.keep) if terms.attest else _steps(calls.check(check))
+        asked = self._attesting.ask(check, terms.keep) if terms.attest else _steps(self._asks.check(check))
         answer = yield from self._asked(asked, terms, lambda unchecked: unchecked)
         return answer.graded(queries, terms.least, terms.limit) if answer.checked else answer
 
@@ -188,15 +219,15 @@ class Checks:
         return answers
 
     def _batch(self, queries: list[Query], each: int, terms: CheckTerms) -> Steps[list[Answer]]:
-        call = check_many(queries, terms.filter, each, terms.min_position)
-        return self._asked(_steps(call), terms, lambda unchecked: [unchecked] * len(queries))
+        step = self._asks.check_many(queries, terms.filter, each, terms.min_position)
+        return self._asked(_steps(step), terms, lambda unchecked: [unchecked] * len(queries))
 
     def _asked(
         self, asked: Steps[Result], terms: CheckTerms, instead: Callable[[Unchecked], Result]
     ) -> Steps[Result]:
         """What is asked, through the circuit; ``instead`` if nobody answers and the caller chose so."""
         try:
-            with self._circuit.asking():
+            with self._asking():
                 result = yield from asked
         except UnavailableError as error:
             if not terms.passes or isinstance(error, CertificateError):
@@ -205,9 +236,9 @@ class Checks:
         return result
 
 
-def _steps(call: Call[Result]) -> Steps[Result]:
-    """The one step of a call."""
-    result: Result = yield call
+def _steps(step: Call[Result] | Local[Result]) -> Steps[Result]:
+    """One step."""
+    result: Result = yield step
     return result
 
 

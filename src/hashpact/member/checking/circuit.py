@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from hashpact.errors import BehindError, CertificateError, HashpactError, UnavailableError
+from hashpact.errors import BehindError, CertificateError, HashpactError, LaggingError, UnavailableError
 from hashpact.wire.client import forks
 
 FAILURES: Final = 3
@@ -40,7 +40,8 @@ class Circuit:
                 one.
 
     A check fails if it ends with UnavailableError or its time runs out, after all its tries. A refusal is an
-    answer. So are BehindError, which is about one request, and CertificateError, which no time mends.
+    answer. So are BehindError, which is about one request, LaggingError, which a mirror gives at once, and
+    CertificateError, which no time mends.
     ``timer`` is in seconds from any moment, ``draw`` from 0 to 1.
     """
 
@@ -126,4 +127,6 @@ class Circuit:
 
 def is_silence(error: HashpactError) -> bool:
     """Whether an error says that the server does not answer, and not what it answers."""
-    return isinstance(error, UnavailableError) and not isinstance(error, BehindError | CertificateError)
+    return isinstance(error, UnavailableError) and not isinstance(
+        error, BehindError | CertificateError | LaggingError
+    )

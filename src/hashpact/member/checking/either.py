@@ -57,7 +57,9 @@ class EitherClient(ABC, Generic[Link]):
         self.circuit = Circuit(PACE.timer, PACE.draw, checked_channels(channels))
         operations = self._operations
         attesting = Attesting(operations.believed, lambda: operations.profile.log, clock, entropy)
-        self._checks = Checks(read.genesis, self.circuit, on_unavailable, operations.reached, attesting)
+        self._checks = Checks(
+            read.genesis, self.circuit.asking, on_unavailable, operations.reached, attesting
+        )
         endpoint = replace(read.endpoint, proxy=proxy)
         self._connection = self._connect(endpoint, replace(PACE, retry_refused=retry_refused), channels)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hashpact.domain.checks import Answer, Match, NearEntry, Unchecked
+from hashpact.domain.checks import Answer, Lag, Match, NearEntry, Unchecked
 from hashpact.errors import HashpactError
 from hashpact.fingerprint.content import Fingerprinted
 from hashpact.fingerprint.source import Content
@@ -52,6 +52,11 @@ class CheckResult:
     def truncated(self) -> bool:
         """Whether there may be further matches, as `Answer` has it. Raises ``error`` if there is one."""
         return self.answer.truncated
+
+    @property
+    def lag(self) -> Lag | None:
+        """How old the copy of the log is, if a mirror has answered. Raises ``error`` if there is one."""
+        return self.answer.lag
 
     @property
     def texts(self) -> bytes | None:

@@ -6,17 +6,32 @@ larger tree has at the smaller size, and the consistency proof from there to the
 
 from __future__ import annotations
 
+import contextlib
 import enum
+import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final, Self
 
-from hashpact.errors import MalformedError, ProofError
+from hashpact.domain.pinned import check_extends
+from hashpact.durable import write_public
+from hashpact.errors import (
+    CorruptError,
+    HashpactError,
+    InvalidInputError,
+    MalformedError,
+    NotFoundError,
+    ProofError,
+)
 from hashpact.log import checkpoint, proofs
 from hashpact.log.checkpoint import SignedCheckpoint
 from hashpact.log.lines import hash_bytes, hash_line
+from hashpact.member.checking.steps import Steps
+from hashpact.member.trusting import bundle
 from hashpact.member.trusting.bundle import CHECKPOINT, CONSISTENCY, BundlePart
 from hashpact.member.trusting.roots import LogHistory
+from hashpact.wire.client import calls
 
 _MAX_NODES: Final = 64
 
@@ -74,6 +89,18 @@ class Contradiction:
         hashes = b"".join(map(hash_line, (self.root, *self.proof)))
         return *shown, BundlePart(CONSISTENCY, size, hashes)
 
+    def keep(self, directory: Path, roots: Iterable[BundlePart]) -> Path:
+        """Write it with the log's root statements into a directory, under a name that follows from it.
+
+        Raises ConfigError and OSError.
+        """
+        data = bundle.encode([*roots, *self.parts()])
+        sizes = f"{self.smaller.checkpoint.size}-{self.larger.checkpoint.size}"
+        path = directory / f"fork-{sizes}-{hashlib.sha256(data).hexdigest()[:8]}.bundle"
+        directory.mkdir(mode=0o700, exist_ok=True)
+        write_public(path, data, replace=True)
+        return path
+
     def verify(self, log: LogHistory) -> Meaning:
         """What it shows of that log.
 
@@ -92,3 +119,23 @@ class Contradiction:
             msg = f"the tree of {new.size} leaves begins with that of {old.size}: they agree"
             raise ProofError(msg)
         return Meaning.FORK
+
+
+def contradicting(smaller: SignedCheckpoint, larger: SignedCheckpoint) -> Steps[Contradiction | None]:
+    """The steps of having the log prove that one tree begins with another; what shows that it does not."""
+    old, new = smaller.checkpoint, larger.checkpoint
+    shown = Contradiction(smaller, larger)
+    if old.size == new.size:
+        return None if old.root == new.root else shown
+    proof: tuple[bytes, ...] = ()
+    try:
+        proof = yield calls.consistency(old.size, new.size)
+        check_extends(old, new, proof)
+    except (CorruptError, InvalidInputError, NotFoundError):
+        with contextlib.suppress(HashpactError):
+            leaf_hash, path = yield calls.inclusion(0, old.size)
+            root = proofs.inclusion_root(leaf_hash, 0, old.size, path)
+            proofs.verify_consistency(old.size, root, new.size, new.root, proof)
+            shown = replace(shown, root=root, proof=proof)
+        return shown
+    return None

@@ -20,6 +20,7 @@ from hashpact.errors import (
     DeadlineError,
     HashpactError,
     InvalidInputError,
+    LaggingError,
     OverloadedError,
     UnavailableError,
 )
@@ -69,7 +70,7 @@ class Failure:
     @property
     def passing(self) -> bool:
         """Whether the same bytes may succeed later."""
-        lasting = isinstance(self.error, CertificateError | DeadlineError)
+        lasting = isinstance(self.error, CertificateError | DeadlineError | LaggingError)
         later = isinstance(self.error, OverloadedError) and self.retry_after > 0
         return later or (isinstance(self.error, UnavailableError) and not lasting)
 

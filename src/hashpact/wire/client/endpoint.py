@@ -1,4 +1,4 @@
-"""The address of a clearinghouse, the certificates of the channel to it, and its proxy."""
+"""The address of a clearinghouse or of a mirror, the certificates of the channel to it, and its proxy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 from urllib.parse import urlsplit
 
 import grpc
@@ -14,6 +14,7 @@ from cryptography import x509
 
 from hashpact.errors import ConfigError
 from hashpact.keys.certificates import Tls
+from hashpact.settings import UNIX, socket_path, split_address
 
 _VARIABLES: Final = ("grpc_proxy", "https_proxy", "http_proxy")
 """Where gRPC looks for a proxy, in this order; the first that is set decides, also when it is empty."""
@@ -33,9 +34,11 @@ class Proxy:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """The address of a clearinghouse, and the certificates of the channel to it.
+    """The address of a clearinghouse or of a mirror, and the certificates of the channel to it.
 
-    With ``proxy`` off, a proxy that the environment names is not used.
+    With a ``path`` it is the Unix socket of a mirror on this machine instead of a host's port: the file's
+    mode says who may open it, and no certificate is shown. With ``proxy`` off, a proxy that the environment
+    names is not used.
     Raises ConfigError if a certificate cannot be read: gRPC would only report that the server is away.
     """
 
@@ -43,6 +46,13 @@ class Endpoint:
     port: int
     tls: Tls
     proxy: bool = True
+    path: str | None = None
+
+    @classmethod
+    def at(cls, address: str, tls: Tls) -> Self:
+        """The endpoint at HOST:PORT, or at unix:PATH. Raises ConfigError."""
+        path = socket_path("address", address)
+        return cls(*(split_address("address", address) if path is None else ("", 0)), tls, path=path)
 
     def __post_init__(self) -> None:
         """Read both certificates once."""
@@ -55,12 +65,14 @@ class Endpoint:
 
     @property
     def address(self) -> str:
-        """HOST:PORT, an IPv6 address in brackets."""
+        """HOST:PORT, an IPv6 address in brackets, or unix:PATH."""
+        if self.path is not None:
+            return f"{UNIX}{self.path}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def way(self) -> Proxy | None:
         """The proxy through which the channel goes, None if it goes directly."""
-        return proxy_for(self.host) if self.proxy else None
+        return proxy_for(self.host) if self.proxy and self.path is None else None
 
     def silent(self) -> str:
         """The error message if nothing answers."""
@@ -75,6 +87,8 @@ class Endpoint:
     def credentials(self) -> grpc.ChannelCredentials:
         """The channel's credentials, as gRPC wants them."""
         tls = self.tls
+        if self.path is not None:
+            return grpc.local_channel_credentials(grpc.LocalConnectionType.UDS)
         return grpc.ssl_channel_credentials(tls.authority, tls.key, tls.certificate)
 
 

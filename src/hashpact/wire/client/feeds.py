@@ -11,9 +11,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Generic, TypeAlias, TypeVar
 
-from hashpact.domain.messages import EntriesRequest, EntryDetail, LeafDetail, LeavesRequest
+from hashpact.domain.messages import (
+    EntriesRequest,
+    EntryDetail,
+    Followed,
+    FollowRequest,
+    LeafDetail,
+    LeavesRequest,
+)
 from hashpact.errors import CorruptError, DeadlineError
-from hashpact.wire import codec, details, evidence
+from hashpact.wire import codec, details, evidence, following
 from hashpact.wire.client.attempts import Failure, Outcome, Pace, Pause, RetryBudget, understood
 from hashpact.wire.v1 import log_pb2
 
@@ -51,6 +58,16 @@ def leaves(asked: LeavesRequest) -> Feed[LeafDetail]:
         return leaf, at + 1
 
     return Feed(f"{_LOG}ListLeaves", asked.start, request, read)
+
+
+def follow(asked: FollowRequest) -> Feed[Followed]:
+    """Following the log over one stream, whose end ends the feed: who follows decides when it goes on."""
+
+    def read(at: int, data: bytes) -> tuple[Followed, int]:
+        return following.followed_from_wire(log_pb2.FollowResponse.FromString(data)), at
+
+    request = following.follow_request_to_wire(asked).SerializeToString()
+    return Feed(f"{_LOG}Follow", asked.start, lambda _: request, read)
 
 
 def entries(asked: EntriesRequest) -> Feed[EntryDetail]:

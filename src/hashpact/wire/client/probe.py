@@ -34,8 +34,14 @@ def probe(endpoint: Endpoint, timeout: float) -> UnavailableError | None:
 
     A CertificateError: reads the client's own certificate, then makes one connection: the server must take
     the client's certificate and show one for the address that the profile's authority signed. Another
-    UnavailableError: the address, or the proxy's, refuses connections. It does not look beyond a proxy.
+    UnavailableError: the address, or the proxy's, refuses connections. It does not look beyond a proxy. A
+    Unix socket has no certificates: there may be none, or this process may not open it.
     """
+    return _closed(endpoint, endpoint.path) if endpoint.path is not None else _tried(endpoint, timeout)
+
+
+def _tried(endpoint: Endpoint, timeout: float) -> UnavailableError | None:
+    """What is wrong with a channel to a host's port."""
     problem = _out_of_time(x509.load_pem_x509_certificate(endpoint.tls.certificate))
     if problem is not None:
         return _problem(problem)
@@ -58,6 +64,16 @@ def probe(endpoint: Endpoint, timeout: float) -> UnavailableError | None:
     except OSError:  # no route, or no answer in time: not a certificate's fault
         return None
     return _problem("the server refused this client's certificate; ask for a new one") if refused else None
+
+
+def _closed(endpoint: Endpoint, path: str) -> UnavailableError | None:
+    """What keeps a connection from a Unix socket, if anything does."""
+    with socket.socket(socket.AF_UNIX) as plain:
+        try:
+            plain.connect(path)
+        except OSError as error:
+            return UnavailableError(f"{endpoint.silent()} ({error.strerror})")
+    return None
 
 
 def _out_of_time(certificate: x509.Certificate) -> str | None:

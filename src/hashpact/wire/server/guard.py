@@ -9,7 +9,7 @@ import enum
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
-from typing import Final
+from typing import Final, Protocol
 
 import grpc
 from structlog.typing import FilteringBoundLogger
@@ -20,7 +20,7 @@ from hashpact.wire import errors
 from hashpact.wire.codec import MAX_CHECK, MAX_CHECK_BATCH
 from hashpact.wire.server.core.incoming import IncomingCall
 from hashpact.wire.server.ended import Ended, Gone, Refusal, caller_class, named
-from hashpact.wire.server.identity import CHECK, CHECK_BATCH, CHECKS, HEALTH, Gate
+from hashpact.wire.server.identity import CHECK, CHECK_BATCH, CHECKS, HEALTH
 from hashpact.wire.server.streams import Peer, Stream, StreamWatch
 
 LIMITS: Final[Mapping[str, int]] = {CHECK: MAX_CHECK, CHECK_BATCH: MAX_CHECK_BATCH}
@@ -42,6 +42,14 @@ class AccessLog(enum.Enum):
     MEMBERS = "members"
 
 
+class Admits(Protocol):
+    """Lets callers in."""
+
+    def admit(self, peer: Peer, method: str, /) -> Member:
+        """The member at the other end of a channel. Raises NotPermittedError or UnauthenticatedError."""
+        ...
+
+
 class Guard:
     """Stands before every handler.
 
@@ -52,7 +60,7 @@ class Guard:
 
     def __init__(  # noqa: PLR0913, PLR0917  # each bounds something else
         self,
-        gate: Gate,
+        gate: Admits,
         log: FilteringBoundLogger,
         record: Callable[[dict[str, object]], None],
         timer: Callable[[], float],

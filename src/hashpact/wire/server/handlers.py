@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from threading import Event
 from typing import TypeAlias, TypeVar, cast
 
 import grpc
@@ -18,20 +19,19 @@ from hashpact.domain.attestation import NONCE_SIZE
 from hashpact.domain.renewal import Renewal
 from hashpact.domain.state import Role
 from hashpact.errors import ConflictError
-from hashpact.keys.uses import LastUses
-from hashpact.service.append import Intake
 from hashpact.service.attest.attester import Attester
 from hashpact.service.check import Checker
 from hashpact.service.conduct import Desk
-from hashpact.service.propose import Proposals
+from hashpact.service.following import Following
 from hashpact.service.prove import Prover
 from hashpact.service.read import READERS, PrivateParts, Reader
-from hashpact.service.renew import Renewer
-from hashpact.wire import attested, batches, codec, details, evidence, fields, proposals
+from hashpact.wire import attested, batches, codec, details, evidence, fields, following, proposals
 from hashpact.wire.server.admission.pools import Pool, in_turns, wait
 from hashpact.wire.server.admission.quotas import Quotas
 from hashpact.wire.server.core.incoming import IncomingCall
+from hashpact.wire.server.followers import Followers
 from hashpact.wire.server.identity import CALLER, require, require_administrator
+from hashpact.wire.server.writing import Appends, Proposes, Renews, Uses
 from hashpact.wire.v1 import (
     certificate_pb2,
     certificate_pb2_grpc,
@@ -52,14 +52,14 @@ Result = TypeVar("Result")
 class Services:
     """What the RPCs call."""
 
-    intake: Intake
+    intake: Appends
     checker: Checker
     reader: Reader
     private: PrivateParts
     prover: Prover
-    renewer: Renewer
-    proposals: Proposals
-    uses: LastUses
+    renewer: Renews
+    proposals: Proposes
+    uses: Uses
     desk: Desk
     quotas: Quotas = field(default_factory=Quotas)
     attester: Attester | None = None
@@ -149,9 +149,11 @@ class CheckHandler(check_pb2_grpc.CheckServiceServicer):
 class LogHandler(log_pb2_grpc.LogServiceServicer):
     """Appends statements, and answers reads and proofs."""
 
-    def __init__(self, services: Services, pools: Pools) -> None:
+    def __init__(self, services: Services, pools: Pools, stopping: Event, timer: Callable[[], float]) -> None:
         self._services = services
         self._pools = pools
+        sent = Following(services.prover, services.private, timer)
+        self._followers = Followers(sent, pools.streams, stopping, timer)
 
     def Append(  # noqa: N802  # gRPC names it
         self,
@@ -274,6 +276,18 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         leaves = map(evidence.leaf_to_wire, self._services.private.counted(caller, found))
         yield from in_turns(self._pools.streams, caller.id, leaves, context.is_active)
 
+    def Follow(  # noqa: N802  # gRPC names it
+        self,
+        request: log_pb2.FollowRequest,
+        context: Context,
+    ) -> Iterator[log_pb2.FollowResponse]:
+        """Checkpoints as they are signed, and the leaves up to each."""
+        asked = following.follow_request_from_wire(request)
+        if asked.with_private:
+            require(*READERS)
+        messages = self._followers.stream(CALLER.get(), asked, context.is_active)
+        yield from map(following.followed_to_wire, messages)
+
     def _read(self, context: Context, work: Callable[[], Result]) -> Result:
         with self._pools.reads.turn(CALLER.get().id, context.is_active):
             return work()
@@ -282,7 +296,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
 class CertificateHandler(certificate_pb2_grpc.CertificateServiceServicer):
     """Issues certificates to members, and lists which were used."""
 
-    def __init__(self, renewer: Renewer, uses: LastUses, pool: Pool) -> None:
+    def __init__(self, renewer: Renews, uses: Uses, pool: Pool) -> None:
         self._renewer = renewer
         self._uses = uses
         self._pool = pool
@@ -311,7 +325,7 @@ class CertificateHandler(certificate_pb2_grpc.CertificateServiceServicer):
 class GovernanceHandler(governance_pb2_grpc.GovernanceServiceServicer):
     """Takes in what administrators propose."""
 
-    def __init__(self, waiting: Proposals, pool: Pool) -> None:
+    def __init__(self, waiting: Proposes, pool: Pool) -> None:
         self._waiting = waiting
         self._pool = pool
 

@@ -5,7 +5,7 @@ Everything is an argument: nothing here reads a configuration or keeps a global.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Event
 from types import MappingProxyType
@@ -243,17 +243,19 @@ class _Registry:
         return self._pools.streams if handler.response_streaming else self._pools.reads
 
 
-def build_server(
+def build_server(  # noqa: PLR0913  # its parts, and where it listens
     services: Services,
     guard: Guard,
     *,
     address: str,
     credentials: grpc.ServerCredentials,
     limits: Limits | None = None,
+    also: Sequence[tuple[str, grpc.ServerCredentials]] = (),
 ) -> Server:
     """A server that is bound to ``address`` (host:port; port 0 picks one) and not started yet.
 
-    Raises ConfigError if the address or the credentials cannot be used.
+    It is bound to the addresses ``also`` too, each with its credentials, which may be unix:PATH. Raises
+    ConfigError if an address or the credentials cannot be used.
     """
     bounds = limits or Limits()
     stopping = Event()
@@ -269,7 +271,9 @@ def build_server(
     registry: Any = _Registry(Reception(guard, loop, refusals, Untaken(bounds.untaken)), pools, conversations)
     checks = CheckHandler(services.checker, pools.checks, quotas, services.attester)
     check_pb2_grpc.add_CheckServiceServicer_to_server(checks, registry)
-    log_pb2_grpc.add_LogServiceServicer_to_server(LogHandler(services, pools), registry)
+    log_pb2_grpc.add_LogServiceServicer_to_server(
+        LogHandler(services, pools, stopping, guard.timer), registry
+    )
     certificate_pb2_grpc.add_CertificateServiceServicer_to_server(
         CertificateHandler(services.renewer, services.uses, pools.reads), registry
     )
@@ -282,11 +286,13 @@ def build_server(
     health_pb2_grpc.add_HealthServicer_to_server(state, registry)
     names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, registry)
-    port = loop.listen(address, credentials)
-    if not port:
-        msg = f"cannot listen on {address}: check the address, the port and the server's certificate"
-        raise ConfigError(msg)
-    return Server(port, loop, state, conversations, stopping, guard, pools, refusals)
+    ports = []
+    for place, its in ((address, credentials), *also):
+        ports.append(loop.listen(place, its))
+        if not ports[-1]:
+            msg = f"cannot listen on {place}: check the address, the port and the server's certificate"
+            raise ConfigError(msg)
+    return Server(ports[0], loop, state, conversations, stopping, guard, pools, refusals)
 
 
 def server_credentials(tls: Tls, renewed: Callable[[], Tls | None]) -> grpc.ServerCredentials:

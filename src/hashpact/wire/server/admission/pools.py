@@ -273,11 +273,13 @@ class Pool:
             return None
 
 
-def in_turns(pool: Pool, member: str, items: Iterator[Item], wanted: Callable[[], bool]) -> Iterator[Item]:
+def in_turns(
+    pool: Pool, member: str, items: Iterator[Item], wanted: Callable[[], bool], at_once: int = _AT_ONCE
+) -> Iterator[Item]:
     """The items of an iterator that takes long, a few at a time, each time in a turn of the member's."""
     more = True
     while more:
         with pool.turn(member, wanted):
-            some = list(islice(items, _AT_ONCE))
+            some = list(islice(items, at_once))
         yield from some
         more = bool(some)

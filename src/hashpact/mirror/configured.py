@@ -1,0 +1,149 @@
+"""A mirror's mirror.toml: where it copies from, as whom, for whom it answers, and how old it may be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self, TypeVar
+
+from hashpact.config import ACCESS_LOG, HomeConfig
+from hashpact.domain.grammar import Hex
+from hashpact.domain.statements import MEMBER
+from hashpact.errors import ConfigError
+from hashpact.settings import (
+    check_server_address,
+    checked_number,
+    checked_values,
+    load_table,
+    socket_path,
+    split_address,
+)
+
+MAX_LAG: Final = 3600
+"""Seconds within which a mirror must have been level with the log to answer, unless it is told otherwise.
+
+A restart of the clearinghouse or a bad hour of a network stops no check: every answer says how old it is.
+But a mirror that was cut off for longer goes on matching what was withdrawn meanwhile, and misses what was
+shared.
+"""
+LONGEST: Final = 366 * 24 * 3600
+"""The largest max_lag, in seconds."""
+
+Value = TypeVar("Value")
+
+_FILE: Final = "mirror.toml"
+_STRINGS: Final = frozenset(
+    {"origin", "genesis", "address", "profile", "listen", "socket", "health", "metrics"}
+    | {"access_log", "log_format", "log_level"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorConfig:
+    """What a mirror needs to know.
+
+    ``origin`` and ``genesis``, the SHA-256 of leaf 0, are those of the log that it copies, and never change.
+    ``address`` is where it copies from: HOST:PORT, or unix:PATH of another mirror on this machine.
+    ``profile`` is the directory of the member as whom it does. It answers at the Unix socket ``socket``
+    (None: in its home) and, over TLS, at the HOST:PORT ``listen`` (None: not): there only its own member, and
+    ``members`` besides. ``max_lag`` is the age in seconds up to which it answers, 0 for any. The others are
+    those of `HomeConfig`.
+    """
+
+    origin: str
+    genesis: bytes
+    address: str
+    profile: Path
+    listen: str | None = None
+    socket: str | None = None
+    max_lag: int = MAX_LAG
+    members: tuple[str, ...] = ()
+    health: str | None = None
+    metrics: str | None = None
+    access_log: str = "errors"
+    log_format: str = "json"
+    log_level: str = "info"
+
+    def __post_init__(self) -> None:
+        """Refuse what no mirror could keep to, with ConfigError."""
+        check_server_address("address", self.address)
+        if self.listen is not None:
+            split_address("listen", self.listen)
+        if self.socket is not None and socket_path("socket", self.socket) is None:
+            msg = f"{_FILE}: socket is unix:PATH, not {self.socket!r}"
+            raise ConfigError(msg, field="socket")
+        if not self.profile.is_absolute():
+            msg = f"{_FILE}: profile is the absolute path of a directory, not {str(self.profile)!r}"
+            raise ConfigError(msg, field="profile")
+        if self.access_log not in ACCESS_LOG[:-1]:
+            # Nobody is to learn from a mirror which of its members has checked something.
+            msg = f"{_FILE}: access_log is one of {', '.join(ACCESS_LOG[:-1])}, not {self.access_log!r}"
+            raise ConfigError(msg, field="access_log")
+        for member in self.members:
+            _spelt("members", MEMBER.spelling.read, member)
+        self.served()
+
+    def served(self) -> HomeConfig:
+        """What a server of the copy needs to know, as the configuration of a home. Raises ConfigError."""
+        return HomeConfig(
+            self.origin,
+            self.listen or "127.0.0.1:0",
+            health=self.health,
+            metrics=self.metrics,
+            access_log=self.access_log,
+            log_format=self.log_format,
+            log_level=self.log_level,
+        )
+
+    @property
+    def hosts(self) -> list[str]:
+        """What the mirror's certificate names: this machine, and where it listens."""
+        return HomeConfig(self.origin, self.listen or "127.0.0.1:0").hosts
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The file's values. Raises ConfigError."""
+        loaded = load_table(_FILE, text)
+        lag = checked_number(f"{_FILE}: max_lag", loaded.pop("max_lag", MAX_LAG), 0, LONGEST)
+        required = {"origin", "genesis", "address", "profile"}
+        values = checked_values(_FILE, loaded, {*_STRINGS, "members"}, required, lists={"members"})
+        members, genesis = tuple(values.pop("members", ())), str(values.pop("genesis"))
+        profile = Path(str(values.pop("profile")))
+        strings = {name: str(value) for name, value in values.items()}
+        pinned = _spelt("genesis", Hex(32).read, genesis)
+        return cls(genesis=pinned, profile=profile, members=members, max_lag=lag or 0, **strings)
+
+    def to_toml(self) -> str:
+        """The file's text."""
+
+        def line(name: str, example: str) -> str:
+            value = getattr(self, name)
+            return f'# {name} = "{example}"' if value is None else f'{name} = "{value}"'
+
+        members = ", ".join(f'"{member}"' for member in self.members)
+        return (
+            "# A mirror: a verified copy of a log, which answers checks.\n"
+            f'origin = "{self.origin}"  # of the log that is copied; do not change\n'
+            f'genesis = "{self.genesis.hex()}"  # the SHA-256 of its leaf 0; do not change\n'
+            f'address = "{self.address}"  # where it is copied from\n'
+            f'profile = "{self.profile}"  # of the member as whom it is copied\n'
+            f"{line('listen', '127.0.0.1:8444')}  # answer over TLS here, too\n"
+            f"members = [{members}]  # who may ask over TLS, beside the profile's member\n"
+            f"{line('socket', 'unix:/run/hashpact/mirror')}  # answer here, not at HOME/socket\n"
+            f"max_lag = {self.max_lag}  # seconds: refuse checks if the copy is older; 0 for never\n"
+            f"{line('health', '127.0.0.1:9091')}  # health over plain HTTP: /livez and /readyz\n"
+            f"{line('metrics', '127.0.0.1:9465')}  # metrics for Prometheus over plain HTTP: /metrics\n"
+            f'access_log = "{self.access_log}"  # off, errors or calls\n'
+            f'log_format = "{self.log_format}"  # json or text\n'
+            f'log_level = "{self.log_level}"  # debug, info, warning or error\n'
+        )
+
+
+def _spelt(field: str, read: Callable[[str], Value], text: str) -> Value:
+    """The value of a text. Raises ConfigError if it has none."""
+    try:
+        return read(text)
+    except ValueError as error:
+        msg = f"{_FILE}: {field}: {error}, not {text!r}"
+        raise ConfigError(msg, field=field) from error

@@ -1,0 +1,281 @@
+"""The composition root of a mirror's server: it copies, and answers from the copy what a member may ask."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import uvloop
+
+from hashpact.clock import unix_time
+from hashpact.errors import CommitFailedError, ConfigError, HashpactError, UnavailableError
+from hashpact.home.listening import Listening
+from hashpact.home.reserve import Reserve
+from hashpact.home.trust import ServerTrust
+from hashpact.lookup.catalog import EntryCatalog
+from hashpact.lookup.directory import IndexDirectory
+from hashpact.member.paths import ProfilePaths
+from hashpact.member.profile import member_of
+from hashpact.mirror.alarms import Alarm
+from hashpact.mirror.copying import Copying
+from hashpact.mirror.freshness import Freshness
+from hashpact.mirror.gate import Elsewhere, MirrorGate
+from hashpact.mirror.home import MirrorHome, renew_certificate
+from hashpact.observing.observation import Observation
+from hashpact.service.check import Checker
+from hashpact.service.conduct import Desk
+from hashpact.service.follow import Compactor, Follower, IndexSaver
+from hashpact.service.prove import Prover
+from hashpact.service.read import PrivateParts, Reader
+from hashpact.serving.adopting import open_index
+from hashpact.serving.indexing import IndexKeeping, follow
+from hashpact.serving.upkeep import Stop
+from hashpact.settings import UNIX, join_address, socket_path, split_address
+
+if TYPE_CHECKING:
+    from hashpact.lookup.native import NativeIndex
+    from hashpact.wire.server.guard import Guard
+    from hashpact.wire.server.handlers import Services
+    from hashpact.wire.server.transport import Server
+
+_SWITCH: Final = 0.001
+"""As of a server of a home."""
+_REPLAYED: Final = 2000
+_GRACE: Final = 5.0
+_LOOK: Final = 0.05
+"""Seconds between two looks at whether the copy is level with the log for the first time."""
+_OWNER: Final = 0o177
+"""What the mode of the socket leaves out: only its owner may open it."""
+
+Told: TypeAlias = Callable[[int, int], None]
+"""Is told how many leaves are copied, of how many that are announced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a mirror's server says when it begins to answer."""
+
+    origin: str
+    position: int
+    addresses: tuple[str, ...]
+
+
+def serve_mirror(home: MirrorHome, ready: Callable[[Served], None], progress: Told, *, once: bool) -> int:
+    """Copy, and answer from the copy until SIGTERM or SIGINT; with ``once`` only copy until it is level.
+
+    Returns how many leaves the copy has in the end. ``ready`` is called once it answers, and ``progress``
+    while the log is copied for the first time. Raises ConfigError for a profile or an address that cannot be
+    used, or if another process answers already; CommitFailedError if the disk refused a commit; with ``once``
+    UnavailableError if the source cannot be copied.
+    """
+    home.profile()  # what is wrong with it is said at once
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    sys.setswitchinterval(_SWITCH)
+    with home.claimed(home.paths.answering) as mine:
+        if not mine:
+            msg = f"another process serves {home.paths.home}; stop that one first"
+            raise ConfigError(msg)
+        uvloop.run(_run(home, ready, progress, once=once))
+    return home.served.ledger.head().size
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    stop: Stop
+    index: NativeIndex
+    follower: Follower
+    freshness: Freshness
+    copying: Copying
+    keeping: IndexKeeping
+    observation: Observation
+
+
+async def _run(home: MirrorHome, ready: Callable[[Served], None], progress: Told, *, once: bool) -> None:
+    loop = asyncio.get_running_loop()
+    observation = Observation(home.served.config)
+    stop = Stop(loop, observation.log, Reserve(home.paths.reserve))
+    observation.serving = lambda: stop.serving
+    for signal_ in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_, stop.event.set)
+    async with observation.running():
+        parts = await _put_together(home, stop, observation)
+        with _upkeep(home, parts), parts.copying.running():
+            await _level(home, parts, progress, once=once)
+            if not once and not stop.event.is_set():
+                await _answer(home, parts, ready)
+        observation.flush()
+        await parts.keeping.finish()
+    if stop.failure is not None:
+        raise stop.failure
+
+
+async def _put_together(home: MirrorHome, stop: Stop, observation: Observation) -> _Parts:
+    ledger = home.served.ledger
+    files = IndexDirectory(home.paths.segments, ledger.indexes)
+    index, saved = await asyncio.to_thread(open_index, ledger, files, stop.log, verify=False)
+    follower = Follower(ledger, index, EntryCatalog(ledger), 0 if saved is None else saved.position)
+    saver = IndexSaver(follower, ledger, index.freeze, files.save)
+    keeping = IndexKeeping(files, saver, Compactor(follower, index.compaction, time.monotonic), stop.log)
+    freshness = Freshness(home.paths.copied, unix_time, home.config.max_lag)
+    while not stop.event.is_set() and follower.position < ledger.head().size:
+        await asyncio.to_thread(follower.catch_up, _REPLAYED)
+
+    def alarmed(alarm: Alarm) -> None:
+        evidence = {} if alarm.evidence is None else {"evidence": str(alarm.evidence)}
+        stop.log.error("the source is not believed", kind=alarm.kind, reason=alarm.message, **evidence)
+
+    def ended(error: HashpactError) -> None:
+        stop.log.error("cannot copy", reason=error.code, message=error.message)
+        if isinstance(error, CommitFailedError):
+            stop.end(error)
+
+    copying = Copying(home, follower, freshness, alarmed, ended)
+    return _Parts(stop, index, follower, freshness, copying, keeping, observation)
+
+
+@contextlib.contextmanager
+def _upkeep(home: MirrorHome, parts: _Parts) -> Iterator[None]:
+    """Follow what another process copies, settle, merge and save the index, for the length of the block."""
+
+    def over(task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            parts.stop.log.error("upkeep crashed", reason=type(error).__name__)
+            parts.stop.end(UnavailableError(f"the upkeep of the mirror failed: {type(error).__name__}"))
+
+    work = [follow(home.served.ledger, parts.follower, parts.stop.log), *parts.keeping.tasks()]
+    tasks = [asyncio.create_task(each) for each in work]
+    for task in tasks:
+        task.add_done_callback(over)
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+async def _level(home: MirrorHome, parts: _Parts, progress: Told, *, once: bool) -> None:
+    """Wait until the copy has been level with the log; with ``once``, since this process has started."""
+    began = unix_time()
+    while not parts.stop.event.is_set():
+        state, position = parts.freshness.state, parts.follower.position
+        progress(position, max(state.announced, position))
+        if state.level_at >= (began if once else 1) and home.charter() is not None:
+            await asyncio.to_thread(parts.copying.save)  # programs that open the copy now know it, too
+            return
+        if once and state.trouble:
+            raise UnavailableError(state.trouble)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(parts.stop.event.wait(), _LOOK)
+
+
+async def _answer(home: MirrorHome, parts: _Parts, ready: Callable[[Served], None]) -> None:
+    """Answer those who are let in until the process is to stop."""
+    config, stop = home.config, parts.stop
+    if config.listen is not None:
+        renew_certificate(home)
+    trust = ServerTrust(home.served, stop.log, ProfilePaths(config.profile).ca_cert)
+    with _listening(home, parts, trust) as (server, addresses):
+        age = parts.freshness.age
+        parts.observation.observe(
+            home.served,
+            trust,
+            parts.follower,
+            parts.index,
+            server.loads,
+            lambda: parts.keeping.saver.behind,
+            lambda: age(parts.follower.position),
+        )
+        server.start()
+        served = Served(config.origin, parts.follower.position, addresses)
+        facts = {"origin": config.origin, "source": config.address, "position": served.position}
+        stop.log.info(
+            "mirroring", address=", ".join(addresses), items=len(parts.index), pid=os.getpid(), **facts
+        )
+        stop.serving = True
+        ready(served)
+        try:
+            await stop.event.wait()
+        finally:
+            stop.serving = False
+            stop.log.info("stopping", position=parts.follower.position)
+            await asyncio.to_thread(server.stop, _GRACE)
+
+
+@contextlib.contextmanager
+def _listening(
+    home: MirrorHome, parts: _Parts, trust: ServerTrust
+) -> Iterator[tuple[Server, tuple[str, ...]]]:
+    """A server that is bound to the socket and to the port, if there is one; and its addresses."""
+    # gRPC is loaded once there is something to answer.
+    import grpc  # noqa: PLC0415  # see above
+
+    from hashpact.wire.server.transport import build_server, server_credentials  # noqa: PLC0415  # see above
+
+    place = home.config.socket or f"{UNIX}{home.paths.socket.absolute()}"
+    path = socket_path("socket", place)
+    assert path is not None  # noqa: S101  # it is one
+    local = place, grpc.local_server_credentials(grpc.LocalConnectionType.UDS)
+    doors, listening, host = [local], None, ""
+    with contextlib.ExitStack() as stack:
+        if home.config.listen is not None:
+            host, port = split_address("listen", home.config.listen)
+            listening = Listening(home.paths.home, host, port)
+            stack.callback(listening.close)
+            stack.enter_context(listening.claimed())
+            doors.insert(0, (home.config.listen, server_credentials(trust.tls, trust)))
+        services, guard = _services(home, parts), _guard(home, parts)
+        before = os.umask(_OWNER)
+        try:
+            server = build_server(
+                services, guard, address=doors[0][0], credentials=doors[0][1], also=doors[1:]
+            )
+        finally:
+            os.umask(before)
+        stack.callback(Path(path).unlink, missing_ok=True)
+        yield server, (place,) if listening is None else (place, join_address(host, server.port))
+
+
+def _services(home: MirrorHome, parts: _Parts) -> Services:
+    from hashpact.wire.server.handlers import Services  # noqa: PLC0415  # as above
+
+    ledger, elsewhere = home.served.ledger, Elsewhere(home.config.address)
+    return Services(
+        elsewhere,
+        Checker(ledger, parts.index, parts.follower, lag=parts.freshness.lag),
+        Reader(ledger),
+        PrivateParts(ledger, unix_time),
+        Prover(ledger),
+        elsewhere,
+        elsewhere,
+        elsewhere,
+        Desk(ledger, unix_time),
+    )
+
+
+def _guard(home: MirrorHome, parts: _Parts) -> Guard:
+    from hashpact.wire.server.guard import AccessLog, Guard  # noqa: PLC0415  # as above
+    from hashpact.wire.server.identity import Gate  # noqa: PLC0415  # as above
+
+    snapshot, owner = home.served.ledger.snapshot, member_of(home.config.profile)
+    gate = MirrorGate(
+        Gate(home.config.origin, snapshot, unix_time, lambda: parts.follower.changes),
+        owner,
+        {owner, *home.config.members},
+        snapshot,
+        unix_time,
+        lambda: parts.follower.changes,
+    )
+    seen = parts.observation
+    access = AccessLog(seen.access_log)
+    return Guard(gate, seen.log, seen.calls.record, time.monotonic, access=access, ended=seen.ended)

@@ -1,0 +1,150 @@
+"""A mirror that a program has opened: it copies if nobody else does, and answers whatever the source does."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from queue import SimpleQueue
+
+import pytest
+from builders import fingerprint
+from commands import here
+from mirrored import RunningMirror
+from running import BOTH, RunningServer, found
+from waits import wait_until
+
+from hashpact import Alarm, Mirror, MirrorWarning
+from hashpact.domain.fingerprints import PARTS, PDQ, SHA256, Fingerprint
+from hashpact.errors import BehindError, ConfigError, ConflictError, InvalidInputError
+from hashpact.member.clients import Client
+
+ONE = fingerprint(PDQ, "one")
+TWO = fingerprint(PDQ, "two")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A clearinghouse with a member."""
+    return found(tmp_path, {"acme-video": BOTH})
+
+
+@pytest.fixture
+def server(home: Path) -> Iterator[RunningServer]:
+    """Its server."""
+    with RunningServer(home, "--workers", "1") as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: RunningServer) -> Iterator[Client]:
+    """A client of it."""
+    with Client(server.profile("acme-video")) as connected:
+        yield connected
+
+
+@pytest.fixture
+def copy(server: RunningServer, tmp_path: Path) -> Path:
+    """The home of a mirror of it that no process has open."""
+    profile = str(tmp_path / "acme-video")
+    assert here("mirror", server.address, str(tmp_path / "copy"), "--profile", profile, "--once").status == 0
+    return tmp_path / "copy"
+
+
+def test_it_copies_if_nobody_else_does(client: Client, copy: Path) -> None:
+    with Mirror(copy) as mirror:
+        shared = client.submit([ONE], labels=["fraud"])
+        answer = mirror.check([ONE], min_position=shared.tree_size)
+        assert [match.entry for match in answer.matches] == [shared.index]
+        assert answer == client.check([ONE], min_position=shared.tree_size)
+        assert (mirror.copies, mirror.position, mirror.trouble) == (True, shared.tree_size, None)
+        gone = client.withdraw(shared.index, "mistake")
+        assert mirror.check([ONE], min_position=gone.tree_size).matches == ()
+        with Mirror(copy) as second:  # of two programs one copies
+            assert not second.copies
+            shared = client.submit([TWO], labels=["fraud"])
+            assert second.check([TWO], min_position=shared.tree_size).matches != ()
+    assert (copy / "segments" / "manifest").exists()
+    assert here("log", "verify", str(copy)).status == 0
+
+
+def test_it_takes_over_when_the_one_that_copied_is_gone(
+    server: RunningServer, client: Client, tmp_path: Path
+) -> None:
+    running = RunningMirror(server.address, tmp_path / "copy", tmp_path / "acme-video")
+    with Mirror(running.home) as mirror:
+        shared = client.submit([ONE], labels=["fraud"])
+        assert mirror.check([ONE], min_position=shared.tree_size).matches != ()
+        assert not mirror.copies
+        running.kill()
+        wait_until(lambda: mirror.copies)
+        shared = client.submit([TWO], labels=["fraud"])
+        assert mirror.check([TWO], min_position=shared.tree_size).matches != ()
+
+
+def test_a_position_that_the_log_does_not_have_is_waited_for_and_then_an_error(copy: Path) -> None:
+    with Mirror(copy, timeout=0.3) as mirror:
+        with pytest.raises(BehindError):
+            mirror.check([ONE], min_position=10**6)
+        with pytest.raises(BehindError):
+            list(mirror.check_many([ONE], min_position=10**6, timeout=0.1))
+        assert not mirror.check([ONE], min_position=10**6, on_unavailable="open").checked
+        with pytest.raises(InvalidInputError, match="timeout"):
+            mirror.check([ONE], timeout=0)
+
+
+def test_it_signs_nothing_and_packs_no_sets(copy: Path) -> None:
+    with Mirror(copy) as mirror:
+        with pytest.raises(ConflictError, match="attests no answers"):
+            mirror.check([ONE], attest=True)
+        with pytest.raises(InvalidInputError, match="cannot be packed"):
+            list(mirror.check_many([Fingerprint(PARTS, bytes(range(38)) * 8)]))
+
+
+def test_many_are_answered_in_their_order(client: Client, copy: Path) -> None:
+    codes = [fingerprint(SHA256, str(number)) for number in range(40)]
+    receipts = [client.submit([code], labels=["fraud"]) for code in codes[:10]]
+    with Mirror(copy) as mirror:
+        answers = list(mirror.check_many(codes, min_position=receipts[-1].tree_size))
+        assert [[match.entry for match in answer.matches] for answer in answers] == [
+            *([receipt.index] for receipt in receipts),
+            *[[]] * 30,
+        ]
+        assert all(answer.lag is not None for answer in answers)
+
+
+def test_a_log_that_was_rolled_back_is_refused_and_the_copy_answered_from(
+    home: Path, server: RunningServer, copy: Path, tmp_path: Path
+) -> None:
+    port = int(server.address.rpartition(":")[2])
+    server.stop()
+    kept = tmp_path / "kept" / "home"
+    shutil.copytree(home, kept)
+
+    def refuses(mirror: Mirror) -> None:
+        with RunningServer(home, "--workers", "1", port=port) as before:
+            with Client(before.profile("acme-video")) as client:
+                shared = client.submit([ONE], labels=["fraud"])
+            assert mirror.check([ONE], min_position=shared.tree_size).matches != ()
+        with RunningServer(kept, "--workers", "1", port=port):
+            wait_until(lambda: (mirror.trouble or "").startswith(("rollback:", "fork:")))
+            answer = mirror.check([ONE])
+            assert [match.entry for match in answer.matches] == [shared.index]
+            assert answer.position == shared.tree_size
+        (evidence,) = (copy / "evidence").iterdir()
+        profile = str(tmp_path / "acme-video")
+        verified = here("evidence", "verify", str(evidence), "--profile", profile)
+        # Both are signed. Of two sizes only the log can show whether one extends the other, and it does not.
+        assert (verified.status, "ask it for the proof" in verified.out) == (1, True)
+
+    with Mirror(copy) as mirror, pytest.warns(MirrorWarning, match="the mirror's source: "):
+        refuses(mirror)
+    told: SimpleQueue[Alarm] = SimpleQueue()
+    with RunningServer(kept, "--workers", "1", port=port), Mirror(copy, on_alarm=told.put):
+        assert told.get(timeout=60).kind in {"rollback", "fork"}
+
+
+def test_others_may_not_read_the_home(copy: Path) -> None:
+    copy.chmod(0o750)
+    with pytest.raises(ConfigError, match="chmod 700"):
+        Mirror(copy)

@@ -1,0 +1,73 @@
+"""mirror.toml: what it says, what it may say, and what is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hashpact.errors import ConfigError
+from hashpact.mirror.configured import MAX_LAG, MirrorConfig
+
+WHOLE = MirrorConfig(
+    origin="test.example/log",
+    genesis=bytes(range(32)),
+    address="hub.example:8443",
+    profile=Path("/srv/profile"),
+    listen="127.0.0.1:8444",
+    socket="unix:/run/mirror",
+    max_lag=60,
+    members=("bolt-chat", "acme"),
+    health="127.0.0.1:9091",
+    metrics="127.0.0.1:9465",
+    access_log="calls",
+    log_format="text",
+    log_level="debug",
+)
+LEAST = MirrorConfig("test.example/log", bytes(32), "unix:/srv/other/socket", Path("/srv/profile"))
+
+
+@pytest.mark.parametrize("config", [WHOLE, LEAST])
+def test_what_is_written_is_read(config: MirrorConfig) -> None:
+    assert MirrorConfig.parse(config.to_toml()) == config
+
+
+def test_what_is_not_said_has_a_default() -> None:
+    found = MirrorConfig.parse(
+        f'origin = "a.example/b"\ngenesis = "{"00" * 32}"\naddress = "x:1"\nprofile = "/p"\n'
+    )
+    assert (found.max_lag, found.members, found.access_log) == (MAX_LAG, (), "errors")
+    assert found.served().origin == "a.example/b"
+    assert "localhost" in found.hosts
+
+
+def test_its_certificate_names_where_it_listens() -> None:
+    assert "mirror.lan" in MirrorConfig("a.example/b", bytes(32), "x:1", Path("/p"), "mirror.lan:1").hosts
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "field"),
+    [
+        ('address = "hub.example:8443"', 'address = "hub.example"', "address"),
+        ('address = "hub.example:8443"', 'address = "unix:relative"', "address"),
+        ('address = "hub.example:8443"', f'address = "unix:/{"x" * 107}"', "address"),
+        ('listen = "127.0.0.1:8444"', 'listen = "unix:/run/x"', "listen"),
+        ('socket = "unix:/run/mirror"', 'socket = "/run/mirror"', "socket"),
+        ('profile = "/srv/profile"', 'profile = "srv/profile"', "profile"),
+        ("max_lag = 60", "max_lag = -1", "max_lag"),
+        ("max_lag = 60", 'max_lag = "60"', "max_lag"),
+        ('"bolt-chat"', '"Bolt Chat"', "members"),
+        ('access_log = "calls"', 'access_log = "members"', "access_log"),
+        ('log_level = "debug"', 'log_level = "loud"', "log_level"),
+        ('health = "127.0.0.1:9091"', 'health = "127.0.0.1:8444"', "health"),
+        (f'genesis = "{bytes(range(32)).hex()}"', 'genesis = "00"', "genesis"),
+        ('origin = "test.example/log"', 'origin = "Test"', "origin"),
+        ('origin = "test.example/log"', 'strange = "x"', "strange"),
+    ],
+)
+def test_what_is_wrong_is_named(before: str, after: str, field: str) -> None:
+    text = WHOLE.to_toml()
+    assert before in text
+    with pytest.raises(ConfigError) as refused:
+        MirrorConfig.parse(text.replace(before, after))
+    assert refused.value.details["field"] == field
