@@ -50,7 +50,7 @@ class Altering(Prover):
 
 async def begin(house: Clearinghouse) -> SigningGuard:
     """Name an ML-DSA-44 key of the log, and serve with it."""
-    house.services.intake.appender.append(None, Submission(naming(house.world, 2, ONE)))
+    house.world.appender(house.ledger).append(None, Submission(naming(house.world, 2, ONE)))
     guard = SigningGuard(house.ledger, signing(house.world))
     guard.sign()
     await tell(house, Prover(house.ledger), guard)

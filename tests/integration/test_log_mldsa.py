@@ -98,6 +98,12 @@ def test_a_log_is_founded_with_a_second_key_and_gets_another(
     assert run([*by_keys, "--log-mldsa-key", second]) == 0
     assert run([*by_keys, "--log-mldsa-key", first]) == 1
     assert "no ML-DSA-44 key of the log signed the checkpoint" in capsys.readouterr().err
+    archive, again = str(tmp_path / "home.tar"), tmp_path / "again"
+    assert run(["backup", str(home), archive]) == 0
+    capsys.readouterr()
+    assert run(["restore", archive, str(again), "--json"]) == 0
+    missing = json.loads(capsys.readouterr().out)["missing"]
+    assert [Path(path).name for path in missing] == ["ca.key", "server.key", "log.key", "log-mldsa.key"]
     govern(home, "--no-log-mldsa-key")
     assert keys(home, capsys) == []
     assert share(home) == 1

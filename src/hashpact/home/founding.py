@@ -95,4 +95,4 @@ def _mldsa_key(paths: HomePaths, origin: str, passphrase: bytes | None) -> tuple
     """A new ML-DSA-44 key of the log, in its file."""
     key = MLDSA44PrivateKey.generate()
     write_key(paths.log_mldsa_key, pkcs8.to_pem(key), passphrase)
-    return pkcs8.mldsa_named(origin, key), key
+    return Witness.mldsa(origin, key.public_key().public_bytes_raw()), key

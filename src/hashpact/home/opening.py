@@ -99,7 +99,7 @@ class Home:
         mldsa: tuple[Witness, Signer] | None = None
         if path.exists():
             other = pkcs8.mldsa_from_pem(read_private(path, MAX_SIZE), str(path), self.passphrases)
-            mldsa = pkcs8.mldsa_named(origin, other), other
+            mldsa = Witness.mldsa(origin, other.public_key().public_bytes_raw()), other
         return LogKey(origin, key.public_key().public_bytes_raw(), key, mldsa)
 
     def open_attestation_key(self) -> AttestationKey | None:

@@ -25,8 +25,6 @@ from hashpact.domain.keys import NamedKey
 from hashpact.domain.ports import Entropy
 from hashpact.durable import write_private
 from hashpact.errors import ConfigError
-from hashpact.log import cosignature
-from hashpact.log.cosignature import Witness
 
 Passphrases: TypeAlias = Callable[[str], Iterable[bytes]]
 """The passphrases to try on the named file, in order. Raises ConfigError if there is none at hand."""
@@ -119,11 +117,6 @@ def mldsa_from_pem(data: bytes, file: str, passphrases: Passphrases) -> MLDSA44P
 def named(name: str, key: Ed25519PrivateKey) -> NamedKey:
     """The public half of a key, under that name."""
     return NamedKey(name, key.public_key().public_bytes_raw())
-
-
-def mldsa_named(name: str, key: MLDSA44PrivateKey) -> Witness:
-    """The public half of an ML-DSA-44 key, which signs checkpoints under that name."""
-    return Witness(name, key.public_key().public_bytes_raw(), cosignature.MLDSA44)
 
 
 def _load(data: bytes, file: str, passphrases: Passphrases) -> PrivateKeyTypes:

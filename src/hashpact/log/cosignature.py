@@ -54,6 +54,11 @@ class Witness:
             raise MalformedError(msg, field="witness")
         return cls(name, public, kind)
 
+    @classmethod
+    def mldsa(cls, name: str, public: bytes) -> Self:
+        """The ML-DSA-44 key of that name."""
+        return cls(name, public, MLDSA44)
+
     @property
     def key(self) -> str:
         """The verifier key, which has the name."""

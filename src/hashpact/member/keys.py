@@ -332,9 +332,8 @@ def make_key(file: Path, passphrase: bytes | None) -> bytes:
 def make_mldsa_key(file: Path, origin: str, passphrase: bytes | None) -> Witness:
     """Write a new ML-DSA-44 key of the log of that origin to a new file; returns its public half."""
     key = MLDSA44PrivateKey.generate()
-    named = pkcs8.mldsa_named(origin, key)
     write_key(file, pkcs8.to_pem(key), passphrase)
-    return named
+    return Witness.mldsa(origin, key.public_key().public_bytes_raw())
 
 
 def protect_key(file: Path, passphrases: Passphrases, *, unencrypted: bool = False) -> None:
