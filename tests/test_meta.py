@@ -59,11 +59,14 @@ ROOMS = {
     "_kernel": room("lookup.shapes", "numpy"),  # a stub: types only
     "_instruments": room("_kernel"),  # as above; only the benchmarks use it
     "lookup": room("errors domain durable _kernel", "numpy"),
+    # What other programs write and read, over streams of bytes.
+    "exchange": room("errors domain", "ijson", pure=True),
     "fingerprint": room("errors domain _kernel", "PIL cv2 numpy imagehash datasketch"),
     "report": room("errors log domain", pure=True),
     # Of the log the arithmetic of edges, which it stores, and the layout of tiles, which it reads and writes.
     "storage": room("errors log.tree log.tiles log.lines domain durable", "apsw"),
     "keys": room("errors domain durable _kernel", "cryptography"),
+    "lists": room("errors domain durable lookup keys exchange", "apsw cryptography numpy"),
     "governance": room("errors log domain durable keys report", "cryptography"),
     "service": room("errors log domain keys.certificates governance.drafts", pure=True),
     "wire": room(
@@ -73,7 +76,7 @@ ROOMS = {
     "http": room("errors log service", "starlette structlog uvicorn"),
     # The kinds of objects that its clients take as they are.
     "member": room(
-        "errors log domain clock durable settings config fingerprint keys wire governance",
+        "errors log domain clock durable settings config fingerprint keys lists wire governance",
         "cryptography datasketch imagehash",
     ),
     "home": room(
@@ -108,8 +111,8 @@ ROOMS = {
         "cryptography PIL numpy",
     ),
     "cli": room(
-        "errors log.checkpoint domain clock settings config fingerprint keys governance member home audit "
-        "witness serving mirror report demo durable",
+        "errors log.checkpoint domain clock settings config exchange fingerprint keys lists governance "
+        "member home audit witness serving mirror report demo durable",
         "click rich PIL numpy",
     ),
     "__main__": room("cli"),

@@ -19,14 +19,17 @@ from hashpact.domain.kinds.conduct.spelling import Counted
 from hashpact.domain.kinds.lines import NamedKeyLine, OneOf, Pair, WitnessKey, Yes
 from hashpact.wire.v1 import certificate_pb2, check_pb2, conduct_pb2, governance_pb2, log_pb2
 
-MEMBERS = {"addressee", "authority", "by", "contributor", "id", "member", "owner", "panel", "to"}
+MEMBERS = {"addressee", "authority", "benign-by", "by", "contributor", "id", "member", "owner", "panel", "to"}
 """Fields that name a member: an organisation that administrators have enrolled."""
 SLUGS = {
     *("action", "allow", "article", "channel", "clause", "clock", "count", "hours", "jurisdiction", "label"),
     *("language", "month", "name", "notified-by", "priority", "quarter", "reason", "topic"),
 }
 """Fields whose values are short words of a fixed alphabet, without a place for a name or an address."""
-CHOICES = {"basis", "guidelines", "heads", "law", "outcome", "point", "replace", "role", "stance", "use"}
+CHOICES = {
+    *("basis", "guidelines", "heads", "law", "mark-benign", "outcome", "point", "replace", "role", "stance"),
+    "use",
+}
 NUMBERS = {
     *("about", "acted", "appeal", "by", "checked", "cutoff", "decision", "entry", "expires", "from"),
     *("key-delay", "notice", "notified", "overlap", "private-quota", "quorum", "removed", "review"),
@@ -37,7 +40,7 @@ HASHES = {
     *("target", "texts", "words"),
 }
 KEYS = {"admin", "witness"}
-PAIRS = {"private-quota-of", "rate", "rate-of", "action", "allow", "clock", "count", "priority"}
+PAIRS = {"private-quota-of", "rate", "rate-of", "action", "allow", "ceiling", "clock", "count", "priority"}
 FREE_TEXTS = {"address", "reference", "explanation"}
 """The only free texts there are; they stand in words, which the log only commits to."""
 
@@ -49,7 +52,19 @@ BYTES = {
     *("values",),
 }
 STRINGS = {
-    *("authority", "bases", "basis", "before", "by", "clock", "entry", "jurisdictions", "key", "kind"),
+    *(
+        "authority",
+        "bases",
+        "basis",
+        "before",
+        "benign_by",
+        "by",
+        "clock",
+        "entry",
+        "jurisdictions",
+        "key",
+        "kind",
+    ),
     *("label", "labels", "member", "message", "name", "next_page_token", "owner", "page_token", "panel"),
     *("path", "reason", "roles", "stage", "stance", "standing", "standings", "to", "type", "use"),
     *("value",),

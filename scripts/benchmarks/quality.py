@@ -67,6 +67,12 @@ def promises(report: Report) -> list[Promise]:
 def _of_pictures(report: Report, *, parts: bool) -> list[Promise]:
     kept = floors.recalls(floors.PICTURES, pictures.shares(report["recall"], ours.NAME), parts=parts)
     different = report["different"]
+    found, agree = (
+        sum(row["found"].get(side, 0) for row in report["recall"]) for side in (ours.NAME, ours.AGREEING)
+    )
+    kept.append(
+        Promise("copies that agreeing loses, %", 100 * (1 - agree / max(found, 1)), most=floors.MOST_LOST)
+    )
     kept.append(Promise("pairs of different pictures", different["pairs"], least=floors.FEWEST_PICTURE_PAIRS))
     wrong = different["matched"].get(ours.SURE, 0)
     kept.append(Promise("of them the same or near", wrong, most=floors.MOST_PICTURE_PAIRS))

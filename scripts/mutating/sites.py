@@ -31,9 +31,11 @@ SPARED: Final = {
     # They describe a statement to the person who signs it.
     *("summary", "describe", "changes", "utc", "short", "why", "power", "wanted", "__repr__"),
     *("_powers", "_offices", "_cosigning", "_parts", "_by_the_minute", "_rate", "_conduct"),
+    "_matching",
     *("_matter", "_entry", "_notice", "_rules", "_of", "unknown_label", "_refuse_kind"),
     # They are for those who write, send, store or show statements, and no leaf is judged by them.
     *("brings", "documents", "fingerprints", "commitments", "foresee", "sign", "kind_of", "confirmed"),
+    "terms.ceiling",
     *("records", "statements.text", "moment.newest", "CONFIRM_EVERY", "KEY_LIFE", "MLDSA44_SIZE"),
     # They bound memory.
     *("_READ_BACK", "_KNOWN_KEYS"),

@@ -6,6 +6,7 @@ missed, and a refused copy is a miss as well.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Final
 from hashpact import Fingerprint, Fingerprinted, fingerprints_of, fingerprints_of_text
 from hashpact.domain.checks import Answer, Match, Query, Transform
 from hashpact.domain.fingerprints import MD5, PARTS, SHA256, TYPES, FingerprintType, PrivatePart
+from hashpact.domain.matching.agreement import can_be_contradicted, codes, contradiction
 from hashpact.domain.matching.views import DERIVED
 from hashpact.errors import HashpactError
 from hashpact.fingerprint.parts.pictured import parts_of, pictured
@@ -22,10 +24,12 @@ from hashpact.lookup.native import NativeIndex
 NAME: Final = "hashpact"
 SURE: Final = "hashpact, same or near"
 WEAK: Final = "hashpact, weak too"
+AGREEING: Final = "hashpact, agreeing"
 OTHER: Final = "hashpact, another one as well"
 REFUSED: Final = "hashpact, refused"
 """In counts: found at any strength but `weak`; found as the same or near, of which no unrelated pair may be;
-found at all; a match with a picture that is not the original; a copy without a fingerprint to search for."""
+found at all; found at any strength but `weak` and not contradicted; a match with a picture that is not the
+original; a copy without a fingerprint to search for."""
 
 KEY: Final = bytes(range(32))
 """Of the log: folded/1 is keyed with it. Its matches are weak, and only some policies allow them."""
@@ -41,6 +45,7 @@ class Found:
     type: str
     score: float
     strength: str
+    agrees: bool = True
 
 
 def shared(content: bytes | str, *, parts: bool = False) -> tuple[Fingerprint, ...]:
@@ -84,12 +89,14 @@ class Clearinghouse:
         self._index = NativeIndex()
         self._numbers: list[int] = []
         self._parts: dict[int, Fingerprint] = {}
+        self._codes: dict[int, list[int]] = defaultdict(list)
 
     def share(self, number: int, fingerprints: Sequence[Fingerprint]) -> None:
         """Make content findable under a number, which may have more than one form."""
         first = len(self._numbers)
         self._numbers += [number] * len(fingerprints)
         self._index.add(enumerate(fingerprints, first))
+        self._codes[number] += codes(fingerprints)
         self._parts |= {item: one for item, one in enumerate(fingerprints, first) if one.type == PARTS}
 
     def find(self, queries: Sequence[Query], content: bytes | str) -> list[Found]:
@@ -114,7 +121,18 @@ class Clearinghouse:
             for (number, name), (score, asked_as) in best.items()
         )
         graded = Answer(tuple(matches), len(self._numbers)).graded(queries, limit=len(best) + 1)
-        return [Found(match.entry, match.type, match.score, str(match.strength)) for match in graded.matches]
+        upload = codes(query.fingerprint for query in queries)
+        return [
+            Found(
+                match.entry,
+                match.type,
+                match.score,
+                str(match.strength),
+                not can_be_contradicted(match.type)
+                or contradiction(upload, self._codes[match.entry]) is None,
+            )
+            for match in graded.matches
+        ]
 
     def _agrees(self, item: int, place: Sequence[float], content: bytes | str, query: Query) -> bool:
         """Whether the pixels of the upload, or of its mirror image, agree with the entry's keypoints."""
@@ -140,6 +158,7 @@ def sides(found: Sequence[Found], number: int) -> set[str]:
     right = [one for one in found if one.number == number]
     counted = {one.type for one in right}
     counted |= {NAME for one in right if one.strength != "weak"}
+    counted |= {AGREEING for one in right if one.strength != "weak" and one.agrees}
     counted |= {SURE for one in right if is_sure(one.strength)}
     counted |= {WEAK for _ in right}
     counted |= {OTHER for one in found if one.number != number and is_sure(one.strength)}

@@ -130,7 +130,9 @@ def _others(shared: Shared, number: int) -> Counted:
     counted = Counted()
     for found in shared.houses[ORIGINAL].find(asked, file):
         if found.number != number:
-            for side in (ours.graded(found.strength), found.type):
+            agreeing = (ours.AGREEING,) if found.strength != "weak" and found.agrees else ()
+            strong = (ours.NAME,) if found.strength != "weak" else ()
+            for side in (ours.graded(found.strength), found.type, *strong, *agreeing):
                 counted.matched.setdefault(side, set()).add(_pair(number, found.number))
     every = [forms[ORIGINAL] for forms in shared.forms]
     counted.distances.unrelated(number, asked, [codes[ours.NAME] for codes in every])

@@ -56,6 +56,7 @@ def _governance(charter: Charter) -> dict[str, Any]:
             if (attesting := [one.hex() for one in charter.attestation_keys])
             else {}
         ),
+        **({"log_mldsa_keys": mldsa} if (mldsa := [one.key for one in charter.log_mldsa_keys]) else {}),
     }
 
 
@@ -77,6 +78,9 @@ def _policy(charter: Charter) -> list[str]:
         terms.quorum,
         terms.texts,
         terms.tally_step if terms.tally_step > 1 else None,
+        charter.matching.benign_by,
+        charter.matching.mark_benign,
+        charter.matching.ceilings,
     )
     return body.write().splitlines()
 

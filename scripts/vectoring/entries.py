@@ -53,6 +53,26 @@ def _entries(prelude: Trial) -> Iterator[Trial]:
     yield one
 
     one = prelude.fork(
+        "submit-benign",
+        "What is benign is said by contributors that the policy names, under labels of its own.",
+    )
+    policy(one, 2, "benign-by acme", "benign-by city", labels=("hate",))
+    benign = ["label meme", "basis benign", "removed 1800000000", f"item {digest('b')}"]
+    one.no("not named by the policy", "submit", *benign, by="beta/k1")
+    one.no("named, and no contributor", "submit", *benign, by="city/k1")
+    one.no("a label of the policy", "submit", "label hate", *benign[1:], by="acme/k1")
+    one.no("a label of the policy as well", "submit", "label hate", *benign, by="acme/k1")
+    one.no("an authority", "submit", *benign[:2], "authority city", "article a-1", *benign[2:], by="acme/k1")
+    every = [f"label {label}" for label in ("avatar", "form", "logo", "meme", "screenshot")]
+    entry = one.ok("submit", *every, *benign[1:], by="acme/k1", why="each label that there is")
+    policy(one, 3)
+    one.no("not named any more", "submit", *benign, by="acme/k1")
+    one.no("a label that is not in the policy", "submit", *submission("meme"), by="acme/k1")
+    one.ok("opinion", f"entry {entry}", "stance dispute", by="beta/k1")
+    one.ok("withdraw", f"entry {entry}", "reason mistake", by="acme/k1", why="who is not named any more")
+    yield one
+
+    one = prelude.fork(
         "submit-items", "1 to 256 items, each once, in any order; 1 to 8 labels; up to 64 places."
     )
     many = [f"item {digest(str(number))}" for number in range(257)]

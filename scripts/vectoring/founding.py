@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vectoring import signing, spelling, witnessing
+from vectoring import quantum, signing, spelling, witnessing
 from vectoring.worlds import admins, founded, key, member, office, policy, submission, suspension
 from vectoring.writing import (
     ADMINS,
@@ -103,6 +103,7 @@ def _genesis() -> Iterator[Trial]:
     yield from signing.genesis()
     yield from spelling.origins()
     yield from witnessing.genesis()
+    yield from quantum.genesis()
 
 
 _TWO = ("alice", "bob")
@@ -265,8 +266,27 @@ def _policies(prelude: Trial) -> Iterator[Trial]:
         "quorum 2",
         f"texts {digest('texts')}",
         "tally-step 10",
+        "benign-by acme",
+        "benign-by nobody",
+        "mark-benign yes",
+        "ceiling hate pdq/1 31",
+        "ceiling hate phash/1 0",
+        "ceiling ncii phash/1 10",
         labels=("hate", "ncii"),
     )
+    yield one
+
+    one = prelude.fork(
+        "policy-ceiling",
+        "A ceiling is of a listed label, and of a type that bits compare, not above the type's.",
+    )
+    refuse(one, "a label that is not listed", "ceiling other pdq/1 1")
+    for name in ("minhash/1", "parts/1", "sha256/1"):
+        refuse(one, f"not compared by bits: {name}", f"ceiling hate {name} 0")
+    refuse(one, "no type", "ceiling hate pdq/2 1")
+    refuse(one, "above the type's: pdq/1", "ceiling hate pdq/1 32")
+    refuse(one, "above the type's: phash/1", "ceiling hate phash/1 11")
+    refuse(one, "mark-benign no", "mark-benign no")
     yield one
 
     one = prelude.fork(
@@ -301,6 +321,7 @@ def _policies(prelude: Trial) -> Iterator[Trial]:
         ("rate-of acme check 1", "rate-of acme check 2"),
         ("clock slow 1", "clock slow 2"),
         ("priority hate code", "priority hate urgent"),
+        ("ceiling hate pdq/1 1", "ceiling hate pdq/1 2"),
     ):
         refuse(one, f"{first}, {second}", first, second)
     refuse(one, "a kind that has no rate", "rate genesis 1")
@@ -351,13 +372,18 @@ def _policies(prelude: Trial) -> Iterator[Trial]:
     )
     yield one
 
-    one = prelude.fork("policy-counts", "At most 64 labels and 32 members of the panel.")
+    one = prelude.fork(
+        "policy-counts", "At most 64 labels, 32 members of the panel, and 64 that say what is benign."
+    )
     labels = [f"l{number:02}" for number in range(65)]
+    sure = [f"benign-by b{number:02}" for number in range(65)]
+    one.no("65 that say what is benign", "policy", "version 1", "label hate", *sure)
     one.no("65 labels", "policy", "version 1", *(f"label {label}" for label in labels))
     one.no("no label", "policy", "version 1")
     panel = [f"panel p{number:02}" for number in range(33)]
     one.no("33 of a panel", "policy", "version 1", "label hate", *panel, "quorum 2")
-    policy(one, 1, *panel[:32], "quorum 32", labels=labels[:64])
+    ceilings = [f"ceiling {label} {kind} 1" for label in labels[:64] for kind in ("pdq/1", "phash/1")]
+    policy(one, 1, *panel[:32], "quorum 32", *sure[:64], *ceilings, labels=labels[:64])
     yield one
 
     one = prelude.fork(

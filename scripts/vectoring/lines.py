@@ -125,11 +125,16 @@ def _of_administrators(prelude: Trial, entry: int) -> Iterator[Trial]:
             "quorum 2",
             f"texts {digest('t')}",
             "tally-step 5",
+            "benign-by acme",
+            "benign-by beta",
+            "mark-benign yes",
+            "ceiling hate pdq/1 5",
+            "ceiling ncii pdq/1 5",
         ],
         by=ADMINS,
         optional="key-delay allow private-quota private-quota-of rate rate-of clock priority texts "
-        "tally-step",
-        sets="label allow private-quota-of rate rate-of clock priority panel",
+        "tally-step benign-by mark-benign ceiling",
+        sets="label allow private-quota-of rate rate-of clock priority panel benign-by ceiling",
     )
     yield _case(prelude, "member-enrol", ["id new", "role audit", "role check"], by=ADMINS, sets="role")
     yield _case(prelude, "member-suspend", ["id beta", "reason care"], by=ADMINS)

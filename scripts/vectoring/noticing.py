@@ -171,6 +171,7 @@ def _notices(prelude: Trial) -> Iterator[Trial]:
     one.no("law without an authority", "notice", *law[:3], *law[4:], by="ngo/k1")
     one.no("law without an article", "notice", *law[:4], *law[5:], by="ngo/k1")
     one.no("law without both", "notice", *law[:3], *law[5:], by="ngo/k1")
+    one.no("what is benign", "notice", *items[:2], "basis benign", *items[3:], by="ngo/k1")
     one.no("an authority by guideline", "notice", *law[:2], "basis guideline", law[3], *law[5:], by="ngo/k1")
     one.no("an article by guideline", "notice", *law[:2], "basis guideline", *law[4:], by="ngo/k1")
     one.no("not an authority", "notice", *law[:3], "authority beta", *law[4:], by="ngo/k1")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hashpact.domain.attestation import Attestation, AttestedAnswer
-    from hashpact.domain.checks import Answer, Filter, Lag, Match, NearEntry, Query, Unchecked
+    from hashpact.domain.checks import Answer, Filter, Lag, Match, NearEntry, Query
     from hashpact.domain.conduct.answers import (
         AppealDetail,
         ContactDetail,
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hashpact.domain.conduct.watching import WatchPlace
     from hashpact.domain.fingerprints import TYPES, Fingerprint, FingerprintType
     from hashpact.domain.matching.strength import Strength
+    from hashpact.domain.matching.unchecked import Unchecked
     from hashpact.domain.matching.views import DERIVED, PictureView
     from hashpact.domain.messages import EntryDetail, LeafDetail, MemberDetail, Submission
     from hashpact.domain.state import Basis, Entry, Key, Member, Opinion, Receipt, Role, Stance
@@ -175,7 +176,8 @@ __all__ = [
 
 _HOMES = {
     "hashpact.domain.attestation": ("AttestedAnswer", "Attestation"),
-    "hashpact.domain.checks": ("Answer", "Filter", "Lag", "Match", "NearEntry", "Query", "Unchecked"),
+    "hashpact.domain.checks": ("Answer", "Filter", "Lag", "Match", "NearEntry", "Query"),
+    "hashpact.domain.matching.unchecked": ("Unchecked",),
     "hashpact.domain.conduct.answers": (
         *("AppealDetail", "ContactDetail", "FiledDetail", "MattersRequest", "NoticeChange", "NoticeDetail"),
         "ReplyDetail",

@@ -19,7 +19,9 @@ from hashpact.domain.fingerprints import (
     PARTS,
     PDQ,
     PHASH,
+    SHA1,
     SHA256,
+    SHA512,
     WINNOW,
     Fingerprint,
     FingerprintType,
@@ -28,7 +30,7 @@ from hashpact.domain.ports import Index
 from hashpact.errors import InvalidInputError
 from hashpact.lookup import NativeIndex
 
-EVERY_TYPE = (PDQ, PHASH, PARTS, MINHASH, WINNOW, SHA256, MD5)
+EVERY_TYPE = (PDQ, PHASH, PARTS, MINHASH, WINNOW, SHA256, MD5, SHA1, SHA512)
 
 
 @pytest.fixture(params=[NativeIndex, LinearIndex])
@@ -272,7 +274,7 @@ def test_searches_run_while_others_add_and_remove(index: Index) -> None:
     assert len(index) == 50
 
 
-@pytest.mark.parametrize("kind", [PDQ, PHASH, MINHASH, SHA256, MD5], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", [PDQ, PHASH, MINHASH, SHA256, MD5, SHA1, SHA512], ids=lambda kind: kind.name)
 def test_packed_values_find_what_each_finds_alone(index: Index, kind: FingerprintType) -> None:
     shared = [fingerprint(kind, seed) for seed in range(30)]
     index.add(enumerate([*shared, *shared[:10]]))  # ten of them twice

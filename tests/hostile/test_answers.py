@@ -32,7 +32,7 @@ from hashpact.audit.deriving.fold import scratch
 from hashpact.audit.findings import Finding
 from hashpact.audit.remote import ServerSource
 from hashpact.domain.attestation import AttestedAnswer
-from hashpact.domain.checks import MAX_LIMIT, Answer, Check, Filter, Query
+from hashpact.domain.checks import MAX_LIMIT, Answer, Check, Filter, NearBenign, Query
 from hashpact.domain.fingerprints import MINHASH, PDQ, SHA256, Fingerprint
 from hashpact.domain.kinds import Root
 from hashpact.domain.matching.strength import Strength
@@ -188,6 +188,12 @@ def relabelled(answer: Answer) -> Answer:
     return replace(answer, matches=(replace(first, labels=("hate",)), *rest))
 
 
+def harmless(answer: Answer) -> Answer:
+    """With the claim that something harmless is as near."""
+    (first, *rest) = answer.matches
+    return replace(answer, matches=(replace(first, benign=NearBenign(first.entry + 1, 0)), *rest))
+
+
 def twice(answer: Answer) -> Answer:
     """With each match two times."""
     return replace(answer, matches=2 * answer.matches)
@@ -206,6 +212,7 @@ def cut(answer: Answer) -> Answer:
         (unlogged, "entry 2 by pdq/1: there is no such entry"),
         (nearer, "entry 6 by pdq/1: reported with another score"),
         (relabelled, "entry 6 by pdq/1: reported with another labels"),
+        (harmless, "entry 6 by pdq/1: reported with another benign"),
         (twice, "names an entry twice"),
         (cut, "says that there may be further matches"),
     ],

@@ -10,10 +10,11 @@ from attesting import AttestedWorld, attester_of
 from builders import ALL_TYPES, Identity, fingerprint
 from clearinghouse import Clearinghouse, Connect
 
-from hashpact.domain.checks import Query, Unchecked
+from hashpact.domain.checks import Query
 from hashpact.domain.fingerprints import PDQ, SHA256
 from hashpact.domain.kinds import MemberRoles
 from hashpact.domain.matching.strength import Strength
+from hashpact.domain.matching.unchecked import Unchecked
 from hashpact.domain.messages import Submission
 from hashpact.domain.state import Role
 from hashpact.errors import ConflictError, InvalidInputError, NotFoundError, NotPermittedError

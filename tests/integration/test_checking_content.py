@@ -15,8 +15,9 @@ from clearinghouse import Clearinghouse, Connect, wall_clock
 from PIL import Image, ImageOps
 
 from hashpact.demo import pictures
-from hashpact.domain.checks import Answer, Query, Unchecked
+from hashpact.domain.checks import Answer, Query
 from hashpact.domain.fingerprints import FOLDED, MINHASH, PDQ, SHA256
+from hashpact.domain.matching.unchecked import Unchecked
 from hashpact.errors import (
     CertificateError,
     InvalidInputError,

@@ -20,7 +20,9 @@ from hashpact.domain.fingerprints import (
     PARTS,
     PDQ,
     PHASH,
+    SHA1,
     SHA256,
+    SHA512,
     TYPES,
     WINNOW,
     Fingerprint,
@@ -77,7 +79,18 @@ def sent(client: Client) -> list[Fingerprint]:
     with pytest.raises(HashpactError):
         client.check([late], min_position=10**9, timeout=0.3)
     assert client.check([near]).matches
-    assert {one.type for one in asked} == {PDQ, PHASH, PARTS, MINHASH, WINNOW, FOLDED, SHA256, MD5}
+    assert {one.type for one in asked} == {
+        PDQ,
+        PHASH,
+        PARTS,
+        MINHASH,
+        WINNOW,
+        FOLDED,
+        SHA256,
+        MD5,
+        SHA1,
+        SHA512,
+    }
     return asked
 
 

@@ -21,12 +21,12 @@ from hashpact.audit.auditor import audit_whole
 from hashpact.audit.source import ledger_source
 from hashpact.domain import kinds, statements
 from hashpact.domain.fingerprints import (
-    MD5,
     MINHASH,
     PARTS,
     PDQ,
     PHASH,
     SHA256,
+    TYPES,
     WINNOW,
     Fingerprint,
     FingerprintType,
@@ -291,7 +291,7 @@ def private_part(shared: Fingerprint, seed: str = "nonce") -> bytes:
     return PrivatePart(shared, seeded(seed)).text()
 
 
-ALL_TYPES = (PDQ, PHASH, MINHASH, WINNOW, SHA256, MD5)
+ALL_TYPES = (PDQ, PHASH, MINHASH, WINNOW, SHA256, TYPES["md5/1"], TYPES["sha1/1"], TYPES["sha512/1"])
 
 
 def check_log(ledger: Log) -> Replay:

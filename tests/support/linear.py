@@ -37,41 +37,52 @@ class LinearIndex:
 
     def __init__(self) -> None:
         self._items: dict[int, Fingerprint] = {}
+        self._benign: dict[int, Fingerprint] = {}
         self._lock = threading.Lock()
 
-    def add(self, items: Iterable[tuple[int, Fingerprint]]) -> None:
-        """Make the items findable: all of them, or none."""
+    def add(self, items: Iterable[tuple[int, Fingerprint]], *, benign: bool = False) -> None:
+        """Make the items findable: all of them, or none. Those that are benign by `search_benign` alone."""
         new: dict[int, Fingerprint] = {}
         with self._lock:
             for item, fingerprint in items:
                 if not 0 <= item <= MAX_ID:
                     msg = f"an id is a whole number from 0 to 2^64 - 1, not {item}"
                     raise InvalidInputError(msg, field="ids")
-                if item in new or item in self._items:
+                if item in new or item in self._items or item in self._benign:
                     msg = f"id {item} is in the index already"
                     raise ValueError(msg)
                 new[item] = fingerprint
-            self._items.update(new)
+            (self._benign if benign else self._items).update(new)
 
     def remove(self, items: Iterable[int]) -> None:
         """Make the items unfindable. An id that is not there is passed over."""
         with self._lock:
             for item in items:
                 self._items.pop(item, None)
+                self._benign.pop(item, None)
 
     def holds(self, items: Iterable[int]) -> bool:
         """Whether any of these can be found."""
-        return any(item in self._items for item in items)
+        return any(item in self._items or item in self._benign for item in items)
 
     def search(self, query: Fingerprint, threshold: float, limit: int) -> Hits:
         """The nearest items of the query's type within ``threshold``, at most ``limit`` of them."""
+        return self._nearest(self._items, query, threshold, limit)
+
+    def search_benign(self, query: Fingerprint, threshold: float, limit: int) -> Hits:
+        """As ``search``, of the negative collection."""
+        return self._nearest(self._benign, query, threshold, limit)
+
+    def _nearest(
+        self, among: dict[int, Fingerprint], query: Fingerprint, threshold: float, limit: int
+    ) -> Hits:
         if query.type.measure is not Measure.EQUALITY:
             query.type.threshold(threshold)
         if limit < 1:
             msg = f"limit must be at least 1, not {limit}"
             raise InvalidInputError(msg, field="limit")
         with self._lock:
-            items = list(self._items.items())
+            items = list(among.items())
         items = [(item, fingerprint) for item, fingerprint in items if fingerprint.type == query.type]
         if query.type.measure is Measure.CONTAINMENT:
             scores = contained(query.value, {item: fingerprint.value for item, fingerprint in items})
@@ -102,7 +113,7 @@ class LinearIndex:
 
     def __len__(self) -> int:
         """How many items can be found."""
-        return len(self._items)
+        return len(self._items) + len(self._benign)
 
 
 def contained(text: bytes, others: dict[int, bytes]) -> dict[int, float]:

@@ -10,6 +10,7 @@ from typing import Final
 from hashpact.domain import standing
 from hashpact.domain.fingerprints import Fingerprint, Measure, parse_private
 from hashpact.domain.ports import Index, Ledger, Snapshot
+from hashpact.domain.state import Basis
 from hashpact.lookup.catalog import EntryCatalog
 from hashpact.service.follow import Follower, entry_of, item_ids
 
@@ -42,12 +43,12 @@ def _differences(ledger: Ledger, view: Snapshot, index: Index, stop: int) -> Ite
     found, named = 0, -1
     expected = _expected(ledger, view, stop)
     while some := list(islice(expected, _AT_ONCE)):
-        wanted: dict[Fingerprint, list[int]] = defaultdict(list)
-        for item, fingerprint in some:
-            wanted[fingerprint].append(item)
+        wanted: dict[tuple[Fingerprint, bool], list[int]] = defaultdict(list)
+        for item, fingerprint, benign in some:
+            wanted[fingerprint, benign].append(item)
         missing: set[int] = set()
-        for fingerprint, items in wanted.items():
-            there = _equal(index, fingerprint, items)
+        for (fingerprint, benign), items in wanted.items():
+            there = _equal(index, fingerprint, items, benign=benign)
             found += len(there.intersection(items))
             missing.update(entry_of(item) for item in items if item not in there)
         for number in sorted(missing - {named}):  # an entry's items can be in two batches
@@ -60,18 +61,20 @@ def _differences(ledger: Ledger, view: Snapshot, index: Index, stop: int) -> Ite
         )
 
 
-def _expected(ledger: Ledger, view: Snapshot, stop: int) -> Iterator[tuple[int, Fingerprint]]:
-    """Every item below ``stop`` whose entry stands, with its id."""
+def _expected(ledger: Ledger, view: Snapshot, stop: int) -> Iterator[tuple[int, Fingerprint, bool]]:
+    """Every item below ``stop`` whose entry stands, with its id, and whether it is benign."""
     for number, private in ledger.private(0, stop):
         entry = view.entry(number)
         if entry is not None and standing.entry_stands(view, entry):
-            fingerprints = (parse_private(part).fingerprint for part in private)
-            yield from zip(item_ids(number), fingerprints, strict=False)
+            benign = entry.basis is Basis.BENIGN
+            for item, part in zip(item_ids(number), private, strict=False):
+                yield item, parse_private(part).fingerprint, benign
 
 
-def _equal(index: Index, fingerprint: Fingerprint, items: list[int]) -> set[int]:
+def _equal(index: Index, fingerprint: Fingerprint, items: list[int], *, benign: bool) -> set[int]:
     """The items of that very value. Keypoints may agree on nothing, so theirs are looked up by their ids."""
     if fingerprint.type.measure is Measure.POINTS:
         return {item for item in items if index.holds([item])}
     exact = _SAME if fingerprint.type.measure.larger_is_nearer else 0
-    return {hit.item for hit in index.search(fingerprint, exact, max(len(index), 1))}
+    search = index.search_benign if benign else index.search
+    return {hit.item for hit in search(fingerprint, exact, max(len(index), 1))}

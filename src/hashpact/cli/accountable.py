@@ -63,7 +63,7 @@ class Accountable:
         """Prove every match of a result. Raises ProofError for the first that is not proved."""
         if self.prove_matches:
             queries = self._queries.pop(id(result.made))
-            client.prove_matches(result.matches, queries)
+            client.prove_matches([match for match in result.matches if not match.source], queries)
 
 
 def accountable_options(command: Command) -> Command:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from hashpact.cli.output import complain, emit, one_line, rfc3339, show_table
+from hashpact.cli.matches import by_whom, name_fields, named, said_fields
+from hashpact.cli.output import complain, emit, one_line, show_table
 from hashpact.cli.platform.content import limits_of
 from hashpact.domain.checks import Match, NearEntry
 from hashpact.domain.fingerprints import Measure
@@ -24,24 +26,21 @@ _WORTH: Final = 60
 
 
 def _match(match: Match, agreed: Mapping[int, float]) -> dict[str, object]:
-    name = _SCORES.get(match.measure, "distance")
+    name, near = _SCORES.get(match.measure, "distance"), match.benign
     place = {} if match.transform is None else {"transform": asdict(match.transform)}
     seen = {"agreement": round(agreed[match.entry], 4)} if place and match.entry in agreed else {}
+    shown = partial(round, ndigits=4) if match.measure in _SHARES else int
     return {
-        "entry": match.entry,
+        **name_fields(match),
         "type": match.type,
-        name: round(match.score, 4) if match.measure in _SHARES else int(match.score),
+        name: shown(match.score),
         **place,
         **seen,
         "view": match.view.value,
         **({} if match.strength is None else {"strength": match.strength.value, "reason": match.reason}),
-        "labels": list(match.labels),
-        "basis": match.basis,
-        "member": match.member,
-        "endorsed_by": match.endorsed_by,
-        "disputed_by": match.disputed_by,
-        "shared_at": rfc3339(match.shared_at),
-        **({"disowned": True} if match.disowned else {}),
+        **said_fields(match),
+        **({} if match.contradicted is None else {"contradicted": asdict(match.contradicted)}),
+        **({} if near is None else {"benign": {"entry": near.entry, name: shown(near.score)}}),
     }
 
 
@@ -91,7 +90,8 @@ def _line(entries: Sequence[NearEntry], agreed: Mapping[int, float]) -> str:
     """The nearest entry, and how many others there are."""
     entry, strength, near, labels, basis, member, *_ = _cells(entries[0], agreed)
     others = "" if len(entries) == 1 else f", and {len(entries) - 1} more"
-    return one_line(f"entry {entry}, {strength} by {near} ({labels}; {basis}; {member}){others}")
+    what = "row" if entries[0].nearest.source else "entry"
+    return one_line(f"{what} {entry}, {strength} by {near} ({labels}; {basis}; {member}){others}")
 
 
 def _cells(entry: NearEntry, agreed: Mapping[int, float]) -> tuple[object, ...]:
@@ -103,14 +103,15 @@ def _cells(entry: NearEntry, agreed: Mapping[int, float]) -> tuple[object, ...]:
         if match.transform is not None and match.entry in agreed:
             score += f" ({agreed[match.entry]:.0%} at the pixels)"
         view = "" if match.view is PictureView.WHOLE else f" {match.view.value}"
+        view += "" if match.benign is None else f" (benign: entry {match.benign.entry})"
         near.setdefault(match.type, view if match.measure is Measure.EQUALITY else f" {score}{view}")
     return (
-        first.entry,
+        named(first),
         "" if entry.strength is None else entry.strength.value,
         ", ".join(f"{name}{score}" for name, score in near.items()),
         ", ".join(first.labels),
         first.basis,
-        first.member,
+        by_whom(first),
         first.endorsed_by,
         f"{first.disputed_by}, disowned" if first.disowned else first.disputed_by,
     )

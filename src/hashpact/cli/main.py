@@ -55,6 +55,12 @@ COMMANDS: Final = {
     "submit": ("platform.submit:submit", "Share fingerprints of removed files."),
     "check": ("platform.check:check", "Look for shared entries that files are copies of."),
     "mirror": ("mirroring.mirror:mirror", "Keep a verified copy of a log, and answer checks from it."),
+    "import": ("lists.importing:import_list", "Import a list of hashes."),
+    "export": (
+        "lists.exporting:export",
+        "Write a private list, or entries.",
+    ),
+    "list-local": ("lists.local_lists:list_local", "Private lists: hashes on this machine."),
     "list": ("platform.listing:list_entries", "List entries in the order of the log."),
     "labels": ("platform.labels:labels", "List the labels of the policy in force, each with what it is for."),
     "entry": ("platform.entry:entry", "Show an entry and what members say of it."),

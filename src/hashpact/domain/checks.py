@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Final, NamedTuple, NoReturn, overload
+from typing import ClassVar, Final, NamedTuple, overload
 
 from hashpact.domain.attestation import AttestedAnswer
 from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure
 from hashpact.domain.matching.reasons import reason_of
 from hashpact.domain.matching.strength import Strength, is_alone, strength_of
 from hashpact.domain.matching.views import PictureView, Texture
-from hashpact.errors import HashpactError, InvalidInputError
+from hashpact.errors import InvalidInputError
 
 MAX_QUERIES: Final = 64
 MAX_SETS: Final = 8
@@ -102,7 +102,9 @@ class Filter:
     """What narrows a check. An empty set does not narrow.
 
     ``labels``, ``bases`` and ``jurisdictions`` keep entries that have at least one of those named;
-    ``min_endorsed_by`` counts members that endorse, the contributor not among them.
+    ``min_endorsed_by`` counts members that endorse, the contributor not among them. ``without_benign`` leaves
+    out matches that something known to be benign is as near to as the entry is, and ``agreeing`` those that
+    are contradicted.
     """
 
     labels: frozenset[str] = field(default=frozenset())
@@ -111,6 +113,8 @@ class Filter:
     min_endorsed_by: int = 0
     without_disputed: bool = False
     without_disowned: bool = False
+    without_benign: bool = False
+    agreeing: bool = False
 
     @property
     def by_opinions(self) -> bool:
@@ -177,6 +181,22 @@ class Transform:
 
 
 @dataclass(frozen=True, slots=True)
+class NearBenign:
+    """An entry of the negative collection that is near a query; ``score`` is as in a `Match` of its type."""
+
+    entry: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """Another type by which entry and upload are clearly different: ``distance`` bits apart at least."""
+
+    type: str
+    distance: int
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """An entry that is near a query, with the opinions of members on it.
 
@@ -185,9 +205,12 @@ class Match:
     the entry's picture lies in the upload, if it is a match by keypoints: a possible partial copy.
     ``shared_at`` is the statement's time in Unix seconds; ``entry`` is the entry's log index. ``disowned``:
     the authority that the entry names states that it has not ordered the removal. ``query`` is the number,
-    from 0, of the query that the entry is near: the nearest one of several of this type. ``view``,
+    from 0, of the query that the entry is near: the nearest one of several of this type. ``benign`` is the
+    nearest entry with basis benign, if it is no farther from that query than this entry is. ``contradicted``:
+    the check asked by another type as well, by which upload and entry are clearly different. ``view``,
     ``strength`` and ``reason`` are what a client adds: of what the query is, how much the match says, and
-    why, in sentences.
+    why, in sentences. ``source`` is the private list that a match is of, and ``key`` its row there, with
+    ``entry`` the row's place; a match of the clearinghouse has neither.
     """
 
     entry: int
@@ -204,9 +227,13 @@ class Match:
     disowned: bool = False
     query: int = 0
     transform: Transform | None = None
+    benign: NearBenign | None = None
+    contradicted: Disagreement | None = None
     view: PictureView = PictureView.WHOLE
     strength: Strength | None = None
     reason: str = ""
+    source: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,9 +298,9 @@ class Answer:
     @property
     def entries(self) -> tuple[NearEntry, ...]:
         """The matches by entry, the nearest entry first."""
-        found: dict[int, list[Match]] = {}
+        found: dict[tuple[str, int], list[Match]] = {}
         for match in self.matches:
-            found.setdefault(match.entry, []).append(match)
+            found.setdefault((match.source, match.entry), []).append(match)
         return tuple(NearEntry(tuple(matches)) for matches in found.values())
 
     def graded(
@@ -291,79 +318,31 @@ class Answer:
             return self
         asked = {query.fingerprint.type.name for query in queries}
         complete = not self.truncated and len(self.matches) < limit
-        kinds: dict[int, set[str]] = {}
+        kinds: dict[tuple[str, int], set[str]] = {}
         for match in self.matches:
             if match.measure not in {Measure.EQUALITY, Measure.POINTS}:
-                kinds.setdefault(match.entry, set()).add(match.type)
+                kinds.setdefault((match.source, match.entry), set()).add(match.type)
         found = []
         for match in self.matches:
-            query, kind, near = queries[match.query], TYPES[match.type], kinds.get(match.entry, set())
+            query, kind, near = (
+                queries[match.query],
+                TYPES[match.type],
+                kinds.get((match.source, match.entry), set()),
+            )
             seen, agreed = (query.view, query.texture), len(near) > 1
             alone = complete and is_alone(kind, query.fingerprint, asked, near)
             strength = Strength.WEAK if alone else strength_of(kind, match.score, *seen, agreed=agreed)
             if strength.reaches(least):
                 reason = reason_of(kind, match.score, strength, *seen, agreed=agreed, alone=alone)
+                reason += "".join(_against(match))
                 found.append(replace(match, view=query.view, strength=strength, reason=reason))
         return replace(self, matches=tuple(found))
 
 
-class Unchecked(Answer):
-    """What stands in place of an answer if nothing was checked, and the ``error`` that says why.
-
-    It has no matches, which is something else than having found none: ``matches`` and whatever depends on
-    them raise an error of the same class.
-    """
-
-    __slots__ = ("error",)
-    checked: ClassVar[bool] = False
-    error: HashpactError
-
-    def __init__(self, error: HashpactError) -> None:
-        # Without the traceback, whose frames keep content and fingerprints in memory.
-        object.__setattr__(self, "error", type(error)(error.message, **error.details))
-
-    @property
-    def matches(self) -> tuple[Match, ...]:
-        """Raises the error."""
-        return self._none()
-
-    @property
-    def position(self) -> int:
-        """Raises the error."""
-        return self._none()
-
-    @property
-    def truncated(self) -> bool:
-        """Raises the error."""
-        return self._none()
-
-    @property
-    def texts(self) -> bytes | None:
-        """Raises the error."""
-        return self._none()
-
-    @property
-    def attestation(self) -> AttestedAnswer | None:
-        """Raises the error."""
-        return self._none()
-
-    @property
-    def lag(self) -> Lag | None:
-        """Raises the error."""
-        return self._none()
-
-    def _none(self) -> NoReturn:
-        msg = f"nothing was checked: {self.error.message}"
-        raise type(self.error)(msg, **self.error.details)
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    def __repr__(self) -> str:
-        return f"<Unchecked: {self.error.code}>"
-
-    def __reduce__(self) -> tuple[type[Unchecked], tuple[HashpactError]]:
-        return Unchecked, (self.error,)
+def _against(match: Match) -> Iterator[str]:
+    """What speaks against a match, in sentences."""
+    if match.benign is not None:
+        yield f" Entry {match.benign.entry}, which is known to be harmless, is as near or nearer."
+    if match.contradicted is not None:
+        other = match.contradicted
+        yield f" But by {other.type} the two differ in {other.distance} bits, as unrelated pictures do."

@@ -151,8 +151,12 @@ PARTS: Final = FingerprintType(
 )
 SHA256: Final = FingerprintType("sha256/1", 32, Measure.EQUALITY, 0, 0)
 MD5: Final = FingerprintType("md5/1", 16, Measure.EQUALITY, 0, 0)
+SHA1: Final = FingerprintType("sha1/1", 20, Measure.EQUALITY, 0, 0)
+SHA512: Final = FingerprintType("sha512/1", 64, Measure.EQUALITY, 0, 0)
 
-TYPES: Final = {kind.name: kind for kind in (PDQ, PHASH, PARTS, MINHASH, WINNOW, FOLDED, SHA256, MD5)}
+TYPES: Final = {
+    kind.name: kind for kind in (PDQ, PHASH, PARTS, MINHASH, WINNOW, FOLDED, SHA256, MD5, SHA1, SHA512)
+}
 
 MAX_QUALITY: Final = 100
 MAX_PRIVATE: Final = 12 * 1024

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from hashpact.domain.state import ConductTerms, Entry, Key, Member, Opinion, Receipt
+from hashpact.domain.state import ConductTerms, Entry, Key, MatchTerms, Member, Opinion, Receipt
 
 MAX_DOCUMENT: Final = 256 * 1024
 """Bytes of a document that a statement names."""
@@ -144,7 +144,8 @@ class PolicyDetail:
     ``allowed`` are pairs of an opt-in fingerprint type and a label under which it may be shared;
     ``private_quota`` is how many private parts of others a member reads in a day, None for any number;
     ``rates`` are kinds of statements, or ``check``, each with how many a member makes in a minute.
-    ``terms`` is what it states about the code of conduct, with every clock class.
+    ``terms`` is what it states about the code of conduct, with every clock class, and ``matching`` what it
+    states about matches.
     """
 
     version: int
@@ -154,3 +155,4 @@ class PolicyDetail:
     private_quota: int | None = None
     rates: tuple[tuple[str, int], ...] = ()
     terms: ConductTerms = field(default_factory=ConductTerms)
+    matching: MatchTerms = field(default_factory=MatchTerms)

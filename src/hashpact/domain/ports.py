@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Final, Protocol, TypeAlias
 
-from hashpact.domain.checks import Filter, Hits, Match
+from hashpact.domain.checks import Hits
 from hashpact.domain.fingerprints import Fingerprint, FingerprintType
 from hashpact.domain.state import (
     Enclosed,
@@ -50,8 +50,11 @@ class Index(Protocol):
     while it looks.
     """
 
-    def add(self, items: Iterable[tuple[int, Fingerprint]]) -> None:
-        """Make the items findable. An id that is there already raises ValueError and adds nothing."""
+    def add(self, items: Iterable[tuple[int, Fingerprint]], *, benign: bool = False) -> None:
+        """Make the items findable. An id that is there already raises ValueError and adds nothing.
+
+        Those that are ``benign`` are of the negative collection: `search_benign` alone finds them.
+        """
         ...
 
     def remove(self, items: Iterable[int]) -> None:
@@ -70,6 +73,10 @@ class Index(Protocol):
         """
         ...
 
+    def search_benign(self, query: Fingerprint, threshold: float, limit: int) -> Hits:
+        """As ``search``, of the negative collection."""
+        ...
+
     def search_all(self, queries: Sequence[Fingerprint], threshold: float, limit: int) -> list[Hits]:
         """What ``search`` finds for each of several queries of one type, in less time than one by one."""
         ...
@@ -85,49 +92,6 @@ class Index(Protocol):
 
     def __len__(self) -> int:
         """How many items can be found."""
-        ...
-
-
-class Catalog(Protocol):
-    """What checks need to know of a ledger's entries, kept where it costs little to ask.
-
-    The follower reports each statement that changes an entry; until then the answer may be the one from
-    before. Any thread may call it. It has read the ledger ``reads`` times so far; what it reads may be ahead
-    of the follower.
-    """
-
-    reads: int
-
-    def nearest(
-        self,
-        found: Sequence[tuple[FingerprintType, Hits]],
-        narrow: Filter,
-        limit: int,
-        wanted: Callable[[], bool] = lambda: True,
-    ) -> tuple[list[Match], list[int]]:
-        """The nearest ``limit`` entries that stand and that the filter keeps, at most once for each type.
-
-        ``found`` are each query's type and hits, of all queries of a check. Nearest is by the share of the
-        type's ceiling that a hit is away, then by entry and type. Returns also, for each query, how many
-        such entries it has found, or any number above the limit. Raises CancelledError unless ``wanted``.
-        """
-        ...
-
-    def nearest_at_once(
-        self, found: Sequence[tuple[FingerprintType, Hits]], narrow: Filter, limit: int
-    ) -> tuple[list[Match], list[int]] | None:
-        """As `nearest`, or None if that would wait for a disk or another thread, or take long."""
-        ...
-
-    def forget(self, entry: int) -> None:
-        """A statement has changed the entry, or the opinions on it."""
-        ...
-
-    def weigh(self, member: str) -> int | None:
-        """Take in what stands of what a member's keys have signed, after one was revoked.
-
-        Returns the lowest index from which on that may have changed, None if nothing has.
-        """
         ...
 
 

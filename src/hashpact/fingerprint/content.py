@@ -3,6 +3,7 @@
     a picture   pdq/1, phash/1, sha256/1, md5/1
     a text      minhash/1, winnow/1, sha256/1, md5/1; a short one folded/1 too, with a log's key
     other       sha256/1, md5/1
+    any         sha1/1 and sha512/1, if they are asked for
 
 Importing this module is cheap; what a kind of content needs is imported when the first of that kind comes.
 """
@@ -22,7 +23,9 @@ from hashpact.domain.fingerprints import (
     MINHASH,
     PDQ,
     PHASH,
+    SHA1,
     SHA256,
+    SHA512,
     WINNOW,
     Fingerprint,
     FingerprintType,
@@ -47,6 +50,9 @@ _TYPES: Final = {
     Kind.TEXT: (MINHASH, WINNOW, FOLDED, SHA256, MD5),
     Kind.OTHER: (SHA256, MD5),
 }
+ASKED_FOR: Final = (SHA1, SHA512)
+"""Types that are made only if they are asked for: of the same bytes they find nothing that sha256/1 does not,
+unless a list has nothing else."""
 _OF_TEXT: Final[dict[FingerprintType, Callable[[str, bytes], Fingerprint]]] = {
     MINHASH: lambda text, _: texts.minhash(text),
     WINNOW: lambda text, _: winnow(text),
@@ -84,7 +90,7 @@ def fingerprints_of(
     views: Collection[PictureView | str] = (),
     key: bytes | None = None,
 ) -> Fingerprinted:
-    """The fingerprints of a file or of bytes: of those ``types``, or of all that its kind can have.
+    """The fingerprints of a file or of bytes: of those ``types``, or of all that its kind has.
 
     ``content`` is a path, the bytes themselves, or a file that is open in binary mode, as `source.opened`
     takes them.
@@ -289,9 +295,9 @@ def _wanted(types: Sequence[str] | None, key: bytes | None) -> tuple[Fingerprint
 
 
 def _chosen(wanted: tuple[FingerprintType, ...] | None, kind: Kind) -> tuple[FingerprintType, ...]:
-    possible = _TYPES[kind]
     if wanted is None:
-        return possible
+        return _TYPES[kind]
+    possible = (*_TYPES[kind], *ASKED_FOR)
     wrong = [each.name for each in wanted if each not in possible]
     if wrong:
         what = "neither a picture nor a text that can be read" if kind is Kind.OTHER else f"a {kind.value}"

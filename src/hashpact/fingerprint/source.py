@@ -54,6 +54,13 @@ def opened(content: Content) -> Iterator[BinaryIO]:
             yield io.BytesIO(_whole(content))
 
 
+def is_stream(content: Content) -> bool:
+    """Whether the content is a file that can be read only once."""
+    return (
+        not isinstance(content, bytes | bytearray | memoryview | str | os.PathLike) and not content.seekable()
+    )
+
+
 def size_of(file: BinaryIO) -> int:
     """The size of a seekable file in bytes; its position is its end afterwards."""
     return file.seek(0, os.SEEK_END)

@@ -12,17 +12,17 @@ import itertools
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
-from dataclasses import dataclass
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hashpact.domain.checks import Filter, Hits, Match, Transform
-from hashpact.domain.fingerprints import TYPES, FingerprintType
+from hashpact.domain.fingerprints import TYPES, FingerprintType, parse_private
 from hashpact.domain.kinds import MAX_ITEMS
+from hashpact.domain.matching.agreement import Codes, codes
 from hashpact.domain.ports import Ledger, Snapshot
-from hashpact.domain.state import Entry, Key, Stance
+from hashpact.domain.state import Basis, Entry, Key, MatchTerms, Stance
+from hashpact.lookup.columns import NAMES, EntryColumns, EntryTerms, Mask, NearHits, Numbers
 
 _NEVER: Final = int(np.iinfo(np.int64).max)
 """The index of a statement that there is not, and the limit of a key all of whose statements stand."""
@@ -30,117 +30,36 @@ _NEVER: Final = int(np.iinfo(np.int64).max)
 _AT_ONCE: Final = 256
 """Entries that are read from the ledger while other checks wait."""
 
+_MOST_CODES: Final = 65536
+"""Entries of which fingerprints are kept, about half a kilobyte each."""
+
 FEW: Final = 32
 """Up to this many hits are judged one by one: arrays pay off only beyond about forty."""
 
+_UNDISPUTED: Final = Filter(without_disputed=True)
+
 _Place: TypeAlias = tuple[int, int, int]
 """An entry, the number of the query that has found it, and where in its hits."""
-
-_NAMES: Final = tuple(sorted(TYPES))
-"""The fingerprint types by number, in the order of their names."""
-
-Numbers: TypeAlias = NDArray[np.int64]
-Mask: TypeAlias = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class _Terms:
-    """What entries have in common, as few different ones as there are."""
-
-    member: str
-    labels: tuple[str, ...]
-    basis: str
-    jurisdictions: tuple[str, ...]
-    voided: bool
-
-    def kept(self, narrow: Filter) -> bool:
-        return (
-            not self.voided
-            and (not narrow.labels or not narrow.labels.isdisjoint(self.labels))
-            and (not narrow.bases or self.basis in narrow.bases)
-            and (not narrow.jurisdictions or not narrow.jurisdictions.isdisjoint(self.jurisdictions))
-        )
-
-
-class _Columns:
-    """What is known of the entries, by their log index; 41 bytes each.
-
-    ``terms`` is a number of `_Terms`, 0 for an entry that is not known. ``key`` and ``withdrawn_by`` are
-    numbers of keys. ``counted`` is when the opinions were counted, 0 if there are none.
-    """
-
-    def __init__(self, length: int) -> None:
-        self.terms = np.zeros(length, np.int32)
-        self.key = np.zeros(length, np.int32)
-        self.withdrawn_by = np.zeros(length, np.int32)
-        self.withdrawn_at = np.zeros(length, np.int64)
-        self.shared_at = np.zeros(length, np.int64)
-        self.counted = np.zeros(length, np.int32)
-        self.endorsed = np.zeros(length, np.int32)
-        self.disputed = np.zeros(length, np.int32)
-        self.disowned = np.zeros(length, bool)
-
-    def __len__(self) -> int:
-        return len(self.terms)
-
-    def grow(self, length: int) -> None:
-        """Make room for entries below that index."""
-        longer = _Columns(max(length, 2 * len(self)))
-        for name, column in vars(self).items():
-            getattr(longer, name)[: len(self)] = column
-        vars(self).update(vars(longer))
-
-
-@dataclass(frozen=True, slots=True)
-class _Near:
-    """The hits of all queries of a check, one after the other: arrays of one length.
-
-    ``query`` is a query's number and ``type`` that of its fingerprint's type; ``place`` is the hit's number
-    among those of its query; ``remoteness`` is how far away a hit is, from 0 (the same) to 1 (the type's
-    ceiling).
-    """
-
-    entry: Numbers
-    query: Numbers
-    type: Numbers
-    place: Numbers
-    remoteness: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, found: Sequence[tuple[FingerprintType, Hits]]) -> Self:
-        lengths = [len(hits) for _, hits in found]
-        items = [np.asarray(hits.items, np.uint64) for _, hits in found]
-        scores = [np.asarray(hits.scores, np.float64) for _, hits in found]
-        far = [kind.remoteness(score) for (kind, _), score in zip(found, scores, strict=True)]
-        return cls(
-            (np.concatenate(items) // np.uint64(MAX_ITEMS)).astype(np.int64),
-            np.repeat(np.arange(len(found)), lengths),
-            np.repeat([_NAMES.index(kind.name) for kind, _ in found], lengths),
-            np.concatenate([np.arange(length) for length in lengths]),
-            np.concatenate(far),
-        )
-
-    def where(self, kept: Mask | Numbers) -> Self:
-        """Some of the hits, in the same order or another."""
-        entry, query, type_, place = (one[kept] for one in (self.entry, self.query, self.type, self.place))
-        return type(self)(entry, query, type_, place, self.remoteness[kept])
 
 
 class EntryCatalog:
     """The entries, keys and opinions that checks have come near.
 
-    ``hashpact.domain.ports.Catalog`` is its contract.
+    ``hashpact.domain.matching.catalog.Catalog`` is its contract.
     """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._lock = threading.Lock()
-        self._columns = _Columns(1024)
-        self._terms: list[_Terms | None] = [None]
-        self._term_numbers: dict[_Terms, int] = {}
+        self._columns = EntryColumns(1024)
+        self._terms: list[EntryTerms | None] = [None]
+        self._term_numbers: dict[EntryTerms, int] = {}
         self._key_numbers: dict[bytes, int] = {}
         self._stand_below = np.zeros(64, np.int64)
         self._counting = 1
+        self._rules = MatchTerms()
+        self._ceilings = np.full((1, len(NAMES)), np.inf)
+        self._codes: dict[int, Codes] = {}
         self.reads = 0
 
     def nearest(
@@ -158,7 +77,7 @@ class EntryCatalog:
             with self._lock:
                 self._learn_all(few)
                 return self._nearest_of_few(few, found, narrow, limit)
-        near = _Near.of(found)
+        near = NearHits.of(found)
         if near.entry.max(initial=0) >= len(self._columns):
             near = near.where(near.entry < self._ledger.head().size)
         absent = np.zeros(len(near.entry), bool)
@@ -193,6 +112,40 @@ class EntryCatalog:
             if entry < len(self._columns):
                 self._columns.terms[entry] = 0
 
+    def rule(self, terms: MatchTerms) -> None:
+        """A policy is in force: its ceilings hold from now on, of every entry."""
+        with self._lock:
+            if terms.ceilings != self._rules.ceilings:
+                self._rules = terms
+                self._ceilings = np.array([self._within(one) for one in self._terms])
+
+    def first_benign(self, hits: Hits, waits: Callable[[], None] = lambda: None) -> int | None:
+        """Which of the hits, at least one, is the first of a benign entry that stands and nobody disputes.
+
+        ``waits`` is called before what may wait for the disk or for another thread.
+        """
+        if self._lock.locked() or not self._knows(hits.items[0] // MAX_ITEMS):
+            waits()
+        with self._lock:
+            for place, item in enumerate(hits.items):  # nearly always the first
+                entry = item // MAX_ITEMS
+                if not self._knows(entry):
+                    self._learn_all([(entry, 0, 0)])
+                if self._is_benign(entry):
+                    return place
+        return None
+
+    def codes(self, entry: int, waits: Callable[[], None] = lambda: None) -> Codes:
+        """The fingerprints of an entry that can disagree with an upload's. They never change."""
+        found = self._codes.get(entry)
+        if found is None:
+            waits()
+            parts = next((parts for _, parts in self._ledger.private(entry, entry + 1)), ())
+            if len(self._codes) >= _MOST_CODES:
+                self._codes.clear()
+            found = self._codes[entry] = codes(parse_private(part).fingerprint for part in parts)
+        return found
+
     def weigh(self, member: str) -> int | None:
         """Take in what stands of what a member's keys have signed, after one was revoked."""
         with self._lock, self._ledger.snapshot() as view:
@@ -221,9 +174,10 @@ class EntryCatalog:
         return unknown
 
     def _nearest(
-        self, near: _Near, found: Sequence[tuple[FingerprintType, Hits]], narrow: Filter, limit: int
+        self, near: NearHits, found: Sequence[tuple[FingerprintType, Hits]], narrow: Filter, limit: int
     ) -> tuple[list[Match], list[int]]:
-        kept = near.where(self._standing(near.entry) & self._wanted(near.entry, narrow))
+        within = near.remoteness <= self._ceilings[self._columns.terms[near.entry], near.type]
+        kept = near.where(within & self._standing(near.entry) & self._wanted(near.entry, narrow))
         if narrow.by_opinions:
             columns = self._columns
             wanted = columns.endorsed[kept.entry] >= narrow.min_endorsed_by
@@ -260,11 +214,11 @@ class EntryCatalog:
         counts = [0] * len(found)
         if len(near) == 1:  # as most checks that match
             ((entry, query, place),) = near
-            counts[query] = int(self._keeps(entry, narrow))
+            counts[query] = int(self._keeps(entry, narrow) and self._is_within(near[0], found))
             return [self._match(entry, query, found[query], place)] * counts[query], counts
         best: dict[tuple[int, str], _Place] = {}
         entries: list[set[int]] = [set() for _ in found]
-        kept = [one for one in near if self._keeps(one[0], narrow)]
+        kept = [one for one in near if self._keeps(one[0], narrow) and self._is_within(one, found)]
         for entry, query, _ in kept:
             counts[query] += 1
             entries[query].add(entry)
@@ -304,6 +258,20 @@ class EntryCatalog:
             and not (narrow.without_disputed and columns.disputed[entry])
             and not (narrow.without_disowned and columns.disowned[entry])
         )
+
+    def _is_within(self, near: _Place, found: Sequence[tuple[FingerprintType, Hits]]) -> bool:
+        """Whether a hit is within the ceilings of its entry's labels."""
+        if not self._rules.ceilings:
+            return True
+        entry, query, place = near
+        kind, hits = found[query]
+        ceiling = self._ceilings[self._columns.terms[entry], NAMES.index(kind.name)]
+        return bool(kind.remoteness(hits.scores[place]) <= ceiling)
+
+    def _is_benign(self, entry: int) -> bool:
+        """Whether an entry of the negative collection counts: any dispute is enough against it."""
+        terms = self._terms[self._columns.terms[entry]]
+        return terms is not None and terms.basis == Basis.BENIGN.value and self._keeps(entry, _UNDISPUTED)
 
     def _standing(self, entries: Numbers) -> Mask:
         """Which entries stand, as `standing.entry_stands` has it, apart from voided ones."""
@@ -365,11 +333,18 @@ class EntryCatalog:
 
     def _term(self, entry: Entry) -> int:
         voided = entry.voided_at is not None
-        terms = _Terms(entry.member, entry.labels, entry.basis.value, entry.jurisdictions, voided)
+        terms = EntryTerms(entry.member, entry.labels, entry.basis.value, entry.jurisdictions, voided)
         number = self._term_numbers.setdefault(terms, len(self._terms))
         if number == len(self._terms):
             self._terms.append(terms)
+            self._ceilings = np.vstack([self._ceilings, self._within(terms)])
         return number
+
+    def _within(self, terms: EntryTerms | None) -> list[float]:
+        """How far away a hit of each type may be, of entries with these terms."""
+        labels = () if terms is None else terms.labels
+        most = ((TYPES[name], self._rules.ceiling(labels, name)) for name in NAMES)
+        return [np.inf if bits is None else kind.remoteness(float(bits)) for kind, bits in most]
 
     def _key(self, view: Snapshot, key_id: bytes) -> int:
         """The number of a key, of which nothing stands if the ledger does not know it."""

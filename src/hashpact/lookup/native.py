@@ -16,7 +16,7 @@ from hashpact.domain.checks import Hits
 from hashpact.domain.fingerprints import TYPES, Fingerprint, FingerprintType, Measure
 from hashpact.errors import CorruptError, InvalidInputError
 from hashpact.lookup.directory import Frozen, IndexFiles, IndexManifest, Located
-from hashpact.lookup.hamming import HammingIndex
+from hashpact.lookup.hamming import WORD, HammingIndex
 from hashpact.lookup.minhash import VALUES, MinHashIndex
 from hashpact.lookup.parts import PartsIndex
 from hashpact.lookup.shapes import Ids, check_limit, checked_ids
@@ -25,6 +25,9 @@ from hashpact.lookup.winnow import WinnowIndex
 EQUAL: Final = 0
 """The distance of equal values."""
 
+BENIGN: Final = "benign-"
+"""What the name of a type's part begins with that has the items of the negative collection."""
+
 _Scores: TypeAlias = NDArray[np.uint16] | NDArray[np.float64]
 _Found: TypeAlias = tuple[NDArray[np.int64], NDArray[np.uint64], _Scores]
 
@@ -32,12 +35,15 @@ _Found: TypeAlias = tuple[NDArray[np.int64], NDArray[np.uint64], _Scores]
 class NativeIndex:
     """An index over every fingerprint type; ``hashpact.domain.ports.Index`` is its contract.
 
+    The items of the negative collection are in parts of their own: a check that matches nothing never comes
+    near them.
+
     Hamming distance and equality are exact, and so are winnowed texts and parts up to a bound on work; for
     MinHash the recall is ``MinHashIndex.recall``. Several threads may also add and remove: they take turns.
     """
 
     def __init__(self) -> None:
-        self._parts = {name: _part(kind) for name, kind in TYPES.items()}
+        self._parts = {name: _part(kind) for name, kind in _KINDS.items()}
         self._writing = threading.Lock()
 
     @classmethod
@@ -47,14 +53,14 @@ class NativeIndex:
         Raises CorruptError if the files are not what was saved, OSError if they cannot be read.
         """
         while (manifest := directory.manifest()) is not None:
-            if manifest.parts.keys() != TYPES.keys():
+            if manifest.parts.keys() != _KINDS.keys():
                 msg = f"the manifest in {directory.path} has the parts of another version of Hashpact"
                 raise CorruptError(msg)
             try:
                 index = cls()
                 for name, saved in manifest.parts.items():
                     if saved.segments:
-                        part = _part(TYPES[name], directory.locate(saved))
+                        part = _part(_KINDS[name], directory.locate(saved))
                         directory.verify(saved)
                         index._parts[name] = part
             except FileNotFoundError as exc:
@@ -95,8 +101,8 @@ class NativeIndex:
                 while part.index.compacting:
                     yield
 
-    def add(self, items: Iterable[tuple[int, Fingerprint]]) -> None:
-        """Make the items findable: all of them, or none.
+    def add(self, items: Iterable[tuple[int, Fingerprint]], *, benign: bool = False) -> None:
+        """Make the items findable: all of them, or none. Those that are ``benign`` by `search_benign` alone.
 
         Raises ValueError if an id is there already or is given twice, InvalidInputError if one is not below
         2^64.
@@ -104,7 +110,8 @@ class NativeIndex:
         by_type: dict[str, tuple[list[int], list[bytes]]] = {}
         ids: list[int] = []
         for item, fingerprint in items:
-            some_ids, values = by_type.setdefault(fingerprint.type.name, ([], []))
+            name = BENIGN * benign + fingerprint.type.name
+            some_ids, values = by_type.setdefault(name, ([], []))
             some_ids.append(item)
             values.append(fingerprint.value)
             ids.append(item)
@@ -113,6 +120,12 @@ class NativeIndex:
             self._refuse_known(checked)
             for name, (some_ids, values) in by_type.items():
                 self._parts[name].add(values, some_ids)
+
+    def add_packed(self, kind: FingerprintType, values: bytes, ids: Ids) -> None:
+        """Make the values of a type that follow each other findable, as ``add`` does; no sets of hashes."""
+        with self._writing:
+            self._refuse_known(ids)
+            self._parts[kind.name].add((values,), ids)
 
     def remove(self, items: Iterable[int]) -> None:
         """Make the items unfindable. An id that is not there is passed over."""
@@ -133,6 +146,11 @@ class NativeIndex:
             kind.threshold(threshold)
         check_limit(limit)
         return self._parts[kind.name].search([query.value], threshold, limit)[0]
+
+    def search_benign(self, query: Fingerprint, threshold: float, limit: int) -> Hits:
+        """As ``search``, of the negative collection."""
+        part = self._parts[BENIGN + query.type.name]
+        return part.search([query.value], threshold, limit)[0] if len(part.index) else NOTHING
 
     def search_all(self, queries: Sequence[Fingerprint], threshold: float, limit: int) -> list[Hits]:
         """What ``search`` finds for each of some queries of one type."""
@@ -178,13 +196,19 @@ class NativeIndex:
                 raise ValueError(msg)
 
 
+_KINDS: Final = TYPES | {BENIGN + name: kind for name, kind in TYPES.items()}
+"""The parts of an index by their names, each with the type of its items."""
+
+NOTHING: Final = Hits((), ())
+
+
 class _Part(Protocol):
     """The index of one type, in terms of fingerprints' bytes."""
 
     @property
     def index(self) -> HammingIndex | MinHashIndex | PartsIndex | WinnowIndex: ...
 
-    def add(self, values: Sequence[bytes], ids: Sequence[int]) -> None: ...
+    def add(self, values: Sequence[bytes], ids: Sequence[int] | Ids) -> None: ...
 
     def search(self, values: Sequence[bytes], threshold: float, limit: int) -> list[Hits]: ...
 
@@ -198,32 +222,46 @@ def _part(kind: FingerprintType, files: Located | None = None) -> _Part:
         return _PicturePart(PartsIndex() if files is None else PartsIndex.over(PartsStore.open(*files)))
     if files is not None:
         index = HammingIndex.over(HammingStore.open(*files))
-        if index.width != kind.size:
-            msg = f"{files[0][0][0]}: its codes have {index.width} bytes, those of {kind.name} {kind.size}"
+        if index.width != width_of(kind):
+            msg = (
+                f"{files[0][0][0]}: its codes have {index.width} bytes, those of {kind.name} {width_of(kind)}"
+            )
             raise CorruptError(msg)
     else:
-        index = HammingIndex(kind.size, EQUAL if kind.measure is Measure.EQUALITY else None)
-    return _EqualPart(index) if kind.measure is Measure.EQUALITY else _HammingPart(index)
+        index = HammingIndex(width_of(kind), EQUAL if kind.measure is Measure.EQUALITY else None)
+    part = _EqualPart if kind.measure is Measure.EQUALITY else _HammingPart
+    return part(index, kind.size)
+
+
+def width_of(kind: FingerprintType) -> int:
+    """The bytes that a value takes in an index of codes: whole words, the rest of the last one zero."""
+    return -(-kind.size // WORD) * WORD
 
 
 class _HammingPart:
-    def __init__(self, index: HammingIndex) -> None:
+    def __init__(self, index: HammingIndex, size: int) -> None:
         self.index = index
+        self._size = size
 
-    def add(self, values: Sequence[bytes], ids: Sequence[int]) -> None:
-        rows = np.frombuffer(b"".join(values), dtype=np.uint8).reshape(-1, self.index.width)
-        self.index.add(rows, ids)
+    def add(self, values: Sequence[bytes], ids: Sequence[int] | Ids) -> None:
+        self.index.add(self._codes(b"".join(values)), ids)
 
     def search(self, values: Sequence[bytes], threshold: float, limit: int) -> list[Hits]:
         if len(values) == 1:
-            found = self.index.search(values[0], int(self._within(threshold)), limit)
+            code = values[0].ljust(self.index.width, b"\0")
+            found = self.index.search(code, int(self._within(threshold)), limit)
             return [Hits([item for item, _ in found], [distance for _, distance in found])]
         return _hits(*self.batch(b"".join(values), threshold, limit))
 
     def batch(self, values: bytes, threshold: float, limit: int) -> _Found:
         """The hits of values that follow each other."""
-        codes = np.frombuffer(values, dtype=np.uint8).reshape(-1, self.index.width)
-        return self.index.search_batch(codes, int(self._within(threshold)), limit=limit)
+        return self.index.search_batch(self._codes(values), int(self._within(threshold)), limit=limit)
+
+    def _codes(self, values: bytes) -> NDArray[np.uint8]:
+        """Values that follow each other, as rows of whole words."""
+        codes = np.frombuffer(values, dtype=np.uint8).reshape(-1, self._size)
+        missing = self.index.width - self._size
+        return np.pad(codes, ((0, 0), (0, missing))) if missing else codes
 
     def _within(self, threshold: float) -> float:
         return threshold
@@ -240,7 +278,7 @@ class _MinHashPart:
     def __init__(self, index: MinHashIndex) -> None:
         self.index = index
 
-    def add(self, values: Sequence[bytes], ids: Sequence[int]) -> None:
+    def add(self, values: Sequence[bytes], ids: Sequence[int] | Ids) -> None:
         # A fingerprint's values are big-endian, the index's in the machine's order.
         rows = np.frombuffer(b"".join(values), dtype=">u4").astype(np.uint32).reshape(-1, VALUES)
         self.index.add(rows, ids)
@@ -258,7 +296,7 @@ class _PicturePart:
     def __init__(self, index: PartsIndex) -> None:
         self.index = index
 
-    def add(self, values: Sequence[bytes], ids: Sequence[int]) -> None:
+    def add(self, values: Sequence[bytes], ids: Sequence[int] | Ids) -> None:
         self.index.add(values, ids)
 
     def search(self, values: Sequence[bytes], threshold: float, limit: int) -> list[Hits]:
@@ -273,7 +311,7 @@ class _WinnowPart:
     def __init__(self, index: WinnowIndex) -> None:
         self.index = index
 
-    def add(self, values: Sequence[bytes], ids: Sequence[int]) -> None:
+    def add(self, values: Sequence[bytes], ids: Sequence[int] | Ids) -> None:
         self.index.add([_hashes(value) for value in values], ids)
 
     def search(self, values: Sequence[bytes], threshold: float, limit: int) -> list[Hits]:

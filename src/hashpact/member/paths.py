@@ -84,6 +84,11 @@ class ProfilePaths:
         return self.directory / "answers"
 
     @property
+    def lists(self) -> Path:
+        """The directory of private lists, encrypted: they hold hashes of other organisations."""
+        return self.directory / "lists"
+
+    @property
     def evidence(self) -> Path:
         """The directory of what shows that the log has contradicted itself."""
         return self.directory / "evidence"

@@ -20,6 +20,7 @@ from hashpact.keys import certificates, pkcs8
 from hashpact.keys.certificates import Tls
 from hashpact.keys.expiry import CERTIFICATE_DAYS, KEY_DAYS, Ending, ending
 from hashpact.keys.passphrase import Passphrases
+from hashpact.lists.local import PrivateLists
 from hashpact.log.policy import WitnessPolicy
 from hashpact.member.paths import ProfilePaths
 from hashpact.member.pending import Outbox, subject_of, subject_of_content
@@ -39,8 +40,9 @@ class Profile:
 
     A check-only profile has no signing key: its ``signer`` raises ConfigError. ``log`` and ``genesis``, the
     SHA-256 of leaf 0, identify the log; ``followed`` once root statements have said what is in ``log``.
-    ``demands`` is the witness policy that holds besides the log's own. ``directory`` is where clients keep
-    receipts and what they learn of the log; None keeps nothing.
+    ``demands`` is the witness policy that holds besides the log's own. ``passphrases`` have opened the keys,
+    which are ``unencrypted`` if the channel's is. ``directory`` is where clients keep receipts and what they
+    learn of the log; None keeps nothing.
     """
 
     origin: str
@@ -54,6 +56,8 @@ class Profile:
     key_expires: int | None = None
     followed: bool = False
     demands: WitnessPolicy | None = None
+    passphrases: Passphrases = field(default_factory=Passphrases, repr=False, compare=False)
+    unencrypted: bool = field(default=False, compare=False)
 
     @classmethod
     def load(
@@ -92,12 +96,21 @@ class Profile:
             key_expires=config.key_expires or None,
             followed=paths.roots.exists(),
             demands=kept.demands(paths),
+            passphrases=opening if isinstance(opening, Passphrases) else Passphrases(),
+            unencrypted=b"ENCRYPTED" not in channel,
         )
 
     @property
     def outbox(self) -> Outbox | None:
         """The pending statements and the record of shared content; None without a directory."""
         return None if self.directory is None else Outbox(ProfilePaths(self.directory))
+
+    @property
+    def lists(self) -> PrivateLists | None:
+        """The private lists of the profile; None without a directory."""
+        if self.directory is None:
+            return None
+        return PrivateLists(ProfilePaths(self.directory).lists, self.passphrases, self.unencrypted)
 
     def shared(self, fingerprints: Iterable[Fingerprint]) -> tuple[int, ...]:
         """The entries by which this profile has shared just these fingerprints, including withdrawn ones.

@@ -118,6 +118,7 @@ class Mirror(BlockingChecks):
                 on_unavailable,
                 Reached(),
                 _NoAttestation(),
+                lists=self._home.profile().lists,
                 asks=_Direct(checker),
             )
             stack.enter_context(copy.running())

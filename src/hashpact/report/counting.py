@@ -239,7 +239,7 @@ def _appeal(sheet: Sheet, one: Stated) -> None:
 def _entry(sheet: Sheet, one: Stated) -> None:
     state = sheet.gathered.state
     entry = state.entry(one.index)
-    if entry is None or not standing.stands(state, entry.key, entry.index):
+    if entry is None or not standing.stands(state, entry.key, entry.index) or entry.basis is Basis.BENIGN:
         return
     who = [entry.member]
     sheet.count("entries.shared", who, entry.index)

@@ -231,6 +231,8 @@ class Book:
         for one in self._within(self._standing("submit")):
             stances = [stance for by, stance in given[one.index].values() if self._stands(by)]
             entry = self._any(one)
+            if entry.basis.value == "benign":
+                continue
             self._tick("entries.shared", one.index, one.member)
             if entry.basis.value == "law":
                 self._tick("entries.by-law", one.index, one.member)

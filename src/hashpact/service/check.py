@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from hashpact.domain.checks import MAX_LIMIT, MAX_QUERIES, Answer, Check, Filter, Hits, Lag, Match, Query
-from hashpact.domain.fingerprints import FingerprintType
+from hashpact.domain.fingerprints import Fingerprint, FingerprintType
 from hashpact.domain.kinds import unknown_label
+from hashpact.domain.matching.agreement import Codes, can_be_contradicted, codes, contradiction
 from hashpact.domain.matching.batches import Batch, BatchAnswer
+from hashpact.domain.matching.benign import Benign
 from hashpact.domain.ports import Index, Ledger
 from hashpact.service.follow import Follower
 
@@ -51,6 +53,11 @@ class Checker:
     index: Index
     follower: Follower
     lag: Callable[[int], Lag | None] = field(default=no_lag, kw_only=True)
+    benign: Benign = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Open the negative collection."""
+        object.__setattr__(self, "benign", Benign(self.index, self.follower.catalog))
 
     def check(
         self,
@@ -104,7 +111,8 @@ class Checker:
             for piece in _pieces(found):
                 with turn():
                     for number, hits in piece:
-                        near, more = self._near(packed.type, hits, batch, bounds, wanted)
+                        value = some[number * packed.type.size : (number + 1) * packed.type.size]
+                        near, more = self._near(Fingerprint(packed.type, value), hits, batch, bounds, wanted)
                         matches += [replace(match, query=first + number) for match in near]
                         if more:
                             truncated.append(first + number)
@@ -112,10 +120,15 @@ class Checker:
         return BatchAnswer(tuple(matches), position, tuple(truncated), texts, lag)
 
     def _near(
-        self, kind: FingerprintType, hits: Hits, batch: Batch, bounds: _Bounds, wanted: Callable[[], bool]
+        self, query: Fingerprint, hits: Hits, batch: Batch, bounds: _Bounds, wanted: Callable[[], bool]
     ) -> tuple[list[Match], bool]:
         """The matches of one fingerprint of a batch, and whether there may be more that the batch wants."""
-        near, (kept,) = self.follower.catalog.nearest([(kind, hits)], batch.filter, bounds.matches, wanted)
+        if batch.filter.without_benign:
+            hits = self.benign.cut(query, hits)
+        found = [(query.type, hits)]
+        near, (kept,) = self.follower.catalog.nearest(found, batch.filter, bounds.matches, wanted)
+        if not batch.filter.without_benign:
+            near = self.benign.marked(near, lambda _: query)
         unseen = hits.truncated or (len(hits) == bounds.items and kept < bounds.matches)
         return near, unseen or bounds.matches < min(kept, batch.limit)
 
@@ -128,10 +141,50 @@ class Checker:
         turn: Callable[[], AbstractContextManager[object]],
         waits: Callable[[], None],
     ) -> Answer:
+        """The answer, each match with what contradicts it, or without those that something does."""
+        upload, asked = codes(query.fingerprint for query in check.queries), check
+        while True:
+            answer = self._nearest(asked, position, lag, wanted, turn, waits)
+            if not answer.matches:
+                return answer
+            matches = self._judged(answer.matches, upload, waits)
+            if not check.filter.agreeing:
+                return replace(answer, matches=matches)
+            kept = tuple(match for match in matches if match.contradicted is None)
+            enough = len(answer.matches) < asked.limit or len(kept) >= check.limit
+            if enough or asked.limit == MAX_LIMIT:
+                texts = answer.texts if kept else None
+                unseen = answer.truncated or not enough
+                return replace(answer, matches=kept[: check.limit], truncated=unseen, texts=texts)
+            asked = replace(asked, limit=min(_FEW * asked.limit, MAX_LIMIT))
+
+    def _judged(
+        self, matches: tuple[Match, ...], upload: Codes, waits: Callable[[], None]
+    ) -> tuple[Match, ...]:
+        """Matches with the other type by which the upload and the entry are clearly different."""
+        if not upload:
+            return matches
+        catalog = self.follower.catalog
+        return tuple(
+            replace(match, contradicted=contradiction(upload, catalog.codes(match.entry, waits)))
+            if can_be_contradicted(match.type)
+            else match
+            for match in matches
+        )
+
+    def _nearest(  # noqa: PLR0913, PLR0917  # as `_answer`
+        self,
+        check: Check,
+        position: int,
+        lag: Lag | None,
+        wanted: Callable[[], bool],
+        turn: Callable[[], AbstractContextManager[object]],
+        waits: Callable[[], None],
+    ) -> Answer:
         share = BUDGET // len(check.queries)
         wide = check.limit * _FEW > share
         numbers = range(len(check.queries))
-        found = self._search(check, numbers, share if wide else check.limit, wanted)
+        found = self._search(check, numbers, share if wide else check.limit, wanted, waits)
         if not any(hits.items for _, hits in found):
             return Answer((), position, any(hits.truncated for _, hits in found), lag=lag)
         nearest = self.follower.catalog.nearest_at_once(found, check.filter, check.limit)
@@ -148,17 +201,37 @@ class Checker:
             ]
             if short:
                 with turn():
-                    again = self._search(check, short, share, wanted)
+                    again = self._search(check, short, share, wanted, waits)
                     for number, hits in zip(short, again, strict=True):
                         found[number] = hits
                     matches, kept = self.follower.catalog.nearest(found, check.filter, check.limit, wanted)
         truncated = any(hits.truncated for _, hits in found) or any(
             len(hits) == share and count < check.limit for (_, hits), count in zip(found, kept, strict=True)
         )
+        if not check.filter.without_benign:
+            matches = self.benign.marked(matches, lambda number: check.queries[number].fingerprint, waits)
         texts = self.follower.texts if matches else None
         return Answer(tuple(matches), position, truncated, texts, lag=lag)
 
     def _search(
+        self,
+        check: Check,
+        numbers: Sequence[int],
+        limit: int,
+        wanted: Callable[[], bool],
+        waits: Callable[[], None],
+    ) -> list[tuple[FingerprintType, Hits]]:
+        """What each query of these numbers finds, without what the filter has as benign."""
+        found = self._found(check, numbers, limit, wanted)
+        if not check.filter.without_benign:
+            return found
+        asked = (check.queries[number].fingerprint for number in numbers)
+        return [
+            (kind, self.benign.cut(query, hits, waits))
+            for query, (kind, hits) in zip(asked, found, strict=True)
+        ]
+
+    def _found(
         self, check: Check, numbers: Sequence[int], limit: int, wanted: Callable[[], bool]
     ) -> list[tuple[FingerprintType, Hits]]:
         """What each query of these numbers finds, in their order; those alike are looked for together."""

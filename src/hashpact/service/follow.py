@@ -25,8 +25,9 @@ from hashpact.domain.kinds import (
     Void,
     Withdraw,
 )
-from hashpact.domain.ports import Catalog, Index, Ledger, Log
-from hashpact.domain.state import Entry, Leaf
+from hashpact.domain.matching.catalog import Catalog
+from hashpact.domain.ports import Index, Ledger, Log
+from hashpact.domain.state import Basis, Entry, Leaf
 from hashpact.errors import BehindError, CorruptError, MalformedError, UnavailableError
 from hashpact.log import tree
 from hashpact.log.lines import MAX_INTEGER
@@ -41,6 +42,7 @@ _CHANGING_LINES, _OF_ENTRIES_LINES = (
     tuple(f"\n{statements.KIND.name} {body.kind}\n".encode() for body in kinds)
     for kinds in (_CHANGING, _OF_ENTRIES)
 )
+_BENIGN_LINE: Final = f"\nbasis {Basis.BENIGN.value}\n".encode()
 _STEP: Final = 64
 """Entries that are settled while an append waits."""
 _LEAF_WORK: Final = 3
@@ -88,6 +90,8 @@ class Follower:
         self._unsettled: dict[str, tuple[int, int]] = {}
         with ledger.snapshot() as view:
             charter = view.charter()
+        if charter is not None:
+            catalog.rule(charter.matching)
         self.texts = None if charter is None else charter.terms.texts
         """The SHA-256 of the document that explains the labels."""
 
@@ -139,7 +143,7 @@ class Follower:
             for leaf, body, fingerprints in added:
                 if leaf.index == self._position == self._added:  # else another thread was quicker
                     if fingerprints:
-                        self._add(leaf.index, fingerprints)
+                        self._add(leaf.index, fingerprints, benign=_is_benign(leaf))
                     self._added = leaf.index + 1
                     self._work += _LEAF_WORK + len(fingerprints)
                     if body is not None:
@@ -151,22 +155,27 @@ class Follower:
         start = self._position
         # What an earlier one has added before it failed is not added again, however little is asked for.
         stop = max(self._added, min(self._ledger.head().size, start + most))
+        benign, changing, changes = set[int](), list[Leaf](), 0
+        for leaf in self._ledger.leaves(start, stop):
+            if _is_benign(leaf):
+                benign.add(leaf.index)
+            if any(line in leaf.data for line in _CHANGING_LINES):
+                changing.append(leaf)
+            changes += not any(line in leaf.data for line in _OF_ENTRIES_LINES)
         for entry, private in self._ledger.private(self._added, stop):
-            self._add(entry, _fingerprints(private))
+            self._add(entry, _fingerprints(private), benign=entry in benign)
             self._added = entry + 1
             self._work += len(private)
-        for leaf in self._ledger.leaves(start, stop):
-            if any(line in leaf.data for line in _CHANGING_LINES):
-                with contextlib.suppress(MalformedError):  # it has no effect
-                    self._apply(leaf.index, statements.parse(leaf.data).statement.body)
-            if not any(line in leaf.data for line in _OF_ENTRIES_LINES):
-                self._changes += 1
+        for leaf in changing:
+            with contextlib.suppress(MalformedError):  # it has no effect
+                self._apply(leaf.index, statements.parse(leaf.data).statement.body)
+        self._changes += changes
         self._work += _LEAF_WORK * (stop - start)
         self._position = self._added = stop
         return stop
 
-    def _add(self, entry: int, fingerprints: Sequence[Fingerprint]) -> None:
-        self._index.add(zip(item_ids(entry), fingerprints, strict=False))
+    def _add(self, entry: int, fingerprints: Sequence[Fingerprint], *, benign: bool) -> None:
+        self._index.add(zip(item_ids(entry), fingerprints, strict=False), benign=benign)
 
     def _apply(self, index: int, body: AnyBody) -> None:
         """Take in a statement that changes what a check answers of earlier entries."""
@@ -175,6 +184,7 @@ class Follower:
                 self.catalog.forget(entry)
             case Policy():
                 self.texts = body.texts_document
+                self.catalog.rule(body.matching)
             case Withdraw(entry=int(entry)) | Void(entry=int(entry)) | Ruling(entry=int(entry)):
                 self.catalog.forget(entry)
                 self._work += _END_WORK
@@ -217,7 +227,7 @@ class Follower:
         if found is not self._index.holds(ids):
             if found:
                 for _, private in self._ledger.private(entry.index, entry.index + 1):
-                    self._add(entry.index, _fingerprints(private))
+                    self._add(entry.index, _fingerprints(private), benign=entry.basis is Basis.BENIGN)
             else:
                 self._index.remove(ids)
 
@@ -259,6 +269,11 @@ class Follower:
             msg = f"this server has reached position {reached}, not {position} yet; try again"
             raise BehindError(msg)
         return reached
+
+
+def _is_benign(leaf: Leaf) -> bool:
+    """Whether a leaf with private parts is of the negative collection: no other kind has such lines."""
+    return _BENIGN_LINE in leaf.data
 
 
 def _fingerprints(private: Sequence[bytes]) -> list[Fingerprint]:

@@ -156,6 +156,7 @@ class Reader:
             charter.private_quota,
             charter.rates,
             replace(charter.terms, clocks=tuple(sorted(charter.terms.classes().items()))),
+            charter.matching,
         )
 
 

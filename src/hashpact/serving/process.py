@@ -242,8 +242,9 @@ def _services(home: Home, parts: _Parts, duty: Duty) -> Services:
 
     authority = home.open_authority() if home.paths.ca_key.exists() else None
     ledger = parts.observation.timed(home.ledger)
-    intake = Intake(Appender(ledger, parts.clock), parts.follower, parts.signing, parts.stop.on_fault)
     checker = Checker(home.ledger, parts.index, parts.follower)
+    appender = Appender(ledger, parts.clock, checker.benign.refuse)
+    intake = Intake(appender, parts.follower, parts.signing, parts.stop.on_fault)
     return Services(
         intake,
         checker,

@@ -21,7 +21,9 @@ from hashpact.domain.fingerprints import (
     PARTS,
     PDQ,
     PHASH,
+    SHA1,
     SHA256,
+    SHA512,
     WINNOW,
     Fingerprint,
     PrivatePart,
@@ -29,7 +31,18 @@ from hashpact.domain.fingerprints import (
 )
 from hashpact.errors import InvalidInputError
 
-CODES: Final = {1: PDQ, 2: PHASH, 3: PARTS, 4: MINHASH, 5: WINNOW, 6: FOLDED, 7: SHA256, 8: MD5}
+CODES: Final = {
+    1: PDQ,
+    2: PHASH,
+    3: PARTS,
+    4: MINHASH,
+    5: WINNOW,
+    6: FOLDED,
+    7: SHA256,
+    8: MD5,
+    9: SHA1,
+    10: SHA512,
+}
 """The type that a code stands for; one that is used is never given another."""
 
 _OF: Final = {kind.name: code for code, kind in CODES.items()}

@@ -18,7 +18,7 @@ from hashpact.storage.tree import stored_edge
 APPLICATION_ID: Final = 0x48504354
 """What ``file`` and SQLite read in the header of our databases: "HPCT"."""
 
-VERSION: Final = 3
+VERSION: Final = 4
 """The schema's version, SQLite's ``user_version``. A change of the tables raises it."""
 
 HEAD_TABLE: Final = """
@@ -56,7 +56,9 @@ CREATE TABLE charters (
   terms TEXT NOT NULL,
   witnesses TEXT NOT NULL,
   witness_quorum INTEGER NOT NULL,
-  attestation_keys BLOB NOT NULL CHECK (length(attestation_keys) % 32 = 0)
+  attestation_keys BLOB NOT NULL CHECK (length(attestation_keys) % 32 = 0),
+  matching TEXT NOT NULL,
+  log_mldsa_keys TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE members (

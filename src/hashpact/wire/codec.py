@@ -17,9 +17,11 @@ from hashpact.domain.checks import (
     MAX_QUERIES,
     Answer,
     Check,
+    Disagreement,
     Filter,
     Lag,
     Match,
+    NearBenign,
     Query,
     Transform,
 )
@@ -134,6 +136,8 @@ def filter_to_wire(narrow: Filter) -> check_pb2.Filter:
         min_endorsed_by=narrow.min_endorsed_by,
         without_disputed=narrow.without_disputed,
         without_disowned=narrow.without_disowned,
+        without_benign=narrow.without_benign,
+        agreeing=narrow.agreeing,
     )
 
 
@@ -143,7 +147,7 @@ def filter_from_wire(narrow: check_pb2.Filter) -> Filter:
         if narrow.min_endorsed_by < 0:
             msg = "min_endorsed_by must not be negative"
             raise InvalidInputError(msg, field="min_endorsed_by")
-        bases = some("bases", narrow.bases, kinds.BASIS.spelling)
+        bases = some("bases", narrow.bases, kinds.GROUND.spelling)
         return Filter(
             labels=frozenset(some("labels", narrow.labels, kinds.LABELS.spelling)),
             bases=frozenset(basis.value for basis in bases),
@@ -153,6 +157,8 @@ def filter_from_wire(narrow: check_pb2.Filter) -> Filter:
             min_endorsed_by=narrow.min_endorsed_by,
             without_disputed=narrow.without_disputed,
             without_disowned=narrow.without_disowned,
+            without_benign=narrow.without_benign,
+            agreeing=narrow.agreeing,
         )
 
 
@@ -207,25 +213,28 @@ def match_to_wire(match: Match) -> check_pb2.Match:
     )
     _, score = FIELDS_OF[match.measure]
     setattr(message, score, number_in(score, match.score))
+    if match.benign is not None:
+        message.benign.entry = entry_to_name(match.benign.entry)
+        setattr(message.benign, score, number_in(score, match.benign.score))
+    if match.contradicted is not None:
+        message.contradicted.type = match.contradicted.type
+        message.contradicted.distance = match.contradicted.distance
     return message
 
 
 def match_from_wire(match: check_pb2.Match) -> Match:
     """The match in a response."""
     measure = type_named(match.type).measure
-    _, wanted = FIELDS_OF[measure]
-    if match.WhichOneof("score") != wanted:
-        msg = f"a match of {match.type} has a {wanted}"
-        raise InvalidInputError(msg, field="score")
+    score = _score_from_wire(match.type, match)
     count("labels", match.labels, 1, MAX_LABELS)
     at = match.transform
     return Match(
         entry=entry_from_name(match.entry, "entry"),
         type=match.type,
         measure=measure,
-        score=getattr(match, wanted),
+        score=score,
         labels=tuple(match.labels),
-        basis=spelled("basis", match.basis, kinds.BASIS.spelling).value,
+        basis=spelled("basis", match.basis, kinds.GROUND.spelling).value,
         jurisdictions=tuple(match.jurisdictions),
         member=member_from_name(match.member, "member"),
         endorsed_by=whole("endorsed_by", match.endorsed_by),
@@ -234,7 +243,30 @@ def match_from_wire(match: check_pb2.Match) -> Match:
         disowned=match.disowned,
         query=whole("query", match.query),
         transform=Transform(at.scale, at.rotation, at.x, at.y) if measure is Measure.POINTS else None,
+        benign=_benign_from_wire(match) if match.HasField("benign") else None,
+        contradicted=_contradiction_from_wire(match) if match.HasField("contradicted") else None,
     )
+
+
+def _contradiction_from_wire(match: check_pb2.Match) -> Disagreement:
+    with within("contradicted"):
+        other = match.contradicted
+        return Disagreement(type_named(other.type).name, whole("distance", other.distance))
+
+
+def _benign_from_wire(match: check_pb2.Match) -> NearBenign:
+    with within("benign"):
+        entry = entry_from_name(match.benign.entry, "entry")
+        return NearBenign(entry, _score_from_wire(match.type, match.benign))
+
+
+def _score_from_wire(kind: str, message: check_pb2.Match | check_pb2.NearBenign) -> float:
+    _, wanted = FIELDS_OF[type_named(kind).measure]
+    if message.WhichOneof("score") != wanted:
+        msg = f"a match of {kind} has a {wanted}"
+        raise InvalidInputError(msg, field="score")
+    score: float = getattr(message, wanted)
+    return score
 
 
 def submission_to_wire(submission: Submission) -> log_pb2.AppendRequest:

@@ -12,7 +12,7 @@ from typing import Final
 from hashpact.domain.fingerprints import MAX_PRIVATE, TYPE_NAME
 from hashpact.domain.kinds import MAX_ALLOWED, MAX_ITEMS, MAX_TAXONOMY, MEMBER_ID, TERM
 from hashpact.domain.messages import MAX_ROOTS, LeafDetail, LeavesRequest, PolicyDetail
-from hashpact.domain.state import CLOCKS, SERIAL_SIZE, ConductTerms, Receipt
+from hashpact.domain.state import CLOCKS, SERIAL_SIZE, ConductTerms, MatchTerms, Receipt
 from hashpact.domain.statements import MAX_LEAF
 from hashpact.errors import InvalidInputError
 from hashpact.keys.uses import MAX_OF_ONE
@@ -186,6 +186,12 @@ def policy_to_wire(policy: PolicyDetail) -> log_pb2.GetPolicyResponse:
         panel=policy.terms.panel,
         quorum=policy.terms.quorum or 0,
         tally_step=policy.terms.tally_step,
+        benign_by=policy.matching.benign_by,
+        mark_benign=policy.matching.mark_benign,
+        ceilings=[
+            log_pb2.Ceiling(label=label, type=name, max_distance=most)
+            for label, (name, most) in policy.matching.ceilings
+        ],
     )
 
 
@@ -202,7 +208,24 @@ def policy_from_wire(response: log_pb2.GetPolicyResponse) -> PolicyDetail:
     count("rates", response.rates, 0, MAX_TAXONOMY)
     rates = tuple((spelled("rates", one.kind, TERM), whole("rates", one.most)) for one in response.rates)
     version, delay = whole("version", response.version), whole("key_delay", response.key_delay)
-    return PolicyDetail(version, labels, delay, allowed, quota, rates, _terms_from_wire(response))
+    terms, matching = _terms_from_wire(response), _matching_from_wire(response)
+    return PolicyDetail(version, labels, delay, allowed, quota, rates, terms, matching)
+
+
+def _matching_from_wire(response: log_pb2.GetPolicyResponse) -> MatchTerms:
+    count("benign_by", response.benign_by, 0, MAX_TAXONOMY)
+    count("ceilings", response.ceilings, 0, 2 * MAX_TAXONOMY)
+    return MatchTerms(
+        tuple(spelled("benign_by", member, MEMBER_ID) for member in response.benign_by),
+        response.mark_benign,
+        tuple(
+            (
+                spelled("ceilings", one.label, TERM),
+                (spelled("ceilings", one.type, TYPE_NAME), whole("ceilings", one.max_distance)),
+            )
+            for one in response.ceilings
+        ),
+    )
 
 
 def _terms_from_wire(response: log_pb2.GetPolicyResponse) -> ConductTerms:

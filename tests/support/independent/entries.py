@@ -7,6 +7,8 @@ from collections.abc import Callable
 from independent.reading import Refused, Said, need
 from independent.state import Entry, Statement, World
 
+CATEGORIES = {"avatar", "form", "logo", "meme", "screenshot"}
+
 Change = Callable[[], None]
 
 
@@ -33,7 +35,11 @@ def standing_entry(world: World, index: str) -> Entry:
 def submit(world: World, one: Statement) -> Change:
     """A new entry."""
     need(world.has_role(one.member, "contribute"), "not a contributor")
-    labelled(world, one.said.all("label"))
+    if one.said.one("basis") == "benign":
+        need(one.member in world.policy_lines("benign-by"), "may not say what is benign")
+        need(set(one.said.all("label")) <= CATEGORIES, "no such category")
+    else:
+        labelled(world, one.said.all("label"))
     lawful(world, one.said)
     return lambda: world.entries.update({one.index: Entry(one)})
 

@@ -24,6 +24,7 @@ CLOCKS = {
 }
 ED25519 = 4
 """The type of a witness's key that signs with Ed25519."""
+CEILINGS = {"pdq/1": 31, "phash/1": 10}
 OPT_IN = {"folded/1": set[str](), "parts/1": {"csam", "minors", "ncii"}}
 
 
@@ -44,7 +45,13 @@ def office(said: Said, least: int) -> Office:
     cosigners = {read[2] for read in map(verifier_key, witnesses) if read is not None}
     need({*admins.values(), *log_keys, *cosigners}.isdisjoint(attesting), "an attestation key is another's")
     need(all(map(curve.is_key, attesting)), "not a public key")
-    return Office(int(said.some("version") or 1), admins, threshold, log_keys, witnesses, quorum, attesting)
+    mldsa = said.all("log-mldsa-key")
+    for name, _, public in filter(None, map(verifier_key, mldsa)):
+        need(name == said.one("log"), "the ML-DSA-44 key of another log")
+        need(public not in cosigners, "the log's ML-DSA-44 key is a witness's")
+    need(len(witnesses) < 15 or not mldsa, "a checkpoint has no room for the log's second line")
+    version = int(said.some("version") or 1)
+    return Office(version, admins, threshold, log_keys, witnesses, quorum, attesting, mldsa)
 
 
 def cosigning(witnesses: list[str], quorum: int, others: set[bytes]) -> None:
@@ -74,6 +81,8 @@ def root(world: World, one: Statement) -> Change:
         is_new(world, public)
     for public in set(after.attesting) - set(before.attesting):
         is_new(world, public)
+    for key in set(after.log_mldsa_keys) - set(before.log_mldsa_keys):
+        need(all(key not in office.log_mldsa_keys for office in world.offices), "replaced before")
     need(len(signers(one.said, after.admins)) >= after.threshold, "too few of the new administrators")
     return lambda: world.offices.append(after)
 
@@ -82,7 +91,14 @@ def policy(world: World, one: Statement) -> Change:
     """The next policy."""
     said = one.said
     need(int(said.one("version")) == len(world.policies) + 1, "the version")
-    for name, words in (("private-quota-of", 1), ("rate", 1), ("rate-of", 2), ("clock", 1), ("priority", 1)):
+    for name, words in (
+        ("private-quota-of", 1),
+        ("rate", 1),
+        ("rate-of", 2),
+        ("clock", 1),
+        ("priority", 1),
+        ("ceiling", 2),
+    ):
         firsts = [tuple(value.split(" ")[:words]) for value in said.all(name)]
         need(len(set(firsts)) == len(firsts), f"{name}: twice")
     labels = said.all("label")
@@ -93,6 +109,9 @@ def policy(world: World, one: Statement) -> Change:
     for value in said.all("priority"):
         label, longest = value.split(" ")
         need(label in labels and longest in classes, "priority")
+    for value in said.all("ceiling"):
+        label, kind, most = value.split(" ")
+        need(label in labels and int(most) <= CEILINGS.get(kind, -1), "ceiling")
     panel, quorum = said.all("panel"), said.some("quorum")
     need(bool(panel) == (quorum is not None), "a quorum with a panel, and only then")
     need(quorum is None or int(quorum) <= len(panel), "the quorum")

@@ -70,7 +70,18 @@ origin = spelt("(?!hashpact/)[a-z0-9](?:[a-z0-9._/-]*[a-z0-9])?", 128)
 ROLES = ("audit", "authority", "check", "contribute", "notify", "represent")
 POINTS = ("appeals", "keys", "notices", "press")
 JUDGED = ("breach", "no-breach", "not-judged")
-TYPES = ("folded/1", "md5/1", "minhash/1", "parts/1", "pdq/1", "phash/1", "sha256/1", "winnow/1")
+TYPES = (
+    "folded/1",
+    "md5/1",
+    "minhash/1",
+    "parts/1",
+    "pdq/1",
+    "phash/1",
+    "sha1/1",
+    "sha256/1",
+    "sha512/1",
+    "winnow/1",
+)
 RATED = (
     *("action-done", "appeal", "cert-revoke", "check", "contact", "contact-confirm", "decision"),
     *("key-revoke", "key-rotate", "key-suspend", "member-suspend", "notice", "opinion", "practice"),
@@ -93,7 +104,11 @@ _WITNESSES = [
     Line("witness", lambda value: verifier_key(value) is not None, 0, 15, ordered=True),
     Line("witness-quorum", number(1, 15), 0),
 ]
+_LOG_MLDSA_KEY = Line(
+    "log-mldsa-key", lambda value: (verifier_key(value) or ("", 0))[1] == 6, 0, 2, ordered=True
+)
 _ATTESTING = Line("attestation-key", digest, 0, 4)
+_OFFICE = [_ADMIN, _THRESHOLD, _LOG_KEY, *_WITNESSES, _ATTESTING, _LOG_MLDSA_KEY]
 _ID = Line("id", member)
 _ROLE = Line("role", one_of(*ROLES), 1, 6, ordered=True)
 _REASON = Line("reason", slug)
@@ -101,11 +116,9 @@ _NEW_KEY = [Line("name", short_slug), Line("public", digest)]
 _EXPIRES = Line("expires", time)
 _TARGET = Line("target", digest)
 _LABEL = Line("label", slug, 1, 8, ordered=True)
-_BASIS = [
-    Line("basis", one_of("guideline", "law")),
-    Line("authority", member, 0),
-    Line("article", slug, 0),
-]
+_ORDERED = [Line("authority", member, 0), Line("article", slug, 0)]
+_BASIS = [Line("basis", one_of("guideline", "law")), *_ORDERED]
+_ANY_BASIS = [Line("basis", one_of("guideline", "law", "benign")), *_ORDERED]
 _WORDS, _MORE_WORDS = Line("words", digest), Line("words", digest, 0)
 _POINT = Line("point", one_of(*POINTS))
 _MONTH = Line("month", spelt("[0-9]{4}-(?:0[1-9]|1[0-2])"))
@@ -128,11 +141,14 @@ POLICY = [
     Line("quorum", number(2, 32), 0),
     Line("texts", digest, 0),
     Line("tally-step", number(1), 0),
+    Line("benign-by", member, 0, 64, ordered=True),
+    Line("mark-benign", one_of("yes"), 0),
+    Line("ceiling", row(slug, one_of(*TYPES), number()), 0, 128, ordered=True),
 ]
 
 KINDS: dict[str, list[Line]] = {
-    "genesis": [_ADMIN, _THRESHOLD, _LOG_KEY, *_WITNESSES, _ATTESTING],
-    "root": [Line("version", number(1)), _ADMIN, _THRESHOLD, _LOG_KEY, *_WITNESSES, _ATTESTING],
+    "genesis": _OFFICE,
+    "root": [Line("version", number(1)), *_OFFICE],
     "policy": POLICY,
     "member-enrol": [_ID, _ROLE],
     "member-suspend": [_ID, _REASON],
@@ -145,7 +161,7 @@ KINDS: dict[str, list[Line]] = {
     "key-revoke": [_ID, _TARGET, Line("cutoff", index), _REASON],
     "submit": [
         _LABEL,
-        *_BASIS,
+        *_ANY_BASIS,
         Line("jurisdiction", spelt("[A-Z]{2}"), 0, 64, ordered=True),
         Line("removed", time),
         Line("item", digest, 1, 256),

@@ -73,6 +73,8 @@ def test_the_table_of_types_is_the_one_of_the_design() -> None:
         ("folded/1", 32, 0, 0, None, None),
         ("sha256/1", 32, 0, 0, None, None),
         ("md5/1", 16, 0, 0, None, None),
+        ("sha1/1", 20, 0, 0, None, None),
+        ("sha512/1", 64, 0, 0, None, None),
     }
 
 
@@ -156,7 +158,7 @@ def test_an_entry_holds_the_first_hashes_of_a_text() -> None:
 
 
 def test_a_type_that_is_not_known_names_those_that_are() -> None:
-    known = "pdq/1, phash/1, parts/1, minhash/1, winnow/1, folded/1, sha256/1, md5/1"
+    known = "pdq/1, phash/1, parts/1, minhash/1, winnow/1, folded/1, sha256/1, md5/1, sha1/1, sha512/1"
     with pytest.raises(InvalidInputError, match=known):
         type_named("pdq/2")
 

@@ -117,6 +117,10 @@ def described(made: Fingerprinted) -> dict[str, object]:
     return found | ({"quality": qualities[0]} if qualities else {})
 
 
+EXACT = ("sha1/1", "sha512/1")
+"""Types that are made only if they are asked for."""
+
+
 def pictured() -> list[tuple[str, Path]]:
     """Pictures that have parts/1, by their names: of those in other files there would be the same again."""
     names = ("images/rgb.png", "viewed/clean.png", "viewed/sticker.flattened-on-white.jpg")
@@ -134,7 +138,8 @@ def main() -> None:
         for name, text in TEXTS.items()
     }
     parts = {name: parts_of(path).value.hex() for name, path in pictured()}
-    vectors = {"pictures": pictures, "texts": texts, "parts": parts}
+    exact = {path.name: described(fingerprints_of(path, EXACT)) for path in sorted(IMAGES.iterdir())}
+    vectors = {"pictures": pictures, "texts": texts, "parts": parts, "exact": exact}
     whole = json.dumps(vectors, indent=1, ensure_ascii=True) + "\n"
     (VECTORS / "fingerprints.json").write_text(whole, encoding="utf-8")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import os
 import subprocess
 import sys
@@ -51,6 +52,17 @@ def test_exact_fingerprints_are_those_of_the_bytes(tmp_path: Path) -> None:
     sha256, md5 = fingerprints_of(path).fingerprints
     assert sha256.value == hashlib.sha256(content).digest()
     assert md5.value == hashlib.md5(content, usedforsecurity=False).digest()
+
+
+def test_sha1_and_sha512_are_made_if_they_are_asked_for() -> None:
+    golden = json.loads((ROOT / "tests/vectors/fingerprints.json").read_text())["exact"]
+    for path in sorted(IMAGES.iterdir()):
+        found = fingerprints_of(path, ["sha512/1", "sha1/1"]).fingerprints
+        assert {each.type.name: each.value.hex() for each in found} == golden[path.name]
+        assert (
+            hashlib.sha1(path.read_bytes(), usedforsecurity=False).hexdigest() == golden[path.name]["sha1/1"]
+        )
+    assert len(golden) == len(list(IMAGES.iterdir())) > 5
 
 
 def test_types_restrict_in_whatever_order_they_are_named(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ BENCHMARKS = {
     "mirror",
     "parts",
     "quality",
+    "quantum",
     "replay",
     "segments",
     "serve",

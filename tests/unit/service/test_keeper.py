@@ -28,13 +28,13 @@ class Broken(LinearIndex):
         super().__init__()
         self.room = room
 
-    def add(self, items: Iterable[tuple[int, Fingerprint]]) -> None:
+    def add(self, items: Iterable[tuple[int, Fingerprint]], *, benign: bool = False) -> None:
         """Add, or fail."""
         if self.room == 0:
             msg = "no room"
             raise UnavailableError(msg)
         self.room -= 1
-        super().add(items)
+        super().add(items, benign=benign)
 
 
 @dataclass(slots=True)

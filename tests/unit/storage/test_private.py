@@ -24,6 +24,8 @@ def test_every_type_has_a_code_that_never_changes() -> None:
         6: "folded/1",
         7: "sha256/1",
         8: "md5/1",
+        9: "sha1/1",
+        10: "sha512/1",
     }
 
 

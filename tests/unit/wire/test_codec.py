@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from hashpact.domain import statements
-from hashpact.domain.checks import Answer, Check, Filter, Match, Query
+from hashpact.domain.checks import Answer, Check, Disagreement, Filter, Match, NearBenign, Query
 from hashpact.domain.fingerprints import MD5, MINHASH, PDQ, PHASH, SHA256, WINNOW, Fingerprint, Measure
 from hashpact.domain.kinds import Submit
 from hashpact.domain.messages import EntriesRequest, EntryDetail, MemberDetail, Page, PageRequest, Submission
@@ -65,11 +65,12 @@ checks = some.builds(
 def matches(draw: some.DrawFn) -> Match:
     kind = draw(some.sampled_from(ALL_TYPES))
     similar = kind.measure in {Measure.JACCARD, Measure.CONTAINMENT}
+    scores = some.floats(0, 1) if similar else some.integers(0, 256)
     return Match(
         entry=draw(numbers),
         type=kind.name,
         measure=kind.measure,
-        score=draw(some.floats(0, 1) if similar else some.integers(0, 256)),
+        score=draw(scores),
         labels=tuple(draw(some.lists(terms, min_size=1, max_size=8))),
         basis=draw(some.sampled_from(["guideline", "law"])),
         jurisdictions=tuple(draw(some.lists(countries, max_size=3))),
@@ -78,6 +79,8 @@ def matches(draw: some.DrawFn) -> Match:
         disputed_by=draw(counts),
         shared_at=draw(numbers),
         query=draw(some.integers(0, 63)),
+        benign=draw(some.none() | some.builds(NearBenign, numbers, scores)),
+        contradicted=draw(some.none() | some.builds(Disagreement, some.just("pdq/1"), counts)),
     )
 
 

@@ -27,9 +27,9 @@ from hashpact.audit.findings import MAX_FINDINGS, Finding
 from hashpact.domain import standing
 from hashpact.domain.attestation import Attestation, AttestedAnswer, check_signed
 from hashpact.domain.checks import MAX_LIMIT, Answer, Check, Match
-from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure, commitment, parse_private
+from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure, PrivatePart, commitment, parse_private
 from hashpact.domain.messages import LeafDetail
-from hashpact.domain.state import View
+from hashpact.domain.state import Basis, View
 from hashpact.errors import HashpactError, InvalidInputError, LogKeyError, ProofError
 from hashpact.log.note import Note
 from hashpact.lookup.catalog import EntryCatalog
@@ -41,6 +41,7 @@ from hashpact.service.follow import item_ids
 from hashpact.wire import attested as wire
 
 TOPIC: Final = "answer"
+_NO_NONCE: Final = bytes(32)
 _EXACT: Final = frozenset({Measure.HAMMING, Measure.EQUALITY})
 """Measures of which an index finds everything, unless a query is near more items than it may consider."""
 _REPORTED: Final = (
@@ -109,7 +110,8 @@ class AnswerAudit:
         if state.entry(index) is None or statement is None:
             self._stale = True
         elif tuple(map(commitment, private)) == statement.body.commitments():
-            self._add(index, [parse_private(part).fingerprint for part in private])
+            self._indexed[index] = tuple(parse_private(part).fingerprint for part in private)
+            self._add(index, state)
         else:
             yield Finding("private", index, f"the private parts of entry {index} are held back, or altered")
         if size in self._waiting:
@@ -128,9 +130,16 @@ class AnswerAudit:
                 message = f"attests position {position}, and the log has {size} leaves: leaves were dropped"
                 yield kept.finding(message, size - 1)
 
-    def _add(self, entry: int, fingerprints: Sequence[Fingerprint]) -> None:
-        self._index.add(zip(item_ids(entry), fingerprints, strict=False))
-        self._indexed[entry] = tuple(fingerprints)
+    def _add(self, entry: int, state: View) -> None:
+        record = state.entry(entry)
+        benign = record is not None and record.basis is Basis.BENIGN
+        self._index.add(zip(item_ids(entry), self._indexed[entry], strict=False), benign=benign)
+
+    def _parts(self, start: int, stop: int) -> Iterator[tuple[int, Sequence[bytes]]]:
+        """The private parts of those entries of which they are known, with other nonces."""
+        for entry in range(start, stop):
+            if entry in self._indexed:
+                yield entry, [PrivatePart(one, _NO_NONCE).text() for one in self._indexed[entry]]
 
     def _place(self, state: View) -> None:
         """Have the index find the entries that stand in a state, and no others."""
@@ -141,7 +150,7 @@ class AnswerAudit:
             record, ids = state.entry(entry), item_ids(entry, len(fingerprints))
             stands = record is not None and standing.entry_stands(state, record)
             if stands and not self._index.holds(ids):
-                self._index.add(zip(ids, fingerprints, strict=True))
+                self._add(entry, state)
             elif not stands:
                 self._index.remove(ids)
 
@@ -162,7 +171,7 @@ class AnswerAudit:
         if kept.answer.position != stated.position or stated.position < kept.check.min_position:
             yield None, f"is an answer at position {kept.answer.position}, and attests {stated.position}"
             return
-        checker = checker_at(state, stated.position, self._index, EntryCatalog)
+        checker = checker_at(state, stated.position, self._index, EntryCatalog, self._parts)
         try:
             expected = checker.check(kept.check)
         except InvalidInputError as error:
@@ -219,8 +228,11 @@ class AnswerAudit:
         if TYPES[match.type].is_set:
             return "the entry is not so near, or not one that the filter keeps: invented"
         mine = NativeIndex()  # so few items are compared one by one: nothing is missed
-        mine.add(zip(item_ids(entry.index), self._indexed[entry.index], strict=False))
-        found = checker_at(state, match.entry + 1, mine, EntryCatalog).check(
+        mine.add(
+            zip(item_ids(entry.index), self._indexed[entry.index], strict=False),
+            benign=entry.basis is Basis.BENIGN,
+        )
+        found = checker_at(state, match.entry + 1, mine, EntryCatalog, self._parts).check(
             replace(check, limit=MAX_LIMIT, min_position=0)
         )
         near = {one.type: one for one in found.matches}.get(match.type)
@@ -238,6 +250,10 @@ def _read(file: str, attested: AttestedAnswer) -> _Kept:
 def _unlike(given: Match, found: Match) -> str:
     """What a match reports otherwise than the log has it; empty if nothing."""
     wrong = [name for name in _REPORTED if getattr(given, name) != getattr(found, name)]
+    if given.measure in _EXACT and given.benign != found.benign:
+        wrong.append("benign")
+    if given.contradicted != found.contradicted:
+        wrong.append("contradicted")
     if not math.isclose(given.score, found.score, rel_tol=1e-9):
         wrong.append("score")
     return f"reported with another {', '.join(wrong)}" if wrong else ""

@@ -14,6 +14,8 @@ import click
 from hashpact.cli import exits
 from hashpact.cli.accountable import Accountable, accountable_options
 from hashpact.cli.found import age_of, emit_result, show_result
+from hashpact.cli.matches import named
+from hashpact.cli.narrowing import narrowing_options
 from hashpact.cli.options import Connect, checking_options, example, json_option
 from hashpact.cli.output import with_progress
 from hashpact.cli.platform.content import TYPE_CHOICE, show_unread, show_warnings
@@ -24,7 +26,6 @@ from hashpact.domain.checks import DEFAULT_LIMIT, MAX_LIMIT, Filter, Query
 from hashpact.domain.fingerprints import Measure
 from hashpact.domain.matching.strength import Strength
 from hashpact.domain.matching.views import DERIVED, PictureView, views_named
-from hashpact.domain.state import Basis
 from hashpact.errors import HashpactError, InvalidInputError, UnusableContentError
 from hashpact.fingerprint.content import Fingerprinted
 from hashpact.fingerprint.source import Content
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from hashpact.member.checking.results import CheckResult
     from hashpact.member.clients import Client
 
-_BASES: Final = click.Choice([basis.value for basis in Basis])
 _ALL: Final = "all"
 _NONE: Final = "none"
 
@@ -162,18 +162,7 @@ class _Looking:
     show_default=True,
     help="Matches a file.",
 )
-@click.option(
-    "--label", "labels", metavar="LABEL", multiple=True, help="Only entries with it; may be repeated."
-)
-@click.option("--basis", "bases", type=_BASES, multiple=True, help="Only entries removed on this basis.")
-@click.option(
-    "--jurisdiction", "jurisdictions", metavar="CC", multiple=True, help="Only entries that name it."
-)
-@click.option(
-    "--min-endorsed-by", metavar="N", type=click.IntRange(min=0), default=0, help="Only entries so endorsed."
-)
-@click.option("--without-disputed", is_flag=True, help="Leave out entries that any member disputes.")
-@click.option("--without-disowned", is_flag=True, help="Leave out entries that their authority disowns.")
+@narrowing_options
 @click.option(
     "--min-position",
     metavar="SIZE",
@@ -222,10 +211,6 @@ class _Looking:
 def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     files: tuple[str, ...],
     limit: int,
-    labels: tuple[str, ...],
-    bases: tuple[str, ...],
-    jurisdictions: tuple[str, ...],
-    min_endorsed_by: int,
     min_position: int,
     max_distance: int | None,
     min_similarity: float | None,
@@ -235,10 +220,9 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     strength: str,
     connect: Connect,
     accountable: Accountable,
+    narrow: Filter,
     *,
     mirrored: bool,
-    without_disputed: bool,
-    without_disowned: bool,
     parts: bool,
     explain: bool,
     as_json: bool,
@@ -256,14 +240,6 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     A match of parts/1 is a possible partial copy: so many points agree. Then the removed picture's keypoints
     are read, and compared at the pixels: with an agreement under one half, it is another picture.
     """
-    narrow = Filter(
-        frozenset(labels),
-        frozenset(bases),
-        frozenset(jurisdictions),
-        min_endorsed_by,
-        without_disputed,
-        without_disowned,
-    )
     if parts and STDIN in files:
         msg = "--parts reads a picture twice, and standard input only once; name a file"
         raise click.UsageError(msg)
@@ -300,7 +276,7 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
             else:
                 show_result(name, result, agreed, rows=work.directories)
                 for each in result.matches if explain else ():
-                    click.echo(f"{each.entry} by {each.type}, {each.strength}: {each.reason}")
+                    click.echo(f"{named(each)} by {each.type}, {each.strength}: {each.reason}")
     if work.directories and not as_json:
         click.echo(work.summary())
     raise click.exceptions.Exit(work.status())

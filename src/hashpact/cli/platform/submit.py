@@ -61,7 +61,7 @@ _NO_OPTIONS: Final[dict[str, Any]] = {
     type=click.Choice([each.value for each in Basis]),
     default=Basis.GUIDELINE.value,
     show_default=True,
-    help="Why it was removed.",
+    help="Why it was removed; or benign, of harmless content.",
 )
 @click.option("--authority", metavar="MEMBER", help="With --basis law: the member that ordered it.")
 @click.option("--article", metavar="SLUG", help="With --basis law: the provision, such as art-16-2.")

@@ -22,13 +22,17 @@ from hashpact.domain.kinds.lines import (
     REPLACE,
     STANCE,
 )
-from hashpact.domain.state import Basis, Entry, Opinion, Record, Role, Stance, View
+from hashpact.domain.state import CATEGORIES, Basis, Entry, Opinion, Record, Role, Stance, View
 from hashpact.errors import ConflictError, MalformedError, NotFoundError, NotPermittedError, UnknownLabelError
 
 
 @dataclass(frozen=True, slots=True)
 class Submit(Body):
-    """Fingerprints of one removed piece of content, each as the commitment of its private part."""
+    """Fingerprints of one removed piece of content, each as the commitment of its private part.
+
+    With basis benign, of content that is known to be harmless: only the members that the policy names say so,
+    and what it is (`CATEGORIES`) stands in the place of the policy's labels.
+    """
 
     kind: ClassVar[str] = "submit"
     signers: ClassVar[Signers] = Signers.MEMBER
@@ -66,7 +70,10 @@ class Submit(Body):
         if member is None or Role.CONTRIBUTE not in member.roles:
             msg = f"{case.member!r} does not have the role contribute"
             raise NotPermittedError(msg)
-        check_labels(case, self.labels)
+        if self.basis is Basis.BENIGN:
+            check_benign(case, self.labels)
+        else:
+            check_labels(case, self.labels)
         if self.authority is not None:
             check_authority(case.view, self.authority)
         return (self.entry(case.index, case.member, case.key, case.time),)
@@ -218,6 +225,16 @@ def check_labels(case: Case, labels: Iterable[str]) -> None:
     for label in labels:
         if label not in case.charter.labels:
             raise unknown_label(label, case.charter.labels)
+
+
+def check_benign(case: Case, labels: Iterable[str]) -> None:
+    """Raise NotPermittedError unless the policy lets the member say what is benign, and of which category."""
+    if case.member not in case.charter.matching.benign_by:
+        msg = f"the policy names no {case.member!r} in a line benign-by: it does not say what is benign"
+        raise NotPermittedError(msg)
+    for label in labels:
+        if label not in CATEGORIES:
+            raise unknown_label(label, CATEGORIES)
 
 
 def unknown_label(label: str, known: Iterable[str]) -> UnknownLabelError:

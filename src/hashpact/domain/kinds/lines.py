@@ -13,7 +13,7 @@ from hashpact.domain.keys import NamedKey
 from hashpact.domain.state import SERIAL_SIZE, Basis, Role, Stance, Use
 from hashpact.errors import MalformedError
 from hashpact.log import note
-from hashpact.log.cosignature import Witness
+from hashpact.log.cosignature import MLDSA44, Witness
 
 MAX_ITEMS: Final = 256
 MAX_LABELS: Final = 8
@@ -50,19 +50,20 @@ Other = TypeVar("Other")
 
 @dataclass(frozen=True, slots=True)
 class OneOf(Spelling[Choice]):
-    """One of an enumeration's values."""
+    """One of an enumeration's values, any ``but`` that one."""
 
     choices: type[Choice]
+    but: Choice | None = None
 
     @property
     def pattern(self) -> str:
         """The values, one or the other."""
-        return "|".join(re.escape(choice.value) for choice in self.choices)
+        return "|".join(map(re.escape, self._values()))
 
     @property
     def wanted(self) -> str:
         """Which values there are."""
-        return f"one of {', '.join(choice.value for choice in self.choices)}"
+        return f"one of {', '.join(self._values())}"
 
     def value(self, text: str) -> Choice:
         """The member of the enumeration."""
@@ -71,6 +72,9 @@ class OneOf(Spelling[Choice]):
     def write(self, value: Choice) -> str:
         """Its value."""
         return str(value.value)
+
+    def _values(self) -> list[str]:
+        return [choice.value for choice in self.choices if choice is not self.but]
 
 
 class Yes(Spelling[bool]):
@@ -137,6 +141,20 @@ class WitnessKey(Spelling[Witness]):
         return self.read(value.key).key
 
 
+class LogMldsaKey(WitnessKey):
+    """The ML-DSA-44 public key of a log, as a C2SP verifier key."""
+
+    wanted = "an ML-DSA-44 verifier key of the log, as hashpact key new --mldsa prints it"
+
+    def value(self, text: str) -> Witness:
+        """The key."""
+        key = super().value(text)
+        if key.kind != MLDSA44:
+            msg = f"want {self.wanted}"
+            raise ValueError(msg)
+        return key
+
+
 class NamedKeyLine(Spelling[NamedKey]):
     """A key's name, a space, and the raw public key in hex."""
 
@@ -170,6 +188,7 @@ ADMINS: Final = Field("admin", NamedKeyLine(), 1, MAX_ADMINS)
 THRESHOLD: Final = Field("threshold", Decimal(1, MAX_ADMINS))
 LOG_KEYS: Final = Field("log-key", HASH, 1, 4)
 ATTESTATION_KEYS: Final = Field("attestation-key", HASH, 0, 4)
+LOG_MLDSA_KEYS: Final = Field("log-mldsa-key", LogMldsaKey(), 0, 2, ascending=True)
 WITNESSES: Final = Field("witness", WitnessKey(), 0, MAX_WITNESSES, ascending=True)
 WITNESS_QUORUM: Final = Field("witness-quorum", Decimal(1, MAX_WITNESSES), 0, 1)
 VERSION: Final = Field("version", Decimal(1))
@@ -195,6 +214,12 @@ PANEL: Final = Field("panel", MEMBER_ID, 0, MAX_PANEL, ascending=True)
 QUORUM: Final = Field("quorum", Decimal(2, MAX_PANEL), 0, 1)
 TEXTS: Final = Field("texts", HASH, 0, 1)
 TALLY_STEP: Final = Field("tally-step", Decimal(1), 0, 1)
+BENIGN_BY: Final = Field("benign-by", MEMBER_ID, 0, MAX_QUOTAS, ascending=True)
+MARK_BENIGN: Final = Field("mark-benign", Yes(), 0, 1)
+_CEILING: Final = Pair(
+    TERM, Pair(TYPE_NAME, Decimal()), "a label, a type and the most bits that differ: 'minors phash/1 4'"
+)
+CEILINGS: Final = Field("ceiling", _CEILING, 0, 2 * MAX_TAXONOMY, ascending=True)
 ID: Final = Field("id", MEMBER_ID)
 ROLES: Final = Field("role", OneOf(Role), 1, len(Role), ascending=True)
 NAME: Final = Field("name", _NAME)
@@ -208,6 +233,8 @@ SERIAL: Final = Field("serial", Hex(SERIAL_SIZE))
 CUTOFF: Final = Field("cutoff", _INDEX)
 LABELS: Final = Field("label", TERM, 1, MAX_LABELS, ascending=True)
 BASIS: Final = Field("basis", OneOf(Basis))
+GROUND: Final = Field("basis", OneOf(Basis, Basis.BENIGN))
+"""On which content is removed: of notices, and of entries that match."""
 AUTHORITY: Final = Field("authority", MEMBER_ID, 0, 1)
 ARTICLE: Final = Field("article", TERM, 0, 1)
 JURISDICTIONS: Final = Field(

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
-from hashpact.domain.fingerprints import TYPES
+from hashpact.domain.fingerprints import TYPES, Measure
 from hashpact.domain.kinds.body import Body, Case, Signers, short
 from hashpact.domain.kinds.lines import (
     ALLOWED,
+    BENIGN_BY,
+    CEILINGS,
     CLOCK_CLASSES,
     KEY_DELAY,
+    MARK_BENIGN,
     PANEL,
     PRIORITIES,
     PRIVATE_QUOTA,
@@ -23,7 +26,7 @@ from hashpact.domain.kinds.lines import (
     TEXTS,
     VERSION,
 )
-from hashpact.domain.state import Charter, ConductTerms, Record
+from hashpact.domain.state import Charter, ConductTerms, MatchTerms, Record
 from hashpact.errors import ConflictError, MalformedError
 
 
@@ -36,7 +39,8 @@ class Policy(Body):
     of the members for which there is another one. ``rates`` are kinds of statements, or ``check`` for the
     queries of checks, each with how many a member makes in a minute; ``rates_of`` are those of members for
     which there is another number. The clocks, priorities, panel and quorum, the document that explains the
-    labels, and the step of tallies are as in `ConductTerms`. A new version replaces the one before.
+    labels, and the step of tallies are as in `ConductTerms`; who says what is benign, what becomes of it, and
+    the ceilings are as in `MatchTerms`. A new version replaces the one before.
     """
 
     kind: ClassVar[str] = "policy"
@@ -56,6 +60,9 @@ class Policy(Body):
     quorum: Annotated[int | None, QUORUM] = None
     texts_document: Annotated[bytes | None, TEXTS] = None
     tally_step: Annotated[int | None, TALLY_STEP] = None
+    benign_by: Annotated[tuple[str, ...], BENIGN_BY] = ()
+    mark_benign: Annotated[bool, MARK_BENIGN] = False
+    ceilings: Annotated[tuple[tuple[str, tuple[str, int]], ...], CEILINGS] = ()
 
     @property
     def terms(self) -> ConductTerms:
@@ -64,6 +71,11 @@ class Policy(Body):
         return ConductTerms(
             self.clocks, self.priorities, self.panel, self.quorum, self.texts_document, rounded
         )
+
+    @property
+    def matching(self) -> MatchTerms:
+        """What it states about matches."""
+        return MatchTerms(self.benign_by, self.mark_benign, self.ceilings)
 
     def documents(self) -> tuple[bytes, ...]:
         """The document that explains the labels."""
@@ -86,6 +98,7 @@ class Policy(Body):
             msg = "rate-of names a kind twice for one member"
             raise MalformedError(msg, field="rate-of")
         self._check_terms()
+        self._check_ceilings()
 
     def _check_terms(self) -> None:
         """Refuse a repetition, a priority of nothing, and a panel that can decide nothing."""
@@ -102,6 +115,20 @@ class Policy(Body):
             msg = "want a quorum of at most as many as the panel has, and none without a panel"
             raise MalformedError(msg, field="quorum")
 
+    def _check_ceilings(self) -> None:
+        """Refuse a ceiling of another label or measure, one beyond the type's, and a repetition."""
+        for label, (name, most) in self.ceilings:
+            kind = TYPES.get(name)
+            if label not in self.labels or kind is None or kind.measure is not Measure.HAMMING:
+                msg = f"ceiling {label} {name}: want a label of this policy and a type compared by bits"
+                raise MalformedError(msg, field="ceiling")
+            if most > kind.ceiling:
+                msg = f"ceiling {label} {name} {most}: it has a ceiling of {kind.ceiling:.0f} anyway"
+                raise MalformedError(msg, field="ceiling")
+        if len({(label, name) for label, (name, _) in self.ceilings}) != len(self.ceilings):
+            msg = "ceiling names a label twice for one type"
+            raise MalformedError(msg, field="ceiling")
+
     def summary(self) -> str:
         """Its version and labels."""
         return f"version {self.version}, labels {', '.join(self.labels)}"
@@ -117,6 +144,7 @@ class Policy(Body):
             *(f"The member {member} reads {_parts(quota)} in a day." for member, quota in self.quotas),
             *_by_the_minute(self),
             *_conduct(self.terms),
+            *_matching(self.matching),
         ]
 
     def changes(self, charter: Charter) -> list[str]:
@@ -142,6 +170,11 @@ class Policy(Body):
         lines += [
             f"Until now: {line}" for line in _conduct(charter.terms) if line not in _conduct(self.terms)
         ]
+        lines += [
+            f"Until now: {line}"
+            for line in _matching(charter.matching)
+            if line not in _matching(self.matching)
+        ]
         return lines
 
     def effect(self, case: Case) -> tuple[Record, ...]:
@@ -153,7 +186,7 @@ class Policy(Body):
         after = replace(before, policy_version=self.version, labels=self.labels, key_delay=self.key_delay)
         bounds = replace(after, allowed=self.allowed, private_quota=self.private_quota, quotas=self.quotas)
         rated = replace(bounds, rates=self.rates, rates_of=self.rates_of)
-        return (replace(rated, terms=self.terms, since=case.index),)
+        return (replace(rated, terms=self.terms, matching=self.matching, since=case.index),)
 
 
 def _parts(quota: int | None) -> str:
@@ -187,4 +220,17 @@ def _conduct(terms: ConductTerms) -> list[str]:
         *([f"{terms.quorum} of {', '.join(terms.panel)} decide on appeals."] if terms.panel else []),
         *([f"The document {short(terms.texts)} explains the labels."] if terms.texts is not None else []),
         *([f"Tallies are rounded to multiples of {terms.tally_step}."] if terms.tally_step > 1 else []),
+    ]
+
+
+def _matching(terms: MatchTerms) -> list[str]:
+    """The terms about matches, described for people."""
+    marked = "Submissions near something benign are taken, and their matches say so."
+    return [
+        *([f"{', '.join(terms.benign_by)} may say what is benign."] if terms.benign_by else []),
+        *([marked] if terms.mark_benign else []),
+        *(
+            f"An entry with the label {label} matches by {name} within {most} bits."
+            for label, (name, most) in terms.ceilings
+        ),
     ]

@@ -79,7 +79,10 @@ class Packed:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """1 to 4096 fingerprints, the filter of all their matches, and how many of each, from 1 to 64."""
+    """1 to 4096 fingerprints, the filter of all their matches, and how many of each, from 1 to 64.
+
+    Each is looked for by itself, so that no match says by which other type it is contradicted.
+    """
 
     packed: tuple[Packed, ...]
     filter: Filter = field(default_factory=Filter)
@@ -92,6 +95,9 @@ class Batch:
             msg = f"a batch has 1 to {MAX_BATCH} fingerprints, not {len(self)}"
             raise InvalidInputError(msg, field="packed")
         check_bounds(self.limit, MAX_EACH, self.min_position)
+        if self.filter.agreeing:
+            msg = "a batch does not know what is of one upload; ask with a check for matches that agree"
+            raise InvalidInputError(msg, field="filter.agreeing")
 
     def __len__(self) -> int:
         """How many fingerprints."""

@@ -23,7 +23,8 @@ the moment. The rules, in the order in which they are tried:
     the log before, expires within 366 days after the moment, and signs the statement. Keys under which a
     signature proves nothing are refused, in every kind.
 10. A submission is made by a member with the role ``contribute``; its labels are in the policy; with basis
-    ``law`` its authority is a member with the role ``authority``.
+    ``law`` its authority is a member with the role ``authority``. With basis ``benign`` the policy names the
+    member, and the labels are categories of harmless content.
 11. A withdrawal is made by the contributor of an entry that stands, or, if a label of it has priority, by a
     member with the role ``represent``.
 12. An opinion is given on another member's entry that stands. ``seen`` takes the place of an endorsement or

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from hashpact.domain.state.layered import Drained, LayeredState
 from hashpact.domain.state.records import (
+    CATEGORIES,
     SERIAL_SIZE,
     Basis,
     Charter,
@@ -30,11 +31,12 @@ from hashpact.domain.state.records import (
     Stance,
     Use,
 )
-from hashpact.domain.state.terms import CLOCKS, ConductTerms
+from hashpact.domain.state.terms import CLOCKS, ConductTerms, MatchTerms
 from hashpact.domain.state.view import State, View
 from hashpact.log.cosignature import Witness
 
 __all__ = [
+    "CATEGORIES",
     "CLOCKS",
     "SERIAL_SIZE",
     "Basis",
@@ -50,6 +52,7 @@ __all__ = [
     "Key",
     "LayeredState",
     "Leaf",
+    "MatchTerms",
     "Member",
     "Opinion",
     "Receipt",

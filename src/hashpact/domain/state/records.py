@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
 from hashpact.domain.keys import NamedKey
-from hashpact.domain.state.terms import ConductTerms
+from hashpact.domain.state.terms import ConductTerms, MatchTerms
 from hashpact.log.cosignature import Witness
 
 
@@ -139,20 +139,31 @@ class Stance(enum.Enum):
 
 
 class Basis(enum.Enum):
-    """The ground on which the content was removed."""
+    """The ground on which the content was removed; BENIGN of content that is known to be harmless.
+
+    An entry with basis benign is of the negative collection: it is never a match itself, and says of a match
+    that something harmless is no farther away.
+    """
 
     GUIDELINE = "guideline"
     LAW = "law"
+    BENIGN = "benign"
+
+
+CATEGORIES: Final = ("avatar", "form", "logo", "meme", "screenshot")
+"""The labels of entries with basis benign, in the place of the policy's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Charter:
     """Who governs the log: its origin, administrators, threshold and log keys, and the policy.
 
-    What the policy has is as in `kinds.Policy`. A ``single_admin`` log was founded with the threshold 1, and
+    What the policy has is as in `kinds.Policy`, and ``matching`` what it states about matches. A
+    ``single_admin`` log was founded with the threshold 1, and
     only such a log may have it. ``since`` is the index of the statement that made it. ``witness_quorum`` of
     the ``witnesses`` must have cosigned each checkpoint of a tree that has the root which says so; keys of
-    one name are one witness. ``attestation_keys`` sign answers to checks.
+    one name are one witness. ``attestation_keys`` sign answers to checks. Of the ``log_mldsa_keys``, if there
+    are any, one signs each of these checkpoints beside a log key.
     """
 
     origin: str
@@ -174,6 +185,8 @@ class Charter:
     witnesses: tuple[Witness, ...] = ()
     witness_quorum: int = 0
     attestation_keys: tuple[bytes, ...] = ()
+    matching: MatchTerms = field(default_factory=MatchTerms)
+    log_mldsa_keys: tuple[Witness, ...] = ()
 
 
 SERIAL_SIZE: Final = 20  # bytes of a certificate's serial number, as RFC 5280 bounds it

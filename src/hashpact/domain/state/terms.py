@@ -1,4 +1,4 @@
-"""Terms: what the policy states about the code of conduct."""
+"""Terms: what the policy states about the code of conduct, and about matches."""
 
 from __future__ import annotations
 
@@ -52,3 +52,25 @@ class ConductTerms:
     def has_priority(self, labels: Iterable[str]) -> bool:
         """Whether one of the labels has priority."""
         return not {label for label, _ in self.priorities}.isdisjoint(labels)
+
+
+@dataclass(frozen=True, slots=True)
+class MatchTerms:
+    """Who says what is benign, what becomes of an entry that is near it, and how near a match must be.
+
+    ``benign_by`` are the members whose submissions may have basis benign. ``mark_benign``: a submission near
+    a benign entry is taken, and its matches say so, where otherwise a server refuses it. ``ceilings`` are
+    labels, each with a fingerprint type and the largest distance in bits at which an entry with the label
+    matches by it.
+    """
+
+    benign_by: tuple[str, ...] = ()
+    mark_benign: bool = False
+    ceilings: tuple[tuple[str, tuple[str, int]], ...] = ()
+
+    def ceiling(self, labels: Iterable[str], kind: str) -> int | None:
+        """The largest distance at which an entry with these labels matches by that type; None: any."""
+        named = frozenset(labels)
+        return min(
+            (most for label, (name, most) in self.ceilings if label in named and name == kind), default=None
+        )

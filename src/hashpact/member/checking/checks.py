@@ -5,14 +5,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
 
-from hashpact.domain.checks import MAX_QUERIES, Answer, Check, Filter, Query, Unchecked
+from hashpact.domain.checks import MAX_QUERIES, Answer, Check, Filter, Query
 from hashpact.domain.fingerprints import Fingerprint
 from hashpact.domain.matching.batches import DEFAULT_EACH, MAX_BATCH, MAX_EACH, together
+from hashpact.domain.matching.unchecked import Unchecked
 from hashpact.errors import CertificateError, InvalidInputError, UnavailableError
 from hashpact.fingerprint.source import Content
+from hashpact.lists.local import PrivateLists, nearest
 from hashpact.member.author import chosen
 from hashpact.member.checking.attesting import Keeps
 from hashpact.member.checking.options import (
@@ -80,6 +83,7 @@ class Checks:
         reached: Reached,
         attesting: Attests,
         *,
+        lists: PrivateLists | None = None,
         asks: Asks = calls,
     ) -> None:
         self._key = key
@@ -87,6 +91,7 @@ class Checks:
         self._reached = reached
         self._attesting = attesting
         self._asks = asks
+        self._lists = lists
         self._choice = chosen(OnUnavailable, on_unavailable, "on_unavailable")
         self._plain = CheckTerms.of({}, self._choice, 0)
 
@@ -103,7 +108,8 @@ class Checks:
         asked = calls.check(terms.check(queries))
 
         def read(data: bytes) -> Answer:
-            return asked.read(data).graded(queries, terms.least, terms.limit)
+            answer = self._beside(asked.read(data), queries, terms)
+            return answer.graded(queries, terms.least, terms.limit)
 
         return Call(asked.method, asked.request, read)
 
@@ -146,30 +152,47 @@ class Checks:
 
     def _split(self, options: ContentOptions) -> tuple[CheckTerms, Reading]:
         check_names(options, ContentOptions)
-        return self._terms(options), Reading(self._key, options)
+        held = tuple if self._lists is None else self._lists.held
+        return self._terms(options), Reading(self._key, options, held)
 
     def _terms(self, options: CheckOptions) -> CheckTerms:
         if not options and not self._reached.size:
             return self._plain
         return CheckTerms.of(options, self._choice, self._reached.size)
 
-    def _one(self, queries: tuple[Query, ...], terms: CheckTerms) -> Steps[Answer]:
+    def _one(
+        self, queries: tuple[Query, ...], terms: CheckTerms, local: tuple[Query, ...] = ()
+    ) -> Steps[Answer]:
         check = terms.check(queries)
         asked = self._attesting.ask(check, terms.keep) if terms.attest else _steps(self._asks.check(check))
         answer = yield from self._asked(asked, terms, lambda unchecked: unchecked)
-        return answer.graded(queries, terms.least, terms.limit) if answer.checked else answer
+        return (yield from self._graded(answer, (*queries, *local), terms))
+
+    def _graded(self, answer: Answer, queries: Sequence[Query], terms: CheckTerms) -> Steps[Answer]:
+        """The steps of adding what private lists have, and of grading all of it; nothing unchecked."""
+        if not answer.checked:
+            return answer
+        if self._lists is not None:
+            answer = yield Local(partial(self._beside, answer, queries, terms))
+        return answer.graded(queries, terms.least, terms.limit)
+
+    def _beside(self, answer: Answer, queries: Sequence[Query], terms: CheckTerms) -> Answer:
+        """The answer with the matches of private lists beside the clearinghouse's, the nearest first."""
+        found = [] if self._lists is None else self._lists.search(queries, terms.filter, terms.limit)
+        if not found:
+            return answer
+        return replace(answer, matches=tuple(nearest((*answer.matches, *found), terms.limit)))
 
     def _each(self, queries: list[Query], terms: CheckTerms) -> Steps[list[Answer]]:
-        return [
-            answer.graded([query], terms.least, terms.limit) if answer.checked else answer
-            for query, answer in zip(
-                queries, (yield from self._batch(queries, terms.limit, terms)), strict=True
-            )
-        ]
+        answers = yield from self._batch(queries, terms.limit, terms)
+        graded = []
+        for query, answer in zip(queries, answers, strict=True):
+            graded.append((yield from self._graded(answer, (query,), terms)))  # it yields steps
+        return graded
 
     def _content(self, read: Callable[[], ReadContent], terms: CheckTerms) -> Steps[CheckResult]:
         one: ReadContent = yield Local(read)
-        return CheckResult(one.content, (yield from self._one(one.queries, terms)), one.made)
+        return CheckResult(one.content, (yield from self._one(one.queries, terms, one.local)), one.made)
 
     def _some(
         self, contents: Iterable[Content], reading: Reading, terms: CheckTerms
@@ -195,7 +218,7 @@ class Checks:
             if isinstance(one, ReadContent):
                 answer = next(answers) if one.packable else None
                 if answer is None:
-                    answer = yield from self._one(one.queries, terms)
+                    answer = yield from self._one(one.queries, terms, one.local)
                 results.append(CheckResult(one.content, answer, one.made))
             else:
                 results.append(one)
@@ -215,7 +238,8 @@ class Checks:
             elif any(_is_cut(answer, each, terms.limit) for answer in some):
                 answers.append(None)
             else:
-                answers.append(together(some, terms.limit).graded(one.queries, terms.least, terms.limit))
+                whole = together(some, terms.limit)
+                answers.append((yield from self._graded(whole, (*one.queries, *one.local), terms)))
         return answers
 
     def _batch(self, queries: list[Query], each: int, terms: CheckTerms) -> Steps[list[Answer]]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import enum
+import io
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self, TypedDict
 
 from hashpact.domain.checks import DEFAULT_LIMIT, MAX_LIMIT, Check, Filter, Query, check_bounds
-from hashpact.domain.fingerprints import type_named
+from hashpact.domain.fingerprints import FingerprintType, type_named
 from hashpact.domain.matching.strength import Strength
 from hashpact.domain.matching.views import DERIVED, PictureView, views_named
 from hashpact.errors import InvalidInputError
-from hashpact.fingerprint.content import Fingerprinted, fingerprints_of, fingerprints_of_text
-from hashpact.fingerprint.source import Content
+from hashpact.fingerprint.content import ASKED_FOR, Fingerprinted, fingerprints_of, fingerprints_of_text
+from hashpact.fingerprint.exact import exact
+from hashpact.fingerprint.source import Content, is_stream, opened
 from hashpact.member.author import chosen
 from hashpact.member.trusting.answers import AnswerStore
 from hashpact.wire.codec import EVERYTHING
@@ -110,27 +112,35 @@ class CheckTerms:
 
 @dataclass(frozen=True, slots=True)
 class ReadContent:
-    """Content that was read, what was made of it, and what is looked for."""
+    """Content that was read, what was made of it, and what is looked for; ``local`` in private lists only.
+
+    ``agreeing`` is whether matches must agree.
+    """
 
     content: Content
     made: Fingerprinted
     queries: tuple[Query, ...]
+    agreeing: bool = False
+    local: tuple[Query, ...] = ()
 
     @property
     def packable(self) -> bool:
-        """Whether a batch can have it: sets are work for a check of their own."""
-        return not any(query.fingerprint.type.is_set for query in self.queries)
+        """Whether a batch can have it: sets are work for a check of their own, and so is what must agree."""
+        return not self.agreeing and not any(query.fingerprint.type.is_set for query in self.queries)
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """How content is read. ``key`` is the pinned hash of the log's genesis, for folded/1.
 
+    ``held`` are the types that private lists have: exact ones are made too, and are looked for there only.
+
     Raises InvalidInputError for a type or a view that is unknown, which would be wrong of every content.
     """
 
     key: bytes
     options: ContentOptions
+    held: Callable[[], Collection[FingerprintType]] = tuple
 
     def __post_init__(self) -> None:
         """Look at the names."""
@@ -141,7 +151,19 @@ class Reading:
     def file(self, content: Content) -> ReadContent:
         """A file, or bytes. Raises as `fingerprints_of`."""
         types, views = self.options.get("types"), self.options.get("views", DERIVED)
-        return self._of(content, fingerprints_of(content, types, views=views, key=self.key))
+        if not (held := self._only_held()):
+            return self._of(content, fingerprints_of(content, types, views=views, key=self.key))
+        with opened(content) as file:  # a pipe is read once
+            again = file if is_stream(content) else content
+            read = self._of(content, fingerprints_of(again, types, views=views, key=self.key))
+            file.seek(0)
+            return replace(read, local=tuple(map(Query, exact(file, held))))
+
+    def _only_held(self) -> tuple[FingerprintType, ...]:
+        """The exact types that nobody has asked for, and that a private list has values of."""
+        if self.options.get("types") is not None:
+            return ()
+        return tuple(kind for kind in self.held() if kind in ASKED_FOR)
 
     def bytes(self, data: object) -> ReadContent:
         """Bytes, and nothing else. Raises as `fingerprints_of`."""
@@ -153,11 +175,14 @@ class Reading:
     def text(self, text: str) -> ReadContent:
         """A text. Raises as `fingerprints_of_text`."""
         made = fingerprints_of_text(text, self.options.get("types"), key=self.key)
-        return self._of(text.encode(), made)
+        data = text.encode()
+        held = self._only_held()
+        return replace(self._of(data, made), local=tuple(map(Query, exact(io.BytesIO(data), held))))
 
     def _of(self, content: Content, made: Fingerprinted) -> ReadContent:
         queries = self.options.get("queries")
-        return ReadContent(content, made, made.queries if queries is None else tuple(queries(content, made)))
+        asked = made.queries if queries is None else tuple(queries(content, made))
+        return ReadContent(content, made, asked, self.options.get("filter", EVERYTHING).agreeing)
 
 
 def _store_of(keep: AnswerStore | Path | str | None) -> AnswerStore | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hashpact.domain.checks import Answer, Lag, Match, NearEntry, Unchecked
+from hashpact.domain.checks import Answer, Lag, Match, NearEntry
+from hashpact.domain.matching.unchecked import Unchecked
 from hashpact.errors import HashpactError
 from hashpact.fingerprint.content import Fingerprinted
 from hashpact.fingerprint.source import Content

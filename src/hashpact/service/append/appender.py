@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +12,7 @@ from hashpact.domain.fingerprints import Fingerprint
 from hashpact.domain.kinds import ADMIN, AnyBody, Submit, moment
 from hashpact.domain.messages import Submission
 from hashpact.domain.ports import Clock, Ledger, Transaction
-from hashpact.domain.state import Charter, Enclosed, Head, Leaf, RecentTimes
+from hashpact.domain.state import Basis, Charter, Enclosed, Head, Leaf, RecentTimes
 from hashpact.domain.statements import SignedStatement, Statement
 from hashpact.errors import (
     ClockSkewError,
@@ -42,10 +42,15 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Appender:
-    """The only writer of the log. ``clock`` may raise UnavailableError, and then nothing is appended."""
+    """The only writer of the log. ``clock`` may raise UnavailableError, and then nothing is appended.
+
+    ``refuse`` is given the fingerprints of an entry, and raises what they may not be near
+    (`matching.benign.Benign.refuse`).
+    """
 
     ledger: Ledger
     clock: Clock
+    refuse: Callable[[Sequence[Fingerprint]], None] = lambda _: None
 
     def append(self, caller: str | None, submission: Submission) -> Leaf:
         """Append one statement and return its leaf; the same bytes again return the same leaf.
@@ -132,8 +137,11 @@ class _Staging:
         signed, head = opened.signed, self.head
         statement = signed.statement
         self.appender.check_time(statement, self.transaction.times())
-        _check_allowed(self.transaction.charter(), statement.body, opened.fingerprints)
+        charter = self.transaction.charter()
+        _check_allowed(charter, statement.body, opened.fingerprints)
         records = rules.decide(self.transaction, head.size, signed)
+        if charter is not None and not charter.matching.mark_benign and _is_matched(statement.body):
+            self.appender.refuse(opened.fingerprints)
         self._check_documents(statement.body, opened.enclosed)
         hash_ = tree.leaf_hash(signed.data)
         leaf = Leaf(
@@ -173,6 +181,10 @@ def _check_replay(leaf: Leaf, signed: SignedStatement) -> None:
         raise RequestReusedError(msg)
 
 
+def _is_matched(body: AnyBody) -> bool:
+    return isinstance(body, Submit) and body.basis is not Basis.BENIGN
+
+
 def _check_allowed(charter: Charter | None, body: AnyBody, fingerprints: Sequence[Fingerprint]) -> None:
     """Refuse a fingerprint of an opt-in type under a label for which the policy does not allow it.
 
@@ -180,6 +192,8 @@ def _check_allowed(charter: Charter | None, body: AnyBody, fingerprints: Sequenc
     """
     if not isinstance(body, Submit) or charter is None:
         return
+    if body.basis is Basis.BENIGN:
+        return  # it has none of the policy's labels, and never matches
     for name in {one.type.name for one in fingerprints if one.type.opt_in}:
         wrong = [label for label in body.labels if (name, label) not in charter.allowed]
         if wrong:

@@ -11,7 +11,8 @@ from typing import Final
 from hashpact.domain.attestation import Attestation
 from hashpact.domain.checks import Answer, Check
 from hashpact.domain.keys import Signer
-from hashpact.domain.ports import Catalog, Clock, Ledger, Log
+from hashpact.domain.matching.catalog import Catalog
+from hashpact.domain.ports import Clock, Ledger, Log
 from hashpact.domain.state import View
 from hashpact.errors import ConflictError, UnavailableError
 from hashpact.log import tree
@@ -81,7 +82,10 @@ class Attester:
                 follower.catch_up()
         waits()
         with turn(), self._paused() as (view, position):
-            return checker_at(view, position, self._checker.index, self._catalogs).check(check, wanted)
+            private = self._checker.ledger.private
+            return checker_at(view, position, self._checker.index, self._catalogs, private).check(
+                check, wanted
+            )
 
     def attest(self, request: bytes, answer: bytes, position: int) -> bytes:
         """The note over the bytes of a request and its answer, which `check` has given, at that position."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeAlias, cast
 
-from hashpact.domain.ports import Catalog, Index, Ledger
+from hashpact.domain.matching.catalog import Catalog
+from hashpact.domain.ports import Index, Ledger
 from hashpact.domain.state import Head, View
 from hashpact.service.check import Checker
 from hashpact.service.follow import Follower
+
+Private: TypeAlias = Callable[[int, int], Iterator[tuple[int, Sequence[bytes]]]]
+"""The private parts of the entries from an index up to another one, as `Log.private` gives them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,7 @@ class PastLedger:
 
     view: View
     size: int
+    private: Private
 
     @contextmanager
     def snapshot(self) -> Iterator[View]:
@@ -30,10 +35,16 @@ class PastLedger:
         return Head(self.size, ())
 
 
-def checker_at(view: View, size: int, index: Index, catalogs: Callable[[Ledger], Catalog]) -> Checker:
+def checker_at(
+    view: View,
+    size: int,
+    index: Index,
+    catalogs: Callable[[Ledger], Catalog],
+    private: Private,
+) -> Checker:
     """A checker of the log as it was with ``size`` leaves; the ``index`` has the items that stood then.
 
-    ``catalogs`` makes the catalog of a ledger.
+    ``catalogs`` makes the catalog of a ledger. ``private`` is as in a ledger.
     """
-    ledger = cast("Ledger", PastLedger(view, size))
+    ledger = cast("Ledger", PastLedger(view, size, private))
     return Checker(ledger, index, Follower(ledger, index, catalogs(ledger), size))

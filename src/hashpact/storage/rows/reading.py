@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final, TypeVar
 
 from hashpact.domain.keys import NamedKey
-from hashpact.domain.kinds import WITNESSES
+from hashpact.domain.kinds import LOG_MLDSA_KEYS, WITNESSES
 from hashpact.domain.state import (
     Basis,
     Charter,
@@ -18,6 +18,7 @@ from hashpact.domain.state import (
     Filing,
     Key,
     Leaf,
+    MatchTerms,
     Member,
     Opinion,
     RecentTimes,
@@ -84,13 +85,20 @@ def terms_of(text: str) -> ConductTerms:
     )
 
 
+def matching_of(text: str) -> MatchTerms:
+    """The terms about matches in their column."""
+    benign_by, mark_benign, ceilings = json.loads(text)
+    found = tuple((label, (name, int(most))) for label, (name, most) in ceilings)
+    return MatchTerms(tuple(benign_by), bool(mark_benign), found)
+
+
 @lru_cache(_CHARTERS)
 def charter_of(row: Row) -> Charter:
     """A charter, of a row of its columns."""
     origin, names, keys, threshold, log_keys, version, labels, delay, root, single, since, *bounds = row
     admins = tuple(NamedKey(*admin) for admin in zip(words(names), hashes(keys), strict=True))
     allowed, quota, quotas, rates, rates_of, terms, *others = bounds
-    witnesses, witness_quorum, attestation_keys = others
+    witnesses, witness_quorum, attestation_keys, matching, mldsa_keys = others
     return Charter(
         origin,
         admins,
@@ -111,6 +119,8 @@ def charter_of(row: Row) -> Charter:
         tuple(map(WITNESSES.spelling.read, words(witnesses))),
         witness_quorum,
         hashes(attestation_keys),
+        matching_of(matching),
+        tuple(map(LOG_MLDSA_KEYS.spelling.read, words(mldsa_keys))),
     )
 
 

@@ -15,6 +15,7 @@ from hashpact.domain.state import (
     Entry,
     Filing,
     Key,
+    MatchTerms,
     Member,
     Opinion,
     RecentTimes,
@@ -74,7 +75,9 @@ def _row_of(record: Record) -> tuple[str, str, _Values]:  # noqa: PLR0911 - one 
             bounds = (allowed, record.private_quota, quotas, rates, rates_of, _written(record.terms))
             witnesses = (array(each.key for each in record.witnesses), record.witness_quorum)
             attesting = b"".join(record.attestation_keys)
-            return "charters", CHARTER, (*values, *policy, *root, *bounds, *witnesses, attesting)
+            also = array(each.key for each in record.log_mldsa_keys)
+            others = (*witnesses, attesting, _matching(record.matching), also)
+            return "charters", CHARTER, (*values, *policy, *root, *bounds, *others)
         case Member():
             roles = array(sorted(role.value for role in record.roles))
             revoked = b"".join(REVOKED.pack(*one) for one in record.revoked)
@@ -141,6 +144,10 @@ def _written(terms: ConductTerms) -> str:
     texts = None if terms.texts is None else terms.texts.hex()
     values = (terms.clocks, terms.priorities, terms.panel, terms.quorum, texts, terms.tally_step)
     return json.dumps(values, separators=(",", ":"))
+
+
+def _matching(terms: MatchTerms) -> str:
+    return json.dumps((terms.benign_by, terms.mark_benign, terms.ceilings), separators=(",", ":"))
 
 
 def _values_of_entry(entry: Entry) -> _Values:

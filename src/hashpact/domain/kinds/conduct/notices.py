@@ -30,7 +30,7 @@ from hashpact.domain.kinds.conduct.spelling import (
     Point,
 )
 from hashpact.domain.kinds.entries import check_authority, check_labels, standing_entry
-from hashpact.domain.kinds.lines import ARTICLE, AUTHORITY, BASIS, LABELS
+from hashpact.domain.kinds.lines import ARTICLE, AUTHORITY, GROUND, LABELS
 from hashpact.domain.state import Basis, Filing, Role
 from hashpact.errors import ConflictError, InvalidInputError, MalformedError, NotFoundError, NotPermittedError
 
@@ -53,7 +53,7 @@ class Notice(Filed):
     addressees: Annotated[tuple[str, ...], ADDRESSEES]
     entry: Annotated[int | None, ABOUT_ENTRY]
     labels: Annotated[tuple[str, ...], LABELS]
-    basis: Annotated[Basis, BASIS]
+    basis: Annotated[Basis, GROUND]
     authority: Annotated[str | None, AUTHORITY]
     article: Annotated[str | None, ARTICLE]
     channel: Annotated[Channel, CHANNEL]

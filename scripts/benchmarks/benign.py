@@ -1,0 +1,193 @@
+"""What a million benign fingerprints cost a check: `Checker.check` with one pdq/1, beside a million entries.
+
+    scripts/bench benign [--items N] [--checks N] [--json] [--check]
+
+An index and a catalog in this process, without a network. Each check is timed over one index, without a look
+at its benign fingerprints and with it, in turn: a check that matches nothing, one that matches an entry, and
+one whose match something benign is as near as. The figure is the median CPU time of one check. With --check
+it exits with 1 unless the benign ones add less than 20 % to each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any, Final, Self
+
+import numpy as np
+from benchmarks.gate import Promise
+from benchmarks.machine import describe, say
+from benchmarks.report import print_json, print_table
+from numpy.typing import NDArray
+
+from hashpact.domain.checks import Check, Hits, Query
+from hashpact.domain.fingerprints import PDQ, Fingerprint
+from hashpact.domain.kinds import MAX_ITEMS
+from hashpact.domain.state import Basis, Entry, Key, Use
+from hashpact.lookup import NativeIndex
+from hashpact.lookup.catalog import EntryCatalog
+from hashpact.lookup.native import NOTHING
+from hashpact.service.check import Checker
+from hashpact.service.follow import Follower
+
+MOST: Final = 20.0
+"""Per cent that the benign fingerprints may add."""
+KEY: Final = bytes(32)
+SIZE: Final = PDQ.size
+ROUNDS: Final = 15
+NEAR: Final = 8
+"""Bits between a query and the entry that it matches."""
+
+
+class Held:
+    """A ledger of entries with one item each: the even ones are removed content, the odd ones benign."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def snapshot(self) -> Held:
+        """The one view that there is."""
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing."""
+
+    def head(self) -> Held:
+        """Its size."""
+        return self
+
+    def charter(self) -> None:
+        """No policy."""
+
+    def opinions(self, _entry: int) -> Sequence[Any]:
+        """None."""
+        return ()
+
+    def key(self, _key: bytes) -> Key:
+        """The one key that has signed everything."""
+        return Key(KEY, "acme", "1", KEY, 2**40, 0, Use.SIGN)
+
+    def entry(self, index: int) -> Entry:
+        """An entry."""
+        basis, label = (Basis.BENIGN, "meme") if index % 2 else (Basis.GUIDELINE, "fraud")
+        return Entry(index, "acme", (label,), basis, None, None, (), 1, 1, 1, KEY)
+
+
+def balanced(count: int, seed: int) -> NDArray[np.uint8]:
+    """Codes half of whose bits are set, as those of pictures: one half is the other's complement."""
+    half = np.random.default_rng(seed).integers(0, 256, (count, SIZE // 2), np.uint8)
+    return np.concatenate([half, ~half], axis=1)
+
+
+def flipped(code: NDArray[np.uint8], bits: int) -> bytes:
+    """A code with so many bits changed."""
+    out = code.copy()
+    for bit in range(bits):
+        half, place = bit % 2, bit // 2
+        out[half * SIZE // 2 + place] ^= 1
+    return out.tobytes()
+
+
+def checker(entries: NDArray[np.uint8], benign: NDArray[np.uint8]) -> Checker:
+    """A checker over these codes."""
+    index = NativeIndex()
+    for codes, odd in ((entries, 0), (benign, 1)):
+        for start in range(0, len(codes), 100_000):
+            some = enumerate(codes[start : start + 100_000], start)
+            index.add(
+                (((2 * n + odd) * MAX_ITEMS, Fingerprint(PDQ, code.tobytes())) for n, code in some),
+                benign=bool(odd),
+            )
+    for _ in index.compaction():
+        time.sleep(0.05)  # the background merges
+    size = 2 * max(len(entries), len(benign))
+    ledger: Any = Held(size)
+    return Checker(ledger, index, Follower(ledger, index, EntryCatalog(ledger), size))
+
+
+class Blind(NativeIndex):
+    """The same index, which finds nothing benign."""
+
+    def search_benign(self, *_: object) -> Hits:
+        """Nothing."""
+        return NOTHING
+
+
+def blind(over: Checker) -> Checker:
+    """A checker over the same items that looks at nothing benign."""
+    index = Blind()
+    assert isinstance(over.index, NativeIndex)  # noqa: S101 - `checker` has made it
+    index.become(over.index)
+    return Checker(over.ledger, index, over.follower)
+
+
+def timed(over: Checker, checks: Sequence[Check], matches: int) -> float:
+    """Microseconds of CPU that one of the checks takes."""
+    found = 0
+    begin = time.thread_time_ns()
+    for check in checks:
+        found += len(over.check(check).matches)
+    took = time.thread_time_ns() - begin
+    assert found == matches * len(checks), (found, matches)  # noqa: S101 - it has measured something else
+    return took / len(checks) / 1000
+
+
+def measure(items: int, count: int) -> list[dict[str, Any]]:
+    """A row for each sort of check."""
+    say(f"{items} entries, and as many benign fingerprints")
+    entries, benign = balanced(items, 1), balanced(items, 2)
+    chosen = np.random.default_rng(3).choice(items, count, replace=False)
+    # Beside some entries there is something benign, at the distance of the query.
+    close = benign.copy()
+    close[chosen] = [np.frombuffer(flipped(code, 2 * NEAR), np.uint8) for code in entries[chosen]]
+    along, beside = checker(entries, benign), checker(entries, close)
+    asked = [Check((Query(Fingerprint(PDQ, flipped(entries[n], NEAR))),)) for n in chosen]
+    nothing = [Check((Query(Fingerprint(PDQ, code.tobytes())),)) for code in balanced(count, 4)]
+    rows = []
+    for name, checks, matches, over in (
+        ("no match", nothing, 0, along),
+        ("a match", asked, 1, along),
+        ("a match, and something benign as near", asked, 1, beside),
+    ):
+        without = blind(over)
+        for one in (without, over):
+            timed(one, checks, matches)  # what is read once is read
+        took = [(timed(without, checks, matches), timed(over, checks, matches)) for _ in range(ROUNDS)]
+        before, after = (statistics.median(each) for each in zip(*took, strict=True))
+        more = statistics.median(with_ / bare for bare, with_ in took) - 1
+        rows.append({"check": name, "without, us": before, "with, us": after, "more, %": 100 * more})
+    return rows
+
+
+def main() -> int:
+    """Measure, then print."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench benign",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--items", type=int, default=1_000_000, help="entries, and benign fingerprints")
+    parser.add_argument("--checks", type=int, default=2000, help="checks of each sort in a round")
+    parser.add_argument("--json", action="store_true", help="JSON instead of tables")
+    parser.add_argument("--check", action="store_true", help="exit with 1 unless the promises hold")
+    options = parser.parse_args()
+    rows = measure(options.items, options.checks)
+    kept = [Promise(f"more for {row['check']}, %", row["more, %"], most=MOST) for row in rows]
+    report: dict[str, Any] = {"machine": describe(), "rows": rows, "promises": [one.row() for one in kept]}
+    if options.json:
+        print_json(report)
+    else:
+        print("; ".join(f"{key.replace('_', ' ')}: {value}" for key, value in describe().items()), "\n")
+        print_table("One check of one pdq/1, CPU", rows)
+        print_table("Promises", report["promises"])
+    return 1 if options.check and not all(one.kept for one in kept) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

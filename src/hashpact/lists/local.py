@@ -1,0 +1,218 @@
+"""The private lists of a profile: made, filled, removed, and searched."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from hashpact.domain.checks import Filter, Match, Query
+from hashpact.domain.fingerprints import TYPES, FingerprintType
+from hashpact.durable import alone
+from hashpact.errors import ConfigError, InvalidInputError, NotFoundError
+from hashpact.exchange.rows import Listed
+from hashpact.keys.passphrase import Passphrases
+from hashpact.lists.blocks import ROWS, SHIFT, Block
+from hashpact.lists.sealing import master_key
+from hashpact.lists.table import RowTable
+from hashpact.lookup.native import NativeIndex
+
+SUFFIX: Final = ".list"
+SHARED: Final = "shared.ledger"
+_KEY: Final = "lists.key"
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
+_AT_HAND: Final = 64
+"""Blocks that are kept open for what matches are to say."""
+
+
+@dataclass(slots=True, eq=False)
+class PrivateLists:
+    """The lists in a directory, which need not exist. Any number of threads may search.
+
+    A list is read when it is first searched, and again after its file has changed. ``passphrases`` open its
+    key; with ``unencrypted`` the key of new lists lies open, as the profile's own keys do.
+    """
+
+    directory: Path
+    passphrases: Passphrases = field(default_factory=Passphrases, repr=False)
+    unencrypted: bool = False
+    _opened: dict[str, OpenList] = field(default_factory=dict, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _process: int = field(default_factory=os.getpid, init=False)
+
+    def names(self) -> list[str]:
+        """The names of the lists, in order."""
+        return sorted(path.name.removesuffix(SUFFIX) for path in self.directory.glob(f"*{SUFFIX}"))
+
+    def file(self, name: str) -> Path:
+        """The file of a list. Raises InvalidInputError for what can be no name."""
+        if _NAME.fullmatch(name) is None:
+            msg = "a list's name has 1 to 64 of the characters a-z, 0-9 and -, the first none of -"
+            raise InvalidInputError(msg, field="name")
+        return self.directory / f"{name}{SUFFIX}"
+
+    def table(self, name: str, *, make: bool = False) -> RowTable:
+        """The file of a list, open. Raises NotFoundError if there is none, unless it is to be made."""
+        path = self.file(name)
+        if not make and not path.exists():
+            known = ", ".join(self.names()) or "none"
+            msg = f"there is no private list {name}; there are: {known}"
+            raise NotFoundError(msg, list=name)
+        return self._table(path, make=make)
+
+    def ledger(self) -> RowTable:
+        """What was imported to be shared: records, with their entries in the log."""
+        return self._table(self.directory / SHARED, make=True)
+
+    def _table(self, path: Path, *, make: bool) -> RowTable:
+        try:
+            self.directory.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            msg = f"cannot make {self.directory}: {error.strerror}; check its owner and mode"
+            raise ConfigError(msg) from error
+        return RowTable(path, self._master(), make=make)
+
+    def _master(self) -> bytes:
+        return master_key(self.directory / _KEY, self.passphrases, unencrypted=self.unencrypted)
+
+    def remove(self, name: str) -> None:
+        """Remove a list with its file. Raises NotFoundError."""
+        self.table(name).close()
+        with alone(self.directory, wait=True):
+            self.file(name).unlink(missing_ok=True)
+
+    def held(self) -> frozenset[FingerprintType]:
+        """The types that any list has values of."""
+        return frozenset(kind for one in self._current() for kind in one.types)
+
+    def search(self, queries: Sequence[Query], narrow: Filter, limit: int) -> list[Match]:
+        """The rows that are near any of the queries, the nearest first, of every list.
+
+        A row knows no basis, jurisdiction or opinion: a filter for those keeps none.
+        """
+        if narrow.bases or narrow.jurisdictions or narrow.min_endorsed_by:
+            return []
+        found = [match for one in self._current() for match in one.search(queries, limit)]
+        kept = [match for match in found if not narrow.labels or narrow.labels & set(match.labels)]
+        return nearest(kept, limit)
+
+    def _current(self) -> list[OpenList]:
+        """Every list as its file is now."""
+        with self._lock:
+            if self._process != os.getpid():  # a connection of SQLite does not survive a fork
+                self._process, self._opened = os.getpid(), {}
+            names = self.names()
+            for name in set(self._opened) - set(names):
+                self._opened.pop(name).table.close()
+            for name in names:
+                path, known = self.file(name), self._opened.get(name)
+                with contextlib.suppress(FileNotFoundError):
+                    file = path.stat().st_ino
+                    if known is None or not known.is_current(file):
+                        if known is not None:
+                            known.table.close()
+                        self._opened[name] = OpenList.read(name, RowTable(path, self._master()), file)
+            return list(self._opened.values())
+
+
+@dataclass(slots=True, eq=False)
+class OpenList:
+    """A list with its index in memory."""
+
+    name: str
+    table: RowTable
+    file: int
+    version: int
+    index: NativeIndex
+    types: frozenset[FingerprintType]
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _block: Callable[[int], Block] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Keep some blocks at hand."""
+        self._block = lru_cache(_AT_HAND)(self.table.block)
+
+    def is_current(self, file: int) -> bool:
+        """Whether the file, with the number of its inode, is still what was read."""
+        with self._lock:
+            return self.file == file and self.version == self.table.version()
+
+    @classmethod
+    def read(cls, name: str, table: RowTable, file: int) -> OpenList:
+        """The list in a file. Raises CorruptError if a block was altered."""
+        version = table.version()
+        dead = np.array([place for (place,) in table.sql.execute("SELECT place FROM dead")], np.int64)
+        index, types = NativeIndex(), set()
+        for number, block in table.blocks():
+            for kind, column in block.columns.items():
+                places = number * ROWS + column.rows.astype(np.int64)
+                live = ~np.isin(places, dead)
+                ids = (places << SHIFT) + column.ordinals
+                values = np.frombuffer(column.values, np.uint8).reshape(-1, kind.size)
+                if live.any():
+                    index.add_packed(kind, values[live].tobytes(), ids[live].astype(np.uint64))
+                    types.add(kind)
+        return cls(name, table, file, version, index, frozenset(types))
+
+    def search(self, queries: Sequence[Query], limit: int) -> list[Match]:
+        """The rows near the queries: of each row and type the nearest."""
+        best: dict[tuple[int, str], tuple[float, int]] = {}  # by row and type
+        for number, query in enumerate(queries):
+            kind = query.fingerprint.type
+            if kind in self.types:
+                for item, score in self.index.search(query.fingerprint, query.within(), limit):
+                    row = (int(item) >> SHIFT, kind.name)
+                    if row not in best or kind.remoteness(score) < kind.remoteness(best[row][0]):
+                        best[row] = (score, number)
+        with self._lock:  # the connection is for one thread at a time
+            return [self._match(row, *found) for row, found in best.items()]
+
+    def _match(self, row: tuple[int, str], score: float, number: int) -> Match:
+        place, name = row
+        block, at = self._block(place // ROWS), place % ROWS
+        return Match(
+            place,
+            name,
+            TYPES[name].measure,
+            score,
+            block.labels[at],
+            "",
+            (),
+            "",
+            0,
+            0,
+            int(block.updated[at]),
+            query=number,
+            source=self.name,
+            key=block.keys[at],
+        )
+
+
+def nearest(matches: Collection[Match], limit: int) -> list[Match]:
+    """The nearest of some matches; those at one distance stay in their order."""
+    return sorted(matches, key=lambda match: TYPES[match.type].remoteness(match.score))[:limit]
+
+
+def listed(table: RowTable, source: str | None = None) -> Iterator[Listed]:
+    """Every row of a list, and every one that was taken back, in the order of the file."""
+    known = "SELECT place, source FROM row WHERE place = ? OR place = ?"
+    for number, block in table.blocks():
+        for at, row in enumerate(block.rows()):
+            place = number * ROWS + at
+            found = table.sql.execute(known, (place, -1 - place)).fetchone()
+            if found is not None and source in {None, found[1]}:
+                yield Listed(row.key, row.fingerprints, row.labels, row.updated, found[0] < 0)
+
+
+def sizes(table: RowTable) -> dict[str, int]:
+    """How many rows of each source a list has."""
+    query = "SELECT source, count(*) FROM row WHERE place >= 0 GROUP BY source ORDER BY source"
+    return dict(table.sql.execute(query))

@@ -1,0 +1,145 @@
+"""The file of a list, in SQLite: rows by names that show nothing of them, and sealed blocks.
+
+row     what is known of a record: who its list is, a digest, and the place of its row (or its entry in
+        the log); of one that was taken back -1 minus that place
+block   rows, sealed (`blocks`)
+dead    places in blocks that hold nothing any more
+stage   what an import has read and not applied yet
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, Self
+
+import apsw
+
+from hashpact.durable import open_plain
+from hashpact.errors import ConfigError, CorruptError
+from hashpact.lists import blocks
+from hashpact.lists.blocks import ROWS, Block, Kept
+from hashpact.lists.sealing import SALT_SIZE, Sealer
+
+_APPLICATION: Final = 0x68_70_6C_31
+"""Which files are ours: "hpl1", in the header that SQLite keeps for that."""
+_WAIT: Final = 10_000
+_CACHE: Final = -32 * 1024
+"""Pages in memory, in KiB: names are spread over the whole of the table."""
+_SCHEMA: Final = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
+CREATE TABLE row (
+    name BLOB PRIMARY KEY, source TEXT, digest BLOB, place INTEGER, updated INTEGER
+) WITHOUT ROWID;
+CREATE INDEX placed ON row (place);
+CREATE TABLE block (number INTEGER PRIMARY KEY, sealed BLOB);
+CREATE TABLE dead (place INTEGER PRIMARY KEY);
+CREATE TABLE stage (
+    name BLOB PRIMARY KEY, does INTEGER, digest BLOB, place INTEGER, updated INTEGER, labels TEXT,
+    turn INTEGER
+) WITHOUT ROWID;
+"""
+
+
+class RowTable:
+    """The open file of a list; close it, or use ``with``. One thread uses it.
+
+    Raises ConfigError if the file cannot be used, CorruptError if it is not one of a list.
+    """
+
+    def __init__(self, path: Path, master: bytes, *, make: bool = False) -> None:
+        self.path = path
+        try:
+            os.close(open_plain(path, os.O_RDWR | (os.O_CREAT if make else 0)))
+            self.sql = apsw.Connection(str(path))
+            self.sql.set_busy_timeout(_WAIT)
+            self.sql.pragma("cache_size", _CACHE)
+            self.sql.pragma("secure_delete", True)  # noqa: FBT003 - the value of a pragma
+            self.sql.pragma("temp_store", "memory")
+            if make:
+                self._make()
+            salt = self.one("SELECT value FROM meta WHERE name = 'salt'")
+        except OSError as error:
+            msg = f"cannot open {path}: {error.strerror}; check its owner and mode"
+            raise ConfigError(msg) from error
+        except apsw.Error as error:
+            raise _damaged(path) from error
+        self.sealer = Sealer.of(master, salt)
+        self._waiting: list[Kept] = []
+        self._number = 1 + (self.one("SELECT max(number) FROM block") or 0)
+
+    def _make(self) -> None:
+        self.sql.pragma("journal_mode", "wal")  # who checks goes on while somebody imports
+        with self.writing():
+            if self.sql.pragma("application_id") == 0:
+                self.sql.execute(_SCHEMA)
+                self.sql.pragma("application_id", _APPLICATION)
+                self.sql.execute("INSERT INTO meta VALUES ('salt', ?)", (secrets.token_bytes(SALT_SIZE),))
+
+    def version(self) -> int:
+        """A number that changes when another connection has changed the file."""
+        found = self.sql.pragma("data_version")
+        assert isinstance(found, int)  # noqa: S101 - SQLite's own number
+        return found
+
+    def close(self) -> None:
+        """Close the file."""
+        self.sql.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """One transaction: all that is done in the block, or nothing."""
+        self.sql.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.sql.execute("ROLLBACK")
+            raise
+        self.sql.execute("COMMIT")
+
+    def one(self, query: str, values: tuple[Any, ...] = ()) -> Any:  # noqa: ANN401 - what the column holds
+        """The first value of the first row; None if there is none."""
+        found = self.sql.execute(query, values).fetchone()
+        return None if found is None else found[0]
+
+    def append(self, row: Kept) -> int:
+        """Add a row to the block that is being filled, and return its place; `flush` writes the last one."""
+        self._waiting.append(row)
+        place = self._number * ROWS + len(self._waiting) - 1
+        if len(self._waiting) == ROWS:
+            self.flush()
+        return place
+
+    def flush(self) -> None:
+        """Seal the block that is being filled, and write it."""
+        if self._waiting:
+            sealed = self.sealer.seal(self._number, blocks.write(self._waiting))
+            self.sql.execute("INSERT INTO block VALUES (?, ?)", (self._number, sealed))
+            self._waiting = []
+            self._number += 1
+
+    def blocks(self) -> Iterator[tuple[int, Block]]:
+        """Every block with its number. Raises CorruptError for one that was altered."""
+        numbers = [number for (number,) in self.sql.execute("SELECT number FROM block ORDER BY number")]
+        for number in numbers:
+            yield number, self.block(number)
+
+    def block(self, number: int) -> Block:
+        """The block of that number. Raises CorruptError if it is not there, or was altered."""
+        sealed = self.one("SELECT CAST(sealed AS BLOB) FROM block WHERE number = ?", (number,))
+        if sealed is None:
+            raise _damaged(self.path)
+        return blocks.read(self.sealer.unseal(number, sealed, self.path))
+
+
+def _damaged(path: Path) -> CorruptError:
+    return CorruptError(f"{path} is damaged, or is no list; move it away, and import the list anew")
