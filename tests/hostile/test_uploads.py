@@ -19,12 +19,14 @@ from depositing import COSIGNER, LOG, Deposit, PlainLog
 
 from hashpact.domain import keys
 from hashpact.domain.pinned import PinnedLog
+from hashpact.errors import ConflictError
 from hashpact.http import mirror as uploads
 from hashpact.http.door import DoorLimits
 from hashpact.log import checkpoint, cosignature, mirroring, proofs, witnessing
 from hashpact.member.trusting import bundle
 from hashpact.member.trusting.contradiction import Contradiction, Meaning
 from hashpact.member.trusting.roots import LogHistory
+from hashpact.mirror.storing.depository import RECENT
 from hashpact.storage.cosigned import SqliteCosigned
 
 SIZE = 700
@@ -281,3 +283,24 @@ def test_82_nothing_of_a_leaf_is_logged(deposit: Deposit) -> None:
     said = repr(deposit.events.entries)
     assert "answered an upload" in said
     assert not any(leaf.hex() in said or repr(leaf)[2:20] in said for leaf in TRUE.data)
+
+
+def test_82_what_is_stored_is_compared_with_the_root_before_it_is_cosigned(tmp_path: Path) -> None:
+    """Somebody has put other leaves on the disk: nothing that is uploaded shows it, and the root does."""
+    with Deposit(tmp_path, TRUE) as deposit:
+        deposit.depository.held.store(FORK.data[:512])
+        assert deposit.checkpoint(TRUE.add_checkpoint(4, SIZE)) == 200
+        assert deposit.entries(TRUE.upload(512, SIZE)) == 422
+        assert deposit.entries(head(SIZE)) == 422
+        assert deposit.state[2] is None
+
+
+def test_82_only_the_last_pending_checkpoints_are_remembered(tmp_path: Path) -> None:
+    with Deposit(tmp_path, TRUE) as deposit:
+        for size in range(4, 4 + RECENT + 1):
+            assert deposit.checkpoint(TRUE.add_checkpoint(size, size + 1)) == 200
+        assert deposit.entries(TRUE.upload(0, 5)) == 409
+        assert deposit.entries(TRUE.upload(0, 6)) == 200
+        assert deposit.entries(TRUE.upload(6, 4 + RECENT + 1)) == 200
+        with pytest.raises(ConflictError, match="are missing before leaf 256"):
+            deposit.depository.take(TRUE.signed(SIZE), mirroring.Package(256, (b"",) * 256, ()))

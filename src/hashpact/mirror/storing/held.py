@@ -43,7 +43,7 @@ class MirroredLog:
         first, stop = mirroring.bounds(package.start, target.size)
         if package.start > self.size:
             msg = f"leaves from {self.size} on are missing before leaf {package.start}"
-            raise ConflictError(msg)
+            raise ConflictError(msg, size=str(target.size))
         edge: tuple[bytes, ...] = ()
         hashes = [self.ledger.tree.node(0, index) for index in range(first, package.start)]
         for place, hashed in enumerate([*hashes, *map(tree.leaf_hash, package.leaves)]):
