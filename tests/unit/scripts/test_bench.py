@@ -15,6 +15,7 @@ BENCHMARKS = {
     "append",
     "attested",
     "audit",
+    "benign",
     "check-under-history",
     "fingerprint",
     "follow",
