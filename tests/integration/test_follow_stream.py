@@ -12,6 +12,7 @@ from builders import Identity
 from clearinghouse import Clearinghouse
 from copying import share
 from histories import cosigned, governed, tell
+from waits import wait_until
 
 from hashpact.domain.kinds import Policy
 from hashpact.domain.messages import Followed, FollowRequest
@@ -104,6 +105,15 @@ async def test_a_stream_ends_after_some_minutes(
     with stream(house, FollowRequest(0)) as messages:
         some = await asyncio.to_thread(list, messages)
     assert all(message.stop < size for message in some)
+
+
+async def test_a_stream_that_is_left_gives_its_place_back_at_once(house: Clearinghouse) -> None:
+    """Not only at the next sign of life: a member that reconnects in a hurry would lock itself out."""
+    asked = FollowRequest(share(house, 1))
+    for _ in range(3 * house.limits.member_streams):
+        with stream(house, asked) as messages:
+            assert (await asyncio.to_thread(next, messages)).checkpoint is not None
+    await asyncio.to_thread(wait_until, lambda: house.server.loads()["stream"] == (0, 0))
 
 
 async def test_private_parts_are_for_those_who_may_read_them(house: Clearinghouse) -> None:
