@@ -18,6 +18,7 @@ from hashpact import Alarm, Mirror, MirrorWarning
 from hashpact.domain.fingerprints import PARTS, PDQ, SHA256, Fingerprint
 from hashpact.errors import BehindError, ConfigError, ConflictError, InvalidInputError
 from hashpact.member.clients import Client
+from hashpact.mirror import copying
 
 ONE = fingerprint(PDQ, "one")
 TWO = fingerprint(PDQ, "two")
@@ -80,6 +81,23 @@ def test_it_takes_over_when_the_one_that_copied_is_gone(
         wait_until(lambda: mirror.copies)
         shared = client.submit([TWO], labels=["fraud"])
         assert mirror.check([TWO], min_position=shared.tree_size).matches != ()
+
+
+def test_a_profile_that_cannot_be_read_when_it_takes_over_is_an_alarm_and_read_again(
+    server: RunningServer, client: Client, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copying, "AGAIN", 0.05)
+    profile, alarms = tmp_path / "acme-video", SimpleQueue[Alarm]()
+    with RunningMirror(server.address, copy, profile) as other, Mirror(copy, on_alarm=alarms.put) as mirror:
+        assert not mirror.copies
+        moved = profile.rename(tmp_path / "moved")
+        other.kill()
+        alarm = alarms.get(timeout=30)
+        assert (alarm.kind, alarm.message.startswith("cannot copy: ")) == ("fault", True)
+        assert mirror.check([ONE]).checked
+        moved.rename(profile)
+        shared = client.submit([ONE], labels=["fraud"])
+        assert mirror.check([ONE], min_position=shared.tree_size, timeout=30).matches
 
 
 def test_a_position_that_the_log_does_not_have_is_waited_for_and_then_an_error(copy: Path) -> None:
