@@ -237,27 +237,6 @@ def test_the_socket_is_for_its_owner_alone(server: RunningServer) -> None:
     assert stat.S_IMODE(mirror.home.stat().st_mode) == 0o700
 
 
-def test_the_socket_of_another_process_is_not_taken(server: RunningServer, tmp_path: Path) -> None:
-    """gRPC would unlink it, and bind its own: the first mirror would answer nobody any more."""
-    profile = str(tmp_path / "acme-video")
-    with mirror_of(server) as mirror, mirror.client() as asked:
-        second = here(
-            *("mirror", server.address, str(tmp_path / "second"), "--profile", profile),
-            *("--listen", mirror.socket),
-        )
-        assert (second.status, "another process answers at" in second.err) == (2, True)
-        assert asked.check([ONE]).checked
-    # What cannot be a socket is said before anything is copied.
-    for name, what in (("x" * 100, "at most 107 bytes"), ("second/mirror.toml/socket", "Not a directory")):
-        refused = here(
-            *("mirror", server.address, str(tmp_path / "third"), "--profile", profile),
-            *("--listen", f"unix:{tmp_path / name}"),
-        )
-        assert refused.status == 2
-        assert what in refused.err
-    assert "mirroring" not in second.out
-
-
 def test_over_tls_only_its_members_are_let_in(server: RunningServer, tmp_path: Path) -> None:
     options = ("--listen", f"{HOST}:0")
     with mirror_of(server, *options, measured=True) as mirror:

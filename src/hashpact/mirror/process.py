@@ -251,7 +251,7 @@ def _listening(
 def _free_socket(home: MirrorHome) -> str:
     """The path of the mirror's socket.
 
-    Raises ConfigError if it is too long, or a process answers there already: gRPC would take it from that one.
+    Raises ConfigError if it is too long, or a process answers there: gRPC would take it from that one.
     """
     other = "name another one with --listen unix:PATH"
     try:
