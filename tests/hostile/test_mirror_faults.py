@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from builders import BOTH, Identity, check_log
 from clearinghouse import Clearinghouse
-from copying import IMPATIENT, Copying, share
+from copying import IMPATIENT, Copying, share, verdict
 from histories import NORTH, another, cosigned, governed, history, submissions, tell
 from leaves import leaf_after
 
@@ -23,9 +23,7 @@ from hashpact.domain.kinds import MemberRoles
 from hashpact.domain.messages import Followed
 from hashpact.log.cosignature import Witness
 from hashpact.log.policy import WitnessPolicy
-from hashpact.member.trusting import bundle
-from hashpact.member.trusting.contradiction import Contradiction, Meaning
-from hashpact.member.trusting.roots import LogHistory
+from hashpact.member.trusting.contradiction import Meaning
 from hashpact.mirror.alarms import Alarm
 from hashpact.service.prove import Prover
 from hashpact.wire import following
@@ -127,14 +125,6 @@ async def alarmed(copy: Copying, kind: str) -> Alarm:
     assert copy.replicator.alarms[kind] >= 1
     assert (copy.replicator.status.trouble or "").startswith(f"{kind}: ")
     return alarm
-
-
-def verdict(alarm: Alarm, house: Clearinghouse) -> Meaning:
-    """What the alarm's evidence shows to anybody who knows the genesis."""
-    assert alarm.evidence is not None
-    parts = bundle.parse(alarm.evidence.read_bytes())
-    roots = [part for part in parts if part.kind == bundle.ROOT]
-    return Contradiction.of(parts).verify(LogHistory.from_genesis(roots, house.genesis))
 
 
 @pytest.mark.parametrize("how", ALTERED)

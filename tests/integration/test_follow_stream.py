@@ -11,12 +11,20 @@ import pytest
 from builders import Identity
 from clearinghouse import Clearinghouse
 from copying import share
+from cryptography import x509
 from histories import cosigned, governed, tell
+from waits import wait_until
 
-from hashpact.domain.kinds import Policy
-from hashpact.domain.messages import Followed, FollowRequest
+from hashpact.domain.kinds import AnyBody, CertRevoke, MemberRoles, MemberSuspend, Policy
+from hashpact.domain.messages import Followed, FollowRequest, Submission
 from hashpact.domain.state import Role
-from hashpact.errors import NotPermittedError, OverloadedError, StoppingError
+from hashpact.errors import (
+    HashpactError,
+    NotPermittedError,
+    OverloadedError,
+    StoppingError,
+    UnauthenticatedError,
+)
 from hashpact.log import checkpoint, proofs, tree
 from hashpact.mirror.replicating import connecting
 from hashpact.service import following
@@ -106,6 +114,15 @@ async def test_a_stream_ends_after_some_minutes(
     assert all(message.stop < size for message in some)
 
 
+async def test_a_stream_that_is_left_gives_its_place_back_at_once(house: Clearinghouse) -> None:
+    """Not only at the next sign of life: a member that reconnects in a hurry would lock itself out."""
+    asked = FollowRequest(share(house, 1))
+    for _ in range(3 * house.limits.member_streams):
+        with stream(house, asked) as messages:
+            assert (await asyncio.to_thread(next, messages)).checkpoint is not None
+    await asyncio.to_thread(wait_until, lambda: house.server.loads()["stream"] == (0, 0))
+
+
 async def test_private_parts_are_for_those_who_may_read_them(house: Clearinghouse) -> None:
     size = share(house, 2, items=3)
     enrol(house, "voice", Role.REPRESENT)
@@ -130,6 +147,36 @@ async def test_private_parts_count_towards_the_quota(house: Clearinghouse) -> No
         assert (await asyncio.to_thread(next, messages)).checkpoint is not None
         with pytest.raises(OverloadedError, match="its quota of 5 private parts"):
             await asyncio.to_thread(next, messages)
+
+
+LOST = ("suspended", "without the role", "certificate revoked")
+
+
+@pytest.mark.parametrize("how", LOST)
+async def test_a_quiet_stream_ends_with_the_right_to_it(house: Clearinghouse, how: str) -> None:
+    """There is nothing to send, and the next one says why."""
+    world, asked = house.world, FollowRequest(share(house, 1), with_private=True)
+    profile = house.profile("acme")
+    serial = x509.load_pem_x509_certificate(profile.endpoint.tls.certificate).serial_number
+    ends: tuple[AnyBody, ...] = (
+        MemberSuspend("acme", "flood"),
+        MemberRoles("acme", frozenset({Role.CONTRIBUTE}), "asked"),
+        CertRevoke("acme", serial.to_bytes(20), "stolen"),
+    )
+    with (
+        contextlib.closing(connecting(profile)()) as connection,
+        contextlib.closing(connection.stream(feeds.follow(asked), 30)) as messages,
+    ):
+        assert (await asyncio.to_thread(next, messages)).checkpoint is not None
+        house.intake.appender.append(None, Submission(world.by_admins(ends[LOST.index(how)])))
+        house.intake.follower.catch_up()
+        with pytest.raises(HashpactError):
+            await asyncio.to_thread(list, messages)
+        with (
+            contextlib.closing(connection.stream(feeds.follow(asked), 30)) as again,
+            pytest.raises((NotPermittedError, UnauthenticatedError)),
+        ):
+            await asyncio.to_thread(next, again)
 
 
 async def test_a_server_that_stops_says_so(house: Clearinghouse) -> None:

@@ -1,8 +1,13 @@
-"""A mirror that a program has opened: it copies if nobody else does, and answers whatever the source does."""
+"""A mirror that a program has opened: it copies if nobody else does, and answers whatever the source does.
+
+Two of them on one machine do not get in each other's way.
+"""
 
 from __future__ import annotations
 
+import json
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from queue import SimpleQueue
@@ -17,7 +22,9 @@ from waits import wait_until
 from hashpact import Alarm, Mirror, MirrorWarning
 from hashpact.domain.fingerprints import PARTS, PDQ, SHA256, Fingerprint
 from hashpact.errors import BehindError, ConfigError, ConflictError, InvalidInputError
+from hashpact.member import papers
 from hashpact.member.clients import Client
+from hashpact.mirror import copying
 
 ONE = fingerprint(PDQ, "one")
 TWO = fingerprint(PDQ, "two")
@@ -82,6 +89,23 @@ def test_it_takes_over_when_the_one_that_copied_is_gone(
         assert mirror.check([TWO], min_position=shared.tree_size).matches != ()
 
 
+def test_a_profile_that_cannot_be_read_when_it_takes_over_is_an_alarm_and_read_again(
+    server: RunningServer, client: Client, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copying, "AGAIN", 0.05)
+    profile, alarms = tmp_path / "acme-video", SimpleQueue[Alarm]()
+    with RunningMirror(server.address, copy, profile) as other, Mirror(copy, on_alarm=alarms.put) as mirror:
+        assert not mirror.copies
+        moved = profile.rename(tmp_path / "moved")
+        other.kill()
+        alarm = alarms.get(timeout=30)
+        assert (alarm.kind, alarm.message.startswith("cannot copy: ")) == ("fault", True)
+        assert mirror.check([ONE]).checked
+        moved.rename(profile)
+        shared = client.submit([ONE], labels=["fraud"])
+        assert mirror.check([ONE], min_position=shared.tree_size, timeout=30).matches
+
+
 def test_a_position_that_the_log_does_not_have_is_waited_for_and_then_an_error(copy: Path) -> None:
     with Mirror(copy, timeout=0.3) as mirror:
         with pytest.raises(BehindError):
@@ -144,7 +168,38 @@ def test_a_log_that_was_rolled_back_is_refused_and_the_copy_answered_from(
         assert told.get(timeout=60).kind in {"rollback", "fork"}
 
 
+def test_what_is_confidential_to_others_is_not_missing_in_a_copy(client: Client, copy: Path) -> None:
+    now = int(time.time())
+    terms = {"valid_from": now, "valid_to": now + 3600}
+    stated = client.state(papers.contact("notices", "notices@acme.example", languages=["vi"], **terms))
+    with Mirror(copy) as mirror:
+        mirror.check([ONE], min_position=stated.tree_size)
+    verified = here("log", "verify", str(copy), "--json")
+    assert (verified.status, json.loads(verified.out)["size"]) == (0, stated.tree_size), verified.out
+
+
 def test_others_may_not_read_the_home(copy: Path) -> None:
     copy.chmod(0o750)
     with pytest.raises(ConfigError, match="chmod 700"):
         Mirror(copy)
+
+
+def test_the_socket_of_another_process_is_not_taken(server: RunningServer, tmp_path: Path) -> None:
+    """Otherwise gRPC unlinks it and binds its own: the first mirror would answer nobody any more."""
+    profile = str(tmp_path / "acme-video")
+    with RunningMirror(server.address, tmp_path / "first", Path(profile)) as mirror, mirror.client() as asked:
+        second = here(
+            *("mirror", server.address, str(tmp_path / "second"), "--profile", profile),
+            *("--listen", mirror.socket),
+        )
+        assert (second.status, "another process answers at" in second.err) == (2, True)
+        assert asked.check([ONE]).checked
+    # What cannot be a socket is said before anything is copied.
+    for name, what in (("x" * 100, "at most 107 bytes"), ("second/mirror.toml/socket", "Not a directory")):
+        refused = here(
+            *("mirror", server.address, str(tmp_path / "third"), "--profile", profile),
+            *("--listen", f"unix:{tmp_path / name}"),
+        )
+        assert refused.status == 2
+        assert what in refused.err
+    assert "mirroring" not in second.out

@@ -15,6 +15,9 @@ from clearinghouse import Clearinghouse
 from hashpact.domain.fingerprints import PDQ
 from hashpact.log.policy import WitnessPolicy
 from hashpact.member.author import Reason
+from hashpact.member.trusting import bundle
+from hashpact.member.trusting.contradiction import Contradiction, Meaning
+from hashpact.member.trusting.roots import LogHistory
 from hashpact.mirror.alarms import Alarm
 from hashpact.mirror.believing import Trust
 from hashpact.mirror.replica import Replica, Taken
@@ -108,3 +111,11 @@ def share(house: Clearinghouse, count: int, items: int = 1, *, at_once: bool = F
         for submission in fresh:
             house.intake.append("acme", submission)
     return house.ledger.head().size
+
+
+def verdict(alarm: Alarm, house: Clearinghouse) -> Meaning:
+    """What the alarm's evidence shows to anybody who knows the genesis."""
+    assert alarm.evidence is not None
+    parts = bundle.parse(alarm.evidence.read_bytes())
+    roots = [part for part in parts if part.kind == bundle.ROOT]
+    return Contradiction.of(parts).verify(LogHistory.from_genesis(roots, house.genesis))

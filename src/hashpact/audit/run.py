@@ -29,6 +29,7 @@ from hashpact.config import MAX_SIZE
 from hashpact.durable import new_directory, read_bytes, write_private, write_public
 from hashpact.errors import ConfigError, HashpactError, MalformedError
 from hashpact.home.opening import Home, open_copy
+from hashpact.home.paths import MirrorPaths
 from hashpact.keys.passphrase import Passphrases
 from hashpact.log import checkpoint
 from hashpact.log.policy import WitnessPolicy
@@ -119,7 +120,8 @@ def verify_home(directory: Path, known: AuditSettings, progress: Progress) -> Re
     with open_copy(directory, check_head=False) as home:
         places = [place for place in home.published() if (place / CHECKPOINT).exists()]
         audited = TileCopy(Directory(places[0])).checkpoint() if home.paths.log in places else None
-        with ledger_source(home.ledger) as source:
+        mirrored = isinstance(home.paths, MirrorPaths)
+        with ledger_source(home.ledger, confidential=not mirrored) as source:
             report = _audited(source, known, progress, audited if _is_checkpoint(audited) else None)
         for place in places:
             copy = TileSource(TileCopy(Directory(place)))

@@ -120,8 +120,9 @@ class _Beside:
 class LedgerSource:
     """A ledger as it was at one moment, with all that it stores. Make one with `ledger_source`."""
 
-    def __init__(self, log: Log, view: Snapshot, head: Head) -> None:
+    def __init__(self, log: Log, view: Snapshot, head: Head, *, confidential: bool) -> None:
         self._log = log
+        self._confidential = confidential
         self._view = view
         self._head = head
 
@@ -163,11 +164,13 @@ class LedgerSource:
         confidential = _Beside(_readable(self._log.confidential, start, stop))
         for leaf in self._log.leaves(start, stop):
             own, other = shared.of(leaf.index), confidential.of(leaf.index)
+            missing: tuple[bytes, ...] | None = ()
             if kind_of(leaf.data) != Submit.kind:
                 own, other = other, own
+                missing = () if self._confidential else None
             # Nothing at all is stored for a leaf without private parts.
             misplaced = other is not None or own == ()
-            yield ReportedLeaf(leaf.index, leaf.data, own or (), leaf, misplaced)
+            yield ReportedLeaf(leaf.index, leaf.data, own or missing, leaf, misplaced)
 
     def tile(self, tile: Tile) -> bytes:
         """The bytes of a hash tile, from the stored tree."""
@@ -198,13 +201,16 @@ def _readable(
 
 
 @contextmanager
-def ledger_source(log: Log) -> Iterator[LedgerSource]:
-    """The ledger as it is now, for the length of the block, unaffected by appends."""
+def ledger_source(log: Log, *, confidential: bool = True) -> Iterator[LedgerSource]:
+    """The ledger as it is now, for the length of the block, unaffected by appends.
+
+    One that is not ``confidential``, a mirror's, is given no private parts but those of entries.
+    """
     while True:
         head = log.head()
         with log.snapshot() as view:
             if log.head() == head:
-                yield LedgerSource(log, view, head)
+                yield LedgerSource(log, view, head, confidential=confidential)
                 return
 
 

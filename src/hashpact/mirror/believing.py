@@ -42,7 +42,10 @@ Ask: TypeAlias = Callable[[Call[Any]], Any]
 Outcome = TypeVar("Outcome")
 
 EVIDENCE: Final = 64
-"""Pieces of evidence that are kept: one convicts, and a source must not fill the disk."""
+"""Pieces of evidence that are kept of those that convict the log, and as many of the others.
+
+One convicts, and a source must not fill the disk, nor take the place of what convicts by what does not.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ class Believer:
         self._ahead = directory / "announced"
         self._evidence = directory / "evidence"
         self._clock = clock
+        self._shown: SignedCheckpoint | None = None
 
     def open(self, note: bytes, ask: Ask) -> Announced:
         """The checkpoint in a signed note, if it is the log's and nothing contradicts it.
@@ -106,7 +110,9 @@ class Believer:
             found = self._chained(note, ask) if own is None else _opened(own, note)
         except (LogKeyError, QuorumError):
             found = self._chained(note, ask)
+        self._compare_shown(found, ask)
         self._compare(found, ask)
+        self._shown = found.signed
         self.check_fresh(found)
         return found
 
@@ -164,13 +170,35 @@ class Believer:
         kept = self._kept()
         return None if kept is None else self._unproved(kept, announced, ask)
 
+    def _compare_shown(self, found: Announced, ask: Ask) -> None:
+        """Hold a checkpoint against the one before, of which no leaf has come yet. Raises ForkError, once.
+
+        Nothing was built on that one, so the copy goes on afterwards with what extends it.
+        """
+        shown = self._shown
+        if shown is None or shown.checkpoint.size <= self._ledger.head().size:
+            return
+        old, new = shown.checkpoint.size, found.size
+        error: ForkError | None
+        if new < old:
+            what = f"the log had {old} leaves, and shows {new} now"
+            error = self._accused(Contradiction(found.signed, shown), what, "rollback")
+        elif new == old and found.root != shown.checkpoint.root:
+            what = f"the log has signed two trees of {old} leaves"
+            error = self._accused(Contradiction(shown, found.signed), what)
+        else:
+            error = self._unproved(shown, found, ask)
+        if error is not None:
+            self._shown = None
+            raise error
+
     def _unproved(self, known: SignedCheckpoint, announced: Announced, ask: Ask) -> ForkError | None:
         shown: Contradiction | None = _through(contradicting(known, announced.signed), ask)
         if shown is None:
             return None
         old, new = known.checkpoint.size, announced.size
         return self._accused(
-            shown, f"the log does not show that its {new} leaves begin with the {old} copied"
+            shown, f"the log does not show that its {new} leaves begin with the {old} before"
         )
 
     def _kept(self) -> SignedCheckpoint | None:
@@ -255,7 +283,7 @@ class Believer:
 
     def _accused(self, shown: Contradiction, what: str, topic: str = "fork") -> ForkError:
         """The error for a contradiction, which is kept."""
-        if self._evidence.exists() and len(list(self._evidence.iterdir())) >= EVIDENCE:
+        if len(list(self._evidence.glob(f"{shown.sort}-*"))) >= EVIDENCE:
             return ForkError(f"{what}; {EVIDENCE} pieces of evidence are kept already", topic=topic)
         try:
             path = shown.keep(self._evidence, self.roots())

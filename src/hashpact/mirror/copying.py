@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from hashpact.clock import unix_time
-from hashpact.errors import HashpactError
+from hashpact.errors import CommitFailedError, HashpactError
 from hashpact.mirror.alarms import Alarm
 from hashpact.mirror.believing import Trust
 from hashpact.mirror.freshness import Freshness
@@ -23,6 +23,8 @@ TELL: Final = 0.25
 """Seconds between two looks at how the copying stands."""
 CLAIM: Final = 1.0
 """Seconds after which a process that may not copy asks again whether it may."""
+AGAIN: Final = 30.0
+"""Seconds after which copying that could not begin is tried again."""
 _SAVES: Final = 4
 """Looks between two times that how the copying stands is written to the home."""
 
@@ -73,14 +75,19 @@ class Copying:
             self._look(save=True)
 
     def _copy(self, stop: threading.Event) -> None:
-        try:
-            while not stop.is_set():
+        while not stop.is_set():
+            pause = CLAIM
+            try:
                 with self.home.claimed(self.home.paths.copying) as mine:
                     if mine:
                         self._replicate(stop)
-                stop.wait(CLAIM)
-        except HashpactError as error:
-            self.on_end(error)
+            except CommitFailedError as error:
+                self.on_end(error)
+                return
+            except (HashpactError, OSError) as error:  # a profile that is being replaced, no file to be had
+                self.on_alarm(Alarm("fault", f"cannot copy: {error}", unix_time()))
+                pause = AGAIN
+            stop.wait(pause)
 
     def _replicate(self, stop: threading.Event) -> None:
         trust = Trust.of(self.home.profile())

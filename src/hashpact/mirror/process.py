@@ -7,6 +7,7 @@ import contextlib
 import os
 import resource
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -88,6 +89,8 @@ def serve_mirror(home: MirrorHome, ready: Callable[[Served], None], progress: To
         if not mine:
             msg = f"another process serves {home.paths.home}; stop that one first"
             raise ConfigError(msg)
+        if not once:
+            _free_socket(home)  # rather now than when all is copied
         uvloop.run(_run(home, ready, progress, once=once))
     return home.served.ledger.head().size
 
@@ -231,9 +234,8 @@ def _listening(
 
     from hashpact.wire.server.transport import build_server, server_credentials  # noqa: PLC0415  # see above
 
-    place = home.config.socket or f"{UNIX}{home.paths.socket.absolute()}"
-    path = socket_path("socket", place)
-    assert path is not None  # noqa: S101  # it is one
+    path = _free_socket(home)
+    place = f"{UNIX}{path}"
     local = place, grpc.local_server_credentials(grpc.LocalConnectionType.UDS)
     doors, listening, host = [local], None, ""
     with contextlib.ExitStack() as stack:
@@ -253,6 +255,33 @@ def _listening(
             os.umask(before)
         stack.callback(Path(path).unlink, missing_ok=True)
         yield server, (place,) if listening is None else (place, join_address(host, server.port))
+
+
+def _free_socket(home: MirrorHome) -> str:
+    """The path of the mirror's socket.
+
+    Raises ConfigError if it is too long, or a process answers there: gRPC would take it from that one.
+    """
+    other = "name another one with --listen unix:PATH"
+    try:
+        path = socket_path("socket", home.config.socket or f"{UNIX}{home.paths.socket.absolute()}")
+    except ConfigError as error:
+        msg = f"{error.message}; {other}"
+        raise ConfigError(msg, field="socket") from error
+    assert path is not None  # noqa: S101  # it is one
+    with socket.socket(socket.AF_UNIX) as visitor:
+        visitor.settimeout(0)
+        try:
+            visitor.connect(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return path  # there is none, or one that was left behind
+        except BlockingIOError:  # it answers, and is busy
+            pass
+        except OSError as error:
+            msg = f"cannot listen on {UNIX}{path}: {error.strerror}; {other}"
+            raise ConfigError(msg, field="socket") from error
+    msg = f"another process answers at {UNIX}{path}; stop that one, or {other}"
+    raise ConfigError(msg, field="socket")
 
 
 def _services(home: MirrorHome, parts: _Parts) -> Services:

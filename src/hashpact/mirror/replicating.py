@@ -49,8 +49,9 @@ class ReplicaStatus:
     """How a copy stands.
 
     ``position`` is its number of leaves, ``announced`` the size of the newest checkpoint that was believed.
-    ``heard_at`` is when the source was last heard, by the clock, and ``fresh_at`` the newest time up to which
-    witnesses vouch for what it has shown, both in Unix seconds; None before, and without witnesses.
+    ``heard_at`` is when the source last said something that is believed, by the clock, and ``fresh_at`` the
+    newest time up to which witnesses vouch for what it has shown, both in Unix seconds; None before, and
+    without witnesses.
     ``trouble`` is what is wrong with the source at present, in a line.
     """
 
@@ -130,31 +131,35 @@ class Replicator:
                     well = self._follow(source)
             except CommitFailedError:
                 raise
-            except HashpactError as error:
+            except Exception as error:  # noqa: BLE001  # no source may end the copying, by a bug of it either
                 if stop.is_set():
                     return
-                self._complain(error)
+                self._complain(_named(error))
             tries = 0 if well or self._status.position > before else tries + 1
             self.patience.wait(stop, self.patience.delay(tries))
 
     def _follow(self, source: _Guarded) -> bool:
         """Take what comes over one connection, until its stream ends; whether anything was announced."""
         target: Announced | None = None
+        began = time.monotonic()
         asked = FollowRequest(self.replica.position, with_private=True)
         with contextlib.closing(source.messages(asked)) as messages:
             for message in messages:
-                self._tell(heard_at=self.clock())
+                heard = self.clock()
                 if message.checkpoint is not None:
                     target = self.replica.announce(message.checkpoint, source.ask)
                     fresh = max(filter(None, (self._status.fresh_at, target.vouched)), default=None)
-                    self._tell(announced=target.size, fresh_at=fresh)
+                    self._tell(announced=target.size, fresh_at=fresh, heard_at=heard)
                     self._copy(messages, target, source.ask)
                     self._tell(trouble=None)
                 elif message.leaves:
                     msg = "leaves were sent that no checkpoint announces"
                     raise CorruptError(msg, topic="order")
-                elif target is not None:
+                elif target is None:
+                    self._check_due("checkpoint", began)
+                else:
                     self.replica.check_fresh(target)
+                    self._tell(heard_at=heard)
         return target is not None
 
     def _copy(self, messages: Iterator[Followed], target: Announced, ask: Ask) -> None:
@@ -177,7 +182,7 @@ class Replicator:
 
     def _batches(self, messages: Iterator[Followed], target: Announced) -> Iterator[Followed]:
         """The batches up to a target, in order; fewer if the stream ends."""
-        at = self.replica.position
+        at, since = self.replica.position, time.monotonic()
         while at < target.size:
             message = next(messages, None)
             if message is None:
@@ -188,9 +193,16 @@ class Replicator:
                 raise CorruptError(msg, topic="order", index=str(at))
             if message.leaves:
                 yield message
-                at = message.stop
+                at, since = message.stop, time.monotonic()
             else:
+                self._check_due("leaves", since)
                 self.replica.check_fresh(target)
+
+    def _check_due(self, what: str, since: float) -> None:
+        """Raise DeadlineError if signs of life have come for too long in place of what is due."""
+        if time.monotonic() - since >= self.patience.silence:
+            msg = f"the source gives signs of life, and no {what} for {self.patience.silence:g} s"
+            raise DeadlineError(msg)
 
     def _complain(self, error: HashpactError) -> None:
         alarm = Alarm.of(error, self.clock())
@@ -204,6 +216,13 @@ class Replicator:
 
     def _tell(self, **changes: object) -> None:
         self._status = replace(self._status, **changes)  # type: ignore[arg-type]  # fields of the status
+
+
+def _named(error: Exception) -> HashpactError:
+    """The error; of one that nobody has foreseen only its name, because it may repeat what was sent."""
+    return (
+        error if isinstance(error, HashpactError) else HashpactError(f"a fault here: {type(error).__name__}")
+    )
 
 
 def _statements(batch: Followed) -> list[bytes]:

@@ -157,7 +157,7 @@ def test_a_checkpoint_that_was_announced_is_remembered_until_it_is_reached(
     source.asked.clear()
     assert copy.replica.announce(source.signed(), source.ask).size == target.size + 1
     assert source.asked == ["GetConsistencyProof"]
-    lie.append(another(world, "a third lie"))
+    lie.append(another(world, "a third lie"), another(world, "a fourth lie"))
     note = lie.signed()
     error = refused(ForkError, "fork", lambda: copy.replica.announce(note, lie.ask), "do not|does not show")
     assert Path(error.details["evidence"]).exists()

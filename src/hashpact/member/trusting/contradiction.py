@@ -89,6 +89,12 @@ class Contradiction:
         hashes = b"".join(map(hash_line, (self.root, *self.proof)))
         return *shown, BundlePart(CONSISTENCY, size, hashes)
 
+    @property
+    def sort(self) -> str:
+        """``fork`` if it convicts the log, ``unproved`` if others have to ask the log for a proof."""
+        alone = self.smaller.checkpoint.size == self.larger.checkpoint.size or self.root is not None
+        return "fork" if alone else "unproved"
+
     def keep(self, directory: Path, roots: Iterable[BundlePart]) -> Path:
         """Write it with the log's root statements into a directory, under a name that follows from it.
 
@@ -96,7 +102,7 @@ class Contradiction:
         """
         data = bundle.encode([*roots, *self.parts()])
         sizes = f"{self.smaller.checkpoint.size}-{self.larger.checkpoint.size}"
-        path = directory / f"fork-{sizes}-{hashlib.sha256(data).hexdigest()[:8]}.bundle"
+        path = directory / f"{self.sort}-{sizes}-{hashlib.sha256(data).hexdigest()[:8]}.bundle"
         directory.mkdir(mode=0o700, exist_ok=True)
         write_public(path, data, replace=True)
         return path

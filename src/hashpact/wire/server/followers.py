@@ -32,10 +32,13 @@ class Followers:
     timer: Callable[[], float]
 
     def stream(self, caller: Member, asked: FollowRequest, wanted: Callable[[], bool]) -> Iterator[Followed]:
-        """The messages of one stream. The next is read when the transport has taken the one before."""
+        """The messages of one stream, until the caller does not want it any more.
+
+        The next is read when the transport has taken the one before.
+        """
         at, sent = asked.start, b""
         ends, heard = self.timer() + LASTS, self.timer()
-        while self.timer() < ends:
+        while wanted() and self.timer() < ends:
             newest = self.following.newest(at_once=not sent)
             if newest is not None and newest.note != sent:
                 sent = newest.note
