@@ -132,3 +132,13 @@ class MirrorPaths(HomePaths):
     def evidence(self) -> Path:
         """The directory of what shows that the log has contradicted itself."""
         return self.home / "evidence"
+
+    @property
+    def retro(self) -> Path:
+        """The directory of the uploads that were checked lately, if they are kept."""
+        return self.home / "retro"
+
+    @property
+    def retro_key(self) -> Path:
+        """The key under which they are encrypted."""
+        return self.pki / "retro.key"

@@ -9,7 +9,7 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -30,6 +30,8 @@ from hashpact.mirror.copying import Copying
 from hashpact.mirror.freshness import Freshness
 from hashpact.mirror.gate import Elsewhere, MirrorGate
 from hashpact.mirror.home import MirrorHome, renew_certificate
+from hashpact.mirror.retro.opening import open_window
+from hashpact.mirror.retro.window import Window
 from hashpact.observing.observation import Observation
 from hashpact.service.check import Checker
 from hashpact.service.conduct import Desk
@@ -98,6 +100,7 @@ class _Parts:
     copying: Copying
     keeping: IndexKeeping
     observation: Observation
+    window: Window | None
 
 
 async def _run(home: MirrorHome, ready: Callable[[Served], None], progress: Told, *, once: bool) -> None:
@@ -107,8 +110,8 @@ async def _run(home: MirrorHome, ready: Callable[[Served], None], progress: Told
     observation.serving = lambda: stop.serving
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_, stop.event.set)
-    async with observation.running():
-        parts = await _put_together(home, stop, observation)
+    async with observation.running(), _window(home, stop) as window:
+        parts = await _put_together(home, stop, observation, window)
         with _upkeep(home, parts), parts.copying.running():
             await _level(home, parts, progress, once=once)
             if not once and not stop.event.is_set():
@@ -119,7 +122,20 @@ async def _run(home: MirrorHome, ready: Callable[[Served], None], progress: Told
         raise stop.failure
 
 
-async def _put_together(home: MirrorHome, stop: Stop, observation: Observation) -> _Parts:
+@contextlib.asynccontextmanager
+async def _window(home: MirrorHome, stop: Stop) -> AsyncIterator[Window | None]:
+    """The window of what is checked, if there is one."""
+
+    def failed(error: HashpactError) -> None:
+        stop.log.error("uploads are not kept", reason=error.message)
+
+    with open_window(home, failed) as window:
+        yield window
+
+
+async def _put_together(
+    home: MirrorHome, stop: Stop, observation: Observation, window: Window | None
+) -> _Parts:
     ledger = home.served.ledger
     files = IndexDirectory(home.paths.segments, ledger.indexes)
     index, saved = await asyncio.to_thread(open_index, ledger, files, stop.log, verify=False)
@@ -140,7 +156,7 @@ async def _put_together(home: MirrorHome, stop: Stop, observation: Observation) 
             stop.end(error)
 
     copying = Copying(home, follower, freshness, alarmed, ended)
-    return _Parts(stop, index, follower, freshness, copying, keeping, observation)
+    return _Parts(stop, index, follower, freshness, copying, keeping, observation, window)
 
 
 @contextlib.contextmanager
@@ -250,9 +266,10 @@ def _services(home: MirrorHome, parts: _Parts) -> Services:
     from hashpact.wire.server.handlers import Services  # noqa: PLC0415  # as above
 
     ledger, elsewhere = home.served.ledger, Elsewhere(home.config.address)
+    keep = None if parts.window is None else parts.window.keep
     return Services(
         elsewhere,
-        Checker(ledger, parts.index, parts.follower, lag=parts.freshness.lag),
+        Checker(ledger, parts.index, parts.follower, lag=parts.freshness.lag, keep=keep),
         Reader(ledger),
         PrivateParts(ledger, unix_time),
         Prover(ledger),
