@@ -162,7 +162,12 @@ class Journal:
         self._frames = 0
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self.size = 0
-        self._write(self._sealing.header)
+        try:
+            self._write(self._sealing.header)
+        except OSError:
+            os.close(self._file)
+            path.unlink(missing_ok=True)
+            raise
 
     def sealed(self, uploads: Sequence[Upload]) -> bytes:
         """The frame of uploads that `append` would write next."""

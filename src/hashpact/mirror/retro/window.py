@@ -6,6 +6,7 @@ Nothing is kept unless mirror.toml has a ``[retro]`` table, and without one what
 from __future__ import annotations
 
 import contextlib
+import re
 import secrets
 import shutil
 import threading
@@ -31,6 +32,7 @@ _DRAFT: Final = ".new"
 _STALE: Final = 600
 """Seconds after which a draft was left by a process that is gone."""
 _DIGITS: Final = 12
+_NAME: Final = re.compile(r"[0-9]{12}-[0-9]{4,8}-[0-9a-f]{16}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,11 @@ class Segment:
     def start(self) -> int:
         """By its name."""
         return int(self.name[:_DIGITS])
+
+    @property
+    def number(self) -> int:
+        """Its place among those of that second."""
+        return int(self.name[_DIGITS + 1 :].partition("-")[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,7 @@ def segments(directory: Path) -> list[Segment]:
     found: dict[str, Segment] = {}
     names = [path for path in directory.iterdir() if path.suffix in {JOURNAL, PACKED}]
     for path in sorted(names, key=lambda one: (one.stem, one.suffix)):  # packed after its journal
-        if path.stem[:_DIGITS].isdigit():
+        if _NAME.fullmatch(path.stem):
             found[path.stem] = Segment(path.stem, path)
     return list(found.values())
 
@@ -175,7 +182,9 @@ class Window:
         with alone(self.directory, wait=True):
             self._prune(2)  # the journal, and the one before it, which is packed meanwhile
             self._since = at
-            name = f"{at:0{_DIGITS}d}-{secrets.token_hex(8)}{JOURNAL}"
+            before = [one.number for one in segments(self.directory) if one.start == at]
+            number = max(before, default=-1) + 1
+            name = f"{at:0{_DIGITS}d}-{number:04d}-{secrets.token_hex(8)}{JOURNAL}"
             return Journal(self.directory / name, self._master)
 
     def _turn(self) -> None:
