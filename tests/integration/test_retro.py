@@ -72,7 +72,7 @@ def test_a_program_is_told_of_uploads_that_match_what_was_shared_later(client: C
         assert (match.reference, match.near.entry) == ("", other.index)
         for wrong in ("x" * 65, "é" * 33, "\ud800", 7):
             with pytest.raises(InvalidInputError, match="at most 64 bytes"):
-                mirror.check([ONE], reference=wrong)  # type: ignore[typeddict-item]  # it is wrong
+                mirror.check([ONE], reference=wrong)  # type: ignore[arg-type]  # it is wrong
         with pytest.raises(InvalidInputError, match="of one upload"):
             list(mirror.check_many([ONE], reference="several"))
         with pytest.raises(InvalidInputError, match="of one upload"):
