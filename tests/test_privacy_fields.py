@@ -39,7 +39,7 @@ HASHES = {
     *("attestation-key", "document", "item", "log-key", "minutes", "old", "procedure", "public", "serial"),
     *("target", "texts", "words"),
 }
-KEYS = {"admin", "witness"}
+KEYS = {"admin", "log-mldsa-key", "witness"}
 PAIRS = {"private-quota-of", "rate", "rate-of", "action", "allow", "ceiling", "clock", "count", "priority"}
 FREE_TEXTS = {"address", "reference", "explanation"}
 """The only free texts there are; they stand in words, which the log only commits to."""

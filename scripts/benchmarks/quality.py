@@ -71,7 +71,7 @@ def _of_pictures(report: Report, *, parts: bool) -> list[Promise]:
         sum(row["found"].get(side, 0) for row in report["recall"]) for side in (ours.NAME, ours.AGREEING)
     )
     kept.append(
-        Promise("copies that agreeing loses, %", 100 * (1 - agree / max(found, 1)), most=floors.MOST_LOST)
+        Promise("copies that agreeing loses, %", 100 * (found - agree) / max(found, 1), most=floors.MOST_LOST)
     )
     kept.append(Promise("pairs of different pictures", different["pairs"], least=floors.FEWEST_PICTURE_PAIRS))
     wrong = different["matched"].get(ours.SURE, 0)

@@ -56,6 +56,7 @@ def _governance(charter: Charter) -> dict[str, Any]:
             if (attesting := [one.hex() for one in charter.attestation_keys])
             else {}
         ),
+        **({"log_mldsa_keys": mldsa} if (mldsa := [one.key for one in charter.log_mldsa_keys]) else {}),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vectoring import signing, spelling, witnessing
+from vectoring import quantum, signing, spelling, witnessing
 from vectoring.worlds import admins, founded, key, member, office, policy, submission, suspension
 from vectoring.writing import (
     ADMINS,
@@ -103,6 +103,7 @@ def _genesis() -> Iterator[Trial]:
     yield from signing.genesis()
     yield from spelling.origins()
     yield from witnessing.genesis()
+    yield from quantum.genesis()
 
 
 _TWO = ("alice", "bob")

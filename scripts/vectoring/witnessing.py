@@ -16,9 +16,15 @@ ED25519, MLDSA44 = b"\x04", b"\x06"
 
 def witness(name: str, raw: bytes | None = None, kind: bytes = ED25519) -> str:
     """The line of a witness; its key follows from its name unless it is given."""
-    data = kind + (bytes.fromhex(public(f"witness/{name}")) if raw is None else raw)
+    key = bytes.fromhex(public(f"witness/{name}")) if raw is None else raw
+    return f"witness {verifier_key(name, key, kind)}"
+
+
+def verifier_key(name: str, raw: bytes, kind: bytes) -> str:
+    """A public key as C2SP writes it."""
+    data = kind + raw
     short = sha256(name.encode() + b"\n" + data).hexdigest()[:8]
-    return f"witness {name}+{short}+{base64.b64encode(data).decode()}"
+    return f"{name}+{short}+{base64.b64encode(data).decode()}"
 
 
 def quantum(name: str) -> bytes:

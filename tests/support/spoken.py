@@ -13,11 +13,20 @@ from hashpact.domain.grammar import MAX_INTEGER, Decimal, Field, Hex, Spelling
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.kinds import KINDS, MEMBER_ID, NAME, TERM, AnyBody, Submit, fields_of
 from hashpact.domain.kinds.conduct.spelling import Counted
-from hashpact.domain.kinds.lines import ALLOWED, PRIORITIES, NamedKeyLine, OneOf, Pair, WitnessKey, Yes
+from hashpact.domain.kinds.lines import (
+    ALLOWED,
+    PRIORITIES,
+    LogMldsaKey,
+    NamedKeyLine,
+    OneOf,
+    Pair,
+    WitnessKey,
+    Yes,
+)
 from hashpact.domain.state import Basis
 from hashpact.domain.statements import Statement
 from hashpact.errors import MalformedError
-from hashpact.log.cosignature import ED25519, Witness
+from hashpact.log.cosignature import ED25519, MLDSA44, Witness
 
 HASHES = st.binary(min_size=32, max_size=32)
 # Drawn from alphabets: by a regular expression it takes ten times as long.
@@ -27,6 +36,7 @@ NAMES = SLUGS | st.text(_LETTERS, min_size=1, max_size=32)
 MEMBERS = st.text(_LETTERS + "-", min_size=3, max_size=32)
 NUMBERS = st.integers(0, MAX_INTEGER)
 _WORDS = {TERM: SLUGS, NAME.spelling: NAMES, MEMBER_ID: MEMBERS}
+_LONG_KEYS = st.binary(min_size=1, max_size=4).map(lambda some: (some * 1312)[:1312])
 _MANY = 20
 
 
@@ -41,6 +51,7 @@ def values(spelling: Spelling[Any]) -> st.SearchStrategy[Any]:
         OneOf: lambda one: st.sampled_from(one.choices),
         Counted: lambda _: st.tuples(SLUGS, NUMBERS, st.just(0), st.just(0)),
         WitnessKey: lambda _: st.builds(Witness, NAMES, HASHES, st.just(ED25519)),
+        LogMldsaKey: lambda _: st.builds(Witness, NAMES, _LONG_KEYS, st.just(MLDSA44)),
         Pair: lambda pair: st.tuples(values(pair.first), values(pair.second)),
         Yes: lambda _: st.sampled_from([True]),
     }

@@ -202,7 +202,8 @@ class Auditor:
         charter = self._fold.file.state.charter()
         try:
             if charter is not None:
-                checkpoint.verify(signed, charter.origin, charter.log_keys, keys.verify)
+                mldsa = charter.log_mldsa_keys
+                checkpoint.verify(signed, charter.origin, charter.log_keys, keys.verify, mldsa)
         except BadSignatureError as error:
             message = f"the checkpoint of size {size}: {error}"
             self._find("checkpoint", size - 1, message, **{f"checkpoint-{size}": note})

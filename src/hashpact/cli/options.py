@@ -7,7 +7,7 @@ import functools
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
@@ -21,6 +21,7 @@ from hashpact.keys.passphrase import Passphrases
 
 if TYPE_CHECKING:
     from hashpact.domain.messages import MemberDetail
+    from hashpact.domain.state import Witness
     from hashpact.member.clients import Client
     from hashpact.mirror.local import Mirror
 
@@ -271,3 +272,15 @@ def example(*lines: str) -> str:
 
 
 entry_argument: Final = click.argument("entry", metavar="ENTRY", type=entry_index)
+
+
+def mldsa_keys(
+    _context: click.Context, _parameter: click.Parameter, texts: Sequence[str]
+) -> tuple[Witness, ...]:
+    """The value of an option that names ML-DSA-44 keys of a log, by their verifier keys."""
+    from hashpact.domain.kinds import LOG_MLDSA_KEYS  # noqa: PLC0415 - late: help does without it
+
+    try:
+        return tuple(map(LOG_MLDSA_KEYS.spelling.read, texts))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error

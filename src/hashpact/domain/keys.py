@@ -28,7 +28,7 @@ ALGORITHM: Final = b"\x01"
 
 KEY_SIZE: Final = 32
 MLDSA44_SIZE: Final = 1312
-"""Bytes of an ML-DSA-44 public key (FIPS 204), which only witnesses have."""
+"""Bytes of an ML-DSA-44 public key (FIPS 204), which witnesses and logs have beside an Ed25519 one."""
 KEY_LIFE: Final = 365 * 24 * 3600
 """Seconds for which a newly enrolled key is valid, unless its enrolment states another time."""
 

@@ -8,9 +8,17 @@ from typing import Final, Self
 
 from hashpact.domain import keys
 from hashpact.domain.state import Charter, Receipt
-from hashpact.errors import BadSignatureError, LogKeyError, MalformedError, ProofError, QuorumError
-from hashpact.log import checkpoint, note, proofs, receipt, tree
+from hashpact.errors import (
+    BadSignatureError,
+    LogKeyError,
+    MalformedError,
+    MissingSignatureError,
+    ProofError,
+    QuorumError,
+)
+from hashpact.log import checkpoint, cosignature, note, proofs, receipt, tree
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
+from hashpact.log.cosignature import Witness
 from hashpact.log.policy import WitnessPolicy, strictest
 
 MAX_AGE: Final = 24 * 3600
@@ -23,7 +31,7 @@ class PinnedLog:
 
     ``since`` is the index of the statement that names the keys: they sign trees that have it, and no others.
     Each of the ``policies`` wants its quorum of witnesses to have cosigned. ``attestation_keys`` attest
-    answers to checks.
+    answers to checks. If there are ``mldsa_keys``, one of them must have signed beside one of ``keys``.
     """
 
     origin: str
@@ -31,13 +39,15 @@ class PinnedLog:
     since: int = 0
     policies: tuple[WitnessPolicy, ...] = ()
     attestation_keys: tuple[bytes, ...] = ()
+    mldsa_keys: tuple[Witness, ...] = ()
 
     @classmethod
     def governed(cls, charter: Charter, since: int) -> Self:
         """The log as the statement at index ``since`` has it, which made that charter."""
         policy = WitnessPolicy.threshold(charter.witnesses, charter.witness_quorum)
         policies = (policy,) if charter.witnesses else ()
-        return cls(charter.origin, charter.log_keys, since, policies, charter.attestation_keys)
+        attesting, mldsa = charter.attestation_keys, charter.log_mldsa_keys
+        return cls(charter.origin, charter.log_keys, since, policies, attesting, mldsa)
 
     def read(self, data: bytes) -> Checkpoint:
         """The checkpoint in a signed note. Raises as `open`."""
@@ -55,13 +65,12 @@ class PinnedLog:
             msg = f"not a checkpoint: {error}"
             raise ProofError(msg) from error
         try:
-            checkpoint.verify(signed, self.origin, self.keys, keys.verify)
-        except BadSignatureError as error:
-            named = (note.signatures(signed.note, self.origin, public) for public in self.keys)
-            if signed.checkpoint.origin != self.origin or any(named):
-                raise ProofError(error.message) from error
+            checkpoint.verify(signed, self.origin, self.keys, keys.verify, self.mldsa_keys)
+        except MissingSignatureError as error:
             msg = f"{error}: not one that is pinned"
             raise LogKeyError(msg) from error
+        except BadSignatureError as error:
+            raise ProofError(error.message) from error
         if 0 < signed.checkpoint.size <= self.since:
             msg = f"a tree of {signed.checkpoint.size} leaves by a key for those of more than {self.since}"
             raise ProofError(msg)
@@ -92,11 +101,13 @@ class PinnedLog:
 
     def _check_known(self, signed: SignedCheckpoint, policy: WitnessPolicy) -> None:
         """Raise LogKeyError unless a log of the policy signed it, if the policy names any."""
-        known = [one.public for one in policy.logs if one.origin == self.origin and one.kind == note.ED25519]
         if not policy.logs:
             return
+        known = [
+            Witness(one.origin, one.public, one.kind) for one in policy.logs if one.origin == self.origin
+        ]
         try:
-            signs = any(note.verify(signed.note, self.origin, public, keys.verify) for public in known)
+            signs = any(_has_signed(signed, one) for one in known)
         except BadSignatureError as error:
             raise ProofError(error.message) from error
         if not signs:
@@ -117,6 +128,13 @@ class PinnedLog:
             msg = "the receipt names another tree than its checkpoint"
             raise ProofError(msg)
         proofs.verify_inclusion(given.leaf_hash, given.index, signed.size, given.proof, signed.root)
+
+
+def _has_signed(signed: SignedCheckpoint, key: Witness) -> bool:
+    """Whether that key of a log signed the checkpoint. Raises BadSignatureError if its line is forged."""
+    if key.kind == note.ED25519:
+        return note.verify(signed.note, key.name, key.public, keys.verify)
+    return cosignature.verify(signed.note, key, keys.verify) is not None
 
 
 def check_extends(old: Checkpoint, new: Checkpoint, proof: Sequence[bytes]) -> None:

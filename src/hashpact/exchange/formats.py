@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final, TypeAlias
 
-from hashpact.exchange import columns, ncmec, stopncii, tcap, threatexchange, tx, vics
+from hashpact.exchange import csv_table, ncmec, stopncii, tcap, threatexchange, tx, vics
 from hashpact.exchange.mapping import ClassMap
 from hashpact.exchange.rows import Listed, Row
 
@@ -115,9 +115,9 @@ FORMATS: Final = {
         deletes=False,
     ),
     "csv": Format(
-        columns.WHAT,
-        lambda file, by: columns.read(file, by.classes.columns),
-        lambda file, rows, _: columns.write(file, rows),
+        csv_table.WHAT,
+        lambda file, by: csv_table.read(file, by.classes.columns),
+        lambda file, rows, _: csv_table.write(file, rows),
         of_others=False,
     ),
 }

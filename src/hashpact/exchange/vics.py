@@ -86,15 +86,13 @@ def _hashes(one: dict[str, Any]) -> tuple[list[tuple[str, FingerprintType, objec
 def write(file: BinaryIO, rows: Iterable[Listed], class_of: ClassOf) -> int:
     """Write the rows as one hash set; returns how many have no hash or category that it can carry.
 
-    The format has no deletions: a newer set replaces an older one, so that deleted rows are left out.
+    The format has no deletions: a newer set replaces an older one, so that deleted rows are left out, too.
     """
     left = 0
 
     def written() -> Iterator[dict[str, object]]:
         nonlocal left
         for row in rows:
-            if row.deleted:
-                continue
             hashes = {
                 name: each.value.hex().upper()
                 for name, kind in _TYPES.items()
@@ -102,7 +100,7 @@ def write(file: BinaryIO, rows: Iterable[Listed], class_of: ClassOf) -> int:
                 if each.type is kind
             }
             category = class_of(row.labels) or ""
-            if not hashes or not category.isdecimal():
+            if row.deleted or not hashes or not category.isdecimal():
                 left += 1
             else:
                 yield {

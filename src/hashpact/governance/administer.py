@@ -9,7 +9,7 @@ from hashpact.domain.keys import KEY_LIFE, NamedKey, Signer
 from hashpact.domain.kinds import ADMIN, AnyBody, Genesis, KeyEnrol, MemberEnrol, Policy
 from hashpact.domain.messages import Submission
 from hashpact.domain.ports import Clock, Entropy
-from hashpact.domain.state import Leaf, Role, Use
+from hashpact.domain.state import Leaf, Role, Use, Witness
 from hashpact.domain.statements import REQUEST_SIZE, Statement, key_name
 from hashpact.errors import ConfigError
 from hashpact.governance.drafts import Draft
@@ -77,17 +77,19 @@ class Administrators:
         """Write the first two leaves: genesis, and the policy with these labels."""
         return self.found_by(threshold, log_keys, Policy(1, tuple(sorted(labels))))
 
-    def found_by(
+    def found_by(  # noqa: PLR0913, PLR0917 - what a genesis names, and the policy
         self,
         threshold: int,
         log_keys: tuple[bytes, ...],
         policy: Policy,
         documents: Sequence[bytes] = (),
         attestation_keys: tuple[bytes, ...] = (),
+        log_mldsa_keys: tuple[Witness, ...] = (),
     ) -> list[Leaf]:
         """Write the first two leaves: genesis, and that policy with its documents."""
         admins = tuple(named for named, _ in self.signers)
-        genesis = self._signed(Genesis(admins, threshold, log_keys, attestation_keys=attestation_keys))
+        body = Genesis(admins, threshold, log_keys, (), None, attestation_keys, log_mldsa_keys)
+        genesis = self._signed(body)
         founding = Submission(self._signed(policy).data, documents=documents)
         return self.append([Submission(genesis.data), founding])
 

@@ -107,17 +107,21 @@ def restore_home(
     reach it is a CorruptError, and nothing is restored.
     """
     note = None if newest is None else read_bytes(newest, MAX_SIZE)
+    twice = False
 
     def accept(log: Log) -> None:
+        nonlocal twice
         with log.snapshot() as view:
             charter = view.charter()
+        twice = charter is not None and bool(charter.log_mldsa_keys)
         if note is not None and charter is not None:
             known = PinnedLog(charter.origin, LogKeys(log)()).read(note)
             check_reaches(log, known, str(newest))
 
     manifest = restore(file, directory, progress, accept)
     paths = HomePaths(directory)
-    return manifest, [path for path in (paths.ca_key, paths.server_key, paths.log_key) if not path.exists()]
+    needed = [paths.ca_key, paths.server_key, paths.log_key, *([paths.log_mldsa_key] if twice else [])]
+    return manifest, [path for path in needed if not path.exists()]
 
 
 def _names(home: Path, *, keys: bool) -> Iterator[str]:

@@ -9,12 +9,13 @@ from functools import partial
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from hashpact.clock import unix_time
 from hashpact.config import HomeConfig
 from hashpact.domain import statements
 from hashpact.domain.kinds import Policy
-from hashpact.domain.state import Leaf
+from hashpact.domain.state import Leaf, Witness
 from hashpact.durable import new_directory, write_public
 from hashpact.governance.administer import Administrators
 from hashpact.governance.labels import DEFAULT_LABELS, PRIORITIES, TEXTS, write_texts
@@ -28,12 +29,19 @@ from hashpact.storage.ledgers import create_ledger
 from hashpact.storage.published import PublishedLog
 
 
-def create_home(
-    directory: Path, config: HomeConfig, *, admins: int, threshold: int, passphrase: bytes | None
+def create_home(  # noqa: PLR0913 - what a home is founded with
+    directory: Path,
+    config: HomeConfig,
+    *,
+    admins: int,
+    threshold: int,
+    passphrase: bytes | None,
+    post_quantum: bool = False,
 ) -> list[Leaf]:
     """Make a home: keys, certificates, configuration, a ledger with its first two leaves, their checkpoint.
 
-    It appears whole or not at all. Its keys are encrypted under ``passphrase``, if there is one. Raises
+    It appears whole or not at all. Its keys are encrypted under ``passphrase``, if there is one. The log also
+    signs with ML-DSA-44 if it is to be ``post_quantum``. Raises
     ConfigError if ``directory`` exists and is not empty, and the error of the statement rule that
     ``config.origin``, ``admins`` or ``threshold`` breaks.
     """
@@ -49,6 +57,7 @@ def create_home(
             signers.append((pkcs8.named(name, key), key))
         log_key = Ed25519PrivateKey.generate()
         write_key(paths.log_key, pkcs8.to_pem(log_key), passphrase)
+        mldsa = _mldsa_key(paths, config.origin, passphrase) if post_quantum else None
         attesting = Ed25519PrivateKey.generate()
         write_key(paths.attestation_key, pkcs8.to_pem(attesting), passphrase)
         authority = certificates.make_authority(config.origin, unix_time)
@@ -70,8 +79,20 @@ def create_home(
                 texts_document=hashlib.sha256(texts).digest(),
             )
             leaves = founders.found_by(
-                threshold, (public,), policy, [texts], (attesting.public_key().public_bytes_raw(),)
+                threshold,
+                (public,),
+                policy,
+                [texts],
+                (attesting.public_key().public_bytes_raw(),),
+                () if mldsa is None else (mldsa[0],),
             )
-            SigningGuard(ledger, LogKey(config.origin, public, log_key)).sign()
+            SigningGuard(ledger, LogKey(config.origin, public, log_key, mldsa)).sign()
             Publisher(ledger, config.origin, PublishedLog(paths.log)).publish()
             return leaves
+
+
+def _mldsa_key(paths: HomePaths, origin: str, passphrase: bytes | None) -> tuple[Witness, MLDSA44PrivateKey]:
+    """A new ML-DSA-44 key of the log, in its file."""
+    key = MLDSA44PrivateKey.generate()
+    write_key(paths.log_mldsa_key, pkcs8.to_pem(key), passphrase)
+    return Witness.mldsa(origin, key.public_key().public_bytes_raw()), key

@@ -15,9 +15,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hashpact.clock import steady_time, unix_time
 from hashpact.config import MAX_SIZE, HomeConfig
+from hashpact.domain.keys import Signer
 from hashpact.domain.messages import MemberDetail
 from hashpact.domain.ports import Log
-from hashpact.domain.state import Charter
+from hashpact.domain.state import Charter, Witness
 from hashpact.durable import read_bytes, read_private
 from hashpact.errors import ConfigError
 from hashpact.governance.waiting import WaitingFiles
@@ -74,7 +75,8 @@ class Home:
     def verifier_keys(self) -> list[str]:
         """The log's keys as C2SP verifier keys."""
         charter = self.charter()
-        return [note.verifier_key(charter.origin, public) for public in charter.log_keys]
+        lines = [note.verifier_key(charter.origin, public) for public in charter.log_keys]
+        return [*lines, *(key.key for key in charter.log_mldsa_keys)]
 
     def members(self) -> list[MemberDetail]:
         """Every member with its keys, in the order of their ids."""
@@ -89,9 +91,16 @@ class Home:
         return self.config.listen
 
     def open_log_key(self) -> LogKey:
-        """The key that signs the log's checkpoints. Raises ConfigError if it is not in the home."""
-        key = self.open_signer(self.paths.log_key)
-        return LogKey(self.config.origin, key.public_key().public_bytes_raw(), key)
+        """The key that signs the log's checkpoints, with its ML-DSA-44 key if that is in the home.
+
+        Raises ConfigError if it is not in the home.
+        """
+        key, origin, path = self.open_signer(self.paths.log_key), self.config.origin, self.paths.log_mldsa_key
+        mldsa: tuple[Witness, Signer] | None = None
+        if path.exists():
+            other = pkcs8.mldsa_from_pem(read_private(path, MAX_SIZE), str(path), self.passphrases)
+            mldsa = Witness.mldsa(origin, other.public_key().public_bytes_raw()), other
+        return LogKey(origin, key.public_key().public_bytes_raw(), key, mldsa)
 
     def open_attestation_key(self) -> AttestationKey | None:
         """The key that attests answers, if it is in the home. Raises ConfigError if it cannot be opened."""

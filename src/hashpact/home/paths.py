@@ -90,6 +90,11 @@ class HomePaths:
         return self.pki / "log.key"
 
     @property
+    def log_mldsa_key(self) -> Path:
+        """The private key that signs checkpoints with ML-DSA-44 too, if the home has one."""
+        return self.pki / "log-mldsa.key"
+
+    @property
     def attestation_key(self) -> Path:
         """The private key that attests answers to checks, if the home has one."""
         return self.pki / "attestation.key"

@@ -14,12 +14,13 @@ Narrower than C2SP: the log's key name is its origin, which therefore is ASCII w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from hashpact.errors import BadSignatureError, MalformedError
-from hashpact.log import note
+from hashpact.errors import BadSignatureError, MalformedError, MissingSignatureError
+from hashpact.log import cosignature, note
+from hashpact.log.cosignature import Witness
 from hashpact.log.lines import MAX_INTEGER, decimal, hash_bytes, hash_line, refuse
 from hashpact.log.tree import EMPTY_ROOT
 
@@ -92,16 +93,32 @@ def parse(data: bytes) -> SignedCheckpoint:
     return SignedCheckpoint(data, opened, checkpoint)
 
 
-def verify(signed: SignedCheckpoint, origin: str, publics: Iterable[bytes], check: note.Verify) -> None:
+def verify(
+    signed: SignedCheckpoint,
+    origin: str,
+    publics: Iterable[bytes],
+    check: note.Verify,
+    mldsa: Collection[Witness] = (),
+) -> None:
     """Raise BadSignatureError unless one of the log's keys signed the checkpoint of the log ``origin``.
 
-    Signatures of other keys are passed over. One that names a key of the log and does not verify invalidates
-    the whole checkpoint, as C2SP signed-note advises.
+    If the log has ``mldsa`` keys, which sign as C2SP tlog-cosignature has it, one of them must have signed it
+    too. If only such signatures are missing, the error is a MissingSignatureError. Those of other keys are
+    passed over. One that names a key of the log and does not verify invalidates the whole checkpoint, as C2SP
+    signed-note advises.
     """
     if signed.checkpoint.origin != origin:
         msg = f"a checkpoint of {signed.checkpoint.origin!r}, not of {origin!r}"
         raise BadSignatureError(msg)
     found = [note.verify(signed.note, origin, public, check) for public in publics]
+    try:
+        times = [cosignature.verify(signed.note, key, check) for key in mldsa]
+    except BadSignatureError as error:
+        msg = "the log's ML-DSA-44 signature does not verify"
+        raise BadSignatureError(msg) from error
     if not any(found):
         msg = "no key of the log signed the checkpoint"
-        raise BadSignatureError(msg)
+        raise MissingSignatureError(msg)
+    if mldsa and all(time is None for time in times):
+        msg = "no ML-DSA-44 key of the log signed the checkpoint"
+        raise MissingSignatureError(msg)

@@ -18,6 +18,8 @@ ED25519: Final = b"\x04"
 """The signature type byte of timestamped Ed25519 cosignatures."""
 MLDSA44: Final = b"\x06"
 """The signature type byte of timestamped ML-DSA-44 cosignatures."""
+NO_TIME: Final = 0
+"""The time in an ML-DSA-44 signature that does not say that this was the largest tree then."""
 
 _KEY_SIZES: Final = {ED25519: 32, MLDSA44: 1312}
 _SIGNATURE_SIZES: Final = {ED25519: 64, MLDSA44: 2420}
@@ -51,6 +53,11 @@ class Witness:
             msg = f"the key of {name} has {len(public)} bytes, not {_KEY_SIZES[kind]}"
             raise MalformedError(msg, field="witness")
         return cls(name, public, kind)
+
+    @classmethod
+    def mldsa(cls, name: str, public: bytes) -> Self:
+        """The ML-DSA-44 key of that name."""
+        return cls(name, public, MLDSA44)
 
     @property
     def key(self) -> str:

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from hashpact.config import MAX_SIZE, ProfileConfig
 from hashpact.domain import statements
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.kinds import ADMIN, KeyRotate
 from hashpact.domain.messages import Submission
-from hashpact.domain.state import Key, Receipt
+from hashpact.domain.state import Key, Receipt, Witness
 from hashpact.durable import alone, new_directory, read_bytes, read_private, write_private, write_public
 from hashpact.errors import (
     ClockSkewError,
@@ -326,6 +327,13 @@ def make_key(file: Path, passphrase: bytes | None) -> bytes:
     key = Ed25519PrivateKey.generate()
     write_key(file, pkcs8.to_pem(key), passphrase)
     return key.public_key().public_bytes_raw()
+
+
+def make_mldsa_key(file: Path, origin: str, passphrase: bytes | None) -> Witness:
+    """Write a new ML-DSA-44 key of the log of that origin to a new file; returns its public half."""
+    key = MLDSA44PrivateKey.generate()
+    write_key(file, pkcs8.to_pem(key), passphrase)
+    return Witness.mldsa(origin, key.public_key().public_bytes_raw())
 
 
 def protect_key(file: Path, passphrases: Passphrases, *, unencrypted: bool = False) -> None:

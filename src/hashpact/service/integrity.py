@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from hashpact.domain.keys import verify
 from hashpact.domain.ports import Log
-from hashpact.domain.state import Head, KeptCheckpoint, Leaf
+from hashpact.domain.state import Charter, Head, KeptCheckpoint, Leaf, Witness
 from hashpact.errors import BadSignatureError, CorruptError, MalformedError, NotFoundError
 from hashpact.log import checkpoint, tree
 from hashpact.log.checkpoint import Checkpoint
@@ -23,21 +23,28 @@ def nothing(size: int) -> None:
 
 
 class LogKeys:
-    """Every key that the log has had, read again whenever a root statement has changed them."""
+    """The keys that the log has had, read again whenever a root statement has changed them."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._known: tuple[int, tuple[bytes, ...]] = (0, ())
+        self._known: tuple[int, tuple[Charter, ...]] = (0, ())
 
     def __call__(self) -> tuple[bytes, ...]:
-        """The keys, those in force first."""
+        """Every Ed25519 key, those in force first."""
+        return tuple(dict.fromkeys(key for one in reversed(self._charters()) for key in one.log_keys))
+
+    def mldsa(self, size: int) -> tuple[Witness, ...]:
+        """The ML-DSA-44 keys in force for a tree of that size; none if it needs no such signature."""
+        before = [one.log_mldsa_keys for one in self._charters() if one.since < size]
+        return before[-1] if before else ()
+
+    def _charters(self) -> tuple[Charter, ...]:
+        """The charters; of those since the last root statement perhaps not the newest, which has its keys."""
         known = self._known  # in one piece: several threads ask
         with self._log.snapshot() as view:
             charter = view.charter()
-            if charter is None or charter.root_version == known[0]:
-                return known[1]
-            keys = (key for one in reversed(view.charters()) for key in one.log_keys)
-            self._known = known = (charter.root_version, tuple(dict.fromkeys(keys)))
+            if charter is not None and charter.root_version != known[0]:
+                self._known = known = (charter.root_version, tuple(view.charters()))
         return known[1]
 
 
@@ -47,7 +54,7 @@ class Integrity:
 
     log: Log
     origin: str
-    keys: Callable[[], tuple[bytes, ...]]
+    keys: LogKeys
 
     def head(self) -> Head:
         """The committed head. Raises CorruptError if a leaf is stored beyond it."""
@@ -74,7 +81,7 @@ class Integrity:
         """The checkpoint in a stored note, whose signature and size are checked."""
         try:
             signed = checkpoint.parse(kept.note)
-            checkpoint.verify(signed, self.origin, self.keys(), verify)
+            checkpoint.verify(signed, self.origin, self.keys(), verify, self.keys.mldsa(kept.size))
         except (MalformedError, BadSignatureError) as error:
             raise corrupt(
                 kept.size - 1, f"the stored checkpoint of size {kept.size} is not the log's: {error}"

@@ -23,9 +23,17 @@ from hashpact.domain import keys
 from hashpact.domain.keys import Signer
 from hashpact.domain.ports import Log
 from hashpact.domain.state import Charter, Head, KeptCheckpoint, Leaf, Receipt
-from hashpact.errors import ConflictError, CorruptError, ProofError, QuorumError, UnavailableError
-from hashpact.log import checkpoint, proofs, tree
+from hashpact.errors import (
+    ConflictError,
+    CorruptError,
+    MalformedError,
+    ProofError,
+    QuorumError,
+    UnavailableError,
+)
+from hashpact.log import checkpoint, cosignature, proofs, tree
 from hashpact.log.checkpoint import Checkpoint
+from hashpact.log.cosignature import Witness
 from hashpact.log.policy import WitnessPolicy
 from hashpact.service.integrity import EMPTY, Integrity, LogKeys, corrupt
 
@@ -36,11 +44,35 @@ _NODES: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class LogKey:
-    """The key that signs the checkpoints of the log ``origin``."""
+    """The key that signs the checkpoints of the log ``origin``.
+
+    ``mldsa`` is its ML-DSA-44 key, if it has one, which signs beside it once a governing statement names it.
+    """
 
     origin: str
     public: bytes
     signer: Signer = field(repr=False)
+    mldsa: tuple[Witness, Signer] | None = field(default=None, repr=False)
+
+    def sign(self, stated: Checkpoint, charter: Charter) -> bytes:
+        """The checkpoint with the signatures of the log that the charter wants.
+
+        Raises UnavailableError if it does not name these keys.
+        """
+        if self.public not in charter.log_keys:
+            msg = "pki/log.key is not a key of the log; put the one there that the last root statement names"
+            raise UnavailableError(msg)
+        note = checkpoint.sign(stated, self.public, self.signer.sign)
+        if not charter.log_mldsa_keys:
+            return note
+        if self.mldsa is None or self.mldsa[0] not in charter.log_mldsa_keys:
+            msg = (
+                "pki/log-mldsa.key is not an ML-DSA-44 key of the log; put the one there that the last root "
+                "statement names"
+            )
+            raise UnavailableError(msg)
+        key, signer = self.mldsa
+        return note + cosignature.sign(stated.text(), key, cosignature.NO_TIME, signer.sign)
 
 
 class Cosigners(Protocol):
@@ -188,16 +220,20 @@ class SigningGuard:
         return KeptCheckpoint(head.size, self._cosigned(new, charter))
 
     def _cosigned(self, new: Checkpoint, charter: Charter) -> bytes:
-        """The checkpoint with the log's signature and those of its witnesses.
+        """The checkpoint with the log's signatures and those of its witnesses.
 
-        Raises UnavailableError if they are fewer than the charter wants, and as `Cosigners.cosign`.
+        Raises UnavailableError if they are fewer than the charter wants or more than a note has room for, and
+        as `LogKey.sign` and `Cosigners.cosign`.
         """
-        note = checkpoint.sign(new, self._key.public, self._key.signer.sign)
+        note = self._key.sign(new, charter)
         if self._cosigners is not None:
             note = self._cosigners.cosign(note, new.size, lambda old: self._consistency(old, new.size))
         wanted = WitnessPolicy.threshold(charter.witnesses, charter.witness_quorum)
         try:
             wanted.cosigned(checkpoint.parse(note).note, keys.verify)
+        except MalformedError as error:
+            msg = f"hashpact.toml has more witnesses than a checkpoint has room for: {error}"
+            raise UnavailableError(msg) from error
         except QuorumError as error:
             msg = (
                 f"the last root statement wants {charter.witness_quorum} of the log's witnesses, and "
@@ -210,10 +246,10 @@ class SigningGuard:
         return proofs.consistency(old, new, self._log.tree.node)
 
     def _in_force(self) -> Charter:
-        """The charter. Raises UnavailableError if it does not name the key that signs."""
+        """The charter. Raises UnavailableError if the log has none."""
         charter = self._charter()
-        if charter is None or self._key.public not in charter.log_keys:
-            msg = "pki/log.key is not a key of the log; put the one there that the last root statement names"
+        if charter is None:
+            msg = "the log has no genesis statement, so no key of it can sign"
             raise UnavailableError(msg)
         return charter
 

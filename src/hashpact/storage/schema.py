@@ -57,7 +57,8 @@ CREATE TABLE charters (
   witnesses TEXT NOT NULL,
   witness_quorum INTEGER NOT NULL,
   attestation_keys BLOB NOT NULL CHECK (length(attestation_keys) % 32 = 0),
-  matching TEXT NOT NULL
+  matching TEXT NOT NULL,
+  log_mldsa_keys TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE members (

@@ -45,7 +45,13 @@ def office(said: Said, least: int) -> Office:
     cosigners = {read[2] for read in map(verifier_key, witnesses) if read is not None}
     need({*admins.values(), *log_keys, *cosigners}.isdisjoint(attesting), "an attestation key is another's")
     need(all(map(curve.is_key, attesting)), "not a public key")
-    return Office(int(said.some("version") or 1), admins, threshold, log_keys, witnesses, quorum, attesting)
+    mldsa = said.all("log-mldsa-key")
+    for name, _, public in filter(None, map(verifier_key, mldsa)):
+        need(name == said.one("log"), "the ML-DSA-44 key of another log")
+        need(public not in cosigners, "the log's ML-DSA-44 key is a witness's")
+    need(len(witnesses) < 15 or not mldsa, "a checkpoint has no room for the log's second line")
+    version = int(said.some("version") or 1)
+    return Office(version, admins, threshold, log_keys, witnesses, quorum, attesting, mldsa)
 
 
 def cosigning(witnesses: list[str], quorum: int, others: set[bytes]) -> None:
@@ -75,6 +81,8 @@ def root(world: World, one: Statement) -> Change:
         is_new(world, public)
     for public in set(after.attesting) - set(before.attesting):
         is_new(world, public)
+    for key in set(after.log_mldsa_keys) - set(before.log_mldsa_keys):
+        need(all(key not in office.log_mldsa_keys for office in world.offices), "replaced before")
     need(len(signers(one.said, after.admins)) >= after.threshold, "too few of the new administrators")
     return lambda: world.offices.append(after)
 

@@ -33,6 +33,7 @@ def report(log: Log) -> dict[str, Any]:
             "witnesses": office.witnesses,
             "witness_quorum": office.quorum,
             **({"attestation_keys": [one.hex() for one in office.attesting]} if office.attesting else {}),
+            **({"log_mldsa_keys": office.log_mldsa_keys} if office.log_mldsa_keys else {}),
         },
         "policy": [line for line in _policy(world) if line != "tally-step 1"],
         "members": {name: _member(one) for name, one in world.members.items()},

@@ -104,7 +104,11 @@ _WITNESSES = [
     Line("witness", lambda value: verifier_key(value) is not None, 0, 15, ordered=True),
     Line("witness-quorum", number(1, 15), 0),
 ]
+_LOG_MLDSA_KEY = Line(
+    "log-mldsa-key", lambda value: (verifier_key(value) or ("", 0))[1] == 6, 0, 2, ordered=True
+)
 _ATTESTING = Line("attestation-key", digest, 0, 4)
+_OFFICE = [_ADMIN, _THRESHOLD, _LOG_KEY, *_WITNESSES, _ATTESTING, _LOG_MLDSA_KEY]
 _ID = Line("id", member)
 _ROLE = Line("role", one_of(*ROLES), 1, 6, ordered=True)
 _REASON = Line("reason", slug)
@@ -143,8 +147,8 @@ POLICY = [
 ]
 
 KINDS: dict[str, list[Line]] = {
-    "genesis": [_ADMIN, _THRESHOLD, _LOG_KEY, *_WITNESSES, _ATTESTING],
-    "root": [Line("version", number(1)), _ADMIN, _THRESHOLD, _LOG_KEY, *_WITNESSES, _ATTESTING],
+    "genesis": _OFFICE,
+    "root": [Line("version", number(1)), *_OFFICE],
     "policy": POLICY,
     "member-enrol": [_ID, _ROLE],
     "member-suspend": [_ID, _REASON],

@@ -34,6 +34,7 @@ class Office:
     witnesses: list[str]
     quorum: int
     attesting: list[bytes]
+    log_mldsa_keys: list[str]
 
 
 @dataclass

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from commands import COMMANDS, here
 
+from hashpact.log.cosignature import Witness
+
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = (
     ROOT / "README.md",
@@ -22,6 +24,7 @@ KEY = "ab" * 32
 KNOWN = {
     "9c1f...": KEY,
     "PUBLIC": KEY,
+    "MLDSA-KEY": Witness.mldsa("example.org/hashpact", bytes(1312)).key,
     "SERIAL": "5e" * 20,
     "HOME": "/srv/hashpact",
     "VERIFIER-KEY": "$(cat log.key.txt)",

@@ -235,7 +235,8 @@ class Monitor:
             if charter is None or signed.checkpoint.size != self._fold.size:
                 msg = "it does not end with its checkpoint"
                 raise StateFileError(msg)
-            checkpoint.verify(signed, charter.origin, charter.log_keys, keys.verify)
+            mldsa = charter.log_mldsa_keys
+            checkpoint.verify(signed, charter.origin, charter.log_keys, keys.verify, mldsa)
         except (MalformedError, BadSignatureError) as error:
             raise StateFileError(error.message) from error
         if signed.checkpoint.root != self._fold.root:

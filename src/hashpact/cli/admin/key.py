@@ -36,6 +36,17 @@ _member_option = click.option("--member", metavar="ID", help="The member whose k
 _name_argument = click.argument("name", metavar="NAME")
 
 
+def _origin(_context: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
+    """The name of a log."""
+    from hashpact.domain.statements import LOG  # noqa: PLC0415 - late: a group's help does without it
+
+    try:
+        return None if text is None else LOG.spelling.read(text)
+    except ValueError as error:
+        msg = f"{text!r}: {error}"
+        raise click.BadParameter(msg) from error
+
+
 @click.group()
 def key() -> None:
     """See to the keys that sign: list, replace, suspend and revoke them."""
@@ -221,18 +232,38 @@ def revoke(  # noqa: PLR0913 - an argument for each option
     say(side, body, SigningOptions(**acting), as_json=as_json)  # type: ignore[arg-type]  # click's values
 
 
-@key.command(epilog=example("hashpact key new admin-alice.key"))
+@key.command(
+    epilog=example(
+        "hashpact key new admin-alice.key",
+        "hashpact key new new-log-mldsa.key --mldsa example.org/hashpact",
+    )
+)
 @click.argument("file", metavar="FILE", type=Path)
+@click.option(
+    "--mldsa",
+    "origin",
+    metavar="ORIGIN",
+    callback=_origin,
+    help="An ML-DSA-44 key of the log of that name; prints its verifier key.",
+)
 @unencrypted_option
 @json_option
-def new(file: Path, *, unencrypted: bool, as_json: bool) -> None:
+def new(file: Path, origin: str | None, *, unencrypted: bool, as_json: bool) -> None:
     """Make a key of an administrator, or of the log, on the machine that is to have it.
 
     Prints its public half, which the proposer of the next root needs.
     """
-    from hashpact.member.keys import make_key  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.member.keys import make_key, make_mldsa_key  # noqa: PLC0415 - late: a group's help does without it
 
-    public = make_key(file, passphrases().for_new_keys(unencrypted=unencrypted))
+    passphrase = passphrases().for_new_keys(unencrypted=unencrypted)
+    if origin is not None:
+        named = make_mldsa_key(file, origin, passphrase)
+        if as_json:
+            emit({"file": str(file), "key": named.key})
+        else:
+            click.echo(f"made {one_line(str(file))}; its verifier key is {named.key}")
+        return
+    public = make_key(file, passphrase)
     if as_json:
         emit({"file": str(file), "public": public.hex(), "id": key_id(public).hex()})
     else:

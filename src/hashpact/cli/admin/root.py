@@ -8,10 +8,18 @@ import click
 
 from hashpact.cli.admin.acting import named_option, write_draft
 from hashpact.cli.admin.statement import sign
-from hashpact.cli.options import example, home_argument, json_option
+from hashpact.cli.options import example, home_argument, json_option, mldsa_keys
 from hashpact.cli.output import emit, show_table
 from hashpact.domain.keys import NamedKey
-from hashpact.domain.kinds import HASH, MAX_ADMINS, MAX_WITNESSES, WITNESSES, NamedKeyLine, Root
+from hashpact.domain.kinds import (
+    HASH,
+    LOG_MLDSA_KEYS,
+    MAX_ADMINS,
+    MAX_WITNESSES,
+    WITNESSES,
+    NamedKeyLine,
+    Root,
+)
 from hashpact.domain.state import Witness
 from hashpact.errors import ConfigError
 from hashpact.governance.exchange import read_statements
@@ -74,6 +82,7 @@ def show(home: Path, *, as_json: bool) -> None:
                     for admin in charter.admins
                 ],
                 "log_keys": [key.hex() for key in charter.log_keys],
+                "log_mldsa_keys": [key.key for key in charter.log_mldsa_keys],
                 "attestation_keys": [key.hex() for key in charter.attestation_keys],
                 "witnesses": [witness.key for witness in charter.witnesses],
                 "witness_quorum": charter.witness_quorum,
@@ -91,6 +100,8 @@ def show(home: Path, *, as_json: bool) -> None:
     )
     for key in charter.log_keys:
         click.echo(f"checkpoints are signed by {key.hex()}")
+    for mldsa in charter.log_mldsa_keys:
+        click.echo(f"and by {mldsa.key}")
     for key in charter.attestation_keys:
         click.echo(f"answers to checks are attested by {key.hex()}")
     if charter.witness_quorum:
@@ -122,6 +133,15 @@ def show(home: Path, *, as_json: bool) -> None:
     "--log-key", "log_keys", metavar="PUBLIC", type=_public, multiple=True, help="The log's keys. [as now]"
 )
 @click.option(
+    "--log-mldsa-key",
+    "log_mldsa_keys",
+    metavar="KEY",
+    multiple=True,
+    callback=mldsa_keys,
+    help="The log's ML-DSA-44 keys, one of which must sign too, by their verifier keys. [as now]",
+)
+@click.option("--no-log-mldsa-key", "without_mldsa", is_flag=True, help="The log has no ML-DSA-44 key.")
+@click.option(
     "--attestation-key",
     "attestation_keys",
     metavar="PUBLIC",
@@ -152,12 +172,14 @@ def propose(  # noqa: PLR0913, PLR0917 - an argument for each option
     remove: tuple[str, ...],
     threshold: int | None,
     log_keys: tuple[bytes, ...],
+    log_mldsa_keys: tuple[Witness, ...],
     attestation_keys: tuple[bytes, ...],
     witnesses: tuple[Witness, ...],
     witness_quorum: int | None,
     out: Path,
     named: str | None,
     *,
+    without_mldsa: bool,
     as_json: bool,
 ) -> None:
     """Draft a change of who governs the log: a threshold of the old and of the new must sign it."""
@@ -172,6 +194,7 @@ def propose(  # noqa: PLR0913, PLR0917 - an argument for each option
             raise ConfigError(msg)
         admins = (*(admin for admin in charter.admins if admin.name not in remove), *add)
         quorum = charter.witness_quorum if witness_quorum is None else witness_quorum
+        mldsa_now = () if without_mldsa else log_mldsa_keys or charter.log_mldsa_keys
         named_now = sorted(witnesses or charter.witnesses, key=WITNESSES.spelling.write) if quorum else ()
         body = Root(
             charter.root_version + 1,
@@ -181,6 +204,7 @@ def propose(  # noqa: PLR0913, PLR0917 - an argument for each option
             tuple(named_now),
             quorum or None,
             attestation_keys or charter.attestation_keys,
+            tuple(sorted(mldsa_now, key=LOG_MLDSA_KEYS.spelling.write)),
         )
         draft = drafter(opened, named).draft(body)
     write_draft(out, [draft], as_json=as_json)

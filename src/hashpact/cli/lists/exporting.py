@@ -13,7 +13,6 @@ from hashpact.cli.options import Connect, client_options, example, json_option
 from hashpact.cli.output import complain, emit
 from hashpact.domain.fingerprints import parse_private
 from hashpact.durable import private_draft
-from hashpact.errors import ConfigError
 from hashpact.exchange.formats import FORMATS, Writing
 from hashpact.exchange.rows import Listed
 from hashpact.lists.local import listed
@@ -58,10 +57,7 @@ def export(  # noqa: PLR0913 - an argument for each option
         raise click.UsageError(msg)
     form = FORMATS[name]
     assert form.write is not None  # noqa: S101 - the choices are those that are written
-    try:
-        classes = read_map(map_file)
-    except ConfigError as error:
-        raise click.UsageError(error.message) from error
+    classes = read_map(map_file)
     with connect() as client, private_draft(output) as file:
         writing = Writing(classes, client.profile.origin)
         counts = {"written": 0, "deleted": 0}

@@ -16,7 +16,7 @@ from hashpact.cli.output import emit, one_line, progress_of
 from hashpact.domain.fingerprints import Fingerprint
 from hashpact.domain.state import Basis, Receipt
 from hashpact.durable import read_bytes
-from hashpact.errors import ConfigError, InvalidInputError, MalformedError, UnknownLabelError
+from hashpact.errors import InvalidInputError, MalformedError, UnknownLabelError
 from hashpact.exchange.formats import FORMATS, Format, ReadChoices
 from hashpact.exchange.mapping import ClassMap
 from hashpact.exchange.rows import Row
@@ -183,10 +183,7 @@ def import_list(  # noqa: PLR0913, PLR0917 - an argument for each option
     """
     form = FORMATS[name]
     _check_options(form, private, own, share=share)
-    try:
-        classes = read_map(map_file).with_default(labels)
-    except ConfigError as error:
-        raise click.UsageError(error.message) from error
+    classes = read_map(map_file).with_default(labels)
     mapped = share or map_file is not None or bool(labels)
     run = _Import(
         files,

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import click
 
+from hashpact.cli.options import mldsa_keys
 from hashpact.domain.grammar import Hex
 from hashpact.domain.pinned import PinnedLog
 
 if TYPE_CHECKING:
+    from hashpact.domain.state import Witness
     from hashpact.member.trusting.bundle import BundlePart
     from hashpact.member.trusting.roots import LogHistory
 
@@ -44,6 +46,7 @@ class Known:
     genesis: bytes | None
     origin: str | None
     keys: tuple[bytes, ...]
+    mldsa_keys: tuple[Witness, ...] = ()
 
     def history(self, roots: Sequence[BundlePart] = ()) -> LogHistory:
         """The log, with what root statements of the file say of it.
@@ -56,7 +59,7 @@ class Known:
         from hashpact.member.trusting import kept  # noqa: PLC0415 - late, as above
         from hashpact.member.trusting.roots import LogHistory  # noqa: PLC0415 - late, as above
 
-        named = self.origin is not None or bool(self.keys)
+        named = self.origin is not None or bool(self.keys) or bool(self.mldsa_keys)
         whole = self.origin is not None and bool(self.keys)
         if (
             named != whole
@@ -71,7 +74,7 @@ class Known:
         if self.genesis is not None:
             return LogHistory.from_genesis(roots, self.genesis)
         if self.origin is not None:
-            return LogHistory((PinnedLog(self.origin, self.keys),))
+            return LogHistory((PinnedLog(self.origin, self.keys, mldsa_keys=self.mldsa_keys),))
         assert self.profile is not None  # noqa: S101 - one way was named
         paths = ProfilePaths(self.profile.expanduser())
         config = config_of(paths)
@@ -93,11 +96,12 @@ def known_options(command: Command) -> Command:
         genesis: bytes | None,
         origin: str | None,
         keys: tuple[bytes, ...],
+        mldsa_keys: tuple[Witness, ...],
         **rest: Any,  # noqa: ANN401  # click's
     ) -> Any:  # noqa: ANN401  # click's
-        return command(known=Known(profile, genesis, origin, keys), **rest)
+        return command(known=Known(profile, genesis, origin, keys, mldsa_keys), **rest)
 
-    for option in (_key_option, _origin_option, _genesis_option, _profile_option):
+    for option in (_mldsa_option, _key_option, _origin_option, _genesis_option, _profile_option):
         knowing = option(knowing)
     return cast("Command", knowing)
 
@@ -119,4 +123,12 @@ _genesis_option: Final = click.option(
 _origin_option: Final = click.option("--origin", metavar="ORIGIN", help="Without either: the log's name.")
 _key_option: Final = click.option(
     "--log-key", "keys", metavar="HEX", multiple=True, callback=_keys, help="Its public key; may be repeated."
+)
+_mldsa_option: Final = click.option(
+    "--log-mldsa-key",
+    "mldsa_keys",
+    metavar="KEY",
+    multiple=True,
+    callback=mldsa_keys,
+    help="The ML-DSA-44 verifier key that must have signed too; may be repeated.",
 )

@@ -15,6 +15,8 @@ from hashpact.domain.kinds.lines import (
     ATTESTATION_KEYS,
     ID,
     LOG_KEYS,
+    LOG_MLDSA_KEYS,
+    MAX_WITNESSES,
     REASON,
     ROLES,
     THRESHOLD,
@@ -43,6 +45,7 @@ class Genesis(Body):
     witnesses: Annotated[tuple[Witness, ...], WITNESSES] = ()
     witness_quorum: Annotated[int | None, WITNESS_QUORUM] = None
     attestation_keys: Annotated[tuple[bytes, ...], ATTESTATION_KEYS] = ()
+    log_mldsa_keys: Annotated[tuple[Witness, ...], LOG_MLDSA_KEYS] = ()
 
     def summary(self) -> str:
         """How many must sign."""
@@ -60,6 +63,7 @@ class Genesis(Body):
     def proposed(self, log: str) -> Charter:
         """The charter of a log of that origin. Raises InvalidInputError for an impossible office or key."""
         _check_offices(self, 1)
+        _check_mldsa(self, log)
         for public in (*(admin.public for admin in self.admins), *self.log_keys, *self.attestation_keys):
             keys.check_public_key(public)
         offices = Charter(log, self.admins, self.threshold, self.log_keys, single_admin=self.threshold == 1)
@@ -83,6 +87,7 @@ class Root(Body):
     witnesses: Annotated[tuple[Witness, ...], WITNESSES] = ()
     witness_quorum: Annotated[int | None, WITNESS_QUORUM] = None
     attestation_keys: Annotated[tuple[bytes, ...], ATTESTATION_KEYS] = ()
+    log_mldsa_keys: Annotated[tuple[Witness, ...], LOG_MLDSA_KEYS] = ()
 
     def summary(self) -> str:
         """Its version, and how many must sign."""
@@ -115,6 +120,11 @@ class Root(Body):
             msg = f"the root's version must be {before.root_version + 1}"
             raise ConflictError(msg)
         _check_offices(self, 1 if before.single_admin else _SHARED)
+        _check_mldsa(self, before.origin)
+        replaced = {key for charter in case.view.charters() for key in charter.log_mldsa_keys}
+        if not replaced.difference(before.log_mldsa_keys).isdisjoint(self.log_mldsa_keys):
+            msg = "an ML-DSA-44 key of the log was replaced before; make a new one"
+            raise ConflictError(msg)
         admins = {admin.public for admin in self.admins} - {admin.public for admin in before.admins}
         log_keys = [key for key in self.log_keys if key not in before.log_keys]
         attestation_keys = [key for key in self.attestation_keys if key not in before.attestation_keys]
@@ -293,6 +303,7 @@ def _offices(body: Genesis | Root) -> list[str]:
         f"{body.threshold} of these {len(body.admins)} administrators must sign from then on:",
         *(f"  {admin.name}, public key {admin.public.hex()}" for admin in body.admins),
         f"Checkpoints are signed by: {', '.join(key.hex() for key in body.log_keys)}.",
+        *(f"And by: {key.key}" for key in body.log_mldsa_keys),
         f"From then on {_cosigning(body.witnesses, body.witness_quorum or 0)}.",
         *(f"  {witness.key}" for witness in body.witnesses),
         *(f"Answers to checks are attested by: {key.hex()}." for key in body.attestation_keys),
@@ -300,10 +311,10 @@ def _offices(body: Genesis | Root) -> list[str]:
 
 
 def _with_others(charter: Charter, body: Genesis | Root) -> Charter:
-    """The charter with the witnesses and attestation keys that a statement names."""
+    """The charter with the witnesses, attestation and ML-DSA-44 keys that a statement names."""
     quorum = body.witness_quorum or 0
     found = replace(charter, witnesses=body.witnesses, witness_quorum=quorum)
-    return replace(found, attestation_keys=body.attestation_keys)
+    return replace(found, attestation_keys=body.attestation_keys, log_mldsa_keys=body.log_mldsa_keys)
 
 
 def _cosigning(witnesses: tuple[Witness, ...], quorum: int) -> str:
@@ -349,3 +360,18 @@ def _check_witnesses(body: Genesis | Root, admins: set[bytes]) -> None:
     if (body.witness_quorum is None) != (not names) or (body.witness_quorum or 0) > len(names):
         msg = f"the quorum must be from 1 to {len(names)}, the number of witnesses, or nothing without them"
         raise InvalidInputError(msg, field="witness-quorum")
+
+
+def _check_mldsa(body: Genesis | Root, origin: str) -> None:
+    """Refuse an ML-DSA-44 key that is not the log's own, and more witnesses than leave room for its line."""
+    if any(key.name != origin for key in body.log_mldsa_keys):
+        msg = f"the name of the log's ML-DSA-44 key must be its origin, {origin}"
+        raise InvalidInputError(msg, field="log-mldsa-key")
+    if not {key.public for key in body.log_mldsa_keys}.isdisjoint(each.public for each in body.witnesses):
+        msg = "the log's ML-DSA-44 key is also a witness's"
+        raise InvalidInputError(msg, field="log-mldsa-key")
+    if body.log_mldsa_keys and len(body.witnesses) == MAX_WITNESSES:
+        msg = (
+            f"beside an ML-DSA-44 key of the log there is room for {MAX_WITNESSES - 1} witness lines at most"
+        )
+        raise InvalidInputError(msg, field="witness")

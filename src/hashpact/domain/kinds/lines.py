@@ -13,7 +13,7 @@ from hashpact.domain.keys import NamedKey
 from hashpact.domain.state import SERIAL_SIZE, Basis, Role, Stance, Use
 from hashpact.errors import MalformedError
 from hashpact.log import note
-from hashpact.log.cosignature import Witness
+from hashpact.log.cosignature import MLDSA44, Witness
 
 MAX_ITEMS: Final = 256
 MAX_LABELS: Final = 8
@@ -141,6 +141,20 @@ class WitnessKey(Spelling[Witness]):
         return self.read(value.key).key
 
 
+class LogMldsaKey(WitnessKey):
+    """The ML-DSA-44 public key of a log, as a C2SP verifier key."""
+
+    wanted = "an ML-DSA-44 verifier key of the log, as hashpact key new --mldsa prints it"
+
+    def value(self, text: str) -> Witness:
+        """The key."""
+        key = super().value(text)
+        if key.kind != MLDSA44:
+            msg = f"want {self.wanted}"
+            raise ValueError(msg)
+        return key
+
+
 class NamedKeyLine(Spelling[NamedKey]):
     """A key's name, a space, and the raw public key in hex."""
 
@@ -174,6 +188,7 @@ ADMINS: Final = Field("admin", NamedKeyLine(), 1, MAX_ADMINS)
 THRESHOLD: Final = Field("threshold", Decimal(1, MAX_ADMINS))
 LOG_KEYS: Final = Field("log-key", HASH, 1, 4)
 ATTESTATION_KEYS: Final = Field("attestation-key", HASH, 0, 4)
+LOG_MLDSA_KEYS: Final = Field("log-mldsa-key", LogMldsaKey(), 0, 2, ascending=True)
 WITNESSES: Final = Field("witness", WitnessKey(), 0, MAX_WITNESSES, ascending=True)
 WITNESS_QUORUM: Final = Field("witness-quorum", Decimal(1, MAX_WITNESSES), 0, 1)
 VERSION: Final = Field("version", Decimal(1))

@@ -162,7 +162,8 @@ class Charter:
     ``single_admin`` log was founded with the threshold 1, and
     only such a log may have it. ``since`` is the index of the statement that made it. ``witness_quorum`` of
     the ``witnesses`` must have cosigned each checkpoint of a tree that has the root which says so; keys of
-    one name are one witness. ``attestation_keys`` sign answers to checks.
+    one name are one witness. ``attestation_keys`` sign answers to checks. Of the ``log_mldsa_keys``, if there
+    are any, one signs each of these checkpoints beside a log key.
     """
 
     origin: str
@@ -185,6 +186,7 @@ class Charter:
     witness_quorum: int = 0
     attestation_keys: tuple[bytes, ...] = ()
     matching: MatchTerms = field(default_factory=MatchTerms)
+    log_mldsa_keys: tuple[Witness, ...] = ()
 
 
 SERIAL_SIZE: Final = 20  # bytes of a certificate's serial number, as RFC 5280 bounds it

@@ -30,7 +30,7 @@ from hashpact.errors import ConfigError, CorruptError
 from hashpact.lookup.catalog import EntryCatalog
 from hashpact.lookup.native import NativeIndex
 from hashpact.mirror.retro.segments import PACKED, Frame, SegmentReader
-from hashpact.mirror.retro.uploads import Block, Column
+from hashpact.mirror.retro.uploads import UploadBlock, UploadColumn
 from hashpact.mirror.retro.window import Segment, segments
 from hashpact.service.follow import Follower
 
@@ -162,7 +162,7 @@ class Retro:
 
     def _blocks(
         self, plan: _Plan, since: int | None, position: int, damaged: list[str]
-    ) -> Iterator[tuple[Frame, Block | None]]:
+    ) -> Iterator[tuple[Frame, UploadBlock | None]]:
         """The uploads of a segment, up to where it is damaged, or has grown since it was planned.
 
         None for those of a frame that no entry below ``position`` can be new to: they are not read.
@@ -211,7 +211,7 @@ class _Seeker:
     position: int
 
     def matches(
-        self, name: str, before: int, block: Block, first: NDArray[np.uint64]
+        self, name: str, before: int, block: UploadBlock, first: NDArray[np.uint64]
     ) -> Iterator[RetroMatch]:
         """Of each upload of a block the entries from ``first`` on that it is near.
 
@@ -248,7 +248,7 @@ class _Seeker:
         truncated = more or any(one.truncated or len(one) >= _MOST_ITEMS for one in hits)
         return Answer(matches, self.position, truncated).graded(queries)
 
-    def _hits(self, column: Column) -> Iterator[tuple[int, Hits]]:
+    def _hits(self, column: UploadColumn) -> Iterator[tuple[int, Hits]]:
         """The hits of those values of a column that have any, by their numbers."""
         kind = column.type
         if kind.is_set:
@@ -279,7 +279,7 @@ def _least(frame: Frame, told: Told, since: int | None) -> int:
     return max(told.position, frame.least) if whole else min(told.position, frame.least)
 
 
-def _first(frame: Frame, block: Block, told: Told, since: int | None) -> NDArray[np.uint64]:
+def _first(frame: Frame, block: UploadBlock, told: Told, since: int | None) -> NDArray[np.uint64]:
     """The first entry with which each upload of a block is to be compared."""
     if since is not None:
         return np.maximum(block.positions, np.uint64(since))

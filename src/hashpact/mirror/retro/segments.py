@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from hashpact.durable import private_draft
 from hashpact.errors import CorruptError
-from hashpact.mirror.retro.uploads import Block, Upload, written
+from hashpact.mirror.retro.uploads import Upload, UploadBlock, written
 
 FIRST_LINE: Final = b"hashpact/retro/v1\n"
 JOURNAL: Final = ".journal"
@@ -57,7 +57,7 @@ class Frame(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Sealing:
+class SegmentKey:
     """The key of one segment, and the header that it follows from."""
 
     header: bytes
@@ -88,14 +88,14 @@ class Sealing:
         head = _FRAME.pack(last, len(plain) + _TAG_SIZE, len(uploads), least)
         return head + self.cipher.encrypt(number.to_bytes(_NONCE_SIZE), plain, self.header + head)
 
-    def unseal(self, number: int, head: bytes, sealed: bytes) -> Block:
+    def unseal(self, number: int, head: bytes, sealed: bytes) -> UploadBlock:
         """The uploads of a frame. Raises CorruptError if it was altered or moved."""
         try:
             plain = self.cipher.decrypt(number.to_bytes(_NONCE_SIZE), sealed, self.header + head)
         except InvalidTag as error:
             msg = f"frame {number} was altered, or is another key's"
             raise CorruptError(msg) from error
-        return Block.parse(plain)
+        return UploadBlock.parse(plain)
 
 
 class SegmentReader:
@@ -105,7 +105,7 @@ class SegmentReader:
         self._file = path.open("rb")
         self._size = os.fstat(self._file.fileno()).st_size
         try:
-            self._sealing = Sealing.of(master, self._file.read(_HEADER.size))
+            self._sealing = SegmentKey.of(master, self._file.read(_HEADER.size))
         except CorruptError:
             self._file.close()
             raise
@@ -136,7 +136,7 @@ class SegmentReader:
             msg = f"it ends within frame {number}"
             raise CorruptError(msg)
 
-    def read(self, frame: Frame) -> Block:
+    def read(self, frame: Frame) -> UploadBlock:
         """The uploads of a frame. Raises CorruptError if it was altered."""
         self._file.seek(frame.place)
         head = self._file.read(_FRAME.size)
@@ -158,7 +158,7 @@ class Journal:
         self.path = path
         self.uploads: list[Upload] = []
         self._master = master
-        self._sealing = Sealing.new(master, packed=False)
+        self._sealing = SegmentKey.new(master, packed=False)
         self._frames = 0
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self.size = 0
@@ -196,7 +196,7 @@ class Journal:
         dropped = self.dropped
         self.close()
         if self.uploads and not dropped:
-            sealing = Sealing.new(self._master, packed=True)
+            sealing = SegmentKey.new(self._master, packed=True)
             with private_draft(self.path.with_suffix(PACKED)) as draft:
                 draft.write(sealing.header)
                 for number, start in enumerate(range(0, len(self.uploads), IN_BLOCK)):

@@ -35,7 +35,7 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class UploadColumn:
     """The values of one type in a block: of which upload each is, its size, its view and its texture."""
 
     type: FingerprintType
@@ -58,13 +58,13 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class UploadBlock:
     """Uploads as they are read: by columns. ``at`` and ``positions`` are those of `Upload`."""
 
     at: NDArray[np.uint64]
     positions: NDArray[np.uint64]
     references: tuple[str, ...] = field(repr=False)
-    columns: tuple[Column, ...]
+    columns: tuple[UploadColumn, ...]
 
     def __len__(self) -> int:
         """How many uploads."""
@@ -95,7 +95,7 @@ class Block:
 
 
 def written(uploads: Sequence[Upload]) -> bytes:
-    """The bytes of a block of uploads, as `Block.parse` reads them."""
+    """The bytes of a block of uploads, as `UploadBlock.parse` reads them."""
     by_type: dict[str, list[tuple[int, Query]]] = {}
     for number, upload in enumerate(uploads):
         for query in upload.queries:
@@ -145,7 +145,7 @@ class _Reader:
         kind = np.dtype(dtype)
         return np.frombuffer(self.take(kind.itemsize * count), kind)
 
-    def columns(self, uploads: int) -> Iterator[Column]:
+    def columns(self, uploads: int) -> Iterator[UploadColumn]:
         while self._at < len(self._data):
             length, count = _COLUMN.unpack(self.take(_COLUMN.size))
             kind = TYPES[self.take(length).decode("ascii")]
@@ -158,4 +158,6 @@ class _Reader:
                 not kind.is_set and (sizes != kind.size).any()
             ):
                 raise ValueError
-            yield Column(kind, numbers, sizes, views, textures, self.take(int(sizes.sum(dtype=np.int64))))
+            yield UploadColumn(
+                kind, numbers, sizes, views, textures, self.take(int(sizes.sum(dtype=np.int64)))
+            )

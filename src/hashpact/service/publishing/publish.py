@@ -99,12 +99,16 @@ class Publisher:
         genesis = next(self._log.leaves(0, 1), None)
         if charter is None or genesis is None:  # pragma: no cover  # a signed log has both
             return
-        keys = "".join(f"{verifier_key(self._origin, public)}\n" for public in charter.log_keys)
+        lines = [*(verifier_key(self._origin, public) for public in charter.log_keys)]
+        lines += [key.key for key in charter.log_mldsa_keys]
         policy = WitnessPolicy.threshold(charter.witnesses, charter.witness_quorum)
-        logs = tuple(KnownLog(self._origin, public) for public in charter.log_keys)
+        logs = (
+            *(KnownLog(self._origin, public) for public in charter.log_keys),
+            *(KnownLog(key.name, key.public, key.kind) for key in charter.log_mldsa_keys),
+        )
         wanted = {
             tiles.GENESIS: genesis.data,
-            tiles.LOG_KEYS: keys.encode(),
+            tiles.LOG_KEYS: "".join(f"{line}\n" for line in lines).encode(),
             tiles.POLICY: replace(policy, logs=logs).data(),
         }
         for path, data in wanted.items():

@@ -19,7 +19,7 @@ REVOKED: Final = struct.Struct(f">{SERIAL_SIZE}sqq")
 CHARTER: Final = (
     "origin, admin_names, admin_keys, threshold, log_keys, policy_version, labels, key_delay, root_version, "
     "single_admin, since, allowed, private_quota, quotas, rates, rates_of, terms, "
-    "witnesses, witness_quorum, attestation_keys, matching"
+    "witnesses, witness_quorum, attestation_keys, matching, log_mldsa_keys"
 )
 MEMBER: Final = "id, roles, enrolled_at, suspended_at, revoked"
 KEY: Final = (

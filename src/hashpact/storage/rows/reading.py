@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final, TypeVar
 
 from hashpact.domain.keys import NamedKey
-from hashpact.domain.kinds import WITNESSES
+from hashpact.domain.kinds import LOG_MLDSA_KEYS, WITNESSES
 from hashpact.domain.state import (
     Basis,
     Charter,
@@ -98,7 +98,7 @@ def charter_of(row: Row) -> Charter:
     origin, names, keys, threshold, log_keys, version, labels, delay, root, single, since, *bounds = row
     admins = tuple(NamedKey(*admin) for admin in zip(words(names), hashes(keys), strict=True))
     allowed, quota, quotas, rates, rates_of, terms, *others = bounds
-    witnesses, witness_quorum, attestation_keys, matching = others
+    witnesses, witness_quorum, attestation_keys, matching, mldsa_keys = others
     return Charter(
         origin,
         admins,
@@ -120,6 +120,7 @@ def charter_of(row: Row) -> Charter:
         witness_quorum,
         hashes(attestation_keys),
         matching_of(matching),
+        tuple(map(LOG_MLDSA_KEYS.spelling.read, words(mldsa_keys))),
     )
 
 

@@ -75,7 +75,8 @@ def _row_of(record: Record) -> tuple[str, str, _Values]:  # noqa: PLR0911 - one 
             bounds = (allowed, record.private_quota, quotas, rates, rates_of, _written(record.terms))
             witnesses = (array(each.key for each in record.witnesses), record.witness_quorum)
             attesting = b"".join(record.attestation_keys)
-            others = (*witnesses, attesting, _matching(record.matching))
+            also = array(each.key for each in record.log_mldsa_keys)
+            others = (*witnesses, attesting, _matching(record.matching), also)
             return "charters", CHARTER, (*values, *policy, *root, *bounds, *others)
         case Member():
             roles = array(sorted(role.value for role in record.roles))

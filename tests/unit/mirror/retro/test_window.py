@@ -20,8 +20,8 @@ from hashpact.domain.fingerprints import MINHASH, PARTS, PDQ, SHA256, TYPES, WIN
 from hashpact.domain.matching.views import PictureView, Texture
 from hashpact.errors import ConfigError, CorruptError, HashpactError
 from hashpact.mirror.retro import segments as files
-from hashpact.mirror.retro.segments import IN_BLOCK, JOURNAL, PACKED, Sealing, SegmentReader
-from hashpact.mirror.retro.uploads import Block, Upload, written
+from hashpact.mirror.retro.segments import IN_BLOCK, JOURNAL, PACKED, SegmentKey, SegmentReader
+from hashpact.mirror.retro.uploads import Upload, UploadBlock, written
 from hashpact.mirror.retro.window import DAY, SHARES, Window, WindowSize, forget, pruning, segments
 
 KEY = bytes(range(32))
@@ -37,7 +37,7 @@ def opened(directory: Path, size: WindowSize = SIZE, clock: Callable[[], int] = 
     return Window(directory, KEY, size, clock, refuse)
 
 
-def blocks(path: Path) -> list[Block]:
+def blocks(path: Path) -> list[UploadBlock]:
     try:
         opening = SegmentReader(path, KEY)
     except FileNotFoundError:  # it was packed meanwhile
@@ -64,7 +64,7 @@ def held(directory: Path) -> list[tuple[int, int, str, tuple[bytes, ...]]]:
 def test_a_block_has_every_type_view_and_texture() -> None:
     queries = tuple(Query(fingerprint(kind, "one")) for kind in TYPES.values())
     framed = Query(fingerprint(PDQ, "two"), 8, PictureView.FRAME, Texture.FAINT)
-    block = Block.parse(
+    block = UploadBlock.parse(
         written([Upload(1, 2, queries, "ảnh"), Upload(2**40, 2**50, (framed,)), Upload(3, 4, ())])
     )
     assert (block.at.tolist(), block.positions.tolist()) == ([1, 2**40, 3], [2, 2**50, 4])
@@ -82,16 +82,16 @@ def test_what_is_no_block_is_refused() -> None:
             written([Upload(1, 2, (Query(fingerprint(PDQ, "x")),), "r")])
         ):
             with pytest.raises(CorruptError, match="no block"):
-                Block.parse(whole[:size])
+                UploadBlock.parse(whole[:size])
     for wrong in (whole.replace(b"pdq/1", b"pdq/9"), whole.replace(b"pdq/1", b"md5/1")):
         with pytest.raises(CorruptError, match="no block"):
-            Block.parse(wrong)
+            UploadBlock.parse(wrong)
     number = whole.index(b"pdq/1") + 5
     for place in (number, number + 6, number + 7):  # of which upload, its view, its texture
         altered = bytearray(whole)
         altered[place] = 255
         with pytest.raises(CorruptError, match="no block"):
-            Block.parse(bytes(altered))
+            UploadBlock.parse(bytes(altered))
 
 
 def test_it_keeps_checks_across_segments_and_starts(tmp_path: Path) -> None:
@@ -260,7 +260,7 @@ def test_a_frame_that_nobody_finished_ends_a_journal(tmp_path: Path) -> None:
 
 
 def test_frames_that_are_swapped_or_of_another_count_are_noticed(tmp_path: Path) -> None:
-    sealing = Sealing.new(KEY, packed=False)
+    sealing = SegmentKey.new(KEY, packed=False)
     one, two = (sealing.seal(number, [Upload(1, 2, ())]) for number in range(2))
     path = tmp_path / "x.journal"
     path.write_bytes(sealing.header + two + one)
