@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import http.server
 import json
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from queue import SimpleQueue
+from typing import ClassVar
 
 import pytest
 from builders import fingerprint
@@ -123,6 +127,49 @@ def test_a_served_mirror_keeps_and_the_command_tells_once(
     segment.write_bytes(segment.read_bytes()[:-1])
     damaged = here("mirror", "retro", str(copy))
     assert (damaged.status, str(segment) in damaged.err) == (6, True)
+
+
+class _Receiver(http.server.BaseHTTPRequestHandler):
+    """A webhook's receiver: it notes ids and events."""
+
+    got: ClassVar[list[tuple[str, dict[str, object]]]] = []
+
+    def do_POST(self) -> None:
+        """Take an event."""
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.got.append((self.headers["webhook-id"], json.loads(body)))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_a_webhook_gets_each_match_and_what_it_does_not_take_is_told_again(
+    client: Client, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn(copy, on=True)
+    with Mirror(copy) as mirror:
+        mirror.check([ONE], reference="upload 7")
+        shared = client.submit([ONE], labels=["fraud"])
+        assert mirror.check([TWO], min_position=shared.tree_size).matches == ()
+    secret = tmp_path / "secret"
+    secret.write_text("whsec_" + base64.b64encode(bytes(32)).decode())
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Receiver) as receiver:
+        url = f"http://127.0.0.1:{receiver.server_port}/"
+        command = ("mirror", "retro", str(copy), "--webhook", url, "--secret-file", str(secret))
+        with monkeypatch.context() as patched:
+            patched.setattr("hashpact.cli.hooks._PATIENCE", 0.2)
+            refused = here(*command)  # it is bound, and answers nobody yet
+        assert (refused.status, "run the command again" in refused.err) == (4, True)
+        thread = threading.Thread(target=receiver.serve_forever)
+        thread.start()
+        assert here(*command).status == 0
+        assert here(*command).status == 1
+        receiver.shutdown()
+        thread.join()
+    assert {event["reference"] for _, event in _Receiver.got} == {"upload 7"}
+    assert len({name for name, _ in _Receiver.got}) == 1
 
 
 def test_what_cannot_be_kept_is_an_alarm_and_checks_go_on(copy: Path) -> None:
