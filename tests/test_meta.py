@@ -101,7 +101,7 @@ ROOMS = {
     "mirror": room(
         "errors log domain clock events durable settings config storage lookup keys service wire http member "
         "home audit witness observing serving",
-        "cryptography structlog uvloop grpc",
+        "cryptography numpy structlog uvloop grpc",
     ),
     "__init__": room("errors log.checkpoint domain fingerprint member mirror"),
     # It plays everybody: those who run a clearinghouse, and its members.

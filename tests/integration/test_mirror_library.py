@@ -170,8 +170,10 @@ def test_a_log_that_was_rolled_back_is_refused_and_the_copy_answered_from(
 
 def test_what_is_confidential_to_others_is_not_missing_in_a_copy(client: Client, copy: Path) -> None:
     now = int(time.time())
-    terms = {"valid_from": now, "valid_to": now + 3600}
-    stated = client.state(papers.contact("notices", "notices@acme.example", languages=["vi"], **terms))
+    contact = papers.contact(
+        "notices", "notices@acme.example", languages=["vi"], valid_from=now, valid_to=now + 3600
+    )
+    stated = client.state(contact)
     with Mirror(copy) as mirror:
         mirror.check([ONE], min_position=stated.tree_size)
     verified = here("log", "verify", str(copy), "--json")

@@ -157,3 +157,13 @@ class MirrorPaths(HomePaths):
     def posted(self) -> Path:
         """The database of the newest checkpoint that the log has posted, and of the evidence."""
         return self.home / "posted.db"
+
+    @property
+    def retro(self) -> Path:
+        """The directory of the uploads that were checked lately, if they are kept."""
+        return self.home / "retro"
+
+    @property
+    def retro_key(self) -> Path:
+        """The key under which they are encrypted."""
+        return self.pki / "retro.key"

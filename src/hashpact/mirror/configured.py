@@ -11,6 +11,7 @@ from hashpact.config import ACCESS_LOG, HomeConfig, log_key
 from hashpact.domain.grammar import Hex
 from hashpact.domain.statements import MEMBER
 from hashpact.errors import ConfigError
+from hashpact.mirror.retro.window import DAY, WindowSize
 from hashpact.settings import (
     check_server_address,
     checked_number,
@@ -29,6 +30,11 @@ shared.
 """
 LONGEST: Final = 366 * 24 * 3600
 """The largest max_lag, in seconds."""
+LONGEST_WINDOW: Final = 366
+"""Days of uploads that are kept at most: no longer than a leap year."""
+SMALLEST: Final = 16 << 20
+LARGEST: Final = 1 << 50
+"""Bytes of a window: a segment, a 32nd of it, must hold the largest check."""
 
 Value = TypeVar("Value")
 
@@ -47,9 +53,10 @@ class MirrorConfig:
     ``address`` is where it copies from: HOST:PORT, or unix:PATH of another mirror on this machine.
     ``profile`` is the directory of the member as whom it does. It answers at the Unix socket ``socket``
     (None: in its home) and, over TLS, at the HOST:PORT ``listen`` (None: not): there only its own member, and
-    ``members`` besides. ``max_lag`` is the age in seconds up to which it answers, 0 for any. At the HOST:PORT
-    ``http`` (None: not) it takes and shows the log, and cosigns it; ``log_keys`` are verifier keys which may
-    sign trees that it has not copied yet, besides those that it knows. The others are those of `HomeConfig`.
+    ``members`` besides. ``max_lag`` is the age in seconds up to which it answers, 0 for any. ``retro`` is
+    how much is kept of what was checked, None for nothing. At the HOST:PORT ``http`` (None: not) it takes and
+    shows the log, and cosigns it; ``log_keys`` are verifier keys which may sign trees that it has not copied
+    yet, besides those that it knows. The others are those of `HomeConfig`.
     """
 
     origin: str
@@ -67,6 +74,7 @@ class MirrorConfig:
     access_log: str = "errors"
     log_format: str = "json"
     log_level: str = "info"
+    retro: WindowSize | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no mirror could keep to, with ConfigError."""
@@ -120,6 +128,7 @@ class MirrorConfig:
         """The file's values. Raises ConfigError."""
         loaded = load_table(_FILE, text)
         lag = checked_number(f"{_FILE}: max_lag", loaded.pop("max_lag", MAX_LAG), 0, LONGEST)
+        retro = _window(loaded.pop("retro", None))
         required = {"origin", "genesis", "address", "profile"}
         lists = {"members", "log_keys"}
         values = checked_values(_FILE, loaded, _STRINGS | lists, required, lists=lists)
@@ -129,7 +138,13 @@ class MirrorConfig:
         strings = {name: str(value) for name, value in values.items()}
         pinned = _spelt("genesis", Hex(32).read, genesis)
         return cls(
-            genesis=pinned, profile=profile, members=members, log_keys=keys, max_lag=lag or 0, **strings
+            genesis=pinned,
+            profile=profile,
+            members=members,
+            log_keys=keys,
+            max_lag=lag or 0,
+            retro=retro,
+            **strings,
         )
 
     def to_toml(self) -> str:
@@ -157,7 +172,33 @@ class MirrorConfig:
             f'access_log = "{self.access_log}"  # off, errors or calls\n'
             f'log_format = "{self.log_format}"  # json or text\n'
             f'log_level = "{self.log_level}"  # debug, info, warning or error\n'
+            f"{self._window()}"
         )
+
+    def _window(self) -> str:
+        """The table of the window: only a comment if there is none."""
+        kept, off = self.retro or WindowSize(30 * DAY, 1 << 30), "# " if self.retro is None else ""
+        return (
+            "\n# Keep what was checked, encrypted, to be told what matches entries that arrive later.\n"
+            f"{off}[retro]\n"
+            f"{off}window = {kept.seconds // DAY}  # days\n"
+            f"{off}size = {kept.size}  # bytes\n"
+        )
+
+
+def _window(value: object) -> WindowSize | None:
+    """The bounds in the table [retro]. Raises ConfigError."""
+    if value is None:
+        return None
+    table = f"{_FILE}: retro"
+    if not isinstance(value, dict) or value.keys() != {"window", "size"}:
+        msg = f"{table} is a table with two values: window, in days, and size, in bytes"
+        raise ConfigError(msg, field="retro")
+    days = checked_number(f"{table}: window", value["window"], 1, LONGEST_WINDOW)
+    size = checked_number(f"{table}: size", value["size"], SMALLEST, LARGEST)
+    assert days is not None  # noqa: S101  # TOML has no null
+    assert size is not None  # noqa: S101  # as above
+    return WindowSize(days * DAY, size)
 
 
 def _spelt(field: str, read: Callable[[str], Value], text: str) -> Value:

@@ -81,7 +81,7 @@ def make_mirror(
     loaded = Profile.load(config.profile, passphrases)
     check_same_log(directory, config, loaded)
     passphrase = passphrases.for_new_keys(
-        unencrypted=not _encrypts(ProfilePaths(config.profile).tls), as_before=True
+        unencrypted=not encrypts(ProfilePaths(config.profile).tls), as_before=True
     )
     with new_directory(directory) as draft:
         paths = MirrorPaths(draft)
@@ -151,13 +151,12 @@ def renew_certificate(home: MirrorHome) -> None:
         return
     authority = served.open_authority()
     issued = certificates.issue_server(authority, home.config.hosts, unix_time)
-    encrypts = _encrypts(paths.ca_key)
-    passphrase = home.passphrases.for_new_keys(unencrypted=not encrypts, as_before=True)
+    passphrase = home.passphrases.for_new_keys(unencrypted=not encrypts(paths.ca_key), as_before=True)
     key = pkcs8.encrypt(issued.key, passphrase, os.urandom)
     write_private(paths.server_key, key, replace=True)
     write_public(paths.server_cert, issued.certificate, replace=True)
 
 
-def _encrypts(key: Path) -> bool:
+def encrypts(key: Path) -> bool:
     """Whether the private key in a file is encrypted."""
     return _ENCRYPTED in read_private(key, MAX_SIZE)

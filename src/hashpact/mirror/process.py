@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,8 @@ from hashpact.mirror.copying import Copying
 from hashpact.mirror.freshness import Freshness
 from hashpact.mirror.gate import Elsewhere, MirrorGate
 from hashpact.mirror.home import MirrorHome, renew_certificate
+from hashpact.mirror.retro.opening import open_window
+from hashpact.mirror.retro.window import Window
 from hashpact.mirror.storing.serving import storing
 from hashpact.observing.observation import Observation
 from hashpact.service.check import Checker
@@ -104,6 +106,7 @@ class _Parts:
     copying: Copying
     keeping: IndexKeeping
     observation: Observation
+    window: Window | None
 
 
 async def _run(home: MirrorHome, ready: Callable[[Served], None], progress: Told, *, once: bool) -> None:
@@ -113,8 +116,8 @@ async def _run(home: MirrorHome, ready: Callable[[Served], None], progress: Told
     observation.serving = lambda: stop.serving
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_, stop.event.set)
-    async with observation.running():
-        parts = await _put_together(home, stop, observation)
+    async with observation.running(), _window(home, stop) as window:
+        parts = await _put_together(home, stop, observation, window)
         with _upkeep(home, parts), parts.copying.running():
             await _level(home, parts, progress, once=once)
             if not once and not stop.event.is_set():
@@ -125,7 +128,20 @@ async def _run(home: MirrorHome, ready: Callable[[Served], None], progress: Told
         raise stop.failure
 
 
-async def _put_together(home: MirrorHome, stop: Stop, observation: Observation) -> _Parts:
+@contextlib.asynccontextmanager
+async def _window(home: MirrorHome, stop: Stop) -> AsyncIterator[Window | None]:
+    """The window of what is checked, if there is one."""
+
+    def failed(error: HashpactError) -> None:
+        stop.log.error("uploads are not kept", reason=error.message)
+
+    with open_window(home, failed) as window:
+        yield window
+
+
+async def _put_together(
+    home: MirrorHome, stop: Stop, observation: Observation, window: Window | None
+) -> _Parts:
     ledger = home.served.ledger
     files = IndexDirectory(home.paths.segments, ledger.indexes)
     index, saved = await asyncio.to_thread(open_index, ledger, files, stop.log, verify=False)
@@ -137,7 +153,7 @@ async def _put_together(home: MirrorHome, stop: Stop, observation: Observation) 
         await asyncio.to_thread(follower.catch_up, _REPLAYED)
 
     copying = Copying(home, follower, freshness, partial(_alarmed, stop), partial(_ended, stop))
-    return _Parts(stop, index, follower, freshness, copying, keeping, observation)
+    return _Parts(stop, index, follower, freshness, copying, keeping, observation, window)
 
 
 def _alarmed(stop: Stop, alarm: Alarm) -> None:
@@ -288,9 +304,10 @@ def _services(home: MirrorHome, parts: _Parts) -> Services:
     from hashpact.wire.server.handlers import Services  # noqa: PLC0415  # as above
 
     ledger, elsewhere = home.served.ledger, Elsewhere(home.config.address)
+    keep = None if parts.window is None else parts.window.keep
     return Services(
         elsewhere,
-        Checker(ledger, parts.index, parts.follower, lag=parts.freshness.lag),
+        Checker(ledger, parts.index, parts.follower, lag=parts.freshness.lag, keep=keep),
         Reader(ledger),
         PrivateParts(ledger, unix_time),
         Prover(ledger),

@@ -10,6 +10,7 @@ from builders import Identity
 from hashpact.errors import ConfigError
 from hashpact.log.note import verifier_key
 from hashpact.mirror.configured import MAX_LAG, MirrorConfig
+from hashpact.mirror.retro.window import DAY, WindowSize
 
 NEXT = verifier_key("test.example/log", Identity.of("next").public)
 WHOLE = MirrorConfig(
@@ -28,6 +29,7 @@ WHOLE = MirrorConfig(
     access_log="calls",
     log_format="text",
     log_level="debug",
+    retro=WindowSize(30 * DAY, 1 << 30),
 )
 LEAST = MirrorConfig("test.example/log", bytes(32), "unix:/srv/other/socket", Path("/srv/profile"))
 
@@ -71,6 +73,12 @@ def test_its_certificate_names_where_it_listens() -> None:
         (f'genesis = "{bytes(range(32)).hex()}"', 'genesis = "00"', "genesis"),
         ('origin = "test.example/log"', 'origin = "Test"', "origin"),
         ('origin = "test.example/log"', 'strange = "x"', "strange"),
+        ("window = 30", "window = 0", "window"),
+        ("window = 30", "window = 367", "window"),
+        ("window = 30", "days = 30", "retro"),
+        ("size = 1073741824", "size = 1000", "size"),
+        ("size = 1073741824", "size = true", "size"),
+        ("[retro]", "retro = 30\n[other]", "retro"),
     ],
 )
 def test_what_is_wrong_is_named(before: str, after: str, field: str) -> None:
