@@ -5,8 +5,10 @@ Two of them on one machine do not get in each other's way.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -170,10 +172,10 @@ def test_a_log_that_was_rolled_back_is_refused_and_the_copy_answered_from(
 
 def test_what_is_confidential_to_others_is_not_missing_in_a_copy(client: Client, copy: Path) -> None:
     now = int(time.time())
-    contact = papers.contact(
+    point = papers.contact(
         "notices", "notices@acme.example", languages=["vi"], valid_from=now, valid_to=now + 3600
     )
-    stated = client.state(contact)
+    stated = client.state(point)
     with Mirror(copy) as mirror:
         mirror.check([ONE], min_position=stated.tree_size)
     verified = here("log", "verify", str(copy), "--json")
@@ -189,19 +191,25 @@ def test_others_may_not_read_the_home(copy: Path) -> None:
 def test_the_socket_of_another_process_is_not_taken(server: RunningServer, tmp_path: Path) -> None:
     """Otherwise gRPC unlinks it and binds its own: the first mirror would answer nobody any more."""
     profile = str(tmp_path / "acme-video")
+
+    def refuse_socket(what: str, place: str | None, home: str) -> None:
+        listen = () if place is None else ("--listen", place)
+        done = here("mirror", server.address, str(tmp_path / home), "--profile", profile, *listen)
+        assert (done.status, what in done.err, done.out) == (2, True, ""), done.err
+
     with RunningMirror(server.address, tmp_path / "first", Path(profile)) as mirror, mirror.client() as asked:
-        second = here(
-            *("mirror", server.address, str(tmp_path / "second"), "--profile", profile),
-            *("--listen", mirror.socket),
-        )
-        assert (second.status, "another process answers at" in second.err) == (2, True)
+        refuse_socket("another process answers at", mirror.socket, "second")
         assert asked.check([ONE]).checked
+    with contextlib.ExitStack() as sockets:  # one that answers, and is busy
+        busy = sockets.enter_context(socket.socket(socket.AF_UNIX))
+        busy.bind(str(tmp_path / "busy"))
+        busy.listen(0)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                visitor = sockets.enter_context(socket.socket(socket.AF_UNIX))
+                visitor.settimeout(0)
+                visitor.connect(str(tmp_path / "busy"))
+        refuse_socket("another process answers at", f"unix:{tmp_path / 'busy'}", "second")
     # What cannot be a socket is said before anything is copied.
-    for name, what in (("x" * 100, "at most 107 bytes"), ("second/mirror.toml/socket", "Not a directory")):
-        refused = here(
-            *("mirror", server.address, str(tmp_path / "third"), "--profile", profile),
-            *("--listen", f"unix:{tmp_path / name}"),
-        )
-        assert refused.status == 2
-        assert what in refused.err
-    assert "mirroring" not in second.out
+    refuse_socket("Not a directory", f"unix:{tmp_path}/acme-video/profile.toml/socket", "second")
+    refuse_socket("name another one with --listen unix:PATH", None, "x" * 100)

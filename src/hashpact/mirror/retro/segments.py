@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from hashpact.durable import private_draft
 from hashpact.errors import CorruptError
-from hashpact.mirror.retro.uploads import Upload, UploadBlock, written
+from hashpact.mirror.retro.uploads import PastUpload, UploadBlock, written
 
 FIRST_LINE: Final = b"hashpact/retro/v1\n"
 JOURNAL: Final = ".journal"
@@ -82,7 +82,7 @@ class SegmentKey:
         """Whether the segment is whole, and was written at once."""
         return self.header[len(FIRST_LINE)] == 1
 
-    def seal(self, number: int, uploads: Sequence[Upload], *, last: bool = False) -> bytes:
+    def seal(self, number: int, uploads: Sequence[PastUpload], *, last: bool = False) -> bytes:
         """The bytes of the frame of that number."""
         plain, least = written(uploads), min(upload.position for upload in uploads)
         head = _FRAME.pack(last, len(plain) + _TAG_SIZE, len(uploads), least)
@@ -156,7 +156,7 @@ class Journal:
     def __init__(self, path: Path, master: bytes) -> None:
         """Make the file. Raises OSError."""
         self.path = path
-        self.uploads: list[Upload] = []
+        self.uploads: list[PastUpload] = []
         self._master = master
         self._sealing = SegmentKey.new(master, packed=False)
         self._frames = 0
@@ -169,11 +169,11 @@ class Journal:
             path.unlink(missing_ok=True)
             raise
 
-    def sealed(self, uploads: Sequence[Upload]) -> bytes:
+    def sealed(self, uploads: Sequence[PastUpload]) -> bytes:
         """The frame of uploads that `append` would write next."""
         return self._sealing.seal(self._frames, uploads)
 
-    def append(self, uploads: Sequence[Upload], sealed: bytes) -> None:
+    def append(self, uploads: Sequence[PastUpload], sealed: bytes) -> None:
         """Append them, as `sealed` has them. Raises OSError; then the journal is not to be used again."""
         self._frames += 1
         self._write(sealed)

@@ -22,7 +22,7 @@ _TEXTURES: Final = tuple(Texture)
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
+class PastUpload:
     """One check: when it was made, in Unix seconds, the position that its answer reflected, and its queries.
 
     ``reference`` is the caller's name for the upload: at most 64 bytes of UTF-8.
@@ -59,7 +59,7 @@ class UploadColumn:
 
 @dataclass(frozen=True, slots=True)
 class UploadBlock:
-    """Uploads as they are read: by columns. ``at`` and ``positions`` are those of `Upload`."""
+    """Uploads as they are read: by columns. ``at`` and ``positions`` are those of `PastUpload`."""
 
     at: NDArray[np.uint64]
     positions: NDArray[np.uint64]
@@ -94,7 +94,7 @@ class UploadBlock:
         return cls(at.astype(np.uint64), positions.astype(np.uint64), references, columns)
 
 
-def written(uploads: Sequence[Upload]) -> bytes:
+def written(uploads: Sequence[PastUpload]) -> bytes:
     """The bytes of a block of uploads, as `UploadBlock.parse` reads them."""
     by_type: dict[str, list[tuple[int, Query]]] = {}
     for number, upload in enumerate(uploads):

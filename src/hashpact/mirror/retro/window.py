@@ -21,7 +21,7 @@ from hashpact.domain.ports import Clock
 from hashpact.durable import alone
 from hashpact.errors import ConfigError, HashpactError
 from hashpact.mirror.retro.segments import AT_ONCE, JOURNAL, PACKED, Journal
-from hashpact.mirror.retro.uploads import Upload
+from hashpact.mirror.retro.uploads import PastUpload
 
 SHARES: Final = 32
 """A segment has at most this part of the window's time and size: so much is dropped at once."""
@@ -125,7 +125,7 @@ class Window:
         When it returns they outlive this process; after a crash of the machine the last ones may be missing.
         """
         at = self._clock()
-        made = [Upload(at, position, tuple(queries), reference) for queries in uploads]
+        made = [PastUpload(at, position, tuple(queries), reference) for queries in uploads]
         with self._lock:
             try:
                 for start in range(0, len(made), AT_ONCE):
@@ -163,7 +163,7 @@ class Window:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _append(self, uploads: Sequence[Upload], at: int) -> None:
+    def _append(self, uploads: Sequence[PastUpload], at: int) -> None:
         journal, sealed = self._journal, b""
         if journal is not None:
             sealed = journal.sealed(uploads)

@@ -21,7 +21,7 @@ from hashpact.domain.matching.views import PictureView, Texture
 from hashpact.errors import ConfigError, CorruptError, HashpactError
 from hashpact.mirror.retro import segments as files
 from hashpact.mirror.retro.segments import IN_BLOCK, JOURNAL, PACKED, SegmentKey, SegmentReader
-from hashpact.mirror.retro.uploads import Upload, UploadBlock, written
+from hashpact.mirror.retro.uploads import PastUpload, UploadBlock, written
 from hashpact.mirror.retro.window import DAY, SHARES, Window, WindowSize, forget, pruning, segments
 
 KEY = bytes(range(32))
@@ -65,7 +65,7 @@ def test_a_block_has_every_type_view_and_texture() -> None:
     queries = tuple(Query(fingerprint(kind, "one")) for kind in TYPES.values())
     framed = Query(fingerprint(PDQ, "two"), 8, PictureView.FRAME, Texture.FAINT)
     block = UploadBlock.parse(
-        written([Upload(1, 2, queries, "ảnh"), Upload(2**40, 2**50, (framed,)), Upload(3, 4, ())])
+        written([PastUpload(1, 2, queries, "ảnh"), PastUpload(2**40, 2**50, (framed,)), PastUpload(3, 4, ())])
     )
     assert (block.at.tolist(), block.positions.tolist()) == ([1, 2**40, 3], [2, 2**50, 4])
     assert block.references == ("ảnh", "", "")
@@ -76,10 +76,10 @@ def test_a_block_has_every_type_view_and_texture() -> None:
 
 
 def test_what_is_no_block_is_refused() -> None:
-    whole = written([Upload(1, 2, (Query(fingerprint(PDQ, "x")), Query(fingerprint(WINNOW, "x"))), "r")])
+    whole = written([PastUpload(1, 2, (Query(fingerprint(PDQ, "x")), Query(fingerprint(WINNOW, "x"))), "r")])
     for size in range(len(whole)):
-        if size != len(written([Upload(1, 2, (), "r")])) and size != len(
-            written([Upload(1, 2, (Query(fingerprint(PDQ, "x")),), "r")])
+        if size != len(written([PastUpload(1, 2, (), "r")])) and size != len(
+            written([PastUpload(1, 2, (Query(fingerprint(PDQ, "x")),), "r")])
         ):
             with pytest.raises(CorruptError, match="no block"):
                 UploadBlock.parse(whole[:size])
@@ -261,7 +261,7 @@ def test_a_frame_that_nobody_finished_ends_a_journal(tmp_path: Path) -> None:
 
 def test_frames_that_are_swapped_or_of_another_count_are_noticed(tmp_path: Path) -> None:
     sealing = SegmentKey.new(KEY, packed=False)
-    one, two = (sealing.seal(number, [Upload(1, 2, ())]) for number in range(2))
+    one, two = (sealing.seal(number, [PastUpload(1, 2, ())]) for number in range(2))
     path = tmp_path / "x.journal"
     path.write_bytes(sealing.header + two + one)
     with pytest.raises(CorruptError, match="frame 0 was altered"):
