@@ -127,6 +127,35 @@ def test_a_check_that_is_kept_late_misses_nothing(log: Log) -> None:
     assert log.run() == [("early", second)]
 
 
+def test_of_entries_near_an_upload_only_the_new_ones_are_told(log: Log) -> None:
+    start = log.position
+    log.share(CODES[0])
+    log.keep("known", CODES[0])
+    log.keep("older", CODES[1], position=start)  # so that both entries are looked through
+    second = log.share(near(CODES[0], 2))
+    assert log.run() == [("known", second)]
+    assert log.run(since=0) == [("known", second)]
+
+
+def test_a_segment_that_grows_and_is_packed_during_a_run_is_for_the_next_one(log: Log) -> None:
+    log.keep("a", CODES[0])
+    log.window.close()
+    log.keep("b", CODES[0])
+    entry = log.share(CODES[0])
+    told: list[str] = []
+
+    def tell(match: RetroMatch) -> None:
+        told.append(match.reference)
+        if len(told) == 1:
+            log.keep("c", CODES[0], position=1)  # not planned: packed into one frame with b, which waits too
+            log.window.close()
+
+    log.retro.run(tell)
+    assert told == ["a"]
+    assert log.run() == [("b", entry), ("c", entry)]
+    assert log.run() == []
+
+
 def test_packing_changes_nothing_of_what_was_told(log: Log) -> None:
     log.keep("a", CODES[0])
     entry = log.share(CODES[0])
