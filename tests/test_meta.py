@@ -99,9 +99,9 @@ ROOMS = {
         "structlog uvloop",
     ),
     "mirror": room(
-        "errors log domain clock events durable settings config storage lookup keys service wire member home "
-        "audit observing serving",
-        "structlog uvloop grpc",
+        "errors log domain clock events durable settings config storage lookup keys service wire http member "
+        "home audit witness observing serving",
+        "cryptography numpy structlog uvloop grpc",
     ),
     "__init__": room("errors log.checkpoint domain fingerprint member mirror"),
     # It plays everybody: those who run a clearinghouse, and its members.

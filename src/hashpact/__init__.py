@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from hashpact.member.trusting.proving import ProvedEntry
     from hashpact.mirror.alarms import Alarm
     from hashpact.mirror.local import Mirror, MirrorWarning
+    from hashpact.mirror.retro.matching import RetroMatch, RetroRun
 
     __version__: str
     """The version of the package that is installed."""
@@ -153,6 +154,8 @@ __all__ = [
     "Receipt",
     "ReplyDetail",
     "RequestReusedError",
+    "RetroMatch",
+    "RetroRun",
     "Role",
     "SignedCheckpoint",
     "Stance",
@@ -202,6 +205,7 @@ _HOMES = {
     "hashpact.member.trusting.proving": ("ProvedEntry",),
     "hashpact.mirror.alarms": ("Alarm",),
     "hashpact.mirror.local": ("Mirror", "MirrorWarning"),
+    "hashpact.mirror.retro.matching": ("RetroMatch", "RetroRun"),
 }
 """Where each public name is defined; those of errors end in Error."""
 

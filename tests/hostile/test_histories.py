@@ -17,6 +17,7 @@ from hashpact.errors import ConfigError, ForkError, NotFoundError, ProofError
 from hashpact.log.checkpoint import parse
 from hashpact.member import memory
 from hashpact.member.profile import ProfileWarning
+from hashpact.member.trusting import contradiction
 from hashpact.member.trusting.contradiction import Contradiction, Meaning
 from hashpact.member.trusting.roots import LogHistory
 from hashpact.service.prove import Prover
@@ -183,7 +184,8 @@ async def test_what_cannot_be_remembered_is_a_warning(
     def full(*_args: object, **_kwargs: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(memory, "write_public", full)
+    for module in (memory, contradiction):
+        monkeypatch.setattr(module, "write_public", full)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         await acme("submit", picture("one"), labels=LABELS)

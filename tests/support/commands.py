@@ -29,7 +29,7 @@ def leaves(
         for name in command.list_commands(context):
             below = command.get_command(context, name)
             assert below is not None
-            yield from leaves(below, (*path, name))
+            yield from leaves(below, (*path, *name.split()))
     else:
         yield path, command
 

@@ -21,8 +21,8 @@ HOST = "127.0.0.1"
 class RunningMirror:
     """`hashpact mirror` of the log at an address, as the member whose profile that is.
 
-    It answers at ``socket``, and at ``port`` (HOST:PORT) with the option ``--listen``. Its coverage is
-    measured only if that is asked for.
+    It answers at ``socket``, and at ``port`` (HOST:PORT) with the option ``--listen``; with ``--http`` it
+    takes the log at ``http`` (HOST:PORT). Its coverage is measured only if that is asked for.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class RunningMirror:
             self.kill()
             raise
         self.position: int = said["position"]
+        self.http: str = said["http"] or ""
         self.socket, self.port = (*said["addresses"], "")[:2]
 
     def profile(self, directory: Path | None = None) -> Profile:

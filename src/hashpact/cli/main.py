@@ -55,6 +55,10 @@ COMMANDS: Final = {
     "submit": ("platform.submit:submit", "Share fingerprints of removed files."),
     "check": ("platform.check:check", "Look for shared entries that files are copies of."),
     "mirror": ("mirroring.mirror:mirror", "Keep a verified copy of a log, and answer checks from it."),
+    "mirror retro": (
+        "mirroring.retro:retro",
+        "Tell which past uploads match entries that a mirror has got since.",
+    ),
     "import": ("lists.importing:import_list", "Import a list of hashes."),
     "export": (
         "lists.exporting:export",
@@ -119,6 +123,13 @@ class _LateGroup(click.Group):
         command = getattr(importlib.import_module(f"hashpact.cli.{module}"), name)
         assert isinstance(command, click.Command)  # noqa: S101 - COMMANDS names commands; a test proves it
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command of the first words: of two, if there is one of that name."""
+        two = " ".join(args[:2])
+        return super().resolve_command(ctx, [two, *args[2:]] if two in COMMANDS else args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         with formatter.section("Commands"):

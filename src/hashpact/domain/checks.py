@@ -24,6 +24,7 @@ DEFAULT_LIMIT: Final = 20
 MAX_SCALE: Final = 16
 HALF_TURN: Final = 180
 MAX_OFFSET: Final = 32
+MAX_REFERENCE: Final = 64
 
 
 class Hit(NamedTuple):
@@ -124,12 +125,17 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A whole check: at most 64 queries, 8 of them of sets, and at most 1000 matches, nearest first."""
+    """A whole check: at most 64 queries, 8 of them of sets, and at most 1000 matches, nearest first.
+
+    ``reference`` is the caller's name for the upload, at most 64 bytes of UTF-8, for a mirror that keeps a
+    window of uploads. It never leaves this process.
+    """
 
     queries: tuple[Query, ...]
     filter: Filter = field(default_factory=Filter)
     limit: int = DEFAULT_LIMIT
     min_position: int = 0
+    reference: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         """Refuse a check without queries or past its bounds, with InvalidInputError."""
@@ -143,6 +149,19 @@ class Check:
         check_bounds(self.limit, MAX_LIMIT, self.min_position)
         for query in self.queries:
             query.fingerprint.type.threshold(query.threshold)
+        if self.reference:
+            check_reference(self.reference)
+
+
+def check_reference(reference: object) -> None:
+    """Raise InvalidInputError unless a reference is text of at most 64 bytes of UTF-8."""
+    try:
+        fits = isinstance(reference, str) and len(reference.encode()) <= MAX_REFERENCE
+    except UnicodeEncodeError:  # a lone surrogate
+        fits = False
+    if not fits:
+        msg = f"a reference is text of at most {MAX_REFERENCE} bytes of UTF-8"
+        raise InvalidInputError(msg, field="reference")
 
 
 def check_bounds(limit: int, most: int, min_position: int) -> None:

@@ -137,3 +137,33 @@ class MirrorPaths(HomePaths):
     def evidence(self) -> Path:
         """The directory of what shows that the log has contradicted itself."""
         return self.home / "evidence"
+
+    @property
+    def cosigning_key(self) -> Path:
+        """The private key by which the mirror cosigns what it stores for everybody."""
+        return self.pki / "cosigning.key"
+
+    @property
+    def cosigner(self) -> Path:
+        """Its verifier key, which has its name, in one line."""
+        return self.pki / "cosigner"
+
+    @property
+    def held(self) -> Path:
+        """The ledger of the public leaves that it stores for everybody."""
+        return self.home / "held.db"
+
+    @property
+    def posted(self) -> Path:
+        """The database of the newest checkpoint that the log has posted, and of the evidence."""
+        return self.home / "posted.db"
+
+    @property
+    def retro(self) -> Path:
+        """The directory of the uploads that were checked lately, if they are kept."""
+        return self.home / "retro"
+
+    @property
+    def retro_key(self) -> Path:
+        """The key under which they are encrypted."""
+        return self.pki / "retro.key"

@@ -64,10 +64,11 @@ def respond(add: Add, body: bytes) -> Verdict:
         size = witnessing.size_body(int(error.details["size"]))
         return Verdict(_CONFLICT, size, SIZE_TYPE, alarm="evidence" in error.details)
     except HashpactError as error:
-        return Verdict(_status(error), f"{error.message}\n".encode(), alarm=isinstance(error, ProofError))
+        return Verdict(status_of(error), f"{error.message}\n".encode(), alarm=isinstance(error, ProofError))
 
 
-def _status(error: HashpactError) -> int:
+def status_of(error: HashpactError) -> int:
+    """The status by which an error is answered."""
     match error:
         case InvalidInputError():
             return _BAD
@@ -83,16 +84,16 @@ def _status(error: HashpactError) -> int:
             return _BROKEN
 
 
-def witness_app(add: Add, log: FilteringBoundLogger) -> Starlette:
-    """The app of one witness. ``add`` runs in a thread; ``log`` gets a line for each answer."""
+def checkpoint_route(add: Add, log: FilteringBoundLogger) -> Route:
+    """POST /add-checkpoint. ``add`` runs in a thread; ``log`` gets a line for each answer."""
 
     async def add_checkpoint(request: Request) -> Response:
         try:
             body = await read_body(request, witnessing.MAX_SIZE)
         except ClientDisconnect:
-            return _response(Verdict(_BAD, b""))
+            return response_of(Verdict(_BAD, b""))
         if body is None:
-            return _response(Verdict(_TOO_LARGE, b"the request is too large\n"))
+            return response_of(Verdict(_TOO_LARGE, b"the request is too large\n"))
         # A cosignature that was made must be answered even if the connection is being ended.
         verdict = await asyncio.shield(asyncio.to_thread(respond, add, body))
         if verdict.alarm:
@@ -101,21 +102,27 @@ def witness_app(add: Add, log: FilteringBoundLogger) -> Starlette:
             log.info("answered", status=verdict.status)
         else:
             log.warning("answered", status=verdict.status)
-        return _response(verdict)
+        return response_of(verdict)
+
+    return Route("/add-checkpoint", add_checkpoint, methods=["POST"])
+
+
+def witness_app(add: Add, log: FilteringBoundLogger) -> Starlette:
+    """The app of one witness, as `checkpoint_route`."""
 
     async def refuse(_request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101  # it is the handler of these
-        return _response(Verdict(error.status_code, b"there is only POST /add-checkpoint\n"))
+        return response_of(Verdict(error.status_code, b"there is only POST /add-checkpoint\n"))
 
     app = Starlette(
-        routes=[Route("/add-checkpoint", add_checkpoint, methods=["POST"])],
+        routes=[checkpoint_route(add, log)],
         exception_handlers={HTTPException: refuse},
     )
     app.router.redirect_slashes = False
     return app
 
 
-def _response(verdict: Verdict) -> Response:
+def response_of(verdict: Verdict) -> Response:
     """A response; a refusal ends the connection, whose request may not have been read to its end."""
     ends = verdict.status >= _BAD and verdict.status != _CONFLICT
     headers = {"Content-Type": verdict.kind} | ({"Connection": "close"} if ends else {})

@@ -19,9 +19,9 @@ from hashpact.domain.fingerprints import TYPES, FingerprintType
 from hashpact.durable import alone
 from hashpact.errors import ConfigError, InvalidInputError, NotFoundError
 from hashpact.exchange.rows import Listed
+from hashpact.keys.master import master_key
 from hashpact.keys.passphrase import Passphrases
 from hashpact.lists.blocks import ROWS, SHIFT, Block
-from hashpact.lists.sealing import master_key
 from hashpact.lists.table import RowTable
 from hashpact.lookup.native import NativeIndex
 

@@ -14,40 +14,17 @@ from pathlib import Path
 from typing import Final, Self
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from hashpact.durable import alone, read_private
-from hashpact.errors import ConfigError, CorruptError
-from hashpact.keys import pkcs8
-from hashpact.keys.passphrase import Passphrases
+from hashpact.errors import CorruptError
 
 SALT_SIZE: Final = 16
 MAC_SIZE: Final = 16
 _INFO: Final = b"hashpact/private-list/v1\n"
 _KEY_SIZE: Final = 32
 _NONCE_SIZE: Final = 12
-_MAX_FILE: Final = 64 * 1024
-
-
-def master_key(file: Path, passphrases: Passphrases, *, unencrypted: bool) -> bytes:
-    """The 32 bytes of the key in a file, which is made if there is none.
-
-    Raises ConfigError if it cannot be read or opened, or if a new one needs a passphrase and there is none.
-    """
-    with alone(file.parent, wait=True):
-        if not file.exists():
-            passphrase = passphrases.for_new_keys(unencrypted=unencrypted, as_before=True)
-            pkcs8.write_key(file, pkcs8.to_pem(X25519PrivateKey.generate()), passphrase)
-    pem = pkcs8.decrypt(read_private(file, _MAX_FILE), str(file), passphrases)
-    key = load_pem_private_key(pem, None)
-    if not isinstance(key, X25519PrivateKey):
-        msg = f"{file} is not the key of private lists"
-        raise ConfigError(msg)
-    return key.private_bytes_raw()
 
 
 @dataclass(frozen=True, slots=True)

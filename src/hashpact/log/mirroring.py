@@ -12,20 +12,25 @@ size of a checkpoint that it knows, the leaf that it lacks first, and a ticket t
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from hashpact.errors import MalformedError
-from hashpact.log.lines import base64_bytes, decimal, refuse
+from hashpact.log.lines import HASH_SIZE, MAX_INTEGER, base64_bytes, decimal, refuse
 from hashpact.log.tiles import WIDTH, encode_entries
 
 MAX_PACKAGES: Final = 32
 """Packages in one request."""
 MAX_HASHES: Final = 63
 MAX_TICKET: Final = 2**16 - 1
+STATE_TYPE: Final = "text/x.tlog.mirror-info"
+"""The content type of a mirror's state."""
 
 _LINES: Final = 3
+_LENGTH: Final = 2
+_NUMBER: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,91 @@ class MirrorState:
     size: int
     lacks: int
     ticket: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What a request says that it uploads: leaves from ``start`` on of the tree of size ``stop``."""
+
+    origin: str
+    start: int
+    stop: int
+    ticket: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """Leaves from ``start`` on, none of them verified, and the proof of the subtree that they end."""
+
+    start: int
+    leaves: tuple[bytes, ...]
+    proof: tuple[bytes, ...]
+
+    @property
+    def stop(self) -> int:
+        """The index after its last leaf."""
+        return self.start + len(self.leaves)
+
+
+class UploadReader:
+    """Reads a request of which the bytes come piece by piece: at most one package of them is held."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self._at = 0
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes of the request."""
+        self._data += data
+
+    def header(self) -> Upload | None:
+        """The request's beginning, None before all of it is here. Raises MalformedError."""
+        try:
+            self._at = 0
+            origin = self._counted()
+            start, stop = (int.from_bytes(self._take(_NUMBER)) for _ in range(2))
+            ticket = self._counted()
+        except EOFError:
+            return None
+        if not origin.isascii():
+            msg = "an origin is printable ASCII without spaces or plus signs"
+            raise MalformedError(msg, field="origin")
+        if not start <= stop <= MAX_INTEGER:
+            msg = f"an upload from leaf {start} to {stop}: want start <= stop < 2^63"
+            raise MalformedError(msg, field="start")
+        self._drop()
+        return Upload(origin.decode("ascii"), start, stop, ticket)
+
+    def package(self, start: int, stop: int) -> Package | None:
+        """The package that begins at leaf ``start`` of a tree of size ``stop``, None before it is here.
+
+        Raises MalformedError for a proof that is too long.
+        """
+        try:
+            self._at = 0
+            leaves = tuple([self._counted() for _ in range(bounds(start, stop)[1] - start)])
+            count = self._take(1)[0]
+            if count > MAX_HASHES:
+                msg = f"a proof of {count} hashes; the limit is {MAX_HASHES}"
+                raise MalformedError(msg, field="proof")
+            proof = tuple([self._take(HASH_SIZE) for _ in range(count)])
+        except EOFError:
+            return None
+        self._drop()
+        return Package(start, leaves, proof)
+
+    def _counted(self) -> bytes:
+        return self._take(int.from_bytes(self._take(_LENGTH)))
+
+    def _take(self, count: int) -> bytes:
+        found = bytes(self._data[self._at : self._at + count])
+        if len(found) < count:
+            raise EOFError
+        self._at += count
+        return found
+
+    def _drop(self) -> None:
+        del self._data[: self._at]
 
 
 def header(origin: str, start: int, stop: int, ticket: bytes = b"") -> bytes:
@@ -57,6 +147,11 @@ def bounds(start: int, stop: int) -> tuple[int, int]:
     """Where the subtree of the package that begins at leaf ``start`` begins, and where both end."""
     first = start // WIDTH * WIDTH
     return first, min(stop, first + WIDTH)
+
+
+def encode_state(state: MirrorState) -> bytes:
+    """The body of a 202 or 409 answer."""
+    return b"%d\n%d\n%s\n" % (state.size, state.lacks, base64.b64encode(state.ticket))
 
 
 def parse_state(data: bytes) -> MirrorState:

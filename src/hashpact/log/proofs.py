@@ -62,9 +62,7 @@ def subtree(start: int, stop: int, size: int, node: Node) -> tuple[bytes, ...]:
     0 <= start < stop <= size and ``start`` is a multiple of the smallest power of two that is not less than
     stop - start.
     """
-    if not 0 <= start < stop <= size or start % (1 << (stop - start - 1).bit_length()):
-        msg = f"the leaves {start} to {stop - 1} are no subtree of a tree of size {size}"
-        raise InvalidInputError(msg, field="start")
+    _check_subtree(start, stop, size)
     return _within(start, stop, 0, size, node, known=True)
 
 
@@ -115,6 +113,27 @@ def verify_consistency(
         raise ProofError(msg)
 
 
+def verify_subtree(  # noqa: PLR0913, PLR0917  # a subtree and a tree
+    start: int, stop: int, subtree_root: bytes, size: int, root: bytes, proof: Sequence[bytes]
+) -> None:
+    """Raise ProofError unless the proof shows that a tree has that subtree, from ``start`` up to ``stop``.
+
+    Raises InvalidInputError for what is no subtree, as `subtree`.
+    """
+    _check_subtree(start, stop, size)
+    hashes = list(proof)
+    _check_hashes((subtree_root, root, *hashes), 2 + len(hashes))
+    if _rebuilt(start, stop, 0, size, hashes, subtree_root) != (subtree_root, root) or hashes:
+        msg = f"the proof of the leaves {start} to {stop - 1} does not lead to the root of size {size}"
+        raise ProofError(msg)
+
+
+def _check_subtree(start: int, stop: int, size: int) -> None:
+    if not 0 <= start < stop <= size or start % (1 << (stop - start - 1).bit_length()):
+        msg = f"the leaves {start} to {stop - 1} are no subtree of a tree of size {size}"
+        raise InvalidInputError(msg, field="start")
+
+
 def _path(level: int, number: int, size: int, node: Node) -> tuple[bytes, ...]:
     """The siblings from a perfect subtree up to the root's child, lowest first."""
     path = []
@@ -142,6 +161,33 @@ def _within(start: int, stop: int, low: int, high: int, node: Node, *, known: bo
     if middle <= start:
         return (*_within(start, stop, middle, high, node, known=known), _rest(low, middle, node))
     return (*_within(middle, stop, middle, high, node, known=False), _rest(low, middle, node))
+
+
+def _rebuilt(  # noqa: PLR0913, PLR0917  # two ranges, and what is known of them
+    start: int, stop: int, low: int, high: int, hashes: list[bytes], found: bytes | None
+) -> tuple[bytes, bytes]:
+    """The roots of a subtree and of the leaves from ``low`` to ``high``, by what `_within` has left of them.
+
+    ``found`` is the subtree's root if it is known. Hashes are taken from the end of the list. Raises
+    ProofError if there are too few.
+    """
+    if (start, stop) == (low, high) and found is not None:
+        return found, found
+    if not hashes:
+        msg = f"a proof of the leaves {start} to {stop - 1} with too few nodes"
+        raise ProofError(msg)
+    rest = hashes.pop()
+    if (start, stop) == (low, high):
+        return rest, rest
+    middle = low + (1 << (high - low - 1).bit_length() - 1)
+    if stop <= middle:
+        inner, whole = _rebuilt(start, stop, low, middle, hashes, found)
+        return inner, node_hash(whole, rest)
+    if middle <= start:
+        inner, whole = _rebuilt(start, stop, middle, high, hashes, found)
+        return inner, node_hash(rest, whole)
+    inner, whole = _rebuilt(middle, stop, middle, high, hashes, None)
+    return node_hash(rest, inner), node_hash(rest, whole)
 
 
 def _rest(start: int, size: int, node: Node) -> bytes:

@@ -41,7 +41,8 @@ class Alarm:
     """Something that is wrong with a source. The mirror keeps its last good state, and goes on trying.
 
     ``kind`` is one of: fork, rollback, checkpoint (not the log's), key (of the checkpoint), quorum, stale,
-    proof, order, leaf (one that breaks a rule), private, document, malformed, silence, refused, fault.
+    proof, order, leaf (one that breaks a rule), private, document, malformed, silence, refused, fault;
+    or retro: uploads that are not kept, or cannot be looked through.
     ``message`` says it in a line, without content. ``evidence`` is the file that shows it to others, if one
     does. ``at`` is in Unix seconds.
     """

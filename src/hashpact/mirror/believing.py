@@ -286,13 +286,14 @@ class Believer:
         if len(list(self._evidence.glob(f"{shown.sort}-*"))) >= EVIDENCE:
             return ForkError(f"{what}; {EVIDENCE} pieces of evidence are kept already", topic=topic)
         try:
-            path = shown.keep(self._evidence, self._roots())
+            path = shown.keep(self._evidence, self.roots())
         except (ConfigError, OSError) as error:
             return ForkError(f"{what}; the evidence is not kept: {error}", topic=topic)
         what = f"{what}; both are in {path}: hashpact evidence verify"
         return ForkError(what, topic=topic, evidence=str(path))
 
-    def _roots(self) -> list[BundlePart]:
+    def roots(self) -> list[BundlePart]:
+        """The root statements of the copy, by which others verify evidence."""
         history = self.history()
         places = () if history is None else (log.since for log in history.logs)
         leaves = (leaf for place in places for leaf in self._ledger.leaves(place, place + 1))

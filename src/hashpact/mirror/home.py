@@ -23,6 +23,7 @@ from hashpact.keys.pkcs8 import write_key
 from hashpact.member.paths import ProfilePaths
 from hashpact.member.profile import Profile
 from hashpact.mirror.configured import MirrorConfig
+from hashpact.mirror.storing.signing import make_cosigner
 from hashpact.storage.ledgers import create_ledger, open_ledger
 
 _OTHERS: Final = 0o077
@@ -68,16 +69,19 @@ class MirrorHome:
             os.close(lock)
 
 
-def make_mirror(directory: Path, config: MirrorConfig, passphrases: Passphrases) -> None:
-    """Make the home of a mirror: its configuration, an empty ledger, and an authority of its own for TLS.
+def make_mirror(
+    directory: Path, config: MirrorConfig, passphrases: Passphrases, name: str | None = None
+) -> None:
+    """Make the home of a mirror: its configuration, an empty ledger, and keys of its own.
 
-    It appears whole or not at all. Its keys are encrypted as those of the profile are. Raises ConfigError if
+    They are an authority's for TLS, and one that cosigns under ``name`` (None: one below the log's). They are
+    encrypted as those of the profile are. The home appears whole or not at all. Raises ConfigError if
     ``directory`` exists and is not empty.
     """
     loaded = Profile.load(config.profile, passphrases)
     check_same_log(directory, config, loaded)
     passphrase = passphrases.for_new_keys(
-        unencrypted=not _encrypts(ProfilePaths(config.profile).tls), as_before=True
+        unencrypted=not encrypts(ProfilePaths(config.profile).tls), as_before=True
     )
     with new_directory(directory) as draft:
         paths = MirrorPaths(draft)
@@ -89,6 +93,7 @@ def make_mirror(directory: Path, config: MirrorConfig, passphrases: Passphrases)
         server = certificates.issue_server(authority, config.hosts, unix_time)
         write_key(paths.server_key, server.key, passphrase)
         write_public(paths.server_cert, server.certificate)
+        make_cosigner(paths, name or f"{config.origin}/mirrors/{loaded.member}", passphrase)
         write_private(paths.config, config.to_toml().encode())
         create_ledger(paths.db).close()
 
@@ -146,13 +151,12 @@ def renew_certificate(home: MirrorHome) -> None:
         return
     authority = served.open_authority()
     issued = certificates.issue_server(authority, home.config.hosts, unix_time)
-    encrypts = _encrypts(paths.ca_key)
-    passphrase = home.passphrases.for_new_keys(unencrypted=not encrypts, as_before=True)
+    passphrase = home.passphrases.for_new_keys(unencrypted=not encrypts(paths.ca_key), as_before=True)
     key = pkcs8.encrypt(issued.key, passphrase, os.urandom)
     write_private(paths.server_key, key, replace=True)
     write_public(paths.server_cert, issued.certificate, replace=True)
 
 
-def _encrypts(key: Path) -> bool:
+def encrypts(key: Path) -> bool:
     """Whether the private key in a file is encrypted."""
     return _ENCRYPTED in read_private(key, MAX_SIZE)

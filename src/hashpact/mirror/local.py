@@ -33,6 +33,9 @@ from hashpact.mirror.alarms import Alarm
 from hashpact.mirror.copying import Copying
 from hashpact.mirror.freshness import Freshness
 from hashpact.mirror.home import MirrorHome, open_mirror
+from hashpact.mirror.retro.matching import RetroMatch, RetroRun
+from hashpact.mirror.retro.opening import open_retro, open_window
+from hashpact.mirror.retro.telling import telling
 from hashpact.service.check import Checker
 from hashpact.service.follow import Follower, IndexSaver
 from hashpact.service.read import Reader
@@ -85,25 +88,30 @@ class Mirror(BlockingChecks):
     """The copy of a log in a mirror's home, answered from in this process. Close it, or use ``with``.
 
     Its checks are those of `Client`, without a server, and any number of threads may make them. What they ask
-    is kept nowhere. Each answer has its ``lag``. From a copy that is older than ``max_lag`` of mirror.toml
-    nothing is answered: that raises LaggingError, or with ``on_unavailable="open"`` gives a result that is
-    not ``checked``.
+    is kept nowhere, unless mirror.toml says so. Each answer has its ``lag``. From a copy that is older than
+    ``max_lag`` of mirror.toml nothing is answered: that raises LaggingError, or with
+    ``on_unavailable="open"`` gives a result that is not ``checked``.
 
     If no other process copies the log into this home, such as `hashpact mirror`, a thread of this one does.
     It warns (`MirrorWarning`) of a source that it does not believe; ``on_alarm`` is called instead, in that
     thread, if it is given. A check with a ``min_position`` waits for that, at most ``timeout`` seconds.
 
+    With a [retro] table in mirror.toml what is checked is kept in the home, encrypted, and ``on_retro`` is
+    called with each upload that is near an entry which arrived after its check (`RetroMatch`), in another
+    thread; after a crash some are told again. It must not raise.
+
     ``passphrases`` open the keys of the profile (None: from the environment). Raises ConfigError for a
     directory that is no mirror's home, and CorruptError.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the settings of a mirror
         self,
         home: Path | str,
         *,
         timeout: float = TIMEOUT,
         on_unavailable: OnUnavailable | str = OnUnavailable.CLOSED,
         on_alarm: Callable[[Alarm], object] | None = None,
+        on_retro: Callable[[RetroMatch], object] | None = None,
         passphrases: Passphrases | None = None,
     ) -> None:
         self.timeout = checked_timeout(timeout)
@@ -111,7 +119,15 @@ class Mirror(BlockingChecks):
             self._home = stack.enter_context(open_mirror(Path(home).expanduser(), passphrases))
             self._copy = _Copy(self._home, on_alarm or _warn)
             copy = self._copy
-            checker = Checker(self._home.served.ledger, copy.index, copy.follower, lag=copy.freshness.lag)
+            failed = partial(_failed, on_alarm)
+            window = stack.enter_context(open_window(self._home, lambda error: failed(error.message)))
+            checker = Checker(
+                self._home.served.ledger,
+                copy.index,
+                copy.follower,
+                lag=copy.freshness.lag,
+                keep=None if window is None else window.keep,
+            )
             self._checks = Checks(
                 self._home.config.genesis,
                 nullcontext,
@@ -122,6 +138,8 @@ class Mirror(BlockingChecks):
                 asks=_Direct(checker),
             )
             stack.enter_context(copy.running())
+            if on_retro is not None:
+                stack.enter_context(telling(open_retro(self._home, copy.index), on_retro, failed))
             self._open = stack.pop_all()
 
     @property
@@ -147,6 +165,27 @@ class Mirror(BlockingChecks):
     def entry(self, index: int) -> EntryDetail:
         """The entry at that log index, with its private parts and opinions. Raises NotFoundError."""
         return Reader(self._home.served.ledger).entry(index)
+
+    def retro(
+        self,
+        tell: Callable[[RetroMatch], object],
+        told: Callable[[], object] = lambda: None,
+        since: int | None = None,
+    ) -> RetroRun:
+        """Tell now of each upload of the window the new entries that it is near, as `Retro.run`.
+
+        Raises ConfigError if mirror.toml has no [retro] table, or another process is at it.
+        """
+        return open_retro(self._home, self._copy.index).run(tell, told, since)
+
+    def first_at(self, time: int) -> int:
+        """The log index of the first leaf whose statement has that time, in Unix seconds, or a later one.
+
+        The tree size if there is none. Leaves are in the order of the log, not of their times.
+        """
+        ledger = self._home.served.ledger
+        size = ledger.head().size
+        return next((leaf.index for leaf in ledger.leaves(0, size) if leaf.time >= time), size)
 
     def close(self) -> None:
         """End the copying, and close the files."""
@@ -241,6 +280,14 @@ class _Copy:
         """Save the index if it has moved so far, and this process is the one that copies."""
         if self.copying.copies and self._saver.behind > far and self._files.claim():
             self._saver.save()
+
+
+def _failed(on_alarm: Callable[[Alarm], object] | None, message: str) -> None:
+    """Say what is wrong with the window."""
+    if on_alarm is None:
+        warnings.warn(f"the mirror's window: {message}", MirrorWarning, stacklevel=2)
+    else:
+        on_alarm(Alarm("retro", message, unix_time()))
 
 
 def _warn(wrong: Alarm | HashpactError) -> None:

@@ -10,8 +10,9 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -31,6 +32,9 @@ from hashpact.mirror.copying import Copying
 from hashpact.mirror.freshness import Freshness
 from hashpact.mirror.gate import Elsewhere, MirrorGate
 from hashpact.mirror.home import MirrorHome, renew_certificate
+from hashpact.mirror.retro.opening import open_window
+from hashpact.mirror.retro.window import Window
+from hashpact.mirror.storing.serving import storing
 from hashpact.observing.observation import Observation
 from hashpact.service.check import Checker
 from hashpact.service.conduct import Desk
@@ -68,6 +72,7 @@ class Served:
     origin: str
     position: int
     addresses: tuple[str, ...]
+    http: str | None = None
 
 
 def serve_mirror(home: MirrorHome, ready: Callable[[Served], None], progress: Told, *, once: bool) -> int:
@@ -101,6 +106,7 @@ class _Parts:
     copying: Copying
     keeping: IndexKeeping
     observation: Observation
+    window: Window | None
 
 
 async def _run(home: MirrorHome, ready: Callable[[Served], None], progress: Told, *, once: bool) -> None:
@@ -110,8 +116,8 @@ async def _run(home: MirrorHome, ready: Callable[[Served], None], progress: Told
     observation.serving = lambda: stop.serving
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_, stop.event.set)
-    async with observation.running():
-        parts = await _put_together(home, stop, observation)
+    async with observation.running(), _window(home, stop) as window:
+        parts = await _put_together(home, stop, observation, window)
         with _upkeep(home, parts), parts.copying.running():
             await _level(home, parts, progress, once=once)
             if not once and not stop.event.is_set():
@@ -122,7 +128,20 @@ async def _run(home: MirrorHome, ready: Callable[[Served], None], progress: Told
         raise stop.failure
 
 
-async def _put_together(home: MirrorHome, stop: Stop, observation: Observation) -> _Parts:
+@contextlib.asynccontextmanager
+async def _window(home: MirrorHome, stop: Stop) -> AsyncIterator[Window | None]:
+    """The window of what is checked, if there is one."""
+
+    def failed(error: HashpactError) -> None:
+        stop.log.error("uploads are not kept", reason=error.message)
+
+    with open_window(home, failed) as window:
+        yield window
+
+
+async def _put_together(
+    home: MirrorHome, stop: Stop, observation: Observation, window: Window | None
+) -> _Parts:
     ledger = home.served.ledger
     files = IndexDirectory(home.paths.segments, ledger.indexes)
     index, saved = await asyncio.to_thread(open_index, ledger, files, stop.log, verify=False)
@@ -133,17 +152,19 @@ async def _put_together(home: MirrorHome, stop: Stop, observation: Observation) 
     while not stop.event.is_set() and follower.position < ledger.head().size:
         await asyncio.to_thread(follower.catch_up, _REPLAYED)
 
-    def alarmed(alarm: Alarm) -> None:
-        evidence = {} if alarm.evidence is None else {"evidence": str(alarm.evidence)}
-        stop.log.error("the source is not believed", kind=alarm.kind, reason=alarm.message, **evidence)
+    copying = Copying(home, follower, freshness, partial(_alarmed, stop), partial(_ended, stop))
+    return _Parts(stop, index, follower, freshness, copying, keeping, observation, window)
 
-    def ended(error: HashpactError) -> None:
-        stop.log.error("cannot copy", reason=error.code, message=error.message)
-        if isinstance(error, CommitFailedError):
-            stop.end(error)
 
-    copying = Copying(home, follower, freshness, alarmed, ended)
-    return _Parts(stop, index, follower, freshness, copying, keeping, observation)
+def _alarmed(stop: Stop, alarm: Alarm) -> None:
+    evidence = {} if alarm.evidence is None else {"evidence": str(alarm.evidence)}
+    stop.log.error("the source is not believed", kind=alarm.kind, reason=alarm.message, **evidence)
+
+
+def _ended(stop: Stop, error: HashpactError) -> None:
+    stop.log.error("cannot copy", reason=error.code, message=error.message)
+    if isinstance(error, CommitFailedError):
+        stop.end(error)
 
 
 @contextlib.contextmanager
@@ -188,7 +209,11 @@ async def _answer(home: MirrorHome, parts: _Parts, ready: Callable[[Served], Non
     if config.listen is not None:
         renew_certificate(home)
     trust = ServerTrust(home.served, stop.log, ProfilePaths(config.profile).ca_cert)
-    with _listening(home, parts, trust) as (server, addresses):
+    async with contextlib.AsyncExitStack() as stack:
+        server, addresses = stack.enter_context(_listening(home, parts, trust))
+        shown = await stack.enter_async_context(
+            storing(home, stop.log, partial(_alarmed, stop), partial(_ended, stop))
+        )
         age = parts.freshness.age
         parts.observation.observe(
             home.served,
@@ -200,7 +225,7 @@ async def _answer(home: MirrorHome, parts: _Parts, ready: Callable[[Served], Non
             lambda: age(parts.follower.position),
         )
         server.start()
-        served = Served(config.origin, parts.follower.position, addresses)
+        served = Served(config.origin, parts.follower.position, addresses, shown)
         facts = {"origin": config.origin, "source": config.address, "position": served.position}
         stop.log.info(
             "mirroring", address=", ".join(addresses), items=len(parts.index), pid=os.getpid(), **facts
@@ -279,9 +304,10 @@ def _services(home: MirrorHome, parts: _Parts) -> Services:
     from hashpact.wire.server.handlers import Services  # noqa: PLC0415  # as above
 
     ledger, elsewhere = home.served.ledger, Elsewhere(home.config.address)
+    keep = None if parts.window is None else parts.window.keep
     return Services(
         elsewhere,
-        Checker(ledger, parts.index, parts.follower, lag=parts.freshness.lag),
+        Checker(ledger, parts.index, parts.follower, lag=parts.freshness.lag, keep=keep),
         Reader(ledger),
         PrivateParts(ledger, unix_time),
         Prover(ledger),

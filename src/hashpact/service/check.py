@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from hashpact.domain.checks import MAX_LIMIT, MAX_QUERIES, Answer, Check, Filter, Hits, Lag, Match, Query
 from hashpact.domain.fingerprints import Fingerprint, FingerprintType
@@ -37,6 +37,10 @@ _SHORT: Final = 8
 """Codes of one check that are looked for without waiting for a turn, if they are no sets."""
 
 
+Keep: TypeAlias = Callable[[Sequence[tuple[Query, ...]], int, str], object]
+"""Keeps uploads: the queries of each, the position of their answers, and the caller's reference."""
+
+
 def no_lag(_position: int) -> None:
     """The lag of an answer at the clearinghouse itself: there is none."""
 
@@ -46,13 +50,16 @@ class Checker:
     """Answers checks from an index, and from the follower's catalog for entries and opinions.
 
     ``lag`` is asked of each answer, by the position that it reflects: how old the copy of the log is that it
-    is answered from. It raises LaggingError if that is too old to be answered from.
+    is answered from. It raises LaggingError if that is too old to be answered from. ``keep`` is given the
+    queries of each upload that is answered, the position of the answer and the caller's reference, before it
+    is returned: a mirror's window, if it has one. None keeps nothing.
     """
 
     ledger: Ledger
     index: Index
     follower: Follower
     lag: Callable[[int], Lag | None] = field(default=no_lag, kw_only=True)
+    keep: Keep | None = field(default=None, kw_only=True)
     benign: Benign = field(init=False)
 
     def __post_init__(self) -> None:
@@ -82,8 +89,13 @@ class Checker:
         self._check_labels(check.filter)
         if _takes_long(check):
             with turn():
-                return self._answer(check, position, lag, wanted, nullcontext, waits)
-        return self._answer(check, position, lag, wanted, turn, waits)
+                answer = self._answer(check, position, lag, wanted, nullcontext, waits)
+        else:
+            answer = self._answer(check, position, lag, wanted, turn, waits)
+        if self.keep is not None:
+            waits()
+            self.keep((check.queries,), position, check.reference)
+        return answer
 
     def check_batch(
         self,
@@ -116,6 +128,8 @@ class Checker:
                         matches += [replace(match, query=first + number) for match in near]
                         if more:
                             truncated.append(first + number)
+        if self.keep is not None:
+            self.keep(tuple(batch.queries()), position, "")
         texts = self.follower.texts if matches else None
         return BatchAnswer(tuple(matches), position, tuple(truncated), texts, lag)
 

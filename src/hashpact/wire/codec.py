@@ -81,7 +81,10 @@ _OPTIONAL_IDS: Final = ("enrolled_by", "rotated_by", "revoked_by")
 
 
 def check_to_wire(check: Check) -> check_pb2.CheckRequest:
-    """The request of a check."""
+    """The request of a check. Raises InvalidInputError if it has a reference, which is not to be sent."""
+    if check.reference:
+        msg = "a reference is kept by a mirror that is opened in this process, and not sent to a server"
+        raise InvalidInputError(msg, field="reference")
     request = check_pb2.CheckRequest(
         queries=[_query_to_wire(query) for query in check.queries],
         limit=check.limit,

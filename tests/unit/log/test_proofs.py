@@ -111,3 +111,31 @@ def test_there_is_no_inclusion_proof_beyond_the_tree(index: int, size: int) -> N
 def test_there_is_no_consistency_proof_from_nothing_or_backwards(old: int, new: int) -> None:
     with pytest.raises(InvalidInputError):
         proofs.consistency(old, new, ORACLE.node)
+
+
+def test_a_subtree_proof_is_verified_as_the_draft_does() -> None:
+    for size in range(1, 40):
+        for start in range(size):
+            for stop in range(start + 1, size + 1):
+                if start % (1 << (stop - start - 1).bit_length()):
+                    continue
+                proof = proofs.subtree(start, stop, size, ORACLE.node)
+                subtree = ORACLE.root(start, stop)
+                proofs.verify_subtree(start, stop, subtree, size, root(size), proof)
+                others = [(*proof, subtree), proof[:-1], proof[1:], proof[::-1]]
+                others += [(*proof[:at], seeded("other"), *proof[at + 1 :]) for at in range(len(proof))]
+                others += [tuple(one[:31] for one in proof)]
+                for other in map(tuple, others):
+                    if subtrees.proves(start, stop, size, other, subtree, root(size)):
+                        assert other == proof
+                        continue
+                    with pytest.raises(ProofError):
+                        proofs.verify_subtree(start, stop, subtree, size, root(size), other)
+                with pytest.raises(ProofError):
+                    proofs.verify_subtree(start, stop, seeded("other"), size, root(size), proof)
+
+
+@pytest.mark.parametrize(("start", "stop", "size"), [(1, 3, 8), (0, 9, 8), (3, 3, 8), (4, 9, 16)])
+def test_what_is_no_subtree_is_not_verified(start: int, stop: int, size: int) -> None:
+    with pytest.raises(InvalidInputError, match="are no subtree"):
+        proofs.verify_subtree(start, stop, bytes(32), size, bytes(32), ())

@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from builders import Identity
 
 from hashpact.errors import ConfigError
+from hashpact.log.note import verifier_key
 from hashpact.mirror.configured import MAX_LAG, MirrorConfig
+from hashpact.mirror.retro.window import DAY, WindowSize
 
+NEXT = verifier_key("test.example/log", Identity.of("next").public)
 WHOLE = MirrorConfig(
     origin="test.example/log",
     genesis=bytes(range(32)),
@@ -18,11 +22,14 @@ WHOLE = MirrorConfig(
     socket="unix:/run/mirror",
     max_lag=60,
     members=("bolt-chat", "acme"),
+    http="127.0.0.1:9481",
+    log_keys=(NEXT,),
     health="127.0.0.1:9091",
     metrics="127.0.0.1:9465",
     access_log="calls",
     log_format="text",
     log_level="debug",
+    retro=WindowSize(30 * DAY, 1 << 30),
 )
 LEAST = MirrorConfig("test.example/log", bytes(32), "unix:/srv/other/socket", Path("/srv/profile"))
 
@@ -52,6 +59,9 @@ def test_its_certificate_names_where_it_listens() -> None:
         ('address = "hub.example:8443"', 'address = "unix:relative"', "address"),
         ('address = "hub.example:8443"', f'address = "unix:/{"x" * 107}"', "address"),
         ('listen = "127.0.0.1:8444"', 'listen = "unix:/run/x"', "listen"),
+        (NEXT, verifier_key("other.example/log", Identity.of("next").public), "log_keys"),
+        (NEXT, "nothing", "key"),
+        ('http = "127.0.0.1:9481"', 'http = "9481"', "http"),
         ('socket = "unix:/run/mirror"', 'socket = "/run/mirror"', "socket"),
         ('profile = "/srv/profile"', 'profile = "srv/profile"', "profile"),
         ("max_lag = 60", "max_lag = -1", "max_lag"),
@@ -63,6 +73,12 @@ def test_its_certificate_names_where_it_listens() -> None:
         (f'genesis = "{bytes(range(32)).hex()}"', 'genesis = "00"', "genesis"),
         ('origin = "test.example/log"', 'origin = "Test"', "origin"),
         ('origin = "test.example/log"', 'strange = "x"', "strange"),
+        ("window = 30", "window = 0", "window"),
+        ("window = 30", "window = 367", "window"),
+        ("window = 30", "days = 30", "retro"),
+        ("size = 1073741824", "size = 1000", "size"),
+        ("size = 1073741824", "size = true", "size"),
+        ("[retro]", "retro = 30\n[other]", "retro"),
     ],
 )
 def test_what_is_wrong_is_named(before: str, after: str, field: str) -> None:

@@ -14,11 +14,41 @@ from hashpact.errors import ConfigError
 from hashpact.settings import UNIX
 
 
+class _Mirror(click.Command):
+    """The command, of which ``key`` in the place of an address is another: no address is spelled so."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: object
+    ) -> click.Context:
+        """The context of the command that the arguments are of."""
+        if args[:1] == ["key"]:
+            return key.make_context(f"{info_name} key", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+@click.command(epilog=example("hashpact mirror key /srv/mirror"))
+@click.argument("home", metavar="HOME", type=Path)
+@json_option
+def key(home: Path, *, as_json: bool) -> None:
+    """Print the verifier key by which a mirror cosigns, for [[mirror]] in a log's hashpact.toml."""
+    from hashpact.home.paths import MirrorPaths  # noqa: PLC0415 - late: help does without it
+    from hashpact.mirror.home import configured  # noqa: PLC0415 - as above
+    from hashpact.mirror.storing.signing import read_cosigner  # noqa: PLC0415 - as above
+
+    origin, cosigner = configured(home).origin, read_cosigner(MirrorPaths(home))
+    if as_json:
+        emit({"origin": origin, "name": cosigner.name, "key": cosigner.key})
+    else:
+        click.echo(cosigner.key)
+
+
 @click.command(
+    cls=_Mirror,
     epilog=example(
         "hashpact mirror hub.example:8443 /srv/mirror --profile lotus-forum",
         "hashpact mirror hub.example:8443 /srv/mirror --listen 10.0.0.7:8444",
-    )
+        "hashpact mirror key /srv/mirror",
+    ),
 )
 @click.argument("address", metavar="ADDRESS")
 @click.argument("home", metavar="HOME", type=Path)
@@ -36,14 +66,20 @@ from hashpact.settings import UNIX
     type=click.IntRange(min=0),
     help="Refuse checks if the copy is older; 0 for never. [3600]",
 )
+@click.option(
+    "--http", metavar="HOST:PORT", help="Take, show and cosign the log there, over plain HTTP behind a proxy."
+)
+@click.option("--name", metavar="NAME", help="At the first start: its permanent name as a cosigner.")
 @click.option("--once", is_flag=True, help="Copy what there is, and end.")
 @json_option
-def mirror(  # noqa: PLR0913 - an argument for each option
+def mirror(  # noqa: PLR0913, PLR0917 - an argument for each option
     address: str,
     home: Path,
     profile: Path | None,
     places: tuple[str, ...],
     max_lag: int | None,
+    http: str | None,
+    name: str | None,
     *,
     once: bool,
     as_json: bool,
@@ -58,8 +94,10 @@ def mirror(  # noqa: PLR0913 - an argument for each option
     Whoever may open HOME/socket may ask, as the profile's member: `hashpact check --address
     unix:HOME/socket`. With --listen the mirror answers over mutual TLS too; clients know it by
     HOME/pki/ca.crt (--ca). Programs may open HOME themselves: `hashpact check --mirror HOME`, or
-    `hashpact.Mirror(HOME)`. Statements are for the clearinghouse. HASHPACT_PASSPHRASE_FILE and the like open
-    the profile's keys.
+    `hashpact.Mirror(HOME)`. With --http a log may upload its leaves (C2SP tlog-mirror): the mirror shows them
+    to everybody, and cosigns what it stores by the key that `hashpact mirror key HOME` prints.
+
+    Statements are for the clearinghouse. HASHPACT_PASSPHRASE_FILE and the like open the profile's keys.
     """
     from hashpact.home.paths import MirrorPaths  # noqa: PLC0415 - late: help does without all of it
     from hashpact.member.paths import ProfilePaths  # noqa: PLC0415 - as above
@@ -80,11 +118,15 @@ def mirror(  # noqa: PLR0913 - an argument for each option
             ("listen", next(iter(ports), None)),
             ("socket", next(iter(sockets), None)),
             ("max_lag", max_lag),
+            ("http", http),
             ("profile", None if profile is None else profile.absolute()),
         )
         if value is not None
     }
     if MirrorPaths(home).config.exists() or profile is None:
+        if name is not None:
+            msg = "--name is for the first start: the name of a key stays"
+            raise click.UsageError(msg)
         config = replace(configured(home), **given)  # type: ignore[arg-type]  # of the fields' types
         if config.address != address:
             msg = (
@@ -95,14 +137,17 @@ def mirror(  # noqa: PLR0913 - an argument for each option
         pinned = config_of(ProfilePaths(profile))
         config = MirrorConfig(pinned.origin, pinned.genesis, address, profile.absolute())
         config = replace(config, **{"max_lag": MAX_LAG, **given})  # type: ignore[arg-type]  # as above
-        make_mirror(home, config, secrets)
+        make_mirror(home, config, secrets, name)
 
     def ready(served: Served) -> None:
         secrets.prompt = None  # nobody is asked while it serves
         if as_json:
-            emit({"origin": served.origin, "position": served.position, "addresses": list(served.addresses)})
+            said = {"origin": served.origin, "position": served.position}
+            emit({**said, "addresses": list(served.addresses), "http": served.http})
         else:
             click.echo(f"mirroring {served.origin} at {', '.join(served.addresses)}")
+            if served.http is not None:
+                click.echo(f"storing it for everybody at http://{served.http}")
         sys.stdout.flush()
 
     with open_mirror(home, secrets, config) as opened:

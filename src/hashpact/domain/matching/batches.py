@@ -111,6 +111,12 @@ class Batch:
                 yield before + start, packed, packed.some(start, count)
             before += len(packed)
 
+    def queries(self) -> Iterator[tuple[Query]]:
+        """Each fingerprint, in order, as the one query of an upload."""
+        for packed in self.packed:
+            for number in range(len(packed)):
+                yield (Query(Fingerprint(packed.type, packed.some(number, 1)), packed.threshold),)
+
     def type_of(self, number: int) -> FingerprintType | None:
         """The type of a fingerprint of the batch, by its number; None if there is no such number."""
         for packed in self.packed:

@@ -27,6 +27,7 @@ from hashpact.member.checking.options import (
     Reading,
     check_names,
     refuse_attested,
+    refuse_reference,
 )
 from hashpact.member.checking.reached import Reached
 from hashpact.member.checking.results import CheckResult
@@ -119,6 +120,7 @@ class Checks:
         """The steps of looking for each of these by itself, of a batch at a time."""
         check_names(options, CheckOptions)
         refuse_attested(options)
+        refuse_reference(options)
         terms = CheckTerms.of(options, self._choice, self._reached.size, DEFAULT_EACH, MAX_EACH)
         waiting = map(_query, items)
         while queries := list(itertools.islice(waiting, MAX_BATCH)):
@@ -143,6 +145,7 @@ class Checks:
         self, contents: Iterable[Content], options: ContentOptions
     ) -> Iterator[Steps[list[CheckResult]]]:
         """The steps of checking many files, of some at a time."""
+        refuse_reference(options)
         terms, reading = self._split(options)
         waiting = iter(contents)
         for first in waiting:

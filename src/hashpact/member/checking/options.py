@@ -41,6 +41,10 @@ class CheckOptions(TypedDict, total=False):
     ``attest`` asks for an answer that the clearinghouse has signed, which `check` and the checks of content
     verify: `Answer.attestation`. ``keep`` asks for it too, and says where it is kept, encrypted: a directory,
     or an `AnswerStore`, such as the profile's own, ``AnswerStore.of(client.profile)``.
+
+    ``reference`` is the caller's name for the upload, at most 64 bytes of UTF-8: a `Mirror` with a window
+    keeps it, encrypted, and tells it with a retroactive match. It is of one upload, and only of a mirror in
+    this process.
     """
 
     filter: Filter
@@ -50,6 +54,7 @@ class CheckOptions(TypedDict, total=False):
     on_unavailable: OnUnavailable | str | None
     attest: bool
     keep: AnswerStore | Path | str | None
+    reference: str
 
 
 class ContentOptions(CheckOptions, total=False):
@@ -76,6 +81,7 @@ class CheckTerms:
     passes: bool
     attest: bool = False
     keep: AnswerStore | None = None
+    reference: str = ""
 
     @classmethod
     def of(
@@ -103,11 +109,12 @@ class CheckTerms:
             choice is OnUnavailable.OPEN,
             options.get("attest", False) or options.get("keep") is not None,
             _store_of(options.get("keep")),
+            options.get("reference", ""),
         )
 
     def check(self, queries: tuple[Query, ...]) -> Check:
         """The check of these queries. Raises InvalidInputError."""
-        return Check(queries, self.filter, self.limit, self.min_position)
+        return Check(queries, self.filter, self.limit, self.min_position, self.reference)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +201,13 @@ def refuse_attested(options: CheckOptions) -> None:
     if options.get("attest") or options.get("keep") is not None:
         msg = "batches and streams are not attested; ask with check, or with the checks of content"
         raise InvalidInputError(msg, field="attest")
+
+
+def refuse_reference(options: CheckOptions) -> None:
+    """Raise InvalidInputError if a reference is given for more than one upload."""
+    if options.get("reference"):
+        msg = "a reference is of one upload; ask with check, or with the checks of one content"
+        raise InvalidInputError(msg, field="reference")
 
 
 def check_names(options: CheckOptions, known: type[CheckOptions]) -> None:

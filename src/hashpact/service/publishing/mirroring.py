@@ -18,7 +18,7 @@ from hashpact.errors import MalformedError, UnavailableError
 from hashpact.log import mirroring, proofs
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
 from hashpact.log.proofs import Node
-from hashpact.service.cosign import CONFLICT, OK, Consistency, Post, WitnessLink
+from hashpact.service.cosign import CONFLICT, OK, Consistency, Post, Reply, WitnessLink
 
 ENOUGH: Final = 4 * 1024 * 1024
 """Bytes after which a request has no further package."""
@@ -65,7 +65,7 @@ class MirrorLink(WitnessLink):
         start = stated.size if self.lacks is None else min(self.lacks, stated.size)
         ticket, tries = b"", _TRIES
         while not self._over.is_set():
-            reply = self.upload(self._request(stated, start, ticket))
+            reply = self._uploaded(self._request(stated, start, ticket))
             if reply.status == OK:
                 line = self.verified(signed, reply.body)
                 self.lacks = stated.size
@@ -86,6 +86,14 @@ class MirrorLink(WitnessLink):
             start = min(state.lacks, stated.size)
         msg = f"{self.witness.name} still lacks leaves from {start} on"
         raise UnavailableError(msg)
+
+    def _uploaded(self, body: bytes) -> Reply:
+        """The answer to an upload. Without one it may have stored some, and is asked what it lacks."""
+        try:
+            return self.upload(body)
+        except UnavailableError:
+            self.lacks = None
+            raise
 
     def close(self) -> None:
         """Send it nothing more; a request that is under way ends by itself."""

@@ -116,20 +116,11 @@ class Publisher:
                 self._publication.put(path, data)
 
     def _put_documents(self) -> None:
-        """Publish the documents that are for everybody: label texts, methods statements, procedures.
+        """Publish the documents that are for everybody.
 
-        They are named by their SHA-256, so one that is there is never another. What members share among
-        themselves, such as minutes, is not published.
+        They are named by their SHA-256, so one that is there is never another.
         """
-        digests: list[bytes] = []
-        filed = self._filed
-        with self._log.snapshot() as view:
-            for charter in view.charters():
-                digests += [] if charter.terms.texts is None else [charter.terms.texts]
-            while chunk := view.filed(tuple(_PUBLIC), filed, _CHUNK):
-                for filing in chunk:
-                    digests += _PUBLIC[filing.kind].read(filing).documents()
-                filed = chunk[-1].index
+        digests, filed = public_documents(self._log, self._filed)
         for digest in digests:
             path = tiles.document_path(digest)
             document = None if self._publication.has(path) else self._log.document(digest)
@@ -170,6 +161,22 @@ class Publisher:
         except ProofError as error:
             msg = f"{self._place}/checkpoint is not a checkpoint of this log: {error}"
             raise CorruptError(msg) from error
+
+
+def public_documents(log: Log, filed: int) -> tuple[list[bytes], int]:
+    """The SHA-256 of documents that are for everybody: label texts, methods statements, procedures.
+
+    Those of all policies, and of filings after the index ``filed``; and the index of the last of these. What
+    members share among themselves, such as minutes, is for nobody else.
+    """
+    with log.snapshot() as view:
+        texts = [charter.terms.texts for charter in view.charters()]
+        digests = [text for text in texts if text is not None]
+        while chunk := view.filed(tuple(_PUBLIC), filed, _CHUNK):
+            for filing in chunk:
+                digests += _PUBLIC[filing.kind].read(filing).documents()
+            filed = chunk[-1].index
+    return digests, filed
 
 
 def _is_newer(newest: KeptCheckpoint, done: int, note: bytes) -> bool:

@@ -1,0 +1,1 @@
+"""Retroactive match: past uploads that match entries which arrived later."""

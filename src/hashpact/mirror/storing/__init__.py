@@ -1,0 +1,1 @@
+"""What a mirror stores of a log for everybody, and cosigns (C2SP tlog-mirror)."""
