@@ -26,6 +26,7 @@ BENCHMARKS = {
     "quality",
     "quantum",
     "replay",
+    "retro",
     "segments",
     "serve",
     "state",

@@ -92,7 +92,8 @@ class Backoff:
     def delay(self, tries: int, failure: Failure, remaining: float, draw: float) -> float | None:
         """How long to wait after the ``tries``-th failed try (from 1); None to give up.
 
-        Only UNAVAILABLE is tried again, and a quota that names a time, and only if there is time left.
+        Only UNAVAILABLE is tried again, and a quota that names a time, and only if a try has as long as the
+        ``first`` wait: one that is over at once would hide what the server has said.
         ``draw``, from 0 to 1, shortens the wait by up to half, so that many clients do not return at once.
         """
         if not failure.passing:
@@ -100,7 +101,7 @@ class Backoff:
         # The exponent is bounded because a float is not.
         full = min(self.first * 2 ** min(tries - 1, 32), self.ceiling)
         wait = max(full * (1 - draw / 2), failure.retry_after)
-        return wait if wait < remaining else None
+        return wait if wait + self.first <= remaining else None
 
 
 BACKOFF: Final = Backoff()
