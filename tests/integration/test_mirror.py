@@ -17,8 +17,7 @@ import pytest
 from builders import fingerprint
 from commands import here
 from mirrored import HOST, RunningMirror
-from promql import rules, selectors, series
-from running import BOTH, RunningServer, answered, found, plain_port
+from running import BOTH, RunningServer, found
 from waits import wait_until
 
 from hashpact import Mirror
@@ -36,9 +35,6 @@ from hashpact.member.clients import Client
 from hashpact.mirror.freshness import SourceState
 
 ONE = fingerprint(PDQ, "one")
-
-
-METRICS = 'metrics = "127.0.0.1:0"\n'
 
 
 @pytest.fixture
@@ -191,25 +187,6 @@ def test_a_copy_that_is_too_old_is_not_answered_from(server: RunningServer) -> N
         answer = asked.check([ONE])
         assert answer.lag is not None
         assert answer.lag.seconds >= 4000
-
-
-def test_its_metrics_have_what_its_alert_asks_for(server: RunningServer) -> None:
-    with mirror_of(server) as mirror:
-        pass
-    file = mirror.home / "mirror.toml"
-    kept = [line for line in file.read_text().splitlines(keepends=True) if "metrics = " not in line]
-    file.write_text("".join([METRICS, *kept]))
-    address, profile = server.address, mirror.profile_directory
-    asked = {one.name for rule in rules() for one in selectors(rule["expr"]) if "mirror" in one.name}
-    assert asked
-    with RunningMirror(address, mirror.home, profile) as mirror:
-        port = plain_port(mirror.log_path.read_text(), "metrics")
-
-        def told() -> bool:
-            status, body = answered(port, "/metrics")
-            return status == 200 and asked <= {name for name, _, _ in series(body.decode())}
-
-        wait_until(told)
 
 
 def test_a_mirror_can_be_mirrored(server: RunningServer, tmp_path: Path) -> None:
