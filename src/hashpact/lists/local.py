@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -28,6 +29,10 @@ from hashpact.lookup.native import NativeIndex
 SUFFIX: Final = ".list"
 SHARED: Final = "shared.ledger"
 _KEY: Final = "lists.key"
+_SETTLED: Final = 10**9
+"""Nanoseconds after which a directory's time tells whether it has changed since."""
+_LOOK: Final = 0.1
+"""Seconds for which no list is looked for after there was none."""
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
 _AT_HAND: Final = 64
 """Blocks that are kept open for what matches are to say."""
@@ -37,8 +42,8 @@ _AT_HAND: Final = 64
 class PrivateLists:
     """The lists in a directory, which need not exist. Any number of threads may search.
 
-    A list is read when it is first searched, and again after its file has changed. ``passphrases`` open its
-    key; with ``unencrypted`` the key of new lists lies open, as the profile's own keys do.
+    A list is read when it is first searched, and again after its file has changed; the first one is noticed
+    within a tenth of a second. ``passphrases`` open its key; with ``unencrypted`` the key of new lists lies open, as the profile's own keys do.
     """
 
     directory: Path
@@ -47,6 +52,8 @@ class PrivateLists:
     _opened: dict[str, OpenList] = field(default_factory=dict, init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     _process: int = field(default_factory=os.getpid, init=False)
+    _listing: tuple[int, list[str]] = field(default=(0, []), init=False, repr=False)
+    _empty_until: float = field(default=0.0, init=False, repr=False)
 
     def names(self) -> list[str]:
         """The names of the lists, in order."""
@@ -98,18 +105,40 @@ class PrivateLists:
 
         A row knows no basis, jurisdiction or opinion: a filter for those keeps none.
         """
-        if narrow.bases or narrow.jurisdictions or narrow.min_endorsed_by:
+        if narrow.bases or narrow.jurisdictions or narrow.min_endorsed_by or not (lists := self._current()):
             return []
-        found = [match for one in self._current() for match in one.search(queries, limit)]
+        found = [match for one in lists for match in one.search(queries, limit)]
         kept = [match for match in found if not narrow.labels or narrow.labels & set(match.labels)]
         return nearest(kept, limit)
+
+    def _listed(self) -> list[str]:
+        """The names, read again only when a file has come or gone: every check asks for them.
+
+        Where there is no list, even that is looked at ten times a second only.
+        """
+        if (now := time.monotonic()) < self._empty_until:
+            return []
+        before, names = self._listing
+        try:
+            changed = self.directory.stat().st_mtime_ns
+        except FileNotFoundError:
+            before, names, changed = 0, [], 0
+        if changed != before:
+            names = self.names()
+            # A change within the same tick of the clock would have the same time.
+            settled = changed < time.time_ns() - _SETTLED
+            self._listing = (changed if settled else 0, names)
+        self._empty_until = 0.0 if names else now + _LOOK
+        return names
 
     def _current(self) -> list[OpenList]:
         """Every list as its file is now."""
         with self._lock:
             if self._process != os.getpid():  # a connection of SQLite does not survive a fork
                 self._process, self._opened = os.getpid(), {}
-            names = self.names()
+            names = self._listed()
+            if not names and not self._opened:
+                return []
             for name in set(self._opened) - set(names):
                 self._opened.pop(name).table.close()
             for name in names:

@@ -156,11 +156,12 @@ class Checker:
         waits: Callable[[], None],
     ) -> Answer:
         """The answer, each match with what contradicts it, or without those that something does."""
-        upload, asked = codes(query.fingerprint for query in check.queries), check
+        upload, asked = None, check
         while True:
             answer = self._nearest(asked, position, lag, wanted, turn, waits)
             if not answer.matches:
                 return answer
+            upload = upload or codes(query.fingerprint for query in check.queries)
             matches = self._judged(answer.matches, upload, waits)
             if not check.filter.agreeing:
                 return replace(answer, matches=matches)
