@@ -43,7 +43,8 @@ class PrivateLists:
     """The lists in a directory, which need not exist. Any number of threads may search.
 
     A list is read when it is first searched, and again after its file has changed; the first one is noticed
-    within a tenth of a second. ``passphrases`` open its key; with ``unencrypted`` the key of new lists lies open, as the profile's own keys do.
+    within a tenth of a second. ``passphrases`` open its key; with ``unencrypted`` the key of new lists lies
+    open, as the profile's own keys do.
     """
 
     directory: Path
