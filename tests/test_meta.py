@@ -51,6 +51,7 @@ ROOMS = {
     "log": room("errors", pure=True),
     "domain": room("errors log", "cryptography", pure=True),
     "clock": room(),
+    "beside": room(),
     "events": room(others="structlog"),
     "durable": room("errors"),
     "settings": room("errors"),
@@ -99,8 +100,8 @@ ROOMS = {
         "structlog uvloop",
     ),
     "mirror": room(
-        "errors log domain clock events durable settings config storage lookup keys service wire http member "
-        "home audit witness observing serving",
+        "errors log domain clock beside events durable settings config storage lookup keys service wire http "
+        "member home audit witness observing serving",
         "cryptography numpy structlog uvloop grpc",
     ),
     "__init__": room("errors log.checkpoint domain fingerprint member mirror"),

@@ -6,7 +6,7 @@ Uploads of one pdq code each are kept as a mirror keeps them: *keep* is the proc
 256 at once, and *one* if they come alone. Then so many entries with one pdq code each are shared, of which
 one in ten is near an upload. *run* looks for all uploads among them, in one thread: it decrypts the window
 and searches; *again* is the next run, with nothing new. With --check it exits with 1 unless a run takes less
-than 60 s and tells every upload that was planted, once.
+than 60 s and reports every upload that was planted, once.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def test_26_what_was_cosigned_outlives_sigkill(tmp_path: Path) -> None:
     for new in (3, 9, 20):
         with RunningWitness(tmp_path / "north", LOGS) as running:
             assert running.post(TRUE.request(old, new)).status == 200
-            assert running.stop(signal.SIGKILL) == -signal.SIGKILL
+            assert running.kill() == -signal.SIGKILL
         with RunningWitness(tmp_path / "north", LOGS) as running:
             reply = running.post(TRUE.request(old, new))
             assert (reply.status, reply.body) == (409, b"%d\n" % new)
@@ -172,7 +172,7 @@ def test_27_the_evidence_outlives_sigkill_and_can_be_shown(tmp_path: Path) -> No
     with RunningWitness(tmp_path / "north", LOGS) as running:
         assert running.post(TRUE.request(0, 9)).status == 200
         assert running.post(witnessing.encode(9, (), FORK.signed(9))).status == 409
-        running.stop(signal.SIGKILL)
+        running.kill()
     shown = subprocess.run(
         [sys.executable, "-m", "hashpact", "witness", "show", str(tmp_path / "north"), "--evidence"],
         capture_output=True,

@@ -17,7 +17,7 @@ from queue import SimpleQueue
 import pytest
 from builders import fingerprint
 from commands import here
-from mirrored import RunningMirror
+from mirrored import RunningMirror, copied
 from running import BOTH, RunningServer, found
 from waits import wait_until
 
@@ -55,9 +55,7 @@ def client(server: RunningServer) -> Iterator[Client]:
 @pytest.fixture
 def copy(server: RunningServer, tmp_path: Path) -> Path:
     """The home of a mirror of it that no process has open."""
-    profile = str(tmp_path / "acme-video")
-    assert here("mirror", server.address, str(tmp_path / "copy"), "--profile", profile, "--once").status == 0
-    return tmp_path / "copy"
+    return copied(server.address, tmp_path / "copy", tmp_path / "acme-video")
 
 
 def test_it_copies_if_nobody_else_does(client: Client, copy: Path) -> None:

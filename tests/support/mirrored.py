@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from running import UNMEASURED, ready_line
+from commands import here
+from running import UNMEASURED, Running, ready_line
 
 from hashpact.member.clients import Client
 from hashpact.member.profile import Profile
@@ -18,7 +18,7 @@ from hashpact.member.profile import Profile
 HOST = "127.0.0.1"
 
 
-class RunningMirror:
+class RunningMirror(Running):
     """`hashpact mirror` of the log at an address, as the member whose profile that is.
 
     It answers at ``socket``, and at ``port`` (HOST:PORT) with the option ``--listen``; with ``--http`` it
@@ -66,25 +66,9 @@ class RunningMirror:
         lines = self.log_path.read_text().rpartition("\n")[0].splitlines()
         return [event for event in map(json.loads, lines) if event["event"] == name]
 
-    def kill(self) -> int:
-        """SIGKILL; the exit status."""
-        self.process.kill()
-        return self._ended()
 
-    def stop(self) -> int:
-        """SIGTERM; the exit status."""
-        self.process.send_signal(signal.SIGTERM)
-        return self._ended()
-
-    def _ended(self) -> int:
-        status = self.process.wait(30)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        return status
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.process.returncode is None:
-            self.stop()
+def copied(address: str, home: Path, profile: Path) -> Path:
+    """The home of a mirror of the log at an address, which has copied it and which no process has open."""
+    done = here("mirror", address, str(home), "--profile", str(profile), "--once")
+    assert done.status == 0, done.err
+    return home

@@ -93,7 +93,37 @@ def state(task: Path) -> str:
         return "X"
 
 
-class RunningServer:
+class Running:
+    """A process of ours, which is stopped at the end of a block."""
+
+    process: subprocess.Popen[bytes]
+
+    def kill(self) -> int:
+        """SIGKILL; the exit status."""
+        self.process.kill()
+        return self.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for the process to end; its exit status."""
+        status = self.process.wait(30)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return status
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.returncode is None:
+            self.stop()
+
+
+class RunningServer(Running):
     """`hashpact serve` of a home as a process of its own; ``address`` is the HOST:PORT it answers on.
 
     ``options`` are those of the command, of which ``program`` may be another form. Its coverage is measured
@@ -161,27 +191,3 @@ class RunningServer:
         tasks = Path(f"/proc/{self.process.pid}/task")
         while any(state(task) not in "TXZ" for task in tasks.iterdir()):
             time.sleep(0.001)
-
-    def kill(self) -> int:
-        """SIGKILL; the exit status."""
-        self.process.kill()
-        return self.wait()
-
-    def stop(self) -> int:
-        """SIGTERM; the exit status."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.wait()
-
-    def wait(self) -> int:
-        """Wait for the process to end; its exit status."""
-        status = self.process.wait(30)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        return status
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.process.returncode is None:
-            self.stop()

@@ -5,16 +5,14 @@ from __future__ import annotations
 import http.client
 import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
 
 from builders import ORIGIN, FakeClock, Identity, seeded
-from running import UNMEASURED, ready_line
+from running import UNMEASURED, Running, ready_line
 from trees import Oracle
 
 from hashpact.http.witness import respond
@@ -106,7 +104,7 @@ class Desk:
         return WitnessLink(witness_of(self.name), self)
 
 
-class RunningWitness:
+class RunningWitness(Running):
     """`hashpact witness serve` as a process of its own, on a directory that is made if it is not there.
 
     ``under`` is a command that runs another, and leaves it its process id. As `RunningServer`, it does not
@@ -138,7 +136,7 @@ class RunningWitness:
         try:
             said = ready_line(self.process, directory.with_suffix(".log"))
         except BaseException:
-            self.stop(signal.SIGKILL)
+            self.kill()
             raise
         found = re.search(r":(\d+)$", said)
         assert found is not None
@@ -163,18 +161,3 @@ class RunningWitness:
         reply = Reply(response.status, response.read())
         connection.close()
         return reply
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        """End it with that signal; the exit status."""
-        self.process.send_signal(number)
-        status = self.process.wait(30)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        return status
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.process.returncode is None:
-            self.stop()

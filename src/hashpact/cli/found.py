@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _SHARES: Final = {Measure.JACCARD: "similarity", Measure.CONTAINMENT: "share"}
 _SCORES: Final = {**_SHARES, Measure.POINTS: "points"}
 _WORTH: Final = 60
-"""Seconds from which on a person is told how old a mirror's copy is: a quiet log is heard every ten."""
+"""Age in seconds from which it is shown to people: a quiet log sends a sign of life every ten."""
 
 
 def _match(match: Match, agreed: Mapping[int, float]) -> dict[str, object]:

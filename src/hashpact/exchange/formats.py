@@ -25,7 +25,7 @@ class ReadChoices:
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """What a writer is told besides the rows. ``origin`` names where they come from."""
+    """The options of a writer. ``origin`` names where the rows come from."""
 
     classes: ClassMap = field(default_factory=ClassMap)
     origin: str = "hashpact"

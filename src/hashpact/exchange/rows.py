@@ -7,7 +7,7 @@ never stops a file; a broken document raises MalformedError, which names no valu
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -149,6 +149,25 @@ def single(  # noqa: PLR0913 - the fields of a record
         return Skip(f"{name}:{HIDDEN}", made)
     key = value_key(name, value)
     return Put(key, (made,), classes, updated, affirmed=affirmed, disputed=disputed, source=source)
+
+
+def typed(
+    name: object, value: object, types: Mapping[str, FingerprintType]
+) -> tuple[str, FingerprintType, str] | Skip:
+    """Name, type and value of such a record, by the ``types`` of its list; the skipped row if it has none."""
+    if not isinstance(name, str) or not isinstance(value, str):
+        return Skip("", MALFORMED_RECORD)
+    kind = types.get(name)
+    if kind is None:
+        return Skip(f"{name if name.isidentifier() else ''}:{HIDDEN}", UNSUPPORTED_TYPE)
+    return name, kind, value
+
+
+def taken_back(name: str, kind: FingerprintType, value: str, updated: int | None) -> Delete | Skip:
+    """The row of such a record that the list has taken back."""
+    if fingerprint(kind, value) == MALFORMED:
+        return Skip(f"{name}:{HIDDEN}", MALFORMED)
+    return Delete(value_key(name, value), updated)
 
 
 def value_key(name: str, value: str) -> str:

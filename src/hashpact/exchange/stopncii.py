@@ -13,19 +13,15 @@ from hashpact.domain.fingerprints import MD5, PDQ
 from hashpact.exchange import streaming
 from hashpact.exchange.rows import (
     BELOW_CATEGORY,
-    HIDDEN,
-    MALFORMED,
     MALFORMED_RECORD,
     UNKNOWN_STATUS,
-    UNSUPPORTED_TYPE,
-    Delete,
     Listed,
     Row,
     Skip,
-    fingerprint,
     moment,
     single,
-    value_key,
+    taken_back,
+    typed,
 )
 
 WHAT: Final = "a page of StopNCII's FetchHashes"
@@ -41,18 +37,14 @@ def read(file: BinaryIO, *, received: bool = False) -> Iterator[Row]:
         yield Skip("", MALFORMED_RECORD) if one is None else _row(one, received=received)
 
 
-def _row(one: dict[str, Any], *, received: bool) -> Row:  # noqa: PLR0911  # one for each kind of row
-    name, value, status = one.get("signalType"), one.get("hashValue"), one.get("hashStatus")
-    if not isinstance(name, str) or not isinstance(value, str):
-        return Skip("", MALFORMED_RECORD)
-    kind = _TYPES.get(name)
-    if kind is None:
-        return Skip(f"{name if name.isidentifier() else ''}:{HIDDEN}", UNSUPPORTED_TYPE)
+def _row(one: dict[str, Any], *, received: bool) -> Row:
+    record, status = typed(one.get("signalType"), one.get("hashValue"), _TYPES), one.get("hashStatus")
+    if isinstance(record, Skip):
+        return record
+    name, kind, value = record
     updated = moment(one.get("lastModtimestamp"))
     if status in _GONE:
-        if fingerprint(kind, value) == MALFORMED:
-            return Skip(f"{name}:{HIDDEN}", MALFORMED)
-        return Delete(value_key(name, value), updated)
+        return taken_back(name, kind, value, updated)
     said = one.get("CSPFeedbacks")
     opinions = [each for each in said if isinstance(each, dict)] if isinstance(said, list) else []
     row = single(

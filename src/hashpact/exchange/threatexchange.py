@@ -13,19 +13,15 @@ from hashpact.domain.fingerprints import MD5, PDQ, SHA256
 from hashpact.exchange import streaming
 from hashpact.exchange.rows import (
     BELOW_CATEGORY,
-    HIDDEN,
-    MALFORMED,
     MALFORMED_RECORD,
     NEGATIVE,
-    UNSUPPORTED_TYPE,
-    Delete,
     Listed,
     Row,
     Skip,
-    fingerprint,
     moment,
     single,
-    value_key,
+    taken_back,
+    typed,
 )
 
 WHAT: Final = "a page of ThreatExchange's threat_updates"
@@ -48,19 +44,15 @@ def read(file: BinaryIO, *, seeds: bool = False) -> Iterator[Row]:
         yield Skip("", MALFORMED_RECORD) if one is None else _row(one, seeds=seeds)
 
 
-def _row(one: dict[str, Any], *, seeds: bool) -> Row:  # noqa: PLR0911  # one for each kind of row
-    name, value = one.get("type"), one.get("indicator")
-    if not isinstance(name, str) or not isinstance(value, str):
-        return Skip("", MALFORMED_RECORD)
-    kind = _TYPES.get(name)
-    if kind is None:
-        return Skip(f"{name if name.isidentifier() else ''}:{HIDDEN}", UNSUPPORTED_TYPE)
+def _row(one: dict[str, Any], *, seeds: bool) -> Row:
+    record = typed(one.get("type"), one.get("indicator"), _TYPES)
+    if isinstance(record, Skip):
+        return record
+    name, kind, value = record
     updated = moment(one.get("last_updated"))
     said = _list(one.get("descriptors"))
     if one.get("should_delete") is True or not said:
-        if fingerprint(kind, value) == MALFORMED:
-            return Skip(f"{name}:{HIDDEN}", MALFORMED)
-        return Delete(value_key(name, value), updated)
+        return taken_back(name, kind, value, updated)
     owned = [each for each in said if isinstance(each, dict) and _owner(each)]
     tags = {tag: None for each in owned for tag in _tags(each)}
     positive = any(each.get("status") == "MALICIOUS" for each in owned)

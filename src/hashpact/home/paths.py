@@ -130,7 +130,7 @@ class MirrorPaths(HomePaths):
 
     @property
     def socket(self) -> Path:
-        """The Unix socket at which the mirror answers, unless it is told another."""
+        """The Unix socket at which the mirror answers, unless mirror.toml names another."""
         return self.home / "socket"
 
     @property

@@ -76,7 +76,7 @@ class Storing(Protocol):
         ...
 
     def state(self, size: int) -> MirrorState:
-        """What an uploader is told to go on with."""
+        """Where an uploader continues."""
         ...
 
     def checkpoint(self) -> bytes:

@@ -236,7 +236,7 @@ class Believer:
                 chain.add(leaf)
             at = found[-1].index + 1
         if not chain.leaves:
-            msg = "the source has no root statements, so nothing tells what keys the log has"
+            msg = "the source has no root statements, so the log's keys are not known"
             raise ProofError(msg)
         chain.pinned()
         own = self.history()

@@ -22,7 +22,7 @@ from hashpact.settings import (
 )
 
 MAX_LAG: Final = 3600
-"""Seconds within which a mirror must have been level with the log to answer, unless it is told otherwise.
+"""Seconds within which a mirror must have been level with the log to answer, by default.
 
 A restart of the clearinghouse or a bad hour of a network stops no check: every answer says how old it is.
 But a mirror that was cut off for longer goes on matching what was withdrawn meanwhile, and misses what was
@@ -179,7 +179,7 @@ class MirrorConfig:
         """The table of the window: only a comment if there is none."""
         kept, off = self.retro or WindowSize(30 * DAY, 1 << 30), "# " if self.retro is None else ""
         return (
-            "\n# Keep what was checked, encrypted, to be told what matches entries that arrive later.\n"
+            "\n# Keep what was checked, encrypted, to report what matches entries that arrive later.\n"
             f"{off}[retro]\n"
             f"{off}window = {kept.seconds // DAY}  # days\n"
             f"{off}size = {kept.size}  # bytes\n"

@@ -1,4 +1,4 @@
-"""Copying: the thread that keeps a mirror's copy level with the log, and what it tells the others."""
+"""Copying: the thread that keeps a mirror's copy level with the log, and how it reports to the others."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from hashpact.beside import beside
 from hashpact.clock import unix_time
 from hashpact.errors import CommitFailedError, HashpactError
 from hashpact.mirror.alarms import Alarm
@@ -59,19 +60,10 @@ class Copying:
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """Copy for the length of the block."""
-        stop = threading.Event()
-        threads = [
-            threading.Thread(target=work, args=(stop,), name=name, daemon=True)
-            for work, name in ((self._copy, "hashpact-copying"), (self._tell, "hashpact-telling"))
-        ]
-        for thread in threads:
-            thread.start()
         try:
-            yield
+            with beside(self._tell, "hashpact-telling"), beside(self._copy, "hashpact-copying"):
+                yield
         finally:
-            stop.set()
-            for thread in threads:
-                thread.join()
             self._look(save=True)
 
     def _copy(self, stop: threading.Event) -> None:

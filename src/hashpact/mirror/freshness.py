@@ -1,4 +1,4 @@
-"""How old a mirror's copy is: measured by the process that copies, and told to all that answer from it.
+"""How old a mirror's copy is: measured by the process that copies, for all that answer from it.
 
 The process that copies writes it to a file of the home about once a second. So it survives a restart, and a
 process that only reads the copy knows it as well. The file is one line of JSON.

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, NoReturn, Self
 
+from hashpact.beside import beside
 from hashpact.clock import unix_time
 from hashpact.domain.checks import Answer, Check, Filter, Lag, Query
 from hashpact.domain.matching.batches import Batch, Packing
@@ -98,7 +99,7 @@ class Mirror(BlockingChecks):
 
     With a [retro] table in mirror.toml what is checked is kept in the home, encrypted, and ``on_retro`` is
     called with each upload that is near an entry which arrived after its check (`RetroMatch`), in another
-    thread; after a crash some are told again. It must not raise.
+    thread; after a crash some are passed again. It must not raise.
 
     ``passphrases`` open the keys of the profile (None: from the environment). Raises ConfigError for a
     directory that is no mirror's home, and CorruptError.
@@ -172,7 +173,7 @@ class Mirror(BlockingChecks):
         told: Callable[[], object] = lambda: None,
         since: int | None = None,
     ) -> RetroRun:
-        """Tell now of each upload of the window the new entries that it is near, as `Retro.run`.
+        """Report the uploads of the window that are near new entries, now, as `Retro.run`.
 
         Raises ConfigError if mirror.toml has no [retro] table, or another process is at it.
         """
@@ -239,17 +240,10 @@ class _Copy:
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """Keep both level for the length of the block."""
-        stop = threading.Event()
-        following = threading.Thread(
-            target=self._follow, args=(stop,), name="hashpact-following", daemon=True
-        )
-        following.start()
         try:
-            with self.copying.running():
+            with beside(self._follow, "hashpact-following"), self.copying.running():
                 yield
         finally:
-            stop.set()
-            following.join()
             with contextlib.suppress(HashpactError, OSError):  # the next start takes longer, that is all
                 self._save(0)
             self._files.close()

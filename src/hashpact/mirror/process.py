@@ -62,7 +62,7 @@ _OWNER: Final = 0o177
 """What the mode of the socket leaves out: only its owner may open it."""
 
 Told: TypeAlias = Callable[[int, int], None]
-"""Is told how many leaves are copied, of how many that are announced."""
+"""Called with the number of leaves that are copied, and of those that are announced."""
 
 
 @dataclass(frozen=True, slots=True)

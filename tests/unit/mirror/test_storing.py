@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 from builders import ORIGIN
@@ -18,7 +19,14 @@ from waits import wait_until
 
 from hashpact.domain import keys
 from hashpact.domain.state import KeptCheckpoint
-from hashpact.errors import CommitFailedError, ConfigError, ConflictError, HashpactError, UnavailableError
+from hashpact.errors import (
+    CommitFailedError,
+    ConfigError,
+    ConflictError,
+    CorruptError,
+    HashpactError,
+    UnavailableError,
+)
 from hashpact.home.paths import MirrorPaths
 from hashpact.http.client import UploadClient, WitnessClient
 from hashpact.keys.passphrase import Passphrases
@@ -27,6 +35,7 @@ from hashpact.member.paths import ProfilePaths
 from hashpact.member.profile import config_of
 from hashpact.mirror.configured import MirrorConfig
 from hashpact.mirror.home import make_mirror
+from hashpact.mirror.storing.depository import Depository
 from hashpact.mirror.storing.filling import Filling
 from hashpact.mirror.storing.signing import open_cosigner, read_cosigner
 from hashpact.service.publishing.mirroring import Contents, MirrorLink
@@ -69,6 +78,25 @@ def test_what_is_copied_need_not_be_uploaded_and_is_cosigned(deposit: Deposit) -
     signed = checkpoint.parse(TRUE.signed(300).data + reply.body)
     assert cosignature.verify(signed.note, COSIGNER, keys.verify) is not None
     assert (deposit.alarms, ended) == ([], [])
+
+
+def test_what_keeps_it_from_storing_raises_an_alarm_once(
+    deposit: Deposit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filler, ended = filling(deposit)
+    looks: SimpleQueue[None] = SimpleQueue()
+
+    def fail(_self: Depository) -> None:
+        looks.put(None)
+        msg = "leaf 2 is missing"
+        raise CorruptError(msg)
+
+    monkeypatch.setattr(Depository, "check_posted", fail)
+    with filler.running():
+        for _ in range(3):
+            looks.get(timeout=60)
+    assert [(alarm.kind, alarm.message) for alarm in deposit.alarms] == [("malformed", "leaf 2 is missing")]
+    assert ended == []
 
 
 def test_what_was_uploaded_of_another_history_raises_an_alarm_once(deposit: Deposit) -> None:

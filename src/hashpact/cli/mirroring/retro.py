@@ -1,4 +1,4 @@
-"""The command that tells which past uploads match entries that a mirror has got since."""
+"""The command that reports which past uploads match entries that arrived later."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class _Since(click.ParamType[int | dt.datetime]):
     "--since",
     metavar="POSITION|TIME",
     type=_Since(),
-    help="Tell of all entries from that log index or time on, also those that were told.",
+    help="Report all entries from that log index or time on, also those reported before.",
 )
 @webhook_option
 @secret_option
@@ -64,15 +64,16 @@ def retro(
     *,
     as_json: bool,
 ) -> None:
-    """Tell which past uploads match entries that a mirror has got since.
+    """Report which past uploads match entries that arrived later.
 
     HOME is that of a mirror whose mirror.toml has a [retro] table: the fingerprints that it has checked are
     kept there for so many days and in so many bytes, encrypted. Each of them is compared with the entries
-    that were shared after its check and after the last run. A line, or with --json an object, tells of each
-    upload and entry by the caller's reference. One may be told twice, with the same id, and none is left out.
+    that were shared after its check and after the last run. There is a line, or with --json an object, for
+    each upload and entry, with the caller's reference. One may come twice, with the same id; none is left
+    out.
 
-    With --since nothing is written down of what was told. The exit status is 0 if there were any, 1 if there
-    were none, and 6 if a segment is damaged: it is named and passed over.
+    With --since nothing is marked as reported. The exit status is 0 if there were any, 1 if there were none,
+    and 6 if a segment is damaged: it is named and passed over.
     """
     from hashpact.mirror.local import Mirror  # noqa: PLC0415 - late: help does without all of it
 

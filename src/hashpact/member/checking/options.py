@@ -43,7 +43,7 @@ class CheckOptions(TypedDict, total=False):
     or an `AnswerStore`, such as the profile's own, ``AnswerStore.of(client.profile)``.
 
     ``reference`` is the caller's name for the upload, at most 64 bytes of UTF-8: a `Mirror` with a window
-    keeps it, encrypted, and tells it with a retroactive match. It is of one upload, and only of a mirror in
+    keeps it, encrypted, and repeats it in a retroactive match. It is of one upload, and only of a mirror in
     this process.
     """
 

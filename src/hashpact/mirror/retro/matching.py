@@ -1,7 +1,7 @@
 """Retroactive matching: entries that arrived after an upload was checked, and that it is near.
 
-The new entries are the index, and the uploads of the window the queries. What was told of each segment is
-written down after it was told: a run that is ended goes on from there, and may tell some again, by the same
+The new entries are the index, and the uploads of the window the queries. How far each segment was reported is
+written down afterwards: a run that is ended goes on from there, and may report some again, by the same
 name. An upload that is written later than others is compared with every entry since its own answer.
 """
 
@@ -35,7 +35,7 @@ from hashpact.mirror.retro.window import Segment, segments
 from hashpact.service.follow import Follower
 
 MOST_ENTRIES: Final = 64
-"""Entries that are told of one upload, the nearest ones."""
+"""Entries that are reported for one upload, the nearest ones."""
 _MOST_ITEMS: Final = 1024
 """Items that one fingerprint is considered with, the nearest ones."""
 _BATCH: Final = 8192
@@ -50,9 +50,9 @@ _EVERYTHING: Final = Filter()
 class RetroMatch:
     """An entry that arrived after an upload was checked, and that it is near.
 
-    ``id`` is the same whenever it is told again. ``reference`` is what the caller named the upload by, and
-    ``checked_at`` when it was checked, in Unix seconds. ``near`` has the entry and the matches, the nearest
-    first; ``truncated`` if the upload may be near further entries.
+    ``id`` is the same if the match is reported again. ``reference`` is what the caller named the upload by,
+    and ``checked_at`` when it was checked, in Unix seconds. ``near`` has the entry and the matches, the
+    nearest first; ``truncated`` if the upload may be near further entries.
     """
 
     id: str
@@ -84,7 +84,7 @@ class Told(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """A segment, what was told of it, the first entry that it needs, and how many uploads it has now."""
+    """A segment, how far it was reported, the first entry that it needs, and how many uploads it has now."""
 
     segment: Segment
     told: Told
@@ -111,12 +111,12 @@ class Retro:
         since: int | None = None,
         going: Callable[[], bool] = lambda: True,
     ) -> RetroRun:
-        """Tell of each upload the new entries that it is near: those since the last run.
+        """Call ``tell`` with each upload that is near an entry which is new since the last run.
 
-        ``told`` is called before it is written down that a segment was told, and may raise to keep it from
-        that. With ``since`` the entries from that log index on are told again, and nothing is written down.
-        Entries from before an upload's own answer are never told. The run ends early once ``going`` is False.
-        Raises ConfigError if another process is at it.
+        ``told`` is called before a segment is marked as reported, and may raise to prevent that. With
+        ``since`` the entries from that log index on are reported again, and nothing is marked. Entries from
+        before an upload's own answer are never reported. The run ends early once ``going`` is False. Raises
+        ConfigError if another process is at it.
         """
         with self._alone():
             state, damaged = self._state(), list[str]()
@@ -194,7 +194,7 @@ class Retro:
             found = json.loads(read_bytes(path, _MAX_STATE))
             return {str(name): Told(int(uploads), int(at)) for name, (uploads, at) in found.items()}
         except (ValueError, TypeError, AttributeError) as error:
-            msg = f"{path} is damaged; remove it, and everything in the window is told again"
+            msg = f"{path} is damaged; remove it, and everything in the window is reported again"
             raise ConfigError(msg) from error
 
     def _write(self, state: Mapping[str, Told]) -> None:

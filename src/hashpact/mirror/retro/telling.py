@@ -6,8 +6,10 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
+from hashpact.beside import beside
 from hashpact.errors import HashpactError
 from hashpact.mirror.retro.matching import Retro, RetroMatch
 
@@ -26,16 +28,8 @@ def telling(
     It must not raise. ``failed`` is called with what keeps a look from being made, and with each segment that
     is damaged, once.
     """
-    stop = threading.Event()
-    thread = threading.Thread(
-        target=_look, args=(retro, tell, failed, stop), name="hashpact-retro", daemon=True
-    )
-    thread.start()
-    try:
+    with beside(partial(_look, retro, tell, failed), "hashpact-retro"):
         yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def _look(

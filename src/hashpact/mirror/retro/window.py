@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from hashpact.beside import beside
 from hashpact.domain.checks import Query
 from hashpact.domain.ports import Clock
 from hashpact.durable import alone
@@ -228,19 +229,13 @@ class Window:
 @contextlib.contextmanager
 def pruning(window: Window, every: float = 60.0) -> Iterator[None]:
     """Prune a window every so many seconds for the length of the block, in a thread."""
-    stop = threading.Event()
 
-    def prune() -> None:
+    def prune(stop: threading.Event) -> None:
         while not stop.wait(every):
             window.prune()
 
-    thread = threading.Thread(target=prune, name="hashpact-pruning", daemon=True)
-    thread.start()
-    try:
+    with beside(prune, "hashpact-pruning"):
         yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def _pack(journal: Journal) -> None:

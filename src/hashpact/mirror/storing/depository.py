@@ -111,7 +111,7 @@ class Depository:
         return line
 
     def state(self, size: int) -> MirrorState:
-        """What an uploader is told: that size, and the first leaf that is missing."""
+        """Where an uploader continues: that size, and the first leaf that is missing."""
         return MirrorState(size, self.held.size, b"")
 
     def checkpoint(self) -> bytes:

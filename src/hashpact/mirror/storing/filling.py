@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from hashpact.beside import beside
 from hashpact.clock import unix_time
-from hashpact.errors import CommitFailedError, ForkError, HashpactError, ProofError
+from hashpact.errors import CommitFailedError, ForkError, HashpactError, ProofError, UnavailableError
 from hashpact.mirror.alarms import Alarm
 from hashpact.mirror.storing.depository import Depository
 
@@ -24,7 +25,8 @@ class Filling:
     """A thread that compares, stores and cosigns what is copied.
 
     ``on_alarm`` is called once if what was uploaded is not of the copied log: then nothing more is stored of
-    the copy. ``on_end`` is called if the disk has refused a commit.
+    the copy. It is called once for each other kind of error, too. ``on_end`` is called if the disk has
+    refused a commit.
     """
 
     depository: Depository
@@ -35,24 +37,23 @@ class Filling:
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """Do so for the length of the block."""
-        stop = threading.Event()
-        thread = threading.Thread(target=self._run, args=(stop,), name="hashpact-filling", daemon=True)
-        thread.start()
-        try:
+        with beside(self._run, "hashpact-filling"):
             yield
-        finally:
-            stop.set()
-            thread.join()
 
     def _run(self, stop: threading.Event) -> None:
+        said = set[str]()
         while not stop.is_set():
             try:
                 self.look(stop)
             except CommitFailedError as error:
                 self.on_end(error)
                 return
-            except HashpactError:  # the next look tries again
+            except UnavailableError:  # a lock, say: the next look tries again
                 pass
+            except HashpactError as error:  # so does it of this, but somebody has to see to it
+                if not self._forked and error.code not in said:
+                    said.add(error.code)
+                    self.on_alarm(Alarm.of(error, unix_time()))
             stop.wait(LOOK)
 
     def look(self, stop: threading.Event) -> None:
