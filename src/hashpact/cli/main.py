@@ -57,7 +57,7 @@ COMMANDS: Final = {
     "mirror": ("mirroring.mirror:mirror", "Keep a verified copy of a log, and answer checks from it."),
     "mirror retro": (
         "mirroring.retro:retro",
-        "Tell which past uploads match entries that a mirror has got since.",
+        "Report which past uploads match entries that arrived later.",
     ),
     "import": ("lists.importing:import_list", "Import a list of hashes."),
     "export": (
