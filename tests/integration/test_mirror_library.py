@@ -106,6 +106,16 @@ def test_a_profile_that_cannot_be_read_when_it_takes_over_is_an_alarm_and_read_a
         assert mirror.check([ONE], min_position=shared.tree_size, timeout=30).matches
 
 
+def test_to_copy_once_is_to_ask_the_log_whatever_an_earlier_copying_wrote(
+    server: RunningServer, client: Client, copy: Path, tmp_path: Path
+) -> None:
+    written = json.loads((copy / "copied").read_text())
+    client.submit([ONE], labels=["fraud"])
+    (copy / "copied").write_text(json.dumps({**written, "level_at": int(time.time()) + 3600}))
+    copied(server.address, copy, tmp_path / "acme-video")
+    assert json.loads((copy / "copied").read_text())["announced"] == written["announced"] + 1
+
+
 def test_a_position_that_the_log_does_not_have_is_waited_for_and_then_an_error(copy: Path) -> None:
     with Mirror(copy, timeout=0.3) as mirror:
         with pytest.raises(BehindError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import warnings
@@ -124,7 +125,8 @@ class LogMemory:
         try:
             if larger:
                 write_public(self._paths.remembered, signed.data, replace=True)
-            os.utime(self._paths.remembered, (self._proved, self._proved))
+            with contextlib.suppress(FileNotFoundError):  # another thread is about to write the first one
+                os.utime(self._paths.remembered, (self._proved, self._proved))
         except (ConfigError, OSError) as error:
             warnings.warn(f"the checkpoint is not remembered: {error}", ProfileWarning, stacklevel=3)
 

@@ -46,6 +46,7 @@ class Copying:
     patience: Patience = field(default_factory=Patience)
     moved: threading.Condition = field(default_factory=threading.Condition, init=False)
     _replicator: Replicator | None = field(default=None, init=False)
+    _waits: bool = field(default=False, init=False)
 
     @property
     def alarms(self) -> dict[str, int]:
@@ -56,6 +57,16 @@ class Copying:
     def copies(self) -> bool:
         """Whether it is this process that copies."""
         return self._replicator is not None
+
+    def level_since(self, began: int) -> bool:
+        """Whether answers have reflected the whole log at some time since ``began``, in whole Unix seconds.
+
+        If this process copies, since it does; what another one writes counts from the next second on.
+        """
+        if self._replicator is None:
+            return self._waits and self.freshness.state.level_at > began
+        status = self._replicator.status
+        return status.heard_at is not None and self.freshness.is_whole(status, self.follower.position)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
@@ -71,6 +82,7 @@ class Copying:
             pause = CLAIM
             try:
                 with self.home.claimed(self.home.paths.copying) as mine:
+                    self._waits = not mine
                     if mine:
                         self._replicate(stop)
             except CommitFailedError as error:

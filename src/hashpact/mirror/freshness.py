@@ -61,7 +61,7 @@ class Freshness:
     def note(self, status: ReplicaStatus, position: int) -> None:
         """Take in how the copying stands, of which answers reflect the first ``position`` leaves."""
         heard = status.heard_at or self.state.heard_at
-        whole = status.trouble is None and status.position > 0 and position >= status.announced > 0
+        whole = self.is_whole(status, position)
         self.state = SourceState(
             max(status.announced, self.state.announced),
             heard if whole and status.heard_at is not None else self.state.level_at,
@@ -69,6 +69,11 @@ class Freshness:
             status.fresh_at or self.state.fresh_at,
             status.trouble or "",
         )
+
+    @staticmethod
+    def is_whole(status: ReplicaStatus, position: int) -> bool:
+        """Whether the first ``position`` leaves are all that a source has announced, which is believed."""
+        return status.trouble is None and status.position > 0 and position >= status.announced > 0
 
     def save(self) -> None:
         """Write it to the file if it has changed. Raises ConfigError if that is not possible."""

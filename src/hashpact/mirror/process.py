@@ -194,7 +194,8 @@ async def _level(home: MirrorHome, parts: _Parts, progress: Told, *, once: bool)
     while not parts.stop.event.is_set():
         state, position = parts.freshness.state, parts.follower.position
         progress(position, max(state.announced, position))
-        if state.level_at >= (began if once else 1) and home.charter() is not None:
+        level = parts.copying.level_since(began) if once else state.level_at > 0
+        if level and home.charter() is not None:
             await asyncio.to_thread(parts.copying.save)  # programs that open the copy now know it, too
             return
         if once and state.trouble:
