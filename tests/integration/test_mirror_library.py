@@ -27,6 +27,7 @@ from hashpact.errors import BehindError, ConfigError, ConflictError, InvalidInpu
 from hashpact.member import papers
 from hashpact.member.clients import Client
 from hashpact.mirror import copying
+from hashpact.mirror.home import open_mirror
 
 ONE = fingerprint(PDQ, "one")
 TWO = fingerprint(PDQ, "two")
@@ -221,3 +222,34 @@ def test_the_socket_of_another_process_is_not_taken(server: RunningServer, tmp_p
     # What cannot be a socket is said before anything is copied.
     refuse_socket("Not a directory", f"unix:{tmp_path}/acme-video/profile.toml/socket", "second")
     refuse_socket("name another one with --listen unix:PATH", None, "x" * 100)
+
+
+def test_a_mirror_begins_with_a_snapshot(
+    home: Path, server: RunningServer, client: Client, tmp_path: Path
+) -> None:
+    """It is written at the clearinghouse or at a mirror, and of a damaged one no home is made."""
+    first, file, second = client.submit([ONE], labels=["fraud"]), tmp_path / "file", tmp_path / "second"
+    written = here("mirror", "snapshot", home, file, "--json")
+    told = json.loads(written.out)
+    assert (told["position"], told["bytes"]) == (first.tree_size, file.stat().st_size)
+    assert told["root"] == client.checkpoint().checkpoint.root.hex()
+    later = client.submit([TWO], labels=["hate"])
+    begin = ("mirror", server.address, second, "--profile", tmp_path / "acme-video", "--once", "--snapshot")
+    altered = tmp_path / "altered"
+    altered.write_bytes(file.read_bytes()[:-40] + bytes(40))
+    refused = here(*begin, altered)
+    assert (refused.status, second.exists()) == (6, False)
+    assert refused.err.startswith(f"hashpact: {altered} is not whole, or was altered")
+    done = here(*begin, file)
+    assert done.status == 0, done.err
+    with Mirror(second) as mirror:
+        assert [mirror.check([code]).matches[0].entry for code in (ONE, TWO)] == [first.index, later.index]
+    assert here("log", "verify", second).status == 0
+    again = here("mirror", "snapshot", second, tmp_path / "again")
+    assert f"{later.tree_size} leaves" in again.out
+    assert here(*begin, tmp_path / "again").status == 0  # it has all of it
+    refused = here(*begin, file)
+    assert (refused.status, "a snapshot is for its start" in refused.err) == (2, True)
+    with open_mirror(second) as opened, opened.claimed(opened.paths.copying):
+        refused = here(*begin, tmp_path / "again")
+    assert (refused.status, "another process copies into" in refused.err) == (2, True)
