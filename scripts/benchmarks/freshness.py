@@ -2,8 +2,8 @@
 
     scripts/bench freshness [--size 1e5] [--count 200] [--checks 5000] [--items 2000] [--json] [--check]
 
-A log with that many items of pdq, and a tenth of each of three other types, is served by `hashpact serve`,
-by one worker. A program on the same machine has opened a mirror of it, copies the log and makes so many checks
+A log with that many items of pdq, and a tenth of each of three other types, is served by `hashpact serve`, by
+one worker. A program on the same machine has opened a mirror of it, copies the log, and makes so many checks
 a second. A member shares so many items a second, 256 in an entry. Meanwhile another client shares one item,
 again and again, waits until a check at the mirror matches it, withdraws it, and waits until none does. The
 time is from the answer of the clearinghouse to the first check with the wanted result; there is one each
