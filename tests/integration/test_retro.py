@@ -99,6 +99,8 @@ def test_a_served_mirror_keeps_and_the_command_tells_once(
             list(asked.check_many([TWO]))
             with pytest.raises(InvalidInputError, match="at most 64 bytes"):
                 asked.check([ONE], reference="x" * 65)
+            (streamed,) = asked.check_stream([[ONE]], reference="several")
+            assert isinstance(streamed, InvalidInputError)
         file = tmp_path / "upload.txt"
         file.write_text("the same words in the same order, again and again and again")
         check = ("check", file, "--profile", tmp_path / "acme-video", "--reference", "by the command")

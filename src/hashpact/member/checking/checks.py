@@ -109,6 +109,7 @@ class Checks:
         """The call that looks for the entries near these, and grades how near they are."""
         check_names(options, CheckOptions)
         refuse_attested(options)
+        refuse_reference(options)
         queries, terms = tuple(map(_query, items)), self._terms(options)
         asked = calls.check(terms.check(queries))
 
