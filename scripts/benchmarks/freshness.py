@@ -149,6 +149,11 @@ def promises(report: dict[str, Any], checks: int, items: int) -> Sequence[Promis
     ]
 
 
+def _whole(text: str) -> int:
+    """The whole number of a text such as 1e5."""
+    return int(float(text))
+
+
 def main() -> int:
     """Measure, print, and compare with the promises."""
     parser = argparse.ArgumentParser(
@@ -156,27 +161,23 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    options = (
-        ("--size", 100_000, "items of pdq in the log"),
-        ("--count", 200, "entries whose times are measured"),
-        ("--checks", 5000, "checks a second at the mirror"),
-        ("--items", 2000, "items a second that are shared"),
-    )
-    for name, default, what in options:
-        parser.add_argument(name, default=default, help=what, type=lambda text: int(float(text)))
+    parser.add_argument("--size", type=_whole, default=100_000, help="items of pdq in the log")
+    parser.add_argument("--count", type=_whole, default=200, help="entries whose times are measured")
+    parser.add_argument("--checks", type=_whole, default=5000, help="checks a second at the mirror")
+    parser.add_argument("--items", type=_whole, default=2000, help="items a second that are shared")
     parser.add_argument("--json", action="store_true", help="JSON instead of tables")
     parser.add_argument("--check", action="store_true", help="exit with 1 unless the promises hold")
-    given = parser.parse_args()
-    report = measure(given.size, given.count, given.checks, given.items)
-    held = promises(report, given.checks, given.items)
+    options = parser.parse_args()
+    report = measure(options.size, options.count, options.checks, options.items)
+    held = promises(report, options.checks, options.items)
     report["promises"] = [promise.row() for promise in held]
-    if given.json:
+    if options.json:
         print_json(report)
     else:
         print_table("From the answer to the mirror", report["rows"], NOTES)
         print_table(f"The load, at a load of {report['machine']['load_average']}", report["load"])
         print_table("Promises", report["promises"])
-    return int(given.check and not all(promise.kept for promise in held))
+    return int(options.check and not all(promise.kept for promise in held))
 
 
 if __name__ == "__main__":
