@@ -59,6 +59,10 @@ COMMANDS: Final = {
         "mirroring.retro:retro",
         "Report which past uploads match entries that arrived later.",
     ),
+    "gateway": (
+        "mirroring.gateway:gateway",
+        "Serve HMA's REST interface to programs of this member, such as ROOST Coop.",
+    ),
     "import": ("lists.importing:import_list", "Import a list of hashes."),
     "export": (
         "lists.exporting:export",

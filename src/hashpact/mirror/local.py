@@ -167,6 +167,11 @@ class Mirror(BlockingChecks):
         """The entry at that log index, with its private parts and opinions. Raises NotFoundError."""
         return Reader(self._home.served.ledger).entry(index)
 
+    def labels(self) -> tuple[str, ...]:
+        """The labels of the policy in force, as the copy has it."""
+        charter = self._home.charter()
+        return () if charter is None else charter.labels
+
     def retro(
         self,
         tell: Callable[[RetroMatch], object],
