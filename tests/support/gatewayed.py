@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from hashpact.errors import HashpactError
 from hashpact.gateway.configured import GatewayConfig
 from hashpact.gateway.keeping.folder import make_folder
 from hashpact.gateway.running import GatewayStarted, answer_until, open_gateway
@@ -57,6 +58,7 @@ class Http:
         path: str,
         body: Any = None,  # noqa: ANN401 - JSON, or bytes
         headers: Mapping[str, str] | None = None,
+        /,
         **query: str,
     ) -> Answered:
         """The answer to a request, on a connection of its own; ``body`` is JSON unless it is bytes."""
@@ -73,7 +75,7 @@ class Http:
         finally:
             connection.close()
 
-    def upload(self, path: str, field: str, data: bytes, *more: tuple[str, str], **query: str) -> Answered:
+    def upload(self, path: str, field: str, data: bytes, /, *more: tuple[str, str], **query: str) -> Answered:
         """The answer to a form with a file, and fields of text after it."""
         return self("POST", path, form((field, data), *more), FORM, **query)
 
@@ -114,10 +116,8 @@ def gatewayed(directory: Path, config: GatewayConfig) -> Iterator[Http]:
     def run() -> None:
         try:
             asyncio.run(serve())
-        except BaseException as error:
-            if not started.done():
-                started.set_exception(error)
-            raise
+        except HashpactError as error:
+            started.set_exception(error)
 
     thread = threading.Thread(target=run, name="gateway")
     thread.start()

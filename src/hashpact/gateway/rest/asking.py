@@ -98,7 +98,6 @@ class RestRequest:
             declared = self.request.headers.get("content-length", "0")
             known = None if int(declared) > limit else await read_body(self.request, limit)
             if known is None:
-                self.request.state.refused = True
                 raise HTTPException(_TOO_LARGE, "Content too large")
             self.request.state.body = known
         return known
@@ -110,8 +109,6 @@ class RestRequest:
         """
         if getattr(self.request.state, "body", None) is not None:
             return True
-        if getattr(self.request.state, "refused", False):
-            return False
         return await read_nothing(self.request, limit)
 
     async def json(self, *, other: int = _MEDIA) -> Any:  # noqa: ANN401 - JSON
