@@ -7,6 +7,7 @@ like the first. Bytes are counted while they are read, and no credential, cookie
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import ipaddress
 import socket
@@ -62,7 +63,8 @@ class Fetcher:
         def end() -> None:
             over.set()
             for one in held:
-                one.close()
+                with contextlib.suppress(OSError):
+                    socket.socket.shutdown(one, socket.SHUT_RDWR)  # what reads from it goes on without it
 
         timer = threading.Timer(self.whole, end)
         timer.daemon = True

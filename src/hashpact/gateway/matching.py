@@ -28,6 +28,7 @@ from hashpact.lookup.native import NativeIndex
 _SHIFT: Final = 4
 """Bits of an item's id in the index for its type: a content has at most one signal of each."""
 _TYPES: Final = tuple(KNOWN)
+_ANY: Final = random.Random()  # noqa: S311 - as below
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +220,8 @@ def _entry(match: Match) -> NearContent:
 
 def draw_of(seed: str | None) -> float:
     """A number from [0, 1) by which banks take part: drawn anew, or a function of ``seed``."""
-    return random.Random(seed).random()  # noqa: S311 - it samples lookups, and guards nothing
+    chosen = _ANY if seed is None else random.Random(seed)  # noqa: S311 - it samples lookups, and guards nothing
+    return chosen.random()
 
 
 def united(found: Lookup) -> list[NearContent]:

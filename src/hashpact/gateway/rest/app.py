@@ -10,6 +10,7 @@ import binascii
 import ipaddress
 import time
 from collections.abc import Sequence
+from functools import lru_cache
 from importlib.metadata import version
 from typing import Final
 
@@ -38,6 +39,8 @@ _LOOKUPS: Final = frozenset({5, 6, 7})
 _SEGMENT: Final = "/t/"
 _FORWARDED: Final = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"})
 _HERE: Final = "localhost"
+_ADDRESSES: Final = 256
+"""Addresses of callers that are remembered; to read one takes as long as a lookup in a small index."""
 
 
 async def site_map(uses: GatewayUses, asked: RestRequest) -> Response:
@@ -163,6 +166,7 @@ class _Doorkeeper:
         return self._tokens.finds(token, name)
 
 
+@lru_cache(_ADDRESSES)
 def _is_loopback(host: str) -> bool:
     try:
         address = ipaddress.ip_address(host)
