@@ -68,7 +68,8 @@ class TheirIndex:
 
 
 def built(codes: bytes) -> TheirIndex:
-    """Their index of these codes, each with its number."""
+    """Their index of these codes, each with its number; it searches with one thread, as ours does."""
+    need("faiss")
     names = [codes[first : first + PDQ.size].hex() for first in range(0, len(codes), PDQ.size)]
     return TheirIndex(need(INDEX).PDQIndex(list(zip(names, range(len(names)), strict=True))))
 
