@@ -80,6 +80,7 @@ class _Web(http.server.BaseHTTPRequestHandler):
             "/1.jpg": ("image/jpeg", PHOTO),
             "/1.mp4": ("video/mp4", VIDEO),
             "/text": ("text/plain", b"x"),
+            "/large": ("image/png", bytes(2 << 20)),
         }
         if self.path == "/elsewhere":
             self.send_response(302)

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from hashpact.domain.checks import MAX_LIMIT, Answer, Filter, Query
+from hashpact.domain.checks import MAX_LIMIT, Answer, Check, Filter, Query
 from hashpact.domain.fingerprints import Fingerprint
 from hashpact.domain.matching.strength import Strength
 from hashpact.domain.messages import EntryDetail, Submission
@@ -154,9 +154,7 @@ class MirroredChecking:
         return await asyncio.to_thread(self._check, queries, narrow)
 
     def _check(self, queries: Sequence[Query], narrow: Filter) -> Answer:
-        return self.mirror.check(
-            queries, filter=narrow, limit=MAX_LIMIT, min_position=self.reached, strength=Strength.WEAK
-        )
+        return self.mirror.answer(Check(tuple(queries), narrow, MAX_LIMIT, self.reached))
 
     async def entry(self, index: int) -> EntryDetail:
         """As `Checking` has it."""

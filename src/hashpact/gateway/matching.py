@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from hashpact.domain.checks import MAX_LIMIT, Match, Query
+from hashpact.domain.checks import MAX_LIMIT, Filter, Match, Query
 from hashpact.domain.fingerprints import Fingerprint
 from hashpact.gateway.clearing import Clearinghouse
 from hashpact.gateway.keeping.banks import (
@@ -52,6 +52,29 @@ class Lookup:
     truncated: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Banks that take part in a lookup, and what is asked for them: local ones and shared ones by number."""
+
+    names: Sequence[str]
+    local: Mapping[int, str]
+    views: Sequence[Bank]
+    shared: Mapping[int, str]
+    narrow: Filter
+
+    @classmethod
+    def of(cls, banks: Sequence[Bank]) -> Selection:
+        """These banks."""
+        kinds = {kind: [bank for bank in banks if bank.kind is kind] for kind in BankKind}
+        local, shared = (
+            {bank.number: bank.name for bank in kinds[kind]} for kind in (BankKind.LOCAL, BankKind.SHARED)
+        )
+        views = kinds[BankKind.VIEW]
+        # The contents of shared banks are matched however others judge them, as in a bank of HMA.
+        narrow = narrowing([] if shared else [bank.view for bank in views])
+        return cls([bank.name for bank in banks], local, views, shared, narrow)
+
+
 @dataclass(slots=True)
 class BankIndex:
     """The banks and the contents in memory, by which lookups are answered; it belongs to the event loop."""
@@ -64,9 +87,23 @@ class BankIndex:
     _held: dict[int, set[int]] = field(default_factory=dict)
     _items: dict[int, tuple[int, ...]] = field(default_factory=dict)
     _index: NativeIndex = field(default_factory=NativeIndex)
+    _whole: Selection | None = None
+    """Every bank, if each of them answers every lookup; None before that is known."""
+
+    def choose(self, names: Collection[str] | None, draw: float | None) -> Selection:
+        """The banks that take part: of these names, None for all, and only those that answer that draw."""
+        if names is None and self._whole is not None:
+            return self._whole
+        known = self.banks
+        wanted = known if names is None else [name for name in dict.fromkeys(names) if name in known]
+        chosen = Selection.of([known[name] for name in wanted if known[name].answers(draw)])
+        if names is None and all(bank.enabled and bank.ratio == 1 for bank in known.values()):
+            self._whole = chosen
+        return chosen
 
     def put(self, bank: Bank) -> None:
         """A bank that is new, or has changed."""
+        self._whole = None
         before = self._numbered.get(bank.number)
         if before is not None and before.name != bank.name:
             # Renamed: it keeps its place in the order.
@@ -75,6 +112,7 @@ class BankIndex:
 
     def drop(self, bank: Bank) -> None:
         """A bank that is gone with its contents."""
+        self._whole = None
         for number in list(self._held.get(bank.number, ())):
             self.remove(number)
         self.banks.pop(bank.name, None)
@@ -161,47 +199,36 @@ class Matcher:
     index: BankIndex
     house: Clearinghouse
 
-    def chosen(self, names: Collection[str] | None, draw: float | None) -> list[Bank]:
-        """The banks that take part: of these names, None for all, and only those that answer that draw."""
-        known = self.index.banks
-        wanted = known if names is None else [name for name in dict.fromkeys(names) if name in known]
-        return [known[name] for name in wanted if known[name].answers(draw)]
-
-    async def lookup(self, fingerprint: Fingerprint | None, banks: Sequence[Bank], now: int | None) -> Lookup:
+    async def lookup(self, fingerprint: Fingerprint | None, chosen: Selection, now: int | None) -> Lookup:
         """The contents of these banks near a fingerprint; nothing for None, which no content can have.
 
         ``now``, in Unix seconds, leaves out what is disabled; None does not. Raises what a check raises.
         """
-        if fingerprint is None or not banks:
+        if fingerprint is None:
             return Lookup({})
         found: dict[str, list[NearContent]] = {}
         truncated = False
-        if any(bank.kind is BankKind.LOCAL for bank in banks):
-            wanted = {bank.number: bank.name for bank in banks}
+        if chosen.local:
             near = self.index.near(fingerprint)
             truncated = len(near) >= MAX_LIMIT
             for number, distance in near:
                 bank = self.index.bank_of(number)
-                if bank is not None and bank.number in wanted and self._on(number, now):
+                if bank is not None and bank.number in chosen.local and self._on(number, now):
                     found.setdefault(bank.name, []).append(NearContent(number, distance))
-        views = [bank for bank in banks if bank.kind is BankKind.VIEW]
-        shared = {bank.number for bank in banks if bank.kind is BankKind.SHARED}
-        if views or shared:
-            # The contents of shared banks are matched however others judge them, as in a bank of HMA.
-            narrow = narrowing([] if shared else [bank.view for bank in views])
-            answer = await self.house.checks.check([Query(fingerprint)], narrow)
-            own = [match for match in answer.matches if not match.source and self._on(match.entry, now)]
+        if chosen.views or chosen.shared:
+            answer = await self.house.checks.check((Query(fingerprint),), chosen.narrow)
             truncated = truncated or answer.truncated or len(answer.matches) >= MAX_LIMIT
-            for match in own:
-                for name in self._holding(match, views, shared):
-                    found.setdefault(name, []).append(_entry(match))
-        return Lookup({bank.name: found[bank.name] for bank in banks if bank.name in found}, truncated)
+            for match in answer.matches:
+                if not match.source and self._on(match.entry, now):
+                    for name in self._holding(match, chosen):
+                        found.setdefault(name, []).append(_entry(match))
+        return Lookup({name: found[name] for name in chosen.names if name in found}, truncated)
 
-    def _holding(self, match: Match, views: Sequence[Bank], shared: Collection[int]) -> list[str]:
+    def _holding(self, match: Match, chosen: Selection) -> list[str]:
         """The names of the banks that have the entry of a match."""
-        names = [bank.name for bank in views if bank.view.keeps(match)]
+        names = [bank.name for bank in chosen.views if bank.view.keeps(match)]
         bank = self.index.bank_of(match.entry)
-        return [*names, bank.name] if bank is not None and bank.number in shared else names
+        return [*names, bank.name] if bank is not None and bank.number in chosen.shared else names
 
     def _on(self, number: int, now: int | None) -> bool:
         off = self.index.off

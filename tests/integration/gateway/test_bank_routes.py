@@ -66,8 +66,9 @@ def test_10_other_media_types(http: Http, bank: str) -> None:
     assert http("POST", "/c/banks", b"{}", text).status == 422
     for path in ("/m/compare", f"/c/bank/{bank}/signal"):
         assert http("POST", path, b"{}", text).status == 415
-    broken = http("POST", "/c/banks", b"{", {"Content-Type": "application/json"})
-    assert (broken.status, broken.message) == (400, "the body is not JSON")
+    for body in (b"{", b'{"name": NaN}', b'{"name": 1e999}', b"[" * 100_000, b"\xff"):
+        broken = http("POST", "/c/banks", body, {"Content-Type": "application/json"})
+        assert (broken.status, broken.message) == (400, "the body is not JSON")
 
 
 def test_11_a_bank(http: Http, bank: str) -> None:

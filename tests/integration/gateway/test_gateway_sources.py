@@ -14,7 +14,7 @@ from commands import here
 from gatewayed import gatewayed, made_folder
 from mirrored import copied
 from running import BOTH, found
-from staged import SHARED, SHARED_BANKS, Stage, entry_of, near
+from staged import PHOTO, SHARED, SHARED_BANKS, Stage, entry_of, near
 from waits import wait_until
 
 from hashpact.domain.fingerprints import PDQ, PHASH
@@ -93,8 +93,10 @@ def test_a_clearinghouse_that_was_never_reached(stage: Stage, tmp_path: Path) ->
         patch.object(clearing, "PROBE", 0.2),
     ):
         address = f"127.0.0.1:{silent.getsockname()[1]}"
+        # What is never answered stays in the profile, to be sent again: in a copy of it.
+        profile = shutil.copytree(stage.directory / "lotus-forum", tmp_path / "lotus-forum")
         config = made_folder(
-            tmp_path / "gateway", stage.directory / "lotus-forum", address, timeout=1, hashing=False
+            tmp_path / "gateway", profile, address, timeout=1, hashing=False, shared=SHARED_BANKS
         )
         with gatewayed(tmp_path / "gateway", config) as http:
             status = http("GET", "/status")
@@ -108,6 +110,10 @@ def test_a_clearinghouse_that_was_never_reached(stage: Stage, tmp_path: Path) ->
             index = http("GET", "/m/index/status", signal_type="pdq").json
             assert index == {"pdq": {"present": False, "built_to": -1, "size": 0}}
             assert http("GET", "/c/exchange/V/status").json["last_fetch_succeeded"] is None
+            assert http("POST", "/c/banks", {"name": "S_HATE"}).status == 201
+            kept = http("POST", "/c/bank/S_HATE/signal", {"pdq": near(SHARED, 2)})
+            assert kept.status in {503, 504}
+            assert len(list((profile / "pending").iterdir())) == 1
             for path, body in (("/m/lookup?url=http://media.example/1", None), ("/h/hash", b"x" * 70_000)):
                 refused = http("GET" if body is None else "POST", path, body)
                 assert (refused.status, refused.message) == (403, "Hashing is disabled, missing role")
@@ -122,6 +128,7 @@ def test_settings_are_bounds(stage: Stage, tmp_path: Path) -> None:
         max_banks=labels + 1,
         max_contents=2,
         max_upload=1,
+        allowed_hosts=("127.0.0.1",),
     )
     with gatewayed(tmp_path / "gateway", config) as http:
         assert len(http("GET", "/c/banks").json) == labels
@@ -135,10 +142,31 @@ def test_settings_are_bounds(stage: Stage, tmp_path: Path) -> None:
         assert http.upload("/h/hash", "photo", bytes(1 << 20)).status == 400
         large = http.upload("/h/hash", "photo", bytes(2 << 20))
         assert (large.status, large.message) == (413, "Content too large")
+        fetched = http("GET", "/h/hash", url=f"{stage.web}/large")
+        assert (fetched.status, fetched.message) == (413, "Content too large")
         assert http("POST", "/m/compare", {"pdq": ["0" * 300_000]}).status == 413
+        told = http.upload("/c/bank/ONE/content", "photo", PHOTO, ("metadata", "x" * 300_000))
+        assert (told.status, told.message) == (413, "Content too large")
+        far = http.upload("/c/bank/NONE/content", "photo", bytes(1 << 20))
+        assert far.status == 404  # its body is read, so that the answer arrives
     shutil.rmtree(tmp_path / "gateway")
     config = made_folder(tmp_path / "gateway", profile, stage.server.address, require_token=True)
     with gatewayed(tmp_path / "gateway", config) as http:
         assert http("GET", "/c/banks").status == 401
         token = here("gateway", "token", "new", tmp_path / "gateway", "script").out.strip()
         assert http("GET", f"/t/{token}/c/banks").status == 200
+
+
+def test_a_caller_that_leaves(stage: Stage) -> None:
+    host, _, port = stage.http.address.rpartition(":")
+    for path in ("/c/banks", "/h/hash", "/m/compare"):
+        with socket.create_connection((host, int(port))) as caller:
+            kind = "multipart/form-data; boundary=x" if path == "/h/hash" else "application/json"
+            lines = (
+                f"POST {path} HTTP/1.1",
+                "Host: localhost",
+                f"Content-Type: {kind}",
+                "Content-Length: 99",
+            )
+            caller.sendall("\r\n".join((*lines, "", "part")).encode())
+    assert stage.http("GET", "/status/live").status == 200

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from builders import fingerprint
-from gatewayed import Http
-from staged import Stage, near
+from gatewayed import Http, gatewayed, made_folder
+from staged import SHARED_BANKS, Stage, near
 from waits import wait_until
 
 from hashpact.domain.fingerprints import MD5, PDQ
-from hashpact.gateway.keeping.banks import FIRST_LOCAL
+from hashpact.gateway.keeping.banks import FIRST_LOCAL, Bank, BankKind, Content
+from hashpact.gateway.keeping.folder import open_banks
+from hashpact.gateway.keeping.store import Unreceipted
+from hashpact.keys.passphrase import Passphrases
 from hashpact.member.clients import Client
+from hashpact.member.pending import subject_of_content
 
 
 def made(http: Http, name: str) -> str:
@@ -152,3 +157,24 @@ def test_an_answer_that_is_late(stage: Stage, shared: str) -> None:
     wait_until(lambda: shared in http("GET", "/m/lookup", **query).json)
     (found,) = http("GET", "/m/lookup", **query).json[shared]
     assert http("POST", f"/c/bank/{shared}/signal", asked).json["id"] == found["bank_content_id"]
+
+
+def test_a_receipt_that_came_before_a_kill(stage: Stage, client: Client, tmp_path: Path) -> None:
+    """What was kept before it was sent comes into its bank at the next start; what was not sent does not."""
+    config = made_folder(
+        *(tmp_path / "gateway", stage.directory / "acme-video", stage.server.address), shared=SHARED_BANKS
+    )
+    entry = client.submit([fingerprint(PDQ, "killed")], labels=["hate"]).index
+    with open_banks(tmp_path / "gateway", Passphrases(environ={}), unencrypted=True) as store:
+        bank = store.put(Bank(0, "S_HATE", BankKind.SHARED))
+        for name in ("killed", "never sent"):
+            signals = {"pdq": code(name)}
+            subject = subject_of_content([fingerprint(PDQ, name)])
+            store.wait(Unreceipted(subject, bank.number, Content(0, bank.number, signals, "note")))
+    with gatewayed(tmp_path / "gateway", config) as http:
+        near_by = http("GET", "/m/lookup", signal=code("killed"), signal_type="pdq").json
+        assert near_by["S_HATE"][0]["bank_content_id"] == entry
+        assert http("GET", f"/c/bank/S_HATE/content/{entry}", include_metadata="true").json["note"] == "note"
+        assert http("GET", "/m/lookup", signal=code("never sent"), signal_type="pdq").json == {}
+    with open_banks(tmp_path / "gateway", Passphrases(environ={}), unencrypted=True) as store:
+        assert store.waits() == []

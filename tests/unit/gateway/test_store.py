@@ -12,9 +12,11 @@ import pytest
 from hashpact.domain.fingerprints import PDQ, Fingerprint
 from hashpact.errors import ConfigError, CorruptError, UnavailableError
 from hashpact.gateway.keeping.banks import FIRST_LOCAL, Bank, BankKind, Content, ViewFilter
+from hashpact.gateway.keeping.folder import open_banks
 from hashpact.gateway.keeping.store import BankStore, Unreceipted
 from hashpact.gateway.matching import BankIndex
 from hashpact.gateway.signals import Signals
+from hashpact.keys.passphrase import Passphrases
 
 MASTER = bytes(range(32))
 CODE = "f0" * 32
@@ -125,3 +127,12 @@ def test_the_index_of_many_contents_is_that_of_each() -> None:
     two.drop(Bank(1, "ONE", BankKind.LOCAL))
     assert (two.near(wanted), two.contents, two.banks) == ([], 0, {})
     two.drop(Bank(1, "ONE", BankKind.LOCAL))
+
+
+def test_a_directory_whose_lock_is_none(tmp_path: Path) -> None:
+    (tmp_path / "lock").symlink_to(tmp_path / "elsewhere")
+    with (
+        pytest.raises(ConfigError, match="cannot open"),
+        open_banks(tmp_path, Passphrases({}), unencrypted=True),
+    ):
+        raise AssertionError

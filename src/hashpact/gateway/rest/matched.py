@@ -102,7 +102,7 @@ def _parsed(uses: GatewayUses, name: str, text: str) -> Fingerprint | None:
 
 
 async def _near(uses: GatewayUses, wanted: Fingerprint | None, names: str, draw: float | None) -> Lookup:
-    banks = uses.matcher.chosen(names.split(",") if names else None, draw)
+    banks = uses.matcher.index.choose(names.split(",") if names else None, draw)
     return await uses.matcher.lookup(wanted, banks, uses.clock())
 
 
@@ -125,7 +125,7 @@ async def raw_lookup(uses: GatewayUses, asked: RestRequest) -> Response:
         msg = "both signal and signal_type are required"
         raise InvalidInputError(msg, field="signal")
     names = asked.text("banks")
-    banks = uses.matcher.chosen(names.split(",") if names else None, None)
+    banks = uses.matcher.index.choose(names.split(",") if names else None, None)
     wanted = _parsed(uses, asked.text("signal_type"), asked.text("signal"))
     found = await uses.matcher.lookup(wanted, banks, None)
     shown: list[Any] = [
