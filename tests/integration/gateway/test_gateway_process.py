@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from commands import here
+from forking import UNMEASURED, started
 from gatewayed import Http
-from running import UNMEASURED, Running, ready_line
+from running import Running, ready_line
 from staged import SHARED, Stage, near
 
 NOTE = "a note that only its owner reads"
@@ -24,12 +23,10 @@ class RunningGateway(Running):
     def __init__(self, state: Path, *options: str, measured: bool = False) -> None:
         self.log_path = state.with_name(f"{state.name}.log")
         with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "hashpact", "gateway", "serve", str(state), "--json", *options],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env={**os.environ, **({} if measured else UNMEASURED)},
+            self.process = started(
+                ["gateway", "serve", str(state), "--json", *options],
+                log,
+                {**os.environ, **({} if measured else UNMEASURED)},
             )
         try:
             self.said = json.loads(ready_line(self.process, self.log_path))
