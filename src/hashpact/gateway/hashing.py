@@ -9,13 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from hashpact.domain.fingerprints import PDQ, PHASH, SHA256, Fingerprint, FingerprintType
-from hashpact.errors import InvalidInputError, OverloadedError, UnusableContentError
+from hashpact.errors import InvalidInputError, UnusableContentError
 from hashpact.fingerprint.content import fingerprints_of
 from hashpact.fingerprint.exact import exact
 from hashpact.gateway.signals import SignalType
-
-WAITING: Final = 64
-"""Pieces of content that wait for a thread or are read, for each thread."""
 
 _PERCEPTUAL: Final = frozenset({PDQ, PHASH})
 _NOTHING: Final = "no fingerprint can be made of this content"
@@ -26,23 +23,13 @@ class Hasher:
 
     def __init__(self, threads: int) -> None:
         self._pool = ThreadPoolExecutor(threads, "hashpact-hashing")
-        self._most = threads * WAITING
-        self._waiting = 0
 
     async def signals(self, data: bytes, types: Sequence[SignalType]) -> dict[str, Fingerprint]:
         """The fingerprints of content, by HMA's names; without a type for which the content is too flat.
 
-        Raises InvalidInputError if it is none of which fingerprints can be made, OverloadedError if too much
-        content waits already.
+        Raises InvalidInputError if it is none of which fingerprints can be made.
         """
-        if self._waiting >= self._most:
-            msg = f"{self._most} pieces of content wait to be hashed already"
-            raise OverloadedError(msg)
-        self._waiting += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, _signals, data, types)
-        finally:
-            self._waiting -= 1
+        return await asyncio.get_running_loop().run_in_executor(self._pool, _signals, data, types)
 
     def close(self) -> None:
         """Take nothing more."""

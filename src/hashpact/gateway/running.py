@@ -28,6 +28,7 @@ from hashpact.gateway.rest.app import gateway_app
 from hashpact.gateway.rest.uses import GatewayUses
 from hashpact.gateway.retrieving import Retriever
 from hashpact.gateway.signals import Signals
+from hashpact.gateway.slots import Slots
 from hashpact.http.door import Door, DoorLimits
 from hashpact.keys.passphrase import Passphrases
 from hashpact.member.awaiting import AsyncClient
@@ -41,6 +42,11 @@ ROUND: Final = 5.0
 """Seconds between two times that labels are looked for, and that what has no receipt is sent."""
 FIRST: Final = 3.0
 """Seconds that a start waits for the clearinghouse."""
+
+CONTENTS: Final = 8
+"""Requests that hold content at a time, each as much as one file may have."""
+WAITING: Final = 128
+"""Requests with content that wait, unread, until others are answered."""
 
 _LIMITS: Final = DoorLimits(connections=512, request_time=60.0)
 
@@ -147,11 +153,12 @@ async def uses_of(opened: OpenGateway, client: AsyncClient) -> AsyncIterator[Gat
     index = BankIndex(signals)
     curator = Curator(config, opened.store, index, house, unix_time, opened.log)
     await asyncio.to_thread(curator.load)
+    slots = Slots(CONTENTS, WAITING)
     hasher = Hasher(config.hashing_threads)
     retriever = Retriever(config.allowed_hosts, config.max_upload * MEBIBYTE)
     try:
         yield GatewayUses(
-            config, signals, house, Matcher(index, house), curator, hasher, retriever, unix_time
+            config, signals, house, Matcher(index, house), curator, hasher, retriever, slots, unix_time
         )
     finally:
         hasher.close()

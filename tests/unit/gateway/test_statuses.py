@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 
 import pytest
 
 from hashpact import errors
 from hashpact.domain.fingerprints import SHA256
 from hashpact.errors import HashpactError, InvalidInputError, OverloadedError
-from hashpact.gateway import hashing, retrieving
-from hashpact.gateway.hashing import Hasher
 from hashpact.gateway.matching import draw_of
 from hashpact.gateway.rest.statuses import refused, status_of
-from hashpact.gateway.retrieving import Retriever
-from hashpact.gateway.signals import KNOWN, Signals
+from hashpact.gateway.signals import Signals
+from hashpact.gateway.slots import Slots
 
 EXPECTED = {
     errors.InvalidInputError: 400,
@@ -75,24 +72,21 @@ def test_types() -> None:
         Signals.named(["vpdq"])
 
 
-async def test_content_that_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    free = threading.Event()
-    monkeypatch.setattr(hashing, "_signals", lambda *_: free.wait(30) and {})
-    monkeypatch.setattr(hashing, "WAITING", 2)
-    hasher = Hasher(1)
-    some = [asyncio.ensure_future(hasher.signals(b"x", [KNOWN["sha256"]])) for _ in range(2)]
+async def test_requests_with_content_are_bounded() -> None:
+    slots, free, held = Slots(1, 2), asyncio.Event(), []
+
+    async def hold(name: str) -> None:
+        async with slots.one():
+            held.append(name)
+            await free.wait()
+
+    some = [asyncio.ensure_future(hold(name)) for name in "abc"]
     await asyncio.sleep(0)
-    with pytest.raises(OverloadedError, match="2 pieces of content wait"):
-        await hasher.signals(b"x", [KNOWN["sha256"]])
+    assert held == ["a"]
+    with pytest.raises(OverloadedError, match="2 requests with content wait already"):
+        await hold("d")
+    some[1].cancel()
     free.set()
-    assert await asyncio.gather(*some) == [{}, {}]
-    assert await hasher.signals(b"x", [KNOWN["sha256"]]) == {}
-    hasher.close()
-
-
-async def test_addresses_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retrieving, "WAITING", 0)
-    retriever = Retriever(("media.example",), 1)
-    with pytest.raises(OverloadedError, match="0 addresses wait"):
-        await retriever.fetch("http://media.example/")
-    retriever.close()
+    await asyncio.gather(*some, return_exceptions=True)
+    assert held == ["a", "c"]
+    await hold("e")

@@ -10,6 +10,7 @@ import binascii
 import ipaddress
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import lru_cache
 from importlib.metadata import version
 from typing import Final
@@ -91,7 +92,9 @@ def _route(uses: GatewayUses, endpoint: RestEndpoint, log: FilteringBoundLogger)
 
     async def handled(request: Request) -> Response:
         try:
-            return await endpoint.handle(uses, RestRequest.read(request, parameters))
+            asked = RestRequest.read(request, parameters)
+            async with uses.slots.one() if asked.has_content else nullcontext():
+                return await endpoint.handle(uses, asked)
         except HashpactError as error:
             if is_fault(error) and status_of(error) >= _FAILED:
                 log.warning("failed", route=endpoint.path, method=endpoint.method, code=error.code)

@@ -87,6 +87,11 @@ class RestRequest:
         return self.request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     @property
+    def has_content(self) -> bool:
+        """Whether it brings content: in a form, or at an address."""
+        return bool(self.query.get("url")) or self.media_type == _FORMS
+
+    @property
     def is_json(self) -> bool:
         """Whether the body is JSON, by its media type."""
         return self.media_type == "application/json" or self.media_type.endswith("+json")

@@ -12,6 +12,7 @@ from hashpact.gateway.hashing import Hasher
 from hashpact.gateway.matching import Matcher
 from hashpact.gateway.retrieving import Retriever
 from hashpact.gateway.signals import Signals
+from hashpact.gateway.slots import Slots
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class GatewayUses:
     curator: Curator
     hasher: Hasher
     retriever: Retriever
+    slots: Slots
     clock: Clock
 
     @property
