@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from quality import ours
+from quality import ours, rates
 from quality.distances import FILE, Distances
 from quality.intervals import Share
 
@@ -85,9 +85,10 @@ def pair_rows(rows: Sequence[Row]) -> list[Row]:
 
 
 def write(report: Row, distances: Distances) -> None:
-    """Renew the page below its mark, the distances and the plots."""
+    """Renew the page below its mark, the distances, the rates of them in the package, and the plots."""
     write_page(report, f"{datetime.now(UTC):%Y-%m-%d}")
     distances.write()
+    rates.write()
     plot(report, distances)
 
 

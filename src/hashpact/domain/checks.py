@@ -11,9 +11,11 @@ from typing import ClassVar, Final, NamedTuple, overload
 
 from hashpact.domain.attestation import AttestedAnswer
 from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure
+from hashpact.domain.matching.holding import Held
 from hashpact.domain.matching.reasons import reason_of
 from hashpact.domain.matching.strength import Strength, is_alone, strength_of
 from hashpact.domain.matching.views import PictureView, Texture
+from hashpact.domain.measured.rates import MeasuredRate, rate_of
 from hashpact.errors import InvalidInputError
 
 MAX_QUERIES: Final = 64
@@ -229,7 +231,8 @@ class Match:
     the check asked by another type as well, by which upload and entry are clearly different. ``view``,
     ``strength`` and ``reason`` are what a client adds: of what the query is, how much the match says, and
     why, in sentences. ``source`` is the private list that a match is of, and ``key`` its row there, with
-    ``entry`` the row's place; a match of the clearinghouse has neither.
+    ``entry`` the row's place; a match of the clearinghouse has neither. ``believed`` and ``held`` are what
+    the member's own terms say: it always believes the contributor; it holds the match back, and why.
     """
 
     entry: int
@@ -253,6 +256,13 @@ class Match:
     reason: str = ""
     source: str = ""
     key: str = ""
+    believed: bool = False
+    held: Held | None = None
+
+    @property
+    def false_matches(self) -> MeasuredRate | None:
+        """How often unrelated content was as near, in docs/methods/quality.md; None if not measured."""
+        return rate_of(TYPES[self.type], self.score)
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,8 +312,9 @@ class Answer:
     ``truncated``: the check came near more items than it may consider, so that there may be further matches.
     ``texts`` is the SHA-256 of the document that explains the labels (`Client.document`), if there are
     matches and the policy has one. ``attestation``, if it was asked for, is what the clearinghouse has signed
-    of it, verified. ``lag`` is how old the copy of the log is, if a mirror has answered. ``checked`` is False
-    only of an `Unchecked`.
+    of it, verified. ``lag`` is how old the copy of the log is, if a mirror has answered. ``held`` are the
+    matches that the member's own terms hold back, which are none of ``matches``. ``checked`` is False only of
+    an `Unchecked`.
     """
 
     checked: ClassVar[bool] = True
@@ -313,6 +324,7 @@ class Answer:
     texts: bytes | None = field(default=None, compare=False)
     attestation: AttestedAnswer | None = field(default=None, compare=False, repr=False)
     lag: Lag | None = field(default=None, compare=False)
+    held: tuple[Match, ...] = ()
 
     @property
     def entries(self) -> tuple[NearEntry, ...]:

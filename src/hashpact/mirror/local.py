@@ -129,13 +129,15 @@ class Mirror(BlockingChecks):
                 lag=copy.freshness.lag,
                 keep=None if window is None else window.keep,
             )
+            profile = self._home.profile()
             self._checks = Checks(
                 self._home.config.genesis,
                 nullcontext,
                 on_unavailable,
                 Reached(),
                 _NoAttestation(),
-                lists=self._home.profile().lists,
+                lists=profile.lists,
+                own=profile.own,
                 asks=_Direct(checker),
             )
             stack.enter_context(copy.running())

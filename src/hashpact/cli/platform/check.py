@@ -13,8 +13,7 @@ import click
 
 from hashpact.cli import exits
 from hashpact.cli.accountable import Accountable, accountable_options
-from hashpact.cli.found import age_of, emit_result, show_result
-from hashpact.cli.matches import named
+from hashpact.cli.found import age_of, emit_result, explained, show_result
 from hashpact.cli.narrowing import narrowing_options
 from hashpact.cli.options import Connect, checking_options, example, json_option
 from hashpact.cli.output import with_progress
@@ -276,7 +275,7 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
             else:
                 show_result(name, result, agreed, rows=work.directories)
                 for each in result.matches if explain else ():
-                    click.echo(f"{named(each)} by {each.type}, {each.strength}: {each.reason}")
+                    click.echo(explained(each))
     if work.directories and not as_json:
         click.echo(work.summary())
     raise click.exceptions.Exit(work.status())
