@@ -41,6 +41,8 @@ def _match(match: Match, agreed: Mapping[int, float]) -> dict[str, object]:
         **said_fields(match),
         "false_matches": None if match.false_matches is None else asdict(match.false_matches),
         **({} if match.contradicted is None else {"contradicted": asdict(match.contradicted)}),
+        **({"unconfirmed": True} if match.unconfirmed else {}),
+        **({"quarantined": True} if match.quarantined else {}),
         **({} if near is None else {"benign": {"entry": near.entry, name: shown(near.score)}}),
         **({} if match.held is None else {"held": match.held.value}),
     }
@@ -128,7 +130,7 @@ def _cells(entry: NearEntry, agreed: Mapping[int, float]) -> tuple[object, ...]:
         view += "" if match.benign is None else f" (benign: entry {match.benign.entry})"
         near.setdefault(match.type, view if match.measure is Measure.EQUALITY else f" {score}{view}")
     return (
-        named(first),
+        f"{named(first)}, quarantined" if first.quarantined else named(first),
         "" if entry.strength is None else entry.strength.value,
         ", ".join(f"{name}{score}" for name, score in near.items()),
         ", ".join(first.labels),

@@ -59,6 +59,10 @@ COMMANDS: Final = {
         "mirroring.retro:retro",
         "Report which past uploads match entries that arrived later.",
     ),
+    "mirror quarantine": (
+        "mirroring.quarantine:quarantine",
+        "Entries that match far more often than they did, until somebody confirms them.",
+    ),
     "import": ("lists.importing:import_list", "Import a list of hashes."),
     "export": (
         "lists.exporting:export",

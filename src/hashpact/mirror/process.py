@@ -29,6 +29,9 @@ from hashpact.member.paths import ProfilePaths
 from hashpact.member.profile import member_of
 from hashpact.mirror.alarms import Alarm
 from hashpact.mirror.copying import Copying
+from hashpact.mirror.flooding.baseline import Flood
+from hashpact.mirror.flooding.keeping import open_quarantine
+from hashpact.mirror.flooding.quarantine import Quarantine
 from hashpact.mirror.freshness import Freshness
 from hashpact.mirror.gate import Elsewhere, MirrorGate
 from hashpact.mirror.home import MirrorHome, renew_certificate
@@ -107,6 +110,7 @@ class _Parts:
     keeping: IndexKeeping
     observation: Observation
     window: Window | None
+    counter: Quarantine | None
 
 
 async def _run(home: MirrorHome, ready: Callable[[Served], None], progress: Told, *, once: bool) -> None:
@@ -116,8 +120,8 @@ async def _run(home: MirrorHome, ready: Callable[[Served], None], progress: Told
     observation.serving = lambda: stop.serving
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_, stop.event.set)
-    async with observation.running(), _window(home, stop) as window:
-        parts = await _put_together(home, stop, observation, window)
+    async with observation.running(), _window(home, stop) as window, _counting(home, stop) as counter:
+        parts = await _put_together(home, stop, observation, window, counter)
         with _upkeep(home, parts), parts.copying.running():
             await _level(home, parts, progress, once=once)
             if not once and not stop.event.is_set():
@@ -139,8 +143,27 @@ async def _window(home: MirrorHome, stop: Stop) -> AsyncIterator[Window | None]:
         yield window
 
 
+@contextlib.asynccontextmanager
+async def _counting(home: MirrorHome, stop: Stop) -> AsyncIterator[Quarantine | None]:
+    """The quarantine, if there is one."""
+
+    def held(flood: Flood) -> None:
+        facts = {"entry": flood.entry, "matches": flood.matches, "expected": round(flood.expected)}
+        stop.log.warning("entry in quarantine", **facts)
+
+    def failed(error: HashpactError) -> None:
+        stop.log.error("the quarantine is not kept", reason=error.message)
+
+    with open_quarantine(home, held, failed) as counter:
+        yield counter
+
+
 async def _put_together(
-    home: MirrorHome, stop: Stop, observation: Observation, window: Window | None
+    home: MirrorHome,
+    stop: Stop,
+    observation: Observation,
+    window: Window | None,
+    counter: Quarantine | None,
 ) -> _Parts:
     ledger = home.served.ledger
     files = IndexDirectory(home.paths.segments, ledger.indexes)
@@ -153,7 +176,7 @@ async def _put_together(
         await asyncio.to_thread(follower.catch_up, _REPLAYED)
 
     copying = Copying(home, follower, freshness, partial(_alarmed, stop), partial(_ended, stop))
-    return _Parts(stop, index, follower, freshness, copying, keeping, observation, window)
+    return _Parts(stop, index, follower, freshness, copying, keeping, observation, window, counter)
 
 
 def _alarmed(stop: Stop, alarm: Alarm) -> None:
@@ -308,7 +331,14 @@ def _services(home: MirrorHome, parts: _Parts) -> Services:
     keep = None if parts.window is None else parts.window.keep
     return Services(
         elsewhere,
-        Checker(ledger, parts.index, parts.follower, lag=parts.freshness.lag, keep=keep),
+        Checker(
+            ledger,
+            parts.index,
+            parts.follower,
+            lag=parts.freshness.lag,
+            keep=keep,
+            counter=parts.counter,
+        ),
         Reader(ledger),
         PrivateParts(ledger, unix_time),
         Prover(ledger),

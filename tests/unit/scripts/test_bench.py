@@ -24,6 +24,7 @@ BENCHMARKS = {
     "mirror",
     "parts",
     "quality",
+    "quarantine",
     "quantum",
     "replay",
     "retro",

@@ -37,6 +37,15 @@ class Texture(enum.StrEnum):
     TEXT_LIKE = "text-like"
 
 
+def texture_named(name: str) -> Texture:
+    """The texture of that name. Raises InvalidInputError, listing the known ones."""
+    try:
+        return Texture(name)
+    except ValueError:
+        msg = f"a texture is one of {', '.join(texture.value for texture in Texture)}"
+        raise InvalidInputError(msg, field="texture") from None
+
+
 DERIVED: Final = tuple(view for view in PictureView if view is not PictureView.WHOLE)
 """All views but the content itself: what a check of a picture looks for besides it."""
 
