@@ -143,7 +143,7 @@ class Clearinghouse:
         """Whether a check that asks for matches which agree has this one."""
         if not can_be_doubted(match.type):
             return True
-        judged = doubted(match, query.texture, upload, self._codes[match.entry])
+        judged = doubted(match, query, upload, self._codes[match.entry])
         return judged.contradicted is None and not judged.unconfirmed
 
     def _agrees(self, item: int, place: Sequence[float], content: bytes | str, query: Query) -> bool:

@@ -103,7 +103,7 @@ def write_page(report: Row, day: str) -> None:
         parts += ["\n## Copies of pictures found, %\n", f"![Copies of pictures]({PICTURES})\n\n"]
         parts += [_table(picture_rows(found["recall"]))]
         parts += ["\n## Pairs of pictures that match\n", _table(pairs)]
-        parts += ["\n## With and without control of false matches\n", _table(found["control"])]
+        parts += ["\n## With and without control of false matches\n", _table(report["control"])]
     if "texts" in report:
         found = report["texts"]
         parts += ["\n## Copies of texts found, %\n", f"![Copies of texts]({TEXTS})\n\n"]

@@ -84,8 +84,7 @@ class Hits(Sequence[Hit]):
 class Query:
     """One fingerprint to look for, within ``threshold`` (None: the type's default for it).
 
-    ``view`` is what of the content it is, and ``texture`` that picture's. A client grades matches by both,
-    and keeps the view to itself.
+    ``view`` is what of the content it is, and ``texture`` that picture's. A client grades matches by both.
     """
 
     fingerprint: Fingerprint

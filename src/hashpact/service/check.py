@@ -207,7 +207,7 @@ class Checker:
         return tuple(
             doubted(
                 match,
-                check.queries[match.query].texture,
+                check.queries[match.query],
                 upload,
                 known(match.entry, waits) if upload else (),
             )

@@ -28,7 +28,7 @@ from hashpact.domain.checks import (
 from hashpact.domain.fingerprints import Fingerprint, Measure, type_named
 from hashpact.domain.kinds import MAX_ITEMS, MAX_LABELS
 from hashpact.domain.kinds.conduct.words import MAX_WORDS
-from hashpact.domain.matching.views import Texture, texture_named
+from hashpact.domain.matching.views import PictureView, Texture, seen_as
 from hashpact.domain.messages import (
     DEFAULT_PAGE,
     MAX_DOCUMENTS,
@@ -111,7 +111,8 @@ def _query_to_wire(query: Query) -> check_pb2.Query:
     shared = query.fingerprint
     fingerprint = check_pb2.Fingerprint(type=shared.type.name, value=shared.value, quality=shared.quality)
     texture = "" if query.texture is Texture.ORDINARY else query.texture.value
-    message = check_pb2.Query(fingerprint=fingerprint, texture=texture)
+    view = "" if query.view is PictureView.WHOLE else query.view.value
+    message = check_pb2.Query(fingerprint=fingerprint, texture=texture, view=view)
     if query.threshold is not None:
         threshold, _ = FIELDS_OF[shared.type.measure]
         setattr(message, threshold, number_in(threshold, query.threshold))
@@ -129,8 +130,8 @@ def _query_from_wire(query: check_pb2.Query) -> Query:
     except InvalidInputError:
         with within("fingerprint"):
             raise
-    texture = texture_named(query.texture) if query.texture else Texture.ORDINARY
-    return Query(fingerprint, threshold_from_wire(fingerprint.type, query), texture=texture)
+    seen = seen_as(query.view or PictureView.WHOLE, query.texture or Texture.ORDINARY)
+    return Query(fingerprint, threshold_from_wire(fingerprint.type, query), *seen)
 
 
 def filter_to_wire(narrow: Filter) -> check_pb2.Filter:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hashpact.domain.checks import Disagreement, Filter, Match, Query
 from hashpact.domain.fingerprints import MINHASH, PDQ, PHASH, SHA256, Fingerprint
-from hashpact.domain.matching.agreement import ALONE, CLEAR, codes, doubted
+from hashpact.domain.matching.agreement import CLEAR, alone, codes, doubted
 from hashpact.domain.matching.batches import Batch, Packed
 from hashpact.domain.matching.benign import Benign
 from hashpact.domain.matching.views import PictureView, Texture
@@ -98,28 +98,33 @@ def test_the_fingerprints_of_an_entry_are_read_once(monkeypatch: pytest.MonkeyPa
     assert isinstance(house.checker.benign, Benign)
 
 
-def faint(fingerprint: Fingerprint) -> Query:
-    return Query(fingerprint, 8, PictureView.TURNED, Texture.FAINT)
+def faint(fingerprint: Fingerprint, view: PictureView = PictureView.WHOLE) -> Query:
+    return Query(fingerprint, 8, view, Texture.FAINT)
 
 
-def test_a_far_match_of_a_faint_picture_is_unconfirmed_unless_another_type_agrees() -> None:
+@pytest.mark.parametrize("view", PictureView)
+def test_a_far_match_of_a_faint_picture_is_unconfirmed(view: PictureView) -> None:
     house = House()
     entry = house.share(PICTURE)
-    (match,) = house.ask(faint(near(PICTURE, ALONE + 1))).matches
+    bound = alone(view)
+    far = faint(near(PICTURE, bound + 1), view)
+    (match,) = house.ask(far).matches
     assert (match.entry, match.unconfirmed, match.contradicted) == (entry, True, None)
-    assert "no other type" in house.ask(faint(near(PICTURE, 8))).graded([faint(PICTURE)]).matches[0].reason
-    assert house.ask(faint(near(PICTURE, ALONE + 1)), narrow=AGREEING).matches == ()
-    for sure in (faint(near(PICTURE, ALONE)), near(PICTURE, ALONE + 1)):
+    assert "no other type" in house.ask(far).graded([far]).matches[0].reason
+    assert house.ask(far, narrow=AGREEING).matches == ()
+    for sure in (faint(near(PICTURE, bound), view), Query(near(PICTURE, bound + 1), 8, view)):
         (match,) = house.ask(sure, narrow=AGREEING).matches
         assert not match.unconfirmed
-    house.withdraw(entry)
-    both = house.share(PICTURE, BASE)
+
+
+def test_another_type_confirms_a_far_match_of_a_faint_picture() -> None:
+    house = House()
+    entry = house.share(PICTURE, BASE)
     asked = (faint(near(PICTURE, 8)), near(BASE, 31))
     found = house.ask(*asked, narrow=AGREEING).matches
-    assert {(match.entry, match.type) for match in found} == {(both, "pdq/1"), (both, "phash/1")}
-    assert {match.type for match in house.ask(asked[0], near(BASE, 40)).matches if match.unconfirmed} == {
-        "phash/1"
-    }
+    assert {(match.entry, match.type) for match in found} == {(entry, "pdq/1"), (entry, "phash/1")}
+    (match,) = house.ask(asked[0], near(BASE, 40)).matches
+    assert match.unconfirmed
 
 
 @pytest.mark.parametrize("texture", Texture)
@@ -143,5 +148,5 @@ def test_it_is_the_nearest_pair_that_counts(upload: list[int], entry: list[int])
     clear = bool(apart) and min(apart) >= FAR
     expected = Disagreement("pdq/1", min(apart)) if clear else None
     match = Match(1, "phash/1", PHASH.measure, 0, ("ncii",), "guideline", (), "acme", 0, 0, 1)
-    found = doubted(match, Texture.ORDINARY, codes([*asked, PICTURE]), codes([PICTURE, *shared]))
+    found = doubted(match, Query(PICTURE), codes([*asked, PICTURE]), codes([PICTURE, *shared]))
     assert (found.contradicted, found.unconfirmed) == (expected, False)

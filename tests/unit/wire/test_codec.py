@@ -17,7 +17,7 @@ from hashpact.domain import statements
 from hashpact.domain.checks import Answer, Check, Disagreement, Filter, Match, NearBenign, Query
 from hashpact.domain.fingerprints import MD5, PDQ, PHASH, SHA256, WINNOW, Fingerprint, Measure
 from hashpact.domain.kinds import Submit
-from hashpact.domain.matching.views import Texture
+from hashpact.domain.matching.views import PictureView, Texture
 from hashpact.domain.messages import EntriesRequest, EntryDetail, MemberDetail, Page, PageRequest, Submission
 from hashpact.domain.state import Basis, Key, Member, Opinion, Role, Stance
 from hashpact.errors import HashpactError, InvalidInputError
@@ -39,7 +39,7 @@ def queries(draw: some.DrawFn) -> Query:
     if kind is PDQ and draw(some.booleans()):
         shared = Fingerprint(kind, shared.value, draw(some.integers(50, 100)))
     if draw(some.booleans()):
-        return Query(shared, texture=draw(some.sampled_from(Texture)))
+        return Query(shared, None, draw(some.sampled_from(PictureView)), draw(some.sampled_from(Texture)))
     if kind.measure.larger_is_nearer:
         return Query(shared, draw(some.floats(kind.ceiling, 1)))
     return Query(shared, draw(some.integers(0, int(kind.ceiling))))

@@ -38,12 +38,16 @@ def test_a_wrong_one_is_refused_and_named(where: str, field: str, value: object)
     assert refused.value.details["field"] == f"{where}.{named}"
 
 
-def test_a_texture_that_there_is_not_is_refused_and_the_known_ones_are_listed() -> None:
+@pytest.mark.parametrize(
+    ("field", "known"), [("texture", "ordinary, faint, text-like"), ("view", "whole, shown, black")]
+)
+def test_a_name_that_there_is_not_is_refused_and_the_known_ones_are_listed(field: str, known: str) -> None:
     shared = check_pb2.Fingerprint(type="phash/1", value=fingerprint(PHASH, "picture").value)
-    message = check_pb2.CheckRequest(queries=[check_pb2.Query(fingerprint=shared, texture="soft")])
-    with pytest.raises(InvalidInputError, match="ordinary, faint, text-like") as refused:
-        codec.check_from_wire(message)
-    assert refused.value.details["field"] == "queries[0].texture"
+    query = check_pb2.Query(fingerprint=shared)
+    setattr(query, field, "soft")
+    with pytest.raises(InvalidInputError, match=known) as refused:
+        codec.check_from_wire(check_pb2.CheckRequest(queries=[query]))
+    assert refused.value.details["field"] == f"queries[0].{field}"
 
 
 def test_refusals_do_not_repeat_the_fingerprint() -> None:

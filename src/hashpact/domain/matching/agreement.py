@@ -12,19 +12,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final, TypeAlias
 
-from hashpact.domain.checks import Disagreement, Match
+from hashpact.domain.checks import Disagreement, Match, Query
 from hashpact.domain.fingerprints import PDQ, PHASH, Fingerprint
-from hashpact.domain.matching.views import Texture
+from hashpact.domain.matching.views import PictureView, Texture
 
-CLEAR: Final = {Texture.ORDINARY: 116, Texture.FAINT: 80, Texture.TEXT_LIKE: 80}
+CLEAR: Final = {Texture.ORDINARY: 120, Texture.FAINT: 80, Texture.TEXT_LIKE: 80}
 """Bits of pdq/1 from which on two pictures are clearly different, by the upload's texture.
 
-A tight crop of an ordinary picture is as far from it as 110 bits. What is near a faint picture or one of
+Some crops of an ordinary picture are as far from it as 119 bits. What is near a faint picture or one of
 text by phash/1 is often unrelated, and its copies are nearer.
 """
 
-ALONE: Final = 4
-"""Bits of phash/1 up to which a match of a faint picture needs no other type that agrees."""
+_ALONE: Final = {PictureView.WHOLE: 6, PictureView.SHOWN: 6, PictureView.PART: 6, PictureView.TURNED: 0}
+_ALONE_OTHERS: Final = 4
+"""Bits of phash/1 up to which a match of a faint picture needs no other type that agrees, by the view.
+
+There are seven positions, each one more chance to be near, and nearly as many pictures with padded edges.
+"""
 
 Codes: TypeAlias = Sequence[int]
 """The pdq/1 of an upload, in all its views, or of an entry, as numbers."""
@@ -40,16 +44,21 @@ def can_be_doubted(matched: str) -> bool:
     return matched == PHASH.name
 
 
-def doubted(match: Match, texture: Texture, upload: Codes, entry: Codes) -> Match:
-    """A match by phash/1 of an upload of that texture, with what pdq/1 says of the two.
+def alone(view: PictureView) -> int:
+    """Up to how many bits a match by phash/1 of that view of a faint picture needs no other type."""
+    return _ALONE.get(view, _ALONE_OTHERS)
+
+
+def doubted(match: Match, query: Query, upload: Codes, entry: Codes) -> Match:
+    """A match by phash/1 of that query about an upload, with what pdq/1 says of the two.
 
     It is ``contradicted`` if no pdq/1 of the upload is near one of the entry: they differ in so many bits at
     least. It is ``unconfirmed`` if the upload is faint, the match far, and no pdq/1 agrees.
     """
     apart = min(((one ^ other).bit_count() for one in upload for other in entry), default=None)
-    if apart is not None and apart >= CLEAR[texture]:
+    if apart is not None and apart >= CLEAR[query.texture]:
         match = replace(match, contradicted=Disagreement(PDQ.name, apart))
-    far = texture is Texture.FAINT and match.score > ALONE
+    far = query.texture is Texture.FAINT and match.score > alone(query.view)
     if far and (apart is None or apart > PDQ.ceiling):
         match = replace(match, unconfirmed=True)
     return match

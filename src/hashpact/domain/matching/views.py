@@ -37,13 +37,14 @@ class Texture(enum.StrEnum):
     TEXT_LIKE = "text-like"
 
 
-def texture_named(name: str) -> Texture:
-    """The texture of that name. Raises InvalidInputError, listing the known ones."""
+def seen_as(view: str, texture: str) -> tuple[PictureView, Texture]:
+    """The view and the texture of these names. Raises InvalidInputError, listing the known ones."""
     try:
-        return Texture(name)
+        return PictureView(view), Texture(texture)
     except ValueError:
-        msg = f"a texture is one of {', '.join(texture.value for texture in Texture)}"
-        raise InvalidInputError(msg, field="texture") from None
+        wrong, known = ("texture", Texture) if view in set(PictureView) else ("view", PictureView)
+        msg = f"a {wrong} is one of {', '.join(known)}"
+        raise InvalidInputError(msg, field=wrong) from None
 
 
 DERIVED: Final = tuple(view for view in PictureView if view is not PictureView.WHOLE)

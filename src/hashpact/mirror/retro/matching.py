@@ -241,7 +241,7 @@ class _Seeker:
         matches = tuple(
             doubted(
                 match,
-                queries[match.query].texture,
+                queries[match.query],
                 upload,
                 self.catalog.codes(match.entry) if upload else (),
             )
