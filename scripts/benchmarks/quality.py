@@ -5,12 +5,12 @@
 
 Pictures and texts that anybody can fetch (docs/decisions/benchmarks.md) are altered in 140 ways, shared and
 checked through Hashpact as a platform would, beside threatexchange, imagehash and datasketch. A copy whose
-original or which itself is refused counts as missed. Shares have Wilson's interval of 95 %. --sample takes so
-many pictures, and texts of each language, and --different so many different pictures; the whole takes about
-an hour on two cores. --control measures only what controls false matches of pictures. --parts uses parts/1
-as well and holds the figures against the floors for it. --write renews the table, the plots and the distances in
-docs/methods. With --check it exits with 1 unless every floor is reached and every bound on false matches is
-kept.
+original or which itself is refused counts as missed. Shares have Wilson's interval of 95 %. --sample takes
+so many pictures, and texts of each language, and --different so many different pictures; the whole takes
+about an hour on two cores. --control measures only what controls false matches of pictures. --parts uses
+parts/1 as well and holds the figures against the floors for it. --write renews the table, the plots and the
+distances in docs/methods. With --check it exits with 1 unless every floor is reached and every bound on
+false matches is kept.
 """
 
 from __future__ import annotations

@@ -38,6 +38,8 @@ KEY: Final = bytes(range(32))
 """Of the log: folded/1 is keyed with it. Its matches are weak, and only some policies allow them."""
 
 LIMIT: Final = 1000
+_HARMLESS: Final = 1 << 40
+"""The first item of the negative collection, beyond those of all that is shared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class Clearinghouse:
 
     def __init__(self, harmless: Iterable[Sequence[Fingerprint]] = ()) -> None:
         self._index = NativeIndex()
-        self._index.add(enumerate(itertools.chain.from_iterable(harmless)), benign=True)
+        self._index.add(enumerate(itertools.chain.from_iterable(harmless), _HARMLESS), benign=True)
         self._numbers: list[int] = []
         self._parts: dict[int, Fingerprint] = {}
         self._codes: dict[int, list[int]] = defaultdict(list)

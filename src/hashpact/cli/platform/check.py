@@ -228,9 +228,10 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
 ) -> None:
     """Look for shared entries that files are copies of; - is one piece of content on standard input.
 
-    Only fingerprints are sent, and the server keeps none of them. A picture is also looked for as it was
-    before somebody may have framed, cropped, turned or screenshotted it: in views. A match is a signal, never
-    a verdict. The exit status is 0 if anything matched, 1 if nothing did, and 2 if a file could not be read.
+    Only fingerprints are sent, each with the view that it is of, and the server keeps none of them. A picture
+    is also looked for as it was before somebody may have framed, cropped, turned or screenshotted it: in
+    views. A match is a signal, never a verdict. The exit status is 0 if anything matched, 1 if nothing did,
+    and 2 if a file could not be read.
 
     Of a directory, every file below it is checked. Names that begin with a dot, and links that lead out of
     the directory, are passed over. Each file with a match has a line, with its nearest entry, and the last
