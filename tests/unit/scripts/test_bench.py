@@ -26,6 +26,7 @@ BENCHMARKS = {
     "mirror",
     "parts",
     "quality",
+    "quarantine",
     "quantum",
     "replay",
     "retro",
