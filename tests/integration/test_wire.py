@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -235,3 +236,21 @@ async def test_many_fingerprints_need_the_role_to_check(house: Clearinghouse, co
     only = house.member("acme", check_only=True)
     answers = await connect(house.profile("acme", house.tls(only)))("check_many", [fingerprint(PDQ, "one")])
     assert [answer.matches for answer in answers] == [()]
+
+
+async def test_what_has_changed_is_listed_as_it_stands(house: Clearinghouse, connect: Connect) -> None:
+    acme, bolt = connect(house.profile("acme")), connect(house.profile("bolt"))
+    first, second = [(await acme("submit", [fingerprint(PDQ, name)], labels="ncii")).index for name in "12"]
+    (page,) = await bolt("changes", private=True)
+    assert [detail.entry.index for detail in page.entries] == [first, second]
+    assert page.entries == tuple(await bolt("entries"))
+    assert page.next == page.position == house.ledger.head().size
+    await acme("withdraw", first, "mistake")
+    await bolt("opinion", second, "dispute")
+    (later,) = await bolt("changes", page.next)
+    ended, disputed = later.entries
+    assert (ended.entry.withdrawn_reason, ended.stands, ended.private) == ("mistake", False, ())
+    assert (disputed.stands, disputed.private, len(disputed.opinions)) == (True, (), 1)
+    assert await bolt("changes", later.next) == [replace(later, entries=())]
+    with pytest.raises(UnavailableError, match="not 99 yet"):
+        await bolt("changes", 99)
