@@ -15,6 +15,7 @@ from imagehash import ImageHash
 from hashpact.domain.checks import Filter, Query
 from hashpact.domain.fingerprints import MINHASH, PDQ, PHASH, SHA256, WINNOW, Measure
 from hashpact.domain.matching.strength import Strength
+from hashpact.domain.messages import Submission
 from hashpact.domain.state import Basis, Role, Stance
 from hashpact.errors import (
     BadSignatureError,
@@ -254,3 +255,12 @@ async def test_what_has_changed_is_listed_as_it_stands(house: Clearinghouse, con
     assert await bolt("changes", later.next) == [replace(later, entries=())]
     with pytest.raises(UnavailableError, match="not 99 yet"):
         await bolt("changes", 99)
+
+
+async def test_keys_come_with_what_stands_of_their_statements(house: Clearinghouse, connect: Connect) -> None:
+    world, acme = house.world, [Identity.of("acme", name) for name in "12"]
+    for leaf in (world.rotate(*acme, overlap=3600), world.revoke(acme[0], house.ledger.head().size)):
+        house.intake.appender.append(None, Submission(leaf))
+    details = await connect(house.profile("bolt"))("members")
+    assert details == house.services.reader.members("", 9)
+    assert [key.stands_below for key in details[0].keys] == [house.ledger.head().size - 2, 0]
