@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from builders import fingerprint, near
 from commands import here
 from exchanging import Tx, environment
+from PIL import Image
 from running import BOTH, RunningServer, found
 
-from hashpact import Client, Fingerprint
+from hashpact import Client, Fingerprint, fingerprints_of, fingerprints_of_text
 from hashpact.domain.fingerprints import PDQ, SHA256
 
 pytestmark = pytest.mark.slow
@@ -198,3 +200,39 @@ def test_what_was_fetched_from_one_log_is_not_continued_from_another(
         assert matches(tx, CODES[0])
         tx("fetch", "--clear")
         tx("fetch")
+
+
+def test_the_classifier_gives_labels_of_photos_and_texts(
+    server: RunningServer, acme: Client, tx: Tx, tmp_path: Path
+) -> None:
+    text = "Send two hundred now to this account, and tomorrow four hundred are yours, says the bank."
+    picture = tmp_path / "photo.png"
+    noise = np.random.default_rng(5).integers(0, 256, (24, 24, 3), np.uint8)
+    Image.fromarray(noise).resize((480, 480), Image.Resampling.BICUBIC).save(picture)
+    shared = acme.submit(fingerprints_of(picture).fingerprints, labels=["ncii"], removed=7).index
+    acme.submit(fingerprints_of_text(text).fingerprints, labels=["fraud"], removed=7)
+    said = tx.python(
+        f"""
+from threatexchange.content_type.photo import PhotoContent
+from threatexchange.content_type.text import TextContent
+from threatexchange.content_type.url import URLContent
+from hashpact import Client, Profile
+from hashpact_tx.classifier import HashpactClassifier
+with Client(Profile.load({str(tx.profile)!r}).at({server.address!r})) as client:
+    classifier = HashpactClassifier(client)
+    photo = classifier.classify(PhotoContent, {str(picture)!r})
+    print(photo, photo.labels["ncii"].entries, photo.has_match)
+    print(classifier.classify(TextContent, {text.upper()!r}))
+    print(classifier.classify(TextContent, "Nothing of that, and long enough to have a fingerprint."))
+    try:
+        classifier.classify(URLContent, "https://example.org")
+    except ValueError as error:
+        print(error)
+"""
+    )
+    assert said.splitlines() == [
+        f"ncii(same) ('entries/{shared}',) True",
+        "fraud(same)",
+        "None",
+        "hashpact does not classify url",
+    ]
