@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from running import UNMEASURED
+from forking import UNMEASURED
 from test_meta import SOURCE, python_files
 
 HEAVY = {"grpc", "google", "apsw", "sqlite3", "numpy", "PIL", "datasketch", "structlog", "uvloop"}

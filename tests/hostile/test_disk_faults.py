@@ -18,7 +18,8 @@ import pytest
 import strace
 from builders import fingerprint
 from campaign import Campaign
-from running import BOTH, UNMEASURED, RunningServer, found
+from forking import UNMEASURED
+from running import BOTH, RunningServer, found
 from strace import KILL, KINDS
 
 from hashpact.domain.fingerprints import PDQ

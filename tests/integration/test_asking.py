@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from builders import World
+from forking import UNMEASURED
 from governing import admin, governed, told
-from running import UNMEASURED
 
 from hashpact.cli import exits
 from hashpact.cli.main import run

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from builders import check_log, fingerprint
 from copying import opened
-from running import BOTH, UNMEASURED, RunningServer, found
+from forking import UNMEASURED
+from running import BOTH, RunningServer, found
 
 from hashpact.clock import unix_time
 from hashpact.domain.fingerprints import PDQ

@@ -5,11 +5,14 @@ A killed process is a crash of the process, not a power cut: the kernel keeps wh
 
 from __future__ import annotations
 
+import math
 import random
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 from builders import check_log
@@ -21,13 +24,17 @@ from hashpact.domain.state import Receipt
 from hashpact.errors import HashpactError, UnavailableError
 from hashpact.home.opening import open_home
 from hashpact.log import tree
+from hashpact.member.checking import either
 from hashpact.member.clients import Client
 from hashpact.member.profile import Profile
+from hashpact.wire.client.attempts import Backoff
 
 KILLS = pytest.mark.parametrize("kills", [12, pytest.param(50, marks=pytest.mark.slow)])
 WRITERS = 2
-LOAD = 0.15
-"""The longest that a server lives under load before it is killed, in seconds."""
+ANSWERS = 8
+"""A server is killed after fewer answers than that."""
+LATER = 0.03
+"""The longest from the last of them to the kill, in seconds: it comes at any moment of an append."""
 
 
 def random_pdq(random_: random.Random) -> Fingerprint:
@@ -38,16 +45,17 @@ def random_pdq(random_: random.Random) -> Fingerprint:
 class Writer(threading.Thread):
     """Submits one random fingerprint after the other until the server is gone."""
 
-    def __init__(self, profile: Profile, seed: int) -> None:
+    def __init__(self, profile: Profile, seed: int, answers: SimpleQueue[Receipt]) -> None:
         super().__init__()
         self._profile = profile
         self._random = random.Random(seed)
+        self._answers = answers
         self.answered: list[tuple[Fingerprint, Receipt]] = []
         self.cut_off: HashpactError | None = None
 
     def run(self) -> None:
-        """Submit without a retry worth the name: the kill is what must be seen."""
-        with Client(self._profile, timeout=0.4) as client:
+        """Submit, each once."""
+        with Client(self._profile, timeout=60) as client:
             while self.cut_off is None:
                 fingerprint = random_pdq(self._random)
                 try:
@@ -56,6 +64,7 @@ class Writer(threading.Thread):
                     self.cut_off = error
                 else:
                     self.answered.append((fingerprint, receipt))
+                    self._answers.put(receipt)
 
 
 def assert_there(client: Client, fingerprint: Fingerprint, receipt: Receipt) -> None:
@@ -65,7 +74,11 @@ def assert_there(client: Client, fingerprint: Fingerprint, receipt: Receipt) -> 
 
 
 @KILLS
-def test_29_every_answered_append_survives_sigkill(tmp_path: Path, kills: int) -> None:
+def test_29_every_answered_append_survives_sigkill(
+    tmp_path: Path, kills: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The kill is what must be seen: nothing is tried again.
+    monkeypatch.setattr(either, "PACE", replace(either.PACE, backoff=Backoff(math.inf, math.inf)))
     home = found(tmp_path, {"acme-video": BOTH})
     random_ = random.Random(29)
     answered: list[tuple[Fingerprint, Receipt]] = []
@@ -75,10 +88,13 @@ def test_29_every_answered_append_survives_sigkill(tmp_path: Path, kills: int) -
             with Client(profile) as client:
                 for fingerprint, receipt in answered[-3:]:
                     assert_there(client, fingerprint, receipt)
-            writers = [Writer(profile, round_ * WRITERS + number) for number in range(WRITERS)]
+            heard = SimpleQueue[Receipt]()
+            writers = [Writer(profile, round_ * WRITERS + number, heard) for number in range(WRITERS)]
             for writer in writers:
                 writer.start()
-            time.sleep(random_.uniform(0, LOAD))
+            for _ in range(random_.randrange(ANSWERS)):
+                heard.get(timeout=60)
+            time.sleep(random_.uniform(0, LATER))
             assert server.kill() == -signal.SIGKILL
             for writer in writers:
                 writer.join()

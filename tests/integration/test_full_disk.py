@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from filling import NO_DISK
-from running import UNMEASURED
+from forking import UNMEASURED
 
 TESTS = Path(__file__).resolve().parents[1]
 ENOUGH = """

@@ -18,8 +18,9 @@ from typing import Any
 
 import pytest
 from builders import fingerprint
+from forking import UNMEASURED
 from mirrors import mirror
-from running import BOTH, UNMEASURED, RunningServer, found
+from running import BOTH, RunningServer, found
 
 from hashpact.cli import exits
 from hashpact.cli.main import run

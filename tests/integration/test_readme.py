@@ -13,7 +13,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from running import UNMEASURED, ready_line
+from forking import UNMEASURED
+from running import ready_line
 
 from hashpact.demo import pictures, texts
 

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from builders import check_log, fingerprint
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from running import BOTH, UNMEASURED, RunningServer, found
+from forking import UNMEASURED
+from running import BOTH, RunningServer, found
 
 from hashpact.cli.main import run
 from hashpact.clock import unix_time

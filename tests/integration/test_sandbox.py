@@ -14,7 +14,8 @@ import pytest
 import sandbox
 from builders import fingerprint
 from clones import ROOT
-from running import BOTH, UNMEASURED, answered, found, plain_port, ready_line
+from forking import UNMEASURED
+from running import BOTH, answered, found, plain_port, ready_line
 
 from hashpact.domain.fingerprints import PDQ
 from hashpact.member.clients import Client

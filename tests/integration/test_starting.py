@@ -15,8 +15,9 @@ import grpc
 import pytest
 import starting
 from builders import fingerprint
+from forking import UNMEASURED
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from running import BOTH, UNMEASURED, answered, found, health_port, log_size
+from running import BOTH, answered, found, health_port, log_size
 
 from hashpact.domain.fingerprints import PDQ
 from hashpact.member.clients import Client

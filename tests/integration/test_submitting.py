@@ -17,7 +17,8 @@ import pytest
 from builders import check_log, fingerprint
 from clearinghouse import Caller, Clearinghouse, Connect
 from commands import here
-from running import BOTH, ORIGIN, UNMEASURED, RunningServer, found, log_size
+from forking import UNMEASURED
+from running import BOTH, ORIGIN, RunningServer, found, log_size
 from witnesses import RunningWitness
 
 from hashpact.config import HomeConfig, WitnessAt

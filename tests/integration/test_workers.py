@@ -18,7 +18,8 @@ from typing import Any, Self
 
 import pytest
 from builders import check_log
-from running import BOTH, ORIGIN, UNMEASURED, RunningServer, answered, found, health_port, ready_line
+from forking import UNMEASURED
+from running import BOTH, ORIGIN, RunningServer, answered, found, health_port, ready_line
 from waits import wait_until
 
 from hashpact.config import HomeConfig

@@ -15,7 +15,7 @@ from typing import Any
 from unittest.mock import patch
 
 import click
-from running import UNMEASURED
+from forking import UNMEASURED
 
 from hashpact.cli import exits, main
 

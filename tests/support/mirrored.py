@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from commands import here
-from running import UNMEASURED, Running, ready_line
+from forking import UNMEASURED, started
+from running import Running, ready_line
 
 from hashpact.member.clients import Client
 from hashpact.member.profile import Profile
@@ -32,15 +31,10 @@ class RunningMirror(Running):
         self.profile_directory = profile
         self.log_path = home.with_name(f"{home.name}.log")
         with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "hashpact", "mirror", address, str(home)),
-                    *("--profile", str(profile), "--json", *options),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env={**os.environ, **({} if measured else UNMEASURED)},
+            self.process = started(
+                ["mirror", address, str(home), "--profile", str(profile), "--json", *options],
+                log,
+                {**os.environ, **({} if measured else UNMEASURED)},
             )
         try:
             said = json.loads(ready_line(self.process, self.log_path))

@@ -8,12 +8,12 @@ import os
 import secrets
 import select
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
+
+from forking import HASHPACT, UNMEASURED, Process, started
 
 from hashpact.clock import unix_time
 from hashpact.config import HomeConfig
@@ -26,9 +26,6 @@ from hashpact.member.profile import Profile
 
 ORIGIN = "test.example/log"
 BOTH = frozenset(Role)
-
-UNMEASURED = {"COVERAGE_PROCESS_CONFIG": ""}
-"""The environment of a process that is not to measure its coverage: a killed one could not report it."""
 
 _START = 30.0
 """Seconds in which a server must answer on the slowest machine."""
@@ -50,7 +47,7 @@ def log_size(home: Path) -> int:
         return opened.ledger.head().size
 
 
-def ready_line(process: subprocess.Popen[bytes], log: Path) -> str:
+def ready_line(process: Process, log: Path) -> str:
     """The first line that a server prints once it answers."""
     assert process.stdout is not None
     deadline = time.monotonic() + _START
@@ -96,7 +93,7 @@ def state(task: Path) -> str:
 class Running:
     """A process of ours, which is stopped at the end of a block."""
 
-    process: subprocess.Popen[bytes]
+    process: Process
 
     def kill(self) -> int:
         """SIGKILL; the exit status."""
@@ -136,26 +133,17 @@ class RunningServer(Running):
         *options: str,
         port: int = 0,
         measured: bool = False,
-        program: Sequence[str] = ("-m", "hashpact"),
+        program: Sequence[str] = HASHPACT,
         **environ: str,
     ) -> None:
         self._directory = home.parent
         self.log_path = home.parent / "serve.log"
         with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(
-                [
-                    sys.executable,
-                    *program,
-                    "serve",
-                    str(home),
-                    "--listen",
-                    f"127.0.0.1:{port}",
-                    *options,
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env={**os.environ, **({} if measured else UNMEASURED), **environ},
+            self.process = started(
+                ["serve", str(home), "--listen", f"127.0.0.1:{port}", *options],
+                log,
+                {**os.environ, **({} if measured else UNMEASURED), **environ},
+                program,
             )
         try:
             self.address = ready_line(self.process, self.log_path).rsplit(" ", 1)[1]

@@ -5,14 +5,13 @@ from __future__ import annotations
 import http.client
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from builders import ORIGIN, FakeClock, Identity, seeded
-from running import UNMEASURED, Running, ready_line
+from forking import UNMEASURED, started
+from running import Running, ready_line
 from trees import Oracle
 
 from hashpact.http.witness import respond
@@ -126,12 +125,8 @@ class RunningWitness(Running):
             create_witness(directory, name, "127.0.0.1:0", tuple(logs), None)
         command = ["witness", "serve", str(directory), "--listen", f"127.0.0.1:{port}"]
         with directory.with_suffix(".log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [*under, sys.executable, "-m", "hashpact", *command],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env={**os.environ, **({} if measured else UNMEASURED)},
+            self.process = started(
+                command, log, {**os.environ, **({} if measured else UNMEASURED)}, under=under
             )
         try:
             said = ready_line(self.process, directory.with_suffix(".log"))
