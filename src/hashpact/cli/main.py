@@ -59,6 +59,10 @@ COMMANDS: Final = {
         "mirroring.retro:retro",
         "Report which past uploads match entries that arrived later.",
     ),
+    "mirror snapshot": (
+        "mirroring.snapshot:snapshot",
+        "Write a log into one file, from which a mirror begins.",
+    ),
     "import": ("lists.importing:import_list", "Import a list of hashes."),
     "export": (
         "lists.exporting:export",

@@ -137,6 +137,7 @@ class Mirror(BlockingChecks):
                 _NoAttestation(),
                 lists=self._home.profile().lists,
                 asks=_Direct(checker),
+                mirror=True,
             )
             stack.enter_context(copy.running())
             if on_retro is not None:
