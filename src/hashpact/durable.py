@@ -72,12 +72,12 @@ def extend_public(path: Path, before: Path, size: int, data: bytes) -> bool:
     return True
 
 
-def private_draft(path: Path) -> contextlib.AbstractContextManager[BinaryIO]:
+def private_draft(path: Path, *, replace: bool = False) -> contextlib.AbstractContextManager[BinaryIO]:
     """A file to write piece by piece, for its owner only; it appears whole and durable, or not at all.
 
-    Raises ConfigError if the file exists or cannot be written.
+    Raises ConfigError if the file exists (unless ``replace``) or cannot be written.
     """
-    return _draft(path, _PRIVATE, replace=False)
+    return _draft(path, _PRIVATE, replace=replace)
 
 
 @contextlib.contextmanager

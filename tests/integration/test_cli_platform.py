@@ -68,6 +68,24 @@ def test_stumble_7_entries_are_listed_by_what_one_looks_for(server: RunningServe
     assert run(server, "list", "--limit", "1").err == f"more follow: --after {first}\n"
 
 
+def test_what_has_changed_is_listed_since_a_size(server: RunningServer) -> None:
+    *lines, end = run(server, "log", "changes", "--json").lines
+    first = lines[0]["entry"]
+    assert [(line["entry"] - first, line["stands"]) for line in lines] == [
+        *((0, True), (1, True), (2, False), (3, True)),
+    ]
+    assert "types" not in lines[0]
+    since = end["position"] - 2  # the opinion and the withdrawal
+    later = run(server, "log", "changes", "--since", str(since))
+    assert [row.split("\t")[:2] for row in later.out.splitlines()[1:]] == [
+        [str(first + 1), "yes"],
+        [str(first + 2), "no"],
+    ]
+    assert later.err == f"up to a log of size {end['position']}: go on with --since {end['position']}\n"
+    beyond = run(server, "log", "changes", "--since", "9999", "--timeout", "0.1")
+    assert (beyond.status, "not 9999 yet" in beyond.err) == (exits.UNAVAILABLE, True)
+
+
 def test_stumble_8_a_reason_is_shown_with_its_opinion(server: RunningServer) -> None:
     (line,) = run(server, "list", "--disputed", "--json").lines
     assert line["opinions"] == [{"member": "lotus-forum", "stance": "dispute", "reason": "news-report"}]

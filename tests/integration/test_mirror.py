@@ -112,6 +112,8 @@ def test_reads_proofs_and_lists_are_those_of_the_clearinghouse(server: RunningSe
         assert asked.checkpoint() == client.checkpoint()
         assert asked.entry(shared.index) == client.entry(shared.index)
         assert list(asked.entries()) == list(client.entries())
+        (changes,) = asked.changes(private=True)
+        assert [changes] == list(client.changes(private=True))
         assert list(asked.leaves(private=True)) == list(client.leaves(private=True))
         assert list(asked.members()) == list(client.members())
         assert asked.policy() == client.policy()

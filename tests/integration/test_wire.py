@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from imagehash import ImageHash
 from hashpact.domain.checks import Filter, Query
 from hashpact.domain.fingerprints import MINHASH, PDQ, PHASH, SHA256, WINNOW, Measure
 from hashpact.domain.matching.strength import Strength
+from hashpact.domain.messages import Submission
 from hashpact.domain.state import Basis, Role, Stance
 from hashpact.errors import (
     BadSignatureError,
@@ -235,3 +237,30 @@ async def test_many_fingerprints_need_the_role_to_check(house: Clearinghouse, co
     only = house.member("acme", check_only=True)
     answers = await connect(house.profile("acme", house.tls(only)))("check_many", [fingerprint(PDQ, "one")])
     assert [answer.matches for answer in answers] == [()]
+
+
+async def test_what_has_changed_is_listed_as_it_stands(house: Clearinghouse, connect: Connect) -> None:
+    acme, bolt = connect(house.profile("acme")), connect(house.profile("bolt"))
+    first, second = [(await acme("submit", [fingerprint(PDQ, name)], labels="ncii")).index for name in "12"]
+    (page,) = await bolt("changes", private=True)
+    assert [detail.entry.index for detail in page.entries] == [first, second]
+    assert page.entries == tuple(await bolt("entries"))
+    assert page.next == page.position == house.ledger.head().size
+    await acme("withdraw", first, "mistake")
+    await bolt("opinion", second, "dispute")
+    (later,) = await bolt("changes", page.next)
+    ended, disputed = later.entries
+    assert (ended.entry.withdrawn_reason, ended.stands, ended.private) == ("mistake", False, ())
+    assert (disputed.stands, disputed.private, len(disputed.opinions)) == (True, (), 1)
+    assert await bolt("changes", later.next) == [replace(later, entries=())]
+    with pytest.raises(UnavailableError, match="not 99 yet"):
+        await bolt("changes", 99)
+
+
+async def test_keys_come_with_what_stands_of_their_statements(house: Clearinghouse, connect: Connect) -> None:
+    world, acme = house.world, [Identity.of("acme", name) for name in "12"]
+    for leaf in (world.rotate(*acme, overlap=3600), world.revoke(acme[0], house.ledger.head().size)):
+        house.intake.appender.append(None, Submission(leaf))
+    details = await connect(house.profile("bolt"))("members")
+    assert details == house.services.reader.members("", 9)
+    assert [key.stands_below for key in details[0].keys] == [house.ledger.head().size - 2, 0]

@@ -47,8 +47,13 @@ class _Version:
 class _View:
     """A `Snapshot` of a state that is not changed."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, size: int) -> None:
         self._state = state
+        self._size = size
+
+    def size(self) -> int:
+        """The tree size of the state."""
+        return self._size
 
     def charter(self) -> Charter | None:
         """The newest charter."""
@@ -126,12 +131,18 @@ class _View:
         )
         return tuple(entries[index] for index in found if index > after)[:limit]
 
+    def opinions_of(self, member_id: str, after: int, limit: int) -> tuple[Opinion, ...]:
+        """The first ``limit`` opinions of the member on entries after that index."""
+        found = sorted(self._state.stances.items())
+        given = (stances[member_id] for entry, stances in found if entry > after and member_id in stances)
+        return tuple(given)[:limit]
+
 
 class _Transaction(_View):
     """The one writer's view, which sees what it has staged."""
 
     def __init__(self, state: State, head: Head, latest: KeptCheckpoint | None) -> None:
-        super().__init__(state)
+        super().__init__(state, head.size)
         self.head = head
         self.latest = latest
         self.staged: list[tuple[Leaf, tuple[bytes, ...], Enclosed]] = []
@@ -323,7 +334,8 @@ class MemoryLedger:
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
         """One unchanging view of what is committed, for the length of the block."""
-        yield _View(self._version.state)
+        version = self._version
+        yield _View(version.state, version.head.size)
 
     def leaves(self, start: int, stop: int) -> Iterator[Leaf]:
         """The leaves in that range that are committed when the iteration begins, in order."""

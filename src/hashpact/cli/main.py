@@ -38,7 +38,7 @@ COMMANDS: Final = {
     "profile": ("platform.profile:profile", "Make a member's profile on its own machine."),
     "config": ("admin.config:config", "Check the configuration of a home."),
     "witness": ("public.witness:witness", "Cosign the checkpoints of logs."),
-    "log": ("public.log:log", "Read the log of a home."),
+    "log": ("public.log:log", "Read the log of a home, or what has changed about entries."),
     "receipt": ("public.receipt:receipt", "Verify that receipts prove their statements."),
     "bundle": (
         "public.bundle:bundle",

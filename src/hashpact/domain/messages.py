@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from hashpact.domain.fingerprints import Fingerprint, parse_private
 from hashpact.domain.state import ConductTerms, Entry, Key, MatchTerms, Member, Opinion, Receipt
 
 MAX_DOCUMENT: Final = 256 * 1024
@@ -17,6 +18,9 @@ MAX_ROOTS: Final = 100
 DEFAULT_PAGE: Final = 100
 MAX_PAGE: Final = 1000
 """Members of one page."""
+DEFAULT_CHANGES: Final = 256
+MAX_CHANGES: Final = 1000
+"""Entries of one page of changes."""
 MAX_FOLLOWED: Final = 256
 """Leaves of one message of a stream that follows the log."""
 
@@ -65,6 +69,11 @@ class EntryDetail:
     stands: bool
     withheld: bool = False
 
+    @property
+    def fingerprints(self) -> tuple[Fingerprint, ...]:
+        """Its fingerprints in item order; none without the private parts. Raises MalformedError."""
+        return tuple(parse_private(part).fingerprint for part in self.private)
+
 
 @dataclass(frozen=True, slots=True)
 class MemberDetail:
@@ -99,6 +108,44 @@ class EntriesRequest:
 
     start: int = 0
     stop: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesRequest:
+    """A page of at most ``size`` entries about which leaves from ``since`` on have changed something.
+
+    Of those that the leaf at ``since`` touches, it goes on after the entry ``after``, None for all of them.
+    """
+
+    since: int = 0
+    after: int | None = None
+    size: int = DEFAULT_CHANGES
+    with_private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedEntries:
+    """A page of changes: entries as they stand at the tree size ``position``, each once.
+
+    Their private parts are there if they were asked for and the entry stands. ``next`` is where to go on:
+    all that the leaves below it have changed was given. If ``next_after`` is not None, a part of what the
+    leaf at ``next`` has changed was given too, up to that entry. ``moment`` is the log's (`kinds.moment`).
+    """
+
+    entries: tuple[EntryDetail, ...]
+    next: int
+    next_after: int | None
+    position: int
+    moment: int
+
+    @property
+    def last(self) -> bool:
+        """Whether nothing more has changed up to the page's position."""
+        return self.next == self.position
+
+    def following(self, asked: ChangesRequest) -> ChangesRequest:
+        """The request of the page after this one, which was ``asked``."""
+        return replace(asked, since=self.next, after=self.next_after)
 
 
 @dataclass(frozen=True, slots=True)

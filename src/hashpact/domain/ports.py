@@ -20,6 +20,7 @@ from hashpact.domain.state import (
     KeptCheckpoint,
     Leaf,
     Member,
+    Opinion,
     Record,
     View,
 )
@@ -98,12 +99,20 @@ class Index(Protocol):
 class Snapshot(View, Protocol):
     """One unchanging view of a ledger, with the lists that people and auditors ask for."""
 
+    def size(self) -> int:
+        """The tree size that every answer reflects."""
+        ...
+
     def members(self, after: str, limit: int) -> tuple[Member, ...]:
         """The first ``limit`` members whose id sorts after ``after``, in the order of their ids."""
         ...
 
     def entries(self, member_id: str, after: int, limit: int) -> tuple[Entry, ...]:
         """The first ``limit`` entries above ``after`` that the member has shared or withdrawn, in order."""
+        ...
+
+    def opinions_of(self, member_id: str, after: int, limit: int) -> tuple[Opinion, ...]:
+        """The member's first ``limit`` opinions on entries above ``after``, in order; may read them all."""
         ...
 
     def filed(self, kinds: Sequence[str], after: int, limit: int) -> tuple[Filing, ...]:

@@ -7,13 +7,10 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Final
-
-import numpy as np
 
 from hashpact.domain.checks import Filter, Match, Query
 from hashpact.domain.fingerprints import TYPES, FingerprintType
@@ -22,9 +19,9 @@ from hashpact.errors import ConfigError, InvalidInputError, NotFoundError
 from hashpact.exchange.rows import Listed
 from hashpact.keys.master import master_key
 from hashpact.keys.passphrase import Passphrases
-from hashpact.lists.blocks import ROWS, SHIFT, Block
+from hashpact.lists.blocks import ROWS
+from hashpact.lists.indexed import OpenList, Progress, index_path
 from hashpact.lists.table import RowTable
-from hashpact.lookup.native import NativeIndex
 
 SUFFIX: Final = ".list"
 SHARED: Final = "shared.ledger"
@@ -34,8 +31,6 @@ _SETTLED: Final = 10**9
 _LOOK: Final = 0.1
 """Seconds for which no list is looked for after there was none."""
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
-_AT_HAND: Final = 64
-"""Blocks that are kept open for what matches are to say."""
 
 
 @dataclass(slots=True, eq=False)
@@ -96,6 +91,12 @@ class PrivateLists:
         self.table(name).close()
         with alone(self.directory, wait=True):
             self.file(name).unlink(missing_ok=True)
+            index_path(self.file(name)).unlink(missing_ok=True)
+
+    def index(self, name: str, progress: Progress) -> None:
+        """Bring the saved index of a list up to date, so that the first check need not."""
+        with self.table(name) as table:
+            OpenList.read(name, table, 0, progress)
 
     def held(self) -> frozenset[FingerprintType]:
         """The types that any list has values of."""
@@ -148,82 +149,10 @@ class PrivateLists:
                     file = path.stat().st_ino
                     if known is None or not known.is_current(file):
                         if known is not None:
-                            known.table.close()
+                            self._opened.pop(name).table.close()
+                        del known  # two indexes would take twice the memory
                         self._opened[name] = OpenList.read(name, RowTable(path, self._master()), file)
             return list(self._opened.values())
-
-
-@dataclass(slots=True, eq=False)
-class OpenList:
-    """A list with its index in memory."""
-
-    name: str
-    table: RowTable
-    file: int
-    version: int
-    index: NativeIndex
-    types: frozenset[FingerprintType]
-    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
-    _block: Callable[[int], Block] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        """Keep some blocks at hand."""
-        self._block = lru_cache(_AT_HAND)(self.table.block)
-
-    def is_current(self, file: int) -> bool:
-        """Whether the file, with the number of its inode, is still what was read."""
-        with self._lock:
-            return self.file == file and self.version == self.table.version()
-
-    @classmethod
-    def read(cls, name: str, table: RowTable, file: int) -> OpenList:
-        """The list in a file. Raises CorruptError if a block was altered."""
-        version = table.version()
-        dead = np.array([place for (place,) in table.sql.execute("SELECT place FROM dead")], np.int64)
-        index, types = NativeIndex(), set()
-        for number, block in table.blocks():
-            for kind, column in block.columns.items():
-                places = number * ROWS + column.rows.astype(np.int64)
-                live = ~np.isin(places, dead)
-                ids = (places << SHIFT) + column.ordinals
-                values = np.frombuffer(column.values, np.uint8).reshape(-1, kind.size)
-                if live.any():
-                    index.add_packed(kind, values[live].tobytes(), ids[live].astype(np.uint64))
-                    types.add(kind)
-        return cls(name, table, file, version, index, frozenset(types))
-
-    def search(self, queries: Sequence[Query], limit: int) -> list[Match]:
-        """The rows near the queries: of each row and type the nearest."""
-        best: dict[tuple[int, str], tuple[float, int]] = {}  # by row and type
-        for number, query in enumerate(queries):
-            kind = query.fingerprint.type
-            if kind in self.types:
-                for item, score in self.index.search(query.fingerprint, query.within(), limit):
-                    row = (int(item) >> SHIFT, kind.name)
-                    if row not in best or kind.remoteness(score) < kind.remoteness(best[row][0]):
-                        best[row] = (score, number)
-        with self._lock:  # the connection is for one thread at a time
-            return [self._match(row, *found) for row, found in best.items()]
-
-    def _match(self, row: tuple[int, str], score: float, number: int) -> Match:
-        place, name = row
-        block, at = self._block(place // ROWS), place % ROWS
-        return Match(
-            place,
-            name,
-            TYPES[name].measure,
-            score,
-            block.labels[at],
-            "",
-            (),
-            "",
-            0,
-            0,
-            int(block.updated[at]),
-            query=number,
-            source=self.name,
-            key=block.keys[at],
-        )
 
 
 def nearest(matches: Collection[Match], limit: int) -> list[Match]:

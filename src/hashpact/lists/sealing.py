@@ -24,7 +24,7 @@ SALT_SIZE: Final = 16
 MAC_SIZE: Final = 16
 _INFO: Final = b"hashpact/private-list/v1\n"
 _KEY_SIZE: Final = 32
-_NONCE_SIZE: Final = 12
+NONCE_SIZE: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,13 @@ class Sealer:
 
     def seal(self, number: int, plain: bytes) -> bytes:
         """The bytes of the block of that number, encrypted."""
-        nonce = secrets.token_bytes(_NONCE_SIZE)
+        nonce = secrets.token_bytes(NONCE_SIZE)
         return nonce + self.cipher.encrypt(nonce, plain, _bound(number))
 
     def unseal(self, number: int, sealed: bytes, file: Path) -> bytes:
         """The bytes of a block. Raises CorruptError, naming the file, if they were altered or moved."""
         try:
-            return self.cipher.decrypt(sealed[:_NONCE_SIZE], sealed[_NONCE_SIZE:], _bound(number))
+            return self.cipher.decrypt(sealed[:NONCE_SIZE], sealed[NONCE_SIZE:], _bound(number))
         except (InvalidTag, ValueError) as error:
             msg = f"{file}: block {number} was altered, or is another key's; import the list anew"
             raise CorruptError(msg) from error

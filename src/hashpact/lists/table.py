@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import apsw
+import numpy as np
+from numpy.typing import NDArray
 
 from hashpact.durable import open_plain
 from hashpact.errors import ConfigError, CorruptError
 from hashpact.lists import blocks
 from hashpact.lists.blocks import ROWS, Block, Kept
-from hashpact.lists.sealing import SALT_SIZE, Sealer
+from hashpact.lists.sealing import NONCE_SIZE, SALT_SIZE, Sealer
 
 _APPLICATION: Final = 0x68_70_6C_31
 """Which files are ours: "hpl1", in the header that SQLite keeps for that."""
@@ -127,10 +129,27 @@ class RowTable:
             self._waiting = []
             self._number += 1
 
+    def numbers(self) -> list[int]:
+        """The numbers of the blocks, in order."""
+        return [number for (number,) in self.sql.execute("SELECT number FROM block ORDER BY number")]
+
+    def dead(self) -> NDArray[np.int64]:
+        """The places that hold nothing any more, in order."""
+        places = self.sql.execute("SELECT place FROM dead ORDER BY place")
+        return np.fromiter((place for (place,) in places), np.int64)
+
+    def nonce(self, number: int) -> bytes:
+        """The first bytes of a sealed block, which no other has; empty if there is no such block."""
+        try:
+            sealed = self.sql.blob_open("main", "block", "sealed", number, False)  # noqa: FBT003 - to read it
+        except apsw.SQLError:
+            return b""
+        with contextlib.closing(sealed):
+            return sealed.read(NONCE_SIZE)
+
     def blocks(self) -> Iterator[tuple[int, Block]]:
         """Every block with its number. Raises CorruptError for one that was altered."""
-        numbers = [number for (number,) in self.sql.execute("SELECT number FROM block ORDER BY number")]
-        for number in numbers:
+        for number in self.numbers():
             yield number, self.block(number)
 
     def block(self, number: int) -> Block:

@@ -73,6 +73,20 @@ class NativeIndex:
                 return index, manifest
         return None
 
+    @classmethod
+    def of_files(cls, files: Mapping[str, str]) -> NativeIndex:
+        """The index whose parts, by name, were dumped to these files (`freeze`). They are mapped, and may go.
+
+        Their headers are checked, and not their bytes. Raises CorruptError, OSError.
+        """
+        index = cls()
+        for name, path in files.items():
+            if name not in _KINDS:
+                msg = f"{path} has a part of another version of Hashpact"
+                raise CorruptError(msg)
+            index._parts[name] = _part(_KINDS[name], ([(path, None)], None))
+        return index
+
     def become(self, other: NativeIndex) -> None:
         """Hold what ``other`` holds, which is not used any more. A search sees one or the other whole."""
         with self._writing:

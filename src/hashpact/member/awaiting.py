@@ -22,6 +22,8 @@ from hashpact.domain.conduct.answers import (
 from hashpact.domain.conduct.watching import NOTHING, WatchPlace
 from hashpact.domain.messages import (
     Appended,
+    ChangedEntries,
+    ChangesRequest,
     EntriesRequest,
     EntryDetail,
     LeafDetail,
@@ -137,6 +139,15 @@ class AsyncClient(AsyncCheckClient):
         """The entries from log index ``start`` up to ``stop``, as `Client.entries`."""
         async for detail in self._connection.stream(feeds.entries(EntriesRequest(start, stop)), self.timeout):
             yield detail
+
+    async def changes(self, since: int = 0, *, private: bool = False) -> AsyncIterator[ChangedEntries]:
+        """What has changed about entries since the tree had that size, as `Client.changes`."""
+        asked = ChangesRequest(since, with_private=private)
+        page: ChangedEntries | None = None
+        while page is None or not page.last:
+            page = await self._run(calls.changes(asked))
+            asked = page.following(asked)
+            yield page
 
     async def policy(self) -> PolicyDetail:
         """The policy in force: the labels that entries may have."""

@@ -21,6 +21,8 @@ from hashpact.domain.conduct.answers import (
 from hashpact.domain.conduct.watching import NOTHING, WatchPlace
 from hashpact.domain.messages import (
     Appended,
+    ChangedEntries,
+    ChangesRequest,
     EntriesRequest,
     EntryDetail,
     LeafDetail,
@@ -182,6 +184,20 @@ class Client(CheckClient):
     def entries(self, start: int = 0, stop: int = 0) -> Iterator[EntryDetail]:
         """The entries from log index ``start`` up to ``stop`` (0: all), read as they are asked for."""
         yield from self._connection.stream(feeds.entries(EntriesRequest(start, stop)), self.timeout)
+
+    def changes(self, since: int = 0, *, private: bool = False) -> Iterator[ChangedEntries]:
+        """What has changed about entries since the tree had that size, a page at a time, up to the present.
+
+        Each page has entries as they stand at its ``position``; an entry may come again in a later page.
+        What is known of the first ``since`` leaves, with that, is known of all leaves below the ``next`` of
+        the page: ask from there later. ``private`` asks for the private parts of the entries that stand.
+        """
+        asked = ChangesRequest(since, with_private=private)
+        page: ChangedEntries | None = None
+        while page is None or not page.last:
+            page = self._run(calls.changes(asked))
+            asked = page.following(asked)
+            yield page
 
     def policy(self) -> PolicyDetail:
         """The policy in force: the labels that entries may have."""

@@ -1,18 +1,30 @@
-"""Read: entries and members, as any member may see them."""
+"""Read: entries, what has changed about them, and members, as any member may see them."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, TypeAlias
 
-from hashpact.domain import standing
-from hashpact.domain.messages import EntryDetail, LeafDetail, MemberDetail, Page, PageRequest, PolicyDetail
-from hashpact.domain.ports import Clock, Ledger
-from hashpact.domain.state import Member, Role
-from hashpact.errors import CorruptError, NotFoundError, OverloadedError
+from hashpact.domain import standing, statements
+from hashpact.domain.kinds import ADMIN, KeyRevoke, moment
+from hashpact.domain.messages import (
+    ChangedEntries,
+    ChangesRequest,
+    EntryDetail,
+    LeafDetail,
+    MemberDetail,
+    Page,
+    PageRequest,
+    PolicyDetail,
+)
+from hashpact.domain.ports import Clock, Ledger, Snapshot
+from hashpact.domain.rules import touching
+from hashpact.domain.state import Entry, Member, Role
+from hashpact.errors import BehindError, CorruptError, MalformedError, NotFoundError, OverloadedError
 
 READERS: Final = (Role.CHECK, Role.AUDIT)
 """The roles with which a member reads the private parts of others."""
@@ -20,6 +32,13 @@ READERS: Final = (Role.CHECK, Role.AUDIT)
 _DAY: Final = 24 * 3600
 _LEAVES_AT_ONCE: Final = 16
 """Leaves that `Reader.entries` holds, each of at most 32 KiB and with its private parts 3 MiB."""
+_LEAVES_OF_PAGE: Final = 2048
+_ROWS_OF_PAGE: Final = 2048
+_BYTES_OF_PAGE: Final = 1 << 20
+"""Leaves, and rows of entries and opinions, that are read for a page of changes; after which size it ends."""
+
+Permit: TypeAlias = Callable[[EntryDetail], EntryDetail]
+"""An entry as one member may see it, as `PrivateParts.permitted`."""
 
 
 @dataclass(slots=True)
@@ -105,26 +124,52 @@ class Reader:
 
     def _among(self, start: int, stop: int) -> list[EntryDetail]:
         """The entries among some leaves."""
-        leaves = list(self.ledger.leaves(start, stop))
-        try:
-            private = dict(self.ledger.private(start, stop))
-        except CorruptError as error:
-            if "index" not in error.details:
-                raise
-            raise _damaged(error.details["index"]) from error
+        leaves, private = list(self.ledger.leaves(start, stop)), self._private(start, stop)
         found = []
         with self.ledger.snapshot() as view:
             for leaf in leaves:
                 entry = view.entry(leaf.index)
                 if entry is None:
                     continue
-                parts = private.get(leaf.index, ())
-                if len(parts) != entry.items:
-                    raise _damaged(str(leaf.index))
-                opinions = tuple(standing.opinions(view, leaf.index))
-                stands = standing.entry_stands(view, entry)
-                found.append(EntryDetail(entry, leaf.data, parts, opinions, stands))
+                found.append(_detail(view, entry, leaf.data, _complete(entry, private)))
         return found
+
+    def _private(self, start: int, stop: int) -> Mapping[int, Sequence[bytes]]:
+        """The private parts of the entries among some leaves. Raises CorruptError as `entry`."""
+        try:
+            return dict(self.ledger.private(start, stop))
+        except CorruptError as error:
+            if "index" not in error.details:
+                raise
+            raise _damaged(error.details["index"]) from error
+
+    def standing(self, view: Snapshot, entry: Entry, *, with_private: bool) -> EntryDetail:
+        """An entry as a view has it, with its private parts if it stands and they are asked for.
+
+        Raises CorruptError as `entry`.
+        """
+        index = entry.index
+        (leaf,) = self.ledger.leaves(index, index + 1)
+        detail = _detail(view, entry, leaf.data, ())
+        if not (with_private and detail.stands):
+            return detail
+        return replace(detail, private=_complete(entry, self._private(index, index + 1)))
+
+    def changes(self, asked: ChangesRequest, permit: Permit = lambda detail: detail) -> ChangedEntries:
+        """A page of the entries about which something has changed since a position.
+
+        Each is as ``permit`` lets the caller see it; the page ends before one for which it raises
+        OverloadedError, unless that is the first. Reads at most some thousand leaves and rows.
+
+        Raises BehindError beyond the end of the log, and CorruptError as `entry`.
+        """
+        with self.ledger.snapshot() as view:
+            page = _Page(self, view, asked, permit)
+            if asked.since > page.size:
+                msg = f"this server has reached position {page.size}, not {asked.since} yet; try again"
+                raise BehindError(msg)
+            page.fill()
+            return page.result()
 
     def member(self, member_id: str) -> Member | None:
         """The member of that id, if it is enrolled."""
@@ -160,6 +205,96 @@ class Reader:
         )
 
 
+def _detail(view: Snapshot, entry: Entry, statement: bytes, private: Sequence[bytes]) -> EntryDetail:
+    opinions = tuple(standing.opinions(view, entry.index))
+    return EntryDetail(entry, statement, private, opinions, standing.entry_stands(view, entry))
+
+
+def _complete(entry: Entry, private: Mapping[int, Sequence[bytes]]) -> Sequence[bytes]:
+    """The entry's private parts. Raises CorruptError unless there is one for each item."""
+    parts = private.get(entry.index, ())
+    if len(parts) != entry.items:
+        raise _damaged(str(entry.index))
+    return parts
+
+
 def _damaged(index: str) -> CorruptError:
     msg = f"the private parts of entry {index} are damaged; the operator restores them from a backup"
     return CorruptError(msg, index=index, resource=f"entries/{index}")
+
+
+class _Page:
+    """A page of changes while it is filled, over one view of the ledger.
+
+    Beyond revocations each leaf touches one entry at most, so the page ends between two leaves. A revocation
+    begins a page of its own, which may end between any two of the entries that it touches.
+    """
+
+    def __init__(self, reader: Reader, view: Snapshot, asked: ChangesRequest, permit: Permit) -> None:
+        self._reader = reader
+        self._view = view
+        self._asked = asked
+        self._permit = permit
+        self._found: dict[int, EntryDetail] = {}
+        self._bytes = 0
+        self._next = asked.since
+        self._next_after: int | None = None
+        self.size = view.size()
+
+    def result(self) -> ChangedEntries:
+        """The page."""
+        found, now = tuple(self._found.values()), moment.of_log(self._view.times())
+        return ChangedEntries(found, self._next, self._next_after, self.size, now)
+
+    def fill(self) -> None:
+        """Take in what leaf by leaf has changed, until the page is full."""
+        stop = min(self.size, self._asked.since + _LEAVES_OF_PAGE)
+        for leaf in self._reader.ledger.leaves(self._asked.since, stop):
+            with contextlib.suppress(MalformedError):  # it has no effect
+                statement = statements.parse(leaf.data).statement
+                if isinstance(statement.body, KeyRevoke):
+                    if leaf.index == self._asked.since:
+                        self._revoked(leaf.index, statement.body, alone=statement.member != ADMIN)
+                    return
+                touched = touching.entry_of(leaf.index, statement.body)
+                if touched is not None and not self._add(self._view.entry(touched)):
+                    return
+            self._next = leaf.index + 1
+
+    def _revoked(self, index: int, body: KeyRevoke, *, alone: bool) -> None:
+        """Take in some of the entries for which a revocation may count, in their order."""
+        since = touching.signed_otherwise(self._view.keys(body.id), body, alone=alone)
+        after = -1 if self._asked.after is None else self._asked.after
+        entries = {one.index: one for one in self._view.entries(body.id, after, _ROWS_OF_PAGE)}
+        said = [given.entry for given in self._view.opinions_of(body.id, after, _ROWS_OF_PAGE)]
+        ends = [max(some) for some in (entries, said) if len(some) == _ROWS_OF_PAGE]
+        for number in sorted({*entries, *said}):
+            if number > min(ends, default=number):
+                break
+            entry = entries.get(number) or self._view.entry(number)
+            touched = entry is not None and touching.is_touched(since, entry, self._view.opinions(number))
+            if touched and not self._add(entry):
+                break
+            after = number
+        else:
+            if not ends:
+                self._next = index + 1
+                return
+        self._next_after = after
+
+    def _add(self, entry: Entry | None) -> bool:
+        """Take in an entry as it stands; False if the page has no room for it."""
+        if entry is None or entry.index in self._found:
+            return True
+        if len(self._found) == self._asked.size or self._bytes > _BYTES_OF_PAGE:
+            return False
+        detail = self._reader.standing(self._view, entry, with_private=self._asked.with_private)
+        try:
+            detail = self._permit(detail)
+        except OverloadedError:
+            if not self._found:
+                raise
+            return False
+        self._found[entry.index] = detail
+        self._bytes += len(detail.statement) + sum(map(len, detail.private))
+        return True

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any, Final
 
-from hashpact.domain import keys, kinds, statements
+from hashpact.domain import keys, kinds, standing, statements
 from hashpact.domain.checks import (
     DEFAULT_LIMIT,
     MAX_QUERIES,
@@ -373,7 +373,9 @@ def _member_from_wire(message: log_pb2.Member) -> MemberDetail:
     )
     member = Member(member_from_name(message.name), frozenset(roles), enrolled, suspended, revoked)
     found = each("keys", message.keys, partial(_key_from_wire, member.id))
-    return MemberDetail(member, found)
+    # What stands of a key's statements follows from the records of the member's keys, and is not sent.
+    settled = {key.id: key for key in standing.settled(found)}
+    return MemberDetail(member, tuple(settled.get(key.id, key) for key in found))
 
 
 def _key_from_wire(member_id: str, message: log_pb2.Key) -> Key:
@@ -384,6 +386,9 @@ def _key_from_wire(member_id: str, message: log_pb2.Key) -> Key:
     numbers: dict[str, Any] = {field: whole(field, getattr(message, field)) for field in _NUMBERS}
     numbers |= {field: optional_index(message, field) for field in _OPTIONAL_NUMBERS}
     numbers |= {field: optional_id(message, field) for field in _OPTIONAL_IDS}
+    if (numbers["cutoff"] is None) is not (numbers["revoked_at"] is None):
+        msg = "a key that is revoked, and no other, has a cutoff"
+        raise InvalidInputError(msg, field="cutoff")
     return Key(
         id=message.id,
         member=member_id,

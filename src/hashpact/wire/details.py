@@ -1,4 +1,4 @@
-"""Entries and messages: an entry as members see it, in both directions."""
+"""Entries and messages: an entry as members see it, and pages of changes, in both directions."""
 
 from __future__ import annotations
 
@@ -9,17 +9,23 @@ from hashpact.domain import kinds, statements
 from hashpact.domain.fingerprints import commitment
 from hashpact.domain.kinds import Submit
 from hashpact.domain.messages import (
+    DEFAULT_CHANGES,
+    MAX_CHANGES,
+    ChangedEntries,
+    ChangesRequest,
     EntryDetail,
 )
 from hashpact.domain.state import Opinion
 from hashpact.errors import InvalidInputError
 from hashpact.wire.fields import (
     HASH_SIZE,
+    count,
     each,
     entry_from_name,
     entry_to_name,
     member_from_name,
     member_to_name,
+    optional_index,
     sized,
     spelled,
     whole,
@@ -83,30 +89,80 @@ def entry_as_sent(
     if not response.HasField("entry"):
         msg = "an answer has an entry"
         raise InvalidInputError(msg, field="entry")
-    message = response.entry
     with within("entry"):
-        statement = statements.parse(message.statement).statement
-        submit = statement.body
-        if not isinstance(submit, Submit) or statement.member != member_from_name(message.member, "member"):
-            msg = "the statement is not a submission of the entry's member"
-            raise InvalidInputError(msg, field="statement")
-        entry = submit.entry(entry_from_name(message.name), statement.member, statement.key, statement.time)
-        if message.HasField("withdrawal"):
-            ended = message.withdrawal
-            entry = replace(
-                entry,
-                withdrawn_at=whole("withdrawal.index", ended.index),
-                withdrawn_reason=spelled("withdrawal.reason", ended.reason, kinds.REASON.spelling),
-                withdrawn_by=sized("withdrawal.key", ended.key, HASH_SIZE),
-            )
-        if message.HasField("voiding"):
-            reason = spelled("voiding.reason", message.voiding.reason, kinds.REASON.spelling)
-            struck = whole("voiding.index", message.voiding.index)
-            entry = replace(entry, voided_at=struck, voided_reason=reason)
-        opinions = each("opinions", message.opinions, partial(_opinion_from_wire, entry.index))
+        return _as_sent(response.entry)
+
+
+def _as_sent(message: log_pb2.Entry) -> tuple[EntryDetail, tuple[bytes, ...]]:
+    statement = statements.parse(message.statement).statement
+    submit = statement.body
+    if not isinstance(submit, Submit) or statement.member != member_from_name(message.member, "member"):
+        msg = "the statement is not a submission of the entry's member"
+        raise InvalidInputError(msg, field="statement")
+    entry = submit.entry(entry_from_name(message.name), statement.member, statement.key, statement.time)
+    if message.HasField("withdrawal"):
+        ended = message.withdrawal
+        entry = replace(
+            entry,
+            withdrawn_at=whole("withdrawal.index", ended.index),
+            withdrawn_reason=spelled("withdrawal.reason", ended.reason, kinds.REASON.spelling),
+            withdrawn_by=sized("withdrawal.key", ended.key, HASH_SIZE),
+        )
+    if message.HasField("voiding"):
+        reason = spelled("voiding.reason", message.voiding.reason, kinds.REASON.spelling)
+        struck = whole("voiding.index", message.voiding.index)
+        entry = replace(entry, voided_at=struck, voided_reason=reason)
+    opinions = each("opinions", message.opinions, partial(_opinion_from_wire, entry.index))
     private, withheld = tuple(message.private), message.private_withheld
     detail = EntryDetail(entry, message.statement, private, opinions, message.stands, withheld)
     return detail, submit.items
+
+
+def changes_request_to_wire(request: ChangesRequest) -> log_pb2.ListChangesRequest:
+    """The request of a page of changes."""
+    return log_pb2.ListChangesRequest(
+        since=request.since, after=request.after, page_size=request.size, with_private=request.with_private
+    )
+
+
+def changes_request_from_wire(request: log_pb2.ListChangesRequest) -> ChangesRequest:
+    """The page of changes that a request asks for."""
+    if not 0 <= request.page_size <= MAX_CHANGES:
+        msg = f"page_size is 0 for {DEFAULT_CHANGES}, or from 1 to {MAX_CHANGES}"
+        raise InvalidInputError(msg, field="page_size")
+    since, after = whole("since", request.since), optional_index(request, "after")
+    return ChangesRequest(since, after, request.page_size or DEFAULT_CHANGES, request.with_private)
+
+
+def changes_to_wire(page: ChangedEntries) -> log_pb2.ListChangesResponse:
+    """The response that carries a page of changes."""
+    return log_pb2.ListChangesResponse(
+        entries=map(entry_to_wire, page.entries),
+        next=page.next,
+        next_after=page.next_after,
+        position=page.position,
+        moment=page.moment,
+    )
+
+
+def changes_from_wire(response: log_pb2.ListChangesResponse) -> ChangedEntries:
+    """The page of changes in a response; entries may have no private parts, or all of their statement's."""
+    count("entries", response.entries, 0, MAX_CHANGES)
+    return ChangedEntries(
+        each("entries", response.entries, _changed_from_wire),
+        whole("next", response.next),
+        optional_index(response, "next_after"),
+        whole("position", response.position),
+        whole("moment", response.moment),
+    )
+
+
+def _changed_from_wire(message: log_pb2.Entry) -> EntryDetail:
+    detail, commitments = _as_sent(message)
+    if tuple(map(commitment, detail.private)) not in ((), commitments):
+        msg = "the private parts are not those that the statement commits to"
+        raise InvalidInputError(msg, field="private")
+    return detail
 
 
 def _opinion_from_wire(entry: int, opinion: log_pb2.Opinion) -> Opinion:

@@ -65,7 +65,8 @@ void bind_frozen(nb::module_& module, const char* name) {
         .def("withdrawn", &Frozen::withdrawn, unlocked)
         .def("write_layer", &Frozen::write_layer, "layer"_a, "path"_a, unlocked)
         .def("write_tombstones", &Frozen::write_tombstones, "path"_a, unlocked)
-        .def("save", &Frozen::save, "path"_a, unlocked);
+        .def("save", &Frozen::save, "path"_a, unlocked)
+        .def("dump", &Frozen::dump, "descriptor"_a, unlocked);
 }
 
 template <class Store>

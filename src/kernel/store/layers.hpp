@@ -180,27 +180,34 @@ class Frozen {
     }
 
     // Writes everything that is not withdrawn as one segment.
-    void save(const std::string& path) const {
+    void save(const std::string& path) const { save_to(path); }
+
+    // As `save`, to an open and empty file.
+    void dump(int descriptor) const { save_to(descriptor); }
+
+  private:
+    template <class Place>
+    void save_to(const Place& place) const {
         if (sources_.size() == 1 && withdrawn() == 0) {
-            write(sources_[0].layer->segment, path);
+            write(sources_[0].layer->segment, place);
             return;
         }
         Gathering<Segment> gathering(words_);
         for (const Source<Segment>& source : sources_) gathering.add(source);
         if (const auto built = gathering.build(options_)) {
-            write(built->segment, path);
+            write(built->segment, place);
         } else {
-            write(Segment(Rows(0, words_), options_), path);
+            write(Segment(Rows(0, words_), options_), place);
         }
     }
 
-  private:
-    static std::uint32_t write(const Segment& segment, const std::string& path) {
+    template <class Place>
+    static std::uint32_t write(const Segment& segment, const Place& place) {
         Sections sections;
         segment.store(sections);
         const auto& rows = segment.rows();
         const auto width = static_cast<std::uint32_t>(rows.words * sizeof(std::uint64_t));
-        return write_file(path, FileHeader{Segment::kKind, width, rows.size()}, sections);
+        return write_file(place, FileHeader{Segment::kKind, width, rows.size()}, sections);
     }
 
     std::vector<Source<Segment>> sources_;

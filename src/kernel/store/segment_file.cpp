@@ -64,27 +64,12 @@ auto uninterrupted(const Call& call) {
     return result;
 }
 
-// A file under a name of its own, which is gone when it is not given its real one.
-class Draft {
+// Writes to an open file, in large pieces.
+class Output {
   public:
-    explicit Draft(const std::string& path) : path_(path) {
-        const std::size_t slash = path.rfind('/');
-        directory_ = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-        std::random_device random;
-        const std::uint64_t number = std::uint64_t{random()} << 32 | random();
-        char hex[17];
-        std::snprintf(hex, sizeof hex, "%016llx", static_cast<unsigned long long>(number));
-        name_ = path.substr(0, slash + 1) + "." + path.substr(slash + 1) + "." + hex + ".new";
-        // For its owner only: it reveals what members submitted.
-        descriptor_ = ::open(name_.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, S_IRUSR | S_IWUSR);
-        if (descriptor_ < 0) throw FileError(errno, path_);
-    }
-    Draft(const Draft&) = delete;
-    Draft& operator=(const Draft&) = delete;
-    ~Draft() {
-        ::close(descriptor_);
-        if (!published_) ::unlink(name_.c_str());
-    }
+    Output(int descriptor, std::string path) : path_(std::move(path)), descriptor_(descriptor) {}
+    Output(const Output&) = delete;
+    Output& operator=(const Output&) = delete;
 
     void write(const void* data, std::size_t size) {
         const auto* at = static_cast<const unsigned char*>(data);
@@ -103,6 +88,59 @@ class Draft {
         if (::lseek(descriptor_, 0, SEEK_SET) < 0) throw FileError(errno, path_);
     }
 
+    void flush() {
+        const unsigned char* at = piece_.data();
+        while (held_ > 0) {
+            const ssize_t written = uninterrupted([&] { return ::write(descriptor_, at, held_); });
+            if (written < 0) throw FileError(errno, path_);
+            at += written;
+            held_ -= static_cast<std::size_t>(written);
+        }
+    }
+
+  protected:
+    ~Output() = default;
+
+    std::string path_;  // for messages
+    int descriptor_ = -1;
+
+  private:
+    // The page cache keeps what one call wrote in as large a page as fits it, if the file system can (ext4 from Linux
+    // 6.16 on, XFS). Whole huge pages at their own offsets are mapped as such, by every process that maps the file.
+    static constexpr std::size_t kPiece = std::size_t{2} << 20;
+
+    std::vector<unsigned char> piece_ = std::vector<unsigned char>(kPiece);
+    std::size_t held_ = 0;  // bytes of it that are not written yet
+};
+
+// The caller's file.
+class Given : public Output {
+  public:
+    explicit Given(int descriptor) : Output(descriptor, "the open file") {}
+};
+
+// A file under a name of its own, which is gone when it is not given its real one.
+class Draft : public Output {
+  public:
+    explicit Draft(const std::string& path) : Output(-1, path) {
+        const std::size_t slash = path.rfind('/');
+        directory_ = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+        std::random_device random;
+        const std::uint64_t number = std::uint64_t{random()} << 32 | random();
+        char hex[17];
+        std::snprintf(hex, sizeof hex, "%016llx", static_cast<unsigned long long>(number));
+        name_ = path.substr(0, slash + 1) + "." + path.substr(slash + 1) + "." + hex + ".new";
+        // For its owner only: it reveals what members submitted.
+        descriptor_ = ::open(name_.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, S_IRUSR | S_IWUSR);
+        if (descriptor_ < 0) throw FileError(errno, path_);
+    }
+    Draft(const Draft&) = delete;
+    Draft& operator=(const Draft&) = delete;
+    ~Draft() {
+        ::close(descriptor_);
+        if (!published_) ::unlink(name_.c_str());
+    }
+
     void publish() {
         flush();
         if (uninterrupted([&] { return ::fsync(descriptor_); }) != 0) throw FileError(errno, path_);
@@ -117,40 +155,20 @@ class Draft {
     }
 
   private:
-    // The page cache keeps what one call wrote in as large a page as fits it, if the file system can (ext4 from Linux
-    // 6.16 on, XFS). Whole huge pages at their own offsets are mapped as such, by every process that maps the file.
-    static constexpr std::size_t kPiece = std::size_t{2} << 20;
-
-    void flush() {
-        const unsigned char* at = piece_.data();
-        while (held_ > 0) {
-            const ssize_t written = uninterrupted([&] { return ::write(descriptor_, at, held_); });
-            if (written < 0) throw FileError(errno, path_);
-            at += written;
-            held_ -= static_cast<std::size_t>(written);
-        }
-    }
-
-    std::string path_;
     std::string directory_;
     std::string name_;
-    int descriptor_ = -1;
-    std::vector<unsigned char> piece_ = std::vector<unsigned char>(kPiece);
-    std::size_t held_ = 0;  // bytes of it that are not written yet
     bool published_ = false;
 };
 
-}  // namespace
-
-std::uint32_t write_file(const std::string& path, const FileHeader& header, const Sections& sections) {
+// Writes the whole of a file, and returns the header's checksum.
+std::uint32_t write_all(Output& out, const FileHeader& header, const Sections& sections) {
     constexpr std::size_t kBlock = std::size_t{256} << 10;  // still in the cache when it is copied
     const unsigned char zeros[kAlignment + kSectionPadding] = {};
 
     std::vector<TableEntry> table(sections.all().size());
     std::uint64_t length = sizeof(Header) + table.size() * sizeof(TableEntry);
-    Draft draft(path);
     std::vector<unsigned char> room(length);
-    draft.write(room.data(), room.size());
+    out.write(room.data(), room.size());
     for (std::size_t i = 0; i < table.size(); ++i) {
         const Sections::Section& section = sections.all()[i];
         TableEntry& entry = table[i];
@@ -163,13 +181,13 @@ std::uint32_t write_file(const std::string& path, const FileHeader& header, cons
         for (std::size_t at = 0; at < section.bytes; at += kBlock) {
             const std::size_t size = std::min(kBlock, section.bytes - at);
             entry.checksum = crc32c(data + at, size, entry.checksum);
-            draft.write(data + at, size);
+            out.write(data + at, size);
         }
         length += section.bytes;
         // The next section begins on a line; the last one is followed by what a reader may read ahead.
         const std::uint64_t last = i + 1 == table.size() ? kSectionPadding : 0;
         const std::uint64_t next = aligned(length + last);
-        draft.write(zeros, next - length);
+        out.write(zeros, next - length);
         length = next;
     }
 
@@ -184,11 +202,25 @@ std::uint32_t write_file(const std::string& path, const FileHeader& header, cons
     first.sections = static_cast<std::uint32_t>(table.size());
     first.table_checksum = crc32c(table.data(), table.size() * sizeof(TableEntry));
     first.checksum = crc32c(&first, offsetof(Header, checksum));
-    draft.rewind();
-    draft.write(&first, sizeof first);
-    draft.write(table.data(), table.size() * sizeof(TableEntry));
-    draft.publish();
+    out.rewind();
+    out.write(&first, sizeof first);
+    out.write(table.data(), table.size() * sizeof(TableEntry));
+    out.flush();
     return first.checksum;
+}
+
+}  // namespace
+
+std::uint32_t write_file(const std::string& path, const FileHeader& header, const Sections& sections) {
+    Draft draft(path);
+    const std::uint32_t checksum = write_all(draft, header, sections);
+    draft.publish();
+    return checksum;
+}
+
+std::uint32_t write_file(int descriptor, const FileHeader& header, const Sections& sections) {
+    Given given(descriptor);
+    return write_all(given, header, sections);
 }
 
 std::shared_ptr<const SegmentFile> SegmentFile::open(const FileName& name, FileKind kind) {

@@ -91,6 +91,9 @@ class Sections {
 // whole new one, or none, whatever fails. Returns the header's checksum. Throws FileError.
 std::uint32_t write_file(const std::string& path, const FileHeader& header, const Sections& sections);
 
+// Writes the same to the caller's open and empty file, which stays open and is not synced.
+std::uint32_t write_file(int descriptor, const FileHeader& header, const Sections& sections);
+
 class SegmentFile : public std::enable_shared_from_this<SegmentFile> {
   public:
     // Throws FileError if it cannot be read, CorruptFile if it is not a whole file of that kind, or another one.

@@ -21,6 +21,7 @@ BENCHMARKS = {
     "follow",
     "freshness",
     "gateway",
+    "lists",
     "lookup",
     "minhash",
     "mirror",

@@ -8,7 +8,7 @@ from math import inf, nan
 from typing import Any
 
 import pytest
-from builders import ALL_TYPES, BOTH, NOW, YEAR, Identity, World, fingerprint
+from builders import ALL_TYPES, BOTH, NOW, Identity, World, fingerprint
 from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as some
@@ -117,7 +117,7 @@ def test_pages_come_back() -> None:
     details = [MemberDetail(Member("quiet", BOTH, 9, 10), ())]
     for owner in ("acme", "bolt"):
         keys = tuple(
-            Key(who.id, owner, who.name, who.public, NOW + YEAR, 7, cutoff=5, revoked_by=bytes(32))
+            Key(who.id, owner, who.name, who.public, NOW, 7, revoked_at=9, cutoff=5, revoked_by=bytes(32))
             for who in (Identity.of(owner, "1"), Identity.of(owner, "spare"))
         )
         details.append(MemberDetail(Member(owner, frozenset({Role.CHECK}), 5), keys))

@@ -92,6 +92,9 @@ class _Import:
         with lists.table(name, make=True) as table, _transaction(table, dry=self.dry):
             self.stage(table, report)
             staging.apply(table, self.source)
+        if not self.dry:
+            with progress_of("blocks indexed") as progress:
+                lists.index(name, progress)
 
     def share(self, lists: PrivateLists, sharer: _Terms, report: ImportReport) -> None:
         """Bring one's own entries to what the files say; what is done already is not done again."""

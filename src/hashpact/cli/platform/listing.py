@@ -1,4 +1,4 @@
-"""The command list: the entries of the log, a page at a time."""
+"""The commands list, entries in the order of the log, and log changes, what has changed about them."""
 
 from __future__ import annotations
 
@@ -67,6 +67,49 @@ def list_entries(  # noqa: PLR0913 - an argument for each option
     show_table(("entry", "shared at", "member", "labels", "opinions"), [_cells(each) for each in page])
     if more:
         click.echo(f"more follow: --after {page[-1].entry.index}", err=True)
+
+
+@click.command(
+    epilog=example(
+        "hashpact log changes --since 1200 --profile lotus-forum",
+        "hashpact log changes --since 1200 --json --profile lotus-forum | tail -1    (the next --since)",
+    )
+)
+@click.option(
+    "--since",
+    metavar="SIZE",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="The size of the log up to which the entries are known.",
+)
+@client_options
+@json_option
+def changes(since: int, connect: Connect, *, as_json: bool) -> None:
+    """List the entries that were shared, ended or spoken of since the log had a size, as they stand now.
+
+    The revocation of a key touches all that it may undo or restore. Asks a mirror just as a clearinghouse.
+    """
+    found: dict[int, EntryDetail] = {}
+    with connect() as client:
+        for page in client.changes(since):
+            since = page.next
+            for each in page.entries:
+                if as_json:
+                    emit({name: value for name, value in shown(each).items() if name != "types"})
+                else:
+                    found[each.entry.index] = each
+    if as_json:
+        emit({"position": since})
+        return
+    columns = ("entry", "stands", "shared at", "member", "labels", "opinions")
+    show_table(columns, [_changed(each) for _, each in sorted(found.items())])
+    click.echo(f"up to a log of size {since}: go on with --since {since}", err=True)
+
+
+def _changed(detail: EntryDetail) -> Sequence[str]:
+    entry, *others = _cells(detail)
+    return entry, "yes" if detail.stands else "no", *others
 
 
 def _page(entries: Iterator[EntryDetail], limit: int) -> tuple[list[EntryDetail], bool]:

@@ -1,4 +1,4 @@
-"""Commands on the log of a home: log show, log key."""
+"""Commands on the log of a home: log show, log key; and log changes, which asks a server."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 from hashpact.cli.options import example, home_argument, json_option
 from hashpact.cli.output import complain, emit, rfc3339, show_table
+from hashpact.cli.platform.listing import changes
 from hashpact.cli.public.audit import verify
 from hashpact.domain import statements
 from hashpact.domain.state import Leaf
@@ -18,10 +19,11 @@ _HASH_DIGITS: Final = 16
 
 @click.group()
 def log() -> None:
-    """Read the log of a home."""
+    """Read the log of a home, or what has changed about entries."""
 
 
 log.add_command(verify)
+log.add_command(changes)
 
 
 @log.command(

@@ -52,6 +52,11 @@ class RowView:
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
 
+    def size(self) -> int:
+        """The tree size of the state."""
+        size: int = run(self._connection, "SELECT size FROM head")[0][0]
+        return size
+
     def charter(self) -> Charter | None:
         """The newest charter."""
         rows = run(self._connection, f"SELECT {CHARTER} FROM charters ORDER BY number DESC LIMIT 1")  # noqa: S608  # constants
@@ -161,6 +166,12 @@ class RowView:
             rows = run(self._connection, sql, (value, after, limit))
             found.update((entry.index, entry) for entry in (decoded(entry_of, row) for row in rows))
         return tuple(found[index] for index in sorted(found)[:limit])
+
+    def opinions_of(self, member_id: str, after: int, limit: int) -> tuple[Opinion, ...]:
+        """The first ``limit`` opinions of the member on entries after that index; reads all between them."""
+        sql = f"SELECT {OPINION} FROM opinions WHERE member = ? AND entry > ? ORDER BY entry LIMIT ?"  # noqa: S608  # constants
+        rows = run(self._connection, sql, (member_id, after, limit))
+        return tuple(decoded(opinion_of, row) for row in rows)
 
 
 def _first(convert: Callable[[Row], _T], rows: list[Row]) -> _T | None:

@@ -16,6 +16,8 @@ from hashpact.domain.checks import Answer, Check, Filter, Query
 from hashpact.domain.matching.batches import Batch, BatchAnswer, Packing
 from hashpact.domain.messages import (
     Appended,
+    ChangedEntries,
+    ChangesRequest,
     EntryDetail,
     LeafDetail,
     Page,
@@ -186,6 +188,25 @@ def entry(index: int) -> Call[EntryDetail]:
 
     request = log_pb2.GetEntryRequest(name=fields.entry_to_name(index))
     return Call(f"{_LOG}GetEntry", request.SerializeToString(), read)
+
+
+def changes(asked: ChangesRequest) -> Call[ChangedEntries]:
+    """Getting a page of changes. One that does not go on from the page before is a CorruptError."""
+
+    def read(data: bytes) -> ChangedEntries:
+        page = details.changes_from_wire(log_pb2.ListChangesResponse.FromString(data))
+        found = [detail.entry.index for detail in page.entries]
+        after, before = (-1 if one is None else one for one in (page.next_after, asked.after))
+        on = (asked.since, before) < (page.next, after) if page.next < page.position else after == -1
+        if not on or not asked.since <= page.next <= page.position or len(set(found)) < len(found):
+            msg = f"the server's page of changes does not go on from position {asked.since}"
+            raise CorruptError(msg)
+        if any(index >= page.position for index in found):
+            msg = f"the server's page of changes has an entry beyond its position {page.position}"
+            raise CorruptError(msg)
+        return page
+
+    return Call(f"{_LOG}ListChanges", details.changes_request_to_wire(asked).SerializeToString(), read)
 
 
 def members(page: PageRequest, after: str = "") -> Call[Page]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Event
 from typing import TypeAlias, TypeVar, cast
 
@@ -198,6 +199,16 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
             for detail in entries
         )
         yield from in_turns(self._pools.streams, caller.id, messages, context.is_active)
+
+    def ListChanges(  # noqa: N802  # gRPC names it
+        self,
+        request: log_pb2.ListChangesRequest,
+        context: Context,
+    ) -> log_pb2.ListChangesResponse:
+        """A page of the entries about which something has changed."""
+        asked, caller, services = details.changes_request_from_wire(request), CALLER.get(), self._services
+        permit = partial(services.private.permitted, caller)
+        return self._read(context, lambda: details.changes_to_wire(services.reader.changes(asked, permit)))
 
     def ListMembers(  # noqa: N802  # gRPC names it
         self,

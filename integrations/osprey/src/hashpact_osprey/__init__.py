@@ -1,0 +1,1 @@
+"""A function for rules of ROOST Osprey: the labels of entries near a fingerprint."""

@@ -1,0 +1,35 @@
+"""What the function does, without Osprey."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+
+from hashpact import Client, Fingerprint, InvalidInputError, Profile, UnusableFingerprintError
+
+TIMEOUT = 1.0
+"""Seconds that a rule waits for an answer."""
+
+
+@lru_cache(maxsize=1)
+def shared_client() -> Client:
+    """The process's client, with the profile in HASHPACT_PROFILE and the address in HASHPACT_ADDRESS, if any.
+
+    Raises KeyError without the first.
+    """
+    profile, address = Profile.load(os.environ["HASHPACT_PROFILE"]), os.environ.get("HASHPACT_ADDRESS")
+    return Client(profile.at(address) if address else profile, timeout=TIMEOUT)
+
+
+def labels_near(client: Client, kind: str, value: str) -> list[str]:
+    """The labels of the entries near a fingerprint, in the order of their names; value in hex.
+
+    Those of entries near which something harmless is known are left out. None for a value that can be no
+    fingerprint of that type. Raises the errors of `hashpact.Client`.
+    """
+    try:
+        code = Fingerprint(kind, bytes.fromhex(value))
+    except (ValueError, InvalidInputError, UnusableFingerprintError):
+        return []
+    answer = client.check([code])
+    return sorted({label for match in answer.matches if match.benign is None for label in match.labels})
