@@ -144,6 +144,7 @@ class Mirror(BlockingChecks):
                 keep=None if window is None else window.keep,
                 counter=counter,
             )
+            self._asks = _Direct(checker)
             profile = self._home.profile()
             self._checks = Checks(
                 self._home.config.genesis,
@@ -153,7 +154,8 @@ class Mirror(BlockingChecks):
                 _NoAttestation(),
                 lists=profile.lists,
                 own=profile.own,
-                asks=_Direct(checker),
+                asks=self._asks,
+                mirror=True,
             )
             stack.enter_context(copy.running())
             if on_retro is not None:
@@ -183,6 +185,17 @@ class Mirror(BlockingChecks):
     def entry(self, index: int) -> EntryDetail:
         """The entry at that log index, with its private parts and opinions. Raises NotFoundError."""
         return Reader(self._home.served.ledger).entry(index)
+
+    def answer(self, check: Check, *, timeout: float | None = None) -> Answer:
+        """The answer of the log alone, as a server gives it: without private lists, and not graded."""
+        answer = self._perform(self._asks.check(check), self._seconds(timeout))
+        assert isinstance(answer, Answer)  # noqa: S101  # it is the step of a check
+        return answer
+
+    def labels(self) -> tuple[str, ...]:
+        """The labels of the policy in force, as the copy has it."""
+        charter = self._home.charter()
+        return () if charter is None else charter.labels
 
     def retro(
         self,

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -37,6 +37,8 @@ from hashpact.mirror.gate import Elsewhere, MirrorGate
 from hashpact.mirror.home import MirrorHome, renew_certificate
 from hashpact.mirror.retro.opening import open_window
 from hashpact.mirror.retro.window import Window
+from hashpact.mirror.snapshots.files import SnapshotFile
+from hashpact.mirror.snapshots.starting import copied_from
 from hashpact.mirror.storing.serving import storing
 from hashpact.observing.observation import Observation
 from hashpact.service.check import Checker
@@ -78,13 +80,21 @@ class Served:
     http: str | None = None
 
 
-def serve_mirror(home: MirrorHome, ready: Callable[[Served], None], progress: Told, *, once: bool) -> int:
+def serve_mirror(
+    home: MirrorHome,
+    ready: Callable[[Served], None],
+    progress: Told,
+    *,
+    once: bool,
+    snapshot: SnapshotFile | None = None,
+) -> int:
     """Copy, and answer from the copy until SIGTERM or SIGINT; with ``once`` only copy until it is level.
 
-    Returns how many leaves the copy has in the end. ``ready`` is called once it answers, and ``progress``
-    while the log is copied for the first time. Raises ConfigError for a profile or an address that cannot be
-    used, or if another process answers already; CommitFailedError if the disk refused a commit; with ``once``
-    UnavailableError if the source cannot be copied.
+    The copy begins with a ``snapshot`` if there is one. Returns how many leaves it has in the end. ``ready``
+    is called once it answers, and ``progress`` while the log is copied for the first time. Raises ConfigError
+    for a profile or an address that cannot be used, or if another process answers already; CommitFailedError
+    if the disk refused a commit; as `copied_from`; with ``once`` UnavailableError if the source cannot be
+    copied.
     """
     home.profile()  # what is wrong with it is said at once
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -96,7 +106,7 @@ def serve_mirror(home: MirrorHome, ready: Callable[[Served], None], progress: To
             raise ConfigError(msg)
         if not once:
             _free_socket(home)  # rather now than when all is copied
-        uvloop.run(_run(home, ready, progress, once=once))
+        uvloop.run(_run(home, ready, progress, snapshot, once=once))
     return home.served.ledger.head().size
 
 
@@ -113,49 +123,56 @@ class _Parts:
     counter: Quarantine | None
 
 
-async def _run(home: MirrorHome, ready: Callable[[Served], None], progress: Told, *, once: bool) -> None:
+async def _run(
+    home: MirrorHome,
+    ready: Callable[[Served], None],
+    progress: Told,
+    snapshot: SnapshotFile | None,
+    *,
+    once: bool,
+) -> None:
     loop = asyncio.get_running_loop()
     observation = Observation(home.served.config)
     stop = Stop(loop, observation.log, Reserve(home.paths.reserve))
     observation.serving = lambda: stop.serving
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_, stop.event.set)
-    async with observation.running(), _window(home, stop) as window, _counting(home, stop) as counter:
-        parts = await _put_together(home, stop, observation, window, counter)
-        with _upkeep(home, parts), parts.copying.running():
-            await _level(home, parts, progress, once=once)
-            if not once and not stop.event.is_set():
-                await _answer(home, parts, ready)
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(observation.running())
+        kept = stack.enter_context(_keeping(home, stop))
+        parts = await _put_together(home, stop, observation, *kept)
+        with _upkeep(home, parts):
+            if snapshot is not None:
+                await asyncio.to_thread(_begin, snapshot, home, parts, progress)
+            with parts.copying.running():
+                await _level(home, parts, progress, once=once)
+                if not once and not stop.event.is_set():
+                    await _answer(home, parts, ready)
         observation.flush()
         await parts.keeping.finish()
     if stop.failure is not None:
         raise stop.failure
 
 
-@contextlib.asynccontextmanager
-async def _window(home: MirrorHome, stop: Stop) -> AsyncIterator[Window | None]:
-    """The window of what is checked, if there is one."""
+@contextlib.contextmanager
+def _keeping(home: MirrorHome, stop: Stop) -> Iterator[tuple[Window | None, Quarantine | None]]:
+    """The window of what is checked, and the quarantine, if there are such."""
+    unkept = partial(_unkept, stop, "uploads are not kept")
+    uncounted = partial(_unkept, stop, "the quarantine is not kept")
+    with (
+        open_window(home, unkept) as window,
+        open_quarantine(home, partial(_flooded, stop), uncounted) as counter,
+    ):
+        yield window, counter
 
-    def failed(error: HashpactError) -> None:
-        stop.log.error("uploads are not kept", reason=error.message)
 
-    with open_window(home, failed) as window:
-        yield window
+def _unkept(stop: Stop, event: str, error: HashpactError) -> None:
+    stop.log.error(event, reason=error.message)
 
 
-@contextlib.asynccontextmanager
-async def _counting(home: MirrorHome, stop: Stop) -> AsyncIterator[Quarantine | None]:
-    """The quarantine, if there is one."""
-
-    def held(flood: Flood) -> None:
-        facts = {"entry": flood.entry, "matches": flood.matches, "expected": round(flood.expected)}
-        stop.log.warning("entry in quarantine", **facts)
-
-    def failed(error: HashpactError) -> None:
-        stop.log.error("the quarantine is not kept", reason=error.message)
-
-    with open_quarantine(home, held, failed) as counter:
-        yield counter
+def _flooded(stop: Stop, flood: Flood) -> None:
+    facts = {"entry": flood.entry, "matches": flood.matches, "expected": round(flood.expected)}
+    stop.log.warning("entry in quarantine", **facts)
 
 
 async def _put_together(
@@ -177,6 +194,19 @@ async def _put_together(
 
     copying = Copying(home, follower, freshness, partial(_alarmed, stop), partial(_ended, stop))
     return _Parts(stop, index, follower, freshness, copying, keeping, observation, window, counter)
+
+
+def _begin(snapshot: SnapshotFile, home: MirrorHome, parts: _Parts, progress: Told) -> None:
+    """Begin the copy with a snapshot, as far as the process is not to stop."""
+    with contextlib.closing(copied_from(snapshot, home)) as batches:
+        for copied in batches:
+            for fault in copied.faults:
+                _alarmed(parts.stop, Alarm.of_leaf(fault, unix_time()))
+            with contextlib.suppress(HashpactError):  # what follows the ledger tries again
+                parts.follower.take(copied.leaves)
+            progress(copied.stop, snapshot.size)
+            if parts.stop.event.is_set():
+                return
 
 
 def _alarmed(stop: Stop, alarm: Alarm) -> None:

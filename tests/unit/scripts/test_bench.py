@@ -19,6 +19,8 @@ BENCHMARKS = {
     "check-under-history",
     "fingerprint",
     "follow",
+    "freshness",
+    "gateway",
     "lookup",
     "minhash",
     "mirror",

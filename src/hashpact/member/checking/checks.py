@@ -27,6 +27,7 @@ from hashpact.member.checking.options import (
     ReadContent,
     Reading,
     check_names,
+    one_with_reference,
     refuse_attested,
     refuse_reference,
 )
@@ -77,7 +78,8 @@ class Attests(Protocol):
 class Checks:
     """The checks of a client: through its circuit, and by its choice if the server does not answer.
 
-    ``asking`` is entered while a check is sent and answered, as `Circuit.asking`.
+    ``asking`` is entered while a check is sent and answered, as `Circuit.asking`. Only a ``mirror`` is given
+    references.
     """
 
     def __init__(  # noqa: PLR0913  # the parts of a client
@@ -91,6 +93,7 @@ class Checks:
         lists: PrivateLists | None = None,
         own: OwnTerms = _NO_TERMS,
         asks: Asks = calls,
+        mirror: bool = False,
     ) -> None:
         self._key = key
         self._asking = asking
@@ -98,6 +101,7 @@ class Checks:
         self._attesting = attesting
         self._asks = asks
         self._lists = lists
+        self._mirror = mirror
         self._own = own
         self._choice = chosen(OnUnavailable, on_unavailable, "on_unavailable")
         self._plain = CheckTerms.of({}, self._choice, 0)
@@ -111,6 +115,7 @@ class Checks:
         """The call that looks for the entries near these, and grades how near they are."""
         check_names(options, CheckOptions)
         refuse_attested(options)
+        refuse_reference(options)
         queries, terms = tuple(map(_query, items)), self._terms(options)
         asked = calls.check(replace(terms, filter=self._own.narrowed(terms.filter)).check(queries))
 
@@ -151,9 +156,8 @@ class Checks:
         self, contents: Iterable[Content], options: ContentOptions
     ) -> Iterator[Steps[list[CheckResult]]]:
         """The steps of checking many files, of some at a time."""
-        refuse_reference(options)
         terms, reading = self._split(options)
-        waiting = iter(contents)
+        waiting = one_with_reference(contents, options)
         for first in waiting:
             yield self._some(
                 itertools.chain((first,), itertools.islice(waiting, AT_A_TIME - 1)), reading, terms
@@ -167,6 +171,9 @@ class Checks:
     def _terms(self, options: CheckOptions) -> CheckTerms:
         if not options and not self._reached.size:
             return self._plain
+        if options.get("reference") and not self._mirror:
+            msg = "a reference is for a mirror: no clearinghouse is sent it, and one may answer here"
+            raise InvalidInputError(msg, field="reference")
         return CheckTerms.of(options, self._choice, self._reached.size)
 
     def _one(

@@ -64,6 +64,7 @@ class EitherClient(ABC, Generic[Link]):
             operations.reached,
             attesting,
             lists=read.lists,
+            mirror=read.endpoint.is_mirror,
             own=read.own,
         )
         endpoint = replace(read.endpoint, proxy=proxy)
