@@ -6,7 +6,7 @@ A size is the number of pdq items in the log; it has a tenth as many of each of 
 *ours* is `hashpact gateway serve` with a mirror in its process. *theirs* is python-threatexchange's PDQ index
 (faiss) of as many codes behind the same app, without HMA's database. Each is one process; one other process
 asks both GET /m/lookup on a few connections, in turns. *miss* matches nothing, *match* is near one entry.
-With --check it exits with 1 unless ours answers at least 5 times the requests a second, in every round.
+With --check it exits with 1 unless ours answers at least 5 times the requests a second, median of the rounds.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ OURS: Final = "ours"
 THEIRS: Final = "theirs"
 NOTES: Final = (
     "rps: requests a second, of a process that is asked on 8 connections at once; median of the rounds.",
-    "us: user and system time of the server for a request, median. x: the lowest ratio of a round.",
+    "us: user and system time of the server for a request, median. x: median of the ratios of each round.",
 )
 
 _HEAD_END: Final = b"\r\n\r\n"
@@ -188,8 +188,9 @@ def _row(
         row[f"{side}_rps"] = percentile([turns[side].rps for turns in played], 50)
         row[f"{side}_us"] = percentile([turns[side].us for turns in played], 50)
     if THEIRS in asked:
-        row["x"] = min(ratio(turns[OURS].rps, turns[THEIRS].rps) for turns in played)
-        row["x_us"] = min(ratio(turns[THEIRS].us, turns[OURS].us) for turns in played)
+        answered = [ratio(turns[OURS].rps, turns[THEIRS].rps) for turns in played]
+        row |= {"x": percentile(answered, 50), "x_least": min(answered)}
+        row["x_us"] = percentile([ratio(turns[THEIRS].us, turns[OURS].us) for turns in played], 50)
     return row
 
 
