@@ -66,6 +66,7 @@ STRINGS = {
         "kind",
     ),
     *("label", "labels", "member", "message", "name", "next_page_token", "owner", "page_token", "panel"),
+    "reference",  # the caller's own name for an upload: for a mirror alone
     *("path", "reason", "roles", "stage", "stance", "standing", "standings", "to", "type", "use"),
     *("value",),
 }

@@ -5,9 +5,10 @@
 Two logs, each served by `hashpact serve` with one worker over mutual TLS: *bulk* has that many items of pdq,
 256 in a leaf; *single* a twentieth of it, one in a leaf. A mirror copies each from its first leaf: it
 verifies every signature, proof and private part, folds the rules, and commits. Beside it stands the cost of
-verifying the signatures of the same leaves alone, one thread, in the same run. Then one client appends one
-item after the other to the single log while the mirror follows: the latency is from the answer to the append
-until the leaf is durable in the mirror.
+verifying the signatures of the same leaves alone, one thread, in the same run; below it, *from a snapshot*, a
+second copy of the same log. That one begins with a file as `hashpact mirror snapshot` writes it, and asks the
+server only for what proves it. Then one client appends one item after the other to the single log while the
+mirror follows: the latency is from the answer to the append until the leaf is durable in the mirror.
 
 With --check it exits with 1 unless 50,000 items of the bulk log are copied in a second of two cores and 99 in
 100 appends are there within 1 s. The first is by the processor time of mirror and server, of which the one
@@ -26,6 +27,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,7 +54,9 @@ from hashpact.member.profile import Profile
 from hashpact.mirror.alarms import Alarm
 from hashpact.mirror.believing import Trust
 from hashpact.mirror.replica import Replica, Taken
-from hashpact.mirror.replicating import Replicator, connecting
+from hashpact.mirror.replicating import CALL, Replicator, connecting
+from hashpact.mirror.snapshots.files import open_snapshot, write_snapshot
+from hashpact.mirror.snapshots.starting import start_from
 from hashpact.service.append import Appender
 from hashpact.storage.sqlite import SqliteLedger
 
@@ -179,6 +183,34 @@ def with_workers(row: dict[str, Any], count: int, spent: float) -> dict[str, Any
     return {**row, "workers_us": workers, "two_cores/s": 1e6 / longest}
 
 
+def begun_copy(home: Path, profile: Profile, server: Server, count: int) -> dict[str, Any]:
+    """The figures of a copy of the same log that begins with a snapshot."""
+    directory = home.parent
+    path, begun = directory / "snapshot", directory / "begun"
+    with open_home(home) as opened:
+        written = write_snapshot(opened.ledger, path, lambda _done, _total: None)
+    begun.mkdir()
+    own, others, served, started = time.process_time(), children(), server.seconds(), time.perf_counter()
+    with (
+        closing(SqliteLedger.create(begun / "copy.db")) as ledger,
+        open_snapshot(path) as snapshot,
+        closing(connecting(profile)()) as log,
+    ):
+        replica = Replica(ledger, Trust.of(profile), begun, unix_time)
+        for _ in start_from(snapshot, replica, partial(log.run, timeout=CALL)):
+            pass
+        seconds = time.perf_counter() - started
+        if replica.position != written.position:
+            sys.exit(f"the copy has {replica.position} leaves of {written.position}")
+    row = {
+        "seconds": seconds,
+        "items/s": count / seconds,
+        "cpu_us": (time.process_time() - own) / count * 1e6,
+        "server_us": (server.seconds() - served) / count * 1e6,
+    }
+    return {"leaves": written.position, **with_workers(row, count, children() - others)}
+
+
 def latencies(copy: Copy, profile: Profile, appends: int) -> list[float]:
     """The seconds from the answer to each append until it is in the mirror; 0 if it was there before."""
     answered: dict[int, float] = {}
@@ -190,8 +222,8 @@ def latencies(copy: Copy, profile: Profile, appends: int) -> list[float]:
     return [max(0.0, copy.ended[index] - at) for index, at in answered.items()]
 
 
-def of_log(name: str, count: int, items: int, appends: int) -> tuple[dict[str, Any], list[float]]:
-    """The line of one log, and the latencies of appends to it."""
+def of_log(name: str, count: int, items: int, appends: int) -> tuple[list[dict[str, Any]], list[float]]:
+    """The lines of one log, and the latencies of appends to it."""
     with tempfile.TemporaryDirectory(prefix="hashpact-bench-") as temporary:
         directory = Path(temporary)
         say(f"a log with {count:,} items, {items} in a leaf")
@@ -208,7 +240,10 @@ def of_log(name: str, count: int, items: int, appends: int) -> tuple[dict[str, A
                 row = caught_up(copy, server, size, count)
                 waited = latencies(copy, reached, appends) if appends else []
             row = with_workers(row, count, children() - before)
-    return {"log": name, "items": count, "leaves": size, **row, "signatures/s": alone}, waited
+            say("copying it from a snapshot")
+            begun = begun_copy(home, reached, server, count)
+    by_stream = {"log": name, "items": count, "leaves": size, **row, "signatures/s": alone}
+    return [by_stream, {**by_stream, "log": f"{name}, from a snapshot", **begun}], waited
 
 
 def measure(size: int, appends: int) -> dict[str, Any]:
@@ -220,7 +255,7 @@ def measure(size: int, appends: int) -> dict[str, Any]:
         "appends": len(waited),
         **{f"p{percent}_ms": percentile(waited, percent) * 1000 for percent in (50, 99)},
     }
-    return {"machine": described, "rows": [bulk, single], "latency": [latency]}
+    return {"machine": described, "rows": [*bulk, *single], "latency": [latency]}
 
 
 def promises(report: dict[str, Any]) -> list[Promise]:

@@ -158,6 +158,30 @@ def read_private(path: Path, limit: int) -> bytes:
     return _read(path, limit, forbidden=_OTHERS)
 
 
+def open_to_read(path: Path, forbidden: int = 0) -> BinaryIO:
+    """A plain file, to read piece by piece.
+
+    Raises ConfigError if it is missing, not a plain file, or not readable, or if its mode has ``forbidden``
+    bits.
+    """
+    try:
+        # Non-blocking, so that a named pipe is refused below and not waited for.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as exc:
+        raise unreadable(path, exc) from exc
+    try:
+        _check_mode(path, os.fstat(descriptor).st_mode, forbidden)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def unreadable(path: Path, exc: OSError) -> ConfigError:
+    """The error for a file that cannot be read."""
+    return ConfigError(f"cannot read {path}: {exc.strerror}; {_advice(exc)}")
+
+
 def open_plain(path: Path, flags: int) -> int:
     """A descriptor of a file of ours, which is made with mode 600.
 
@@ -219,18 +243,11 @@ def _draft(path: Path, mode: int, *, replace: bool) -> Iterator[BinaryIO]:
 
 
 def _read(path: Path, limit: int, *, forbidden: int) -> bytes:
-    try:
-        # Non-blocking, so that a named pipe is refused below and not waited for.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open_to_read(path, forbidden) as file:
         try:
-            _check_mode(path, os.fstat(descriptor).st_mode, forbidden)
-            with os.fdopen(descriptor, "rb", closefd=False) as file:
-                data = file.read(limit + 1)
-        finally:
-            os.close(descriptor)
-    except OSError as exc:
-        msg = f"cannot read {path}: {exc.strerror}; {_advice(exc)}"
-        raise ConfigError(msg) from exc
+            data = file.read(limit + 1)
+        except OSError as exc:
+            raise unreadable(path, exc) from exc
     if len(data) > limit:
         msg = f"{path} has more than {limit} bytes; it cannot be the right file"
         raise ConfigError(msg)

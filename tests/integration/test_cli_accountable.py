@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from commands import Done, here
+from mirrored import copied
 from running import BOTH, RunningServer, found
 
 from hashpact.domain.attestation import AttestedAnswer
@@ -96,7 +97,60 @@ def test_a_withheld_entry_is_a_fault_that_names_file_and_entry(
     profile = Profile.load(server.log_path.parent / "acme-video").at(server.address)
     store = AnswerStore(tmp_path / "answers", unencrypted=True)
     with Client(profile) as client:
-        answer = client.check_file(str(shared), attest=True).answer
+        path, entry = lie_about(server, client, shared, store)
+    done = audit(server, "--answers", store.directory, "--evidence", tmp_path / "evidence")
+    assert done.status == 1
+    messages = {fault["message"] for fault in done.lines[0]["faults"]}
+    assert any(one.startswith(f"{path.name}: withholds entry {entry}, which stood") for one in messages)
+    kept = json.loads((tmp_path / "evidence" / "report.json").read_text())
+    assert {fault["topic"] for fault in kept["faults"]} == {"answer"}
+    digest = hashlib.sha256(shared.read_bytes()).digest()
+    assert all(digest not in file.read_bytes() for file in (tmp_path / "evidence").iterdir())
+
+
+def test_a_mirror_shows_what_an_answer_withheld(server: RunningServer, shared: Path, tmp_path: Path) -> None:
+    """Without a server, and with the proof that the log has the entry."""
+    profile = Profile.load(server.log_path.parent / "acme-video").at(server.address)
+    store = AnswerStore(tmp_path / "answers", unencrypted=True)
+    with Client(profile) as client:
+        client.check_file(str(shared), keep=store)
+        path, entry = lie_about(server, client, shared, store)
+        copy = copied(server.address, tmp_path / "copy", server.log_path.parent / "acme-video")
+        compare = ("audit", "--answers", store.directory, "--mirror", copy, "--json")
+        done = here(*compare, "--evidence", tmp_path / "evidence")
+        (told,) = done.lines
+        assert (done.status, told["answers"], told["answers_ahead"]) == (1, 2, 0)
+        assert {fault["index"] for fault in told["faults"]} == {entry}
+        says = f"{path.name}: withholds entry {entry}, which stood"
+        assert all(fault["message"].startswith(says) for fault in told["faults"])  # one for each type
+        verified = here(
+            "bundle",
+            "verify",
+            tmp_path / "evidence" / f"0000-entry-{entry}.bundle",
+            "--genesis",
+            profile.genesis.hex(),
+        )
+        assert (verified.status, f"leaf {entry}" in verified.out) == (0, True), verified
+        path.unlink()
+        client.withdraw(entry, "mistake")
+        client.check_file(str(shared), keep=store)  # of a position that the copy does not have
+    late = here(*compare)
+    assert (late.status, "1 answers attest positions ahead" in late.err) == (4, True)
+    assert (late.lines[0]["answers"], late.lines[0]["answers_ahead"], late.lines[0]["faults"]) == (1, 1, [])
+    assert here("mirror", server.address, copy, "--once").status == 0
+    assert "2 attested answers compared" in here(*compare[:-1]).out
+    for wrong in (
+        compare[:3],
+        compare[:1],
+        compare[:1] + compare[3:],
+        ("audit", server.address, *compare[1:]),
+    ):
+        assert here(*wrong).status == 2
+
+
+def lie_about(server: RunningServer, client: Client, shared: Path, store: AnswerStore) -> tuple[Path, int]:
+    """Keep an answer that finds nothing of a file, as if the clearinghouse had attested it; and the entry."""
+    answer = client.check_file(str(shared), attest=True).answer
     honest = answer.attestation
     assert honest is not None
     _, stated = honest.opened()
@@ -105,15 +159,8 @@ def test_a_withheld_entry_is_a_fault_that_names_file_and_entry(
         key = home.open_attestation_key()
     assert key is not None
     lie = replace(stated, answer=hashlib.sha256(empty).digest())
-    path = store.keep(AttestedAnswer(honest.request, empty, lie.sign(key.public, key.signer)))
-    done = audit(server, "--answers", store.directory, "--evidence", tmp_path / "evidence")
-    assert done.status == 1
-    entry = answer.matches[0].entry
-    messages = {fault["message"] for fault in done.lines[0]["faults"]}
-    assert any(one.startswith(f"{path.name}: withholds entry {entry}, which stood") for one in messages)
-    kept = json.loads((tmp_path / "evidence" / "report.json").read_text())
-    assert {fault["topic"] for fault in kept["faults"]} == {"answer"}
-    assert all(empty not in file.read_bytes() for file in (tmp_path / "evidence").iterdir())
+    kept = AttestedAnswer(honest.request, empty, lie.sign(key.public, key.signer))
+    return store.keep(kept), answer.matches[0].entry
 
 
 def test_tiles_cannot_show_what_an_answer_withheld(server: RunningServer, tmp_path: Path) -> None:

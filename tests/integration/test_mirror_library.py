@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
+import signal
 import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 import pytest
 from builders import fingerprint
@@ -24,9 +27,15 @@ from waits import wait_until
 from hashpact import Alarm, Mirror, MirrorWarning
 from hashpact.domain.fingerprints import PARTS, PDQ, SHA256, Fingerprint
 from hashpact.errors import BehindError, ConfigError, ConflictError, InvalidInputError
+from hashpact.keys.passphrase import Passphrases
 from hashpact.member import papers
 from hashpact.member.clients import Client
-from hashpact.mirror import copying
+from hashpact.mirror import copying, process
+from hashpact.mirror.configured import MirrorConfig
+from hashpact.mirror.home import make_mirror, open_mirror
+from hashpact.mirror.snapshots.files import open_snapshot
+from hashpact.service import following
+from hashpact.serving.upkeep import Stop
 
 ONE = fingerprint(PDQ, "one")
 TWO = fingerprint(PDQ, "two")
@@ -221,3 +230,65 @@ def test_the_socket_of_another_process_is_not_taken(server: RunningServer, tmp_p
     # What cannot be a socket is said before anything is copied.
     refuse_socket("Not a directory", f"unix:{tmp_path}/acme-video/profile.toml/socket", "second")
     refuse_socket("name another one with --listen unix:PATH", None, "x" * 100)
+
+
+def test_a_mirror_begins_with_a_snapshot(
+    home: Path, server: RunningServer, client: Client, tmp_path: Path
+) -> None:
+    """It is written at the clearinghouse or at a mirror, and of a damaged one no home is made."""
+    first, file, second = client.submit([ONE], labels=["fraud"]), tmp_path / "file", tmp_path / "second"
+    written = here("mirror", "snapshot", home, file, "--json")
+    told = json.loads(written.out)
+    assert (told["position"], told["bytes"]) == (first.tree_size, file.stat().st_size)
+    assert told["root"] == client.checkpoint().checkpoint.root.hex()
+    later = client.submit([TWO], labels=["hate"])
+    begin = ("mirror", server.address, second, "--profile", tmp_path / "acme-video", "--once", "--snapshot")
+    altered = tmp_path / "altered"
+    altered.write_bytes(file.read_bytes()[:-40] + bytes(40))
+    refused = here(*begin, altered)
+    assert (refused.status, second.exists()) == (6, False)
+    assert refused.err.startswith(f"hashpact: {altered} is not whole, or was altered")
+    done = here(*begin, file)
+    assert done.status == 0, done.err
+    with Mirror(second) as mirror:
+        assert [mirror.check([code]).matches[0].entry for code in (ONE, TWO)] == [first.index, later.index]
+    assert here("log", "verify", second).status == 0
+    again = here("mirror", "snapshot", second, tmp_path / "again")
+    assert f"{later.tree_size} leaves" in again.out
+    assert here(*begin, tmp_path / "again").status == 0  # it has all of it
+    refused = here(*begin, file)
+    assert (refused.status, "a snapshot is for its start" in refused.err) == (2, True)
+    with open_mirror(second) as opened, opened.claimed(opened.paths.copying):
+        refused = here(*begin, tmp_path / "again")
+    assert (refused.status, "another process copies into" in refused.err) == (2, True)
+
+
+def test_a_start_that_is_interrupted_goes_on_where_it_was(
+    home: Path, server: RunningServer, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared, file, second = client.submit([ONE], labels=["fraud"]), tmp_path / "file", tmp_path / "second"
+    with monkeypatch.context() as patched:
+        patched.setattr(following, "MAX_FOLLOWED", 2)
+        assert here("mirror", "snapshot", home, file).status == 0
+    profile = client.profile
+    config = MirrorConfig(profile.origin, profile.genesis, server.address, tmp_path / "acme-video")
+    make_mirror(second, config, Passphrases({}))
+    stops: list[Stop] = []
+
+    class Noted(Stop):
+        def __init__(self, *arguments: Any) -> None:  # noqa: ANN401  # as of the class
+            super().__init__(*arguments)
+            stops.append(self)
+
+    def told(done: int, total: int) -> None:
+        assert (done, total) == (2, shared.tree_size)
+        os.kill(os.getpid(), signal.SIGTERM)
+        wait_until(stops[0].event.is_set)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(process, "Stop", Noted)
+        with open_mirror(second) as opened, open_snapshot(file) as snapshot:
+            assert process.serve_mirror(opened, print, told, once=True, snapshot=snapshot) == 2
+    assert here("mirror", server.address, second, "--once", "--snapshot", file).status == 0
+    with Mirror(second) as mirror:
+        assert [match.entry for match in mirror.check([ONE]).matches] == [shared.index]

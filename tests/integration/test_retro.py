@@ -78,8 +78,8 @@ def test_a_program_is_told_of_uploads_that_match_what_was_shared_later(client: C
         with pytest.raises(InvalidInputError, match="of one upload"):
             list(mirror.check_many([ONE], reference="several"))
         with pytest.raises(InvalidInputError, match="of one upload"):
-            list(mirror.check_files([b"text"], reference="several"))
-        with pytest.raises(InvalidInputError, match="not sent to a server"):
+            list(mirror.check_files([b"text", b"more"], reference="several"))
+        with pytest.raises(InvalidInputError, match="no clearinghouse is sent it"):
             client.check([ONE], reference="upload 7")
     assert told.empty()
     turn(copy, on=False)
@@ -95,27 +95,43 @@ def test_a_served_mirror_keeps_and_the_command_tells_once(
     turn(copy, on=True)
     with RunningMirror(server.address, copy, tmp_path / "acme-video") as running:
         with running.client() as asked:
-            asked.check([ONE])
+            asked.check([ONE], reference="by the socket")
             list(asked.check_many([TWO]))
+            with pytest.raises(InvalidInputError, match="at most 64 bytes"):
+                asked.check([ONE], reference="x" * 65)
+            (streamed,) = asked.check_stream([[ONE]], reference="several")
+            assert isinstance(streamed, InvalidInputError)
+        file = tmp_path / "upload.txt"
+        file.write_text("the same words in the same order, again and again and again")
+        check = ("check", file, "--profile", tmp_path / "acme-video", "--reference", "by the command")
+        assert here(*check, "--address", running.socket).status == 1
+        refused = here(*check, "--address", server.address)
+        assert (refused.status, "no clearinghouse is sent it" in refused.err) == (2, True)
+        several = here(*check, file, "--address", running.socket)
+        assert (several.status, "a reference is of one upload" in several.err) == (2, True)
         running.kill()  # what was answered is kept
         with Mirror(copy) as mirror:
             mirror.check([THREE], reference="ours")
         entries = [client.submit([code], labels=["fraud"]).index for code in (ONE, TWO, THREE)]
+        made = client.check_file(str(file)).made
+        assert made is not None
+        entries.append(client.submit(made.fingerprints, labels=["fraud"]).index)
     assert here("mirror", server.address, str(copy), "--once").status == 0
     done = here("mirror", "retro", str(copy), "--json")
     assert (done.status, done.err) == (0, "")
     events = [json.loads(line) for line in done.out.splitlines()]
     assert sorted((event["entry"], event["reference"]) for event in events) == [
-        (entries[0], ""),
+        (entries[0], "by the socket"),
         (entries[1], ""),
         (entries[2], "ours"),
+        (entries[3], "by the command"),
     ]
     assert {(event["type"], *event["labels"]) for event in events} == {("retro.match", "fraud")}
     again = here("mirror", "retro", str(copy))
-    assert (again.status, again.out) == (1, f"0 matches in 0 uploads, at position {entries[2] + 1}\n")
+    assert (again.status, again.out) == (1, f"0 matches in 0 uploads, at position {entries[3] + 1}\n")
     since = here("mirror", "retro", str(copy), "--since", str(entries[2]))
     assert since.status == 0
-    assert f"ours entry {entries[2]} same fraud pdq/1 0\n1 matches" in since.out
+    assert f"ours entry {entries[2]} same fraud pdq/1 0\n" in since.out
     every = here("mirror", "retro", str(copy), "--since", "2020-01-01T00:00:00Z", "--json")
     assert {json.loads(line)["id"] for line in every.out.splitlines()} == {event["id"] for event in events}
     assert here("mirror", "retro", str(copy), "--since", "2100-01-01T00:00:00Z").status == 1

@@ -285,3 +285,15 @@ async def test_no_fingerprint_reaches_the_log(house: Clearinghouse, connect: Con
     assert [name for name in called if name in {"Append", "Check"}] == ["Append", "Check"]
     for form in (PICTURE.value.hex(), repr(PICTURE.value), "PRIVATE KEY"):
         assert form not in told
+
+
+async def test_a_clearinghouse_takes_no_reference(house: Clearinghouse) -> None:
+    """Whatever a client sends: it is not to learn what a member calls its uploads."""
+    request = codec.check_to_wire(Check((Query(PICTURE),), reference="upload 7"))
+    channel = house.channel(house.tls(house.member("acme")))
+    method = channel.unary_unary("/hashpact.wire.v1.CheckService/Check")  # type: ignore[var-annotated]  # bytes
+    with pytest.raises(grpc.aio.AioRpcError, match="a reference is for a mirror") as raised:
+        await method(request.SerializeToString())
+    assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "upload 7" not in str(raised.value) + str(house.events)
+    await channel.close()

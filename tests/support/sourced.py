@@ -11,12 +11,10 @@ from builders import BOTH, Identity, World, check_log
 from histories import Cosigning
 from memory import MemoryLedger
 
-from hashpact.audit.deriving.judging import judged
 from hashpact.domain.fingerprints import commitment
 from hashpact.domain.messages import Followed, Submission
 from hashpact.domain.state import Head, Member
 from hashpact.errors import NotFoundError
-from hashpact.keys.verifying import BatchVerifier
 from hashpact.log import checkpoint, tree
 from hashpact.log.checkpoint import Checkpoint
 from hashpact.mirror.believing import Announced, Trust
@@ -45,7 +43,9 @@ class Source:
         name, prover = call.method.rpartition("/")[2], Prover(self.ledger)
         self.asked.append(name)
         message: Any
-        if name == "ListRoots":
+        if name == "GetCheckpoint":
+            message = evidence.checkpoint_to_wire(prover.checkpoint())
+        elif name == "ListRoots":
             start = log_pb2.ListRootsRequest.FromString(call.request).start
             message = evidence.roots_to_wire((self.roots or prover.roots)(start))
         elif name == "GetConsistencyProof":
@@ -102,8 +102,7 @@ class Copy:
 
     def take(self, batch: Followed, target: Announced) -> Copied:
         """Take a batch."""
-        found = judged([leaf.statement for leaf in batch.leaves], self.replica.known, BatchVerifier())
-        return self.replica.take(batch, found, target, self.source.ask)
+        return next(self.replica.take_all(iter((batch,)), target, self.source.ask))
 
     def level(self, note: bytes) -> None:
         """Take all up to a checkpoint."""

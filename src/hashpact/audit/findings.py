@@ -38,7 +38,8 @@ class Report:
     ``root`` is that of the tree of all ``size`` leaves; ``genesis`` the SHA-256 of leaf 0. ``counts`` are the
     statements by kind; ``newest`` is the moment of the newest one, in Unix seconds. Of so many
     ``administrators`` a ``threshold`` signs, as genesis and root have it in the end. ``withheld`` is whether
-    private parts were left out because the reader may not have them. So many kept ``answers`` were compared.
+    private parts were left out because the reader may not have them. So many kept ``answers`` were compared,
+    and so many attest positions ``ahead`` of a copy.
     """
 
     origin: str | None
@@ -55,3 +56,4 @@ class Report:
     withheld: bool
     findings: tuple[Finding, ...]
     answers: int = 0
+    ahead: int = 0

@@ -135,6 +135,19 @@ def verify_home(directory: Path, known: AuditSettings, progress: Progress) -> Re
     return report
 
 
+def audit_copy(directory: Path, answers: AnswerStore, known: AuditSettings, progress: Progress) -> Report:
+    """Audit the ledger of a mirror or of a home, and compare kept answers with it: no server is asked.
+
+    Answers of later positions than it has are counted as ``ahead``.
+    """
+    with open_copy(directory) as home:
+        watcher = AnswerAudit.of(answers, home.ledger)
+        with ledger_source(home.ledger, confidential=not isinstance(home.paths, MirrorPaths)) as source:
+            report = _audited(source, known, progress, None, watcher)
+    write_evidence(known.evidence, report)
+    return replace(report, ahead=watcher.ahead)
+
+
 def _index_findings(home: Home) -> Iterator[Finding]:
     """How the saved index, if there is one, differs from what the log's entries make findable."""
     try:
@@ -226,6 +239,7 @@ def summary(report: Report) -> dict[str, object]:
         "statements": dict(report.counts),
         "newest": report.newest,
         "answers": report.answers,
+        "answers_ahead": report.ahead,
         "private_withheld": report.withheld,
         "administrators": report.administrators,
         "threshold": report.threshold,

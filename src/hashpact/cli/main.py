@@ -59,6 +59,10 @@ COMMANDS: Final = {
         "mirroring.retro:retro",
         "Report which past uploads match entries that arrived later.",
     ),
+    "mirror snapshot": (
+        "mirroring.snapshot:snapshot",
+        "Write a log into one file, from which a mirror begins.",
+    ),
     "gateway": (
         "mirroring.gateway:gateway",
         "Serve HMA's REST interface to programs of this member, such as ROOST Coop.",

@@ -128,7 +128,7 @@ class Check:
     """A whole check: at most 64 queries, 8 of them of sets, and at most 1000 matches, nearest first.
 
     ``reference`` is the caller's name for the upload, at most 64 bytes of UTF-8, for a mirror that keeps a
-    window of uploads. It never leaves this process.
+    window of uploads. No clearinghouse is sent it.
     """
 
     queries: tuple[Query, ...]

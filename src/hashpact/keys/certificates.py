@@ -44,6 +44,9 @@ In one arc, below 2.25, it would be refused by Go's crypto/x509, which reads arc
 # The value around the key's id, in DER: SEQUENCE { voucher OCTET STRING, checkOnly BOOLEAN OPTIONAL }.
 _ORDINARY: Final = (b"\x30\x22\x04\x20", b"")
 _CHECK_ONLY: Final = (b"\x30\x25\x04\x20", b"\x01\x01\xff")
+_AUTHORITY: Final = "hashpact authority of "
+_OF_MIRROR: Final = f"{_AUTHORITY}mirror of "
+"""How the names of authorities begin: of a clearinghouse, and of a mirror."""
 _BACKDATE: Final = dt.timedelta(minutes=10)
 _ID_SIZE: Final = 32
 _CACHED: Final = 4096
@@ -122,17 +125,29 @@ def shown(certificate: bytes) -> Shown:
     return Shown(whole, serial)
 
 
-def make_authority(origin: str, clock: Clock) -> Credential:
-    """A new certificate authority for one clearinghouse, valid for ten years."""
+def make_authority(origin: str, clock: Clock, *, mirror: bool = False) -> Credential:
+    """A new certificate authority for one clearinghouse, or for one of its mirrors, valid for ten years."""
     key = ec.generate_private_key(ec.SECP256R1())
+    name = _name(f"{_OF_MIRROR if mirror else _AUTHORITY}{origin}")
     builder = (
-        _builder(_name(f"hashpact authority of {origin}"), key.public_key(), clock, AUTHORITY_LIFE)
-        .issuer_name(_name(f"hashpact authority of {origin}"))
+        _builder(name, key.public_key(), clock, AUTHORITY_LIFE)
+        .issuer_name(name)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs=False, certifies=True), critical=True)
     )
     certificate = builder.sign(key, hashes.SHA256())
     return Credential(to_pem(key), certificate.public_bytes(serialization.Encoding.PEM))
+
+
+def are_mirrors(authorities: bytes) -> bool:
+    """Whether certificates in PEM are authorities of mirrors, all of them. Raises ConfigError."""
+    try:
+        found = x509.load_pem_x509_certificates(authorities)
+    except ValueError as error:
+        msg = "not the certificate of an authority in PEM"
+        raise ConfigError(msg) from error
+    names = [name.value for one in found for name in one.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    return len(names) == len(found) and all(str(name).startswith(_OF_MIRROR) for name in names)
 
 
 def issue_server(authority: Credential, hosts: Sequence[str], clock: Clock) -> Credential:

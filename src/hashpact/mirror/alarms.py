@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from hashpact.domain.rules.replay import Fault
 from hashpact.errors import (
     CertificateError,
     CorruptError,
@@ -57,6 +58,11 @@ class Alarm:
         """The alarm that an error is; `AWAY` is its kind if it is none."""
         evidence = error.details.get("evidence")
         return cls(kind_of(error), error.message, at, None if evidence is None else Path(evidence))
+
+    @classmethod
+    def of_leaf(cls, fault: Fault, at: int) -> Self:
+        """The alarm that a leaf is which breaks a rule: it is kept, and has no effect."""
+        return cls("leaf", f"leaf {fault.index} breaks a rule: {fault.error.message}", at)
 
 
 def kind_of(error: HashpactError) -> str:

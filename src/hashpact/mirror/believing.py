@@ -105,6 +105,18 @@ class Believer:
         Raises ProofError, LogKeyError and QuorumError as `PinnedLog.open`, QuorumError if it is too old, and
         ForkError, with the evidence, if it and what was believed before are not of one history.
         """
+        found = self._believed(note, ask)
+        self.check_fresh(found)
+        return found
+
+    def open_older(self, note: bytes, newest: bytes, ask: Ask) -> Announced:
+        """The same of a checkpoint of any age, once the log's ``newest`` is proved to extend it."""
+        found = self._believed(note, ask)
+        self.open(newest, ask)
+        return found
+
+    def _believed(self, note: bytes, ask: Ask) -> Announced:
+        """The checkpoint in a note, however old it is. Raises as `open`."""
         try:
             own = self.history()
             found = self._chained(note, ask) if own is None else _opened(own, note)
@@ -113,7 +125,6 @@ class Believer:
         self._compare_shown(found, ask)
         self._compare(found, ask)
         self._shown = found.signed
-        self.check_fresh(found)
         return found
 
     def check_fresh(self, announced: Announced) -> None:

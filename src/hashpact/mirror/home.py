@@ -87,7 +87,7 @@ def make_mirror(
         paths = MirrorPaths(draft)
         for made in (paths.pki, paths.evidence):
             made.mkdir(mode=0o700)
-        authority = certificates.make_authority(f"mirror of {config.origin}", unix_time)
+        authority = certificates.make_authority(config.origin, unix_time, mirror=True)
         write_key(paths.ca_key, authority.key, passphrase)
         write_public(paths.ca_cert, authority.certificate)
         server = certificates.issue_server(authority, config.hosts, unix_time)

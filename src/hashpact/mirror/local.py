@@ -138,6 +138,7 @@ class Mirror(BlockingChecks):
                 _NoAttestation(),
                 lists=self._home.profile().lists,
                 asks=self._asks,
+                mirror=True,
             )
             stack.enter_context(copy.running())
             if on_retro is not None:

@@ -28,12 +28,17 @@ from hashpact.lookup.directory import IndexDirectory
 from hashpact.member.paths import ProfilePaths
 from hashpact.member.profile import member_of
 from hashpact.mirror.alarms import Alarm
+from hashpact.mirror.believing import Trust
 from hashpact.mirror.copying import Copying
 from hashpact.mirror.freshness import Freshness
 from hashpact.mirror.gate import Elsewhere, MirrorGate
 from hashpact.mirror.home import MirrorHome, renew_certificate
+from hashpact.mirror.replica import Replica
+from hashpact.mirror.replicating import CALL, connecting
 from hashpact.mirror.retro.opening import open_window
 from hashpact.mirror.retro.window import Window
+from hashpact.mirror.snapshots.files import SnapshotFile
+from hashpact.mirror.snapshots.starting import start_from
 from hashpact.mirror.storing.serving import storing
 from hashpact.observing.observation import Observation
 from hashpact.service.check import Checker
@@ -75,13 +80,21 @@ class Served:
     http: str | None = None
 
 
-def serve_mirror(home: MirrorHome, ready: Callable[[Served], None], progress: Told, *, once: bool) -> int:
+def serve_mirror(
+    home: MirrorHome,
+    ready: Callable[[Served], None],
+    progress: Told,
+    *,
+    once: bool,
+    snapshot: SnapshotFile | None = None,
+) -> int:
     """Copy, and answer from the copy until SIGTERM or SIGINT; with ``once`` only copy until it is level.
 
-    Returns how many leaves the copy has in the end. ``ready`` is called once it answers, and ``progress``
-    while the log is copied for the first time. Raises ConfigError for a profile or an address that cannot be
-    used, or if another process answers already; CommitFailedError if the disk refused a commit; with ``once``
-    UnavailableError if the source cannot be copied.
+    The copy begins with a ``snapshot`` if there is one. Returns how many leaves it has in the end. ``ready``
+    is called once it answers, and ``progress`` while the log is copied for the first time. Raises ConfigError
+    for a profile or an address that cannot be used, or if another process answers already; CommitFailedError
+    if the disk refused a commit; as `start_from`; with ``once`` UnavailableError if the source cannot be
+    copied.
     """
     home.profile()  # what is wrong with it is said at once
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -93,7 +106,7 @@ def serve_mirror(home: MirrorHome, ready: Callable[[Served], None], progress: To
             raise ConfigError(msg)
         if not once:
             _free_socket(home)  # rather now than when all is copied
-        uvloop.run(_run(home, ready, progress, once=once))
+        uvloop.run(_run(home, ready, progress, snapshot, once=once))
     return home.served.ledger.head().size
 
 
@@ -109,7 +122,14 @@ class _Parts:
     window: Window | None
 
 
-async def _run(home: MirrorHome, ready: Callable[[Served], None], progress: Told, *, once: bool) -> None:
+async def _run(
+    home: MirrorHome,
+    ready: Callable[[Served], None],
+    progress: Told,
+    snapshot: SnapshotFile | None,
+    *,
+    once: bool,
+) -> None:
     loop = asyncio.get_running_loop()
     observation = Observation(home.served.config)
     stop = Stop(loop, observation.log, Reserve(home.paths.reserve))
@@ -118,10 +138,13 @@ async def _run(home: MirrorHome, ready: Callable[[Served], None], progress: Told
         loop.add_signal_handler(signal_, stop.event.set)
     async with observation.running(), _window(home, stop) as window:
         parts = await _put_together(home, stop, observation, window)
-        with _upkeep(home, parts), parts.copying.running():
-            await _level(home, parts, progress, once=once)
-            if not once and not stop.event.is_set():
-                await _answer(home, parts, ready)
+        with _upkeep(home, parts):
+            if snapshot is not None:
+                await asyncio.to_thread(_begin, snapshot, home, parts, progress)
+            with parts.copying.running():
+                await _level(home, parts, progress, once=once)
+                if not once and not stop.event.is_set():
+                    await _answer(home, parts, ready)
         observation.flush()
         await parts.keeping.finish()
     if stop.failure is not None:
@@ -154,6 +177,25 @@ async def _put_together(
 
     copying = Copying(home, follower, freshness, partial(_alarmed, stop), partial(_ended, stop))
     return _Parts(stop, index, follower, freshness, copying, keeping, observation, window)
+
+
+def _begin(snapshot: SnapshotFile, home: MirrorHome, parts: _Parts, progress: Told) -> None:
+    """Begin the copy with a snapshot, as far as the process is not to stop."""
+    with home.claimed(home.paths.copying) as mine:
+        if not mine:
+            msg = f"another process copies into {home.paths.home}; stop that one first"
+            raise ConfigError(msg)
+        profile = home.profile()
+        replica = Replica(home.served.ledger, Trust.of(profile), home.paths.home, unix_time)
+        with contextlib.closing(connecting(profile)()) as log:
+            for copied in start_from(snapshot, replica, partial(log.run, timeout=CALL)):
+                for fault in copied.faults:
+                    _alarmed(parts.stop, Alarm.of_leaf(fault, unix_time()))
+                with contextlib.suppress(HashpactError):  # what follows the ledger tries again
+                    parts.follower.take(copied.leaves)
+                progress(copied.stop, snapshot.size)
+                if parts.stop.event.is_set():
+                    return
 
 
 def _alarmed(stop: Stop, alarm: Alarm) -> None:

@@ -15,12 +15,13 @@ Then all of it is committed in one transaction, with the checkpoint; or nothing 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from hashpact.audit.deriving.judging import Judge, JudgedLeaf, Known
+from hashpact.audit.deriving.judging import Judge, JudgedLeaf
+from hashpact.audit.deriving.ordered import judged_batches
 from hashpact.audit.private import wrong_parts
 from hashpact.domain.fingerprints import Fingerprint, parse_private
 from hashpact.domain.kinds import AnyBody, Root, Submit
@@ -28,8 +29,8 @@ from hashpact.domain.messages import Followed, LeafDetail
 from hashpact.domain.ports import Clock, Log
 from hashpact.domain.rules.replay import Fault
 from hashpact.domain.state import Enclosed, Head, KeptCheckpoint, LayeredState, Leaf, RecentTimes, Record
-from hashpact.errors import CorruptError, InvalidInputError, NotFoundError, ProofError
-from hashpact.log import proofs, tree
+from hashpact.errors import ConfigError, CorruptError, InvalidInputError, NotFoundError, ProofError
+from hashpact.log import checkpoint, proofs, tree
 from hashpact.mirror.believing import Announced, Ask, Believer, Trust
 from hashpact.wire.client import desk
 
@@ -43,6 +44,11 @@ class Copied:
 
     leaves: tuple[Taken, ...]
     faults: tuple[Fault, ...]
+
+    @property
+    def stop(self) -> int:
+        """The index after the last leaf."""
+        return self.leaves[-1][0].index + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +76,6 @@ class Replica:
         """The number of leaves that are verified and durable here."""
         return self._ledger.head().size
 
-    @property
-    def known(self) -> Known:
-        """The keys that have signed lately, whose signatures are best verified before `take`."""
-        return self._judge.known
-
     def announce(self, note: bytes, ask: Ask) -> Announced:
         """Believe a signed checkpoint that the source announces, and keep it if the copy has its tree.
 
@@ -88,6 +89,25 @@ class Replica:
     def check_fresh(self, announced: Announced) -> None:
         """Raise QuorumError if that is the newest checkpoint, and it has become too old."""
         self._believer.check_fresh(announced)
+
+    def announce_older(self, note: bytes, newest: bytes, ask: Ask) -> Announced:
+        """Believe the checkpoint of a snapshot, of any age, which the log's ``newest`` one extends.
+
+        Raises as `Believer.open`, and ConfigError if the copy was begun with another checkpoint.
+        """
+        known, shown = self._believer.known(), checkpoint.parse(note).checkpoint
+        if known is not None and known.checkpoint != shown:
+            msg = (
+                f"the copy has been begun, up to {known.checkpoint.size} leaves: a snapshot is for its start"
+            )
+            raise ConfigError(msg, field="snapshot")
+        return self._believer.open_older(note, newest, ask)
+
+    def take_all(self, batches: Iterator[Followed], target: Announced, ask: Ask) -> Iterator[Copied]:
+        """Verify and commit each batch up to a target, as `take`; few of them are held at a time."""
+        left = target.size - self.position
+        for batch, found in judged_batches(batches, _statements, left, self._judge.known):
+            yield self.take(batch, found, target, ask)
 
     def take(self, batch: Followed, judged: Sequence[JudgedLeaf], target: Announced, ask: Ask) -> Copied:
         """Verify and commit a batch whose proof leads to the target.
@@ -197,6 +217,10 @@ class Replica:
                     fetched.add(digest)
             found.append(Enclosed((), tuple(documents)))
         return found
+
+
+def _statements(batch: Followed) -> list[bytes]:
+    return [leaf.statement for leaf in batch.leaves]
 
 
 def _with_last_times(staged: Sequence[_Staged]) -> list[_Staged]:

@@ -16,7 +16,6 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self, TypeAlias
 
-from hashpact.audit.deriving.ordered import judged_batches
 from hashpact.domain.messages import Followed, FollowRequest
 from hashpact.domain.ports import Clock
 from hashpact.errors import CommitFailedError, CorruptError, DeadlineError, HashpactError, UnavailableError
@@ -165,16 +164,13 @@ class Replicator:
     def _copy(self, messages: Iterator[Followed], target: Announced, ask: Ask) -> None:
         """Take the batches up to a target."""
         start = self.replica.position
-        left = target.size - start
-        if left <= 0:
+        if target.size <= start:
             return
         batches = self._batches(messages, target)
-        for batch, found in judged_batches(batches, _statements, left, self.replica.known):
-            copied = self.replica.take(batch, found, target, ask)
-            self._tell(position=batch.stop)
+        for copied in self.replica.take_all(batches, target, ask):
+            self._tell(position=copied.stop)
             for fault in copied.faults:
-                message = f"leaf {fault.index} breaks a rule: {fault.error.message}"
-                self._alarm(Alarm("leaf", message, self.clock()))
+                self._alarm(Alarm.of_leaf(fault, self.clock()))
             self.on_taken(copied.leaves)
         if self.replica.position == start:
             msg = "the source announced leaves, and ended the stream without any"
@@ -223,10 +219,6 @@ def _named(error: Exception) -> HashpactError:
     return (
         error if isinstance(error, HashpactError) else HashpactError(f"a fault here: {type(error).__name__}")
     )
-
-
-def _statements(batch: Followed) -> list[bytes]:
-    return [leaf.statement for leaf in batch.leaves]
 
 
 class _Guarded:

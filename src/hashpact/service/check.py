@@ -15,6 +15,7 @@ from hashpact.domain.matching.agreement import Codes, can_be_contradicted, codes
 from hashpact.domain.matching.batches import Batch, BatchAnswer
 from hashpact.domain.matching.benign import Benign
 from hashpact.domain.ports import Index, Ledger
+from hashpact.errors import InvalidInputError
 from hashpact.service.follow import Follower
 
 BUDGET: Final = MAX_QUERIES * (MAX_LIMIT + 24)
@@ -79,9 +80,12 @@ class Checker:
         are read. What takes long is done within ``turn``, which may wait until others have had theirs, and
         ``waits`` is called before what may wait for the disk or for another thread. Raises CancelledError if
         nobody waits, UnavailableError if the index has not reached ``min_position``, LaggingError if the copy
-        of the log is too old, and UnknownLabelError if the filter names a label that the policy does not
-        have.
+        of the log is too old, UnknownLabelError if the filter names a label that the policy does not have,
+        and InvalidInputError for a reference at the clearinghouse.
         """
+        if check.reference and self.lag is no_lag:
+            msg = "a reference is for a mirror, and this is the clearinghouse: leave it out"
+            raise InvalidInputError(msg, field="reference")
         if check.min_position > self.follower.position or check.filter.labels:
             waits()
         position = self.follower.reach(check.min_position)

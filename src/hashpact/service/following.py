@@ -42,24 +42,34 @@ class Following:
             return self._newest
 
     def leaves(self, caller: Member, start: int, size: int, *, private: bool) -> Iterator[Followed]:
-        """The leaves from ``start`` up to a signed size, with their private parts if these are asked for.
+        """The messages with the leaves from ``start`` up to a signed size, as `messages`.
 
-        Holds one batch at a time. Raises OverloadedError as `PrivateParts.permitted`.
+        Raises OverloadedError as `PrivateParts.permitted`.
         """
-        batch: list[LeafDetail] = []
-        held = 0
-        for leaf in self._prover.leaves(start, size, private=private) if start < size else ():
-            length = len(leaf.statement) + sum(map(len, leaf.private))
-            if batch and (len(batch) == MAX_FOLLOWED or held + length > BATCH):
-                yield self._followed(caller, batch, size)
-                batch, held = [], 0
-            batch.append(leaf)
-            held += length
-        if batch:
-            yield self._followed(caller, batch, size)
+        for message in messages(self._prover, start, size, private=private):
+            self._private.take(caller, sum(len(leaf.private) for leaf in message.leaves))
+            yield message
 
-    def _followed(self, caller: Member, batch: list[LeafDetail], size: int) -> Followed:
-        self._private.take(caller, sum(len(leaf.private) for leaf in batch))
-        stop = batch[-1].index + 1
-        proof = proofs.consistency(stop, size, self._prover.log.tree.node)
-        return Followed(batch[0].index, None, tuple(batch), proof)
+
+def messages(prover: Prover, start: int, size: int, *, private: bool) -> Iterator[Followed]:
+    """The leaves from ``start`` up to a signed size, with their private parts if these are asked for.
+
+    Each message proves that its leaves are of the tree of that size. Holds one of them at a time.
+    """
+    batch: list[LeafDetail] = []
+    held = 0
+    for leaf in prover.leaves(start, size, private=private) if start < size else ():
+        length = len(leaf.statement) + sum(map(len, leaf.private))
+        if batch and (len(batch) == MAX_FOLLOWED or held + length > BATCH):
+            yield _proved(prover, batch, size)
+            batch, held = [], 0
+        batch.append(leaf)
+        held += length
+    if batch:
+        yield _proved(prover, batch, size)
+
+
+def _proved(prover: Prover, batch: list[LeafDetail], size: int) -> Followed:
+    stop = batch[-1].index + 1
+    proof = proofs.consistency(stop, size, prover.log.tree.node)
+    return Followed(batch[0].index, None, tuple(batch), proof)

@@ -81,14 +81,12 @@ _OPTIONAL_IDS: Final = ("enrolled_by", "rotated_by", "revoked_by")
 
 
 def check_to_wire(check: Check) -> check_pb2.CheckRequest:
-    """The request of a check. Raises InvalidInputError if it has a reference, which is not to be sent."""
-    if check.reference:
-        msg = "a reference is kept by a mirror that is opened in this process, and not sent to a server"
-        raise InvalidInputError(msg, field="reference")
+    """The request of a check."""
     request = check_pb2.CheckRequest(
         queries=[_query_to_wire(query) for query in check.queries],
         limit=check.limit,
         min_position=check.min_position,
+        reference=check.reference,
     )
     if check.filter != EVERYTHING:
         request.filter.CopyFrom(filter_to_wire(check.filter))
@@ -103,6 +101,7 @@ def check_from_wire(request: check_pb2.CheckRequest) -> Check:
         filter=filter_from_wire(request.filter) if request.HasField("filter") else EVERYTHING,
         limit=request.limit or DEFAULT_LIMIT,
         min_position=request.min_position,
+        reference=request.reference,
     )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 from pathlib import Path
 
 import pytest
 from builders import Identity, World, check_state
 from clearinghouse import Clearinghouse
-from copying import Copying
+from copying import Copying, opened
 from leaves import leaf_after
 from memory import MemoryLedger
 from sourced import Copy, Source, stated
@@ -22,7 +23,13 @@ from hashpact.domain.rules.replay import Replay
 from hashpact.domain.state import Enclosed, KeptCheckpoint, Role
 from hashpact.domain.statements import kind_of
 from hashpact.errors import HashpactError
+from hashpact.mirror.believing import Trust
+from hashpact.mirror.replica import Replica
+from hashpact.mirror.replicating import connecting
+from hashpact.mirror.snapshots.files import open_snapshot, write_snapshot
+from hashpact.mirror.snapshots.starting import start_from
 from hashpact.service import following
+from hashpact.storage.sqlite import SqliteLedger
 
 STEPS = 700
 
@@ -83,7 +90,27 @@ async def test_a_copy_of_every_kind_of_statement_has_the_state_of_its_source(
         assert named
         for digest in named:
             assert copy.ledger.document(digest) == house.ledger.document(digest) is not None
+        write_snapshot(copy.ledger, tmp_path / "snapshot", lambda _done, _total: None)
+        (tmp_path / "begun").mkdir()
+        with contextlib.closing(opened(tmp_path / "begun" / "hashpact.db")) as begun:
+            await asyncio.to_thread(begin, house, begun, tmp_path)
+            assert list(begun.leaves(0, size)) == leaves
+            check_state(begun, folded.state)
+            for digest in named:
+                assert begun.document(digest) == house.ledger.document(digest)
     assert copy.alarms.empty()
+
+
+def begin(house: Clearinghouse, ledger: SqliteLedger, directory: Path) -> None:
+    """Begin a copy of the log with a snapshot."""
+    profile = house.profile("mirror")
+    replica = Replica(ledger, Trust.of(profile), directory / "begun", house.world.clock)
+    with (
+        open_snapshot(directory / "snapshot") as snapshot,
+        contextlib.closing(connecting(profile)()) as connection,
+    ):
+        for _ in start_from(snapshot, replica, partial(connection.run, timeout=60)):
+            pass
 
 
 def test_a_log_half_of_which_breaks_rules_adds_up_to_the_pure_fold(

@@ -19,6 +19,7 @@ BENCHMARKS = {
     "check-under-history",
     "fingerprint",
     "follow",
+    "freshness",
     "gateway",
     "lookup",
     "minhash",

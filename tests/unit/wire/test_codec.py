@@ -52,13 +52,8 @@ filters = some.builds(
     counts,
     some.booleans(),
 )
-checks = some.builds(
-    Check,
-    some.lists(queries(), min_size=1, max_size=4).map(tuple),
-    filters,
-    some.integers(1, 1000),
-    numbers,
-)
+several = some.lists(queries(), min_size=1, max_size=4).map(tuple)
+checks = some.builds(Check, several, filters, some.integers(1, 1000), numbers, some.text(max_size=16))
 
 
 @some.composite

@@ -1,11 +1,15 @@
-"""Which proxy a channel goes through, as the environment says it and gRPC reads it."""
+"""Which proxy a channel goes through, as the environment says it, and whether only a mirror can answer."""
 
 from __future__ import annotations
 
 import pytest
+from builders import FakeClock
 
-from hashpact.wire.client.endpoint import Proxy, proxy_for
+from hashpact.errors import ConfigError
+from hashpact.keys.certificates import Tls, are_mirrors, make_authority
+from hashpact.wire.client.endpoint import Endpoint, Proxy, proxy_for
 
+HUB, MIRROR = (make_authority("example.org/log", FakeClock(), mirror=one) for one in (False, True))
 AT = "http://user:secret@proxy.example:3128"
 
 
@@ -39,3 +43,24 @@ def test_addresses_are_excepted_by_range() -> None:
     assert proxy_for("10.1.2.3", environ) is None
     assert proxy_for("fd00::1", environ) is None
     assert proxy_for("11.1.2.3", environ) == Proxy("::1", 80, "https_proxy")
+
+
+@pytest.mark.parametrize(
+    ("address", "authorities", "expected"),
+    [
+        ("hub.example:8443", HUB.certificate, False),
+        ("mirror.lan:8444", MIRROR.certificate, True),
+        ("mirror.lan:8444", MIRROR.certificate + HUB.certificate, False),
+        ("unix:/srv/mirror/socket", HUB.certificate, True),
+    ],
+)
+def test_only_a_mirror_has_a_certificate_of_a_mirrors_authority(
+    address: str, authorities: bytes, *, expected: bool
+) -> None:
+    endpoint = Endpoint.at(address, Tls(b"", HUB.certificate, authorities))
+    assert endpoint.is_mirror is expected
+
+
+def test_what_is_no_authority_is_no_mirrors() -> None:
+    with pytest.raises(ConfigError, match="not the certificate of an authority"):
+        are_mirrors(b"nothing")

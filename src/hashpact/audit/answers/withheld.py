@@ -22,6 +22,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from hashpact.audit.answers.included import entry_bundle
 from hashpact.audit.deriving.fold import Fold, Folded
 from hashpact.audit.findings import MAX_FINDINGS, Finding
 from hashpact.domain import standing
@@ -29,6 +30,7 @@ from hashpact.domain.attestation import Attestation, AttestedAnswer, check_signe
 from hashpact.domain.checks import MAX_LIMIT, Answer, Check, Match
 from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure, PrivatePart, commitment, parse_private
 from hashpact.domain.messages import LeafDetail
+from hashpact.domain.ports import Log
 from hashpact.domain.state import Basis, View
 from hashpact.errors import HashpactError, InvalidInputError, LogKeyError, ProofError
 from hashpact.log.note import Note
@@ -67,9 +69,14 @@ class _Kept:
 
 
 class AnswerAudit:
-    """Compares kept answers while an audit folds the log. ``compared`` is how many so far."""
+    """Compares kept answers while an audit folds the log. ``compared`` is how many so far.
 
-    def __init__(self, kept: Iterable[tuple[Path, AttestedAnswer]]) -> None:
+    From a ``copy`` of the log private parts are read, and what proves that an entry is in the log; answers of
+    later positions than it has are not held against the log: a copy may be late.
+    """
+
+    def __init__(self, kept: Iterable[tuple[Path, AttestedAnswer]], copy: Log | None = None) -> None:
+        self._copy = copy
         self._waiting: dict[int, list[_Kept]] = defaultdict(list)
         self._unreadable: list[Finding] = []
         for path, attested in kept:
@@ -88,9 +95,14 @@ class AnswerAudit:
         self.compared = 0
 
     @classmethod
-    def of(cls, store: AnswerStore) -> AnswerAudit:
+    def of(cls, store: AnswerStore, copy: Log | None = None) -> AnswerAudit:
         """Of all answers that are kept there. Raises ConfigError, and ProofError for a file that is none."""
-        return cls(store.answers())
+        return cls(store.answers(), copy)
+
+    @property
+    def ahead(self) -> int:
+        """How many attest positions that were not folded."""
+        return sum(map(len, self._waiting.values()))
 
     def take(self, given: LeafDetail) -> None:
         """Take what a source has given of a leaf, which is folded later."""
@@ -106,7 +118,7 @@ class AnswerAudit:
         index, size, state = leaf.index, leaf.index + 1, fold.file.state
         if size > self._last:
             return
-        private, statement = self._private.pop(index, ()), leaf.judged.statement
+        private, statement = self._given(index), leaf.judged.statement
         if state.entry(index) is None or statement is None:
             self._stale = True
         elif tuple(map(commitment, private)) == statement.body.commitments():
@@ -119,13 +131,28 @@ class AnswerAudit:
             for kept in self._waiting.pop(size):
                 self.compared += 1
                 for entry, message in self._wrong(kept, state, fold.root):
-                    yield kept.finding(message, index if entry is None else entry)
+                    yield self._proved(kept.finding(message, index if entry is None else entry), entry, size)
+
+    def _given(self, index: int) -> Sequence[bytes]:
+        """The private parts of an entry, as they were given."""
+        if self._copy is None:
+            return self._private.pop(index, ())
+        return next(self._copy.private(index, index + 1), (index, ()))[1]
+
+    def _proved(self, finding: Finding, entry: int | None, position: int) -> Finding:
+        """With the proof, if there is one, that the log has the entry which it is about."""
+        shown = None
+        if self._copy is not None and entry is not None:
+            shown = entry_bundle(self._copy, entry, position)
+        if shown is None:
+            return finding
+        return replace(finding, evidence={**finding.evidence, f"entry-{entry}.bundle": shown})
 
     def end(self, size: int) -> Iterator[Finding]:
         """All that is wrong, once ``size`` leaves are folded; last what could not be compared."""
         yield from self.found
         yield from self._unreadable
-        for position, some in sorted(self._waiting.items()):
+        for position, some in () if self._copy is not None else sorted(self._waiting.items()):
             for kept in some:
                 message = f"attests position {position}, and the log has {size} leaves: leaves were dropped"
                 yield kept.finding(message, size - 1)

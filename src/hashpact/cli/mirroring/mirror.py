@@ -47,6 +47,7 @@ def key(home: Path, *, as_json: bool) -> None:
     epilog=example(
         "hashpact mirror hub.example:8443 /srv/mirror --profile lotus-forum",
         "hashpact mirror hub.example:8443 /srv/mirror --listen 10.0.0.7:8444",
+        "hashpact mirror hub.example:8443 /srv/mirror --profile lotus-forum --snapshot hub.snapshot",
         "hashpact mirror key /srv/mirror",
     ),
 )
@@ -70,9 +71,17 @@ def key(home: Path, *, as_json: bool) -> None:
     "--http", metavar="HOST:PORT", help="Take, show and cosign the log there, over plain HTTP behind a proxy."
 )
 @click.option("--name", metavar="NAME", help="At the first start: its permanent name as a cosigner.")
+@click.option(
+    "--snapshot",
+    metavar="FILE",
+    type=Path,
+    help="At the first start: take what this file has of the log from there.",
+)
 @click.option("--once", is_flag=True, help="Copy what there is, and end.")
 @json_option
+@click.pass_context
 def mirror(  # noqa: PLR0913, PLR0917 - an argument for each option
+    context: click.Context,
     address: str,
     home: Path,
     profile: Path | None,
@@ -80,6 +89,7 @@ def mirror(  # noqa: PLR0913, PLR0917 - an argument for each option
     max_lag: int | None,
     http: str | None,
     name: str | None,
+    snapshot: Path | None,
     *,
     once: bool,
     as_json: bool,
@@ -90,6 +100,10 @@ def mirror(  # noqa: PLR0913, PLR0917 - an argument for each option
     ADDRESS is the HOST:PORT of a clearinghouse or of another mirror, or unix:PATH of one on this machine.
     Every signature, every proof, every rule and the witnesses are verified before anything is kept. Whatever
     the source does, the last good copy is answered from, and every answer says how old it is.
+
+    With --snapshot the copy begins with the leaves of a file that `hashpact mirror snapshot` has written, on
+    any machine. They are verified like those that the log sends, and the log has to prove that it extends
+    them.
 
     Whoever may open HOME/socket may ask, as the profile's member: `hashpact check --address
     unix:HOME/socket`. With --listen the mirror answers over mutual TLS too; clients know it by
@@ -105,6 +119,7 @@ def mirror(  # noqa: PLR0913, PLR0917 - an argument for each option
     from hashpact.mirror.configured import MAX_LAG, MirrorConfig  # noqa: PLC0415 - as above
     from hashpact.mirror.home import configured, make_mirror, open_mirror  # noqa: PLC0415 - as above
     from hashpact.mirror.process import Served, serve_mirror  # noqa: PLC0415 - as above
+    from hashpact.mirror.snapshots.files import open_snapshot  # noqa: PLC0415 - as above
 
     secrets = passphrases()
     sockets = [place for place in places if place.startswith(UNIX)]
@@ -112,6 +127,8 @@ def mirror(  # noqa: PLR0913, PLR0917 - an argument for each option
     if max(len(sockets), len(ports)) > 1:
         msg = "--listen takes one HOST:PORT and one unix:PATH at most"
         raise click.UsageError(msg)
+    # Before there is a home: a file that is damaged leaves nothing behind.
+    begun = None if snapshot is None else context.with_resource(open_snapshot(snapshot))
     given = {
         name: value
         for name, value in (
@@ -152,7 +169,7 @@ def mirror(  # noqa: PLR0913, PLR0917 - an argument for each option
 
     with open_mirror(home, secrets, config) as opened:
         with progress_of("leaves") as progress:
-            position = serve_mirror(opened, ready, progress, once=once)
+            position = serve_mirror(opened, ready, progress, once=once, snapshot=begun)
         if once and as_json:
             emit({"origin": config.origin, "position": position})
         elif once:

@@ -171,6 +171,12 @@ class _Looking:
     help="A receipt's tree_size to reflect.",
 )
 @click.option(
+    "--reference",
+    metavar="NAME",
+    default="",
+    help="For a mirror that keeps a window: your name for the one file, in at most 64 bytes.",
+)
+@click.option(
     "--max-distance",
     metavar="BITS",
     type=click.IntRange(min=0),
@@ -212,6 +218,7 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     files: tuple[str, ...],
     limit: int,
     min_position: int,
+    reference: str,
     max_distance: int | None,
     min_similarity: float | None,
     min_share: float | None,
@@ -259,6 +266,7 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
             min_position=min_position,
             strength=strength,
             keep=accountable.store(client),
+            reference=reference,
         )
         for result in results:
             name = name_of(result.content)

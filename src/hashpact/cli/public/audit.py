@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from hashpact.cli import exits
 from hashpact.cli.options import example, home_argument, json_option, passphrases
 from hashpact.cli.output import complain, emit, one_line, progress_of, rfc3339
 from hashpact.cli.public.known import digest
@@ -50,11 +51,12 @@ max_age_option = click.option(
     epilog=example(
         "hashpact audit hashpact.example.org:8443 --profile lotus-forum",
         "hashpact audit localhost:8443 --profile lotus-forum --answers lotus-forum/answers --canaries 20",
+        "hashpact audit --answers lotus-forum/answers --mirror /srv/mirror",
         "hashpact audit /mirror/example.org --genesis 9c1f... --from last-checkpoint",
         "hashpact audit https://log.example.org --genesis 9c1f... --from last-checkpoint",
     )
 )
-@click.argument("source", metavar="ADDRESS|URL|DIR")
+@click.argument("source", metavar="ADDRESS|URL|DIR", required=False)
 @click.option(
     "--profile",
     metavar="DIR",
@@ -79,6 +81,13 @@ max_age_option = click.option(
     help="Compare the attested answers that are kept there with the log, each at its position.",
 )
 @click.option(
+    "--mirror",
+    "copy",
+    metavar="HOME",
+    type=Path,
+    help="With --answers: compare them with this mirror's copy of the log. Nothing is downloaded.",
+)
+@click.option(
     "--canaries",
     metavar="N",
     type=click.IntRange(0, MOST_CANARIES),
@@ -89,12 +98,13 @@ max_age_option = click.option(
 @evidence_option
 @json_option
 def audit(  # noqa: PLR0913, PLR0917 - an argument for each option
-    source: str,
+    source: str | None,
     profile: Path | None,
     genesis: bytes | None,
     last: Path | None,
     max_age: int | None,
     answers: Path | None,
+    copy: Path | None,
     canaries: int,
     seed: int | None,
     evidence: Path | None,
@@ -105,7 +115,9 @@ def audit(  # noqa: PLR0913, PLR0917 - an argument for each option
 
     ADDRESS is a server's HOST:PORT, URL where its log is published, DIR a directory of tiles.
     The exit status is 1 if anything is wrong. --answers and --canaries need a server, and a member
-    with the role check or audit.
+    with the role check or audit. With --mirror no server is asked: the copy in HOME is derived again, and
+    answers are compared with that. The exit status is 4 if nothing is wrong, and some attest positions that
+    the copy does not have yet.
     """
     from hashpact.audit import run  # noqa: PLC0415 - late: loads gRPC
     from hashpact.audit.remote import is_url  # noqa: PLC0415 - as above
@@ -121,6 +133,19 @@ def audit(  # noqa: PLR0913, PLR0917 - an argument for each option
         canaries=canaries,
         seed=secrets.randbelow(1 << 32) if seed is None else seed,
     )
+    if copy is not None:
+        store = known.answers
+        if store is None or source is not None or canaries:
+            msg = "--mirror takes --answers, and neither an address nor --canaries"
+            raise click.UsageError(msg)
+        report = _run(lambda progress: run.audit_copy(copy, store, known, progress), known, as_json=as_json)
+        if report.ahead:
+            complain(f"{report.ahead} answers attest positions ahead of the copy's {report.size} leaves")
+            raise click.exceptions.Exit(exits.UNAVAILABLE)
+        return
+    if source is None:
+        msg = "name a server, a URL or a directory; or --answers and --mirror"
+        raise click.UsageError(msg)
     if is_url(source) or Path(source).is_dir():
         if answers is not None or canaries:
             msg = "--answers and --canaries ask a server; name its HOST:PORT"
@@ -166,7 +191,7 @@ def _evidence(named: Path | None, below: Path) -> Path:
 
 def _run(
     work: Callable[[Progress], Report], known: AuditSettings, *, earlier: str = "audited last", as_json: bool
-) -> None:
+) -> Report:
     from hashpact.audit.run import summary  # noqa: PLC0415 - late, as above
 
     with progress_of("leaves") as progress:
@@ -185,6 +210,7 @@ def _run(
         faults = len(report.findings)
         complain(f"{'1 fault was' if faults == 1 else f'{faults} faults were'} found")
         raise click.exceptions.Exit(1)
+    return report
 
 
 def _show(report: Report, what: str) -> None:

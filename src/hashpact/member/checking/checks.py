@@ -26,6 +26,7 @@ from hashpact.member.checking.options import (
     ReadContent,
     Reading,
     check_names,
+    one_with_reference,
     refuse_attested,
     refuse_reference,
 )
@@ -73,7 +74,8 @@ class Attests(Protocol):
 class Checks:
     """The checks of a client: through its circuit, and by its choice if the server does not answer.
 
-    ``asking`` is entered while a check is sent and answered, as `Circuit.asking`.
+    ``asking`` is entered while a check is sent and answered, as `Circuit.asking`. Only a ``mirror`` is given
+    references.
     """
 
     def __init__(  # noqa: PLR0913  # the parts of a client
@@ -86,6 +88,7 @@ class Checks:
         *,
         lists: PrivateLists | None = None,
         asks: Asks = calls,
+        mirror: bool = False,
     ) -> None:
         self._key = key
         self._asking = asking
@@ -93,6 +96,7 @@ class Checks:
         self._attesting = attesting
         self._asks = asks
         self._lists = lists
+        self._mirror = mirror
         self._choice = chosen(OnUnavailable, on_unavailable, "on_unavailable")
         self._plain = CheckTerms.of({}, self._choice, 0)
 
@@ -105,6 +109,7 @@ class Checks:
         """The call that looks for the entries near these, and grades how near they are."""
         check_names(options, CheckOptions)
         refuse_attested(options)
+        refuse_reference(options)
         queries, terms = tuple(map(_query, items)), self._terms(options)
         asked = calls.check(terms.check(queries))
 
@@ -145,9 +150,8 @@ class Checks:
         self, contents: Iterable[Content], options: ContentOptions
     ) -> Iterator[Steps[list[CheckResult]]]:
         """The steps of checking many files, of some at a time."""
-        refuse_reference(options)
         terms, reading = self._split(options)
-        waiting = iter(contents)
+        waiting = one_with_reference(contents, options)
         for first in waiting:
             yield self._some(
                 itertools.chain((first,), itertools.islice(waiting, AT_A_TIME - 1)), reading, terms
@@ -161,6 +165,9 @@ class Checks:
     def _terms(self, options: CheckOptions) -> CheckTerms:
         if not options and not self._reached.size:
             return self._plain
+        if options.get("reference") and not self._mirror:
+            msg = "a reference is for a mirror: no clearinghouse is sent it, and one may answer here"
+            raise InvalidInputError(msg, field="reference")
         return CheckTerms.of(options, self._choice, self._reached.size)
 
     def _one(

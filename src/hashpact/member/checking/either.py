@@ -58,7 +58,13 @@ class EitherClient(ABC, Generic[Link]):
         operations = self._operations
         attesting = Attesting(operations.believed, lambda: operations.profile.log, clock, entropy)
         self._checks = Checks(
-            read.genesis, self.circuit.asking, on_unavailable, operations.reached, attesting, lists=read.lists
+            read.genesis,
+            self.circuit.asking,
+            on_unavailable,
+            operations.reached,
+            attesting,
+            lists=read.lists,
+            mirror=read.endpoint.is_mirror,
         )
         endpoint = replace(read.endpoint, proxy=proxy)
         self._connection = self._connect(endpoint, replace(PACE, retry_refused=retry_refused), channels)

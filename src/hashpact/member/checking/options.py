@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import io
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self, TypedDict
@@ -43,8 +43,9 @@ class CheckOptions(TypedDict, total=False):
     or an `AnswerStore`, such as the profile's own, ``AnswerStore.of(client.profile)``.
 
     ``reference`` is the caller's name for the upload, at most 64 bytes of UTF-8: a `Mirror` with a window
-    keeps it, encrypted, and repeats it in a retroactive match. It is of one upload, and only of a mirror in
-    this process.
+    keeps it, encrypted, and repeats it in a retroactive match. It is of one upload, and sent to
+    no clearinghouse: a client takes it only if nobody but a mirror can answer, at a Unix socket or with a
+    certificate of its own authority.
     """
 
     filter: Filter
@@ -208,6 +209,14 @@ def refuse_reference(options: CheckOptions) -> None:
     if options.get("reference"):
         msg = "a reference is of one upload; ask with check, or with the checks of one content"
         raise InvalidInputError(msg, field="reference")
+
+
+def one_with_reference(contents: Iterable[Content], options: CheckOptions) -> Iterator[Content]:
+    """The contents. Raises InvalidInputError at the second one if a reference is given."""
+    for number, content in enumerate(contents):
+        if number:
+            refuse_reference(options)
+        yield content
 
 
 def check_names(options: CheckOptions, known: type[CheckOptions]) -> None:

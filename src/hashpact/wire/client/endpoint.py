@@ -13,7 +13,7 @@ import grpc
 from cryptography import x509
 
 from hashpact.errors import ConfigError
-from hashpact.keys.certificates import Tls
+from hashpact.keys.certificates import Tls, are_mirrors
 from hashpact.settings import UNIX, socket_path, split_address
 
 _VARIABLES: Final = ("grpc_proxy", "https_proxy", "http_proxy")
@@ -69,6 +69,11 @@ class Endpoint:
         if self.path is not None:
             return f"{UNIX}{self.path}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_mirror(self) -> bool:
+        """Whether only a mirror can answer: at a Unix socket, or with a certificate of its own authority."""
+        return self.path is not None or are_mirrors(self.tls.authority)
 
     def way(self) -> Proxy | None:
         """The proxy through which the channel goes, None if it goes directly."""
