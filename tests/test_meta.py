@@ -104,6 +104,10 @@ ROOMS = {
         "member home audit witness observing serving",
         "cryptography numpy structlog uvloop grpc",
     ),
+    "gateway": room(
+        "errors domain clock events durable settings config fingerprint keys lists lookup http member mirror",
+        "apsw numpy starlette structlog uvloop",
+    ),
     "__init__": room("errors log.checkpoint domain fingerprint member mirror"),
     # It plays everybody: those who run a clearinghouse, and its members.
     "demo": room(
@@ -113,7 +117,7 @@ ROOMS = {
     ),
     "cli": room(
         "errors log.checkpoint domain clock settings config exchange fingerprint keys lists governance "
-        "member home audit witness serving mirror report demo durable",
+        "member home audit witness serving mirror gateway report demo durable",
         "click rich PIL numpy",
     ),
     "__main__": room("cli"),
@@ -212,12 +216,9 @@ def name_faults(source: Path) -> list[str]:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 classes.setdefault(node.name, []).append(str(path.relative_to(source)))
     files = Counter(path.name for path in paths if not path.name.startswith("__"))
+    twice = {name: places for name, places in classes.items() if len(places) > 1}
     return [
-        *(
-            f"the class {name} is in {', '.join(places)}"
-            for name, places in classes.items()
-            if len(places) > 1
-        ),
+        *(f"the class {name} is in {', '.join(places)}" for name, places in twice.items()),
         *(f"{count} files are named {name}" for name, count in files.items() if count > 2),
     ]
 

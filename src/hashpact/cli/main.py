@@ -63,6 +63,10 @@ COMMANDS: Final = {
         "mirroring.snapshot:snapshot",
         "Write a log into one file, from which a mirror begins.",
     ),
+    "gateway": (
+        "mirroring.gateway:gateway",
+        "Serve HMA's REST interface to programs of this member, such as ROOST Coop.",
+    ),
     "import": ("lists.importing:import_list", "Import a list of hashes."),
     "export": (
         "lists.exporting:export",

@@ -129,6 +129,7 @@ class Mirror(BlockingChecks):
                 lag=copy.freshness.lag,
                 keep=None if window is None else window.keep,
             )
+            self._asks = _Direct(checker)
             self._checks = Checks(
                 self._home.config.genesis,
                 nullcontext,
@@ -136,7 +137,7 @@ class Mirror(BlockingChecks):
                 Reached(),
                 _NoAttestation(),
                 lists=self._home.profile().lists,
-                asks=_Direct(checker),
+                asks=self._asks,
                 mirror=True,
             )
             stack.enter_context(copy.running())
@@ -167,6 +168,17 @@ class Mirror(BlockingChecks):
     def entry(self, index: int) -> EntryDetail:
         """The entry at that log index, with its private parts and opinions. Raises NotFoundError."""
         return Reader(self._home.served.ledger).entry(index)
+
+    def answer(self, check: Check, *, timeout: float | None = None) -> Answer:
+        """The answer of the log alone, as a server gives it: without private lists, and not graded."""
+        answer = self._perform(self._asks.check(check), self._seconds(timeout))
+        assert isinstance(answer, Answer)  # noqa: S101  # it is the step of a check
+        return answer
+
+    def labels(self) -> tuple[str, ...]:
+        """The labels of the policy in force, as the copy has it."""
+        charter = self._home.charter()
+        return () if charter is None else charter.labels
 
     def retro(
         self,

@@ -20,6 +20,7 @@ BENCHMARKS = {
     "fingerprint",
     "follow",
     "freshness",
+    "gateway",
     "lists",
     "lookup",
     "minhash",

@@ -1,0 +1,217 @@
+"""The clearinghouse, as a gateway asks it: checks by gRPC or from a mirror in this process; statements.
+
+How old its answers are is what `/status` tells.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import enum
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from hashpact.domain.checks import MAX_LIMIT, Answer, Check, Filter, Query
+from hashpact.domain.fingerprints import Fingerprint
+from hashpact.domain.matching.strength import Strength
+from hashpact.domain.messages import EntryDetail, Submission
+from hashpact.domain.state import Receipt
+from hashpact.errors import HashpactError, UnavailableError
+from hashpact.gateway.configured import SharedTerms
+from hashpact.member.awaiting import AsyncClient
+from hashpact.mirror.local import Mirror
+
+PROBE: Final = 2.0
+"""Seconds that `/status` waits for the clearinghouse: clients of HMA give it 3."""
+FRESH: Final = 5.0
+"""Seconds after an answer in which none is asked for to know that the clearinghouse is there."""
+
+
+class Health(enum.Enum):
+    """What a gateway can answer from."""
+
+    ALIVE = "I-AM-ALIVE"
+    STALE = "INDEX-STALE"
+    NOT_LOADED = "INDEX-NOT-LOADED"
+
+
+@dataclass(frozen=True, slots=True)
+class Reflected:
+    """What answers reflect: the tree size, and when in Unix seconds it was the newest that is known."""
+
+    position: int
+    at: int
+
+
+class Checking(Protocol):
+    """What answers checks. Its methods raise HashpactError."""
+
+    async def check(self, queries: Sequence[Query], narrow: Filter) -> Answer:
+        """The nearest 1000 matches of the log, none of private lists."""
+        ...
+
+    async def entry(self, index: int) -> EntryDetail:
+        """The entry at that log index."""
+        ...
+
+    async def labels(self) -> tuple[str, ...]:
+        """The labels of the policy in force."""
+        ...
+
+    async def health(self, stale: float) -> Health:
+        """Whether it answers, and from nothing that is older than ``stale`` seconds."""
+        ...
+
+    @property
+    def reflected(self) -> Reflected | None:
+        """What the newest answer reflects; None before the first."""
+        ...
+
+
+@dataclass(slots=True)
+class RemoteChecking:
+    """Checks over gRPC."""
+
+    client: AsyncClient
+    timer: Callable[[], float] = time.monotonic
+    clock: Callable[[], float] = time.time
+    _reflected: Reflected | None = field(default=None, init=False)
+    _answered: float | None = field(default=None, init=False)
+    _away: bool = field(default=False, init=False)
+    _probing: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+
+    @property
+    def reflected(self) -> Reflected | None:
+        """As `Checking` has it."""
+        return self._reflected
+
+    async def check(self, queries: Sequence[Query], narrow: Filter) -> Answer:
+        """As `Checking` has it."""
+        async with self._noting():
+            answer = await self.client.check(queries, filter=narrow, limit=MAX_LIMIT, strength=Strength.WEAK)
+        self._reflected = Reflected(answer.position, int(self.clock()))
+        return answer
+
+    async def entry(self, index: int) -> EntryDetail:
+        """As `Checking` has it."""
+        async with self._noting():
+            return await self.client.entry(index)
+
+    async def labels(self) -> tuple[str, ...]:
+        """As `Checking` has it."""
+        async with self._noting():
+            return (await self.client.policy()).labels
+
+    async def health(self, stale: float) -> Health:
+        """As `Checking` has it: asks for the newest checkpoint unless an answer has just come."""
+        async with self._probing:
+            if self._away or self._answered is None or self.timer() - self._answered > FRESH:
+                with contextlib.suppress(HashpactError, TimeoutError):
+                    async with asyncio.timeout(PROBE), self._noting():
+                        size = (await self.client.checkpoint()).checkpoint.size
+                    self._reflected = Reflected(size, int(self.clock()))
+        if self._answered is None:
+            return Health.NOT_LOADED
+        return Health.STALE if self._away or self.timer() - self._answered > stale else Health.ALIVE
+
+    @contextlib.asynccontextmanager
+    async def _noting(self) -> AsyncIterator[None]:
+        """Note whether the clearinghouse has answered what the block asks."""
+        try:
+            yield
+        except (UnavailableError, TimeoutError):
+            self._away = True
+            raise
+        except HashpactError:
+            self._answered, self._away = self.timer(), False
+            raise
+        self._answered, self._away = self.timer(), False
+
+
+@dataclass(slots=True)
+class MirroredChecking:
+    """Checks in this process. A check takes some ten microseconds, so that no thread is needed for one.
+
+    ``reached`` is the tree size that answers have to reflect: that of the newest receipt.
+    """
+
+    mirror: Mirror
+    clock: Callable[[], float] = time.time
+    reached: int = 0
+
+    @property
+    def reflected(self) -> Reflected | None:
+        """As `Checking` has it."""
+        lag = self.mirror.lag
+        return None if lag is None else Reflected(self.mirror.position, int(self.clock()) - lag.seconds)
+
+    async def check(self, queries: Sequence[Query], narrow: Filter) -> Answer:
+        """As `Checking` has it; in a thread only if the copy has to catch up first."""
+        if self.mirror.position >= self.reached:
+            return self._check(queries, narrow)
+        return await asyncio.to_thread(self._check, queries, narrow)
+
+    def _check(self, queries: Sequence[Query], narrow: Filter) -> Answer:
+        return self.mirror.answer(Check(tuple(queries), narrow, MAX_LIMIT, self.reached))
+
+    async def entry(self, index: int) -> EntryDetail:
+        """As `Checking` has it."""
+        return await asyncio.to_thread(self.mirror.entry, index)
+
+    async def labels(self) -> tuple[str, ...]:
+        """As `Checking` has it."""
+        return await asyncio.to_thread(self.mirror.labels)
+
+    async def health(self, stale: float) -> Health:
+        """As `Checking` has it."""
+        lag = self.mirror.lag
+        if lag is None:
+            return Health.NOT_LOADED
+        return Health.STALE if lag.seconds > stale else Health.ALIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Clearinghouse:
+    """Both sides of the clearinghouse: what ``checks``, and the ``client`` that makes statements."""
+
+    checks: Checking
+    client: AsyncClient
+
+    @property
+    def member(self) -> str:
+        """The member whose gateway it is."""
+        return self.client.profile.member
+
+    @property
+    def origin(self) -> str:
+        """The log's."""
+        return self.client.profile.origin
+
+    async def submit(self, fingerprints: Sequence[Fingerprint], terms: SharedTerms) -> Receipt:
+        """The receipt of an entry with those fingerprints. Raises AlreadySharedError and others."""
+        receipt = await self.client.submit(
+            fingerprints,
+            labels=terms.labels,
+            basis=terms.basis,
+            authority=terms.authority,
+            article=terms.article,
+            jurisdictions=terms.jurisdictions,
+        )
+        self._reach(receipt)
+        return receipt
+
+    async def withdraw(self, entry: int) -> None:
+        """Withdraw an entry of the member."""
+        self._reach(await self.client.withdraw(entry, "removed-from-bank"))
+
+    async def resume(self) -> AsyncIterator[tuple[Submission, Receipt]]:
+        """Send what has no receipt yet, and get each with its receipt."""
+        async for submission, receipt in self.client.resume():
+            self._reach(receipt)
+            yield submission, receipt
+
+    def _reach(self, receipt: Receipt) -> None:
+        if isinstance(self.checks, MirroredChecking):
+            self.checks.reached = max(self.checks.reached, receipt.tree_size)

@@ -1,0 +1,201 @@
+"""A gateway's gateway.toml: for which member, where it listens, and what it may do there."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Self
+
+from hashpact.domain.state import Basis
+from hashpact.errors import ConfigError, InvalidInputError
+from hashpact.gateway.signals import DEFAULT_SIGNALS, Signals
+from hashpact.settings import (
+    check_server_address,
+    checked_number,
+    checked_values,
+    load_table,
+    split_address,
+)
+
+LISTEN: Final = "127.0.0.1:5100"
+"""Where HMA's own examples have it, on this machine only."""
+MEBIBYTE: Final = 1 << 20
+
+_FILE: Final = "gateway.toml"
+_STRINGS: Final = frozenset(
+    {"profile", "listen", "address", "mirror", "access_log", "log_format", "log_level"}
+)
+_LISTS: Final = frozenset({"allowed_hosts", "signal_types"})
+_FLAGS: Final = ("hashing", "require_token")
+_NUMBERS: Final = {
+    "stale": (60, 1, 366 * 24 * 3600),
+    "timeout": (10, 1, 600),
+    "max_upload": (100, 1, 1024),
+    "max_banks": (1000, 1, 100_000),
+    "max_contents": (1_000_000, 1, 100_000_000),
+    "hashing_threads": (2, 1, 64),
+}
+"""Of each number its default, the least and the most."""
+_SHARED: Final = frozenset({"bank", "basis", "authority", "article"})
+_PATTERN: Final = re.compile(r"[A-Z_][A-Z0-9_]*\*?", re.ASCII)
+_HOST: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]", re.ASCII)
+_ACCESS_LOG: Final = ("off", "errors", "calls")
+_LOG_FORMATS: Final = ("json", "text")
+_LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class SharedTerms:
+    """The terms on which contents of banks become entries; ``bank`` is a name, or a prefix with a *."""
+
+    bank: str
+    labels: tuple[str, ...]
+    basis: str = Basis.GUIDELINE.value
+    authority: str | None = None
+    article: str | None = None
+    jurisdictions: tuple[str, ...] = ()
+
+    def covers(self, name: str) -> bool:
+        """Whether a bank of that name is shared on these terms."""
+        return name.startswith(self.bank[:-1]) if self.bank.endswith("*") else name == self.bank
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """The terms in a table [[shared]]. Raises ConfigError."""
+        name = f"{_FILE}: shared"
+        if not isinstance(value, dict):
+            msg = f"{name} is a table: [[shared]]"
+            raise ConfigError(msg, field="shared")
+        lists = {"labels", "jurisdictions"}
+        found: dict[str, Any] = checked_values(name, value, _SHARED | lists, ("bank", "labels"), lists=lists)
+        if _PATTERN.fullmatch(found["bank"]) is None:
+            msg = f"{name}: bank is a name such as COOP_ORG1_HATE, or a prefix such as COOP_ORG1_*"
+            raise ConfigError(msg, field="bank")
+        if not found["labels"] or found.get("basis", Basis.GUIDELINE.value) not in {
+            Basis.GUIDELINE.value,
+            Basis.LAW.value,
+        }:
+            msg = f"{name}: an entry has at least one label, and the basis guideline or law"
+            raise ConfigError(msg, field="labels")
+        given: dict[str, Any] = {key: tuple(one) if key in lists else one for key, one in found.items()}
+        return cls(**given)
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayConfig:
+    """What a gateway needs to know; times in seconds, ``max_upload`` in MiB.
+
+    ``profile`` is the member's directory. The clearinghouse is at ``address`` (None: the profile's). With
+    ``mirror``, the home of a mirror, checks are answered in this process. ``allowed_hosts`` are those from
+    which content may be fetched, ``.example.org`` for all below it; none by default. A caller of another
+    machine needs a token, with ``require_token`` every one. ``stale`` is how old an answer may be before
+    the gateway reports a stale index, ``timeout`` how long a call to the clearinghouse may take.
+    """
+
+    profile: Path
+    listen: str = LISTEN
+    address: str | None = None
+    mirror: Path | None = None
+    hashing: bool = True
+    require_token: bool = False
+    allowed_hosts: tuple[str, ...] = ()
+    signal_types: tuple[str, ...] = DEFAULT_SIGNALS
+    stale: int = 60
+    timeout: int = 10
+    max_upload: int = 100
+    max_banks: int = 1000
+    max_contents: int = 1_000_000
+    hashing_threads: int = 2
+    access_log: str = "errors"
+    log_format: str = "json"
+    log_level: str = "info"
+    shared: tuple[SharedTerms, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        """Refuse what no gateway could keep to, with ConfigError."""
+        split_address("listen", self.listen)
+        if self.address is not None:
+            check_server_address("address", self.address)
+        for name in ("profile", "mirror"):
+            path = getattr(self, name)
+            if path is not None and not path.is_absolute():
+                msg = f"{_FILE}: {name} is the absolute path of a directory, not {str(path)!r}"
+                raise ConfigError(msg, field=name)
+        for host in self.allowed_hosts:
+            if _HOST.fullmatch(host.removeprefix(".")) is None:
+                msg = f"{_FILE}: allowed_hosts are names in lower case without port, not {host!r}"
+                raise ConfigError(msg, field="allowed_hosts")
+        try:
+            Signals.named(self.signal_types)
+        except InvalidInputError as error:
+            msg = f"{_FILE}: {error.message}"
+            raise ConfigError(msg, field="signal_types") from error
+        choices = {"access_log": _ACCESS_LOG, "log_format": _LOG_FORMATS, "log_level": _LOG_LEVELS}
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                msg = f"{_FILE}: {name} is one of {', '.join(known)}"
+                raise ConfigError(msg, field=name)
+
+    def terms(self, bank: str) -> SharedTerms | None:
+        """The terms of a shared bank; None for a local one."""
+        return next((each for each in self.shared if each.covers(bank)), None)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The file's values. Raises ConfigError."""
+        loaded = load_table(_FILE, text)
+        given: dict[str, Any] = {}
+        for name, (default, low, high) in _NUMBERS.items():
+            given[name] = checked_number(f"{_FILE}: {name}", loaded.pop(name, default), low, high)
+        for name in _FLAGS:
+            value = loaded.pop(name, name == "hashing")
+            if not isinstance(value, bool):
+                msg = f"{_FILE}: {name} is true or false"
+                raise ConfigError(msg, field=name)
+            given[name] = value
+        shared = loaded.pop("shared", [])
+        if not isinstance(shared, list):
+            msg = f"{_FILE}: shared is a list of tables: [[shared]]"
+            raise ConfigError(msg, field="shared")
+        given["shared"] = tuple(map(SharedTerms.parse, shared))
+        values = checked_values(_FILE, loaded, _STRINGS | _LISTS, ("profile",), lists=_LISTS)
+        for name, found in values.items():
+            given[name] = tuple(found) if isinstance(found, list) else found
+        for name in ("profile", "mirror"):
+            if name in given:
+                given[name] = Path(given[name])
+        return cls(**given)
+
+    def to_toml(self) -> str:
+        """The text of a new gateway's file, without shared banks."""
+
+        def line(name: str, example: str) -> str:
+            value = getattr(self, name)
+            return f'# {name} = "{example}"' if value is None else f'{name} = "{value}"'
+
+        hosts, types = (
+            ", ".join(f'"{one}"' for one in each) for each in (self.allowed_hosts, self.signal_types)
+        )
+        return (
+            "# A gateway: HMA's REST interface for programs of this member.\n"
+            f'profile = "{self.profile}"  # the directory of the member\n'
+            f'listen = "{self.listen}"  # callers of other machines need a token\n'
+            f"require_token = {str(self.require_token).lower()}  # true: callers of this machine, too\n"
+            f"{line('address', 'hub.example:8443')}  # the clearinghouse, if the profile says another\n"
+            f"{line('mirror', '/srv/mirror')}  # the home of a mirror, to answer checks in this process\n"
+            f"allowed_hosts = [{hosts}]  # from where content may be fetched; .example.org for all below it\n"
+            f"hashing = {str(self.hashing).lower()}  # false: take hashes only, no content\n"
+            f"signal_types = [{types}]  # further: phash, sha256, video_sha256\n"
+            f"stale = {self.stale}  # seconds: /status is INDEX-STALE if answers are older\n"
+            f"timeout = {self.timeout}  # seconds of a call to the clearinghouse\n"
+            f"max_upload = {self.max_upload}  # MiB of a file\n"
+            f"max_banks = {self.max_banks}\n"
+            f"max_contents = {self.max_contents}  # of local banks\n"
+            f"hashing_threads = {self.hashing_threads}\n"
+            f'access_log = "{self.access_log}"  # off, errors or calls\n'
+            f'log_format = "{self.log_format}"  # json or text\n'
+            f'log_level = "{self.log_level}"  # debug, info, warning or error\n'
+            "\n# What is added to a bank of such a name becomes a signed entry in the log.\n"
+            '# [[shared]]\n# bank = "COOP_ORG1_*"\n# labels = ["hate"]\n# jurisdictions = ["VN"]\n'
+        )

@@ -1,0 +1,181 @@
+"""Banks and contents as values.
+
+A bank is *local*, and holds what was added to it; or *shared*, and what is added becomes an entry of the
+member; or a *view* of the clearinghouse, and has the entries that its filter keeps.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Final, Self
+
+from hashpact.domain.checks import Filter, Match
+from hashpact.domain.fingerprints import TYPES, Measure
+from hashpact.errors import InvalidInputError
+
+FIRST_LOCAL: Final = 1 << 52
+"""Contents of local banks are numbered from here, below 2^53; smaller ids are the log's indexes."""
+ENABLED: Final = 1
+DISABLED: Final = 0
+MAX_NAME: Final = 255
+
+_DISTANCE: Final = "max_distance"
+_UNDISPUTED: Final = "without_disputed"
+_NAME: Final = re.compile("[A-Z_][A-Z0-9_]*", re.ASCII)
+
+
+class BankKind(enum.StrEnum):
+    """What a bank holds."""
+
+    LOCAL = "local"
+    SHARED = "shared"
+    VIEW = "view"
+
+
+@dataclass(frozen=True, slots=True)
+class ViewFilter:
+    """Which entries a view has: empty sets keep every entry, as in `Filter`. ``max_distance`` is in bits."""
+
+    labels: frozenset[str] = frozenset()
+    bases: frozenset[str] = frozenset()
+    jurisdictions: frozenset[str] = frozenset()
+    min_endorsed_by: int = 0
+    without_disputed: bool = False
+    members: frozenset[str] = frozenset()
+    max_distance: int | None = None
+
+    def keeps(self, match: Match) -> bool:
+        """Whether the view has the entry of a match, at that distance."""
+        return (
+            (not self.labels or not self.labels.isdisjoint(match.labels))
+            and (not self.bases or match.basis in self.bases)
+            and (not self.jurisdictions or not self.jurisdictions.isdisjoint(match.jurisdictions))
+            and match.endorsed_by >= self.min_endorsed_by
+            and not (self.without_disputed and match.disputed_by)
+            and (not self.members or match.member in self.members)
+            and (self.max_distance is None or distance_of(match) <= self.max_distance)
+        )
+
+    def fields(self) -> dict[str, Any]:
+        """The filter as JSON, without what does not narrow."""
+        found = {each.name: getattr(self, each.name) for each in fields(self)}
+        narrowed = {name: value for name, value in found.items() if value or name == _DISTANCE}
+        return {name: _plain(value) for name, value in narrowed.items() if value is not None}
+
+    @classmethod
+    def parse(cls, given: Mapping[str, object]) -> Self:
+        """The filter in a JSON object; what has another name is passed over. Raises InvalidInputError."""
+        found: dict[str, Any] = {}
+        for name in ("labels", "bases", "jurisdictions", "members"):
+            value = given.get(name) or []
+            if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+                raise _unusable(name, "a list of strings")
+            found[name] = frozenset(value)
+        for name, least in (("min_endorsed_by", 0), (_DISTANCE, None)):
+            value = given.get(name)
+            if isinstance(value, float) and value.is_integer():
+                value = int(value)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+                raise _unusable(name, "a whole number, not below 0")
+            found[name] = least if value is None else value
+        disputed = given.get(_UNDISPUTED) or False
+        if not isinstance(disputed, bool):
+            raise _unusable(_UNDISPUTED, "true or false")
+        return cls(**found, without_disputed=disputed)
+
+
+EVERYTHING_SHARED: Final = ViewFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class Bank:
+    """A bank: ``ratio``, from 0 to 1, is the share of lookups that it answers; ``view`` only of a view.
+
+    A view that is not ``enabled`` matches nothing.
+    """
+
+    number: int
+    name: str
+    kind: BankKind
+    ratio: float = 1.0
+    view: ViewFilter = EVERYTHING_SHARED
+    enabled: bool = True
+
+    def answers(self, draw: float | None) -> bool:
+        """Whether it takes part in a lookup that drew this number from [0, 1); None asks every bank."""
+        if not self.enabled:
+            return False
+        return draw is None or (self.ratio > 0 and self.ratio >= draw)
+
+    def fields(self) -> dict[str, Any]:
+        """The bank as HMA shows it."""
+        return {"matching_enabled_ratio": self.ratio, "name": self.name}
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One content of a local or shared bank, by its id.
+
+    ``signals`` are values in hex by HMA's names. ``note`` and ``metadata`` never leave this machine. Routes
+    that match leave it out while ``disabled`` is 0, or a later time than now; 1 is enabled.
+    """
+
+    id: int
+    bank: int
+    signals: Mapping[str, str]
+    note: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    added: int = 0
+    disabled: int = ENABLED
+
+
+def check_name(name: object) -> str:
+    """The name of a bank. Raises InvalidInputError."""
+    if not isinstance(name, str) or len(name) > MAX_NAME or _NAME.fullmatch(name) is None:
+        msg = "Bank names must be UPPER_WITH_UNDERSCORE"
+        raise InvalidInputError(msg, field="name")
+    return name
+
+
+def label_bank(label: str) -> str:
+    """The name of the view of a label."""
+    return f"LABEL_{label.upper().replace('-', '_')}"
+
+
+def narrowing(views: list[ViewFilter]) -> Filter:
+    """What all views have in common, for the check that is made for all of them.
+
+    Labels are not in it: the clearinghouse refuses one that its policy has dropped.
+    """
+    if not views:
+        return Filter()
+    found = Filter(
+        min_endorsed_by=min(view.min_endorsed_by for view in views),
+        without_disputed=all(view.without_disputed for view in views),
+    )
+    if all(view.bases for view in views):
+        found = replace(found, bases=frozenset().union(*(view.bases for view in views)))
+    if all(view.jurisdictions for view in views):
+        found = replace(found, jurisdictions=frozenset().union(*(view.jurisdictions for view in views)))
+    return found
+
+
+def distance_of(match: Match) -> int:
+    """The distance of a match in bits; 0 of an equal value."""
+    return int(match.score) if TYPES[match.type].measure is Measure.HAMMING else 0
+
+
+def is_enabled(until: int, now: int) -> bool:
+    """Whether a content matches now, by its ``disabled``."""
+    return until == ENABLED or (until != DISABLED and until <= now)
+
+
+def _plain(value: object) -> object:
+    return sorted(value) if isinstance(value, frozenset) else value
+
+
+def _unusable(name: str, wanted: str) -> InvalidInputError:
+    return InvalidInputError(f"Failed to parse `api_json` - {name} must be {wanted}", field=name)

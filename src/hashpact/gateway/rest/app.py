@@ -1,0 +1,185 @@
+"""The app of a gateway: who may call, which route it is, and a line of log without what was asked.
+
+Nothing of a path's parts, a query, a body or an answer is logged: only the route as it is declared.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from functools import lru_cache
+from importlib.metadata import version
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+from structlog.typing import FilteringBoundLogger
+
+from hashpact.errors import HashpactError, is_fault
+from hashpact.gateway.fetching import TooLargeError
+from hashpact.gateway.keeping.tokens import TokenFile
+from hashpact.gateway.rest.asking import Parameter, RestRequest
+from hashpact.gateway.rest.banked import BANKED
+from hashpact.gateway.rest.declared import RestEndpoint, openapi
+from hashpact.gateway.rest.exchanged import EXCHANGED
+from hashpact.gateway.rest.matched import MATCHED
+from hashpact.gateway.rest.statuses import answer, message, refuse, refused, status_of
+from hashpact.gateway.rest.uses import GatewayUses
+
+_BAD, _UNAUTHENTICATED = 400, 401
+_FAILED: Final = 500
+_LOOKUPS: Final = frozenset({5, 6, 7})
+_SEGMENT: Final = "/t/"
+_FORWARDED: Final = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"})
+_HERE: Final = "localhost"
+_ADDRESSES: Final = 256
+"""Addresses of callers that are remembered; to read one takes as long as a lookup in a small index."""
+
+
+async def site_map(uses: GatewayUses, asked: RestRequest) -> Response:
+    """Every path."""
+    del uses, asked
+    return answer(sorted({each.path for each in ENDPOINTS}))
+
+
+async def document(uses: GatewayUses, asked: RestRequest) -> Response:
+    """The OpenAPI document of all this."""
+    del uses, asked
+    return answer(openapi(ENDPOINTS, version("hashpact")))
+
+
+ENDPOINTS: Final[Sequence[RestEndpoint]] = (
+    *MATCHED,
+    *BANKED,
+    *EXCHANGED,
+    RestEndpoint(
+        20,
+        "GET",
+        "/site-map",
+        "List the paths.",
+        site_map,
+        answer={"type": "array", "items": {"type": "string"}},
+    ),
+    RestEndpoint(
+        20, "GET", "/openapi/openapi.json", "Show this document.", document, answer={"type": "object"}
+    ),
+)
+
+
+def gateway_app(uses: GatewayUses, tokens: TokenFile, log: FilteringBoundLogger) -> ASGIApp:
+    """The app. ``log`` gets a line for each call that ``access_log`` of the configuration asks for."""
+    routes = [_route(uses, each, log) for each in ENDPOINTS]
+    app = Starlette(routes=routes, exception_handlers={HTTPException: refuse, 500: _broken})
+    app.router.redirect_slashes = False
+    return _Doorkeeper(app, tokens, require=uses.config.require_token)
+
+
+async def _broken(_request: Request, _error: Exception) -> Response:
+    return message("internal error", _FAILED)
+
+
+def _route(uses: GatewayUses, endpoint: RestEndpoint, log: FilteringBoundLogger) -> Route:
+    parameters: tuple[Parameter, ...] = tuple(endpoint.query)
+    lookup, access = endpoint.row in _LOOKUPS, uses.config.access_log
+
+    async def handled(request: Request) -> Response:
+        try:
+            asked = RestRequest.read(request, parameters)
+            async with uses.slots.one() if asked.has_content else nullcontext():
+                return await endpoint.handle(uses, asked)
+        except HashpactError as error:
+            if is_fault(error) and status_of(error) >= _FAILED:
+                log.warning("failed", route=endpoint.path, method=endpoint.method, code=error.code)
+            response = refused(error, lookup=lookup)
+        except (HTTPException, TooLargeError) as error:
+            response = await refuse(request, error)
+        if not await RestRequest(request, {}).pass_over(uses.max_upload):
+            response.headers["Connection"] = "close"
+        return response
+
+    async def logged(request: Request) -> Response:
+        began = time.perf_counter()
+        status = _FAILED
+        try:
+            response = await handled(request)
+            status = response.status_code
+        except ClientDisconnect:
+            response, status = message("the request has not arrived whole", _BAD), _BAD
+        finally:
+            if access == "calls" or (access == "errors" and status >= _FAILED):
+                spent = round((time.perf_counter() - began) * 1000, 1)
+                log.info("call", route=endpoint.path, method=endpoint.method, status=status, ms=spent)
+        return response
+
+    return Route(endpoint.path, logged, methods=[endpoint.method])
+
+
+class _Doorkeeper:
+    """Lets callers of this machine in, and others by a token: as Basic password, or as the path's first part.
+
+    A request that a proxy has passed on comes from another machine, wherever the proxy is. One from this
+    machine is let in under a name of this machine only, so that no page in a browser gets here by a name of
+    its own.
+    """
+
+    def __init__(self, app: ASGIApp, tokens: TokenFile, *, require: bool) -> None:
+        self._app = app
+        self._tokens = tokens
+        self._require = require
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = "/" + scope["path"].lstrip("/")
+        known = False
+        if path.startswith(_SEGMENT):
+            token, _, rest = path.removeprefix(_SEGMENT).partition("/")
+            known, path = self._tokens.finds(token), "/" + rest.lstrip("/")
+        if known or self._lets_in(scope):
+            scope = {**scope, "path": path, "raw_path": b""}
+            await self._app(scope, receive, send)
+            return
+        refusal = answer(
+            {"message": "a caller of another machine needs a token; see hashpact gateway token --help"},
+            _UNAUTHENTICATED,
+            {"WWW-Authenticate": 'Basic realm="hashpact", charset="UTF-8"', "Connection": "close"},
+        )
+        await refusal(scope, receive, send)
+
+    def _lets_in(self, scope: Scope) -> bool:
+        headers = dict(scope["headers"])
+        basic = headers.get(b"authorization", b"")
+        if basic[:6].lower() == b"basic ":
+            return self._is_basic(basic[6:])
+        if self._require or not _is_loopback(str((scope.get("client") or ("",))[0])):
+            return False
+        return not (_FORWARDED & headers.keys()) and _names_here(headers.get(b"host", b"").decode("latin-1"))
+
+    def _is_basic(self, encoded: bytes) -> bool:
+        try:
+            name, _, token = base64.b64decode(encoded, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return False
+        return self._tokens.finds(token, name)
+
+
+@lru_cache(_ADDRESSES)
+def _is_loopback(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
+
+
+def _names_here(host: str) -> bool:
+    """Whether the host that a request names is this machine: an address of loopback, or localhost."""
+    name = host.rpartition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0]
+    return name.lower() == _HERE or _is_loopback(name)

@@ -1,0 +1,139 @@
+"""Fetching: only from hosts that are listed, at the address that was checked, and within its bounds."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from unittest.mock import patch
+
+import pytest
+
+from hashpact.errors import InvalidInputError
+from hashpact.gateway.fetching import MAX_URL, Fetched, Fetcher, TooLargeError
+
+UNSAFE = "Invalid or unsafe URL provided"
+
+
+@contextlib.contextmanager
+def answering(*answers: bytes, hold: threading.Event | None = None) -> Iterator[int]:
+    """The port of a server that gives each connection one of the answers, and then closes it."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            for answer in answers:
+                connected, _ = listening.accept()
+                with connected:
+                    connected.recv(65536)
+                    connected.sendall(answer)
+                    if hold is not None:
+                        hold.wait(30)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield listening.getsockname()[1]
+        if hold is not None:
+            hold.set()
+        thread.join(30)
+
+
+def fetched(port: int, *, host: str = "127.0.0.1", path: str = "/x?y", **bounds: float) -> Fetched:
+    """What a fetcher that may fetch from this machine gets."""
+    fetcher = Fetcher(("127.0.0.1", "media.example"), limit=1000, **bounds)
+    return fetcher.fetch(f"http://{host}:{port}{path}")
+
+
+GOOD = b"HTTP/1.1 200 OK\r\nContent-Type: Image/PNG; x=y\r\nContent-Length: 4\r\n\r\ndata"
+
+
+def test_content_and_its_type() -> None:
+    with answering(GOOD) as port:
+        assert fetched(port) == Fetched(b"data", "image/png")
+    with answering(b"HTTP/1.0 200 OK\r\n\r\nmore") as port:
+        assert fetched(port) == Fetched(b"more", "")
+
+
+def moved(to: str) -> bytes:
+    """A redirection."""
+    return f"HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n".encode()
+
+
+def test_redirections_are_checked_like_the_first() -> None:
+    with answering(moved("/y"), GOOD) as port:
+        assert fetched(port).data == b"data"
+    for place in ("http://10.0.0.1/", "file:///etc/passwd", "http://evil.example/", "http://u:p@127.0.0.1/"):
+        with answering(moved(place)) as port, pytest.raises(InvalidInputError, match=UNSAFE):
+            fetched(port)
+    with answering(*[moved("/y")] * 4) as port, pytest.raises(InvalidInputError, match="over 3 redirections"):
+        fetched(port)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://media.example/",
+        "http://user@media.example/",
+        "http://other.example/",
+        "http://media.example.evil.example/",
+        "http://media.example:0/",
+        "http://media.example:x/",
+        "http://[::1",
+        "http:///x",
+        "//media.example/",
+        "http://media.example/ x",
+        "http://media.example/\r\nX: y",
+        "http://media.example/" + "x" * MAX_URL,
+        "",
+    ],
+)
+def test_addresses_that_are_not_asked(url: str) -> None:
+    with patch("socket.getaddrinfo", side_effect=AssertionError), pytest.raises(InvalidInputError) as refused:
+        Fetcher(("media.example",), limit=1).fetch(url)
+    assert refused.value.message == UNSAFE
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "fe80::1%1", "::"])
+def test_a_name_of_a_private_address(address: str) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 80))]
+    with patch("socket.getaddrinfo", return_value=found), pytest.raises(InvalidInputError) as refused:
+        Fetcher(("media.example", ".example.org"), limit=1).fetch("http://media.example/")
+    assert refused.value.message == UNSAFE
+
+
+def test_a_private_address_that_is_listed_and_a_domain() -> None:
+    with answering(GOOD) as port:
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+        with patch("socket.getaddrinfo", return_value=found):
+            fetcher = Fetcher((".example.org", "127.0.0.1"), limit=1000)
+            assert fetcher.fetch(f"http://a.example.org:{port}/").data == b"data"
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "status 404"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ndata", "IncompleteRead"),
+        (b"nonsense\r\n\r\n", "BadStatusLine"),
+        (b"", "RemoteDisconnected"),
+    ],
+)
+def test_bad_answers(answer: bytes, expected: str) -> None:
+    with answering(answer) as port, pytest.raises(InvalidInputError) as refused:
+        fetched(port)
+    assert refused.value.message == f"Failed to fetch URL: {expected}"
+
+
+def test_bounds() -> None:
+    large = b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n" + bytes(2000)
+    with answering(large) as port, pytest.raises(TooLargeError):
+        fetched(port)
+    with answering(GOOD[:-1], hold=threading.Event()) as port, pytest.raises(InvalidInputError) as refused:
+        fetched(port, whole=0.2)
+    assert refused.value.message == "Failed to fetch URL: no whole answer in time"
+
+
+def test_tls_is_verified() -> None:
+    with answering(b"no TLS") as port, pytest.raises(InvalidInputError) as refused:
+        Fetcher(("127.0.0.1",), limit=10).fetch(f"https://127.0.0.1:{port}/")
+    assert refused.value.message == "Failed to fetch URL: SSLError"
