@@ -1,14 +1,16 @@
 """Copies as people make them: which are found, and how often unrelated content matches.
 
-    scripts/bench quality [--pictures | --texts] [--sample N] [--parts] [--write] [--json] [--check]
+    scripts/bench quality [--pictures | --texts | --control] [--sample N] [--different N] [--parts]
+                          [--write] [--json] [--check]
 
 Pictures and texts that anybody can fetch (docs/decisions/benchmarks.md) are altered in 140 ways, shared and
 checked through Hashpact as a platform would, beside threatexchange, imagehash and datasketch. A copy whose
-original or which itself is refused counts as missed. Shares have Wilson's interval of 95 %. --sample takes so
-many pictures, and texts of each language; the whole takes about an hour on two cores. --parts uses parts/1 as
-well and holds the figures against the floors for it. --write renews the table, the plots and the distances in
-docs/methods. With --check it exits with 1 unless every floor is reached and every bound on false matches is
-kept.
+original or which itself is refused counts as missed. Shares have Wilson's interval of 95 %. --sample takes
+so many pictures, and texts of each language, and --different so many different pictures; the whole takes
+about an hour on two cores. --control measures only what controls false matches of pictures. --parts uses
+parts/1 as well and holds the figures against the floors for it. --write renews the table, the plots and the
+distances in docs/methods. With --check it exits with 1 unless every floor is reached and every bound on
+false matches is kept.
 """
 
 from __future__ import annotations
@@ -36,13 +38,20 @@ def measure(options: argparse.Namespace) -> tuple[Report, Distances]:
     if not options.texts:
         say("pictures")
         report["pictures"] = {
-            "recall": pictures.recall(sample, processes, distances, parts=options.parts),
-            "different": pictures.different(
-                sample and 20 * sample, processes, distances, parts=options.parts
+            "recall": pictures.recall(
+                sample, processes, distances, parts=options.parts, harmless=options.harmless
             ),
-            "layouts": pictures.layouts(sample, processes, parts=options.parts),
+            "different": pictures.different(
+                options.different or (sample and 20 * sample),
+                processes,
+                distances,
+                parts=options.parts,
+                harmless=options.harmless,
+            ),
+            "layouts": [] if options.control else pictures.layouts(sample, processes, parts=options.parts),
         }
-    if not options.pictures:
+        report["control"] = control(report["pictures"])
+    if not options.pictures and not options.control:
         say("texts")
         report["texts"] = {
             "catalogs": texts.sizes(),
@@ -54,9 +63,34 @@ def measure(options: argparse.Namespace) -> tuple[Report, Distances]:
     return report, distances
 
 
+def control(found: Report) -> list[Report]:
+    """A row for each way of controlling false matches: pairs of different pictures, and copies."""
+    rows: list[Report] = []
+    for check, side in (
+        ("as by default", ours.NAME),
+        ("agreeing", ours.AGREEING),
+        ("agreeing, without what is benign", ours.CONTROLLED),
+    ):
+        wrong = found["different"]["matched"].get(side, 0)
+        copies = sum(row["found"].get(side, 0) for row in found["recall"])
+        first = rows[0] if rows else {"different pairs": wrong, "copies found": copies}
+        rows.append(
+            {
+                "check": check,
+                "different pairs": wrong,
+                "times fewer": first["different pairs"] / max(wrong, 1),
+                "copies found": copies,
+                "copies lost, %": 100 * (1 - copies / max(first["copies found"], 1)),
+            }
+        )
+    return rows
+
+
 def promises(report: Report) -> list[Promise]:
     """The floors and bounds of what was measured."""
     kept: list[Promise] = []
+    if "control" in report:
+        kept += _of_control(report["control"])
     if "pictures" in report:
         kept += _of_pictures(report["pictures"], parts=report["parts"])
     if "texts" in report:
@@ -64,15 +98,18 @@ def promises(report: Report) -> list[Promise]:
     return kept
 
 
+def _of_control(rows: list[Report]) -> list[Promise]:
+    kept = [
+        Promise(f"copies lost, {row['check']}, %", row["copies lost, %"], most=floors.MOST_LOST)
+        for row in rows[1:]
+    ]
+    fewer = rows[-1]["times fewer"]
+    return [*kept, Promise("times fewer pairs of different pictures", fewer, least=floors.LEAST_FEWER)]
+
+
 def _of_pictures(report: Report, *, parts: bool) -> list[Promise]:
     kept = floors.recalls(floors.PICTURES, pictures.shares(report["recall"], ours.NAME), parts=parts)
     different = report["different"]
-    found, agree = (
-        sum(row["found"].get(side, 0) for row in report["recall"]) for side in (ours.NAME, ours.AGREEING)
-    )
-    kept.append(
-        Promise("copies that agreeing loses, %", 100 * (found - agree) / max(found, 1), most=floors.MOST_LOST)
-    )
     kept.append(Promise("pairs of different pictures", different["pairs"], least=floors.FEWEST_PICTURE_PAIRS))
     wrong = different["matched"].get(ours.SURE, 0)
     kept.append(Promise("of them the same or near", wrong, most=floors.MOST_PICTURE_PAIRS))
@@ -109,6 +146,8 @@ def _of_texts(report: Report) -> list[Promise]:
 def show(report: Report) -> None:
     """The tables."""
     print("; ".join(f"{key.replace('_', ' ')}: {value}" for key, value in report["machine"].items()), "\n")
+    if "control" in report:
+        print_table("Pictures, with and without control of false matches", report["control"])
     if "pictures" in report:
         found = report["pictures"]
         print_table("Copies of pictures found, % (Wilson, 95 %)", page.picture_rows(found["recall"]))
@@ -137,16 +176,25 @@ def main() -> int:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--pictures", action="store_true", help="pictures only")
     which.add_argument("--texts", action="store_true", help="texts only")
+    which.add_argument("--control", action="store_true", help="only what controls false matches of pictures")
+    parser.add_argument(
+        "--different", type=int, help="so many different pictures (default: 20 times --sample)"
+    )
     parser.add_argument("--sample", type=int, help="so many pictures, and texts of each language")
+    parser.add_argument("--harmless", type=int, default=1050, help="pictures of the negative collection")
     parser.add_argument("--parts", action="store_true", help="with parts/1")
     parser.add_argument("--processes", type=int, help="so many at once (default: one for each core)")
     parser.add_argument("--write", action="store_true", help="renew the figures in docs/methods")
     parser.add_argument("--json", action="store_true", help="JSON instead of tables")
     parser.add_argument("--check", action="store_true", help="exit with 1 unless the promises hold")
     options = parser.parse_args()
+    if options.control and options.write:
+        parser.error("--control leaves out what --write renews")
     peers.of_pictures()
     peers.of_texts()
     report, distances = measure(options)
+    if options.control:
+        del report["pictures"]
     kept = promises(report)
     report["promises"] = [promise.row() for promise in kept]
     if options.write:

@@ -18,6 +18,8 @@ from PIL import Image
 MEMES: Final = 36
 DISTINCT: Final = 2400
 LAYOUT: Final = 120
+HARMLESS: Final = 100_000
+"""The number of the first drawn picture that is harmless: those of other sets have smaller ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,14 @@ def distinct(sample: int | None = None) -> list[Named]:
     drawn = itertools.cycle(KINDS)
     found += [_drawn(kind, number) for number, kind in zip(range(DISTINCT - len(found)), drawn, strict=False)]
     return _some(found, sample)
+
+
+def harmless(count: int) -> list[Named]:
+    """So many drawn pictures that are in no other set: what a negative collection has of such kinds."""
+    return [
+        _drawn(kind, HARMLESS + number)
+        for number, kind in zip(range(count), itertools.cycle(KINDS), strict=False)
+    ]
 
 
 def of_layouts(sample: int = LAYOUT) -> Iterator[tuple[str, list[Named]]]:

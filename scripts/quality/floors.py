@@ -60,6 +60,7 @@ TEXTS: Final[Mapping[str, Floor]] = {
 MOST_PICTURE_PAIRS: Final = 0
 FEWEST_PICTURE_PAIRS: Final = 300_000
 MOST_LOST: Final = 1.0  # per cent of the copies found
+LEAST_FEWER: Final = 10.0  # times as many pairs of different pictures match without control
 MOST_OF_A_LAYOUT: Final = 0.1  # per cent
 MOST_TEXT_PAIRS: Final = 5.0  # in a million
 MOST_BOILERPLATE: Final = 1.0  # per cent

@@ -6,6 +6,7 @@ missed, and a refused copy is a miss as well.
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -15,7 +16,7 @@ from typing import Final
 from hashpact import Fingerprint, Fingerprinted, fingerprints_of, fingerprints_of_text
 from hashpact.domain.checks import Answer, Match, Query, Transform
 from hashpact.domain.fingerprints import MD5, PARTS, SHA256, TYPES, FingerprintType, PrivatePart
-from hashpact.domain.matching.agreement import can_be_contradicted, codes, contradiction
+from hashpact.domain.matching.agreement import Codes, can_be_doubted, codes, doubted
 from hashpact.domain.matching.views import DERIVED
 from hashpact.errors import HashpactError
 from hashpact.fingerprint.parts.pictured import parts_of, pictured
@@ -25,16 +26,20 @@ NAME: Final = "hashpact"
 SURE: Final = "hashpact, same or near"
 WEAK: Final = "hashpact, weak too"
 AGREEING: Final = "hashpact, agreeing"
+CONTROLLED: Final = "hashpact, agreeing, not benign"
 OTHER: Final = "hashpact, another one as well"
 REFUSED: Final = "hashpact, refused"
-"""In counts: found at any strength but `weak`; found as the same or near, of which no unrelated pair may be;
-found at all; found at any strength but `weak` and not contradicted; a match with a picture that is not the
-original; a copy without a fingerprint to search for."""
+"""In counts: found at any strength but `weak`; found as the same or near, of which no unrelated pair may
+be; found at all; found at any strength but `weak` by a check for what agrees; the same without what
+something of the negative collection is as near to; a match with a picture that is not the original; a
+copy without a fingerprint to search for."""
 
 KEY: Final = bytes(range(32))
 """Of the log: folded/1 is keyed with it. Its matches are weak, and only some policies allow them."""
 
 LIMIT: Final = 1000
+_HARMLESS: Final = 1 << 40
+"""The first item of the negative collection, beyond those of all that is shared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class Found:
     score: float
     strength: str
     agrees: bool = True
+    harmful: bool = True
 
 
 def shared(content: bytes | str, *, parts: bool = False) -> tuple[Fingerprint, ...]:
@@ -83,10 +89,11 @@ def _perceptual(all_of_them: Iterable[Fingerprint]) -> tuple[Fingerprint, ...]:
 
 
 class Clearinghouse:
-    """An index in this process, with the content that was shared."""
+    """An index in this process, with the content that was shared, and what is known to be harmless."""
 
-    def __init__(self) -> None:
+    def __init__(self, harmless: Iterable[Sequence[Fingerprint]] = ()) -> None:
         self._index = NativeIndex()
+        self._index.add(enumerate(itertools.chain.from_iterable(harmless), _HARMLESS), benign=True)
         self._numbers: list[int] = []
         self._parts: dict[int, Fingerprint] = {}
         self._codes: dict[int, list[int]] = defaultdict(list)
@@ -128,11 +135,18 @@ class Clearinghouse:
                 match.type,
                 match.score,
                 str(match.strength),
-                not can_be_contradicted(match.type)
-                or contradiction(upload, self._codes[match.entry]) is None,
+                self._is_agreed(match, queries[match.query], upload),
+                not self._index.search_benign(queries[match.query].fingerprint, match.score, 1),
             )
             for match in graded.matches
         ]
+
+    def _is_agreed(self, match: Match, query: Query, upload: Codes) -> bool:
+        """Whether a check that asks for matches which agree has this one."""
+        if not can_be_doubted(match.type):
+            return True
+        judged = doubted(match, query, upload, self._codes[match.entry])
+        return judged.contradicted is None and not judged.unconfirmed
 
     def _agrees(self, item: int, place: Sequence[float], content: bytes | str, query: Query) -> bool:
         """Whether the pixels of the upload, or of its mirror image, agree with the entry's keypoints."""
@@ -157,12 +171,19 @@ def sides(found: Sequence[Found], number: int) -> set[str]:
     """As what it counts that these were found about a copy of that number."""
     right = [one for one in found if one.number == number]
     counted = {one.type for one in right}
-    counted |= {NAME for one in right if one.strength != "weak"}
-    counted |= {AGREEING for one in right if one.strength != "weak" and one.agrees}
+    counted |= set().union(*map(strong, right))
     counted |= {SURE for one in right if is_sure(one.strength)}
     counted |= {WEAK for _ in right}
     counted |= {OTHER for one in found if one.number != number and is_sure(one.strength)}
     return counted
+
+
+def strong(one: Found) -> set[str]:
+    """As what it counts that was found at any strength but `weak`."""
+    if one.strength == "weak":
+        return set()
+    agrees = {AGREEING} if one.agrees else set()
+    return {NAME, *agrees, *({CONTROLLED} if one.agrees and one.harmful else ())}
 
 
 def nearer(kind: FingerprintType, one: float, other: float) -> bool:

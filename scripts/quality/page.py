@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from quality import ours
+from quality import ours, rates
 from quality.distances import FILE, Distances
 from quality.intervals import Share
 
@@ -85,9 +85,10 @@ def pair_rows(rows: Sequence[Row]) -> list[Row]:
 
 
 def write(report: Row, distances: Distances) -> None:
-    """Renew the page below its mark, the distances and the plots."""
+    """Renew the page below its mark, the distances, the rates of them in the package, and the plots."""
     write_page(report, f"{datetime.now(UTC):%Y-%m-%d}")
     distances.write()
+    rates.write()
     plot(report, distances)
 
 
@@ -102,6 +103,7 @@ def write_page(report: Row, day: str) -> None:
         parts += ["\n## Copies of pictures found, %\n", f"![Copies of pictures]({PICTURES})\n\n"]
         parts += [_table(picture_rows(found["recall"]))]
         parts += ["\n## Pairs of pictures that match\n", _table(pairs)]
+        parts += ["\n## With and without control of false matches\n", _table(report["control"])]
     if "texts" in report:
         found = report["texts"]
         parts += ["\n## Copies of texts found, %\n", f"![Copies of texts]({TEXTS})\n\n"]

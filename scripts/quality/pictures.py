@@ -20,6 +20,8 @@ from quality import ours, peers, working
 from quality.distances import Distances
 from quality.intervals import Share
 
+from hashpact import Fingerprint
+
 Row = dict[str, Any]
 Codes = dict[str, Any]
 """For each side's name what it shares: fingerprints of ours, bytes of a peer's."""
@@ -30,11 +32,15 @@ ORIGINAL: Final = ""
 
 @dataclass(frozen=True, slots=True)
 class Set:
-    """A set of pictures by its name, or ``sample`` of it; ``parts``: by these as well."""
+    """A set of pictures by its name, or ``sample`` of it; ``parts``: by these as well.
+
+    ``harmless``: so many pictures are in the negative collection.
+    """
 
     name: str
     sample: int | None
     parts: bool = False
+    harmless: int = 0
 
     def pictures(self) -> list[pictures.Named]:
         """The pictures, the same in every process."""
@@ -56,6 +62,7 @@ class Shared:
 
     of: Set
     forms: list[dict[str, Codes]]
+    harmless: list[tuple[Fingerprint, ...]] = field(default_factory=list)
 
     @functools.cached_property
     def houses(self) -> dict[str, ours.Clearinghouse]:
@@ -63,12 +70,14 @@ class Shared:
         found: dict[str, ours.Clearinghouse] = {}
         for number, forms in enumerate(self.forms):
             for form, codes in forms.items():
-                found.setdefault(form, ours.Clearinghouse()).share(number, codes[ours.NAME])
+                if form not in found:
+                    found[form] = ours.Clearinghouse(self.harmless)
+                found[form].share(number, codes[ours.NAME])
         return found
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the indexes, which each process builds for itself."""
-        return {"of": self.of, "forms": self.forms}
+        return {"of": self.of, "forms": self.forms, "harmless": self.harmless}
 
 
 @dataclass(slots=True)
@@ -98,7 +107,20 @@ def _share(of: Set, number: int) -> dict[str, Codes]:
 def share(of: Set, processes: int | None) -> Shared:
     """The whole set, shared with all sides."""
     numbers = range(len(of.pictures()))
-    return Shared(of, list(working.each(f"sharing: {of.name}", _share, of, numbers, processes)))
+    forms = list(working.each(f"sharing: {of.name}", _share, of, numbers, processes))
+    return Shared(of, forms, _harmless_of(of.harmless, processes))
+
+
+def _harmless(count: int, number: int) -> tuple[Fingerprint, ...]:
+    named = pictures.harmless(count)[number]
+    return ours.shared(original(named.draw(), generator(named.name)))
+
+
+@functools.cache
+def _harmless_of(count: int, processes: int | None) -> list[tuple[Fingerprint, ...]]:
+    """What a clearinghouse has in its negative collection: fingerprints of so many harmless pictures."""
+    numbers = range(len(pictures.harmless(count)))
+    return list(working.each("sharing: harmless", _harmless, count, numbers, processes))
 
 
 def _copies(shared: Shared, number: int) -> Counted:
@@ -130,9 +152,7 @@ def _others(shared: Shared, number: int) -> Counted:
     counted = Counted()
     for found in shared.houses[ORIGINAL].find(asked, file):
         if found.number != number:
-            agreeing = (ours.AGREEING,) if found.strength != "weak" and found.agrees else ()
-            strong = (ours.NAME,) if found.strength != "weak" else ()
-            for side in (ours.graded(found.strength), found.type, *strong, *agreeing):
+            for side in (ours.graded(found.strength), found.type, *ours.strong(found)):
                 counted.matched.setdefault(side, set()).add(_pair(number, found.number))
     every = [forms[ORIGINAL] for forms in shared.forms]
     counted.distances.unrelated(number, asked, [codes[ours.NAME] for codes in every])
@@ -147,10 +167,15 @@ def _pair(one: int, other: int) -> tuple[int, int]:
 
 
 def recall(
-    sample: int | None, processes: int | None, distances: Distances, *, parts: bool = False
+    sample: int | None,
+    processes: int | None,
+    distances: Distances,
+    *,
+    parts: bool = False,
+    harmless: int = 0,
 ) -> list[Row]:
     """A row for each alteration: what of its copies each side found."""
-    shared = share(Set("recall", sample, parts), processes)
+    shared = share(Set("recall", sample, parts, harmless), processes)
     numbers = range(len(shared.forms))
     found: dict[str, Counter[str]] = {one.name: Counter() for one in ALTERATIONS}
     for counted in working.each("copies of pictures", _copies, shared, numbers, processes):
@@ -163,9 +188,16 @@ def recall(
     ]
 
 
-def different(sample: int | None, processes: int | None, distances: Distances, *, parts: bool = False) -> Row:
+def different(
+    sample: int | None,
+    processes: int | None,
+    distances: Distances,
+    *,
+    parts: bool = False,
+    harmless: int = 0,
+) -> Row:
     """How many pairs of different pictures match, for each side."""
-    return _pairs(Set("distinct", sample, parts), processes, distances)
+    return _pairs(Set("distinct", sample, parts, harmless), processes, distances)
 
 
 def layouts(sample: int | None, processes: int | None, *, parts: bool = False) -> list[Row]:

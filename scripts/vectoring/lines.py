@@ -265,9 +265,9 @@ def _of_reports(prelude: Trial, agreed: int, asked: int) -> Iterator[Trial]:
     yield _case(
         prelude,
         "tally",
-        ["month 2027-01", "checked 9", "count hate 3 1 2", "count ncii 3 1 2"],
+        ["month 2027-01", "checked 9", "count hate 3 1 2", "count ncii 3 1 2", "quarantined 2"],
         by="acme/k1",
-        optional="count",
+        optional="count quarantined",
         sets="count",
     )
     yield _case(

@@ -44,6 +44,9 @@ def _reports(prelude: Trial) -> Iterator[Trial]:
     )
     one.ok("tally", "month 2027-01", "checked 0", by="acme/k1", why="no counts")
     one.ok("tally", "month 2027-01", "checked 7", "count hate 3 1 2", "count ncii 0 0 0", by="acme/k1")
+    one.ok("tally", "month 2027-01", "checked 7", "quarantined 2", by="acme/k1", why="entries in quarantine")
+    one.no("quarantined twice", "tally", "month 2027-01", "checked 7", *["quarantined 2"] * 2, by="acme/k1")
+    one.no("a word", "tally", "month 2027-01", "checked 7", "quarantined two", by="acme/k1")
     one.no("more than matched", "tally", "month 2027-01", "checked 7", "count hate 2 1 2", by="acme/k1")
     one.no("no such label", "tally", "month 2027-01", "checked 7", "count spam 3 1 2", by="acme/k1")
     one.no(
@@ -65,6 +68,7 @@ def _reports(prelude: Trial) -> Iterator[Trial]:
     policy(one, 2, "tally-step 5")
     one.ok("tally", "month 2027-01", "checked 10", "count hate 15 5 10", by="acme/k1")
     one.no("checked", "tally", "month 2027-01", "checked 11", by="acme/k1")
+    one.no("quarantined", "tally", "month 2027-01", "checked 10", "quarantined 1", by="acme/k1")
     for numbers in ("16 5 10", "15 4 10", "15 5 9"):
         one.no(numbers, "tally", "month 2027-01", "checked 10", f"count hate {numbers}", by="acme/k1")
     policy(one, 3)

@@ -18,7 +18,7 @@ from hashpact.demo import pictures, texts
 BRIDGE = Path(__file__).resolve().parents[3] / "shared" / "data" / "bridge"
 ORIGIN = "test.example/hashpact"
 MATCH_KEYS = {"entry", "type", "labels", "basis", "member", "endorsed_by", "disputed_by", "shared_at"}
-MATCH_KEYS |= {"view", "strength", "reason"}
+MATCH_KEYS |= {"view", "strength", "reason", "false_matches"}
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import here
 from running import BOTH, RunningServer, found
 
 from hashpact.demo import pictures
@@ -55,6 +57,54 @@ def test_stumble_7_standard_input_distances_and_exit_statuses(server: RunningSer
     assert check(server, picture, "--type", "sha256/1")[0] == 1
     status, (line,), _ = check(server, tmp_path / "missing.jpg")
     assert (status, line["error"]["code"]) == (2, "UNUSABLE_CONTENT")
+
+
+def test_a_profile_s_own_terms_hold_matches_back_and_the_command_says_so(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    text = tmp_path / "held.txt"
+    text.write_text("Hội chợ sách mùa thu mở cửa miễn phí cho học sinh, sinh viên đến hết tuần này tại quận.")
+    with Client(server.profile("acme-video")) as client:
+        made = fingerprints_of(text).fingerprints
+        entry = client.submit(made, labels=["other"]).index
+    own = tmp_path / "own"
+    shutil.copytree(server.log_path.parent / "acme-video", own)
+    reach = ("--profile", own, "--address", server.address)
+    terms = own / "matching.toml"
+    terms.write_text('always = ["acme-video"]\n')
+    (line,) = here("check", text, *reach, "--json", "--min-endorsed-by", "3").lines
+    assert {match["believed"] for match in line["matches"]} == {True}
+    assert "acme-video, believed" in here("check", text, *reach).out
+    terms.write_text('never = ["acme-video"]\n')
+    done = here("check", text, *reach, "--json")
+    (line,) = done.lines
+    assert (done.status, line["matches"]) == (1, [])
+    assert {(match["entry"], match["held"]) for match in line["held"]} == {(entry, "never")}
+    done = here("check", text, *reach)
+    assert "no match" in done.out
+    assert f"held back by matching.toml (never): {entry}\n" in done.err
+    terms.write_text("enabled_ratio = 0.5\n")
+    done = here("check", text, *reach)
+    assert (done.status, done.out) == (2, "")
+    assert "needs a seed" in done.err
+
+
+def test_a_match_says_how_often_something_unrelated_was_as_near(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    picture = pictures.write_original(pictures.draw("hills", 6), tmp_path / "hills.jpg")
+    with Client(server.profile("acme-video")) as client:
+        client.submit(fingerprints_of(picture).fingerprints, labels=["other"])
+    reach = ("--profile", server.log_path.parent / "acme-video", "--address", server.address)
+    (line,) = here("check", picture, *reach, "--json").lines
+    rates = {match["type"]: match["false_matches"] for match in line["matches"]}
+    assert rates["sha256/1"] is None
+    assert rates["pdq/1"]["found"] == 0
+    assert rates["pdq/1"]["of"] > 100_000
+    assert (
+        f"Of {rates['pdq/1']['of']} unrelated comparisons 0 were"
+        in here("check", picture, *reach, "--explain").out
+    )
 
 
 def test_stumble_5_what_is_refused_or_not_read_is_in_the_answer(

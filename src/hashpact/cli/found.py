@@ -39,8 +39,12 @@ def _match(match: Match, agreed: Mapping[int, float]) -> dict[str, object]:
         "view": match.view.value,
         **({} if match.strength is None else {"strength": match.strength.value, "reason": match.reason}),
         **said_fields(match),
+        "false_matches": None if match.false_matches is None else asdict(match.false_matches),
         **({} if match.contradicted is None else {"contradicted": asdict(match.contradicted)}),
+        **({"unconfirmed": True} if match.unconfirmed else {}),
+        **({"quarantined": True} if match.quarantined else {}),
         **({} if near is None else {"benign": {"entry": near.entry, name: shown(near.score)}}),
+        **({} if match.held is None else {"held": match.held.value}),
     }
 
 
@@ -51,7 +55,15 @@ def emit_result(name: str, result: CheckResult, agreed: Mapping[int, float]) -> 
     limits = {} if result.made is None else limits_of(result.made)
     texts = {} if result.texts is None else {"texts": result.texts.hex()}
     found = {"file": name, "position": result.position, **_lag(result), "matches": matches}
-    emit({**found, **bounded, **texts, **limits})
+    held = {"held": [_match(each, agreed) for each in result.held]} if result.held else {}
+    emit({**found, **held, **bounded, **texts, **limits})
+
+
+def explained(match: Match) -> str:
+    """Why a match has its strength, and how often something unrelated was as near, for people."""
+    rate = match.false_matches
+    measured = "" if rate is None else f" Of {rate.of} unrelated comparisons {rate.found} were as near."
+    return f"{named(match)} by {match.type}, {match.strength}: {match.reason}{measured}"
 
 
 def _lag(result: CheckResult) -> dict[str, object]:
@@ -71,6 +83,8 @@ def show_result(name: str, result: CheckResult, agreed: Mapping[int, float], *, 
     """Print what was found: a table, or with ``rows`` one line, and none if nothing was found."""
     if result.truncated:
         complain(f"{one_line(name)!r}: too much is near it to consider all; there may be further matches")
+    for word, names in _held(result).items():
+        complain(f"{one_line(name)!r}: held back by matching.toml ({word}): {', '.join(names)}")
     entries = result.entries
     if rows:
         if entries:
@@ -84,6 +98,16 @@ def show_result(name: str, result: CheckResult, agreed: Mapping[int, float], *, 
             ("entry", "strength", "near by", "labels", "basis", "member", "for", "against"),
             ([str(cell) for cell in _cells(entry, agreed)] for entry in entries),
         )
+
+
+def _held(result: CheckResult) -> dict[str, list[str]]:
+    """The entries that the member's own terms hold back, by why."""
+    found: dict[str, list[str]] = {}
+    for match in result.held:
+        names = found.setdefault(str(match.held), [])
+        if named(match) not in names:
+            names.append(named(match))
+    return found
 
 
 def _line(entries: Sequence[NearEntry], agreed: Mapping[int, float]) -> str:
@@ -106,7 +130,7 @@ def _cells(entry: NearEntry, agreed: Mapping[int, float]) -> tuple[object, ...]:
         view += "" if match.benign is None else f" (benign: entry {match.benign.entry})"
         near.setdefault(match.type, view if match.measure is Measure.EQUALITY else f" {score}{view}")
     return (
-        named(first),
+        f"{named(first)}, quarantined" if first.quarantined else named(first),
         "" if entry.strength is None else entry.strength.value,
         ", ".join(f"{name}{score}" for name, score in near.items()),
         ", ".join(first.labels),

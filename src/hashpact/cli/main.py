@@ -67,6 +67,10 @@ COMMANDS: Final = {
         "mirroring.gateway:gateway",
         "Serve HMA's REST interface to programs of this member, such as ROOST Coop.",
     ),
+    "mirror quarantine": (
+        "mirroring.quarantine:quarantine",
+        "Entries that match far more often than they did, until somebody confirms them.",
+    ),
     "import": ("lists.importing:import_list", "Import a list of hashes."),
     "export": (
         "lists.exporting:export",

@@ -13,7 +13,9 @@ def named(match: Match) -> str:
 
 def by_whom(match: Match) -> str:
     """Who says so, for people: a member, or a private list."""
-    return f"private list {match.source}" if match.source else match.member
+    if match.source:
+        return f"private list {match.source}"
+    return f"{match.member}, believed" if match.believed else match.member
 
 
 def name_fields(match: Match) -> dict[str, object]:
@@ -33,4 +35,5 @@ def said_fields(match: Match) -> dict[str, object]:
         "disputed_by": match.disputed_by,
         "shared_at": rfc3339(match.shared_at),
         **({"disowned": True} if match.disowned else {}),
+        **({"believed": True} if match.believed else {}),
     }

@@ -15,7 +15,14 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 _BASES: Final = click.Choice([basis.value for basis in Basis if basis is not Basis.BENIGN])
 _LISTS: Final = ("labels", "bases", "jurisdictions")
-_OTHERS: Final = ("min_endorsed_by", "without_disputed", "without_disowned", "without_benign", "agreeing")
+_OTHERS: Final = (
+    "min_endorsed_by",
+    "without_disputed",
+    "without_disowned",
+    "without_benign",
+    "agreeing",
+    "without_quarantined",
+)
 _OPTIONS: Final = (
     click.option(
         "--label", "labels", metavar="LABEL", multiple=True, help="Only entries with it; may be repeated."
@@ -37,7 +44,10 @@ _OPTIONS: Final = (
         "--without-benign", is_flag=True, help="Leave out matches that something harmless is as near to."
     ),
     click.option(
-        "--agreeing", is_flag=True, help="Leave out matches that another type of fingerprint contradicts."
+        "--agreeing", is_flag=True, help="Leave out matches that another type contradicts, or should confirm."
+    ),
+    click.option(
+        "--without-quarantined", is_flag=True, help="Leave out entries that a mirror has in quarantine."
     ),
 )
 

@@ -11,9 +11,11 @@ from typing import ClassVar, Final, NamedTuple, overload
 
 from hashpact.domain.attestation import AttestedAnswer
 from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure
+from hashpact.domain.matching.holding import Held
 from hashpact.domain.matching.reasons import reason_of
 from hashpact.domain.matching.strength import Strength, is_alone, strength_of
 from hashpact.domain.matching.views import PictureView, Texture
+from hashpact.domain.measured.rates import MeasuredRate, rate_of
 from hashpact.errors import InvalidInputError
 
 MAX_QUERIES: Final = 64
@@ -82,8 +84,7 @@ class Hits(Sequence[Hit]):
 class Query:
     """One fingerprint to look for, within ``threshold`` (None: the type's default for it).
 
-    ``view`` is what of the content it is, and ``texture`` that picture's. A client keeps both to itself, and
-    grades matches by them.
+    ``view`` is what of the content it is, and ``texture`` that picture's. A client grades matches by both.
     """
 
     fingerprint: Fingerprint
@@ -103,9 +104,10 @@ class Filter:
     """What narrows a check. An empty set does not narrow.
 
     ``labels``, ``bases`` and ``jurisdictions`` keep entries that have at least one of those named;
-    ``min_endorsed_by`` counts members that endorse, the contributor not among them. ``without_benign`` leaves
-    out matches that something known to be benign is as near to as the entry is, and ``agreeing`` those that
-    are contradicted.
+    ``min_endorsed_by`` counts members that endorse, the contributor not among them. ``without_benign``
+    leaves out matches that something known to be benign is as near to as the entry is, and ``agreeing``
+    those that are contradicted or unconfirmed. ``without_quarantined`` leaves out entries that a mirror
+    has in quarantine.
     """
 
     labels: frozenset[str] = field(default=frozenset())
@@ -116,6 +118,7 @@ class Filter:
     without_disowned: bool = False
     without_benign: bool = False
     agreeing: bool = False
+    without_quarantined: bool = False
 
     @property
     def by_opinions(self) -> bool:
@@ -219,17 +222,21 @@ class Disagreement:
 class Match:
     """An entry that is near a query, with the opinions of members on it.
 
-    ``score`` is a Hamming distance in bits, an estimated similarity, the share of the entry's text that is in
-    the upload, a number of keypoints, or 0 for equality; ``measure`` is which of them. ``transform`` is where
-    the entry's picture lies in the upload, if it is a match by keypoints: a possible partial copy.
-    ``shared_at`` is the statement's time in Unix seconds; ``entry`` is the entry's log index. ``disowned``:
-    the authority that the entry names states that it has not ordered the removal. ``query`` is the number,
-    from 0, of the query that the entry is near: the nearest one of several of this type. ``benign`` is the
-    nearest entry with basis benign, if it is no farther from that query than this entry is. ``contradicted``:
-    the check asked by another type as well, by which upload and entry are clearly different. ``view``,
-    ``strength`` and ``reason`` are what a client adds: of what the query is, how much the match says, and
-    why, in sentences. ``source`` is the private list that a match is of, and ``key`` its row there, with
-    ``entry`` the row's place; a match of the clearinghouse has neither.
+    ``score`` is a Hamming distance in bits, an estimated similarity, the share of the entry's text that
+    is in the upload, a number of keypoints, or 0 for equality; ``measure`` is which of them.
+    ``transform`` is where the entry's picture lies in the upload, if it is a match by keypoints: a
+    possible partial copy. ``shared_at`` is the statement's time in Unix seconds; ``entry`` is the entry's
+    log index. ``disowned``: the authority that the entry names states that it has not ordered the
+    removal. ``query`` is the number, from 0, of the query that the entry is near: the nearest one of
+    several of this type. ``benign`` is the nearest entry with basis benign, if it is no farther from that
+    query than this entry is. ``contradicted``: the check asked by another type as well, by which upload
+    and entry are clearly different. ``unconfirmed``: it is a far match of a faint picture, and no other
+    type agrees. ``quarantined``: a mirror has seen far more matches of the entry than it expects, and
+    nobody has confirmed it yet. ``view``, ``strength`` and ``reason`` are what a client adds: of what the
+    query is, how much the match says, and why, in sentences. ``source`` is the private list that a match
+    is of, and ``key`` its row there, with ``entry`` the row's place; a match of the clearinghouse has
+    neither. ``believed`` and ``held`` are what the member's own terms say: it always believes the
+    contributor; it holds the match back, and why.
     """
 
     entry: int
@@ -248,11 +255,20 @@ class Match:
     transform: Transform | None = None
     benign: NearBenign | None = None
     contradicted: Disagreement | None = None
+    unconfirmed: bool = False
+    quarantined: bool = False
     view: PictureView = PictureView.WHOLE
     strength: Strength | None = None
     reason: str = ""
     source: str = ""
     key: str = ""
+    believed: bool = False
+    held: Held | None = None
+
+    @property
+    def false_matches(self) -> MeasuredRate | None:
+        """How often unrelated content was as near, in docs/methods/quality.md; None if not measured."""
+        return rate_of(TYPES[self.type], self.score)
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,8 +318,9 @@ class Answer:
     ``truncated``: the check came near more items than it may consider, so that there may be further matches.
     ``texts`` is the SHA-256 of the document that explains the labels (`Client.document`), if there are
     matches and the policy has one. ``attestation``, if it was asked for, is what the clearinghouse has signed
-    of it, verified. ``lag`` is how old the copy of the log is, if a mirror has answered. ``checked`` is False
-    only of an `Unchecked`.
+    of it, verified. ``lag`` is how old the copy of the log is, if a mirror has answered. ``held`` are the
+    matches that the member's own terms hold back, which are none of ``matches``. ``checked`` is False only of
+    an `Unchecked`.
     """
 
     checked: ClassVar[bool] = True
@@ -313,6 +330,7 @@ class Answer:
     texts: bytes | None = field(default=None, compare=False)
     attestation: AttestedAnswer | None = field(default=None, compare=False, repr=False)
     lag: Lag | None = field(default=None, compare=False)
+    held: tuple[Match, ...] = ()
 
     @property
     def entries(self) -> tuple[NearEntry, ...]:
@@ -365,3 +383,7 @@ def _against(match: Match) -> Iterator[str]:
     if match.contradicted is not None:
         other = match.contradicted
         yield f" But by {other.type} the two differ in {other.distance} bits, as unrelated pictures do."
+    if match.unconfirmed:
+        yield " So faint a picture has no other type that could confirm it."
+    if match.quarantined:
+        yield " The entry is in quarantine: it matches far more often than before, and nobody confirmed it."

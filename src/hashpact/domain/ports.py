@@ -370,3 +370,15 @@ class Cosigned(Protocol):
         A bounded number is kept of each log: the first pieces that are certain, and the newest of the others.
         """
         ...
+
+
+class MatchCounter(Protocol):
+    """What a mirror makes of the number of matches. Any thread may call it; it does not raise."""
+
+    def count(self, entries: Iterable[int], checks: int) -> None:
+        """Count the entries that so many checks have matched, each once for each check."""
+        ...
+
+    def holds(self, entry: int) -> bool:
+        """Whether that entry is in quarantine."""
+        ...

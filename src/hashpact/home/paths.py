@@ -164,6 +164,11 @@ class MirrorPaths(HomePaths):
         return self.home / "retro"
 
     @property
+    def quarantine(self) -> Path:
+        """The directory of what is counted of matches, and of the entries that are in quarantine."""
+        return self.home / "quarantine"
+
+    @property
     def retro_key(self) -> Path:
         """The key under which they are encrypted."""
         return self.pki / "retro.key"

@@ -84,6 +84,11 @@ class ProfilePaths:
         return self.directory / "answers"
 
     @property
+    def matching(self) -> Path:
+        """The member's own terms on matches, in TOML; optional."""
+        return self.directory / "matching.toml"
+
+    @property
     def lists(self) -> Path:
         """The directory of private lists, encrypted: they hold hashes of other organisations."""
         return self.directory / "lists"

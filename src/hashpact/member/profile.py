@@ -11,6 +11,7 @@ from typing import Final, Self
 from hashpact.config import MAX_SIZE, ProfileConfig
 from hashpact.domain.fingerprints import Fingerprint
 from hashpact.domain.keys import KEY_SIZE, NamedKey, Signer
+from hashpact.domain.matching.own import OwnTerms
 from hashpact.domain.messages import Submission
 from hashpact.domain.pinned import PinnedLog, to_file
 from hashpact.domain.state import Receipt
@@ -22,6 +23,7 @@ from hashpact.keys.expiry import CERTIFICATE_DAYS, KEY_DAYS, Ending, ending
 from hashpact.keys.passphrase import Passphrases
 from hashpact.lists.local import PrivateLists
 from hashpact.log.policy import WitnessPolicy
+from hashpact.member.checking.terms import read_terms
 from hashpact.member.paths import ProfilePaths
 from hashpact.member.pending import Outbox, subject_of, subject_of_content
 from hashpact.member.trusting import kept
@@ -42,7 +44,7 @@ class Profile:
     SHA-256 of leaf 0, identify the log; ``followed`` once root statements have said what is in ``log``.
     ``demands`` is the witness policy that holds besides the log's own. ``passphrases`` have opened the keys,
     which are ``unencrypted`` if the channel's is. ``directory`` is where clients keep receipts and what they
-    learn of the log; None keeps nothing.
+    learn of the log; None keeps nothing. ``own`` are the member's terms on matches, of matching.toml.
     """
 
     origin: str
@@ -56,6 +58,7 @@ class Profile:
     key_expires: int | None = None
     followed: bool = False
     demands: WitnessPolicy | None = None
+    own: OwnTerms = field(default_factory=OwnTerms)
     passphrases: Passphrases = field(default_factory=Passphrases, repr=False, compare=False)
     unencrypted: bool = field(default=False, compare=False)
 
@@ -96,6 +99,7 @@ class Profile:
             key_expires=config.key_expires or None,
             followed=paths.roots.exists(),
             demands=kept.demands(paths),
+            own=read_terms(paths.matching),
             passphrases=opening if isinstance(opening, Passphrases) else Passphrases(),
             unencrypted=b"ENCRYPTED" not in channel,
         )

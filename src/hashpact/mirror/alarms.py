@@ -43,7 +43,7 @@ class Alarm:
 
     ``kind`` is one of: fork, rollback, checkpoint (not the log's), key (of the checkpoint), quorum, stale,
     proof, order, leaf (one that breaks a rule), private, document, malformed, silence, refused, fault;
-    or retro: uploads that are not kept, or cannot be looked through.
+    or retro: uploads that are not kept, or cannot be looked through; flood: an entry is put into quarantine.
     ``message`` says it in a line, without content. ``evidence`` is the file that shows it to others, if one
     does. ``at`` is in Unix seconds.
     """

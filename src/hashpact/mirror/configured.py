@@ -11,6 +11,7 @@ from hashpact.config import ACCESS_LOG, HomeConfig, log_key
 from hashpact.domain.grammar import Hex
 from hashpact.domain.statements import MEMBER
 from hashpact.errors import ConfigError
+from hashpact.mirror.flooding.quarantine import QuarantineTerms
 from hashpact.mirror.retro.window import DAY, WindowSize
 from hashpact.settings import (
     check_server_address,
@@ -36,6 +37,11 @@ SMALLEST: Final = 16 << 20
 LARGEST: Final = 1 << 50
 """Bytes of a window: a segment, a 32nd of it, must hold the largest check."""
 
+SHORTEST: Final = 100
+MOST_CHECKS: Final = 1_000_000
+"""Checks of a window of the quarantine: fewer say nothing of a rate, and more say it too late."""
+FEWEST: Final = 5
+
 Value = TypeVar("Value")
 
 _FILE: Final = "mirror.toml"
@@ -54,7 +60,8 @@ class MirrorConfig:
     ``profile`` is the directory of the member as whom it does. It answers at the Unix socket ``socket``
     (None: in its home) and, over TLS, at the HOST:PORT ``listen`` (None: not): there only its own member, and
     ``members`` besides. ``max_lag`` is the age in seconds up to which it answers, 0 for any. ``retro`` is
-    how much is kept of what was checked, None for nothing. At the HOST:PORT ``http`` (None: not) it takes and
+    how much is kept of what was checked, None for nothing, and ``quarantine`` when matches are a flood, None
+    for never. At the HOST:PORT ``http`` (None: not) it takes and
     shows the log, and cosigns it; ``log_keys`` are verifier keys which may sign trees that it has not copied
     yet, besides those that it knows. The others are those of `HomeConfig`.
     """
@@ -75,6 +82,7 @@ class MirrorConfig:
     log_format: str = "json"
     log_level: str = "info"
     retro: WindowSize | None = None
+    quarantine: QuarantineTerms | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no mirror could keep to, with ConfigError."""
@@ -128,7 +136,7 @@ class MirrorConfig:
         """The file's values. Raises ConfigError."""
         loaded = load_table(_FILE, text)
         lag = checked_number(f"{_FILE}: max_lag", loaded.pop("max_lag", MAX_LAG), 0, LONGEST)
-        retro = _window(loaded.pop("retro", None))
+        retro, quarantine = _window(loaded.pop("retro", None)), _quarantine(loaded.pop("quarantine", None))
         required = {"origin", "genesis", "address", "profile"}
         lists = {"members", "log_keys"}
         values = checked_values(_FILE, loaded, _STRINGS | lists, required, lists=lists)
@@ -144,6 +152,7 @@ class MirrorConfig:
             log_keys=keys,
             max_lag=lag or 0,
             retro=retro,
+            quarantine=quarantine,
             **strings,
         )
 
@@ -173,6 +182,7 @@ class MirrorConfig:
             f'log_format = "{self.log_format}"  # json or text\n'
             f'log_level = "{self.log_level}"  # debug, info, warning or error\n'
             f"{self._window()}"
+            f"{self._quarantine()}"
         )
 
     def _window(self) -> str:
@@ -184,6 +194,30 @@ class MirrorConfig:
             f"{off}window = {kept.seconds // DAY}  # days\n"
             f"{off}size = {kept.size}  # bytes\n"
         )
+
+    def _quarantine(self) -> str:
+        """The table of the quarantine: only a comment if there is none."""
+        terms, off = self.quarantine or QuarantineTerms(), "# " if self.quarantine is None else ""
+        return (
+            "\n# Mark entries that match far more often than they did, until somebody confirms them.\n"
+            f"{off}[quarantine]\n"
+            f"{off}window = {terms.window}  # checks\n"
+            f"{off}least = {terms.least}  # matches of an entry in a window: fewer are never a flood\n"
+        )
+
+
+def _quarantine(value: object) -> QuarantineTerms | None:
+    """The terms in the table [quarantine]. Raises ConfigError."""
+    if value is None:
+        return None
+    table = f"{_FILE}: quarantine"
+    if not isinstance(value, dict) or not value.keys() <= {"window", "least"}:
+        msg = f"{table} is a table with the values window, in checks, and least, in matches"
+        raise ConfigError(msg, field="quarantine")
+    given = QuarantineTerms()
+    window = checked_number(f"{table}: window", value.get("window"), SHORTEST, MOST_CHECKS)
+    least = checked_number(f"{table}: least", value.get("least"), FEWEST, MOST_CHECKS)
+    return QuarantineTerms(window or given.window, least or given.least)
 
 
 def _window(value: object) -> WindowSize | None:

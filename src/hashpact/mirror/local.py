@@ -32,6 +32,7 @@ from hashpact.member.checking.reached import Reached
 from hashpact.member.checking.steps import Local
 from hashpact.mirror.alarms import Alarm
 from hashpact.mirror.copying import Copying
+from hashpact.mirror.flooding.keeping import describe, open_quarantine
 from hashpact.mirror.freshness import Freshness
 from hashpact.mirror.home import MirrorHome, open_mirror
 from hashpact.mirror.retro.matching import RetroMatch, RetroRun
@@ -52,8 +53,14 @@ _FAR: Final = 200_000
 """What a start would have to replay at most, in items, before the index is saved: 2.5 seconds' work."""
 
 
+_ABOUT: Final = {"retro": "the mirror's window", "flood": "the mirror's quarantine"}
+
+
 class MirrorWarning(UserWarning):
-    """The source of a mirror is not believed, or the copying has ended. Checks are answered all the same."""
+    """The source of a mirror is not believed, the copying has ended, or an entry was put into quarantine.
+
+    Checks are answered all the same.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,23 +127,33 @@ class Mirror(BlockingChecks):
             self._home = stack.enter_context(open_mirror(Path(home).expanduser(), passphrases))
             self._copy = _Copy(self._home, on_alarm or _warn)
             copy = self._copy
-            failed = partial(_failed, on_alarm)
+            failed = partial(_say, on_alarm, "retro")
             window = stack.enter_context(open_window(self._home, lambda error: failed(error.message)))
+            counter = stack.enter_context(
+                open_quarantine(
+                    self._home,
+                    lambda flood: _say(on_alarm, "flood", describe(flood)),
+                    lambda error: _say(on_alarm, "flood", error.message),
+                )
+            )
             checker = Checker(
                 self._home.served.ledger,
                 copy.index,
                 copy.follower,
                 lag=copy.freshness.lag,
                 keep=None if window is None else window.keep,
+                counter=counter,
             )
             self._asks = _Direct(checker)
+            profile = self._home.profile()
             self._checks = Checks(
                 self._home.config.genesis,
                 nullcontext,
                 on_unavailable,
                 Reached(),
                 _NoAttestation(),
-                lists=self._home.profile().lists,
+                lists=profile.lists,
+                own=profile.own,
                 asks=self._asks,
                 mirror=True,
             )
@@ -289,12 +306,12 @@ class _Copy:
             self._saver.save()
 
 
-def _failed(on_alarm: Callable[[Alarm], object] | None, message: str) -> None:
-    """Say what is wrong with the window."""
+def _say(on_alarm: Callable[[Alarm], object] | None, kind: str, message: str) -> None:
+    """Say what is wrong with what the mirror keeps, or what it has noticed."""
     if on_alarm is None:
-        warnings.warn(f"the mirror's window: {message}", MirrorWarning, stacklevel=2)
+        warnings.warn(f"{_ABOUT[kind]}: {message}", MirrorWarning, stacklevel=2)
     else:
-        on_alarm(Alarm("retro", message, unix_time()))
+        on_alarm(Alarm(kind, message, unix_time()))
 
 
 def _warn(wrong: Alarm | HashpactError) -> None:

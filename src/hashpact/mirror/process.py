@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,17 +28,17 @@ from hashpact.lookup.directory import IndexDirectory
 from hashpact.member.paths import ProfilePaths
 from hashpact.member.profile import member_of
 from hashpact.mirror.alarms import Alarm
-from hashpact.mirror.believing import Trust
 from hashpact.mirror.copying import Copying
+from hashpact.mirror.flooding.baseline import Flood
+from hashpact.mirror.flooding.keeping import open_quarantine
+from hashpact.mirror.flooding.quarantine import Quarantine
 from hashpact.mirror.freshness import Freshness
 from hashpact.mirror.gate import Elsewhere, MirrorGate
 from hashpact.mirror.home import MirrorHome, renew_certificate
-from hashpact.mirror.replica import Replica
-from hashpact.mirror.replicating import CALL, connecting
 from hashpact.mirror.retro.opening import open_window
 from hashpact.mirror.retro.window import Window
 from hashpact.mirror.snapshots.files import SnapshotFile
-from hashpact.mirror.snapshots.starting import start_from
+from hashpact.mirror.snapshots.starting import copied_from
 from hashpact.mirror.storing.serving import storing
 from hashpact.observing.observation import Observation
 from hashpact.service.check import Checker
@@ -93,7 +93,7 @@ def serve_mirror(
     The copy begins with a ``snapshot`` if there is one. Returns how many leaves it has in the end. ``ready``
     is called once it answers, and ``progress`` while the log is copied for the first time. Raises ConfigError
     for a profile or an address that cannot be used, or if another process answers already; CommitFailedError
-    if the disk refused a commit; as `start_from`; with ``once`` UnavailableError if the source cannot be
+    if the disk refused a commit; as `copied_from`; with ``once`` UnavailableError if the source cannot be
     copied.
     """
     home.profile()  # what is wrong with it is said at once
@@ -120,6 +120,7 @@ class _Parts:
     keeping: IndexKeeping
     observation: Observation
     window: Window | None
+    counter: Quarantine | None
 
 
 async def _run(
@@ -136,8 +137,10 @@ async def _run(
     observation.serving = lambda: stop.serving
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_, stop.event.set)
-    async with observation.running(), _window(home, stop) as window:
-        parts = await _put_together(home, stop, observation, window)
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(observation.running())
+        kept = stack.enter_context(_keeping(home, stop))
+        parts = await _put_together(home, stop, observation, *kept)
         with _upkeep(home, parts):
             if snapshot is not None:
                 await asyncio.to_thread(_begin, snapshot, home, parts, progress)
@@ -151,19 +154,33 @@ async def _run(
         raise stop.failure
 
 
-@contextlib.asynccontextmanager
-async def _window(home: MirrorHome, stop: Stop) -> AsyncIterator[Window | None]:
-    """The window of what is checked, if there is one."""
+@contextlib.contextmanager
+def _keeping(home: MirrorHome, stop: Stop) -> Iterator[tuple[Window | None, Quarantine | None]]:
+    """The window of what is checked, and the quarantine, if there are such."""
+    unkept = partial(_unkept, stop, "uploads are not kept")
+    uncounted = partial(_unkept, stop, "the quarantine is not kept")
+    with (
+        open_window(home, unkept) as window,
+        open_quarantine(home, partial(_flooded, stop), uncounted) as counter,
+    ):
+        yield window, counter
 
-    def failed(error: HashpactError) -> None:
-        stop.log.error("uploads are not kept", reason=error.message)
 
-    with open_window(home, failed) as window:
-        yield window
+def _unkept(stop: Stop, event: str, error: HashpactError) -> None:
+    stop.log.error(event, reason=error.message)
+
+
+def _flooded(stop: Stop, flood: Flood) -> None:
+    facts = {"entry": flood.entry, "matches": flood.matches, "expected": round(flood.expected)}
+    stop.log.warning("entry in quarantine", **facts)
 
 
 async def _put_together(
-    home: MirrorHome, stop: Stop, observation: Observation, window: Window | None
+    home: MirrorHome,
+    stop: Stop,
+    observation: Observation,
+    window: Window | None,
+    counter: Quarantine | None,
 ) -> _Parts:
     ledger = home.served.ledger
     files = IndexDirectory(home.paths.segments, ledger.indexes)
@@ -176,26 +193,20 @@ async def _put_together(
         await asyncio.to_thread(follower.catch_up, _REPLAYED)
 
     copying = Copying(home, follower, freshness, partial(_alarmed, stop), partial(_ended, stop))
-    return _Parts(stop, index, follower, freshness, copying, keeping, observation, window)
+    return _Parts(stop, index, follower, freshness, copying, keeping, observation, window, counter)
 
 
 def _begin(snapshot: SnapshotFile, home: MirrorHome, parts: _Parts, progress: Told) -> None:
     """Begin the copy with a snapshot, as far as the process is not to stop."""
-    with home.claimed(home.paths.copying) as mine:
-        if not mine:
-            msg = f"another process copies into {home.paths.home}; stop that one first"
-            raise ConfigError(msg)
-        profile = home.profile()
-        replica = Replica(home.served.ledger, Trust.of(profile), home.paths.home, unix_time)
-        with contextlib.closing(connecting(profile)()) as log:
-            for copied in start_from(snapshot, replica, partial(log.run, timeout=CALL)):
-                for fault in copied.faults:
-                    _alarmed(parts.stop, Alarm.of_leaf(fault, unix_time()))
-                with contextlib.suppress(HashpactError):  # what follows the ledger tries again
-                    parts.follower.take(copied.leaves)
-                progress(copied.stop, snapshot.size)
-                if parts.stop.event.is_set():
-                    return
+    with contextlib.closing(copied_from(snapshot, home)) as batches:
+        for copied in batches:
+            for fault in copied.faults:
+                _alarmed(parts.stop, Alarm.of_leaf(fault, unix_time()))
+            with contextlib.suppress(HashpactError):  # what follows the ledger tries again
+                parts.follower.take(copied.leaves)
+            progress(copied.stop, snapshot.size)
+            if parts.stop.event.is_set():
+                return
 
 
 def _alarmed(stop: Stop, alarm: Alarm) -> None:
@@ -350,7 +361,14 @@ def _services(home: MirrorHome, parts: _Parts) -> Services:
     keep = None if parts.window is None else parts.window.keep
     return Services(
         elsewhere,
-        Checker(ledger, parts.index, parts.follower, lag=parts.freshness.lag, keep=keep),
+        Checker(
+            ledger,
+            parts.index,
+            parts.follower,
+            lag=parts.freshness.lag,
+            keep=keep,
+            counter=parts.counter,
+        ),
         Reader(ledger),
         PrivateParts(ledger, unix_time),
         Prover(ledger),

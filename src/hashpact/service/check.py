@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, nullcontext
@@ -11,10 +12,10 @@ from typing import Final, NamedTuple, TypeAlias
 from hashpact.domain.checks import MAX_LIMIT, MAX_QUERIES, Answer, Check, Filter, Hits, Lag, Match, Query
 from hashpact.domain.fingerprints import Fingerprint, FingerprintType
 from hashpact.domain.kinds import unknown_label
-from hashpact.domain.matching.agreement import Codes, can_be_contradicted, codes, contradiction
+from hashpact.domain.matching.agreement import Codes, can_be_doubted, codes, doubted
 from hashpact.domain.matching.batches import Batch, BatchAnswer
 from hashpact.domain.matching.benign import Benign
-from hashpact.domain.ports import Index, Ledger
+from hashpact.domain.ports import Index, Ledger, MatchCounter
 from hashpact.errors import InvalidInputError
 from hashpact.service.follow import Follower
 
@@ -53,7 +54,8 @@ class Checker:
     ``lag`` is asked of each answer, by the position that it reflects: how old the copy of the log is that it
     is answered from. It raises LaggingError if that is too old to be answered from. ``keep`` is given the
     queries of each upload that is answered, the position of the answer and the caller's reference, before it
-    is returned: a mirror's window, if it has one. None keeps nothing.
+    is returned: a mirror's window, if it has one. None keeps nothing. ``counter`` counts the matches of each
+    answer, before they are narrowed by it, and says which entries are in quarantine.
     """
 
     ledger: Ledger
@@ -61,6 +63,7 @@ class Checker:
     follower: Follower
     lag: Callable[[int], Lag | None] = field(default=no_lag, kw_only=True)
     keep: Keep | None = field(default=None, kw_only=True)
+    counter: MatchCounter | None = field(default=None, kw_only=True)
     benign: Benign = field(init=False)
 
     def __post_init__(self) -> None:
@@ -134,8 +137,25 @@ class Checker:
                             truncated.append(first + number)
         if self.keep is not None:
             self.keep(tuple(batch.queries()), position, "")
-        texts = self.follower.texts if matches else None
-        return BatchAnswer(tuple(matches), position, tuple(truncated), texts, lag)
+        kept = self._held(matches, len(batch))
+        if batch.filter.without_quarantined:
+            counts = Counter(match.query for match in kept)
+            kept = [match for match in kept if not match.quarantined]
+            left = Counter(match.query for match in kept)
+            full = {query for query, count in counts.items() if left[query] < count == bounds.matches}
+            truncated = sorted(full.union(truncated))
+        texts = self.follower.texts if kept else None
+        return BatchAnswer(tuple(kept), position, tuple(truncated), texts, lag)
+
+    def _held(self, matches: Sequence[Match], checks: int) -> Sequence[Match]:
+        """The matches, with those marked whose entries are in quarantine; so many ``checks`` are counted."""
+        if self.counter is None:
+            return matches
+        if checks:
+            pairs = {(match.query if checks > 1 else 0, match.entry) for match in matches}
+            self.counter.count([entry for _, entry in pairs], checks)
+        holds = self.counter.holds
+        return [replace(match, quarantined=True) if holds(match.entry) else match for match in matches]
 
     def _near(
         self, query: Fingerprint, hits: Hits, batch: Batch, bounds: _Bounds, wanted: Callable[[], bool]
@@ -159,17 +179,23 @@ class Checker:
         turn: Callable[[], AbstractContextManager[object]],
         waits: Callable[[], None],
     ) -> Answer:
-        """The answer, each match with what contradicts it, or without those that something does."""
-        upload, asked = None, check
+        """The answer, each match with what speaks against it, or without those that the filter leaves out."""
+        upload, asked, narrow = None, check, check.filter
         while True:
             answer = self._nearest(asked, position, lag, wanted, turn, waits)
-            if not answer.matches:
+            marked = self._held(answer.matches, int(asked is check))
+            if not marked:
                 return answer
             upload = upload or codes(query.fingerprint for query in check.queries)
-            matches = self._judged(answer.matches, upload, waits)
-            if not check.filter.agreeing:
+            matches = self._judged(marked, check, upload, waits)
+            if not (narrow.agreeing or narrow.without_quarantined):
                 return replace(answer, matches=matches)
-            kept = tuple(match for match in matches if match.contradicted is None)
+            kept = tuple(
+                match
+                for match in matches
+                if not (narrow.agreeing and (match.contradicted is not None or match.unconfirmed))
+                and not (narrow.without_quarantined and match.quarantined)
+            )
             enough = len(answer.matches) < asked.limit or len(kept) >= check.limit
             if enough or asked.limit == MAX_LIMIT:
                 texts = answer.texts if kept else None
@@ -178,15 +204,18 @@ class Checker:
             asked = replace(asked, limit=min(_FEW * asked.limit, MAX_LIMIT))
 
     def _judged(
-        self, matches: tuple[Match, ...], upload: Codes, waits: Callable[[], None]
+        self, matches: Sequence[Match], check: Check, upload: Codes, waits: Callable[[], None]
     ) -> tuple[Match, ...]:
-        """Matches with the other type by which the upload and the entry are clearly different."""
-        if not upload:
-            return matches
-        catalog = self.follower.catalog
+        """Matches with what another type says of the upload and the entry."""
+        known = self.follower.catalog.codes
         return tuple(
-            replace(match, contradicted=contradiction(upload, catalog.codes(match.entry, waits)))
-            if can_be_contradicted(match.type)
+            doubted(
+                match,
+                check.queries[match.query],
+                upload,
+                known(match.entry, waits) if upload else (),
+            )
+            if can_be_doubted(match.type)
             else match
             for match in matches
         )

@@ -28,6 +28,7 @@ from hashpact.domain.checks import (
 from hashpact.domain.fingerprints import Fingerprint, Measure, type_named
 from hashpact.domain.kinds import MAX_ITEMS, MAX_LABELS
 from hashpact.domain.kinds.conduct.words import MAX_WORDS
+from hashpact.domain.matching.views import PictureView, Texture, seen_as
 from hashpact.domain.messages import (
     DEFAULT_PAGE,
     MAX_DOCUMENTS,
@@ -108,7 +109,9 @@ def check_from_wire(request: check_pb2.CheckRequest) -> Check:
 def _query_to_wire(query: Query) -> check_pb2.Query:
     shared = query.fingerprint
     fingerprint = check_pb2.Fingerprint(type=shared.type.name, value=shared.value, quality=shared.quality)
-    message = check_pb2.Query(fingerprint=fingerprint)
+    texture = "" if query.texture is Texture.ORDINARY else query.texture.value
+    view = "" if query.view is PictureView.WHOLE else query.view.value
+    message = check_pb2.Query(fingerprint=fingerprint, texture=texture, view=view)
     if query.threshold is not None:
         threshold, _ = FIELDS_OF[shared.type.measure]
         setattr(message, threshold, number_in(threshold, query.threshold))
@@ -126,7 +129,8 @@ def _query_from_wire(query: check_pb2.Query) -> Query:
     except InvalidInputError:
         with within("fingerprint"):
             raise
-    return Query(fingerprint, threshold_from_wire(fingerprint.type, query))
+    seen = seen_as(query.view or PictureView.WHOLE, query.texture or Texture.ORDINARY)
+    return Query(fingerprint, threshold_from_wire(fingerprint.type, query), *seen)
 
 
 def filter_to_wire(narrow: Filter) -> check_pb2.Filter:
@@ -140,6 +144,7 @@ def filter_to_wire(narrow: Filter) -> check_pb2.Filter:
         without_disowned=narrow.without_disowned,
         without_benign=narrow.without_benign,
         agreeing=narrow.agreeing,
+        without_quarantined=narrow.without_quarantined,
     )
 
 
@@ -161,6 +166,7 @@ def filter_from_wire(narrow: check_pb2.Filter) -> Filter:
             without_disowned=narrow.without_disowned,
             without_benign=narrow.without_benign,
             agreeing=narrow.agreeing,
+            without_quarantined=narrow.without_quarantined,
         )
 
 
@@ -211,6 +217,8 @@ def match_to_wire(match: Match) -> check_pb2.Match:
         shared_at=match.shared_at,
         disowned=match.disowned,
         query=match.query,
+        unconfirmed=match.unconfirmed,
+        quarantined=match.quarantined,
         transform=None if match.transform is None else check_pb2.Transform(**asdict(match.transform)),
     )
     _, score = FIELDS_OF[match.measure]
@@ -247,6 +255,8 @@ def match_from_wire(match: check_pb2.Match) -> Match:
         transform=Transform(at.scale, at.rotation, at.x, at.y) if measure is Measure.POINTS else None,
         benign=_benign_from_wire(match) if match.HasField("benign") else None,
         contradicted=_contradiction_from_wire(match) if match.HasField("contradicted") else None,
+        unconfirmed=match.unconfirmed,
+        quarantined=match.quarantined,
     )
 
 

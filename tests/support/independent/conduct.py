@@ -156,7 +156,8 @@ def tally(world: World, one: Statement) -> Change:
     need(len(set(labels)) == len(labels), "a label twice")
     labelled(world, labels)
     step = int((world.policy_lines("tally-step") or ["1"])[0])
-    need(int(one.said.one("checked")) % step == 0, "not a multiple")
+    for number in (one.said.one("checked"), *one.said.all("quarantined")):
+        need(int(number) % step == 0, "not a multiple")
     for _, matched, acted, stood in rows:
         need(int(acted) + int(stood) <= int(matched), "more than matched")
         need(all(int(each) % step == 0 for each in (matched, acted, stood)), "not a multiple")

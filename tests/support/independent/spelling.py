@@ -225,6 +225,7 @@ KINDS: dict[str, list[Line]] = {
         _MONTH,
         Line("checked", number()),
         Line("count", row(slug, number(), number(), number()), 0, 64, ordered=True),
+        Line("quarantined", number(), 0),
     ],
     "review": [
         Line("quarter", spelt("[0-9]{4}Q[1-4]")),

@@ -10,6 +10,7 @@ from builders import Identity
 from hashpact.errors import ConfigError
 from hashpact.log.note import verifier_key
 from hashpact.mirror.configured import MAX_LAG, MirrorConfig
+from hashpact.mirror.flooding.quarantine import QuarantineTerms
 from hashpact.mirror.retro.window import DAY, WindowSize
 
 NEXT = verifier_key("test.example/log", Identity.of("next").public)
@@ -30,6 +31,7 @@ WHOLE = MirrorConfig(
     log_format="text",
     log_level="debug",
     retro=WindowSize(30 * DAY, 1 << 30),
+    quarantine=QuarantineTerms(1000, 30),
 )
 LEAST = MirrorConfig("test.example/log", bytes(32), "unix:/srv/other/socket", Path("/srv/profile"))
 
@@ -46,6 +48,14 @@ def test_what_is_not_said_has_a_default() -> None:
     assert (found.max_lag, found.members, found.access_log) == (MAX_LAG, (), "errors")
     assert found.served().origin == "a.example/b"
     assert "localhost" in found.hosts
+
+
+def test_a_quarantine_has_default_terms() -> None:
+    assert MirrorConfig.parse(LEAST.to_toml()).quarantine is None
+    found = MirrorConfig.parse(LEAST.to_toml() + "[quarantine]\n").quarantine
+    assert found == QuarantineTerms() == QuarantineTerms(4096, 20)
+    with pytest.raises(ConfigError, match="quarantine is a table"):
+        MirrorConfig.parse(LEAST.to_toml() + "quarantine = 1\n")
 
 
 def test_its_certificate_names_where_it_listens() -> None:
@@ -79,6 +89,9 @@ def test_its_certificate_names_where_it_listens() -> None:
         ("size = 1073741824", "size = 1000", "size"),
         ("size = 1073741824", "size = true", "size"),
         ("[retro]", "retro = 30\n[other]", "retro"),
+        ("window = 1000", "window = 99", "window"),
+        ("window = 1000", "days = 1", "quarantine"),
+        ("least = 30", "least = 4", "least"),
     ],
 )
 def test_what_is_wrong_is_named(before: str, after: str, field: str) -> None:

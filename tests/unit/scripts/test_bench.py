@@ -27,6 +27,7 @@ BENCHMARKS = {
     "mirror",
     "parts",
     "quality",
+    "quarantine",
     "quantum",
     "replay",
     "retro",

@@ -8,15 +8,17 @@ from checking import BASE, House
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hashpact.domain.checks import Disagreement, Filter
+from hashpact.domain.checks import Disagreement, Filter, Match, Query
 from hashpact.domain.fingerprints import MINHASH, PDQ, PHASH, SHA256, Fingerprint
-from hashpact.domain.matching.agreement import CLEAR, codes, contradiction
+from hashpact.domain.matching.agreement import CLEAR, alone, codes, doubted
 from hashpact.domain.matching.batches import Batch, Packed
 from hashpact.domain.matching.benign import Benign
+from hashpact.domain.matching.views import PictureView, Texture
 from hashpact.errors import InvalidInputError
 
 PICTURE = fingerprint(PHASH, "picture")
 AGREEING = Filter(agreeing=True)
+FAR = CLEAR[Texture.ORDINARY]
 
 
 def said(house: House, *asked: Fingerprint, narrow: Filter | None = None) -> list[tuple[int, str, object]]:
@@ -28,11 +30,11 @@ def said(house: House, *asked: Fingerprint, narrow: Filter | None = None) -> lis
 def test_a_match_says_which_other_type_is_clearly_different() -> None:
     house = House()
     entry = house.share(BASE, PICTURE)
-    far = near(BASE, CLEAR)
-    against = Disagreement("pdq/1", CLEAR)
+    far = near(BASE, FAR)
+    against = Disagreement("pdq/1", FAR)
     assert said(house, far, PICTURE) == [(entry, "phash/1", against)]
     assert said(house, far, PICTURE, narrow=AGREEING) == []
-    closer = near(BASE, CLEAR - 1)
+    closer = near(BASE, FAR - 1)
     assert said(house, closer, PICTURE, narrow=AGREEING) == [(entry, "phash/1", None)]
     assert said(house, BASE, fingerprint(PHASH, "turned")) == [(entry, "pdq/1", None)]
 
@@ -96,12 +98,55 @@ def test_the_fingerprints_of_an_entry_are_read_once(monkeypatch: pytest.MonkeyPa
     assert isinstance(house.checker.benign, Benign)
 
 
+def faint(fingerprint: Fingerprint, view: PictureView = PictureView.WHOLE) -> Query:
+    return Query(fingerprint, 8, view, Texture.FAINT)
+
+
+@pytest.mark.parametrize("view", PictureView)
+def test_a_far_match_of_a_faint_picture_is_unconfirmed(view: PictureView) -> None:
+    house = House()
+    entry = house.share(PICTURE)
+    bound = alone(view)
+    far = faint(near(PICTURE, bound + 1), view)
+    (match,) = house.ask(far).matches
+    assert (match.entry, match.unconfirmed, match.contradicted) == (entry, True, None)
+    assert "no other type" in house.ask(far).graded([far]).matches[0].reason
+    assert house.ask(far, narrow=AGREEING).matches == ()
+    for sure in (faint(near(PICTURE, bound), view), Query(near(PICTURE, bound + 1), 8, view)):
+        (match,) = house.ask(sure, narrow=AGREEING).matches
+        assert not match.unconfirmed
+
+
+def test_another_type_confirms_a_far_match_of_a_faint_picture() -> None:
+    house = House()
+    entry = house.share(PICTURE, BASE)
+    asked = (faint(near(PICTURE, 8)), near(BASE, 31))
+    found = house.ask(*asked, narrow=AGREEING).matches
+    assert {(match.entry, match.type) for match in found} == {(entry, "pdq/1"), (entry, "phash/1")}
+    (match,) = house.ask(asked[0], near(BASE, 40)).matches
+    assert match.unconfirmed
+
+
+@pytest.mark.parametrize("texture", Texture)
+def test_how_far_is_clearly_different_depends_on_the_texture(texture: Texture) -> None:
+    house = House()
+    entry = house.share(BASE, PICTURE)
+    asked = Query(PICTURE, texture=texture)
+    bound = CLEAR[texture]
+    assert [match.entry for match in house.ask(near(BASE, bound - 1), asked, narrow=AGREEING).matches] == [
+        entry
+    ]
+    assert house.ask(near(BASE, bound), asked, narrow=AGREEING).matches == ()
+
+
 @settings(max_examples=80, deadline=None)
 @given(st.lists(st.integers(0, 60), max_size=5), st.lists(st.integers(0, 60), max_size=5))
 def test_it_is_the_nearest_pair_that_counts(upload: list[int], entry: list[int]) -> None:
     asked = [near(BASE, 2 * apart) for apart in upload]
     shared = [near(BASE, 2 * apart + 7) for apart in entry]
     apart = [abs(2 * one - 2 * other - 7) for one in upload for other in entry]
-    clear = bool(apart) and min(apart) >= CLEAR
+    clear = bool(apart) and min(apart) >= FAR
     expected = Disagreement("pdq/1", min(apart)) if clear else None
-    assert contradiction(codes([*asked, PICTURE]), codes([PICTURE, *shared])) == expected
+    match = Match(1, "phash/1", PHASH.measure, 0, ("ncii",), "guideline", (), "acme", 0, 0, 1)
+    found = doubted(match, Query(PICTURE), codes([*asked, PICTURE]), codes([PICTURE, *shared]))
+    assert (found.contradicted, found.unconfirmed) == (expected, False)

@@ -101,10 +101,17 @@ def tally() -> None:
     multiple=True,
     help="Of a label: uploads that matched, were acted on, were let stand; may be repeated.",
 )
+@click.option("--quarantined", type=click.IntRange(0), help="Entries that the mirror put into quarantine.")
 @client_options
 @json_option
-def report_tally(
-    month: str, checked: int, counts: tuple[str, ...], connect: Connect, *, as_json: bool
+def report_tally(  # noqa: PLR0913 - an argument for each option
+    month: str,
+    checked: int,
+    counts: tuple[str, ...],
+    quarantined: int | None,
+    connect: Connect,
+    *,
+    as_json: bool,
 ) -> None:
     """Report a month, in the place of an earlier report of it."""
     from hashpact.member import papers  # noqa: PLC0415 - as above
@@ -120,7 +127,8 @@ def report_tally(
             msg = f"the label {label!r} is counted twice; add its numbers up"
             raise click.BadParameter(msg)
         by_label[label] = (int(matched), int(acted), int(stood))
-    state(connect, papers.tally(month, checked, by_label), f"tally of {month} reported", as_json=as_json)
+    paper = papers.tally(month, checked, by_label, quarantined)
+    state(connect, paper, f"tally of {month} reported", as_json=as_json)
 
 
 @click.group()

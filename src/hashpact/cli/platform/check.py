@@ -13,8 +13,7 @@ import click
 
 from hashpact.cli import exits
 from hashpact.cli.accountable import Accountable, accountable_options
-from hashpact.cli.found import age_of, emit_result, show_result
-from hashpact.cli.matches import named
+from hashpact.cli.found import age_of, emit_result, explained, show_result
 from hashpact.cli.narrowing import narrowing_options
 from hashpact.cli.options import Connect, checking_options, example, json_option
 from hashpact.cli.output import with_progress
@@ -236,9 +235,10 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
 ) -> None:
     """Look for shared entries that files are copies of; - is one piece of content on standard input.
 
-    Only fingerprints are sent, and the server keeps none of them. A picture is also looked for as it was
-    before somebody may have framed, cropped, turned or screenshotted it: in views. A match is a signal, never
-    a verdict. The exit status is 0 if anything matched, 1 if nothing did, and 2 if a file could not be read.
+    Only fingerprints are sent, each with the view that it is of, and the server keeps none of them. A picture
+    is also looked for as it was before somebody may have framed, cropped, turned or screenshotted it: in
+    views. A match is a signal, never a verdict. The exit status is 0 if anything matched, 1 if nothing did,
+    and 2 if a file could not be read.
 
     Of a directory, every file below it is checked. Names that begin with a dot, and links that lead out of
     the directory, are passed over. Each file with a match has a line, with its nearest entry, and the last
@@ -284,7 +284,7 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
             else:
                 show_result(name, result, agreed, rows=work.directories)
                 for each in result.matches if explain else ():
-                    click.echo(f"{named(each)} by {each.type}, {each.strength}: {each.reason}")
+                    click.echo(explained(each))
     if work.directories and not as_json:
         click.echo(work.summary())
     raise click.exceptions.Exit(work.status())

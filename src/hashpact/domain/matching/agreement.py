@@ -1,20 +1,34 @@
 """Agreement: whether the pdq/1 of a picture says the same as the phash/1 by which it matches.
 
 Copies that phash/1 finds are near by pdq/1 as well, or at least not as far apart as two pictures that are
-unrelated: of these, half of the bits differ. The bound comes from measured distances
+unrelated: of these, half of the bits differ. A picture with little structure has no pdq/1 to be asked, and
+its phash/1 is near that of others more often. The bounds come from measured distances
 (docs/methods/quality.md). The reverse says nothing: a check looks for more views of a picture by pdq/1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final, TypeAlias
 
-from hashpact.domain.checks import Disagreement
+from hashpact.domain.checks import Disagreement, Match, Query
 from hashpact.domain.fingerprints import PDQ, PHASH, Fingerprint
+from hashpact.domain.matching.views import PictureView, Texture
 
-CLEAR: Final = 80
-"""Bits of pdq/1 from which on two pictures are clearly different, whatever of them was compared."""
+CLEAR: Final = {Texture.ORDINARY: 120, Texture.FAINT: 80, Texture.TEXT_LIKE: 80}
+"""Bits of pdq/1 from which on two pictures are clearly different, by the upload's texture.
+
+Some crops of an ordinary picture are as far from it as 119 bits. What is near a faint picture or one of
+text by phash/1 is often unrelated, and its copies are nearer.
+"""
+
+_ALONE: Final = {PictureView.WHOLE: 6, PictureView.SHOWN: 6, PictureView.PART: 6, PictureView.TURNED: 0}
+_ALONE_OTHERS: Final = 4
+"""Bits of phash/1 up to which a match of a faint picture needs no other type that agrees, by the view.
+
+There are seven positions, each one more chance to be near, and nearly as many pictures with padded edges.
+"""
 
 Codes: TypeAlias = Sequence[int]
 """The pdq/1 of an upload, in all its views, or of an entry, as numbers."""
@@ -25,15 +39,26 @@ def codes(fingerprints: Iterable[Fingerprint]) -> Codes:
     return tuple(int.from_bytes(one.value) for one in fingerprints if one.type == PDQ)
 
 
-def can_be_contradicted(matched: str) -> bool:
+def can_be_doubted(matched: str) -> bool:
     """Whether that is a type of whose matches another one can say that they are none."""
     return matched == PHASH.name
 
 
-def contradiction(upload: Codes, entry: Codes) -> Disagreement | None:
-    """That no pdq/1 of the upload is near one of the entry, and in how many bits they differ at least.
+def alone(view: PictureView) -> int:
+    """Up to how many bits a match by phash/1 of that view of a faint picture needs no other type."""
+    return _ALONE.get(view, _ALONE_OTHERS)
 
-    None if they are not clearly different, and if the upload or the entry has no pdq/1.
+
+def doubted(match: Match, query: Query, upload: Codes, entry: Codes) -> Match:
+    """A match by phash/1 of that query about an upload, with what pdq/1 says of the two.
+
+    It is ``contradicted`` if no pdq/1 of the upload is near one of the entry: they differ in so many bits at
+    least. It is ``unconfirmed`` if the upload is faint, the match far, and no pdq/1 agrees.
     """
-    apart = min(((one ^ other).bit_count() for one in upload for other in entry), default=0)
-    return Disagreement(PDQ.name, apart) if apart >= CLEAR else None
+    apart = min(((one ^ other).bit_count() for one in upload for other in entry), default=None)
+    if apart is not None and apart >= CLEAR[query.texture]:
+        match = replace(match, contradicted=Disagreement(PDQ.name, apart))
+    far = query.texture is Texture.FAINT and match.score > alone(query.view)
+    if far and (apart is None or apart > PDQ.ceiling):
+        match = replace(match, unconfirmed=True)
+    return match

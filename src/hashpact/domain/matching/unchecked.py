@@ -54,6 +54,11 @@ class Unchecked(Answer):
         """Raises the error."""
         return self._none()
 
+    @property
+    def held(self) -> tuple[Match, ...]:
+        """Raises the error."""
+        return self._none()
+
     def _none(self) -> NoReturn:
         msg = f"nothing was checked: {self.error.message}"
         raise type(self.error)(msg, **self.error.details)

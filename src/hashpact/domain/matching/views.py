@@ -37,6 +37,16 @@ class Texture(enum.StrEnum):
     TEXT_LIKE = "text-like"
 
 
+def seen_as(view: str, texture: str) -> tuple[PictureView, Texture]:
+    """The view and the texture of these names. Raises InvalidInputError, listing the known ones."""
+    try:
+        return PictureView(view), Texture(texture)
+    except ValueError:
+        wrong, known = ("texture", Texture) if view in set(PictureView) else ("view", PictureView)
+        msg = f"a {wrong} is one of {', '.join(known)}"
+        raise InvalidInputError(msg, field=wrong) from None
+
+
 DERIVED: Final = tuple(view for view in PictureView if view is not PictureView.WHOLE)
 """All views but the content itself: what a check of a picture looks for besides it."""
 

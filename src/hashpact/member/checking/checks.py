@@ -9,9 +9,10 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
 
-from hashpact.domain.checks import MAX_QUERIES, Answer, Check, Filter, Query
+from hashpact.domain.checks import MAX_LIMIT, MAX_QUERIES, Answer, Check, Filter, Query
 from hashpact.domain.fingerprints import Fingerprint
 from hashpact.domain.matching.batches import DEFAULT_EACH, MAX_BATCH, MAX_EACH, together
+from hashpact.domain.matching.own import OwnTerms
 from hashpact.domain.matching.unchecked import Unchecked
 from hashpact.errors import CertificateError, InvalidInputError, UnavailableError
 from hashpact.fingerprint.source import Content
@@ -45,6 +46,9 @@ Fingerprintable: TypeAlias = "Fingerprint | ImageHash | MinHash"
 
 Result = TypeVar("Result")
 
+_NO_TERMS: Final = OwnTerms()
+_MORE: Final = 4
+"""How many times as many matches are asked for if some of them are held back."""
 AT_A_TIME: Final = MAX_BATCH // MAX_QUERIES
 """Pieces of content that are read before a call is made: the queries of so many fit into one batch."""
 
@@ -87,6 +91,7 @@ class Checks:
         attesting: Attests,
         *,
         lists: PrivateLists | None = None,
+        own: OwnTerms = _NO_TERMS,
         asks: Asks = calls,
         mirror: bool = False,
     ) -> None:
@@ -97,6 +102,7 @@ class Checks:
         self._asks = asks
         self._lists = lists
         self._mirror = mirror
+        self._own = own
         self._choice = chosen(OnUnavailable, on_unavailable, "on_unavailable")
         self._plain = CheckTerms.of({}, self._choice, 0)
 
@@ -111,11 +117,11 @@ class Checks:
         refuse_attested(options)
         refuse_reference(options)
         queries, terms = tuple(map(_query, items)), self._terms(options)
-        asked = calls.check(terms.check(queries))
+        asked = calls.check(replace(terms, filter=self._own.narrowed(terms.filter)).check(queries))
 
         def read(data: bytes) -> Answer:
-            answer = self._beside(asked.read(data), queries, terms)
-            return answer.graded(queries, terms.least, terms.limit)
+            answer = self._beside(asked.read(data), queries, terms, terms.limit)
+            return self._judged(answer, queries, terms, terms.limit)
 
         return Call(asked.method, asked.request, read)
 
@@ -173,31 +179,53 @@ class Checks:
     def _one(
         self, queries: tuple[Query, ...], terms: CheckTerms, local: tuple[Query, ...] = ()
     ) -> Steps[Answer]:
-        check = terms.check(queries)
-        asked = self._attesting.ask(check, terms.keep) if terms.attest else _steps(self._asks.check(check))
-        answer = yield from self._asked(asked, terms, lambda unchecked: unchecked)
-        return (yield from self._graded(answer, (*queries, *local), terms))
+        limit, narrow = terms.limit, self._own.narrowed(terms.filter)
+        while True:
+            check = replace(terms, filter=narrow, limit=limit).check(queries)
+            step = self._attesting.ask(check, terms.keep) if terms.attest else _steps(self._asks.check(check))
+            found = yield from self._asked(step, terms, lambda unchecked: unchecked)
+            answer = yield from self._graded(found, (*queries, *local), terms, limit)
+            if limit == MAX_LIMIT or not self._lacks(found, answer, terms, limit):
+                return answer
+            limit = min(_MORE * limit, MAX_LIMIT)
 
-    def _graded(self, answer: Answer, queries: Sequence[Query], terms: CheckTerms) -> Steps[Answer]:
-        """The steps of adding what private lists have, and of grading all of it; nothing unchecked."""
+    def _graded(
+        self, answer: Answer, queries: Sequence[Query], terms: CheckTerms, limit: int
+    ) -> Steps[Answer]:
+        """The steps of making of an answer to ``limit`` matches what is returned; nothing unchecked."""
         if not answer.checked:
             return answer
         if self._lists is not None:
-            answer = yield Local(partial(self._beside, answer, queries, terms))
-        return answer.graded(queries, terms.least, terms.limit)
+            answer = yield Local(partial(self._beside, answer, queries, terms, limit))
+        return self._judged(answer, queries, terms, limit)
 
-    def _beside(self, answer: Answer, queries: Sequence[Query], terms: CheckTerms) -> Answer:
+    def _judged(self, answer: Answer, queries: Sequence[Query], terms: CheckTerms, limit: int) -> Answer:
+        """The answer with each match graded, and with what the member's own terms hold back."""
+        graded = answer.graded(queries, terms.least, limit)
+        judged = self._own.applied(graded, queries, terms.filter, terms.limit)
+        return replace(judged, truncated=True) if self._lacks(answer, judged, terms, limit) else judged
+
+    def _lacks(self, found: Answer, judged: Answer, terms: CheckTerms, limit: int) -> bool:
+        """Whether the member's own terms took matches away that others beyond the limit could replace."""
+        return (
+            self._own.cuts(terms.filter)
+            and found.checked
+            and len(found.matches) >= limit
+            and len(judged.matches) < terms.limit
+        )
+
+    def _beside(self, answer: Answer, queries: Sequence[Query], terms: CheckTerms, limit: int) -> Answer:
         """The answer with the matches of private lists beside the clearinghouse's, the nearest first."""
-        found = [] if self._lists is None else self._lists.search(queries, terms.filter, terms.limit)
+        found = [] if self._lists is None else self._lists.search(queries, terms.filter, limit)
         if not found:
             return answer
-        return replace(answer, matches=tuple(nearest((*answer.matches, *found), terms.limit)))
+        return replace(answer, matches=tuple(nearest((*answer.matches, *found), limit)))
 
     def _each(self, queries: list[Query], terms: CheckTerms) -> Steps[list[Answer]]:
         answers = yield from self._batch(queries, terms.limit, terms)
         graded = []
         for query, answer in zip(queries, answers, strict=True):
-            graded.append((yield from self._graded(answer, (query,), terms)))  # it yields steps
+            graded.append((yield from self._graded(answer, (query,), terms, terms.limit)))  # it yields steps
         return graded
 
     def _content(self, read: Callable[[], ReadContent], terms: CheckTerms) -> Steps[CheckResult]:
@@ -245,15 +273,18 @@ class Checks:
             some = list(itertools.islice(found, len(one.queries)))
             if not some[0].checked:
                 answers.append(some[0])
-            elif any(_is_cut(answer, each, terms.limit) for answer in some):
+            elif any(_is_cut(answer, each, terms.limit) for answer in some) or (
+                self._own.cuts(terms.filter) and sum(len(answer.matches) for answer in some) >= each
+            ):
                 answers.append(None)
             else:
-                whole = together(some, terms.limit)
-                answers.append((yield from self._graded(whole, (*one.queries, *one.local), terms)))
+                whole, asked = together(some, terms.limit), (*one.queries, *one.local)
+                answers.append((yield from self._graded(whole, asked, terms, terms.limit)))
         return answers
 
     def _batch(self, queries: list[Query], each: int, terms: CheckTerms) -> Steps[list[Answer]]:
-        step = self._asks.check_many(queries, terms.filter, each, terms.min_position)
+        narrow = self._own.narrowed(terms.filter)
+        step = self._asks.check_many(queries, narrow, each, terms.min_position)
         return self._asked(_steps(step), terms, lambda unchecked: [unchecked] * len(queries))
 
     def _asked(

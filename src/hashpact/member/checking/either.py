@@ -65,6 +65,7 @@ class EitherClient(ABC, Generic[Link]):
             attesting,
             lists=read.lists,
             mirror=read.endpoint.is_mirror,
+            own=read.own,
         )
         endpoint = replace(read.endpoint, proxy=proxy)
         self._connection = self._connect(endpoint, replace(PACE, retry_refused=retry_refused), channels)

@@ -45,6 +45,11 @@ class CheckResult:
         return self.answer.matches
 
     @property
+    def held(self) -> tuple[Match, ...]:
+        """The matches that the member's own terms hold back, each with why. Raises ``error``, if any."""
+        return self.answer.held
+
+    @property
     def position(self) -> int:
         """The tree size that the answer reflects. Raises ``error`` if there is one."""
         return self.answer.position

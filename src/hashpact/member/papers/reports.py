@@ -29,13 +29,18 @@ def practice(topics: Iterable[str], document: bytes) -> Paper:
     return Paper(lambda _, __: body, documents=(document,))
 
 
-def tally(month: str, checked: int, counts: Mapping[str, tuple[int, int, int]]) -> Paper:
-    """What became of uploads in a month: by label how many matched, were acted on, and were let stand."""
+def tally(
+    month: str, checked: int, counts: Mapping[str, tuple[int, int, int]], quarantined: int | None = None
+) -> Paper:
+    """What became of uploads in a month: by label how many matched, were acted on, and were let stand.
+
+    ``quarantined`` is how many entries a mirror put into quarantine.
+    """
     # In the order of their spellings, as a set of lines is.
     lines = sorted(
         ((label, *numbers) for label, numbers in counts.items()), key=lambda one: " ".join(map(str, one))
     )
-    return plain(Tally(month, checked, tuple(lines)))
+    return plain(Tally(month, checked, tuple(lines), quarantined))
 
 
 def review(quarter: str, minutes: bytes, actions: Mapping[str, int]) -> Paper:

@@ -12,7 +12,7 @@ import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from hashpact.domain.checks import Answer, Filter, Hits, NearEntry, Query
 from hashpact.domain.fingerprints import Fingerprint
 from hashpact.domain.kinds import MAX_ITEMS
-from hashpact.domain.matching.agreement import can_be_contradicted, codes, contradiction
+from hashpact.domain.matching.agreement import can_be_doubted, codes, doubted
 from hashpact.domain.matching.benign import Benign
 from hashpact.domain.ports import Index, Ledger
 from hashpact.durable import read_bytes, write_private
@@ -239,8 +239,13 @@ class _Seeker:
         marked = self.benign.marked(near, lambda number: queries[number].fingerprint)
         upload = codes(query.fingerprint for query in queries)
         matches = tuple(
-            replace(match, contradicted=contradiction(upload, self.catalog.codes(match.entry)))
-            if upload and can_be_contradicted(match.type)
+            doubted(
+                match,
+                queries[match.query],
+                upload,
+                self.catalog.codes(match.entry) if upload else (),
+            )
+            if can_be_doubted(match.type)
             else match
             for match in marked
         )

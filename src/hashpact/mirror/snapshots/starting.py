@@ -7,10 +7,16 @@ what is kept is what the same leaves would have left behind if the log had sent 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Generator
+from functools import partial
 
-from hashpact.mirror.believing import Ask
+from hashpact.clock import unix_time
+from hashpact.errors import ConfigError
+from hashpact.mirror.believing import Ask, Trust
+from hashpact.mirror.home import MirrorHome
 from hashpact.mirror.replica import Copied, Replica
+from hashpact.mirror.replicating import CALL, connecting
 from hashpact.mirror.snapshots.files import SnapshotFile
 from hashpact.wire.client import calls
 
@@ -27,3 +33,18 @@ def start_from(snapshot: SnapshotFile, replica: Replica, ask: Ask) -> Generator[
     yield from replica.take_all(snapshot.batches(replica.position), target, ask)
     if replica.position < target.size:
         snapshot.refuse(f"it ends before leaf {replica.position} of {target.size}")
+
+
+def copied_from(snapshot: SnapshotFile, home: MirrorHome) -> Generator[Copied, None, None]:
+    """As `start_from`, into the copy of a mirror's home; its profile says which log is asked, and how.
+
+    Raises ConfigError if another process copies into it.
+    """
+    with home.claimed(home.paths.copying) as mine:
+        if not mine:
+            msg = f"another process copies into {home.paths.home}; stop that one first"
+            raise ConfigError(msg)
+        profile = home.profile()
+        replica = Replica(home.served.ledger, Trust.of(profile), home.paths.home, unix_time)
+        with contextlib.closing(connecting(profile)()) as log:
+            yield from start_from(snapshot, replica, partial(log.run, timeout=CALL))

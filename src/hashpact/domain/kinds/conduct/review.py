@@ -20,6 +20,7 @@ from hashpact.domain.kinds.conduct.spelling import (
     HEADS,
     MINUTES,
     MONTH,
+    QUARANTINED,
     QUARTER,
     REVIEW,
     TOPICS,
@@ -109,13 +110,15 @@ class Practice(Filed):
 class Tally(Filed):
     """How many uploads a member has checked in a month, and what became of the matches, by label.
 
-    Numbers only, rounded as the policy has it. A later one of the same month takes its place.
+    ``quarantined`` is how many entries its mirror put into quarantine, None if it does not say. Numbers only,
+    rounded as the policy has it. A later one of the same month takes its place.
     """
 
     kind: ClassVar[str] = "tally"
     month: Annotated[str, MONTH]
     checked: Annotated[int, CHECKED]
     counts: Annotated[tuple[tuple[str, int, int, int], ...], COUNTED]
+    quarantined: Annotated[int | None, QUARANTINED] = None
 
     def check(self) -> None:
         """Refuse a label that is counted twice, and more that became of matches than there were."""
@@ -144,13 +147,18 @@ class Tally(Filed):
                 f"Under {label}: {matched} matched, {acted} acted on, {stood} let stand."
                 for label, matched, acted, stood in self.counts
             ),
+            *([] if self.quarantined is None else [f"{self.quarantined} entries were put into quarantine."]),
         ]
 
     def admit(self, case: Case) -> None:
         """The labels are of the policy, and every number is rounded."""
         check_labels(case, (label for label, *_ in self.counts))
         step = case.charter.terms.tally_step
-        numbers = [self.checked, *(number for _, *of_label in self.counts for number in of_label)]
+        numbers = [
+            self.checked,
+            self.quarantined or 0,
+            *(number for _, *of_label in self.counts for number in of_label),
+        ]
         if any(number % step for number in numbers):
             msg = f"the policy has tallies rounded to multiples of {step}"
             raise InvalidInputError(msg, field="count", step=str(step))

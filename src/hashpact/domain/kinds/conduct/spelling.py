@@ -144,6 +144,7 @@ MONTH: Final = Field("month", _MONTH)
 HEADS: Final = Field("heads", OneOf(Heads))
 CHECKED: Final = Field("checked", _NUMBER)
 COUNTED: Final = Field("count", Counted(), 0, MAX_TAXONOMY, ascending=True)
+QUARANTINED: Final = Field("quarantined", _NUMBER, 0, 1)
 QUARTER: Final = Field("quarter", _QUARTER)
 MINUTES: Final = Field("minutes", HASH)
 ACTIONS: Final = Field(

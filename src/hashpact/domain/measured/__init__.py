@@ -1,0 +1,1 @@
+"""What was measured of fingerprints, to be said with each match. Everybody runs it."""

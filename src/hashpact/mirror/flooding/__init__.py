@@ -1,0 +1,1 @@
+"""Entries that match far more often than they did, on a mirror."""

@@ -1,0 +1,64 @@
+"""Opening the quarantine of a mirror, and keeping what it counts."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from hashpact.beside import beside
+from hashpact.clock import unix_time
+from hashpact.errors import HashpactError
+from hashpact.mirror.flooding.baseline import Flood
+from hashpact.mirror.flooding.quarantine import Quarantine
+from hashpact.mirror.home import MirrorHome
+
+_EVERY: Final = 60.0
+"""Seconds between two times that the counts are kept: a crash loses so much of them."""
+
+
+@contextlib.contextmanager
+def open_quarantine(
+    home: MirrorHome,
+    told: Callable[[Flood], object],
+    failed: Callable[[HashpactError], object],
+    every: float = _EVERY,
+) -> Iterator[Quarantine | None]:
+    """The quarantine of a mirror, None if mirror.toml has none: then nothing is counted.
+
+    Of several processes the first one keeps what it counts, every so many seconds and at the end. ``told``
+    and ``failed`` are as in `Quarantine`. Raises ConfigError.
+    """
+    terms, directory = home.config.quarantine, home.paths.quarantine
+    if terms is None:
+        yield None
+        return
+    quarantine = Quarantine(directory, terms, unix_time, told, failed)
+    with home.claimed(directory / "counting") as mine:
+        if not mine:
+            yield quarantine
+            return
+
+        def save() -> None:
+            try:
+                quarantine.save()
+            except HashpactError as error:
+                failed(error)
+
+        def keep(stop: threading.Event) -> None:
+            while not stop.wait(every):
+                save()
+
+        with beside(keep, "hashpact-counting"):
+            yield quarantine
+        save()
+
+
+def describe(flood: Flood) -> str:
+    """What is said of an entry that is put into quarantine."""
+    return (
+        f"entry {flood.entry} is in quarantine: it has matched {flood.matches} times in a window of checks, "
+        f"where {flood.expected:.0f} were expected; look at it, then: "
+        "hashpact mirror quarantine confirm HOME ENTRY"
+    )
