@@ -183,6 +183,7 @@ def test_what_is_reported_is_listed(server: RunningServer, tmp_path: Path) -> No
     counted = run(
         server,
         *("tally", "report", "--month", "2026-10", "--checked", "9000", "--count", "hate 30 20 10"),
+        *("--quarantined", "2"),
     )
     assert counted.status == exits.OK, counted.err
     signed = run(

@@ -245,14 +245,14 @@ def test_the_strictest_of_an_entrys_labels_counts() -> None:
 
 def test_a_graded_match_says_what_speaks_against_it() -> None:
     house = town()
-    house.share(PICTURE, near(BASE, 90))
+    house.share(PICTURE, near(BASE, 125))
     meme = harmless(house, near(PICTURE, 1))
     asked = (near(PICTURE, 1), BASE)
     graded = house.ask(*asked).graded([Query(one) for one in asked])
     (match,) = graded.matches
     assert match.reason.endswith(
         f"Entry {meme}, which is known to be harmless, is as near or nearer. "
-        "But by pdq/1 the two differ in 90 bits, as unrelated pictures do."
+        "But by pdq/1 the two differ in 125 bits, as unrelated pictures do."
     )
 
 
