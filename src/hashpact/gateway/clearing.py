@@ -107,7 +107,8 @@ class RemoteChecking:
     async def health(self, stale: float) -> Health:
         """As `Checking` has it: asks for the newest checkpoint unless an answer has just come."""
         async with self._probing:
-            if self._away or self._answered is None or self.timer() - self._answered > FRESH:
+            known = self._answered is not None and self._reflected is not None and not self._away
+            if not known or self.timer() - (self._answered or 0) > FRESH:
                 with contextlib.suppress(HashpactError, TimeoutError):
                     async with asyncio.timeout(PROBE), self._noting():
                         size = (await self.client.checkpoint()).checkpoint.size
