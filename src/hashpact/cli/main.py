@@ -66,10 +66,13 @@ COMMANDS: Final = {
     "gateway": (
         "mirroring.gateway:gateway",
         "Serve HMA's REST interface to programs of this member, such as ROOST Coop.",
+<<<<<<< HEAD
     ),
     "mirror quarantine": (
         "mirroring.quarantine:quarantine",
         "Entries that match far more often than they did, until somebody confirms them.",
+=======
+>>>>>>> gateway
     ),
     "import": ("lists.importing:import_list", "Import a list of hashes."),
     "export": (

@@ -152,8 +152,12 @@ class Mirror(BlockingChecks):
                 on_unavailable,
                 Reached(),
                 _NoAttestation(),
+<<<<<<< HEAD
                 lists=profile.lists,
                 own=profile.own,
+=======
+                lists=self._home.profile().lists,
+>>>>>>> gateway
                 asks=self._asks,
                 mirror=True,
             )

@@ -21,7 +21,10 @@ BENCHMARKS = {
     "follow",
     "freshness",
     "gateway",
+<<<<<<< HEAD
     "lists",
+=======
+>>>>>>> gateway
     "lookup",
     "minhash",
     "mirror",
