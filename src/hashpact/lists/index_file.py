@@ -35,7 +35,7 @@ Places: TypeAlias = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Reflected:
+class IndexedBlocks:
     """What an index has of a list: so many ``blocks`` up to the number ``through``, without ``dead`` places.
 
     ``nonce`` is that of the sealed block ``through``: blocks are never changed and only added, so a list in
@@ -48,7 +48,7 @@ class Reflected:
     dead: Places = field(default_factory=lambda: np.empty(0, np.int64))
 
 
-def save(path: Path, sealer: Sealer, index: NativeIndex, reflected: Reflected) -> None:
+def save(path: Path, sealer: Sealer, index: NativeIndex, reflected: IndexedBlocks) -> None:
     """Write an index, in the place of an earlier one. In the clear it is in memory alone, never on a disk.
 
     Raises ConfigError if the file cannot be written.
@@ -77,7 +77,7 @@ def save(path: Path, sealer: Sealer, index: NativeIndex, reflected: Reflected) -
                 pieces.write(file, piece)
 
 
-def load(path: Path, sealer: Sealer) -> tuple[NativeIndex, Reflected] | None:
+def load(path: Path, sealer: Sealer) -> tuple[NativeIndex, IndexedBlocks] | None:
     """The index in a file; None if there is none that can be used, whatever the reason."""
     try:
         with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file:
@@ -86,7 +86,7 @@ def load(path: Path, sealer: Sealer) -> tuple[NativeIndex, Reflected] | None:
         return None
 
 
-def _read(file: BinaryIO, sealer: Sealer) -> tuple[NativeIndex, Reflected]:
+def _read(file: BinaryIO, sealer: Sealer) -> tuple[NativeIndex, IndexedBlocks]:
     start = file.read(len(_FIRST_LINE) + _TOKEN_SIZE)
     if not start.startswith(_FIRST_LINE):
         msg = "it is of another version"
@@ -102,7 +102,7 @@ def _read(file: BinaryIO, sealer: Sealer) -> tuple[NativeIndex, Reflected]:
                 os.write(memory, piece)
             parts[name] = f"/proc/self/fd/{memory}"
         index = NativeIndex.of_files(parts)
-    return index, Reflected(head["blocks"], head["through"], bytes.fromhex(head["nonce"]), dead)
+    return index, IndexedBlocks(head["blocks"], head["through"], bytes.fromhex(head["nonce"]), dead)
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from hashpact.domain.fingerprints import TYPES, FingerprintType
 from hashpact.errors import ConfigError
 from hashpact.lists import index_file
 from hashpact.lists.blocks import ROWS, SHIFT, Block
-from hashpact.lists.index_file import Places, Reflected
+from hashpact.lists.index_file import IndexedBlocks, Places
 from hashpact.lists.table import RowTable
 from hashpact.lookup.native import NativeIndex
 from hashpact.lookup.shapes import Ids
@@ -112,9 +112,9 @@ def index_path(file: Path) -> Path:
 
 def _indexed(table: RowTable, path: Path, progress: Progress) -> NativeIndex:
     numbers, dead = table.numbers(), table.dead()
-    index, reflected = index_file.load(path, table.sealer) or (NativeIndex(), Reflected())
+    index, reflected = index_file.load(path, table.sealer) or (NativeIndex(), IndexedBlocks())
     if not _is_of(reflected, table, numbers, dead):
-        index, reflected = NativeIndex(), Reflected()
+        index, reflected = NativeIndex(), IndexedBlocks()
     changed = _remove(index, table, reflected, dead)
     added = numbers[reflected.blocks :]
     waiting = _Waiting(index)
@@ -125,13 +125,13 @@ def _indexed(table: RowTable, path: Path, progress: Progress) -> NativeIndex:
         progress(done, len(added))
     waiting.flush()
     if changed >= _WORTH:
-        now = Reflected(len(numbers), numbers[-1], table.nonce(numbers[-1]), dead)
+        now = IndexedBlocks(len(numbers), numbers[-1], table.nonce(numbers[-1]), dead)
         with contextlib.suppress(ConfigError):  # the index is at hand, and made again next time
             index_file.save(path, table.sealer, index, now)
     return index
 
 
-def _is_of(reflected: Reflected, table: RowTable, numbers: Sequence[int], dead: Places) -> bool:
+def _is_of(reflected: IndexedBlocks, table: RowTable, numbers: Sequence[int], dead: Places) -> bool:
     """Whether an index reflects an earlier state of a list with these blocks and dead places, or this one."""
     if not reflected.blocks:
         return True
@@ -142,7 +142,7 @@ def _is_of(reflected: Reflected, table: RowTable, numbers: Sequence[int], dead: 
     )
 
 
-def _remove(index: NativeIndex, table: RowTable, reflected: Reflected, dead: Places) -> int:
+def _remove(index: NativeIndex, table: RowTable, reflected: IndexedBlocks, dead: Places) -> int:
     """Remove from an index the values of places that have died since; how many there were."""
     died = np.setdiff1d(dead, reflected.dead, assume_unique=True)
     died, count = died[died // ROWS <= reflected.through], 0
