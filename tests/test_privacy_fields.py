@@ -32,8 +32,8 @@ CHOICES = {
 }
 NUMBERS = {
     *("about", "acted", "appeal", "by", "checked", "cutoff", "decision", "entry", "expires", "from"),
-    *("key-delay", "notice", "notified", "overlap", "private-quota", "quorum", "removed", "review"),
-    *("tally-step", "threshold", "to", "version", "witness-quorum"),
+    *("key-delay", "notice", "notified", "overlap", "private-quota", "quarantined", "quorum", "removed"),
+    *("review", "tally-step", "threshold", "to", "version", "witness-quorum"),
 }
 HASHES = {
     *("attestation-key", "document", "item", "log-key", "minutes", "old", "procedure", "public", "serial"),
@@ -67,8 +67,8 @@ STRINGS = {
     ),
     *("label", "labels", "member", "message", "name", "next_page_token", "owner", "page_token", "panel"),
     "reference",  # the caller's own name for an upload: for a mirror alone
-    *("path", "reason", "roles", "stage", "stance", "standing", "standings", "to", "type", "use"),
-    *("value",),
+    *("path", "reason", "roles", "stage", "stance", "standing", "standings", "texture", "to", "type"),
+    *("use", "value", "view"),
 }
 
 

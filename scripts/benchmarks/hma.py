@@ -1,9 +1,10 @@
 """python-threatexchange's PDQ index behind a gateway's app: how HMA looks a hash up, without its database.
 
-    python hma.py PROFILE CODES
+    python hma.py PROFILE CODES [one]
 
 indexes the codes of a file, which follow each other, and answers over HTTP as a gateway of the profile's
 member whose checks are made by that index. It prints its HOST:PORT once it answers, and runs until SIGTERM.
+With `one` faiss searches with one thread, and else with as many as it chooses.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from benchmarks.peers import need
 from hashpact.domain.checks import Answer, Filter, Match, Query
 from hashpact.domain.fingerprints import PDQ
 from hashpact.gateway import running
-from hashpact.gateway.clearing import Health, Reflected
+from hashpact.gateway.clearing import Health, ReflectedTree
 from hashpact.gateway.configured import GatewayConfig
 from hashpact.gateway.keeping.folder import make_folder
 from hashpact.gateway.running import GatewayStarted, answer_until, open_gateway
@@ -41,9 +42,9 @@ class TheirIndex:
     index: Any
 
     @property
-    def reflected(self) -> Reflected:
+    def reflected(self) -> ReflectedTree:
         """Nothing that matters here."""
-        return Reflected(0, 0)
+        return ReflectedTree(0, 0)
 
     async def check(self, queries: Sequence[Query], narrow: Filter) -> Answer:
         """The codes near the one that is asked for, the nearest first."""
@@ -68,8 +69,7 @@ class TheirIndex:
 
 
 def built(codes: bytes) -> TheirIndex:
-    """Their index of these codes, each with its number; it searches with one thread, as ours does."""
-    need("faiss")
+    """Their index of these codes, each with its number."""
     names = [codes[first : first + PDQ.size].hex() for first in range(0, len(codes), PDQ.size)]
     return TheirIndex(need(INDEX).PDQIndex(list(zip(names, range(len(names)), strict=True))))
 
@@ -102,4 +102,6 @@ def main_of(profile: Path, codes: Path) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[3:] == ["one"]:
+        need("faiss")  # which holds it to one thread
     main_of(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -38,7 +38,7 @@ class Health(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reflected:
+class ReflectedTree:
     """What answers reflect: the tree size, and when in Unix seconds it was the newest that is known."""
 
     position: int
@@ -65,7 +65,7 @@ class Checking(Protocol):
         ...
 
     @property
-    def reflected(self) -> Reflected | None:
+    def reflected(self) -> ReflectedTree | None:
         """What the newest answer reflects; None before the first."""
         ...
 
@@ -77,13 +77,13 @@ class RemoteChecking:
     client: AsyncClient
     timer: Callable[[], float] = time.monotonic
     clock: Callable[[], float] = time.time
-    _reflected: Reflected | None = field(default=None, init=False)
+    _reflected: ReflectedTree | None = field(default=None, init=False)
     _answered: float | None = field(default=None, init=False)
     _away: bool = field(default=False, init=False)
     _probing: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     @property
-    def reflected(self) -> Reflected | None:
+    def reflected(self) -> ReflectedTree | None:
         """As `Checking` has it."""
         return self._reflected
 
@@ -91,7 +91,7 @@ class RemoteChecking:
         """As `Checking` has it."""
         async with self._noting():
             answer = await self.client.check(queries, filter=narrow, limit=MAX_LIMIT, strength=Strength.WEAK)
-        self._reflected = Reflected(answer.position, int(self.clock()))
+        self._reflected = ReflectedTree(answer.position, int(self.clock()))
         return answer
 
     async def entry(self, index: int) -> EntryDetail:
@@ -107,11 +107,12 @@ class RemoteChecking:
     async def health(self, stale: float) -> Health:
         """As `Checking` has it: asks for the newest checkpoint unless an answer has just come."""
         async with self._probing:
-            if self._away or self._answered is None or self.timer() - self._answered > FRESH:
+            known = self._answered is not None and self._reflected is not None and not self._away
+            if not known or self.timer() - (self._answered or 0) > FRESH:
                 with contextlib.suppress(HashpactError, TimeoutError):
                     async with asyncio.timeout(PROBE), self._noting():
                         size = (await self.client.checkpoint()).checkpoint.size
-                    self._reflected = Reflected(size, int(self.clock()))
+                    self._reflected = ReflectedTree(size, int(self.clock()))
         if self._answered is None:
             return Health.NOT_LOADED
         return Health.STALE if self._away or self.timer() - self._answered > stale else Health.ALIVE
@@ -142,10 +143,10 @@ class MirroredChecking:
     reached: int = 0
 
     @property
-    def reflected(self) -> Reflected | None:
+    def reflected(self) -> ReflectedTree | None:
         """As `Checking` has it."""
         lag = self.mirror.lag
-        return None if lag is None else Reflected(self.mirror.position, int(self.clock()) - lag.seconds)
+        return None if lag is None else ReflectedTree(self.mirror.position, int(self.clock()) - lag.seconds)
 
     async def check(self, queries: Sequence[Query], narrow: Filter) -> Answer:
         """As `Checking` has it; in a thread only if the copy has to catch up first."""

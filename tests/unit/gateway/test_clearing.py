@@ -9,7 +9,7 @@ from builders import fingerprint
 
 from hashpact.domain.checks import Answer, Check, Filter, Lag, Query
 from hashpact.domain.fingerprints import PDQ
-from hashpact.gateway.clearing import Health, MirroredChecking, Reflected
+from hashpact.gateway.clearing import Health, MirroredChecking, ReflectedTree
 from hashpact.mirror.local import Mirror
 
 QUERY = [Query(fingerprint(PDQ, "one"))]
@@ -36,7 +36,7 @@ async def test_the_age_of_a_copy() -> None:
     for seconds, health in ((61, Health.STALE), (60, Health.ALIVE)):
         checks = MirroredChecking(cast("Mirror", Copy(lag=Lag(0, seconds))), clock=lambda: 1000)
         assert await checks.health(60) is health
-        assert checks.reflected == Reflected(7, 1000 - seconds)
+        assert checks.reflected == ReflectedTree(7, 1000 - seconds)
 
 
 async def test_a_check_waits_for_what_was_stated() -> None:
