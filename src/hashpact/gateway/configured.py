@@ -181,7 +181,7 @@ class GatewayConfig:
             "# A gateway: HMA's REST interface for programs of this member.\n"
             f'profile = "{self.profile}"  # the directory of the member\n'
             f'listen = "{self.listen}"  # callers of other machines need a token\n'
-            f"require_token = {str(self.require_token).lower()}  # true: callers of this machine, too\n"
+            f"require_token = {str(self.require_token).lower()}  # true behind any proxy or tunnel\n"
             f"{line('address', 'hub.example:8443')}  # the clearinghouse, if the profile says another\n"
             f"{line('mirror', '/srv/mirror')}  # the home of a mirror, to answer checks in this process\n"
             f"allowed_hosts = [{hosts}]  # from where content may be fetched; .example.org for all below it\n"

@@ -34,12 +34,17 @@ from hashpact.gateway.rest.matched import MATCHED
 from hashpact.gateway.rest.statuses import answer, message, refuse, refused, status_of
 from hashpact.gateway.rest.uses import GatewayUses
 
-_BAD, _UNAUTHENTICATED = 400, 401
+_BAD, _UNAUTHENTICATED, _FORBIDDEN = 400, 401, 403
 _FAILED: Final = 500
 _LOOKUPS: Final = frozenset({5, 6, 7})
 _SEGMENT: Final = "/t/"
-_FORWARDED: Final = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"})
+_FORWARDED: Final = frozenset(
+    {b"forwarded", b"via", b"x-real-ip", b"x-client-ip"}
+    | {b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"}
+)
 _HERE: Final = "localhost"
+_NO_OTHER_SITE: Final = frozenset({b"none", b"same-origin"})
+"""The values of `Sec-Fetch-Site` of requests that no page of another site has a browser send."""
 _ADDRESSES: Final = 256
 """Addresses of callers that are remembered; to read one takes as long as a lookup in a small index."""
 
@@ -127,7 +132,7 @@ class _Doorkeeper:
 
     A request that a proxy has passed on comes from another machine, wherever the proxy is. One from this
     machine is let in under a name of this machine only, so that no page in a browser gets here by a name of
-    its own.
+    its own; what a browser sends for a page of another site is refused unless it has a token.
     """
 
     def __init__(self, app: ASGIApp, tokens: TokenFile, *, require: bool) -> None:
@@ -141,25 +146,27 @@ class _Doorkeeper:
         if path.startswith(_SEGMENT):
             token, _, rest = path.removeprefix(_SEGMENT).partition("/")
             known, path = self._tokens.finds(token), "/" + rest.lstrip("/")
-        if known or self._lets_in(scope):
-            scope = {**scope, "path": path, "raw_path": b""}
-            await self._app(scope, receive, send)
+        refusal = None if known else self._refusal(scope)
+        if refusal is not None:
+            await refusal(scope, receive, send)
             return
-        refusal = answer(
-            {"message": "a caller of another machine needs a token; see hashpact gateway token --help"},
-            _UNAUTHENTICATED,
-            {"WWW-Authenticate": 'Basic realm="hashpact", charset="UTF-8"', "Connection": "close"},
-        )
-        await refusal(scope, receive, send)
+        await self._app({**scope, "path": path, "raw_path": b""}, receive, send)
 
-    def _lets_in(self, scope: Scope) -> bool:
+    def _refusal(self, scope: Scope) -> Response | None:
+        """The answer to a caller that has no token in its path; None if it is let in."""
         headers = dict(scope["headers"])
         basic = headers.get(b"authorization", b"")
         if basic[:6].lower() == b"basic ":
-            return self._is_basic(basic[6:])
-        if self._require or not _is_loopback(str((scope.get("client") or ("",))[0])):
-            return False
-        return not (_FORWARDED & headers.keys()) and _names_here(headers.get(b"host", b"").decode("latin-1"))
+            return None if self._is_basic(basic[6:]) else _unauthenticated()
+        here = _is_loopback(str((scope.get("client") or ("",))[0])) and not (_FORWARDED & headers.keys())
+        if self._require or not (here and _names_here(headers.get(b"host", b"").decode("latin-1"))):
+            return _unauthenticated()
+        if b"origin" in headers or headers.get(b"sec-fetch-site", b"none") not in _NO_OTHER_SITE:
+            text = (
+                "a browser sent this for a web page, which needs a token; see hashpact gateway token --help"
+            )
+            return answer({"message": text}, _FORBIDDEN, {"Connection": "close"})
+        return None
 
     def _is_basic(self, encoded: bytes) -> bool:
         try:
@@ -167,6 +174,14 @@ class _Doorkeeper:
         except (binascii.Error, UnicodeDecodeError):
             return False
         return self._tokens.finds(token, name)
+
+
+def _unauthenticated() -> Response:
+    return answer(
+        {"message": "a caller of another machine needs a token; see hashpact gateway token --help"},
+        _UNAUTHENTICATED,
+        {"WWW-Authenticate": 'Basic realm="hashpact", charset="UTF-8"', "Connection": "close"},
+    )
 
 
 @lru_cache(_ADDRESSES)
