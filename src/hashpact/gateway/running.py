@@ -172,3 +172,5 @@ async def keep_up(curator: Curator) -> None:
             await step()
         except HashpactError as error:
             curator.log.debug("the clearinghouse is not reached", code=error.code)
+        except Exception as error:  # noqa: BLE001 - the disk's and SQLite's errors too pass with a later round
+            curator.log.warning("a round failed", reason=type(error).__name__)

@@ -102,11 +102,20 @@ class Outbox:
         return _parse(path) if os.path.exists(path) else None  # noqa: PTH110 - unlike Path's, it never raises
 
     def all(self) -> Iterator[tuple[str, Submission]]:
-        """Every pending statement with its subject, the oldest first."""
+        """Every pending statement with its subject, the oldest first.
+
+        One that another process finishes meanwhile is passed over.
+        """
         if os.path.isdir(self.paths.pending):  # noqa: PTH112 - as above
             found = [path for path in self.paths.pending.iterdir() if not path.name.startswith(".")]
-            for path in sorted(found, key=lambda path: path.stat().st_mtime_ns):
-                yield path.name, _parse(path)
+            for path in sorted(found, key=_written):
+                try:
+                    kept = _parse(path)
+                except ConfigError:
+                    if path.exists():
+                        raise
+                else:
+                    yield path.name, kept
 
     def put(self, subject: str, fresh: Submission, known: tuple[int, ...]) -> bool:
         """Keep a statement that is about to be sent.
@@ -174,6 +183,14 @@ def _data(submission: Submission) -> bytes:
     """The statement, its private parts and documents, each after an empty line; within they have none."""
     documents = [_DOCUMENT + base64.b64encode(document) + b"\n" for document in submission.documents]
     return b"\n".join([submission.statement, *submission.private, *documents])
+
+
+def _written(path: Path) -> int:
+    """When a file was written, in ns; 0 if it is gone."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def _parse(path: Path) -> Submission:

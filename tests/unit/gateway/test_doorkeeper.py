@@ -75,10 +75,10 @@ async def test_programs_of_this_machine_need_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    (
+    [
         *("forwarded", "via", "x_real_ip", "x_client_ip"),
         *("x_forwarded_for", "x_forwarded_proto", "x_forwarded_host"),
-    ),
+    ],
 )
 async def test_what_a_proxy_passed_on_is_of_another_machine(tmp_path: Path, name: str) -> None:
     assert (await asked(app_of(tmp_path), **{name: "x"}))[0] == 401

@@ -47,6 +47,22 @@ def test_what_is_kept_is_found_as_it_was(world: World, outbox: Outbox) -> None:
     assert sorted(subject for subject, _ in outbox.all()) == ["0", "2", "3"]
 
 
+def test_one_that_is_finished_meanwhile_is_passed_over(
+    world: World, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        assert outbox.put(str(number), world.author("acme").withdraw(number, "mistake"), ())
+    pending = outbox.paths.pending
+    listed = iter(outbox.all())
+    first, _ = next(listed)
+    gone = next(path for path in sorted(pending.iterdir()) if path.name not in {first, ".lock"})
+    gone.unlink()
+    assert [subject for subject, _ in listed] == sorted({"0", "1", "2"} - {first, gone.name})
+    names = [pending / "x", *pending.iterdir()]  # as a listing has one that is gone before it is looked at
+    monkeypatch.setattr(Path, "iterdir", lambda _: iter(names))
+    assert gone.name not in [subject for subject, _ in outbox.all()]
+
+
 def test_one_is_exchanged_once(world: World, outbox: Outbox) -> None:
     old, new, newer = (world.author("acme").withdraw(12, "mistake") for _ in range(3))
     assert outbox.put("s", old, ())
