@@ -71,7 +71,7 @@ class Fetcher:
         timer.start()
         try:
             for _ in range(REDIRECTIONS + 1):
-                answer = self._one(self._checked(url), held)
+                answer = self._one(self._checked(url), held, over)
                 if isinstance(answer, Fetched):
                     return answer
                 url = urljoin(url, answer)
@@ -113,22 +113,31 @@ class Fetcher:
             raise InvalidInputError(_UNSAFE, field="url")
         return address, port
 
-    def _one(self, parts: SplitResult, held: list[socket.socket]) -> Fetched | str:
-        """The answer of one address: its content, or where it redirects."""
+    def _one(self, parts: SplitResult, held: list[socket.socket], over: threading.Event) -> Fetched | str:
+        """The answer of one address: its content, or where it redirects. Raises TimeoutError once ``over``.
+
+        A connection that ends at the deadline is like one whose other end has closed it.
+        """
         host = parts.hostname or ""
+        _check_time(over)
         connected = socket.create_connection(
             self._address(host, parts.port or _PORTS[parts.scheme]), self.timeout
         )
         held.append(connected)
         try:
+            _check_time(over)  # the deadline ends only connections that are held
             if parts.scheme == "https":
                 connected = ssl.create_default_context().wrap_socket(connected, server_hostname=host)
                 held.append(connected)
+                _check_time(over)
             connection = http.client.HTTPConnection(host, parts.port or _PORTS[parts.scheme])
+            connection.default_port = _PORTS[parts.scheme]  # which the header Host does not name
             connection.sock = connected
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             connection.request("GET", path, headers={"Accept-Encoding": "identity"})
-            return self._read(connection.getresponse())
+            answer = self._read(connection.getresponse())
+            _check_time(over)
+            return answer
         finally:
             connected.close()
 
@@ -148,3 +157,8 @@ class Fetcher:
                 raise http.client.IncompleteRead(bytes(data[:0]), response.length)
         media = response.getheader("Content-Type", "").partition(";")[0].strip().lower()
         return Fetched(bytes(data), media)
+
+
+def _check_time(over: threading.Event) -> None:
+    if over.is_set():
+        raise TimeoutError

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -137,3 +139,110 @@ def test_tls_is_verified() -> None:
     with answering(b"no TLS") as port, pytest.raises(InvalidInputError) as refused:
         Fetcher(("127.0.0.1",), limit=10).fetch(f"https://127.0.0.1:{port}/")
     assert refused.value.message == "Failed to fetch URL: SSLError"
+
+
+class Deadline:
+    """In place of a timer: it fires when it is made to."""
+
+    def __init__(self, _after: float, end: Callable[[], None]) -> None:
+        self.daemon = True
+        self.fire = end
+        made.append(self)
+
+    def start(self) -> None:
+        """Wait."""
+
+    def cancel(self) -> None:
+        """Wait no longer."""
+
+
+made: list[Deadline] = []
+LATE = "Failed to fetch URL: no whole answer in time"
+
+
+def test_a_body_that_the_deadline_cut_is_not_whole() -> None:
+    """Without a length the end of the connection is the end of the body, whoever ended it."""
+    read1 = http.client.HTTPResponse.read1
+
+    def late(response: http.client.HTTPResponse, size: int) -> bytes:
+        piece = read1(response, size)
+        made[-1].fire()
+        return piece
+
+    hold = threading.Event()
+    with (
+        patch("threading.Timer", Deadline),
+        patch("http.client.HTTPResponse.read1", late),
+        answering(b"HTTP/1.0 200 OK\r\n\r\nhalf", hold=hold) as port,
+        pytest.raises(InvalidInputError) as refused,
+    ):
+        fetched(port)
+    assert refused.value.message == LATE
+
+
+@pytest.mark.parametrize("connections", [1, 2])
+def test_nothing_is_asked_after_the_deadline(connections: int) -> None:
+    """Neither at the address of a redirection, nor on a connection that was made meanwhile."""
+    create, tried = socket.create_connection, []
+
+    def connect(*address: Any, **options: Any) -> socket.socket:  # noqa: ANN401 - passed on
+        tried.append(address)
+        connected = create(*address, **options)
+        if len(tried) == connections:
+            made[-1].fire()  # before it is held
+        return connected
+
+    answers = [moved("/y"), GOOD][:connections]
+    with (
+        patch("threading.Timer", Deadline),
+        patch("socket.create_connection", connect),
+        answering(*answers) as port,
+        pytest.raises(InvalidInputError) as refused,
+    ):
+        fetched(port)
+    assert (refused.value.message, len(tried)) == (LATE, connections)
+
+
+def test_a_redirection_that_comes_with_the_deadline() -> None:
+    getheader, create, tried = http.client.HTTPResponse.getheader, socket.create_connection, []
+
+    def late(response: http.client.HTTPResponse, name: str, default: str = "") -> str:
+        made[-1].fire()
+        return getheader(response, name, default)
+
+    def connect(*address: Any, **options: Any) -> socket.socket:  # noqa: ANN401 - passed on
+        tried.append(address)
+        return create(*address, **options)
+
+    with (
+        patch("threading.Timer", Deadline),
+        patch("socket.create_connection", connect),
+        patch("http.client.HTTPResponse.getheader", late),
+        answering(moved("/y")) as port,
+        pytest.raises(InvalidInputError) as refused,
+    ):
+        fetched(port)
+    assert (refused.value.message, len(tried)) == (LATE, 1)
+
+
+@pytest.mark.parametrize(
+    ("place", "named"),
+    [
+        ("https://media.example/", b"media.example"),
+        ("https://media.example:8443/", b"media.example:8443"),
+        ("http://media.example/", b"media.example"),
+    ],
+)
+def test_the_host_that_is_named(place: str, named: bytes) -> None:
+    ours, theirs = socket.socketpair()
+    theirs.sendall(GOOD)
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("198.51.100.7", 443))]
+    listed = ("media.example", "198.51.100.7")
+    with (
+        theirs,
+        patch("socket.getaddrinfo", return_value=found),
+        patch("socket.create_connection", return_value=ours),
+        patch("ssl.SSLContext.wrap_socket", lambda _context, plain, **_: plain),
+    ):
+        assert Fetcher(listed, limit=10).fetch(place).data == b"data"
+        assert b"\r\nHost: %s\r\n" % named in theirs.recv(4096)
