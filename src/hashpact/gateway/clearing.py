@@ -207,6 +207,11 @@ class Clearinghouse:
         """Withdraw an entry of the member."""
         self._reach(await self.client.withdraw(entry, "removed-from-bank"))
 
+    async def keeps(self, subject: str) -> bool:
+        """Whether the profile keeps a statement of that subject, to send it again. Raises ConfigError."""
+        outbox = self.client.profile.outbox
+        return outbox is not None and await asyncio.to_thread(outbox.find, subject) is not None
+
     async def resume(self) -> AsyncIterator[tuple[Submission, Receipt]]:
         """Send what has no receipt yet, and get each with its receipt."""
         async for submission, receipt in self.client.resume():

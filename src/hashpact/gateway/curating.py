@@ -14,7 +14,9 @@ from typing import Any, Final, TypeVar
 
 from structlog.typing import FilteringBoundLogger
 
+from hashpact.domain import statements
 from hashpact.domain.fingerprints import Fingerprint
+from hashpact.domain.kinds import Submit, Withdraw
 from hashpact.domain.messages import EntryDetail
 from hashpact.domain.ports import Clock
 from hashpact.errors import (
@@ -25,7 +27,6 @@ from hashpact.errors import (
     InvalidInputError,
     NotFoundError,
     NotPermittedError,
-    UnavailableError,
 )
 from hashpact.gateway.clearing import Clearinghouse
 from hashpact.gateway.configured import GatewayConfig, SharedTerms
@@ -207,7 +208,10 @@ class Curator:
             self._sharing.discard(subject)
 
     async def _entry_of(self, fingerprints: list[Fingerprint], terms: SharedTerms, subject: str) -> int:
-        """The entry of these fingerprints, which is made if there is none; what is refused is forgotten."""
+        """The entry of these fingerprints, which is made if there is none.
+
+        A content waits for as long as the profile keeps its statement.
+        """
         try:
             return (await self.house.submit(fingerprints, terms)).index
         except AlreadySharedError as error:
@@ -219,10 +223,9 @@ class Curator:
         except DeadlineError as error:
             msg = "no answer in time from the clearinghouse; the statement is kept, and sent again later"
             raise DeadlineError(msg) from error
-        except UnavailableError:
-            raise  # it is kept, and may have arrived
         except HashpactError:
-            await self._do(self.store.forget, subject)
+            if not await self.house.keeps(subject):  # else it may have arrived, or is sent again
+                await self._do(self.store.forget, subject)
             raise
 
     async def _shared(self, entry: int, waiting: Unreceipted) -> Content:
@@ -241,15 +244,21 @@ class Curator:
         return content
 
     async def resume(self) -> None:
-        """Send what has no receipt yet, and put what has become an entry into its bank."""
+        """Send what has no receipt yet, and do in the banks what it stands for.
+
+        What has become an entry comes into its bank, and what is withdrawn leaves it.
+        """
         kept = await self._do(self.store.waits)
         waiting = {each.subject: each for each in kept if each.subject not in self._sharing}
-        if not waiting:
-            return
         async for submission, receipt in self.house.resume():
-            found = waiting.pop(subject_of(submission) or "", None)
-            if found is not None:
-                await self._shared(receipt.index, found)
+            match statements.parse(submission.statement).statement.body:
+                case Withdraw(entry):
+                    async with self._turn:
+                        await self._forget_content(entry)
+                case Submit():
+                    found = waiting.pop(subject_of(submission) or "", None)
+                    if found is not None:
+                        await self._shared(receipt.index, found)
         for subject, each in waiting.items():
             # Sent and answered before this process was killed: the profile knows its entries.
             fingerprints = _fingerprints(each.content)
@@ -293,9 +302,12 @@ class Curator:
                     return 0
             elif not await self._withdraw(number):
                 return 0
-            await self._do(self.store.remove, number)
-            self.index.remove(number)
+            await self._forget_content(number)
         return 1
+
+    async def _forget_content(self, number: int) -> None:
+        await self._do(self.store.remove, number)
+        self.index.remove(number)
 
     async def _withdraw(self, number: int) -> bool:
         try:

@@ -1,0 +1,154 @@
+"""Shared banks while the clearinghouse answers late, differently, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import structlog
+from builders import World, fingerprint
+
+from hashpact.domain.fingerprints import PDQ, Fingerprint
+from hashpact.domain.messages import Submission
+from hashpact.errors import (
+    DeadlineError,
+    HashpactError,
+    InvalidInputError,
+    NotFoundError,
+    NotPermittedError,
+    ProofError,
+    UnavailableError,
+)
+from hashpact.gateway.clearing import Clearinghouse
+from hashpact.gateway.configured import GatewayConfig, SharedTerms
+from hashpact.gateway.curating import Addition, Curator
+from hashpact.gateway.keeping.banks import Bank, BankKind
+from hashpact.gateway.keeping.store import BankStore
+from hashpact.gateway.matching import BankIndex
+from hashpact.gateway.signals import Signals
+from hashpact.member.author import Author, Reason
+from hashpact.member.pending import subject_of_content
+
+CODE = fingerprint(PDQ, "one")
+SUBJECT = subject_of_content([CODE])
+ADDED = Addition({"pdq": CODE})
+NUMBER = 7
+
+
+@dataclass
+class House:
+    """A clearinghouse that does what a test has it do; ``standing`` has acme's entries."""
+
+    author: Author
+    member: str = "acme"
+    error: HashpactError | None = None
+    standing: dict[int, bool] = field(default_factory=dict)
+    pending: list[Submission] = field(default_factory=list)
+    kept: set[str] = field(default_factory=set)
+    sent: list[Submission] = field(default_factory=list)
+    shared: tuple[int, ...] = ()
+
+    @property
+    def client(self) -> Any:  # noqa: ANN401 - its profile alone
+        """What knows the member's own entries."""
+        return SimpleNamespace(profile=SimpleNamespace(shared=lambda _: self.shared))
+
+    @property
+    def checks(self) -> Any:  # noqa: ANN401 - its entries alone
+        """What answers checks."""
+        return self
+
+    async def entry(self, index: int) -> Any:  # noqa: ANN401 - what is read of it
+        """An entry of acme."""
+        if index not in self.standing:
+            msg = "none"
+            raise NotFoundError(msg)
+        return SimpleNamespace(entry=SimpleNamespace(member="acme"), stands=self.standing[index])
+
+    async def submit(self, fingerprints: Sequence[Fingerprint], _terms: SharedTerms) -> Any:  # noqa: ANN401 - its index alone
+        """An entry, or an error."""
+        assert list(fingerprints) == [CODE]
+        if self.error is not None:
+            raise self.error
+        self.standing[NUMBER] = True
+        return SimpleNamespace(index=NUMBER)
+
+    async def withdraw(self, entry: int) -> None:
+        """Withdraw an entry, or keep the statement."""
+        if self.error is not None:
+            self.pending.append(self.author.withdraw(entry, "removed-from-bank"))
+            raise self.error
+        self.standing[entry] = False
+
+    async def keeps(self, subject: str) -> bool:
+        """Whether a statement is kept."""
+        return subject in self.kept
+
+    async def resume(self) -> AsyncIterator[tuple[Submission, Any]]:
+        """Send what is pending."""
+        while self.pending:
+            self.sent.append(self.pending.pop(0))
+            yield self.sent[-1], SimpleNamespace(index=NUMBER)
+
+
+@pytest.fixture
+def house(world: World) -> House:
+    """One that answers."""
+    return House(world.author("acme"))
+
+
+@pytest.fixture
+def curator(tmp_path: Path, house: House) -> Iterator[Curator]:
+    """A curator of two shared banks."""
+    terms = (SharedTerms("S_*", ("ncii",)),)
+    config = GatewayConfig(tmp_path, shared=terms)
+    with BankStore(tmp_path / "banks.db", bytes(32)) as store:
+        for name in ("S_ONE", "S_TWO"):
+            store.put(Bank(0, name, BankKind.SHARED))
+        index = BankIndex(Signals.named(["pdq"]))
+        made = Curator(
+            config, store, index, cast("Clearinghouse", house), lambda: 1000, structlog.get_logger()
+        )
+        made.load()
+        yield made
+
+
+async def test_a_withdrawal_that_was_late_is_sent_again(curator: Curator, house: House) -> None:
+    assert (await curator.add("S_ONE", ADDED)).id == NUMBER
+    house.error = DeadlineError("late")
+    with pytest.raises(DeadlineError):
+        await curator.remove(NUMBER)
+    assert curator.store.content(NUMBER) is not None
+    house.pending.append(
+        house.author.submit([fingerprint(PDQ, "of another program")], Reason(frozenset({"ncii"})))
+    )
+    await curator.resume()
+    assert len(house.sent) == 2
+    assert curator.store.content(NUMBER) is None
+    assert curator.index.bank_of(NUMBER) is None
+
+
+@pytest.mark.parametrize("error", [UnavailableError, DeadlineError, ProofError, NotPermittedError])
+async def test_a_content_waits_while_its_statement_is_kept(
+    curator: Curator, house: House, error: type[HashpactError]
+) -> None:
+    house.error, house.kept = error("x"), {SUBJECT}
+    with pytest.raises(error):
+        await curator.add("S_ONE", ADDED)
+    assert [each.subject for each in curator.store.waits()] == [SUBJECT]
+    house.shared = (NUMBER,)
+    await curator.resume()
+    bank = curator.index.bank_of(NUMBER)
+    assert bank is not None
+    assert (bank.name, curator.store.waits()) == ("S_ONE", [])
+
+
+async def test_what_is_refused_waits_for_nothing(curator: Curator, house: House) -> None:
+    house.error = InvalidInputError("x")
+    with pytest.raises(InvalidInputError):
+        await curator.add("S_ONE", ADDED)
+    assert curator.store.waits() == []
