@@ -132,11 +132,17 @@ class Curator:
             return await self._put(replace(self.bank(bank.name), enabled=enabled))
 
     async def delete(self, name: str) -> None:
-        """Delete a bank with its contents, if there is one. A shared one must have no entry that stands."""
+        """Delete a bank with its contents, if there is one.
+
+        A shared one must have no entry that stands, and nothing that waits for a receipt.
+        """
         async with self._turn:
             bank = self.index.banks.get(name)
             if bank is None:
                 return
+            if any(each.bank == bank.number for each in await self._do(self.store.waits)):
+                msg = f"bank '{name}' has statements without a receipt, which are sent again; try later"
+                raise NotPermittedError(msg)
             if bank.kind is BankKind.SHARED and await self._has_standing(bank):
                 msg = (
                     f"bank '{name}' has entries that stand in the log; withdraw them first, by deleting "
@@ -202,7 +208,9 @@ class Curator:
         waiting = Unreceipted(subject, bank.number, addition.content(0, bank, self.clock()))
         self._sharing.add(subject)
         try:
-            await self._do(self.store.wait, waiting)
+            async with self._turn:
+                self.bank(bank.name)  # it may have been deleted or renamed meanwhile
+                await self._do(self.store.wait, waiting)
             return await self._shared(await self._entry_of(fingerprints, terms, subject), waiting)
         finally:
             self._sharing.discard(subject)
@@ -229,10 +237,10 @@ class Curator:
             raise
 
     async def _shared(self, entry: int, waiting: Unreceipted) -> Content:
-        """The content of a shared bank that an entry is, kept unless it is already."""
+        """The content of a shared bank that an entry is, kept unless a bank has it already."""
         async with self._turn:
             known = await self._do(self.store.content, entry)
-            if known is not None:
+            if known is not None and self.index.bank_of(entry) is not None:
                 await self._do(self.store.forget, waiting.subject)
                 if known.bank != waiting.bank:
                     msg = f"entry {entry} has the same content in another bank"
@@ -240,6 +248,8 @@ class Curator:
                 return known
             content = replace(waiting.content, id=entry, bank=waiting.bank)
             await self._do(self.store.add, content, waiting.subject)
+            if known is not None:  # of a bank that is gone
+                self.index.remove(entry)
             self.index.add(content)
         return content
 
@@ -260,6 +270,8 @@ class Curator:
                     if found is not None:
                         await self._shared(receipt.index, found)
         for subject, each in waiting.items():
+            if subject in self._sharing:  # again, meanwhile
+                continue
             # Sent and answered before this process was killed: the profile knows its entries.
             fingerprints = _fingerprints(each.content)
             entries = await asyncio.to_thread(self.house.client.profile.shared, fingerprints)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +15,7 @@ from builders import World, fingerprint
 from hashpact.domain.fingerprints import PDQ, Fingerprint
 from hashpact.domain.messages import Submission
 from hashpact.errors import (
+    ConflictError,
     DeadlineError,
     HashpactError,
     InvalidInputError,
@@ -26,7 +27,7 @@ from hashpact.errors import (
 from hashpact.gateway.clearing import Clearinghouse
 from hashpact.gateway.configured import GatewayConfig, SharedTerms
 from hashpact.gateway.curating import Addition, Curator
-from hashpact.gateway.keeping.banks import Bank, BankKind
+from hashpact.gateway.keeping.banks import Bank, BankKind, Content
 from hashpact.gateway.keeping.store import BankStore
 from hashpact.gateway.matching import BankIndex
 from hashpact.gateway.signals import Signals
@@ -51,6 +52,7 @@ class House:
     kept: set[str] = field(default_factory=set)
     sent: list[Submission] = field(default_factory=list)
     shared: tuple[int, ...] = ()
+    meanwhile: Callable[[], object] = lambda: None
 
     @property
     def client(self) -> Any:  # noqa: ANN401 - its profile alone
@@ -92,6 +94,7 @@ class House:
         """Send what is pending."""
         while self.pending:
             self.sent.append(self.pending.pop(0))
+            self.meanwhile()
             yield self.sent[-1], SimpleNamespace(index=NUMBER)
 
 
@@ -152,3 +155,41 @@ async def test_what_is_refused_waits_for_nothing(curator: Curator, house: House)
     with pytest.raises(InvalidInputError):
         await curator.add("S_ONE", ADDED)
     assert curator.store.waits() == []
+
+
+async def test_a_bank_for_which_something_waits_is_not_deleted(curator: Curator, house: House) -> None:
+    house.error, house.kept = DeadlineError("late"), {SUBJECT}
+    with pytest.raises(DeadlineError):
+        await curator.add("S_ONE", ADDED)
+    with pytest.raises(NotPermittedError, match="statements without a receipt"):
+        await curator.delete("S_ONE")
+    await curator.delete("S_TWO")
+    house.error = None
+    assert (await curator.add("S_ONE", ADDED)).id == NUMBER
+    house.standing[NUMBER] = False
+    await curator.delete("S_ONE")
+    assert list(curator.index.banks) == []
+
+
+async def test_a_content_of_a_bank_that_is_gone_is_free(curator: Curator) -> None:
+    curator.store.add(Content(NUMBER, 99, {"pdq": CODE.value.hex()}))
+    curator.load()
+    added = await curator.add("S_TWO", ADDED)
+    bank = curator.index.bank_of(NUMBER)
+    assert bank is not None
+    assert (added.bank, bank.name) == (bank.number, "S_TWO")
+    with pytest.raises(ConflictError, match="in another bank"):
+        await curator.add("S_ONE", ADDED)
+
+
+async def test_a_content_that_is_shared_again_meanwhile_goes_on_waiting(
+    curator: Curator, house: House
+) -> None:
+    house.error, house.kept = DeadlineError("late"), {SUBJECT}
+    with pytest.raises(DeadlineError):
+        await curator.add("S_ONE", ADDED)
+    sharing = curator._sharing
+    house.pending.append(house.author.withdraw(1, "mistake"))
+    house.meanwhile = lambda: sharing.add(SUBJECT)
+    await curator.resume()
+    assert [each.subject for each in curator.store.waits()] == [SUBJECT]
