@@ -307,15 +307,16 @@ class Curator:
                 self.index.off[number] = until
 
     async def remove(self, number: int) -> int:
-        """Remove a content, and return how many that were: an entry of the member is withdrawn."""
+        """Remove a content, and return how many that were: an entry of the member is withdrawn.
+
+        What is kept of an entry here is removed, too, also if it was withdrawn before.
+        """
         async with self._turn:
-            if number >= FIRST_LOCAL:
-                if self.index.bank_of(number) is None:
-                    return 0
-            elif not await self._withdraw(number):
-                return 0
-            await self._forget_content(number)
-        return 1
+            withdrawn = number < FIRST_LOCAL and await self._withdraw(number)
+            kept = await self._do(self.store.content, number) is not None
+            if kept or withdrawn:
+                await self._forget_content(number)
+        return int(kept or withdrawn)
 
     async def _forget_content(self, number: int) -> None:
         await self._do(self.store.remove, number)

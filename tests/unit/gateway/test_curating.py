@@ -193,3 +193,17 @@ async def test_a_content_that_is_shared_again_meanwhile_goes_on_waiting(
     house.meanwhile = lambda: sharing.add(SUBJECT)
     await curator.resume()
     assert [each.subject for each in curator.store.waits()] == [SUBJECT]
+
+
+async def test_a_content_whose_entry_was_withdrawn_elsewhere_is_removed(
+    curator: Curator, house: House
+) -> None:
+    await curator.add("S_ONE", ADDED)
+    house.standing[NUMBER] = False
+    assert await curator.remove(NUMBER) == 1
+    assert (curator.store.content(NUMBER), curator.index.bank_of(NUMBER)) == (None, None)
+    assert await curator.remove(NUMBER) == 0
+    house.standing[NUMBER] = True  # an entry that was never in a bank
+    assert await curator.remove(NUMBER) == 1
+    assert house.standing == {NUMBER: False}
+    assert await curator.remove(99) == 0
