@@ -18,7 +18,7 @@ from hashpact.domain.fingerprints import Fingerprint
 from hashpact.domain.matching.strength import Strength
 from hashpact.domain.messages import EntryDetail, Submission
 from hashpact.domain.state import Receipt
-from hashpact.errors import HashpactError, UnavailableError
+from hashpact.errors import ConflictError, HashpactError, InvalidInputError, NotFoundError, OverloadedError
 from hashpact.gateway.configured import SharedTerms
 from hashpact.member.awaiting import AsyncClient
 from hashpact.mirror.local import Mirror
@@ -27,6 +27,8 @@ PROBE: Final = 2.0
 """Seconds that `/status` waits for the clearinghouse: clients of HMA give it 3."""
 FRESH: Final = 5.0
 """Seconds after an answer in which none is asked for to know that the clearinghouse is there."""
+_ANSWERS: Final = (InvalidInputError, NotFoundError, ConflictError, OverloadedError)
+"""The errors that the clearinghouse answers to one request, and that tell that it answers others."""
 
 
 class Health(enum.Enum):
@@ -119,14 +121,17 @@ class RemoteChecking:
 
     @contextlib.asynccontextmanager
     async def _noting(self) -> AsyncIterator[None]:
-        """Note whether the clearinghouse has answered what the block asks."""
+        """Note whether the clearinghouse has answered what the block asks.
+
+        One that turns the gateway away, or whose answer is not believed, is as good as none.
+        """
         try:
             yield
-        except (UnavailableError, TimeoutError):
-            self._away = True
-            raise
-        except HashpactError:
+        except _ANSWERS:
             self._answered, self._away = self.timer(), False
+            raise
+        except (HashpactError, TimeoutError):
+            self._away = True
             raise
         self._answered, self._away = self.timer(), False
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import cast
 
+import pytest
 from builders import fingerprint
 
+from hashpact import errors
 from hashpact.domain.checks import Answer, Check, Filter, Lag, Query
 from hashpact.domain.fingerprints import PDQ
-from hashpact.gateway.clearing import Health, MirroredChecking, ReflectedTree
+from hashpact.errors import HashpactError
+from hashpact.gateway.clearing import Health, MirroredChecking, ReflectedTree, RemoteChecking
+from hashpact.member.awaiting import AsyncClient
 from hashpact.mirror.local import Mirror
 
 QUERY = [Query(fingerprint(PDQ, "one"))]
@@ -46,3 +51,40 @@ async def test_a_check_waits_for_what_was_stated() -> None:
     checks.reached = 9
     assert (await checks.check(QUERY, Filter())).position == 9
     assert copy.asked == [0, 9]
+
+
+@dataclass
+class Failing:
+    """A clearinghouse that answers with an error, or with a checkpoint of seven leaves."""
+
+    error: HashpactError | None = None
+
+    async def checkpoint(self) -> SimpleNamespace:
+        """A checkpoint."""
+        if self.error is not None:
+            raise self.error
+        return SimpleNamespace(checkpoint=SimpleNamespace(size=7))
+
+
+@pytest.mark.parametrize(
+    ("kind", "health"),
+    [
+        (errors.UnauthenticatedError, Health.STALE),
+        (errors.NotPermittedError, Health.STALE),
+        (errors.ProofError, Health.STALE),
+        (errors.ForkError, Health.STALE),
+        (errors.UnavailableError, Health.STALE),
+        (errors.InvalidInputError, Health.ALIVE),
+        (errors.NotFoundError, Health.ALIVE),
+        (errors.ConflictError, Health.ALIVE),
+        (errors.OverloadedError, Health.ALIVE),
+    ],
+)
+async def test_which_errors_are_answers(kind: type[HashpactError], health: Health) -> None:
+    client, now = Failing(kind("x")), [0.0]
+    checks = RemoteChecking(cast("AsyncClient", client), timer=lambda: now[0])
+    assert await checks.health(60) is (Health.NOT_LOADED if health is Health.STALE else Health.ALIVE)
+    client.error = None
+    assert await checks.health(60) is Health.ALIVE
+    client.error, now[0] = kind("x"), 6.0
+    assert await checks.health(60) is health
