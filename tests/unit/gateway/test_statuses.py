@@ -30,7 +30,7 @@ EXPECTED = {
     errors.OverloadedError: 429,
     errors.UnavailableError: 503,
     errors.CommitFailedError: 503,
-    errors.CertificateError: 503,
+    errors.CertificateError: 502,
     errors.LaggingError: 503,
     errors.DeadlineError: 504,
     errors.CorruptError: 500,
@@ -56,6 +56,11 @@ def test_statuses(kind: type[HashpactError], status: int) -> None:
 def test_lookups_that_cannot_be_answered(kind: type[HashpactError]) -> None:
     answered = refused(kind("x"), lookup=True)
     assert (answered.status_code, answered.body) == (503, b'{"message":"index not yet ready"}')
+
+
+def test_a_certificate_does_not_pass_by_itself() -> None:
+    answered = refused(errors.CertificateError("x"), lookup=True)
+    assert (answered.status_code, answered.body) == (502, b'{"message":"x"}')
 
 
 def test_draws() -> None:

@@ -6,7 +6,7 @@ NotPermittedError and below                        403
 NotFoundError                                      404
 RequestReusedError, ConflictError and below        409
 OverloadedError                                    429, with Retry-After
-UnauthenticatedError                               502: the gateway's own certificate, not the caller
+UnauthenticatedError, CertificateError             502: a certificate of the two, not the caller
 DeadlineError                                      504 of a write
 UnavailableError and below                         503
 any other                                          500
@@ -37,6 +37,7 @@ STATUS: Final[Mapping[type[HashpactError], int]] = {
     errors.ConflictError: 409,
     errors.OverloadedError: 429,
     errors.UnauthenticatedError: 502,
+    errors.CertificateError: 502,
     errors.UnavailableError: 503,
     errors.DeadlineError: 504,
 }
@@ -64,9 +65,16 @@ def status_of(error: HashpactError) -> int:
 
 
 def refused(error: HashpactError, *, lookup: bool) -> Response:
-    """The answer of an error; of a ``lookup`` every failure of the clearinghouse is one that passes."""
+    """The answer of an error; of a ``lookup`` a clearinghouse that does not answer is an index not yet ready.
+
+    A certificate is not that: it does not pass by itself.
+    """
     status = status_of(error)
-    if lookup and isinstance(error, errors.UnavailableError):
+    if (
+        lookup
+        and isinstance(error, errors.UnavailableError)
+        and not isinstance(error, errors.CertificateError)
+    ):
         return message(NOT_READY, STATUS[errors.UnavailableError])
     return message("internal error" if status == _BROKEN else error.message, status)
 
