@@ -10,11 +10,12 @@ import contextlib
 import enum
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from hashpact.domain.checks import MAX_LIMIT, Answer, Check, Filter, Query
 from hashpact.domain.fingerprints import Fingerprint
+from hashpact.domain.matching.own import OwnTerms
 from hashpact.domain.matching.strength import Strength
 from hashpact.domain.messages import EntryDetail, Submission
 from hashpact.domain.state import Receipt
@@ -140,10 +141,12 @@ class RemoteChecking:
 class MirroredChecking:
     """Checks in this process. A check takes some ten microseconds, so that no thread is needed for one.
 
-    ``reached`` is the tree size that answers have to reflect: that of the newest receipt.
+    ``own`` are the member's own terms, which a client applies to the answers of a server. ``reached`` is the
+    tree size that answers have to reflect: that of the newest receipt.
     """
 
     mirror: Mirror
+    own: OwnTerms = field(default_factory=OwnTerms)
     clock: Callable[[], float] = time.time
     reached: int = 0
 
@@ -160,7 +163,10 @@ class MirroredChecking:
         return await asyncio.to_thread(self._check, queries, narrow)
 
     def _check(self, queries: Sequence[Query], narrow: Filter) -> Answer:
-        return self.mirror.answer(Check(tuple(queries), narrow, MAX_LIMIT, self.reached))
+        asked = Check(tuple(queries), self.own.narrowed(narrow), MAX_LIMIT, self.reached)
+        found = self.mirror.answer(asked)
+        answer = self.own.applied(found, queries, narrow, MAX_LIMIT)
+        return replace(answer, truncated=True) if len(found.matches) >= MAX_LIMIT else answer
 
     async def entry(self, index: int) -> EntryDetail:
         """As `Checking` has it."""

@@ -148,7 +148,9 @@ async def answer_until(
 async def uses_of(opened: OpenGateway, client: AsyncClient) -> AsyncIterator[GatewayUses]:
     """The use cases of a gateway. Raises CorruptError."""
     config, mirror = opened.config, opened.mirror
-    checks: Checking = RemoteChecking(client) if mirror is None else MirroredChecking(mirror)
+    checks: Checking = (
+        RemoteChecking(client) if mirror is None else MirroredChecking(mirror, opened.profile.own)
+    )
     house, signals = Clearinghouse(checks, client), Signals.named(config.signal_types)
     index = BankIndex(signals)
     curator = Curator(config, opened.store, index, house, unix_time, opened.log)

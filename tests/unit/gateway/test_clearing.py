@@ -10,10 +10,12 @@ import pytest
 from builders import fingerprint
 
 from hashpact import errors
-from hashpact.domain.checks import Answer, Check, Filter, Lag, Query
-from hashpact.domain.fingerprints import PDQ
+from hashpact.domain.checks import MAX_LIMIT, Answer, Check, Filter, Lag, Match, Query
+from hashpact.domain.fingerprints import PDQ, Measure
+from hashpact.domain.matching.own import OwnTerms
 from hashpact.errors import HashpactError
 from hashpact.gateway.clearing import Health, MirroredChecking, ReflectedTree, RemoteChecking
+from hashpact.gateway.keeping.banks import ViewFilter
 from hashpact.member.awaiting import AsyncClient
 from hashpact.mirror.local import Mirror
 
@@ -27,12 +29,15 @@ class Copy:
     position: int = 7
     lag: Lag | None = None
     asked: list[int] = field(default_factory=list)
+    matches: tuple[Match, ...] = ()
+    demanded: int = 0
 
     def answer(self, check: Check) -> Answer:
-        """Nothing, at the position that is asked for."""
+        """Its matches, at the position that is asked for."""
         assert list(check.queries) == QUERY
         self.asked.append(check.min_position)
-        return Answer((), max(self.position, check.min_position))
+        self.demanded = check.filter.min_endorsed_by
+        return Answer(self.matches, max(self.position, check.min_position))
 
 
 async def test_the_age_of_a_copy() -> None:
@@ -88,3 +93,29 @@ async def test_which_errors_are_answers(kind: type[HashpactError], health: Healt
     assert await checks.health(60) is Health.ALIVE
     client.error, now[0] = kind("x"), 6.0
     assert await checks.health(60) is health
+
+
+def match(entry: int, member: str) -> Match:
+    """A match that nobody has endorsed."""
+    return Match(entry, "pdq/1", Measure.HAMMING, 3.0, ("ncii",), "guideline", (), member, 0, 0, 0)
+
+
+async def test_the_own_terms_of_the_member_hold_for_a_copy() -> None:
+    own = OwnTerms(always=frozenset({"friend"}), never=frozenset({"foe"}))
+    copy = Copy(matches=(match(1, "foe"), match(2, "friend"), match(3, "other")))
+    checks = MirroredChecking(cast("Mirror", copy), own)
+    narrow = Filter(min_endorsed_by=2)
+    answer = await checks.check(QUERY, narrow)
+    assert [one.entry for one in answer.matches] == [2]
+    assert (copy.demanded, answer.truncated) == (0, False)
+    assert ViewFilter(min_endorsed_by=2).keeps(answer.matches[0])
+    assert not ViewFilter(min_endorsed_by=2).keeps(match(3, "other"))
+    none = MirroredChecking(cast("Mirror", copy), OwnTerms(enabled_ratio=0.0))
+    assert (await none.check(QUERY, Filter())).matches == ()
+
+
+async def test_what_is_held_back_of_a_cut_answer_leaves_it_cut() -> None:
+    copy = Copy(matches=tuple(match(entry, "foe") for entry in range(MAX_LIMIT)))
+    checks = MirroredChecking(cast("Mirror", copy), OwnTerms(never=frozenset({"foe"})))
+    answer = await checks.check(QUERY, Filter())
+    assert (answer.matches, answer.truncated) == ((), True)

@@ -48,12 +48,15 @@ class ViewFilter:
     max_distance: int | None = None
 
     def keeps(self, match: Match) -> bool:
-        """Whether the view has the entry of a match, at that distance."""
+        """Whether the view has the entry of a match, at that distance.
+
+        An entry of a member that is always believed counts as endorsed by as many as are demanded.
+        """
         return (
             (not self.labels or not self.labels.isdisjoint(match.labels))
             and (not self.bases or match.basis in self.bases)
             and (not self.jurisdictions or not self.jurisdictions.isdisjoint(match.jurisdictions))
-            and match.endorsed_by >= self.min_endorsed_by
+            and (match.believed or match.endorsed_by >= self.min_endorsed_by)
             and not (self.without_disputed and match.disputed_by)
             and (not self.members or match.member in self.members)
             and (self.max_distance is None or distance_of(match) <= self.max_distance)
@@ -130,6 +133,10 @@ class Content:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     added: int = 0
     disabled: int = ENABLED
+
+    def fields(self) -> dict[str, Any]:
+        """The content as JSON."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
 
 def check_name(name: object) -> str:
