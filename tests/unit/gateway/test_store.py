@@ -136,3 +136,22 @@ def test_a_directory_whose_lock_is_none(tmp_path: Path) -> None:
         open_banks(tmp_path, Passphrases({}), unencrypted=True),
     ):
         raise AssertionError
+
+
+def test_an_entry_that_was_switched_before_it_was_kept(store: BankStore, path: Path) -> None:
+    store.switch(7, 0, kept=False)
+    store.add(Content(7, 1, {"pdq": CODE}))
+    store.switch(7, 1, kept=True)
+    with BankStore(path, MASTER) as again:
+        assert again.off() == {}
+        assert [each.disabled for each in again.contents()] == [1]
+
+
+def test_metadata_in_many_levels(store: BankStore) -> None:
+    metadata: dict[str, object] = {}
+    for _ in range(900):
+        metadata = {"in": metadata}
+    waiting = Unreceipted("subject", 1, Content(0, 1, {"pdq": CODE}, metadata=metadata))
+    store.wait(waiting)
+    store.add(Content(7, 1, {"pdq": CODE}, metadata=metadata))
+    assert store.waits() == [waiting]

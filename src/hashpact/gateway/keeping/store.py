@@ -18,7 +18,7 @@ import os
 import secrets
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -32,6 +32,8 @@ from hashpact.lists.sealing import SALT_SIZE, Sealer
 _APPLICATION: Final = 0x68_70_67_31
 """Which files are ours: "hpg1", in the header that SQLite keeps for that."""
 _WAIT: Final = 10_000
+_SEALED: Final = frozenset({"signals", "note", "metadata", "added"})
+"""The fields of a content that no column of its own has."""
 _SCHEMA: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
 CREATE TABLE bank (number INTEGER PRIMARY KEY AUTOINCREMENT, sealed BLOB);
@@ -142,7 +144,7 @@ class BankStore:
 
     def add(self, content: Content, subject: str | None = None) -> None:
         """Keep a content, in place of one of its id; what waited under ``subject`` waits no longer."""
-        kept = {each: getattr(content, each) for each in ("signals", "note", "metadata", "added")}
+        kept = {each: value for each, value in content.fields().items() if each in _SEALED}
         row = (content.id, content.bank, content.disabled, self._contents.seal(content.id, _json(kept)))
         with self._writing():
             self._sql.execute("INSERT OR REPLACE INTO content VALUES (?, ?, ?, ?)", row)
@@ -165,6 +167,8 @@ class BankStore:
         with self._writing():
             if kept:
                 self._sql.execute("UPDATE content SET disabled = ? WHERE id = ?", (until, number))
+                # It may have been switched as an entry, before it was kept here.
+                self._sql.execute("DELETE FROM off WHERE id = ?", (number,))
             elif until == 1:
                 self._sql.execute("DELETE FROM off WHERE id = ?", (number,))
             else:
@@ -185,7 +189,7 @@ class BankStore:
         with self._writing():
             self._sql.execute("INSERT OR IGNORE INTO waiting VALUES (NULL, ?, x'')", (name,))
             number = self._one("SELECT number FROM waiting WHERE name = ?", (name,))
-            kept = {"subject": waiting.subject, "bank": waiting.bank, "content": asdict(content)}
+            kept = {"subject": waiting.subject, "bank": waiting.bank, "content": content.fields()}
             sealed = self._pending.seal(number, _json(kept))
             self._sql.execute("UPDATE waiting SET sealed = ? WHERE number = ?", (sealed, number))
 
