@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NoReturn
 
@@ -16,7 +16,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from hashpact.gateway.rest.multipart import FormPart, form_parts
-from hashpact.http.door import read_body
 
 MAX_JSON: Final = 256 * 1024
 """Bytes of a body of JSON: a note and metadata."""
@@ -101,10 +100,22 @@ class RestRequest:
         known: bytes | None = getattr(self.request.state, "body", None)
         if known is None:
             declared = self.request.headers.get("content-length", "0")
-            known = None if int(declared) > limit else await read_body(self.request, limit)
-            if known is None:
-                raise HTTPException(_TOO_LARGE, "Content too large")
-            self.request.state.body = known
+            if int(declared) > limit:
+                raise _too_large()
+            held = bytearray()
+            async for chunk in self._stream:
+                held += chunk
+                if len(held) > limit:
+                    raise _too_large()
+            known = self.request.state.body = bytes(held)
+        return known
+
+    @property
+    def _stream(self) -> AsyncIterator[bytes]:
+        """The body piece by piece, from where it was left. Raises ClientDisconnect."""
+        known: AsyncIterator[bytes] | None = getattr(self.request.state, "stream", None)
+        if known is None:
+            known = self.request.state.stream = self.request.stream()
         return known
 
     async def pass_over(self, limit: int) -> bool:
@@ -112,9 +123,12 @@ class RestRequest:
 
         False if there is more than ``limit`` bytes of it: the connection has to end then.
         """
-        if getattr(self.request.state, "body", None) is not None:
-            return True
-        return await read_nothing(self.request, limit)
+        size = 0
+        async for chunk in self._stream:
+            size += len(chunk)
+            if size > limit:
+                return False
+        return True
 
     async def json(self, *, other: int = _MEDIA) -> Any:  # noqa: ANN401 - JSON
         """The JSON in the body. ``other`` is the status of another content type. Raises HTTPException."""
@@ -131,16 +145,6 @@ class RestRequest:
         return form_parts(self.request.headers["content-type"], await self.body(limit + MAX_JSON))
 
 
-async def read_nothing(request: Request, limit: int) -> bool:
-    """Read a body to its end; False if it has more than ``limit`` bytes. Raises ClientDisconnect."""
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            return False
-    return True
-
-
 def parsed(data: bytes) -> Any:  # noqa: ANN401 - JSON
     """The value of JSON, without what JSON cannot say again. Raises HTTPException."""
     try:
@@ -152,6 +156,10 @@ def parsed(data: bytes) -> Any:  # noqa: ANN401 - JSON
 def fault(kind: str, name: str, what: str, given: object) -> dict[str, Any]:
     """What is wrong with one field of a request, as HMA puts it."""
     return {"type": kind, "loc": [name], "msg": what, "input": given}
+
+
+def _too_large() -> HTTPException:
+    return HTTPException(_TOO_LARGE, "Content too large")
 
 
 def unprocessable(kind: str, name: str, what: str, given: object) -> NoReturn:

@@ -1,0 +1,55 @@
+"""The body of a request: bounded, and read to its end whatever is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import Message
+
+from hashpact.gateway.rest.asking import RestRequest
+
+
+def asking(*chunks: bytes, headers: Sequence[tuple[bytes, bytes]] = ()) -> RestRequest:
+    """A request whose body comes in these chunks."""
+    left = list(chunks)
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
+
+    scope = {"type": "http", "method": "POST", "headers": list(headers), "query_string": b""}
+    return RestRequest(Request(scope, receive), {})
+
+
+@pytest.mark.parametrize(
+    ("chunks", "whole"),
+    [
+        ((b"xxx", b"xx"), True),
+        ((b"xxxxx",), True),
+        ((b"xxxxx", b"xxxx"), True),
+        ((b"xxxxx", b"xxxxx"), False),
+    ],
+)
+async def test_a_body_that_is_too_large(chunks: tuple[bytes, ...], whole: bool) -> None:  # noqa: FBT001 - a case
+    asked = asking(*chunks)
+    with pytest.raises(HTTPException) as refused:
+        await asked.body(4)
+    assert refused.value.status_code == 413
+    assert await asked.pass_over(4) is whole
+
+
+async def test_a_body_that_names_its_size() -> None:
+    asked = asking(b"xxxxx", headers=[(b"content-length", b"5")])
+    with pytest.raises(HTTPException) as refused:
+        await asked.body(4)
+    assert refused.value.status_code == 413
+    assert await asked.pass_over(5)
+
+
+async def test_a_body_is_read_once() -> None:
+    asked = asking(b"ab", b"cd")
+    assert await asked.body(4) == b"abcd"
+    assert await asked.body(4) == b"abcd"
+    assert await asked.pass_over(0)
