@@ -14,6 +14,8 @@ from typing import Any, Final, Self
 
 from hashpact.domain.checks import Filter, Match
 from hashpact.domain.fingerprints import TYPES, Measure
+from hashpact.domain.grammar import Field
+from hashpact.domain.kinds import GROUND, JURISDICTIONS
 from hashpact.errors import InvalidInputError
 
 FIRST_LOCAL: Final = 1 << 52
@@ -22,6 +24,11 @@ ENABLED: Final = 1
 DISABLED: Final = 0
 MAX_NAME: Final = 255
 
+MAX_NAMED: Final = 64
+"""Bases and jurisdictions that a filter names, as in a check."""
+
+_MOST: Final = (1 << 31) - 1
+"""The largest number that a check takes."""
 _DISTANCE: Final = "max_distance"
 _UNDISPUTED: Final = "without_disputed"
 _NAME: Final = re.compile("[A-Z_][A-Z0-9_]*", re.ASCII)
@@ -77,12 +84,18 @@ class ViewFilter:
             if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
                 raise _unusable(name, "a list of strings")
             found[name] = frozenset(value)
+        for name, line in (("bases", GROUND), ("jurisdictions", JURISDICTIONS)):
+            if len(found[name]) > MAX_NAMED:
+                raise _unusable(name, f"at most {MAX_NAMED} strings")
+            for one in found[name]:
+                _check_spelt(name, one, line)
         for name, least in (("min_endorsed_by", 0), (_DISTANCE, None)):
             value = given.get(name)
             if isinstance(value, float) and value.is_integer():
                 value = int(value)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
-                raise _unusable(name, "a whole number, not below 0")
+            whole = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST
+            if value is not None and not whole:
+                raise _unusable(name, f"a whole number from 0 to {_MOST}")
             found[name] = least if value is None else value
         disputed = given.get(_UNDISPUTED) or False
         if not isinstance(disputed, bool):
@@ -165,8 +178,9 @@ def narrowing(views: list[ViewFilter]) -> Filter:
     )
     if all(view.bases for view in views):
         found = replace(found, bases=frozenset().union(*(view.bases for view in views)))
-    if all(view.jurisdictions for view in views):
-        found = replace(found, jurisdictions=frozenset().union(*(view.jurisdictions for view in views)))
+    places: frozenset[str] = frozenset().union(*(view.jurisdictions for view in views))
+    if len(places) <= MAX_NAMED and all(view.jurisdictions for view in views):
+        found = replace(found, jurisdictions=places)
     return found
 
 
@@ -182,6 +196,13 @@ def is_enabled(until: int, now: int) -> bool:
 
 def _plain(value: object) -> object:
     return sorted(value) if isinstance(value, frozenset) else value
+
+
+def _check_spelt(name: str, text: str, line: Field[Any]) -> None:
+    try:
+        line.spelling.read(text)
+    except ValueError as error:
+        raise _unusable(name, f"a list of strings, {line.spelling.wanted}") from error
 
 
 def _unusable(name: str, wanted: str) -> InvalidInputError:
