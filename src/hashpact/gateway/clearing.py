@@ -218,6 +218,10 @@ class Clearinghouse:
         """Withdraw an entry of the member."""
         self._reach(await self.client.withdraw(entry, "removed-from-bank"))
 
+    async def entry(self, index: int) -> EntryDetail:
+        """The entry at that log index as the clearinghouse has it now: a copy may be older."""
+        return await self.client.entry(index)
+
     async def keeps(self, subject: str) -> bool:
         """Whether the profile keeps a statement of that subject, to send it again. Raises ConfigError."""
         outbox = self.client.profile.outbox

@@ -155,7 +155,7 @@ class Curator:
     async def _has_standing(self, bank: Bank) -> bool:
         for number in list(self.index.held(bank)):
             with contextlib.suppress(NotFoundError):
-                if (await self.house.checks.entry(number)).stands:
+                if (await self.house.entry(number)).stands:
                     return True
         return False
 
@@ -324,7 +324,7 @@ class Curator:
 
     async def _withdraw(self, number: int) -> bool:
         try:
-            found = await self.house.checks.entry(number)
+            found = await self.house.entry(number)
         except NotFoundError:
             return False
         owner = found.entry.member
