@@ -44,7 +44,7 @@ FIRST: Final = 3.0
 """Seconds that a start waits for the clearinghouse."""
 
 CONTENTS: Final = 8
-"""Requests that hold content at a time, each as much as one file may have."""
+"""Requests that hold content at a time, each about twice as much as one file may have."""
 WAITING: Final = 128
 """Requests with content that wait, unread, until others are answered."""
 
