@@ -64,6 +64,9 @@ def test_10_breaks_its_schema(http: Http, body: object, kind: str, field: str) -
 def test_10_other_media_types(http: Http, bank: str) -> None:
     text = {"Content-Type": "text/plain"}
     assert http("POST", "/c/banks", b"{}", text).status == 422
+    refused = http("PUT", f"/c/bank/{bank}", b'{"enabled": false}', text)
+    assert (refused.status, refused.json[0]["loc"]) == (422, ["body"])
+    assert http("PUT", f"/c/bank/{bank}").json["matching_enabled_ratio"] == 1
     for path in ("/m/compare", f"/c/bank/{bank}/signal"):
         assert http("POST", path, b"{}", text).status == 415
     for body in (b"{", b'{"name": NaN}', b'{"name": 1e999}', b"[" * 100_000, b"\xff"):

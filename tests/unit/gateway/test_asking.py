@@ -53,3 +53,23 @@ async def test_a_body_is_read_once() -> None:
     assert await asked.body(4) == b"abcd"
     assert await asked.body(4) == b"abcd"
     assert await asked.pass_over(0)
+
+
+async def test_json_of_another_content_type() -> None:
+    assert await asking(b"").json(other=422) == {}
+    with pytest.raises(HTTPException) as refused:
+        await asking(b"{}", headers=[(b"content-type", b"text/plain; charset=x")]).json(other=422)
+    assert (refused.value.status_code, refused.value.detail) == (
+        422,
+        [
+            {
+                "type": "json_type",
+                "loc": ["body"],
+                "msg": "Input should be JSON, with Content-Type: application/json",
+                "input": "text/plain",
+            }
+        ],
+    )
+    with pytest.raises(HTTPException) as other:
+        await asking(b"").json()
+    assert other.value.status_code == 415

@@ -131,9 +131,15 @@ class RestRequest:
         return True
 
     async def json(self, *, other: int = _MEDIA) -> Any:  # noqa: ANN401 - JSON
-        """The JSON in the body. ``other`` is the status of another content type. Raises HTTPException."""
+        """The JSON in the body. ``other`` is the status of another content type. Raises HTTPException.
+
+        Where that is 422, a request without a body is one without fields.
+        """
         if not self.is_json:
             if other == _UNPROCESSABLE:
+                if await self.body(MAX_JSON):
+                    what = "Input should be JSON, with Content-Type: application/json"
+                    unprocessable("json_type", "body", what, self.media_type)
                 return {}
             raise HTTPException(other, "the body is JSON, with Content-Type: application/json")
         return parsed(await self.body(MAX_JSON))
