@@ -59,17 +59,10 @@ async def test_json_of_another_content_type() -> None:
     assert await asking(b"").json(other=422) == {}
     with pytest.raises(HTTPException) as refused:
         await asking(b"{}", headers=[(b"content-type", b"text/plain; charset=x")]).json(other=422)
-    assert (refused.value.status_code, refused.value.detail) == (
-        422,
-        [
-            {
-                "type": "json_type",
-                "loc": ["body"],
-                "msg": "Input should be JSON, with Content-Type: application/json",
-                "input": "text/plain",
-            }
-        ],
-    )
+    what = "Input should be JSON, with Content-Type: application/json"
+    wanted: object = [{"type": "json_type", "loc": ["body"], "msg": what, "input": "text/plain"}]
+    found: object = refused.value.detail
+    assert (refused.value.status_code, found) == (422, wanted)
     with pytest.raises(HTTPException) as other:
         await asking(b"").json()
     assert other.value.status_code == 415
