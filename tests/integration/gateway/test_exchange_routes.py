@@ -101,7 +101,7 @@ def test_17_filters(stage: Stage, settings: dict[str, object], *, keeps: bool) -
         ),
         (
             {"bank": "T_X", "api": "hashpact", "api_json": {"min_endorsed_by": -1}},
-            "Failed to parse `api_json` - min_endorsed_by must be a whole number, not below 0",
+            "Failed to parse `api_json` - min_endorsed_by must be a whole number from 0 to 2147483647",
         ),
         (
             {"bank": "T_X", "api": "hashpact", "api_json": {"without_disputed": 1}},

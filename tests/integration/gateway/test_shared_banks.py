@@ -13,12 +13,13 @@ from staged import SHARED_BANKS, Stage, near
 from waits import wait_until
 
 from hashpact.domain.fingerprints import MD5, PDQ
+from hashpact.domain.kinds import Withdraw
 from hashpact.gateway.keeping.banks import FIRST_LOCAL, Bank, BankKind, Content
 from hashpact.gateway.keeping.folder import open_banks
 from hashpact.gateway.keeping.store import Unreceipted
 from hashpact.keys.passphrase import Passphrases
 from hashpact.member.clients import Client
-from hashpact.member.pending import subject_of_content
+from hashpact.member.pending import subject_of_content, subject_of_entry
 
 
 def made(http: Http, name: str) -> str:
@@ -157,6 +158,22 @@ def test_an_answer_that_is_late(stage: Stage, shared: str) -> None:
     wait_until(lambda: shared in http("GET", "/m/lookup", **query).json)
     (found,) = http("GET", "/m/lookup", **query).json[shared]
     assert http("POST", f"/c/bank/{shared}/signal", asked).json["id"] == found["bank_content_id"]
+
+
+def test_a_withdrawal_without_an_answer(stage: Stage, shared: str, client: Client) -> None:
+    """Its statement is in the profile: it is sent in the background, and then its content is gone."""
+    http = stage.http
+    asked = {"pdq": code("late withdrawal"), "note": "kept here"}
+    number = http("POST", f"/c/bank/{shared}/signal", asked).json["id"]
+    path = f"/c/bank/{shared}/content/{number}"
+    assert http("GET", path, include_metadata="true").json["note"] == "kept here"
+    outbox, subject = stage.server.profile("acme-video").outbox, subject_of_entry(Withdraw, number)
+    assert outbox is not None
+    withdrawal = stage.server.author("acme-video").withdraw(number, "removed-from-bank")
+    assert outbox.put(subject, withdrawal, ())
+    wait_until(lambda: not http("GET", path, include_metadata="true").json.get("note"))
+    assert outbox.find(subject) is None
+    assert not client.entry(number).stands
 
 
 def test_a_receipt_that_came_before_a_kill(stage: Stage, client: Client, tmp_path: Path) -> None:
