@@ -136,6 +136,8 @@ class HashpactSignalExchangeAPI(
         | negative | disputed | withdrawn | nothing |
         | investigation seed | seen | stays | nothing |
 
+        Entries that matching.toml holds back are among these; rows of private lists are not.
+
         Raises ConfigError unless the configuration has ``submit`` on, and the clearinghouse's errors.
         """
         if self.collab.submit is not Switch.on:
@@ -151,7 +153,11 @@ class HashpactSignalExchangeAPI(
         code = Fingerprint(_TYPES[name], bytes.fromhex(s_type.validate_signal_str(signal)))
         with self._client() as client:
             answer = client.check([Query(code, 0)], limit=_MOST)
-            entries = {match.entry: match.member == self._profile.member for match in answer.matches}
+            entries = {
+                match.entry: match.member == self._profile.member
+                for match in (*answer.matches, *answer.held)
+                if not match.source  # a private list's row has a place there, and no entry
+            }
             match opinion.category:
                 case SignalOpinionCategory.POSITIVE_CLASS if not entries:
                     self._submit(client, code, opinion.tags)
