@@ -102,7 +102,8 @@ class Mirror(BlockingChecks):
 
     If no other process copies the log into this home, such as `hashpact mirror`, a thread of this one does.
     It warns (`MirrorWarning`) of a source that it does not believe; ``on_alarm`` is called instead, if it is
-    given: in that thread, or, about uploads and floods, in one that checks. A check with a ``min_position`` waits for that, at most ``timeout`` seconds.
+    given: in that thread, or, about uploads and floods, in one that checks. A check with a ``min_position``
+    waits for that, at most ``timeout`` seconds.
 
     With a [retro] table in mirror.toml what is checked is kept in the home, encrypted, and ``on_retro`` is
     called with each upload that is near an entry which arrived after its check (`RetroMatch`), in another

@@ -99,7 +99,7 @@ class Checker:
                 answer = self._answer(check, position, lag, wanted, nullcontext, waits)
         else:
             answer = self._answer(check, position, lag, wanted, turn, waits)
-        if self.keep is not None:
+        if self.keep is not None and not check.again:
             waits()
             self.keep((check.queries,), position, check.reference)
         return answer
@@ -183,7 +183,7 @@ class Checker:
         upload, asked, narrow = None, check, check.filter
         while True:
             answer = self._nearest(asked, position, lag, wanted, turn, waits)
-            marked = self._held(answer.matches, int(asked is check))
+            marked = self._held(answer.matches, int(asked is check and not check.again))
             if not marked:
                 return answer
             upload = upload or codes(query.fingerprint for query in check.queries)

@@ -88,6 +88,7 @@ def check_to_wire(check: Check) -> check_pb2.CheckRequest:
         limit=check.limit,
         min_position=check.min_position,
         reference=check.reference,
+        again=check.again,
     )
     if check.filter != EVERYTHING:
         request.filter.CopyFrom(filter_to_wire(check.filter))
@@ -103,6 +104,7 @@ def check_from_wire(request: check_pb2.CheckRequest) -> Check:
         limit=request.limit or DEFAULT_LIMIT,
         min_position=request.min_position,
         reference=request.reference,
+        again=request.again,
     )
 
 

@@ -215,10 +215,11 @@ class Quarantine:
         if isinstance(news, Flood):
             try:
                 self._told(news)
-                return
-            except Exception as error:  # noqa: BLE001 - whatever the owner's function raises
+            except Exception as error:  # noqa: BLE001  # whatever the owner's function raises
                 msg = f"nobody learnt that entry {news.entry} is in quarantine: {type(error).__name__}"
                 news = ConfigError(msg)
+            else:
+                return
         with contextlib.suppress(Exception):
             self._failed(news)
 
