@@ -14,11 +14,11 @@ of a tree that the log drops audit --answers
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from attesting import KEY, OTHER, AttestedWorld, attester_of
@@ -36,6 +36,7 @@ from hashpact.domain.checks import MAX_LIMIT, Answer, Check, Filter, NearBenign,
 from hashpact.domain.fingerprints import MINHASH, PDQ, SHA256, Fingerprint
 from hashpact.domain.kinds import Root
 from hashpact.domain.matching.strength import Strength
+from hashpact.domain.ports import Log
 from hashpact.errors import CorruptError, HashpactError, LogKeyError, ProofError
 from hashpact.member.clients import Client
 from hashpact.service.attest.attester import Attester
@@ -194,6 +195,12 @@ def harmless(answer: Answer) -> Answer:
     return replace(answer, matches=(replace(first, benign=NearBenign(first.entry + 1, 0)), *rest))
 
 
+def doubted(answer: Answer) -> Answer:
+    """With marks that only some pictures, and only mirrors, have."""
+    (first, *rest) = answer.matches
+    return replace(answer, matches=(replace(first, unconfirmed=True, quarantined=True), *rest))
+
+
 def twice(answer: Answer) -> Answer:
     """With each match two times."""
     return replace(answer, matches=2 * answer.matches)
@@ -213,6 +220,7 @@ def cut(answer: Answer) -> Answer:
         (nearer, "entry 6 by pdq/1: reported with another score"),
         (relabelled, "entry 6 by pdq/1: reported with another labels"),
         (harmless, "entry 6 by pdq/1: reported with another benign"),
+        (doubted, "entry 6 by pdq/1: reported with another unconfirmed, quarantined"),
         (twice, "names an entry twice"),
         (cut, "says that there may be further matches"),
     ],
@@ -228,6 +236,15 @@ async def test_an_audit_names_the_answer_and_the_entry_that_was_lied_about(
     found = await asyncio.to_thread(audited, founded, [kept])
     assert any(finding.message.startswith(f"0.answer: {says}") for finding in found), found
     assert all(SHARED.value not in data for one in found for data in one.evidence.values())
+
+
+def test_damaged_private_parts_of_a_copy_are_none() -> None:
+    class DamagedCopy:
+        def private(self, start: int, stop: int) -> Iterator[tuple[int, Sequence[bytes]]]:
+            msg = f"{start} to {stop}"
+            raise CorruptError(msg)
+
+    assert tuple(AnswerAudit((), cast("Log", DamagedCopy()))._given(3)) == ()
 
 
 async def test_a_limit_and_a_filter_excuse_no_more_than_they_leave_out(

@@ -89,7 +89,7 @@ def test_private_lists_do_not_change_for_which_uploads_a_label_is_enabled() -> N
     made = fingerprints_of_text(TEXT, key=bytes(32))
     drawn = draw("seed", made.queries)
     house = House()
-    entry = house.share(made.fingerprints[0])
+    entry = house.share(*made.fingerprints)
     house.follower.catch_up()
     for ratio, found in ((drawn, []), (drawn + 1e-9, [entry])):
         own = OwnTerms(seed="seed", enabled_ratio=ratio)

@@ -138,12 +138,19 @@ class HashpactSignalExchangeAPI(
 
         Entries that matching.toml holds back are among these; rows of private lists are not.
 
-        Raises ConfigError unless the configuration has ``submit`` on, and the clearinghouse's errors.
+        Raises ConfigError unless the configuration has ``submit`` on and is of no mirror, and the
+        clearinghouse's errors.
         """
         if self.collab.submit is not Switch.on:
             msg = (
                 f"{self.collab.name} states nothing in the name of {self._profile.member}; "
                 f"to let it: tx config collab edit {NAME} --submit on {self.collab.name}"
+            )
+            raise ConfigError(msg)
+        if self.collab.authority or self.collab.address.startswith("unix:"):
+            msg = (
+                f"{self.collab.name} is of the mirror {self.collab.address}, which takes no statements; "
+                f"use another collaboration, without --address, for --submit on"
             )
             raise ConfigError(msg)
         name = s_type.get_name()

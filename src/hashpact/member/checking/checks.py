@@ -172,7 +172,10 @@ class Checks:
         if not options and not self._reached.size:
             return self._plain
         if options.get("reference") and not self._mirror:
-            msg = "a reference is for a mirror: no clearinghouse is sent it, and one may answer here"
+            msg = (
+                "a reference is for a mirror: no clearinghouse is sent it, and one may answer here; "
+                "name a mirror by its socket (unix:PATH), or with its authority (--ca)"
+            )
             raise InvalidInputError(msg, field="reference")
         return CheckTerms.of(options, self._choice, self._reached.size)
 
