@@ -14,11 +14,11 @@ of a tree that the log drops audit --answers
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from attesting import KEY, OTHER, AttestedWorld, attester_of
@@ -36,7 +36,6 @@ from hashpact.domain.checks import MAX_LIMIT, Answer, Check, Filter, NearBenign,
 from hashpact.domain.fingerprints import MINHASH, PDQ, SHA256, Fingerprint
 from hashpact.domain.kinds import Root
 from hashpact.domain.matching.strength import Strength
-from hashpact.domain.ports import Log
 from hashpact.errors import CorruptError, HashpactError, LogKeyError, ProofError
 from hashpact.member.clients import Client
 from hashpact.service.attest.attester import Attester
@@ -184,21 +183,16 @@ def nearer(answer: Answer) -> Answer:
 
 
 def relabelled(answer: Answer) -> Answer:
-    """With another label."""
+    """With another label, and other marks."""
     (first, *rest) = answer.matches
-    return replace(answer, matches=(replace(first, labels=("hate",)), *rest))
+    altered = replace(first, labels=("hate",), unconfirmed=True, quarantined=True)
+    return replace(answer, matches=(altered, *rest))
 
 
 def harmless(answer: Answer) -> Answer:
     """With the claim that something harmless is as near."""
     (first, *rest) = answer.matches
     return replace(answer, matches=(replace(first, benign=NearBenign(first.entry + 1, 0)), *rest))
-
-
-def doubted(answer: Answer) -> Answer:
-    """With marks that only some pictures, and only mirrors, have."""
-    (first, *rest) = answer.matches
-    return replace(answer, matches=(replace(first, unconfirmed=True, quarantined=True), *rest))
 
 
 def twice(answer: Answer) -> Answer:
@@ -218,9 +212,8 @@ def cut(answer: Answer) -> Answer:
         (invented, "entry 7 by pdq/1: the entry is not so near"),
         (unlogged, "entry 2 by pdq/1: there is no such entry"),
         (nearer, "entry 6 by pdq/1: reported with another score"),
-        (relabelled, "entry 6 by pdq/1: reported with another labels"),
+        (relabelled, "entry 6 by pdq/1: reported with another labels, unconfirmed, quarantined"),
         (harmless, "entry 6 by pdq/1: reported with another benign"),
-        (doubted, "entry 6 by pdq/1: reported with another unconfirmed, quarantined"),
         (twice, "names an entry twice"),
         (cut, "says that there may be further matches"),
     ],
@@ -236,15 +229,6 @@ async def test_an_audit_names_the_answer_and_the_entry_that_was_lied_about(
     found = await asyncio.to_thread(audited, founded, [kept])
     assert any(finding.message.startswith(f"0.answer: {says}") for finding in found), found
     assert all(SHARED.value not in data for one in found for data in one.evidence.values())
-
-
-def test_damaged_private_parts_of_a_copy_are_none() -> None:
-    class DamagedCopy:
-        def private(self, start: int, stop: int) -> Iterator[tuple[int, Sequence[bytes]]]:
-            msg = f"{start} to {stop}"
-            raise CorruptError(msg)
-
-    assert tuple(AnswerAudit((), cast("Log", DamagedCopy()))._given(3)) == ()
 
 
 async def test_a_limit_and_a_filter_excuse_no_more_than_they_leave_out(
