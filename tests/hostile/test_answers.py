@@ -183,9 +183,10 @@ def nearer(answer: Answer) -> Answer:
 
 
 def relabelled(answer: Answer) -> Answer:
-    """With another label."""
+    """With another label, and other marks."""
     (first, *rest) = answer.matches
-    return replace(answer, matches=(replace(first, labels=("hate",)), *rest))
+    altered = replace(first, labels=("hate",), unconfirmed=True, quarantined=True)
+    return replace(answer, matches=(altered, *rest))
 
 
 def harmless(answer: Answer) -> Answer:
@@ -211,7 +212,7 @@ def cut(answer: Answer) -> Answer:
         (invented, "entry 7 by pdq/1: the entry is not so near"),
         (unlogged, "entry 2 by pdq/1: there is no such entry"),
         (nearer, "entry 6 by pdq/1: reported with another score"),
-        (relabelled, "entry 6 by pdq/1: reported with another labels"),
+        (relabelled, "entry 6 by pdq/1: reported with another labels, unconfirmed, quarantined"),
         (harmless, "entry 6 by pdq/1: reported with another benign"),
         (twice, "names an entry twice"),
         (cut, "says that there may be further matches"),

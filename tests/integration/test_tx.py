@@ -165,6 +165,8 @@ def test_tx_label_submits_and_endorses_if_it_may(server: RunningServer, acme: Cl
     assert [(given.member, given.stance.value) for given in entries[known].opinions] == [(LOTUS, "endorse")]
     tx.python(report(server, "pdq", CODES[0], "NEGATIVE_CLASS"))
     tx.python(report(server, "sha256", digest, "INVESTIGATION_SEED"))
+    held_back = tx.profile / "matching.toml"
+    held_back.write_text(f'never = ["{ACME}"]\n')
     tx.python(report(server, "sha256", digest, "NEGATIVE_CLASS"))
     assert not acme.entry(ours).stands
     assert [given.stance.value for given in acme.entry(known).opinions] == ["dispute"]

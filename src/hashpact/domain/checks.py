@@ -131,7 +131,8 @@ class Check:
     """A whole check: at most 64 queries, 8 of them of sets, and at most 1000 matches, nearest first.
 
     ``reference`` is the caller's name for the upload, at most 64 bytes of UTF-8, for a mirror that keeps a
-    window of uploads. No clearinghouse is sent it.
+    window of uploads. No clearinghouse is sent it. ``again``: it was asked before with a smaller limit, so
+    that a mirror neither keeps nor counts the upload once more.
     """
 
     queries: tuple[Query, ...]
@@ -139,6 +140,7 @@ class Check:
     limit: int = DEFAULT_LIMIT
     min_position: int = 0
     reference: str = field(default="", repr=False)
+    again: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a check without queries or past its bounds, with InvalidInputError."""

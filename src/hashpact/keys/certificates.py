@@ -144,7 +144,7 @@ def are_mirrors(authorities: bytes) -> bool:
     try:
         found = x509.load_pem_x509_certificates(authorities)
     except ValueError as error:
-        msg = "not the certificate of an authority in PEM"
+        msg = "ca.crt of the profile, or the file of --ca, is not the certificate of an authority in PEM"
         raise ConfigError(msg) from error
     names = [name.value for one in found for name in one.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     return len(names) == len(found) and all(str(name).startswith(_OF_MIRROR) for name in names)

@@ -7,6 +7,7 @@ version is made anew. docs/formats/private-list.md has the bytes.
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import secrets
@@ -19,7 +20,7 @@ import numpy as np
 from cryptography.exceptions import InvalidTag
 from numpy.typing import NDArray
 
-from hashpact.durable import open_plain, private_draft
+from hashpact.durable import alone, open_plain, private_draft
 from hashpact.errors import CorruptError
 from hashpact.lists.sealing import NONCE_SIZE, Sealer
 from hashpact.lookup.native import NativeIndex
@@ -48,11 +49,20 @@ class IndexedBlocks:
     dead: Places = field(default_factory=lambda: np.empty(0, np.int64))
 
 
-def save(path: Path, sealer: Sealer, index: NativeIndex, reflected: IndexedBlocks) -> None:
-    """Write an index, in the place of an earlier one. In the clear it is in memory alone, never on a disk.
+def save(path: Path, of: Path, sealer: Sealer, index: NativeIndex, reflected: IndexedBlocks) -> None:
+    """Write the index of a list in a file ``of``, if that is still there, in the place of an earlier one.
 
+    In the clear it is in memory alone, never on a disk. Drafts that a killed process has left are removed.
     Raises ConfigError if the file cannot be written.
     """
+    with alone(path.parent, wait=True):
+        for left in path.parent.glob(f".{glob.escape(path.name)}.*.new"):
+            left.unlink(missing_ok=True)
+        if of.exists():
+            _write(path, sealer, index, reflected)
+
+
+def _write(path: Path, sealer: Sealer, index: NativeIndex, reflected: IndexedBlocks) -> None:
     with private_draft(path, replace=True) as file, contextlib.ExitStack() as stack:
         parts = {name: stack.enter_context(_memory()) for name in index.sizes() if index.sizes()[name][0]}
         for name, part in index.freeze().items():
@@ -78,11 +88,15 @@ def save(path: Path, sealer: Sealer, index: NativeIndex, reflected: IndexedBlock
 
 
 def load(path: Path, sealer: Sealer) -> tuple[NativeIndex, IndexedBlocks] | None:
-    """The index in a file; None if there is none that can be used, whatever the reason."""
+    """The index in a file; None if there is none that can be used. A damaged one is removed."""
     try:
         with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file:
             return _read(file, sealer)
-    except (OSError, CorruptError, InvalidTag, ValueError):
+    except OSError:
+        return None
+    except (CorruptError, InvalidTag, ValueError):
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
         return None
 
 

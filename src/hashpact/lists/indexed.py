@@ -127,7 +127,7 @@ def _indexed(table: RowTable, path: Path, progress: Progress) -> NativeIndex:
     if changed >= _WORTH:
         now = IndexedBlocks(len(numbers), numbers[-1], table.nonce(numbers[-1]), dead)
         with contextlib.suppress(ConfigError):  # the index is at hand, and made again next time
-            index_file.save(path, table.sealer, index, now)
+            index_file.save(path, table.path, table.sealer, index, now)
     return index
 
 

@@ -101,8 +101,9 @@ class Mirror(BlockingChecks):
     ``on_unavailable="open"`` gives a result that is not ``checked``.
 
     If no other process copies the log into this home, such as `hashpact mirror`, a thread of this one does.
-    It warns (`MirrorWarning`) of a source that it does not believe; ``on_alarm`` is called instead, in that
-    thread, if it is given. A check with a ``min_position`` waits for that, at most ``timeout`` seconds.
+    It warns (`MirrorWarning`) of a source that it does not believe; ``on_alarm`` is called instead, if it is
+    given: in that thread, or, about uploads and floods, in one that checks. A check with a ``min_position``
+    waits for that, at most ``timeout`` seconds.
 
     With a [retro] table in mirror.toml what is checked is kept in the home, encrypted, and ``on_retro`` is
     called with each upload that is near an entry which arrived after its check (`RetroMatch`), in another

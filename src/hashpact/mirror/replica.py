@@ -98,7 +98,8 @@ class Replica:
         known, shown = self._believer.known(), checkpoint.parse(note).checkpoint
         if known is not None and known.checkpoint != shown:
             msg = (
-                f"the copy has been begun, up to {known.checkpoint.size} leaves: a snapshot is for its start"
+                f"the copy has been begun, up to {known.checkpoint.size} leaves: "
+                "a snapshot is for its start; leave --snapshot out"
             )
             raise ConfigError(msg, field="snapshot")
         return self._believer.open_older(note, newest, ask)

@@ -35,6 +35,8 @@ _STRIDE: Final = 256
 """Fingerprints of a batch that are looked for in one turn: 3 to 10 ms."""
 _PIECE: Final = 512
 """Items that are considered in one turn, or those of one fingerprint if they are more: 2 to 5 ms."""
+_COUNTED: Final = 64
+"""Fingerprints of a batch that are counted together, for the quarantine: fewer than any window has."""
 _SHORT: Final = 8
 """Codes of one check that are looked for without waiting for a turn, if they are no sets."""
 
@@ -99,7 +101,7 @@ class Checker:
                 answer = self._answer(check, position, lag, wanted, nullcontext, waits)
         else:
             answer = self._answer(check, position, lag, wanted, turn, waits)
-        if self.keep is not None:
+        if self.keep is not None and not check.again:
             waits()
             self.keep((check.queries,), position, check.reference)
         return answer
@@ -153,7 +155,11 @@ class Checker:
             return matches
         if checks:
             pairs = {(match.query if checks > 1 else 0, match.entry) for match in matches}
-            self.counter.count([entry for _, entry in pairs], checks)
+            together: dict[int, list[int]] = {}
+            for query, entry in pairs:
+                together.setdefault(query // _COUNTED, []).append(entry)
+            for number, first in enumerate(range(0, checks, _COUNTED)):
+                self.counter.count(together.get(number, ()), min(_COUNTED, checks - first))
         holds = self.counter.holds
         return [replace(match, quarantined=True) if holds(match.entry) else match for match in matches]
 
@@ -183,7 +189,7 @@ class Checker:
         upload, asked, narrow = None, check, check.filter
         while True:
             answer = self._nearest(asked, position, lag, wanted, turn, waits)
-            marked = self._held(answer.matches, int(asked is check))
+            marked = self._held(answer.matches, int(asked is check and not check.again))
             if not marked:
                 return answer
             upload = upload or codes(query.fingerprint for query in check.queries)

@@ -36,6 +36,8 @@ _LEAVES_OF_PAGE: Final = 2048
 _ROWS_OF_PAGE: Final = 2048
 _BYTES_OF_PAGE: Final = 1 << 20
 """Leaves, and rows of entries and opinions, that are read for a page of changes; after which size it ends."""
+_BYTES_OF_OPINION: Final = 256
+"""About as many as one has on the wire, at most."""
 
 Permit: TypeAlias = Callable[[EntryDetail], EntryDetail]
 """An entry as one member may see it, as `PrivateParts.permitted`."""
@@ -297,4 +299,5 @@ class _Page:
             return False
         self._found[entry.index] = detail
         self._bytes += len(detail.statement) + sum(map(len, detail.private))
+        self._bytes += _BYTES_OF_OPINION * len(detail.opinions)
         return True

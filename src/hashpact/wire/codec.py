@@ -88,6 +88,7 @@ def check_to_wire(check: Check) -> check_pb2.CheckRequest:
         limit=check.limit,
         min_position=check.min_position,
         reference=check.reference,
+        again=check.again,
     )
     if check.filter != EVERYTHING:
         request.filter.CopyFrom(filter_to_wire(check.filter))
@@ -97,13 +98,10 @@ def check_to_wire(check: Check) -> check_pb2.CheckRequest:
 def check_from_wire(request: check_pb2.CheckRequest) -> Check:
     """The check that a request asks for."""
     count("queries", request.queries, 1, MAX_QUERIES)
-    return Check(
-        queries=each("queries", request.queries, _query_from_wire),
-        filter=filter_from_wire(request.filter) if request.HasField("filter") else EVERYTHING,
-        limit=request.limit or DEFAULT_LIMIT,
-        min_position=request.min_position,
-        reference=request.reference,
-    )
+    queries = each("queries", request.queries, _query_from_wire)
+    narrow = filter_from_wire(request.filter) if request.HasField("filter") else EVERYTHING
+    limit = request.limit or DEFAULT_LIMIT
+    return Check(queries, narrow, limit, request.min_position, request.reference, request.again)
 
 
 def _query_to_wire(query: Query) -> check_pb2.Query:

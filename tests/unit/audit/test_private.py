@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import cast
 
 import pytest
 from builders import FakeClock, World, fingerprint, private_part, seeded
 from memory import MemoryLedger
 
+from hashpact.audit.answers.withheld import AnswerAudit
 from hashpact.audit.auditor import audit_whole
 from hashpact.audit.private import GivenEntries, GivenEntry, LeafHashes, wrong_parts
 from hashpact.audit.source import ledger_source
 from hashpact.domain.fingerprints import PDQ, commitment
+from hashpact.domain.ports import Log
 from hashpact.domain.rules.replay import replay
 from hashpact.errors import CorruptError
 from hashpact.log import tree
@@ -22,6 +25,15 @@ FIRST, LAST = 6, 9
 PARTS = [private_part(fingerprint(PDQ, str(number))) for number in range(3)]
 OTHER = private_part(fingerprint(PDQ, "other"))
 COMMITTED = [commitment(part) for part in PARTS]
+
+
+def test_damaged_private_parts_of_a_copy_are_none_to_an_audit_of_answers() -> None:
+    class DamagedCopy:
+        def private(self, start: int, stop: int) -> Iterator[tuple[int, Sequence[bytes]]]:
+            msg = f"{start} to {stop}"
+            raise CorruptError(msg)
+
+    assert tuple(AnswerAudit((), cast("Log", DamagedCopy()))._given(3)) == ()
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from hashpact.domain.fingerprints import MD5, MINHASH, PDQ, SHA256, Fingerprint,
 from hashpact.errors import ConfigError, NotFoundError
 from hashpact.lists import index_file, indexed
 from hashpact.lists.blocks import ROWS, Block, Kept
-from hashpact.lists.indexed import index_path
+from hashpact.lists.indexed import OpenList, index_path
 from hashpact.lists.local import PrivateLists
 from hashpact.lists.table import RowTable
 
@@ -192,6 +192,25 @@ def test_an_index_that_cannot_be_saved_is_only_made_again(
     monkeypatch.setattr(index_file, "save", refuse)
     write(lists, range(MANY))
     assert found(lists, range(2)) == [["key-0"], ["key-1"]]
+    assert not saved(lists).exists()
+
+
+def test_a_damaged_index_and_drafts_are_removed_and_none_is_saved_of_a_list_that_is_gone(
+    lists: PrivateLists, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(lists, range(MANY))
+    left = lists.directory / ".kept.index.0123.new"
+    left.touch()
+    found(lists, range(1))
+    assert not left.exists()
+    saved(lists).write_bytes(b"damaged")
+    monkeypatch.setattr(indexed, "_WORTH", 1 << 16)
+    assert found(reopened(lists.directory), range(1)) == [["key-0"]]
+    assert not saved(lists).exists()
+    monkeypatch.setattr(indexed, "_WORTH", 1)
+    with lists.table("kept") as table:
+        lists.file("kept").unlink()
+        OpenList.read("kept", table, 0)
     assert not saved(lists).exists()
 
 

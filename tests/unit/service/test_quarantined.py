@@ -84,6 +84,16 @@ def test_a_batch_counts_each_fingerprint_and_says_when_more_may_be_behind_what_i
     assert (answer.matches, answer.truncated, answer.texts) == ((), (0, 2), None)
 
 
+def test_a_large_batch_is_counted_in_pieces_that_fit_into_any_window() -> None:
+    house, counts = counting()
+    entry = house.share(BASE)
+    house.follower.catch_up()
+    house.checker.check_batch(
+        batch(*[BASE.value] * 65, *[fingerprint(PDQ, "nothing").value] * 64, narrow=Filter())
+    )
+    assert counts.counted == [([entry] * 64, 64), ([entry], 64), ([], 1)]
+
+
 def test_a_server_that_counts_nothing_has_nothing_in_quarantine() -> None:
     house = House()
     entry = house.share(BASE)

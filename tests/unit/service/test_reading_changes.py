@@ -133,6 +133,11 @@ def test_a_page_ends_when_it_has_its_bytes(house: House, monkeypatch: pytest.Mon
     shared = [house.share(str(number), items=3) for number in range(4)]
     assert entries(house.reader.changes(ChangesRequest())) == shared[:2]
     assert entries(house.reader.changes(ChangesRequest(with_private=True))) == shared[:1]
+    monkeypatch.setattr(read, "_BYTES_OF_OPINION", 900)
+    house.world.appender(house.ledger).append(
+        "bravo", house.world.author("bravo").opinion(shared[0], Stance.SEEN)
+    )
+    assert entries(house.reader.changes(ChangesRequest())) == shared[:1]
 
 
 def test_a_page_reads_so_many_leaves(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

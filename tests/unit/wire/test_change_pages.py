@@ -114,6 +114,16 @@ def test_a_page_that_goes_on_is_believed(sent: ChangedEntries) -> None:
     assert calls.changes(ChangesRequest(3)).read(data) == sent
 
 
+def test_private_parts_that_were_asked_for_are_there_unless_they_are_withheld() -> None:
+    asked = ChangesRequest(3, with_private=True)
+    lacking = page(3, goes_on=5, position=9)
+    assert lacking.entries[0].stands
+    with pytest.raises(CorruptError, match="lacks the private parts of entry 3"):
+        calls.changes(asked).read(details.changes_to_wire(lacking).SerializeToString())
+    withheld = replace(lacking, entries=(replace(lacking.entries[0], withheld=True),))
+    assert calls.changes(asked).read(details.changes_to_wire(withheld).SerializeToString()) == withheld
+
+
 @pytest.mark.parametrize(
     ("sent", "after"),
     [

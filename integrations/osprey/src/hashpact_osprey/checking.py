@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 
-from hashpact import Client, Fingerprint, InvalidInputError, Profile, UnusableFingerprintError
+from hashpact import Client, ConfigError, Fingerprint, InvalidInputError, Profile, UnusableFingerprintError
 
 TIMEOUT = 1.0
 """Seconds that a rule waits for an answer."""
@@ -15,17 +15,21 @@ TIMEOUT = 1.0
 def shared_client() -> Client:
     """The process's client, with the profile in HASHPACT_PROFILE and the address in HASHPACT_ADDRESS, if any.
 
-    Raises KeyError without the first.
+    Raises ConfigError without the first.
     """
-    profile, address = Profile.load(os.environ["HASHPACT_PROFILE"]), os.environ.get("HASHPACT_ADDRESS")
+    directory, address = os.environ.get("HASHPACT_PROFILE"), os.environ.get("HASHPACT_ADDRESS")
+    if not directory:
+        msg = "HASHPACT_PROFILE is not set; set it to the path of a member's profile directory"
+        raise ConfigError(msg)
+    profile = Profile.load(directory)
     return Client(profile.at(address) if address else profile, timeout=TIMEOUT)
 
 
 def labels_near(client: Client, kind: str, value: str) -> list[str]:
     """The labels of the entries near a fingerprint, in the order of their names; value in hex.
 
-    Those of entries near which something harmless is known are left out. None for a value that can be no
-    fingerprint of that type. Raises the errors of `hashpact.Client`.
+    Those of entries near which something harmless is known are left out. An empty list for a value that can
+    be no fingerprint of that type. Raises the errors of `hashpact.Client`.
     """
     try:
         code = Fingerprint(kind, bytes.fromhex(value))

@@ -136,12 +136,21 @@ class HashpactSignalExchangeAPI(
         | negative | disputed | withdrawn | nothing |
         | investigation seed | seen | stays | nothing |
 
-        Raises ConfigError unless the configuration has ``submit`` on, and the clearinghouse's errors.
+        Entries that matching.toml holds back are among these; rows of private lists are not.
+
+        Raises ConfigError unless the configuration has ``submit`` on and is of no mirror, and the
+        clearinghouse's errors.
         """
         if self.collab.submit is not Switch.on:
             msg = (
                 f"{self.collab.name} states nothing in the name of {self._profile.member}; "
                 f"to let it: tx config collab edit {NAME} --submit on {self.collab.name}"
+            )
+            raise ConfigError(msg)
+        if self.collab.authority or self.collab.address.startswith("unix:"):
+            msg = (
+                f"{self.collab.name} is of the mirror {self.collab.address}, which takes no statements; "
+                f"use another collaboration, without --address, for --submit on"
             )
             raise ConfigError(msg)
         name = s_type.get_name()
@@ -151,7 +160,11 @@ class HashpactSignalExchangeAPI(
         code = Fingerprint(_TYPES[name], bytes.fromhex(s_type.validate_signal_str(signal)))
         with self._client() as client:
             answer = client.check([Query(code, 0)], limit=_MOST)
-            entries = {match.entry: match.member == self._profile.member for match in answer.matches}
+            entries = {
+                match.entry: match.member == self._profile.member
+                for match in (*answer.matches, *answer.held)
+                if not match.source  # a private list's row has a place there, and no entry
+            }
             match opinion.category:
                 case SignalOpinionCategory.POSITIVE_CLASS if not entries:
                     self._submit(client, code, opinion.tags)

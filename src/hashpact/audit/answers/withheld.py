@@ -32,7 +32,7 @@ from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure, PrivatePar
 from hashpact.domain.messages import LeafDetail
 from hashpact.domain.ports import Log
 from hashpact.domain.state import Basis, View
-from hashpact.errors import HashpactError, InvalidInputError, LogKeyError, ProofError
+from hashpact.errors import CorruptError, HashpactError, InvalidInputError, LogKeyError, ProofError
 from hashpact.log.note import Note
 from hashpact.lookup.catalog import EntryCatalog
 from hashpact.lookup.native import NativeIndex
@@ -48,6 +48,7 @@ _EXACT: Final = frozenset({Measure.HAMMING, Measure.EQUALITY})
 """Measures of which an index finds everything, unless a query is near more items than it may consider."""
 _REPORTED: Final = (
     *("labels", "basis", "jurisdictions", "member", "endorsed_by", "disputed_by", "shared_at", "disowned"),
+    *("unconfirmed", "quarantined"),
 )
 """What a match says of its entry."""
 
@@ -137,7 +138,10 @@ class AnswerAudit:
         """The private parts of an entry, as they were given."""
         if self._copy is None:
             return self._private.pop(index, ())
-        return next(self._copy.private(index, index + 1), (index, ()))[1]
+        try:
+            return next(self._copy.private(index, index + 1), (index, ()))[1]
+        except CorruptError:  # which is a finding, as if they were held back
+            return ()
 
     def _proved(self, finding: Finding, entry: int | None, position: int) -> Finding:
         """With the proof, if there is one, that the log has the entry which it is about."""

@@ -172,7 +172,10 @@ class Checks:
         if not options and not self._reached.size:
             return self._plain
         if options.get("reference") and not self._mirror:
-            msg = "a reference is for a mirror: no clearinghouse is sent it, and one may answer here"
+            msg = (
+                "a reference is for a mirror: no clearinghouse is sent it, and one may answer here; "
+                "name a mirror by its socket (unix:PATH), or with its authority (--ca)"
+            )
             raise InvalidInputError(msg, field="reference")
         return CheckTerms.of(options, self._choice, self._reached.size)
 
@@ -182,26 +185,46 @@ class Checks:
         limit, narrow = terms.limit, self._own.narrowed(terms.filter)
         while True:
             check = replace(terms, filter=narrow, limit=limit).check(queries)
+            if self._mirror and limit != terms.limit:
+                check = replace(check, again=True)
             step = self._attesting.ask(check, terms.keep) if terms.attest else _steps(self._asks.check(check))
             found = yield from self._asked(step, terms, lambda unchecked: unchecked)
-            answer = yield from self._graded(found, (*queries, *local), terms, limit)
+            answer = yield from self._graded(found, queries, terms, limit, local)
             if limit == MAX_LIMIT or not self._lacks(found, answer, terms, limit):
                 return answer
             limit = min(_MORE * limit, MAX_LIMIT)
 
     def _graded(
-        self, answer: Answer, queries: Sequence[Query], terms: CheckTerms, limit: int
+        self,
+        answer: Answer,
+        queries: Sequence[Query],
+        terms: CheckTerms,
+        limit: int,
+        local: Sequence[Query] = (),
     ) -> Steps[Answer]:
-        """The steps of making of an answer to ``limit`` matches what is returned; nothing unchecked."""
+        """The steps of making of an answer to ``limit`` matches what is returned; nothing unchecked.
+
+        ``local`` are the queries of private lists alone, numbered after the others.
+        """
         if not answer.checked:
             return answer
         if self._lists is not None:
-            answer = yield Local(partial(self._beside, answer, queries, terms, limit))
-        return self._judged(answer, queries, terms, limit)
+            answer = yield Local(partial(self._beside, answer, (*queries, *local), terms, limit))
+        return self._judged(answer, queries, terms, limit, local)
 
-    def _judged(self, answer: Answer, queries: Sequence[Query], terms: CheckTerms, limit: int) -> Answer:
-        """The answer with each match graded, and with what the member's own terms hold back."""
-        graded = answer.graded(queries, terms.least, limit)
+    def _judged(  # as `_graded`
+        self,
+        answer: Answer,
+        queries: Sequence[Query],
+        terms: CheckTerms,
+        limit: int,
+        local: Sequence[Query] = (),
+    ) -> Answer:
+        """The answer with each match graded, and with what the member's own terms hold back.
+
+        These draw by what the clearinghouse is asked alone: private lists enable no label.
+        """
+        graded = answer.graded((*queries, *local), terms.least, limit)
         judged = self._own.applied(graded, queries, terms.filter, terms.limit)
         return replace(judged, truncated=True) if self._lacks(answer, judged, terms, limit) else judged
 
@@ -278,8 +301,8 @@ class Checks:
             ):
                 answers.append(None)
             else:
-                whole, asked = together(some, terms.limit), (*one.queries, *one.local)
-                answers.append((yield from self._graded(whole, asked, terms, terms.limit)))
+                whole = together(some, terms.limit)
+                answers.append((yield from self._graded(whole, one.queries, terms, terms.limit, one.local)))
         return answers
 
     def _batch(self, queries: list[Query], each: int, terms: CheckTerms) -> Steps[list[Answer]]:

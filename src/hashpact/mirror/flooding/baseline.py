@@ -85,7 +85,12 @@ class Baseline:
         self._bounds: dict[int, int] = {}
 
     def count(self, entries: Iterable[int], checks: int) -> list[Flood]:
-        """Count the matches of some checks; those entries whose number is a flood by now."""
+        """Count the matches of some checks; those entries whose number is a flood by now.
+
+        Checks that are counted together are of one window: the next one, if this has no room for all.
+        """
+        if self.checks and self.checks + checks > self.window:
+            self._turn()
         floods = [flood for entry in entries if (flood := self._counted(entry)) is not None]
         self.checks += checks
         if self.checks >= self.window:

@@ -6,7 +6,9 @@ of them writes now and then. Both have the numbers of entries and of matches, an
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import struct
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -102,6 +104,8 @@ class Quarantine:
 
     ``told`` is called with each entry that is put into quarantine, and ``failed`` with what keeps that from
     being written, once until something is written again: the entry is held in this process all the same.
+    ``failed`` is also called once when the quarantine is full, and with what ``told`` raises. Both are called
+    in the thread that counts, after the count: they may check, and what ``failed`` raises is dropped.
     """
 
     def __init__(
@@ -123,7 +127,9 @@ class Quarantine:
         self._told = told
         self._failed = failed
         self._broken = False
+        self._full = False
         self._lock = threading.Lock()
+        self._news: list[Flood | HashpactError] = []
         self._unwritten: dict[int, Quarantined] = {}
         self._baseline = Baseline(terms.window, terms.least)
         self._state = read_state(directory)
@@ -138,6 +144,9 @@ class Quarantine:
             self._look()
             for flood in self._baseline.count(entries, checks):
                 self._hold(flood)
+            news, self._news = self._news, []
+        for one in news:
+            self._tell(one)
 
     def holds(self, entry: int) -> bool:
         """Whether an entry is in quarantine."""
@@ -162,6 +171,7 @@ class Quarantine:
         except ConfigError as error:
             self._fail(error)
             return
+        self._full = self._full and len(self._state.held) >= MOST_HELD
         for entry, one in self._state.confirmed.items():
             self._baseline.settle(entry, one.matches)
 
@@ -171,6 +181,10 @@ class Quarantine:
         if before is not None and flood.matches < 2 * before.matches:
             return  # they are written each time that they double
         if before is None and len(state.held) >= MOST_HELD:
+            if not self._full:
+                self._full = True
+                msg = f"the quarantine is full: it holds {MOST_HELD} entries; confirm some of them"
+                self._news.append(ConfigError(msg))
             return
         since = self._clock() if before is None else before.since
         expected = flood.expected if before is None else before.expected
@@ -186,7 +200,7 @@ class Quarantine:
             self._fail(error)
         self._state = self._with_unwritten(state)
         if before is None:
-            self._told(flood)
+            self._news.append(flood)
 
     def _with_unwritten(self, state: QuarantineState) -> QuarantineState:
         return replace(state, held={**state.held, **self._unwritten})
@@ -194,7 +208,20 @@ class Quarantine:
     def _fail(self, error: HashpactError) -> None:
         if not self._broken:
             self._broken = True
-            self._failed(error)
+            self._news.append(error)
+
+    def _tell(self, news: Flood | HashpactError) -> None:
+        """Call the owner, who must not make a check fail."""
+        if isinstance(news, Flood):
+            try:
+                self._told(news)
+            except Exception as error:  # noqa: BLE001  # whatever the owner's function raises
+                msg = f"nobody learnt that entry {news.entry} is in quarantine: {type(error).__name__}"
+                news = ConfigError(msg)
+            else:
+                return
+        with contextlib.suppress(Exception):
+            self._failed(news)
 
     def _stamp(self) -> tuple[int, int]:
         try:
@@ -224,8 +251,9 @@ def _restore(directory: Path, baseline: Baseline) -> None:
         return
     magic, windows, count = _HEAD.unpack_from(data)
     if magic == _MAGIC and len(data) == _HEAD.size + count * _ROW.size:
-        rows = _ROW.iter_unpack(data[_HEAD.size :])
-        baseline.restore(windows, ((entry, Past(matches, weight)) for entry, matches, weight in rows))
+        past = {entry: Past(*row) for entry, *row in _ROW.iter_unpack(data[_HEAD.size :])}
+        if all(math.isfinite(number) and number >= 0 for row in past.values() for number in row):
+            baseline.restore(windows, past.items())
 
 
 def _not_held(entry: int) -> NotFoundError:

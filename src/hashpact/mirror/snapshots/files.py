@@ -129,7 +129,7 @@ class SnapshotFile:
 
     def refuse(self, what: str, cause: Exception | None = None) -> NoReturn:
         """Raise the error for what is wrong in it."""
-        msg = f"{self._path} is no snapshot: {what}"
+        msg = f"{self._path} is no snapshot: {what}; fetch or write it again"
         raise CorruptError(msg, topic="snapshot") from cause
 
 
@@ -151,6 +151,7 @@ def open_snapshot(path: Path) -> Iterator[SnapshotFile]:
             msg = f"{path} is no snapshot"
             if begins:
                 msg = f"{path} is not whole, or was altered: the SHA-256 at its end is another"
+            msg = f"{msg}; fetch or write it again"
             raise CorruptError(msg, topic="snapshot")
         yield SnapshotFile(path, file, stop)
 

@@ -204,6 +204,10 @@ def changes(asked: ChangesRequest) -> Call[ChangedEntries]:
         if any(index >= page.position for index in found):
             msg = f"the server's page of changes has an entry beyond its position {page.position}"
             raise CorruptError(msg)
+        for detail in page.entries:
+            if asked.with_private and detail.stands and not (detail.withheld or detail.private):
+                msg = f"the server's page of changes lacks the private parts of entry {detail.entry.index}"
+                raise CorruptError(msg)
         return page
 
     return Call(f"{_LOG}ListChanges", details.changes_request_to_wire(asked).SerializeToString(), read)

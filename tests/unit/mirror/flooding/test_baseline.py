@@ -54,6 +54,14 @@ def test_an_entry_without_a_past_is_a_flood_from_the_least_number_on() -> None:
     assert made.count([8], 1) == []
 
 
+def test_checks_for_which_a_window_has_no_room_are_of_the_next_one() -> None:
+    made = Baseline(WINDOW, 5)
+    for _ in range(2 * LEARNING):
+        assert made.count([7] * 19, 64) == []
+    assert made.windows == 2 * LEARNING - 1
+    assert all(made.count([7] * 19, 64) == [] for _ in range(20))
+
+
 def test_nothing_is_a_flood_while_it_learns_and_what_was_popular_then_is_none_afterwards() -> None:
     made = Baseline(WINDOW, 5)
     for _ in range(LEARNING):
@@ -97,11 +105,11 @@ def test_no_more_entries_are_counted_than_there_is_room_for(monkeypatch: pytest.
     made = learned()
     made.count([1, 1, 1, 2, 2, 3, 4], 1)
     made.count([5], 1)  # each of the others has one less, and two are gone
-    made.count((), WINDOW)
+    made.count((), WINDOW - 2)
     assert {entry: past.matches for entry, past in made.past.items()} == {1: 2, 2: 1, 5: 1}
     made.count([1, 1, 2, 2, 3, 3, 4, 4], 1)
     assert made.count([6], 1) == []
-    made.count([7, 8, 9], WINDOW)
+    made.count([7, 8, 9], WINDOW - 2)
     assert len(made.past) <= 4
 
 

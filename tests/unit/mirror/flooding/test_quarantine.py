@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import math
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,7 +110,8 @@ def test_what_is_counted_is_kept_and_what_is_damaged_is_learned_again(opened: Op
     assert (again.holds(1), again.holds(2)) == (False, True)
     counted = tmp_path / "q" / "counted"
     whole = counted.read_bytes()
-    for damaged in (whole[:4], whole[:-1], b"x" + whole[1:]):
+    wrong = [whole[:-8] + struct.pack("<d", value) for value in (math.nan, math.inf, -1.0)]
+    for damaged in (whole[:4], whole[:-1], b"x" + whole[1:], *wrong):
         counted.write_bytes(damaged)
         assert opened()._baseline.windows == 0
 
@@ -150,14 +153,33 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         Quarantine(tmp_path / "file" / "q", QuarantineTerms(), lambda: NOW, lambda _: None, lambda _: None)
 
 
+def test_who_is_told_may_count_again_and_what_it_raises_fails_no_check(
+    tmp_path: Path, failed: list[HashpactError]
+) -> None:
+    def told(flood: Flood) -> None:
+        made.count((), 1)
+        raise OSError(flood.entry)
+
+    def refuse(error: HashpactError) -> None:
+        failed.append(error)
+        raise OSError
+
+    made = learned(lambda: Quarantine(tmp_path / "q", QuarantineTerms(WINDOW, 5), lambda: NOW, told, refuse))
+    made.count([7] * 60, 60)
+    assert made.holds(7)
+    assert [error.message for error in failed] == ["nobody learnt that entry 7 is in quarantine: OSError"]
+
+
 def test_no_more_are_held_and_remembered_than_there_is_room_for(
-    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    opened: Open, failed: list[HashpactError], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quarantine, "MOST_HELD", 2)
     made = learned(opened)
-    for entry in (1, 2, 3):
+    for entry in (1, 2, 3, 5):
         made.count([entry] * 30, 1)
     assert [made.holds(entry) for entry in (1, 2, 3)] == [True, True, False]
+    (full,) = failed
+    assert full.message == "the quarantine is full: it holds 2 entries; confirm some of them"
     confirm(tmp_path / "q", 1, lambda: NOW)
     confirm(tmp_path / "q", 2, lambda: NOW + 1)
     made.count([4] * 30, 1)
