@@ -9,7 +9,7 @@ from staged import PHOTO, SHARED, VIDEO_MD5, ZEROS, Stage, flat, near, pdq_of
 from hashpact.gateway.keeping.banks import FIRST_LOCAL
 
 
-def test_10_banks(http: Http, bank: str) -> None:
+def test_route_10_banks(http: Http, bank: str) -> None:
     listed = http("GET", "/c/banks")
     assert listed.status == 200
     assert {"matching_enabled_ratio": 1.0, "name": "LABEL_NCII"} in listed.json
@@ -29,7 +29,7 @@ def test_10_banks(http: Http, bank: str) -> None:
         ({"what": "else"}, 1.0),
     ],
 )
-def test_10_made(http: Http, more: dict[str, object], ratio: float) -> None:
+def test_route_10_made(http: Http, more: dict[str, object], ratio: float) -> None:
     made = http("POST", "/c/banks", {"name": "T_MADE", **more})
     assert (made.status, made.json) == (201, {"matching_enabled_ratio": ratio, "name": "T_MADE"})
     again = http("POST", "/c/banks", {"name": "T_MADE"})
@@ -38,7 +38,7 @@ def test_10_made(http: Http, more: dict[str, object], ratio: float) -> None:
 
 
 @pytest.mark.parametrize("name", ["lower", "1A", "A B", "", "A\n", "\u0410", "A" * 256])
-def test_10_names(http: Http, name: str) -> None:
+def test_route_10_names(http: Http, name: str) -> None:
     answered = http("POST", "/c/banks", {"name": name})
     assert (answered.status, answered.message) == (400, "Bank names must be UPPER_WITH_UNDERSCORE")
 
@@ -53,7 +53,7 @@ def test_10_names(http: Http, name: str) -> None:
         ([], "dict_type", "body"),
     ],
 )
-def test_10_breaks_its_schema(http: Http, body: object, kind: str, field: str) -> None:
+def test_route_10_breaks_its_schema(http: Http, body: object, kind: str, field: str) -> None:
     answered = http("POST", "/c/banks", body)
     assert answered.status == 422
     ((what, where),) = [(one["type"], one["loc"]) for one in answered.json]
@@ -61,7 +61,7 @@ def test_10_breaks_its_schema(http: Http, body: object, kind: str, field: str) -
     assert answered.json[0].keys() == {"type", "loc", "msg", "input"}
 
 
-def test_10_other_media_types(http: Http, bank: str) -> None:
+def test_route_10_other_media_types(http: Http, bank: str) -> None:
     text = {"Content-Type": "text/plain"}
     assert http("POST", "/c/banks", b"{}", text).status == 422
     refused = http("PUT", f"/c/bank/{bank}", b'{"enabled": false}', text)
@@ -74,7 +74,7 @@ def test_10_other_media_types(http: Http, bank: str) -> None:
         assert (broken.status, broken.message) == (400, "the body is not JSON")
 
 
-def test_11_a_bank(http: Http, bank: str) -> None:
+def test_route_11_a_bank(http: Http, bank: str) -> None:
     assert http("GET", f"/c/bank/{bank}").json == {"matching_enabled_ratio": 1.0, "name": bank}
     assert http("PUT", f"/c/bank/{bank}", {"enabled_ratio": 0.5}).json["matching_enabled_ratio"] == 0.5
     assert http("PUT", f"/c/bank/{bank}", {"enabled": True}).json["matching_enabled_ratio"] == 1
@@ -89,7 +89,7 @@ def test_11_a_bank(http: Http, bank: str) -> None:
     assert http("PUT", "/c/bank/T_NEW", {"name": bank}).status == 200
 
 
-def test_11_no_bank(http: Http) -> None:
+def test_route_11_no_bank(http: Http) -> None:
     missing = http("GET", "/c/bank/T_NONE")
     assert (missing.status, missing.message) == (404, "bank 'T_NONE' not found")
     changed = http("PUT", "/c/bank/T_NONE", {"enabled_ratio": 1})
@@ -98,7 +98,7 @@ def test_11_no_bank(http: Http) -> None:
     assert (deleted.status, deleted.message) == (200, "Done")
 
 
-def test_12_content(stage: Stage, bank: str) -> None:
+def test_route_12_content(stage: Stage, bank: str) -> None:
     http, path = stage.http, f"/c/bank/{bank}/content"
     by_file = http.upload(path, "photo", PHOTO)
     assert by_file.status == 200
@@ -116,7 +116,7 @@ def test_12_content(stage: Stage, bank: str) -> None:
     assert (view.status, view.message) == (403, expected)
 
 
-def test_12_metadata_in_every_dialect(stage: Stage, bank: str) -> None:
+def test_route_12_metadata_in_every_dialect(stage: Stage, bank: str) -> None:
     http, path = stage.http, f"/c/bank/{bank}/content"
     url = f"{stage.web}/1.jpg"
     report = {"source": "ncmec_report", "of": [1, 2]}
@@ -148,7 +148,7 @@ def test_12_metadata_in_every_dialect(stage: Stage, bank: str) -> None:
     assert (long.status, long.message) == (400, "note is text of at most 255 characters")
 
 
-def test_13_signals(http: Http, bank: str) -> None:
+def test_route_13_signals(http: Http, bank: str) -> None:
     path, code = f"/c/bank/{bank}/signal", near(SHARED, 1)
     added = http("POST", path, {"pdq": code.upper(), "video_md5": "AB" * 16, "note": "n"})
     assert added.status == 200
@@ -170,19 +170,19 @@ def test_13_signals(http: Http, bank: str) -> None:
         ([], "Request input was not a dict"),
     ],
 )
-def test_13_refusals(http: Http, bank: str, body: object, expected: str) -> None:
+def test_route_13_refusals(http: Http, bank: str, body: object, expected: str) -> None:
     answered = http("POST", f"/c/bank/{bank}/signal", body)
     assert (answered.status, answered.message) == (400, expected)
     assert http("POST", "/c/bank/T_NONE/signal", body).status == 404
 
 
-def test_13_refuses_what_matches_too_much(http: Http, bank: str) -> None:
+def test_route_13_refuses_what_matches_too_much(http: Http, bank: str) -> None:
     answered = http("POST", f"/c/bank/{bank}/signal", {"pdq": ZEROS})
     assert answered.status == 400
     assert answered.message.startswith("Invalid pdq signal: refused pdq/1")
 
 
-def test_14_a_content(http: Http, bank: str) -> None:
+def test_route_14_a_content(http: Http, bank: str) -> None:
     code = near(SHARED, 0)
     number = http("POST", f"/c/bank/{bank}/signal", {"pdq": code, "note": "n"}).json["id"]
     path = f"/c/bank/{bank}/content/{number}"
@@ -200,7 +200,7 @@ def test_14_a_content(http: Http, bank: str) -> None:
     assert http("GET", f"/c/bank/T_NONE/content/{number}").status == 404
 
 
-def test_14_disabling(http: Http, bank: str) -> None:
+def test_route_14_disabling(http: Http, bank: str) -> None:
     code = near(SHARED, 0)
     number = http("POST", f"/c/bank/{bank}/signal", {"pdq": code, "note": "n"}).json["id"]
     path = f"/c/bank/{bank}/content/{number}"
@@ -232,7 +232,7 @@ def test_14_disabling(http: Http, bank: str) -> None:
     assert http("PUT", f"/c/bank/{bank}/content/{FIRST_LOCAL + 10**6}", {"disable_until_ts": 0}).status == 404
 
 
-def test_14_deleting(http: Http, bank: str) -> None:
+def test_route_14_deleting(http: Http, bank: str) -> None:
     code = near(SHARED, 0)
     number = http("POST", f"/c/bank/{bank}/signal", {"pdq": code}).json["id"]
     path = f"/c/bank/{bank}/content/{number}"
@@ -244,7 +244,7 @@ def test_14_deleting(http: Http, bank: str) -> None:
     assert http("DELETE", f"/c/bank/T_NONE/content/{number}").status == 404
 
 
-def test_14_entries(stage: Stage) -> None:
+def test_route_14_entries(stage: Stage) -> None:
     http, path = stage.http, f"/c/bank/LABEL_NCII/content/{stage.ncii}"
     shown = http("GET", path, include_signals="true", include_metadata="true").json
     assert shown["signals"] == {"pdq": SHARED.value.hex()}

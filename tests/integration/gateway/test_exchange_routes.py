@@ -7,7 +7,7 @@ from gatewayed import Http
 from staged import DISPUTED, SHARED, Stage, entry_of, near
 
 
-def test_15_and_16_kinds_of_exchanges(http: Http) -> None:
+def test_route_15_and_16_kinds_of_exchanges(http: Http) -> None:
     assert http("GET", "/c/exchanges/apis").json == ["hashpact"]
     shown = {"has_set_authentification": True, "supports_authentification": False}
     assert http("GET", "/c/exchanges/api/hashpact").json == shown
@@ -28,7 +28,7 @@ def test_15_and_16_kinds_of_exchanges(http: Http) -> None:
     ]
 
 
-def test_17_and_18_views(stage: Stage) -> None:
+def test_route_17_and_18_views(stage: Stage) -> None:
     http = stage.http
     settings = {"labels": ["hate", "ncii"], "min_endorsed_by": 1, "x": 1}
     asked = {"bank": "T_VIEW", "api": "hashpact", "api_json": settings}
@@ -74,7 +74,7 @@ def test_17_and_18_views(stage: Stage) -> None:
         ({"min_endorsed_by": 2}, False),
     ],
 )
-def test_17_filters(stage: Stage, settings: dict[str, object], *, keeps: bool) -> None:
+def test_route_17_filters(stage: Stage, settings: dict[str, object], *, keeps: bool) -> None:
     asked = {"bank": "T_FILTER", "api": "hashpact", "api_json": settings}
     assert stage.http("POST", "/c/exchanges", asked).status == 201
     query = {"signal": near(SHARED, 4), "signal_type": "pdq", "banks": "T_FILTER"}
@@ -113,12 +113,12 @@ def test_17_filters(stage: Stage, settings: dict[str, object], *, keeps: bool) -
         ),
     ],
 )
-def test_17_refusals(http: Http, body: object, expected: str) -> None:
+def test_route_17_refusals(http: Http, body: object, expected: str) -> None:
     answered = http("POST", "/c/exchanges", body)
     assert (answered.status, answered.message) == (400, expected)
 
 
-def test_18_status_and_19_credentials(http: Http, bank: str) -> None:
+def test_route_18_status_and_19_credentials(http: Http, bank: str) -> None:
     status = http("GET", "/c/exchange/LABEL_NCII/status").json
     assert status.keys() == {
         "checkpoint_ts",
@@ -142,7 +142,7 @@ def test_18_status_and_19_credentials(http: Http, bank: str) -> None:
     assert http("GET", f"/c/bank/{bank}").status == 200
 
 
-def test_20_what_there_is(http: Http) -> None:
+def test_route_20_what_there_is(http: Http) -> None:
     assert http("GET", "/c/signal_type").json == [
         {"enabled_ratio": 1.0, "name": "pdq"},
         {"enabled_ratio": 1.0, "name": "video_md5"},

@@ -11,13 +11,13 @@ from hashpact.domain.fingerprints import MD5, PDQ
 from hashpact.gateway.keeping.banks import FIRST_LOCAL
 
 
-def test_1_and_2_status(http: Http) -> None:
+def test_route_1_and_2_status(http: Http) -> None:
     for path in ("/status", "/status/live"):
         answered = http("GET", path)
         assert (answered.status, answered.media, answered.body) == (200, "text/plain", b"I-AM-ALIVE")
 
 
-def test_3_hash_of_an_address(stage: Stage) -> None:
+def test_route_3_hash_of_an_address(stage: Stage) -> None:
     hashed = stage.http("GET", "/h/hash", url=f"{stage.web}/1.jpg")
     assert (hashed.status, hashed.json) == (200, {"pdq": pdq_of(PHOTO)})
     named = stage.http("GET", "/h/hash", url=f"{stage.web}/1.jpg", content_type="photo", types="pdq")
@@ -38,12 +38,12 @@ def test_3_hash_of_an_address(stage: Stage) -> None:
         ("/text", {"content_type": "photo"}, "no fingerprint can be made of this content"),
     ],
 )
-def test_3_refusals(stage: Stage, path: str, query: dict[str, str], expected: str) -> None:
+def test_route_3_refusals(stage: Stage, path: str, query: dict[str, str], expected: str) -> None:
     answered = stage.http("GET", "/h/hash", url=f"{stage.web}{path}", **query)
     assert (answered.status, answered.message) == (400, expected)
 
 
-def test_3_without_address_and_of_others(http: Http) -> None:
+def test_route_3_without_address_and_of_others(http: Http) -> None:
     missing = http("GET", "/h/hash")
     assert missing.status == 422
     assert missing.json == [{"type": "missing", "loc": ["url"], "msg": "Field required", "input": {}}]
@@ -51,19 +51,19 @@ def test_3_without_address_and_of_others(http: Http) -> None:
     assert (other.status, other.message) == (400, "Invalid or unsafe URL provided")
 
 
-def test_4_hash_of_a_file(http: Http) -> None:
+def test_route_4_hash_of_a_file(http: Http) -> None:
     photo = http.upload("/h/hash", "photo", PHOTO, types="pdq")
     assert (photo.status, photo.json) == (200, {"pdq": pdq_of(PHOTO)})
     video = http.upload("/h/hash", "video", VIDEO)
     assert (video.status, video.json) == (200, {"video_md5": VIDEO_MD5})
 
 
-def test_4_flat_pictures_have_no_hash(http: Http) -> None:
+def test_route_4_flat_pictures_have_no_hash(http: Http) -> None:
     answered = http.upload("/h/hash", "photo", flat())
     assert (answered.status, answered.json) == (200, {})
 
 
-def test_4_refusals(http: Http) -> None:
+def test_route_4_refusals(http: Http) -> None:
     none = http("POST", "/h/hash", {"photo": "x"})
     assert (none.status, none.message) == (400, "Missing multipart/form-data file upload")
     two = http("POST", "/h/hash", form(("photo", PHOTO), ("photo", PHOTO)), FORM)
@@ -76,7 +76,7 @@ def test_4_refusals(http: Http) -> None:
     assert (broken.status, broken.message.partition(":")[0]) == (400, "not a multipart/form-data body")
 
 
-def test_5_lookup_by_hash(stage: Stage) -> None:
+def test_route_5_lookup_by_hash(stage: Stage) -> None:
     http = stage.http
     for text in (near(SHARED, 9), f"  {near(SHARED, 9).upper()} "):
         answered = http("GET", "/m/lookup", signal=text, signal_type="pdq")
@@ -87,7 +87,7 @@ def test_5_lookup_by_hash(stage: Stage) -> None:
     assert near_by.json == {"LABEL_HATE": [entry_of(stage.hate, "0", "hate", 0, 1)]}
 
 
-def test_5_banks_and_nothing(stage: Stage, bank: str) -> None:
+def test_route_5_banks_and_nothing(stage: Stage, bank: str) -> None:
     http, code = stage.http, near(SHARED, 4)
     added = http("POST", f"/c/bank/{bank}/signal", {"pdq": near(SHARED, 2)}).json["id"]
     both = http("GET", "/m/lookup", signal=code, signal_type="pdq").json
@@ -105,7 +105,7 @@ def test_5_banks_and_nothing(stage: Stage, bank: str) -> None:
         assert (answered.status, answered.json) == (200, {})
 
 
-def test_5_ratios(stage: Stage, bank: str) -> None:
+def test_route_5_ratios(stage: Stage, bank: str) -> None:
     http, code = stage.http, near(SHARED, 0)
     http("POST", f"/c/bank/{bank}/signal", {"pdq": code})
 
@@ -122,7 +122,7 @@ def test_5_ratios(stage: Stage, bank: str) -> None:
     assert drawn == [answers(seed=str(seed)) for seed in range(40)]
 
 
-def test_5_by_address(stage: Stage, bank: str) -> None:
+def test_route_5_by_address(stage: Stage, bank: str) -> None:
     http = stage.http
     number = http.upload(f"/c/bank/{bank}/content", "photo", PHOTO).json["id"]
     url = f"{stage.web}/1.jpg"
@@ -142,12 +142,12 @@ def test_5_by_address(stage: Stage, bank: str) -> None:
         ({"signal": ZEROS, "signal_type": "minhash"}, "No such SignalType 'minhash'"),
     ],
 )
-def test_5_refusals(http: Http, query: dict[str, str], expected: str) -> None:
+def test_route_5_refusals(http: Http, query: dict[str, str], expected: str) -> None:
     answered = http("GET", "/m/lookup", **query)
     assert (answered.status, answered.message) == (400, expected)
 
 
-def test_6_lookup_of_a_file(stage: Stage, bank: str) -> None:
+def test_route_6_lookup_of_a_file(stage: Stage, bank: str) -> None:
     http = stage.http
     number = http.upload(f"/c/bank/{bank}/content", "photo", PHOTO).json["id"]
     near_by = {"pdq": {bank: [{"bank_content_id": number, "distance": "0"}]}}
@@ -160,7 +160,7 @@ def test_6_lookup_of_a_file(stage: Stage, bank: str) -> None:
     assert http.upload("/m/lookup", "photo", b"junk").status == 400
 
 
-def test_6_takes_json(stage: Stage) -> None:
+def test_route_6_takes_json(stage: Stage) -> None:
     asked = {"signal": near(SHARED, 3), "signal_type": "pdq"}
     near_by = {"LABEL_NCII": [entry_of(stage.ncii, "3", "ncii", 1, 0)]}
     assert stage.http("POST", "/m/lookup", asked).json == near_by
@@ -169,7 +169,7 @@ def test_6_takes_json(stage: Stage) -> None:
     assert refused.message == "Either url or both signal and signal_type are required"
 
 
-def test_7_raw_lookup(stage: Stage, bank: str) -> None:
+def test_route_7_raw_lookup(stage: Stage, bank: str) -> None:
     http, code = stage.http, near(SHARED, 0)
     number = http("POST", f"/c/bank/{bank}/signal", {"pdq": near(SHARED, 12)}).json["id"]
     http("PUT", f"/c/bank/{bank}/content/{number}", {"disable_until_ts": 0})
@@ -187,7 +187,7 @@ def test_7_raw_lookup(stage: Stage, bank: str) -> None:
     assert http("GET", "/m/raw_lookup", signal=code).status == 400
 
 
-def test_8_compare(http: Http) -> None:
+def test_route_8_compare(http: Http) -> None:
     one, other = SHARED.value.hex(), near(SHARED, 9)
     assert http("POST", "/m/compare", {"pdq": [one, other]}).json == {"pdq": [True, {"distance": 9}]}
     assert http("POST", "/m/compare", {"pdq": [one, near(SHARED, 40)]}).json == {
@@ -211,12 +211,12 @@ def test_8_compare(http: Http) -> None:
         ({"x": [ZEROS, ZEROS]}, "No such SignalType 'x'"),
     ],
 )
-def test_8_refusals(http: Http, body: object, expected: str) -> None:
+def test_route_8_refusals(http: Http, body: object, expected: str) -> None:
     answered = http("POST", "/m/compare", body)
     assert (answered.status, answered.message) == (400, expected)
 
 
-def test_9_index_status(http: Http) -> None:
+def test_route_9_index_status(http: Http) -> None:
     answered = http("GET", "/m/index/status")
     assert (answered.status, list(answered.json)) == (200, ["pdq", "video_md5"])
     assert answered.json["pdq"].keys() == {"present", "built_to", "size"}

@@ -23,7 +23,12 @@ def test_a_small_run_measures_both_logs(
     monkeypatch.setattr(sys, "argv", ["follow", "--size", "600", "--appends", "3", "--json"])
     assert follow.main() == 0
     report = json.loads(capsys.readouterr().out)
-    assert [(row["log"], row["items"]) for row in report["rows"]] == [("bulk", 600), ("single", 256)]
+    assert [(row["log"], row["items"]) for row in report["rows"]] == [
+        ("bulk", 600),
+        ("bulk, from a snapshot", 600),
+        ("single", 256),
+        ("single, from a snapshot", 256),
+    ]
     assert all(row["items/s"] > 0 and row["signatures/s"] > 0 for row in report["rows"])
     assert report["latency"][0]["appends"] == 3
     assert report["latency"][0]["p99_ms"] < 10_000

@@ -141,6 +141,7 @@ def report() -> dict[str, Any]:
     words = {"copy": "capitals", "row": "", "length": "short", "of": 4, "found": {ours.NAME: 3}}
     return {
         "machine": {"python": "3.11", "cores": 2},
+        "control": [{"check": "agreeing", "different pairs": 2, "times fewer": 25.5}],
         "pictures": {
             "recall": [{"copy": "grey", "row": "", "of": 10, "found": found}],
             "different": pairs,
@@ -173,5 +174,6 @@ def test_the_page_is_renewed_below_its_mark(tmp_path: Path, monkeypatch: pytest.
     assert text.startswith(f"# Quality\nby hand\n{page.BEGIN}\n")
     assert "old" not in text
     assert "| grey | 10 | 90 (60-98) | 70 | 50 | 1 |" in text
+    assert "| agreeing | 2 |" in text
     assert text.count("\n## ") == 6
     assert "with python 3.11." in text

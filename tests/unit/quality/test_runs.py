@@ -116,8 +116,13 @@ def a_report() -> dict[str, object]:
     """With figures at their bounds."""
     pictures_of = {"set": "x", "pairs": 300_000, "matched": {}, "refused": 0, "which": []}
     copies = {"copy": "x", "row": "", "of": 100, "found": {ours.NAME: 100, ours.AGREEING: 99}}
+    control = [
+        {"check": "as by default", "times fewer": 1.0, "copies lost, %": 0.0},
+        {"check": "agreeing", "times fewer": 10.0, "copies lost, %": 1.0},
+    ]
     return {
         "parts": False,
+        "control": control,
         "pictures": {"recall": [copies], "different": pictures_of, "layouts": [pictures_of]},
         "texts": {
             "recall": [],

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import runpy
-import sys
 from pathlib import Path
 
 import pytest
 from clones import ROOT
+from quality import rates
 
 from hashpact.domain.checks import Match
 from hashpact.domain.fingerprints import MINHASH, PARTS, PDQ, PHASH, SHA256, TYPES, WINNOW, FingerprintType
@@ -47,14 +46,8 @@ def test_a_match_has_the_rate_of_its_type_and_distance() -> None:
     assert match.false_matches == rate_of(TYPES["phash/1"], 8)
 
 
-def test_the_module_is_what_the_benchmark_makes_of_the_distances(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    made = runpy.run_path(str(ROOT / "scripts" / "quality" / "rates.py"))
+def test_the_module_is_what_the_benchmark_makes_of_the_distances(tmp_path: Path) -> None:
     module = ROOT / "src" / "hashpact" / "domain" / "measured" / "counts.py"
-    assert made["text_of"](DISTANCES) == module.read_text("utf-8")
-    made["write"](module=tmp_path / "measured.py")
+    assert rates.text_of(DISTANCES) == module.read_text("utf-8")
+    rates.write(module=tmp_path / "measured.py")
     assert (tmp_path / "measured.py").read_text("utf-8") == module.read_text("utf-8")
-    for name in [name for name in sys.modules if name.partition(".")[0] == "quality"]:
-        del sys.modules[name]
