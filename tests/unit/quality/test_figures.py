@@ -175,5 +175,5 @@ def test_the_page_is_renewed_below_its_mark(tmp_path: Path, monkeypatch: pytest.
     assert "old" not in text
     assert "| grey | 10 | 90 (60-98) | 70 | 50 | 1 |" in text
     assert "| agreeing | 2 |" in text
-    assert text.count("\n## ") == 6
+    assert text.count("\n## ") == 7
     assert "with python 3.11." in text
