@@ -144,10 +144,11 @@ async def _run(
         with _upkeep(home, parts):
             if snapshot is not None:
                 await asyncio.to_thread(_begin, snapshot, home, parts, progress)
-            with parts.copying.running():
-                await _level(home, parts, progress, once=once)
-                if not once and not stop.event.is_set():
-                    await _answer(home, parts, ready)
+            if not stop.event.is_set():
+                with parts.copying.running():
+                    await _level(home, parts, progress, once=once)
+                    if not once and not stop.event.is_set():
+                        await _answer(home, parts, ready)
         observation.flush()
         await parts.keeping.finish()
     if stop.failure is not None:

@@ -123,4 +123,5 @@ def test_any_bytes_give_a_text_that_can_be_folded_or_none(data: bytes) -> None:
 def test_hostile_bytes_take_linear_time(run: bytes) -> None:
     started = time.process_time()
     decoded(run * (MAX_BYTES // len(run)))
-    assert time.process_time() - started < 2
+    # With coverage on a slow machine it takes 3 seconds; what is quadratic in so many bytes takes hours.
+    assert time.process_time() - started < 20
