@@ -22,6 +22,7 @@ from hashpact.errors import ConfigError
 _PRIVATE: Final = 0o600
 _PUBLIC: Final = 0o644
 _EVERYBODY: Final = 0o755
+_OWNER: Final = 0o700
 _OTHERS: Final = 0o077
 _NAME: Final = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
 
@@ -126,6 +127,38 @@ def alone(directory: Path, *, wait: bool = False) -> Iterator[None]:
         raise ConfigError(msg) from exc
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def claimed(path: Path) -> Iterator[bool]:
+    """Hold the advisory lock of a file, which is made, for the length of the block.
+
+    False, at once, if another process holds it. Raises ConfigError if the file cannot be opened.
+    """
+    try:
+        descriptor = open_plain(path, os.O_RDWR | os.O_CREAT)
+    except OSError as exc:
+        msg = f"cannot open {path}: {exc.strerror}; {_advice(exc)}"
+        raise ConfigError(msg) from exc
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            mine = False
+        else:
+            mine = True
+        yield mine
+    finally:
+        os.close(descriptor)
+
+
+def private_directory(directory: Path) -> None:
+    """Make a directory that only its owner can use. One that exists is left as it is. Raises ConfigError."""
+    try:
+        directory.mkdir(mode=_OWNER, exist_ok=True)
+    except OSError as exc:
+        msg = f"cannot make {directory}: {exc.strerror}; {_advice(exc)}"
+        raise ConfigError(msg) from exc
 
 
 def public_directory(directory: Path) -> None:

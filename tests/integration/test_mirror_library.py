@@ -26,6 +26,7 @@ from waits import wait_until
 
 from hashpact import Alarm, Mirror, MirrorWarning
 from hashpact.domain.fingerprints import PARTS, PDQ, SHA256, Fingerprint
+from hashpact.durable import claimed
 from hashpact.errors import BehindError, ConfigError, ConflictError, InvalidInputError
 from hashpact.keys.passphrase import Passphrases
 from hashpact.member import papers
@@ -258,7 +259,7 @@ def test_a_mirror_begins_with_a_snapshot(
     assert here(*begin, tmp_path / "again").status == 0  # it has all of it
     refused = here(*begin, file)
     assert (refused.status, "a snapshot is for its start" in refused.err) == (2, True)
-    with open_mirror(second) as opened, opened.claimed(opened.paths.copying):
+    with open_mirror(second) as opened, claimed(opened.paths.copying):
         refused = here(*begin, tmp_path / "again")
     assert (refused.status, "another process copies into" in refused.err) == (2, True)
 

@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from hashpact.durable import alone, read_bytes, read_private, write_private, write_public
+from hashpact.durable import (
+    alone,
+    claimed,
+    private_directory,
+    read_bytes,
+    read_private,
+    write_private,
+    write_public,
+)
 from hashpact.errors import ConfigError
 from hashpact.home.paths import HomePaths
 from hashpact.member.paths import ProfilePaths
@@ -240,3 +248,27 @@ def test_who_waits_for_a_directory_gets_it_when_it_is_free(tmp_path: Path) -> No
         order.append("first")
     thread.join(30)
     assert order == ["first", "second"]
+
+
+def test_a_claim_is_had_by_one_at_a_time(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    with claimed(lock) as mine, claimed(lock) as too:
+        assert (mine, too) == (True, False)
+    with claimed(lock) as again:
+        assert again
+    assert stat.S_IMODE(lock.stat().st_mode) == 0o600
+    (tmp_path / "link").symlink_to(lock)
+    for wrong in (tmp_path / "link", tmp_path / "gone" / "lock"):
+        with pytest.raises(ConfigError, match=f"cannot open {wrong}: "), claimed(wrong):
+            pass
+
+
+def test_a_private_directory_is_its_owners_and_is_made_once(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    private_directory(made)
+    assert stat.S_IMODE(made.stat().st_mode) == 0o700
+    (made / "file").touch()
+    private_directory(made)
+    assert (made / "file").exists()
+    with pytest.raises(ConfigError, match="cannot make "):
+        private_directory(made / "file" / "below")

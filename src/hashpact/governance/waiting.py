@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from hashpact.durable import read_bytes, sync_directory, write_public
+from hashpact.durable import private_directory, read_bytes, sync_directory, write_public
 from hashpact.errors import ConfigError
 from hashpact.governance.drafts import MAX_FILE
 
@@ -30,11 +30,7 @@ class WaitingFiles:
 
     def put(self, name: str, data: bytes) -> None:
         """Keep a file, in the place of an earlier one of that name."""
-        try:
-            self.directory.mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:
-            msg = f"cannot make {self.directory}: {error.strerror}"
-            raise ConfigError(msg) from error
+        private_directory(self.directory)
         write_public(self._path(name), data, replace=True)
 
     def drop(self, name: str) -> None:

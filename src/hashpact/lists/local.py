@@ -14,8 +14,8 @@ from typing import Final
 
 from hashpact.domain.checks import Filter, Match, Query
 from hashpact.domain.fingerprints import TYPES, FingerprintType
-from hashpact.durable import alone
-from hashpact.errors import ConfigError, InvalidInputError, NotFoundError
+from hashpact.durable import alone, private_directory
+from hashpact.errors import InvalidInputError, NotFoundError
 from hashpact.exchange.rows import Listed
 from hashpact.keys.master import master_key
 from hashpact.keys.passphrase import Passphrases
@@ -76,11 +76,7 @@ class PrivateLists:
         return self._table(self.directory / SHARED, make=True)
 
     def _table(self, path: Path, *, make: bool) -> RowTable:
-        try:
-            self.directory.mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:
-            msg = f"cannot make {self.directory}: {error.strerror}; check its owner and mode"
-            raise ConfigError(msg) from error
+        private_directory(self.directory)
         return RowTable(path, self._master(), make=make)
 
     def _master(self) -> bytes:

@@ -10,6 +10,7 @@ from typing import Final
 
 from hashpact.beside import beside
 from hashpact.clock import unix_time
+from hashpact.durable import claimed
 from hashpact.errors import CommitFailedError, HashpactError
 from hashpact.mirror.alarms import Alarm
 from hashpact.mirror.believing import Trust
@@ -81,7 +82,7 @@ class Copying:
         while not stop.is_set():
             pause = CLAIM
             try:
-                with self.home.claimed(self.home.paths.copying) as mine:
+                with claimed(self.home.paths.copying) as mine:
                     self._waits = not mine
                     if mine:
                         self._replicate(stop)

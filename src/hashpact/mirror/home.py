@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -52,21 +51,6 @@ class MirrorHome:
         """The charter in force, None before anything is copied."""
         with self.served.ledger.snapshot() as view:
             return view.charter()
-
-    @contextlib.contextmanager
-    def claimed(self, path: Path) -> Iterator[bool]:
-        """Hold a lock of the home for the length of the block: False if another process holds it."""
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            os.close(lock)
 
 
 def make_mirror(

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import uvloop
 
 from hashpact.clock import unix_time
+from hashpact.durable import claimed
 from hashpact.errors import CommitFailedError, ConfigError, HashpactError, UnavailableError
 from hashpact.home.listening import Listening
 from hashpact.home.reserve import Reserve
@@ -100,7 +101,7 @@ def serve_mirror(
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     sys.setswitchinterval(_SWITCH)
-    with home.claimed(home.paths.answering) as mine:
+    with claimed(home.paths.answering) as mine:
         if not mine:
             msg = f"another process serves {home.paths.home}; stop that one first"
             raise ConfigError(msg)

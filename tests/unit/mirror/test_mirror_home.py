@@ -46,10 +46,6 @@ def test_it_is_for_its_owner_alone_and_pins_the_log(tmp_path: Path, config: Mirr
     with open_mirror(home) as opened:
         assert opened.charter() is None
         assert opened.profile().endpoint.address == config.address
-        with opened.claimed(opened.paths.copying) as mine, opened.claimed(opened.paths.copying) as too:
-            assert (mine, too) == (True, False)
-        with opened.claimed(opened.paths.copying) as again:
-            assert again
     with pytest.raises(ConfigError, match="exists and is not an empty directory"):
         make_mirror(home, config, Passphrases({}))
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from hashpact.config import MAX_SIZE
-from hashpact.durable import new_directory, open_plain, read_private, write_private
+from hashpact.durable import claimed, new_directory, read_private, write_private
 from hashpact.errors import ConfigError
 from hashpact.gateway.configured import GatewayConfig
 from hashpact.gateway.keeping.store import BankStore
@@ -88,17 +86,10 @@ def open_banks(directory: Path, passphrases: Passphrases, *, unencrypted: bool) 
     another process has it open, and CorruptError.
     """
     paths = GatewayPaths(directory)
-    try:
-        lock = open_plain(paths.lock, os.O_RDWR | os.O_CREAT)
-    except OSError as error:
-        msg = f"cannot open {paths.lock}: {error.strerror}; check its owner and mode"
-        raise ConfigError(msg) from error
-    with contextlib.ExitStack() as stack:
-        stack.callback(os.close, lock)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+    with claimed(paths.lock) as mine:
+        if not mine:
             msg = f"another gateway has {directory} open; each needs a directory of its own"
-            raise ConfigError(msg) from error
+            raise ConfigError(msg)
         master = master_key(paths.key, passphrases, unencrypted=unencrypted)
-        yield stack.enter_context(BankStore(paths.banks, master))
+        with BankStore(paths.banks, master) as store:
+            yield store

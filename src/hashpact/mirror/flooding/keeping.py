@@ -9,6 +9,7 @@ from typing import Final
 
 from hashpact.beside import beside
 from hashpact.clock import unix_time
+from hashpact.durable import claimed
 from hashpact.errors import HashpactError
 from hashpact.mirror.flooding.baseline import Flood
 from hashpact.mirror.flooding.quarantine import Quarantine
@@ -35,7 +36,7 @@ def open_quarantine(
         yield None
         return
     quarantine = Quarantine(directory, terms, unix_time, told, failed)
-    with home.claimed(directory / "counting") as mine:
+    with claimed(directory / "counting") as mine:
         if not mine:
             yield quarantine
             return

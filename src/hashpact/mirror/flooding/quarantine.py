@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hashpact.domain.ports import Clock
-from hashpact.durable import alone, read_bytes, write_private
+from hashpact.durable import alone, private_directory, read_bytes, write_private
 from hashpact.errors import ConfigError, HashpactError, NotFoundError
 from hashpact.mirror.flooding.baseline import MOST, Baseline, Flood, Past
 
@@ -117,11 +117,7 @@ class Quarantine:
         failed: Callable[[HashpactError], object],
     ) -> None:
         """Open it, or make it. Raises ConfigError."""
-        try:
-            directory.mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:
-            msg = f"cannot make {directory}: {error.strerror}; check its owner and the disk"
-            raise ConfigError(msg) from error
+        private_directory(directory)
         self.directory = directory
         self._clock = clock
         self._told = told

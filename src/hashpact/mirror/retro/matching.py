@@ -8,9 +8,7 @@ name. An upload that is written later than others is compared with every entry s
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +23,7 @@ from hashpact.domain.kinds import MAX_ITEMS
 from hashpact.domain.matching.agreement import can_be_doubted, codes, doubted
 from hashpact.domain.matching.benign import Benign
 from hashpact.domain.ports import Index, Ledger
-from hashpact.durable import read_bytes, write_private
+from hashpact.durable import claimed, read_bytes, write_private
 from hashpact.errors import ConfigError, CorruptError
 from hashpact.lookup.catalog import EntryCatalog
 from hashpact.lookup.native import NativeIndex
@@ -176,15 +174,11 @@ class Retro:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        lock = os.open(self.directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with claimed(self.directory / _LOCK) as mine:
+            if not mine:
+                msg = f"another process looks through {self.directory}; wait until it is done"
+                raise ConfigError(msg)
             yield
-        except BlockingIOError as error:
-            msg = f"another process looks through {self.directory}; wait until it is done"
-            raise ConfigError(msg) from error
-        finally:
-            os.close(lock)
 
     def _state(self) -> dict[str, Told]:
         path = self.directory / _STATE

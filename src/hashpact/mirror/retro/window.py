@@ -19,7 +19,7 @@ from typing import Final, Self
 from hashpact.beside import beside
 from hashpact.domain.checks import Query
 from hashpact.domain.ports import Clock
-from hashpact.durable import alone
+from hashpact.durable import alone, private_directory
 from hashpact.errors import ConfigError, HashpactError
 from hashpact.mirror.retro.segments import AT_ONCE, JOURNAL, PACKED, Journal
 from hashpact.mirror.retro.uploads import PastUpload
@@ -103,11 +103,7 @@ class Window:
         failed: Callable[[HashpactError], object],
     ) -> None:
         """Open it, or make it. Raises ConfigError."""
-        try:
-            directory.mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:
-            msg = f"cannot make {directory}: {error.strerror}; check its owner and the disk"
-            raise ConfigError(msg) from error
+        private_directory(directory)
         self.directory = directory
         self._master = master
         self._size = size

@@ -12,6 +12,7 @@ from collections.abc import Generator
 from functools import partial
 
 from hashpact.clock import unix_time
+from hashpact.durable import claimed
 from hashpact.errors import ConfigError
 from hashpact.mirror.believing import Ask, Trust
 from hashpact.mirror.home import MirrorHome
@@ -40,7 +41,7 @@ def copied_from(snapshot: SnapshotFile, home: MirrorHome) -> Generator[Copied, N
 
     Raises ConfigError if another process copies into it.
     """
-    with home.claimed(home.paths.copying) as mine:
+    with claimed(home.paths.copying) as mine:
         if not mine:
             msg = f"another process copies into {home.paths.home}; stop that one first"
             raise ConfigError(msg)
