@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import IO, Final, Protocol
 
 SERVER: Final = Path(__file__).with_name("forkserver.py")
-OWN: Final = ("PYTHON", "COVERAGE_", "LD_", "GRPC_", "MALLOC_")
-"""What an environment has that counts while an interpreter starts or imports."""
+AT_START: Final = ("PYTHON", "COVERAGE_", "LD_", "GRPC_", "MALLOC_")
+"""How variables begin that have an effect while an interpreter starts or imports."""
 
 HASHPACT: Final = ("-m", "hashpact")
 """What an interpreter is to run."""
@@ -103,10 +103,10 @@ def started(
 ) -> Process:
     """`hashpact` with those arguments, as a process with that environment, whose output is a pipe.
 
-    It is forked, unless it is another form of the ``program`` or ``under`` a command that runs another, or
-    something of its environment counts before it does anything.
+    It is forked, unless ``program`` names another way to start it, ``under`` a command that runs it, or the
+    environment differs in variables that only a new interpreter reads.
     """
-    if program == HASHPACT and not under and _own(env) == _own({**os.environ, **UNMEASURED}):
+    if program == HASHPACT and not under and _at_start(env) == _at_start({**os.environ, **UNMEASURED}):
         return Forked(arguments, stderr, env)
     return subprocess.Popen(
         [*under, sys.executable, *program, *arguments],
@@ -117,8 +117,8 @@ def started(
     )
 
 
-def _own(env: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in env.items() if name.startswith(OWN)}
+def _at_start(env: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in env.items() if name.startswith(AT_START)}
 
 
 _LOCK: Final = threading.Lock()
