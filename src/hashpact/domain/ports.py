@@ -112,7 +112,7 @@ class Snapshot(View, Protocol):
         ...
 
     def opinions_of(self, member_id: str, after: int, limit: int) -> tuple[Opinion, ...]:
-        """The member's first ``limit`` opinions on entries above ``after``, in order; may read them all."""
+        """The member's first ``limit`` opinions on entries above ``after``, in the order of the entries."""
         ...
 
     def filed(self, kinds: Sequence[str], after: int, limit: int) -> tuple[Filing, ...]:

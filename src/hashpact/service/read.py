@@ -35,7 +35,7 @@ _LEAVES_AT_ONCE: Final = 16
 _LEAVES_OF_PAGE: Final = 2048
 _ROWS_OF_PAGE: Final = 2048
 _BYTES_OF_PAGE: Final = 1 << 20
-"""Leaves, and rows of entries and opinions, that are read for a page of changes; after which size it ends."""
+"""The most leaves, and rows of each table, that a page of changes reads, and bytes after which it ends."""
 _BYTES_OF_OPINION: Final = 256
 """About as many as one has on the wire, at most."""
 
@@ -158,10 +158,10 @@ class Reader:
         return replace(detail, private=_complete(entry, self._private(index, index + 1)))
 
     def changes(self, asked: ChangesRequest, permit: Permit = lambda detail: detail) -> ChangedEntries:
-        """A page of the entries about which something has changed since a position.
+        """A page of the entries that leaves from a position on have touched.
 
         Each is as ``permit`` lets the caller see it; the page ends before one for which it raises
-        OverloadedError, unless that is the first. Reads at most some thousand leaves and rows.
+        OverloadedError, unless that is the first. Reads a few thousand leaves and rows at most.
 
         Raises BehindError beyond the end of the log, and CorruptError as `entry`.
         """
@@ -228,7 +228,7 @@ def _damaged(index: str) -> CorruptError:
 class _Page:
     """A page of changes while it is filled, over one view of the ledger.
 
-    Beyond revocations each leaf touches one entry at most, so the page ends between two leaves. A revocation
+    A leaf other than a revocation touches at most one entry, so a page ends between two leaves. A revocation
     begins a page of its own, which may end between any two of the entries that it touches.
     """
 
@@ -249,7 +249,7 @@ class _Page:
         return ChangedEntries(found, self._next, self._next_after, self.size, now)
 
     def fill(self) -> None:
-        """Take in what leaf by leaf has changed, until the page is full."""
+        """Take in the entries that each leaf touches, until the page is full."""
         stop = min(self.size, self._asked.since + _LEAVES_OF_PAGE)
         for leaf in self._reader.ledger.leaves(self._asked.since, stop):
             with contextlib.suppress(MalformedError):  # it has no effect
@@ -264,17 +264,17 @@ class _Page:
             self._next = leaf.index + 1
 
     def _revoked(self, index: int, body: KeyRevoke, *, alone: bool) -> None:
-        """Take in some of the entries for which a revocation may count, in their order."""
+        """Take in some of the entries that a revocation touches, in order."""
         since = touching.signed_otherwise(self._view.keys(body.id), body, alone=alone)
         after = -1 if self._asked.after is None else self._asked.after
         entries = {one.index: one for one in self._view.entries(body.id, after, _ROWS_OF_PAGE)}
-        said = [given.entry for given in self._view.opinions_of(body.id, after, _ROWS_OF_PAGE)]
-        ends = [max(some) for some in (entries, said) if len(some) == _ROWS_OF_PAGE]
-        for number in sorted({*entries, *said}):
+        opinions = {one.entry: one for one in self._view.opinions_of(body.id, after, _ROWS_OF_PAGE)}
+        ends = [max(some) for some in (entries, opinions) if len(some) == _ROWS_OF_PAGE]
+        for number in sorted({*entries, *opinions}):
             if number > min(ends, default=number):
                 break
             entry = entries.get(number) or self._view.entry(number)
-            touched = entry is not None and touching.is_touched(since, entry, self._view.opinions(number))
+            touched = entry is not None and touching.is_touched(since, entry, opinions.get(number))
             if touched and not self._add(entry):
                 break
             after = number
@@ -291,13 +291,13 @@ class _Page:
         if len(self._found) == self._asked.size or self._bytes > _BYTES_OF_PAGE:
             return False
         detail = self._reader.standing(self._view, entry, with_private=self._asked.with_private)
+        # What was read counts, also if the caller may not see it.
+        self._bytes += len(detail.statement) + sum(map(len, detail.private))
+        self._bytes += _BYTES_OF_OPINION * len(detail.opinions)
         try:
-            detail = self._permit(detail)
+            self._found[entry.index] = self._permit(detail)
         except OverloadedError:
             if not self._found:
                 raise
             return False
-        self._found[entry.index] = detail
-        self._bytes += len(detail.statement) + sum(map(len, detail.private))
-        self._bytes += _BYTES_OF_OPINION * len(detail.opinions)
         return True

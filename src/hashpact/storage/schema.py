@@ -18,7 +18,7 @@ from hashpact.storage.tree import stored_edge
 APPLICATION_ID: Final = 0x48504354
 """What ``file`` and SQLite read in the header of our databases: "HPCT"."""
 
-VERSION: Final = 4
+VERSION: Final = 5
 """The schema's version, SQLite's ``user_version``. A change of the tables raises it."""
 
 HEAD_TABLE: Final = """
@@ -123,6 +123,8 @@ CREATE TABLE opinions (
   reason TEXT,
   PRIMARY KEY (entry, member)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX opinions_of_member ON opinions (member, entry);
 
 CREATE TABLE filings (
   idx INTEGER PRIMARY KEY,

@@ -11,7 +11,7 @@ from memory import MemoryLedger
 from hashpact.domain.fingerprints import SHA256
 from hashpact.domain.kinds import Policy
 from hashpact.domain.messages import ChangedEntries, ChangesRequest, Submission
-from hashpact.domain.state import Stance
+from hashpact.domain.state import Member, Stance
 from hashpact.errors import BehindError, OverloadedError
 from hashpact.member.author import Author, Reason
 from hashpact.service import read
@@ -138,6 +138,19 @@ def test_a_page_ends_when_it_has_its_bytes(house: House, monkeypatch: pytest.Mon
         "bravo", house.world.author("bravo").opinion(shared[0], Stance.SEEN)
     )
     assert entries(house.reader.changes(ChangesRequest())) == shared[:1]
+
+
+def test_private_parts_that_the_caller_may_not_see_fill_a_page_too(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were read: a member without the role must not have all of them read by one call."""
+    monkeypatch.setattr(read, "_BYTES_OF_PAGE", 900)
+    shared = [house.share(str(number), items=3) for number in range(4)]
+    nobody = Member("nobody", frozenset(), 1)
+    permit = partial(PrivateParts(house.ledger, house.world.clock).permitted, nobody)
+    page = house.reader.changes(ChangesRequest(with_private=True), permit)
+    assert entries(page) == shared[:1]
+    assert page.entries[0].withheld
 
 
 def test_a_page_reads_so_many_leaves(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

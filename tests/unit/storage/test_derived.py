@@ -85,7 +85,7 @@ def test_a_row_that_another_program_has_written_is_refused_when_it_is_read(path:
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
-        ("PRAGMA user_version = 3", "version 3 of the state's tables"),
+        ("PRAGMA user_version = 99", "version 99 of the state's tables"),
         ("PRAGMA application_id = 7", "is not the state of a monitor"),
     ],
 )

@@ -9,16 +9,18 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
 import pytest
 from leaves import leaf_after
 
-from hashpact.domain.state import Leaf, Member
+from hashpact.domain.state import Leaf, Member, Opinion, Stance
 from hashpact.errors import ConfigError, CorruptError, HashpactError, UnavailableError
 from hashpact.storage import schema
 from hashpact.storage.connection import translated
+from hashpact.storage.rows.view import RowView
 from hashpact.storage.sqlite import SqliteLedger
 
 from .appender import APPENDER, ENVIRON, append, check
@@ -80,6 +82,30 @@ def test_a_reader_cannot_write(ledger: SqliteLedger) -> None:
     with pytest.raises(apsw.ReadOnlyError):
         reader.execute("UPDATE head SET size = 9")
     ledger._readers.give(reader)
+
+
+def test_a_members_opinions_are_found_without_reading_those_of_others(ledger: SqliteLedger) -> None:
+    """Any member can ask for them, over a revocation (`ListChanges`)."""
+    others = [Opinion(entry, "bravo", Stance.SEEN, entry, bytes(32)) for entry in range(20_000)]
+    mine = [replace(others[at], member="acme") for at in (7, 19_000)]
+    with ledger.begin() as transaction:
+        transaction.append(leaf_after(ledger.head(), b"one"), [], [*others, *mine])
+    ticks: list[int] = []
+
+    def tick() -> bool:
+        ticks.append(1)
+        return False  # go on
+
+    with ledger.snapshot() as view:
+        assert isinstance(view, RowView)
+        connection = view._connection
+        connection.set_progress_handler(tick, 10)
+        try:
+            assert view.opinions_of("acme", 7, 9) == (mine[1],)
+            assert view.opinions_of("acme", -1, 1) == (mine[0],)
+        finally:
+            connection.set_progress_handler(None)
+    assert 0 < len(ticks) < 100  # 1000 of SQLite's instructions
 
 
 def test_a_leaf_cannot_be_removed_from_under_its_private_parts(filled: Path) -> None:

@@ -1,4 +1,4 @@
-"""Touching: about which entries a statement changes something."""
+"""Touching: which entries a statement may change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hashpact.domain.state import Entry, Key, Opinion
 def entry_of(index: int, body: AnyBody) -> int | None:
     """The entry that a statement makes, ends or is about; None if there is none.
 
-    Of a revocation see `signed_otherwise`: it may touch any number. No other statement touches entries.
+    A revocation may touch any number of entries: see `signed_otherwise`. Other statements touch none.
     """
     match body:
         case Submit():
@@ -22,12 +22,12 @@ def entry_of(index: int, body: AnyBody) -> int | None:
 
 
 def signed_otherwise(keys: Iterable[Key], revoked: KeyRevoke, *, alone: bool) -> dict[bytes, int]:
-    """The keys of which a revocation may change what stands, each with the index of the first such statement.
+    """The keys whose statements a revocation may undo or restore, each with the index of the first of them.
 
-    ``keys`` are all keys of the member, with what was stated of them by then or later; ``alone`` is whether
-    one of them signed the revocation, and not the administrators. These may replace an earlier revocation of
-    the key, whose cutoff is no longer known. With a key's statements fall its rotations, so that nothing
-    stands which the new key has signed, and its revocations, so that what other keys have signed does again.
+    ``keys`` are all keys of the member, as they were at the revocation or later. ``alone`` is whether one of
+    them signed it. If the administrators did, it may replace an earlier revocation whose cutoff is no longer
+    known. A key's rotations and revocations fall with its other statements: then nothing stands that the new
+    keys have signed, and what the revoked keys have signed stands again.
     """
     ring = {key.id: key for key in keys}
     since: dict[bytes, int] = {}
@@ -44,9 +44,14 @@ def signed_otherwise(keys: Iterable[Key], revoked: KeyRevoke, *, alone: bool) ->
     return since
 
 
-def is_touched(since: dict[bytes, int], entry: Entry, opinions: Iterable[Opinion]) -> bool:
-    """Whether an entry depends on one of these keys: on what it has signed at its index, or later."""
-    signed = [(entry.key, entry.index), *((given.key, given.index) for given in opinions)]
+def is_touched(since: dict[bytes, int], entry: Entry, opinion: Opinion | None) -> bool:
+    """Whether an entry depends on what one of these keys has signed at its index or later.
+
+    ``opinion`` is that of the keys' member on the entry.
+    """
+    signed = [(entry.key, entry.index)]
+    if opinion is not None:
+        signed.append((opinion.key, opinion.index))
     if entry.withdrawn_by is not None and entry.withdrawn_at is not None:
         signed.append((entry.withdrawn_by, entry.withdrawn_at))
     return any(key in since and index >= since[key] for key, index in signed)

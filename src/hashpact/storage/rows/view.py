@@ -168,7 +168,7 @@ class RowView:
         return tuple(found[index] for index in sorted(found)[:limit])
 
     def opinions_of(self, member_id: str, after: int, limit: int) -> tuple[Opinion, ...]:
-        """The first ``limit`` opinions of the member on entries after that index; reads all between them."""
+        """The first ``limit`` opinions of the member on entries after that index."""
         sql = f"SELECT {OPINION} FROM opinions WHERE member = ? AND entry > ? ORDER BY entry LIMIT ?"  # noqa: S608  # constants
         rows = run(self._connection, sql, (member_id, after, limit))
         return tuple(decoded(opinion_of, row) for row in rows)
