@@ -16,7 +16,7 @@ from typing import Final
 from hashpact import Fingerprint, Fingerprinted, fingerprints_of, fingerprints_of_text
 from hashpact.domain.checks import Answer, Match, Query, Transform
 from hashpact.domain.fingerprints import MD5, PARTS, SHA256, TYPES, FingerprintType, PrivatePart
-from hashpact.domain.matching.agreement import Codes, can_be_doubted, codes, doubted
+from hashpact.domain.matching.agreement import codes, doubted
 from hashpact.domain.matching.views import DERIVED
 from hashpact.errors import HashpactError
 from hashpact.fingerprint.parts.pictured import parts_of, pictured
@@ -128,25 +128,17 @@ class Clearinghouse:
             for (number, name), (score, asked_as) in best.items()
         )
         graded = Answer(tuple(matches), len(self._numbers)).graded(queries, limit=len(best) + 1)
-        upload = codes(query.fingerprint for query in queries)
         return [
             Found(
                 match.entry,
                 match.type,
                 match.score,
                 str(match.strength),
-                self._is_agreed(match, queries[match.query], upload),
+                match.contradicted is None and not match.unconfirmed,
                 not self._index.search_benign(queries[match.query].fingerprint, match.score, 1),
             )
-            for match in graded.matches
+            for match in doubted(graded.matches, queries, self._codes.__getitem__)
         ]
-
-    def _is_agreed(self, match: Match, query: Query, upload: Codes) -> bool:
-        """Whether a check that asks for matches which agree has this one."""
-        if not can_be_doubted(match.type):
-            return True
-        judged = doubted(match, query, upload, self._codes[match.entry])
-        return judged.contradicted is None and not judged.unconfirmed
 
     def _agrees(self, item: int, place: Sequence[float], content: bytes | str, query: Query) -> bool:
         """Whether the pixels of the upload, or of its mirror image, agree with the entry's keypoints."""

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final, NamedTuple, TypeAlias
 
 from hashpact.domain.checks import MAX_LIMIT, MAX_QUERIES, Answer, Check, Filter, Hits, Lag, Match, Query
 from hashpact.domain.fingerprints import Fingerprint, FingerprintType
 from hashpact.domain.kinds import unknown_label
-from hashpact.domain.matching.agreement import Codes, can_be_doubted, codes, doubted
+from hashpact.domain.matching.agreement import doubted
 from hashpact.domain.matching.batches import Batch, BatchAnswer
 from hashpact.domain.matching.benign import Benign
 from hashpact.domain.ports import Index, Ledger, MatchCounter
@@ -45,25 +46,22 @@ Keep: TypeAlias = Callable[[Sequence[tuple[Query, ...]], int, str], object]
 """Keeps uploads: the queries of each, the position of their answers, and the caller's reference."""
 
 
-def no_lag(_position: int) -> None:
-    """The lag of an answer at the clearinghouse itself: there is none."""
-
-
 @dataclass(frozen=True, slots=True)
 class Checker:
     """Answers checks from an index, and from the follower's catalog for entries and opinions.
 
-    ``lag`` is asked of each answer, by the position that it reflects: how old the copy of the log is that it
-    is answered from. It raises LaggingError if that is too old to be answered from. ``keep`` is given the
-    queries of each upload that is answered, the position of the answer and the caller's reference, before it
-    is returned: a mirror's window, if it has one. None keeps nothing. ``counter`` counts the matches of each
-    answer, before they are narrowed by it, and says which entries are in quarantine.
+    ``lag`` is called with the position of each answer, and returns how old the copy of the log is that it is
+    answered from. It raises LaggingError if that is too old. None at the clearinghouse itself, which has no
+    copy and takes no references. ``keep`` is given the queries of each upload that is answered, the position
+    of the answer and the caller's reference, before it is returned: a mirror's window, if it has one.
+    ``counter`` counts the matches of each answer, before they are narrowed by it, and says which entries are
+    in quarantine. Both may write to the disk.
     """
 
     ledger: Ledger
     index: Index
     follower: Follower
-    lag: Callable[[int], Lag | None] = field(default=no_lag, kw_only=True)
+    lag: Callable[[int], Lag | None] | None = field(default=None, kw_only=True)
     keep: Keep | None = field(default=None, kw_only=True)
     counter: MatchCounter | None = field(default=None, kw_only=True)
     benign: Benign = field(init=False)
@@ -88,13 +86,14 @@ class Checker:
         of the log is too old, UnknownLabelError if the filter names a label that the policy does not have,
         and InvalidInputError for a reference at the clearinghouse.
         """
-        if check.reference and self.lag is no_lag:
+        if check.reference and self.lag is None:
             msg = "a reference is for a mirror, and this is the clearinghouse: leave it out"
             raise InvalidInputError(msg, field="reference")
-        if check.min_position > self.follower.position or check.filter.labels:
+        writes = self.keep is not None or self.counter is not None
+        if writes or check.min_position > self.follower.position or check.filter.labels:
             waits()
         position = self.follower.reach(check.min_position)
-        lag = self.lag(position)
+        lag = self._lag(position)
         self._check_labels(check.filter)
         if _takes_long(check):
             with turn():
@@ -102,7 +101,6 @@ class Checker:
         else:
             answer = self._answer(check, position, lag, wanted, turn, waits)
         if self.keep is not None and not check.again:
-            waits()
             self.keep((check.queries,), position, check.reference)
         return answer
 
@@ -119,7 +117,7 @@ class Checker:
         and is ``truncated`` if there are more.
         """
         position = self.follower.reach(batch.min_position)
-        lag = self.lag(position)
+        lag = self._lag(position)
         self._check_labels(batch.filter)
         bounds = _Bounds(min(BUDGET // len(batch), _MOST_EACH), min(batch.limit, _MOST_MATCHES // len(batch)))
         matches: list[Match] = []
@@ -148,6 +146,9 @@ class Checker:
             truncated = sorted(full.union(truncated))
         texts = self.follower.texts if kept else None
         return BatchAnswer(tuple(kept), position, tuple(truncated), texts, lag)
+
+    def _lag(self, position: int) -> Lag | None:
+        return None if self.lag is None else self.lag(position)
 
     def _held(self, matches: Sequence[Match], checks: int) -> Sequence[Match]:
         """The matches, with those marked whose entries are in quarantine; so many ``checks`` are counted."""
@@ -186,14 +187,13 @@ class Checker:
         waits: Callable[[], None],
     ) -> Answer:
         """The answer, each match with what speaks against it, or without those that the filter leaves out."""
-        upload, asked, narrow = None, check, check.filter
+        asked, narrow = check, check.filter
         while True:
             answer = self._nearest(asked, position, lag, wanted, turn, waits)
             marked = self._held(answer.matches, int(asked is check and not check.again))
             if not marked:
                 return answer
-            upload = upload or codes(query.fingerprint for query in check.queries)
-            matches = self._judged(marked, check, upload, waits)
+            matches = doubted(marked, check.queries, partial(self.follower.catalog.codes, waits=waits))
             if not (narrow.agreeing or narrow.without_quarantined):
                 return replace(answer, matches=matches)
             kept = tuple(
@@ -208,23 +208,6 @@ class Checker:
                 unseen = answer.truncated or not enough
                 return replace(answer, matches=kept[: check.limit], truncated=unseen, texts=texts)
             asked = replace(asked, limit=min(_FEW * asked.limit, MAX_LIMIT))
-
-    def _judged(
-        self, matches: Sequence[Match], check: Check, upload: Codes, waits: Callable[[], None]
-    ) -> tuple[Match, ...]:
-        """Matches with what another type says of the upload and the entry."""
-        known = self.follower.catalog.codes
-        return tuple(
-            doubted(
-                match,
-                check.queries[match.query],
-                upload,
-                known(match.entry, waits) if upload else (),
-            )
-            if can_be_doubted(match.type)
-            else match
-            for match in matches
-        )
 
     def _nearest(  # noqa: PLR0913, PLR0917  # as `_answer`
         self,

@@ -148,5 +148,6 @@ def test_it_is_the_nearest_pair_that_counts(upload: list[int], entry: list[int])
     clear = bool(apart) and min(apart) >= FAR
     expected = Disagreement("pdq/1", min(apart)) if clear else None
     match = Match(1, "phash/1", PHASH.measure, 0, ("ncii",), "guideline", (), "acme", 0, 0, 1)
-    found = doubted(match, Query(PICTURE), codes([*asked, PICTURE]), codes([PICTURE, *shared]))
+    queries = [Query(PICTURE), *map(Query, asked)]
+    (found,) = doubted([match], queries, {1: codes([PICTURE, *shared])}.__getitem__)
     assert (found.contradicted, found.unconfirmed) == (expected, False)

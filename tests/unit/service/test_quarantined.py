@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+import pytest
 from builders import fingerprint, near
 from checking import BASE, House
 
-from hashpact.domain.checks import Filter
+from hashpact.domain.checks import Check, Filter, Query
 from hashpact.domain.fingerprints import PDQ, PHASH
 from hashpact.domain.matching.batches import Batch, Packed
 
@@ -47,6 +48,22 @@ def test_an_upload_counts_once_for_each_entry_and_nothing_found_counts_too() -> 
     house.ask(BASE, near(BASE, 4), fingerprint(PHASH, "base"))
     house.ask(fingerprint(PDQ, "other"))
     assert counts.counted == [([entry], 1), ([], 1)]
+
+
+def test_a_check_that_is_begun_again_where_it_may_wait_counts_once() -> None:
+    house, counts = counting()
+    entry = house.share(BASE)
+    house.follower.catch_up()
+    check = Check((Query(BASE),))
+
+    def refuse() -> None:
+        raise BlockingIOError
+
+    with pytest.raises(BlockingIOError):
+        house.checker.check(check, waits=refuse)
+    assert counts.counted == []
+    house.checker.check(check)
+    assert counts.counted == [([entry], 1)]
 
 
 def test_a_match_of_an_entry_in_quarantine_says_so_and_a_filter_drops_it() -> None:

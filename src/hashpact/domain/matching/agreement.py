@@ -8,7 +8,7 @@ its phash/1 is near that of others more often. The bounds come from measured dis
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final, TypeAlias
 
@@ -35,13 +35,8 @@ Codes: TypeAlias = Sequence[int]
 
 
 def codes(fingerprints: Iterable[Fingerprint]) -> Codes:
-    """Those of the fingerprints that can contradict."""
+    """Those of fingerprints."""
     return tuple(int.from_bytes(one.value) for one in fingerprints if one.type == PDQ)
-
-
-def can_be_doubted(matched: str) -> bool:
-    """Whether that is a type of whose matches another one can say that they are none."""
-    return matched == PHASH.name
 
 
 def alone(view: PictureView) -> int:
@@ -49,12 +44,25 @@ def alone(view: PictureView) -> int:
     return _ALONE.get(view, _ALONE_OTHERS)
 
 
-def doubted(match: Match, query: Query, upload: Codes, entry: Codes) -> Match:
-    """A match by phash/1 of that query about an upload, with what pdq/1 says of the two.
+def doubted(
+    matches: Iterable[Match], queries: Sequence[Query], known: Callable[[int], Codes]
+) -> tuple[Match, ...]:
+    """Matches of an upload's queries, those by phash/1 with what pdq/1 says of the upload and the entry.
 
-    It is ``contradicted`` if no pdq/1 of the upload is near one of the entry: they differ in so many bits at
-    least. It is ``unconfirmed`` if the upload is faint, the match far, and no pdq/1 agrees.
+    One is ``contradicted`` if no pdq/1 of the upload is near one of the entry: they differ in so many bits at
+    least. It is ``unconfirmed`` if the upload is faint, the match far, and no pdq/1 agrees. ``known`` gives
+    the codes of an entry; it is called only if the upload has some.
     """
+    upload = codes(query.fingerprint for query in queries)
+    return tuple(
+        _doubted(match, queries[match.query], upload, known(match.entry) if upload else ())
+        if match.type == PHASH.name
+        else match
+        for match in matches
+    )
+
+
+def _doubted(match: Match, query: Query, upload: Codes, entry: Codes) -> Match:
     apart = min(((one ^ other).bit_count() for one in upload for other in entry), default=None)
     if apart is not None and apart >= CLEAR[query.texture]:
         match = replace(match, contradicted=Disagreement(PDQ.name, apart))

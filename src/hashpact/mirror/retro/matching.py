@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from hashpact.domain.checks import Answer, Filter, Hits, NearEntry, Query
 from hashpact.domain.fingerprints import Fingerprint
 from hashpact.domain.kinds import MAX_ITEMS
-from hashpact.domain.matching.agreement import can_be_doubted, codes, doubted
+from hashpact.domain.matching.agreement import doubted
 from hashpact.domain.matching.benign import Benign
 from hashpact.domain.ports import Index, Ledger
 from hashpact.durable import claimed, read_bytes, write_private
@@ -231,18 +231,7 @@ class _Seeker:
         found = [(query.fingerprint.type, one) for query, one in zip(queries, hits, strict=False)]
         near, kept = self.catalog.nearest(found, _EVERYTHING, MOST_ENTRIES)
         marked = self.benign.marked(near, lambda number: queries[number].fingerprint)
-        upload = codes(query.fingerprint for query in queries)
-        matches = tuple(
-            doubted(
-                match,
-                queries[match.query],
-                upload,
-                self.catalog.codes(match.entry) if upload else (),
-            )
-            if can_be_doubted(match.type)
-            else match
-            for match in marked
-        )
+        matches = doubted(marked, queries, self.catalog.codes)
         more = len(near) >= MOST_ENTRIES or max(kept) > MOST_ENTRIES
         truncated = more or any(one.truncated or len(one) >= _MOST_ITEMS for one in hits)
         return Answer(matches, self.position, truncated).graded(queries)
