@@ -30,7 +30,7 @@ CHANGES = [
     ("ALTER TABLE members ADD COLUMN note TEXT", "table 'members' is not defined as"),
     ("DROP INDEX keys_of_member", "index 'keys_of_member' is missing"),
     ("DROP INDEX keys_of_member; CREATE INDEX keys_of_member ON keys (member)", "is not defined as"),
-    ("DROP TABLE opinions; CREATE VIEW opinions AS SELECT * FROM entries", "table 'opinions' is missing"),
+    ("DROP TABLE times; CREATE VIEW times AS SELECT * FROM entries", "table 'times' is missing"),
     ("ANALYZE", "table 'sqlite_stat1' is not part"),
     (f"CREATE TABLE {'x' * 5000} (x)", f"table '{'x' * 64}' is not part"),
     (REDEFINED, "table 'leaves' is not defined as"),
