@@ -35,7 +35,7 @@ _LEAVES_AT_ONCE: Final = 16
 _LEAVES_OF_PAGE: Final = 2048
 _ROWS_OF_PAGE: Final = 2048
 _BYTES_OF_PAGE: Final = 1 << 20
-"""The most leaves, and rows of each table, that a page of changes reads, and bytes after which it ends."""
+"""The most leaves, and rows of each table, that a page of changes reads; bytes read after which it ends."""
 _BYTES_OF_OPINION: Final = 256
 """About as many as one has on the wire, at most."""
 
@@ -252,6 +252,9 @@ class _Page:
         """Take in the entries that each leaf touches, until the page is full."""
         stop = min(self.size, self._asked.since + _LEAVES_OF_PAGE)
         for leaf in self._reader.ledger.leaves(self._asked.since, stop):
+            if self._bytes > _BYTES_OF_PAGE:
+                return
+            self._bytes += len(leaf.data)
             with contextlib.suppress(MalformedError):  # it has no effect
                 statement = statements.parse(leaf.data).statement
                 if isinstance(statement.body, KeyRevoke):

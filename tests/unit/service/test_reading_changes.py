@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -129,26 +130,27 @@ def test_the_entries_that_a_revocation_touches_come_in_pages(
 
 
 def test_a_page_ends_when_it_has_its_bytes(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read, "_BYTES_OF_PAGE", 900)
+    monkeypatch.setattr(read, "_BYTES_OF_PAGE", 2000)
     shared = [house.share(str(number), items=3) for number in range(4)]
-    assert entries(house.reader.changes(ChangesRequest())) == shared[:2]
-    assert entries(house.reader.changes(ChangesRequest(with_private=True))) == shared[:1]
+    asked = ChangesRequest(shared[0])
+    assert entries(house.reader.changes(asked)) == shared[:2]
+    assert entries(house.reader.changes(replace(asked, with_private=True))) == shared[:1]
     monkeypatch.setattr(read, "_BYTES_OF_OPINION", 900)
     house.world.appender(house.ledger).append(
         "bravo", house.world.author("bravo").opinion(shared[0], Stance.SEEN)
     )
-    assert entries(house.reader.changes(ChangesRequest())) == shared[:1]
+    assert entries(house.reader.changes(asked)) == shared[:1]
 
 
 def test_private_parts_that_the_caller_may_not_see_fill_a_page_too(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They were read: a member without the role must not have all of them read by one call."""
-    monkeypatch.setattr(read, "_BYTES_OF_PAGE", 900)
+    monkeypatch.setattr(read, "_BYTES_OF_PAGE", 2000)
     shared = [house.share(str(number), items=3) for number in range(4)]
     nobody = Member("nobody", frozenset(), 1)
     permit = partial(PrivateParts(house.ledger, house.world.clock).permitted, nobody)
-    page = house.reader.changes(ChangesRequest(with_private=True), permit)
+    page = house.reader.changes(ChangesRequest(shared[0], with_private=True), permit)
     assert entries(page) == shared[:1]
     assert page.entries[0].withheld
 
@@ -157,6 +159,9 @@ def test_a_page_reads_so_many_leaves(house: House, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(read, "_LEAVES_OF_PAGE", 2)
     page = house.reader.changes(ChangesRequest(1))
     assert (entries(page), page.next, page.last) == ([], 3, False)
+    monkeypatch.setattr(read, "_BYTES_OF_PAGE", 1)
+    page = house.reader.changes(ChangesRequest(1))
+    assert (entries(page), page.next, page.last) == ([], 2, False)
 
 
 def test_private_parts_are_those_of_entries_that_stand(house: House) -> None:
