@@ -68,7 +68,10 @@ class Addition:
 
 @dataclass(slots=True)
 class Curator:
-    """Changes banks, one change after another. Its methods raise HashpactError."""
+    """Changes banks, one change after another; none waits while another asks the clearinghouse.
+
+    Its methods raise HashpactError.
+    """
 
     config: GatewayConfig
     store: BankStore
@@ -136,6 +139,7 @@ class Curator:
 
         A shared one must have no entry that stands, and nothing that waits for a receipt.
         """
+        withdrawn = await self._withdrawn(name)
         async with self._turn:
             bank = self.index.banks.get(name)
             if bank is None:
@@ -143,7 +147,7 @@ class Curator:
             if any(each.bank == bank.number for each in await self._do(self.store.waits)):
                 msg = f"bank '{name}' has statements without a receipt, which are sent again; try later"
                 raise NotPermittedError(msg)
-            if bank.kind is BankKind.SHARED and await self._has_standing(bank):
+            if bank.kind is BankKind.SHARED and not withdrawn.issuperset(self.index.held(bank)):
                 msg = (
                     f"bank '{name}' has entries that stand in the log; withdraw them first, by deleting "
                     "its contents, or with hashpact withdraw"
@@ -152,12 +156,17 @@ class Curator:
             await self._do(self.store.drop, bank)
             self.index.drop(bank)
 
-    async def _has_standing(self, bank: Bank) -> bool:
-        for number in list(self.index.held(bank)):
-            with contextlib.suppress(NotFoundError):
-                if (await self.house.entry(number)).stands:
-                    return True
-        return False
+    async def _withdrawn(self, name: str) -> set[int]:
+        """The contents of a shared bank whose entries do not stand, up to the first one that does."""
+        bank = self.index.banks.get(name)
+        found: set[int] = set()
+        if bank is not None and bank.kind is BankKind.SHARED:
+            for number in list(self.index.held(bank)):
+                with contextlib.suppress(NotFoundError):
+                    if (await self.house.entry(number)).stands:
+                        break
+                found.add(number)
+        return found
 
     def _check_free(self, name: str, message: str) -> None:
         if name in self.index.banks:
@@ -307,12 +316,12 @@ class Curator:
                 self.index.off[number] = until
 
     async def remove(self, number: int) -> int:
-        """Remove a content, and return how many that were: an entry of the member is withdrawn.
+        """Remove a content, and return how many were removed (0 or 1). An entry of the member is withdrawn.
 
-        What is kept of an entry here is removed, too, also if it was withdrawn before.
+        What is kept of an entry here is removed even if the entry was withdrawn before.
         """
+        withdrawn = number < FIRST_LOCAL and await self._withdraw(number)
         async with self._turn:
-            withdrawn = number < FIRST_LOCAL and await self._withdraw(number)
             kept = await self._do(self.store.content, number) is not None
             if kept or withdrawn:
                 await self._forget_content(number)
@@ -323,6 +332,7 @@ class Curator:
         self.index.remove(number)
 
     async def _withdraw(self, number: int) -> bool:
+        """Withdraw an entry of the member; False if there is nothing to withdraw."""
         try:
             found = await self.house.entry(number)
         except NotFoundError:
@@ -331,10 +341,15 @@ class Curator:
         if owner != self.house.member:
             msg = f"entry {number} is {owner}'s; disable it here, or dispute it"
             raise NotPermittedError(msg)
-        if found.stands:
-            with contextlib.suppress(ConflictError):  # somebody has just withdrawn it
-                await self.house.withdraw(number)
-        return found.stands
+        if not found.stands:
+            return False
+        try:
+            await self.house.withdraw(number)
+        except ConflictError:  # another request has just withdrawn it, or it is refused
+            if (await self.house.entry(number)).stands:
+                raise
+            return False
+        return True
 
     async def _do(self, work: Callable[..., Result], *values: object) -> Result:
         """What the store returns, without letting the other callers wait for the disk.

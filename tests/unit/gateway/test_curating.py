@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn, cast
+from unittest.mock import patch
 
 import pytest
 import structlog
@@ -15,6 +17,7 @@ from builders import World, fingerprint
 from hashpact.domain.fingerprints import PDQ, Fingerprint
 from hashpact.domain.messages import Submission
 from hashpact.errors import (
+    ClockSkewError,
     ConflictError,
     DeadlineError,
     HashpactError,
@@ -42,7 +45,7 @@ NUMBER = 7
 
 @dataclass
 class House:
-    """A clearinghouse that does what a test has it do; ``standing`` has acme's entries."""
+    """A clearinghouse controlled by a test; ``standing`` has acme's entries."""
 
     author: Author
     member: str = "acme"
@@ -81,6 +84,7 @@ class House:
 
     async def withdraw(self, entry: int) -> None:
         """Withdraw an entry, or keep the statement."""
+        self.meanwhile()
         if self.error is not None:
             self.pending.append(self.author.withdraw(entry, "removed-from-bank"))
             raise self.error
@@ -207,3 +211,53 @@ async def test_a_content_whose_entry_was_withdrawn_elsewhere_is_removed(
     assert await curator.remove(NUMBER) == 1
     assert house.standing == {NUMBER: False}
     assert await curator.remove(99) == 0
+
+
+async def test_a_withdrawal_that_is_refused_removes_nothing(curator: Curator, house: House) -> None:
+    await curator.add("S_ONE", ADDED)
+    house.error = ClockSkewError("x")
+    with pytest.raises(ClockSkewError):
+        await curator.remove(NUMBER)
+    assert curator.store.content(NUMBER) is not None
+    assert curator.index.bank_of(NUMBER) is not None
+
+
+async def test_an_entry_that_another_request_withdraws_is_removed(curator: Curator, house: House) -> None:
+    await curator.add("S_ONE", ADDED)
+    house.error, house.meanwhile = ConflictError("withdrawn"), lambda: house.standing.update({NUMBER: False})
+    assert await curator.remove(NUMBER) == 1
+    assert curator.store.content(NUMBER) is None
+
+
+@pytest.mark.parametrize("change", ["remove", "delete"])
+async def test_changes_do_not_wait_for_the_clearinghouse(curator: Curator, house: House, change: str) -> None:
+    await curator.add("S_ONE", ADDED)
+    entry = house.entry
+
+    async def slow(index: int) -> Any:  # noqa: ANN401 - as House has it
+        made = await curator.make("LOCAL", 1.0)
+        await curator.delete(made.name)
+        return await entry(index)
+
+    with patch.object(house, "entry", slow):
+        house.standing[NUMBER] = change == "remove"
+        async with asyncio.timeout(30):  # a change that waits for the other one would never end
+            await (curator.remove(NUMBER) if change == "remove" else curator.delete("S_ONE"))
+    assert curator.store.content(NUMBER) is None
+
+
+async def test_a_content_that_is_added_while_its_bank_is_deleted_is_kept(
+    curator: Curator, house: House
+) -> None:
+    curator.store.add(Content(3, 1, {}))
+    curator.load()
+    entry = house.entry
+
+    async def slow(index: int) -> Any:  # noqa: ANN401 - as House has it
+        await curator.add("S_ONE", ADDED)
+        return await entry(index)
+
+    with patch.object(house, "entry", slow), pytest.raises(NotPermittedError, match="entries that stand"):
+        async with asyncio.timeout(30):
+            await curator.delete("S_ONE")
+    assert curator.store.content(NUMBER) is not None
