@@ -109,7 +109,7 @@ def test_route_17_filters(stage: Stage, settings: dict[str, object], *, keeps: b
         ),
         (
             {"bank": "T_X", "api": "hashpact", "credential_json": {"k": 1}},
-            "hashpact takes no credentials: the gateway's profile is its member's",
+            "hashpact takes no credentials: the gateway has those of its member",
         ),
     ],
 )

@@ -14,16 +14,19 @@ from hashpact.errors import InvalidInputError, NotFoundError, UnusableFingerprin
 from hashpact.gateway.curating import Addition
 from hashpact.gateway.keeping.banks import ENABLED, FIRST_LOCAL, Bank, Content
 from hashpact.gateway.rest.asking import Parameter, RestRequest, fields_of, ratio_of, required_text, truth_of
-from hashpact.gateway.rest.contents import MAX_NOTE, hashed_file, hashed_url, told
+from hashpact.gateway.rest.contents import MAX_NOTE, hashed_file, hashed_url, note_and_metadata
 from hashpact.gateway.rest.declared import (
     ADDED,
     BANK,
+    CONTENT,
     FORM_TYPE,
     ID,
     JSON_TYPE,
     SIGNALS,
     TEXT,
+    TYPES,
     UPLOAD,
+    URL,
     RestEndpoint,
 )
 from hashpact.gateway.rest.statuses import answer, message
@@ -78,7 +81,7 @@ async def add_content(uses: GatewayUses, asked: RestRequest) -> Response:
     name = asked.path("name")
     uses.curator.bank(name)
     form = await asked.form(uses.max_upload)
-    note, metadata = await told(asked, form)
+    note, metadata = await note_and_metadata(asked, form)
     if asked.text("url"):
         made = await hashed_url(uses, asked)
     elif any(part.is_file for part in form):
@@ -95,7 +98,7 @@ async def add_signals(uses: GatewayUses, asked: RestRequest) -> Response:
     given = await asked.json()
     if not isinstance(given, dict):
         raise HTTPException(_BAD, "Request input was not a dict")
-    note, metadata = await told(asked, ())
+    note, metadata = await note_and_metadata(asked, ())
     values = {
         key: value
         for key, value in given.items()
@@ -204,11 +207,8 @@ def _number(asked: RestRequest) -> int:
     return int(text)
 
 
-_URL: Final = Parameter("url", "Where content is.")
-_CONTENT: Final = Parameter("content_type", "photo or video, instead of what the answer of the address says.")
-_TYPES: Final = Parameter("types", "Types of signals, with commas between.")
 _RATIO: Final = {"type": "number", "minimum": 0, "maximum": 1}
-_TOLD: Final = {
+_NOTED: Final = {
     "note": {"type": "string", "maxLength": MAX_NOTE},
     "metadata": {
         "type": "object",
@@ -256,8 +256,8 @@ BANKED: Final[Sequence[RestEndpoint]] = (
         "/c/bank/{name}/content",
         "Add content to a bank.",
         add_content,
-        (_URL, _CONTENT, _TYPES),
-        {FORM_TYPE: UPLOAD, JSON_TYPE: {"type": "object", "properties": _TOLD}},
+        (URL, CONTENT, TYPES),
+        {FORM_TYPE: UPLOAD, JSON_TYPE: {"type": "object", "properties": _NOTED}},
         answer=ADDED,
     ),
     RestEndpoint(
@@ -269,7 +269,7 @@ BANKED: Final[Sequence[RestEndpoint]] = (
         body={
             JSON_TYPE: {
                 "type": "object",
-                "properties": {"pdq": TEXT, "video_md5": TEXT, **_TOLD},
+                "properties": {"pdq": TEXT, "video_md5": TEXT, **_NOTED},
             }
         },
         answer=ADDED,

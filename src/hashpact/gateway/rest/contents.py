@@ -68,7 +68,9 @@ def chosen(uses: GatewayUses, content: str, names: str) -> Sequence[SignalType]:
     return possible
 
 
-async def told(asked: RestRequest, form: Sequence[FormPart]) -> tuple[str | None, dict[str, Any]]:
+async def note_and_metadata(
+    asked: RestRequest, form: Sequence[FormPart]
+) -> tuple[str | None, dict[str, Any]]:
     """Note and metadata of a content, in whichever of the callers' dialects. Raises HTTPException.
 
     Metadata is never a reason to refuse: what has another form than HMA's is kept under ``json``.

@@ -32,6 +32,11 @@ ADDED: Final[Schema] = {
     "properties": {"id": ID, "signals": SIGNALS},
     "required": ["id", "signals"],
 }
+URL: Final = Parameter("url", "Where content is.")
+CONTENT: Final = Parameter(
+    "content_type", "photo or video, instead of the media type with which the address answers."
+)
+TYPES: Final = Parameter("types", "Types of signals, separated by commas.")
 UPLOAD: Final[Schema] = {
     "type": "object",
     "description": "One file, in the field that is named as its type of content: photo or video.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
@@ -41,7 +41,7 @@ _SCHEMA: Final = {
                 "type": "number",
                 "required": False,
                 "default": 0,
-                "help": "only entries that so many members endorse",
+                "help": "only entries that at least this many members endorse",
                 "choices": None,
             },
             {
@@ -65,7 +65,7 @@ async def apis(uses: GatewayUses, asked: RestRequest) -> Response:
 
 
 async def api(uses: GatewayUses, asked: RestRequest) -> Response:
-    """Whether a kind of exchange takes credentials: the gateway's profile is what it needs."""
+    """Whether a kind of exchange takes credentials: none are needed beside the gateway's profile."""
     del uses
     _check_api(asked, _BAD)
     return answer(_AUTHENTICATION)
@@ -75,14 +75,12 @@ async def set_api(uses: GatewayUses, asked: RestRequest) -> Response:
     """Refuses credentials."""
     del uses
     _check_api(asked, _BAD)
-    given = fields_of(await asked.json(other=_UNPROCESSABLE))
-    if given.get("credential_json"):
-        raise HTTPException(_BAD, f"{API} takes no credentials: the gateway's profile is its member's")
+    _refuse_credentials(fields_of(await asked.json(other=_UNPROCESSABLE)))
     return answer(_AUTHENTICATION)
 
 
 async def api_schema(uses: GatewayUses, asked: RestRequest) -> Response:
-    """What an exchange is configured with."""
+    """The settings of an exchange."""
     del uses
     _check_api(asked, _NOT_FOUND)
     return answer(_SCHEMA)
@@ -91,6 +89,11 @@ async def api_schema(uses: GatewayUses, asked: RestRequest) -> Response:
 def _check_api(asked: RestRequest, status: int) -> None:
     if asked.path("api") != API:
         raise HTTPException(status, f"no such Exchange API '{asked.path('api')[:64]}'")
+
+
+def _refuse_credentials(given: Mapping[str, object]) -> None:
+    if given.get("credential_json"):
+        raise HTTPException(_BAD, f"{API} takes no credentials: the gateway has those of its member")
 
 
 async def exchanges(uses: GatewayUses, asked: RestRequest) -> Response:
@@ -111,8 +114,7 @@ async def make_exchange(uses: GatewayUses, asked: RestRequest) -> Response:
         raise HTTPException(_BAD, f"No such exchange type '{str(kind)[:64]}'")
     if settings is not None and not isinstance(settings, dict):
         raise HTTPException(_BAD, "Failed to parse `api_json` - it must be an object")
-    if given.get("credential_json"):
-        raise HTTPException(_BAD, f"{API} takes no credentials: the gateway's profile is its member's")
+    _refuse_credentials(given)
     await uses.curator.make(name, 1.0, ViewFilter.parse(settings or {}))
     return message("Created successfully", _CREATED)
 
@@ -159,11 +161,9 @@ async def delete_exchange(uses: GatewayUses, asked: RestRequest) -> Response:
 
 
 async def set_credentials(uses: GatewayUses, asked: RestRequest) -> Response:
-    """Refuses credentials of a view; without any it tells where they come from."""
+    """Refuses credentials of a view; without any it answers where they come from."""
     _view(uses, asked)
-    given = fields_of(await asked.json(other=_UNPROCESSABLE))
-    if given.get("credential_json"):
-        raise HTTPException(_BAD, f"{API} takes no credentials: the gateway's profile is its member's")
+    _refuse_credentials(fields_of(await asked.json(other=_UNPROCESSABLE)))
     return answer(_CREDENTIALS)
 
 
@@ -203,7 +203,7 @@ EXCHANGED: Final[Sequence[RestEndpoint]] = (
     RestEndpoint(16, "GET", _ONE_API, "Show a kind of exchange.", api, answer=_ANY),
     RestEndpoint(16, "POST", _ONE_API, "Set credentials: there are none.", set_api, body=_GIVEN, answer=_ANY),
     RestEndpoint(
-        16, "GET", f"{_ONE_API}/schema", "Show what an exchange is configured with.", api_schema, answer=_ANY
+        16, "GET", f"{_ONE_API}/schema", "Show the settings of an exchange.", api_schema, answer=_ANY
     ),
     RestEndpoint(17, "GET", "/c/exchanges", "List the views.", exchanges, answer=_TEXTS),
     RestEndpoint(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
@@ -14,17 +15,25 @@ from hashpact.gateway.clearing import Health
 from hashpact.gateway.matching import Lookup, draw_of, united
 from hashpact.gateway.rest.asking import Parameter, RestRequest, fields_of
 from hashpact.gateway.rest.contents import hashed_file, hashed_url
-from hashpact.gateway.rest.declared import FORM_TYPE, JSON_TYPE, SIGNALS, TEXT, UPLOAD, RestEndpoint
+from hashpact.gateway.rest.declared import (
+    CONTENT,
+    FORM_TYPE,
+    JSON_TYPE,
+    SIGNALS,
+    TEXT,
+    TYPES,
+    UPLOAD,
+    URL,
+    RestEndpoint,
+)
 from hashpact.gateway.rest.statuses import TRUNCATED, answer
 from hashpact.gateway.rest.uses import GatewayUses
 
 _BAD, _UNAVAILABLE = 400, 503
 _TWO: Final = 2
 _TRUNCATED: Final = {TRUNCATED: "1"}
-_TYPES: Final = Parameter("types", "Types of signals, with commas between.")
-_CONTENT: Final = Parameter("content_type", "photo or video, instead of what the answer of the address says.")
-_BANKS: Final = Parameter("banks", "Names of banks, with commas between; others do not answer.")
-_SEED: Final = Parameter("seed", "Which banks with a ratio below 1 answer follows from it.")
+_BANKS: Final = Parameter("banks", "Names of banks, separated by commas; the others take no part.")
+_SEED: Final = Parameter("seed", "Decides which banks with a ratio below 1 answer.")
 _BYPASS: Final = Parameter("bypass_coinflip", "Let every bank answer, whatever its ratio.", "boolean")
 _SIGNAL: Final = Parameter("signal", "A value in hex.")
 _SIGNAL_TYPE: Final = Parameter("signal_type", "What the value is of.")
@@ -158,7 +167,7 @@ async def compare(uses: GatewayUses, asked: RestRequest) -> Response:
 
 
 async def index_status(uses: GatewayUses, asked: RestRequest) -> Response:
-    """Of each type how much lookups search, and how new it is."""
+    """For each type how many signals lookups search, and how recent they are."""
     return answer(_each(uses, asked, _indexed))
 
 
@@ -171,7 +180,7 @@ def _indexed(uses: GatewayUses, kind: str) -> dict[str, Any]:
 
 
 async def signal_type_index(uses: GatewayUses, asked: RestRequest) -> Response:
-    """As `index_status`, in the words of an older route."""
+    """As `index_status`, in the form of an older route."""
     return answer(_each(uses, asked, _built))
 
 
@@ -217,9 +226,9 @@ MATCHED: Final[Sequence[RestEndpoint]] = (
             _BANKS,
             _SEED,
             _BYPASS,
-            Parameter("url", "Where content is."),
-            _CONTENT,
-            _TYPES,
+            URL,
+            CONTENT,
+            TYPES,
         ),
         answer={"type": "object", "additionalProperties": True},
     ),
@@ -229,7 +238,7 @@ MATCHED: Final[Sequence[RestEndpoint]] = (
         "/m/lookup",
         "Look a file up, or a signal.",
         lookup_file,
-        (_BANKS, _SEED, _BYPASS, _TYPES),
+        (_BANKS, _SEED, _BYPASS, TYPES),
         {FORM_TYPE: UPLOAD, JSON_TYPE: _LOOKUP_JSON},
         answer=_ANY,
     ),
@@ -252,11 +261,11 @@ MATCHED: Final[Sequence[RestEndpoint]] = (
         "/h/hash",
         "Hash content at an address.",
         hash_url,
-        (Parameter("url", "Where content is.", required=True), _CONTENT, _TYPES),
+        (replace(URL, required=True), CONTENT, TYPES),
         answer=SIGNALS,
     ),
     RestEndpoint(
-        4, "POST", "/h/hash", "Hash a file.", hash_file, (_TYPES,), {FORM_TYPE: UPLOAD}, answer=SIGNALS
+        4, "POST", "/h/hash", "Hash a file.", hash_file, (TYPES,), {FORM_TYPE: UPLOAD}, answer=SIGNALS
     ),
     RestEndpoint(
         8,
