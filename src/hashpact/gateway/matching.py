@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from hashpact.domain.checks import MAX_LIMIT, Filter, Match, Query
-from hashpact.domain.fingerprints import Fingerprint
+from hashpact.domain.fingerprints import Fingerprint, FingerprintType
 from hashpact.gateway.clearing import Clearinghouse
 from hashpact.gateway.keeping.banks import (
     ENABLED,
@@ -120,15 +120,14 @@ class BankIndex:
 
     def load(self, contents: Sequence[Content]) -> None:
         """Contents that a store has, many at once."""
-        found: dict[str, tuple[list[bytes], list[int]]] = {}
+        found: dict[FingerprintType, tuple[list[bytes], list[int]]] = {}
         for content in contents:
             self._note(content)
             for item, name, value in self._signals(content):
-                values, items = found.setdefault(KNOWN[name].kind.name, ([], []))
+                values, items = found.setdefault(KNOWN[name].kind, ([], []))
                 values.append(value)
                 items.append(item)
-        for name, (values, items) in found.items():
-            kind = next(each.kind for each in KNOWN.values() if each.kind.name == name)
+        for kind, (values, items) in found.items():
             self._index.add_packed(kind, b"".join(values), np.array(items, np.uint64))
 
     def add(self, content: Content) -> None:

@@ -18,7 +18,7 @@ import os
 import secrets
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -26,7 +26,7 @@ import apsw
 
 from hashpact.durable import open_plain
 from hashpact.errors import ConfigError, CorruptError, UnavailableError
-from hashpact.gateway.keeping.banks import FIRST_LOCAL, Bank, BankKind, Content, ViewFilter
+from hashpact.gateway.keeping.banks import ENABLED, FIRST_LOCAL, Bank, BankKind, Content, ViewFilter
 from hashpact.lists.sealing import SALT_SIZE, Sealer
 
 _APPLICATION: Final = 0x68_70_67_31
@@ -112,7 +112,7 @@ class BankStore:
                 self._sql.execute("INSERT INTO bank VALUES (NULL, x'')")
                 number = self._sql.last_insert_rowid()
             self._sql.execute("UPDATE bank SET sealed = ? WHERE number = ?", (self._of(bank, number), number))
-        return Bank(number, bank.name, bank.kind, bank.ratio, bank.view, bank.enabled)
+        return replace(bank, number=number)
 
     def _of(self, bank: Bank, number: int) -> bytes:
         kept = {"name": bank.name, "kind": bank.kind, "ratio": bank.ratio, "enabled": bank.enabled}
@@ -169,7 +169,7 @@ class BankStore:
                 self._sql.execute("UPDATE content SET disabled = ? WHERE id = ?", (until, number))
                 # It may have been switched as an entry, before it was kept here.
                 self._sql.execute("DELETE FROM off WHERE id = ?", (number,))
-            elif until == 1:
+            elif until == ENABLED:
                 self._sql.execute("DELETE FROM off WHERE id = ?", (number,))
             else:
                 self._sql.execute("INSERT OR REPLACE INTO off VALUES (?, ?)", (number, until))

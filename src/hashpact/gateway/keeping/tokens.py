@@ -1,4 +1,4 @@
-"""Tokens: by what callers of other machines are known. The file has their SHA-256, never a token.
+"""Tokens that authenticate callers of other machines. The file has their SHA-256, never a token.
 
 Each line has a name, the SHA-256 of the token in hex, and when it was made, in Unix seconds.
 """
@@ -45,7 +45,7 @@ class TokenFile:
 
     def finds(self, text: str, name: str | None = None) -> bool:
         """Whether that is the text of a token, of that name if one is given. Raises ConfigError."""
-        # NearContent by its digest: how long that takes tells nothing of another token.
+        # Looked up by digest, so the time it takes reveals nothing about other tokens.
         found = self._current().get(_digest(text))
         return found is not None and name in {None, found.name}
 
