@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 from builders import fingerprint
 from commands import here
 from mirrored import RunningMirror, copied
 from running import BOTH, RunningServer, found
+from waits import wait_until
 
 from hashpact import Alarm, Mirror, MirrorWarning
 from hashpact.domain.checks import Answer, Filter
 from hashpact.domain.fingerprints import PDQ
-from hashpact.errors import ConfigError
+from hashpact.errors import ConfigError, HashpactError
 from hashpact.home.paths import MirrorPaths
 from hashpact.member.clients import Client
-from hashpact.mirror.flooding import keeping
 from hashpact.mirror.flooding.baseline import LEARNING
+from hashpact.mirror.flooding.keeping import open_quarantine
+from hashpact.mirror.flooding.quarantine import Quarantine
+from hashpact.mirror.home import open_mirror
 
 FLOOD, OTHER = fingerprint(PDQ, "flood"), fingerprint(PDQ, "other")
 WITHOUT = Filter(without_quarantined=True)
@@ -43,6 +47,11 @@ def copy(server: RunningServer, tmp_path: Path) -> Path:
     config = MirrorPaths(home).config
     config.write_text(config.read_text() + TERMS)
     return home
+
+
+def full(*_: object, **__: object) -> None:
+    msg = "no space"
+    raise ConfigError(msg)
 
 
 def learn(checks: Client | Mirror) -> None:
@@ -117,19 +126,26 @@ def test_a_mirror_s_server_answers_it_over_the_wire_and_logs_the_entry_alone(
 
 def test_what_cannot_be_kept_is_said_and_answers_go_on(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alarms: list[Alarm] = []
-
-    def full(*_: object, **__: object) -> None:
-        msg = "no space"
-        raise ConfigError(msg)
-
     monkeypatch.setattr("hashpact.mirror.flooding.quarantine.write_private", full)
-    monkeypatch.setattr(keeping, "_EVERY", 0.01)
     with Mirror(copy, on_alarm=alarms.append) as mirror:
         learn(mirror)
         assert flood(mirror)[-1].matches[0].quarantined
         with Mirror(copy, on_alarm=lambda _: None) as other:  # it counts, and keeps nothing
             assert other.check([OTHER]).matches
     assert "no space" in {one.message for one in alarms}
+
+
+def test_what_is_counted_is_written_now_and_then(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    errors: SimpleQueue[HashpactError] = SimpleQueue()
+    with (
+        open_mirror(copy) as home,
+        open_quarantine(home, lambda _: None, errors.put, every=0.001) as counter,
+    ):
+        assert counter is not None
+        wait_until((home.paths.quarantine / "counted").exists)
+        with monkeypatch.context() as patched:
+            patched.setattr(Quarantine, "save", full)
+            assert errors.get(timeout=60).message == "no space"
 
 
 def test_a_directory_that_is_no_mirror_has_no_quarantine(tmp_path: Path) -> None:

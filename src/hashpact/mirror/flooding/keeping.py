@@ -16,26 +16,26 @@ from hashpact.mirror.flooding.quarantine import Quarantine
 from hashpact.mirror.home import MirrorHome
 
 _EVERY: Final = 60.0
-"""Seconds between two times that the counts are kept: a crash loses so much of them."""
+"""Seconds between two writes of the counts: a crash loses those since the last one."""
 
 
 @contextlib.contextmanager
 def open_quarantine(
     home: MirrorHome,
-    told: Callable[[Flood], object],
-    failed: Callable[[HashpactError], object],
+    on_flood: Callable[[Flood], object],
+    on_error: Callable[[HashpactError], object],
     every: float = _EVERY,
 ) -> Iterator[Quarantine | None]:
     """The quarantine of a mirror, None if mirror.toml has none: then nothing is counted.
 
-    Of several processes the first one keeps what it counts, every so many seconds and at the end. ``told``
-    and ``failed`` are as in `Quarantine`. Raises ConfigError.
+    Of several processes the first one keeps what it counts, every so many seconds and at the end.
+    ``on_flood`` and ``on_error`` are as in `Quarantine`. Raises ConfigError.
     """
     terms, directory = home.config.quarantine, home.paths.quarantine
     if terms is None:
         yield None
         return
-    quarantine = Quarantine(directory, terms, unix_time, told, failed)
+    quarantine = Quarantine(directory, terms, unix_time, on_flood, on_error)
     with claimed(directory / "counting") as mine:
         if not mine:
             yield quarantine
@@ -45,7 +45,7 @@ def open_quarantine(
             try:
                 quarantine.save()
             except HashpactError as error:
-                failed(error)
+                on_error(error)
 
         def keep(stop: threading.Event) -> None:
             while not stop.wait(every):
@@ -57,7 +57,7 @@ def open_quarantine(
 
 
 def describe(flood: Flood) -> str:
-    """What is said of an entry that is put into quarantine."""
+    """The message about an entry that is put into quarantine."""
     return (
         f"entry {flood.entry} is in quarantine: it has matched {flood.matches} times in a window of checks, "
         f"where {flood.expected:.0f} were expected; look at it, then: "

@@ -1,7 +1,7 @@
 """The quarantine of a mirror: entries whose matches are a flood, until a person has confirmed them.
 
-What is held lies in a file that every process of the mirror reads; what is counted, in another one, which one
-of them writes now and then. Both have the numbers of entries and of matches, and nothing of what was checked.
+One file has the entries that are held; every process of the mirror reads it. Another has what is counted; one
+process writes it now and then. Both have numbers of entries and of matches, and nothing of what was checked.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ class QuarantineTerms:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """An entry in quarantine since ``since``, in Unix seconds, with at least half of the most in a window."""
+    """An entry in quarantine since ``since``, in Unix seconds, and the matches that were ``expected`` then.
+
+    ``matches`` are those in a window, written each time that they double.
+    """
 
     since: int
     matches: int
@@ -102,10 +105,10 @@ def confirm(directory: Path, entry: int, clock: Clock) -> Confirmed:
 class Quarantine:
     """Counts matches, and holds entries. Any number of threads and processes may use one directory.
 
-    ``told`` is called with each entry that is put into quarantine, and ``failed`` with what keeps that from
-    being written, once until something is written again: the entry is held in this process all the same.
-    ``failed`` is also called once when the quarantine is full, and with what ``told`` raises. Both are called
-    in the thread that counts, after the count: they may check, and what ``failed`` raises is dropped.
+    ``on_flood`` is called with each entry that is put into quarantine, and ``on_error`` with what keeps that
+    from being written, once until something is written again: the entry is held in this process all the same.
+    ``on_error`` is also called once when the quarantine is full, and with what ``on_flood`` raises. Both are
+    called in a thread that counts, after the count: they may check, and what ``on_error`` raises is dropped.
     """
 
     def __init__(
@@ -113,40 +116,43 @@ class Quarantine:
         directory: Path,
         terms: QuarantineTerms,
         clock: Clock,
-        told: Callable[[Flood], object],
-        failed: Callable[[HashpactError], object],
+        on_flood: Callable[[Flood], object],
+        on_error: Callable[[HashpactError], object],
     ) -> None:
         """Open it, or make it. Raises ConfigError."""
         private_directory(directory)
         self.directory = directory
         self._clock = clock
-        self._told = told
-        self._failed = failed
+        self._on_flood = on_flood
+        self._on_error = on_error
         self._broken = False
         self._full = False
         self._lock = threading.Lock()
         self._news: list[Flood | HashpactError] = []
         self._unwritten: dict[int, Quarantined] = {}
         self._baseline = Baseline(terms.window, terms.least)
-        self._state = read_state(directory)
-        self._seen = self._stamp()
         _restore(directory, self._baseline)
-        for entry, one in self._state.confirmed.items():
-            self._baseline.settle(entry, one.matches)
+        self._seen = self._stamp()
+        self._take(read_state(directory))
 
     def count(self, entries: Iterable[int], checks: int) -> None:
-        """Count the entries that so many checks have matched: one as often as checks have."""
+        """Count the entries that so many checks have matched: one as often as checks have.
+
+        It may write to the disk; no other count waits for that.
+        """
         with self._lock:
             self._look()
-            for flood in self._baseline.count(entries, checks):
-                self._hold(flood)
+            held = [self._hold(flood) for flood in self._baseline.count(entries, checks)]
+        if any(held):
+            self._write()
+        with self._lock:
             news, self._news = self._news, []
         for one in news:
             self._tell(one)
 
     def holds(self, entry: int) -> bool:
         """Whether an entry is in quarantine."""
-        return entry in self._state.held
+        return entry in self._held
 
     def save(self) -> None:
         """Keep what is counted. Raises ConfigError."""
@@ -163,43 +169,56 @@ class Quarantine:
             return
         self._seen = stamp
         try:
-            self._state = self._with_unwritten(read_state(self.directory))
+            self._take(read_state(self.directory))
         except ConfigError as error:
             self._fail(error)
-            return
-        self._full = self._full and len(self._state.held) >= MOST_HELD
-        for entry, one in self._state.confirmed.items():
+
+    def _take(self, state: QuarantineState) -> None:
+        """Take over what a file has."""
+        self._held = {**state.held, **self._unwritten}
+        self._full = self._full and len(self._held) >= MOST_HELD
+        for entry, one in state.confirmed.items():
             self._baseline.settle(entry, one.matches)
 
-    def _hold(self, flood: Flood) -> None:
-        state = self._state
-        before = state.held.get(flood.entry)
-        if before is not None and flood.matches < 2 * before.matches:
-            return  # they are written each time that they double
-        if before is None and len(state.held) >= MOST_HELD:
+    def _hold(self, flood: Flood) -> bool:
+        """Hold an entry in this process; whether that is to be written."""
+        before = self._held.get(flood.entry)
+        if before is not None:
+            if flood.matches < 2 * before.matches:
+                return False
+            now = replace(before, matches=flood.matches)
+        elif len(self._held) < MOST_HELD:
+            now = Quarantined(self._clock(), flood.matches, flood.expected)
+            self._news.append(flood)
+        else:
             if not self._full:
                 self._full = True
                 msg = f"the quarantine is full: it holds {MOST_HELD} entries; confirm some of them"
                 self._news.append(ConfigError(msg))
-            return
-        since = self._clock() if before is None else before.since
-        expected = flood.expected if before is None else before.expected
-        self._unwritten[flood.entry] = Quarantined(since, flood.matches, expected)
+            return False
+        self._held[flood.entry] = self._unwritten[flood.entry] = now
+        return True
+
+    def _write(self) -> None:
+        """Write what is held and not written yet, unless another thread has done so meanwhile."""
         try:
             with alone(self.directory, wait=True):
-                state = self._with_unwritten(read_state(self.directory))
+                with self._lock:
+                    new = dict(self._unwritten)
+                if not new:
+                    return
+                state = read_state(self.directory)
+                state = replace(state, held={**state.held, **new})
                 _write(self.directory, state)
-                self._seen = self._stamp()
-            self._unwritten.clear()
-            self._broken = False
+                with self._lock:
+                    self._seen, self._broken = self._stamp(), False
+                    for entry, one in new.items():
+                        if self._unwritten[entry] is one:
+                            del self._unwritten[entry]
+                    self._take(state)
         except ConfigError as error:
-            self._fail(error)
-        self._state = self._with_unwritten(state)
-        if before is None:
-            self._news.append(flood)
-
-    def _with_unwritten(self, state: QuarantineState) -> QuarantineState:
-        return replace(state, held={**state.held, **self._unwritten})
+            with self._lock:
+                self._fail(error)
 
     def _fail(self, error: HashpactError) -> None:
         if not self._broken:
@@ -210,14 +229,14 @@ class Quarantine:
         """Call the owner, who must not make a check fail."""
         if isinstance(news, Flood):
             try:
-                self._told(news)
+                self._on_flood(news)
             except Exception as error:  # noqa: BLE001  # whatever the owner's function raises
                 msg = f"nobody learnt that entry {news.entry} is in quarantine: {type(error).__name__}"
                 news = ConfigError(msg)
             else:
                 return
         with contextlib.suppress(Exception):
-            self._failed(news)
+            self._on_error(news)
 
     def _stamp(self) -> tuple[int, int]:
         try:

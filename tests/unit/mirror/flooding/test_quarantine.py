@@ -5,11 +5,14 @@ from __future__ import annotations
 import errno
 import math
 import struct
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from hashpact.beside import beside
+from hashpact.durable import write_private
 from hashpact.errors import ConfigError, HashpactError, NotFoundError
 from hashpact.mirror.flooding import quarantine
 from hashpact.mirror.flooding.baseline import LEARNING, Flood
@@ -145,6 +148,29 @@ def test_a_full_disk_keeps_no_entry_from_being_held(
     assert made.holds(7)
     assert made.holds(8)
     assert (len(failed), [one.entry for one in told]) == (1, [7, 8])
+
+
+def test_many_entries_that_flood_at_once_are_written_once_and_no_other_count_waits(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = learned(opened)
+    writing, go_on = threading.Event(), threading.Event()
+    writes: list[Path] = []
+
+    def slow(path: Path, data: bytes, *, replace: bool) -> None:
+        writes.append(path)
+        writing.set()
+        assert go_on.wait(60)
+        write_private(path, data, replace=replace)
+
+    monkeypatch.setattr(quarantine, "write_private", slow)
+    with beside(lambda _: made.count([*range(50)] * 30, 30), "flood"):
+        assert writing.wait(60)
+        made.count([7, 100], 1)
+        assert all(map(made.holds, range(50)))
+        go_on.set()
+    assert len(writes) == 1
+    assert all(map(opened().holds, range(50)))
 
 
 def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
