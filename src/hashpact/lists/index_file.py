@@ -1,7 +1,7 @@
 """The index of a list in a file, sealed: with it a list is opened without indexing its values anew.
 
-`NAME.index` has nothing that `NAME.list` has not: one that is missing, altered, of another list or of another
-version is made anew. docs/formats/private-list.md has the bytes.
+`NAME.index` follows from `NAME.list`: one that is missing, altered, of another list or of another version is
+made anew. docs/formats/private-list.md has the bytes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Places: TypeAlias = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class IndexedBlocks:
-    """What an index has of a list: so many ``blocks`` up to the number ``through``, without ``dead`` places.
+    """What an index has of a list: ``blocks`` blocks, up to number ``through``, without the ``dead`` places.
 
     ``nonce`` is that of the sealed block ``through``: blocks are never changed and only added, so a list in
     which it is the same has the same blocks before it. ``dead`` is in ascending order.
@@ -50,9 +50,9 @@ class IndexedBlocks:
 
 
 def save(path: Path, of: Path, sealer: Sealer, index: NativeIndex, reflected: IndexedBlocks) -> None:
-    """Write the index of a list in a file ``of``, if that is still there, in the place of an earlier one.
+    """Write the index of the list in the file ``of``, if that is still there, in the place of an earlier one.
 
-    In the clear it is in memory alone, never on a disk. Drafts that a killed process has left are removed.
+    In the clear the index is only in memory, never on a disk. Removes drafts that a killed process has left.
     Raises ConfigError if the file cannot be written.
     """
     with alone(path.parent, wait=True):
@@ -79,8 +79,9 @@ def _write(path: Path, sealer: Sealer, index: NativeIndex, reflected: IndexedBlo
         file.write(_FIRST_LINE + token)
         pieces = _Pieces(sealer, token)
         pieces.write(file, json.dumps(head).encode())
-        for start in range(0, reflected.dead.nbytes, _PIECE):
-            pieces.write(file, reflected.dead.astype("<i8").tobytes()[start : start + _PIECE])
+        dead = reflected.dead.astype("<i8").tobytes()
+        for start in range(0, len(dead), _PIECE):
+            pieces.write(file, dead[start : start + _PIECE])
         for memory in parts.values():
             os.lseek(memory, 0, os.SEEK_SET)
             while piece := os.read(memory, _PIECE):
@@ -121,7 +122,7 @@ def _read(file: BinaryIO, sealer: Sealer) -> tuple[NativeIndex, IndexedBlocks]:
 
 @contextlib.contextmanager
 def _memory() -> Iterator[int]:
-    """A file that is in memory and has no name; what is mapped of it stays when the block ends."""
+    """A file in memory without a name; its mappings outlive the block."""
     descriptor = os.memfd_create("hashpact-list", os.MFD_CLOEXEC)
     try:
         yield descriptor

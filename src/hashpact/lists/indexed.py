@@ -24,18 +24,18 @@ from hashpact.lookup.shapes import Ids
 
 INDEX_SUFFIX: Final = ".index"
 _AT_HAND: Final = 64
-"""Blocks that are kept open for what matches are to say."""
+"""Opened blocks that are kept, for the keys and labels of matches."""
 _AT_ONCE: Final = 64 << 20
 """Bytes of values that are indexed together."""
 _WORTH: Final = 1 << 16
-"""Values for which an index is saved again: indexing as many takes a second."""
+"""New values after which an index is saved again: indexing them takes a second."""
 
 Progress: TypeAlias = Callable[[int, int], None]
-"""Is told how many blocks of how many are indexed."""
+"""Called with how many blocks are indexed, and of how many."""
 
 
 def _unwatched(_done: int, _total: int, /) -> None:
-    """Nobody watches."""
+    """No-op progress callback."""
 
 
 @dataclass(slots=True, eq=False)
@@ -175,7 +175,7 @@ class _Waiting:
         self._bytes = 0
 
     def add(self, kind: FingerprintType, values: bytes, ids: Ids) -> None:
-        """Have the values indexed, now or later."""
+        """Index the values, now or later."""
         some, numbers = self._items.setdefault(kind, ([], []))
         some.append(values)
         numbers.append(ids)

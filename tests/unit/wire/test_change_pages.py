@@ -118,7 +118,7 @@ def test_private_parts_that_were_asked_for_are_there_unless_they_are_withheld() 
     asked = ChangesRequest(3, with_private=True)
     lacking = page(3, goes_on=5, position=9)
     assert lacking.entries[0].stands
-    with pytest.raises(CorruptError, match="lacks the private parts of entry 3"):
+    with pytest.raises(CorruptError, match="has no private parts of entry 3"):
         calls.changes(asked).read(details.changes_to_wire(lacking).SerializeToString())
     withheld = replace(lacking, entries=(replace(lacking.entries[0], withheld=True),))
     assert calls.changes(asked).read(details.changes_to_wire(withheld).SerializeToString()) == withheld

@@ -1,4 +1,4 @@
-"""What the function does, without Osprey."""
+"""The check behind the function, which needs no Osprey."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ TIMEOUT = 1.0
 
 @lru_cache(maxsize=1)
 def shared_client() -> Client:
-    """The process's client, with the profile in HASHPACT_PROFILE and the address in HASHPACT_ADDRESS, if any.
+    """The process's client, with the profile in HASHPACT_PROFILE and the address in HASHPACT_ADDRESS, if set.
 
-    Raises ConfigError without the first.
+    Raises ConfigError if HASHPACT_PROFILE is not set.
     """
     directory, address = os.environ.get("HASHPACT_PROFILE"), os.environ.get("HASHPACT_ADDRESS")
     if not directory:
@@ -26,10 +26,10 @@ def shared_client() -> Client:
 
 
 def labels_near(client: Client, kind: str, value: str) -> list[str]:
-    """The labels of the entries near a fingerprint, in the order of their names; value in hex.
+    """The labels of the entries near a fingerprint, sorted; ``value`` in hex.
 
-    Those of entries near which something harmless is known are left out. An empty list for a value that can
-    be no fingerprint of that type. Raises the errors of `hashpact.Client`.
+    Matches that something benign is as near to are left out. An empty list for a value that is not a valid
+    fingerprint of that type. Raises the errors of `hashpact.Client`.
     """
     try:
         code = Fingerprint(kind, bytes.fromhex(value))

@@ -20,7 +20,7 @@ NAME = "hashpact"
 
 
 class Switch(Enum):
-    """On or off: `tx` takes any word for a true bool, also the word false."""
+    """On or off. No bool: `tx` reads any word as true, even "false"."""
 
     off = "off"
     on = "on"
@@ -41,7 +41,7 @@ class HashpactCollabConfig(CollaborationConfigWithDefaults):
     address: str = field(
         default="", metadata=_help("a mirror's HOST:PORT or socket, in place of the clearinghouse's address")
     )
-    authority: str = field(default="", metadata=_help("the file that a mirror is known by, its pki/ca.crt"))
+    authority: str = field(default="", metadata=_help("the mirror's certificate authority, its pki/ca.crt"))
     labels: set[str] = field(default_factory=set, metadata=_help("only entries with one of these labels"))
     bases: set[str] = field(default_factory=set, metadata=_help("only entries with such a basis, as law"))
     jurisdictions: set[str] = field(
@@ -74,7 +74,7 @@ class HashpactCollabConfig(CollaborationConfigWithDefaults):
         )
 
     def narrowed(self) -> str:
-        """A digest of what `keeps` depends on: with another one, what was fetched is not what is wanted."""
+        """A digest of the options of `keeps`: if it changes, everything is to be fetched again."""
         names = ("labels", "bases", "jurisdictions", "members")
         chosen = [sorted(getattr(self, name)) for name in names]
         text = json.dumps([chosen, self.min_endorsed_by, self.without_disputed.value])
@@ -83,7 +83,7 @@ class HashpactCollabConfig(CollaborationConfigWithDefaults):
 
 @dataclass
 class HashpactCredentials(CredentialHelper):
-    """The path of a profile directory. HMA keeps credentials in its database as they are: never key bytes."""
+    """The path of a profile directory. Never key bytes: HMA keeps credentials unencrypted in its database."""
 
     ENV_VARIABLE: ClassVar[str] = "TX_HASHPACT_PROFILE"
     FILE_NAME: ClassVar[str] = "~/.tx_hashpact"

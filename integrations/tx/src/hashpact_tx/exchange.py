@@ -46,7 +46,7 @@ class HashpactSignalExchangeAPI(
 
     @classmethod
     def get_name(cls) -> str:
-        """Never to be changed: `tx` keeps what it has fetched under it."""
+        """The name under which `tx` keeps what it has fetched, so it must not change."""
         return NAME
 
     @staticmethod
@@ -56,7 +56,7 @@ class HashpactSignalExchangeAPI(
 
     @staticmethod
     def get_record_cls() -> type[HashpactSignalMetadata]:
-        """What is known of a value."""
+        """What members say of a value."""
         return HashpactSignalMetadata
 
     @staticmethod
@@ -88,8 +88,8 @@ class HashpactSignalExchangeAPI(
     ) -> Iterator[FetchDelta[str, HashpactItem, HashpactCheckpoint]]:
         """What has changed since the checkpoint, in the order of the log; may be left at any delta.
 
-        Under another configuration all is read again: what it does not want any more is deleted by that.
-        Raises ConfigError for a checkpoint of another log: what was fetched from that is to be cleared first.
+        After a change of the configuration all is read again, which deletes what it no longer selects. Raises
+        ConfigError for a checkpoint of another log: what was fetched from that must be cleared first.
         """
         narrowed, genesis = self.collab.narrowed(), self._profile.genesis.hex()
         since = moment = 0
@@ -117,7 +117,7 @@ class HashpactSignalExchangeAPI(
         collab: HashpactCollabConfig,  # noqa: ARG003 - it was asked when the items were fetched
         fetched: Mapping[str, HashpactItem],
     ) -> dict[type[SignalType], dict[str, HashpactSignalMetadata]]:
-        """Each value of a type that is known here, with what is said of all entries that have it."""
+        """Each value of one of these signal types, with what is said of all entries that have it."""
         known = {one.get_name(): one for one in signal_types}
         found: dict[type[SignalType], dict[str, HashpactSignalMetadata]] = {}
         for item in fetched.values():
@@ -136,10 +136,9 @@ class HashpactSignalExchangeAPI(
         | negative | disputed | withdrawn | nothing |
         | investigation seed | seen | stays | nothing |
 
-        Entries that matching.toml holds back are among these; rows of private lists are not.
+        Entries that matching.toml holds back count too; rows of private lists do not.
 
-        Raises ConfigError unless the configuration has ``submit`` on and is of no mirror, and the
-        clearinghouse's errors.
+        Raises ConfigError unless ``submit`` is on, or for a mirror, and the clearinghouse's errors.
         """
         if self.collab.submit is not Switch.on:
             msg = (
@@ -149,7 +148,7 @@ class HashpactSignalExchangeAPI(
             raise ConfigError(msg)
         if self.collab.authority or self.collab.address.startswith("unix:"):
             msg = (
-                f"{self.collab.name} is of the mirror {self.collab.address}, which takes no statements; "
+                f"{self.collab.name} asks the mirror {self.collab.address}, which takes no statements; "
                 f"use another collaboration, without --address, for --submit on"
             )
             raise ConfigError(msg)
@@ -186,7 +185,7 @@ class HashpactSignalExchangeAPI(
             return  # by another process, in between
 
     def _say(self, client: Client, entries: Mapping[int, bool], stance: Stance) -> None:
-        """Give others' entries an opinion, unless the member has said so, or has said more than ``seen``."""
+        """Give others' entries an opinion, unless it is the member's already; ``seen`` replaces no other."""
         for entry, mine in entries.items():
             said = {given.member: given.stance for given in client.entry(entry).opinions}
             before = said.get(self._profile.member)

@@ -86,11 +86,12 @@ def list_entries(  # noqa: PLR0913 - an argument for each option
 @client_options
 @json_option
 def changes(since: int, connect: Connect, *, as_json: bool) -> None:
-    """List the entries that were shared, ended or spoken of since the log had a size, as they stand now.
+    """List the entries that changed since the log had a size, as they stand now.
 
-    The revocation of a key touches all that it may undo or restore. Asks a mirror just as a clearinghouse.
+    Shows entries that were shared, withdrawn or voided since then, or got opinions. After the revocation of
+    a key these are all that it may undo or restore. A mirror answers this, too.
     """
-    found: dict[int, EntryDetail] = {}
+    found: dict[int, Sequence[str]] = {}
     with connect() as client:
         for page in client.changes(since):
             since = page.next
@@ -98,12 +99,12 @@ def changes(since: int, connect: Connect, *, as_json: bool) -> None:
                 if as_json:
                     emit({name: value for name, value in shown(each).items() if name != "types"})
                 else:
-                    found[each.entry.index] = each
+                    found[each.entry.index] = _changed(each)
     if as_json:
         emit({"position": since})
         return
     columns = ("entry", "stands", "shared at", "member", "labels", "opinions")
-    show_table(columns, [_changed(each) for _, each in sorted(found.items())])
+    show_table(columns, [cells for _, cells in sorted(found.items())])
     click.echo(f"up to a log of size {since}: go on with --since {since}", err=True)
 
 

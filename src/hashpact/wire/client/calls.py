@@ -206,7 +206,7 @@ def changes(asked: ChangesRequest) -> Call[ChangedEntries]:
             raise CorruptError(msg)
         for detail in page.entries:
             if asked.with_private and detail.stands and not (detail.withheld or detail.private):
-                msg = f"the server's page of changes lacks the private parts of entry {detail.entry.index}"
+                msg = f"the server's page of changes has no private parts of entry {detail.entry.index}"
                 raise CorruptError(msg)
         return page
 

@@ -205,7 +205,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         request: log_pb2.ListChangesRequest,
         context: Context,
     ) -> log_pb2.ListChangesResponse:
-        """A page of the entries about which something has changed."""
+        """A page of the entries that have changed."""
         asked, caller, services = details.changes_request_from_wire(request), CALLER.get(), self._services
         permit = partial(services.private.permitted, caller)
         return self._read(context, lambda: details.changes_to_wire(services.reader.changes(asked, permit)))
