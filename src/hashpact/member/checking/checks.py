@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
 
@@ -75,6 +75,21 @@ class Attests(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """What is looked for, by which terms, and up to how many matches; ``local`` in private lists only."""
+
+    queries: Sequence[Query]
+    terms: CheckTerms
+    limit: int
+    local: Sequence[Query] = ()
+
+    @property
+    def numbered(self) -> Sequence[Query]:
+        """All queries, in the order by which matches name them."""
+        return (*self.queries, *self.local)
+
+
 class Checks:
     """The checks of a client: through its circuit, and by its choice if the server does not answer.
 
@@ -116,12 +131,12 @@ class Checks:
         check_names(options, CheckOptions)
         refuse_attested(options)
         refuse_reference(options)
-        queries, terms = tuple(map(_query, items)), self._terms(options)
-        asked = calls.check(replace(terms, filter=self._own.narrowed(terms.filter)).check(queries))
+        terms = self._terms(options)
+        sought = _Sought(tuple(map(_query, items)), terms, terms.limit)
+        asked = calls.check(self._request(sought))
 
         def read(data: bytes) -> Answer:
-            answer = self._beside(asked.read(data), queries, terms, terms.limit)
-            return self._judged(answer, queries, terms, terms.limit)
+            return self._judged(self._beside(asked.read(data), sought), sought)
 
         return Call(asked.method, asked.request, read)
 
@@ -182,73 +197,67 @@ class Checks:
     def _one(
         self, queries: tuple[Query, ...], terms: CheckTerms, local: tuple[Query, ...] = ()
     ) -> Steps[Answer]:
-        limit, narrow = terms.limit, self._own.narrowed(terms.filter)
+        sought = _Sought(queries, terms, terms.limit, local)
         while True:
-            check = replace(terms, filter=narrow, limit=limit).check(queries)
-            if self._mirror and limit != terms.limit:
-                check = replace(check, again=True)
+            check = self._request(sought)
             step = self._attesting.ask(check, terms.keep) if terms.attest else _steps(self._asks.check(check))
             found = yield from self._asked(step, terms, lambda unchecked: unchecked)
-            answer = yield from self._graded(found, queries, terms, limit, local)
-            if limit == MAX_LIMIT or not self._lacks(found, answer, terms, limit):
+            answer = yield from self._graded(found, sought)
+            if sought.limit == MAX_LIMIT or not self._is_short(found, answer, sought):
                 return answer
-            limit = min(_MORE * limit, MAX_LIMIT)
+            sought = replace(sought, limit=min(_MORE * sought.limit, MAX_LIMIT))
 
-    def _graded(
-        self,
-        answer: Answer,
-        queries: Sequence[Query],
-        terms: CheckTerms,
-        limit: int,
-        local: Sequence[Query] = (),
-    ) -> Steps[Answer]:
-        """The steps of making of an answer to ``limit`` matches what is returned; nothing unchecked.
+    def _request(self, sought: _Sought) -> Check:
+        """The check that is sent: its matches are enough for the member's own terms."""
+        terms = sought.terms
+        check = terms.check(tuple(sought.queries))
+        if not self._own.cuts(terms.filter):
+            return check
+        again = self._mirror and sought.limit != terms.limit
+        return replace(check, filter=self._own.narrowed(terms.filter), limit=sought.limit, again=again)
 
-        ``local`` are the queries of private lists alone, numbered after the others.
-        """
+    def _graded(self, answer: Answer, sought: _Sought) -> Steps[Answer]:
+        """The steps of making what is returned of an answer; nothing unchecked."""
         if not answer.checked:
             return answer
         if self._lists is not None:
-            answer = yield Local(partial(self._beside, answer, (*queries, *local), terms, limit))
-        return self._judged(answer, queries, terms, limit, local)
+            answer = yield Local(partial(self._beside, answer, sought))
+        return self._judged(answer, sought)
 
-    def _judged(  # as `_graded`
-        self,
-        answer: Answer,
-        queries: Sequence[Query],
-        terms: CheckTerms,
-        limit: int,
-        local: Sequence[Query] = (),
-    ) -> Answer:
+    def _judged(self, answer: Answer, sought: _Sought) -> Answer:
         """The answer with each match graded, and with what the member's own terms hold back.
 
         These draw by what the clearinghouse is asked alone: private lists enable no label.
         """
-        graded = answer.graded((*queries, *local), terms.least, limit)
-        judged = self._own.applied(graded, queries, terms.filter, terms.limit)
-        return replace(judged, truncated=True) if self._lacks(answer, judged, terms, limit) else judged
+        terms = sought.terms
+        graded = answer.graded(sought.numbered, terms.least, sought.limit)
+        judged = self._own.applied(graded, sought.queries, terms.filter, terms.limit)
+        return replace(judged, truncated=True) if self._is_short(answer, judged, sought) else judged
 
-    def _lacks(self, found: Answer, judged: Answer, terms: CheckTerms, limit: int) -> bool:
+    def _is_short(self, found: Answer, judged: Answer, sought: _Sought) -> bool:
         """Whether the member's own terms took matches away that others beyond the limit could replace."""
         return (
-            self._own.cuts(terms.filter)
+            self._own.cuts(sought.terms.filter)
             and found.checked
-            and len(found.matches) >= limit
-            and len(judged.matches) < terms.limit
+            and len(found.matches) >= sought.limit
+            and len(judged.matches) < sought.terms.limit
         )
 
-    def _beside(self, answer: Answer, queries: Sequence[Query], terms: CheckTerms, limit: int) -> Answer:
+    def _beside(self, answer: Answer, sought: _Sought) -> Answer:
         """The answer with the matches of private lists beside the clearinghouse's, the nearest first."""
-        found = [] if self._lists is None else self._lists.search(queries, terms.filter, limit)
+        if self._lists is None:
+            return answer
+        found = self._lists.search(sought.numbered, sought.terms.filter, sought.limit)
         if not found:
             return answer
-        return replace(answer, matches=tuple(nearest((*answer.matches, *found), limit)))
+        return replace(answer, matches=tuple(nearest((*answer.matches, *found), sought.limit)))
 
     def _each(self, queries: list[Query], terms: CheckTerms) -> Steps[list[Answer]]:
         answers = yield from self._batch(queries, terms.limit, terms)
         graded = []
         for query, answer in zip(queries, answers, strict=True):
-            graded.append((yield from self._graded(answer, (query,), terms, terms.limit)))  # it yields steps
+            sought = _Sought((query,), terms, terms.limit)
+            graded.append((yield from self._graded(answer, sought)))  # it yields steps
         return graded
 
     def _content(self, read: Callable[[], ReadContent], terms: CheckTerms) -> Steps[CheckResult]:
@@ -301,8 +310,8 @@ class Checks:
             ):
                 answers.append(None)
             else:
-                whole = together(some, terms.limit)
-                answers.append((yield from self._graded(whole, one.queries, terms, terms.limit, one.local)))
+                sought = _Sought(one.queries, terms, terms.limit, one.local)
+                answers.append((yield from self._graded(together(some, terms.limit), sought)))
         return answers
 
     def _batch(self, queries: list[Query], each: int, terms: CheckTerms) -> Steps[list[Answer]]:
