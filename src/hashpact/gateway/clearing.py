@@ -1,6 +1,6 @@
-"""The clearinghouse, as a gateway asks it: checks by gRPC or from a mirror in this process; statements.
+"""The clearinghouse as a gateway uses it: checks over gRPC or from a mirror in this process; statements.
 
-How old its answers are is what `/status` tells.
+`/status` reports how old its answers are.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ import contextlib
 import enum
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final, Protocol
 
 from hashpact.domain.checks import MAX_LIMIT, Answer, Check, Filter, Query
@@ -27,9 +29,11 @@ from hashpact.mirror.local import Mirror
 PROBE: Final = 2.0
 """Seconds that `/status` waits for the clearinghouse: clients of HMA give it 3."""
 FRESH: Final = 5.0
-"""Seconds after an answer in which none is asked for to know that the clearinghouse is there."""
+"""Seconds after an answer during which `/status` does not ask the clearinghouse again."""
+_CATCHING_UP: Final = 4
+"""Checks that wait at a time for the copy to catch up."""
 _ANSWERS: Final = (InvalidInputError, NotFoundError, ConflictError, OverloadedError)
-"""The errors that the clearinghouse answers to one request, and that tell that it answers others."""
+"""The errors that are answers to one request: the clearinghouse is there, and answers others."""
 
 
 class Health(enum.Enum):
@@ -49,7 +53,7 @@ class ReflectedTree:
 
 
 class Checking(Protocol):
-    """What answers checks. Its methods raise HashpactError."""
+    """Answers checks. Its methods raise HashpactError."""
 
     async def check(self, queries: Sequence[Query], narrow: Filter) -> Answer:
         """The nearest 1000 matches of the log, none of private lists."""
@@ -108,7 +112,7 @@ class RemoteChecking:
             return (await self.client.policy()).labels
 
     async def health(self, stale: float) -> Health:
-        """As `Checking` has it: asks for the newest checkpoint unless an answer has just come."""
+        """As `Checking` has it: asks for the newest checkpoint unless there was an answer just now."""
         async with self._probing:
             known = self._answered is not None and self._reflected is not None and not self._away
             if not known or self.timer() - (self._answered or 0) > FRESH:
@@ -124,7 +128,7 @@ class RemoteChecking:
     async def _noting(self) -> AsyncIterator[None]:
         """Note whether the clearinghouse has answered what the block asks.
 
-        One that turns the gateway away, or whose answer is not believed, is as good as none.
+        A clearinghouse that turns the gateway away, or whose answer does not verify, counts as away.
         """
         try:
             yield
@@ -139,16 +143,21 @@ class RemoteChecking:
 
 @dataclass(slots=True)
 class MirroredChecking:
-    """Checks in this process. A check takes some ten microseconds, so that no thread is needed for one.
+    """Checks in this process; close it before the mirror.
 
-    ``own`` are the member's own terms, which a client applies to the answers of a server. ``reached`` is the
-    tree size that answers have to reflect: that of the newest receipt.
+    A check takes some ten microseconds, so it is made on the event loop. ``own`` are the member's own terms,
+    which a client applies to the answers of a server. ``reached`` is the tree size that answers have to
+    reflect: that of the newest receipt. Checks that wait for the copy to reach it do so in threads of their
+    own, so that changes of banks do not wait behind them.
     """
 
     mirror: Mirror
     own: OwnTerms = field(default_factory=OwnTerms)
     clock: Callable[[], float] = time.time
     reached: int = 0
+    _pool: ThreadPoolExecutor = field(
+        default_factory=partial(ThreadPoolExecutor, _CATCHING_UP, "hashpact-catching-up"), init=False
+    )
 
     @property
     def reflected(self) -> ReflectedTree | None:
@@ -160,7 +169,8 @@ class MirroredChecking:
         """As `Checking` has it; in a thread only if the copy has to catch up first."""
         if self.mirror.position >= self.reached:
             return self._check(queries, narrow)
-        return await asyncio.to_thread(self._check, queries, narrow)
+        waiting = asyncio.get_running_loop().run_in_executor(self._pool, self._check, queries, narrow)
+        return await waiting
 
     def _check(self, queries: Sequence[Query], narrow: Filter) -> Answer:
         asked = Check(tuple(queries), self.own.narrowed(narrow), MAX_LIMIT, self.reached)
@@ -183,10 +193,14 @@ class MirroredChecking:
             return Health.NOT_LOADED
         return Health.STALE if lag.seconds > stale else Health.ALIVE
 
+    def close(self) -> None:
+        """End once the checks that wait are answered."""
+        self._pool.shutdown()
+
 
 @dataclass(frozen=True, slots=True)
 class Clearinghouse:
-    """Both sides of the clearinghouse: what ``checks``, and the ``client`` that makes statements."""
+    """The clearinghouse: ``checks`` answers checks, and ``client`` makes statements."""
 
     checks: Checking
     client: AsyncClient
@@ -198,7 +212,7 @@ class Clearinghouse:
 
     @property
     def origin(self) -> str:
-        """The log's."""
+        """The log's origin."""
         return self.client.profile.origin
 
     async def submit(self, fingerprints: Sequence[Fingerprint], terms: SharedTerms) -> Receipt:

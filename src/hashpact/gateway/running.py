@@ -39,7 +39,7 @@ from hashpact.mirror.local import Mirror
 from hashpact.settings import join_address, split_address
 
 ROUND: Final = 5.0
-"""Seconds between two times that labels are looked for, and that what has no receipt is sent."""
+"""Seconds between rounds: each looks for new labels, and sends again what has no receipt."""
 FIRST: Final = 3.0
 """Seconds that a start waits for the clearinghouse."""
 
@@ -53,7 +53,7 @@ _LIMITS: Final = DoorLimits(connections=512, request_time=60.0)
 
 @dataclass(frozen=True, slots=True)
 class GatewayStarted:
-    """A gateway that answers: whose, of which log, and at which HOST:PORT."""
+    """A gateway that answers: its member, its log's origin, and its HOST:PORT."""
 
     member: str
     origin: str
@@ -148,23 +148,23 @@ async def answer_until(
 async def uses_of(opened: OpenGateway, client: AsyncClient) -> AsyncIterator[GatewayUses]:
     """The use cases of a gateway. Raises CorruptError."""
     config, mirror = opened.config, opened.mirror
-    checks: Checking = (
-        RemoteChecking(client) if mirror is None else MirroredChecking(mirror, opened.profile.own)
-    )
-    house, signals = Clearinghouse(checks, client), Signals.named(config.signal_types)
-    index = BankIndex(signals)
-    curator = Curator(config, opened.store, index, house, unix_time, opened.log)
-    await asyncio.to_thread(curator.load)
-    slots = Slots(CONTENTS, WAITING)
-    hasher = Hasher(config.hashing_threads)
-    retriever = Retriever(config.allowed_hosts, config.max_upload * MEBIBYTE)
-    try:
+    with contextlib.ExitStack() as stack:
+        checks: Checking = (
+            RemoteChecking(client)
+            if mirror is None
+            else stack.enter_context(contextlib.closing(MirroredChecking(mirror, opened.profile.own)))
+        )
+        house, signals = Clearinghouse(checks, client), Signals.named(config.signal_types)
+        index = BankIndex(signals)
+        curator = Curator(config, opened.store, index, house, unix_time, opened.log)
+        await asyncio.to_thread(curator.load)
+        slots = Slots(CONTENTS, WAITING)
+        hasher = stack.enter_context(contextlib.closing(Hasher(config.hashing_threads)))
+        content = Retriever(config.allowed_hosts, config.max_upload * MEBIBYTE)
+        retriever = stack.enter_context(contextlib.closing(content))
         yield GatewayUses(
             config, signals, house, Matcher(index, house), curator, hasher, retriever, slots, unix_time
         )
-    finally:
-        hasher.close()
-        retriever.close()
 
 
 async def keep_up(curator: Curator) -> None:

@@ -1,7 +1,9 @@
-"""What a gateway reports of its source, whatever that does."""
+"""How a gateway asks its source, and what it reports of that."""
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import cast
@@ -24,17 +26,20 @@ QUERY = [Query(fingerprint(PDQ, "one"))]
 
 @dataclass
 class Copy:
-    """A copy of a log that is as old as it is told to be."""
+    """A copy of a log of a given age. Checks of a later position wait until it is ``level``."""
 
     position: int = 7
     lag: Lag | None = None
     asked: list[int] = field(default_factory=list)
     matches: tuple[Match, ...] = ()
     demanded: int = 0
+    level: threading.Event = field(default_factory=threading.Event)
 
     def answer(self, check: Check) -> Answer:
         """Its matches, at the position that is asked for."""
         assert list(check.queries) == QUERY
+        if check.min_position > self.position:
+            assert self.level.wait(30)
         self.asked.append(check.min_position)
         self.demanded = check.filter.min_endorsed_by
         return Answer(self.matches, max(self.position, check.min_position))
@@ -54,8 +59,23 @@ async def test_a_check_waits_for_what_was_stated() -> None:
     checks = MirroredChecking(cast("Mirror", copy))
     assert (await checks.check(QUERY, Filter())).position == 7
     checks.reached = 9
+    copy.level.set()
     assert (await checks.check(QUERY, Filter())).position == 9
     assert copy.asked == [0, 9]
+
+
+async def test_checks_that_wait_leave_the_other_threads_free() -> None:
+    copy = Copy()
+    checks = MirroredChecking(cast("Mirror", copy), reached=9)
+    # More than the threads that all other work of an event loop shares.
+    waiting = [asyncio.ensure_future(checks.check(QUERY, Filter())) for _ in range(40)]
+    try:
+        await asyncio.sleep(0)
+        assert await asyncio.wait_for(asyncio.to_thread(copy.level.is_set), 10) is False
+    finally:
+        copy.level.set()
+    checks.close()
+    assert [one.position for one in await asyncio.gather(*waiting)] == [9] * 40
 
 
 @dataclass
