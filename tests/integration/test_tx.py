@@ -153,7 +153,11 @@ def test_tx_label_submits_and_endorses_if_it_may(server: RunningServer, acme: Cl
     refused = tx.run([str(tx.program), *pdq])
     assert refused.returncode != 0
     assert "states nothing in the name of lotus-forum" in refused.stderr
-    configure(tx, "--submit", "on")
+    configure(tx, "--submit", "on", "--address", "unix:/srv/mirror/socket")
+    refused = tx.run([str(tx.program), *pdq])
+    assert refused.returncode != 0
+    assert "which takes no statements" in refused.stderr
+    configure(tx, "--address", server.address)
     tx(*pdq)
     tx(*pdq)
     tx(*label, "video_sha256", COLLAB, "video", "--", digest.value.hex())

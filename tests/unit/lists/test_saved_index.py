@@ -185,13 +185,17 @@ def test_an_older_copy_of_the_list_is_not_searched_by_a_newer_index(lists: Priva
 def test_an_index_that_cannot_be_saved_is_only_made_again(
     lists: PrivateLists, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
+    refused: list[object] = []
+
+    def refuse(path: Path, *_: object) -> None:
+        refused.append(path)
         msg = "the disk is full"
         raise ConfigError(msg)
 
     monkeypatch.setattr(index_file, "save", refuse)
     write(lists, range(MANY))
     assert found(lists, range(2)) == [["key-0"], ["key-1"]]
+    assert refused == [saved(lists)]
     assert not saved(lists).exists()
 
 
@@ -223,9 +227,9 @@ def test_a_small_list_needs_no_saved_index(lists: PrivateLists, monkeypatch: pyt
 
 def test_a_list_is_removed_with_its_index(lists: PrivateLists) -> None:
     write(lists, range(MANY))
-    told: list[tuple[int, int]] = []
-    lists.index("kept", lambda done, total: told.append((done, total)))
-    assert told == [(1, 1)]
+    progress: list[tuple[int, int]] = []
+    lists.index("kept", lambda done, total: progress.append((done, total)))
+    assert progress == [(1, 1)]
     assert saved(lists).exists()
     lists.remove("kept")
     assert list(lists.directory.glob("kept.*")) == []

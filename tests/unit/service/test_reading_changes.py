@@ -129,7 +129,7 @@ def test_the_entries_that_a_revocation_touches_come_in_pages(
     assert found == shared  # the administrators' revocation may replace one that reached further
 
 
-def test_a_page_ends_when_it_has_its_bytes(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_ends_when_it_is_full_of_bytes(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read, "_BYTES_OF_PAGE", 2000)
     shared = [house.share(str(number), items=3) for number in range(4)]
     asked = ChangesRequest(shared[0])
@@ -155,7 +155,9 @@ def test_private_parts_that_the_caller_may_not_see_fill_a_page_too(
     assert page.entries[0].withheld
 
 
-def test_a_page_reads_so_many_leaves(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_reads_a_limited_number_of_leaves_and_bytes(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(read, "_LEAVES_OF_PAGE", 2)
     page = house.reader.changes(ChangesRequest(1))
     assert (entries(page), page.next, page.last) == ([], 3, False)
@@ -164,7 +166,7 @@ def test_a_page_reads_so_many_leaves(house: House, monkeypatch: pytest.MonkeyPat
     assert (entries(page), page.next, page.last) == ([], 2, False)
 
 
-def test_private_parts_are_those_of_entries_that_stand(house: House) -> None:
+def test_only_entries_that_stand_come_with_private_parts(house: House) -> None:
     gone, kept = house.share("gone"), house.share("kept", items=2)
     house.say(house.author(FIRST).withdraw(gone, "mistake"))
     page = house.reader.changes(ChangesRequest(gone, with_private=True))

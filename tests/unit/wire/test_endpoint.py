@@ -1,4 +1,4 @@
-"""Which proxy a channel goes through, as the environment says it, and whether only a mirror can answer."""
+"""Which proxy of the environment a channel goes through, and whether only a mirror can answer."""
 
 from __future__ import annotations
 
@@ -61,6 +61,6 @@ def test_only_a_mirror_has_a_certificate_of_a_mirrors_authority(
     assert endpoint.is_mirror is expected
 
 
-def test_what_is_no_authority_is_no_mirrors() -> None:
+def test_a_file_that_is_no_certificate_is_refused() -> None:
     with pytest.raises(ConfigError, match="not the certificate of an authority"):
         are_mirrors(b"nothing")

@@ -41,7 +41,7 @@ def test_a_wrong_one_is_refused_and_named(where: str, field: str, value: object)
 @pytest.mark.parametrize(
     ("field", "known"), [("texture", "ordinary, faint, text-like"), ("view", "whole, shown, black")]
 )
-def test_a_name_that_there_is_not_is_refused_and_the_known_ones_are_listed(field: str, known: str) -> None:
+def test_an_unknown_name_is_refused_and_the_known_ones_are_listed(field: str, known: str) -> None:
     shared = check_pb2.Fingerprint(type="phash/1", value=fingerprint(PHASH, "picture").value)
     query = check_pb2.Query(fingerprint=shared)
     setattr(query, field, "soft")

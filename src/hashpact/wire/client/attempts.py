@@ -92,8 +92,8 @@ class Backoff:
     def delay(self, tries: int, failure: Failure, remaining: float, draw: float) -> float | None:
         """How long to wait after the ``tries``-th failed try (from 1); None to give up.
 
-        Only UNAVAILABLE is tried again, and a quota that names a time, and only if a try has as long as the
-        ``first`` wait: one that is over at once would hide what the server has said.
+        Only UNAVAILABLE is tried again, and a quota that names a time, and only if the next try has at least
+        as long as the ``first`` wait: one that times out at once would hide the server's own error.
         ``draw``, from 0 to 1, shortens the wait by up to half, so that many clients do not return at once.
         """
         if not failure.passing:
