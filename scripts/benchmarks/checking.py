@@ -64,7 +64,9 @@ def serve_lines() -> None:
     home, rate = sys.argv[1:]
     with Mirror(Path(home)) as mirror:
         limit = time.monotonic() + WAIT
-        while mirror.lag is None and time.monotonic() < limit:
+        while mirror.lag is None:
+            if time.monotonic() > limit:
+                sys.exit(f"the copy is not level after {WAIT:g} s")
             time.sleep(LOOK)
         load = Load(mirror, int(rate))
         with beside(load.run, "load"):

@@ -40,6 +40,7 @@ from benchmarks.stocking import AT_ONCE, command_of
 from benchmarks.submissions import MEMBER, ORIGIN, REASON, author_of, fingerprints
 from benchmarks.timing import percentile
 
+from hashpact.beside import beside
 from hashpact.clock import unix_time
 from hashpact.config import HomeConfig
 from hashpact.demo.stage import BOTH
@@ -107,17 +108,11 @@ class Copy:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Copy for the length of the block."""
-        stop = threading.Event()
         with closing(SqliteLedger.create(self.directory / "copy.db")) as ledger:
             replica = Replica(ledger, Trust.of(self.profile), self.directory, unix_time)
             copying = Replicator(replica, connecting(self.profile), unix_time, self.alarms.append, self.taken)
-            thread = threading.Thread(target=copying.run, args=(stop,))
-            thread.start()
-            try:
+            with beside(copying.run, "copying"):
                 yield
-            finally:
-                stop.set()
-                thread.join()
 
 
 def filled(directory: Path, count: int, items: int) -> tuple[Path, Profile]:

@@ -1,10 +1,10 @@
-"""How often an entry is put into quarantine that floods nothing, and after how many matches one that does is.
+"""How often entries that do not flood are put into quarantine, and how soon those that do.
 
     scripts/bench quarantine [--entries N] [--windows N] [--json] [--check]
 
 Matches are drawn for each window from distributions that are harsher than the one that the bound is made of,
-and counted as a mirror counts them (docs/decisions/quarantine.md). They are no real traffic. With --check it
-exits with 1 unless the promises hold.
+and counted as a mirror counts them (docs/decisions/quarantine.md). They are no real traffic. It also prints
+the bounds themselves. With --check it exits with 1 unless the promises hold.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchmarks.machine import describe
 from benchmarks.report import print_json, print_table
 from numpy.typing import NDArray
 
-from hashpact.mirror.flooding.baseline import LEARNING, RARE, Baseline
+from hashpact.mirror.flooding.baseline import LEARNING, RARE, Baseline, bound
 from hashpact.mirror.flooding.quarantine import QuarantineTerms
 
 Random = np.random.Generator
@@ -30,6 +30,8 @@ Drawn = NDArray[np.int64]
 TERMS: Final = QuarantineTerms()
 RATES: Final = (1, 10, 100)
 """Matches of an entry in a window, on average."""
+EXPECTED: Final = (1, 2, 5, 10, 50, 100, 500)
+"""Means of which the bound is printed."""
 FLOODS: Final = (3, 10, 30, 100)
 MOST_STEADY: Final = 10.0
 """Entries that keep their rate and are put into quarantine, in a million windows of one entry, at most."""
@@ -69,6 +71,14 @@ STREAMS: Final[dict[str, Callable[[Random, float, int, int], Drawn]]] = {
     "between 1/5 and 9/5, 24 windows a turn": _daily,
     "a tenth more in each window, up to 10 times": _growing,
 }
+
+
+def bounds() -> list[dict[str, Any]]:
+    """A row for each mean: from how many matches on a window is a flood."""
+    return [
+        {"expected": mean, "quarantine from": max(TERMS.least, bound(mean, TERMS.window + 1))}
+        for mean in EXPECTED
+    ]
 
 
 def _window_of(drawn: Drawn) -> list[int]:
@@ -152,6 +162,7 @@ def main() -> int:
         "window": TERMS.window,
         "least": TERMS.least,
         "rare": RARE,
+        "bounds": bounds(),
         "false": wrong,
         "floods": right,
         "promises": [one.row() for one in kept],
@@ -159,7 +170,8 @@ def main() -> int:
     if options.json:
         print_json(report)
     else:
-        print_table("Put into quarantine, and no flood", wrong)
+        print_table("Matches in a window", report["bounds"])
+        print_table("Put into quarantine without a flood", wrong)
         print_table("Floods, in their first window", right)
         print_table("Promises", report["promises"])
     return 1 if options.check and not all(one.kept for one in kept) else 0
