@@ -84,7 +84,7 @@ async def test_an_entry_of_a_member_that_is_always_believed_counts_as_endorsed(
         assert (match.entry, match.endorsed_by, match.believed) == (entry, 0, True)
 
 
-async def test_a_roll_out_enables_the_same_uploads_whoever_asks(
+async def test_a_roll_out_enables_the_uploads_whose_draw_is_below_the_ratio(
     house: Clearinghouse, connect: Connect
 ) -> None:
     uploads = [near(BASE, bits) for bits in range(2, 20, 2)]

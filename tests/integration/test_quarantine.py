@@ -124,7 +124,9 @@ def test_a_mirror_s_server_answers_it_over_the_wire_and_logs_the_entry_alone(
     assert FLOOD.value.hex() not in mirror.log_path.read_text()
 
 
-def test_what_cannot_be_kept_is_said_and_answers_go_on(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_raises_an_alarm_and_checks_are_answered(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     alarms: list[Alarm] = []
     monkeypatch.setattr("hashpact.mirror.flooding.quarantine.write_private", full)
     with Mirror(copy, on_alarm=alarms.append) as mirror:
@@ -135,7 +137,7 @@ def test_what_cannot_be_kept_is_said_and_answers_go_on(copy: Path, monkeypatch: 
     assert "no space" in {one.message for one in alarms}
 
 
-def test_what_is_counted_is_written_now_and_then(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counts_are_written_while_the_mirror_runs(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     errors: SimpleQueue[HashpactError] = SimpleQueue()
     with (
         open_mirror(copy) as home,

@@ -61,7 +61,7 @@ class Alarm:
 
     @classmethod
     def of_leaf(cls, fault: Fault, at: int) -> Self:
-        """The alarm that a leaf is which breaks a rule: it is kept, and has no effect."""
+        """The alarm about a leaf that breaks a rule: the leaf is kept, and has no effect."""
         return cls("leaf", f"leaf {fault.index} breaks a rule: {fault.error.message}", at)
 
 

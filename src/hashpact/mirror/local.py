@@ -308,7 +308,7 @@ class _Copy:
 
 
 def _say(on_alarm: Callable[[Alarm], object] | None, kind: str, message: str) -> None:
-    """Say what is wrong with what the mirror keeps, or what it has noticed."""
+    """Raise an alarm about what the mirror keeps or has noticed, or warn of it."""
     if on_alarm is None:
         warnings.warn(f"{_ABOUT[kind]}: {message}", MirrorWarning, stacklevel=2)
     else:

@@ -67,7 +67,7 @@ _LOOK: Final = 0.05
 _OWNER: Final = 0o177
 """What the mode of the socket leaves out: only its owner may open it."""
 
-Told: TypeAlias = Callable[[int, int], None]
+Progress: TypeAlias = Callable[[int, int], None]
 """Called with the number of leaves that are copied, and of those that are announced."""
 
 
@@ -84,7 +84,7 @@ class Served:
 def serve_mirror(
     home: MirrorHome,
     ready: Callable[[Served], None],
-    progress: Told,
+    progress: Progress,
     *,
     once: bool,
     snapshot: SnapshotFile | None = None,
@@ -127,7 +127,7 @@ class _Parts:
 async def _run(
     home: MirrorHome,
     ready: Callable[[Served], None],
-    progress: Told,
+    progress: Progress,
     snapshot: SnapshotFile | None,
     *,
     once: bool,
@@ -198,8 +198,8 @@ async def _put_together(
     return _Parts(stop, index, follower, freshness, copying, keeping, observation, window, counter)
 
 
-def _begin(snapshot: SnapshotFile, home: MirrorHome, parts: _Parts, progress: Told) -> None:
-    """Begin the copy with a snapshot, as far as the process is not to stop."""
+def _begin(snapshot: SnapshotFile, home: MirrorHome, parts: _Parts, progress: Progress) -> None:
+    """Begin the copy with a snapshot, until it is all there or the process is to stop."""
     with contextlib.closing(copied_from(snapshot, home)) as batches:
         for copied in batches:
             for fault in copied.faults:
@@ -243,7 +243,7 @@ def _upkeep(home: MirrorHome, parts: _Parts) -> Iterator[None]:
             task.cancel()
 
 
-async def _level(home: MirrorHome, parts: _Parts, progress: Told, *, once: bool) -> None:
+async def _level(home: MirrorHome, parts: _Parts, progress: Progress, *, once: bool) -> None:
     """Wait until the copy has been level with the log; with ``once``, since this process has started."""
     began = unix_time()
     while not parts.stop.event.is_set():

@@ -148,7 +148,7 @@ def made(directory: Path) -> Path:
     return directory
 
 
-def test_what_is_written_is_said_and_whole(source: Source, tmp_path: Path) -> None:
+def test_writing_reports_its_progress_and_what_was_written(source: Source, tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     size = source.ledger.head().size
     found = write_snapshot(source.ledger, tmp_path / "file", lambda *done: told.append(done))
@@ -327,7 +327,9 @@ def test_more_leaves_than_the_checkpoint_has_are_refused(snapshot: Path, copy: C
     assert last == message(batch)
 
 
-def test_what_cannot_be_read_is_said(tmp_path: Path, snapshot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_cannot_be_read_is_named(
+    tmp_path: Path, snapshot: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     os.mkfifo(tmp_path / "pipe")
     for place, what in (
         ("pipe", "not a plain file"),

@@ -72,8 +72,8 @@ class _Kept:
 class AnswerAudit:
     """Compares kept answers while an audit folds the log. ``compared`` is how many so far.
 
-    From a ``copy`` of the log private parts are read, and what proves that an entry is in the log; answers of
-    later positions than it has are not held against the log: a copy may be late.
+    A ``copy`` of the log gives private parts, and the proof that an entry is in the log. Answers at positions
+    that the copy has not reached are no findings: a copy may be behind.
     """
 
     def __init__(self, kept: Iterable[tuple[Path, AttestedAnswer]], copy: Log | None = None) -> None:

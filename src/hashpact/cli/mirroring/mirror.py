@@ -75,7 +75,7 @@ def key(home: Path, *, as_json: bool) -> None:
     "--snapshot",
     metavar="FILE",
     type=Path,
-    help="At the first start: take what this file has of the log from there.",
+    help="At the first start: begin with the leaves in this file.",
 )
 @click.option("--once", is_flag=True, help="Copy what there is, and end.")
 @json_option

@@ -8,7 +8,7 @@ import enum
 class Held(enum.StrEnum):
     """Why a match is held back, by the member's own matching.toml.
 
-    ``NEVER``: the member believes nothing of the entry's contributor. ``DISABLED``: the upload is not among
+    ``NEVER``: the file lists the entry's contributor under ``never``. ``DISABLED``: the upload is not among
     the share of uploads for which the entry's labels are enabled.
     """
 
@@ -19,5 +19,5 @@ class Held(enum.StrEnum):
     def reason(self) -> str:
         """The same as a sentence."""
         if self is Held.NEVER:
-            return "matching.toml says never to believe this member."
+            return "matching.toml lists this member under never."
         return "The labels of this entry are not enabled for this upload: see matching.toml."

@@ -25,8 +25,8 @@ class OwnTerms:
 
     An entry by a member of ``always`` counts as endorsed by as many as a filter demands, and matches by a
     member of ``never`` are held back. A match is held back unless the `draw` of the upload is below the ratio
-    of one of its labels: that in ``label_ratios``, or else ``enabled_ratio``, from 0 to 1. ``seed`` makes the
-    draw another one. Private lists have labels, and no members.
+    of one of its labels: that in ``label_ratios``, or else ``enabled_ratio``, from 0 to 1. Another ``seed``
+    makes another draw. Private lists have labels, and no members.
     """
 
     always: frozenset[str] = frozenset()

@@ -1,1 +1,1 @@
-"""What was measured of fingerprints, to be said with each match. Everybody runs it."""
+"""Measured rates of false matches, which each match shows."""

@@ -188,7 +188,7 @@ class Checks:
             return self._plain
         if options.get("reference") and not self._mirror:
             msg = (
-                "a reference is for a mirror: no clearinghouse is sent it, and one may answer here; "
+                "a reference is for a mirror, and a clearinghouse may answer here; "
                 "name a mirror by its socket (unix:PATH), or with its authority (--ca)"
             )
             raise InvalidInputError(msg, field="reference")

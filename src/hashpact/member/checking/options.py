@@ -43,9 +43,9 @@ class CheckOptions(TypedDict, total=False):
     or an `AnswerStore`, such as the profile's own, ``AnswerStore.of(client.profile)``.
 
     ``reference`` is the caller's name for the upload, at most 64 bytes of UTF-8: a `Mirror` with a window
-    keeps it, encrypted, and repeats it in a retroactive match. It is of one upload, and sent to
-    no clearinghouse: a client takes it only if nobody but a mirror can answer, at a Unix socket or with a
-    certificate of its own authority.
+    keeps it, encrypted, and repeats it in a retroactive match. It names one upload. A client sends
+    it only where nobody but a mirror can answer, at a Unix socket or with a certificate of the mirror's own
+    authority, and otherwise refuses it.
     """
 
     filter: Filter

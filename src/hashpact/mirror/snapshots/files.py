@@ -1,6 +1,6 @@
 """The file of a snapshot: the messages by which `Follow` sends a log, and the SHA-256 of all of them.
 
-docs/formats/snapshot.md describes it. What is read here is whole, and nothing more is known of it.
+docs/formats/snapshot.md describes it. Reading it here checks that it is whole, and verifies nothing more.
 """
 
 from __future__ import annotations

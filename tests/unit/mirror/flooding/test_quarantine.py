@@ -57,7 +57,7 @@ def learned(opened: Open) -> Quarantine:
     return made
 
 
-def test_a_flood_is_held_told_once_and_written(opened: Open, told: list[Flood], tmp_path: Path) -> None:
+def test_a_flood_is_held_reported_once_and_written(opened: Open, told: list[Flood], tmp_path: Path) -> None:
     made = learned(opened)
     made.count([7] * 60, 60)
     assert made.holds(7)
@@ -179,7 +179,7 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         Quarantine(tmp_path / "file" / "q", QuarantineTerms(), lambda: NOW, lambda _: None, lambda _: None)
 
 
-def test_who_is_told_may_count_again_and_what_it_raises_fails_no_check(
+def test_a_callback_may_count_and_what_it_raises_fails_no_check(
     tmp_path: Path, failed: list[HashpactError]
 ) -> None:
     def told(flood: Flood) -> None:
