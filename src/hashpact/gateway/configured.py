@@ -1,4 +1,4 @@
-"""A gateway's gateway.toml: for which member, where it listens, and what it may do there."""
+"""The settings of a gateway, in its gateway.toml."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hashpact.settings import (
 )
 
 LISTEN: Final = "127.0.0.1:5100"
-"""Where HMA's own examples have it, on this machine only."""
+"""The port of HMA's own examples, on loopback only."""
 MEBIBYTE: Final = 1 << 20
 
 _FILE: Final = "gateway.toml"
@@ -27,16 +27,16 @@ _STRINGS: Final = frozenset(
     {"profile", "listen", "address", "mirror", "access_log", "log_format", "log_level"}
 )
 _LISTS: Final = frozenset({"allowed_hosts", "signal_types"})
-_FLAGS: Final = ("hashing", "require_token")
+_FLAGS: Final = frozenset({"hashing", "require_token"})
 _NUMBERS: Final = {
-    "stale": (60, 1, 366 * 24 * 3600),
-    "timeout": (10, 1, 600),
-    "max_upload": (100, 1, 1024),
-    "max_banks": (1000, 1, 100_000),
-    "max_contents": (1_000_000, 1, 100_000_000),
-    "hashing_threads": (2, 1, 64),
+    "stale": (1, 366 * 24 * 3600),
+    "timeout": (1, 600),
+    "max_upload": (1, 1024),
+    "max_banks": (1, 100_000),
+    "max_contents": (1, 100_000_000),
+    "hashing_threads": (1, 64),
 }
-"""Of each number its default, the least and the most."""
+"""The minimum and the maximum of each number."""
 _SHARED: Final = frozenset({"bank", "basis", "authority", "article"})
 _PATTERN: Final = re.compile(r"[A-Z_][A-Z0-9_]*\*?", re.ASCII)
 _HOST: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]", re.ASCII)
@@ -84,12 +84,12 @@ class SharedTerms:
 
 @dataclass(frozen=True, slots=True)
 class GatewayConfig:
-    """What a gateway needs to know; times in seconds, ``max_upload`` in MiB.
+    """The settings of a gateway; times in seconds, ``max_upload`` in MiB.
 
     ``profile`` is the member's directory. The clearinghouse is at ``address`` (None: the profile's). With
     ``mirror``, the home of a mirror, checks are answered in this process. ``allowed_hosts`` are those from
-    which content may be fetched, ``.example.org`` for all below it; none by default. A caller of another
-    machine needs a token, with ``require_token`` every one. ``stale`` is how old an answer may be before
+    which content may be fetched, ``.example.org`` for all below it; none by default. Callers on other
+    machines need a token; with ``require_token`` all callers do. ``stale`` is how old an answer may be before
     the gateway reports a stale index, ``timeout`` how long a call to the clearinghouse may take.
     """
 
@@ -113,7 +113,7 @@ class GatewayConfig:
     shared: tuple[SharedTerms, ...] = field(default=())
 
     def __post_init__(self) -> None:
-        """Refuse what no gateway could keep to, with ConfigError."""
+        """Refuse unusable values with ConfigError."""
         split_address("listen", self.listen)
         if self.address is not None:
             check_server_address("address", self.address)
@@ -146,14 +146,13 @@ class GatewayConfig:
         """The file's values. Raises ConfigError."""
         loaded = load_table(_FILE, text)
         given: dict[str, Any] = {}
-        for name, (default, low, high) in _NUMBERS.items():
-            given[name] = checked_number(f"{_FILE}: {name}", loaded.pop(name, default), low, high)
-        for name in _FLAGS:
-            value = loaded.pop(name, name == "hashing")
-            if not isinstance(value, bool):
+        for name in _NUMBERS.keys() & loaded.keys():
+            given[name] = checked_number(f"{_FILE}: {name}", loaded.pop(name), *_NUMBERS[name])
+        for name in _FLAGS & loaded.keys():
+            given[name] = loaded.pop(name)
+            if not isinstance(given[name], bool):
                 msg = f"{_FILE}: {name} is true or false"
                 raise ConfigError(msg, field=name)
-            given[name] = value
         shared = loaded.pop("shared", [])
         if not isinstance(shared, list):
             msg = f"{_FILE}: shared is a list of tables: [[shared]]"
@@ -182,9 +181,9 @@ class GatewayConfig:
             f'profile = "{self.profile}"  # the directory of the member\n'
             f'listen = "{self.listen}"  # callers of other machines need a token\n'
             f"require_token = {str(self.require_token).lower()}  # true behind any proxy or tunnel\n"
-            f"{line('address', 'hub.example:8443')}  # the clearinghouse, if the profile says another\n"
+            f"{line('address', 'hub.example:8443')}  # the clearinghouse; by default the profile's\n"
             f"{line('mirror', '/srv/mirror')}  # the home of a mirror, to answer checks in this process\n"
-            f"allowed_hosts = [{hosts}]  # from where content may be fetched; .example.org for all below it\n"
+            f"allowed_hosts = [{hosts}]  # hosts to fetch content from; .example.org for all below it\n"
             f"hashing = {str(self.hashing).lower()}  # false: take hashes only, no content\n"
             f"signal_types = [{types}]  # further: phash, sha256, video_sha256\n"
             f"stale = {self.stale}  # seconds: /status is INDEX-STALE if answers are older\n"
@@ -196,6 +195,6 @@ class GatewayConfig:
             f'access_log = "{self.access_log}"  # off, errors or calls\n'
             f'log_format = "{self.log_format}"  # json or text\n'
             f'log_level = "{self.log_level}"  # debug, info, warning or error\n'
-            "\n# What is added to a bank of such a name becomes a signed entry in the log.\n"
+            "\n# Contents added to banks of such a name become signed entries in the log.\n"
             '# [[shared]]\n# bank = "COOP_ORG1_*"\n# labels = ["hate"]\n# jurisdictions = ["VN"]\n'
         )

@@ -1,4 +1,4 @@
-"""gateway.toml: what it takes, what it refuses by name, and what a new one says."""
+"""gateway.toml: what it accepts, what it refuses and how, and the text of a new file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hashpact.gateway.configured import GatewayConfig, SharedTerms
 PROFILE = 'profile = "/srv/acme-video"\n'
 
 
-def test_a_new_file_says_what_it_was_made_of() -> None:
+def test_a_new_file_has_the_settings_it_was_made_with() -> None:
     config = GatewayConfig(Path("/srv/acme-video"))
     assert GatewayConfig.parse(config.to_toml()) == config
     full = GatewayConfig(
