@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from hashpact.errors import HashpactError
 from hashpact.gateway.configured import GatewayConfig
 from hashpact.gateway.keeping.folder import make_folder
 from hashpact.gateway.running import GatewayStarted, answer_until, open_gateway
@@ -116,7 +115,9 @@ def gatewayed(directory: Path, config: GatewayConfig) -> Iterator[Http]:
     def run() -> None:
         try:
             asyncio.run(serve())
-        except HashpactError as error:
+        except Exception as error:
+            if started.done():
+                raise
             started.set_exception(error)
 
     thread = threading.Thread(target=run, name="gateway")
@@ -129,3 +130,4 @@ def gatewayed(directory: Path, config: GatewayConfig) -> Iterator[Http]:
             loop.call_soon_threadsafe(stop.set)
     finally:
         thread.join(30)
+        assert not thread.is_alive(), "the gateway does not stop"
