@@ -1,4 +1,4 @@
-"""Lookups by hash over a gateway's REST, beside HMA's way of looking one up behind the same app.
+"""Lookups by hash over a gateway's REST interface, compared with HMA's index behind the same app.
 
     scripts/bench gateway [--sizes 1e6] [--requests 4000] [--rounds 7] [--one-thread] [--json]
                           [--check]
@@ -6,8 +6,9 @@
 A size is the number of pdq items in the log; it has a tenth as many of each of phash, sha256 and md5.
 *ours* is `hashpact gateway serve` with a mirror in its process. *theirs* is python-threatexchange's PDQ index
 (faiss) of as many codes behind the same app, without HMA's database; with --one-thread faiss is held to one
-thread, and else it takes as many as it chooses, as in HMA. Each is one process; one other process
-asks both GET /m/lookup on a few connections, in turns. *miss* matches nothing, *match* is near one entry.
+thread; otherwise it takes as many as it chooses, as in HMA. Each is one process. Another process sends
+GET /m/lookup to each in alternating turns, over 8 connections. The hashes of *miss* match nothing, those of
+*match* are near one entry each.
 With --check it exits with 1 unless ours answers at least 5 times the requests a second, median of the rounds.
 """
 
@@ -43,16 +44,16 @@ from benchmarks.timing import percentile, ratio
 from hashpact.domain.fingerprints import PDQ
 
 LEAST: Final = 5.0
-"""How many times the requests a second of theirs ours answers."""
+"""The promised ratio of requests a second, ours to theirs."""
 AT: Final = 1_000_000
 CONNECTIONS: Final = 8
 FEWER: Final = 8
-"""Theirs takes longer, so a turn has fewer requests."""
+"""A turn of theirs has this many times fewer requests, because each takes longer."""
 CASES: Final = ("miss", "match")
 OURS: Final = "ours"
 THEIRS: Final = "theirs"
 NOTES: Final = (
-    "rps: requests a second, of a process that is asked on 8 connections at once; median of the rounds.",
+    "rps: requests a second, of one process over 8 connections at once; median of the rounds.",
     "us: user and system time of the server for a request, median. x: median of the ratios of each round.",
 )
 

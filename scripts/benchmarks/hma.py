@@ -2,9 +2,9 @@
 
     python hma.py PROFILE CODES [one]
 
-indexes the codes of a file, which follow each other, and answers over HTTP as a gateway of the profile's
-member whose checks are made by that index. It prints its HOST:PORT once it answers, and runs until SIGTERM.
-With `one` faiss searches with one thread, and else with as many as it chooses.
+indexes the concatenated codes of a file, and answers over HTTP as a gateway of the profile's member whose
+checks are made by that index. It prints its HOST:PORT once it answers, and runs until SIGTERM. With `one`
+faiss searches with one thread, otherwise with as many as it chooses.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ LABEL: Final = "other"
 
 @dataclass(frozen=True, slots=True)
 class TheirIndex:
-    """What answers checks: their index, and nothing of what a clearinghouse knows of an entry."""
+    """Answers checks from their index; the terms of all entries are the same."""
 
     index: Any
 
     @property
     def reflected(self) -> ReflectedTree:
-        """Nothing that matters here."""
+        """A constant: there is no log."""
         return ReflectedTree(0, 0)
 
     async def check(self, queries: Sequence[Query], narrow: Filter) -> Answer:

@@ -1,7 +1,7 @@
 """Content at an address, from hosts that are configured: the only requests that a gateway makes for a caller.
 
-http and https only. A name is resolved once, and what it is resolved to is what is connected to: a private or
-loopback address only if that address itself is listed. Redirections are followed a few times, each checked
+http and https only. A name is resolved once, and the connection goes to that address: a private or loopback
+one only if the address itself is listed. Redirections are followed a few times, each checked
 like the first. Bytes are counted while they are read, and no credential, cookie or proxy is used.
 """
 
@@ -32,7 +32,7 @@ _VISIBLE: Final = range(0x21, 0x7F)
 
 
 class TooLargeError(Exception):
-    """Content has more bytes than are taken."""
+    """Content exceeds its limit of bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Fetcher:
     whole: float = 20.0
 
     def fetch(self, url: str) -> Fetched:
-        """What is at an address. Raises InvalidInputError, which names nothing of it, and TooLargeError."""
+        """The content at an address. Raises InvalidInputError, without the address, and TooLargeError."""
         over = threading.Event()
         held: list[socket.socket] = []
 
@@ -64,7 +64,7 @@ class Fetcher:
             over.set()
             for one in held:
                 with contextlib.suppress(OSError):
-                    socket.socket.shutdown(one, socket.SHUT_RDWR)  # what reads from it goes on without it
+                    socket.socket.shutdown(one, socket.SHUT_RDWR)  # ends a read in progress
 
         timer = threading.Timer(self.whole, end)
         timer.daemon = True
@@ -116,7 +116,7 @@ class Fetcher:
     def _one(self, parts: SplitResult, held: list[socket.socket], over: threading.Event) -> Fetched | str:
         """The answer of one address: its content, or where it redirects. Raises TimeoutError once ``over``.
 
-        A connection that ends at the deadline is like one whose other end has closed it.
+        A connection that is shut down at the deadline looks as if the other end had closed it.
         """
         host = parts.hostname or ""
         _check_time(over)

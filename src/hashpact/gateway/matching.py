@@ -33,7 +33,7 @@ _ANY: Final = random.Random()  # noqa: S311 - as below
 
 @dataclass(frozen=True, slots=True)
 class NearContent:
-    """A content near a signal, at a distance; ``extra`` says more of one that is an entry."""
+    """A content near a signal, at a distance; ``extra`` has further fields of an entry."""
 
     id: int
     distance: int
@@ -145,7 +145,7 @@ class BankIndex:
             self.off[content.id] = content.disabled
 
     def _signals(self, content: Content) -> list[tuple[int, str, bytes]]:
-        """What of a local content is found: an item of each signal. Entries are found by checks."""
+        """The items of a local content in the index, one for each signal. Checks find entries."""
         if content.id < FIRST_LOCAL:
             return []
         first = (content.id - FIRST_LOCAL) << _SHIFT

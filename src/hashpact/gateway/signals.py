@@ -64,7 +64,7 @@ KNOWN: Final = {
         SignalType("video_sha256", SHA256, (VIDEO,), "SHA256"),
     )
 }
-"""Every type that a gateway can serve, by HMA's name; of no text, whose similarity is no distance."""
+"""Every type that a gateway can serve, by HMA's name; none is of text, whose similarity is not a distance."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Requests that are drawn from the OpenAPI document of a gateway: none of them makes it fail.
+"""Requests drawn from the OpenAPI document of a gateway: none of them makes it fail.
 
 docs/decisions/gateway.md says why they are drawn here.
 """
@@ -67,9 +67,9 @@ def bodies(content: Mapping[str, Any]) -> some.SearchStrategy[tuple[bytes | None
             drawn.append(some.lists(fields, max_size=3).map(lambda each: (form(*each), FORM)))
             drawn.append(some.binary(max_size=300).map(lambda data: (data, FORM)))
         else:
-            told = some.just({"Content-Type": media})
+            headers = some.just({"Content-Type": media})
             good = values(described["schema"]).map(json.dumps).map(str.encode)
-            drawn.append(some.tuples(good | some.binary(max_size=50), told))
+            drawn.append(some.tuples(good | some.binary(max_size=50), headers))
     return some.one_of(drawn)
 
 

@@ -29,11 +29,11 @@ class RunningGateway(Running):
                 {**os.environ, **({} if measured else UNMEASURED)},
             )
         try:
-            self.said = json.loads(ready_line(self.process, self.log_path))
+            self.ready = json.loads(ready_line(self.process, self.log_path))
         except BaseException:
             self.kill()
             raise
-        self.http = Http(self.said["url"].removeprefix("http://"))
+        self.http = Http(self.ready["url"].removeprefix("http://"))
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def state(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Path:
     profile, address = str(stage.directory / "lotus-forum"), stage.server.address
     options = ("--profile", profile, "--address", address, "--listen", "127.0.0.1:0")
     with RunningGateway(state, *options) as running:
-        assert running.said["member"] == "lotus-forum"
+        assert running.ready["member"] == "lotus-forum"
         http = running.http
         assert http("POST", "/c/banks", {"name": "KEPT"}).status == 201
         assert http("DELETE", "/c/bank/LABEL_HATE").status == 200
@@ -76,11 +76,11 @@ def test_what_was_answered_is_there_after_a_kill(state: Path) -> None:
 
 
 def _tokens(state: Path, http: Http) -> None:
-    """A proxy's callers are of another machine: they need a token, which counts at once."""
+    """Callers through a proxy need a token, which is accepted, and refused, without a restart."""
     far = {"X-Forwarded-For": "192.0.2.7"}
     refused = http("GET", "/c/banks", None, far)
     assert (refused.status, refused.headers["www-authenticate"][:5]) == (401, "Basic")
-    assert refused.message.startswith("a caller of another machine needs a token")
+    assert refused.message.startswith("a token is required")
     token = here("gateway", "token", "new", state, "coop", "--json").lines[0]["token"]
     assert http("GET", f"/t/{token}/c/banks", None, far).status == 200
     assert http("GET", f"/t/{token}//c/banks", None, far).status == 200

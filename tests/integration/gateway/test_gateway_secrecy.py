@@ -1,4 +1,4 @@
-"""Nothing that a gateway is asked is in its log, nor in that of the clearinghouse, however much it logs."""
+"""Nothing that callers send to a gateway is in its log or the clearinghouse's, even at level debug."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ def ask(http: Http, sent: Sent, web: str, token: str) -> None:
     picture(3).save(file, "PNG")
     photo = file.getvalue()
     sent.pieces += [photo[1000:2000], token.encode()]
-    told = {"note": sent.word(), "metadata": {"content_id": sent.word(), "json": {sent.word(): sent.word()}}}
+    noted = {"note": sent.word(), "metadata": {"content_id": sent.word(), "json": {sent.word(): sent.word()}}}
     local, shared = f"L_{sent.word().upper()}", "S_NCII_SECRET"
     for bank in (local, shared):
         assert http("POST", "/c/banks", {"name": bank}).status == 201
         for signals in ({"pdq": sent.code(f"one {bank}")}, {"video_md5": fingerprint(MD5, bank).value.hex()}):
-            assert http("POST", f"/c/bank/{bank}/signal", signals | told).status == 200
+            assert http("POST", f"/c/bank/{bank}/signal", signals | noted).status == 200
         added = http.upload(f"/c/bank/{bank}/content", "photo", photo, ("note", sent.word()))
         path = f"/c/bank/{bank}/content/{added.json['id']}"
         assert http("GET", path, include_metadata="true", include_signals="true").status == 200

@@ -1,4 +1,4 @@
-"""From what a gateway answers: a mirror in its process, a clearinghouse that was never reached."""
+"""The sources of a gateway: a mirror in its process, and a clearinghouse that it never reaches."""
 
 from __future__ import annotations
 
@@ -52,7 +52,6 @@ def test_a_mirror_in_the_process(stage: Stage, tmp_path: Path) -> None:
         assert http("GET", "/m/lookup", signal=other, signal_type="phash").json == {}
         assert [one["name"] for one in http("GET", "/c/signal_type").json] == list(types)
         assert http("GET", "/m/index/status").json["pdq"]["built_to"] > 0
-        # An old copy says so, and answers nothing once it is older than its own configuration allows.
         with patch.object(clearing.MirroredChecking, "health", stale):
             assert http("GET", "/status").body == b"INDEX-STALE"
 
@@ -120,7 +119,7 @@ def test_a_clearinghouse_that_was_never_reached(stage: Stage, tmp_path: Path) ->
 
 
 def test_settings_are_bounds(stage: Stage, tmp_path: Path) -> None:
-    """Banks, contents and the bytes of a file are bounded; a token may be asked of everybody."""
+    """Banks, contents and the bytes of a file are bounded; ``require_token`` holds for all callers."""
     profile = stage.directory / "lotus-forum"
     labels = 10
     config = made_folder(
@@ -145,8 +144,8 @@ def test_settings_are_bounds(stage: Stage, tmp_path: Path) -> None:
         fetched = http("GET", "/h/hash", url=f"{stage.web}/large")
         assert (fetched.status, fetched.message) == (413, "Content too large")
         assert http("POST", "/m/compare", {"pdq": ["0" * 300_000]}).status == 413
-        told = http.upload("/c/bank/ONE/content", "photo", PHOTO, ("metadata", "x" * 300_000))
-        assert (told.status, told.message) == (413, "Content too large")
+        noted = http.upload("/c/bank/ONE/content", "photo", PHOTO, ("metadata", "x" * 300_000))
+        assert (noted.status, noted.message) == (413, "Content too large")
         far = http.upload("/c/bank/NONE/content", "photo", bytes(1 << 20))
         assert far.status == 404  # its body is read, so that the answer arrives
     shutil.rmtree(tmp_path / "gateway")

@@ -1,4 +1,4 @@
-"""The body of a request: bounded, and read to its end whatever is made of it."""
+"""The body of a request is bounded, and read to its end even if it is refused."""
 
 from __future__ import annotations
 

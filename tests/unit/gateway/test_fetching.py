@@ -142,7 +142,7 @@ def test_tls_is_verified() -> None:
 
 
 class Deadline:
-    """In place of a timer: it fires when it is made to."""
+    """A timer that fires when a test calls ``fire``."""
 
     def __init__(self, _after: float, end: Callable[[], None]) -> None:
         self.daemon = True
@@ -161,7 +161,7 @@ LATE = "Failed to fetch URL: no whole answer in time"
 
 
 def test_a_body_that_the_deadline_cut_is_not_whole() -> None:
-    """Without a length the end of the connection is the end of the body, whoever ended it."""
+    """A body without a length ends with its connection, which the deadline can end, too."""
     read1 = http.client.HTTPResponse.read1
 
     def late(response: http.client.HTTPResponse, size: int) -> bytes:
@@ -182,7 +182,7 @@ def test_a_body_that_the_deadline_cut_is_not_whole() -> None:
 
 @pytest.mark.parametrize("connections", [1, 2])
 def test_nothing_is_asked_after_the_deadline(connections: int) -> None:
-    """Neither at the address of a redirection, nor on a connection that was made meanwhile."""
+    """Neither at the address of a redirection, nor on a connection made at the deadline."""
     create, tried = socket.create_connection, []
 
     def connect(*address: Any, **options: Any) -> socket.socket:  # noqa: ANN401 - passed on

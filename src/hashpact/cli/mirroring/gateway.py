@@ -39,9 +39,7 @@ def gateway() -> None:
 @_state
 @optional_profile
 @click.option("--listen", metavar="HOST:PORT", help="Where it binds. [127.0.0.1:5100]")
-@click.option(
-    "--address", metavar="HOST:PORT", help="Where the clearinghouse is, if the profile says another."
-)
+@click.option("--address", metavar="HOST:PORT", help="Where the clearinghouse is. [the profile's address]")
 @click.option(
     "--mirror", metavar="HOME", type=Path, help="Answer checks from this mirror's copy, in process."
 )
@@ -118,7 +116,7 @@ def token() -> None:
 @click.argument("name", metavar="NAME")
 @json_option
 def new(state: Path, name: str, *, as_json: bool) -> None:
-    """Make a token and print it: only its SHA-256 is kept. A gateway that runs takes it at once."""
+    """Make a token and print it: only its SHA-256 is kept. A running gateway accepts it at once."""
     from hashpact.gateway.keeping.folder import tokens_of  # noqa: PLC0415 - late: help does without it
 
     text = tokens_of(state).make(name, int(time.time()))
@@ -149,7 +147,7 @@ def list_tokens(state: Path, *, as_json: bool) -> None:
 @click.argument("name", metavar="NAME")
 @json_option
 def remove(state: Path, name: str, *, as_json: bool) -> None:
-    """Remove a token: a gateway that runs refuses it at once."""
+    """Remove a token: a running gateway refuses it at once."""
     from hashpact.gateway.keeping.folder import tokens_of  # noqa: PLC0415 - late: help does without it
 
     tokens_of(state).remove(name)

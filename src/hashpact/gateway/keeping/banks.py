@@ -77,7 +77,7 @@ class ViewFilter:
 
     @classmethod
     def parse(cls, given: Mapping[str, object]) -> Self:
-        """The filter in a JSON object; what has another name is passed over. Raises InvalidInputError."""
+        """The filter in a JSON object; other fields are ignored. Raises InvalidInputError."""
         found: dict[str, Any] = {}
         for name in ("labels", "bases", "jurisdictions", "members"):
             value = given.get(name) or []
@@ -108,7 +108,7 @@ EVERYTHING_SHARED: Final = ViewFilter()
 
 @dataclass(frozen=True, slots=True)
 class Bank:
-    """A bank: ``ratio``, from 0 to 1, is the share of lookups that it answers; ``view`` only of a view.
+    """A bank: ``ratio``, from 0 to 1, is the share of lookups that it answers; ``view`` is for views only.
 
     A view that is not ``enabled`` matches nothing.
     """

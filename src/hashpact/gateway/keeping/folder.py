@@ -33,7 +33,7 @@ class GatewayPaths:
 
     @property
     def key(self) -> Path:
-        """The key by which the banks are sealed."""
+        """The key that seals the banks."""
         return self.directory / "gateway.key"
 
     @property
@@ -48,7 +48,7 @@ class GatewayPaths:
 
     @property
     def lock(self) -> Path:
-        """What the process that has the directory open holds a lock of."""
+        """Locked by the process that has the directory open."""
         return self.directory / "lock"
 
 

@@ -2,8 +2,8 @@
 
 bank      a bank by its number
 content   a content of a local or shared bank, by its id: signals, note and metadata
-off       ids of entries, of views too, that are not to match, and until when
-label     labels that have had their view, by names that show nothing
+off       ids of disabled entries, also of views, and until when they are disabled
+label     labels for which a view was made, by keyed names
 waiting   what was sent to be shared and has no receipt yet, by its subject
 
 Rows are sealed as private lists are (`lists.sealing`), by a key of the gateway's own. A content is not a row
@@ -33,7 +33,7 @@ _APPLICATION: Final = 0x68_70_67_31
 """Which files are ours: "hpg1", in the header that SQLite keeps for that."""
 _WAIT: Final = 10_000
 _SEALED: Final = frozenset({"signals", "note", "metadata", "added"})
-"""The fields of a content that no column of its own has."""
+"""The fields of a content that are sealed; the others are columns."""
 _SCHEMA: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
 CREATE TABLE bank (number INTEGER PRIMARY KEY AUTOINCREMENT, sealed BLOB);
@@ -159,7 +159,7 @@ class BankStore:
             self._sql.execute("DELETE FROM content WHERE id = ?", (number,))
 
     def off(self) -> dict[int, int]:
-        """The entries that are not to match, each with the time until when (0: for good)."""
+        """The disabled entries, each with the time until which it is (0: for good)."""
         return dict(self._all("SELECT id, until FROM off"))
 
     def switch(self, number: int, until: int, *, kept: bool) -> None:
@@ -175,11 +175,11 @@ class BankStore:
                 self._sql.execute("INSERT OR REPLACE INTO off VALUES (?, ?)", (number, until))
 
     def is_new(self, label: str) -> bool:
-        """Whether a label has had no view yet."""
+        """Whether no view was ever made for a label."""
         return not self._all("SELECT 1 FROM label WHERE name = ?", (self._name(label),))
 
     def seen(self, label: str) -> None:
-        """Remember that a label has had its view, which somebody may have deleted since."""
+        """Remember that a view was made for a label, even if it is deleted later."""
         with self._writing():
             self._sql.execute("INSERT OR IGNORE INTO label VALUES (?)", (self._name(label),))
 

@@ -1,4 +1,4 @@
-"""The app of a gateway: who may call, which route it is, and a line of log without what was asked.
+"""The app of a gateway: authentication, routing, and a line of log for each call.
 
 Nothing of a path's parts, a query, a body or an answer is logged: only the route as it is declared.
 """
@@ -128,11 +128,11 @@ def _route(uses: GatewayUses, endpoint: RestEndpoint, log: FilteringBoundLogger)
 
 
 class _Doorkeeper:
-    """Lets callers of this machine in, and others by a token: as Basic password, or as the path's first part.
+    """Lets callers on this machine in, and others by a token: as Basic password, or as the path's first part.
 
-    A request that a proxy has passed on comes from another machine, wherever the proxy is. One from this
-    machine is let in under a name of this machine only, so that no page in a browser gets here by a name of
-    its own; what a browser sends for a page of another site is refused unless it has a token.
+    A request through a proxy counts as one from another machine, wherever the proxy is. A request from this
+    machine must name it as its host, so that a web page whose host name resolves to loopback is kept out.
+    What a browser sends for a web page is refused unless it has a token.
     """
 
     def __init__(self, app: ASGIApp, tokens: TokenFile, *, require: bool) -> None:
@@ -178,7 +178,7 @@ class _Doorkeeper:
 
 def _unauthenticated() -> Response:
     return answer(
-        {"message": "a caller of another machine needs a token; see hashpact gateway token --help"},
+        {"message": "a token is required; see hashpact gateway token --help"},
         _UNAUTHENTICATED,
         {"WWW-Authenticate": 'Basic realm="hashpact", charset="UTF-8"', "Connection": "close"},
     )

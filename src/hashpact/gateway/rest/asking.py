@@ -1,7 +1,7 @@
 """A request as the routes read it: parameters, JSON and forms, with HMA's answers to faults.
 
-A request that breaks its schema is answered with status 422 and a list of what is wrong, as by HMA; what no
-schema says is a 400 with a message. Everything that is read is bounded first.
+A request that breaks its schema is answered with status 422 and a list of faults, as by HMA; any other bad
+input with 400 and a message. Everything that is read is bounded.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class RestRequest:
                     what = "Input should be JSON, with Content-Type: application/json"
                     unprocessable("json_type", "body", what, self.media_type)
                 return {}
-            raise HTTPException(other, "the body is JSON, with Content-Type: application/json")
+            raise HTTPException(other, "the body must be JSON, with Content-Type: application/json")
         return parsed(await self.body(MAX_JSON))
 
     async def form(self, limit: int) -> list[FormPart]:
@@ -152,7 +152,7 @@ class RestRequest:
 
 
 def parsed(data: bytes) -> Any:  # noqa: ANN401 - JSON
-    """The value of JSON, without what JSON cannot say again. Raises HTTPException."""
+    """The value of JSON; numbers that JSON cannot write, such as NaN, are refused. Raises HTTPException."""
     try:
         return json.loads(data, parse_constant=_no_number, parse_float=_number)
     except (ValueError, RecursionError):

@@ -71,9 +71,9 @@ def chosen(uses: GatewayUses, content: str, names: str) -> Sequence[SignalType]:
 async def note_and_metadata(
     asked: RestRequest, form: Sequence[FormPart]
 ) -> tuple[str | None, dict[str, Any]]:
-    """Note and metadata of a content, in whichever of the callers' dialects. Raises HTTPException.
+    """Note and metadata of a content, in any form that callers use. Raises HTTPException.
 
-    Metadata is never a reason to refuse: what has another form than HMA's is kept under ``json``.
+    Metadata is never refused: if its form is not HMA's, it is kept under ``json``.
     """
     fields: Mapping[str, Any] = {part.name: _text(part) for part in form if not part.is_file}
     if asked.media_type == _ENCODED:

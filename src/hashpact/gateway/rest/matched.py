@@ -129,7 +129,7 @@ def _banks(found: Lookup) -> dict[str, Any]:
 
 
 async def raw_lookup(uses: GatewayUses, asked: RestRequest) -> Response:
-    """The ids near a signal, in whatever bank and however disabled."""
+    """The ids near a signal, regardless of ratios and including disabled contents."""
     if not (asked.text("signal") and asked.text("signal_type")):
         msg = "both signal and signal_type are required"
         raise InvalidInputError(msg, field="signal")

@@ -6,7 +6,7 @@ NotPermittedError and below                        403
 NotFoundError                                      404
 RequestReusedError, ConflictError and below        409
 OverloadedError                                    429, with Retry-After
-UnauthenticatedError, CertificateError             502: a certificate of the two, not the caller
+UnauthenticatedError, CertificateError             502: a certificate is at fault, not the caller
 DeadlineError                                      504 of a write
 UnavailableError and below                         503
 any other                                          500
@@ -65,9 +65,9 @@ def status_of(error: HashpactError) -> int:
 
 
 def refused(error: HashpactError, *, lookup: bool) -> Response:
-    """The answer of an error; of a ``lookup`` a clearinghouse that does not answer is an index not yet ready.
+    """The answer to an error; for a ``lookup`` an unreachable clearinghouse is an index not yet ready.
 
-    A certificate is not that: it does not pass by itself.
+    A certificate error is reported as such, because it does not pass by itself.
     """
     status = status_of(error)
     if (
