@@ -171,7 +171,7 @@ def sides(found: Sequence[Found], number: int) -> set[str]:
 
 
 def strong(one: Found) -> set[str]:
-    """As what it counts that was found at any strength but `weak`."""
+    """The counts that a match adds to because it is not `weak`: none if it is."""
     if one.strength == "weak":
         return set()
     agrees = {AGREEING} if one.agrees else set()

@@ -34,7 +34,7 @@ ORIGINAL: Final = ""
 class Set:
     """A set of pictures by its name, or ``sample`` of it; ``parts``: by these as well.
 
-    ``harmless``: so many pictures are in the negative collection.
+    ``harmless`` is how many pictures the negative collection has.
     """
 
     name: str

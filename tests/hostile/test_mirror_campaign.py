@@ -1,8 +1,8 @@
 """28: ten mirrors are cut off and come back at random, while entries are added and withdrawn.
 
-Every answer is what a plain search of the log at its position gives, or has in part what the leaves did that
-came while it was made; and none is older than it may be.
-HASHPACT_CAMPAIGN_SECONDS says how long it takes, 1200 by default.
+Every answer is what a plain search of the log at its position gives, except that it may show part of the
+effect of leaves that came while it was made; and none is older than `max_lag`.
+HASHPACT_CAMPAIGN_SECONDS is its length, 1200 by default.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Shared:
 class Told:
     """An answer: its position, the codes that were looked for, and the distance of each entry.
 
-    ``later`` is how many leaves the copy had when it came: the answer may have what these did, too.
+    ``later`` is how many leaves the copy had when it came: the answer may show their effect, too.
     """
 
     position: int
@@ -81,7 +81,7 @@ class Told:
 
 @dataclass
 class Oracle:
-    """What is in the log, as the one who writes it knows it: all of its first ``size`` leaves."""
+    """What the writer of the log knows to be in it: all of its first ``size`` leaves."""
 
     size: int = 0
     shared: list[Shared] = field(default_factory=list)
@@ -179,7 +179,7 @@ class Campaign:
             relay.restore()
 
     def ask(self, place: int, mirror: Mirror, relay: Relay, stop: threading.Event) -> None:
-        """Check at a mirror, again and again, and note what it says."""
+        """Check at a mirror, again and again, and note its answers."""
         draw = random.Random(SEED + 2 + place)
         while not stop.wait(draw.expovariate(1 / PAUSE)):
             codes = [variant(draw.choice(self.bases), draw, 9) for _ in range(draw.randint(1, 4))]

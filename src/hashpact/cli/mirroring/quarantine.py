@@ -33,16 +33,10 @@ def list_held(home: Path, *, as_json: bool) -> None:
     configured(home)
     state = read_state(MirrorPaths(home).quarantine)
     held = sorted(state.held.items(), key=lambda one: (one[1].since, one[0]))
-    for entry, one in held if as_json else ():
-        emit(
-            {
-                "entry": entry,
-                "since": rfc3339(one.since),
-                "matches": one.matches,
-                "expected": round(one.expected, 1),
-            }
-        )
     if as_json:
+        for entry, one in held:
+            expected = round(one.expected, 1)
+            emit({"entry": entry, "since": rfc3339(one.since), "matches": one.matches, "expected": expected})
         return
     if held:
         show_table(
