@@ -15,49 +15,38 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from attesting import KEY, OTHER, AttestedWorld, attester_of
+from attesting import (
+    KEY,
+    OTHER,
+    SHARED,
+    Alter,
+    AttestedWorld,
+    attested,
+    attester_of,
+    audited,
+    hiding,
+    kept_of,
+    lying,
+    share,
+)
 from builders import fingerprint, near
 from clearinghouse import Clearinghouse, Connect
 
 from hashpact.audit.answers.canaries import canaries
-from hashpact.audit.answers.withheld import AnswerAudit
-from hashpact.audit.auditor import Auditor
-from hashpact.audit.deriving.fold import scratch
-from hashpact.audit.findings import Finding
-from hashpact.audit.remote import ServerSource
-from hashpact.domain.attestation import AttestedAnswer
-from hashpact.domain.checks import MAX_LIMIT, Answer, Check, Filter, NearBenign, Query
-from hashpact.domain.fingerprints import MINHASH, PDQ, SHA256, Fingerprint
+from hashpact.domain.checks import Answer, Filter, NearBenign, Query
+from hashpact.domain.fingerprints import MINHASH, PDQ, SHA256
 from hashpact.domain.kinds import Root
 from hashpact.domain.matching.strength import Strength
 from hashpact.errors import CorruptError, HashpactError, LogKeyError, ProofError
 from hashpact.member.clients import Client
 from hashpact.service.attest.attester import Attester
-from hashpact.service.check import Checker
 from hashpact.wire import attested as wire
-from hashpact.wire.client.attempts import Pace
-from hashpact.wire.client.connection import Connection
 from hashpact.wire.v1 import check_pb2
-
-SHARED = fingerprint(PDQ, "shared")
-Alter = Callable[[Answer], Answer]
-
-
-@dataclass(frozen=True, slots=True)
-class LyingChecker(Checker):
-    """A checker whose answers are altered before they are attested."""
-
-    alter: Alter = lambda answer: answer
-
-    def check(self, check: Check, *rest: Any) -> Answer:  # noqa: ANN401  # as the honest one's
-        """The altered answer."""
-        return self.alter(Checker.check(self, check, *rest))
 
 
 @pytest.fixture
@@ -70,33 +59,6 @@ async def founded() -> AsyncIterator[Clearinghouse]:
     await found.stop()
 
 
-@dataclass(frozen=True, slots=True)
-class HidingChecker(Checker):
-    """A checker that hides some entries, as if they were not there."""
-
-    hidden: set[int] = field(default_factory=set)
-
-    def check(self, check: Check, *rest: Any) -> Answer:  # noqa: ANN401  # as the honest one's
-        """The answer without them."""
-        answer = Checker.check(self, replace(check, limit=MAX_LIMIT), *rest)
-        there = tuple(match for match in answer.matches if match.entry not in self.hidden)
-        return replace(answer, matches=there[: check.limit])
-
-
-def hiding(house: Clearinghouse, hidden: set[int]) -> None:
-    """Have a clearinghouse hide these entries; it must not serve yet."""
-    honest = house.services.checker
-    liar = HidingChecker(honest.ledger, honest.index, honest.follower, hidden)
-    house.alter(checker=liar, attester=attester_of(house, checker=liar))
-
-
-def lying(house: Clearinghouse, alter: Alter) -> None:
-    """Have a clearinghouse alter its answers from now on; it must not serve yet."""
-    honest = house.services.checker
-    liar = LyingChecker(honest.ledger, honest.index, honest.follower, alter)
-    house.alter(checker=liar, attester=attester_of(house, checker=liar))
-
-
 class LyingAttester(Attester):
     """Attests something else than it was asked: what ``change`` makes of the arguments and of the note."""
 
@@ -106,40 +68,6 @@ class LyingAttester(Attester):
     def attest(self, request: bytes, answer: bytes, position: int) -> bytes:
         """The wrong note."""
         return self.after(super().attest(*self.change(request, answer, position)))
-
-
-def audited(house: Clearinghouse, kept: list[AttestedAnswer]) -> list[Finding]:
-    """What an audit of the server finds wrong with kept answers."""
-    watcher = AnswerAudit((Path(f"{number}.answer"), one) for number, one in enumerate(kept))
-    pace = Pace(lambda: 0.0, lambda: 0.0)
-    with closing(Connection(house.profile("acme").endpoint, pace)) as connection:
-        source = ServerSource(connection, "acme", watcher.take)
-        with scratch() as fold:
-            seen = watcher.seen(fold)
-            report = Auditor(source, house.world.clock, lambda *_: None, fold, seen=seen).run()
-    assert {finding.topic for finding in report.findings} <= {"checkpoint"}
-    return list(watcher.end(report.size))
-
-
-async def attested(house: Clearinghouse, connect: Connect, *asked: Fingerprint, **options: Any) -> Answer:  # noqa: ANN401  # of a check
-    """The attested answer to a check."""
-    call = connect(house.profile("bolt"), clock=house.world.clock)
-    asks = list(asked or (SHARED,))
-    answer: Answer = await call("check", asks, attest=True, strength=Strength.WEAK, **options)
-    return answer
-
-
-async def share(house: Clearinghouse, connect: Connect, *shared: Fingerprint, **terms: Any) -> int:  # noqa: ANN401  # of a submission
-    """An entry with these fingerprints."""
-    call = connect(house.profile("acme"), clock=house.world.clock)
-    receipt = await call("submit", list(shared or (SHARED,)), **({"labels": ["ncii"]} | terms))
-    return int(receipt.index)
-
-
-def kept_of(answer: Answer) -> AttestedAnswer:
-    """What is kept of an answer."""
-    assert answer.attestation is not None
-    return answer.attestation
 
 
 async def test_an_honest_answer_passes_whatever_happens_to_the_log_later(
@@ -390,7 +318,7 @@ async def test_canaries_find_what_a_check_withholds(
 
     def missing(number: int, seed: int) -> list[int | None]:
         with Client(profile, clock=founded.world.clock) as client:
-            return [finding.index for finding in canaries(client, number, seed, lambda *_: None)]
+            return [finding.index for finding in canaries(client, number, seed, lambda *_: None).found]
 
     assert await asyncio.to_thread(missing, 100, 1) == []
     hidden.update(entries[:3])

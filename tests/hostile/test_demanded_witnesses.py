@@ -121,6 +121,19 @@ async def test_77_a_checkpoint_cosigned_a_week_ago_is_stale(house: Clearinghouse
     assert kept.latest() != kept.newest()
 
 
+async def test_77_a_checkpoint_that_witnesses_cosigned_ahead_of_time_is_not_fresh_for_longer(
+    house: Clearinghouse, acme: Caller
+) -> None:
+    governed(house)
+    await tell(house, Prover(house.ledger), cosigned(house))
+    await acme("submit", picture("one"), labels=LABELS)
+    house.world.clock.now -= MAX_AGE
+    await acme("checkpoint")
+    house.world.clock.now -= 1
+    with pytest.raises(QuorumError, match="86401 s ahead of this machine's clock: one of the clocks"):
+        await acme("checkpoint")
+
+
 async def test_a_profile_demands_witnesses_of_its_own(
     house: Clearinghouse, connect: Connect, directory: Path
 ) -> None:

@@ -240,6 +240,18 @@ async def test_28_a_checkpoint_that_grows_old_is_an_alarm_until_it_is_cosigned_a
         assert copy.replicator.status.fresh_at == house.world.clock()
 
 
+async def test_28_a_checkpoint_that_was_cosigned_ahead_of_time_is_not_fresh_for_longer(
+    house: Clearinghouse, tmp_path: Path
+) -> None:
+    governed(house)
+    await tell(house, Prover(house.ledger), cosigned(house))
+    share(house, 1)
+    with Copying(house, tmp_path, max_age=DAY) as copy:
+        copy.clock.now -= DAY + 1
+        alarm = await alarmed(copy, "stale")
+        assert "86401 s ahead of this machine's clock" in alarm.message
+
+
 async def test_28_a_leaf_that_breaks_a_rule_is_kept_without_effect_and_an_alarm(
     house: Clearinghouse, tmp_path: Path
 ) -> None:

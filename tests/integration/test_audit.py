@@ -11,13 +11,16 @@ from typing import Any
 
 import apsw
 import pytest
-from builders import fingerprint
+from builders import Identity, fingerprint
 from running import BOTH, RunningServer, found
 
 from hashpact.cli.main import run
 from hashpact.domain.fingerprints import PDQ
-from hashpact.domain.state import Role
+from hashpact.domain.state import KeptCheckpoint, Role
 from hashpact.home.opening import open_home
+from hashpact.log import checkpoint, tree
+from hashpact.log.checkpoint import Checkpoint
+from hashpact.log.cosignature import Witness
 from hashpact.member.clients import Client
 
 ENTRIES = 30
@@ -277,3 +280,25 @@ def test_what_an_audit_needs(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     (tmp_path / "checkpoint").touch()
     assert run(["audit", str(tmp_path), "--from", str(tmp_path / "last")]) == 2
     assert "is not a checkpoint" in capsys.readouterr().err
+
+
+def test_what_a_home_has_published_is_read_as_others_read_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home, draft = tmp_path / "home", str(tmp_path / "root.note")
+    assert run(["init", str(home), "--origin", "test.example/log", "--single-admin", "--unencrypted"]) == 0
+    witness = Witness("witness.example/north", Identity.of("north").public).key
+    named = ["--witness", witness, "--witness-quorum", "1", "--out", draft]
+    assert run(["root", "propose", str(home), *named]) == 0
+    assert run(["root", "sign", draft, "--key", str(home / "pki" / "admin-1.key"), "--yes"]) == 0
+    assert run(["statement", "submit", draft, "--home", str(home)]) == 0
+    with open_home(home) as opened:  # as an operator that publishes without its witnesses
+        signed = Checkpoint("test.example/log", 3, tree.root(opened.ledger.tree.edge(3)))
+        key = opened.open_signer(opened.paths.log_key)
+        note = checkpoint.sign(signed, key.public_key().public_bytes_raw(), key.sign)
+        opened.ledger.checkpoints.keep(KeptCheckpoint(3, note))
+        for publisher in opened.publishers():
+            publisher.publish()
+    capsys.readouterr()
+    assert run(["log", "verify", str(home)]) == 1
+    assert "FAULT published: too few witnesses have cosigned the checkpoint" in capsys.readouterr().out

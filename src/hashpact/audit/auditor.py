@@ -345,7 +345,9 @@ class Auditor:
         found = list(islice(differences(self._reported(entries, beside), self._fold.file, asked), _DIFFERENT))
         self._withheld = self._withheld or beside.withheld
         given = [beside.wrong[index] for index in sorted(beside.wrong)]
-        return [*given, *(each for each in found if each.entry not in beside.refused)]
+        differing = {each.entry for each in found}
+        placed = [beside.placed[index] for index in sorted(beside.placed.keys() - differing)]
+        return [*given, *placed, *(each for each in found if each.entry not in beside.refused)]
 
     def _reported(self, entries: Sequence[int] | None, beside: GivenEntries) -> Iterator[Record]:
         done = 0
@@ -353,7 +355,7 @@ class Auditor:
         for record in self._source.records(self._fold.file.entries_end(), entries):
             if isinstance(record, GivenEntry):
                 beside.add(record)
-                if len(beside.wrong) >= MAX_FINDINGS:
+                if max(len(beside.wrong), len(beside.placed)) >= MAX_FINDINGS:
                     return
                 continue
             yield record

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hashpact.audit.records import Difference
+from hashpact.domain import standing
 from hashpact.domain.fingerprints import commitment
 from hashpact.domain.kinds import Submit
 from hashpact.domain.state import Entry, State
@@ -20,7 +21,7 @@ class GivenEntry:
 
     ``commitments`` are those of ``statement``. ``reader`` is the member who asked, and ``withheld`` is set if
     the private parts were left out because that member may not read them. ``refusal`` is why the source gave
-    nothing of this entry, its record included.
+    nothing of this entry, its record included. ``stands`` is whether it says that the entry is matched.
     """
 
     entry: int
@@ -30,6 +31,7 @@ class GivenEntry:
     reader: str = ""
     withheld: bool = False
     refusal: str | None = None
+    stands: bool | None = None
 
 
 def wrong_parts(commitments: Sequence[bytes], parts: Sequence[bytes]) -> str | None:
@@ -66,14 +68,16 @@ class GivenEntries:
     """What is given beside the records of entries, compared with their leaves.
 
     ``hashes`` are those of the leaves that were read. ``wrong`` holds a difference for an entry's index,
-    ``refused`` the entries of which nothing was given. ``withheld`` is set once private parts were left out
-    that the reader may not have, which is no difference.
+    ``refused`` the entries of which nothing was given. ``placed`` holds those of which the source says
+    otherwise than the log whether they stand; one whose record differs as well is reported once.
+    ``withheld`` is set once private parts were left out that the reader may not have, which is no difference.
     """
 
     def __init__(self, state: State, hashes: LeafHashes) -> None:
         self._state = state
         self._hashes = hashes
         self.wrong: dict[int, Difference] = {}
+        self.placed: dict[int, Difference] = {}
         self.refused: set[int] = set()
         self.withheld = False
 
@@ -82,6 +86,10 @@ class GivenEntries:
         entry = self._state.entry(given.entry)
         if entry is None:
             return
+        stands = standing.entry_stands(self._state, entry)
+        if given.stands not in {None, stands}:
+            says = ("it is reported as one that stands", "it is reported as one that does not stand")[stands]
+            self.placed[entry.index] = _difference("state", entry, says)
         topic, wrong = "private", None
         if given.refusal is not None:
             self.refused.add(entry.index)
@@ -95,11 +103,14 @@ class GivenEntries:
         else:
             self.withheld = True
         if wrong is not None:
-            message = f"leaf {entry.index}, a {Submit.kind} of {entry.member}: {wrong}"
-            found = Difference(message, entry.index, entry.index, topic, Submit.kind, entry.member)
-            self.wrong[entry.index] = found
+            self.wrong[entry.index] = _difference(topic, entry, wrong)
 
     def _may_read(self, reader: str, entry: Entry) -> bool:
         """Whether a member may read an entry's private parts: its own, or with a role that reads all."""
         member = self._state.member(reader)
         return reader == entry.member or (member is not None and not member.roles.isdisjoint(READERS))
+
+
+def _difference(topic: str, entry: Entry, wrong: str) -> Difference:
+    message = f"leaf {entry.index}, a {Submit.kind} of {entry.member}: {wrong}"
+    return Difference(message, entry.index, entry.index, topic, Submit.kind, entry.member)

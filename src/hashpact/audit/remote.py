@@ -167,7 +167,13 @@ class ServerSource:
                 ):
                     index, at = sent.entry.index, sent.entry.index + 1
                     given = GivenEntry(
-                        index, sent.statement, commitments, sent.private, self._reader, sent.withheld
+                        index,
+                        sent.statement,
+                        commitments,
+                        sent.private,
+                        self._reader,
+                        sent.withheld,
+                        stands=sent.stands,
                     )
                     yield given, (sent.entry, *sent.opinions)
             except CorruptError as error:

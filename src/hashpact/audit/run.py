@@ -10,12 +10,12 @@ import contextlib
 import json
 import random
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from hashpact.audit.answers.canaries import canaries
+from hashpact.audit.answers.canaries import Canaries, canaries
 from hashpact.audit.answers.withheld import AnswerAudit
 from hashpact.audit.auditor import Auditor
 from hashpact.audit.deriving.fold import Folded, scratch
@@ -81,8 +81,8 @@ def audit_server(
     held = HeldLog.of(ProfilePaths(profile))
     pinned = replace(known, genesis=genesis, last=last, demands=loaded.demands, held=held)
     with Client(loaded) as client:
-        also = canaries(client, known.canaries, known.seed, progress)
-        return audit_endpoint(loaded.endpoint, loaded.member, pinned, progress, also)
+        asked = canaries(client, known.canaries, known.seed, progress)
+    return audit_endpoint(loaded.endpoint, loaded.member, pinned, progress, asked)
 
 
 def audit_endpoint(
@@ -90,17 +90,17 @@ def audit_endpoint(
     reader: str,
     known: AuditSettings,
     progress: Progress,
-    also: Iterable[Finding] = (),
+    asked: Canaries | None = None,
 ) -> Report:
     """Audit the log of the server there, as the member ``reader``, whom the channel authenticates.
 
-    Faults that are found ``also`` are looked for in the end.
+    What canaries have found is reported in the end; they were ``asked`` for before.
     """
     pace = Pace(time.monotonic, random.random)
     with contextlib.closing(Connection(endpoint, pace)) as connection:
         watcher = None if known.answers is None else AnswerAudit.of(known.answers)
         source = ServerSource(connection, reader, None if watcher is None else watcher.take)
-        return audit(source, known, progress, also, watcher)
+        return audit(source, known, progress, asked, watcher)
 
 
 def audit_mirror(place: str, known: AuditSettings, progress: Progress) -> Report:
@@ -165,7 +165,7 @@ def audit(
     source: Source,
     known: AuditSettings,
     progress: Progress,
-    also: Iterable[Finding] = (),
+    asked: Canaries | None = None,
     watcher: AnswerAudit | None = None,
 ) -> Report:
     """Audit a log, then keep its checkpoint if nothing is wrong, or else the evidence.
@@ -179,20 +179,20 @@ def audit(
         if not _is_checkpoint(audited):
             msg = f"{known.last} is not a checkpoint; name one that an audit has kept"
             raise ConfigError(msg)
-    report = _audited(source, known, progress, audited, watcher)
-    report = replace(report, findings=(*report.findings, *also))
+    report = _audited(source, known, progress, audited, watcher, asked)
     write_evidence(known.evidence, report)
     if not report.findings and known.last is not None and report.checkpoint is not None:
         write_public(known.last, report.checkpoint, replace=True)
     return report
 
 
-def _audited(
+def _audited(  # noqa: PLR0913, PLR0917  # what is known beforehand, and what is compared besides
     source: Source,
     known: AuditSettings,
     progress: Progress,
     audited: bytes | None,
     watcher: AnswerAudit | None = None,
+    asked: Canaries | None = None,
 ) -> Report:
     with scratch() as fold:
         held = HeldWatch(known.held or HeldLog(), fold)
@@ -213,11 +213,13 @@ def _audited(
             demands=known.demands,
             seen=seen,
         ).run()
-        report = replace(report, findings=(*report.findings, *held.findings(report)))
-    if watcher is None:
-        return report
-    findings = (*report.findings, *watcher.end(report.size))
-    return replace(report, answers=watcher.compared, findings=findings)
+        findings = [*report.findings, *held.findings(report)]
+        if watcher is not None:
+            findings += watcher.end(report.size)
+        if asked is not None:
+            findings += [*asked.found, *asked.standing(fold.file.state)]
+    compared = 0 if watcher is None else watcher.compared
+    return replace(report, answers=compared, findings=tuple(findings))
 
 
 def _is_checkpoint(data: bytes | None) -> bool:

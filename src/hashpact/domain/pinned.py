@@ -89,9 +89,17 @@ class PinnedLog:
     def check_fresh(self, signed: SignedCheckpoint, now: int, max_age: int) -> None:
         """Raise QuorumError if its witnesses have not vouched for it in the last ``max_age`` seconds.
 
-        If none are wanted, nothing says how old it is, and it passes.
+        A time that is further ahead than that says nothing of now: such a checkpoint would stay fresh for as
+        long as a witness's clock was wrong. If no witnesses are wanted, nothing says how old it is, and it
+        passes.
         """
         vouched = self.vouched(signed)
+        if vouched is not None and vouched > now + max_age:
+            msg = (
+                f"witnesses cosigned the newest checkpoint {vouched - now} s ahead of this machine's clock: "
+                "one of the clocks is wrong"
+            )
+            raise QuorumError(msg, cosigned=str(vouched))
         if vouched is not None and vouched < now - max_age:
             msg = (
                 f"witnesses cosigned the newest checkpoint {(now - vouched) // 3600} hours ago; the limit is "

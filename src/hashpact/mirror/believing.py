@@ -136,6 +136,12 @@ class Believer:
                 "allowed: the source holds newer ones back, or does not reach its witnesses"
             )
             raise QuorumError(msg, topic="stale", cosigned=str(announced.vouched))
+        if age is not None and -age > self._trust.max_age:
+            msg = (
+                f"witnesses vouched for the newest checkpoint {-age} s ahead of this machine's clock: "
+                "one of the clocks is wrong"
+            )
+            raise QuorumError(msg, topic="stale", cosigned=str(announced.vouched))
 
     def confirm(self, announced: Announced, charters: Sequence[Charter]) -> None:
         """Raise as `open` unless a checkpoint is the log's by the charters of the leaves that it has."""

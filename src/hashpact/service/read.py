@@ -22,8 +22,7 @@ from hashpact.domain.messages import (
     PolicyDetail,
 )
 from hashpact.domain.ports import Clock, Ledger, Snapshot
-from hashpact.domain.rules import touching
-from hashpact.domain.state import Entry, Member, Role
+from hashpact.domain.state import Entry, Member, Role, touching
 from hashpact.errors import BehindError, CorruptError, MalformedError, NotFoundError, OverloadedError
 
 READERS: Final = (Role.CHECK, Role.AUDIT)

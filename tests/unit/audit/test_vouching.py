@@ -60,6 +60,8 @@ def test_an_audit_wants_the_quorum_that_the_log_names(source: Grown) -> None:
         (cosigned(source, NORTH, SOUTH), []),
         (cosigned(source, NORTH, SOUTH, age=MAX_AGE), []),
         (cosigned(source, NORTH, SOUTH, age=MAX_AGE + 1), ["freshness"]),
+        (cosigned(source, NORTH, SOUTH, age=-MAX_AGE), []),
+        (cosigned(source, NORTH, SOUTH, age=-MAX_AGE - 1), ["freshness"]),
     ):
         source.note = told
         assert found(source) == topics

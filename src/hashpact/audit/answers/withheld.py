@@ -6,6 +6,8 @@ at its position, and compares. So it proves, of an answer that an attestation ke
 - an entry that stood and was within the distance is not in it (withheld), as far as filter and limit allow;
 - an entry in it did not stand, is not as the filter asks or not so near (invented), or is reported otherwise;
 - it says that there may be more, though the search had not reached its bounds;
+- it names another document than the policy's as what explains the labels, or says that it is a copy's;
+- it was out of date: a member's statement behind its position was signed over an hour before it was given;
 - it is of another tree than the log's, or of more leaves than the log has now.
 
 What an index may miss is not held against a server: a minhash/1 that is not equal, and winnow/1 and parts/1
@@ -29,6 +31,7 @@ from hashpact.domain import standing
 from hashpact.domain.attestation import Attestation, AttestedAnswer, check_signed
 from hashpact.domain.checks import MAX_LIMIT, Answer, Check, Match
 from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure, PrivatePart, commitment, parse_private
+from hashpact.domain.kinds import ADMIN
 from hashpact.domain.messages import LeafDetail
 from hashpact.domain.ports import Log
 from hashpact.domain.state import Basis, View
@@ -43,6 +46,9 @@ from hashpact.service.follow import item_ids
 from hashpact.wire import attested as wire
 
 TOPIC: Final = "answer"
+_LATE: Final = 3600
+"""Seconds by which an answer may be older than the next statement of a member. Two clocks are in it, of which
+each may be 10 minutes wrong, and what a server needs to take in a leaf."""
 _NO_NONCE: Final = bytes(32)
 _EXACT: Final = frozenset({Measure.HAMMING, Measure.EQUALITY})
 """Measures of which an index finds everything, unless a query is near more items than it may consider."""
@@ -88,6 +94,7 @@ class AnswerAudit:
             else:
                 self._waiting[one.stated.position].append(one)
         self._last = max(self._waiting, default=0)
+        self._compared: list[_Kept] = []  # with no member's statement behind their positions yet
         self._index = NativeIndex()
         self._indexed: dict[int, tuple[Fingerprint, ...]] = {}
         self._stale = False
@@ -117,9 +124,13 @@ class AnswerAudit:
     def _leaf(self, leaf: Folded, fold: Fold) -> Iterator[Finding]:
         """Take in a leaf, and compare the answers of the position after it."""
         index, size, state = leaf.index, leaf.index + 1, fold.file.state
+        statement = leaf.judged.statement
+        if self._compared and statement is not None and statement.member != ADMIN:
+            yield from _late(self._compared, index, statement.time)
+            self._compared = []
         if size > self._last:
             return
-        private, statement = self._given(index), leaf.judged.statement
+        private = self._given(index)
         if state.entry(index) is None or statement is None:
             self._stale = True
         elif tuple(map(commitment, private)) == statement.body.commitments():
@@ -131,6 +142,7 @@ class AnswerAudit:
             self._place(state)
             for kept in self._waiting.pop(size):
                 self.compared += 1
+                self._compared.append(kept)
                 for entry, message in self._wrong(kept, state, fold.root):
                     yield self._proved(kept.finding(message, index if entry is None else entry), entry, size)
 
@@ -202,6 +214,10 @@ class AnswerAudit:
         if kept.answer.position != stated.position or stated.position < kept.check.min_position:
             yield None, f"is an answer at position {kept.answer.position}, and attests {stated.position}"
             return
+        if kept.answer.matches and kept.answer.texts != charter.terms.texts:
+            yield None, "names another document than the policy's as what explains the labels"
+        if kept.answer.lag is not None:
+            yield None, "says that it is from a copy of the log"
         checker = checker_at(state, stated.position, self._index, EntryCatalog, self._parts)
         try:
             expected = checker.check(kept.check)
@@ -218,12 +234,11 @@ class AnswerAudit:
         whole = checker.check(replace(check, limit=MAX_LIMIT))
         there = {(match.entry, match.type): match for match in whole.matches}
         given = {(match.entry, match.type): match for match in answer.matches}
-        if len(given) != len(answer.matches) or len(answer.matches) > check.limit:
-            yield None, "names an entry twice by one type, or more matches than were asked for"
+        yield from ((None, wrong) for wrong in _misshapen(check, answer, len(given)))
         for match in answer.matches:
             found = there.get((match.entry, match.type))
             if found is not None:
-                wrong = _unlike(match, found)
+                wrong = _unlike(match, found) or self._elsewhere(match, found, check, checker)
             elif whole.truncated and TYPES[match.type].measure not in _EXACT:
                 continue  # another search may have found what this one's bound on work left out
             else:
@@ -240,6 +255,19 @@ class AnswerAudit:
                 continue
             if _is_sure(match) and not (crowded if match.measure in _EXACT else whole.truncated):
                 yield match.entry, f"withholds entry {match.entry}, which stood and is near by {match.type}"
+
+    @staticmethod
+    def _elsewhere(match: Match, found: Match, check: Check, checker: Checker) -> str:
+        """Whether a match is reported as another query's: several queries may be as near."""
+        if match.query == found.query:
+            return ""
+        one = replace(check, queries=(check.queries[match.query],), limit=MAX_LIMIT)
+        answer = checker.check(one)
+        near = [each.score for each in answer.matches if each.entry == match.entry]
+        missed = not near and match.measure not in _EXACT
+        if not missed and near[:1] != [match.score]:
+            return f"is near query {found.query}, and reported as near query {match.query}"
+        return ""
 
     def _crowded(self, check: Check) -> bool:
         """Whether a query is near as many items as it may consider, so that an answer may lack some."""
@@ -276,6 +304,24 @@ def _read(file: str, attested: AttestedAnswer) -> _Kept:
     """A kept answer, read. Raises InvalidInputError or ProofError."""
     parsed, stated = attested.opened()
     return _Kept(file, attested.note, parsed, stated, *wire.read(attested))
+
+
+def _late(answers: Iterable[_Kept], index: int, signed: int) -> Iterator[Finding]:
+    """Those answers that were given long after the next statement, the leaf ``index``, was signed."""
+    for kept in answers:
+        late = kept.stated.time - signed
+        if late > _LATE:
+            position = kept.stated.position
+            message = f"out of date: attests position {position} {late} s after leaf {index} was signed"
+            yield kept.finding(message, index)
+
+
+def _misshapen(check: Check, answer: Answer, different: int) -> Iterator[str]:
+    """What is wrong with the list of matches, of which so many are of ``different`` entries or types."""
+    if different != len(answer.matches) or different > check.limit:
+        yield "names an entry twice by one type, or more matches than were asked for"
+    if list(map(_order, answer.matches)) != sorted(map(_order, answer.matches)):
+        yield "does not name the nearest match first"
 
 
 def _unlike(given: Match, found: Match) -> str:

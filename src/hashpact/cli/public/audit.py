@@ -113,7 +113,9 @@ def audit(  # noqa: PLR0913, PLR0917 - an argument for each option
 ) -> None:
     """Derive a whole log again from its leaves, and compare it with what its server or mirror says.
 
-    ADDRESS is a server's HOST:PORT, URL where its log is published, DIR a directory of tiles.
+    ADDRESS is a server's HOST:PORT, URL where its log is published, DIR a directory of tiles. Enough of the
+    witnesses that the log names, and of those that a profile demands, must have cosigned the newest
+    checkpoint, lately.
     The exit status is 1 if anything is wrong. --answers and --canaries need a server, and a member
     with the role check or audit. With --mirror no server is asked: the copy in HOME is derived again, and
     answers are compared with that. The exit status is 4 if nothing is wrong, and some attest positions that
@@ -171,7 +173,9 @@ def verify(home: Path, genesis: bytes | None, evidence: Path | None, *, as_json:
     """Derive the whole log of a home again, and compare it with everything that is stored in the home.
 
     Tree, checkpoints, private parts, every row of the state, and that the saved index finds every shared
-    item. The server of the home may run meanwhile.
+    item. What the home has published is read as by hashpact audit: enough of the witnesses that the log
+    names must have cosigned the newest checkpoint, in the last 24 hours. The server of the home may run
+    meanwhile.
     The exit status is 1 if anything is wrong.
     """
     from hashpact.audit import run  # noqa: PLC0415 - late, as above

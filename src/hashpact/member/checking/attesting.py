@@ -13,6 +13,7 @@ from hashpact.domain.checks import Answer, Check
 from hashpact.domain.pinned import PinnedLog
 from hashpact.domain.ports import Clock, Entropy
 from hashpact.errors import ConfigError
+from hashpact.log.checkpoint import SignedCheckpoint
 from hashpact.member.checking.steps import Local, Steps
 from hashpact.wire.client import calls
 from hashpact.wire.client.calls import Call
@@ -40,23 +41,30 @@ class UnkeptWarning(UserWarning):
 
 @dataclass(frozen=True, slots=True)
 class Attesting:
-    """Asks for attested answers of the log that ``log`` returns, as the client knows it."""
+    """Asks for attested answers of the log that ``log`` returns, as the client knows it.
+
+    ``newest`` returns the checkpoint of the largest tree that the client knows of.
+    """
 
     believed: Believes
     log: Callable[[], PinnedLog]
+    newest: Callable[[], SignedCheckpoint | None]
     clock: Clock
     entropy: Entropy
 
     def ask(self, check: Check, keep: Keeps | None) -> Steps[Answer]:
         """The steps of a check with an attested answer, which is kept if it is said where.
 
-        The answer must reflect the root statement that names the attestation keys. One that cannot be kept is
-        an UnkeptWarning: it has been given, and is in the result.
+        The answer must reflect the root statement that names the attestation keys, and the log as the client
+        has seen it before. One that cannot be kept is an UnkeptWarning: it has been given, and is in the
+        result.
         """
+        seen: SignedCheckpoint | None = yield Local(self.newest)
+        least = max(check.min_position, 0 if seen is None else seen.checkpoint.size)
 
         def make() -> Call[Answer]:
             log = self.log()
-            asked = replace(check, min_position=max(check.min_position, log.since + 1))
+            asked = replace(check, min_position=max(least, log.since + 1))
             return calls.attested(asked, self.entropy(NONCE_SIZE), log, self.clock())
 
         answer = yield from self.believed(make)

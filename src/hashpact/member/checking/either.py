@@ -56,7 +56,9 @@ class EitherClient(ABC, Generic[Link]):
         self.author = self._operations.author
         self.circuit = Circuit(PACE.timer, PACE.draw, checked_channels(channels))
         operations = self._operations
-        attesting = Attesting(operations.believed, lambda: operations.profile.log, clock, entropy)
+        attesting = Attesting(
+            operations.believed, lambda: operations.profile.log, operations.memory.newest, clock, entropy
+        )
         self._checks = Checks(
             read.genesis,
             self.circuit.asking,

@@ -92,8 +92,12 @@ def attested(asked: Check, nonce: bytes, log: PinnedLog, now: int) -> Call[Answe
         found = attestations.response_from_wire(sent, check_pb2.CheckResponse.FromString(data))
         stated = found.verify(log)
         answer = plain.read(found.answer)
-        if answer.position != stated.position or stated.position < asked.min_position:
+        if answer.position != stated.position:
             msg = f"the answer is of position {answer.position}, and {stated.position} is attested"
+            raise ProofError(msg)
+        if stated.position < asked.min_position:
+            least = asked.min_position
+            msg = f"the answer is of position {stated.position}, and one of at least {least} was asked for"
             raise ProofError(msg)
         if abs(stated.time - now) > MAX_SKEW:
             msg = f"the answer was attested at another time: {abs(stated.time - now)} s away"
