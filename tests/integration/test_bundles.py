@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 from builders import fingerprint
-from running import BOTH, RunningServer, found
+from running import BOTH, ORIGIN, RunningServer, found
 
+from hashpact.audit.answers.included import entry_bundle
 from hashpact.cli import exits
 from hashpact.cli.main import run
+from hashpact.config import HomeConfig
 from hashpact.domain.fingerprints import PDQ
+from hashpact.home.founding import create_home
+from hashpact.home.opening import open_home
 from hashpact.log.receipt import parse
 from hashpact.member.clients import Client
 from hashpact.member.paths import ProfilePaths
@@ -87,6 +91,16 @@ def tampered(parts: tuple[BundlePart, ...], place: int, data: bytes) -> bytes:
     return bundle.encode(changed)
 
 
+def parts_of_another_log(directory: Path) -> tuple[BundlePart, ...]:
+    """The genesis and the policy, with their proofs, of a log of the same name and with other keys."""
+    home = directory / "another"
+    create_home(home, HomeConfig(ORIGIN), admins=2, threshold=2, passphrase=None)
+    with open_home(home) as opened:
+        whole = [entry_bundle(opened.ledger, index, 2) for index in (0, 1)]
+    genesis, policy = (bundle.parse(each or b"") for each in whole)
+    return (genesis[0], genesis[-1], *policy[-2:])
+
+
 def test_what_was_altered_in_a_bundle_is_refused(desk: Desk, tmp_path: Path) -> None:
     first, second = sorted(int(path.stem) for path in (desk.acme / "receipts").glob("*.statement"))
     file = tmp_path / "court.bundle"
@@ -112,6 +126,12 @@ def test_what_was_altered_in_a_bundle_is_refused(desk: Desk, tmp_path: Path) -> 
         "another index": bundle.encode(
             [BundlePart(each.kind, each.index + 1, each.data) if each.index else each for each in parts]
         ),
+    }
+    there = parts_of_another_log(tmp_path)
+    alterations |= {
+        "a root of another log": bundle.encode([*parts, *there[:2]]),
+        "a statement of another log": bundle.encode([*parts, *there[2:]]),
+        "another log's root and statement": bundle.encode([*parts, *there]),
     }
     outcomes = {}
     for name, data in alterations.items():

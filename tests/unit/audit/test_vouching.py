@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from builders import NOW, FakeClock, Identity, World, submit
+from builders import NOW, ORIGIN, FakeClock, Identity, World, submit
 from grown import Grown
 from listening import EVERYTHING, Listener, look, silent
 
@@ -23,11 +23,11 @@ NORTH, SOUTH = (Identity.of(f"witness.example/{name}") for name in ("north", "so
 WITNESSES = tuple(sorted((Witness(one.owner, one.public) for one in (NORTH, SOUTH)), key=lambda one: one.key))
 
 
-def cosigned(source: Grown, *who: Identity, age: int = 0) -> bytes:
-    """The source's checkpoint, cosigned by these so many seconds ago."""
+def cosigned(source: Grown, *who: Identity, age: int = 0, origin: str = ORIGIN) -> bytes:
+    """The source's checkpoint, cosigned by these so many seconds ago: as that of a log of such a name."""
     source.note = None
     signed = source.signed()
-    text = note.parse(signed, 1 << 16).text
+    text = note.parse(signed, 1 << 16).text.replace(ORIGIN.encode(), origin.encode())
     return signed + b"".join(
         cosignature.sign(text, Witness(one.owner, one.public), NOW - age, one.private.sign) for one in who
     )
@@ -57,6 +57,7 @@ def test_an_audit_wants_the_quorum_that_the_log_names(source: Grown) -> None:
         (cosigned(source, NORTH), ["quorum"]),
         (cosigned(source, NORTH, NORTH), ["quorum"]),
         (forged, ["quorum"]),
+        (cosigned(source, NORTH, SOUTH, origin="other.example/log"), ["quorum"]),
         (cosigned(source, NORTH, SOUTH), []),
         (cosigned(source, NORTH, SOUTH, age=MAX_AGE), []),
         (cosigned(source, NORTH, SOUTH, age=MAX_AGE + 1), ["freshness"]),
