@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -94,6 +95,16 @@ def test_what_one_member_alone_has_signed_is_no_agreed_action(made: Noticed) -> 
     made.world.clock.now = NOW + 1
     made.says("acme", Tally("2027-01", 1, ()))
     assert values(made, *(f"all/{name}" for name in names)) == [2, 1, 0, 1, 0]
+
+
+def test_two_hours_of_one_name_are_told_apart(made: Noticed) -> None:
+    """In New York the hour from 1 to 2 came twice on 2026-11-01."""
+    again = int(dt.datetime(2026, 11, 1, 6, 30, tzinfo=dt.UTC).timestamp())
+    for member in ("acme", "bravo"):
+        made.says(member, Review("2026Q4", bytes(32), (("publish", again - 3600), ("train", again))))
+    page = to_html(make(made.leaves, QUARTER)[0], "en", "America/New_York").decode()
+    assert "2026-11-01 01:30:00 -0400" in page
+    assert "2026-11-01 01:30:00 -0500" in page
 
 
 def test_a_time_that_no_calendar_has_spoils_no_page(made: Noticed) -> None:
