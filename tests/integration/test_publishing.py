@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from commands import here
 from running import BOTH, ORIGIN, RunningServer, found, plain_port
 from storing import StoringMirror
 from waits import wait_until
@@ -39,10 +40,10 @@ def home(tmp_path: Path) -> Path:
 
 
 def audited(place: str, *options: str | Path) -> dict[str, object]:
-    """The report of an audit in a process of its own, which must find nothing wrong."""
-    command = [sys.executable, "-m", "hashpact", "audit", place, "--json", *map(str, options)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    report: dict[str, object] = json.loads(done.stdout)
+    """The report of an audit, which must find nothing wrong."""
+    done = here("audit", place, "--json", *options)
+    assert done.status == 0, done.err
+    (report,) = done.lines
     return report
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from builders import check_log
+from commands import here
 from running import BOTH, ORIGIN, RunningServer, found
 from witnesses import RunningWitness
 
@@ -176,20 +177,21 @@ def test_a_witness_that_cannot_be_asked_is_told_of_at_the_start(home: Path) -> N
     assert "cannot ask a witness" in server.log
 
 
-def hashpact(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command that must go well."""
-    command = [sys.executable, "-m", "hashpact", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True)
+def hashpact(*arguments: str) -> str:
+    """What a command prints that must go well."""
+    done = here(*arguments)
+    assert done.status == 0, done.err
+    return done.out
 
 
 def test_new_key_and_show_go_together(home: Path, tmp_path: Path) -> None:
-    key = hashpact("log", "key", str(home)).stdout.strip()
+    key = hashpact("log", "key", str(home)).strip()
     assert key.startswith(f"{ORIGIN}+")
     made = hashpact(
         "witness", "new", str(tmp_path / "w"), "--name", "w.example/w", "--log", key, "--unencrypted"
     )
-    assert "key w.example/w+" in made.stdout
-    shown = json.loads(hashpact("witness", "show", str(tmp_path / "w"), "--json").stdout)
+    assert "key w.example/w+" in made
+    shown = json.loads(hashpact("witness", "show", str(tmp_path / "w"), "--json"))
     assert shown["name"] == "w.example/w"
     assert shown["logs"] == [{"log": ORIGIN, "size": None, "root": None, "certain_evidence": 0, "doubts": 0}]
-    assert ORIGIN in hashpact("witness", "show", str(tmp_path / "w")).stdout
+    assert ORIGIN in hashpact("witness", "show", str(tmp_path / "w"))
