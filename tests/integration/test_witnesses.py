@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from builders import check_log
-from commands import here
+from commands import apart, here
 from running import BOTH, ORIGIN, RunningServer, found
 from witnesses import RunningWitness
 
@@ -147,24 +145,10 @@ def test_a_copy_that_is_older_than_what_a_witness_saw_is_not_served(home: Path) 
         with RunningServer(home, measured=True) as server, Client(server.profile("acme-video")) as client:
             last = client.submit([item(2)], labels={"fraud"})
             assert server.stop() == 0
-        run = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "hashpact",
-                "serve",
-                str(home.parent / "yesterday"),
-                "--listen",
-                "127.0.0.1:0",
-            ],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert run.returncode == 6
-        assert f"has cosigned size {last.index + 1}" in run.stderr
-        assert "Restore the newest copy" in run.stderr
+        run = apart("serve", home.parent / "yesterday", "--listen", "127.0.0.1:0")
+        assert run.status == 6
+        assert f"has cosigned size {last.index + 1}" in run.err
+        assert "Restore the newest copy" in run.err
 
 
 def test_a_witness_that_cannot_be_asked_is_told_of_at_the_start(home: Path) -> None:
