@@ -219,7 +219,7 @@ def test_the_methods_statement_is_published_once_and_shown(server: RunningServer
     again = here("methods", "publish", home, "--json")
     assert (first.lines[0]["new"], again.lines[0]["new"]) == (True, False)
     assert again.lines[0]["index"] == first.lines[0]["index"]
-    (line,) = run(server, "methods", "show", "--json").lines
+    (line,) = run(server, "methods", "--json").lines
     assert line["index"] == first.lines[0]["index"]
     assert line["format"] == "hashpact/methods/v1"
     shown = run(server, "methods", "show", "--lang", "vi")
