@@ -61,7 +61,8 @@ class Client(CheckClient):
 
     ``channels`` spreads calls over several connections, and so over the processes of one server; a call goes
     to another one if the connection of the first fails. With ``proxy`` off, a proxy that the environment
-    names (``https_proxy`` and the like) is not used. With ``retry_refused`` off, a call fails at once when
+    names (``https_proxy`` and the like) is not used. With ``lists`` off, checks do not search the profile's
+    private lists. With ``retry_refused`` off, a call fails at once when
     the connection is refused, instead of waiting for a server that is starting again.
 
     In a process that was forked a client connects anew. If a call was under way during the fork, or an
