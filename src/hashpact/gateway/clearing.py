@@ -242,8 +242,8 @@ class Clearinghouse:
         return outbox is not None and await asyncio.to_thread(outbox.find, subject) is not None
 
     async def resume(self) -> AsyncIterator[tuple[Submission, Receipt]]:
-        """Send what has no receipt yet, and get each with its receipt."""
-        async for submission, receipt in self.client.resume():
+        """Send what has no receipt yet, and get each with its receipt; one that is refused stops no other."""
+        async for submission, receipt in self.client.resume(on_refused=lambda _: None):
             self._reach(receipt)
             yield submission, receipt
 

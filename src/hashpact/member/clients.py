@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
 from hashpact.domain.checks import Match, Query
 from hashpact.domain.conduct.answers import (
@@ -34,12 +34,14 @@ from hashpact.domain.messages import (
 from hashpact.domain.pinned import MAX_AGE, check_extends
 from hashpact.domain.renewal import MAX_DAYS
 from hashpact.domain.state import Basis, Charter, Receipt, Stance
+from hashpact.errors import HashpactError
 from hashpact.governance.drafts import Draft
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
 from hashpact.member import proving
 from hashpact.member.author import Paper, reason_of
 from hashpact.member.checking.blocking import CheckClient
 from hashpact.member.checking.checks import Fingerprintable
+from hashpact.member.operations import REFUSALS
 from hashpact.member.trusting.proving import ProvedEntry
 from hashpact.wire.client import calls, desk, feeds
 
@@ -148,13 +150,26 @@ class Client(CheckClient):
         """The proposals that wait for signatures. For administrators only."""
         return self._run(calls.waiting())
 
-    def resume(self, *, timeout: float | None = None) -> Iterator[tuple[Submission, Receipt]]:
+    def resume(
+        self,
+        *,
+        on_refused: Callable[[HashpactError], object] | None = None,
+        timeout: float | None = None,
+    ) -> Iterator[tuple[Submission, Receipt]]:
         """Send every statement of the profile whose answer was lost, and get each with its receipt.
 
-        A statement that is refused is forgotten and its error raised; the next call goes on with the others.
+        A statement that is refused is forgotten, unless the member may not state anything now
+        (NotPermittedError). ``on_refused`` is called with the error, and the others are sent; without it the
+        error is raised, and the next call goes on with the others.
         """
         for subject, kept in self._operations.pending():
-            receipt = self._through(self._operations.finish(subject, kept), timeout)
+            try:
+                receipt = self._through(self._operations.finish(subject, kept), timeout)
+            except REFUSALS as error:
+                if on_refused is None:
+                    raise
+                on_refused(error)
+                continue
             if receipt is not None:
                 yield kept, receipt
 

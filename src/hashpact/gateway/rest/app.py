@@ -132,7 +132,8 @@ class _Doorkeeper:
 
     A request through a proxy counts as one from another machine, wherever the proxy is. A request from this
     machine must name it as its host, so that a web page whose host name resolves to loopback is kept out.
-    What a browser sends for a web page is refused unless it has a token.
+    What a browser sends for a web page is refused unless it has a token in its path: a password that was
+    typed in once is sent by a browser with requests of every page.
     """
 
     def __init__(self, app: ASGIApp, tokens: TokenFile, *, require: bool) -> None:
@@ -155,18 +156,16 @@ class _Doorkeeper:
     def _refusal(self, scope: Scope) -> Response | None:
         """The answer to a caller that has no token in its path; None if it is let in."""
         headers = dict(scope["headers"])
+        paged = b"origin" in headers or headers.get(b"sec-fetch-site", b"none") not in _NO_OTHER_SITE
         basic = headers.get(b"authorization", b"")
         if basic[:6].lower() == b"basic ":
-            return None if self._is_basic(basic[6:]) else _unauthenticated()
+            if not self._is_basic(basic[6:]):
+                return _unauthenticated()
+            return _of_a_page() if paged else None
         here = _is_loopback(str((scope.get("client") or ("",))[0])) and not (_FORWARDED & headers.keys())
         if self._require or not (here and _names_here(headers.get(b"host", b"").decode("latin-1"))):
             return _unauthenticated()
-        if b"origin" in headers or headers.get(b"sec-fetch-site", b"none") not in _NO_OTHER_SITE:
-            text = (
-                "a browser sent this for a web page, which needs a token; see hashpact gateway token --help"
-            )
-            return answer({"message": text}, _FORBIDDEN, {"Connection": "close"})
-        return None
+        return _of_a_page() if paged else None
 
     def _is_basic(self, encoded: bytes) -> bool:
         try:
@@ -174,6 +173,11 @@ class _Doorkeeper:
         except (binascii.Error, UnicodeDecodeError):
             return False
         return self._tokens.finds(token, name)
+
+
+def _of_a_page() -> Response:
+    text = "a browser sent this for a web page, which needs /t/TOKEN; see hashpact gateway token --help"
+    return answer({"message": text}, _FORBIDDEN, {"Connection": "close"})
 
 
 def _unauthenticated() -> Response:
