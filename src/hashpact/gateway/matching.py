@@ -65,14 +65,23 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Banks that take part in a lookup, and what is asked for them: local ones and shared ones by number."""
+    """Banks that take part in a lookup, and what is asked for them: local ones and shared ones by number.
+
+    ``labelled`` are the views of entries with a label, by label, and ``views`` those of any entries.
+    """
 
     names: Sequence[str]
     local: Mapping[int, str]
+    labelled: Mapping[str, Sequence[Bank]]
     views: Sequence[Bank]
     shared: Mapping[int, str]
     lists: Sequence[Bank]
     narrow: Filter
+
+    @property
+    def asks(self) -> bool:
+        """Whether the clearinghouse is to be asked."""
+        return bool(self.views or self.labelled or self.shared)
 
     @classmethod
     def of(cls, banks: Sequence[Bank]) -> Selection:
@@ -82,9 +91,14 @@ class Selection:
             {bank.number: bank.name for bank in kinds[kind]} for kind in (BankKind.LOCAL, BankKind.SHARED)
         )
         views = kinds[BankKind.VIEW]
+        labelled: dict[str, list[Bank]] = {}
+        for bank in views:
+            for label in bank.view.labels:
+                labelled.setdefault(label, []).append(bank)
         # The contents of shared banks are matched however others judge them, as in a bank of HMA.
         narrow = narrowing([] if shared else [bank.view for bank in views])
-        return cls([bank.name for bank in banks], local, views, shared, kinds[BankKind.LIST], narrow)
+        names, others = [bank.name for bank in banks], [bank for bank in views if not bank.view.labels]
+        return cls(names, local, labelled, others, shared, kinds[BankKind.LIST], narrow)
 
 
 @dataclass(slots=True)
@@ -241,7 +255,7 @@ class Matcher:
             truncated = truncated or rows.truncated
             if rows.matches:
                 found[bank.name] = [_row(match, bank) for match in rows.matches]
-        if chosen.views or chosen.shared:
+        if chosen.asks:
             answer = await self.house.checks.check((Query(fingerprint),), chosen.narrow)
             truncated = truncated or answer.truncated or len(answer.matches) >= MAX_LIMIT
             for match in answer.matches:
@@ -268,11 +282,13 @@ class Matcher:
             found.setdefault(chosen.local[bank_of(number)], []).append(NearContent(number, distance))
         return truncated
 
-    def _holding(self, match: Match, chosen: Selection) -> list[str]:
+    def _holding(self, match: Match, chosen: Selection) -> Collection[str]:
         """The names of the banks that have the entry of a match."""
-        names = [bank.name for bank in chosen.views if bank.view.keeps(match)]
-        bank = self.index.bank_of(match.entry)
-        return [*names, bank.name] if bank is not None and bank.number in chosen.shared else names
+        views = [bank for label in match.labels for bank in chosen.labelled.get(label, ())]
+        names = {bank.name for bank in (*views, *chosen.views) if bank.view.keeps(match)}
+        if chosen.shared and (name := chosen.shared.get(self.index.number_of(match.entry))):
+            names.add(name)
+        return names
 
     def _on(self, number: int, now: int | None) -> bool:
         off = self.index.off

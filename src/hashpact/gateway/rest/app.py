@@ -8,18 +8,17 @@ from __future__ import annotations
 import base64
 import binascii
 import ipaddress
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import lru_cache
 from importlib.metadata import version
-from typing import Final
+from typing import Final, TypeAlias
 
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
@@ -34,10 +33,14 @@ from hashpact.gateway.rest.matched import MATCHED
 from hashpact.gateway.rest.statuses import answer, message, refuse, refused, status_of
 from hashpact.gateway.rest.uses import GatewayUses
 
+Handling: TypeAlias = Callable[[Request], Awaitable[Response]]
+"""Answers a request to one endpoint."""
+
 _BAD, _UNAUTHENTICATED, _FORBIDDEN = 400, 401, 403
 _FAILED: Final = 500
 _LOOKUPS: Final = frozenset({5, 6, 7})
 _SEGMENT: Final = "/t/"
+_PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
 _FORWARDED: Final = frozenset(
     {b"forwarded", b"via", b"x-real-ip", b"x-client-ip"}
     | {b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"}
@@ -81,17 +84,61 @@ ENDPOINTS: Final[Sequence[RestEndpoint]] = (
 
 def gateway_app(uses: GatewayUses, tokens: TokenFile, log: FilteringBoundLogger) -> ASGIApp:
     """The app. ``log`` gets a line for each call that ``access_log`` of the configuration asks for."""
-    routes = [_route(uses, each, log) for each in ENDPOINTS]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: refuse, 500: _broken})
-    app.router.redirect_slashes = False
-    return _Doorkeeper(app, tokens, require=uses.config.require_token)
+    router = _Router()
+    for each in ENDPOINTS:
+        router.add(each, _handling(uses, each, log))
+    return _Doorkeeper(router, tokens, require=uses.config.require_token)
 
 
-async def _broken(_request: Request, _error: Exception) -> Response:
-    return message("internal error", _FAILED)
+class _Router:
+    """Finds what answers a request, by its path and method, and sends the answer.
+
+    A lookup spends more time in Starlette's router and its middlewares than in the index, so a path without
+    parameters is looked up in a table here.
+    """
+
+    def __init__(self) -> None:
+        self._plain: dict[str, dict[str, Handling]] = {}
+        self._patterns: dict[str, tuple[re.Pattern[str], dict[str, Handling]]] = {}
+
+    def add(self, endpoint: RestEndpoint, handling: Handling) -> None:
+        """Let an endpoint be answered so."""
+        if "{" in endpoint.path:
+            pattern = re.compile(_PLACEHOLDER.sub(r"(?P<\1>[^/]+)", endpoint.path))
+            _, methods = self._patterns.setdefault(endpoint.path, (pattern, {}))
+        else:
+            methods = self._plain.setdefault(endpoint.path, {})
+        methods[endpoint.method] = handling
+        if endpoint.method == "GET":
+            methods["HEAD"] = handling
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        methods, parameters = self._find(scope["path"])
+        handling = methods.get(scope["method"])
+        try:
+            if handling is not None:
+                scope["path_params"] = parameters
+                response = await handling(Request(scope, receive, send))
+            elif methods:
+                response = answer({"message": "Method Not Allowed"}, 405, {"Allow": ", ".join(methods)})
+            else:
+                response = message("Not Found", 404)
+        except Exception:
+            await message("internal error", _FAILED)(scope, receive, send)
+            raise  # the door logs its name
+        await response(scope, receive, send)
+
+    def _find(self, path: str) -> tuple[Mapping[str, Handling], Mapping[str, str]]:
+        plain = self._plain.get(path)
+        if plain is not None:
+            return plain, {}
+        for pattern, methods in self._patterns.values():
+            if (found := pattern.fullmatch(path)) is not None:
+                return methods, found.groupdict()
+        return {}, {}
 
 
-def _route(uses: GatewayUses, endpoint: RestEndpoint, log: FilteringBoundLogger) -> Route:
+def _handling(uses: GatewayUses, endpoint: RestEndpoint, log: FilteringBoundLogger) -> Handling:
     parameters: tuple[Parameter, ...] = tuple(endpoint.query)
     lookup, access = endpoint.row in _LOOKUPS, uses.config.access_log
 
@@ -124,7 +171,7 @@ def _route(uses: GatewayUses, endpoint: RestEndpoint, log: FilteringBoundLogger)
                 log.info("call", route=endpoint.path, method=endpoint.method, status=status, ms=spent)
         return response
 
-    return Route(endpoint.path, logged, methods=[endpoint.method])
+    return logged
 
 
 class _Doorkeeper:
@@ -151,7 +198,7 @@ class _Doorkeeper:
         if refusal is not None:
             await refusal(scope, receive, send)
             return
-        await self._app({**scope, "path": path, "raw_path": b""}, receive, send)
+        await self._app({**scope, "path": path}, receive, send)
 
     def _refusal(self, scope: Scope) -> Response | None:
         """The answer to a caller that has no token in its path; None if it is let in."""

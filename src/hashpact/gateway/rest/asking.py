@@ -12,6 +12,7 @@ import math
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NoReturn
+from urllib.parse import parse_qsl
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -55,7 +56,8 @@ class RestRequest:
         """The request with its parameters, of each the last. Raises HTTPException for wrong ones."""
         if not parameters:
             return cls(request, {})
-        given, wrong = dict(request.query_params), []
+        query = request.scope["query_string"].decode("latin-1")
+        given, wrong = dict(parse_qsl(query, keep_blank_values=True)), []
         found: dict[str, Any] = {}
         for each in parameters:
             text = given.get(each.name)
@@ -95,7 +97,7 @@ class RestRequest:
     @property
     def has_content(self) -> bool:
         """Whether it brings content: in a form, or at an address."""
-        return bool(self.query.get("url")) or self.media_type == _FORMS
+        return bool(self.query.get("url")) or (self.request.method != "GET" and self.media_type == _FORMS)
 
     @property
     def is_json(self) -> bool:
