@@ -135,6 +135,8 @@ async def answer_until(
         app = gateway_app(uses, TokenFile(GatewayPaths(opened.directory).tokens), log)
         door = Door(app, log, _LIMITS)
         address = join_address(host, await door.open(host, port))
+        if config.stopncii:
+            log.warning("stopncii is served, and its clients up to tx 1.2.17 keep what is withdrawn")
         log.info("serving", member=profile.member, origin=profile.origin, address=address)
         ready(GatewayStarted(profile.member, profile.origin, address))
         try:

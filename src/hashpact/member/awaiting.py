@@ -153,9 +153,11 @@ class AsyncClient(AsyncCheckClient):
         async for detail in self._connection.stream(feeds.entries(EntriesRequest(start, stop)), self.timeout):
             yield detail
 
-    async def changes(self, since: int = 0, *, private: bool = False) -> AsyncIterator[ChangedEntries]:
+    async def changes(
+        self, since: int = 0, *, after: int | None = None, private: bool = False
+    ) -> AsyncGenerator[ChangedEntries, None]:
         """What has changed about entries since the tree had that size, as `Client.changes`."""
-        asked = ChangesRequest(since, with_private=private)
+        asked = ChangesRequest(since, after, with_private=private)
         page: ChangedEntries | None = None
         while page is None or not page.last:
             page = await self._run(calls.changes(asked))

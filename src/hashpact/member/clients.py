@@ -201,14 +201,17 @@ class Client(CheckClient):
         """The entries from log index ``start`` up to ``stop`` (0: all), read as they are asked for."""
         yield from self._connection.stream(feeds.entries(EntriesRequest(start, stop)), self.timeout)
 
-    def changes(self, since: int = 0, *, private: bool = False) -> Iterator[ChangedEntries]:
+    def changes(
+        self, since: int = 0, *, after: int | None = None, private: bool = False
+    ) -> Iterator[ChangedEntries]:
         """What has changed about entries since the tree had that size, a page at a time, up to the present.
 
         Each page has entries as they stand at its ``position``; an entry may come again in a later page.
         What is known of the first ``since`` leaves, with that, is known of all leaves below the ``next`` of
-        the page: ask from there later. ``private`` asks for the private parts of the entries that stand.
+        the page: ask from there later, with its ``next_after`` as ``after``. ``private`` asks for the private
+        parts of the entries that stand.
         """
-        asked = ChangesRequest(since, with_private=private)
+        asked = ChangesRequest(since, after, with_private=private)
         page: ChangedEntries | None = None
         while page is None or not page.last:
             page = self._run(calls.changes(asked))

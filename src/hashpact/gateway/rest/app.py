@@ -31,6 +31,7 @@ from hashpact.gateway.rest.declared import RestEndpoint, openapi
 from hashpact.gateway.rest.exchanged import EXCHANGED
 from hashpact.gateway.rest.matched import MATCHED
 from hashpact.gateway.rest.statuses import answer, message, refuse, refused, status_of
+from hashpact.gateway.rest.stopncii import STOPNCII
 from hashpact.gateway.rest.uses import GatewayUses
 
 Handling: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -68,6 +69,7 @@ ENDPOINTS: Final[Sequence[RestEndpoint]] = (
     *MATCHED,
     *BANKED,
     *EXCHANGED,
+    *STOPNCII,
     RestEndpoint(
         20,
         "GET",
