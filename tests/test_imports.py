@@ -2,56 +2,76 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from forking import UNMEASURED
-from test_meta import SOURCE, python_files
+from test_meta import SOURCE, imports, python_files
 
 HEAVY = {"grpc", "google", "apsw", "sqlite3", "numpy", "PIL", "datasketch", "structlog", "uvloop"}
 
-# One clean interpreter forks for each module, so that a module costs its own imports and nothing more. What
-# others made may be loaded before: that hides nothing of ours, and is many times faster.
+# A process imports a module and forks one for each that imports it first of all, so that what they share is
+# loaded once, and nothing is loaded that a module does not import itself. What others made may be loaded
+# before: that hides nothing of ours, and is many times faster.
 DRIVER = """
 import importlib, json, os, sys
-heavy, names, before = map(json.loads, sys.argv[1:])
+heavy, tree, before = map(json.loads, sys.argv[1:])
 for name in before:
     importlib.import_module(name)
-def tops():
-    return {module.partition(".")[0] for module in sys.modules}
-limit, running, heavy = os.cpu_count() or 1, 0, set(heavy)
-for name in names:
-    if running >= limit:
+def grow(parent):
+    for name in tree.get(parent, ()):
+        if os.fork() == 0:
+            try:
+                importlib.import_module(name)
+                error = ""
+            except BaseException as caught:
+                error = repr(caught)
+            tops = {module.partition(".")[0] for module in sys.modules}
+            os.write(1, (json.dumps([name, error, sorted(tops.intersection(heavy))]) + "\\n").encode())
+            grow(name)
+            os._exit(0)
         os.wait()
-        running -= 1
-    running += 1
-    if os.fork() == 0:
-        try:
-            importlib.import_module(name)
-            error = ""
-        except BaseException as caught:
-            error = repr(caught)
-        os.write(1, (json.dumps([name, error, sorted(tops() & heavy)]) + "\\n").encode())
-        os._exit(0)
-while running:
-    os.wait()
-    running -= 1
+grow("")
 """
 
 
 def import_alone(
-    names: list[str], path: list[str], before: Sequence[str] = ()
+    tree: Mapping[str, Sequence[str]], path: list[str], before: Sequence[str] = ()
 ) -> dict[str, tuple[str, list[str]]]:
-    """For each module its error, empty if it has none, and the heavy packages that came with it."""
-    command = [sys.executable, "-c", DRIVER, *map(json.dumps, (sorted(HEAVY), names, before))]
+    """For each module its error, empty if it has none, and the heavy packages that came with it.
+
+    ``tree`` has for each module those that are imported after it; those after "" are imported first.
+    """
+    command = [sys.executable, "-c", DRIVER, *map(json.dumps, (sorted(HEAVY), tree, before))]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path), **UNMEASURED}
     run = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     return {name: (error, heavy) for name, error, heavy in map(json.loads, run.stdout.splitlines())}
+
+
+def tree_of(imported: Mapping[str, set[str]]) -> dict[str, list[str]]:
+    """Each module after the one of its imports that imports most itself, and "" if all of them import it."""
+
+    @functools.cache
+    def closure(name: str) -> frozenset[str]:
+        found, found_of = {name}, [name]
+        while found_of:
+            new = imported.get(found_of.pop(), set()) - found
+            found |= new
+            found_of += new
+        return frozenset(found)
+
+    tree: dict[str, list[str]] = {}
+    for name, before in imported.items():
+        earlier = [other for other in before & imported.keys() if name not in closure(other)]
+        parent = max(earlier, key=lambda other: (len(closure(other)), other), default="")
+        tree.setdefault(parent, []).append(name)
+    return tree
 
 
 CORE = re.compile(r"hashpact(\.(errors|domain|log|service|governance|config|clock|durable)(\..*)?)?")
@@ -63,16 +83,19 @@ BEFORE = [
 
 
 def test_every_module_can_be_imported_alone_and_the_core_stays_light() -> None:
-    names = []
+    imported = {}
     for path in python_files(SOURCE):
         if path.suffix == ".py" and path.name != "__main__.py":
             parts = path.relative_to(SOURCE).with_suffix("").parts
-            names.append(".".join(["hashpact", *parts]).removesuffix(".__init__"))
+            name = ".".join(["hashpact", *parts]).removesuffix(".__init__")
+            imported[name] = {module for _, module in imports(path, SOURCE, at_once=True)}
     places = [entry for entry in sys.path if entry]
-    core = import_alone([name for name in names if CORE.fullmatch(name)], places, LIGHT)
-    rest = import_alone([name for name in names if not CORE.fullmatch(name)], places, BEFORE)
-    assert core.keys() | rest.keys() == set(names)
-    assert {name: error for name, (error, _) in (core | rest).items() if error} == {}
+    pure = {name: before for name, before in imported.items() if CORE.fullmatch(name)}
+    core = import_alone(tree_of(pure), places, LIGHT)
+    rest = import_alone(tree_of(imported), places, BEFORE)
+    assert core.keys() == pure.keys()
+    assert rest.keys() == imported.keys()
+    assert {name: error for name, (error, _) in (rest | core).items() if error} == {}
     assert len(core) > 20
     assert {name: heavy for name, (_, heavy) in core.items() if heavy} == {}
 
@@ -81,5 +104,13 @@ def test_the_importer_sees_errors_and_weight(tmp_path: Path) -> None:
     (tmp_path / "light.py").write_text("import json\n")
     (tmp_path / "heavy.py").write_text("import apsw\n")
     (tmp_path / "broken.py").write_text("raise SystemExit\n")
-    alone = import_alone(["light", "heavy", "broken"], [str(tmp_path)])
-    assert alone == {"light": ("", []), "heavy": ("", ["apsw"]), "broken": ("SystemExit()", [])}
+    (tmp_path / "after.py").write_text("import heavy\n")
+    tree = tree_of({"light": {"json"}, "heavy": set(), "broken": {"light"}, "after": {"light", "heavy"}})
+    assert tree == {"": ["light", "heavy"], "light": ["broken", "after"]}
+    alone = import_alone(tree, [str(tmp_path)])
+    heavy = ("", ["apsw"])
+    assert alone == {"light": ("", []), "heavy": heavy, "broken": ("SystemExit()", []), "after": heavy}
+
+
+def test_modules_that_import_each_other_are_imported_first() -> None:
+    assert tree_of({"a": {"b"}, "b": {"a"}, "c": {"a"}}) == {"": ["a", "b"], "a": ["c"]}

@@ -139,13 +139,16 @@ def python_files(root: Path) -> list[Path]:
     return found
 
 
-def imports(path: Path, source: Path) -> Iterator[tuple[int, str]]:
-    """``(line, module)`` of every import in a file, wherever it stands and however it is made."""
+def imports(path: Path, source: Path, *, at_once: bool = False) -> Iterator[tuple[int, str]]:
+    """``(line, module)`` of every import in a file, wherever it stands and however it is made.
+
+    With ``at_once``, only of those that are made whenever the file is imported.
+    """
     tree = ast.parse(path.read_text(encoding="utf-8"))
     package = ["hashpact", *path.relative_to(source).parent.parts]
     called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
     dynamic = any(ast.unparse(one).endswith(("import_module", "__import__")) for one in called)
-    for node in ast.walk(tree):
+    for node in tree.body if at_once else ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield node.lineno, alias.name

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from builders import check_log, fingerprint
+from commands import Done, apart
 from running import BOTH, RunningServer, found
 
 from hashpact.domain.fingerprints import PDQ
@@ -43,10 +42,9 @@ def submit(home: Path, count: int) -> None:
         assert server.stop() == 0
 
 
-def served(home: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def served(home: Path, *options: str) -> Done:
     """`hashpact serve`, which is expected to refuse."""
-    command = [sys.executable, "-m", "hashpact", "serve", str(home), "--listen", "127.0.0.1:0", *options]
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    return apart("serve", home, "--listen", "127.0.0.1:0", *options)
 
 
 def copy_ledger(source: Path, target: Path) -> None:
@@ -66,10 +64,10 @@ def test_32_the_ledger_of_yesterday_is_refused_and_todays_is_served_again(home: 
     copy_ledger(home, tmp_path / "today")
     copy_ledger(tmp_path / "yesterday", home)
     refused = served(home)
-    assert refused.returncode != 0
-    assert "the ledger has 9 leaves, and the published checkpoint (log/checkpoint) is of 11" in refused.stderr
-    assert "restore a copy of the ledger that is no older" in refused.stderr
-    assert refused.stdout == ""
+    assert refused.status != 0
+    assert "the ledger has 9 leaves, and the published checkpoint (log/checkpoint) is of 11" in refused.err
+    assert "restore a copy of the ledger that is no older" in refused.err
+    assert refused.out == ""
     copy_ledger(tmp_path / "today", home)
     submit(home, 1)
     with open_home(home) as opened:
@@ -93,8 +91,8 @@ def test_32_a_log_that_went_on_from_yesterday_is_refused_too(home: Path, tmp_pat
     shutil.rmtree(published)
     (tmp_path / "log").rename(published)
     refused = served(home)
-    assert refused.returncode != 0
-    assert "that are not those of the ledger; restore a copy" in refused.stderr
+    assert refused.status != 0
+    assert "that are not those of the ledger; restore a copy" in refused.err
 
 
 def test_34_a_server_can_compare_every_leaf_before_it_serves(home: Path) -> None:
@@ -106,8 +104,8 @@ def test_34_a_server_can_compare_every_leaf_before_it_serves(home: Path) -> None
                 "UPDATE leaves SET data = ? WHERE idx = 3", (leaf.data.replace(b"\n", b" \n", 1),)
             )
     refused = served(home, "--verify")
-    assert refused.returncode != 0
-    assert "the hash is not that of the bytes of leaf 3" in refused.stderr
+    assert refused.status != 0
+    assert "the hash is not that of the bytes of leaf 3" in refused.err
 
 
 def test_34_a_server_can_compare_its_state_with_the_leaves_before_it_serves(home: Path) -> None:
@@ -116,8 +114,8 @@ def test_34_a_server_can_compare_its_state_with_the_leaves_before_it_serves(home
         ledger._writer.execute("UPDATE entries SET labels = '[\"hate\"]' WHERE idx = 6")
         assert ledger._writer.changes() == 1
     refused = served(home, "--verify")
-    assert refused.returncode != 0
-    assert "entry 6" in refused.stderr
+    assert refused.status != 0
+    assert "entry 6" in refused.err
 
 
 def test_33_two_processes_on_one_home_give_receipts_of_one_log(home: Path) -> None:
@@ -179,8 +177,8 @@ def test_33_two_machines_on_one_home_are_refused(home: Path, workers: str) -> No
             assert server.wait() != 0
             assert "in use on another machine (elsewhere)" in server.log
             refused = served(home)
-    assert refused.returncode != 0
-    assert "in use on another machine (elsewhere)" in refused.stderr
+    assert refused.status != 0
+    assert "in use on another machine (elsewhere)" in refused.err
 
 
 def test_33_a_machine_that_has_gone_without_a_word_is_waited_for(home: Path) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import io
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from commands import here
@@ -33,12 +32,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 def check(server: RunningServer, *arguments: str | Path, given: bytes = b"") -> tuple[int, list[Any], str]:
     """Exit status, objects and stderr of a check in JSON."""
     profile = server.log_path.parent / "acme-video"
-    command = [sys.executable, "-m", "hashpact", "check", *map(str, arguments), "--json"]
-    done = subprocess.run(
-        [*command, "--profile", str(profile), "--address", server.address],
-        input=given, capture_output=True, timeout=60, check=False,
-    )  # fmt: skip
-    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr.decode()
+    reach = ("--profile", profile, "--address", server.address)
+    with patch("sys.stdin", io.TextIOWrapper(io.BytesIO(given))):
+        done = here("check", *arguments, *reach, "--json")
+    return done.status, done.lines, done.err
 
 
 def test_stumble_7_standard_input_distances_and_exit_statuses(server: RunningServer, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import here
 from running import BOTH, RunningServer, found
 
 from hashpact.demo import pictures
@@ -43,10 +44,8 @@ def command(server: RunningServer, *arguments: str | Path) -> list[str]:
 
 def check(server: RunningServer, *arguments: str | Path) -> tuple[int, list[str], str]:
     """Exit status, lines and stderr of a check."""
-    done = subprocess.run(
-        command(server, *arguments), capture_output=True, text=True, timeout=120, check=False
-    )
-    return done.returncode, done.stdout.splitlines(), done.stderr
+    done = here(*command(server, *arguments)[3:])
+    return done.status, done.out.splitlines(), done.err
 
 
 @pytest.fixture

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import here
 from pictured import inset, picture
 from PIL import Image
 from running import BOTH, RunningServer, found
@@ -19,10 +17,9 @@ MEMBER = "acme-video"
 
 def run(*arguments: str | Path, fails: bool = False) -> tuple[int, list[Any], str]:
     """Exit status, objects and stderr of a command in JSON."""
-    command = [sys.executable, "-m", "hashpact", *map(str, arguments), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert fails or done.returncode in {0, 1}, done.stderr
-    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+    done = here(*arguments, "--json")
+    assert fails or done.status in {0, 1}, done.err
+    return done.status, done.lines, done.err
 
 
 @pytest.fixture(scope="module")

@@ -88,10 +88,8 @@ def test_a_program_waits_for_a_server_that_starts_again(tmp_path: Path) -> None:
     with subprocess.Popen(asking, stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout is not None
         assert program.stdout.readline() == "asking\n"
-        command = [sys.executable, "-m", "hashpact", "serve", str(home), "--listen", f"127.0.0.1:{port}"]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as again:
+        with RunningServer(home, port=port):
             assert program.stdout.readline() == "()\n"
-            again.terminate()
     assert profile.member == "acme-video"
     began = time.monotonic()
     with Client(profile, timeout=30, retry_refused=False) as hasty, pytest.raises(UnavailableError):
@@ -160,12 +158,9 @@ def test_a_proxy_that_does_not_answer_is_named_and_can_be_passed_by(
     command = ("check", __file__, "--profile", profile, "--address", server.address)
 
     def run(*more: str, **environ: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "hashpact", *map(str, command), *more],
-            env={**os.environ, **proxy, **environ}, capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-        assert (done.returncode == 1) == (": no match" in done.stdout), done.stderr
-        return done.stdout + done.stderr
+        done = here(*command, *more, **proxy, **environ)
+        assert (done.status == 1) == (": no match" in done.out), done.err
+        return done.out + done.err
 
     refused = run()
     assert f"does not answer through the proxy 127.0.0.1:{closed_port}, which https_proxy" in refused

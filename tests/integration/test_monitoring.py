@@ -7,8 +7,6 @@ import http.server
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +16,7 @@ from typing import Any
 
 import pytest
 from builders import fingerprint
-from forking import UNMEASURED
+from forking import UNMEASURED, started
 from mirrors import mirror
 from running import BOTH, RunningServer, found
 
@@ -178,14 +176,10 @@ class Follower:
     """A monitor that follows, in a process of its own, and the lines that it prints."""
 
     def __init__(self, arguments: list[str]) -> None:
-        command = [sys.executable, "-m", "hashpact", *arguments]
-        self.process = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, **UNMEASURED},
-            text=True,
-        )
+        complaints, theirs = os.pipe()
+        self._complaints = os.fdopen(complaints)
+        with os.fdopen(theirs, "wb") as stderr:
+            self.process = started(arguments, stderr, {**os.environ, **UNMEASURED})
         self.lines: list[str] = []
         self._more = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -195,7 +189,7 @@ class Follower:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             with self._more:
-                self.lines.append(line)
+                self.lines.append(line.decode())
                 self._more.notify_all()
 
     def wait(self, count: int) -> None:
@@ -205,8 +199,7 @@ class Follower:
 
     def complaint(self) -> str:
         """The next line on stderr."""
-        assert self.process.stderr is not None
-        return self.process.stderr.readline()
+        return self._complaints.readline()
 
     def kill(self) -> list[dict[str, Any]]:
         """End it as a power cut would; what it has printed."""
@@ -214,9 +207,8 @@ class Follower:
         self.process.wait()
         self._reader.join()
         assert self.process.stdout is not None
-        assert self.process.stderr is not None
         self.process.stdout.close()
-        self.process.stderr.close()
+        self._complaints.close()
         return told("".join(line for line in self.lines if line.endswith("\n")))
 
 

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
+from commands import apart
 from running import BOTH, RunningServer, found
 
 from hashpact.member.clients import Client
-
-
-def served(home: Path, port: int) -> subprocess.CompletedProcess[str]:
-    """`hashpact serve`, which is expected to refuse."""
-    command = [sys.executable, "-m", "hashpact", "serve", str(home), "--listen", f"127.0.0.1:{port}"]
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
 
 
 def test_stumble_4_two_homes_on_one_port(tmp_path: Path) -> None:
@@ -27,11 +20,11 @@ def test_stumble_4_two_homes_on_one_port(tmp_path: Path) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with RunningServer(one, port=port) as first:
-        refused = served(two, port)
-        assert refused.returncode == 2
-        (line,) = refused.stderr.splitlines()
+        refused = apart("serve", two, "--listen", f"127.0.0.1:{port}")
+        assert refused.status == 2
+        (line,) = refused.err.splitlines()
         assert line.startswith(f"hashpact: port {port} of 127.0.0.1 is in use by another program or another")
-        assert refused.stdout == ""
+        assert refused.out == ""
         with RunningServer(one, port=port) as second:
             first.kill()
             with Client(second.profile("acme-video")) as client:

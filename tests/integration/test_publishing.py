@@ -9,10 +9,10 @@ import os
 import shutil
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from commands import apart, here
 from running import BOTH, ORIGIN, RunningServer, found, plain_port
 from storing import StoringMirror
 from waits import wait_until
@@ -39,10 +39,10 @@ def home(tmp_path: Path) -> Path:
 
 
 def audited(place: str, *options: str | Path) -> dict[str, object]:
-    """The report of an audit in a process of its own, which must find nothing wrong."""
-    command = [sys.executable, "-m", "hashpact", "audit", place, "--json", *map(str, options)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    report: dict[str, object] = json.loads(done.stdout)
+    """The report of an audit, which must find nothing wrong."""
+    done = here("audit", place, "--json", *options)
+    assert done.status == 0, done.err
+    (report,) = done.lines
     return report
 
 
@@ -172,19 +172,10 @@ def test_an_old_copy_is_not_served_beside_a_newer_published_directory(home: Path
         size = published_size(submit(server, 1, 2, 3)[-1])
         wait_until(lambda: published_size((place / "checkpoint").read_bytes()) == size)
         server.stop()
-    command = [
-        sys.executable,
-        "-m",
-        "hashpact",
-        "serve",
-        str(tmp_path / "yesterday"),
-        "--listen",
-        "127.0.0.1:0",
-    ]
-    environ = {**os.environ, "HASHPACT_PUBLISH": str(place)}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=environ)
-    assert done.returncode == 6
-    assert f"{place}/checkpoint) is of {size} leaves" in done.stderr
+    options = ("--listen", "127.0.0.1:0")
+    done = apart("serve", tmp_path / "yesterday", *options, HASHPACT_PUBLISH=str(place))
+    assert done.status == 6
+    assert f"{place}/checkpoint) is of {size} leaves" in done.err
 
 
 def test_a_mirrors_cosignature_counts_and_everybody_audits_the_mirror(home: Path, tmp_path: Path) -> None:

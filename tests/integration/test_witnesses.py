@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from builders import check_log
+from commands import apart, here
 from running import BOTH, ORIGIN, RunningServer, found
 from witnesses import RunningWitness
 
@@ -146,24 +145,10 @@ def test_a_copy_that_is_older_than_what_a_witness_saw_is_not_served(home: Path) 
         with RunningServer(home, measured=True) as server, Client(server.profile("acme-video")) as client:
             last = client.submit([item(2)], labels={"fraud"})
             assert server.stop() == 0
-        run = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "hashpact",
-                "serve",
-                str(home.parent / "yesterday"),
-                "--listen",
-                "127.0.0.1:0",
-            ],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert run.returncode == 6
-        assert f"has cosigned size {last.index + 1}" in run.stderr
-        assert "Restore the newest copy" in run.stderr
+        run = apart("serve", home.parent / "yesterday", "--listen", "127.0.0.1:0")
+        assert run.status == 6
+        assert f"has cosigned size {last.index + 1}" in run.err
+        assert "Restore the newest copy" in run.err
 
 
 def test_a_witness_that_cannot_be_asked_is_told_of_at_the_start(home: Path) -> None:
@@ -176,20 +161,21 @@ def test_a_witness_that_cannot_be_asked_is_told_of_at_the_start(home: Path) -> N
     assert "cannot ask a witness" in server.log
 
 
-def hashpact(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command that must go well."""
-    command = [sys.executable, "-m", "hashpact", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True)
+def hashpact(*arguments: str) -> str:
+    """What a command prints that must go well."""
+    done = here(*arguments)
+    assert done.status == 0, done.err
+    return done.out
 
 
 def test_new_key_and_show_go_together(home: Path, tmp_path: Path) -> None:
-    key = hashpact("log", "key", str(home)).stdout.strip()
+    key = hashpact("log", "key", str(home)).strip()
     assert key.startswith(f"{ORIGIN}+")
     made = hashpact(
         "witness", "new", str(tmp_path / "w"), "--name", "w.example/w", "--log", key, "--unencrypted"
     )
-    assert "key w.example/w+" in made.stdout
-    shown = json.loads(hashpact("witness", "show", str(tmp_path / "w"), "--json").stdout)
+    assert "key w.example/w+" in made
+    shown = json.loads(hashpact("witness", "show", str(tmp_path / "w"), "--json"))
     assert shown["name"] == "w.example/w"
     assert shown["logs"] == [{"log": ORIGIN, "size": None, "root": None, "certain_evidence": 0, "doubts": 0}]
-    assert ORIGIN in hashpact("witness", "show", str(tmp_path / "w")).stdout
+    assert ORIGIN in hashpact("witness", "show", str(tmp_path / "w"))

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Any
 from unittest.mock import patch
 
 import click
-from forking import UNMEASURED
+from forking import UNMEASURED, started
 
 from hashpact.cli import exits, main
 
@@ -82,6 +83,18 @@ def here(*arguments: str | Path, **environ: str) -> Done:
     with patch.dict(os.environ, environ), redirect_stdout(out), redirect_stderr(err):
         status = main.run([str(argument) for argument in arguments])
     return Done(status, out.getvalue(), err.getvalue())
+
+
+def apart(*arguments: str | Path, **environ: str) -> Done:
+    """Run a command in a process of its own, which is forked from one that has imported everything."""
+    with tempfile.TemporaryFile() as errors:
+        command = started([*map(str, arguments)], errors, {**os.environ, **UNMEASURED, **environ})
+        assert command.stdout is not None
+        with command.stdout as output:
+            out = output.read()
+        status = command.wait(TOO_SLOW)
+        errors.seek(0)
+        return Done(status, out.decode(), errors.read().decode())
 
 
 def process(*arguments: str | Path, **environ: str) -> Done:

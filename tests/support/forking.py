@@ -118,7 +118,7 @@ def started(
 
 
 def _at_start(env: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in env.items() if name.startswith(AT_START)}
+    return {name: value for name, value in env.items() if value and name.startswith(AT_START)}
 
 
 _LOCK: Final = threading.Lock()

@@ -62,5 +62,6 @@ def open_source(place: str, profile: Path | None, passphrases: Passphrases) -> I
             msg = f"{place} is no directory, so it is a server: name a member's profile with --profile"
             raise ConfigError(msg)
         loaded = Profile.load(profile, passphrases).at(place)
-        with closing(Connection(loaded.endpoint, Pace(time.monotonic, random.random))) as connection:
+        pace = Pace(time.monotonic, random.random, retry_refused=False)  # somebody waits, or it looks again
+        with closing(Connection(loaded.endpoint, pace)) as connection:
             yield ServerSource(connection, loaded.member)

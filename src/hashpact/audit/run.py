@@ -80,7 +80,7 @@ def audit_server(
     genesis, last = known.genesis or loaded.genesis, known.last or ProfilePaths(profile).audited
     held = HeldLog.of(ProfilePaths(profile))
     pinned = replace(known, genesis=genesis, last=last, demands=loaded.demands, held=held)
-    with Client(loaded) as client:
+    with Client(loaded, retry_refused=False) as client:
         also = canaries(client, known.canaries, known.seed, progress)
         return audit_endpoint(loaded.endpoint, loaded.member, pinned, progress, also)
 
@@ -96,7 +96,7 @@ def audit_endpoint(
 
     Faults that are found ``also`` are looked for in the end.
     """
-    pace = Pace(time.monotonic, random.random)
+    pace = Pace(time.monotonic, random.random, retry_refused=False)  # somebody waits
     with contextlib.closing(Connection(endpoint, pace)) as connection:
         watcher = None if known.answers is None else AnswerAudit.of(known.answers)
         source = ServerSource(connection, reader, None if watcher is None else watcher.take)
