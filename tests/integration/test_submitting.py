@@ -31,13 +31,14 @@ from hashpact.errors import (
     AlreadySharedError,
     ClockSkewError,
     ConfigError,
+    HashpactError,
     NotPermittedError,
     UnknownLabelError,
 )
 from hashpact.home.opening import open_home
 from hashpact.home.paths import HomePaths
 from hashpact.member.author import Reason
-from hashpact.member.pending import Outbox, subject_of
+from hashpact.member.pending import Outbox, subject_of, subject_of_content
 from hashpact.member.profile import ProfileWarning
 
 PICTURE = fingerprint(PDQ, "one")
@@ -181,6 +182,24 @@ async def test_a_statement_whose_answer_was_lost_is_sent_again(
     assert (kept.statement, receipt.index) == (opinion.statement, said)
     assert list(outbox.all()) == []
     assert house.ledger.head().size == said + 1
+
+
+async def test_one_that_stays_refused_does_not_keep_those_behind_it(
+    house: Clearinghouse, connect: Connect, tmp_path: Path
+) -> None:
+    caller, outbox = acme(house, connect, tmp_path)
+    author = house.world.author("acme")
+    put(outbox, author.withdraw(await share(house, connect), "mistake"))  # of bolt's entry
+    put(outbox, author.submit([PICTURE], NCII))
+    for _ in range(2):
+        with pytest.raises(NotPermittedError):
+            await caller("resume")
+    assert len(list(outbox.all())) == 2
+    refused: list[HashpactError] = []
+    ((kept, _),) = await caller("resume", on_refused=refused.append)
+    assert subject_of(kept) == subject_of_content([PICTURE])
+    assert [type(each) for each in refused] == [NotPermittedError]
+    assert len(list(outbox.all())) == 1
 
 
 async def share(house: Clearinghouse, connect: Connect) -> int:

@@ -16,16 +16,19 @@ from functools import partial
 from typing import Final, Protocol
 
 from hashpact.domain.checks import MAX_LIMIT, Answer, Check, Filter, Query
-from hashpact.domain.fingerprints import Fingerprint
+from hashpact.domain.fingerprints import Fingerprint, Measure
+from hashpact.domain.matching.batches import MAX_EACH
 from hashpact.domain.matching.own import OwnTerms
 from hashpact.domain.matching.strength import Strength
-from hashpact.domain.messages import EntryDetail, Submission
+from hashpact.domain.messages import ChangedEntries, EntryDetail, Submission
 from hashpact.domain.state import Receipt
 from hashpact.errors import ConflictError, HashpactError, InvalidInputError, NotFoundError, OverloadedError
 from hashpact.gateway.configured import SharedTerms
 from hashpact.member.awaiting import AsyncClient
 from hashpact.mirror.local import Mirror
 
+_MOMENTS: Final = 1000
+"""Moments that are remembered: a caller with an older one is given more than it needs."""
 PROBE: Final = 2.0
 """Seconds that `/status` waits for the clearinghouse: clients of HMA give it 3."""
 FRESH: Final = 5.0
@@ -198,12 +201,33 @@ class MirroredChecking:
         self._pool.shutdown()
 
 
+@dataclass(slots=True)
+class PassedMoments:
+    """Positions of the log, by the moments that were given out with them, in the memory of this process."""
+
+    _positions: dict[int, int] = field(default_factory=dict, init=False)
+
+    def note(self, moment: int, position: int) -> None:
+        """Remember a position with the log's moment there, in Unix seconds."""
+        self._positions.setdefault(moment, position)
+        while len(self._positions) > _MOMENTS:
+            del self._positions[min(self._positions)]
+
+    def before(self, moment: int) -> int:
+        """A position up to which everything has happened before a moment; 0 if none is known.
+
+        Never that of the moment itself, at which more may have happened since.
+        """
+        return max((position for known, position in self._positions.items() if known < moment), default=0)
+
+
 @dataclass(frozen=True, slots=True)
 class Clearinghouse:
     """The clearinghouse: ``checks`` answers checks, and ``client`` makes statements."""
 
     checks: Checking
     client: AsyncClient
+    moments: PassedMoments = field(default_factory=PassedMoments)
 
     @property
     def member(self) -> str:
@@ -236,14 +260,25 @@ class Clearinghouse:
         """The entry at that log index as the clearinghouse has it now: a copy may be older."""
         return await self.client.entry(index)
 
+    async def changes(self, since: int, after: int | None) -> ChangedEntries:
+        """The page of what has changed since the tree had that size, as `AsyncClient.changes`."""
+        async with contextlib.aclosing(self.client.changes(since, after=after, private=True)) as pages:
+            return await anext(pages)
+
+    async def equal(self, fingerprints: Sequence[Fingerprint], position: int) -> list[Answer]:
+        """For each fingerprint the entries that have it, in the tree of that size or a later one."""
+        queries = [Query(one, 0 if one.type.measure is Measure.HAMMING else None) for one in fingerprints]
+        found = self.client.check_many(queries, limit=MAX_EACH, min_position=position, strength=Strength.WEAK)
+        return [answer async for answer in found]
+
     async def keeps(self, subject: str) -> bool:
         """Whether the profile keeps a statement of that subject, to send it again. Raises ConfigError."""
         outbox = self.client.profile.outbox
         return outbox is not None and await asyncio.to_thread(outbox.find, subject) is not None
 
     async def resume(self) -> AsyncIterator[tuple[Submission, Receipt]]:
-        """Send what has no receipt yet, and get each with its receipt."""
-        async for submission, receipt in self.client.resume():
+        """Send what has no receipt yet, and get each with its receipt; one that is refused stops no other."""
+        async for submission, receipt in self.client.resume(on_refused=lambda _: None):
             self._reach(receipt)
             yield submission, receipt
 

@@ -26,7 +26,7 @@ _FILE: Final = "gateway.toml"
 _STRINGS: Final = frozenset(
     {"profile", "listen", "address", "mirror", "access_log", "log_format", "log_level"}
 )
-_LISTS: Final = frozenset({"allowed_hosts", "signal_types"})
+_LISTS: Final = frozenset({"allowed_hosts", "signal_types", "stopncii"})
 _FLAGS: Final = frozenset({"hashing", "require_token"})
 _NUMBERS: Final = {
     "stale": (1, 366 * 24 * 3600),
@@ -90,7 +90,8 @@ class GatewayConfig:
     ``mirror``, the home of a mirror, checks are answered in this process. ``allowed_hosts`` are those from
     which content may be fetched, ``.example.org`` for all below it; none by default. Callers on other
     machines need a token; with ``require_token`` all callers do. ``stale`` is how old an answer may be before
-    the gateway reports a stale index, ``timeout`` how long a call to the clearinghouse may take.
+    the gateway reports a stale index, ``timeout`` how long a call to the clearinghouse may take. Entries with
+    a label in ``stopncii`` are served in StopNCII's form; none by default.
     """
 
     profile: Path
@@ -107,6 +108,7 @@ class GatewayConfig:
     max_banks: int = 1000
     max_contents: int = 1_000_000
     hashing_threads: int = 2
+    stopncii: tuple[str, ...] = ()
     access_log: str = "errors"
     log_format: str = "json"
     log_level: str = "info"
@@ -173,8 +175,9 @@ class GatewayConfig:
             value = getattr(self, name)
             return f'# {name} = "{example}"' if value is None else f'{name} = "{value}"'
 
-        hosts, types = (
-            ", ".join(f'"{one}"' for one in each) for each in (self.allowed_hosts, self.signal_types)
+        hosts, types, labels = (
+            ", ".join(f'"{one}"' for one in each)
+            for each in (self.allowed_hosts, self.signal_types, self.stopncii)
         )
         return (
             "# A gateway: HMA's REST interface for programs of this member.\n"
@@ -192,6 +195,7 @@ class GatewayConfig:
             f"max_banks = {self.max_banks}\n"
             f"max_contents = {self.max_contents}  # of local banks\n"
             f"hashing_threads = {self.hashing_threads}\n"
+            f"stopncii = [{labels}]  # labels of entries that are served in StopNCII's form\n"
             f'access_log = "{self.access_log}"  # off, errors or calls\n'
             f'log_format = "{self.log_format}"  # json or text\n'
             f'log_level = "{self.log_level}"  # debug, info, warning or error\n'

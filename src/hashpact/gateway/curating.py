@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from structlog.typing import FilteringBoundLogger
 
@@ -33,14 +33,20 @@ from hashpact.gateway.configured import GatewayConfig, SharedTerms
 from hashpact.gateway.keeping.banks import (
     DISABLED,
     ENABLED,
+    FIRST_LISTED,
     FIRST_LOCAL,
+    LISTED,
+    Addition,
     Bank,
     BankKind,
     Content,
     ViewFilter,
+    bank_of_row,
     check_name,
-    label_bank,
+    check_not_list,
+    no_content,
 )
+from hashpact.gateway.keeping.listing import ListedContent, ListSearch
 from hashpact.gateway.keeping.store import BankStore, Unreceipted
 from hashpact.gateway.matching import BankIndex
 from hashpact.gateway.signals import KNOWN
@@ -50,20 +56,6 @@ LONGEST: Final = 5 * 366 * 24 * 3600
 """Seconds from now for which a content may be disabled, unless it is for good."""
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class Addition:
-    """What is added to a bank: a fingerprint by each of HMA's names, and what is kept here beside them."""
-
-    signals: Mapping[str, Fingerprint]
-    note: str | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-
-    def content(self, number: int, bank: Bank, now: int) -> Content:
-        """The content that it makes."""
-        values = {name: one.value.hex() for name, one in self.signals.items()}
-        return Content(number, bank.number, values, self.note, self.metadata, now)
 
 
 @dataclass(slots=True)
@@ -77,6 +69,7 @@ class Curator:
     store: BankStore
     index: BankIndex
     house: Clearinghouse
+    lists: ListSearch
     clock: Clock
     log: FilteringBoundLogger
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
@@ -89,9 +82,10 @@ class Curator:
         for bank in self.store.banks():
             self.index.put(bank)
         self.index.off.update(self.store.off())
-        contents = list(self.store.contents())
-        self.index.load(contents)
-        self._next = max([self._next, self.store.next_id(), *(each.id + 1 for each in contents)])
+        self._next = max(self._next, self.store.next_id())
+        for contents in self.store.contents():
+            self.index.load(contents)
+            self._next = max(self._next, contents[-1].id + 1)
 
     def bank(self, name: str) -> Bank:
         """The bank of that name. Raises NotFoundError."""
@@ -105,15 +99,19 @@ class Curator:
         """A new bank: a view if it has a filter, shared if the configuration says so, else local."""
         known = check_name(name)
         kind = BankKind.LOCAL if self.config.terms(known) is None else BankKind.SHARED
+        made = Bank(0, known, kind, ratio)
+        if view is not None:
+            made = replace(made, kind=BankKind.VIEW, view=view)
         async with self._turn:
             self._check_free(known, "Bank already exists")
-            if len(self.index.banks) >= self.config.max_banks:
+            if self._is_full:
                 msg = f"there are {self.config.max_banks} banks, as many as gateway.toml allows"
                 raise NotPermittedError(msg)
-            made = Bank(0, known, kind, ratio)
-            if view is not None:
-                made = replace(made, kind=BankKind.VIEW, view=view)
             return await self._put(made)
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self.index.banks) >= self.config.max_banks
 
     async def change(self, name: str, new: object, ratio: float | None) -> Bank:
         """A bank with another name or ratio; None leaves it."""
@@ -122,6 +120,7 @@ class Curator:
             if bank is None:
                 msg = "Bank not found"
                 raise NotFoundError(msg)
+            check_not_list(bank)
             if new is not None and new != name:
                 self._check_free(check_name(new), "Bank name already exists")
                 bank = replace(bank, name=str(new))
@@ -144,6 +143,7 @@ class Curator:
             bank = self.index.banks.get(name)
             if bank is None:
                 return
+            check_not_list(bank)
             if any(each.bank == bank.number for each in await self._do(self.store.waits)):
                 msg = f"bank '{name}' has statements without a receipt, which are sent again; try later"
                 raise NotPermittedError(msg)
@@ -153,8 +153,7 @@ class Curator:
                     "its contents, or with hashpact withdraw"
                 )
                 raise NotPermittedError(msg)
-            await self._do(self.store.drop, bank)
-            self.index.drop(bank)
+            await self._drop(bank)
 
     async def _withdrawn(self, name: str) -> set[int]:
         """The contents of a shared bank whose entries do not stand, up to the first one that does."""
@@ -171,23 +170,36 @@ class Curator:
     def _check_free(self, name: str, message: str) -> None:
         if name in self.index.banks:
             raise NotPermittedError(message)
+        if name.startswith(LISTED):
+            msg = f"names that begin with {LISTED} are those of private lists"
+            raise NotPermittedError(msg)
 
     async def _put(self, bank: Bank) -> Bank:
         kept = await self._do(self.store.put, bank)
         self.index.put(kept)
         return kept
 
-    async def learn_labels(self) -> None:
-        """Make the view of each label of the policy that has had none yet."""
-        for label in await self.house.checks.labels():
-            if await self._do(self.store.is_new, label):
-                with contextlib.suppress(NotPermittedError):  # there is a bank of that name, or no room
-                    await self.make(label_bank(label), 1.0, ViewFilter(labels=frozenset({label})))
-                await self._do(self.store.seen, label)
+    async def ensure(self, bank: Bank) -> Bank | None:
+        """The bank of that name and of any kind, which is made if there is none; None if there is no room."""
+        async with self._turn:
+            known = self.index.banks.get(bank.name)
+            if known is None and not self._is_full:
+                known = await self._put(bank)
+            return known
+
+    async def drop(self, bank: Bank) -> None:
+        """Drop the bank of a private list that is gone."""
+        async with self._turn:
+            await self._drop(bank)
+
+    async def _drop(self, bank: Bank) -> None:
+        await self._do(self.store.drop, bank)
+        self.index.drop(bank)
 
     async def add(self, name: str, addition: Addition) -> Content:
         """A new content of a bank: of a shared one once it is an entry, which has the receipt."""
         bank = self.bank(name)
+        check_not_list(bank)
         if bank.kind is BankKind.VIEW:
             msg = f"bank '{name}' is a view of the clearinghouse; nothing can be added to it"
             raise NotPermittedError(msg)
@@ -287,26 +299,39 @@ class Curator:
             if entries:
                 with contextlib.suppress(ConflictError):  # it is in another bank
                     await self._shared(max(entries), each)
-            else:
-                await self._do(self.store.forget, subject)
+            elif not await self.house.keeps(subject):  # else it was sent again, meanwhile
+                async with self._turn:
+                    if subject not in self._sharing:
+                        await self._do(self.store.forget, subject)
 
-    async def content(self, number: int) -> Content | EntryDetail:
+    async def content(self, number: int) -> Content | ListedContent | EntryDetail:
         """A content by its id: what is kept of it here, else the entry. Raises NotFoundError."""
+        if bank_of_row(number) is not None:
+            bank = self.index.bank_of(number)
+            if bank is None or bank.kind is not BankKind.LIST:
+                raise no_content(number)
+            return await self.lists.content(bank, number)
         kept = await self._do(self.store.content, number)
         if kept is not None:
             return kept
         if number >= FIRST_LOCAL:
-            raise _no_content(number)
+            raise no_content(number)
         try:
             return await self.house.checks.entry(number)
         except NotFoundError as error:
-            raise _no_content(number) from error
+            raise no_content(number) from error
+
+    def _check_not_row(self, number: int) -> None:
+        bank = self.index.bank_of(number)
+        if bank is not None:
+            check_not_list(bank)
 
     async def switch(self, number: int, until: int) -> None:
         """Disable a content, until a time in Unix seconds or for good (0), or enable it (1)."""
         if until not in {DISABLED, ENABLED} and not 0 < until <= self.clock() + LONGEST:
             msg = "disable_until_ts is 0, 1 or a time within 5 years"
             raise InvalidInputError(msg, field="disable_until_ts")
+        self._check_not_row(number)
         async with self._turn:
             kept = await self._do(self.store.content, number) is not None
             await self._do(lambda: self.store.switch(number, until, kept=kept))
@@ -320,7 +345,8 @@ class Curator:
 
         What is kept of an entry here is removed even if the entry was withdrawn before.
         """
-        withdrawn = number < FIRST_LOCAL and await self._withdraw(number)
+        self._check_not_row(number)
+        withdrawn = number < FIRST_LISTED and await self._withdraw(number)
         async with self._turn:
             kept = await self._do(self.store.content, number) is not None
             if kept or withdrawn:
@@ -361,7 +387,3 @@ class Curator:
 
 def _fingerprints(content: Content) -> list[Fingerprint]:
     return [Fingerprint(KNOWN[name].kind, bytes.fromhex(value)) for name, value in content.signals.items()]
-
-
-def _no_content(number: int) -> NotFoundError:
-    return NotFoundError(f"content '{number}' not found")

@@ -1,8 +1,9 @@
 """Content at an address, from hosts that are configured: the only requests that a gateway makes for a caller.
 
 http and https only. A name is resolved once, and the connection goes to that address: a private or loopback
-one only if the address itself is listed. Redirections are followed a few times, each checked
-like the first. Bytes are counted while they are read, and no credential, cookie or proxy is used.
+one, also within another, only if the address itself is listed. Redirections are
+followed a few times, each checked like the first. Bytes are counted while they are read, and no credential,
+cookie or proxy is used.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import ssl
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Final
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -29,6 +31,10 @@ _OK: Final = 200
 _PORTS: Final = {"http": 80, "https": 443}
 _UNSAFE: Final = "Invalid or unsafe URL provided"
 _VISIBLE: Final = range(0x21, 0x7F)
+_EMBEDDING: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))
+"""NAT64 and IPv4-compatible addresses, whose last 32 bits are an IPv4 address."""
+_LOCAL_NAT64: Final = IPv6Network("64:ff9b:1::/48")
+_LAST: Final = 0xFFFF_FFFF
 
 
 class TooLargeError(Exception):
@@ -109,7 +115,7 @@ class Fetcher:
         address = str(found[0][4][0])
         plain = address.partition("%")[0]
         listed = f"[{plain}]" if ":" in plain else plain
-        if not ipaddress.ip_address(plain).is_global and listed not in self.hosts:
+        if not is_public(ipaddress.ip_address(plain)) and listed not in self.hosts:
             raise InvalidInputError(_UNSAFE, field="url")
         return address, port
 
@@ -157,6 +163,22 @@ class Fetcher:
                 raise http.client.IncompleteRead(bytes(data[:0]), response.length)
         media = response.getheader("Content-Type", "").partition(";")[0].strip().lower()
         return Fetched(bytes(data), media)
+
+
+def is_public(address: IPv4Address | IPv6Address) -> bool:
+    """Whether an address is of the public internet, and so is any IPv4 address that it stands for.
+
+    IPv6 addresses that stand for one are mapped and compatible ones (RFC 4291), 6to4 (RFC 3056) and NAT64
+    by its well-known prefix (RFC 6052). Those of local NAT64 (RFC 8215) and Teredo are not public.
+    """
+    if not address.is_global or address.is_multicast:
+        return False
+    if isinstance(address, IPv4Address):
+        return True
+    inner = [address.ipv4_mapped, address.sixtofour]
+    if any(address in each for each in _EMBEDDING):
+        inner.append(IPv4Address(int(address) & _LAST))
+    return address not in _LOCAL_NAT64 and all(one is None or is_public(one) for one in inner)
 
 
 def _check_time(over: threading.Event) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import heapq
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -18,13 +20,22 @@ from hashpact.gateway.keeping.banks import (
     Bank,
     BankKind,
     Content,
+    bank_of_row,
     distance_of,
     is_enabled,
     narrowing,
+    row_id,
 )
+from hashpact.gateway.keeping.listing import ListSearch
 from hashpact.gateway.signals import KNOWN, Signals
 from hashpact.lookup.native import NativeIndex
 
+MAX_NEAR: Final = 10_000
+"""Contents in the answer to a lookup, of all banks together."""
+_CONSIDERED: Final = 1 << 16
+"""Local contents near a signal that are looked at, in whichever banks they are."""
+_MORE: Final = 8
+"""How many times as many are searched if those that were found are not of the banks that are asked."""
 _SHIFT: Final = 4
 """Bits of an item's id in the index for its type: a content has at most one signal of each."""
 _TYPES: Final = tuple(KNOWN)
@@ -33,7 +44,7 @@ _ANY: Final = random.Random()  # noqa: S311 - as below
 
 @dataclass(frozen=True, slots=True)
 class NearContent:
-    """A content near a signal, at a distance; ``extra`` has further fields of an entry."""
+    """A content near a signal, at a distance; ``extra`` has further fields of an entry or a list's row."""
 
     id: int
     distance: int
@@ -54,13 +65,23 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Banks that take part in a lookup, and what is asked for them: local ones and shared ones by number."""
+    """Banks that take part in a lookup, and what is asked for them: local ones and shared ones by number.
+
+    ``labelled`` are the views of entries with a label, by label, and ``views`` those of any entries.
+    """
 
     names: Sequence[str]
     local: Mapping[int, str]
+    labelled: Mapping[str, Sequence[Bank]]
     views: Sequence[Bank]
     shared: Mapping[int, str]
+    lists: Sequence[Bank]
     narrow: Filter
+
+    @property
+    def asks(self) -> bool:
+        """Whether the clearinghouse is to be asked."""
+        return bool(self.views or self.labelled or self.shared)
 
     @classmethod
     def of(cls, banks: Sequence[Bank]) -> Selection:
@@ -70,9 +91,14 @@ class Selection:
             {bank.number: bank.name for bank in kinds[kind]} for kind in (BankKind.LOCAL, BankKind.SHARED)
         )
         views = kinds[BankKind.VIEW]
+        labelled: dict[str, list[Bank]] = {}
+        for bank in views:
+            for label in bank.view.labels:
+                labelled.setdefault(label, []).append(bank)
         # The contents of shared banks are matched however others judge them, as in a bank of HMA.
         narrow = narrowing([] if shared else [bank.view for bank in views])
-        return cls([bank.name for bank in banks], local, views, shared, narrow)
+        names, others = [bank.name for bank in banks], [bank for bank in views if not bank.view.labels]
+        return cls(names, local, labelled, others, shared, kinds[BankKind.LIST], narrow)
 
 
 @dataclass(slots=True)
@@ -168,8 +194,13 @@ class BankIndex:
             self._index.remove(items)
 
     def bank_of(self, number: int) -> Bank | None:
-        """The bank that a content was added to."""
-        return self._numbered.get(self._banked.get(number, 0))
+        """The bank that a content was added to, or that of a private list's row."""
+        listed = bank_of_row(number)
+        return self._numbered.get(self.number_of(number) if listed is None else listed)
+
+    def number_of(self, content: int) -> int:
+        """The number of the bank that a content was added to; 0 for none."""
+        return self._banked.get(content, 0)
 
     def held(self, bank: Bank) -> Collection[int]:
         """The contents that were added to a bank."""
@@ -184,19 +215,31 @@ class BankIndex:
         """How many signals of a fingerprint type local banks have."""
         return self._index.sizes()[kind][0]
 
-    def near(self, fingerprint: Fingerprint) -> list[tuple[int, int]]:
-        """The local contents near a fingerprint, each with its distance, the nearest first."""
-        kind = fingerprint.type
-        hits = self._index.search(fingerprint, kind.default, MAX_LIMIT)
-        return [(FIRST_LOCAL + (int(item) >> _SHIFT), int(score)) for item, score in hits]
+    def near(
+        self, fingerprint: Fingerprint, wanted: Callable[[int], bool]
+    ) -> tuple[list[tuple[int, int]], bool]:
+        """The local contents near a fingerprint that are wanted, each with its distance, the nearest first.
+
+        At most 1000 of them, and whether there may be more.
+        """
+        kind, limit = fingerprint.type, MAX_LIMIT
+        while True:
+            hits = self._index.search(fingerprint, kind.default, limit)
+            each = ((FIRST_LOCAL + (item >> _SHIFT), int(score)) for item, score in hits)
+            found = [(number, distance) for number, distance in each if wanted(number)]
+            ended = len(hits) < limit
+            if ended or len(found) >= MAX_LIMIT or limit >= _CONSIDERED:
+                return found[:MAX_LIMIT], not ended or len(found) > MAX_LIMIT
+            limit = min(_MORE * limit, _CONSIDERED)
 
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """Looks for signals in banks, in local ones here and in others at the clearinghouse."""
+    """Looks for signals in banks: local ones and private lists here, others at the clearinghouse."""
 
     index: BankIndex
     house: Clearinghouse
+    lists: ListSearch
 
     async def lookup(self, fingerprint: Fingerprint | None, chosen: Selection, now: int | None) -> Lookup:
         """The contents of these banks near a fingerprint; nothing for None, which no content can have.
@@ -206,28 +249,46 @@ class Matcher:
         if fingerprint is None:
             return Lookup({})
         found: dict[str, list[NearContent]] = {}
-        truncated = False
-        if chosen.local:
-            near = self.index.near(fingerprint)
-            truncated = len(near) >= MAX_LIMIT
-            for number, distance in near:
-                bank = self.index.bank_of(number)
-                if bank is not None and bank.number in chosen.local and self._on(number, now):
-                    found.setdefault(bank.name, []).append(NearContent(number, distance))
-        if chosen.views or chosen.shared:
+        truncated = bool(chosen.local) and self._local(fingerprint, chosen, now, found)
+        for bank in chosen.lists:
+            rows = await self.lists.search(fingerprint, bank)
+            truncated = truncated or rows.truncated
+            if rows.matches:
+                found[bank.name] = [_row(match, bank) for match in rows.matches]
+        if chosen.asks:
             answer = await self.house.checks.check((Query(fingerprint),), chosen.narrow)
             truncated = truncated or answer.truncated or len(answer.matches) >= MAX_LIMIT
             for match in answer.matches:
-                if not match.source and self._on(match.entry, now):
+                if self._on(match.entry, now):
                     for name in self._holding(match, chosen):
                         found.setdefault(name, []).append(_entry(match))
+        if sum(map(len, found.values())) > MAX_NEAR:
+            found, truncated = _nearest(found), True
         return Lookup({name: found[name] for name in chosen.names if name in found}, truncated)
 
-    def _holding(self, match: Match, chosen: Selection) -> list[str]:
+    def _local(
+        self,
+        fingerprint: Fingerprint,
+        chosen: Selection,
+        now: int | None,
+        found: dict[str, list[NearContent]],
+    ) -> bool:
+        """Find the contents of local banks; returns whether there may be more."""
+        bank_of = self.index.number_of
+        near, truncated = self.index.near(
+            fingerprint, lambda number: bank_of(number) in chosen.local and self._on(number, now)
+        )
+        for number, distance in near:
+            found.setdefault(chosen.local[bank_of(number)], []).append(NearContent(number, distance))
+        return truncated
+
+    def _holding(self, match: Match, chosen: Selection) -> Collection[str]:
         """The names of the banks that have the entry of a match."""
-        names = [bank.name for bank in chosen.views if bank.view.keeps(match)]
-        bank = self.index.bank_of(match.entry)
-        return [*names, bank.name] if bank is not None and bank.number in chosen.shared else names
+        views = [bank for label in match.labels for bank in chosen.labelled.get(label, ())]
+        names = {bank.name for bank in (*views, *chosen.views) if bank.view.keeps(match)}
+        if chosen.shared and (name := chosen.shared.get(self.index.number_of(match.entry))):
+            names.add(name)
+        return names
 
     def _on(self, number: int, now: int | None) -> bool:
         off = self.index.off
@@ -242,6 +303,20 @@ def _entry(match: Match) -> NearContent:
         "disputed_by": match.disputed_by,
     }
     return NearContent(match.entry, distance_of(match), extra)
+
+
+def _row(match: Match, bank: Bank) -> NearContent:
+    extra = {"list": match.source, "key": match.key, "labels": list(match.labels)}
+    return NearContent(row_id(bank.number, match.entry), distance_of(match), extra)
+
+
+def _nearest(found: Mapping[str, Sequence[NearContent]]) -> dict[str, list[NearContent]]:
+    """The nearest 10,000 of all banks, of each bank the nearest first."""
+    each = ([(one.distance, name, one) for one in some] for name, some in found.items())
+    kept: dict[str, list[NearContent]] = {}
+    for _, name, one in islice(heapq.merge(*each, key=lambda held: held[0]), MAX_NEAR):
+        kept.setdefault(name, []).append(one)
+    return kept
 
 
 def draw_of(seed: str | None) -> float:

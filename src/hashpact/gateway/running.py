@@ -14,19 +14,21 @@ import uvloop
 from structlog.typing import FilteringBoundLogger
 
 from hashpact.clock import unix_time
-from hashpact.errors import ConfigError, HashpactError
+from hashpact.errors import ConfigError
 from hashpact.events import event_log
 from hashpact.gateway.clearing import Checking, Clearinghouse, MirroredChecking, RemoteChecking
 from hashpact.gateway.configured import MEBIBYTE, GatewayConfig
 from hashpact.gateway.curating import Curator
 from hashpact.gateway.hashing import Hasher
 from hashpact.gateway.keeping.folder import GatewayPaths, open_banks
+from hashpact.gateway.keeping.listing import ListSearch
 from hashpact.gateway.keeping.store import BankStore
 from hashpact.gateway.keeping.tokens import TokenFile
 from hashpact.gateway.matching import BankIndex, Matcher
 from hashpact.gateway.rest.app import gateway_app
 from hashpact.gateway.rest.uses import GatewayUses
 from hashpact.gateway.retrieving import Retriever
+from hashpact.gateway.rounds import Rounds
 from hashpact.gateway.signals import Signals
 from hashpact.gateway.slots import Slots
 from hashpact.http.door import Door, DoorLimits
@@ -39,7 +41,7 @@ from hashpact.mirror.local import Mirror
 from hashpact.settings import join_address, split_address
 
 ROUND: Final = 5.0
-"""Seconds between rounds: each looks for new labels, and sends again what has no receipt."""
+"""Seconds between rounds."""
 FIRST: Final = 3.0
 """Seconds that a start waits for the clearinghouse."""
 
@@ -121,16 +123,20 @@ async def answer_until(
     config, profile, log = opened.config, opened.profile, opened.log
     reached = profile if config.address is None else profile.at(config.address)
     async with (
-        AsyncClient(reached, timeout=config.timeout, channels=1) as client,
+        AsyncClient(reached, timeout=config.timeout, channels=1, lists=False) as client,
         uses_of(opened, client) as uses,
     ):
+        rounds = Rounds(uses.curator, log)
+        await rounds.learn_lists()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FIRST):
-                await keep_up(uses.curator)
+                await rounds.keep_up()
         host, port = split_address("listen", config.listen)
         app = gateway_app(uses, TokenFile(GatewayPaths(opened.directory).tokens), log)
         door = Door(app, log, _LIMITS)
         address = join_address(host, await door.open(host, port))
+        if config.stopncii:
+            log.warning("stopncii is served, and its clients up to tx 1.2.17 keep what is withdrawn")
         log.info("serving", member=profile.member, origin=profile.origin, address=address)
         ready(GatewayStarted(profile.member, profile.origin, address))
         try:
@@ -138,7 +144,7 @@ async def answer_until(
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), ROUND)
                 if not stop.is_set():
-                    await keep_up(uses.curator)
+                    await rounds.keep_up()
         finally:
             log.info("stopping")
             await door.close()
@@ -156,23 +162,19 @@ async def uses_of(opened: OpenGateway, client: AsyncClient) -> AsyncIterator[Gat
         )
         house, signals = Clearinghouse(checks, client), Signals.named(config.signal_types)
         index = BankIndex(signals)
-        curator = Curator(config, opened.store, index, house, unix_time, opened.log)
+        lists = stack.enter_context(contextlib.closing(lists_of(opened.profile)))
+        curator = Curator(config, opened.store, index, house, lists, unix_time, opened.log)
         await asyncio.to_thread(curator.load)
         slots = Slots(CONTENTS, WAITING)
         hasher = stack.enter_context(contextlib.closing(Hasher(config.hashing_threads)))
         content = Retriever(config.allowed_hosts, config.max_upload * MEBIBYTE)
         retriever = stack.enter_context(contextlib.closing(content))
-        yield GatewayUses(
-            config, signals, house, Matcher(index, house), curator, hasher, retriever, slots, unix_time
-        )
+        matcher = Matcher(index, house, lists)
+        yield GatewayUses(config, signals, house, matcher, curator, hasher, retriever, slots, unix_time)
 
 
-async def keep_up(curator: Curator) -> None:
-    """Make the views of labels that are new, and send what has no receipt; the next round tries again."""
-    for step in (curator.learn_labels, curator.resume):
-        try:
-            await step()
-        except HashpactError as error:
-            curator.log.debug("the clearinghouse is not reached", code=error.code)
-        except Exception as error:  # noqa: BLE001 - the disk's and SQLite's errors too pass with a later round
-            curator.log.warning("a round failed", reason=type(error).__name__)
+def lists_of(profile: Profile) -> ListSearch:
+    """The private lists of a profile that was loaded from a directory."""
+    lists = profile.lists
+    assert lists is not None  # noqa: S101 - it has a directory
+    return ListSearch(lists, profile.own)

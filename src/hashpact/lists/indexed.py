@@ -16,7 +16,7 @@ from hashpact.domain.checks import Match, Query
 from hashpact.domain.fingerprints import TYPES, FingerprintType
 from hashpact.errors import ConfigError
 from hashpact.lists import index_file
-from hashpact.lists.blocks import ROWS, SHIFT, Block
+from hashpact.lists.blocks import ROWS, SHIFT, Block, Kept
 from hashpact.lists.index_file import IndexedBlocks, Places
 from hashpact.lists.table import RowTable
 from hashpact.lookup.native import NativeIndex
@@ -83,6 +83,18 @@ class OpenList:
                         best[row] = (score, number)
         with self._lock:  # the connection is for one thread at a time
             return [self._match(row, *found) for row, found in best.items()]
+
+    def counts(self) -> dict[FingerprintType, int]:
+        """How many values of each type can be found."""
+        sizes = self.index.sizes()
+        return {kind: sizes[kind.name][0] for kind in self.types}
+
+    def row(self, place: int) -> Kept | None:
+        """The row at a place; None if nothing is there any more. Raises CorruptError."""
+        with self._lock:
+            if self.table.one("SELECT 1 FROM row WHERE place = ?", (place,)) is None:
+                return None
+            return self._block(place // ROWS).rows()[place % ROWS]
 
     def _match(self, row: tuple[int, str], score: float, number: int) -> Match:
         place, name = row

@@ -19,7 +19,7 @@ from hashpact.errors import InvalidInputError, NotFoundError
 from hashpact.exchange.rows import Listed
 from hashpact.keys.master import master_key
 from hashpact.keys.passphrase import Passphrases
-from hashpact.lists.blocks import ROWS
+from hashpact.lists.blocks import ROWS, Kept
 from hashpact.lists.indexed import OpenList, Progress, index_path
 from hashpact.lists.table import RowTable
 
@@ -98,14 +98,26 @@ class PrivateLists:
         """The types that any list has values of."""
         return frozenset(kind for one in self._current() for kind in one.types)
 
-    def search(self, queries: Sequence[Query], narrow: Filter, limit: int) -> list[Match]:
-        """The rows that are near any of the queries, the nearest first, of every list.
+    def counts(self) -> dict[str, dict[FingerprintType, int]]:
+        """Of each list, in the order of their names, how many values of each type it has."""
+        return {one.name: one.counts() for one in sorted(self._current(), key=lambda one: one.name)}
+
+    def row(self, name: str, place: int) -> Kept | None:
+        """The row at a place of a list; None if there is no such list, or nothing at that place any more."""
+        found = next((one for one in self._current() if one.name == name), None)
+        return None if found is None else found.row(place)
+
+    def search(
+        self, queries: Sequence[Query], narrow: Filter, limit: int, name: str | None = None
+    ) -> list[Match]:
+        """The rows that are near any of the queries, the nearest first, of every list or of the one named.
 
         A row knows no basis, jurisdiction or opinion: a filter for those keeps none.
         """
         if narrow.bases or narrow.jurisdictions or narrow.min_endorsed_by or not (lists := self._current()):
             return []
-        found = [match for one in lists for match in one.search(queries, limit)]
+        wanted = [one for one in lists if name is None or one.name == name]
+        found = [match for one in wanted for match in one.search(queries, limit)]
         kept = [match for match in found if not narrow.labels or narrow.labels & set(match.labels)]
         return nearest(kept, limit)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 
 from hashpact.domain.checks import Match, Query
 from hashpact.domain.conduct.answers import (
@@ -35,12 +35,14 @@ from hashpact.domain.messages import (
 from hashpact.domain.pinned import MAX_AGE, check_extends
 from hashpact.domain.renewal import MAX_DAYS
 from hashpact.domain.state import Basis, Charter, Receipt, Stance
+from hashpact.errors import HashpactError
 from hashpact.governance.drafts import Draft
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
 from hashpact.member import proving
 from hashpact.member.author import Paper, reason_of
 from hashpact.member.checking.awaiting import AsyncCheckClient
 from hashpact.member.checking.checks import Fingerprintable
+from hashpact.member.operations import REFUSALS
 from hashpact.member.trusting.proving import ProvedEntry
 from hashpact.wire.client import calls, desk, feeds
 
@@ -106,10 +108,21 @@ class AsyncClient(AsyncCheckClient):
         """The proposals that wait for signatures. For administrators only."""
         return await self._run(calls.waiting())
 
-    async def resume(self, *, timeout: float | None = None) -> AsyncIterator[tuple[Submission, Receipt]]:  # noqa: ASYNC109  # as above
+    async def resume(
+        self,
+        *,
+        on_refused: Callable[[HashpactError], object] | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109  # as above
+    ) -> AsyncIterator[tuple[Submission, Receipt]]:
         """Send every statement of the profile whose answer was lost, as `Client.resume`."""
         for subject, kept in await asyncio.to_thread(self._operations.pending):
-            receipt = await self._through(self._operations.finish(subject, kept), timeout)
+            try:
+                receipt = await self._through(self._operations.finish(subject, kept), timeout)
+            except REFUSALS as error:
+                if on_refused is None:
+                    raise
+                on_refused(error)
+                continue
             if receipt is not None:
                 yield kept, receipt
 
@@ -140,9 +153,11 @@ class AsyncClient(AsyncCheckClient):
         async for detail in self._connection.stream(feeds.entries(EntriesRequest(start, stop)), self.timeout):
             yield detail
 
-    async def changes(self, since: int = 0, *, private: bool = False) -> AsyncIterator[ChangedEntries]:
+    async def changes(
+        self, since: int = 0, *, after: int | None = None, private: bool = False
+    ) -> AsyncGenerator[ChangedEntries, None]:
         """What has changed about entries since the tree had that size, as `Client.changes`."""
-        asked = ChangesRequest(since, with_private=private)
+        asked = ChangesRequest(since, after, with_private=private)
         page: ChangedEntries | None = None
         while page is None or not page.last:
             page = await self._run(calls.changes(asked))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
 from hashpact.domain.checks import Match, Query
 from hashpact.domain.conduct.answers import (
@@ -34,12 +34,14 @@ from hashpact.domain.messages import (
 from hashpact.domain.pinned import MAX_AGE, check_extends
 from hashpact.domain.renewal import MAX_DAYS
 from hashpact.domain.state import Basis, Charter, Receipt, Stance
+from hashpact.errors import HashpactError
 from hashpact.governance.drafts import Draft
 from hashpact.log.checkpoint import Checkpoint, SignedCheckpoint
 from hashpact.member import proving
 from hashpact.member.author import Paper, reason_of
 from hashpact.member.checking.blocking import CheckClient
 from hashpact.member.checking.checks import Fingerprintable
+from hashpact.member.operations import REFUSALS
 from hashpact.member.trusting.proving import ProvedEntry
 from hashpact.wire.client import calls, desk, feeds
 
@@ -61,7 +63,8 @@ class Client(CheckClient):
 
     ``channels`` spreads calls over several connections, and so over the processes of one server; a call goes
     to another one if the connection of the first fails. With ``proxy`` off, a proxy that the environment
-    names (``https_proxy`` and the like) is not used. With ``retry_refused`` off, a call fails at once when
+    names (``https_proxy`` and the like) is not used. With ``lists`` off, checks do not search the profile's
+    private lists. With ``retry_refused`` off, a call fails at once when
     the connection is refused, instead of waiting for a server that is starting again.
 
     In a process that was forked a client connects anew. If a call was under way during the fork, or an
@@ -147,13 +150,26 @@ class Client(CheckClient):
         """The proposals that wait for signatures. For administrators only."""
         return self._run(calls.waiting())
 
-    def resume(self, *, timeout: float | None = None) -> Iterator[tuple[Submission, Receipt]]:
+    def resume(
+        self,
+        *,
+        on_refused: Callable[[HashpactError], object] | None = None,
+        timeout: float | None = None,
+    ) -> Iterator[tuple[Submission, Receipt]]:
         """Send every statement of the profile whose answer was lost, and get each with its receipt.
 
-        A statement that is refused is forgotten and its error raised; the next call goes on with the others.
+        A statement that is refused is forgotten, unless the member may not state anything now
+        (NotPermittedError). ``on_refused`` is called with the error, and the others are sent; without it the
+        error is raised, and the next call goes on with the others.
         """
         for subject, kept in self._operations.pending():
-            receipt = self._through(self._operations.finish(subject, kept), timeout)
+            try:
+                receipt = self._through(self._operations.finish(subject, kept), timeout)
+            except REFUSALS as error:
+                if on_refused is None:
+                    raise
+                on_refused(error)
+                continue
             if receipt is not None:
                 yield kept, receipt
 
@@ -185,14 +201,17 @@ class Client(CheckClient):
         """The entries from log index ``start`` up to ``stop`` (0: all), read as they are asked for."""
         yield from self._connection.stream(feeds.entries(EntriesRequest(start, stop)), self.timeout)
 
-    def changes(self, since: int = 0, *, private: bool = False) -> Iterator[ChangedEntries]:
+    def changes(
+        self, since: int = 0, *, after: int | None = None, private: bool = False
+    ) -> Iterator[ChangedEntries]:
         """What has changed about entries since the tree had that size, a page at a time, up to the present.
 
         Each page has entries as they stand at its ``position``; an entry may come again in a later page.
         What is known of the first ``since`` leaves, with that, is known of all leaves below the ``next`` of
-        the page: ask from there later. ``private`` asks for the private parts of the entries that stand.
+        the page: ask from there later, with its ``next_after`` as ``after``. ``private`` asks for the private
+        parts of the entries that stand.
         """
-        asked = ChangesRequest(since, with_private=private)
+        asked = ChangesRequest(since, after, with_private=private)
         page: ChangedEntries | None = None
         while page is None or not page.last:
             page = self._run(calls.changes(asked))

@@ -63,7 +63,7 @@ from hashpact.wire.client.calls import Call
 
 Outcome = TypeVar("Outcome")
 
-_REFUSALS: Final = (InvalidInputError, NotPermittedError, NotFoundError, ConflictError)
+REFUSALS: Final = (InvalidInputError, NotPermittedError, NotFoundError, ConflictError)
 """The errors by which a server refuses a statement that it has examined."""
 
 _TERMS: Final = ("labels", "basis", "authority", "article", "jurisdictions")
@@ -160,7 +160,7 @@ class Operations:
                 raise
             found = yield Local(partial(outbox.exchange, subject, kept, self.author.again(kept)))
             return None if found is None else (yield from self.finish(subject, found, fresh=True))
-        except _REFUSALS as error:
+        except REFUSALS as error:
             # A suspended member is refused before the log is searched, which may have the statement.
             if fresh or not isinstance(error, NotPermittedError):
                 yield Local(partial(_forgotten, outbox, subject, kept))

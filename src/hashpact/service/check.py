@@ -195,7 +195,7 @@ class Checker:
                 return answer
             matches = doubted(marked, check.queries, partial(self.follower.catalog.codes, waits=waits))
             if not (narrow.agreeing or narrow.without_quarantined):
-                return replace(answer, matches=matches)
+                return answer if matches is answer.matches else replace(answer, matches=matches)
             kept = tuple(
                 match
                 for match in matches

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 from dataclasses import replace
@@ -11,7 +12,7 @@ from unittest.mock import patch
 import pytest
 from builders import fingerprint
 from commands import here
-from gatewayed import gatewayed, made_folder
+from gatewayed import FORM, gatewayed, made_folder
 from mirrored import copied
 from running import BOTH, found
 from staged import PHOTO, SHARED, SHARED_BANKS, Stage, entry_of, near
@@ -20,6 +21,7 @@ from waits import wait_until
 from hashpact.domain.fingerprints import PDQ, PHASH
 from hashpact.errors import ConfigError
 from hashpact.gateway import clearing, running
+from hashpact.gateway.rest import asking
 
 
 def test_a_mirror_in_the_process(stage: Stage, tmp_path: Path) -> None:
@@ -154,6 +156,25 @@ def test_settings_are_bounds(stage: Stage, tmp_path: Path) -> None:
         assert http("GET", "/c/banks").status == 401
         token = here("gateway", "token", "new", tmp_path / "gateway", "script").out.strip()
         assert http("GET", f"/t/{token}/c/banks").status == 200
+
+
+def test_slow_callers_do_not_keep_others_waiting(stage: Stage) -> None:
+    """A request that holds a slot and sends no more of its file is ended, and the next one gets the slot."""
+    host, _, port = stage.http.address.rpartition(":")
+    head = f"POST /h/hash HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM['Content-Type']}\r\n"
+    with contextlib.ExitStack() as stack, patch.object(asking, "PATIENCE", 0.3):
+        slow = [
+            stack.enter_context(socket.create_connection((host, int(port)), 30))
+            for _ in range(running.CONTENTS)
+        ]
+        for each in slow:
+            each.sendall(f"{head}Content-Length: 99\r\n\r\npart".encode())
+        hashed = stage.http.upload("/h/hash", "photo", PHOTO)
+        assert (hashed.status, list(hashed.json)) == (200, ["pdq"])
+        for each in slow:
+            answered = b"".join(iter(lambda one=each: one.recv(65536), b""))  # type: ignore[misc]  # bytes
+            assert answered.startswith(b"HTTP/1.1 408 ")
+            assert b'{"message":"the body arrives too slowly"}' in answered
 
 
 def test_a_caller_that_leaves(stage: Stage) -> None:

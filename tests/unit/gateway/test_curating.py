@@ -29,11 +29,13 @@ from hashpact.errors import (
 )
 from hashpact.gateway.clearing import Clearinghouse
 from hashpact.gateway.configured import GatewayConfig, SharedTerms
-from hashpact.gateway.curating import Addition, Curator
-from hashpact.gateway.keeping.banks import Bank, BankKind, Content
+from hashpact.gateway.curating import Curator
+from hashpact.gateway.keeping.banks import Addition, Bank, BankKind, Content
+from hashpact.gateway.keeping.listing import ListSearch
 from hashpact.gateway.keeping.store import BankStore
 from hashpact.gateway.matching import BankIndex
 from hashpact.gateway.signals import Signals
+from hashpact.lists.local import PrivateLists
 from hashpact.member.author import Author, Reason
 from hashpact.member.pending import subject_of_content
 
@@ -117,8 +119,9 @@ def curator(tmp_path: Path, house: House) -> Iterator[Curator]:
         for name in ("S_ONE", "S_TWO"):
             store.put(Bank(0, name, BankKind.SHARED))
         index = BankIndex(Signals.named(["pdq"]))
+        lists = ListSearch(PrivateLists(tmp_path / "lists"))
         made = Curator(
-            config, store, index, cast("Clearinghouse", house), lambda: 1000, structlog.get_logger()
+            config, store, index, cast("Clearinghouse", house), lists, lambda: 1000, structlog.get_logger()
         )
         made.load()
         yield made
@@ -197,6 +200,30 @@ async def test_a_content_that_is_shared_again_meanwhile_goes_on_waiting(
     house.meanwhile = lambda: sharing.add(SUBJECT)
     await curator.resume()
     assert [each.subject for each in curator.store.waits()] == [SUBJECT]
+
+
+async def test_a_content_whose_statement_is_kept_meanwhile_goes_on_waiting(
+    curator: Curator, house: House
+) -> None:
+    """A caller shares it, and gets no answer, while what waited before is sent."""
+    house.error, house.kept = DeadlineError("late"), {SUBJECT}
+    with pytest.raises(DeadlineError):
+        await curator.add("S_ONE", ADDED)
+    await curator.resume()
+    assert [each.subject for each in curator.store.waits()] == [SUBJECT]
+    house.kept = set()  # and another one begins just when it is to be forgotten
+    keeps = house.keeps
+
+    async def begun(subject: str) -> bool:
+        curator._sharing.add(subject)
+        return await keeps(subject)
+
+    with patch.object(house, "keeps", begun):
+        await curator.resume()
+    assert [each.subject for each in curator.store.waits()] == [SUBJECT]
+    curator._sharing.clear()
+    await curator.resume()
+    assert curator.store.waits() == []
 
 
 async def test_a_content_whose_entry_was_withdrawn_elsewhere_is_removed(

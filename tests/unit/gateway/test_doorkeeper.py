@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any, cast
@@ -65,6 +66,11 @@ async def test_pages_in_a_browser_need_a_token(tmp_path: Path, headers: dict[str
     assert body["message"].startswith("a browser sent this for a web page")
     token = TokenFile(tmp_path / TOKENS).make("page", 0)
     assert (await asked(app, f"/t/{token}/site-map", **headers))[0] == 200
+    # A browser that has stored a password sends it with what any page asks for.
+    basic = f"Basic {base64.b64encode(f'page:{token}'.encode()).decode()}"
+    assert (await asked(app, authorization=basic))[0] == 200
+    assert (await asked(app, authorization=basic, **headers))[0] == 403
+    assert (await asked(app, authorization="Basic eDp5", **headers))[0] == 401
 
 
 async def test_programs_of_this_machine_need_none(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import ipaddress
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from unittest.mock import patch
 import pytest
 
 from hashpact.errors import InvalidInputError
-from hashpact.gateway.fetching import MAX_URL, Fetched, Fetcher, TooLargeError
+from hashpact.gateway.fetching import MAX_URL, Fetched, Fetcher, TooLargeError, is_public
 
 UNSAFE = "Invalid or unsafe URL provided"
 
@@ -95,12 +96,25 @@ def test_addresses_that_are_not_asked(url: str) -> None:
     assert refused.value.message == UNSAFE
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "fe80::1%1", "::"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("127.0.0.1", "10.1.2.3", "169.254.169.254", "100.64.0.1", "224.0.0.1", "0.0.0.0"),  # noqa: S104 - to be refused
+        *("::1", "fe80::1%1", "::", "ff02::1", "fd00::1"),
+        *("::ffff:10.1.2.3", "::127.0.0.1", "64:ff9b::a01:203", "64:ff9b::7f00:1", "64:ff9b:1::808:808"),
+        *("2002:a01:203::1", "2002:7f00:1::", "2001:0:808:808:0:0:f5fe:fdfc", "2001:0:a01:203::"),
+    ],
+)
 def test_a_name_of_a_private_address(address: str) -> None:
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 80))]
     with patch("socket.getaddrinfo", return_value=found), pytest.raises(InvalidInputError) as refused:
         Fetcher(("media.example", ".example.org"), limit=1).fetch("http://media.example/")
     assert refused.value.message == UNSAFE
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "64:ff9b::808:808", "2002:808:808::1"])
+def test_a_public_address(address: str) -> None:
+    assert is_public(ipaddress.ip_address(address))
 
 
 def test_a_private_address_that_is_listed_and_a_domain() -> None:

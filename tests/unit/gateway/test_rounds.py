@@ -1,9 +1,12 @@
-"""The rounds of a gateway: what fails in one does not end the process."""
+"""The rounds of a gateway: a failure ends no process, and banks are made once there is room."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import cast
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import apsw
 import pytest
@@ -11,20 +14,39 @@ import structlog
 from structlog.testing import capture_logs
 
 from hashpact.errors import UnavailableError
+from hashpact.gateway.clearing import Clearinghouse
+from hashpact.gateway.configured import GatewayConfig
 from hashpact.gateway.curating import Curator
-from hashpact.gateway.running import keep_up
+from hashpact.gateway.keeping.banks import Bank, BankKind
+from hashpact.gateway.keeping.listing import ListSearch
+from hashpact.gateway.keeping.store import BankStore
+from hashpact.gateway.matching import BankIndex
+from hashpact.gateway.rounds import Rounds
+from hashpact.gateway.signals import Signals
+from hashpact.lists.local import PrivateLists
+
+LOG = structlog.get_logger()
 
 
 @dataclass
 class Failing:
-    """A curator that fails at both steps of a round."""
+    """A curator at which every step of a round fails."""
 
     error: Exception
-    log: structlog.typing.FilteringBoundLogger = field(default_factory=structlog.get_logger)
 
-    async def learn_labels(self) -> None:
-        """Fail."""
-        raise self.error
+    @property
+    def house(self) -> Any:  # noqa: ANN401 - its labels alone
+        """The clearinghouse, which fails."""
+        return SimpleNamespace(checks=SimpleNamespace(labels=self.resume))
+
+    @property
+    def store(self) -> None:
+        """Nothing that is reached."""
+
+    @property
+    def lists(self) -> Any:  # noqa: ANN401 - as above
+        """Private lists, which fail."""
+        return SimpleNamespace(refresh=self.resume)
 
     async def resume(self) -> None:
         """Fail."""
@@ -41,5 +63,63 @@ class Failing:
 )
 async def test_a_step_that_fails(error: Exception, line: dict[str, str]) -> None:
     with capture_logs() as lines:
-        await keep_up(cast("Curator", Failing(error)))
-    assert [{name: each[name] for name in each if name != "event"} for each in lines] == [line] * 2
+        await Rounds(cast("Curator", Failing(error)), LOG).keep_up()
+    assert [{name: each[name] for name in each if name != "event"} for each in lines] == [line] * 3
+
+
+@dataclass
+class Labels:
+    """A clearinghouse with labels."""
+
+    labels: tuple[str, ...] = ("one", "two")
+    lists: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def checks(self) -> Any:  # noqa: ANN401 - its labels alone
+        """What tells the labels."""
+
+        async def labels() -> tuple[str, ...]:
+            return self.labels
+
+        return SimpleNamespace(labels=labels)
+
+
+@pytest.fixture
+def curator(tmp_path: Path) -> Iterator[Curator]:
+    """A curator that has room for two banks."""
+    config = GatewayConfig(tmp_path, max_banks=2)
+    index, lists = BankIndex(Signals.named(["pdq"])), ListSearch(PrivateLists(tmp_path / "lists"))
+    with BankStore(tmp_path / "banks.db", bytes(32)) as store:
+        yield Curator(config, store, index, cast("Clearinghouse", Labels()), lists, lambda: 1000, LOG)
+    lists.close()
+
+
+async def test_the_view_of_a_label_is_made_once_there_is_room(curator: Curator) -> None:
+    rounds = Rounds(curator, LOG)
+    await curator.make("MINE", 1.0)
+    with capture_logs() as lines:
+        for _ in range(3):
+            await rounds.learn_labels()
+    assert [each["event"] for each in lines] == ["there is no room for the bank of a label or a list"]
+    assert list(curator.index.banks) == ["MINE", "LABEL_ONE"]
+    await curator.delete("MINE")
+    await rounds.learn_labels()
+    assert list(curator.index.banks) == ["LABEL_ONE", "LABEL_TWO"]
+    await curator.delete("LABEL_ONE")
+    await rounds.learn_labels()
+    assert list(curator.index.banks) == ["LABEL_TWO"]
+
+
+async def test_a_bank_that_has_the_name_of_a_label_or_a_list_stays(curator: Curator) -> None:
+    rounds = Rounds(curator, LOG)
+    curator.config = replace(curator.config, max_banks=9)
+    await curator.make("LABEL_ONE", 1.0)
+    with capture_logs() as lines:
+        for _ in range(2):
+            await rounds.learn_labels()
+    assert [each["event"] for each in lines] == ["another bank has the name of that of a label or a list"]
+    assert [bank.kind for bank in curator.index.banks.values()] == [BankKind.LOCAL, BankKind.VIEW]
+    curator.index.put(curator.store.put(Bank(0, "LIST_GONE", BankKind.LIST)))
+    await rounds.learn_lists()
+    assert list(curator.index.banks) == ["LABEL_ONE", "LABEL_TWO"]
+    assert [bank.name for bank in curator.store.banks()] == ["LABEL_ONE", "LABEL_TWO"]

@@ -201,14 +201,15 @@ class _Run:
 
     def resume(self, connect: Connect) -> None:
         """Send what is kept in the profile; what is refused is reported."""
+
+        def refused(error: HashpactError) -> None:
+            if not isinstance(error, _OF_ONE):
+                raise error
+            self.fail(error)
+
         with connect() as client:
-            outbox = client.profile.outbox
-            for _ in [] if outbox is None else list(outbox.all()):  # each is refused once at most
-                try:
-                    for kept, receipt in client.resume():
-                        self._tell_resumed(kept, receipt)
-                except _OF_ONE as error:
-                    self.fail(error)
+            for kept, receipt in client.resume(on_refused=refused):
+                self._tell_resumed(kept, receipt)
 
     def _submit(
         self, client: Client, name: str, content: Fingerprinted, terms: Terms, *, again: bool

@@ -45,7 +45,7 @@ def alone(view: PictureView) -> int:
 
 
 def doubted(
-    matches: Iterable[Match], queries: Sequence[Query], known: Callable[[int], Codes]
+    matches: Sequence[Match], queries: Sequence[Query], known: Callable[[int], Codes]
 ) -> tuple[Match, ...]:
     """Matches of an upload's queries, those by phash/1 with what pdq/1 says of the upload and the entry.
 
@@ -53,6 +53,8 @@ def doubted(
     least. It is ``unconfirmed`` if the upload is faint, the match far, and no pdq/1 agrees. ``known`` gives
     the codes of an entry; it is called only if the upload has some.
     """
+    if not any(match.type == PHASH.name for match in matches):
+        return tuple(matches)
     upload = codes(query.fingerprint for query in queries)
     return tuple(
         _doubted(match, queries[match.query], upload, known(match.entry) if upload else ())

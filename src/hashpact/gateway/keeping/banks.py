@@ -1,7 +1,8 @@
 """Banks and contents as values.
 
 A bank is *local*, and holds what was added to it; or *shared*, and what is added becomes an entry of the
-member; or a *view* of the clearinghouse, and has the entries that its filter keeps.
+member; or a *view* of the clearinghouse, and has the entries that its filter keeps; or a private *list* of
+the member, whose rows it has.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final, Self
 
 from hashpact.domain.checks import Filter, Match
-from hashpact.domain.fingerprints import TYPES, Measure
+from hashpact.domain.fingerprints import TYPES, Fingerprint, Measure
 from hashpact.domain.grammar import Field
 from hashpact.domain.kinds import GROUND, JURISDICTIONS
-from hashpact.errors import InvalidInputError
+from hashpact.errors import InvalidInputError, NotFoundError, NotPermittedError
 
 FIRST_LOCAL: Final = 1 << 52
-"""Contents of local banks are numbered from here, below 2^53; smaller ids are the log's indexes."""
+"""Contents of local banks are numbered from here, below 2^53."""
+FIRST_LISTED: Final = 1 << 51
+"""Rows of private lists are numbered from here, below 2^52; smaller ids are the log's indexes."""
 ENABLED: Final = 1
 DISABLED: Final = 0
 MAX_NAME: Final = 255
@@ -27,6 +30,11 @@ MAX_NAME: Final = 255
 MAX_NAMED: Final = 64
 """Bases and jurisdictions that a filter names, as in a check."""
 
+LISTED: Final = "LIST_"
+"""What the names of the banks of private lists begin with."""
+
+_PLACE: Final = 28
+"""Bits of the id of a list's row for its place in the list; the 23 bits above are its bank's number."""
 _MOST: Final = (1 << 31) - 1
 """The largest number that a check takes."""
 _DISTANCE: Final = "max_distance"
@@ -40,6 +48,7 @@ class BankKind(enum.StrEnum):
     LOCAL = "local"
     SHARED = "shared"
     VIEW = "view"
+    LIST = "list"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +161,20 @@ class Content:
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
 
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """What is added to a bank: a fingerprint by each of HMA's names, and what is kept here beside them."""
+
+    signals: Mapping[str, Fingerprint]
+    note: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def content(self, number: int, bank: Bank, now: int) -> Content:
+        """The content that it makes."""
+        values = {name: one.value.hex() for name, one in self.signals.items()}
+        return Content(number, bank.number, values, self.note, self.metadata, now)
+
+
 def check_name(name: object) -> str:
     """The name of a bank. Raises InvalidInputError."""
     if not isinstance(name, str) or len(name) > MAX_NAME or _NAME.fullmatch(name) is None:
@@ -163,6 +186,48 @@ def check_name(name: object) -> str:
 def label_bank(label: str) -> str:
     """The name of the view of a label."""
     return f"LABEL_{label.upper().replace('-', '_')}"
+
+
+def list_bank(name: str) -> str:
+    """The name of the bank of a private list."""
+    return f"{LISTED}{name.upper().replace('-', '_')}"
+
+
+def list_of(bank: Bank) -> str:
+    """The name of the private list that a bank is."""
+    return bank.name.removeprefix(LISTED).lower().replace("_", "-")
+
+
+def row_id(bank: int, place: int) -> int:
+    """The id of the row at a place of the list whose bank has that number."""
+    return FIRST_LISTED + (bank << _PLACE) + place
+
+
+def bank_of_row(number: int) -> int | None:
+    """The number of the bank that a list's row is in; None for an id of another content."""
+    if FIRST_LISTED <= number < FIRST_LOCAL:
+        return (number - FIRST_LISTED) >> _PLACE
+    return None
+
+
+def place_of(number: int) -> int:
+    """The place of a list's row in its list, by its id."""
+    return number & ((1 << _PLACE) - 1)
+
+
+def check_not_list(bank: Bank) -> None:
+    """Refuse what would change a private list. Raises NotPermittedError."""
+    if bank.kind is BankKind.LIST:
+        msg = (
+            f"bank '{bank.name}' is a private list of this member, which only hashpact import and "
+            "hashpact list-local change"
+        )
+        raise NotPermittedError(msg)
+
+
+def no_content(number: int) -> NotFoundError:
+    """The error for an id that no content has."""
+    return NotFoundError(f"content '{number}' not found")
 
 
 def narrowing(views: list[ViewFilter]) -> Filter:

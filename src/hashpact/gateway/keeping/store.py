@@ -32,6 +32,8 @@ from hashpact.lists.sealing import SALT_SIZE, Sealer
 _APPLICATION: Final = 0x68_70_67_31
 """Which files are ours: "hpg1", in the header that SQLite keeps for that."""
 _WAIT: Final = 10_000
+_AT_ONCE: Final = 256
+"""Contents that are read together, each of up to 256 KiB."""
 _SEALED: Final = frozenset({"signals", "note", "metadata", "added"})
 """The fields of a content that are sealed; the others are columns."""
 _SCHEMA: Final = """
@@ -124,10 +126,13 @@ class BankStore:
             self._sql.execute("DELETE FROM bank WHERE number = ?", (bank.number,))
             self._sql.execute("DELETE FROM content WHERE bank = ?", (bank.number,))
 
-    def contents(self) -> Iterator[Content]:
-        """Every content, in the order of their ids. Raises CorruptError."""
-        for row in self._all("SELECT id, bank, disabled, sealed FROM content ORDER BY id"):
-            yield self._content(*row)
+    def contents(self) -> Iterator[list[Content]]:
+        """Every content, in the order of their ids, some at a time. Raises CorruptError."""
+        query = "SELECT id, bank, disabled, sealed FROM content WHERE id > ? ORDER BY id LIMIT ?"
+        last = -1
+        while rows := self._all(query, (last, _AT_ONCE)):
+            yield [self._content(*row) for row in rows]
+            last = rows[-1][0]
 
     def next_id(self) -> int:
         """The id after the largest that a local content has ever had."""

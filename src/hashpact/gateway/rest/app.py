@@ -8,18 +8,17 @@ from __future__ import annotations
 import base64
 import binascii
 import ipaddress
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import lru_cache
 from importlib.metadata import version
-from typing import Final
+from typing import Final, TypeAlias
 
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
@@ -32,12 +31,17 @@ from hashpact.gateway.rest.declared import RestEndpoint, openapi
 from hashpact.gateway.rest.exchanged import EXCHANGED
 from hashpact.gateway.rest.matched import MATCHED
 from hashpact.gateway.rest.statuses import answer, message, refuse, refused, status_of
+from hashpact.gateway.rest.stopncii import STOPNCII
 from hashpact.gateway.rest.uses import GatewayUses
+
+Handling: TypeAlias = Callable[[Request], Awaitable[Response]]
+"""Answers a request to one endpoint."""
 
 _BAD, _UNAUTHENTICATED, _FORBIDDEN = 400, 401, 403
 _FAILED: Final = 500
 _LOOKUPS: Final = frozenset({5, 6, 7})
 _SEGMENT: Final = "/t/"
+_PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
 _FORWARDED: Final = frozenset(
     {b"forwarded", b"via", b"x-real-ip", b"x-client-ip"}
     | {b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"}
@@ -65,6 +69,7 @@ ENDPOINTS: Final[Sequence[RestEndpoint]] = (
     *MATCHED,
     *BANKED,
     *EXCHANGED,
+    *STOPNCII,
     RestEndpoint(
         20,
         "GET",
@@ -81,17 +86,61 @@ ENDPOINTS: Final[Sequence[RestEndpoint]] = (
 
 def gateway_app(uses: GatewayUses, tokens: TokenFile, log: FilteringBoundLogger) -> ASGIApp:
     """The app. ``log`` gets a line for each call that ``access_log`` of the configuration asks for."""
-    routes = [_route(uses, each, log) for each in ENDPOINTS]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: refuse, 500: _broken})
-    app.router.redirect_slashes = False
-    return _Doorkeeper(app, tokens, require=uses.config.require_token)
+    router = _Router()
+    for each in ENDPOINTS:
+        router.add(each, _handling(uses, each, log))
+    return _Doorkeeper(router, tokens, require=uses.config.require_token)
 
 
-async def _broken(_request: Request, _error: Exception) -> Response:
-    return message("internal error", _FAILED)
+class _Router:
+    """Finds what answers a request, by its path and method, and sends the answer.
+
+    A lookup spends more time in Starlette's router and its middlewares than in the index, so a path without
+    parameters is looked up in a table here.
+    """
+
+    def __init__(self) -> None:
+        self._plain: dict[str, dict[str, Handling]] = {}
+        self._patterns: dict[str, tuple[re.Pattern[str], dict[str, Handling]]] = {}
+
+    def add(self, endpoint: RestEndpoint, handling: Handling) -> None:
+        """Let an endpoint be answered so."""
+        if "{" in endpoint.path:
+            pattern = re.compile(_PLACEHOLDER.sub(r"(?P<\1>[^/]+)", endpoint.path))
+            _, methods = self._patterns.setdefault(endpoint.path, (pattern, {}))
+        else:
+            methods = self._plain.setdefault(endpoint.path, {})
+        methods[endpoint.method] = handling
+        if endpoint.method == "GET":
+            methods["HEAD"] = handling
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        methods, parameters = self._find(scope["path"])
+        handling = methods.get(scope["method"])
+        try:
+            if handling is not None:
+                scope["path_params"] = parameters
+                response = await handling(Request(scope, receive, send))
+            elif methods:
+                response = answer({"message": "Method Not Allowed"}, 405, {"Allow": ", ".join(methods)})
+            else:
+                response = message("Not Found", 404)
+        except Exception:
+            await message("internal error", _FAILED)(scope, receive, send)
+            raise  # the door logs its name
+        await response(scope, receive, send)
+
+    def _find(self, path: str) -> tuple[Mapping[str, Handling], Mapping[str, str]]:
+        plain = self._plain.get(path)
+        if plain is not None:
+            return plain, {}
+        for pattern, methods in self._patterns.values():
+            if (found := pattern.fullmatch(path)) is not None:
+                return methods, found.groupdict()
+        return {}, {}
 
 
-def _route(uses: GatewayUses, endpoint: RestEndpoint, log: FilteringBoundLogger) -> Route:
+def _handling(uses: GatewayUses, endpoint: RestEndpoint, log: FilteringBoundLogger) -> Handling:
     parameters: tuple[Parameter, ...] = tuple(endpoint.query)
     lookup, access = endpoint.row in _LOOKUPS, uses.config.access_log
 
@@ -124,7 +173,7 @@ def _route(uses: GatewayUses, endpoint: RestEndpoint, log: FilteringBoundLogger)
                 log.info("call", route=endpoint.path, method=endpoint.method, status=status, ms=spent)
         return response
 
-    return Route(endpoint.path, logged, methods=[endpoint.method])
+    return logged
 
 
 class _Doorkeeper:
@@ -132,7 +181,8 @@ class _Doorkeeper:
 
     A request through a proxy counts as one from another machine, wherever the proxy is. A request from this
     machine must name it as its host, so that a web page whose host name resolves to loopback is kept out.
-    What a browser sends for a web page is refused unless it has a token.
+    What a browser sends for a web page is refused unless it has a token in its path: a password that was
+    typed in once is sent by a browser with requests of every page.
     """
 
     def __init__(self, app: ASGIApp, tokens: TokenFile, *, require: bool) -> None:
@@ -150,23 +200,21 @@ class _Doorkeeper:
         if refusal is not None:
             await refusal(scope, receive, send)
             return
-        await self._app({**scope, "path": path, "raw_path": b""}, receive, send)
+        await self._app({**scope, "path": path}, receive, send)
 
     def _refusal(self, scope: Scope) -> Response | None:
         """The answer to a caller that has no token in its path; None if it is let in."""
         headers = dict(scope["headers"])
+        paged = b"origin" in headers or headers.get(b"sec-fetch-site", b"none") not in _NO_OTHER_SITE
         basic = headers.get(b"authorization", b"")
         if basic[:6].lower() == b"basic ":
-            return None if self._is_basic(basic[6:]) else _unauthenticated()
+            if not self._is_basic(basic[6:]):
+                return _unauthenticated()
+            return _of_a_page() if paged else None
         here = _is_loopback(str((scope.get("client") or ("",))[0])) and not (_FORWARDED & headers.keys())
         if self._require or not (here and _names_here(headers.get(b"host", b"").decode("latin-1"))):
             return _unauthenticated()
-        if b"origin" in headers or headers.get(b"sec-fetch-site", b"none") not in _NO_OTHER_SITE:
-            text = (
-                "a browser sent this for a web page, which needs a token; see hashpact gateway token --help"
-            )
-            return answer({"message": text}, _FORBIDDEN, {"Connection": "close"})
-        return None
+        return _of_a_page() if paged else None
 
     def _is_basic(self, encoded: bytes) -> bool:
         try:
@@ -174,6 +222,11 @@ class _Doorkeeper:
         except (binascii.Error, UnicodeDecodeError):
             return False
         return self._tokens.finds(token, name)
+
+
+def _of_a_page() -> Response:
+    text = "a browser sent this for a web page, which needs /t/TOKEN; see hashpact gateway token --help"
+    return answer({"message": text}, _FORBIDDEN, {"Connection": "close"})
 
 
 def _unauthenticated() -> Response:

@@ -6,11 +6,13 @@ input with 400 and a message. Everything that is read is bounded.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NoReturn
+from urllib.parse import parse_qsl
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,10 +22,16 @@ from hashpact.gateway.rest.multipart import FormPart, form_parts
 MAX_JSON: Final = 256 * 1024
 """Bytes of a body of JSON: a note and metadata."""
 
-_BAD, _TOO_LARGE, _MEDIA, _UNPROCESSABLE = 400, 413, 415, 422
+PATIENCE: Final = 5.0
+"""Seconds after which a body has to arrive at `PACE` on the whole: it holds a slot, and others wait."""
+PACE: Final = 256 * 1024
+"""Bytes a second."""
+
+_BAD, _TOO_SLOW, _TOO_LARGE, _MEDIA, _UNPROCESSABLE = 400, 408, 413, 415, 422
 _TRUE: Final = frozenset({"true", "1", "yes", "on", "t", "y"})
 _FALSE: Final = frozenset({"false", "0", "no", "off", "f", "n"})
 _FORMS: Final = "multipart/form-data"
+_CLOSE: Final = {"Connection": "close"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,8 @@ class RestRequest:
         """The request with its parameters, of each the last. Raises HTTPException for wrong ones."""
         if not parameters:
             return cls(request, {})
-        given, wrong = dict(request.query_params), []
+        query = request.scope["query_string"].decode("latin-1")
+        given, wrong = dict(parse_qsl(query, keep_blank_values=True)), []
         found: dict[str, Any] = {}
         for each in parameters:
             text = given.get(each.name)
@@ -88,7 +97,7 @@ class RestRequest:
     @property
     def has_content(self) -> bool:
         """Whether it brings content: in a form, or at an address."""
-        return bool(self.query.get("url")) or self.media_type == _FORMS
+        return bool(self.query.get("url")) or (self.request.method != "GET" and self.media_type == _FORMS)
 
     @property
     def is_json(self) -> bool:
@@ -96,19 +105,28 @@ class RestRequest:
         return self.media_type == "application/json" or self.media_type.endswith("+json")
 
     async def body(self, limit: int) -> bytes:
-        """The whole body. Raises HTTPException if it has more than ``limit`` bytes."""
+        """The whole body. Raises HTTPException if it has more than ``limit`` bytes, or arrives too slowly."""
         known: bytes | None = getattr(self.request.state, "body", None)
         if known is None:
             declared = self.request.headers.get("content-length", "0")
             if int(declared) > limit:
                 raise _too_large()
-            held = bytearray()
-            async for chunk in self._stream:
-                held += chunk
-                if len(held) > limit:
-                    raise _too_large()
-            known = self.request.state.body = bytes(held)
+            known = self.request.state.body = await self._held(limit)
         return known
+
+    async def _held(self, limit: int) -> bytes:
+        held = bytearray()
+        try:
+            async with asyncio.timeout(PATIENCE) as patience:
+                began = asyncio.get_running_loop().time()
+                async for chunk in self._stream:
+                    held += chunk
+                    if len(held) > limit:
+                        raise _too_large()
+                    patience.reschedule(began + PATIENCE + len(held) / PACE)
+        except TimeoutError:
+            raise HTTPException(_TOO_SLOW, "the body arrives too slowly", _CLOSE) from None
+        return bytes(held)
 
     @property
     def _stream(self) -> AsyncIterator[bytes]:

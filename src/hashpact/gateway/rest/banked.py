@@ -11,8 +11,8 @@ from starlette.responses import Response
 from hashpact.domain.fingerprints import Fingerprint, parse_private
 from hashpact.domain.messages import EntryDetail
 from hashpact.errors import InvalidInputError, NotFoundError, UnusableFingerprintError
-from hashpact.gateway.curating import Addition
-from hashpact.gateway.keeping.banks import ENABLED, FIRST_LOCAL, Bank, Content
+from hashpact.gateway.keeping.banks import ENABLED, FIRST_LOCAL, Addition, Bank, Content
+from hashpact.gateway.keeping.listing import ListedContent
 from hashpact.gateway.rest.asking import Parameter, RestRequest, fields_of, ratio_of, required_text, truth_of
 from hashpact.gateway.rest.contents import MAX_NOTE, hashed_file, hashed_url, note_and_metadata
 from hashpact.gateway.rest.declared import (
@@ -134,7 +134,7 @@ async def content(uses: GatewayUses, asked: RestRequest) -> Response:
     found = await uses.curator.content(number)
     shown = _shown(named, number, uses.matcher.index.off.get(number, ENABLED))
     if asked.flag("include_signals"):
-        signals = found.signals if isinstance(found, Content) else _signals(uses, found)
+        signals = _signals(uses, found)
         shown |= {"signals": dict(signals)} if signals else {}
     if asked.flag("include_metadata"):
         held = uses.matcher.index.bank_of(number) or named
@@ -148,8 +148,15 @@ def _shown(bank: Bank, number: int, until: int) -> dict[str, Any]:
     return {"bank": bank.fields(), "disable_until_ts": until, "id": number, "original_media_uri": None}
 
 
-def _signals(uses: GatewayUses, found: EntryDetail) -> Mapping[str, str]:
-    """The signals of an entry, of each type that is served the first; none if they are withheld."""
+def _signals(uses: GatewayUses, found: Content | ListedContent | EntryDetail) -> Mapping[str, str]:
+    """The signals of a content; of an entry or a row the first of each type that is served.
+
+    Those of an entry may be withheld.
+    """
+    if isinstance(found, Content):
+        return found.signals
+    if isinstance(found, ListedContent):
+        return found.signals(uses.signals)
     made: dict[str, str] = {}
     parts = [parse_private(part).fingerprint for part in found.private]
     for each in uses.signals.served.values():
@@ -159,9 +166,10 @@ def _signals(uses: GatewayUses, found: EntryDetail) -> Mapping[str, str]:
     return made
 
 
-def _metadata(bank: Bank, number: int, found: Content | EntryDetail) -> dict[str, Any]:
+def _metadata(bank: Bank, number: int, found: Content | ListedContent | EntryDetail) -> dict[str, Any]:
     kept = found.metadata if isinstance(found, Content) else {}
-    collab = {} if number >= FIRST_LOCAL else {bank.name: [f"{number}.0"]}
+    keys = [found.row.key] if isinstance(found, ListedContent) else [f"{number}.0"]
+    collab = {} if number >= FIRST_LOCAL else {bank.name: keys}
     return {**{name: kept.get(name) for name in ("content_id", "content_uri", "json")}, "collab": collab}
 
 

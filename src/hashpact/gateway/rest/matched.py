@@ -9,7 +9,7 @@ from typing import Any, Final
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 
-from hashpact.domain.fingerprints import Fingerprint
+from hashpact.domain.fingerprints import Fingerprint, FingerprintType
 from hashpact.errors import InvalidInputError
 from hashpact.gateway.clearing import Health
 from hashpact.gateway.matching import Lookup, draw_of, united
@@ -171,9 +171,9 @@ async def index_status(uses: GatewayUses, asked: RestRequest) -> Response:
     return answer(_each(uses, asked, _indexed))
 
 
-def _indexed(uses: GatewayUses, kind: str) -> dict[str, Any]:
+def _indexed(uses: GatewayUses, kind: FingerprintType) -> dict[str, Any]:
     reflected = uses.house.checks.reflected
-    local = uses.matcher.index.size(kind)
+    local = uses.matcher.index.size(kind.name) + uses.matcher.lists.size(kind)
     if reflected is None:
         return {"present": bool(local), "built_to": -1, "size": local}
     return {"present": True, "built_to": reflected.at, "size": reflected.position + local}
@@ -184,7 +184,7 @@ async def signal_type_index(uses: GatewayUses, asked: RestRequest) -> Response:
     return answer(_each(uses, asked, _built))
 
 
-def _built(uses: GatewayUses, kind: str) -> dict[str, Any]:
+def _built(uses: GatewayUses, kind: FingerprintType) -> dict[str, Any]:
     found = _indexed(uses, kind)
     size, moment = found["size"], found["built_to"]
     return {
@@ -197,11 +197,11 @@ def _built(uses: GatewayUses, kind: str) -> dict[str, Any]:
 
 
 def _each(
-    uses: GatewayUses, asked: RestRequest, make: Callable[[GatewayUses, str], dict[str, Any]]
+    uses: GatewayUses, asked: RestRequest, make: Callable[[GatewayUses, FingerprintType], dict[str, Any]]
 ) -> dict[str, Any]:
     name = asked.text("signal_type")
     wanted = [uses.signals.find(name)] if name else list(uses.signals.served.values())
-    return {each.name: make(uses, each.kind.name) for each in wanted}
+    return {each.name: make(uses, each.kind) for each in wanted}
 
 
 _ANY: Final = {"type": "object"}

@@ -49,9 +49,24 @@ _LATER: Final = {429: {"Retry-After": "1"}, 503: {"Retry-After": "1"}}
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
-def answer(value: Any, status: int = _OK, headers: Mapping[str, str] | None = None) -> Response:  # noqa: ANN401 - JSON
+class JsonAnswer(Response):
     """An answer of JSON, in ASCII: what a caller sent may hold half of a character."""
-    return Response(_ENCODER.encode(value), status, headers, "application/json")
+
+    def __init__(self, value: Any, status: int, headers: Mapping[str, str] | None) -> None:  # noqa: ANN401 - JSON
+        # As Response's own, without looking through headers that are known.
+        self.status_code, self.background = status, None
+        self.body = _ENCODER.encode(value).encode("ascii")
+        self.raw_headers = [
+            (b"content-length", b"%d" % len(self.body)),
+            (b"content-type", b"application/json"),
+        ]
+        if headers:
+            self.headers.update(headers)
+
+
+def answer(value: Any, status: int = _OK, headers: Mapping[str, str] | None = None) -> Response:  # noqa: ANN401 - JSON
+    """An answer of JSON."""
+    return JsonAnswer(value, status, headers)
 
 
 def message(text: str, status: int) -> Response:

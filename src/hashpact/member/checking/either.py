@@ -47,6 +47,7 @@ class EitherClient(ABC, Generic[Link]):
         channels: int = CHANNELS,
         proxy: bool = True,
         retry_refused: bool = True,
+        lists: bool = True,
         clock: Clock = unix_time,
         entropy: Entropy = secrets.token_bytes,
     ) -> None:
@@ -65,7 +66,7 @@ class EitherClient(ABC, Generic[Link]):
             on_unavailable,
             operations.reached,
             attesting,
-            lists=read.lists,
+            lists=read.lists if lists else None,
             mirror=read.endpoint.is_mirror,
             own=read.own,
         )
