@@ -140,10 +140,7 @@ def python_files(root: Path) -> list[Path]:
 
 
 def imports(path: Path, source: Path, *, at_once: bool = False) -> Iterator[tuple[int, str]]:
-    """``(line, module)`` of every import in a file, wherever it stands and however it is made.
-
-    With ``at_once``, only of those that are made whenever the file is imported.
-    """
+    """``(line, module)`` of every import in a file; with ``at_once``, of those outside blocks only."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     package = ["hashpact", *path.relative_to(source).parent.parts]
     called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}

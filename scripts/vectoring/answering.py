@@ -19,6 +19,9 @@ def replies(prelude: Trial) -> Iterator[Trial]:
     sent = one.ok("notice", *notice(["acme"]), by="ngo/k1")
     one.ok("question", "to city", f"notice {sent}", "reason scope", words, by="acme/k1")
     one.ok("question", "to city", "reason scope", words, by="city/k1", why="any member, of anyone")
+    one.ok("member-suspend", "id city", "reason care", by="admin/alice")
+    one.no("suspended", "question", "to city", "reason scope", words, by="acme/k1")
+    one.ok("member-resume", "id city", "reason care")
     one.ok("key-revoke", *revocation("ngo/k1", sent))
     one.no(
         "the notice does not stand",

@@ -124,6 +124,29 @@ def _rulings(prelude: Trial) -> Iterator[Trial]:
     yield one
 
     one = prelude.fork(
+        "ruling-panel-decided", "The first quorum decides; nobody of the panel rules after it."
+    )
+    member(one, "dora", "check")
+    key(one, "dora/k1")
+    policy(one, 2, "panel acme", "panel beta", "panel city", "panel dora", "quorum 2")
+    entry = submit(one, "beta/k1")
+    asked = one.ok("appeal", f"entry {entry}", "reason wrong", by="ngo/k1")
+    rejected = [f"appeal {asked}", "outcome rejected", "reason right"]
+    upheld = [f"appeal {asked}", "outcome upheld", f"entry {entry}", "reason right"]
+    one.ok("ruling", *rejected, by="beta/k1")
+    one.ok("ruling", *upheld, by="acme/k1")
+    one.ok("ruling", *rejected, by="city/k1")
+    last = one.ok("ruling", *rejected, by="dora/k1", why="two of two: the panel rejects it")
+    member(one, "eve", "check")
+    key(one, "eve/k1")
+    policy(one, 3, "panel acme", "panel eve", "quorum 2")
+    one.no("decided, whatever the policy is now", "ruling", *upheld, by="eve/k1")
+    one.ok("key-revoke", *revocation("dora/k1", last))
+    one.ok("ruling", *upheld, by="eve/k1", why="one that rejects stands: two of two uphold")
+    one.no("decided", "void", f"entry {entry}", "reason care")
+    yield one
+
+    one = prelude.fork(
         "ruling-clock", "Or after the clock of the appeal, as the policy had it at the appeal."
     )
     entry = submit(one, "acme/k1")

@@ -129,6 +129,11 @@ def _notices(prelude: Trial) -> Iterator[Trial]:
     one.no("not valid any more", "notice", *notice(["city"]), by="ngo/k1", time=start + 600)
     one.ok("notice", *notice(["city"]), by="ngo/k1", time=start)
     one.ok("notice", *notice(["city"]), by="ngo/k1", time=start + 599)
+    one.ok("member-suspend", "id beta", "reason care", by="admin/alice")
+    one.no("suspended", "notice", *notice(["beta"]), by="ngo/k1")
+    one.no("one of two is suspended", "notice", *notice(["acme", "beta"]), by="ngo/k1")
+    one.ok("member-resume", "id beta", "reason care")
+    one.ok("notice", *notice(["beta"]), by="ngo/k1")
     yield one
 
     one = prelude.fork(
@@ -268,7 +273,7 @@ def _notices(prelude: Trial) -> Iterator[Trial]:
     )
     yield one
 
-    one = prelude.fork("decision-16", "A member makes at most 16 on one notice, whether they stand or not.")
+    one = prelude.fork("decision-16", "At most 16 of a member on one notice stand.")
     sent = one.ok("notice", *notice(["acme", "beta"]), by="ngo/k1")
     other = one.ok("notice", *notice(["acme"]), by="ngo/k1")
     key(one, "acme/k2")
@@ -279,7 +284,8 @@ def _notices(prelude: Trial) -> Iterator[Trial]:
     one.ok("decision", *decided(sent), by="beta/k1")
     one.ok("decision", *decided(other), by="acme/k1")
     one.ok("key-revoke", *revocation("acme/k2", first))
-    one.no("one does not stand, and counts", "decision", *decided(sent), by="acme/k1")
+    one.ok("decision", *decided(sent), by="acme/k1", why="one does not stand, and does not count")
+    one.no("the 17th that would stand", "decision", *decided(sent), by="acme/k1")
     yield one
 
     one = prelude.fork("notice-of-law", "A submission by law and a notice by law of one authority.")

@@ -75,6 +75,21 @@ def _reports(prelude: Trial) -> Iterator[Trial]:
     one.ok("tally", "month 2027-01", "checked 11", "count hate 16 4 9", by="acme/k1")
     yield one
 
+    one = prelude.fork(
+        "slugs-64", "A slug has up to 64 characters, also with something after it in its line."
+    )
+    longest, longer = "a" * 64, "a" * 65
+    rest = ["label hate", f"priority {longest} {longest}"]
+    one.no("a label of 65", "policy", "version 2", f"label {longer}", "label hate")
+    one.no("a class of 65", "policy", "version 2", "label hate", f"clock {longer} 60")
+    one.ok("policy", "version 2", f"label {longest}", rest[0], f"clock {longest} 60", rest[1])
+    one.ok("tally", "month 2027-01", "checked 7", f"count {longest} 3 1 2", by="acme/k1")
+    one.no("of 65", "tally", "month 2027-01", "checked 7", f"count {longer} 3 1 2", by="acme/k1")
+    minutes = f"minutes {digest('minutes')}"
+    one.ok("review", "quarter 2026Q4", minutes, f"action {longest} 1900000000", by="acme/k1")
+    one.no("of 65", "review", "quarter 2026Q3", minutes, f"action {longer} 1900000000", by="acme/k1")
+    yield one
+
     one = prelude.fork("review", "The same statement once; another takes its place.")
     minutes, other = f"minutes {digest('minutes')}", f"minutes {digest('other')}"
     key(one, "acme/k2")

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import json
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from commands import Done, here
@@ -83,6 +87,13 @@ def test_a_notice_from_a_file_to_its_decision(server: RunningServer, tmp_path: P
     shown = run(server, "notice", "show", str(index), member="rights-watch")
     assert "answered" in shown.out
     assert "removed, hate-3-2" in shown.out
+    for row in ("guidelines        breach, hate-3-2", "law               not-judged", "+0700, by portal"):
+        assert row in shown.out
+    (line,) = run(server, "notice", "show", str(index), "--json").lines
+    (decision,) = line["decisions"]
+    assert (decision["guidelines"], decision["clause"]) == ("breach", "hate-3-2")
+    assert (decision["law"], decision["article"], decision["notified_by"]) == ("not-judged", None, "portal")
+    assert decision["decided_at"] <= line["due"]
     listed = run(server, "notice", "list", "--given", "--state", "answered", "--json", member="rights-watch")
     assert index in [one["notice"] for one in listed.lines]
     assert EXPLANATION not in server.log_path.read_text("utf-8")
@@ -208,7 +219,7 @@ def test_the_methods_statement_is_published_once_and_shown(server: RunningServer
     again = here("methods", "publish", home, "--json")
     assert (first.lines[0]["new"], again.lines[0]["new"]) == (True, False)
     assert again.lines[0]["index"] == first.lines[0]["index"]
-    (line,) = run(server, "methods", "show", "--json").lines
+    (line,) = run(server, "methods", "--json").lines
     assert line["index"] == first.lines[0]["index"]
     assert line["format"] == "hashpact/methods/v1"
     shown = run(server, "methods", "show", "--lang", "vi")
@@ -239,6 +250,37 @@ def test_a_watch_that_looks_once_does_not_wait_for_a_receiver_that_is_down(
     assert done.status == exits.UNAVAILABLE
     assert "run the command again to post them" in done.err
     assert not seen.exists()  # what was not posted comes again
+
+
+class Hooked(BaseHTTPRequestHandler):
+    """Takes events, and notes their ids."""
+
+    ids: ClassVar[dict[int, list[str]]] = {}
+
+    def do_POST(self) -> None:
+        """Take an event."""
+        notice = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["notice"]
+        self.ids.setdefault(notice, []).append(self.headers["webhook-id"])
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Write nothing to stderr."""
+
+
+def test_an_event_that_is_posted_again_has_the_id_that_it_had(server: RunningServer, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text(f"whsec_{'A' * 32}", "utf-8")
+    index = given(server, "--entry", str(_an_entry(server)))
+    with HTTPServer(("127.0.0.1", 0), Hooked) as receiver:
+        threading.Thread(target=receiver.serve_forever, daemon=True).start()
+        hook = ("--webhook", f"http://127.0.0.1:{receiver.server_port}/", "--secret-file", secret)
+        for _ in range(2):
+            assert run(server, "notice", "watch", "--once", *hook).status == exits.OK
+        receiver.shutdown()
+    first, again = Hooked.ids[index]
+    assert first == again
+    assert len({one for ids in Hooked.ids.values() for one in ids}) == len(Hooked.ids)
 
 
 def test_a_time_that_no_calendar_has_spoils_no_list(server: RunningServer) -> None:

@@ -24,8 +24,8 @@ from hashpact.wire.client.connection import Connection
 @contextmanager
 def signed_leaves(
     place: str, profile: Path | None, passphrases: Passphrases
-) -> Iterator[tuple[Checkpoint, Callable[[int], Iterator[bytes]]]]:
-    """The newest checkpoint of a log, and what gives its first so many leaves, for the length of the block.
+) -> Iterator[tuple[Checkpoint, Callable[[int, int], Iterator[bytes]]]]:
+    """The newest checkpoint of a log, and what gives its leaves from one index to another, for the block.
 
     ``place`` is a home, a directory of tiles, its URL, or the HOST:PORT of a server, for which a member's
     profile is needed. The signature is not verified here: an audit does that, and the caller compares the
@@ -38,11 +38,11 @@ def signed_leaves(
             raise ConfigError(msg)
         signed = checkpoint.parse(newest).checkpoint
 
-        def leaves(size: int) -> Iterator[bytes]:
-            if not 0 < size <= signed.size:
+        def leaves(start: int, stop: int) -> Iterator[bytes]:
+            if not 0 < stop <= signed.size:
                 msg = f"size: want 1 to {signed.size}, the leaves that are signed"
                 raise InvalidInputError(msg, field="size")
-            return (leaf.data for leaf in source.leaves(0, size))
+            return (leaf.data for leaf in source.leaves(start, stop))
 
         yield signed, leaves
 

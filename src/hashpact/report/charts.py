@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 from collections.abc import Sequence
 from html import escape
 from typing import Final
@@ -11,6 +13,10 @@ _ROW: Final = 28
 _LABEL: Final = 180
 """Units of the drawing that the names of bars take."""
 _VALUE: Final = 60
+_LETTER: Final = 8.0
+"""Units that a letter takes at most, in the fonts of browsers."""
+_WIDE: Final = 13.0
+"""Units that an m or w takes at most."""
 _HEIGHT: Final = 280
 _MARGIN: Final = 60
 _FULL: Final = 100.0
@@ -24,7 +30,7 @@ def bars(chart_id: str, title: str, rows: Sequence[tuple[str, float, str]]) -> s
     for number, (name, value, written) in enumerate(rows):
         top, width = number * _ROW, round(span * value / _FULL, 1)
         drawn.append(
-            f'<text x="{_LABEL - 8}" y="{top + 19}" class="name">{escape(name)}</text>'
+            f'<text x="{_LABEL - 8}" y="{top + 19}" class="name">{escape(_shortened(name))}</text>'
             f'<rect x="{_LABEL}" y="{top + 4}" width="{width}" height="{_ROW - 8}" class="bar"/>'
             f'<text x="{_LABEL + width + 6}" y="{top + 19}">{escape(written)}</text>'
         )
@@ -61,6 +67,15 @@ def lines(
         shown = ", ".join("-" if value is None else f"{value:g}" for value in values)
         described.append(f"{name}: {shown}")
     return _svg(chart_id, title, "; ".join(described), _HEIGHT, "".join(drawn))
+
+
+def _shortened(name: str) -> str:
+    """As much of a name as stands beside its bar; the table has all of it."""
+    room = _LABEL - 8
+    widths = list(itertools.accumulate(_WIDE if letter in "mw" else _LETTER for letter in name))
+    if not widths or widths[-1] <= room:
+        return name
+    return name[: bisect.bisect_right(widths, room - _LETTER)] + "…"
 
 
 def _svg(chart_id: str, title: str, described: str, height: int, drawn: str) -> str:

@@ -209,7 +209,7 @@ def _times(sheet: Sheet) -> None:
         if not leaves:
             continue
         seconds = [
-            case.decisions[0].moment - case.filing.moment
+            max(0, case.decisions[0].moment - case.filing.moment)  # clocks may be minutes apart
             for leaf in leaves
             for filing in [state.filing(leaf)]
             if filing is not None

@@ -44,6 +44,13 @@ class Gathered:
         """The root of the tree."""
         return tree.root(self.edge)
 
+    def root_with(self, more: Iterable[bytes]) -> bytes:
+        """The root of the tree with these leaves after the others; what they state counts for nothing."""
+        edge = self.edge
+        for index, leaf in enumerate(more, self.size):
+            edge = tree.extend(index, edge, tree.leaf_hash(leaf))
+        return tree.root(edge)
+
     @property
     def newest(self) -> int:
         """The moment of the newest statement."""

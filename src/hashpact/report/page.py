@@ -28,6 +28,7 @@ table { border-collapse: collapse; width: 100%; margin: 0.5rem 0 1.5rem; }
 caption { text-align: left; color: var(--soft); padding: 0.25rem 0; }
 th, td { text-align: left; padding: 0.25rem 0.5rem; border-bottom: 1px solid var(--rule); }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+th[scope="row"], td:not(.number), h3 { overflow-wrap: anywhere; }
 figure { margin: 1rem 0; } svg { width: 100%; height: auto; } svg text { fill: var(--ink); font-size: 13px; }
 svg .name { text-anchor: end; } svg .tick { text-anchor: middle; } svg .bar { fill: var(--bar); }
 svg .grid { stroke: var(--rule); } svg .line { fill: none; stroke-width: 2; }
@@ -158,7 +159,7 @@ def _actions(report: QuarterReport, language: str, zone: str) -> str:
     rows = [
         (
             one.action,
-            _local(one.until, zone),
+            _local(one.until, zone, "%Y-%m-%d %H:%M:%S %z"),  # an hour comes twice when clocks go back
             text("done-late" if one.done is not None and one.late else one.standing, language),
             text("nobody", language)
             if one.done is None
@@ -219,9 +220,9 @@ def _number(value: int | str | None) -> float:
     return 0.0 if value in {None, "-"} else float(value or 0)
 
 
-def _local(unix: int, zone: str) -> str:
+def _local(unix: int, zone: str, form: str = "%Y-%m-%d %H:%M:%S") -> str:
     named = zoneinfo.ZoneInfo(zone)
     try:
-        return dt.datetime.fromtimestamp(unix, named).strftime("%Y-%m-%d %H:%M:%S")
+        return dt.datetime.fromtimestamp(unix, named).strftime(form)
     except (ValueError, OverflowError, OSError):  # past the year 9999
         return str(unix)

@@ -136,7 +136,7 @@ class Book:
             if decision.outcome.value in {"removed", "restricted"}:
                 names += ["acted", *(f"label.{label}.acted" for label in notice.labels)]
             for scope in (member, _ALL):
-                self._seconds[scope].append(took)
+                self._seconds[scope].append(max(took, 0))
         else:
             names.append("overdue" if self._last - one.moment > limit else "open")
         for name in names:
@@ -155,9 +155,7 @@ class Book:
             own = [self._any(each).outcome.value for each in ruled[one.index] if each.member == owner]
             panel = [each for each in ruled[one.index] if each.member != owner]
             ended = "upheld" if "upheld" in own or self._struck_by(one.index, appeal.entry) else None
-            for outcome in ("upheld", "rejected"):
-                if ended is None and self._agree(panel, outcome):
-                    ended = outcome
+            ended = self._agreed(panel) if ended is None else ended
             if ended is None and own and nobody:
                 ended = "rejected"
             late = not own and self._last - one.moment > self._terms(one.index).seconds("appeal")
@@ -166,16 +164,15 @@ class Book:
             for name in names:
                 self._tick(f"appeals.{name}", one.index, owner)
 
-    def _agree(self, ballots: Iterable[Stated], outcome: str) -> bool:
-        """Whether at one of these ballots there was a quorum for the outcome, by the policy at its leaf."""
-        members: list[str] = []
+    def _agreed(self, ballots: Iterable[Stated]) -> str | None:
+        """The outcome for which there was first a quorum, by the policy at the leaf of its last ballot."""
+        members: dict[str, set[str]] = defaultdict(set)
         for each in ballots:
-            if self._any(each).outcome.value == outcome:
-                members.append(each.member)
-                terms = self._terms(each.index)
-                if terms.quorum is not None and len(set(members) & set(terms.panel)) >= terms.quorum:
-                    return True
-        return False
+            outcome, terms = self._any(each).outcome.value, self._terms(each.index)
+            members[outcome].add(each.member)
+            if terms.quorum is not None and len(members[outcome] & set(terms.panel)) >= terms.quorum:
+                return str(outcome)
+        return None
 
     def _struck_by(self, appeal: int, index: int | None) -> bool:
         """Whether it was a ruling on that appeal by which the panel has struck the entry."""
@@ -302,14 +299,17 @@ class Book:
         for one in self._until(self._standing("action-done")):
             if self._any(one).review in signed:
                 done.setdefault(self._any(one).action, one.index)
-        named: set[str] = set()
+        agreed: dict[str, tuple[int, int]] = {}
+        by: dict[tuple[str, int], set[str]] = defaultdict(set)
         for one in reviews:
             for action, until in self._any(one).actions:
-                if action not in named:
-                    named.add(action)
-                    self._tick("actions.agreed", one.index)
-                    standing_ = "done" if action in done else "late" if until < self._last else "open"
-                    self._tick(f"actions.{standing_}", done.get(action, one.index))
+                by[action, until].add(one.member)
+                if len(by[action, until]) > 1 and action not in agreed:  # one alone agrees on nothing
+                    agreed[action] = one.index, until
+        for action, (index, until) in agreed.items():
+            self._tick("actions.agreed", index)
+            standing_ = "done" if action in done else "late" if until < self._last else "open"
+            self._tick(f"actions.{standing_}", done.get(action, index))
 
     def _tallies(self) -> None:
         newest = {(one.member, self._any(one).month): one for one in self._of["tally"]}

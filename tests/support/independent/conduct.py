@@ -54,6 +54,7 @@ def notice(world: World, one: Statement) -> Change:
     need(one.member not in said.all("to"), "to itself")
     for addressee in said.all("to"):
         need(addressee in world.members and live(world, addressee, "notices", one.moment), "no contact point")
+        need(not world.members[addressee].suspended, "suspended")
     return nothing
 
 
@@ -83,7 +84,9 @@ def decision(world: World, one: Statement) -> Change:
     for name in ("acted", "notified"):
         need(int(said.some(name) or 0) <= one.moment + AHEAD, f"{name} is in the future")
     given = [
-        each for each in world.filed("decision", "notice", said.one("notice")) if each.member == one.member
+        each
+        for each in world.filed("decision", "notice", said.one("notice"))
+        if each.member == one.member and world.stands(each)
     ]
     need(len(given) < MOST_DECISIONS, "too many decisions")
     return nothing
@@ -108,6 +111,7 @@ def appeal(world: World, one: Statement) -> Change:
 def question(world: World, one: Statement) -> Change:
     """A question to an authority."""
     need(world.has_role(one.said.one("to"), "authority"), "no authority")
+    need(not world.members[one.said.one("to")].suspended, "suspended")
     if one.said.some("notice") is not None:
         world.standing("notice", one.said.one("notice"))
     return nothing

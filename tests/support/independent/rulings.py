@@ -42,10 +42,25 @@ def panel_may(world: World, one: Statement, appeal: Statement, owner: str) -> No
     first = world.newest("ruling", "appeal", appeal.index, owner)
     if first is not None:
         need(first.said.one("outcome") == "rejected", "upheld already")
-        return
-    named = dict(value.split(" ") for value in world.policy_lines("clock", appeal.index))
-    clock = int(named.get("appeal", CLOCKS["appeal"]))
-    need(one.moment > appeal.moment + clock, "the first has time yet")
+    else:
+        named = dict(value.split(" ") for value in world.policy_lines("clock", appeal.index))
+        clock = int(named.get("appeal", CLOCKS["appeal"]))
+        need(one.moment > appeal.moment + clock, "the first has time yet")
+    need(not has_decided(world, appeal, owner), "a quorum has decided")
+
+
+def has_decided(world: World, appeal: Statement, owner: str) -> bool:
+    """Whether as many of the panel as were the quorum then have ruled alike."""
+    alike: dict[str, set[str]] = {"upheld": set(), "rejected": set()}
+    for each in world.filed("ruling", "appeal", appeal.index):
+        if each.member == owner or not world.stands(each):
+            continue
+        same = alike[each.said.one("outcome")]
+        same.add(each.member)
+        quorum = world.policy_lines("quorum", each.index)
+        if quorum and len(same & set(world.policy_lines("panel", each.index))) >= int(quorum[0]):
+            return True
+    return False
 
 
 def consequence(world: World, one: Statement, appeal: Statement, owner: str) -> Callable[[], None]:

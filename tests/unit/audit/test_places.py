@@ -30,9 +30,10 @@ def test_a_directory_and_its_url_give_the_same_leaves(world: World, tmp_path: Pa
         for place in (str(copy), f"{url}/copy", f"{url}/copy/"):
             with signed_leaves(place, None, Passphrases()) as (signed, leaves):
                 assert signed.size == 304
-                assert list(leaves(270)) == [leaf.data for leaf in ledger.leaves(0, 270)]
+                assert list(leaves(0, 270)) == [leaf.data for leaf in ledger.leaves(0, 270)]
+                assert list(leaves(270, 304)) == [leaf.data for leaf in ledger.leaves(270, 304)]
                 with pytest.raises(InvalidInputError, match="want 1 to 304"):
-                    leaves(305)
+                    leaves(0, 305)
     assert (is_url(f"{url}/copy"), is_url(str(copy))) == (True, False)
 
 

@@ -237,7 +237,9 @@ def test_contact_points_that_were_not_confirmed(made: Noticed) -> None:
 
 
 def test_an_action_that_is_done_after_the_quarter_is_late_in_it(made: Noticed) -> None:
-    index = made.says("acme", Review("2026Q4", bytes(32), (("train", QUARTER.stop - 10),)))
+    agreed = Review("2026Q4", bytes(32), (("train", QUARTER.stop - 10),))
+    made.says("acme", agreed)
+    index = made.says("bravo", agreed)
     made.world.clock.now = QUARTER.stop - 1
     made.says("bravo", Training(("children",), "2027-01", Heads.FEW))
     made.world.clock.now = QUARTER.stop

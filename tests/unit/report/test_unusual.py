@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -24,6 +25,7 @@ from hashpact.domain.kinds import (
     Question,
     Review,
     Ruling,
+    Tally,
     Void,
     Withdraw,
 )
@@ -72,8 +74,42 @@ def test_a_ruling_on_what_was_withdrawn_before_ends_nothing_again(made: Noticed)
     assert figures(made)["acme/entries.ended"].leaves == (withdrawn,)
 
 
+def test_a_decision_that_seems_earlier_than_its_notice_took_no_time(made: Noticed) -> None:
+    """The notifier's clock is nine minutes ahead, the addressee's nine behind: a server takes both."""
+    made.world.clock.now = NOW + 540
+    index = made.notice()
+    made.world.clock.now = NOW - 540
+    made.decide(index)
+    made.world.clock.now = NOW + 1000
+    made.entry("bravo")
+    names = ("notices.answered", "notices.within-24h", "notices.seconds.median", "notices.seconds.95th")
+    assert values(made, *(f"acme/{name}" for name in names)) == [1, 1, 0, 0]
+
+
+def test_what_one_member_alone_has_signed_is_no_agreed_action(made: Noticed) -> None:
+    actions = (("publish-methods", NOW - 1), ("train", NOW - 1))
+    alone = made.says("acme", Review("2026Q4", bytes(32), actions))
+    made.says("bravo", Review("2026Q4", bytes(32), actions[:1]))
+    made.says("acme", ActionDone(alone, "train", None))
+    names = ("reviews.signed", "actions.agreed", "actions.done", "actions.late", "actions.open")
+    made.world.clock.now = NOW + 1
+    made.says("acme", Tally("2027-01", 1, ()))
+    assert values(made, *(f"all/{name}" for name in names)) == [2, 1, 0, 1, 0]
+
+
+def test_two_hours_of_one_name_are_told_apart(made: Noticed) -> None:
+    """In New York the hour from 1 to 2 came twice on 2026-11-01."""
+    again = int(dt.datetime(2026, 11, 1, 6, 30, tzinfo=dt.UTC).timestamp())
+    for member in ("acme", "bravo"):
+        made.says(member, Review("2026Q4", bytes(32), (("publish", again - 3600), ("train", again))))
+    page = to_html(make(made.leaves, QUARTER)[0], "en", "America/New_York").decode()
+    assert "2026-11-01 01:30:00 -0400" in page
+    assert "2026-11-01 01:30:00 -0500" in page
+
+
 def test_a_time_that_no_calendar_has_spoils_no_page(made: Noticed) -> None:
-    made.says("acme", Review("2026Q4", bytes(32), (("train", 2**63 - 1),)))
+    for member in ("acme", "bravo"):
+        made.says(member, Review("2026Q4", bytes(32), (("train", 2**63 - 1),)))
     report, _ = make(made.leaves, QUARTER)
     assert str(2**63 - 1) in to_html(report, "en", "Asia/Ho_Chi_Minh").decode()
 

@@ -21,7 +21,7 @@ from hashpact.cli.conduct.shown import (
 from hashpact.cli.hooks import flush, hooked, secret_option, webhook_option
 from hashpact.cli.options import Connect, client_options, entry_index, example, json_option, moment
 from hashpact.cli.output import emit, show_table
-from hashpact.domain.conduct.answers import MattersRequest, NoticeDetail
+from hashpact.domain.conduct.answers import FiledDetail, MattersRequest, NoticeDetail
 from hashpact.domain.conduct.clocks import Standing
 from hashpact.domain.fingerprints import parse_private
 from hashpact.domain.kinds import Decision
@@ -112,8 +112,16 @@ def show_notice(notice: int, zone: str, connect: Connect, *, as_json: bool) -> N
             click.echo()
         show({name: value for name, value in _fields(one, zone).items() if name != "decisions"})
         for decided in one.decisions:
-            click.echo(
-                f"{'decision':18}leaf {decided.filing.index}: {Decision.read(decided.filing).summary()}"
+            body = Decision.read(decided.filing)
+            click.echo(f"{'decision':18}leaf {decided.filing.index}: {body.summary()}")
+            told = None if body.notified is None else f"{local(body.notified, zone)}, by {body.notified_by}"
+            show(
+                {
+                    "guidelines": ", ".join(filter(None, (body.guidelines.value, body.clause))),
+                    "law": ", ".join(filter(None, (body.law.value, body.article))),
+                    "acted": None if body.acted is None else local(body.acted, zone),
+                    "notifier informed": told,
+                }
             )
 
 
@@ -276,7 +284,7 @@ def watch(  # noqa: PLR0913 - an argument for each option
             if change.detail is None:
                 if hook is not None and once:
                     flush(hook)
-                if resume is not None and (hook is None or not hook.waiting):
+                if resume is not None and (hook is None or hook.all_taken):
                     save(resume, change.seen)
                 continue
             case = change.detail.case
@@ -291,7 +299,12 @@ def watch(  # noqa: PLR0913 - an argument for each option
                 **times("due", case.due, zone),
             }
             if hook is not None:
-                hook.post(fields)
+                if once and not hook.room:
+                    flush(hook)
+                # The same event has the same id when it is posted again after a break.
+                first = case.decisions[0].index if case.decisions else None
+                genesis = client.profile.genesis.hex()
+                hook.post(fields, f"{genesis} {case.filing.index} {case.member} {event} {first}")
             if as_json:
                 emit(fields)
             else:
@@ -321,8 +334,22 @@ def _fields(detail: NoticeDetail, zone: str) -> dict[str, object]:
         "clock": given.clock,
         **words_of(detail.notice),
         "outcome": None if case.decision is None else case.decision.outcome.value,
-        "decisions": [
-            {"index": one.filing.index, "outcome": Decision.read(one.filing).outcome.value}
-            for one in detail.decisions
-        ],
+        "decisions": [_decided(one, zone) for one in detail.decisions],
+    }
+
+
+def _decided(detail: FiledDetail, zone: str) -> dict[str, object]:
+    """A decision for programs: by the guidelines and by the law, and whether the notifier knows."""
+    body = Decision.read(detail.filing)
+    return {
+        "index": detail.filing.index,
+        "outcome": body.outcome.value,
+        **times("decided_at", detail.filing.moment, zone),
+        "guidelines": body.guidelines.value,
+        "clause": body.clause,
+        "law": body.law.value,
+        "article": body.article,
+        **times("acted_at", body.acted, zone),
+        **times("notified_at", body.notified, zone),
+        "notified_by": body.notified_by,
     }

@@ -14,14 +14,25 @@ from hashpact.domain.kinds import Methods
 from hashpact.errors import NotFoundError
 
 
-@click.group()
+class _ShownFirst(click.Group):
+    """A group that without the name of a command shows what there is."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        named = any(arg in self.commands or arg in ctx.help_option_names for arg in args)
+        return super().parse_args(ctx, args if named else ["show", *args])
+
+
+@click.group(cls=_ShownFirst)
 def methods() -> None:
-    """See how content is found and what is kept, as it is published in the log."""
+    """See how content is found and what is kept, as it is published in the log.
+
+    Without a command it shows the methods statement in force.
+    """
 
 
 @methods.command(
     "show",
-    epilog=example("hashpact methods show --profile acme-video", "hashpact methods show --lang vi --json"),
+    epilog=example("hashpact methods --profile acme-video", "hashpact methods show --lang vi --json"),
 )
 @click.option("--lang", "language", type=click.Choice(["en", "vi"]), default="en", show_default=True)
 @client_options

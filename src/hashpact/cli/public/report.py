@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -109,16 +109,20 @@ def _made(
     asked = Quarter.parse(quarter)
     with signed_leaves(source, profile, passphrases()) as (signed, leaves):
         count = signed.size if size is None else size
+        first = leaves(0, count)
         with progress_of("leaves") as progress:
 
-            def counted() -> Iterator[bytes]:
-                for number, leaf in enumerate(leaves(count), 1):
-                    progress(number, count)
+            def counted(some: Iterable[bytes], after: int) -> Iterator[bytes]:
+                for number, leaf in enumerate(some, after):
+                    progress(number, signed.size)
                     yield leaf
 
-            made, gathered = make(counted(), asked)
-    if count == signed.size and made.root != signed.root:
-        msg = f"the {count} leaves are not those of the signed checkpoint; audit the log"
+            made, gathered = make(counted(first, 1), asked)
+            # The signature is under the whole tree, so a report of fewer leaves needs the others too.
+            rest = leaves(count, signed.size) if count < signed.size else ()
+            root = gathered.root_with(counted(rest, count + 1))
+    if root != signed.root:
+        msg = f"the {signed.size} leaves are not those of the signed checkpoint; audit the log"
         raise CorruptError(msg)
     return made, gathered
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from hashpact.domain.conduct import clocks
 from hashpact.domain.conduct.clocks import Standing
 from hashpact.domain.kinds import Appeal, Ruling
-from hashpact.domain.kinds.conduct.appeals import concerned
-from hashpact.domain.kinds.conduct.filed import standing_filings, terms_at
+from hashpact.domain.kinds.conduct.appeals import carried, concerned
+from hashpact.domain.kinds.conduct.filed import standing_filings
 from hashpact.domain.kinds.conduct.spelling import AppealOutcome
 from hashpact.domain.state import Filing, View
 from hashpact.errors import ConflictError, NotFoundError
@@ -63,26 +63,15 @@ def _stage(view: View, own: Filing | None, rulings: tuple[Filing, ...], *, overd
     """Who rules next, or how it has ended: the owner upholds it, or a quorum of the panel decides."""
     if own is not None and _outcome(own) is AppealOutcome.UPHELD:
         return Stage.UPHELD
-    ballots = [one for one in rulings if one is not own]
-    for outcome, stage in ((AppealOutcome.UPHELD, Stage.UPHELD), (AppealOutcome.REJECTED, Stage.REJECTED)):
-        if _carried(view, [one for one in ballots if _outcome(one) is outcome]):
-            return stage
+    decided = carried(view, [one for one in rulings if one is not own])
+    if decided is not None:
+        return Stage.UPHELD if decided is AppealOutcome.UPHELD else Stage.REJECTED
     if own is None and not overdue:
         return Stage.OWNER
     charter = view.charter()
     if charter is None or charter.terms.quorum is None:
         return Stage.OWNER if own is None else Stage.REJECTED
     return Stage.PANEL
-
-
-def _carried(view: View, ballots: list[Filing]) -> bool:
-    """Whether these ballots for one outcome made a quorum: of the panel that was when the last was cast."""
-    for number, last in enumerate(ballots, 1):
-        terms = terms_at(view, last.index)
-        cast = sum(one.member in terms.panel for one in ballots[:number])
-        if terms.quorum is not None and cast >= terms.quorum:
-            return True
-    return False
 
 
 def _struck(view: View, filing: Filing, appeal: Appeal, now: int) -> bool:

@@ -175,11 +175,11 @@ HASH: Final = Hex(32)
 SECONDS: Final = Decimal()
 _INDEX: Final = Decimal()
 _NAME: Final = Word(
-    "(?=.{1,32}$)" + SLUG.pattern,
+    "(?=[a-z0-9-]{1,32}(?![a-z0-9-]))" + SLUG.pattern,
     "1 to 32 lower-case letters, digits and single hyphens",
 )
 TERM: Final = Word(
-    "(?=.{1,64}$)" + SLUG.pattern,
+    "(?=[a-z0-9-]{1,64}(?![a-z0-9-]))" + SLUG.pattern,
     "1 to 64 lower-case letters, digits and single hyphens",
 )
 MEMBER_ID: Final = Word("[a-z0-9-]{3,32}", "a member id: 3 to 32 lower-case letters, digits and hyphens")

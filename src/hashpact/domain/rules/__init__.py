@@ -44,20 +44,22 @@ the moment. The rules, in the order in which they are tried:
     than one that it would enrol.
 19. A certificate is revoked once, and at most 256 that have not expired are of one member.
 20. A contact point is confirmed while it is valid. Its newest statement counts.
-21. A notice is given by a member with the role ``notify``, to others with a contact point for notices that
-    is valid at its moment, about an entry that stands or about fingerprints. Its labels and its clock class
-    are in the policy; with basis ``law`` its authority is a member with the role ``authority``.
+21. A notice is given by a member with the role ``notify``, to others that are not suspended and have a
+    contact point for notices that is valid at its moment, about an entry that stands or about fingerprints.
+    Its labels and its clock class are in the policy; with basis ``law`` its authority is a member with the
+    role ``authority``.
 22. A notice's receipt is confirmed once by each addressee.
-23. A decision is made by an addressee, at most 16 times for one notice. No time in it is more than 600
-    seconds after its moment.
+23. A decision is made by an addressee; at most 16 of a member on one notice stand. No time in it is more
+    than 600 seconds after its moment.
 24. An appeal is about an entry that stands or a decision that stands. A member has one about it that waits
     for a ruling.
 25. A ruling is made once, by the entry's contributor or whose decision it is; or, when that member has
     rejected the appeal or its clock has run out, by a member of the policy's panel that did not make the
-    appeal. With the first an entry is withdrawn, or disputed by a member whose decision followed it; with the
-    panel's quorum it is struck.
-26. A question goes to a member with the role ``authority``. A reply is made once, by the authority that the
-    matter names, to a question, an appeal, or a decision by which nothing was removed.
+    appeal, until a quorum of the panel has decided. With the first an entry is withdrawn, or disputed by a
+    member whose decision followed it; with the panel's quorum it is struck.
+26. A question goes to a member with the role ``authority`` that is not suspended. A reply is made once, by
+    the authority that the matter names, to a question, an appeal, or a decision by which nothing was
+    removed.
 27. The labels of a tally are in the policy, and its numbers multiples of the policy's step.
 28. A member signs the same review of a quarter once.
 29. An action that is done is one of a review that stands, and what did it is in the log.

@@ -89,7 +89,8 @@ _OPENER: Final = urllib.request.build_opener(_Here)
 class Webhook:
     """Posts events to ``url``, one after the other, in a thread of its own. Close it to give it up.
 
-    ``failed`` is called with each event that was given up, by its id. ``pauses`` are as `PAUSES`.
+    ``failed`` is called with each event that was given up, by its id. ``pauses`` are as `PAUSES`. ``dropped``
+    counts the events for which there was no room, ``given_up`` those that were not taken at any try.
     """
 
     url: str
@@ -98,6 +99,7 @@ class Webhook:
     failed: Callable[[str], object]
     pauses: tuple[float, ...] = PAUSES
     dropped: int = field(default=0, init=False)
+    given_up: int = field(default=0, init=False)
     _events: queue.Queue[tuple[str, bytes] | None] = field(
         default_factory=lambda: queue.Queue(MAX_WAITING), init=False, repr=False
     )
@@ -132,6 +134,11 @@ class Webhook:
         """How many events were neither received nor given up so far."""
         return self._events.unfinished_tasks
 
+    @property
+    def all_taken(self) -> bool:
+        """Whether the receiver has taken every event that was posted so far."""
+        return not (self.waiting or self.dropped or self.given_up)
+
     def flush(self, timeout: float | None = None) -> None:
         """Wait until what was posted so far is received, or given up; at most ``timeout`` seconds."""
         with self._events.all_tasks_done:
@@ -149,6 +156,7 @@ class Webhook:
             event = self._events.get()
             try:
                 if event is not None and not self._delivered(*event):
+                    self.given_up += 1
                     self.failed(event[0])
             finally:
                 self._events.task_done()

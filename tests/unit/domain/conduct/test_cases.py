@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import time
+
 import pytest
 from builders import NOW, Identity
 from folding import take
 from noticing import LABELS, Noticed
 
+from hashpact.cli.conduct.shown import times
 from hashpact.domain.conduct.cases import NoticeCase, case_of, cases_of
 from hashpact.domain.conduct.clocks import Standing
 from hashpact.domain.kinds import Policy
@@ -50,6 +54,35 @@ def test_23_59_59_is_in_time_and_24_00_01_is_late(made: Noticed, after: int, sta
     made.decide(index)
     assert case(made, index, after).standing is standing
     assert case(made, index, after - 1).standing.waits
+
+
+@pytest.mark.parametrize(
+    ("zone", "change"),
+    [
+        ("America/New_York", "2027-03-14T07:00:00+00:00"),  # an hour forward
+        ("Europe/Berlin", "2027-10-31T01:00:00+00:00"),  # an hour back
+        ("Australia/Lord_Howe", "2027-04-03T15:00:00+00:00"),  # half an hour back
+        ("Asia/Ho_Chi_Minh", "2027-03-31T17:00:00+00:00"),  # none: a quarter ends by local time
+    ],
+)
+def test_a_day_has_24_hours_where_clocks_are_changed_in_it(
+    made: Noticed, monkeypatch: pytest.MonkeyPatch, zone: str, change: str
+) -> None:
+    """Neither the zone of the machine nor that of who reads moves a clock."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    start = int(dt.datetime.fromisoformat(change).timestamp()) - DAY // 2
+    made.world.clock.now = start
+    index = made.notice()
+    assert case(made, index, start + DAY - NOW).standing is Standing.DUE_SOON
+    assert case(made, index, start + DAY + 1 - NOW).standing is Standing.OVERDUE
+    shown = times("due", case(made, index, 0).due, zone)
+    assert {dt.datetime.fromisoformat(str(value)).timestamp() for value in shown.values()} == {start + DAY}
+    made.world.clock.now = start + DAY
+    made.decide(index)
+    assert case(made, index, start + DAY - NOW).standing is Standing.ANSWERED
+    monkeypatch.undo()
+    time.tzset()
 
 
 @pytest.mark.parametrize("name", sorted(CLOCKS))

@@ -98,6 +98,7 @@ def test_an_event_is_signed_and_has_an_id(receiver: Receiver) -> None:
     posting = hook(receiver.url, failed)
     posting.post({"type": "notice.new", "notice": 7})
     posting.flush()
+    assert posting.all_taken
     posting.close()
     ((headers, body),) = receiver.taken
     assert json.loads(body) == {"type": "notice.new", "notice": 7}
@@ -126,7 +127,7 @@ def test_an_event_that_is_not_taken_is_given_up_and_the_next_goes_on(receiver: R
     posting = hook(receiver.url, failed)
     posting.post({"notice": 7})
     posting.flush()
-    assert (receiver.asked, len(failed)) == (3, 1)
+    assert (receiver.asked, len(failed), posting.given_up, posting.all_taken) == (3, 1, 1, False)
     receiver.statuses.clear()
     posting.post({"notice": 8})
     posting.flush()
@@ -140,6 +141,7 @@ def test_a_receiver_that_is_not_there_holds_nothing_up() -> None:
     for number in range(MAX_WAITING + 10):
         posting.post({"notice": number})
     assert posting.dropped >= 8  # one is being tried, and one may be taken meanwhile
+    assert not posting.all_taken
     posting.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Final
 
@@ -194,8 +195,12 @@ class Question(Filed):
         return [f"Ask {self.addressee} a question{self._notice()}.", why(self.reason)]
 
     def admit(self, case: Case) -> None:
-        """It goes to an authority, and the notice is there."""
+        """It goes to an authority that can answer, and the notice is there."""
         check_authority(case.view, self.addressee)
+        authority = case.view.member(self.addressee)
+        if authority is not None and authority.suspended_at is not None:
+            msg = f"the authority {self.addressee!r} is suspended, and could not answer"
+            raise ConflictError(msg, addressee=self.addressee)
         if self.notice is not None:
             found(case.view, Notice, self.notice)
 
@@ -249,6 +254,20 @@ def concerned(view: View, appeal: Appeal) -> str:
     return filing.member
 
 
+def carried(view: View, ballots: Iterable[Filing]) -> AppealOutcome | None:
+    """What a quorum has decided by these rulings, in the order of the log: None if there was no quorum.
+
+    A quorum is of the panel that was in force when its last ruling was made.
+    """
+    cast: dict[AppealOutcome, set[str]] = {outcome: set() for outcome in AppealOutcome}
+    for ballot in ballots:
+        outcome, terms = Ruling.read(ballot).outcome, terms_at(view, ballot.index)
+        cast[outcome].add(ballot.member)
+        if terms.quorum is not None and len(cast[outcome] & set(terms.panel)) >= terms.quorum:
+            return outcome
+    return None
+
+
 def awaited_from(view: View, filing: Filing) -> frozenset[str]:
     """The authorities from which a reply to that filing is awaited: those that the matter names."""
     named: set[str | None] = set()
@@ -295,4 +314,9 @@ def _check_panel(case: Case, appeal: Filing, owner: str) -> None:
         raise ConflictError(msg)
     if first is None and case.moment <= appeal.moment + terms_at(case.view, appeal.index).seconds("appeal"):
         msg = f"{owner!r} has not ruled on appeal {appeal.index} yet, and its time is not over"
+        raise ConflictError(msg)
+    ballots = [each for each in standing_filings(case.view, Ruling, appeal.index) if each.member != owner]
+    outcome = carried(case.view, ballots)
+    if outcome is not None:
+        msg = f"a quorum of the panel has decided on appeal {appeal.index}: {outcome.value}"
         raise ConflictError(msg)

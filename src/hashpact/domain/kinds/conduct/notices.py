@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Final
 from hashpact.domain.grammar import Lines
 from hashpact.domain.kinds.body import Case, utc
 from hashpact.domain.kinds.conduct.contacts import live
-from hashpact.domain.kinds.conduct.filed import Filed, check_role, found, newest
+from hashpact.domain.kinds.conduct.filed import Filed, check_role, found, newest, standing_filings
 from hashpact.domain.kinds.conduct.spelling import (
     ABOUT_ENTRY,
     ACTED,
@@ -128,9 +128,13 @@ class Notice(Filed):
             msg = f"{case.member!r} gives no notice to itself"
             raise NotPermittedError(msg)
         for addressee in self.addressees:
-            if case.view.member(addressee) is None:
+            member = case.view.member(addressee)
+            if member is None:
                 msg = f"the addressee {addressee!r} is not enrolled"
                 raise NotFoundError(msg, resource=f"members/{addressee}")
+            if member.suspended_at is not None:  # it could not answer before its clock runs out
+                msg = f"the addressee {addressee!r} is suspended, and could not answer"
+                raise ConflictError(msg, addressee=addressee)
             if live(case.view, addressee, Point.NOTICES, case.moment) is None:
                 msg = f"{addressee!r} has no contact point for notices that is valid now"
                 raise ConflictError(msg, addressee=addressee)
@@ -230,7 +234,9 @@ class Decision(Filed):
             if time is not None and time > case.moment + CLOCKS_APART:
                 msg = f"{name} is in the future; give the time at which it was done"
                 raise InvalidInputError(msg, field=name)
-        given = [one for one in case.view.filings(self.kind, self.subject) if one.member == case.member]
+        given = [
+            one for one in standing_filings(case.view, Decision, self.notice) if one.member == case.member
+        ]
         if len(given) >= MAX_DECISIONS:
             msg = f"{case.member!r} has decided {MAX_DECISIONS} times on notice {self.notice}: the limit"
             raise ConflictError(msg)

@@ -103,7 +103,9 @@ class Counted(Spelling[tuple[str, int, int, int]]):
 _NUMBER: Final = Decimal()
 _INDEX: Final = Decimal()
 _LANGUAGE: Final = Word("[a-z]{2,3}", "a language such as vi or en (ISO 639)")
-_HOURS: Final = Word("(?=.{1,64}$)" + SLUG.pattern, "hours as a slug, such as mon-fri-0800-1700 or always")
+_HOURS: Final = Word(
+    "(?=[a-z0-9-]{1,64}(?![a-z0-9-]))" + SLUG.pattern, "hours as a slug, such as mon-fri-0800-1700 or always"
+)
 
 POINT: Final = Field("point", OneOf(Point))
 VALID_FROM: Final = Field("from", SECONDS)
