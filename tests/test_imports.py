@@ -77,7 +77,16 @@ def tree_of(imported: Mapping[str, set[str]]) -> dict[str, list[str]]:
 CORE = re.compile(r"hashpact(\.(errors|domain|log|service|governance|config|clock|durable)(\..*)?)?")
 LIGHT = ["asyncio", "cryptography.x509", "cryptography.hazmat.primitives.asymmetric.ed25519"]
 BEFORE = [
-    *("PIL.Image", "apsw", "click", "grpc", "grpc_health.v1", "grpc_reflection.v1alpha", "h11", "numpy"),
+    *(
+        "PIL.Image",
+        "apsw",
+        "click",
+        "grpc",
+        "grpc_health.v1",
+        "grpc_reflection.v1alpha",
+        "httptools",
+        "numpy",
+    ),
     *("grpc_status.rpc_status", "rich.console", "rich.progress", "rich.table", "structlog", "uvloop", *LIGHT),
 ]
 

@@ -1,15 +1,17 @@
-"""The HTTP door: serves one ASGI app with uvicorn, with bounds on connections, sizes and times.
+"""The HTTP door: serves one ASGI app with uvicorn and httptools, with bounds on connections, sizes and times.
 
-uvicorn bounds the head of a request and the wait between two requests. It has no bound for a connection that
-sends nothing, or slowly, nor for one that takes no answer, and above its limit it reads each request to
-answer 503. `_BoundedProtocol` adds these bounds, and above the limit closes connections at once. TLS is a
-reverse proxy's business.
+uvicorn bounds the wait between two requests. It has no bound for a connection that sends nothing, or slowly,
+nor for one that takes no answer, and above its limit it reads each request to answer 503. httptools has none
+for the head of a request, for the trailers of a body, or for how many requests come at once.
+`_BoundedProtocol` adds these bounds, and above the limit closes connections at once. TLS is a reverse proxy's
+business.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import enum
 import logging
 import socket
 from collections.abc import Iterator
@@ -21,11 +23,15 @@ import uvicorn
 from starlette.requests import Request
 from starlette.types import ASGIApp
 from structlog.typing import FilteringBoundLogger
-from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from hashpact.errors import ConfigError
 
 _UVICORN: Final = logging.getLogger("uvicorn.error")
+_FRAMING: Final = 64
+"""Bytes that a piece of a body may have around it: the line of a chunk, with its extension."""
+_PIPELINED: Final = 64
+"""Requests that wait behind the one that is answered, on one connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,6 @@ class Door:
                 server_header=False,
                 timeout_keep_alive=bounds.idle_time,
                 timeout_graceful_shutdown=bounds.grace,
-                h11_max_incomplete_event_size=bounds.head,
             )
         )
         self._serving: asyncio.Task[None] | None = None
@@ -129,7 +134,15 @@ def _forward(log: FilteringBoundLogger) -> None:
     _UVICORN.propagate = False
 
 
-class _BoundedProtocol(H11Protocol):
+class _Part(enum.Enum):
+    """What of a request is arriving."""
+
+    NONE = enum.auto()
+    HEAD = enum.auto()
+    BODY = enum.auto()
+
+
+class _BoundedProtocol(HttpToolsProtocol):
     """HTTP/1.1 by uvicorn, within limits."""
 
     def __init__(self, limits: DoorLimits, **uvicorns: Any) -> None:  # noqa: ANN401 - what uvicorn passes
@@ -140,6 +153,10 @@ class _BoundedProtocol(H11Protocol):
         self._unwanted = 0
         self._opened = 0.0
         self._silent = True
+        self._part = _Part.NONE
+        self._whole = False
+        self._spare = limits.head
+        self._read = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         if len(self.connections) >= self._limits.connections and not self._end_one_that_waits():
@@ -207,27 +224,53 @@ class _BoundedProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         self._silent = False
         latest = self._latest()
-        if latest is not None and latest.response_complete and latest.more_body:
+        if latest is not None and latest.response_complete and self._part is _Part.BODY:
             self._unwanted += len(data)
             if self._unwanted > self._limits.head:
                 self.transport.abort()
                 return
         self._wait()
+        self._spare -= len(data)
+        self._read = len(data)
         super().data_received(data)
+        if self._part is not _Part.NONE and self._spare < 0 and not self.transport.is_closing():
+            self.send_400_response("Invalid HTTP request received.")
         self._look()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._part, self._whole = _Part.HEAD, False
+        # All that was read is of this request, unless the end of another one is in it.
+        self._unwanted, self._spare = 0, self._limits.head - self._read
+
+    def on_headers_complete(self) -> None:
+        if len(self.pipeline) >= _PIPELINED:
+            msg = "too many requests at once"
+            raise ValueError(msg)  # the parser stops, and the answer is 400
+        super().on_headers_complete()
+        self._part, self._spare = _Part.BODY, self._limits.head
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a body; what arrives that is none, such as trailers, is held by the parser."""
+        super().on_body(body)
+        self._spare = min(self._spare + len(body) + _FRAMING, self._limits.head)
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._part, self._whole, self._read = _Part.NONE, True, 0
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
         self._look()
 
     def _look(self) -> None:
-        """Stop the timer unless part of a request has arrived and part has not."""
-        latest = self._latest()
-        if not ((latest is not None and latest.more_body) or self.conn.trailing_data[0]):
+        """Stop the timer if a whole request has arrived, and nothing of another one."""
+        if self._part is _Part.NONE and self._whole:
             self._arrived()
 
     def _wait(self) -> None:
         if self._timer is None:
+            self._whole = False
             self._timer = self.loop.call_later(self._limits.request_time, self.transport.abort)
 
     def _arrived(self) -> None:
