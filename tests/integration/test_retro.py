@@ -174,6 +174,7 @@ def test_a_webhook_gets_each_match_and_what_it_does_not_take_is_told_again(
         command = ("mirror", "retro", str(copy), "--webhook", url, "--secret-file", str(secret))
         with monkeypatch.context() as patched:
             patched.setattr("hashpact.cli.hooks._PATIENCE", 0.2)
+            patched.setattr("hashpact.member.watching.webhook.TIMEOUT", 0.3)
             refused = here(*command)  # it is bound, and answers nobody yet
         assert (refused.status, "run the command again" in refused.err) == (4, True)
         thread = threading.Thread(target=receiver.serve_forever)

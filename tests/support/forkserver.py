@@ -8,6 +8,7 @@ and ends when the socket is closed.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import os
 import pickle
@@ -89,6 +90,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in PRELOADED:
         importlib.import_module(name)
+    gc.freeze()  # otherwise each child would copy all of it to look through it
     found = serve(socket.socket(fileno=os.dup(0)))
     if found is None:
         return
