@@ -31,7 +31,8 @@ GROWTH = 1.05
 def events(server: RunningServer, name: str) -> list[dict[str, object]]:
     """What the processes have logged under that name, in whole lines."""
     lines = server.log.rpartition("\n")[0].splitlines()
-    return [event for event in map(json.loads, lines) if event["event"] == name]
+    named = (json.loads(line) for line in lines if name in line)
+    return [event for event in named if event["event"] == name]
 
 
 def processes(server: RunningServer) -> dict[str, int]:

@@ -58,7 +58,8 @@ class RunningMirror(Running):
     def events(self, name: str) -> list[dict[str, Any]]:
         """What it has logged under that name, in whole lines."""
         lines = self.log_path.read_text().rpartition("\n")[0].splitlines()
-        return [event for event in map(json.loads, lines) if event["event"] == name]
+        named = (json.loads(line) for line in lines if name in line)
+        return [event for event in named if event["event"] == name]
 
 
 def copied(address: str, home: Path, profile: Path) -> Path:

@@ -16,10 +16,13 @@ _PAUSE: Final = 0.002
 def wait_until(holds: Callable[[], object]) -> None:
     """Wait until that holds. Raises TimeoutError."""
     end = time.monotonic() + PATIENCE
+    began = time.monotonic()
     while not holds():
-        if time.monotonic() > end:
+        looked = time.monotonic()
+        if looked > end:
             raise TimeoutError
-        time.sleep(_PAUSE)
+        time.sleep(max(_PAUSE, looked - began))  # to look takes half of a processor at most
+        began = time.monotonic()
 
 
 async def until(holds: Callable[[], object]) -> None:
