@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from unittest.mock import patch
 
 import pytest
 from builders import World
 from clearinghouse import Caller, Clearinghouse, Connect
+from forking import CHEAP_COST
 from hypothesis import HealthCheck, settings
 
 from hashpact.member.awaiting import AsyncClient
@@ -36,6 +38,13 @@ def pytest_collection_finish() -> None:
 def pytest_sessionfinish() -> None:
     """Let the interpreter that ends find it again: nanobind reports as leaked what was not."""
     gc.unfreeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passphrases() -> Iterator[None]:
+    """Keys that tests encrypt cost a guess little: each use of one would take 0.2 s."""
+    with patch("hashpact.keys.pkcs8._COST", CHEAP_COST):
+        yield
 
 
 @pytest.fixture

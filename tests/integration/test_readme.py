@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
+import shlex
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from commands import Done, apart
 from forking import UNMEASURED
 from running import ready_line
 
@@ -35,7 +37,7 @@ def free_port() -> int:
     """A port of this machine on which nothing listens."""
     while True:
         port = BELOW_EPHEMERAL[secrets.randbelow(len(BELOW_EPHEMERAL))]
-        with closing(socket.socket()) as trial:
+        with contextlib.closing(socket.socket()) as trial:
             try:
                 trial.bind(("127.0.0.1", port))
             except OSError:
@@ -44,7 +46,10 @@ def free_port() -> int:
 
 
 class Terminal:
-    """Runs lines as a shell in one directory does: keeps what they export, and the one that ends with `&`."""
+    """Runs lines as a shell in one directory does: keeps what they export, and the one that ends with `&`.
+
+    The server is the command that is installed; the others are forked, in the same environment.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -52,7 +57,7 @@ class Terminal:
         self._port = free_port()
         tools = Path(sys.executable).parent
         self._environ = {name: os.environ[name] for name in ("HOME", "LANG") if name in os.environ}
-        self._environ |= {**UNMEASURED, "PATH": f"{tools}:{os.environ['PATH']}"}
+        self._environ |= {**UNMEASURED, "PATH": f"{tools}:{os.environ['PATH']}", "HASHPACT_WORKERS": "1"}
 
     def type(self, line: str) -> str:
         """What a line prints. It must end with exit status 0; a server must begin to serve."""
@@ -63,6 +68,11 @@ class Terminal:
             return ""
         if shown.endswith(" &"):
             return self._keep(shown.removesuffix(" &"))
+        words = shlex.split(shown, comments=True)
+        if words[:1] == ["hashpact"]:
+            with contextlib.chdir(self.directory):
+                done = apart(*words[1:], **self._environ)
+            return self._printed(words, done)
         return self.run("/bin/bash", "-c", shown)
 
     def run(self, *command: str) -> str:
@@ -77,9 +87,12 @@ class Terminal:
             timeout=TOO_SLOW,
             check=False,
         )
-        nothing_found = done.returncode == 1 and ": no match" in done.stdout
-        assert done.returncode == 0 or nothing_found, (command, done.stderr)
-        return done.stdout
+        return self._printed(command, Done(done.returncode, done.stdout, done.stderr))
+
+    def _printed(self, command: Sequence[str], done: Done) -> str:
+        nothing_found = done.status == 1 and ": no match" in done.out
+        assert done.status == 0 or nothing_found, (command, done.err)
+        return done.out
 
     def _keep(self, command: str) -> str:
         assert self.server is None
@@ -112,7 +125,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     (_, copy), *_ = pictures.write_copies(drawing, tmp_path / "copy")
     copy.rename(tmp_path / "upload.jpg")
     (tmp_path / "another.txt").write_text(next(iter(texts.UNRELATED.values())), "utf-8")
-    with closing(Terminal(tmp_path)) as terminal:
+    with contextlib.closing(Terminal(tmp_path)) as terminal:
         yield terminal
 
 

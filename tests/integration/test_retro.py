@@ -28,7 +28,7 @@ from hashpact.member.clients import Client
 ONE, TWO, THREE = (fingerprint(PDQ, name) for name in ("one", "two", "three"))
 MARK = bytes.fromhex("9c5a3df0621ebb47")
 """What begins every code of the search through memory, and nothing else."""
-CHECKS = 10_000
+CHECKS = 3_000
 
 
 @pytest.fixture

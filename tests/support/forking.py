@@ -29,6 +29,9 @@ HASHPACT: Final = ("-m", "hashpact")
 UNMEASURED: Final = {"COVERAGE_PROCESS_CONFIG": ""}
 """The environment of a process that is not to measure its coverage: a killed one could not report it."""
 
+CHEAP_COST: Final = 1 << 4
+"""The N of scrypt for the keys that a test encrypts, here or in a process that is forked."""
+
 
 class Process(Protocol):
     """What tests use of a process: `subprocess.Popen` has it, and so has `Forked`."""

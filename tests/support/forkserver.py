@@ -20,6 +20,8 @@ import socket
 import sys
 from typing import Final, TypeAlias
 
+from forking import CHEAP_COST
+
 PRELOADED: Final = (
     "hashpact.cli.main",
     "hashpact.cli.mirroring.mirror",
@@ -90,6 +92,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in PRELOADED:
         importlib.import_module(name)
+    vars(sys.modules["hashpact.keys.pkcs8"])["_COST"] = CHEAP_COST
     gc.freeze()  # otherwise each child would copy all of it to look through it
     found = serve(socket.socket(fileno=os.dup(0)))
     if found is None:

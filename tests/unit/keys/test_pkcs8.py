@@ -20,12 +20,20 @@ from cryptography.hazmat.primitives.serialization import (
 
 from hashpact.domain.keys import NamedKey
 from hashpact.errors import ConfigError
+from hashpact.keys import pkcs8
 from hashpact.keys.pkcs8 import decrypt, encrypt, from_pem, named, to_pem
 
 WHO = Identity.of("acme")
 CURVE = ec.derive_private_key(7, ec.SECP256R1())
 SECRET = b"correct horse battery"
+COST = pkcs8._COST
 LOCKED = encrypt(to_pem(WHO.private), SECRET, FakeEntropy())
+
+
+@pytest.fixture(autouse=True)
+def full_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a key costs to guess outside of tests."""
+    monkeypatch.setattr(pkcs8, "_COST", COST)
 
 
 class Asked:
