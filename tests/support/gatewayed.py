@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import uvloop
+
 from hashpact.gateway.configured import GatewayConfig
 from hashpact.gateway.keeping.folder import make_folder
 from hashpact.gateway.running import GatewayStarted, answer_until, open_gateway
@@ -114,7 +116,8 @@ def gatewayed(directory: Path, config: GatewayConfig) -> Iterator[Http]:
 
     def run() -> None:
         try:
-            asyncio.run(serve())
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as `serve_gateway` has it
+                runner.run(serve())
         except Exception as error:
             if started.done():
                 raise
