@@ -79,12 +79,13 @@ async def test_an_upload_that_cannot_be_checked_has_its_error_and_the_others_go_
 
 
 async def test_what_is_wrong_with_the_call_is_raised(house: Clearinghouse, connect: Connect) -> None:
-    caller = connect(house.profile("acme"), timeout=3)
+    caller = connect(house.profile("acme"))
     for bound in (0, 100_000):
         with pytest.raises(InvalidInputError, match="in_flight"):
             await caller("check_stream", [upload(1)], in_flight=bound)
     with pytest.raises(BehindError):
-        await caller("check_stream", [upload(1)], min_position=10**6)
+        hasty = connect(house.profile("acme"), timeout=0.3)
+        await hasty("check_stream", [upload(1)], min_position=10**6)
     with pytest.raises(NotPermittedError, match="not enrolled"):
         await connect(house.profile("stranger"))("check_stream", [upload(1)])
 
@@ -208,15 +209,15 @@ def test_a_flow_goes_on_when_the_server_is_started_again(tmp_path: Path, how: st
         with Client(server.profile("acme"), timeout=60) as client:
             entries = [client.submit([code], labels="ncii").index for code in PICTURES]
             outcomes = []
-            for number, outcome in enumerate(client.check_stream(map(upload, range(6000)))):
+            for number, outcome in enumerate(client.check_stream(map(upload, range(3000)))):
                 outcomes.append(outcome)
-                if number in {1000, 4000}:
+                if number in {500, 2000}:
                     assert getattr(server, how)() == (-9 if how == "kill" else 0)
                     server = RunningServer(home, port=port)
         assert [matched(one) for one in outcomes] == [
-            [(1, entries[number // 3 % 5])] if number % 3 == 0 else [] for number in range(6000)
+            [(1, entries[number // 3 % 5])] if number % 3 == 0 else [] for number in range(3000)
         ]
-        codes = [code.value.hex() for number in range(6000) for code in upload(number)]
+        codes = [code.value.hex() for number in range(3000) for code in upload(number)]
         assert not any(code in server.log for code in codes)
         if how == "stop":
             assert '"reason": "STOPPING"' in server.log

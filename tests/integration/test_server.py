@@ -256,14 +256,15 @@ def test_sigterm_ends_the_server_well(server: RunningServer) -> None:
 def test_30_a_failed_commit_is_never_answered_and_ends_the_process(home: Path) -> None:
     with (
         RunningServer(home, measured=True) as server,
-        Client(server.profile("acme-video"), timeout=3) as client,
+        Client(server.profile("acme-video")) as client,
+        Client(server.profile("acme-video"), timeout=1) as hasty,
     ):
         answered = client.submit([CODE], labels={"fraud"})
         full = (home / "hashpact.db-wal").stat().st_size
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (full, resource.RLIM_INFINITY))
         lost = server.author("acme-video").submit([near(CODE, 8)], FRAUD)
         with pytest.raises(UnavailableError):
-            client.append(lost)
+            hasty.append(lost)
         assert server.wait() == 4
         assert "CommitFailedError" in server.log, "the fault did not fire"
     with RunningServer(home, measured=True) as server, Client(server.profile("acme-video")) as client:

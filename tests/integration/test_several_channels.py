@@ -109,7 +109,7 @@ async def test_calls_avoid_a_process_that_hangs(
     assert 0 < hung < 16
     second.pause()
     try:
-        answers = [(await caller("check", CODE, timeout=0.2)).checked for _ in range(100)]
+        answers = [(await caller("check", CODE, timeout=0.1)).checked for _ in range(100)]
     finally:
         os.kill(second.process.pid, signal.SIGCONT)
     # Each of its channels costs a call at first, and once more now and then when it is tried again.
@@ -159,7 +159,7 @@ async def test_connections_that_end_of_age_fail_no_call(
         wait: Callable[[], None] = args[-1]
         wait()  # in a thread that may
         asked.append(time.monotonic())
-        time.sleep(0.03 if len(asked) % 7 else 0.5)
+        time.sleep(0.01 if len(asked) % 7 else 0.35)
         return check(self, *args, **options)
 
     monkeypatch.setattr(Checker, "check", slow)

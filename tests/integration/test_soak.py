@@ -21,7 +21,7 @@ from soaking import Answered, History, Queries, Shared, Soak
 from hashpact.domain.state import Receipt, Role
 from hashpact.home.opening import open_home
 
-SECONDS = pytest.mark.parametrize("seconds", [20, pytest.param(1800, marks=pytest.mark.slow)])
+SECONDS = pytest.mark.parametrize("seconds", [8, pytest.param(1800, marks=pytest.mark.slow)])
 KILL = 20.0
 """Seconds between two kills."""
 GROWTH = 1.05

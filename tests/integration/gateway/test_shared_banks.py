@@ -14,6 +14,7 @@ from waits import wait_until
 
 from hashpact.domain.fingerprints import MD5, PDQ
 from hashpact.domain.kinds import Withdraw
+from hashpact.gateway import clearing
 from hashpact.gateway.keeping.banks import FIRST_LOCAL, Bank, BankKind, Content
 from hashpact.gateway.keeping.folder import open_banks
 from hashpact.gateway.keeping.store import Unreceipted
@@ -137,7 +138,8 @@ def test_a_shared_bank_without_terms_takes_nothing(http: Http) -> None:
     assert http("DELETE", "/c/bank/ELSEWHERE").message == "Done"
 
 
-def test_an_answer_that_is_late(stage: Stage, shared: str) -> None:
+def test_an_answer_that_is_late(stage: Stage, shared: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clearing, "PROBE", 0.2)
     http, asked, server = stage.http, {"pdq": code("late")}, stage.server
     query = {"signal": near(fingerprint(PDQ, "late"), 5), "signal_type": "pdq"}
     server.pause()
