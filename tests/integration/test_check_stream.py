@@ -83,8 +83,8 @@ async def test_what_is_wrong_with_the_call_is_raised(house: Clearinghouse, conne
     for bound in (0, 100_000):
         with pytest.raises(InvalidInputError, match="in_flight"):
             await caller("check_stream", [upload(1)], in_flight=bound)
+    hasty = connect(house.profile("acme"), timeout=0.3)
     with pytest.raises(BehindError):
-        hasty = connect(house.profile("acme"), timeout=0.3)
         await hasty("check_stream", [upload(1)], min_position=10**6)
     with pytest.raises(NotPermittedError, match="not enrolled"):
         await connect(house.profile("stranger"))("check_stream", [upload(1)])

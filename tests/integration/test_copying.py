@@ -26,11 +26,12 @@ COPIER = Path(__file__).parents[1] / "support" / "copier.py"
 LEAVES = 2000
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose log takes several commits to copy."""
-    home = found(tmp_path, {"acme": BOTH})
-    profile, random_ = Profile.load(tmp_path / "acme"), random.Random(15)
+    directory = tmp_path_factory.mktemp("copied")
+    home = found(directory, {"acme": BOTH})
+    profile, random_ = Profile.load(directory / "acme"), random.Random(15)
     author = Author(profile.origin, profile.member, profile.key, profile.signer, unix_time, random_.randbytes)
     with open_home(home) as opened_home:
         shared = [[fingerprint(PDQ, f"{leaf}")] for leaf in range(LEAVES)]
@@ -71,7 +72,7 @@ def test_28_a_copy_that_is_killed_goes_on_from_its_last_commit(home: Path, tmp_p
     with RunningServer(home) as server:
         reached = 0
         for _ in range(2):
-            copier = Copier(server, tmp_path / "acme", directory)
+            copier = Copier(server, home.parent / "acme", directory)
             told = int(copier.line())
             copier.kill()
             ledger = opened(directory / "hashpact.db")
@@ -79,7 +80,7 @@ def test_28_a_copy_that_is_killed_goes_on_from_its_last_commit(home: Path, tmp_p
             ledger.close()
             assert LEAVES > size >= told > reached
             reached = size
-        copier = Copier(server, tmp_path / "acme", directory)
+        copier = Copier(server, home.parent / "acme", directory)
         while int(copier.line()) < LEAVES:
             pass
         copier.kill()
@@ -98,7 +99,7 @@ def test_a_copy_follows_over_the_end_of_its_server(home: Path, tmp_path: Path) -
     directory.mkdir()
     with RunningServer(home) as server:
         port = int(server.address.rpartition(":")[2])
-        copier = Copier(server, tmp_path / "acme", directory)
+        copier = Copier(server, home.parent / "acme", directory)
         while int(copier.line()) < LEAVES:
             pass
     with RunningServer(home, port=port) as server, Client(server.profile("acme")) as client:

@@ -6,6 +6,7 @@ import hashlib
 import http.client
 import json
 import os
+import secrets
 import shutil
 import stat
 import subprocess
@@ -27,7 +28,10 @@ from hashpact.errors import ConfigError, DeadlineError
 from hashpact.home.opening import open_home
 from hashpact.home.paths import HomePaths
 from hashpact.log import checkpoint, cosignature, tiles
+from hashpact.member.author import Author, Reason
 from hashpact.member.clients import Client
+from hashpact.member.profile import Profile
+from hashpact.service.append import Appender
 
 MEMBER = "acme-video"
 
@@ -54,6 +58,15 @@ def submit(server: RunningServer, *numbers: int) -> list[bytes]:
     """Share these; the checkpoints of the receipts."""
     with Client(server.profile(MEMBER), timeout=60) as client:
         return [client.submit([item(number)], labels={"fraud"}).checkpoint for number in numbers]
+
+
+def append(home: Path, *numbers: int) -> None:
+    """Share these in a home that is not served, all in one commit."""
+    profile = Profile.load(home.parent / MEMBER)
+    author = Author(profile.origin, MEMBER, profile.key, profile.signer, unix_time, secrets.token_bytes)
+    with open_home(home) as opened:
+        fresh = [author.submit([item(number)], Reason(frozenset({"fraud"}))) for number in numbers]
+        Appender(opened.ledger, unix_time).append_all(MEMBER, fresh)
 
 
 def published_size(data: bytes) -> int:
@@ -106,8 +119,9 @@ def test_a_further_directory_is_published_for_any_web_server(home: Path, tmp_pat
     place = tmp_path / "www" / "log"
     before = os.umask(0o077)  # as a service has it
     try:
+        append(home, *range(1, 299))
         with RunningServer(home, HASHPACT_PUBLISH=str(place)) as server:
-            size = published_size(submit(server, *range(1, 300))[-1])
+            size = published_size(submit(server, 299)[-1])
             wait_until(lambda: published_size((place / "checkpoint").read_bytes()) == size)
             server.stop()
     finally:

@@ -107,7 +107,7 @@ def test_every_answer_is_what_the_log_says_while_processes_are_killed(tmp_path: 
         config = tmp_path / member / "profile.toml"
         config.write_text(config.read_text().replace(":8443", f":{port}"))
     with RunningServer(home, "--workers", "2", port=port) as server:
-        soak = Soak(tmp_path, server.address)
+        soak = Soak(tmp_path, server.address, between=min(60, 2 * seconds))
         threads = soak.threads(["writer-0", "writer-1"], "checker")
         for thread in threads:
             thread.start()

@@ -63,10 +63,11 @@ class Answered:
 
 @dataclass
 class Soak:
-    """What all threads have done so far."""
+    """What all threads have done so far; a writer replaces its key after ``between`` statements."""
 
     profiles: Path
     address: str
+    between: int = 60
     over: threading.Event = field(default_factory=threading.Event)
     shared: list[Shared] = field(default_factory=list)
     receipts: list[tuple[int, Receipt]] = field(default_factory=list)
@@ -102,7 +103,7 @@ class Soak:
         mine: list[tuple[list[Shared], Receipt]] = []
         while not self.over.is_set():
             with Client(self.profile(member), timeout=30) as client:
-                for _ in range(60):
+                for _ in range(self.between):
                     if self.over.wait(random_.random() * 0.05):
                         return
                     if mine and random_.random() < 0.2:
