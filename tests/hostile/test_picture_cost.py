@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pdqhash  # type: ignore[import-untyped]  # it carries no types
 import pytest
-from commands import process
+from commands import apart
 from PIL import Image
 
 IMAGES = Path(__file__).resolve().parents[1] / "vectors" / "images"
@@ -31,7 +31,7 @@ LITTLE = 128
 
 def made(path: Path) -> dict[str, dict[str, Any]]:
     """What `hashpact fingerprint` says of a file that it accepts, by type, within the memory."""
-    done = process("fingerprint", "--json", path)
+    done = apart("fingerprint", "--json", path)
     assert done.status == 0, done.err
     assert done.peak < MOST
     return {each["type"]: each for each in done.lines[0]["fingerprints"]}
@@ -125,7 +125,7 @@ def test_45_a_decoder_that_needs_more_is_refused_by_its_header(
     name: str, mode: str, options: dict[str, Any], need: int, tmp_path: Path
 ) -> None:
     enlarged(name, tmp_path / name, mode, options)
-    done = process("fingerprint", tmp_path / name)
+    done = apart("fingerprint", tmp_path / name)
     said = done.error
     assert need <= int(said.partition(" picture takes ")[2].split()[0]) < need + 100_000
     assert said.endswith("over the limit of 352321536 bytes")
@@ -149,7 +149,7 @@ def test_45_a_stream_that_is_larger_than_its_header_is_refused_before_it_is_deco
     with Image.open(tmp_path / "false.avif") as image:
         assert image.size == said
     for name in ("true.avif", "false.avif"):
-        done = process("fingerprint", tmp_path / name)
+        done = apart("fingerprint", tmp_path / name)
         assert "decoding this AVIF picture takes 57600" in done.error
         assert done.peak < LITTLE
 
@@ -166,7 +166,7 @@ def test_45_the_scans_of_a_jpeg_have_a_limit(tmp_path: Path) -> None:
     assert "pdq/1" in made(tmp_path / "many.jpg")
     for count in (101, 20_000):
         (tmp_path / "more.jpg").write_bytes(scans(count))
-        done = process("fingerprint", tmp_path / "more.jpg")
+        done = apart("fingerprint", tmp_path / "more.jpg")
         assert done.error.endswith("a picture with more than the limit of 100 scans")
         assert done.peak < LITTLE
 
@@ -210,7 +210,7 @@ DRESSED: dict[str, Callable[[bytes], bytes]] = {
 def test_45_metadata_takes_no_memory_and_changes_no_fingerprint(name: str, tmp_path: Path) -> None:
     bare = (IMAGES / name).read_bytes()
     (tmp_path / name).write_bytes(DRESSED[name](bare))
-    done = process("fingerprint", "--json", tmp_path / name)
+    done = apart("fingerprint", "--json", tmp_path / name)
     assert done.status == 0, done.err
     assert done.peak < LITTLE
     expected = made(IMAGES / name)
