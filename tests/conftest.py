@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import AsyncIterator
 
@@ -25,6 +26,13 @@ settings.load_profile("fixed")
 
 # A server that a test starts is one process, unless the test says otherwise.
 os.environ.setdefault("HASHPACT_WORKERS", "1")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Let no garbage collection look at what was collected, which stays until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
