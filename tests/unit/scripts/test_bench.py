@@ -47,9 +47,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("arguments", [[], ["planting"], ["nothing"]], ids=["none", "no main", "unknown"])
-def test_without_a_benchmark_it_lists_them_and_makes_no_environment(
-    base: Path, arguments: list[str]
-) -> None:
+def test_without_a_benchmark_it_lists_them_and_makes_no_environment(base: Path, arguments: list[str]) -> None:
     command = [str(base / "scripts" / "bench"), *arguments]
     run = subprocess.run(command, env=bare(PYTHON="/bin/false"), capture_output=True, text=True, check=False)
     assert run.returncode == 2
@@ -115,7 +113,9 @@ def test_peers_that_cannot_be_installed_are_named_and_left_out(tmp_path: Path) -
     ours = importlib.util.find_spec("pip")
     assert ours is not None
     assert ours.origin is not None
-    (packages / "pip").symlink_to(Path(ours.origin).parent)  # installing it takes longer than all that is tested
+    (packages / "pip").symlink_to(
+        Path(ours.origin).parent
+    )  # installing it takes longer than all that is tested
     (venv / "hashpact-stamp").touch()
     script = f'set -eu; root={tmp_path}; . {ROOT}/scripts/environment.sh; peers {venv} bench; echo "goes on"'
 

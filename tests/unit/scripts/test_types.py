@@ -50,7 +50,7 @@ def skipped() -> set[str]:
 
 @functools.cache
 def unsure_imports() -> frozenset[tuple[Path, str]]:
-    """Every top-level module that our files import and that may be missing or is overridden, with the file."""
+    """Every top-level module that our files import and that may be missing or overridden, with the file."""
     required, found = always_there(), packages_distributions()
     sure = {top for top, names in found.items() if required & {normalised(name) for name in names}}
     sure |= sys.stdlib_module_names
