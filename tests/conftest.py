@@ -11,6 +11,7 @@ from builders import World
 from clearinghouse import Caller, Clearinghouse, Connect
 from hypothesis import HealthCheck, settings
 
+from hashpact.keys import pkcs8
 from hashpact.member.awaiting import AsyncClient
 from hashpact.member.clients import Client
 from hashpact.member.profile import Profile
@@ -33,6 +34,12 @@ def pytest_collection_finish() -> None:
     """Let no garbage collection look at what was collected, which stays until the end."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture
+def easy_to_guess(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passphrases that take no time to try: only the tests of `hashpact.keys.pkcs8` need what they do take."""
+    monkeypatch.setattr(pkcs8, "_COST", 16)
 
 
 @pytest.fixture

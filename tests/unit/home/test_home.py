@@ -56,6 +56,7 @@ def test_a_home_that_breaks_a_rule_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("easy_to_guess")
 def test_the_keys_of_a_home_and_a_profile_open_with_their_passphrases(tmp_path: Path) -> None:
     secret, other = b"correct horse battery", b"another horse battery"
     create_home(tmp_path / "home", CONFIG, admins=1, threshold=1, passphrase=secret)

@@ -50,6 +50,7 @@ def test_it_is_for_its_owner_alone_and_pins_the_log(tmp_path: Path, config: Mirr
         make_mirror(home, config, Passphrases({}))
 
 
+@pytest.mark.usefixtures("easy_to_guess")
 def test_its_keys_are_encrypted_as_the_profiles_are(tmp_path: Path, config: MirrorConfig) -> None:
     make_mirror(tmp_path / "plain", config, Passphrases({}))
     assert b"ENCRYPTED" not in (tmp_path / "plain" / "pki" / "ca.key").read_bytes()

@@ -44,6 +44,7 @@ def test_what_is_made_can_be_opened(tmp_path: Path) -> None:
     assert last.size == 9
 
 
+@pytest.mark.usefixtures("easy_to_guess")
 def test_the_key_is_encrypted_and_only_serving_needs_it(tmp_path: Path) -> None:
     create_witness(tmp_path / "w", NAME, "127.0.0.1:0", LOGS, b"correct horse battery")
     with open_witness(tmp_path / "w") as opened:
