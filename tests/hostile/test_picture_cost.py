@@ -67,7 +67,7 @@ def some(names: Iterable[str], *always: str) -> list[Any]:
 WRITERS: dict[str, Callable[[Image.Image, Path], None]] = {
     "deep.png": lambda drawn, path: Image.fromarray(
         np.asarray(drawn.convert("L")).astype(np.uint16) * 257
-    ).save(path, compress_level=1),
+    ).save(path, compress_level=0),
     "alpha.png": lambda drawn, path: drawn.convert("RGBA").save(path, compress_level=1),
     "rgb.bmp": lambda drawn, path: drawn.save(path),
     "palette.gif": lambda drawn, path: drawn.convert("L").save(path),
@@ -137,7 +137,7 @@ def test_45_a_decoder_that_needs_more_is_refused_by_its_header(
 def test_45_a_stream_that_is_larger_than_its_header_is_refused_before_it_is_decoded(
     mode: str, frames: int, tmp_path: Path
 ) -> None:
-    size, said = (6000, 4000), (64, 64)
+    size, said = (5000, 3000), (64, 64)
     flat = Image.new(mode, size, (9, 99, 200, 120)[: len(mode)])
     more: dict[str, Any] = {"save_all": True, "append_images": [flat]} if frames > 1 else {}
     flat.save(tmp_path / "true.avif", speed=10, **more)
@@ -150,7 +150,7 @@ def test_45_a_stream_that_is_larger_than_its_header_is_refused_before_it_is_deco
         assert image.size == said
     for name in ("true.avif", "false.avif"):
         done = apart("fingerprint", tmp_path / name)
-        assert "decoding this AVIF picture takes 57600" in done.error
+        assert "decoding this AVIF picture takes 36000" in done.error
         assert done.peak < LITTLE
 
 
@@ -181,10 +181,12 @@ def chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
+LETTERS = zlib.compress(("\U0001f600" + "a" * 1_048_000).encode(), 9)
+
+
 def text(number: int) -> bytes:
     """A text of nearly a million characters for a PNG, which take 4 bytes each once they are read."""
-    letters = "\U0001f600" + "a" * 1_048_000
-    return chunk(b"iTXt", b"%d\0\1\0\0\0" % number + zlib.compress(letters.encode(), 9))
+    return chunk(b"iTXt", b"%d\0\1\0\0\0" % number + LETTERS)
 
 
 DRESSED: dict[str, Callable[[bytes], bytes]] = {
