@@ -117,7 +117,7 @@ ROOMS = {
     ),
     "cli": room(
         "errors log.checkpoint domain clock settings config exchange fingerprint keys lists governance "
-        "member home audit witness serving mirror gateway report demo durable",
+        "member home audit witness serving mirror gateway report demo durable http.hma",
         "click rich PIL numpy",
     ),
     "__main__": room("cli"),

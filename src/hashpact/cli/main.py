@@ -76,6 +76,7 @@ COMMANDS: Final = {
         "lists.exporting:export",
         "Write a private list, or entries.",
     ),
+    "hma copy": ("lists.hma:copy_hma", "Copy the contents of an HMA into a file, for: hashpact import hma."),
     "list-local": ("lists.local_lists:list_local", "Private lists: hashes on this machine."),
     "list": ("platform.listing:list_entries", "List entries in the order of the log."),
     "labels": ("platform.labels:labels", "List the labels of the policy in force, each with what it is for."),

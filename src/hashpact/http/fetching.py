@@ -7,6 +7,7 @@ Files that are expected are asked for ahead, on a few connections, so that a dis
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,6 +27,8 @@ _OK: Final = 200
 _REDIRECTIONS: Final = range(300, 400)
 _MISSING: Final = frozenset({404, 410})
 _LATER: Final = frozenset({408, 429, 500, 502, 503, 504})
+_NOBODY: Final = (ConnectionRefusedError, socket.gaierror)
+"""What an address is answered with at which there is no server."""
 _ACCEPTED: Final = {"Accept-Encoding": "gzip, identity"}
 
 
@@ -33,7 +36,7 @@ class HttpFiles:
     """The files below a URL, for one thread at a time.
 
     ``timeout`` is in seconds, for each step; ``whole`` for a whole file; ``pauses`` are those before further
-    tries.
+    tries. An address at which there is no server is tried again only if there has been one.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class HttpFiles:
         self._limits = (timeout, whole)
         self._pauses = pauses
         self._over = threading.Event()
+        self._reached = False
         self._ahead = ThreadPoolExecutor(CONNECTIONS, "fetching")
         self._expected: dict[str, Future[bytes | None]] = {}
         self._exchanges: dict[int, HttpExchange] = {}
@@ -103,7 +107,10 @@ class HttpFiles:
             except UnavailableError as error:
                 if isinstance(error.__cause__, TimeoutError):
                     raise  # it has had its time
+                if not self._reached and isinstance(error.__cause__, _NOBODY):
+                    raise
             else:
+                self._reached = True
                 if answer.status not in _LATER:
                     return answer
             if self._over.wait(pause):

@@ -240,6 +240,17 @@ def test_a_server_that_is_busy_or_gone_for_a_moment_is_asked_again() -> None:
         assert asked == 3 + 1 + 2 + 1  # the second time on the connection that had waited
 
 
+def test_an_address_without_a_server_is_not_asked_again() -> None:
+    hour = (3600.0,)
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # and does not listen
+        refusing = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        for url, reason in ((refusing, "Refused"), ("http://no-such-host.invalid", "gaierror")):
+            nobody = HttpFiles(url, pauses=hour)
+            with closing(nobody), pytest.raises(UnavailableError, match=reason):
+                nobody.read("checkpoint", LIMIT)
+
+
 def test_files_that_are_expected_come_at_the_same_time() -> None:
     together = threading.Barrier(CONNECTIONS)
 
