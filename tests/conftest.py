@@ -38,7 +38,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture
 def easy_to_guess(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Passphrases that take no time to try: only the tests of `hashpact.keys.pkcs8` need what they do take."""
+    """Passphrases that take no time to try; the tests of `hashpact.keys.pkcs8` have the real cost."""
     monkeypatch.setattr(pkcs8, "_COST", 16)
 
 

@@ -90,7 +90,10 @@ ALTERED: dict[str, tuple[Alter, str]] = {
     "leaves from elsewhere": (lambda sent: replace(sent, start=sent.start + 1), "order"),
     "a leaf of 1 MiB": (lambda sent: first(sent, statement=bytes(1 << 20)), "malformed"),
     "a message of 32 MiB": (lambda sent: first(sent, statement=bytes(1 << 25)), "malformed"),
-    "more leaves than a batch has": (lambda sent: replace(sent, leaves=sent.leaves * (BATCH + 1)), "malformed"),
+    "more leaves than a batch has": (
+        lambda sent: replace(sent, leaves=sent.leaves * (BATCH + 1)),
+        "malformed",
+    ),
     "an empty leaf": (lambda sent: first(sent, statement=b""), "malformed"),
 }
 
