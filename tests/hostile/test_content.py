@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from commands import process
+from commands import apart
 
 from hashpact.demo import pictures
 
@@ -69,7 +69,7 @@ def hostile(name: str, directory: Path) -> Path:
 def test_39_a_file_of_which_nothing_can_be_made_is_told_in_bounded_memory(
     name: str, said: str, tmp_path: Path
 ) -> None:
-    done = process("fingerprint", hostile(name, tmp_path))
+    done = apart("fingerprint", hostile(name, tmp_path))
     assert said in done.error
     assert repr(str(tmp_path / name)) in done.error
     assert done.peak < 256
@@ -78,7 +78,7 @@ def test_39_a_file_of_which_nothing_can_be_made_is_told_in_bounded_memory(
 def test_39_a_short_text_has_exact_fingerprints_and_names_the_type_refused(
     tmp_path: Path,
 ) -> None:
-    done = process("fingerprint", hostile("short.txt", tmp_path))
+    done = apart("fingerprint", hostile("short.txt", tmp_path))
     assert done.status == 0
     assert [line.split(": ")[1].split()[0] for line in done.out.splitlines()] == ["sha256/1", "md5/1"]
     assert "refused minhash/1: a text with 4 distinct shingles is too short" in done.err

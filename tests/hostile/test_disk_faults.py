@@ -27,8 +27,8 @@ from hashpact.member.clients import Client
 
 TESTS = Path(__file__).resolve().parents[1]
 ERRORS = tuple(kind for kind in KINDS if kind != KILL)
-STEPS = pytest.mark.parametrize("step", [12, pytest.param(1, marks=pytest.mark.slow)])
-"""A sample of the faults; all of them."""
+ALL = pytest.param(1, marks=pytest.mark.slow)
+"""All faults, instead of a sample of them."""
 SERVED = 20
 REASON = strace.missing()
 
@@ -71,7 +71,7 @@ def table(outcomes: list[dict[str, Any]]) -> str:
     )
 
 
-@STEPS
+@pytest.mark.parametrize("step", [12, ALL])
 def test_29_a_kill_at_every_write_sync_and_rename_of_an_append(
     step: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -83,7 +83,7 @@ def test_29_a_kill_at_every_write_sync_and_rename_of_an_append(
             print(f"\n{table(outcomes)}")  # noqa: T201  # what the campaign is for
 
 
-@STEPS
+@pytest.mark.parametrize("step", [25, ALL])
 def test_30_an_io_error_or_a_full_disk_at_every_write_sync_and_rename_of_an_append(
     step: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

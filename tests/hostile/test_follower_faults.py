@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from builders import World, fingerprint
-from commands import process
+from commands import apart
 from memory import MemoryLedger
 from mirrors import mirror
 
@@ -143,7 +143,7 @@ def test_28_an_endless_body_is_not_read(mirrored: Path, audit: Audit, tmp_path: 
     assert audit(mirrored / "early") == 0
     altered = copied(mirrored / "late", tmp_path / "altered")
     os.truncate(altered / name, 8 << 30)
-    done = process("audit", altered, "--from", audit.last, "--evidence", audit.evidence)
+    done = apart("audit", altered, "--from", audit.last, "--evidence", audit.evidence)
     assert done.status == 1, done.err
     assert done.peak < MEMORY
     assert "has more than" in done.out

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from builders import World, fingerprint
-from commands import process
+from commands import apart
 from memory import MemoryLedger
 from mirrors import mirror
 from storing import STATE, StoringMirror
@@ -142,7 +142,7 @@ def test_80_a_body_without_end_is_not_read(mirrored: Path, audit: Audit, name: s
             connection.sendall(bytes(1 << 20))
 
     with scripted(serving(mirrored / "late", name, endless)) as url:
-        done = process("audit", url, *audit.options)
+        done = apart("audit", url, *audit.options)
     assert done.status == 1
     assert "has more than" in done.out
     assert done.peak < MEMORY
@@ -156,7 +156,7 @@ def test_80_a_small_body_that_unpacks_to_gigabytes_is_not_unpacked(mirrored: Pat
     assert len(zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(head + 2 * block)) == 3 << 20
     packed = answered(bomb, "200 OK", "Content-Encoding: gzip")
     with scripted(serving(mirrored / "late", "tile/entries/000", packed)) as url:
-        done = process("audit", url, *audit.options)
+        done = apart("audit", url, *audit.options)
     assert (done.status, done.peak < MEMORY) == (1, True)
     assert "has more than" in done.out
     assert audit.size == EARLY

@@ -25,6 +25,7 @@ from hashpact.log.cosignature import Witness
 from hashpact.log.policy import WitnessPolicy
 from hashpact.member.trusting.contradiction import Meaning
 from hashpact.mirror.alarms import Alarm
+from hashpact.service import following as service_following
 from hashpact.service.prove import Prover
 from hashpact.wire import following
 from hashpact.wire.server.followers import Followers
@@ -32,6 +33,8 @@ from hashpact.wire.server.followers import Followers
 Alter = Callable[[Followed], Followed]
 HONEST = following.followed_to_wire
 DAY = 24 * 3600
+BATCH = 32
+"""The most leaves of a message where it is altered; otherwise, a test of one signs for long."""
 
 
 def flipped(data: bytes, place: int = -9) -> bytes:
@@ -87,7 +90,10 @@ ALTERED: dict[str, tuple[Alter, str]] = {
     "leaves from elsewhere": (lambda sent: replace(sent, start=sent.start + 1), "order"),
     "a leaf of 1 MiB": (lambda sent: first(sent, statement=bytes(1 << 20)), "malformed"),
     "a message of 32 MiB": (lambda sent: first(sent, statement=bytes(1 << 25)), "malformed"),
-    "more leaves than a batch has": (lambda sent: replace(sent, leaves=sent.leaves * 257), "malformed"),
+    "more leaves than a batch has": (
+        lambda sent: replace(sent, leaves=sent.leaves * (BATCH + 1)),
+        "malformed",
+    ),
     "an empty leaf": (lambda sent: first(sent, statement=b""), "malformed"),
 }
 
@@ -129,13 +135,15 @@ async def alarmed(copy: Copying, kind: str) -> Alarm:
 
 @pytest.mark.parametrize("how", ALTERED)
 async def test_28_a_mirror_takes_no_altered_message(
-    house: Clearinghouse, tmp_path: Path, source: Source, how: str
+    house: Clearinghouse, tmp_path: Path, source: Source, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     alter, kind = ALTERED[how]
+    for module in (service_following, following):
+        monkeypatch.setattr(module, "MAX_FOLLOWED", BATCH)
     with Copying(house, tmp_path) as copy:
         size = await good(copy, house)
         source.alter = alter
-        larger = share(house, 300, at_once=True)  # more than a batch has, so that a proof has hashes
+        larger = share(house, BATCH + 8, at_once=True)  # more than a batch has, so that a proof has hashes
         assert (await alarmed(copy, kind)).evidence is None
         at = copy.replicator.status.position
         assert at in range(size, larger)

@@ -133,12 +133,12 @@ def test_65_checks_beyond_a_rate_are_refused_unread_and_the_sdk_waits(tmp_path: 
 def test_65_the_uploads_of_a_stream_count_as_checks_do_and_the_sdk_waits(tmp_path: Path) -> None:
     home = home_of(tmp_path, ("check", 60))
     with RunningServer(home) as server, Client(server.profile("acme")) as client:
-        uploads = ([fingerprint(PDQ, str(number))] for number in range(63))
+        uploads = ([fingerprint(PDQ, str(number))] for number in range(62))
         start = time.monotonic()
         found = list(client.check_stream(uploads, timeout=PAUSE))
         # Sixty at once, and one more in each second after the first was counted.
-        assert time.monotonic() - start > 2
-        assert [type(one) for one in found] == [Answer] * 63
+        assert time.monotonic() - start > 1
+        assert [type(one) for one in found] == [Answer] * 62
 
 
 def test_66_refusals_of_one_member_are_held_back_and_paced(tmp_path: Path) -> None:

@@ -24,6 +24,13 @@ from hashpact.log import tree
 from hashpact.member.clients import Client
 from hashpact.storage.sqlite import SqliteLedger
 
+IMPATIENT = """
+import runpy
+from hashpact.home import lease
+lease.WATCH = 0.5
+runpy.run_module("hashpact", run_name="__main__", alter_sys=True)
+"""
+"""A server that watches the record of another machine for a shorter time."""
 WRITERS = 2
 EACH = 15
 
@@ -184,7 +191,7 @@ def test_33_two_machines_on_one_home_are_refused(home: Path, workers: str) -> No
 def test_33_a_machine_that_has_gone_without_a_word_is_waited_for(home: Path) -> None:
     # As after a power cut.
     (home / "machine").write_text(f"other-boot elsewhere {secrets.token_hex(8)}\n")
-    with RunningServer(home, measured=True) as server:
+    with RunningServer(home, program=("-c", IMPATIENT)) as server:
         with Client(server.profile("acme-video")) as client:
             client.submit([fingerprint(PDQ, "1")], labels=["other"])
         assert server.stop() == 0

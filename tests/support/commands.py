@@ -16,7 +16,7 @@ from typing import Any
 from unittest.mock import patch
 
 import click
-from forking import UNMEASURED, started
+from forking import UNMEASURED, Forked, started
 
 from hashpact.cli import exits, main
 
@@ -94,7 +94,8 @@ def apart(*arguments: str | Path, **environ: str) -> Done:
             out = output.read()
         status = command.wait(TOO_SLOW)
         errors.seek(0)
-        return Done(status, out.decode(), errors.read().decode())
+        peak = command.peak / 1024 if isinstance(command, Forked) else 0
+        return Done(status, out.decode(), errors.read().decode(), peak)
 
 
 def process(*arguments: str | Path, **environ: str) -> Done:

@@ -13,6 +13,7 @@ import pickle
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -54,10 +55,15 @@ class Process(Protocol):
 
 
 class Forked:
-    """`hashpact` with some arguments, forked: its output is a pipe, its input empty."""
+    """`hashpact` with some arguments, forked: its output is a pipe, its input empty.
+
+    ``peak`` is the most memory that it had, in KiB, once it has ended; what it shares with the process that
+    it was forked from counts.
+    """
 
     def __init__(self, arguments: Sequence[str], stderr: IO[bytes], env: Mapping[str, str]) -> None:
         self.returncode: int | None = None
+        self.peak = 0
         output, theirs = os.pipe()
         self._status, status = os.pipe()
         with Path(os.devnull).open("rb") as nothing:
@@ -91,9 +97,9 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
     def _ended(self) -> None:
-        data = os.read(self._status, 4)
+        data = os.read(self._status, 12)
         assert data, "the process that forks has ended"
-        self.returncode = int.from_bytes(data, "big", signed=True)
+        self.returncode, self.peak = struct.unpack(">iQ", data)
         os.close(self._status)
 
 

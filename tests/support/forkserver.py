@@ -17,6 +17,7 @@ import runpy
 import selectors
 import signal
 import socket
+import struct
 import sys
 from typing import Final, TypeAlias
 
@@ -47,11 +48,11 @@ class Started:
         return watched
 
     def ended(self, watched: int) -> None:
-        """Report the exit status of a process that has ended."""
+        """Report the exit status of a process that has ended, and the most memory that it had, in KiB."""
         pid, status = self.pipes.pop(watched)
-        _, code = os.waitpid(pid, 0)
+        _, code, used = os.wait4(pid, 0)
         with contextlib.suppress(BrokenPipeError):  # nobody wants to know any more
-            os.write(status, os.waitstatus_to_exitcode(code).to_bytes(4, "big", signed=True))
+            os.write(status, struct.pack(">iQ", os.waitstatus_to_exitcode(code), used.ru_maxrss))
         for descriptor in (status, watched):
             os.close(descriptor)
 

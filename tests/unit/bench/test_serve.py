@@ -203,7 +203,10 @@ def test_those_that_match_are_spread_over_a_batch() -> None:
 def test_a_small_run_has_all_cases_of_a_real_server(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arguments = "serve --sizes 500 --rounds 1 --calls 20 --batches 3 --json --check"
+    for module in (serve, exchange):
+        monkeypatch.setattr(module, "REQUESTS", 50)
+    monkeypatch.setattr(batching, "BATCHES", 3)
+    arguments = "serve --sizes 256 --rounds 1 --calls 10 --batches 3 --json --check"
     monkeypatch.setattr(sys, "argv", arguments.split())
     status = serve.main()
     printed = capsys.readouterr()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import json
-import subprocess
 import sys
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,13 @@ def plain(value: dict[str, Any]) -> object:
     return json.loads(json.dumps(value))
 
 
-def test_the_files_are_what_the_script_makes() -> None:
-    made = publishing.files()
+@pytest.fixture(scope="module")
+def made() -> dict[str, str]:
+    """The files that the script makes."""
+    return publishing.files()
+
+
+def test_the_files_are_what_the_script_makes(made: dict[str, str]) -> None:
     assert {path.name for path in DIRECTORY.glob("*.json")} == made.keys()
     for name, text in made.items():
         assert (DIRECTORY / name).read_text("utf-8") == text, f"{name}: run scripts/vectors"
@@ -145,20 +151,28 @@ def test_the_page_counts_what_is_there() -> None:
         assert f"| [{file.name}.json]({file.name}.json) | {len(file.vectors)} |" in page
 
 
-def test_the_script_notices_a_changed_file(tmp_path: Path) -> None:
-    """A copy of the script, beside files of which one is another."""
-    (tmp_path / "scripts").mkdir()
-    for part in ("scripts/vectoring", "src"):
-        (tmp_path / part).symlink_to(ROOT / part)
-    script = tmp_path / "scripts" / "vectors"
-    script.write_bytes((ROOT / "scripts" / "vectors").read_bytes())
-    (tmp_path / "docs" / "vectors").mkdir(parents=True)
+def test_the_script_notices_a_changed_file(
+    made: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The script in this process, beside files of which one is another."""
+    loader = SourceFileLoader("vectors", str(ROOT / "scripts" / "vectors"))
+    spec = importlib.util.spec_from_loader(loader.name, loader)
+    assert spec is not None
+    script = importlib.util.module_from_spec(spec)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    loader.exec_module(script)
+    assert script.FILES == DIRECTORY
     for path in DIRECTORY.glob("*.json"):
-        (tmp_path / "docs" / "vectors" / path.name).write_bytes(path.read_bytes())
-    changed = tmp_path / "docs" / "vectors" / "root.json"
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr(script, "FILES", tmp_path)
+    monkeypatch.setattr(publishing, "files", lambda: made)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "argv", ["vectors", "--check", "--json"])
+    assert script.main() == 0
+    assert json.loads(capsys.readouterr().out)["changed"] == []
+    changed = tmp_path / "root.json"
     changed.write_text(changed.read_text("utf-8").replace('"refused"', '"valid"', 1), "utf-8")
-    command = [sys.executable, str(script), "--check", "--json"]
-    found = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert found.returncode == 1
-    assert json.loads(found.stdout)["changed"] == ["root.json"]
-    assert found.stderr == "vectors: root.json: not what scripts/vectors makes; run it\n"
+    assert script.main() == 1
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["changed"] == ["root.json"]
+    assert printed.err == "vectors: root.json: not what scripts/vectors makes; run it\n"

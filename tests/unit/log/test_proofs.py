@@ -1,6 +1,8 @@
-"""Proofs, against the recursive definitions of RFC 6962 for every size up to 300."""
+"""Proofs, against the recursive definitions of RFC 6962: every proof of many sizes, or of all up to 300."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import pytest
 import subtrees
@@ -13,6 +15,13 @@ from hashpact.errors import InvalidInputError, ProofError
 from hashpact.log import proofs, tree
 
 SIZE = 300
+SIZES = pytest.mark.parametrize(
+    "sizes",
+    [
+        pytest.param([*range(1, 131), 255, 256, 257, SIZE], id="some"),
+        pytest.param(range(1, SIZE + 1), id="all", marks=pytest.mark.slow),
+    ],
+)
 ORACLE = Oracle([tree.leaf_hash(seeded(f"leaf {number}")) for number in range(SIZE)])
 
 
@@ -21,16 +30,18 @@ def root(size: int) -> bytes:
     return ORACLE.root(0, size)
 
 
-def test_every_inclusion_proof_up_to_size_300() -> None:
-    for size in range(1, SIZE + 1):
+@SIZES
+def test_every_inclusion_proof_of_a_size(sizes: Sequence[int]) -> None:
+    for size in sizes:
         for index in range(size):
             proof = proofs.inclusion(index, size, ORACLE.node)
             assert proof == tuple(ORACLE.path(index, 0, size))
             proofs.verify_inclusion(ORACLE.hashes[index], index, size, proof, root(size))
 
 
-def test_every_consistency_proof_up_to_size_300() -> None:
-    for new in range(1, SIZE + 1):
+@SIZES
+def test_every_consistency_proof_to_a_size(sizes: Sequence[int]) -> None:
+    for new in sizes:
         for old in range(1, new + 1):
             proof = proofs.consistency(old, new, ORACLE.node)
             assert proof == tuple(ORACLE.proof(old, new))
@@ -51,8 +62,11 @@ def test_every_subtree_proof_up_to_size_130_has_the_verdict_of_the_draft() -> No
                 assert not subtrees.proves(start, stop, size, proof[:-1], subtree, root(size)) or not proof
 
 
-def test_proofs_of_subtrees_from_the_first_leaf_and_of_one_leaf_are_the_known_ones() -> None:
-    for size in range(1, SIZE + 1):
+@SIZES
+def test_proofs_of_subtrees_from_the_first_leaf_and_of_one_leaf_are_the_known_ones(
+    sizes: Sequence[int],
+) -> None:
+    for size in sizes:
         for place in range(size):
             assert proofs.subtree(0, place + 1, size, ORACLE.node) == tuple(ORACLE.proof(place + 1, size))
             assert proofs.subtree(place, place + 1, size, ORACLE.node) == tuple(ORACLE.path(place, 0, size))

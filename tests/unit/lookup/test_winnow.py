@@ -60,7 +60,7 @@ def found(
 
 @given(
     seed=st.integers(0, 2**32 - 1),
-    rounds=st.lists(st.integers(1, 300), min_size=1, max_size=5),
+    rounds=st.lists(st.integers(1, 150), min_size=1, max_size=5),
     pool_size=st.sampled_from([30, 300, 3000]),
     threshold=st.sampled_from([0.01, 0.3, 0.5, 0.75, 1.0]),
 )
@@ -115,7 +115,7 @@ def test_layers_and_order_do_not_change_an_answer() -> None:
         one_by_one.add([texts[item]], [item])
     assert len(one_by_one.stats()["segments"]) > 0
     assert one_by_one.stats()["delta"] > 0
-    for query in list(texts.values())[:40]:
+    for query in list(texts.values())[:20]:
         assert found(one_by_one, query, 0.3) == found(at_once, query, 0.3) == expected(texts, query, 0.3)
 
 
@@ -219,15 +219,15 @@ def test_60_a_crowd_with_the_same_hashes_costs_a_bounded_time() -> None:
 def test_60_withdrawn_copies_cost_a_bounded_time() -> None:
     text = np.arange(1, 129, dtype=np.uint32) * 7
     index = WinnowIndex()
-    index.add([text] * 200_000, range(200_000))
-    others = [np.arange(1000 + 20 * n, 1010 + 20 * n, dtype=np.uint32) for n in range(100_000)]
+    index.add([text] * 50_000, range(50_000))
+    others = [np.arange(1000 + 20 * n, 1010 + 20 * n, dtype=np.uint32) for n in range(25_000)]
     index.add(others, range(10**6, 10**6 + len(others)))
     index.settle()
-    index.remove(range(140_000))
-    assert index.stats()["tombstones"] == 140_000
+    index.remove(range(35_000))
+    assert index.stats()["tombstones"] == 35_000
     start = time.process_time()
-    assert found(index, text, 0.5, 20) == [(item, 1.0) for item in range(140_000, 140_020)]
-    assert time.process_time() - start < 0.1
+    assert found(index, text, 0.5, 20) == [(item, 1.0) for item in range(35_000, 35_020)]
+    assert time.process_time() - start < 0.03
 
 
 def test_searches_go_on_while_others_write() -> None:

@@ -132,7 +132,7 @@ def made_of(log: Noticed, quarter: Quarter = QUARTER) -> tuple[QuarterReport, Ga
     return report, gathered
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(STEPS, st.sampled_from((QUARTER, QUARTER.later(-1))))
 def test_whatever_is_stated_is_counted_the_same_twice(steps: list[Step], quarter: Quarter) -> None:
     log = Anything()
@@ -144,7 +144,7 @@ def test_whatever_is_stated_is_counted_the_same_twice(steps: list[Step], quarter
         assert value.get(f"{scope}/notices.valid", 0) == sum(parts)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(STEPS, STEPS)
 def test_a_report_stays_as_it_was_when_the_log_goes_on_after_the_quarter(
     steps: list[Step], later: list[Step]

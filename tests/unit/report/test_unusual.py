@@ -186,7 +186,7 @@ def world_version(made: Noticed) -> int:
     return charter.policy_version
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 999)), min_size=10, max_size=60))
 def test_the_counts_add_up_whatever_is_stated_revoked_and_suspended(steps: list[tuple[str, int]]) -> None:
     made = Noticed()

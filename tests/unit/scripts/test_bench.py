@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -39,22 +40,26 @@ BENCHMARKS = {
 }
 
 
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clean clone, in which nothing is to be built."""
+    return clone(tmp_path_factory.mktemp("base"))
+
+
 @pytest.mark.parametrize("arguments", [[], ["planting"], ["nothing"]], ids=["none", "no main", "unknown"])
-def test_without_a_benchmark_it_lists_them_and_makes_no_environment(
-    tmp_path: Path, arguments: list[str]
-) -> None:
-    command = [str(clone(tmp_path) / "scripts" / "bench"), *arguments]
+def test_without_a_benchmark_it_lists_them_and_makes_no_environment(base: Path, arguments: list[str]) -> None:
+    command = [str(base / "scripts" / "bench"), *arguments]
     run = subprocess.run(command, env=bare(PYTHON="/bin/false"), capture_output=True, text=True, check=False)
     assert run.returncode == 2
     assert run.stdout == ""
     listed = re.search(r"^There are: (.*)$", run.stderr, re.MULTILINE)
     assert listed
     assert set(listed[1].split()) == BENCHMARKS
-    assert not (tmp_path / "build").exists()
+    assert not (base / "build").exists()
 
 
-def test_help_lists_the_benchmarks(tmp_path: Path) -> None:
-    command = [str(clone(tmp_path) / "scripts" / "bench"), "--help"]
+def test_help_lists_the_benchmarks(base: Path) -> None:
+    command = [str(base / "scripts" / "bench"), "--help"]
     run = subprocess.run(command, env=bare(PYTHON="/bin/false"), capture_output=True, text=True, check=True)
     listed = re.search(r"^There are: (.*)$", run.stdout, re.MULTILINE)
     assert listed
@@ -62,8 +67,7 @@ def test_help_lists_the_benchmarks(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(BENCHMARKS))
-def test_help_of_a_benchmark_needs_nothing_but_python(tmp_path: Path, name: str) -> None:
-    base = clone(tmp_path)
+def test_help_of_a_benchmark_needs_nothing_but_python(base: Path, tmp_path: Path, name: str) -> None:
     # Isolated, and without site-packages: only the standard library can be imported.
     (tmp_path / "python").write_text(f'#!/bin/sh\nexec {sys.executable} -I -S "$@"\n')
     (tmp_path / "python").chmod(0o755)
@@ -104,7 +108,14 @@ def test_peers_that_cannot_be_installed_are_named_and_left_out(tmp_path: Path) -
         '[project.optional-dependencies]\nbench = ["peer_gone>=3", "peer_greedy", "peer_here"]\n'
     )
     venv = tmp_path / "venv"
-    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
+    (packages,) = (venv / "lib").glob("python*/site-packages")
+    ours = importlib.util.find_spec("pip")
+    assert ours is not None
+    assert ours.origin is not None
+    (packages / "pip").symlink_to(
+        Path(ours.origin).parent
+    )  # installing it takes longer than all that is tested
     (venv / "hashpact-stamp").touch()
     script = f'set -eu; root={tmp_path}; . {ROOT}/scripts/environment.sh; peers {venv} bench; echo "goes on"'
 
@@ -120,7 +131,6 @@ def test_peers_that_cannot_be_installed_are_named_and_left_out(tmp_path: Path) -
     first = run()
     assert first.stdout == "goes on\n"
     assert re.findall(r"Going on without (\S+), ", first.stderr) == ["peer_gone>=3", "peer_greedy"]
-    (packages,) = (venv / "lib").glob("python*/site-packages")
     assert {path.stem for path in packages.glob("*.py")} >= {"peer_here"}
     assert not {"ours", "peer_greedy"} & {path.stem for path in packages.glob("*.py")}
     assert run().stderr == ""  # not tried again

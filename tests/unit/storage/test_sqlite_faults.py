@@ -25,7 +25,7 @@ from hashpact.storage.sqlite import SqliteLedger
 
 from .appender import APPENDER, ENVIRON, append, check
 
-KILLS = 20
+KILLS = 8
 
 
 @pytest.fixture

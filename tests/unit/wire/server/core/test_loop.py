@@ -254,6 +254,7 @@ def test_a_callback_that_raises_does_not_keep_a_server_from_stopping() -> None:
 def test_ticks_go_on_when_the_clock_is_set_back(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     ticks: SimpleQueue[None] = SimpleQueue()
     house.loop.ticks.append(lambda: ticks.put(None))
+    monkeypatch.setattr(loop, "TICK", 0.1)
     with house.start():
         ticks.get(timeout=SOON)
         real = time.time
