@@ -32,7 +32,7 @@ os.environ.setdefault("HASHPACT_WORKERS", "1")
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
-    """Keep what was imported and collected out of every search for garbage, a twentieth of the tests' time."""
+    """Keep what was imported and collected out of each search for garbage: a twentieth of the tests' time."""
     gc.collect()
     gc.freeze()
 
