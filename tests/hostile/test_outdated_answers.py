@@ -21,9 +21,9 @@ import pytest
 from attesting import (
     SHARED,
     Alter,
-    AttestedWorld,
     attested,
     attester_of,
+    attesting_house,
     audited,
     hiding,
     kept_of,
@@ -51,12 +51,9 @@ NEAR, FAR = near(SHARED, 2), near(SHARED, 8)
 
 @pytest.fixture
 async def founded() -> AsyncIterator[Clearinghouse]:
-    """A clearinghouse whose charter names an attestation key, and which has it."""
-    found = Clearinghouse(AttestedWorld())
-    found.alter(attester=attester_of(found))
-    found.world.guard(found.ledger).sign()
-    yield found
-    await found.stop()
+    """A clearinghouse that attests."""
+    async with attesting_house() as found:
+        yield found
 
 
 class FrozenAttester(Attester):

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from attesting import AttestedWorld, attester_of
+from attesting import attester_of, attesting_house
 from builders import ALL_TYPES, Identity, fingerprint
 from clearinghouse import Clearinghouse, Connect
 
@@ -29,12 +29,9 @@ SHARED = fingerprint(PDQ, "shared")
 
 @pytest.fixture
 async def founded() -> AsyncIterator[Clearinghouse]:
-    """A clearinghouse whose charter names an attestation key, and which has it."""
-    found = Clearinghouse(AttestedWorld())
-    found.alter(attester=attester_of(found))
-    found.world.guard(found.ledger).sign()
-    yield found
-    await found.stop()
+    """A clearinghouse that attests."""
+    async with attesting_house() as found:
+        yield found
 
 
 async def test_an_answer_is_attested_and_kept(house: Clearinghouse, connect: Connect, tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -53,6 +53,16 @@ def attester_of(house: Clearinghouse, who: Identity | None = KEY, checker: Check
     """What attests the answers of a clearinghouse, with that key."""
     key = None if who is None else AttestationKey(house.world.origin, who.public, who.private)
     return Attester(checker or house.services.checker, house.ledger, key, house.world.clock, EntryCatalog)
+
+
+@asynccontextmanager
+async def attesting_house() -> AsyncIterator[Clearinghouse]:
+    """A clearinghouse whose charter names an attestation key, and which has it; stopped in the end."""
+    house = Clearinghouse(AttestedWorld())
+    house.alter(attester=attester_of(house))
+    house.world.guard(house.ledger).sign()
+    yield house
+    await house.stop()
 
 
 @dataclass(frozen=True, slots=True)
