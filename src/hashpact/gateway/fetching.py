@@ -1,9 +1,8 @@
 """Content at an address, from hosts that are configured: the only requests that a gateway makes for a caller.
 
-http and https only. A name is resolved once, and the connection goes to that address: a private or loopback
-one, also within another, only if the address itself is listed. Redirections are
-followed a few times, each checked like the first. Bytes are counted while they are read, and no credential,
-cookie or proxy is used.
+http and https only. A name is resolved once, and the connection goes to that address. A private or loopback
+address, or one that contains it, must itself be listed. Redirections are followed a few times, each checked
+like the first. Bytes are counted while they are read, and no credential, cookie or proxy is used.
 """
 
 from __future__ import annotations

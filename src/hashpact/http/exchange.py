@@ -71,7 +71,8 @@ class HttpExchange:
             except (OSError, http.client.HTTPException, ValueError, zlib.error) as error:
                 self.close()
                 if not kept or self._over or isinstance(error, TimeoutError):
-                    msg = f"{self.url}: {error!r}"
+                    reason = (isinstance(error, OSError) and error.strerror) or repr(error)
+                    msg = f"{self.url}: {reason}"
                     raise UnavailableError(msg) from error
                 kept = False
 
