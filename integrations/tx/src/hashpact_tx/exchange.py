@@ -117,7 +117,7 @@ class HashpactSignalExchangeAPI(
         collab: HashpactCollabConfig,  # noqa: ARG003 - it was asked when the items were fetched
         fetched: Mapping[str, HashpactItem],
     ) -> dict[type[SignalType], dict[str, HashpactSignalMetadata]]:
-        """Each value of one of these signal types, with what is said of all entries that have it."""
+        """Each value of one of these signal types, with the opinions on all entries that have it."""
         known = {one.get_name(): one for one in signal_types}
         found: dict[type[SignalType], dict[str, HashpactSignalMetadata]] = {}
         for item in fetched.values():
