@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from hashpact.errors import ConfigError, UnavailableError
-from hashpact.home.lease import Lease
 from hashpact.home import reserve as module
+from hashpact.home.lease import Lease
 from hashpact.home.reserve import SIZE, Reserve, wait_for_room
 
 
