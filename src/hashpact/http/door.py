@@ -18,6 +18,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
 from typing import Any, Final
 
 import httptools
@@ -45,7 +46,8 @@ class DoorLimits:
     A request must arrive whole within ``request_time`` of its first byte, the first request of a connection
     of its opening. ``idle_time`` is how long a connection may wait for its next request; above
     ``connections`` a new one takes the place of one that waits so, else of the one whose head of a request
-    has been missing for the longest time, else it is closed at once. ``head`` bounds the
+    has been missing for the longest time, else of the one whose caller has taken nothing of an answer for the
+    longest time, at least ``slow``, else it is closed at once. ``head`` bounds the
     bytes of a request line with its headers that is not complete yet, and what may follow an answer of the
     body that it answers; what arrives complete in one read of the socket (256 KiB) is taken. A caller who
     takes nothing of an answer for ``stalled`` is left.
@@ -57,6 +59,7 @@ class DoorLimits:
     request_time: float = 10.0
     idle_time: int = 60
     stalled: float = 20.0
+    slow: float = 1.0
     grace: int = 5
 
 
@@ -162,7 +165,7 @@ class _BoundedProtocol(HttpToolsProtocol):
         self._plain = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
-        if len(self.connections) >= self._limits.connections and not self._end_one_that_waits():
+        if len(self.connections) >= self._limits.connections and not self._end_another():
             self.transport = transport
             transport.abort()
             return
@@ -188,23 +191,29 @@ class _BoundedProtocol(HttpToolsProtocol):
             self._stall.cancel()
             self._stall = None
 
-    def _end_one_that_waits(self) -> bool:
-        """End a connection of which no request is under way, so that there is room for this one.
-
-        Those that wait for none go first, then the one whose time for a request ends first: a client sends a
-        head at once, so neither idle sockets nor slow heads keep anybody out.
-        """
-        ours = [each for each in self.connections if isinstance(each, _BoundedProtocol) and not each.busy]
-        ended = min(ours, key=_BoundedProtocol.until, default=None)
-        if ended is None:
+    def _end_another(self) -> bool:
+        """End the connection that makes room for this one first; False if none does."""
+        ours = [each for each in self.connections if isinstance(each, _BoundedProtocol)]
+        ranked = [(rank, each) for each in ours if (rank := each.rank()) is not None]
+        if not ranked:
             return False
+        _, ended = min(ranked, key=itemgetter(0))
         ended.transport.abort()
         self.connections.discard(ended)
         return True
 
-    def until(self) -> float:
-        """When a request must have arrived, by the loop's clock; 0 if none is arriving."""
-        return 0.0 if self._timer is None else self._timer.when()
+    def rank(self) -> tuple[int, float] | None:
+        """How soon it makes room for another connection, the least first; None if it does not.
+
+        One that waits for a request goes first, then the one whose time for a request ends first: a client
+        sends a head at once, so neither idle sockets nor slow heads keep anybody out. Then a slow reader.
+        """
+        if self._stall is not None:
+            waited = self.loop.time() - (self._stall.when() - self._limits.stalled)
+            return (1, -waited) if waited >= self._limits.slow else None
+        if self.busy:
+            return None
+        return 0, 0.0 if self._timer is None else self._timer.when()
 
     @property
     def busy(self) -> bool:

@@ -20,7 +20,7 @@ GET = CLOSE.replace(b"Connection: close\r\n", b"")
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers with how long the body is, and with a header; at /unread without the body, at /half in part."""
+    """Answers with how long the body is, and with a header; at other paths, otherwise."""
     request = Request(scope, receive)
     if scope["path"] == "/unread":
         await Response("unread")(scope, receive, send)
@@ -29,6 +29,8 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.body", "body": b"half", "more_body": True})
         while (await receive())["type"] != "http.disconnect":
             pass
+    elif scope["path"] == "/large":
+        await Response(bytes(1 << 24))(scope, receive, send)
     else:
         body = await request.body()
         await Response(f"<{len(body)}{request.headers.get('x', '')}>")(scope, receive, send)
@@ -181,6 +183,17 @@ async def test_heads_that_do_not_end_keep_nobody_out() -> None:
         assert not busy.at_eof()
         for _, writer in (*slow, (busy, asking)):
             writer.close()
+
+
+async def test_an_answer_that_is_being_taken_makes_no_room() -> None:
+    """The app has written it in one piece, so that the request is over for it."""
+    async with opened(DoorLimits(connections=1, slow=600)) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        writer.write(GET.replace(b" / ", b" /large "))
+        await reader.readuntil(b"\r\n\r\n")
+        assert await exchange(port, CLOSE) in {b"", b"reset"}
+        assert len(await reader.readexactly(1 << 24)) == 1 << 24
+        writer.close()
 
 
 async def test_a_connection_is_idle_once_a_body_that_nobody_wanted_has_arrived() -> None:
