@@ -10,6 +10,7 @@ import pytest
 from builders import fingerprint, near
 from commands import here
 from exchanging import Tx, environment
+from gatewayed import gatewayed, made_folder
 from PIL import Image
 from running import BOTH, RunningServer, found
 
@@ -206,6 +207,27 @@ def test_what_was_fetched_from_one_log_is_not_continued_from_another(
         assert matches(tx, CODES[0])
         tx("fetch", "--clear")
         tx("fetch")
+
+
+def test_stock_tx_fetches_stopncii_from_a_gateway(
+    server: RunningServer, acme: Client, program: Path, tmp_path: Path
+) -> None:
+    shared = share(acme, *CODES[:4], label="ncii")
+    directory = tmp_path / "gateway"
+    config = made_folder(directory, tmp_path / LOTUS, server.address, stopncii=("ncii",))
+    with gatewayed(directory, config) as http:
+        stock = Tx(program, tmp_path / "stock", tmp_path, {"TX_STOPNCII_KEYS": f"key,key,{http.address}/v1"})
+        stock("config", "collab", "edit", "stop_ncii", "--create", COLLAB)
+        stock("fetch")
+        assert all("INVESTIGATION_SEED" not in one for code in CODES[:4] for one in matches(stock, code))
+        assert [len(matches(stock, code)) for code in (near(CODES[0], 10), CODES[4])] == [1, 0]
+        acme.withdraw(shared[0], "mistake")
+        stock("fetch")
+        (still,) = matches(stock, CODES[0])
+        assert "INVESTIGATION_SEED" in still  # as docs/integrations/stopncii.md warns
+        stock("fetch", "--clear")
+        stock("fetch")
+        assert [len(matches(stock, code)) for code in CODES[:4]] == [0, 1, 1, 1]
 
 
 def test_the_classifier_gives_labels_of_photos_and_texts(

@@ -9,7 +9,8 @@ import os
 import subprocess
 import sys
 import sysconfig
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,7 @@ class Tx:
     program: Path
     state: Path
     profile: Path
+    environ: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, *arguments: object, status: int = 0) -> str:
         """What a command prints. Fails unless it ends with that status."""
@@ -71,5 +73,6 @@ class Tx:
 
     def run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
         """A command of the environment."""
-        environ = _clean() | {"TX_STATEDIR": str(self.state), "TX_HASHPACT_PROFILE": str(self.profile)}
+        ours = {"TX_STATEDIR": str(self.state), "TX_HASHPACT_PROFILE": str(self.profile)}
+        environ = {**_clean(), **ours, **self.environ}
         return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=False)
