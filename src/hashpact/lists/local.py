@@ -52,8 +52,9 @@ class PrivateLists:
     _empty_until: float = field(default=0.0, init=False, repr=False)
 
     def names(self) -> list[str]:
-        """The names of the lists, in order."""
-        return sorted(path.name.removesuffix(SUFFIX) for path in self.directory.glob(f"*{SUFFIX}"))
+        """The names of the lists, in order. A file whose name no list can have, such as a copy, is none."""
+        found = (path.name.removesuffix(SUFFIX) for path in self.directory.glob(f"*{SUFFIX}"))
+        return sorted(name for name in found if _NAME.fullmatch(name))
 
     def file(self, name: str) -> Path:
         """The file of a list. Raises InvalidInputError for what can be no name."""
@@ -80,7 +81,9 @@ class PrivateLists:
         return RowTable(path, self._master(), make=make)
 
     def _master(self) -> bytes:
-        return master_key(self.directory / _KEY, self.passphrases, unencrypted=self.unencrypted)
+        sealed = [*map(self.file, self.names()), self.directory / SHARED]
+        key = self.directory / _KEY
+        return master_key(key, self.passphrases, unencrypted=self.unencrypted, opens=sealed)
 
     def remove(self, name: str) -> None:
         """Remove a list with its file. Raises NotFoundError."""

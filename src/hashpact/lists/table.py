@@ -31,6 +31,8 @@ _APPLICATION: Final = 0x68_70_6C_31
 _WAIT: Final = 10_000
 _CACHE: Final = -32 * 1024
 """Pages in memory, in KiB: names are spread over the whole of the table."""
+_DAMAGE: Final = (apsw.CorruptError, apsw.NotADBError, apsw.SQLError)
+"""What SQLite raises of a damaged file: where its own bytes are wrong, or a table is missing."""
 _SCHEMA: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
 CREATE TABLE row (
@@ -64,6 +66,7 @@ class RowTable:
             if make:
                 self._make()
             salt = self.one("SELECT value FROM meta WHERE name = 'salt'")
+            last = self.one("SELECT max(number) FROM block")
         except OSError as error:
             msg = f"cannot open {path}: {error.strerror}; check its owner and mode"
             raise ConfigError(msg) from error
@@ -71,7 +74,7 @@ class RowTable:
             raise _damaged(path) from error
         self.sealer = Sealer.of(master, salt)
         self._waiting: list[Kept] = []
-        self._number = 1 + (self.one("SELECT max(number) FROM block") or 0)
+        self._number = 1 + (last or 0)
 
     def _make(self) -> None:
         self.sql.pragma("journal_mode", "wal")  # who checks goes on while somebody imports
@@ -94,8 +97,18 @@ class RowTable:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self.close()
+        if isinstance(error, _DAMAGE):
+            raise _damaged(self.path) from error
+
+    @contextlib.contextmanager
+    def sound(self) -> Iterator[None]:
+        """Raise CorruptError where SQLite finds in the block that the file is damaged; so does ``with``."""
+        try:
+            yield
+        except _DAMAGE as error:
+            raise _damaged(self.path) from error
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:

@@ -1,0 +1,84 @@
+"""Lists whose files were damaged, copied or moved: an error that names the file, or all that was in it."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from pathlib import Path
+
+import apsw
+import pytest
+from builders import fingerprint
+
+from hashpact.domain.checks import Filter, Query
+from hashpact.domain.fingerprints import PDQ
+from hashpact.errors import ConfigError, CorruptError
+from hashpact.lists.blocks import Kept
+from hashpact.lists.local import PrivateLists, listed
+
+ROWS = 300
+CODE = fingerprint(PDQ, "7")
+
+
+@pytest.fixture
+def lists(tmp_path: Path) -> PrivateLists:
+    """A list, in a file that is closed."""
+    made = PrivateLists(tmp_path / "lists", unencrypted=True)
+    with made.table("kept", make=True) as table, table.writing():
+        for number in range(ROWS):
+            place = table.append(Kept(str(number), (fingerprint(PDQ, str(number)),), ("ncii",), number))
+            name = table.sealer.name(b"test", str(number).encode())
+            table.sql.execute("INSERT INTO row VALUES (?, 'test', x'', ?, 0)", (name, place))
+        table.flush()
+    return made
+
+
+def keys(lists: PrivateLists) -> list[str]:
+    """The keys that a search finds, and those of every row."""
+    searched = PrivateLists(lists.directory, unencrypted=True)
+    found = [match.key for match in searched.search([Query(CODE)], Filter(), 9)]
+    with lists.table("kept") as table:
+        return found + [row.key for row in listed(table)]
+
+
+def test_a_damaged_file_is_an_error_that_names_it_or_gives_all_rows(lists: PrivateLists) -> None:
+    file = lists.file("kept")
+    whole, good = keys(lists), file.read_bytes()
+    size = 4096
+    damaged = 0
+    for start in range(0, len(good), size):
+        for wrong in (bytes(size), b"\xa5" * size):
+            file.write_bytes(good[:start] + wrong + good[start + size :])
+            with contextlib.suppress(CorruptError):
+                assert keys(lists) == whole
+                continue
+            damaged += 1
+    assert damaged >= len(good) // size
+    file.write_bytes(good)
+    assert keys(lists) == whole
+
+
+def test_a_file_that_is_damaged_while_it_is_open_is_an_error_that_names_it(lists: PrivateLists) -> None:
+    assert [match.key for match in lists.search([Query(CODE)], Filter(), 9)] == ["7"]
+    with contextlib.closing(apsw.Connection(str(lists.file("kept")))) as other:
+        other.execute("DROP TABLE dead")
+    with pytest.raises(CorruptError, match=r"kept\.list is damaged"):
+        lists.counts()
+
+
+@pytest.mark.parametrize("name", ["kept (copy)", "KEPT", ".kept", "kept_2"])
+def test_a_file_whose_name_no_list_can_have_is_none(lists: PrivateLists, name: str) -> None:
+    shutil.copy(lists.file("kept"), lists.directory / f"{name}.list")
+    assert list(lists.counts()) == lists.names() == ["kept"]
+
+
+@pytest.mark.parametrize("left", ["kept.list", "shared.ledger"])
+def test_a_key_that_is_missing_beside_lists_is_not_made_anew(lists: PrivateLists, left: str) -> None:
+    lists.file("kept").rename(lists.directory / left)
+    key = lists.directory / "lists.key"
+    key.unlink()
+    with pytest.raises(
+        ConfigError, match=rf"lists\.key is missing, and no other key opens .*/{left}: restore"
+    ):
+        lists.table("another", make=True)
+    assert not key.exists()
