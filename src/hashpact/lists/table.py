@@ -20,7 +20,7 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from hashpact.durable import open_plain
+from hashpact.durable import alone, open_plain, write_private
 from hashpact.errors import ConfigError, CorruptError
 from hashpact.lists import blocks
 from hashpact.lists.blocks import ROWS, Block, Kept
@@ -51,22 +51,30 @@ CREATE TABLE stage (
 class RowTable:
     """The open file of a list; close it, or use ``with``. One thread uses it.
 
-    Raises ConfigError if the file cannot be used, CorruptError if it is not one of a list.
+    Raises FileNotFoundError if it is not there, ConfigError if it cannot be used, CorruptError if it is none
+    of a list.
     """
 
     def __init__(self, path: Path, master: bytes, *, make: bool = False) -> None:
         self.path = path
+        if make and not path.exists():
+            empty = _empty()
+            with alone(path.parent, wait=True):
+                if not path.exists():
+                    write_private(path, empty)
         try:
-            os.close(open_plain(path, os.O_RDWR | (os.O_CREAT if make else 0)))
-            self.sql = apsw.Connection(str(path))
+            os.close(open_plain(path, os.O_RDWR))
+            self.sql = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
             self.sql.set_busy_timeout(_WAIT)
             self.sql.pragma("cache_size", _CACHE)
             self.sql.pragma("secure_delete", True)  # noqa: FBT003 - the value of a pragma
             self.sql.pragma("temp_store", "memory")
             if make:
-                self._make()
+                self.sql.pragma("journal_mode", "wal")  # who checks goes on while somebody imports
             salt = self.one("SELECT value FROM meta WHERE name = 'salt'")
             last = self.one("SELECT max(number) FROM block")
+        except FileNotFoundError:
+            raise
         except OSError as error:
             msg = f"cannot open {path}: {error.strerror}; check its owner and mode"
             raise ConfigError(msg) from error
@@ -75,14 +83,6 @@ class RowTable:
         self.sealer = Sealer.of(master, salt)
         self._waiting: list[Kept] = []
         self._number = 1 + (last or 0)
-
-    def _make(self) -> None:
-        self.sql.pragma("journal_mode", "wal")  # who checks goes on while somebody imports
-        with self.writing():
-            if self.sql.pragma("application_id") == 0:
-                self.sql.execute(_SCHEMA)
-                self.sql.pragma("application_id", _APPLICATION)
-                self.sql.execute("INSERT INTO meta VALUES ('salt', ?)", (secrets.token_bytes(SALT_SIZE),))
 
     def version(self) -> int:
         """A number that changes when another connection has changed the file."""
@@ -171,6 +171,15 @@ class RowTable:
         if sealed is None:
             raise _damaged(self.path)
         return blocks.read(self.sealer.unseal(number, sealed, self.path))
+
+
+def _empty() -> bytes:
+    """The bytes of a list without rows: a file that appears with these is a list from its first moment."""
+    with contextlib.closing(apsw.Connection(":memory:")) as sql:
+        sql.execute(_SCHEMA)
+        sql.pragma("application_id", _APPLICATION)
+        sql.execute("INSERT INTO meta VALUES ('salt', ?)", (secrets.token_bytes(SALT_SIZE),))
+        return sql.serialize("main")
 
 
 def _damaged(path: Path) -> CorruptError:

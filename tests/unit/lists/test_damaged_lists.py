@@ -1,19 +1,23 @@
-"""Lists whose files were damaged, copied or moved: an error that names the file, or all that was in it."""
+"""Lists whose files are damaged, copied, changed or gone: an error that names the file, or what was in it."""
 
 from __future__ import annotations
 
 import contextlib
+import secrets
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import apsw
 import pytest
 from builders import fingerprint
 
-from hashpact.domain.checks import Filter, Query
+from hashpact.domain.checks import Filter, Match, Query
 from hashpact.domain.fingerprints import PDQ
 from hashpact.errors import ConfigError, CorruptError
+from hashpact.lists.blocks import ROWS as BLOCK_ROWS
 from hashpact.lists.blocks import Kept
+from hashpact.lists.indexed import OpenList
 from hashpact.lists.local import PrivateLists, listed
 
 ROWS = 300
@@ -64,6 +68,58 @@ def test_a_file_that_is_damaged_while_it_is_open_is_an_error_that_names_it(lists
         other.execute("DROP TABLE dead")
     with pytest.raises(CorruptError, match=r"kept\.list is damaged"):
         lists.counts()
+
+
+def changed(lists: PrivateLists) -> None:
+    """Change the list."""
+    with lists.table("kept") as table, table.writing():
+        table.sql.execute("INSERT INTO dead VALUES (?)", (BLOCK_ROWS,))  # the first row of the first block
+
+
+@pytest.mark.parametrize("change", [changed, lambda lists: lists.remove("kept")])
+def test_a_search_ends_although_another_thread_finds_the_list_changed_or_gone(
+    lists: PrivateLists, monkeypatch: pytest.MonkeyPatch, change: Callable[[PrivateLists], None]
+) -> None:
+    search = OpenList.search
+
+    def overtaken(self: OpenList, queries: Sequence[Query], limit: int) -> list[Match]:
+        change(lists)
+        lists.counts()  # as another thread does
+        return search(self, queries, limit)
+
+    lists.counts()
+    with monkeypatch.context() as patched:
+        patched.setattr(OpenList, "search", overtaken)
+        assert [match.key for match in lists.search([Query(CODE)], Filter(), 9)] == ["7"]
+
+
+def test_a_list_that_is_being_made_is_none_yet(lists: PrivateLists, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def salt(size: int) -> bytes:
+        seen.append(list(lists.counts()))
+        return bytes(size)
+
+    monkeypatch.setattr(secrets, "token_bytes", salt)
+    lists.table("second", make=True).close()
+    assert seen
+    assert all(names == ["kept"] for names in seen)
+    assert list(lists.counts()) == ["kept", "second"]
+
+
+def test_a_list_that_is_removed_while_it_is_opened_is_left_out(
+    lists: PrivateLists, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    master = PrivateLists._master
+
+    def overtaken(self: PrivateLists) -> bytes:
+        found = master(self)
+        lists.file("kept").unlink()
+        return found
+
+    monkeypatch.setattr(PrivateLists, "_master", overtaken)
+    assert lists.counts() == {}
+    assert not lists.file("kept").exists()
 
 
 @pytest.mark.parametrize("name", ["kept (copy)", "KEPT", ".kept", "kept_2"])
