@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hashpact.durable import alone, open_plain, write_private
-from hashpact.errors import ConfigError, CorruptError
+from hashpact.errors import ConfigError, CorruptError, HashpactError, UnavailableError
 from hashpact.lists import blocks
 from hashpact.lists.blocks import ROWS, Block, Kept
 from hashpact.lists.sealing import NONCE_SIZE, SALT_SIZE, Sealer
@@ -33,6 +33,8 @@ _CACHE: Final = -32 * 1024
 """Pages in memory, in KiB: names are spread over the whole of the table."""
 _DAMAGE: Final = (apsw.CorruptError, apsw.NotADBError, apsw.SQLError)
 """What SQLite raises of a damaged file: where its own bytes are wrong, or a table is missing."""
+_PLACE: Final = (apsw.CantOpenError, apsw.ReadOnlyError)
+_DISK: Final = (apsw.FullError, apsw.IOError)
 _SCHEMA: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
 CREATE TABLE row (
@@ -79,7 +81,7 @@ class RowTable:
             msg = f"cannot open {path}: {error.strerror}; check its owner and mode"
             raise ConfigError(msg) from error
         except apsw.Error as error:
-            raise _damaged(path) from error
+            raise _explained(path, error) or _damaged(path) from error
         self.sealer = Sealer.of(master, salt)
         self._waiting: list[Kept] = []
         self._number = 1 + (last or 0)
@@ -99,16 +101,18 @@ class RowTable:
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self.close()
-        if isinstance(error, _DAMAGE):
-            raise _damaged(self.path) from error
+        if (known := _explained(self.path, error)) is not None:
+            raise known from error
 
     @contextlib.contextmanager
     def sound(self) -> Iterator[None]:
-        """Raise CorruptError where SQLite finds in the block that the file is damaged; so does ``with``."""
+        """Raise a HashpactError that names the file where SQLite fails in the block; so does ``with``."""
         try:
             yield
-        except _DAMAGE as error:
-            raise _damaged(self.path) from error
+        except apsw.Error as error:
+            if (known := _explained(self.path, error)) is not None:
+                raise known from error
+            raise
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
@@ -117,7 +121,8 @@ class RowTable:
         try:
             yield
         except BaseException:
-            self.sql.execute("ROLLBACK")
+            if self.sql.in_transaction:  # a full disk may have ended it
+                self.sql.execute("ROLLBACK")
             raise
         self.sql.execute("COMMIT")
 
@@ -180,6 +185,19 @@ def _empty() -> bytes:
         sql.pragma("application_id", _APPLICATION)
         sql.execute("INSERT INTO meta VALUES ('salt', ?)", (secrets.token_bytes(SALT_SIZE),))
         return sql.serialize("main")
+
+
+def _explained(path: Path, error: object) -> HashpactError | None:
+    """The error for what SQLite raises of a file, its place, its disk or its other users; None for others."""
+    if isinstance(error, _DAMAGE):
+        return _damaged(path)
+    if isinstance(error, _PLACE):
+        return ConfigError(f"cannot open {path} to write; check its owner and mode, and its directory's")
+    if isinstance(error, _DISK):
+        return UnavailableError(f"cannot write {path}; check the disk")
+    if isinstance(error, apsw.BusyError):
+        return UnavailableError(f"another process is changing {path}; try again once it is done")
+    return None
 
 
 def _damaged(path: Path) -> CorruptError:

@@ -7,6 +7,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from unittest.mock import Mock
 
 import apsw
 import pytest
@@ -14,7 +15,8 @@ from builders import fingerprint
 
 from hashpact.domain.checks import Filter, Match, Query
 from hashpact.domain.fingerprints import PDQ
-from hashpact.errors import ConfigError, CorruptError
+from hashpact.errors import ConfigError, CorruptError, UnavailableError
+from hashpact.lists import table as table_module
 from hashpact.lists.blocks import ROWS as BLOCK_ROWS
 from hashpact.lists.blocks import Kept
 from hashpact.lists.indexed import OpenList
@@ -68,6 +70,41 @@ def test_a_file_that_is_damaged_while_it_is_open_is_an_error_that_names_it(lists
         other.execute("DROP TABLE dead")
     with pytest.raises(CorruptError, match=r"kept\.list is damaged"):
         lists.counts()
+
+
+def test_a_disk_that_is_full_is_named_with_the_file_and_changes_nothing(lists: PrivateLists) -> None:
+    before, table = keys(lists), lists.table("kept")
+    table.sql.pragma("max_page_count", table.sql.pragma("page_count"))
+    with pytest.raises(UnavailableError, match=r"/kept\.list; check the disk"), table, table.writing():
+        table.sql.execute("INSERT INTO block VALUES (99, zeroblob(1000000))")
+    assert keys(lists) == before
+
+
+def test_a_list_that_another_process_changes_is_named(
+    lists: PrivateLists, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_module, "_WAIT", 1)
+    with (
+        lists.table("kept") as table,
+        table.writing(),
+        pytest.raises(UnavailableError, match=r"another process is changing .*/kept\.list"),
+        lists.table("kept") as other,
+        other.writing(),
+    ):
+        raise AssertionError
+
+
+def test_a_place_where_nothing_can_be_written_is_named(
+    lists: PrivateLists, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apsw, "Connection", Mock(side_effect=apsw.CantOpenError("unable to open")))
+    with pytest.raises(ConfigError, match=r"cannot open .*/kept\.list to write; check its owner and mode"):
+        lists.table("kept")
+
+
+def test_an_error_of_our_own_stays_what_it_is(lists: PrivateLists) -> None:
+    with lists.table("kept") as table, pytest.raises(apsw.BindingsError), table.sound():
+        table.one("SELECT ?")
 
 
 def changed(lists: PrivateLists) -> None:
