@@ -118,7 +118,7 @@ def test_34_a_server_can_compare_every_leaf_before_it_serves(home: Path) -> None
 def test_34_a_server_can_compare_its_state_with_the_leaves_before_it_serves(home: Path) -> None:
     submit(home, 2)
     with closing(SqliteLedger.open(home / "hashpact.db")) as ledger, ledger._alone():
-        ledger._writer.execute("UPDATE entries SET labels = '[\"hate\"]' WHERE idx = 6")
+        ledger._writer.execute("UPDATE entries SET labels = 'hate' WHERE idx = 6")
         assert ledger._writer.changes() == 1
     refused = served(home, "--verify")
     assert refused.status != 0

@@ -1,4 +1,4 @@
-"""A server on a full disk answers checks, and ends in order. The disk is real: a file system in memory."""
+"""On a full disk a server and a mirror answer checks, and end in order. The disk is one in memory."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_stumble_10_a_full_disk_is_named(tmp_path: Path) -> None:
 
 
 def test_58_a_full_disk_stops_appends_and_no_checks(tmp_path: Path) -> None:
-    done = apart(sys.executable, "-m", "filling", str(tmp_path))
+    done = apart(sys.executable, "-m", "filling", "clearinghouse", str(tmp_path))
     assert done.returncode == 0, done.stderr
     reports = json.loads(done.stdout)
     size = 4 << 20
@@ -68,3 +68,10 @@ def test_58_a_full_disk_stops_appends_and_no_checks(tmp_path: Path) -> None:
     # After a crash it finds what only the write-ahead log has.
     assert reports["after a crash"] == {**full, "found": [True, True], "reserve": True}
     assert Counter(reports["events"])["the disk is full"] == 3
+
+
+def test_58_a_mirror_on_a_full_disk_answers_until_there_is_room(tmp_path: Path) -> None:
+    done = apart(sys.executable, "-m", "filling", "mirror", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    reports = json.loads(done.stdout)
+    assert reports == {"full": [True, False], "stopped": 0, "started": [True, False], "ended": 4}

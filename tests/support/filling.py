@@ -1,6 +1,6 @@
-"""A clearinghouse on a small disk that fills up, and what it says meanwhile.
+"""A clearinghouse or a mirror on a small disk that fills up, and what it says meanwhile.
 
-    python -m filling DIRECTORY
+    python -m filling clearinghouse|mirror DIRECTORY
 
 Makes a small file system in memory below DIRECTORY, which needs a mount namespace of its own, and prints the
 reports as one JSON object. Exits with `NO_DISK` and the reason if no file system can be made.
@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Final
 
 from builders import check_log, fingerprint
+from mirrored import RunningMirror
 from running import BOTH, RunningServer, found
+from waits import wait_until
 
 from hashpact.domain.fingerprints import PDQ
 from hashpact.errors import HashpactError
@@ -58,8 +60,8 @@ def served(home: Path) -> dict[str, object]:
         }
 
 
-def run(directory: Path) -> dict[str, object]:
-    """Share, fill the disk, and go on."""
+def small_disk(directory: Path) -> Path:
+    """A directory on a disk of its own."""
     disk = directory / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(disk)]
@@ -67,6 +69,43 @@ def run(directory: Path) -> dict[str, object]:
     if done.returncode:
         sys.stderr.write(done.stderr)
         sys.exit(NO_DISK)
+    return disk
+
+
+def mirrored(directory: Path) -> dict[str, object]:
+    """Share beside a mirror whose disk is full, start the mirror again, and make room."""
+    disk, home = small_disk(directory), found(directory, {"acme": BOTH})
+    reports: dict[str, object] = {}
+
+    def answers(mirror: RunningMirror, failures: int) -> list[bool]:
+        with mirror.client() as asked:
+            wait_until(lambda: len(mirror.events("cannot copy")) == failures)
+            wait_until(lambda: (lag := asked.check([CODE]).lag) is not None and lag.statements == 1)
+            return [bool(asked.check([code]).matches) for code in (CODE, LATER)]
+
+    with RunningServer(home, "--workers", "1") as server, Client(server.profile("acme")) as client:
+        client.submit([CODE], labels={"fraud"})
+        with RunningMirror(server.address, disk / "mirror", directory / "acme") as mirror:
+            fill(disk)
+            client.submit([LATER], labels={"fraud"})
+            reports["full"] = answers(mirror, 1)
+            reports["stopped"] = mirror.stop()
+        fill(disk)
+        with RunningMirror(server.address, disk / "mirror", directory / "acme") as mirror:
+            reports["started"] = answers(mirror, 2)
+            (disk / "fill").unlink()
+            reports["ended"] = mirror.wait()
+        with (
+            RunningMirror(server.address, disk / "mirror", directory / "acme") as mirror,
+            mirror.client() as asked,
+        ):
+            wait_until(lambda: bool(asked.check([LATER]).matches))
+    return reports
+
+
+def clearinghouse(directory: Path) -> dict[str, object]:
+    """Share, fill the disk, and go on."""
+    disk = small_disk(directory)
     found(disk, {"acme": BOTH})
     # The profile and the server's log are on another disk.
     shutil.move(disk / "acme", directory / "acme")
@@ -105,4 +144,5 @@ def run(directory: Path) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(run(Path(sys.argv[1]))))
+    run = {"clearinghouse": clearinghouse, "mirror": mirrored}[sys.argv[1]]
+    sys.stdout.write(json.dumps(run(Path(sys.argv[2]))))

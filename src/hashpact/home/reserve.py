@@ -7,6 +7,9 @@ log over and the last signed checkpoint can be published.
 from __future__ import annotations
 
 import os
+import shutil
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,6 +19,17 @@ from hashpact.errors import ConfigError
 
 SIZE: Final = 4 << 20
 """Bytes: what SQLite's write-ahead log has at most when it is moved over by itself (1000 pages of 4 KiB)."""
+_LOOK: Final = 1.0
+"""Seconds between two looks at whether a full disk has room again."""
+
+
+def wait_for_room(directory: Path, stopped: Callable[[], bool]) -> bool:
+    """True once the disk has room for a reserve and as much again, False if ``stopped`` before."""
+    while not stopped():
+        if shutil.disk_usage(directory).free >= 2 * SIZE:
+            return True
+        time.sleep(_LOOK)
+    return False
 
 
 @dataclass(frozen=True, slots=True)

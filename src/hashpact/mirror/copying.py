@@ -36,7 +36,8 @@ class Copying:
     """Copies a log into the home of a mirror; while another process does so, waits to take its place.
 
     ``on_alarm`` is called with each alarm, and ``on_end`` if copying has ended for a fault of this machine;
-    both in a thread of this class. ``moved`` is notified whenever there may be more to answer from.
+    both in a thread of this class, which ``on_end`` may keep. ``moved`` is notified whenever there may be
+    more to answer from.
     """
 
     home: MirrorHome

@@ -22,7 +22,7 @@ from hashpact.clock import unix_time
 from hashpact.durable import claimed
 from hashpact.errors import CommitFailedError, ConfigError, HashpactError, UnavailableError
 from hashpact.home.listening import Listening
-from hashpact.home.reserve import Reserve
+from hashpact.home.reserve import Reserve, wait_for_room
 from hashpact.home.trust import ServerTrust
 from hashpact.lookup.catalog import EntryCatalog
 from hashpact.lookup.directory import IndexDirectory
@@ -194,7 +194,7 @@ async def _put_together(
     while not stop.event.is_set() and follower.position < ledger.head().size:
         await asyncio.to_thread(follower.catch_up, _REPLAYED)
 
-    copying = Copying(home, follower, freshness, partial(_alarmed, stop), partial(_ended, stop))
+    copying = Copying(home, follower, freshness, partial(_alarmed, stop), partial(_ended, home, stop))
     return _Parts(stop, index, follower, freshness, copying, keeping, observation, window, counter)
 
 
@@ -216,9 +216,10 @@ def _alarmed(stop: Stop, alarm: Alarm) -> None:
     stop.log.error("the source is not believed", kind=alarm.kind, reason=alarm.message, **evidence)
 
 
-def _ended(stop: Stop, error: HashpactError) -> None:
-    stop.log.error("cannot copy", reason=error.code, message=error.message)
-    if isinstance(error, CommitFailedError):
+def _ended(home: MirrorHome, stop: Stop, error: HashpactError) -> None:
+    """Go on answering while the disk is full: the next process could not copy, either."""
+    stop.log.error("cannot copy", reason=error.code, message=error.message, ends="once the disk has room")
+    if isinstance(error, CommitFailedError) and wait_for_room(home.paths.home, stop.event.is_set):
         stop.end(error)
 
 
@@ -268,7 +269,7 @@ async def _answer(home: MirrorHome, parts: _Parts, ready: Callable[[Served], Non
     async with contextlib.AsyncExitStack() as stack:
         server, addresses = stack.enter_context(_listening(home, parts, trust))
         shown = await stack.enter_async_context(
-            storing(home, stop.log, partial(_alarmed, stop), partial(_ended, stop))
+            storing(home, stop.log, partial(_alarmed, stop), partial(_ended, home, stop))
         )
         age = parts.freshness.age
         parts.observation.observe(

@@ -18,7 +18,7 @@ from hashpact.storage.tree import stored_edge
 APPLICATION_ID: Final = 0x48504354
 """What ``file`` and SQLite read in the header of our databases: "HPCT"."""
 
-VERSION: Final = 5
+VERSION: Final = 6
 """The schema's version, SQLite's ``user_version``. A change of the tables raises it."""
 
 HEAD_TABLE: Final = """

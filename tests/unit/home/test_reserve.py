@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from hashpact.errors import ConfigError, UnavailableError
+from hashpact.home import reserve as module
 from hashpact.home.lease import Lease
-from hashpact.home.reserve import SIZE, Reserve
+from hashpact.home.reserve import SIZE, Reserve, wait_for_room
 
 
 @pytest.fixture
@@ -54,6 +57,18 @@ def test_58_one_that_is_held_stays_on_a_full_disk(reserve: Reserve, request: pyt
     request.getfixturevalue("full")
     assert not reserve.make()
     assert reserve.path.stat().st_size == SIZE
+
+
+def test_58_room_is_waited_for_until_there_is_some_or_nobody_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = iter([0, 2 * SIZE - 1, 2 * SIZE, 0])
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=next(free)))
+    monkeypatch.setattr(module, "_LOOK", 0.0)
+    assert wait_for_room(tmp_path, lambda: False)
+    asked = iter([False, True])
+    assert not wait_for_room(tmp_path, lambda: next(asked))
+    assert next(free, None) is None
 
 
 @pytest.mark.parametrize("link", [os.symlink, os.link])

@@ -20,7 +20,7 @@ from hashpact.storage.derived.summed import summing
 PAGE = 4096
 _NO_ENTRY = """
 INSERT INTO entries (idx, member, labels, basis, jurisdictions, removed_at, shared_at, items, key)
-VALUES (5, 'acme', 'no list', 'law', '[]', 0, 0, 1, x'00')
+VALUES (5, 'acme', 'fraud', 'no basis', '', 0, 0, 1, x'00')
 """
 
 

@@ -41,7 +41,8 @@ from hashpact.storage.sqlite import SqliteLedger
 LONG = 30.0
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=6)
-WORDS = st.lists(TEXT, max_size=3).map(tuple)
+WORD = st.text(st.characters(codec="utf-8", exclude_characters="\n"), min_size=1, max_size=6)
+WORDS = st.lists(WORD, max_size=3).map(tuple)
 NUMBER = st.integers(-(2**63), 2**63 - 1)
 MEMBERS = st.sampled_from(["a", "b", "Ä", "zz"])
 HASHES = st.binary(min_size=32, max_size=32)
@@ -53,7 +54,7 @@ RECORD: st.SearchStrategy[Record] = st.one_of(
     st.builds(
         Charter,
         TEXT,
-        st.lists(st.builds(NamedKey, TEXT, HASHES), max_size=2).map(tuple),
+        st.lists(st.builds(NamedKey, WORD, HASHES), max_size=2).map(tuple),
         NUMBER,
         st.lists(HASHES, max_size=2).map(tuple),
         NUMBER,

@@ -1,7 +1,6 @@
 """Records as rows: how each is put, and the view that reads them back.
 
-A list of words is a JSON array, exact for every string and open to SQLite's ``json_each``. A list of hashes
-or keys, all of 32 bytes, is one blob.
+A list of words has a line for each. A list of hashes or keys, all of 32 bytes, is one blob.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import json
 import struct
 from collections.abc import Iterable
 from typing import Final
@@ -14,7 +12,7 @@ from hashpact.domain.state import (
 
 HASH_SIZE: Final = 32
 REVOKED: Final = struct.Struct(f">{SERIAL_SIZE}sqq")
-"""A revoked certificate. Every call of its member reads it, so it is no JSON."""
+"""A revoked certificate. Every call of its member reads it, so it is no text."""
 
 CHARTER: Final = (
     "origin, admin_names, admin_keys, threshold, log_keys, policy_version, labels, key_delay, root_version, "
@@ -44,16 +42,15 @@ def hashes(blob: bytes) -> tuple[bytes, ...]:
     return tuple(blob[at : at + HASH_SIZE] for at in range(0, len(blob), HASH_SIZE))
 
 
-def array(words: Iterable[str]) -> str:
-    """A list of words, as it is stored."""
-    return _array(tuple(words))
+def lines(words: Iterable[str]) -> str:
+    """A list of words, as it is stored: a line each. No word is empty or has the end of a line in it."""
+    return "\n".join(words)
 
 
-@functools.lru_cache(256)
-def _array(words: tuple[str, ...]) -> str:
-    return json.dumps(words, ensure_ascii=False, separators=(",", ":"))
-
-
-def words(array: str) -> tuple[str, ...]:
-    """The words of a list."""
-    return tuple(json.loads(array))
+def words(stored: str) -> tuple[str, ...]:
+    """The words of a list. Raises ValueError if one is empty."""
+    found = tuple(stored.split("\n")) if stored else ()
+    if not all(found):
+        msg = "a list with an empty word"
+        raise ValueError(msg)
+    return found

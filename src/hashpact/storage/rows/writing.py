@@ -30,7 +30,7 @@ from hashpact.storage.rows.columns import (
     OPINION,
     REVOKED,
     TIMES,
-    array,
+    lines,
 )
 
 _Values: TypeAlias = tuple[str | bytes | int | None, ...]
@@ -62,24 +62,24 @@ def _row_of(record: Record) -> tuple[str, str, _Values]:  # noqa: PLR0911 - one 
     """Table, columns and values of the record."""
     match record:
         case Charter():
-            names = array(admin.name for admin in record.admins)
+            names = lines(admin.name for admin in record.admins)
             keys = b"".join(admin.public for admin in record.admins)
             log_keys = b"".join(record.log_keys)
             values = (record.origin, names, keys, record.threshold, log_keys)
-            policy = (record.policy_version, array(record.labels), record.key_delay)
+            policy = (record.policy_version, lines(record.labels), record.key_delay)
             root = (record.root_version, int(record.single_admin), record.since)
-            allowed = array(f"{name} {label}" for name, label in record.allowed)
-            quotas = array(f"{member} {quota}" for member, quota in record.quotas)
-            rates = array(f"{kind} {most}" for kind, most in record.rates)
-            rates_of = array(f"{who} {kind} {most}" for who, (kind, most) in record.rates_of)
+            allowed = lines(f"{name} {label}" for name, label in record.allowed)
+            quotas = lines(f"{member} {quota}" for member, quota in record.quotas)
+            rates = lines(f"{kind} {most}" for kind, most in record.rates)
+            rates_of = lines(f"{who} {kind} {most}" for who, (kind, most) in record.rates_of)
             bounds = (allowed, record.private_quota, quotas, rates, rates_of, _written(record.terms))
-            witnesses = (array(each.key for each in record.witnesses), record.witness_quorum)
+            witnesses = (lines(each.key for each in record.witnesses), record.witness_quorum)
             attesting = b"".join(record.attestation_keys)
-            also = array(each.key for each in record.log_mldsa_keys)
+            also = lines(each.key for each in record.log_mldsa_keys)
             others = (*witnesses, attesting, _matching(record.matching), also)
             return "charters", CHARTER, (*values, *policy, *root, *bounds, *others)
         case Member():
-            roles = array(sorted(role.value for role in record.roles))
+            roles = lines(sorted(role.value for role in record.roles))
             revoked = b"".join(REVOKED.pack(*one) for one in record.revoked)
             return "members", MEMBER, (record.id, roles, record.enrolled_at, record.suspended_at, revoked)
         case Key():
@@ -91,7 +91,7 @@ def _row_of(record: Record) -> tuple[str, str, _Values]:  # noqa: PLR0911 - one 
         case Filing():
             return "filings", FILING, _values_of_filing(record)
         case RecentTimes():
-            signers = array(each.signer for each in record.signers)
+            signers = lines(each.signer for each in record.signers)
             return "times", TIMES, (1, signers, json.dumps([each.time for each in record.signers]))
 
 
@@ -154,11 +154,11 @@ def _values_of_entry(entry: Entry) -> _Values:
     return (
         entry.index,
         entry.member,
-        array(entry.labels),
+        lines(entry.labels),
         entry.basis.value,
         entry.authority,
         entry.article,
-        array(entry.jurisdictions),
+        lines(entry.jurisdictions),
         entry.removed_at,
         entry.shared_at,
         entry.items,
