@@ -74,7 +74,7 @@ ROOMS = {
         "errors domain settings keys.certificates keys.uses governance.drafts service",
         GRPC + " cryptography structlog",
     ),
-    "http": room("errors log service", "starlette structlog uvicorn"),
+    "http": room("errors log service", "httptools starlette structlog uvicorn"),
     # The kinds of objects that its clients take as they are.
     "member": room(
         "errors log domain clock durable settings config fingerprint keys lists wire governance",

@@ -24,11 +24,10 @@ from hashpact.domain.messages import ChangedEntries, EntryDetail, Submission
 from hashpact.domain.state import Receipt
 from hashpact.errors import ConflictError, HashpactError, InvalidInputError, NotFoundError, OverloadedError
 from hashpact.gateway.configured import SharedTerms
+from hashpact.gateway.keeping.moments import PassedMoments
 from hashpact.member.awaiting import AsyncClient
 from hashpact.mirror.local import Mirror
 
-_MOMENTS: Final = 1000
-"""Moments that are remembered: a caller with an older one is given more than it needs."""
 PROBE: Final = 2.0
 """Seconds that `/status` waits for the clearinghouse: clients of HMA give it 3."""
 FRESH: Final = 5.0
@@ -201,33 +200,13 @@ class MirroredChecking:
         self._pool.shutdown()
 
 
-@dataclass(slots=True)
-class PassedMoments:
-    """Positions of the log, by the moments that were given out with them, in the memory of this process."""
-
-    _positions: dict[int, int] = field(default_factory=dict, init=False)
-
-    def note(self, moment: int, position: int) -> None:
-        """Remember a position with the log's moment there, in Unix seconds."""
-        self._positions.setdefault(moment, position)
-        while len(self._positions) > _MOMENTS:
-            del self._positions[min(self._positions)]
-
-    def before(self, moment: int) -> int:
-        """A position up to which everything has happened before a moment; 0 if none is known.
-
-        Never that of the moment itself, at which more may have happened since.
-        """
-        return max((position for known, position in self._positions.items() if known < moment), default=0)
-
-
 @dataclass(frozen=True, slots=True)
 class Clearinghouse:
     """The clearinghouse: ``checks`` answers checks, and ``client`` makes statements."""
 
     checks: Checking
     client: AsyncClient
-    moments: PassedMoments = field(default_factory=PassedMoments)
+    moments: PassedMoments
 
     @property
     def member(self) -> str:
@@ -260,9 +239,10 @@ class Clearinghouse:
         """The entry at that log index as the clearinghouse has it now: a copy may be older."""
         return await self.client.entry(index)
 
-    async def changes(self, since: int, after: int | None) -> ChangedEntries:
+    async def changes(self, since: int, after: int | None, size: int) -> ChangedEntries:
         """The page of what has changed since the tree had that size, as `AsyncClient.changes`."""
-        async with contextlib.aclosing(self.client.changes(since, after=after, private=True)) as pages:
+        changed = self.client.changes(since, after=after, private=True, size=size)
+        async with contextlib.aclosing(changed) as pages:
             return await anext(pages)
 
     async def equal(self, fingerprints: Sequence[Fingerprint], position: int) -> list[Answer]:

@@ -22,6 +22,7 @@ from hashpact.gateway.curating import Curator
 from hashpact.gateway.hashing import Hasher
 from hashpact.gateway.keeping.folder import GatewayPaths, open_banks
 from hashpact.gateway.keeping.listing import ListSearch
+from hashpact.gateway.keeping.moments import PassedMoments
 from hashpact.gateway.keeping.store import BankStore
 from hashpact.gateway.keeping.tokens import TokenFile
 from hashpact.gateway.matching import BankIndex, Matcher
@@ -160,7 +161,8 @@ async def uses_of(opened: OpenGateway, client: AsyncClient) -> AsyncIterator[Gat
             if mirror is None
             else stack.enter_context(contextlib.closing(MirroredChecking(mirror, opened.profile.own)))
         )
-        house, signals = Clearinghouse(checks, client), Signals.named(config.signal_types)
+        moments = PassedMoments(opened.store, served_in(config, opened.profile))
+        house, signals = Clearinghouse(checks, client, moments), Signals.named(config.signal_types)
         index = BankIndex(signals)
         lists = stack.enter_context(contextlib.closing(lists_of(opened.profile)))
         curator = Curator(config, opened.store, index, house, lists, unix_time, opened.log)
@@ -171,6 +173,12 @@ async def uses_of(opened: OpenGateway, client: AsyncClient) -> AsyncIterator[Gat
         retriever = stack.enter_context(contextlib.closing(content))
         matcher = Matcher(index, house, lists)
         yield GatewayUses(config, signals, house, matcher, curator, hasher, retriever, slots, unix_time)
+
+
+def served_in(config: GatewayConfig, profile: Profile) -> str:
+    """What StopNCII's form is served from: the log, the labels, and the members that are left out."""
+    never = sorted(profile.own.never)
+    return " ".join([profile.genesis.hex(), *sorted(config.stopncii), "without", *never])
 
 
 def lists_of(profile: Profile) -> ListSearch:

@@ -3,8 +3,9 @@
 uvicorn bounds the wait between two requests. It has no bound for a connection that sends nothing, or slowly,
 nor for one that takes no answer, and above its limit it reads each request to answer 503. httptools has none
 for the head of a request, for the trailers of a body, or for how many requests come at once.
-`_BoundedProtocol` adds these bounds, and above the limit closes connections at once. TLS is a reverse proxy's
-business.
+`_BoundedProtocol` adds these bounds, and above the limit closes connections at once. It is also stricter: a
+request that asks for another protocol keeps its body, trailers are no headers, and a refusal is never written
+into an answer. TLS is a reverse proxy's business.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
 from typing import Any, Final
 
+import httptools
 import uvicorn
 from starlette.requests import Request
 from starlette.types import ASGIApp
@@ -32,6 +35,8 @@ _FRAMING: Final = 64
 """Bytes that a piece of a body may have around it: the line of a chunk, with its extension."""
 _PIPELINED: Final = 64
 """Requests that wait behind the one that is answered, on one connection."""
+_HOSTS: Final = {"1.0": {0, 1}, "1.1": {1}}
+"""How many headers Host a request has, by the versions that are answered (RFC 9112, 3.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +45,9 @@ class DoorLimits:
 
     A request must arrive whole within ``request_time`` of its first byte, the first request of a connection
     of its opening. ``idle_time`` is how long a connection may wait for its next request; above
-    ``connections`` a new one takes the place of one that waits so, else of the oldest that has sent nothing
-    yet, else it is closed at once. ``head`` bounds the
+    ``connections`` a new one takes the place of one that waits so, else of the one whose head of a request
+    has been missing for the longest time, else of the one whose caller has taken nothing of an answer for the
+    longest time, at least ``slow``, else it is closed at once. ``head`` bounds the
     bytes of a request line with its headers that is not complete yet, and what may follow an answer of the
     body that it answers; what arrives complete in one read of the socket (256 KiB) is taken. A caller who
     takes nothing of an answer for ``stalled`` is left.
@@ -53,6 +59,7 @@ class DoorLimits:
     request_time: float = 10.0
     idle_time: int = 60
     stalled: float = 20.0
+    slow: float = 1.0
     grace: int = 5
 
 
@@ -151,20 +158,18 @@ class _BoundedProtocol(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
         self._unwanted = 0
-        self._opened = 0.0
-        self._silent = True
         self._part = _Part.NONE
         self._whole = False
         self._spare = limits.head
         self._read = 0
+        self._plain = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
-        if len(self.connections) >= self._limits.connections and not self._end_one_that_waits():
+        if len(self.connections) >= self._limits.connections and not self._end_another():
             self.transport = transport
             transport.abort()
             return
         super().connection_made(transport)
-        self._opened = self.loop.time()
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -186,45 +191,42 @@ class _BoundedProtocol(HttpToolsProtocol):
             self._stall.cancel()
             self._stall = None
 
-    def _end_one_that_waits(self) -> bool:
-        """End a connection of which no request is under way, so that there is room for this one.
-
-        Those that have had an answer go first, then the oldest that has sent nothing: a client sends its
-        request at once, so idle sockets keep nobody out.
-        """
+    def _end_another(self) -> bool:
+        """End the connection that makes room for this one first; False if none does."""
         ours = [each for each in self.connections if isinstance(each, _BoundedProtocol)]
-        ended = next((each for each in ours if each.waits), None) or min(
-            (each for each in ours if each.silent), key=_BoundedProtocol.opened, default=None
-        )
-        if ended is None:
+        ranked = [(rank, each) for each in ours if (rank := each.rank()) is not None]
+        if not ranked:
             return False
+        _, ended = min(ranked, key=itemgetter(0))
         ended.transport.abort()
         self.connections.discard(ended)
         return True
 
-    def opened(self) -> float:
-        """When it was opened, by the loop's clock."""
-        return self._opened
+    def rank(self) -> tuple[int, float] | None:
+        """How soon it makes room for another connection, the least first; None if it does not.
+
+        One that waits for a request goes first, then the one whose time for a request ends first: a client
+        sends a head at once, so neither idle sockets nor slow heads keep anybody out. Then a slow reader.
+        """
+        if self._stall is not None:
+            waited = self.loop.time() - (self._stall.when() - self._limits.stalled)
+            return (1, -waited) if waited >= self._limits.slow else None
+        if self.busy:
+            return None
+        return 0, 0.0 if self._timer is None else self._timer.when()
 
     @property
-    def silent(self) -> bool:
-        """Whether it has sent nothing since it was opened."""
-        return self._silent
-
-    @property
-    def waits(self) -> bool:
-        """Whether it has had an answer, and has sent nothing since."""
+    def busy(self) -> bool:
+        """Whether a request is under way: its head has arrived, and it has no whole answer."""
         latest = self._latest()
-        return self._timer is None and latest is not None and latest.response_complete
+        return latest is not None and not latest.response_complete
 
     def _latest(self) -> RequestResponseCycle | None:
         """The newest request with its answer; uvicorn's type does not say that there is none at first."""
         return self.cycle
 
     def data_received(self, data: bytes) -> None:
-        self._silent = False
-        latest = self._latest()
-        if latest is not None and latest.response_complete and self._part is _Part.BODY:
+        if self._part is _Part.BODY and not self.busy:
             self._unwanted += len(data)
             if self._unwanted > self._limits.head:
                 self.transport.abort()
@@ -232,10 +234,37 @@ class _BoundedProtocol(HttpToolsProtocol):
         self._wait()
         self._spare -= len(data)
         self._read = len(data)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self._parse(data)
+        except httptools.HttpParserError:
+            self._refuse()
         if self._part is not _Part.NONE and self._spare < 0 and not self.transport.is_closing():
-            self.send_400_response("Invalid HTTP request received.")
+            self._refuse()
         self._look()
+
+    def _parse(self, data: bytes) -> None:
+        """Parse what has arrived. Raises HttpParserError.
+
+        A request that asks for another protocol is answered by this one (RFC 9110, 7.8). The parser takes it
+        to end with its head, so that its body would be the next request: it gets the head again without that.
+        """
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as ended:
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
+            self._parse(self._plain)
+            self._parse(data[ended.args[0] :])
+
+    def _refuse(self) -> None:
+        """Answer 400 and close the connection; close it only, if the caller waits for another answer."""
+        latest, waits = self._latest(), self.busy
+        if latest is not None and self._part is _Part.BODY:
+            waits = latest.response_started or bool(self.pipeline)
+        if not waits:
+            self.send_400_response("Invalid HTTP request received.")
+        self.transport.close()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -247,8 +276,19 @@ class _BoundedProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= _PIPELINED:
             msg = "too many requests at once"
             raise ValueError(msg)  # the parser stops, and the answer is 400
+        method, version = self.parser.get_method(), self.parser.get_http_version()
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts not in _HOSTS.get(version, ()) or method == b"CONNECT":
+            msg = "not a request of HTTP/1.0 or 1.1 to this server"
+            raise ValueError(msg)
+        if self.parser.should_upgrade():
+            lines = [b"%s: %s" % each for each in self.headers if each[0] != b"upgrade"]
+            first = b"%s %s HTTP/%s" % (method, self.url, version.encode())
+            self._plain = b"\r\n".join([first, *lines, b"", b""])
+            return
         super().on_headers_complete()
         self._part, self._spare = _Part.BODY, self._limits.head
+        self.headers = []  # trailers are read into it, and are none of the request's headers
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body; what arrives that is none, such as trailers, is held by the parser."""
@@ -256,6 +296,8 @@ class _BoundedProtocol(HttpToolsProtocol):
         self._spare = min(self._spare + len(body) + _FRAMING, self._limits.head)
 
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
         super().on_message_complete()
         self._part, self._whole, self._read = _Part.NONE, True, 0
 
@@ -267,6 +309,10 @@ class _BoundedProtocol(HttpToolsProtocol):
         """Stop the timer if a whole request has arrived, and nothing of another one."""
         if self._part is _Part.NONE and self._whole:
             self._arrived()
+            if not self.busy and self.timeout_keep_alive_task is None:
+                self.timeout_keep_alive_task = self.loop.call_later(
+                    self.timeout_keep_alive, self.timeout_keep_alive_handler
+                )
 
     def _wait(self) -> None:
         if self._timer is None:

@@ -21,6 +21,7 @@ from hashpact.domain.conduct.answers import (
 )
 from hashpact.domain.conduct.watching import NOTHING, WatchPlace
 from hashpact.domain.messages import (
+    DEFAULT_CHANGES,
     Appended,
     ChangedEntries,
     ChangesRequest,
@@ -154,10 +155,10 @@ class AsyncClient(AsyncCheckClient):
             yield detail
 
     async def changes(
-        self, since: int = 0, *, after: int | None = None, private: bool = False
+        self, since: int = 0, *, after: int | None = None, private: bool = False, size: int = DEFAULT_CHANGES
     ) -> AsyncGenerator[ChangedEntries, None]:
         """What has changed about entries since the tree had that size, as `Client.changes`."""
-        asked = ChangesRequest(since, after, with_private=private)
+        asked = ChangesRequest(since, after, size, private)
         page: ChangedEntries | None = None
         while page is None or not page.last:
             page = await self._run(calls.changes(asked))

@@ -20,6 +20,7 @@ from hashpact.domain.conduct.answers import (
 )
 from hashpact.domain.conduct.watching import NOTHING, WatchPlace
 from hashpact.domain.messages import (
+    DEFAULT_CHANGES,
     Appended,
     ChangedEntries,
     ChangesRequest,
@@ -202,16 +203,16 @@ class Client(CheckClient):
         yield from self._connection.stream(feeds.entries(EntriesRequest(start, stop)), self.timeout)
 
     def changes(
-        self, since: int = 0, *, after: int | None = None, private: bool = False
+        self, since: int = 0, *, after: int | None = None, private: bool = False, size: int = DEFAULT_CHANGES
     ) -> Iterator[ChangedEntries]:
         """What has changed about entries since the tree had that size, a page at a time, up to the present.
 
         Each page has entries as they stand at its ``position``; an entry may come again in a later page.
         What is known of the first ``since`` leaves, with that, is known of all leaves below the ``next`` of
         the page: ask from there later, with its ``next_after`` as ``after``. ``private`` asks for the private
-        parts of the entries that stand.
+        parts of the entries that stand. A page has ``size`` entries at most, of 1 to 1000.
         """
-        asked = ChangesRequest(since, after, with_private=private)
+        asked = ChangesRequest(since, after, size, private)
         page: ChangedEntries | None = None
         while page is None or not page.last:
             page = self._run(calls.changes(asked))

@@ -78,7 +78,11 @@ def fuzzed(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
     """A gateway of its own, in which anything may be deleted: it shares nothing."""
     directory: Path = tmp_path_factory.mktemp("fuzzed") / "gateway"
     config = made_folder(
-        directory, stage.directory / "acme-video", stage.server.address, allowed_hosts=("127.0.0.1",)
+        directory,
+        stage.directory / "acme-video",
+        stage.server.address,
+        allowed_hosts=("127.0.0.1",),
+        stopncii=("ncii",),
     )
     with gatewayed(directory, config) as connected:
         yield connected

@@ -175,6 +175,11 @@ def test_slow_callers_do_not_keep_others_waiting(stage: Stage) -> None:
             answered = b"".join(iter(lambda one=each: one.recv(65536), b""))  # type: ignore[misc]  # bytes
             assert answered.startswith(b"HTTP/1.1 408 ")
             assert b'{"message":"the body arrives too slowly"}' in answered
+        with socket.create_connection((host, int(port)), 30) as refused:
+            refused.sendall(b"POST /m/compare HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\npart")
+            answered = b"".join(iter(lambda: refused.recv(65536), b""))
+            assert answered.startswith(b"HTTP/1.1 415 ")
+            assert b"\r\nconnection: close\r\n" in answered
 
 
 def test_a_caller_that_leaves(stage: Stage) -> None:

@@ -16,7 +16,7 @@ from hashpact.domain.checks import MAX_LIMIT, Answer, Check, Filter, Lag, Match,
 from hashpact.domain.fingerprints import PDQ, Measure
 from hashpact.domain.matching.own import OwnTerms
 from hashpact.errors import HashpactError
-from hashpact.gateway.clearing import Health, MirroredChecking, PassedMoments, ReflectedTree, RemoteChecking
+from hashpact.gateway.clearing import Health, MirroredChecking, ReflectedTree, RemoteChecking
 from hashpact.gateway.keeping.banks import ViewFilter
 from hashpact.member.awaiting import AsyncClient
 from hashpact.mirror.local import Mirror
@@ -139,15 +139,3 @@ async def test_what_is_held_back_of_a_cut_answer_leaves_it_cut() -> None:
     checks = MirroredChecking(cast("Mirror", copy), OwnTerms(never=frozenset({"foe"})))
     answer = await checks.check(QUERY, Filter())
     assert (answer.matches, answer.truncated) == ((), True)
-
-
-def test_a_moment_is_never_passed() -> None:
-    """More may have happened at the moment that a caller has, so it goes on from before it."""
-    moments = PassedMoments()
-    assert moments.before(100) == 0
-    for moment, position in ((50, 5), (60, 6), (60, 7)):
-        moments.note(moment, position)
-    assert [moments.before(moment) for moment in (50, 51, 60, 61)] == [0, 5, 5, 6]
-    for number in range(1100):
-        moments.note(100 + number, 10 + number)
-    assert (moments.before(100), moments.before(10**6)) == (0, 1109)

@@ -20,9 +20,20 @@ GET = CLOSE.replace(b"Connection: close\r\n", b"")
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers with how long the body is."""
-    body = await Request(scope, receive).body()
-    await Response(f"<{len(body)}>")(scope, receive, send)
+    """Answers with how long the body is, and with a header; at other paths, otherwise."""
+    request = Request(scope, receive)
+    if scope["path"] == "/unread":
+        await Response("unread")(scope, receive, send)
+    elif scope["path"] == "/half":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"99")]})
+        await send({"type": "http.response.body", "body": b"half", "more_body": True})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+    elif scope["path"] == "/large":
+        await Response(bytes(1 << 24))(scope, receive, send)
+    else:
+        body = await request.body()
+        await Response(f"<{len(body)}{request.headers.get('x', '')}>")(scope, receive, send)
 
 
 @contextlib.asynccontextmanager
@@ -97,3 +108,100 @@ async def test_blank_lines_are_no_request() -> None:
     async with opened(DoorLimits(request_time=0.3)) as port:
         assert (await exchange(port, b"\r\n\r\n" + CLOSE)).startswith(b"HTTP/1.1 200 ")
         assert await exchange(port, b"\r\n") in {b"", b"reset"}
+
+
+HIDDEN = b"GET /?hidden HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize("connection", [b"upgrade", b"close, Upgrade, HTTP2-Settings"])
+@pytest.mark.parametrize("reads", [1, 2])
+async def test_a_body_after_an_upgrade_that_is_not_made_is_no_request(
+    port: int, connection: bytes, reads: int
+) -> None:
+    """Java's client asks for h2c with its first request; a proxy may pass such headers on."""
+    asked = b"Connection: %s\r\nUpgrade: h2c\r\n" % connection
+    framed = {b"Content-Length: %d" % len(HIDDEN): HIDDEN}
+    framed[b"Transfer-Encoding: chunked"] = b"%x\r\n%s\r\n0\r\n\r\n" % (len(HIDDEN), HIDDEN)
+    for header, body in framed.items():
+        head = b"POST / HTTP/1.1\r\nHost: x\r\n%s%s\r\n\r\n" % (asked, header)
+        pieces = [head, body + CLOSE]
+        said = await exchange(port, *(pieces if reads == 2 else [b"".join(pieces)]))
+        found = [b"<%d>" % len(HIDDEN)] + ([] if connection.startswith(b"close") else [b"<0>"])
+        assert [each.rpartition(b"\r\n\r\n")[2] for each in said.split(b"HTTP/1.1 200 OK")[1:]] == found
+
+
+async def test_a_trailer_is_no_header(port: int) -> None:
+    said = await exchange(port, HEAD + b"1\r\nx\r\n0\r\nX: forged\r\n\r\n" + CLOSE)
+    assert b"<1>" in said
+
+
+async def test_a_refusal_is_never_a_part_of_an_answer(port: int) -> None:
+    answered = {GET.replace(b" / ", b" /half "): b"half", HEAD.replace(b" / ", b" /unread "): b"unread"}
+    for request, answer in answered.items():
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request)
+        await reader.readuntil(b"\r\n\r\n" + answer)
+        writer.write(b"garbage\r\n\r\n")
+        async with asyncio.timeout(20):
+            assert await reader.read() == b""
+        writer.close()
+    whole = await exchange(port, HEAD + b"no chunk\r\n")
+    assert whole.startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /\r\n",
+        b"GET / HTTP/2.0\r\nHost: x\r\n",
+        b"GET / HTTP/1.1\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n",
+        b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n",
+        b"CONNECT / HTTP/1.1\r\nHost: x\r\n",
+    ],
+)
+async def test_what_is_no_request_of_http_1(port: int, head: bytes) -> None:
+    said = await exchange(port, head + b"\r\n" + CLOSE)
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert said.count(b"HTTP/1.1 ") == 1
+
+
+async def test_heads_that_do_not_end_keep_nobody_out() -> None:
+    """The oldest of them is ended for a connection that comes, but none whose request has arrived."""
+    async with opened(DoorLimits(connections=3, request_time=600)) as port:
+        busy, asking = await asyncio.open_connection("127.0.0.1", port)
+        asking.write(GET.replace(b" / ", b" /half "))
+        assert (await busy.readuntil(b"half")).startswith(b"HTTP/1.1 200 ")
+        slow = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        for _, writer in slow:
+            writer.write(b"GET / HT")
+        for _ in range(5):
+            assert (await exchange(port, CLOSE)).startswith(b"HTTP/1.1 200 ")
+        reader, _ = slow[0]
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+        assert not busy.at_eof()
+        for _, writer in (*slow, (busy, asking)):
+            writer.close()
+
+
+async def test_an_answer_that_is_being_taken_makes_no_room() -> None:
+    """The app has written it in one piece, so that the request is over for it."""
+    async with opened(DoorLimits(connections=1, slow=600)) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        writer.write(GET.replace(b" / ", b" /large "))
+        await reader.readuntil(b"\r\n\r\n")
+        assert await exchange(port, CLOSE) in {b"", b"reset"}
+        assert len(await reader.readexactly(1 << 24)) == 1 << 24
+        writer.close()
+
+
+async def test_a_connection_is_idle_once_a_body_that_nobody_wanted_has_arrived() -> None:
+    async with opened(DoorLimits(idle_time=1, request_time=600)) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n")
+        await reader.readuntil(b"unread")
+        writer.write(b"body")
+        async with asyncio.timeout(20):
+            assert await reader.read() == b""
+        writer.close()

@@ -181,10 +181,11 @@ def test_private_paths_have_no_kind() -> None:
         assert kind_of(path) is None
 
 
-async def test_a_caller_who_takes_no_answer_is_left(published: Path) -> None:
-    """The only place is taken until then."""
+@pytest.mark.parametrize("limits", [{"stalled": 0.2, "slow": 600}, {"stalled": 600, "slow": 0.2}])
+async def test_a_caller_who_takes_no_answer_is_left(published: Path, limits: dict[str, float]) -> None:
+    """The only place is taken until then, or until he has taken so long that another one gets it."""
     (published / "tile" / "entries" / "009").write_bytes(bytes(16_000_000))
-    door = Door(published_app(published), structlog.get_logger(), DoorLimits(connections=1, stalled=0.2))
+    door = Door(published_app(published), structlog.get_logger(), DoorLimits(connections=1, **limits))  # type: ignore[arg-type]  # no other limits
     port = await door.open("127.0.0.1", 0)
     with socket.create_connection(("127.0.0.1", port)) as silent:
         silent.sendall(b"GET /tile/entries/009 HTTP/1.1\r\nHost: h\r\n\r\n")

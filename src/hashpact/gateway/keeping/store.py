@@ -5,6 +5,7 @@ content   a content of a local or shared bank, by its id: signals, note and meta
 off       ids of disabled entries, also of views, and until when they are disabled
 label     labels for which a view was made, by keyed names
 waiting   what was sent to be shared and has no receipt yet, by its subject
+meta      the salt, the next id, and the moments that were given out (`keeping.moments`), sealed
 
 Rows are sealed as private lists are (`lists.sealing`), by a key of the gateway's own. A content is not a row
 of such a list: it has an id and metadata, and a list is read anew as a whole after each change.
@@ -87,8 +88,8 @@ class BankStore:
             raise ConfigError(msg) from error
         except apsw.Error as error:
             raise self._damaged() from error
-        self._banks, self._contents, self._names, self._pending = (
-            Sealer.of(master, salt + part) for part in (b"bank", b"content", b"name", b"waiting")
+        self._banks, self._contents, self._names, self._pending, self._passed = (
+            Sealer.of(master, salt + part) for part in (b"bank", b"content", b"name", b"waiting", b"moments")
         )
 
     def close(self) -> None:
@@ -210,6 +211,20 @@ class BankStore:
         """Wait no longer for what was refused."""
         with self._writing():
             self._sql.execute("DELETE FROM waiting WHERE name = ?", (self._name(subject),))
+
+    def passed(self, scope: str) -> dict[int, int]:
+        """The positions by moments that were kept last, if it was for that scope. Raises CorruptError."""
+        rows = self._all("SELECT value FROM meta WHERE name = 'moments'")
+        kept = self._read(self._passed, 0, rows[0][0]) if rows else {}
+        return dict(kept["positions"]) if kept.get("scope") == scope else {}
+
+    def keep_passed(self, scope: str, positions: Mapping[int, int]) -> None:
+        """Keep positions by moments, in place of others."""
+        with self._writing():
+            # Read in here, so that of two threads the one that writes last has the newest.
+            kept = {"scope": scope, "positions": list(positions.items())}
+            sealed = self._passed.seal(0, _json(kept))
+            self._sql.execute("INSERT OR REPLACE INTO meta VALUES ('moments', ?)", (sealed,))
 
     def _name(self, text: str) -> bytes:
         return self._names.name(text.encode("utf-8", "surrogatepass"))

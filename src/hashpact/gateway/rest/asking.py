@@ -117,16 +117,29 @@ class RestRequest:
     async def _held(self, limit: int) -> bytes:
         held = bytearray()
         try:
-            async with asyncio.timeout(PATIENCE) as patience:
-                began = asyncio.get_running_loop().time()
-                async for chunk in self._stream:
-                    held += chunk
-                    if len(held) > limit:
-                        raise _too_large()
-                    patience.reschedule(began + PATIENCE + len(held) / PACE)
+            whole = await self._read(limit, held)
         except TimeoutError:
             raise HTTPException(_TOO_SLOW, "the body arrives too slowly", _CLOSE) from None
+        if not whole:
+            raise _too_large()
         return bytes(held)
+
+    async def _read(self, limit: int, held: bytearray | None = None) -> bool:
+        """Read what is left of the body, and add it to ``held``; False once it has more than ``limit`` bytes.
+
+        Raises TimeoutError if it arrives too slowly, and ClientDisconnect.
+        """
+        size = 0
+        async with asyncio.timeout(PATIENCE) as patience:
+            began = asyncio.get_running_loop().time()
+            async for chunk in self._stream:
+                size += len(chunk)
+                if size > limit:
+                    return False
+                if held is not None:
+                    held += chunk
+                patience.reschedule(began + PATIENCE + size / PACE)
+        return True
 
     @property
     def _stream(self) -> AsyncIterator[bytes]:
@@ -139,14 +152,13 @@ class RestRequest:
     async def pass_over(self, limit: int) -> bool:
         """Read what is left of a body that is not wanted, so that its sender gets the answer.
 
-        False if there is more than ``limit`` bytes of it: the connection has to end then.
+        False if there is more than ``limit`` bytes of it, or if it arrives too slowly: the connection has to
+        end then.
         """
-        size = 0
-        async for chunk in self._stream:
-            size += len(chunk)
-            if size > limit:
-                return False
-        return True
+        try:
+            return await self._read(limit)
+        except TimeoutError:
+            return False
 
     async def json(self, *, other: int = _MEDIA) -> Any:  # noqa: ANN401 - JSON
         """The JSON in the body. ``other`` is the status of another content type. Raises HTTPException.

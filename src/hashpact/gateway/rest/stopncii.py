@@ -15,8 +15,9 @@ from starlette.responses import Response
 
 from hashpact.domain.checks import Answer
 from hashpact.domain.fingerprints import MD5, PDQ, Fingerprint
-from hashpact.domain.messages import EntryDetail
-from hashpact.domain.state import Stance
+from hashpact.domain.matching.holding import Held
+from hashpact.domain.messages import DEFAULT_CHANGES, MAX_CHANGES, EntryDetail
+from hashpact.domain.state import Basis, Stance
 from hashpact.gateway.rest.asking import Parameter, RestRequest, unprocessable
 from hashpact.gateway.rest.declared import RestEndpoint
 from hashpact.gateway.rest.statuses import answer
@@ -25,7 +26,11 @@ from hashpact.gateway.rest.uses import GatewayUses
 _NOT_FOUND: Final = 404
 _TYPES: Final = {PDQ: "ImagePDQ", MD5: "VideoMD5"}
 _ACTIVE, _WITHDRAWN = "Active", "Withdrawn"
-_FEEDBACK: Final = {Stance.ENDORSE: "Blocked", Stance.DISPUTE: "NotBlocked"}
+_FEEDBACK: Final = {
+    Stance.ENDORSE: "Blocked",
+    Stance.DISPUTE: "NotBlocked",
+    Stance.DISOWN: "NotBlocked",
+}
 _NUMBER: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
 _TOKEN: Final = re.compile(r"([0-9]{1,15})\.([0-9]{0,15})", re.ASCII)
 _NOTHING_YET: Final = 10
@@ -41,27 +46,31 @@ async def fetch_hashes(uses: GatewayUses, asked: RestRequest) -> Response:
     began, token = int(start[0]), None
     if asked.text("nextPageToken"):
         token = _matched(asked, "nextPageToken", _TOKEN, "")
+    size = int(_matched(asked, "pageSize", _NUMBER, str(DEFAULT_CHANGES))[0])
     since = uses.house.moments.before(began) if token is None else int(token[1])
-    page = await uses.house.changes(since, None if token is None or not token[2] else int(token[2]))
+    after = None if token is None or not token[2] else int(token[2])
+    page = await uses.house.changes(since, after, min(max(size, 1), MAX_CHANGES))
     never = uses.house.client.profile.own.never
     told = [
         each
         for each in page.entries
-        if not labels.isdisjoint(each.entry.labels) and each.entry.member not in never
+        if not labels.isdisjoint(each.entry.labels)
+        and each.entry.member not in never
+        and each.entry.basis is not Basis.BENIGN
     ]
     records = [record for each in told if each.stands for record in _standing(each, page.moment)]
-    if began > _NOTHING_YET:
+    if began > _NOTHING_YET or token is not None:  # on the pages before it, it may have stood
         gone = [await uses.house.client.entry(each.entry.index) for each in told if not each.stands]
         records += await _gone(uses, gone, labels, page.position, page.moment)
     if page.last:
-        uses.house.moments.note(page.moment, page.position)
-    after = "" if page.next_after is None else page.next_after
+        await uses.house.moments.note(page.moment, page.position)
+    left = "" if page.next_after is None else page.next_after
     return answer(
         {
             "count": len(records),
-            "nextPageToken": None if page.last else f"{page.next}.{after}",
+            "nextPageToken": None if page.last else f"{page.next}.{left}",
             # A client that stops between two pages asks for all of them again.
-            "nextSetTimestamp": max(began, page.moment) if page.last else began,
+            "nextSetTimestamp": max(_NOTHING_YET, page.moment) if page.last else began,
             "hasMoreRecords": not page.last,
             "hashRecords": records,
         }
@@ -100,7 +109,9 @@ async def _gone(
 def _taken_back(
     one: Fingerprint, index: int, found: Answer, labels: frozenset[str], moment: int
 ) -> dict[str, Any]:
-    others = [match for match in found.matches if not labels.isdisjoint(match.labels)]
+    # Those that are held back from a share of uploads stand, and are served.
+    equal = (*found.matches, *(match for match in found.held if match.held is not Held.NEVER))
+    others = [match for match in equal if not labels.isdisjoint(match.labels)]
     cases = {index: _WITHDRAWN} | {match.entry: _ACTIVE for match in others}
     feedback = [each for match in others for each in _feedback([(match.member, "Blocked")], match.labels)]
     return _record(one, moment, cases, feedback)
@@ -140,7 +151,7 @@ STOPNCII: Final[Sequence[RestEndpoint]] = (
         fetch_hashes,
         (
             Parameter("startTimestamp", "From this time on, in Unix seconds."),
-            Parameter("pageSize", "Is not regarded."),
+            Parameter("pageSize", f"How many entries a page has at most, up to {MAX_CHANGES}."),
             Parameter("nextPageToken", "The token of the page before."),
         ),
         answer={"type": "object", "required": ["count", "nextSetTimestamp", "hasMoreRecords", "hashRecords"]},
