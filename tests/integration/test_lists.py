@@ -187,7 +187,9 @@ def test_nothing_of_a_private_list_is_sent_or_logged_or_legible_on_disk(
 
 
 def test_a_list_whose_bytes_were_altered_or_whose_key_is_another_is_refused(tmp_path: Path) -> None:
-    from hashpact.errors import CorruptError  # noqa: PLC0415 - for this test
+    from hashpact.errors import ConfigError, CorruptError  # noqa: PLC0415 - for this test
+    from hashpact.keys.master import master_key  # noqa: PLC0415 - as above
+    from hashpact.keys.passphrase import Passphrases  # noqa: PLC0415 - as above
     from hashpact.lists.local import PrivateLists  # noqa: PLC0415 - as above
 
     made = Place(tmp_path)
@@ -202,7 +204,12 @@ def test_a_list_whose_bytes_were_altered_or_whose_key_is_another_is_refused(tmp_
         lists.held()
     made.imported("tcap", fixture("tcap"), "--private", "second")
     lists.remove("kept")
-    (made.profile / "lists/lists.key").unlink()
+    key = made.profile / "lists/lists.key"
+    key.unlink()
+    with pytest.raises(ConfigError, match=r"lists\.key is missing"):
+        PrivateLists(made.profile / "lists", unencrypted=True).held()
+    assert not key.exists()
+    master_key(key, Passphrases(), unencrypted=True)
     with pytest.raises(CorruptError, match="another key"):
         PrivateLists(made.profile / "lists", unencrypted=True).held()
     (made.profile / "lists/odd.list").write_bytes(b"not a database at all, but long enough to be read")

@@ -250,8 +250,7 @@ class Matcher:
             return Lookup({})
         found: dict[str, list[NearContent]] = {}
         truncated = bool(chosen.local) and self._local(fingerprint, chosen, now, found)
-        for bank in chosen.lists:
-            rows = await self.lists.search(fingerprint, bank)
+        for bank, rows in await self.lists.search(fingerprint, chosen.lists) if chosen.lists else ():
             truncated = truncated or rows.truncated
             if rows.matches:
                 found[bank.name] = [_row(match, bank) for match in rows.matches]

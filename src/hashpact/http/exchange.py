@@ -71,7 +71,7 @@ class HttpExchange:
             except (OSError, http.client.HTTPException, ValueError, zlib.error) as error:
                 self.close()
                 if not kept or self._over or isinstance(error, TimeoutError):
-                    reason = (isinstance(error, OSError) and error.strerror) or repr(error)
+                    reason = (isinstance(error, OSError) and (error.strerror or str(error))) or repr(error)
                     msg = f"{self.url}: {reason}"
                     raise UnavailableError(msg) from error
                 kept = False

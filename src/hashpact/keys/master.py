@@ -6,6 +6,7 @@ are used.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -20,13 +21,19 @@ from hashpact.keys.passphrase import Passphrases
 _MAX_FILE: Final = 64 * 1024
 
 
-def master_key(file: Path, passphrases: Passphrases, *, unencrypted: bool) -> bytes:
+def master_key(
+    file: Path, passphrases: Passphrases, *, unencrypted: bool, opens: Iterable[Path] = ()
+) -> bytes:
     """The 32 bytes of the key in a file, which is made if there is none.
 
-    Raises ConfigError if it cannot be read or opened, or if a new one needs a passphrase and there is none.
+    Raises ConfigError if it cannot be read or opened, if a new one needs a passphrase and there is none, or
+    if it is missing and one of the files is there that only this key ``opens``.
     """
     with alone(file.parent, wait=True):
         if not file.exists():
+            if (sealed := next((path for path in opens if path.exists()), None)) is not None:
+                msg = f"{file} is missing, and no other key opens {sealed}: restore it, or move that away"
+                raise ConfigError(msg)
             passphrase = passphrases.for_new_keys(unencrypted=unencrypted, as_before=True)
             pkcs8.write_key(file, pkcs8.to_pem(X25519PrivateKey.generate()), passphrase)
     pem = pkcs8.decrypt(read_private(file, _MAX_FILE), str(file), passphrases)

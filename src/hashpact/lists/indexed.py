@@ -57,17 +57,19 @@ class OpenList:
 
     def is_current(self, file: int) -> bool:
         """Whether the file, with the number of its inode, is still what was read."""
-        with self._lock:
+        with self._lock, self.table.sound():
             return self.file == file and self.version == self.table.version()
 
     @classmethod
     def read(cls, name: str, table: RowTable, file: int, progress: Progress = _unwatched) -> Self:
         """The list in a file, with the index that was saved beside it and what has changed since.
 
-        The index is saved again if that was much. Raises CorruptError if a block that is read was altered.
+        The index is saved again if that was much. Raises CorruptError if the file is damaged, or a block that
+        is read was altered.
         """
-        version = table.version()
-        index = _indexed(table, index_path(table.path), progress)
+        with table.sound():
+            version = table.version()
+            index = _indexed(table, index_path(table.path), progress)
         types = frozenset(TYPES[kind] for kind, (items, _, _) in index.sizes().items() if items)
         return cls(name, table, file, version, index, types)
 
@@ -81,7 +83,7 @@ class OpenList:
                     row = (int(item) >> SHIFT, kind.name)
                     if row not in best or kind.remoteness(score) < kind.remoteness(best[row][0]):
                         best[row] = (score, number)
-        with self._lock:  # the connection is for one thread at a time
+        with self._lock, self.table.sound():  # the connection is for one thread at a time
             return [self._match(row, *found) for row, found in best.items()]
 
     def counts(self) -> dict[FingerprintType, int]:
@@ -91,7 +93,7 @@ class OpenList:
 
     def row(self, place: int) -> Kept | None:
         """The row at a place; None if nothing is there any more. Raises CorruptError."""
-        with self._lock:
+        with self._lock, self.table.sound():
             if self.table.one("SELECT 1 FROM row WHERE place = ?", (place,)) is None:
                 return None
             return self._block(place // ROWS).rows()[place % ROWS]

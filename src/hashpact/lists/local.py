@@ -52,8 +52,9 @@ class PrivateLists:
     _empty_until: float = field(default=0.0, init=False, repr=False)
 
     def names(self) -> list[str]:
-        """The names of the lists, in order."""
-        return sorted(path.name.removesuffix(SUFFIX) for path in self.directory.glob(f"*{SUFFIX}"))
+        """The names of the lists, in order. A file whose name no list can have, such as a copy, is none."""
+        found = (path.name.removesuffix(SUFFIX) for path in self.directory.glob(f"*{SUFFIX}"))
+        return sorted(name for name in found if _NAME.fullmatch(name))
 
     def file(self, name: str) -> Path:
         """The file of a list. Raises InvalidInputError for what can be no name."""
@@ -80,7 +81,9 @@ class PrivateLists:
         return RowTable(path, self._master(), make=make)
 
     def _master(self) -> bytes:
-        return master_key(self.directory / _KEY, self.passphrases, unencrypted=self.unencrypted)
+        sealed = [*map(self.file, self.names()), self.directory / SHARED]
+        key = self.directory / _KEY
+        return master_key(key, self.passphrases, unencrypted=self.unencrypted, opens=sealed)
 
     def remove(self, name: str) -> None:
         """Remove a list with its file. Raises NotFoundError."""
@@ -107,19 +110,23 @@ class PrivateLists:
         found = next((one for one in self._current() if one.name == name), None)
         return None if found is None else found.row(place)
 
-    def search(
-        self, queries: Sequence[Query], narrow: Filter, limit: int, name: str | None = None
-    ) -> list[Match]:
-        """The rows that are near any of the queries, the nearest first, of every list or of the one named.
+    def search(self, queries: Sequence[Query], narrow: Filter, limit: int) -> list[Match]:
+        """The rows of every list that are near any of the queries, the nearest first.
 
         A row knows no basis, jurisdiction or opinion: a filter for those keeps none.
         """
         if narrow.bases or narrow.jurisdictions or narrow.min_endorsed_by or not (lists := self._current()):
             return []
-        wanted = [one for one in lists if name is None or one.name == name]
-        found = [match for one in wanted for match in one.search(queries, limit)]
+        found = [match for one in lists for match in one.search(queries, limit)]
         kept = [match for match in found if not narrow.labels or narrow.labels & set(match.labels)]
         return nearest(kept, limit)
+
+    def search_each(
+        self, queries: Sequence[Query], limit: int, names: Collection[str]
+    ) -> dict[str, list[Match]]:
+        """Of each list that is named the rows near any of the queries, the nearest first."""
+        wanted = [one for one in self._current() if one.name in names]
+        return {one.name: nearest(one.search(queries, limit), limit) for one in wanted}
 
     def _listed(self) -> list[str]:
         """The names, read again only when a file has come or gone: every check asks for them.
@@ -149,15 +156,15 @@ class PrivateLists:
             names = self._listed()
             if not names and not self._opened:
                 return []
+            # A list that is dropped here is closed once no other thread searches it any more.
             for name in set(self._opened) - set(names):
-                self._opened.pop(name).table.close()
+                del self._opened[name]
             for name in names:
                 path, known = self.file(name), self._opened.get(name)
                 with contextlib.suppress(FileNotFoundError):
                     file = path.stat().st_ino
                     if known is None or not known.is_current(file):
-                        if known is not None:
-                            self._opened.pop(name).table.close()
+                        self._opened.pop(name, None)
                         del known  # two indexes would take twice the memory
                         self._opened[name] = OpenList.read(name, RowTable(path, self._master()), file)
             return list(self._opened.values())

@@ -20,8 +20,8 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from hashpact.durable import open_plain
-from hashpact.errors import ConfigError, CorruptError
+from hashpact.durable import alone, open_plain, write_private
+from hashpact.errors import ConfigError, CorruptError, HashpactError, UnavailableError
 from hashpact.lists import blocks
 from hashpact.lists.blocks import ROWS, Block, Kept
 from hashpact.lists.sealing import NONCE_SIZE, SALT_SIZE, Sealer
@@ -31,6 +31,10 @@ _APPLICATION: Final = 0x68_70_6C_31
 _WAIT: Final = 10_000
 _CACHE: Final = -32 * 1024
 """Pages in memory, in KiB: names are spread over the whole of the table."""
+_DAMAGE: Final = (apsw.CorruptError, apsw.NotADBError, apsw.SQLError)
+"""What SQLite raises of a damaged file: where its own bytes are wrong, or a table is missing."""
+_PLACE: Final = (apsw.CantOpenError, apsw.ReadOnlyError)
+_DISK: Final = (apsw.FullError, apsw.IOError)
 _SCHEMA: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
 CREATE TABLE row (
@@ -49,37 +53,38 @@ CREATE TABLE stage (
 class RowTable:
     """The open file of a list; close it, or use ``with``. One thread uses it.
 
-    Raises ConfigError if the file cannot be used, CorruptError if it is not one of a list.
+    Raises FileNotFoundError if it is not there, ConfigError if it cannot be used, CorruptError if it is none
+    of a list.
     """
 
     def __init__(self, path: Path, master: bytes, *, make: bool = False) -> None:
         self.path = path
+        if make and not path.exists():
+            empty = _empty()
+            with alone(path.parent, wait=True):
+                if not path.exists():
+                    write_private(path, empty)
         try:
-            os.close(open_plain(path, os.O_RDWR | (os.O_CREAT if make else 0)))
-            self.sql = apsw.Connection(str(path))
+            os.close(open_plain(path, os.O_RDWR))
+            self.sql = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
             self.sql.set_busy_timeout(_WAIT)
             self.sql.pragma("cache_size", _CACHE)
             self.sql.pragma("secure_delete", True)  # noqa: FBT003 - the value of a pragma
             self.sql.pragma("temp_store", "memory")
             if make:
-                self._make()
+                self.sql.pragma("journal_mode", "wal")  # who checks goes on while somebody imports
             salt = self.one("SELECT value FROM meta WHERE name = 'salt'")
+            last = self.one("SELECT max(number) FROM block")
+        except FileNotFoundError:
+            raise
         except OSError as error:
             msg = f"cannot open {path}: {error.strerror}; check its owner and mode"
             raise ConfigError(msg) from error
         except apsw.Error as error:
-            raise _damaged(path) from error
+            raise _explained(path, error) or _damaged(path) from error
         self.sealer = Sealer.of(master, salt)
         self._waiting: list[Kept] = []
-        self._number = 1 + (self.one("SELECT max(number) FROM block") or 0)
-
-    def _make(self) -> None:
-        self.sql.pragma("journal_mode", "wal")  # who checks goes on while somebody imports
-        with self.writing():
-            if self.sql.pragma("application_id") == 0:
-                self.sql.execute(_SCHEMA)
-                self.sql.pragma("application_id", _APPLICATION)
-                self.sql.execute("INSERT INTO meta VALUES ('salt', ?)", (secrets.token_bytes(SALT_SIZE),))
+        self._number = 1 + (last or 0)
 
     def version(self) -> int:
         """A number that changes when another connection has changed the file."""
@@ -94,8 +99,20 @@ class RowTable:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self.close()
+        if (known := _explained(self.path, error)) is not None:
+            raise known from error
+
+    @contextlib.contextmanager
+    def sound(self) -> Iterator[None]:
+        """Raise a HashpactError that names the file where SQLite fails in the block; so does ``with``."""
+        try:
+            yield
+        except apsw.Error as error:
+            if (known := _explained(self.path, error)) is not None:
+                raise known from error
+            raise
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
@@ -104,7 +121,8 @@ class RowTable:
         try:
             yield
         except BaseException:
-            self.sql.execute("ROLLBACK")
+            if self.sql.in_transaction:  # a full disk may have ended it
+                self.sql.execute("ROLLBACK")
             raise
         self.sql.execute("COMMIT")
 
@@ -158,6 +176,28 @@ class RowTable:
         if sealed is None:
             raise _damaged(self.path)
         return blocks.read(self.sealer.unseal(number, sealed, self.path))
+
+
+def _empty() -> bytes:
+    """The bytes of a list without rows: a file that appears with these is a list from its first moment."""
+    with contextlib.closing(apsw.Connection(":memory:")) as sql:
+        sql.execute(_SCHEMA)
+        sql.pragma("application_id", _APPLICATION)
+        sql.execute("INSERT INTO meta VALUES ('salt', ?)", (secrets.token_bytes(SALT_SIZE),))
+        return sql.serialize("main")
+
+
+def _explained(path: Path, error: object) -> HashpactError | None:
+    """The error for what SQLite raises of a file, its place, its disk or its other users; None for others."""
+    if isinstance(error, _DAMAGE):
+        return _damaged(path)
+    if isinstance(error, _PLACE):
+        return ConfigError(f"cannot open {path} to write; check its owner and mode, and its directory's")
+    if isinstance(error, _DISK):
+        return UnavailableError(f"cannot write {path}; check the disk")
+    if isinstance(error, apsw.BusyError):
+        return UnavailableError(f"another process is changing {path}; try again once it is done")
+    return None
 
 
 def _damaged(path: Path) -> CorruptError:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import apsw
@@ -98,6 +100,35 @@ def test_another_key_and_another_file(path: Path, tmp_path: Path, store: BankSto
     (tmp_path / "link").symlink_to(path)
     with pytest.raises(ConfigError, match="cannot open"):
         BankStore(tmp_path / "link", MASTER)
+
+
+def test_a_damaged_file_is_an_error_that_names_it_or_gives_all_it_had(path: Path) -> None:
+    kept = [Content(FIRST_LOCAL + at, 1, {"pdq": CODE}, "n" * 500) for at in range(20)]
+    with BankStore(path, MASTER) as store:
+        bank = store.put(LOCAL)
+        for each in kept:
+            store.add(each)
+    good, size, damaged = path.read_bytes(), 4096, 0
+    for start in range(0, len(good), size):
+        path.write_bytes(good[:start] + bytes(size) + good[start + size :])
+        with contextlib.suppress(CorruptError), BankStore(path, MASTER) as store:
+            assert (store.banks(), list(chain(*store.contents()))) == ([bank], kept)
+            assert store.put(replace(bank, ratio=0.5)).number == 1
+            continue
+        damaged += 1
+    assert damaged
+
+
+def test_a_key_that_is_missing_beside_banks_is_not_made_anew(path: Path) -> None:
+    with open_banks(path.parent, Passphrases({}), unencrypted=True):
+        pass
+    (path.parent / "gateway.key").unlink()
+    with (
+        pytest.raises(ConfigError, match=r"gateway\.key is missing, and no other key opens .*banks\.db"),
+        open_banks(path.parent, Passphrases({}), unencrypted=True),
+    ):
+        raise AssertionError
+    assert not (path.parent / "gateway.key").exists()
 
 
 def test_a_disk_that_is_full(store: BankStore) -> None:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from collections import deque
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import BinaryIO
-from urllib.parse import urlsplit
+from typing import Any, BinaryIO, Final
 
 import click
 
 from hashpact.cli.options import example, json_option
 from hashpact.cli.output import emit, one_line, progress_of
-from hashpact.errors import InvalidInputError, MalformedError
+from hashpact.durable import claimed
+from hashpact.errors import ConfigError, InvalidInputError, MalformedError
+from hashpact.settings import URL
+
+_BEGINNING: Final = b'{"id":'
+"""How every line of a copy begins."""
+_MAX_LINE: Final = 16 << 20
+"""Bytes of a line: escapes make an answer of 4 MiB at most three times as long."""
 
 
 @click.command(
@@ -35,40 +44,73 @@ def copy_hma(url: str, file: Path, *, as_json: bool) -> None:
     """
     from hashpact.http.hma import HmaContents  # noqa: PLC0415 - late: help does without it
 
-    if urlsplit(url).scheme not in {"http", "https"}:
-        msg = f"{one_line(url)} is no http or https address of an HMA, such as http://127.0.0.1:5000"
+    if not URL.fullmatch(url):
+        msg = (
+            "URL is an http or https address without user, query and fragment, such as http://127.0.0.1:5000"
+        )
         raise InvalidInputError(msg, field="url")
-    with (
-        os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as out,
-        closing(HmaContents(url)) as contents,
-        progress_of("contents") as progress,
-    ):
-        before, after = _continued(out, file)
-        count, last = before, after
-        for content in contents.after(after):
+    with _extended(file) as out, closing(HmaContents(url)) as contents, progress_of("contents") as progress:
+        before, copied = _continued(out, file)
+        count, last = before, copied[-1]["id"] if copied else 0
+        for content in contents.after(copied):
             count, last = count + 1, content["id"]
             out.write(json.dumps(content, separators=(",", ":")).encode() + b"\n")
             progress(count, 0)
-        out.flush()
-        os.fsync(out.fileno())
     if as_json:
         emit({"file": str(file), "contents": count, "new": count - before, "last": last})
     else:
         click.echo(f"{count} contents in {one_line(str(file))}, {count - before} of them new")
 
 
-def _continued(out: BinaryIO, file: Path) -> tuple[int, int]:
-    """How many contents a file has, and the id of the last one; a last line that is broken off is removed."""
-    count = last = whole = 0
-    for line in out:
+@contextlib.contextmanager
+def _extended(file: Path) -> Iterator[BinaryIO]:
+    """A file to read and extend, for its owner if it is new; on the disk when the block ends well.
+
+    Raises ConfigError if it cannot be opened or written, or if another process extends it.
+    """
+    with claimed(file) as mine:
+        if not mine:
+            msg = f"another process is copying into {file}; wait until it is done"
+            raise ConfigError(msg, field="file")
+        try:
+            with file.open("r+b") as out:
+                yield out
+                out.flush()
+                os.fsync(out.fileno())
+        except OSError as error:
+            msg = f"cannot write {file}: {error.strerror}; check the disk"
+            raise ConfigError(msg, field="file") from error
+
+
+def _continued(out: BinaryIO, file: Path) -> tuple[int, list[dict[str, Any]]]:
+    """How many contents a file has, and the last of them; a last line that is broken off is removed."""
+    from hashpact.http.hma import LATEST, copy_of  # noqa: PLC0415 - late, as above
+
+    count = whole = 0
+    latest: deque[dict[str, Any]] = deque(maxlen=LATEST)
+    while line := out.readline(_MAX_LINE):
+        try:
+            found = copy_of(json.loads(line))
+            if latest and found["id"] <= latest[-1]["id"]:
+                raise ValueError  # noqa: TRY301 - the error below is that of all such lines
+        except (ValueError, RecursionError) as error:
+            if isinstance(error, json.JSONDecodeError) and _is_broken_off(line):
+                break
+            msg = (
+                f"line {count + 1} of {one_line(str(file))} is no content of an HMA, or not in the order of "
+                "their ids: name another file"
+            )
+            raise MalformedError(msg, field="file") from error
         if not line.endswith(b"\n"):
             break
-        try:
-            last = int(json.loads(line)["id"])
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            msg = f"line {count + 1} of {one_line(str(file))} is no content of an HMA: name another file"
-            raise MalformedError(msg, field="file") from error
+        latest.append(found)
         count, whole = count + 1, whole + len(line)
     out.seek(whole)
     out.truncate()
-    return count, last
+    return count, list(latest)
+
+
+def _is_broken_off(line: bytes) -> bool:
+    """Whether a line is the beginning of one that a copy writes."""
+    begins = line.startswith(_BEGINNING) or _BEGINNING.startswith(line)
+    return begins and not line.endswith(b"\n") and len(line) < _MAX_LINE

@@ -90,6 +90,6 @@ def open_banks(directory: Path, passphrases: Passphrases, *, unencrypted: bool) 
         if not mine:
             msg = f"another gateway has {directory} open; each needs a directory of its own"
             raise ConfigError(msg)
-        master = master_key(paths.key, passphrases, unencrypted=unencrypted)
+        master = master_key(paths.key, passphrases, unencrypted=unencrypted, opens=[paths.banks])
         with BankStore(paths.banks, master) as store:
             yield store

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -59,14 +59,17 @@ class ListSearch:
         self.counts = await self._do(self.lists.counts)
         return self.counts
 
-    async def search(self, fingerprint: Fingerprint, bank: Bank) -> Answer:
-        """The nearest 1000 rows of a bank's list; the answer is truncated if there may be more."""
-        return await self._do(partial(self._search, fingerprint, list_of(bank)))
+    async def search(self, fingerprint: Fingerprint, banks: Sequence[Bank]) -> list[tuple[Bank, Answer]]:
+        """The nearest 1000 rows of each bank's list; an answer is truncated if there may be more."""
+        return await self._do(partial(self._search, fingerprint, {list_of(bank): bank for bank in banks}))
 
-    def _search(self, fingerprint: Fingerprint, name: str) -> Answer:
+    def _search(self, fingerprint: Fingerprint, banks: Mapping[str, Bank]) -> list[tuple[Bank, Answer]]:
         queries = (Query(fingerprint),)
-        found: tuple[Match, ...] = tuple(self.lists.search(queries, _EVERYTHING, MAX_LIMIT, name))
-        answer = Answer(found, 0, truncated=len(found) >= MAX_LIMIT)
+        each = self.lists.search_each(queries, MAX_LIMIT, banks)
+        return [(banks[name], self._own_terms(found, queries)) for name, found in each.items()]
+
+    def _own_terms(self, found: list[Match], queries: tuple[Query, ...]) -> Answer:
+        answer = Answer(tuple(found), 0, truncated=len(found) >= MAX_LIMIT)
         return self.own.applied(answer, queries, _EVERYTHING, MAX_LIMIT)
 
     async def content(self, bank: Bank, number: int) -> ListedContent:

@@ -61,7 +61,7 @@ class BankStore:
     """The open file; close it, or use ``with``. Any thread may call it: they take turns.
 
     A change is on the disk when its method returns. Raises ConfigError if the file cannot be used,
-    CorruptError if it is not a gateway's, UnavailableError if the disk refuses a change.
+    CorruptError if it is damaged or not a gateway's, UnavailableError if the disk refuses a change.
     """
 
     def __init__(self, path: Path, master: bytes) -> None:
@@ -234,7 +234,10 @@ class BankStore:
 
     def _all(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
         with self._turn:
-            return list(self._sql.execute(query, values))
+            try:
+                return list(self._sql.execute(query, values))
+            except apsw.CorruptError as error:
+                raise self._damaged() from error
 
     def _one(self, query: str, values: tuple[Any, ...] = ()) -> Any:  # noqa: ANN401 - what the column holds
         return self._all(query, values)[0][0]
@@ -249,6 +252,8 @@ class BankStore:
             except (apsw.FullError, apsw.IOError) as error:
                 msg = f"cannot write {self.path}; check the disk"
                 raise UnavailableError(msg) from error
+            except apsw.CorruptError as error:
+                raise self._damaged() from error
 
     def _damaged(self) -> CorruptError:
         return CorruptError(f"{self.path} is damaged, or is not a gateway's; move it away, or restore a copy")
