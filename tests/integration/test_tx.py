@@ -216,7 +216,9 @@ def test_stock_tx_fetches_stopncii_from_a_gateway(
     directory = tmp_path / "gateway"
     config = made_folder(directory, tmp_path / LOTUS, server.address, stopncii=("ncii",))
     with gatewayed(directory, config) as http:
-        stock = Tx(program, tmp_path / "stock", tmp_path, {"TX_STOPNCII_KEYS": f"key,key,{http.address}/v1"})
+        stock = Tx(
+            program, tmp_path / "stock", tmp_path, {"TX_STOPNCII_KEYS": f"key,key,http://{http.address}/v1"}
+        )
         stock("config", "collab", "edit", "stop_ncii", "--create", COLLAB)
         stock("fetch")
         assert all("INVESTIGATION_SEED" not in one for code in CODES[:4] for one in matches(stock, code))
