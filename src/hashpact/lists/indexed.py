@@ -14,7 +14,7 @@ import numpy as np
 
 from hashpact.domain.checks import Match, Query
 from hashpact.domain.fingerprints import TYPES, FingerprintType
-from hashpact.errors import ConfigError
+from hashpact.errors import ConfigError, UnavailableError
 from hashpact.lists import index_file
 from hashpact.lists.blocks import ROWS, SHIFT, Block, Kept
 from hashpact.lists.index_file import IndexedBlocks, Places
@@ -46,6 +46,7 @@ class OpenList:
     table: RowTable
     file: int
     version: int
+    generation: int
     index: NativeIndex
     types: frozenset[FingerprintType]
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
@@ -67,14 +68,17 @@ class OpenList:
         The index is saved again if that was much. Raises CorruptError if the file is damaged, or a block that
         is read was altered.
         """
-        with table.sound():
-            version = table.version()
+        with table.sound(), table.reading():
+            version, generation = table.version(), table.generation()
             index = _indexed(table, index_path(table.path), progress)
         types = frozenset(TYPES[kind] for kind, (items, _, _) in index.sizes().items() if items)
-        return cls(name, table, file, version, index, types)
+        return cls(name, table, file, version, generation, index, types)
 
     def search(self, queries: Sequence[Query], limit: int) -> list[Match]:
-        """The rows near the queries: of each row and type the nearest."""
+        """The rows near the queries: of each row and type the nearest.
+
+        Raises UnavailableError if the list was written anew since it was read, and CorruptError.
+        """
         best: dict[tuple[int, str], tuple[float, int]] = {}  # by row and type
         for number, query in enumerate(queries):
             kind = query.fingerprint.type
@@ -83,7 +87,9 @@ class OpenList:
                     row = (int(item) >> SHIFT, kind.name)
                     if row not in best or kind.remoteness(score) < kind.remoteness(best[row][0]):
                         best[row] = (score, number)
-        with self._lock, self.table.sound():  # the connection is for one thread at a time
+        if not best:
+            return []
+        with self._held():
             return [self._match(row, *found) for row, found in best.items()]
 
     def counts(self) -> dict[FingerprintType, int]:
@@ -92,11 +98,20 @@ class OpenList:
         return {kind: sizes[kind.name][0] for kind in self.types}
 
     def row(self, place: int) -> Kept | None:
-        """The row at a place; None if nothing is there any more. Raises CorruptError."""
-        with self._lock, self.table.sound():
+        """The row at a place; None if nothing is there any more. Raises UnavailableError, CorruptError."""
+        with self._held():
             if self.table.one("SELECT 1 FROM row WHERE place = ?", (place,)) is None:
                 return None
             return self._block(place // ROWS).rows()[place % ROWS]
+
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[None]:
+        """One thread reads, of one state of the file, in which rows stand where the index has them."""
+        with self._lock, self.table.sound(), self.table.reading():
+            if self.table.generation() != self.generation:
+                msg = f"the list {self.name} was written anew while it was read; try again"
+                raise UnavailableError(msg)
+            yield
 
     def _match(self, row: tuple[int, str], score: float, number: int) -> Match:
         place, name = row

@@ -7,21 +7,21 @@ import os
 import re
 import threading
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from hashpact.domain.checks import Filter, Match, Query
 from hashpact.domain.fingerprints import TYPES, FingerprintType
 from hashpact.durable import alone, private_directory
-from hashpact.errors import InvalidInputError, NotFoundError
+from hashpact.errors import InvalidInputError, NotFoundError, UnavailableError
 from hashpact.exchange.rows import Listed
 from hashpact.keys.master import master_key
 from hashpact.keys.passphrase import Passphrases
 from hashpact.lists.blocks import ROWS, Kept
 from hashpact.lists.indexed import OpenList, Progress, index_path
-from hashpact.lists.table import RowTable
+from hashpact.lists.table import RowTable, forget
 
 SUFFIX: Final = ".list"
 SHARED: Final = "shared.ledger"
@@ -30,6 +30,7 @@ _SETTLED: Final = 10**9
 """Nanoseconds after which a directory's time tells whether it has changed since."""
 _LOOK: Final = 0.1
 """Seconds for which no list is looked for after there was none."""
+_Found = TypeVar("_Found")
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
 
 
@@ -86,11 +87,12 @@ class PrivateLists:
         return master_key(key, self.passphrases, unencrypted=self.unencrypted, opens=sealed)
 
     def remove(self, name: str) -> None:
-        """Remove a list with its file. Raises NotFoundError."""
-        self.table(name).close()
-        with alone(self.directory, wait=True):
-            self.file(name).unlink(missing_ok=True)
-            index_path(self.file(name)).unlink(missing_ok=True)
+        """Remove a list with its file. Raises NotFoundError, UnavailableError while it is being changed."""
+        path = self.file(name)
+        with self.table(name) as table, table.writing(), alone(self.directory, wait=True):
+            path.unlink(missing_ok=True)
+            forget(path)
+            index_path(path).unlink(missing_ok=True)
 
     def index(self, name: str, progress: Progress) -> None:
         """Bring the saved index of a list up to date, so that the first check need not."""
@@ -107,17 +109,20 @@ class PrivateLists:
 
     def row(self, name: str, place: int) -> Kept | None:
         """The row at a place of a list; None if there is no such list, or nothing at that place any more."""
-        found = next((one for one in self._current() if one.name == name), None)
-        return None if found is None else found.row(place)
+
+        def look(lists: Sequence[OpenList]) -> Kept | None:
+            return next((one.row(place) for one in lists if one.name == name), None)
+
+        return self._now(look)
 
     def search(self, queries: Sequence[Query], narrow: Filter, limit: int) -> list[Match]:
         """The rows of every list that are near any of the queries, the nearest first.
 
         A row knows no basis, jurisdiction or opinion: a filter for those keeps none.
         """
-        if narrow.bases or narrow.jurisdictions or narrow.min_endorsed_by or not (lists := self._current()):
+        if narrow.bases or narrow.jurisdictions or narrow.min_endorsed_by:
             return []
-        found = [match for one in lists for match in one.search(queries, limit)]
+        found = self._now(lambda lists: [match for one in lists for match in one.search(queries, limit)])
         kept = [match for match in found if not narrow.labels or narrow.labels & set(match.labels)]
         return nearest(kept, limit)
 
@@ -125,8 +130,18 @@ class PrivateLists:
         self, queries: Sequence[Query], limit: int, names: Collection[str]
     ) -> dict[str, list[Match]]:
         """Of each list that is named the rows near any of the queries, the nearest first."""
-        wanted = [one for one in self._current() if one.name in names]
-        return {one.name: nearest(one.search(queries, limit), limit) for one in wanted}
+        return self._now(
+            lambda lists: {
+                one.name: nearest(one.search(queries, limit), limit) for one in lists if one.name in names
+            }
+        )
+
+    def _now(self, look: Callable[[Sequence[OpenList]], _Found]) -> _Found:
+        """What is found in the lists; once more if one was written anew meanwhile."""
+        try:
+            return look(self._current())
+        except UnavailableError:
+            return look(self._current())
 
     def _listed(self) -> list[str]:
         """The names, read again only when a file has come or gone: every check asks for them.
@@ -178,12 +193,13 @@ def nearest(matches: Collection[Match], limit: int) -> list[Match]:
 def listed(table: RowTable, source: str | None = None) -> Iterator[Listed]:
     """Every row of a list, and every one that was taken back, in the order of the file."""
     known = "SELECT place, source FROM row WHERE place = ? OR place = ?"
-    for number, block in table.blocks():
-        for at, row in enumerate(block.rows()):
-            place = number * ROWS + at
-            found = table.sql.execute(known, (place, -1 - place)).fetchone()
-            if found is not None and source in {None, found[1]}:
-                yield Listed(row.key, row.fingerprints, row.labels, row.updated, found[0] < 0)
+    with table.reading():
+        for number, block in table.blocks():
+            for at, row in enumerate(block.rows()):
+                place = number * ROWS + at
+                found = table.sql.execute(known, (place, -1 - place)).fetchone()
+                if found is not None and source in {None, found[1]}:
+                    yield Listed(row.key, row.fingerprints, row.labels, row.updated, found[0] < 0)
 
 
 def sizes(table: RowTable) -> dict[str, int]:

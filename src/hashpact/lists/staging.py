@@ -24,6 +24,7 @@ from hashpact.exchange.rows import (
     Skip,
 )
 from hashpact.lists.blocks import Kept
+from hashpact.lists.compaction import compact
 from hashpact.lists.table import RowTable
 
 PUT, DELETE, SAME = 1, 2, 3
@@ -220,7 +221,10 @@ def count(table: RowTable, report: ImportReport) -> None:
 
 
 def apply(table: RowTable, source: str) -> None:
-    """Make the stage what a private list holds, within the transaction that staged it."""
+    """Make the stage what a private list holds, within the transaction that staged it.
+
+    The list is written anew if most of its blocks are of no use any more. Raises CorruptError.
+    """
     for query in _APPLY:
         table.sql.execute(query)
     table.sql.execute(
@@ -228,3 +232,4 @@ def apply(table: RowTable, source: str) -> None:
         (source,),
     )
     table.sql.execute("DELETE FROM stage")
+    compact(table)

@@ -31,6 +31,8 @@ _APPLICATION: Final = 0x68_70_6C_31
 _WAIT: Final = 10_000
 _CACHE: Final = -32 * 1024
 """Pages in memory, in KiB: names are spread over the whole of the table."""
+_BESIDE: Final = ("-wal", "-shm")
+"""What the names of the files end with that SQLite keeps beside one."""
 _DAMAGE: Final = (apsw.CorruptError, apsw.NotADBError, apsw.SQLError)
 """What SQLite raises of a damaged file: where its own bytes are wrong, or a table is missing."""
 _PLACE: Final = (apsw.CantOpenError, apsw.ReadOnlyError)
@@ -63,9 +65,10 @@ class RowTable:
             empty = _empty()
             with alone(path.parent, wait=True):
                 if not path.exists():
+                    forget(path)
                     write_private(path, empty)
         try:
-            os.close(open_plain(path, os.O_RDWR))
+            self._file = _inode(path)
             self.sql = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
             self.sql.set_busy_timeout(_WAIT)
             self.sql.pragma("cache_size", _CACHE)
@@ -116,15 +119,55 @@ class RowTable:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """One transaction: all that is done in the block, or nothing."""
+        """One transaction: all that is done in the block, or nothing.
+
+        Raises UnavailableError if the file is not at its path any more.
+        """
         self.sql.execute("BEGIN IMMEDIATE")
         try:
+            self._check_place()
             yield
         except BaseException:
             if self.sql.in_transaction:  # a full disk may have ended it
                 self.sql.execute("ROLLBACK")
             raise
         self.sql.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """What is read in the block is of one state of the file."""
+        if self.sql.in_transaction:
+            yield
+            return
+        self.sql.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self.sql.execute("ROLLBACK")
+
+    def generation(self) -> int:
+        """How often the blocks were written anew."""
+        return self.one("SELECT value FROM meta WHERE name = 'generation'") or 0
+
+    def rewind(self) -> None:
+        """Fill the blocks anew, from the first one on; `end` removes those that are not needed."""
+        self.sql.execute("INSERT OR REPLACE INTO meta VALUES ('generation', ?)", (self.generation() + 1,))
+        self._number = 1
+
+    def end(self) -> None:
+        """The block that is being filled is the last one."""
+        self.flush()
+        self.sql.execute("DELETE FROM block WHERE number >= ?", (self._number,))
+
+    def _check_place(self) -> None:
+        """A list that was removed or replaced since it was opened would be written to for nothing."""
+        try:
+            found = self.path.stat().st_ino
+        except FileNotFoundError:
+            found = None
+        if found != self._file:
+            msg = f"another process has removed or replaced {self.path}; try again"
+            raise UnavailableError(msg)
 
     def one(self, query: str, values: tuple[Any, ...] = ()) -> Any:  # noqa: ANN401 - what the column holds
         """The first value of the first row; None if there is none."""
@@ -143,7 +186,7 @@ class RowTable:
         """Seal the block that is being filled, and write it."""
         if self._waiting:
             sealed = self.sealer.seal(self._number, blocks.write(self._waiting))
-            self.sql.execute("INSERT INTO block VALUES (?, ?)", (self._number, sealed))
+            self.sql.execute("INSERT OR REPLACE INTO block VALUES (?, ?)", (self._number, sealed))
             self._waiting = []
             self._number += 1
 
@@ -176,6 +219,24 @@ class RowTable:
         if sealed is None:
             raise _damaged(self.path)
         return blocks.read(self.sealer.unseal(number, sealed, self.path))
+
+
+def forget(path: Path) -> None:
+    """Remove what SQLite has kept beside a file that is gone: it would take it for that of the next one.
+
+    A process that still reads the removed file keeps its own.
+    """
+    for suffix in _BESIDE:
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _inode(path: Path) -> int:
+    """The number of a plain file that can be written. Raises OSError."""
+    descriptor = open_plain(path, os.O_RDWR)
+    try:
+        return os.fstat(descriptor).st_ino
+    finally:
+        os.close(descriptor)
 
 
 def _empty() -> bytes:
