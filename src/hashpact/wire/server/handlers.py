@@ -97,7 +97,7 @@ class CheckHandler(check_pb2_grpc.CheckServiceServicer):
     ) -> check_pb2.CheckResponse:
         """The entries near some fingerprints."""
         require(Role.CHECK)
-        wanted, member = context.is_active, CALLER.get().id
+        wanted, member = self._pool.between(context.is_active), CALLER.get().id
         check = codec.check_from_wire(request)
         if request.attest:
             return self._attested(request, check, cast("IncomingCall", context))
@@ -110,14 +110,13 @@ class CheckHandler(check_pb2_grpc.CheckServiceServicer):
     ) -> check_pb2.CheckResponse:
         """The entries near some fingerprints, with a signed note over this request and this answer."""
         attester, member = self._attester, CALLER.get().id
+        wanted = self._pool.between(call.is_active)
         fields.sized("nonce", request.nonce, NONCE_SIZE)
         if attester is None:
             msg = "this server attests no answers; ask without attest"
             raise ConflictError(msg)
         with self._quotas.asking(member, len(check.queries)):
-            answer = attester.check(
-                check, call.is_active, lambda: self._pool.turn(member, call.is_active), wait
-            )
+            answer = attester.check(check, wanted, lambda: self._pool.turn(member, wanted), wait)
         data = codec.answer_to_wire(answer).SerializeToString()
         signed = attester.attest(call.received, data, answer.position)
         return attested.response_to_wire(data, signed)

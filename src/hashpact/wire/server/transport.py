@@ -122,13 +122,14 @@ class Limits:
         self,
         hindrances: Mapping[str, Hindrance] = MappingProxyType({}),
         crashed: Callable[[Exception], None] = lambda _error: None,
+        give_way: Callable[[], None] = lambda: None,
     ) -> Pools:
         """The threads of each kind of call; ``hindrances`` by the name of the pool."""
 
         def pool(name: str, running: int, slots: int) -> Pool:
             turns, each = Turns(slots, max(1, slots // 2)), max(1, running // 2)
             calls, hindrance = self.member_calls, hindrances.get(name, none)
-            return Pool(name, running, 4 * calls, calls, turns, each, hindrance, crashed)
+            return Pool(name, running, 4 * calls, calls, turns, each, hindrance, crashed, give_way)
 
         return Pools(
             checks=pool("check", self.checks, max(1, self.checks // 2)),
@@ -144,6 +145,7 @@ class Limits:
                 self.streams,
                 none,
                 crashed,
+                give_way,
             ),
         )
 
@@ -261,7 +263,7 @@ def build_server(  # noqa: PLR0913  # its parts, and where it listens
     stopping = Event()
     refusals, quotas, loop = Refusals(), services.quotas, Loop(bounds.options(), guard.crashed)
     hindrances = {"check": quotas.before_check, "append": quotas.before_append}
-    pools = bounds.pools(hindrances, guard.crashed)
+    pools = bounds.pools(hindrances, guard.crashed, loop.give_way)
     loop.ticks.append(guard.streams.retry)
     loop.ticks += [pool.retry for pool in (pools.checks, pools.appends, pools.reads, pools.streams)]
     state = health.HealthServicer()

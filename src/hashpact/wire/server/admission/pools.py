@@ -66,7 +66,8 @@ class Pool:
     A member has at most ``calls`` calls that have entered and not left, and no more than there are threads
     left: so members that take all they can get do not take all threads together. ``hindrance`` gives a reason
     why no call of a member enters now. Those that wait are begun in a fair order of the members. ``turns``
-    share out the work that takes long. The thread that ran last runs next, while its memory is warm.
+    share out the work that takes long. The thread that ran last runs next, while its memory is warm. Between
+    two pieces of work a thread calls ``give_way``.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917  # each bounds something else
@@ -79,6 +80,7 @@ class Pool:
         each: int,
         hindrance: Callable[[str], OverloadedError | None] = lambda _member: None,
         crashed: Callable[[Exception], None] = lambda _error: None,
+        give_way: Callable[[], None] = lambda: None,
     ) -> None:
         self._name = name
         self._running_limit = running
@@ -87,6 +89,7 @@ class Pool:
         self._turns = turns
         self._hindrance = hindrance
         self._crashed = crashed
+        self._give_way = give_way
         self._lock = threading.Lock()
         self._running = 0
         self._started: set[threading.Thread] = set()
@@ -194,6 +197,7 @@ class Pool:
         Raises CancelledError if the caller leaves before, and Deferred in a thread that must not wait.
         """
         wait()
+        self._give_way()
         if not wanted():
             raise CancelledError
         turn = self._turns.take(member)
@@ -207,6 +211,15 @@ class Pool:
             yield
         finally:
             self._turns.give_back(member)
+
+    def between(self, wanted: Callable[[], bool]) -> Callable[[], bool]:
+        """What says whether a caller still waits, for work that asks between its pieces."""
+
+        def asked() -> bool:
+            self._give_way()
+            return wanted()
+
+        return asked
 
     @contextlib.contextmanager
     def _aside(self) -> Iterator[None]:
@@ -250,6 +263,7 @@ class Pool:
         me, job = threading.get_ident(), box.get()
         while job is not None:
             member = self._members[me] = job.member
+            self._give_way()
             try:
                 job.work()
             except Exception as error:  # noqa: BLE001  # it would end the thread, and others count on it

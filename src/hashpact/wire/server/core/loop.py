@@ -3,6 +3,9 @@
 A thread of its own for each check would cost more than most checks do: to pass a call on, and to wake up.
 So work that never waits and takes well under a millisecond is done here, one piece at a time, in a fair order
 of the members. What happened meanwhile is looked at first, so that all who ask stand in that order.
+
+Each look lets go of the interpreter. A thread that runs Python beside would take it every time, and keep it
+for a switch interval: so the others `give_way` between two pieces of their work, while there is work here.
 """
 
 from __future__ import annotations
@@ -23,6 +26,9 @@ EVENTS: Final = 32
 TICK: Final = 1.0
 """Seconds between two calls of what is to be called now and then."""
 
+_PAUSE: Final = 0.0002
+_PAUSES: Final = 20
+"""Times that a thread which gives way looks again: after 4 ms it goes on in any case."""
 _NOW: Final = 0.0
 _TIMEOUT: Final = cygrpc.CompletionType.queue_timeout
 _SHUTDOWN: Final = "shutdown"
@@ -54,6 +60,8 @@ class Loop:
         self._requested: set[str] = set()  # that gRPC is to tell of
         self._calls: set[IncomingCall] = set()
         self._stopping = False
+        self._busy = False
+        self._thread = 0
         self._stopped = threading.Event()
         self._stopped.set()
         self._queue = cygrpc.CompletionQueue()
@@ -103,6 +111,15 @@ class Loop:
         else:
             self._work.put(member, (member, work))
 
+    def give_way(self) -> None:
+        """Let the serving thread go first. Other threads call this between two pieces of work."""
+        if threading.get_ident() == self._thread:
+            return
+        for _ in range(_PAUSES):
+            if not self._busy:
+                return
+            time.sleep(_PAUSE)
+
     def _request(self, method: str) -> None:
         """Be told of the next call of a method."""
         with self._lock:
@@ -116,6 +133,7 @@ class Loop:
 
     def _run(self) -> None:
         poll, queue, events, ticked = self._queue.poll, self._work, 0, time.time()
+        self._thread, self._busy = threading.get_ident(), True
         while self._requested or self._calls or self._first or queue:
             now = time.time()
             if abs(now - ticked) >= TICK:  # the machine's clock may have been set back
@@ -127,7 +145,11 @@ class Loop:
                 events = 0
                 self._do()
                 continue
-            event = poll(_NOW if waits else now + TICK)
+            event = poll(_NOW)
+            if not waits and event.completion_type == _TIMEOUT:
+                self._busy = False
+                event = poll(now + TICK)
+                self._busy = True
             if event.completion_type != _TIMEOUT:
                 events += 1
                 self._take(event)
@@ -136,6 +158,7 @@ class Loop:
                 self._do()
             # An event may hold the last reference to a call, which must be gone before the next poll.
             event = None
+        self._busy = False
         with self._lock:
             self._server.destroy()
             self._stopped.set()

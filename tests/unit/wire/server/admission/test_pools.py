@@ -333,3 +333,20 @@ def test_work_that_fails_keeps_none_of_its_member_back(pool: Pool) -> None:
     pool.close()
     with pytest.raises(RuntimeError, match="closed"):
         pool.work("acme", after)
+
+
+def test_a_thread_gives_way_between_two_pieces_of_work() -> None:
+    gave: list[str] = []
+    pool = Pool("check", 2, 16, 16, Turns(1, 1), 1, give_way=lambda: gave.append(" "))
+
+    def work() -> bool:
+        gave.append("begun")
+        with pool.turn("acme", always):
+            gave.append("in turn")
+            return pool.between(always)()
+
+    try:
+        assert submit(pool, "acme", work).result(SOON)
+    finally:
+        pool.close()
+    assert gave == [" ", "begun", " ", "in turn", " "]

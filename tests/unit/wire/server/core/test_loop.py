@@ -12,6 +12,7 @@ from typing import Any
 
 import grpc
 import pytest
+from waits import wait_until
 
 from hashpact.wire.server.core import loop
 from hashpact.wire.server.core.incoming import IncomingCall
@@ -291,3 +292,31 @@ def test_an_address_that_cannot_be_bound_has_no_port(house: House) -> None:
     with house.start():
         local = grpc.local_server_credentials(grpc.LocalConnectionType.LOCAL_TCP)
         assert Loop([], lambda _: None).listen("256.0.0.1:1", local) == 0
+
+
+def test_others_give_way_while_the_serving_thread_has_work(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, end, pauses = threading.Event(), threading.Event(), list[float]()
+
+    def arrived(call: IncomingCall) -> None:
+        house.loop.give_way()  # it does not give way to itself
+        begun.set()
+        assert end.wait(SOON)
+        echo(call)
+
+    house.arrived = arrived
+    with house.start() as channel:
+        wait_until(lambda: not house.loop._busy)
+        monkeypatch.setattr(loop, "time", SimpleNamespace(time=time.time, sleep=pauses.append))
+        house.loop.give_way()
+        answer = unary(channel).future(b"hello", timeout=SOON)
+        assert begun.wait(SOON)
+        assert pauses == []
+        house.loop.give_way()
+        assert len(pauses) == loop._PAUSES  # and no longer
+        end.set()
+        assert answer.result() == b"hello"
+        wait_until(lambda: not house.loop._busy)
+        house.loop.give_way()
+        assert len(pauses) == loop._PAUSES
