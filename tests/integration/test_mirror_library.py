@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from queue import SimpleQueue
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ from waits import wait_until
 from hashpact import Alarm, Mirror, MirrorWarning
 from hashpact.domain.fingerprints import PARTS, PDQ, SHA256, Fingerprint
 from hashpact.durable import claimed
-from hashpact.errors import BehindError, ConfigError, ConflictError, InvalidInputError
+from hashpact.errors import BehindError, CommitFailedError, ConfigError, ConflictError, InvalidInputError
 from hashpact.keys.passphrase import Passphrases
 from hashpact.member import papers
 from hashpact.member.clients import Client
@@ -293,3 +294,14 @@ def test_a_start_that_is_interrupted_goes_on_where_it_was(
     assert here("mirror", server.address, second, "--once", "--snapshot", file).status == 0
     with Mirror(second) as mirror:
         assert [match.entry for match in mirror.check([ONE]).matches] == [shared.index]
+
+
+def test_58_one_that_only_copies_does_not_wait_for_room(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(*_: object) -> None:
+        msg = "the disk is full"
+        raise CommitFailedError(msg)
+
+    monkeypatch.setattr(copying.Replicator, "run", run)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+    with open_mirror(copy) as opened, pytest.raises(CommitFailedError, match="the disk is full"):
+        process.serve_mirror(opened, print, lambda *_: None, once=True)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
-from collections.abc import Callable
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,12 +22,12 @@ _LOOK: Final = 1.0
 """Seconds between two looks at whether a full disk has room again."""
 
 
-def wait_for_room(directory: Path, stopped: Callable[[], bool]) -> bool:
-    """True once the disk has room for a reserve and as much again, False if ``stopped`` before."""
-    while not stopped():
+def wait_for_room(directory: Path, stop: threading.Event) -> bool:
+    """True once the disk has room for a reserve and as much again, False if ``stop`` is set before."""
+    while not stop.is_set():
         if shutil.disk_usage(directory).free >= 2 * SIZE:
             return True
-        time.sleep(_LOOK)
+        stop.wait(_LOOK)
     return False
 
 

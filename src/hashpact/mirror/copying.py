@@ -35,18 +35,19 @@ _SAVES: Final = 4
 class Copying:
     """Copies a log into the home of a mirror; while another process does so, waits to take its place.
 
-    ``on_alarm`` is called with each alarm, and ``on_end`` if copying has ended for a fault of this machine;
-    both in a thread of this class, which ``on_end`` may keep. ``moved`` is notified whenever there may be
-    more to answer from.
+    ``on_alarm`` is called with each alarm, and ``on_end`` with the ``failure`` if copying has ended for a
+    fault of this machine; both in a thread of this class, which ``on_end`` may keep until the event that it
+    is called with is set. ``moved`` is notified whenever there may be more to answer from.
     """
 
     home: MirrorHome
     follower: Follower
     freshness: Freshness
     on_alarm: Callable[[Alarm], object]
-    on_end: Callable[[HashpactError], object]
+    on_end: Callable[[HashpactError, threading.Event], object]
     patience: Patience = field(default_factory=Patience)
     moved: threading.Condition = field(default_factory=threading.Condition, init=False)
+    failure: HashpactError | None = field(default=None, init=False)
     _replicator: Replicator | None = field(default=None, init=False)
     _waits: bool = field(default=False, init=False)
 
@@ -88,7 +89,8 @@ class Copying:
                     if mine:
                         self._replicate(stop)
             except CommitFailedError as error:
-                self.on_end(error)
+                self.failure = error
+                self.on_end(error, stop)
                 return
             except (HashpactError, OSError) as error:  # a profile that is being replaced, no file to be had
                 self.on_alarm(Alarm("fault", f"cannot copy: {error}", unix_time()))

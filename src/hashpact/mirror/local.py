@@ -265,7 +265,7 @@ class _Copy:
         self._saver = IndexSaver(self.follower, ledger, self.index.freeze, self._files.save)
         self._adopter = Adopter(ledger, self._files, self.index, self.follower, saved)
         self.freshness = Freshness(home.paths.copied, unix_time, home.config.max_lag)
-        self.copying = Copying(home, self.follower, self.freshness, on_alarm, _warn)
+        self.copying = Copying(home, self.follower, self.freshness, on_alarm, lambda error, _: _warn(error))
         self.follower.catch_up()
 
     @contextlib.contextmanager

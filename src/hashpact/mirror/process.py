@@ -9,6 +9,7 @@ import resource
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -216,10 +217,10 @@ def _alarmed(stop: Stop, alarm: Alarm) -> None:
     stop.log.error("the source is not believed", kind=alarm.kind, reason=alarm.message, **evidence)
 
 
-def _ended(home: MirrorHome, stop: Stop, error: HashpactError) -> None:
+def _ended(home: MirrorHome, stop: Stop, error: HashpactError, over: threading.Event) -> None:
     """Go on answering while the disk is full: the next process could not copy, either."""
     stop.log.error("cannot copy", reason=error.code, message=error.message, ends="once the disk has room")
-    if isinstance(error, CommitFailedError) and wait_for_room(home.paths.home, stop.event.is_set):
+    if isinstance(error, CommitFailedError) and wait_for_room(home.paths.home, over):
         stop.end(error)
 
 
@@ -254,6 +255,8 @@ async def _level(home: MirrorHome, parts: _Parts, progress: Progress, *, once: b
         if level and home.charter() is not None:
             await asyncio.to_thread(parts.copying.save)  # programs that open the copy now know it, too
             return
+        if once and parts.copying.failure is not None:
+            raise parts.copying.failure
         if once and state.trouble:
             raise UnavailableError(state.trouble)
         with contextlib.suppress(TimeoutError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -65,10 +66,11 @@ def test_58_room_is_waited_for_until_there_is_some_or_nobody_waits(
     free = iter([0, 2 * SIZE - 1, 2 * SIZE, 0])
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=next(free)))
     monkeypatch.setattr(module, "_LOOK", 0.0)
-    assert wait_for_room(tmp_path, lambda: False)
-    asked = iter([False, True])
-    assert not wait_for_room(tmp_path, lambda: next(asked))
-    assert next(free, None) is None
+    stop = threading.Event()
+    assert wait_for_room(tmp_path, stop)
+    assert next(free) == 0
+    stop.set()
+    assert not wait_for_room(tmp_path, stop)
 
 
 @pytest.mark.parametrize("link", [os.symlink, os.link])

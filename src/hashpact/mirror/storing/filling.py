@@ -26,12 +26,12 @@ class Filling:
 
     ``on_alarm`` is called once if what was uploaded is not of the copied log: then nothing more is stored of
     the copy. It is called once for each other kind of error, too. ``on_end`` is called if the disk has
-    refused a commit.
+    refused a commit, and may keep the thread until the event that it is called with is set.
     """
 
     depository: Depository
     on_alarm: Callable[[Alarm], object]
-    on_end: Callable[[HashpactError], object]
+    on_end: Callable[[HashpactError, threading.Event], object]
     _forked: bool = field(default=False, init=False)
 
     @contextlib.contextmanager
@@ -46,7 +46,7 @@ class Filling:
             try:
                 self.look(stop)
             except CommitFailedError as error:
-                self.on_end(error)
+                self.on_end(error, stop)
                 return
             except UnavailableError:  # a lock, say: the next look tries again
                 pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Final
 
@@ -71,7 +72,7 @@ async def storing(
     home: MirrorHome,
     log: FilteringBoundLogger,
     on_alarm: Callable[[Alarm], object],
-    on_end: Callable[[HashpactError], object],
+    on_end: Callable[[HashpactError, threading.Event], object],
 ) -> AsyncIterator[str | None]:
     """Take and show the log over HTTP, if mirror.toml says where; gives the HOST:PORT, or None.
 
