@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -90,6 +90,27 @@ def test_what_comes_while_an_answer_is_made_is_in_it_or_behind_its_position(
     assert len(times) == 3  # then it was made while the index was held
     assert entries(answer) == [first, *times]
     assert answer.position == times[-1] + 1
+
+
+def test_nothing_pauses_while_the_index_is_kept_from_changing(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked = Checked()
+    held: list[bool] = []
+
+    def between(wanted: Callable[[], bool]) -> Callable[[], bool]:
+        def asked() -> bool:
+            held.append(checked.follower._lock.locked())
+            return wanted()
+
+        return asked
+
+    def wanted() -> bool:
+        asked.append(checked.follower._lock.locked())
+        return True
+
+    asked: list[bool] = []
+    monkeypatch.setattr(Follower, "still", property(lambda _: None))
+    assert checked.attester.check(CHECK, wanted, between=between).position == checked.follower.position
+    assert (held, asked) == ([False] * 3, [False, False, False, True])
 
 
 def test_no_answer_is_attested_while_the_log_outgrows_every_try(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,17 +64,19 @@ class Attester:
         wanted: Callable[[], bool] = lambda: True,
         turn: Callable[[], AbstractContextManager[object]] = nullcontext,
         waits: Callable[[], None] = lambda: None,
+        between: Callable[[Callable[[], bool]], Callable[[], bool]] = lambda wanted: wanted,
     ) -> Answer:
         """The answer as of one position; the arguments and the errors are those of `Checker.check`.
 
-        Raises ConflictError first if nothing can be attested here, and UnavailableError while entries are to
-        be settled after a revocation.
+        ``between`` makes of ``wanted`` one that may pause when it is asked; it is not used while the index is
+        kept from changing, for which appends wait. Raises ConflictError first if nothing can be attested
+        here, and UnavailableError while entries are to be settled after a revocation.
         """
         self._check_key()
         follower = self._checker.follower
         for _ in range(_TRIES):
             before = follower.still
-            answer = self._checker.check(check, wanted, turn, waits)
+            answer = self._checker.check(check, between(wanted), turn, waits)
             if before == answer.position == follower.still:
                 if self._is_level(answer.position):
                     return answer

@@ -97,12 +97,14 @@ class CheckHandler(check_pb2_grpc.CheckServiceServicer):
     ) -> check_pb2.CheckResponse:
         """The entries near some fingerprints."""
         require(Role.CHECK)
-        wanted, member = self._pool.between(context.is_active), CALLER.get().id
+        wanted, member = context.is_active, CALLER.get().id
         check = codec.check_from_wire(request)
         if request.attest:
             return self._attested(request, check, cast("IncomingCall", context))
         with self._quotas.asking(member, len(check.queries)):
-            answer = self._checker.check(check, wanted, lambda: self._pool.turn(member, wanted), wait)
+            answer = self._checker.check(
+                check, self._pool.between(wanted), lambda: self._pool.turn(member, wanted), wait
+            )
         return codec.answer_to_wire(answer)
 
     def _attested(
@@ -110,13 +112,15 @@ class CheckHandler(check_pb2_grpc.CheckServiceServicer):
     ) -> check_pb2.CheckResponse:
         """The entries near some fingerprints, with a signed note over this request and this answer."""
         attester, member = self._attester, CALLER.get().id
-        wanted = self._pool.between(call.is_active)
+        wanted = call.is_active
         fields.sized("nonce", request.nonce, NONCE_SIZE)
         if attester is None:
             msg = "this server attests no answers; ask without attest"
             raise ConflictError(msg)
         with self._quotas.asking(member, len(check.queries)):
-            answer = attester.check(check, wanted, lambda: self._pool.turn(member, wanted), wait)
+            answer = attester.check(
+                check, wanted, lambda: self._pool.turn(member, wanted), wait, self._pool.between
+            )
         data = codec.answer_to_wire(answer).SerializeToString()
         signed = attester.attest(call.received, data, answer.position)
         return attested.response_to_wire(data, signed)

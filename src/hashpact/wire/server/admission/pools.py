@@ -213,7 +213,10 @@ class Pool:
             self._turns.give_back(member)
 
     def between(self, wanted: Callable[[], bool]) -> Callable[[], bool]:
-        """What says whether a caller still waits, for work that asks between its pieces."""
+        """What says whether a caller still waits, for work that asks between its pieces.
+
+        Only for work that keeps nobody waiting meanwhile, and not for `turn`, which asks again and again.
+        """
 
         def asked() -> bool:
             self._give_way()
