@@ -128,8 +128,7 @@ class RowTable:
             self._check_place()
             yield
         except BaseException:
-            if self.sql.in_transaction:  # a full disk may have ended it
-                self.sql.execute("ROLLBACK")
+            self._roll_back()
             raise
         self.sql.execute("COMMIT")
 
@@ -143,6 +142,10 @@ class RowTable:
         try:
             yield
         finally:
+            self._roll_back()
+
+    def _roll_back(self) -> None:
+        if self.sql.in_transaction:  # a disk that is full, or cannot be read, may have ended it
             self.sql.execute("ROLLBACK")
 
     def generation(self) -> int:

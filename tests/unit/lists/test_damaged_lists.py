@@ -21,6 +21,7 @@ from hashpact.lists.blocks import ROWS as BLOCK_ROWS
 from hashpact.lists.blocks import Kept
 from hashpact.lists.indexed import OpenList
 from hashpact.lists.local import PrivateLists, listed
+from hashpact.lists.table import RowTable
 
 ROWS = 300
 CODE = fingerprint(PDQ, "7")
@@ -78,6 +79,18 @@ def test_a_disk_that_is_full_is_named_with_the_file_and_changes_nothing(lists: P
     with pytest.raises(UnavailableError, match=r"/kept\.list; check the disk"), table, table.writing():
         table.sql.execute("INSERT INTO block VALUES (99, zeroblob(1000000))")
     assert keys(lists) == before
+
+
+def test_a_disk_that_cannot_be_read_is_not_taken_for_damage(lists: PrivateLists) -> None:
+    """SQLite ends a transaction in which it cannot read."""
+
+    def failing(table: RowTable) -> None:
+        table.sql.execute("ROLLBACK")
+        raise apsw.IOError
+
+    table = lists.table("kept")
+    with pytest.raises(UnavailableError, match=r"/kept\.list; check the disk"), table, table.reading():
+        failing(table)
 
 
 def test_a_list_that_another_process_changes_is_named(
