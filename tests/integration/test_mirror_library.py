@@ -35,6 +35,7 @@ from hashpact.member.clients import Client
 from hashpact.mirror import copying, process
 from hashpact.mirror.configured import MirrorConfig
 from hashpact.mirror.home import make_mirror, open_mirror
+from hashpact.mirror.replicating import Replicator
 from hashpact.mirror.snapshots.files import open_snapshot
 from hashpact.service import following
 from hashpact.serving.upkeep import Stop
@@ -301,7 +302,7 @@ def test_58_one_that_only_copies_does_not_wait_for_room(copy: Path, monkeypatch:
         msg = "the disk is full"
         raise CommitFailedError(msg)
 
-    monkeypatch.setattr(copying.Replicator, "run", run)
+    monkeypatch.setattr(Replicator, "run", run)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
     with open_mirror(copy) as opened, pytest.raises(CommitFailedError, match="the disk is full"):
         process.serve_mirror(opened, print, lambda *_: None, once=True)

@@ -11,7 +11,7 @@ from typing import Final
 from hashpact.beside import beside
 from hashpact.clock import unix_time
 from hashpact.durable import claimed
-from hashpact.errors import CommitFailedError, HashpactError
+from hashpact.errors import CommitFailedError, HashpactError, UnavailableError
 from hashpact.mirror.alarms import Alarm
 from hashpact.mirror.believing import Trust
 from hashpact.mirror.freshness import Freshness
@@ -35,9 +35,9 @@ _SAVES: Final = 4
 class Copying:
     """Copies a log into the home of a mirror; while another process does so, waits to take its place.
 
-    ``on_alarm`` is called with each alarm, and ``on_end`` with the ``failure`` if copying has ended for a
-    fault of this machine; both in a thread of this class, which ``on_end`` may keep until the event that it
-    is called with is set. ``moved`` is notified whenever there may be more to answer from.
+    ``on_alarm`` is called with each alarm, and ``on_end`` if copying has ended for a fault of this machine;
+    both in a thread of this class, which ``on_end`` may keep until the event that it is called with is set.
+    ``moved`` is notified whenever there may be more to answer from.
     """
 
     home: MirrorHome
@@ -47,9 +47,9 @@ class Copying:
     on_end: Callable[[HashpactError, threading.Event], object]
     patience: Patience = field(default_factory=Patience)
     moved: threading.Condition = field(default_factory=threading.Condition, init=False)
-    failure: HashpactError | None = field(default=None, init=False)
     _replicator: Replicator | None = field(default=None, init=False)
     _waits: bool = field(default=False, init=False)
+    _failure: HashpactError | None = field(default=None, init=False)
 
     @property
     def alarms(self) -> dict[str, int]:
@@ -71,6 +71,13 @@ class Copying:
         status = self._replicator.status
         return status.heard_at is not None and self.freshness.is_whole(status, self.follower.position)
 
+    def check(self) -> None:
+        """Raise what copying has ended with, or UnavailableError while the source cannot be copied."""
+        if self._failure is not None:
+            raise self._failure
+        if self.freshness.state.trouble:
+            raise UnavailableError(self.freshness.state.trouble)
+
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """Copy for the length of the block."""
@@ -89,7 +96,7 @@ class Copying:
                     if mine:
                         self._replicate(stop)
             except CommitFailedError as error:
-                self.failure = error
+                self._failure = error
                 self.on_end(error, stop)
                 return
             except (HashpactError, OSError) as error:  # a profile that is being replaced, no file to be had

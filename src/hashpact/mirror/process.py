@@ -194,7 +194,6 @@ async def _put_together(
     freshness = Freshness(home.paths.copied, unix_time, home.config.max_lag)
     while not stop.event.is_set() and follower.position < ledger.head().size:
         await asyncio.to_thread(follower.catch_up, _REPLAYED)
-
     copying = Copying(home, follower, freshness, partial(_alarmed, stop), partial(_ended, home, stop))
     return _Parts(stop, index, follower, freshness, copying, keeping, observation, window, counter)
 
@@ -255,10 +254,8 @@ async def _level(home: MirrorHome, parts: _Parts, progress: Progress, *, once: b
         if level and home.charter() is not None:
             await asyncio.to_thread(parts.copying.save)  # programs that open the copy now know it, too
             return
-        if once and parts.copying.failure is not None:
-            raise parts.copying.failure
-        if once and state.trouble:
-            raise UnavailableError(state.trouble)
+        if once:
+            parts.copying.check()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(parts.stop.event.wait(), _LOOK)
 

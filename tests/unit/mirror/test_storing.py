@@ -56,7 +56,7 @@ def deposit(tmp_path: Path) -> Iterator[Deposit]:
 def filling(deposit: Deposit) -> tuple[Filling, list[HashpactError]]:
     """What fills it, and the errors at which it ends."""
     ended: list[HashpactError] = []
-    return Filling(deposit.depository, deposit.alarms.append, ended.append), ended
+    return Filling(deposit.depository, deposit.alarms.append, lambda error, _: ended.append(error)), ended
 
 
 def got(deposit: Deposit, path: str) -> tuple[int, bytes]:
