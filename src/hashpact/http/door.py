@@ -211,7 +211,7 @@ class _BoundedProtocol(HttpToolsProtocol):
         if self._stall is not None:
             waited = self.loop.time() - (self._stall.when() - self._limits.stalled)
             return (1, -waited) if waited >= self._limits.slow else None
-        if self.busy:
+        if self.busy or self.transport.get_write_buffer_size():
             return None
         return 0, 0.0 if self._timer is None else self._timer.when()
 

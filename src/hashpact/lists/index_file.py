@@ -39,8 +39,8 @@ Places: TypeAlias = NDArray[np.int64]
 class IndexedBlocks:
     """What an index has of a list: ``blocks`` blocks, up to number ``through``, without the ``dead`` places.
 
-    ``nonce`` is that of the sealed block ``through``: blocks are never changed and only added, so a list in
-    which it is the same has the same blocks before it. ``dead`` is in ascending order.
+    ``nonce`` is that of the sealed block ``through``: blocks are only added until all are written anew, so a
+    list in which it is the same has the same blocks before it. ``dead`` is in ascending order.
     """
 
     blocks: int = 0

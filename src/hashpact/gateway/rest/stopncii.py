@@ -16,7 +16,7 @@ from starlette.responses import Response
 from hashpact.domain.checks import Answer
 from hashpact.domain.fingerprints import MD5, PDQ, Fingerprint
 from hashpact.domain.matching.holding import Held
-from hashpact.domain.messages import DEFAULT_CHANGES, MAX_CHANGES, EntryDetail
+from hashpact.domain.messages import DEFAULT_CHANGES, EntryDetail
 from hashpact.domain.state import Basis, Stance
 from hashpact.gateway.rest.asking import Parameter, RestRequest, unprocessable
 from hashpact.gateway.rest.declared import RestEndpoint
@@ -49,7 +49,7 @@ async def fetch_hashes(uses: GatewayUses, asked: RestRequest) -> Response:
     size = int(_matched(asked, "pageSize", _NUMBER, str(DEFAULT_CHANGES))[0])
     since = uses.house.moments.before(began) if token is None else int(token[1])
     after = None if token is None or not token[2] else int(token[2])
-    page = await uses.house.changes(since, after, min(max(size, 1), MAX_CHANGES))
+    page = await uses.house.changes(since, after, min(max(size, 1), DEFAULT_CHANGES))
     never = uses.house.client.profile.own.never
     told = [
         each
@@ -151,7 +151,10 @@ STOPNCII: Final[Sequence[RestEndpoint]] = (
         fetch_hashes,
         (
             Parameter("startTimestamp", "From this time on, in Unix seconds."),
-            Parameter("pageSize", f"How many entries a page has at most, up to {MAX_CHANGES}."),
+            Parameter(
+                "pageSize",
+                f"How many entries a page has at most, up to {DEFAULT_CHANGES}.",
+            ),
             Parameter("nextPageToken", "The token of the page before."),
         ),
         answer={"type": "object", "required": ["count", "nextSetTimestamp", "hasMoreRecords", "hashRecords"]},

@@ -28,7 +28,7 @@ TICK: Final = 1.0
 
 _PAUSE: Final = 0.0002
 _PAUSES: Final = 20
-"""Times that a thread which gives way looks again: after 4 ms it goes on in any case."""
+"""Times that a thread which gives way looks again, before it goes on in any case: 4 ms and some."""
 _NOW: Final = 0.0
 _TIMEOUT: Final = cygrpc.CompletionType.queue_timeout
 _SHUTDOWN: Final = "shutdown"
