@@ -52,6 +52,11 @@ class PrivateLists:
     _listing: tuple[int, list[str]] = field(default=(0, []), init=False, repr=False)
     _empty_until: float = field(default=0.0, init=False, repr=False)
 
+    @property
+    def are_none(self) -> bool:
+        """Whether there was no list a moment ago, without a look at the disk."""
+        return time.monotonic() < self._empty_until
+
     def names(self) -> list[str]:
         """The names of the lists, in order. A file whose name no list can have, such as a copy, is none."""
         found = (path.name.removesuffix(SUFFIX) for path in self.directory.glob(f"*{SUFFIX}"))

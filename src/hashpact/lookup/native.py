@@ -264,6 +264,8 @@ class _HammingPart:
         if len(values) == 1:
             code = values[0].ljust(self.index.width, b"\0")
             found = self.index.search(code, int(self._within(threshold)), limit)
+            if not found:
+                return [NOTHING]
             return [Hits([item for item, _ in found], [distance for _, distance in found])]
         return _hits(*self.batch(b"".join(values), threshold, limit))
 

@@ -10,7 +10,18 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, NamedTuple, TypeAlias
 
-from hashpact.domain.checks import MAX_LIMIT, MAX_QUERIES, Answer, Check, Filter, Hits, Lag, Match, Query
+from hashpact.domain.checks import (
+    MAX_LIMIT,
+    MAX_QUERIES,
+    Answer,
+    Check,
+    Filter,
+    Hits,
+    Lag,
+    Match,
+    Query,
+    sets_in,
+)
 from hashpact.domain.fingerprints import Fingerprint, FingerprintType
 from hashpact.domain.kinds import unknown_label
 from hashpact.domain.matching.agreement import doubted
@@ -338,5 +349,5 @@ def _takes_long(check: Check) -> bool:
     return (
         len(check.queries) > _SHORT
         or check.limit * _FEW > BUDGET // len(check.queries)
-        or any(query.fingerprint.type.is_set for query in check.queries)
+        or sets_in(check.queries) > 0
     )

@@ -41,6 +41,8 @@ class Counted:
 class HeldHashes:
     """Private lists with SHA-1 values, none of which is near."""
 
+    are_none = False
+
     def held(self) -> tuple[object, ...]:
         """The types."""
         return (SHA1,)

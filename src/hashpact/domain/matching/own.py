@@ -34,6 +34,12 @@ class OwnTerms:
     seed: str = ""
     enabled_ratio: float = _ALL
     label_ratios: Mapping[str, float] = field(default_factory=dict)
+    _draws: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Look at the ratios once: every check asks whether there is a draw."""
+        ratios = (self.enabled_ratio, *self.label_ratios.values())
+        object.__setattr__(self, "_draws", any(ratio < _ALL for ratio in ratios))
 
     @property
     def holds(self) -> bool:
@@ -60,10 +66,6 @@ class OwnTerms:
         kept = tuple(match for match in judged if match.held is None)[:limit]
         held = tuple(match for match in judged if match.held is not None)
         return replace(answer, matches=kept, held=held, texts=answer.texts if kept or held else None)
-
-    @property
-    def _draws(self) -> bool:
-        return any(ratio < _ALL for ratio in (self.enabled_ratio, *self.label_ratios.values()))
 
     def _counts(self, narrow: Filter) -> bool:
         return bool(self.always) and narrow.min_endorsed_by > 0

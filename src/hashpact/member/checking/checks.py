@@ -220,9 +220,9 @@ class Checks:
         """The steps of making what is returned of an answer; nothing unchecked."""
         if not answer.checked:
             return answer
-        if self._lists is not None:
+        if self._lists is not None and not self._lists.are_none:
             answer = yield Local(partial(self._beside, answer, sought))
-        return self._judged(answer, sought)
+        return self._judged(answer, sought) if answer.matches else answer
 
     def _judged(self, answer: Answer, sought: _Sought) -> Answer:
         """The answer with each match graded, and with what the member's own terms hold back.
@@ -237,10 +237,10 @@ class Checks:
     def _is_short(self, found: Answer, judged: Answer, sought: _Sought) -> bool:
         """Whether the member's own terms took matches away that others beyond the limit could replace."""
         return (
-            self._own.cuts(sought.terms.filter)
-            and found.checked
+            found.checked
             and len(found.matches) >= sought.limit
             and len(judged.matches) < sought.terms.limit
+            and self._own.cuts(sought.terms.filter)
         )
 
     def _beside(self, answer: Answer, sought: _Sought) -> Answer:
