@@ -18,18 +18,18 @@ _HELD: Final = """SELECT name, place FROM row
 WHERE place BETWEEN :first AND :last OR place BETWEEN -1 - :last AND -1 - :first"""
 
 
-def compact(table: RowTable) -> bool:
-    """Write the blocks anew if they become much fewer; whether they were.
+def compact(table: RowTable) -> None:
+    """Write the blocks anew if they become much fewer, within a transaction of the caller's.
 
-    Within a transaction of the caller's. Raises CorruptError for a block that was altered.
+    Raises CorruptError for a block that was altered.
     """
     numbers, rows = table.numbers(), table.one("SELECT count(*) FROM row")
     if len(numbers) <= _SLACK + _TIMES * -(-rows // ROWS):
-        return False
+        return
     table.sql.execute("DELETE FROM dead")
     table.rewind()
     for number in numbers:
-        # A block is filled with rows of as many blocks or more, so that the one it replaces has been read.
+        # What replaces a block has the rows of as many blocks or more, so it comes after that was read.
         places = {"first": number * ROWS, "last": number * ROWS + ROWS - 1}
         held: list[tuple[Any, ...]] = table.sql.execute(_HELD, places).fetchall()
         rows_of = table.block(number).rows() if held else []
@@ -41,7 +41,6 @@ def compact(table: RowTable) -> bool:
                 "UPDATE row SET place = ? WHERE name = ?", (at if place >= 0 else -1 - at, name)
             )
     table.end()
-    return True
 
 
 def _held_at(place: int) -> int:

@@ -146,7 +146,7 @@ class CheckHandler(check_pb2_grpc.CheckServiceServicer):
         request_iterator: Iterator[check_pb2.CheckStreamRequest],
         context: Context,
     ) -> Iterator[check_pb2.CheckStreamResponse]:
-        """Never called: `conversations` answers these calls, which keep no thread."""
+        """Never called, but the generated class demands it: `conversations` answers these calls."""
         raise NotImplementedError
 
 
