@@ -6,9 +6,10 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Self
 
+import pytest
 from builders import FakeClock, fingerprint
 from clearinghouse import Clearinghouse
 
@@ -24,9 +25,9 @@ from hashpact.mirror.replica import Replica, Taken
 from hashpact.mirror.replicating import Patience, Replicator, connecting
 from hashpact.storage.sqlite import SqliteLedger
 
-WAIT = 10.0
-"""Seconds after which a test that waits has failed."""
 IMPATIENT = Patience(first=0.01, ceiling=0.05, draw=lambda: 0.0, silence=20.0)
+WAIT = 3 * IMPATIENT.silence
+"""Seconds after which a test that waits has failed: a source that is silent is named as such before."""
 
 
 def opened(path: Path) -> SqliteLedger:
@@ -78,10 +79,16 @@ class Copying:
             pass
 
     def alarm(self, kind: str) -> Alarm:
-        """Wait for an alarm of that kind."""
-        while (alarm := self.alarms.get(timeout=WAIT)).kind != kind:
-            pass
+        """Wait for an alarm of that kind. A silence that nobody waits for is a fault."""
+        while (alarm := self._next()).kind != kind:
+            assert alarm.kind != "silence", alarm
         return alarm
+
+    def _next(self) -> Alarm:
+        try:
+            return self.alarms.get(timeout=WAIT)
+        except Empty:
+            pytest.fail(f"no alarm for {WAIT:g} s; {self.replicator.status}")
 
     def __enter__(self) -> Self:
         self.thread.start()
