@@ -1,4 +1,4 @@
-"""Pictures to parts/1: well-spread keypoints with binary descriptors, and the check of a match at the pixels.
+"""Pictures to parts/1: well-spread keypoints with binary descriptors, the first ones far apart.
 
 The recipe is in docs/methods/parts-1.md. OpenCV does the work; it comes with the extra ``parts`` and is
 imported when first used.
@@ -6,7 +6,6 @@ imported when first used.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Final
 
@@ -14,22 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from hashpact.domain.checks import Transform
 from hashpact.domain.fingerprints import PARTS, Fingerprint
 from hashpact.errors import ConfigError, UnusableFingerprintError
+from hashpact.fingerprint.parts.tones import is_flat, shown, sized
 
 LONG_SIDE: Final = 640
 """The long side of the working picture, in pixels: places and sizes of keypoints count in these."""
-
-AGREEING: Final = 0.5
-"""The least share of visible keypoints that a copy has where the transform says; see `Agreement`."""
 
 _DETECTED: Final = 432
 """The long side of the picture in which keypoints are found: finer detail seldom survives copying."""
 _SHORTEST: Final = 64
 """The least short side of the working picture, in pixels."""
-_CONTRAST: Final = 0.01
-_FAINT_CONTRAST: Final = 0.004
+_CONTRAST: Final = 0.004
+_CLEAR: Final = 0.01 / 3
+"""The response that keypoints have at a contrast of 0.01: the others are faint."""
 
 _SMALLER: Final = 0.8
 _ENOUGH: Final = 128
@@ -46,37 +43,13 @@ _OCTAVE: Final = LONG_SIDE / 8
 """How far apart, in pixels, two keypoints of one place count whose sizes differ by a factor of 2."""
 _WINDOW: Final = 6.75
 """BEBLID's window for keypoints of SIFT, as its authors' code has it."""
-_NEAR: Final = 64
-"""The most bits in which a descriptor of a copy differs, where it is recomputed."""
-_FEWEST: Final = 8
-"""Keypoints that must be visible for a share of them to say anything."""
-_TONES: Final = 256
-"""The long side of the picture whose grey tones are counted."""
-_PLAIN: Final = 0.5
-_FLAT_TONES: Final = 3
-_FLAT: Final = 0.6
-_UNIT: Final = np.dtype(
+UNIT: Final = np.dtype(
     [("descriptor", "u1", 32), ("x", ">u2"), ("y", ">u2"), ("size", "u1"), ("angle", "u1")]
 )
+"""A keypoint in a fingerprint."""
 
 Points = NDArray[np.float64]
 """Keypoints, a row each: x, y and diameter in pixels, the angle in degrees, the response."""
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """How many keypoints of an entry fall into the upload, and the share of them that it has there.
-
-    ``share`` is None if fewer than 8 are visible.
-    """
-
-    visible: int
-    share: float | None
-
-    @property
-    def confirmed(self) -> bool:
-        """Whether at least half of the keypoints agree."""
-        return self.share is not None and self.share >= AGREEING
 
 
 def parts(grey: Image.Image) -> Fingerprint:
@@ -85,16 +58,9 @@ def parts(grey: Image.Image) -> Fingerprint:
     Raises UnusableFingerprintError for a flat or text-like picture, for one with fewer than 32 keypoints and
     for one that is too narrow; ConfigError if OpenCV is not installed.
     """
-    plain = tones_share(grey, 1)
-    if plain > _PLAIN:
-        msg = (
-            f"refused {PARTS.name}: one grey tone covers {plain:.0%} of the picture; "
-            "the keypoints of flat pictures and of texts are in many others, too"
-        )
-        raise UnusableFingerprintError(msg, field="value")
-    working = _working(grey)
-    points = _found(working, _SIZE, _ENOUGH, flat=_is_flat(grey))
-    return _packed(*_described(working, points), PARTS.least_shared)
+    working = working_of(grey)
+    points = _found(working, _SIZE, _ENOUGH, flat=is_flat(grey), where=shown(grey))
+    return _packed(*described(working, points), PARTS.least_shared)
 
 
 def parts_to_check(grey: Image.Image) -> tuple[Fingerprint, ...]:
@@ -104,75 +70,25 @@ def parts_to_check(grey: Image.Image) -> tuple[Fingerprint, ...]:
     are never to be shared. Raises as `parts`, but for flat and text-like pictures, and with fewer than 8
     keypoints.
     """
-    working = _working(grey)
+    working = working_of(grey)
     fewest, most = PARTS.count
-    points = _found(working, _QUERY_SIZE, most, flat=_is_flat(grey))
+    points = _found(working, _QUERY_SIZE, most, flat=is_flat(grey))
     mirrored = points.copy()
     mirrored[:, 0] = working.shape[1] - 1 - points[:, 0]
     mirrored[:, 3] = (180 - points[:, 3]) % 360
     flipped = np.ascontiguousarray(working[:, ::-1])
     return tuple(
-        _packed(*_described(pixels, some), fewest)
-        for pixels, some in ((working, points), (flipped, mirrored))
+        _packed(*described(pixels, some), fewest) for pixels, some in ((working, points), (flipped, mirrored))
     )
-
-
-def agreement(
-    entry: Fingerprint, grey: Image.Image, place: Transform, *, mirrored: bool = False
-) -> Agreement:
-    """What the upload ``grey`` has at the places where ``place`` puts the keypoints of ``entry``.
-
-    A descriptor is computed at each place, and agrees if it differs in at most 64 of 256 bits. ``mirrored``:
-    the match is one of the upload's mirror image. Raises ConfigError if OpenCV is not installed.
-    """
-    working = _working(grey)
-    if mirrored:
-        working = np.ascontiguousarray(working[:, ::-1])
-    height, width = working.shape
-    units = np.frombuffer(entry.value, _UNIT)
-    points = _points(units)
-    turned = place.scale * np.exp(1j * np.deg2rad(place.rotation))
-    put = turned * (points[:, 0] + 0.5 + 1j * (points[:, 1] + 0.5)) + LONG_SIDE * (place.x + 1j * place.y)
-    x, y = put.real - 0.5, put.imag - 0.5
-    points[:, 0], points[:, 1] = x, y
-    points[:, 2] *= place.scale
-    points[:, 3] = (points[:, 3] + place.rotation) % 360
-    radius = points[:, 2] / 2
-    inside = (x >= radius) & (x < width - radius) & (y >= radius) & (y < height - radius) & (radius >= 1)
-    kept, descriptors = _described(working, np.column_stack([points[inside], np.flatnonzero(inside)]))
-    if len(kept) < _FEWEST:
-        return Agreement(len(kept), None)
-    apart = np.bitwise_count(descriptors ^ units["descriptor"][kept[:, 5].astype(int)]).sum(axis=1)
-    return Agreement(len(kept), float((apart <= _NEAR).mean()))
 
 
 def reduced(grey: Image.Image) -> Image.Image:
     """The picture that everything here is made of: its long side has 640 pixels."""
-    return _sized(grey, LONG_SIDE, larger=True)
+    return sized(grey, LONG_SIDE, larger=True)
 
 
-def tones_share(grey: Image.Image, count: int) -> float:
-    """The share of a picture that its ``count`` most common grey tones cover, each with those next to it.
-
-    Counted with a long side of at most 256 pixels: over half of a screenshot of text is background, and of
-    a photograph seldom.
-    """
-    tones = np.bincount(np.asarray(_sized(grey, _TONES, larger=False)).ravel(), minlength=256)
-    whole, covered = tones.sum(), 0
-    for _ in range(count):
-        near = np.convolve(tones, (1, 1, 1), "same")
-        most = int(near.argmax())
-        covered += int(near[most])
-        tones[max(most - 1, 0) : most + 2] = 0
-    return float(covered / whole)
-
-
-def _is_flat(grey: Image.Image) -> bool:
-    """Whether it is drawn in a few tones: the edges of simple shapes are in many other pictures, too."""
-    return tones_share(grey, _FLAT_TONES) > _FLAT
-
-
-def _opencv() -> ModuleType:
+def opencv() -> ModuleType:
+    """OpenCV with what parts need of it. Raises ConfigError if that is not installed."""
     try:
         import cv2  # noqa: PLC0415 - late, and an extra
     except ImportError as exc:
@@ -188,41 +104,56 @@ def _opencv() -> ModuleType:
     return found
 
 
-def _sized(grey: Image.Image, side: int, *, larger: bool) -> Image.Image:
-    width, height = grey.size
-    if max(width, height) == side or (max(width, height) < side and not larger):
-        return grey
-    by = side / max(width, height)
-    size = (max(round(width * by), 1), max(round(height * by), 1))
-    return grey.resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0)
-
-
-def _working(grey: Image.Image) -> NDArray[np.uint8]:
-    sized = reduced(grey)
-    if min(sized.size) < _SHORTEST:
+def working_of(grey: Image.Image) -> NDArray[np.uint8]:
+    """The pixels of `reduced`. Raises UnusableFingerprintError if there are too few of them across."""
+    working = reduced(grey)
+    if min(working.size) < _SHORTEST:
         msg = (
             f"refused {PARTS.name}: the picture is more than {LONG_SIDE // _SHORTEST} times longer than wide"
         )
         raise UnusableFingerprintError(msg, field="value")
-    return np.asarray(sized, dtype=np.uint8)
+    return np.asarray(working, dtype=np.uint8)
 
 
-def _found(working: NDArray[np.uint8], least: float, most: int, *, flat: bool) -> Points:
-    """At most so many keypoints; of a picture that is smooth and not flat, fainter and smaller ones, too."""
-    points = _spread(_detected(working, _CONTRAST), working.shape, least)
-    if len(points) >= _ENOUGH or flat:
+def _found(
+    working: NDArray[np.uint8],
+    least: float,
+    most: int,
+    *,
+    flat: bool,
+    where: NDArray[np.bool_] | None = None,
+) -> Points:
+    """At most so many keypoints; of a picture that is smooth and not flat, fainter and smaller ones, too.
+
+    ``where``: only those in these parts of the picture.
+    """
+    every = _inside(_detected(working), working.shape, where)
+    clear = every[:, 4] >= _CLEAR
+    points = _spread(every[clear], working.shape, least)
+    if len(points) >= most or flat:
         return points[:most]
-    every = _detected(working, _FAINT_CONTRAST)
-    smaller = _spread(every[every[:, 2] < least], working.shape, _SMALLER * least)
-    return np.concatenate([_spread(every, working.shape, least), smaller])[:most]
+    large = every[:, 2] >= least
+    faint = _spread(every[~clear & large], working.shape, least)
+    smaller = _spread(every[~large], working.shape, _SMALLER * least)
+    return np.concatenate([points, faint, smaller])[:most]
 
 
-def _detected(working: NDArray[np.uint8], contrast: float) -> Points:
+def _inside(points: Points, shape: tuple[int, ...], where: NDArray[np.bool_] | None) -> Points:
+    if where is None:
+        return points
+    high, wide = where.shape
+    columns = ((points[:, 0] + 0.5) * (wide / shape[1])).astype(int).clip(0, wide - 1)
+    rows = ((points[:, 1] + 0.5) * (high / shape[0])).astype(int).clip(0, high - 1)
+    kept: Points = points[where[rows, columns]]
+    return kept
+
+
+def _detected(working: NDArray[np.uint8]) -> Points:
     """The keypoints of the difference of Gaussians (Lowe, 2004), in pixels of ``working``."""
-    cv2 = _opencv()
+    cv2 = opencv()
     by = _DETECTED / LONG_SIDE
     small = cv2.resize(working, None, fx=by, fy=by, interpolation=cv2.INTER_AREA)
-    found = cv2.SIFT_create(contrastThreshold=contrast).detect(small)
+    found = cv2.SIFT_create(contrastThreshold=_CONTRAST).detect(small)
     points = np.array([(*p.pt, p.size, p.angle, p.response) for p in found]).reshape(-1, 5)
     points[:, :2] = (points[:, :2] + 0.5) / by - 0.5
     points[:, 2] /= by
@@ -257,9 +188,9 @@ def _spread(points: Points, shape: tuple[int, ...], least: float) -> Points:
     return points[np.argsort(-radius, kind="stable")]
 
 
-def _described(working: NDArray[np.uint8], points: Points) -> tuple[Points, NDArray[np.uint8]]:
+def described(working: NDArray[np.uint8], points: Points) -> tuple[Points, NDArray[np.uint8]]:
     """BEBLID-256 (Suarez et al., 2020) at these keypoints, and the ones that can have it."""
-    cv2 = _opencv()
+    cv2 = opencv()
     wanted = [
         cv2.KeyPoint(x, y, size, angle, 0, 0, number)
         for number, (x, y, size, angle) in enumerate(points[:, :4].tolist())
@@ -275,7 +206,7 @@ def _packed(points: Points, descriptors: NDArray[np.uint8], fewest: int) -> Fing
     if len(points) < fewest:
         msg = f"refused {PARTS.name}: {len(points)} keypoints, and at least {fewest} are needed"
         raise UnusableFingerprintError(msg, field="value")
-    units = np.zeros(len(points), _UNIT)
+    units = np.zeros(len(points), UNIT)
     units["descriptor"] = descriptors
     places = np.floor((points[:, :2] + 0.5) * (65536 / LONG_SIDE)).clip(0, 65535)
     units["x"], units["y"] = places.T
@@ -284,7 +215,7 @@ def _packed(points: Points, descriptors: NDArray[np.uint8], fewest: int) -> Fing
     return Fingerprint(PARTS, units.tobytes())
 
 
-def _points(units: NDArray[np.void]) -> Points:
+def points_of(units: NDArray[np.void]) -> Points:
     """The keypoints of a fingerprint, in pixels of a working picture; without a response."""
     x, y = ((units[name] + 0.5) * (LONG_SIDE / 65536) - 0.5 for name in ("x", "y"))
     return np.column_stack([x, y, 2 ** (units["size"] / 32), units["angle"] * (360 / 256), np.zeros(len(x))])

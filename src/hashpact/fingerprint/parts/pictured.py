@@ -16,7 +16,7 @@ from hashpact.domain.fingerprints import PARTS, Fingerprint, parse_private
 from hashpact.errors import InvalidInputError, UnusableContentError
 from hashpact.fingerprint import images
 from hashpact.fingerprint.parts import keypoints as parts
-from hashpact.fingerprint.parts.keypoints import Agreement
+from hashpact.fingerprint.parts.perspective import Agreement, agreement
 from hashpact.fingerprint.source import Content, name_of, opened, size_of
 
 Made = TypeVar("Made")
@@ -40,7 +40,7 @@ class Pictured:
         """
         shared = (parse_private(part).fingerprint for part in private)
         found = [
-            parts.agreement(each, self.grey, place, mirrored=mirrored)
+            agreement(each, self.queries[mirrored], self.grey, place, mirrored=mirrored)
             for each in shared
             if each.type is PARTS
         ]

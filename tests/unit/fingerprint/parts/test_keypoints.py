@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from pictured import inset, picture, stored
 from PIL import Image, ImageDraw
 from voting import Placed, apart, exact, units
@@ -17,8 +18,10 @@ from hashpact.domain.checks import Transform
 from hashpact.domain.fingerprints import PARTS, Fingerprint, PrivatePart
 from hashpact.errors import InvalidInputError, UnusableFingerprintError
 from hashpact.fingerprint.parts import keypoints as recipe
-from hashpact.fingerprint.parts.keypoints import agreement, parts, parts_to_check, tones_share
+from hashpact.fingerprint.parts.keypoints import parts, parts_to_check
+from hashpact.fingerprint.parts.perspective import agreement
 from hashpact.fingerprint.parts.pictured import parts_of
+from hashpact.fingerprint.parts.tones import tones_share
 
 ENOUGH = int(PARTS.default)
 IMAGES = Path(__file__).parents[3] / "vectors"
@@ -63,13 +66,13 @@ def test_a_copy_has_the_parts_where_the_transform_puts_them(
     found = exact(asked.value, entry.value)
     assert found.points >= ENOUGH + 4
     assert exact(mirrored.value, entry.value).points < ENOUGH
-    seen = agreement(entry, copy, transform(found))
+    seen = agreement(entry, asked, copy, transform(found))
     assert seen.confirmed
     assert seen.share is not None
     assert seen.share > 0.9
     # At any other place the pixels are others.
     elsewhere = Transform(found.by.real, 0.0, found.to.real + 0.1, found.to.imag)
-    assert not agreement(entry, copy, elsewhere).confirmed
+    assert not agreement(entry, asked, copy, elsewhere).confirmed
 
 
 def test_the_transform_says_where_a_crop_lies(original: Image.Image, entry: Fingerprint) -> None:
@@ -89,8 +92,8 @@ def test_a_mirrored_copy_is_found_by_the_second_query(original: Image.Image, ent
     assert exact(asked.value, entry.value).points < ENOUGH
     found = exact(mirrored.value, entry.value)
     assert found.points >= 2 * ENOUGH
-    assert agreement(entry, copy, transform(found), mirrored=True).confirmed
-    assert not agreement(entry, copy, transform(found)).confirmed
+    assert agreement(entry, mirrored, copy, transform(found), mirrored=True).confirmed
+    assert not agreement(entry, mirrored, copy, transform(found)).confirmed
 
 
 def test_another_picture_has_no_such_place(original: Image.Image) -> None:
@@ -131,6 +134,59 @@ def test_a_text_is_refused_as_an_entry_and_can_be_checked(name: str) -> None:
     assert len(parts_to_check(text)) == 2
 
 
+def test_a_thing_before_a_plain_ground_is_shared_without_the_letters_beside_it() -> None:
+    post, thing = page(12), picture(5, (400, 380))
+    post.paste(thing, (100, 340))
+    assert tones_share(stored(post), 1) > 0.5
+
+    found = units(parts(stored(post)).value)
+    x, y = (found[side] * (800 / 65536) for side in ("x", "y"))
+    assert ((x > 95) & (x < 505) & (y > 335) & (y < 725)).all()
+    assert exact(parts_to_check(stored(thing))[0].value, found.tobytes()).points >= 2 * ENOUGH
+
+
+def test_a_drawing_before_a_plain_ground_is_refused() -> None:
+    drawn = Image.new("L", (640, 640), 255)
+    draw = ImageDraw.Draw(drawn)
+    for number in range(9):
+        left, top = 120 + number % 3 * 140, 120 + number // 3 * 140
+        draw.ellipse((left, top, left + 120, top + 120), fill=60 + 50 * (number % 2))
+    with pytest.raises(UnusableFingerprintError, match=r"one grey tone covers [5-9]\d% of the picture"):
+        parts(drawn)
+
+
+def seen_from(grey: Image.Image, corners: tuple[tuple[float, float], ...]) -> Image.Image:
+    """The picture with its corners put at these shares of its sides, clockwise from the top left."""
+    width, height = grey.size
+    rows: list[NDArray[np.float64]] = []
+    wanted: list[float] = []
+    for (x, y), (u, v) in zip(corners, ((0, 0), (1, 0), (1, 1), (0, 1)), strict=True):
+        to, source = (x * width, y * height), (u * width, v * height)
+        for axis in (0, 1):
+            row = np.zeros(8)
+            row[3 * axis : 3 * axis + 3] = *to, 1
+            row[6:] = -source[axis] * np.array(to)
+            rows.append(row)
+        wanted += source
+    numbers = np.linalg.solve(np.array(rows), np.array(wanted)).tolist()
+    return grey.transform(grey.size, Image.Transform.PERSPECTIVE, numbers, Image.Resampling.BICUBIC)
+
+
+def test_a_picture_in_perspective_agrees_at_the_places_of_a_homography(
+    original: Image.Image, entry: Fingerprint
+) -> None:
+    copy = stored(seen_from(original, ((0.05, 0.1), (0.97, 0.0), (0.93, 0.93), (0.0, 1.0))))
+    asked, _ = parts_to_check(copy)
+
+    place = transform(exact(asked.value, entry.value))
+    seen = agreement(entry, asked, copy, place)
+    assert seen.share is not None
+    assert seen.share > 0.9
+    # Without the keypoints of the upload only the similarity is left, which fits at few places.
+    other, _ = parts_to_check(picture(77))
+    assert not agreement(entry, other, copy, place).confirmed
+
+
 def test_a_smooth_picture_has_too_few_keypoints() -> None:
     smooth = Image.linear_gradient("L").resize((640, 480))
     with pytest.raises(UnusableFingerprintError, match=r"keypoints, and at least 32 are needed"):
@@ -159,7 +215,7 @@ def test_a_check_may_have_more_than_an_entry(original: Image.Image, entry: Finge
 
 
 def test_agreement_says_nothing_about_what_lies_outside(original: Image.Image, entry: Fingerprint) -> None:
-    seen = agreement(entry, original, Transform(1.0, 0.0, 3.0, 3.0))
+    seen = agreement(entry, parts_to_check(original)[0], original, Transform(1.0, 0.0, 3.0, 3.0))
     assert (seen.visible, seen.share, seen.confirmed) == (0, None, False)
 
 
