@@ -59,7 +59,9 @@ def parts(grey: Image.Image) -> Fingerprint:
     for one that is too narrow; ConfigError if OpenCV is not installed.
     """
     working = working_of(grey)
-    points = _found(working, _SIZE, _ENOUGH, flat=is_flat(grey), where=shown(grey))
+    where = shown(grey)
+    flat = where is None and is_flat(grey)
+    points = _found(working, _SIZE, _ENOUGH, flat=flat, where=where)
     return _packed(*described(working, points), PARTS.least_shared)
 
 

@@ -30,8 +30,10 @@ AGREEING: Final = 0.5
 
 _NEAR: Final = 64
 """The most bits in which a descriptor of a copy differs, where it is recomputed."""
-_FEWEST: Final = 8
-"""Keypoints that must be visible for a share of them to say anything."""
+_FEWEST: Final = 20
+"""Keypoints that must be visible for a share of them to say anything: fewer may be of one edge."""
+_PAIRS: Final = 8
+"""Keypoints that a homography must fit, which four define."""
 _BENT: Final = 0.06
 """How far perspective may put a keypoint from where the transform does, as a share of the long side."""
 _OCTAVES: Final = 0.6
@@ -48,7 +50,7 @@ Homography = NDArray[np.float64]
 class Agreement:
     """How many keypoints of an entry fall into the upload, and the share of them that it has there.
 
-    ``share`` is None if fewer than 8 are visible.
+    ``share`` is None if fewer than 20 are visible.
     """
 
     visible: int
@@ -118,11 +120,11 @@ def _fitted(
     bits[(off > reach) | (octaves > _OCTAVES) | (degrees > _DEGREES)] = _NONE
     same = np.argmin(bits, axis=1)
     near = np.flatnonzero(bits[np.arange(len(bits)), same] <= _NEAR)
-    if len(near) < _FEWEST:
+    if len(near) < _PAIRS:
         return None
     one, other = shared[near, :2] + 0.5, asked[same[near], :2] + 0.5
     fitted, kept = cv2.findHomography(one, other, cv2.RANSAC, _EXACT * reach)
-    if fitted is None or kept.sum() < _FEWEST:
+    if fitted is None or kept.sum() < _PAIRS:
         return None
     bent = np.abs(_centers(_through(fitted, shared)) - _centers(put))
     return fitted if bent[_inside(put, shape)].max(initial=0) <= reach else None

@@ -1,4 +1,4 @@
-"""Grey tones of a picture: plain ones as of texts, flat ones as of icons, and where it is a photograph.
+"""Grey tones of a picture: the grounds of texts and icons, and where there is a photograph before them.
 
 The keypoints of letters and of simple shapes are in many other pictures, too.
 """
@@ -17,11 +17,14 @@ from hashpact.errors import UnusableFingerprintError
 
 _TONES: Final = 256
 """The long side of the picture whose grey tones are counted."""
+_GROUND: Final = 0.1
+_BESIDE: Final = 0.25
+"""The least share of a picture that grounds cover if there may be letters beside a photograph."""
 _PLAIN: Final = 0.5
 _FLAT_TONES: Final = 3
 _FLAT: Final = 0.6
 _SHOWN: Final = 640
-"""The long side of the picture in which is looked for what stands before a plain ground."""
+"""The long side of the picture in which is looked for what stands before plain grounds."""
 _NOISE: Final = 8
 """How far a lossy copy takes a plain ground off its tone."""
 _LETTERS: Final = 15
@@ -68,34 +71,56 @@ def _most_common(counts: NDArray[np.int64]) -> tuple[int, int]:
 
 
 def shown(grey: Image.Image) -> NDArray[np.bool_] | None:
-    """Where there is a picture before one grey tone that covers over half of the whole; None if none does.
+    """Where there is a photograph before plain grounds that cover a quarter; None if it is everywhere.
 
-    In a picture with a long side of at most 640 pixels, an opening leaves of what is darker or lighter than
-    the ground what is larger than letters: a thing photographed before a wall, or the photograph in a post.
-    Raises UnusableFingerprintError if that is too small, or drawn in a few tones.
+    A ground is one grey tone, with those next to it, that covers a tenth: the paper of a text, a wall behind
+    a thing, the bars of a letterbox, the colours of an icon. With a long side of 640 pixels, an opening
+    leaves of what has other tones what is larger than letters. If grounds cover over half, and that is too
+    small or drawn in a few tones, raises UnusableFingerprintError.
     """
-    plain = tones_share(grey, 1)
-    if plain <= _PLAIN:
+    grounds, covered = _grounds(np.asarray(sized(grey, _TONES, larger=False)))
+    if covered < _BESIDE:
         return None
-    tones = np.asarray(sized(grey, _SHOWN, larger=False))
-    ground, _ = _most_common(np.bincount(tones.ravel(), minlength=256))
-    left = _opened(np.abs(tones.astype(np.int16) - ground) > _NOISE)
+    tones = np.asarray(sized(grey, _SHOWN, larger=True))
+    off = np.abs(tones[..., None].astype(np.int16) - np.array(grounds, np.int16)).min(axis=-1)
+    left = _opened(off > _NOISE)
     if left.mean() < _LEAST_SHOWN or _covered(tones[left], _FLAT_TONES) > _DRAWN:
+        if covered <= _PLAIN:
+            return None
+        many = "one grey tone covers" if len(grounds) == 1 else f"{len(grounds)} grey tones cover"
         msg = (
-            f"refused {PARTS.name}: one grey tone covers {plain:.0%} of the picture; "
+            f"refused {PARTS.name}: {many} {covered:.0%} of the picture; "
             "the keypoints of flat pictures and of texts are in many others, too"
         )
         raise UnusableFingerprintError(msg, field="value")
-    return left
+    return _grown(left, _LETTERS // 2)
+
+
+def _grounds(pixels: NDArray[np.uint8]) -> tuple[list[int], float]:
+    """The tones of the grounds, the most common first, and the share that they cover together."""
+    counts = np.bincount(pixels.ravel(), minlength=256)
+    grounds: list[int] = []
+    covered = 0
+    while True:
+        most, near = _most_common(counts)
+        if near < _GROUND * pixels.size:
+            return grounds, covered / pixels.size
+        grounds.append(most)
+        covered += near
+        counts[max(most - 1, 0) : most + 2] = 0
 
 
 def _opened(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """What squares of `_LETTERS` pixels cover that lie in the mask (Serra, 1982)."""
+    margin = _LETTERS // 2
+    return _grown(~_grown(~np.pad(mask, margin), margin), margin)[margin:-margin, margin:-margin]
+
+
+def _grown(mask: NDArray[np.bool_], margin: int) -> NDArray[np.bool_]:
+    """The mask, and what lies so many pixels beside it."""
+    mask = np.pad(mask, margin)
     for axis in (0, 1):
-        mask = np.asarray(sliding_window_view(mask, _LETTERS, axis).all(axis=-1))
-    mask = np.pad(mask, _LETTERS - 1)
-    for axis in (0, 1):
-        mask = np.asarray(sliding_window_view(mask, _LETTERS, axis).any(axis=-1))
+        mask = np.asarray(sliding_window_view(mask, 2 * margin + 1, axis).any(axis=-1))
     return mask
 
 
