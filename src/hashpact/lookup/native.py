@@ -156,7 +156,7 @@ class NativeIndex:
     def search(self, query: Fingerprint, threshold: float, limit: int) -> Hits:
         """The nearest items of the query's type within ``threshold``, at most ``limit`` of them."""
         kind = query.type
-        if kind.measure is not Measure.EQUALITY:
+        if threshold != kind.default and kind.measure is not Measure.EQUALITY:
             kind.threshold(threshold)
         check_limit(limit)
         return self._parts[kind.name].search([query.value], threshold, limit)[0]
