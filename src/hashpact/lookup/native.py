@@ -266,7 +266,8 @@ class _HammingPart:
             found = self.index.search(code, int(self._within(threshold)), limit)
             if not found:
                 return [NOTHING]
-            return [Hits([item for item, _ in found], [distance for _, distance in found])]
+            items, distances = zip(*found, strict=True)
+            return [Hits(items, distances)]
         return _hits(*self.batch(b"".join(values), threshold, limit))
 
     def batch(self, values: bytes, threshold: float, limit: int) -> _Found:
