@@ -55,6 +55,7 @@ class EntryCatalog:
         self._terms: list[EntryTerms | None] = [None]
         self._term_numbers: dict[EntryTerms, int] = {}
         self._key_numbers: dict[bytes, int] = {}
+        self._read_at: list[int] = []
         self._stand_below = np.zeros(64, np.int64)
         self._counting = 1
         self._rules = MatchTerms()
@@ -147,8 +148,8 @@ class EntryCatalog:
             found = self._codes[entry] = codes(parse_private(part).fingerprint for part in parts)
         return found
 
-    def weigh(self, member: str) -> int | None:
-        """Take in what stands of what a member's keys have signed, after one was revoked."""
+    def weigh(self, member: str, index: int) -> int | None:
+        """Take in what stands of what a member's keys have signed, after one was revoked at ``index``."""
         with self._lock, self._ledger.snapshot() as view:
             self.reads += 1
             changed = []
@@ -156,9 +157,13 @@ class EntryCatalog:
                 number, new = self._key_numbers.get(key.id), _stand_below(key)
                 if number is None:
                     changed.append(min(new, key.enrolled_at))
-                elif new != self._stand_below[number]:
-                    changed.append(min(new, int(self._stand_below[number])))
-                    self._stand_below[number] = new
+                    continue
+                before = int(self._stand_below[number])
+                if self._read_at[number] > index:  # a check came near it once the ledger had the revocation
+                    changed.append(min(new, key.enrolled_at))
+                elif new != before:
+                    changed.append(min(new, before))
+                self._stand_below[number], self._read_at[number] = new, 0
             if changed:
                 self._counting += 1
                 self._harmless.clear()
@@ -364,6 +369,7 @@ class EntryCatalog:
             key = view.key(key_id)
             if key is not None:
                 self._stand_below[number] = _stand_below(key)
+            self._read_at.append(self._ledger.head().size)
         return number
 
 
