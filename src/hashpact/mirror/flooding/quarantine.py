@@ -66,6 +66,11 @@ class QuarantineState:
     held: Mapping[int, Quarantined] = field(default_factory=dict)
     confirmed: Mapping[int, Confirmed] = field(default_factory=dict)
 
+    def ends(self, entry: int, held: Quarantined) -> bool:
+        """Whether a person has confirmed an entry since it was put into quarantine."""
+        confirmed = self.confirmed.get(entry)
+        return confirmed is not None and confirmed.at >= held.since
+
 
 def read_state(directory: Path) -> QuarantineState:
     """The quarantine in a directory; an empty one if there is none. Raises ConfigError if it is damaged."""
@@ -208,7 +213,8 @@ class Quarantine:
                 if not new:
                     return
                 state = read_state(self.directory)
-                state = replace(state, held={**state.held, **new})
+                floods = {entry: one for entry, one in new.items() if not state.ends(entry, one)}
+                state = replace(state, held={**state.held, **floods})
                 _write(self.directory, state)
                 with self._lock:
                     self._seen, self._broken = self._stamp(), False
