@@ -17,6 +17,7 @@ from hashpact.config import MAX_SIZE
 from hashpact.domain.checks import Lag
 from hashpact.durable import read_bytes, write_private
 from hashpact.errors import ConfigError, LaggingError
+from hashpact.log.lines import MAX_INTEGER
 
 if TYPE_CHECKING:
     from hashpact.mirror.replicating import ReplicaStatus
@@ -54,10 +55,10 @@ class Freshness:
         self._max_lag = max_lag
         self._mark: object = None
         self._saving = threading.Lock()
-        self._saved = SourceState()
+        self._found = self._saved = SourceState()
         self._last = Lag(0, 0)
         self.state = SourceState()
-        self.load()
+        self.load(MAX_INTEGER)
 
     def note(self, status: ReplicaStatus, position: int) -> None:
         """Take in how the copying stands, of which answers reflect the first ``position`` leaves."""
@@ -84,16 +85,22 @@ class Freshness:
                 write_private(self._path, json.dumps(asdict(state)).encode() + b"\n", replace=True)
                 self._saved = state
 
-    def load(self) -> None:
-        """Read the file if it has changed. One that is damaged is as good as none: the copy is too old."""
+    def load(self, position: int) -> None:
+        """Read the file if it has changed. One that is damaged is as good as none: the copy is too old.
+
+        That the copy is level counts only if ``position``, what answers reflect, is no less than what was
+        announced: the index of this process may be behind the copy.
+        """
         try:
-            found = self._path.stat()
+            stat = self._path.stat()
         except OSError:
             return
-        mark = found.st_ino, found.st_mtime_ns
+        mark = stat.st_ino, stat.st_mtime_ns
         if mark != self._mark:
             self._mark = mark
-            self.state = self._saved = _read(self._path)
+            self._found = self._saved = _read(self._path)
+        found = self._found
+        self.state = found if position >= found.announced else replace(found, level_at=self.state.level_at)
 
     def lag(self, position: int) -> Lag:
         """How old an answer is that reflects the first ``position`` leaves.
