@@ -141,7 +141,7 @@ def _read(path: Path) -> SourceState:
     try:
         values = json.loads(read_bytes(path, MAX_SIZE))
         state = replace(SourceState(), **values)
-    except (ConfigError, ValueError, TypeError):
+    except (ConfigError, ValueError, TypeError, RecursionError):
         return SourceState()
     numbers = (state.announced, state.level_at, state.heard_at, state.fresh_at)
     good = all(type(number) is int and number >= 0 for number in numbers) and isinstance(state.trouble, str)

@@ -149,6 +149,7 @@ def test_what_cannot_be_written_is_an_error(tmp_path: Path) -> None:
         "",
         "{",
         "[]",
+        "[" * 60_000,
         '{"announced": -1}',
         '{"strange": 1}',
         '{"level_at": "now"}',

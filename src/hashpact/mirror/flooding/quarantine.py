@@ -80,10 +80,10 @@ def read_state(directory: Path) -> QuarantineState:
     try:
         found: dict[str, dict[str, dict[str, Any]]] = json.loads(read_bytes(path, _LARGEST))
         return QuarantineState(
-            {int(entry): Quarantined(**one) for entry, one in found["held"].items()},
-            {int(entry): Confirmed(**one) for entry, one in found["confirmed"].items()},
+            {int(entry): Quarantined(**_numbers(one)) for entry, one in found["held"].items()},
+            {int(entry): Confirmed(**_numbers(one)) for entry, one in found["confirmed"].items()},
         )
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         msg = f"{path} is damaged; remove it, and nothing is in quarantine"
         raise ConfigError(msg) from error
 
@@ -260,6 +260,14 @@ def _write(directory: Path, state: QuarantineState) -> None:
         }
     )
     write_private(directory / _STATE, text.encode(), replace=True)
+
+
+def _numbers(values: dict[str, Any]) -> dict[str, Any]:
+    """The same values. Raises ValueError unless each is a finite number that is not negative."""
+    for value in values.values():
+        if not (type(value) in {int, float} and 0 <= value < math.inf):
+            raise ValueError
+    return values
 
 
 def _restore(directory: Path, baseline: Baseline) -> None:

@@ -187,7 +187,7 @@ class Retro:
         try:
             found = json.loads(read_bytes(path, _MAX_STATE))
             return {str(name): Told(int(uploads), int(at)) for name, (uploads, at) in found.items()}
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             msg = f"{path} is damaged; remove it, and everything in the window is reported again"
             raise ConfigError(msg) from error
 

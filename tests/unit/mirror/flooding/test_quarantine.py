@@ -140,7 +140,19 @@ def test_what_is_counted_is_kept_and_what_is_damaged_is_learned_again(opened: Op
         assert opened()._baseline.windows == 0
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"held": {}}', '{"held": {"x": {}}, "confirmed": {}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        "[" * 100_000,
+        '{"held": {}}',
+        '{"held": {"x": {}}, "confirmed": {}}',
+        '{"held": {"1": {"since": 1, "matches": "2", "expected": 1}}, "confirmed": {}}',
+        '{"held": {"1": {"since": 1, "matches": 2, "expected": NaN}}, "confirmed": {}}',
+        '{"held": {}, "confirmed": {"1": {"at": 1, "matches": true}}}',
+    ],
+)
 def test_a_damaged_file_is_named(
     opened: Open, failed: list[HashpactError], tmp_path: Path, text: str
 ) -> None:

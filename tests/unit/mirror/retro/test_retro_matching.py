@@ -268,7 +268,7 @@ def test_a_damaged_state_and_a_second_process_are_errors(log: Log) -> None:
             log.run()
 
     log.retro.run(nested)
-    for wrong in (b"[]", b'{"a": 1}', b"\xff"):
+    for wrong in (b"[]", b'{"a": 1}', b'{"a": [Infinity, 0]}', b"\xff", b"[" * 100_000):
         (log.directory / "told").write_bytes(wrong)
         with pytest.raises(ConfigError, match="is damaged; remove it"):
             log.run()
