@@ -179,8 +179,8 @@ def _read(
     if kind is Kind.OTHER:
         seems = unread_format(head, name.strip("'\""))
         if seems is None and is_nearly_text(head):
-            seems = "a text in an encoding that is not recognised"
-        warnings += [] if seems is None else [f"seems to be {seems}, which is not read: {_EXACT_ONLY}"]
+            seems = "a text in an encoding that is not recognised, which is not read"
+        warnings += [] if seems is None else [f"seems to be {seems}: {_EXACT_ONLY}"]
     file.seek(0)
     return _whole((*found, *exact(file, chosen)), refused, kind, derived, tuple(warnings))
 
