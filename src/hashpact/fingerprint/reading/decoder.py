@@ -8,9 +8,10 @@ there was too little memory. The limits are set before a byte of the file is rea
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
@@ -113,12 +114,18 @@ _DECODERS: Final[dict[str, tuple[str, Callable[[bytes, str, int], Drawn]]]] = {
 }
 
 
+def bound(process: int, limits: Mapping[int, int]) -> None:
+    """Hold a process to these limits, or to narrower ones that it has already, and to no core dump."""
+    for which, most in {**limits, resource.RLIMIT_CORE: 0}.items():
+        hard = resource.prlimit(process, which)[1]
+        held = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.prlimit(process, which, (held, held))
+
+
 def limit(memory: int, seconds: int) -> None:
     """Let this process have so many bytes more than it has now, and leave no core dump of a picture."""
     held = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-    resource.setrlimit(resource.RLIMIT_DATA, (held + memory, held + memory))
+    bound(os.getpid(), {resource.RLIMIT_CPU: seconds, resource.RLIMIT_DATA: held + memory})
 
 
 def main() -> None:
