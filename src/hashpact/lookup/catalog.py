@@ -31,7 +31,7 @@ _AT_ONCE: Final = 256
 """Entries that are read from the ledger while other checks wait."""
 
 _MOST_CODES: Final = 65536
-"""Entries of which fingerprints are kept, about half a kilobyte each."""
+"""Entries of which fingerprints are kept, about half a kilobyte each, and benign ones that are remembered."""
 
 FEW: Final = 32
 """Up to this many hits are judged one by one: arrays pay off only beyond about forty."""
@@ -60,6 +60,7 @@ class EntryCatalog:
         self._rules = MatchTerms()
         self._ceilings = np.full((1, len(NAMES)), np.inf)
         self._codes: dict[int, Codes] = {}
+        self._harmless: dict[int, bool] = {}
         self.reads = 0
 
     def nearest(
@@ -109,6 +110,7 @@ class EntryCatalog:
     def forget(self, entry: int) -> None:
         """A statement has changed the entry, or the opinions on it."""
         with self._lock:
+            self._harmless.pop(entry, None)
             if entry < len(self._columns):
                 self._columns.terms[entry] = 0
 
@@ -124,15 +126,14 @@ class EntryCatalog:
 
         ``waits`` is called before what may wait for the disk or for another thread.
         """
-        if self._lock.locked() or not self._knows(hits.items[0] // MAX_ITEMS):
-            waits()
-        with self._lock:
-            for place, item in enumerate(hits.items):  # nearly always the first
-                entry = item // MAX_ITEMS
-                if not self._knows(entry):
-                    self._learn_all([(entry, 0, 0)])
-                if self._is_benign(entry):
-                    return place
+        for place, item in enumerate(hits.items):  # nearly always the first
+            entry = item // MAX_ITEMS
+            harmless = self._harmless.get(entry)
+            if harmless is None:
+                waits()
+                harmless = self._judge_benign(entry)
+            if harmless:
+                return place
         return None
 
     def codes(self, entry: int, waits: Callable[[], None] = lambda: None) -> Codes:
@@ -160,6 +161,7 @@ class EntryCatalog:
                     self._stand_below[number] = new
             if changed:
                 self._counting += 1
+                self._harmless.clear()
             return min(changed, default=None)
 
     def _hold(self, entry: int) -> None:
@@ -268,10 +270,16 @@ class EntryCatalog:
         ceiling = self._ceilings[self._columns.terms[entry], NAMES.index(kind.name)]
         return bool(kind.remoteness(hits.scores[place]) <= ceiling)
 
-    def _is_benign(self, entry: int) -> bool:
+    def _judge_benign(self, entry: int) -> bool:
         """Whether an entry of the negative collection counts: any dispute is enough against it."""
-        terms = self._terms[self._columns.terms[entry]]
-        return terms is not None and terms.basis == Basis.BENIGN.value and self._keeps(entry, _UNDISPUTED)
+        with self._lock:
+            self._learn_all([(entry, 0, 0)])
+            terms = self._terms[self._columns.terms[entry]]
+            known = terms is not None and terms.basis == Basis.BENIGN.value
+            if len(self._harmless) >= _MOST_CODES:
+                self._harmless.clear()
+            harmless = self._harmless[entry] = known and self._keeps(entry, _UNDISPUTED)
+            return harmless
 
     def _standing(self, entries: Numbers) -> Mask:
         """Which entries stand, as `standing.entry_stands` has it, apart from voided ones."""

@@ -55,6 +55,7 @@ class Freshness:
         self._mark: object = None
         self._saving = threading.Lock()
         self._saved = SourceState()
+        self._last = Lag(0, 0)
         self.state = SourceState()
         self.load()
 
@@ -103,9 +104,7 @@ class Freshness:
         if state.level_at == _NEVER:
             msg = f"this mirror has not copied the whole log yet: {position} of {state.announced} leaves"
             raise LaggingError(msg, statements=str(max(state.announced - position, 0)))
-        statements = state.announced - position
-        seconds = self._clock() - state.level_at
-        lag = Lag(max(0, statements), max(0, seconds))
+        lag = self._lag(state, position)
         if 0 < self._max_lag < lag.seconds:
             why = f": {state.trouble}" if state.trouble else ""
             msg = (
@@ -120,7 +119,15 @@ class Freshness:
         state = self.state
         if state.level_at == _NEVER:
             return None
-        return Lag(max(state.announced - position, 0), max(self._clock() - state.level_at, 0))
+        return self._lag(state, position)
+
+    def _lag(self, state: SourceState, position: int) -> Lag:
+        """The lag now: the last one, as long as it is the same, since every answer has one."""
+        statements, seconds = state.announced - position, self._clock() - state.level_at
+        last = self._last
+        if last.statements != statements or last.seconds != seconds:
+            last = self._last = Lag(max(0, statements), max(0, seconds))
+        return last
 
 
 def _read(path: Path) -> SourceState:

@@ -64,7 +64,7 @@ class MirrorWarning(UserWarning):
 
 
 @dataclass(frozen=True, slots=True)
-class _Direct:
+class DirectChecks:
     """Answers checks by a checker of this process."""
 
     checker: Checker
@@ -82,7 +82,7 @@ class _Direct:
         return Local(lambda: packing.answers(self.checker.check_batch(batch)))
 
 
-class _NoAttestation:
+class NoAttestation:
     """A mirror signs nothing."""
 
     def ask(self, check: Check, keep: Keeps | None, /) -> NoReturn:
@@ -145,14 +145,14 @@ class Mirror(BlockingChecks):
                 keep=None if window is None else window.keep,
                 counter=counter,
             )
-            self._asks = _Direct(checker)
+            self._asks = DirectChecks(checker)
             profile = self._home.profile()
             self._checks = Checks(
                 self._home.config.genesis,
                 nullcontext,
                 on_unavailable,
                 Reached(),
-                _NoAttestation(),
+                NoAttestation(),
                 lists=profile.lists,
                 own=profile.own,
                 asks=self._asks,
