@@ -268,7 +268,8 @@ def test_a_damaged_state_and_a_second_process_are_errors(log: Log) -> None:
             log.run()
 
     log.retro.run(nested)
-    for wrong in (b"[]", b'{"a": 1}', b'{"a": [Infinity, 0]}', b"\xff", b"[" * 100_000):
+    values = (b"1", b"[Infinity, 0]", b"[0, -1]", b"[0, 9223372036854775808]")
+    for wrong in (b"[]", b"\xff", b"[" * 100_000, *(b'{"a": %b}' % value for value in values)):
         (log.directory / "told").write_bytes(wrong)
         with pytest.raises(ConfigError, match="is damaged; remove it"):
             log.run()
