@@ -62,7 +62,7 @@ ROOMS = {
     "lookup": room("errors domain durable _kernel", "numpy"),
     # What other programs write and read, over streams of bytes.
     "exchange": room("errors domain", "ijson", pure=True),
-    "fingerprint": room("errors domain _kernel", "PIL cv2 numpy imagehash datasketch"),
+    "fingerprint": room("errors domain _kernel", "PIL cv2 numpy imagehash datasketch pillow_heif pylibjxl"),
     "report": room("errors log domain", pure=True),
     # Of the log the arithmetic of edges, which it stores, and the layout of tiles, which it reads and writes.
     "storage": room("errors log.tree log.tiles log.lines domain durable", "apsw"),

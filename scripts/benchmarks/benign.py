@@ -1,8 +1,9 @@
-"""What a million benign fingerprints cost a check: `Checker.check` with one pdq/1, beside a million entries.
+"""What a million benign fingerprints cost a check: of one pdq/1, beside a million entries.
 
     scripts/bench benign [--items N] [--checks N] [--json] [--check]
 
-An index and a catalog in this process, without a network. Each check is timed *without* a look at what is
+The checks are those of `hashpact.Mirror`, in this process and without a network: the cheapest that there are,
+so that what is added to them counts most. Each check is timed *without* a look at what is
 benign, with a *few* benign fingerprints, and with as *many* as there are entries, in turn: a check that
 matches nothing, one that matches an entry, and one whose match something benign is as near as, in both
 collections. The figure is the median CPU time of one check. *many / few* is what their number costs; few
@@ -17,6 +18,7 @@ import statistics
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any, Final, Self
 
 import numpy as np
@@ -25,15 +27,22 @@ from benchmarks.machine import describe, say
 from benchmarks.report import print_json, print_table
 from numpy.typing import NDArray
 
-from hashpact.domain.checks import Check, Hits, Query
+from hashpact.domain.checks import Hits
 from hashpact.domain.fingerprints import PDQ, Fingerprint
 from hashpact.domain.kinds import MAX_ITEMS
 from hashpact.domain.state import Basis, Entry, Key, Use
 from hashpact.lookup import NativeIndex
 from hashpact.lookup.catalog import EntryCatalog
 from hashpact.lookup.native import NOTHING
+from hashpact.member.checking.blocking import BlockingChecks
+from hashpact.member.checking.checks import Checks
+from hashpact.member.checking.options import OnUnavailable
+from hashpact.member.checking.reached import Reached
+from hashpact.member.checking.steps import Local
+from hashpact.mirror.local import DirectChecks, NoAttestation
 from hashpact.service.check import Checker
 from hashpact.service.follow import Follower
+from hashpact.wire.client.calls import Call
 
 MOST: Final = 1.2
 """How many times as long a check may take."""
@@ -96,8 +105,32 @@ def flipped(code: NDArray[np.uint8], bits: int) -> bytes:
     return out.tobytes()
 
 
-def checker(entries: NDArray[np.uint8], benign: NDArray[np.uint8]) -> Checker:
-    """A checker over these codes."""
+class InProcess(BlockingChecks):
+    """Checks as a mirror makes them, over an index and a catalog in memory."""
+
+    def __init__(self, checker: Checker) -> None:
+        self.checker = checker
+        self._asks = DirectChecks(checker)
+        self._checks = Checks(
+            KEY,
+            nullcontext,
+            OnUnavailable.CLOSED,
+            Reached(),
+            NoAttestation(),
+            asks=self._asks,
+            mirror=True,
+        )
+
+    def _seconds(self, timeout: float | None) -> float:
+        return timeout or 0.0
+
+    def _perform(self, step: Call[Any] | Local[Any], seconds: float) -> object:  # noqa: ARG002  # nothing waits
+        assert isinstance(step, Local)  # noqa: S101  # nothing here is asked of a server
+        return step.do()
+
+
+def checks_of(entries: NDArray[np.uint8], benign: NDArray[np.uint8]) -> InProcess:
+    """Checks over these codes."""
     index = NativeIndex()
     for codes, odd in ((entries, 0), (benign, 1)):
         for start in range(0, len(codes), 100_000):
@@ -110,7 +143,7 @@ def checker(entries: NDArray[np.uint8], benign: NDArray[np.uint8]) -> Checker:
         time.sleep(0.05)  # the background merges
     size = 2 * max(len(entries), len(benign))
     ledger: Any = Held(size)
-    return Checker(ledger, index, Follower(ledger, index, EntryCatalog(ledger), size))
+    return InProcess(Checker(ledger, index, Follower(ledger, index, EntryCatalog(ledger), size)))
 
 
 class Blind(NativeIndex):
@@ -121,23 +154,23 @@ class Blind(NativeIndex):
         return NOTHING
 
 
-def blind(over: Checker) -> Checker:
-    """A checker over the same items that looks at nothing benign."""
-    index = Blind()
-    assert isinstance(over.index, NativeIndex)  # noqa: S101 - `checker` has made it
-    index.become(over.index)
-    return Checker(over.ledger, index, over.follower)
+def blind(over: InProcess) -> InProcess:
+    """Checks over the same items that look at nothing benign."""
+    index, checker = Blind(), over.checker
+    assert isinstance(checker.index, NativeIndex)  # noqa: S101 - `checks_of` has made it
+    index.become(checker.index)
+    return InProcess(Checker(checker.ledger, index, checker.follower))
 
 
-def timed(over: Checker, checks: Sequence[Check], matches: int) -> float:
-    """Microseconds of CPU that one of the checks takes."""
+def timed(over: InProcess, codes: Sequence[Fingerprint], matches: int) -> float:
+    """Microseconds of CPU that one check takes."""
     found = 0
     begin = time.thread_time_ns()
-    for check in checks:
-        found += len(over.check(check).matches)
+    for code in codes:
+        found += len(over.check([code]).matches)
     took = time.thread_time_ns() - begin
-    assert found == matches * len(checks), (found, matches)  # noqa: S101 - it has measured something else
-    return took / len(checks) / 1000
+    assert found == matches * len(codes), (found, matches)  # noqa: S101 - it has measured something else
+    return took / len(codes) / 1000
 
 
 def measure(items: int, count: int) -> list[dict[str, Any]]:
@@ -148,19 +181,24 @@ def measure(items: int, count: int) -> list[dict[str, Any]]:
     # Beside some entries there is something benign, at the distance of the query.
     close = benign.copy()
     close[chosen] = [np.frombuffer(flipped(code, 2 * NEAR), np.uint8) for code in entries[chosen]]
-    asked = [Check((Query(Fingerprint(PDQ, flipped(entries[n], NEAR))),)) for n in chosen]
-    nothing = [Check((Query(Fingerprint(PDQ, code.tobytes())),)) for code in balanced(count, 4)]
+    asked = [Fingerprint(PDQ, flipped(entries[n], NEAR)) for n in chosen]
+    nothing = [Fingerprint(PDQ, code.tobytes()) for code in balanced(count, 4)]
     rows = []
-    for name, checks, matches, held in (
+    for name, codes, matches, held in (
         ("no match", nothing, 0, benign),
         ("a match", asked, 1, benign),
         ("a match, and something benign as near", asked, 1, close),
     ):
-        many = checker(entries, held)
-        sides = {"without": blind(many), "few": checker(entries, held[chosen]), "many": many}
+        many = checks_of(entries, held)
+        sides = {"without": blind(many), "few": checks_of(entries, held[chosen]), "many": many}
         for side in sides.values():
-            timed(side, checks, matches)  # what is read once is read
-        took = [{key: timed(side, checks, matches) for key, side in sides.items()} for _ in range(ROUNDS)]
+            timed(side, codes, matches)  # what is read once is read
+        # There and back: what comes after another side over the same index finds it in the caches.
+        there = list(sides.items())
+        took = [
+            {key: timed(side, codes, matches) for key, side in (there, there[::-1])[number % 2]}
+            for number in range(ROUNDS)
+        ]
         rows.append(
             {"check": name}
             | {f"{key}, us": statistics.median(each[key] for each in took) for key in sides}

@@ -6,6 +6,7 @@ And the spelling of addresses and URLs in them.
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 import tomllib
@@ -36,6 +37,16 @@ def load_table(name: str, text: str) -> dict[str, object]:
     except (ValueError, RecursionError) as error:  # also a number of too many digits, and too deep a nesting
         msg = f"{name} is not valid TOML: {error}"
         raise ConfigError(msg) from error
+
+
+def quoted(field: str, text: object) -> str:
+    """A text as TOML spells it. Raises ConfigError for one that is not in UTF-8, as a path need not be."""
+    try:
+        str(text).encode()
+    except UnicodeEncodeError as error:
+        msg = f"{field} is not in UTF-8, as a file of settings is: {str(text)!r}"
+        raise ConfigError(msg, field=field) from error
+    return json.dumps(str(text), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def checked_values(

@@ -5,6 +5,7 @@ Memory is asserted and time is not: what bounds it are numbers, of pixels, scans
 
 from __future__ import annotations
 
+import io
 import json
 import platform
 import struct
@@ -15,6 +16,8 @@ from typing import Any
 
 import numpy as np
 import pdqhash  # type: ignore[import-untyped]  # it carries no types
+import pillow_heif
+import pylibjxl
 import pytest
 from commands import Done, apart, process
 from PIL import Image
@@ -152,6 +155,61 @@ def test_45_a_stream_that_is_larger_than_its_header_is_refused_before_it_is_deco
         done = apart("fingerprint", tmp_path / name)
         assert "decoding this AVIF picture takes 36000" in done.error
         assert done.peak < LITTLE
+
+
+def jxl_header(width: int, height: int) -> bytes:
+    """A JPEG XL codestream that ends behind its size and its metadata, all default (ISO/IEC 18181-1, D.2)."""
+    bits = 0b0 | 0b11 << 1 | (height - 1) << 3 | 0b000 << 33 | 0b11 << 36 | (width - 1) << 38 | 0b1 << 68
+    return b"\xff\x0a" + bits.to_bytes(16, "little")
+
+
+def heic_header(width: int, height: int) -> bytes:
+    """A small HEIC file, the header of which has that size."""
+    made = io.BytesIO()
+    pillow_heif.from_pillow(Image.new("RGB", (64, 64))).save(made)
+    small, large = (b"ispe\0\0\0\0" + struct.pack(">II", *size) for size in ((64, 64), (width, height)))
+    assert made.getvalue().count(small) == 1
+    return made.getvalue().replace(small, large)
+
+
+@pytest.mark.parametrize("header", [heic_header, jxl_header])
+def test_45_a_header_says_how_large_a_picture_decoded_apart_is(
+    header: Callable[[int, int], bytes], tmp_path: Path
+) -> None:
+    path = tmp_path / "large"
+    path.write_bytes(header(20_000, 20_000))
+    done = apart("fingerprint", path)
+    assert done.error.endswith("a picture of 400000000 pixels is over the limit of 50331648 pixels")
+    assert done.peak < LITTLE
+    path.write_bytes(header(*LARGEST))  # as large as may be, and nothing behind it
+    done = apart("fingerprint", path)
+    assert "a damaged" in done.error
+    assert done.peak < LITTLE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["large.heic", "large.jxl"])
+def test_45_the_largest_picture_decoded_apart_is_accepted_within_the_memory(
+    name: str, drawn: Image.Image, tmp_path: Path
+) -> None:
+    if name == "large.heic":
+        pillow_heif.from_pillow(drawn).save(tmp_path / name, quality=20, tile_size=512)
+    else:
+        (tmp_path / name).write_bytes(pylibjxl.encode(np.asarray(drawn), effort=1, distance=2.0))
+    done = process("fingerprint", "--json", tmp_path / name)
+    assert done.status == 0, done.err
+    assert done.peak < MOST
+    assert "pdq/1" in {each["type"] for each in done.lines[0]["fingerprints"]}
+
+
+@pytest.mark.slow
+def test_45_a_lossless_picture_that_takes_more_memory_is_refused(drawn: Image.Image, tmp_path: Path) -> None:
+    for width, height, fits in ((4800, 3600, True), (6000, 4000, False)):
+        data = pylibjxl.encode(np.asarray(drawn.resize((width, height))), effort=1, lossless=True)
+        (tmp_path / "lossless.jxl").write_bytes(data)
+        done = apart("fingerprint", tmp_path / "lossless.jxl")
+        assert done.peak < MOST
+        assert done.status == 0 if fits else "or because it takes too much memory" in done.error
 
 
 def scans(count: int) -> bytes:

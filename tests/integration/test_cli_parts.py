@@ -1,14 +1,15 @@
-"""submit --parts and check --parts with a real server: a policy, a crop, a mirror image, another picture."""
+"""submit and check with --parts and --ocr, and a real server: what only they find, and what they refuse."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from commands import here
-from pictured import inset, picture
+from pictured import inset, picture, post
 from PIL import Image
 from running import BOTH, RunningServer, found
 
@@ -91,6 +92,34 @@ def test_what_the_policy_does_not_allow_and_what_cannot_be_asked(
     status, _, err = member(server, "submit", "--parts", "--csv", table, fails=True)
     assert status == 2
     assert "a table has no column for them" in err
+
+
+@pytest.mark.skipif(
+    shutil.which("tesseract") is None, reason="tesseract is not here: apt-get install tesseract-ocr-vie"
+)
+def test_a_screenshot_is_found_by_its_text_and_another_one_of_its_layout_is_not(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    removed = post(
+        "The ferry to the island leaves at nine every morning, and whoever misses it has to wait. " * 2
+    )
+    other = post(
+        "Nobody in this town has seen the mayor's grey cat again, although a reward was offered. " * 2
+    )
+    removed.save(tmp_path / "removed.png")
+    removed.resize((360, 240), Image.Resampling.LANCZOS).save(tmp_path / "copy.jpg", quality=60)
+    other.save(tmp_path / "other.png")
+    status, (shared,), _ = member(server, "submit", "--ocr", "--label", "ncii", tmp_path / "removed.png")
+    assert status == 0
+    assert shared["types"] == ["pdq/1", "phash/1", "minhash/1", "winnow/1", "sha256/1", "md5/1"]
+    files = (tmp_path / "copy.jpg", tmp_path / "other.png")
+    plain = member(server, "check", *files)[1]
+    assert not any(match["type"] == "minhash/1" for line in plain for match in line["matches"])
+    copy, different = member(server, "check", "--ocr", "--strength", "weak", *files)[1]
+    found = {match["type"]: match for match in copy["matches"] if match["entry"] == shared["entry"]}
+    assert found["minhash/1"]["strength"] in {"same", "near"}
+    assert found["minhash/1"]["strength"] in {"same", "near"}
+    assert all(match["strength"] == "weak" for match in different["matches"])
 
 
 def test_a_picture_without_parts_says_so_and_shares_the_rest(server: RunningServer, tmp_path: Path) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import textwrap
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 
 def picture(seed: int, size: tuple[int, int] = (800, 600)) -> Image.Image:
@@ -25,6 +26,18 @@ def picture(seed: int, size: tuple[int, int] = (800, 600)) -> Image.Image:
         shape = (draw.ellipse, draw.rectangle)[random.randint(2)]
         shape(box, fill=int(random.randint(256)), outline=int(random.randint(256)))
     return drawn
+
+
+def post(words: str, *, dark: bool = False) -> Image.Image:
+    """A screenshot of a post with these words: others of the same layout differ in nothing else."""
+    paper, ink = ("black", "white") if dark else ("white", "black")
+    made = Image.new("RGB", (720, 480), paper)
+    draw, face = ImageDraw.Draw(made), ImageFont.load_default(28)
+    draw.ellipse((30, 20, 80, 70), fill="teal")
+    draw.text((100, 28), "somebody", ink, face)
+    for number, line in enumerate(textwrap.wrap(words, 44)):
+        draw.text((40, 100 + 44 * number), line, ink, face)
+    return made
 
 
 def stored(grey: Image.Image, quality: int = 70) -> Image.Image:

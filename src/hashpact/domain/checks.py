@@ -95,8 +95,9 @@ class Query:
     def within(self) -> float:
         """The threshold that applies. Raises InvalidInputError if it reaches beyond the type's ceiling."""
         kind = self.fingerprint.type
-        wanted = kind.default_for(self.fingerprint.value) if self.threshold is None else self.threshold
-        return kind.threshold(wanted)
+        if self.threshold is None:
+            return kind.default_for(self.fingerprint.value)
+        return kind.threshold(self.threshold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,8 @@ class Check:
             raise InvalidInputError(msg, field="queries")
         check_bounds(self.limit, MAX_LIMIT, self.min_position)
         for query in self.queries:
-            query.fingerprint.type.threshold(query.threshold)
+            if query.threshold is not None:
+                query.fingerprint.type.threshold(query.threshold)
         if self.reference:
             check_reference(self.reference)
 

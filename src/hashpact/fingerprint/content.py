@@ -2,6 +2,7 @@
 
     a picture   pdq/1, phash/1, sha256/1, md5/1
     a text      minhash/1, winnow/1, sha256/1, md5/1; a short one folded/1 too, with a log's key
+    a picture whose text is read   those of a picture, and the perceptual ones of that text
     other       sha256/1, md5/1
     any         sha1/1 and sha512/1, if they are asked for
 
@@ -42,6 +43,8 @@ from hashpact.fingerprint.source import Content, name_of, opened, size_of
 from hashpact.fingerprint.winnowing import winnow
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from hashpact.fingerprint.images import Picture
     from hashpact.fingerprint.views.shown import Seen
 
@@ -62,6 +65,26 @@ _OF_TEXT: Final[dict[FingerprintType, Callable[[str, bytes], Fingerprint]]] = {
 _EXACT_ONLY: Final = (
     f"only {SHA256.name} and {MD5.name} are made, which find the same bytes and no altered copy"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What is wanted of content: these types or all, these views, and what is read in a picture.
+
+    ``key`` is that of a log.
+    """
+
+    types: tuple[FingerprintType, ...] | None
+    key: bytes | None
+    views: frozenset[PictureView] = frozenset()
+    ocr: bool = False
+
+    def of(self, kind: Kind) -> tuple[FingerprintType, ...]:
+        """The types to make of content of that kind. Raises InvalidInputError for one that it cannot have."""
+        all_of_them = _TYPES[kind]
+        if self.ocr and kind is Kind.PICTURE:
+            all_of_them = tuple(dict.fromkeys((*all_of_them[:2], *_OF_TEXT, *all_of_them[2:])))
+        return all_of_them if self.types is None else _chosen(self.types, kind, (*all_of_them, *ASKED_FOR))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +112,7 @@ def fingerprints_of(
     *,
     views: Collection[PictureView | str] = (),
     key: bytes | None = None,
+    ocr: bool = False,
 ) -> Fingerprinted:
     """The fingerprints of a file or of bytes: of those ``types``, or of all that its kind has.
 
@@ -101,6 +125,9 @@ def fingerprints_of(
 
     With ``key``, the pinned hash of a log's genesis statement, a short text has folded/1 too.
 
+    With ``ocr``, the text in a picture is read, and its fingerprints come with the picture's own; a picture
+    without text has none. This needs the program tesseract.
+
     The content decides the kind: a picture by its signature, a text by what `encodings` can read. Memory is
     bounded by the limits of ``images`` and ``text``, not by the size of the file.
     A perceptual type that this content cannot have, because a text is short or a picture flat, is in
@@ -110,13 +137,13 @@ def fingerprints_of(
     UnusableContentError, for a file that is missing, unreadable, empty or not a regular file; for a
     picture or a text that is damaged or outside the limits; and if every type that was asked for was
     refused. InvalidInputError, for a type that this kind of content cannot have; and,
-    before the file is looked at, for a type or a view that is unknown.
+    before the file is looked at, for a type or a view that is unknown. ConfigError if tesseract, or a
+    language of it, is needed and not installed.
     """
-    wanted = _wanted(types, key)
-    chosen = views_named(views)
+    wish = _Wish(_wanted(types, key), key, views_named(views), ocr)
     try:
         with opened(content) as file:
-            return _read(file, name_of(content), wanted, chosen, key)
+            return _read(file, name_of(content), wish)
     except UnusableContentError as exc:
         msg = f"{name_of(content)}: {exc.message}"
         raise UnusableContentError(msg, **exc.details) from exc
@@ -136,7 +163,7 @@ def fingerprints_of_text(
     Raises UnusableContentError for a text that is empty, over the limit, has lone surrogates or too few
     shingles; InvalidInputError for a type that is unknown or that a text cannot have.
     """
-    wanted = _chosen(_wanted(types, key), Kind.TEXT)
+    wanted = _Wish(_wanted(types, key), key).of(Kind.TEXT)
     if not text:
         msg = "the text is empty"
         raise UnusableContentError(msg, field="content")
@@ -145,33 +172,32 @@ def fingerprints_of_text(
     return _whole((*first, *exact(io.BytesIO(text.encode()), wanted)), refused, Kind.TEXT)
 
 
-def _read(
-    file: BinaryIO,
-    name: str,
-    wanted: tuple[FingerprintType, ...] | None,
-    views: frozenset[PictureView],
-    key: bytes | None,
-) -> Fingerprinted:
+def _read(file: BinaryIO, name: str, wish: _Wish) -> Fingerprinted:
     head = file.read(HEAD_BYTES)
     if not head:
         msg = "the file is empty"
         raise UnusableContentError(msg, field="content")
     size = size_of(file)
     kind = kind_of(head)
-    chosen = _chosen(wanted, kind)
+    chosen = wish.of(kind)
     found: list[Fingerprint] = []
     derived: tuple[Query, ...] = ()
     refused: list[tuple[str, str]] = []
-    if kind is Kind.PICTURE and (PDQ in chosen or PHASH in chosen):
-        found, refused, derived = _of_picture(file, size, chosen, views)
     warnings: list[str] = []
     perceptual = [each.name for each in chosen if each in _OF_TEXT]
+    if kind is Kind.PICTURE and (perceptual or PDQ in chosen or PHASH in chosen):
+        found, refused, derived, page = _of_picture(file, size, chosen, wish.views, ocr=bool(perceptual))
+        if page is not None:
+            in_it, without, remark = _of_page(page, chosen, wish)
+            found, refused = [*found, *in_it], [*refused, *without]
+            derived = (*derived, *map(Query, in_it)) if derived else ()
+            warnings += [remark] if remark else []
     if kind is Kind.TEXT and perceptual:
         text = _text(file, size)
         if text is not None:
-            found, refused = _of_text(text.text, chosen, key, asked=wanted is not None)
+            found, refused = _of_text(text.text, chosen, wish.key, asked=wish.types is not None)
             warnings += [text.remark] if text.remark else []
-        elif wanted is None:
+        elif wish.types is None:
             kind = Kind.OTHER
         else:
             msg = f"no {' and no '.join(perceptual)}: a text only at first"
@@ -179,8 +205,8 @@ def _read(
     if kind is Kind.OTHER:
         seems = unread_format(head, name.strip("'\""))
         if seems is None and is_nearly_text(head):
-            seems = "a text in an encoding that is not recognised"
-        warnings += [] if seems is None else [f"seems to be {seems}, which is not read: {_EXACT_ONLY}"]
+            seems = "a text in an encoding that is not recognised, which is not read"
+        warnings += [] if seems is None else [f"seems to be {seems}: {_EXACT_ONLY}"]
     file.seek(0)
     return _whole((*found, *exact(file, chosen)), refused, kind, derived, tuple(warnings))
 
@@ -220,9 +246,31 @@ def _of_text(
     return found, refused
 
 
+def _of_page(
+    page: Image, chosen: tuple[FingerprintType, ...], wish: _Wish
+) -> tuple[list[Fingerprint], list[tuple[str, str]], str]:
+    """The fingerprints of what is written in a picture, why it has none of others, and a warning."""
+    from hashpact.fingerprint.reading import ocr  # noqa: PLC0415 - late: seldom asked for
+
+    words = ocr.words(page)
+    if wish.types is None:
+        # In most pictures there is no more than a stray letter, which is nothing to be reported.
+        return _of_text(words.text, chosen, wish.key, asked=False)[0], [], words.remark
+    if not words.text:
+        reason = words.remark or "no text was found in the picture"
+        return [], [(each.name, reason) for each in chosen if each in _OF_TEXT], ""
+    return *_of_text(words.text, chosen, wish.key, asked=True), ""
+
+
 def _of_picture(
-    file: BinaryIO, size: int, chosen: tuple[FingerprintType, ...], views: frozenset[PictureView]
-) -> tuple[list[Fingerprint], list[tuple[str, str]], tuple[Query, ...]]:
+    file: BinaryIO,
+    size: int,
+    chosen: tuple[FingerprintType, ...],
+    views: frozenset[PictureView],
+    *,
+    ocr: bool,
+) -> tuple[list[Fingerprint], list[tuple[str, str]], tuple[Query, ...], Image | None]:
+    """What is made of a picture's pixels; with ``ocr`` also the page to be read, once they are forgotten."""
     from hashpact.fingerprint import images  # noqa: PLC0415 - late: Pillow
 
     picture = images.decode(file, size)
@@ -232,6 +280,7 @@ def _of_picture(
     reduced = perceptual.reduced(picture)
     on_white = perceptual.reduced(picture.over(images.WHITE)) if picture.transparent else None
     seen = _seen(picture, file, size, views) if views else None
+    page = _page(picture) if ocr else None
     # A picture is large, and phash needs memory, too.
     del picture
     found: list[Fingerprint] = []
@@ -249,12 +298,18 @@ def _of_picture(
                 made = recipe(on_white)
                 found += [made] if made.value not in known else []
     if seen is None:
-        return found, refused, ()
+        return found, refused, (), page
 
     from hashpact.fingerprint.views import derive  # noqa: PLC0415 - late: not to share with
 
     queries = derive.derived(seen, reduced, {PictureView.WHOLE, *views})
-    return found, refused, tuple(each for each in queries if each.fingerprint.type in chosen)
+    return found, refused, tuple(each for each in queries if each.fingerprint.type in chosen), page
+
+
+def _page(picture: Picture) -> Image:
+    from hashpact.fingerprint.reading import ocr  # noqa: PLC0415 - late: seldom asked for
+
+    return ocr.legible(picture)
 
 
 def _seen(picture: Picture, file: BinaryIO, size: int, views: frozenset[PictureView]) -> Seen:
@@ -294,10 +349,9 @@ def _wanted(types: Sequence[str] | None, key: bytes | None) -> tuple[Fingerprint
     return wanted
 
 
-def _chosen(wanted: tuple[FingerprintType, ...] | None, kind: Kind) -> tuple[FingerprintType, ...]:
-    if wanted is None:
-        return _TYPES[kind]
-    possible = (*_TYPES[kind], *ASKED_FOR)
+def _chosen(
+    wanted: tuple[FingerprintType, ...], kind: Kind, possible: tuple[FingerprintType, ...]
+) -> tuple[FingerprintType, ...]:
     wrong = [each.name for each in wanted if each not in possible]
     if wrong:
         what = "neither a picture nor a text that can be read" if kind is Kind.OTHER else f"a {kind.value}"

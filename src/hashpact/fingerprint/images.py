@@ -3,7 +3,8 @@
 The recipe, shared by pdq/1 and phash/1 (docs/methods): the first frame, decoded by Pillow, converted by
 ``convert("RGB")``. So a palette is looked up, CMYK is converted without a colour profile, transparency is
 discarded and the colour under it shows. 16-bit grey, which Pillow would clip, keeps its high byte.
-EXIF orientation and colour profiles are not applied, only reported: views heed them.
+EXIF orientation and colour profiles are not applied, only reported: views heed them. HEIC and JPEG XL are
+decoded `apart`, upright as their own formats say.
 
 Pillow holds 4 bytes a pixel, which is 200 MB for the largest picture. RGB is made of it in bands, so that
 nothing else has that size. What a decoder needs beside it is counted before it starts, and refused above
@@ -24,7 +25,7 @@ from PIL import Image, ImageChops, UnidentifiedImageError
 
 from hashpact.errors import UnusableContentError
 from hashpact.fingerprint.bare import Bare, bare
-from hashpact.fingerprint.sniff import PICTURE_FORMATS, picture_format
+from hashpact.fingerprint.sniff import EXTRAS, PICTURE_FORMATS, picture_format, unread_format
 from hashpact.fingerprint.views.counting import frames_in_gif
 
 MAX_PIXELS: Final = 8192 * 6144
@@ -140,6 +141,10 @@ def decode(file: BinaryIO, size: int) -> Picture:
     """
     name = _name(file, size)
     with _damage(name):
+        if name in EXTRAS:
+            picture = _decoded_apart(file, name)
+            assert picture is not None  # noqa: S101 - there always is the one that viewers show
+            return picture
         _check_memory(size * _COPIES.get(name, 0), name)
         shown = bare(file, size, name)
         picture = _decoded(shown.file, shown, size, name)
@@ -162,6 +167,8 @@ def other_frame(file: BinaryIO, size: int) -> Picture | None:
     """
     name = _name(file, size)
     with suppress(UnusableContentError), _damage(name):
+        if name in EXTRAS:
+            return _decoded_apart(file, name, middle=True)
         shown = bare(file, size, name)
         if shown.moving is not None:
             return _decoded(shown.moving, shown, size, name)
@@ -182,9 +189,12 @@ def other_frame(file: BinaryIO, size: int) -> Picture | None:
 
 def _name(file: BinaryIO, size: int) -> str:
     file.seek(0)
-    name = picture_format(file.read(64))
+    head = file.read(64)
+    name = picture_format(head)
     if name is None:
+        seems = unread_format(head, "")
         msg = f"not a picture in one of the formats {', '.join(PICTURE_FORMATS)}"
+        msg += "" if seems is None else f", but seems to be {seems}"
         raise UnusableContentError(msg, field="content")
     if size > MAX_FILE_BYTES:
         msg = f"a picture file of {size} bytes is over the limit of {MAX_FILE_BYTES} bytes"
@@ -232,6 +242,14 @@ def _check_size(width: int, height: int) -> None:
     if min(width, height) < MIN_SIDE:
         msg = f"a picture of {width} x {height} pixels is under the least size of {MIN_SIDE} x {MIN_SIDE}"
         raise UnusableContentError(msg, field="content")
+
+
+def _decoded_apart(file: BinaryIO, name: str, *, middle: bool = False) -> Picture | None:
+    """A picture in one of the EXTRAS, or that in the middle of its file, if it has another one."""
+    from hashpact.fingerprint.reading import apart  # noqa: PLC0415 - late: few pictures need it
+
+    found = apart.decoded(file, name, apart.Bounds(MAX_PIXELS, MAX_MEMORY, _check_size), middle=middle)
+    return None if found is None else Picture(found.image, profile=found.profile, moving=found.frames > 1)
 
 
 def _check_memory(need: int, name: str) -> None:

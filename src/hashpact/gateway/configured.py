@@ -15,6 +15,7 @@ from hashpact.settings import (
     checked_number,
     checked_values,
     load_table,
+    quoted,
     split_address,
 )
 
@@ -173,7 +174,7 @@ class GatewayConfig:
 
         def line(name: str, example: str) -> str:
             value = getattr(self, name)
-            return f'# {name} = "{example}"' if value is None else f'{name} = "{value}"'
+            return f'# {name} = "{example}"' if value is None else f"{name} = {quoted(name, value)}"
 
         hosts, types, labels = (
             ", ".join(f'"{one}"' for one in each)
@@ -181,7 +182,7 @@ class GatewayConfig:
         )
         return (
             "# A gateway: HMA's REST interface for programs of this member.\n"
-            f'profile = "{self.profile}"  # the directory of the member\n'
+            f"profile = {quoted('profile', self.profile)}  # the directory of the member\n"
             f'listen = "{self.listen}"  # callers of other machines need a token\n'
             f"require_token = {str(self.require_token).lower()}  # true behind any proxy or tunnel\n"
             f"{line('address', 'hub.example:8443')}  # the clearinghouse; by default the profile's\n"

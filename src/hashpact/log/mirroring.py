@@ -67,11 +67,15 @@ class Package:
 
 
 class UploadReader:
-    """Reads a request of which the bytes come piece by piece: at most one package of them is held."""
+    """Reads a request of which the bytes come piece by piece: at most one package of them is held.
+
+    No leaf is read twice, in however small pieces it comes.
+    """
 
     def __init__(self) -> None:
         self._data = bytearray()
         self._at = 0
+        self._leaves: list[bytes] = []
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the request."""
@@ -100,9 +104,11 @@ class UploadReader:
 
         Raises MalformedError for a proof that is too long.
         """
+        self._at, wanted = 0, bounds(start, stop)[1] - start
         try:
-            self._at = 0
-            leaves = tuple([self._counted() for _ in range(bounds(start, stop)[1] - start)])
+            while len(self._leaves) < wanted:
+                self._leaves.append(self._counted())
+                self._drop()
             count = self._take(1)[0]
             if count > MAX_HASHES:
                 msg = f"a proof of {count} hashes; the limit is {MAX_HASHES}"
@@ -111,20 +117,21 @@ class UploadReader:
         except EOFError:
             return None
         self._drop()
+        leaves, self._leaves = tuple(self._leaves), []
         return Package(start, leaves, proof)
 
     def _counted(self) -> bytes:
         return self._take(int.from_bytes(self._take(_LENGTH)))
 
     def _take(self, count: int) -> bytes:
-        found = bytes(self._data[self._at : self._at + count])
-        if len(found) < count:
+        start, self._at = self._at, self._at + count
+        if self._at > len(self._data):
             raise EOFError
-        self._at += count
-        return found
+        return bytes(self._data[start : self._at])
 
     def _drop(self) -> None:
         del self._data[: self._at]
+        self._at = 0
 
 
 def header(origin: str, start: int, stop: int, ticket: bytes = b"") -> bytes:

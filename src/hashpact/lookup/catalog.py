@@ -31,7 +31,7 @@ _AT_ONCE: Final = 256
 """Entries that are read from the ledger while other checks wait."""
 
 _MOST_CODES: Final = 65536
-"""Entries of which fingerprints are kept, about half a kilobyte each."""
+"""Entries of which fingerprints are kept, about half a kilobyte each, and benign ones that are remembered."""
 
 FEW: Final = 32
 """Up to this many hits are judged one by one: arrays pay off only beyond about forty."""
@@ -55,11 +55,13 @@ class EntryCatalog:
         self._terms: list[EntryTerms | None] = [None]
         self._term_numbers: dict[EntryTerms, int] = {}
         self._key_numbers: dict[bytes, int] = {}
+        self._read_at: list[int] = []
         self._stand_below = np.zeros(64, np.int64)
         self._counting = 1
         self._rules = MatchTerms()
         self._ceilings = np.full((1, len(NAMES)), np.inf)
         self._codes: dict[int, Codes] = {}
+        self._harmless: dict[int, bool] = {}
         self.reads = 0
 
     def nearest(
@@ -109,6 +111,7 @@ class EntryCatalog:
     def forget(self, entry: int) -> None:
         """A statement has changed the entry, or the opinions on it."""
         with self._lock:
+            self._harmless.pop(entry, None)
             if entry < len(self._columns):
                 self._columns.terms[entry] = 0
 
@@ -124,15 +127,14 @@ class EntryCatalog:
 
         ``waits`` is called before what may wait for the disk or for another thread.
         """
-        if self._lock.locked() or not self._knows(hits.items[0] // MAX_ITEMS):
-            waits()
-        with self._lock:
-            for place, item in enumerate(hits.items):  # nearly always the first
-                entry = item // MAX_ITEMS
-                if not self._knows(entry):
-                    self._learn_all([(entry, 0, 0)])
-                if self._is_benign(entry):
-                    return place
+        for place, item in enumerate(hits.items):  # nearly always the first
+            entry = item // MAX_ITEMS
+            harmless = self._harmless.get(entry)
+            if harmless is None:
+                waits()
+                harmless = self._judge_benign(entry)
+            if harmless:
+                return place
         return None
 
     def codes(self, entry: int, waits: Callable[[], None] = lambda: None) -> Codes:
@@ -146,8 +148,8 @@ class EntryCatalog:
             found = self._codes[entry] = codes(parse_private(part).fingerprint for part in parts)
         return found
 
-    def weigh(self, member: str) -> int | None:
-        """Take in what stands of what a member's keys have signed, after one was revoked."""
+    def weigh(self, member: str, index: int) -> int | None:
+        """Take in what stands of what a member's keys have signed, after one was revoked at ``index``."""
         with self._lock, self._ledger.snapshot() as view:
             self.reads += 1
             changed = []
@@ -155,11 +157,16 @@ class EntryCatalog:
                 number, new = self._key_numbers.get(key.id), _stand_below(key)
                 if number is None:
                     changed.append(min(new, key.enrolled_at))
-                elif new != self._stand_below[number]:
-                    changed.append(min(new, int(self._stand_below[number])))
-                    self._stand_below[number] = new
+                    continue
+                before = int(self._stand_below[number])
+                if self._read_at[number] > index:  # a check came near it once the ledger had the revocation
+                    changed.append(min(new, key.enrolled_at))
+                elif new != before:
+                    changed.append(min(new, before))
+                self._stand_below[number], self._read_at[number] = new, 0
             if changed:
                 self._counting += 1
+                self._harmless.clear()
             return min(changed, default=None)
 
     def _hold(self, entry: int) -> None:
@@ -268,10 +275,16 @@ class EntryCatalog:
         ceiling = self._ceilings[self._columns.terms[entry], NAMES.index(kind.name)]
         return bool(kind.remoteness(hits.scores[place]) <= ceiling)
 
-    def _is_benign(self, entry: int) -> bool:
+    def _judge_benign(self, entry: int) -> bool:
         """Whether an entry of the negative collection counts: any dispute is enough against it."""
-        terms = self._terms[self._columns.terms[entry]]
-        return terms is not None and terms.basis == Basis.BENIGN.value and self._keeps(entry, _UNDISPUTED)
+        with self._lock:
+            self._learn_all([(entry, 0, 0)])
+            terms = self._terms[self._columns.terms[entry]]
+            known = terms is not None and terms.basis == Basis.BENIGN.value
+            if len(self._harmless) >= _MOST_CODES:
+                self._harmless.clear()
+            harmless = self._harmless[entry] = known and self._keeps(entry, _UNDISPUTED)
+            return harmless
 
     def _standing(self, entries: Numbers) -> Mask:
         """Which entries stand, as `standing.entry_stands` has it, apart from voided ones."""
@@ -356,6 +369,7 @@ class EntryCatalog:
             key = view.key(key_id)
             if key is not None:
                 self._stand_below[number] = _stand_below(key)
+            self._read_at.append(self._ledger.head().size)
         return number
 
 

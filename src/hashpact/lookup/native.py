@@ -156,7 +156,7 @@ class NativeIndex:
     def search(self, query: Fingerprint, threshold: float, limit: int) -> Hits:
         """The nearest items of the query's type within ``threshold``, at most ``limit`` of them."""
         kind = query.type
-        if kind.measure is not Measure.EQUALITY:
+        if threshold != kind.default and kind.measure is not Measure.EQUALITY:
             kind.threshold(threshold)
         check_limit(limit)
         return self._parts[kind.name].search([query.value], threshold, limit)[0]
@@ -266,7 +266,8 @@ class _HammingPart:
             found = self.index.search(code, int(self._within(threshold)), limit)
             if not found:
                 return [NOTHING]
-            return [Hits([item for item, _ in found], [distance for _, distance in found])]
+            items, distances = zip(*found, strict=True)
+            return [Hits(items, distances)]
         return _hits(*self.batch(b"".join(values), threshold, limit))
 
     def batch(self, values: bytes, threshold: float, limit: int) -> _Found:

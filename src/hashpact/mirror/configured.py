@@ -18,6 +18,7 @@ from hashpact.settings import (
     checked_number,
     checked_values,
     load_table,
+    quoted,
     socket_path,
     split_address,
 )
@@ -86,6 +87,7 @@ class MirrorConfig:
 
     def __post_init__(self) -> None:
         """Refuse what no mirror could keep to, with ConfigError."""
+        checked_number(f"{_FILE}: max_lag", self.max_lag, 0, LONGEST)
         check_server_address("address", self.address)
         if self.listen is not None:
             split_address("listen", self.listen)
@@ -161,15 +163,15 @@ class MirrorConfig:
 
         def line(name: str, example: str) -> str:
             value = getattr(self, name)
-            return f'# {name} = "{example}"' if value is None else f'{name} = "{value}"'
+            return f'# {name} = "{example}"' if value is None else f"{name} = {quoted(name, value)}"
 
         members, keys = (", ".join(f'"{one}"' for one in each) for each in (self.members, self.log_keys))
         return (
             "# A mirror: a verified copy of a log, which answers checks.\n"
             f'origin = "{self.origin}"  # of the log that is copied; do not change\n'
             f'genesis = "{self.genesis.hex()}"  # the SHA-256 of its leaf 0; do not change\n'
-            f'address = "{self.address}"  # where it is copied from\n'
-            f'profile = "{self.profile}"  # of the member as whom it is copied\n'
+            f"address = {quoted('address', self.address)}  # where it is copied from\n"
+            f"profile = {quoted('profile', self.profile)}  # of the member as whom it is copied\n"
             f"{line('listen', '127.0.0.1:8444')}  # answer over TLS here, too\n"
             f"members = [{members}]  # who may ask over TLS, beside the profile's member\n"
             f"{line('socket', 'unix:/run/hashpact/mirror')}  # answer here, not at HOME/socket\n"

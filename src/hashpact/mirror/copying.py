@@ -131,7 +131,7 @@ class Copying:
         """Take in how the copying stands, here or in the other process, and wake those who wait for it."""
         with self.moved:
             if self._replicator is None:
-                self.freshness.load()
+                self.freshness.load(self.follower.position)
             else:
                 self.freshness.note(self._replicator.status, self.follower.position)
             self.moved.notify_all()

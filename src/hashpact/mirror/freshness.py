@@ -17,6 +17,7 @@ from hashpact.config import MAX_SIZE
 from hashpact.domain.checks import Lag
 from hashpact.durable import read_bytes, write_private
 from hashpact.errors import ConfigError, LaggingError
+from hashpact.log.lines import MAX_INTEGER
 
 if TYPE_CHECKING:
     from hashpact.mirror.replicating import ReplicaStatus
@@ -54,9 +55,10 @@ class Freshness:
         self._max_lag = max_lag
         self._mark: object = None
         self._saving = threading.Lock()
-        self._saved = SourceState()
+        self._found = self._saved = SourceState()
+        self._last = Lag(0, 0)
         self.state = SourceState()
-        self.load()
+        self.load(MAX_INTEGER)
 
     def note(self, status: ReplicaStatus, position: int) -> None:
         """Take in how the copying stands, of which answers reflect the first ``position`` leaves."""
@@ -83,16 +85,22 @@ class Freshness:
                 write_private(self._path, json.dumps(asdict(state)).encode() + b"\n", replace=True)
                 self._saved = state
 
-    def load(self) -> None:
-        """Read the file if it has changed. One that is damaged is as good as none: the copy is too old."""
+    def load(self, position: int) -> None:
+        """Read the file if it has changed. One that is damaged is as good as none: the copy is too old.
+
+        That the copy is level counts only if ``position``, what answers reflect, is no less than what was
+        announced: the index of this process may be behind the copy.
+        """
         try:
-            found = self._path.stat()
+            stat = self._path.stat()
         except OSError:
             return
-        mark = found.st_ino, found.st_mtime_ns
+        mark = stat.st_ino, stat.st_mtime_ns
         if mark != self._mark:
             self._mark = mark
-            self.state = self._saved = _read(self._path)
+            self._found = self._saved = _read(self._path)
+        found = self._found
+        self.state = found if position >= found.announced else replace(found, level_at=self.state.level_at)
 
     def lag(self, position: int) -> Lag:
         """How old an answer is that reflects the first ``position`` leaves.
@@ -103,9 +111,7 @@ class Freshness:
         if state.level_at == _NEVER:
             msg = f"this mirror has not copied the whole log yet: {position} of {state.announced} leaves"
             raise LaggingError(msg, statements=str(max(state.announced - position, 0)))
-        statements = state.announced - position
-        seconds = self._clock() - state.level_at
-        lag = Lag(max(0, statements), max(0, seconds))
+        lag = self._lag(state, position)
         if 0 < self._max_lag < lag.seconds:
             why = f": {state.trouble}" if state.trouble else ""
             msg = (
@@ -120,14 +126,22 @@ class Freshness:
         state = self.state
         if state.level_at == _NEVER:
             return None
-        return Lag(max(state.announced - position, 0), max(self._clock() - state.level_at, 0))
+        return self._lag(state, position)
+
+    def _lag(self, state: SourceState, position: int) -> Lag:
+        """The lag now: the last one, as long as it is the same, since every answer has one."""
+        statements, seconds = state.announced - position, self._clock() - state.level_at
+        last = self._last
+        if last.statements != statements or last.seconds != seconds:
+            last = self._last = Lag(max(0, statements), max(0, seconds))
+        return last
 
 
 def _read(path: Path) -> SourceState:
     try:
         values = json.loads(read_bytes(path, MAX_SIZE))
         state = replace(SourceState(), **values)
-    except (ConfigError, ValueError, TypeError):
+    except (ConfigError, ValueError, TypeError, RecursionError):
         return SourceState()
     numbers = (state.announced, state.level_at, state.heard_at, state.fresh_at)
     good = all(type(number) is int and number >= 0 for number in numbers) and isinstance(state.trouble, str)

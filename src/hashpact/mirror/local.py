@@ -64,7 +64,7 @@ class MirrorWarning(UserWarning):
 
 
 @dataclass(frozen=True, slots=True)
-class _Direct:
+class DirectChecks:
     """Answers checks by a checker of this process."""
 
     checker: Checker
@@ -82,7 +82,7 @@ class _Direct:
         return Local(lambda: packing.answers(self.checker.check_batch(batch)))
 
 
-class _NoAttestation:
+class NoAttestation:
     """A mirror signs nothing."""
 
     def ask(self, check: Check, keep: Keeps | None, /) -> NoReturn:
@@ -102,8 +102,8 @@ class Mirror(BlockingChecks):
 
     If no other process copies the log into this home, such as `hashpact mirror`, a thread of this one does.
     It warns (`MirrorWarning`) of a source that it does not believe; ``on_alarm`` is called instead, if it is
-    given: in that thread, or, about uploads and floods, in one that checks. A check with a ``min_position``
-    waits for that, at most ``timeout`` seconds.
+    given: in that thread, or, about uploads and floods, in one that checks. What it raises is dropped. A
+    check with a ``min_position`` waits for that, at most ``timeout`` seconds.
 
     With a [retro] table in mirror.toml what is checked is kept in the home, encrypted, and ``on_retro`` is
     called with each upload that is near an entry which arrived after its check (`RetroMatch`), in another
@@ -126,15 +126,16 @@ class Mirror(BlockingChecks):
         self.timeout = checked_timeout(timeout)
         with ExitStack() as stack:
             self._home = stack.enter_context(open_mirror(Path(home).expanduser(), passphrases))
-            self._copy = _Copy(self._home, on_alarm or _warn)
+            raised = partial(_raised, on_alarm or _warn)
+            self._copy = _Copy(self._home, raised)
             copy = self._copy
-            failed = partial(_say, on_alarm, "retro")
+            failed, flooded = (partial(_say, raised, kind) for kind in _ABOUT)
             window = stack.enter_context(open_window(self._home, lambda error: failed(error.message)))
             counter = stack.enter_context(
                 open_quarantine(
                     self._home,
-                    lambda flood: _say(on_alarm, "flood", describe(flood)),
-                    lambda error: _say(on_alarm, "flood", error.message),
+                    lambda flood: flooded(describe(flood)),
+                    lambda error: flooded(error.message),
                 )
             )
             checker = Checker(
@@ -145,14 +146,14 @@ class Mirror(BlockingChecks):
                 keep=None if window is None else window.keep,
                 counter=counter,
             )
-            self._asks = _Direct(checker)
+            self._asks = DirectChecks(checker)
             profile = self._home.profile()
             self._checks = Checks(
                 self._home.config.genesis,
                 nullcontext,
                 on_unavailable,
                 Reached(),
-                _NoAttestation(),
+                NoAttestation(),
                 lists=profile.lists,
                 own=profile.own,
                 asks=self._asks,
@@ -265,7 +266,13 @@ class _Copy:
         self._saver = IndexSaver(self.follower, ledger, self.index.freeze, self._files.save)
         self._adopter = Adopter(ledger, self._files, self.index, self.follower, saved)
         self.freshness = Freshness(home.paths.copied, unix_time, home.config.max_lag)
-        self.copying = Copying(home, self.follower, self.freshness, on_alarm, lambda error, _: _warn(error))
+        self.copying = Copying(
+            home,
+            self.follower,
+            self.freshness,
+            on_alarm,
+            lambda error, _: _raised(_warn, Alarm("fault", error.message, unix_time())),
+        )
         self.follower.catch_up()
 
     @contextlib.contextmanager
@@ -307,13 +314,17 @@ class _Copy:
             self._saver.save()
 
 
-def _say(on_alarm: Callable[[Alarm], object] | None, kind: str, message: str) -> None:
-    """Raise an alarm about what the mirror keeps or has noticed, or warn of it."""
-    if on_alarm is None:
-        warnings.warn(f"{_ABOUT[kind]}: {message}", MirrorWarning, stacklevel=2)
-    else:
-        on_alarm(Alarm(kind, message, unix_time()))
+def _say(on_alarm: Callable[[Alarm], object], kind: str, message: str) -> None:
+    """Raise an alarm about what the mirror keeps or has noticed."""
+    on_alarm(Alarm(kind, message, unix_time()))
 
 
-def _warn(wrong: Alarm | HashpactError) -> None:
-    warnings.warn(f"the mirror's source: {wrong.message}", MirrorWarning, stacklevel=2)
+def _raised(on_alarm: Callable[[Alarm], object], alarm: Alarm) -> None:
+    """Pass an alarm on. What that raises ends neither the copying nor a check."""
+    with contextlib.suppress(Exception):
+        on_alarm(alarm)
+
+
+def _warn(alarm: Alarm) -> None:
+    about = _ABOUT.get(alarm.kind, "the mirror's source")
+    warnings.warn(f"{about}: {alarm.message}", MirrorWarning, stacklevel=2)

@@ -105,7 +105,8 @@ class Checker:
             waits()
         position = self.follower.reach(check.min_position)
         lag = self._lag(position)
-        self._check_labels(check.filter)
+        if check.filter.labels:
+            self._check_labels(check.filter)
         if _takes_long(check):
             with turn():
                 answer = self._answer(check, position, lag, wanted, nullcontext, waits)
@@ -129,7 +130,8 @@ class Checker:
         """
         position = self.follower.reach(batch.min_position)
         lag = self._lag(position)
-        self._check_labels(batch.filter)
+        if batch.filter.labels:
+            self._check_labels(batch.filter)
         bounds = _Bounds(min(BUDGET // len(batch), _MOST_EACH), min(batch.limit, _MOST_MATCHES // len(batch)))
         matches: list[Match] = []
         truncated: list[int] = []
@@ -233,8 +235,11 @@ class Checker:
         wide = check.limit * _FEW > share
         numbers = range(len(check.queries))
         found = self._search(check, numbers, share if wide else check.limit, wanted, waits)
-        if not any(hits.items for _, hits in found):
-            return Answer((), position, any(hits.truncated for _, hits in found), lag=lag)
+        truncated = near = False
+        for _, hits in found:
+            truncated, near = truncated or hits.truncated, near or bool(hits.items)
+        if not near:
+            return Answer((), position, truncated, lag=lag)
         nearest = self.follower.catalog.nearest_at_once(found, check.filter, check.limit)
         if nearest is None:
             waits()
@@ -250,8 +255,8 @@ class Checker:
             if short:
                 with turn():
                     again = self._search(check, short, share, wanted, waits)
-                    for number, hits in zip(short, again, strict=True):
-                        found[number] = hits
+                    for number, more in zip(short, again, strict=True):
+                        found[number] = more
                     matches, kept = self.follower.catalog.nearest(found, check.filter, check.limit, wanted)
         truncated = any(hits.truncated for _, hits in found) or any(
             len(hits) == share and count < check.limit for (_, hits), count in zip(found, kept, strict=True)
@@ -285,8 +290,13 @@ class Checker:
         """What each query of these numbers finds, in their order; those alike are looked for together."""
         queries = check.queries
         if len(numbers) <= _ALONE:
-            few = [queries[number] for number in numbers]
-            return [(query.fingerprint.type, self._search_one(query, limit, wanted)) for query in few]
+            few = []
+            for number in numbers:
+                if not wanted():
+                    raise CancelledError
+                query, fingerprint = queries[number], queries[number].fingerprint
+                few.append((fingerprint.type, self.index.search(fingerprint, _threshold(query), limit)))
+            return few
         alike: dict[tuple[str, float], list[int]] = {}
         for number in numbers:
             query = queries[number]
@@ -302,15 +312,8 @@ class Checker:
                 found.update(zip(batch, self.index.search_all(fingerprints, threshold, limit), strict=True))
         return [(queries[number].fingerprint.type, found[number]) for number in numbers]
 
-    def _search_one(self, query: Query, limit: int, wanted: Callable[[], bool]) -> Hits:
-        if not wanted():
-            raise CancelledError
-        return self.index.search(query.fingerprint, _threshold(query), limit)
-
     def _check_labels(self, narrow: Filter) -> None:
         """Refuse a label that no entry can have: it would silently keep nothing."""
-        if not narrow.labels:
-            return
         with self.ledger.snapshot() as view:
             charter = view.charter()
         known = () if charter is None else charter.labels

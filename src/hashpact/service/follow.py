@@ -159,8 +159,8 @@ class Follower:
         for leaf in self._ledger.leaves(start, stop):
             if _is_benign(leaf):
                 benign.add(leaf.index)
-            if any(line in leaf.data for line in _CHANGING_LINES):
-                changing.append(leaf)
+            if leaf.member and any(line in leaf.data for line in _CHANGING_LINES):
+                changing.append(leaf)  # of no member is what breaks a rule, in the log that a mirror copies
             changes += not any(line in leaf.data for line in _OF_ENTRIES_LINES)
         for entry, private in self._ledger.private(self._added, stop):
             self._add(entry, _fingerprints(private), benign=entry in benign)
@@ -194,7 +194,7 @@ class Follower:
                         self._index.remove(item_ids(entry))
             case KeyRevoke():
                 # It may undo other revocations of the member's keys, so all that these have signed counts.
-                since = self.catalog.weigh(body.id)
+                since = self.catalog.weigh(body.id, index)
                 if since is not None and since < index:
                     before, _ = self._unsettled.get(body.id, (since, -1))
                     self._unsettled[body.id] = (min(since, before), -1)

@@ -156,8 +156,8 @@ def test_stumble_5_a_short_text_has_exact_fingerprints_and_says_why_no_other(tmp
     [
         ("a.tiff", b"II*\0" + bytes(range(256)), "a TIFF picture"),
         ("a", b"MM\0*" + bytes(range(256)), "a TIFF picture"),
-        ("a.jpg", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99), "a HEIC picture"),
-        ("a", b"\xff\x0a" + bytes(99), "a JPEG XL picture"),
+        ("a.jpg", b"\0\0\0\x18ftypmsf1\0\0\0\0msf1hevc" + bytes(99), "a HEIF picture or video"),
+        ("a.heic", bytes(99), "a HEIC picture"),
         ("a", b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(99), "a JPEG 2000 picture"),
         ("a", b"\0\0\0\x18ftypisom\0\0\2\0isom" + bytes(99), "a video"),
         ("a.webm", b"\x1a\x45\xdf\xa3" + bytes(99), "a Matroska or WebM video"),
@@ -268,8 +268,10 @@ def test_signatures_of_pictures() -> None:
         wants = {"jpg": "JPEG"}.get(path.suffix[1:], path.suffix[1:].upper())
         assert picture_format(path.read_bytes()[:64]) == wants, path.name
     assert picture_format(b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf") == "AVIF"
-    assert picture_format(b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic" + b"avif" * 4) is None
-    assert picture_format(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic") is None
+    assert picture_format(b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic" + b"avif" * 4) == "HEIC"
+    assert picture_format(b"\0\0\0\x18ftypmif1\0\0\0\0mif1miaf" + b"avif" * 4) is None
+    assert picture_format(b"\0\0\0\x0cJXL \r\n\x87\n") == "JXL"
+    assert picture_format(b"\xff\x0a") == "JXL"
     assert picture_format(b"RIFF\0\0\0\0WAVE") is None
 
 

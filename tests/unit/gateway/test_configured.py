@@ -16,10 +16,10 @@ def test_a_new_file_has_the_settings_it_was_made_with() -> None:
     config = GatewayConfig(Path("/srv/acme-video"))
     assert GatewayConfig.parse(config.to_toml()) == config
     full = GatewayConfig(
-        Path("/srv/acme-video"),
+        Path('/srv/acme "video"\\'),
         "[::1]:5100",
         "hub.example:8443",
-        Path("/srv/mirror"),
+        Path("/srv/\\mirror"),
         hashing=False,
         require_token=True,
         allowed_hosts=(".example.org", "[2001:db8::1]"),

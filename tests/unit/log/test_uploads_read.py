@@ -36,6 +36,23 @@ def test_it_is_the_same_in_any_pieces(piece: int) -> None:
     ]
 
 
+def test_what_has_come_is_not_read_again_with_each_further_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+    take = UploadReader._take
+
+    def counted(reader: UploadReader, count: int) -> bytes:
+        found = take(reader, count)
+        taken.append(len(found))
+        return found
+
+    monkeypatch.setattr(UploadReader, "_take", counted)
+    reader = UploadReader()
+    reader.feed(mirroring.package([bytes(1000)] * 255 + [b"last"], ())[:-7])
+    for _ in range(100):
+        assert reader.package(0, 256) is None
+    assert sum(taken) < 256_000
+
+
 @pytest.mark.parametrize(
     ("head", "field"),
     [

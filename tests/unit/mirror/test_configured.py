@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,9 +38,29 @@ WHOLE = MirrorConfig(
 LEAST = MirrorConfig("test.example/log", bytes(32), "unix:/srv/other/socket", Path("/srv/profile"))
 
 
-@pytest.mark.parametrize("config", [WHOLE, LEAST])
+STRANGE = '/srv/a "b"\\c\t\n#\x7f\u00e9\U0001f600'
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        WHOLE,
+        LEAST,
+        replace(LEAST, address=f"unix:{STRANGE}", socket=f"unix:{STRANGE}", profile=Path(STRANGE)),
+    ],
+)
 def test_what_is_written_is_read(config: MirrorConfig) -> None:
     assert MirrorConfig.parse(config.to_toml()) == config
+
+
+def test_a_path_that_no_file_can_name_is_refused() -> None:
+    with pytest.raises(ConfigError, match="profile is not in UTF-8"):
+        replace(LEAST, profile=Path(os.fsdecode(b"/srv/\xff"))).to_toml()
+
+
+def test_no_option_makes_what_the_file_may_not_say() -> None:
+    with pytest.raises(ConfigError, match="max_lag must be a number from 0 to 31622400"):
+        replace(LEAST, max_lag=31622401)
 
 
 def test_what_is_not_said_has_a_default() -> None:

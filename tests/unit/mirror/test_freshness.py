@@ -100,7 +100,7 @@ def test_it_is_kept_and_read_by_others(tmp_path: Path) -> None:
     one, other = freshness(tmp_path, clock), freshness(tmp_path, clock)
     one.note(heard(9, 9, NOW, fresh_at=NOW - 7), 9)
     one.save()
-    other.load()
+    other.load(9)
     assert other.state == one.state == SourceState(9, NOW, NOW, NOW - 7, "")
     before = (tmp_path / "copied").stat().st_mtime_ns
     one.save()  # nothing has changed
@@ -109,8 +109,29 @@ def test_it_is_kept_and_read_by_others(tmp_path: Path) -> None:
     assert one.state == other.state
     one.note(heard(9, 9, NOW + 3, trouble="away: gone"), 9)
     one.save()
-    other.load()
+    other.load(9)
     assert other.state == SourceState(9, NOW, NOW + 3, NOW - 7, "away: gone")
+
+
+def test_an_index_that_is_behind_what_another_process_copies_grows_old(tmp_path: Path) -> None:
+    clock = Clock()
+    one, other = freshness(tmp_path, clock), freshness(tmp_path, clock)
+    one.note(heard(9, 9, NOW), 9)
+    one.save()
+    other.load(9)
+    clock.now += 60
+    one.note(heard(12, 12, clock.now), 12)
+    one.save()
+    other.load(9)
+    assert other.lag(9) == Lag(3, 60)
+    clock.now += 60
+    one.note(heard(12, 12, clock.now), 12)
+    one.save()
+    other.load(11)
+    with pytest.raises(LaggingError, match="120 s ago"):
+        other.lag(11)
+    other.load(12)  # the file is as it was
+    assert other.lag(12) == Lag(0, 0)
 
 
 def test_what_cannot_be_written_is_an_error(tmp_path: Path) -> None:
@@ -118,7 +139,7 @@ def test_what_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     fresh.note(heard(9, 9, NOW), 9)
     with pytest.raises(ConfigError, match="cannot write"):
         fresh.save()
-    fresh.load()  # there is no file, and nothing to forget
+    fresh.load(9)  # there is no file, and nothing to forget
     assert fresh.lag(9) == Lag(0, 0)
 
 
@@ -128,6 +149,7 @@ def test_what_cannot_be_written_is_an_error(tmp_path: Path) -> None:
         "",
         "{",
         "[]",
+        "[" * 60_000,
         '{"announced": -1}',
         '{"strange": 1}',
         '{"level_at": "now"}',

@@ -33,6 +33,7 @@ from hashpact.keys.passphrase import Passphrases
 from hashpact.log import checkpoint, cosignature
 from hashpact.member.paths import ProfilePaths
 from hashpact.member.profile import config_of
+from hashpact.mirror.believing import EVIDENCE
 from hashpact.mirror.configured import MirrorConfig
 from hashpact.mirror.home import make_mirror
 from hashpact.mirror.storing.depository import Depository
@@ -116,6 +117,20 @@ def test_what_was_uploaded_of_another_history_raises_an_alarm_once(deposit: Depo
     assert [alarm.evidence is None for alarm in deposit.alarms] == [True, False]
     assert deposit.state[2] is None
     assert ended == []
+
+
+def test_what_convicts_is_kept_however_much_is_kept_that_does_not(deposit: Deposit) -> None:
+    shelf = deposit.directory / "evidence"
+    shelf.mkdir(exist_ok=True)
+    for number in range(EVIDENCE):
+        (shelf / f"unproved-{number}.bundle").touch()
+    assert deposit.checkpoint(FORK.add_checkpoint(4, 300)) == 200
+    deposit.follow(TRUE, 300)
+    with pytest.raises(HashpactError):
+        deposit.depository.check_posted()
+    (alarm,) = deposit.alarms
+    assert alarm.evidence is not None
+    assert alarm.evidence.name.startswith("fork-")
 
 
 def test_evidence_that_cannot_be_kept_is_an_alarm_all_the_same(deposit: Deposit) -> None:

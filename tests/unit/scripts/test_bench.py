@@ -26,6 +26,7 @@ BENCHMARKS = {
     "lookup",
     "minhash",
     "mirror",
+    "ocr",
     "parts",
     "quality",
     "quarantine",

@@ -17,7 +17,7 @@ from hashpact.lists.local import PrivateLists
 from hashpact.member.checking.checks import Attests, Checks
 from hashpact.member.checking.reached import Reached
 from hashpact.member.checking.steps import Local, Steps
-from hashpact.mirror.local import _Direct
+from hashpact.mirror.local import DirectChecks
 
 TEXT = "Two hundred now to this account, and tomorrow four hundred are yours, says the bank of the lotus."
 
@@ -55,7 +55,7 @@ class HeldHashes:
 def checks(house: House, own: OwnTerms, lists: HeldHashes | None = None) -> Checks:
     given = cast("PrivateLists | None", lists)
     attests = cast("Attests", None)
-    direct = _Direct(house.checker)
+    direct = DirectChecks(house.checker)
     return Checks(
         bytes(32), nullcontext, "closed", Reached(), attests, lists=given, own=own, asks=direct, mirror=True
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from builders import check_log, fingerprint, near
+from builders import LABELS, Identity, check_log, fingerprint, near
 from checking import BASE, House
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from leaves import leaf_after
 
 from hashpact.audit.findable import unlike_the_log
 from hashpact.domain.checks import Filter, Match, NearBenign, Query
@@ -216,6 +217,19 @@ def test_a_ceiling_of_a_label_bounds_its_matches_from_the_policy_on() -> None:
     assert house.entries(BASE) == [strict]
     house.decree()
     assert house.entries(BASE) == [strict, other]
+
+
+def test_a_policy_that_breaks_a_rule_bounds_no_matches() -> None:
+    """A log may have it, if its operator lies; a mirror keeps it as a leaf of no member."""
+    house = town()
+    entry = house.share(near(BASE, 9))
+    forged = Policy(3, LABELS, ceilings=(("ncii", ("pdq/1", 0)),))
+    with house.ledger.begin() as transaction:
+        head = house.ledger.head()
+        data = house.world.leaf(forged, Identity.of("acme"))
+        transaction.append(leaf_after(head, data, "", head.size.to_bytes(16)), (), ())
+    assert house.entries(BASE) == [entry]
+    assert house.ask(BASE).texts is None
 
 
 @settings(max_examples=40, deadline=None)

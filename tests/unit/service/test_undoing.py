@@ -26,7 +26,7 @@ from hashpact.service.read import Reader
 from hashpact.storage.sqlite import SqliteLedger
 
 NCII = Reason(frozenset({"ncii"}))
-ACME, SECOND = Identity.of("acme"), Identity.of("acme", "2")
+ACME, SECOND, BRAVO = Identity.of("acme"), Identity.of("acme", "2"), Identity.of("bravo")
 
 
 @dataclass
@@ -120,6 +120,21 @@ def test_a_follower_that_comes_late_holds_the_same(house: House) -> None:
     while follower.settle():
         pass
     assert len(late) == len(house.index) == 1
+
+
+def test_what_stands_again_is_matched_though_a_check_saw_the_ledger_before_the_follower(
+    house: House,
+) -> None:
+    """After a restart nothing is known of the key, until a check comes near an entry of it."""
+    house.share("before", "bravo")
+    first = house.share("after", "bravo")
+    house.append(house.world.revoke(BRAVO, first))
+    assert house.found("before", "after") == [True, False]
+    house.follower = Follower(house.ledger, house.index, EntryCatalog(house.ledger), house.follower.position)
+    house.checker = Checker(house.ledger, house.index, house.follower)
+    house.append(house.world.revoke(BRAVO, first + 1))
+    assert house.checker.check(Check((Query(fingerprint(SHA256, "before")),))).matches
+    assert house.found("before", "after") == [True, True]
 
 
 def test_what_administrators_void_is_not_matched(house: House) -> None:

@@ -17,7 +17,7 @@ from hashpact.cli.found import age_of, emit_result, explained, show_result
 from hashpact.cli.narrowing import narrowing_options
 from hashpact.cli.options import Connect, checking_options, example, json_option
 from hashpact.cli.output import with_progress
-from hashpact.cli.platform.content import TYPE_CHOICE, show_unread, show_warnings
+from hashpact.cli.platform.content import TYPE_CHOICE, ocr_option, show_unread, show_warnings
 from hashpact.cli.platform.partial import PartialCheck
 from hashpact.cli.platform.pieces import STDIN
 from hashpact.cli.platform.walking import below
@@ -202,6 +202,7 @@ class _Looking:
     help=f"Views of a picture, with commas between: {', '.join(view.value for view in DERIVED)}. [all]",
 )
 @click.option("--parts", is_flag=True, help="Find pictures that a picture shows a part of, or has inside.")
+@ocr_option
 @click.option(
     "--strength",
     type=click.Choice([each.value for each in Strength]),
@@ -230,6 +231,7 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     *,
     mirrored: bool,
     parts: bool,
+    ocr: bool,
     explain: bool,
     as_json: bool,
 ) -> None:
@@ -246,6 +248,9 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
 
     A match of parts/1 is a possible partial copy: so many points agree. Then the removed picture's keypoints
     are read, and compared at the pixels: with an agreement under one half, it is another picture.
+
+    With --ocr, the text in a picture is looked for too, as submit --ocr has shared it: screenshots of one
+    layout differ in little else.
     """
     if parts and STDIN in files:
         msg = "--parts reads a picture twice, and standard input only once; name a file"
@@ -260,6 +265,7 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
             work.contents(),
             types=types or None,
             views=views,
+            ocr=ocr,
             queries=accountable.watching(looking.queries),
             filter=narrow,
             limit=limit,

@@ -15,6 +15,20 @@ from hashpact.domain.fingerprints import PARTS, TYPES, Fingerprint
 from hashpact.errors import HashpactError, InvalidInputError
 from hashpact.fingerprint.content import Fingerprinted, fingerprints_of
 
+
+def _installed(_context: click.Context, _option: click.Parameter, wanted: bool) -> bool:  # noqa: FBT001 - click's
+    """Fail before any file is read, and not at each of them."""
+    if wanted:
+        from hashpact.fingerprint.reading.ocr import installed  # noqa: PLC0415 - late: Pillow and numpy
+
+        installed()
+    return wanted
+
+
+ocr_option: Final = click.option(
+    "--ocr", is_flag=True, callback=_installed, help="Also by the text in pictures, which tesseract reads."
+)
+
 TYPE_CHOICE: Final = click.Choice([name for name in TYPES if name != PARTS.name])
 """The types that a command makes when they are asked for by name."""
 

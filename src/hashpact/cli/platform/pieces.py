@@ -79,23 +79,24 @@ class Piece:
     terms: Callable[[], Terms]
 
 
-def named(
+def named(  # noqa: PLR0913 - what two options ask for
     names: Sequence[str],
     types: Sequence[str] | None,
     terms: Terms,
     failed: Callable[[OSError], None],
     *,
     parts: bool = False,
+    ocr: bool = False,
 ) -> list[Piece]:
     """The files of these names, all below each directory among them, and standard input for ``-``.
 
-    ``parts``: pictures with their parts.
+    ``parts``: pictures with their parts. ``ocr``: pictures with the text in them.
 
     In a directory, names that begin with a dot and links that lead out of it are passed over; ``failed`` is
     given what cannot be listed.
     """
     return [
-        Piece(name, partial(_content, name, types, parts=parts), lambda: terms)
+        Piece(name, partial(_content, name, types, parts=parts, ocr=ocr), lambda: terms)
         for given in names
         for name in (below(given, failed) if os.path.isdir(given) else (given,))  # noqa: PTH112 - any bytes
     ]
@@ -118,9 +119,9 @@ def rows(path: str, types: Sequence[str] | None, terms: Terms) -> list[Piece]:
         raise InvalidInputError(msg, field="csv") from error
 
 
-def _content(name: str, types: Sequence[str] | None, key: bytes, *, parts: bool) -> Fingerprinted:
+def _content(name: str, types: Sequence[str] | None, key: bytes, *, parts: bool, ocr: bool) -> Fingerprinted:
     content = kept(name, STDIN) if parts else sys.stdin.buffer if name == STDIN else name
-    found = fingerprints_of(content, types, key=key if types else None)
+    found = fingerprints_of(content, types, key=key if types else None, ocr=ocr)
     return with_parts(found, content) if parts else found
 
 

@@ -12,7 +12,7 @@ from hashpact.cli import exits
 from hashpact.cli.options import Connect, client_options, example, json_option, moment
 from hashpact.cli.output import complain, emit, error_fields, one_line, receipt_fields, with_progress
 from hashpact.cli.platform import pieces
-from hashpact.cli.platform.content import limits_of, show_warnings
+from hashpact.cli.platform.content import limits_of, ocr_option, show_warnings
 from hashpact.cli.platform.pieces import Piece, Terms
 from hashpact.domain import statements
 from hashpact.domain.fingerprints import PARTS, TYPES, parse_private
@@ -40,7 +40,7 @@ _OF_ONE: Final = (InvalidInputError, NotFoundError, ConflictError)
 _NO_OPTIONS: Final[dict[str, Any]] = {
     **dict.fromkeys(("labels", "jurisdictions", "types"), ()),
     **dict.fromkeys(("authority", "article", "removed")),
-    **dict.fromkeys(("again", "dry_run", "parts"), False),
+    **dict.fromkeys(("again", "dry_run", "parts", "ocr"), False),
     "basis": Basis.GUIDELINE.value,
 }
 """What the options about new statements are if none is given."""
@@ -73,6 +73,7 @@ _NO_OPTIONS: Final[dict[str, Any]] = {
 )
 @click.option("--type", "types", type=_TYPES, multiple=True, help="Only this type; may be repeated.")
 @click.option("--parts", is_flag=True, help="Of pictures also parts/1, where the policy allows it.")
+@ocr_option
 @click.option("--again", is_flag=True, help="Make another entry of what this profile shares already.")
 @click.option(
     "--dry-run", is_flag=True, help="Show what would be shared, and send nothing; labels are not looked up."
@@ -99,6 +100,10 @@ def submit(
 
     With --parts, pictures are also shared by their keypoints, which find crops and collages of them and
     reveal more of them than other types do. The policy says for which labels (hashpact labels).
+
+    With --ocr, the text in a picture is read on this machine, and its fingerprints are shared in the same
+    entry: minhash/1 and winnow/1, which find the text elsewhere too. A check finds them in a picture if it is
+    made with --ocr.
 
     A table (--csv) is UTF-8 with a header, and each row is one entry: the column path names a file, or type
     and value (in hex) give fingerprints. The columns label, basis, authority, article, jurisdiction and
@@ -131,13 +136,14 @@ def _share(  # noqa: PLR0913 - an argument for each option
     *,
     types: Sequence[str],
     parts: bool,
+    ocr: bool,
     again: bool,
     dry_run: bool,
     **options: Any,  # noqa: ANN401 - the fields of Terms
 ) -> None:
     terms = Terms(**options)
-    if table is not None and parts:
-        msg = "--parts is for files; a table has no column for them"
+    if table is not None and (parts or ocr):
+        msg = "--parts and --ocr are for files; a table has no column for them"
         raise click.UsageError(msg)
     if table is None and not terms.labels:
         msg = "Missing option '--label'."
@@ -147,7 +153,7 @@ def _share(  # noqa: PLR0913 - an argument for each option
             terms.check()
         except InvalidInputError as error:
             raise click.UsageError(error.message) from error
-        found = pieces.named(files, types or None, terms, run.fail, parts=parts)
+        found = pieces.named(files, types or None, terms, run.fail, parts=parts, ocr=ocr)
     else:
         found = pieces.rows(table, types or None, terms)
     with connect() as client:

@@ -7,11 +7,11 @@ many people fill in. It is searched only for queries that have found something, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from hashpact.domain.checks import Hits, Match, NearBenign
-from hashpact.domain.fingerprints import TYPES, Fingerprint, FingerprintType
+from hashpact.domain.fingerprints import TYPES, Fingerprint
 from hashpact.domain.kinds import MAX_ITEMS
 from hashpact.domain.matching.catalog import Catalog
 from hashpact.domain.ports import Index
@@ -63,17 +63,27 @@ class Benign:
         query: Callable[[int], Fingerprint],
         waits: Callable[[], None] = lambda: None,
     ) -> list[Match]:
-        """Matches of one answer, each with what is benign and no farther from its query than its entry is."""
+        """Matches of one answer, each with what is benign and no farther from its query than its entry is.
+
+        They were just made for this answer, and are marked as they are.
+        """
         given = list(matches)
         if len(given) == 1:  # as most checks that match
             (match,) = given
-            return [_marked(match, self.near(query(match.query), match.score, waits))]
+            found = self.near(query(match.query), match.score, waits)
+            if found is not None:
+                _mark(match, found)
+            return given
         asked = {match.query: query(match.query) for match in given}
         furthest: dict[int, float] = {}
         for match in given:  # of a query, those of one type come nearest first
             furthest[match.query] = match.score
         near = {number: self.near(one, furthest[number], waits) for number, one in asked.items()}
-        return [_marked(match, near[match.query]) for match in given]
+        for match in given:
+            found, kind = near[match.query], TYPES[match.type]
+            if found is not None and kind.remoteness(found.score) <= kind.remoteness(match.score):
+                _mark(match, found)
+        return given
 
     def refuse(self, shared: Sequence[Fingerprint]) -> None:
         """Raise ConflictError if an entry's fingerprint is within its type's threshold of a benign one."""
@@ -87,8 +97,6 @@ class Benign:
                 raise ConflictError(msg, entry=str(found.entry))
 
 
-def _marked(match: Match, found: NearBenign | None) -> Match:
-    kind: FingerprintType = TYPES[match.type]
-    if found is None or kind.remoteness(found.score) > kind.remoteness(match.score):
-        return match
-    return replace(match, benign=found)
+def _mark(match: Match, found: NearBenign) -> None:
+    """Mark a match that nobody else has yet: a changed copy would cost as much as the search has."""
+    object.__setattr__(match, "benign", found)

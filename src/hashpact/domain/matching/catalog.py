@@ -62,9 +62,9 @@ class Catalog(Protocol):
         """A statement has changed the entry, or the opinions on it."""
         ...
 
-    def weigh(self, member: str) -> int | None:
-        """Take in what stands of what a member's keys have signed, after one was revoked.
+    def weigh(self, member: str, index: int) -> int | None:
+        """Take in what stands of what a member's keys have signed, after one was revoked at ``index``.
 
-        Returns the lowest index from which on that may have changed, None if nothing has.
+        Returns the lowest index from which on that may have changed for the follower, None if nothing has.
         """
         ...

@@ -58,17 +58,17 @@ def _on_white(picture: Picture) -> Picture:
     return picture.over(WHITE) if picture.transparent else picture
 
 
-def shown(picture: Picture) -> Image.Image:
-    """The picture in RGB with its orientation and its profile applied."""
-    small = _coloured(reduced(picture), picture.profile)
+def shown(picture: Picture, longest: int = LONG) -> Image.Image:
+    """The picture in RGB with its orientation and its profile applied, as large as `reduced` makes it."""
+    small = _coloured(reduced(picture, longest), picture.profile)
     turn = _TRANSPOSES.get(picture.orientation)
     return small if turn is None else small.transpose(turn)
 
 
-def reduced(picture: Picture) -> Image.Image:
-    """The picture in RGB, with a longer side of LONG at most; each pixel is the average of its share."""
+def reduced(picture: Picture, most: int = LONG) -> Image.Image:
+    """The picture in RGB, with a longer side of ``most`` pixels; each is the average of its share."""
     width, height = picture.size
-    factor = max(1, max(width, height) // LONG)
+    factor = max(1, max(width, height) // most)
     small = Image.new("RGB", (-(-width // factor), -(-height // factor)))
     top = 0
     for band in picture.bands(factor):
@@ -76,9 +76,9 @@ def reduced(picture: Picture) -> Image.Image:
         small.paste(part, (0, top))
         top += part.height
     longest = max(small.size)
-    if longest <= LONG:
+    if longest <= most:
         return small
-    size = (max(1, small.width * LONG // longest), max(1, small.height * LONG // longest))
+    size = (max(1, small.width * most // longest), max(1, small.height * most // longest))
     return small.resize(size, Image.Resampling.BOX)
 
 

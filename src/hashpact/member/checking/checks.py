@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from hashpact.domain.checks import MAX_LIMIT, MAX_QUERIES, Answer, Check, Filter, Query
 from hashpact.domain.fingerprints import Fingerprint
@@ -47,6 +47,7 @@ Fingerprintable: TypeAlias = "Fingerprint | ImageHash | MinHash"
 Result = TypeVar("Result")
 
 _NO_TERMS: Final = OwnTerms()
+_STEP: Final = Call, Local
 _MORE: Final = 4
 """How many times as many matches are asked for if some of them are held back."""
 AT_A_TIME: Final = MAX_BATCH // MAX_QUERIES
@@ -75,8 +76,7 @@ class Attests(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Sought:
+class _Sought(NamedTuple):
     """What is looked for, by which terms, and up to how many matches; ``local`` in private lists only."""
 
     queries: Sequence[Query]
@@ -200,12 +200,14 @@ class Checks:
         sought = _Sought(queries, terms, terms.limit, local)
         while True:
             check = self._request(sought)
-            step = self._attesting.ask(check, terms.keep) if terms.attest else _steps(self._asks.check(check))
-            found = yield from self._asked(step, terms, lambda unchecked: unchecked)
+            asked = self._attesting.ask(check, terms.keep) if terms.attest else self._asks.check(check)
+            found = yield from self._asked(asked, terms, _as_is)
+            if found.checked and not found.matches and (self._lists is None or self._lists.are_none):
+                return found  # most checks, and each step costs them something
             answer = yield from self._graded(found, sought)
             if sought.limit == MAX_LIMIT or not self._is_short(found, answer, sought):
                 return answer
-            sought = replace(sought, limit=min(_MORE * sought.limit, MAX_LIMIT))
+            sought = sought._replace(limit=min(_MORE * sought.limit, MAX_LIMIT))
 
     def _request(self, sought: _Sought) -> Check:
         """The check that is sent: its matches are enough for the member's own terms."""
@@ -316,16 +318,20 @@ class Checks:
 
     def _batch(self, queries: list[Query], each: int, terms: CheckTerms) -> Steps[list[Answer]]:
         narrow = self._own.narrowed(terms.filter)
-        step = self._asks.check_many(queries, narrow, each, terms.min_position)
-        return self._asked(_steps(step), terms, lambda unchecked: [unchecked] * len(queries))
+        asked = self._asks.check_many(queries, narrow, each, terms.min_position)
+        return self._asked(asked, terms, lambda unchecked: [unchecked] * len(queries))
 
     def _asked(
-        self, asked: Steps[Result], terms: CheckTerms, instead: Callable[[Unchecked], Result]
+        self,
+        asked: Steps[Result] | Call[Result] | Local[Result],
+        terms: CheckTerms,
+        instead: Callable[[Unchecked], Result],
     ) -> Steps[Result]:
         """What is asked, through the circuit; ``instead`` if nobody answers and the caller chose so."""
+        result: Result
         try:
             with self._asking():
-                result = yield from asked
+                result = (yield asked) if isinstance(asked, _STEP) else (yield from asked)
         except UnavailableError as error:
             if not terms.passes or isinstance(error, CertificateError):
                 raise
@@ -333,10 +339,8 @@ class Checks:
         return result
 
 
-def _steps(step: Call[Result] | Local[Result]) -> Steps[Result]:
-    """One step."""
-    result: Result = yield step
-    return result
+def _as_is(unchecked: Unchecked) -> Unchecked:
+    return unchecked
 
 
 def _is_cut(answer: Answer, each: int, limit: int) -> bool:

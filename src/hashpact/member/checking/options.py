@@ -61,13 +61,14 @@ class CheckOptions(TypedDict, total=False):
 class ContentOptions(CheckOptions, total=False):
     """What narrows a check of content, and what of the content is looked for.
 
-    ``types`` and ``views`` are those of `hashpact.fingerprints_of`: by default all types, and all views of a
-    picture. ``queries`` is given the content and what was made of it, and returns what to look for instead
-    of its ``queries``: with other thresholds, say.
+    ``types``, ``views`` and ``ocr`` are those of `hashpact.fingerprints_of`: by default all types, and all
+    views of a picture, in which no text is read. ``queries`` is given the content and what was made of it,
+    and returns what to look for instead of its ``queries``: with other thresholds, say.
     """
 
     types: Sequence[str] | None
     views: Collection[PictureView | str]
+    ocr: bool
     queries: Callable[[Content, Fingerprinted], Iterable[Query]]
 
 
@@ -158,14 +159,17 @@ class Reading:
 
     def file(self, content: Content) -> ReadContent:
         """A file, or bytes. Raises as `fingerprints_of`."""
-        types, views = self.options.get("types"), self.options.get("views", DERIVED)
         if not (held := self._only_held()):
-            return self._of(content, fingerprints_of(content, types, views=views, key=self.key))
+            return self._of(content, self._made(content))
         with opened(content) as file:  # a pipe is read once
             again = file if is_stream(content) else content
-            read = self._of(content, fingerprints_of(again, types, views=views, key=self.key))
+            read = self._of(content, self._made(again))
             file.seek(0)
             return replace(read, local=tuple(map(Query, exact(file, held))))
+
+    def _made(self, content: Content) -> Fingerprinted:
+        types, views = self.options.get("types"), self.options.get("views", DERIVED)
+        return fingerprints_of(content, types, views=views, key=self.key, ocr=self.options.get("ocr", False))
 
     def _only_held(self) -> tuple[FingerprintType, ...]:
         """The exact types that nobody has asked for, and that a private list has values of."""

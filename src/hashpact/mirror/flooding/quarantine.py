@@ -66,6 +66,11 @@ class QuarantineState:
     held: Mapping[int, Quarantined] = field(default_factory=dict)
     confirmed: Mapping[int, Confirmed] = field(default_factory=dict)
 
+    def ends(self, entry: int, held: Quarantined) -> bool:
+        """Whether a person has confirmed an entry since it was put into quarantine."""
+        confirmed = self.confirmed.get(entry)
+        return confirmed is not None and confirmed.at >= held.since
+
 
 def read_state(directory: Path) -> QuarantineState:
     """The quarantine in a directory; an empty one if there is none. Raises ConfigError if it is damaged."""
@@ -75,10 +80,10 @@ def read_state(directory: Path) -> QuarantineState:
     try:
         found: dict[str, dict[str, dict[str, Any]]] = json.loads(read_bytes(path, _LARGEST))
         return QuarantineState(
-            {int(entry): Quarantined(**one) for entry, one in found["held"].items()},
-            {int(entry): Confirmed(**one) for entry, one in found["confirmed"].items()},
+            {int(entry): Quarantined(**_numbers(one)) for entry, one in found["held"].items()},
+            {int(entry): Confirmed(**_numbers(one)) for entry, one in found["confirmed"].items()},
         )
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         msg = f"{path} is damaged; remove it, and nothing is in quarantine"
         raise ConfigError(msg) from error
 
@@ -208,7 +213,8 @@ class Quarantine:
                 if not new:
                     return
                 state = read_state(self.directory)
-                state = replace(state, held={**state.held, **new})
+                floods = {entry: one for entry, one in new.items() if not state.ends(entry, one)}
+                state = replace(state, held={**state.held, **floods})
                 _write(self.directory, state)
                 with self._lock:
                     self._seen, self._broken = self._stamp(), False
@@ -254,6 +260,14 @@ def _write(directory: Path, state: QuarantineState) -> None:
         }
     )
     write_private(directory / _STATE, text.encode(), replace=True)
+
+
+def _numbers(values: dict[str, Any]) -> dict[str, Any]:
+    """The same values. Raises ValueError unless each is a finite number that is not negative."""
+    for value in values.values():
+        if not (type(value) in {int, float} and 0 <= value < math.inf):
+            raise ValueError
+    return values
 
 
 def _restore(directory: Path, baseline: Baseline) -> None:

@@ -25,6 +25,7 @@ from hashpact.domain.matching.benign import Benign
 from hashpact.domain.ports import Index, Ledger
 from hashpact.durable import claimed, read_bytes, write_private
 from hashpact.errors import ConfigError, CorruptError
+from hashpact.log.lines import MAX_INTEGER
 from hashpact.lookup.catalog import EntryCatalog
 from hashpact.lookup.native import NativeIndex
 from hashpact.mirror.retro.segments import PACKED, Frame, SegmentReader
@@ -186,8 +187,8 @@ class Retro:
             return {}
         try:
             found = json.loads(read_bytes(path, _MAX_STATE))
-            return {str(name): Told(int(uploads), int(at)) for name, (uploads, at) in found.items()}
-        except (ValueError, TypeError, AttributeError) as error:
+            return {str(name): Told(_index(uploads), _index(at)) for name, (uploads, at) in found.items()}
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             msg = f"{path} is damaged; remove it, and everything in the window is reported again"
             raise ConfigError(msg) from error
 
@@ -250,6 +251,13 @@ class _Seeker:
             values = column.values[start * kind.size : (start + _BATCH) * kind.size]
             for number, hits in self.index.search_packed(kind, values, within, _MOST_ITEMS).items():
                 yield start + number, hits
+
+
+def _index(value: object) -> int:
+    """A number of uploads, or a position. Raises ValueError for what can be neither."""
+    if not (type(value) is int and 0 <= value <= MAX_INTEGER):
+        raise ValueError
+    return value
 
 
 def _held(directory: Path) -> Iterator[Segment]:

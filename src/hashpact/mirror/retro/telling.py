@@ -43,8 +43,8 @@ def _look(
         start = time.monotonic()
         try:
             wrong = retro.run(tell, going=lambda: not stop.is_set()).damaged
-        except HashpactError as error:  # another process looks now, say: the next look tries again
-            wrong = (error.message,)
+        except (HashpactError, OSError) as error:  # another process looks, say: the next look tries again
+            wrong = (str(error),)
         for message in wrong:
             if message not in said:
                 said.add(message)

@@ -228,7 +228,8 @@ def pruning(window: Window, every: float = 60.0) -> Iterator[None]:
 
     def prune(stop: threading.Event) -> None:
         while not stop.wait(every):
-            window.prune()
+            with contextlib.suppress(ConfigError):  # no file to be had, say: the next time tries again
+                window.prune()
 
     with beside(prune, "hashpact-pruning"):
         yield

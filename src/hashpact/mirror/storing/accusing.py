@@ -56,7 +56,7 @@ class Accuser:
         what = f"the log has posted a checkpoint of {posted.checkpoint.size} leaves of another tree"
         path = None
         try:
-            if not self.directory.exists() or len(list(self.directory.iterdir())) < EVIDENCE:
+            if len(list(self.directory.glob(f"{shown.sort}-*"))) < EVIDENCE:
                 path = shown.keep(self.directory, self.roots())
         except (ConfigError, OSError) as error:
             what = f"{what}; the evidence is not kept: {error}"

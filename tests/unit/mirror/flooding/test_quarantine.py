@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import math
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from hashpact.beside import beside
-from hashpact.durable import write_private
+from hashpact.durable import alone, write_private
 from hashpact.errors import ConfigError, HashpactError, NotFoundError
 from hashpact.mirror.flooding import quarantine
 from hashpact.mirror.flooding.baseline import LEARNING, Flood
@@ -87,6 +88,26 @@ def test_a_person_confirms_and_a_process_that_runs_takes_it_over(
     assert read_state(tmp_path / "q").confirmed == {7: done}
 
 
+def test_an_entry_that_a_person_confirms_while_its_matches_are_written_stays_confirmed(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = learned(opened)
+    made.count([7] * 30, 30)
+
+    @contextlib.contextmanager
+    def later(directory: Path, *, wait: bool) -> Iterator[None]:
+        monkeypatch.undo()
+        confirm(directory, 7, lambda: NOW + 5)
+        with alone(directory, wait=wait):
+            yield
+
+    monkeypatch.setattr(quarantine, "alone", later)
+    made.count([7] * 60, 60)
+    assert not made.holds(7)
+    state = read_state(tmp_path / "q")
+    assert (list(state.held), list(state.confirmed)) == ([], [7])
+
+
 def test_only_what_is_in_quarantine_can_be_confirmed(opened: Open, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="entry 7 is not in quarantine"):
         confirm(tmp_path / "q", 7, lambda: NOW)
@@ -119,7 +140,19 @@ def test_what_is_counted_is_kept_and_what_is_damaged_is_learned_again(opened: Op
         assert opened()._baseline.windows == 0
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"held": {}}', '{"held": {"x": {}}, "confirmed": {}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        "[" * 100_000,
+        '{"held": {}}',
+        '{"held": {"x": {}}, "confirmed": {}}',
+        '{"held": {"1": {"since": 1, "matches": "2", "expected": 1}}, "confirmed": {}}',
+        '{"held": {"1": {"since": 1, "matches": 2, "expected": NaN}}, "confirmed": {}}',
+        '{"held": {}, "confirmed": {"1": {"at": 1, "matches": true}}}',
+    ],
+)
 def test_a_damaged_file_is_named(
     opened: Open, failed: list[HashpactError], tmp_path: Path, text: str
 ) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import secrets
 import struct
 from collections.abc import Iterator
 from pathlib import Path
 from queue import SimpleQueue
+from typing import NoReturn
 
 import pytest
 from builders import fingerprint, near, seeded
@@ -21,6 +24,7 @@ from hashpact.home.opening import Home, open_home
 from hashpact.lookup.native import NativeIndex
 from hashpact.member.author import Author, Reason
 from hashpact.member.profile import Profile
+from hashpact.mirror.retro import matching
 from hashpact.mirror.retro.matching import Retro, RetroMatch, RetroRun
 from hashpact.mirror.retro.segments import PACKED
 from hashpact.mirror.retro.telling import telling
@@ -264,7 +268,8 @@ def test_a_damaged_state_and_a_second_process_are_errors(log: Log) -> None:
             log.run()
 
     log.retro.run(nested)
-    for wrong in (b"[]", b'{"a": 1}', b"\xff"):
+    values = (b"1", b"[Infinity, 0]", b"[0, -1]", b"[0, 9223372036854775808]")
+    for wrong in (b"[]", b"\xff", b"[" * 100_000, *(b'{"a": %b}' % value for value in values)):
         (log.directory / "told").write_bytes(wrong)
         with pytest.raises(ConfigError, match="is damaged; remove it"):
             log.run()
@@ -297,6 +302,25 @@ def test_a_thread_tells_and_says_once_what_is_wrong(log: Log) -> None:
         (log.directory / "told").unlink()
         assert told.get(timeout=60) == "a"
     assert (told.empty(), wrong.empty()) == (True, True)
+
+
+def test_a_thread_goes_on_once_the_window_can_be_read_again(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: SimpleQueue[str] = SimpleQueue()
+    wrong: SimpleQueue[str] = SimpleQueue()
+    log.keep("a", CODES[0])
+    log.share(CODES[0])
+
+    def none_left(_: Path) -> NoReturn:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(matching, "segments", none_left)
+        with telling(log.retro, lambda match: told.put(match.reference), wrong.put):
+            assert "Too many open files" in wrong.get(timeout=60)
+            patched.undo()
+            assert told.get(timeout=60) == "a"
 
 
 def test_an_empty_window(log: Log) -> None:

@@ -316,6 +316,29 @@ def test_it_is_pruned_now_and_then(tmp_path: Path) -> None:
         assert segments(tmp_path / "w") == []
 
 
+def test_it_is_pruned_again_after_it_could_not_be(tmp_path: Path) -> None:
+    clock, tried, pruned = FakeClock(), threading.Event(), threading.Event()
+    with opened(tmp_path / "w", clock=clock) as window:
+        window.keep([(Query(fingerprint(PDQ, "0")),)], 0)
+        clock.now += 2 * DAY
+        (tmp_path / "w").rename(tmp_path / "away")
+
+        class Watched:
+            def prune(self) -> None:
+                try:
+                    window.prune()
+                except ConfigError:
+                    tried.set()
+                    raise
+                pruned.set()
+
+        with pruning(Watched(), 0.01):  # type: ignore[arg-type]  # as much of a window as is used
+            assert tried.wait(30)
+            (tmp_path / "away").rename(tmp_path / "w")
+            assert pruned.wait(30)
+        assert segments(tmp_path / "w") == []
+
+
 def test_it_is_forgotten_whole_and_errors_name_it(tmp_path: Path) -> None:
     forget(tmp_path / "w")
     with opened(tmp_path / "w") as window:
