@@ -21,7 +21,7 @@ from hashpact.fingerprint.parts import keypoints as recipe
 from hashpact.fingerprint.parts.keypoints import parts, parts_to_check
 from hashpact.fingerprint.parts.perspective import agreement
 from hashpact.fingerprint.parts.pictured import parts_of
-from hashpact.fingerprint.parts.tones import tones_share
+from hashpact.fingerprint.parts.tones import shown, tones_share
 
 ENOUGH = int(PARTS.default)
 IMAGES = Path(__file__).parents[3] / "vectors"
@@ -108,12 +108,12 @@ def test_the_first_keypoints_are_spread_over_the_picture(entry: Fingerprint) -> 
 
 
 def test_big_letters_do_not_take_all_places(original: Image.Image, entry: Fingerprint) -> None:
-    shown = original.copy()
-    draw = ImageDraw.Draw(shown)
+    meme = original.copy()
+    draw = ImageDraw.Draw(meme)
     for y in (20, 470):
         for x in range(40, 760, 90):
             draw.text((x, y), "W", fill=255, font_size=110, stroke_width=6, stroke_fill=0)
-    asked, _ = parts_to_check(stored(shown))
+    asked, _ = parts_to_check(stored(meme))
     assert exact(asked.value, entry.value).points >= 2 * ENOUGH
 
 
@@ -160,6 +160,16 @@ def test_an_icon_is_refused_and_a_letterboxed_picture_is_not() -> None:
     found = units(parts(stored(boxed)).value)
     x, y = (found[side] * (640 / 65536) for side in ("x", "y"))
     assert ((x > 50) & (x < 590) & (y > 120) & (y < 520)).all()
+
+
+def test_a_fine_texture_on_a_ground_that_covers_less_than_half_is_kept_as_a_whole() -> None:
+    random = np.random.RandomState(5)
+    pixels = random.randint(0, 256, (256, 256)).astype(np.uint8)
+    pixels[random.rand(256, 256) < 0.3] = 200
+    assert shown(Image.fromarray(pixels)) is None
+    pixels[random.rand(256, 256) < 0.4] = 200
+    with pytest.raises(UnusableFingerprintError, match="one grey tone covers 5"):
+        shown(Image.fromarray(pixels))
 
 
 def seen_from(grey: Image.Image, corners: tuple[tuple[float, float], ...]) -> Image.Image:
