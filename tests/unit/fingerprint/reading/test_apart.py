@@ -253,7 +253,7 @@ def test_many_tiles_and_many_pictures_are_read() -> None:
 
 
 @BOTH
-def test_whatever_is_in_a_file_it_is_read_or_refused(name: str) -> None:
+def test_45_whatever_is_in_a_file_it_is_read_or_refused(name: str) -> None:
     chance = random.Random(7)
     whole = WRITERS[name](PLAIN)
     for _ in range(6):
@@ -320,7 +320,7 @@ def test_a_decoder_that_fails_or_answers_something_else_is_an_error_of_the_pictu
     assert ending(program, monkeypatch, tmp_path).startswith(reason)
 
 
-def test_a_decoder_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_45_a_decoder_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(apart, "_PATIENCE", 0.01)
     assert "takes more than the limit of 30 s" in ending(
         "import signal; signal.pause()", monkeypatch, tmp_path
