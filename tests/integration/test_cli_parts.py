@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from commands import here
-from pictured import inset, picture, post
+from pictured import inset, picture, post, reads
 from PIL import Image
 from running import BOTH, RunningServer, found
 
@@ -94,14 +93,12 @@ def test_what_the_policy_does_not_allow_and_what_cannot_be_asked(
     assert "a table has no column for them" in err
 
 
-@pytest.mark.skipif(
-    shutil.which("tesseract") is None, reason="tesseract is not here: apt-get install tesseract-ocr-vie"
-)
+@reads
 def test_a_screenshot_is_found_by_its_text_and_another_one_of_its_layout_is_not(
     server: RunningServer, tmp_path: Path
 ) -> None:
     removed = post(
-        "The ferry to the island leaves at nine every morning, and whoever misses it has to wait. " * 2
+        "The ferry to the island leaves at nine every morning, and those who miss it have to wait. " * 2
     )
     other = post(
         "Nobody in this town has seen the mayor's grey cat again, although a reward was offered. " * 2
@@ -117,7 +114,6 @@ def test_a_screenshot_is_found_by_its_text_and_another_one_of_its_layout_is_not(
     assert not any(match["type"] == "minhash/1" for line in plain for match in line["matches"])
     copy, different = member(server, "check", "--ocr", "--strength", "weak", *files)[1]
     found = {match["type"]: match for match in copy["matches"] if match["entry"] == shared["entry"]}
-    assert found["minhash/1"]["strength"] in {"same", "near"}
     assert found["minhash/1"]["strength"] in {"same", "near"}
     assert all(match["strength"] == "weak" for match in different["matches"])
 

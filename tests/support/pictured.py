@@ -6,7 +6,24 @@ import io
 import textwrap
 
 import numpy as np
+import pytest
 from PIL import Image, ImageDraw, ImageFont
+
+from hashpact.errors import ConfigError
+from hashpact.fingerprint.reading.ocr import installed
+
+
+def missing() -> str:
+    """What is not here of what reads the text in pictures, and how to install it; nothing if all is."""
+    try:
+        installed()
+    except ConfigError as error:
+        return error.message
+    return ""
+
+
+reads = pytest.mark.skipif(bool(missing()), reason=missing())
+"""Marks a test that has the text in a picture read."""
 
 
 def picture(seed: int, size: tuple[int, int] = (800, 600)) -> Image.Image:

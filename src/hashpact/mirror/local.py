@@ -129,7 +129,7 @@ class Mirror(BlockingChecks):
             raised = partial(_raised, on_alarm or _warn)
             self._copy = _Copy(self._home, raised)
             copy = self._copy
-            failed, flooded = (partial(_say, raised, kind) for kind in _ABOUT)
+            failed, flooded = partial(_say, raised, "retro"), partial(_say, raised, "flood")
             window = stack.enter_context(open_window(self._home, lambda error: failed(error.message)))
             counter = stack.enter_context(
                 open_quarantine(

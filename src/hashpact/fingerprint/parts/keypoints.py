@@ -15,7 +15,7 @@ from PIL import Image
 
 from hashpact.domain.fingerprints import PARTS, Fingerprint
 from hashpact.errors import ConfigError, UnusableFingerprintError
-from hashpact.fingerprint.parts.tones import is_flat, shown, sized
+from hashpact.fingerprint.parts.tones import is_flat, photographed, sized
 
 LONG_SIDE: Final = 640
 """The long side of the working picture, in pixels: places and sizes of keypoints count in these."""
@@ -59,7 +59,7 @@ def parts(grey: Image.Image) -> Fingerprint:
     for one that is too narrow; ConfigError if OpenCV is not installed.
     """
     working = working_of(grey)
-    where = shown(grey)
+    where = photographed(grey)
     flat = where is None and is_flat(grey)
     points = _found(working, _SIZE, _ENOUGH, flat=flat, where=where)
     return _packed(*described(working, points), PARTS.least_shared)

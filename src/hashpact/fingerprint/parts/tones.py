@@ -23,13 +23,13 @@ _BESIDE: Final = 0.25
 _PLAIN: Final = 0.5
 _FLAT_TONES: Final = 3
 _FLAT: Final = 0.6
-_SHOWN: Final = 640
+_LOOKED_AT: Final = 640
 """The long side of the picture in which is looked for what stands before plain grounds."""
 _NOISE: Final = 8
 """How far a lossy copy takes a plain ground off its tone."""
 _LETTERS: Final = 15
 """Pixels of that picture that strokes and small letters are narrower than."""
-_LEAST_SHOWN: Final = 0.15
+_LEAST_PHOTOGRAPHED: Final = 0.15
 """The least share of a picture that something before a plain ground has."""
 _DRAWN: Final = 0.5
 """The most that three grey tones cover of something photographed."""
@@ -70,7 +70,7 @@ def _most_common(counts: NDArray[np.int64]) -> tuple[int, int]:
     return most, int(near[most])
 
 
-def shown(grey: Image.Image) -> NDArray[np.bool_] | None:
+def photographed(grey: Image.Image) -> NDArray[np.bool_] | None:
     """Where there is a photograph before plain grounds that cover a quarter; None if it is everywhere.
 
     A ground is one grey tone, with those next to it, that covers a tenth: the paper of a text, a wall behind
@@ -81,10 +81,10 @@ def shown(grey: Image.Image) -> NDArray[np.bool_] | None:
     grounds, covered = _grounds(np.asarray(sized(grey, _TONES, larger=False)))
     if covered < _BESIDE:
         return None
-    tones = np.asarray(sized(grey, _SHOWN, larger=True))
+    tones = np.asarray(sized(grey, _LOOKED_AT, larger=True))
     off = np.abs(tones[..., None].astype(np.int16) - np.array(grounds, np.int16)).min(axis=-1)
     left = _opened(off > _NOISE)
-    if left.mean() < _LEAST_SHOWN or _covered(tones[left], _FLAT_TONES) > _DRAWN:
+    if left.mean() < _LEAST_PHOTOGRAPHED or _covered(tones[left], _FLAT_TONES) > _DRAWN:
         if covered <= _PLAIN:
             return None
         many = "one grey tone covers" if len(grounds) == 1 else f"{len(grounds)} grey tones cover"

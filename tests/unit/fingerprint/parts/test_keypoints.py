@@ -21,7 +21,7 @@ from hashpact.fingerprint.parts import keypoints as recipe
 from hashpact.fingerprint.parts.keypoints import parts, parts_to_check
 from hashpact.fingerprint.parts.perspective import agreement
 from hashpact.fingerprint.parts.pictured import parts_of
-from hashpact.fingerprint.parts.tones import shown, tones_share
+from hashpact.fingerprint.parts.tones import photographed, tones_share
 
 ENOUGH = int(PARTS.default)
 IMAGES = Path(__file__).parents[3] / "vectors"
@@ -166,10 +166,10 @@ def test_a_fine_texture_on_a_ground_that_covers_less_than_half_is_kept_as_a_whol
     random = np.random.RandomState(5)
     pixels = random.randint(0, 256, (256, 256)).astype(np.uint8)
     pixels[random.rand(256, 256) < 0.3] = 200
-    assert shown(Image.fromarray(pixels)) is None
+    assert photographed(Image.fromarray(pixels)) is None
     pixels[random.rand(256, 256) < 0.4] = 200
     with pytest.raises(UnusableFingerprintError, match="one grey tone covers 5"):
-        shown(Image.fromarray(pixels))
+        photographed(Image.fromarray(pixels))
 
 
 def seen_from(grey: Image.Image, corners: tuple[tuple[float, float], ...]) -> Image.Image:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pictured import post
+from pictured import post, reads
 from PIL import Image
 
 from hashpact import Fingerprinted, fingerprints_of, fingerprints_of_text
@@ -21,12 +20,8 @@ from hashpact.fingerprint.reading import ocr
 from hashpact.fingerprint.sniff import Kind
 
 WORDS = (
-    "The ferry to the island leaves at nine every morning, and whoever misses it waits for the evening boat. "
+    "The ferry to the island leaves at nine every morning, and those who miss it wait for the evening boat. "
     "Bring warm clothes, because the wind on deck is cold even in summer, and do not feed the gulls."
-)
-reads = pytest.mark.skipif(
-    shutil.which("tesseract") is None,
-    reason=f"tesseract is not here: apt-get install {' '.join(ocr.LANGUAGES.values())}",
 )
 
 
