@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import apsw
 import pytest
@@ -15,6 +16,7 @@ from builders import Identity, fingerprint
 from running import BOTH, RunningServer, found
 
 from hashpact.cli.main import run
+from hashpact.clock import unix_time
 from hashpact.domain.fingerprints import PDQ
 from hashpact.domain.state import KeptCheckpoint, Role
 from hashpact.home.opening import open_home
@@ -234,6 +236,11 @@ def test_a_server_whose_log_is_another_is_found_out(place: Place, tmp_path: Path
     assert report["faults"][0]["index"] == 12
     assert b"label fraud" in (evidence / "0000-leaf-12").read_bytes()
     assert last.read_bytes() == before
+
+    now = unix_time()  # what audits of one second find is kept apart
+    with patch("hashpact.audit.run.unix_time", return_value=now):
+        assert [run(audit(place)), run(audit(place))] == [1, 1]
+    assert len(list((tmp_path / "lotus-forum" / "evidence").glob(f"{now}-*/report.json"))) == 2
 
 
 def test_what_a_home_has_published_is_verified_too(place: Place, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import random
+import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -257,6 +258,11 @@ def summary(report: Report) -> dict[str, object]:
             for each in report.findings
         ],
     }
+
+
+def new_evidence(below: Path) -> Path:
+    """A directory for what one audit finds, that no other has: the Unix time and four random bytes in hex."""
+    return below / f"{unix_time()}-{secrets.token_hex(4)}"
 
 
 def write_evidence(directory: Path, report: Report) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -195,10 +194,10 @@ def _follow(
 
 def _keep(found: Look, beside: Path) -> None:
     """Write the evidence of faults that are new."""
-    from hashpact.audit.run import write_evidence  # noqa: PLC0415 - late: loads gRPC
+    from hashpact.audit.run import new_evidence, write_evidence  # noqa: PLC0415 - late: loads gRPC
 
     if found.fresh:
-        place = beside / str(int(time.time()))
+        place = new_evidence(beside)
         write_evidence(place, found.report)
         complain(f"evidence in {place}")
 

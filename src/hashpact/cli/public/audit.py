@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -127,7 +126,7 @@ def audit(  # noqa: PLR0913, PLR0917 - an argument for each option
 
     beside = profile if profile is not None else Path()
     known = run.AuditSettings(
-        _evidence(evidence, beside),
+        evidence or run.new_evidence(beside / "evidence"),
         genesis,
         last,
         max_age,
@@ -180,17 +179,13 @@ def verify(home: Path, genesis: bytes | None, evidence: Path | None, *, as_json:
     """
     from hashpact.audit import run  # noqa: PLC0415 - late, as above
 
-    known = run.AuditSettings(_evidence(evidence, home), genesis)
+    known = run.AuditSettings(evidence or run.new_evidence(home / "evidence"), genesis)
     _run(
         lambda progress: run.verify_home(home, known, progress),
         known,
         earlier="published",
         as_json=as_json,
     )
-
-
-def _evidence(named: Path | None, below: Path) -> Path:
-    return named or below / "evidence" / str(int(time.time()))
 
 
 def _run(
