@@ -27,10 +27,10 @@ _SIDE: Final = 32
 """Of this many pixels is the square of which phash takes the frequencies."""
 
 _WIDEST: Final = 1 << 16
-"""Pixels across of a picture that the kernel makes small."""
+"""The most pixels across of a picture that the kernel makes small, and of which it works on several rows."""
 
 ROWS: Final = 16
-"""So many rows the kernel works on together."""
+"""So many rows the kernel works on together, of a picture that is not wider than `_WIDEST`."""
 
 _KEPT: Final = 8
 
@@ -80,7 +80,7 @@ def reduced(picture: Picture) -> Reduced:
     """All that the recipes need of ``picture``, from one pass over its bands."""
     width, height = picture.size
     made, small = _kernel.Pdq(width, height), _Small(width, height)
-    for band in picture.bands(ROWS):
+    for band in picture.bands(ROWS if width <= _WIDEST else 1):
         pixels = held(band)
         made.add(pixels)
         small.add(band, pixels)
