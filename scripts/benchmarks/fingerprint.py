@@ -33,6 +33,8 @@ from PIL import Image, ImageOps
 from quality import ours
 
 from hashpact import _kernel, fingerprints_of, fingerprints_of_text
+from hashpact.fingerprint.images import Picture
+from hashpact.fingerprint.perceptual import ROWS, held
 from hashpact.fingerprint.text import fold, shingles
 
 Row = dict[str, Any]
@@ -95,10 +97,11 @@ def decode(content: bytes) -> Image.Image:
         return image
 
 
-def pdq(pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> tuple[list[bytes], int]:
-    """PDQ by our kernel, of an array of RGB."""
-    made = _kernel.Pdq(pixels.shape[1], pixels.shape[0])
-    made.add(pixels)
+def pdq(picture: Image.Image) -> tuple[list[bytes], int]:
+    """PDQ by our kernel, of a picture that Pillow holds."""
+    made = _kernel.Pdq(*picture.size)
+    for band in Picture(picture).bands(ROWS):
+        made.add(held(band))
     codes, quality, _ = made.finish()
     return codes, quality
 
@@ -130,7 +133,7 @@ def of_pixels(picture: Image.Image, pixels: np.ndarray[Any, np.dtype[np.uint8]])
     """The contenders that are given decoded pixels."""
     imagehash = importlib.import_module("imagehash")
     sides = [
-        Side(PDQ, lambda _: pdq(pixels)),
+        Side(PDQ, lambda _: pdq(picture)),
         Side(PHASH, lambda _: imagehash.phash(picture)),
     ]
     try:

@@ -27,7 +27,10 @@ _SIDE: Final = 32
 """Of this many pixels is the square of which phash takes the frequencies."""
 
 _WIDEST: Final = 1 << 16
-"""Pixels across of a picture that the kernel makes small."""
+"""The most pixels across of a picture that the kernel makes small, and of which it works on several rows."""
+
+ROWS: Final = 16
+"""So many rows the kernel works on together, of a picture that is not wider than `_WIDEST`."""
 
 _KEPT: Final = 8
 
@@ -77,11 +80,25 @@ def reduced(picture: Picture) -> Reduced:
     """All that the recipes need of ``picture``, from one pass over its bands."""
     width, height = picture.size
     made, small = _kernel.Pdq(width, height), _Small(width, height)
-    for band in picture.bands():
-        made.add(np.asarray(band))
-        small.add(band.convert("L"))
+    for band in picture.bands(ROWS if width <= _WIDEST else 1):
+        pixels = held(band)
+        made.add(pixels)
+        small.add(band, pixels)
     codes, quality, doubtful = made.finish()
     return Reduced(tuple(codes), quality, doubtful, small)
+
+
+def held(image: Image.Image) -> NDArray[np.uint8]:
+    """The pixels of an image in RGB as Pillow has them, each with a fourth byte: (height, width, 4).
+
+    They stay in Pillow's own memory, unless that is in several pieces.
+    """
+    try:
+        _, array = image.__arrow_c_array__()
+    except ValueError:
+        whole = np.frombuffer(image.tobytes("raw", "RGBX"), np.uint8)
+        return whole.reshape(image.height, image.width, 4)
+    return _kernel.pixels(array, image.height, image.width)
 
 
 def pdq(of: Reduced) -> Fingerprint:
@@ -149,7 +166,7 @@ def transformed(small: NDArray[np.uint8]) -> NDArray[np.float64]:
 def made_small(grey: Image.Image) -> NDArray[np.uint8]:
     """A picture in mode L as 32 x 32 pixels."""
     small = _Small(*grey.size)
-    small.add(grey)
+    small.add_grey(grey)
     return small.finish()
 
 
@@ -167,10 +184,17 @@ class _Small:
         self._top = 0
         self._made: NDArray[np.uint8] | None = None
 
-    def add(self, band: Image.Image) -> None:
-        """The next rows."""
+    def add(self, band: Image.Image, pixels: NDArray[np.uint8]) -> None:
+        """The next rows, in RGB, and what is `held` of them."""
         if self._by_rows is not None:
-            self._by_rows.add(np.asarray(band))
+            self._by_rows.add(pixels)
+        else:
+            self.add_grey(band.convert("L"))
+
+    def add_grey(self, band: Image.Image) -> None:
+        """The next rows, in mode L."""
+        if self._by_rows is not None:
+            self._by_rows.add_grey(np.asarray(band))
         if self._whole is not None:
             self._whole.paste(band, (0, self._top))
         self._top += band.height

@@ -53,23 +53,58 @@ Lanczos::Lanczos(std::size_t width, std::size_t height)
       height_(height),
       across_(taps_of(width)),
       down_(taps_of(height)),
+      held_(kWeighedRows * width),
       narrow_(kSide * height) {}
 
-std::uint8_t Lanczos::weighed(const std::uint8_t* pixels, const Taps& taps) {
-    const std::int32_t sum = kernels().pictures->weigh(pixels + taps.first, taps.weights.data(), taps.weights.size());
-    return static_cast<std::uint8_t>(std::clamp((sum + (1 << (kPrecision - 1))) >> kPrecision, 0, 255));
+std::array<std::uint8_t, kWeighedRows> Lanczos::weighed(const std::uint8_t* pixels, std::size_t stride,
+                                                        const Taps& taps) {
+    std::array<std::int32_t, kWeighedRows> sums;
+    kernels().pictures->weigh(pixels + taps.first, stride, taps.weights.data(), taps.weights.size(), sums.data());
+    std::array<std::uint8_t, kWeighedRows> made;
+    for (std::size_t r = 0; r < kWeighedRows; ++r) {
+        made[r] = static_cast<std::uint8_t>(std::clamp((sums[r] + (1 << (kPrecision - 1))) >> kPrecision, 0, 255));
+    }
+    return made;
 }
 
-void Lanczos::add(const std::uint8_t* grey, std::size_t count) {
-    for (std::size_t row = 0; row < count; ++row, ++rows_) {
-        for (std::size_t i = 0; i < kSide; ++i) narrow_[i * height_ + rows_] = weighed(grey + row * width_, across_[i]);
+std::uint8_t* Lanczos::next_row() { return held_.data() + holding_ * width_; }
+
+void Lanczos::row_is_held() {
+    ++rows_;
+    if (++holding_ == kWeighedRows) work();
+}
+
+void Lanczos::add_grey(const std::uint8_t* grey, std::size_t count) {
+    for (std::size_t row = 0; row < count; ++row) {
+        std::copy(grey + row * width_, grey + (row + 1) * width_, next_row());
+        row_is_held();
     }
 }
 
-Lanczos::Square Lanczos::finish() const {
+void Lanczos::add(const std::uint8_t* rgbx, std::size_t count) {
+    for (std::size_t row = 0; row < count; ++row) {
+        kernels().pictures->grey(rgbx + row * width_ * kPixelBytes, width_, next_row());
+        row_is_held();
+    }
+}
+
+// Weighs the rows that are held.
+void Lanczos::work() {
+    for (std::size_t i = 0; i < kSide; ++i) {
+        const auto made = weighed(held_.data(), width_, across_[i]);
+        std::copy(made.begin(), made.begin() + holding_, narrow_.begin() + i * height_ + rows_ - holding_);
+    }
+    holding_ = 0;
+}
+
+Lanczos::Square Lanczos::finish() {
+    if (holding_ != 0) work();
     Square square;
     for (std::size_t i = 0; i < kSide; ++i) {
-        for (std::size_t j = 0; j < kSide; ++j) square[i * kSide + j] = weighed(narrow_.data() + j * height_, down_[i]);
+        for (std::size_t j = 0; j < kSide; j += kWeighedRows) {
+            const auto made = weighed(narrow_.data() + j * height_, height_, down_[i]);
+            std::copy(made.begin(), made.end(), square.begin() + i * kSide + j);
+        }
     }
     return square;
 }

@@ -12,6 +12,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "isa/picture_kernels.hpp"
+
 namespace hashpact {
 
 class Lanczos {
@@ -25,11 +27,13 @@ class Lanczos {
     std::size_t width() const { return width_; }
     std::size_t missing() const { return height_ - rows_; }
 
-    // Takes the next rows of grey pixels. Not more rows than the picture has.
-    void add(const std::uint8_t* grey, std::size_t count);
+    // Takes the next rows of grey pixels, or of red, green, blue and a byte of anything, which are made grey as Pillow
+    // does. Not more rows than the picture has.
+    void add_grey(const std::uint8_t* grey, std::size_t count);
+    void add(const std::uint8_t* rgbx, std::size_t count);
 
     // After the last row: row by row.
-    Square finish() const;
+    Square finish();
 
   private:
     // What one pixel of the result is a sum of: so many pixels from `first` on, times their weights.
@@ -39,13 +43,20 @@ class Lanczos {
     };
 
     static std::vector<Taps> taps_of(std::size_t length);
-    static std::uint8_t weighed(const std::uint8_t* pixels, const Taps& taps);
+    static std::array<std::uint8_t, kWeighedRows> weighed(const std::uint8_t* pixels, std::size_t stride,
+                                                          const Taps& taps);
+
+    std::uint8_t* next_row();
+    void row_is_held();
+    void work();
 
     std::size_t width_;
     std::size_t height_;
     std::size_t rows_ = 0;
     std::vector<Taps> across_;
     std::vector<Taps> down_;
+    std::vector<std::uint8_t> held_;    // rows that are weighed together
+    std::size_t holding_ = 0;           // how many there are
     std::vector<std::uint8_t> narrow_;  // the picture kSide pixels wide, column by column
 };
 

@@ -43,6 +43,19 @@ std::array<std::size_t, 2 * Pdq::kSamples> places_of(std::size_t length) {
     return places;
 }
 
+// How many columns of a row of that length are in the window of each of these.
+std::array<float, 2 * Pdq::kSamples> in_windows_of(const std::array<std::size_t, 2 * Pdq::kSamples>& columns,
+                                                   std::size_t length) {
+    const std::size_t window = window_of(length);
+    std::array<float, 2 * Pdq::kSamples> all;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        const std::size_t last = columns[i] + window / 2;
+        const std::size_t first = last < window ? 0 : last - window + 1;
+        all[i] = static_cast<float>(std::min(last, length - 1) - first + 1);
+    }
+    return all;
+}
+
 // As the kernels have it.
 float luma_of(const std::uint8_t* pixel) {
     return static_cast<float>(299 * pixel[0] + 587 * pixel[1] + 114 * pixel[2]) / 1000;
@@ -201,21 +214,22 @@ Pdq::Pdq(std::size_t width, std::size_t height)
       down_(width * together_),
       second_along_(together_ == 1 ? 0 : width * together_),
       columns_(places_of(width)),
+      in_windows_(in_windows_of(columns_, width)),
       lines_(places_of(height)),
       first_(width, height),
       second_(kPlaces, height) {}
 
-void Pdq::add(const std::uint8_t* rgb, std::size_t count) {
+void Pdq::add(const std::uint8_t* rgbx, std::size_t count) {
     rows_ += count;
     while (count != 0) {
         const std::size_t some = std::min(count, together_ - held_);
         if (together_ == 1) {
-            for (std::size_t j = 0; j < width_; ++j) luma_[j] = luma_of(rgb + 3 * j);
+            for (std::size_t j = 0; j < width_; ++j) luma_[j] = luma_of(rgbx + kPixelBytes * j);
         } else {
-            kernels().pictures->luma(rgb, width_, some, held_, luma_.data());
+            kernels().pictures->luma(rgbx, width_, some, held_, luma_.data());
         }
         held_ += some;
-        rgb += 3 * width_ * some;
+        rgbx += kPixelBytes * width_ * some;
         count -= some;
         if (held_ == together_) work();
     }
@@ -254,9 +268,9 @@ void Pdq::average(const float* row) {
 
 // The second pass along the rows that are pending, of which only the sampled columns are divided.
 void Pdq::sample_rows() {
-    std::array<float, kPlaces> columns;
     if (together_ == 1) {
         if (pending_ == 0) return;
+        std::array<float, kPlaces> columns;
         average_row(down_.data(), along_.data(), width_);
         for (std::size_t j = 0; j < kPlaces; ++j) columns[j] = along_[columns_[j]];
         pending_ = 0;
@@ -267,21 +281,13 @@ void Pdq::sample_rows() {
     for (std::size_t r = 0; r < pending_; ++r) rows[r] = down_.data() + r * width_;
     kernels().pictures->join(rows.data(), width_, pending_, along_.data());
     kernels().pictures->along(along_.data(), width_, window_of(width_), false, second_along_.data());
-    for (std::size_t r = 0; r < pending_; ++r) {
-        for (std::size_t j = 0; j < kPlaces; ++j) {
-            columns[j] = second_along_[columns_[j] * together_ + r] / in_window(columns_[j]);
-        }
-        sample(columns.data());
+    std::array<std::array<float, kPlaces>, kPictureRows> sampled;
+    for (std::size_t j = 0; j < kPlaces; ++j) {
+        const float* sums = second_along_.data() + columns_[j] * kPictureRows;
+        for (std::size_t r = 0; r < kPictureRows; ++r) sampled[r][j] = sums[r] / in_windows_[j];
     }
+    for (std::size_t r = 0; r < pending_; ++r) sample(sampled[r].data());
     pending_ = 0;
-}
-
-// How many columns are in the window of that one.
-float Pdq::in_window(std::size_t column) const {
-    const std::size_t window = window_of(width_);
-    const std::size_t last = column + window / 2;
-    const std::size_t first = last < window ? 0 : last - window + 1;
-    return static_cast<float>(std::min(last, width_ - 1) - first + 1);
 }
 
 void Pdq::sample(const float* columns) {
@@ -318,15 +324,19 @@ Pdq::Result Pdq::finish() {
     }
     Result result;
     result.quality = quality_of(samples(false, false));
-    const Frequencies upright = frequencies_of(samples(false, false));
+    // By whether the rows are mirrored, then the columns.
+    std::array<std::array<Frequencies, 2>, 2> found;
+    for (bool down : {false, true}) {
+        for (bool across : {false, true}) found[down][across] = frequencies_of(samples(down, across));
+    }
     for (std::size_t i = 0; i < kVariants; ++i) {
-        const Frequencies found = frequencies_of(samples(kTurns[i].down, kTurns[i].across));
-        result.codes[i] = code_of(kTurns[i].transposed ? transposed(found) : found);
+        const Frequencies& of = found[kTurns[i].down][kTurns[i].across];
+        result.codes[i] = code_of(kTurns[i].transposed ? transposed(of) : of);
     }
     Doubts doubts{};
-    doubt_noise(upright, doubts);
-    doubt_mirrored(upright, frequencies_of(samples(true, false)), true, doubts);
-    doubt_mirrored(upright, frequencies_of(samples(false, true)), false, doubts);
+    doubt_noise(found[false][false], doubts);
+    doubt_mirrored(found[false][false], found[true][false], true, doubts);
+    doubt_mirrored(found[false][false], found[false][true], false, doubts);
     result.doubtful = static_cast<int>(std::count(doubts.begin(), doubts.end(), true));
     return result;
 }

@@ -58,8 +58,8 @@ class Pdq {
     std::size_t width() const { return width_; }
     std::size_t missing() const { return height_ - rows_; }
 
-    // Takes the next rows, each `width` times red, green, blue. Not more rows than the picture has.
-    void add(const std::uint8_t* rgb, std::size_t count);
+    // Takes the next rows, each `width` times red, green, blue and a byte of anything. Not more rows than the picture has.
+    void add(const std::uint8_t* rgbx, std::size_t count);
 
     // After the last row, once.
     Result finish();
@@ -73,7 +73,6 @@ class Pdq {
     void sample_rows();
     void sample(const float* columns);
     void keep(const float* columns);
-    float in_window(std::size_t column) const;
     std::array<std::array<float, kSamples>, kSamples> samples(bool down, bool across) const;
 
     std::size_t width_;
@@ -88,6 +87,7 @@ class Pdq {
     std::vector<float> down_;    // rows, averaged along the columns, too
     std::vector<float> second_along_;  // sums along those rows
     std::array<std::size_t, kPlaces> columns_;  // where samples are taken in a row
+    std::array<float, kPlaces> in_windows_;     // how many columns are in the window of each
     std::array<std::size_t, kPlaces> lines_;    // and which rows have any
     ColumnAverage first_;
     ColumnAverage second_;       // of the columns that are sampled only

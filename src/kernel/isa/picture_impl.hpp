@@ -9,13 +9,13 @@
 namespace {
 
 using hashpact::kPictureRows;
+using hashpact::kPixelBytes;
+using hashpact::kWeighedRows;
 
-// As many pixels as weights. Apart from what uses them: to GCC a type with such an attribute is without it in the template
-// that declares it.
+// Apart from what uses it: to GCC a vector of whole numbers is none in the template that declares it.
 template <unsigned kBytes>
 struct Lanes {
-    typedef int Weights __attribute__((vector_size(kBytes)));
-    typedef unsigned char Pixels __attribute__((vector_size(kBytes / sizeof(int))));
+    typedef int Words __attribute__((vector_size(kBytes)));
 };
 
 template <unsigned kBytes>
@@ -56,42 +56,82 @@ struct Pictures {
         }
     }
 
-    typedef std::uint8_t Bytes __attribute__((vector_size(16)));
-    typedef std::int32_t Wholes __attribute__((vector_size(16)));
-    typedef float Four __attribute__((vector_size(16)));
+    using Words = typename Lanes<kBytes>::Words;
 
-    // One channel of four pixels: the bytes at 0, 3, 6 and 9 from `kAt` on.
+    // One byte of each of so many pixels. The first byte of a word is its lowest, as on every processor that is built for.
     template <int kAt>
-    static Four channel(Bytes pixels) {
-        constexpr int none = 16;  // a byte of the other vector, of zeros
-        const Bytes spread = __builtin_shufflevector(pixels, Bytes{}, kAt, none, none, none, kAt + 3, none, none, none,
-                                                     kAt + 6, none, none, none, kAt + 9, none, none, none);
-        return __builtin_convertvector(reinterpret_cast<Wholes>(spread), Four);
+    static Words channel(Words pixels) {
+        return (pixels >> 8 * kAt) & 255;
     }
 
     // 0.299 R + 0.587 G + 0.114 B, rounded once: the sum of thousandths is exact. The reference adds products of doubles,
     // and has the same float for every colour: what it is off is far less than what separates a thousandth from the
     // middle between two floats.
-    static void luma(const std::uint8_t* rgb, std::size_t width, std::size_t count, std::size_t first, float* block) {
-        const std::uint8_t* end = rgb + 3 * width * count;
+    static float luma_of(const std::uint8_t* pixel) {
+        return static_cast<float>(299 * pixel[0] + 587 * pixel[1] + 114 * pixel[2]) / 1000;
+    }
+
+    static void luma(const std::uint8_t* rgbx, std::size_t width, std::size_t count, std::size_t first, float* block) {
+        float tile[kPictureRows * kTile];
         for (std::size_t start = 0; start < width; start += kTile) {
-            const std::size_t stop = start + kTile < width ? start + kTile : width;
+            const std::size_t wide = width - start < kTile ? width - start : kTile;
             for (std::size_t r = 0; r < count; ++r) {
-                const std::uint8_t* pixel = rgb + 3 * (r * width + start);
-                float* to = block + start * kPictureRows + first + r;
-                std::size_t j = start;
-                // Without instructions that shuffle bytes, pixel by pixel is faster.
-                for (; kBytes > 16 && j + 4 <= stop && pixel + sizeof(Bytes) <= end; j += 4, pixel += 12, to += 4 * kPictureRows) {
-                    Bytes bytes;
-                    memcpy(&bytes, pixel, sizeof bytes);
-                    const Four sum = channel<0>(bytes) * 299 + channel<1>(bytes) * 587 + channel<2>(bytes) * 114;
-                    const Four luma = sum / 1000;
-                    for (std::size_t k = 0; k < 4; ++k) to[k * kPictureRows] = luma[k];
+                const std::uint8_t* pixel = rgbx + kPixelBytes * (r * width + start);
+                float* to = tile + r * kTile;
+                std::size_t j = 0;
+                for (; j + kLanes <= wide; j += kLanes, pixel += kPixelBytes * kLanes) {
+                    Words some;
+                    memcpy(&some, pixel, sizeof some);
+                    const Words sum = channel<0>(some) * 299 + channel<1>(some) * 587 + channel<2>(some) * 114;
+                    store(to + j, __builtin_convertvector(sum, Floats) / 1000);
                 }
-                for (; j < stop; ++j, pixel += 3, to += kPictureRows) {
-                    *to = static_cast<float>(299 * pixel[0] + 587 * pixel[1] + 114 * pixel[2]) / 1000;
-                }
+                for (; j < wide; ++j, pixel += kPixelBytes) to[j] = luma_of(pixel);
             }
+            transpose([&](std::size_t r) { return tile + r * kTile; }, count, wide,
+                      [&](std::size_t j) { return block + (start + j) * kPictureRows + first; });
+        }
+    }
+
+    static void grey(const std::uint8_t* __restrict rgbx, std::size_t count, std::uint8_t* __restrict out) {
+        // As Convert.c of Pillow has it.
+        constexpr std::uint32_t red = 19595, green = 38470, blue = 7471, half = 1 << 15;
+        for (std::size_t i = 0; i < count; ++i) {
+            std::uint32_t pixel;
+            memcpy(&pixel, rgbx + kPixelBytes * i, sizeof pixel);
+            const std::uint32_t sum = (pixel & 255) * red + (pixel >> 8 & 255) * green + (pixel >> 16 & 255) * blue;
+            out[i] = static_cast<std::uint8_t>((sum + half) >> 16);
+        }
+    }
+
+    typedef float Four __attribute__((vector_size(16)));
+
+    // Writes the columns of `high` rows of `wide` floats as rows: four by four, then what is left. `from` and `to` say where
+    // a row begins.
+    template <typename From, typename To>
+    static void transpose(const From& from, std::size_t high, std::size_t wide, const To& to) {
+        std::size_t r = 0;
+        for (; r + 4 <= high; r += 4) {
+            const float* const in[4] = {from(r), from(r + 1), from(r + 2), from(r + 3)};
+            std::size_t j = 0;
+            for (; j + 4 <= wide; j += 4) {
+                Four four[4];
+                for (std::size_t k = 0; k < 4; ++k) memcpy(&four[k], in[k] + j, sizeof four[k]);
+                const Four even0 = __builtin_shufflevector(four[0], four[1], 0, 4, 1, 5);
+                const Four even1 = __builtin_shufflevector(four[2], four[3], 0, 4, 1, 5);
+                const Four odd0 = __builtin_shufflevector(four[0], four[1], 2, 6, 3, 7);
+                const Four odd1 = __builtin_shufflevector(four[2], four[3], 2, 6, 3, 7);
+                const Four out[4] = {__builtin_shufflevector(even0, even1, 0, 1, 4, 5),
+                                     __builtin_shufflevector(even0, even1, 2, 3, 6, 7),
+                                     __builtin_shufflevector(odd0, odd1, 0, 1, 4, 5),
+                                     __builtin_shufflevector(odd0, odd1, 2, 3, 6, 7)};
+                for (std::size_t k = 0; k < 4; ++k) memcpy(to(j + k) + r, &out[k], sizeof out[k]);
+            }
+            for (; j < wide; ++j) {
+                for (std::size_t k = 0; k < 4; ++k) to(j)[r + k] = in[k][j];
+            }
+        }
+        for (; r < high; ++r) {
+            for (std::size_t j = 0; j < wide; ++j) to(j)[r] = from(r)[j];
         }
     }
 
@@ -127,22 +167,14 @@ struct Pictures {
     }
 
     static void split(const float* block, std::size_t length, std::size_t count, float* const* rows) {
-        for (std::size_t first = 0; first < length; first += kTile) {
-            const std::size_t last = first + kTile < length ? first + kTile : length;
-            for (std::size_t r = 0; r < count; ++r) {
-                float* row = rows[r];
-                for (std::size_t j = first; j < last; ++j) row[j] = block[j * kPictureRows + r];
-            }
-        }
+        transpose([&](std::size_t j) { return block + j * kPictureRows; }, length, count,
+                  [&](std::size_t r) { return rows[r]; });
     }
 
     static void join(const float* const* rows, std::size_t length, std::size_t count, float* block) {
         for (std::size_t first = 0; first < length; first += kTile) {
-            const std::size_t last = first + kTile < length ? first + kTile : length;
-            for (std::size_t r = 0; r < count; ++r) {
-                const float* row = rows[r];
-                for (std::size_t j = first; j < last; ++j) block[j * kPictureRows + r] = row[j];
-            }
+            transpose([&](std::size_t r) { return rows[r] + first; }, count, length - first < kTile ? length - first : kTile,
+                      [&](std::size_t j) { return block + (first + j) * kPictureRows; });
         }
     }
 
@@ -163,30 +195,21 @@ struct Pictures {
         }
     }
 
-    using Weights = typename Lanes<kBytes>::Weights;
-    using Pixels = typename Lanes<kBytes>::Pixels;
-
-    static std::int32_t weigh(const std::uint8_t* pixels, const std::int32_t* weights, std::size_t count) {
-        Weights sums{};
-        std::size_t i = 0;
-        for (; i + kLanes <= count; i += kLanes) {
-            Pixels some;
-            Weights theirs;
-            memcpy(&some, pixels + i, sizeof some);
-            memcpy(&theirs, weights + i, sizeof theirs);
-            sums += __builtin_convertvector(some, Weights) * theirs;
+    static void weigh(const std::uint8_t* pixels, std::size_t stride, const std::int32_t* weights, std::size_t count,
+                      std::int32_t* sums) {
+        std::int32_t all[kWeighedRows] = {};
+        // The compiler makes better vectors of this than of vectors of bytes, whose widening GCC 12 does one by one.
+        for (std::size_t i = 0; i < count; ++i) {
+            for (std::size_t r = 0; r < kWeighedRows; ++r) all[r] += pixels[r * stride + i] * weights[i];
         }
-        std::int32_t sum = 0;
-        for (std::size_t k = 0; k < kLanes; ++k) sum += sums[k];
-        for (; i < count; ++i) sum += pixels[i] * weights[i];
-        return sum;
+        memcpy(sums, all, sizeof all);
     }
 };
 
 template <unsigned kBytes>
 constexpr hashpact::PictureKernels picture_kernels() {
     using P = Pictures<kBytes>;
-    return {&P::luma, &P::along, &P::split, &P::join, &P::down, &P::weigh};
+    return {&P::luma, &P::grey, &P::along, &P::split, &P::join, &P::down, &P::weigh};
 }
 
 }  // namespace

@@ -12,9 +12,18 @@ namespace hashpact {
 
 constexpr std::size_t kPictureRows = 16;
 
+// Rows that are weighed together: their weights are read once.
+constexpr std::size_t kWeighedRows = 4;
+
+// Bytes of a pixel, as Pillow holds pictures in colour: red, green, blue, and one that is not looked at.
+constexpr std::size_t kPixelBytes = 4;
+
 struct PictureKernels {
     // Writes the luma of the pixels of `count` rows, which follow each other, as the rows from `first` on of a block.
-    void (*luma)(const std::uint8_t* rgb, std::size_t width, std::size_t count, std::size_t first, float* block);
+    void (*luma)(const std::uint8_t* rgbx, std::size_t width, std::size_t count, std::size_t first, float* block);
+
+    // Writes the grey that Pillow makes of each of `count` pixels.
+    void (*grey)(const std::uint8_t* rgbx, std::size_t count, std::uint8_t* out);
 
     // Writes the moving sums along the `length` columns of a block, over `window` of them, each where its window is in the
     // middle: `window` / 2 columns before the last that it takes in. At the ends the window is cut off. Divided by how
@@ -28,8 +37,10 @@ struct PictureKernels {
     // Adds a row to sums and subtracts the oldest row, which is replaced. Writes the sums divided by `count`.
     void (*down)(const float* row, std::size_t length, float count, float* sums, float* oldest, float* out);
 
-    // The sum of `count` pixels times their weights. It and every part of it fits into 32 bits.
-    std::int32_t (*weigh)(const std::uint8_t* pixels, const std::int32_t* weights, std::size_t count);
+    // Of each of kWeighedRows rows, `stride` bytes apart, the sum of `count` pixels times their weights. It and every part
+    // of it fits into 32 bits.
+    void (*weigh)(const std::uint8_t* pixels, std::size_t stride, const std::int32_t* weights, std::size_t count,
+                  std::int32_t* sums);
 };
 
 extern const PictureKernels kGenericPictures;

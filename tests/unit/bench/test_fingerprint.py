@@ -29,9 +29,9 @@ def test_the_photograph_has_the_wanted_size(megapixels: float) -> None:
 
 
 def test_both_codes_of_pdq_are_of_the_same_pixels() -> None:
-    pixels = np.asarray(fingerprint.photograph(0.2))
-    codes, quality = fingerprint.pdq(pixels)
-    theirs = pytest.importorskip("pdqhash").compute(pixels)
+    picture = fingerprint.photograph(0.2)
+    codes, quality = fingerprint.pdq(picture)
+    theirs = pytest.importorskip("pdqhash").compute(np.asarray(picture))
     assert codes[0] == np.packbits(np.asarray(theirs[0], np.uint8)).tobytes()
     assert quality == theirs[1]
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from hashpact import _kernel
-from hashpact.fingerprint.perceptual import made_small, median
+from hashpact.fingerprint.perceptual import held, made_small, median
 
 
 def test_a_median_is_that_of_numpy() -> None:
@@ -35,10 +35,60 @@ def test_the_small_picture_of_phash_is_that_of_pillow(level: str) -> None:
             theirs = Image.fromarray(pixels).resize((32, 32), Image.Resampling.LANCZOS)
             small = _kernel.Lanczos(width, height)
             for start in range(0, height, 100):
-                small.add(pixels[start : start + 100])
+                small.add_grey(pixels[start : start + 100])
             assert small.finish() == theirs.tobytes(), (width, height)
     finally:
         _kernel.use_level(before)
+
+
+@pytest.mark.parametrize("level", _kernel.levels())
+@pytest.mark.parametrize("width", [1, 15, 16, 17, 64, 333])
+def test_colours_are_made_grey_as_by_pillow(level: str, width: int) -> None:
+    """All of them that differ in a step of the greys: the fourth byte is not looked at."""
+    before = _kernel.level()
+    _kernel.use_level(level)
+    try:
+        rng = np.random.default_rng(width)
+        colours = rng.integers(0, 256, (21, width, 4)).astype(np.uint8)
+        colours[0], colours[1] = 255, 0
+        grey = Image.fromarray(np.ascontiguousarray(colours[:, :, :3])).convert("L")
+        one, other = _kernel.Lanczos(width, 21), _kernel.Lanczos(width, 21)
+        for start in (0, 6, 8, 15):
+            one.add(colours[start : {0: 6, 6: 8, 8: 15, 15: 21}[start]])
+        other.add_grey(np.asarray(grey))
+        assert one.finish() == other.finish()
+    finally:
+        _kernel.use_level(before)
+
+
+def test_what_pillow_holds_is_read_in_its_place() -> None:
+    colours = np.random.default_rng(3).integers(0, 256, (70, 50, 3)).astype(np.uint8)
+    image = Image.fromarray(colours)
+    found = held(image)
+    assert found.shape == (70, 50, 4)
+    assert np.array_equal(found[:, :, :3], colours)
+    assert not found.flags.writeable
+    image.putpixel((49, 69), (1, 2, 3))
+    assert found[69, 49, :3].tolist() == [1, 2, 3]
+    del image
+    assert found[69, 49, :3].tolist() == [1, 2, 3], "the memory lives as long as what is read of it"
+
+
+def test_what_pillow_holds_in_several_pieces_is_copied() -> None:
+    image = Image.linear_gradient("L").resize((2500, 2000)).convert("RGB")
+    with pytest.raises(ValueError, match="contiguous"):
+        image.__arrow_c_array__()
+    assert np.array_equal(held(image)[:, :, :3], np.asarray(image))
+
+
+def test_other_memory_is_not_taken_for_pixels() -> None:
+    grey, colours = (Image.new(mode, (20, 10)).__arrow_c_array__() for mode in ("L", "RGB"))
+    assert _kernel.pixels(colours[1], 10, 20).shape == (10, 20, 4)
+    for array, height, width in ((grey[1], 10, 20), (colours[1], 10, 21), (colours[1], 1 << 33, 1 << 31)):
+        with pytest.raises(ValueError, match="not a picture of that size"):
+            _kernel.pixels(array, height, width)
+    with pytest.raises(ValueError, match="PyCapsule_GetPointer"):
+        _kernel.pixels(colours[0], 10, 20)
 
 
 @pytest.mark.parametrize("size", [(90, 60), (60, 90), (77, 77), (31, 33), (40, 900), (900, 40)])
@@ -51,12 +101,12 @@ def test_a_picture_in_any_position_is_made_small_as_by_pillow(size: tuple[int, i
 def test_a_small_picture_is_of_all_rows_and_no_more() -> None:
     small = _kernel.Lanczos(20, 10)
     rows = np.zeros((6, 20), np.uint8)
-    small.add(rows)
+    small.add_grey(rows)
     with pytest.raises(ValueError, match="rows are missing"):
         small.finish()
     with pytest.raises(ValueError, match="too many rows"):
-        small.add(rows)
+        small.add_grey(rows)
     with pytest.raises(ValueError, match="wrong width"):
-        small.add(rows[:, :19].copy())
+        small.add_grey(rows[:, :19].copy())
     with pytest.raises(ValueError, match="without pixels"):
         _kernel.Lanczos(0, 10)

@@ -207,12 +207,14 @@ def test_the_kernel_takes_whole_pictures_only() -> None:
             _kernel.Pdq(width, height)
     made = _kernel.Pdq(20, 20)
     with pytest.raises(ValueError, match="wrong width"):
-        made.add(np.zeros((20, 21, 3), np.uint8))
+        made.add(np.zeros((20, 21, 4), np.uint8))
     with pytest.raises(ValueError, match="too many rows"):
-        made.add(np.zeros((21, 20, 3), np.uint8))
+        made.add(np.zeros((21, 20, 4), np.uint8))
     with pytest.raises(ValueError, match="rows are missing"):
         made.finish()
-    made.add(np.zeros((20, 20, 3), np.uint8))
+    with pytest.raises(ValueError, match="wrong width"):
+        made.add(np.zeros((20, 20, 3), np.uint8))
+    made.add(np.zeros((20, 20, 4), np.uint8))
     assert made.finish() == made.finish() == ([bytes(32)] * 8, 0, 256)
 
 

@@ -21,6 +21,7 @@ from hashpact.errors import UnusableFingerprintError
 from hashpact.fingerprint.perceptual import (
     MOST_DOUBTFUL,
     Reduced,
+    held,
     is_distinctive,
     made_small,
     phash_codes,
@@ -93,7 +94,7 @@ class Views:
     def add_image(self, image: Image.Image, view: PictureView) -> None:
         """Both codes of an image in RGB."""
         made = _kernel.Pdq(*image.size)
-        made.add(np.asarray(image))
+        made.add(held(image))
         codes, quality, doubtful = made.finish()
         texture = texture_of(image, quality)
         if _is_usable(quality, doubtful):
