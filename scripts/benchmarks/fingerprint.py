@@ -3,7 +3,7 @@
     scripts/bench fingerprint [--megapixels 0.1 ... 50] [--rounds 9] [--json] [--check]
 
 Pictures: JPEG and PNG files of one photograph in many sizes, to all fingerprints, to those of every default
-view, and decoded by Pillow alone; the decoded pixels to PDQ by our kernel and by pdqhash, and to phash by
+view, and decoded by Pillow alone; what it has decoded to PDQ by our kernel and by pdqhash, and to phash by
 imagehash. Peak memory is that of a process that does only this. Texts: to all fingerprints, beside datasketch
 and rensa.
 With --check it exits with 1 unless every promise about cost holds.
@@ -34,7 +34,7 @@ from quality import ours
 
 from hashpact import _kernel, fingerprints_of, fingerprints_of_text
 from hashpact.fingerprint.images import Picture
-from hashpact.fingerprint.perceptual import ROWS, held
+from hashpact.fingerprint.perceptual import bands, held
 from hashpact.fingerprint.text import fold, shingles
 
 Row = dict[str, Any]
@@ -58,9 +58,9 @@ MEMORY_MB: Final = 200.0
 ALL: Final = "hashpact, all"
 VIEWS: Final = "hashpact, all views"
 DECODE: Final = "Pillow, decoding"
-PDQ: Final = "hashpact, PDQ of pixels"
-PDQHASH: Final = "pdqhash, of pixels"
-PHASH: Final = "imagehash, phash of pixels"
+PDQ: Final = "hashpact, PDQ of the picture"
+PDQHASH: Final = "pdqhash, of the picture"
+PHASH: Final = "imagehash, phash of the picture"
 
 
 def photograph(megapixels: float) -> Image.Image:
@@ -100,7 +100,7 @@ def decode(content: bytes) -> Image.Image:
 def pdq(picture: Image.Image) -> tuple[list[bytes], int]:
     """PDQ by our kernel, of a picture that Pillow holds."""
     made = _kernel.Pdq(*picture.size)
-    for band in Picture(picture).bands(ROWS):
+    for band in bands(Picture(picture)):
         made.add(held(band))
     codes, quality, _ = made.finish()
     return codes, quality
@@ -111,7 +111,6 @@ def pictures(megapixels: Sequence[float], rounds: int) -> list[Row]:
     rows = []
     for size in megapixels:
         picture = photograph(size)
-        pixels = np.asarray(picture)
         for kind in ("JPEG", "PNG"):
             say(f"{size:g} megapixels, {kind}")
             content = as_file(picture, kind)
@@ -121,7 +120,7 @@ def pictures(megapixels: Sequence[float], rounds: int) -> list[Row]:
                 Side(DECODE, lambda _, content=content: decode(content)),  # type: ignore[misc]  # as above
             ]
             if kind == "JPEG":
-                sides += of_pixels(picture, pixels)
+                sides += of_picture(picture)
             row: Row = {"megapixels": size, "format": kind}
             for side, timing in zip(sides, interleave(sides, rounds, blocks=rounds), strict=True):
                 row[side.name] = timing.p50 / MICROSECONDS * 1000
@@ -129,8 +128,8 @@ def pictures(megapixels: Sequence[float], rounds: int) -> list[Row]:
     return rows
 
 
-def of_pixels(picture: Image.Image, pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> list[Side]:
-    """The contenders that are given decoded pixels."""
+def of_picture(picture: Image.Image) -> list[Side]:
+    """The contenders that are given a decoded picture."""
     imagehash = importlib.import_module("imagehash")
     sides = [
         Side(PDQ, lambda _: pdq(picture)),
@@ -141,7 +140,7 @@ def of_pixels(picture: Image.Image, pixels: np.ndarray[Any, np.dtype[np.uint8]])
     except ImportError:
         say("pdqhash is left out: it is not installed")
         return sides
-    return [*sides, Side(PDQHASH, lambda _: pdqhash.compute(pixels))]
+    return [*sides, Side(PDQHASH, lambda _: pdqhash.compute(np.asarray(picture)))]
 
 
 WORK: Final[dict[str, Callable[[bytes], object]]] = {

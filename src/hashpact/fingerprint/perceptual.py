@@ -7,6 +7,7 @@ pixels that it is of, as Pillow does, of pictures that are not higher than wide.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,8 +30,11 @@ _SIDE: Final = 32
 _WIDEST: Final = 1 << 16
 """The most pixels across of a picture that the kernel makes small, and of which it works on several rows."""
 
-ROWS: Final = 16
+_ROWS: Final = 16
 """So many rows the kernel works on together, of a picture that is not wider than `_WIDEST`."""
+
+_PIECE: Final = 16 * 1024 * 1024
+"""Bytes of a picture that Pillow has in one piece, unless the environment says otherwise."""
 
 _KEPT: Final = 8
 
@@ -80,12 +84,21 @@ def reduced(picture: Picture) -> Reduced:
     """All that the recipes need of ``picture``, from one pass over its bands."""
     width, height = picture.size
     made, small = _kernel.Pdq(width, height), _Small(width, height)
-    for band in picture.bands(ROWS if width <= _WIDEST else 1):
+    for band in bands(picture):
         pixels = held(band)
         made.add(pixels)
         small.add(band, pixels)
     codes, quality, doubtful = made.finish()
     return Reduced(tuple(codes), quality, doubtful, small)
+
+
+def bands(picture: Picture) -> Iterator[Image.Image]:
+    """The picture in RGB, from top to bottom: whole, without a copy, if Pillow has it so in one piece."""
+    width, height = picture.size
+    if picture.image.mode == "RGB" and picture.background is None and 4 * width * height <= _PIECE:
+        yield picture.image
+    else:
+        yield from picture.bands(_ROWS if width <= _WIDEST else 1)
 
 
 def held(image: Image.Image) -> NDArray[np.uint8]:

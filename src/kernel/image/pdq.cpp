@@ -196,23 +196,40 @@ Frequencies transposed(const Frequencies& from) {
 ColumnAverage::ColumnAverage(std::size_t width, std::size_t height)
     : width_(width), height_(height), window_(window_of(height)), sums_(width), window_rows_(width * window_) {}
 
-bool ColumnAverage::next(const float* row, float* out) {
+// One more row is taken, which is a row of the picture or one behind its last.
+void ColumnAverage::count_row() {
     if (taken_ < height_) ++count_;
     if (taken_ >= window_) --count_;
+    ++taken_;
+}
+
+bool ColumnAverage::next(const float* row, float* out) {
+    float* oldest = window_rows_.data() + taken_ % window_ * width_;
+    count_row();
     // What is not in the picture is zero, and leaves a sum as it is.
-    kernels().pictures->down(row, width_, static_cast<float>(count_), sums_.data(),
-                             window_rows_.data() + taken_ % window_ * width_, out);
-    return taken_++ >= ahead();
+    kernels().pictures->down(row, width_, static_cast<float>(count_), sums_.data(), oldest, out);
+    return taken_ > ahead();
+}
+
+std::size_t ColumnAverage::take(std::size_t count, Averages& averages) {
+    const std::size_t before = taken_ < ahead() ? std::min(ahead() - taken_, count) : 0;
+    averages.in_window = sums_.data();
+    for (std::size_t r = 0; r < count; ++r) {
+        averages.oldest[r] = window_rows_.data() + taken_ % window_ * width_;
+        count_row();
+        averages.in_count[r] = static_cast<float>(count_);
+    }
+    return before;
 }
 
 Pdq::Pdq(std::size_t width, std::size_t height)
     : width_(width),
       height_(height),
       together_(width <= kWidest ? kPictureRows : 1),
+      held_(together_ == 1 ? 0 : kPictureRows * width * kPixelBytes),
       luma_(width * together_),
-      along_(width * together_),
-      down_(width * together_),
-      second_along_(together_ == 1 ? 0 : width * together_),
+      averaged_(width * std::max(together_, std::size_t{2})),
+      sums_(together_ == 1 ? 0 : width * together_),
       columns_(places_of(width)),
       in_windows_(in_windows_of(columns_, width)),
       lines_(places_of(height)),
@@ -221,73 +238,69 @@ Pdq::Pdq(std::size_t width, std::size_t height)
 
 void Pdq::add(const std::uint8_t* rgbx, std::size_t count) {
     rows_ += count;
+    const std::size_t row = kPixelBytes * width_;
     while (count != 0) {
-        const std::size_t some = std::min(count, together_ - held_);
-        if (together_ == 1) {
-            for (std::size_t j = 0; j < width_; ++j) luma_[j] = luma_of(rgbx + kPixelBytes * j);
+        std::size_t some = std::min(count, together_ - holding_);
+        if (some == together_) {
+            work(rgbx, some);
         } else {
-            kernels().pictures->luma(rgbx, width_, some, held_, luma_.data());
+            std::copy(rgbx, rgbx + some * row, held_.begin() + static_cast<std::ptrdiff_t>(holding_ * row));
+            holding_ += some;
+            if (holding_ == together_) {
+                work(held_.data(), holding_);
+                holding_ = 0;
+            }
         }
-        held_ += some;
-        rgbx += kPixelBytes * width_ * some;
+        rgbx += some * row;
         count -= some;
-        if (held_ == together_) work();
     }
 }
 
-// Works on the rows that are held.
-void Pdq::work() {
-    // The reference takes a picture of this size for the samples themselves.
+// Works on rows that make a block, or are the last.
+void Pdq::work(const std::uint8_t* rgbx, std::size_t count) {
     if (width_ == kSamples && height_ == kSamples) {
-        for (std::size_t r = 0; r < held_; ++r) {
+        // The reference takes a picture of this size for the samples themselves.
+        for (std::size_t r = 0; r < count; ++r) {
             std::array<float, kPlaces> columns;
-            for (std::size_t j = 0; j < kPlaces; ++j) columns[j] = luma_[columns_[j] * together_ + r];
+            for (std::size_t j = 0; j < kPlaces; ++j) columns[j] = luma_of(rgbx + kPixelBytes * (r * width_ + columns_[j]));
             keep(columns.data());
         }
-        held_ = 0;
-        return;
-    }
-    std::array<float*, kPictureRows> rows{};
-    if (together_ == 1) {
-        average_row(luma_.data(), along_.data(), width_);
-        rows[0] = along_.data();
+    } else if (together_ == 1) {
+        work_alone(rgbx);
     } else {
-        for (std::size_t r = 0; r < held_; ++r) rows[r] = luma_.data() + r * width_;
-        kernels().pictures->along(luma_.data(), width_, window_of(width_), true, along_.data());
-        kernels().pictures->split(along_.data(), width_, held_, rows.data());
+        average(rgbx, count);
     }
-    for (std::size_t r = 0; r < held_; ++r) average(rows[r]);
-    held_ = 0;
 }
 
-// The rest of the first pass.
-void Pdq::average(const float* row) {
-    if (!first_.next(row, down_.data() + pending_ * width_)) return;
-    if (++pending_ == together_) sample_rows();
+// Works on one row of a very wide picture.
+void Pdq::work_alone(const std::uint8_t* rgbx) {
+    for (std::size_t j = 0; j < width_; ++j) luma_[j] = luma_of(rgbx + kPixelBytes * j);
+    average_row(luma_.data(), averaged_.data(), width_);
+    average_alone(averaged_.data());
 }
 
-// The second pass along the rows that are pending, of which only the sampled columns are divided.
-void Pdq::sample_rows() {
-    if (together_ == 1) {
-        if (pending_ == 0) return;
-        std::array<float, kPlaces> columns;
-        average_row(down_.data(), along_.data(), width_);
-        for (std::size_t j = 0; j < kPlaces; ++j) columns[j] = along_[columns_[j]];
-        pending_ = 0;
-        sample(columns.data());
-        return;
-    }
-    std::array<const float*, kPictureRows> rows{};
-    for (std::size_t r = 0; r < pending_; ++r) rows[r] = down_.data() + r * width_;
-    kernels().pictures->join(rows.data(), width_, pending_, along_.data());
-    kernels().pictures->along(along_.data(), width_, window_of(width_), false, second_along_.data());
+// The averages after the first one of such a row.
+void Pdq::average_alone(const float* row) {
+    float* next = averaged_.data() + width_;
+    if (!first_.next(row, next)) return;
+    average_row(next, luma_.data(), width_);
+    std::array<float, kPlaces> columns;
+    for (std::size_t j = 0; j < kPlaces; ++j) columns[j] = luma_[columns_[j]];
+    sample(columns.data());
+}
+
+// Averages rows, or so many that are behind the last one. Of the last average along them only the sampled columns are
+// divided.
+void Pdq::average(const std::uint8_t* rgbx, std::size_t count) {
+    Averages averages{width_, window_of(width_), luma_.data(), averaged_.data(), sums_.data(), nullptr, {}, {}};
+    const std::size_t before = first_.take(count, averages);
+    kernels().pictures->average(rgbx, count, averages);
     std::array<std::array<float, kPlaces>, kPictureRows> sampled;
     for (std::size_t j = 0; j < kPlaces; ++j) {
-        const float* sums = second_along_.data() + columns_[j] * kPictureRows;
+        const float* sums = sums_.data() + columns_[j] * kPictureRows;
         for (std::size_t r = 0; r < kPictureRows; ++r) sampled[r][j] = sums[r] / in_windows_[j];
     }
-    for (std::size_t r = 0; r < pending_; ++r) sample(sampled[r].data());
-    pending_ = 0;
+    for (std::size_t r = before; r < count; ++r) sample(sampled[r].data());
 }
 
 void Pdq::sample(const float* columns) {
@@ -298,9 +311,9 @@ void Pdq::sample(const float* columns) {
 // Keeps a row that has come out of all averages for each sample that is taken of it.
 void Pdq::keep(const float* columns) {
     for (std::size_t i = 0; i < kPlaces; ++i) {
-        if (lines_[i] == averaged_) std::copy(columns, columns + kPlaces, samples_[i].begin());
+        if (lines_[i] == kept_) std::copy(columns, columns + kPlaces, samples_[i].begin());
     }
-    ++averaged_;
+    ++kept_;
 }
 
 // The samples of the picture with its columns, its rows, or both mirrored.
@@ -314,12 +327,20 @@ Samples Pdq::samples(bool down, bool across) const {
 }
 
 Pdq::Result Pdq::finish() {
-    if (held_ != 0) work();
-    if (averaged_ < height_) {
+    if (holding_ != 0) work(held_.data(), holding_);
+    holding_ = 0;
+    if (kept_ < height_) {
+        if (together_ == 1) {
+            const std::vector<float> nothing(width_);
+            for (std::size_t i = first_.ahead(); i != 0; --i) average_alone(nothing.data());
+        } else {
+            for (std::size_t left = first_.ahead(); left != 0;) {
+                const std::size_t some = std::min(left, kPictureRows);
+                average(nullptr, some);
+                left -= some;
+            }
+        }
         constexpr std::array<float, kPlaces> nothing{};
-        std::fill(luma_.begin(), luma_.end(), 0.0F);
-        for (std::size_t i = first_.ahead(); i != 0; --i) average(luma_.data());
-        sample_rows();
         for (std::size_t i = second_.ahead(); i != 0; --i) sample(nothing.data());
     }
     Result result;

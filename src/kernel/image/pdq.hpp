@@ -12,6 +12,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "isa/picture_kernels.hpp"
+
 namespace hashpact {
 
 // A moving average along the columns of a picture whose rows come one by one.
@@ -26,7 +28,13 @@ class ColumnAverage {
     // is overwritten in any case.
     bool next(const float* row, float* out);
 
+    // Says what becomes of the next `count` rows, at most kPictureRows, which a kernel works on together. Returns how many
+    // of them come before there is an averaged row.
+    std::size_t take(std::size_t count, Averages& averages);
+
   private:
+    void count_row();
+
     std::size_t width_;
     std::size_t height_;
     std::size_t window_;
@@ -68,9 +76,10 @@ class Pdq {
     // Samples are taken twice: as the picture is, and as it is mirrored.
     static constexpr std::size_t kPlaces = 2 * kSamples;
 
-    void work();
-    void average(const float* row);
-    void sample_rows();
+    void work(const std::uint8_t* rgbx, std::size_t count);
+    void work_alone(const std::uint8_t* rgbx);
+    void average_alone(const float* row);
+    void average(const std::uint8_t* rgbx, std::size_t count);
     void sample(const float* columns);
     void keep(const float* columns);
     std::array<std::array<float, kSamples>, kSamples> samples(bool down, bool across) const;
@@ -78,14 +87,13 @@ class Pdq {
     std::size_t width_;
     std::size_t height_;
     std::size_t rows_ = 0;
-    std::size_t averaged_ = 0;   // rows that have come out of all averages
+    std::size_t kept_ = 0;       // rows that have come out of all averages
     std::size_t together_;       // rows that are worked on together: those of a block, or one of a very wide picture
-    std::size_t held_ = 0;       // rows in the block of luma
-    std::size_t pending_ = 0;    // rows that have come out of the first pass, and not gone into the second
-    std::vector<float> luma_;    // a block; afterwards its rows, averaged along themselves
-    std::vector<float> along_;   // a block, averaged along its rows; afterwards pending rows as a block
-    std::vector<float> down_;    // rows, averaged along the columns, too
-    std::vector<float> second_along_;  // sums along those rows
+    std::vector<std::uint8_t> held_;  // pixels of the rows of a block that is not whole
+    std::size_t holding_ = 0;         // how many rows there are
+    std::vector<float> luma_;         // a block, or a row
+    std::vector<float> averaged_;     // a block, or two rows: averaged along itself, then along the columns
+    std::vector<float> sums_;         // a block: that, summed along its rows once more
     std::array<std::size_t, kPlaces> columns_;  // where samples are taken in a row
     std::array<float, kPlaces> in_windows_;     // how many columns are in the window of each
     std::array<std::size_t, kPlaces> lines_;    // and which rows have any

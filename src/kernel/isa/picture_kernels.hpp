@@ -5,6 +5,7 @@
 // In a block the samples of a column stand together: that of row r in column j is at kPictureRows * j + r.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -18,21 +19,26 @@ constexpr std::size_t kWeighedRows = 4;
 // Bytes of a pixel, as Pillow holds pictures in colour: red, green, blue, and one that is not looked at.
 constexpr std::size_t kPixelBytes = 4;
 
+// What is averaged in a block of rows, and what is kept for the next block.
+struct Averages {
+    std::size_t width;
+    std::size_t window;  // of the averages along the rows, in columns
+    float* luma;         // a block
+    float* averaged;     // a block, along its rows and then along the columns
+    float* sums;         // a block: that, summed along its rows once more
+    float* in_window;    // for each column the sum of the rows in the window of the average along the columns
+    std::array<float*, kPictureRows> oldest;   // for each row the one that leaves that window, which it replaces
+    std::array<float, kPictureRows> in_count;  // and how many are in it then
+};
+
 struct PictureKernels {
-    // Writes the luma of the pixels of `count` rows, which follow each other, as the rows from `first` on of a block.
-    void (*luma)(const std::uint8_t* rgbx, std::size_t width, std::size_t count, std::size_t first, float* block);
+    // Averages the luma of the pixels of `count` rows, which follow each other, or rows of zeros if there are none. A
+    // moving average is written where its window is in the middle: half of it before the last that it takes in. At the
+    // ends it is cut off.
+    void (*average)(const std::uint8_t* rgbx, std::size_t count, const Averages& averages);
 
     // Writes the grey that Pillow makes of each of `count` pixels.
     void (*grey)(const std::uint8_t* rgbx, std::size_t count, std::uint8_t* out);
-
-    // Writes the moving sums along the `length` columns of a block, over `window` of them, each where its window is in the
-    // middle: `window` / 2 columns before the last that it takes in. At the ends the window is cut off. Divided by how
-    // many columns are in the window if `mean`.
-    void (*along)(const float* block, std::size_t length, std::size_t window, bool mean, float* out);
-
-    // Copies the `count` first rows out of a block, and into one.
-    void (*split)(const float* block, std::size_t length, std::size_t count, float* const* rows);
-    void (*join)(const float* const* rows, std::size_t length, std::size_t count, float* block);
 
     // Adds a row to sums and subtracts the oldest row, which is replaced. Writes the sums divided by `count`.
     void (*down)(const float* row, std::size_t length, float count, float* sums, float* oldest, float* out);

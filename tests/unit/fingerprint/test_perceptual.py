@@ -61,6 +61,30 @@ def test_colours_are_made_grey_as_by_pillow(level: str, width: int) -> None:
         _kernel.use_level(before)
 
 
+@pytest.mark.parametrize("size", [(16, 16), (64, 64), (129, 257), (300, 17), (333, 900), (70_000, 18)])
+def test_pdq_is_the_same_at_every_level_and_in_bands_of_any_height(size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(size[0])
+    small = Image.fromarray(rng.integers(0, 256, (9, 7, 4)).astype(np.uint8))
+    noise = rng.integers(0, 40, (size[1], size[0], 4))
+    colours = (np.asarray(small.resize(size)) * 0.8 + noise).astype(np.uint8)
+    before = _kernel.level()
+    found = []
+    try:
+        for level in _kernel.levels():
+            _kernel.use_level(level)
+            for heights in ([size[1]], rng.integers(1, 40, size[1]).tolist(), [1] * size[1]):
+                made, top = _kernel.Pdq(*size), 0
+                for height in heights:
+                    band = colours[top : top + height]
+                    made.add(band)
+                    top += len(band)
+                found.append(made.finish())
+    finally:
+        _kernel.use_level(before)
+    assert found[0][1] > 0
+    assert all(one == found[0] for one in found)
+
+
 def test_what_pillow_holds_is_read_in_its_place() -> None:
     colours = np.random.default_rng(3).integers(0, 256, (70, 50, 3)).astype(np.uint8)
     image = Image.fromarray(colours)
