@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -82,8 +81,8 @@ def photographed(grey: Image.Image) -> NDArray[np.bool_] | None:
     if covered < _BESIDE:
         return None
     tones = np.asarray(sized(grey, _LOOKED_AT, larger=True))
-    off = np.abs(tones[..., None].astype(np.int16) - np.array(grounds, np.int16)).min(axis=-1)
-    left = _opened(off > _NOISE)
+    off = np.abs(np.arange(256)[:, None] - np.array(grounds)).min(axis=1) > _NOISE
+    left = _opened(off[tones])
     if left.mean() < _LEAST_PHOTOGRAPHED or _covered(tones[left], _FLAT_TONES) > _DRAWN:
         if covered <= _PLAIN:
             return None
@@ -119,8 +118,13 @@ def _opened(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _grown(mask: NDArray[np.bool_], margin: int) -> NDArray[np.bool_]:
     """The mask, and what lies so many pixels beside it."""
     mask = np.pad(mask, margin)
-    for axis in (0, 1):
-        mask = np.asarray(sliding_window_view(mask, 2 * margin + 1, axis).any(axis=-1))
+    for _ in range(2):
+        wide, whole = 1, 2 * margin + 1  # how many pixels of a column are taken together
+        while wide < whole:
+            step = min(wide, whole - wide)
+            mask = mask[:-step] | mask[step:]
+            wide += step
+        mask = mask.T
     return mask
 
 
