@@ -128,7 +128,8 @@ def winnow(text: bytes, most: int) -> bytes: ...
 # `__arrow_c_array__` gives: (height, width, 4), read-only, in Pillow's memory. ValueError for anything else.
 def pixels(array: object, height: int, width: int) -> NDArray[np.uint8]: ...
 
-# The pdq/1 of a picture whose rows come from top to bottom, in memory for a 128th of it. For one thread.
+# The pdq/1 of a picture whose rows come from top to bottom, in memory for 16 rows and a 128th of it. For
+# one thread.
 class Pdq:
     def __init__(self, width: int, height: int) -> None: ...
     # More rows: RGB and a byte of anything, shaped (rows, width, 4). ValueError for another width or too many

@@ -1,4 +1,4 @@
-// Pixels to PDQ codes: pdq/1, in one pass over the rows and in memory for a 128th of the picture.
+// Pixels to PDQ codes: pdq/1, in one pass over the rows and in memory for 16 rows and a 128th of the picture.
 //
 // The method is that of Meta's reference (https://github.com/facebook/ThreatExchange, pdq/cpp, and its paper hashing.pdf):
 // luma; two passes of a moving average along the rows and the columns; 64 x 64 samples; a discrete cosine transform of

@@ -45,7 +45,7 @@ struct Pictures {
     static void store(float* to, Floats floats) { memcpy(to, &floats, sizeof floats); }
 
     // a / b, rounded as the division rounds it. `inverse` is 1 / b, rounded, and no number is near the smallest one. With
-    // fused multiplications it takes a quarter of the time: the first correction makes q the one float or the other beside
+    // fused multiplications it takes less time: the first correction makes q the one float or the other beside
     // the quotient, the second one the nearest (Markstein, "Computation of elementary functions on the IBM RISC System/6000
     // processor", 1990).
     static Floats divided(Floats a, [[maybe_unused]] Floats b, [[maybe_unused]] Floats inverse) {
