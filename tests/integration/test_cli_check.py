@@ -66,6 +66,7 @@ def test_a_profile_s_own_terms_hold_matches_back_and_the_command_says_so(
         entry = client.submit(made, labels=["other"]).index
     own = tmp_path / "own"
     shutil.copytree(server.log_path.parent / "acme-video", own)
+    (own / "member-1.key").unlink()  # a check signs nothing, so the key that signs is not even read
     reach = ("--profile", own, "--address", server.address)
     terms = own / "matching.toml"
     terms.write_text('always = ["acme-video"]\n')

@@ -61,7 +61,7 @@ def open_source(place: str, profile: Path | None, passphrases: Passphrases) -> I
         if profile is None:
             msg = f"{place} is no directory, so it is a server: name a member's profile with --profile"
             raise ConfigError(msg)
-        loaded = Profile.load(profile, passphrases).at(place)
+        loaded = Profile.reading(profile, passphrases).at(place)
         pace = Pace(time.monotonic, random.random, retry_refused=False)  # somebody waits, or it looks again
         with closing(Connection(loaded.endpoint, pace)) as connection:
             yield ServerSource(connection, loaded.member)

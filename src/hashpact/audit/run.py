@@ -77,7 +77,7 @@ def audit_server(
 
     The profile's genesis is pinned unless another is given, and it keeps the last checkpoint.
     """
-    loaded = Profile.load(profile, passphrases).at(address)
+    loaded = Profile.reading(profile, passphrases).at(address)
     genesis, last = known.genesis or loaded.genesis, known.last or ProfilePaths(profile).audited
     held = HeldLog.of(ProfilePaths(profile))
     pinned = replace(known, genesis=genesis, last=last, demands=loaded.demands, held=held)

@@ -65,14 +65,22 @@ home_argument: Final = click.argument("home", metavar="HOME", type=Path)
 
 def client_options(command: Command) -> Command:
     """The options by which a command reaches a clearinghouse as a member; it gets them as ``connect``."""
+    return _connected(command, signs=True)
 
+
+def reading_options(command: Command) -> Command:
+    """As `client_options`, of a command that signs no statement: its client has no statement key."""
+    return _connected(command, signs=False)
+
+
+def _connected(command: Command, *, signs: bool) -> Command:
     @functools.wraps(command)
     def connected(  # the options' values, and whatever else the command has
         *,
         profile: Path,
         **rest: Any,  # noqa: ANN401  # click's
     ) -> Any:  # noqa: ANN401  # click's
-        return command(connect=_connecting(profile, rest), **rest)
+        return command(connect=_connecting(profile, rest, signs=signs), **rest)
 
     for option in (*_channel_options(), profile_option):
         connected = option(connected)
@@ -96,7 +104,7 @@ def checking_options(command: Command) -> Command:
         if mirror is None and profile is None:
             msg = "say --profile DIR for a member of a clearinghouse, or --mirror HOME"
             raise click.UsageError(msg)
-        connect = _connecting(profile or Path(), rest)
+        connect = _connecting(profile or Path(), rest, signs=False)
         if mirror is not None:
             connect = cast("Connect", functools.partial(_open_mirror, mirror))
         return command(connect=connect, mirrored=mirror is not None, **rest)
@@ -122,7 +130,7 @@ def side_options(command: Command) -> Command:
         if home is None and profile is None:
             msg = "say --profile DIR for a member, or --home HOME for an administrator"
             raise click.UsageError(msg)
-        connect = _connecting(profile or Path(), rest)
+        connect = _connecting(profile or Path(), rest, signs=True)
         side = Access(home, None)
         if home is None and profile is not None:
             side = Access(None, connect, _member(profile))
@@ -201,17 +209,20 @@ def _channel_options() -> tuple[Callable[[Any], Any], ...]:
     )
 
 
-def _connecting(profile: Path, options: dict[str, Any]) -> Connect:
+def _connecting(profile: Path, options: dict[str, Any], *, signs: bool) -> Connect:
     """What connects as the channel's options say, which are taken out of a command's."""
     address, ca, timeout = (options.pop(name) for name in ("address", "ca", "timeout"))
-    return functools.partial(_connect, profile, address, ca, timeout, proxy=not options.pop("no_proxy"))
+    proxy = not options.pop("no_proxy")
+    return functools.partial(_connect, profile, address, ca, timeout, proxy=proxy, signs=signs)
 
 
-def _connect(profile: Path, address: str | None, ca: Path | None, timeout: float, *, proxy: bool) -> Client:
+def _connect(  # noqa: PLR0913 - an argument for each option
+    profile: Path, address: str | None, ca: Path | None, timeout: float, *, proxy: bool, signs: bool
+) -> Client:
     from hashpact.member.clients import Client  # noqa: PLC0415  # only commands that connect wait for gRPC to load
     from hashpact.member.profile import Profile  # noqa: PLC0415  # only commands that connect wait for gRPC to load
 
-    loaded = Profile.load(profile, passphrases())
+    loaded = (Profile.load if signs else Profile.reading)(profile, passphrases())
     for ending in loaded.endings(int(time.time())):
         complain(f"{ending.level}: {ending.text}; run: {ending.remedy}")
     authority = None if ca is None else read_bytes(ca, MAX_SIZE)

@@ -43,7 +43,7 @@ class MirrorHome:
 
         It is read anew each time: its keys and certificates are replaced now and then.
         """
-        loaded = Profile.load(self.config.profile, self.passphrases)
+        loaded = Profile.reading(self.config.profile, self.passphrases)
         check_same_log(self.paths.home, self.config, loaded)
         return loaded.at(self.config.address)
 
@@ -62,7 +62,7 @@ def make_mirror(
     encrypted as those of the profile are. The home appears whole or not at all. Raises ConfigError if
     ``directory`` exists and is not empty.
     """
-    loaded = Profile.load(config.profile, passphrases)
+    loaded = Profile.reading(config.profile, passphrases)
     check_same_log(directory, config, loaded)
     passphrase = passphrases.for_new_keys(
         unencrypted=not encrypts(ProfilePaths(config.profile).tls), as_before=True

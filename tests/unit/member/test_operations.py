@@ -58,6 +58,22 @@ def test_a_profile_is_read_from_its_directory(profile: ProfilePaths) -> None:
     assert "Ed25519PrivateKey" not in repr(loaded)
 
 
+def test_a_profile_that_is_opened_to_read_leaves_the_statement_key_alone(profile: ProfilePaths) -> None:
+    loaded = Profile.load(profile.directory)
+    profile.member_key("1").unlink()
+    reading = Profile.reading(profile.directory)
+    assert (reading.member, reading.log, reading.key_expires) == ("acme", loaded.log, loaded.key_expires)
+    assert reading.endpoint == loaded.endpoint
+    with (
+        Client(reading, timeout=0.1) as client,
+        pytest.raises(ConfigError, match="opened to read only: it has no statement key to sign with"),
+    ):
+        client.withdraw(1, "mistake")
+    profile.config.rename(profile.join)
+    with pytest.raises(ConfigError, match="hashpact profile install"):
+        Profile.reading(profile.directory)
+
+
 @pytest.mark.parametrize("name", ["profile.toml", "member-1.key", "tls.pem", "ca.crt"])
 def test_a_missing_file_is_named(profile: ProfilePaths, name: str) -> None:
     path = profile.directory / name

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from hashpact.cli.lists.importing import map_option, read_map
-from hashpact.cli.options import Connect, client_options, example, json_option
+from hashpact.cli.options import Connect, example, json_option, reading_options
 from hashpact.cli.output import complain, emit
 from hashpact.domain.fingerprints import parse_private
 from hashpact.durable import private_draft
@@ -34,7 +34,7 @@ _WRITTEN: Final = [name for name, form in FORMATS.items() if form.write is not N
 @click.option("--entries", is_flag=True, help="The entries of the log that this member may read.")
 @click.option("--output", metavar="FILE", type=Path, required=True, help="A new file, for its owner only.")
 @map_option
-@client_options
+@reading_options
 @json_option
 def export(  # noqa: PLR0913 - an argument for each option
     name: str,

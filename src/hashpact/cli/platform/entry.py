@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hashpact.cli.options import Connect, client_options, entry_argument, example, json_option
+from hashpact.cli.options import (
+    Connect,
+    client_options,
+    entry_argument,
+    example,
+    json_option,
+    reading_options,
+)
 from hashpact.cli.output import complain, emit, receipt_fields, rfc3339
 from hashpact.domain.fingerprints import parse_private
 from hashpact.domain.messages import EntryDetail
@@ -19,7 +26,7 @@ if TYPE_CHECKING:
 
 @click.command(epilog=example("hashpact entry 12 --profile lotus-forum"))
 @entry_argument
-@client_options
+@reading_options
 @json_option
 def entry(entry: int, connect: Connect, *, as_json: bool) -> None:
     """Show an entry and what members say of it."""

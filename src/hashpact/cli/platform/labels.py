@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from hashpact.cli.options import Connect, client_options, example, json_option
+from hashpact.cli.options import Connect, example, json_option, reading_options
 from hashpact.cli.output import emit, show_table
 from hashpact.governance.labels import REQUIRED, Texts, explained, parse_texts
 
@@ -16,7 +16,7 @@ from hashpact.governance.labels import REQUIRED, Texts, explained, parse_texts
     "--lang", "language", metavar="CODE", default=REQUIRED[0], show_default=True, help="Such as en or vi."
 )
 @click.option("--reviewers", is_flag=True, help="Show what reviewers look at instead.")
-@client_options
+@reading_options
 @json_option
 def labels(language: str, connect: Connect, *, reviewers: bool, as_json: bool) -> None:
     """List the labels of the policy in force, each with what it is for."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import click
 
-from hashpact.cli.options import Connect, client_options, entry_index, example, json_option, moment
+from hashpact.cli.options import Connect, entry_index, example, json_option, moment, reading_options
 from hashpact.cli.output import emit, rfc3339, show_table
 from hashpact.cli.platform.entry import shown
 from hashpact.domain.messages import EntryDetail
@@ -29,7 +29,7 @@ _PAGE = 50
 @click.option("--withdrawn", is_flag=True, help="Only those that stand no more: withdrawn, struck, undone.")
 @click.option("--after", metavar="ENTRY", type=entry_index, help="Only those after it, for the next page.")
 @click.option("--limit", type=click.IntRange(1), default=_PAGE, show_default=True, help="Entries of a page.")
-@client_options
+@reading_options
 @json_option
 def list_entries(  # noqa: PLR0913 - an argument for each option
     since: int | None,
@@ -83,7 +83,7 @@ def list_entries(  # noqa: PLR0913 - an argument for each option
     show_default=True,
     help="The size of the log up to which the entries are known.",
 )
-@client_options
+@reading_options
 @json_option
 def changes(since: int, connect: Connect, *, as_json: bool) -> None:
     """List the entries that changed since the log had a size, as they stand now.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hashpact.cli.options import client_options, example, json_option
+from hashpact.cli.options import example, json_option, reading_options
 from hashpact.cli.output import emit
 from hashpact.cli.public.known import Known, known_options
 from hashpact.cli.public.receipt import shown_proof, told_proof
@@ -35,7 +35,7 @@ def bundle() -> None:
 @click.option(
     "--private", is_flag=True, help="Add the private parts: whoever gets the file learns the fingerprints."
 )
-@client_options
+@reading_options
 @json_option
 def make(file: Path, indexes: tuple[int, ...], connect: Connect, *, private: bool, as_json: bool) -> None:
     """Write leaves of this profile's receipts into a new file, with the root statements of the log.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hashpact.cli.options import client_options, example, json_option
+from hashpact.cli.options import example, json_option, reading_options
 from hashpact.cli.output import emit
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def checkpoint() -> None:
 )
 @click.argument("first", metavar="A", type=Path)
 @click.argument("second", metavar="B", type=Path)
-@client_options
+@reading_options
 @json_option
 def compare(first: Path, second: Path, connect: Connect, *, as_json: bool) -> None:
     """Tell whether two checkpoints are of one history: the server has to show that one extends the other.

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from hashpact.cli.conduct.shown import show
-from hashpact.cli.options import Connect, client_options, example, home_argument, json_option
+from hashpact.cli.options import Connect, example, home_argument, json_option, reading_options
 from hashpact.cli.output import emit, one_line
 from hashpact.domain.kinds import Methods
 from hashpact.errors import NotFoundError
@@ -35,7 +35,7 @@ def methods() -> None:
     epilog=example("hashpact methods --profile acme-video", "hashpact methods show --lang vi --json"),
 )
 @click.option("--lang", "language", type=click.Choice(["en", "vi"]), default="en", show_default=True)
-@client_options
+@reading_options
 @json_option
 def show_methods(language: str, connect: Connect, *, as_json: bool) -> None:
     """Show the methods statement in force."""
