@@ -86,7 +86,7 @@ def test_of_many_at_once_one_advances(opened: Callable[[], AnyCosigned]) -> None
 
     def advance(number: int) -> int:
         cosigned = both[number % 2]
-        start.wait(30)
+        start.wait(120)
         won = 0
         for size in range(1, 40):
             try:

@@ -39,7 +39,7 @@ class Wire:
     def called(self, request: bytes) -> tuple[object, ...]:
         """What a call is answered with."""
         try:
-            return ("answer", self.call(request, timeout=60))
+            return ("answer", self.call(request, timeout=120))
         except grpc.RpcError as error:
             status = rpc_status.from_call(error)  # type: ignore[arg-type]  # it is one
             assert isinstance(status, status_pb2.Status)
@@ -50,7 +50,7 @@ class Wire:
     def streamed(self, requests: list[bytes]) -> list[tuple[object, ...]]:
         """What the requests of one stream are answered with, in order."""
         found: list[tuple[object, ...]] = []
-        for data in self.stream(iter(requests), timeout=60):
+        for data in self.stream(iter(requests), timeout=120):
             response = check_pb2.CheckStreamResponse.FromString(data)
             assert 1 <= len(response.answers) <= TOGETHER
             for one in response.answers:

@@ -23,7 +23,7 @@ from hashpact.storage.sqlite import SqliteLedger
 AnyLedger: TypeAlias = MemoryLedger | SqliteLedger
 
 LEAVES = 133
-LONG = 30.0
+LONG = 120.0
 
 
 @pytest.fixture(params=["memory", "sqlite"])

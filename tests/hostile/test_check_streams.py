@@ -51,7 +51,7 @@ class Counted:
         """Count, wait and answer."""
         self.checks += 1
         self.asked.set()
-        assert self.go.wait(60)
+        assert self.go.wait(120)
         return self.real.check(check, *waiting)
 
 
@@ -114,7 +114,7 @@ async def test_44_idle_streams_keep_no_threads_and_hold_nobody_up(
         streams = [begin(channels[number % 5]) for number in range(450)]
         await asyncio.gather(*map(answered, streams))
         assert threading.active_count() - before < 10
-        await connect(founded.profile("bolt"), timeout=60)("check", [PICTURE])
+        await connect(founded.profile("bolt"), timeout=120)("check", [PICTURE])
         assert (await answered(streams[7])).request == 1
 
 
@@ -163,7 +163,7 @@ async def test_44_an_unread_stream_is_not_answered_on_and_ends(founded: Clearing
         streams = [begin(acme) for _ in range(10)]
         floods = [asyncio.create_task(flood(stream)) for stream in streams]
         await answered(begin(bolt))
-        await asyncio.wait(floods, timeout=60)
+        await asyncio.wait(floods, timeout=120)
         await until(lambda: len(codes(founded)) == 10)
         assert set(codes(founded)) == {"RESOURCE_EXHAUSTED"}
         # Each has its transport's window full of answers, and what is answered in one go.
@@ -213,7 +213,7 @@ async def test_44_half_a_request_holds_nobody_up(house: Clearinghouse, connect: 
             threads = threading.active_count()
             writing = asyncio.create_task(stream.write(bytes(1_000_000)))
             await dropped.wait()
-            caller = connect(house.profile("acme"), timeout=60)
+            caller = connect(house.profile("acme"), timeout=120)
             for _ in range(20):
                 await caller("check", [PICTURE])
                 passed += 1

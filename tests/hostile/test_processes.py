@@ -46,7 +46,7 @@ def test_56_a_server_that_holds_keys_writes_no_core_dump(tmp_path: Path) -> None
 @pytest.mark.usefixtures("dumps")
 def test_56_no_program_gets_a_core_dump_of_a_command() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", GET_DUMPABLE], check=True, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", GET_DUMPABLE], check=True, capture_output=True, text=True, timeout=120
     )
     assert done.stdout.splitlines()[-1] == "dumpable 0"
 
@@ -56,7 +56,7 @@ def test_56_a_server_does_not_write_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "victim").write_text("mine")
     (home / "machine").symlink_to(tmp_path / "victim")
     command = [sys.executable, "-m", "hashpact", "serve", str(home), "--listen", "127.0.0.1:0"]
-    refused = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    refused = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
     assert refused.returncode != 0
     assert f"cannot read {home / 'machine'}" in refused.stderr
     assert "Traceback" not in refused.stderr

@@ -59,9 +59,9 @@ def test_36_nothing_is_accepted_past_the_end_of_a_key(
     with ThreadPoolExecutor(WRITERS + 1) as pool:
         writing = [pool.submit(write, number) for number in range(WRITERS)]
         for _ in range(WRITERS * BEFORE):
-            assert under_way.acquire(timeout=30)
+            assert under_way.acquire(timeout=120)
         at = Appender(other, world.clock).append(None, Submission(last)).index
-        accepted = sorted(index for future in writing for index in future.result(30))
+        accepted = sorted(index for future in writing for index in future.result(120))
     assert len(accepted) >= WRITERS * BEFORE
     assert accepted[-1] < at
     assert ledger.head().size == at + 1

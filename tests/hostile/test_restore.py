@@ -131,7 +131,7 @@ def test_33_two_processes_on_one_home_give_receipts_of_one_log(home: Path) -> No
         def write(writer: int) -> list[Receipt]:
             server = (first, second)[writer % 2]
             name = ("acme-video", "lotus-forum")[writer // 2 % 2]
-            with Client(server.profile(name), timeout=30) as client:
+            with Client(server.profile(name), timeout=120) as client:
                 return [
                     client.submit([fingerprint(PDQ, f"{writer} {number}")], labels=["other"])
                     for number in range(EACH)
@@ -168,7 +168,7 @@ def another_machine(home: Path) -> Iterator[None]:
     thread = threading.Thread(target=refresh)
     thread.start()
     try:
-        assert written.wait(60)
+        assert written.wait(120)
         yield
     finally:
         stop.set()

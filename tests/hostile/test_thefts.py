@@ -203,7 +203,7 @@ async def test_47_an_open_stream_ends(house: Clearinghouse, connect: Connect, ho
     }
     async with house.channel(house.tls(credential)) as channel:
         stub: Any = health_pb2_grpc.HealthStub(channel)  # its methods have no types
-        watch = stub.Watch(health_pb2.HealthCheckRequest(), timeout=60)
+        watch = stub.Watch(health_pb2.HealthCheckRequest(), timeout=120)
         assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
         said = house.world.author("acme").say(bodies[how])
         house.intake.append("acme", said)
@@ -228,7 +228,7 @@ async def test_47_a_revoked_certificates_calls_do_not_count_as_its_members(found
             """Answer once the test wants it."""
             waiting[-1]()  # it may wait
             begun.set()
-            assert go.wait(60)
+            assert go.wait(120)
             return self.real.check(check, *waiting)
 
     most = 2
@@ -245,11 +245,11 @@ async def test_47_a_revoked_certificates_calls_do_not_count_as_its_members(found
         stubs: list[Any] = [check_pb2_grpc.CheckServiceStub(channel) for channel in channels]
         thief, victim, other = stubs
         with pytest.raises(grpc.aio.AioRpcError, match="is revoked"):
-            await thief.Check(request, timeout=60)
-        calls = [other.Check(request, timeout=60)]
+            await thief.Check(request, timeout=120)
+        calls = [other.Check(request, timeout=120)]
         await asyncio.to_thread(begun.wait, 60)
-        denied = [await thief.Check(request, timeout=60).code() for _ in range(2 * most)]
-        calls += [victim.Check(request, timeout=60) for _ in range(most)]
+        denied = [await thief.Check(request, timeout=120).code() for _ in range(2 * most)]
+        calls += [victim.Check(request, timeout=120) for _ in range(most)]
         await until(lambda: founded.server.loads()["check"][0] == len(calls))
         go.set()
         codes = [await call.code() for call in calls]

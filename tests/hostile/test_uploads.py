@@ -258,7 +258,7 @@ def test_82_of_uploads_at_the_same_time_each_leaf_is_stored_once(deposit: Deposi
     start = threading.Barrier(4)
 
     def race(_: int) -> int:
-        start.wait(60)
+        start.wait(120)
         return deposit.entries(TRUE.upload(4, SIZE))
 
     with ThreadPoolExecutor(4) as pool:

@@ -43,7 +43,7 @@ def test_26_of_concurrent_adds_the_size_never_decreases(north: RunningWitness) -
     start = threading.Barrier(8)
 
     def race(number: int) -> list[tuple[int, int]]:
-        start.wait(60)
+        start.wait(120)
         known, told = 0, []
         while known < SIZE:
             new = min(SIZE, known + 1 + number % 3)

@@ -270,7 +270,7 @@ async def test_46_members_are_answered_why_nothing_is_appended_and_go_on_checkin
     async with founded.channel(founded.tls(founded.member("acme"))) as channel:
         call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(APPEND)
         with pytest.raises(grpc.aio.AioRpcError, match="86400 s ahead of what it was at the start") as why:
-            await call(statement.SerializeToString(), timeout=30)  # a client would try again
+            await call(statement.SerializeToString(), timeout=120)  # a client would try again
     assert why.value.code() is grpc.StatusCode.UNAVAILABLE
     assert [type(fault) for fault in founded.faults] == [UnavailableError]
     assert founded.ledger.head().size == size

@@ -159,7 +159,7 @@ async def test_a_stream_that_is_idle_is_opened_again_when_an_upload_comes(house:
             outcomes = client.check_stream(iter(waiting.get, None))
             waiting.put(upload(1))
             next(outcomes)
-            ended.wait(60)
+            ended.wait(120)
             waiting.put(upload(2))
             next(outcomes)
             waiting.put(None)
@@ -206,7 +206,7 @@ def test_a_flow_goes_on_when_the_server_is_started_again(tmp_path: Path, how: st
     server = RunningServer(home)
     port = int(server.address.rpartition(":")[2])
     try:
-        with Client(server.profile("acme"), timeout=60) as client:
+        with Client(server.profile("acme"), timeout=120) as client:
             entries = [client.submit([code], labels="ncii").index for code in PICTURES]
             outcomes = []
             for number, outcome in enumerate(client.check_stream(map(upload, range(3000)))):

@@ -301,7 +301,7 @@ async def test_open_says_that_nothing_was_checked_and_never_hides_a_refusal(
     refused = connect(house.profile("acme", house.tls(house.member("acme"), other)))
     with pytest.raises(CertificateError):
         await refused("check", asked, on_unavailable="open")
-    assert (await late("check", asked, timeout=30)).checked  # it is connected now
+    assert (await late("check", asked, timeout=120)).checked  # it is connected now
     monkeypatch.setattr(Checker, "check", away)
     monkeypatch.setattr(Checker, "check_batch", away)
     answer = await late("check", asked)

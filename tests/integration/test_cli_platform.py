@@ -139,7 +139,7 @@ def test_stumble_7_shells_complete_commands(shell: str, tmp_path: Path) -> None:
         done = subprocess.run(
             [sys.executable, "-c", "from hashpact.cli.main import main; main()"],
             env={**os.environ, **environ}, cwd=tmp_path,
-            capture_output=True, text=True, timeout=60, check=True,
+            capture_output=True, text=True, timeout=120, check=True,
         )  # fmt: skip
         return done.stdout
 

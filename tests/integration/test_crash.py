@@ -55,7 +55,7 @@ class Writer(threading.Thread):
 
     def run(self) -> None:
         """Submit, each once."""
-        with Client(self._profile, timeout=60) as client:
+        with Client(self._profile, timeout=120) as client:
             while self.cut_off is None:
                 fingerprint = random_pdq(self._random)
                 try:
@@ -93,7 +93,7 @@ def test_29_every_answered_append_survives_sigkill(
             for writer in writers:
                 writer.start()
             for _ in range(random_.randrange(ANSWERS)):
-                heard.get(timeout=60)
+                heard.get(timeout=120)
             time.sleep(random_.uniform(0, LATER))
             assert server.kill() == -signal.SIGKILL
             for writer in writers:

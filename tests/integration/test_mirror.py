@@ -172,7 +172,7 @@ def test_a_copy_that_is_too_old_is_not_answered_from(server: RunningServer) -> N
     address, profile = server.address, mirror.profile_directory
     server.kill()
     age(mirror.home, 4000)
-    with RunningMirror(address, mirror.home, profile) as mirror, mirror.client(timeout=20) as asked:
+    with RunningMirror(address, mirror.home, profile) as mirror, mirror.client(timeout=120) as asked:
         with pytest.raises(LaggingError, match="may answer for 3600 s") as refused:
             asked.check([ONE])
         assert int(refused.value.details["seconds"]) >= 4000

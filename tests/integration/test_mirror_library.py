@@ -110,12 +110,12 @@ def test_a_profile_that_cannot_be_read_when_it_takes_over_is_an_alarm_and_read_a
         assert not mirror.copies
         moved = profile.rename(tmp_path / "moved")
         other.kill()
-        alarm = alarms.get(timeout=30)
+        alarm = alarms.get(timeout=120)
         assert (alarm.kind, alarm.message.startswith("cannot copy: ")) == ("fault", True)
         assert mirror.check([ONE]).checked
         moved.rename(profile)
         shared = client.submit([ONE], labels=["fraud"])
-        assert mirror.check([ONE], min_position=shared.tree_size, timeout=30).matches
+        assert mirror.check([ONE], min_position=shared.tree_size, timeout=120).matches
 
 
 def test_to_copy_once_is_to_ask_the_log_whatever_an_earlier_copying_wrote(
@@ -193,7 +193,7 @@ def test_a_log_that_was_rolled_back_is_refused_and_the_copy_answered_from(
 
     with RunningServer(kept, "--workers", "1", port=port), Mirror(copy, on_alarm=tell):
         for _ in range(2):  # what it raises does not end the copying
-            assert told.get(timeout=60).kind in {"rollback", "fork"}
+            assert told.get(timeout=120).kind in {"rollback", "fork"}
 
 
 def test_what_is_confidential_to_others_is_not_missing_in_a_copy(client: Client, copy: Path) -> None:

@@ -228,12 +228,12 @@ def test_a_monitor_that_is_killed_between_leaves_tells_every_event(watched: Watc
         finally:
             events += follower.kill()
     last = Follower([*following, "--once"])
-    assert last.process.wait(60) in {exits.OK, exits.NEWS}
+    assert last.process.wait(120) in {exits.OK, exits.NEWS}
     events += last.kill()
     once = watched.command("--once", "--history")
     once[once.index("--state") + 1] = str(watched.directory / "another")
     whole = Follower(once)
-    assert whole.process.wait(60) == exits.NEWS
+    assert whole.process.wait(120) == exits.NEWS
     wanted = {event["id"]: event for event in whole.kill()}
     got: dict[str, dict[str, Any]] = {}
     for event in events:

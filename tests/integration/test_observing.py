@@ -60,7 +60,7 @@ def scraped(server: RunningServer, holds: Callable[[dict[tuple[str, ...], float]
 
     It gets the values by the names of their metrics with the values of their labels, in order.
     """
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while True:
         status, body = answered(plain_port(server.log, "metrics"), "/metrics")
         assert status == 200
@@ -186,7 +186,7 @@ def refused(server: RunningServer, *metadata: tuple[str, str]) -> dict[str, str]
             request_serializer=log_pb2.GetEntryRequest.SerializeToString,
         )
         with pytest.raises(grpc.RpcError) as caught:
-            call(log_pb2.GetEntryRequest(name="entries/1000000"), timeout=30, metadata=metadata)
+            call(log_pb2.GetEntryRequest(name="entries/1000000"), timeout=120, metadata=metadata)
     failed: Any = caught.value
     assert failed.code() is grpc.StatusCode.NOT_FOUND
     return {name: value for name, value in failed.trailing_metadata() if name == "x-request-id"}
@@ -194,7 +194,7 @@ def refused(server: RunningServer, *metadata: tuple[str, str]) -> dict[str, str]
 
 def lines(server: RunningServer, request: str) -> list[dict[str, Any]]:
     """The lines of log with a request id, once there is one."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         whole = server.log.rpartition("\n")[0].splitlines()
         found = [line for line in map(json.loads, whole) if line.get("request") == request]
@@ -268,7 +268,7 @@ def prometheus(tmp_path: Path, port: int) -> Iterator[int]:
         yield int(address.split()[0].rpartition(":")[2])
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(120)
 
 
 @pytest.mark.skipif(

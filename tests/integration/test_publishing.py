@@ -56,7 +56,7 @@ def item(number: int) -> Fingerprint:
 
 def submit(server: RunningServer, *numbers: int) -> list[bytes]:
     """Share these; the checkpoints of the receipts."""
-    with Client(server.profile(MEMBER), timeout=60) as client:
+    with Client(server.profile(MEMBER), timeout=120) as client:
         return [client.submit([item(number)], labels={"fraud"}).checkpoint for number in numbers]
 
 
@@ -76,7 +76,7 @@ def published_size(data: bytes) -> int:
 
 def fetched(port: int, path: str) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and body of an answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     connection.request("GET", path)
     response = connection.getresponse()
     got = response.status, dict(response.getheaders()), response.read()

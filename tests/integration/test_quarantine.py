@@ -147,7 +147,7 @@ def test_counts_are_written_while_the_mirror_runs(copy: Path, monkeypatch: pytes
         wait_until((home.paths.quarantine / "counted").exists)
         with monkeypatch.context() as patched:
             patched.setattr(Quarantine, "save", full)
-            assert errors.get(timeout=60).message == "no space"
+            assert errors.get(timeout=120).message == "no space"
 
 
 def test_a_directory_that_is_no_mirror_has_no_quarantine(tmp_path: Path) -> None:

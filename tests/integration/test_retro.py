@@ -66,11 +66,11 @@ def test_a_program_is_told_of_uploads_that_match_what_was_shared_later(client: C
         assert mirror.check([THREE], reference="upload 8").matches == ()
         list(mirror.check_many([TWO, fingerprint(SHA256, "x")]))
         shared = client.submit([ONE], labels=["fraud"])
-        match = told.get(timeout=60)
+        match = told.get(timeout=120)
         assert (match.reference, match.near.entry) == ("upload 7", shared.index)
         assert match.near.labels == ("fraud",)
         other = client.submit([TWO], labels=["hate"])
-        match = told.get(timeout=60)
+        match = told.get(timeout=120)
         assert (match.reference, match.near.entry) == ("", other.index)
         for wrong in ("x" * 65, "é" * 33, "\ud800", 7):
             with pytest.raises(InvalidInputError, match="at most 64 bytes"):
@@ -200,7 +200,7 @@ def test_what_cannot_be_kept_is_an_alarm_and_checks_go_on(copy: Path) -> None:
                     _until_dropped(mirror, copy)
             else:
                 _until_dropped(mirror, copy)
-                assert told.get(timeout=60).kind == "retro"
+                assert told.get(timeout=120).kind == "retro"
         (copy / "retro").unlink()
 
 
@@ -239,7 +239,7 @@ def test_off_means_that_nothing_is_kept(copy: Path, *, on: bool) -> None:
         assert process.stdout.readline() == b"done\n"
         seen = _codes(_memory(process.pid))
         process.stdin.close()
-        assert process.wait(60) == 0
+        assert process.wait(120) == 0
     for path in copy.rglob("*"):
         if path.is_file():
             data = path.read_bytes()

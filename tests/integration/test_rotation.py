@@ -240,7 +240,7 @@ class Traffic:
         """Submit until told to stop; a client whose key has retired reads its profile again."""
         try:
             while not self.stop.is_set():
-                with Client(self.profile, timeout=30) as client:
+                with Client(self.profile, timeout=120) as client:
                     self._submit(client)
         except BaseException as error:  # noqa: BLE001  # told by the test's own thread
             self.failure = error
@@ -296,14 +296,14 @@ def rotate_under_traffic(home: Path, server: RunningServer, members: int, rotati
 
 def rotate_often(traffic: Traffic, rotations: int) -> None:
     """Replace the key of a member so many times, without overlap, each time once it has submitted with it."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not traffic.sent and traffic.failure is None and time.monotonic() < deadline:
         time.sleep(0.005)
     for _ in range(rotations):
-        Rotation(traffic.profile, Passphrases({}), 0, unencrypted=True, timeout=60).run()
+        Rotation(traffic.profile, Passphrases({}), 0, unencrypted=True, timeout=120).run()
         # The first of two may have been under way when the key was replaced; the second was not.
         enough = len(traffic.sent) + 2
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while len(traffic.sent) < enough and traffic.failure is None and time.monotonic() < deadline:
             time.sleep(0.005)
 

@@ -73,7 +73,7 @@ def test_it_serves_within_the_limits_of_its_unit(tmp_path: Path, workers: str) -
         assert answered(port, "/readyz") == (200, b"serving\n")
         assert answered(port, "/metrics")[0] == 200
         process.terminate()
-        assert process.wait(60) == 0
+        assert process.wait(120) == 0
     finally:
         process.kill()
         process.wait()

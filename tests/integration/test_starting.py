@@ -64,7 +64,7 @@ class Start:
         """What its health service answers."""
         with self.channel() as channel:
             stub: Any = health_pb2_grpc.HealthStub(channel)  # its methods have no types
-            answer: int = stub.Check(health_pb2.HealthCheckRequest(), timeout=60).status
+            answer: int = stub.Check(health_pb2.HealthCheckRequest(), timeout=120).status
             return answer
 
     def channel(self) -> grpc.Channel:
@@ -91,7 +91,7 @@ def test_a_server_listens_while_it_replays_and_says_how_far_it_is(start: Start) 
     with start.channel() as channel:
         ask: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(CHECK)
         with pytest.raises(grpc.RpcError, match=f"it has read 0 of the log's {size} leaves") as held:
-            ask(b"", timeout=60)
+            ask(b"", timeout=120)
         failed: Any = held.value  # it is a call, too
         assert failed.code() is grpc.StatusCode.UNAVAILABLE
     start.go_on()
@@ -107,5 +107,5 @@ def test_a_start_can_be_stopped(start: Start) -> None:
     assert answered(health_port(start.log.read_text()), "/healthz") == (200, b"ok\n")
     start.go_on()  # the step that is under way ends first
     assert start.says() == ""
-    assert start.process.wait(60) == 0
+    assert start.process.wait(120) == 0
     assert '"event": "serving"' not in start.log.read_text()

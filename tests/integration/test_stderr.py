@@ -50,7 +50,7 @@ def test_stumble_9_no_line_of_grpc_reaches_stderr(home: Path) -> None:
             environment = {name: value for name, value in os.environ.items() if name != "GRPC_VERBOSITY"}
             done = subprocess.run(
                 [*command, "--address", address, "--timeout", "2"],
-                env=environment, capture_output=True, text=True, timeout=60, check=False,
+                env=environment, capture_output=True, text=True, timeout=120, check=False,
             )  # fmt: skip
             assert done.returncode == 4
             (line,) = done.stderr.splitlines()

@@ -149,7 +149,7 @@ class Cutting:
                     cut.half(body)
                     self.close_connection = True
                     return
-                with closing(http.client.HTTPConnection(cut.target, timeout=60)) as connection:
+                with closing(http.client.HTTPConnection(cut.target, timeout=120)) as connection:
                     try:
                         connection.request("POST", self.path, body, headers)
                         response = connection.getresponse()
@@ -228,10 +228,10 @@ def test_a_mirror_that_is_killed_in_an_upload_goes_on_where_it_was(
     assert cut.mirror is not None
     cosigner = read_cosigner(MirrorPaths(cut.mirror.home))
     with RunningServer(home, port=int(before.address.rpartition(":")[2])) as server:
-        assert cut.cut.wait(60)
+        assert cut.cut.wait(120)
         assert cut.before < cut.kept < 1500
         with mirror_of(server, "--http", cut.target), Client(server.profile("acme-video")) as client:
-            receipt = client.submit([item(1)], labels={"fraud"}, timeout=60)
+            receipt = client.submit([item(1)], labels={"fraud"}, timeout=120)
             assert cosigned(receipt.checkpoint, cosigner)
             uploads = [upload for upload, status in cut.answered[1:] if status == 200]
             assert uploads[0].start == cut.kept  # nothing that it had stored is uploaded again

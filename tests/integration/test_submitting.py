@@ -128,9 +128,9 @@ def test_a_command_that_was_killed_before_its_answer_gets_the_receipt(
                 [sys.executable, "-m", "hashpact", *map(str, command), "--address", relay.address],
                 env={**os.environ, **UNMEASURED},
             )
-            assert relay.withheld.wait(30)
+            assert relay.withheld.wait(120)
             process.kill()
-            process.wait(30)
+            process.wait(120)
         assert [path.stat().st_mode & 0o777 for path in pending.iterdir()] == [0o600]
         assert log_size(home) == before + 1
         again = ("submit", "--resume", *command[4:]) if resumed else command

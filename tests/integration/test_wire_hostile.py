@@ -163,7 +163,7 @@ async def test_an_append_is_finished_when_its_caller_has_gone(
     class Slow:
         def append_group(self, units: Sequence[Unit]) -> Group:
             entered.set()
-            go.wait(60)
+            go.wait(120)
             real.append_group(units)
             raise broken
 
@@ -185,13 +185,13 @@ async def test_a_slow_append_holds_up_no_check(founded: Clearinghouse, connect: 
 
     class Slow:
         def append_group(self, units: Sequence[Unit]) -> Group:
-            go.wait(60)
+            go.wait(120)
             return real.append_group(units)
 
     await served(founded, appender=Slow())
     caller = connect(founded.profile("acme"))
     writing = asyncio.create_task(caller("submit", [PICTURE], labels=["ncii"]))
-    await caller("check", [PICTURE], timeout=30)
+    await caller("check", [PICTURE], timeout=120)
     assert not writing.done()
     go.set()
     await writing
@@ -205,11 +205,11 @@ async def test_too_many_calls_at_once_are_overloaded(founded: Clearinghouse, con
     class Held:
         def check(self, check: Check, *waiting: Callable[[], Any]) -> Answer:
             waiting[-1]()  # it may wait
-            held.wait(60)
+            held.wait(120)
             return real.check(check, *waiting)
 
     await served(founded, checker=Held())
-    caller = connect(founded.profile("acme"), timeout=60)
+    caller = connect(founded.profile("acme"), timeout=120)
     checks = [asyncio.create_task(caller("check", [PICTURE])) for _ in range(2)]
     await until(lambda: founded.server.loads()["check"][0] == 2)
     with pytest.raises(OverloadedError, match="has 2 check calls under way"):
@@ -226,7 +226,7 @@ async def test_no_call_of_a_member_within_its_bound_is_refused_by_grpc(founded: 
 
         async def asking() -> None:
             for _ in range(10):
-                await ask(REQUEST, timeout=60)
+                await ask(REQUEST, timeout=120)
 
         await asyncio.gather(*(asking() for _ in range(Limits().member_calls)))
 
@@ -239,17 +239,17 @@ async def test_41_requests_that_are_held_back_hold_no_others_up(
     async with founded.channel(founded.tls(founded.member("acme"))) as channel:
         begin: grpc.aio.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(CHECK)
         ask: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(CHECK)
-        held = [begin(timeout=60) for _ in range(9)]  # of each the server gets the headers, and no more
+        held = [begin(timeout=120) for _ in range(9)]  # of each the server gets the headers, and no more
         codes = [asyncio.ensure_future(call.code()) for call in held]
-        await asyncio.wait(codes, timeout=60, return_when=asyncio.FIRST_COMPLETED)  # one is refused
+        await asyncio.wait(codes, timeout=120, return_when=asyncio.FIRST_COMPLETED)  # one is refused
         with pytest.raises(grpc.aio.AioRpcError, match="'acme' has 8 check calls under way"):
-            await ask(REQUEST, timeout=60)
-        await connect(founded.profile("bolt"), timeout=60)("check", [PICTURE])
+            await ask(REQUEST, timeout=120)
+        await connect(founded.profile("bolt"), timeout=120)("check", [PICTURE])
         for call in held:
             call.cancel()
         while True:  # until it has noticed
             with contextlib.suppress(grpc.aio.AioRpcError):
-                await ask(REQUEST, timeout=60)
+                await ask(REQUEST, timeout=120)
                 break
 
 
@@ -260,12 +260,12 @@ async def test_44_one_connection_too_many_is_closed_and_room_comes_again(
     await served(founded)
     opened = [await asyncio.open_connection("127.0.0.1", founded.server.port) for _ in range(3)]
     ends = [asyncio.create_task(ended(reader)) for reader, _ in opened]
-    done, held = await asyncio.wait(ends, timeout=60, return_when=asyncio.FIRST_COMPLETED)
+    done, held = await asyncio.wait(ends, timeout=120, return_when=asyncio.FIRST_COMPLETED)
     assert (len(done), len(held)) == (1, 2)
     for _, writer in opened:
         writer.close()
     await asyncio.wait(held)
-    await connect(founded.profile("acme"), timeout=60)("check", [PICTURE])
+    await connect(founded.profile("acme"), timeout=120)("check", [PICTURE])
 
 
 async def ended(reader: asyncio.StreamReader) -> None:

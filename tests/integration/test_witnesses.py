@@ -87,7 +87,7 @@ def test_two_servers_of_one_home_share_its_witnesses(home: Path) -> None:
 
             def submit(number: int) -> list[Receipt]:
                 server = first if number % 2 else second
-                with Client(server.profile("acme-video"), timeout=60) as client:
+                with Client(server.profile("acme-video"), timeout=120) as client:
                     return [client.submit([item(100 * number + one)], labels={"fraud"}) for one in range(5)]
 
             with ThreadPoolExecutor(4) as pool:

@@ -38,7 +38,7 @@ def leaves(
 COMMANDS = dict(leaves(main.cli))
 """Every command, by the words that call it."""
 
-TOO_SLOW = 60.0
+TOO_SLOW = 120.0
 
 
 LAUNCH = """

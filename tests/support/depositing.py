@@ -117,7 +117,7 @@ class Deposit:
 
     def post(self, path: str, body: bytes, **headers: str) -> Reply:
         """The answer to a request."""
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)) as connection:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request("POST", path, body, named)
             response = connection.getresponse()
@@ -161,7 +161,7 @@ class Deposit:
             thread.start()
 
             def stop() -> None:
-                asyncio.run_coroutine_threadsafe(door.close(), loop).result(30)
+                asyncio.run_coroutine_threadsafe(door.close(), loop).result(120)
                 loop.call_soon_threadsafe(loop.stop)
                 thread.join()
                 loop.run_until_complete(loop.shutdown_default_executor())

@@ -63,7 +63,7 @@ class Http:
         **query: str,
     ) -> Answered:
         """The answer to a request, on a connection of its own; ``body`` is JSON unless it is bytes."""
-        connection = http.client.HTTPConnection(self.address, timeout=30)
+        connection = http.client.HTTPConnection(self.address, timeout=120)
         sent = dict(headers or {})
         if body is not None and not isinstance(body, bytes):
             body, sent = json.dumps(body).encode(), {"Content-Type": "application/json", **sent}
@@ -126,11 +126,11 @@ def gatewayed(directory: Path, config: GatewayConfig) -> Iterator[Http]:
     thread = threading.Thread(target=run, name="gateway")
     thread.start()
     try:
-        one, loop, stop = started.result(30)
+        one, loop, stop = started.result(120)
         try:
             yield Http(one.address)
         finally:
             loop.call_soon_threadsafe(stop.set)
     finally:
-        thread.join(30)
+        thread.join(120)
         assert not thread.is_alive(), "the gateway does not stop"

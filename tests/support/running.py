@@ -27,7 +27,7 @@ from hashpact.member.profile import Profile
 ORIGIN = "test.example/log"
 BOTH = frozenset(Role)
 
-_START = 30.0
+_START = 120.0
 """Seconds in which a server must answer on the slowest machine."""
 
 
@@ -63,7 +63,7 @@ def ready_line(process: Process, log: Path) -> str:
 
 def answered(port: int, path: str) -> tuple[int, bytes]:
     """Status and body of an answer over plain HTTP."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     connection.request("GET", path)
     response = connection.getresponse()
     found = response.status, response.read()
@@ -107,7 +107,7 @@ class Running:
 
     def wait(self) -> int:
         """Wait for the process to end; its exit status."""
-        status = self.process.wait(30)
+        status = self.process.wait(120)
         assert self.process.stdout is not None
         self.process.stdout.close()
         return status

@@ -150,7 +150,7 @@ class RunningWitness(Running):
 
     def post(self, body: bytes) -> Reply:
         """What it answers, on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         connection.request("POST", "/add-checkpoint", body)
         response = connection.getresponse()
         reply = Reply(response.status, response.read())

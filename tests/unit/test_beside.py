@@ -18,7 +18,7 @@ def test_it_works_beside_the_block_and_has_ended_after_it() -> None:
         done.append(threading.current_thread().name)
 
     with beside(work, "hashpact-x"):
-        assert begun.wait(60)
+        assert begun.wait(120)
         assert done == []
     assert done == ["hashpact-x"]
 

@@ -242,11 +242,11 @@ def test_who_waits_for_a_directory_gets_it_when_it_is_free(tmp_path: Path) -> No
     thread = threading.Thread(target=wait)
     with alone(tmp_path):
         thread.start()
-        assert asked.wait(30)
+        assert asked.wait(120)
         with pytest.raises(ConfigError, match="another process is changing"), alone(tmp_path):
             pass
         order.append("first")
-    thread.join(30)
+    thread.join(120)
     assert order == ["first", "second"]
 
 

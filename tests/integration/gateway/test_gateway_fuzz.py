@@ -109,7 +109,7 @@ def test_no_request_is_a_fault(fuzzed: Http, document: dict[str, Any], method: s
     queries = [one for one in operation["parameters"] if one["in"] == "query"]
     content = operation.get("requestBody", {}).get("content", {})
     good = operation["responses"]
-    connection = http.client.HTTPConnection(fuzzed.address, timeout=30)
+    connection = http.client.HTTPConnection(fuzzed.address, timeout=120)
 
     @settings(max_examples=EXAMPLES)
     @given(

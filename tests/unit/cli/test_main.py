@@ -220,7 +220,7 @@ def test_a_passphrase_is_asked_for_at_a_terminal_and_never_shown(tmp_path: Path)
     def at_a_terminal(typed: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", AT_A_TERMINAL, typed, *arguments]
         return subprocess.run(  # our own command
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False
         )
 
     path = tmp_path / "admin-alice.key"

@@ -39,7 +39,7 @@ class Copy:
         """Its matches, at the position that is asked for."""
         assert list(check.queries) == QUERY
         if check.min_position > self.position:
-            assert self.level.wait(30)
+            assert self.level.wait(120)
         self.asked.append(check.min_position)
         self.demanded = check.filter.min_endorsed_by
         return Answer(self.matches, max(self.position, check.min_position))

@@ -31,14 +31,14 @@ def answering(*answers: bytes, hold: threading.Event | None = None) -> Iterator[
                     connected.recv(65536)
                     connected.sendall(answer)
                     if hold is not None:
-                        hold.wait(30)
+                        hold.wait(120)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         yield listening.getsockname()[1]
         if hold is not None:
             hold.set()
-        thread.join(30)
+        thread.join(120)
 
 
 def fetched(port: int, *, host: str = "127.0.0.1", path: str = "/x?y", **bounds: float) -> Fetched:

@@ -256,7 +256,7 @@ def test_files_that_are_expected_come_at_the_same_time() -> None:
 
     def script(head: bytes, connection: socket.socket) -> None:
         if path_of(head) != "/last":
-            together.wait(30)  # none is answered before all are asked for
+            together.wait(120)  # none is answered before all are asked for
         connection.sendall(answered(path_of(head).encode()))
 
     paths = [f"tile/{number}" for number in range(CONNECTIONS)]
@@ -292,11 +292,11 @@ def test_closing_ends_what_is_under_way() -> None:
         connection.recv(1)
 
     started = time.monotonic()
-    with scripted(script) as url, closing(HttpFiles(url, timeout=60, whole=60)) as found:
+    with scripted(script) as url, closing(HttpFiles(url, timeout=120, whole=60)) as found:
         for number in range(EXPECTED):
             found.expect(f"{number}", LIMIT)
         for _ in range(CONNECTIONS):
-            assert begun.acquire(timeout=30)
+            assert begun.acquire(timeout=120)
     assert time.monotonic() - started < 20
 
 

@@ -64,7 +64,7 @@ class Asking:
         return await asyncio.to_thread(self._ask, path, method, headers)
 
     def _ask(self, path: str, method: str, headers: dict[str, str]) -> Got:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         connection.request(
             method, path, headers={name.replace("_", "-"): text for name, text in headers.items()}
         )
@@ -191,7 +191,7 @@ async def test_a_caller_who_takes_no_answer_is_left(published: Path, limits: dic
         silent.sendall(b"GET /tile/entries/009 HTTP/1.1\r\nHost: h\r\n\r\n")
         assert await asyncio.to_thread(silent.recv, 1)
         status, turned_away = 0, 0
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while not status:
                 try:
                     status = (await Asking(port)("/checkpoint")).status

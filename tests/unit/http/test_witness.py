@@ -55,7 +55,7 @@ class Served:
                 writer.write(part)
                 await writer.drain()
                 await asyncio.sleep(pause)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(120):
                 return await reader.read()
         except ConnectionError:
             return b""

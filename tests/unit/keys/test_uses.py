@@ -80,7 +80,7 @@ def test_a_use_is_noted_while_the_file_is_read(tmp_path: Path, clock: FakeClock)
     path = SlowPath(tmp_path / "uses")
     uses = LastUses(path, clock)
     with ThreadPoolExecutor() as threads:
-        path.before = lambda: threads.submit(uses.note, "acme", ONE).result(60)
+        path.before = lambda: threads.submit(uses.note, "acme", ONE).result(120)
         uses.save()
     assert LastUses(tmp_path / "uses", clock).of("acme") == uses.of("acme") != ()
 

@@ -70,7 +70,7 @@ def test_processes_share_a_file_and_keep_it_when_it_is_removed(tmp_path: Path) -
         mine.verify()
         assert f"hits {mine.search(bytes(8), 12)}\n" == expected
         for process in processes:
-            out, _ = process.communicate("go on\n", timeout=60)
+            out, _ = process.communicate("go on\n", timeout=120)
             assert (out, process.returncode) == (expected, 0)
     finally:
         for process in processes:

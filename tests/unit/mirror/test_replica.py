@@ -109,7 +109,7 @@ def begin(house: Clearinghouse, ledger: SqliteLedger, directory: Path) -> None:
         open_snapshot(directory / "snapshot") as snapshot,
         contextlib.closing(connecting(profile)()) as connection,
     ):
-        for _ in start_from(snapshot, replica, partial(connection.run, timeout=60)):
+        for _ in start_from(snapshot, replica, partial(connection.run, timeout=120)):
             pass
 
 

@@ -62,7 +62,7 @@ def filling(deposit: Deposit) -> tuple[Filling, list[HashpactError]]:
 
 def got(deposit: Deposit, path: str) -> tuple[int, bytes]:
     """The answer to GET of a path below the log's."""
-    with closing(http.client.HTTPConnection("127.0.0.1", deposit.port, timeout=30)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", deposit.port, timeout=120)) as connection:
         connection.request("GET", path)
         response = connection.getresponse()
         return response.status, response.read()
@@ -95,7 +95,7 @@ def test_what_keeps_it_from_storing_raises_an_alarm_once(
     monkeypatch.setattr(Depository, "check_posted", fail)
     with filler.running():
         for _ in range(3):
-            looks.get(timeout=60)
+            looks.get(timeout=120)
     assert [(alarm.kind, alarm.message) for alarm in deposit.alarms] == [("malformed", "leaf 2 is missing")]
     assert ended == []
 

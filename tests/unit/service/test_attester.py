@@ -139,11 +139,11 @@ def test_a_position_is_still_only_while_nobody_changes_the_index() -> None:
     def hold() -> None:
         with checked.follower.paused():
             inside.set()
-            go_on.wait(10)
+            go_on.wait(120)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    assert inside.wait(10)
+    assert inside.wait(120)
     seen.append(checked.follower.still)
     go_on.set()
     thread.join()

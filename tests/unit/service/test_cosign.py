@@ -123,7 +123,7 @@ class Slow:
 
     def __call__(self, body: bytes) -> Reply:
         """The answer, late."""
-        assert self.let.wait(60)
+        assert self.let.wait(120)
         return self.desk(body)
 
 

@@ -36,7 +36,7 @@ from hashpact.storage.sqlite import SqliteLedger
 
 NCII = Reason(frozenset({"ncii"}))
 FOUNDED = 4
-LONG = 60.0
+LONG = 120.0
 
 
 @pytest.fixture

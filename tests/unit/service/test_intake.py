@@ -38,16 +38,16 @@ def test_those_who_wait_share_the_next_run_and_not_the_one_under_way() -> None:
     work = Work()
     coalescer = Coalescer(work)
     (first,) = joined(coalescer, 1)
-    assert work.begun.acquire(timeout=60)
+    assert work.begun.acquire(timeout=120)
     late = joined(coalescer, 20)
     work.ends[0].set_result(None)
-    first.result(60)
-    assert work.begun.acquire(timeout=60)
+    first.result(120)
+    assert work.begun.acquire(timeout=120)
     # Some may join while the second run is under way: a third run, and no more, is theirs.
     work.ends[1].set_result(None)
     work.ends[2].set_result(None)
     for each in late:
-        each.result(60)
+        each.result(120)
     assert work.runs in {2, 3}
 
 
@@ -55,11 +55,11 @@ def test_an_error_reaches_each_that_joined_its_run_and_no_other() -> None:
     work = Work()
     coalescer = Coalescer(work)
     (first,) = joined(coalescer, 1)
-    assert work.begun.acquire(timeout=60)
+    assert work.begun.acquire(timeout=120)
     (second,) = joined(coalescer, 1)
     work.ends[0].set_exception(ValueError("no quorum"))
     work.ends[1].set_result(None)
     with pytest.raises(ValueError, match="no quorum"):
-        first.result(60)
-    second.result(60)
+        first.result(120)
+    second.result(120)
     assert work.runs == 2

@@ -28,7 +28,7 @@ from hashpact.storage.sqlite import SqliteLedger
 
 NCII = Reason(frozenset({"ncii"}))
 FOUNDED = 4
-LONG = 30.0
+LONG = 120.0
 
 SWAP = """
 UPDATE leaves SET idx = -1 WHERE idx = 5;

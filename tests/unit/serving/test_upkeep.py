@@ -43,7 +43,7 @@ async def test_a_defect_in_a_task_ends_the_process(tmp_path: Path) -> None:
         follower: Any = Defective()
         uses = LastUses(home.paths.uses, unix_time)
         upkeep = Upkeep(home, follower, ServerTrust(home, log), stop, None, None, uses, lambda: None)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             with upkeep.running():
                 await stop.event.wait()
         with pytest.raises(UnavailableError, match="ValueError"):
@@ -82,7 +82,7 @@ async def test_a_notice_that_waits_is_a_line_once_each(world: World) -> None:
 
     loop = asyncio.get_running_loop()
     task = asyncio.create_task(remind(ledger, clock, log, 0.001))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         await ended.wait()
     task.cancel()
     lines = [(event["state"], event["notice"], event["member"]) for event in events.entries]

@@ -38,7 +38,7 @@ from hashpact.domain.state import (
 )
 from hashpact.storage.sqlite import SqliteLedger
 
-LONG = 30.0
+LONG = 120.0
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=6)
 WORD = st.text(st.characters(codec="utf-8", exclude_characters="\n"), min_size=1, max_size=6)

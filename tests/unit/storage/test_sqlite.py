@@ -156,10 +156,10 @@ def test_a_ledger_is_used_from_threads_that_come_and_go(ledger: SqliteLedger) ->
     together = threading.Barrier(6)
 
     def work() -> int:
-        together.wait(30)
+        together.wait(120)
         with ledger.snapshot() as view:
             view.charter()
-            together.wait(30)
+            together.wait(120)
         return append(ledger)
 
     for _ in range(3):

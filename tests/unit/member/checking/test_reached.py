@@ -43,7 +43,7 @@ def test_a_forked_process_goes_on_while_another_thread_notes_a_receipt() -> None
     if child == 0:
         noting = threading.Thread(target=reached.note, args=(receipt(9),), daemon=True)
         noting.start()
-        noting.join(10)
+        noting.join(120)
         os._exit(reached.size)
     go.set()
     thread.join()

@@ -193,12 +193,12 @@ def test_many_entries_that_flood_at_once_are_written_once_and_no_other_count_wai
     def slow(path: Path, data: bytes, *, replace: bool) -> None:
         writes.append(path)
         writing.set()
-        assert go_on.wait(60)
+        assert go_on.wait(120)
         write_private(path, data, replace=replace)
 
     monkeypatch.setattr(quarantine, "write_private", slow)
     with beside(lambda _: made.count([*range(50)] * 30, 30), "flood"):
-        assert writing.wait(60)
+        assert writing.wait(120)
         made.count([7, 100], 1)
         assert all(map(made.holds, range(50)))
         go_on.set()

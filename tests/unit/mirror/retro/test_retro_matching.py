@@ -291,16 +291,16 @@ def test_a_thread_tells_and_says_once_what_is_wrong(log: Log) -> None:
     log.keep("a", CODES[0])
     with telling(log.retro, lambda match: told.put(match.reference), wrong.put):
         log.share(CODES[0])
-        assert told.get(timeout=60) == "a"
+        assert told.get(timeout=120) == "a"
 
         def spoilt() -> bool:  # the thread may write after us
             (log.directory / "told").write_bytes(b"[]")
             return not wrong.empty()
 
         wait_until(spoilt)
-        assert "is damaged" in wrong.get(timeout=60)
+        assert "is damaged" in wrong.get(timeout=120)
         (log.directory / "told").unlink()
-        assert told.get(timeout=60) == "a"
+        assert told.get(timeout=120) == "a"
     assert (told.empty(), wrong.empty()) == (True, True)
 
 
@@ -318,9 +318,9 @@ def test_a_thread_goes_on_once_the_window_can_be_read_again(
     with monkeypatch.context() as patched:
         patched.setattr(matching, "segments", none_left)
         with telling(log.retro, lambda match: told.put(match.reference), wrong.put):
-            assert "Too many open files" in wrong.get(timeout=60)
+            assert "Too many open files" in wrong.get(timeout=120)
             patched.undo()
-            assert told.get(timeout=60) == "a"
+            assert told.get(timeout=120) == "a"
 
 
 def test_an_empty_window(log: Log) -> None:

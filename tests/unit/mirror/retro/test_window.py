@@ -312,7 +312,7 @@ def test_it_is_pruned_now_and_then(tmp_path: Path) -> None:
                 pruned.set()
 
         with pruning(Watched(), 0.01):  # type: ignore[arg-type]  # as much of a window as is used
-            assert pruned.wait(30)
+            assert pruned.wait(120)
         assert segments(tmp_path / "w") == []
 
 
@@ -333,9 +333,9 @@ def test_it_is_pruned_again_after_it_could_not_be(tmp_path: Path) -> None:
                 pruned.set()
 
         with pruning(Watched(), 0.01):  # type: ignore[arg-type]  # as much of a window as is used
-            assert tried.wait(30)
+            assert tried.wait(120)
             (tmp_path / "away").rename(tmp_path / "w")
-            assert pruned.wait(30)
+            assert pruned.wait(120)
         assert segments(tmp_path / "w") == []
 
 

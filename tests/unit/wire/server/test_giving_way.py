@@ -22,7 +22,7 @@ from hashpact.wire.server.core.turns import Turns
 from hashpact.wire.server.handlers import CheckHandler
 from hashpact.wire.server.identity import CALLER
 
-SOON = 60
+SOON = 120
 LOOKS = 5
 
 

@@ -23,7 +23,7 @@ async def test_a_call_that_cannot_be_counted_ends_and_the_server_can_stop(founde
     async with founded.channel(founded.tls(founded.member("acme"))) as channel:
         stub = check_pb2_grpc.CheckServiceStub(channel)
         for _ in range(2):
-            call = stub.Check(check_pb2.CheckRequest(), timeout=60)
+            call = stub.Check(check_pb2.CheckRequest(), timeout=120)
             assert await call.code() is grpc.StatusCode.CANCELLED
     crashes = [event["exception"] for event in founded.events.entries if event["event"] == "rpc crashed"]
     assert crashes == ["builtins.ValueError"] * 2
@@ -40,7 +40,7 @@ async def test_the_time_for_which_a_caller_holds_its_request_back_is_not_the_ser
     founded.guard.timer = lambda: seconds[0]
     async with founded.channel(founded.tls(founded.member("acme"))) as channel:
         method: grpc.aio.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(CHECK)
-        call = method(timeout=60)
+        call = method(timeout=120)
         await until(lambda: founded.server.loads()["check"][0])
         seconds[0] = 9.0
         await call.write(b"\xff")

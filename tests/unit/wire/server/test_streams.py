@@ -77,7 +77,7 @@ def test_44_a_stream_that_is_not_read_is_cancelled_where_it_waits() -> None:
     with watching.over(watched):
         messages = watched.messages(endless())
         assert next(messages) == 0
-        assert call.cancelled.wait(60)
+        assert call.cancelled.wait(120)
         with pytest.raises(OverloadedError, match="was not read for 1 s"):
             next(messages)
     watching.close()
@@ -88,7 +88,7 @@ def test_what_waits_for_news_is_closed() -> None:
 
     class News:
         def __iter__(self) -> Iterator[int]:
-            assert closed.wait(60)
+            assert closed.wait(120)
             yield from ()
 
         def close(self) -> None:

@@ -20,7 +20,7 @@ from hashpact.wire.server.admission import pools
 from hashpact.wire.server.admission.pools import AT_ONCE, Deferred, Pool
 from hashpact.wire.server.core.turns import Turns
 
-SOON = 60
+SOON = 120
 """Seconds after which a test fails that waits for something."""
 
 

@@ -48,15 +48,15 @@ async def test_a_refusal_waits_while_the_system_has_no_thread_to_give(
 ) -> None:
     lacking = without_thread(monkeypatch, times=1)
     async with refusing(founded) as stub:
-        first = stub.Check(check_pb2.CheckRequest(), timeout=60)
+        first = stub.Check(check_pb2.CheckRequest(), timeout=120)
         await asyncio.to_thread(lacking.wait, 60)
-        second = stub.Check(check_pb2.CheckRequest(), timeout=60)
+        second = stub.Check(check_pb2.CheckRequest(), timeout=120)
         assert [await call.code() for call in (first, second)] == [REFUSED] * 2
 
 
 async def test_refusals_that_are_held_are_answered_before_a_server_stops(founded: Clearinghouse) -> None:
     async with refusing(founded) as stub:
-        calls = [stub.Check(check_pb2.CheckRequest(), timeout=60) for _ in range(100)]
+        calls = [stub.Check(check_pb2.CheckRequest(), timeout=120) for _ in range(100)]
         await calls[10].code()  # the others are held by then, the last one for half a second
         await asyncio.to_thread(founded.server.stop, 0.1)
         assert {await call.code() for call in calls} == {REFUSED}
@@ -67,7 +67,7 @@ async def test_refusals_that_no_thread_could_hold_are_answered_before_a_server_s
 ) -> None:
     refused = without_thread(monkeypatch)
     async with refusing(founded) as stub:
-        call = stub.Check(check_pb2.CheckRequest(), timeout=60)
+        call = stub.Check(check_pb2.CheckRequest(), timeout=120)
         await asyncio.to_thread(refused.wait, 60)
         await asyncio.wait_for(asyncio.to_thread(founded.server.stop, 0), 60)
         assert await call.code() == REFUSED

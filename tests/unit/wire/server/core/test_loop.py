@@ -20,7 +20,7 @@ from hashpact.wire.server.core.loop import EVENTS, Loop
 
 ECHO = "/test.Service/Echo"
 OTHER = "/test.Service/Other"
-SOON = 60.0
+SOON = 120.0
 
 
 class House:
