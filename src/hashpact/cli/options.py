@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 import click
 
 from hashpact.cli.output import complain
-from hashpact.config import MAX_SIZE
 from hashpact.durable import read_bytes
 from hashpact.keys.passphrase import Passphrases
 
@@ -219,6 +218,7 @@ def _connecting(profile: Path, options: dict[str, Any], *, signs: bool) -> Conne
 def _connect(  # noqa: PLR0913 - an argument for each option
     profile: Path, address: str | None, ca: Path | None, timeout: float, *, proxy: bool, signs: bool
 ) -> Client:
+    from hashpact.config import MAX_SIZE  # noqa: PLC0415  # only commands that connect wait for gRPC to load
     from hashpact.member.clients import Client  # noqa: PLC0415  # only commands that connect wait for gRPC to load
     from hashpact.member.profile import Profile  # noqa: PLC0415  # only commands that connect wait for gRPC to load
 

@@ -11,12 +11,14 @@ import datetime as dt
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
-from hashpact.domain.state import Receipt
 from hashpact.errors import HashpactError
+
+if TYPE_CHECKING:
+    from hashpact.domain.state import Receipt
 
 Item = TypeVar("Item")
 

@@ -37,6 +37,16 @@ def test_the_help_lists_every_command_of_the_issue(capsys: pytest.CaptureFixture
         assert f"\n  {name} " in listed
 
 
+def test_the_help_loads_nothing_that_a_command_works_with() -> None:
+    code = (
+        "import sys; from hashpact.cli import main; main.run(['--help']);"
+        "sys.exit(' '.join(name for name in sys.modules"
+        " if name.startswith(('hashpact.domain', 'hashpact.member', 'cryptography', 'grpc', 'numpy'))))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ended.stderr.split() == []
+
+
 @pytest.mark.parametrize("name", main.COMMANDS)
 def test_the_listed_line_is_the_commands_own(name: str) -> None:
     command = main.cli.get_command(click.Context(main.cli), name)
