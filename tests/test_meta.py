@@ -1,4 +1,4 @@
-"""The shape of the code: who may import whom, how large files grow, and that every exception has its reason.
+"""The shape of the code: who may import whom, how large files grow, and which names they have.
 
 `ROOMS` is the plan: each room lists the rooms that it imports, all of them below it. Imports inside functions
 and under TYPE_CHECKING count.
@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import ast
 import inspect
-import io
 import re
 import sys
-import tokenize
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -223,28 +221,6 @@ def name_faults(source: Path) -> list[str]:
     ]
 
 
-DIRECTIVE = re.compile(
-    r"#\s*(noqa(?P<codes>:\s*[A-Z]+[0-9]+(,\s*[A-Z]+[0-9]+)*)?"
-    r"|type:\s*ignore(?P<kinds>\[[\w, -]+\])?"
-    r"|(?P<cover>pragma:\s*no\s*cover))"
-)
-
-
-def suppression_faults(path: Path) -> list[str]:
-    """Every suppression in a file that is blanket or has no reason on its line."""
-    faults = []
-    text = path.read_text(encoding="utf-8")
-    if not DIRECTIVE.search(text):
-        return []
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        found = list(DIRECTIVE.finditer(token.string)) if token.type == tokenize.COMMENT else []
-        if any(not (one["codes"] or one["kinds"] or one["cover"]) for one in found):
-            faults.append(f"{path.name}:{token.start[0]}: names no rule: {token.string}")
-        if found and not re.search("[A-Za-z]{3}", DIRECTIVE.sub("", token.string)):
-            faults.append(f"{path.name}:{token.start[0]}: has no reason: {token.string}")
-    return faults
-
-
 def error_class_faults(source: Path) -> list[str]:
     """Every class of the error tree that stands elsewhere, where no table of statuses would find it."""
     known = {name for name, _ in inspect.getmembers(errors, inspect.isclass)}
@@ -282,11 +258,6 @@ def test_no_two_classes_and_no_three_files_share_a_name() -> None:
 
 def test_no_file_or_room_is_too_large_and_names_say_something() -> None:
     assert size_faults([SOURCE, ROOT / "tests", ROOT / "scripts"], SOURCE) == []
-
-
-def test_every_suppression_has_its_reason() -> None:
-    files = [path for name in ("src", "tests", "scripts") for path in python_files(ROOT / name)]
-    assert [fault for path in files for fault in suppression_faults(path)] == []
 
 
 def test_the_error_tree_stands_in_one_file_and_its_codes_differ() -> None:
@@ -369,28 +340,6 @@ def test_the_checker_sees_sizes_and_names(fake: Path) -> None:
     deep.parent.mkdir(parents=True)
     deep.write_text("")
     assert any("says nothing" in fault for fault in size_faults([deep.parent], fake))
-
-
-@pytest.mark.parametrize(
-    ("line", "faults"),
-    [
-        ("x = 1  # noqa: E501  # a table", 0),
-        ("x = 1  # noqa: E501, S101 - a table", 0),
-        ("x = 1  # type: ignore[arg-type]  # noqa: E501 - both for the test", 0),
-        ("x = '# noqa'", 0),
-        ("x = 1  # pragma: no cover  # cannot happen", 0),
-        ("x = 1  # noqa: E501", 1),
-        ("x = 1  # type: ignore[arg-type]", 1),
-        ("x = 1  # type: ignore[arg-type]  # noqa: E501", 1),
-        ("x = 1  # pragma: no cover", 1),
-        ("x = 1  # noqa  # why not", 1),
-        ("x = 1  # type: ignore  # why not", 1),
-        ("x = 1  # noqa", 2),
-    ],
-)
-def test_the_checker_sees_suppressions_without_reason(tmp_path: Path, line: str, faults: int) -> None:
-    (tmp_path / "m.py").write_text(line + "\n")
-    assert len(suppression_faults(tmp_path / "m.py")) == faults
 
 
 def test_the_checker_sees_errors_outside_their_file(fake: Path) -> None:

@@ -206,9 +206,9 @@ async def _put_together(
     home: Home, stop: Stop, duty: Duty, observation: Observation, *, verify: bool
 ) -> _Parts:
     # The index is loaded by the one command that serves, so that the others start quickly.
-    from hashpact.lookup.catalog import EntryCatalog  # noqa: PLC0415  # see above
-    from hashpact.lookup.directory import IndexDirectory, IndexFiles  # noqa: PLC0415  # see above
-    from hashpact.serving.adopting import Adopter, open_index  # noqa: PLC0415  # see above
+    from hashpact.lookup.catalog import EntryCatalog
+    from hashpact.lookup.directory import IndexDirectory, IndexFiles
+    from hashpact.serving.adopting import Adopter, open_index
 
     trust = ServerTrust(home, stop.log)
     keeps = duty.keeps and not home.full
@@ -236,9 +236,9 @@ async def _put_together(
 
 def _services(home: Home, parts: _Parts, duty: Duty) -> Services:
     # gRPC is loaded by a process that answers, not by one that keeps.
-    from hashpact.serving.attesting import attester_of  # noqa: PLC0415  # see above
-    from hashpact.wire.server.admission.quotas import Quotas  # noqa: PLC0415  # see above
-    from hashpact.wire.server.handlers import Services  # noqa: PLC0415  # see above
+    from hashpact.serving.attesting import attester_of
+    from hashpact.wire.server.admission.quotas import Quotas
+    from hashpact.wire.server.handlers import Services
 
     authority = home.open_authority() if home.paths.ca_key.exists() else None
     ledger = parts.observation.timed(home.ledger)
@@ -261,8 +261,8 @@ def _services(home: Home, parts: _Parts, duty: Duty) -> Services:
 
 
 def _guard(home: Home, parts: _Parts) -> Guard:
-    from hashpact.wire.server.guard import AccessLog, Guard  # noqa: PLC0415  # as above
-    from hashpact.wire.server.identity import Gate  # noqa: PLC0415  # as above
+    from hashpact.wire.server.guard import AccessLog, Guard
+    from hashpact.wire.server.identity import Gate
 
     gate = Gate(
         home.charter().origin,
@@ -280,7 +280,7 @@ async def _answer(
     home: Home, parts: _Parts, listen: str, ready: Callable[[str, str], None], duty: Duty
 ) -> None:
     """Answer members until the process is to stop."""
-    from hashpact.wire.server.transport import build_server, server_credentials  # noqa: PLC0415  # as above
+    from hashpact.wire.server.transport import build_server, server_credentials
 
     host, port = split_address("listen", listen)
     services, stop = _services(home, parts, duty), parts.stop

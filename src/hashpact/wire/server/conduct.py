@@ -43,7 +43,7 @@ class ConductHandler(conduct_pb2_grpc.ConductServiceServicer):
         self._stopping = stopping
         self._timer = timer
 
-    def ListContacts(  # noqa: N802  # gRPC names it
+    def ListContacts(
         self,
         request: conduct_pb2.ListContactsRequest,
         context: Context,
@@ -52,7 +52,7 @@ class ConductHandler(conduct_pb2_grpc.ConductServiceServicer):
         after = matters.contacts_request_from_wire(request)
         return matters.contacts_to_wire(self._read(context, lambda: self._desk.contacts(after)))
 
-    def ListNotices(  # noqa: N802  # gRPC names it
+    def ListNotices(
         self,
         request: conduct_pb2.ListNoticesRequest,
         context: Context,
@@ -61,7 +61,7 @@ class ConductHandler(conduct_pb2_grpc.ConductServiceServicer):
         asked, caller = matters.notices_request_from_wire(request), CALLER.get()
         return matters.notices_to_wire(self._read(context, lambda: self._desk.notices(caller, asked)))
 
-    def WatchNotices(  # noqa: N802  # gRPC names it
+    def WatchNotices(
         self,
         request: conduct_pb2.WatchNoticesRequest,
         context: Context,
@@ -83,7 +83,7 @@ class ConductHandler(conduct_pb2_grpc.ConductServiceServicer):
                 msg = "the server is stopping; go on from the last response"
                 raise StoppingError(msg)
 
-    def ListAppeals(  # noqa: N802  # gRPC names it
+    def ListAppeals(
         self,
         request: conduct_pb2.ListAppealsRequest,
         context: Context,
@@ -92,7 +92,7 @@ class ConductHandler(conduct_pb2_grpc.ConductServiceServicer):
         asked, caller = matters.appeals_request_from_wire(request), CALLER.get()
         return matters.appeals_to_wire(self._read(context, lambda: self._desk.appeals(caller, asked)))
 
-    def ListReplies(  # noqa: N802  # gRPC names it
+    def ListReplies(
         self,
         request: conduct_pb2.ListRepliesRequest,
         context: Context,
@@ -101,7 +101,7 @@ class ConductHandler(conduct_pb2_grpc.ConductServiceServicer):
         asked, caller = matters.replies_request_from_wire(request), CALLER.get()
         return matters.replies_to_wire(self._read(context, lambda: self._desk.replies(caller, asked)))
 
-    def ListFilings(  # noqa: N802  # gRPC names it
+    def ListFilings(
         self,
         request: conduct_pb2.ListFilingsRequest,
         context: Context,
@@ -111,7 +111,7 @@ class ConductHandler(conduct_pb2_grpc.ConductServiceServicer):
         caller = CALLER.get()
         return matters.filings_to_wire(self._read(context, lambda: self._desk.filings(caller, kind, asked)))
 
-    def GetDocument(  # noqa: N802  # gRPC names it
+    def GetDocument(
         self,
         request: conduct_pb2.GetDocumentRequest,
         context: Context,
