@@ -26,6 +26,8 @@ SOURCE = ROOT / "src" / "hashpact"
 MAX_LINES = 400
 MAX_FILES = 12
 NAME = r"hashpact(\.\w+)+"
+RETIRED_CLASSES = {"Acting", "Asked", "Desk", "Keeper", "Patience", "Rounds", "Sealing", "Side", "Told"}
+"""Names of classes that were replaced by ones that say what the class is."""
 FORBIDDEN_NAMES = {"utils", "common", "helpers", "models", "manager"}
 
 
@@ -206,7 +208,7 @@ def size_faults(roots: list[Path], source: Path) -> list[str]:
 
 
 def name_faults(source: Path) -> list[str]:
-    """Every public class whose name another module uses too, and every file name used three times."""
+    """Every public class with a retired name or that of another one, and every file name used three times."""
     paths = [path for path in python_files(source) if path.suffix == ".py"]
     classes: dict[str, list[str]] = {}
     for path in paths:
@@ -214,8 +216,10 @@ def name_faults(source: Path) -> list[str]:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 classes.setdefault(node.name, []).append(str(path.relative_to(source)))
     files = Counter(path.name for path in paths if not path.name.startswith("__"))
+    retired = sorted(RETIRED_CLASSES & classes.keys())
     twice = {name: places for name, places in classes.items() if len(places) > 1}
     return [
+        *(f"the class {name} of {', '.join(classes[name])} has a retired name" for name in retired),
         *(f"the class {name} is in {', '.join(places)}" for name, places in twice.items()),
         *(f"{count} files are named {name}" for name, count in files.items() if count > 2),
     ]
@@ -252,7 +256,7 @@ def test_no_import_climbs() -> None:
         assert uses <= below | ({"lookup"} if name == "_kernel" else set()), name
 
 
-def test_no_two_classes_and_no_three_files_share_a_name() -> None:
+def test_no_two_classes_and_no_three_files_share_a_name_and_no_class_has_a_retired_one() -> None:
     assert name_faults(SOURCE) == []
 
 
@@ -323,11 +327,16 @@ def test_the_checker_sees_an_import_against_the_arrow(fake: Path, name: str, tex
 def test_the_checker_sees_names_that_are_used_twice(fake: Path) -> None:
     assert name_faults(fake) == []
     (fake / "log" / "note.py").write_text("class Note:\n    pass\n")
+    (fake / "log" / "rounds.py").write_text("class Rounds:\n    pass\n")
     (fake / "wire" / "codec.py").write_text("class Note:\n    pass\n\n\nclass _Note:\n    pass\n")
     for room in ("log", "wire", "service"):
         (fake / room / "server.py").write_text("")
     places = "log/note.py, wire/codec.py"
-    assert name_faults(fake) == [f"the class Note is in {places}", "3 files are named server.py"]
+    assert name_faults(fake) == [
+        "the class Rounds of log/rounds.py has a retired name",
+        f"the class Note is in {places}",
+        "3 files are named server.py",
+    ]
 
 
 def test_the_checker_sees_sizes_and_names(fake: Path) -> None:

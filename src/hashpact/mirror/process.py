@@ -44,7 +44,7 @@ from hashpact.mirror.snapshots.starting import copied_from
 from hashpact.mirror.storing.serving import storing
 from hashpact.observing.observation import Observation
 from hashpact.service.check import Checker
-from hashpact.service.conduct import Desk
+from hashpact.service.conduct import MatterReader
 from hashpact.service.follow import Compactor, Follower, IndexSaver
 from hashpact.service.prove import Prover
 from hashpact.service.read import PrivateParts, Reader
@@ -378,7 +378,7 @@ def _services(home: MirrorHome, parts: _Parts) -> Services:
         elsewhere,
         elsewhere,
         elsewhere,
-        Desk(ledger, unix_time),
+        MatterReader(ledger, unix_time),
     )
 
 

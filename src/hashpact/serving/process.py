@@ -37,7 +37,7 @@ from hashpact.log import proofs
 from hashpact.observing.observation import Observation
 from hashpact.service.append import Appender, Intake
 from hashpact.service.check import Checker
-from hashpact.service.conduct import Desk
+from hashpact.service.conduct import MatterReader
 from hashpact.service.cosign import Quorum
 from hashpact.service.follow import Compactor, Follower, IndexSaver
 from hashpact.service.propose import Proposals
@@ -48,7 +48,7 @@ from hashpact.service.sign import SigningGuard
 from hashpact.serving.duty import ALONE, Duty
 from hashpact.serving.indexing import IndexKeeping
 from hashpact.serving.outward import open_log, quorum_of
-from hashpact.serving.upkeep import Keeping, Sealing, Stop, Upkeep
+from hashpact.serving.upkeep import Keeping, SigningTask, Stop, Upkeep
 from hashpact.settings import EVERYWHERE, join_address, split_address
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ async def _put_together(
         saver = IndexSaver(follower, home.ledger, index.freeze, segments.save)
         compactor = Compactor(follower, index.compaction, time.monotonic)
         keeping = Keeping(
-            IndexKeeping(segments, saver, compactor, stop.log), Sealing(signing, home.publishers(), stop)
+            IndexKeeping(segments, saver, compactor, stop.log), SigningTask(signing, home.publishers(), stop)
         )
     adopter = None if duty.keeps else Adopter(home.ledger, files, index, follower, saved)
     upkeep = Upkeep(home, follower, trust, stop, keeping, adopter, uses, observation.flush)
@@ -254,7 +254,7 @@ def _services(home: Home, parts: _Parts, duty: Duty) -> Services:
         Renewer(home.charter().origin, authority, home.ledger, unix_time),
         Proposals(intake, home.ledger, home.waiting(), unix_time),
         parts.uses,
-        Desk(home.ledger, unix_time),
+        MatterReader(home.ledger, unix_time),
         Quotas(home.charter, time.monotonic, duty.workers),
         attester_of(home, checker),
     )

@@ -22,7 +22,7 @@ from hashpact.domain.state import Role
 from hashpact.errors import ConflictError
 from hashpact.service.attest.attester import Attester
 from hashpact.service.check import Checker
-from hashpact.service.conduct import Desk
+from hashpact.service.conduct import MatterReader
 from hashpact.service.following import Following
 from hashpact.service.prove import Prover
 from hashpact.service.read import READERS, PrivateParts, Reader
@@ -61,7 +61,7 @@ class Services:
     renewer: Renews
     proposals: Proposes
     uses: Uses
-    desk: Desk
+    matters: MatterReader
     quotas: Quotas = field(default_factory=Quotas)
     attester: Attester | None = None
 
