@@ -64,11 +64,11 @@ ROOMS = {
     "exchange": room("errors domain", "ijson", pure=True),
     "fingerprint": room("errors domain _kernel", "PIL cv2 numpy imagehash datasketch pillow_heif pylibjxl"),
     "report": room("errors log domain", pure=True),
-    # Of the log the arithmetic of edges, which it stores, and the layout of tiles, which it reads and writes.
-    "storage": room("errors log.tree log.tiles log.lines domain durable", "apsw"),
+    # Of the log the layout of tiles, which it reads and writes.
+    "storage": room("errors log.tiles log.lines domain durable", "apsw"),
     "keys": room("errors domain durable _kernel", "cryptography"),
     "lists": room("errors domain durable lookup keys exchange", "apsw cryptography numpy"),
-    "governance": room("errors log domain durable keys report", "cryptography"),
+    "governance": room("errors log domain durable keys report"),
     "service": room("errors log domain keys.certificates governance.drafts", pure=True),
     "wire": room(
         "errors domain settings keys.certificates keys.uses governance.drafts service",
@@ -95,13 +95,13 @@ ROOMS = {
         "structlog prometheus_client opentelemetry starlette",
     ),
     "serving": room(
-        "errors log domain clock durable settings config storage lookup keys governance service wire http "
-        "home audit observing",
+        "errors log domain clock durable settings lookup keys governance service wire http home audit "
+        "observing",
         "structlog uvloop",
     ),
     "mirror": room(
-        "errors log domain clock beside events durable settings config storage lookup keys service wire http "
-        "member home audit witness observing serving",
+        "errors log domain clock beside durable settings config storage lookup keys service wire http member "
+        "home audit witness observing serving",
         "cryptography numpy structlog uvloop grpc",
     ),
     "gateway": room(
@@ -111,14 +111,13 @@ ROOMS = {
     "__init__": room("errors log.checkpoint domain fingerprint member mirror"),
     # It plays everybody: those who run a clearinghouse, and its members.
     "demo": room(
-        "errors log domain clock config durable storage fingerprint keys governance service member home "
-        "report",
+        "errors domain config durable storage fingerprint keys governance service member home report",
         "cryptography PIL numpy",
     ),
     "cli": room(
         "errors log.checkpoint domain clock settings config exchange fingerprint keys lists governance "
         "member home audit witness serving mirror gateway report demo durable http.hma",
-        "click rich PIL numpy",
+        "click rich",
     ),
     "__main__": room("cli"),
 }
@@ -191,6 +190,20 @@ def arrow_faults(source: Path) -> list[str]:
     return faults
 
 
+def unused_permissions(source: Path) -> list[str]:
+    """Everything that a room may import and none of its modules does."""
+    used: dict[str, set[str]] = {}
+    for path in python_files(source):
+        name = path.relative_to(source).parts[0].removesuffix(".pyi").removesuffix(".py")
+        used.setdefault(name, set()).update(module for _, module in imports(path, source))
+    return [
+        f"{name}: {allowed}"
+        for name, rules in ROOMS.items()
+        for allowed in sorted(rules.ours | rules.others)
+        if not any(f"{module}.".startswith(f"{allowed}.") for module in used.get(name, ()))
+    ]
+
+
 def size_faults(roots: list[Path], source: Path) -> list[str]:
     """Every file that is too long, every room with too many files, every name that says nothing."""
     faults = []
@@ -246,6 +259,10 @@ def tree_of_errors(cls: type[HashpactError] = HashpactError) -> set[type[Hashpac
 
 def test_the_arrow() -> None:
     assert arrow_faults(SOURCE) == []
+
+
+def test_every_room_uses_what_it_may_import() -> None:
+    assert unused_permissions(SOURCE) == []
 
 
 def test_no_import_climbs() -> None:
@@ -322,6 +339,14 @@ def test_the_checker_sees_an_import_against_the_arrow(fake: Path, name: str, tex
     (fake / name).write_text(text)
     (fault,) = arrow_faults(fake)
     assert fault.startswith(name)
+
+
+def test_the_checker_sees_what_a_room_may_import_and_does_not(fake: Path) -> None:
+    unused = unused_permissions(fake)
+    assert "domain: hashpact.errors" in unused
+    assert not {"log: hashpact.errors", "domain: cryptography"} & set(unused)
+    (fake / "log" / "note.py").write_text("")
+    assert set(unused_permissions(fake)) - set(unused) == {"log: hashpact.errors"}
 
 
 def test_the_checker_sees_names_that_are_used_twice(fake: Path) -> None:
