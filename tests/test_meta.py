@@ -51,7 +51,6 @@ ROOMS = {
     "log": room("errors", pure=True),
     "domain": room("errors log", "cryptography", pure=True),
     "clock": room(),
-    "beside": room(),
     "events": room(others="structlog"),
     "durable": room("errors"),
     "settings": room("errors"),
@@ -100,7 +99,7 @@ ROOMS = {
         "structlog uvloop",
     ),
     "mirror": room(
-        "errors log domain clock beside durable settings config storage lookup keys service wire http member "
+        "errors log domain clock durable settings config storage lookup keys service wire http member "
         "home audit witness observing serving",
         "cryptography numpy structlog uvloop grpc",
     ),

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from hashpact.beside import beside
 from hashpact.clock import unix_time
 from hashpact.durable import claimed
 from hashpact.errors import CommitFailedError, HashpactError, UnavailableError
@@ -18,6 +17,7 @@ from hashpact.mirror.freshness import Freshness
 from hashpact.mirror.home import MirrorHome
 from hashpact.mirror.replica import Replica, Taken
 from hashpact.mirror.replicating import ReconnectPolicy, Replicator, connecting
+from hashpact.mirror.threads.beside import beside
 from hashpact.service.follow import Follower
 from hashpact.wire.client.connection import Connection
 
