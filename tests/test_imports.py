@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import json
 import os
@@ -13,6 +14,8 @@ from pathlib import Path
 
 from forking import UNMEASURED
 from test_meta import SOURCE, imports, python_files
+
+import hashpact
 
 HEAVY = {"grpc", "google", "apsw", "sqlite3", "numpy", "PIL", "datasketch", "structlog", "uvloop"}
 
@@ -123,3 +126,21 @@ def test_the_importer_sees_errors_and_weight(tmp_path: Path) -> None:
 
 def test_modules_that_import_each_other_are_imported_first() -> None:
     assert tree_of({"a": {"b"}, "b": {"a"}, "c": {"a"}}) == {"": ["a", "b"], "a": ["c"]}
+
+
+def names_for_type_checkers(source: str) -> list[str]:
+    """The names that ``if TYPE_CHECKING`` gives a module."""
+    found = []
+    for block in ast.parse(source).body:
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING":
+            for node in block.body:
+                if isinstance(node, ast.ImportFrom):
+                    found += [alias.asname or alias.name for alias in node.names]
+                elif isinstance(node, ast.AnnAssign):
+                    found.append(ast.unparse(node.target))
+    return found
+
+
+def test_a_type_checker_knows_every_public_name() -> None:
+    source = (SOURCE / "__init__.py").read_text(encoding="utf-8")
+    assert sorted(names_for_type_checkers(source)) == sorted(hashpact.__all__)

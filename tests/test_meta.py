@@ -1,4 +1,4 @@
-"""The shape of the code: who may import whom, how large files grow, and that every exception has its reason.
+"""The shape of the code: who may import whom, how large files grow, and which names they have.
 
 `ROOMS` is the plan: each room lists the rooms that it imports, all of them below it. Imports inside functions
 and under TYPE_CHECKING count.
@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import ast
 import inspect
-import io
 import re
 import sys
-import tokenize
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +26,8 @@ SOURCE = ROOT / "src" / "hashpact"
 MAX_LINES = 400
 MAX_FILES = 12
 NAME = r"hashpact(\.\w+)+"
+RETIRED_CLASSES = {"Acting", "Asked", "Desk", "Keeper", "Patience", "Rounds", "Sealing", "Side", "Told"}
+"""Names of classes that were replaced by ones that say what the class is."""
 FORBIDDEN_NAMES = {"utils", "common", "helpers", "models", "manager"}
 
 
@@ -51,7 +51,6 @@ ROOMS = {
     "log": room("errors", pure=True),
     "domain": room("errors log", "cryptography", pure=True),
     "clock": room(),
-    "beside": room(),
     "events": room(others="structlog"),
     "durable": room("errors"),
     "settings": room("errors"),
@@ -64,11 +63,11 @@ ROOMS = {
     "exchange": room("errors domain", "ijson", pure=True),
     "fingerprint": room("errors domain _kernel", "PIL cv2 numpy imagehash datasketch pillow_heif pylibjxl"),
     "report": room("errors log domain", pure=True),
-    # Of the log the arithmetic of edges, which it stores, and the layout of tiles, which it reads and writes.
-    "storage": room("errors log.tree log.tiles log.lines domain durable", "apsw"),
+    # Of the log the layout of tiles, which it reads and writes.
+    "storage": room("errors log.tiles log.lines domain durable", "apsw"),
     "keys": room("errors domain durable _kernel", "cryptography"),
     "lists": room("errors domain durable lookup keys exchange", "apsw cryptography numpy"),
-    "governance": room("errors log domain durable keys report", "cryptography"),
+    "governance": room("errors log domain durable keys report"),
     "service": room("errors log domain keys.certificates governance.drafts", pure=True),
     "wire": room(
         "errors domain settings keys.certificates keys.uses governance.drafts service",
@@ -95,13 +94,13 @@ ROOMS = {
         "structlog prometheus_client opentelemetry starlette",
     ),
     "serving": room(
-        "errors log domain clock durable settings config storage lookup keys governance service wire http "
-        "home audit observing",
+        "errors log domain clock durable settings lookup keys governance service wire http home audit "
+        "observing",
         "structlog uvloop",
     ),
     "mirror": room(
-        "errors log domain clock beside events durable settings config storage lookup keys service wire http "
-        "member home audit witness observing serving",
+        "errors log domain clock durable settings config storage lookup keys service wire http member "
+        "home audit witness observing serving",
         "cryptography numpy structlog uvloop grpc",
     ),
     "gateway": room(
@@ -111,14 +110,13 @@ ROOMS = {
     "__init__": room("errors log.checkpoint domain fingerprint member mirror"),
     # It plays everybody: those who run a clearinghouse, and its members.
     "demo": room(
-        "errors log domain clock config durable storage fingerprint keys governance service member home "
-        "report",
+        "errors domain config durable storage fingerprint keys governance service member home report",
         "cryptography PIL numpy",
     ),
     "cli": room(
         "errors log.checkpoint domain clock settings config exchange fingerprint keys lists governance "
         "member home audit witness serving mirror gateway report demo durable http.hma",
-        "click rich PIL numpy",
+        "click rich",
     ),
     "__main__": room("cli"),
 }
@@ -191,6 +189,20 @@ def arrow_faults(source: Path) -> list[str]:
     return faults
 
 
+def unused_permissions(source: Path) -> list[str]:
+    """Everything that a room may import and none of its modules does."""
+    used: dict[str, set[str]] = {}
+    for path in python_files(source):
+        name = path.relative_to(source).parts[0].removesuffix(".pyi").removesuffix(".py")
+        used.setdefault(name, set()).update(module for _, module in imports(path, source))
+    return [
+        f"{name}: {allowed}"
+        for name, rules in ROOMS.items()
+        for allowed in sorted(rules.ours | rules.others)
+        if not any(f"{module}.".startswith(f"{allowed}.") for module in used.get(name, ()))
+    ]
+
+
 def size_faults(roots: list[Path], source: Path) -> list[str]:
     """Every file that is too long, every room with too many files, every name that says nothing."""
     faults = []
@@ -208,7 +220,7 @@ def size_faults(roots: list[Path], source: Path) -> list[str]:
 
 
 def name_faults(source: Path) -> list[str]:
-    """Every public class whose name another module uses too, and every file name used three times."""
+    """Every public class with a retired name or that of another one, and every file name used three times."""
     paths = [path for path in python_files(source) if path.suffix == ".py"]
     classes: dict[str, list[str]] = {}
     for path in paths:
@@ -216,33 +228,13 @@ def name_faults(source: Path) -> list[str]:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 classes.setdefault(node.name, []).append(str(path.relative_to(source)))
     files = Counter(path.name for path in paths if not path.name.startswith("__"))
+    retired = sorted(RETIRED_CLASSES & classes.keys())
     twice = {name: places for name, places in classes.items() if len(places) > 1}
     return [
+        *(f"the class {name} of {', '.join(classes[name])} has a retired name" for name in retired),
         *(f"the class {name} is in {', '.join(places)}" for name, places in twice.items()),
         *(f"{count} files are named {name}" for name, count in files.items() if count > 2),
     ]
-
-
-DIRECTIVE = re.compile(
-    r"#\s*(noqa(?P<codes>:\s*[A-Z]+[0-9]+(,\s*[A-Z]+[0-9]+)*)?"
-    r"|type:\s*ignore(?P<kinds>\[[\w, -]+\])?"
-    r"|(?P<cover>pragma:\s*no\s*cover))"
-)
-
-
-def suppression_faults(path: Path) -> list[str]:
-    """Every suppression in a file that is blanket or has no reason on its line."""
-    faults = []
-    text = path.read_text(encoding="utf-8")
-    if not DIRECTIVE.search(text):
-        return []
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        found = list(DIRECTIVE.finditer(token.string)) if token.type == tokenize.COMMENT else []
-        if any(not (one["codes"] or one["kinds"] or one["cover"]) for one in found):
-            faults.append(f"{path.name}:{token.start[0]}: names no rule: {token.string}")
-        if found and not re.search("[A-Za-z]{3}", DIRECTIVE.sub("", token.string)):
-            faults.append(f"{path.name}:{token.start[0]}: has no reason: {token.string}")
-    return faults
 
 
 def error_class_faults(source: Path) -> list[str]:
@@ -268,6 +260,10 @@ def test_the_arrow() -> None:
     assert arrow_faults(SOURCE) == []
 
 
+def test_every_room_uses_what_it_may_import() -> None:
+    assert unused_permissions(SOURCE) == []
+
+
 def test_no_import_climbs() -> None:
     order = list(ROOMS)
     for number, (name, rules) in enumerate(ROOMS.items()):
@@ -276,17 +272,12 @@ def test_no_import_climbs() -> None:
         assert uses <= below | ({"lookup"} if name == "_kernel" else set()), name
 
 
-def test_no_two_classes_and_no_three_files_share_a_name() -> None:
+def test_no_two_classes_and_no_three_files_share_a_name_and_no_class_has_a_retired_one() -> None:
     assert name_faults(SOURCE) == []
 
 
 def test_no_file_or_room_is_too_large_and_names_say_something() -> None:
     assert size_faults([SOURCE, ROOT / "tests", ROOT / "scripts"], SOURCE) == []
-
-
-def test_every_suppression_has_its_reason() -> None:
-    files = [path for name in ("src", "tests", "scripts") for path in python_files(ROOT / name)]
-    assert [fault for path in files for fault in suppression_faults(path)] == []
 
 
 def test_the_error_tree_stands_in_one_file_and_its_codes_differ() -> None:
@@ -349,14 +340,27 @@ def test_the_checker_sees_an_import_against_the_arrow(fake: Path, name: str, tex
     assert fault.startswith(name)
 
 
+def test_the_checker_sees_what_a_room_may_import_and_does_not(fake: Path) -> None:
+    unused = unused_permissions(fake)
+    assert "domain: hashpact.errors" in unused
+    assert not {"log: hashpact.errors", "domain: cryptography"} & set(unused)
+    (fake / "log" / "note.py").write_text("")
+    assert set(unused_permissions(fake)) - set(unused) == {"log: hashpact.errors"}
+
+
 def test_the_checker_sees_names_that_are_used_twice(fake: Path) -> None:
     assert name_faults(fake) == []
     (fake / "log" / "note.py").write_text("class Note:\n    pass\n")
+    (fake / "log" / "rounds.py").write_text("class Rounds:\n    pass\n")
     (fake / "wire" / "codec.py").write_text("class Note:\n    pass\n\n\nclass _Note:\n    pass\n")
     for room in ("log", "wire", "service"):
         (fake / room / "server.py").write_text("")
     places = "log/note.py, wire/codec.py"
-    assert name_faults(fake) == [f"the class Note is in {places}", "3 files are named server.py"]
+    assert name_faults(fake) == [
+        "the class Rounds of log/rounds.py has a retired name",
+        f"the class Note is in {places}",
+        "3 files are named server.py",
+    ]
 
 
 def test_the_checker_sees_sizes_and_names(fake: Path) -> None:
@@ -369,28 +373,6 @@ def test_the_checker_sees_sizes_and_names(fake: Path) -> None:
     deep.parent.mkdir(parents=True)
     deep.write_text("")
     assert any("says nothing" in fault for fault in size_faults([deep.parent], fake))
-
-
-@pytest.mark.parametrize(
-    ("line", "faults"),
-    [
-        ("x = 1  # noqa: E501  # a table", 0),
-        ("x = 1  # noqa: E501, S101 - a table", 0),
-        ("x = 1  # type: ignore[arg-type]  # noqa: E501 - both for the test", 0),
-        ("x = '# noqa'", 0),
-        ("x = 1  # pragma: no cover  # cannot happen", 0),
-        ("x = 1  # noqa: E501", 1),
-        ("x = 1  # type: ignore[arg-type]", 1),
-        ("x = 1  # type: ignore[arg-type]  # noqa: E501", 1),
-        ("x = 1  # pragma: no cover", 1),
-        ("x = 1  # noqa  # why not", 1),
-        ("x = 1  # type: ignore  # why not", 1),
-        ("x = 1  # noqa", 2),
-    ],
-)
-def test_the_checker_sees_suppressions_without_reason(tmp_path: Path, line: str, faults: int) -> None:
-    (tmp_path / "m.py").write_text(line + "\n")
-    assert len(suppression_faults(tmp_path / "m.py")) == faults
 
 
 def test_the_checker_sees_errors_outside_their_file(fake: Path) -> None:

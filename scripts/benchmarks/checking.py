@@ -21,8 +21,8 @@ from typing import Final
 from benchmarks.submissions import fingerprints
 
 from hashpact import Mirror
-from hashpact.beside import beside
 from hashpact.domain.fingerprints import PDQ, Fingerprint
+from hashpact.mirror.threads.beside import beside
 
 WAIT: Final = 60.0
 """Seconds after which what is waited for has not come."""

@@ -40,7 +40,6 @@ from benchmarks.stocking import AT_ONCE, command_of
 from benchmarks.submissions import MEMBER, ORIGIN, REASON, author_of, fingerprints
 from benchmarks.timing import percentile
 
-from hashpact.beside import beside
 from hashpact.clock import unix_time
 from hashpact.config import HomeConfig
 from hashpact.demo.stage import BOTH
@@ -58,6 +57,7 @@ from hashpact.mirror.replica import Replica, Taken
 from hashpact.mirror.replicating import CALL, Replicator, connecting
 from hashpact.mirror.snapshots.files import open_snapshot, write_snapshot
 from hashpact.mirror.snapshots.starting import start_from
+from hashpact.mirror.threads.beside import beside
 from hashpact.service.append import Appender
 from hashpact.storage.sqlite import SqliteLedger
 

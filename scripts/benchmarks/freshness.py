@@ -36,9 +36,9 @@ from benchmarks.stocking import ITEMS, command_of, stock
 from benchmarks.submissions import fingerprints
 from benchmarks.timing import percentile
 
-from hashpact.beside import beside
 from hashpact.member.clients import Client
 from hashpact.member.profile import Profile
+from hashpact.mirror.threads.beside import beside
 
 WITHIN: Final = 1.0
 """Seconds within which an entry is to match, and within which it is to match no longer."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hashpact.domain.matching.strength import Strength
     from hashpact.domain.matching.unchecked import Unchecked
     from hashpact.domain.matching.views import DERIVED, PictureView
-    from hashpact.domain.messages import EntryDetail, LeafDetail, MemberDetail, Submission
+    from hashpact.domain.messages import ChangedEntries, EntryDetail, LeafDetail, MemberDetail, Submission
     from hashpact.domain.state import Basis, Entry, Key, Member, Opinion, Receipt, Role, Stance
     from hashpact.errors import (
         AlreadySharedError,

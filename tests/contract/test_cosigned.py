@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+from witnesses import MemoryCosigned
 
 from hashpact.domain.state import Evidence, KeptCheckpoint
 from hashpact.errors import ConflictError
-from hashpact.storage.cosigned import MAX_EVIDENCE, MemoryCosigned, SqliteCosigned
+from hashpact.storage.cosigned import MAX_EVIDENCE, SqliteCosigned
 
 AnyCosigned: TypeAlias = MemoryCosigned | SqliteCosigned
 A, B = "a.example/log", "b.example/log"

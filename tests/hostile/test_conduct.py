@@ -24,7 +24,7 @@ from hashpact.domain.messages import MAX_DOCUMENT, Submission
 from hashpact.domain.state import Member, Role
 from hashpact.errors import HashpactError, InvalidInputError, MalformedError, NotFoundError
 from hashpact.member import papers
-from hashpact.service.conduct import Desk
+from hashpact.service.conduct import MatterReader
 from hashpact.wire import matters
 from hashpact.wire.codec import MAX_MESSAGE
 
@@ -196,7 +196,7 @@ async def test_70_notices_of_the_largest_size_hide_no_others(house: Clearinghous
         one.index for one in large for _ in ("acme", "bolt")
     ]
     assert all(len(one.notice.private) == MAX_ITEMS + 1 for one in found[1:])
-    page = await asyncio.to_thread(Desk.notices, house.services.desk, acme_member(house), asked)
+    page = await asyncio.to_thread(MatterReader.notices, house.services.matters, acme_member(house), asked)
     assert len(page.matters) < len(found)
     assert matters.notices_to_wire(page).ByteSize() < MAX_MESSAGE // 2
 
@@ -214,7 +214,7 @@ async def test_70_contact_points_come_in_pages(house: Clearinghouse, join: Join)
                 point, "\U0001f5d1" * 2000, valid_from=NOW, valid_to=NOW + 99 * DAY, languages=["vi"]
             )
             await join(member)("state", paper)
-    page = house.services.desk.contacts("")
+    page = house.services.matters.contacts("")
     assert 0 < len(page.contacts) < len(members) * len(Point)
     assert matters.contacts_to_wire(page).ByteSize() < MAX_MESSAGE // 2
     found = await join("nosy")("contacts")

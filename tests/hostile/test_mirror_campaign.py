@@ -27,7 +27,6 @@ from running import BOTH, RunningServer, found
 from waits import wait_until
 
 from hashpact import Mirror
-from hashpact.beside import beside
 from hashpact.domain.fingerprints import PDQ, Fingerprint
 from hashpact.domain.matching.strength import Strength
 from hashpact.errors import LaggingError
@@ -38,6 +37,7 @@ from hashpact.member.profile import config_of
 from hashpact.mirror.alarms import Alarm
 from hashpact.mirror.configured import MirrorConfig
 from hashpact.mirror.home import make_mirror
+from hashpact.mirror.threads.beside import beside
 
 SECONDS = float(os.environ.get("HASHPACT_CAMPAIGN_SECONDS", "1200"))
 MIRRORS = 10

@@ -203,7 +203,7 @@ async def test_28_a_mirror_is_not_rolled_back(house: Clearinghouse, tmp_path: Pa
 async def test_28_a_silent_connection_is_given_up(
     house: Clearinghouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Copying(house, tmp_path, patience=replace(IMPATIENT, silence=0.5)) as copy:
+    with Copying(house, tmp_path, reconnect=replace(IMPATIENT, silence=0.5)) as copy:
 
         def silent(self: Followers, *_: object) -> Iterator[Followed]:
             self.stopping.wait()

@@ -43,7 +43,7 @@ async def test_28_signs_of_life_without_a_checkpoint_make_no_copy_younger(
     house: Clearinghouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise a source could hold the log back for ever, and no witness's time would tell."""
-    with Copying(house, tmp_path, patience=RESTLESS) as copy:
+    with Copying(house, tmp_path, reconnect=RESTLESS) as copy:
         size = share(house, 3)
         await asyncio.to_thread(copy.reach, size)
         heard = copy.replicator.status.heard_at
@@ -71,7 +71,7 @@ async def test_28_signs_of_life_without_a_checkpoint_make_no_copy_younger(
 async def test_28_signs_of_life_in_place_of_announced_leaves_are_an_alarm(
     house: Clearinghouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Copying(house, tmp_path, patience=RESTLESS) as copy:
+    with Copying(house, tmp_path, reconnect=RESTLESS) as copy:
         size = share(house, 3)
         await asyncio.to_thread(copy.reach, size)
         stream = Followers.stream

@@ -26,7 +26,7 @@ from hashpact.member.clients import Client
 from hashpact.member.profile import Profile
 from hashpact.service.append import Intake
 from hashpact.service.check import Checker
-from hashpact.service.conduct import Desk
+from hashpact.service.conduct import MatterReader
 from hashpact.service.follow import Follower
 from hashpact.service.propose import Proposals
 from hashpact.service.prove import Prover
@@ -82,7 +82,7 @@ class Clearinghouse:
             Renewer(self.world.origin, self.authority, self.ledger, wall_clock),
             Proposals(intake, self.ledger, MemoryWaiting(), wall_clock),
             LastUses(Path("/nonexistent"), wall_clock),
-            Desk(self.ledger, self.world.clock),
+            MatterReader(self.ledger, self.world.clock),
         )
 
     @property

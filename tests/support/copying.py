@@ -22,10 +22,10 @@ from hashpact.member.trusting.roots import LogHistory
 from hashpact.mirror.alarms import Alarm
 from hashpact.mirror.believing import Trust
 from hashpact.mirror.replica import Replica, Taken
-from hashpact.mirror.replicating import Patience, Replicator, connecting
+from hashpact.mirror.replicating import ReconnectPolicy, Replicator, connecting
 from hashpact.storage.sqlite import SqliteLedger
 
-IMPATIENT = Patience(first=0.01, ceiling=0.05, draw=lambda: 0.0, silence=20.0)
+IMPATIENT = ReconnectPolicy(first=0.01, ceiling=0.05, draw=lambda: 0.0, silence=20.0)
 WAIT = 3 * IMPATIENT.silence
 """Seconds after which a test that waits has failed: a source that is silent is named as such before."""
 
@@ -44,7 +44,7 @@ class Copying:
     member: str = "acme"
     demands: WitnessPolicy | None = None
     max_age: int = 24 * 3600
-    patience: Patience = IMPATIENT
+    reconnect: ReconnectPolicy = IMPATIENT
     clock: FakeClock = field(default_factory=FakeClock)
     alarms: SimpleQueue[Alarm] = field(default_factory=SimpleQueue)
     taken: SimpleQueue[int] = field(default_factory=SimpleQueue)
@@ -57,7 +57,7 @@ class Copying:
         trust = replace(Trust.of(profile, self.max_age), demands=self.demands)
         self.replica = Replica(self.ledger, trust, self.directory, self.clock)
         self.replicator = Replicator(
-            self.replica, connecting(profile), self.clock, self.alarms.put, self._take, self.patience
+            self.replica, connecting(profile), self.clock, self.alarms.put, self._take, self.reconnect
         )
         self._stop = threading.Event()
         self._errors: list[BaseException] = []

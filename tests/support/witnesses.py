@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import re
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +15,14 @@ from forking import UNMEASURED, started
 from running import Running, ready_line
 from trees import Oracle
 
+from hashpact.domain.state import Evidence, KeptCheckpoint
+from hashpact.errors import ConflictError
 from hashpact.http.witness import respond
 from hashpact.log import checkpoint, proofs, tree, witnessing
 from hashpact.log.checkpoint import Checkpoint
 from hashpact.log.cosignature import Witness
 from hashpact.service.cosign import Reply, WitnessLink
-from hashpact.storage.cosigned import MemoryCosigned, SqliteCosigned
+from hashpact.storage.cosigned import MAX_EVIDENCE, SqliteCosigned
 from hashpact.witness.cosigner import Cosigner
 from hashpact.witness.directory import create_witness, open_witness
 
@@ -68,6 +71,50 @@ FORK = Branch("fork", 7)
 def witness_of(name: str) -> Witness:
     """The witness of that name."""
     return Witness(name, Identity.of(name).public)
+
+
+class MemoryCosigned:
+    """`Cosigned` in memory, for the threads of one process and only while it runs."""
+
+    def __init__(self) -> None:
+        """Nothing is cosigned yet."""
+        self._lock = threading.Lock()
+        self._newest: dict[str, KeptCheckpoint] = {}
+        self._evidence: dict[str, list[Evidence]] = {}
+
+    def latest(self, origin: str) -> KeptCheckpoint | None:
+        """The newest checkpoint of the log that was cosigned."""
+        return self._newest.get(origin)
+
+    def advance(self, origin: str, last: KeptCheckpoint | None, new: KeptCheckpoint) -> None:
+        """Replace ``last`` by ``new``."""
+        if new.size <= (-1 if last is None else last.size):
+            msg = "a witness never goes back"
+            raise ValueError(msg)
+        with self._lock:
+            newest = self._newest.get(origin)
+            if newest != last:
+                size = 0 if newest is None else newest.size
+                msg = f"size {size} was cosigned meanwhile"
+                raise ConflictError(msg, size=str(size))
+            self._newest[origin] = new
+
+    def keep_evidence(self, origin: str, evidence: Evidence) -> None:
+        """Keep it, at most `MAX_EVIDENCE` of its sort."""
+        with self._lock:
+            kept = self._evidence.setdefault(origin, [])
+            same = [one for one in kept if one.certain == evidence.certain]
+            if any(one.text == evidence.text for one in same):
+                return
+            if len(same) >= MAX_EVIDENCE:
+                if evidence.certain:
+                    return
+                kept.remove(same[0])
+            kept.append(evidence)
+
+    def evidence(self, origin: str) -> list[Evidence]:
+        """What is kept of a log, oldest first."""
+        return list(self._evidence.get(origin, ()))
 
 
 @dataclass

@@ -42,7 +42,7 @@ class Accountable:
         """Where attested answers are kept; None if none are asked for."""
         if not self.attest and self.answers is None:
             return None
-        from hashpact.member.trusting.answers import AnswerStore  # noqa: PLC0415 - late: loads gRPC
+        from hashpact.member.trusting.answers import AnswerStore
 
         return AnswerStore.of(client.profile, self.answers, passphrases())
 

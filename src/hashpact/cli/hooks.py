@@ -36,8 +36,8 @@ def hooked(url: str | None, secret_file: Path | None) -> Iterator[Webhook | None
     if secret_file is None:
         msg = "--webhook needs --secret-file, a file with whsec_ and the base64 of at least 24 bytes"
         raise click.UsageError(msg)
-    from hashpact.clock import unix_time  # noqa: PLC0415 - late: only here
-    from hashpact.member.watching.webhook import Webhook, secret_of  # noqa: PLC0415 - late: only here
+    from hashpact.clock import unix_time
+    from hashpact.member.watching.webhook import Webhook, secret_of
 
     hook = Webhook(url, secret_of(read_text(secret_file)), unix_time, _given_up)
     try:

@@ -156,7 +156,7 @@ class Access:
         if self.connect is not None:
             with self.connect() as client:
                 return list(client.members())
-        from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a member's command does without it
+        from hashpact.home.opening import open_home  # a member's command does without it
 
         assert self.home is not None  # noqa: S101 - one of them is given
         with open_home(self.home) as opened:
@@ -218,9 +218,9 @@ def _connecting(profile: Path, options: dict[str, Any], *, signs: bool) -> Conne
 def _connect(  # noqa: PLR0913 - an argument for each option
     profile: Path, address: str | None, ca: Path | None, timeout: float, *, proxy: bool, signs: bool
 ) -> Client:
-    from hashpact.config import MAX_SIZE  # noqa: PLC0415  # only commands that connect wait for gRPC to load
-    from hashpact.member.clients import Client  # noqa: PLC0415  # only commands that connect wait for gRPC to load
-    from hashpact.member.profile import Profile  # noqa: PLC0415  # only commands that connect wait for gRPC to load
+    from hashpact.config import MAX_SIZE
+    from hashpact.member.clients import Client
+    from hashpact.member.profile import Profile
 
     loaded = (Profile.load if signs else Profile.reading)(profile, passphrases())
     for ending in loaded.endings(int(time.time())):
@@ -232,13 +232,13 @@ def _connect(  # noqa: PLR0913 - an argument for each option
 
 
 def _open_mirror(home: Path) -> Mirror:
-    from hashpact.mirror.local import Mirror  # noqa: PLC0415  # late, as above
+    from hashpact.mirror.local import Mirror
 
     return Mirror(home, passphrases=passphrases())
 
 
 def _member(profile: Path) -> str:
-    from hashpact.member.profile import member_of  # noqa: PLC0415 - late: only commands that connect wait for gRPC
+    from hashpact.member.profile import member_of
 
     return member_of(profile)
 
@@ -289,7 +289,7 @@ def mldsa_keys(
     _context: click.Context, _parameter: click.Parameter, texts: Sequence[str]
 ) -> tuple[Witness, ...]:
     """The value of an option that names ML-DSA-44 keys of a log, by their verifier keys."""
-    from hashpact.domain.kinds import LOG_MLDSA_KEYS  # noqa: PLC0415 - late: help does without it
+    from hashpact.domain.kinds import LOG_MLDSA_KEYS
 
     try:
         return tuple(map(LOG_MLDSA_KEYS.spelling.read, texts))

@@ -74,10 +74,10 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         for row in (columns, *rows):
             click.echo("\t".join(map(one_line, row)))
         return
-    from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - late: --json and --help do without rich
-    from rich.console import Console  # noqa: PLC0415 - late, as above
-    from rich.table import Table  # noqa: PLC0415 - late, as above
-    from rich.text import Text  # noqa: PLC0415 - late, as above
+    from rich.box import SIMPLE_HEAD  # --json and --help do without rich
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
@@ -100,8 +100,8 @@ def with_progress(
     if total == 1 or not sys.stderr.isatty() or (total is not None and shared and not few):
         yield from items
         return
-    from rich.console import Console  # noqa: PLC0415 - late: only for people at a terminal
-    from rich.progress import Progress  # noqa: PLC0415 - late, as above
+    from rich.console import Console  # only for people at a terminal
+    from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True, redirect_stdout=shared and few) as progress:
         yield from progress.track(items, total=total, description=what)
@@ -113,8 +113,8 @@ def progress_of(what: str) -> Iterator[Callable[[int, int], None]]:
     if not sys.stderr.isatty():
         yield lambda _done, _total: None
         return
-    from rich.console import Console  # noqa: PLC0415 - late: only for people at a terminal
-    from rich.progress import Progress  # noqa: PLC0415 - late, as above
+    from rich.console import Console  # only for people at a terminal
+    from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
         task = progress.add_task(what)

@@ -31,12 +31,12 @@ def adopt(made: object) -> Fingerprint:
     # A library is imported only for an object of its own, hence when it is loaded already.
     homes = {each.__module__.partition(".")[0] for each in type(made).__mro__}
     if "imagehash" in homes:
-        from imagehash import ImageHash  # noqa: PLC0415 - see above
+        from imagehash import ImageHash
 
         if isinstance(made, ImageHash):
             return _phash(made.hash)
     if "datasketch" in homes:
-        from datasketch import MinHash  # type: ignore[import-untyped]  # noqa: PLC0415 - see above
+        from datasketch import MinHash  # type: ignore[import-untyped]  # datasketch has no types
 
         if isinstance(made, MinHash):
             return _minhash(made)
@@ -48,7 +48,7 @@ def adopt(made: object) -> Fingerprint:
 
 
 def _phash(bits: object) -> Fingerprint:
-    import numpy as np  # noqa: PLC0415 - imagehash has loaded it
+    import numpy as np  # imagehash has loaded it
 
     array = np.asarray(bits)
     if array.shape != (_SIDE, _SIDE) or array.dtype != np.bool_:
@@ -61,8 +61,8 @@ def _phash(bits: object) -> Fingerprint:
 
 
 def _minhash(sketch: object) -> Fingerprint:
-    import numpy as np  # noqa: PLC0415 - datasketch has loaded it
-    from datasketch.hashfunc import sha1_hash32  # type: ignore[import-untyped]  # noqa: PLC0415 - the same
+    import numpy as np  # datasketch has loaded it
+    from datasketch.hashfunc import sha1_hash32  # type: ignore[import-untyped]  # datasketch has no types
 
     values = np.asarray(getattr(sketch, "hashvalues", ()))
     # A sketch pickled by datasketch 1 knows no scheme, and a LeanMinHash no hash function.

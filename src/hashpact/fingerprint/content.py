@@ -250,7 +250,7 @@ def _of_page(
     page: Image, chosen: tuple[FingerprintType, ...], wish: _Wish
 ) -> tuple[list[Fingerprint], list[tuple[str, str]], str]:
     """The fingerprints of what is written in a picture, why it has none of others, and a warning."""
-    from hashpact.fingerprint.reading import ocr  # noqa: PLC0415 - late: seldom asked for
+    from hashpact.fingerprint.reading import ocr  # seldom asked for
 
     words = ocr.words(page)
     if wish.types is None:
@@ -271,11 +271,11 @@ def _of_picture(
     ocr: bool,
 ) -> tuple[list[Fingerprint], list[tuple[str, str]], tuple[Query, ...], Image | None]:
     """What is made of a picture's pixels; with ``ocr`` also the page to be read, once they are forgotten."""
-    from hashpact.fingerprint import images  # noqa: PLC0415 - late: Pillow
+    from hashpact.fingerprint import images
 
     picture = images.decode(file, size)
 
-    from hashpact.fingerprint import perceptual  # noqa: PLC0415 - later: numpy, once decoders are done
+    from hashpact.fingerprint import perceptual  # numpy, once decoders are done
 
     reduced = perceptual.reduced(picture)
     on_white = perceptual.reduced(picture.over(images.WHITE)) if picture.transparent else None
@@ -300,21 +300,21 @@ def _of_picture(
     if seen is None:
         return found, refused, (), page
 
-    from hashpact.fingerprint.views import derive  # noqa: PLC0415 - late: not to share with
+    from hashpact.fingerprint.views import derive  # not needed for sharing
 
     queries = derive.derived(seen, reduced, {PictureView.WHOLE, *views})
     return found, refused, tuple(each for each in queries if each.fingerprint.type in chosen), page
 
 
 def _page(picture: Picture) -> Image:
-    from hashpact.fingerprint.reading import ocr  # noqa: PLC0415 - late: seldom asked for
+    from hashpact.fingerprint.reading import ocr  # seldom asked for
 
     return ocr.legible(picture)
 
 
 def _seen(picture: Picture, file: BinaryIO, size: int, views: frozenset[PictureView]) -> Seen:
-    from hashpact.fingerprint import images  # noqa: PLC0415 - late: Pillow
-    from hashpact.fingerprint.views import shown  # noqa: PLC0415 - late: not to share with
+    from hashpact.fingerprint import images
+    from hashpact.fingerprint.views import shown  # not needed for sharing
 
     moving = picture.moving and PictureView.FRAME in views
     return shown.seen(picture, images.other_frame(file, size) if moving else None)

@@ -246,7 +246,7 @@ def _check_size(width: int, height: int) -> None:
 
 def _decoded_apart(file: BinaryIO, name: str, *, middle: bool = False) -> Picture | None:
     """A picture in one of the EXTRAS, or that in the middle of its file, if it has another one."""
-    from hashpact.fingerprint.reading import apart  # noqa: PLC0415 - late: few pictures need it
+    from hashpact.fingerprint.reading import apart  # few pictures need it
 
     found = apart.decoded(file, name, apart.Bounds(MAX_PIXELS, MAX_MEMORY, _check_size), middle=middle)
     return None if found is None else Picture(found.image, profile=found.profile, moving=found.frames > 1)
@@ -262,7 +262,7 @@ def _check_memory(need: int, name: str) -> None:
 
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
-        import numpy as np  # noqa: PLC0415 - late: a decoder needs the memory first
+        import numpy as np  # late: a decoder needs the memory first
 
         image = Image.fromarray((np.asarray(image, dtype=np.uint16) >> 8).astype(np.uint8))
     return image if image.mode == "RGB" else image.convert("RGB")

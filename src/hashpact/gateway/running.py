@@ -29,9 +29,9 @@ from hashpact.gateway.matching import BankIndex, Matcher
 from hashpact.gateway.rest.app import gateway_app
 from hashpact.gateway.rest.uses import GatewayUses
 from hashpact.gateway.retrieving import Retriever
-from hashpact.gateway.rounds import Rounds
 from hashpact.gateway.signals import Signals
 from hashpact.gateway.slots import Slots
+from hashpact.gateway.upkeep import GatewayUpkeep
 from hashpact.http.door import Door, DoorLimits
 from hashpact.keys.passphrase import Passphrases
 from hashpact.member.awaiting import AsyncClient
@@ -127,11 +127,11 @@ async def answer_until(
         AsyncClient(reached, timeout=config.timeout, channels=1, lists=False) as client,
         uses_of(opened, client) as uses,
     ):
-        rounds = Rounds(uses.curator, log)
-        await rounds.learn_lists()
+        upkeep = GatewayUpkeep(uses.curator, log)
+        await upkeep.learn_lists()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FIRST):
-                await rounds.keep_up()
+                await upkeep.keep_up()
         host, port = split_address("listen", config.listen)
         app = gateway_app(uses, TokenFile(GatewayPaths(opened.directory).tokens), log)
         door = Door(app, log, _LIMITS)
@@ -145,7 +145,7 @@ async def answer_until(
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), ROUND)
                 if not stop.is_set():
-                    await rounds.keep_up()
+                    await upkeep.keep_up()
         finally:
             log.info("stopping")
             await door.close()

@@ -53,7 +53,7 @@ def share(table: RowTable, source: str, sharer: Sharer) -> Iterator[int]:
         yield done
     with table.writing():
         for name in ("stage", "block", "dead"):
-            table.sql.execute(f"DELETE FROM {name}")  # noqa: S608 - names of our own
+            table.sql.execute(f"DELETE FROM {name}")
 
 
 def _take_back(table: RowTable, name: bytes, sharer: Sharer, reason: str) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from hashpact.beside import beside
 from hashpact.clock import unix_time
 from hashpact.durable import claimed
 from hashpact.errors import CommitFailedError, HashpactError, UnavailableError
@@ -17,7 +16,8 @@ from hashpact.mirror.believing import Trust
 from hashpact.mirror.freshness import Freshness
 from hashpact.mirror.home import MirrorHome
 from hashpact.mirror.replica import Replica, Taken
-from hashpact.mirror.replicating import Patience, Replicator, connecting
+from hashpact.mirror.replicating import ReconnectPolicy, Replicator, connecting
+from hashpact.mirror.threads.beside import beside
 from hashpact.service.follow import Follower
 from hashpact.wire.client.connection import Connection
 
@@ -45,7 +45,7 @@ class Copying:
     freshness: Freshness
     on_alarm: Callable[[Alarm], object]
     on_end: Callable[[HashpactError, threading.Event], object]
-    patience: Patience = field(default_factory=Patience)
+    reconnect: ReconnectPolicy = field(default_factory=ReconnectPolicy)
     moved: threading.Condition = field(default_factory=threading.Condition, init=False)
     _replicator: Replicator | None = field(default=None, init=False)
     _waits: bool = field(default=False, init=False)
@@ -108,7 +108,7 @@ class Copying:
         trust = Trust.of(self.home.profile())
         replica = Replica(self.home.served.ledger, trust, self.home.paths.home, unix_time)
         self._replicator = Replicator(
-            replica, self._connect, unix_time, self.on_alarm, self._taken, self.patience
+            replica, self._connect, unix_time, self.on_alarm, self._taken, self.reconnect
         )
         self._replicator.run(stop)
 

@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, NoReturn, Self
 
-from hashpact.beside import beside
 from hashpact.clock import unix_time
 from hashpact.domain.checks import Answer, Check, Filter, Lag, Query
 from hashpact.domain.matching.batches import Batch, Packing
@@ -38,6 +37,7 @@ from hashpact.mirror.home import MirrorHome, open_mirror
 from hashpact.mirror.retro.matching import RetroMatch, RetroRun
 from hashpact.mirror.retro.opening import open_retro, open_window
 from hashpact.mirror.retro.telling import telling
+from hashpact.mirror.threads.beside import beside
 from hashpact.service.check import Checker
 from hashpact.service.follow import Follower, IndexSaver
 from hashpact.service.read import Reader

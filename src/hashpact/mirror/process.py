@@ -44,7 +44,7 @@ from hashpact.mirror.snapshots.starting import copied_from
 from hashpact.mirror.storing.serving import storing
 from hashpact.observing.observation import Observation
 from hashpact.service.check import Checker
-from hashpact.service.conduct import Desk
+from hashpact.service.conduct import MatterReader
 from hashpact.service.follow import Compactor, Follower, IndexSaver
 from hashpact.service.prove import Prover
 from hashpact.service.read import PrivateParts, Reader
@@ -303,9 +303,9 @@ def _listening(
 ) -> Iterator[tuple[Server, tuple[str, ...]]]:
     """A server that is bound to the socket and to the port, if there is one; and its addresses."""
     # gRPC is loaded once there is something to answer.
-    import grpc  # noqa: PLC0415  # see above
+    import grpc
 
-    from hashpact.wire.server.transport import build_server, server_credentials  # noqa: PLC0415  # see above
+    from hashpact.wire.server.transport import build_server, server_credentials
 
     path = _free_socket(home)
     place = f"{UNIX}{path}"
@@ -358,7 +358,7 @@ def _free_socket(home: MirrorHome) -> str:
 
 
 def _services(home: MirrorHome, parts: _Parts) -> Services:
-    from hashpact.wire.server.handlers import Services  # noqa: PLC0415  # as above
+    from hashpact.wire.server.handlers import Services
 
     ledger, elsewhere = home.served.ledger, Elsewhere(home.config.address)
     keep = None if parts.window is None else parts.window.keep
@@ -378,13 +378,13 @@ def _services(home: MirrorHome, parts: _Parts) -> Services:
         elsewhere,
         elsewhere,
         elsewhere,
-        Desk(ledger, unix_time),
+        MatterReader(ledger, unix_time),
     )
 
 
 def _guard(home: MirrorHome, parts: _Parts) -> Guard:
-    from hashpact.wire.server.guard import AccessLog, Guard  # noqa: PLC0415  # as above
-    from hashpact.wire.server.identity import Gate  # noqa: PLC0415  # as above
+    from hashpact.wire.server.guard import AccessLog, Guard
+    from hashpact.wire.server.identity import Gate
 
     snapshot, owner = home.served.ledger.snapshot, member_of(home.config.profile)
     gate = MirrorGate(

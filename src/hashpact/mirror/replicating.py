@@ -62,7 +62,7 @@ class ReplicaStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class ReconnectPolicy:
     """How long is waited before the next connection: ``first`` seconds, twice that, up to ``ceiling``.
 
     ``draw``, from 0 to 1, shortens each wait by up to half. A connection over which nothing has come for
@@ -104,7 +104,7 @@ class Replicator:
     clock: Clock
     on_alarm: Callable[[Alarm], object]
     on_taken: Callable[[Sequence[Taken]], object]
-    patience: Patience = field(default_factory=Patience)
+    reconnect: ReconnectPolicy = field(default_factory=ReconnectPolicy)
     alarms: Counter[str] = field(default_factory=Counter, init=False)
     _status: ReplicaStatus = field(default_factory=ReplicaStatus, init=False)
 
@@ -126,7 +126,7 @@ class Replicator:
         while not stop.is_set():
             before, well = self._status.position, False
             try:
-                with _Guarded(self.connect(), stop, self.patience.silence) as source:
+                with _Guarded(self.connect(), stop, self.reconnect.silence) as source:
                     well = self._follow(source)
             except CommitFailedError:
                 raise
@@ -135,7 +135,7 @@ class Replicator:
                     return
                 self._complain(_named(error))
             tries = 0 if well or self._status.position > before else tries + 1
-            self.patience.wait(stop, self.patience.delay(tries))
+            self.reconnect.wait(stop, self.reconnect.delay(tries))
 
     def _follow(self, source: _Guarded) -> bool:
         """Take what comes over one connection, until its stream ends; whether anything was announced."""
@@ -196,8 +196,8 @@ class Replicator:
 
     def _check_due(self, what: str, since: float) -> None:
         """Raise DeadlineError if signs of life have come for too long in place of what is due."""
-        if time.monotonic() - since >= self.patience.silence:
-            msg = f"the source gives signs of life, and no {what} for {self.patience.silence:g} s"
+        if time.monotonic() - since >= self.reconnect.silence:
+            msg = f"the source gives signs of life, and no {what} for {self.reconnect.silence:g} s"
             raise DeadlineError(msg)
 
     def _complain(self, error: HashpactError) -> None:

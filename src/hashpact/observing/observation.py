@@ -65,8 +65,8 @@ class Observation:
         self.serving: Callable[[], bool] = lambda: False
         self._metrics = self._sampler = self._spans = self._meter = None
         if config.metrics is not None:
-            from hashpact.observing.metrics import Metrics  # noqa: PLC0415  # loaded if asked for
-            from hashpact.observing.sampling import Sampler  # noqa: PLC0415  # as above
+            from hashpact.observing.metrics import Metrics
+            from hashpact.observing.sampling import Sampler
 
             self._metrics = Metrics()
             self._sampler = Sampler(self._metrics, self._is_serving)
@@ -75,11 +75,11 @@ class Observation:
         self.log: FilteringBoundLogger = log.bind(process=process) if process else log
         self.calls = CallLog(config.log_format, process)
         if config.traces is not None:
-            from hashpact.observing.tracing import Spans  # noqa: PLC0415  # as above
+            from hashpact.observing.tracing import Spans
 
             self._spans = Spans(config.traces, self.log)
         if self._metrics is not None or self._spans is not None:
-            from hashpact.observing.calls import CallMeter  # noqa: PLC0415  # as above
+            from hashpact.observing.calls import CallMeter
 
             self._meter = CallMeter(self._metrics, self._spans)
 
@@ -109,7 +109,7 @@ class Observation:
     ) -> None:
         """Read the gauges from these parts from now on (`Sources`), if there are any."""
         if self._sampler is not None:
-            from hashpact.observing.sampling import Sources  # noqa: PLC0415  # as above
+            from hashpact.observing.sampling import Sources
 
             self._sampler.sources = Sources(home, trust, follower, index, loads, unsaved, age)
 
@@ -166,11 +166,11 @@ class Observation:
         health, metrics = self._config.health, self._config.metrics
         if not self._ports or (health is None and metrics is None):
             return []
-        from hashpact.http.plain import Exposition, plain_app  # noqa: PLC0415  # Starlette, if asked for
+        from hashpact.http.plain import Exposition, plain_app
 
         shown = None
         if self._metrics is not None:
-            from hashpact.observing.metrics import CONTENT_TYPE  # noqa: PLC0415  # as above
+            from hashpact.observing.metrics import CONTENT_TYPE
 
             shown = Exposition(self._metrics.exposed, CONTENT_TYPE)
         if health is not None and health == metrics:
@@ -185,7 +185,7 @@ class Observation:
     async def _open(
         self, stack: contextlib.AsyncExitStack, names: tuple[str, ...], address: str, app: Starlette
     ) -> None:
-        from hashpact.http.door import Door  # noqa: PLC0415  # as above
+        from hashpact.http.door import Door
 
         door = Door(app, self.log)
         host, port = split_address(names[0], address)

@@ -31,7 +31,7 @@ from hashpact.domain.state import Filing, Member
 from hashpact.errors import CorruptError, InvalidInputError, NotFoundError
 
 LISTED: Final = frozenset({"action-done", "methods", "practice", "review", "tally", "training"})
-"""The kinds that `Desk.filings` lists: what is reported to all members."""
+"""The kinds that `MatterReader.filings` lists: what is reported to all members."""
 
 _LOOKED_AT: Final = 500
 """Filings that are looked at for one page; a page may be short, and the next one goes on."""
@@ -55,7 +55,7 @@ _Derive = Callable[[Snapshot, Filing], Iterator[_Matter]]
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class MatterReader:
     """Reads matters of the code of conduct for members. ``clock`` is in Unix seconds."""
 
     ledger: Ledger

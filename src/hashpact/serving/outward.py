@@ -24,8 +24,8 @@ async def open_log(home: Home, log: FilteringBoundLogger) -> AsyncIterator[None]
     if home.config.tiles is None:
         yield
         return
-    from hashpact.http.door import Door  # noqa: PLC0415  # Starlette, if asked for
-    from hashpact.http.published import published_app  # noqa: PLC0415  # as above
+    from hashpact.http.door import Door
+    from hashpact.http.published import published_app
 
     door = Door(published_app(home.paths.log), log)
     host, port = split_address("tiles", home.config.tiles)

@@ -37,7 +37,7 @@ from hashpact.log import proofs
 from hashpact.observing.observation import Observation
 from hashpact.service.append import Appender, Intake
 from hashpact.service.check import Checker
-from hashpact.service.conduct import Desk
+from hashpact.service.conduct import MatterReader
 from hashpact.service.cosign import Quorum
 from hashpact.service.follow import Compactor, Follower, IndexSaver
 from hashpact.service.propose import Proposals
@@ -48,7 +48,7 @@ from hashpact.service.sign import SigningGuard
 from hashpact.serving.duty import ALONE, Duty
 from hashpact.serving.indexing import IndexKeeping
 from hashpact.serving.outward import open_log, quorum_of
-from hashpact.serving.upkeep import Keeping, Sealing, Stop, Upkeep
+from hashpact.serving.upkeep import Keeping, SigningTask, Stop, Upkeep
 from hashpact.settings import EVERYWHERE, join_address, split_address
 
 if TYPE_CHECKING:
@@ -206,9 +206,9 @@ async def _put_together(
     home: Home, stop: Stop, duty: Duty, observation: Observation, *, verify: bool
 ) -> _Parts:
     # The index is loaded by the one command that serves, so that the others start quickly.
-    from hashpact.lookup.catalog import EntryCatalog  # noqa: PLC0415  # see above
-    from hashpact.lookup.directory import IndexDirectory, IndexFiles  # noqa: PLC0415  # see above
-    from hashpact.serving.adopting import Adopter, open_index  # noqa: PLC0415  # see above
+    from hashpact.lookup.catalog import EntryCatalog
+    from hashpact.lookup.directory import IndexDirectory, IndexFiles
+    from hashpact.serving.adopting import Adopter, open_index
 
     trust = ServerTrust(home, stop.log)
     keeps = duty.keeps and not home.full
@@ -227,7 +227,7 @@ async def _put_together(
         saver = IndexSaver(follower, home.ledger, index.freeze, segments.save)
         compactor = Compactor(follower, index.compaction, time.monotonic)
         keeping = Keeping(
-            IndexKeeping(segments, saver, compactor, stop.log), Sealing(signing, home.publishers(), stop)
+            IndexKeeping(segments, saver, compactor, stop.log), SigningTask(signing, home.publishers(), stop)
         )
     adopter = None if duty.keeps else Adopter(home.ledger, files, index, follower, saved)
     upkeep = Upkeep(home, follower, trust, stop, keeping, adopter, uses, observation.flush)
@@ -236,9 +236,9 @@ async def _put_together(
 
 def _services(home: Home, parts: _Parts, duty: Duty) -> Services:
     # gRPC is loaded by a process that answers, not by one that keeps.
-    from hashpact.serving.attesting import attester_of  # noqa: PLC0415  # see above
-    from hashpact.wire.server.admission.quotas import Quotas  # noqa: PLC0415  # see above
-    from hashpact.wire.server.handlers import Services  # noqa: PLC0415  # see above
+    from hashpact.serving.attesting import attester_of
+    from hashpact.wire.server.admission.quotas import Quotas
+    from hashpact.wire.server.handlers import Services
 
     authority = home.open_authority() if home.paths.ca_key.exists() else None
     ledger = parts.observation.timed(home.ledger)
@@ -254,15 +254,15 @@ def _services(home: Home, parts: _Parts, duty: Duty) -> Services:
         Renewer(home.charter().origin, authority, home.ledger, unix_time),
         Proposals(intake, home.ledger, home.waiting(), unix_time),
         parts.uses,
-        Desk(home.ledger, unix_time),
+        MatterReader(home.ledger, unix_time),
         Quotas(home.charter, time.monotonic, duty.workers),
         attester_of(home, checker),
     )
 
 
 def _guard(home: Home, parts: _Parts) -> Guard:
-    from hashpact.wire.server.guard import AccessLog, Guard  # noqa: PLC0415  # as above
-    from hashpact.wire.server.identity import Gate  # noqa: PLC0415  # as above
+    from hashpact.wire.server.guard import AccessLog, Guard
+    from hashpact.wire.server.identity import Gate
 
     gate = Gate(
         home.charter().origin,
@@ -280,7 +280,7 @@ async def _answer(
     home: Home, parts: _Parts, listen: str, ready: Callable[[str, str], None], duty: Duty
 ) -> None:
     """Answer members until the process is to stop."""
-    from hashpact.wire.server.transport import build_server, server_credentials  # noqa: PLC0415  # as above
+    from hashpact.wire.server.transport import build_server, server_credentials
 
     host, port = split_address("listen", listen)
     services, stop = _services(home, parts, duty), parts.stop

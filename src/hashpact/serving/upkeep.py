@@ -77,7 +77,7 @@ async def _watch(trust: ServerTrust) -> None:
 
 
 @dataclass(slots=True)
-class Sealing:
+class SigningTask:
     """Signs and publishes what is appended, by other processes too, while nothing is wrong with it."""
 
     guard: SigningGuard
@@ -85,7 +85,7 @@ class Sealing:
     stop: Stop
 
     async def run(self) -> None:
-        """Seal now and then."""
+        """Sign and publish now and then."""
         pause = _SEAL
         while True:
             await asyncio.sleep(pause)
@@ -99,7 +99,7 @@ class Sealing:
 
     async def once(self) -> bool:
         """Sign and publish what is new; False if that cannot be, which is logged."""
-        return await self._logged(self._seal)
+        return await self._logged(self._sign)
 
     async def publish(self) -> bool:
         """Publish what is signed already, as `once`: all that is left to do after a failed commit."""
@@ -115,7 +115,7 @@ class Sealing:
             return False
         return True
 
-    def _seal(self) -> None:
+    def _sign(self) -> None:
         self.guard.sign()
         self._publish()
 
@@ -145,14 +145,14 @@ async def _hold(lease: Lease, stop: Stop) -> None:
 
 @dataclass(slots=True)
 class Keeping:
-    """What one process of a home does for all: it seals the log, and merges and saves the index."""
+    """What one process of a home does for all: sign and publish the log, merge and save the index."""
 
     index: IndexKeeping
-    sealing: Sealing
+    signing: SigningTask
 
     def tasks(self) -> list[Coroutine[None, None, None]]:
         """What runs until it is cancelled."""
-        return [self.sealing.run(), self.sealing.refresh(), *self.index.tasks()]
+        return [self.signing.run(), self.signing.refresh(), *self.index.tasks()]
 
 
 async def remind(
@@ -225,7 +225,7 @@ class Upkeep:
     async def prepare(self) -> None:
         """What is done before the first call is answered: sign and publish what is not yet."""
         if self.keeping is not None:
-            await self.keeping.sealing.once()
+            await self.keeping.signing.once()
 
     async def save(self) -> None:
         """Save the index if it has moved far, and this process keeps it."""
@@ -268,7 +268,7 @@ class Upkeep:
         self.flush()
         if self.stop.failure is not None:
             if self.keeping is not None:
-                await self.keeping.sealing.publish()
+                await self.keeping.signing.publish()
             raise self.stop.failure
         await self.prepare()
         if not self.home.full:

@@ -130,7 +130,7 @@ class SqliteTransaction(rows.RowView):
         execute = self._connection.execute
         nodes = b"".join(leaf.nodes)
         execute(
-            f"INSERT INTO leaves ({rows.LEAF}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  # a constant
+            f"INSERT INTO leaves ({rows.LEAF}) VALUES (?, ?, ?, ?, ?, ?, ?)",
             (leaf.index, leaf.data, leaf.hash, nodes, leaf.member, leaf.request, leaf.time),
         )
         if private:

@@ -71,7 +71,7 @@ class SqliteTree:
     def extent(self) -> int:
         """One more than the highest index at which a leaf, or private parts of one, are stored."""
         columns = ("idx", "leaves"), ("leaf", "private"), ("leaf", "confidential")
-        found = [self._read(f"SELECT max({index}) FROM {table}", ())[0][0] for index, table in columns]  # noqa: S608  # constants
+        found = [self._read(f"SELECT max({index}) FROM {table}", ())[0][0] for index, table in columns]
         return max((int(index) + 1 for index in found if index is not None), default=0)
 
     def _missing(self, index: int) -> CorruptError | NotFoundError:

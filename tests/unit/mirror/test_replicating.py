@@ -16,7 +16,7 @@ from histories import cosigned, governed, tell
 
 from hashpact.domain.messages import Followed, FollowRequest
 from hashpact.errors import CommitFailedError
-from hashpact.mirror.replicating import Patience
+from hashpact.mirror.replicating import ReconnectPolicy
 from hashpact.service import following
 from hashpact.service.prove import Prover
 from hashpact.storage.sqlite import SqliteLedger
@@ -162,6 +162,6 @@ async def test_a_commit_that_fails_ends_the_thread(
 
 
 def test_the_wait_doubles_up_to_its_ceiling_and_is_drawn() -> None:
-    patience = Patience(first=1, ceiling=5, draw=lambda: 0.5)
-    assert [patience.delay(tries) for tries in (0, 1, 2, 3, 99)] == [0.75, 1.5, 3.0, 3.75, 3.75]
+    policy = ReconnectPolicy(first=1, ceiling=5, draw=lambda: 0.5)
+    assert [policy.delay(tries) for tries in (0, 1, 2, 3, 99)] == [0.75, 1.5, 3.0, 3.75, 3.75]
     assert replace(IMPATIENT, draw=lambda: 1.0).delay(0) == IMPATIENT.first / 2

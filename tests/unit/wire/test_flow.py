@@ -25,7 +25,7 @@ from hashpact.wire import streamed
 from hashpact.wire.client import calls
 from hashpact.wire.client.attempts import Failure, Outcome, Pace, Probe, Wait
 from hashpact.wire.client.feeds import Item, Read
-from hashpact.wire.client.flow import Asked, Await, Converse, Flow, Outcomes, asked, outcomes
+from hashpact.wire.client.flow import Await, Converse, Flow, Outcomes, PendingCheck, asked, outcomes
 from hashpact.wire.v1 import check_pb2
 
 AWAY = Failure(UnavailableError("away"))
@@ -34,11 +34,11 @@ LATE = Failure(DeadlineError("late"))
 BAD = InvalidInputError("an upload that cannot be checked")
 
 
-def upload(number: int) -> Asked:
+def upload(number: int) -> PendingCheck:
     """What asks for one; its answer has the number as its position."""
     check = Check((Query(fingerprint(PDQ, str(number))),), min_position=number)
     made = asked(lambda: calls.check(check))
-    assert isinstance(made, Asked)
+    assert isinstance(made, PendingCheck)
     return made
 
 
@@ -55,7 +55,7 @@ def response(first: int, *positions: int | HashpactError) -> bytes:
 class Script:
     """Drives a flow of uploads that are all there, with outcomes that are written down."""
 
-    uploads: list[Asked | InvalidInputError]
+    uploads: list[PendingCheck | InvalidInputError]
     outcomes: list[Outcome]
     bound: int = 100
     now: float = 100.0
@@ -106,7 +106,7 @@ def sent(flow: Flow) -> list[int]:
     return found
 
 
-def uploads(count: int) -> list[Asked | InvalidInputError]:
+def uploads(count: int) -> list[PendingCheck | InvalidInputError]:
     return [upload(number) for number in range(count)]
 
 
@@ -246,4 +246,4 @@ def test_a_flow_takes_so_many_at_a_time() -> None:
 
 
 def test_neither_an_upload_nor_its_error_shows_a_fingerprint() -> None:
-    assert repr(upload(1)) == "<Asked>"
+    assert repr(upload(1)) == "<PendingCheck>"

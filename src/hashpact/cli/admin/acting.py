@@ -58,8 +58,8 @@ class SigningOptions:
 
     def say(self, home: Path, body: AnyBody, *, as_json: bool) -> None:
         """Append a statement of that body, or write its draft, and tell so."""
-        from hashpact.home.enrolling import administrators, drafter  # noqa: PLC0415 - late: a group's help does without it
-        from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
+        from hashpact.home.enrolling import administrators, drafter
+        from hashpact.home.opening import open_home
 
         with open_home(home, passphrases()) as opened:
             if self.draft is not None:
@@ -74,7 +74,7 @@ class SigningOptions:
 
 def write_draft(file: Path, drafts: Sequence[Draft], *, as_json: bool) -> None:
     """Write a new file of statements, and tell what it is for."""
-    from hashpact.governance.exchange import write_statements  # noqa: PLC0415 - late, as above
+    from hashpact.governance.exchange import write_statements
 
     write_statements(file, drafts)
     kinds = [draft.statement.body.kind for draft in drafts]

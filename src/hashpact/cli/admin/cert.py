@@ -112,7 +112,7 @@ def _of_profile(side: Access) -> Iterator[tuple[Issued, str]]:
     """The certificates that the profile has, and what each is for; none at a home."""
     if side.connect is None:
         return
-    from hashpact.member import channels  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.member import channels
 
     with side.connect() as client:
         directory = client.profile.directory
@@ -165,7 +165,7 @@ def renew(profile: Path, timeout: float, *, unencrypted: bool, as_json: bool) ->
     The statement key vouches for it. Once the old certificate has expired there is no channel: see
     `hashpact cert request`.
     """
-    from hashpact.member import channels, keys  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.member import channels, keys
 
     old = channels.own(profile).stated.serial.hex()
     expires = keys.renew(profile, passphrases(), unencrypted=unencrypted, timeout=timeout)
@@ -185,7 +185,7 @@ def request(profile: Path, *, as_json: bool) -> None:
     Writes the profile's join file, which has no secret, to be sent to an administrator for
     `hashpact cert issue`.
     """
-    from hashpact.member import keys  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.member import keys
 
     digest = keys.request(profile, passphrases()).digest
     if as_json:
@@ -206,9 +206,9 @@ def issue(home: Path, join: Path, out: Path, *, as_json: bool) -> None:
 
     The file has no secret. The member completes its profile with it: `hashpact profile install`.
     """
-    from hashpact.governance.exchange import read_join, write_welcome  # noqa: PLC0415 - late, as above
-    from hashpact.home.enrolling import welcome  # noqa: PLC0415 - late: a group's help does without it
-    from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.governance.exchange import read_join, write_welcome
+    from hashpact.home.enrolling import welcome
+    from hashpact.home.opening import open_home
 
     asked = read_join(join)
     with open_home(home, passphrases()) as opened:
@@ -227,8 +227,8 @@ def issue(home: Path, join: Path, out: Path, *, as_json: bool) -> None:
 @json_option
 def server(home: Path, *, unencrypted: bool, as_json: bool) -> None:
     """Give the server of a home a new key and certificate; one that runs takes them at once."""
-    from hashpact.home.enrolling import renew_server  # noqa: PLC0415 - late: a group's help does without it
-    from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.home.enrolling import renew_server
+    from hashpact.home.opening import open_home
 
     opening = passphrases()
     with open_home(home, opening) as opened:

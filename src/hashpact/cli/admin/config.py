@@ -26,7 +26,7 @@ def check(home: Path, *, as_json: bool) -> None:
 
     Nothing is opened but the file. A running server takes a change when it is started again.
     """
-    from hashpact.home.opening import read_config  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.home.opening import read_config
 
     found = read_config(home, os.environ)
     values = _values(found)

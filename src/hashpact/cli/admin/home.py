@@ -148,11 +148,11 @@ def serve(home: Path, listen: str | None, workers: int | None, *, verify: bool) 
 
     count = workers or read_config(home, os.environ).workers or processors()
     if count == 1:
-        from hashpact.serving import process  # noqa: PLC0415 - late: gRPC and the index load here
+        from hashpact.serving import process  # gRPC and the index load here
 
         process.serve(home, listen, ready, secrets, verify=verify)
     else:
-        from hashpact.serving import supervisor  # noqa: PLC0415 - late: so does what several need
+        from hashpact.serving import supervisor  # so does what several processes need
 
         supervisor.supervise(home, listen, ready, secrets, workers=count, verify=verify)
 

@@ -38,7 +38,7 @@ _name_argument = click.argument("name", metavar="NAME")
 
 def _origin(_context: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
     """The name of a log."""
-    from hashpact.domain.statements import LOG  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.domain.statements import LOG
 
     try:
         return None if text is None else LOG.spelling.read(text)
@@ -99,7 +99,7 @@ def expiring(side: Access, *, as_json: bool) -> None:
     now = int(time.time())
     found = list(Registry((key for each in side.members() for key in each.keys), now).endings())
     if side.home is not None:
-        from hashpact.home.enrolling import ending_certificates  # noqa: PLC0415 - late: a member's command does without it
+        from hashpact.home.enrolling import ending_certificates  # a member's command does without it
 
         found += ending_certificates(side.home, now)
     for each in found:
@@ -141,7 +141,7 @@ def rotate(  # noqa: PLR0913 - an argument for each option
     If it is interrupted, run it again: it goes on where it stopped. Until the log has taken the new key, the
     old one stays in use.
     """
-    from hashpact.member.keys import Rotation  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.member.keys import Rotation
 
     rotation = Rotation(
         profile,
@@ -253,7 +253,7 @@ def new(file: Path, origin: str | None, *, unencrypted: bool, as_json: bool) -> 
 
     Prints its public half, which the proposer of the next root needs.
     """
-    from hashpact.member.keys import make_key, make_mldsa_key  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.member.keys import make_key, make_mldsa_key
 
     passphrase = passphrases().for_new_keys(unencrypted=unencrypted)
     if origin is not None:
@@ -279,7 +279,7 @@ def protect(file: Path, *, unencrypted: bool, as_json: bool) -> None:
 
     At a terminal; elsewhere the old passphrase comes from the environment, and `--unencrypted` takes it away.
     """
-    from hashpact.member.keys import protect_key  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.member.keys import protect_key
 
     protect_key(file, passphrases(), unencrypted=unencrypted)
     if as_json:
@@ -325,7 +325,7 @@ def _size(side: Access) -> int:
     if side.connect is not None:
         with side.connect() as client:
             return client.checkpoint().checkpoint.size
-    from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a member's command does without it
+    from hashpact.home.opening import open_home  # a member's command does without it
 
     assert side.home is not None  # noqa: S101 - one of them is given
     with open_home(side.home) as opened:

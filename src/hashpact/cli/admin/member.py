@@ -74,8 +74,8 @@ def enrol(  # noqa: PLR0913 - an argument for each option
     The quick way, for trials: the member's private keys are made here, and as many administrators' keys as
     must sign have to be in the home. Otherwise see `hashpact profile new` and `hashpact member admit`.
     """
-    from hashpact.home.enrolling import enrol_member  # noqa: PLC0415 - late: a group's help does without it
-    from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.home.enrolling import enrol_member
+    from hashpact.home.opening import open_home
 
     secrets = passphrases()
     passphrase = secrets.for_new_keys(unencrypted=unencrypted)
@@ -109,9 +109,9 @@ def admit(  # noqa: PLR0913 - an argument for each option
     The member signs it with each of its keys, a threshold of administrators with theirs, in any order. Then
     `hashpact statement submit` appends it, and `hashpact cert issue` gives the member its certificate.
     """
-    from hashpact.governance.exchange import read_join  # noqa: PLC0415 - late, as above
-    from hashpact.home.enrolling import drafter  # noqa: PLC0415 - late: a group's help does without it
-    from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.governance.exchange import read_join
+    from hashpact.home.enrolling import drafter
+    from hashpact.home.opening import open_home
 
     asked = read_join(join)
     with open_home(home) as opened:

@@ -64,7 +64,7 @@ def root() -> None:
 @json_option
 def show(home: Path, *, as_json: bool) -> None:
     """Show who governs the log of a home."""
-    from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.home.opening import open_home
 
     with open_home(home) as opened:
         charter, genesis = opened.charter(), opened.genesis()
@@ -183,8 +183,8 @@ def propose(  # noqa: PLR0913, PLR0917 - an argument for each option
     as_json: bool,
 ) -> None:
     """Draft a change of who governs the log: a threshold of the old and of the new must sign it."""
-    from hashpact.home.enrolling import drafter  # noqa: PLC0415 - late: a group's help does without it
-    from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.home.enrolling import drafter
+    from hashpact.home.opening import open_home
 
     with open_home(home) as opened:
         charter = opened.charter()

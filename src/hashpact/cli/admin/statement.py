@@ -51,10 +51,10 @@ def draft(  # noqa: PLR0913 - an argument for each option
     version and an expiry that are not given are the next version and a year from now. A draft that the rules
     would refuse however many sign it is refused here.
     """
-    from hashpact.clock import unix_time  # noqa: PLC0415 - late: a group's help does without it
-    from hashpact.domain.keys import KEY_LIFE  # noqa: PLC0415 - late, as above
-    from hashpact.home.enrolling import drafter, refuse_in_vain  # noqa: PLC0415 - late: a group's help does without it
-    from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.clock import unix_time
+    from hashpact.domain.keys import KEY_LIFE
+    from hashpact.home.enrolling import drafter, refuse_in_vain
+    from hashpact.home.opening import open_home
 
     given: dict[str, list[str]] = {}
     for value in values:
@@ -190,8 +190,8 @@ def submit(side: Access, files: tuple[Path, ...], named: tuple[Path, ...], *, as
         with side.connect() as client:
             propose(client, merged, documents, as_json=as_json)
         return
-    from hashpact.home.enrolling import submit_drafts  # noqa: PLC0415 - late: a group's help does without it
-    from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.home.enrolling import submit_drafts
+    from hashpact.home.opening import open_home
 
     assert side.home is not None  # noqa: S101 - one of them is given
     with open_home(side.home) as opened:
@@ -271,7 +271,7 @@ def _waiting(side: Access) -> tuple[Sequence[Sequence[Draft]], Charter]:
     if side.connect is not None:
         with side.connect() as client:
             return client.proposals(), client.charter()
-    from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.home.opening import open_home
 
     assert side.home is not None  # noqa: S101 - one of them is given
     with open_home(side.home) as opened:
@@ -291,7 +291,7 @@ def _leaves(side: Access) -> Iterator[tuple[int, bytes]]:
         with side.connect() as client:
             yield from ((leaf.index, leaf.statement) for leaf in client.leaves())
         return
-    from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.home.opening import open_home
 
     assert side.home is not None  # noqa: S101 - one of them is given
     with open_home(side.home) as opened:
@@ -301,7 +301,7 @@ def _leaves(side: Access) -> Iterator[tuple[int, bytes]]:
 
 def _profile_key(profile: Path | None) -> tuple[Path, str | None]:
     """The key of a profile, whether it is complete or waits, and the name of an administrator's."""
-    from hashpact.member.keys import statement_key, statement_key_name  # noqa: PLC0415 - late, as above
+    from hashpact.member.keys import statement_key, statement_key_name
 
     assert profile is not None  # noqa: S101 - either it or a key is given
     key, name = statement_key(profile), statement_key_name(profile)
@@ -309,7 +309,7 @@ def _profile_key(profile: Path | None) -> tuple[Path, str | None]:
 
 
 def _charter(home: Path) -> Charter:
-    from hashpact.home.opening import open_home  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.home.opening import open_home
 
     with open_home(home) as opened:
         return opened.charter()

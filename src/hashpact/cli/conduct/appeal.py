@@ -98,7 +98,7 @@ def open_appeal(  # noqa: PLR0913 - an argument for each option
     as_json: bool,
 ) -> None:
     """Appeal against an entry or a decision, for a person who is affected. Do not say who that is."""
-    from hashpact.member import papers  # noqa: PLC0415 - late: only commands that connect wait for gRPC
+    from hashpact.member import papers
 
     paper = papers.appeal(reason, entry=entry, decision=decision, explanation=explanation)
     state(connect, paper, "appeal made", as_json=as_json)
@@ -128,7 +128,7 @@ def rule(  # noqa: PLR0913, PLR0917 - an argument for each option
     as_json: bool,
 ) -> None:
     """Rule on an appeal, as the member whom it concerns or as one of the panel."""
-    from hashpact.member import papers  # noqa: PLC0415 - as above
+    from hashpact.member import papers
 
     paper = papers.ruling(appeal, outcome, reason, entry=entry, explanation=explanation)
     state(connect, paper, f"appeal {appeal}: {outcome}", as_json=as_json)
@@ -161,7 +161,7 @@ def ask(  # noqa: PLR0913 - an argument for each option
     as_json: bool,
 ) -> None:
     """Ask an authority something; it has 15 days to reply."""
-    from hashpact.member import papers  # noqa: PLC0415 - as above
+    from hashpact.member import papers
 
     paper = papers.question(authority, reason, explanation or "", notice=notice)
     state(connect, paper, f"question to {authority}", as_json=as_json)
@@ -209,7 +209,7 @@ def list_replies(states: tuple[str, ...], zone: str, connect: Connect, *, mine: 
 @json_option
 def give(index: int, reason: str, explanation: str | None, connect: Connect, *, as_json: bool) -> None:
     """Reply to a question, a decision or an appeal, as the authority that it names."""
-    from hashpact.member import papers  # noqa: PLC0415 - as above
+    from hashpact.member import papers
 
     state(connect, papers.reply(index, reason, explanation=explanation), f"reply to {index}", as_json=as_json)
 

@@ -103,7 +103,7 @@ def set_contact(  # noqa: PLR0913, PLR0917 - an argument for each option
     as_json: bool,
 ) -> None:
     """Name a contact point, in the place of the one before."""
-    from hashpact.member import papers  # noqa: PLC0415 - late: only commands that connect wait for gRPC
+    from hashpact.member import papers
 
     start = int(time.time()) if valid_from is None else valid_from
     paper = papers.contact(
@@ -124,7 +124,7 @@ def set_contact(  # noqa: PLR0913, PLR0917 - an argument for each option
 @json_option
 def confirm(point: str, connect: Connect, *, as_json: bool) -> None:
     """Confirm that a contact point is still the right one; every 90 days."""
-    from hashpact.member import papers  # noqa: PLC0415 - as above
+    from hashpact.member import papers
 
     state(connect, papers.contact_confirmed(point), f"contact point for {point} confirmed", as_json=as_json)
 

@@ -169,8 +169,8 @@ def open_notice(  # noqa: PLR0913, PLR0917 - an argument for each option
 
     An incomplete notice is not sent; the error names every field that is missing.
     """
-    from hashpact.fingerprint.content import fingerprints_of  # noqa: PLC0415 - late: it loads image libraries
-    from hashpact.member import papers  # noqa: PLC0415 - late: only commands that connect wait for gRPC
+    from hashpact.fingerprint.content import fingerprints_of  # it loads image libraries
+    from hashpact.member import papers
 
     shared = [one for path in files for one in fingerprints_of(path).fingerprints if not one.type.opt_in]
     paper = papers.notice(
@@ -195,7 +195,7 @@ def open_notice(  # noqa: PLR0913, PLR0917 - an argument for each option
 @json_option
 def confirm(notice: int, connect: Connect, *, as_json: bool) -> None:
     """Confirm that a notice has arrived."""
-    from hashpact.member import papers  # noqa: PLC0415 - as above
+    from hashpact.member import papers
 
     state(connect, papers.receipt_confirmed(notice), f"receipt of notice {notice} confirmed", as_json=as_json)
 
@@ -230,7 +230,7 @@ def decide(  # noqa: PLR0913, PLR0917 - an argument for each option
     as_json: bool,
 ) -> None:
     """Decide on a notice: what was done, and how it was judged by the guidelines and by the law."""
-    from hashpact.member import papers  # noqa: PLC0415 - as above
+    from hashpact.member import papers
 
     now = int(time.time())
     done = Outcome(outcome).acted
@@ -277,7 +277,7 @@ def watch(  # noqa: PLR0913 - an argument for each option
 
     Those that wait come first. An event has no fingerprint and no words in it; `notice show` has.
     """
-    from hashpact.member.watching.progress import load, save  # noqa: PLC0415 - late: only here
+    from hashpact.member.watching.progress import load, save
 
     with connect() as client, hooked(webhook, secret_file) as hook:
         for change in client.watch_notices(load(resume), follow=not once):

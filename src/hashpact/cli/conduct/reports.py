@@ -36,7 +36,7 @@ def practice() -> None:
 @json_option
 def share(file: Path, topics: tuple[str, ...], connect: Connect, *, as_json: bool) -> None:
     """Share a document of at most 256 KiB."""
-    from hashpact.member import papers  # noqa: PLC0415 - late: only commands that connect wait for gRPC
+    from hashpact.member import papers
 
     state(connect, papers.practice(topics, read_file(file)), "practice shared", as_json=as_json)
 
@@ -76,7 +76,7 @@ def training() -> None:
 @json_option
 def record(topics: tuple[str, ...], month: str, heads: str, connect: Connect, *, as_json: bool) -> None:
     """Record a training."""
-    from hashpact.member import papers  # noqa: PLC0415 - as above
+    from hashpact.member import papers
 
     state(connect, papers.training(topics, month, heads), f"training of {month} recorded", as_json=as_json)
 
@@ -114,7 +114,7 @@ def report_tally(  # noqa: PLR0913 - an argument for each option
     as_json: bool,
 ) -> None:
     """Report a month, in the place of an earlier report of it."""
-    from hashpact.member import papers  # noqa: PLC0415 - as above
+    from hashpact.member import papers
 
     by_label: dict[str, tuple[int, int, int]] = {}
     for count in counts:
@@ -149,7 +149,7 @@ def review() -> None:
 @json_option
 def sign(quarter: str, minutes: Path, actions: tuple[str, ...], connect: Connect, *, as_json: bool) -> None:
     """Sign a review. Each member and authority that took part signs the same minutes and actions."""
-    from hashpact.member import papers  # noqa: PLC0415 - as above
+    from hashpact.member import papers
 
     agreed: dict[str, int] = {}
     for action in actions:
@@ -174,7 +174,7 @@ def sign(quarter: str, minutes: Path, actions: tuple[str, ...], connect: Connect
 @json_option
 def done(review: int, action: str, by: int | None, connect: Connect, *, as_json: bool) -> None:
     """State that an agreed action is done."""
-    from hashpact.member import papers  # noqa: PLC0415 - as above
+    from hashpact.member import papers
 
     state(connect, papers.action_done(review, action, by=by), f"{action} done", as_json=as_json)
 

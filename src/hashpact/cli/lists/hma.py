@@ -42,7 +42,7 @@ def copy_hma(url: str, file: Path, *, as_json: bool) -> None:
     of exchanges are copied; notes and other metadata are not. A file that is there already is continued
     after its last content, so a copy that was interrupted goes on.
     """
-    from hashpact.http.hma import HmaContents  # noqa: PLC0415 - late: help does without it
+    from hashpact.http.hma import HmaContents
 
     if not URL.fullmatch(url):
         msg = (
@@ -84,7 +84,7 @@ def _extended(file: Path) -> Iterator[BinaryIO]:
 
 def _continued(out: BinaryIO, file: Path) -> tuple[int, list[dict[str, Any]]]:
     """How many contents a file has, and the last of them; a last line that is broken off is removed."""
-    from hashpact.http.hma import LATEST, copy_of  # noqa: PLC0415 - late, as above
+    from hashpact.http.hma import LATEST, copy_of
 
     count = whole = 0
     latest: deque[dict[str, Any]] = deque(maxlen=LATEST)

@@ -69,9 +69,9 @@ def serve(  # noqa: PLR0913, PLR0917 - an argument for each option
 
     HASHPACT_PASSPHRASE_FILE and the like open the profile's keys.
     """
-    from hashpact.gateway.configured import GatewayConfig  # noqa: PLC0415 - late: help does without all of it
-    from hashpact.gateway.keeping.folder import GatewayPaths, configured_folder, make_folder  # noqa: PLC0415 - as above
-    from hashpact.gateway.running import serve_gateway  # noqa: PLC0415 - as above
+    from hashpact.gateway.configured import GatewayConfig
+    from hashpact.gateway.keeping.folder import GatewayPaths, configured_folder, make_folder
+    from hashpact.gateway.running import serve_gateway
 
     given = {
         name: value
@@ -117,7 +117,7 @@ def token() -> None:
 @json_option
 def new(state: Path, name: str, *, as_json: bool) -> None:
     """Make a token and print it: only its SHA-256 is kept. A running gateway accepts it at once."""
-    from hashpact.gateway.keeping.folder import tokens_of  # noqa: PLC0415 - late: help does without it
+    from hashpact.gateway.keeping.folder import tokens_of
 
     text = tokens_of(state).make(name, int(time.time()))
     if as_json:
@@ -131,7 +131,7 @@ def new(state: Path, name: str, *, as_json: bool) -> None:
 @json_option
 def list_tokens(state: Path, *, as_json: bool) -> None:
     """List the tokens by their names."""
-    from hashpact.gateway.keeping.folder import tokens_of  # noqa: PLC0415 - late: help does without it
+    from hashpact.gateway.keeping.folder import tokens_of
 
     found = tokens_of(state).all()
     if as_json:
@@ -148,7 +148,7 @@ def list_tokens(state: Path, *, as_json: bool) -> None:
 @json_option
 def remove(state: Path, name: str, *, as_json: bool) -> None:
     """Remove a token: a running gateway refuses it at once."""
-    from hashpact.gateway.keeping.folder import tokens_of  # noqa: PLC0415 - late: help does without it
+    from hashpact.gateway.keeping.folder import tokens_of
 
     tokens_of(state).remove(name)
     if as_json:

@@ -31,9 +31,9 @@ class _Mirror(click.Command):
 @json_option
 def key(home: Path, *, as_json: bool) -> None:
     """Print the verifier key by which a mirror cosigns, for [[mirror]] in a log's hashpact.toml."""
-    from hashpact.home.paths import MirrorPaths  # noqa: PLC0415 - late: help does without it
-    from hashpact.mirror.home import configured  # noqa: PLC0415 - as above
-    from hashpact.mirror.storing.signing import read_cosigner  # noqa: PLC0415 - as above
+    from hashpact.home.paths import MirrorPaths
+    from hashpact.mirror.home import configured
+    from hashpact.mirror.storing.signing import read_cosigner
 
     origin, cosigner = configured(home).origin, read_cosigner(MirrorPaths(home))
     if as_json:
@@ -113,13 +113,13 @@ def mirror(  # noqa: PLR0913, PLR0917 - an argument for each option
 
     Statements are for the clearinghouse. HASHPACT_PASSPHRASE_FILE and the like open the profile's keys.
     """
-    from hashpact.home.paths import MirrorPaths  # noqa: PLC0415 - late: help does without all of it
-    from hashpact.member.paths import ProfilePaths  # noqa: PLC0415 - as above
-    from hashpact.member.profile import config_of  # noqa: PLC0415 - as above
-    from hashpact.mirror.configured import MAX_LAG, MirrorConfig  # noqa: PLC0415 - as above
-    from hashpact.mirror.home import configured, make_mirror, open_mirror  # noqa: PLC0415 - as above
-    from hashpact.mirror.process import Served, serve_mirror  # noqa: PLC0415 - as above
-    from hashpact.mirror.snapshots.files import open_snapshot  # noqa: PLC0415 - as above
+    from hashpact.home.paths import MirrorPaths
+    from hashpact.member.paths import ProfilePaths
+    from hashpact.member.profile import config_of
+    from hashpact.mirror.configured import MAX_LAG, MirrorConfig
+    from hashpact.mirror.home import configured, make_mirror, open_mirror
+    from hashpact.mirror.process import Served, serve_mirror
+    from hashpact.mirror.snapshots.files import open_snapshot
 
     secrets = passphrases()
     sockets = [place for place in places if place.startswith(UNIX)]

@@ -26,9 +26,9 @@ def list_held(home: Path, *, as_json: bool) -> None:
 
     The numbers may be reported; nothing else is kept of what was checked.
     """
-    from hashpact.home.paths import MirrorPaths  # noqa: PLC0415 - late: help does without it
-    from hashpact.mirror.flooding.quarantine import read_state  # noqa: PLC0415 - as above
-    from hashpact.mirror.home import configured  # noqa: PLC0415 - as above
+    from hashpact.home.paths import MirrorPaths
+    from hashpact.mirror.flooding.quarantine import read_state
+    from hashpact.mirror.home import configured
 
     configured(home)
     state = read_state(MirrorPaths(home).quarantine)
@@ -59,10 +59,10 @@ def confirm(home: Path, entry: int, *, as_json: bool) -> None:
     A mirror that runs takes it over with the next check. An entry that is wrong stays in quarantine; dispute
     it: hashpact opinion ENTRY --stance dispute.
     """
-    from hashpact.clock import unix_time  # noqa: PLC0415 - late: help does without it
-    from hashpact.home.paths import MirrorPaths  # noqa: PLC0415 - as above
-    from hashpact.mirror.flooding.quarantine import confirm as confirm_entry  # noqa: PLC0415 - as above
-    from hashpact.mirror.home import configured  # noqa: PLC0415 - as above
+    from hashpact.clock import unix_time
+    from hashpact.home.paths import MirrorPaths
+    from hashpact.mirror.flooding.quarantine import confirm as confirm_entry
+    from hashpact.mirror.home import configured
 
     configured(home)
     done = confirm_entry(MirrorPaths(home).quarantine, entry, unix_time)

@@ -75,7 +75,7 @@ def retro(
     With --since nothing is marked as reported. The exit status is 0 if there were any, 1 if there were none,
     and 6 if a segment is damaged: it is named and passed over.
     """
-    from hashpact.mirror.local import Mirror  # noqa: PLC0415 - late: help does without all of it
+    from hashpact.mirror.local import Mirror
 
     with hooked(webhook, secret_file) as hook, Mirror(home, passphrases=passphrases()) as mirror:
         start = mirror.first_at(int(since.timestamp())) if isinstance(since, dt.datetime) else since

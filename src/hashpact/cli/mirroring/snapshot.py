@@ -27,8 +27,8 @@ def snapshot(home: Path, file: Path, *, as_json: bool) -> None:
     not be trusted. A mirror that begins with it verifies every byte, and has the log prove that it extends
     the snapshot's checkpoint.
     """
-    from hashpact.home.opening import open_copy  # noqa: PLC0415 - late: help does without it
-    from hashpact.mirror.snapshots.files import write_snapshot  # noqa: PLC0415 - as above
+    from hashpact.home.opening import open_copy
+    from hashpact.mirror.snapshots.files import write_snapshot
 
     with open_copy(home) as copy, progress_of("leaves") as progress:
         written = write_snapshot(copy.ledger, file, progress)

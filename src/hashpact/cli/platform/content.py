@@ -19,7 +19,7 @@ from hashpact.fingerprint.content import Fingerprinted, fingerprints_of
 def _installed(_context: click.Context, _option: click.Parameter, wanted: bool) -> bool:  # noqa: FBT001 - click's
     """Fail before any file is read, and not at each of them."""
     if wanted:
-        from hashpact.fingerprint.reading.ocr import installed  # noqa: PLC0415 - late: Pillow and numpy
+        from hashpact.fingerprint.reading.ocr import installed
 
         installed()
     return wanted

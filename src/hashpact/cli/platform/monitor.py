@@ -110,13 +110,13 @@ def monitor(  # noqa: PLR0913, PLR0917 - an argument for each option
     With --once the exit status is 0 if there is nothing new, 10 for news, 11 for a log that is too old, 12
     for a log that contradicts itself, and 1 for any other fault.
     """
-    from hashpact.audit.leaves import open_source  # noqa: PLC0415 - late: loads gRPC
-    from hashpact.audit.monitoring.monitor import MonitorSettings, opened_monitor  # noqa: PLC0415 - late, as above
-    from hashpact.audit.monitoring.news import Interest  # noqa: PLC0415 - late, as above
-    from hashpact.clock import unix_time  # noqa: PLC0415 - late, as above
-    from hashpact.member.paths import ProfilePaths  # noqa: PLC0415 - late, as above
-    from hashpact.member.profile import config_of  # noqa: PLC0415 - late, as above
-    from hashpact.member.trusting import kept  # noqa: PLC0415 - late, as above
+    from hashpact.audit.leaves import open_source
+    from hashpact.audit.monitoring.monitor import MonitorSettings, opened_monitor
+    from hashpact.audit.monitoring.news import Interest
+    from hashpact.clock import unix_time
+    from hashpact.member.paths import ProfilePaths
+    from hashpact.member.profile import config_of
+    from hashpact.member.trusting import kept
 
     demands = None
     if profile is not None:
@@ -194,7 +194,7 @@ def _follow(
 
 def _keep(found: Look, beside: Path) -> None:
     """Write the evidence of faults that are new."""
-    from hashpact.audit.run import new_evidence, write_evidence  # noqa: PLC0415 - late: loads gRPC
+    from hashpact.audit.run import new_evidence, write_evidence
 
     if found.fresh:
         place = new_evidence(beside)

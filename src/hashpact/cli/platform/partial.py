@@ -33,7 +33,7 @@ def with_parts(found: Fingerprinted, content: Content) -> Fingerprinted:
     """The fingerprints of a picture with its parts/1 before the exact ones, or why it has none."""
     if found.kind is not Kind.PICTURE:
         return found
-    from hashpact.fingerprint.parts.pictured import parts_of  # noqa: PLC0415 - late: Pillow and numpy
+    from hashpact.fingerprint.parts.pictured import parts_of
 
     try:
         made = parts_of(content)
@@ -53,7 +53,7 @@ class PartialCheck:
         self._name = name
         self._pictured: Pictured | None = None
         if kind is Kind.PICTURE:
-            from hashpact.fingerprint.parts.pictured import pictured  # noqa: PLC0415 - late, as above
+            from hashpact.fingerprint.parts.pictured import pictured
 
             try:
                 self._pictured = pictured(content)

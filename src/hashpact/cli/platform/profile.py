@@ -73,7 +73,7 @@ def new(  # noqa: PLR0913 - an argument for each option
     With --admin and --key, make the profile of an administrator, who then works from any machine: the key is
     copied into it, and DIR/join is for `hashpact cert issue` at the home.
     """
-    from hashpact.member import keys  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.member import keys
 
     opening = passphrases()
     if admin is not None and key is not None and member is None and recovery is None:
@@ -111,7 +111,7 @@ def install(directory: Path, file: Path, *, as_json: bool) -> None:
 
     Prints by what the log is recognised from now on: compare it with what the clearinghouse has published.
     """
-    from hashpact.member import keys  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.member import keys
 
     welcome = keys.install(directory, file, passphrases())
     if as_json:
@@ -146,7 +146,7 @@ def issue(  # noqa: PLR0913 - an argument for each option
     It is refused everything else, and works as long as the member's statement key that vouched for it.
     `hashpact cert list` lists it, `hashpact cert revoke` ends it.
     """
-    from hashpact.member import channels  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.member import channels
 
     del check_only  # it is required: there is no other sort
     made = channels.issue_check_only(
@@ -168,7 +168,7 @@ def test(connect: Connect, *, as_json: bool) -> None:
 
     Reads only. It ends with the error of the first step that fails.
     """
-    from hashpact.keys.expiry import Registry  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.keys.expiry import Registry
 
     now = int(time.time())
     with connect() as client:

@@ -245,8 +245,8 @@ class _Run:
         self, client: Client, name: str, content: Fingerprinted, terms: Terms, *, again: bool
     ) -> None:
         """Do all of it but the sending: what breaks a format is found, what breaks the policy is not."""
-        from hashpact.member.author import Reason  # noqa: PLC0415 - late: as the client is
-        from hashpact.member.operations import already_shared  # noqa: PLC0415 - late, as above
+        from hashpact.member.author import Reason
+        from hashpact.member.operations import already_shared
 
         basis, where = Basis(terms.basis), frozenset(terms.jurisdictions)
         reason = Reason(frozenset(terms.labels), basis, terms.authority, terms.article, where)

@@ -120,9 +120,9 @@ def audit(  # noqa: PLR0913, PLR0917 - an argument for each option
     answers are compared with that. The exit status is 4 if nothing is wrong, and some attest positions that
     the copy does not have yet.
     """
-    from hashpact.audit import run  # noqa: PLC0415 - late: loads gRPC
-    from hashpact.audit.remote import is_url  # noqa: PLC0415 - as above
-    from hashpact.member.trusting.answers import AnswerStore  # noqa: PLC0415 - as above
+    from hashpact.audit import run
+    from hashpact.audit.remote import is_url
+    from hashpact.member.trusting.answers import AnswerStore
 
     beside = profile if profile is not None else Path()
     known = run.AuditSettings(
@@ -177,7 +177,7 @@ def verify(home: Path, genesis: bytes | None, evidence: Path | None, *, as_json:
     meanwhile.
     The exit status is 1 if anything is wrong.
     """
-    from hashpact.audit import run  # noqa: PLC0415 - late, as above
+    from hashpact.audit import run
 
     known = run.AuditSettings(evidence or run.new_evidence(home / "evidence"), genesis)
     _run(
@@ -191,7 +191,7 @@ def verify(home: Path, genesis: bytes | None, evidence: Path | None, *, as_json:
 def _run(
     work: Callable[[Progress], Report], known: AuditSettings, *, earlier: str = "audited last", as_json: bool
 ) -> Report:
-    from hashpact.audit.run import summary  # noqa: PLC0415 - late, as above
+    from hashpact.audit.run import summary
 
     with progress_of("leaves") as progress:
         report = work(progress)

@@ -43,10 +43,10 @@ def make(file: Path, indexes: tuple[int, ...], connect: Connect, *, private: boo
     The server is asked for the proofs of the root statements, and for private parts. FILE is verified before
     it is there.
     """
-    from hashpact.durable import write_public  # noqa: PLC0415 - late: loads gRPC
-    from hashpact.member.trusting import bundle as bundles  # noqa: PLC0415 - late, as above
-    from hashpact.member.trusting.receipts import bundled  # noqa: PLC0415 - late, as above
-    from hashpact.member.trusting.roots import LogHistory  # noqa: PLC0415 - late, as above
+    from hashpact.durable import write_public
+    from hashpact.member.trusting import bundle as bundles
+    from hashpact.member.trusting.receipts import bundled
+    from hashpact.member.trusting.roots import LogHistory
 
     with connect() as client:
         data = client.bundle(indexes, private=private)
@@ -76,9 +76,9 @@ def verify(file: Path, known: Known, *, as_json: bool) -> None:
 
     The exit status is 6 if anything in it is not what the log has signed.
     """
-    from hashpact.durable import read_bytes  # noqa: PLC0415 - late: loads gRPC
-    from hashpact.member.trusting import bundle as bundles  # noqa: PLC0415 - late, as above
-    from hashpact.member.trusting.receipts import bundled  # noqa: PLC0415 - late, as above
+    from hashpact.durable import read_bytes
+    from hashpact.member.trusting import bundle as bundles
+    from hashpact.member.trusting.receipts import bundled
 
     parts = bundles.parse(read_bytes(file, bundles.MAX_SIZE))
     log = known.history([part for part in parts if part.kind == bundles.ROOT])

@@ -32,8 +32,8 @@ def compare(first: Path, second: Path, connect: Connect, *, as_json: bool) -> No
     Both must be the log's, with the cosignatures that it and the profile demand. The exit status is 6 if they
     are not of one history; what shows it is then kept in the profile.
     """
-    from hashpact.durable import read_bytes  # noqa: PLC0415 - late: loads gRPC
-    from hashpact.log.checkpoint import MAX_SIZE  # noqa: PLC0415 - late, as above
+    from hashpact.durable import read_bytes
+    from hashpact.log.checkpoint import MAX_SIZE
 
     with connect() as client:
         smaller, larger = client.compare(*(read_bytes(path, MAX_SIZE) for path in (first, second)))

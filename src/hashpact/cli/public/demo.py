@@ -55,7 +55,7 @@ def demo(files: tuple[Path, ...], seed: int, keep: Path | None, *, of_quarter: b
 
 def _quarter(seed: int, directory: Path, *, as_json: bool) -> None:
     """Play a quarter into a directory, and write its reports."""
-    from hashpact.demo.quarter.playing import QUARTER, play_quarter, write_reports  # noqa: PLC0415 - only here
+    from hashpact.demo.quarter.playing import QUARTER, play_quarter, write_reports
 
     with progress_of("quarter") as progress:
         for part in play_quarter(directory, QUARTER, seed):

@@ -32,9 +32,9 @@ def verify(file: Path, known: Known, *, as_json: bool) -> None:
     The exit status is 0 if it proves that the log has two histories, 1 if it is a reason to ask, and 6 if it
     shows nothing: the checkpoints agree, or are not the log's.
     """
-    from hashpact.durable import read_bytes  # noqa: PLC0415 - late: loads gRPC
-    from hashpact.member.trusting import bundle  # noqa: PLC0415 - late, as above
-    from hashpact.member.trusting.contradiction import Contradiction  # noqa: PLC0415 - late, as above
+    from hashpact.durable import read_bytes
+    from hashpact.member.trusting import bundle
+    from hashpact.member.trusting.contradiction import Contradiction
 
     parts = bundle.parse(read_bytes(file, bundle.MAX_SIZE))
     found = Contradiction.of(parts)

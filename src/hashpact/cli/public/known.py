@@ -54,10 +54,10 @@ class Known:
         Raises ConfigError, MalformedError and ProofError if the profile or the roots are not what they must
         be, and click.UsageError unless one way was named.
         """
-        from hashpact.member.paths import ProfilePaths  # noqa: PLC0415 - late: loads gRPC
-        from hashpact.member.profile import config_of  # noqa: PLC0415 - late, as above
-        from hashpact.member.trusting import kept  # noqa: PLC0415 - late, as above
-        from hashpact.member.trusting.roots import LogHistory  # noqa: PLC0415 - late, as above
+        from hashpact.member.paths import ProfilePaths
+        from hashpact.member.profile import config_of
+        from hashpact.member.trusting import kept
+        from hashpact.member.trusting.roots import LogHistory
 
         named = self.origin is not None or bool(self.keys) or bool(self.mldsa_keys)
         whole = self.origin is not None and bool(self.keys)

@@ -56,7 +56,7 @@ def show(home: Path, start: int, limit: int, *, raw: bool, as_json: bool) -> Non
     if raw and as_json:
         msg = "--raw and --json exclude each other"
         raise click.UsageError(msg)
-    from hashpact.home.opening import open_copy  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.home.opening import open_copy
 
     with open_copy(home) as opened:
         size = opened.ledger.head().size
@@ -83,7 +83,7 @@ def show(home: Path, start: int, limit: int, *, raw: bool, as_json: bool) -> Non
 @json_option
 def key(home: Path, *, as_json: bool) -> None:
     """Print the verifier keys by which witnesses and readers know the log, one a line."""
-    from hashpact.home.opening import open_copy  # noqa: PLC0415 - late: a group's help does without it
+    from hashpact.home.opening import open_copy
 
     with open_copy(home) as opened:
         for text in opened.verifier_keys():

@@ -39,7 +39,7 @@ def methods() -> None:
 @json_option
 def show_methods(language: str, connect: Connect, *, as_json: bool) -> None:
     """Show the methods statement in force."""
-    from hashpact.report.methods import parse_methods  # noqa: PLC0415 - late: with the rest of the room
+    from hashpact.report.methods import parse_methods
 
     with connect() as client:
         newest = max(client.filings(Methods.kind), key=lambda one: one.filing.index, default=None)
@@ -80,10 +80,10 @@ def publish_methods(home: Path, out: Path | None, *, as_json: bool) -> None:
     One administrator's key, at the home, is enough. If it is elsewhere, write the document with --out, then
     draft the statement: hashpact statement draft HOME methods document=@FILE
     """
-    from hashpact.durable import write_public  # noqa: PLC0415 - late, as below
-    from hashpact.governance.publishing import publish, published  # noqa: PLC0415 - late: help does without it
-    from hashpact.home.enrolling import administrators  # noqa: PLC0415 - late, as above
-    from hashpact.home.opening import open_home  # noqa: PLC0415 - late, as above
+    from hashpact.durable import write_public
+    from hashpact.governance.publishing import publish, published
+    from hashpact.home.enrolling import administrators
+    from hashpact.home.opening import open_home
 
     with open_home(home) as opened:
         with opened.ledger.snapshot() as view:

@@ -39,7 +39,7 @@ def receipt(files: tuple[str, ...], statement: Path | None, known: Known, *, as_
     if statement is not None and len(files) > 1:
         msg = "--statement is of one receipt; name one, or let each have its .statement beside it"
         raise click.UsageError(msg)
-    from hashpact.member.trusting.receipts import verify  # noqa: PLC0415 - late: loads gRPC
+    from hashpact.member.trusting.receipts import verify
 
     log = known.history()
     failed = False

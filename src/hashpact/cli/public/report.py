@@ -67,8 +67,8 @@ def report(  # noqa: PLR0913, PLR0917 - an argument for each option
     Whoever has the same leaves makes the same bytes: a home, published tiles (DIR or URL), a server. The
     report says of how many leaves it is; --size makes it again when the log has grown.
     """
-    from hashpact.report import recount  # noqa: PLC0415 - late: with the rest of the room
-    from hashpact.report.report import named  # noqa: PLC0415 - as above
+    from hashpact.report import recount
+    from hashpact.report.report import named
 
     made, gathered = _made(quarter, source, profile, size)
     if verify:
@@ -92,7 +92,7 @@ def report(  # noqa: PLR0913, PLR0917 - an argument for each option
         # JSON is ASCII. The others are UTF-8, whatever the terminal's encoding is.
         click.echo(data.decode("ascii") if data.isascii() else data, nl=False)
     else:
-        from hashpact.durable import write_public  # noqa: PLC0415 - late, as above
+        from hashpact.durable import write_public
 
         write_public(out, data, replace=True)
         click.echo(f"{out}: {made.quarter}, {made.size} leaves", err=True)
@@ -102,9 +102,9 @@ def _made(
     quarter: str, source: str, profile: Path | None, size: int | None
 ) -> tuple[QuarterReport, Gathered]:
     """The report, of leaves whose tree is the one that is signed."""
-    from hashpact.audit.leaves import signed_leaves  # noqa: PLC0415 - late: loads gRPC
-    from hashpact.report.quarter import Quarter  # noqa: PLC0415 - late, as above
-    from hashpact.report.report import make  # noqa: PLC0415 - late, as above
+    from hashpact.audit.leaves import signed_leaves
+    from hashpact.report.quarter import Quarter
+    from hashpact.report.report import make
 
     asked = Quarter.parse(quarter)
     with signed_leaves(source, profile, passphrases()) as (signed, leaves):
@@ -129,7 +129,7 @@ def _made(
 
 def _written(made: QuarterReport, form: str, language: str, zone: str) -> bytes | None:
     """The report in a format; None for a table."""
-    from hashpact.report import page, serial  # noqa: PLC0415 - late, as above
+    from hashpact.report import page, serial
 
     if form == "json":
         return serial.to_json(made)
@@ -174,8 +174,8 @@ def _printed(html: bytes) -> bytes:
 
 def _show(made: QuarterReport, language: str) -> None:
     """The figures of all members together, as a table."""
-    from hashpact.report.figures import OVERALL, of_scope  # noqa: PLC0415 - late, as above
-    from hashpact.report.wording import figure_name, text  # noqa: PLC0415 - late, as above
+    from hashpact.report.figures import OVERALL, of_scope
+    from hashpact.report.wording import figure_name, text
 
     heads = [text(key, language) for key in ("figure", "value", "source")]
     rows = [

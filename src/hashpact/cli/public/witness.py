@@ -49,7 +49,7 @@ def new(  # noqa: PLR0913 - an argument for each option
     directory: Path, name: str, logs: tuple[str, ...], listen: str, *, unencrypted: bool, as_json: bool
 ) -> None:
     """Make a witness: its keys, its configuration, and the record of what it has cosigned."""
-    from hashpact.witness.directory import create_witness  # noqa: PLC0415 - late: help does without it
+    from hashpact.witness.directory import create_witness
 
     keys = tuple(log_key("--log", text) for text in logs)
     passphrase = passphrases().for_new_keys(unencrypted=unencrypted)
@@ -86,8 +86,8 @@ def serve(directory: Path, listen: str | None) -> None:
     Prints `serving NAME on HOST:PORT` once it answers; port 0 stands for any free one. Events go to stderr,
     one JSON object a line. It speaks HTTP: put a proxy with TLS before it.
     """
-    from hashpact.witness.directory import open_witness  # noqa: PLC0415 - late: help does without it
-    from hashpact.witness.serving import serve_witness  # noqa: PLC0415 - late: help does without it
+    from hashpact.witness.directory import open_witness
+    from hashpact.witness.serving import serve_witness
 
     secrets = passphrases()
     with open_witness(directory) as opened:
@@ -111,7 +111,7 @@ def show(directory: Path, *, evidence: bool, as_json: bool) -> None:
     Two checkpoints of one size are certain evidence: only the log can have signed both. The other pieces are
     checkpoints that came without a proof, which anybody can send.
     """
-    from hashpact.witness.directory import open_witness  # noqa: PLC0415 - late: help does without it
+    from hashpact.witness.directory import open_witness
 
     with open_witness(directory) as opened:
         rows: list[dict[str, object]] = []

@@ -92,7 +92,7 @@ def reduced(grey: Image.Image) -> Image.Image:
 def opencv() -> ModuleType:
     """OpenCV with what parts need of it. Raises ConfigError if that is not installed."""
     try:
-        import cv2  # noqa: PLC0415 - late, and an extra
+        import cv2  # an extra
     except ImportError as exc:
         msg = "parts/1 needs OpenCV: pip install 'hashpact[parts]'"
         raise ConfigError(msg) from exc

@@ -57,7 +57,7 @@ class Drawn:
 
 def _heic(data: bytes, which: str, most: int) -> Drawn:
     """HEIC turns and mirrors its pixels itself; EXIF's orientation does not count (ISO/IEC 23008-12)."""
-    import pillow_heif  # noqa: PLC0415 - one of the two
+    import pillow_heif  # only one of the two is loaded
 
     options = pillow_heif.options
     options.THUMBNAILS = options.DEPTH_IMAGES = options.AUX_IMAGES = False
@@ -87,7 +87,7 @@ def _jxl(data: bytes, which: str, most: int) -> Drawn:
 
     Of an animation the library gives the first frame, if it is asked for pixels alone.
     """
-    import pylibjxl  # noqa: PLC0415 - one of the two
+    import pylibjxl  # only one of the two is loaded
 
     head = pylibjxl.probe(data)
     size = head["width"], head["height"]

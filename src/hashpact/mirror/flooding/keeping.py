@@ -7,13 +7,13 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from hashpact.beside import beside
 from hashpact.clock import unix_time
 from hashpact.durable import claimed
 from hashpact.errors import HashpactError
 from hashpact.mirror.flooding.baseline import Flood
 from hashpact.mirror.flooding.quarantine import Quarantine
 from hashpact.mirror.home import MirrorHome
+from hashpact.mirror.threads.beside import beside
 
 _EVERY: Final = 60.0
 """Seconds between two writes of the counts: a crash loses those since the last one."""

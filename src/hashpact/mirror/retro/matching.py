@@ -74,7 +74,7 @@ class RetroRun:
     damaged: tuple[str, ...]
 
 
-class Told(NamedTuple):
+class SegmentProgress(NamedTuple):
     """Of a segment: its first ``uploads`` were compared with the entries below ``position``."""
 
     uploads: int
@@ -86,7 +86,7 @@ class _Plan:
     """A segment, how far it was reported, the first entry that it needs, and how many uploads it has now."""
 
     segment: Segment
-    told: Told
+    progress: SegmentProgress
     least: int
     seen: int
 
@@ -124,7 +124,7 @@ class Retro:
             low = min((plan.least for plan in plans), default=self._head())
             position = Follower(self.ledger, index, catalog, low).catch_up()
             seeker = _Seeker(index, catalog, Benign(self.benign, catalog), position)
-            state = {plan.segment.name: plan.told for plan in plans}
+            state = {plan.segment.name: plan.progress for plan in plans}
             uploads = matches = 0
             for plan in plans:
                 if not going():
@@ -135,13 +135,13 @@ class Retro:
                     if block is None:
                         continue
                     uploads += len(block)
-                    first = _first(frame, block, plan.told, since)
+                    first = _first(frame, block, plan.progress, since)
                     for match in seeker.matches(f"{plan.segment.name}/", frame.before, block, first):
                         tell(match)
                         matches += 1
                 told()
-                if since is None and plan.told != (read, position):
-                    state[plan.segment.name] = Told(read, position)
+                if since is None and plan.progress != (read, position):
+                    state[plan.segment.name] = SegmentProgress(read, position)
                     self._write(state)
             return RetroRun(position, uploads, matches, tuple(dict.fromkeys(damaged)))
 
@@ -149,15 +149,15 @@ class Retro:
         return self.ledger.head().size
 
     def _planned(
-        self, segment: Segment, state: Mapping[str, Told], since: int | None, damaged: list[str]
+        self, segment: Segment, state: Mapping[str, SegmentProgress], since: int | None, damaged: list[str]
     ) -> _Plan:
         """What is to be done about a segment, by the headers of its frames."""
-        told, least, seen = state.get(segment.name, Told(0, 0)), self._head(), 0
+        progress, least, seen = state.get(segment.name, SegmentProgress(0, 0)), self._head(), 0
         with _naming(segment, damaged), _opened(segment, self.master) as reader:
             for frame in reader.frames():
                 seen = frame.before + frame.uploads
-                least = min(least, _least(frame, told, since))
-        return _Plan(segment, told, least, seen)
+                least = min(least, _least(frame, progress, since))
+        return _Plan(segment, progress, least, seen)
 
     def _blocks(
         self, plan: _Plan, since: int | None, position: int, damaged: list[str]
@@ -170,7 +170,7 @@ class Retro:
             for frame in reader.frames():
                 if frame.before + frame.uploads > plan.seen:
                     return
-                needed = _least(frame, plan.told, since) < position
+                needed = _least(frame, plan.progress, since) < position
                 yield frame, reader.read(frame) if needed else None
 
     @contextlib.contextmanager
@@ -181,18 +181,21 @@ class Retro:
                 raise ConfigError(msg)
             yield
 
-    def _state(self) -> dict[str, Told]:
+    def _state(self) -> dict[str, SegmentProgress]:
         path = self.directory / _STATE
         if not path.exists():
             return {}
         try:
             found = json.loads(read_bytes(path, _MAX_STATE))
-            return {str(name): Told(_index(uploads), _index(at)) for name, (uploads, at) in found.items()}
+            return {
+                str(name): SegmentProgress(_index(uploads), _index(at))
+                for name, (uploads, at) in found.items()
+            }
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             msg = f"{path} is damaged; remove it, and everything in the window is reported again"
             raise ConfigError(msg) from error
 
-    def _write(self, state: Mapping[str, Told]) -> None:
+    def _write(self, state: Mapping[str, SegmentProgress]) -> None:
         write_private(self.directory / _STATE, json.dumps(state).encode(), replace=True)
 
 
@@ -265,23 +268,25 @@ def _held(directory: Path) -> Iterator[Segment]:
         yield from segments(directory)
 
 
-def _least(frame: Frame, told: Told, since: int | None) -> int:
+def _least(frame: Frame, progress: SegmentProgress, since: int | None) -> int:
     """The first entry with which some upload of a frame is to be compared."""
     if since is not None:
         return max(since, frame.least)
-    if frame.before >= told.uploads:
+    if frame.before >= progress.uploads:
         return frame.least
-    whole = frame.before + frame.uploads <= told.uploads
-    return max(told.position, frame.least) if whole else min(told.position, frame.least)
+    whole = frame.before + frame.uploads <= progress.uploads
+    return max(progress.position, frame.least) if whole else min(progress.position, frame.least)
 
 
-def _first(frame: Frame, block: UploadBlock, told: Told, since: int | None) -> NDArray[np.uint64]:
+def _first(
+    frame: Frame, block: UploadBlock, progress: SegmentProgress, since: int | None
+) -> NDArray[np.uint64]:
     """The first entry with which each upload of a block is to be compared."""
     if since is not None:
         return np.maximum(block.positions, np.uint64(since))
     first = block.positions.copy()
-    known = max(min(told.uploads - frame.before, len(first)), 0)
-    first[:known] = np.maximum(first[:known], np.uint64(told.position))
+    known = max(min(progress.uploads - frame.before, len(first)), 0)
+    first[:known] = np.maximum(first[:known], np.uint64(progress.position))
     return first
 
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
-from hashpact.beside import beside
 from hashpact.errors import HashpactError
 from hashpact.mirror.retro.matching import Retro, RetroMatch
+from hashpact.mirror.threads.beside import beside
 
 _LOOK: Final = 0.25
 """Seconds between two looks, at least. Without new entries one reads the headers of frames."""

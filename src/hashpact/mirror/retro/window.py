@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from hashpact.beside import beside
 from hashpact.domain.checks import Query
 from hashpact.domain.ports import Clock
 from hashpact.durable import alone, private_directory
 from hashpact.errors import ConfigError, HashpactError
 from hashpact.mirror.retro.segments import AT_ONCE, JOURNAL, PACKED, Journal
 from hashpact.mirror.retro.uploads import PastUpload
+from hashpact.mirror.threads.beside import beside
 
 SHARES: Final = 32
 """A segment has at most this part of the window's time and size: so much is dropped at once."""

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from hashpact.beside import beside
 from hashpact.clock import unix_time
 from hashpact.errors import CommitFailedError, ForkError, HashpactError, ProofError, UnavailableError
 from hashpact.mirror.alarms import Alarm
 from hashpact.mirror.storing.depository import Depository
+from hashpact.mirror.threads.beside import beside
 
 LOOK: Final = 0.25
 """Seconds between two looks at the copy."""

@@ -81,8 +81,8 @@ async def storing(
     if home.config.http is None:
         yield None
         return
-    from hashpact.http.door import Door, DoorLimits  # noqa: PLC0415  # Starlette, if asked for
-    from hashpact.http.mirror import mirror_app  # noqa: PLC0415  # as above
+    from hashpact.http.door import Door, DoorLimits
+    from hashpact.http.mirror import mirror_app
 
     host, port = split_address("http", home.config.http)
     with open_depository(home, on_alarm) as depository, Filling(depository, on_alarm, on_end).running():

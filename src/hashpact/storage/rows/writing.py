@@ -55,7 +55,7 @@ def put_all(connection: apsw.Connection, records: Iterable[Record]) -> None:
 @functools.cache
 def _sql(table: str, columns: str) -> str:
     marks = ", ".join("?" * (columns.count(",") + 1))
-    return f"REPLACE INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608  # constants of this module
+    return f"REPLACE INTO {table} ({columns}) VALUES ({marks})"
 
 
 def _row_of(record: Record) -> tuple[str, str, _Values]:  # noqa: PLR0911 - one for each table

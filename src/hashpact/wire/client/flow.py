@@ -36,7 +36,7 @@ Outcomes: TypeAlias = "Answer | HashpactError"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PendingCheck:
     """The request of one upload's check, and how its answer is read."""
 
     request: bytes
@@ -48,17 +48,17 @@ class Asked:
 
     def __repr__(self) -> str:
         """Say nothing of the request: it holds fingerprints."""
-        return "<Asked>"
+        return "<PendingCheck>"
 
 
-def asked(make: Callable[[], Call[Answer]]) -> Asked | InvalidInputError:
+def asked(make: Callable[[], Call[Answer]]) -> PendingCheck | InvalidInputError:
     """What asks for the check that ``make`` makes; or the error that it raises, in its place."""
     try:
         call = make()
     except InvalidInputError as error:
         return error
     check = check_pb2.CheckRequest.FromString(call.request)
-    return Asked(check_pb2.CheckStreamRequest(check=check).SerializeToString(), call.read)
+    return PendingCheck(check_pb2.CheckStreamRequest(check=check).SerializeToString(), call.read)
 
 
 class Flow:
@@ -72,7 +72,7 @@ class Flow:
             msg = f"in_flight is from 1 to {MAX_IN_FLIGHT}"
             raise InvalidInputError(msg, field="in_flight")
         self._bound = bound
-        self._pending: deque[Asked | InvalidInputError] = deque()
+        self._pending: deque[PendingCheck | InvalidInputError] = deque()
         self._sent = 0  # how many of those that are pending the stream has been given
         self._number = 0  # of the next answer
         self._closed = False
@@ -96,10 +96,10 @@ class Flow:
     @property
     def settled(self) -> bool:
         """Whether a stream has nothing more to do: the next outcome is known without it, or all were sent."""
-        asking = any(isinstance(one, Asked) for one in self._pending)
+        asking = any(isinstance(one, PendingCheck) for one in self._pending)
         return not asking and (self._closed or bool(self._pending))
 
-    def ask(self, upload: Asked | InvalidInputError) -> None:
+    def ask(self, upload: PendingCheck | InvalidInputError) -> None:
         """Take another upload."""
         self._pending.append(upload)
 
@@ -117,7 +117,7 @@ class Flow:
         while self._sent < len(self._pending):
             upload = self._pending[self._sent]
             self._sent += 1
-            if isinstance(upload, Asked):
+            if isinstance(upload, PendingCheck):
                 return upload.request
         return None
 
@@ -142,7 +142,7 @@ class Flow:
         for one in check_pb2.CheckStreamResponse.FromString(data).answers:
             found += self.refused()  # those that came while nothing was asked
             upload = self._pending[0] if self._sent else None
-            if one.request != self._number or not isinstance(upload, Asked):
+            if one.request != self._number or not isinstance(upload, PendingCheck):
                 msg = f"the server answered request {one.request} of a stream in place of {self._number}"
                 raise CorruptError(msg)
             outcome = streamed.outcome_from_wire(one, upload.answer)
@@ -158,7 +158,7 @@ class Flow:
     @property
     def unanswered(self) -> bool:
         """Whether the stream was given requests that it has not answered."""
-        return any(isinstance(self._pending[place], Asked) for place in range(self._sent))
+        return any(isinstance(self._pending[place], PendingCheck) for place in range(self._sent))
 
 
 @dataclass(frozen=True, slots=True)

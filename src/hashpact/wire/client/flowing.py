@@ -25,9 +25,18 @@ from typing import Protocol, TypeAlias
 from hashpact.errors import InvalidInputError
 from hashpact.wire.client.attempts import Heard, Outcome, Pace, Pause, Probe, Wait
 from hashpact.wire.client.feeds import Item, Read
-from hashpact.wire.client.flow import METHOD, Asked, Await, Converse, Flow, FlowStep, Outcomes, outcomes
+from hashpact.wire.client.flow import (
+    METHOD,
+    Await,
+    Converse,
+    Flow,
+    FlowStep,
+    Outcomes,
+    PendingCheck,
+    outcomes,
+)
 
-Upload: TypeAlias = Asked | InvalidInputError
+Upload: TypeAlias = PendingCheck | InvalidInputError
 
 
 class Line(Protocol):

@@ -10,7 +10,7 @@ import grpc
 
 from hashpact.domain.conduct.answers import NoticeChange
 from hashpact.errors import StoppingError
-from hashpact.service.conduct import Desk
+from hashpact.service.conduct import MatterReader
 from hashpact.wire import fields, matters
 from hashpact.wire.server.admission.pools import Pool, in_turns
 from hashpact.wire.server.identity import CALLER
@@ -35,43 +35,43 @@ class ConductHandler(conduct_pb2_grpc.ConductServiceServicer):
     """
 
     def __init__(
-        self, desk: Desk, pool: Pool, streams: Pool, stopping: Event, timer: Callable[[], float]
+        self, reader: MatterReader, pool: Pool, streams: Pool, stopping: Event, timer: Callable[[], float]
     ) -> None:
-        self._desk = desk
+        self._reader = reader
         self._pool = pool
         self._streams = streams
         self._stopping = stopping
         self._timer = timer
 
-    def ListContacts(  # noqa: N802  # gRPC names it
+    def ListContacts(
         self,
         request: conduct_pb2.ListContactsRequest,
         context: Context,
     ) -> conduct_pb2.ListContactsResponse:
         """A page of contact points."""
         after = matters.contacts_request_from_wire(request)
-        return matters.contacts_to_wire(self._read(context, lambda: self._desk.contacts(after)))
+        return matters.contacts_to_wire(self._read(context, lambda: self._reader.contacts(after)))
 
-    def ListNotices(  # noqa: N802  # gRPC names it
+    def ListNotices(
         self,
         request: conduct_pb2.ListNoticesRequest,
         context: Context,
     ) -> conduct_pb2.ListNoticesResponse:
         """A page of notices that concern the caller."""
         asked, caller = matters.notices_request_from_wire(request), CALLER.get()
-        return matters.notices_to_wire(self._read(context, lambda: self._desk.notices(caller, asked)))
+        return matters.notices_to_wire(self._read(context, lambda: self._reader.notices(caller, asked)))
 
-    def WatchNotices(  # noqa: N802  # gRPC names it
+    def WatchNotices(
         self,
         request: conduct_pb2.WatchNoticesRequest,
         context: Context,
     ) -> Iterator[conduct_pb2.WatchNoticesResponse]:
         """What changes of the notices to the caller. It keeps a thread, which waits most of the time."""
         caller = CALLER.get()
-        watch = self._desk.watch(caller.id, matters.watch_request_from_wire(request))
+        watch = self._reader.watch(caller.id, matters.watch_request_from_wire(request))
         ends, quiet = self._timer() + LASTS, float("-inf")
         while self._timer() < ends:
-            changes = self._desk.changes(caller, watch)
+            changes = self._reader.changes(caller, watch)
             for change in in_turns(self._streams, caller.id, changes, context.is_active):
                 if change is not None:
                     yield matters.change_to_wire(change)
@@ -83,25 +83,25 @@ class ConductHandler(conduct_pb2_grpc.ConductServiceServicer):
                 msg = "the server is stopping; go on from the last response"
                 raise StoppingError(msg)
 
-    def ListAppeals(  # noqa: N802  # gRPC names it
+    def ListAppeals(
         self,
         request: conduct_pb2.ListAppealsRequest,
         context: Context,
     ) -> conduct_pb2.ListAppealsResponse:
         """A page of appeals."""
         asked, caller = matters.appeals_request_from_wire(request), CALLER.get()
-        return matters.appeals_to_wire(self._read(context, lambda: self._desk.appeals(caller, asked)))
+        return matters.appeals_to_wire(self._read(context, lambda: self._reader.appeals(caller, asked)))
 
-    def ListReplies(  # noqa: N802  # gRPC names it
+    def ListReplies(
         self,
         request: conduct_pb2.ListRepliesRequest,
         context: Context,
     ) -> conduct_pb2.ListRepliesResponse:
         """A page of replies that are awaited or were given."""
         asked, caller = matters.replies_request_from_wire(request), CALLER.get()
-        return matters.replies_to_wire(self._read(context, lambda: self._desk.replies(caller, asked)))
+        return matters.replies_to_wire(self._read(context, lambda: self._reader.replies(caller, asked)))
 
-    def ListFilings(  # noqa: N802  # gRPC names it
+    def ListFilings(
         self,
         request: conduct_pb2.ListFilingsRequest,
         context: Context,
@@ -109,16 +109,16 @@ class ConductHandler(conduct_pb2_grpc.ConductServiceServicer):
         """A page of what members report to all."""
         kind, asked = matters.filings_request_from_wire(request)
         caller = CALLER.get()
-        return matters.filings_to_wire(self._read(context, lambda: self._desk.filings(caller, kind, asked)))
+        return matters.filings_to_wire(self._read(context, lambda: self._reader.filings(caller, kind, asked)))
 
-    def GetDocument(  # noqa: N802  # gRPC names it
+    def GetDocument(
         self,
         request: conduct_pb2.GetDocumentRequest,
         context: Context,
     ) -> conduct_pb2.GetDocumentResponse:
         """A document that a statement names."""
         digest = fields.sized("digest", request.digest, fields.HASH_SIZE)
-        document = self._read(context, lambda: self._desk.document(digest))
+        document = self._read(context, lambda: self._reader.document(digest))
         return conduct_pb2.GetDocumentResponse(document=document)
 
     def _read(self, context: Context, work: Callable[[], Result]) -> Result:

@@ -22,7 +22,7 @@ from hashpact.domain.state import Role
 from hashpact.errors import ConflictError
 from hashpact.service.attest.attester import Attester
 from hashpact.service.check import Checker
-from hashpact.service.conduct import Desk
+from hashpact.service.conduct import MatterReader
 from hashpact.service.following import Following
 from hashpact.service.prove import Prover
 from hashpact.service.read import READERS, PrivateParts, Reader
@@ -61,7 +61,7 @@ class Services:
     renewer: Renews
     proposals: Proposes
     uses: Uses
-    desk: Desk
+    matters: MatterReader
     quotas: Quotas = field(default_factory=Quotas)
     attester: Attester | None = None
 
@@ -90,7 +90,7 @@ class CheckHandler(check_pb2_grpc.CheckServiceServicer):
         self._pool = pool
         self._quotas = quotas
 
-    def Check(  # noqa: N802  # gRPC names it
+    def Check(
         self,
         request: check_pb2.CheckRequest,
         context: Context,
@@ -125,7 +125,7 @@ class CheckHandler(check_pb2_grpc.CheckServiceServicer):
         signed = attester.attest(call.received, data, answer.position)
         return attested.response_to_wire(data, signed)
 
-    def CheckBatch(  # noqa: N802  # gRPC names it
+    def CheckBatch(
         self,
         request: check_pb2.CheckBatchRequest,
         context: Context,
@@ -141,7 +141,7 @@ class CheckHandler(check_pb2_grpc.CheckServiceServicer):
         with self._quotas.asking(member, len(batch)):
             return batches.batch_answer_to_wire(self._checker.check_batch(batch, wanted, turn), turn)
 
-    def CheckStream(  # noqa: N802  # gRPC names it
+    def CheckStream(
         self,
         request_iterator: Iterator[check_pb2.CheckStreamRequest],
         context: Context,
@@ -159,7 +159,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         sent = Following(services.prover, services.private, timer)
         self._followers = Followers(sent, pools.streams, stopping, timer)
 
-    def Append(  # noqa: N802  # gRPC names it
+    def Append(
         self,
         request: log_pb2.AppendRequest,
         context: Context,
@@ -175,7 +175,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
             receipt = intake.append(caller, submission)
         return evidence.receipt_to_wire(receipt)
 
-    def GetEntry(  # noqa: N802  # gRPC names it
+    def GetEntry(
         self,
         request: log_pb2.GetEntryRequest,
         context: Context,
@@ -188,7 +188,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         )
         return log_pb2.GetEntryResponse(entry=entry)
 
-    def ListEntries(  # noqa: N802  # gRPC names it
+    def ListEntries(
         self,
         request: log_pb2.ListEntriesRequest,
         context: Context,
@@ -203,7 +203,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         )
         yield from in_turns(self._pools.streams, caller.id, messages, context.is_active)
 
-    def ListChanges(  # noqa: N802  # gRPC names it
+    def ListChanges(
         self,
         request: log_pb2.ListChangesRequest,
         context: Context,
@@ -213,7 +213,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         permit = partial(services.private.permitted, caller)
         return self._read(context, lambda: details.changes_to_wire(services.reader.changes(asked, permit)))
 
-    def ListMembers(  # noqa: N802  # gRPC names it
+    def ListMembers(
         self,
         request: log_pb2.ListMembersRequest,
         context: Context,
@@ -222,15 +222,15 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         asked = codec.page_request_from_wire(request)
         return self._read(context, lambda: codec.page_to_wire(self._services.reader.page(asked)))
 
-    def GetPolicy(  # noqa: N802  # gRPC names it
+    def GetPolicy(
         self,
-        request: log_pb2.GetPolicyRequest,  # noqa: ARG002  # it is empty
+        request: log_pb2.GetPolicyRequest,
         context: Context,
     ) -> log_pb2.GetPolicyResponse:
         """The policy in force."""
         return evidence.policy_to_wire(self._read(context, self._services.reader.policy))
 
-    def ListRoots(  # noqa: N802  # gRPC names it
+    def ListRoots(
         self,
         request: log_pb2.ListRootsRequest,
         context: Context,
@@ -239,15 +239,15 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         start = evidence.roots_request_from_wire(request)
         return self._read(context, lambda: evidence.roots_to_wire(self._services.prover.roots(start)))
 
-    def GetCheckpoint(  # noqa: N802  # gRPC names it
+    def GetCheckpoint(
         self,
-        request: log_pb2.GetCheckpointRequest,  # noqa: ARG002  # it is empty
+        request: log_pb2.GetCheckpointRequest,
         context: Context,
     ) -> log_pb2.GetCheckpointResponse:
         """The newest signed checkpoint."""
         return evidence.checkpoint_to_wire(self._read(context, self._services.prover.checkpoint))
 
-    def GetInclusionProof(  # noqa: N802  # gRPC names it
+    def GetInclusionProof(
         self,
         request: log_pb2.GetInclusionProofRequest,
         context: Context,
@@ -257,7 +257,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         index, size = request.index, request.tree_size
         return evidence.inclusion_to_wire(*self._read(context, lambda: prover.inclusion(index, size)))
 
-    def GetConsistencyProof(  # noqa: N802  # gRPC names it
+    def GetConsistencyProof(
         self,
         request: log_pb2.GetConsistencyProofRequest,
         context: Context,
@@ -267,7 +267,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         old, new = request.old_size, request.new_size
         return evidence.consistency_to_wire(self._read(context, lambda: prover.consistency(old, new)))
 
-    def GetTile(  # noqa: N802  # gRPC names it
+    def GetTile(
         self,
         request: log_pb2.GetTileRequest,
         context: Context,
@@ -276,7 +276,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         path = evidence.tile_request_from_wire(request)
         return evidence.tile_to_wire(self._read(context, lambda: self._services.prover.tile(path)))
 
-    def ListLeaves(  # noqa: N802  # gRPC names it
+    def ListLeaves(
         self,
         request: log_pb2.ListLeavesRequest,
         context: Context,
@@ -290,7 +290,7 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
         leaves = map(evidence.leaf_to_wire, self._services.private.counted(caller, found))
         yield from in_turns(self._pools.streams, caller.id, leaves, context.is_active)
 
-    def Follow(  # noqa: N802  # gRPC names it
+    def Follow(
         self,
         request: log_pb2.FollowRequest,
         context: Context,
@@ -315,7 +315,7 @@ class CertificateHandler(certificate_pb2_grpc.CertificateServiceServicer):
         self._uses = uses
         self._pool = pool
 
-    def Renew(  # noqa: N802  # gRPC names it
+    def Renew(
         self,
         request: certificate_pb2.RenewRequest,
         context: Context,
@@ -327,10 +327,10 @@ class CertificateHandler(certificate_pb2_grpc.CertificateServiceServicer):
             certificate = self._renewer.renew(caller, renewal)
         return certificate_pb2.RenewResponse(certificate=certificate)
 
-    def ListUses(  # noqa: N802  # gRPC names it
+    def ListUses(
         self,
-        request: certificate_pb2.ListUsesRequest,  # noqa: ARG002  # it is empty
-        context: Context,  # noqa: ARG002  # gRPC passes it
+        request: certificate_pb2.ListUsesRequest,
+        context: Context,
     ) -> certificate_pb2.ListUsesResponse:
         """The caller's certificates, each with the day of its last use."""
         return evidence.uses_to_wire(self._uses.of(CALLER.get().id))
@@ -343,7 +343,7 @@ class GovernanceHandler(governance_pb2_grpc.GovernanceServiceServicer):
         self._waiting = waiting
         self._pool = pool
 
-    def Propose(  # noqa: N802  # gRPC names it
+    def Propose(
         self,
         request: governance_pb2.ProposeRequest,
         context: Context,
@@ -357,9 +357,9 @@ class GovernanceHandler(governance_pb2_grpc.GovernanceServiceServicer):
         with self._pool.turn(CALLER.get().id, context.is_active):
             return proposals.appended_to_wire(self._waiting.propose(data, documents))
 
-    def ListProposals(  # noqa: N802  # gRPC names it
+    def ListProposals(
         self,
-        request: governance_pb2.ListProposalsRequest,  # noqa: ARG002  # it is empty
+        request: governance_pb2.ListProposalsRequest,
         context: Context,
     ) -> governance_pb2.ListProposalsResponse:
         """The proposals that wait."""

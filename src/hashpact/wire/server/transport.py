@@ -283,7 +283,7 @@ def build_server(  # noqa: PLR0913  # its parts, and where it listens
         GovernanceHandler(services.proposals, pools.appends), registry
     )
     conduct_pb2_grpc.add_ConductServiceServicer_to_server(
-        ConductHandler(services.desk, pools.reads, pools.streams, stopping, guard.timer), registry
+        ConductHandler(services.matters, pools.reads, pools.streams, stopping, guard.timer), registry
     )
     health_pb2_grpc.add_HealthServicer_to_server(state, registry)
     names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from hashpact.beside import beside
 from hashpact.durable import alone, write_private
 from hashpact.errors import ConfigError, HashpactError, NotFoundError
 from hashpact.mirror.flooding import quarantine
@@ -25,6 +24,7 @@ from hashpact.mirror.flooding.quarantine import (
     confirm,
     read_state,
 )
+from hashpact.mirror.threads.beside import beside
 
 WINDOW = 100
 NOW = 1_800_000_000

@@ -1,4 +1,4 @@
-"""The rounds of a gateway: a failure ends no process, and banks are made once there is room."""
+"""The upkeep of a gateway: a failure ends no process, and banks are made once there is room."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from hashpact.gateway.keeping.banks import Bank, BankKind
 from hashpact.gateway.keeping.listing import ListSearch
 from hashpact.gateway.keeping.store import BankStore
 from hashpact.gateway.matching import BankIndex
-from hashpact.gateway.rounds import Rounds
 from hashpact.gateway.signals import Signals
+from hashpact.gateway.upkeep import GatewayUpkeep
 from hashpact.lists.local import PrivateLists
 
 LOG = structlog.get_logger()
@@ -63,7 +63,7 @@ class Failing:
 )
 async def test_a_step_that_fails(error: Exception, line: dict[str, str]) -> None:
     with capture_logs() as lines:
-        await Rounds(cast("Curator", Failing(error)), LOG).keep_up()
+        await GatewayUpkeep(cast("Curator", Failing(error)), LOG).keep_up()
     assert [{name: each[name] for name in each if name != "event"} for each in lines] == [line] * 3
 
 
@@ -95,31 +95,31 @@ def curator(tmp_path: Path) -> Iterator[Curator]:
 
 
 async def test_the_view_of_a_label_is_made_once_there_is_room(curator: Curator) -> None:
-    rounds = Rounds(curator, LOG)
+    upkeep = GatewayUpkeep(curator, LOG)
     await curator.make("MINE", 1.0)
     with capture_logs() as lines:
         for _ in range(3):
-            await rounds.learn_labels()
+            await upkeep.learn_labels()
     assert [each["event"] for each in lines] == ["there is no room for the bank of a label or a list"]
     assert list(curator.index.banks) == ["MINE", "LABEL_ONE"]
     await curator.delete("MINE")
-    await rounds.learn_labels()
+    await upkeep.learn_labels()
     assert list(curator.index.banks) == ["LABEL_ONE", "LABEL_TWO"]
     await curator.delete("LABEL_ONE")
-    await rounds.learn_labels()
+    await upkeep.learn_labels()
     assert list(curator.index.banks) == ["LABEL_TWO"]
 
 
 async def test_a_bank_that_has_the_name_of_a_label_or_a_list_stays(curator: Curator) -> None:
-    rounds = Rounds(curator, LOG)
+    upkeep = GatewayUpkeep(curator, LOG)
     curator.config = replace(curator.config, max_banks=9)
     await curator.make("LABEL_ONE", 1.0)
     with capture_logs() as lines:
         for _ in range(2):
-            await rounds.learn_labels()
+            await upkeep.learn_labels()
     assert [each["event"] for each in lines] == ["another bank has the name of that of a label or a list"]
     assert [bank.kind for bank in curator.index.banks.values()] == [BankKind.LOCAL, BankKind.VIEW]
     curator.index.put(curator.store.put(Bank(0, "LIST_GONE", BankKind.LIST)))
-    await rounds.learn_lists()
+    await upkeep.learn_lists()
     assert list(curator.index.banks) == ["LABEL_ONE", "LABEL_TWO"]
     assert [bank.name for bank in curator.store.banks()] == ["LABEL_ONE", "LABEL_TWO"]

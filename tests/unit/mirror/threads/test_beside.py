@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from hashpact.beside import beside
+from hashpact.mirror.threads.beside import beside
 
 
 def test_it_works_beside_the_block_and_has_ended_after_it() -> None:

@@ -1,4 +1,4 @@
-"""The rounds of a gateway: banks for new labels and private lists, and statements that have no receipt."""
+"""The upkeep of a gateway: banks for new labels and private lists, and statements that have no receipt."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hashpact.gateway.keeping.banks import Bank, BankKind, ViewFilter, label_ban
 
 
 @dataclass(frozen=True, slots=True)
-class Rounds:
+class GatewayUpkeep:
     """What a gateway does again and again; each step raises HashpactError."""
 
     curator: Curator

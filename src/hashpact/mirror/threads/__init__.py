@@ -1,0 +1,1 @@
+"""Threads of a mirror that run for the length of a block."""
