@@ -150,7 +150,7 @@ def _ended(sheet: Sheet, one: Stated) -> None:
     entry = None if index is None else state.entry(index)
     if entry is None:
         return
-    ends = [entry.voided_at, entry.withdrawn_at if standing.withdrawn(state, entry) else None]
+    ends = [entry.voided_index, entry.withdrawn_index if standing.withdrawn(state, entry) else None]
     if one.index == min((end for end in ends if end is not None), default=None):
         sheet.count("entries.ended", [entry.member], one.index)
 

@@ -213,7 +213,7 @@ class Follower:
             with self._ledger.snapshot() as view:
                 some = [one for one in view.entries(member, after, _STEP) if one.index < self._position]
                 for entry in some:
-                    if max(entry.index, entry.withdrawn_at or 0) >= since:
+                    if max(entry.index, entry.withdrawn_index or 0) >= since:
                         self._place(entry, found=standing.entry_stands(view, entry))
             if len(some) < _STEP:
                 del self._unsettled[member]

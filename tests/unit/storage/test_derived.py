@@ -77,7 +77,7 @@ def test_no_byte_of_any_page_can_be_changed_unseen(path: Path) -> None:
 
 def test_a_row_that_another_program_has_written_is_refused_when_it_is_read(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE members SET enrolled_at = 7 WHERE id = 'member-003000'")
+        connection.execute("UPDATE members SET enrolled_index = 7 WHERE id = 'member-003000'")
     with closing(DerivedFile.open(path)) as opened, pytest.raises(StateFileError, match="another checksum"):
         opened.state.member("member-003000")
 

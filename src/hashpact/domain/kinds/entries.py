@@ -203,10 +203,10 @@ class Void(Body):
     def effect(self, case: Case) -> tuple[Record, ...]:
         """The entry, struck, whether it is withdrawn or not."""
         entry = any_entry(case.view, self.entry)
-        if entry.voided_at is not None:
+        if entry.voided_index is not None:
             msg = f"entry {entry.index} is voided"
             raise ConflictError(msg)
-        return (replace(entry, voided_at=case.index, voided_reason=self.reason),)
+        return (replace(entry, voided_index=case.index, voided_reason=self.reason),)
 
 
 def check_authority(view: View, member_id: str) -> None:
@@ -254,7 +254,7 @@ def any_entry(view: View, index: int) -> Entry:
 
 def withdrawn(case: Case, entry: Entry, reason: str) -> Entry:
     """The entry, withdrawn by this statement."""
-    ended = replace(entry, withdrawn_at=case.index, withdrawn_reason=reason)
+    ended = replace(entry, withdrawn_index=case.index, withdrawn_reason=reason)
     return replace(ended, withdrawn_by=case.key)
 
 
@@ -267,7 +267,7 @@ def _represented(case: Case, entry: Entry) -> bool:
 def standing_entry(view: View, index: int) -> Entry:
     """The entry at that index. Raises NotFoundError, and ConflictError if it does not stand."""
     entry = any_entry(view, index)
-    if entry.voided_at is not None:
+    if entry.voided_index is not None:
         msg = f"entry {index} is voided"
         raise ConflictError(msg)
     if standing.withdrawn(view, entry):

@@ -37,9 +37,9 @@ def signed_otherwise(keys: Iterable[Key], revoked: KeyRevoke, *, alone: bool) ->
         if target in ring and first < since.get(target, first + 1):
             since[target] = first
             for other in ring.values():
-                if other.enrolled_by == target and other.enrolled_at >= first:
+                if other.enrolled_by == target and other.enrolled_index >= first:
                     open_.append((other.id, 0))
-                if other.revoked_by == target and (other.revoked_at or 0) >= first:
+                if other.revoked_by == target and (other.revoked_index or 0) >= first:
                     open_.append((other.id, other.cutoff or 0))
     return since
 
@@ -52,6 +52,6 @@ def is_touched(since: dict[bytes, int], entry: Entry, opinion: Opinion | None) -
     signed = [(entry.key, entry.index)]
     if opinion is not None:
         signed.append((opinion.key, opinion.index))
-    if entry.withdrawn_by is not None and entry.withdrawn_at is not None:
-        signed.append((entry.withdrawn_by, entry.withdrawn_at))
+    if entry.withdrawn_by is not None and entry.withdrawn_index is not None:
+        signed.append((entry.withdrawn_by, entry.withdrawn_index))
     return any(key in since and index >= since[key] for key, index in signed)
