@@ -24,7 +24,6 @@ from hashpact.report.report import TREND, QuarterReport
 _DAY: Final = 86_400
 _CONFIRM: Final = 90 * _DAY
 _ONE_EACH: Final = {"practice": "practices", "review": "reviews.signed"}
-_INCIDENTS: Final = ("key-revoke", "key-suspend", "member-suspend", "void", "clock-mend")
 _ALL: Final = "all"
 
 
@@ -284,8 +283,8 @@ class Book:
             self._tick("keys.rotated", one.index, one.member)
         for one in self._within(self._of["member-suspend"]):
             self._tick("suspensions", one.index, self._any(one).id)
-        for kind in _INCIDENTS:
-            for one in self._within(self._of[kind]):
+        for one in self._within(self.gathered.stated):
+            if one.body.is_incident:
                 self._tick("incidents", one.index, getattr(one.body, "id", None))
         for one in self._standing("training"):
             if self._any(one).month in self.quarter.months:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 from hashpact.domain import standing
-from hashpact.domain.kinds.body import Body, Case, Signers, why
+from hashpact.domain.kinds.body import Body, Case, Signers, Touches, why
 from hashpact.domain.kinds.lines import (
     ARTICLE,
     AUTHORITY,
@@ -36,6 +36,7 @@ class Submit(Body):
 
     kind: ClassVar[str] = "submit"
     signers: ClassVar[Signers] = Signers.MEMBER
+    touches: ClassVar[Touches] = Touches.MADE
     labels: Annotated[tuple[str, ...], LABELS]
     basis: Annotated[Basis, BASIS]
     authority: Annotated[str | None, AUTHORITY]
@@ -105,6 +106,7 @@ class Withdraw(Body):
 
     kind: ClassVar[str] = "withdraw"
     signers: ClassVar[Signers] = Signers.MEMBER
+    touches: ClassVar[Touches] = Touches.STANDING
     entry: Annotated[int, ENTRY]
     reason: Annotated[str, REASON]
 
@@ -135,6 +137,7 @@ class GiveOpinion(Body):
 
     kind: ClassVar[str] = "opinion"
     signers: ClassVar[Signers] = Signers.MEMBER
+    touches: ClassVar[Touches] = Touches.OPINIONS
     entry: Annotated[int, ENTRY]
     stance: Annotated[Stance, STANCE]
     reason: Annotated[str | None, OPINION_REASON] = None
@@ -189,6 +192,8 @@ class Void(Body):
 
     kind: ClassVar[str] = "void"
     signers: ClassVar[Signers] = Signers.THRESHOLD
+    touches: ClassVar[Touches] = Touches.STANDING
+    is_incident: ClassVar[bool] = True
     entry: Annotated[int, ENTRY]
     reason: Annotated[str, REASON]
 

@@ -170,6 +170,7 @@ class MemberSuspend(Body):
 
     kind: ClassVar[str] = "member-suspend"
     signers: ClassVar[Signers] = Signers.ONE_ADMINISTRATOR | Signers.ITSELF
+    is_incident: ClassVar[bool] = True
     id: Annotated[str, ID]
     reason: Annotated[str, REASON]
 
@@ -258,6 +259,7 @@ class ClockMend(Body):
 
     kind: ClassVar[str] = "clock-mend"
     signers: ClassVar[Signers] = Signers.THRESHOLD
+    is_incident: ClassVar[bool] = True
     reason: Annotated[str, REASON]
 
     def summary(self) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Final
 from hashpact.domain import keys, standing
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.kinds import moment
-from hashpact.domain.kinds.body import ADMIN, Body, Case, Signers, short, utc, why
+from hashpact.domain.kinds.body import ADMIN, Body, Case, Signers, Touches, short, utc, why
 from hashpact.domain.kinds.lines import (
     CUTOFF,
     EXPIRES,
@@ -154,6 +154,7 @@ class KeySuspend(Body):
 
     kind: ClassVar[str] = "key-suspend"
     signers: ClassVar[Signers] = Signers.ONE_ADMINISTRATOR | Signers.ITSELF
+    is_incident: ClassVar[bool] = True
     id: Annotated[str, ID]
     target: Annotated[bytes, TARGET]
     reason: Annotated[str, REASON]
@@ -211,6 +212,8 @@ class KeyRevoke(Body):
 
     kind: ClassVar[str] = "key-revoke"
     signers: ClassVar[Signers] = Signers.THRESHOLD | Signers.ITSELF
+    touches: ClassVar[Touches] = Touches.SIGNED
+    is_incident: ClassVar[bool] = True
     id: Annotated[str, ID]
     target: Annotated[bytes, TARGET]
     cutoff: Annotated[int, CUTOFF]

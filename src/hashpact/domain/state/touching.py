@@ -1,24 +1,11 @@
-"""Touching: which entries a statement may change."""
+"""Touching: which entries the revocation of a key may change."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hashpact.domain.kinds import AnyBody, GiveOpinion, KeyRevoke, Ruling, Submit, Void, Withdraw
+from hashpact.domain.kinds import KeyRevoke
 from hashpact.domain.state import Entry, Key, Opinion
-
-
-def entry_of(index: int, body: AnyBody) -> int | None:
-    """The entry that a statement makes, ends or is about; None if there is none.
-
-    A revocation may touch any number of entries: see `signed_otherwise`. Other statements touch none.
-    """
-    match body:
-        case Submit():
-            return index
-        case GiveOpinion(entry) | Withdraw(entry) | Void(entry) | Ruling(entry=entry):
-            return entry
-    return None
 
 
 def signed_otherwise(keys: Iterable[Key], revoked: KeyRevoke, *, alone: bool) -> dict[bytes, int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Final
 
 from hashpact.domain import standing
-from hashpact.domain.kinds.body import Case, why
+from hashpact.domain.kinds.body import Case, Touches, why
 from hashpact.domain.kinds.conduct.filed import Filed, check_role, found, newest, standing_filings, terms_at
 from hashpact.domain.kinds.conduct.notices import Decision, Notice
 from hashpact.domain.kinds.conduct.spelling import (
@@ -89,6 +89,7 @@ class Ruling(Filed):
     """
 
     kind: ClassVar[str] = "ruling"
+    touches: ClassVar[Touches] = Touches.STANDING
     texts: ClassVar[frozenset[str]] = frozenset({"explanation"})
     appeal: Annotated[int, APPEAL]
     outcome: Annotated[AppealOutcome, APPEAL_OUTCOME]
