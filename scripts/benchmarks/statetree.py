@@ -37,10 +37,10 @@ def place_of(record: Record) -> tuple[int, bytes] | None:
     told: tuple[object, ...]
     match record:
         case Entry():
-            last = record.withdrawn_at, record.withdrawn_by, record.voided_at
+            last = record.withdrawn_index, record.withdrawn_by, record.voided_index
             index, told = record.index, ("entry", record.key, *last)
         case Key():
-            index, told = record.enrolled_at, ("key", record.id, record.stands_below)
+            index, told = record.enrolled_index, ("key", record.id, record.stands_below)
         case _:
             return None
     words = (each.hex() if isinstance(each, bytes) else "-" if each is None else str(each) for each in told)

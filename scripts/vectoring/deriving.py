@@ -88,7 +88,7 @@ def _policy(charter: Charter) -> list[str]:
 def _member(one: Member) -> dict[str, Any]:
     return {
         "roles": sorted(role.value for role in one.roles),
-        "suspended": one.suspended_at is not None,
+        "suspended": one.suspended_index is not None,
         "revoked_certificates": {each.serial.hex(): each.until for each in one.revoked},
     }
 
@@ -101,8 +101,8 @@ def _key(state: State, one: Key) -> dict[str, Any]:
         "use": one.use.value,
         "begins": one.valid_from,
         "expires": one.expires,
-        "suspended": one.suspended_at is not None,
-        "replaced_at": one.rotated_at if replaced else None,
+        "suspended": one.suspended_index is not None,
+        "replaced_index": one.rotated_index if replaced else None,
         "ends": one.retires if replaced else None,
         "stands_below": one.stands_below,
     }
@@ -112,8 +112,8 @@ def _entry(state: State, one: Entry) -> dict[str, Any]:
     return {
         "member": one.member,
         "stands": standing.entry_stands(state, one),
-        "withdrawn": [one.withdrawn_at, one.withdrawn_reason] if standing.withdrawn(state, one) else None,
-        "voided": None if one.voided_at is None else [one.voided_at, one.voided_reason],
+        "withdrawn": [one.withdrawn_index, one.withdrawn_reason] if standing.withdrawn(state, one) else None,
+        "voided": None if one.voided_index is None else [one.voided_index, one.voided_reason],
         "opinions": {
             given.member: [given.index, given.stance.value, given.reason]
             for given in standing.opinions(state, one.index)

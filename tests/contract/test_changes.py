@@ -55,7 +55,7 @@ def summary(detail: EntryDetail) -> dict[str, Any]:
     return {
         "member": entry.member,
         "stands": detail.stands,
-        "voided": None if entry.voided_at is None else [entry.voided_at, entry.voided_reason],
+        "voided": None if entry.voided_index is None else [entry.voided_index, entry.voided_reason],
         "opinions": {
             given.member: [given.index, given.stance.value, given.reason] for given in detail.opinions
         },

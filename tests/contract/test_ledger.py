@@ -273,7 +273,9 @@ def test_a_record_replaces_the_one_with_its_identity(ledger: Ledger) -> None:
         replace(CHARTER, admins=(ADMIN,), labels=("ncii", "terror"), key_delay=60, single_admin=True),
         Member(MEMBER.id, frozenset({Role.CHECK}), 7, 8),
         replace(KEY, use=Use.RECOVERY, enrolled_by=b"e" * 32, retires=9, revoked_by=b"r" * 32, cutoff=5),
-        replace(ENTRY, basis=Basis.LAW, withdrawn_at=8, withdrawn_reason="by-mistake", withdrawn_by=KEY.id),
+        replace(
+            ENTRY, basis=Basis.LAW, withdrawn_index=8, withdrawn_reason="by-mistake", withdrawn_by=KEY.id
+        ),
         Opinion(5, "beta-photo", Stance.DISPUTE, 9, KEY.id),
     )
     append(ledger, b"two", [], newer)

@@ -164,7 +164,9 @@ async def test_a_server_that_names_another_enrolment_is_refused(
 
     def moved(self: Reader, after: str, limit: int) -> list[MemberDetail]:
         found = honest(self, after, limit)
-        return [replace(one, keys=tuple(replace(key, enrolled_at=at) for key in one.keys)) for one in found]
+        return [
+            replace(one, keys=tuple(replace(key, enrolled_index=at) for key in one.keys)) for one in found
+        ]
 
     monkeypatch.setattr(Reader, "members", moved)
     with pytest.raises(ProofError, match=says):

@@ -165,7 +165,7 @@ ROWS = [
     ("UPDATE keys SET expires = expires + 1 WHERE member = 'bolt'", 5),
     ("UPDATE keys SET public = zeroblob(32) WHERE member = 'acme'", 3),
     ("DELETE FROM keys WHERE member = 'acme'", 3),
-    ("UPDATE entries SET withdrawn_at = NULL WHERE idx = 7", 7),
+    ("UPDATE entries SET withdrawn_index = NULL WHERE idx = 7", 7),
     ("UPDATE entries SET labels = 'fraud' WHERE idx = 11", 11),
     ("UPDATE entries SET labels = char(10) WHERE idx = 11", 11),
     ("DELETE FROM entries WHERE idx = 11", 11),

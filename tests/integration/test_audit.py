@@ -118,14 +118,14 @@ def test_a_server_that_tells_another_state_is_found_out(
     entry = place.entries[4]
     connection = apsw.Connection(str(place.home / "hashpact.db"))
     connection.execute("UPDATE opinions SET stance = 'endorse'")
-    connection.execute("UPDATE entries SET withdrawn_at = ?, withdrawn_reason = 'gone', withdrawn_by = ? "
+    connection.execute("UPDATE entries SET withdrawn_index = ?, withdrawn_reason = 'gone', withdrawn_by = ? "
                        "WHERE idx = ?", (entry + 1, bytes(32), entry))  # fmt: skip
     connection.close()
     for number, arguments in enumerate((audit(place), ["log", "verify", str(place.home)])):
         evidence = tmp_path / f"evidence-{number}"
         assert run([*arguments, "--evidence", str(evidence)]) == 1
         printed = capsys.readouterr()
-        assert f"FAULT the record entry {entry} is reported with another withdrawn_at" in printed.out
+        assert f"FAULT the record entry {entry} is reported with another withdrawn_index" in printed.out
         assert "is reported with another stance" in printed.out
         assert "hashpact: 2 faults were found" in printed.err
         report = json.loads((evidence / "report.json").read_text())

@@ -102,7 +102,7 @@ def another_statement(detail: EntryDetail) -> EntryDetail:
 
 def another_state(detail: EntryDetail) -> EntryDetail:
     """Another private part, and another state."""
-    return replace(altered(0)(detail), entry=replace(detail.entry, voided_at=3, voided_reason="none"))
+    return replace(altered(0)(detail), entry=replace(detail.entry, voided_index=3, voided_reason="none"))
 
 
 async def test_73_every_altered_or_withheld_private_part_is_named(
@@ -141,7 +141,7 @@ async def test_73_every_altered_or_withheld_private_part_is_named(
     assert {each.member for each in named.values()} == {"acme"}
     assert {index for index, each in named.items() if each.topic != "private"} == {33}
     (other,) = (each for each in report.findings if each.kind is None)
-    assert other.message == "the record entry 40 is reported with another voided_at, voided_reason"
+    assert other.message == "the record entry 40 is reported with another voided_index, voided_reason"
     assert (report.size, report.signed, report.withheld) == (LAST + 1, LAST + 1, False)
     assert report.root == tree.root(founded.ledger.head().edge)
     assert report.counts["submit"] == LAST - FIRST + 1

@@ -91,7 +91,7 @@ async def test_opinions_and_a_withdrawal(house: Clearinghouse, connect: Connect)
     gone = await acme("withdraw", index, "mistake")
     assert not (await acme("check", [shared])).matches
     detail = await bolt("entry", index)
-    assert (detail.entry.withdrawn_at, detail.entry.withdrawn_reason) == (gone.index, "mistake")
+    assert (detail.entry.withdrawn_index, detail.entry.withdrawn_reason) == (gone.index, "mistake")
     assert [(given.member, given.stance) for given in detail.opinions] == [("bolt", Stance.DISPUTE)]
     with pytest.raises(ConflictError):
         await acme("withdraw", index, "mistake")

@@ -13,6 +13,8 @@ import grpc
 import pytest
 from builders import Identity, World, check_log, fingerprint
 from clearinghouse import Clearinghouse, Connect
+from pausing import pauses
+from waits import PATIENCE, until
 
 from hashpact.domain.fingerprints import MINHASH, PDQ, FingerprintType
 from hashpact.domain.messages import LeafDetail, Submission
@@ -41,6 +43,12 @@ def fill(house: Clearinghouse, count: int, items: int = 1, kind: FingerprintType
     house.world.appender(house.ledger).append_all("acme", made)
     house.intake.guard.sign()
     return made
+
+
+def ended(house: Clearinghouse) -> list[object]:
+    """The codes with which streams of leaves have ended there."""
+    logged = house.events.entries
+    return [entry["code"] for entry in logged if str(entry.get("rpc")).endswith("/ListLeaves")]
 
 
 async def test_the_newest_checkpoint_extends_every_older_one(house: Clearinghouse, connect: Connect) -> None:
@@ -147,7 +155,9 @@ async def test_a_leaf_that_is_left_out_or_comes_twice_is_corrupt(
         await connect(founded.profile("acme"))("leaves")
 
 
-async def test_a_stream_goes_on_at_a_server_that_comes_back(founded: Clearinghouse, connect: Connect) -> None:
+async def test_a_stream_goes_on_at_a_server_that_comes_back(
+    founded: Clearinghouse, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
     halfway, gone = threading.Event(), threading.Event()
 
     class Halting(Prover):
@@ -155,26 +165,26 @@ async def test_a_stream_goes_on_at_a_server_that_comes_back(founded: Clearinghou
             for leaf in super().leaves(start, stop, private=private):
                 if leaf.index == 50 and not halfway.is_set():
                     halfway.set()
-                    gone.wait(10)
+                    gone.wait(PATIENCE)
                 yield leaf
 
     fill(founded, 100)
     founded.alter(prover=Halting(founded.ledger))
     await founded.start()
     caller = connect(founded.profile("acme"))
+    lost = pauses(monkeypatch)
     waiting = asyncio.create_task(caller("leaves"))
-    assert await asyncio.to_thread(halfway.wait, 10)
+    assert await asyncio.to_thread(halfway.wait, PATIENCE)
     port = founded.server.port
     stopping = asyncio.create_task(asyncio.to_thread(founded.server.stop, 0))
-    await asyncio.sleep(0.1)
+    await until(lambda: lost)  # the client has seen its stream end, halfway
     gone.set()
     await stopping
     assert not waiting.done()
     await founded.start(port)
     leaves = await waiting
     assert [leaf.index for leaf in leaves] == list(range(106))
-    streams = [entry for entry in founded.events.entries if str(entry.get("rpc")).endswith("/ListLeaves")]
-    assert len(streams) == 2
+    assert len(ended(founded)) == 2
 
 
 async def test_38_a_stream_that_nobody_reads_holds_few_leaves(
@@ -192,14 +202,16 @@ async def test_38_a_stream_that_nobody_reads_holds_few_leaves(
 
     fill(founded, 400, items=60, kind=MINHASH)
     founded.alter(prover=Counting(founded.ledger))
+    founded.unread = 0.5
     await founded.start()
     async with AsyncClient(founded.profile("acme"), clock=world.clock, entropy=world.entropy) as client:
         leaves = client.leaves(private=True)
         first = await anext(aiter(leaves))
-        await asyncio.sleep(1)
+        await until(lambda: ended(founded))  # nothing was taken for a while: the server waits no longer
         # Each leaf has about 70 KB here: a window's worth is sent ahead, and the log is 29 MB.
         assert first.index == 0
         assert len(read) < 40
+        assert ended(founded) == ["RESOURCE_EXHAUSTED"]
         await leaves.aclose()  # type: ignore[attr-defined]  # an async generator has it
 
 

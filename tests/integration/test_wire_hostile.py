@@ -15,6 +15,7 @@ from builders import fingerprint
 from clearinghouse import Clearinghouse, Connect
 from google.rpc import error_details_pb2  # type: ignore[import-untyped]  # ships no type information
 from grpc_status import rpc_status
+from pausing import pauses
 from waits import until
 
 from hashpact.domain.checks import Answer, Check, Query
@@ -95,13 +96,16 @@ async def test_the_same_bytes_are_sent_until_the_server_answers(
     assert flaky.seen[0] == flaky.seen[1] == flaky.seen[2]
 
 
-async def test_a_server_that_comes_back_is_found_again(house: Clearinghouse, connect: Connect) -> None:
+async def test_a_server_that_comes_back_is_found_again(
+    house: Clearinghouse, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
     caller = connect(house.profile("acme"))
     await caller("check", [PICTURE])
     port = house.server.port
     await asyncio.to_thread(house.server.stop, 0)
+    lost = pauses(monkeypatch)
     waiting = asyncio.create_task(caller("submit", [PICTURE], labels=["ncii"], removed=1))
-    await asyncio.sleep(0.3)
+    await until(lambda: lost)
     await house.start(port)
     assert (await waiting).tree_size == house.ledger.head().size
 

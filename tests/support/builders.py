@@ -368,7 +368,7 @@ def check_state(ledger: Ledger, state: State) -> None:
         members = view.members("", 1_000_000)
         assert {member.id: member for member in members} == state.members
         assert [key for member in members for key in view.keys(member.id)] == sorted(
-            state.registry.values(), key=lambda key: (key.member, key.enrolled_at)
+            state.registry.values(), key=lambda key: (key.member, key.enrolled_index)
         )
         for key_id, key in state.registry.items():
             assert view.key(key_id) == key

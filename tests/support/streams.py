@@ -99,7 +99,7 @@ class Stream:
         kind, way, number = step
         if number % 8 == 0:
             self.world.clock.now += number // 8 % 12 * _DAY
-        known = sorted(state.registry.values(), key=lambda key: (key.enrolled_at, key.id))
+        known = sorted(state.registry.values(), key=lambda key: (key.enrolled_index, key.id))
         key = known[number // 3 % len(known)]
         body, private, owners = self._body(kind, number, state, key)
         admins = [] if (charter := state.charter()) is None else [admin.name for admin in charter.admins]
@@ -138,7 +138,7 @@ class Stream:
         able = [
             key
             for key in state.registry.values()
-            if key.suspended_at is None and key.revoked_at is None and key.rotated_at is None
+            if key.suspended_index is None and key.revoked_index is None and key.rotated_index is None
             if number % 9 == 0 or isinstance(body, Submit | GiveOpinion | Notice) or key.member == member
             if number % 9 == 0 or key.use is Use.SIGN or isinstance(body, KeyRotate)
         ]
@@ -191,7 +191,7 @@ class Stream:
 
     def _short(self, kind: str, number: int, entry: int, key: Key) -> AnyBody:
         """A body of a few words."""
-        cutoff = key.enrolled_at + number // 17 % 4 * max(0, len(self.past) - key.enrolled_at) // 8
+        cutoff = key.enrolled_index + number // 17 % 4 * max(0, len(self.past) - key.enrolled_index) // 8
         bodies: dict[str, AnyBody] = {
             "member-suspend": MemberSuspend(key.member, "flood"),
             "member-resume": MemberResume(key.member, "found"),

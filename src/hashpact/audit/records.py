@@ -168,7 +168,7 @@ def _difference(record: Record, what: str) -> Difference:
     index, entry = None, None
     match record:
         case Member() | Key():
-            index = record.enrolled_at
+            index = record.enrolled_index
         case Entry():
             index = entry = record.index
         case Opinion():

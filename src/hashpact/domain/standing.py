@@ -105,11 +105,11 @@ def hindrance(view: View, key: Key, index: int, moment: int) -> str | None:
     Does not consider its expiry and its use: some statements are allowed whatever these are.
     """
     member = view.member(key.member)
-    if member is None or member.suspended_at is not None:
+    if member is None or member.suspended_index is not None:
         return "its member is suspended"
     if not stands(view, key.id, index):
         return "it is revoked, or came by a rotation that is"
-    if key.suspended_at is not None:
+    if key.suspended_index is not None:
         return "it is suspended"
     if moment < key.valid_from:
         return "its time has not begun"
@@ -123,21 +123,21 @@ def retired(view: View, key: Key, moment: int) -> bool:
 
 def replaced(view: View, key: Key) -> bool:
     """Whether the key has been replaced by a rotation that stands; it may sign on until it retires."""
-    if key.rotated_at is None or key.rotated_by is None:
+    if key.rotated_index is None or key.rotated_by is None:
         return False
-    return stands(view, key.rotated_by, key.rotated_at)
+    return stands(view, key.rotated_by, key.rotated_index)
 
 
 def entry_stands(view: View, entry: Entry) -> bool:
     """Whether an entry matches: its submission stands, it is not voided, and no withdrawal of it stands."""
-    return entry.voided_at is None and not withdrawn(view, entry) and stands(view, entry.key, entry.index)
+    return entry.voided_index is None and not withdrawn(view, entry) and stands(view, entry.key, entry.index)
 
 
 def withdrawn(view: View, entry: Entry) -> bool:
     """Whether its contributor or a representative has withdrawn the entry by a statement that stands."""
-    if entry.withdrawn_at is None or entry.withdrawn_by is None:
+    if entry.withdrawn_index is None or entry.withdrawn_by is None:
         return False
-    return stands(view, entry.withdrawn_by, entry.withdrawn_at)
+    return stands(view, entry.withdrawn_by, entry.withdrawn_index)
 
 
 def opinions(view: View, entry: int) -> Iterator[Opinion]:
@@ -147,12 +147,12 @@ def opinions(view: View, entry: int) -> Iterator[Opinion]:
 
 def _causes(key: Key, index: int) -> tuple[_Said | None, _Said | None]:
     """The two statements that decide a standing: the rotation that added the key, and its revocation."""
-    enrolment = None if key.enrolled_by is None else (key.enrolled_by, key.enrolled_at)
+    enrolment = None if key.enrolled_by is None else (key.enrolled_by, key.enrolled_index)
     if not _ended(key, index) or key.revoked_by in {None, key.id}:
         return enrolment, None
     assert key.revoked_by is not None  # noqa: S101  # mypy does not see it in the set
-    assert key.revoked_at is not None  # noqa: S101  # they are written together
-    return enrolment, (key.revoked_by, key.revoked_at)
+    assert key.revoked_index is not None  # noqa: S101  # they are written together
+    return enrolment, (key.revoked_by, key.revoked_index)
 
 
 def _ended(key: Key, index: int) -> bool:

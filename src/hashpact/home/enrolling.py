@@ -143,7 +143,7 @@ def _key_end(home: Home, join: Join) -> int:
     if member is None:
         msg = f"there is no member {join.member!r}; enrol it first"
         raise NotFoundError(msg, resource=f"members/{join.member}")
-    if member.suspended_at is not None:
+    if member.suspended_index is not None:
         msg = f"the member {join.member!r} is suspended"
         raise NotPermittedError(msg)
     if key is None or (key.member, key.name) != (join.member, join.key.name):

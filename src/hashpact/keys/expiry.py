@@ -73,7 +73,7 @@ class Registry:
         if not self._stands(key):
             state = "void, as the rotation that brought it is"
             return state if key.cutoff is None else f"revoked from leaf {key.cutoff}"
-        if key.suspended_at is not None:
+        if key.suspended_index is not None:
             return "suspended"
         if standing.replaced(self._view, key):
             return "retired" if standing.retired(self._view, key, self._now) else "retiring"

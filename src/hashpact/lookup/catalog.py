@@ -156,11 +156,11 @@ class EntryCatalog:
             for key in view.keys(member):
                 number, new = self._key_numbers.get(key.id), _stand_below(key)
                 if number is None:
-                    changed.append(min(new, key.enrolled_at))
+                    changed.append(min(new, key.enrolled_index))
                     continue
                 before = int(self._stand_below[number])
                 if self._read_at[number] > index:  # a check came near it once the ledger had the revocation
-                    changed.append(min(new, key.enrolled_at))
+                    changed.append(min(new, key.enrolled_index))
                 elif new != before:
                     changed.append(min(new, before))
                 self._stand_below[number], self._read_at[number] = new, 0
@@ -259,7 +259,7 @@ class EntryCatalog:
         return bool(
             terms is not None
             and entry < self._stand_below[columns.key[entry]]
-            and not columns.withdrawn_at[entry] < self._stand_below[columns.withdrawn_by[entry]]
+            and not columns.withdrawn_index[entry] < self._stand_below[columns.withdrawn_by[entry]]
             and terms.kept(narrow)
             and columns.endorsed[entry] >= narrow.min_endorsed_by
             and not (narrow.without_disputed and columns.disputed[entry])
@@ -290,7 +290,7 @@ class EntryCatalog:
         """Which entries stand, as `standing.entry_stands` has it, apart from voided ones."""
         columns = self._columns
         stands = entries < self._stand_below[columns.key[entries]]
-        withdrawn = columns.withdrawn_at[entries] < self._stand_below[columns.withdrawn_by[entries]]
+        withdrawn = columns.withdrawn_index[entries] < self._stand_below[columns.withdrawn_by[entries]]
         found: Mask = stands & ~withdrawn
         return found
 
@@ -331,7 +331,7 @@ class EntryCatalog:
         columns, withdrawn = self._columns, entry.withdrawn_by
         columns.key[index] = self._key(view, entry.key)
         columns.withdrawn_by[index] = 0 if withdrawn is None else self._key(view, withdrawn)
-        columns.withdrawn_at[index] = _NEVER if entry.withdrawn_at is None else entry.withdrawn_at
+        columns.withdrawn_index[index] = _NEVER if entry.withdrawn_index is None else entry.withdrawn_index
         columns.shared_at[index] = entry.shared_at
         columns.terms[index] = self._term(entry)
         given = view.opinions(index)
@@ -345,7 +345,7 @@ class EntryCatalog:
         return True
 
     def _term(self, entry: Entry) -> int:
-        voided = entry.voided_at is not None
+        voided = entry.voided_index is not None
         terms = EntryTerms(entry.member, entry.labels, entry.basis.value, entry.jurisdictions, voided)
         number = self._term_numbers.setdefault(terms, len(self._terms))
         if number == len(self._terms):

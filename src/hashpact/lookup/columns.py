@@ -51,7 +51,7 @@ class EntryColumns:
         self.terms = np.zeros(length, np.int32)
         self.key = np.zeros(length, np.int32)
         self.withdrawn_by = np.zeros(length, np.int32)
-        self.withdrawn_at = np.zeros(length, np.int64)
+        self.withdrawn_index = np.zeros(length, np.int64)
         self.shared_at = np.zeros(length, np.int64)
         self.counted = np.zeros(length, np.int32)
         self.endorsed = np.zeros(length, np.int32)

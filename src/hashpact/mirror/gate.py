@@ -57,7 +57,7 @@ class MirrorGate:
                 msg = f"this mirror's copy of the log does not reach the enrolment of {self.owner!r} yet"
                 raise UnavailableError(msg)
             self._known = now, member
-        if member.suspended_at is not None:
+        if member.suspended_index is not None:
             msg = f"{self.owner!r} is suspended; administrators can resume it"
             raise NotPermittedError(msg)
         return member

@@ -142,7 +142,7 @@ class Sampler:
                 key
                 for one in sources.home.members()
                 for key in one.keys
-                if one.member.suspended_at is key.suspended_at is None
+                if one.member.suspended_index is key.suspended_index is None
             ]
             left = [ending.days for ending in Registry(keys, unix_time()).endings()]
             for days in KEY_DAYS:

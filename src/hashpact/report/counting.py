@@ -15,13 +15,10 @@ from hashpact.domain.conduct.points import point_at
 from hashpact.domain.conduct.replies import ANSWERABLE, awaited
 from hashpact.domain.kinds import (
     Appeal,
-    ClockMend,
     Contact,
     ContactConfirm,
     GiveOpinion,
-    KeyRevoke,
     KeyRotate,
-    KeySuspend,
     MemberSuspend,
     Notice,
     Practice,
@@ -29,9 +26,8 @@ from hashpact.domain.kinds import (
     Ruling,
     Submit,
     Tally,
+    Touches,
     Training,
-    Void,
-    Withdraw,
 )
 from hashpact.domain.kinds.conduct.filed import Filed, stands
 from hashpact.domain.kinds.conduct.spelling import Point
@@ -74,7 +70,6 @@ _GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "uploads.checked": ("uploads.acted", "uploads.let-stand", "uploads.matched"),
 }
 """Figures that are there though nothing was counted for them; see `Sheet.complete`."""
-_INCIDENTS: Final = (KeyRevoke, KeySuspend, MemberSuspend, Void, ClockMend)
 
 
 def count(gathered: Gathered, quarter: Quarter) -> tuple[Figure, ...]:
@@ -115,7 +110,7 @@ def _names(sheet: Sheet) -> set[str]:
 def _count(sheet: Sheet, one: Stated) -> None:
     """Count what one statement of the quarter stands for."""
     filing = sheet.gathered.state.filing(one.index)
-    if isinstance(one.body, Withdraw | Ruling | Void):
+    if one.body.touches is Touches.STANDING:
         _ended(sheet, one)
     if isinstance(one.body, Filed) and (filing is None or not stands(sheet.gathered.state, filing)):
         return
@@ -127,7 +122,7 @@ def _count(sheet: Sheet, one: Stated) -> None:
         sheet.count(name, [one.member], one.index)
     if filing is not None and isinstance(one.body, ANSWERABLE):
         _awaited(sheet, filing)
-    if isinstance(one.body, _INCIDENTS):
+    if one.body.is_incident:
         about = getattr(one.body, "id", None)
         sheet.count("incidents", [] if about is None else [about], one.index)
 
@@ -150,7 +145,7 @@ def _ended(sheet: Sheet, one: Stated) -> None:
     entry = None if index is None else state.entry(index)
     if entry is None:
         return
-    ends = [entry.voided_at, entry.withdrawn_at if standing.withdrawn(state, entry) else None]
+    ends = [entry.voided_index, entry.withdrawn_index if standing.withdrawn(state, entry) else None]
     if one.index == min((end for end in ends if end is not None), default=None):
         sheet.count("entries.ended", [entry.member], one.index)
 

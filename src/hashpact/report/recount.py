@@ -24,7 +24,6 @@ from hashpact.report.report import TREND, QuarterReport
 _DAY: Final = 86_400
 _CONFIRM: Final = 90 * _DAY
 _ONE_EACH: Final = {"practice": "practices", "review": "reviews.signed"}
-_INCIDENTS: Final = ("key-revoke", "key-suspend", "member-suspend", "void", "clock-mend")
 _ALL: Final = "all"
 
 
@@ -177,7 +176,7 @@ class Book:
     def _struck_by(self, appeal: int, index: int | None) -> bool:
         """Whether it was a ruling on that appeal by which the panel has struck the entry."""
         entry = None if index is None else self.gathered.state.entry(index)
-        by = None if entry is None or entry.voided_at is None else self._every[entry.voided_at]
+        by = None if entry is None or entry.voided_index is None else self._every[entry.voided_index]
         return by is not None and by.moment <= self._last and getattr(by.body, "appeal", None) == appeal
 
     def _replies(self) -> None:
@@ -255,9 +254,9 @@ class Book:
                 withdrawn[body.entry] = one
             elif body.kind == "ruling" and body.entry is not None:
                 entry = self.gathered.state.entry(body.entry)
-                if entry is not None and entry.withdrawn_at == one.index:
+                if entry is not None and entry.withdrawn_index == one.index:
                     withdrawn[body.entry] = one
-                elif entry is not None and entry.voided_at == one.index:
+                elif entry is not None and entry.voided_index == one.index:
                     struck[body.entry] = one
         for index in withdrawn.keys() | struck.keys():
             newest = withdrawn.get(index)
@@ -284,8 +283,8 @@ class Book:
             self._tick("keys.rotated", one.index, one.member)
         for one in self._within(self._of["member-suspend"]):
             self._tick("suspensions", one.index, self._any(one).id)
-        for kind in _INCIDENTS:
-            for one in self._within(self._of[kind]):
+        for one in self._within(self.gathered.stated):
+            if one.body.is_incident:
                 self._tick("incidents", one.index, getattr(one.body, "id", None))
         for one in self._standing("training"):
             if self._any(one).month in self.quarter.months:

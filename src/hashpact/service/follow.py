@@ -14,17 +14,7 @@ from typing import Final, Generic, TypeVar
 
 from hashpact.domain import standing, statements
 from hashpact.domain.fingerprints import Fingerprint, parse_private
-from hashpact.domain.kinds import (
-    MAX_ITEMS,
-    AnyBody,
-    GiveOpinion,
-    KeyRevoke,
-    Policy,
-    Ruling,
-    Submit,
-    Void,
-    Withdraw,
-)
+from hashpact.domain.kinds import KINDS, MAX_ITEMS, AnyBody, KeyRevoke, Policy, Touches
 from hashpact.domain.matching.catalog import Catalog
 from hashpact.domain.ports import Index, Ledger, Log
 from hashpact.domain.state import Basis, Entry, Leaf
@@ -34,13 +24,13 @@ from hashpact.log.lines import MAX_INTEGER
 
 Frozen = TypeVar("Frozen")
 
-_CHANGING: Final = (Withdraw, Void, GiveOpinion, KeyRevoke, Policy, Ruling)
-"""The kinds of statements that change what a check answers of earlier entries."""
-_OF_ENTRIES: Final = (Submit, Withdraw, Void, GiveOpinion, Ruling)
-"""The kinds of statements that change nothing of members, keys and policy."""
+_CHANGING: Final = frozenset(Touches) - {Touches.NOTHING, Touches.MADE}
+"""What statements touch that change what a check answers of earlier entries."""
+_OF_ENTRIES: Final = frozenset({Touches.MADE, Touches.OPINIONS, Touches.STANDING})
+"""What statements touch that change nothing of members, keys and policy."""
 _CHANGING_LINES, _OF_ENTRIES_LINES = (
-    tuple(f"\n{statements.KIND.name} {body.kind}\n".encode() for body in kinds)
-    for kinds in (_CHANGING, _OF_ENTRIES)
+    tuple(f"\n{statements.KIND.name} {kind}\n".encode() for kind, body in KINDS.items() if body.touches in of)
+    for of in (_CHANGING, _OF_ENTRIES)
 )
 _BENIGN_LINE: Final = f"\nbasis {Basis.BENIGN.value}\n".encode()
 _STEP: Final = 64
@@ -148,7 +138,7 @@ class Follower:
                     self._work += _LEAF_WORK + len(fingerprints)
                     if body is not None:
                         self._apply(leaf.index, body)
-                    self._changes += not isinstance(body, _OF_ENTRIES)
+                    self._changes += body is None or body.touches not in _OF_ENTRIES
                     self._position = self._added
 
     def _catch_up(self, most: int) -> int:
@@ -179,25 +169,30 @@ class Follower:
 
     def _apply(self, index: int, body: AnyBody) -> None:
         """Take in a statement that changes what a check answers of earlier entries."""
+        if body.touches not in _CHANGING:
+            return
         match body:
-            case GiveOpinion(entry):
-                self.catalog.forget(entry)
             case Policy():
                 self.texts = body.texts_document
                 self.catalog.rule(body.matching)
-            case Withdraw(entry=int(entry)) | Void(entry=int(entry)) | Ruling(entry=int(entry)):
-                self.catalog.forget(entry)
-                self._work += _END_WORK
-                with self._ledger.snapshot() as view:
-                    found = view.entry(entry)
-                    if found is not None and not standing.entry_stands(view, found):
-                        self._index.remove(item_ids(entry))
             case KeyRevoke():
                 # It may undo other revocations of the member's keys, so all that these have signed counts.
                 since = self.catalog.weigh(body.id, index)
                 if since is not None and since < index:
                     before, _ = self._unsettled.get(body.id, (since, -1))
                     self._unsettled[body.id] = (min(since, before), -1)
+            case _ if (entry := body.touched(index)) is not None:
+                self.catalog.forget(entry)
+                if body.touches is Touches.STANDING:
+                    self._end(entry)
+
+    def _end(self, entry: int) -> None:
+        """Make the items of an entry unfindable if it stands no longer."""
+        self._work += _END_WORK
+        with self._ledger.snapshot() as view:
+            found = view.entry(entry)
+            if found is not None and not standing.entry_stands(view, found):
+                self._index.remove(item_ids(entry))
 
     @property
     def unsettled(self) -> bool:
@@ -213,7 +208,7 @@ class Follower:
             with self._ledger.snapshot() as view:
                 some = [one for one in view.entries(member, after, _STEP) if one.index < self._position]
                 for entry in some:
-                    if max(entry.index, entry.withdrawn_at or 0) >= since:
+                    if max(entry.index, entry.withdrawn_index or 0) >= since:
                         self._place(entry, found=standing.entry_stands(view, entry))
             if len(some) < _STEP:
                 del self._unsettled[member]

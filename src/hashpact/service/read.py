@@ -260,7 +260,7 @@ class _Page:
                     if leaf.index == self._asked.since:
                         self._revoked(leaf.index, statement.body, alone=statement.member != ADMIN)
                     return
-                touched = touching.entry_of(leaf.index, statement.body)
+                touched = statement.body.touched(leaf.index)
                 if touched is not None and not self._add(self._view.entry(touched)):
                     return
             self._next = leaf.index + 1

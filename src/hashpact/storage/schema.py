@@ -18,7 +18,7 @@ from hashpact.storage.tree import stored_edge
 APPLICATION_ID: Final = 0x48504354
 """What ``file`` and SQLite read in the header of our databases: "HPCT"."""
 
-VERSION: Final = 6
+VERSION: Final = 7
 """The schema's version, SQLite's ``user_version``. A change of the tables raises it."""
 
 HEAD_TABLE: Final = """
@@ -64,8 +64,8 @@ CREATE TABLE charters (
 CREATE TABLE members (
   id TEXT PRIMARY KEY,
   roles TEXT NOT NULL,
-  enrolled_at INTEGER NOT NULL,
-  suspended_at INTEGER,
+  enrolled_index INTEGER NOT NULL,
+  suspended_index INTEGER,
   revoked BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
@@ -75,21 +75,21 @@ CREATE TABLE keys (
   name TEXT NOT NULL,
   public BLOB NOT NULL,
   expires INTEGER NOT NULL,
-  enrolled_at INTEGER NOT NULL,
+  enrolled_index INTEGER NOT NULL,
   use TEXT NOT NULL,
   valid_from INTEGER NOT NULL,
   enrolled_by BLOB,
-  rotated_at INTEGER,
+  rotated_index INTEGER,
   rotated_by BLOB,
   retires INTEGER,
-  suspended_at INTEGER,
-  revoked_at INTEGER,
+  suspended_index INTEGER,
+  revoked_index INTEGER,
   revoked_by BLOB,
   cutoff INTEGER,
   stands_below INTEGER
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX keys_of_member ON keys (member, enrolled_at);
+CREATE INDEX keys_of_member ON keys (member, enrolled_index);
 
 CREATE TABLE entries (
   idx INTEGER PRIMARY KEY,
@@ -103,10 +103,10 @@ CREATE TABLE entries (
   shared_at INTEGER NOT NULL,
   items INTEGER NOT NULL,
   key BLOB NOT NULL,
-  withdrawn_at INTEGER,
+  withdrawn_index INTEGER,
   withdrawn_reason TEXT,
   withdrawn_by BLOB,
-  voided_at INTEGER,
+  voided_index INTEGER,
   voided_reason TEXT
 ) STRICT;
 

@@ -52,7 +52,7 @@ from hashpact.wire.fields import (
     member_to_name,
     number_in,
     optional_id,
-    optional_index,
+    optional_whole,
     sized,
     some,
     spelled,
@@ -76,8 +76,8 @@ EVERYTHING: Final = Filter()
 
 
 # The fields of a key that the message and the record have under one name.
-_NUMBERS: Final = ("expires", "enrolled_at", "valid_from")
-_OPTIONAL_NUMBERS: Final = ("rotated_at", "retires", "suspended_at", "revoked_at", "cutoff")
+_NUMBERS: Final = ("expires", "enrolled_index", "valid_from")
+_OPTIONAL_NUMBERS: Final = ("rotated_index", "retires", "suspended_index", "revoked_index", "cutoff")
 _OPTIONAL_IDS: Final = ("enrolled_by", "rotated_by", "revoked_by")
 
 
@@ -341,8 +341,8 @@ def _member_to_wire(detail: MemberDetail) -> log_pb2.Member:
     return log_pb2.Member(
         name=member_to_name(detail.member.id),
         roles=sorted(role.value for role in detail.member.roles),
-        enrolled_at=detail.member.enrolled_at,
-        suspended_at=detail.member.suspended_at,
+        enrolled_index=detail.member.enrolled_index,
+        suspended_index=detail.member.suspended_index,
         revoked=[log_pb2.RevokedCertificate(**one._asdict()) for one in detail.member.revoked],
         keys=[
             log_pb2.Key(
@@ -359,12 +359,12 @@ def _member_to_wire(detail: MemberDetail) -> log_pb2.Member:
 
 def _member_from_wire(message: log_pb2.Member) -> MemberDetail:
     roles = some("roles", message.roles, kinds.ROLES.spelling)
-    enrolled = whole("enrolled_at", message.enrolled_at)
-    suspended = optional_index(message, "suspended_at")
+    enrolled = whole("enrolled_index", message.enrolled_index)
+    suspended = optional_whole(message, "suspended_index")
     revoked = tuple(
         RevokedCertificate(
             sized("revoked.serial", one.serial, SERIAL_SIZE),
-            whole("revoked.revoked_at", one.revoked_at),
+            whole("revoked.revoked_index", one.revoked_index),
             whole("revoked.until", one.until),
         )
         for one in message.revoked
@@ -382,9 +382,9 @@ def _key_from_wire(member_id: str, message: log_pb2.Key) -> Key:
         msg = "the id is not that of the public key"
         raise InvalidInputError(msg, field="id")
     numbers: dict[str, Any] = {field: whole(field, getattr(message, field)) for field in _NUMBERS}
-    numbers |= {field: optional_index(message, field) for field in _OPTIONAL_NUMBERS}
+    numbers |= {field: optional_whole(message, field) for field in _OPTIONAL_NUMBERS}
     numbers |= {field: optional_id(message, field) for field in _OPTIONAL_IDS}
-    if (numbers["cutoff"] is None) is not (numbers["revoked_at"] is None):
+    if (numbers["cutoff"] is None) is not (numbers["revoked_index"] is None):
         msg = "a key that is revoked, and no other, has a cutoff"
         raise InvalidInputError(msg, field="cutoff")
     return Key(

@@ -25,7 +25,7 @@ from hashpact.wire.fields import (
     entry_to_name,
     member_from_name,
     member_to_name,
-    optional_index,
+    optional_whole,
     sized,
     spelled,
     whole,
@@ -56,12 +56,12 @@ def entry_to_wire(detail: EntryDetail) -> log_pb2.Entry:
         stands=detail.stands,
         private_withheld=detail.withheld,
     )
-    if entry.withdrawn_at is not None:
-        message.withdrawal.index = entry.withdrawn_at
+    if entry.withdrawn_index is not None:
+        message.withdrawal.index = entry.withdrawn_index
         message.withdrawal.reason = entry.withdrawn_reason or ""
         message.withdrawal.key = entry.withdrawn_by or b""
-    if entry.voided_at is not None:
-        message.voiding.index = entry.voided_at
+    if entry.voided_index is not None:
+        message.voiding.index = entry.voided_index
         message.voiding.reason = entry.voided_reason or ""
     return message
 
@@ -104,14 +104,14 @@ def _as_sent(message: log_pb2.Entry) -> tuple[EntryDetail, tuple[bytes, ...]]:
         ended = message.withdrawal
         entry = replace(
             entry,
-            withdrawn_at=whole("withdrawal.index", ended.index),
+            withdrawn_index=whole("withdrawal.index", ended.index),
             withdrawn_reason=spelled("withdrawal.reason", ended.reason, kinds.REASON.spelling),
             withdrawn_by=sized("withdrawal.key", ended.key, HASH_SIZE),
         )
     if message.HasField("voiding"):
         reason = spelled("voiding.reason", message.voiding.reason, kinds.REASON.spelling)
         struck = whole("voiding.index", message.voiding.index)
-        entry = replace(entry, voided_at=struck, voided_reason=reason)
+        entry = replace(entry, voided_index=struck, voided_reason=reason)
     opinions = each("opinions", message.opinions, partial(_opinion_from_wire, entry.index))
     private, withheld = tuple(message.private), message.private_withheld
     detail = EntryDetail(entry, message.statement, private, opinions, message.stands, withheld)
@@ -130,7 +130,7 @@ def changes_request_from_wire(request: log_pb2.ListChangesRequest) -> ChangesReq
     if not 0 <= request.page_size <= MAX_CHANGES:
         msg = f"page_size is 0 for {DEFAULT_CHANGES}, or from 1 to {MAX_CHANGES}"
         raise InvalidInputError(msg, field="page_size")
-    since, after = whole("since", request.since), optional_index(request, "after")
+    since, after = whole("since", request.since), optional_whole(request, "after")
     return ChangesRequest(since, after, request.page_size or DEFAULT_CHANGES, request.with_private)
 
 
@@ -151,7 +151,7 @@ def changes_from_wire(response: log_pb2.ListChangesResponse) -> ChangedEntries:
     return ChangedEntries(
         each("entries", response.entries, _changed_from_wire),
         whole("next", response.next),
-        optional_index(response, "next_after"),
+        optional_whole(response, "next_after"),
         whole("position", response.position),
         whole("moment", response.moment),
     )

@@ -21,7 +21,7 @@ from hashpact.wire.fields import (
     count,
     limited,
     optional_id,
-    optional_index,
+    optional_whole,
     sized,
     spelled,
     whole,
@@ -204,7 +204,7 @@ def policy_from_wire(response: log_pb2.GetPolicyResponse) -> PolicyDetail:
         (spelled("allowed", one.type, TYPE_NAME), spelled("allowed", one.label, TERM))
         for one in response.allowed
     )
-    quota = optional_index(response, "private_quota")
+    quota = optional_whole(response, "private_quota")
     count("rates", response.rates, 0, MAX_TAXONOMY)
     rates = tuple((spelled("rates", one.kind, TERM), whole("rates", one.most)) for one in response.rates)
     version, delay = whole("version", response.version), whole("key_delay", response.key_delay)

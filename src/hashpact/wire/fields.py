@@ -122,7 +122,7 @@ def sized(field: str, value: bytes, size: int) -> bytes:
     return value
 
 
-def optional_index(message: Message, field: str) -> int | None:
+def optional_whole(message: Message, field: str) -> int | None:
     """A number that is not negative, or None if the field is not set."""
     return whole(field, getattr(message, field)) if message.HasField(field) else None
 

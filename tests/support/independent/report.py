@@ -77,7 +77,7 @@ def _key(world: World, name: str, one: Key) -> dict[str, Any]:
         "begins": one.begins,
         "expires": one.expires,
         "suspended": one.suspended,
-        "replaced_at": None if replaced is None else replaced.index,
+        "replaced_index": None if replaced is None else replaced.index,
         "ends": ends,
         "stands_below": world.stands_below(name),
     }

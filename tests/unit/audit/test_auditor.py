@@ -277,7 +277,7 @@ CHANGES: list[tuple[type[Record], dict[str, object], dict[str, object]]] = [
     (Charter, {"labels": ("ncii",)}, {"policy_version": 9}),
     (Member, {"roles": frozenset()}, {"id": "puppet"}),
     (Key, {"expires": 1}, {"id": bytes(32)}),
-    (Entry, {"withdrawn_at": 30}, {"index": 3}),
+    (Entry, {"withdrawn_index": 30}, {"index": 3}),
     (Opinion, {"stance": Stance.ENDORSE}, {"member": "puppet"}),
 ]
 
@@ -288,7 +288,7 @@ def test_a_record_that_is_told_otherwise_than_the_leaves_say(
 ) -> None:
     place = [isinstance(record, kind) for record in source.state].index(True)
     record: Any = source.state[place]
-    index = getattr(record, "index", getattr(record, "enrolled_at", None))
+    index = getattr(record, "index", getattr(record, "enrolled_index", None))
     source.state[place] = replace(record, **changed)
     topic, found, message = only(source)
     assert (topic, found) == ("state", index)

@@ -117,7 +117,7 @@ def test_rule_08_a_member_is_suspended_and_resumed(world: World, log: Replay) ->
         at = take(log, world.leaf(MemberSuspend("acme", "stolen"), by))
         member = log.state.member("acme")
         assert member is not None
-        assert member.suspended_at == at
+        assert member.suspended_index == at
         refuse(log, world.leaf(MemberSuspend("acme", "again"), BOB), ConflictError, "suspended already")
         refuse(log, world.leaf(submit(), ACME), NotPermittedError, "its member is suspended")
         take(log, world.by_admins(MemberResume("acme", "found")))
@@ -205,7 +205,7 @@ def test_rule_17_an_entry_is_voided_once(world: World, log: Replay) -> None:
     at = take(log, world.by_admins(Void(ENTRY, "court")))
     entry = log.state.entry(ENTRY)
     assert entry is not None
-    assert (entry.voided_at, entry.voided_reason) == (at, "court")
+    assert (entry.voided_index, entry.voided_reason) == (at, "court")
     refuse(log, world.by_admins(Void(ENTRY, "again")), ConflictError, "is voided")
     refuse(log, world.leaf(Withdraw(ENTRY, "mistake"), ACME), ConflictError, "is voided")
     refuse(log, world.leaf(GiveOpinion(ENTRY, Stance.SEEN), BRAVO), ConflictError, "is voided")

@@ -138,7 +138,7 @@ def test_rule_09_a_name_is_never_used_again(world: World, log: Replay) -> None:
 
 def test_rule_14_a_key_replaces_itself(world: World, log: Replay) -> None:
     at = take(log, world.rotate(ACME, SECOND, overlap=60))
-    assert key_of(log, ACME).rotated_at == at
+    assert key_of(log, ACME).rotated_index == at
     assert key_of(log, ACME).retires == NOW + 60
     new = key_of(log, SECOND)
     assert new == Key(
@@ -204,7 +204,7 @@ def test_rule_14_the_new_key_is_for_the_same_use(world: World, log: Replay) -> N
 
 def test_rule_15_suspended_by_one_resumed_by_the_threshold(world: World, log: Replay) -> None:
     at = take(log, world.suspend(ACME, BOB))
-    assert key_of(log, ACME).suspended_at == at
+    assert key_of(log, ACME).suspended_index == at
     refuse(log, world.leaf(submit(), ACME), NotPermittedError, "it is suspended")
     refuse(log, world.suspend(ACME, ALICE), ConflictError, "suspended already")
     lift = KeyResume("acme", ACME.id, "found")
@@ -233,7 +233,7 @@ def test_rule_16_a_cutoff_is_from_the_enrolment_to_now(world: World, log: Replay
 def test_rule_16_a_revoked_key_says_nothing_whatever_the_cutoff(world: World, log: Replay) -> None:
     at = take(log, world.revoke(ACME, log.size))
     key = key_of(log, ACME)
-    assert (key.revoked_at, key.revoked_by, key.cutoff) == (at, None, at)
+    assert (key.revoked_index, key.revoked_by, key.cutoff) == (at, None, at)
     refuse(log, world.leaf(submit(), ACME), NotPermittedError, "it is revoked")
     refuse(log, world.rotate(ACME, SECOND), NotPermittedError, "it is revoked")
 

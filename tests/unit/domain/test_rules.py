@@ -270,7 +270,7 @@ def test_rule_11_the_contributor_withdraws_once(world: World, log: Replay) -> No
     at = take(log, world.leaf(Withdraw(index, "mistake"), ACME))
     entry = log.state.entry(index)
     assert entry is not None
-    assert (entry.withdrawn_at, entry.withdrawn_reason) == (at, "mistake")
+    assert (entry.withdrawn_index, entry.withdrawn_reason) == (at, "mistake")
     refuse(log, world.leaf(Withdraw(index, "again"), ACME), ConflictError, f"entry {index} is withdrawn")
 
 

@@ -137,7 +137,7 @@ def test_42_a_revocation_reaches_the_end_of_a_long_chain(world: World, log: Repl
     for number in range(10_000):
         new = number.to_bytes(32)
         record = dataclasses.replace(
-            state.registry[ACME.id], id=new, enrolled_by=old, enrolled_at=100 + number
+            state.registry[ACME.id], id=new, enrolled_by=old, enrolled_index=100 + number
         )
         state.put(record)
         old = new
@@ -151,6 +151,6 @@ def test_records_that_go_round_in_a_circle_are_noticed(world: World, log: Replay
     take(log, world.key(SECOND))
     for key, by in ((ACME, SECOND), (SECOND, ACME)):
         record = log.state.registry[key.id]
-        log.state.put(dataclasses.replace(record, revoked_at=9, revoked_by=by.id, cutoff=7))
+        log.state.put(dataclasses.replace(record, revoked_index=9, revoked_by=by.id, cutoff=7))
     with pytest.raises(CorruptError, match="round in a circle"):
         standing.settled(log.state.keys("acme"))

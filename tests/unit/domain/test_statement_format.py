@@ -35,7 +35,7 @@ def test_the_examples_are_a_log_without_faults() -> None:
     assert {statements.parse(leaf).statement.body.kind for leaf in LOG} == KINDS.keys()
     entry = folded.state.entry(6)
     assert entry is not None
-    assert entry.withdrawn_at == 9
+    assert entry.withdrawn_index == 9
 
 
 def test_an_example_gives_a_reason_for_a_dispute_and_one_takes_it_back() -> None:

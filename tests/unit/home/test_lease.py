@@ -94,7 +94,9 @@ def test_of_two_machines_that_claim_at_once_one_stops(here: Lease, there: Lease)
     there.refresh()
     with pytest.raises(ConfigError):
         here.refresh()
+    record = there.path.read_bytes()
     here.give_back()  # a record of another machine stays
+    assert there.path.read_bytes() == record
     there.refresh()
     assert there.path.read_text().startswith(f"{there.machine} ")
 
@@ -102,7 +104,11 @@ def test_of_two_machines_that_claim_at_once_one_stops(here: Lease, there: Lease)
 @pytest.mark.parametrize("data", [b"", b"\n"])
 def test_an_empty_record_is_nobodys(here: Lease, data: bytes) -> None:
     here.path.write_bytes(data)
-    here.look(Time())
+    time = Time()
+    here.look(time)
+    assert time.waited == 0
+    here.refresh()
+    assert here.path.read_text().startswith(f"{here.machine} ")
 
 
 @pytest.mark.parametrize("data", [b"x", b"\xff" * 500, b"boot-1 herewith 1"])

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import structlog
 from structlog.testing import LogCapture
+from waits import until
 from witnesses import FORK, TRUE, Desk
 
 from hashpact.errors import (
@@ -46,6 +47,11 @@ class Served:
     async def open(self, port: int = 0) -> None:
         """Listen."""
         self.port = await self.door.open("127.0.0.1", port)
+
+    @property
+    def connections(self) -> set[Any]:
+        """Those that it has accepted and that have not ended."""
+        return set(self.door._server.server_state.connections)
 
     async def exchange(self, *parts: bytes, pause: float = 0.0) -> bytes:
         """Send these bytes on one connection; everything that comes back until the server ends it."""
@@ -254,14 +260,17 @@ async def test_a_client_that_goes_away_is_no_trouble(served: Served) -> None:
         _, writer = await asyncio.open_connection("127.0.0.1", served.port)
         writer.write(cut)
         writer.transport.abort()
-    await asyncio.sleep(0.1)
+    # They were accepted before this one, and each has its end.
     assert (await served.exchange(posted(TRUE.request(0, 9)))).startswith(b"HTTP/1.1 200 ")
+    await until(lambda: not served.connections)
+    assert (await served.exchange(posted(TRUE.request(0, 9)))).startswith(b"HTTP/1.1 409 ")
+    assert [event["status"] for event in served.events.entries] == [200, 409]
 
 
 async def test_stopping_ends_what_waits(served: Served) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
     writer.write(POST)
-    await asyncio.sleep(0.1)
+    await until(lambda: [vars(one)["_part"].name for one in served.connections] == ["HEAD"])
     await served.door.close()
     assert await reader.read() == b""
     writer.close()
@@ -271,7 +280,7 @@ async def test_the_client_keeps_its_connection_and_makes_a_new_one_when_it_is_go
     client = WitnessClient(f"http://127.0.0.1:{served.port}/")
     assert (await asyncio.to_thread(client, TRUE.request(0, 9))).status == 200
     assert (await asyncio.to_thread(client, TRUE.request(9, 12))).status == 200
-    assert len(served.door._server.server_state.connections) == 1
+    assert len(served.connections) == 1
     await served.door.close()
     again = Served(DoorLimits(), served.desk)
     await again.open(served.port)

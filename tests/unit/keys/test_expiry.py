@@ -11,7 +11,7 @@ from hashpact.domain.state import Key
 from hashpact.keys.expiry import CERTIFICATE_DAYS, DAY, Registry, ending
 
 FIRST = Key(Identity.of("acme").id, "acme", "1", Identity.of("acme").public, NOW + 90 * DAY, 3)
-SECOND = replace(FIRST, id=Identity.of("acme", "2").id, name="2", enrolled_at=7, enrolled_by=FIRST.id)
+SECOND = replace(FIRST, id=Identity.of("acme", "2").id, name="2", enrolled_index=7, enrolled_by=FIRST.id)
 
 
 @pytest.mark.parametrize(
@@ -44,12 +44,12 @@ def test_what_a_key_is_good_for() -> None:
     assert state(FIRST, now=NOW + 90 * DAY) == "expired"
     waiting = replace(FIRST, valid_from=NOW + 1)
     assert state(waiting, of=waiting) == "waiting"
-    suspended = replace(FIRST, suspended_at=9)
+    suspended = replace(FIRST, suspended_index=9)
     assert state(suspended, of=suspended) == "suspended"
-    replaced = replace(FIRST, rotated_at=7, rotated_by=FIRST.id, retires=NOW + 60)
+    replaced = replace(FIRST, rotated_index=7, rotated_by=FIRST.id, retires=NOW + 60)
     assert state(replaced, SECOND, of=replaced) == "retiring"
     assert state(replaced, SECOND, of=replaced, now=NOW + 60) == "retired"
-    revoked = replace(replaced, revoked_at=12, cutoff=5)
+    revoked = replace(replaced, revoked_index=12, cutoff=5)
     assert state(revoked, SECOND, of=revoked) == "revoked from leaf 5"
     # The thief's rotation at leaf 7 falls with the key that made it.
     assert state(revoked, SECOND, of=SECOND) == "void, as the rotation that brought it is"
@@ -58,7 +58,7 @@ def test_what_a_key_is_good_for() -> None:
 def test_only_keys_in_use_are_warned_of() -> None:
     soon = NOW + 80 * DAY
     assert [each.what for each in Registry([FIRST], soon).endings()] == ["the key acme/1"]
-    replaced = replace(FIRST, rotated_at=7, rotated_by=FIRST.id, retires=NOW)
+    replaced = replace(FIRST, rotated_index=7, rotated_by=FIRST.id, retires=NOW)
     assert [each.what for each in Registry([replaced, SECOND], soon).endings()] == ["the key acme/2"]
-    revoked = replace(FIRST, revoked_at=12, cutoff=12)
+    revoked = replace(FIRST, revoked_index=12, cutoff=12)
     assert list(Registry([revoked], soon).endings()) == []

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import zoneinfo
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from noticing import LABELS, Noticed
 
 from hashpact.domain.kinds import (
+    KINDS,
     ActionDone,
     GiveOpinion,
     MemberSuspend,
@@ -32,6 +35,7 @@ from hashpact.report.figures import nearest_rank, percent
 from hashpact.report.page import to_html
 from hashpact.report.report import make, named
 
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "methods" / "report.md"
 DAY = 24 * 3600
 BY_LAW: dict[str, Any] = {"basis": Basis.LAW, "authority": "council", "article": "decree-13-5"}
 ZONES = ("Asia/Ho_Chi_Minh", "Europe/Berlin", "America/New_York", "UTC")
@@ -245,6 +249,13 @@ def test_an_action_that_is_done_after_the_quarter_is_late_in_it(made: Noticed) -
     made.world.clock.now = QUARTER.stop
     made.says("bravo", ActionDone(index, "train", None))
     assert values(made, "all/actions.late", "all/actions.done") == [1, 0]
+
+
+def test_the_page_on_reports_lists_the_kinds_of_incidents() -> None:
+    (listed,) = re.findall(r"incidents: .* \(kinds (.*)\) \|", PAGE.read_text("utf-8"))
+    assert set(re.findall("`([a-z-]+)`", listed)) == {
+        kind for kind, body in KINDS.items() if body.is_incident
+    }
 
 
 def test_rotations_and_suspensions(made: Noticed) -> None:

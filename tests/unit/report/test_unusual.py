@@ -206,6 +206,6 @@ def test_the_counts_add_up_whatever_is_stated_revoked_and_suspended(steps: list[
     ):
         assert number_of(whole) == sum(map(number_of, parts))
     state = made.log.state
-    ended = [one for one in state.entries.values() if one.voided_at or standing.withdrawn(state, one)]
+    ended = [one for one in state.entries.values() if one.voided_index or standing.withdrawn(state, one)]
     if all(one.moment < QUARTER.stop for one in gather(made.leaves).stated):
         assert number_of("entries.ended") == len(ended)

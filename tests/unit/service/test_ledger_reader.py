@@ -53,7 +53,7 @@ def test_an_entry_comes_with_its_bytes_and_what_is_said_of_it(world: World) -> N
     )
     world.appender(ledger).append("acme", world.author("acme").withdraw(6, "mistake"))
     withdrawn = Reader(ledger).entry(6)
-    assert (withdrawn.entry.withdrawn_at, withdrawn.entry.withdrawn_reason) == (8, "mistake")
+    assert (withdrawn.entry.withdrawn_index, withdrawn.entry.withdrawn_reason) == (8, "mistake")
     assert (withdrawn.statement, withdrawn.private) == (detail.statement, detail.private)
 
 
@@ -135,7 +135,7 @@ def test_private_parts_that_cannot_be_read_name_their_entry(
 def test_a_member_is_there_or_not(ledger: MemoryLedger) -> None:
     member = Reader(ledger).member("acme")
     assert member is not None
-    assert (member.id, member.roles, member.enrolled_at) == ("acme", BOTH, 4)
+    assert (member.id, member.roles, member.enrolled_index) == ("acme", BOTH, 4)
     assert Reader(ledger).member("ghost") is None
     assert Reader(ledger).member("admin") is None
 

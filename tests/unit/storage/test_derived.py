@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from types import ModuleType
 
 import apsw
 import apsw.sqlite_extra
@@ -12,12 +14,14 @@ import pytest
 
 from hashpact.domain.state import Entry, LayeredState, Member, Role
 from hashpact.errors import ConfigError, UnavailableError
+from hashpact.storage import schema
 from hashpact.storage.derived import file, summed
 from hashpact.storage.derived.file import DerivedFile
 from hashpact.storage.derived.guarded import StateFileError
 from hashpact.storage.derived.summed import summing
 
 PAGE = 4096
+FORMATS = Path(__file__).resolve().parents[3] / "docs" / "formats"
 _NO_ENTRY = """
 INSERT INTO entries (idx, member, labels, basis, jurisdictions, removed_at, shared_at, items, key)
 VALUES (5, 'acme', 'fraud', 'no basis', '', 0, 0, 1, x'00')
@@ -46,6 +50,12 @@ def read(path: Path) -> int:
         for number in range(4000):
             assert opened.state.request("admin", number.to_bytes(16)) == number
         return len(list(opened.records(Member)))
+
+
+@pytest.mark.parametrize(("page", "tables"), [("home.md", schema), ("monitor.md", file)])
+def test_the_page_of_a_format_names_the_version_of_its_tables(page: str, tables: ModuleType) -> None:
+    named = f"{tables.APPLICATION_ID:#x}.*`user_version` {tables.VERSION}[;,]"
+    assert re.search(named, (FORMATS / page).read_text("utf-8"))
 
 
 def test_what_is_committed_is_there_and_nothing_else(path: Path) -> None:
@@ -77,7 +87,7 @@ def test_no_byte_of_any_page_can_be_changed_unseen(path: Path) -> None:
 
 def test_a_row_that_another_program_has_written_is_refused_when_it_is_read(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE members SET enrolled_at = 7 WHERE id = 'member-003000'")
+        connection.execute("UPDATE members SET enrolled_index = 7 WHERE id = 'member-003000'")
     with closing(DerivedFile.open(path)) as opened, pytest.raises(StateFileError, match="another checksum"):
         opened.state.member("member-003000")
 

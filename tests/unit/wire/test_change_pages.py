@@ -54,7 +54,7 @@ def test_pages_come_back() -> None:
     withdrawn = detail(4)
     withdrawn = replace(
         withdrawn,
-        entry=replace(withdrawn.entry, withdrawn_at=8, withdrawn_reason="mistake", withdrawn_by=bytes(32)),
+        entry=replace(withdrawn.entry, withdrawn_index=8, withdrawn_reason="mistake", withdrawn_by=bytes(32)),
         stands=False,
     )
     for entries in ((), (detail(3, private=True), withdrawn)):

@@ -117,7 +117,7 @@ def test_pages_come_back() -> None:
     details = [MemberDetail(Member("quiet", BOTH, 9, 10), ())]
     for owner in ("acme", "bolt"):
         keys = tuple(
-            Key(who.id, owner, who.name, who.public, NOW, 7, revoked_at=9, cutoff=5, revoked_by=bytes(32))
+            Key(who.id, owner, who.name, who.public, NOW, 7, revoked_index=9, cutoff=5, revoked_by=bytes(32))
             for who in (Identity.of(owner, "1"), Identity.of(owner, "spare"))
         )
         details.append(MemberDetail(Member(owner, frozenset({Role.CHECK}), 5), keys))
@@ -125,8 +125,8 @@ def test_pages_come_back() -> None:
         assert codec.page_from_wire(sent(codec.page_to_wire(page))) == page
 
 
-ENDED = {"withdrawn_at": 15, "withdrawn_reason": "mistake", "withdrawn_by": b"w" * 32}
-ENDED |= {"voided_at": 16, "voided_reason": "court"}
+ENDED = {"withdrawn_index": 15, "withdrawn_reason": "mistake", "withdrawn_by": b"w" * 32}
+ENDED |= {"voided_index": 16, "voided_reason": "court"}
 
 
 def entry_of(submission: Submission, **changes: Any) -> EntryDetail:  # noqa: ANN401  # any field
@@ -137,7 +137,7 @@ def entry_of(submission: Submission, **changes: Any) -> EntryDetail:  # noqa: AN
     first = Opinion(12, "bolt", Stance.SEEN, 13, b"bolt" * 8)
     opinions = (first, replace(first, member="corp", reason="news-report"))
     private = tuple(submission.private)
-    return EntryDetail(entry, submission.statement, private, opinions, entry.withdrawn_at is None)
+    return EntryDetail(entry, submission.statement, private, opinions, entry.withdrawn_index is None)
 
 
 def submission(world: World) -> Submission:

@@ -25,16 +25,16 @@ def received(*keys: Key) -> tuple[Key, ...]:
 
 
 def test_a_revocation_ends_what_the_key_has_signed_and_what_came_by_it() -> None:
-    revoked = replace(FIRST, revoked_at=9, cutoff=5)
+    revoked = replace(FIRST, revoked_index=9, cutoff=5)
     assert [key.stands_below for key in received(revoked, SECOND)] == [5, 0]
     assert [key.stands_below for key in received(FIRST, SECOND)] == [None, None]
     later = replace(revoked, cutoff=8)
     assert [key.stands_below for key in received(later, SECOND)] == [8, None]
 
 
-@pytest.mark.parametrize("half", [{"cutoff": 5}, {"revoked_at": 9}])
+@pytest.mark.parametrize("half", [{"cutoff": 5}, {"revoked_index": 9}])
 def test_half_a_revocation_is_refused(half: dict[str, int]) -> None:
-    cutoff, at = half.get("cutoff"), half.get("revoked_at")
+    cutoff, at = half.get("cutoff"), half.get("revoked_index")
     with pytest.raises(InvalidInputError) as refused:
-        received(replace(FIRST, cutoff=cutoff, revoked_at=at))
+        received(replace(FIRST, cutoff=cutoff, revoked_index=at))
     assert refused.value.details["field"] == "members[0].keys[0].cutoff"

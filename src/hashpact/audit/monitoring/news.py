@@ -101,18 +101,18 @@ def _about(
     """What a record says about the member ``own``."""
     match record:
         case Member() if record.id == own:
-            yield "member.own", {"suspended": record.suspended_at is not None}
+            yield "member.own", {"suspended": record.suspended_index is not None}
         case Key() if record.member == own:
-            held = {"suspended": record.suspended_at is not None, "stands_below": record.stands_below}
+            held = {"suspended": record.suspended_index is not None, "stands_below": record.stands_below}
             yield "key.own", {"key": record.name, "use": record.use.value, **held}
         case Opinion() if record.stance in _AGAINST:
             entry = view.entry(record.entry)
             if entry is not None and entry.member == own:
                 yield _AGAINST[record.stance], {"entry": record.entry, "reason": record.reason}
         case Entry() if record.member == own:
-            if record.voided_at == index:
+            if record.voided_index == index:
                 yield "entry.voided", {"entry": record.index, "reason": record.voided_reason}
-            elif record.withdrawn_at == index and statement.member != own:
+            elif record.withdrawn_index == index and statement.member != own:
                 yield "entry.withdrawn", {"entry": record.index, "reason": record.withdrawn_reason}
         case _:
             pass

@@ -84,7 +84,7 @@ def _listed(side: Access) -> Iterator[dict[str, object]]:
             "state": "revoked" if gone else state,
             "expires": rfc3339(one.expires),
             "last_used": used.get(one.stated.serial),
-            "revoked_index": None if gone is None else gone.revoked_at,
+            "revoked_index": None if gone is None else gone.revoked_index,
         }
     for owner, gone in revoked.values():
         yield {
@@ -95,7 +95,7 @@ def _listed(side: Access) -> Iterator[dict[str, object]]:
             "state": "revoked",
             "expires": None,
             "last_used": used.get(gone.serial),
-            "revoked_index": gone.revoked_at,
+            "revoked_index": gone.revoked_index,
         }
 
 

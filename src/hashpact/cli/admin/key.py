@@ -297,11 +297,11 @@ def shown(key: Key, registry: Registry) -> dict[str, object]:
         "use": key.use.value,
         "state": registry.state(key),
         "expires": rfc3339(key.expires),
-        "enrolled_index": key.enrolled_at,
-        "rotated_index": key.rotated_at,
+        "enrolled_index": key.enrolled_index,
+        "rotated_index": key.rotated_index,
         "retires": rfc3339(key.retires) if key.retires else None,
-        "suspended_index": key.suspended_at,
-        "revoked_index": key.revoked_at,
+        "suspended_index": key.suspended_index,
+        "revoked_index": key.revoked_index,
         "cutoff": key.cutoff,
     }
 

@@ -139,7 +139,7 @@ def list_(side: Access, *, as_json: bool) -> None:
                 each.member.id,
                 ", ".join(sorted(role.value for role in each.member.roles)),
                 _state(each),
-                str(each.member.enrolled_at),
+                str(each.member.enrolled_index),
                 ", ".join(
                     f"{key.name} until {rfc3339(key.expires)}"
                     for key in each.keys
@@ -167,7 +167,7 @@ def show(member_id: str, side: Access, *, as_json: bool) -> None:
         emit(_shown(found, registry))
         return
     roles = ", ".join(sorted(role.value for role in found.member.roles))
-    click.echo(f"{member_id}: {roles}; {_state(found)}; enrolled in leaf {found.member.enrolled_at}")
+    click.echo(f"{member_id}: {roles}; {_state(found)}; enrolled in leaf {found.member.enrolled_index}")
     show_table(
         ("key", "id", "use", "state", "enrolled in leaf", "expires"),
         (
@@ -176,7 +176,7 @@ def show(member_id: str, side: Access, *, as_json: bool) -> None:
                 key.id.hex(),
                 key.use.value,
                 registry.state(key),
-                str(key.enrolled_at),
+                str(key.enrolled_index),
                 rfc3339(key.expires),
             )
             for key in found.keys
@@ -240,14 +240,14 @@ def _registry(members: Iterable[MemberDetail]) -> Registry:
 
 
 def _state(detail: MemberDetail) -> str:
-    return "in good standing" if detail.member.suspended_at is None else "suspended"
+    return "in good standing" if detail.member.suspended_index is None else "suspended"
 
 
 def _shown(detail: MemberDetail, registry: Registry) -> dict[str, object]:
     return {
         "member": detail.member.id,
         "roles": sorted(role.value for role in detail.member.roles),
-        "enrolled_index": detail.member.enrolled_at,
-        "suspended_index": detail.member.suspended_at,
+        "enrolled_index": detail.member.enrolled_index,
+        "suspended_index": detail.member.suspended_index,
         "keys": [key_shown(key, registry) for key in detail.keys],
     }

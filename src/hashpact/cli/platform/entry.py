@@ -137,9 +137,9 @@ def shown(detail: EntryDetail) -> dict[str, object]:
             {"member": each.member, "stance": each.stance.value, "reason": each.reason}
             for each in detail.opinions
         ],
-        "withdrawn_index": entry.withdrawn_at,
+        "withdrawn_index": entry.withdrawn_index,
         "withdrawn_reason": entry.withdrawn_reason,
-        "voided_index": entry.voided_at,
+        "voided_index": entry.voided_index,
         "voided_reason": entry.voided_reason,
         "stands": detail.stands,
     }

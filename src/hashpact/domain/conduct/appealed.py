@@ -78,7 +78,7 @@ def _struck(view: View, filing: Filing, appeal: Appeal, now: int) -> bool:
     """Whether the panel has struck the entry by this appeal; that stays, also if a key is revoked later."""
     entry = None if appeal.entry is None else view.entry(appeal.entry)
     rulings = view.filings(Ruling.kind, str(filing.index))
-    return entry is not None and any(one.index == entry.voided_at and one.moment <= now for one in rulings)
+    return entry is not None and any(one.index == entry.voided_index and one.moment <= now for one in rulings)
 
 
 def _outcome(filing: Filing) -> AppealOutcome:

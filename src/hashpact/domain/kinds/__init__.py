@@ -2,8 +2,8 @@
 
 To add a kind, declare it below `Body` in the file of its subject, add it to `AnyBody`, and describe its bytes
 in docs/formats/statement.md, with an example. The grammar, who may make it, the words of ``statement show``
-and ``log show``, and the lists of kinds in the tests follow from the declaration; what the log may hold is in
-the rules (`hashpact.domain.rules`).
+and ``log show``, what followers of the log make of it, and the lists of kinds in the tests follow from the
+declaration; what the log may hold is in the rules (`hashpact.domain.rules`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import typing
 from typing import Any, Final, TypeAlias
 
 from hashpact.domain.grammar import Field
-from hashpact.domain.kinds.body import ADMIN, Body, Case, Signers, check_threshold, lines_of, utc
+from hashpact.domain.kinds.body import ADMIN, Body, Case, Signers, Touches, check_threshold, lines_of, utc
 from hashpact.domain.kinds.conduct import (
     ActionDone,
     Appeal,
@@ -195,6 +195,7 @@ __all__ = [
     "Signers",
     "Submit",
     "Tally",
+    "Touches",
     "Training",
     "Void",
     "Withdraw",

@@ -1,8 +1,9 @@
 """The base class of statement kinds, and what a kind declares.
 
 A kind is a frozen dataclass derived from `Body`. It declares its fields, each annotated with the line that
-carries it; who makes it and how many sign (`Signers`); a one-line summary and a description for people; and
-its effect on a state (`Case`). Everything else that depends on the kind is derived from that.
+carries it; who makes it and how many sign (`Signers`); a one-line summary and a description for people; its
+effect on a state (`Case`), and which entries that reaches (`Touches`). Everything else that depends on the
+kind is derived from that.
 """
 
 from __future__ import annotations
@@ -46,6 +47,23 @@ class Signers(enum.Flag):
     MEMBERS = MEMBER | ITSELF
 
 
+class Touches(enum.Enum):
+    """The entries about which statements of a kind change something."""
+
+    NOTHING = "nothing"
+    """None: a check answers as before."""
+    MADE = "made"
+    """The entry that it makes, and no earlier one."""
+    OPINIONS = "opinions"
+    """The members' opinions of the entry that its line ``entry`` names."""
+    STANDING = "standing"
+    """The entry that its line ``entry`` names, which may stand no longer, and the opinions of it."""
+    SIGNED = "signed"
+    """All that a member's keys have signed: more or less of it may stand."""
+    MATCHING = "matching"
+    """No entry, but the terms on which all of them match."""
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """A statement before the rules: the state it meets, the index it would have, and its moment.
@@ -86,6 +104,10 @@ class Body(ABC):
     __slots__ = ()
     kind: ClassVar[str]
     signers: ClassVar[Signers]
+    touches: ClassVar[Touches] = Touches.NOTHING
+    """What its effect reaches among the entries."""
+    is_incident: ClassVar[bool] = False
+    """Whether the quarterly report counts its statements as incidents."""
     texts: ClassVar[frozenset[str]] = frozenset()
     """The texts that the words of such a statement must have (`kinds.conduct.words`)."""
     published: ClassVar[bool] = False
@@ -115,6 +137,16 @@ class Body(ABC):
         """The keys that it adds, each after its holder's id; ``member`` makes the statement."""
         del member
         return ()
+
+    def touched(self, index: int) -> int | None:
+        """The one entry that the statement at that index makes, ends or gives an opinion of; None without.
+
+        A revocation touches any number of entries, see `hashpact.domain.state.touching`.
+        """
+        if self.touches is Touches.MADE:
+            return index
+        named: int | None = getattr(self, "entry", None)
+        return named if self.touches in {Touches.OPINIONS, Touches.STANDING} else None
 
     def fingerprints(self) -> tuple[bytes, ...]:
         """The commitments to the fingerprints that go with it, in order."""

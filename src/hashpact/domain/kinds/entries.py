@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 from hashpact.domain import standing
-from hashpact.domain.kinds.body import Body, Case, Signers, why
+from hashpact.domain.kinds.body import Body, Case, Signers, Touches, why
 from hashpact.domain.kinds.lines import (
     ARTICLE,
     AUTHORITY,
@@ -36,6 +36,7 @@ class Submit(Body):
 
     kind: ClassVar[str] = "submit"
     signers: ClassVar[Signers] = Signers.MEMBER
+    touches: ClassVar[Touches] = Touches.MADE
     labels: Annotated[tuple[str, ...], LABELS]
     basis: Annotated[Basis, BASIS]
     authority: Annotated[str | None, AUTHORITY]
@@ -105,6 +106,7 @@ class Withdraw(Body):
 
     kind: ClassVar[str] = "withdraw"
     signers: ClassVar[Signers] = Signers.MEMBER
+    touches: ClassVar[Touches] = Touches.STANDING
     entry: Annotated[int, ENTRY]
     reason: Annotated[str, REASON]
 
@@ -135,6 +137,7 @@ class GiveOpinion(Body):
 
     kind: ClassVar[str] = "opinion"
     signers: ClassVar[Signers] = Signers.MEMBER
+    touches: ClassVar[Touches] = Touches.OPINIONS
     entry: Annotated[int, ENTRY]
     stance: Annotated[Stance, STANCE]
     reason: Annotated[str | None, OPINION_REASON] = None
@@ -189,6 +192,8 @@ class Void(Body):
 
     kind: ClassVar[str] = "void"
     signers: ClassVar[Signers] = Signers.THRESHOLD
+    touches: ClassVar[Touches] = Touches.STANDING
+    is_incident: ClassVar[bool] = True
     entry: Annotated[int, ENTRY]
     reason: Annotated[str, REASON]
 
@@ -203,10 +208,10 @@ class Void(Body):
     def effect(self, case: Case) -> tuple[Record, ...]:
         """The entry, struck, whether it is withdrawn or not."""
         entry = any_entry(case.view, self.entry)
-        if entry.voided_at is not None:
+        if entry.voided_index is not None:
             msg = f"entry {entry.index} is voided"
             raise ConflictError(msg)
-        return (replace(entry, voided_at=case.index, voided_reason=self.reason),)
+        return (replace(entry, voided_index=case.index, voided_reason=self.reason),)
 
 
 def check_authority(view: View, member_id: str) -> None:
@@ -254,7 +259,7 @@ def any_entry(view: View, index: int) -> Entry:
 
 def withdrawn(case: Case, entry: Entry, reason: str) -> Entry:
     """The entry, withdrawn by this statement."""
-    ended = replace(entry, withdrawn_at=case.index, withdrawn_reason=reason)
+    ended = replace(entry, withdrawn_index=case.index, withdrawn_reason=reason)
     return replace(ended, withdrawn_by=case.key)
 
 
@@ -267,7 +272,7 @@ def _represented(case: Case, entry: Entry) -> bool:
 def standing_entry(view: View, index: int) -> Entry:
     """The entry at that index. Raises NotFoundError, and ConflictError if it does not stand."""
     entry = any_entry(view, index)
-    if entry.voided_at is not None:
+    if entry.voided_index is not None:
         msg = f"entry {index} is voided"
         raise ConflictError(msg)
     if standing.withdrawn(view, entry):

@@ -170,6 +170,7 @@ class MemberSuspend(Body):
 
     kind: ClassVar[str] = "member-suspend"
     signers: ClassVar[Signers] = Signers.ONE_ADMINISTRATOR | Signers.ITSELF
+    is_incident: ClassVar[bool] = True
     id: Annotated[str, ID]
     reason: Annotated[str, REASON]
 
@@ -187,10 +188,10 @@ class MemberSuspend(Body):
     def effect(self, case: Case) -> tuple[Record, ...]:
         """The member, suspended."""
         member = _member_named(case.view, self.id)
-        if member.suspended_at is not None:
+        if member.suspended_index is not None:
             msg = f"the member {self.id!r} is suspended already"
             raise ConflictError(msg)
-        return (replace(member, suspended_at=case.index),)
+        return (replace(member, suspended_index=case.index),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,10 +214,10 @@ class MemberResume(Body):
     def effect(self, case: Case) -> tuple[Record, ...]:
         """The member, no longer suspended."""
         member = _member_named(case.view, self.id)
-        if member.suspended_at is None:
+        if member.suspended_index is None:
             msg = f"the member {self.id!r} is not suspended"
             raise ConflictError(msg)
-        return (replace(member, suspended_at=None),)
+        return (replace(member, suspended_index=None),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +259,7 @@ class ClockMend(Body):
 
     kind: ClassVar[str] = "clock-mend"
     signers: ClassVar[Signers] = Signers.THRESHOLD
+    is_incident: ClassVar[bool] = True
     reason: Annotated[str, REASON]
 
     def summary(self) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Final
 from hashpact.domain import keys, standing
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.kinds import moment
-from hashpact.domain.kinds.body import ADMIN, Body, Case, Signers, short, utc, why
+from hashpact.domain.kinds.body import ADMIN, Body, Case, Signers, Touches, short, utc, why
 from hashpact.domain.kinds.lines import (
     CUTOFF,
     EXPIRES,
@@ -140,7 +140,7 @@ class KeyRotate(Body):
             # Without overlap the old key ends at this index, whatever the clocks say.
             replace(
                 old,
-                rotated_at=case.index,
+                rotated_index=case.index,
                 rotated_by=case.key,
                 retires=case.moment + self.overlap if self.overlap else 0,
             ),
@@ -154,6 +154,7 @@ class KeySuspend(Body):
 
     kind: ClassVar[str] = "key-suspend"
     signers: ClassVar[Signers] = Signers.ONE_ADMINISTRATOR | Signers.ITSELF
+    is_incident: ClassVar[bool] = True
     id: Annotated[str, ID]
     target: Annotated[bytes, TARGET]
     reason: Annotated[str, REASON]
@@ -172,10 +173,10 @@ class KeySuspend(Body):
     def effect(self, case: Case) -> tuple[Record, ...]:
         """The key, suspended."""
         key = _key_of(case.view, self.id, self.target)
-        if key.suspended_at is not None:
+        if key.suspended_index is not None:
             msg = f"the key {key.member}/{key.name} is suspended already"
             raise ConflictError(msg)
-        return (replace(key, suspended_at=case.index),)
+        return (replace(key, suspended_index=case.index),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +200,10 @@ class KeyResume(Body):
     def effect(self, case: Case) -> tuple[Record, ...]:
         """The key, no longer suspended."""
         key = _key_of(case.view, self.id, self.target)
-        if key.suspended_at is None:
+        if key.suspended_index is None:
             msg = f"the key {key.member}/{key.name} is not suspended"
             raise ConflictError(msg)
-        return (replace(key, suspended_at=None),)
+        return (replace(key, suspended_index=None),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +212,8 @@ class KeyRevoke(Body):
 
     kind: ClassVar[str] = "key-revoke"
     signers: ClassVar[Signers] = Signers.THRESHOLD | Signers.ITSELF
+    touches: ClassVar[Touches] = Touches.SIGNED
+    is_incident: ClassVar[bool] = True
     id: Annotated[str, ID]
     target: Annotated[bytes, TARGET]
     cutoff: Annotated[int, CUTOFF]
@@ -231,20 +234,20 @@ class KeyRevoke(Body):
     def effect(self, case: Case) -> tuple[Record, ...]:
         """The key, revoked, and each other key of the member of which more or less stands now."""
         key = _key_of(case.view, self.id, self.target)
-        if not key.enrolled_at <= self.cutoff <= case.index:
-            msg = f"the cutoff must be from {key.enrolled_at}, the key's enrolment, to {case.index}"
+        if not key.enrolled_index <= self.cutoff <= case.index:
+            msg = f"the cutoff must be from {key.enrolled_index}, the key's enrolment, to {case.index}"
             raise InvalidInputError(msg, field="cutoff")
         by = None if case.member == ADMIN else case.key
         if by is not None:
             self._check_alone(case, key, by)
-        revoked = replace(key, revoked_at=case.index, revoked_by=by, cutoff=self.cutoff)
+        revoked = replace(key, revoked_index=case.index, revoked_by=by, cutoff=self.cutoff)
         ring = [revoked if one.id == key.id else one for one in case.view.keys(self.id)]
         changed = {one.id: one for one in standing.settled(ring)}
         return tuple(({revoked.id: revoked} | changed).values())
 
     def _check_alone(self, case: Case, key: Key, by: bytes) -> None:
         """Refuse with ConflictError a revocation that only administrators may make."""
-        if key.revoked_at is not None:
+        if key.revoked_index is not None:
             msg = f"the key {key.member}/{key.name} is revoked already; administrators can revoke it again"
             raise ConflictError(msg)
         if by != key.id and standing.hangs_on(case.view, by, case.index, key.id, self.cutoff):
@@ -328,7 +331,7 @@ def _check_rotations(case: Case) -> None:
         if key.enrolled_by in ring
         and ring[key.enrolled_by].use is use
         and key.valid_from > since
-        and standing.stands(case.view, key.enrolled_by, key.enrolled_at)
+        and standing.stands(case.view, key.enrolled_by, key.enrolled_index)
     ]
     if len(recent) >= MAX_ROTATIONS:
         msg = (

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 from hashpact.domain.fingerprints import TYPES, Measure
-from hashpact.domain.kinds.body import Body, Case, Signers, short
+from hashpact.domain.kinds.body import Body, Case, Signers, Touches, short
 from hashpact.domain.kinds.lines import (
     ALLOWED,
     BENIGN_BY,
@@ -45,6 +45,7 @@ class Policy(Body):
 
     kind: ClassVar[str] = "policy"
     signers: ClassVar[Signers] = Signers.THRESHOLD
+    touches: ClassVar[Touches] = Touches.MATCHING
     published: ClassVar[bool] = True
     version: Annotated[int, VERSION]
     labels: Annotated[tuple[str, ...], TAXONOMY]

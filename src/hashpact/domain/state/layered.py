@@ -54,7 +54,7 @@ class LayeredState(State):
         """The member's keys by enrolment."""
         found = {key.id: key for key in self.below.keys(member_id)}
         found |= {key.id: key for key in State.keys(self, member_id)}
-        return tuple(sorted(found.values(), key=lambda key: (key.enrolled_at, key.id)))
+        return tuple(sorted(found.values(), key=lambda key: (key.enrolled_index, key.id)))
 
     def waiting(self, moment: int) -> tuple[Key, ...]:
         """The keys that begin later than that."""

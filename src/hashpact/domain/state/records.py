@@ -196,21 +196,21 @@ class RevokedCertificate(NamedTuple):
     """A revoked certificate: its 20-byte serial, the revocation's index, when it has expired (Unix time)."""
 
     serial: bytes
-    revoked_at: int
+    revoked_index: int
     until: int
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An enrolled platform or team; ``suspended_at`` is the index of the suspension that is in force.
+    """An enrolled platform or team; ``suspended_index`` is the index of the suspension that is in force.
 
     ``revoked`` are its certificates that were revoked, the earliest first, without those that have expired.
     """
 
     id: str
     roles: frozenset[Role]
-    enrolled_at: int
-    suspended_at: int | None = None
+    enrolled_index: int
+    suspended_index: int | None = None
     revoked: tuple[RevokedCertificate, ...] = ()
 
 
@@ -218,9 +218,9 @@ class Member:
 class Key:
     """A member's key. ``id`` is as `keys.key_id` makes it; ``expires`` is in Unix seconds.
 
-    It signs from the moment ``valid_from``; once replaced, at index ``rotated_at`` by the key
+    It signs from the moment ``valid_from``; once replaced, at index ``rotated_index`` by the key
     ``rotated_by``, until the moment ``retires`` (both Unix seconds). ``enrolled_by`` is the id of the key
-    whose rotation added it, None if administrators did. Revoked at index ``revoked_at`` by the key
+    whose rotation added it, None if administrators did. Revoked at index ``revoked_index`` by the key
     ``revoked_by`` (None: administrators), what it signed from index ``cutoff`` on does not stand. Whether a
     rotation or a revocation stands is decided in `hashpact.domain.standing`: what the key has signed stands
     below the index ``stands_below`` (None: all of it).
@@ -231,15 +231,15 @@ class Key:
     name: str
     public: bytes
     expires: int
-    enrolled_at: int
+    enrolled_index: int
     use: Use = Use.SIGN
     valid_from: int = 0
     enrolled_by: bytes | None = None
-    rotated_at: int | None = None
+    rotated_index: int | None = None
     rotated_by: bytes | None = None
     retires: int | None = None
-    suspended_at: int | None = None
-    revoked_at: int | None = None
+    suspended_index: int | None = None
+    revoked_index: int | None = None
     revoked_by: bytes | None = None
     cutoff: int | None = None
     stands_below: int | None = None
@@ -250,9 +250,9 @@ class Entry:
     """A submission as it was last written: ``index`` is its leaf's, ``items`` how many fingerprints it has.
 
     ``shared_at`` is the statement's time and ``removed_at`` the member's removal time, in Unix seconds, both
-    advisory. ``key`` signed it. ``withdrawn_at`` is the index of the newest withdrawal and ``withdrawn_by``
-    the key that signed that; ``voided_at`` is the index at which administrators voided it. Whether it
-    stands is decided in `hashpact.domain.standing`.
+    advisory. ``key`` signed it. ``withdrawn_index`` is that of the newest withdrawal and ``withdrawn_by`` the
+    key that signed it; ``voided_index`` is that of the statement by which administrators voided it. Whether
+    it stands is decided in `hashpact.domain.standing`.
     """
 
     index: int
@@ -266,10 +266,10 @@ class Entry:
     shared_at: int
     items: int
     key: bytes
-    withdrawn_at: int | None = None
+    withdrawn_index: int | None = None
     withdrawn_reason: str | None = None
     withdrawn_by: bytes | None = None
-    voided_at: int | None = None
+    voided_index: int | None = None
     voided_reason: str | None = None
 
 

@@ -1,24 +1,11 @@
-"""Touching: which entries a statement may change."""
+"""Touching: which entries the revocation of a key may change."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hashpact.domain.kinds import AnyBody, GiveOpinion, KeyRevoke, Ruling, Submit, Void, Withdraw
+from hashpact.domain.kinds import KeyRevoke
 from hashpact.domain.state import Entry, Key, Opinion
-
-
-def entry_of(index: int, body: AnyBody) -> int | None:
-    """The entry that a statement makes, ends or is about; None if there is none.
-
-    A revocation may touch any number of entries: see `signed_otherwise`. Other statements touch none.
-    """
-    match body:
-        case Submit():
-            return index
-        case GiveOpinion(entry) | Withdraw(entry) | Void(entry) | Ruling(entry=entry):
-            return entry
-    return None
 
 
 def signed_otherwise(keys: Iterable[Key], revoked: KeyRevoke, *, alone: bool) -> dict[bytes, int]:
@@ -37,9 +24,9 @@ def signed_otherwise(keys: Iterable[Key], revoked: KeyRevoke, *, alone: bool) ->
         if target in ring and first < since.get(target, first + 1):
             since[target] = first
             for other in ring.values():
-                if other.enrolled_by == target and other.enrolled_at >= first:
+                if other.enrolled_by == target and other.enrolled_index >= first:
                     open_.append((other.id, 0))
-                if other.revoked_by == target and (other.revoked_at or 0) >= first:
+                if other.revoked_by == target and (other.revoked_index or 0) >= first:
                     open_.append((other.id, other.cutoff or 0))
     return since
 
@@ -52,6 +39,6 @@ def is_touched(since: dict[bytes, int], entry: Entry, opinion: Opinion | None) -
     signed = [(entry.key, entry.index)]
     if opinion is not None:
         signed.append((opinion.key, opinion.index))
-    if entry.withdrawn_by is not None and entry.withdrawn_at is not None:
-        signed.append((entry.withdrawn_by, entry.withdrawn_at))
+    if entry.withdrawn_by is not None and entry.withdrawn_index is not None:
+        signed.append((entry.withdrawn_by, entry.withdrawn_index))
     return any(key in since and index >= since[key] for key, index in signed)

@@ -99,7 +99,7 @@ class State:
     def keys(self, member_id: str) -> tuple[Key, ...]:
         """The member's keys by enrolment."""
         found = (key for key in self.registry.values() if key.member == member_id)
-        return tuple(sorted(found, key=lambda key: (key.enrolled_at, key.id)))
+        return tuple(sorted(found, key=lambda key: (key.enrolled_index, key.id)))
 
     def entry(self, index: int) -> Entry | None:
         """The entry at that index."""

@@ -133,7 +133,7 @@ class EntryProver:
         chain: list[tuple[int, SignedStatement, NamedKey]] = []
         wanted = key_id
         while wanted not in self._keys:
-            index = yield from self._enrolled_at(member, wanted)
+            index = yield from self._enrolled_index(member, wanted)
             signed = yield from self._leaf(index)
             key = _brought(signed, member, wanted, index)
             _check_signed(signed, member, key, index)
@@ -169,7 +169,7 @@ class EntryProver:
             msg = f"leaf {index}, which enrols a key, has {len(named)} of {charter.threshold} signatures"
             raise ProofError(msg)
 
-    def _enrolled_at(self, member: str, key_id: bytes) -> Steps[int]:
+    def _enrolled_index(self, member: str, key_id: bytes) -> Steps[int]:
         """The steps of finding the leaf that brought a key; where it is said to be is verified there."""
         page = PageRequest(size=MAX_PAGE)
         after = ""
@@ -181,7 +181,7 @@ class EntryProver:
             after = found.members[-1].member.id
             page = PageRequest(found.next_token, MAX_PAGE)
         detail = self._members.get(member)
-        at = {} if detail is None else {key.id: key.enrolled_at for key in detail.keys}
+        at = {} if detail is None else {key.id: key.enrolled_index for key in detail.keys}
         if key_id not in at:
             msg = f"the server does not say by which leaf the key of {member!r} came into the log"
             raise ProofError(msg)

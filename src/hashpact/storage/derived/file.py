@@ -27,7 +27,7 @@ from hashpact.storage.schema import HEAD_TABLE, STATE_TABLES
 
 APPLICATION_ID: Final = 0x48506473
 """In the header of such a file: "HPds"."""
-VERSION: Final = 4
+VERSION: Final = 5
 """The version of its tables. A file of another one is made again from the log."""
 
 _TABLES: Final = f"""

@@ -19,14 +19,14 @@ CHARTER: Final = (
     "single_admin, since, allowed, private_quota, quotas, rates, rates_of, terms, "
     "witnesses, witness_quorum, attestation_keys, matching, log_mldsa_keys"
 )
-MEMBER: Final = "id, roles, enrolled_at, suspended_at, revoked"
+MEMBER: Final = "id, roles, enrolled_index, suspended_index, revoked"
 KEY: Final = (
-    "id, member, name, public, expires, enrolled_at, use, valid_from, enrolled_by, rotated_at, rotated_by, "
-    "retires, suspended_at, revoked_at, revoked_by, cutoff, stands_below"
+    "id, member, name, public, expires, enrolled_index, use, valid_from, enrolled_by, rotated_index, "
+    "rotated_by, retires, suspended_index, revoked_index, revoked_by, cutoff, stands_below"
 )
 ENTRY: Final = (
     "idx, member, labels, basis, authority, article, jurisdictions, removed_at, shared_at, items, "
-    "key, withdrawn_at, withdrawn_reason, withdrawn_by, voided_at, voided_reason"
+    "key, withdrawn_index, withdrawn_reason, withdrawn_by, voided_index, voided_reason"
 )
 OPINION: Final = "entry, member, stance, idx, key, reason"
 FILING: Final = "idx, kind, about, member, key, moment, lines"

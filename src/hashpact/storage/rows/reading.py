@@ -138,8 +138,8 @@ def member_of(row: Row) -> Member:
 @lru_cache(_REMEMBERED)
 def key_of(row: Row) -> Key:
     """A key, of a row of its columns."""
-    key_id, member, name, public, expires, enrolled_at, use, *rest = row
-    return Key(key_id, member, name, public, expires, enrolled_at, Use(use), *rest)
+    key_id, member, name, public, expires, enrolled_index, use, *rest = row
+    return Key(key_id, member, name, public, expires, enrolled_index, Use(use), *rest)
 
 
 def entry_of(row: Row) -> Entry:

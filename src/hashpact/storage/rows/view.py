@@ -79,7 +79,7 @@ class RowView:
 
     def keys(self, member_id: str) -> tuple[Key, ...]:
         """The member's keys by enrolment, those of one statement by id."""
-        sql = f"SELECT {KEY} FROM keys WHERE member = ? ORDER BY enrolled_at, id"
+        sql = f"SELECT {KEY} FROM keys WHERE member = ? ORDER BY enrolled_index, id"
         return tuple(decoded(key_of, row) for row in run(self._connection, sql, (member_id,)))
 
     def entry(self, index: int) -> Entry | None:

@@ -81,7 +81,11 @@ def _row_of(record: Record) -> tuple[str, str, _Values]:  # noqa: PLR0911 - one 
         case Member():
             roles = lines(sorted(role.value for role in record.roles))
             revoked = b"".join(REVOKED.pack(*one) for one in record.revoked)
-            return "members", MEMBER, (record.id, roles, record.enrolled_at, record.suspended_at, revoked)
+            return (
+                "members",
+                MEMBER,
+                (record.id, roles, record.enrolled_index, record.suspended_index, revoked),
+            )
         case Key():
             return "keys", KEY, _values_of_key(record)
         case Entry():
@@ -102,15 +106,15 @@ def _values_of_key(key: Key) -> _Values:
         key.name,
         key.public,
         key.expires,
-        key.enrolled_at,
+        key.enrolled_index,
         key.use.value,
         key.valid_from,
         key.enrolled_by,
-        key.rotated_at,
+        key.rotated_index,
         key.rotated_by,
         key.retires,
-        key.suspended_at,
-        key.revoked_at,
+        key.suspended_index,
+        key.revoked_index,
         key.revoked_by,
         key.cutoff,
         key.stands_below,
@@ -163,9 +167,9 @@ def _values_of_entry(entry: Entry) -> _Values:
         entry.shared_at,
         entry.items,
         entry.key,
-        entry.withdrawn_at,
+        entry.withdrawn_index,
         entry.withdrawn_reason,
         entry.withdrawn_by,
-        entry.voided_at,
+        entry.voided_index,
         entry.voided_reason,
     )

@@ -148,7 +148,7 @@ class Gate:
             if member is None:
                 msg = f"{member_id!r} is not enrolled"
                 raise NotPermittedError(msg)
-            if member.suspended_at is not None:
+            if member.suspended_index is not None:
                 msg = f"{member_id!r} is suspended; administrators can resume it"
                 raise NotPermittedError(msg)
             if any(one.serial == certificate.serial for one in member.revoked):

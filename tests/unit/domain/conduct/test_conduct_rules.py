@@ -65,7 +65,7 @@ def test_rule_11_a_representative_withdraws_what_has_priority_and_nothing_else(m
     no(made, "voice", Withdraw(other, "asked"), NotPermittedError, "only 'acme'")
     no(made, "watch", Withdraw(harmed, "asked"), NotPermittedError, "only 'acme'")
     index = made.says("voice", Withdraw(harmed, "asked"))
-    assert entry_of(made, harmed).withdrawn_at == index
+    assert entry_of(made, harmed).withdrawn_index == index
 
 
 def test_rule_20_a_contact_point_is_confirmed_while_it_is_valid(made: Noticed) -> None:
@@ -233,7 +233,7 @@ def test_rule_25_the_contributor_withdraws_by_its_ruling(made: Noticed) -> None:
     no(made, "acme", Ruling(index, UPHELD, None, "why"), ConflictError, f"want the line entry {entry}")
     no(made, "acme", Ruling(index, UPHELD, entry + 1, "why"), ConflictError, f"want the line entry {entry}")
     ruled = made.rule(index, UPHELD, entry=entry)
-    assert entry_of(made, entry).withdrawn_at == ruled
+    assert entry_of(made, entry).withdrawn_index == ruled
     assert entry_of(made, entry).withdrawn_reason == "appeal-upheld"
     no(made, "acme", Ruling(index, REJECTED, None, "other"), ConflictError, "has ruled on appeal")
     no(made, "panel-a", Ruling(index, UPHELD, entry, "why"), ConflictError, "nothing left to rule on")
@@ -247,7 +247,7 @@ def test_rule_25_a_ruling_does_not_take_the_place_of_a_withdrawal(made: Noticed)
     index = made.appeal(entry=entry)
     withdrawn = made.says("voice", Withdraw(entry, "asked"))
     ruled = made.rule(index, UPHELD, entry=entry)
-    assert entry_of(made, entry).withdrawn_at == withdrawn
+    assert entry_of(made, entry).withdrawn_index == withdrawn
     take(made.log, made.world.revoke(Identity.of("acme"), ruled))
     no(made, "watch", notice(entry=entry), ConflictError, "is withdrawn")
 
@@ -258,7 +258,7 @@ def test_rule_25_a_ruling_withdraws_what_a_thief_had_withdrawn_in_vain(made: Not
     stolen = made.says("voice", Withdraw(entry, "asked"))
     take(made.log, made.world.revoke(Identity.of("voice"), stolen))
     ruled = made.rule(index, UPHELD, entry=entry)
-    assert entry_of(made, entry).withdrawn_at == ruled
+    assert entry_of(made, entry).withdrawn_index == ruled
 
 
 def test_rule_25_a_later_policy_does_not_shorten_the_owners_time(made: Noticed) -> None:
@@ -290,10 +290,10 @@ def test_rule_25_the_panel_rules_in_its_turn_and_a_quorum_strikes(made: Noticed)
     no(made, "bravo", ballot, NotPermittedError, "and then for the policy's panel")
     made.rule(index, REJECTED)
     made.says("panel-a", ballot)
-    assert entry_of(made, entry).voided_at is None
+    assert entry_of(made, entry).voided_index is None
     no(made, "panel-a", ballot, ConflictError, "has ruled on appeal")
     struck = made.says("panel-b", ballot)
-    assert entry_of(made, entry).voided_at == struck
+    assert entry_of(made, entry).voided_index == struck
 
 
 def test_rule_25_who_appealed_does_not_judge(made: Noticed) -> None:

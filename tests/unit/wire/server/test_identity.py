@@ -80,7 +80,7 @@ def test_a_good_channel_is_its_member() -> None:
 
 def test_a_suspended_member_is_refused() -> None:
     with pytest.raises(NotPermittedError, match="'acme' is suspended"):
-        gate(replace(ACME, suspended_at=7)).admit(peer(), METHOD)
+        gate(replace(ACME, suspended_index=7)).admit(peer(), METHOD)
 
 
 def test_a_certificate_is_looked_up_anew_after_a_change_and_every_second() -> None:
@@ -95,7 +95,7 @@ def test_a_certificate_is_looked_up_anew_after_a_change_and_every_second() -> No
         lambda member, serial: used.append((member, serial)),
     )
     assert looked.admit(peer(), METHOD) is ACME
-    state.put(replace(ACME, suspended_at=7))
+    state.put(replace(ACME, suspended_index=7))
     assert looked.admit(peer(), METHOD) is ACME  # nothing is known of the change yet
     assert len(used) == 1
     changes.append(1)
@@ -103,7 +103,7 @@ def test_a_certificate_is_looked_up_anew_after_a_change_and_every_second() -> No
         looked.admit(peer(), METHOD)
     state.put(ACME)
     assert looked.admit(peer(), METHOD) is ACME  # a refusal is not kept
-    state.put(replace(ACME, suspended_at=7))
+    state.put(replace(ACME, suspended_index=7))
     moments.append(NOW + 1)  # another process has taken the statement, and this one has not followed yet
     with pytest.raises(NotPermittedError, match="'acme' is suspended"):
         looked.admit(peer(), METHOD)
@@ -112,7 +112,7 @@ def test_a_certificate_is_looked_up_anew_after_a_change_and_every_second() -> No
 
 def test_47_a_certificate_that_is_refused_is_looked_up_so_often_in_a_second() -> None:
     state, moments, looks = State(), [NOW], itertools.count()
-    state.put(replace(ACME, suspended_at=7))
+    state.put(replace(ACME, suspended_index=7))
     state.put(KEY)
 
     def snapshot() -> Any:  # noqa: ANN401  # a context
@@ -198,8 +198,8 @@ def test_a_stranger_is_not_permitted() -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"suspended_at": 7}, "it is suspended"),
-        ({"cutoff": 9, "stands_below": 9, "revoked_at": 9}, "it is revoked"),
+        ({"suspended_index": 7}, "it is suspended"),
+        ({"cutoff": 9, "stands_below": 9, "revoked_index": 9}, "it is revoked"),
         ({"stands_below": 0}, "it is revoked"),
         ({"valid_from": NOW + 1}, "its time has not begun"),
         ({"expires": NOW}, "it has expired"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Final
 
 from hashpact.domain import standing
-from hashpact.domain.kinds.body import Case, why
+from hashpact.domain.kinds.body import Case, Touches, why
 from hashpact.domain.kinds.conduct.filed import Filed, check_role, found, newest, standing_filings, terms_at
 from hashpact.domain.kinds.conduct.notices import Decision, Notice
 from hashpact.domain.kinds.conduct.spelling import (
@@ -89,6 +89,7 @@ class Ruling(Filed):
     """
 
     kind: ClassVar[str] = "ruling"
+    touches: ClassVar[Touches] = Touches.STANDING
     texts: ClassVar[frozenset[str]] = frozenset({"explanation"})
     appeal: Annotated[int, APPEAL]
     outcome: Annotated[AppealOutcome, APPEAL_OUTCOME]
@@ -138,8 +139,8 @@ class Ruling(Filed):
             return (*records, withdrawn(case, entry, UPHELD)) if ends else records
         if own:
             return (*records, Opinion(self.entry, case.member, Stance.DISPUTE, case.index, case.key, UPHELD))
-        if entry.voided_at is None and self._quorum(case):
-            return (*records, replace(entry, voided_at=case.index, voided_reason=UPHELD))
+        if entry.voided_index is None and self._quorum(case):
+            return (*records, replace(entry, voided_index=case.index, voided_reason=UPHELD))
         return records
 
     def _check_entry(self, case: Case, appeal: Appeal) -> None:
@@ -198,7 +199,7 @@ class Question(Filed):
         """It goes to an authority that can answer, and the notice is there."""
         check_authority(case.view, self.addressee)
         authority = case.view.member(self.addressee)
-        if authority is not None and authority.suspended_at is not None:
+        if authority is not None and authority.suspended_index is not None:
             msg = f"the authority {self.addressee!r} is suspended, and could not answer"
             raise ConflictError(msg, addressee=self.addressee)
         if self.notice is not None:

@@ -132,7 +132,7 @@ class Notice(Filed):
             if member is None:
                 msg = f"the addressee {addressee!r} is not enrolled"
                 raise NotFoundError(msg, resource=f"members/{addressee}")
-            if member.suspended_at is not None:  # it could not answer before its clock runs out
+            if member.suspended_index is not None:  # it could not answer before its clock runs out
                 msg = f"the addressee {addressee!r} is suspended, and could not answer"
                 raise ConflictError(msg, addressee=addressee)
             if live(case.view, addressee, Point.NOTICES, case.moment) is None:
