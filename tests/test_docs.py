@@ -15,6 +15,8 @@ PAGES.sort()
 PAGES = [page for page in PAGES if "node_modules" not in page.parts]  # an example's packages, once installed
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 PATH = re.compile(r"`((?:docs|proto|scripts|src|tests)/[\w./-]*)`")
+MODULE = re.compile(r"`([\w/-]+/\w+\.pyi?)`")
+"""A Python file, which may be below the package or the tests: `wire/codec.py`, `unit/wire/test_calls.py`."""
 WALK = ROOT / "docs" / "architecture.md"
 """The walk through the code. Its paths are those of the repository or below src/hashpact."""
 DRAWN = re.compile(r"^ {4}.*$", re.MULTILINE)
@@ -43,7 +45,10 @@ def faults(page: Path) -> list[str]:
         there = (page.parent / name).resolve() if name else page
         if not there.exists() or (anchor and anchor not in headings(there)):
             wrong.append(target)
-    return wrong + [name for name in PATH.findall(text) if not (ROOT / name).exists()]
+    wrong += [name for name in PATH.findall(text) if not (ROOT / name).exists()]
+    modules = [name for name in MODULE.findall(text) if not PATH.fullmatch(f"`{name}`")]
+    bases = (ROOT, SOURCE, ROOT / "tests", page.parent)
+    return wrong + [name for name in modules if not any((base / name).exists() for base in bases)]
 
 
 def uneven(text: str) -> list[str]:
@@ -143,8 +148,9 @@ def test_the_checker_sees_what_leads_nowhere(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
         "# What it *is*\n[a](#what-it-is) [b](page.md#no) [c](no.md) [d](https://no) `tests/no.py` `tests`\n"
+        "`wire/codec.py` `wire/no.py` `unit/wire/test_calls.py` `hostile/no.py`\n"
     )
-    assert faults(page) == ["page.md#no", "no.md", "tests/no.py"]
+    assert faults(page) == ["page.md#no", "no.md", "tests/no.py", "wire/no.py", "hostile/no.py"]
 
 
 def test_the_walk_through_the_code_names_what_is_there() -> None:
