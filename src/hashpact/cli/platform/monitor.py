@@ -79,7 +79,7 @@ def _jurisdictions(
     show_default=True,
     help="How long it waits between two looks.",
 )
-@evidence_option
+@evidence_option("FILE-evidence/TIME-RANDOM, FILE being that of --state")
 @click.option("--once", is_flag=True, help="Look once, and end; the exit status says what there was.")
 @click.option("--history", is_flag=True, help="Tell of what the log has before the first look, too.")
 @webhook_option
