@@ -1,7 +1,7 @@
-"""Configuration: a clearinghouse's hashpact.toml, a member's profile.toml and a witness's witness.toml.
+"""Configuration: a clearinghouse's hashpact.toml, a member's profile.toml, and public keys in such files.
 
 Each is validated once, when it is read. Public keys of logs and witnesses are spelled as C2SP verifier keys,
-which carry the name that goes with the key.
+which carry the name that goes with the key; a witness's witness.toml has them too.
 """
 
 from __future__ import annotations

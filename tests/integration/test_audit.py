@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -287,6 +288,39 @@ def test_what_an_audit_needs(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     (tmp_path / "checkpoint").touch()
     assert run(["audit", str(tmp_path), "--from", str(tmp_path / "last")]) == 2
     assert "is not a checkpoint" in capsys.readouterr().err
+
+
+def test_evidence_without_a_profile_goes_to_the_user_and_not_to_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home, here = tmp_path / "home", tmp_path / "here"
+    assert run(["init", str(home), "--origin", "test.example/log", "--unencrypted"]) == 0
+    (document,) = (home / "log" / "documents").iterdir()
+    document.write_bytes(b"another")
+    here.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    user = tmp_path / "user" / ".local" / "state" / "hashpact" / "evidence"
+    named = tmp_path / "state" / "hashpact" / "evidence"
+    of_home = home / "evidence"
+    for state, command, place in (
+        (None, ["audit", "../home/log"], user),
+        ("state", ["audit", str(home / "log")], user),  # a relative one is ignored
+        (str(tmp_path / "state"), ["audit", str(home / "log")], named),
+        (None, ["log", "verify", "../home"], of_home),
+    ):
+        if state is None:
+            monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+        else:
+            monkeypatch.setenv("XDG_STATE_HOME", state)
+        before = set(place.glob("*"))
+        capsys.readouterr()
+        assert run(command) == 1
+        (kept,) = set(place.glob("*")) - before
+        assert (kept / "report.json").exists()
+        (shown,) = re.findall("^evidence in (.*)$", capsys.readouterr().out, re.MULTILINE)
+        assert Path(shown).resolve() == kept
+    assert list(here.iterdir()) == []
 
 
 def test_what_a_home_has_published_is_read_as_others_read_it(

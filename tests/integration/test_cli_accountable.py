@@ -117,8 +117,9 @@ def test_a_mirror_shows_what_an_answer_withheld(server: RunningServer, shared: P
         path, entry = lie_about(server, client, shared, store)
         copy = copied(server.address, tmp_path / "copy", server.log_path.parent / "acme-video")
         compare = ("audit", "--answers", store.directory, "--mirror", copy, "--json")
-        done = here(*compare, "--evidence", tmp_path / "evidence")
+        done = here(*compare)
         (told,) = done.lines
+        (evidence,) = (Path(copy) / "evidence").iterdir()
         assert (done.status, told["answers"], told["answers_ahead"]) == (1, 2, 0)
         assert {fault["index"] for fault in told["faults"]} == {entry}
         says = f"{path.name}: withholds entry {entry}, which stood"
@@ -126,7 +127,7 @@ def test_a_mirror_shows_what_an_answer_withheld(server: RunningServer, shared: P
         verified = here(
             "bundle",
             "verify",
-            tmp_path / "evidence" / f"0000-entry-{entry}.bundle",
+            evidence / f"0000-entry-{entry}.bundle",
             "--genesis",
             profile.genesis.hex(),
         )

@@ -22,7 +22,10 @@ from hashpact.demo import pictures, texts
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 PORT = ":8443"
-"""The port in README.md. It is all that is replaced, because another test may have it."""
+"""The port in README.md, which is replaced, because another test may have it.
+
+Otherwise the lines are typed as printed, where HASHPACT_WORKERS is 1, so that one process serves.
+"""
 BELOW_EPHEMERAL = range(20_000, 32_000)
 """Ports that the system gives to nobody who asks for any."""
 TOO_SLOW = 120.0

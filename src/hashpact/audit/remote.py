@@ -46,7 +46,7 @@ class TileSource:
     def checkpoints(self) -> Iterator[bytes]:
         """The newest signed checkpoint."""
         newest = self._mirror.checkpoint()
-        with suppress(MalformedError):  # whoever reads it says so
+        with suppress(MalformedError):  # its reader reports that
             self._size = checkpoint.parse(newest).checkpoint.size
         yield newest
 

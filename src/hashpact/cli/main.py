@@ -49,7 +49,7 @@ COMMANDS: Final = {
     "audit": ("public.audit:audit", "Derive a whole log again from its leaves."),
     "monitor": (
         "platform.monitor:monitor",
-        "Audit a log, then only what is new in it, and tell what concerns a member.",
+        "Audit a log, then only what is new in it, and report what concerns a member.",
     ),
     "fingerprint": ("platform.content:fingerprint", "Fingerprint files; nothing leaves this machine."),
     "submit": ("platform.submit:submit", "Share fingerprints of removed files."),

@@ -1,1 +1,1 @@
-"""What members share: values, rules, errors and ports. No input or output."""
+"""What members share: values, rules, the state that follows from a log, and ports. No I/O."""

@@ -153,7 +153,7 @@ def _within(sock: socket.socket, seconds: float) -> Iterator[None]:
 
 
 def _shut(sock: socket.socket) -> None:
-    """Let whoever reads from or writes to a socket go on without it."""
+    """Shut a socket down, so that reads and writes of it that block return."""
     with contextlib.suppress(OSError):
         socket.socket.shutdown(sock, socket.SHUT_RDWR)  # not the TLS socket's own, which would forget its TLS
 

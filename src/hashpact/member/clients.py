@@ -257,7 +257,7 @@ class Client(CheckClient):
         """A bundle of these leaves and of the root statements, as docs/formats/bundle.md has it, verified.
 
         Each leaf is one whose receipt the profile keeps, or an entry. With ``private`` it has the
-        fingerprints, for whoever gets it.
+        fingerprints, which every holder of the file can read.
         """
         return self._through(proving.make_bundle(self._operations, indexes, private=private))
 

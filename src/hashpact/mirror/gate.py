@@ -1,6 +1,7 @@
-"""Whom a mirror lets in, and what it does not do.
+"""The callers that a mirror admits, and the calls that it refuses.
 
-Whoever may open its socket asks as its own member; over TLS its members alone are let in.
+A process that may open its socket asks as the mirror's own member; over TLS only the members that
+mirror.toml names are admitted.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The quarterly report: figures that follow from the log alone, the same bytes whoever makes them."""
+"""The quarterly report: figures that follow from the log alone, so that everybody makes the same bytes."""

@@ -39,7 +39,7 @@ NOTES: Final = {
         "Không lưu lượt kiểm tra: không dấu vân tay nào của nội dung tải lên được lưu hay ghi, chỉ đếm.",
     ),
     "log": (
-        "The log is kept for good: whoever shares, withdraws or decides stays visible.",
+        "The log is kept for good: it stays visible who shared, withdrew or decided what.",
         "Nhật ký được giữ mãi: ai chia sẻ, rút lại hay quyết định đều còn thấy được.",
     ),
     "confidential": (

@@ -29,7 +29,7 @@ _READY: Final = "ready"
 _FAILED: Final = 1
 """The exit status of a child that has sent why it failed."""
 PATIENCE: Final = 60.0
-"""Seconds after which a child that was told to end is killed: a keeper may save a large index."""
+"""Seconds that a child has to end before it is killed: a keeper may save a large index."""
 
 
 @dataclass(frozen=True, slots=True)

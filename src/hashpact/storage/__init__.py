@@ -1,1 +1,1 @@
-"""The ledgers and the files of a home: the only room with SQL."""
+"""The ledgers and the files of a home: the only room with SQL for a log and its state."""

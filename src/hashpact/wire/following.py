@@ -1,4 +1,4 @@
-"""The messages of a stream that follows the log, and back: checked in form, proved by whoever follows."""
+"""The messages of a stream that follows the log, and back: their form is checked here, not their proofs."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""The monitor: an audit whose state is kept in a file, which goes on from there and tells what is new.
+"""The monitor: an audit that keeps its state in a file, goes on from there, and reports what is new.
 
 What a look at the log has derived is saved only if its newest checkpoint is signed, has the tree's root, and
 extends what was saved before; the events that follow are saved with it, in the same transaction. They are
-told afterwards, and forgotten once they were taken. So after a crash at any moment an event is told at least
-once, and under the same ``id`` each time.
+delivered afterwards, and removed once they were accepted. So whenever the monitor crashes, each event is
+delivered at least once, and under the same ``id`` each time.
 """
 
 from __future__ import annotations
@@ -64,18 +64,18 @@ class Look:
 
 
 class Recipient(Protocol):
-    """Whom events are told."""
+    """A receiver of events."""
 
     def tell(self, event: Event) -> None:
-        """Take an event, or see to it that it is taken."""
+        """Accept an event, or queue it for delivery."""
         ...
 
     def room(self) -> bool:
-        """Whether it can be told another one now."""
+        """Whether it can accept another event now."""
         ...
 
     def taken(self) -> bool:
-        """Whether all that it was told is taken, or given up."""
+        """Whether each event that it was given was accepted, or given up."""
         ...
 
 
@@ -151,9 +151,10 @@ class Monitor:
         return Look(report, frozenset(map(kind_of, findings)), told, fresh)
 
     def deliver(self, recipient: Recipient) -> bool:
-        """Tell the events that wait, and forget them once they were taken; whether any still wait.
+        """Deliver the events that wait, and remove those that were accepted; whether any still wait.
 
-        An event is told once by this process, and again by the next if this one ends before it was taken.
+        This process delivers an event once; the next one delivers it again if it was not accepted before this
+        one ended.
         """
         waiting = self._file.queued()
         for number, line in waiting:
@@ -182,7 +183,7 @@ class Monitor:
     def _alert(self, findings: Sequence[Finding], size: int, *, over: bool = True) -> bool:
         """Queue an event for each fault that is new, and for each that was there and is ``over``.
 
-        Returns whether any is new. A leaf that breaks a rule stays in the log, and is told once.
+        Returns whether any is new. A leaf that breaks a rule stays in the log, and is reported once.
         """
         before = set(json.loads(self._file.kept("alerts") or b"[]"))
         now = {named(one): one for one in reversed(findings)}  # the first of each name
@@ -196,7 +197,7 @@ class Monitor:
         return bool(now.keys() - before)
 
     def _missed(self, verified: bytes) -> None:
-        """A look that has not come to the log: what is known of it grows old meanwhile."""
+        """Queue an alert if the log cannot be read, and what is known of it has become too old."""
         state, limit, demands = self._file.state, self._settings.max_age, self._settings.demands
         charter, finding, now = state.charter(), None, self._clock()
         if charter is not None and (charter.witnesses or demands):

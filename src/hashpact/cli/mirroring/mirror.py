@@ -105,7 +105,7 @@ def mirror(  # noqa: PLR0913, PLR0917 - an argument for each option
     any machine. They are verified like those that the log sends, and the log has to prove that it extends
     them.
 
-    Whoever may open HOME/socket may ask, as the profile's member: `hashpact check --address
+    A process that may open HOME/socket can ask as the profile's member: `hashpact check --address
     unix:HOME/socket`. With --listen the mirror answers over mutual TLS too; clients know it by
     HOME/pki/ca.crt (--ca). Programs may open HOME themselves: `hashpact check --mirror HOME`, or
     `hashpact.Mirror(HOME)`. With --http a log may upload its leaves (C2SP tlog-mirror): the mirror shows them

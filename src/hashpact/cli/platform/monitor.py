@@ -67,7 +67,7 @@ def _jurisdictions(
     metavar="CC",
     multiple=True,
     callback=_jurisdictions,
-    help="Tell of law-based entries for it, such as VN; may be repeated.",
+    help="Report law-based entries for it, such as VN; may be repeated.",
 )
 @genesis_option
 @max_age_option
@@ -79,9 +79,9 @@ def _jurisdictions(
     show_default=True,
     help="How long it waits between two looks.",
 )
-@evidence_option
+@evidence_option("FILE-evidence/TIME-RANDOM, FILE being that of --state")
 @click.option("--once", is_flag=True, help="Look once, and end; the exit status says what there was.")
-@click.option("--history", is_flag=True, help="Tell of what the log has before the first look, too.")
+@click.option("--history", is_flag=True, help="Report what the log has before the first look, too.")
 @webhook_option
 @secret_option
 @json_option
@@ -102,10 +102,11 @@ def monitor(  # noqa: PLR0913, PLR0917 - an argument for each option
     history: bool,
     as_json: bool,
 ) -> None:
-    """Audit a log, then only what is new in it, and tell what concerns a member.
+    """Audit a log, then only what is new in it, and report what concerns a member.
 
     ADDRESS is a server's HOST:PORT, DIR a directory of tiles, URL where such are published. What was derived
-    stays in the file. An event is told at least once: after a crash one may come again, with the same id.
+    stays in the file. Each event is delivered at least once: after a crash one may come again, with the same
+    id.
 
     With --once the exit status is 0 if there is nothing new, 10 for news, 11 for a log that is too old, 12
     for a log that contradicts itself, and 1 for any other fault.
@@ -153,7 +154,7 @@ class _Teller:
         self._as_json = as_json
 
     def tell(self, event: Event) -> None:
-        """Tell one event."""
+        """Print an event, and post it."""
         if self._hook is not None:
             self._hook.post(event, event["id"])
         if self._as_json:
@@ -162,15 +163,15 @@ class _Teller:
             click.echo(one_line(_text(event)))
 
     def room(self) -> bool:
-        """Whether another event can be told now."""
+        """Whether another event can be posted now."""
         return self._hook is None or self._hook.room
 
     def taken(self) -> bool:
-        """Whether all events were taken, or given up."""
+        """Whether all events were accepted, or given up."""
         return self._hook is None or not self._hook.waiting
 
     def flush(self) -> None:
-        """Wait until they were. Raises UnavailableError if that takes too long; they are told again then."""
+        """Wait until they were. Raises UnavailableError if that takes too long; a later run posts them."""
         if self._hook is not None:
             flush(self._hook)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -29,12 +30,12 @@ _SHOWN: Final = 20
 genesis_option = click.option(
     "--genesis", metavar="SHA256", callback=digest, help="The SHA-256 of leaf 0, as it was published."
 )
-evidence_option = click.option(
-    "--evidence",
-    metavar="DIR",
-    type=Path,
-    help="Where to write the evidence if anything is wrong. [evidence/TIME]",
-)
+
+
+def evidence_option(default: str) -> Callable[[Command], Command]:
+    """The option --evidence, with what its help says of the default."""
+    help_ = f"A new directory for the evidence if anything is wrong. [{default}]"
+    return click.option("--evidence", metavar="DIR", type=Path, help=help_)
 
 
 max_age_option = click.option(
@@ -94,7 +95,10 @@ max_age_option = click.option(
     help="Check for so many of one's own entries, which must be found. [0]",
 )
 @click.option("--seed", metavar="N", type=int, help="Draws the canaries; the same ones again. [random]")
-@evidence_option
+@evidence_option(
+    "evidence/TIME-RANDOM below the mirror or the profile; with neither, below hashpact in $XDG_STATE_HOME, "
+    "or in ~/.local/state"
+)
 @json_option
 def audit(  # noqa: PLR0913, PLR0917 - an argument for each option
     source: str | None,
@@ -124,9 +128,8 @@ def audit(  # noqa: PLR0913, PLR0917 - an argument for each option
     from hashpact.audit.remote import is_url
     from hashpact.member.trusting.answers import AnswerStore
 
-    beside = profile if profile is not None else Path()
     known = run.AuditSettings(
-        evidence or run.new_evidence(beside / "evidence"),
+        evidence or run.new_evidence(_kept_at(copy, profile) / "evidence"),
         genesis,
         last,
         max_age,
@@ -166,7 +169,7 @@ def audit(  # noqa: PLR0913, PLR0917 - an argument for each option
 @click.command(epilog=example("hashpact log verify /srv/hashpact"))
 @home_argument
 @genesis_option
-@evidence_option
+@evidence_option("HOME/evidence/TIME-RANDOM")
 @json_option
 def verify(home: Path, genesis: bytes | None, evidence: Path | None, *, as_json: bool) -> None:
     """Derive the whole log of a home again, and compare it with everything that is stored in the home.
@@ -186,6 +189,24 @@ def verify(home: Path, genesis: bytes | None, evidence: Path | None, *, as_json:
         earlier="published",
         as_json=as_json,
     )
+
+
+def _kept_at(copy: Path | None, profile: Path | None) -> Path:
+    """What an audit keeps its evidence below: the mirror, the profile, or the user's directory for state.
+
+    The last is that of the XDG Base Directory Specification, which has a relative path ignored.
+    """
+    if copy is not None:
+        return copy
+    if profile is not None:
+        return profile.expanduser()
+    named = Path(os.environ.get("XDG_STATE_HOME", ""))
+    try:
+        state = named if named.is_absolute() else Path("~/.local/state").expanduser()
+    except RuntimeError as exc:  # neither HOME nor an entry of this user
+        msg = "this user has no home directory: name a place for the evidence with --evidence"
+        raise click.UsageError(msg) from exc
+    return state / "hashpact"
 
 
 def _run(

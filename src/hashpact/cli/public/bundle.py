@@ -1,4 +1,4 @@
-"""The commands on bundles: statements and their proofs in one file, for whoever has nothing else."""
+"""The commands on bundles: statements and their proofs in one file, verified without server and profile."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def bundle() -> None:
 @click.argument("file", metavar="FILE", type=Path)
 @click.argument("indexes", metavar="INDEX...", nargs=-1, required=True, type=click.IntRange(min=0))
 @click.option(
-    "--private", is_flag=True, help="Add the private parts: whoever gets the file learns the fingerprints."
+    "--private", is_flag=True, help="Add the private parts: every holder of the file can read fingerprints."
 )
 @reading_options
 @json_option

@@ -1,4 +1,4 @@
-"""By what a log is known to whoever checks a file: a profile, its genesis, or its name and key."""
+"""How a log is known to a command that verifies a file: by a profile, its genesis, or its name and key."""
 
 from __future__ import annotations
 

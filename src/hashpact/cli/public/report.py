@@ -64,8 +64,8 @@ def report(  # noqa: PLR0913, PLR0917 - an argument for each option
 ) -> None:
     """Report on a quarter such as 2026Q4, from the leaves of a log and nothing else.
 
-    Whoever has the same leaves makes the same bytes: a home, published tiles (DIR or URL), a server. The
-    report says of how many leaves it is; --size makes it again when the log has grown.
+    The same leaves give the same bytes, whether they are read from a home, published tiles (DIR or URL) or a
+    server. The report says of how many leaves it is; --size makes it again when the log has grown.
     """
     from hashpact.report import recount
     from hashpact.report.report import named

@@ -16,8 +16,8 @@ _DEEP: Final = 4
 def may_read(view: View, filing: Filing, member: Member) -> bool:
     """Whether a member reads what is confidential in a filing.
 
-    Every member reads addresses of contact points. Who has the role audit reads all; else one reads what one
-    states, what is addressed to one, and what was stated about it.
+    Every member reads addresses of contact points, and a member with the role audit reads everything. Any
+    other member reads what it states, what is addressed to it, and what was stated about these.
     """
     if filing.kind == Contact.kind or Role.AUDIT in member.roles:
         return True

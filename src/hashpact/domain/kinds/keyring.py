@@ -259,8 +259,8 @@ class KeyRevoke(Body):
 class CertRevoke(Body):
     """The end of a channel certificate of a member: it is refused from here on.
 
-    One administrator is enough, as for a suspension: it only closes a channel, and the member gets another
-    certificate. It is not undone, whatever becomes of the key that signed it.
+    It only closes a channel, and the member gets another certificate. It is not undone, whatever becomes of
+    the key that signed it.
     """
 
     kind: ClassVar[str] = "cert-revoke"

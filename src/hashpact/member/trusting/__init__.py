@@ -1,1 +1,1 @@
-"""What a member's machine knows of the log, and holds everything against that it is told later."""
+"""What a profile keeps of the log, and verifies every later answer against."""

@@ -1,7 +1,7 @@
 """Kept answers: attested checks on disk, encrypted, because they hold what was checked.
 
 A directory has a key pair of its own (X25519). Its private key is in PEM, under the passphrase; an answer is
-kept with the public key alone, so that a service which checks needs no passphrase to keep what it was told.
+kept with the public key alone, so that a service which checks needs no passphrase to keep its answers.
 
     hashpact/answer/v1
     <32 bytes: an ephemeral X25519 public key> <AES-256-GCM ciphertext and tag>

@@ -35,8 +35,8 @@ class AttestationKey:
 class Attester:
     """Answers checks with attestations. Any thread may call it.
 
-    An attestation accuses whoever signs a wrong one, so its answer must be that of one position: of the index
-    and of the entries' standing as of the same leaf. Without a ``key`` there are no attestations.
+    A wrong attestation is evidence against its signer, so its answer must be that of one position: of the
+    index and of the entries' standing as of the same leaf. Without a ``key`` there are no attestations.
     ``catalogs`` makes the catalog of a ledger.
     """
 

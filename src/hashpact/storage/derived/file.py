@@ -61,7 +61,7 @@ class DerivedFile:
     """One derived state; make one with `create` or `open`, and close it.
 
     ``state`` is the state that the rules work on: what was put since the last `flush` is in memory. ``head``
-    is the tree's; whoever folds moves it on. Everything raises StateFileError when the file cannot be read or
+    is the tree's; the fold sets it. Everything raises StateFileError when the file cannot be read or
     written, or is not as this package wrote it.
     """
 

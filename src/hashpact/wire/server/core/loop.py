@@ -121,7 +121,7 @@ class Loop:
             time.sleep(_PAUSE)
 
     def _request(self, method: str) -> None:
-        """Be told of the next call of a method."""
+        """Ask gRPC for the next call of a method, as an event of the queue."""
         with self._lock:
             if self._stopping:
                 return
