@@ -23,7 +23,7 @@ DRAWN = re.compile(r"^ {4}.*$", re.MULTILINE)
 FILE = re.compile(r"(?<![\w.])\w[\w/-]*(?:\.(?:json|md|proto|pyi?|toml)\b|/(?!\w))")
 SOURCE = ROOT / "src" / "hashpact"
 CODE = {".proto", ".py", ".pyi"}
-UNDRAWN = {"__main__", "_kernel", "_instruments", "beside"}
+UNDRAWN = {"__main__", "_kernel", "_instruments"}
 """What stands on all rooms, and what stands beside them."""
 BESIDE = re.compile(r"(?<=[.;])\s|\||\n\n|\n(?=[-\d] )")
 """The ends of sentences, of their parts, of cells, paragraphs and items."""
