@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +54,11 @@ def shown() -> Iterator[tuple[str, list[str]]]:
             yield page.name, words(line)
 
 
+def unknown(*_: object, **__: object) -> None:
+    """Instead of `socket.getaddrinfo`, which asks a network that may take its time to say so."""
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
 SHOWN = [(place, arguments) for place, arguments in shown() if arguments[0] != "demo"]
 
 
@@ -71,6 +77,7 @@ def test_what_is_shown_is_a_command_and_complains_in_one_line(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mirror" / "example.org").mkdir(parents=True)
     monkeypatch.setenv("HASHPACT_PROFILE", "lotus-forum")
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
     for name in ("HASHPACT_PASSPHRASE", "HASHPACT_PASSPHRASE_FILE"):
         monkeypatch.delenv(name, raising=False)
     done = here(*(f"{tmp_path}{word}" if word.startswith("/") else word for word in arguments))
