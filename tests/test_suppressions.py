@@ -119,3 +119,17 @@ def test_the_checker_sees_a_suppression_that_is_there_twice(
     path.parent.mkdir(parents=True)
     path.write_text(line + "\n")
     assert twice_faults(path, tmp_path, {"src/cli/**": ["PLC0415"], "src/{a,b}/m.py": ["N802"]}) == faults
+
+
+def test_every_rule_that_is_ignored_for_files_has_its_reason_and_its_files() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    table = text.partition("[tool.ruff.lint.per-file-ignores]\n")[2].partition("\n[")[0]
+    rules = re.findall(r'^  "[A-Z]+[0-9]+",(.*)$', table, re.MULTILINE)
+    assert len(rules) == sum(map(len, per_file_rules().values()))
+    assert all(re.fullmatch(r" +# .*[A-Za-z]{3}.*", reason) for reason in rules)
+    names = [
+        path.relative_to(ROOT).as_posix()
+        for name in ("src", "tests", "scripts")
+        for path in python_files(ROOT / name)
+    ]
+    assert [one for one in per_file_rules() if not any(is_matched(name, one) for name in names)] == []

@@ -320,7 +320,38 @@ def test_evidence_without_a_profile_goes_to_the_user_and_not_to_the_working_dire
         assert (kept / "report.json").exists()
         (shown,) = re.findall("^evidence in (.*)$", capsys.readouterr().out, re.MULTILINE)
         assert Path(shown).resolve() == kept
+        assert {one.stat().st_mode & 0o777 for one in (kept, *kept.parents) if one.is_relative_to(place)} == {
+            0o700
+        }
+    assert named.parent.stat().st_mode & 0o777 == 0o700
     assert list(here.iterdir()) == []
+
+
+def test_what_an_audit_has_found_is_shown_though_its_evidence_cannot_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home, taken = tmp_path / "home", tmp_path / "taken"
+    assert run(["init", str(home), "--origin", "test.example/log", "--unencrypted"]) == 0
+    (document,) = (home / "log" / "documents").iterdir()
+    document.write_bytes(b"another")
+    taken.touch()
+    capsys.readouterr()
+    assert run(["audit", str(home / "log"), "--evidence", str(taken / "here")]) == 1
+    shown = capsys.readouterr()
+    first, second = re.findall("^FAULT (.*)$", shown.out, re.MULTILINE)
+    assert "document" in first
+    assert "the evidence is not kept" in second
+    assert "--evidence" in second
+    assert "evidence in" not in shown.out
+    monkeypatch.setenv("HOME", "/proc/nothing")
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    assert run(["audit", str(home / "log"), "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["evidence"] is None
+    assert [one["topic"] for one in found["faults"]][-1] == "evidence"
+    monkeypatch.setenv("HOME", "relative")
+    assert run(["audit", str(home / "log")]) == 2
+    assert "name a place for the evidence with --evidence" in capsys.readouterr().err
 
 
 def test_what_a_home_has_published_is_read_as_others_read_it(

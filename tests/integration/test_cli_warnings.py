@@ -47,11 +47,12 @@ def test_what_ends_soon_is_said_by_every_command_of_the_member(
         grant = Grant("lotus-forum", Profile.load(profile).key.id)
         old = issue_member(opened.open_authority(), ORIGIN, grant, then)
     (profile / "tls.pem").write_bytes(old.key + old.certificate)
-    assert run(["member", "list", *address]) == 0
-    assert capsys.readouterr().err.splitlines() == [
-        "hashpact: warning: the key lotus-forum/1 expires in 29 days; run: hashpact key rotate",
-        "hashpact: warning: the certificate expires in 4 days; run: hashpact cert renew",
-    ]
+    for command, status in ((["labels"], 0), (["withdraw", "99", "--reason", "mistake"], 3)):  # reads; signs
+        assert run([*command, *address]) == status
+        assert capsys.readouterr().err.splitlines()[:2] == [
+            "hashpact: warning: the key lotus-forum/1 expires in 29 days; run: hashpact key rotate",
+            "hashpact: warning: the certificate expires in 4 days; run: hashpact cert renew",
+        ]
 
 
 def test_what_ends_soon_has_an_exit_status_of_its_own(

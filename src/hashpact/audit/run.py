@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Final
 
 from hashpact.audit.answers.canaries import Canaries, canaries
 from hashpact.audit.answers.withheld import AnswerAudit
@@ -27,7 +28,7 @@ from hashpact.audit.remote import ServerSource, TileSource, tile_source
 from hashpact.audit.source import Source, ledger_source
 from hashpact.clock import unix_time
 from hashpact.config import MAX_SIZE
-from hashpact.durable import new_directory, read_bytes, write_private, write_public
+from hashpact.durable import new_directory, private_directory, read_bytes, write_private, write_public
 from hashpact.errors import ConfigError, HashpactError, MalformedError
 from hashpact.home.opening import Home, open_copy
 from hashpact.home.paths import MirrorPaths
@@ -132,8 +133,7 @@ def verify_home(directory: Path, known: AuditSettings, progress: Progress) -> Re
             report = replace(report, findings=(*report.findings, *below))
         wrong = islice(_index_findings(home), MAX_FINDINGS)
         report = replace(report, findings=(*report.findings, *wrong))
-    write_evidence(known.evidence, report)
-    return report
+    return _kept(known.evidence, report)
 
 
 def audit_copy(directory: Path, answers: AnswerStore, known: AuditSettings, progress: Progress) -> Report:
@@ -145,8 +145,7 @@ def audit_copy(directory: Path, answers: AnswerStore, known: AuditSettings, prog
         watcher = AnswerAudit.of(answers, home.ledger)
         with ledger_source(home.ledger, confidential=not isinstance(home.paths, MirrorPaths)) as source:
             report = _audited(source, known, progress, None, watcher)
-    write_evidence(known.evidence, report)
-    return replace(report, ahead=watcher.ahead)
+    return replace(_kept(known.evidence, report), ahead=watcher.ahead)
 
 
 def _index_findings(home: Home) -> Iterator[Finding]:
@@ -181,7 +180,7 @@ def audit(
             msg = f"{known.last} is not a checkpoint; name one that an audit has kept"
             raise ConfigError(msg)
     report = _audited(source, known, progress, audited, watcher, asked)
-    write_evidence(known.evidence, report)
+    report = _kept(known.evidence, report)
     if not report.findings and known.last is not None and report.checkpoint is not None:
         write_public(known.last, report.checkpoint, replace=True)
     return report
@@ -260,15 +259,34 @@ def summary(report: Report) -> dict[str, object]:
     }
 
 
+NOT_KEPT: Final = "evidence"
+"""The topic of what is said when the evidence of the others cannot be written."""
+
+
 def new_evidence(below: Path) -> Path:
     """A directory for what one audit finds, that no other has: the Unix time and four random bytes in hex."""
     return below / f"{unix_time()}-{secrets.token_hex(4)}"
 
 
+def _kept(directory: Path, report: Report) -> Report:
+    """The report, once its evidence is written; if that fails, with that as one more thing that is wrong."""
+    try:
+        write_evidence(directory, report)
+    except ConfigError as error:
+        lost = Finding(NOT_KEPT, None, f"the evidence is not kept: {error}; name a place with --evidence")
+        return replace(report, findings=(*report.findings, lost))
+    return report
+
+
 def write_evidence(directory: Path, report: Report) -> None:
-    """If anything is wrong, make the directory: report.json, and the bytes that show each fault."""
+    """If anything is wrong, make the directory: report.json, and the bytes that show each fault.
+
+    Directories above it that are missing are made for their owner alone. Raises ConfigError.
+    """
     if not report.findings:
         return
+    for above in reversed(directory.parents):
+        private_directory(above)
     with new_directory(directory) as draft:
         write_private(draft / "report.json", json.dumps(summary(report), indent=1).encode() + b"\n")
         for number, finding in enumerate(report.findings):

@@ -118,7 +118,15 @@ def checking_options(command: Command) -> Command:
 
 def side_options(command: Command) -> Command:
     """The options of a command that works for a member and at a home; it gets them as ``side``."""
+    return _sided(command, signs=True)
 
+
+def reading_side_options(command: Command) -> Command:
+    """As `side_options`, of a command that signs no statement."""
+    return _sided(command, signs=False)
+
+
+def _sided(command: Command, *, signs: bool) -> Command:
     @functools.wraps(command)
     def sided(  # the options' values, and whatever else the command has
         *,
@@ -129,7 +137,7 @@ def side_options(command: Command) -> Command:
         if home is None and profile is None:
             msg = "say --profile DIR for a member, or --home HOME for an administrator"
             raise click.UsageError(msg)
-        connect = _connecting(profile or Path(), rest, signs=True)
+        connect = _connecting(profile or Path(), rest, signs=signs)
         side = Access(home, None)
         if home is None and profile is not None:
             side = Access(None, connect, _member(profile))

@@ -32,7 +32,7 @@ _UNSAFE: Final = "Invalid or unsafe URL provided"
 _VISIBLE: Final = range(0x21, 0x7F)
 _EMBEDDING: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))
 """NAT64 and IPv4-compatible addresses, whose last 32 bits are an IPv4 address."""
-_LOCAL_NAT64: Final = IPv6Network("64:ff9b:1::/48")
+_NEVER: Final = (IPv6Network("64:ff9b:1::/48"), IPv6Network("2002::/16"))
 _LAST: Final = 0xFFFF_FFFF
 
 
@@ -167,17 +167,18 @@ class Fetcher:
 def is_public(address: IPv4Address | IPv6Address) -> bool:
     """Whether an address is of the public internet, and so is any IPv4 address that it stands for.
 
-    IPv6 addresses that stand for one are mapped and compatible ones (RFC 4291), 6to4 (RFC 3056) and NAT64
-    by its well-known prefix (RFC 6052). Those of local NAT64 (RFC 8215) and Teredo are not public.
+    IPv6 addresses that stand for one are mapped and compatible ones (RFC 4291) and NAT64 by its well-known
+    prefix (RFC 6052). Those of local NAT64 (RFC 8215), Teredo and 6to4 (RFC 7526) are not public: of 6to4
+    Python's releases say different things.
     """
     if not address.is_global or address.is_multicast:
         return False
     if isinstance(address, IPv4Address):
         return True
-    inner = [address.ipv4_mapped, address.sixtofour]
+    inner = [address.ipv4_mapped]
     if any(address in each for each in _EMBEDDING):
         inner.append(IPv4Address(int(address) & _LAST))
-    return address not in _LOCAL_NAT64 and all(one is None or is_public(one) for one in inner)
+    return not any(address in each for each in _NEVER) and all(one is None or is_public(one) for one in inner)
 
 
 def _check_time(over: threading.Event) -> None:

@@ -84,10 +84,13 @@ class Profile:
         """The same profile for a process that signs no statement: its statement key is left alone.
 
         So the key is in no memory where it is not needed, and only the channel's key is decrypted, which
-        takes a fifth of a second. Raises ConfigError as `load`.
+        takes a fifth of a second. Raises ConfigError as `load`, but not for the statement key's file. The
+        ``key`` has its name and no public half.
         """
         opening, paths = passphrases or Passphrases(), _installed(directory)
-        return cls._of(paths, opening, config_of(paths), _NO_KEY, NoSigner("opened to read only"))
+        config = config_of(paths)
+        closed = NamedKey(config.key or _NO_KEY.name, _NO_KEY.public)
+        return cls._of(paths, opening, config, closed, NoSigner("opened to read only"))
 
     @classmethod
     def _of(

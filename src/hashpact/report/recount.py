@@ -2,8 +2,8 @@
 
 It reads the statements themselves, in the order of the log: no filing, and nothing that `counting` or
 `hashpact.domain.conduct` derives. Of the fold it takes which statements keep the rules, the moment of each,
-which keys are revoked, and which ruling has struck an entry. What differs from a report is an error of one of
-the two.
+which keys are revoked, and which ruling has struck an entry; of a kind's declaration whether it is an
+incident. What differs from a report is an error of one of the two.
 """
 
 from __future__ import annotations

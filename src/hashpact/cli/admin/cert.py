@@ -17,6 +17,7 @@ from hashpact.cli.options import (
     json_option,
     passphrases,
     profile_option,
+    reading_side_options,
     reason_option,
     side_options,
     timeout_option,
@@ -44,7 +45,7 @@ def cert() -> None:
     epilog=example("hashpact cert list --profile acme-video", "hashpact cert list --home HOME"),
 )
 @click.option("--member", metavar="ID", help="Only this member's.")
-@side_options
+@reading_side_options
 @json_option
 def list_(side: Access, member: str | None, *, as_json: bool) -> None:
     """List the certificates of channels: those of a profile, and those that were revoked.

@@ -16,6 +16,7 @@ from hashpact.cli.options import (
     json_option,
     passphrases,
     profile_option,
+    reading_side_options,
     reason_option,
     side_options,
     timeout_option,
@@ -56,7 +57,7 @@ def key() -> None:
     "list", epilog=example("hashpact key list --profile acme-video", "hashpact key list --home HOME")
 )
 @click.option("--member", metavar="ID", help="Only this member's.")
-@side_options
+@reading_side_options
 @json_option
 def list_(side: Access, member: str | None, *, as_json: bool) -> None:
     """List members' keys, and what each is good for now."""
@@ -88,7 +89,7 @@ def list_(side: Access, member: str | None, *, as_json: bool) -> None:
 
 
 @key.command(epilog=example("hashpact key expiring --home /srv/hashpact || mail -s 'keys' admin@example.org"))
-@side_options
+@reading_side_options
 @json_option
 def expiring(side: Access, *, as_json: bool) -> None:
     """List what ends soon: keys in use, and certificates of the home.

@@ -17,6 +17,7 @@ from hashpact.cli.options import (
     home_argument,
     json_option,
     passphrases,
+    reading_side_options,
     reason_option,
     side_options,
     unencrypted_option,
@@ -122,7 +123,7 @@ def admit(  # noqa: PLR0913 - an argument for each option
 
 
 @member.command("list", epilog=example("hashpact member list --profile lotus-forum"))
-@side_options
+@reading_side_options
 @json_option
 def list_(side: Access, *, as_json: bool) -> None:
     """List the members and their keys."""
@@ -153,7 +154,7 @@ def list_(side: Access, *, as_json: bool) -> None:
 
 @member.command(epilog=example("hashpact member show acme-video --profile lotus-forum"))
 @_id_argument
-@side_options
+@reading_side_options
 @json_option
 def show(member_id: str, side: Access, *, as_json: bool) -> None:
     """Show a member and every key that it ever had."""

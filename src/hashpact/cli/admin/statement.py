@@ -11,7 +11,15 @@ import click
 
 from hashpact.cli.admin.acting import NAME_DIGITS, named_option, propose, write_draft
 from hashpact.cli.conduct.shown import read_file
-from hashpact.cli.options import Access, example, home_argument, json_option, passphrases, side_options
+from hashpact.cli.options import (
+    Access,
+    example,
+    home_argument,
+    json_option,
+    passphrases,
+    reading_side_options,
+    side_options,
+)
 from hashpact.cli.output import emit, one_line, rfc3339, show_table
 from hashpact.domain.kinds import ADMIN, Policy
 from hashpact.domain.state import Charter
@@ -206,7 +214,7 @@ def submit(side: Access, files: tuple[Path, ...], named: tuple[Path, ...], *, as
 
 @statement.command("list", epilog=example("hashpact statement list --waiting --profile desk-alice"))
 @click.option("--waiting", is_flag=True, help="Those that wait for signatures, instead of those in the log.")
-@side_options
+@reading_side_options
 @json_option
 def list_(side: Access, *, waiting: bool, as_json: bool) -> None:
     """List the administrators' statements: those in the log or, with --waiting, those that wait to be signed.
@@ -230,7 +238,7 @@ def list_(side: Access, *, waiting: bool, as_json: bool) -> None:
 @statement.command(epilog=example("hashpact statement fetch 3f1c7a9be04d --out void.note --profile desk-bob"))
 @click.argument("name", metavar="NAME")
 @click.option("--out", metavar="FILE", type=Path, required=True, help="The file to write; a new one.")
-@side_options
+@reading_side_options
 @json_option
 def fetch(side: Access, name: str, out: Path, *, as_json: bool) -> None:
     """Get a proposal that waits, as a file to be shown, signed and submitted.

@@ -14,7 +14,15 @@ from hashpact.cli.conduct.shown import (
     words_of,
     zone_option,
 )
-from hashpact.cli.options import Connect, client_options, entry_index, example, json_option, reason_option
+from hashpact.cli.options import (
+    Connect,
+    client_options,
+    entry_index,
+    example,
+    json_option,
+    reading_options,
+    reason_option,
+)
 from hashpact.cli.output import emit, show_table
 from hashpact.domain.conduct.answers import AppealDetail, MattersRequest, ReplyDetail
 from hashpact.domain.conduct.clocks import Standing
@@ -31,7 +39,7 @@ def appeal() -> None:
 @click.option("--mine", is_flag=True, help="Only those on which this member rules first.")
 @standing_option
 @zone_option
-@client_options
+@reading_options
 @json_option
 def list_appeals(states: tuple[str, ...], zone: str, connect: Connect, *, mine: bool, as_json: bool) -> None:
     """List appeals, and whose turn it is."""
@@ -59,7 +67,7 @@ def list_appeals(states: tuple[str, ...], zone: str, connect: Connect, *, mine: 
 @appeal.command("show", epilog=example("hashpact appeal show 57 --profile acme-video"))
 @click.argument("appeal", metavar="APPEAL", type=entry_index)
 @zone_option
-@client_options
+@reading_options
 @json_option
 def show_appeal(appeal: int, zone: str, connect: Connect, *, as_json: bool) -> None:
     """Show an appeal and its rulings."""
@@ -176,7 +184,7 @@ def reply() -> None:
 @click.option("--mine", is_flag=True, help="Only those awaited from this member.")
 @standing_option
 @zone_option
-@client_options
+@reading_options
 @json_option
 def list_replies(states: tuple[str, ...], zone: str, connect: Connect, *, mine: bool, as_json: bool) -> None:
     """List the replies that are awaited, or were given."""

@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from hashpact.cli.conduct.shown import local, read_file, show_document, state, times, words_of, zone_option
-from hashpact.cli.options import Connect, client_options, example, json_option, moment
+from hashpact.cli.options import Connect, client_options, example, json_option, moment, reading_options
 from hashpact.cli.output import emit, rfc3339, show_table
 from hashpact.domain.kinds.conduct.spelling import Point
 from hashpact.errors import NotFoundError
@@ -29,7 +29,7 @@ def contact() -> None:
 @click.option("--member", metavar="ID", help="Only this member's.")
 @click.option("--overdue", is_flag=True, help="Only those that were not confirmed for 90 days.")
 @zone_option
-@client_options
+@reading_options
 @json_option
 def list_contacts(member: str | None, zone: str, connect: Connect, *, overdue: bool, as_json: bool) -> None:
     """List the contact points of all members."""
@@ -131,7 +131,7 @@ def confirm(point: str, connect: Connect, *, as_json: bool) -> None:
 
 @contact.command(epilog=example("hashpact contact procedure acme-video --profile rights-watch"))
 @click.argument("member")
-@client_options
+@reading_options
 @json_option
 def procedure(member: str, connect: Connect, *, as_json: bool) -> None:
     """Print how a member wants notices to be submitted, as its contact point for notices has it."""

@@ -19,7 +19,15 @@ from hashpact.cli.conduct.shown import (
     zone_option,
 )
 from hashpact.cli.hooks import flush, hooked, secret_option, webhook_option
-from hashpact.cli.options import Connect, client_options, entry_index, example, json_option, moment
+from hashpact.cli.options import (
+    Connect,
+    client_options,
+    entry_index,
+    example,
+    json_option,
+    moment,
+    reading_options,
+)
 from hashpact.cli.output import emit, show_table
 from hashpact.domain.conduct.answers import FiledDetail, MattersRequest, NoticeDetail
 from hashpact.domain.conduct.clocks import Standing
@@ -50,7 +58,7 @@ def notice() -> None:
 @standing_option
 @due_option
 @zone_option
-@client_options
+@reading_options
 @json_option
 def list_notices(  # noqa: PLR0913, PLR0917 - an argument for each option
     to: str | None,
@@ -95,7 +103,7 @@ def list_notices(  # noqa: PLR0913, PLR0917 - an argument for each option
 @notice.command("show", epilog=example("hashpact notice show 41 --profile acme-video"))
 @_notice
 @zone_option
-@client_options
+@reading_options
 @json_option
 def show_notice(notice: int, zone: str, connect: Connect, *, as_json: bool) -> None:
     """Show a notice with its words, and how it stands for each addressee."""
@@ -261,7 +269,7 @@ def decide(  # noqa: PLR0913, PLR0917 - an argument for each option
 )
 @click.option("--once", is_flag=True, help="Look once, and end.")
 @zone_option
-@client_options
+@reading_options
 @json_option
 def watch(  # noqa: PLR0913 - an argument for each option
     webhook: str | None,

@@ -9,7 +9,15 @@ from typing import Final
 import click
 
 from hashpact.cli.conduct.shown import read_file, show_document, state, times, zone_option
-from hashpact.cli.options import Connect, client_options, entry_index, example, json_option, moment
+from hashpact.cli.options import (
+    Connect,
+    client_options,
+    entry_index,
+    example,
+    json_option,
+    moment,
+    reading_options,
+)
 from hashpact.cli.output import emit, show_table
 from hashpact.domain.conduct.answers import FiledDetail
 from hashpact.domain.kinds import KINDS
@@ -43,7 +51,7 @@ def share(file: Path, topics: tuple[str, ...], connect: Connect, *, as_json: boo
 
 @practice.command("show", epilog=example(f"hashpact practice show {'0' * 64} --profile acme-video"))
 @click.argument("digest", metavar="SHA256")
-@client_options
+@reading_options
 @json_option
 def show_practice(digest: str, connect: Connect, *, as_json: bool) -> None:
     """Print a document that a statement names, by the SHA-256 that the list has."""
@@ -184,7 +192,7 @@ def _listing(group: click.Group, kind: str, many: str) -> None:
 
     @group.command("list", epilog=example(f"hashpact {group.name} list --profile acme-video"))
     @zone_option
-    @client_options
+    @reading_options
     @json_option
     def list_filings(zone: str, connect: Connect, *, as_json: bool) -> None:
         with connect() as client:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hashpact.cli.options import Connect, client_options, example, json_option
+from hashpact.cli.options import Connect, example, json_option, reading_options
 from hashpact.cli.output import emit, show_table
 from hashpact.cli.platform.content import show_warnings
 from hashpact.errors import NotFoundError
@@ -42,7 +42,7 @@ def list_local() -> None:
 @click.argument("name", metavar="NAME")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option("--label", "labels", metavar="LABEL", multiple=True, help="What it is; may be repeated.")
-@client_options
+@reading_options
 @json_option
 def add(
     name: str, files: tuple[str, ...], labels: tuple[str, ...], connect: Connect, *, as_json: bool
@@ -65,7 +65,7 @@ def add(
 
 @list_local.command(epilog=example("hashpact list-local show reviewed --profile acme-video"))
 @click.argument("name", metavar="[NAME]", required=False)
-@client_options
+@reading_options
 @json_option
 def show(name: str | None, connect: Connect, *, as_json: bool) -> None:
     """List the private lists, or the rows of one by their keys, labels and types; never their hashes."""
@@ -98,7 +98,7 @@ def show(name: str | None, connect: Connect, *, as_json: bool) -> None:
 @click.argument("name", metavar="NAME")
 @click.option("--key", "keys", metavar="KEY", multiple=True, help="A row, by its key; may be repeated.")
 @click.option("--all", "whole", is_flag=True, help="The whole list.")
-@client_options
+@reading_options
 @json_option
 def remove(name: str, keys: tuple[str, ...], connect: Connect, *, whole: bool, as_json: bool) -> None:
     """Remove rows of a list, or the list with its file."""

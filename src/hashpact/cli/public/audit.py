@@ -203,28 +203,30 @@ def _kept_at(copy: Path | None, profile: Path | None) -> Path:
     named = Path(os.environ.get("XDG_STATE_HOME", ""))
     try:
         state = named if named.is_absolute() else Path("~/.local/state").expanduser()
-    except RuntimeError as exc:  # neither HOME nor an entry of this user
+    except RuntimeError:  # neither HOME nor an entry of this user
+        state = Path()
+    if not state.is_absolute():
         msg = "this user has no home directory: name a place for the evidence with --evidence"
-        raise click.UsageError(msg) from exc
+        raise click.UsageError(msg)
     return state / "hashpact"
 
 
 def _run(
     work: Callable[[Progress], Report], known: AuditSettings, *, earlier: str = "audited last", as_json: bool
 ) -> Report:
-    from hashpact.audit.run import summary
+    from hashpact.audit.run import NOT_KEPT, summary
 
     with progress_of("leaves") as progress:
         report = work(progress)
+    kept = report.findings and all(one.topic != NOT_KEPT for one in report.findings)
     if as_json:
         drawn = {"canaries": known.canaries, "seed": known.seed} if known.canaries else {}
-        evidence = str(known.evidence) if report.findings else None
-        emit({**summary(report), **drawn, "evidence": evidence})
+        emit({**summary(report), **drawn, "evidence": str(known.evidence) if kept else None})
     else:
         _show(report, earlier)
         if known.canaries:
             click.echo(f"up to {known.canaries} canaries were drawn by --seed {known.seed}")
-        if report.findings:
+        if kept:
             click.echo(f"evidence in {one_line(str(known.evidence))}")
     if report.findings:
         faults = len(report.findings)
