@@ -11,7 +11,8 @@ from listed import expected
 from running import BOTH, RunningServer, found
 
 from hashpact.domain.fingerprints import Fingerprint
-from hashpact.lists.local import PrivateLists, listed
+from hashpact.lists.local import PrivateLists
+from hashpact.lists.table import listed
 
 MAP = """
 default = []

@@ -7,21 +7,22 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from hashpact.domain.checks import Filter, Match, Query
 from hashpact.domain.fingerprints import TYPES, FingerprintType
 from hashpact.durable import alone, private_directory
 from hashpact.errors import InvalidInputError, NotFoundError, UnavailableError
-from hashpact.exchange.rows import Listed
 from hashpact.keys.master import master_key
 from hashpact.keys.passphrase import Passphrases
-from hashpact.lists.blocks import ROWS, Kept
-from hashpact.lists.indexed import OpenList, Progress, index_path
-from hashpact.lists.table import RowTable, forget
+
+if TYPE_CHECKING:
+    from hashpact.lists.blocks import Kept
+    from hashpact.lists.indexed import OpenList, Progress
+    from hashpact.lists.table import RowTable
 
 SUFFIX: Final = ".list"
 SHARED: Final = "shared.ledger"
@@ -83,6 +84,8 @@ class PrivateLists:
         return self._table(self.directory / SHARED, make=True)
 
     def _table(self, path: Path, *, make: bool) -> RowTable:
+        from hashpact.lists.table import RowTable
+
         private_directory(self.directory)
         return RowTable(path, self._master(), make=make)
 
@@ -93,6 +96,9 @@ class PrivateLists:
 
     def remove(self, name: str) -> None:
         """Remove a list with its file. Raises NotFoundError, UnavailableError while it is being changed."""
+        from hashpact.lists.indexed import index_path
+        from hashpact.lists.table import forget
+
         path = self.file(name)
         with self.table(name) as table, table.writing(), alone(self.directory, wait=True):
             path.unlink(missing_ok=True)
@@ -101,6 +107,8 @@ class PrivateLists:
 
     def index(self, name: str, progress: Progress) -> None:
         """Bring the saved index of a list up to date, so that the first check need not."""
+        from hashpact.lists.indexed import OpenList
+
         with self.table(name) as table:
             OpenList.read(name, table, 0, progress)
 
@@ -176,6 +184,9 @@ class PrivateLists:
             names = self._listed()
             if not names and not self._opened:
                 return []
+            from hashpact.lists.indexed import OpenList
+            from hashpact.lists.table import RowTable
+
             # A list that is dropped here is closed once no other thread searches it any more.
             for name in set(self._opened) - set(names):
                 del self._opened[name]
@@ -193,21 +204,3 @@ class PrivateLists:
 def nearest(matches: Collection[Match], limit: int) -> list[Match]:
     """The nearest of some matches; those at one distance stay in their order."""
     return sorted(matches, key=lambda match: TYPES[match.type].remoteness(match.score))[:limit]
-
-
-def listed(table: RowTable, source: str | None = None) -> Iterator[Listed]:
-    """Every row of a list, and every one that was taken back, in the order of the file."""
-    known = "SELECT place, source FROM row WHERE place = ? OR place = ?"
-    with table.reading():
-        for number, block in table.blocks():
-            for at, row in enumerate(block.rows()):
-                place = number * ROWS + at
-                found = table.sql.execute(known, (place, -1 - place)).fetchone()
-                if found is not None and source in {None, found[1]}:
-                    yield Listed(row.key, row.fingerprints, row.labels, row.updated, found[0] < 0)
-
-
-def sizes(table: RowTable) -> dict[str, int]:
-    """How many rows of each source a list has."""
-    query = "SELECT source, count(*) FROM row WHERE place >= 0 GROUP BY source ORDER BY source"
-    return dict(table.sql.execute(query))

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from hashpact.durable import alone, open_plain, write_private
 from hashpact.errors import ConfigError, CorruptError, HashpactError, UnavailableError
+from hashpact.exchange.rows import Listed
 from hashpact.lists import blocks
 from hashpact.lists.blocks import ROWS, Block, Kept
 from hashpact.lists.sealing import NONCE_SIZE, SALT_SIZE, Sealer
@@ -266,3 +267,21 @@ def _explained(path: Path, error: object) -> HashpactError | None:
 
 def _damaged(path: Path) -> CorruptError:
     return CorruptError(f"{path} is damaged, or is no list; move it away, and import the list anew")
+
+
+def listed(table: RowTable, source: str | None = None) -> Iterator[Listed]:
+    """Every row of a list, and every one that was taken back, in the order of the file."""
+    known = "SELECT place, source FROM row WHERE place = ? OR place = ?"
+    with table.reading():
+        for number, block in table.blocks():
+            for at, row in enumerate(block.rows()):
+                place = number * ROWS + at
+                found = table.sql.execute(known, (place, -1 - place)).fetchone()
+                if found is not None and source in {None, found[1]}:
+                    yield Listed(row.key, row.fingerprints, row.labels, row.updated, found[0] < 0)
+
+
+def sizes(table: RowTable) -> dict[str, int]:
+    """How many rows of each source a list has."""
+    query = "SELECT source, count(*) FROM row WHERE place >= 0 GROUP BY source ORDER BY source"
+    return dict(table.sql.execute(query))

@@ -23,8 +23,9 @@ from hashpact.exchange.rows import Delete, Listed, Put, Row
 from hashpact.lists import compaction, indexed, local, staging
 from hashpact.lists import table as table_module
 from hashpact.lists.blocks import Kept
-from hashpact.lists.local import PrivateLists, listed
+from hashpact.lists.local import PrivateLists
 from hashpact.lists.staging import ImportReport, Staging, Taking
+from hashpact.lists.table import listed
 from hashpact.lookup.native import NativeIndex
 
 NAME = "kept"

@@ -20,8 +20,8 @@ from hashpact.lists import table as table_module
 from hashpact.lists.blocks import ROWS as BLOCK_ROWS
 from hashpact.lists.blocks import Kept
 from hashpact.lists.indexed import OpenList
-from hashpact.lists.local import PrivateLists, listed
-from hashpact.lists.table import RowTable
+from hashpact.lists.local import PrivateLists
+from hashpact.lists.table import RowTable, listed
 
 ROWS = 300
 CODE = fingerprint(PDQ, "7")

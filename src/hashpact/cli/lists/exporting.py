@@ -15,7 +15,7 @@ from hashpact.domain.fingerprints import parse_private
 from hashpact.durable import private_draft
 from hashpact.exchange.formats import FORMATS, Writing
 from hashpact.exchange.rows import Listed
-from hashpact.lists.local import listed
+from hashpact.lists.table import listed
 
 if TYPE_CHECKING:
     from hashpact.member.clients import Client

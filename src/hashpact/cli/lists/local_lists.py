@@ -17,9 +17,8 @@ from hashpact.exchange.mapping import ClassMap
 from hashpact.exchange.rows import Delete, Put, Row
 from hashpact.fingerprint.content import fingerprints_of
 from hashpact.lists import staging
-from hashpact.lists.local import listed, sizes
 from hashpact.lists.staging import ImportReport, Staging, Taking
-from hashpact.lists.table import RowTable
+from hashpact.lists.table import RowTable, listed, sizes
 
 if TYPE_CHECKING:
     from hashpact.lists.local import PrivateLists
