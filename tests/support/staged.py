@@ -123,10 +123,10 @@ def staged(directory: Path) -> Iterator[Stage]:
     """The stage in a directory."""
     home = found(directory, {"acme-video": BOTH, "lotus-forum": BOTH})
     with RunningServer(home, "--workers", "1") as server, web() as address:
-        with Client(server.profile("lotus-forum")) as client:
+        with Client(server.profile("lotus-forum"), timeout=120) as client:
             ncii = client.submit([SHARED], labels=["ncii"], jurisdictions=["VN"]).index
             hate = client.submit([DISPUTED, fingerprint(MD5, "video")], labels=["hate"]).index
-        with Client(server.profile("acme-video")) as client:
+        with Client(server.profile("acme-video"), timeout=120) as client:
             client.opinion(ncii, "endorse")
             client.opinion(hate, "dispute")
         config = made_folder(
@@ -135,7 +135,7 @@ def staged(directory: Path) -> Iterator[Stage]:
             server.address,
             allowed_hosts=("127.0.0.1",),
             shared=SHARED_BANKS,
-            timeout=2,
+            timeout=120,
         )
         with (
             patch.object(running_gateway, "ROUND", 0.2),

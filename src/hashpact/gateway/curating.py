@@ -81,6 +81,7 @@ class Curator:
         """Read everything that the store has, and carry a number on from there. Raises CorruptError."""
         for bank in self.store.banks():
             self.index.put(bank)
+        self.index.ready = self.store.has_labels()
         self.index.off.update(self.store.off())
         self._next = max(self._next, self.store.next_id())
         for contents in self.store.contents():

@@ -13,6 +13,7 @@ import numpy as np
 
 from hashpact.domain.checks import MAX_LIMIT, Filter, Match, Query
 from hashpact.domain.fingerprints import Fingerprint, FingerprintType
+from hashpact.errors import UnavailableError
 from hashpact.gateway.clearing import Clearinghouse
 from hashpact.gateway.keeping.banks import (
     ENABLED,
@@ -103,9 +104,13 @@ class Selection:
 
 @dataclass(slots=True)
 class BankIndex:
-    """The banks and the contents in memory, by which lookups are answered; it belongs to the event loop."""
+    """The banks and the contents in memory, by which lookups are answered; it belongs to the event loop.
+
+    ``ready`` is whether the policy's labels have been asked for their views, now or in an earlier process.
+    """
 
     signals: Signals
+    ready: bool = True
     banks: dict[str, Bank] = field(default_factory=dict)
     off: dict[int, int] = field(default_factory=dict)
     _numbered: dict[int, Bank] = field(default_factory=dict)
@@ -117,10 +122,17 @@ class BankIndex:
     """Every bank, if each of them answers every lookup; None before that is known."""
 
     def choose(self, names: Collection[str] | None, draw: float | None) -> Selection:
-        """The banks that take part: of these names, None for all, and only those that answer that draw."""
+        """The banks that take part: of these names, None for all, and only those that answer that draw.
+
+        Raises UnavailableError if one of them may be a view that there is not yet: to find nothing is no
+        answer then.
+        """
         if names is None and self._whole is not None:
             return self._whole
         known = self.banks
+        if not self.ready and (names is None or any(name not in known for name in names)):
+            msg = "the clearinghouse has not said yet which labels there are"
+            raise UnavailableError(msg)
         wanted = known if names is None else [name for name in dict.fromkeys(names) if name in known]
         chosen = Selection.of([known[name] for name in wanted if known[name].answers(draw)])
         if names is None and all(bank.enabled and bank.ratio == 1 for bank in known.values()):

@@ -42,6 +42,7 @@ class GatewayUpkeep:
                 view = ViewFilter(labels=frozenset({label}))
                 if await self._ensure(Bank(0, label_bank(label), BankKind.VIEW, view=view)):
                     await asyncio.to_thread(store.seen, label)
+        self.curator.index.ready = True
 
     async def learn_lists(self) -> None:
         """Make the bank of each private list that is new, and drop the banks of those that are gone."""

@@ -9,7 +9,10 @@ imported, each process keeps its values in files there, and any of them answers 
 
 from __future__ import annotations
 
+import contextlib
 import os
+import struct
+import time
 from bisect import bisect_left
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Sequence
@@ -26,6 +29,9 @@ _CALLS: Final = (
 )  # fmt: skip
 _DISK: Final = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _WORK: Final = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0)
+
+_AGAIN: Final = (0.01, 0.1, 1.0)
+"""Seconds after which files that other processes write are read again."""
 
 ALARMS: Final = (
     ("error", "a process ended and is replaced"),
@@ -140,7 +146,18 @@ class Metrics:
             took.observe(event["seconds"])
 
     def exposed(self) -> bytes:
-        """All metrics in Prometheus' text format, those of every process that shares them."""
+        """All metrics in Prometheus' text format, those of every process that shares them.
+
+        The file of a process that starts is there for a moment before it has anything in it, and one that
+        ends takes files away: what cannot be read is read again.
+        """
+        for pause in _AGAIN:
+            with contextlib.suppress(struct.error, FileNotFoundError):
+                return self._exposed()
+            time.sleep(pause)
+        return self._exposed()
+
+    def _exposed(self) -> bytes:
         shared = CollectorRegistry() if DIRECTORY in os.environ else None
         if shared is not None:
             multiprocess.MultiProcessCollector(shared)  # type: ignore[no-untyped-call]  # it has no types

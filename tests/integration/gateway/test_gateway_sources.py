@@ -103,7 +103,11 @@ def test_a_clearinghouse_that_was_never_reached(stage: Stage, tmp_path: Path) ->
             status = http("GET", "/status")
             assert (status.status, status.body) == (503, b"INDEX-NOT-LOADED")
             query = {"signal": near(SHARED, 0), "signal_type": "pdq"}
-            assert http("GET", "/m/lookup", **query).json == {}  # there is no bank to ask for
+            early = http("GET", "/m/lookup", **query)  # nobody has said which labels have banks
+            assert (early.status, early.message) == (503, "index not yet ready")
+            assert http("POST", "/c/banks", {"name": "T_OWN"}).status == 201
+            assert http("GET", "/m/lookup", **query, banks="T_OWN").json == {}
+            assert http("GET", "/m/lookup", **query, banks="T_OWN,LABEL_NCII").status == 503
             asked = {"bank": "V", "api": "hashpact", "api_json": {}}
             assert http("POST", "/c/exchanges", asked).status == 201
             away = http("GET", "/m/lookup", **query)

@@ -90,8 +90,8 @@ def test_route_21_entries_and_what_members_say(fetched: Http, stage: Stage) -> N
 
 def test_a_value_is_withdrawn_once_no_entry_has_it(fetched: Http, stage: Stage) -> None:
     with (
-        Client(stage.server.profile("lotus-forum")) as lotus,
-        Client(stage.server.profile("acme-video")) as acme,
+        Client(stage.server.profile("lotus-forum"), timeout=120) as lotus,
+        Client(stage.server.profile("acme-video"), timeout=120) as acme,
     ):
         _, before = fetch(fetched)
         one = lotus.submit([CODE, VIDEO], labels=["ncii"]).index
@@ -145,7 +145,7 @@ def test_what_is_withdrawn_between_two_pages_is_told_to_a_client_that_had_nothin
     fetched: Http, stage: Stage
 ) -> None:
     code = fingerprint(PDQ, "between pages")
-    with Client(stage.server.profile("lotus-forum")) as lotus:
+    with Client(stage.server.profile("lotus-forum"), timeout=120) as lotus:
         entry = lotus.submit([code], labels=["ncii"]).index
         lotus.submit([fingerprint(PDQ, "after it")], labels=["ncii"])
         records: Records = {}
@@ -166,7 +166,7 @@ def test_after_a_restart_a_client_goes_on_unless_other_entries_are_served(
     with gatewayed(directory, config) as http:
         _, first = fetch(http)
         for name in ("lotus-forum", "acme-video"):
-            with Client(stage.server.profile(name)) as member:
+            with Client(stage.server.profile(name), timeout=120) as member:
                 later = replace(member.author, clock=lambda: first + 10).submit(
                     [fingerprint(PDQ, f"later, by {name}")], Reason(frozenset({"ncii"}))
                 )
@@ -190,8 +190,8 @@ def test_what_is_held_back_from_a_share_of_uploads_is_served_and_keeps_a_value_a
     config = made_folder(tmp_path / "gateway", profile, stage.server.address, stopncii=("ncii",))
     with (
         gatewayed(tmp_path / "gateway", config) as http,
-        Client(stage.server.profile("lotus-forum")) as lotus,
-        Client(stage.server.profile("acme-video")) as acme,
+        Client(stage.server.profile("lotus-forum"), timeout=120) as lotus,
+        Client(stage.server.profile("acme-video"), timeout=120) as acme,
     ):
         one = lotus.submit([code], labels=["ncii"]).index
         two = acme.submit([code], labels=["ncii"]).index

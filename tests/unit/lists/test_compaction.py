@@ -20,7 +20,7 @@ from hashpact.errors import CorruptError, UnavailableError
 from hashpact.exchange.formats import FORMATS
 from hashpact.exchange.mapping import ClassMap
 from hashpact.exchange.rows import Delete, Listed, Put, Row
-from hashpact.lists import compaction, indexed, local, staging
+from hashpact.lists import compaction, indexed, staging
 from hashpact.lists import table as table_module
 from hashpact.lists.blocks import Kept
 from hashpact.lists.local import PrivateLists
@@ -101,7 +101,7 @@ def test_a_list_that_changes_often_is_written_anew_with_the_same_content(lists: 
 
 
 def test_many_rows_fill_their_blocks_again(lists: PrivateLists, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (compaction, local, indexed, table_module):
+    for module in (compaction, indexed, table_module):
         monkeypatch.setattr(module, "ROWS", 4)
     draw = random.Random(1)
     known: dict[int, Put] = {}

@@ -182,3 +182,39 @@ def test_processes_share_their_metrics(tmp_path: Path) -> None:
     assert (both["hashpact_serving"], one["hashpact_serving"]) == (2, 1)
     assert (both["hashpact_index_position"], one["hashpact_index_position"]) == (2, 3)
     assert both["hashpact_index_lag_leaves"] == 3
+
+
+HALF_MADE = """
+import os
+from pathlib import Path
+from hashpact.observing import metrics
+
+shared, paused = metrics.Metrics(), []
+half = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"], "counter_1.db")
+
+
+def pause(seconds):
+    paused.append(seconds)
+    if len(paused) == 2:
+        half.unlink()
+
+
+metrics.time.sleep = pause
+half.touch()
+shared.exposed()
+print(paused)
+half.touch()
+shared.exposed()
+"""
+
+
+def test_a_file_that_another_process_has_only_begun_is_read_again(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HALF_MADE],
+        env={"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "[0.01, 0.1]\n"
+    assert "struct.error" in done.stderr  # one that stays so is reported

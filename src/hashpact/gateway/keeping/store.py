@@ -180,6 +180,10 @@ class BankStore:
             else:
                 self._sql.execute("INSERT OR REPLACE INTO off VALUES (?, ?)", (number, until))
 
+    def has_labels(self) -> bool:
+        """Whether a view was ever made for any label."""
+        return bool(self._all("SELECT 1 FROM label LIMIT 1"))
+
     def is_new(self, label: str) -> bool:
         """Whether no view was ever made for a label."""
         return not self._all("SELECT 1 FROM label WHERE name = ?", (self._name(label),))

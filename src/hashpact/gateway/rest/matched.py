@@ -43,6 +43,8 @@ async def status(uses: GatewayUses, asked: RestRequest) -> Response:
     """Whether the gateway can answer, and from nothing that is too old."""
     del asked
     health = await uses.house.checks.health(uses.config.stale)
+    if health is Health.ALIVE and not uses.matcher.index.ready:
+        health = Health.NOT_LOADED
     return PlainTextResponse(health.value, 200 if health is Health.ALIVE else _UNAVAILABLE)
 
 
