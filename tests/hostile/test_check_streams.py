@@ -13,7 +13,7 @@ import grpc
 import pytest
 from builders import fingerprint, near
 from clearinghouse import HOST, Clearinghouse, Connect
-from waits import until
+from waits import ended, until
 
 from hashpact.domain.checks import Answer, Check, Query
 from hashpact.domain.fingerprints import PDQ
@@ -246,8 +246,7 @@ async def cut_off(house: Clearinghouse, after: int) -> AsyncIterator[tuple[int, 
     server = await asyncio.start_server(serve, HOST, 0)
     async with server:
         yield server.sockets[0].getsockname()[1], dropped
-        for writer in writers:
-            writer.close()
+        await ended(writers)
 
 
 def no_longer_checks(house: Clearinghouse, member: str) -> None:

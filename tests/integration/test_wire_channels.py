@@ -17,6 +17,7 @@ from clearinghouse import HOST, Clearinghouse, Connect, wall_clock
 from cryptography import x509
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
+from waits import ended
 
 from hashpact.domain.fingerprints import PDQ
 from hashpact.domain.kinds import MemberRoles, MemberSuspend
@@ -75,8 +76,14 @@ async def tunnel(house: Clearinghouse, version: ssl.TLSVersion) -> AsyncIterator
         finally:
             writer.close()
 
+    tasks: set[asyncio.Task[None] | None] = set()
+    writers: list[asyncio.StreamWriter] = []
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.add(asyncio.current_task())
+        writers.append(writer)
         far = await asyncio.open_connection("127.0.0.1", house.server.port, ssl=context)
+        writers.append(far[1])
         assert far[1].get_extra_info("ssl_object").version() == version.name.replace("_", ".", 1).replace(
             "_", "."
         )
@@ -85,6 +92,11 @@ async def tunnel(house: Clearinghouse, version: ssl.TLSVersion) -> AsyncIterator
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
+        serving = [task for task in tasks if task is not None]
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
+        await ended(writers)
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 PATIENCE: Final = 120.0
@@ -30,3 +31,11 @@ async def until(holds: Callable[[], object]) -> None:
     async with asyncio.timeout(PATIENCE):
         while not holds():  # noqa: ASYNC110 - no event tells when it does
             await asyncio.sleep(_PAUSE)
+
+
+async def ended(writers: Iterable[asyncio.StreamWriter]) -> None:
+    """End connections, and wait until they are: one that is left to the loop's end is a ResourceWarning."""
+    for writer in writers:
+        writer.transport.abort()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
