@@ -7,6 +7,7 @@ same: it has its own memory, descriptors and exit status, and can be killed.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import os
 import pickle
@@ -90,7 +91,8 @@ class Forked:
     def send_signal(self, sig: int) -> None:
         """Send a signal, unless it has ended."""
         if self.poll() is None:
-            os.kill(self.pid, sig)
+            with contextlib.suppress(ProcessLookupError):  # it ended, and its status is on its way
+                os.kill(self.pid, sig)
 
     def kill(self) -> None:
         """SIGKILL."""
