@@ -290,13 +290,20 @@ def test_what_an_audit_needs(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "is not a checkpoint" in capsys.readouterr().err
 
 
-def test_evidence_without_a_profile_goes_to_the_user_and_not_to_the_working_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    home, here = tmp_path / "home", tmp_path / "here"
+@pytest.fixture
+def faulty(tmp_path: Path) -> Path:
+    """A home that has published another document than its log names."""
+    home = tmp_path / "home"
     assert run(["init", str(home), "--origin", "test.example/log", "--unencrypted"]) == 0
     (document,) = (home / "log" / "documents").iterdir()
     document.write_bytes(b"another")
+    return home
+
+
+def test_evidence_without_a_profile_goes_to_the_user_and_not_to_the_working_directory(
+    faulty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home, here = faulty, tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
     monkeypatch.setenv("HOME", str(tmp_path / "user"))
@@ -328,12 +335,9 @@ def test_evidence_without_a_profile_goes_to_the_user_and_not_to_the_working_dire
 
 
 def test_what_an_audit_has_found_is_shown_though_its_evidence_cannot_be_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    faulty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    home, taken = tmp_path / "home", tmp_path / "taken"
-    assert run(["init", str(home), "--origin", "test.example/log", "--unencrypted"]) == 0
-    (document,) = (home / "log" / "documents").iterdir()
-    document.write_bytes(b"another")
+    home, taken = faulty, tmp_path / "taken"
     taken.touch()
     capsys.readouterr()
     assert run(["audit", str(home / "log"), "--evidence", str(taken / "here")]) == 1

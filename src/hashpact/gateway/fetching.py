@@ -32,7 +32,7 @@ _UNSAFE: Final = "Invalid or unsafe URL provided"
 _VISIBLE: Final = range(0x21, 0x7F)
 _EMBEDDING: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))
 """NAT64 and IPv4-compatible addresses, whose last 32 bits are an IPv4 address."""
-_NEVER: Final = (IPv6Network("64:ff9b:1::/48"), IPv6Network("2002::/16"))
+_NOT_PUBLIC: Final = (IPv6Network("64:ff9b:1::/48"), IPv6Network("2002::/16"))
 _LAST: Final = 0xFFFF_FFFF
 
 
@@ -178,7 +178,9 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
     inner = [address.ipv4_mapped]
     if any(address in each for each in _EMBEDDING):
         inner.append(IPv4Address(int(address) & _LAST))
-    return not any(address in each for each in _NEVER) and all(one is None or is_public(one) for one in inner)
+    return not any(address in each for each in _NOT_PUBLIC) and all(
+        one is None or is_public(one) for one in inner
+    )
 
 
 def _check_time(over: threading.Event) -> None:

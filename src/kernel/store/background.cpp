@@ -1,5 +1,6 @@
 #include "store/background.hpp"
 
+#include <cxxabi.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -54,6 +55,7 @@ struct Background::State {
     std::mutex mutex;  // of what follows
     std::condition_variable changed;
     std::vector<bool> due;  // for each thread: it was called
+    std::size_t begun = 0;  // threads
     std::exception_ptr failure;
 };
 
@@ -80,7 +82,7 @@ void Background::stop() {
 
 void Background::wake() {
     {
-        const std::lock_guard<std::mutex> lock(state_->mutex);
+        std::unique_lock<std::mutex> lock(state_->mutex);
         std::fill(state_->due.begin(), state_->due.end(), true);
         if (state_->threads.empty()) state_->process = ::getpid();
         try {
@@ -90,6 +92,7 @@ void Background::wake() {
         } catch (const std::system_error&) {
             // Those that are there do the work.
         }
+        state_->changed.wait(lock, [&] { return state_->begun == state_->threads.size(); });
     }
     state_->changed.notify_all();
 }
@@ -104,8 +107,15 @@ void Background::rethrow() {
 }
 
 void Background::run(State& state, std::size_t thread) {
-    yield_to_others();
+    // Both allocate what is a thread's own. Without memory for that a process is aborted, so it comes first.
     stopping = &state.stop;
+    static_cast<void>(abi::__cxa_get_globals());
+    {
+        const std::lock_guard<std::mutex> lock(state.mutex);
+        ++state.begun;
+    }
+    state.changed.notify_all();
+    yield_to_others();
     Next next = Next::kRest;
     while (true) {
         {

@@ -27,7 +27,8 @@ class Background {
     // Interrupts the work and waits for it. Nothing else may be called afterwards.
     void stop();
 
-    // Lets the work be called, after an error too. If the system has no thread to give, the next call asks again.
+    // Lets the work be called, after an error too. If the system has no thread to give, the next call asks again. The
+    // first call waits until each thread can fail without ending the process.
     void wake();
 
     // Throws what ended the work, once.

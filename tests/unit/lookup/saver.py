@@ -19,6 +19,7 @@ import itertools
 import os
 import resource
 import sys
+import threading
 import time
 import warnings
 from pathlib import Path
@@ -124,6 +125,17 @@ def fork() -> None:
     gc.collect()
 
 
+def others_run() -> bool:
+    """Whether another thread of this process is at work, or waits for a processor."""
+    own = threading.get_native_id()
+    states = (
+        (task / "stat").read_text().rpartition(")")[2].split()[0]
+        for task in Path("/proc/self/task").iterdir()
+        if task.name != str(own)
+    )
+    return "R" in states
+
+
 def memory() -> None:
     """Let the background run out of memory, and see which call reports it."""
     index = build(300_000)
@@ -134,11 +146,12 @@ def memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (used + ROOM, hard))
     deadline = time.monotonic() + 100
     try:
-        # The background needs a turn of the processors to fail: small sets, until it has had one.
         while time.monotonic() < deadline:
             index.add(random_codes(500, 8, next_id), np.arange(next_id, next_id + 500))
             next_id += 500
             time.sleep(0.001)
+            while others_run():  # the memory is the background's to run out of, whenever it gets a processor
+                time.sleep(0.001)
     except MemoryError:
         say("refused")
     resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
