@@ -36,18 +36,22 @@ TYPE_CHOICE: Final = click.Choice([name for name in TYPES if name != PARTS.name]
 @click.command(epilog=example("hashpact fingerprint --type pdq/1 photo.jpg"))
 @files_argument
 @click.option("--type", "types", type=TYPE_CHOICE, multiple=True, help="Only this type; may be repeated.")
+@ocr_option
 @json_option
-def fingerprint(files: tuple[str, ...], types: tuple[str, ...], *, as_json: bool) -> None:
+def fingerprint(files: tuple[str, ...], types: tuple[str, ...], *, ocr: bool, as_json: bool) -> None:
     """Fingerprint files; nothing leaves this machine.
 
     A picture has pdq/1 and phash/1, a text minhash/1 and winnow/1, every file sha256/1 and md5/1. Of winnow/1
     all hashes are shown that a check has; an entry holds the first 128. A type that this content cannot have
     is named with the reason.
+
+    With --ocr, the text in a picture is read on this machine and has its fingerprints too, as submit --ocr
+    shares them and check --ocr asks for them.
     """
     failed = False
     for name in with_progress(files, "files", len(files)):
         try:
-            made = fingerprints_of(sys.stdin.buffer if name == STDIN else name, types or None)
+            made = fingerprints_of(sys.stdin.buffer if name == STDIN else name, types or None, ocr=ocr)
         except InvalidInputError as error:
             failed = True
             show_unread(name, error, as_json=as_json)

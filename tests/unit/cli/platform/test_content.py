@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from pictured import post, reads
 
 from hashpact.cli.main import run
+from hashpact.fingerprint.reading import ocr
 
 IMAGES = Path(__file__).resolve().parents[3] / "vectors" / "images"
 TEXT = "Hội chợ sách mùa thu mở cửa miễn phí cho học sinh, sinh viên đến hết tuần này tại nhà văn hóa quận."
@@ -33,6 +35,34 @@ def test_fingerprints_of_a_picture(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert run(["fingerprint", "--type", "phash/1", path]) == 0
     assert capsys.readouterr().out == f"{path}: phash/1 {found[1]['value']}\n"
+
+
+@reads
+def test_the_text_in_a_picture_has_its_fingerprints_when_it_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "post.png"
+    post("The ferry to the island leaves at nine every morning, and those who miss it wait. " * 2).save(path)
+    assert run(["fingerprint", "--json", str(path)]) == 0
+    (plain,) = lines(capsys.readouterr().out)
+    assert run(["fingerprint", "--ocr", "--json", str(path)]) == 0
+    (read,) = lines(capsys.readouterr().out)
+    assert isinstance(plain["fingerprints"], list)
+    assert isinstance(read["fingerprints"], list)
+    of_text = [each for each in read["fingerprints"] if each not in plain["fingerprints"]]
+    assert [each["type"] for each in of_text] == ["minhash/1", "winnow/1"]
+    assert [each for each in read["fingerprints"] if each not in of_text] == plain["fingerprints"]
+
+
+def test_tesseract_is_missed_before_any_file_is_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ocr.installed.cache_clear()
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert run(["fingerprint", "--ocr", str(IMAGES / "baseline.jpg")]) != 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "tesseract-ocr" in captured.err
 
 
 def test_a_text_that_is_too_short_says_so_and_the_next_file_goes_on(
