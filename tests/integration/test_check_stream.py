@@ -155,7 +155,7 @@ async def test_a_stream_that_is_idle_is_opened_again_when_an_upload_comes(house:
     ended = threading.Event()
 
     def conversation() -> None:
-        with Client(house.profile("acme"), timeout=0.4) as client:
+        with Client(house.profile("acme"), timeout=2) as client:
             outcomes = client.check_stream(iter(waiting.get, None))
             waiting.put(upload(1))
             next(outcomes)
@@ -229,7 +229,7 @@ async def test_a_server_that_stops_answers_what_it_has_read(house: Clearinghouse
     outcomes: list[Answer | HashpactError] = []
 
     def conversation() -> None:
-        with Client(house.profile("acme"), timeout=1) as client:
+        with Client(house.profile("acme"), timeout=3) as client:
             outcomes.extend(client.check_stream(map(upload, range(1_000_000))))
 
     under_way = asyncio.create_task(asyncio.to_thread(conversation))

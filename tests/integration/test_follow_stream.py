@@ -182,7 +182,7 @@ async def test_a_quiet_stream_ends_with_the_right_to_it(house: Clearinghouse, ho
 async def test_a_server_that_stops_says_so(house: Clearinghouse) -> None:
     with stream(house, FollowRequest(share(house, 1))) as messages:
         await asyncio.to_thread(next, messages)
-        stopping = asyncio.create_task(asyncio.to_thread(house.server.stop, 5))
+        stopping = asyncio.create_task(asyncio.to_thread(house.server.stop, 120))
         with pytest.raises(StoppingError, match="go on from the last response"):
             await asyncio.to_thread(next, messages)
         await stopping

@@ -262,7 +262,7 @@ def test_a_root_with_too_few_signatures_changes_nothing(
     propose(home, capsys, 1)
     assert run(["statement", "submit", str(home.parent / "root.note"), "--home", str(home)]) == 3
     (home / "pki" / "new-log.key").replace(home / "pki" / "log.key")
-    with RunningServer(home) as server, Client(server.profile("acme-video"), timeout=2) as client:
+    with RunningServer(home) as server, Client(server.profile("acme-video"), timeout=5) as client:
         pinned = client.profile.log
         with pytest.raises(UnavailableError, match="not a key of the log"):
             client.submit([PICTURE], labels=LABELS)

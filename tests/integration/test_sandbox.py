@@ -55,7 +55,7 @@ def test_it_serves_within_the_limits_of_its_unit(tmp_path: Path, workers: str) -
             address = ready_line(process, log).rsplit(" ", 1)[1]
         except AssertionError:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(5)
+                process.wait(120)
             if process.returncode == sandbox.CANNOT:
                 pytest.skip(f"this machine cannot set the limits: {log.read_text()}")
             raise

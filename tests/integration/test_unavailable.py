@@ -47,7 +47,7 @@ async def test_a_killed_server_opens_the_circuit_and_a_new_one_closes_it(
     with RunningServer(home) as first:
         caller = Caller(kind(first.profile("acme-video"), on_unavailable="open", timeout=0.5))
         circuit, port = caller.client.circuit, port_of(first)
-        assert (await caller("check", CODE)).checked
+        assert (await caller("check", CODE, timeout=120)).checked
         first.kill()
     waits = []
     while circuit.state is CLOSED:
@@ -70,7 +70,7 @@ async def test_a_killed_server_opens_the_circuit_and_a_new_one_closes_it(
             while not (await caller("check", CODE)).checked:
                 await until(lambda: circuit.state is HALF_OPEN)
         assert circuit.state is CLOSED
-        assert all([(await caller("check", CODE)).checked for _ in range(10)])
+        assert all([(await caller("check", CODE, timeout=120)).checked for _ in range(10)])
         await caller("close")
 
 

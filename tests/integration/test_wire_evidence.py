@@ -298,7 +298,7 @@ async def test_appends_that_wait_share_a_signature(founded: Clearinghouse, conne
 
     class Slow(SigningGuard):
         def sign(self) -> KeptCheckpoint:
-            go.wait(5)
+            go.wait(PATIENCE)
             kept = super().sign()
             signed.append(kept.size)
             return kept
@@ -307,10 +307,7 @@ async def test_appends_that_wait_share_a_signature(founded: Clearinghouse, conne
     await founded.start()
     caller = connect(founded.profile("acme"))
     waiting = [asyncio.create_task(caller("submit", [PICTURE], labels=["ncii"])) for _ in range(5)]
-    for _ in range(500):
-        await asyncio.sleep(0.01)
-        if founded.ledger.head().size == 11:
-            break
+    await until(lambda: founded.ledger.head().size == 11)
     go.set()
     receipts = await asyncio.gather(*waiting)
     assert len({receipt.index for receipt in receipts}) == 5

@@ -12,6 +12,7 @@ import grpc
 import pytest
 from clearinghouse import Clearinghouse
 
+from hashpact.wire.server.admission import refusals
 from hashpact.wire.server.transport import Limits
 from hashpact.wire.v1 import check_pb2, check_pb2_grpc
 
@@ -54,11 +55,22 @@ async def test_a_refusal_waits_while_the_system_has_no_thread_to_give(
         assert [await call.code() for call in (first, second)] == [REFUSED] * 2
 
 
-async def test_refusals_that_are_held_are_answered_before_a_server_stops(founded: Clearinghouse) -> None:
+async def test_refusals_that_are_held_are_answered_before_a_server_stops(
+    founded: Clearinghouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse, held = refusals.Refusals.refuse, threading.Semaphore(0)
+
+    def counted(*arguments: Any) -> None:  # noqa: ANN401  # those of `refuse`
+        refuse(*arguments)
+        held.release()
+
+    monkeypatch.setattr(refusals.Refusals, "refuse", counted)
+    monkeypatch.setattr(refusals, "EACH", 1 / 3600)  # all but the first are held for hours
     async with refusing(founded) as stub:
-        calls = [stub.Check(check_pb2.CheckRequest(), timeout=120) for _ in range(100)]
-        await calls[10].code()  # the others are held by then, the last one for half a second
-        await asyncio.to_thread(founded.server.stop, 0.1)
+        calls = [stub.Check(check_pb2.CheckRequest(), timeout=600) for _ in range(100)]
+        for _ in calls:
+            assert await asyncio.to_thread(held.acquire, timeout=120)
+        await asyncio.to_thread(founded.server.stop, 120)
         assert {await call.code() for call in calls} == {REFUSED}
 
 
@@ -69,5 +81,5 @@ async def test_refusals_that_no_thread_could_hold_are_answered_before_a_server_s
     async with refusing(founded) as stub:
         call = stub.Check(check_pb2.CheckRequest(), timeout=120)
         await asyncio.to_thread(refused.wait, 60)
-        await asyncio.wait_for(asyncio.to_thread(founded.server.stop, 0), 60)
+        await asyncio.to_thread(founded.server.stop, 120)
         assert await call.code() == REFUSED
