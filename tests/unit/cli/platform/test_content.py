@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from pictured import post, reads
+from PIL import Image
 
 from hashpact.cli.main import run
 from hashpact.fingerprint.reading import ocr
