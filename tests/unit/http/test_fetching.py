@@ -316,16 +316,18 @@ def test_nobody_there() -> None:
 
 
 def test_a_connection_that_waited_and_was_closed_is_made_again() -> None:
-    served = []
+    served, closed = [], threading.Semaphore(0)
 
     def script(_head: bytes, connection: socket.socket) -> None:
         served.append(connection)
         connection.sendall(answered(b"x"))
         connection.shutdown(socket.SHUT_RDWR)
+        closed.release()
 
     with scripted(script) as url, closing(HttpExchange(url)) as exchange:
         for _ in range(3):
             assert exchange.ask("GET", "checkpoint", LIMIT).body == b"x"
+            assert closed.acquire(timeout=120)
     assert len(served) == 3
 
 
