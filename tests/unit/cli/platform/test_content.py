@@ -10,6 +10,7 @@ import pytest
 from pictured import post, reads
 from PIL import Image
 
+from hashpact.cli import exits
 from hashpact.cli.main import run
 from hashpact.fingerprint.reading import ocr
 
@@ -55,14 +56,16 @@ def test_the_text_in_a_picture_has_its_fingerprints_when_it_is_read(
 
 
 def test_tesseract_is_missed_before_any_file_is_read(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    text = tmp_path / "text.txt"  # which needs no tesseract, and is fingerprinted if it is read
+    text.write_text(TEXT, "utf-8")
     ocr.installed.cache_clear()
     monkeypatch.setenv("PATH", "/nowhere")
-    assert run(["fingerprint", "--ocr", str(IMAGES / "baseline.jpg")]) != 0
+    assert run(["fingerprint", "--ocr", str(text)]) == exits.MISUSED
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "tesseract-ocr" in captured.err
+    assert "apt-get install tesseract-ocr" in captured.err
 
 
 def test_a_text_that_is_too_short_says_so_and_the_next_file_goes_on(
