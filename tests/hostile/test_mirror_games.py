@@ -104,9 +104,9 @@ async def test_28_what_was_announced_is_not_taken_back_before_its_leaves_have_co
             yield next(stream(self, *asked))  # type: ignore[arg-type]  # as they are
 
         monkeypatch.setattr(Followers, "stream", announcing)
-        larger = share(house, 2)
         honest = Prover(house.ledger)
-        await tell(house, honest)
+        await tell(house, honest)  # which ends the stream that has been giving leaves
+        larger = share(house, 2)
         await until(lambda: copy.replicator.status.announced == larger)
         lie = history(house.world, [*known, *(another(house.world, f"lie {number}") for number in range(2))])
         await tell(house, Prover(lie))
