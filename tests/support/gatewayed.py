@@ -12,10 +12,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import urlencode
 
 import uvloop
+from waits import PATIENCE
 
+from hashpact.gateway import running
 from hashpact.gateway.configured import GatewayConfig
 from hashpact.gateway.keeping.folder import make_folder
 from hashpact.gateway.running import GatewayStarted, answer_until, open_gateway
@@ -104,8 +107,11 @@ def made_folder(directory: Path, profile: Path, address: str, **settings: Any) -
 
 
 @contextlib.contextmanager
-def gatewayed(directory: Path, config: GatewayConfig) -> Iterator[Http]:
-    """A gateway that answers on loopback while the block runs, in a thread of this process."""
+def gatewayed(directory: Path, config: GatewayConfig, *, first: float = PATIENCE) -> Iterator[Http]:
+    """A gateway that answers on loopback while the block runs, in a thread of this process.
+
+    Its start waits ``first`` seconds for the clearinghouse; after them it would know no labels yet.
+    """
     started: Future[tuple[GatewayStarted, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def serve() -> None:
@@ -124,9 +130,10 @@ def gatewayed(directory: Path, config: GatewayConfig) -> Iterator[Http]:
             started.set_exception(error)
 
     thread = threading.Thread(target=run, name="gateway")
-    thread.start()
     try:
-        one, loop, stop = started.result(120)
+        with patch.object(running, "FIRST", first):
+            thread.start()
+            one, loop, stop = started.result(2 * PATIENCE)
         try:
             yield Http(one.address)
         finally:

@@ -13,6 +13,7 @@ from forking import UNMEASURED, started
 from gatewayed import Http
 from running import Running, ready_line
 from staged import SHARED, Stage, near
+from waits import wait_until
 
 NOTE = "a note that only its owner reads"
 
@@ -34,6 +35,8 @@ class RunningGateway(Running):
             self.kill()
             raise
         self.http = Http(self.ready["url"].removeprefix("http://"))
+        query = {"signal": near(SHARED, 0), "signal_type": "pdq"}
+        wait_until(lambda: self.http("GET", "/m/lookup", **query).status == 200)  # it knows the labels
 
 
 @pytest.fixture(scope="module")

@@ -90,7 +90,6 @@ def test_a_port_that_is_taken(stage: Stage, tmp_path: Path) -> None:
 def test_a_clearinghouse_that_was_never_reached(stage: Stage, tmp_path: Path) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as silent,
-        patch.object(running, "FIRST", 0.2),
         patch.object(clearing, "PROBE", 0.2),
     ):
         address = f"127.0.0.1:{silent.getsockname()[1]}"
@@ -99,7 +98,7 @@ def test_a_clearinghouse_that_was_never_reached(stage: Stage, tmp_path: Path) ->
         config = made_folder(
             tmp_path / "gateway", profile, address, timeout=1, hashing=False, shared=SHARED_BANKS
         )
-        with gatewayed(tmp_path / "gateway", config) as http:
+        with gatewayed(tmp_path / "gateway", config, first=0.2) as http:
             status = http("GET", "/status")
             assert (status.status, status.body) == (503, b"INDEX-NOT-LOADED")
             query = {"signal": near(SHARED, 0), "signal_type": "pdq"}
