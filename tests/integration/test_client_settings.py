@@ -110,7 +110,7 @@ def test_an_awaiting_client_serves_one_event_loop_after_another(profile: Profile
 
 
 FORKED = """
-import asyncio, os, sys, threading
+import asyncio, gc, os, sys
 from hashpact import AsyncClient, Client, Fingerprint, Profile, UnavailableError
 profile, how = Profile.load(sys.argv[1]).at(sys.argv[2]), sys.argv[3]
 codes = [Fingerprint("sha256/1", bytes(32))]
@@ -129,10 +129,11 @@ if os.fork() == 0:
         print("child:", len(found), flush=True)
     except UnavailableError as error:
         print("child:", error, flush=True)
-    os._exit(0)
+    other = None
+    gc.collect()
+    sys.exit()
 os.wait()
 print("parent:", len(client.check(codes).matches), flush=True)
-os._exit(0)
 """
 
 

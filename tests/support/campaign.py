@@ -10,6 +10,7 @@ STEP-th of those KINDS.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -215,6 +216,7 @@ def in_a_process(
     with ours:
         pid = os.fork()
         if pid == 0:
+            gc.freeze()  # what is left of grpc.aio would be collected for ever: its thread is not here
             ours.close()
             try:
                 _child(work, theirs)

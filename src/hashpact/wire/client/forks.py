@@ -1,12 +1,15 @@
 """Forks: a forked child can use gRPC only if no call was under way; otherwise it hangs.
 
 So calls under way are counted, and in a child that cannot make calls they raise an error (grpc issue 22624).
+Nor may the last channel of grpc.aio be collected in a child: it would wait for ever for grpc.aio's thread, which
+is in the parent only. So those that are open at a fork stay in the child until it ends.
 With GRPC_ENABLE_FORK_SUPPORT=0 in the environment, gRPC cannot be used after a fork once it was used before.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 from collections.abc import Iterator
 from typing import Final, Protocol
@@ -50,7 +53,7 @@ def under_way() -> Iterator[None]:
 
 
 def opened(channels: object) -> None:
-    """Note open channels of grpc.aio, whose thread runs until they are closed or collected."""
+    """Note what has open channels of grpc.aio, whose thread runs until they are closed or collected."""
     _Process.used = True
     _awaiting.add(channels)
 
@@ -79,6 +82,8 @@ def _forked() -> None:
     unaided = os.environ.get("GRPC_ENABLE_FORK_SUPPORT", "").lower() in _OFF and _Process.used
     _Process.broken = _Process.broken or unaided or bool(_calls) or bool(_awaiting)
     _calls.clear()
+    for channels in list(_awaiting):
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(channels))
     for thing in list(_remembered):
         thing.forked()
 
