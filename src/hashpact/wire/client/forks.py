@@ -1,8 +1,8 @@
 """Forks: a forked child can use gRPC only if no call was under way; otherwise it hangs.
 
 So calls under way are counted, and in a child that cannot make calls they raise an error (grpc issue 22624).
-Nor may the last channel of grpc.aio be collected in a child: it would wait for ever for grpc.aio's thread, which
-is in the parent only. So those that are open at a fork stay in the child until it ends.
+Nor may the last channel of grpc.aio be collected in a child: it would wait for ever for grpc.aio's thread,
+which is in the parent only. So those that are open at a fork stay in the child until it ends.
 With GRPC_ENABLE_FORK_SUPPORT=0 in the environment, gRPC cannot be used after a fork once it was used before.
 """
 
