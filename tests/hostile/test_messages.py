@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeAlias
@@ -28,6 +29,7 @@ from hashpact.wire.v1 import check_pb2, check_pb2_grpc, log_pb2
 
 CHECK = "/hashpact.wire.v1.CheckService/Check"
 APPEND = "/hashpact.wire.v1.LogService/Append"
+CHECK_STREAM = "/hashpact.wire.v1.CheckService/CheckStream"
 PICTURE = fingerprint(PDQ, "one")
 REQUEST = codec.check_to_wire(Check((Query(PICTURE),))).SerializeToString()
 OK = grpc.StatusCode.OK
@@ -205,6 +207,45 @@ async def test_20_an_append_in_odd_bytes_has_the_same_effect_or_none(
     assert got is code, details
     leaves = [leaf.data for leaf in house.ledger.leaves(size, size + 9)]
     assert leaves == ([submission.statement] if code is OK else [])
+
+
+LOG = "/hashpact.wire.v1.LogService"
+
+
+@pytest.mark.parametrize(
+    ("kind", "method", "data", "code"),
+    [
+        ("unary_unary", CHECK, b"\xff", INVALID),
+        (
+            "unary_unary",
+            f"{LOG}/GetTile",
+            log_pb2.GetTileRequest(path="tile/0/999").SerializeToString(),
+            grpc.StatusCode.NOT_FOUND,
+        ),
+        ("unary_stream", f"{LOG}/ListEntries", b"\xff", INVALID),
+        ("stream_stream", CHECK_STREAM, b"", OK),
+    ],
+    ids=["a check", "a read", "a stream", "a stream of checks"],
+)
+async def test_20_nothing_is_left_of_a_call_that_was_refused(
+    founded: Clearinghouse, kind: str, method: str, data: bytes, code: grpc.StatusCode
+) -> None:
+    """For as long as a call is in memory, gRPC counts it as under way, and refuses those above the bound."""
+    founded.limits = Limits(streams_per_connection=8)
+    await founded.start()
+    gc.disable()  # what is only collected as garbage is left
+    try:
+        async with founded.channel(founded.tls(founded.member("acme"))) as channel:
+            for _ in range(32):
+                sent = iter([data]) if kind == "stream_stream" else data
+                call = getattr(channel, kind)(method)(sent)
+                if kind == "unary_unary":
+                    await asyncio.gather(call, return_exceptions=True)
+                elif code is OK:
+                    assert await call.read()
+                assert await call.code() is code, await call.details()
+    finally:
+        gc.enable()
 
 
 async def test_20_a_stream_that_cannot_be_read_does_not_keep_a_server_from_stopping(

@@ -22,6 +22,7 @@ from hashpact.domain.fingerprints import MD5, MINHASH, PDQ, PHASH, SHA256, WINNO
 from hashpact.member.author import Reason
 from hashpact.member.profile import Profile
 from hashpact.wire import codec, streamed
+from hashpact.wire.errors import is_answer
 from hashpact.wire.v1 import certificate_pb2, check_pb2, log_pb2
 
 MINUTES: Final = 10
@@ -171,7 +172,7 @@ def caller(channel: grpc.Channel, method: MethodDescriptor) -> Callable[[bytes],
 
 
 def fuzz(directory: Path, share: Callable[[int, float], float]) -> tuple[Counter[str], int, int]:
-    """Call at random; the statuses, and the memory after a fifth of the work and at the end.
+    """Call at random; the server's statuses, and its memory after a fifth of the work and at the end.
 
     ``share`` is how much of the work is done after so many calls and seconds.
     """
@@ -188,11 +189,12 @@ def fuzz(directory: Path, share: Callable[[int, float], float]) -> tuple[Counter
             while (done := share(seen.total(), time.monotonic() - start)) < 1:
                 method, call = rng.choice(calls)
                 data = maker.request(method)
-                code = grpc.StatusCode.OK
+                code, answered = grpc.StatusCode.OK, True
                 try:
                     call(data)
                 except grpc.RpcError as error:
-                    code = error.code()
+                    code, answered = error.code(), is_answer(error)
+                assert answered, (method.full_name, code)
                 assert code not in FORBIDDEN, (method.full_name, code, data.hex())
                 seen[f"{method.name} {code.name}"] += 1
                 if not early and done > 0.2:

@@ -246,10 +246,9 @@ class Conversation:
         response, size, since = check_pb2.CheckStreamResponse(), 0, self._call.timer()
         for number, request in enumerate(some, self._number):
             try:
-                outcome = self._outcome(request)
+                answer = streamed.outcome_to_wire(number, self._outcome(request))
             except Deferred:
                 break
-            answer = streamed.outcome_to_wire(number, outcome)
             response.answers.append(answer)
             size += answer.ByteSize()
             if size > RESPONSE or self._call.timer() - since > piece:
