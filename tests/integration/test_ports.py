@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 from commands import apart
-from running import BOTH, RunningServer, found
+from running import BOTH, RunningServer, found, free_port
 
 from hashpact.member.clients import Client
 
@@ -16,9 +15,7 @@ def test_stumble_4_two_homes_on_one_port(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     one = found(tmp_path / "one", {"acme-video": BOTH})
     two = found(tmp_path / "two", {"acme-video": BOTH})
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with RunningServer(one, port=port) as first:
         refused = apart("serve", two, "--listen", f"127.0.0.1:{port}")
         assert refused.status == 2

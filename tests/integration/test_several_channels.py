@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from typing import Any
 import pytest
 from builders import fingerprint
 from clearinghouse import Caller, Clearinghouse, Connect
-from running import BOTH, RunningServer, found
+from running import BOTH, RunningServer, found, free_port
 from waits import wait_until
 
 from hashpact import AsyncClient, Client, DeadlineError, Fingerprint, InvalidInputError, UnavailableError
@@ -57,9 +56,7 @@ def kind(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401  # either class
 @pytest.fixture
 def pair(home: Path) -> Iterator[tuple[RunningServer, RunningServer, int]]:
     """Two processes of one server on one port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with RunningServer(home, port=port) as first, RunningServer(home, port=port) as second:
         yield first, second, port
 

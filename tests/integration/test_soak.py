@@ -7,7 +7,6 @@ import json
 import os
 import random
 import signal
-import socket
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders import check_log
-from running import BOTH, RunningServer, found
+from running import BOTH, RunningServer, found, free_port
 from soaking import Answered, History, Queries, Shared, Soak
 
 from hashpact.domain.state import Receipt, Role
@@ -47,13 +46,6 @@ def memory(server: RunningServer) -> int:
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
         total += next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
     return total * 1024
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def test_the_oracle_sees_what_is_wrong() -> None:

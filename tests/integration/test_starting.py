@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ import starting
 from builders import fingerprint
 from forking import UNMEASURED
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from running import BOTH, answered, found, health_port, log_size
+from running import BOTH, answered, found, free_port, health_port, log_size
 
 from hashpact.domain.fingerprints import PDQ
 from hashpact.member.clients import Client
@@ -34,9 +33,7 @@ class Start:
 
     def __init__(self, directory: Path) -> None:
         self.home = found(directory, {"acme": BOTH})
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            address = f"127.0.0.1:{free.getsockname()[1]}"
+        address = f"127.0.0.1:{free_port()}"
         self.profile = Profile.load(directory / "acme").at(address)
         self.log = directory / "serve.log"
         with self.log.open("wb") as log:
@@ -107,5 +104,5 @@ def test_a_start_can_be_stopped(start: Start) -> None:
     assert answered(health_port(start.log.read_text()), "/healthz") == (200, b"ok\n")
     start.go_on()  # the step that is under way ends first
     assert start.says() == ""
-    assert start.process.wait(120) == 0
+    assert start.process.wait(120) == 0, start.log.read_text()
     assert '"event": "serving"' not in start.log.read_text()

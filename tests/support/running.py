@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import itertools
 import json
 import os
 import secrets
 import select
 import signal
+import socket
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from forking import HASHPACT, UNMEASURED, Process, started
 
@@ -45,6 +48,22 @@ def log_size(home: Path) -> int:
     """How many leaves the log of a home has, also while it is served."""
     with open_home(home) as opened:
         return opened.ledger.head().size
+
+
+_PORTS: Final = itertools.cycle(range(2000))
+
+
+def free_port() -> int:
+    """A port of loopback that nobody has, and nobody gets meanwhile: the system picks others, from 32768 on.
+
+    Each worker of a run has ports of its own.
+    """
+    first = 12_000 + 2000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 20_000
+    for port in (first + number for number in itertools.islice(_PORTS, 2000)):
+        with socket.socket() as free, contextlib.suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError
 
 
 def ready_line(process: Process, log: Path) -> str:
