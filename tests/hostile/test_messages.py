@@ -32,6 +32,7 @@ APPEND = "/hashpact.wire.v1.LogService/Append"
 CHECK_STREAM = "/hashpact.wire.v1.CheckService/CheckStream"
 PICTURE = fingerprint(PDQ, "one")
 REQUEST = codec.check_to_wire(Check((Query(PICTURE),))).SerializeToString()
+LATE = codec.submission_to_wire(World().author("acme").withdraw(7, "mistake")).SerializeToString()
 OK = grpc.StatusCode.OK
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 Raw: TypeAlias = Callable[..., Awaitable[tuple[grpc.StatusCode, str, bytes | None]]]
@@ -222,10 +223,11 @@ LOG = "/hashpact.wire.v1.LogService"
             log_pb2.GetTileRequest(path="tile/0/999").SerializeToString(),
             grpc.StatusCode.NOT_FOUND,
         ),
+        ("unary_unary", APPEND, LATE, grpc.StatusCode.NOT_FOUND),
         ("unary_stream", f"{LOG}/ListEntries", b"\xff", INVALID),
         ("stream_stream", CHECK_STREAM, b"", OK),
     ],
-    ids=["a check", "a read", "a stream", "a stream of checks"],
+    ids=["a check", "a read", "an append", "a stream", "a stream of checks"],
 )
 async def test_20_nothing_is_left_of_a_call_that_was_refused(
     founded: Clearinghouse, kind: str, method: str, data: bytes, code: grpc.StatusCode

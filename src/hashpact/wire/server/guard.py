@@ -180,6 +180,8 @@ class Rpc:
         except Exception as failure:  # noqa: BLE001  # the caller would wait, and so would the server's stop
             self._guard.crashed(failure, rpc=self.method)
             self.call.cancel()
+        finally:
+            _forget_frames(error)
 
     def refused(self, error: BaseException) -> None:
         """End the call unread, with the status of an error, as if it had just arrived."""
@@ -212,6 +214,20 @@ class Rpc:
         if self._named is None:
             self._named = named(self.call.metadata)
         return self._named
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Drop the tracebacks of an error, and of those that it comes from.
+
+    What has handed it on, as a future does, is in one of their frames, so it and the call would be in memory
+    until garbage is collected; and while too many are, gRPC refuses the connection's next call.
+    """
+    raised = [error]
+    while raised:
+        one = raised.pop()
+        if one is not None and one.__traceback__ is not None:
+            one.__traceback__ = None
+            raised += (one.__cause__, one.__context__)
 
 
 def _trace(error: BaseException) -> dict[str, str]:
