@@ -216,7 +216,7 @@ def in_a_process(
     with ours:
         pid = os.fork()
         if pid == 0:
-            gc.freeze()  # what is left of grpc.aio would be collected for ever: its thread is not here
+            gc.freeze()  # to collect a channel of grpc.aio would hang: a fork has not its thread
             ours.close()
             try:
                 _child(work, theirs)

@@ -63,7 +63,8 @@ def free_port() -> int:
         with socket.socket() as free, contextlib.suppress(OSError):
             free.bind(("127.0.0.1", port))
             return port
-    raise RuntimeError
+    msg = f"the ports {first} to {first + 1999} of 127.0.0.1 are all taken"
+    raise RuntimeError(msg)
 
 
 def ready_line(process: Process, log: Path) -> str:

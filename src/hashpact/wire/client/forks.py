@@ -1,8 +1,8 @@
 """Forks: a forked child can use gRPC only if no call was under way; otherwise it hangs.
 
 So calls under way are counted, and in a child that cannot make calls they raise an error (grpc issue 22624).
-Nor may the last channel of grpc.aio be collected in a child: it would wait for ever for grpc.aio's thread,
-which is in the parent only. So those that are open at a fork stay in the child until it ends.
+The last channel of grpc.aio must not be collected in a child either: its destructor loops until the thread of
+grpc.aio has ended, and a fork does not copy threads. So a child keeps the channels that were open at the fork.
 With GRPC_ENABLE_FORK_SUPPORT=0 in the environment, gRPC cannot be used after a fork once it was used before.
 """
 
@@ -83,7 +83,7 @@ def _forked() -> None:
     _Process.broken = _Process.broken or unaided or bool(_calls) or bool(_awaiting)
     _calls.clear()
     for channels in list(_awaiting):
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(channels))
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(channels))  # so it outlives the interpreter, too
     for thing in list(_remembered):
         thing.forked()
 

@@ -246,6 +246,7 @@ class Conversation:
         response, size, since = check_pb2.CheckStreamResponse(), 0, self._call.timer()
         for number, request in enumerate(some, self._number):
             try:
+                # No variable holds an error: through its traceback it would hold this frame, and the call.
                 answer = streamed.outcome_to_wire(number, self._outcome(request))
             except Deferred:
                 break

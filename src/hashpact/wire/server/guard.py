@@ -219,8 +219,8 @@ class Rpc:
 def _forget_frames(error: BaseException | None) -> None:
     """Drop the tracebacks of an error, and of those that it comes from.
 
-    What has handed it on, as a future does, is in one of their frames, so it and the call would be in memory
-    until garbage is collected; and while too many are, gRPC refuses the connection's next call.
+    A variable or a future that holds the error is itself held by a frame of the traceback. That cycle would keep
+    the call in memory until garbage is collected, and gRPC counts a call in memory as under way.
     """
     raised = [error]
     while raised:

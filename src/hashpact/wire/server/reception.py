@@ -220,19 +220,16 @@ class _Unary(_Route):
         self._answer(visit, data)
 
     def _answer(self, visit: _Visit, data: bytes | None) -> None:
-        CALLER.set(visit.caller)
+        rpc, caller = visit
+        CALLER.set(caller)
+        error, message = None, b""
         try:
-            message = self._message(visit.rpc.call, data, visit.caller.id)
+            message = self._message(rpc.call, data, caller.id)
         except Deferred:
             raise
-        except BaseException as error:  # noqa: BLE001  # whatever it is, it is answered
-            self._end(visit, error)
-        else:
-            self._end(visit, None, message)
-
-    def _end(self, visit: _Visit, error: BaseException | None, message: bytes = b"") -> None:
-        """End a call. It is left first: a caller with an answer may ask again."""
-        rpc, caller = visit
+        except BaseException as raised:  # noqa: BLE001  # whatever it is, it is answered
+            error = raised
+        # Before it is answered: a caller with an answer may ask again.
         self.pool.leave(caller.id)
         self.reception.untaken.give(caller.id, rpc.call, CALL + len(message))
         rpc.end(error, message)
@@ -264,19 +261,15 @@ class _Streamed(_Route):
         CALLER.set(caller)
         write: Any = self.handler.response_serializer
         stream = rpc.stream = Stream(rpc.call, self.method, caller, guard.timer)
+        error = None
         try:
             with guard.streams.over(stream):
                 for message in stream.messages(self._source(rpc.call, data)):
                     rpc.call.send(write(message))
-        except BaseException as error:  # noqa: BLE001  # whatever it is, it is answered
-            self._end(visit, error)
-        else:
-            self._end(visit, None)
-
-    def _end(self, visit: _Visit, error: BaseException | None) -> None:
-        """End a call, whose place another one may take."""
-        self.pool.leave(visit.caller.id)
-        visit.rpc.end(error)
+        except BaseException as raised:  # noqa: BLE001  # whatever it is, it is answered
+            error = raised
+        self.pool.leave(caller.id)
+        rpc.end(error)
 
     def _source(self, call: IncomingCall, data: bytes | None) -> Iterator[Any]:
         handler: Any = self.handler  # of generated code or of gRPC itself
