@@ -1,8 +1,8 @@
 """Forks: a forked child can use gRPC only if no call was under way; otherwise it hangs.
 
 So calls under way are counted, and in a child that cannot make calls they raise an error (grpc issue 22624).
-The last channel of grpc.aio must not be collected in a child either: its destructor loops until the thread of
-grpc.aio has ended, and a fork does not copy threads. So a child keeps the channels that were open at the fork.
+The last channel of grpc.aio must not be collected in a child either: its destructor loops until the thread
+of grpc.aio has ended, and a fork does not copy threads. So a child keeps the channels open at the fork.
 With GRPC_ENABLE_FORK_SUPPORT=0 in the environment, gRPC cannot be used after a fork once it was used before.
 """
 

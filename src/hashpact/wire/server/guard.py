@@ -219,8 +219,8 @@ class Rpc:
 def _forget_frames(error: BaseException | None) -> None:
     """Drop the tracebacks of an error, and of those that it comes from.
 
-    A variable or a future that holds the error is itself held by a frame of the traceback. That cycle would keep
-    the call in memory until garbage is collected, and gRPC counts a call in memory as under way.
+    A variable or a future that holds the error is itself held by a frame of the traceback. That cycle would
+    keep the call in memory until garbage is collected, and gRPC counts a call in memory as under way.
     """
     raised = [error]
     while raised:
