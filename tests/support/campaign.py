@@ -216,7 +216,7 @@ def in_a_process(
     with ours:
         pid = os.fork()
         if pid == 0:
-            gc.freeze()  # to collect a channel of grpc.aio would hang: a fork has not its thread
+            gc.freeze()  # collecting a channel of grpc.aio would hang: its thread is not in a fork
             ours.close()
             try:
                 _child(work, theirs)

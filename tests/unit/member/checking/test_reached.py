@@ -42,7 +42,7 @@ def test_a_forked_process_goes_on_while_another_thread_notes_a_receipt() -> None
     held.wait()
     child = os.fork()
     if child == 0:
-        gc.freeze()  # to collect a channel of grpc.aio would hang: a fork has not its thread
+        gc.freeze()  # collecting a channel of grpc.aio would hang: its thread is not in a fork
         noting = threading.Thread(target=reached.note, args=(receipt(9),), daemon=True)
         noting.start()
         noting.join(120)
