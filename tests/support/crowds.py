@@ -7,7 +7,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +23,7 @@ from hashpact.member.clients import Client
 from hashpact.member.profile import Profile
 from hashpact.service.append import Appender
 
-CHECKS: Final = 600
+CHECKS: Final = 3000
 ALLOWED: Final = 2.0
 """How many times its quiet 99th percentile an innocent member's may be."""
 CENTRE: Final = fingerprint(PDQ, "the centre of a crowd")
@@ -77,7 +77,7 @@ def beside(
     """An attack in a process of its own, under way for the length of the block.
 
     Attackers have machines of their own. Here theirs is this one, so they get what processor time the server
-    and the innocent member leave them.
+    and the innocent member leave them: see `first`.
 
     ``attack`` gets the server's address, an event to set once it is under way, one that ends it, and these
     arguments.
@@ -98,18 +98,47 @@ def beside(
 
 def _yielding(attack: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401 - of the attack
     """An attack, behind everybody who has work to do."""
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     os.nice(19)
     attack(*arguments)
+
+
+@contextmanager
+def first(*processes: int) -> Iterator[None]:
+    """Have processes go before others, where the system allows it, for the length of the block.
+
+    By their usual share alone, one check in a hundred waits 4 ms for a process that merely computes, though
+    that is as nice as can be: what an attacker's own processor would do counts as the server's then.
+    """
+
+    def schedule(policy: int, priority: int) -> None:
+        for process in processes:
+            for task in os.listdir(f"/proc/{process}/task"):
+                with suppress(ProcessLookupError):
+                    os.sched_setscheduler(int(task), policy, os.sched_param(priority))
+
+    try:
+        schedule(os.SCHED_RR, 1)
+    except PermissionError:
+        print("\nnot allowed to go first: the attacker's own work counts, too")  # noqa: T201 - as in `compare`
+        yield
+        return
+    try:
+        yield
+    finally:
+        schedule(os.SCHED_OTHER, 0)
 
 
 def compare(
     server: RunningServer, name: str, attack: AbstractContextManager[None], checks: int = CHECKS
 ) -> None:
     """Hold the latency of an innocent member beside an attack against that before and after."""
-    before = latencies(server.profile("carol"), checks)
-    with attack:
-        beside_it = latencies(server.profile("carol"), checks)
-    after = latencies(server.profile("carol"), checks)
+    served = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+    with first(os.getpid(), server.process.pid, *map(int, served)):
+        before = latencies(server.profile("carol"), checks)
+        with attack:
+            beside_it = latencies(server.profile("carol"), checks)
+        after = latencies(server.profile("carol"), checks)
     quiet = high(before + after)
     said = f"{name}: p99 {high(beside_it) * 1e3:.2f} ms, quiet {quiet * 1e3:.2f} ms"
     print(f"\n{said}, ratio {high(beside_it) / quiet:.2f}")  # noqa: T201 - the campaign's result
@@ -129,6 +158,7 @@ __all__ = [
     "append",
     "beside",
     "compare",
+    "first",
     "high",
     "latencies",
     "near_the_centre",

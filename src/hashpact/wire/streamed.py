@@ -27,10 +27,12 @@ def request_from_wire(request: check_pb2.CheckStreamRequest) -> Check:
     return codec.check_from_wire(request.check)
 
 
-def outcome_to_wire(number: int, outcome: Answer | HashpactError) -> check_pb2.StreamedAnswer:
-    """What became of the request of that number."""
+def outcome_to_wire(
+    number: int, outcome: Answer | HashpactError, pause: Callable[[], object] = bool
+) -> check_pb2.StreamedAnswer:
+    """What became of the request of that number. ``pause`` is called between every few matches."""
     if isinstance(outcome, Answer):
-        return check_pb2.StreamedAnswer(request=number, answer=codec.answer_to_wire(outcome))
+        return check_pb2.StreamedAnswer(request=number, answer=codec.answer_to_wire(outcome, pause))
     status = errors.to_status(outcome)
     refusal = check_pb2.Refusal(
         code=status.code, reason=outcome.code, message=status.message, details=errors.cut_details(outcome)

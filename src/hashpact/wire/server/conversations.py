@@ -247,7 +247,7 @@ class Conversation:
         for number, request in enumerate(some, self._number):
             try:
                 # No variable holds an error: through its traceback it would hold this frame, and the call.
-                answer = streamed.outcome_to_wire(number, self._outcome(request))
+                answer = streamed.outcome_to_wire(number, self._outcome(request), self._loop.give_way)
             except Deferred:
                 break
             response.answers.append(answer)
@@ -278,7 +278,7 @@ class Conversation:
         try:
             check = streamed.request_from_wire(check_pb2.CheckStreamRequest.FromString(request))
             with self._quotas.asking(self.caller.id, len(check.queries)):
-                return self._checker.check(check, wanted, turn, wait)
+                return self._checker.check(check, self._pool.between(wanted), turn, wait)
         except DecodeError:
             return InvalidInputError("the request is not a protobuf message of its type", field="request")
         except (InvalidInputError, OverloadedError, UnavailableError) as error:

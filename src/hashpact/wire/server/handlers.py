@@ -98,14 +98,13 @@ class CheckHandler(check_pb2_grpc.CheckServiceServicer):
         """The entries near some fingerprints."""
         require(Role.CHECK)
         wanted, member = context.is_active, CALLER.get().id
+        between = self._pool.between(wanted)
         check = codec.check_from_wire(request)
         if request.attest:
             return self._attested(request, check, cast("IncomingCall", context))
         with self._quotas.asking(member, len(check.queries)):
-            answer = self._checker.check(
-                check, self._pool.between(wanted), lambda: self._pool.turn(member, wanted), wait
-            )
-        return codec.answer_to_wire(answer)
+            answer = self._checker.check(check, between, lambda: self._pool.turn(member, wanted), wait)
+        return codec.answer_to_wire(answer, between)
 
     def _attested(
         self, request: check_pb2.CheckRequest, check: checks.Check, call: IncomingCall

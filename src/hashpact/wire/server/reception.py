@@ -260,12 +260,16 @@ class _Streamed(_Route):
         (rpc, caller), guard = visit, self.reception.guard
         CALLER.set(caller)
         write: Any = self.handler.response_serializer
+
+        def begin(message: object) -> Callable[[], None]:
+            with self.pool.turn(caller.id, rpc.call.is_active):
+                return rpc.call.send(write(message))
+
         stream = rpc.stream = Stream(rpc.call, self.method, caller, guard.timer)
         error = None
         try:
             with guard.streams.over(stream):
-                for message in stream.messages(self._source(rpc.call, data)):
-                    rpc.call.send(write(message))
+                stream.send(self._source(rpc.call, data), begin)
         except BaseException as raised:  # noqa: BLE001  # whatever it is, it is answered
             error = raised
         self.pool.leave(caller.id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
@@ -49,13 +49,17 @@ class Stream:
     _source: Iterable[Any] = field(default=(), init=False)
     _since: float | None = field(default=None, init=False)
 
-    def messages(self, source: Iterable[Any]) -> Iterator[Any]:
-        """The messages of ``source``, until one is to be sent after the stream was ended: then its error."""
+    def send(self, source: Iterable[Any], begin: Callable[[Any], Callable[[], None]]) -> None:
+        """Send the messages of ``source``. ``begin`` begins with one, and returns what waits until it is taken.
+
+        Raises the error that the stream was ended with, before the next message.
+        """
         self._source = source
         for message in source:
             self._go_on()
+            taken = begin(message)
             self._since = self.timer()
-            yield message
+            taken()
             self._since = None
         self._go_on()
 

@@ -1,4 +1,4 @@
-"""A check lets the serving thread go first, and not again and again while it waits for its turn."""
+"""A check lets the serving thread go first in its turn, and not again and again while it waits for it."""
 
 from __future__ import annotations
 
@@ -66,5 +66,5 @@ def test_a_check_that_waits_for_its_turn_gives_way_once() -> None:
         done.result(SOON)
     finally:
         pool.close()
-    # Once before it waits, and once between two pieces of its work.
-    assert gave == [0, LOOKS]
+    # Once when it has its turn, and once between two pieces of its work.
+    assert gave == [LOOKS, LOOKS]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -52,6 +52,11 @@ def endless() -> Iterator[int]:
     yield from itertools.count()
 
 
+def at_once(_: object) -> Callable[[], None]:
+    """A message that is taken at once."""
+    return lambda: None
+
+
 @pytest.mark.parametrize(
     ("admitted", "error", "message"),
     [
@@ -66,20 +71,23 @@ def test_50_a_stream_ends_before_its_next_message(
 ) -> None:
     watching, watched = watch(admitted), stream(Call())
     with watching.over(watched), pytest.raises(error, match=message):
-        for _ in watched.messages(endless()):
-            pass
+        watched.send(endless(), at_once)
     watching.close()
 
 
 def test_44_a_stream_that_is_not_read_is_cancelled_where_it_waits() -> None:
     call = Call()
     watching, watched = watch(ACME, unread=1.0), stream(call, seconds=1.0)
-    with watching.over(watched):
-        messages = watched.messages(endless())
-        assert next(messages) == 0
-        assert call.cancelled.wait(120)
-        with pytest.raises(OverloadedError, match="was not read for 1 s"):
-            next(messages)
+    begun: list[int] = []
+
+    def begin(message: int) -> Callable[[], None]:
+        begun.append(message)
+        assert watched.unread() == 0  # what it takes to begin is not the caller's time
+        return lambda: call.cancelled.wait(NEVER) and None
+
+    with watching.over(watched), pytest.raises(OverloadedError, match="was not read for 1 s"):
+        watched.send(endless(), begin)
+    assert begun == [0]
     watching.close()
 
 
@@ -96,16 +104,23 @@ def test_what_waits_for_news_is_closed() -> None:
 
     watching, watched = watch(NotPermittedError("'acme' is suspended")), stream(Call())
     with watching.over(watched), pytest.raises(NotPermittedError, match="is suspended"):
-        list(watched.messages(News()))
+        watched.send(News(), at_once)
     watching.close()
 
 
 def test_a_stream_that_may_go_on_is_left_alone() -> None:
     call = Call()
     watching, watched = watch(ACME), stream(call)
+    sent: list[int] = []
+
+    def begin(message: int) -> Callable[[], None]:
+        sent.append(message)
+        return lambda: None
+
     with watching.over(watched):
-        assert list(watched.messages(range(1000))) == list(range(1000))
+        watched.send(range(1000), begin)
     watching.close()
+    assert sent == list(range(1000))
     assert watched.ending is None
     assert not call.cancelled.is_set()
 

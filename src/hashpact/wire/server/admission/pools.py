@@ -61,7 +61,8 @@ _Box: TypeAlias = "SimpleQueue[_Job | None]"
 class Pool:
     """At most ``threads`` threads for one kind of call, of which ``running`` run at a time.
 
-    At most ``each`` of those that run answer one member; all of them if it is alone.
+    At most ``each`` of those that run answer one member; all of them if it is alone: no call of another has
+    entered lately.
 
     A member has at most ``calls`` calls that have entered and not left, and no more than there are threads
     left: so members that take all they can get do not take all threads together. ``hindrance`` gives a reason
@@ -114,6 +115,7 @@ class Pool:
                 raise OverloadedError(msg, member=member, retry_after=str(AGAIN))
             self._calls[member] = has + 1
             self._under_way += 1
+            self._queue.met(member)
 
     def leave(self, member: str) -> None:
         """Count a call that has entered no more."""
@@ -197,7 +199,6 @@ class Pool:
         Raises CancelledError if the caller leaves before, and Deferred in a thread that must not wait.
         """
         wait()
-        self._give_way()
         if not wanted():
             raise CancelledError
         turn = self._turns.take(member)
@@ -208,6 +209,7 @@ class Pool:
                         self._turns.leave(member, turn)
                         raise CancelledError
         try:
+            self._give_way()
             yield
         finally:
             self._turns.give_back(member)

@@ -103,16 +103,21 @@ class IncomingCall:
         """
         return self._go_on(cygrpc.SendMessageOperation(message, _NO_FLAGS), lambda _: then())
 
-    def send(self, message: bytes) -> None:
-        """Send a message, and wait until the transport has taken it.
+    def send(self, message: bytes) -> Callable[[], None]:
+        """Begin to send a message; what is returned waits until the transport has taken it.
 
-        Raises CancelledError if the call is over by then.
+        That raises CancelledError if the call is over by then.
         """
         taken: SimpleQueue[None] = SimpleQueue()
-        if self.write(message, partial(taken.put, None)):
-            taken.get()
-        if self._ended or self._cancelled:
-            raise CancelledError
+        begun = self.write(message, partial(taken.put, None))
+
+        def wait() -> None:
+            if begun:
+                taken.get()
+            if self._ended or self._cancelled:
+                raise CancelledError
+
+        return wait
 
     def requests(self) -> Iterator[bytes]:
         """The messages of the caller; each is waited for."""

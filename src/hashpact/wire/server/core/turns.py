@@ -54,6 +54,11 @@ class FairQueue(Generic[Item]):
             self._waiting[member] = deque([item])
             self._line_up(member)
 
+    def met(self, member: str) -> None:
+        """A member asks for something, if not for an item: none but it can be alone."""
+        if member != self._last:
+            self._row = 0
+
     def take(self) -> Item:
         """Remove the next item. One must be `ready`."""
         self._now, _, member = heapq.heappop(self._order)

@@ -16,7 +16,7 @@ from waits import wait_until
 
 from hashpact.wire.server.core import loop
 from hashpact.wire.server.core.incoming import IncomingCall
-from hashpact.wire.server.core.loop import EVENTS, Loop
+from hashpact.wire.server.core.loop import EVENTS, LOOKING, Loop
 
 ECHO = "/test.Service/Echo"
 OTHER = "/test.Service/Other"
@@ -112,9 +112,9 @@ def test_messages_go_both_ways_and_a_caller_that_leaves_is_noticed(house: House)
     def serve(call: IncomingCall) -> None:
         try:
             for request in call.requests():
-                call.send(request.upper())
+                call.send(request.upper())()
             while True:  # until the caller has left
-                call.send(b"more")
+                call.send(b"more")()
         except CancelledError:
             left.set()
 
@@ -154,7 +154,7 @@ def test_a_call_that_is_over_takes_no_callbacks_and_no_operations(house: House) 
     assert not call.add_callback(over.set)
     call.answer(b"")
     with pytest.raises(CancelledError):
-        call.send(b"")
+        call.send(b"")()
     assert list(call.requests()) == []
 
 
@@ -202,6 +202,27 @@ def test_a_flood_of_calls_does_not_keep_work_from_being_done(house: House) -> No
         assert len(done) >= len(arrivals) // EVENTS
     house.loop.stop(0)
     assert len(done) == len(arrivals) == 1000  # what waits at the end is done
+
+
+def test_events_that_take_long_do_not_keep_work_from_being_done(house: House) -> None:
+    arrivals: list[int] = []
+    done: list[int] = []
+
+    def arrived(call: IncomingCall) -> None:
+        arrivals.append(1)
+        began = len(arrivals)
+        house.loop.soon("acme", lambda: done.append(len(arrivals) - began))
+        time.sleep(2 * LOOKING)
+        call.read(call.answer)
+
+    house.arrived = arrived
+    with house.start() as channel:
+        method = unary(channel)
+        futures = [method.future(b"x", timeout=SOON) for _ in range(100)]
+        assert {future.result() for future in futures} == {b"x"}
+    house.loop.stop(0)
+    assert len(done) == 100
+    assert max(done) <= 1
 
 
 def test_what_raises_is_told_and_ends_nothing_else() -> None:
@@ -308,15 +329,24 @@ def test_others_give_way_while_the_serving_thread_has_work(
     house.arrived = arrived
     with house.start() as channel:
         wait_until(lambda: not house.loop._busy)
-        monkeypatch.setattr(loop, "time", SimpleNamespace(time=time.time, sleep=pauses.append))
+        now = [10.0]
+        monkeypatch.setattr(
+            loop, "time", SimpleNamespace(time=time.time, monotonic=lambda: now[0], sleep=pauses.append)
+        )
         house.loop.give_way()
         answer = unary(channel).future(b"hello", timeout=SOON)
         assert begun.wait(SOON)
         assert pauses == []
         house.loop.give_way()
         assert len(pauses) == loop._PAUSES  # and no longer
+        house.loop.give_way()  # its own part comes first
+        assert len(pauses) == loop._PAUSES
+        now[0] += 2 * loop._SLICE
+        house.loop.give_way()
+        assert len(pauses) == 2 * loop._PAUSES
+        now[0] += 2 * loop._SLICE
         end.set()
         assert answer.result() == b"hello"
         wait_until(lambda: not house.loop._busy)
         house.loop.give_way()
-        assert len(pauses) == loop._PAUSES
+        assert len(pauses) == 2 * loop._PAUSES

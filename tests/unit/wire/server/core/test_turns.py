@@ -109,8 +109,22 @@ def test_65_a_member_has_its_part_unless_it_is_alone() -> None:
     assert taken(queue, ALONE - 1) == "a" * (ALONE - 1)
     assert queue.take() == "a"
     assert queue.ready()  # alone by now
+    queue.met("a")
+    assert queue.ready()
     queue.put("b", "b")
     assert taken(queue, 1) in "ab"
+
+
+def test_65_a_member_is_not_alone_while_another_asks_elsewhere() -> None:
+    queue: FairQueue[str] = FairQueue(1)
+    for _ in range(ALONE + 3):
+        queue.put("a", "a")
+    assert taken(queue, ALONE) == "a" * ALONE
+    queue.met("b")
+    assert queue.take() == "a"
+    assert not queue.ready()
+    queue.done("a")
+    assert queue.ready()
 
 
 def test_65_what_waits_for_something_else_does_not_count() -> None:
