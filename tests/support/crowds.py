@@ -113,9 +113,9 @@ def first(*processes: int) -> Iterator[None]:
 
     def schedule(policy: int, priority: int) -> None:
         for process in processes:
-            for task in os.listdir(f"/proc/{process}/task"):
+            for task in Path(f"/proc/{process}/task").iterdir():
                 with suppress(ProcessLookupError):
-                    os.sched_setscheduler(int(task), policy, os.sched_param(priority))
+                    os.sched_setscheduler(int(task.name), policy, os.sched_param(priority))
 
     try:
         schedule(os.SCHED_RR, 1)

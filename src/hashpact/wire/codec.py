@@ -75,9 +75,6 @@ MAX_CHECK_BATCH: Final = 2304 * 1024
 EVERYTHING: Final = Filter()
 """The filter that narrows nothing."""
 
-
-_AT_ONCE: Final = 32
-"""Matches that are made into messages without a pause: 0.2 ms."""
 # The fields of a key that the message and the record have under one name.
 _NUMBERS: Final = ("expires", "enrolled_index", "valid_from")
 _OPTIONAL_NUMBERS: Final = ("rotated_index", "retires", "suspended_index", "revoked_index", "cutoff")
@@ -172,12 +169,11 @@ def filter_from_wire(narrow: check_pb2.Filter) -> Filter:
 
 
 def answer_to_wire(answer: Answer, pause: Callable[[], object] = bool) -> check_pb2.CheckResponse:
-    """The response to a check. ``pause`` is called between every few matches."""
+    """The response to a check. ``pause`` is called after each match."""
     matches: list[check_pb2.Match] = []
-    for first in range(0, len(answer.matches), _AT_ONCE):
-        if first:
-            pause()
-        matches += map(match_to_wire, answer.matches[first : first + _AT_ONCE])
+    for match in answer.matches:
+        matches.append(match_to_wire(match))
+        pause()
     return check_pb2.CheckResponse(
         matches=matches,
         position=answer.position,

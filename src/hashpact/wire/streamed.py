@@ -30,7 +30,7 @@ def request_from_wire(request: check_pb2.CheckStreamRequest) -> Check:
 def outcome_to_wire(
     number: int, outcome: Answer | HashpactError, pause: Callable[[], object] = bool
 ) -> check_pb2.StreamedAnswer:
-    """What became of the request of that number. ``pause`` is called between every few matches."""
+    """What became of the request of that number. ``pause`` is called after each match."""
     if isinstance(outcome, Answer):
         return check_pb2.StreamedAnswer(request=number, answer=codec.answer_to_wire(outcome, pause))
     status = errors.to_status(outcome)

@@ -94,7 +94,10 @@ def test_checks_come_back(check: Check) -> None:
 
 @given(some.builds(Answer, some.lists(matches(), max_size=3).map(tuple), numbers))
 def test_answers_come_back(answer: Answer) -> None:
-    assert codec.answer_from_wire(sent(codec.answer_to_wire(answer))) == answer
+    pauses: list[None] = []
+    message = codec.answer_to_wire(answer, lambda: pauses.append(None))
+    assert codec.answer_from_wire(sent(message)) == answer
+    assert len(pauses) == len(answer.matches)
 
 
 @given(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
@@ -50,7 +50,7 @@ class Stream:
     _since: float | None = field(default=None, init=False)
 
     def send(self, source: Iterable[Any], begin: Callable[[Any], Callable[[], None]]) -> None:
-        """Send the messages of ``source``. ``begin`` begins with one, and returns what waits until it is taken.
+        """Send the messages of ``source``. ``begin`` begins with one, and returns what waits for its end.
 
         Raises the error that the stream was ended with, before the next message.
         """
