@@ -80,10 +80,13 @@ def test_44_a_stream_that_is_not_read_is_cancelled_where_it_waits() -> None:
     watching, watched = watch(ACME, unread=1.0), stream(call, seconds=1.0)
     begun: list[int] = []
 
+    def wait() -> None:
+        assert call.cancelled.wait(NEVER)
+
     def begin(message: int) -> Callable[[], None]:
         begun.append(message)
         assert watched.unread() == 0  # what it takes to begin is not the caller's time
-        return lambda: call.cancelled.wait(NEVER) and None
+        return wait
 
     with watching.over(watched), pytest.raises(OverloadedError, match="was not read for 1 s"):
         watched.send(endless(), begin)
