@@ -107,8 +107,8 @@ def _yielding(attack: Callable[..., None], *arguments: Any) -> None:  # noqa: AN
 def first(*processes: int) -> Iterator[None]:
     """Have processes go before others, where the system allows it, for the length of the block.
 
-    By their usual share alone, one check in a hundred waits 4 ms for a process that merely computes, though
-    that is as nice as can be: what an attacker's own processor would do counts as the server's then.
+    Without it, one check in a hundred waits up to 4 ms for a process that only computes, at any nice value.
+    That would count the work of the attacker's own machine as the server's.
     """
 
     def schedule(policy: int, priority: int) -> None:
