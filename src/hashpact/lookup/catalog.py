@@ -10,25 +10,39 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 import numpy as np
 
-from hashpact.domain.checks import Filter, Hits, Match, Transform
+from hashpact.domain.checks import Filter, Hits, Match
 from hashpact.domain.fingerprints import TYPES, FingerprintType, parse_private
 from hashpact.domain.kinds import MAX_ITEMS
 from hashpact.domain.matching.agreement import Codes, codes
 from hashpact.domain.ports import Ledger, Snapshot
 from hashpact.domain.state import Basis, Entry, Key, MatchTerms, Stance
-from hashpact.lookup.columns import NAMES, EntryColumns, EntryTerms, Mask, NearHits, Numbers
+from hashpact.lookup.columns import (
+    NAMES,
+    EntryColumns,
+    EntryFacts,
+    EntryTerms,
+    Mask,
+    NearHits,
+    Numbers,
+    Place,
+    nearness,
+    places,
+)
 
 _NEVER: Final = int(np.iinfo(np.int64).max)
 """The index of a statement that there is not, and the limit of a key all of whose statements stand."""
 
 _AT_ONCE: Final = 256
 """Entries that are read from the ledger while other checks wait."""
+
+_PIECE: Final = 8
+"""Matches that are made before it is asked again whether they are wanted: about 40 us."""
 
 _MOST_CODES: Final = 65536
 """Entries of which fingerprints are kept, about half a kilobyte each, and benign ones that are remembered."""
@@ -37,9 +51,6 @@ FEW: Final = 32
 """Up to this many hits are judged one by one: arrays pay off only beyond about forty."""
 
 _UNDISPUTED: Final = Filter(without_disputed=True)
-
-_Place: TypeAlias = tuple[int, int, int]
-"""An entry, the number of the query that has found it, and where in its hits."""
 
 
 class EntryCatalog:
@@ -73,7 +84,7 @@ class EntryCatalog:
     ) -> tuple[list[Match], list[int]]:
         """The nearest entries that stand and that the filter keeps, and how many each query is near."""
         if sum(len(hits) for _, hits in found) <= FEW:
-            few = _near_of(found)
+            few = places(found)
             if any(entry >= len(self._columns) for entry, _, _ in few):
                 few = [one for one in few if one[0] < self._ledger.head().size]
             with self._lock:
@@ -83,17 +94,20 @@ class EntryCatalog:
         if near.entry.max(initial=0) >= len(self._columns):
             near = near.where(near.entry < self._ledger.head().size)
         absent = np.zeros(len(near.entry), bool)
-        while wanted():
+        nearest = None
+        while nearest is None:
+            if not wanted():
+                raise CancelledError
             with self._lock:
-                self._hold(int(near.entry.max(initial=0)))
+                self._columns.hold(int(near.entry.max(initial=0)))
                 unknown = self._unknown(near.entry) & ~absent
-                if not unknown.any():
-                    return self._nearest(near, found, narrow, limit)
-                some = np.unique(near.entry[unknown])[:_AT_ONCE].tolist()
-                with self._ledger.snapshot() as view:
-                    missing = [index for index in some if not self._learn(view, index)]
-            absent |= np.isin(near.entry, missing)
-        raise CancelledError
+                if unknown.any():
+                    absent |= np.isin(near.entry, self._learn_some(near.entry[unknown]))
+                else:
+                    best, counts = self._best(near, narrow, len(found), limit)
+                    nearest = best, self._facts_of(best.entry), counts
+        best, facts, counts = nearest
+        return list(_matches(best, facts, found, wanted)), counts
 
     def nearest_at_once(
         self, found: Sequence[tuple[FingerprintType, Hits]], narrow: Filter, limit: int
@@ -102,11 +116,16 @@ class EntryCatalog:
         if sum(len(hits) for _, hits in found) > FEW or not self._lock.acquire(blocking=False):
             return None
         try:
-            near = _near_of(found)
+            near = places(found)
             known = all(self._knows(entry) for entry, _, _ in near)
             return self._nearest_of_few(near, found, narrow, limit) if known else None
         finally:
             self._lock.release()
+
+    def _learn_some(self, entries: Numbers) -> list[int]:
+        """Read a few of the entries; those that there are not."""
+        with self._ledger.snapshot() as view:
+            return [one for one in np.unique(entries)[:_AT_ONCE].tolist() if not self._learn(view, one)]
 
     def forget(self, entry: int) -> None:
         """A statement has changed the entry, or the opinions on it."""
@@ -169,20 +188,14 @@ class EntryCatalog:
                 self._harmless.clear()
             return min(changed, default=None)
 
-    def _hold(self, entry: int) -> None:
-        """Make room for the entries up to this one."""
-        if entry >= len(self._columns):
-            self._columns.grow(entry + 1)
-
     def _unknown(self, entries: Numbers) -> Mask:
         """Which entries are to be read: those not known, and those whose opinions may stand or fall since."""
         counted = self._columns.counted[entries]
         unknown: Mask = (self._columns.terms[entries] == 0) | (counted != 0) & (counted != self._counting)
         return unknown
 
-    def _nearest(
-        self, near: NearHits, found: Sequence[tuple[FingerprintType, Hits]], narrow: Filter, limit: int
-    ) -> tuple[list[Match], list[int]]:
+    def _best(self, near: NearHits, narrow: Filter, queries: int, limit: int) -> tuple[NearHits, list[int]]:
+        """The hits of the nearest entries that stand and that the filter keeps, and counts as `nearest`."""
         within = near.remoteness <= self._ceilings[self._columns.terms[near.entry], near.type]
         kept = near.where(within & self._standing(near.entry) & self._wanted(near.entry, narrow))
         if narrow.by_opinions:
@@ -193,57 +206,51 @@ class EntryCatalog:
             if narrow.without_disowned:
                 wanted &= ~columns.disowned[kept.entry]
             kept = kept.where(wanted)
-        counts = np.bincount(kept.query, minlength=len(found)).tolist()
+        counts = np.bincount(kept.query, minlength=queries).tolist()
         for query, count in enumerate(counts):
             if count >= limit:  # several items may be of one entry
                 counts[query] = len(np.unique(kept.entry[kept.query == query]))
         order = kept.where(np.lexsort((kept.type, kept.entry, kept.remoteness)))
-        places: dict[tuple[int, int], int] = {}
+        firsts: dict[tuple[int, int], int] = {}
         for place, pair in enumerate(zip(order.entry.tolist(), order.type.tolist(), strict=True)):
-            places.setdefault(pair, place)
-            if len(places) == limit:
+            firsts.setdefault(pair, place)
+            if len(firsts) == limit:
                 break
-        best = order.where(np.fromiter(places.values(), np.int64, len(places)))
-        numbers = (best.entry, best.query, best.place)
-        return [
-            self._match(entry, query, found[query], place)
-            for entry, query, place in zip(*(each.tolist() for each in numbers), strict=True)
-        ], counts
+        return order.where(np.fromiter(firsts.values(), np.int64, len(firsts))), counts
 
     def _nearest_of_few(
         self,
-        near: Sequence[_Place],
+        near: Sequence[Place],
         found: Sequence[tuple[FingerprintType, Hits]],
         narrow: Filter,
         limit: int,
     ) -> tuple[list[Match], list[int]]:
-        """As `_nearest`, without arrays."""
+        """As `nearest`, without arrays, of entries that are known."""
         counts = [0] * len(found)
         if len(near) == 1:  # as most checks that match
-            ((entry, query, place),) = near
-            counts[query] = int(self._keeps(entry, narrow) and self._is_within(near[0], found))
-            return [self._match(entry, query, found[query], place)] * counts[query], counts
-        best: dict[tuple[int, str], _Place] = {}
+            ((entry, query, _),) = near
+            if not (self._keeps(entry, narrow) and self._is_within(near[0], found)):
+                return [], counts
+            counts[query] = 1
+            return [self._facts(entry).match(near[0], found)], counts
+        best: dict[tuple[int, str], Place] = {}
         entries: list[set[int]] = [set() for _ in found]
         kept = [one for one in near if self._keeps(one[0], narrow) and self._is_within(one, found)]
         for entry, query, _ in kept:
             counts[query] += 1
             entries[query].add(entry)
-        for one in sorted(kept, key=lambda one: _order(one, found)) if len(kept) > 1 else kept:
+        for one in sorted(kept, key=lambda one: nearness(one, found)) if len(kept) > 1 else kept:
             best.setdefault((one[0], found[one[1]][0].name), one)
-        matches = [
-            self._match(entry, query, found[query], place)
-            for entry, query, place in itertools.islice(best.values(), limit)
-        ]
+        matches = [self._facts(one[0]).match(one, found) for one in itertools.islice(best.values(), limit)]
         return matches, [
             count if count < limit else len(some) for count, some in zip(counts, entries, strict=True)
         ]
 
-    def _learn_all(self, near: Sequence[_Place]) -> None:
+    def _learn_all(self, near: Sequence[Place]) -> None:
         """Read those entries that are not known."""
         unknown = {entry for entry, _, _ in near if not self._knows(entry)}
         if unknown:
-            self._hold(max(unknown))
+            self._columns.hold(max(unknown))
             with self._ledger.snapshot() as view:
                 for entry in unknown:
                     self._learn(view, entry)
@@ -266,7 +273,7 @@ class EntryCatalog:
             and not (narrow.without_disowned and columns.disowned[entry])
         )
 
-    def _is_within(self, near: _Place, found: Sequence[tuple[FingerprintType, Hits]]) -> bool:
+    def _is_within(self, near: Place, found: Sequence[tuple[FingerprintType, Hits]]) -> bool:
         """Whether a hit is within the ceilings of its entry's labels."""
         if not self._rules.ceilings:
             return True
@@ -296,31 +303,32 @@ class EntryCatalog:
 
     def _wanted(self, entries: Numbers, narrow: Filter) -> Mask:
         """Which entries have terms that the filter keeps."""
-        different, places = np.unique(self._columns.terms[entries], return_inverse=True)
+        different, at = np.unique(self._columns.terms[entries], return_inverse=True)
         each = (self._terms[number] for number in different.tolist())
-        wanted: Mask = np.array([one is not None and one.kept(narrow) for one in each], bool)[places]
+        wanted: Mask = np.array([one is not None and one.kept(narrow) for one in each], bool)[at]
         return wanted
 
-    def _match(self, entry: int, query: int, found: tuple[FingerprintType, Hits], place: int) -> Match:
-        columns, terms = self._columns, self._terms[self._columns.terms[entry]]
-        kind, hits = found
-        assert terms is not None  # noqa: S101 - only known entries are kept
-        return Match(
-            entry=entry,
-            type=kind.name,
-            measure=kind.measure,
-            score=float(hits.scores[place]),
-            labels=terms.labels,
-            basis=terms.basis,
-            jurisdictions=terms.jurisdictions,
-            member=terms.member,
-            endorsed_by=int(columns.endorsed[entry]),
-            disputed_by=int(columns.disputed[entry]),
-            shared_at=int(columns.shared_at[entry]),
-            disowned=bool(columns.disowned[entry]),
-            query=query,
-            transform=None if hits.places is None else Transform(*hits.places[place]),
+    def _facts(self, entry: int) -> EntryFacts:
+        columns = self._columns
+        return EntryFacts(
+            self._known(columns.terms[entry]),
+            int(columns.endorsed[entry]),
+            int(columns.disputed[entry]),
+            int(columns.shared_at[entry]),
+            bool(columns.disowned[entry]),
         )
+
+    def _facts_of(self, entries: Numbers) -> Iterator[EntryFacts]:
+        """As `_facts`, of several, as they are now. Terms never change."""
+        columns = self._columns
+        terms = map(self._known, columns.terms[entries].tolist())
+        said = (columns.endorsed, columns.disputed, columns.shared_at, columns.disowned)
+        return map(EntryFacts, terms, *(column[entries].tolist() for column in said))
+
+    def _known(self, number: int) -> EntryTerms:
+        terms = self._terms[number]
+        assert terms is not None  # noqa: S101 - only known entries are kept
+        return terms
 
     def _learn(self, view: Snapshot, index: int) -> bool:
         """Read an entry and its opinions; False if there is no such entry."""
@@ -373,16 +381,18 @@ class EntryCatalog:
         return number
 
 
-def _near_of(found: Sequence[tuple[FingerprintType, Hits]]) -> list[_Place]:
-    hits_of = enumerate(hits.items for _, hits in found)
-    return [(item // MAX_ITEMS, query, at) for query, items in hits_of for at, item in enumerate(items)]
-
-
-def _order(near: _Place, found: Sequence[tuple[FingerprintType, Hits]]) -> tuple[Any, ...]:
-    """The nearest first; then by entry, type and query, and as they were found."""
-    entry, query, place = near
-    kind, hits = found[query]
-    return kind.remoteness(hits.scores[place]), entry, kind.name, query, place
+def _matches(
+    best: NearHits,
+    facts: Iterable[EntryFacts],
+    found: Sequence[tuple[FingerprintType, Hits]],
+    wanted: Callable[[], bool],
+) -> Iterator[Match]:
+    """The matches of hits, each with the facts of its entry."""
+    hits = zip(best.entry.tolist(), best.query.tolist(), best.place.tolist(), strict=True)
+    for number, (hit, fact) in enumerate(zip(hits, facts, strict=True)):
+        if number % _PIECE == 0 and not wanted():
+            raise CancelledError
+        yield fact.match(hit, found)
 
 
 def _stand_below(key: Key) -> int:

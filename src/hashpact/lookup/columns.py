@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Self, TypeAlias
+from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hashpact.domain.checks import Filter, Hits
+from hashpact.domain.checks import Filter, Hits, Match, Transform
 from hashpact.domain.fingerprints import TYPES, FingerprintType
 from hashpact.domain.kinds import MAX_ITEMS
 
@@ -18,6 +18,8 @@ NAMES: Final = tuple(sorted(TYPES))
 
 Numbers: TypeAlias = NDArray[np.int64]
 Mask: TypeAlias = NDArray[np.bool_]
+Place: TypeAlias = tuple[int, int, int]
+"""An entry, the number of the query that has found it, and where in its hits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,38 @@ class EntryTerms:
             and (not narrow.labels or not narrow.labels.isdisjoint(self.labels))
             and (not narrow.bases or self.basis in narrow.bases)
             and (not narrow.jurisdictions or not narrow.jurisdictions.isdisjoint(self.jurisdictions))
+        )
+
+
+class EntryFacts(NamedTuple):
+    """What a match says of its entry."""
+
+    terms: EntryTerms
+    endorsed: int
+    disputed: int
+    shared_at: int
+    disowned: bool
+
+    def match(self, near: Place, found: Sequence[tuple[FingerprintType, Hits]]) -> Match:
+        """The match that a hit is of the entry; ``found`` is what each query of the check has found."""
+        entry, query, place = near
+        kind, hits = found[query]
+        terms = self.terms
+        return Match(
+            entry=entry,
+            type=kind.name,
+            measure=kind.measure,
+            score=float(hits.scores[place]),
+            labels=terms.labels,
+            basis=terms.basis,
+            jurisdictions=terms.jurisdictions,
+            member=terms.member,
+            endorsed_by=self.endorsed,
+            disputed_by=self.disputed,
+            shared_at=self.shared_at,
+            disowned=self.disowned,
+            query=query,
+            transform=None if hits.places is None else Transform(*hits.places[place]),
         )
 
 
@@ -61,9 +95,11 @@ class EntryColumns:
     def __len__(self) -> int:
         return len(self.terms)
 
-    def grow(self, length: int) -> None:
-        """Make room for entries below that index."""
-        longer = EntryColumns(max(length, 2 * len(self)))
+    def hold(self, entry: int) -> None:
+        """Make room for the entries up to this one."""
+        if entry < len(self):
+            return
+        longer = EntryColumns(max(entry + 1, 2 * len(self)))
         for name, column in vars(self).items():
             getattr(longer, name)[: len(self)] = column
         vars(self).update(vars(longer))
@@ -103,3 +139,16 @@ class NearHits:
         """Some of the hits, in the same order or another."""
         entry, query, type_, place = (one[kept] for one in (self.entry, self.query, self.type, self.place))
         return type(self)(entry, query, type_, place, self.remoteness[kept])
+
+
+def places(found: Sequence[tuple[FingerprintType, Hits]]) -> list[Place]:
+    """The hits of all queries of a check, one after the other, without arrays."""
+    hits_of = enumerate(hits.items for _, hits in found)
+    return [(item // MAX_ITEMS, query, at) for query, items in hits_of for at, item in enumerate(items)]
+
+
+def nearness(near: Place, found: Sequence[tuple[FingerprintType, Hits]]) -> tuple[Any, ...]:
+    """The order of hits: the nearest first; then by entry, type and query, and as they were found."""
+    entry, query, place = near
+    kind, hits = found[query]
+    return kind.remoteness(hits.scores[place]), entry, kind.name, query, place

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from hashpact.wire.server.handlers import Services
     from hashpact.wire.server.transport import Server
 
-_SWITCH: Final = 0.001
+_SWITCH: Final = 0.0002
 """As of a server of a home."""
 _REPLAYED: Final = 2000
 _GRACE: Final = 5.0
@@ -287,7 +287,7 @@ async def _answer(home: MirrorHome, parts: _Parts, ready: Callable[[Served], Non
         stop.log.info(
             "mirroring", address=", ".join(addresses), items=len(parts.index), pid=os.getpid(), **facts
         )
-        stop.serving = True
+        stop.begin()
         ready(served)
         try:
             await stop.event.wait()

@@ -51,6 +51,8 @@ _COUNTED: Final = 64
 """Fingerprints of a batch that are counted together, for the quarantine: fewer than any window has."""
 _SHORT: Final = 8
 """Codes of one check that are looked for without waiting for a turn, if they are no sets."""
+_MANY: Final = 100
+"""Matches that one check has without waiting for a turn, at most: 1 ms."""
 
 
 Keep: TypeAlias = Callable[[Sequence[tuple[Query, ...]], int, str], object]
@@ -348,9 +350,5 @@ def _pieces(found: Mapping[int, Hits]) -> Iterator[list[tuple[int, Hits]]]:
 
 
 def _takes_long(check: Check) -> bool:
-    """Whether a check is more than a few codes, or asks for so many matches that it may consider all."""
-    return (
-        len(check.queries) > _SHORT
-        or check.limit * _FEW > BUDGET // len(check.queries)
-        or sets_in(check.queries) > 0
-    )
+    """Whether a check is more than a few codes, or asks for more than a few matches."""
+    return len(check.queries) > _SHORT or check.limit > _MANY or sets_in(check.queries) > 0

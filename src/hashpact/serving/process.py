@@ -348,7 +348,7 @@ async def _until_stopped(home: Home, parts: _Parts, address: str, ready: Callabl
         pid=os.getpid(),
     )
     _warn_of_methods(home, stop)
-    stop.serving = True
+    stop.begin()
     ready(origin, address)
     with parts.upkeep.running():
         await stop.event.wait()

@@ -63,7 +63,8 @@ def batch_answer_to_wire(
     )
     for start in range(0, len(answer.matches), _AT_ONCE):
         with turn():
-            response.matches.extend(map(match_to_wire, answer.matches[start : start + _AT_ONCE]))
+            for match in answer.matches[start : start + _AT_ONCE]:
+                match_to_wire(match, response.matches.add)
     return response
 
 

@@ -168,19 +168,19 @@ def filter_from_wire(narrow: check_pb2.Filter) -> Filter:
         )
 
 
-def answer_to_wire(answer: Answer, pause: Callable[[], object] = bool) -> check_pb2.CheckResponse:
-    """The response to a check. ``pause`` is called after each match."""
-    matches: list[check_pb2.Match] = []
-    for match in answer.matches:
-        matches.append(match_to_wire(match))
-        pause()
-    return check_pb2.CheckResponse(
-        matches=matches,
-        position=answer.position,
-        truncated=answer.truncated,
-        texts=answer.texts,
-        lag=lag_to_wire(answer.lag),
+def answer_to_wire(
+    answer: Answer, pause: Callable[[], object] = bool, into: check_pb2.CheckResponse | None = None
+) -> check_pb2.CheckResponse:
+    """The response to a check, put ``into`` one that is there. ``pause`` is called after each match."""
+    response = check_pb2.CheckResponse() if into is None else into
+    lag, texts = lag_to_wire(answer.lag), answer.texts
+    response.MergeFrom(
+        check_pb2.CheckResponse(position=answer.position, truncated=answer.truncated, texts=texts, lag=lag)
     )
+    for match in answer.matches:
+        match_to_wire(match, response.matches.add)
+        pause()
+    return response
 
 
 def answer_from_wire(response: check_pb2.CheckResponse) -> Answer:
@@ -204,9 +204,9 @@ def lag_from_wire(response: check_pb2.CheckResponse | check_pb2.CheckBatchRespon
     return Lag(whole("lag.statements", lag.statements), whole("lag.seconds", lag.seconds))
 
 
-def match_to_wire(match: Match) -> check_pb2.Match:
-    """A match, in a response."""
-    message = check_pb2.Match(
+def match_to_wire(match: Match, make: Callable[..., check_pb2.Match] = check_pb2.Match) -> check_pb2.Match:
+    """A match, in a response that can ``make`` one."""
+    message = make(
         entry=entry_to_name(match.entry),
         type=match.type,
         labels=match.labels,

@@ -27,17 +27,23 @@ def request_from_wire(request: check_pb2.CheckStreamRequest) -> Check:
     return codec.check_from_wire(request.check)
 
 
-def outcome_to_wire(
-    number: int, outcome: Answer | HashpactError, pause: Callable[[], object] = bool
+def add_outcome(
+    response: check_pb2.CheckStreamResponse,
+    number: int,
+    outcome: Answer | HashpactError,
+    pause: Callable[[], object] = bool,
 ) -> check_pb2.StreamedAnswer:
-    """What became of the request of that number. ``pause`` is called after each match."""
+    """Put what became of the request of that number into a response. ``pause`` is called after each match."""
     if isinstance(outcome, Answer):
-        return check_pb2.StreamedAnswer(request=number, answer=codec.answer_to_wire(outcome, pause))
+        streamed = response.answers.add(request=number)
+        streamed.answer.SetInParent()
+        codec.answer_to_wire(outcome, pause, streamed.answer)
+        return streamed
     status = errors.to_status(outcome)
     refusal = check_pb2.Refusal(
         code=status.code, reason=outcome.code, message=status.message, details=errors.cut_details(outcome)
     )
-    return check_pb2.StreamedAnswer(request=number, refusal=refusal)
+    return response.answers.add(request=number, refusal=refusal)
 
 
 def outcome_from_wire(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import CancelledError
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
@@ -249,6 +251,28 @@ def test_41_a_check_whose_caller_has_left_stops_before_the_next_few_queries() ->
     with pytest.raises(CancelledError):
         house.checker.check(Check(texts, limit=1), lambda: next(waiting))
     assert index.asked == [1] * 2
+
+
+def test_65_a_check_of_many_matches_waits_for_a_turn_before_it_looks(house: House) -> None:
+    house.share(BASE)
+    house.follower.catch_up()
+    turns: list[int] = []
+
+    @contextmanager
+    def turn() -> Iterator[None]:
+        turns.append(len(turns))
+        yield
+
+    for limit, taken in ((100, 0), (101, 1)):
+        assert house.checker.check(Check((Query(BASE),), limit=limit), turn=turn).matches
+        assert len(turns) == taken
+
+    def left() -> AbstractContextManager[None]:
+        raise CancelledError
+
+    house.index.search = None  # type: ignore[assignment, method-assign]  # nothing is looked for
+    with pytest.raises(CancelledError):
+        house.checker.check(Check((Query(BASE),), limit=101), turn=left)
 
 
 def test_the_search_widens_past_an_entry_of_many_near_items(house: House) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,19 @@ async def test_a_defect_in_a_task_ends_the_process(tmp_path: Path) -> None:
     (crash,) = [event for event in events.entries if event["event"] == "upkeep crashed"]
     assert crash["reason"] == "ValueError"
     assert "fingerprint" not in str(events.entries)
+
+
+async def test_what_a_server_begins_with_is_not_looked_through_for_garbage_again(tmp_path: Path) -> None:
+    log: Any = structlog.wrap_logger(None, processors=[])
+    with open_home(found(tmp_path, {})) as home:
+        stop = Stop(asyncio.get_running_loop(), log, home.reserve())
+        try:
+            stop.begin()
+            assert stop.serving
+            assert gc.get_freeze_count() > 1000
+            assert len(gc.get_objects()) < 1000
+        finally:
+            gc.unfreeze()
 
 
 async def test_a_notice_that_waits_is_a_line_once_each(world: World) -> None:

@@ -47,7 +47,7 @@ def response(first: int, *positions: int | HashpactError) -> bytes:
     message = check_pb2.CheckStreamResponse()
     for number, position in enumerate(positions, first):
         outcome = position if isinstance(position, HashpactError) else Answer((), position)
-        message.answers.append(streamed.outcome_to_wire(number, outcome))
+        streamed.add_outcome(message, number, outcome)
     return message.SerializeToString()
 
 

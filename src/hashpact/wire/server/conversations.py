@@ -247,10 +247,9 @@ class Conversation:
         for number, request in enumerate(some, self._number):
             try:
                 # No variable holds an error: through its traceback it would hold this frame, and the call.
-                answer = streamed.outcome_to_wire(number, self._outcome(request), self._loop.give_way)
+                answer = streamed.add_outcome(response, number, self._outcome(request), self._loop.give_way)
             except Deferred:
                 break
-            response.answers.append(answer)
             size += answer.ByteSize()
             if size > RESPONSE or self._call.timer() - since > piece:
                 break
