@@ -36,6 +36,8 @@ from hashpact.wire.server.identity import CHECK_STREAM
 from hashpact.wire.server.transport import CONNECTIONS
 from hashpact.wire.v1 import check_pb2, check_pb2_grpc, log_pb2, log_pb2_grpc
 
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
+
 TRIED = 12_000
 """Connections to have at once: more than a server takes."""
 ANEW = 100
@@ -160,7 +162,6 @@ def stream_and_read_nothing(address: str, begun: Event, end: Event, directory: P
     asyncio.run(attack())
 
 
-@pytest.mark.slow
 def test_41_checks_in_a_crowd_delay_nobody(tmp_path: Path) -> None:
     home, _ = crowded(tmp_path, 5000)
     with RunningServer(home) as server:
@@ -174,21 +175,18 @@ def test_41_checks_in_a_crowd_delay_nobody(tmp_path: Path) -> None:
         assert took < 10
 
 
-@pytest.mark.slow
 def test_42_replacements_and_opinions_delay_nobody(tmp_path: Path) -> None:
     home, entries = crowded(tmp_path, 20)
     with RunningServer(home) as server:
         compare(server, "opinions", beside(say_on_and_on, server, tmp_path, entries))
 
 
-@pytest.mark.slow
 def test_43_revocations_delay_nobody(tmp_path: Path) -> None:
     home, entries = crowded(tmp_path, 5200)
     with RunningServer(home) as server:
         compare(server, "revocations", beside(revoke_on_and_on, server, home, entries[0]))
 
 
-@pytest.mark.slow
 def test_44_streams_that_are_not_read_delay_nobody(tmp_path: Path) -> None:
     home, _ = crowded(tmp_path, 2000)
     with RunningServer(home, "--workers", "1") as server:
@@ -200,7 +198,6 @@ def test_44_streams_that_are_not_read_delay_nobody(tmp_path: Path) -> None:
         assert "Traceback" not in server.log
 
 
-@pytest.mark.slow
 def test_44_check_streams_that_are_not_read_delay_nobody(tmp_path: Path) -> None:
     home, _ = crowded(tmp_path, 2000)
     with RunningServer(home, "--workers", "1") as server:
@@ -271,7 +268,6 @@ def crowd_the_door(address: str, begun: Event, end: Event, tls: Tls | None) -> N
         crowd.open(ANEW)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["idle", "half-open"])
 def test_38_44_many_connections_cost_little_and_keep_nobody_out(tmp_path: Path, kind: str) -> None:
     home = found(tmp_path, {"acme": BOTH, "carol": frozenset({Role.CHECK})})

@@ -25,6 +25,8 @@ from hashpact.member.author import Reason
 from hashpact.wire import codec
 from hashpact.wire.server.identity import CHECK
 
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
+
 APPEND = "/hashpact.wire.v1.LogService/Append"
 OFFERED = 10_000
 """Calls a second that a member tries to send."""
@@ -91,7 +93,6 @@ def grown(server: RunningServer, before: int) -> None:
     assert "Traceback" not in server.log
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("connections", [1, 10])
 def test_37_appends_beyond_a_members_rate_delay_nobody(tmp_path: Path, connections: int) -> None:
     home = home_of(tmp_path, ("submit", RATE))
@@ -113,7 +114,6 @@ def test_37_appends_beyond_a_members_rate_delay_nobody(tmp_path: Path, connectio
     assert 0 < appended <= RATE * (1 + minutes)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("queried", "under_way"), [(64, 1), (64, 8), (1, 64)])
 def test_65_checks_of_one_member_without_pause_delay_nobody(
     tmp_path: Path, queried: int, under_way: int
@@ -148,7 +148,6 @@ def ask_without_pause(  # noqa: PLR0913, PLR0917 - as above
                 call.future(message, timeout=30).add_done_callback(ended)
 
 
-@pytest.mark.slow
 def test_66_two_hundred_connections_of_one_member_delay_nobody(tmp_path: Path) -> None:
     home = home_of(tmp_path, ("check", 60_000))
     with RunningServer(home, "--workers", "1") as server:
