@@ -8,9 +8,10 @@ this left, one durable commit for a submission. The two take turns.
 
 Through a server, over mutual TLS: submissions of one item, signed beforehand, 16 in flight; batches through
 the SDK, which makes, keeps and signs each submission and verifies and keeps each receipt; the disk that they
-take; and checks, one after another, alone and beside batches. With --beside, the server of another checkout
-(whose CHECKOUT/.venv has it installed) is measured alternately in the same run; the first promise is about
-the two. With --check it exits with 1 if a promise does not hold.
+take; and checks, one after another, alone and beside batches of another process, which goes behind the server
+and the checks where the system allows it. With --beside, the server of another checkout (whose CHECKOUT/.venv
+has it installed) is measured alternately in the same run; the first promise is about the two. With --check it
+exits with 1 if a promise does not hold.
 """
 
 from __future__ import annotations

@@ -7,11 +7,12 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.scheduling import first, last
 from builders import fingerprint
 from running import RunningServer
 
@@ -77,7 +78,7 @@ def beside(
     """An attack in a process of its own, under way for the length of the block.
 
     Attackers have machines of their own. Here theirs is this one, so they get what processor time the server
-    and the innocent member leave them: see `first`.
+    and the innocent member leave them: see `benchmarks.scheduling`.
 
     ``attack`` gets the server's address, an event to set once it is under way, one that ends it, and these
     arguments.
@@ -98,35 +99,8 @@ def beside(
 
 def _yielding(attack: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401 - of the attack
     """An attack, behind everybody who has work to do."""
-    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-    os.nice(19)
+    last()
     attack(*arguments)
-
-
-@contextmanager
-def first(*processes: int) -> Iterator[None]:
-    """Have processes go before others, where the system allows it, for the length of the block.
-
-    Without it, one check in a hundred waits up to 4 ms for a process that only computes, at any nice value.
-    That would count the work of the attacker's own machine as the server's.
-    """
-
-    def schedule(policy: int, priority: int) -> None:
-        for process in processes:
-            for task in Path(f"/proc/{process}/task").iterdir():
-                with suppress(ProcessLookupError):
-                    os.sched_setscheduler(int(task.name), policy, os.sched_param(priority))
-
-    try:
-        schedule(os.SCHED_RR, 1)
-    except PermissionError:
-        print("\nnot allowed to go first: the attacker's own work counts, too")  # noqa: T201 - as in `compare`
-        yield
-        return
-    try:
-        yield
-    finally:
-        schedule(os.SCHED_OTHER, 0)
 
 
 def compare(
@@ -134,7 +108,9 @@ def compare(
 ) -> None:
     """Hold the latency of an innocent member beside an attack against that before and after."""
     served = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
-    with first(os.getpid(), server.process.pid, *map(int, served)):
+    with first(os.getpid(), server.process.pid, *map(int, served)) as allowed:
+        if not allowed:
+            print("\nnot allowed to go first: the attacker's own work counts, too")  # noqa: T201 - as below
         before = latencies(server.profile("carol"), checks)
         with attack:
             beside_it = latencies(server.profile("carol"), checks)
@@ -158,7 +134,6 @@ __all__ = [
     "append",
     "beside",
     "compare",
-    "first",
     "high",
     "latencies",
     "near_the_centre",
