@@ -6,6 +6,7 @@ Each task runs until it is cancelled. Work that may wait for the disk or for oth
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import gc
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -64,6 +65,7 @@ class Stop:
         """
         gc.collect()
         gc.freeze()
+        atexit.register(gc.unfreeze)  # else nanobind reports what is in memory at the end as leaked
         self.serving = True
 
     def end(self, failure: HashpactError) -> None:
