@@ -18,9 +18,10 @@ def first(*processes: int) -> Iterator[bool]:
 
     def schedule(policy: int, priority: int) -> None:
         for process in processes:
-            for task in Path(f"/proc/{process}/task").iterdir():
-                with suppress(ProcessLookupError):
-                    os.sched_setscheduler(int(task.name), policy, os.sched_param(priority))
+            with suppress(FileNotFoundError):  # it has ended
+                for task in Path(f"/proc/{process}/task").iterdir():
+                    with suppress(ProcessLookupError):
+                        os.sched_setscheduler(int(task.name), policy, os.sched_param(priority))
 
     try:
         schedule(os.SCHED_RR, 1)

@@ -16,10 +16,11 @@ from typing import Final
 from hashpact import Fingerprint, Fingerprinted, fingerprints_of, fingerprints_of_text
 from hashpact.domain.checks import Answer, Match, Query, Transform
 from hashpact.domain.fingerprints import MD5, PARTS, SHA256, TYPES, FingerprintType, PrivatePart
-from hashpact.domain.matching.agreement import codes, doubted
+from hashpact.domain.matching.agreement import doubted
 from hashpact.domain.matching.views import DERIVED
 from hashpact.errors import HashpactError
 from hashpact.fingerprint.parts.pictured import parts_of, pictured
+from hashpact.lookup.columns import codes, fewest_apart
 from hashpact.lookup.native import NativeIndex
 
 NAME: Final = "hashpact"
@@ -96,14 +97,14 @@ class Clearinghouse:
         self._index.add(enumerate(itertools.chain.from_iterable(harmless), _HARMLESS), benign=True)
         self._numbers: list[int] = []
         self._parts: dict[int, Fingerprint] = {}
-        self._codes: dict[int, list[int]] = defaultdict(list)
+        self._shared: dict[int, list[Fingerprint]] = defaultdict(list)
 
     def share(self, number: int, fingerprints: Sequence[Fingerprint]) -> None:
         """Make content findable under a number, which may have more than one form."""
         first = len(self._numbers)
         self._numbers += [number] * len(fingerprints)
         self._index.add(enumerate(fingerprints, first))
-        self._codes[number] += codes(fingerprints)
+        self._shared[number] += fingerprints
         self._parts |= {item: one for item, one in enumerate(fingerprints, first) if one.type == PARTS}
 
     def find(self, queries: Sequence[Query], content: bytes | str) -> list[Found]:
@@ -127,6 +128,11 @@ class Clearinghouse:
             )
             for (number, name), (score, asked_as) in best.items()
         )
+        upload = codes(query.fingerprint for query in queries)
+
+        def apart(number: int) -> int | None:
+            return fewest_apart(upload, codes(self._shared[number]))
+
         graded = Answer(tuple(matches), len(self._numbers)).graded(queries, limit=len(best) + 1)
         return [
             Found(
@@ -137,7 +143,7 @@ class Clearinghouse:
                 match.contradicted is None and not match.unconfirmed,
                 not self._index.search_benign(queries[match.query].fingerprint, match.score, 1),
             )
-            for match in doubted(graded.matches, queries, self._codes.__getitem__)
+            for match in doubted(graded.matches, queries, apart)
         ]
 
     def _agrees(self, item: int, place: Sequence[float], content: bytes | str, query: Query) -> bool:

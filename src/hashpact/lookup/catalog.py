@@ -12,18 +12,20 @@ import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hashpact.domain.checks import Filter, Hits, Match
-from hashpact.domain.fingerprints import TYPES, FingerprintType, parse_private
+from hashpact.domain.fingerprints import TYPES, Fingerprint, FingerprintType
 from hashpact.domain.kinds import MAX_ITEMS
-from hashpact.domain.matching.agreement import Codes, codes
 from hashpact.domain.ports import Ledger, Snapshot
 from hashpact.domain.state import Basis, Entry, Key, MatchTerms, Stance
 from hashpact.lookup.columns import (
+    KEPT,
     NAMES,
+    EntryCodes,
     EntryColumns,
     EntryFacts,
     EntryTerms,
@@ -43,9 +45,6 @@ _AT_ONCE: Final = 256
 
 _PIECE: Final = 8
 """Matches that are made before it is asked again whether they are wanted: about 40 us."""
-
-_MOST_CODES: Final = 65536
-"""Entries of which fingerprints are kept, about half a kilobyte each, and benign ones that are remembered."""
 
 FEW: Final = 32
 """Up to this many hits are judged one by one: arrays pay off only beyond about forty."""
@@ -71,7 +70,7 @@ class EntryCatalog:
         self._counting = 1
         self._rules = MatchTerms()
         self._ceilings = np.full((1, len(NAMES)), np.inf)
-        self._codes: dict[int, Codes] = {}
+        self.codes = EntryCodes(ledger)
         self._harmless: dict[int, bool] = {}
         self.reads = 0
 
@@ -94,8 +93,8 @@ class EntryCatalog:
         if near.entry.max(initial=0) >= len(self._columns):
             near = near.where(near.entry < self._ledger.head().size)
         absent = np.zeros(len(near.entry), bool)
-        nearest = None
-        while nearest is None:
+        judged = None
+        while judged is None:
             if not wanted():
                 raise CancelledError
             with self._lock:
@@ -104,10 +103,12 @@ class EntryCatalog:
                 if unknown.any():
                     absent |= np.isin(near.entry, self._learn_some(near.entry[unknown]))
                 else:
-                    best, counts = self._best(near, narrow, len(found), limit)
-                    nearest = best, self._facts_of(best.entry), counts
-        best, facts, counts = nearest
-        return list(_matches(best, facts, found, wanted)), counts
+                    kept = near.where(self._kept(near, narrow))
+                    judged = kept, self._said(kept.entry)
+        kept, said = judged
+        chosen, counts = kept.nearest(len(found), limit)
+        facts = self._facts_of(*(column[chosen].tolist() for column in said))
+        return list(_matches(kept.where(chosen), facts, found, wanted)), counts
 
     def nearest_at_once(
         self, found: Sequence[tuple[FingerprintType, Hits]], narrow: Filter, limit: int
@@ -156,16 +157,14 @@ class EntryCatalog:
                 return place
         return None
 
-    def codes(self, entry: int, waits: Callable[[], None] = lambda: None) -> Codes:
-        """The fingerprints of an entry that can disagree with an upload's. They never change."""
-        found = self._codes.get(entry)
-        if found is None:
-            waits()
-            parts = next((parts for _, parts in self._ledger.private(entry, entry + 1)), ())
-            if len(self._codes) >= _MOST_CODES:
-                self._codes.clear()
-            found = self._codes[entry] = codes(parse_private(part).fingerprint for part in parts)
-        return found
+    def apart(
+        self,
+        upload: Sequence[Fingerprint],
+        wanted: Callable[[], bool] = lambda: True,
+        waits: Callable[[], None] = lambda: None,
+    ) -> Callable[[int], int | None]:
+        """What says in how many bits an entry and an upload differ at least."""
+        return self.codes.apart(upload, wanted, waits)
 
     def weigh(self, member: str, index: int) -> int | None:
         """Take in what stands of what a member's keys have signed, after one was revoked at ``index``."""
@@ -194,29 +193,18 @@ class EntryCatalog:
         unknown: Mask = (self._columns.terms[entries] == 0) | (counted != 0) & (counted != self._counting)
         return unknown
 
-    def _best(self, near: NearHits, narrow: Filter, queries: int, limit: int) -> tuple[NearHits, list[int]]:
-        """The hits of the nearest entries that stand and that the filter keeps, and counts as `nearest`."""
-        within = near.remoteness <= self._ceilings[self._columns.terms[near.entry], near.type]
-        kept = near.where(within & self._standing(near.entry) & self._wanted(near.entry, narrow))
+    def _kept(self, near: NearHits, narrow: Filter) -> Mask:
+        """Which hits are of entries that stand and that the filter keeps."""
+        columns = self._columns
+        within = near.remoteness <= self._ceilings[columns.terms[near.entry], near.type]
+        kept: Mask = within & self._standing(near.entry) & self._wanted(near.entry, narrow)
         if narrow.by_opinions:
-            columns = self._columns
-            wanted = columns.endorsed[kept.entry] >= narrow.min_endorsed_by
+            kept &= columns.endorsed[near.entry] >= narrow.min_endorsed_by
             if narrow.without_disputed:
-                wanted &= columns.disputed[kept.entry] == 0
+                kept &= columns.disputed[near.entry] == 0
             if narrow.without_disowned:
-                wanted &= ~columns.disowned[kept.entry]
-            kept = kept.where(wanted)
-        counts = np.bincount(kept.query, minlength=queries).tolist()
-        for query, count in enumerate(counts):
-            if count >= limit:  # several items may be of one entry
-                counts[query] = len(np.unique(kept.entry[kept.query == query]))
-        order = kept.where(np.lexsort((kept.type, kept.entry, kept.remoteness)))
-        firsts: dict[tuple[int, int], int] = {}
-        for place, pair in enumerate(zip(order.entry.tolist(), order.type.tolist(), strict=True)):
-            firsts.setdefault(pair, place)
-            if len(firsts) == limit:
-                break
-        return order.where(np.fromiter(firsts.values(), np.int64, len(firsts))), counts
+                kept &= ~columns.disowned[near.entry]
+        return kept
 
     def _nearest_of_few(
         self,
@@ -288,7 +276,7 @@ class EntryCatalog:
             self._learn_all([(entry, 0, 0)])
             terms = self._terms[self._columns.terms[entry]]
             known = terms is not None and terms.basis == Basis.BENIGN.value
-            if len(self._harmless) >= _MOST_CODES:
+            if len(self._harmless) >= KEPT:
                 self._harmless.clear()
             harmless = self._harmless[entry] = known and self._keeps(entry, _UNDISPUTED)
             return harmless
@@ -318,12 +306,15 @@ class EntryCatalog:
             bool(columns.disowned[entry]),
         )
 
-    def _facts_of(self, entries: Numbers) -> Iterator[EntryFacts]:
-        """As `_facts`, of several, as they are now. Terms never change."""
+    def _said(self, entries: Numbers) -> tuple[NDArray[Any], ...]:
+        """What makes up the `EntryFacts` of entries, as they are now, as arrays."""
         columns = self._columns
-        terms = map(self._known, columns.terms[entries].tolist())
-        said = (columns.endorsed, columns.disputed, columns.shared_at, columns.disowned)
-        return map(EntryFacts, terms, *(column[entries].tolist() for column in said))
+        said = (columns.terms, columns.endorsed, columns.disputed, columns.shared_at, columns.disowned)
+        return tuple(column[entries] for column in said)
+
+    def _facts_of(self, terms: list[int], *said: list[Any]) -> Iterator[EntryFacts]:
+        """The facts of entries; their terms never change."""
+        return map(EntryFacts, map(self._known, terms), *said)
 
     def _known(self, number: int) -> EntryTerms:
         terms = self._terms[number]
@@ -358,7 +349,9 @@ class EntryCatalog:
         number = self._term_numbers.setdefault(terms, len(self._terms))
         if number == len(self._terms):
             self._terms.append(terms)
-            self._ceilings = np.vstack([self._ceilings, self._within(terms)])
+            if number == len(self._ceilings):
+                self._ceilings = np.concatenate([self._ceilings, np.full_like(self._ceilings, np.inf)])
+            self._ceilings[number] = self._within(terms)
         return number
 
     def _within(self, terms: EntryTerms | None) -> list[float]:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Final, NamedTuple, TypeAlias
 
 from hashpact.domain.checks import (
@@ -51,8 +50,8 @@ _COUNTED: Final = 64
 """Fingerprints of a batch that are counted together, for the quarantine: fewer than any window has."""
 _SHORT: Final = 8
 """Codes of one check that are looked for without waiting for a turn, if they are no sets."""
-_MANY: Final = 100
-"""Matches that one check has without waiting for a turn, at most: 1 ms."""
+_PROBED: Final = 33
+"""Items that are looked for first, one more than the catalog judges at once: few checks find so many."""
 
 
 Keep: TypeAlias = Callable[[Sequence[tuple[Query, ...]], int, str], object]
@@ -208,7 +207,9 @@ class Checker:
             marked = self._held(answer.matches, int(asked is check and not check.again))
             if not marked:
                 return answer
-            matches = doubted(marked, check.queries, partial(self.follower.catalog.codes, waits=waits))
+            upload = [query.fingerprint for query in check.queries]
+            apart = self.follower.catalog.apart(upload, wanted, waits)
+            matches = doubted(marked, check.queries, apart)
             if not (narrow.agreeing or narrow.without_quarantined):
                 return answer if matches is answer.matches else replace(answer, matches=matches)
             kept = tuple(
@@ -236,7 +237,16 @@ class Checker:
         share = BUDGET // len(check.queries)
         wide = check.limit * _FEW > share
         numbers = range(len(check.queries))
-        found = self._search(check, numbers, share if wide else check.limit, wanted, waits)
+        limit = share if wide else check.limit
+        first = limit if turn is nullcontext else min(limit, _PROBED)  # within a turn it may take long
+        found = self._search(check, numbers, first, wanted, waits)
+        many = (
+            [number for number, (_, hits) in enumerate(found) if len(hits) == first] if first < limit else ()
+        )
+        if many:
+            waits()
+            for number, more in zip(many, self._search(check, many, limit, wanted, waits), strict=True):
+                found[number] = more
         truncated = near = False
         for _, hits in found:
             truncated, near = truncated or hits.truncated, near or bool(hits.items)
@@ -350,5 +360,5 @@ def _pieces(found: Mapping[int, Hits]) -> Iterator[list[tuple[int, Hits]]]:
 
 
 def _takes_long(check: Check) -> bool:
-    """Whether a check is more than a few codes, or asks for more than a few matches."""
-    return len(check.queries) > _SHORT or check.limit > _MANY or sets_in(check.queries) > 0
+    """Whether a check is more than a few codes."""
+    return len(check.queries) > _SHORT or sets_in(check.queries) > 0

@@ -1,17 +1,18 @@
-"""Catalog: the matches of a long answer are made while others check, and only as long as they are wanted."""
+"""Catalog: what takes long is done while others check, and only as long as it is wanted."""
 
 from __future__ import annotations
 
 from concurrent.futures import CancelledError
 
 import pytest
-from builders import near
+from builders import fingerprint, near
 from checking import BASE, House
 
 from hashpact.domain.checks import Filter, Hits
-from hashpact.domain.fingerprints import PDQ, FingerprintType
+from hashpact.domain.fingerprints import PDQ, PHASH, Fingerprint, FingerprintType
 from hashpact.domain.kinds import MAX_ITEMS
 from hashpact.lookup.catalog import FEW
+from hashpact.lookup.columns import codes, fewest_apart
 
 ALL = Filter()
 MANY = 4 * FEW
@@ -59,3 +60,45 @@ def test_41_no_more_matches_are_made_once_the_caller_has_left(house: House) -> N
     with pytest.raises(CancelledError):
         house.follower.catalog.nearest(hits(house, MANY), ALL, MANY, wanted)
     assert asked == 4
+
+
+def many(name: str, count: int = 255) -> list[Fingerprint]:
+    """So many codes that have nothing to do with each other."""
+    return [fingerprint(PDQ, f"{name} {number}") for number in range(count)]
+
+
+def test_the_fewest_bits_are_those_of_the_nearest_pair() -> None:
+    upload, entry = many("upload", 7), many("entry", 5)
+    numbers = [[int.from_bytes(one.value) for one in side] for side in (upload, entry)]
+    assert fewest_apart(codes(upload), codes(entry)) == min(
+        (one ^ other).bit_count() for one in numbers[0] for other in numbers[1]
+    )
+    opposite = Fingerprint(PDQ, bytes(255 - byte for byte in BASE.value))
+    assert fewest_apart(codes([BASE]), codes([opposite])) == 256
+    assert fewest_apart(codes([BASE]), codes([fingerprint(PHASH, "no code")])) is None
+    assert fewest_apart(codes([]), codes(entry)) is None
+
+
+def test_41_entries_of_many_codes_are_compared_where_it_may_take_long_and_while_it_is_wanted() -> None:
+    made = House()
+    picture = fingerprint(PHASH, "picture")
+    entries = [made.share(picture, *many(f"entry {number}")) for number in range(20)]
+    made.follower.catch_up()
+    known, waited = made.follower.catalog.codes, 0
+    for entry in entries:
+        known.of(entry)
+
+    def waits() -> None:
+        nonlocal waited
+        waited += 1
+
+    apart = made.follower.catalog.apart([picture, *many("upload", 7)], waits=waits)
+    few = [apart(entry) for entry in entries[:2]]
+    assert (waited, None in few) == (0, False)
+    for entry in entries:
+        apart(entry)
+    assert waited > 0
+    left = made.follower.catalog.apart([BASE], lambda: False)
+    with pytest.raises(CancelledError):
+        left(entries[0])
+    assert made.follower.catalog.apart([picture], lambda: False)(entries[0]) is None

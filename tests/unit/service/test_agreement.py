@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from hashpact.domain.checks import Disagreement, Filter, Match, Query
 from hashpact.domain.fingerprints import MINHASH, PDQ, PHASH, SHA256, Fingerprint
-from hashpact.domain.matching.agreement import CLEAR, alone, codes, doubted
+from hashpact.domain.matching.agreement import CLEAR, alone, doubted
 from hashpact.domain.matching.batches import Batch, Packed
 from hashpact.domain.matching.benign import Benign
 from hashpact.domain.matching.views import PictureView, Texture
 from hashpact.errors import InvalidInputError
+from hashpact.lookup.columns import codes, fewest_apart
 
 PICTURE = fingerprint(PHASH, "picture")
 AGREEING = Filter(agreeing=True)
@@ -87,13 +88,14 @@ def test_a_batch_cannot_ask_for_what_agrees() -> None:
 def test_the_fingerprints_of_an_entry_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     house = House()
     entry = house.share(BASE, PICTURE)
-    before = house.follower.catalog.codes(entry)
-    assert before == codes((BASE, PICTURE))
-    assert house.follower.catalog.codes(entry) is before
-    monkeypatch.setattr("hashpact.lookup.catalog._MOST_CODES", 1)
-    assert house.follower.catalog.codes(house.share(PICTURE)) == codes((PICTURE,))
-    again = house.follower.catalog.codes(entry)
-    assert again == before
+    kept = house.follower.catalog.codes
+    before = kept.of(entry)
+    assert (before == codes((BASE, PICTURE))).all()
+    assert kept.of(entry) is before
+    monkeypatch.setattr("hashpact.lookup.columns.KEPT", 1)
+    assert kept.of(house.share(PICTURE)).size == 0
+    again = kept.of(entry)
+    assert (again == before).all()
     assert again is not before
     assert isinstance(house.checker.benign, Benign)
 
@@ -149,5 +151,7 @@ def test_it_is_the_nearest_pair_that_counts(upload: list[int], entry: list[int])
     expected = Disagreement("pdq/1", min(apart)) if clear else None
     match = Match(1, "phash/1", PHASH.measure, 0, ("ncii",), "guideline", (), "acme", 0, 0, 1)
     queries = [Query(PICTURE), *map(Query, asked)]
-    (found,) = doubted([match], queries, {1: codes([PICTURE, *shared])}.__getitem__)
+    (found,) = doubted(
+        [match], queries, lambda _: fewest_apart(codes([PICTURE, *asked]), codes([PICTURE, *shared]))
+    )
     assert (found.contradicted, found.unconfirmed) == (expected, False)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import CancelledError
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
@@ -253,26 +252,36 @@ def test_41_a_check_whose_caller_has_left_stops_before_the_next_few_queries() ->
     assert index.asked == [1] * 2
 
 
-def test_65_a_check_of_many_matches_waits_for_a_turn_before_it_looks(house: House) -> None:
-    house.share(BASE)
+def test_65_a_check_that_finds_much_looks_for_it_where_it_may_take_long() -> None:
+    index = Stubborn()
+    house = House(index=index)
+    for distance in range(24):
+        house.share(near(BASE, distance))
     house.follower.catch_up()
-    turns: list[int] = []
+    waited: list[int] = []
 
-    @contextmanager
-    def turn() -> Iterator[None]:
-        turns.append(len(turns))
-        yield
+    def found(*asked: Fingerprint) -> list[int]:
+        index.asked.clear()
+        queries = tuple(map(Query, asked))
+        answer = house.checker.check(
+            Check(queries, limit=1000), lambda: True, nullturn, lambda: waited.append(len(index.asked))
+        )
+        return [match.entry for match in answer.matches]
 
-    for limit, taken in ((100, 0), (101, 1)):
-        assert house.checker.check(Check((Query(BASE),), limit=limit), turn=turn).matches
-        assert len(turns) == taken
+    assert len(found(BASE)) == 24
+    assert index.asked == [33]
+    for distance in range(24):
+        house.share(near(BASE, distance))
+    house.follower.catch_up()
+    waited.clear()
+    assert len(found(fingerprint(PDQ, "other"), BASE)) == 48
+    assert index.asked == [33, 33, 1000]
+    assert waited[0] == 2  # before the long search
 
-    def left() -> AbstractContextManager[None]:
-        raise CancelledError
 
-    house.index.search = None  # type: ignore[assignment, method-assign]  # nothing is looked for
-    with pytest.raises(CancelledError):
-        house.checker.check(Check((Query(BASE),), limit=101), turn=left)
+def nullturn() -> AbstractContextManager[None]:
+    """A turn that nobody waits for."""
+    return nullcontext()
 
 
 def test_the_search_widens_past_an_entry_of_many_near_items(house: House) -> None:

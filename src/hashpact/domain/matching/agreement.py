@@ -8,12 +8,12 @@ its phash/1 is near that of others more often. The bounds come from measured dis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Final
 
 from hashpact.domain.checks import Disagreement, Match, Query
-from hashpact.domain.fingerprints import PDQ, PHASH, Fingerprint
+from hashpact.domain.fingerprints import PDQ, PHASH
 from hashpact.domain.matching.views import PictureView, Texture
 
 CLEAR: Final = {Texture.ORDINARY: 120, Texture.FAINT: 80, Texture.TEXT_LIKE: 80}
@@ -30,14 +30,6 @@ _ALONE_OTHERS: Final = 4
 There are seven positions, each one more chance to be near, and nearly as many pictures with padded edges.
 """
 
-Codes: TypeAlias = Sequence[int]
-"""The pdq/1 of an upload, in all its views, or of an entry, as numbers."""
-
-
-def codes(fingerprints: Iterable[Fingerprint]) -> Codes:
-    """Those of fingerprints."""
-    return tuple(int.from_bytes(one.value) for one in fingerprints if one.type == PDQ)
-
 
 def alone(view: PictureView) -> int:
     """Up to how many bits a match by phash/1 of that view of a faint picture needs no other type."""
@@ -45,27 +37,23 @@ def alone(view: PictureView) -> int:
 
 
 def doubted(
-    matches: Sequence[Match], queries: Sequence[Query], known: Callable[[int], Codes]
+    matches: Sequence[Match], queries: Sequence[Query], apart: Callable[[int], int | None]
 ) -> tuple[Match, ...]:
     """Matches of an upload's queries, those by phash/1 with what pdq/1 says of the upload and the entry.
 
     One is ``contradicted`` if no pdq/1 of the upload is near one of the entry: they differ in so many bits at
-    least. It is ``unconfirmed`` if the upload is faint, the match far, and no pdq/1 agrees. ``known`` gives
-    the codes of an entry; it is called only if the upload has some.
+    least. It is ``unconfirmed`` if the upload is faint, the match far, and no pdq/1 agrees. ``apart`` gives
+    the fewest bits in which any pdq/1 of the upload differs from any of an entry, None if either has none.
     """
     if not any(match.type == PHASH.name for match in matches):
         return tuple(matches)
-    upload = codes(query.fingerprint for query in queries)
     return tuple(
-        _doubted(match, queries[match.query], upload, known(match.entry) if upload else ())
-        if match.type == PHASH.name
-        else match
+        _doubted(match, queries[match.query], apart(match.entry)) if match.type == PHASH.name else match
         for match in matches
     )
 
 
-def _doubted(match: Match, query: Query, upload: Codes, entry: Codes) -> Match:
-    apart = min(((one ^ other).bit_count() for one in upload for other in entry), default=None)
+def _doubted(match: Match, query: Query, apart: int | None) -> Match:
     if apart is not None and apart >= CLEAR[query.texture]:
         match = replace(match, contradicted=Disagreement(PDQ.name, apart))
     far = query.texture is Texture.FAINT and match.score > alone(query.view)

@@ -20,6 +20,8 @@ from hashpact.errors import ConflictError
 _FIRST: Final = 4
 """Items that are looked at first: nearly always the nearest one counts."""
 _GROWTH: Final = 16
+_SHORT: Final = 1024
+"""Items that are looked at before it takes long."""
 _MOST: Final = 16384
 """Items that are looked at: beyond so many that do not count, nothing is held to be benign."""
 
@@ -37,6 +39,8 @@ class Benign:
         """The nearest benign item within a threshold whose entry stands, and which nobody disputes."""
         limit = _FIRST
         while limit <= _MOST:
+            if limit > _SHORT:
+                waits()
             hits = self.index.search_benign(query, within, limit)
             if not hits:
                 return None

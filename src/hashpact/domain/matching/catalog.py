@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from hashpact.domain.checks import Filter, Hits, Match
-from hashpact.domain.fingerprints import FingerprintType
-from hashpact.domain.matching.agreement import Codes
+from hashpact.domain.fingerprints import Fingerprint, FingerprintType
 from hashpact.domain.state import MatchTerms
 
 
@@ -54,8 +53,17 @@ class Catalog(Protocol):
         """
         ...
 
-    def codes(self, entry: int, waits: Callable[[], None] = lambda: None) -> Codes:
-        """The fingerprints of an entry that can disagree with an upload's; ``waits`` is as above."""
+    def apart(
+        self,
+        upload: Sequence[Fingerprint],
+        wanted: Callable[[], bool] = lambda: True,
+        waits: Callable[[], None] = lambda: None,
+    ) -> Callable[[int], int | None]:
+        """What says of an entry in how many bits any of its pdq/1 and any of the upload's differ at least.
+
+        None if either has none. ``waits`` is as above, and called if it takes long as well. What is returned
+        raises CancelledError once the caller is gone, as ``wanted`` says.
+        """
         ...
 
     def forget(self, entry: int) -> None:

@@ -235,7 +235,7 @@ class _Seeker:
         found = [(query.fingerprint.type, one) for query, one in zip(queries, hits, strict=False)]
         near, kept = self.catalog.nearest(found, _EVERYTHING, MOST_ENTRIES)
         marked = self.benign.marked(near, lambda number: queries[number].fingerprint)
-        matches = doubted(marked, queries, self.catalog.codes)
+        matches = doubted(marked, queries, self.catalog.apart([query.fingerprint for query in queries]))
         more = len(near) >= MOST_ENTRIES or max(kept) > MOST_ENTRIES
         truncated = more or any(one.truncated or len(one) >= _MOST_ITEMS for one in hits)
         return Answer(matches, self.position, truncated).graded(queries)

@@ -200,6 +200,7 @@ class Conversation:
 
     def _submit(self) -> None:
         """Have what waits answered."""
+        self._pool.met(self.caller.id)
         self._loop.soon(self.caller.id, self._work_at_once)
 
     def _work_at_once(self) -> None:

@@ -120,7 +120,7 @@ class CheckHandler(check_pb2_grpc.CheckServiceServicer):
             answer = attester.check(
                 check, wanted, lambda: self._pool.turn(member, wanted), wait, self._pool.between
             )
-        data = codec.answer_to_wire(answer).SerializeToString()
+        data = codec.answer_to_wire(answer, self._pool.between(wanted)).SerializeToString()
         signed = attester.attest(call.received, data, answer.position)
         return attested.response_to_wire(data, signed)
 

@@ -117,6 +117,11 @@ class Pool:
             self._under_way += 1
             self._queue.met(member)
 
+    def met(self, member: str) -> None:
+        """A member calls, though this call does not enter: none but it can be alone."""
+        with self._lock:
+            self._queue.met(member)
+
     def leave(self, member: str) -> None:
         """Count a call that has entered no more."""
         with self._lock:

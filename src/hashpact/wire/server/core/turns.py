@@ -56,7 +56,7 @@ class FairQueue(Generic[Item]):
 
     def met(self, member: str) -> None:
         """A member asks for something, if not for an item: none but it can be alone."""
-        if member != self._last:
+        if self._last is not None and member != self._last:
             self._row = 0
 
     def take(self) -> Item:
