@@ -16,12 +16,14 @@ from pathlib import Path
 
 import grpc
 import pytest
+from builders import fingerprint
 from crowds import CHECKS, Event, append, beside, compare, latencies, near_the_centre, peak
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from frames import context
 from running import BOTH, RunningServer, found
 
 from hashpact.domain.checks import Check, Filter, Query
+from hashpact.domain.fingerprints import PDQ, PHASH
 from hashpact.domain.keys import NamedKey
 from hashpact.domain.kinds import MAX_ROTATIONS, KeyRevoke
 from hashpact.domain.state import Role, Stance
@@ -32,7 +34,7 @@ from hashpact.member.author import Reason
 from hashpact.member.clients import Client
 from hashpact.member.profile import Profile
 from hashpact.wire import codec
-from hashpact.wire.server.identity import CHECK_STREAM
+from hashpact.wire.server.identity import CHECK, CHECK_STREAM
 from hashpact.wire.server.transport import CONNECTIONS
 from hashpact.wire.v1 import check_pb2, check_pb2_grpc, log_pb2, log_pb2_grpc
 
@@ -46,6 +48,7 @@ COST = 112 << 10
 """Bytes of memory that a connection takes at most."""
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
 """The beginning of HTTP/2, with empty settings."""
+PICTURE = fingerprint(PHASH, "a picture that is in many entries")
 NCII = Reason(frozenset({"ncii"}))
 
 
@@ -79,6 +82,25 @@ def ask_in_the_crowd(address: str, begun: Event, end: Event, directory: Path) ->
                 begun.set()
 
         threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+def ask_about_many_codes(address: str, begun: Event, end: Event, directory: Path) -> None:
+    """Eight checks at a time that match entries of 255 codes each, by another type alone."""
+    queries = (Query(PICTURE), *(Query(fingerprint(PDQ, f"asked {number}")) for number in range(7)))
+    request = codec.check_to_wire(Check(queries, limit=100)).SerializeToString()
+    with channel(Profile.load(directory / "acme").at(address)) as connected:
+        call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = connected.unary_unary(CHECK)
+
+        def ask() -> None:
+            while not end.is_set():
+                call(request, timeout=60)
+                begun.set()
+
+        threads = [threading.Thread(target=ask) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -173,6 +195,16 @@ def test_41_checks_in_a_crowd_delay_nobody(tmp_path: Path) -> None:
             took = time.monotonic() - start
         print(f"SIGTERM under attack: {took:.1f} s")  # noqa: T201 - as above
         assert took < 10
+
+
+def test_41_entries_of_many_codes_delay_nobody(tmp_path: Path) -> None:
+    home = found(tmp_path, {"acme": BOTH, "carol": frozenset({Role.CHECK})})
+    with RunningServer(home, "--workers", "1") as server:
+        with Client(server.profile("acme")) as client:
+            for entry in range(32):
+                shared = [fingerprint(PDQ, f"entry {entry}, {number}") for number in range(255)]
+                client.submit([PICTURE, *shared], labels={"ncii"})
+        compare(server, "entries of many codes", beside(ask_about_many_codes, server, tmp_path))
 
 
 def test_42_replacements_and_opinions_delay_nobody(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ CHECKS: Final = 3000
 ALLOWED: Final = 2.0
 """How many times its quiet 99th percentile an innocent member's may be."""
 CENTRE: Final = fingerprint(PDQ, "the centre of a crowd")
+LONE: Final = fingerprint(PDQ, "a picture that is in no crowd")
 
 
 def near_the_centre(seed: int, moves: int = 4) -> Fingerprint:
@@ -53,11 +54,11 @@ def append(home: Path, member: str, submissions: list[Submission]) -> list[int]:
 
 
 def latencies(profile: Profile, checks: int) -> list[float]:
-    """Seconds that each of so many checks of an unrelated picture takes, one after the other."""
+    """Seconds that each of so many checks takes, one after the other. Half of them ask for `LONE`."""
     taken = []
     with Client(profile) as client:
         for number in range(checks + 20):
-            asked = [fingerprint(PDQ, f"unrelated {number}")]
+            asked = [fingerprint(PDQ, f"unrelated {number}") if number % 2 else LONE]
             start = time.perf_counter()
             client.check(asked, timeout=120)
             taken.append(time.perf_counter() - start)
@@ -107,6 +108,8 @@ def compare(
     server: RunningServer, name: str, attack: AbstractContextManager[None], checks: int = CHECKS
 ) -> None:
     """Hold the latency of an innocent member beside an attack against that before and after."""
+    with Client(server.profile("acme")) as attacker:
+        attacker.submit([LONE], labels={"ncii"})
     served = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
     with first(os.getpid(), server.process.pid, *map(int, served)) as allowed:
         if not allowed:
@@ -130,6 +133,7 @@ def peak(server: RunningServer) -> int:
 __all__ = [
     "CENTRE",
     "CHECKS",
+    "LONE",
     "Event",
     "append",
     "beside",

@@ -6,7 +6,7 @@ of the members. What happened meanwhile is looked at first, so that all who ask 
 
 Each look lets go of the interpreter. A thread that runs Python beside would take it every time, and keep it
 for a switch interval: so the others `give_way` between two pieces of their work, while there is work here.
-They have a fifth of the time in any case.
+They have up to a fifth of the time in any case.
 """
 
 from __future__ import annotations

@@ -127,6 +127,15 @@ def test_65_a_member_is_not_alone_while_another_asks_elsewhere() -> None:
     assert queue.ready()
 
 
+def test_65_whoever_comes_first_is_alone() -> None:
+    queue = FairQueue[int](1)
+    queue.met("a")
+    for item in range(3):
+        queue.put("a", item)
+    assert [queue.take(), queue.take()] == [0, 1]
+    assert queue.ready()
+
+
 def test_65_what_waits_for_something_else_does_not_count() -> None:
     queue: FairQueue[str] = FairQueue(1)
     queue.put("b", "b")
