@@ -11,7 +11,7 @@ from checking import BASE, House
 from hashpact.domain.checks import Filter, Hits
 from hashpact.domain.fingerprints import PDQ, PHASH, Fingerprint, FingerprintType
 from hashpact.domain.kinds import MAX_ITEMS
-from hashpact.lookup.catalog import FEW
+from hashpact.lookup.catalog import FEW, EntryCatalog
 from hashpact.lookup.columns import codes, fewest_apart
 
 ALL = Filter()
@@ -84,21 +84,21 @@ def test_41_entries_of_many_codes_are_compared_where_it_may_take_long_and_while_
     picture = fingerprint(PHASH, "picture")
     entries = [made.share(picture, *many(f"entry {number}")) for number in range(20)]
     made.follower.catch_up()
-    known, waited = made.follower.catalog.codes, 0
+    catalog, waited = EntryCatalog(made.ledger), 0
     for entry in entries:
-        known.of(entry)
+        catalog.codes.of(entry)
 
     def waits() -> None:
         nonlocal waited
         waited += 1
 
-    apart = made.follower.catalog.apart([picture, *many("upload", 7)], waits=waits)
+    apart = catalog.apart([picture, *many("upload", 7)], waits=waits)
     few = [apart(entry) for entry in entries[:2]]
     assert (waited, None in few) == (0, False)
     for entry in entries:
         apart(entry)
     assert waited > 0
-    left = made.follower.catalog.apart([BASE], lambda: False)
+    left = catalog.apart([BASE], lambda: False)
     with pytest.raises(CancelledError):
         left(entries[0])
-    assert made.follower.catalog.apart([picture], lambda: False)(entries[0]) is None
+    assert catalog.apart([picture], lambda: False)(entries[0]) is None

@@ -15,7 +15,7 @@ from hashpact.domain.matching.batches import Batch, Packed
 from hashpact.domain.matching.benign import Benign
 from hashpact.domain.matching.views import PictureView, Texture
 from hashpact.errors import InvalidInputError
-from hashpact.lookup.columns import codes, fewest_apart
+from hashpact.lookup.columns import EntryCodes, codes, fewest_apart
 
 PICTURE = fingerprint(PHASH, "picture")
 AGREEING = Filter(agreeing=True)
@@ -87,13 +87,13 @@ def test_a_batch_cannot_ask_for_what_agrees() -> None:
 
 def test_the_fingerprints_of_an_entry_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     house = House()
-    entry = house.share(BASE, PICTURE)
-    kept = house.follower.catalog.codes
+    entry, other = house.share(BASE, PICTURE), house.share(PICTURE)
+    kept = EntryCodes(house.ledger)
     before = kept.of(entry)
     assert (before == codes((BASE, PICTURE))).all()
     assert kept.of(entry) is before
     monkeypatch.setattr("hashpact.lookup.columns.KEPT", 1)
-    assert kept.of(house.share(PICTURE)).size == 0
+    assert kept.of(other).size == 0
     again = kept.of(entry)
     assert (again == before).all()
     assert again is not before
