@@ -23,6 +23,8 @@ from hashpact.home.opening import open_home
 SECONDS = pytest.mark.parametrize("seconds", [8, pytest.param(1800, marks=pytest.mark.slow)])
 KILL = 20.0
 """Seconds between two kills."""
+ROTATIONS = 24
+"""Times that each writer replaces its key, at most: a member may 32 times."""
 GROWTH = 1.05
 """How much larger memory may be in the end than after a quarter of the time."""
 
@@ -99,7 +101,7 @@ def test_every_answer_is_what_the_log_says_while_processes_are_killed(tmp_path: 
         config = tmp_path / member / "profile.toml"
         config.write_text(config.read_text().replace(":8443", f":{port}"))
     with RunningServer(home, "--workers", "2", port=port) as server:
-        soak = Soak(tmp_path, server.address, between=min(60, 2 * seconds))
+        soak = Soak(tmp_path, server.address, between=seconds / ROTATIONS)
         threads = soak.threads(["writer-0", "writer-1"], "checker")
         for thread in threads:
             thread.start()

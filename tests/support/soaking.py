@@ -63,11 +63,14 @@ class Answered:
 
 @dataclass
 class Soak:
-    """What all threads have done so far; a writer replaces its key after ``between`` statements."""
+    """What all threads have done so far; a writer replaces its key every ``between`` seconds.
+
+    A member may replace it 32 times in 30 days.
+    """
 
     profiles: Path
     address: str
-    between: int = 60
+    between: float = 1.0
     over: threading.Event = field(default_factory=threading.Event)
     shared: list[Shared] = field(default_factory=list)
     receipts: list[tuple[int, Receipt]] = field(default_factory=list)
@@ -103,7 +106,8 @@ class Soak:
         mine: list[tuple[list[Shared], Receipt]] = []
         while not self.over.is_set():
             with Client(self.profile(member), timeout=30) as client:
-                for _ in range(self.between):
+                next_one = time.monotonic() + self.between
+                while time.monotonic() < next_one:
                     if self.over.wait(random_.random() * 0.05):
                         return
                     if mine and random_.random() < 0.2:

@@ -8,9 +8,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from builders import check_log, check_state
 from memory import MemoryLedger
-from streams import EXAMPLES, Step, Stream, draw, ordinary, spoken
+from streams import EXAMPLES, MEMBERS, Step, Stream, draw, ordinary, spoken
 
 from hashpact.domain import keys, standing, statements
 from hashpact.domain.kinds import (
@@ -20,10 +21,13 @@ from hashpact.domain.kinds import (
     KeyEnrol,
     KeyRevoke,
     KeyRotate,
+    Policy,
     Submit,
     Void,
     Withdraw,
 )
+from hashpact.domain.kinds.conduct.appeals import Appeal, Ruling
+from hashpact.domain.kinds.conduct.spelling import AppealOutcome
 from hashpact.domain.messages import Submission
 from hashpact.domain.rules.replay import Replay, replay
 from hashpact.domain.state import Stance
@@ -72,6 +76,14 @@ def compare_ledgers(steps: list[Step]) -> None:
         for ledger in ledgers:
             check_state(ledger, folded.state)
             assert check_log(ledger).state == folded.state
+
+
+APPEALS = [
+    [("submit", 0, 0), ("appeal", 0, 1), ("ruling", 0, 0)],
+    [("submit", 0, 0), ("appeal", 0, 1), ("ruling", 0, 0), ("withdraw", 0, 0)],
+    [("submit", 0, 0), ("withdraw", 0, 0), ("appeal", 0, 1), ("ruling", 0, 0)],
+]
+"""Streams in which rulings end entries, or come too late to do so."""
 
 
 @EXAMPLES
@@ -167,21 +179,68 @@ class Oracle:
 
     def entry_stands(self, index: int) -> bool:
         """Whether that entry is to be matched."""
-        voided = any(isinstance(one.body, Void) and one.body.entry == index for one in self.said.values())
-        withdrawals = [
-            at for at, one in self.said.items() if isinstance(one.body, Withdraw) and one.body.entry == index
-        ]
-        withdrawn = bool(withdrawals) and self.stands(withdrawals[-1])
-        return self.stands(index) and not voided and not withdrawn
+        return self.stands(index) and not self._voided(index) and not self._withdrawn(index)
+
+    def _voided(self, entry: int) -> bool:
+        """Whether the administrators or a quorum of the panel have struck that entry."""
+        return any(
+            (isinstance(one.body, Void) and one.body.entry == entry)
+            or (upholds(one, entry) and one.member != self._owner(one) and self._quorum(at, one))
+            for at, one in self.said.items()
+        )
+
+    def _withdrawn(self, entry: int) -> bool:
+        """Whether the last withdrawal of that entry stands: a ruling is one, if none stood before it."""
+        last = None
+        for at, one in self.said.items():
+            own = one.member == self.said[entry].member
+            ruled = own and upholds(one, entry) and one.member == self._owner(one)
+            if (isinstance(one.body, Withdraw) and one.body.entry == entry) or (
+                ruled and not self._before(at)._withdrawn(entry)
+            ):
+                last = at
+        return last is not None and self.stands(last)
+
+    def _owner(self, ruling: Statement) -> str:
+        """The member whose entry or decision the appeal is about."""
+        assert isinstance(ruling.body, Ruling)
+        appeal = self.said[ruling.body.appeal].body
+        assert isinstance(appeal, Appeal)
+        subject = appeal.decision if appeal.entry is None else appeal.entry
+        assert subject is not None
+        return self.said[subject].member
+
+    def _quorum(self, index: int, ruling: Statement) -> bool:
+        """Whether that ruling is the last that a quorum of the panel in force needed."""
+        assert isinstance(ruling.body, Ruling)
+        before = self._before(index)
+        policy = [one.body for one in before.said.values() if isinstance(one.body, Policy)][-1]
+        upheld = {
+            one.member
+            for at, one in before.said.items()
+            if isinstance(one.body, Ruling)
+            and (one.body.appeal, one.body.outcome) == (ruling.body.appeal, AppealOutcome.UPHELD)
+            and before.stands(at)
+        }
+        return len((upheld | {ruling.member}) & set(policy.panel)) >= (policy.quorum or len(MEMBERS) + 1)
+
+    def _before(self, index: int) -> Oracle:
+        return Oracle({at: one for at, one in self.said.items() if at < index})
 
     def opinions(self, entry: int) -> list[tuple[str, int]]:
-        """Members and indexes of the opinions that count."""
+        """Members and indexes of the opinions that count: a ruling on a decision is one of the entry, too."""
         newest = {
             one.member: at
             for at, one in self.said.items()
-            if isinstance(one.body, GiveOpinion) and one.body.entry == entry
+            if (isinstance(one.body, GiveOpinion) and one.body.entry == entry)
+            or (upholds(one, entry) and one.member == self._owner(one) != self.said[entry].member)
         }
         return sorted((member, at) for member, at in newest.items() if self.stands(at))
+
+
+def upholds(statement: Statement, entry: int) -> bool:
+    """Whether it is a ruling against that entry."""
+    return isinstance(statement.body, Ruling) and statement.body.entry == entry
 
 
 def brings(statement: Statement, key: bytes) -> bool:
@@ -209,3 +268,8 @@ def compare_standing(leaves: list[bytes]) -> None:
             assert given == oracle.opinions(index)
     for member in folded.state.members:
         assert standing.settled(folded.state.keys(member)) == ()
+
+
+@pytest.mark.parametrize("steps", APPEALS)
+def test_an_entry_falls_by_a_ruling(steps: list[Step]) -> None:
+    compare_standing(spoken(steps)[1])
